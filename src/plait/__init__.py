@@ -1,0 +1,60 @@
+"""plait: run functions concurrently on threads, processes or inline, with one call.
+
+The names below are imported when they are first used, so ``import plait`` costs next to nothing.
+"""
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # for editors and type checkers: what `__getattr__` finds at run time
+    from plait import engines as engines
+    from plait import errors as errors
+    from plait import testing as testing
+    from plait._core.current import current as current
+    from plait._core.outcome import Outcome as Outcome
+    from plait._run.map import map as map
+    from plait._run.pool import Pool as Pool
+    from plait._run.report import Report as Report
+    from plait._run.retry import Retry as Retry
+    from plait._run.stream import Stream as Stream
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "map": "plait._run.map",
+    "current": "plait._core.current",
+    "Pool": "plait._run.pool",
+    "Stream": "plait._run.stream",
+    "Outcome": "plait._core.outcome",
+    "Retry": "plait._run.retry",
+    "Report": "plait._run.report",
+}
+_MODULES = ("engines", "errors", "testing")
+
+__all__ = [  # noqa: PLE0604  # the names are those of the tables above
+    "Outcome",
+    "Pool",
+    "Report",
+    "Retry",
+    "Stream",
+    "current",
+    "engines",
+    "errors",
+    "map",
+    "testing",
+]
+
+
+def __getattr__(name: str) -> object:
+    from importlib import import_module  # imported already by the interpreter; here to keep the namespace clean
+
+    if name in _HOMES:
+        found: object = getattr(import_module(_HOMES[name]), name)
+    elif name in _MODULES:
+        found = import_module(f"plait.{name}")
+    else:
+        raise AttributeError(f"module 'plait' has no attribute {name!r}")
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

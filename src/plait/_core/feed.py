@@ -1,0 +1,187 @@
+"""Where engines pull their next batch from: new items as far as the window allows, first what was handed back.
+
+Promises:
+ * items are pulled only as far ahead of the consumer as `window`, so endless inputs run in constant memory;
+ * a list, tuple or range is sliced by whoever needs a batch; any other iterator is advanced only inside `fill`, which
+   the consumer's own thread calls: a database cursor or a generator never sees another thread;
+ * an error of the input iterator ends the input; what was pulled before is still run and delivered.
+"""
+
+from __future__ import annotations
+
+import heapq
+import threading
+import time
+from _collections_abc import Iterable, Iterator, Sequence
+from collections import deque
+from itertools import islice
+
+from plait._core.batch import Batch
+
+_PULL_SLICE = 0.001  # seconds that one `fill` may spend in the user's iterator before results are looked at again
+_PULL_CAP = 8192
+
+
+class Feed:
+    """The items of one job, taken in batches.
+
+    `take` and `hand_back` may be called from any thread; `fill`, `settle` and `deliver` from the driver's only.
+    `handed_out` lists the new items as they were given out; whoever keeps the accounts takes off what is settled.
+    """
+
+    def __init__(self, source: Iterable[object]) -> None:
+        self._lock = threading.Lock()
+        self._sequence: Sequence[object] | None = source if type(source) in (list, tuple, range) else None  # type: ignore[assignment]  # the three types are sequences
+        self._iterator: Iterator[object] = iter(()) if self._sequence is not None else iter(source)
+        self._buffer: list[object] = []
+        self._pull = 1
+        self._returned: list[tuple[int, int, Sequence[object]]] = []
+        self._later: list[tuple[float, int, int, object]] = []
+        self._held = False
+        self.handed_out: deque[tuple[int, Sequence[object]]] = deque()
+        self.window = 1
+        self.taken = 0
+        self.delivered = 0
+        self.settled = 0
+        self.over = self._sequence is not None and not self._sequence
+        self.error: BaseException | None = None
+
+    # --- the driver's side
+
+    def fill(self, wanted: int) -> None:
+        """Pull from an iterator until `wanted` items are ready, the window is full, or a slice of time is spent."""
+        if self._sequence is not None or self.over or self._held:
+            return
+        deadline = time.perf_counter() + _PULL_SLICE
+        while True:
+            room = min(wanted, self.window - (self.taken - self.delivered)) - len(self._buffer)
+            if room <= 0:
+                return
+            now = time.perf_counter()
+            if now >= deadline:
+                return
+            self._pull_chunk(min(self._pull, room), now)
+            if self.over:
+                return
+
+    def _pull_chunk(self, size: int, now: float) -> None:
+        chunk: list[object] = []
+        error: BaseException | None = None
+        try:
+            chunk.extend(islice(self._iterator, size))  # extend keeps what it got when the iterator raises
+        except KeyboardInterrupt:
+            self._add(chunk, over=False)
+            raise
+        except BaseException as raised:
+            error = raised
+        self._add(chunk, over=error is not None or len(chunk) < size)
+        if error is not None:
+            self.error = error
+        spent = time.perf_counter() - now
+        if spent > _PULL_SLICE:
+            self._pull = 1
+        elif spent < _PULL_SLICE / 4:
+            self._pull = min(_PULL_CAP, self._pull * 4)
+
+    def _add(self, chunk: list[object], *, over: bool) -> None:
+        with self._lock:
+            self._buffer += chunk
+            self.over = over
+
+    def retry(self, index: int, item: object, attempt: int, due: float) -> None:
+        """Run one item again, not before `due` on the clock of ``time.perf_counter``."""
+        with self._lock:
+            heapq.heappush(self._later, (due, index, attempt, item))
+
+    def settle(self, items: int) -> None:
+        """That many items have their final outcome."""
+        self.settled += items
+
+    def deliver(self, items: int) -> None:
+        """The consumer has taken that many items: the window moves."""
+        self.delivered += items
+
+    def hold(self) -> None:
+        """Give out nothing more until `release`: a run over this feed ends when what is in flight has ended."""
+        self._held = True
+
+    def release(self) -> None:
+        """Give out items again after `hold`."""
+        self._held = False
+
+    @property
+    def finished(self) -> bool:
+        """Whether a run over this feed is done: every item that will be given out has its outcome."""
+        return self.settled == self.taken and (self._held or (self.over and not self._buffer))
+
+    @property
+    def due(self) -> float | None:
+        """When the next item that waits for its retry may run, or None."""
+        return self._later[0][0] if self._later else None
+
+    @property
+    def left(self) -> int | None:
+        """How many items nobody has taken yet, or None when the input's length is not known."""
+        if self._sequence is not None:
+            return len(self._sequence) - self.taken
+        return len(self._buffer) if self.over else None
+
+    # --- the engine's side
+
+    def take(self, size: int) -> Batch | None:
+        """The next batch of at most `size` items, or None when there is nothing to run now."""
+        with self._lock:
+            if self._held:
+                return None
+            if self._returned:
+                return self._take_returned(size)
+            if self._later and self._later[0][0] <= time.perf_counter():
+                _, index, attempt, item = heapq.heappop(self._later)
+                return Batch(index, [item], attempt)
+            return self._take_new(size)
+
+    def hand_back(self, base: int, items: Sequence[object], attempt: int = 1) -> None:
+        """Items that were taken and not started: the next `take` gives them out, lowest index first."""
+        with self._lock:
+            heapq.heappush(self._returned, (base, attempt, items))
+
+    @property
+    def waiting(self) -> bool:
+        """Whether `take` has something to give beyond the window: handed-back items."""
+        return bool(self._returned) and not self._held
+
+    @property
+    def ready(self) -> bool:
+        """Whether `take` would give a batch now."""
+        if self._held:
+            return False
+        if self._returned or (self._later and self._later[0][0] <= time.perf_counter()):
+            return True
+        has_new = bool(self._buffer) if self._sequence is None else not self.over
+        return has_new and self.taken - self.delivered < self.window
+
+    def _take_returned(self, size: int) -> Batch:
+        base, attempt, items = heapq.heappop(self._returned)
+        if len(items) > size:
+            heapq.heappush(self._returned, (base + size, attempt, items[size:]))
+            items = items[:size]
+        return Batch(base, items, attempt)
+
+    def _take_new(self, size: int) -> Batch | None:
+        size = min(size, self.window - (self.taken - self.delivered))
+        if size <= 0:
+            return None
+        base = self.taken
+        items: Sequence[object]
+        if self._sequence is not None:
+            items = self._sequence[base : base + size]
+            if base + len(items) >= len(self._sequence):
+                self.over = True
+        else:
+            items = self._buffer[:size]
+            del self._buffer[:size]
+        if not items:
+            return None
+        self.taken += len(items)
+        self.handed_out.append((base, items))
+        return Batch(base, items)

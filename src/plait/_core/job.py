@@ -1,0 +1,74 @@
+"""One call of map as an engine sees it: the function, the feed, the limits, and a place for what happened."""
+
+from __future__ import annotations
+
+from _collections_abc import Callable
+from contextvars import Context
+
+from plait._core.feed import Feed
+
+
+class Running:
+    """One item that a worker is running at this moment."""
+
+    __slots__ = ("index", "item", "seconds", "worker")
+
+    def __init__(self, index: int, item: object, worker: str, seconds: float) -> None:
+        self.index = index
+        self.item = item
+        self.worker = worker
+        self.seconds = seconds
+
+
+class Tally:
+    """What an engine counted during one run."""
+
+    __slots__ = ("abandoned", "peak", "reasons", "workers_died")
+
+    def __init__(self) -> None:
+        self.peak = 0
+        self.workers_died = 0
+        self.abandoned: list[Running] = []
+        self.reasons: list[str] = []
+
+
+class Job:
+    """What an engine runs.
+
+    `cancel` may be called from any thread. The engine that runs the job sets `wake`, which makes its driver look at
+    `cancelled` at once, and `snapshot`, which lists what is running now.
+    """
+
+    def __init__(
+        self,
+        fn: Callable[..., object],
+        feed: Feed,
+        *,
+        workers: int,
+        timeout: float | None,
+        context: Context,
+        timed: bool = False,
+    ) -> None:
+        self.fn = fn
+        self.feed = feed
+        self.workers = workers
+        self.timeout = timeout
+        self.context = context
+        self.timed = timed
+        self.tally = Tally()
+        self.cancelled = False
+        self.wake: Callable[[], None] = _nothing
+        self.snapshot: Callable[[], list[Running]] = _nobody
+
+    def cancel(self) -> None:
+        """Ask the engine's driver to stop now."""
+        self.cancelled = True
+        self.wake()
+
+
+def _nothing() -> None:
+    """Nobody drives the job yet."""
+
+
+def _nobody() -> list[Running]:
+    return []

@@ -1,0 +1,50 @@
+"""How many items the next batch takes: a budget of time divided by what items cost lately. Pure: no clocks, no threads."""
+
+from __future__ import annotations
+
+
+class BatchSizer:
+    """Grows batches from one item towards `target` seconds each, and shrinks them at once when items turn slow.
+
+    >>> sizer = BatchSizer(target=0.001)
+    >>> for items, seconds in [(1, 1e-7), (8, 8e-7), (64, 6.4e-6)]:
+    ...     sizer.record(items, seconds)
+    >>> sizer.size
+    512
+    >>> sizer.record(512, 1.0)
+    >>> sizer.size
+    1
+    """
+
+    __slots__ = ("cap", "cost", "growth", "size", "target")
+
+    def __init__(self, target: float, growth: int = 8, cap: int = 8192) -> None:
+        self.target = target
+        self.growth = growth
+        self.cap = cap
+        self.size = 1
+        self.cost: float | None = None
+
+    def record(self, items: int, seconds: float) -> None:
+        """A batch of `items` items took `seconds`."""
+        if items <= 0:
+            return
+        self.cost = seconds / items
+        wanted = self.cap if self.cost <= 0 else int(self.target / self.cost)
+        if wanted < self.size:
+            self.size = max(1, wanted)
+        elif items >= self.size or items >= self.cap:
+            self.size = max(1, min(self.cap, self.size * self.growth, wanted))
+
+
+def guided_target(left_seconds: float, workers: int, low: float, high: float) -> float:
+    """Seconds the next batch may take when `left_seconds` of work remain: long batches first, short ones at the tail.
+
+    Guided self-scheduling: Polychronopoulos and Kuck, IEEE Trans. Computers C-36(12), 1987.
+
+    >>> guided_target(10.0, workers=2, low=0.002, high=0.05)
+    0.05
+    >>> guided_target(0.08, workers=2, low=0.002, high=0.05)
+    0.01
+    """
+    return min(high, max(low, left_seconds / (4 * workers)))

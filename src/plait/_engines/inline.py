@@ -1,0 +1,104 @@
+"""InlineEngine: one item after the other in the caller's own thread, with every promise of the other engines."""
+
+from __future__ import annotations
+
+import time
+from _collections_abc import Generator
+
+from plait._core.batch import Batch
+from plait._core.current import Task, current_task
+from plait._core.job import Job, Running
+from plait._core.sizing import BatchSizer
+from plait._engines.interface import Plan
+from plait._engines.loops import run_plain, run_timed
+
+_BATCH_SECONDS = 0.001
+
+
+class InlineEngine:
+    """Runs items in the thread that iterates; with a timeout in one helper thread, since nobody can interrupt itself."""
+
+    name = "inline"
+
+    def plan(self, requested: int | None, items: int | None) -> Plan:
+        return Plan(1, "items run in the calling thread")
+
+    def run(self, job: Job) -> Generator[Batch, None, None]:
+        if job.timeout is not None:
+            from plait._engines.thread import ThreadEngine  # only here: plain inline maps need no threads
+
+            job.tally.reasons.append("a timeout needs a second thread to keep it")
+            yield from ThreadEngine().run(job)
+            return
+        task = InlineTask(job)
+        sizer = BatchSizer(_BATCH_SECONDS)
+        loop = run_timed if job.timed else run_plain
+        job.snapshot = task.snapshot
+        job.tally.peak = 1
+        job.context.run(current_task.set, task)
+        feed = job.feed
+        while not feed.finished and not job.cancelled:
+            feed.window = sizer.size
+            feed.fill(sizer.size)
+            batch = feed.take(sizer.size)
+            if batch is None:
+                if feed.due is not None:
+                    time.sleep(max(0.0, min(0.05, feed.due - time.perf_counter())))
+                continue
+            task.batch = batch
+            batch.worker = "inline"
+            batch.started = time.perf_counter()
+            job.context.run(loop, job.fn, batch.items, batch, (KeyboardInterrupt,))
+            batch.ended = time.perf_counter()
+            task.batch = None
+            sizer.record(len(batch.items), batch.ended - batch.started)
+            yield batch
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+class InlineTask(Task):
+    """The item that the calling thread is running."""
+
+    __slots__ = ("batch", "job")
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        self.batch: Batch | None = None
+
+    def _running(self) -> Batch:
+        if self.batch is None:
+            raise LookupError("plait.current(): no item is running in this context")
+        return self.batch
+
+    @property
+    def index(self) -> int:
+        batch = self._running()
+        return batch.base + len(batch.values)
+
+    @property
+    def attempt(self) -> int:
+        return self._running().attempt
+
+    @property
+    def worker(self) -> str:
+        return "inline"
+
+    @property
+    def deadline(self) -> float | None:
+        return None
+
+    @property
+    def cancelled(self) -> bool:
+        return self.job.cancelled
+
+    def snapshot(self) -> list[Running]:
+        """The item being run, if any."""
+        batch = self.batch
+        if batch is None:
+            return []
+        offset = len(batch.values)
+        if offset >= len(batch.items):
+            return []
+        return [Running(batch.base + offset, batch.items[offset], "inline", time.perf_counter() - batch.started)]

@@ -1,0 +1,45 @@
+"""What an engine is: three methods. A new engine is one file that has them and one line in `table`."""
+
+from __future__ import annotations
+
+from _collections_abc import Generator
+from typing import NamedTuple, Protocol, runtime_checkable
+
+from plait._core.batch import Batch
+from plait._core.job import Job
+
+
+class Plan(NamedTuple):
+    """How many workers a run will have at most, and the reason in words."""
+
+    workers: int
+    reason: str
+
+
+@runtime_checkable
+class Engine(Protocol):
+    """Runs the batches of jobs on workers of one kind.
+
+    Promises every engine keeps (``plait.testing`` checks them):
+     * `run` pulls: it takes the next batch from ``job.feed`` when a worker is free, and nothing beyond the feed's window;
+     * it yields each batch when it is finished, in any order, with one value or failure per item, and ends when
+       ``job.feed.finished``; the consumer settles and delivers what was yielded before it asks for more;
+     * closing the generator, an exception thrown into it, and ``job.cancelled`` stop the work at once; workers that
+       cannot be stopped are listed in ``job.tally.abandoned``;
+     * a failure of one item, whatever it is, is that item's failure and nobody else's;
+     * several runs may be driven at the same time by different threads.
+    """
+
+    name: str
+
+    def plan(self, requested: int | None, items: int | None) -> Plan:
+        """How many workers a run with `items` items (None: unknown) gets when `requested` were asked for (None: decide)."""
+        ...
+
+    def run(self, job: Job) -> Generator[Batch, None, None]:
+        """Finished batches of the job; drives the work from the thread that iterates."""
+        ...
+
+    def close(self) -> None:
+        """End idle workers and free what the engine holds."""
+        ...

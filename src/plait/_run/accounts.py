@@ -1,0 +1,36 @@
+"""Which items were given to an engine and have no outcome yet. Pure."""
+
+from __future__ import annotations
+
+from _collections_abc import Sequence
+from collections import deque
+
+from plait._core.batch import Batch
+
+
+class Accounts:
+    """Books what is settled against what was handed out; holds no more than what lies between the two."""
+
+    def __init__(self, handed_out: deque[tuple[int, Sequence[object]]]) -> None:
+        self._handed_out = handed_out
+        self._settled: dict[int, int] = {}
+        self._low = 0
+
+    def settle(self, batch: Batch) -> None:
+        """Every item of the batch has its final outcome."""
+        self._settled[batch.base] = batch.end
+        while (end := self._settled.pop(self._low, None)) is not None:
+            self._low = end
+        handed_out = self._handed_out
+        while handed_out and handed_out[0][0] + len(handed_out[0][1]) <= self._low:
+            handed_out.popleft()
+
+    def missing(self) -> list[tuple[int, object]]:
+        """Index and item of everything that was handed out and has no outcome, in input order."""
+        done = {index for base, end in self._settled.items() for index in range(base, end)}
+        return [
+            (index, item)
+            for base, items in self._handed_out
+            for index, item in enumerate(items, base)
+            if index >= self._low and index not in done
+        ]

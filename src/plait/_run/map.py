@@ -1,0 +1,128 @@
+"""``plait.map``: checks the call, chooses the engine and hands back the Stream."""
+
+from __future__ import annotations
+
+import contextvars
+import inspect
+import math
+import operator
+from _collections_abc import Callable, Iterable
+from typing import Any, TypeVar
+
+from plait._core.errors import UsageError
+from plait._core.feed import Feed
+from plait._core.job import Job
+from plait._core.star import Star
+from plait._engines.interface import Engine
+from plait._engines.table import make_engine
+from plait._run.progress import Progress, start_meter
+from plait._run.report import Report
+from plait._run.retry import Retry
+from plait._run.run import Run
+from plait._run.stream import Stream
+
+R = TypeVar("R")
+
+_ORDERS = ("input", "completion")
+
+
+def map(  # noqa: A001  the builtin's concurrent sister; users write plait.map
+    fn: Callable[..., R],
+    /,
+    *iterables: Iterable[Any],
+    engine: str | Engine = "auto",
+    workers: int | None = None,
+    order: str = "input",
+    timeout: float | None = None,
+    retry: Retry | int | None = None,
+    progress: bool | Callable[[Progress], object] = False,
+) -> Stream[R]:
+    """The results of `fn` for every item, computed concurrently, as a `Stream`.
+
+    Promises, on every engine and at any number of workers:
+     * items are pulled only as far ahead as workers can use them; endless inputs and consumers that stop early both work;
+     * results come in input order, or as completed with ``order="completion"``;
+     * the first failure is raised as soon as it is known and names its item; ``.outcomes()`` gives failures as values;
+     * a worker that dies costs the item it was running and nothing else;
+     * leaving the loop, an error in its body, or Ctrl-C stops the work now, and what could not be stopped is named;
+     * nothing is run twice unless `retry` says so.
+
+    Args:
+        fn: called with one item, or with one item of each iterable, stopping with the shortest.
+        iterables: any iterables, endless ones included.
+        engine: ``"auto"``, ``"inline"``, ``"thread"``, ``"process"``, a `Pool`, or an engine object.
+        workers: how many items may run at the same time; by default what the machine and the container allow.
+        order: ``"input"`` or ``"completion"``.
+        timeout: seconds that one item may run, counted from the start of its execution.
+        retry: a `Retry`, or how often a failed item may be run again.
+        progress: True for a progress bar, or a callable that is given a `Progress` now and then.
+
+    Raises:
+        UsageError: an argument that cannot mean anything.
+        NotTransferable: (when iterated) the function cannot cross to the engine's workers.
+
+    >>> import plait
+    >>> list(plait.map(pow, [2, 3], [5, 2], engine="thread"))
+    [32, 9]
+    """
+    _check(fn, iterables, workers, order, timeout)
+    if isinstance(retry, int) and not isinstance(retry, bool):
+        retry = Retry(retry)
+    elif retry is not None and not isinstance(retry, Retry):
+        raise UsageError(f"retry={retry!r}: expected a plait.Retry, a number of times, or None")
+    source: Iterable[Any] = iterables[0]
+    call: Callable[..., R] = fn
+    if len(iterables) > 1:
+        source = zip(*iterables, strict=False)
+        call = Star(fn)
+    length = _length(iterables)
+    runner, owned = _engine_of(engine)
+    plan = runner.plan(workers, length)
+    job = Job(
+        call, Feed(source), workers=plan.workers, timeout=timeout, context=contextvars.copy_context()
+    )
+    report = Report(engine=runner.name, workers=plan.workers, why=[plan.reason])
+    meter = start_meter(progress, length, getattr(fn, "__name__", "map"))
+    run = Run(runner, job, report, owned=owned, ordered=order == "input", retry=retry, meter=meter)
+    return Stream(run, length)
+
+
+def _check(
+    fn: Callable[..., object], iterables: tuple[Iterable[Any], ...], workers: int | None, order: str, timeout: float | None
+) -> None:
+    if not callable(fn):
+        raise UsageError(f"plait.map({fn!r}, ...): expected a function first, then what to call it with")
+    if inspect.iscoroutinefunction(fn):
+        raise UsageError(
+            f"{getattr(fn, '__qualname__', fn)!r} is a coroutine function, which needs an event loop; "
+            "wrap it, for example: lambda item: asyncio.run(fn(item))"
+        )
+    if not iterables:
+        raise UsageError("plait.map(fn): expected at least one iterable after the function")
+    for items in iterables:
+        if not hasattr(items, "__iter__") and not hasattr(items, "__getitem__"):
+            raise UsageError(f"plait.map(fn, {items!r}): expected an iterable; to map one item, write [{items!r}]")
+    if workers is not None and (not isinstance(workers, int) or isinstance(workers, bool) or workers < 1):
+        raise UsageError(f"workers={workers!r}: expected a whole number of at least 1, or None to let plait decide")
+    if order not in _ORDERS:
+        raise UsageError(f'order={order!r}: expected "input" or "completion"')
+    if timeout is not None and not (
+        isinstance(timeout, (int, float)) and not isinstance(timeout, bool) and 0 < timeout < math.inf
+    ):
+        raise UsageError(f"timeout={timeout!r}: expected seconds per item, more than 0, or None for no limit")
+
+
+def _length(iterables: tuple[Iterable[Any], ...]) -> int | None:
+    """How many items there will be, if every iterable knows its length or some know theirs."""
+    known = [hint for items in iterables if (hint := operator.length_hint(items, -1)) >= 0]
+    return min(known) if known else None
+
+
+def _engine_of(engine: str | Engine) -> tuple[Engine, bool]:
+    """The engine and whether this map must close it: engines that the caller made stay warm."""
+    if isinstance(engine, str):
+        return make_engine(engine), True
+    own = getattr(engine, "engine", engine)  # a Pool lends its engine
+    if isinstance(own, Engine):
+        return own, False
+    raise UsageError(f"engine={engine!r}: expected a name, a plait.Pool, or an engine object")

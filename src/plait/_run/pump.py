@@ -1,0 +1,100 @@
+"""Drives a run in a thread of its own, so that async code can wait for its batches without blocking the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from _collections_abc import AsyncIterator, Iterator
+from types import TracebackType
+
+from plait._core.batch import Batch
+from plait._run.run import Run
+
+
+class Pump:
+    """An async iterator over the batches of a run; one batch is fetched per request, so back-pressure is kept.
+
+    Leaving the ``async with`` block, or cancelling the task that waits, stops the work and waits until it has stopped.
+    """
+
+    def __init__(self, run: Run, batches: Iterator[Batch]) -> None:
+        self._run = run
+        self._batches = batches
+        self._thread: threading.Thread | None = None
+        self._wanted = threading.Semaphore(0)
+        self._closing = False
+
+    async def __aenter__(self) -> Pump:
+        self._loop = asyncio.get_running_loop()
+        self._ended: asyncio.Future[None] = self._loop.create_future()
+        self._next: asyncio.Future[Batch | None] | None = None
+        self._thread = threading.Thread(target=self._work, name="plait-pump", daemon=True)
+        self._thread.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        self._closing = True
+        if not self._run.report.finished:
+            self._run.cancel()
+        self._wanted.release()
+        await asyncio.shield(self._ended)
+
+    def __aiter__(self) -> AsyncIterator[Batch]:
+        return self
+
+    async def __anext__(self) -> Batch:
+        self._next = self._loop.create_future()
+        self._wanted.release()
+        batch = await self._next
+        if batch is None:
+            raise StopAsyncIteration
+        return batch
+
+    @staticmethod
+    async def halt(run: Run) -> None:
+        """Stop a run's work from async code: closing it may take a moment, which must not block the loop."""
+        run.cancel()
+        await asyncio.get_running_loop().run_in_executor(None, run.halt)
+
+    # --- in the thread
+
+    def _work(self) -> None:
+        try:
+            while True:
+                self._wanted.acquire()
+                if self._closing:
+                    return
+                try:
+                    batch = next(self._batches, None)
+                except BaseException as error:
+                    self._post(self._give, None, error)
+                else:
+                    self._post(self._give, batch, None)
+        finally:
+            close = getattr(self._batches, "close", None)
+            if close is not None:
+                close()
+            self._post(self._end)
+
+    def _post(self, callback: object, *args: object) -> None:
+        try:
+            self._loop.call_soon_threadsafe(callback, *args)  # type: ignore[arg-type]  # any callable
+        except RuntimeError:
+            return  # the loop is closed: nobody waits any more
+
+    # --- in the loop
+
+    def _give(self, batch: Batch | None, error: BaseException | None) -> None:
+        waiting = self._next
+        if waiting is None or waiting.done():
+            return
+        if error is not None:
+            waiting.set_exception(error)
+        else:
+            waiting.set_result(batch)
+
+    def _end(self) -> None:
+        if not self._ended.done():
+            self._ended.set_result(None)

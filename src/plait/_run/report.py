@@ -1,0 +1,58 @@
+"""What happened in a map, in figures and in words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True)
+class Report:
+    """What happened so far in a map; ``str()`` says it in a few lines.
+
+    Attributes:
+        engine: the engine that ran the items, such as ``"process"``.
+        workers: how many workers it could use.
+        peak_workers: how many it did use at the same time.
+        why: the reason for the engine and for the number of workers, one sentence each.
+        items: how many items have their outcome.
+        failed: how many of them failed.
+        retries: how many attempts were made again.
+        workers_died: how many worker processes died.
+        abandoned: items whose threads could not be stopped, in words.
+        seconds: wall time from the first item pulled to the last outcome so far.
+        finished: whether every item has its outcome.
+        cancelled: whether the work was stopped before that.
+    """
+
+    engine: str
+    workers: int
+    peak_workers: int = 0
+    why: list[str] = field(default_factory=list)
+    items: int = 0
+    failed: int = 0
+    retries: int = 0
+    workers_died: int = 0
+    abandoned: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+    finished: bool = False
+    cancelled: bool = False
+
+    @property
+    def per_second(self) -> float:
+        """Items per second of wall time."""
+        return self.items / self.seconds if self.seconds > 0 else 0.0
+
+    def __str__(self) -> str:
+        state = "done" if self.finished else "cancelled" if self.cancelled else "running"
+        failed = f", {self.failed:,} failed" if self.failed else ""
+        lines = [
+            f"{state}: {self.items:,} items{failed} in {self.seconds:.2f} s ({self.per_second:,.0f} items/s)",
+            f"engine: {self.engine}, {self.peak_workers} of {self.workers} workers",
+        ]
+        lines += [f"  {reason}" for reason in self.why]
+        if self.retries:
+            lines.append(f"retries: {self.retries:,}")
+        if self.workers_died:
+            lines.append(f"workers that died: {self.workers_died}")
+        lines += [f"could not be stopped: {name}" for name in self.abandoned]
+        return "\n".join(lines)

@@ -1,0 +1,210 @@
+"""One run of a map: drives an engine, retries, orders and counts what finishes, and stops the work when it must.
+
+The walk of a batch: the engine yields it finished; items worth another attempt go back to the feed; the rest is settled,
+put into order and delivered; when the consumer comes back for more, the feed's window moves.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+import warnings
+from _collections_abc import Generator, Iterator
+from typing import Any
+
+from plait._core.batch import Batch
+from plait._core.errors import Cancelled
+from plait._core.job import Job, Running
+from plait._core.outcome import Outcome, attach, brief
+from plait._engines.interface import Engine
+from plait._run.accounts import Accounts
+from plait._run.ordering import CompletionOrder, InputOrder
+from plait._run.progress import Meter
+from plait._run.report import Report
+from plait._run.retry import Retry, split_retries
+
+_SHOWN = 3  # running items that are named when a run is stopped
+
+
+class Run:
+    """Drives one job to its end. Iterate `batches` from one thread; call `cancel` from any."""
+
+    def __init__(
+        self, engine: Engine, job: Job, report: Report, *, owned: bool, ordered: bool, retry: Retry | None, meter: Meter
+    ) -> None:
+        self.engine = engine
+        self.job = job
+        self._report = report
+        self._owned = owned
+        self._order: InputOrder | CompletionOrder = InputOrder() if ordered else CompletionOrder()
+        self._retry = retry
+        self._meter = meter
+        self._accounts = Accounts(job.feed.handed_out)
+        self._work: Generator[Batch, None, None] | None = None
+        self._undelivered: list[Batch] = []
+        self._began = 0.0
+        self._halted = False
+        self._epoch = time.time() - time.perf_counter()
+
+    @property
+    def started(self) -> bool:
+        """Whether anybody has asked for a result."""
+        return self._work is not None
+
+    @property
+    def report(self) -> Report:
+        """The report as of now."""
+        self._update_report()
+        return self._report
+
+    def batches(self, *, stop_at_failure: bool) -> Iterator[Batch]:
+        """Batches in the order of delivery. Closing this stops the work.
+
+        With `stop_at_failure` a batch that failed is delivered as soon as it is known, before its turn.
+        """
+        feed = self.job.feed
+        if self._work is None:
+            self._began = time.perf_counter()
+            self._work = self.engine.run(self.job)
+        try:
+            for batch in self._work:
+                for final in self._settle(batch):
+                    for ready in self._order.push(final):
+                        yield ready
+                        feed.deliver(len(ready.items))
+                    if stop_at_failure and final.failures and not self._halted:
+                        yield from self._overtaking(final)
+        except KeyboardInterrupt as interrupt:
+            self._explain(interrupt)
+            raise
+        finally:
+            self.halt()
+        yield from self._leftovers()
+        if feed.error is not None:
+            self._raise_input_error(feed.error)
+
+    def halt(self) -> None:
+        """Stop the work now, if it still goes on, and close the books. May be called again."""
+        if self._halted:
+            return
+        self._halted = True
+        finished = self.job.feed.finished and not self.job.cancelled
+        if not finished:
+            self.job.cancelled = True
+        try:
+            if self._work is not None:
+                self._work.close()
+        finally:
+            if self._owned:
+                self.engine.close()
+            self._update_report()
+            self._report.finished = finished
+            self._report.cancelled = not finished
+            self._meter.finish(self._report)
+            self._warn_abandoned()
+
+    def cancel(self) -> None:
+        """Ask the driver to stop; it does so at once, in its own thread."""
+        self.job.cancel()
+
+    def put_back(self, batch: Batch) -> None:
+        """A part of a delivered batch that the consumer did not get to see."""
+        self._undelivered.append(batch)
+
+    def outcomes_of(self, batch: Batch) -> Iterator[Outcome[Any]]:
+        """One Outcome per item of the batch."""
+        failures = batch.failures
+        for offset, item in enumerate(batch.items):
+            began, ended = batch.span(offset)
+            yield Outcome(
+                index=batch.base + offset,
+                input=item,
+                value=batch.values[offset],
+                error=failures.get(offset),
+                attempts=batch.attempt,
+                worker=batch.worker,
+                started=began + self._epoch if began else 0.0,
+                ended=ended + self._epoch if ended else 0.0,
+            )
+
+    def failure(self, batch: Batch, offset: int) -> BaseException:
+        """The error of one item of the batch, made to carry its item."""
+        error = batch.failures[offset]
+        attach(error, next(self.outcomes_of(batch.part(offset, offset + 1))))
+        return error
+
+    # --- steps of `batches`
+
+    def _settle(self, batch: Batch) -> list[Batch]:
+        final, again = [batch], []
+        if batch.failures and self._retry is not None and not self.job.cancelled:
+            final, again = split_retries(batch, self._retry, random.random())  # noqa: S311  jitter, not a secret
+        now = time.perf_counter()
+        for offset, delay in again:
+            self.job.feed.retry(batch.base + offset, batch.items[offset], batch.attempt + 1, now + delay)
+        self._report.retries += len(again)
+        for piece in final:
+            self._accounts.settle(piece)
+            self.job.feed.settle(len(piece.items))
+            self._report.items += len(piece.items)
+            self._report.failed += len(piece.failures)
+        self._meter.advance(self._report.items, self._report.failed)
+        return final
+
+    def _overtaking(self, failed: Batch) -> Iterator[Batch]:
+        """Hand a failed batch to the consumer, who raises, although earlier items are still running."""
+        for offset in sorted(failed.failures):
+            piece = failed.part(offset, offset + 1)
+            yield piece
+
+    def _leftovers(self) -> Iterator[Batch]:
+        """After a stop: what had finished and was not delivered, then one Cancelled per item that had not."""
+        yield from self._undelivered
+        self._undelivered.clear()
+        yield from self._order.rest()
+        if not self.job.cancelled:
+            return
+        for index, item in self._accounts.missing():
+            piece = Batch(index, [item], attempt=0)
+            piece.values = [None]
+            piece.failures = {0: Cancelled(f"item {index}, {brief(item)}, had not ended when the work was stopped")}
+            self._accounts.settle(piece)
+            yield piece
+
+    def _raise_input_error(self, error: BaseException) -> None:
+        self.job.feed.error = None
+        error.add_note(f"plait: raised by the input iterator after item {self.job.feed.taken - 1}; the items before it were run")
+        raise error
+
+    def _update_report(self) -> None:
+        report, tally = self._report, self.job.tally
+        report.peak_workers = tally.peak
+        report.workers_died = tally.workers_died
+        report.why += [reason for reason in tally.reasons if reason not in report.why]
+        report.abandoned = [in_words(running) for running in tally.abandoned]
+        if self._began and not self._report.finished and not self._report.cancelled:
+            report.seconds = time.perf_counter() - self._began
+
+    def _explain(self, interrupt: KeyboardInterrupt) -> None:
+        """Add to Ctrl-C what had been done and what was running, in at most five lines."""
+        running = sorted(self.job.snapshot(), key=lambda one: -one.seconds)
+        lines = [f"plait: stopped after {self._report.items:,} items; {len(running)} were running"]
+        lines += [f"  {in_words(one)}" for one in running[:_SHOWN]]
+        if len(running) > _SHOWN:
+            lines.append(f"  and {len(running) - _SHOWN} more")
+        interrupt.add_note("\n".join(lines))
+
+    def _warn_abandoned(self) -> None:
+        if self._report.abandoned:
+            names = "; ".join(self._report.abandoned[:_SHOWN])
+            warnings.warn(
+                f"plait could not stop {len(self._report.abandoned)} thread(s) and left them behind: {names}. "
+                'Let the function poll plait.current().cancelled, or use engine="process".',
+                RuntimeWarning,
+                stacklevel=2,
+            )
+
+
+def in_words(running: Running) -> str:
+    """One line about an item that is being run."""
+    return f"item {running.index}, {brief(running.item, 60)}, on {running.worker} for {running.seconds:.1f} s"

@@ -1,0 +1,164 @@
+"""Stream: the results of a map, iterated from sync or async code, as values or as outcomes.
+
+Iteration goes through ``itertools.chain`` over whole batches, so delivering one value costs no Python call. Nothing here
+refers back to the Stream, so leaving a loop over a temporary Stream frees it at once, and that stops the work.
+"""
+
+from __future__ import annotations
+
+import warnings
+from _collections_abc import AsyncIterator, Generator, Iterable, Iterator
+from itertools import chain
+from types import TracebackType
+from typing import Generic, TypeVar, cast
+
+from plait._core.batch import Batch
+from plait._core.outcome import Outcome
+from plait._run.pump import Pump
+from plait._run.report import Report
+from plait._run.run import Run
+
+R = TypeVar("R")
+
+
+class Stream(Generic[R]):
+    """The results of one `plait.map`, in input order or as completed.
+
+    Nothing runs before the first result is asked for. Iterate it once, with ``for`` or ``async for``; leaving the loop,
+    the ``with`` block, or letting go of the Stream stops the work. A value's iteration raises the first failure as soon
+    as it is known, with a note that names the item; `outcomes` gives every failure as a value instead.
+
+    >>> import plait
+    >>> with plait.map(str.upper, ["a", "b"], engine="thread") as stream:
+    ...     print(list(stream), stream.report.items)
+    ['A', 'B'] 2
+    """
+
+    def __init__(self, run: Run, length: int | None) -> None:
+        self._run = run
+        self._length = length
+        self._values: Iterator[R] | None = None
+        self._used = False
+
+    def __iter__(self) -> Iterator[R]:
+        self._used = True
+        if self._values is None:
+            self._values = cast("Iterator[R]", chain.from_iterable(_values(self._run)))
+        return self._values
+
+    def __next__(self) -> R:
+        return next(iter(self))
+
+    def outcomes(self) -> Outcomes[R]:
+        """Every item's Outcome, failures included; iterate it with ``for`` or ``async for``.
+
+        After an error, ``cancel()`` or Ctrl-C it gives what had been computed and not delivered yet, then a `Cancelled`
+        outcome for each item that had been started and not finished.
+        """
+        self._used = True
+        if not self._run.started:
+            self._run.job.timed = True
+        return Outcomes(self._run)
+
+    @property
+    def report(self) -> Report:
+        """What happened so far: engine, workers, reason, counts, rate."""
+        return self._run.report
+
+    def cancel(self) -> None:
+        """Stop the work now; may be called from any thread. The iteration then raises `Cancelled`."""
+        self._run.cancel()
+
+    def close(self) -> None:
+        """Stop the work and wait until it has stopped; called by the thread that iterates."""
+        self._run.halt()
+
+    def __length_hint__(self) -> int:
+        return self._length if self._length is not None else NotImplemented
+
+    def __enter__(self) -> Stream[R]:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self.close()
+
+    def __aiter__(self) -> AsyncIterator[R]:
+        self._used = True
+        return cast("AsyncIterator[R]", _values_async(self._run))
+
+    async def __aenter__(self) -> Stream[R]:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        await Pump.halt(self._run)
+
+    def __del__(self) -> None:
+        if not getattr(self, "_used", True) and not self._run.job.cancelled:
+            warnings.warn(
+                "plait.map(...) was never iterated, so nothing ran; loop over it, or call list() on it",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+
+    def __repr__(self) -> str:
+        report = self._run.report
+        state = "done" if report.finished else "cancelled" if report.cancelled else "open"
+        return f"<plait.Stream on {report.engine}, {report.items} items {state}>"
+
+
+class Outcomes(Generic[R]):
+    """The outcomes of a Stream, for ``for`` and ``async for``."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._iterator: Iterator[Outcome[R]] | None = None
+
+    def __iter__(self) -> Iterator[Outcome[R]]:
+        if self._iterator is None:
+            run = self._run
+            self._iterator = chain.from_iterable(map(run.outcomes_of, run.batches(stop_at_failure=False)))
+        return self._iterator
+
+    def __next__(self) -> Outcome[R]:
+        return next(iter(self))
+
+    async def __aiter__(self) -> AsyncIterator[Outcome[R]]:
+        async with Pump(self._run, self._run.batches(stop_at_failure=False)) as batches:
+            async for batch in batches:
+                for outcome in self._run.outcomes_of(batch):
+                    yield outcome
+
+
+def _values(run: Run) -> Generator[Iterable[object], None, None]:
+    for batch in run.batches(stop_at_failure=True):
+        if batch.failures:
+            yield _raising(run, batch)
+        else:
+            yield batch.values
+
+
+def _raising(run: Run, batch: Batch) -> Generator[object, None, None]:
+    """The values before the first failure of the batch, then that failure; what comes after it is kept for `outcomes`."""
+    first = min(batch.failures)
+    yield from batch.values[:first]
+    run.halt()
+    if first + 1 < len(batch.items):
+        run.put_back(batch.part(first + 1, len(batch.items)))
+    raise run.failure(batch, first)
+
+
+async def _values_async(run: Run) -> AsyncIterator[object]:
+    async with Pump(run, run.batches(stop_at_failure=True)) as batches:
+        async for batch in batches:
+            if not batch.failures:
+                for value in batch.values:
+                    yield value
+                continue
+            first = min(batch.failures)
+            for value in batch.values[:first]:
+                yield value
+            await Pump.halt(run)
+            run.put_back(batch.part(first + 1, len(batch.items)))
+            raise run.failure(batch, first)

@@ -1,0 +1,29 @@
+"""Every error plait raises, and `outcome_of`, which finds the item an error belongs to."""
+
+from plait._core.errors import (
+    Cancelled,
+    MemoryExceeded,
+    NotTransferable,
+    PlaitError,
+    RemoteError,
+    StopTask,
+    TaskError,
+    TaskTimeout,
+    UsageError,
+    WorkerDied,
+)
+from plait._core.outcome import outcome_of
+
+__all__ = [
+    "Cancelled",
+    "MemoryExceeded",
+    "NotTransferable",
+    "PlaitError",
+    "RemoteError",
+    "StopTask",
+    "TaskError",
+    "TaskTimeout",
+    "UsageError",
+    "WorkerDied",
+    "outcome_of",
+]
