@@ -29,6 +29,8 @@ class Feed:
     `handed_out` lists the new items as they were given out; whoever keeps the accounts takes off what is settled.
     """
 
+    interdependent = False  # whether items may wait for one another, so that none may wait behind another
+
     def __init__(self, source: Iterable[object]) -> None:
         self._lock = threading.Lock()
         self._sequence: Sequence[object] | None = source if type(source) in (list, tuple, range) else None  # type: ignore[assignment]  # the three types are sequences

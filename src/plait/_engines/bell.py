@@ -1,19 +1,20 @@
-"""Wakes a thread that waits in poll(), from any thread."""
+"""Wakes a thread that waits in poll(), from any thread, a signal handler or a garbage collection callback."""
 
 from __future__ import annotations
 
 import os
-import threading
 
 
 class Bell:
-    """A pipe that is readable after `ring`; safe to ring at any time, even after `close`."""
+    """A pipe that is readable after `ring`. It takes no lock, so it may be rung from anywhere at any time.
+
+    Its descriptors are closed when the last reference goes, so that a late ring cannot hit somebody else's descriptor.
+    """
 
     def __init__(self) -> None:
         self._read, self._write = os.pipe()
         os.set_blocking(self._read, False)
-        self._lock = threading.Lock()
-        self._rung = False
+        os.set_blocking(self._write, False)
 
     def fileno(self) -> int:
         """To poll."""
@@ -21,21 +22,18 @@ class Bell:
 
     def ring(self) -> None:
         """Make the pipe readable."""
-        with self._lock:
-            if not self._rung and self._write >= 0:
-                self._rung = True
-                os.write(self._write, b"!")
+        try:
+            os.write(self._write, b"!")
+        except BlockingIOError:
+            return  # full: it has been rung often enough
 
     def silence(self) -> None:
-        """The waiting thread has noticed."""
-        with self._lock:
-            if self._rung:
-                os.read(self._read, 1)
-                self._rung = False
+        """The waiting thread is awake and will look at everything there is to look at."""
+        try:
+            os.read(self._read, 4096)
+        except BlockingIOError:
+            return
 
-    def close(self) -> None:
-        """Free the pipe; later rings do nothing."""
-        with self._lock:
-            os.close(self._read)
-            os.close(self._write)
-            self._write = -1
+    def __del__(self) -> None:
+        os.close(self._read)
+        os.close(self._write)
