@@ -21,7 +21,7 @@ from plait._core.job import Job, Running
 from plait._core.sizing import BatchSizer, guided_target
 from plait._engines import board as boards
 from plait._engines import wire
-from plait._engines.bell import Bell
+from plait._engines.pipe_bell import PipeBell
 from plait._engines.cargo import FunctionCargo, frame, pack_items, refusal_of
 from plait._engines.deaths import Coroner, Loss
 from plait._engines.flight import Flight
@@ -51,7 +51,7 @@ class ProcessRun:
         self._workers: dict[int, WorkerProcess] = {}
         self._finished: deque[Batch] = deque()
         self._poll = select.poll()
-        self._bell = Bell()
+        self._bell = PipeBell()
         self._limit = job.workers
         self._tracked = job.timeout is not None or job.timed
         self._supervisor = Supervisor(job, engine.memory_bytes)

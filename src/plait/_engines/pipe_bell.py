@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 
-class Bell:
+class PipeBell:
     """A pipe that is readable after `ring`. It takes no lock, so it may be rung from anywhere at any time.
 
     Its descriptors are closed when the last reference goes, so that a late ring cannot hit somebody else's descriptor.
