@@ -81,7 +81,7 @@ def map(  # noqa: A001  the builtin's concurrent sister; users write plait.map
     job = Job(
         call, Feed(source), workers=plan.workers, timeout=timeout, context=contextvars.copy_context()
     )
-    report = Report(engine=runner.name, workers=plan.workers, why=[plan.reason])
+    report = Report(engine=runner.name, workers=plan.workers, why=[plan.reason] if plan.reason else [])
     meter = start_meter(progress, length, getattr(fn, "__name__", "map"))
     run = Run(runner, job, report, owned=owned, ordered=order == "input", retry=retry, meter=meter)
     return Stream(run, length)

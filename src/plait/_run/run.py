@@ -179,6 +179,8 @@ class Run:
 
     def _update_report(self) -> None:
         report, tally = self._report, self.job.tally
+        if tally.engine:
+            report.engine, report.workers = tally.engine, tally.workers
         report.peak_workers = tally.peak
         report.workers_died = tally.workers_died
         report.why += [reason for reason in tally.reasons if reason not in report.why]
