@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+_TINY = 20e-6  # seconds per item
 _WAITING = 0.5  # of one core: below this share of busy time the function waits for something
 _HOLDS = 0.5  # the share of the time others had to wait for the GIL, from which on the function holds it
 _WORTH = 0.1  # seconds of work left that pay for starting processes
@@ -50,6 +51,8 @@ def choose(measured: Measured) -> Choice:
     cost = measured.elapsed / max(1, measured.calls)
     if measured.free_threaded:
         return Choice("thread", "threads: this interpreter has no GIL")
+    if cost < _TINY:
+        return Choice("thread", f"threads: at {in_words(cost)} per item, moving items would cost more than running them")
     if share < _WAITING:
         return Choice("thread", f"threads: {100 * (1 - share):.0f} % of the time it waits")
     if measured.gil < _HOLDS:
