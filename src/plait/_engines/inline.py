@@ -45,7 +45,7 @@ class InlineEngine:
             feed.fill(sizer.size)
             batch = feed.take(sizer.size)
             if batch is None:
-                if not feed.ready:
+                if not feed.ready and not feed.finished:
                     bell.wait(None if feed.due is None else max(0.0, feed.due - time.perf_counter()))
                 continue
             task.batch = batch

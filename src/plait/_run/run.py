@@ -82,6 +82,8 @@ class Run:
         yield from self._leftovers()
         if feed.error is not None:
             self._raise_input_error(feed.error)
+        if stop_at_failure and self.job.cancelled and not feed.finished:
+            raise Cancelled(f"the map was cancelled after {self._report.items:,} items")
 
     def halt(self) -> None:
         """Stop the work now, if it still goes on, and close the books. May be called again."""
