@@ -18,7 +18,7 @@ import time
 from _collections_abc import Callable
 from collections import deque
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from plait._core.errors import UsageError
 from plait._run.report import Report
@@ -55,6 +55,7 @@ class Progress:
         return max(0, self.total - self.done) / self.per_second
 
 
+@runtime_checkable
 class Meter(Protocol):
     """Is told how far a run is; three methods, all called by the thread that drives the run."""
 
@@ -71,14 +72,16 @@ class Meter(Protocol):
         ...
 
 
-def start_meter(progress: bool | Callable[[Progress], object], total: int | None, name: str) -> Meter:
-    """The meter for ``progress=``; True chooses by where standard error goes.
+def start_meter(progress: bool | Callable[[Progress], object] | Meter, total: int | None, name: str) -> Meter:
+    """The meter for ``progress=``; True chooses by where standard error goes, and a Meter is itself.
 
     Raises:
         UsageError: neither a truth value nor something to call.
     """
     if progress is False or progress is None:
         return SilentMeter()
+    if isinstance(progress, Meter):
+        return progress
     if callable(progress):
         return CallbackMeter(progress, total, name)
     if progress is not True:
