@@ -50,7 +50,7 @@ class Halt:
     def reached(self, *, done: int, failed: int, total: int | None = None) -> bool:
         """Whether it is time, now that `done` items have ended and `failed` of them failed.
 
-        A share is of the items that have ended, at least three; ``done=N%`` is of `total`, and never reached without it.
+        A share is of the items that have ended, at least three; ``done=N%`` is of `total`, never reached without.
         """
         count = {"fail": failed, "success": done - failed, "done": done}[self.what]
         if not self._share:

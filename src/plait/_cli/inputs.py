@@ -1,4 +1,4 @@
-"""The items of ``plait map``: lines, JSON lines or NUL-separated texts of files and standard input, names by pattern."""
+"""The items of ``plait map``: lines, JSON lines or NUL-separated texts of files and pipes, and names by pattern."""
 
 from __future__ import annotations
 
@@ -68,13 +68,13 @@ def names_matching(patterns: list[str]) -> list[object]:
     """The files that match, pattern by pattern, each sorted; ``**`` is any depth of folders.
 
     Raises:
-        click.UsageError: a pattern that matches nothing.
+        click.ClickException: a pattern that matches nothing.
     """
     names: list[object] = []
     for pattern in patterns:
         found = [pattern] if os.path.lexists(pattern) else sorted(glob.glob(pattern, recursive=True))
         if not found:
-            raise click.UsageError(f"--glob: no file matches {pattern!r} in {os.getcwd()}")
+            raise click.ClickException(f"--glob: no file matches {pattern!r} in {os.getcwd()}")
         names += found
     return names
 
@@ -106,7 +106,7 @@ def _open(name: str) -> int:
             raise IsADirectoryError(21, "it is a folder; for the files in it, use --glob", name)
         return os.open(name, os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0))
     except OSError as error:
-        raise click.UsageError(f"cannot read {name!r}: {error.strerror}") from error
+        raise click.ClickException(f"cannot read {name!r}: {error.strerror}") from error
 
 
 def _is_pipe(name: str) -> bool:

@@ -12,17 +12,19 @@ from plait._engines.table import ENGINES
 
 _HELP = """Run a Python function or a shell command for each item, several at a time.
 
-TARGET is module:function, module:Class.method or file.py:function (the current folder is importable), or a shell command in
-quotes. A command has a blank or one of these in it: {} the item, {.} without extension, {/} its file name, {//} its folder,
-{/.} its file name without extension, {#} the number of the job; without any, the item is put at its end. Items are quoted.
+TARGET is module:function, module:Class.method or file.py:function (the current folder is importable), or a shell
+command in quotes. A command has a blank or one of these in it: {} the item, {.} without extension, {/} its file name,
+{//} its folder, {/.} its file name without extension, {#} the number of the job; without any, the item is put at its
+end. An item is quoted for where it stands.
 
 \b
-The items of a function are the lines of the files INPUTS, or of standard input (no INPUTS, or -).
-The items of a command are INPUTS themselves, or the lines of standard input (no INPUTS, or -).
-After ::: what follows are items for a function too.
+Items of a function: the lines of the files INPUTS, or of standard input (no INPUTS, or -).
+Items of a command:  INPUTS themselves, or the lines of standard input (no INPUTS, or -).
+After ::: INPUTS are the items of a function too.
 
-A function's results are JSON lines with the keys index, input and value, or error with type, message and traceback. What
-functions print goes to standard error. A command's output is passed on as it is, each command's whole.
+A function's results are JSON lines with the keys index, input and value, or instead of value an error with type,
+message and traceback. A value that JSON cannot say is {"__repr__": "..."}. What functions print goes to standard error.
+A command's output is passed on as it is, each command's whole.
 
 \b
 plait map mypackage.pages:count_words urls.txt --bar > results.jsonl
@@ -30,11 +32,13 @@ plait map resize.py:thumbnail --glob 'photos/**/*.jpg' --engine process --errors
 plait map 'gzip -k {}' *.log
 find . -name '*.flac' -print0 | plait map --null 'ffmpeg -i {} {.}.mp3' --halt soon,fail=1
 
-Exit status: 0 all items succeeded, 1 to 100 that many failed, 101 more than 100, 130 Ctrl-C, 255 it could not begin.
+\b
+Exit status: 0 all items succeeded, 1 to 100 that many failed, 101 more than 100,
+130 Ctrl-C, 141 nobody reads the results any more, 255 it could not begin.
 """
 
 
-class HaltType(click.ParamType):
+class HaltType(click.ParamType[Halt | None]):
     """``now,fail=3`` and its kin."""
 
     name = "when"

@@ -102,11 +102,11 @@ def _run(options: Options, work: Work, source: Arrivals, total: int | None, sink
 def _items(options: Options, *, of_command: bool) -> tuple[Any, int | None]:
     """The items in lists as they arrive, and how many there will be, where that is known."""
     if options.jsonl + options.null + options.glob > 1:
-        raise click.UsageError("--jsonl, --null and --glob exclude one another: they say how the items are written")
+        raise click.ClickException("--jsonl, --null and --glob exclude one another: they say how the items are written")
     given = list(options.inputs)
     if options.glob:
         if not given:
-            raise click.UsageError("--glob: expected at least one pattern after the target, in quotes")
+            raise click.ClickException("--glob: expected at least one pattern after the target, in quotes")
         names = reading.names_matching(given)
         return [names], len(names)
     from_stdin = given in ([], [_STDIN])
@@ -128,4 +128,4 @@ def _errors_file(path: str | None) -> AbstractContextManager[Write | None]:
     try:
         return open_errors(path)
     except OSError as error:
-        raise click.UsageError(f"--errors: cannot write {path!r}: {error.strerror}") from error
+        raise click.ClickException(f"--errors: cannot write {path!r}: {error.strerror}") from error

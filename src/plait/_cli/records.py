@@ -98,7 +98,7 @@ def _other(value: object) -> object:
 
 
 def _marked(value: object, inside: tuple[int, ...]) -> object:
-    """The value with everything JSON cannot say replaced; `inside` has the ids of what it is a part of, to see loops."""
+    """The value with what JSON cannot say replaced; `inside` has the ids of what it is a part of, to see loops."""
     if id(value) in inside or len(inside) > _DEEPEST:
         return _mark(value)
     if isinstance(value, float) and not math.isfinite(value):

@@ -1,4 +1,4 @@
-"""Where the results of ``plait map`` go: JSON lines, or what commands wrote; failures to a file of their own on request."""
+"""Where the results of ``plait map`` go: JSON lines, or what commands wrote; failures to a file on request."""
 
 from __future__ import annotations
 
@@ -67,8 +67,8 @@ class Streams:
 def open_streams(*, keep_prints_apart: bool) -> Iterator[Streams]:
     """The streams for results.
 
-    With `keep_prints_apart`, what functions print, in whatever way and process, goes to standard error meanwhile, so that
-    standard output has nothing but results. On a terminal both are in the same place anyway.
+    With `keep_prints_apart`, what functions print, in whatever way and process, goes to standard error meanwhile, so
+    that standard output has nothing but results. On a terminal both are in the same place anyway.
     """
     if sys.stdout.isatty():
         # By name at each write: a progress bar puts itself in the place of these streams.

@@ -19,12 +19,12 @@ def find_function(target: str) -> Callable[[Any], object]:
     """The function; the current folder, or the folder of the file, is made importable first, here and in workers.
 
     Raises:
-        click.UsageError: there is no such module or function; the message has names that are close.
+        click.ClickException: there is no such module or function; the message has names that are close.
         click.ClickException: importing the module failed; the message has the traceback.
     """
     place, separator, path = target.rpartition(":")
     if not separator or not place or not path:
-        raise click.UsageError(
+        raise click.ClickException(
             f"{target!r}: expected module:function, module:Class.method, file.py:function, "
             "or a shell command in quotes with a blank or {} in it, such as 'gzip {}'"
         )
@@ -34,12 +34,12 @@ def find_function(target: str) -> Callable[[Any], object]:
         if not hasattr(found, name):
             inside = module.__name__ if step == 0 else f"{module.__name__}:{'.'.join(path.split('.')[:step])}"
             where = getattr(module, "__file__", None)
-            raise click.UsageError(
+            raise click.ClickException(
                 f"{inside!r}{f' ({where})' if where else ''} has no {name!r}{_close(name, dir(found))}"
             )
         found = getattr(found, name)
     if not callable(found):
-        raise click.UsageError(f"{target!r} is {type(found).__name__}, which cannot be called; expected a function")
+        raise click.ClickException(f"{target!r} is {type(found).__name__}, which cannot be called; expected a function")
     return found
 
 
@@ -50,7 +50,7 @@ def _import_module(name: str) -> ModuleType:
     except ModuleNotFoundError as error:
         missing = error.name or name
         if name == missing or name.startswith(f"{missing}."):
-            raise click.UsageError(
+            raise click.ClickException(
                 f"there is no module {missing!r}, neither here ({os.getcwd()}) nor installed for {sys.executable}"
                 f"{_close(missing, _modules())}"
             ) from None
@@ -64,7 +64,7 @@ def _import_file(path: str) -> ModuleType:
     if not os.path.isfile(full):
         folder = os.path.dirname(full)
         near = [name for name in os.listdir(folder) if name.endswith(".py")] if os.path.isdir(folder) else []
-        raise click.UsageError(f"there is no file {path!r}{_close(os.path.basename(path), near)}")
+        raise click.ClickException(f"there is no file {path!r}{_close(os.path.basename(path), near)}")
     folder, name = os.path.split(full)
     name = name.removesuffix(".py")
     while os.path.isfile(os.path.join(folder, "__init__.py")):  # in a package, so that its relative imports work
@@ -78,7 +78,7 @@ def _import_file(path: str) -> ModuleType:
         raise _import_failed(path, error) from error
     origin = getattr(module, "__file__", None)
     if origin is None or not os.path.samefile(origin, full):
-        raise click.UsageError(
+        raise click.ClickException(
             f"{path!r} cannot be imported, because {name!r} is already the module {origin or 'built into Python'}; "
             "give the file another name"
         )

@@ -1,4 +1,4 @@
-"""Shell command templates with GNU parallel's replacement strings, each input quoted for the place where it is put. Pure."""
+"""Shell command templates with GNU parallel's replacement strings; inputs are quoted for where they stand. Pure."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def is_command(target: str) -> bool:
 class CommandTemplate:
     """A shell command with places for an input.
 
-    ``{}`` the input · ``{.}`` without its extension · ``{/}`` its last part · ``{//}`` its folder · ``{/.}`` its last part
-    without extension · ``{#}`` the number of the job, from 1. Without any of them the input is put at the end.
+    ``{}`` the input · ``{.}`` without its extension · ``{/}`` its last part · ``{//}`` its folder · ``{/.}`` its last
+    part without extension · ``{#}`` the number of the job, from 1. Without any of them the input is put at the end.
 
     An input is always one word and never a part of the command: it is quoted for where it stands, plain, between double
     or single quotes, or inside ``$(...)``.

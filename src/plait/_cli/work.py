@@ -53,14 +53,16 @@ def command_work(target: str, engine: str | None, workers: int | None) -> Work:
     """The work of a shell command: as many at a time as there are cores, each waited for by a thread.
 
     Raises:
-        click.UsageError: an engine or a template that cannot run commands.
+        click.ClickException: an engine or a template that cannot run commands.
     """
     if engine not in (None, "auto", "thread", "inline"):
-        raise click.UsageError(f"--engine {engine}: commands are processes already; expected thread, or no --engine")
+        raise click.ClickException(
+            f"--engine {engine}: commands are processes already; expected thread, or no --engine"
+        )
     try:
         template = CommandTemplate(target)
     except ValueError as error:
-        raise click.UsageError(f"{target!r}: {error}") from error
+        raise click.ClickException(f"{target!r}: {error}") from error
     workers = workers or available_cores().count
     name = os.path.basename(target.split()[0])
     runner = CommandRunner(lambda item, index: template.fill(_as_text(item), index + 1), name)
@@ -70,7 +72,7 @@ def command_work(target: str, engine: str | None, workers: int | None) -> Work:
 
 def _as_text(item: object) -> str:
     if isinstance(item, Unreadable):
-        raise ValueError(item.message)
+        raise ValueError(item.message)  # noqa: TRY004  # its text is wrong, not its type
     return item if isinstance(item, str) else to_json(item).decode()
 
 

@@ -1,7 +1,7 @@
 """Items that arrive in their own time: a thread reads them, so that waiting for input never holds up finished results.
 
-``plait.map`` advances a user's iterator in the caller's own thread, where a read that blocks (a pipe, a terminal) would keep
-results waiting that are there already. Input that plait reads itself goes this way instead.
+``plait.map`` advances a user's iterator in the caller's own thread, where a read that blocks (a pipe, a terminal) would
+keep results waiting that are there already. Input that plait reads itself goes this way instead.
 """
 
 from __future__ import annotations

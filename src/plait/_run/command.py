@@ -1,7 +1,7 @@
 """Runs shell commands as the items of a map: each in a process group of its own, which is ended as a whole.
 
-Output goes to files without a name, not through pipes: nothing has to be read while the command runs, a child that lives
-on in the background and holds the output open does not keep anybody waiting, and large output takes no memory.
+Output goes to files without a name, not through pipes: nothing has to be read while the command runs, a child that
+lives on in the background and holds the output open keeps nobody waiting, and large output takes no memory.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from plait._core.errors import StopTask
 _LOOK = 0.02  # seconds between two looks at whether the command is still wanted; well within a thread's grace
 _TERM_GRACE = 0.1  # seconds from SIGTERM to SIGKILL
 _KEPT_IN_MEMORY = 1 << 16
+_NEW_GROUP = 0x200  # subprocess.CREATE_NEW_PROCESS_GROUP, which only Windows has
 
 
 class Output:
@@ -75,7 +76,7 @@ class CommandResult:
         self.stderr = stderr
 
 
-class CommandFailed(Exception):
+class CommandFailed(Exception):  # noqa: N818  # as WorkerDied and its kin: what happened
     """A command ended with an exit status other than 0, or by a signal; `result` has what it wrote."""
 
     def __init__(self, result: CommandResult) -> None:
@@ -119,7 +120,7 @@ class CommandRunner:
         try:
             while not process.ended(_LOOK):
                 if task.cancelled:
-                    raise StopTask
+                    raise StopTask  # noqa: TRY301  # the same end as an injected one
             code = process.reap()
         except BaseException:
             threading.Thread(target=self._dismiss, args=(process,), name="plait-command-end", daemon=True).start()
@@ -159,18 +160,15 @@ class Process:
     """A shell command in a session of its own."""
 
     def __init__(self, command: str, stdout: IO[bytes], stderr: IO[bytes]) -> None:
-        alone = (
-            {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
-            if sys.platform == "win32"
-            else {"start_new_session": True}
-        )
-        self._popen = subprocess.Popen(
+        alone = sys.platform != "win32"
+        self._popen = subprocess.Popen(  # noqa: S602  # a shell command is what was asked for
             command,
             shell=True,
             stdin=subprocess.DEVNULL,
             stdout=stdout,
             stderr=stderr,
-            **alone,  # noqa: S602  # its purpose
+            start_new_session=alone,
+            creationflags=0 if alone else _NEW_GROUP,
         )
         self._lock = threading.RLock()
         self._watch = os.pidfd_open(self._popen.pid) if hasattr(os, "pidfd_open") else None
@@ -199,15 +197,16 @@ class Process:
                 return
             if sys.platform == "win32":
                 kill = ["taskkill", "/F", "/T", "/PID", str(self._popen.pid)]
-                subprocess.run(kill, capture_output=True, check=False)  # noqa: S603  # our own process's number
+                subprocess.run(kill, capture_output=True, check=False)  # our own process's number
             else:
                 self._end_group(grace)
             self.reap()
 
     def __del__(self) -> None:
         """Close the descriptor only now: another thread may still be waiting on it when the process is reaped."""
-        if getattr(self, "_watch", None) is not None:
-            os.close(self._watch)
+        watch = getattr(self, "_watch", None)
+        if watch is not None:
+            os.close(watch)
 
     def _end_group(self, grace: float) -> None:
         if grace > 0:
