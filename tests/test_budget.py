@@ -8,7 +8,14 @@ import sys
 
 import pytest
 
-from plait._core.budget import SHARED_CORES, available_cores, blas_environment, blas_threads, decide_cores, share_of
+from plait._core.budget import (
+    SHARED_CORES,
+    available_cores,
+    blas_environment,
+    blas_threads,
+    decide_cores,
+    worker_environment,
+)
 from plait.errors import UsageError
 
 CASES = [
@@ -97,9 +104,14 @@ def test_the_option_of_the_interpreter_is_seen():
     assert said.stdout.strip() == "Cores(7, '-X cpu_count=7')"
 
 
-@pytest.mark.parametrize(("cores", "workers", "share"), [(8, 2, 4), (2, 2, 1), (2, 8, 1), (7, 2, 3), (4, 0, 4)])
-def test_workers_share_the_cores(cores, workers, share):
-    assert share_of(cores, workers) == share
+def test_workers_get_their_share_and_those_inside_of_them_a_share_of_that():
+    outer = worker_environment(4, {"MKL_NUM_THREADS": "5"})
+    assert outer[SHARED_CORES] == outer["OMP_NUM_THREADS"] == "4"
+    assert "MKL_NUM_THREADS" not in outer
+    inner = worker_environment(2, {**outer, "MKL_NUM_THREADS": "5"})
+    assert inner[SHARED_CORES] == inner["OMP_NUM_THREADS"] == "2"
+    assert "MKL_NUM_THREADS" not in inner
+    assert worker_environment(0, {})[SHARED_CORES] == "1"
 
 
 def test_numeric_libraries_get_the_share_unless_the_user_said_otherwise():

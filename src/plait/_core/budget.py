@@ -21,6 +21,8 @@ _BATCH_SYSTEMS = (
     ("LSB_DJOB_NUMPROC", "LSB_JOBID"),
 )
 
+WORKER_BYTES = 32 << 20  # what a worker process needs before the user's function needs anything
+
 _BLAS_VARIABLES = (
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
@@ -103,21 +105,23 @@ def decide_cores(
     return best
 
 
-def share_of(cores: int, workers: int) -> int:
-    """The value of ``PLAIT_CORES`` for each of `workers` processes that share `cores` cores."""
-    return max(1, cores // max(1, workers))
+def worker_environment(share: int, environment: Mapping[str, str] | None = None) -> dict[str, str]:
+    """What worker processes find in their environment, so that nested maps and numeric libraries keep to their share."""
+    return {SHARED_CORES: str(max(1, share)), **blas_environment(share, environment)}
 
 
 def blas_environment(cores: int, environment: Mapping[str, str] | None = None) -> dict[str, str]:
     """The variables that give numeric libraries in a worker `cores` threads; those the user has set are left alone.
 
-    They take effect only when they are set before the library is imported, so they belong to a worker's start.
+    They take effect only when they are set before the library is imported, so they belong to a worker's start. In a
+    worker of an outer map, what that map has set is not the user's word.
 
     >>> blas_environment(2, {"OMP_NUM_THREADS": "8", "MKL_NUM_THREADS": "8"})["OPENBLAS_NUM_THREADS"]
     '2'
     """
     environment = os.environ if environment is None else environment
-    return {name: str(max(1, cores)) for name in _BLAS_VARIABLES if not environment.get(name)}
+    ours = ("", environment.get(SHARED_CORES, ""))
+    return {name: str(max(1, cores)) for name in _BLAS_VARIABLES if environment.get(name, "") in ours}
 
 
 def blas_threads(environment: Mapping[str, str] | None = None) -> dict[str, str]:

@@ -27,7 +27,13 @@ class Feed:
 
     `take` and `hand_back` may be called from any thread; `fill`, `settle` and `deliver` from the driver's only.
     `handed_out` lists the new items as they were given out; whoever keeps the accounts takes off what is settled.
+
+    Attributes:
+        interdependent: whether items may wait for one another. An engine then has a worker for each waiting item, as far
+            as it has workers, and gives an item only to a worker that is free.
     """
+
+    interdependent = False
 
     def __init__(self, source: Iterable[object]) -> None:
         self._lock = threading.Lock()
@@ -121,10 +127,11 @@ class Feed:
 
     @property
     def left(self) -> int | None:
-        """How many items nobody has taken yet, or None when the input's length is not known."""
-        if self._sequence is not None:
-            return len(self._sequence) - self.taken
-        return len(self._buffer) if self.over else None
+        """How many items are still to be given out, or None when the input's length is not known."""
+        if self._sequence is None and not self.over:
+            return None
+        new = len(self._buffer) if self._sequence is None else len(self._sequence) - self.taken
+        return new + sum(len(items) for _, _, items in self._returned)
 
     # --- the engine's side
 

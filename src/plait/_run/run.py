@@ -137,7 +137,8 @@ class Run:
     # --- steps of `batches`
 
     def _settle(self, batch: Batch) -> list[Batch]:
-        final, again = [batch], []
+        final: list[Batch] = [batch]
+        again: list[tuple[int, float]] = []
         if batch.failures and self._retry is not None and not self.job.cancelled:
             final, again = split_retries(batch, self._retry, random.random())  # noqa: S311  jitter, not a secret
         now = time.perf_counter()
