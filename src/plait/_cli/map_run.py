@@ -55,13 +55,13 @@ def run_map(options: Options) -> int:
         BrokenPipeError: nobody reads the results any more.
     """
     command = is_command(options.target)
-    chunks, total = _items(options, of_command=command)
     with ExitStack() as stack:
         if command:
             work = command_work(options.target, options.engine, options.workers)
         else:
             work = function_work(options.target, options.engine, options.workers, jsonl=options.jsonl)
         stack.callback(work.close)
+        chunks, total = _items(options, of_command=command)
         errors = stack.enter_context(_errors_file(options.errors))
         streams = stack.enter_context(open_streams(keep_prints_apart=not command))
         stack.enter_context(StopSignals(work.close))
@@ -85,6 +85,8 @@ def _run(options: Options, work: Work, source: Arrivals, total: int | None, sink
             progress=meter,
         )
         meter.stream = stream
+        if work.why:
+            stream.report.why[:] = [work.why]
         delivery = Delivery(stream, sink, streams)
         delivery.run()
     except Stopped as stop:

@@ -56,7 +56,7 @@ def describe(error: BaseException) -> dict[str, object]:
 def to_json(value: object) -> bytes:
     """One line of strict JSON in UTF-8, whatever the value."""
     try:
-        text = json.dumps(value, default=_other, ensure_ascii=False, allow_nan=False)
+        text = _ENCODER.encode(value)
     except (TypeError, ValueError, RecursionError):  # keys, numbers or loops that JSON does not have
         text = json.dumps(_marked(value, ()), ensure_ascii=False)
     try:
@@ -135,3 +135,6 @@ def _in_order(values: Any) -> list[object]:
         return sorted(values)
     except TypeError:  # of several kinds
         return list(values)
+
+
+_ENCODER = json.JSONEncoder(default=_other, ensure_ascii=False, allow_nan=False)

@@ -28,6 +28,7 @@ class Work:
     Attributes:
         most_open: how many items may have been started and not delivered.
         close: ends what still runs, from any thread.
+        why: the reason for the number of workers, when it is not the engine's.
     """
 
     fn: Callable[[Any], object]
@@ -36,6 +37,7 @@ class Work:
     workers: int | None
     most_open: int
     close: Callable[[], None]
+    why: str = ""
 
 
 def function_work(target: str, engine: str | None, workers: int | None, *, jsonl: bool) -> Work:
@@ -63,11 +65,13 @@ def command_work(target: str, engine: str | None, workers: int | None) -> Work:
         template = CommandTemplate(target)
     except ValueError as error:
         raise click.ClickException(f"{target!r}: {error}") from error
-    workers = workers or available_cores().count
+    cores = available_cores()
+    why = f"workers={workers} was asked for" if workers else f"a command for each core: {cores.reason}"
+    workers = workers or cores.count
     name = os.path.basename(target.split()[0])
     runner = CommandRunner(lambda item, index: template.fill(_as_text(item), index + 1), name)
     engine = "thread" if engine in (None, "auto") else engine
-    return Work(runner, name, engine, workers, _most_open(workers), runner.close)
+    return Work(runner, name, engine, workers, _most_open(workers), runner.close, why)
 
 
 def _as_text(item: object) -> str:

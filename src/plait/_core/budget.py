@@ -106,7 +106,7 @@ def decide_cores(
 
 
 def worker_environment(share: int, environment: Mapping[str, str] | None = None) -> dict[str, str]:
-    """What worker processes find in their environment, so that nested maps and numeric libraries keep to their share."""
+    """What worker processes find in their environment, so that nested maps and numeric libraries share the cores."""
     return {SHARED_CORES: str(max(1, share)), **blas_environment(share, environment)}
 
 
