@@ -65,6 +65,7 @@ class Run:
         feed = self.job.feed
         if self._work is None:
             self._began = time.perf_counter()
+            self._meter.start()
             self._work = self.engine.run(self.job)
         try:
             for batch in self._work:
