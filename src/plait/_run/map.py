@@ -40,7 +40,7 @@ def map(  # noqa: A001  the builtin's concurrent sister; users write plait.map
     """The results of `fn` for every item, computed concurrently, as a `Stream`.
 
     Promises, on every engine and at any number of workers:
-     * items are pulled only as far ahead as workers can use them; endless inputs and consumers that stop early both work;
+     * items are pulled only as far ahead as workers can use them; endless inputs and consumers that stop early work;
      * results come in input order, or as completed with ``order="completion"``;
      * the first failure is raised as soon as it is known and names its item; ``.outcomes()`` gives failures as values;
      * a worker that dies costs the item it was running and nothing else;
@@ -78,9 +78,7 @@ def map(  # noqa: A001  the builtin's concurrent sister; users write plait.map
     length = _length(iterables)
     runner, owned = _engine_of(engine)
     plan = runner.plan(workers, length)
-    job = Job(
-        call, Feed(source), workers=plan.workers, timeout=timeout, context=contextvars.copy_context()
-    )
+    job = Job(call, Feed(source), workers=plan.workers, timeout=timeout, context=contextvars.copy_context())
     report = Report(engine=runner.name, workers=plan.workers, why=[plan.reason])
     meter = start_meter(progress, length, getattr(fn, "__name__", "map"))
     run = Run(runner, job, report, owned=owned, ordered=order == "input", retry=retry, meter=meter)
@@ -88,7 +86,11 @@ def map(  # noqa: A001  the builtin's concurrent sister; users write plait.map
 
 
 def _check(
-    fn: Callable[..., object], iterables: tuple[Iterable[Any], ...], workers: int | None, order: str, timeout: float | None
+    fn: Callable[..., object],
+    iterables: tuple[Iterable[Any], ...],
+    workers: int | None,
+    order: str,
+    timeout: float | None,
 ) -> None:
     if not callable(fn):
         raise UsageError(f"plait.map({fn!r}, ...): expected a function first, then what to call it with")
