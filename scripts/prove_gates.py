@@ -31,6 +31,7 @@ def lie() -> None:
     3
     """
 '''
+_NAME = '\n__all__ += ["annotations"]\nannotations = 1\n'
 _WARNS = "import warnings\ndef test_fault():\n    warnings.warn('x')\n"
 _LEFT = """
 import subprocess
@@ -62,7 +63,7 @@ def test_fault():
     Fault("tests", "a snippet that fails", "README.md", "\n```python\nassert False\n```\n"),
     Fault("tests", "a link that leads nowhere", "README.md", "\n[nowhere](docs/nowhere.md)\n"),
     Fault("tests", "a heavy import", "src/plait/__init__.py", "\nimport typing\n"),
-    Fault("tests", "a public name nobody pinned", "src/plait/errors.py", '\n__all__ += ["annotations"]\nannotations = 1\n'),
+    Fault("tests", "a public name nobody pinned", "src/plait/errors.py", _NAME),
     Fault("tests", "a second door for a package", "src/plait/_core/star.py", "\nimport psutil\n"),
     Fault("tests", "a file that is too long", _STAR, "\n# why\n" * 400),
     Fault("tests", "a function that is too long", _STAR, "\ndef f(x):\n" + "    x = x + 1\n" * 61),
