@@ -18,3 +18,8 @@ class Cores:
 def available_cores() -> Cores:
     """The cores this process may use now."""
     return Cores(len(os.sched_getaffinity(0)), "cores this process may run on")
+
+
+def worker_environment(share: int) -> dict[str, str]:
+    """What worker processes find in their environment so that nested maps and BLAS share the cores."""
+    return {"PLAIT_CORES": str(share)}

@@ -121,10 +121,11 @@ class Feed:
 
     @property
     def left(self) -> int | None:
-        """How many items nobody has taken yet, or None when the input's length is not known."""
-        if self._sequence is not None:
-            return len(self._sequence) - self.taken
-        return len(self._buffer) if self.over else None
+        """How many items are still to be given out, or None when the input's length is not known."""
+        if self._sequence is None and not self.over:
+            return None
+        new = len(self._buffer) if self._sequence is None else len(self._sequence) - self.taken
+        return new + sum(len(items) for _, _, items in self._returned)
 
     # --- the engine's side
 

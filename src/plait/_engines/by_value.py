@@ -1,0 +1,45 @@
+"""Pickles what exists only in this process: functions and classes of ``__main__``, lambdas, closures, memoryviews."""
+
+from __future__ import annotations
+
+import io
+import sys
+from _collections_abc import Callable
+from pickle import PickleBuffer
+from types import ModuleType
+from typing import Any
+
+import cloudpickle
+
+
+class _Pickler(cloudpickle.Pickler):
+    """cloudpickle, and memoryviews, which pickle refuses although PEP 574 can carry them."""
+
+    def reducer_override(self, obj: Any) -> Any:
+        if type(obj) is memoryview:
+            return _view, (PickleBuffer(obj), obj.format, obj.shape)
+        return super().reducer_override(obj)
+
+
+def dumps_by_value(value: object, place: Callable[[PickleBuffer], bool], modules: tuple[object, ...]) -> bytes:
+    """The pickle of `value`; what belongs to `modules` goes by value as if it were defined in ``__main__``.
+
+    Raises:
+        Exception: whatever the object's own methods raise, or pickle's errors about it.
+    """
+    by_value = [module for module in modules if isinstance(module, ModuleType) and module.__name__ in sys.modules]
+    for module in by_value:
+        cloudpickle.register_pickle_by_value(module)
+    try:
+        with io.BytesIO() as file:
+            _Pickler(file, protocol=5, buffer_callback=place).dump(value)
+            return file.getvalue()
+    finally:
+        for module in by_value:
+            cloudpickle.unregister_pickle_by_value(module)
+
+
+def _view(buffer: Any, form: str, shape: tuple[int, ...]) -> memoryview:
+    """A memoryview over the buffer that arrived."""
+    view = memoryview(buffer).cast("B")
+    return view if form == "B" and len(shape) == 1 else view.cast(form, shape)

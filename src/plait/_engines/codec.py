@@ -1,0 +1,107 @@
+"""Objects to bytes and back between processes: plain pickle first, by value when names would not be found over there.
+
+Buffers from 32 KiB up (numpy, arrow, pandas and everything else that pickles out of band, PEP 574) go through the
+sender's arena, and so does the pickle itself when it is large. What lives in ``__main__``, lambdas, closures and local
+classes are pickled by value by cloudpickle, which is only imported for them.
+"""
+
+from __future__ import annotations
+
+from _collections_abc import Callable
+from _pickle import PickleBuffer, PicklingError, dumps, loads
+
+from plait._engines.arena import THRESHOLD, Arena, ArenaFull, Window
+
+Refs = list[tuple[int, int]]
+
+
+class Packed:
+    """An object on its way: the pickle, and where its large buffers lie in the sender's arena.
+
+    When `stored` is true the pickle itself is the last of the buffers and `data` is empty.
+    """
+
+    __slots__ = ("data", "refs", "stored")
+
+    def __init__(self, data: bytes, refs: Refs, stored: bool) -> None:
+        self.data = data
+        self.refs = refs
+        self.stored = stored
+
+
+def encode(value: object, arena: Arena | None, holders: int = 1, modules: tuple[object, ...] = ()) -> Packed:
+    """The object as bytes, with large buffers in `arena` (None: everything in the bytes).
+
+    Objects of the `modules` are pickled by value too.
+
+    Raises:
+        Exception: whatever pickle, cloudpickle or the object's own methods raise; no slot stays taken.
+    """
+    refs: Refs = []
+
+    def place(buffer: PickleBuffer) -> bool:
+        if arena is None:
+            return True
+        try:
+            raw = buffer.raw()
+            if raw.nbytes < THRESHOLD:
+                return True
+            refs.append((arena.put(raw, holders), raw.nbytes))
+        except (BufferError, ArenaFull):  # not contiguous, or no room: inside the pickle
+            return True
+        return False
+
+    try:
+        data = _pickle(value, place, refs, arena, holders, modules)
+    except BaseException:
+        release(refs, arena, holders)
+        raise
+    if arena is None or len(data) < THRESHOLD * 2:
+        return Packed(data, refs, stored=False)
+    try:
+        refs.append((arena.put(memoryview(data), holders), len(data)))
+    except ArenaFull:
+        return Packed(data, refs, stored=False)
+    return Packed(b"", refs, stored=True)
+
+
+def release(refs: Refs, arena: Arena | None, holders: int = 1) -> None:
+    """Free the slots of an object that will not be sent after all."""
+    if arena is not None:
+        for offset, _ in refs:
+            for _ in range(holders):
+                arena.free(offset)
+    refs.clear()
+
+
+def decode(data: memoryview | bytes, refs: Refs, stored: bool, window: Window | None) -> object:
+    """The object again; its large buffers are views of the sender's arena and live as long as it does."""
+    if not refs:
+        return loads(data)
+    assert window is not None
+    buffers = [window.view(offset, length) for offset, length in refs]
+    if stored:
+        data = buffers.pop()
+    return loads(data, buffers=buffers)
+
+
+def _pickle(
+    value: object,
+    place: Callable[[PickleBuffer], bool],
+    refs: Refs,
+    arena: Arena | None,
+    holders: int,
+    modules: tuple[object, ...],
+) -> bytes:
+    if not modules:
+        try:
+            data = dumps(value, 5, buffer_callback=place)
+        except (PicklingError, AttributeError, TypeError):
+            release(refs, arena, holders)
+        else:
+            if b"__main__" not in data:
+                return data
+            release(refs, arena, holders)
+    from plait._engines.by_value import dumps_by_value  # heavy: only for what plain pickle cannot carry
+
+    return dumps_by_value(value, place, modules)

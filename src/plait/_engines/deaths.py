@@ -1,0 +1,105 @@
+"""Finds out what a dead worker had finished, which item it died of, and says so."""
+
+from __future__ import annotations
+
+from plait._core.batch import Batch
+from plait._core.errors import MemoryExceeded, NotTransferable, TaskTimeout, WorkerDied
+from plait._core.job import Job
+from plait._core.outcome import brief
+from plait._engines import board as boards
+from plait._engines import supervision
+from plait._engines.flight import Flight
+from plait._engines.returns import Returned, cause_of_death, culprit, read_remains
+from plait._engines.worker_process import WorkerProcess
+
+_GIVE_UP_AFTER = 5  # workers in a row that died before they had run an item
+_LAST_WORDS = 12  # lines
+
+
+class Loss:
+    """What became of one flight of a dead worker: what it finished, and the item that failed with it, if any."""
+
+    __slots__ = ("failure", "flight", "offset", "returned")
+
+    def __init__(self, flight: Flight, returned: Returned, offset: int, failure: BaseException | None) -> None:
+        self.flight = flight
+        self.returned = returned
+        self.offset = offset
+        self.failure = failure
+
+
+class Coroner:
+    """Examines the dead workers of one run.
+
+    Attributes:
+        hopeless: why it makes no sense to start further workers, or an empty string.
+    """
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self._oom_kills = _oom_kills()
+        self._useless = 0
+        self.hopeless = ""
+
+    def examine(self, worker: WorkerProcess, status: int | None) -> list[Loss]:
+        """One Loss per flight that the worker held."""
+        self._job.tally.workers_died += 1
+        kills = _oom_kills()
+        cause, signal, code = cause_of_death(status, kills > self._oom_kills)
+        self._oom_kills = kills
+        losses: list[Loss] = []
+        for flight in worker.flights:
+            returned = read_remains(worker, flight)
+            offset = culprit(worker, flight, returned)
+            failure = None
+            if offset is not None:
+                item = f"item {flight.batch.base + offset}, {brief(flight.batch.items[offset])},"
+                failure = self._failure(worker, item, cause, signal, code)
+            losses.append(Loss(flight, returned, offset if offset is not None else -1, failure))
+        self._note_usefulness(worker, losses, cause)
+        return losses
+
+    def unreadable(self, batch: Batch, error: BaseException) -> NotTransferable:
+        """The failure of a single item that a worker could not unpickle."""
+        failure = NotTransferable(
+            f"item {batch.base}, {brief(batch.items[0])}, could not be unpickled in the worker: "
+            f"{type(error).__name__}: {error}"
+        )
+        failure.__cause__ = error
+        return failure
+
+    def _failure(
+        self, worker: WorkerProcess, item: str, cause: str, signal: int | None, code: int | None
+    ) -> BaseException:
+        if worker.doomed == supervision.TIMEOUT:
+            return TaskTimeout(f"{item} ran longer than {self._job.timeout} s on {worker.label}, which was killed")
+        if worker.doomed == supervision.MEMORY:
+            return MemoryExceeded(
+                f"{item} made {worker.label} outgrow its memory limit; it was killed", worker.pid, signal, code
+            )
+        message = f"{item} lost its worker {worker.label}: {cause}"
+        words = worker.board.last_words()
+        if words:
+            message += "\n" + "\n".join("  " + line for line in words.splitlines()[:_LAST_WORDS])
+        return WorkerDied(message, worker.pid, signal, code)
+
+    def _note_usefulness(self, worker: WorkerProcess, losses: list[Loss], cause: str) -> None:
+        progress = worker.board.words[boards.CURRENT] or any(loss.failure for loss in losses)
+        self._useless = 0 if progress else self._useless + 1
+        if self._useless >= _GIVE_UP_AFTER:
+            self.hopeless = (
+                f"{self._useless} worker processes in a row died before they could run an item: {cause}. "
+                "Something that every worker does at its start, such as importing the function's module, ends it."
+            )
+
+
+def _oom_kills() -> int:
+    """How often the system has killed a process because memory ran out."""
+    try:
+        with open("/proc/vmstat", encoding="ascii") as file:
+            for line in file:
+                if line.startswith("oom_kill "):
+                    return int(line.split()[1])
+    except OSError:
+        return 0
+    return 0

@@ -1,0 +1,54 @@
+"""Watches FAST batches in a worker: takes the unstarted items away when one of them turns out to be slow."""
+
+from __future__ import annotations
+
+import _thread
+import time
+
+from plait._engines.board import CLAMPED, CURRENT, MODE, STOP_AT
+
+_TICK = 0.005
+_QUIET_TICKS = 20  # without a batch, after which the thread waits for the next one
+
+
+class Guard:
+    """A thread that exists only while FAST batches do; it costs the loop it watches nothing per item."""
+
+    def __init__(self, words: memoryview) -> None:
+        self._words = words
+        self._mutex = _thread.allocate_lock()
+        self._items: list[object] | None = None
+        self._deadline = 0
+        self._alive = False
+
+    def watch(self, items: list[object], deadline: int) -> None:
+        """`items` are being run; from `deadline` (ns, monotonic) on no further one may start."""
+        with self._mutex:
+            self._items = items
+            self._deadline = deadline
+            if not self._alive:
+                self._alive = True
+                _thread.start_new_thread(self._patrol, ())
+
+    def rest(self, mode: int) -> None:
+        """The batch has been run; the worker goes on in `mode`."""
+        with self._mutex:
+            self._items = None
+            self._words[MODE] = mode
+
+    def _patrol(self) -> None:
+        quiet = 0
+        while True:
+            time.sleep(_TICK)
+            with self._mutex:
+                if self._items is None:
+                    quiet += 1
+                    if quiet > _QUIET_TICKS:
+                        self._alive = False
+                        return
+                    continue
+                quiet = 0
+                if time.monotonic_ns() > self._deadline and self._items:
+                    self._items.clear()  # the loop over it ends after the item that is running
+                    self._words[STOP_AT] = self._words[CURRENT] + 1
+                    self._words[MODE] = CLAMPED

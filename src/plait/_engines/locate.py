@@ -1,0 +1,111 @@
+"""Finds what inside an object cannot be pickled, and says where it is: ``job.session.lock``."""
+
+from __future__ import annotations
+
+from _collections_abc import Callable, Iterator
+from types import FunctionType
+
+_DEPTH = 12
+_CHILDREN = 200
+
+_REASONS = {
+    "lock": "locks belong to one process; create it inside the function, or protect the shared thing by a file or database lock",
+    "RLock": "locks belong to one process; create it inside the function, or protect the shared thing by a file or database lock",
+    "generator": "generators cannot be copied; make a list of it first",
+    "TextIOWrapper": "an open file belongs to one process; pass its path and open it in the function",
+    "BufferedReader": "an open file belongs to one process; pass its path and open it in the function",
+    "BufferedWriter": "an open file belongs to one process; pass its path and open it in the function",
+    "socket": "a socket belongs to one process; pass its address and connect in the function",
+    "Connection": "a connection belongs to one process; open it in the function",
+    "SSLContext": "create it in the function",
+    "module": "import it inside the function",
+    "ContextVar": "pass its value instead",
+    "frame": "frames cannot leave their process",
+}
+
+
+def explain(value: object, name: str, error: BaseException) -> str:
+    """Where the culprit is, what it is, why it cannot be sent, and what to do; `name` is what `value` is called."""
+    path, culprit = find(value, name)
+    kind = type(culprit).__name__
+    advice = _REASONS.get(kind, "leave it out with __getstate__, or create it inside the function")
+    return f"{path} is {_article(kind)} {kind} object, which cannot be pickled ({error}); {advice}"
+
+
+def find(value: object, name: str, fails: Callable[[object], bool] | None = None) -> tuple[str, object]:
+    """The path to the innermost object that does not pickle, and that object; `value` itself if no child is to blame."""
+    fails = fails or does_not_pickle
+    seen: set[int] = set()
+    path = name
+    for _ in range(_DEPTH):
+        seen.add(id(value))
+        for step, child in _children(value):
+            if id(child) not in seen and fails(child):
+                path, value = path + step, child
+                break
+        else:
+            break
+    return path, value
+
+
+def does_not_pickle(value: object) -> bool:
+    """Whether it cannot be pickled, by value if need be."""
+    from plait._engines.by_value import dumps_by_value
+
+    try:
+        dumps_by_value(value, lambda _: True, ())
+    except Exception:
+        return True
+    return False
+
+
+def _children(value: object) -> Iterator[tuple[str, object]]:
+    count = 0
+    for step, child in _all_children(value):
+        count += 1
+        if count > _CHILDREN:
+            return
+        yield step, child
+
+
+def _all_children(value: object) -> Iterator[tuple[str, object]]:
+    if isinstance(value, dict):
+        yield from ((f"[{key!r}]", child) for key, child in value.items())
+    elif isinstance(value, (list, tuple)):
+        yield from ((f"[{position}]", child) for position, child in enumerate(value))
+    elif isinstance(value, (set, frozenset)):
+        yield from ((".{an element}", child) for child in value)
+    elif isinstance(value, FunctionType):
+        yield from _captured(value)
+    else:
+        if hasattr(value, "__self__") and hasattr(value, "__func__"):
+            yield ".__self__", value.__self__
+        state = getattr(value, "__dict__", None)
+        if isinstance(state, dict):
+            yield from ((f".{key}", child) for key, child in state.items())
+        for kind in type(value).__mro__:
+            slots = kind.__dict__.get("__slots__", ())
+            for slot in (slots,) if isinstance(slots, str) else slots:
+                if hasattr(value, slot):
+                    yield f".{slot}", getattr(value, slot)
+        for part in ("func", "args", "keywords", "fn"):  # functools.partial and our own wrappers
+            if hasattr(value, part) and not isinstance(state, dict):
+                yield f".{part}", getattr(value, part)
+
+
+def _captured(function: FunctionType) -> Iterator[tuple[str, object]]:
+    """What a function captured, its defaults, and the globals it names."""
+    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=False):
+        try:
+            yield f" → captured {name!r}", cell.cell_contents
+        except ValueError:  # an empty cell
+            continue
+    for position, default in enumerate(function.__defaults__ or ()):
+        yield f" → default {position}", default
+    for name in function.__code__.co_names:
+        if name in function.__globals__:
+            yield f" → global {name!r}", function.__globals__[name]
+
+
+def _article(word: str) -> str:
+    return "an" if word[:1].lower() in "aeiou" else "a"

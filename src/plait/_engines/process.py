@@ -1,0 +1,139 @@
+"""ProcessEngine: items run in worker processes that are forked from a zygote, fed by the consumer's own thread.
+
+A worker that dies costs the item it was running. Nothing outlives the engine: workers are killed by the kernel when
+their lifeline closes, which the end of this process does as well, whatever ends it.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from _collections_abc import Generator
+
+from plait._core import budget
+from plait._core.batch import Batch
+from plait._core.errors import UsageError
+from plait._core.job import Job
+from plait._engines.arena import Arena
+from plait._engines.board import SIZE
+from plait._engines.interface import Plan
+from plait._engines.process_run import ProcessRun
+from plait._engines.worker_process import WorkerProcess
+from plait._engines.zygote_client import Zygote
+
+
+class ProcessEngine:
+    """Worker processes, kept warm between runs until `close`.
+
+    Args:
+        memory_bytes: the memory of its own a worker may use. A worker found above it after a batch is replaced; one
+            that is above it by a quarter while it runs an item is killed, and the item fails with `MemoryExceeded`.
+
+    Raises:
+        UsageError: `memory_bytes` is not a positive number.
+    """
+
+    name = "process"
+
+    def __init__(self, *, memory_bytes: int | None = None) -> None:
+        if memory_bytes is not None and not memory_bytes > 0:
+            raise UsageError(f"memory_bytes={memory_bytes!r}: expected a number of bytes above 0, or None for no limit")
+        self.memory_bytes = memory_bytes
+        self._lock = threading.Lock()
+        self._idle: list[WorkerProcess] = []
+        self._zygote: Zygote | None = None
+        self._arena: Arena | None = None
+        self._inputs = -1
+        self._tokens = 0
+        self._functions = 0
+        self._owner = os.getpid()
+
+    def plan(self, requested: int | None, items: int | None) -> Plan:
+        if requested is not None:
+            workers, reason = requested, "as asked for"
+        else:
+            cores = budget.available_cores()
+            workers, reason = cores.count, cores.reason
+        if items is not None and items < workers:
+            workers, reason = max(1, items), f"no more than items: {items}"
+        return Plan(workers, f"{workers} processes: {reason}")
+
+    def run(self, job: Job) -> Generator[Batch, None, None]:
+        return ProcessRun(self, job).drive()
+
+    def close(self) -> None:
+        with self._lock:
+            idle, self._idle = self._idle, []
+            zygote, self._zygote = self._zygote, None
+            arena, self._arena = self._arena, None
+        if self._owner != os.getpid():
+            return  # a forked child: all of it is the parent's
+        for worker in idle:
+            worker.close()
+        if zygote is not None:
+            zygote.close()
+        if arena is not None:
+            arena.close()
+
+    # --- for the runs
+
+    def arena(self) -> Arena | None:
+        """Where large inputs are placed, made when first needed; None when shared memory is not to be had."""
+        with self._lock:
+            if self._inputs < 0:
+                self._inputs, size = make_memory()
+                self._arena = Arena(self._inputs, size)
+            return self._arena
+
+    def next_function(self) -> int:
+        """A number for a run's function, not used again soon."""
+        with self._lock:
+            self._functions = self._functions % 65000 + 1
+            return self._functions
+
+    def prepare(self, workers: int, *, preload: bool) -> Zygote:
+        """The zygote, started if there is none; its workers know how many cores each of them may use."""
+        with self._lock:
+            if self._zygote is None or self._zygote.dead:
+                if self._zygote is not None:
+                    self._zygote.close()
+                share = max(1, budget.available_cores().count // workers)
+                self._zygote = Zygote(budget.worker_environment(share), preload=preload)
+            return self._zygote
+
+    def lease(self, zygote: Zygote) -> WorkerProcess:
+        """An idle worker, or a new one, which may take its first batch at once."""
+        with self._lock:
+            while self._idle:
+                worker = self._idle.pop()
+                if not worker.dead:
+                    return worker
+            self._tokens += 1
+            token = self._tokens
+        return _launch(zygote, token, self._inputs)
+
+    def give_back(self, worker: WorkerProcess) -> None:
+        """A worker with nothing to do, for the next run."""
+        with self._lock:
+            self._idle.append(worker)
+
+
+def make_memory() -> tuple[int, int]:
+    """A descriptor of shared memory without a name, as large as the machine's, of which only touched pages exist."""
+    size = min(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"), 1 << 40)
+    fd = os.memfd_create("plait-arena", os.MFD_CLOEXEC)
+    os.ftruncate(fd, size)
+    return fd, size
+
+
+def _launch(zygote: Zygote, token: int, inputs: int) -> WorkerProcess:
+    commands_read, commands = os.pipe()
+    results, results_write = os.pipe()
+    lifeline_read, lifeline = os.pipe()
+    board = os.memfd_create("plait-board", os.MFD_CLOEXEC)
+    os.ftruncate(board, SIZE)
+    arena, _ = make_memory()
+    zygote.fork(token, [commands_read, results_write, lifeline_read, board, arena, inputs])
+    for fd in (commands_read, results_write, lifeline_read):
+        os.close(fd)
+    return WorkerProcess(token, commands, results, lifeline, board, arena)

@@ -1,0 +1,117 @@
+"""Exceptions across processes: their type, text, notes, cause and the lines of the user's code they passed through.
+
+A worker describes an exception with builtin types only, so the description always arrives. The driver rebuilds the
+exception from its pickle when that works, and gives it a traceback with the worker's frames, so it prints, and a
+debugger shows it, as if it had been raised here. When it does not work, a `RemoteError` stands for it.
+"""
+
+from __future__ import annotations
+
+from _pickle import dumps, loads
+from types import CodeType, TracebackType
+
+_HEAD, _TAIL = 20, 30  # frames kept of a very deep traceback
+
+Frame = tuple[str, int, str]
+Description = dict[str, object]
+
+
+def describe(error: BaseException, skip: int = 0, depth: int = 8) -> Description:
+    """The exception in builtin types; `skip` frames of our own are left out."""
+    kind = type(error)
+    found: Description = {
+        "type": kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}",
+        "text": _text(error),
+        "frames": _frames(error.__traceback__, skip),
+        "notes": [str(note) for note in getattr(error, "__notes__", ())],
+        "suppress": error.__suppress_context__,
+    }
+    found["pickle"], found["why"] = _pickled(error)
+    if depth:
+        for name in ("__cause__", "__context__"):
+            other = getattr(error, name)
+            if other is not None and not (name == "__context__" and error.__suppress_context__):
+                found[name] = describe(other, 0, depth - 1)
+    return found
+
+
+def rebuild(description: Description) -> BaseException:
+    """The exception again, or a RemoteError with its type and text."""
+    error = _unpickled(description)
+    frames = description["frames"]
+    assert isinstance(frames, list)
+    error.__traceback__ = _traceback(frames)
+    for note in description["notes"]:  # type: ignore[attr-defined]  # a list of str, see describe
+        if note not in getattr(error, "__notes__", ()):
+            error.add_note(note)
+    for name in ("__cause__", "__context__"):
+        other = description.get(name)
+        if isinstance(other, dict):
+            setattr(error, name, rebuild(other))
+    error.__suppress_context__ = bool(description["suppress"])
+    return error
+
+
+def _pickled(error: BaseException) -> tuple[bytes | None, str]:
+    """The pickle of an exception that can be rebuilt from it, or None and why not."""
+    try:
+        try:
+            data = dumps(error, 5)
+        except Exception:
+            from plait._engines.by_value import dumps_by_value
+
+            data = dumps_by_value(error, lambda _: True, ())
+        again = loads(data)
+        if type(again) is not type(error):
+            return None, f"it unpickles as {type(again).__name__}"
+    except Exception as failure:  # whatever its __reduce__ or __init__ does, the description must go out
+        return None, f"it cannot be pickled and rebuilt: {type(failure).__name__}: {_text(failure)}"
+    return data, ""
+
+
+def _unpickled(description: Description) -> BaseException:
+    from plait._core.errors import RemoteError
+
+    data, why = description["pickle"], str(description["why"])
+    if isinstance(data, bytes):
+        try:
+            error = loads(data)
+        except Exception as failure:
+            why = f"it could not be rebuilt here: {type(failure).__name__}: {_text(failure)}"
+        else:
+            if isinstance(error, BaseException):
+                return error
+    return RemoteError(str(description["type"]), str(description["text"]), why)
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception as failure:  # a broken __str__ must not hide the error
+        return f"<its __str__ raised {type(failure).__name__}>"
+
+
+def _frames(trace: TracebackType | None, skip: int) -> list[Frame]:
+    found: list[Frame] = []
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        found.append((code.co_filename, trace.tb_lineno, code.co_name))
+        trace = trace.tb_next
+    found = found[skip:]
+    return found if len(found) <= _HEAD + _TAIL else found[:_HEAD] + found[-_TAIL:]
+
+
+def _traceback(frames: list[Frame]) -> TracebackType | None:
+    """A traceback with one entry per frame; each stands on a frame of a stub with the original's names."""
+    trace: TracebackType | None = None
+    for filename, line, name in reversed(frames):
+        scope: dict[str, object] = {"__name__": name, "__file__": filename}
+        exec(_stub(filename, line, name), scope)
+        frame = scope.pop("frame")
+        trace = TracebackType(trace, frame, -1, line)  # type: ignore[arg-type]  # the stub leaves its frame there
+    return trace
+
+
+def _stub(filename: str, line: int, name: str) -> CodeType:
+    code = compile("import sys\nframe = sys._getframe()\ndel sys", filename, "exec")
+    return code.replace(co_filename=filename, co_name=name, co_firstlineno=max(1, line))

@@ -1,0 +1,142 @@
+"""Reads what a worker has finished: from its RESULT frames, and from its board after it died."""
+
+from __future__ import annotations
+
+import signal
+from _pickle import loads
+
+from plait._core.errors import NotTransferable
+from plait._engines import board as boards
+from plait._engines import wire
+from plait._engines.codec import decode
+from plait._engines.flight import Flight
+from plait._engines.remote import rebuild
+from plait._engines.worker_process import WorkerProcess
+
+
+class Returned:
+    """Values and failures of the first items of a flight, and how long they took."""
+
+    __slots__ = ("ends", "failures", "seconds", "unreadable", "values")
+
+    def __init__(self) -> None:
+        self.values: list[object] = []
+        self.failures: dict[int, BaseException] = {}
+        self.ends: list[float] = []  # seconds after the batch began, one per item, when items were timed
+        self.seconds = 0.0
+        self.unreadable: BaseException | None = None
+
+
+def read_result(worker: WorkerProcess, flight: Flight, payload: memoryview) -> Returned:
+    """What a RESULT frame says about the flight."""
+    done, kind, last, spent, length = wire.RESULT_HEAD.unpack_from(payload)
+    data = payload[wire.RESULT_HEAD.size :]
+    found = Returned()
+    found.seconds = spent * 1e-9
+    if kind == wire.UNREADABLE:
+        found.unreadable = rebuild(loads(data))
+    elif kind == wire.LOGGED:
+        _read_log(worker, flight, done, found)
+        if last != 255:
+            _read_entry(worker, last, data, found)
+            found.ends.append(found.seconds)
+    else:
+        _read_whole(worker, worker.board.whole(flight.key, length) if kind == wire.ON_BOARD else data, found)
+    return found
+
+
+def read_remains(worker: WorkerProcess, flight: Flight) -> Returned:
+    """What a dead worker had put on its board of the batch it was running."""
+    found = Returned()
+    words = worker.board.words
+    if words[boards.BATCH] == flight.key and words[boards.MODE] in (boards.TRACKED, boards.IDLE):
+        _read_log(worker, flight, min(words[boards.DONE], flight.count), found)
+        found.seconds = found.ends[-1] if found.ends else 0.0
+    return found
+
+
+def culprit(worker: WorkerProcess, flight: Flight, returned: Returned) -> int | None:
+    """The offset of the item that was running when the worker died, or None when none was, or nobody knows."""
+    words = worker.board.words
+    if words[boards.BATCH] != flight.key:
+        return None
+    offset = words[boards.CURRENT] - flight.first
+    mode = words[boards.MODE]
+    if mode == boards.TRACKED:
+        return offset if offset == len(returned.values) < len(flight.batch.items) else None
+    if mode in (boards.FAST, boards.CLAMPED):
+        return offset if 0 <= offset < len(flight.batch.items) else None
+    if mode == boards.READING and len(flight.batch.items) == 1:
+        return 0
+    return None
+
+
+def _read_log(worker: WorkerProcess, flight: Flight, count: int, found: Returned) -> None:
+    for kind, data, spent in worker.board.entries(flight.key, count):
+        _read_entry(worker, kind, data, found)
+        found.ends.append(spent * 1e-9)
+
+
+def _read_whole(worker: WorkerProcess, data: memoryview, found: Returned) -> None:
+    found.values, failures, stored = loads(data)
+    for offset, failure in failures.items():
+        found.failures[offset] = rebuild(failure)
+    for offset, (kind, entry) in stored.items():
+        single = Returned()
+        _read_entry(worker, kind, memoryview(entry), single)
+        found.values[offset] = single.values[0]
+        if single.failures:
+            found.failures[offset] = single.failures[0]
+
+
+def _read_entry(worker: WorkerProcess, kind: int, data: memoryview, found: Returned) -> None:
+    value: object = None
+    try:
+        if kind == boards.VALUE:
+            value = loads(data)
+        elif kind == boards.FAILURE:
+            found.failures[len(found.values)] = rebuild(loads(data))
+        else:
+            refs, stored, rest = loads(data)
+            value = decode(rest, refs, stored, worker.window())
+    except Exception as error:  # a result's own __setstate__, or a class that is missing here
+        failure = NotTransferable(
+            f"the result was computed but could not be unpickled here: {type(error).__name__}: {error}"
+        )
+        failure.__cause__ = error
+        found.failures[len(found.values)] = failure
+    found.values.append(value)
+
+
+def cause_of_death(status: int | None, killed_out_of_memory: bool) -> tuple[str, int | None, int | None]:
+    """How a process ended in words, its signal, its exit code."""
+    if status is None:
+        return "its exit status is not known", None, None
+    number = status & 0x7F
+    if number == 0:
+        code = status >> 8
+        return f"it left with exit code {code}, as after os._exit({code})", None, code
+    try:
+        name = signal.Signals(number).name
+    except ValueError:
+        name = f"signal {number}"
+    if number == signal.SIGKILL:
+        why = (
+            "the system killed it because memory ran out"
+            if killed_out_of_memory
+            else "somebody killed it; the system does so too when memory runs out"
+        )
+    else:
+        why = _SIGNAL_CAUSES.get(number, "it ended by a signal")
+    return f"{name}: {why}", number, None
+
+
+_SIGNAL_CAUSES = {
+    signal.SIGSEGV: "a segmentation fault in native code, or the stack overflowed",
+    signal.SIGABRT: "native code called abort()",
+    signal.SIGBUS: "a bus error: memory or a mapped file ran out",
+    signal.SIGFPE: "an arithmetic error in native code",
+    signal.SIGILL: "native code used an instruction this processor lacks",
+    signal.SIGTERM: "somebody asked it to end",
+}
+

@@ -1,0 +1,110 @@
+"""Looks at workers' boards: who is stalled while others idle, who ran out of time or memory. Kills, but never waits."""
+
+from __future__ import annotations
+
+import mmap
+import time
+from _collections_abc import Collection, Iterable, Iterator
+
+from plait._core.job import Job, Running
+from plait._engines.board import CLAMPED, CURRENT, FAST, MODE, NEVER, STARTED, STOP_AT, TRACKED
+from plait._engines.flight import Flight
+from plait._engines.worker_process import WorkerProcess
+
+TIMEOUT, MEMORY = "timeout", "memory"  # why a worker is doomed
+
+_STALLED = 0.004  # seconds a batch is out before its unstarted items are taken back for an idle worker
+_LIMIT_TICK = 50.0  # milliseconds between two looks at the memory of workers
+_KILL_ABOVE = 1.25  # of the memory limit, while an item runs
+
+
+class Supervisor:
+    """Watches the workers of one run."""
+
+    def __init__(self, job: Job, memory_bytes: int | None) -> None:
+        self._job = job
+        self._memory_bytes = memory_bytes
+
+    def interval(self, workers: Collection[WorkerProcess]) -> float | None:
+        """Milliseconds until the next look is due; None when only messages matter."""
+        waits: list[float] = []
+        if self._job.timeout is not None:
+            waits.append(min(_LIMIT_TICK, max(2.0, self._job.timeout * 100)))
+        if self._memory_bytes is not None:
+            waits.append(_LIMIT_TICK)
+        if any(worker.flights and _unstarted(worker) for worker in workers):
+            idle = len(workers) < self._job.workers or any(not worker.flights for worker in workers)
+            if idle:
+                waits.append(_STALLED * 1000 / 2)
+        return min(waits) if waits else None
+
+    def wants_items(self, workers: Collection[WorkerProcess], *, ready: bool, most: int) -> bool:
+        """Whether some worker could run items that another one holds."""
+        return not ready and (len(workers) < most or any(not worker.flights for worker in workers))
+
+    def take_back(self, workers: Iterable[WorkerProcess]) -> Iterator[tuple[Flight, int, int]]:
+        """Flights with the offsets of items that their workers will not start any more."""
+        now = time.perf_counter()
+        for worker in workers:
+            if not worker.flights:
+                continue
+            words = worker.board.words
+            if words[STOP_AT] == NEVER:
+                if words[MODE] != FAST and now - worker.flights[0].sent > _STALLED and _unstarted(worker):
+                    words[STOP_AT] = words[CURRENT] + 1
+                    worker.revoked = True
+            elif words[MODE] != FAST:  # it was set a system call ago or more: the worker has seen it
+                last = max(words[CURRENT], words[STOP_AT] - 1)
+                worker.revoked = True
+                for flight in worker.flights:
+                    lost = flight.take_back(last)
+                    if lost is not None:
+                        yield flight, *lost
+
+    def enforce_limits(self, workers: Iterable[WorkerProcess]) -> None:
+        """Kill the workers whose item ran out of time or memory; their death is treated like any other."""
+        for worker in workers:
+            if worker.doomed or not worker.flights:
+                continue
+            words = worker.board.words
+            seen = (words[CURRENT], words[STARTED])
+            if words[MODE] == TRACKED and self._job.timeout is not None and seen == worker.running_seen:
+                if time.monotonic_ns() - seen[1] > self._job.timeout * 1e9:
+                    worker.doomed = TIMEOUT
+                    worker.kill()
+                    continue
+            worker.running_seen = seen
+            if self._memory_bytes is not None and worker.pid:
+                if private_bytes(worker.pid) > self._memory_bytes * _KILL_ABOVE:
+                    worker.doomed = MEMORY
+                    worker.kill()
+
+    def running(self, worker: WorkerProcess) -> Running | None:
+        """The item that the worker is running, as far as its board tells."""
+        if not worker.flights or worker.dead:
+            return None
+        words = worker.board.words
+        flight = worker.flights[0]
+        offset = words[CURRENT] - flight.first
+        if words[MODE] not in (TRACKED, FAST, CLAMPED) or not 0 <= offset < len(flight.batch.items):
+            return None
+        if words[MODE] == TRACKED:
+            seconds = max(0.0, (time.monotonic_ns() - words[STARTED]) * 1e-9)
+        else:
+            seconds = time.perf_counter() - flight.sent
+        return Running(flight.batch.base + offset, flight.batch.items[offset], worker.label, seconds)
+
+
+def private_bytes(pid: int) -> int:
+    """The memory that only this process uses; 0 when it is gone."""
+    try:
+        with open(f"/proc/{pid}/statm", "rb") as file:
+            _, resident, shared, *_ = file.read().split()
+    except OSError:
+        return 0
+    return (int(resident) - int(shared)) * mmap.PAGESIZE
+
+
+def _unstarted(worker: WorkerProcess) -> bool:
+    last = worker.flights[-1]
+    return last.count > 0 and last.first + last.count - 1 > worker.board.words[CURRENT]

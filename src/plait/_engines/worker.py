@@ -1,0 +1,353 @@
+"""The main loop of a worker process: takes batches from its pipe, runs them, answers.
+
+Items that take microseconds run FAST: a bare loop that notes only which item is running. All others run TRACKED: each
+item is claimed, timed and its result put on the board before the next one starts. Either way the worker answers early
+when a batch takes twice its budget, and the driver gives the rest to others.
+"""
+
+from __future__ import annotations
+
+import _signal as signal
+import _thread
+import fcntl
+import mmap
+import os
+import select
+import sys
+import time
+from _collections_abc import Callable, Sequence
+from _pickle import dumps, loads
+
+from plait._core.current import Task, current_task
+from plait._engines import board as boards
+from plait._engines import wire
+from plait._engines.arena import Arena, Window
+from plait._engines.board import CURRENT, MODE, NEVER, STARTED, STOP_AT, Board
+from plait._engines.codec import decode, encode
+from plait._engines.guard import Guard
+from plait._engines.remote import describe
+from plait._engines.wire import BATCH_HEAD, HEAD
+
+_FAST_SECONDS = 2.5e-6  # items cheaper than this run FAST
+_FAST_ITEMS = 64  # and only in batches worth it
+_PLAIN = frozenset({int, float, bool, type(None), str})
+
+
+def main(fds: list[int]) -> None:
+    """Serve until the driver says quit or is gone."""
+    commands, results, lifeline, board, own, inputs = fds
+    _isolate(lifeline, board)
+    Worker(commands, results, Board(mmap.mmap(board, boards.SIZE)), own, inputs).serve()
+
+
+class Worker(Task):
+    """One worker process; as a `Task` it answers ``plait.current()``."""
+
+    def __init__(self, commands: int, results: int, board: Board, own: int, inputs: int) -> None:
+        self._commands = commands
+        self._results = results
+        self._board = board
+        self._words = board.words
+        self._arena = _arena(own)
+        self._inputs = inputs
+        self._window: Window | None = None
+        self._freed: list[int] = []
+        self._functions: dict[int, Callable[..., object]] = {}
+        self._costs: dict[int, float] = {}
+        self._guard = Guard(board.words)
+        self._pending: bytes | memoryview = b""
+        self._sending = _thread.allocate_lock()
+        self._memory_bytes = 0
+        self._name = ""
+        self._timeout: float | None = None
+        self._first = self._base = self._attempt = 0
+
+    def serve(self) -> None:
+        """Answer frames, one after the other."""
+        current_task.set(self)
+        self.send(wire.HELLO, os.getpid(), b"")
+        while True:
+            operation, flags, function, key, payload = self._receive()
+            if operation == wire.BATCH:
+                self._run(flags, function, key, payload)
+            elif operation == wire.FUNCTION:
+                self._learn(flags, key, payload)
+            elif operation == wire.FORGET:
+                self._functions.pop(key, None)
+                self._costs.pop(key, None)
+            elif operation == wire.SETTING:
+                self._set_up(loads(payload))
+            else:
+                _leave()
+
+    # --- frames
+
+    def _receive(self) -> tuple[int, int, int, int, memoryview]:
+        data = self._pending
+        while len(data) < HEAD.size:
+            chunk = os.read(self._commands, 1 << 16)
+            if not chunk:
+                _leave()
+            data = chunk if not data else bytes(data) + chunk
+        operation, flags, function, key, length = HEAD.unpack_from(data)
+        end = HEAD.size + length
+        if len(data) < end:
+            data = self._complete(data, end)
+        view = memoryview(data)
+        self._pending = view[end:]
+        return operation, flags, function, key, view[HEAD.size : end]
+
+    def _complete(self, start: bytes | memoryview, size: int) -> bytes:
+        whole = bytearray(size)
+        filled = len(start)
+        whole[:filled] = start
+        view = memoryview(whole)
+        while filled < size:
+            got = os.readv(self._commands, [view[filled:]])
+            if not got:
+                _leave()
+            filled += got
+        return view.toreadonly()  # type: ignore[return-value]  # bytes-like, and sliced only
+
+    def send(self, operation: int, key: int, payload: bytes, *, flags: int = 0, function: int = 0) -> None:
+        """One frame to the driver; may be called from any thread."""
+        data = memoryview(wire.pack(operation, key, payload, flags=flags, function=function))
+        with self._sending:
+            try:
+                sent = os.write(self._results, data)
+                while sent < len(data):
+                    sent += os.write(self._results, data[sent:])
+            except OSError:
+                os._exit(0)  # the driver is gone
+
+    # --- what the driver asks for
+
+    def _set_up(self, setting: dict[str, object]) -> None:
+        from plait._engines import worker_setup
+
+        worker_setup.apply(setting, self.send)
+        self._memory_bytes = int(str(setting.get("memory_bytes", self._memory_bytes)))
+        self._name = str(setting.get("name", self._name))
+
+    def _learn(self, flags: int, key: int, payload: memoryview) -> None:
+        try:
+            refs, payload = self._extra(flags, payload)
+            function, timeout = decode(payload, refs, bool(flags & wire.STORED), self._inputs_window(refs))  # type: ignore[misc]  # a pair
+            self._functions[key] = function
+            self._timeout = timeout
+        except BaseException as error:  # the user's module may raise anything while it is imported
+            self.send(wire.REFUSED, key, dumps(describe(error, 1), 5))
+
+    def _extra(self, flags: int, payload: memoryview) -> tuple[list[tuple[int, int]], memoryview]:
+        if not flags & wire.HAS_EXTRA:
+            return [], payload
+        (refs, freed), payload = wire.unpack_extra(payload)
+        if self._arena is not None:
+            for offset in freed:
+                self._arena.free(offset)
+        return refs, payload
+
+    def _inputs_window(self, refs: list[tuple[int, int]]) -> Window | None:
+        if refs and self._window is None:
+            size = os.fstat(self._inputs).st_size
+            self._window = Window(self._inputs, size, self._freed.append, writable=False)
+        return self._window
+
+    def _run(self, flags: int, function: int, key: int, payload: memoryview) -> None:
+        self._board.open_log(key)
+        refs, payload = self._extra(flags, payload)
+        first, budget, base, attempt, count = BATCH_HEAD.unpack_from(payload)
+        fn = self._functions.get(function)
+        if fn is None or self._words[STOP_AT] <= first:
+            self._words[MODE] = boards.IDLE
+            self._answer(key, wire.LOGGED, 0, 0)
+            return
+        try:
+            items = decode(payload[BATCH_HEAD.size :], refs, bool(flags & wire.STORED), self._inputs_window(refs))
+        except BaseException as error:  # an item's __setstate__ may raise anything
+            self._words[MODE] = boards.IDLE
+            self._answer(key, wire.UNREADABLE, 0, 0, data=dumps(describe(error, 1), 5))
+            return
+        assert isinstance(items, (list, tuple, range))
+        self._first, self._base, self._attempt = first, base, attempt
+        tracked = flags & wire.TRACKED or count < _FAST_ITEMS or self._costs.get(function, 1.0) > _FAST_SECONDS
+        began = time.monotonic_ns()
+        done = (self._run_tracked if tracked else self._run_fast)(fn, items, key, began, budget)
+        if done:
+            self._costs[function] = (time.monotonic_ns() - began) * 1e-9 / done
+
+    def _run_tracked(self, fn: Callable[..., object], items: Sequence[object], key: int, began: int, budget: int) -> int:
+        words, board, clock, first = self._words, self._board, time.monotonic_ns, self._first
+        words[MODE] = boards.TRACKED
+        end = began + 2 * budget
+        now = began
+        done = 0
+        for item in items:
+            sequence = first + done
+            words[CURRENT] = sequence
+            if words[STOP_AT] <= sequence or (now > end and done):
+                break
+            words[STARTED] = now
+            try:
+                kind, data = self._pack(fn(item))
+            except BaseException as error:
+                kind, data = boards.FAILURE, self._pack_failure(error)
+            now = clock()
+            if not board.log(kind, data, now - began):
+                words[MODE] = boards.IDLE
+                self._answer(key, wire.LOGGED, done, now - began, last=kind, data=data)
+                return done + 1
+            done += 1
+        words[MODE] = boards.IDLE
+        item = items = ()  # the arguments' views end now, so that their slots ride back with this answer
+        self._answer(key, wire.LOGGED, done, now - began)
+        return done
+
+    def _run_fast(self, fn: Callable[..., object], items: Sequence[object], key: int, began: int, budget: int) -> int:
+        words = self._words
+        items = list(items)  # a list of our own, which the guard may clear
+        values: list[object] = []
+        failures: dict[int, object] = {}
+        words[CURRENT] = self._first
+        words[MODE] = boards.FAST
+        if words[STOP_AT] <= self._first:  # looked at after MODE was set, so that the driver can rely on either
+            words[MODE] = boards.IDLE
+            self._answer(key, wire.LOGGED, 0, 0)
+            return 0
+        self._guard.watch(items, began + 2 * budget)
+        numbered = enumerate(items, self._first)
+        while True:
+            try:
+                for words[CURRENT], item in numbered:  # noqa: B007, B020  the store is the point
+                    values.append(fn(item))
+                break
+            except BaseException as error:
+                failures[len(values)] = describe(error, 1)
+                values.append(None)
+        self._guard.rest(boards.PACKING)
+        item = items = ()  # type: ignore[assignment]  # as in _run_tracked
+        spent = time.monotonic_ns() - began
+        data = self._pack_all(values, failures)
+        words[MODE] = boards.IDLE
+        if self._board.put_whole(key, data):
+            self._answer(key, wire.ON_BOARD, len(values), spent, length=len(data))
+        else:
+            self._answer(key, wire.WHOLE, len(values), spent, data=data)
+        return len(values)
+
+    # --- results
+
+    def _answer(
+        self, key: int, kind: int, done: int, spent: int, *, last: int = 255, data: bytes = b"", length: int = 0
+    ) -> None:
+        """The result of a batch; `last` is the kind of one more entry, whose data did not fit on the log."""
+        payload = wire.RESULT_HEAD.pack(done, kind, last, spent, length) + data
+        flags = 0
+        if self._freed:
+            freed = self._freed[:]
+            del self._freed[: len(freed)]
+            payload = wire.pack_extra(([], freed)) + payload
+            flags = wire.HAS_EXTRA
+        leaving = self._memory_bytes and private_bytes() > self._memory_bytes
+        self.send(wire.RESULT, key, payload, flags=flags | (wire.LEAVING if leaving else 0))
+        if leaving:
+            _leave()
+
+    def _pack(self, value: object) -> tuple[int, bytes]:
+        if type(value) in _PLAIN:
+            data = dumps(value, 5)
+            if len(data) < boards.ENTRY_LIMIT:
+                return boards.VALUE, data
+        try:
+            packed = encode(value, self._arena)
+        except Exception as error:
+            return boards.FAILURE, self._pack_failure(_refused(value, error))
+        if not packed.refs:
+            return boards.VALUE, packed.data
+        return boards.STORED_VALUE, dumps((packed.refs, packed.stored, packed.data), 5)
+
+    def _pack_failure(self, error: BaseException) -> bytes:
+        return dumps(describe(error, 1), 5)
+
+    def _pack_all(self, values: list[object], failures: dict[int, object]) -> bytes:
+        try:
+            data = dumps((values, failures, {}), 5)
+            if b"__main__" not in data:
+                return data
+        except Exception:  # noqa: S110  some value does not pickle plainly: below, one by one
+            pass
+        stored: dict[int, tuple[int, bytes]] = {}
+        for offset, value in enumerate(values):
+            if type(value) not in _PLAIN:
+                stored[offset] = self._pack(value)
+                values[offset] = None
+        return dumps((values, failures, stored), 5)
+
+    # --- plait.current()
+
+    @property
+    def index(self) -> int:
+        return self._base + self._words[CURRENT] - self._first
+
+    @property
+    def attempt(self) -> int:
+        return self._attempt
+
+    @property
+    def worker(self) -> str:
+        return f"{self._name} (pid {os.getpid()})"
+
+    @property
+    def deadline(self) -> float | None:
+        return None if self._timeout is None else self._words[STARTED] * 1e-9 + self._timeout
+
+    @property
+    def cancelled(self) -> bool:
+        return False  # a process that is no longer wanted is killed
+
+
+def private_bytes() -> int:
+    """The memory that only this process uses."""
+    with open("/proc/self/statm", "rb") as file:
+        _, resident, shared, *_ = file.read().split()
+    return (int(resident) - int(shared)) * mmap.PAGESIZE
+
+
+def _isolate(lifeline: int, board: int) -> None:
+    """Its own process group, killed by the kernel as soon as the driver's end of the lifeline closes."""
+    import faulthandler
+
+    os.setpgid(0, 0)
+    fcntl.fcntl(lifeline, fcntl.F_SETOWN, -os.getpid())
+    fcntl.fcntl(lifeline, fcntl.F_SETSIG, signal.SIGKILL)  # type: ignore[attr-defined]  # Linux, Python 3.11 has no name for it
+    fcntl.fcntl(lifeline, fcntl.F_SETFL, fcntl.fcntl(lifeline, fcntl.F_GETFL) | os.O_ASYNC)
+    poll = select.poll()
+    poll.register(lifeline, 0)
+    if poll.poll(0):
+        os._exit(0)
+    os.lseek(board, boards.LAST_WORDS, os.SEEK_SET)
+    faulthandler.enable(board, all_threads=False)
+
+
+def _arena(fd: int) -> Arena | None:
+    try:
+        return Arena(fd, os.fstat(fd).st_size)
+    except (OSError, ValueError):  # an address space limit, or no arena at all: large buffers go through the pipe
+        return None
+
+
+def _refused(value: object, error: Exception) -> Exception:
+    from plait._core.errors import NotTransferable
+    from plait._engines.locate import explain
+
+    return NotTransferable(f"the result cannot be sent back: {explain(value, 'result', error)}").with_traceback(None)
+
+
+def _leave() -> None:
+    """End without running the exit handlers that were forked along; what was printed goes out."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except Exception:  # noqa: S110, PERF203  nobody is left to tell
+            pass
+    os._exit(0)

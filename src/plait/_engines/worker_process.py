@@ -1,0 +1,196 @@
+"""The driver's handle of one worker process: its pipes, its board, its flights, and the arena slots it holds."""
+
+from __future__ import annotations
+
+import mmap
+import os
+from _collections_abc import Iterator
+from collections import deque
+
+from plait._engines import board as boards
+from plait._engines import wire
+from plait._engines.arena import Window
+from plait._engines.board import Board
+from plait._engines.flight import Flight
+from plait._engines.inherited import hold
+from plait._engines.wire import HEAD
+
+Frame = tuple[int, int, int, int, memoryview]
+
+_READ = 1 << 18
+
+
+class WorkerProcess:
+    """One worker. Owned by one run at a time, or by the engine while it is idle."""
+
+    def __init__(self, token: int, commands: int, results: int, lifeline: int, board: int, arena: int) -> None:
+        self.token = token
+        self.name = f"process-{token}"
+        self.pid = 0
+        self.commands = commands
+        self.results = results
+        self._lifeline = lifeline
+        self._arena_fd = arena
+        self.board = Board(mmap.mmap(board, boards.SIZE))
+        self.board.clear()
+        os.close(board)
+        os.set_blocking(commands, False)
+        os.set_blocking(results, False)
+        self._window: Window | None = None
+        self.flights: deque[Flight] = deque()
+        self.functions: set[int] = set()
+        self.freed: list[int] = []
+        self.slots: list[int] = []
+        self.outbox: deque[memoryview] = deque()
+        self._inbox = b""
+        self._big: tuple[bytearray, int] | None = None
+        self.sequence = 1
+        self.key = 0
+        self.revoked = False
+        self.leaving = False
+        self.doomed = ""
+        self.running_seen = (0, 0)
+
+        hold(self)
+
+    @property
+    def label(self) -> str:
+        """Name and pid, for people."""
+        return f"{self.name} (pid {self.pid})" if self.pid else self.name
+
+    @property
+    def dead(self) -> bool:
+        """Whether its descriptors are closed."""
+        return self.commands < 0
+
+    # --- sending
+
+    def send(self, frame: bytes) -> bool:
+        """Send a frame, or as much as the pipe takes now; True when something is left for `flush`."""
+        if not self.outbox:
+            try:
+                sent = os.write(self.commands, frame)
+            except BlockingIOError:
+                sent = 0
+            except OSError:  # it has died: the end of its results says so
+                return False
+            if sent == len(frame):
+                return False
+            self.outbox.append(memoryview(frame)[sent:])
+        else:
+            self.outbox.append(memoryview(frame))
+        return True
+
+    def flush(self) -> bool:
+        """Send what is left; True when something still is."""
+        while self.outbox:
+            try:
+                sent = os.write(self.commands, self.outbox[0])
+            except BlockingIOError:
+                return True
+            except OSError:
+                self.outbox.clear()
+                return False
+            if sent < len(self.outbox[0]):
+                self.outbox[0] = self.outbox[0][sent:]
+                return True
+            self.outbox.popleft()
+        return False
+
+    # --- receiving
+
+    def receive(self) -> Iterator[Frame | None]:
+        """The frames that have arrived; None at the end of the pipe, when the worker is gone."""
+        if self._big is not None:
+            yield from self._receive_big()
+            return
+        try:
+            chunk = os.read(self.results, _READ)
+        except BlockingIOError:
+            return
+        except OSError:
+            chunk = b""
+        if not chunk:
+            yield None
+            return
+        data = self._inbox + chunk if self._inbox else chunk
+        view = memoryview(data)
+        position, size = 0, len(data)
+        while size - position >= HEAD.size:
+            operation, flags, function, key, length = HEAD.unpack_from(data, position)
+            end = position + HEAD.size + length
+            if end > size:
+                if length > _READ:
+                    self._begin_big(view[position:], HEAD.size + length)
+                    return
+                break
+            yield operation, flags, function, key, view[position + HEAD.size : end]
+            position = end
+        self._inbox = bytes(view[position:])
+
+    def _begin_big(self, start: memoryview, length: int) -> None:
+        whole = bytearray(length)
+        whole[: len(start)] = start
+        self._big = (whole, len(start))
+        self._inbox = b""
+
+    def _receive_big(self) -> Iterator[Frame | None]:
+        assert self._big is not None
+        whole, filled = self._big
+        try:
+            got = os.readv(self.results, [memoryview(whole)[filled:]])
+        except BlockingIOError:
+            return
+        except OSError:
+            got = 0
+        if not got:
+            yield None
+            return
+        filled += got
+        self._big = (whole, filled)
+        if filled == len(whole):
+            self._big = None
+            operation, flags, function, key, _ = HEAD.unpack_from(whole)
+            yield operation, flags, function, key, memoryview(whole)[HEAD.size :]
+
+    # --- memory
+
+    def window(self) -> Window:
+        """The worker's arena as seen from here; results stand in it."""
+        if self._window is None:
+            size = os.fstat(self._arena_fd).st_size
+            self._window = Window(self._arena_fd, size, self.freed.append, writable=True)
+        return self._window
+
+    # --- the end
+
+    def quit(self) -> None:
+        """Ask it to end once it has nothing to do."""
+        self.send(wire.pack(wire.QUIT, 0, b""))
+
+    def kill(self) -> None:
+        """End it now: the kernel kills a worker, and its process group, when its lifeline closes."""
+        if self._lifeline >= 0:
+            os.close(self._lifeline)
+            self._lifeline = -1
+
+    def forget(self) -> None:
+        """Close the descriptors in a forked child, which the worker does not belong to."""
+        if not self.dead:
+            for fd in (self._lifeline, self.commands, self.results, self._arena_fd):
+                if fd >= 0:
+                    os.close(fd)
+            self.commands = self.results = self._lifeline = self._arena_fd = -1
+
+    def close(self) -> None:
+        """Kill it if it lives, and close everything of it; results that lie in its arena stay."""
+        if self.dead:
+            return
+        self.kill()
+        os.close(self.commands)
+        os.close(self.results)
+        os.close(self._arena_fd)
+        self.commands = self.results = -1
+        if self._window is not None:
+            self._window.abandon()
+        self.board.release()

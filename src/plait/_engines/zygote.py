@@ -1,0 +1,122 @@
+"""The zygote: a slim, single-threaded interpreter that forks worker processes on request and reports how they end.
+
+It is started fresh, so it holds none of its parent's threads, locks or memory, and it never runs the user's code: forking
+it is safe and takes a few milliseconds whatever the size of the parent. Each request carries the worker's descriptors
+(SCM_RIGHTS); answers are ``FORKED token pid`` and ``ENDED token status``. It ends when its parent closes the socket.
+"""
+
+from __future__ import annotations
+
+import _signal as signal
+import _socket
+import gc
+import os
+import select
+import struct
+
+FORKED, ENDED = 1, 2
+ANSWER = struct.Struct("<BxxxIq")
+REQUEST = struct.Struct("<I")
+FDS_PER_WORKER = 6
+
+
+def main(fd: int) -> None:
+    """Serve requests until the parent is gone."""
+    link = _socket.socket(fileno=fd)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGCHLD, _nothing)
+    awake, alarm = os.pipe()
+    os.set_blocking(awake, False)
+    os.set_blocking(alarm, False)
+    signal.set_wakeup_fd(alarm, warn_on_full_buffer=False)
+    from plait._engines import worker  # before the first fork, so that workers share the memory
+
+    tokens: dict[int, int] = {}
+    poll = select.poll()
+    poll.register(link, select.POLLIN)
+    poll.register(awake, select.POLLIN)
+    gc.collect()
+    gc.freeze()
+    while True:
+        for ready, _ in poll.poll():
+            if ready == awake:
+                _drain(awake)
+                _reap(link, tokens)
+                continue
+            request = _receive(link)
+            if request is None:
+                _leave(tokens)
+            token, fds = request
+            pid = os.fork()
+            if pid == 0:
+                _become_worker(link, awake, alarm)
+                worker.main(fds)
+                os._exit(0)
+            for each in fds:
+                os.close(each)
+            tokens[pid] = token
+            _send(link, ANSWER.pack(FORKED, token, pid))
+
+
+def _receive(link: _socket.socket) -> tuple[int, list[int]] | None:
+    """The next request, or None when the parent is gone."""
+    try:
+        data, ancillary, _, _ = link.recvmsg(REQUEST.size, _socket.CMSG_LEN(4 * FDS_PER_WORKER))
+    except OSError:
+        return None
+    if len(data) < REQUEST.size:
+        return None
+    fds: list[int] = []
+    for _level, _kind, payload in ancillary:
+        fds.extend(struct.unpack(f"<{len(payload) // 4}i", payload))
+    return REQUEST.unpack(data)[0], fds
+
+
+def _become_worker(link: _socket.socket, awake: int, alarm: int) -> None:
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    link.close()
+    os.close(awake)
+    os.close(alarm)
+
+
+def _reap(link: _socket.socket, tokens: dict[int, int]) -> None:
+    while True:
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return
+        if pid == 0:
+            return
+        _send(link, ANSWER.pack(ENDED, tokens.pop(pid, 0), status))
+
+
+def _send(link: _socket.socket, data: bytes) -> None:
+    try:
+        link.sendall(data)
+    except OSError:
+        return  # the parent is gone; the main loop sees it next
+
+
+def _leave(tokens: dict[int, int]) -> None:
+    """The parent is gone or wants no more workers: they end by their lifelines; leave no zombie to init."""
+    signal.setitimer(signal.ITIMER_REAL, 2.0)  # SIGALRM ends this process if a worker does not
+    while tokens:
+        try:
+            pid, _ = os.waitpid(-1, 0)
+        except ChildProcessError:
+            break
+        tokens.pop(pid, None)
+    os._exit(0)
+
+
+def _drain(fd: int) -> None:
+    try:
+        while os.read(fd, 4096):
+            continue
+    except BlockingIOError:
+        return
+
+
+def _nothing(*_: object) -> None:
+    """SIGCHLD only has to write to the wake-up descriptor."""

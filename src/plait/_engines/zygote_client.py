@@ -1,0 +1,167 @@
+"""The driver's side of the zygote: starts it, asks it for workers, learns how they ended."""
+
+from __future__ import annotations
+
+import _socket
+import array
+import os
+import sys
+import threading
+import time
+
+from plait._engines.inherited import hold
+from plait._engines.zygote import ANSWER, FORKED, REQUEST
+
+_BOOT = "import sys; sys.path[:] = {path!r}; {preload}from plait._engines.zygote import main; main({fd})"
+_STANDARD_FINDERS = ("_frozen_importlib", "_distutils_hack", "six", "importlib", "_pytest", "plait")
+
+class Zygote:
+    """One zygote process. Thread-safe: runs in several threads share it.
+
+    Attributes:
+        dead: whether it is gone; make a new one then. Its workers live on.
+    """
+
+    def __init__(self, environment: dict[str, str], *, preload: bool) -> None:
+        here, there = _socketpair()
+        os.set_inheritable(there, True)
+        path = [entry or os.getcwd() for entry in sys.path]
+        boot = _BOOT.format(path=path, fd=there, preload="import cloudpickle; " if preload else "")
+        arguments = [sys.executable, *_flags(), "-c", boot]
+        try:
+            self.pid = os.posix_spawn(
+                sys.executable,
+                arguments,
+                {**os.environ, **environment},
+                file_actions=[(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)],
+                setpgroup=0,
+                setsigmask=(),
+            )
+        except BaseException:
+            os.close(here)
+            raise
+        finally:
+            os.close(there)
+        self._link = _socket.socket(fileno=here)
+        self._lock = threading.Lock()
+        self._buffer = b""
+        self._pids: dict[int, int] = {}
+        self._statuses: dict[int, int] = {}
+        self.dead = False
+        hold(self)
+
+    def fork(self, token: int, fds: list[int]) -> bool:
+        """Ask for a worker that gets these descriptors; False when the zygote is gone."""
+        with self._lock:
+            try:
+                self._link.settimeout(None)
+                self._link.sendmsg(
+                    [REQUEST.pack(token)], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, array.array("i", fds))]
+                )
+            except OSError:
+                self.dead = True
+        return not self.dead
+
+    def fileno(self) -> int:
+        """To poll for news."""
+        return self._link.fileno()
+
+    def collect(self, wait: float = 0.0) -> None:
+        """Read what the zygote has said; wait up to so many seconds for it to say something."""
+        with self._lock:
+            self._link.settimeout(wait)
+            try:
+                data = self._link.recv(4096)
+            except (BlockingIOError, TimeoutError):
+                return
+            except OSError:
+                data = b""
+            if not data:
+                self.dead = True
+                return
+            data = self._buffer + data
+            whole = len(data) - len(data) % ANSWER.size
+            self._buffer = data[whole:]
+            for kind, token, number in ANSWER.iter_unpack(data[:whole]):
+                (self._pids if kind == FORKED else self._statuses)[token] = number
+
+    def pid_of(self, token: int) -> int:
+        """The worker's pid, 0 if it is not known yet."""
+        return self._pids.get(token, 0)
+
+    def has_ended(self, token: int) -> bool:
+        """Whether the zygote has reported the worker's end."""
+        return token in self._statuses
+
+    def status_of(self, token: int, wait: float) -> int | None:
+        """The wait status of a worker that ends about now, or None when nobody knows it."""
+        deadline = time.monotonic() + wait
+        while token not in self._statuses and not self.dead:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                break
+            self.collect(left)
+        self._pids.pop(token, None)
+        return self._statuses.pop(token, None)
+
+    def close(self) -> None:
+        """End the zygote, which waits for its last workers, and wait for it."""
+        with self._lock:
+            self.dead = True
+            self._link.close()
+        _wait_for(self.pid)
+
+    def forget(self) -> None:
+        """Let go of the descriptor in a forked child: the zygote belongs to the parent."""
+        self.dead = True
+        self._lock = threading.Lock()
+        self._link.close()
+
+
+def _wait_for(pid: int, patience: float = 3.0) -> None:
+    """Reap the zygote; kill it if it does not end by itself."""
+    deadline = time.monotonic() + patience
+    pause = 0.0002
+    try:
+        while os.waitpid(pid, os.WNOHANG)[0] == 0:
+            if time.monotonic() > deadline:
+                os.kill(pid, 9)
+                os.waitpid(pid, 0)
+                return
+            time.sleep(pause)
+            pause = min(pause * 2, 0.01)
+    except ChildProcessError:
+        return  # somebody else's wait() has reaped it
+
+
+def _socketpair() -> tuple[int, int]:
+    one, other = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_STREAM)
+    return one.detach(), other.detach()
+
+
+def _flags() -> list[str]:
+    """The interpreter options that change what code means, and those that keep the start quick."""
+    flags = ["-s", "-P"]
+    if not _needs_site():
+        flags.append("-S")
+    if sys.flags.optimize:
+        flags.append("-" + "O" * sys.flags.optimize)
+    if sys.flags.dont_write_bytecode:
+        flags.append("-B")
+    if sys.flags.utf8_mode and not os.environ.get("PYTHONUTF8"):
+        flags += ["-X", "utf8"]
+    for name, value in sys._xoptions.items():
+        if name not in ("frozen_modules", "importtime"):
+            flags += ["-X", name if value is True else f"{name}={value}"]
+    for option in sys.warnoptions:
+        flags += ["-W", option]
+    return flags
+
+
+def _needs_site() -> bool:
+    """Whether some import hook, such as an editable install's, would be missing without the site module."""
+    for finder in sys.meta_path:
+        module = getattr(finder, "__module__", "") or type(finder).__module__
+        if not module.startswith(_STANDARD_FINDERS):
+            return True
+    return False
