@@ -8,9 +8,9 @@ in the file system and goes with the last process that maps it, whatever kills i
 
 from __future__ import annotations
 
+import _thread
 import mmap
 import os
-import threading
 import weakref
 from _collections_abc import Callable
 
@@ -34,7 +34,7 @@ class Arena:
         self._top = 0
         self._free: dict[int, list[int]] = {}
         self._live: dict[int, tuple[int, int]] = {}  # offset → slot size, holders
-        self._lock = threading.Lock()
+        self._lock = _thread.allocate_lock()
 
     def put(self, buffer: memoryview, holders: int = 1) -> int:
         """Copy the bytes of `buffer` into a slot that `holders` receivers will free; its offset.

@@ -99,10 +99,3 @@ class Board:
         """Make the page ready for a new worker."""
         self.words[STOP_AT] = NEVER
         self.words[MODE] = IDLE
-
-    def release(self) -> None:
-        """Unmap the page."""
-        self.words.release()
-        self._log.release()
-        self._view.release()
-        self._memory.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import sys
 from _collections_abc import Callable
@@ -11,6 +12,9 @@ from typing import Any
 
 import cloudpickle
 
+from plait._engines.functions import is_importable, make_cached
+
+_LRU_WRAPPER = type(functools.lru_cache(len))
 
 class _Pickler(cloudpickle.Pickler):
     """cloudpickle, and memoryviews, which pickle refuses although PEP 574 can carry them."""
@@ -18,6 +22,8 @@ class _Pickler(cloudpickle.Pickler):
     def reducer_override(self, obj: Any) -> Any:
         if type(obj) is memoryview:
             return _view, (PickleBuffer(obj), obj.format, obj.shape)
+        if type(obj) is _LRU_WRAPPER and not is_importable(obj):
+            return make_cached, (obj.__wrapped__, obj.cache_parameters())
         return super().reducer_override(obj)
 
 

@@ -55,6 +55,11 @@ class FunctionCargo:
         self.release()
         self._packed = self._encode((module,))
 
+    @property
+    def needs_cloudpickle(self) -> bool:
+        """Whether workers will import cloudpickle to read the function."""
+        return b"cloudpickle" in self._packed.data
+
     def release(self) -> None:
         """Let go of the arena's slots; workers that still use them hold them."""
         if self._arena is not None:

@@ -11,6 +11,7 @@ from _collections_abc import Callable
 from _pickle import PickleBuffer, PicklingError, dumps, loads
 
 from plait._engines.arena import THRESHOLD, Arena, ArenaFull, Window
+from plait._engines.functions import dumps_simple
 
 Refs = list[tuple[int, int]]
 
@@ -101,6 +102,10 @@ def _pickle(
         else:
             if b"__main__" not in data:
                 return data
+            release(refs, arena, holders)
+        try:
+            return dumps_simple(value, place)
+        except Exception:  # cloudpickle may know better; if not, its error is the one to show
             release(refs, arena, holders)
     from plait._engines.by_value import dumps_by_value  # heavy: only for what plain pickle cannot carry
 

@@ -91,14 +91,14 @@ class ProcessEngine:
             self._functions = self._functions % 65000 + 1
             return self._functions
 
-    def prepare(self, workers: int, *, preload: bool) -> Zygote:
+    def prepare(self, workers: int) -> Zygote:
         """The zygote, started if there is none; its workers know how many cores each of them may use."""
         with self._lock:
             if self._zygote is None or self._zygote.dead:
                 if self._zygote is not None:
                     self._zygote.close()
                 share = max(1, budget.available_cores().count // workers)
-                self._zygote = Zygote(budget.worker_environment(share), preload=preload)
+                self._zygote = Zygote(budget.worker_environment(share))
             return self._zygote
 
     def lease(self, zygote: Zygote) -> WorkerProcess:

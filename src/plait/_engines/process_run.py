@@ -63,7 +63,7 @@ class ProcessRun:
         self._poll.register(self._bell, select.POLLIN)
         try:
             self._arena = self._engine.arena()
-            self._zygote = self._engine.prepare(job.workers, preload=_is_local(job.fn))
+            self._zygote = self._engine.prepare(job.workers)
             self._poll.register(self._zygote, select.POLLIN)
             self._cargo = FunctionCargo(self._engine.next_function(), job.fn, job.timeout, self._arena)
             while not feed.finished and not job.cancelled:
@@ -167,8 +167,10 @@ class ProcessRun:
 
     def _enlist(self) -> WorkerProcess:
         if self._zygote.dead:
-            self._zygote = self._engine.prepare(self._job.workers, preload=_is_local(self._job.fn))
+            self._zygote = self._engine.prepare(self._job.workers)
             self._poll.register(self._zygote, select.POLLIN)
+        if self._cargo.needs_cloudpickle:
+            self._zygote.preload()
         worker = self._engine.lease(self._zygote)
         self._workers[worker.results] = worker
         self._job.tally.peak = max(self._job.tally.peak, len(self._workers))
@@ -386,12 +388,6 @@ class ProcessRun:
             self._arena.trim()
         job.snapshot = list
         self._bell.close()
-
-
-def _is_local(fn: object) -> bool:
-    """Whether the function will be pickled by value, so that workers need cloudpickle."""
-    inner = getattr(fn, "fn", fn)
-    return getattr(inner, "__module__", None) == "__main__" or "<" in getattr(inner, "__qualname__", "")
 
 
 def _nothing() -> None:

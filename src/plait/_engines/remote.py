@@ -65,8 +65,39 @@ def _pickled(error: BaseException) -> tuple[bytes | None, str]:
         if type(again) is not type(error):
             return None, f"it unpickles as {type(again).__name__}"
     except Exception as failure:  # whatever its __reduce__ or __init__ does, the description must go out
-        return None, f"it cannot be pickled and rebuilt: {type(failure).__name__}: {_text(failure)}"
+        return _pickled_parts(error), f"it cannot be pickled and rebuilt: {type(failure).__name__}: {_text(failure)}"
     return data, ""
+
+
+def _pickled_parts(error: BaseException) -> bytes | None:
+    """The pickle of an exception whose ``__init__`` takes other arguments than ``args``: made without calling it."""
+    from plait._engines.by_value import dumps_by_value
+
+    parts = _Parts(type(error), error.args, {k: v for k, v in error.__dict__.items() if k != "__notes__"})
+    try:
+        data = dumps_by_value(parts, lambda _: True, ())
+        loads(data)
+    except Exception:  # it stays a description
+        return None
+    return data
+
+
+class _Parts:
+    """Pickles as the exception itself."""
+
+    def __init__(self, kind: type[BaseException], args: tuple[object, ...], state: dict[str, object]) -> None:
+        self._parts = kind, args, state
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return revive, self._parts
+
+
+def revive(kind: type[BaseException], args: tuple[object, ...], state: dict[str, object]) -> BaseException:
+    """An exception with these arguments and attributes, made without its ``__init__``."""
+    error = kind.__new__(kind, *args)
+    error.args = args
+    error.__dict__.update(state)
+    return error
 
 
 def _unpickled(description: Description) -> BaseException:

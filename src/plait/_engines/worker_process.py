@@ -60,7 +60,7 @@ class WorkerProcess:
 
     @property
     def dead(self) -> bool:
-        """Whether its descriptors are closed."""
+        """Whether it has been closed."""
         return self.commands < 0
 
     # --- sending
@@ -193,4 +193,4 @@ class WorkerProcess:
         self.commands = self.results = -1
         if self._window is not None:
             self._window.abandon()
-        self.board.release()
+        del self.board  # unmapped with the last view of it

@@ -2,7 +2,7 @@
 
 It is started fresh, so it holds none of its parent's threads, locks or memory, and it never runs the user's code: forking
 it is safe and takes a few milliseconds whatever the size of the parent. Each request carries the worker's descriptors
-(SCM_RIGHTS); answers are ``FORKED token pid`` and ``ENDED token status``. It ends when its parent closes the socket.
+(SCM_RIGHTS); one without any means: import cloudpickle for the workers to come. Answers are ``FORKED token pid`` and ``ENDED token status``. It ends when its parent closes the socket.
 """
 
 from __future__ import annotations
@@ -47,6 +47,9 @@ def main(fd: int) -> None:
             if request is None:
                 _leave(tokens)
             token, fds = request
+            if not fds:
+                _preload()
+                continue
             pid = os.fork()
             if pid == 0:
                 _become_worker(link, awake, alarm)
@@ -70,6 +73,13 @@ def _receive(link: _socket.socket) -> tuple[int, list[int]] | None:
     for _level, _kind, payload in ancillary:
         fds.extend(struct.unpack(f"<{len(payload) // 4}i", payload))
     return REQUEST.unpack(data)[0], fds
+
+
+def _preload() -> None:
+    """Import what functions by value may need once, for all workers."""
+    import cloudpickle  # noqa: F401
+
+    gc.freeze()
 
 
 def _become_worker(link: _socket.socket, awake: int, alarm: int) -> None:

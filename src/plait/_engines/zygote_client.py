@@ -12,7 +12,7 @@ import time
 from plait._engines.inherited import hold
 from plait._engines.zygote import ANSWER, FORKED, REQUEST
 
-_BOOT = "import sys; sys.path[:] = {path!r}; {preload}from plait._engines.zygote import main; main({fd})"
+_BOOT = "import sys; sys.path[:] = {path!r}; from plait._engines.zygote import main; main({fd})"
 _STANDARD_FINDERS = ("_frozen_importlib", "_distutils_hack", "six", "importlib", "_pytest", "plait")
 
 class Zygote:
@@ -22,11 +22,11 @@ class Zygote:
         dead: whether it is gone; make a new one then. Its workers live on.
     """
 
-    def __init__(self, environment: dict[str, str], *, preload: bool) -> None:
+    def __init__(self, environment: dict[str, str]) -> None:
         here, there = _socketpair()
         os.set_inheritable(there, True)
         path = [entry or os.getcwd() for entry in sys.path]
-        boot = _BOOT.format(path=path, fd=there, preload="import cloudpickle; " if preload else "")
+        boot = _BOOT.format(path=path, fd=there)
         arguments = [sys.executable, *_flags(), "-c", boot]
         try:
             self.pid = os.posix_spawn(
@@ -47,17 +47,25 @@ class Zygote:
         self._buffer = b""
         self._pids: dict[int, int] = {}
         self._statuses: dict[int, int] = {}
+        self._preloaded = False
         self.dead = False
         hold(self)
 
     def fork(self, token: int, fds: list[int]) -> bool:
         """Ask for a worker that gets these descriptors; False when the zygote is gone."""
+        return self._request(token, [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, array.array("i", fds))])
+
+    def preload(self) -> None:
+        """Have cloudpickle imported before the next fork, once for all workers."""
+        if not self._preloaded:
+            self._preloaded = True
+            self._request(0, [])
+
+    def _request(self, token: int, ancillary: list[tuple[int, int, array.array[int]]]) -> bool:
         with self._lock:
             try:
                 self._link.settimeout(None)
-                self._link.sendmsg(
-                    [REQUEST.pack(token)], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, array.array("i", fds))]
-                )
+                self._link.sendmsg([REQUEST.pack(token)], ancillary)
             except OSError:
                 self.dead = True
         return not self.dead

@@ -1,0 +1,140 @@
+"""Functions by value, for the common case: what a script defines, lambdas and closures, without importing cloudpickle.
+
+A function travels as its code (marshal), the globals it names, its defaults and what it captured; functions of one
+module share one dictionary of globals over there, as they do here. Classes that exist only here need more than that:
+`NotSimple` is raised and cloudpickle takes over.
+"""
+
+from __future__ import annotations
+
+import builtins
+import functools
+import io
+import marshal
+import sys
+from _collections_abc import Callable
+from _pickle import PickleBuffer, Pickler
+from types import CellType, CodeType, FunctionType, ModuleType
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # workers import this module, and typing would double their start-up time
+    from typing import Any
+
+_LruWrapper = type(functools.lru_cache(len))
+_MODULE_FACTS = ("__name__", "__file__", "__package__")
+
+
+class NotSimple(Exception):
+    """Something that only cloudpickle can carry."""
+
+
+def dumps_simple(value: object, place: Callable[[PickleBuffer], bool]) -> bytes:
+    """The pickle of `value`, functions by value where they cannot be imported.
+
+    Raises:
+        NotSimple: it holds a class that exists only in this process.
+        Exception: pickle's own.
+    """
+    with io.BytesIO() as file:
+        _SimplePickler(file, place).dump(value)
+        return file.getvalue()
+
+
+class _SimplePickler(Pickler):
+    def __init__(self, file: io.BytesIO, place: Callable[[PickleBuffer], bool]) -> None:
+        super().__init__(file, protocol=5, buffer_callback=place)
+        self._globals: dict[int, dict[str, object]] = {}
+
+    def reducer_override(self, value: Any) -> Any:
+        if isinstance(value, FunctionType):
+            return NotImplemented if is_importable(value) else self._reduce_function(value)
+        if isinstance(value, type):
+            if value.__module__ == "__main__" or not is_importable(value):
+                raise NotSimple(value.__qualname__)
+            return NotImplemented
+        if type(value) is ModuleType:
+            return _import, (value.__name__,)
+        if type(value) is _LruWrapper and not is_importable(value):
+            return make_cached, (value.__wrapped__, value.cache_parameters())
+        if type(value) is CodeType:
+            return marshal.loads, (marshal.dumps(value),)
+        return NotImplemented
+
+    def _reduce_function(self, function: FunctionType) -> Any:
+        scope = self._globals.setdefault(id(function.__globals__), {})
+        shell = (
+            marshal.dumps(function.__code__),
+            scope,
+            function.__name__,
+            len(function.__closure__ or ()),
+        )
+        named = {name: function.__globals__[name] for name in _names(function.__code__) if name in function.__globals__}
+        facts = {name: function.__globals__[name] for name in _MODULE_FACTS if name in function.__globals__}
+        state = {
+            "globals": facts | named,
+            "captured": [_content(cell) for cell in function.__closure__ or ()],
+            "attributes": dict(function.__dict__),
+            "fields": {
+                "__defaults__": function.__defaults__,
+                "__kwdefaults__": function.__kwdefaults__,
+                "__qualname__": function.__qualname__,
+                "__module__": function.__module__,
+                "__doc__": function.__doc__,
+                "__annotations__": dict(function.__annotations__),
+            },
+        }
+        return make_function, shell, state, None, None, fill_function
+
+
+def is_importable(value: Any) -> bool:
+    """Whether another interpreter finds it under its module and qualified name."""
+    module = sys.modules.get(getattr(value, "__module__", None) or "")
+    if module is None or module.__name__ == "__main__":
+        return False
+    found: Any = module
+    for name in value.__qualname__.split("."):
+        found = getattr(found, name, None)
+    return found is value
+
+
+def make_function(code: bytes, scope: dict[str, object], name: str, cells: int) -> FunctionType:
+    """A function with its code only; what it refers to may refer back to it, so that comes later."""
+    scope.setdefault("__builtins__", builtins.__dict__)
+    return FunctionType(marshal.loads(code), scope, name, None, tuple(CellType() for _ in range(cells)))
+
+
+def fill_function(function: FunctionType, state: dict[str, Any]) -> None:
+    """Give a function of `make_function` its globals, captured values and attributes."""
+    for name, value in state["globals"].items():
+        function.__globals__.setdefault(name, value)
+    for cell, content in zip(function.__closure__ or (), state["captured"], strict=True):
+        if content is not None:
+            cell.cell_contents = content[0]
+    for name, value in state["fields"].items():
+        setattr(function, name, value)
+    function.__dict__.update(state["attributes"])
+
+
+def make_cached(function: Callable[..., object], parameters: dict[str, Any]) -> object:
+    """A function with an empty ``lru_cache`` around it, of the same size."""
+    return functools.lru_cache(**parameters)(function)
+
+
+def _import(name: str) -> ModuleType:
+    __import__(name)
+    return sys.modules[name]
+
+
+def _names(code: CodeType) -> set[str]:
+    names = set(code.co_names)
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            names |= _names(constant)
+    return names
+
+
+def _content(cell: CellType) -> tuple[object] | None:
+    try:
+        return (cell.cell_contents,)
+    except ValueError:  # not assigned yet
+        return None
