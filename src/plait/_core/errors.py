@@ -3,6 +3,7 @@
 PlaitError
  ├── UsageError (ValueError)           a call that cannot mean anything: the value, what was expected, what to do
  ├── Cancelled (CancelledError)        the work was stopped before this item ended
+ ├── PoolBroken (BrokenExecutor)       a Pool that cannot run anything any more: its initializer or its engine failed
  └── TaskError                         something happened to one item, not in the user's own code
       ├── TaskTimeout (TimeoutError)   the item ran longer than ``timeout=``
       ├── NotTransferable (TypeError)  a function, argument or result that cannot cross to another process
@@ -23,6 +24,7 @@ __all__ = [
     "MemoryExceeded",
     "NotTransferable",
     "PlaitError",
+    "PoolBroken",
     "RemoteError",
     "StopTask",
     "TaskError",
@@ -42,6 +44,22 @@ class UsageError(PlaitError, ValueError):
 
 class Cancelled(PlaitError, CancelledError):
     """The work was stopped before this item ended: by ``cancel()``, by leaving the loop, or by Ctrl-C."""
+
+
+class PoolBroken(PlaitError, BrokenExecutor):
+    """A Pool that cannot run anything any more, because its initializer raised or its engine failed; make a new one.
+
+    Attributes:
+        token: identifies the pool, across processes.
+    """
+
+    def __init__(self, message: str, token: str = "") -> None:
+        super().__init__(message, token)
+        self.message = message
+        self.token = token
+
+    def __str__(self) -> str:
+        return self.message
 
 
 class TaskError(PlaitError):

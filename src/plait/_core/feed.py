@@ -27,7 +27,13 @@ class Feed:
 
     `take` and `hand_back` may be called from any thread; `fill`, `settle` and `deliver` from the driver's only.
     `handed_out` lists the new items as they were given out; whoever keeps the accounts takes off what is settled.
+
+    Attributes:
+        interdependent: whether items may wait for one another. An engine then has a worker for each waiting item, as far
+            as it has workers, and gives an item only to a worker that is free.
     """
+
+    interdependent = False
 
     def __init__(self, source: Iterable[object]) -> None:
         self._lock = threading.Lock()

@@ -10,13 +10,13 @@ from pickle import PickleBuffer
 from types import ModuleType
 from typing import Any
 
-import cloudpickle
+import cloudpickle  # type: ignore[import-untyped]  # it ships no types
 
 from plait._engines.functions import is_importable, make_cached
 
 _LRU_WRAPPER = type(functools.lru_cache(len))
 
-class _Pickler(cloudpickle.Pickler):
+class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # untyped, see above
     """cloudpickle, and memoryviews, which pickle refuses although PEP 574 can carry them."""
 
     def reducer_override(self, obj: Any) -> Any:
@@ -48,4 +48,4 @@ def dumps_by_value(value: object, place: Callable[[PickleBuffer], bool], modules
 def _view(buffer: Any, form: str, shape: tuple[int, ...]) -> memoryview:
     """A memoryview over the buffer that arrived."""
     view = memoryview(buffer).cast("B")
-    return view if form == "B" and len(shape) == 1 else view.cast(form, shape)
+    return view if form == "B" and len(shape) == 1 else view.cast(form, shape)  # type: ignore[call-overload]  # the format is whatever the sender's view had

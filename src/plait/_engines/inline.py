@@ -6,6 +6,7 @@ import time
 from _collections_abc import Generator
 
 from plait._core.batch import Batch
+from plait._core.bell import Bell
 from plait._core.current import Task, current_task
 from plait._core.job import Job, Running
 from plait._core.sizing import BatchSizer
@@ -37,13 +38,15 @@ class InlineEngine:
         job.tally.peak = 1
         job.context.run(current_task.set, task)
         feed = job.feed
+        bell = Bell()
+        job.wake = bell.ring
         while not feed.finished and not job.cancelled:
             feed.window = sizer.size
             feed.fill(sizer.size)
             batch = feed.take(sizer.size)
             if batch is None:
-                if feed.due is not None:
-                    time.sleep(max(0.0, min(0.05, feed.due - time.perf_counter())))
+                if not feed.ready:
+                    bell.wait(None if feed.due is None else max(0.0, feed.due - time.perf_counter()))
                 continue
             task.batch = batch
             batch.worker = "inline"

@@ -75,6 +75,10 @@ class ProcessEngine:
         if arena is not None:
             arena.close()
 
+    def __del__(self) -> None:
+        if hasattr(self, "_idle"):
+            self.close()
+
     # --- for the runs
 
     def arena(self) -> Arena | None:
@@ -106,8 +110,9 @@ class ProcessEngine:
         with self._lock:
             while self._idle:
                 worker = self._idle.pop()
-                if not worker.dead:
+                if worker.alive:
                     return worker
+                worker.close()
             self._tokens += 1
             token = self._tokens
         return _launch(zygote, token, self._inputs)

@@ -21,7 +21,7 @@ from plait._core.job import Job, Running
 from plait._core.sizing import BatchSizer, guided_target
 from plait._engines import board as boards
 from plait._engines import wire
-from plait._engines.bell import Bell
+from plait._engines.pipe_bell import PipeBell
 from plait._engines.cargo import FunctionCargo, frame, pack_items, refusal_of
 from plait._engines.deaths import Coroner, Loss
 from plait._engines.flight import Flight
@@ -30,6 +30,7 @@ from plait._engines.remote import rebuild
 from plait._engines.returns import Returned, read_result
 from plait._engines.supervision import Supervisor
 from plait._engines.worker_process import Frame, WorkerProcess
+from plait._engines.zygote import NOT_STARTED
 
 if TYPE_CHECKING:  # the engine makes runs and is handed to them: the one cycle of types, kept out of run time
     from plait._engines.process import ProcessEngine
@@ -50,7 +51,8 @@ class ProcessRun:
         self._workers: dict[int, WorkerProcess] = {}
         self._finished: deque[Batch] = deque()
         self._poll = select.poll()
-        self._bell = Bell()
+        self._bell = PipeBell()
+        self._limit = job.workers
         self._tracked = job.timeout is not None or job.timed
         self._supervisor = Supervisor(job, engine.memory_bytes)
         self._coroner = Coroner(job)
@@ -84,7 +86,7 @@ class ProcessRun:
 
     def _assign(self) -> None:
         feed = self._feed
-        for depth in (1, 2):
+        for depth in (1,) if feed.interdependent else (1, 2):
             for worker in list(self._workers.values()):
                 if len(worker.flights) >= depth or worker.revoked or worker.leaving:
                     continue
@@ -92,7 +94,7 @@ class ProcessRun:
                     return
                 if not self._give(worker):
                     return
-            while depth == 1 and len(self._workers) < self._job.workers:
+            while depth == 1 and len(self._workers) < self._limit:
                 feed.window = max(feed.window, self._window())
                 feed.fill(1)
                 if not feed.ready:
@@ -139,6 +141,8 @@ class ProcessRun:
         """How many items the next batch takes, and how many seconds it may."""
         sizer, left, workers = self._sizer, self._feed.left, self._job.workers
         budget = _STEADY
+        if self._feed.interdependent:
+            return 1, budget
         if left is not None and sizer.cost is not None:
             budget = guided_target(left * sizer.cost, workers, _SHORTEST, _LONGEST)
         sizer.target = budget
@@ -178,6 +182,13 @@ class ProcessRun:
         worker.send(next_setting() if worker.key else first_setting(worker.name, self._engine.memory_bytes))
         return worker
 
+    def _dismiss(self) -> None:
+        """There is nothing to do for now: let other runs on the same engine have the workers."""
+        for worker in list(self._workers.values()):
+            if not worker.outbox:
+                self._discard(worker)
+                self._engine.give_back(worker)
+
     def _send(self, worker: WorkerProcess, is_full: bool) -> None:
         if is_full:
             self._poll.register(worker.commands, select.POLLOUT)
@@ -186,6 +197,8 @@ class ProcessRun:
 
     def _wait(self) -> None:
         timeout = self._patience()
+        if timeout is None and self._feed.interdependent and not any(w.flights for w in self._workers.values()):
+            self._dismiss()
         for fd, event in self._poll.poll(timeout):
             if fd == self._bell.fileno():
                 self._bell.silence()
@@ -326,7 +339,12 @@ class ProcessRun:
         """A worker is gone: keep what it finished, fail the item it was running, hand back the rest."""
         self._discard(worker)
         status = self._zygote.status_of(worker.token, 0.5)
-        if worker.leaving:
+        if status == NOT_STARTED:
+            self._limit = len(self._workers)
+            self._job.tally.reasons.append("no further process could be started: the system refused to fork")
+            if not self._limit:
+                raise PlaitError("no worker process could be started: the system refused to fork; see ulimit -u")
+        if worker.leaving or status == NOT_STARTED:
             for flight in worker.flights:
                 self._hand_back(flight, 0, flight.count)
         else:
@@ -387,7 +405,6 @@ class ProcessRun:
         if self._arena is not None:
             self._arena.trim()
         job.snapshot = list
-        self._bell.close()
 
 
 def _nothing() -> None:

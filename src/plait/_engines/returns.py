@@ -131,7 +131,7 @@ def cause_of_death(status: int | None, killed_out_of_memory: bool) -> tuple[str,
     return f"{name}: {why}", number, None
 
 
-_SIGNAL_CAUSES = {
+_SIGNAL_CAUSES: dict[int, str] = {
     signal.SIGSEGV: "a segmentation fault in native code, or the stack overflowed",
     signal.SIGABRT: "native code called abort()",
     signal.SIGBUS: "a bus error: memory or a mapped file ran out",

@@ -7,7 +7,7 @@ when a batch takes twice its budget, and the driver gives the rest to others.
 
 from __future__ import annotations
 
-import _signal as signal
+import _signal as signal  # type: ignore[import-not-found]  # the C module: signal.py would import enum
 import _thread
 import fcntl
 import mmap
@@ -97,7 +97,7 @@ class Worker(Task):
         self._pending = view[end:]
         return operation, flags, function, key, view[HEAD.size : end]
 
-    def _complete(self, start: bytes | memoryview, size: int) -> bytes:
+    def _complete(self, start: bytes | memoryview, size: int) -> memoryview:
         whole = bytearray(size)
         filled = len(start)
         whole[:filled] = start
@@ -107,7 +107,7 @@ class Worker(Task):
             if not got:
                 _leave()
             filled += got
-        return view.toreadonly()  # type: ignore[return-value]  # bytes-like, and sliced only
+        return view.toreadonly()
 
     def send(self, operation: int, key: int, payload: bytes, *, flags: int = 0, function: int = 0) -> None:
         """One frame to the driver; may be called from any thread."""
@@ -132,9 +132,8 @@ class Worker(Task):
     def _learn(self, flags: int, key: int, payload: memoryview) -> None:
         try:
             refs, payload = self._extra(flags, payload)
-            function, timeout = decode(payload, refs, bool(flags & wire.STORED), self._inputs_window(refs))  # type: ignore[misc]  # a pair
-            self._functions[key] = function
-            self._timeout = timeout
+            pair = decode(payload, refs, bool(flags & wire.STORED), self._inputs_window(refs))
+            self._functions[key], self._timeout = pair  # type: ignore[misc]  # what FunctionCargo packed
         except BaseException as error:  # the user's module may raise anything while it is imported
             self.send(wire.REFUSED, key, dumps(describe(error, 1), 5))
 
@@ -319,7 +318,7 @@ def _isolate(lifeline: int, board: int) -> None:
 
     os.setpgid(0, 0)
     fcntl.fcntl(lifeline, fcntl.F_SETOWN, -os.getpid())
-    fcntl.fcntl(lifeline, fcntl.F_SETSIG, signal.SIGKILL)  # type: ignore[attr-defined]  # Linux, Python 3.11 has no name for it
+    fcntl.fcntl(lifeline, fcntl.F_SETSIG, signal.SIGKILL)
     fcntl.fcntl(lifeline, fcntl.F_SETFL, fcntl.fcntl(lifeline, fcntl.F_GETFL) | os.O_ASYNC)
     poll = select.poll()
     poll.register(lifeline, 0)

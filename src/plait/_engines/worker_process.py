@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mmap
 import os
+import select
 from _collections_abc import Iterator
 from collections import deque
 
@@ -62,6 +63,15 @@ class WorkerProcess:
     def dead(self) -> bool:
         """Whether it has been closed."""
         return self.commands < 0
+
+    @property
+    def alive(self) -> bool:
+        """Whether its end of the results pipe is still open."""
+        if self.dead:
+            return False
+        poll = select.poll()
+        poll.register(self.results, 0)
+        return not poll.poll(0)
 
     # --- sending
 

@@ -79,7 +79,7 @@ class _LoggingHook:
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> None:
         if name == "logging":
-            sys.meta_path.remove(self)  # type: ignore[arg-type]  # it has the one method a finder needs
+            sys.meta_path.remove(self)
             _forward_logs(self._levels, self._send)
 
 

@@ -7,7 +7,7 @@ it is safe and takes a few milliseconds whatever the size of the parent. Each re
 
 from __future__ import annotations
 
-import _signal as signal
+import _signal as signal  # type: ignore[import-not-found]  # the C module: signal.py would import enum
 import _socket
 import gc
 import os
@@ -15,6 +15,7 @@ import select
 import struct
 
 FORKED, ENDED = 1, 2
+NOT_STARTED = -1  # the status of a worker that the system would not let us fork
 ANSWER = struct.Struct("<BxxxIq")
 REQUEST = struct.Struct("<I")
 FDS_PER_WORKER = 6
@@ -46,17 +47,21 @@ def main(fd: int) -> None:
             request = _receive(link)
             if request is None:
                 _leave(tokens)
+                return
             token, fds = request
             if not fds:
                 _preload()
                 continue
-            pid = os.fork()
+            pid = _fork()
             if pid == 0:
                 _become_worker(link, awake, alarm)
                 worker.main(fds)
                 os._exit(0)
             for each in fds:
                 os.close(each)
+            if pid < 0:
+                _send(link, ANSWER.pack(ENDED, token, NOT_STARTED))
+                continue
             tokens[pid] = token
             _send(link, ANSWER.pack(FORKED, token, pid))
 
@@ -75,9 +80,16 @@ def _receive(link: _socket.socket) -> tuple[int, list[int]] | None:
     return REQUEST.unpack(data)[0], fds
 
 
+def _fork() -> int:
+    try:
+        return os.fork()
+    except OSError:  # too many processes, or too little memory
+        return -1
+
+
 def _preload() -> None:
     """Import what functions by value may need once, for all workers."""
-    import cloudpickle  # noqa: F401
+    import plait._engines.by_value  # noqa: F401  # and with it cloudpickle
 
     gc.freeze()
 

@@ -1,0 +1,260 @@
+"""Crew: what the threads of one run share: the feed, the finished batches, and how idle ones are parked and woken."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from _collections_abc import Sequence
+from _queue import Empty, SimpleQueue  # without what the module `queue` imports around them
+from collections import deque
+
+from plait._core.batch import Batch
+from plait._core.current import Task, current_task
+from plait._core.job import Job, Running
+from plait._core.sizing import BatchSizer
+from plait._engines.halting import Seat
+from plait._engines.stealing import Portion
+
+_BATCH_SECONDS = 0.001
+_STALLED = 2 * _BATCH_SECONDS  # a batch that takes longer is shared with threads that have nothing to do
+_AHEAD = 131_072  # items that may be taken ahead of the consumer at most, however cheap they are
+
+
+class Crew:
+    """The threads of one run. Each attribute is the driver's, unless it says otherwise.
+
+    Attributes:
+        lock: guards taking from the feed, the batch size, cutting batches, `parked` and `staying`.
+        seats: the workers that are still waited for.
+        lost: workers whose item ran out of time and could not be stopped.
+        finished: batches for the driver; workers append.
+        parked: workers that wait for something to do; changed under `lock`.
+        staying: threads that have not ended, those in `lost` left out; changed under `lock`.
+        stopping: no more batches; set before any thread is made to stop.
+        failure: an error of the engine itself; set by a worker.
+    """
+
+    def __init__(self, job: Job, portion: type[Portion]) -> None:
+        self.job = job
+        self.feed = job.feed
+        self.portion = portion
+        self.measured = job.timed or job.timeout is not None
+        self.pid = os.getpid()
+        self.lock = threading.Lock()
+        self.seats: list[Seat] = []
+        self.lost: list[Seat] = []
+        self.finished: deque[Batch] = deque()
+        self.parked = 0
+        self.staying = 0
+        self.stopping = False
+        self.failure: BaseException | None = None
+        self._sizer = BatchSizer(_BATCH_SECONDS)
+        self._outer: Task | None = job.context.get(current_task)
+        self._park: SimpleQueue[None] = SimpleQueue()
+        self._bell: SimpleQueue[None] = SimpleQueue()
+        self._listening = False
+        self._rung = 0.0
+        self.widen()
+
+    @property
+    def unwanted(self) -> bool:
+        """Whether nobody wants the results any more, here or in the map around this one."""
+        return self.stopping or self.job.cancelled or (self._outer is not None and self._outer.cancelled)
+
+    @property
+    def siblings(self) -> int:
+        """How many tasks share the machine with one of ours."""
+        return max(1, len(self.seats)) * getattr(self._outer, "siblings", 1)
+
+    # --- the workers' side
+
+    def next_batch(self, seat: Seat) -> Batch | None:
+        """The next batch for a worker, who waits for it as long as it takes; None when it is to go home."""
+        while True:
+            with self.lock:
+                if self.stopping or seat.abandoned:
+                    return None
+                batch = self.feed.take(self._sizer.size)
+                if batch is None and self.steal(time.perf_counter(), 1):
+                    batch = self.feed.take(self._sizer.size)
+                if batch is not None:
+                    seat.portion = self.portion(batch.items)
+                    seat.batch = batch
+                    return batch
+                self.parked += 1
+            self._park.get()
+
+    def finish(self, seat: Seat, batch: Batch) -> None:
+        """The worker's batch is done, or as much of it as will ever be."""
+        seat.batch = None
+        done = len(batch.values)
+        with self.lock:
+            self._sizer.record(done, batch.ended - batch.started)
+            if not self.stopping:
+                self.widen()
+        if done == len(batch.items):
+            self.finished.append(batch)
+        elif done:
+            self.finished.append(batch.part(0, done))
+        if self._listening:
+            self.ring()
+
+    def left(self, seat: Seat) -> None:
+        """The worker's thread ends."""
+        with self.lock:
+            if seat in self.lost:
+                return
+            self.staying -= 1
+        self.ring()
+
+    def fail(self, error: BaseException) -> None:
+        """Something is wrong in the engine itself: the driver raises it."""
+        self.failure = error
+        self.ring()
+
+    def ring(self) -> None:
+        """Make the driver look at once; any thread."""
+        self._listening = False
+        self._rung = time.perf_counter()
+        self._bell.put(None)
+
+    # --- with the lock held
+
+    def widen(self) -> None:
+        """Let as many items be taken ahead of the consumer as keep the threads busy while results wait for their turn."""
+        threads = max(1, len(self.seats))
+        self.feed.window = max(2 * threads, min(4 * self._sizer.size * threads, _AHEAD))
+
+    def steal(self, now: float, wanted: int) -> bool:
+        """Hand back what stalled workers have not begun, the oldest batch first, until `wanted` items are free."""
+        stalled = [
+            (batch.started, batch.base, seat)
+            for seat in self.seats
+            if (batch := seat.batch) is not None and 0.0 < batch.started < now - _STALLED and len(batch.items) > len(batch.values) + 1
+        ]
+        freed = 0
+        for started, _, seat in sorted(stalled, key=lambda entry: entry[:2]):
+            freed += self.take_rest(seat)
+            batch = seat.batch
+            if batch is not None:
+                self._sizer.record(len(batch.values) + 1, now - started)
+            if freed >= wanted:
+                break
+        return freed > 0
+
+    def take_rest(self, seat: Seat) -> int:
+        """Hand back what the worker has not begun of its batch; how many items that is."""
+        batch, portion = seat.batch, seat.portion
+        if batch is None or portion is None:
+            return 0
+        rest: Sequence[object] = portion.rest(batch)
+        if rest:
+            self.feed.hand_back(batch.end, rest, batch.attempt)
+        return len(rest)
+
+    # --- the driver's side
+
+    @property
+    def appetite(self) -> int:
+        """How many items should be ready for the threads to take."""
+        return 2 * max(1, len(self.seats)) * self._sizer.size
+
+    @property
+    def clocked(self) -> bool:
+        """Whether the CPU time of the threads can be read."""
+        return any(seat.clock_id is not None for seat in self.seats)
+
+    @property
+    def may_stall(self) -> bool:
+        """Whether a batch is running from which others could take items."""
+        return any((batch := seat.batch) is not None and len(batch.items) > 1 for seat in self.seats)
+
+    def join(self, seat: Seat) -> None:
+        """A worker is about to start."""
+        with self.lock:
+            self.seats.append(seat)
+            self.staying += 1
+            self.widen()
+
+    def unjoin(self, seat: Seat) -> None:
+        """The worker could not be started."""
+        with self.lock:
+            self.seats.remove(seat)
+            self.staying -= 1
+
+    def listen(self, seconds: float) -> float:
+        """Wait until something finished or `seconds` have passed; returns how late the wake-up was."""
+        began = time.perf_counter()
+        self._listening = True
+        if self.finished:
+            self._listening = False
+            return 0.0
+        due = began + seconds
+        try:
+            self._bell.get(timeout=seconds)
+            due = max(began, self._rung)
+        except Empty:
+            pass
+        self._listening = False
+        return time.perf_counter() - due
+
+    def share_out(self, now: float, room: bool) -> int:
+        """Wake parked workers if there is something to do; returns how many items wait for a thread that is not there.
+
+        With `room` for more threads, or with parked ones, items behind a stalled one are taken out first.
+        """
+        with self.lock:
+            if not self.feed.ready and (self.parked or room):
+                self.steal(now, max(1, self.parked))
+            if not self.feed.ready:
+                return 0
+            waiting = self._waiting()
+            woken = min(self.parked, waiting)
+            self._unpark(woken)
+            return waiting - woken
+
+    def lose(self, seat: Seat) -> None:
+        """A worker has been abandoned: what it had not begun goes to others, and its thread is not waited for."""
+        with self.lock:
+            self.take_rest(seat)
+            self.seats.remove(seat)
+            self.lost.append(seat)
+            self.staying -= 1
+
+    def dismiss(self) -> None:
+        """Send every worker home that is not in the user's code; the others are told not to go on."""
+        with self.lock:
+            self.stopping = True
+            self._unpark(self.parked)
+
+    def wait_empty(self, seconds: float) -> bool:
+        """Wait until every thread has ended; False when some have not."""
+        deadline = time.perf_counter() + seconds
+        while self.staying > 0:
+            left = deadline - time.perf_counter()
+            if left <= 0:
+                return False
+            try:
+                self._bell.get(timeout=left)
+            except Empty:
+                return self.staying <= 0
+        return True
+
+    def snapshot(self) -> list[Running]:
+        """What is running now."""
+        now = time.perf_counter()
+        return [running for seat in list(self.seats) if (running := seat.running(now)) is not None]
+
+    def _waiting(self) -> int:
+        size = max(1, self._sizer.size)
+        room = self.feed.window - (self.feed.taken - self.feed.delivered)
+        left = self.feed.left
+        if self.feed.waiting:
+            return max(self.parked, 1)
+        return max(1, -(-min(room, room if left is None else left) // size))
+
+    def _unpark(self, count: int) -> None:
+        self.parked -= count
+        for _ in range(count):
+            self._park.put(None)

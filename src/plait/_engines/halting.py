@@ -1,0 +1,168 @@
+"""Seat: what a driver and the thread of one worker share, so that an exception can be injected into the user's function.
+
+How it gets into the function and never into the engine, nor into the wrong item:
+
+1. The driver injects ``StopTask`` only while it holds `door` and sees `inside`; at most one is pending at a time.
+2. The worker leaves the user's code through `quiet`, which takes `door` and takes back what is still pending. Whatever
+   arrives before that arrives inside a ``try`` that ends in `quiet` again, so after `quiet` nothing can arrive.
+3. A timeout is for one item. The driver sets `alarm`, then looks whether that item still runs: the worker clears `began`
+   before it appends the value and looks at `alarm` after it, so an alarm that stood that test cannot miss its item.
+   Injection comes later, while the same alarm stands, which only `quiet` takes down.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from plait._core.batch import Batch
+from plait._core.current import Task
+from plait._core.errors import StopTask, TaskTimeout
+from plait._core.job import Running
+from plait._engines.line_output import LineThread
+from plait._engines.stealing import Portion
+
+
+class Alarm:
+    """The time of the item at `offset` of a batch was up at `raised`; the item began at `began`."""
+
+    __slots__ = ("began", "offset", "raised")
+
+    def __init__(self, offset: int, began: float, raised: float) -> None:
+        self.offset = offset
+        self.began = began
+        self.raised = raised
+
+
+class Seat(Task):
+    """The state of one worker. The worker's thread writes each attribute, unless it says otherwise.
+
+    Attributes:
+        name: such as ``"thread-3"``.
+        thread: the thread itself; the driver's.
+        batch: the batch it runs, or None.
+        portion: the items of that batch which nobody has taken yet; written under the crew's lock.
+        began: when its item began, in runs that measure items; 0.0 between items.
+        inside: whether it may be in the user's code; written under `door`.
+        injected: whether a StopTask was injected and not taken back; written under `door`.
+        alarm: the item whose time is up; set by the driver, taken down by `quiet`, both under `door`.
+        abandoned: nobody waits for it any more and its results are dropped; set by the driver under `door`.
+        clock_id: the clock of its CPU time, or None.
+        cpu: its CPU time when the driver last looked; the driver's.
+    """
+
+    __slots__ = (
+        "abandoned",
+        "alarm",
+        "batch",
+        "began",
+        "clock_id",
+        "cpu",
+        "door",
+        "injected",
+        "inside",
+        "name",
+        "portion",
+        "thread",
+    )
+
+    thread: LineThread
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.batch: Batch | None = None
+        self.portion: Portion | None = None
+        self.began = 0.0
+        self.door = threading.RLock()
+        self.inside = False
+        self.injected = False
+        self.alarm: Alarm | None = None
+        self.abandoned = False
+        self.clock_id: int | None = None
+        self.cpu = 0.0
+
+    # --- the worker's side
+
+    def quiet(self, *, leave: bool = False) -> Alarm | None:
+        """Take back what was injected and has not arrived; nothing arrives afterwards. Returns and ends the alarm."""
+        while True:
+            try:
+                with self.door:
+                    if self.injected:
+                        _set_async_exception(self.thread, None)
+                        self.injected = False
+                    if leave:
+                        self.inside = False
+                    alarm, self.alarm = self.alarm, None
+                return alarm
+            except StopTask:
+                try:
+                    self.door.release()  # it may have arrived between taking the lock and entering the block
+                except RuntimeError:
+                    continue
+
+    # --- the driver's side
+
+    def raise_alarm(self, timeout: float, now: float) -> bool:
+        """Tell the function that its item is over its time; False when the item ended at this moment."""
+        with self.door:
+            batch, began = self.batch, self.began
+            if batch is None or not began or now - began < timeout or self.alarm is not None:
+                return False
+            alarm = self.alarm = Alarm(len(batch.values), began, now)
+            if self.began != began or len(batch.values) != alarm.offset:
+                self.alarm = None
+                return False
+            return True
+
+    def inject(self, alarm: Alarm | None = None) -> None:
+        """Raise StopTask in the function at its next bytecode, if it is in there (and if `alarm` still stands)."""
+        with self.door:
+            if self.inside and not self.injected and (alarm is None or self.alarm is alarm):
+                self.injected = _set_async_exception(self.thread, StopTask)
+
+    def abandon(self, alarm: Alarm | None = None) -> bool:
+        """Stop waiting for the function; False when it has ended already (or `alarm` no longer stands)."""
+        with self.door:
+            if not self.inside or (alarm is not None and self.alarm is not alarm):
+                return False
+            self.abandoned = True
+            return True
+
+    def running(self, now: float) -> Running | None:
+        """What it is running, as far as one can see from another thread."""
+        batch = self.batch
+        if batch is None or not self.inside:
+            return None
+        items, offset = batch.items, len(batch.values)
+        if offset >= len(items):
+            return None
+        return Running(batch.base + offset, items[offset], self.name, now - (self.began or batch.started))
+
+    def cpu_spent(self) -> float:
+        """CPU seconds of its thread since the last call; 0.0 where nobody can tell."""
+        if self.clock_id is None:
+            return 0.0
+        try:
+            cpu = time.clock_gettime(self.clock_id)
+        except OSError:  # the thread has ended
+            return 0.0
+        spent, self.cpu = cpu - self.cpu, cpu
+        return spent
+
+
+def timeout_error(batch: Batch, offset: int, worker: str, timeout: float | None, note: str = "") -> TaskTimeout:
+    """The outcome of an item whose time is up."""
+    from plait._core.outcome import brief  # pulls in dataclasses, which most runs do not need here
+
+    item = brief(batch.items[offset])
+    return TaskTimeout(f"item {batch.base + offset}, {item}, ran longer than timeout={timeout} s on {worker}{note}")
+
+
+def _set_async_exception(thread: threading.Thread, kind: type[BaseException] | None) -> bool:
+    try:
+        import ctypes  # heavy, and needed only when a function does not stop by itself
+    except ImportError:  # a Python without it, or one that is shutting down
+        return False
+    exception = None if kind is None else ctypes.py_object(kind)
+    return ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident or 0), exception) == 1

@@ -1,0 +1,117 @@
+"""Keeps lines that several threads print whole: ``print`` writes a text and its newline apart, others get in between.
+
+While a run is active, ``sys.stdout`` and ``sys.stderr`` are `LineOutput` objects. What a `LineThread` writes is held back
+until its line ends; what any other thread writes passes straight through, and so does everything but writing.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from _collections_abc import Iterable
+
+_SWAP = threading.Lock()  # runs start and end in several threads
+
+
+class LineThread(threading.Thread):
+    """A thread whose output comes in whole lines; `end_lines` writes what its last print left without a newline."""
+
+    unfinished: dict[LineOutput, str]
+
+    def __init__(self, *, target: object, name: str) -> None:
+        super().__init__(target=target, name=name, daemon=True)  # type: ignore[arg-type]  # any callable
+        self.unfinished = {}
+
+    def end_lines(self) -> None:
+        """Write out what has no newline yet."""
+        while self.unfinished:
+            output, text = self.unfinished.popitem()
+            output.write_through(text)
+
+
+class LineOutput:
+    """Stands for a text stream. `users` counts the runs that need it; without any it only passes on.
+
+    Others may have replaced ``sys.stdout`` meanwhile (``redirect_stdout``, pytest's ``capsys``) and may put this object
+    back after its last run has ended, so it goes on working for ever.
+    """
+
+    __slots__ = ("target", "users")
+
+    def __init__(self, target: object) -> None:
+        self.target = target
+        self.users = 0
+
+    def write(self, text: str) -> int:
+        """Write whole lines; hold back the rest when a `LineThread` calls."""
+        thread = threading.current_thread()
+        if not isinstance(thread, LineThread) or not self.users:
+            return self.write_through(text)
+        if not isinstance(text, str):
+            raise TypeError(f"write() argument must be str, not {type(text).__name__}")
+        head, newline, tail = (thread.unfinished.pop(self, "") + text).rpartition("\n")
+        if tail:
+            thread.unfinished[self] = tail
+        if newline:
+            self.write_through(head + newline)
+        return len(text)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        """Write each of them."""
+        for line in lines:
+            self.write(line)
+
+    def flush(self) -> None:
+        """Write out what is held back for the calling thread, and flush the stream itself."""
+        thread = threading.current_thread()
+        if isinstance(thread, LineThread) and (text := thread.unfinished.pop(self, "")):
+            self.write_through(text)
+        self.target.flush()  # type: ignore[attr-defined]  # whatever sys.stdout was
+
+    def write_through(self, text: str) -> int:
+        """Write to the stream itself."""
+        written: int = self.target.write(text)  # type: ignore[attr-defined]  # whatever sys.stdout was
+        return written
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.target, name)
+
+    def __iter__(self) -> object:
+        return iter(self.target)  # type: ignore[call-overload]  # whatever sys.stdout was
+
+    def __enter__(self) -> LineOutput:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.target.__exit__(*error)  # type: ignore[attr-defined]  # whatever sys.stdout was
+
+    def __repr__(self) -> str:
+        return f"<plait line output over {self.target!r}>"
+
+
+class WholeLines:
+    """Makes prints of a run's threads whole from its creation until `end`."""
+
+    __slots__ = ("_outputs",)
+
+    def __init__(self) -> None:
+        self._outputs: list[tuple[str, LineOutput]] = []
+        with _SWAP:
+            for name in ("stdout", "stderr"):
+                stream = getattr(sys, name, None)
+                if stream is None:  # a program without a console
+                    continue
+                if not isinstance(stream, LineOutput):
+                    stream = LineOutput(stream)
+                    setattr(sys, name, stream)
+                stream.users += 1
+                self._outputs.append((name, stream))
+
+    def end(self) -> None:
+        """This run needs it no longer; the last one puts the streams back."""
+        with _SWAP:
+            while self._outputs:
+                name, output = self._outputs.pop()
+                output.users -= 1
+                if not output.users and getattr(sys, name, None) is output:
+                    setattr(sys, name, output.target)

@@ -1,0 +1,228 @@
+"""ThreadEngine: runs items on threads of this process, as many as help; the consumer's thread watches while it waits.
+
+The walk of a batch: a worker takes it from the feed (`crew`), runs it (`thread_worker`), appends it to ``crew.finished``;
+the driver yields it. While nothing is finished the driver waits and, every so often, wakes idle workers, frees items
+behind a stalled one (`stealing`), adds threads if that helps (`growth`) and keeps timeouts (`timeouts`).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from _collections_abc import Generator
+
+from plait._core.batch import Batch
+from plait._core.budget import available_cores
+from plait._core.current import current_task
+from plait._core.job import Job
+from plait._engines.crew import Crew
+from plait._engines.growth import Growth, late_limit
+from plait._engines.halting import Seat
+from plait._engines.inline import InlineEngine
+from plait._engines.interface import Plan
+from plait._engines.line_output import WholeLines
+from plait._engines.stealing import Portion, portion_type
+from plait._engines.thread_worker import Worker
+from plait._engines.timeouts import GRACE, UNWIND, Watch
+
+_CEILING = 64
+_TICK = 0.0005
+_STALL_TICK = 0.002
+_IDLE_TICK = 0.01
+_FAREWELL = 0.3  # seconds to wait for threads that are out of the user's code, on a busy machine
+
+
+class ThreadEngine:
+    """Runs items on threads. Holds no state: each run has threads of its own, so nested maps cannot wait for each other."""
+
+    name = "thread"
+
+    def __init__(self) -> None:
+        self.portion: type[Portion] = portion_type()
+
+    def plan(self, requested: int | None, items: int | None) -> Plan:
+        count, reason = (requested, f"workers={requested} was asked for") if requested is not None else _ceiling()
+        if items is not None and items < count:
+            return Plan(max(1, items), f"no more threads than items, of which there are {items}")
+        return Plan(count, reason)
+
+    def run(self, job: Job) -> Generator[Batch, None, None]:
+        return Driver(job, self.portion).batches()
+
+    def close(self) -> None:
+        """Nothing is held between runs."""
+
+
+def _ceiling() -> tuple[int, str]:
+    outer = current_task.get(None)
+    if outer is None or outer.worker == "inline":
+        return _CEILING, f"at most {_CEILING} threads, started only while they help"
+    siblings: int = getattr(outer, "siblings", 0) or available_cores().count
+    count = max(1, _CEILING // siblings)
+    return count, f"at most {count} threads: {_CEILING} shared by the {siblings} tasks of the map around this one"
+
+
+class Driver:
+    """Drives one run from the consumer's thread."""
+
+    def __init__(self, job: Job, portion: type[Portion]) -> None:
+        self._job = job
+        self._feed = job.feed
+        self._crew = Crew(job, portion)
+        self._growth = Growth(job.workers, available_cores().count, late_limit(sys.getswitchinterval()))
+        self._watch = Watch(self._crew, job.timeout) if job.timeout is not None else None
+        self._tick = _TICK
+        self._looked = 0.0
+        self._hired = 0
+
+    def batches(self) -> Generator[Batch, None, None]:
+        """Finished batches; closing this stops the work."""
+        crew, feed, job = self._crew, self._feed, self._job
+        finished = crew.finished
+        job.wake = crew.ring
+        job.snapshot = crew.snapshot
+        lines = WholeLines()
+        try:
+            while not feed.finished and not crew.unwanted:
+                while finished and not job.cancelled:
+                    yield finished.popleft()
+                    if crew.parked:
+                        crew.share_out(time.perf_counter(), room=False)
+                self._provide()
+                if not crew.seats and not feed.finished:
+                    yield from self._without_threads()
+                elif not finished and not feed.finished:
+                    self._wait()
+                if crew.failure is not None:
+                    raise crew.failure
+            if not feed.finished:
+                job.cancelled = True  # the map around this one was stopped
+        finally:
+            try:
+                halt(crew)
+            finally:
+                lines.end()
+                self._explain()
+        while finished:
+            yield finished.popleft()
+
+    def _provide(self) -> None:
+        """Pull items for the workers, and make sure that somebody runs them."""
+        crew = self._crew
+        self._feed.fill(crew.appetite)
+        if not crew.seats and self._feed.ready:
+            self._hire(1)
+        elif crew.parked:
+            crew.share_out(time.perf_counter(), room=False)
+
+    def _wait(self) -> None:
+        """Wait for a finished batch, and look after the threads meanwhile."""
+        crew = self._crew
+        now = time.perf_counter()
+        seconds = self._tick
+        if self._watch is not None:
+            seconds = min(seconds, self._watch.due(now) + 0.0001)
+        if (due := self._feed.due) is not None:
+            seconds = min(seconds, max(0.0, due - now) + 0.0001)
+        late = crew.listen(seconds)
+        now = time.perf_counter()
+        if now - self._looked >= _TICK * 0.8:
+            self._look_after(now, late)
+
+    def _look_after(self, now: float, late: float) -> None:
+        crew = self._crew
+        if self._watch is not None and self._watch.look(now):
+            self._hire(1)
+        elapsed = now - self._looked
+        self._looked = now
+        threads = len(crew.seats)
+        backlog = crew.share_out(now, room=threads < self._growth.ceiling)
+        added = 0
+        if threads < self._growth.ceiling and backlog:
+            busy = sum(seat.cpu_spent() for seat in crew.seats) / elapsed if crew.clocked else None
+            added = self._growth.add(threads, backlog, late, busy)
+            self._hire(added)
+        if added or (backlog and not self._growth.reason and threads < self._growth.ceiling):
+            self._tick = _TICK
+        else:
+            self._tick = min(self._tick * 1.5, _STALL_TICK if crew.may_stall else _IDLE_TICK)
+
+    def _hire(self, count: int) -> None:
+        crew = self._crew
+        for _ in range(count):
+            if len(crew.seats) >= self._growth.ceiling:
+                return
+            self._hired += 1
+            worker = Worker(crew, self._hired)
+            crew.join(worker)
+            try:
+                worker.thread.start()
+            except RuntimeError as error:
+                crew.unjoin(worker)
+                self._growth.ceiling = len(crew.seats)
+                self._job.tally.reasons.append(f"no more than {len(crew.seats)} threads could be started: {error}")
+                return
+        self._job.tally.peak = max(self._job.tally.peak, len(crew.seats))
+
+    def _without_threads(self) -> Generator[Batch, None, None]:
+        """No thread can be started: run the rest in the calling thread."""
+        if self._growth.ceiling > 0:
+            return
+        if self._job.timeout is not None:
+            self._job.timeout = None
+            self._job.tally.reasons.append("the timeout was not kept, because items ran in the calling thread")
+        yield from InlineEngine().run(self._job)
+
+    def _explain(self) -> None:
+        if self._growth.reason and self._job.tally.peak < self._growth.ceiling:
+            self._job.tally.reasons.append(f"stayed at {self._job.tally.peak} of {self._job.workers} threads: {self._growth.reason}")
+
+
+def halt(crew: Crew) -> None:
+    """Stop a run; returns when no thread is in the user's code, or when those that are have been abandoned.
+
+    A second Ctrl-C skips the waiting and is raised afterwards.
+    """
+    if sys.is_finalizing() or os.getpid() != crew.pid:
+        crew.stopping = True  # frozen threads, or threads of the parent process: there is nobody to wait for
+        return
+    patient = True
+    again: KeyboardInterrupt | None = None
+    while True:
+        try:
+            _halt(crew, patient)
+            break
+        except KeyboardInterrupt as interrupt:
+            again, patient = interrupt, False
+    if again is not None:
+        raise again
+
+
+def _halt(crew: Crew, patient: bool) -> None:
+    crew.dismiss()
+    if patient and not crew.wait_empty(GRACE):
+        for seat in crew.seats:
+            seat.inject()
+        crew.wait_empty(UNWIND)
+    now = time.perf_counter()
+    for seat in [*crew.seats, *crew.lost]:
+        _abandon(crew, seat, now)
+    deadline = now + (_FAREWELL if patient else 0.0)
+    for seat in crew.seats:
+        if not seat.abandoned:
+            seat.thread.join(max(0.0, deadline - time.perf_counter()))
+
+
+def _abandon(crew: Crew, seat: Seat, now: float) -> None:
+    running, batch, known = seat.running(now), seat.batch, not seat.abandoned
+    seat.inject()
+    if not seat.abandon() or running is None or batch is None:
+        return
+    abandoned = crew.job.tally.abandoned
+    if all(running.index != other.index for other in abandoned):
+        abandoned.append(running)
+    if known and batch.values:
+        part = batch.part(0, len(batch.values))
+        part.ended = now
+        crew.finished.append(part)

@@ -1,0 +1,164 @@
+"""Worker: one thread of a run, which pulls batches and runs them, and what its function learns from ``plait.current()``."""
+
+from __future__ import annotations
+
+import threading
+import time
+from _collections_abc import Iterator
+
+from plait._core.batch import Batch
+from plait._core.current import current_task
+from plait._core.errors import StopTask
+from plait._engines.crew import Crew
+from plait._engines.halting import Seat, timeout_error
+from plait._engines.line_output import LineThread
+from plait._engines.loops import keep_failure, run_plain
+
+
+class Worker(Seat):
+    """A worker that has not been started; ``thread.start()`` does."""
+
+    __slots__ = ("_crew",)
+
+    def __init__(self, crew: Crew, number: int) -> None:
+        super().__init__(f"thread-{number}")
+        self._crew = crew
+        context = crew.job.context.copy()
+        self.thread = LineThread(target=lambda: context.run(self._work), name=f"plait-thread-{number}")
+
+    # --- what the running function may ask
+
+    @property
+    def index(self) -> int:
+        batch = self._running()
+        return batch.base + len(batch.values)
+
+    @property
+    def attempt(self) -> int:
+        return self._running().attempt
+
+    @property
+    def worker(self) -> str:
+        return self.name
+
+    @property
+    def deadline(self) -> float | None:
+        timeout, began = self._crew.job.timeout, self.began
+        return began + timeout if timeout is not None and began else None
+
+    @property
+    def cancelled(self) -> bool:
+        return self.alarm is not None or self.abandoned or self._crew.unwanted
+
+    @property
+    def siblings(self) -> int:
+        """How many tasks share the machine with this one, itself included."""
+        return self._crew.siblings
+
+    def _running(self) -> Batch:
+        if self.batch is None:
+            raise LookupError("plait.current(): no item is running in this context")
+        return self.batch
+
+    # --- the thread
+
+    def _work(self) -> None:
+        crew = self._crew
+        if hasattr(time, "pthread_getcpuclockid"):
+            self.clock_id = time.pthread_getcpuclockid(threading.get_ident())
+        current_task.set(self)
+        while True:
+            try:
+                self._serve()
+                self.quiet(leave=True)
+                break
+            except StopTask:
+                continue  # it arrived just outside of the function: the run is stopping, so `_serve` returns at once
+            except BaseException as error:
+                self.quiet(leave=True)
+                crew.fail(error)
+                break
+        crew.left(self)
+
+    def _serve(self) -> None:
+        crew = self._crew
+        while (batch := crew.next_batch(self)) is not None:
+            self._run(batch)
+            if self.abandoned:
+                return
+            if self.thread.unfinished:
+                self.thread.end_lines()
+            crew.finish(self, batch)
+
+    def _run(self, batch: Batch) -> None:
+        """Run what nobody else takes of the batch; when the run is stopped, a part of it."""
+        crew = self._crew
+        values = batch.values
+        items = len(batch.items)
+        loop = self._measured if crew.measured else self._plain
+        batch.worker = self.name
+        batch.started = time.perf_counter()
+        try:
+            with self.door:
+                self.inside = not crew.stopping
+            while self.inside and self.portion is not None:
+                loop(batch, self.portion.iterator)
+                if len(values) == items:
+                    break
+                with crew.lock:  # somebody took the rest: how much is left is known once the lock is free
+                    items = len(batch.items)
+                    self.portion = crew.portion(batch.items[len(values) :]) if len(values) < items else None
+        except StopTask:
+            self.began = 0.0
+        self.quiet(leave=True)
+        batch.ended = time.perf_counter()
+
+    def _plain(self, batch: Batch, iterator: Iterator[object]) -> None:
+        while True:
+            try:
+                run_plain(self._crew.job.fn, iterator, batch, (StopTask,))
+                return
+            except StopTask as error:
+                if self._crew.stopping:
+                    raise
+                keep_failure(batch, error)  # the function raised it by itself
+
+    def _measured(self, batch: Batch, iterator: Iterator[object]) -> None:
+        """As `_plain`, and note when each item began and ended, and keep its timeout."""
+        fn = self._crew.job.fn
+        clock = time.perf_counter
+        values, spans = batch.values, batch.spans
+        began = 0.0
+        while True:
+            try:
+                for item in iterator:
+                    self.began = began = clock()
+                    value = fn(item)
+                    self.began = 0.0
+                    values.append(value)
+                    spans.append((began, clock()))
+                    if self.alarm is not None:
+                        self._time_out(batch)
+                return
+            except BaseException as error:
+                self.began = 0.0
+                if isinstance(error, StopTask) and (self._crew.stopping or self.abandoned):
+                    raise
+                if self.alarm is not None:
+                    self._time_out(batch)
+                    continue
+                keep_failure(batch, error)
+                spans.append((began, clock()))
+
+    def _time_out(self, batch: Batch) -> None:
+        """The item of the alarm has ended somehow, too late: its outcome is the timeout."""
+        alarm = self.quiet()
+        if self.abandoned:
+            raise StopTask("the item was given up, its outcome is known")
+        if alarm is None:
+            return
+        offset = alarm.offset
+        del batch.values[offset:], batch.spans[offset:]
+        batch.failures[offset] = timeout_error(batch, offset, self.name, self._crew.job.timeout)
+        batch.values.append(None)
+        batch.spans.append((alarm.began, time.perf_counter()))

@@ -1,0 +1,171 @@
+"""Call: one submitted call, and Prepared, which runs a pool's initializer first. Process workers import this file."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from _collections_abc import Callable, Mapping
+from concurrent.futures import Future, InvalidStateError
+from contextvars import Context, copy_context
+
+from plait._core.current import Task, current_task
+from plait._core.errors import PoolBroken, StopTask
+
+LOGGER = logging.getLogger("concurrent.futures")  # where the standard library's executors log
+
+
+class Call:
+    """``fn(*args, **kwargs)`` and the future that waits for it.
+
+    A worker that shares this process's memory resolves the future itself, in the context of the submitter. Another
+    process is sent a `RemoteCall`; the driver resolves the future when the value comes back. Whoever resolves it lets
+    go of everything here, so that nothing outlives the call.
+    """
+
+    __slots__ = ("args", "context", "fn", "future", "kwargs", "thread")
+
+    def __init__(
+        self, fn: Callable[..., object], args: tuple[object, ...], kwargs: Mapping[str, object], future: Future[object]
+    ) -> None:
+        self.fn: Callable[..., object] | None = fn
+        self.args = args
+        self.kwargs = kwargs
+        self.context: Context | None = copy_context()
+        self.future: Future[object] | None = future
+        self.thread = 0
+
+    def __call__(self) -> None:
+        context, fn = self.context, self.fn
+        if context is None or fn is None:
+            return  # resolved from outside before it could start
+        self.thread = threading.get_ident()
+        try:
+            value = context.run(_run_as, current_task.get(None), fn, self.args, self.kwargs)
+        except StopTask:
+            raise  # the engine is being stopped; the driver resolves what is left
+        except BaseException as error:
+            self.resolve(None, _without_our_frames(error))
+        else:
+            self.resolve(value, None)
+
+    def __reduce__(self) -> tuple[type[RemoteCall], tuple[object, ...]]:
+        return RemoteCall, (self.fn, self.args, self.kwargs)
+
+    def __repr__(self) -> str:
+        return f"{getattr(self.fn, '__qualname__', self.fn)}{self.args!r}"
+
+    def resolve(self, value: object, error: BaseException | None) -> None:
+        """Give the future its value or error, unless somebody did, and let go of the call."""
+        future = self.future
+        self.future = self.fn = self.context = None
+        self.args, self.kwargs = (), {}
+        if future is None:
+            return
+        try:
+            if error is None:
+                future.set_result(value)
+            else:
+                future.set_exception(error)
+        except InvalidStateError:
+            return  # the work was stopped meanwhile, and the future says so
+        except BaseException:  # a callback raised SystemExit or the like: it must not end the worker
+            LOGGER.critical("a callback of %r raised", future, exc_info=True)
+
+    def start(self) -> bool:
+        """Mark the future as running; False if it was cancelled, which its waiters are told now."""
+        future = self.future
+        if future is not None and future.set_running_or_notify_cancel():
+            return True
+        self.future = self.fn = self.context = None
+        self.args, self.kwargs = (), {}
+        return False
+
+    def cancel(self) -> None:
+        """Cancel a call that was not started, and tell those who wait for it."""
+        if self.future is not None:
+            self.future.cancel()
+            self.start()
+
+    def fail(self, error: BaseException) -> None:
+        """Resolve a call that will not be started."""
+        if self.start():
+            self.resolve(None, error)
+
+
+class RemoteCall:
+    """A Call as another process sees it."""
+
+    __slots__ = ("args", "fn", "kwargs")
+
+    def __init__(self, fn: Callable[..., object], args: tuple[object, ...], kwargs: Mapping[str, object]) -> None:
+        self.fn = fn
+        self.args = args
+        self.kwargs = kwargs
+
+    def __call__(self) -> object:
+        return self.fn(*self.args, **self.kwargs)
+
+    def __repr__(self) -> str:
+        return f"{getattr(self.fn, '__qualname__', self.fn)}{self.args!r}"
+
+
+def call(item: Callable[[], object]) -> object:
+    """What a pool's job runs for each item."""
+    return item()
+
+
+class Prepared:
+    """`fn`, before whose first call in each worker the pool's initializer is run."""
+
+    __slots__ = ("args", "fn", "initializer", "token")
+
+    def __init__(
+        self, fn: Callable[..., object], initializer: Callable[..., object], args: tuple[object, ...], token: str
+    ) -> None:
+        self.fn = fn
+        self.initializer = initializer
+        self.args = args
+        self.token = token
+
+    def __call__(self, item: object) -> object:
+        if self.token not in _prepared.tokens:
+            self._prepare()
+        return self.fn(item)
+
+    def _prepare(self) -> None:
+        try:
+            self.initializer(*self.args)
+        except BaseException as error:
+            LOGGER.critical("Exception in initializer:", exc_info=True)
+            raise PoolBroken(
+                f"the pool's initializer raised {error!r}; the pool cannot be used any more, make a new one", self.token
+            ) from error
+        _prepared.tokens.add(self.token)
+
+
+class _PreparedWorkers(threading.local):
+    """Per worker, which is a thread here or the main thread of another process: the pools it has been prepared for."""
+
+    def __init__(self) -> None:
+        self.tokens: set[str] = set()
+
+
+_prepared = _PreparedWorkers()
+
+
+def _run_as(
+    task: Task | None, fn: Callable[..., object], args: tuple[object, ...], kwargs: Mapping[str, object]
+) -> object:
+    """Call `fn` in the submitter's context, in which ``plait.current()`` is nevertheless the task that runs here."""
+    if task is not None:
+        current_task.set(task)
+    return fn(*args, **kwargs)
+
+
+def _without_our_frames(error: BaseException) -> BaseException:
+    """The error with a traceback that starts in the user's function, when it got that far."""
+    trace = error.__traceback__
+    for _ in range(2):
+        if trace is not None and trace.tb_next is not None:
+            trace = trace.tb_next
+    return error.with_traceback(trace)

@@ -1,0 +1,172 @@
+"""PoolDriver: the one thread of a pool, which drives its engine over the submitted calls until the pool is shut down."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from _collections_abc import Callable
+from contextvars import Context
+
+from plait._core.batch import Batch
+from plait._core.errors import Cancelled, PoolBroken
+from plait._core.job import Job
+from plait._engines.interface import Engine
+from plait._run.pool_call import LOGGER, Call
+from plait._run.pool_exit import exit_gate, too_late
+from plait._run.pool_feed import QueueFeed
+
+# CPython 3.12.0 and 3.12.1 refuse to start threads and processes once the main thread has ended (gh-113964), so that a
+# call submitted just before would never find a worker.
+_NO_START_AT_EXIT = (3, 12) <= sys.version_info < (3, 12, 2)
+
+
+class PoolDriver:
+    """Runs calls on an engine. Holds no reference to its Pool, so that a Pool nobody uses any more can be collected.
+
+    The thread starts with the first call and ends when the feed is closed and every call has its outcome. It then
+    closes the engine, unless that is somebody else's.
+    """
+
+    def __init__(
+        self, engine: Engine, fn: Callable[..., object], *, workers: int, owned: bool, token: str
+    ) -> None:
+        self.feed = QueueFeed(self._wake)
+        self._engine = engine
+        self._owned = owned
+        self._token = token
+        self._job = Job(fn, self.feed, workers=workers, timeout=None, context=Context())
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._interrupted = False
+        self.broken: PoolBroken | None = None
+
+    def put(self, call: Call) -> None:
+        """Have the call run.
+
+        Raises:
+            RuntimeError: the pool was shut down, or the interpreter is exiting.
+            PoolBroken: the pool's initializer or engine failed.
+        """
+        if self._thread is not None:
+            self.feed.put(call)
+            return
+        self.start()
+        self.feed.put(call)
+        if _NO_START_AT_EXIT:
+            self.feed.first_taken.wait()
+
+    def start(self) -> None:
+        """Start the thread, once.
+
+        Raises:
+            RuntimeError: the pool was shut down, or the interpreter is exiting.
+        """
+        refusal = self.feed.refusal
+        if refusal is not None:
+            raise refusal
+        with self._lock:
+            if self._thread is not None:
+                return
+            exit_gate.enter(self)
+            thread = threading.Thread(target=self._drive, name="plait-pool", daemon=True)
+            try:
+                thread.start()
+            except BaseException:
+                exit_gate.leave(self)
+                raise
+            self._thread = thread
+
+    def join(self) -> None:
+        """Return when every call has its outcome and the engine is closed.
+
+        Ctrl-C while this waits cancels what has not been started; the second one also stops what is running.
+
+        Raises:
+            RuntimeError: the caller is one of those calls, or a callback of their futures.
+        """
+        thread = self._thread
+        if thread is None:
+            if self._owned:
+                self._engine.close()
+            return
+        me = threading.get_ident()
+        if thread.ident == me or any(call.thread == me for call in self.feed.running()):
+            raise RuntimeError(
+                "a task of a pool cannot wait for the end of its own pool; use shutdown(wait=False)"
+            )
+        try:
+            thread.join()
+        except KeyboardInterrupt:
+            self.interrupt()
+            raise
+
+    def interrupt(self) -> None:
+        """Ctrl-C was pressed: cancel what has not been started; the second time stop what is running, too."""
+        self.cancel_pending()
+        if self._interrupted:
+            self._job.cancel()
+        self._interrupted = True
+
+    def cancel_pending(self) -> None:
+        """Cancel every call that no worker has taken."""
+        for call in self.feed.drain():
+            call.cancel()
+
+    def close_at_exit(self) -> None:
+        """Take nothing more: the interpreter exits."""
+        self.feed.close(too_late)
+
+    # --- in the thread
+
+    def _drive(self) -> None:
+        try:
+            for batch in self._engine.run(self._job):
+                self._settle(batch)
+                del batch  # it would be kept while the engine waits for the next call
+            if self._job.cancelled:
+                self._give_up(lambda call: Cancelled(f"{call!r} was stopped by Ctrl-C"))
+        except BaseException as error:
+            LOGGER.critical("the engine %r of a pool failed", self._engine.name, exc_info=True)
+            self._break(f"the pool's {self._engine.name} engine failed: {error!r}; make a new pool", error)
+        finally:
+            try:
+                self._give_up(lambda call: PoolBroken(f"the pool's engine ended before {call!r} did"))
+                if self._owned:
+                    self._engine.close()
+            finally:
+                self.feed.first_taken.set()
+                exit_gate.leave(self)
+
+    def _settle(self, batch: Batch) -> None:
+        for offset, call in enumerate(batch.items):
+            assert isinstance(call, Call)
+            error = batch.failures.get(offset)
+            value, batch.values[offset] = batch.values[offset], None
+            call.resolve(value, error)
+            if isinstance(error, PoolBroken) and error.token == self._token:
+                self._break(error.message, error)
+            del value, error
+        self.feed.forget(batch)
+
+    def _break(self, message: str, cause: BaseException) -> None:
+        """Refuse new calls and fail those that wait; those that run go on."""
+
+        def refuse() -> PoolBroken:
+            broken = PoolBroken(message, self._token)
+            broken.__cause__ = cause if not isinstance(cause, PoolBroken) else cause.__cause__
+            return broken
+
+        self.broken = refuse()
+        self.feed.close(refuse)
+        for call in self.feed.drain():
+            call.fail(refuse())
+
+    def _give_up(self, reason: Callable[[Call], BaseException]) -> None:
+        """Resolve what the engine has left without outcome, so that nobody waits for ever."""
+        for call in self.feed.drain():
+            call.cancel()
+        for call in self.feed.running():
+            call.resolve(None, reason(call))
+
+    def _wake(self) -> None:
+        self._job.wake()

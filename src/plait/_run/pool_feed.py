@@ -1,0 +1,119 @@
+"""QueueFeed: a feed whose items are calls that arrive from any thread at any time."""
+
+from __future__ import annotations
+
+import threading
+from _collections_abc import Callable
+from collections import deque
+
+from plait._core.batch import Batch
+from plait._core.feed import Feed
+from plait._run.pool_call import Call
+
+
+class QueueFeed(Feed):
+    """The submitted calls of one pool, first in, first out, one per batch.
+
+    A batch of several would withhold the results of its first calls while a later one runs, and the later one may be
+    waiting for just those results.
+
+    `first_taken` is set once a worker has taken a call.
+    `put` and `end` may be called from any thread; `end` also from a destructor, wherever that may run.
+    """
+
+    interdependent = True
+
+    def __init__(self, notify: Callable[[], None]) -> None:
+        super().__init__(iter(()))
+        self._lock = threading.RLock()  # type: ignore[assignment]  # as a Lock; a destructor may submit while we hold it
+        self._queue: deque[Call] = deque()
+        self._started: dict[int, Call] = {}
+        self._refusal: Callable[[], BaseException] | None = None
+        self._notify = notify
+        self.first_taken = threading.Event()
+
+    def put(self, call: Call) -> None:
+        """Add a call and tell the engine.
+
+        Raises:
+            the error given to `close`: the feed takes nothing more.
+        """
+        with self._lock:
+            if self._refusal is not None:
+                raise self._refusal()
+            self._queue.append(call)
+        self._notify()
+
+    def close(self, refusal: Callable[[], BaseException]) -> None:
+        """Take nothing more, give out what is queued, and let the run end after that."""
+        with self._lock:
+            if self._refusal is None:
+                self._refusal = refusal
+        self.end()
+
+    def end(self) -> None:
+        """As `close`, when nobody is left who could put anything."""
+        self.over = True
+        self._notify()
+
+    def drain(self) -> list[Call]:
+        """Remove and return the calls that nobody has taken."""
+        with self._lock:
+            calls = list(self._queue)
+            self._queue.clear()
+        self._notify()
+        return calls
+
+    def running(self) -> list[Call]:
+        """The calls that were taken and are not settled."""
+        with self._lock:
+            return list(self._started.values())
+
+    @property
+    def refusal(self) -> BaseException | None:
+        """Why nothing more is taken, or None."""
+        return None if self._refusal is None else self._refusal()
+
+    # --- what an engine asks
+
+    def fill(self, wanted: int) -> None:
+        """Nothing to pull: calls arrive by themselves."""
+
+    @property
+    def finished(self) -> bool:
+        """Whether no call is left and none can arrive."""
+        return self.over and self.settled == self.taken and not self._queue and not self._returned
+
+    @property
+    def left(self) -> int | None:
+        """Unknown: more may arrive."""
+        return None
+
+    @property
+    def ready(self) -> bool:
+        """Whether calls wait; all of them may turn out to be cancelled."""
+        return bool(self._returned or self._queue)
+
+    def forget(self, batch: Batch) -> None:
+        """The calls of this batch have their outcome."""
+        with self._lock:
+            for index in range(batch.base, batch.end):
+                self._started.pop(index, None)
+        self.settle(len(batch.items))
+        self.deliver(len(batch.items))
+
+    def _take_new(self, size: int) -> Batch | None:
+        skipped = False
+        while self._queue:
+            call = self._queue.popleft()
+            if call.start():
+                base = self.taken
+                if base == 0:
+                    self.first_taken.set()
+                self.taken += 1
+                self._started[base] = call
+                return Batch(base, [call])
+            skipped = True
+        if skipped and self.over:
+            self._notify()  # the last calls were cancelled: the run may be finished now
+        return None
