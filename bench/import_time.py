@@ -1,4 +1,4 @@
-"""What does ``import plait`` cost beside ``import concurrent.futures``? Each in fresh interpreters, one after the other."""
+"""What does ``import plait`` cost beside ``import concurrent.futures``? Each in fresh interpreters, by turns."""
 
 from __future__ import annotations
 

@@ -12,11 +12,22 @@ import plait
 
 PUBLIC = {
     "plait": ["Outcome", "Pool", "Report", "Retry", "Stream", "current", "engines", "errors", "map", "testing"],
+    "plait.engines": [
+        "Batch",
+        "Engine",
+        "InlineEngine",
+        "Job",
+        "Plan",
+        "ProcessEngine",
+        "ThreadEngine",
+        "make_engine",
+    ],
     "plait.errors": [
         "Cancelled",
         "MemoryExceeded",
         "NotTransferable",
         "PlaitError",
+        "PoolBroken",
         "RemoteError",
         "StopTask",
         "TaskError",
@@ -75,6 +86,7 @@ def test_plait_errors_derive_from_what_a_caller_would_catch() -> None:
     expected = {
         errors.UsageError: ValueError,
         errors.Cancelled: CancelledError,
+        errors.PoolBroken: BrokenExecutor,
         errors.TaskTimeout: TimeoutError,
         errors.NotTransferable: TypeError,
         errors.RemoteError: RuntimeError,

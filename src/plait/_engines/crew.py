@@ -122,7 +122,7 @@ class Crew:
     # --- with the lock held
 
     def widen(self) -> None:
-        """Let as many items be taken ahead of the consumer as keep the threads busy while results wait for their turn."""
+        """Let as many items be taken ahead of the consumer as keep threads busy while results wait for their turn."""
         threads = max(1, len(self.seats))
         self.feed.window = max(2 * threads, min(4 * self._sizer.size * threads, _AHEAD))
 
@@ -131,7 +131,9 @@ class Crew:
         stalled = [
             (batch.started, batch.base, seat)
             for seat in self.seats
-            if (batch := seat.batch) is not None and 0.0 < batch.started < now - _STALLED and len(batch.items) > len(batch.values) + 1
+            if (batch := seat.batch) is not None
+            and 0.0 < batch.started < now - _STALLED
+            and len(batch.items) > len(batch.values) + 1
         ]
         freed = 0
         for started, _, seat in sorted(stalled, key=lambda entry: entry[:2]):

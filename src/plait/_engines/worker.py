@@ -22,7 +22,7 @@ from plait._core.current import Task, current_task
 from plait._engines import board as boards
 from plait._engines import wire
 from plait._engines.arena import Arena, Window
-from plait._engines.board import CURRENT, MODE, NEVER, STARTED, STOP_AT, Board
+from plait._engines.board import CURRENT, MODE, STARTED, STOP_AT, Board
 from plait._engines.codec import decode, encode
 from plait._engines.guard import Guard
 from plait._engines.remote import describe
@@ -175,7 +175,9 @@ class Worker(Task):
         if done:
             self._costs[function] = (time.monotonic_ns() - began) * 1e-9 / done
 
-    def _run_tracked(self, fn: Callable[..., object], items: Sequence[object], key: int, began: int, budget: int) -> int:
+    def _run_tracked(
+        self, fn: Callable[..., object], items: Sequence[object], key: int, began: int, budget: int
+    ) -> int:
         words, board, clock, first = self._words, self._board, time.monotonic_ns, self._first
         words[MODE] = boards.TRACKED
         end = began + 2 * budget
@@ -217,14 +219,14 @@ class Worker(Task):
         numbered = enumerate(items, self._first)
         while True:
             try:
-                for words[CURRENT], item in numbered:  # noqa: B007, B020  the store is the point
+                for words[CURRENT], item in numbered:
                     values.append(fn(item))
                 break
             except BaseException as error:
                 failures[len(values)] = describe(error, 1)
                 values.append(None)
         self._guard.rest(boards.PACKING)
-        item = items = ()  # type: ignore[assignment]  # as in _run_tracked
+        item = items = ()
         spent = time.monotonic_ns() - began
         data = self._pack_all(values, failures)
         words[MODE] = boards.IDLE
@@ -282,7 +284,7 @@ class Worker(Task):
                 values[offset] = None
         return dumps((values, failures, stored), 5)
 
-    # --- plait.current()
+    # --- for plait.current
 
     @property
     def index(self) -> int:
@@ -347,6 +349,6 @@ def _leave() -> None:
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
-        except Exception:  # noqa: S110, PERF203  nobody is left to tell
+        except Exception:  # noqa: S110  nobody is left to tell
             pass
     os._exit(0)
