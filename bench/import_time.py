@@ -1,4 +1,4 @@
-"""What does ``import plait`` cost beside ``import concurrent.futures``? Each in fresh interpreters, by turns."""
+"""What does ``import plait`` cost beside ``import concurrent.futures``? In fresh interpreters, by turns."""
 
 from __future__ import annotations
 

@@ -59,7 +59,11 @@ def use(folder: Path, programs: Path) -> None:
     _run([str(programs / "plait"), "--version"], folder)
     _run([str(programs / "python"), "use.py"], folder)
     given = "".join(f"{n}\n" for n in range(5))
-    _run([str(programs / "plait"), "map", "math:sqrt", "-", "--engine", "process", "--workers", "2"], folder, given)
+    _run(
+        [str(programs / "plait"), "map", "math:sqrt", "-", "--jsonl", "--engine", "process", "--workers", "2"],
+        folder,
+        given,
+    )
 
 
 def _run(command: list[str], folder: Path, given: str = "") -> None:
