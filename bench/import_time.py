@@ -25,8 +25,10 @@ QUESTIONS = [
     (
         "import, first call in a process",
         "ProcessPoolExecutor, fork",
-        "import multiprocessing\nfrom concurrent.futures import ProcessPoolExecutor\n"
-        "with ProcessPoolExecutor(1, multiprocessing.get_context('fork')) as e: list(e.map(abs, [1]))",
+        (
+            "import multiprocessing\nfrom concurrent.futures import ProcessPoolExecutor\n"
+            "with ProcessPoolExecutor(1, multiprocessing.get_context('fork')) as e: list(e.map(abs, [1]))"
+        ),
         "import plait\nlist(plait.map(abs, [1], engine='process', workers=1))",
         None,
     ),
