@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
-
-import pytest
 from fake_engine import FakeThreads
 
 import plait
-from plait._engines.table import ENGINES
 from plait.testing import EngineContract
 
 

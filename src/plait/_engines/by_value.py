@@ -16,6 +16,7 @@ from plait._engines.functions import is_importable, make_cached
 
 _LRU_WRAPPER = type(functools.lru_cache(len))
 
+
 class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # untyped, see above
     """cloudpickle, and memoryviews, which pickle refuses although PEP 574 can carry them."""
 

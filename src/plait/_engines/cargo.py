@@ -100,8 +100,6 @@ def frame(
 def refusal_of(batch: Batch, error: BaseException) -> NotTransferable:
     """The failure of a single item that cannot be pickled."""
     item = batch.items[0]
-    failure = NotTransferable(
-        f"item {batch.base} cannot be sent to a process: {explain(item, 'item', error)}"
-    )
+    failure = NotTransferable(f"item {batch.base} cannot be sent to a process: {explain(item, 'item', error)}")
     failure.__cause__ = error
     return failure

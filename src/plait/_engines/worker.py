@@ -22,7 +22,7 @@ from plait._core.current import Task, current_task
 from plait._engines import board as boards
 from plait._engines import wire
 from plait._engines.arena import Arena, Window
-from plait._engines.board import CURRENT, MODE, NEVER, STARTED, STOP_AT, Board
+from plait._engines.board import CURRENT, MODE, STARTED, STOP_AT, Board
 from plait._engines.codec import decode, encode
 from plait._engines.guard import Guard
 from plait._engines.remote import describe
@@ -222,7 +222,7 @@ class Worker(Task):
         numbered = enumerate(items, self._first)
         while True:
             try:
-                for words[CURRENT], item in numbered:  # noqa: B007, B020  the store is the point
+                for words[CURRENT], item in numbered:
                     values.append(fn(item))
                 break
             except BaseException as error:
@@ -287,7 +287,7 @@ class Worker(Task):
                 values[offset] = None
         return dumps((values, failures, stored), 5)
 
-    # --- plait.current()
+    # --- for plait.current
 
     @property
     def index(self) -> int:
@@ -352,6 +352,6 @@ def _leave() -> None:
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
-        except Exception:  # noqa: S110, PERF203  nobody is left to tell
+        except Exception:  # noqa: S110  nobody is left to tell
             pass
     os._exit(0)
