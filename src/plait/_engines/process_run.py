@@ -69,7 +69,15 @@ class ProcessRun:
             self._arena = self._engine.arena()
             self._zygote = self._engine.prepare(job.workers)
             self._poll.register(self._zygote, select.POLLIN)
-            self._cargo = FunctionCargo(self._engine.next_function(), job.fn, job.timeout, self._arena)
+            self._cargo = FunctionCargo(
+                self._engine.next_function(),
+                job.fn,
+                self._arena,
+                timeout=job.timeout,
+                variables=[
+                    (variable, job.context[variable]) for variable in self._engine.context if variable in job.context
+                ],
+            )
             while not feed.finished and not job.cancelled:
                 self._assign()
                 if self._finished:
