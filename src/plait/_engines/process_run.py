@@ -97,6 +97,8 @@ class ProcessRun:
 
     def _assign(self) -> None:
         feed = self._feed
+        if feed.interdependent and not feed.ready:
+            return
         for depth in (1,) if feed.interdependent else (1, 2):
             for worker in list(self._workers.values()):
                 if len(worker.flights) >= depth or worker.revoked or worker.leaving:
@@ -407,6 +409,7 @@ class ProcessRun:
     def _stop(self) -> None:
         """Kill what still works for this run, give idle workers back, free what the run held."""
         job = self._job
+        running = self.running()
         job.wake = _nothing
         busy = [worker for worker in self._workers.values() if worker.flights or worker.outbox]
         for worker in busy:
@@ -424,7 +427,7 @@ class ProcessRun:
             self._cargo.release()
         if self._arena is not None:
             self._arena.trim()
-        job.snapshot = list
+        job.snapshot = lambda: running  # as it was when the work was stopped
 
 
 def _nothing() -> None:
