@@ -187,7 +187,7 @@ class Driver:
                 crew.unjoin(worker)
                 self._growth.ceiling = len(crew.seats)
                 self._job.tally.reasons.append(f"no more than {len(crew.seats)} threads could be started: {error}")
-                return
+                break
         self._job.tally.peak = max(self._job.tally.peak, len(crew.seats))
 
     def _without_threads(self) -> Generator[Batch, None, None]:
