@@ -118,7 +118,11 @@ class Feed:
     @property
     def finished(self) -> bool:
         """Whether a run over this feed is done: every item that will be given out has its outcome."""
-        return self.settled == self.taken and (self._held or (self.over and not self._buffer))
+        if self._held:  # what was handed back and what waits for its retry stays here for the next run
+            with self._lock:
+                kept = sum(len(items) for _, _, items in self._returned) + len(self._later)
+            return self.settled + kept == self.taken
+        return self.settled == self.taken and self.over and not self._buffer
 
     @property
     def due(self) -> float | None:

@@ -42,6 +42,7 @@ class Seat(Task):
         thread: the thread itself; the driver's.
         batch: the batch it runs, or None.
         portion: the items of that batch which nobody has taken yet; written under the crew's lock.
+        released: how many values of that batch have been delivered before its end; written under the crew's lock.
         began: when its item began, in runs that measure items; 0.0 between items.
         inside: whether it may be in the user's code; written under `door`.
         injected: whether a StopTask was injected and not taken back; written under `door`.
@@ -63,6 +64,7 @@ class Seat(Task):
         "inside",
         "name",
         "portion",
+        "released",
         "thread",
     )
 
@@ -72,6 +74,7 @@ class Seat(Task):
         self.name = name
         self.batch: Batch | None = None
         self.portion: Portion | None = None
+        self.released = 0
         self.began = 0.0
         self.door = threading.RLock()
         self.inside = False

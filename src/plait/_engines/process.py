@@ -52,7 +52,7 @@ class ProcessEngine:
         if requested is not None:
             workers, reason = requested, "as asked for"
         else:
-            cores = budget.available_cores()
+            cores = budget.available_cores(budget.WORKER_BYTES)
             workers, reason = cores.count, cores.reason
         if items is not None and items < workers:
             workers, reason = max(1, items), f"no more than items: {items}"

@@ -38,6 +38,7 @@ if TYPE_CHECKING:  # the engine makes runs and is handed to them: the one cycle 
 _SHORTEST, _LONGEST, _STEADY = 0.002, 0.05, 0.008  # seconds a batch may take: at the tail, at most, of unknown inputs
 _PREFETCH_BELOW = 0.005  # items cheaper than this wait in the worker's pipe, so that it never idles
 _CAP = 16384
+_BATCH_BYTES = 1 << 22  # of large buffers: few slots in flight stay in the processor's cache
 
 
 class ProcessRun:
@@ -49,6 +50,7 @@ class ProcessRun:
         self._feed = job.feed
         self._sizer = BatchSizer(_STEADY, cap=_CAP)
         self._workers: dict[int, WorkerProcess] = {}
+        self._item_bytes = 0.0
         self._finished: deque[Batch] = deque()
         self._poll = select.poll()
         self._bell = PipeBell()
@@ -128,6 +130,7 @@ class ProcessRun:
         worker.sequence += len(batch.items)
         worker.flights.append(flight)
         worker.slots += [offset for offset, _ in packed.refs]
+        self._item_bytes = sum(length for _, length in packed.refs) / len(batch.items)
         head = wire.BATCH_HEAD.pack(
             flight.first, int(budget * 1e9), batch.base, batch.attempt, len(batch.items)
         )
@@ -149,6 +152,8 @@ class ProcessRun:
         size = sizer.size
         if sizer.cost:
             size = max(1, min(size, int(budget / sizer.cost)))
+        if self._item_bytes:
+            size = max(1, min(size, int(_BATCH_BYTES / self._item_bytes)))
         if left is not None:
             size = min(size, max(1, left // (2 * workers)))
         return size, budget

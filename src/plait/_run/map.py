@@ -15,7 +15,8 @@ from plait._core.job import Job
 from plait._core.star import Star
 from plait._engines.interface import Engine
 from plait._engines.table import make_engine
-from plait._run.progress import Progress, start_meter
+from plait._run.arriving import Arrivals
+from plait._run.progress import Meter, Progress, start_meter
 from plait._run.report import Report
 from plait._run.retry import Retry
 from plait._run.run import Run
@@ -35,7 +36,7 @@ def map(  # noqa: A001  the builtin's concurrent sister; users write plait.map
     order: str = "input",
     timeout: float | None = None,
     retry: Retry | int | None = None,
-    progress: bool | Callable[[Progress], object] = False,
+    progress: bool | Callable[[Progress], object] | Meter = False,
 ) -> Stream[R]:
     """The results of `fn` for every item, computed concurrently, as a `Stream`.
 
@@ -78,10 +79,11 @@ def map(  # noqa: A001  the builtin's concurrent sister; users write plait.map
     length = _length(iterables)
     runner, owned = _engine_of(engine)
     plan = runner.plan(workers, length)
-    job = Job(
-        call, Feed(source), workers=plan.workers, timeout=timeout, context=contextvars.copy_context()
-    )
-    report = Report(engine=runner.name, workers=plan.workers, why=[plan.reason])
+    feed = source.feed if isinstance(source, Arrivals) else Feed(source)
+    job = Job(call, feed, workers=plan.workers, timeout=timeout, context=contextvars.copy_context())
+    if isinstance(source, Arrivals):
+        source.feed.notify = lambda: job.wake()
+    report = Report(engine=runner.name, workers=plan.workers, why=[plan.reason] if plan.reason else [])
     meter = start_meter(progress, length, getattr(fn, "__name__", "map"))
     run = Run(runner, job, report, owned=owned, ordered=order == "input", retry=retry, meter=meter)
     return Stream(run, length)

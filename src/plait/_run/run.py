@@ -65,6 +65,7 @@ class Run:
         feed = self.job.feed
         if self._work is None:
             self._began = time.perf_counter()
+            self._meter.start()
             self._work = self.engine.run(self.job)
         try:
             for batch in self._work:
@@ -181,6 +182,8 @@ class Run:
 
     def _update_report(self) -> None:
         report, tally = self._report, self.job.tally
+        if tally.engine:
+            report.engine, report.workers = tally.engine, tally.workers
         report.peak_workers = tally.peak
         report.workers_died = tally.workers_died
         report.why += [reason for reason in tally.reasons if reason not in report.why]

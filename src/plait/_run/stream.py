@@ -124,6 +124,12 @@ class Outcomes(Generic[R]):
     def __next__(self) -> Outcome[R]:
         return next(iter(self))
 
+    def groups(self) -> Iterator[list[Outcome[R]]]:
+        """The outcomes in the lists in which they arrive: between two lists there may be a wait, within one there is not."""
+        run = self._run
+        for batch in run.batches(stop_at_failure=False):
+            yield list(run.outcomes_of(batch))
+
     async def __aiter__(self) -> AsyncIterator[Outcome[R]]:
         async with Pump(self._run, self._run.batches(stop_at_failure=False)) as batches:
             async for batch in batches:

@@ -1,0 +1,118 @@
+"""Drives the map of ``plait map`` to its end: writes outcomes, halts when told to, and says how it went."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from plait._cli.halt import Halt
+from plait._cli.sink import Sink, Streams
+from plait._core.errors import Cancelled
+from plait._core.outcome import Outcome, brief
+from plait._run.arriving import Arrivals
+from plait._run.command import CommandFailed
+from plait._run.progress import Meter
+from plait._run.report import Report
+from plait._run.stream import Stream
+
+_MOST_FAILURES = 100  # as GNU parallel: 101 says more than 100
+_SHOWN = 3
+
+
+class HaltingMeter:
+    """Passes progress on and halts the map. It sees a failure at once, also one whose turn in the output is far off."""
+
+    def __init__(self, meter: Meter, halt: Halt | None, source: Arrivals, total: int | None) -> None:
+        self._meter = meter
+        self._halt = halt
+        self._source = source
+        self._total = total
+        self.stream: Stream[Any] | None = None
+        self.halted = False
+
+    def start(self) -> None:
+        """The map begins."""
+        self._meter.start()
+
+    def advance(self, done: int, failed: int) -> None:
+        """Halt when it is time."""
+        self._meter.advance(done, failed)
+        if self._halt is None or self.halted or self.stream is None:
+            return
+        if self._halt.reached(done=done, failed=failed, total=self._total):
+            self.halted = True
+            self._source.cut()
+            if self._halt.now:
+                self.stream.cancel()
+
+    def finish(self, report: Report) -> None:
+        """The map has ended."""
+        self._meter.finish(report)
+
+
+class Delivery:
+    """Writes the outcomes of one stream."""
+
+    def __init__(self, stream: Stream[Any], sink: Sink, streams: Streams) -> None:
+        self._stream = stream
+        self._sink = sink
+        self._streams = streams
+        self._stopped = 0
+        self._first_failures: list[str] = []
+
+    def run(self) -> None:
+        """Write everything, as soon as it is there.
+
+        Raises:
+            KeyboardInterrupt: after writing what had been computed.
+            BrokenPipeError: nobody reads any more.
+        """
+        with self._stream:
+            try:
+                self._write_all()
+            except KeyboardInterrupt:
+                self._write_all()
+                raise
+
+    def summary(self, halt: Halt | None, halted: bool) -> str:
+        """What went wrong, for people; empty when nothing did."""
+        report = self._stream.report
+        lines = []
+        if halted and halt is not None:
+            stopped = f"; {self._stopped:,} started items were stopped" if self._stopped else ""
+            lines.append(f"plait: halted by --halt {halt.text} after {report.items:,} items{stopped}")
+        if report.failed:
+            lines.append(f"plait: {report.failed:,} of {report.items:,} items failed")
+            lines += [f"  {line}" for line in self._first_failures]
+            if report.failed > len(self._first_failures):
+                lines.append(f"  and {report.failed - len(self._first_failures):,} more")
+        return "\n".join(lines)
+
+    def status(self, halt: Halt | None, halted: bool) -> int:
+        """The exit status: how many items failed, 101 for more than 100; 0 when enough items succeeded to halt."""
+        if halted and halt is not None and halt.what == "success":
+            return 0
+        return min(self._stream.report.failed, _MOST_FAILURES + 1)
+
+    def _write_all(self) -> None:
+        for group in self._stream.outcomes().groups():
+            for outcome in group:
+                if isinstance(outcome.error, Cancelled):
+                    self._stopped += 1
+                    continue
+                self._sink.write(outcome)
+                if outcome.error is not None and len(self._first_failures) < _SHOWN:
+                    self._first_failures.append(_in_words(outcome, outcome.error))
+            self._streams.flush()
+
+
+def say(text: str) -> None:
+    """To standard error, if there is one and there is something to say."""
+    if text and sys.stderr is not None:
+        print(text, file=sys.stderr)
+
+
+def _in_words(outcome: Outcome[Any], error: BaseException) -> str:
+    kind = "" if isinstance(error, CommandFailed) else f"{type(error).__name__}: "
+    first, _, _ = f"{kind}{error}".partition("\n")
+    return f"item {outcome.index}, {brief(outcome.input)}: {first if len(first) <= 200 else first[:199] + '…'}"

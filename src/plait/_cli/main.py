@@ -1,0 +1,91 @@
+"""The ``plait`` command: finds the subcommand, imports only that, and turns every way to end into an exit status."""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import importlib
+import os
+import sys
+from typing import Any, NoReturn
+
+import click
+
+import plait
+
+_COMMANDS = {
+    "map": ("plait._cli.map", "map_command", "Run a Python function or a shell command for each item."),
+    "doctor": ("plait._cli.doctor", "doctor_command", "Say what this machine and this Python can do concurrently."),
+}
+_USAGE_ERROR = 255  # as GNU parallel: 1 to 101 say how many items failed
+_BROKEN_PIPE = 141  # what a shell says of a program that SIGPIPE has ended
+_INTERRUPTED = 130
+
+
+class LazyGroup(click.Group):
+    """Imports a subcommand when it is asked for."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the subcommand; click would turn a broken pipe into exit status 1, which says that one item failed."""
+        try:
+            status = super().invoke(ctx)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            _let_go_of_stdout()
+            return _BROKEN_PIPE
+        return status
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module, attribute, _ = _COMMANDS[cmd_name]
+        found = getattr(importlib.import_module(module), attribute)
+        assert isinstance(found, click.Command)
+        return found
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, words) for name, (_, _, words) in _COMMANDS.items()])
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if name not in _COMMANDS and not name.startswith("-"):
+            near = difflib.get_close_matches(name, _COMMANDS)
+            ctx.fail(f"there is no command {name!r}; {f'did you mean {near[0]!r}?' if near else 'see plait --help'}")
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(plait.__version__, prog_name="plait", message="%(prog)s %(version)s")
+def cli() -> None:
+    """Run Python functions and shell commands concurrently, and see what this machine can do."""
+
+
+def main() -> NoReturn:
+    """Run the command line and exit."""
+    sys.exit(run())
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """Run the command line and say its exit status."""
+    try:
+        status = cli.main(arguments, prog_name="plait", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return _USAGE_ERROR
+    except (click.Abort, KeyboardInterrupt):
+        return _INTERRUPTED
+    return status if isinstance(status, int) else 0
+
+
+def _let_go_of_stdout() -> None:
+    """Nobody reads any more: what is still buffered must not fail again when the interpreter flushes it."""
+    with contextlib.suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)

@@ -1,0 +1,71 @@
+"""``plait map``: its words and options."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from plait._cli.halt import Halt
+from plait._cli.map_run import Options, run_map
+from plait._engines.table import ENGINES
+
+_HELP = """Run a Python function or a shell command for each item, several at a time.
+
+TARGET is module:function, module:Class.method or file.py:function (the current folder is importable), or a shell
+command in quotes. A command has a blank or one of these in it: {} the item, {.} without extension, {/} its file name,
+{//} its folder, {/.} its file name without extension, {#} the number of the job; without any, the item is put at its
+end. An item is quoted for where it stands.
+
+\b
+Items of a function: the lines of the files INPUTS, or of standard input (no INPUTS, or -).
+Items of a command:  INPUTS themselves, or the lines of standard input (no INPUTS, or -).
+After ::: INPUTS are the items of a function too.
+
+A function's results are JSON lines with the keys index, input and value, or instead of value an error with type,
+message and traceback. A value that JSON cannot say is {"__repr__": "..."}. What functions print goes to standard error.
+A command's output is passed on as it is, each command's whole.
+
+\b
+plait map mypackage.pages:count_words urls.txt --bar > results.jsonl
+plait map resize.py:thumbnail --glob 'photos/**/*.jpg' --engine process --errors failed.jsonl
+plait map 'gzip -k {}' *.log
+find . -name '*.flac' -print0 | plait map --null 'ffmpeg -i {} {.}.mp3' --halt soon,fail=1
+
+\b
+Exit status: 0 all items succeeded, 1 to 100 that many failed, 101 more than 100,
+130 Ctrl-C, 141 nobody reads the results any more, 255 it could not begin.
+"""
+
+
+class HaltType(click.ParamType[Halt | None]):
+    """``now,fail=3`` and its kin."""
+
+    name = "when"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Halt | None:
+        try:
+            return Halt.parse(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+@click.command("map", help=_HELP, context_settings={"max_content_width": 120})
+@click.argument("target")
+@click.argument("inputs", nargs=-1)
+@click.option("--jsonl", is_flag=True, help="Inputs are JSON lines; an item is the value of a line.")
+@click.option("-0", "--null", is_flag=True, help="Inputs are separated by NUL, as find -print0 writes them.")
+@click.option("--glob", is_flag=True, help="INPUTS are patterns; the items are the names of the files that match.")
+@click.option("--engine", metavar="NAME", help=f"One of {', '.join(ENGINES)}. Commands run on threads.")
+@click.option("-j", "--workers", type=click.IntRange(min=1), help="Items at the same time. [default: what fits]")
+@click.option("--timeout", type=float, metavar="SECONDS", help="For each item, from the moment it starts.")
+@click.option("--retries", type=click.IntRange(min=0), default=0, help="Run a failed item again, so many times.")
+@click.option("--order", type=click.Choice(["input", "completion"]), default="input", show_default=True)
+@click.option("--halt", type=HaltType(), help="never, or now|soon,fail|success|done=N|N%: stop early; now kills.")
+@click.option("--errors", type=click.Path(dir_okay=False), help="Put failures here as JSON lines, not into the output.")
+@click.option("--json", "as_json", is_flag=True, help="A command's results as JSON lines, as a function's are.")
+@click.option("--bar", is_flag=True, help="Show progress on standard error.")
+@click.option("--report", is_flag=True, help="At the end say engine, workers, why, and items per second.")
+def map_command(**options: Any) -> int:
+    """Run the map and return its exit status."""
+    return run_map(Options(**options))

@@ -1,0 +1,133 @@
+"""Runs what ``plait map`` was asked for: finds the function, the items and the places for results, starts the map."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass
+from typing import Any
+
+import click
+
+from plait._cli import inputs as reading
+from plait._cli.delivery import Delivery, HaltingMeter, say
+from plait._cli.halt import Halt
+from plait._cli.signals import Stopped, StopSignals
+from plait._cli.sink import CommandSink, JsonSink, Sink, Streams, Write, open_errors, open_streams
+from plait._cli.template import is_command
+from plait._cli.work import Work, command_work, function_work
+from plait._core.errors import NotTransferable, UsageError
+from plait._run.arriving import Arrivals
+from plait._run.map import map as plait_map
+from plait._run.progress import start_meter
+from plait._run.retry import Retry
+
+_ITEMS_FOLLOW = ":::"
+_STDIN = "-"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line said."""
+
+    target: str
+    inputs: tuple[str, ...]
+    jsonl: bool
+    null: bool
+    glob: bool
+    engine: str | None
+    workers: int | None
+    timeout: float | None
+    retries: int
+    order: str
+    halt: Halt | None
+    errors: str | None
+    as_json: bool
+    bar: bool
+    report: bool
+
+
+def run_map(options: Options) -> int:
+    """Run the map and return its exit status.
+
+    Raises:
+        click.ClickException: it could not begin.
+        BrokenPipeError: nobody reads the results any more.
+    """
+    command = is_command(options.target)
+    with ExitStack() as stack:
+        if command:
+            work = command_work(options.target, options.engine, options.workers)
+        else:
+            work = function_work(options.target, options.engine, options.workers, jsonl=options.jsonl)
+        stack.callback(work.close)
+        chunks, total = _items(options, of_command=command)
+        errors = stack.enter_context(_errors_file(options.errors))
+        streams = stack.enter_context(open_streams(keep_prints_apart=not command))
+        stack.enter_context(StopSignals(work.close))
+        plain = command and not options.as_json
+        sink: Sink = CommandSink(streams.out, streams.err, errors) if plain else JsonSink(streams.out, errors)
+        return _run(options, work, Arrivals(chunks, total, work.most_open), total, sink, streams)
+
+
+def _run(options: Options, work: Work, source: Arrivals, total: int | None, sink: Sink, streams: Streams) -> int:
+    halt = options.halt
+    try:
+        meter = HaltingMeter(start_meter(options.bar, total, work.name), halt, source, total)
+        stream = plait_map(
+            work.fn,
+            source,
+            engine=work.engine,
+            workers=work.workers,
+            order=options.order,
+            timeout=options.timeout,
+            retry=Retry(options.retries) if options.retries else None,
+            progress=meter,
+        )
+        meter.stream = stream
+        if work.why:
+            stream.report.why[:] = [work.why]
+        delivery = Delivery(stream, sink, streams)
+        delivery.run()
+    except Stopped as stop:
+        for note in getattr(stop, "__notes__", ["plait: stopped"]):
+            say(note)
+        return stop.status
+    except (UsageError, NotTransferable) as error:
+        raise click.ClickException(str(error)) from error
+    say(delivery.summary(halt, meter.halted))
+    if options.report:
+        say(str(stream.report))
+    return delivery.status(halt, meter.halted)
+
+
+def _items(options: Options, *, of_command: bool) -> tuple[Any, int | None]:
+    """The items in lists as they arrive, and how many there will be, where that is known."""
+    if options.jsonl + options.null + options.glob > 1:
+        raise click.ClickException("--jsonl, --null and --glob exclude one another: they say how the items are written")
+    given = list(options.inputs)
+    if options.glob:
+        if not given:
+            raise click.ClickException("--glob: expected at least one pattern after the target, in quotes")
+        names = reading.names_matching(given)
+        return [names], len(names)
+    from_stdin = given in ([], [_STDIN])
+    follow = bool(given) and given[0] == _ITEMS_FOLLOW
+    if follow or (of_command and not from_stdin):
+        texts = given[1:] if follow else given
+        return [reading.parsed(texts) if options.jsonl else reading.plain(texts)], len(texts)
+    files = given or [_STDIN]
+    reading.check_readable(files)
+    if _STDIN in files and sys.stdin is not None and sys.stdin.isatty():
+        say("plait: reads items from the terminal, one a line; Ctrl-D ends them")
+    separator = b"\0" if options.null else b"\n"
+    counts = options.bar or (options.halt is not None and not options.jsonl)
+    total = reading.count_items(files, separator) if counts else None
+    return reading.read_items(files, separator, reading.parsed if options.jsonl else reading.plain), total
+
+
+def _errors_file(path: str | None) -> AbstractContextManager[Write | None]:
+    try:
+        return open_errors(path)
+    except OSError as error:
+        raise click.ClickException(f"--errors: cannot write {path!r}: {error.strerror}") from error

@@ -1,0 +1,49 @@
+"""The first Ctrl-C, SIGTERM or SIGHUP stops the work in good order; a second one ends the program at once."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from _collections_abc import Callable
+from types import FrameType, TracebackType
+
+_NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
+
+
+class Stopped(KeyboardInterrupt):
+    """A signal asks to stop; `status` is the exit status that says so."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.status = 128 + number
+
+
+class StopSignals:
+    """While it is open, a signal raises `Stopped` in the main thread, and a second one exits after `last_act`."""
+
+    def __init__(self, last_act: Callable[[], object]) -> None:
+        self._last_act = last_act
+        self._seen = 0
+        self._before: dict[int, object] = {}
+
+    def __enter__(self) -> StopSignals:
+        if threading.current_thread() is threading.main_thread():
+            for name in _NAMES:
+                number = getattr(signal, name, None)
+                if number is not None and signal.getsignal(number) != signal.SIG_IGN:  # nohup ignores SIGHUP
+                    self._before[number] = signal.signal(number, self._handle)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)  # type: ignore[arg-type]  # as `signal` gave it
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        self._seen += 1
+        if self._seen == 1:
+            raise Stopped(number)
+        try:
+            self._last_act()
+        finally:
+            os._exit(128 + number)

@@ -1,0 +1,112 @@
+"""Finds the function that ``module:function``, ``module:Class.method`` or ``file.py:function`` names."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import os
+import pkgutil
+import sys
+import traceback
+from _collections_abc import Callable
+from types import ModuleType
+from typing import Any
+
+import click
+
+
+def find_function(target: str) -> Callable[[Any], object]:
+    """The function; the current folder, or the folder of the file, is made importable first, here and in workers.
+
+    Raises:
+        click.ClickException: there is no such module or function; the message has names that are close.
+        click.ClickException: importing the module failed; the message has the traceback.
+    """
+    place, separator, path = target.rpartition(":")
+    if not separator or not place or not path:
+        raise click.ClickException(
+            f"{target!r}: expected module:function, module:Class.method, file.py:function, "
+            "or a shell command in quotes with a blank or {} in it, such as 'gzip {}'"
+        )
+    module = _import_file(place) if place.endswith(".py") else _import_module(place)
+    found: object = module
+    for step, name in enumerate(path.split(".")):
+        if not hasattr(found, name):
+            inside = module.__name__ if step == 0 else f"{module.__name__}:{'.'.join(path.split('.')[:step])}"
+            where = getattr(module, "__file__", None)
+            raise click.ClickException(
+                f"{inside!r}{f' ({where})' if where else ''} has no {name!r}{_close(name, dir(found))}"
+            )
+        found = getattr(found, name)
+    if not callable(found):
+        raise click.ClickException(f"{target!r} is {type(found).__name__}, which cannot be called; expected a function")
+    return found
+
+
+def _import_module(name: str) -> ModuleType:
+    _make_importable(os.getcwd())
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        missing = error.name or name
+        if name == missing or name.startswith(f"{missing}."):
+            raise click.ClickException(
+                f"there is no module {missing!r}, neither here ({os.getcwd()}) nor installed for {sys.executable}"
+                f"{_close(missing, _modules())}"
+            ) from None
+        raise _import_failed(name, error) from error
+    except Exception as error:
+        raise _import_failed(name, error) from error
+
+
+def _import_file(path: str) -> ModuleType:
+    full = os.path.abspath(path)
+    if not os.path.isfile(full):
+        folder = os.path.dirname(full)
+        near = [name for name in os.listdir(folder) if name.endswith(".py")] if os.path.isdir(folder) else []
+        raise click.ClickException(f"there is no file {path!r}{_close(os.path.basename(path), near)}")
+    folder, name = os.path.split(full)
+    name = name.removesuffix(".py")
+    while os.path.isfile(os.path.join(folder, "__init__.py")):  # in a package, so that its relative imports work
+        folder, package = os.path.split(folder)
+        name = f"{package}.{name}"
+    _make_importable(os.getcwd())
+    _make_importable(folder)
+    try:
+        module = importlib.import_module(name)
+    except Exception as error:
+        raise _import_failed(path, error) from error
+    origin = getattr(module, "__file__", None)
+    if origin is None or not os.path.samefile(origin, full):
+        raise click.ClickException(
+            f"{path!r} cannot be imported, because {name!r} is already the module {origin or 'built into Python'}; "
+            "give the file another name"
+        )
+    return module
+
+
+def _make_importable(folder: str) -> None:
+    if folder in sys.path:
+        sys.path.remove(folder)
+    sys.path.insert(0, folder)
+
+
+def _import_failed(name: str, error: Exception) -> click.ClickException:
+    """What the module itself did wrong, with its own lines and none of the import system's."""
+    frames = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if frame.filename != __file__ and "importlib" not in frame.filename
+    ]
+    lines = ["Traceback (most recent call last):\n", *traceback.format_list(frames)] if frames else []
+    lines += traceback.format_exception_only(error)
+    return click.ClickException(f"importing {name!r} failed:\n{''.join(lines).rstrip()}")
+
+
+def _modules() -> list[str]:
+    return [*sys.builtin_module_names, *(module.name for module in pkgutil.iter_modules())]
+
+
+def _close(name: str, names: list[str]) -> str:
+    near = difflib.get_close_matches(name, [other for other in names if not other.startswith("__")], 3, 0.6)
+    return f"; did you mean {' or '.join(repr(other) for other in near)}?" if near else ""

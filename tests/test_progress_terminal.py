@@ -1,0 +1,73 @@
+"""The progress bar on a real pseudo-terminal, and what is left when the interpreter ends in the middle."""
+
+from __future__ import annotations
+
+import os
+import pty
+import subprocess
+import sys
+
+PROGRAM = """
+import time, plait
+def work(x):
+    time.sleep(0.01)
+    return x
+for outcome in plait.map(work, range(60), engine="inline", progress=True).outcomes():
+    if outcome.index % 20 == 0:
+        print("result", outcome.index, flush=True)
+print("after")
+"""
+
+OPEN_AT_EXIT = """
+import plait
+stream = plait.map(str, iter(int, 1), engine="inline", progress=True)
+print(next(stream))
+"""
+
+
+def run_on_terminal(program: str) -> tuple[int, str]:
+    """Exit status of a Python program and everything it sent to its terminal."""
+    parent, child = pty.openpty()
+    environment = {**os.environ, "TERM": "xterm", "NO_COLOR": "1"}
+    process = subprocess.Popen(
+        [sys.executable, "-c", program], stdin=child, stdout=child, stderr=child, env=environment
+    )
+    os.close(child)
+    received = b""
+    try:
+        while chunk := os.read(parent, 65536):
+            received += chunk
+    except OSError:  # Linux says EIO when the last writer of a terminal is gone
+        pass
+    finally:
+        os.close(parent)
+    return process.wait(), received.decode()
+
+
+def test_the_bar_on_a_real_terminal():
+    status, sent = run_on_terminal(PROGRAM)
+    assert status == 0
+    assert "of 60 (" in sent
+    shown = [line.rpartition("\x1b[K")[2] for line in sent.split("\r\n")]
+    assert shown[:3] == ["result 0", "result 20", "result 40"]
+    assert shown[3].startswith("work: 60 items in ")
+    assert "inline engine, 1 worker" in shown[3]
+    assert shown[4:] == ["after", ""]
+
+
+def test_a_map_that_is_open_when_the_interpreter_ends():
+    status, sent = run_on_terminal(OPEN_AT_EXIT)
+    assert status == 0
+    assert "Fatal" not in sent
+    assert "Traceback" not in sent
+    assert sent.rstrip().rpartition("\x1b[K")[2].startswith("str: ")
+
+
+def test_a_map_that_is_open_when_the_interpreter_ends_without_a_terminal():
+    ended = subprocess.run(
+        [sys.executable, "-c", OPEN_AT_EXIT], capture_output=True, text=True, timeout=30, check=False
+    )
+    assert ended.returncode == 0
+    assert ended.stdout == "0\n"
+    assert "Traceback" not in ended.stderr
+    assert ended.stderr.startswith("str: ")
