@@ -343,12 +343,9 @@ def test_an_error_is_not_kept_alive_by_the_pool(pool: plait.Pool) -> None:
         raise Mine
 
     future = pool.submit(raises)
-    wait([future])
-    ref = weakref.ref(future.exception())
-    del future
     gone = threading.Event()
-    weakref.finalize(ref(), gone.set)
-    gc.collect()
+    weakref.finalize(future.exception(), gone.set)
+    del future
     assert gone.wait(PATIENCE)
 
 

@@ -29,7 +29,7 @@ class Feed:
     `handed_out` lists the new items as they were given out; whoever keeps the accounts takes off what is settled.
 
     Attributes:
-        interdependent: whether items may wait for one another. An engine then has a worker for each waiting item, as far
+        interdependent: whether items may wait for one another. An engine then has a worker for each such item, as far
             as it has workers, and gives an item only to a worker that is free.
     """
 

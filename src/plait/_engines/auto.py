@@ -1,4 +1,4 @@
-"""AutoEngine: starts on threads, which share memory as a plain loop does, measures, and moves what is left if that pays.
+"""AutoEngine: starts on threads, which share memory as a plain loop does, measures, and moves the rest if that pays.
 
 Meaning first: items go to processes only when the function holds the GIL, what is left is worth the start, and nothing
 shows that it depends on shared memory; the report says which of these decided.
@@ -182,7 +182,7 @@ class Probe:
 
     def _compare(self, item: object, before: bytes, value: object) -> None:
         if self._picture(item) != before:
-            self.obstacle = 'it changes its argument, which only shared memory lets others see; pass engine="process" to give it a copy'
+            self.obstacle = 'it changes its argument; pass engine="process" to give it a copy'
             return
         try:
             dumps(value, 5)

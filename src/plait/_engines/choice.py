@@ -52,15 +52,21 @@ def choose(measured: Measured) -> Choice:
     if measured.free_threaded:
         return Choice("thread", "threads: this interpreter has no GIL")
     if cost < _TINY:
-        return Choice("thread", f"threads: at {in_words(cost)} per item, moving items would cost more than running them")
+        return Choice(
+            "thread", f"threads: at {in_words(cost)} per item, moving items would cost more than running them"
+        )
     if share < _WAITING:
         return Choice("thread", f"threads: {100 * (1 - share):.0f} % of the time it waits")
     if measured.gil < _HOLDS:
-        return Choice("thread", f"threads: it lets the GIL go, others wait for it only {100 * measured.gil:.0f} % of the time")
+        return Choice(
+            "thread", f"threads: it lets the GIL go, others wait for it only {100 * measured.gil:.0f} % of the time"
+        )
     if measured.cores < 2:
         return Choice("thread", "threads: there is only one core to use")
     if measured.left is not None and measured.left * cost < _WORTH:
-        return Choice("thread", f"threads: what is left, about {in_words(measured.left * cost)}, does not pay for processes")
+        return Choice(
+            "thread", f"threads: what is left, about {in_words(measured.left * cost)}, does not pay for processes"
+        )
     return Choice("process", f"processes: it holds the GIL {100 * measured.gil:.0f} % of {in_words(cost)} per item")
 
 

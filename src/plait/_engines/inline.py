@@ -17,7 +17,7 @@ _BATCH_SECONDS = 0.001
 
 
 class InlineEngine:
-    """Runs items in the thread that iterates; with a timeout in one helper thread, since nobody can interrupt itself."""
+    """Runs items in the thread that iterates; with a timeout in one helper thread, as nobody can interrupt itself."""
 
     name = "inline"
 

@@ -3,7 +3,7 @@
 The walk of a batch: a free worker's next batch is taken from the feed, sized by what items cost lately; its items are
 pickled, large buffers into the arena, and written to the worker's pipe; the worker answers with what it finished in
 about its budget; the rest goes back to the feed. An idle worker makes a stalled one give its unstarted items back. When
-a pipe ends, the worker has died: what it had finished is on its board, the item it was running fails, the rest goes back.
+a pipe ends, the worker has died: what it finished is on its board, the item it was running fails, the rest goes back.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from plait._core.job import Job, Running
 from plait._core.sizing import BatchSizer, guided_target
 from plait._engines import board as boards
 from plait._engines import wire
-from plait._engines.pipe_bell import PipeBell
 from plait._engines.cargo import FunctionCargo, frame, pack_items, refusal_of
 from plait._engines.deaths import Coroner, Loss
 from plait._engines.flight import Flight
 from plait._engines.forwarding import first_setting, forward, next_setting
+from plait._engines.pipe_bell import PipeBell
 from plait._engines.remote import rebuild
 from plait._engines.returns import Returned, read_result
 from plait._engines.supervision import Supervisor
@@ -69,7 +69,15 @@ class ProcessRun:
             self._arena = self._engine.arena()
             self._zygote = self._engine.prepare(job.workers)
             self._poll.register(self._zygote, select.POLLIN)
-            self._cargo = FunctionCargo(self._engine.next_function(), job.fn, job.timeout, self._arena)
+            self._cargo = FunctionCargo(
+                self._engine.next_function(),
+                job.fn,
+                self._arena,
+                timeout=job.timeout,
+                variables=[
+                    (variable, job.context[variable]) for variable in self._engine.context if variable in job.context
+                ],
+            )
             while not feed.finished and not job.cancelled:
                 self._assign()
                 if self._finished:
@@ -131,13 +139,9 @@ class ProcessRun:
         worker.flights.append(flight)
         worker.slots += [offset for offset, _ in packed.refs]
         self._item_bytes = sum(length for _, length in packed.refs) / len(batch.items)
-        head = wire.BATCH_HEAD.pack(
-            flight.first, int(budget * 1e9), batch.base, batch.attempt, len(batch.items)
-        )
+        head = wire.BATCH_HEAD.pack(flight.first, int(budget * 1e9), batch.base, batch.attempt, len(batch.items))
         flags = wire.TRACKED if self._tracked else 0
-        self._send(
-            worker, worker.send(frame(wire.BATCH, flight.key, packed, worker, head, self._cargo.number, flags))
-        )
+        self._send(worker, worker.send(frame(wire.BATCH, flight.key, packed, worker, head, self._cargo.number, flags)))
         return True
 
     def _next_size(self) -> tuple[int, float]:

@@ -7,7 +7,7 @@ installed package or the standard library.
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import decimal
 import enum
 import fractions
@@ -25,7 +25,7 @@ from plait._core.star import Star
 
 _ATOMS = (
     int, float, complex, bool, str, bytes, type(None), type(...), range, slice, frozenset, re.Pattern, decimal.Decimal,
-    fractions.Fraction, datetime.date, datetime.time, datetime.timedelta, datetime.tzinfo, pathlib.PurePath, uuid.UUID,
+    fractions.Fraction, dt.date, dt.time, dt.timedelta, dt.tzinfo, pathlib.PurePath, uuid.UUID,
     enum.Enum, ModuleType, BuiltinFunctionType, type,
 )  # fmt: skip
 _DEPTH = 4
@@ -59,14 +59,16 @@ def _obstacle(function: Any, depth: int, seen: set[int]) -> str:
         return _obstacle(partial, depth, seen)
     if isinstance(function, FunctionType):
         return _of_python_function(function, depth, seen)
-    if isinstance(function, type):
-        return ""
     if isinstance(function, BuiltinFunctionType):
         owner = function.__self__
-        return "" if owner is None or isinstance(owner, ModuleType) or is_immutable(owner) else f"it belongs to {_name(owner)}, which is shared"
+        return (
+            ""
+            if owner is None or isinstance(owner, ModuleType) or is_immutable(owner)
+            else f"it belongs to {_name(owner)}, which is shared"
+        )
     if hasattr(function, "__wrapped__") and not hasattr(function, "__self__"):
         return _obstacle(function.__wrapped__, depth, seen)
-    return f"{_name(function)} has state that would be copied"
+    return "" if isinstance(function, type) else f"{_name(function)} has state that would be copied"
 
 
 def _of_python_function(function: FunctionType, depth: int, seen: set[int]) -> str:

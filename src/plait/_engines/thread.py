@@ -1,6 +1,6 @@
 """ThreadEngine: runs items on threads of this process, as many as help; the consumer's thread watches while it waits.
 
-The walk of a batch: a worker takes it from the feed (`crew`), runs it (`thread_worker`), appends it to ``crew.finished``;
+The walk of a batch: a worker takes it from the feed (`crew`), runs it (`thread_worker`), puts it on ``crew.finished``;
 the driver yields it. While nothing is finished the driver waits and, every so often, wakes idle workers, frees items
 behind a stalled one (`stealing`), adds threads if that helps (`growth`) and keeps timeouts (`timeouts`).
 """
@@ -37,7 +37,7 @@ _FAREWELL = 0.3  # seconds to wait for threads that are out of the user's code, 
 
 
 class ThreadEngine:
-    """Runs items on threads. Holds no state: each run has threads of its own, so nested maps cannot wait for each other."""
+    """Runs items on threads. Holds no state: each run has own threads, so nested maps cannot wait for each other."""
 
     name = "thread"
 
@@ -196,7 +196,9 @@ class Driver:
 
     def _explain(self) -> None:
         if self._growth.reason and self._job.tally.peak < self._growth.ceiling:
-            self._job.tally.reasons.append(f"stayed at {self._job.tally.peak} of {self._job.workers} threads: {self._growth.reason}")
+            self._job.tally.reasons.append(
+                f"stayed at {self._job.tally.peak} of {self._job.workers} threads: {self._growth.reason}"
+            )
 
 
 def halt(crew: Crew, *, patient: bool = True) -> None:

@@ -59,9 +59,15 @@ class FailuresContract(ContractBase):
     def test_a_failure_is_raised_although_an_earlier_item_still_runs(self) -> None:
         if self.workers == 1:
             return
-        with self.folder() as folder, self.engine() as engine:
-            with raises(ValueError):
-                list(plait.map(_wait_or_fail, [("forever", f"{folder}/began"), ("fail", f"{folder}/began")], engine=engine, workers=2))
+        with self.folder() as folder, self.engine() as engine, raises(ValueError):
+            list(
+                plait.map(
+                    _wait_or_fail,
+                    [("forever", f"{folder}/began"), ("fail", f"{folder}/began")],
+                    engine=engine,
+                    workers=2,
+                )
+            )
 
     def test_a_cause_is_kept(self) -> None:
         with self.engine() as engine:
@@ -85,7 +91,20 @@ class FailuresContract(ContractBase):
                 assert before - 0.1 <= outcome.started <= outcome.ended <= after + 0.1
 
     def test_unusual_exceptions_belong_to_their_item(self) -> None:
-        kinds = ["fine", "exit", "stop", "generator-exit", "abort", "odd", "silent", "group", "recursion", "timeout", "cancelled", "fine"]
+        kinds = [
+            "fine",
+            "exit",
+            "stop",
+            "generator-exit",
+            "abort",
+            "odd",
+            "silent",
+            "group",
+            "recursion",
+            "timeout",
+            "cancelled",
+            "fine",
+        ]
         expected = {
             "exit": SystemExit, "stop": StopIteration, "generator-exit": GeneratorExit, "abort": Abort, "odd": OddError,
             "silent": SilentError, "group": ExceptionGroup, "recursion": RecursionError, "timeout": TimeoutError,
@@ -174,7 +193,13 @@ class FailuresContract(ContractBase):
 
     def test_a_timeout_stops_its_item_and_no_other(self) -> None:
         with self.folder() as folder, self.engine() as engine:
-            items = [("value", "a"), ("forever", f"{folder}/b"), ("value", "c"), ("forever", f"{folder}/d"), ("value", "e")]
+            items = [
+                ("value", "a"),
+                ("forever", f"{folder}/b"),
+                ("value", "c"),
+                ("forever", f"{folder}/d"),
+                ("value", "e"),
+            ]
             outcomes = list(plait.map(forever, items, engine=engine, timeout=0.2).outcomes())
             assert [outcome.value for outcome in outcomes] == ["a", None, "c", None, "e"]
             for outcome in (outcomes[1], outcomes[3]):

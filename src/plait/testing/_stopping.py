@@ -37,11 +37,10 @@ class StoppingContract(ContractBase):
             assert not stream.report.finished
 
     def test_an_error_in_the_block_stops_the_work_and_is_raised(self) -> None:
-        with self.engine() as engine:
-            with raises(ZeroDivisionError):
-                with plait.map(double, itertools.count(), engine=engine) as stream:
-                    for value in stream:
-                        1 // (value - 10)
+        with self.engine() as engine, raises(ZeroDivisionError):
+            with plait.map(double, itertools.count(), engine=engine) as stream:
+                for value in stream:
+                    1 // (value - 10)
 
     def test_letting_go_of_the_stream_stops_the_work(self) -> None:
         with self.engine() as engine:

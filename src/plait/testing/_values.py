@@ -105,7 +105,20 @@ class ValuesContract(ContractBase):
             assert found == [pow(2, 1, 5), pow(3, 2, 6), pow(4, 3, 7)]
 
     def test_every_kind_of_value_comes_back_equal(self) -> None:
-        values = [None, False, 0, "", b"", [], {}, "ü\ud800", 1 << 4000, float("inf"), {1: [2, (3, {4})]}, b"x" * 3_000_000]
+        values = [
+            None,
+            False,
+            0,
+            "",
+            b"",
+            [],
+            {},
+            "ü\ud800",
+            1 << 4000,
+            float("inf"),
+            {1: [2, (3, {4})]},
+            b"x" * 3_000_000,
+        ]
         with self.engine() as engine:
             assert list(plait.map(same, values, engine=engine)) == values
 
@@ -115,10 +128,9 @@ class ValuesContract(ContractBase):
             assert [bytes(x) for x in plait.map(same, items, engine=engine)] == [bytes(x) for x in items]  # type: ignore[call-overload]  # bytes-like
 
     def test_the_length_is_known_when_the_input_knows_it(self) -> None:
-        with self.engine() as engine:
-            with plait.map(double, range(7), engine=engine) as stream:
-                assert operator.length_hint(stream, -1) == 7
-                assert list(stream) == [double(n) for n in range(7)]
+        with self.engine() as engine, plait.map(double, range(7), engine=engine) as stream:
+            assert operator.length_hint(stream, -1) == 7
+            assert list(stream) == [double(n) for n in range(7)]
 
     def test_lambdas_and_closures_are_functions(self) -> None:
         offset = 5
