@@ -33,7 +33,7 @@ class PoolDriver:
         self._owned = owned
         self._token = token
         self._job = Job(fn, self.feed, workers=workers, timeout=None, context=Context())
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._thread: threading.Thread | None = None
         self._interrupted = False
         self.broken: PoolBroken | None = None
@@ -62,16 +62,17 @@ class PoolDriver:
         if refusal is not None:
             raise refusal
         with self._lock:
-            if self._thread is not None:
-                return
-            exit_gate.enter(self)
             thread = threading.Thread(target=self._drive, name="plait-pool", daemon=True)
+            if self._thread is not None:  # already, or just now, by a destructor that submits
+                return
+            self._thread = thread
             try:
+                exit_gate.enter(self)
                 thread.start()
             except BaseException:
                 exit_gate.leave(self)
+                self._thread = None
                 raise
-            self._thread = thread
 
     def join(self) -> None:
         """Return when every call has its outcome and the engine is closed.
