@@ -57,6 +57,11 @@ class Run:
         self._update_report()
         return self._report
 
+    @property
+    def running(self) -> list[str]:
+        """The items that are being run at this moment, in words, the longest first."""
+        return [in_words(one) for one in sorted(self.job.snapshot(), key=lambda one: -one.seconds)]
+
     def batches(self, *, stop_at_failure: bool) -> Iterator[Batch]:
         """Batches in the order of delivery. Closing this stops the work.
 
@@ -189,12 +194,7 @@ class Run:
 
     def _explain(self, interrupt: KeyboardInterrupt) -> None:
         """Add to Ctrl-C what had been done and what was running, in at most five lines."""
-        running = sorted(self.job.snapshot(), key=lambda one: -one.seconds)
-        lines = [f"plait: stopped after {self._report.items:,} items; {len(running)} were running"]
-        lines += [f"  {in_words(one)}" for one in running[:_SHOWN]]
-        if len(running) > _SHOWN:
-            lines.append(f"  and {len(running) - _SHOWN} more")
-        interrupt.add_note("\n".join(lines))
+        interrupt.add_note(stopping_words(self._report.items, self.running))
 
     def _warn_abandoned(self) -> None:
         if self._report.abandoned:
@@ -205,6 +205,15 @@ class Run:
                 RuntimeWarning,
                 stacklevel=2,
             )
+
+
+def stopping_words(items: int, running: list[str]) -> str:
+    """What had been done and what was running when somebody stopped a run, in at most five lines."""
+    lines = [f"plait: stopped after {items:,} item{'' if items == 1 else 's'}; {len(running)} {'was' if len(running) == 1 else 'were'} running"]
+    lines += [f"  {one}" for one in running[:_SHOWN]]
+    if len(running) > _SHOWN:
+        lines.append(f"  and {len(running) - _SHOWN} more")
+    return "\n".join(lines)
 
 
 def in_words(running: Running) -> str:

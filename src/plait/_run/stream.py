@@ -65,6 +65,11 @@ class Stream(Generic[R]):
         """What happened so far: engine, workers, reason, counts, rate."""
         return self._run.report
 
+    @property
+    def running(self) -> list[str]:
+        """The items that are being run at this moment, in words, the longest first."""
+        return self._run.running
+
     def cancel(self) -> None:
         """Stop the work now; may be called from any thread. The iteration then raises `Cancelled`."""
         self._run.cancel()
