@@ -35,9 +35,7 @@ def main() -> None:
     table.show()
 
 
-def table_for(
-    table: Table, what: str, fn: Callable[[int], int], items: range, ideal: float, target: float
-) -> None:
+def table_for(table: Table, what: str, fn: Callable[[int], int], items: range, ideal: float, target: float) -> None:
     with ThreadPool(WORKERS) as pool, ThreadPoolExecutor(WORKERS) as executor:
         took = medians(
             {

@@ -29,7 +29,7 @@ _HOMES = {
 }
 _MODULES = ("engines", "errors", "testing")
 
-__all__ = [  # noqa: PLE0604  # the names are those of the tables above
+__all__ = [
     "Outcome",
     "Pool",
     "Report",

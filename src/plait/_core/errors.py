@@ -71,7 +71,7 @@ class TaskTimeout(TaskError, TimeoutError):
 
 
 class NotTransferable(TaskError, TypeError):
-    """A function, argument or result that cannot cross to another process; the message has the path inside the object."""
+    """A function, argument or result that cannot cross to another process; the message has the path inside it."""
 
 
 class RemoteError(TaskError, RuntimeError):

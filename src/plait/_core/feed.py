@@ -29,7 +29,7 @@ class Feed:
     `handed_out` lists the new items as they were given out; whoever keeps the accounts takes off what is settled.
 
     Attributes:
-        interdependent: whether items may wait for one another. An engine then has a worker for each waiting item, as far
+        interdependent: whether items may wait for one another. An engine then has a worker for each such item, as far
             as it has workers, and gives an item only to a worker that is free.
     """
 
@@ -118,7 +118,11 @@ class Feed:
     @property
     def finished(self) -> bool:
         """Whether a run over this feed is done: every item that will be given out has its outcome."""
-        return self.settled == self.taken and (self._held or (self.over and not self._buffer))
+        if self._held:  # what was handed back and what waits for its retry stays here for the next run
+            with self._lock:
+                kept = sum(len(items) for _, _, items in self._returned) + len(self._later)
+            return self.settled + kept == self.taken
+        return self.settled == self.taken and self.over and not self._buffer
 
     @property
     def due(self) -> float | None:

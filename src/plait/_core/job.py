@@ -23,13 +23,22 @@ class Running:
 class Tally:
     """What an engine counted during one run."""
 
-    __slots__ = ("abandoned", "peak", "reasons", "workers_died")
+    __slots__ = ("abandoned", "engine", "peak", "reasons", "workers", "workers_died")
 
     def __init__(self) -> None:
+        self.engine = ""
+        self.workers = 0
         self.peak = 0
         self.workers_died = 0
         self.abandoned: list[Running] = []
         self.reasons: list[str] = []
+
+    def settle_on(self, engine: str, workers: int, reason: str) -> None:
+        """An engine that uses others says which it uses now, and why."""
+        self.engine = engine
+        self.workers = workers
+        if reason and reason not in self.reasons:
+            self.reasons.append(reason)
 
 
 class Job:

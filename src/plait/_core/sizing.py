@@ -1,4 +1,4 @@
-"""How many items the next batch takes: a budget of time divided by what items cost lately. Pure: no clocks, no threads."""
+"""How many items the next batch takes: a budget of time divided by what items cost lately. Pure, without clocks."""
 
 from __future__ import annotations
 

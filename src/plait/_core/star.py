@@ -1,4 +1,4 @@
-"""Calls a function with the items of a tuple as its arguments. Lives in its own small file because workers import it."""
+"""Calls a function with the items of a tuple as its arguments. In its own small file because workers import it."""
 
 from __future__ import annotations
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import threading
 import time
-from _collections_abc import Sequence
 from _queue import Empty, SimpleQueue  # without what the module `queue` imports around them
 from collections import deque
 
@@ -18,6 +17,8 @@ from plait._engines.stealing import Portion
 
 _BATCH_SECONDS = 0.001
 _STALLED = 2 * _BATCH_SECONDS  # a batch that takes longer is shared with threads that have nothing to do
+_STUCK = 0.02  # an item that takes longer, and ten times longer than usual, does not keep the others waiting
+_STUCK_UNKNOWN = 0.05
 _AHEAD = 131_072  # items that may be taken ahead of the consumer at most, however cheap they are
 
 
@@ -53,7 +54,7 @@ class Crew:
         self._outer: Task | None = job.context.get(current_task)
         self._park: SimpleQueue[None] = SimpleQueue()
         self._bell: SimpleQueue[None] = SimpleQueue()
-        self._listening = False
+        self._quorum = 0  # finished batches at which to ring for the driver; 0 while it does not listen
         self._rung = 0.0
         self.widen()
 
@@ -81,23 +82,28 @@ class Crew:
                 if batch is not None:
                     seat.portion = self.portion(batch.items)
                     seat.batch = batch
+                    seat.released = 0
                     return batch
                 self.parked += 1
+            if self._quorum and self.finished:
+                self.ring()
             self._park.get()
+            if self.stopping:
+                return None
 
     def finish(self, seat: Seat, batch: Batch) -> None:
         """The worker's batch is done, or as much of it as will ever be."""
-        seat.batch = None
         done = len(batch.values)
         with self.lock:
+            seat.batch = None
             self._sizer.record(done, batch.ended - batch.started)
             if not self.stopping:
                 self.widen()
-        if done == len(batch.items):
+        if done == len(batch.items) and not seat.released:
             self.finished.append(batch)
-        elif done:
-            self.finished.append(batch.part(0, done))
-        if self._listening:
+        else:
+            self.release(seat, batch, done)
+        if 0 < self._quorum <= len(self.finished):
             self.ring()
 
     def left(self, seat: Seat) -> None:
@@ -106,7 +112,9 @@ class Crew:
             if seat in self.lost:
                 return
             self.staying -= 1
-        self.ring()
+            last = not self.staying
+        if last:
+            self.ring()
 
     def fail(self, error: BaseException) -> None:
         """Something is wrong in the engine itself: the driver raises it."""
@@ -115,7 +123,7 @@ class Crew:
 
     def ring(self) -> None:
         """Make the driver look at once; any thread."""
-        self._listening = False
+        self._quorum = 0
         self._rung = time.perf_counter()
         self._bell.put(None)
 
@@ -124,21 +132,16 @@ class Crew:
     def widen(self) -> None:
         """Let as many items be taken ahead of the consumer as keep the threads busy while results wait for their turn."""
         threads = max(1, len(self.seats))
-        self.feed.window = max(2 * threads, min(4 * self._sizer.size * threads, _AHEAD))
+        self.feed.window = max(2 * threads, min((4 * threads + 8) * self._sizer.size, _AHEAD))
 
     def steal(self, now: float, wanted: int) -> bool:
         """Hand back what stalled workers have not begun, the oldest batch first, until `wanted` items are free."""
-        stalled = [
-            (batch.started, batch.base, seat)
-            for seat in self.seats
-            if (batch := seat.batch) is not None and 0.0 < batch.started < now - _STALLED and len(batch.items) > len(batch.values) + 1
-        ]
+        stalled = [(batch.started, seat) for seat in self.seats if (batch := _stalled(seat, now)) is not None]
         freed = 0
-        for started, _, seat in sorted(stalled, key=lambda entry: entry[:2]):
+        for started, seat in sorted(stalled, key=lambda entry: entry[0]):
             freed += self.take_rest(seat)
-            batch = seat.batch
-            if batch is not None:
-                self._sizer.record(len(batch.values) + 1, now - started)
+            if seat.batch is not None:
+                self._sizer.record(len(seat.batch.values) + 1, now - started)
             if freed >= wanted:
                 break
         return freed > 0
@@ -148,10 +151,23 @@ class Crew:
         batch, portion = seat.batch, seat.portion
         if batch is None or portion is None:
             return 0
-        rest: Sequence[object] = portion.rest(batch)
+        rest = portion.rest(batch)
         if rest:
             self.feed.hand_back(batch.end, rest, batch.attempt)
         return len(rest)
+
+    def release(self, seat: Seat, batch: Batch, stop: int) -> None:
+        """Deliver the values of a batch up to offset `stop` that have not been delivered; the batch may still be running."""
+        start = seat.released
+        if stop <= start:
+            return
+        seat.released = stop
+        part = Batch(batch.base + start, batch.items[start:stop], batch.attempt)
+        part.values = batch.values[start:stop]
+        part.failures = {k - start: error for k, error in batch.failures.copy().items() if start <= k < stop}
+        part.spans = batch.spans[start:stop]
+        part.worker, part.started, part.ended = batch.worker, batch.started, batch.ended or time.perf_counter()
+        self.finished.append(part)
 
     # --- the driver's side
 
@@ -183,12 +199,15 @@ class Crew:
             self.seats.remove(seat)
             self.staying -= 1
 
-    def listen(self, seconds: float) -> float:
-        """Wait until something finished or `seconds` have passed; returns how late the wake-up was."""
+    def listen(self, seconds: float, quorum: int) -> float:
+        """Wait until `quorum` batches have finished, a worker found nothing to do, or `seconds` have passed.
+
+        Returns how late the wake-up was.
+        """
         began = time.perf_counter()
-        self._listening = True
-        if self.finished:
-            self._listening = False
+        self._quorum = quorum
+        if len(self.finished) >= quorum:
+            self._quorum = 0
             return 0.0
         due = began + seconds
         try:
@@ -196,11 +215,11 @@ class Crew:
             due = max(began, self._rung)
         except Empty:
             pass
-        self._listening = False
+        self._quorum = 0
         return time.perf_counter() - due
 
     def share_out(self, now: float, room: bool) -> int:
-        """Wake parked workers if there is something to do; returns how many items wait for a thread that is not there.
+        """Wake parked workers if there is something to do; when there are none, how many batches wait for a thread.
 
         With `room` for more threads, or with parked ones, items behind a stalled one are taken out first.
         """
@@ -210,9 +229,10 @@ class Crew:
             if not self.feed.ready:
                 return 0
             waiting = self._waiting()
-            woken = min(self.parked, waiting)
-            self._unpark(woken)
-            return waiting - woken
+            if self.parked:
+                self._unpark(min(self.parked, waiting))
+                return 0
+            return waiting
 
     def lose(self, seat: Seat) -> None:
         """A worker has been abandoned: what it had not begun goes to others, and its thread is not waited for."""
@@ -222,11 +242,28 @@ class Crew:
             self.lost.append(seat)
             self.staying -= 1
 
+    def release_stalled(self, now: float) -> None:
+        """Deliver what a stalled item would hold back: the values that come before it in its batch."""
+        for seat in self.seats:
+            batch = seat.batch
+            if batch is not None and 0.0 < batch.started < now - _STALLED and len(batch.values) > seat.released:
+                with self.lock:
+                    if seat.batch is batch:
+                        done = len(batch.spans) if self.measured else len(batch.values)
+                        self.release(seat, batch, done)
+
+    def stuck(self, now: float) -> bool:
+        """Whether every thread runs an item that takes far longer than items did lately."""
+        usual = _STUCK_UNKNOWN if self._sizer.cost is None else max(_STUCK, 10 * self._sizer.cost)
+        return all((batch := seat.batch) is not None and 0.0 < batch.started < now - usual for seat in self.seats)
+
     def dismiss(self) -> None:
         """Send every worker home that is not in the user's code; the others are told not to go on."""
         with self.lock:
             self.stopping = True
-            self._unpark(self.parked)
+            count, self.parked = self.parked, 0
+        for _ in range(count):
+            self._park.put(None)
 
     def wait_empty(self, seconds: float) -> bool:
         """Wait until every thread has ended; False when some have not."""
@@ -258,3 +295,11 @@ class Crew:
         self.parked -= count
         for _ in range(count):
             self._park.put(None)
+
+
+def _stalled(seat: Seat, now: float) -> Batch | None:
+    """The worker's batch if it takes too long and has items that others could run."""
+    batch = seat.batch
+    if batch is None or not 0.0 < batch.started < now - _STALLED or len(batch.items) <= len(batch.values) + 1:
+        return None
+    return batch

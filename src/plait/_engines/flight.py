@@ -33,10 +33,14 @@ class Flight:
         lost, self.count = self.count, keep
         return keep, lost
 
-    def finish(self, values: list[object], failures: dict[int, BaseException], worker: str, spent: float, now: float) -> Batch:
+    def finish(
+        self, values: list[object], failures: dict[int, BaseException], worker: str, spent: float, now: float
+    ) -> Batch:
         """The finished part of the batch: as many items as there are values."""
         batch = self.batch
-        done = batch if len(values) == len(batch.items) else Batch(batch.base, batch.items[: len(values)], batch.attempt)
+        done = (
+            batch if len(values) == len(batch.items) else Batch(batch.base, batch.items[: len(values)], batch.attempt)
+        )
         done.values = values
         done.failures = failures
         done.worker = worker

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+_WAITING = 0.25  # threads that use less of a core than this mostly wait
 _SPARE = 0.4  # of a core must be idle before another thread can be of use
 
 
 class Growth:
-    """Doubles the number of threads while items wait, nobody waits for the GIL and cores are idle.
+    """Adds threads while items wait, nobody waits for the GIL and cores are idle: twice, or four times if they only wait.
 
     `late` is how late the driver's own wake-up was: a driver that wakes late waited for the GIL, so the threads there are
     already use all of it. `busy` is how many cores the threads kept busy since the last look, None where nobody can tell.
+    `stuck` means that every thread runs an item that takes far longer than usual.
 
     >>> growth = Growth(ceiling=32, cores=2, late_limit=0.002)
     >>> growth.add(threads=4, backlog=100, late=0.0, busy=0.1)
-    4
+    12
     >>> growth.add(threads=1, backlog=100, late=0.005, busy=1.0), growth.reason
     (0, 'the GIL was busy, more threads would only have waited for it')
     """
@@ -26,10 +28,12 @@ class Growth:
         self._cores = cores
         self._late_limit = late_limit
 
-    def add(self, threads: int, backlog: int, late: float, busy: float | None) -> int:
+    def add(self, threads: int, backlog: int, late: float, busy: float | None, *, stuck: bool = False) -> int:
         """How many threads to add now that `backlog` items wait for a free one; `reason` says why there are no more."""
         if threads >= self.ceiling or backlog <= 0:
             return 0
+        if stuck:  # what keeps the GIL or the cores busy may never end, and the others have not had a turn
+            return 1
         if late >= self._late_limit:
             self.reason = "the GIL was busy, more threads would only have waited for it"
             return 0
@@ -37,7 +41,8 @@ class Growth:
             self.reason = f"{self._cores} cores were busy"
             return 0
         self.reason = ""
-        return min(max(1, threads), self.ceiling - threads, backlog)
+        factor = 3 if busy is not None and busy < _WAITING * threads else 1
+        return min(max(1, threads * factor), self.ceiling - threads, backlog)
 
 
 def late_limit(switch_interval: float) -> float:

@@ -1,11 +1,11 @@
-"""Seat: what a driver and the thread of one worker share, so that an exception can be injected into the user's function.
+"""Seat: what a driver and the thread of one worker share, so that an exception can be injected into a function.
 
 How it gets into the function and never into the engine, nor into the wrong item:
 
 1. The driver injects ``StopTask`` only while it holds `door` and sees `inside`; at most one is pending at a time.
 2. The worker leaves the user's code through `quiet`, which takes `door` and takes back what is still pending. Whatever
    arrives before that arrives inside a ``try`` that ends in `quiet` again, so after `quiet` nothing can arrive.
-3. A timeout is for one item. The driver sets `alarm`, then looks whether that item still runs: the worker clears `began`
+3. A timeout is for one item. The driver sets `alarm`, then looks if that item still runs: the worker clears `began`
    before it appends the value and looks at `alarm` after it, so an alarm that stood that test cannot miss its item.
    Injection comes later, while the same alarm stands, which only `quiet` takes down.
 """
@@ -42,6 +42,7 @@ class Seat(Task):
         thread: the thread itself; the driver's.
         batch: the batch it runs, or None.
         portion: the items of that batch which nobody has taken yet; written under the crew's lock.
+        released: how many values of that batch have been delivered before its end; written under the crew's lock.
         began: when its item began, in runs that measure items; 0.0 between items.
         inside: whether it may be in the user's code; written under `door`.
         injected: whether a StopTask was injected and not taken back; written under `door`.
@@ -63,6 +64,7 @@ class Seat(Task):
         "inside",
         "name",
         "portion",
+        "released",
         "thread",
     )
 
@@ -72,6 +74,7 @@ class Seat(Task):
         self.name = name
         self.batch: Batch | None = None
         self.portion: Portion | None = None
+        self.released = 0
         self.began = 0.0
         self.door = threading.RLock()
         self.inside = False
@@ -165,4 +168,4 @@ def _set_async_exception(thread: threading.Thread, kind: type[BaseException] | N
     except ImportError:  # a Python without it, or one that is shutting down
         return False
     exception = None if kind is None else ctypes.py_object(kind)
-    return ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident or 0), exception) == 1
+    return bool(ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident or 0), exception) == 1)

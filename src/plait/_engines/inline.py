@@ -17,7 +17,7 @@ _BATCH_SECONDS = 0.001
 
 
 class InlineEngine:
-    """Runs items in the thread that iterates; with a timeout in one helper thread, since nobody can interrupt itself."""
+    """Runs items in the thread that iterates; with a timeout in one helper thread, as nobody can interrupt itself."""
 
     name = "inline"
 
@@ -45,7 +45,7 @@ class InlineEngine:
             feed.fill(sizer.size)
             batch = feed.take(sizer.size)
             if batch is None:
-                if not feed.ready:
+                if not feed.ready and not feed.finished:
                     bell.wait(None if feed.due is None else max(0.0, feed.due - time.perf_counter()))
                 continue
             task.batch = batch

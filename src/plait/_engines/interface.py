@@ -21,7 +21,7 @@ class Engine(Protocol):
     """Runs the batches of jobs on workers of one kind.
 
     Promises every engine keeps (``plait.testing`` checks them):
-     * `run` pulls: it takes the next batch from ``job.feed`` when a worker is free, and nothing beyond the feed's window;
+     * `run` pulls: it takes the next batch from ``job.feed`` when a worker is free, never beyond the feed's window;
      * it yields each batch when it is finished, in any order, with one value or failure per item, and ends when
        ``job.feed.finished``; the consumer settles and delivers what was yielded before it asks for more;
      * closing the generator, an exception thrown into it, and ``job.cancelled`` stop the work at once; workers that
@@ -33,7 +33,7 @@ class Engine(Protocol):
     name: str
 
     def plan(self, requested: int | None, items: int | None) -> Plan:
-        """How many workers a run with `items` items (None: unknown) gets when `requested` were asked for (None: decide)."""
+        """How many workers a run of `items` items (None: unknown) gets when `requested` were asked for (or None)."""
         ...
 
     def run(self, job: Job) -> Generator[Batch, None, None]:

@@ -1,6 +1,6 @@
 """Keeps lines that several threads print whole: ``print`` writes a text and its newline apart, others get in between.
 
-While a run is active, ``sys.stdout`` and ``sys.stderr`` are `LineOutput` objects. What a `LineThread` writes is held back
+While a run is active, ``sys.stdout`` and ``sys.stderr`` are `LineOutput` objects. What a `LineThread` writes is held
 until its line ends; what any other thread writes passes straight through, and so does everything but writing.
 """
 

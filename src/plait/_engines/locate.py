@@ -8,9 +8,11 @@ from types import FunctionType
 _DEPTH = 12
 _CHILDREN = 200
 
+_LOCK = "locks belong to one process; create it inside the function, or use the lock of a file or database"
+
 _REASONS = {
-    "lock": "locks belong to one process; create it inside the function, or protect the shared thing by a file or database lock",
-    "RLock": "locks belong to one process; create it inside the function, or protect the shared thing by a file or database lock",
+    "lock": _LOCK,
+    "RLock": _LOCK,
     "generator": "generators cannot be copied; make a list of it first",
     "TextIOWrapper": "an open file belongs to one process; pass its path and open it in the function",
     "BufferedReader": "an open file belongs to one process; pass its path and open it in the function",
@@ -33,7 +35,7 @@ def explain(value: object, name: str, error: BaseException) -> str:
 
 
 def find(value: object, name: str, fails: Callable[[object], bool] | None = None) -> tuple[str, object]:
-    """The path to the innermost object that does not pickle, and that object; `value` itself if no child is to blame."""
+    """The path to the innermost object that does not pickle, and that object; `value` itself if no child is."""
     fails = fails or does_not_pickle
     seen: set[int] = set()
     path = name

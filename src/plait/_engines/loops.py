@@ -8,7 +8,9 @@ from _collections_abc import Callable, Iterable
 from plait._core.batch import Batch
 
 
-def run_plain(fn: Callable[..., object], items: Iterable[object], batch: Batch, through: tuple[type[BaseException], ...]) -> None:
+def run_plain(
+    fn: Callable[..., object], items: Iterable[object], batch: Batch, through: tuple[type[BaseException], ...]
+) -> None:
     """Call `fn` on each item; failures become the item's own, except those of the types in `through`.
 
     ``values.append(fn(x))`` as an attribute call is specialised by CPython 3.11+; a bound ``append`` is slower.
@@ -26,7 +28,9 @@ def run_plain(fn: Callable[..., object], items: Iterable[object], batch: Batch, 
             keep_failure(batch, error)
 
 
-def run_timed(fn: Callable[..., object], items: Iterable[object], batch: Batch, through: tuple[type[BaseException], ...]) -> None:
+def run_timed(
+    fn: Callable[..., object], items: Iterable[object], batch: Batch, through: tuple[type[BaseException], ...]
+) -> None:
     """As `run_plain`, and note when each item began and ended."""
     clock = time.perf_counter
     values = batch.values
@@ -42,7 +46,7 @@ def run_timed(fn: Callable[..., object], items: Iterable[object], batch: Batch, 
 
 
 def keep_failure(batch: Batch, error: BaseException) -> None:
-    """The next item of the batch failed; our own frame is cut off its traceback, so it does not keep the batch alive."""
+    """The next item of the batch failed; our own frame is cut off its traceback, so it keeps no batch alive."""
     trace = error.__traceback__
     batch.failures[len(batch.values)] = error.with_traceback(trace.tb_next if trace is not None else None)
     batch.values.append(None)

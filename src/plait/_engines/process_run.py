@@ -3,7 +3,7 @@
 The walk of a batch: a free worker's next batch is taken from the feed, sized by what items cost lately; its items are
 pickled, large buffers into the arena, and written to the worker's pipe; the worker answers with what it finished in
 about its budget; the rest goes back to the feed. An idle worker makes a stalled one give its unstarted items back. When
-a pipe ends, the worker has died: what it had finished is on its board, the item it was running fails, the rest goes back.
+a pipe ends, the worker has died: what it finished is on its board, the item it was running fails, the rest goes back.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from plait._core.job import Job, Running
 from plait._core.sizing import BatchSizer, guided_target
 from plait._engines import board as boards
 from plait._engines import wire
-from plait._engines.pipe_bell import PipeBell
 from plait._engines.cargo import FunctionCargo, frame, pack_items, refusal_of
 from plait._engines.deaths import Coroner, Loss
 from plait._engines.flight import Flight
 from plait._engines.forwarding import first_setting, forward, next_setting
+from plait._engines.pipe_bell import PipeBell
 from plait._engines.remote import rebuild
 from plait._engines.returns import Returned, read_result
 from plait._engines.supervision import Supervisor
@@ -38,6 +38,7 @@ if TYPE_CHECKING:  # the engine makes runs and is handed to them: the one cycle 
 _SHORTEST, _LONGEST, _STEADY = 0.002, 0.05, 0.008  # seconds a batch may take: at the tail, at most, of unknown inputs
 _PREFETCH_BELOW = 0.005  # items cheaper than this wait in the worker's pipe, so that it never idles
 _CAP = 16384
+_BATCH_BYTES = 1 << 22  # of large buffers: few slots in flight stay in the processor's cache
 
 
 class ProcessRun:
@@ -49,6 +50,7 @@ class ProcessRun:
         self._feed = job.feed
         self._sizer = BatchSizer(_STEADY, cap=_CAP)
         self._workers: dict[int, WorkerProcess] = {}
+        self._item_bytes = 0.0
         self._finished: deque[Batch] = deque()
         self._poll = select.poll()
         self._bell = PipeBell()
@@ -67,7 +69,15 @@ class ProcessRun:
             self._arena = self._engine.arena()
             self._zygote = self._engine.prepare(job.workers)
             self._poll.register(self._zygote, select.POLLIN)
-            self._cargo = FunctionCargo(self._engine.next_function(), job.fn, job.timeout, self._arena)
+            self._cargo = FunctionCargo(
+                self._engine.next_function(),
+                job.fn,
+                self._arena,
+                timeout=job.timeout,
+                variables=[
+                    (variable, job.context[variable]) for variable in self._engine.context if variable in job.context
+                ],
+            )
             while not feed.finished and not job.cancelled:
                 self._assign()
                 if self._finished:
@@ -128,13 +138,10 @@ class ProcessRun:
         worker.sequence += len(batch.items)
         worker.flights.append(flight)
         worker.slots += [offset for offset, _ in packed.refs]
-        head = wire.BATCH_HEAD.pack(
-            flight.first, int(budget * 1e9), batch.base, batch.attempt, len(batch.items)
-        )
+        self._item_bytes = sum(length for _, length in packed.refs) / len(batch.items)
+        head = wire.BATCH_HEAD.pack(flight.first, int(budget * 1e9), batch.base, batch.attempt, len(batch.items))
         flags = wire.TRACKED if self._tracked else 0
-        self._send(
-            worker, worker.send(frame(wire.BATCH, flight.key, packed, worker, head, self._cargo.number, flags))
-        )
+        self._send(worker, worker.send(frame(wire.BATCH, flight.key, packed, worker, head, self._cargo.number, flags)))
         return True
 
     def _next_size(self) -> tuple[int, float]:
@@ -149,6 +156,8 @@ class ProcessRun:
         size = sizer.size
         if sizer.cost:
             size = max(1, min(size, int(budget / sizer.cost)))
+        if self._item_bytes:
+            size = max(1, min(size, int(_BATCH_BYTES / self._item_bytes)))
         if left is not None:
             size = min(size, max(1, left // (2 * workers)))
         return size, budget

@@ -139,4 +139,3 @@ _SIGNAL_CAUSES: dict[int, str] = {
     signal.SIGILL: "native code used an instruction this processor lacks",
     signal.SIGTERM: "somebody asked it to end",
 }
-

@@ -1,6 +1,6 @@
 """ThreadEngine: runs items on threads of this process, as many as help; the consumer's thread watches while it waits.
 
-The walk of a batch: a worker takes it from the feed (`crew`), runs it (`thread_worker`), appends it to ``crew.finished``;
+The walk of a batch: a worker takes it from the feed (`crew`), runs it (`thread_worker`), puts it on ``crew.finished``;
 the driver yields it. While nothing is finished the driver waits and, every so often, wakes idle workers, frees items
 behind a stalled one (`stealing`), adds threads if that helps (`growth`) and keeps timeouts (`timeouts`).
 """
@@ -15,6 +15,7 @@ from _collections_abc import Generator
 from plait._core.batch import Batch
 from plait._core.budget import available_cores
 from plait._core.current import current_task
+from plait._core.errors import StopTask
 from plait._core.job import Job
 from plait._engines.crew import Crew
 from plait._engines.growth import Growth, late_limit
@@ -30,11 +31,13 @@ _CEILING = 64
 _TICK = 0.0005
 _STALL_TICK = 0.002
 _IDLE_TICK = 0.01
+_HORIZON = 0.0003  # finished batches are delivered together when more of them are about to follow within this time;
+_SATURATED_HORIZON = 0.008  # waking up costs more when the GIL has to be forced over
 _FAREWELL = 0.3  # seconds to wait for threads that are out of the user's code, on a busy machine
 
 
 class ThreadEngine:
-    """Runs items on threads. Holds no state: each run has threads of its own, so nested maps cannot wait for each other."""
+    """Runs items on threads. Holds no state: each run has own threads, so nested maps cannot wait for each other."""
 
     name = "thread"
 
@@ -70,10 +73,14 @@ class Driver:
         self._job = job
         self._feed = job.feed
         self._crew = Crew(job, portion)
-        self._growth = Growth(job.workers, available_cores().count, late_limit(sys.getswitchinterval()))
+        self._late_limit = late_limit(sys.getswitchinterval())
+        self._growth = Growth(job.workers, available_cores().count, self._late_limit)
         self._watch = Watch(self._crew, job.timeout) if job.timeout is not None else None
         self._tick = _TICK
         self._looked = 0.0
+        self._saturated = False
+        self._yielded = 0
+        self._rate = 0.0
         self._hired = 0
 
     def batches(self) -> Generator[Batch, None, None]:
@@ -86,6 +93,7 @@ class Driver:
         try:
             while not feed.finished and not crew.unwanted:
                 while finished and not job.cancelled:
+                    self._yielded += 1
                     yield finished.popleft()
                     if crew.parked:
                         crew.share_out(time.perf_counter(), room=False)
@@ -101,6 +109,9 @@ class Driver:
         finally:
             try:
                 halt(crew)
+            except (KeyboardInterrupt, StopTask):  # a second Ctrl-C, or the map around this one is being stopped
+                halt(crew, patient=False)
+                raise
             finally:
                 lines.end()
                 self._explain()
@@ -125,7 +136,11 @@ class Driver:
             seconds = min(seconds, self._watch.due(now) + 0.0001)
         if (due := self._feed.due) is not None:
             seconds = min(seconds, max(0.0, due - now) + 0.0001)
-        late = crew.listen(seconds)
+        horizon = _SATURATED_HORIZON if self._saturated else _HORIZON
+        quorum = 1 + int(self._rate * horizon)
+        if quorum > 1:
+            seconds = min(seconds, 2 * horizon)
+        late = crew.listen(seconds, quorum)
         now = time.perf_counter()
         if now - self._looked >= _TICK * 0.8:
             self._look_after(now, late)
@@ -136,14 +151,19 @@ class Driver:
             self._hire(1)
         elapsed = now - self._looked
         self._looked = now
+        self._rate, self._yielded = self._yielded / elapsed, 0
+        self._saturated = late >= self._late_limit
+        crew.release_stalled(now)
         threads = len(crew.seats)
         backlog = crew.share_out(now, room=threads < self._growth.ceiling)
         added = 0
         if threads < self._growth.ceiling and backlog:
             busy = sum(seat.cpu_spent() for seat in crew.seats) / elapsed if crew.clocked else None
-            added = self._growth.add(threads, backlog, late, busy)
+            added = self._growth.add(threads, backlog, late, busy, stuck=crew.stuck(now))
             self._hire(added)
-        if added or (backlog and not self._growth.reason and threads < self._growth.ceiling):
+        if self._saturated:
+            self._tick = _IDLE_TICK
+        elif added or (backlog and threads < self._growth.ceiling):
             self._tick = _TICK
         else:
             self._tick = min(self._tick * 1.5, _STALL_TICK if crew.may_stall else _IDLE_TICK)
@@ -176,30 +196,16 @@ class Driver:
 
     def _explain(self) -> None:
         if self._growth.reason and self._job.tally.peak < self._growth.ceiling:
-            self._job.tally.reasons.append(f"stayed at {self._job.tally.peak} of {self._job.workers} threads: {self._growth.reason}")
+            self._job.tally.reasons.append(
+                f"stayed at {self._job.tally.peak} of {self._job.workers} threads: {self._growth.reason}"
+            )
 
 
-def halt(crew: Crew) -> None:
-    """Stop a run; returns when no thread is in the user's code, or when those that are have been abandoned.
-
-    A second Ctrl-C skips the waiting and is raised afterwards.
-    """
+def halt(crew: Crew, *, patient: bool = True) -> None:
+    """Stop a run; returns when no thread is in the user's code, or when those that are have been abandoned."""
     if sys.is_finalizing() or os.getpid() != crew.pid:
         crew.stopping = True  # frozen threads, or threads of the parent process: there is nobody to wait for
         return
-    patient = True
-    again: KeyboardInterrupt | None = None
-    while True:
-        try:
-            _halt(crew, patient)
-            break
-        except KeyboardInterrupt as interrupt:
-            again, patient = interrupt, False
-    if again is not None:
-        raise again
-
-
-def _halt(crew: Crew, patient: bool) -> None:
     crew.dismiss()
     if patient and not crew.wait_empty(GRACE):
         for seat in crew.seats:
@@ -208,10 +214,9 @@ def _halt(crew: Crew, patient: bool) -> None:
     now = time.perf_counter()
     for seat in [*crew.seats, *crew.lost]:
         _abandon(crew, seat, now)
-    deadline = now + (_FAREWELL if patient else 0.0)
     for seat in crew.seats:
         if not seat.abandoned:
-            seat.thread.join(max(0.0, deadline - time.perf_counter()))
+            seat.thread.join(max(0.0, now + _FAREWELL - time.perf_counter()))
 
 
 def _abandon(crew: Crew, seat: Seat, now: float) -> None:
@@ -222,7 +227,5 @@ def _abandon(crew: Crew, seat: Seat, now: float) -> None:
     abandoned = crew.job.tally.abandoned
     if all(running.index != other.index for other in abandoned):
         abandoned.append(running)
-    if known and batch.values:
-        part = batch.part(0, len(batch.values))
-        part.ended = now
-        crew.finished.append(part)
+    if known:
+        crew.release(seat, batch, len(batch.spans) if crew.measured else len(batch.values))

@@ -1,4 +1,4 @@
-"""Worker: one thread of a run, which pulls batches and runs them, and what its function learns from ``plait.current()``."""
+"""Worker: one thread of a run, which pulls batches and runs them, and what ``plait.current()`` tells its function."""
 
 from __future__ import annotations
 

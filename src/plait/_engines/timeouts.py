@@ -1,9 +1,10 @@
-"""Watch: keeps the per-item timeout of a run on threads: tell the function, then inject an exception, then give it up."""
+"""Watch: keeps the per-item timeout of a run on threads: tell the function, inject an exception, give it up."""
 
 from __future__ import annotations
 
 import time
 
+from plait._core.batch import Batch
 from plait._engines.crew import Crew
 from plait._engines.halting import Alarm, Seat, timeout_error
 
@@ -50,12 +51,12 @@ class Watch:
             return False
         self._crew.lose(seat)
         offset = alarm.offset
-        known = batch.part(0, offset)
-        known.items = batch.items[: offset + 1]
+        self._crew.release(seat, batch, offset)
+        known = Batch(batch.base + offset, batch.items[offset : offset + 1], batch.attempt)
         note = "; its thread could not be stopped and was left behind"
         known.values.append(None)
-        known.failures[offset] = timeout_error(batch, offset, seat.name, self._timeout, note)
-        known.ended = time.perf_counter()
+        known.failures[0] = timeout_error(batch, offset, seat.name, self._timeout, note)
+        known.worker, known.started, known.ended = seat.name, alarm.began, time.perf_counter()
         known.spans.append((alarm.began, known.ended))
         self._crew.finished.append(known)
         return True

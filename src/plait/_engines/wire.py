@@ -32,8 +32,9 @@ HAS_EXTRA = 1  # flag: the payload starts with an Extra
 TRACKED = 2  # flag of a batch: every item must be claimed and logged on the board
 STORED = 4  # flag: the data is the last buffer of the Extra, not in the frame
 
-# Kinds of a RESULT. LOGGED: on the board's log, and perhaps one more entry in the frame. WHOLE: all values and failures in
-# one pickle, in the frame. ON_BOARD: the same, on the board. UNREADABLE: the items could not be unpickled; a described error.
+# Kinds of a RESULT. LOGGED: on the board's log, and perhaps one more entry in the frame. WHOLE: all values and failures
+# in one pickle, in the frame. ON_BOARD: the same, on the board. UNREADABLE: the items could not be unpickled; a
+# described error.
 LOGGED, WHOLE, ON_BOARD, UNREADABLE = range(4)
 LEAVING = 8  # flag of a RESULT: the worker ends after this
 

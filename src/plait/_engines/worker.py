@@ -22,11 +22,18 @@ from plait._core.current import Task, current_task
 from plait._engines import board as boards
 from plait._engines import wire
 from plait._engines.arena import Arena, Window
-from plait._engines.board import CURRENT, MODE, NEVER, STARTED, STOP_AT, Board
+from plait._engines.board import CURRENT, MODE, STARTED, STOP_AT, Board
 from plait._engines.codec import decode, encode
 from plait._engines.guard import Guard
 from plait._engines.remote import describe
 from plait._engines.wire import BATCH_HEAD, HEAD
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # typing would double a worker's start-up time
+    from contextvars import ContextVar
+    from typing import Any
+
+    Assignment = tuple[Callable[..., object], float | None, list[tuple[ContextVar[Any], Any]]]
 
 _FAST_SECONDS = 2.5e-6  # items cheaper than this run FAST
 _FAST_ITEMS = 64  # and only in batches worth it
@@ -52,7 +59,7 @@ class Worker(Task):
         self._inputs = inputs
         self._window: Window | None = None
         self._freed: list[int] = []
-        self._functions: dict[int, Callable[..., object]] = {}
+        self._assignments: dict[int, Assignment] = {}
         self._costs: dict[int, float] = {}
         self._guard = Guard(board.words)
         self._pending: bytes | memoryview = b""
@@ -73,7 +80,7 @@ class Worker(Task):
             elif operation == wire.FUNCTION:
                 self._learn(flags, key, payload)
             elif operation == wire.FORGET:
-                self._functions.pop(key, None)
+                self._assignments.pop(key, None)
                 self._costs.pop(key, None)
             elif operation == wire.SETTING:
                 self._set_up(loads(payload))
@@ -132,8 +139,8 @@ class Worker(Task):
     def _learn(self, flags: int, key: int, payload: memoryview) -> None:
         try:
             refs, payload = self._extra(flags, payload)
-            pair = decode(payload, refs, bool(flags & wire.STORED), self._inputs_window(refs))
-            self._functions[key], self._timeout = pair  # type: ignore[misc]  # what FunctionCargo packed
+            assignment = decode(payload, refs, bool(flags & wire.STORED), self._inputs_window(refs))
+            self._assignments[key] = assignment  # type: ignore[assignment]  # what FunctionCargo packed
         except BaseException as error:  # the user's module may raise anything while it is imported
             self.send(wire.REFUSED, key, dumps(describe(error, 1), 5))
 
@@ -156,31 +163,35 @@ class Worker(Task):
         self._board.open_log(key)
         refs, payload = self._extra(flags, payload)
         first, budget, base, attempt, count = BATCH_HEAD.unpack_from(payload)
-        fn = self._functions.get(function)
-        if fn is None or self._words[STOP_AT] <= first:
+        assignment = self._assignments.get(function)
+        if assignment is None or self._words[STOP_AT] <= first:
             self._words[MODE] = boards.IDLE
             self._answer(key, wire.LOGGED, 0, 0)
             return
         try:
-            items = decode(payload[BATCH_HEAD.size :], refs, bool(flags & wire.STORED), self._inputs_window(refs))
+            # In a list, from which the loop takes them: no frame may hold the arguments longer than their loop does.
+            cargo = [decode(payload[BATCH_HEAD.size :], refs, bool(flags & wire.STORED), self._inputs_window(refs))]
         except BaseException as error:  # an item's __setstate__ may raise anything
             self._words[MODE] = boards.IDLE
             self._answer(key, wire.UNREADABLE, 0, 0, data=dumps(describe(error, 1), 5))
             return
-        assert isinstance(items, (list, tuple, range))
         self._first, self._base, self._attempt = first, base, attempt
+        fn, self._timeout, variables = assignment
+        for variable, value in variables:
+            variable.set(value)
         tracked = flags & wire.TRACKED or count < _FAST_ITEMS or self._costs.get(function, 1.0) > _FAST_SECONDS
         began = time.monotonic_ns()
-        done = (self._run_tracked if tracked else self._run_fast)(fn, items, key, began, budget)
+        done = (self._run_tracked if tracked else self._run_fast)(fn, cargo, key, began, budget)
         if done:
             self._costs[function] = (time.monotonic_ns() - began) * 1e-9 / done
 
-    def _run_tracked(self, fn: Callable[..., object], items: Sequence[object], key: int, began: int, budget: int) -> int:
+    def _run_tracked(self, fn: Callable[..., object], cargo: list[Any], key: int, began: int, budget: int) -> int:
         words, board, clock, first = self._words, self._board, time.monotonic_ns, self._first
         words[MODE] = boards.TRACKED
         end = began + 2 * budget
         now = began
         done = 0
+        items: Sequence[object] = cargo.pop()
         for item in items:
             sequence = first + done
             words[CURRENT] = sequence
@@ -202,9 +213,9 @@ class Worker(Task):
         self._answer(key, wire.LOGGED, done, now - began)
         return done
 
-    def _run_fast(self, fn: Callable[..., object], items: Sequence[object], key: int, began: int, budget: int) -> int:
+    def _run_fast(self, fn: Callable[..., object], cargo: list[Any], key: int, began: int, budget: int) -> int:
         words = self._words
-        items = list(items)  # a list of our own, which the guard may clear
+        items = list(cargo.pop())  # a list of our own, which the guard may clear
         values: list[object] = []
         failures: dict[int, object] = {}
         words[CURRENT] = self._first
@@ -217,7 +228,7 @@ class Worker(Task):
         numbered = enumerate(items, self._first)
         while True:
             try:
-                for words[CURRENT], item in numbered:  # noqa: B007, B020  the store is the point
+                for words[CURRENT], item in numbered:
                     values.append(fn(item))
                 break
             except BaseException as error:
@@ -282,7 +293,7 @@ class Worker(Task):
                 values[offset] = None
         return dumps((values, failures, stored), 5)
 
-    # --- plait.current()
+    # --- for plait.current
 
     @property
     def index(self) -> int:
@@ -347,6 +358,6 @@ def _leave() -> None:
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
-        except Exception:  # noqa: S110, PERF203  nobody is left to tell
+        except Exception:  # noqa: S110  nobody is left to tell
             pass
     os._exit(0)

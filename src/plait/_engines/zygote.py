@@ -1,8 +1,9 @@
 """The zygote: a slim, single-threaded interpreter that forks worker processes on request and reports how they end.
 
-It is started fresh, so it holds none of its parent's threads, locks or memory, and it never runs the user's code: forking
-it is safe and takes a few milliseconds whatever the size of the parent. Each request carries the worker's descriptors
-(SCM_RIGHTS); one without any means: import cloudpickle for the workers to come. Answers are ``FORKED token pid`` and ``ENDED token status``. It ends when its parent closes the socket.
+It is started fresh, so it holds none of its parent's threads, locks or memory, and it never runs the user's code:
+forking it is safe and takes a few milliseconds whatever the size of the parent. Each request carries the worker's
+descriptors (SCM_RIGHTS); one without any means: import cloudpickle for the workers to come. Answers are
+``FORKED token pid`` and ``ENDED token status``. It ends when its parent closes the socket.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ from plait._engines.zygote import ANSWER, FORKED, REQUEST
 _BOOT = "import sys; sys.path[:] = {path!r}; from plait._engines.zygote import main; main({fd})"
 _STANDARD_FINDERS = ("_frozen_importlib", "_distutils_hack", "six", "importlib", "_pytest", "plait")
 
+
 class Zygote:
     """One zygote process. Thread-safe: runs in several threads share it.
 

@@ -76,7 +76,7 @@ class CommandResult:
         self.stderr = stderr
 
 
-class CommandFailed(Exception):  # noqa: N818  # as WorkerDied and its kin: what happened
+class CommandFailed(Exception):  # as WorkerDied and its kin: what happened
     """A command ended with an exit status other than 0, or by a signal; `result` has what it wrote."""
 
     def __init__(self, result: CommandResult) -> None:
@@ -120,7 +120,7 @@ class CommandRunner:
         try:
             while not process.ended(_LOOK):
                 if task.cancelled:
-                    raise StopTask  # noqa: TRY301  # the same end as an injected one
+                    raise StopTask  # the same end as an injected one
             code = process.reap()
         except BaseException:
             threading.Thread(target=self._dismiss, args=(process,), name="plait-command-end", daemon=True).start()

@@ -41,7 +41,7 @@ def map(  # noqa: A001  the builtin's concurrent sister; users write plait.map
     """The results of `fn` for every item, computed concurrently, as a `Stream`.
 
     Promises, on every engine and at any number of workers:
-     * items are pulled only as far ahead as workers can use them; endless inputs and consumers that stop early both work;
+     * items are pulled only as far ahead as workers can use them; endless inputs and early stops both work;
      * results come in input order, or as completed with ``order="completion"``;
      * the first failure is raised as soon as it is known and names its item; ``.outcomes()`` gives failures as values;
      * a worker that dies costs the item it was running and nothing else;
@@ -83,14 +83,18 @@ def map(  # noqa: A001  the builtin's concurrent sister; users write plait.map
     job = Job(call, feed, workers=plan.workers, timeout=timeout, context=contextvars.copy_context())
     if isinstance(source, Arrivals):
         source.feed.notify = lambda: job.wake()
-    report = Report(engine=runner.name, workers=plan.workers, why=[plan.reason])
+    report = Report(engine=runner.name, workers=plan.workers, why=[plan.reason] if plan.reason else [])
     meter = start_meter(progress, length, getattr(fn, "__name__", "map"))
     run = Run(runner, job, report, owned=owned, ordered=order == "input", retry=retry, meter=meter)
     return Stream(run, length)
 
 
 def _check(
-    fn: Callable[..., object], iterables: tuple[Iterable[Any], ...], workers: int | None, order: str, timeout: float | None
+    fn: Callable[..., object],
+    iterables: tuple[Iterable[Any], ...],
+    workers: int | None,
+    order: str,
+    timeout: float | None,
 ) -> None:
     if not callable(fn):
         raise UsageError(f"plait.map({fn!r}, ...): expected a function first, then what to call it with")

@@ -38,7 +38,7 @@ class Pool(Executor):
      * in a forked child the pool works on, with workers of its own.
 
     Args:
-        engine: ``"thread"``, ``"process"``, ``"inline"``, or an engine object, which stays open after the pool. ``"auto"``
+        engine: ``"thread"``, ``"process"``, ``"inline"``, or an engine object, which outlives the pool. ``"auto"``
             means threads: the calls of a pool differ, so there is no one function to choose for.
         workers: how many calls may run at the same time (``max_workers`` of the standard library); by default what the
             engine advises for this machine.

@@ -1,4 +1,4 @@
-"""PoolDriver: the one thread of a pool, which drives its engine over the submitted calls until the pool is shut down."""
+"""PoolDriver: the one thread of a pool, which drives its engine over submitted calls until the pool is shut down."""
 
 from __future__ import annotations
 
@@ -27,9 +27,7 @@ class PoolDriver:
     closes the engine, unless that is somebody else's.
     """
 
-    def __init__(
-        self, engine: Engine, fn: Callable[..., object], *, workers: int, owned: bool, token: str
-    ) -> None:
+    def __init__(self, engine: Engine, fn: Callable[..., object], *, workers: int, owned: bool, token: str) -> None:
         self.feed = QueueFeed(self._wake)
         self._engine = engine
         self._owned = owned
@@ -91,9 +89,7 @@ class PoolDriver:
             return
         me = threading.get_ident()
         if thread.ident == me or any(call.thread == me for call in self.feed.running()):
-            raise RuntimeError(
-                "a task of a pool cannot wait for the end of its own pool; use shutdown(wait=False)"
-            )
+            raise RuntimeError("a task of a pool cannot wait for the end of its own pool; use shutdown(wait=False)")
         try:
             thread.join()
         except KeyboardInterrupt:

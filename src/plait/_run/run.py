@@ -1,6 +1,6 @@
 """One run of a map: drives an engine, retries, orders and counts what finishes, and stops the work when it must.
 
-The walk of a batch: the engine yields it finished; items worth another attempt go back to the feed; the rest is settled,
+The walk of a batch: the engine yields it finished; items worth another attempt return to the feed; the rest is settled,
 put into order and delivered; when the consumer comes back for more, the feed's window moves.
 """
 
@@ -88,6 +88,8 @@ class Run:
         yield from self._leftovers()
         if feed.error is not None:
             self._raise_input_error(feed.error)
+        if stop_at_failure and self.job.cancelled and not feed.finished:
+            raise Cancelled(f"the map was cancelled after {self._report.items:,} items")
 
     def halt(self) -> None:
         """Stop the work now, if it still goes on, and close the books. May be called again."""
@@ -145,7 +147,7 @@ class Run:
         final: list[Batch] = [batch]
         again: list[tuple[int, float]] = []
         if batch.failures and self._retry is not None and not self.job.cancelled:
-            final, again = split_retries(batch, self._retry, random.random())  # noqa: S311  jitter, not a secret
+            final, again = split_retries(batch, self._retry, random.random())  # jitter, not a secret
         now = time.perf_counter()
         for offset, delay in again:
             self.job.feed.retry(batch.base + offset, batch.items[offset], batch.attempt + 1, now + delay)
@@ -180,11 +182,15 @@ class Run:
 
     def _raise_input_error(self, error: BaseException) -> None:
         self.job.feed.error = None
-        error.add_note(f"plait: raised by the input iterator after item {self.job.feed.taken - 1}; the items before it were run")
+        error.add_note(
+            f"plait: raised by the input iterator after item {self.job.feed.taken - 1}; the items before it were run"
+        )
         raise error
 
     def _update_report(self) -> None:
         report, tally = self._report, self.job.tally
+        if tally.engine:
+            report.engine, report.workers = tally.engine, tally.workers
         report.peak_workers = tally.peak
         report.workers_died = tally.workers_died
         report.why += [reason for reason in tally.reasons if reason not in report.why]

@@ -1,6 +1,6 @@
 """Stream: the results of a map, iterated from sync or async code, as values or as outcomes.
 
-Iteration goes through ``itertools.chain`` over whole batches, so delivering one value costs no Python call. Nothing here
+Iteration goes through ``itertools.chain`` over whole batches: delivering one value costs no Python call. Nothing here
 refers back to the Stream, so leaving a loop over a temporary Stream frees it at once, and that stops the work.
 """
 
@@ -151,7 +151,7 @@ def _values(run: Run) -> Generator[Iterable[object], None, None]:
 
 
 def _raising(run: Run, batch: Batch) -> Generator[object, None, None]:
-    """The values before the first failure of the batch, then that failure; what comes after it is kept for `outcomes`."""
+    """The values before the first failure of the batch, then that failure; what comes after it stays for `outcomes`."""
     first = min(batch.failures)
     yield from batch.values[:first]
     run.halt()

@@ -1,0 +1,78 @@
+"""Makes the virtual environments that gates and demo run in, and keeps them while nothing they depend on changes."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from pythons import ROOT, Python
+
+
+def environment(python: Python, extras: tuple[str, ...], name: str = "", *, project: bool = True) -> Path:
+    """The folder of an environment with the checkout (editable), its dependencies and `extras` installed.
+
+    Raises:
+        SystemExit: it cannot be made; says why and what to install.
+    """
+    where = "sid-" if python.inside else ""
+    folder = ROOT / (name or f".venv-{where}{python.label}")
+    stamp = folder / "made-from"
+    wanted = _fingerprint(python, extras)
+    if stamp.exists() and stamp.read_text() == wanted:
+        return folder
+    print(f"setting up {folder.name} for Python {python.full} ...", flush=True)
+    create(python, folder)
+    if project:
+        install(python, folder, "-e", f"{ROOT}[{','.join(extras)}]" if extras else str(ROOT))
+    if "test" in extras:
+        _add_numpy(python, folder)
+    stamp.write_text(wanted)
+    return folder
+
+
+def create(python: Python, folder: Path) -> None:
+    """An empty environment; without a pip of its own where Debian has taken ensurepip out of Python."""
+    shutil.rmtree(folder, ignore_errors=True)
+    flags = [] if _has(python, "ensurepip") else ["--without-pip"]
+    if flags and not _has(python, "pip"):
+        sys.exit(
+            f"{python.command[-1]} can neither make an environment with pip (no ensurepip) nor lend its own pip.\n"
+            "On Debian and Ubuntu: apt-get install python3-venv, then run this again."
+        )
+    _run([*python.command, "-m", "venv", *flags, str(folder)])
+
+
+def install(python: Python, folder: Path, *what: str) -> None:
+    """Install with the environment's pip, or with the interpreter's own pip on its behalf."""
+    _run([*pip(python, folder), "install", "--quiet", *what])
+
+
+def pip(python: Python, folder: Path) -> list[str]:
+    """The command that is pip for the environment."""
+    if (folder / "bin" / "pip").exists():
+        return [*python.inside, str(folder / "bin" / "python"), "-m", "pip"]
+    return [*python.command, "-m", "pip", "--python", str(folder / "bin" / "python")]
+
+
+def _add_numpy(python: Python, folder: Path) -> None:
+    """Numpy is used where it is there and never needed: an interpreter without a wheel is tested without it."""
+    command = [*pip(python, folder), "install", "--quiet", "--only-binary=:all:", "numpy>=1.26"]
+    if subprocess.run(command, cwd=ROOT, check=False).returncode:
+        print(f"no numpy wheel for Python {python.full}: its tests will say that they were skipped", flush=True)
+
+
+def _fingerprint(python: Python, extras: tuple[str, ...]) -> str:
+    digest = hashlib.sha256((ROOT / "pyproject.toml").read_bytes())
+    return f"{python.full} {' '.join(python.command)} {','.join(extras)} {ROOT} {digest.hexdigest()}\n"
+
+
+def _has(python: Python, module: str) -> bool:
+    return subprocess.run([*python.command, "-c", f"import {module}"], capture_output=True, check=False).returncode == 0
+
+
+def _run(command: list[str]) -> None:
+    if subprocess.run(command, cwd=ROOT, check=False).returncode:
+        sys.exit(f"this failed, see above: {' '.join(command)}")

@@ -1,0 +1,123 @@
+"""Proves that every gate can fail: breaks a copy of the checkout in one way at a time and looks for the red gate."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+from pythons import ROOT
+
+
+class Fault(NamedTuple):
+    """Text that is appended to a file, or takes the place of `old` there, and the gate that must object."""
+
+    gate: str
+    about: str
+    file: str
+    text: str
+    old: str = ""
+
+
+_STAR = "src/plait/_core/star.py"
+_LIE = '''
+
+def lie() -> None:
+    """Lies.
+
+    >>> 1 + 1
+    3
+    """
+'''
+_NAME = '\n__all__ += ["annotations"]\nannotations = 1\n'
+_WARNS = "import warnings\ndef test_fault():\n    warnings.warn('x')\n"
+_LEFT = """
+import subprocess
+def test_leaves_a_process():
+    subprocess.Popen(["sleep", "60"])
+"""
+FAULTS = [
+    Fault("lint", "an import nobody uses", _STAR, "\nimport os\n"),
+    Fault("lint", "a function that is too complex", _STAR, "\ndef f(x):\n" + "    if x:\n        x += 1\n" * 14),
+    Fault("format", "a badly laid out line", _STAR, "\nx = [ 1,2 ]\n"),
+    Fault("types", "a wrong return type", _STAR, '\n\ndef wrong() -> int:\n    return "no"\n'),
+    Fault("types", "a missing annotation", "scripts/fix.py", "\n\ndef wrong(x):\n    return x\n"),
+    Fault("layers", "an import that goes up", _STAR, "\nimport plait._run.map\n"),
+    Fault("layers", "a module without a place", "src/plait/stranger.py", '"""Has no layer."""\n'),
+    Fault("wheel", "a command that is not installed", "pyproject.toml", "", 'plait = "plait._cli.main:main"'),
+    Fault("wheel", "a module left out", "pyproject.toml", '["src/plait"]\nexclude = ["**/star.py"]', '["src/plait"]'),
+    Fault("wheel", "a dependency that is not declared", "pyproject.toml", "", '"cloudpickle>=3.0", '),
+    Fault("tests", "a test that fails", "tests/test_fault.py", "def test_fault():\n    assert 1 == 2\n"),
+    Fault("tests", "a warning", "tests/test_fault.py", _WARNS),
+    Fault("tests", "an error in a thread", "tests/test_fault.py", """
+import threading
+def test_fault():
+    thread = threading.Thread(target=lambda: 1 / 0)
+    thread.start()
+    thread.join()
+"""),
+    Fault("tests", "a process left behind", "tests/test_fault.py", _LEFT),
+    Fault("tests", "a doctest that lies", _STAR, _LIE),
+    Fault("tests", "a snippet that fails", "README.md", "\n```python\nassert False\n```\n"),
+    Fault("tests", "a link that leads nowhere", "README.md", "\n[nowhere](docs/nowhere.md)\n"),
+    Fault("tests", "a heavy import", "src/plait/__init__.py", "\nimport typing\n"),
+    Fault("tests", "a public name nobody pinned", "src/plait/errors.py", _NAME),
+    Fault("tests", "a second door for a package", "src/plait/_core/star.py", "\nimport psutil\n"),
+    Fault("tests", "a file that is too long", _STAR, "\n# why\n" * 400),
+    Fault("tests", "a function that is too long", _STAR, "\ndef f(x):\n" + "    x = x + 1\n" * 61),
+    Fault("tests", "no test at all", "pyproject.toml", 'testpaths = ["docs"]', 'testpaths = ["tests"]'),
+]  # fmt: skip
+
+
+def main() -> int:
+    """Returns how many faults no gate objected to."""
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    with tempfile.TemporaryDirectory(prefix="plait-gates-") as name:
+        copy = Path(name) / "plait"
+        subprocess.run(["git", "clone", "--quiet", str(ROOT), str(copy)], check=True)
+        for path in (copy / "tests").glob("test_*.py"):  # the rest of the suite takes time and guards nothing here
+            if path.stem not in ("test_import_cost", "test_public_names", "test_snippets", "test_style"):
+                path.unlink()
+        gates = sorted({fault.gate for fault in FAULTS})
+        print("the copy itself must be green ...", flush=True)
+        if run(copy, [f"tests-{version}" if gate == "tests" else gate for gate in gates]):
+            print("the copy of the last commit is red before anything was broken; mend that first")
+            return len(FAULTS)
+        missed = [fault for fault in FAULTS if not objects(copy, fault, version)]
+    print(f"\n{len(FAULTS) - len(missed)} of {len(FAULTS)} faults were found")
+    return len(missed)
+
+
+def objects(copy: Path, fault: Fault, version: str) -> bool:
+    """Whether the gate turns red; puts the file back."""
+    file = copy / fault.file
+    before = file.read_text() if file.exists() else None
+    if fault.old:
+        assert before is not None
+        assert fault.old in before, f"{fault.file} has changed: {fault.old!r} is not in it"
+        file.write_text(before.replace(fault.old, fault.text))
+    else:
+        file.write_text((before or "") + fault.text)
+    gate = f"tests-{version}" if fault.gate == "tests" else fault.gate
+    red = run(copy, [gate])
+    if before is None:
+        file.unlink()
+    else:
+        file.write_text(before)
+    print(f"  {gate:<10} {'red' if red else 'GREEN, the fault was missed':<6} {fault.about}", flush=True)
+    return red
+
+
+def run(copy: Path, gates: list[str]) -> bool:
+    """Whether one of the gates is red."""
+    found = subprocess.run(["bash", ".ci/run", *gates], cwd=copy, capture_output=True, text=True, check=False)
+    if "gates:" not in found.stdout:
+        print(found.stdout, found.stderr)
+        sys.exit("the gates did not run to their end")
+    return found.returncode != 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

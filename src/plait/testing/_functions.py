@@ -1,0 +1,157 @@
+"""Functions the contract maps, at module level so that they cross to any worker, and the files they talk through."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from contextvars import ContextVar
+from pathlib import Path
+
+import plait
+
+PATIENCE = 30.0  # seconds after which something that should happen counts as not happening
+NAP = 0.001  # between two looks at a file: there is nothing else that every kind of worker can wait for
+
+
+class OddError(Exception):
+    """An exception that cannot be rebuilt from its `args`."""
+
+    def __init__(self, code: int, *, reason: str) -> None:
+        super().__init__(f"{reason} ({code})")
+        self.code = code
+
+
+class SilentError(Exception):
+    """An exception that cannot be shown."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+    __repr__ = __str__
+
+
+class Abort(BaseException):
+    """Not an Exception."""
+
+
+variable: ContextVar[str] = ContextVar("plait_contract_variable", default="unset")
+
+
+def double(x: int) -> int:
+    return 2 * x
+
+
+def same(x: object) -> object:
+    return x
+
+
+def fail_at_three(x: int) -> int:
+    if x == 3:
+        raise ValueError(f"no {x}")
+    return x
+
+
+def raise_kind(kind: str) -> object:
+    """Raise an error of the kind, or return the kind when it is none."""
+    if kind == "recursion":
+        return raise_kind(kind)
+    makers: dict[str, Callable[[], BaseException]] = {
+        "exit": lambda: SystemExit(3),
+        "stop": lambda: StopIteration("mine"),
+        "generator-exit": GeneratorExit,
+        "abort": lambda: Abort("out"),
+        "odd": lambda: OddError(7, reason="odd"),
+        "silent": SilentError,
+        "group": lambda: ExceptionGroup("both", [ValueError("a"), KeyError("b")]),
+        "timeout": lambda: TimeoutError("mine"),
+        "cancelled": lambda: plait.errors.Cancelled("mine"),
+    }
+    if kind in makers:
+        raise makers[kind]()
+    return kind
+
+
+def caused(x: int) -> int:
+    try:
+        return fail_at_three(x)
+    except ValueError as error:
+        raise KeyError(x) from error
+
+
+def mark(path: str) -> str:
+    """Add a byte to the file."""
+    with Path(path).open("ab") as file:
+        file.write(b".")
+    return path
+
+
+def marks(path: str) -> int:
+    """How many bytes the file has; 0 when there is none."""
+    return Path(path).stat().st_size if Path(path).exists() else 0
+
+
+def wait_for(path: str) -> str:
+    """Return when the file exists."""
+    end = time.monotonic() + PATIENCE
+    while not Path(path).exists():
+        if time.monotonic() > end:
+            raise AssertionError(f"{path} did not appear within {PATIENCE} seconds")
+        time.sleep(NAP)
+    return path
+
+
+def wait_unless_plain(item: tuple[str, str]) -> str:
+    """Items are ("value", anything) and ("wait", a file to wait for)."""
+    return wait_for(item[1]) if item[0] == "wait" else item[1]
+
+
+def meet(item: tuple[str, int, int]) -> int:
+    """Return when `parties` items run this at the same time: (folder, my number, parties)."""
+    folder, number, parties = item
+    mark(f"{folder}/met-{number}")
+    for other in range(parties):
+        wait_for(f"{folder}/met-{other}")
+    return number
+
+
+def fail_until(item: tuple[str, int]) -> int:
+    """Fail so many times: (file that counts the attempts, failures); returns the attempt that succeeds."""
+    path, failures = item
+    attempt = marks(mark(path))
+    if attempt <= failures:
+        raise ConnectionError(f"attempt {attempt}")
+    return plait.current().attempt
+
+
+def forever(item: tuple[str, str]) -> str:
+    """Items are ("value", anything) and ("forever", file to mark at the start): run until told to stop."""
+    if item[0] != "forever":
+        return item[1]
+    mark(item[1])
+    end = time.monotonic() + PATIENCE
+    while not plait.current().cancelled:
+        if time.monotonic() > end:
+            raise AssertionError(f"nobody stopped this task within {PATIENCE} seconds")
+        time.sleep(NAP)
+    return "told to stop"
+
+
+def where(x: int) -> tuple[int, int, str, int]:
+    task = plait.current()
+    return task.index, task.attempt, task.worker, os.getpid()
+
+
+def read_variable(x: int) -> str:
+    found = variable.get()
+    variable.set(f"changed by {x}")
+    return found
+
+
+def inner_sum(item: tuple[str, int]) -> int:
+    """A map inside a map: (engine, items)."""
+    return sum(plait.map(double, range(item[1]), engine=item[0], workers=2))
+
+
+def returns_lambda(x: int) -> object:
+    return (lambda: x) if x == 1 else x

@@ -1,0 +1,140 @@
+"""The part of the contract about stopping: leaving the loop, cancelling, letting go."""
+
+from __future__ import annotations
+
+import gc
+import itertools
+import threading
+import time
+from collections.abc import Iterator
+
+import plait
+from plait.errors import Cancelled
+from plait.testing._functions import PATIENCE, double, forever, mark, wait_for
+from plait.testing._support import ContractBase, raises
+
+
+class StoppingContract(ContractBase):
+    """Stop means stop, whoever says so."""
+
+    def test_leaving_the_loop_stops_the_work(self) -> None:
+        with self.engine() as engine:
+            for value in plait.map(double, itertools.count(), engine=engine):
+                if value >= 100:
+                    break
+            assert list(plait.map(double, [1], engine=engine)) == [2]
+
+    def test_leaving_the_block_stops_items_that_run(self) -> None:
+        with self.folder() as folder, self.engine() as engine:
+            items = [("value", "a"), *[("forever", f"{folder}/{n}") for n in range(self.workers + 2)]]
+            began = time.monotonic()
+            with plait.map(forever, items, engine=engine, workers=self.workers) as stream:
+                assert next(stream) == "a"
+                if self.workers > 1:
+                    wait_for(f"{folder}/0")
+            assert time.monotonic() - began < PATIENCE / 2
+            assert stream.report.cancelled
+            assert not stream.report.finished
+
+    def test_an_error_in_the_block_stops_the_work_and_is_raised(self) -> None:
+        with self.engine() as engine, raises(ZeroDivisionError):
+            with plait.map(double, itertools.count(), engine=engine) as stream:
+                for value in stream:
+                    1 // (value - 10)
+
+    def test_letting_go_of_the_stream_stops_the_work(self) -> None:
+        with self.engine() as engine:
+            stream = plait.map(double, itertools.count(), engine=engine)
+            assert next(stream) == 0
+            del stream
+            gc.collect()
+            assert list(plait.map(double, [1], engine=engine)) == [2]
+
+    def test_nothing_starts_after_the_stop(self) -> None:
+        with self.folder() as folder, self.engine() as engine:
+            path = f"{folder}/runs"
+            with plait.map(mark, itertools.repeat(path), engine=engine) as stream:
+                for _ in itertools.islice(stream, 50):
+                    pass
+            stopped_at = _size(path)
+            assert list(plait.map(double, range(200), engine=engine)) == list(range(0, 400, 2))
+            assert _size(path) == stopped_at
+
+    def test_cancel_from_another_thread(self) -> None:
+        with self.folder() as folder, self.engine() as engine:
+            items = itertools.repeat(("forever", f"{folder}/began"))
+            stream = plait.map(forever, items, engine=engine, workers=self.workers)
+            canceller = threading.Thread(target=_cancel_when, args=(stream, f"{folder}/began"))
+            canceller.start()
+            with raises(Cancelled):
+                list(stream)
+            canceller.join()
+            assert stream.report.cancelled
+
+    def test_cancel_keeps_what_was_computed(self) -> None:
+        with self.folder() as folder, self.engine() as engine:
+            items = [("value", "a"), ("value", "b"), *[("forever", f"{folder}/began") for _ in range(self.workers)]]
+            stream = plait.map(forever, items, engine=engine, workers=self.workers)
+            canceller = threading.Thread(target=_cancel_when, args=(stream, f"{folder}/began"))
+            canceller.start()
+            outcomes = list(stream.outcomes())
+            canceller.join()
+            assert [outcome.value for outcome in outcomes[:2]] == ["a", "b"]
+            assert len(outcomes) >= 3
+            for outcome in outcomes[2:]:
+                assert isinstance(outcome.error, Cancelled) or outcome.value == "told to stop"
+
+    def test_cancel_before_the_first_value(self) -> None:
+        with self.engine() as engine:
+            stream = plait.map(double, range(100), engine=engine)
+            stream.cancel()
+            with raises(Cancelled):
+                list(stream)
+            assert stream.report.items == 0
+
+    def test_cancel_between_two_values(self) -> None:
+        with self.engine() as engine:
+            stream = plait.map(double, itertools.count(), engine=engine)
+            assert next(stream) == 0
+            stream.cancel()
+            with raises(Cancelled):
+                for value in stream:
+                    assert value % 2 == 0
+
+    def test_cancel_races_with_the_end(self) -> None:
+        with self.engine() as engine:
+            for n in range(30):
+                stream = plait.map(double, range(n), engine=engine)
+                canceller = threading.Thread(target=stream.cancel)
+                canceller.start()
+                outcomes = list(stream.outcomes())
+                canceller.join()
+                assert [outcome.index for outcome in outcomes] == sorted({outcome.index for outcome in outcomes})
+                for outcome in outcomes:
+                    assert outcome.value == 2 * outcome.index if outcome.ok else isinstance(outcome.error, Cancelled)
+
+    def test_an_input_that_blocks_can_be_closed_afterwards(self) -> None:
+        closed: list[bool] = []
+        with self.engine() as engine:
+            source = _closing(closed)
+            for _ in itertools.islice(plait.map(double, source, engine=engine), 3):
+                pass
+            source.close()
+        assert closed == [True]
+
+
+def _cancel_when(stream: plait.Stream[object], path: str) -> None:
+    wait_for(path)
+    stream.cancel()
+
+
+def _size(path: str) -> int:
+    with open(path, "rb") as file:
+        return len(file.read())
+
+
+def _closing(closed: list[bool]) -> Iterator[int]:
+    try:
+        yield from itertools.count()
+    finally:
+        closed.append(True)

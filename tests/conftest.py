@@ -1,0 +1,78 @@
+"""What every test may use: a check that a test left no thread, process or descriptor behind."""
+
+from __future__ import annotations
+
+import gc
+import os
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+_PATIENCE = 5.0  # seconds that what a test ended may take to be gone
+
+
+@pytest.fixture
+def nothing_left() -> Iterator[None]:
+    """Fails the test if it leaves a thread, a child process or an open descriptor behind."""
+    before = _held()
+    yield
+    gc.collect()
+    left = _wait_until_gone(before)
+    assert not left, f"left behind: {', '.join(sorted(left))}"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_process_outlives_the_tests() -> Iterator[None]:
+    """Fails the run if child processes are left at its very end."""
+    before = _children()
+    yield
+    gc.collect()
+    deadline = time.monotonic() + _PATIENCE
+    while (left := _children() - before) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not left, f"processes left behind by the tests: {', '.join(sorted(left))}"
+
+
+def _wait_until_gone(before: set[str]) -> set[str]:
+    deadline = time.monotonic() + _PATIENCE
+    while (left := _held() - before) and time.monotonic() < deadline:
+        time.sleep(0.01)  # nobody can be asked to tell when the kernel has removed a process
+    return left
+
+
+def _held() -> set[str]:
+    return _threads() | _children() | _descriptors()
+
+
+def _threads() -> set[str]:
+    return {f"thread {thread.name} ({thread.ident})" for thread in threading.enumerate() if thread.is_alive()}
+
+
+def _children() -> set[str]:
+    found = set()
+    for child in psutil.Process().children(recursive=True):
+        try:
+            if child.status() != psutil.STATUS_ZOMBIE or child.ppid() == os.getpid():
+                found.add(f"process {child.pid} ({child.name()})")
+        except psutil.NoSuchProcess:
+            continue
+    return found
+
+
+def _descriptors() -> set[str]:
+    folder = Path("/proc/self/fd")
+    if not folder.is_dir():
+        return set()
+    found = set()
+    for entry in folder.iterdir():
+        try:
+            target = os.readlink(entry)
+        except OSError:
+            continue
+        if not target.startswith(f"/proc/{os.getpid()}/fd"):
+            found.add(f"descriptor {entry.name} ({target})")
+    return found

@@ -1,0 +1,99 @@
+"""Pins what is public: a name added, removed or renamed shows up in the diff of this file."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import inspect
+
+import pytest
+
+import plait
+
+PUBLIC = {
+    "plait": ["Outcome", "Pool", "Report", "Retry", "Stream", "current", "engines", "errors", "map", "testing"],
+    "plait.engines": [
+        "Batch",
+        "Engine",
+        "InlineEngine",
+        "Job",
+        "Plan",
+        "ProcessEngine",
+        "ThreadEngine",
+        "make_engine",
+    ],
+    "plait.errors": [
+        "Cancelled",
+        "MemoryExceeded",
+        "NotTransferable",
+        "PlaitError",
+        "PoolBroken",
+        "RemoteError",
+        "StopTask",
+        "TaskError",
+        "TaskTimeout",
+        "UsageError",
+        "WorkerDied",
+        "outcome_of",
+    ],
+}
+
+BUILT = all(importlib.util.find_spec(name) for name in ("plait._run.pool", "plait.engines", "plait.testing"))
+needs_all = pytest.mark.skipif(not BUILT, reason="the pool or a doorway is not in this checkout yet")
+
+OPTIONS_OF_MAP = ["engine", "workers", "order", "timeout", "retry", "progress"]
+
+
+@pytest.mark.parametrize("module", PUBLIC)
+def test_public_names(module: str) -> None:
+    assert sorted(importlib.import_module(module).__all__) == sorted(PUBLIC[module])
+
+
+@needs_all
+@pytest.mark.parametrize("module", PUBLIC)
+def test_every_public_name_is_there_and_documented(module: str) -> None:
+    found = importlib.import_module(module)
+    for name in PUBLIC[module]:
+        assert (inspect.getdoc(getattr(found, name)) or "").strip(), f"{module}.{name} has no docstring"
+
+
+def test_dir_lists_the_public_names() -> None:
+    assert set(plait.__all__) <= set(dir(plait))
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'mapp'"):
+        plait.mapp
+
+
+@needs_all
+def test_the_doorways_are_the_only_public_modules() -> None:
+    import pkgutil
+
+    public = {module.name for module in pkgutil.iter_modules(plait.__path__) if not module.name.startswith("_")}
+    assert public == {name for name in PUBLIC["plait"] if inspect.ismodule(getattr(plait, name))}
+
+
+def test_the_options_of_map() -> None:
+    parameters = inspect.signature(plait.map).parameters.values()
+    assert [p.name for p in parameters if p.kind is p.KEYWORD_ONLY] == OPTIONS_OF_MAP
+
+
+def test_plait_errors_derive_from_what_a_caller_would_catch() -> None:
+    from concurrent.futures import BrokenExecutor, CancelledError
+
+    errors = plait.errors
+    expected = {
+        errors.UsageError: ValueError,
+        errors.Cancelled: CancelledError,
+        errors.PoolBroken: BrokenExecutor,
+        errors.TaskTimeout: TimeoutError,
+        errors.NotTransferable: TypeError,
+        errors.RemoteError: RuntimeError,
+        errors.WorkerDied: BrokenExecutor,
+        errors.MemoryExceeded: MemoryError,
+    }
+    for ours, builtin in expected.items():
+        assert issubclass(ours, builtin)
+        assert issubclass(ours, errors.PlaitError)
+    assert not issubclass(errors.StopTask, Exception)
