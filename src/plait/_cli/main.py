@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import difflib
 import importlib
 import os
 import sys
@@ -60,6 +59,8 @@ class LazyGroup(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0]
         if name not in _COMMANDS and not name.startswith("-"):
+            import difflib  # to be wrong costs more time than to be right
+
             near = difflib.get_close_matches(name, _COMMANDS)
             ctx.fail(f"there is no command {name!r}; {f'did you mean {near[0]!r}?' if near else 'see plait --help'}")
         return super().resolve_command(ctx, args)

@@ -215,7 +215,8 @@ class Run:
 
 def stopping_words(items: int, running: list[str]) -> str:
     """What had been done and what was running when somebody stopped a run, in at most five lines."""
-    lines = [f"plait: stopped after {items:,} item{'' if items == 1 else 's'}; {len(running)} {'was' if len(running) == 1 else 'were'} running"]
+    done = f"{items:,} item{'' if items == 1 else 's'}"
+    lines = [f"plait: stopped after {done}; {len(running)} {'was' if len(running) == 1 else 'were'} running"]
     lines += [f"  {one}" for one in running[:_SHOWN]]
     if len(running) > _SHOWN:
         lines.append(f"  and {len(running) - _SHOWN} more")
