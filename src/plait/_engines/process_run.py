@@ -428,6 +428,7 @@ class ProcessRun:
         if self._arena is not None:
             self._arena.trim()
         job.snapshot = lambda: running  # as it was when the work was stopped
+        self._bell.close()
 
 
 def _nothing() -> None:
