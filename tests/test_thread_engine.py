@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
+import gc
 import io
 import itertools
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -303,6 +305,27 @@ def test_an_error_of_the_input_ends_it_after_what_was_pulled(engine: ThreadEngin
     with pytest.raises(OSError, match="the disk is gone"):
         found.extend(plait.map(double, source(), engine=engine))
     assert found == [2 * x for x in range(100)]
+
+
+def test_nothing_is_left_to_the_garbage_collector(engine: ThreadEngine) -> None:
+    class Heavy:
+        """Can be referred to weakly."""
+
+    def use(order: str) -> list[weakref.ref[object]]:
+        items = [Heavy() for _ in range(100)]
+        function = lambda item: item  # noqa: E731
+        used = [weakref.ref(function), weakref.ref(items[0]), weakref.ref(items[-1])]
+        assert len(list(plait.map(function, items, engine=engine, order=order))) == 100
+        for _ in plait.map(function, items, engine=engine, order=order):
+            break
+        return used
+
+    gc.disable()
+    try:
+        for order in ("input", "completion"):
+            assert [reference() for reference in use(order)] == [None, None, None]
+    finally:
+        gc.enable()
 
 
 def test_the_runs_running_items_can_be_seen(engine: ThreadEngine) -> None:

@@ -22,7 +22,7 @@ from plait.errors import Cancelled, StopTask, TaskTimeout
 
 PORTIONS = [DequePortion] if not getattr(sys, "_is_gil_enabled", lambda: True)() else [TruncatedPortion, DequePortion]
 LONG = 30.0  # seconds after which a test that waits has failed
-SLACK = 0.25  # for machines that are busy with something else
+SLACK = 1.0  # seconds on top of every bound, for machines that are busy with something else
 
 
 def threads() -> list[threading.Thread]:

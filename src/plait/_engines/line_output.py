@@ -76,15 +76,6 @@ class LineOutput:
     def __getattr__(self, name: str) -> object:
         return getattr(self.target, name)
 
-    def __iter__(self) -> object:
-        return iter(self.target)  # type: ignore[call-overload]  # whatever sys.stdout was
-
-    def __enter__(self) -> LineOutput:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.target.__exit__(*error)  # type: ignore[attr-defined]  # whatever sys.stdout was
-
     def __repr__(self) -> str:
         return f"<plait line output over {self.target!r}>"
 
