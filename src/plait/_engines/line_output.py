@@ -1,7 +1,7 @@
 """Keeps lines that several threads print whole: ``print`` writes a text and its newline apart, others get in between.
 
-While a run is active, ``sys.stdout`` and ``sys.stderr`` are `LineOutput` objects. What a `LineThread` writes is held back
-until its line ends; what any other thread writes passes straight through, and so does everything but writing.
+While a run is active, ``sys.stdout`` and ``sys.stderr`` are `LineOutput` objects. What a `LineThread` writes is held
+back until its line ends; what any other thread writes passes straight through, and so does everything but writing.
 """
 
 from __future__ import annotations

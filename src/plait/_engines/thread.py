@@ -1,8 +1,9 @@
 """ThreadEngine: runs items on threads of this process, as many as help; the consumer's thread watches while it waits.
 
-The walk of a batch: a worker takes it from the feed (`crew`), runs it (`thread_worker`), appends it to ``crew.finished``;
-the driver yields it. While nothing is finished the driver waits and, every so often, wakes idle workers, frees items
-behind a stalled one (`stealing`), adds threads if that helps (`growth`) and keeps timeouts (`timeouts`).
+The walk of a batch: a worker takes it from the feed (`crew`), runs it (`thread_worker`), appends it to
+``crew.finished``; the driver yields it. While nothing is finished the driver waits and, every so often, wakes
+idle workers, frees items behind a stalled one (`stealing`), adds threads if that helps (`growth`) and keeps timeouts
+(`timeouts`).
 """
 
 from __future__ import annotations
@@ -29,17 +30,17 @@ from plait._engines.thread_worker import Worker
 from plait._engines.timeouts import GRACE, UNWIND, Watch
 
 _CEILING = 64
-_TICK = 0.0005
-_STALL_TICK = 0.002
-_IDLE_TICK = 0.01
-_HORIZON = 0.0003  # finished batches are delivered together when more of them are about to follow within this time;
+_TICK = 0.0005  # seconds between looks while threads may be added
+_STALL_TICK = 0.002  # while a batch is running whose items others could take
+_IDLE_TICK = 0.01  # while there is nothing to decide
+_HORIZON = 0.0005  # finished batches are delivered together when more of them are about to follow within this time;
 _SATURATED_HORIZON = 0.008  # waking up costs more when the GIL has to be forced over
 _AT_ONCE = 0.002  # seconds in which threads that have nothing to do are gone
 _FAREWELL = 0.3  # seconds to wait for threads that are out of the user's code, on a busy machine
 
 
 class ThreadEngine:
-    """Runs items on threads. Holds no state: each run has threads of its own, so nested maps cannot wait for each other."""
+    """Runs items on threads. Each run has threads of its own, so nested maps cannot wait for each other."""
 
     name = "thread"
 
@@ -112,7 +113,7 @@ class Driver:
         finally:
             running: list[Running] = []
             try:
-                running = crew.snapshot()  # whoever explains an interrupt asks after the stop, when nothing runs any more
+                running = crew.snapshot()  # whoever explains an interrupt asks after the stop
                 halt(crew)
             except (KeyboardInterrupt, StopTask):  # a second Ctrl-C, or the map around this one is being stopped
                 halt(crew, patient=False)
@@ -200,7 +201,7 @@ class Driver:
         yield from InlineEngine().run(self._job)
 
     def _retire(self, running: list[Running]) -> None:
-        """Say why there were not more threads, and let go of everything, so that nothing waits for the garbage collector."""
+        """Say why there were not more threads, and let go of all, so that nothing waits for the garbage collector."""
         job, growth = self._job, self._growth
         if growth.reason and job.tally.peak < growth.ceiling:
             job.tally.reasons.append(f"stayed at {job.tally.peak} of {job.workers} threads: {growth.reason}")

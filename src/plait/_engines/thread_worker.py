@@ -1,4 +1,4 @@
-"""Worker: one thread of a run, which pulls batches and runs them, and what its function learns from ``plait.current()``."""
+"""Worker: one thread of a run, which pulls batches and runs them; its function asks it through ``plait.current()``."""
 
 from __future__ import annotations
 

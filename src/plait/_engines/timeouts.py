@@ -1,4 +1,4 @@
-"""Watch: keeps the per-item timeout of a run on threads: tell the function, then inject an exception, then give it up."""
+"""Watch: keeps the per-item timeout of a run on threads: tell the function, inject an exception, give it up."""
 
 from __future__ import annotations
 
