@@ -125,7 +125,7 @@ class Outcomes(Generic[R]):
         return next(iter(self))
 
     def groups(self) -> Iterator[list[Outcome[R]]]:
-        """The outcomes in the lists in which they arrive: between two lists there may be a wait, within one there is not."""
+        """The outcomes in the lists in which they arrive; only between two lists may there be a wait."""
         run = self._run
         for batch in run.batches(stop_at_failure=False):
             yield list(run.outcomes_of(batch))
