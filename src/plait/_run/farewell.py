@@ -19,15 +19,20 @@ def in_words(running: Running) -> str:
     return f"item {running.index}, {brief(running.item, 60)}, on {running.worker} for {running.seconds:.1f} s"
 
 
-def explain(interrupt: KeyboardInterrupt, done: int, running: list[Running], abandoned: int) -> None:
-    """Add to Ctrl-C what had been done and what was running, and leave our own frames out of its traceback."""
-    first = f"plait: stopped after {done:,} items; {_count(len(running), 'item was', 'items were')} running"
+def stopping_words(done: int, running: list[str], abandoned: int = 0) -> str:
+    """What had been done and what was running when somebody stopped the work; `running` in the order of importance."""
+    first = f"plait: stopped after {_count(done, 'item', 'items')}; {_count(len(running), 'was', 'were')} running"
     if abandoned:
         first += f", and {_count(abandoned, 'thread', 'threads')} could not be stopped and were left behind"
-    lines = [first, *(f"  {in_words(one)}" for one in sorted(running, key=lambda one: -one.seconds)[:_SHOWN])]
+    lines = [first, *(f"  {one}" for one in running[:_SHOWN])]
     if len(running) > _SHOWN:
         lines.append(f"  and {len(running) - _SHOWN} more")
-    interrupt.add_note("\n".join(lines))
+    return "\n".join(lines)
+
+
+def explain(interrupt: KeyboardInterrupt, words: str) -> None:
+    """Add the words to Ctrl-C, and leave our own frames out of its traceback."""
+    interrupt.add_note(words)
     interrupt.__traceback__ = _theirs(interrupt.__traceback__)
 
 

@@ -17,7 +17,7 @@ from plait._core.job import Job
 from plait._core.outcome import Outcome, attach, brief
 from plait._engines.interface import Engine
 from plait._run.accounts import Accounts
-from plait._run.farewell import explain, in_words, warn_abandoned
+from plait._run.farewell import explain, in_words, stopping_words, warn_abandoned
 from plait._run.ordering import CompletionOrder, InputOrder
 from plait._run.progress import Meter
 from plait._run.report import Report
@@ -55,6 +55,11 @@ class Run:
         self._update_report()
         return self._report
 
+    @property
+    def running(self) -> list[str]:
+        """The items that are being run at this moment, in words, the longest first."""
+        return [in_words(one) for one in sorted(self.job.snapshot(), key=lambda one: -one.seconds)]
+
     def batches(self, *, stop_at_failure: bool) -> Iterator[Batch]:
         """Batches in the order of delivery. Closing this stops the work.
 
@@ -74,13 +79,15 @@ class Run:
                     if stop_at_failure and final.failures and not self._halted:
                         yield from self._overtaking(final)
         except KeyboardInterrupt as interrupt:
-            running = self.job.snapshot()
+            running = self.running
             self.halt(warn=False)
-            explain(interrupt, self._report.items, running, len(self._report.abandoned))
+            explain(interrupt, stopping_words(self._report.items, running, len(self._report.abandoned)))
             raise
         finally:
             self.halt()
         yield from self._leftovers()
+        if stop_at_failure and self.job.cancelled:
+            raise Cancelled("the work was stopped before its last item")
         if feed.error is not None:
             self._raise_input_error(feed.error)
         if stop_at_failure and self.job.cancelled and not feed.finished:
