@@ -18,10 +18,10 @@ from plait._cli.template import is_command
 from plait._cli.work import Work, command_work, function_work
 from plait._core.errors import NotTransferable, UsageError
 from plait._run.arriving import Arrivals
+from plait._run.farewell import stopping_words
 from plait._run.map import map as plait_map
 from plait._run.progress import start_meter
 from plait._run.retry import Retry
-from plait._run.farewell import stopping_words
 from plait._run.stream import Stream
 
 _ITEMS_FOLLOW = ":::"

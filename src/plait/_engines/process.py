@@ -30,7 +30,7 @@ class ProcessEngine:
     Args:
         memory_bytes: the memory of its own a worker may use. A worker found above it after a batch is replaced; one
             that is above it by a quarter while it runs an item is killed, and the item fails with `MemoryExceeded`.
-        context: context variables whose values, as of the call of map, the function sees in the workers; the values must
+        context: context variables whose values, as of the call of map, the function sees in workers; the values must
             pickle. Others have their defaults there, since most hold things that belong to one process.
 
     Raises:
