@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ from plait._cli import inputs as reading
 from plait._cli.delivery import Delivery, HaltingMeter, say
 from plait._cli.halt import Halt
 from plait._cli.signals import Stopped, StopSignals
-from plait._cli.sink import CommandSink, JsonSink, Sink, Write, open_errors, open_streams
+from plait._cli.sink import CommandSink, JsonSink, Sink, open_errors, open_streams
 from plait._cli.template import is_command
 from plait._cli.work import Work, command_work, function_work
 from plait._core.errors import NotTransferable, UsageError
@@ -64,7 +64,7 @@ def run_map(options: Options) -> int:
             work = function_work(options.target, options.engine, options.workers, jsonl=options.jsonl)
         stack.callback(work.close)
         chunks, total = _items(options, of_command=command)
-        errors = stack.enter_context(_errors_file(options.errors))
+        errors = stack.enter_context(open_errors(options.errors))
         streams = stack.enter_context(open_streams(keep_prints_apart=not command))
         signals = stack.enter_context(StopSignals(work.close))
         plain = command and not options.as_json
@@ -134,10 +134,3 @@ def _items(options: Options, *, of_command: bool) -> tuple[Any, int | None]:
     counts = options.bar or (options.halt is not None and not options.jsonl)
     total = reading.count_items(files, separator) if counts else None
     return reading.read_items(files, separator, reading.parsed if options.jsonl else reading.plain), total
-
-
-def _errors_file(path: str | None) -> AbstractContextManager[Write | None]:
-    try:
-        return open_errors(path)
-    except OSError as error:
-        raise click.ClickException(f"--errors: cannot write {path!r}: {error.strerror}") from error

@@ -8,6 +8,8 @@ import sys
 from _collections_abc import Callable, Iterator
 from typing import IO, Any, Protocol
 
+import click
+
 from plait._cli.records import record_line
 from plait._core.outcome import Outcome
 from plait._run.command import CommandFailed, CommandResult
@@ -93,11 +95,19 @@ def open_streams(*, keep_prints_apart: bool) -> Iterator[Streams]:
 
 @contextlib.contextmanager
 def open_errors(path: str | None) -> Iterator[Write | None]:
-    """The file for failures, created when the map begins; each line is in it as soon as the item has failed."""
+    """The file for failures, created when the map begins; each line is in it as soon as its turn has come.
+
+    Raises:
+        click.ClickException: it cannot be written.
+    """
     if path is None:
         yield None
         return
-    with open(path, "wb", buffering=0) as file:
+    try:
+        file = open(path, "wb", buffering=0)  # noqa: SIM115  # closed below; only opening it is in the try
+    except OSError as error:
+        raise click.ClickException(f"--errors: cannot write {path!r}: {error.strerror}") from error
+    with file:
         yield lambda data: _write_all(file, data)
 
 
