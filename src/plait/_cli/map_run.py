@@ -21,7 +21,7 @@ from plait._run.arriving import Arrivals
 from plait._run.map import map as plait_map
 from plait._run.progress import start_meter
 from plait._run.retry import Retry
-from plait._run.run import stopping_words
+from plait._run.farewell import stopping_words
 from plait._run.stream import Stream
 
 _ITEMS_FOLLOW = ":::"
