@@ -90,6 +90,7 @@ class Driver:
         finished = crew.finished
         job.wake = crew.ring
         job.snapshot = crew.snapshot
+        job.unfetched = finished
         lines = WholeLines()
         try:
             while not feed.finished and not crew.unwanted:
