@@ -263,6 +263,53 @@ def test_what_cannot_begin_says_why_and_is_not_mistaken_for_a_count(folder, argu
     assert "Traceback" not in done.stderr
 
 
+def test_a_full_disk_is_said_and_is_not_mistaken_for_a_count(folder):
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "plait", "map", "tools:shout", "--engine", "inline", ":::", "a"],
+            stdout=full, stderr=subprocess.PIPE, cwd=folder, check=False,
+        )  # fmt: skip
+    assert done.returncode == 255
+    assert done.stderr == b"Error: the results cannot be written: No space left on device\n"
+
+
+def test_what_was_written_before_the_errors_file_was_full_stays(folder):
+    done = plait(folder, "map", "tools:picky", "--engine", "inline", "--errors", "/dev/full", stdin="a\nb\nbad\n")
+    assert done.returncode == 255
+    assert values(done) == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("redirect", "status", "words"),
+    [
+        ("<&-", 255, "no standard input"),
+        (">&-", 255, "no standard output"),
+        ("2>&-", 0, ""),
+        ("</dev/null", 0, ""),
+    ],
+)
+def test_streams_that_are_closed(folder, redirect, status, words):
+    shell = f"exec {sys.executable} -m plait map tools:shout --engine inline {redirect}"
+    done = subprocess.run(["sh", "-c", shell], input="a\n", capture_output=True, cwd=folder, text=True, check=False)
+    assert done.returncode == status
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_what_a_module_prints_when_it_is_imported_is_no_result(folder):
+    (folder / "loud.py").write_text("print('hello')\ndef f(x):\n    return x\n")
+    done = plait(folder, "map", "loud:f", "--engine", "inline", stdin="a\n")
+    assert values(done) == ["a"]
+    assert done.stderr == "hello\n"
+
+
+def test_a_script_that_exits_when_it_is_imported(folder):
+    (folder / "script.py").write_text("import sys\ndef f(x):\n    return x\nsys.exit(0)\n")
+    done = plait(folder, "map", "script.py:f", stdin="a\n")
+    assert done.returncode == 255
+    assert "SystemExit: 0" in done.stderr
+
+
 def test_version_and_help(folder):
     assert plait(folder, "--version").stdout.startswith("plait ")
     shown = plait(folder, "--help").stdout
