@@ -86,8 +86,6 @@ class Run:
         finally:
             self.halt()
         yield from self._leftovers()
-        if stop_at_failure and self.job.cancelled:
-            raise Cancelled("the work was stopped before its last item")
         if feed.error is not None:
             self._raise_input_error(feed.error)
         if stop_at_failure and self.job.cancelled and not feed.finished:
