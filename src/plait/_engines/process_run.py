@@ -65,6 +65,7 @@ class ProcessRun:
         job, feed = self._job, self._feed
         job.wake = self._bell.ring
         job.snapshot = self.running
+        job.unfetched = self._finished
         self._poll.register(self._bell, select.POLLIN)
         try:
             self._arena = self._engine.arena()

@@ -93,6 +93,7 @@ class Driver:
         job.wake = crew.ring
         job.snapshot = crew.snapshot
         self._looked = time.perf_counter()
+        job.unfetched = finished
         lines = WholeLines()
         try:
             while not feed.finished and not crew.unwanted:

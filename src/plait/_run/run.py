@@ -171,6 +171,9 @@ class Run:
         """After a stop: what had finished and was not delivered, then one Cancelled per item that had not."""
         yield from self._undelivered
         self._undelivered.clear()
+        while self.job.unfetched:
+            for final in self._settle(self.job.unfetched.popleft()):
+                yield from self._order.push(final)
         yield from self._order.rest()
         if not self.job.cancelled:
             return
