@@ -9,7 +9,8 @@
     then two logs used in turn by successive batches, then the last words of a crash (written by faulthandler).
 
 Promises: a result is on the log before the next item starts, so a crash loses only the item it hits (in FAST mode, for
-items of about a microsecond, the results of one slice of a few milliseconds). An item is claimed (CURRENT) before
+items of about a microsecond that have no effect outside their process, the results of one slice of a few milliseconds,
+which are computed again). An item is claimed (CURRENT) before
 STOP_AT is looked at, and the driver looks at CURRENT again a system call after it set STOP_AT: whatever lies beyond
 both was not started and never will be.
 """

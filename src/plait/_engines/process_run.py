@@ -27,6 +27,7 @@ from plait._engines.flight import Flight
 from plait._engines.forwarding import first_setting, forward, next_setting
 from plait._engines.pipe_bell import PipeBell
 from plait._engines.remote import rebuild
+from plait._engines.repeatable import is_repeatable
 from plait._engines.returns import Returned, read_result
 from plait._engines.supervision import Supervisor
 from plait._engines.worker_process import Frame, WorkerProcess
@@ -55,7 +56,7 @@ class ProcessRun:
         self._poll = select.poll()
         self._bell = PipeBell()
         self._limit = job.workers
-        self._tracked = job.timeout is not None or job.timed
+        self._tracked = job.timeout is not None or job.timed or not is_repeatable(job.fn)
         self._supervisor = Supervisor(job, engine.memory_bytes)
         self._coroner = Coroner(job)
 

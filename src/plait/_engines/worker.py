@@ -1,7 +1,8 @@
 """The main loop of a worker process: takes batches from its pipe, runs them, answers.
 
-Items that take microseconds run FAST: a bare loop that notes only which item is running. All others run TRACKED: each
-item is claimed, timed and its result put on the board before the next one starts. Either way the worker answers early
+Items that take microseconds run FAST, if running them again does no harm should the worker die: a bare loop that notes
+only which item is running. All others run TRACKED: each item is claimed, timed and its result put on the board before
+the next one starts. Either way the worker answers early
 when a batch takes twice its budget, and the driver gives the rest to others.
 """
 
@@ -26,6 +27,7 @@ from plait._engines.board import CURRENT, MODE, STARTED, STOP_AT, Board
 from plait._engines.codec import decode, encode
 from plait._engines.guard import Guard
 from plait._engines.remote import describe
+from plait._engines.repeatable import are_plain
 from plait._engines.wire import BATCH_HEAD, HEAD
 
 TYPE_CHECKING = False
@@ -173,7 +175,12 @@ class Worker(Task):
             self._answer(key, wire.UNREADABLE, 0, 0, data=dumps(describe(error, 1), 5))
             return
         self._first, self._base, self._attempt = first, base, attempt
-        tracked = flags & wire.TRACKED or count < _FAST_ITEMS or self._costs.get(function, 1.0) > _FAST_SECONDS
+        tracked = (
+            flags & wire.TRACKED
+            or count < _FAST_ITEMS
+            or self._costs.get(function, 1.0) > _FAST_SECONDS
+            or not are_plain(items)
+        )
         began = time.monotonic_ns()
         done = (self._run_tracked if tracked else self._run_fast)(fn, cargo, key, began, budget)
         if done:
