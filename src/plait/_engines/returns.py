@@ -71,6 +71,12 @@ def culprit(worker: WorkerProcess, flight: Flight, returned: Returned) -> int | 
     return None
 
 
+def died_reading(worker: WorkerProcess, flight: Flight) -> bool:
+    """Whether the worker was unpickling the items of the flight when it died."""
+    words = worker.board.words
+    return words[boards.BATCH] == flight.key and words[boards.MODE] == boards.READING
+
+
 def _read_log(worker: WorkerProcess, flight: Flight, count: int, found: Returned) -> None:
     for kind, data, spent in worker.board.entries(flight.key, count):
         _read_entry(worker, kind, data, found)

@@ -34,7 +34,6 @@ class WorkerProcess:
         self._arena_fd = arena
         self.board = Board(mmap.mmap(board, boards.SIZE))
         self.board.clear()
-        os.close(board)
         os.set_blocking(commands, False)
         os.set_blocking(results, False)
         self._window: Window | None = None
