@@ -259,6 +259,7 @@ class Worker(Task):
         self, key: int, kind: int, done: int, spent: int, *, last: int = 255, data: bytes = b"", length: int = 0
     ) -> None:
         """The result of a batch; `last` is the kind of one more entry, whose data did not fit on the log."""
+        _flush()  # what was printed comes out before the results, also without a newline
         payload = wire.RESULT_HEAD.pack(done, kind, last, spent, length) + data
         flags = 0
         if self._freed:
@@ -363,9 +364,13 @@ def _refused(value: object, error: Exception) -> Exception:
 
 def _leave() -> None:
     """End without running the exit handlers that were forked along; what was printed goes out."""
+    _flush()
+    os._exit(0)
+
+
+def _flush() -> None:
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
-        except Exception:  # noqa: S110  nobody is left to tell
+        except Exception:  # noqa: S110, PERF203  closed, missing or broken: prints to it fail with their own error
             pass
-    os._exit(0)

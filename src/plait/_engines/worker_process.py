@@ -192,6 +192,10 @@ class WorkerProcess:
                     os.close(fd)
             self.commands = self.results = self._lifeline = self._arena_fd = -1
 
+    def __del__(self) -> None:
+        if hasattr(self, "running_seen"):  # or its descriptors still belong to whoever opened them
+            self.close()
+
     def close(self) -> None:
         """Kill it if it lives, and close everything of it; results that lie in its arena stay."""
         if self.dead:
