@@ -46,6 +46,7 @@ class Coroner:
         self._job = job
         self._oom_kills = _oom_kills()
         self._useless = 0
+        self._unborn = 0
         self.hopeless = ""
 
     def examine(self, worker: WorkerProcess, status: int | None) -> list[Loss]:
@@ -66,6 +67,15 @@ class Coroner:
             losses.append(Loss(flight, returned, offset if offset is not None else -1, failure, unread=unread))
         self._note_usefulness(worker, losses, cause)
         return losses
+
+    def note_unborn(self, workers: int) -> None:
+        """A zygote died before it had forked a worker, one of as many as `workers` that it may have been asked for."""
+        self._unborn += 1 if workers else 0
+        if self._unborn > _GIVE_UP_AFTER * max(1, workers):
+            self.hopeless = (
+                "the process that forks the workers dies again and again before it can do so; "
+                "run it by hand to see why: python -c 'import plait._engines.zygote'"
+            )
 
     def unreadable(self, batch: Batch, error: BaseException) -> NotTransferable:
         """The failure of a single item that a worker could not unpickle."""

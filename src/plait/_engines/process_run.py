@@ -392,7 +392,9 @@ class ProcessRun:
         status = self._zygote.status_of(worker.token, 0.5)
         if status == NOT_STARTED:
             self._make_do("the system refused to fork; see ulimit -u")
-        if worker.leaving or status == NOT_STARTED:
+        unborn = not worker.pid and status is None and self._zygote.dead  # it went before it had forked it
+        if worker.leaving or status == NOT_STARTED or unborn:
+            self._coroner.note_unborn(self._job.workers if unborn else 0)
             for flight in worker.flights:
                 self._hand_back(flight, 0, flight.count)
         else:
