@@ -8,7 +8,6 @@ a pipe ends, the worker has died: what it finished is on its board, the item it 
 
 from __future__ import annotations
 
-import select
 import time
 from _collections_abc import Generator
 from _pickle import loads
@@ -25,7 +24,7 @@ from plait._engines.cargo import FunctionCargo, frame, pack_items, refusal_of
 from plait._engines.deaths import Coroner, Loss
 from plait._engines.flight import Flight
 from plait._engines.forwarding import first_setting, forward, next_setting
-from plait._engines.pipe_bell import PipeBell
+from plait._engines.hosting import READABLE, WRITABLE
 from plait._engines.remote import rebuild
 from plait._engines.returns import Returned, read_result
 from plait._engines.supervision import Supervisor
@@ -52,11 +51,11 @@ class ProcessRun:
         self._workers: dict[int, WorkerProcess] = {}
         self._item_bytes = 0.0
         self._finished: deque[Batch] = deque()
-        self._poll = select.poll()
-        self._bell = PipeBell()
+        self._poll = engine.host.poll()
+        self._bell = engine.host.bell()
         self._limit = job.workers
         self._tracked = job.timeout is not None or job.timed
-        self._supervisor = Supervisor(job, engine.memory_bytes)
+        self._supervisor = Supervisor(job, engine.memory_bytes, engine.host.private_bytes)
         self._coroner = Coroner(job)
 
     def drive(self) -> Generator[Batch, None, None]:
@@ -64,11 +63,10 @@ class ProcessRun:
         job, feed = self._job, self._feed
         job.wake = self._bell.ring
         job.snapshot = self.running
-        self._poll.register(self._bell, select.POLLIN)
+        self._poll.register(self._bell.fileno(), READABLE)
         try:
             self._arena = self._engine.arena()
-            self._zygote = self._engine.prepare(job.workers)
-            self._poll.register(self._zygote, select.POLLIN)
+            self._prepare()
             self._cargo = FunctionCargo(self._engine.next_function(), job.fn, job.timeout, self._arena)
             while not feed.finished and not job.cancelled:
                 self._assign()
@@ -171,17 +169,21 @@ class ProcessRun:
         self._finished.append(batch)
 
     def _enlist(self) -> WorkerProcess:
-        if self._zygote.dead:
-            self._zygote = self._engine.prepare(self._job.workers)
-            self._poll.register(self._zygote, select.POLLIN)
+        if self._launcher.dead:
+            self._prepare()
         if self._cargo.needs_cloudpickle:
-            self._zygote.preload()
-        worker = self._engine.lease(self._zygote)
+            self._launcher.preload()
+        worker = self._engine.lease(self._launcher)
         self._workers[worker.results] = worker
         self._job.tally.peak = max(self._job.tally.peak, len(self._workers))
-        self._poll.register(worker.results, select.POLLIN)
+        self._poll.register(worker.results, READABLE)
         worker.send(next_setting() if worker.key else first_setting(worker.name, self._engine.memory_bytes))
         return worker
+
+    def _prepare(self) -> None:
+        self._launcher = self._engine.prepare(self._job.workers)
+        if self._launcher.fileno() >= 0:
+            self._poll.register(self._launcher.fileno(), READABLE)
 
     def _dismiss(self) -> None:
         """There is nothing to do for now: let other runs on the same engine have the workers."""
@@ -192,7 +194,7 @@ class ProcessRun:
 
     def _send(self, worker: WorkerProcess, is_full: bool) -> None:
         if is_full:
-            self._poll.register(worker.commands, select.POLLOUT)
+            self._poll.register(worker.commands, WRITABLE)
 
     # --- waiting and taking
 
@@ -200,15 +202,18 @@ class ProcessRun:
         timeout = self._patience()
         if timeout is None and self._feed.interdependent and not any(w.flights for w in self._workers.values()):
             self._dismiss()
-        for fd, event in self._poll.poll(timeout):
+        ready = self._poll.poll(timeout)
+        for fd, event in ready:
             if fd == self._bell.fileno():
                 self._bell.silence()
             elif (worker := self._workers.get(fd)) is not None:
                 self._take(worker)
-            elif not self._zygote.dead and fd == self._zygote.fileno():
+            elif not self._launcher.dead and fd == self._launcher.fileno():
                 self._news()
             elif event:
                 self._flush(fd)
+        if not ready and self._launcher.patience is not None:
+            self._roll_call()
         if timeout is not None:
             self._look_after()
 
@@ -218,18 +223,23 @@ class ProcessRun:
         waits = [self._supervisor.interval(self._workers.values())]
         if feed.due is not None:
             waits.append(max(0.0, feed.due - time.perf_counter()) * 1000 + 1)
+        if self._launcher.patience is not None and any(worker.flights for worker in self._workers.values()):
+            waits.append(self._launcher.patience)
         known = [wait for wait in waits if wait is not None]
         return min(known) if known else None
 
     def _news(self) -> None:
-        """The zygote has said something, or is gone."""
-        zygote = self._zygote
-        fd = zygote.fileno()
-        zygote.collect()
-        if zygote.dead:
+        """The launcher has said something, or is gone."""
+        fd = self._launcher.fileno()
+        self._launcher.collect()
+        if self._launcher.dead:
             self._poll.unregister(fd)
+        self._roll_call()
+
+    def _roll_call(self) -> None:
+        """A worker may be gone although something that it started still holds its end of the link."""
         for worker in list(self._workers.values()):
-            if zygote.has_ended(worker.token):
+            if self._launcher.has_ended(worker.token):
                 self._take(worker, ended=True)
 
     def _flush(self, fd: int) -> None:
@@ -339,7 +349,7 @@ class ProcessRun:
     def _bury(self, worker: WorkerProcess) -> None:
         """A worker is gone: keep what it finished, fail the item it was running, hand back the rest."""
         self._discard(worker)
-        status = self._zygote.status_of(worker.token, 0.5)
+        status = self._launcher.status_of(worker.token, 0.5)
         if status == NOT_STARTED:
             self._limit = len(self._workers)
             self._job.tally.reasons.append("no further process could be started: the system refused to fork")

@@ -31,7 +31,7 @@ def main(fd: int) -> None:
     os.set_blocking(awake, False)
     os.set_blocking(alarm, False)
     signal.set_wakeup_fd(alarm, warn_on_full_buffer=False)
-    from plait._engines import worker  # before the first fork, so that workers share the memory
+    from plait._engines import linux_worker  # before the first fork, so that workers share the memory
 
     tokens: dict[int, int] = {}
     poll = select.poll()
@@ -56,7 +56,7 @@ def main(fd: int) -> None:
             pid = _fork()
             if pid == 0:
                 _become_worker(link, awake, alarm)
-                worker.main(fds)
+                linux_worker.main(fds)
                 os._exit(0)
             for each in fds:
                 os.close(each)

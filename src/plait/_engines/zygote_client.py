@@ -9,30 +9,32 @@ import sys
 import threading
 import time
 
+from plait._engines.board import SIZE
+from plait._engines.hosting import Segment
 from plait._engines.inherited import hold
+from plait._engines.interpreter import command
+from plait._engines.links import PipeLink
+from plait._engines.segments import FileSegment, memory_arena, memory_file
+from plait._engines.worker_process import WorkerProcess
 from plait._engines.zygote import ANSWER, FORKED, REQUEST
-
-_BOOT = "import sys; sys.path[:] = {path!r}; from plait._engines.zygote import main; main({fd})"
-_STANDARD_FINDERS = ("_frozen_importlib", "_distutils_hack", "six", "importlib", "_pytest", "plait")
 
 
 class Zygote:
-    """One zygote process. Thread-safe: runs in several threads share it.
+    """One zygote process: the `hosting.Launcher` of Linux. Thread-safe: runs in several threads share it.
 
     Attributes:
         dead: whether it is gone; make a new one then. Its workers live on.
     """
 
+    patience = None
+
     def __init__(self, environment: dict[str, str]) -> None:
         here, there = _socketpair()
         os.set_inheritable(there, True)
-        path = [entry or os.getcwd() for entry in sys.path]
-        boot = _BOOT.format(path=path, fd=there)
-        arguments = [sys.executable, *_flags(), "-c", boot]
         try:
             self.pid = os.posix_spawn(
                 sys.executable,
-                arguments,
+                command("plait._engines.zygote", there),
                 {**os.environ, **environment},
                 file_actions=[(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)],
                 setpgroup=0,
@@ -52,9 +54,31 @@ class Zygote:
         self.dead = False
         hold(self)
 
-    def fork(self, token: int, fds: list[int]) -> bool:
-        """Ask for a worker that gets these descriptors; False when the zygote is gone."""
-        return self._request(token, [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, array.array("i", fds))])
+    def launch(self, token: int, inputs: Segment | None) -> WorkerProcess:
+        """A worker that is being forked; when the zygote is gone, its link ends at once."""
+        made: list[int] = []
+        try:
+            for _ in range(3):
+                made += os.pipe()
+            commands_read, commands, results, results_write, lifeline_read, lifeline = made
+            theirs = [commands_read, results_write, lifeline_read]
+            board = memory_file("plait-board", SIZE)
+            made.append(board.fd)
+            segments, arena = [board.fd], None
+            if isinstance(inputs, FileSegment):
+                arena = memory_arena()
+                made.append(arena.fd)
+                segments += [arena.fd, inputs.fd]
+            fds = array.array("i", theirs + segments)
+            self._request(token, [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, fds)])
+            worker = WorkerProcess(token, PipeLink(commands, results, lifeline), board, arena)
+        except BaseException:
+            for fd in made:
+                os.close(fd)
+            raise
+        for fd in theirs:
+            os.close(fd)
+        return worker
 
     def preload(self) -> None:
         """Have cloudpickle imported before the next fork, once for all workers."""
@@ -93,10 +117,6 @@ class Zygote:
             self._buffer = data[whole:]
             for kind, token, number in ANSWER.iter_unpack(data[:whole]):
                 (self._pids if kind == FORKED else self._statuses)[token] = number
-
-    def pid_of(self, token: int) -> int:
-        """The worker's pid, 0 if it is not known yet."""
-        return self._pids.get(token, 0)
 
     def has_ended(self, token: int) -> bool:
         """Whether the zygote has reported the worker's end."""
@@ -146,31 +166,3 @@ def _wait_for(pid: int, patience: float = 3.0) -> None:
 def _socketpair() -> tuple[int, int]:
     one, other = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_STREAM)
     return one.detach(), other.detach()
-
-
-def _flags() -> list[str]:
-    """The interpreter options that change what code means, and those that keep the start quick."""
-    flags = ["-s", "-P"]
-    if not _needs_site():
-        flags.append("-S")
-    if sys.flags.optimize:
-        flags.append("-" + "O" * sys.flags.optimize)
-    if sys.flags.dont_write_bytecode:
-        flags.append("-B")
-    if sys.flags.utf8_mode and not os.environ.get("PYTHONUTF8"):
-        flags += ["-X", "utf8"]
-    for name, value in sys._xoptions.items():
-        if name not in ("frozen_modules", "importtime"):
-            flags += ["-X", name if value is True else f"{name}={value}"]
-    for option in sys.warnoptions:
-        flags += ["-W", option]
-    return flags
-
-
-def _needs_site() -> bool:
-    """Whether some import hook, such as an editable install's, would be missing without the site module."""
-    for finder in sys.meta_path:
-        module = getattr(finder, "__module__", "") or type(finder).__module__
-        if not module.startswith(_STANDARD_FINDERS):
-            return True
-    return False

@@ -1,0 +1,87 @@
+"""The means that every system has: an interpreter per worker, sockets, and the memory its `System` can share."""
+
+from __future__ import annotations
+
+import select
+from typing import TYPE_CHECKING
+
+from plait._engines.facts import private_bytes_anywhere
+from plait._engines.hosting import READABLE, WRITABLE, Poll, Segment
+from plait._engines.portable_launcher import PortableLauncher
+from plait._engines.socket_pair import socket_pair
+
+if TYPE_CHECKING:
+    from plait._engines.portable_launcher import System
+
+
+class PortableHost:
+    """What `hosting.Host` says, on any system that can start processes and has sockets."""
+
+    def __init__(self, system: System) -> None:
+        self._system = system
+
+    def poll(self) -> Poll:
+        return select.poll() if hasattr(select, "poll") else SelectPoll()
+
+    def bell(self) -> SocketBell:
+        return SocketBell()
+
+    def arena(self) -> Segment | None:
+        try:
+            return self._system.arena()
+        except OSError:  # no disk, or no memory, is left for it
+            return None
+
+    def launcher(self, environment: dict[str, str]) -> PortableLauncher:
+        return PortableLauncher(self._system, environment)
+
+    def private_bytes(self, pid: int) -> int:
+        return private_bytes_anywhere(pid)
+
+
+class SelectPoll:
+    """``select.poll`` made of ``select.select``, for Windows, which has no other and knows only sockets."""
+
+    def __init__(self) -> None:
+        self._masks: dict[int, int] = {}
+
+    def register(self, fd: int, eventmask: int, /) -> None:
+        self._masks[fd] = eventmask
+
+    def unregister(self, fd: int, /) -> None:
+        del self._masks[fd]
+
+    def poll(self, timeout: float | None = None, /) -> list[tuple[int, int]]:
+        """Descriptors with what they are ready for, after `timeout` milliseconds at the latest."""
+        readers = [fd for fd, mask in self._masks.items() if mask & READABLE]
+        writers = [fd for fd, mask in self._masks.items() if mask & WRITABLE]
+        seconds = None if timeout is None else max(0.0, timeout / 1000)
+        readable, writable, _ = select.select(readers, writers, [], seconds)
+        return [(fd, READABLE) for fd in readable] + [(fd, WRITABLE) for fd in writable]
+
+
+class SocketBell:
+    """A pair of sockets, of which one is readable after `ring`; it takes no lock, so it may be rung from anywhere."""
+
+    def __init__(self) -> None:
+        self._read, self._write = socket_pair()
+        self._read.setblocking(False)
+        self._write.setblocking(False)
+
+    def fileno(self) -> int:
+        """To poll."""
+        return self._read.fileno()
+
+    def ring(self) -> None:
+        """Make it readable."""
+        try:
+            self._write.send(b"!")
+        except BlockingIOError:
+            return  # full: it has been rung often enough
+
+    def silence(self) -> None:
+        """The waiting thread is awake and will look at everything there is to look at."""
+        try:
+            self._read.recv(4096)
+        except BlockingIOError:
+            return
