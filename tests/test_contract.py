@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from fake_engine import FakeThreads
-
 import plait
 from plait.testing import EngineContract
 
@@ -13,13 +11,6 @@ class TestInline(EngineContract):
 
     def make_engine(self) -> plait.engines.Engine:
         return plait.engines.make_engine("inline")
-
-
-class TestFakeThreads(EngineContract):
-    """The contract asks nothing that a straightforward engine could not give."""
-
-    def make_engine(self) -> plait.engines.Engine:
-        return FakeThreads()
 
 
 class TestThread(EngineContract):

@@ -265,6 +265,7 @@ def test_prints_pass_above_the_bar():
     with terminal() as shown:
         display = choose_display(sys.stderr)
         assert isinstance(display, BarDisplay)
+        display.open()
         display.show(Progress(1, 0, 4, 0.0, "f"))
         assert isinstance(sys.stdout, BarStream)
         print("hello")
@@ -288,6 +289,7 @@ def test_prints_pass_above_the_bar():
 def test_a_second_bar_writes_lines_above_the_first():
     with terminal() as shown:
         first = choose_display(sys.stderr)
+        first.open()
         first.show(Progress(1, 0, 4, 0.0, "first"))
         second = choose_display(sys.stderr)
         assert isinstance(second, LineDisplay)
@@ -301,6 +303,7 @@ def test_a_second_bar_writes_lines_above_the_first():
 def test_a_stream_that_was_replaced_while_the_bar_stood_stays_replaced():
     with terminal() as shown:
         display = choose_display(sys.stderr)
+        display.open()
         display.show(Progress(1, 0, 4, 0.0, "f"))
         kept = sys.stdout
         sys.stdout = other = io.StringIO()

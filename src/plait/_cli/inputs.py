@@ -6,6 +6,7 @@ import glob
 import json
 import os
 from _collections_abc import Callable, Iterator
+from itertools import chain
 
 import click
 
@@ -13,6 +14,7 @@ from plait._cli.json_items import Unreadable
 
 _CHUNK = 1 << 16
 _STDIN = 0
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 def read_items(
@@ -128,11 +130,7 @@ def _blocks(file: int, name: str) -> Iterator[bytes]:
 def _split(blocks: Iterator[bytes], separator: bytes) -> Iterator[list[str]]:
     """Whole texts, as soon as their end has been read; the last one needs no separator after it."""
     begun: list[bytes] = []
-    first = True
-    for block in blocks:
-        if first and block.startswith(b"\xef\xbb\xbf"):
-            block = block[3:]
-        first = False
+    for block in chain([next(blocks, b"").removeprefix(_BYTE_ORDER_MARK)], blocks):
         whole, found, rest = block.rpartition(separator)
         if not found:
             begun.append(block)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import difflib
 import importlib
 import os
 import sys
+import warnings
 from typing import Any, NoReturn
 
 import click
@@ -26,7 +26,11 @@ class LazyGroup(click.Group):
     """Imports a subcommand when it is asked for."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the subcommand; click would turn a broken pipe into exit status 1, which says that one item failed."""
+        """Run the subcommand.
+
+        Handles a broken pipe here, because click would make exit status 1 of it, which says that one item failed.
+        """
+        warnings.showwarning = _show_warning
         try:
             status = super().invoke(ctx)
             sys.stdout.flush()
@@ -55,6 +59,8 @@ class LazyGroup(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0]
         if name not in _COMMANDS and not name.startswith("-"):
+            import difflib  # to be wrong costs more time than to be right
+
             near = difflib.get_close_matches(name, _COMMANDS)
             ctx.fail(f"there is no command {name!r}; {f'did you mean {near[0]!r}?' if near else 'see plait --help'}")
         return super().resolve_command(ctx, args)
@@ -81,6 +87,22 @@ def run(arguments: list[str] | None = None) -> int:
     except (click.Abort, KeyboardInterrupt):
         return _INTERRUPTED
     return status if isinstance(status, int) else 0
+
+
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: Any = None,
+    line: str | None = None,
+) -> None:
+    """A warning as Python writes it, but one of ours as one line for people."""
+    text = str(message)
+    if not text.startswith("plait"):
+        text = warnings.formatwarning(message, category, filename, lineno, line).rstrip()
+    if sys.stderr is not None:
+        print(text, file=file or sys.stderr)
 
 
 def _let_go_of_stdout() -> None:

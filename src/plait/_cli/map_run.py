@@ -13,7 +13,7 @@ from plait._cli import inputs as reading
 from plait._cli.delivery import Delivery, HaltingMeter, say
 from plait._cli.halt import Halt
 from plait._cli.signals import Stopped, StopSignals
-from plait._cli.sink import CommandSink, JsonSink, Sink, Streams, Write, open_errors, open_streams
+from plait._cli.sink import CommandSink, JsonSink, Sink, Write, open_errors, open_streams
 from plait._cli.template import is_command
 from plait._cli.work import Work, command_work, function_work
 from plait._core.errors import NotTransferable, UsageError
@@ -21,6 +21,8 @@ from plait._run.arriving import Arrivals
 from plait._run.map import map as plait_map
 from plait._run.progress import start_meter
 from plait._run.retry import Retry
+from plait._run.farewell import stopping_words
+from plait._run.stream import Stream
 
 _ITEMS_FOLLOW = ":::"
 _STDIN = "-"
@@ -64,16 +66,18 @@ def run_map(options: Options) -> int:
         chunks, total = _items(options, of_command=command)
         errors = stack.enter_context(_errors_file(options.errors))
         streams = stack.enter_context(open_streams(keep_prints_apart=not command))
-        stack.enter_context(StopSignals(work.close))
+        signals = stack.enter_context(StopSignals(work.close))
         plain = command and not options.as_json
         sink: Sink = CommandSink(streams.out, streams.err, errors) if plain else JsonSink(streams.out, errors)
-        return _run(options, work, Arrivals(chunks, total, work.most_open), total, sink, streams)
+        source = Arrivals(chunks, total, work.most_open)
+        meter = HaltingMeter(start_meter(options.bar, total, work.name), options.halt, source, total)
+        stream = _start(options, work, source, meter)
+        signals.running = lambda: stream.running
+        return _deliver(options, Delivery(stream, sink, streams), stream, meter)
 
 
-def _run(options: Options, work: Work, source: Arrivals, total: int | None, sink: Sink, streams: Streams) -> int:
-    halt = options.halt
+def _start(options: Options, work: Work, source: Arrivals, meter: HaltingMeter) -> Stream[Any]:
     try:
-        meter = HaltingMeter(start_meter(options.bar, total, work.name), halt, source, total)
         stream = plait_map(
             work.fn,
             source,
@@ -84,21 +88,27 @@ def _run(options: Options, work: Work, source: Arrivals, total: int | None, sink
             retry=Retry(options.retries) if options.retries else None,
             progress=meter,
         )
-        meter.stream = stream
-        if work.why:
-            stream.report.why[:] = [work.why]
-        delivery = Delivery(stream, sink, streams)
+    except UsageError as error:
+        raise click.ClickException(str(error)) from error
+    meter.stream = stream
+    if work.why:
+        stream.report.why[:] = [work.why]
+    return stream
+
+
+def _deliver(options: Options, delivery: Delivery, stream: Stream[Any], meter: HaltingMeter) -> int:
+    status = None
+    try:
         delivery.run()
     except Stopped as stop:
-        for note in getattr(stop, "__notes__", ["plait: stopped"]):
-            say(note)
-        return stop.status
+        say(stopping_words(stream.report.items, stop.running))
+        status = stop.status
     except (UsageError, NotTransferable) as error:
         raise click.ClickException(str(error)) from error
-    say(delivery.summary(halt, meter.halted))
+    say(delivery.summary(options.halt, meter.halted))
     if options.report:
         say(str(stream.report))
-    return delivery.status(halt, meter.halted)
+    return delivery.status(options.halt, meter.halted) if status is None else status
 
 
 def _items(options: Options, *, of_command: bool) -> tuple[Any, int | None]:

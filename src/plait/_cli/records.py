@@ -12,22 +12,19 @@ and UUIDs their text, sets and arrays lists, dataclasses objects, enum members t
 from __future__ import annotations
 
 import dataclasses
-import datetime
-import decimal
+import datetime as dt
 import enum
-import fractions
 import json
 import math
 import os
 import traceback
-import uuid
 from typing import Any
 
 from plait._cli.json_items import Unreadable
 from plait._core.outcome import Outcome
 from plait._run.command import CommandFailed, CommandResult
 
-_AS_TEXT = (decimal.Decimal, fractions.Fraction, uuid.UUID)
+_AS_TEXT = ("decimal", "fractions", "uuid", "ipaddress")  # modules whose objects their text says all about
 _DEEPEST = 100
 _LONGEST_INT = 8192  # bits; CPython refuses to write much longer ones in decimal
 
@@ -80,11 +77,11 @@ def _input(item: object) -> object:
 
 def _other(value: object) -> object:
     """What stands for a value that the json module does not know."""
-    if isinstance(value, (datetime.date, datetime.time)):
+    if isinstance(value, (dt.date, dt.time)):
         return value.isoformat()
     if isinstance(value, os.PathLike):
         return os.fspath(value)
-    if isinstance(value, _AS_TEXT):
+    if type(value).__module__ in _AS_TEXT:
         return str(value)
     if isinstance(value, enum.Enum):
         return value.value

@@ -12,18 +12,23 @@ _NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
 
 
 class Stopped(KeyboardInterrupt):
-    """A signal asks to stop; `status` is the exit status that says so."""
+    """A signal asks to stop; `status` is the exit status that says so, `running` what was being run at that moment."""
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, running: list[str]) -> None:
         super().__init__()
         self.status = 128 + number
+        self.running = running
 
 
 class StopSignals:
-    """While it is open, a signal raises `Stopped` in the main thread, and a second one exits after `last_act`."""
+    """While it is open, a signal raises `Stopped` in the main thread, and a second one exits after `last_act`.
+
+    `running` says what is being run; it is asked when the signal comes, before the work is stopped.
+    """
 
     def __init__(self, last_act: Callable[[], object]) -> None:
         self._last_act = last_act
+        self.running: Callable[[], list[str]] = list
         self._seen = 0
         self._before: dict[int, object] = {}
 
@@ -42,7 +47,7 @@ class StopSignals:
     def _handle(self, number: int, frame: FrameType | None) -> None:
         self._seen += 1
         if self._seen == 1:
-            raise Stopped(number)
+            raise Stopped(number, self.running())
         try:
             self._last_act()
         finally:

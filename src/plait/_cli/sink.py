@@ -71,10 +71,7 @@ def open_streams(*, keep_prints_apart: bool) -> Iterator[Streams]:
     that standard output has nothing but results. On a terminal both are in the same place anyway.
     """
     if sys.stdout.isatty():
-        # By name at each write: a progress bar puts itself in the place of these streams.
-        yield Streams(
-            lambda data: sys.stdout.write(data.decode("utf-8", "replace")), _write_error, lambda: sys.stdout.flush()
-        )
+        yield Streams(_write_to_terminal, _write_error, _nothing)
         return
     if not keep_prints_apart:
         out = sys.stdout.buffer
@@ -114,6 +111,16 @@ def _point_at_stderr(descriptor: int) -> None:
     reconfigure = getattr(sys.stdout, "reconfigure", None)
     if reconfigure is not None:
         reconfigure(line_buffering=True)
+
+
+def _write_to_terminal(data: bytes) -> None:
+    """Finds the stream at each write: a progress bar puts itself in its place."""
+    sys.stdout.write(data.decode("utf-8", "replace"))
+    sys.stdout.flush()
+
+
+def _nothing() -> None:
+    """A terminal is flushed at each write."""
 
 
 def _write_error(data: bytes) -> None:

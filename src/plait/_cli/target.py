@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import os
 import pkgutil
@@ -108,5 +107,7 @@ def _modules() -> list[str]:
 
 
 def _close(name: str, names: list[str]) -> str:
+    import difflib  # only to be wrong costs its time
+
     near = difflib.get_close_matches(name, [other for other in names if not other.startswith("__")], 3, 0.6)
     return f"; did you mean {' or '.join(repr(other) for other in near)}?" if near else ""

@@ -27,7 +27,7 @@ def is_command(target: str) -> bool:
 
 
 class CommandTemplate:
-    """A shell command with places for an input.
+    r"""A shell command with places for an input.
 
     ``{}`` the input · ``{.}`` without its extension · ``{/}`` its last part · ``{//}`` its folder · ``{/.}`` its last
     part without extension · ``{#}`` the number of the job, from 1. Without any of them the input is put at the end.
@@ -38,7 +38,7 @@ class CommandTemplate:
     >>> CommandTemplate("gzip -c {} > {.}.z").fill("a b.txt", 1)
     "gzip -c 'a b.txt' > 'a b'.z"
     >>> CommandTemplate('echo "<{}>"').fill("$HOME", 1)
-    'echo "<\\\\$HOME>"'
+    'echo "<\\$HOME>"'
 
     Raises:
         ValueError: a replacement string between backquotes, where nothing can be quoted safely.

@@ -6,13 +6,14 @@ import functools
 import io
 import sys
 from _collections_abc import Callable
+from contextvars import ContextVar
 from pickle import PickleBuffer
 from types import ModuleType
 from typing import Any
 
 import cloudpickle  # type: ignore[import-untyped]  # it ships no types
 
-from plait._engines.functions import is_importable, make_cached
+from plait._engines.functions import home_of, is_importable, make_cached, variable
 
 _LRU_WRAPPER = type(functools.lru_cache(len))
 
@@ -23,6 +24,8 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # untyped, see above
     def reducer_override(self, obj: Any) -> Any:
         if type(obj) is memoryview:
             return _view, (PickleBuffer(obj), obj.format, obj.shape)
+        if type(obj) is ContextVar:
+            return variable, home_of(obj)
         if type(obj) is _LRU_WRAPPER and not is_importable(obj):
             return make_cached, (obj.__wrapped__, obj.cache_parameters())
         return super().reducer_override(obj)

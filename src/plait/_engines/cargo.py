@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 from _collections_abc import Callable
+from contextvars import ContextVar
+from typing import Any
 
 from plait._core.batch import Batch
 from plait._core.errors import NotTransferable
@@ -18,10 +20,19 @@ from plait._engines.worker_process import WorkerProcess
 class FunctionCargo:
     """A run's function, pickled once; its large buffers lie in the arena until `release`."""
 
-    def __init__(self, number: int, fn: Callable[..., object], timeout: float | None, arena: Arena | None) -> None:
+    def __init__(
+        self,
+        number: int,
+        fn: Callable[..., object],
+        arena: Arena | None,
+        *,
+        timeout: float | None,
+        variables: list[tuple[ContextVar[Any], Any]],
+    ) -> None:
         self.number = number
         self._fn = fn
         self._timeout = timeout
+        self._variables = variables
         self._arena = arena
         self._by_value = False
         self._packed = self._encode(())
@@ -69,7 +80,7 @@ class FunctionCargo:
 
     def _encode(self, modules: tuple[object, ...]) -> Packed:
         try:
-            return encode((self._fn, self._timeout), self._arena, 1, modules)
+            return encode((self._fn, self._timeout, self._variables), self._arena, 1, modules)
         except Exception as error:
             inner = getattr(self._fn, "fn", self._fn)
             name = getattr(inner, "__name__", type(inner).__name__)

@@ -9,6 +9,7 @@ from functools import partial
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # workers import this module: names for type checkers only
     from _collections_abc import Callable
+    from typing import NoReturn
 
 
 class Ends:
@@ -45,7 +46,7 @@ class SocketEnds(Ends):
 
 
 class ClosedEnds(Ends):
-    """What is left after the end: every call fails as on a closed descriptor, whose number may be somebody else's now."""
+    """What is left after the end: every call fails; the numbers of the descriptors may be somebody else's now."""
 
     __slots__ = ()
 
@@ -53,5 +54,5 @@ class ClosedEnds(Ends):
         self.read = self.readv = self.write = _closed
 
 
-def _closed(_: object) -> int:
+def _closed(_: object) -> NoReturn:
     raise OSError("the connection with this worker is closed")

@@ -1,4 +1,4 @@
-"""How much memory a process has for itself: from Linux's /proc, elsewhere from psutil."""
+"""Facts about processes: their own memory and their children, from Linux's /proc or from psutil."""
 
 from __future__ import annotations
 
@@ -28,3 +28,10 @@ def private_bytes_anywhere(pid: int) -> int:
         return int(usage.rss)
     except psutil.Error:
         return 0
+
+
+def descendants() -> set[int]:
+    """The pids of the processes that this one has started, and of those that they have started."""
+    import psutil  # heavy: only for tests of engines
+
+    return {child.pid for child in psutil.Process().children(recursive=True)}

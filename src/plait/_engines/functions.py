@@ -14,6 +14,7 @@ import marshal
 import sys
 from _collections_abc import Callable
 from _pickle import PickleBuffer, Pickler
+from contextvars import ContextVar
 from types import CellType, CodeType, FunctionType, ModuleType
 
 TYPE_CHECKING = False
@@ -56,6 +57,8 @@ class _SimplePickler(Pickler):
             return _import, (value.__name__,)
         if type(value) is _LruWrapper and not is_importable(value):
             return make_cached, (value.__wrapped__, value.cache_parameters())
+        if type(value) is ContextVar:
+            return variable, home_of(value)
         if type(value) is CodeType:
             return marshal.loads, (marshal.dumps(value),)
         return NotImplemented
@@ -118,6 +121,30 @@ def fill_function(function: FunctionType, state: dict[str, Any]) -> None:
 def make_cached(function: Callable[..., object], parameters: dict[str, Any]) -> object:
     """A function with an empty ``lru_cache`` around it, of the same size."""
     return functools.lru_cache(**parameters)(function)
+
+
+def home_of(wanted: ContextVar[Any]) -> tuple[str, str]:
+    """The module and name under which another interpreter finds a context variable; no module when it has none."""
+    for module in list(sys.modules.values()):
+        if module is None or getattr(module, "__name__", "__main__") == "__main__":
+            continue
+        for name, value in list(getattr(module, "__dict__", {}).items()):
+            if value is wanted:
+                return module.__name__, name
+    return "", wanted.name
+
+
+def variable(module: str, name: str) -> ContextVar[Any]:
+    """The context variable of that home; one per name for those of ``__main__`` and of functions."""
+    if not module:
+        return _homeless(name)
+    found: ContextVar[Any] = getattr(_import(module), name)
+    return found
+
+
+@functools.cache
+def _homeless(name: str) -> ContextVar[Any]:
+    return ContextVar(name)
 
 
 def _import(name: str) -> ModuleType:

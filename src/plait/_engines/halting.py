@@ -12,6 +12,7 @@ How it gets into the function and never into the engine, nor into the wrong item
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 
@@ -162,10 +163,19 @@ def timeout_error(batch: Batch, offset: int, worker: str, timeout: float | None,
     return TaskTimeout(f"item {batch.base + offset}, {item}, ran longer than timeout={timeout} s on {worker}{note}")
 
 
-def _set_async_exception(thread: threading.Thread, kind: type[BaseException] | None) -> bool:
+def prepare_injection() -> bool:
+    """Load what `Seat.inject` needs: slow while busy threads hold the GIL, so it is done while they are given time."""
     try:
-        import ctypes  # heavy, and needed only when a function does not stop by itself
+        import ctypes  # noqa: F401  # heavy, and needed only when a function does not stop by itself
     except ImportError:  # a Python without it, or one that is shutting down
         return False
+    return True
+
+
+def _set_async_exception(thread: threading.Thread, kind: type[BaseException] | None) -> bool:
+    if not prepare_injection():
+        return False
+    ctypes = sys.modules["ctypes"]
     exception = None if kind is None else ctypes.py_object(kind)
-    return bool(ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident or 0), exception) == 1)
+    threads: int = ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident or 0), exception)
+    return threads == 1

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import os
 import threading
-from _collections_abc import Generator
+from _collections_abc import Generator, Sequence
+from contextvars import ContextVar
+from typing import Any
 
 from plait._core import budget
 from plait._core.batch import Batch
@@ -27,20 +29,32 @@ class ProcessEngine:
     Args:
         memory_bytes: the memory of its own a worker may use. A worker found above it after a batch is replaced; one
             that is above it by a quarter while it runs an item is killed, and the item fails with `MemoryExceeded`.
+        context: context variables whose values, as of the call of map, the function sees in the workers; the values must
+            pickle. Others have their defaults there, since most hold things that belong to one process.
         portable: use only what every system has, also where there is something faster: on Linux, where the zygote or
             its way of passing descriptors is forbidden, and to try here what will happen on macOS. Elsewhere it
             changes nothing.
 
     Raises:
-        UsageError: `memory_bytes` is not a positive number.
+        UsageError: `memory_bytes` is not a positive number, or `context` holds something else.
     """
 
     name = "process"
 
-    def __init__(self, *, memory_bytes: int | None = None, portable: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        memory_bytes: int | None = None,
+        context: Sequence[ContextVar[Any]] = (),
+        portable: bool = False,
+    ) -> None:
         if memory_bytes is not None and not memory_bytes > 0:
             raise UsageError(f"memory_bytes={memory_bytes!r}: expected a number of bytes above 0, or None for no limit")
+        for variable in context:
+            if not isinstance(variable, ContextVar):
+                raise UsageError(f"context={context!r}: expected context variables whose values the workers shall see")
         self.memory_bytes = memory_bytes
+        self.context = tuple(context)
         self._lock = threading.Lock()
         self._idle: list[WorkerProcess] = []
         self.host = hosting.choose(portable=portable)

@@ -37,6 +37,7 @@ if TYPE_CHECKING:  # the engine makes runs and is handed to them: the one cycle 
 _SHORTEST, _LONGEST, _STEADY = 0.002, 0.05, 0.008  # seconds a batch may take: at the tail, at most, of unknown inputs
 _PREFETCH_BELOW = 0.005  # items cheaper than this wait in the worker's pipe, so that it never idles
 _CAP = 16384
+_IDLE = 50.0  # milliseconds without work after which a pool's workers may serve other maps
 _BATCH_BYTES = 1 << 22  # of large buffers: few slots in flight stay in the processor's cache
 
 
@@ -67,7 +68,15 @@ class ProcessRun:
         try:
             self._arena = self._engine.arena()
             self._prepare()
-            self._cargo = FunctionCargo(self._engine.next_function(), job.fn, job.timeout, self._arena)
+            self._cargo = FunctionCargo(
+                self._engine.next_function(),
+                job.fn,
+                self._arena,
+                timeout=job.timeout,
+                variables=[
+                    (variable, job.context[variable]) for variable in self._engine.context if variable in job.context
+                ],
+            )
             while not feed.finished and not job.cancelled:
                 self._assign()
                 if self._finished:
@@ -86,6 +95,8 @@ class ProcessRun:
 
     def _assign(self) -> None:
         feed = self._feed
+        if feed.interdependent and not feed.ready:
+            return
         for depth in (1,) if feed.interdependent else (1, 2):
             for worker in list(self._workers.values()):
                 if len(worker.flights) >= depth or worker.revoked or worker.leaving:
@@ -177,13 +188,20 @@ class ProcessRun:
         self._workers[worker.results] = worker
         self._job.tally.peak = max(self._job.tally.peak, len(self._workers))
         self._poll.register(worker.results, READABLE)
-        worker.send(next_setting() if worker.key else first_setting(worker.name, self._engine.memory_bytes))
+        setting = next_setting() if worker.key else first_setting(worker.name, self._engine.memory_bytes)
+        if setting != worker.setting:
+            worker.setting = setting
+            worker.send(setting)
         return worker
 
     def _prepare(self) -> None:
         self._launcher = self._engine.prepare(self._job.workers)
         if self._launcher.fileno() >= 0:
             self._poll.register(self._launcher.fileno(), READABLE)
+
+    def _is_idle(self) -> bool:
+        """Whether this run only waits for items that may come at any time."""
+        return self._feed.interdependent and not any(worker.flights for worker in self._workers.values())
 
     def _dismiss(self) -> None:
         """There is nothing to do for now: let other runs on the same engine have the workers."""
@@ -200,10 +218,8 @@ class ProcessRun:
 
     def _wait(self) -> None:
         timeout = self._patience()
-        if timeout is None and self._feed.interdependent and not any(w.flights for w in self._workers.values()):
-            self._dismiss()
-        ready = self._poll.poll(timeout)
-        for fd, event in ready:
+        events = self._poll.poll(timeout)
+        for fd, event in events:
             if fd == self._bell.fileno():
                 self._bell.silence()
             elif (worker := self._workers.get(fd)) is not None:
@@ -212,15 +228,24 @@ class ProcessRun:
                 self._news()
             elif event:
                 self._flush(fd)
-        if not ready and self._launcher.patience is not None:
-            self._roll_call()
         if timeout is not None:
             self._look_after()
+            if not events:
+                self._nothing_heard()
+
+    def _nothing_heard(self) -> None:
+        """Nobody has said anything for a while."""
+        if self._launcher.patience is not None:
+            self._roll_call()
+        if self._is_idle():
+            self._dismiss()
 
     def _patience(self) -> float | None:
         """Milliseconds until something must be looked at although no message comes; None: never."""
         feed = self._feed
         waits = [self._supervisor.interval(self._workers.values())]
+        if self._workers and self._is_idle():
+            waits.append(_IDLE)
         if feed.due is not None:
             waits.append(max(0.0, feed.due - time.perf_counter()) * 1000 + 1)
         if self._launcher.patience is not None and any(worker.flights for worker in self._workers.values()):
@@ -398,6 +423,7 @@ class ProcessRun:
     def _stop(self) -> None:
         """Kill what still works for this run, give idle workers back, free what the run held."""
         job = self._job
+        running = self.running()
         job.wake = _nothing
         busy = [worker for worker in self._workers.values() if worker.flights or worker.outbox]
         for worker in busy:
@@ -415,7 +441,8 @@ class ProcessRun:
             self._cargo.release()
         if self._arena is not None:
             self._arena.trim()
-        job.snapshot = list
+        del self._bell  # the traceback of an error may keep this run for long; descriptors are not to stay open for it
+        job.snapshot = lambda: running  # as it was when the work was stopped
 
 
 def _nothing() -> None:

@@ -19,7 +19,7 @@ from plait._core.errors import StopTask
 from plait._core.job import Job
 from plait._engines.crew import Crew
 from plait._engines.growth import Growth, late_limit
-from plait._engines.halting import Seat
+from plait._engines.halting import Seat, prepare_injection
 from plait._engines.inline import InlineEngine
 from plait._engines.interface import Plan
 from plait._engines.line_output import WholeLines
@@ -33,6 +33,7 @@ _STALL_TICK = 0.002
 _IDLE_TICK = 0.01
 _HORIZON = 0.0003  # finished batches are delivered together when more of them are about to follow within this time;
 _SATURATED_HORIZON = 0.008  # waking up costs more when the GIL has to be forced over
+_AT_ONCE = 0.002  # seconds in which threads that have nothing to do are gone
 _FAREWELL = 0.3  # seconds to wait for threads that are out of the user's code, on a busy machine
 
 
@@ -106,6 +107,10 @@ class Driver:
                     raise crew.failure
             if not feed.finished:
                 job.cancelled = True  # the map around this one was stopped
+        except KeyboardInterrupt:
+            seen = crew.snapshot()  # whoever explains the interrupt asks after the stop, when nothing runs any more
+            job.snapshot = lambda: seen
+            raise
         finally:
             try:
                 halt(crew)
@@ -182,7 +187,7 @@ class Driver:
                 crew.unjoin(worker)
                 self._growth.ceiling = len(crew.seats)
                 self._job.tally.reasons.append(f"no more than {len(crew.seats)} threads could be started: {error}")
-                return
+                break
         self._job.tally.peak = max(self._job.tally.peak, len(crew.seats))
 
     def _without_threads(self) -> Generator[Batch, None, None]:
@@ -207,10 +212,13 @@ def halt(crew: Crew, *, patient: bool = True) -> None:
         crew.stopping = True  # frozen threads, or threads of the parent process: there is nobody to wait for
         return
     crew.dismiss()
-    if patient and not crew.wait_empty(GRACE):
-        for seat in crew.seats:
-            seat.inject()
-        crew.wait_empty(UNWIND)
+    if patient and not crew.wait_empty(_AT_ONCE):
+        began = time.perf_counter()
+        prepare_injection()
+        if not crew.wait_empty(GRACE - (time.perf_counter() - began)):
+            for seat in crew.seats:
+                seat.inject()
+            crew.wait_empty(UNWIND)
     now = time.perf_counter()
     for seat in [*crew.seats, *crew.lost]:
         _abandon(crew, seat, now)

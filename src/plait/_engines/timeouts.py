@@ -6,7 +6,7 @@ import time
 
 from plait._core.batch import Batch
 from plait._engines.crew import Crew
-from plait._engines.halting import Alarm, Seat, timeout_error
+from plait._engines.halting import Alarm, Seat, prepare_injection, timeout_error
 
 GRACE = 0.05  # seconds in which a task that polls ``current().cancelled`` can end by itself
 UNWIND = 0.12  # seconds that an injected exception has to get a function out of its code
@@ -26,6 +26,7 @@ class Watch:
             alarm = seat.alarm
             if alarm is None:
                 if seat.began and seat.raise_alarm(self._timeout, now):
+                    prepare_injection()
                     with self._crew.lock:
                         self._crew.take_rest(seat)
             elif now - alarm.raised >= GRACE + UNWIND:

@@ -26,10 +26,13 @@ from plait._engines.wire import BATCH_HEAD, HEAD
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # typing would double a worker's start-up time
+    from contextvars import ContextVar
     from typing import Any
 
     from plait._engines.ends import Ends
     from plait._engines.hosting import Segment
+
+    Assignment = tuple[Callable[..., object], float | None, list[tuple[ContextVar[Any], Any]]]
 
 _FAST_SECONDS = 2.5e-6  # items cheaper than this run FAST
 _FAST_ITEMS = 64  # and only in batches worth it
@@ -58,7 +61,7 @@ class Worker(Task):
         self._inputs = inputs
         self._window: Window | None = None
         self._freed: list[int] = []
-        self._functions: dict[int, Callable[..., object]] = {}
+        self._assignments: dict[int, Assignment] = {}
         self._costs: dict[int, float] = {}
         self._guard = Guard(board.words)
         self._pending: bytes | memoryview = b""
@@ -79,7 +82,7 @@ class Worker(Task):
             elif operation == wire.FUNCTION:
                 self._learn(flags, key, payload)
             elif operation == wire.FORGET:
-                self._functions.pop(key, None)
+                self._assignments.pop(key, None)
                 self._costs.pop(key, None)
             elif operation == wire.SETTING:
                 self._set_up(loads(payload))
@@ -138,8 +141,8 @@ class Worker(Task):
     def _learn(self, flags: int, key: int, payload: memoryview) -> None:
         try:
             refs, payload = self._extra(flags, payload)
-            pair = decode(payload, refs, bool(flags & wire.STORED), self._inputs_window(refs))
-            self._functions[key], self._timeout = pair  # type: ignore[misc]  # what FunctionCargo packed
+            assignment = decode(payload, refs, bool(flags & wire.STORED), self._inputs_window(refs))
+            self._assignments[key] = assignment  # type: ignore[assignment]  # what FunctionCargo packed
         except BaseException as error:  # the user's module may raise anything while it is imported
             self.send(wire.REFUSED, key, dumps(describe(error, 1), 5))
 
@@ -162,8 +165,8 @@ class Worker(Task):
         self._board.open_log(key)
         refs, payload = self._extra(flags, payload)
         first, budget, base, attempt, count = BATCH_HEAD.unpack_from(payload)
-        fn = self._functions.get(function)
-        if fn is None or self._words[STOP_AT] <= first:
+        assignment = self._assignments.get(function)
+        if assignment is None or self._words[STOP_AT] <= first:
             self._words[MODE] = boards.IDLE
             self._answer(key, wire.LOGGED, 0, 0)
             return
@@ -175,6 +178,9 @@ class Worker(Task):
             self._answer(key, wire.UNREADABLE, 0, 0, data=dumps(describe(error, 1), 5))
             return
         self._first, self._base, self._attempt = first, base, attempt
+        fn, self._timeout, variables = assignment
+        for variable, value in variables:
+            variable.set(value)
         tracked = flags & wire.TRACKED or count < _FAST_ITEMS or self._costs.get(function, 1.0) > _FAST_SECONDS
         began = time.perf_counter_ns()
         done = (self._run_tracked if tracked else self._run_fast)(fn, cargo, key, began, budget)

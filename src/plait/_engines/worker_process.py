@@ -47,6 +47,7 @@ class WorkerProcess:
         self._big: tuple[bytearray, int] | None = None
         self.sequence = 1
         self.key = 0
+        self.setting = b""
         self.revoked = False
         self.leaving = False
         self.doomed = ""

@@ -7,11 +7,12 @@ keep results waiting that are there already. Input that plait reads itself goes 
 from __future__ import annotations
 
 import threading
-from _collections_abc import Callable, Iterable, Iterator
+from _collections_abc import Iterable, Iterator
 from itertools import chain
 
 from plait._core.batch import Batch
 from plait._core.feed import Feed
+from plait._core.job import Job
 
 
 class Arrivals:
@@ -45,7 +46,7 @@ class Arrivals:
 
 
 class ArrivingFeed(Feed):
-    """A feed that is filled by a thread. `notify` is called by that thread when there is something new to look at."""
+    """A feed that is filled by a thread, which wakes the driver of `job` when there is something new to look at."""
 
     def __init__(self, chunks: Iterator[list[object]], most_open: int) -> None:
         super().__init__(iter(()))
@@ -54,7 +55,7 @@ class ArrivingFeed(Feed):
         self._thread: threading.Thread | None = None
         self._hungry = threading.Event()
         self._cut = False
-        self.notify: Callable[[], None] = _nobody
+        self.job: Job | None = None
 
     def fill(self, wanted: int) -> None:
         """Have the thread read on. Returns at once."""
@@ -71,7 +72,7 @@ class ArrivingFeed(Feed):
             self._buffer.clear()
             self.over = self._cut = True
         self._hungry.set()
-        self.notify()
+        self._notify()
 
     @property
     def ready(self) -> bool:
@@ -91,6 +92,10 @@ class ArrivingFeed(Feed):
             self._hungry.set()
         return batch
 
+    def _notify(self) -> None:
+        if self.job is not None:
+            self.job.wake()
+
     def _read(self) -> None:
         try:
             for chunk in self._chunks:
@@ -100,7 +105,7 @@ class ArrivingFeed(Feed):
             self.error = error
         with self._lock:
             self.over = True
-        self.notify()
+        self._notify()
 
     def _admit(self, chunk: list[object]) -> bool:
         """Add the items, and wait until more are wanted; False when nothing will be."""
@@ -108,12 +113,8 @@ class ArrivingFeed(Feed):
             if self._cut:
                 return False
             self._buffer += chunk
-        self.notify()
+        self._notify()
         while len(self._buffer) >= self.window and not self._cut:
             self._hungry.wait()
             self._hungry.clear()
         return not self._cut
-
-
-def _nobody() -> None:
-    """No engine has asked yet."""

@@ -82,7 +82,7 @@ def map(  # noqa: A001  the builtin's concurrent sister; users write plait.map
     feed = source.feed if isinstance(source, Arrivals) else Feed(source)
     job = Job(call, feed, workers=plan.workers, timeout=timeout, context=contextvars.copy_context())
     if isinstance(source, Arrivals):
-        source.feed.notify = lambda: job.wake()
+        source.feed.job = job
     report = Report(engine=runner.name, workers=plan.workers, why=[plan.reason] if plan.reason else [])
     meter = start_meter(progress, length, getattr(fn, "__name__", "map"))
     run = Run(runner, job, report, owned=owned, ordered=order == "input", retry=retry, meter=meter)

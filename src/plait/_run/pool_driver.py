@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 from _collections_abc import Callable
 from contextvars import Context
@@ -15,9 +14,10 @@ from plait._run.pool_call import LOGGER, Call
 from plait._run.pool_exit import exit_gate, too_late
 from plait._run.pool_feed import QueueFeed
 
-# CPython 3.12.0 and 3.12.1 refuse to start threads and processes once the main thread has ended (gh-113964), so that a
-# call submitted just before would never find a worker.
-_NO_START_AT_EXIT = (3, 12) <= sys.version_info < (3, 12, 2)
+# How long the first submit waits for the first worker. With one at work, cancelling what was not started leaves it the
+# first call, as in the standard library; and CPython 3.12.0 and 3.12.1 refuse to start threads and processes once the
+# main thread has ended (gh-113964), so that a call submitted just before would never find a worker.
+_FIRST_WORKER = 1.0
 
 
 class PoolDriver:
@@ -33,7 +33,7 @@ class PoolDriver:
         self._owned = owned
         self._token = token
         self._job = Job(fn, self.feed, workers=workers, timeout=None, context=Context())
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._thread: threading.Thread | None = None
         self._interrupted = False
         self.broken: PoolBroken | None = None
@@ -50,8 +50,7 @@ class PoolDriver:
             return
         self.start()
         self.feed.put(call)
-        if _NO_START_AT_EXIT:
-            self.feed.first_taken.wait()
+        self.feed.first_taken.wait(_FIRST_WORKER)
 
     def start(self) -> None:
         """Start the thread, once.
@@ -63,16 +62,17 @@ class PoolDriver:
         if refusal is not None:
             raise refusal
         with self._lock:
-            if self._thread is not None:
-                return
-            exit_gate.enter(self)
             thread = threading.Thread(target=self._drive, name="plait-pool", daemon=True)
+            if self._thread is not None:  # already, or just now, by a destructor that submits
+                return
+            self._thread = thread
             try:
+                exit_gate.enter(self)
                 thread.start()
             except BaseException:
                 exit_gate.leave(self)
+                self._thread = None
                 raise
-            self._thread = thread
 
     def join(self) -> None:
         """Return when every call has its outcome and the engine is closed.

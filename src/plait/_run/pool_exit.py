@@ -23,7 +23,7 @@ class ExitGate:
     """Knows what must end before the interpreter does, and turns away what would start too late."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a destructor that runs while it is held may submit
         self._open: set[Finishing] = set()
         self._exiting = False
         try:
@@ -61,7 +61,7 @@ class ExitGate:
 
     def _forget(self) -> None:
         """In a forked child: the parent's threads do not run here, and its lock may be held for ever."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._open = set()
 
 

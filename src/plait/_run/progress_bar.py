@@ -42,10 +42,16 @@ class BarDisplay:
         self._open = True
         self._wrapped: dict[str, BarStream] = {}
 
+    def open(self) -> None:
+        """Wrap the standard streams. Others may wrap them further during the run, and have to take that off again."""
+        for name in ("stdout", "stderr"):
+            stream = getattr(sys, name)
+            if stream is not None and not isinstance(stream, BarStream) and _is_open_terminal(stream):
+                self._wrapped[name] = BarStream(stream, self)
+                setattr(sys, name, self._wrapped[name])
+
     def show(self, progress: Progress) -> float:
         """Draw the bar."""
-        if not self._wrapped:
-            self._wrap()
         line = render_bar(progress, _width(self._terminal), self._terminal.encoding)
         with self._lock:
             self._line = line
@@ -81,13 +87,6 @@ class BarDisplay:
 
     def _put(self, text: str) -> None:
         write_whole(self._terminal, text)
-
-    def _wrap(self) -> None:
-        for name in ("stdout", "stderr"):
-            stream = getattr(sys, name)
-            if stream is not None and not isinstance(stream, BarStream) and _is_open_terminal(stream):
-                self._wrapped[name] = BarStream(stream, self)
-                setattr(sys, name, self._wrapped[name])
 
     def _unwrap(self) -> None:
         for name, wrapper in self._wrapped.items():

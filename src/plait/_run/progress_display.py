@@ -19,10 +19,14 @@ _LONGEST_PAUSE = 60.0
 
 
 class Display(Protocol):
-    """Draws; two methods, called by the display thread only. An OSError or ValueError means that nobody can see it."""
+    """Draws. An OSError or ValueError from `show` or `close` means that nobody can see it."""
+
+    def open(self) -> None:
+        """Make room; called by the thread that drives the run, before the run begins."""
+        ...
 
     def show(self, progress: Progress) -> float:
-        """Draw, and say in how many seconds to draw again."""
+        """Draw, and say in how many seconds to draw again; called by the display thread, as is `close`."""
         ...
 
     def close(self, progress: Progress, report: Report | None) -> None:
@@ -70,6 +74,7 @@ class DisplayMeter:
             self._thread = None
             logging.getLogger("plait").warning("no progress is shown: %s", error)
             return
+        self._display.open()
         atexit.register(self._stop)  # a daemon thread must not write while the interpreter is taken down
 
     def advance(self, done: int, failed: int) -> None:
@@ -110,6 +115,9 @@ class LineDisplay:
         self._stream = stream
         self._pause = _FIRST_LINE
         self._silent_until = _FIRST_LINE
+
+    def open(self) -> None:
+        """Lines need no room."""
 
     def show(self, progress: Progress) -> float:
         """Write a line, unless the map has just begun."""

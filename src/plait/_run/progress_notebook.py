@@ -18,6 +18,9 @@ class NotebookDisplay:
         self._module = ipython_display
         self._handle: Any = None
 
+    def open(self) -> None:
+        """The first drawing makes the output."""
+
     def show(self, progress: Progress) -> float:
         """Update the output."""
         self._put(progress_line(progress), _bar(progress))

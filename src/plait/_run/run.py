@@ -8,22 +8,20 @@ from __future__ import annotations
 
 import random
 import time
-import warnings
 from _collections_abc import Generator, Iterator
 from typing import Any
 
 from plait._core.batch import Batch
 from plait._core.errors import Cancelled
-from plait._core.job import Job, Running
+from plait._core.job import Job
 from plait._core.outcome import Outcome, attach, brief
 from plait._engines.interface import Engine
 from plait._run.accounts import Accounts
+from plait._run.farewell import explain, in_words, stopping_words, warn_abandoned
 from plait._run.ordering import CompletionOrder, InputOrder
 from plait._run.progress import Meter
 from plait._run.report import Report
 from plait._run.retry import Retry, split_retries
-
-_SHOWN = 3  # running items that are named when a run is stopped
 
 
 class Run:
@@ -57,6 +55,11 @@ class Run:
         self._update_report()
         return self._report
 
+    @property
+    def running(self) -> list[str]:
+        """The items that are being run at this moment, in words, the longest first."""
+        return [in_words(one) for one in sorted(self.job.snapshot(), key=lambda one: -one.seconds)]
+
     def batches(self, *, stop_at_failure: bool) -> Iterator[Batch]:
         """Batches in the order of delivery. Closing this stops the work.
 
@@ -76,17 +79,21 @@ class Run:
                     if stop_at_failure and final.failures and not self._halted:
                         yield from self._overtaking(final)
         except KeyboardInterrupt as interrupt:
-            self._explain(interrupt)
+            running = self.running
+            self.halt(warn=False)
+            explain(interrupt, stopping_words(self._report.items, running, len(self._report.abandoned)))
             raise
         finally:
             self.halt()
         yield from self._leftovers()
+        if stop_at_failure and self.job.cancelled:
+            raise Cancelled("the work was stopped before its last item")
         if feed.error is not None:
             self._raise_input_error(feed.error)
         if stop_at_failure and self.job.cancelled and not feed.finished:
             raise Cancelled(f"the map was cancelled after {self._report.items:,} items")
 
-    def halt(self) -> None:
+    def halt(self, *, warn: bool = True) -> None:
         """Stop the work now, if it still goes on, and close the books. May be called again."""
         if self._halted:
             return
@@ -104,7 +111,8 @@ class Run:
             self._report.finished = finished
             self._report.cancelled = not finished
             self._meter.finish(self._report)
-            self._warn_abandoned()
+            if warn:
+                warn_abandoned(self._report.abandoned)
 
     def cancel(self) -> None:
         """Ask the driver to stop; it does so at once, in its own thread."""
@@ -192,27 +200,3 @@ class Run:
         report.abandoned = [in_words(running) for running in tally.abandoned]
         if self._began and not self._report.finished and not self._report.cancelled:
             report.seconds = time.perf_counter() - self._began
-
-    def _explain(self, interrupt: KeyboardInterrupt) -> None:
-        """Add to Ctrl-C what had been done and what was running, in at most five lines."""
-        running = sorted(self.job.snapshot(), key=lambda one: -one.seconds)
-        lines = [f"plait: stopped after {self._report.items:,} items; {len(running)} were running"]
-        lines += [f"  {in_words(one)}" for one in running[:_SHOWN]]
-        if len(running) > _SHOWN:
-            lines.append(f"  and {len(running) - _SHOWN} more")
-        interrupt.add_note("\n".join(lines))
-
-    def _warn_abandoned(self) -> None:
-        if self._report.abandoned:
-            names = "; ".join(self._report.abandoned[:_SHOWN])
-            warnings.warn(
-                f"plait could not stop {len(self._report.abandoned)} thread(s) and left them behind: {names}. "
-                'Let the function poll plait.current().cancelled, or use engine="process".',
-                RuntimeWarning,
-                stacklevel=2,
-            )
-
-
-def in_words(running: Running) -> str:
-    """One line about an item that is being run."""
-    return f"item {running.index}, {brief(running.item, 60)}, on {running.worker} for {running.seconds:.1f} s"

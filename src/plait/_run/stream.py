@@ -10,13 +10,15 @@ import warnings
 from _collections_abc import AsyncIterator, Generator, Iterable, Iterator
 from itertools import chain
 from types import TracebackType
-from typing import Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
 from plait._core.batch import Batch
 from plait._core.outcome import Outcome
-from plait._run.pump import Pump
 from plait._run.report import Report
 from plait._run.run import Run
+
+if TYPE_CHECKING:
+    from plait._run.pump import Pump
 
 R = TypeVar("R")
 
@@ -65,6 +67,11 @@ class Stream(Generic[R]):
         """What happened so far: engine, workers, reason, counts, rate."""
         return self._run.report
 
+    @property
+    def running(self) -> list[str]:
+        """The items that are being run at this moment, in words, the longest first."""
+        return self._run.running
+
     def cancel(self) -> None:
         """Stop the work now; may be called from any thread. The iteration then raises `Cancelled`."""
         self._run.cancel()
@@ -92,7 +99,7 @@ class Stream(Generic[R]):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
     ) -> None:
-        await Pump.halt(self._run)
+        await _pump().halt(self._run)
 
     def __del__(self) -> None:
         if not getattr(self, "_used", True) and not self._run.job.cancelled:
@@ -125,13 +132,13 @@ class Outcomes(Generic[R]):
         return next(iter(self))
 
     def groups(self) -> Iterator[list[Outcome[R]]]:
-        """The outcomes in the lists in which they arrive: between two lists there may be a wait, within one there is not."""
+        """The outcomes in lists as they arrive: between two lists there may be a wait, within one there is not."""
         run = self._run
         for batch in run.batches(stop_at_failure=False):
             yield list(run.outcomes_of(batch))
 
     async def __aiter__(self) -> AsyncIterator[Outcome[R]]:
-        async with Pump(self._run, self._run.batches(stop_at_failure=False)) as batches:
+        async with _pump()(self._run, self._run.batches(stop_at_failure=False)) as batches:
             async for batch in batches:
                 for outcome in self._run.outcomes_of(batch):
                     yield outcome
@@ -156,7 +163,7 @@ def _raising(run: Run, batch: Batch) -> Generator[object, None, None]:
 
 
 async def _values_async(run: Run) -> AsyncIterator[object]:
-    async with Pump(run, run.batches(stop_at_failure=True)) as batches:
+    async with _pump()(run, run.batches(stop_at_failure=True)) as batches:
         async for batch in batches:
             if not batch.failures:
                 for value in batch.values:
@@ -165,6 +172,12 @@ async def _values_async(run: Run) -> AsyncIterator[object]:
             first = min(batch.failures)
             for value in batch.values[:first]:
                 yield value
-            await Pump.halt(run)
+            await _pump().halt(run)
             run.put_back(batch.part(first + 1, len(batch.items)))
             raise run.failure(batch, first)
+
+
+def _pump() -> type[Pump]:
+    from plait._run.pump import Pump  # asyncio is heavy, and who iterates without it need not wait for it
+
+    return Pump

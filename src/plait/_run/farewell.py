@@ -1,0 +1,70 @@
+"""What is said when work is stopped: what was running, and what could not be stopped. Never more than five lines."""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+from types import TracebackType
+
+from plait._core.job import Running
+from plait._core.outcome import brief
+
+_SHOWN = 3  # items that are named
+_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+
+
+def in_words(running: Running) -> str:
+    """One line about an item that is being run."""
+    return f"item {running.index}, {brief(running.item, 60)}, on {running.worker} for {running.seconds:.1f} s"
+
+
+def stopping_words(done: int, running: list[str], abandoned: int = 0) -> str:
+    """What had been done and what was running when somebody stopped the work; `running` in the order of importance."""
+    first = f"plait: stopped after {_count(done, 'item', 'items')}; {_count(len(running), 'was', 'were')} running"
+    if abandoned:
+        first += f", and {_count(abandoned, 'thread', 'threads')} could not be stopped and were left behind"
+    lines = [first, *(f"  {one}" for one in running[:_SHOWN])]
+    if len(running) > _SHOWN:
+        lines.append(f"  and {len(running) - _SHOWN} more")
+    return "\n".join(lines)
+
+
+def explain(interrupt: KeyboardInterrupt, words: str) -> None:
+    """Add the words to Ctrl-C, and leave our own frames out of its traceback."""
+    interrupt.add_note(words)
+    interrupt.__traceback__ = _theirs(interrupt.__traceback__)
+
+
+def warn_abandoned(abandoned: list[str]) -> None:
+    """Say which items still run on threads that could not be stopped."""
+    if not abandoned:
+        return
+    names = "; ".join(abandoned[:_SHOWN]) + ("" if len(abandoned) <= _SHOWN else f"; and {len(abandoned) - _SHOWN} more")
+    warnings.warn(
+        f"plait could not stop {_count(len(abandoned), 'thread', 'threads')}, now left behind: {names}. "
+        'Let the function poll plait.current().cancelled, or use engine="process".',
+        RuntimeWarning,
+        stacklevel=_callers_level(),
+    )
+
+
+def _theirs(trace: TracebackType | None) -> TracebackType | None:
+    """The traceback from the first frame on that is not ours: where the user's function was, if it ran in this thread."""
+    while trace is not None and trace.tb_frame.f_code.co_filename.startswith(_PACKAGE):
+        trace = trace.tb_next
+    return trace
+
+
+def _callers_level() -> int:
+    """How many frames above its caller's the first one is that is not ours: the line people want a warning to show."""
+    level = 1
+    frame = sys._getframe(2)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+        frame = frame.f_back
+        level += 1
+    return level + 1
+
+
+def _count(number: int, one: str, many: str) -> str:
+    return f"{number:,} {one if number == 1 else many}"

@@ -1,0 +1,1 @@
+"""Runs CPython's own tests of executors against `plait.Pool`."""
