@@ -7,8 +7,9 @@ debugger shows it, as if it had been raised here. When it does not work, a `Remo
 
 from __future__ import annotations
 
+from _collections_abc import Iterator
 from _pickle import dumps, loads
-from types import CodeType, TracebackType
+from types import FunctionType, TracebackType
 
 _HEAD, _TAIL = 20, 30  # frames kept of a very deep traceback
 
@@ -133,16 +134,15 @@ def _frames(trace: TracebackType | None, skip: int) -> list[Frame]:
 
 
 def _traceback(frames: list[Frame]) -> TracebackType | None:
-    """A traceback with one entry per frame; each stands on a frame of a stub with the original's names."""
+    """A traceback with one entry per frame; each stands on a frame that has the original's names and runs nothing."""
     trace: TracebackType | None = None
     for filename, line, name in reversed(frames):
-        scope: dict[str, object] = {"__name__": name, "__file__": filename}
-        exec(_stub(filename, line, name), scope)
-        frame = scope.pop("frame")
-        trace = TracebackType(trace, frame, -1, line)  # type: ignore[arg-type]  # the stub leaves its frame there
+        code = _shell.__code__.replace(co_filename=filename, co_name=name, co_qualname=name, co_firstlineno=max(1, line))
+        generator = FunctionType(code, {"__name__": name, "__file__": filename})()
+        trace = TracebackType(trace, generator.gi_frame, -1, line)
     return trace
 
 
-def _stub(filename: str, line: int, name: str) -> CodeType:
-    code = compile("import sys\nframe = sys._getframe()\ndel sys", filename, "exec")
-    return code.replace(co_filename=filename, co_name=name, co_firstlineno=max(1, line))
+def _shell() -> Iterator[None]:
+    """Its frame, never started, has no caller: an error that is kept must not keep what was running when it arrived."""
+    yield
