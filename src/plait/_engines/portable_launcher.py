@@ -46,7 +46,7 @@ class System(Protocol):
         ...
 
     def kill(self, process: Process) -> None:
-        """End the process, and what it has started if the system knows."""
+        """End the process if it lives, and what it has started where the system knows."""
         ...
 
 
@@ -150,9 +150,12 @@ class _Child:
     def __init__(self, process: Process, system: System) -> None:
         self._process = process
         self._system = system
+        self._killed = False
 
     def kill(self) -> None:
-        self._system.kill(self._process)
+        if not self._killed:  # once: later on its number may be somebody else's
+            self._killed = True
+            self._system.kill(self._process)
 
     def wait(self) -> None:
         try:

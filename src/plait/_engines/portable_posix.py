@@ -29,8 +29,7 @@ class PosixSystem:
         return end.fileno()
 
     def kill(self, process: subprocess.Popen[bytes]) -> None:
-        if process.poll() is None:  # not reaped, so the number of the group is still its own
-            try:
-                os.killpg(process.pid, signal.SIGKILL)
-            except (ProcessLookupError, PermissionError):  # macOS says so of a group that has just ended
-                process.kill()
+        try:  # also when it has just ended: what it has started may live on in its group
+            os.killpg(process.pid, signal.SIGKILL)
+        except (ProcessLookupError, PermissionError):  # nobody is left; macOS says the second while some are not reaped
+            process.kill()

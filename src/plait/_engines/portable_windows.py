@@ -35,5 +35,4 @@ class WindowsSystem:
         return data
 
     def kill(self, process: subprocess.Popen[bytes]) -> None:
-        if process.poll() is None:
-            process.kill()
+        process.kill()

@@ -378,8 +378,6 @@ class ProcessRun:
         if status == NOT_STARTED:
             self._limit = len(self._workers)
             self._job.tally.reasons.append("no further process could be started: the system refused to fork")
-            if not self._limit:
-                raise PlaitError("no worker process could be started: the system refused to fork; see ulimit -u")
         if worker.leaving or status == NOT_STARTED:
             for flight in worker.flights:
                 self._hand_back(flight, 0, flight.count)
@@ -390,6 +388,8 @@ class ProcessRun:
                 self._lose(worker, loss)
         self._free_all(worker)
         worker.close()
+        if status == NOT_STARTED and not self._limit:
+            raise PlaitError("no worker process could be started: the system refused to fork; see ulimit -u")
         if self._coroner.hopeless:
             raise PlaitError(self._coroner.hopeless)
 

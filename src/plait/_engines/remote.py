@@ -137,7 +137,9 @@ def _traceback(frames: list[Frame]) -> TracebackType | None:
     """A traceback with one entry per frame; each stands on a frame that has the original's names and runs nothing."""
     trace: TracebackType | None = None
     for filename, line, name in reversed(frames):
-        code = _shell.__code__.replace(co_filename=filename, co_name=name, co_qualname=name, co_firstlineno=max(1, line))
+        code = _shell.__code__.replace(
+            co_filename=filename, co_name=name, co_qualname=name, co_firstlineno=max(1, line)
+        )
         generator = FunctionType(code, {"__name__": name, "__file__": filename})()
         trace = TracebackType(trace, generator.gi_frame, -1, line)
     return trace
