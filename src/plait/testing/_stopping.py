@@ -73,9 +73,12 @@ class StoppingContract(ContractBase):
 
     def test_cancel_keeps_what_was_computed(self) -> None:
         with self.folder() as folder, self.engine() as engine:
-            items = [("value", "a"), ("value", "b"), *[("forever", f"{folder}/began") for _ in range(self.workers)]]
+            began = [
+                f"{folder}/{n}" for n in range(self.workers)
+            ]  # every worker has got there: none still runs a value
+            items = [("value", "a"), ("value", "b"), *[("forever", path) for path in began]]
             stream = plait.map(forever, items, engine=engine, workers=self.workers)
-            canceller = threading.Thread(target=_cancel_when, args=(stream, f"{folder}/began"))
+            canceller = threading.Thread(target=_cancel_when, args=(stream, *began))
             canceller.start()
             outcomes = list(stream.outcomes())
             canceller.join()
@@ -123,8 +126,9 @@ class StoppingContract(ContractBase):
         assert closed == [True]
 
 
-def _cancel_when(stream: plait.Stream[object], path: str) -> None:
-    wait_for(path)
+def _cancel_when(stream: plait.Stream[object], *paths: str) -> None:
+    for path in paths:
+        wait_for(path)
     stream.cancel()
 
 
