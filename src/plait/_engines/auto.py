@@ -126,7 +126,7 @@ class Probe:
 
     Attributes:
         open: whether calls are still measured.
-        busy: CPU seconds of the measured calls together.
+        busy: seconds the measured calls together spent on a core or ready for one.
         calls: how many there were.
         obstacle: why arguments or results cannot be moved to another process, as far as was seen.
     """
@@ -145,11 +145,11 @@ class Probe:
         if not self.open:
             return self._fn(item)
         before = self._picture(item) if self.calls < _COMPARED else None
-        began, cpu = time.perf_counter(), time.thread_time()
+        began, ready = time.perf_counter(), time.thread_time() + delay()
         try:
             value = self._fn(item)
         finally:
-            self._note(began, time.thread_time() - cpu)
+            self._note(began, time.thread_time() + delay() - ready)
         if before is not None:
             self._compare(item, before, value)
         return value
@@ -212,8 +212,17 @@ class Canary:
 
     def _sing(self) -> None:
         while not self._stop.is_set():
-            began = time.perf_counter()
+            began, delayed = time.perf_counter(), delay()
             time.sleep(_CANARY)
-            took = time.perf_counter() - began
+            took = time.perf_counter() - began - (delay() - delayed)
             self._late += max(0.0, took - 2 * _CANARY)
             self._total += took
+
+
+def delay() -> float:
+    """Seconds this thread has been ready to run without getting a core, where the system tells: others' doing."""
+    try:
+        with open("/proc/thread-self/schedstat", "rb", buffering=0) as file:
+            return int(file.read(128).split()[1]) * 1e-9
+    except (OSError, IndexError, ValueError):
+        return 0.0

@@ -16,7 +16,7 @@ class Measured(NamedTuple):
     Attributes:
         calls: how many calls ended.
         elapsed: seconds of wall time since the first began.
-        busy: seconds of CPU time they took together.
+        busy: seconds in which they had a core, or would have used one had it been free, together.
         gil: the share of the time, from 0 to 1, that a thread which only wanted to wake up had to wait for the GIL.
         left: how many items remain, or None when nobody knows.
         cores: how many cores may be used.
