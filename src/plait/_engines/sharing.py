@@ -18,7 +18,7 @@ import sysconfig
 import uuid
 from _collections_abc import Iterator
 from dis import Instruction, get_instructions
-from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
+from types import BuiltinFunctionType, CodeType, FunctionType, MethodDescriptorType, ModuleType
 from typing import Any
 
 from plait._core.star import Star
@@ -68,7 +68,7 @@ def _obstacle(function: Any, depth: int, seen: set[int]) -> str:
         )
     if hasattr(function, "__wrapped__") and not hasattr(function, "__self__"):
         return _obstacle(function.__wrapped__, depth, seen)
-    return "" if isinstance(function, type) else f"{_name(function)} has state that would be copied"
+    return "" if isinstance(function, (type, MethodDescriptorType)) else f"{_name(function)} has state that would be copied"
 
 
 def _of_python_function(function: FunctionType, depth: int, seen: set[int]) -> str:

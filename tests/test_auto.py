@@ -1,0 +1,259 @@
+"""engine="auto": the rule as a table, what counts as shared memory, and the hand-over from threads to processes."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import math
+import os
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+
+import plait
+from plait._engines import auto
+from plait._engines.choice import Choice, Measured, choose
+from plait._engines.sharing import is_immutable, obstacle
+
+RESULTS: list[int] = []
+LIMIT = 10
+TABLE = (1, 2, 3)
+counter = 0
+
+
+@pytest.mark.parametrize(
+    ("measured", "engine", "why"),
+    [
+        (Measured(calls=4, elapsed=0.2, busy=0.004, gil=0.0, left=100, cores=2), "thread", "98 % of the time it waits"),
+        (Measured(calls=4, elapsed=0.2, busy=0.19, gil=0.9, left=100, cores=2), "process", "90 % of 50 ms per item"),
+        (Measured(calls=4, elapsed=0.2, busy=0.19, gil=0.9, left=None, cores=2), "process", "holds the GIL"),
+        (Measured(calls=4, elapsed=0.2, busy=0.19, gil=0.9, left=1, cores=2), "thread", "about 50 ms"),
+        (Measured(calls=4, elapsed=0.2, busy=0.19, gil=0.9, left=100, cores=1), "thread", "only one core"),
+        (Measured(calls=4, elapsed=0.2, busy=0.38, gil=0.1, left=100, cores=2), "thread", "lets the GIL go"),
+        (Measured(calls=256, elapsed=0.001, busy=0.001, gil=0.9, left=10**6, cores=2), "thread", "4 µs per item"),
+        (Measured(calls=4, elapsed=0.2, busy=0.19, gil=0.9, left=100, cores=2, free_threaded=True), "thread", "no GIL"),
+        (Measured(calls=0, elapsed=0.0, busy=0.0, gil=0.0, left=0, cores=2), "thread", ""),
+    ],
+)
+def test_the_rule(measured: Measured, engine: str, why: str) -> None:
+    choice = choose(measured)
+    assert choice.engine == engine
+    assert why in choice.reason
+
+
+def reads_a_constant(x: int) -> int:
+    return x + LIMIT + TABLE[0]
+
+
+def calls_the_library(x: float) -> float:
+    return math.sqrt(x) + len(str(x))
+
+
+def appends(x: int) -> None:
+    RESULTS.append(x)
+
+
+def only_reads(x: int) -> int:
+    return len(RESULTS) + x
+
+
+def counts(x: int) -> int:
+    global counter
+    counter += x
+    return counter
+
+
+def calls_what_counts(x: int) -> int:
+    return counts(x)
+
+
+def in_an_inner_function(x: int) -> list[int]:
+    return [counts(y) for y in range(x)]
+
+
+def sets_an_attribute(x: int) -> int:
+    threading.plait_was_here = x  # type: ignore[attr-defined]
+    return x
+
+
+def with_a_default(x: int, seen: list[int] = []) -> int:
+    seen.append(x)
+    return len(seen)
+
+
+@functools.lru_cache
+def cached(x: int) -> int:
+    return x
+
+
+@dataclass(frozen=True)
+class Frozen:
+    factor: int = 2
+
+
+FROZEN = Frozen()
+
+
+def uses_a_frozen_object(x: int) -> int:
+    return x * FROZEN.factor
+
+
+class Accumulator:
+    def __init__(self) -> None:
+        self.total = 0
+
+    def add(self, x: int) -> int:
+        self.total += x
+        return self.total
+
+
+def closure_that_counts() -> Callable[[int], int]:
+    total = 0
+
+    def add(x: int) -> int:
+        nonlocal total
+        total += x
+        return total
+
+    return add
+
+
+def closure_over_a_number() -> Callable[[int], int]:
+    factor = 3
+    return lambda x: x * factor
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        reads_a_constant,
+        calls_the_library,
+        cached,
+        uses_a_frozen_object,
+        closure_over_a_number(),
+        functools.partial(pow, 2),
+        math.sqrt,
+        len,
+        str,
+        str.upper,
+        os.path.basename,
+    ],
+)
+def test_what_may_move(function: object) -> None:
+    assert obstacle(function) == ""
+
+
+@pytest.mark.parametrize(
+    ("function", "why"),
+    [
+        (appends, '"RESULTS" is shared'),
+        (only_reads, '"RESULTS" is shared'),
+        (counts, "assigns to the global name 'counter'"),
+        (calls_what_counts, "assigns to the global name 'counter'"),
+        (in_an_inner_function, "assigns to the global name 'counter'"),
+        (sets_an_attribute, "assigns to an attribute of 'threading'"),
+        (with_a_default, "a default argument"),
+        (closure_that_counts(), "assigns to the captured name 'total'"),
+        (Accumulator().add, "has state"),
+        (RESULTS.append, "belongs to a list"),
+        (functools.partial(max, [1]), "an argument bound to it"),
+    ],
+)
+def test_what_must_stay(function: object, why: str) -> None:
+    assert why in obstacle(function)
+
+
+def test_immutable_values() -> None:
+    assert all(is_immutable(value) for value in (1, "a", b"a", None, 1.5, (1, ("a",)), range(3), math, Frozen))
+    assert not any(is_immutable(value) for value in ([], {}, set(), (1, []), bytearray(), threading.Lock()))
+
+
+def double(x: int) -> int:
+    time.sleep(0.0005)  # so that there is something left when the first results are looked at
+    return 2 * x
+
+
+def fail_at_seven(x: int) -> int:
+    time.sleep(0.0005)
+    if x == 7:
+        raise ValueError(x)
+    return x
+
+
+def change(item: list[int]) -> int:
+    time.sleep(0.002)
+    item.append(1)
+    return len(item)
+
+
+@pytest.fixture
+def moves(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every function is judged to hold the GIL, after its first call."""
+    monkeypatch.setattr(auto, "choose", lambda _: Choice("process", "processes: for the test"))
+    monkeypatch.setattr(auto, "_ENOUGH_CALLS", 1)
+
+
+@pytest.mark.usefixtures("moves")
+@pytest.mark.parametrize("source", [range(2_000), list(range(2_000))])
+def test_the_rest_moves_and_nothing_is_lost(source: object) -> None:
+    stream = plait.map(double, source, engine="auto", workers=2)  # type: ignore[call-overload]
+    assert list(stream) == [2 * x for x in range(2_000)]
+    assert stream.report.engine == "process"
+    assert "processes: for the test" in stream.report.why
+
+
+@pytest.mark.usefixtures("moves")
+def test_an_endless_input_moves() -> None:
+    with plait.map(double, itertools.count(), engine="auto", workers=2) as stream:
+        assert list(itertools.islice(stream, 2_000)) == [2 * x for x in range(2_000)]
+
+
+@pytest.mark.usefixtures("moves")
+def test_failures_and_order_survive_the_move() -> None:
+    outcomes = list(plait.map(fail_at_seven, range(300), engine="auto", workers=2).outcomes())
+    assert [outcome.index for outcome in outcomes] == list(range(300))
+    assert [outcome.index for outcome in outcomes if not outcome.ok] == [7]
+
+
+@pytest.mark.usefixtures("moves")
+def test_a_function_that_changes_its_argument_stays() -> None:
+    items: list[list[int]] = [[] for _ in range(50)]
+    stream = plait.map(change, items, engine="auto", workers=2)
+    assert list(stream) == [1] * 50
+    assert items == [[1]] * 50
+    assert stream.report.engine == "thread"
+    assert any("changes its argument" in reason for reason in stream.report.why)
+
+
+@pytest.mark.usefixtures("moves")
+def test_shared_state_stays_right() -> None:
+    accumulator = Accumulator()
+    stream = plait.map(accumulator.add, [1] * 500, engine="auto", order="completion")
+    assert len(list(stream)) == 500
+    assert stream.report.engine == "thread"
+    assert accumulator.total > 0
+
+
+@pytest.mark.usefixtures("moves")
+def test_arguments_and_results_that_cannot_cross_stay() -> None:
+    stream = plait.map(lambda lock: lock.locked(), [threading.Lock() for _ in range(50)], engine="auto")
+    assert list(stream) == [False] * 50
+    assert stream.report.engine == "thread"
+    stream2 = plait.map(lambda _: threading.Lock(), [[] for _ in range(50)], engine="auto")
+    assert len(list(stream2)) == 50
+    assert stream2.report.engine == "thread"
+
+
+def test_one_worker_or_one_item_is_inline() -> None:
+    for stream in (plait.map(double, [1], engine="auto"), plait.map(double, [1, 2], engine="auto", workers=1)):
+        caller = threading.get_ident()
+        assert list(plait.map(lambda _: threading.get_ident(), [0], engine="auto")) == [caller]
+        list(stream)
+        assert stream.report.engine == "inline"
+
+
+def test_an_empty_input() -> None:
+    assert list(plait.map(double, [], engine="auto")) == []
