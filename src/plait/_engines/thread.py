@@ -36,6 +36,7 @@ _IDLE_TICK = 0.01  # while there is nothing to decide
 _HORIZON = 0.0005  # finished batches are delivered together when more of them are about to follow within this time;
 _SATURATED_HORIZON = 0.008  # waking up costs more when the GIL has to be forced over
 _AT_ONCE = 0.002  # seconds in which threads that have nothing to do are gone
+_AGAIN = 0.02  # seconds until the exception is offered again to threads that could not take it
 _FAREWELL = 0.3  # seconds to wait for threads that are out of the user's code, on a busy machine
 
 
@@ -227,9 +228,12 @@ def halt(crew: Crew, *, patient: bool = True) -> None:
         began = time.perf_counter()
         prepare_injection()
         if not crew.wait_empty(GRACE - (time.perf_counter() - began)):
-            for seat in crew.seats:
-                seat.inject()
-            crew.wait_empty(UNWIND)
+            deadline = time.perf_counter() + UNWIND
+            while time.perf_counter() < deadline:
+                for seat in crew.seats:
+                    seat.inject()
+                if crew.wait_empty(_AGAIN):
+                    break
     now = time.perf_counter()
     for seat in [*crew.seats, *crew.lost]:
         _abandon(crew, seat, now)

@@ -44,7 +44,7 @@ class Watch:
                 soonest = min(soonest, alarm.raised + (GRACE + UNWIND if seat.injected else GRACE) - now)
             elif began:
                 soonest = min(soonest, began + self._timeout - now)
-        return max(0.0, soonest)
+        return max(0.001, soonest)
 
     def _give_up(self, seat: Seat, alarm: Alarm) -> bool:
         batch = seat.batch
