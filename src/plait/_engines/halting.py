@@ -179,8 +179,8 @@ def prepare_injection() -> bool:
 def _interruptible(thread: threading.Thread) -> bool:
     """Whether an exception may arrive where the thread is.
 
-    In an import it could leave a lock of the import system locked for ever. In ``Thread.start`` CPython 3.11 would give it
-    to the new thread, whose state bears the identity of its creator until it runs.
+    In an import it could leave a lock of the import system locked for ever. In ``Thread.start`` CPython 3.11 would give
+    it to the new thread, whose state bears the identity of its creator until it runs.
     """
     frame = sys._current_frames().get(thread.ident or 0)
     while frame is not None:
