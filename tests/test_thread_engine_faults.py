@@ -132,7 +132,6 @@ def test_a_timeout_frees_the_thread_of_python_code(engine: ThreadEngine) -> None
     assert str(error).startswith("item 5, 5, ran longer than timeout=0.2 s on thread-")
     assert [outcome.value for outcome in found if outcome.index != 5] == [x for x in range(50) if x != 5]
     assert 0.2 <= found[5].seconds < 0.4 + SLACK
-    assert stream.report.abandoned == []
 
 
 def test_a_timeout_abandons_the_thread_of_c_code_and_drops_its_result(engine: ThreadEngine) -> None:

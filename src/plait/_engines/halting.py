@@ -25,14 +25,15 @@ from plait._engines.stealing import Portion
 
 
 class Alarm:
-    """The time of the item at `offset` of a batch was up at `raised`; the item began at `began`."""
+    """The time of the item at `offset` of a batch was up at `raised`; it began at `began`, `due` is the next step."""
 
-    __slots__ = ("began", "offset", "raised")
+    __slots__ = ("began", "due", "offset", "raised")
 
     def __init__(self, offset: int, began: float, raised: float) -> None:
         self.offset = offset
         self.began = began
         self.raised = raised
+        self.due = raised
 
 
 class Seat(Task):
@@ -107,17 +108,17 @@ class Seat(Task):
 
     # --- the driver's side
 
-    def raise_alarm(self, timeout: float, now: float) -> bool:
-        """Tell the function that its item is over its time; False when the item ended at this moment."""
+    def raise_alarm(self, timeout: float, now: float) -> Alarm | None:
+        """Tell the function that its item is over its time; None when the item ended at this moment."""
         with self.door:
             batch, began = self.batch, self.began
             if batch is None or not began or now - began < timeout or self.alarm is not None:
-                return False
+                return None
             alarm = self.alarm = Alarm(len(batch.values), began, now)
             if self.began != began or len(batch.values) != alarm.offset:
                 self.alarm = None
-                return False
-            return True
+                return None
+            return alarm
 
     def inject(self, alarm: Alarm | None = None) -> None:
         """Raise StopTask in the function at its next bytecode, if it is in there (and if `alarm` still stands).

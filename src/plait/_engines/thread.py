@@ -27,7 +27,7 @@ from plait._engines.interface import Plan
 from plait._engines.line_output import WholeLines
 from plait._engines.stealing import Portion, portion_type
 from plait._engines.thread_worker import Worker
-from plait._engines.timeouts import GRACE, UNWIND, Watch
+from plait._engines.timeouts import AGAIN, GRACE, UNWIND, Watch
 
 _CEILING = 64
 _TICK = 0.0005  # seconds between looks while threads may be added
@@ -36,7 +36,6 @@ _IDLE_TICK = 0.01  # while there is nothing to decide
 _HORIZON = 0.0005  # finished batches are delivered together when more of them are about to follow within this time;
 _SATURATED_HORIZON = 0.008  # waking up costs more when the GIL has to be forced over
 _AT_ONCE = 0.002  # seconds in which threads that have nothing to do are gone
-_AGAIN = 0.02  # seconds until the exception is offered again to threads that could not take it
 _FAREWELL = 0.3  # seconds to wait for threads that are out of the user's code, on a busy machine
 
 
@@ -232,7 +231,7 @@ def halt(crew: Crew, *, patient: bool = True) -> None:
             while time.perf_counter() < deadline:
                 for seat in crew.seats:
                     seat.inject()
-                if crew.wait_empty(_AGAIN):
+                if crew.wait_empty(AGAIN):
                     break
     now = time.perf_counter()
     for seat in [*crew.seats, *crew.lost]:
