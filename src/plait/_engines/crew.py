@@ -99,7 +99,7 @@ class Crew:
             self._sizer.record(done, batch.ended - batch.started)
             if not self.stopping:
                 self.widen()
-        if done == len(batch.items) and not seat.released:
+        if done and done == len(batch.items) and not seat.released:
             self.finished.append(batch)
         else:
             self.release(seat, batch, done)
@@ -261,8 +261,7 @@ class Crew:
         """Send every worker home that is not in the user's code; the others are told not to go on."""
         with self.lock:
             self.stopping = True
-            count, self.parked = self.parked, 0
-        for _ in range(count):
+        for _ in self.seats:  # more than are parked does no harm, and this may be called again
             self._park.put(None)
 
     def wait_empty(self, seconds: float) -> bool:

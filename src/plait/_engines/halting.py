@@ -25,14 +25,15 @@ from plait._engines.stealing import Portion
 
 
 class Alarm:
-    """The time of the item at `offset` of a batch was up at `raised`; the item began at `began`."""
+    """The time of the item at `offset` of a batch was up at `raised`; it began at `began`, `due` is the next step."""
 
-    __slots__ = ("began", "offset", "raised")
+    __slots__ = ("began", "due", "offset", "raised")
 
     def __init__(self, offset: int, began: float, raised: float) -> None:
         self.offset = offset
         self.began = began
         self.raised = raised
+        self.due = raised
 
 
 class Seat(Task):
@@ -107,22 +108,26 @@ class Seat(Task):
 
     # --- the driver's side
 
-    def raise_alarm(self, timeout: float, now: float) -> bool:
-        """Tell the function that its item is over its time; False when the item ended at this moment."""
+    def raise_alarm(self, timeout: float, now: float) -> Alarm | None:
+        """Tell the function that its item is over its time; None when the item ended at this moment."""
         with self.door:
             batch, began = self.batch, self.began
             if batch is None or not began or now - began < timeout or self.alarm is not None:
-                return False
+                return None
             alarm = self.alarm = Alarm(len(batch.values), began, now)
             if self.began != began or len(batch.values) != alarm.offset:
                 self.alarm = None
-                return False
-            return True
+                return None
+            return alarm
 
     def inject(self, alarm: Alarm | None = None) -> None:
-        """Raise StopTask in the function at its next bytecode, if it is in there (and if `alarm` still stands)."""
+        """Raise StopTask in the function at its next bytecode, if it is in there (and if `alarm` still stands).
+
+        Not now when it would do harm where the thread is: call again a moment later; only one is ever pending.
+        """
         with self.door:
-            if self.inside and not self.injected and (alarm is None or self.alarm is alarm):
+            wanted = self.inside and not self.injected and (alarm is None or self.alarm is alarm)
+            if wanted and _interruptible(self.thread):
                 self.injected = _set_async_exception(self.thread, StopTask)
 
     def abandon(self, alarm: Alarm | None = None) -> bool:
@@ -169,6 +174,21 @@ def prepare_injection() -> bool:
         import ctypes  # noqa: F401  # heavy, and needed only when a function does not stop by itself
     except ImportError:  # a Python without it, or one that is shutting down
         return False
+    return True
+
+
+def _interruptible(thread: threading.Thread) -> bool:
+    """Whether an exception may arrive where the thread is.
+
+    In an import it could leave a lock of the import system locked for ever. In ``Thread.start`` CPython 3.11 would give
+    it to the new thread, whose state bears the identity of its creator until it runs.
+    """
+    frame = sys._current_frames().get(thread.ident or 0)
+    while frame is not None:
+        code = frame.f_code
+        if code is threading.Thread.start.__code__ or code.co_filename.startswith("<frozen importlib"):
+            return False
+        frame = frame.f_back
     return True
 
 

@@ -27,7 +27,7 @@ from plait._engines.interface import Plan
 from plait._engines.line_output import WholeLines
 from plait._engines.stealing import Portion, portion_type
 from plait._engines.thread_worker import Worker
-from plait._engines.timeouts import GRACE, UNWIND, Watch
+from plait._engines.timeouts import AGAIN, GRACE, UNWIND, Watch
 
 _CEILING = 64
 _TICK = 0.0005  # seconds between looks while threads may be added
@@ -228,9 +228,12 @@ def halt(crew: Crew, *, patient: bool = True) -> None:
         began = time.perf_counter()
         prepare_injection()
         if not crew.wait_empty(GRACE - (time.perf_counter() - began)):
-            for seat in crew.seats:
-                seat.inject()
-            crew.wait_empty(UNWIND)
+            deadline = time.perf_counter() + UNWIND
+            while time.perf_counter() < deadline:
+                for seat in crew.seats:
+                    seat.inject()
+                if crew.wait_empty(AGAIN):
+                    break
     now = time.perf_counter()
     for seat in [*crew.seats, *crew.lost]:
         _abandon(crew, seat, now)

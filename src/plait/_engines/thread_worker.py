@@ -101,12 +101,18 @@ class Worker(Seat):
         batch.worker = self.name
         batch.started = time.perf_counter()
         try:
-            with self.door:
-                self.inside = not crew.stopping
-            while self.inside and self.portion is not None:
-                loop(batch, self.portion.iterator)
+            while self.portion is not None:
+                try:
+                    self._enter()
+                    loop(batch, self.portion.iterator)
+                except StopTask:
+                    if crew.stopping or self.abandoned:
+                        raise
+                    self._time_out(batch)  # it arrived while the end of its item was being noted
+                    continue
                 if len(values) == items:
                     break
+                self.quiet(leave=True)  # nothing may arrive while the lock is held
                 with crew.lock:  # somebody took the rest: how much is left is known once the lock is free
                     items = len(batch.items)
                     self.portion = crew.portion(batch.items[len(values) :]) if len(values) < items else None
@@ -114,6 +120,13 @@ class Worker(Seat):
             self.began = 0.0
         self.quiet(leave=True)
         batch.ended = time.perf_counter()
+
+    def _enter(self) -> None:
+        """From here on the user's code runs, and an exception may be injected."""
+        with self.door:
+            self.inside = not self._crew.stopping
+        if not self.inside:
+            raise StopTask("the run is being stopped")
 
     def _plain(self, batch: Batch, iterator: Iterator[object]) -> None:
         while True:
@@ -154,13 +167,17 @@ class Worker(Seat):
 
     def _time_out(self, batch: Batch) -> None:
         """The item of the alarm has ended somehow, too late: its outcome is the timeout."""
-        alarm = self.quiet()
+        alarm = self.quiet(leave=True)
         if self.abandoned:
             raise StopTask("the item was given up, its outcome is known")
         if alarm is None:
+            self._enter()
             return
         offset = alarm.offset
-        del batch.values[offset:], batch.spans[offset:]
-        batch.failures[offset] = timeout_error(batch, offset, self.name, self._crew.job.timeout)
-        batch.values.append(None)
-        batch.spans.append((alarm.began, time.perf_counter()))
+        error = timeout_error(batch, offset, self.name, self._crew.job.timeout)
+        with self._crew.lock:  # the driver may be about to deliver a part of the batch
+            del batch.values[offset:], batch.spans[offset:]
+            batch.failures[offset] = error
+            batch.values.append(None)
+            batch.spans.append((alarm.began, time.perf_counter()))
+        self._enter()

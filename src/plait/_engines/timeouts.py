@@ -9,6 +9,7 @@ from plait._engines.crew import Crew
 from plait._engines.halting import Alarm, Seat, prepare_injection, timeout_error
 
 GRACE = 0.05  # seconds in which a task that polls ``current().cancelled`` can end by itself
+AGAIN = 0.02  # seconds until the exception is offered again to a thread that could not take it
 UNWIND = 0.12  # seconds that an injected exception has to get a function out of its code
 
 
@@ -25,14 +26,13 @@ class Watch:
         for seat in list(self._crew.seats):
             alarm = seat.alarm
             if alarm is None:
-                if seat.began and seat.raise_alarm(self._timeout, now):
+                if seat.began and (alarm := seat.raise_alarm(self._timeout, now)) is not None:
+                    alarm.due = now + GRACE
                     prepare_injection()
                     with self._crew.lock:
                         self._crew.take_rest(seat)
-            elif now - alarm.raised >= GRACE + UNWIND:
-                lost += self._give_up(seat, alarm)
-            elif now - alarm.raised >= GRACE:
-                seat.inject(alarm)
+            elif now >= alarm.due:
+                lost += self._press(seat, alarm, now)
         return lost
 
     def due(self, now: float) -> float:
@@ -41,10 +41,17 @@ class Watch:
         for seat in self._crew.seats:
             alarm, began = seat.alarm, seat.began
             if alarm is not None:
-                soonest = min(soonest, alarm.raised + (GRACE + UNWIND if seat.injected else GRACE) - now)
+                soonest = min(soonest, alarm.due - now)
             elif began:
                 soonest = min(soonest, began + self._timeout - now)
-        return max(0.0, soonest)
+        return max(0.001, soonest)
+
+    def _press(self, seat: Seat, alarm: Alarm, now: float) -> bool:
+        if seat.injected or now - alarm.raised >= GRACE + UNWIND:
+            return self._give_up(seat, alarm)
+        seat.inject(alarm)
+        alarm.due = now + (UNWIND if seat.injected else AGAIN)
+        return False
 
     def _give_up(self, seat: Seat, alarm: Alarm) -> bool:
         batch = seat.batch
