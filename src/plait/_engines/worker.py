@@ -351,5 +351,5 @@ def _flush() -> None:
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
-        except Exception:  # noqa: S110, PERF203  closed, missing or broken: prints to it fail with their own error
+        except Exception:  # noqa: S110  closed, missing or broken: prints to it fail with their own error
             pass
