@@ -162,7 +162,9 @@ def check_all_but(outcomes: list[plait.Outcome[Any]], count: int, at: int) -> Ba
 @pytest.mark.parametrize("engine", ENGINES)
 def test_an_item_that_raises_fails_alone(engine: str, deed: str, speed: str, mark: Executions) -> None:
     if engine != "process" and deed == "KeyboardInterrupt":
-        pytest.skip("in the caller's own process a KeyboardInterrupt is Ctrl-C: it stops the map, see test_process_stop")
+        pytest.skip(
+            "in the caller's own process a KeyboardInterrupt is Ctrl-C: it stops the map, see test_process_stop"
+        )
     count, seconds = SPEEDS[speed]
     at = count // 2 + 1
     began = time.monotonic()
@@ -384,7 +386,9 @@ def broken_input(count: int, error: BaseException) -> Iterator[int]:
 @pytest.mark.parametrize("kind", [ValueError, Odd, SystemExit, StopAsyncIteration])
 @pytest.mark.parametrize("engine", ENGINES)
 def test_an_error_in_the_input_iterator(engine: str, kind: type[BaseException], count: int, mark: Executions) -> None:
-    stream = plait.map(partial(work, mark, "raises", -1, 0.0), broken_input(count, kind("input")), engine=engine, workers=2)
+    stream = plait.map(
+        partial(work, mark, "raises", -1, 0.0), broken_input(count, kind("input")), engine=engine, workers=2
+    )
     seen: list[int] = []
     with pytest.raises(kind, match="input") as caught:
         for value in stream:

@@ -58,7 +58,7 @@ def _surroundings() -> dict[str, object]:
 
 
 def _is_replaced(stream: object, original: object, number: int) -> bool:
-    """Whether print() here ends up elsewhere than in the descriptor that workers inherit: in notebooks, under capture."""
+    """Whether print() here ends up elsewhere than in the descriptor workers inherit: in notebooks, under capture."""
     if stream is None or stream is original:
         return False
     try:

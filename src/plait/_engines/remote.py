@@ -142,7 +142,7 @@ def _traceback(frames: list[Frame]) -> TracebackType | None:
 
 
 def _stub_frame(filename: str, line: int, name: str) -> FrameType:
-    """A frame that never ran. It is a generator's, which refers to no caller, so it keeps nothing of this process alive."""
+    """A frame that never ran. It is a generator's, which refers to no caller, so it keeps nothing here alive."""
     code = _stub.__code__.replace(co_filename=filename, co_name=name, co_qualname=name, co_firstlineno=max(1, line))
     generator = FunctionType(code, {"__name__": name, "__file__": filename})()
     frame: FrameType = generator.gi_frame

@@ -51,7 +51,8 @@ def _prints(forward: tuple[bool, bool], send: Send) -> None:
     for number, name, through_driver in ((1, "stdout", forward[0]), (2, "stderr", forward[1])):
         stream = getattr(sys, name)
         if through_driver and not isinstance(stream, _ForwardedText):
-            setattr(sys, name, _ForwardedText(_Forwarder(send, number), "utf-8", line_buffering=True))
+            raw: Any = _Forwarder(send, number)  # without the name that typeshed asks for
+            setattr(sys, name, _ForwardedText(raw, "utf-8", line_buffering=True))
         elif not through_driver and isinstance(stream, _ForwardedText):
             setattr(sys, name, getattr(sys, f"__{name}__"))
         elif not through_driver and isinstance(stream, io.TextIOWrapper):
@@ -91,7 +92,7 @@ class _LoggingHook:
         for finder in sys.meta_path:
             spec = finder.find_spec(name, path, target)
             if spec is not None:
-                spec.loader = _ThenForward(spec.loader, self._levels, self._send)
+                spec.loader = _ThenForward(spec.loader, self._levels, self._send)  # type: ignore[assignment]  # delegates all a loader does
                 return spec
         return None
 
@@ -153,4 +154,6 @@ def _is_plain(value: object, depth: int = 4) -> bool:
         return False
     if type(value) is dict:
         return all(_is_plain(key, 1) and _is_plain(each, depth - 1) for key, each in value.items())
-    return type(value) in (list, tuple, set, frozenset) and all(_is_plain(each, depth - 1) for each in value)
+    if isinstance(value, (list, tuple, set, frozenset)) and type(value) in (list, tuple, set, frozenset):
+        return all(_is_plain(each, depth - 1) for each in value)
+    return False
