@@ -18,6 +18,7 @@ from plait._core.errors import UsageError
 from plait._core.job import Job
 from plait._engines.arena import Arena
 from plait._engines.board import SIZE
+from plait._engines.inherited import hold
 from plait._engines.interface import Plan
 from plait._engines.process_run import ProcessRun
 from plait._engines.worker_process import WorkerProcess
@@ -30,7 +31,7 @@ class ProcessEngine:
     Args:
         memory_bytes: the memory of its own a worker may use. A worker found above it after a batch is replaced; one
             that is above it by a quarter while it runs an item is killed, and the item fails with `MemoryExceeded`.
-        context: context variables whose values, as of the call of map, the function sees in the workers; the values must
+        context: context variables whose values, as of the call of map, the function sees in workers; the values must
             pickle. Others have their defaults there, since most hold things that belong to one process.
 
     Raises:
@@ -54,7 +55,7 @@ class ProcessEngine:
         self._inputs = -1
         self._tokens = 0
         self._functions = 0
-        self._owner = os.getpid()
+        hold(self)
 
     def plan(self, requested: int | None, items: int | None) -> Plan:
         if requested is not None:
@@ -74,18 +75,27 @@ class ProcessEngine:
             idle, self._idle = self._idle, []
             zygote, self._zygote = self._zygote, None
             arena, self._arena = self._arena, None
-        if self._owner != os.getpid():
-            return  # a forked child: all of it is the parent's
+            inputs, self._inputs = self._inputs, -1
         for worker in idle:
             worker.close()
         if zygote is not None:
             zygote.close()
         if arena is not None:
             arena.close()
+        elif inputs >= 0:
+            os.close(inputs)
 
     def __del__(self) -> None:
         if hasattr(self, "_idle"):
             self.close()
+
+    def forget(self) -> None:
+        """Start afresh in a forked child: the workers, the zygote and the arena are the parent's."""
+        self._lock = threading.Lock()
+        self._idle, self._zygote, self._arena = [], None, None
+        if self._inputs >= 0:
+            os.close(self._inputs)
+            self._inputs = -1
 
     # --- for the runs
 
@@ -94,7 +104,10 @@ class ProcessEngine:
         with self._lock:
             if self._inputs < 0:
                 self._inputs, size = make_memory()
-                self._arena = Arena(self._inputs, size)
+                try:
+                    self._arena = Arena(self._inputs, size)
+                except (OSError, ValueError):  # a limited address space: large buffers go through the pipes
+                    self._arena = None
             return self._arena
 
     def next_function(self) -> int:
@@ -108,7 +121,7 @@ class ProcessEngine:
         with self._lock:
             if self._zygote is None or self._zygote.dead:
                 if self._zygote is not None:
-                    self._zygote.close()
+                    self._zygote.reap()
                 share = max(1, budget.available_cores().count // workers)
                 self._zygote = Zygote(budget.worker_environment(share))
             return self._zygote
@@ -140,13 +153,23 @@ def make_memory() -> tuple[int, int]:
 
 
 def _launch(zygote: Zygote, token: int, inputs: int) -> WorkerProcess:
-    commands_read, commands = os.pipe()
-    results, results_write = os.pipe()
-    lifeline_read, lifeline = os.pipe()
-    board = os.memfd_create("plait-board", os.MFD_CLOEXEC)
-    os.ftruncate(board, SIZE)
-    arena, _ = make_memory()
-    zygote.fork(token, [commands_read, results_write, lifeline_read, board, arena, inputs])
-    for fd in (commands_read, results_write, lifeline_read):
+    """A new worker; when a descriptor is not to be had, none of the others stays open."""
+    opened: list[int] = []
+    try:
+        for _ in range(3):
+            opened += os.pipe()
+        commands_read, commands, results, results_write, lifeline_read, lifeline = opened
+        board = os.memfd_create("plait-board", os.MFD_CLOEXEC)
+        opened.append(board)
+        os.ftruncate(board, SIZE)
+        arena, _ = make_memory()
+        opened.append(arena)
+        zygote.fork(token, [commands_read, results_write, lifeline_read, board, arena, inputs])
+        worker = WorkerProcess(token, commands, results, lifeline, board, arena)
+    except BaseException:
+        for fd in opened:
+            os.close(fd)
+        raise
+    for fd in (commands_read, results_write, lifeline_read, board):
         os.close(fd)
-    return WorkerProcess(token, commands, results, lifeline, board, arena)
+    return worker

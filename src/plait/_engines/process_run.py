@@ -8,6 +8,7 @@ a pipe ends, the worker has died: what it finished is on its board, the item it 
 
 from __future__ import annotations
 
+import os
 import select
 import time
 from _collections_abc import Generator
@@ -21,16 +22,19 @@ from plait._core.job import Job, Running
 from plait._core.sizing import BatchSizer, guided_target
 from plait._engines import board as boards
 from plait._engines import wire
+from plait._engines.arena import Arena
 from plait._engines.cargo import FunctionCargo, frame, pack_items, refusal_of
 from plait._engines.deaths import Coroner, Loss
 from plait._engines.flight import Flight
 from plait._engines.forwarding import first_setting, forward, next_setting
 from plait._engines.pipe_bell import PipeBell
 from plait._engines.remote import rebuild
+from plait._engines.repeatable import is_repeatable
 from plait._engines.returns import Returned, read_result
 from plait._engines.supervision import Supervisor
 from plait._engines.worker_process import Frame, WorkerProcess
 from plait._engines.zygote import NOT_STARTED
+from plait._engines.zygote_client import Zygote
 
 if TYPE_CHECKING:  # the engine makes runs and is handed to them: the one cycle of types, kept out of run time
     from plait._engines.process import ProcessEngine
@@ -55,8 +59,10 @@ class ProcessRun:
         self._finished: deque[Batch] = deque()
         self._poll = select.poll()
         self._bell = PipeBell()
+        self._arena: Arena | None = None
+        self._owner = os.getpid()
         self._limit = job.workers
-        self._tracked = job.timeout is not None or job.timed
+        self._tracked = job.timeout is not None or job.timed or not is_repeatable(job.fn)
         self._supervisor = Supervisor(job, engine.memory_bytes)
         self._coroner = Coroner(job)
 
@@ -65,11 +71,11 @@ class ProcessRun:
         job, feed = self._job, self._feed
         job.wake = self._bell.ring
         job.snapshot = self.running
+        job.unfetched = self._finished
         self._poll.register(self._bell, select.POLLIN)
         try:
             self._arena = self._engine.arena()
-            self._zygote = self._engine.prepare(job.workers)
-            self._poll.register(self._zygote, select.POLLIN)
+            self._follow(self._engine.prepare(job.workers))
             self._cargo = FunctionCargo(
                 self._engine.next_function(),
                 job.fn,
@@ -112,7 +118,8 @@ class ProcessRun:
                 feed.fill(1)
                 if not feed.ready:
                     return
-                if not self._give(self._enlist()):
+                new = self._enlist()
+                if new is None or not self._give(new):
                     return
 
     def _prefetches(self) -> bool:
@@ -131,7 +138,7 @@ class ProcessRun:
         if batch is None:
             return False
         try:
-            packed = pack_items(batch, self._arena)
+            packed = pack_items(batch, self._arena, self._cargo.modules)
         except Exception as error:  # an item's __reduce__ may raise anything
             self._cannot_send(batch, error)
             return True
@@ -181,13 +188,17 @@ class ProcessRun:
         batch.started = batch.started or batch.ended
         self._finished.append(batch)
 
-    def _enlist(self) -> WorkerProcess:
+    def _enlist(self) -> WorkerProcess | None:
         if self._zygote.dead:
-            self._zygote = self._engine.prepare(self._job.workers)
-            self._poll.register(self._zygote, select.POLLIN)
+            self._unfollow()
+            self._follow(self._engine.prepare(self._job.workers))
         if self._cargo.needs_cloudpickle:
             self._zygote.preload()
-        worker = self._engine.lease(self._zygote)
+        try:
+            worker = self._engine.lease(self._zygote)
+        except OSError as error:  # descriptors or memory have run out
+            self._make_do(str(error))
+            return None
         self._workers[worker.results] = worker
         self._job.tally.peak = max(self._job.tally.peak, len(self._workers))
         self._poll.register(worker.results, select.POLLIN)
@@ -215,14 +226,17 @@ class ProcessRun:
     # --- waiting and taking
 
     def _wait(self) -> None:
+        if self._owner != os.getpid():
+            raise PlaitError("this map was started by the process that forked this one; only there it can go on")
         timeout = self._patience()
         events = self._poll.poll(timeout)
         for fd, event in events:
             if fd == self._bell.fileno():
                 self._bell.silence()
+                self._notice_ends()
             elif (worker := self._workers.get(fd)) is not None:
                 self._take(worker)
-            elif not self._zygote.dead and fd == self._zygote.fileno():
+            elif fd == self._zygote.fileno():
                 self._news()
             elif event:
                 self._flush(fd)
@@ -242,15 +256,30 @@ class ProcessRun:
         known = [wait for wait in waits if wait is not None]
         return min(known) if known else None
 
+    def _follow(self, zygote: Zygote) -> None:
+        """Listen to this zygote; its link stays open as long as it is polled."""
+        self._zygote = zygote
+        self._poll.register(zygote, select.POLLIN)
+        zygote.bells.add(self._bell)
+
     def _news(self) -> None:
         """The zygote has said something, or is gone."""
         zygote = self._zygote
-        fd = zygote.fileno()
         zygote.collect()
         if zygote.dead:
-            self._poll.unregister(fd)
+            self._unfollow()
+        self._notice_ends()
+
+    def _unfollow(self) -> None:
+        try:
+            self._poll.unregister(self._zygote)
+        except (KeyError, ValueError):
+            return  # it was dead before and nobody has needed a new one yet, or the engine has been closed
+        self._zygote.bells.discard(self._bell)
+
+    def _notice_ends(self) -> None:
         for worker in list(self._workers.values()):
-            if zygote.has_ended(worker.token):
+            if self._zygote.has_ended(worker.token):
                 self._take(worker, ended=True)
 
     def _flush(self, fd: int) -> None:
@@ -283,15 +312,15 @@ class ProcessRun:
         elif operation == wire.HELLO:
             worker.pid = key
         elif operation == wire.REFUSED:
-            worker.functions.discard(key)
-            self._refused(rebuild(loads(payload)))
+            self._refused(key, rebuild(loads(payload)))
         else:
             forward(operation, key, payload)
 
-    def _refused(self, refusal: BaseException) -> None:
-        self._cargo.resend_by_value(refusal)
-        for worker in self._workers.values():
-            worker.functions.discard(self._cargo.number)
+    def _refused(self, number: int, refusal: BaseException) -> None:
+        """A worker could not load the function: send its module along, unless that has been done meanwhile."""
+        cargo = self._cargo
+        if number == cargo.number and not cargo.include(refusal, self._engine.next_function(), or_own=True):
+            raise cargo.unloadable(refusal) from refusal
 
     def _land(self, worker: WorkerProcess, flags: int, key: int, payload: memoryview) -> None:
         """A batch has come back, whole or in part."""
@@ -301,11 +330,9 @@ class ProcessRun:
             self._free(worker, freed)
         flight = worker.flights.popleft()
         assert flight.key == key, f"answer {key} to batch {flight.key}"
-        if flight.function != self._cargo.number:
-            return  # of an earlier run that was stopped
         returned = read_result(worker, flight, payload)
         if returned.unreadable is not None:
-            self._split(flight, returned.unreadable, worker)
+            self._resend(flight, returned.unreadable, worker)
         else:
             self._settle(worker, flight, returned)
             self._hand_back(flight, len(returned.values), flight.count)
@@ -333,10 +360,13 @@ class ProcessRun:
             batch = flight.batch
             self._feed.hand_back(batch.base + start, batch.items[start:stop], batch.attempt)
 
-    def _split(self, flight: Flight, error: BaseException, worker: WorkerProcess) -> None:
-        """The worker could not unpickle a batch: halve it until the item that is to blame is alone."""
+    def _resend(self, flight: Flight, error: BaseException, worker: WorkerProcess) -> None:
+        """The worker could not unpickle a batch: send missing modules, or halve it until the culprit is alone."""
         batch, half = flight.batch, flight.count // 2
-        if half:
+        cargo = self._cargo
+        if flight.function != cargo.number or cargo.include(error, self._engine.next_function()):
+            self._hand_back(flight, 0, flight.count)
+        elif half:
             self._hand_back(flight, 0, half)
             self._hand_back(flight, half, flight.count)
         elif flight.count:
@@ -362,11 +392,10 @@ class ProcessRun:
         self._discard(worker)
         status = self._zygote.status_of(worker.token, 0.5)
         if status == NOT_STARTED:
-            self._limit = len(self._workers)
-            self._job.tally.reasons.append("no further process could be started: the system refused to fork")
-            if not self._limit:
-                raise PlaitError("no worker process could be started: the system refused to fork; see ulimit -u")
-        if worker.leaving or status == NOT_STARTED:
+            self._make_do("the system refused to fork; see ulimit -u")
+        unborn = not worker.pid and status is None and self._zygote.dead  # it went before it had forked it
+        if worker.leaving or status == NOT_STARTED or unborn:
+            self._coroner.note_unborn(self._job.workers if unborn else 0)
             for flight in worker.flights:
                 self._hand_back(flight, 0, flight.count)
         else:
@@ -379,10 +408,19 @@ class ProcessRun:
         if self._coroner.hopeless:
             raise PlaitError(self._coroner.hopeless)
 
+    def _make_do(self, why: str) -> None:
+        """Go on with the workers there are."""
+        self._limit = len(self._workers)
+        self._job.tally.reasons.append(f"no further process could be started: {why}")
+        if not self._limit:
+            raise PlaitError(f"no worker process could be started: {why}")
+
     def _lose(self, worker: WorkerProcess, loss: Loss) -> None:
         flight, done = loss.flight, len(loss.returned.values)
         if loss.failure is None:
-            self._hand_back(flight, done, flight.count)
+            middle = (done + flight.count) // 2 if loss.unread else done  # whose unpickling kills is found by halving
+            self._hand_back(flight, done, middle)
+            self._hand_back(flight, middle, flight.count)
             return
         batch = flight.batch
         lost = Batch(batch.base + loss.offset, [batch.items[loss.offset]], batch.attempt)
@@ -411,6 +449,10 @@ class ProcessRun:
         job = self._job
         running = self.running()
         job.wake = _nothing
+        if self._owner != os.getpid():
+            return  # a forked child's copy: all of it is the parent's
+        if hasattr(self, "_zygote"):
+            self._unfollow()
         busy = [worker for worker in self._workers.values() if worker.flights or worker.outbox]
         for worker in busy:
             worker.kill()
@@ -428,6 +470,7 @@ class ProcessRun:
         if self._arena is not None:
             self._arena.trim()
         job.snapshot = lambda: running  # as it was when the work was stopped
+        self._bell.close()
 
 
 def _nothing() -> None:

@@ -7,8 +7,9 @@ debugger shows it, as if it had been raised here. When it does not work, a `Remo
 
 from __future__ import annotations
 
+from _collections_abc import Generator
 from _pickle import dumps, loads
-from types import CodeType, TracebackType
+from types import FrameType, FunctionType, TracebackType
 
 _HEAD, _TAIL = 20, 30  # frames kept of a very deep traceback
 
@@ -133,16 +134,20 @@ def _frames(trace: TracebackType | None, skip: int) -> list[Frame]:
 
 
 def _traceback(frames: list[Frame]) -> TracebackType | None:
-    """A traceback with one entry per frame; each stands on a frame of a stub with the original's names."""
+    """A traceback with one entry per frame; each stands on the frame of a stub with the original's names."""
     trace: TracebackType | None = None
     for filename, line, name in reversed(frames):
-        scope: dict[str, object] = {"__name__": name, "__file__": filename}
-        exec(_stub(filename, line, name), scope)
-        frame = scope.pop("frame")
-        trace = TracebackType(trace, frame, -1, line)  # type: ignore[arg-type]  # the stub leaves its frame there
+        trace = TracebackType(trace, _stub_frame(filename, line, name), -1, line)
     return trace
 
 
-def _stub(filename: str, line: int, name: str) -> CodeType:
-    code = compile("import sys\nframe = sys._getframe()\ndel sys", filename, "exec")
-    return code.replace(co_filename=filename, co_name=name, co_firstlineno=max(1, line))
+def _stub_frame(filename: str, line: int, name: str) -> FrameType:
+    """A frame that never ran. It is a generator's, which refers to no caller, so it keeps nothing of this process alive."""
+    code = _stub.__code__.replace(co_filename=filename, co_name=name, co_qualname=name, co_firstlineno=max(1, line))
+    generator = FunctionType(code, {"__name__": name, "__file__": filename})()
+    frame: FrameType = generator.gi_frame
+    return frame
+
+
+def _stub() -> Generator[None, None, None]:
+    yield

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mmap
+import os
 import time
 from _collections_abc import Collection, Iterable, Iterator
 
@@ -69,13 +70,13 @@ class Supervisor:
             words = worker.board.words
             seen = (words[CURRENT], words[STARTED])
             if words[MODE] == TRACKED and self._job.timeout is not None and seen == worker.running_seen:
-                if time.monotonic_ns() - seen[1] > self._job.timeout * 1e9:
+                if time.monotonic_ns() - seen[1] > self._job.timeout * 1e9 and _hold(worker, seen):
                     worker.doomed = TIMEOUT
                     worker.kill()
                     continue
             worker.running_seen = seen
             if self._memory_bytes is not None and worker.pid:
-                if private_bytes(worker.pid) > self._memory_bytes * _KILL_ABOVE:
+                if private_bytes(worker.pid) > self._memory_bytes * _KILL_ABOVE and _hold(worker, seen):
                     worker.doomed = MEMORY
                     worker.kill()
 
@@ -103,6 +104,16 @@ def private_bytes(pid: int) -> int:
     except OSError:
         return 0
     return (int(resident) - int(shared)) * mmap.PAGESIZE
+
+
+def _hold(worker: WorkerProcess, seen: tuple[int, int]) -> bool:
+    """Make sure that no further item begins while the worker is killed; False when the one in question has ended."""
+    words = worker.board.words
+    if words[STOP_AT] > seen[0] + 1:
+        words[STOP_AT] = seen[0] + 1
+        worker.revoked = True
+    os.sched_yield()  # a system call, so that either side has seen what the other wrote
+    return (words[CURRENT], words[STARTED]) == seen
 
 
 def _unstarted(worker: WorkerProcess) -> bool:

@@ -34,7 +34,6 @@ class WorkerProcess:
         self._arena_fd = arena
         self.board = Board(mmap.mmap(board, boards.SIZE))
         self.board.clear()
-        os.close(board)
         os.set_blocking(commands, False)
         os.set_blocking(results, False)
         self._window: Window | None = None
@@ -192,6 +191,10 @@ class WorkerProcess:
                 if fd >= 0:
                     os.close(fd)
             self.commands = self.results = self._lifeline = self._arena_fd = -1
+
+    def __del__(self) -> None:
+        if hasattr(self, "running_seen"):  # or its descriptors still belong to whoever opened them
+            self.close()
 
     def close(self) -> None:
         """Kill it if it lives, and close everything of it; results that lie in its arena stay."""

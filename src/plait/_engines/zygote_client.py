@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import _socket
 import array
+import fcntl
 import os
 import sys
 import threading
 import time
 
+from plait._core.errors import PlaitError
 from plait._engines.inherited import hold
+from plait._engines.pipe_bell import PipeBell
 from plait._engines.zygote import ANSWER, FORKED, REQUEST
 
 _BOOT = "import sys; sys.path[:] = {path!r}; from plait._engines.zygote import main; main({fd})"
@@ -24,8 +27,12 @@ class Zygote:
     """
 
     def __init__(self, environment: dict[str, str]) -> None:
+        if not sys.executable:
+            raise PlaitError(
+                "worker processes need a Python interpreter, and sys.executable is empty, as in a program that embeds "
+                'Python; set sys.executable to a python of this version, or use engine="thread"'
+            )
         here, there = _socketpair()
-        os.set_inheritable(there, True)
         path = [entry or os.getcwd() for entry in sys.path]
         boot = _BOOT.format(path=path, fd=there)
         arguments = [sys.executable, *_flags(), "-c", boot]
@@ -50,6 +57,7 @@ class Zygote:
         self._statuses: dict[int, int] = {}
         self._preloaded = False
         self.dead = False
+        self.bells: set[PipeBell] = set()  # of the runs that want to know when a worker has ended
         hold(self)
 
     def fork(self, token: int, fds: list[int]) -> bool:
@@ -86,13 +94,24 @@ class Zygote:
             except OSError:
                 data = b""
             if not data:
-                self.dead = True
+                self._is_gone()
                 return
             data = self._buffer + data
             whole = len(data) - len(data) % ANSWER.size
             self._buffer = data[whole:]
             for kind, token, number in ANSWER.iter_unpack(data[:whole]):
                 (self._pids if kind == FORKED else self._statuses)[token] = number
+                if kind != FORKED:
+                    self._ring()
+
+    def _is_gone(self) -> None:
+        self.dead = True
+        self._ring()
+
+    def _ring(self) -> None:
+        """Whoever reads the news first takes them off the link: the other runs must be told."""
+        for bell in list(self.bells):
+            bell.ring()
 
     def pid_of(self, token: int) -> int:
         """The worker's pid, 0 if it is not known yet."""
@@ -120,6 +139,14 @@ class Zygote:
             self._link.close()
         _wait_for(self.pid)
 
+    def reap(self) -> None:
+        """Wait for a dead zygote. Its link stays open while runs poll it, so that nobody else gets the descriptor."""
+        _wait_for(self.pid)
+
+    def __del__(self) -> None:
+        if hasattr(self, "_link"):
+            self._link.close()
+
     def forget(self) -> None:
         """Let go of the descriptor in a forked child: the zygote belongs to the parent."""
         self.dead = True
@@ -144,8 +171,11 @@ def _wait_for(pid: int, patience: float = 3.0) -> None:
 
 
 def _socketpair() -> tuple[int, int]:
+    """Our end, and one to be inherited, which is none of 0, 1 and 2 even if those are closed here."""
     one, other = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_STREAM)
-    return one.detach(), other.detach()
+    there = fcntl.fcntl(other.fileno(), fcntl.F_DUPFD, 3)
+    other.close()
+    return one.detach(), there
 
 
 def _flags() -> list[str]:
