@@ -91,7 +91,7 @@ def test_json(tmp_path):
     done = run(tmp_path, "echo {}; exit {}", "--json", "0", "3")
     records = [json.loads(line) for line in done.stdout.splitlines()]
     assert records[0]["value"] == {"command": "echo 0; exit 0", "exit": 0, "stdout": "0\n", "stderr": ""}
-    assert records[1]["error"]["type"] == "plait._run.command.CommandFailed"
+    assert records[1]["error"]["type"] == "CommandFailed"
     assert (records[1]["error"]["exit"], records[1]["error"]["stdout"]) == (3, "3\n")
 
 

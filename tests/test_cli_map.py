@@ -172,7 +172,7 @@ def test_timeout(folder, engine):
     done = plait(folder, "map", "tools:never", *arguments, stdin="a\nslow\nb\n")
     records = [json.loads(line) for line in done.stdout.splitlines()]
     assert [record.get("value") for record in records] == ["a", None, "b"]
-    assert records[1]["error"]["type"] == "plait._core.errors.TaskTimeout"
+    assert records[1]["error"]["type"] == "plait.errors.TaskTimeout"
     assert done.returncode == 1
 
 

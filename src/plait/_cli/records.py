@@ -25,6 +25,7 @@ from plait._core.outcome import Outcome
 from plait._run.command import CommandFailed, CommandResult
 
 _AS_TEXT = ("decimal", "fractions", "uuid", "ipaddress")  # modules whose objects their text says all about
+_PUBLIC = {"builtins": "", "__main__": "", "plait._run.command": "", "plait._core.errors": "plait.errors."}
 _DEEPEST = 100
 _LONGEST_INT = 8192  # bits; CPython refuses to write much longer ones in decimal
 
@@ -42,9 +43,7 @@ def record_line(outcome: Outcome[Any]) -> bytes:
 def describe(error: BaseException) -> dict[str, object]:
     """Type, message and traceback of an error; of a failed command, also its exit status and what it wrote."""
     kind = type(error)
-    name = (
-        kind.__qualname__ if kind.__module__ in ("builtins", "__main__") else f"{kind.__module__}.{kind.__qualname__}"
-    )
+    name = _PUBLIC.get(kind.__module__, f"{kind.__module__}.") + kind.__qualname__
     if isinstance(error, CommandFailed):
         return {"type": name, "message": str(error), "traceback": "", **_command(error.result)}
     return {"type": name, "message": _text(error), "traceback": "".join(traceback.format_exception(error))}

@@ -14,6 +14,10 @@ import os
 import weakref
 from _collections_abc import Callable
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # workers import this module, and hosting is the driver's
+    from plait._engines.hosting import Segment
+
 THRESHOLD = 32 * 1024  # bytes; below this a buffer is cheaper inside the message
 _PAGE = 4096
 _KEEP_WARM = 1 << 28  # bytes of free slots that are kept when a run ends
@@ -26,11 +30,11 @@ class ArenaFull(MemoryError):
 class Arena:
     """The writer's side: places buffers and takes slots back."""
 
-    def __init__(self, fd: int, size: int) -> None:
-        self._fd = fd
-        self._memory = mmap.mmap(fd, size)
+    def __init__(self, segment: Segment) -> None:
+        self._segment = segment
+        self._memory = segment.map()
         self._view = memoryview(self._memory)
-        self._size = size
+        self._size = segment.size
         self._top = 0
         self._free: dict[int, list[int]] = {}
         self._live: dict[int, tuple[int, int]] = {}  # offset → slot size, holders
@@ -62,7 +66,7 @@ class Arena:
         """Through the file: the kernel then neither zeroes nor faults the pages one by one."""
         done, length = 0, buffer.nbytes
         while done < length:
-            done += os.pwrite(self._fd, buffer[done : done + (1 << 30)], offset + done)
+            done += self._segment.write(buffer[done : done + (1 << 30)], offset + done)
 
     def share(self, offset: int) -> None:
         """One more receiver will free the slot."""
@@ -84,15 +88,14 @@ class Arena:
 
     def trim(self, keep: int = _KEEP_WARM) -> None:
         """Give the pages of free slots beyond `keep` bytes back to the system."""
-        remove = getattr(mmap, "MADV_REMOVE", None)
-        if remove is None or self._pid != os.getpid():
+        if self._pid != os.getpid():
             return
         with self._lock:
             for size, offsets in self._free.items():
                 for offset in offsets:
                     keep -= size
-                    if keep < 0:
-                        self._memory.madvise(remove, offset, size)
+                    if keep < 0 and not _remove(self._memory, offset, size):
+                        return
 
     @property
     def live(self) -> int:
@@ -103,7 +106,7 @@ class Arena:
         """Unmap; the memory goes when the readers have unmapped it too."""
         self._view.release()
         self._memory.close()
-        os.close(self._fd)
+        self._segment.close()
 
     def _allocate(self, length: int, holders: int) -> tuple[int, bool]:
         size = _slot_size(length)
@@ -126,11 +129,11 @@ class Window:
     `freed` is called with the offset, from whichever thread drops the last view.
     """
 
-    def __init__(self, fd: int, size: int, freed: Callable[[int], None], *, writable: bool) -> None:
+    def __init__(self, segment: Segment, freed: Callable[[int], None], *, writable: bool) -> None:
         import ctypes  # here and not above: most workers never see a large buffer
 
         self._char = ctypes.c_char
-        self._memory = mmap.mmap(fd, size)
+        self._memory = segment.map()
         self._writable = writable
         self._watched: dict[int, weakref.ref[object]] = {}
         self._freed = freed
@@ -157,9 +160,7 @@ class Window:
         if not self._alone:
             self._freed(offset)
             return
-        remove = getattr(mmap, "MADV_REMOVE", None)
-        if remove is not None:
-            self._memory.madvise(remove, offset, _slot_size(length))
+        _remove(self._memory, offset, _slot_size(length))
 
 
 class _Farewell:
@@ -174,6 +175,18 @@ class _Farewell:
 
     def __call__(self, _: object) -> None:
         self.window.gone(self.offset, self.length)
+
+
+def _remove(memory: mmap.mmap, offset: int, size: int) -> bool:
+    """Give pages back to the system; False where it, or the file system, does not take them."""
+    advice = getattr(mmap, "MADV_REMOVE", None)
+    if advice is None:
+        return False
+    try:
+        memory.madvise(advice, offset, size)
+    except OSError:
+        return False
+    return True
 
 
 def _slot_size(length: int) -> int:

@@ -1,7 +1,7 @@
 """A page of memory that a worker process and its driver share: what runs now, and the results the driver has not read.
 
     word CURRENT   the sequence number of the item that is running or ran last; 0 before the first
-         STARTED   when it began, ns on the monotonic clock
+         STARTED   when it began, ns of time.perf_counter, one clock for all processes
          DONE      how many results of the current batch are on the log
          STOP_AT   the worker starts no item with this number or a higher one; the driver sets it to take items back
          MODE      what the worker is doing (READING, TRACKED, FAST, CLAMPED, PACKING, IDLE, SENDING)

@@ -22,7 +22,7 @@ class Guard:
         self._alive = False
 
     def watch(self, items: list[object], deadline: int) -> None:
-        """`items` are being run; from `deadline` (ns, monotonic) on no further one may start."""
+        """`items` are being run; from `deadline` (ns, time.perf_counter) on no further one may start."""
         with self._mutex:
             self._items = items
             self._deadline = deadline
@@ -48,7 +48,7 @@ class Guard:
                         return
                     continue
                 quiet = 0
-                if time.monotonic_ns() > self._deadline and self._items:
+                if time.perf_counter_ns() > self._deadline and self._items:
                     self._items.clear()  # the loop over it ends after the item that is running
                     self._words[STOP_AT] = self._words[CURRENT] + 1
                     self._words[MODE] = CLAMPED

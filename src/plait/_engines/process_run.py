@@ -8,8 +8,8 @@ a pipe ends, the worker has died: what it finished is on its board, the item it 
 
 from __future__ import annotations
 
+import errno
 import os
-import select
 import time
 from _collections_abc import Generator
 from _pickle import loads
@@ -27,14 +27,13 @@ from plait._engines.cargo import FunctionCargo, frame, pack_items, refusal_of
 from plait._engines.deaths import Coroner, Loss
 from plait._engines.flight import Flight
 from plait._engines.forwarding import first_setting, forward, next_setting
-from plait._engines.pipe_bell import PipeBell
+from plait._engines.hosting import READABLE, WRITABLE, Launcher
 from plait._engines.remote import rebuild
 from plait._engines.repeatable import is_repeatable
 from plait._engines.returns import Returned, read_result
 from plait._engines.supervision import Supervisor
 from plait._engines.worker_process import Frame, WorkerProcess
 from plait._engines.zygote import NOT_STARTED
-from plait._engines.zygote_client import Zygote
 
 if TYPE_CHECKING:  # the engine makes runs and is handed to them: the one cycle of types, kept out of run time
     from plait._engines.process import ProcessEngine
@@ -42,6 +41,7 @@ if TYPE_CHECKING:  # the engine makes runs and is handed to them: the one cycle 
 _SHORTEST, _LONGEST, _STEADY = 0.002, 0.05, 0.008  # seconds a batch may take: at the tail, at most, of unknown inputs
 _PREFETCH_BELOW = 0.005  # items cheaper than this wait in the worker's pipe, so that it never idles
 _CAP = 16384
+_SCARCE = (errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM)  # descriptors, processes or memory have run out
 _IDLE = 50.0  # milliseconds without work after which a pool's workers may serve other maps
 _BATCH_BYTES = 1 << 22  # of large buffers: few slots in flight stay in the processor's cache
 
@@ -57,13 +57,13 @@ class ProcessRun:
         self._workers: dict[int, WorkerProcess] = {}
         self._item_bytes = 0.0
         self._finished: deque[Batch] = deque()
-        self._poll = select.poll()
-        self._bell = PipeBell()
+        self._poll = engine.host.poll()
+        self._bell = engine.host.bell()
         self._arena: Arena | None = None
         self._owner = os.getpid()
         self._limit = job.workers
         self._tracked = job.timeout is not None or job.timed or not is_repeatable(job.fn)
-        self._supervisor = Supervisor(job, engine.memory_bytes)
+        self._supervisor = Supervisor(job, engine.memory_bytes, engine.host.private_bytes)
         self._coroner = Coroner(job)
 
     def drive(self) -> Generator[Batch, None, None]:
@@ -72,7 +72,7 @@ class ProcessRun:
         job.wake = self._bell.ring
         job.snapshot = self.running
         job.unfetched = self._finished
-        self._poll.register(self._bell, select.POLLIN)
+        self._poll.register(self._bell.fileno(), READABLE)
         try:
             self._arena = self._engine.arena()
             self._follow(self._engine.prepare(job.workers))
@@ -189,19 +189,21 @@ class ProcessRun:
         self._finished.append(batch)
 
     def _enlist(self) -> WorkerProcess | None:
-        if self._zygote.dead:
+        if self._launcher.dead:
             self._unfollow()
             self._follow(self._engine.prepare(self._job.workers))
         if self._cargo.needs_cloudpickle:
-            self._zygote.preload()
+            self._launcher.preload()
         try:
-            worker = self._engine.lease(self._zygote)
-        except OSError as error:  # descriptors or memory have run out
+            worker = self._engine.lease(self._launcher)
+        except OSError as error:
+            if error.errno not in _SCARCE:
+                raise
             self._make_do(str(error))
             return None
         self._workers[worker.results] = worker
         self._job.tally.peak = max(self._job.tally.peak, len(self._workers))
-        self._poll.register(worker.results, select.POLLIN)
+        self._poll.register(worker.results, READABLE)
         setting = next_setting() if worker.key else first_setting(worker.name, self._engine.memory_bytes)
         if setting != worker.setting:
             worker.setting = setting
@@ -221,7 +223,7 @@ class ProcessRun:
 
     def _send(self, worker: WorkerProcess, is_full: bool) -> None:
         if is_full:
-            self._poll.register(worker.commands, select.POLLOUT)
+            self._poll.register(worker.commands, WRITABLE)
 
     # --- waiting and taking
 
@@ -236,14 +238,21 @@ class ProcessRun:
                 self._notice_ends()
             elif (worker := self._workers.get(fd)) is not None:
                 self._take(worker)
-            elif fd == self._zygote.fileno():
+            elif fd == self._launcher.fileno():
                 self._news()
             elif event:
                 self._flush(fd)
         if timeout is not None:
             self._look_after()
-            if not events and self._is_idle():
-                self._dismiss()
+            if not events:
+                self._nothing_heard()
+
+    def _nothing_heard(self) -> None:
+        """Nobody has said anything for a while."""
+        if self._launcher.patience is not None:
+            self._notice_ends()
+        if self._is_idle():
+            self._dismiss()
 
     def _patience(self) -> float | None:
         """Milliseconds until something must be looked at although no message comes; None: never."""
@@ -253,33 +262,37 @@ class ProcessRun:
             waits.append(_IDLE)
         if feed.due is not None:
             waits.append(max(0.0, feed.due - time.perf_counter()) * 1000 + 1)
+        if self._launcher.patience is not None and any(worker.flights for worker in self._workers.values()):
+            waits.append(self._launcher.patience)
         known = [wait for wait in waits if wait is not None]
         return min(known) if known else None
 
-    def _follow(self, zygote: Zygote) -> None:
-        """Listen to this zygote; its link stays open as long as it is polled."""
-        self._zygote = zygote
-        self._poll.register(zygote, select.POLLIN)
-        zygote.bells.add(self._bell)
+    def _follow(self, launcher: Launcher) -> None:
+        """Listen to this launcher; what it says it on stays open as long as it is polled."""
+        self._launcher = launcher
+        if launcher.fileno() >= 0:
+            self._poll.register(launcher.fileno(), READABLE)
+        launcher.bells.add(self._bell)
 
     def _news(self) -> None:
-        """The zygote has said something, or is gone."""
-        zygote = self._zygote
-        zygote.collect()
-        if zygote.dead:
+        """The launcher has said something, or is gone."""
+        launcher = self._launcher
+        launcher.collect()
+        if launcher.dead:
             self._unfollow()
         self._notice_ends()
 
     def _unfollow(self) -> None:
         try:
-            self._poll.unregister(self._zygote)
+            self._poll.unregister(self._launcher.fileno())
         except (KeyError, ValueError):
             return  # it was dead before and nobody has needed a new one yet, or the engine has been closed
-        self._zygote.bells.discard(self._bell)
+        self._launcher.bells.discard(self._bell)
 
     def _notice_ends(self) -> None:
+        """A worker may be gone although something that it started still holds its end of the link."""
         for worker in list(self._workers.values()):
-            if self._zygote.has_ended(worker.token):
+            if self._launcher.has_ended(worker.token):
                 self._take(worker, ended=True)
 
     def _flush(self, fd: int) -> None:
@@ -390,10 +403,10 @@ class ProcessRun:
     def _bury(self, worker: WorkerProcess) -> None:
         """A worker is gone: keep what it finished, fail the item it was running, hand back the rest."""
         self._discard(worker)
-        status = self._zygote.status_of(worker.token, 0.5)
+        status = self._launcher.status_of(worker.token, 0.5)
         if status == NOT_STARTED:
             self._make_do("the system refused to fork; see ulimit -u")
-        unborn = not worker.pid and status is None and self._zygote.dead  # it went before it had forked it
+        unborn = not worker.pid and status is None and self._launcher.dead  # it went before it had forked it
         if worker.leaving or status == NOT_STARTED or unborn:
             self._coroner.note_unborn(self._job.workers if unborn else 0)
             for flight in worker.flights:
@@ -405,6 +418,8 @@ class ProcessRun:
                 self._lose(worker, loss)
         self._free_all(worker)
         worker.close()
+        if status == NOT_STARTED and not self._limit:
+            raise PlaitError("no worker process could be started: the system refused to fork; see ulimit -u")
         if self._coroner.hopeless:
             raise PlaitError(self._coroner.hopeless)
 
@@ -451,7 +466,7 @@ class ProcessRun:
         job.wake = _nothing
         if self._owner != os.getpid():
             return  # a forked child's copy: all of it is the parent's
-        if hasattr(self, "_zygote"):
+        if hasattr(self, "_launcher"):
             self._unfollow()
         busy = [worker for worker in self._workers.values() if worker.flights or worker.outbox]
         for worker in busy:

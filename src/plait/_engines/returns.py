@@ -121,27 +121,41 @@ def cause_of_death(status: int | None, killed_out_of_memory: bool) -> tuple[str,
     number = status & 0x7F
     if number == 0:
         code = status >> 8
+        if code in _WINDOWS_CAUSES:
+            return f"exit code {code:#x}: {_WINDOWS_CAUSES[code]}", None, code
         return f"it left with exit code {code}, as after os._exit({code})", None, code
     try:
         name = signal.Signals(number).name
     except ValueError:
         name = f"signal {number}"
-    if number == signal.SIGKILL:
+    if name == "SIGKILL":
         why = (
             "the system killed it because memory ran out"
             if killed_out_of_memory
             else "somebody killed it; the system does so too when memory runs out"
         )
     else:
-        why = _SIGNAL_CAUSES.get(number, "it ended by a signal")
+        why = _SIGNAL_CAUSES.get(name, "it ended by a signal")
     return f"{name}: {why}", number, None
 
 
-_SIGNAL_CAUSES: dict[int, str] = {
-    signal.SIGSEGV: "a segmentation fault in native code, or the stack overflowed",
-    signal.SIGABRT: "native code called abort()",
-    signal.SIGBUS: "a bus error: memory or a mapped file ran out",
-    signal.SIGFPE: "an arithmetic error in native code",
-    signal.SIGILL: "native code used an instruction this processor lacks",
-    signal.SIGTERM: "somebody asked it to end",
+_SIGNAL_CAUSES = {
+    "SIGSEGV": "a segmentation fault in native code, or the stack overflowed",
+    "SIGABRT": "native code called abort()",
+    "SIGBUS": "a bus error: memory or a mapped file ran out",
+    "SIGFPE": "an arithmetic error in native code",
+    "SIGILL": "native code used an instruction this processor lacks",
+    "SIGTERM": "somebody asked it to end",
+}
+
+# Where there are no signals, a crash is an exit code: NTSTATUS values of Windows.
+_WINDOWS_CAUSES = {
+    0xC0000005: "an access violation in native code",
+    0xC000001D: "native code used an instruction this processor lacks",
+    0xC0000094: "an integer division by zero in native code",
+    0xC00000FD: "the stack overflowed",
+    0xC0000374: "native code damaged the heap",
+    0xC0000409: "native code stopped itself, as after abort()",
+    0xC000013A: "somebody pressed Ctrl-C or closed the console",
+    0xC0000017: "memory ran out",
 }

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import mmap
-import os
 import time
-from _collections_abc import Collection, Iterable, Iterator
+from _collections_abc import Callable, Collection, Iterable, Iterator
 
 from plait._core.job import Job, Running
 from plait._engines.board import CLAMPED, CURRENT, FAST, MODE, NEVER, STARTED, STOP_AT, TRACKED
@@ -22,9 +20,10 @@ _KILL_ABOVE = 1.25  # of the memory limit, while an item runs
 class Supervisor:
     """Watches the workers of one run."""
 
-    def __init__(self, job: Job, memory_bytes: int | None) -> None:
+    def __init__(self, job: Job, memory_bytes: int | None, private_bytes: Callable[[int], int]) -> None:
         self._job = job
         self._memory_bytes = memory_bytes
+        self._private_bytes = private_bytes
 
     def interval(self, workers: Collection[WorkerProcess]) -> float | None:
         """Milliseconds until the next look is due; None when only messages matter."""
@@ -70,13 +69,13 @@ class Supervisor:
             words = worker.board.words
             seen = (words[CURRENT], words[STARTED])
             if words[MODE] == TRACKED and self._job.timeout is not None and seen == worker.running_seen:
-                if time.monotonic_ns() - seen[1] > self._job.timeout * 1e9 and _hold(worker, seen):
+                if time.perf_counter_ns() - seen[1] > self._job.timeout * 1e9 and _hold(worker, seen):
                     worker.doomed = TIMEOUT
                     worker.kill()
                     continue
             worker.running_seen = seen
             if self._memory_bytes is not None and worker.pid:
-                if private_bytes(worker.pid) > self._memory_bytes * _KILL_ABOVE and _hold(worker, seen):
+                if self._private_bytes(worker.pid) > self._memory_bytes * _KILL_ABOVE and _hold(worker, seen):
                     worker.doomed = MEMORY
                     worker.kill()
 
@@ -90,20 +89,10 @@ class Supervisor:
         if words[MODE] not in (TRACKED, FAST, CLAMPED) or not 0 <= offset < len(flight.batch.items):
             return None
         if words[MODE] == TRACKED:
-            seconds = max(0.0, (time.monotonic_ns() - words[STARTED]) * 1e-9)
+            seconds = max(0.0, (time.perf_counter_ns() - words[STARTED]) * 1e-9)
         else:
             seconds = time.perf_counter() - flight.sent
         return Running(flight.batch.base + offset, flight.batch.items[offset], worker.label, seconds)
-
-
-def private_bytes(pid: int) -> int:
-    """The memory that only this process uses; 0 when it is gone."""
-    try:
-        with open(f"/proc/{pid}/statm", "rb") as file:
-            _, resident, shared, *_ = file.read().split()
-    except OSError:
-        return 0
-    return (int(resident) - int(shared)) * mmap.PAGESIZE
 
 
 def _hold(worker: WorkerProcess, seen: tuple[int, int]) -> bool:
@@ -112,7 +101,7 @@ def _hold(worker: WorkerProcess, seen: tuple[int, int]) -> bool:
     if words[STOP_AT] > seen[0] + 1:
         words[STOP_AT] = seen[0] + 1
         worker.revoked = True
-    os.sched_yield()  # a system call, so that either side has seen what the other wrote
+    time.sleep(0)  # a system call, so that either side has seen what the other wrote
     return (words[CURRENT], words[STARTED]) == seen
 
 

@@ -8,12 +8,8 @@ when a batch takes twice its budget, and the driver gives the rest to others.
 
 from __future__ import annotations
 
-import _signal as signal  # type: ignore[import-not-found]  # the C module: signal.py would import enum
 import _thread
-import fcntl
-import mmap
 import os
-import select
 import sys
 import time
 from _collections_abc import Callable, Sequence
@@ -35,6 +31,9 @@ if TYPE_CHECKING:  # typing would double a worker's start-up time
     from contextvars import ContextVar
     from typing import Any
 
+    from plait._engines.ends import Ends
+    from plait._engines.hosting import Segment
+
     Assignment = tuple[Callable[..., object], float | None, list[tuple[ContextVar[Any], Any]]]
 
 _FAST_SECONDS = 2.5e-6  # items cheaper than this run FAST
@@ -42,19 +41,22 @@ _FAST_ITEMS = 64  # and only in batches worth it
 _PLAIN = frozenset({int, float, bool, type(None), str})
 
 
-def main(fds: list[int]) -> None:
-    """Serve until the driver says quit or is gone."""
-    commands, results, lifeline, board, own, inputs = fds
-    _isolate(lifeline, board)
-    Worker(commands, results, Board(mmap.mmap(board, boards.SIZE)), own, inputs).serve()
-
-
 class Worker(Task):
-    """One worker process; as a `Task` it answers ``plait.current()``."""
+    """One worker process; as a `Task` it answers ``plait.current()``.
 
-    def __init__(self, commands: int, results: int, board: Board, own: int, inputs: int) -> None:
-        self._commands = commands
-        self._results = results
+    `own` is its memory for large results, `inputs` the driver's; None: large buffers go through the pipe.
+    """
+
+    def __init__(
+        self,
+        ends: Ends,
+        board: Board,
+        own: Segment | None,
+        inputs: Segment | None,
+        private_bytes: Callable[[int], int],
+    ) -> None:
+        self._read, self._readv, self._write = ends.read, ends.readv, ends.write
+        self._private_bytes = private_bytes
         self._board = board
         self._words = board.words
         self._arena = _arena(own)
@@ -94,7 +96,7 @@ class Worker(Task):
     def _receive(self) -> tuple[int, int, int, int, memoryview]:
         data = self._pending
         while len(data) < HEAD.size:
-            chunk = os.read(self._commands, 1 << 16)
+            chunk = self._read(1 << 16)
             if not chunk:
                 _leave()
             data = chunk if not data else bytes(data) + chunk
@@ -112,7 +114,7 @@ class Worker(Task):
         whole[:filled] = start
         view = memoryview(whole)
         while filled < size:
-            got = os.readv(self._commands, [view[filled:]])
+            got = self._readv([view[filled:]])
             if not got:
                 _leave()
             filled += got
@@ -123,9 +125,9 @@ class Worker(Task):
         data = memoryview(wire.pack(operation, key, payload, flags=flags, function=function))
         with self._sending:
             try:
-                sent = os.write(self._results, data)
+                sent = self._write(data)
                 while sent < len(data):
-                    sent += os.write(self._results, data[sent:])
+                    sent += self._write(data[sent:])
             except OSError:
                 os._exit(0)  # the driver is gone
 
@@ -157,8 +159,8 @@ class Worker(Task):
 
     def _inputs_window(self, refs: list[tuple[int, int]]) -> Window | None:
         if refs and self._window is None:
-            size = os.fstat(self._inputs).st_size
-            self._window = Window(self._inputs, size, self._freed.append, writable=False)
+            assert self._inputs is not None
+            self._window = Window(self._inputs, self._freed.append, writable=False)
         return self._window
 
     def _run(self, flags: int, function: int, key: int, payload: memoryview) -> None:
@@ -187,13 +189,13 @@ class Worker(Task):
             or self._costs.get(function, 1.0) > _FAST_SECONDS
             or not are_plain(cargo[0])
         )
-        began = time.monotonic_ns()
+        began = time.perf_counter_ns()
         done = (self._run_tracked if tracked else self._run_fast)(fn, cargo, key, began, budget)
         if done:
-            self._costs[function] = (time.monotonic_ns() - began) * 1e-9 / done
+            self._costs[function] = (time.perf_counter_ns() - began) * 1e-9 / done
 
     def _run_tracked(self, fn: Callable[..., object], cargo: list[Any], key: int, began: int, budget: int) -> int:
-        words, board, clock, first = self._words, self._board, time.monotonic_ns, self._first
+        words, board, clock, first = self._words, self._board, time.perf_counter_ns, self._first
         words[MODE] = boards.TRACKED
         end = began + 2 * budget
         now = began
@@ -244,7 +246,7 @@ class Worker(Task):
                 values.append(None)
         self._guard.rest(boards.PACKING)
         item = items = ()  # type: ignore[assignment]  # as in _run_tracked
-        spent = time.monotonic_ns() - began
+        spent = time.perf_counter_ns() - began
         data = self._pack_all(values, failures)
         words[MODE] = boards.IDLE
         if self._board.put_whole(key, data):
@@ -267,7 +269,7 @@ class Worker(Task):
             del self._freed[: len(freed)]
             payload = wire.pack_extra(([], freed)) + payload
             flags = wire.HAS_EXTRA
-        leaving = self._memory_bytes and private_bytes() > self._memory_bytes
+        leaving = self._memory_bytes and self._private_bytes(os.getpid()) > self._memory_bytes
         self.send(wire.RESULT, key, payload, flags=flags | (wire.LEAVING if leaving else 0))
         if leaving:
             _leave()
@@ -325,32 +327,9 @@ class Worker(Task):
         return False  # a process that is no longer wanted is killed
 
 
-def private_bytes() -> int:
-    """The memory that only this process uses."""
-    with open("/proc/self/statm", "rb") as file:
-        _, resident, shared, *_ = file.read().split()
-    return (int(resident) - int(shared)) * mmap.PAGESIZE
-
-
-def _isolate(lifeline: int, board: int) -> None:
-    """Its own process group, killed by the kernel as soon as the driver's end of the lifeline closes."""
-    import faulthandler
-
-    os.setpgid(0, 0)
-    fcntl.fcntl(lifeline, fcntl.F_SETOWN, -os.getpid())
-    fcntl.fcntl(lifeline, fcntl.F_SETSIG, signal.SIGKILL)
-    fcntl.fcntl(lifeline, fcntl.F_SETFL, fcntl.fcntl(lifeline, fcntl.F_GETFL) | os.O_ASYNC)
-    poll = select.poll()
-    poll.register(lifeline, 0)
-    if poll.poll(0):
-        os._exit(0)
-    os.lseek(board, boards.LAST_WORDS, os.SEEK_SET)
-    faulthandler.enable(board, all_threads=False)
-
-
-def _arena(fd: int) -> Arena | None:
+def _arena(segment: Segment | None) -> Arena | None:
     try:
-        return Arena(fd, os.fstat(fd).st_size)
+        return None if segment is None else Arena(segment)
     except (OSError, ValueError):  # an address space limit, or no arena at all: large buffers go through the pipe
         return None
 

@@ -1,18 +1,16 @@
-"""The driver's handle of one worker process: its pipes, its board, its flights, and the arena slots it holds."""
+"""The driver's handle of one worker process: its link, its board, its flights, and the arena slots it holds."""
 
 from __future__ import annotations
 
-import mmap
-import os
-import select
 from _collections_abc import Iterator
 from collections import deque
 
-from plait._engines import board as boards
 from plait._engines import wire
 from plait._engines.arena import Window
 from plait._engines.board import Board
+from plait._engines.ends import ClosedEnds, Ends
 from plait._engines.flight import Flight
+from plait._engines.hosting import Link, Segment
 from plait._engines.inherited import hold
 from plait._engines.wire import HEAD
 
@@ -22,20 +20,23 @@ _READ = 1 << 18
 
 
 class WorkerProcess:
-    """One worker. Owned by one run at a time, or by the engine while it is idle."""
+    """One worker. Owned by one run at a time, or by the engine while it is idle.
 
-    def __init__(self, token: int, commands: int, results: int, lifeline: int, board: int, arena: int) -> None:
+    The segments are its board, and its memory for large results if it has any.
+    """
+
+    def __init__(self, token: int, link: Link, board: Segment, arena: Segment | None) -> None:
         self.token = token
         self.name = f"process-{token}"
         self.pid = 0
-        self.commands = commands
-        self.results = results
-        self._lifeline = lifeline
-        self._arena_fd = arena
-        self.board = Board(mmap.mmap(board, boards.SIZE))
+        self.commands = link.commands
+        self.results = link.results
+        self._link = link
+        self._connect(link.ends)
+        self._arena = arena
+        self.board = Board(board.map())
         self.board.clear()
-        os.set_blocking(commands, False)
-        os.set_blocking(results, False)
+        board.close()
         self._window: Window | None = None
         self.flights: deque[Flight] = deque()
         self.functions: set[int] = set()
@@ -51,7 +52,6 @@ class WorkerProcess:
         self.leaving = False
         self.doomed = ""
         self.running_seen = (0, 0)
-
         hold(self)
 
     @property
@@ -66,12 +66,8 @@ class WorkerProcess:
 
     @property
     def alive(self) -> bool:
-        """Whether its end of the results pipe is still open."""
-        if self.dead:
-            return False
-        poll = select.poll()
-        poll.register(self.results, 0)
-        return not poll.poll(0)
+        """Whether its end of the link is still open."""
+        return not self.dead and self._link.is_open()
 
     # --- sending
 
@@ -79,7 +75,7 @@ class WorkerProcess:
         """Send a frame, or as much as the pipe takes now; True when something is left for `flush`."""
         if not self.outbox:
             try:
-                sent = os.write(self.commands, frame)
+                sent = self._write(frame)
             except BlockingIOError:
                 sent = 0
             except OSError:  # it has died: the end of its results says so
@@ -95,7 +91,7 @@ class WorkerProcess:
         """Send what is left; True when something still is."""
         while self.outbox:
             try:
-                sent = os.write(self.commands, self.outbox[0])
+                sent = self._write(self.outbox[0])
             except BlockingIOError:
                 return True
             except OSError:
@@ -115,7 +111,7 @@ class WorkerProcess:
             yield from self._receive_big()
             return
         try:
-            chunk = os.read(self.results, _READ)
+            chunk = self._read(_READ)
         except BlockingIOError:
             return
         except OSError:
@@ -148,7 +144,7 @@ class WorkerProcess:
         assert self._big is not None
         whole, filled = self._big
         try:
-            got = os.readv(self.results, [memoryview(whole)[filled:]])
+            got = self._readv([memoryview(whole)[filled:]])
         except BlockingIOError:
             return
         except OSError:
@@ -168,8 +164,8 @@ class WorkerProcess:
     def window(self) -> Window:
         """The worker's arena as seen from here; results stand in it."""
         if self._window is None:
-            size = os.fstat(self._arena_fd).st_size
-            self._window = Window(self._arena_fd, size, self.freed.append, writable=True)
+            assert self._arena is not None
+            self._window = Window(self._arena, self.freed.append, writable=True)
         return self._window
 
     # --- the end
@@ -179,18 +175,12 @@ class WorkerProcess:
         self.send(wire.pack(wire.QUIT, 0, b""))
 
     def kill(self) -> None:
-        """End it now: the kernel kills a worker, and its process group, when its lifeline closes."""
-        if self._lifeline >= 0:
-            os.close(self._lifeline)
-            self._lifeline = -1
+        """End it now, with the process group that it leads."""
+        self._link.kill()
 
     def forget(self) -> None:
         """Close the descriptors in a forked child, which the worker does not belong to."""
-        if not self.dead:
-            for fd in (self._lifeline, self.commands, self.results, self._arena_fd):
-                if fd >= 0:
-                    os.close(fd)
-            self.commands = self.results = self._lifeline = self._arena_fd = -1
+        self._part(kill=False)
 
     def __del__(self) -> None:
         if hasattr(self, "running_seen"):  # or its descriptors still belong to whoever opened them
@@ -200,11 +190,19 @@ class WorkerProcess:
         """Kill it if it lives, and close everything of it; results that lie in its arena stay."""
         if self.dead:
             return
-        self.kill()
-        os.close(self.commands)
-        os.close(self.results)
-        os.close(self._arena_fd)
-        self.commands = self.results = -1
+        self._part(kill=True)
         if self._window is not None:
             self._window.abandon()
         del self.board  # unmapped with the last view of it
+
+    def _connect(self, ends: Ends) -> None:
+        self._read, self._readv, self._write = ends.read, ends.readv, ends.write
+
+    def _part(self, *, kill: bool) -> None:
+        if self.dead:
+            return
+        self.commands = self.results = -1
+        self._connect(ClosedEnds())
+        self._link.close(kill=kill)
+        if self._arena is not None:
+            self._arena.close()

@@ -11,20 +11,24 @@ import threading
 import time
 
 from plait._core.errors import PlaitError
+from plait._engines.board import SIZE
+from plait._engines.hosting import Bell, Segment
 from plait._engines.inherited import hold
-from plait._engines.pipe_bell import PipeBell
+from plait._engines.interpreter import command
+from plait._engines.links import PipeLink
+from plait._engines.segments import FileSegment, memory_arena, memory_file
+from plait._engines.worker_process import WorkerProcess
 from plait._engines.zygote import ANSWER, FORKED, REQUEST
-
-_BOOT = "import sys; sys.path[:] = {path!r}; from plait._engines.zygote import main; main({fd})"
-_STANDARD_FINDERS = ("_frozen_importlib", "_distutils_hack", "six", "importlib", "_pytest", "plait")
 
 
 class Zygote:
-    """One zygote process. Thread-safe: runs in several threads share it.
+    """One zygote process: the `hosting.Launcher` of Linux. Thread-safe: runs in several threads share it.
 
     Attributes:
         dead: whether it is gone; make a new one then. Its workers live on.
     """
+
+    patience = None
 
     def __init__(self, environment: dict[str, str]) -> None:
         if not sys.executable:
@@ -33,13 +37,10 @@ class Zygote:
                 'Python; set sys.executable to a python of this version, or use engine="thread"'
             )
         here, there = _socketpair()
-        path = [entry or os.getcwd() for entry in sys.path]
-        boot = _BOOT.format(path=path, fd=there)
-        arguments = [sys.executable, *_flags(), "-c", boot]
         try:
             self.pid = os.posix_spawn(
                 sys.executable,
-                arguments,
+                command("plait._engines.zygote", there),
                 {**os.environ, **environment},
                 file_actions=[(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)],
                 setpgroup=0,
@@ -57,24 +58,46 @@ class Zygote:
         self._statuses: dict[int, int] = {}
         self._preloaded = False
         self.dead = False
-        self.bells: set[PipeBell] = set()  # of the runs that want to know when a worker has ended
+        self.bells: set[Bell] = set()  # of the runs that want to know when a worker has ended
         hold(self)
 
-    def fork(self, token: int, fds: list[int]) -> bool:
-        """Ask for a worker that gets these descriptors; False when the zygote is gone."""
-        return self._request(token, [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, array.array("i", fds))])
+    def launch(self, token: int, inputs: Segment | None) -> WorkerProcess:
+        """A worker that is being forked; when the zygote is gone, its link ends at once."""
+        made: list[int] = []
+        try:
+            for _ in range(3):
+                made += os.pipe()
+            commands_read, commands, results, results_write, lifeline_read, lifeline = made
+            theirs = [commands_read, results_write, lifeline_read]
+            board = memory_file("plait-board", SIZE)
+            made.append(board.fd)
+            segments, arena = [board.fd], None
+            if isinstance(inputs, FileSegment):
+                arena = memory_arena()
+                made.append(arena.fd)
+                segments += [arena.fd, inputs.fd]
+            fds = array.array("i", theirs + segments)
+            self._request(token, len(fds), [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, fds)])
+            worker = WorkerProcess(token, PipeLink(commands, results, lifeline), board, arena)
+        except BaseException:
+            for fd in made:
+                os.close(fd)
+            raise
+        for fd in theirs:
+            os.close(fd)
+        return worker
 
     def preload(self) -> None:
         """Have cloudpickle imported before the next fork, once for all workers."""
         if not self._preloaded:
             self._preloaded = True
-            self._request(0, [])
+            self._request(0, 0, [])
 
-    def _request(self, token: int, ancillary: list[tuple[int, int, array.array[int]]]) -> bool:
+    def _request(self, token: int, descriptors: int, ancillary: list[tuple[int, int, array.array[int]]]) -> bool:
         with self._lock:
             try:
                 self._link.settimeout(None)
-                self._link.sendmsg([REQUEST.pack(token)], ancillary)
+                self._link.sendmsg([REQUEST.pack(token, descriptors)], ancillary)
             except OSError:
                 self.dead = True
         return not self.dead
@@ -112,10 +135,6 @@ class Zygote:
         """Whoever reads the news first takes them off the link: the other runs must be told."""
         for bell in list(self.bells):
             bell.ring()
-
-    def pid_of(self, token: int) -> int:
-        """The worker's pid, 0 if it is not known yet."""
-        return self._pids.get(token, 0)
 
     def has_ended(self, token: int) -> bool:
         """Whether the zygote has reported the worker's end."""
@@ -176,31 +195,3 @@ def _socketpair() -> tuple[int, int]:
     there = fcntl.fcntl(other.fileno(), fcntl.F_DUPFD, 3)
     other.close()
     return one.detach(), there
-
-
-def _flags() -> list[str]:
-    """The interpreter options that change what code means, and those that keep the start quick."""
-    flags = ["-s", "-P"]
-    if not _needs_site():
-        flags.append("-S")
-    if sys.flags.optimize:
-        flags.append("-" + "O" * sys.flags.optimize)
-    if sys.flags.dont_write_bytecode:
-        flags.append("-B")
-    if sys.flags.utf8_mode and not os.environ.get("PYTHONUTF8"):
-        flags += ["-X", "utf8"]
-    for name, value in sys._xoptions.items():
-        if name not in ("frozen_modules", "importtime"):
-            flags += ["-X", name if value is True else f"{name}={value}"]
-    for option in sys.warnoptions:
-        flags += ["-W", option]
-    return flags
-
-
-def _needs_site() -> bool:
-    """Whether some import hook, such as an editable install's, would be missing without the site module."""
-    for finder in sys.meta_path:
-        module = getattr(finder, "__module__", "") or type(finder).__module__
-        if not module.startswith(_STANDARD_FINDERS):
-            return True
-    return False

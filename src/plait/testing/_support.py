@@ -11,8 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
-import psutil
-
+from plait._engines.facts import descendants
 from plait._engines.interface import Engine
 from plait.testing._functions import NAP
 
@@ -73,7 +72,7 @@ def raises(kind: type[E]) -> Iterator[list[E]]:
 
 def _held() -> set[str]:
     held = {f"thread {thread.name} ({thread.ident})" for thread in threading.enumerate()}
-    held |= {f"process {child.pid}" for child in psutil.Process().children(recursive=True)}
+    held |= {f"process {pid}" for pid in descendants()}
     folder = "/proc/self/fd"
     if os.path.isdir(folder):
         for name in os.listdir(folder):

@@ -1,0 +1,37 @@
+"""Facts about processes: their own memory and their children, from Linux's /proc or from psutil."""
+
+from __future__ import annotations
+
+import mmap
+
+
+def private_bytes_of_linux(pid: int) -> int:
+    """The memory that only this process uses; 0 when it is gone."""
+    try:
+        with open(f"/proc/{pid}/statm", "rb") as file:
+            _, resident, shared, *_ = file.read().split()
+    except OSError:
+        return 0
+    return (int(resident) - int(shared)) * mmap.PAGESIZE
+
+
+def private_bytes_anywhere(pid: int) -> int:
+    """The memory that only this process uses, as far as the system tells; 0 when it is gone."""
+    import psutil  # heavy: only for runs with a memory limit
+
+    try:
+        process = psutil.Process(pid)
+        usage = process.memory_info()
+        private = getattr(usage, "private", None)  # Windows counts it; elsewhere it is summed up over the mappings
+        return int(process.memory_full_info().uss if private is None else private)
+    except psutil.AccessDenied:  # macOS lets only root look at the mappings of others
+        return int(usage.rss)
+    except psutil.Error:
+        return 0
+
+
+def descendants() -> set[int]:
+    """The pids of the processes that this one has started, and of those that they have started."""
+    import psutil  # heavy: only for tests of engines
+
+    return {child.pid for child in psutil.Process().children(recursive=True)}

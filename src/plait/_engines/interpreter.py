@@ -1,0 +1,44 @@
+"""The command line of another interpreter in which code means what it means here, and which starts quickly."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+_BOOT = "import sys; sys.path[:] = {path!r}; from {module} import main; main({arguments})"
+_STANDARD_FINDERS = ("_frozen_importlib", "_distutils_hack", "six", "importlib", "_pytest", "plait")
+
+
+def command(module: str, *arguments: int) -> list[str]:
+    """What to execute so that ``main`` of a module is called with these arguments."""
+    path = [entry or os.getcwd() for entry in sys.path]
+    boot = _BOOT.format(path=path, module=module, arguments=", ".join(map(str, arguments)))
+    return [sys.executable, *_flags(), "-c", boot]
+
+
+def _flags() -> list[str]:
+    """The interpreter options that change what code means, and those that keep the start quick."""
+    flags = ["-s", "-P"]
+    if not _needs_site():
+        flags.append("-S")
+    if sys.flags.optimize:
+        flags.append("-" + "O" * sys.flags.optimize)
+    if sys.flags.dont_write_bytecode:
+        flags.append("-B")
+    if sys.flags.utf8_mode and not os.environ.get("PYTHONUTF8"):
+        flags += ["-X", "utf8"]
+    for name, value in sys._xoptions.items():
+        if name not in ("frozen_modules", "importtime"):
+            flags += ["-X", name if value is True else f"{name}={value}"]
+    for option in sys.warnoptions:
+        flags += ["-W", option]
+    return flags
+
+
+def _needs_site() -> bool:
+    """Whether some import hook, such as an editable install's, would be missing without the site module."""
+    for finder in sys.meta_path:
+        module = getattr(finder, "__module__", "") or type(finder).__module__
+        if not module.startswith(_STANDARD_FINDERS):
+            return True
+    return False

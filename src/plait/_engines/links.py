@@ -1,0 +1,95 @@
+"""The driver's connection with one worker: pipes and a lifeline of the kernel, or sockets and a process to kill."""
+
+from __future__ import annotations
+
+import _socket
+import os
+import select
+from typing import Protocol
+
+from plait._engines.ends import PipeEnds, SocketEnds
+
+
+class PipeLink:
+    """Two pipes, and a third whose worker is killed by the kernel, with its process group, when this end closes."""
+
+    def __init__(self, commands: int, results: int, lifeline: int) -> None:
+        self.commands = commands
+        self.results = results
+        self._lifeline = lifeline
+        self.ends = PipeEnds(results, commands)
+        os.set_blocking(commands, False)
+        os.set_blocking(results, False)
+
+    def is_open(self) -> bool:
+        poll = select.poll()
+        poll.register(self.results, 0)
+        return not poll.poll(0)
+
+    def kill(self) -> None:
+        if self._lifeline >= 0:
+            os.close(self._lifeline)
+            self._lifeline = -1
+
+    def close(self, *, kill: bool) -> None:
+        self.kill()  # in a forked child too: the kernel counts both ends, so the worker dies with the parent's alone
+        os.close(self.commands)
+        os.close(self.results)
+
+
+class Child(Protocol):
+    """A process that this one has started."""
+
+    def kill(self) -> None:
+        """End it now."""
+        ...
+
+    def wait(self) -> None:
+        """Return when it is gone, or when there is no sense in waiting longer."""
+        ...
+
+    def disown(self) -> None:
+        """In a forked process, to which it is no child."""
+        ...
+
+
+class SocketLink:
+    """Two sockets, a third at whose end the worker ends itself, and the worker's process if it could be started."""
+
+    def __init__(
+        self,
+        commands: _socket.socket,
+        results: _socket.socket,
+        lifeline: _socket.socket,
+        child: Child | None,
+    ) -> None:
+        self.commands = commands.fileno()
+        self.results = results.fileno()
+        self._sockets = (commands, results, lifeline)
+        self._child = child
+        self.ends = SocketEnds(results, commands)
+        commands.setblocking(False)
+        results.setblocking(False)
+
+    def is_open(self) -> bool:
+        try:
+            return self._sockets[1].recv(1, _socket.MSG_PEEK) != b""
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+
+    def kill(self) -> None:
+        if self._child is not None:
+            self._child.kill()
+
+    def close(self, *, kill: bool) -> None:
+        if kill:
+            self.kill()
+        for each in self._sockets:
+            each.close()
+        if self._child is not None:
+            if kill:
+                self._child.wait()
+            else:
+                self._child.disown()

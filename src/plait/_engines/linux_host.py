@@ -1,0 +1,32 @@
+"""The means of Linux: a zygote, pipes, memory files, /proc."""
+
+from __future__ import annotations
+
+import select
+
+from plait._engines.facts import private_bytes_of_linux
+from plait._engines.pipe_bell import PipeBell
+from plait._engines.segments import FileSegment, memory_arena
+from plait._engines.zygote_client import Zygote
+
+
+class LinuxHost:
+    """What `hosting.Host` says, by the shortest way."""
+
+    def poll(self) -> select.poll:
+        return select.poll()
+
+    def bell(self) -> PipeBell:
+        return PipeBell()
+
+    def arena(self) -> FileSegment | None:
+        try:
+            return memory_arena()
+        except OSError:  # such as a limit on the size of files
+            return None
+
+    def launcher(self, environment: dict[str, str]) -> Zygote:
+        return Zygote(environment)
+
+    def private_bytes(self, pid: int) -> int:
+        return private_bytes_of_linux(pid)

@@ -1,0 +1,137 @@
+"""Shared memory that leaves nothing behind: files without a name, on Windows mappings that end with their users.
+
+Both sides of a worker use it, so it imports little.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+
+Address = tuple[int | str, int]  # how a worker finds a segment: an inherited descriptor or a name, and the size
+
+_DENSE = 1 << 26  # bytes of an arena in a file that takes up its whole size at once
+_LARGEST = 1 << 40
+_PROBE = 1 << 20  # bytes; whether a file of this size is sparse tells about larger ones
+
+
+class FileSegment:
+    """Memory behind a descriptor, which a worker inherits."""
+
+    __slots__ = ("fd", "size")
+
+    def __init__(self, fd: int, size: int = 0) -> None:
+        self.fd = fd
+        self.size = size or os.fstat(fd).st_size
+
+    @property
+    def address(self) -> Address:
+        return self.fd, self.size
+
+    def map(self) -> mmap.mmap:
+        """The bytes; they stay when the segment is closed."""
+        return mmap.mmap(self.fd, self.size)
+
+    def write(self, data: memoryview, offset: int) -> int:
+        """Store bytes that no page holds yet, and say how many: through the file, so that none is zeroed first."""
+        return os.pwrite(self.fd, data, offset)
+
+    def close(self) -> None:
+        """Let go of the descriptor."""
+        os.close(self.fd)
+
+
+class NamedSegment:
+    """Memory of Windows, which has a random name while anybody holds it."""
+
+    __slots__ = ("_memory", "_name", "size")
+
+    def __init__(self, name: str, size: int) -> None:
+        self.size = size
+        self._name = name
+        self._memory = self.map()
+
+    @property
+    def address(self) -> Address:
+        return self._name, self.size
+
+    def map(self) -> mmap.mmap:
+        """The bytes; they stay when the segment is closed."""
+        return mmap.mmap(-1, self.size, tagname=self._name)  # type: ignore[call-arg]  # a parameter of Windows
+
+    def write(self, data: memoryview, offset: int) -> int:
+        """Store bytes, and say how many."""
+        self._memory[offset : offset + data.nbytes] = data
+        return data.nbytes
+
+    def close(self) -> None:
+        """Let go of the mapping that holds the name."""
+        self._memory.close()
+
+
+def memory_file(label: str, size: int) -> FileSegment:
+    """A file of Linux that exists in memory only, of which only touched pages do.
+
+    Raises:
+        OSError: the system has none to give.
+    """
+    return _sized(os.memfd_create(label, os.MFD_CLOEXEC), size)
+
+
+def memory_arena() -> FileSegment:
+    """A memory file as large as the machine's memory."""
+    return memory_file("plait-arena", min(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"), _LARGEST))
+
+
+def temporary_file(size: int) -> FileSegment:
+    """A file of the folder for temporary ones, unlinked as soon as it is made.
+
+    Raises:
+        OSError: the folder or the disk does not allow it.
+    """
+    return _sized(_unlinked(), size)
+
+
+def temporary_arena(most: int) -> FileSegment:
+    """A temporary file for large buffers: at most `most` bytes and a quarter of the free disk; small unless sparse.
+
+    Raises:
+        OSError: the folder or the disk does not allow it.
+    """
+    fd = _unlinked()
+    try:
+        os.ftruncate(fd, _PROBE)
+        disk = os.statvfs(fd)
+        size = min(most, disk.f_bavail * disk.f_frsize // 4)
+        if os.fstat(fd).st_blocks * 512 >= _PROBE:
+            size = min(size, _DENSE)
+    except BaseException:
+        os.close(fd)
+        raise
+    return _sized(fd, max(_PROBE, size // _PROBE * _PROBE))
+
+
+def open_segment(address: Address) -> FileSegment | NamedSegment:
+    """The segment that the driver made, in a worker."""
+    place, size = address
+    if isinstance(place, str):
+        return NamedSegment(place, size)
+    os.set_inheritable(place, False)
+    return FileSegment(place, size)
+
+
+def _sized(fd: int, size: int) -> FileSegment:
+    try:
+        os.ftruncate(fd, size)
+    except BaseException:
+        os.close(fd)
+        raise
+    return FileSegment(fd, size)
+
+
+def _unlinked() -> int:
+    import tempfile  # heavy: only where memory files do not exist
+
+    fd, path = tempfile.mkstemp(prefix="plait-")
+    os.unlink(path)
+    return fd
