@@ -74,6 +74,11 @@ tests/test_pool_process.py checks that a worker lets go of its arguments",
         "sends a multiprocessing queue, which only children of multiprocessing can be given; tests/test_pool_process.py \
 checks a failing initializer",
     ),
+    Listed(
+        "ProcessPoolSpawnProcessPoolExecutorTest.test_python_finalization_error",
+        "replaces the method with which multiprocessing starts a process by one that raises",
+        since=(3, 13),
+    ),
     Listed("FailingInitializerResourcesTest.*", _FLAVOUR, since=(3, 12)),
     Listed("ProcessPoolSpawnExecutorDeadlockTest.test_error_at_task_pickle", _CROSSING),
     Listed("ProcessPoolSpawnExecutorDeadlockTest.test_error_at_task_unpickle", _CROSSING),

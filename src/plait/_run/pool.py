@@ -55,8 +55,6 @@ class Pool(Executor):
     1024
     """
 
-    _numbers = itertools.count(1)
-
     def __init__(
         self,
         engine: str | Engine = "auto",
@@ -82,7 +80,7 @@ class Pool(Executor):
         choice = self._engine_choice
         owned = isinstance(choice, str)
         self._pid = os.getpid()
-        self._token = f"{self._pid}-{next(self._numbers)}"
+        self._token = os.urandom(8).hex()
         self._own_engine = make_engine(choice) if isinstance(choice, str) else choice
         self._plan = self._own_engine.plan(self._workers, None)
         self._driver = PoolDriver(
