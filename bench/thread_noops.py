@@ -13,6 +13,7 @@ from _table import Table, medians
 import plait
 
 ITEMS = range(1_000_000)
+LOOPS = range(150_000)
 FEW = range(20_000)  # for the executor, which takes its time
 
 
@@ -40,11 +41,11 @@ def main() -> None:
                 "pool": lambda: pool.map(same, ITEMS),
                 "few": lambda: [same(x) for x in FEW],
                 "executor": lambda: list(executor.map(same, FEW)),
-                "loop": lambda: [spin(x) for x in range(50_000)],
-                "plait, loop": lambda: list(plait.map(spin, range(50_000), engine="thread")),
-                "pool, loop": lambda: pool.map(spin, range(50_000)),
+                "loop": lambda: [spin(x) for x in LOOPS],
+                "plait, loop": lambda: list(plait.map(spin, LOOPS, engine="thread")),
+                "pool, loop": lambda: pool.map(spin, LOOPS),
             },
-            rounds=7,
+            rounds=5,
         )
     floor = took["comprehension"]
     table.add("1M no-ops, in order", "comprehension", floor, took["plait"], 1.3)
@@ -53,8 +54,8 @@ def main() -> None:
     table.add("1M calls of abs", "comprehension", took["comprehension of C calls"], took["plait, C calls"], 1.3)
     table.add("1M no-ops", "ThreadPool.map", took["pool"], took["plait"], 1.0)
     table.add("1M no-ops", "ThreadPoolExecutor.map", took["executor"] * len(ITEMS) / len(FEW), took["plait"], 1.0)
-    table.add("50k Python loops of 2 us", "comprehension", took["loop"], took["plait, loop"], 1.05)
-    table.add("50k Python loops of 2 us", "ThreadPool.map", took["pool, loop"], took["plait, loop"], 1.0)
+    table.add("150k Python loops of 2 us", "comprehension", took["loop"], took["plait, loop"], 1.05)
+    table.add("150k Python loops of 2 us", "ThreadPool.map", took["pool, loop"], took["plait, loop"], 1.0)
     table.show()
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 from pythons import ROOT, Python
@@ -65,7 +67,10 @@ def _add_numpy(python: Python, folder: Path) -> None:
 
 
 def _fingerprint(python: Python, extras: tuple[str, ...]) -> str:
-    digest = hashlib.sha256((ROOT / "pyproject.toml").read_bytes())
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        settings = tomllib.load(file)
+    installed = [settings["project"], settings["build-system"], settings["tool"]["hatch"]]
+    digest = hashlib.sha256(json.dumps(installed).encode())
     return f"{python.full} {' '.join(python.command)} {','.join(extras)} {ROOT} {digest.hexdigest()}\n"
 
 

@@ -15,7 +15,12 @@ _USE = """
 import plait
 assert "site-packages" in plait.__file__, plait.__file__
 assert list(plait.map(abs, [-1, 2, -3], engine="thread", workers=2)) == [1, 2, 3]
+class Local:
+    pass  # must go by value
+
 if __name__ == "__main__":
+    (one,) = plait.map(lambda x: x, [Local()], engine="process", workers=1)
+    assert type(one) is Local
     assert list(plait.map(lambda x: x * x, range(5), engine="process", workers=2)) == [0, 1, 4, 9, 16]
     with plait.Pool("process", workers=1) as pool:
         assert pool.submit(pow, 2, 10).result() == 1024

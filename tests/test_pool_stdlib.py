@@ -17,6 +17,21 @@ from stdlib_executors.not_applicable import NOT_APPLICABLE, Listed, reason
 _MOST = 110  # seconds for the tests of one class, which wait on purpose for some of them
 
 
+def _run(arguments: list[str], seconds: float) -> subprocess.CompletedProcess[str]:
+    """Run `stdlib_executors.run` in a process of its own: those tests change the module they test, and count threads."""
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(loading.ROOT / "src"), str(loading.ROOT / "tests")])}
+    command = [sys.executable, "-m", "stdlib_executors.run", *arguments]
+    try:
+        return subprocess.run(
+            command, capture_output=True, text=True, timeout=seconds, env=environment, cwd=Path(__file__).parent
+        )
+    except subprocess.TimeoutExpired as expired:
+        out, err = (
+            part.decode() if isinstance(part, bytes) else part or "" for part in (expired.stdout, expired.stderr)
+        )
+        return subprocess.CompletedProcess(command, -1, out, f"{err}\nstopped after {seconds} seconds")
+
+
 @cache
 def classes() -> dict[str, list[str]]:
     """The test classes of this Python and their tests; empty where they cannot be had."""
@@ -33,7 +48,9 @@ def classes() -> dict[str, list[str]]:
 @pytest.fixture(autouse=True)
 def _available() -> None:
     if not classes():
-        pytest.skip("this Python has no tests of its own, and Debian's cannot be had: sh tests/stdlib_executors/fetch.sh")
+        pytest.skip(
+            "this Python has no tests of its own, and Debian's cannot be had: sh tests/stdlib_executors/fetch.sh"
+        )
 
 
 @pytest.mark.parametrize("name", sorted(classes()))
@@ -56,16 +73,3 @@ def test_what_is_listed_exists(listed: Listed) -> None:
     everything = [f"{name}.{test}" for name, tests in classes().items() for test in tests]
     assert any(fnmatchcase(test, listed.test) for test in everything)
     assert listed.reason
-
-
-def _run(arguments: list[str], seconds: float) -> subprocess.CompletedProcess[str]:
-    """Run `stdlib_executors.run` in a process of its own: those tests change the module they test, and count threads."""
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(loading.ROOT / "src"), str(loading.ROOT / "tests")])}
-    command = [sys.executable, "-m", "stdlib_executors.run", *arguments]
-    try:
-        return subprocess.run(
-            command, capture_output=True, text=True, timeout=seconds, env=environment, cwd=Path(__file__).parent
-        )
-    except subprocess.TimeoutExpired as expired:
-        out, err = (part.decode() if isinstance(part, bytes) else part or "" for part in (expired.stdout, expired.stderr))
-        return subprocess.CompletedProcess(command, -1, out, f"{err}\nstopped after {seconds} seconds")

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
+import gc
 import io
 import itertools
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
 import plait
+from plait._core.feed import Feed
+from plait._core.job import Job
 from plait._engines.stealing import DequePortion, Portion, TruncatedPortion
 from plait._engines.thread import ThreadEngine
 
@@ -221,7 +226,8 @@ def test_a_nested_map_gets_a_share_of_the_threads() -> None:
 
 
 @pytest.mark.parametrize(
-    ("requested", "items", "workers"), [(None, None, 64), (None, 3, 3), (5, None, 5), (5, 3, 3), (5, 0, 1), (200, 1000, 200)]
+    ("requested", "items", "workers"),
+    [(None, None, 64), (None, 3, 3), (5, None, 5), (5, 3, 3), (5, 0, 1), (200, 1000, 200)],
 )
 def test_plan(requested: int | None, items: int | None, workers: int) -> None:
     plan = ThreadEngine().plan(requested, items)
@@ -299,18 +305,37 @@ def test_an_error_of_the_input_ends_it_after_what_was_pulled(engine: ThreadEngin
         yield from range(100)
         raise OSError("the disk is gone")
 
-    found = []
+    found: list[int] = []
     with pytest.raises(OSError, match="the disk is gone"):
         found.extend(plait.map(double, source(), engine=engine))
     assert found == [2 * x for x in range(100)]
 
 
+def test_nothing_is_left_to_the_garbage_collector(engine: ThreadEngine) -> None:
+    class Heavy:
+        """Can be referred to weakly."""
+
+    def use(order: str) -> list[weakref.ref[Any]]:
+        items = [Heavy() for _ in range(100)]
+
+        def function(item: Heavy) -> Heavy:
+            return item
+
+        used: list[weakref.ref[Any]] = [weakref.ref(function), weakref.ref(items[0]), weakref.ref(items[-1])]
+        assert len(list(plait.map(function, items, engine=engine, order=order))) == 100
+        for _ in plait.map(function, items, engine=engine, order=order):
+            break
+        return used
+
+    gc.disable()
+    try:
+        for order in ("input", "completion"):
+            assert [reference() for reference in use(order)] == [None, None, None]
+    finally:
+        gc.enable()
+
+
 def test_the_runs_running_items_can_be_seen(engine: ThreadEngine) -> None:
-    import contextvars as ctx
-
-    from plait._core.feed import Feed
-    from plait._core.job import Job
-
     inside, go = threading.Semaphore(0), threading.Event()
 
     def run(x: int) -> int:
@@ -318,7 +343,7 @@ def test_the_runs_running_items_can_be_seen(engine: ThreadEngine) -> None:
         assert go.wait(LONG)
         return x
 
-    job = Job(run, Feed(["a", "b"]), workers=2, timeout=None, context=ctx.copy_context())  # type: ignore[arg-type]
+    job = Job(run, Feed(["a", "b"]), workers=2, timeout=None, context=contextvars.copy_context())
     seen = []
 
     def look() -> None:
@@ -360,7 +385,7 @@ def test_prints_come_in_whole_lines(name: str) -> None:
             print("item", x, "line", y, file=getattr(sys, name))
 
     redirect = contextlib.redirect_stdout if name == "stdout" else contextlib.redirect_stderr
-    with redirect(target):  # type: ignore[type-var]
+    with redirect(target):
         list(plait.map(run, range(8), engine="thread", workers=8))
     assert sorted(target.getvalue().splitlines()) == sorted(f"item {x} line {y}" for x in range(8) for y in range(20))
 

@@ -1,4 +1,4 @@
-"""The thread engine when functions fail, do not end, or are stopped: one item's fault is that item's, and stop means now."""
+"""The thread engine when functions fail, do not end, or are stopped."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from plait.errors import Cancelled, StopTask, TaskTimeout
 
 PORTIONS = [DequePortion] if not getattr(sys, "_is_gil_enabled", lambda: True)() else [TruncatedPortion, DequePortion]
 LONG = 30.0  # seconds after which a test that waits has failed
-SLACK = 0.25  # for machines that are busy with something else
+SLACK = 1.0  # seconds on top of every bound, for machines that are busy with something else
 
 
 def threads() -> list[threading.Thread]:
@@ -61,7 +61,8 @@ def spin_until(event: threading.Event) -> None:
 
 
 @pytest.mark.parametrize(
-    "error", [ValueError, Oops, SystemExit, KeyboardInterrupt, GeneratorExit, StopIteration, StopAsyncIteration, StopTask]
+    "error",
+    [ValueError, Oops, SystemExit, KeyboardInterrupt, GeneratorExit, StopIteration, StopAsyncIteration, StopTask],
 )
 @pytest.mark.parametrize("timeout", [None, LONG])
 def test_an_error_is_its_items_own(engine: ThreadEngine, error: type[BaseException], timeout: float | None) -> None:
@@ -88,7 +89,7 @@ def test_the_first_error_is_raised_and_stops_the_rest(engine: ThreadEngine, erro
             raise error("twenty")
         return x
 
-    found = []
+    found: list[int] = []
     with pytest.raises(error, match="twenty") as raised:
         found.extend(plait.map(run, range(10_000), engine=engine, workers=2))
     assert "item 20, 20, on thread-" in "".join(raised.value.__notes__)
@@ -167,7 +168,7 @@ def test_a_task_that_polls_ends_by_itself_and_still_timed_out(engine: ThreadEngi
 
 def test_a_function_that_swallows_everything_is_timed_out_all_the_same(engine: ThreadEngine) -> None:
     never = threading.Event()
-    swallowed = []
+    swallowed: list[type[BaseException]] = []
 
     def run(x: int) -> int:
         while x == 1 and len(swallowed) < 1:
@@ -402,9 +403,11 @@ def test_without_threads_the_caller_runs_the_items(engine: ThreadEngine, monkeyp
     assert "the timeout was not kept" in text
 
 
-def test_with_fewer_threads_than_wanted_those_do_the_work(engine: ThreadEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_with_fewer_threads_than_wanted_those_do_the_work(
+    engine: ThreadEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     start = threading.Thread.start
-    started = []
+    started: list[threading.Thread] = []
 
     def refuse(thread: threading.Thread) -> None:
         if len(started) == 2:

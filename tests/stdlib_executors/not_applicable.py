@@ -9,11 +9,15 @@ from fnmatch import fnmatchcase
 _THREADS = "looks into executor._threads; the engine owns the threads. tests/test_pool.py checks that they end"
 _PROCESSES = "looks into executor._processes; the engine owns the processes. tests/test_pool_process.py checks them"
 _MANAGER = "looks into executor._executor_manager_thread, its queues and processes"
-_MESSAGE = "expects the name max_workers in the message; Pool's option is workers, and its message says what was expected"
+_MESSAGE = (
+    "expects the name max_workers in the message; Pool's option is workers, and its message says what was expected"
+)
 _RECYCLE = "max_tasks_per_child is an option of multiprocessing's pool; plait recycles by memory (ProcessEngine(memory_bytes=))"
 _FLAVOUR = "is about the start methods of multiprocessing; plait's workers come from its zygote"
-_CROSSING = "expects one unpicklable object to break the pool or to show pickle's error; Pool says NotTransferable with the \
+_CROSSING = (
+    "expects one unpicklable object to break the pool or to show pickle's error; Pool says NotTransferable with the \
 path to the object, for that future only. plait.testing's contract checks it"
+)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Runs test methods of one class of CPython's executor tests; prints one JSON object per test.
 
-    python -m stdlib_executors.run CLASS TEST...      and without arguments: every class and its tests, as one object
+python -m stdlib_executors.run CLASS TEST...      and without arguments: every class and its tests, as one object
 """
 
 from __future__ import annotations
@@ -16,23 +16,23 @@ from stdlib_executors import loading
 class Lines(unittest.TestResult):
     """Prints what becomes of each test as soon as it is known."""
 
-    def startTest(self, test: unittest.TestCase) -> None:  # noqa: N802  unittest's name
+    def startTest(self, test: unittest.TestCase) -> None:
         super().startTest(test)
         say(test, "started", "")
 
-    def addSuccess(self, test: unittest.TestCase) -> None:  # noqa: N802
+    def addSuccess(self, test: unittest.TestCase) -> None:
         super().addSuccess(test)
         say(test, "passed", "")
 
-    def addError(self, test: unittest.TestCase, err: _ExcInfo) -> None:  # noqa: N802
+    def addError(self, test: unittest.TestCase, err: _ExcInfo) -> None:
         super().addError(test, err)
         say(test, "failed", self.errors[-1][1])
 
-    def addFailure(self, test: unittest.TestCase, err: _ExcInfo) -> None:  # noqa: N802
+    def addFailure(self, test: unittest.TestCase, err: _ExcInfo) -> None:
         super().addFailure(test, err)
         say(test, "failed", self.failures[-1][1])
 
-    def addSkip(self, test: unittest.TestCase, reason: str) -> None:  # noqa: N802
+    def addSkip(self, test: unittest.TestCase, reason: str) -> None:
         super().addSkip(test, reason)
         say(test, "skipped", reason)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+import click
+
 from plait._cli.halt import Halt
 from plait._cli.sink import Sink, Streams
 from plait._core.errors import Cancelled
@@ -100,10 +102,22 @@ class Delivery:
                 if isinstance(outcome.error, Cancelled):
                     self._stopped += 1
                     continue
-                self._sink.write(outcome)
+                self._write(outcome)
                 if outcome.error is not None and len(self._first_failures) < _SHOWN:
                     self._first_failures.append(_in_words(outcome, outcome.error))
-            self._streams.flush()
+            self._write(None)
+
+    def _write(self, outcome: Outcome[Any] | None) -> None:
+        """Write one outcome; None makes visible what was written."""
+        try:
+            if outcome is not None:
+                self._sink.write(outcome)
+            else:
+                self._streams.flush()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise click.ClickException(f"the results cannot be written: {error.strerror}") from error
 
 
 def say(text: str) -> None:

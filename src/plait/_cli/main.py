@@ -6,6 +6,7 @@ import contextlib
 import importlib
 import os
 import sys
+import traceback
 import warnings
 from typing import Any, NoReturn
 
@@ -37,6 +38,11 @@ class LazyGroup(click.Group):
         except BrokenPipeError:
             _let_go_of_stdout()
             return _BROKEN_PIPE
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except Exception:
+            traceback.print_exc()  # a fault of ours, which must not pass for one item that failed
+            return _USAGE_ERROR
         return status
 
     def list_commands(self, ctx: click.Context) -> list[str]:

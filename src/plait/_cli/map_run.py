@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,15 +13,15 @@ from plait._cli import inputs as reading
 from plait._cli.delivery import Delivery, HaltingMeter, say
 from plait._cli.halt import Halt
 from plait._cli.signals import Stopped, StopSignals
-from plait._cli.sink import CommandSink, JsonSink, Sink, Write, open_errors, open_streams
+from plait._cli.sink import CommandSink, JsonSink, Sink, open_errors, open_streams
 from plait._cli.template import is_command
 from plait._cli.work import Work, command_work, function_work
-from plait._core.errors import NotTransferable, UsageError
+from plait._core.errors import PlaitError, UsageError
 from plait._run.arriving import Arrivals
+from plait._run.farewell import stopping_words
 from plait._run.map import map as plait_map
 from plait._run.progress import start_meter
 from plait._run.retry import Retry
-from plait._run.farewell import stopping_words
 from plait._run.stream import Stream
 
 _ITEMS_FOLLOW = ":::"
@@ -57,15 +57,17 @@ def run_map(options: Options) -> int:
         BrokenPipeError: nobody reads the results any more.
     """
     command = is_command(options.target)
+    if sys.stdout is None:
+        raise click.ClickException("there is no standard output to write results to; > /dev/null throws them away")
     with ExitStack() as stack:
+        streams = stack.enter_context(open_streams(keep_prints_apart=not command))
         if command:
             work = command_work(options.target, options.engine, options.workers)
         else:
             work = function_work(options.target, options.engine, options.workers, jsonl=options.jsonl)
         stack.callback(work.close)
         chunks, total = _items(options, of_command=command)
-        errors = stack.enter_context(_errors_file(options.errors))
-        streams = stack.enter_context(open_streams(keep_prints_apart=not command))
+        errors = stack.enter_context(open_errors(options.errors))
         signals = stack.enter_context(StopSignals(work.close))
         plain = command and not options.as_json
         sink: Sink = CommandSink(streams.out, streams.err, errors) if plain else JsonSink(streams.out, errors)
@@ -103,7 +105,7 @@ def _deliver(options: Options, delivery: Delivery, stream: Stream[Any], meter: H
     except Stopped as stop:
         say(stopping_words(stream.report.items, stop.running))
         status = stop.status
-    except (UsageError, NotTransferable) as error:
+    except PlaitError as error:
         raise click.ClickException(str(error)) from error
     say(delivery.summary(options.halt, meter.halted))
     if options.report:
@@ -127,6 +129,8 @@ def _items(options: Options, *, of_command: bool) -> tuple[Any, int | None]:
         texts = given[1:] if follow else given
         return [reading.parsed(texts) if options.jsonl else reading.plain(texts)], len(texts)
     files = given or [_STDIN]
+    if _STDIN in files and sys.stdin is None:
+        raise click.ClickException("there is no standard input to read items from; name a file, or put them after :::")
     reading.check_readable(files)
     if _STDIN in files and sys.stdin is not None and sys.stdin.isatty():
         say("plait: reads items from the terminal, one a line; Ctrl-D ends them")
@@ -134,10 +138,3 @@ def _items(options: Options, *, of_command: bool) -> tuple[Any, int | None]:
     counts = options.bar or (options.halt is not None and not options.jsonl)
     total = reading.count_items(files, separator) if counts else None
     return reading.read_items(files, separator, reading.parsed if options.jsonl else reading.plain), total
-
-
-def _errors_file(path: str | None) -> AbstractContextManager[Write | None]:
-    try:
-        return open_errors(path)
-    except OSError as error:
-        raise click.ClickException(f"--errors: cannot write {path!r}: {error.strerror}") from error

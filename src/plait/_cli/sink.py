@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import sys
 from _collections_abc import Callable, Iterator
-from typing import IO, Any, Protocol
+from types import TracebackType
+from typing import Any, Protocol, TextIO
+
+import click
 
 from plait._cli.records import record_line
 from plait._core.outcome import Outcome
 from plait._run.command import CommandFailed, CommandResult
 
 Write = Callable[[bytes], object]
+
+_ENOUGH = 1 << 16
 
 
 class Sink(Protocol):
@@ -73,32 +79,71 @@ def open_streams(*, keep_prints_apart: bool) -> Iterator[Streams]:
     if sys.stdout.isatty():
         yield Streams(_write_to_terminal, _write_error, _nothing)
         return
-    if not keep_prints_apart:
-        out = sys.stdout.buffer
-        yield Streams(out.write, _write_error, out.flush)
-        out.flush()
-        return
     sys.stdout.flush()
     real = sys.stdout.fileno()
-    with os.fdopen(os.dup(real), "wb") as results:
-        _point_at_stderr(real)
-        try:
-            yield Streams(results.write, _write_error, results.flush)
-            results.flush()
-        finally:
-            with contextlib.suppress(BrokenPipeError):
-                sys.stdout.flush()
-            os.dup2(results.fileno(), real)
+    if not keep_prints_apart:
+        with Descriptor(real) as out:
+            yield Streams(out.write, _write_error, out.flush)
+        return
+    kept = os.dup(real)
+    _point_at_stderr(real)
+    try:
+        with Descriptor(kept) as out:
+            yield Streams(out.write, _write_error, out.flush)
+    finally:
+        with contextlib.suppress(OSError):
+            sys.stdout.flush()  # what functions have printed; whoever does not read that may still want the results
+        os.dup2(kept, real)
+        os.close(kept)
+
+
+class Descriptor:
+    """Buffers what is written to a file descriptor. What could not be written is not tried again by anybody."""
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+        self._buffer: list[bytes] = []
+        self._size = 0
+
+    def __enter__(self) -> Descriptor:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        if error is None:
+            self.flush()
+            return
+        with contextlib.suppress(OSError):  # the error that ended the map is the one to be told
+            self.flush()
+
+    def write(self, data: bytes) -> None:
+        """Take the bytes, and write when there are enough."""
+        self._buffer.append(data)
+        self._size += len(data)
+        if self._size >= _ENOUGH:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write everything."""
+        data, self._buffer, self._size = b"".join(self._buffer), [], 0
+        write_all(self._number, data)
 
 
 @contextlib.contextmanager
 def open_errors(path: str | None) -> Iterator[Write | None]:
-    """The file for failures, created when the map begins; each line is in it as soon as the item has failed."""
+    """The file for failures, created when the map begins; each line is in it as soon as its turn has come.
+
+    Raises:
+        click.ClickException: it cannot be written.
+    """
     if path is None:
         yield None
         return
-    with open(path, "wb", buffering=0) as file:
-        yield lambda data: _write_all(file, data)
+    try:
+        file = open(path, "wb", buffering=0)  # noqa: SIM115  # closed below; only opening it is in the try
+    except OSError as error:
+        raise click.ClickException(f"--errors: cannot write {path!r}: {error.strerror}") from error
+    with file:
+        yield lambda data: write_all(file.fileno(), data)
 
 
 def _point_at_stderr(descriptor: int) -> None:
@@ -115,7 +160,7 @@ def _point_at_stderr(descriptor: int) -> None:
 
 def _write_to_terminal(data: bytes) -> None:
     """Finds the stream at each write: a progress bar puts itself in its place."""
-    sys.stdout.write(data.decode("utf-8", "replace"))
+    sys.stdout.write(_in_letters_of(sys.stdout, data))
     sys.stdout.flush()
 
 
@@ -127,14 +172,24 @@ def _write_error(data: bytes) -> None:
     if sys.stderr is None:
         return
     if sys.stderr.isatty():
-        sys.stderr.write(data.decode("utf-8", "replace"))
+        sys.stderr.write(_in_letters_of(sys.stderr, data))
         return
     sys.stderr.flush()
     sys.stderr.buffer.write(data)
     sys.stderr.buffer.flush()
 
 
-def _write_all(file: IO[bytes], data: bytes) -> None:
+def _in_letters_of(terminal: TextIO, data: bytes) -> str:
+    """The text, with escapes for what the terminal cannot show."""
+    encoding = terminal.encoding or "utf-8"
+    return data.decode("utf-8", "replace").encode(encoding, "backslashreplace").decode(encoding)
+
+
+def write_all(descriptor: int, data: bytes) -> None:
+    """Write all of it, also to a pipe that somebody has made non-blocking."""
     view = memoryview(data)
     while view:
-        view = view[file.write(view) :]
+        try:
+            view = view[os.write(descriptor, view) :]
+        except BlockingIOError:
+            select.select([], [descriptor], [])

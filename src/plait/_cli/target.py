@@ -54,7 +54,7 @@ def _import_module(name: str) -> ModuleType:
                 f"{_close(missing, _modules())}"
             ) from None
         raise _import_failed(name, error) from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # a script without a main guard may end with sys.exit
         raise _import_failed(name, error) from error
 
 
@@ -73,7 +73,7 @@ def _import_file(path: str) -> ModuleType:
     _make_importable(folder)
     try:
         module = importlib.import_module(name)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise _import_failed(path, error) from error
     origin = getattr(module, "__file__", None)
     if origin is None or not os.path.samefile(origin, full):
@@ -90,7 +90,7 @@ def _make_importable(folder: str) -> None:
     sys.path.insert(0, folder)
 
 
-def _import_failed(name: str, error: Exception) -> click.ClickException:
+def _import_failed(name: str, error: BaseException) -> click.ClickException:
     """What the module itself did wrong, with its own lines and none of the import system's."""
     frames = [
         frame

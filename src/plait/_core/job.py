@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from _collections_abc import Callable
+from collections import deque
 from contextvars import Context
 
+from plait._core.batch import Batch
 from plait._core.feed import Feed
 
 
@@ -45,7 +47,8 @@ class Job:
     """What an engine runs.
 
     `cancel` may be called from any thread. The engine that runs the job sets `wake`, which makes its driver look at
-    `cancelled` at once, and `snapshot`, which lists what is running now.
+    `cancelled` at once, `snapshot`, which lists what is running now, and `unfetched`: its queue of finished batches, in
+    which those are found that it had not yielded when an exception, such as Ctrl-C, ended its generator.
     """
 
     def __init__(
@@ -66,6 +69,7 @@ class Job:
         self.timed = timed
         self.tally = Tally()
         self.cancelled = False
+        self.unfetched: deque[Batch] = deque()
         self.wake: Callable[[], None] = _nothing
         self.snapshot: Callable[[], list[Running]] = _nobody
 

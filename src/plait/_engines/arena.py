@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import _thread
 import mmap
+import os
 import weakref
 from _collections_abc import Callable
 
@@ -38,6 +39,7 @@ class Arena:
         self._free: dict[int, list[int]] = {}
         self._live: dict[int, tuple[int, int]] = {}  # offset → slot size, holders
         self._lock = _thread.allocate_lock()
+        self._pid = os.getpid()
 
     def put(self, buffer: memoryview, holders: int = 1) -> int:
         """Copy the bytes of `buffer` into a slot that `holders` receivers will free; its offset.
@@ -45,6 +47,8 @@ class Arena:
         Raises:
             ArenaFull: there is no room.
         """
+        if self._pid != os.getpid():
+            raise ArenaFull("a forked child has no part in its parent's arena")
         length = buffer.nbytes
         offset, fresh = self._allocate(length, holders)
         try:
@@ -72,6 +76,8 @@ class Arena:
 
     def free(self, offset: int) -> None:
         """One holder of the slot is done with it."""
+        if self._pid != os.getpid():
+            return  # and its lock may have been held when the child was forked
         with self._lock:
             size, holders = self._live[offset]
             if holders > 1:
@@ -82,6 +88,8 @@ class Arena:
 
     def trim(self, keep: int = _KEEP_WARM) -> None:
         """Give the pages of free slots beyond `keep` bytes back to the system."""
+        if self._pid != os.getpid():
+            return
         with self._lock:
             for size, offsets in self._free.items():
                 for offset in offsets:
@@ -130,6 +138,7 @@ class Window:
         self._watched: dict[int, weakref.ref[object]] = {}
         self._freed = freed
         self._alone = False
+        self._pid = os.getpid()
 
     def view(self, offset: int, length: int) -> memoryview:
         """The bytes of a slot; read-only unless the window is writable."""
@@ -146,6 +155,8 @@ class Window:
     def gone(self, offset: int, length: int) -> None:
         """The last view of a slot has ended."""
         self._watched.pop(offset, None)
+        if self._pid != os.getpid():
+            return  # a forked child's copy of the view: the slot is the parent's
         if not self._alone:
             self._freed(offset)
             return

@@ -4,14 +4,15 @@
          STARTED   when it began, ns of time.perf_counter, one clock for all processes
          DONE      how many results of the current batch are on the log
          STOP_AT   the worker starts no item with this number or a higher one; the driver sets it to take items back
-         MODE      what the worker is doing (READING, TRACKED, FAST, CLAMPED, PACKING)
+         MODE      what the worker is doing (READING, TRACKED, FAST, CLAMPED, PACKING, IDLE, SENDING)
          BATCH     the number of the current batch
     then two logs used in turn by successive batches, then the last words of a crash (written by faulthandler).
 
 Promises: a result is on the log before the next item starts, so a crash loses only the item it hits (in FAST mode, for
-items of about a microsecond, the results of one slice of a few milliseconds). An item is claimed (CURRENT) before
-STOP_AT is looked at, and the driver looks at CURRENT again a system call after it set STOP_AT: whatever lies beyond
-both was not started and never will be.
+items of about a microsecond that have no effect outside their process, the results of one slice of a few milliseconds,
+which are computed again). A result without room there goes through the pipe; until it has gone, its item is the one to
+lose (SENDING). An item is claimed (CURRENT) before STOP_AT is looked at, and the driver looks at CURRENT again a system
+call after it set STOP_AT: whatever lies beyond both was not started and never will be.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import mmap
 import struct
 
 CURRENT, STARTED, DONE, STOP_AT, MODE, BATCH = range(6)
-READING, TRACKED, FAST, CLAMPED, PACKING, IDLE = range(6)
+READING, TRACKED, FAST, CLAMPED, PACKING, IDLE, SENDING = range(7)
 NEVER = (1 << 64) - 1
 
 _WORDS = 64

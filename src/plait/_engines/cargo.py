@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from _collections_abc import Callable
 from contextvars import ContextVar
+from types import ModuleType
 from typing import Any
 
 from plait._core.batch import Batch
@@ -18,7 +19,12 @@ from plait._engines.worker_process import WorkerProcess
 
 
 class FunctionCargo:
-    """A run's function, pickled once; its large buffers lie in the arena until `release`."""
+    """A run's function, pickled once; its large buffers lie in the arena until `release`.
+
+    Attributes:
+        number: names the function in its present form.
+        modules: those that workers cannot import; what belongs to them is sent by value.
+    """
 
     def __init__(
         self,
@@ -34,8 +40,8 @@ class FunctionCargo:
         self._timeout = timeout
         self._variables = variables
         self._arena = arena
-        self._by_value = False
-        self._packed = self._encode(())
+        self.modules: tuple[ModuleType, ...] = ()
+        self._packed = self._encode()
 
     def send(self, worker: WorkerProcess) -> bool:
         """Give the worker the function if it does not have it; True when the pipe is full."""
@@ -49,22 +55,45 @@ class FunctionCargo:
                 worker.slots.append(offset)
         return worker.send(frame(wire.FUNCTION, self.number, packed, worker, b"", self.number))
 
-    def resend_by_value(self, refusal: BaseException) -> None:
-        """A worker could not import the function: send its module's code instead.
+    def include(self, refusal: BaseException, number: int, *, or_own: bool = False) -> bool:
+        """Send the module that a worker could not load by value from now on, under a new number.
+
+        False when it has been tried already, or when no module is to blame. With `or_own` any failure but a missing
+        module is put down to the function's own module, which may be another one over there.
 
         Raises:
-            NotTransferable: that had been tried already, or the module is not known.
+            NotTransferable: the function cannot be pickled by value.
         """
-        inner = getattr(self._fn, "fn", self._fn)
-        module = sys.modules.get(getattr(inner, "__module__", None) or type(inner).__module__)
-        if self._by_value or module is None:
-            raise NotTransferable(
-                f"workers could not load {brief(inner)}: {type(refusal).__name__}: {refusal}; "
-                "check that its module can be imported in a new interpreter"
-            ) from refusal
-        self._by_value = True
+        module = self._blamed(refusal, or_own=or_own)
+        if module is None or module in self.modules:
+            return False
+        self.modules += (module,)
+        self.number = number
         self.release()
-        self._packed = self._encode((module,))
+        self._packed = self._encode()
+        return True
+
+    def unloadable(self, refusal: BaseException) -> NotTransferable:
+        """The error when workers cannot load the function whatever is sent."""
+        return NotTransferable(
+            f"workers could not load {brief(self._inner())}: {type(refusal).__name__}: {refusal}; "
+            "check that its module can be imported in a new interpreter"
+        )
+
+    def _blamed(self, refusal: BaseException, *, or_own: bool) -> ModuleType | None:
+        if isinstance(refusal, ModuleNotFoundError):
+            return sys.modules.get(refusal.name or "")
+        if not or_own:
+            return None
+        inner = self._inner()
+        return sys.modules.get(getattr(inner, "__module__", None) or type(inner).__module__)
+
+    def _inner(self) -> object:
+        """What the user passed, without our own wrapper and ``functools.partial``."""
+        inner: object = self._fn
+        while (wrapped := getattr(inner, "fn", getattr(inner, "func", None))) is not None:
+            inner = wrapped
+        return inner
 
     @property
     def needs_cloudpickle(self) -> bool:
@@ -78,18 +107,18 @@ class FunctionCargo:
                 self._arena.free(offset)
         self._packed.refs.clear()
 
-    def _encode(self, modules: tuple[object, ...]) -> Packed:
+    def _encode(self) -> Packed:
         try:
-            return encode((self._fn, self._timeout, self._variables), self._arena, 1, modules)
+            return encode((self._fn, self._timeout, self._variables), self._arena, 1, self.modules)
         except Exception as error:
-            inner = getattr(self._fn, "fn", self._fn)
+            inner = self._inner()
             name = getattr(inner, "__name__", type(inner).__name__)
             raise NotTransferable(f"the function cannot be sent to a process: {explain(inner, name, error)}") from error
 
 
-def pack_items(batch: Batch, arena: Arena | None) -> Packed:
-    """The items of a batch as bytes and arena slots."""
-    return encode(batch.items, arena)
+def pack_items(batch: Batch, arena: Arena | None, modules: tuple[ModuleType, ...]) -> Packed:
+    """The items of a batch as bytes and arena slots; what belongs to the `modules` goes by value."""
+    return encode(batch.items, arena, 1, modules)
 
 
 def frame(

@@ -130,7 +130,7 @@ class Crew:
     # --- with the lock held
 
     def widen(self) -> None:
-        """Let as many items be taken ahead of the consumer as keep the threads busy while results wait for their turn."""
+        """Let as many items be taken ahead of the consumer as keep the threads busy while results wait their turn."""
         threads = max(1, len(self.seats))
         self.feed.window = max(2 * threads, min((4 * threads + 8) * self._sizer.size, _AHEAD))
 
@@ -157,7 +157,7 @@ class Crew:
         return len(rest)
 
     def release(self, seat: Seat, batch: Batch, stop: int) -> None:
-        """Deliver the values of a batch up to offset `stop` that have not been delivered; the batch may still be running."""
+        """Deliver what has not been delivered of a batch, which may still be running, up to offset `stop`."""
         start = seat.released
         if stop <= start:
             return

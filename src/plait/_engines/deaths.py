@@ -9,7 +9,7 @@ from plait._core.outcome import brief
 from plait._engines import board as boards
 from plait._engines import supervision
 from plait._engines.flight import Flight
-from plait._engines.returns import Returned, cause_of_death, culprit, read_remains
+from plait._engines.returns import Returned, cause_of_death, culprit, died_reading, read_remains
 from plait._engines.worker_process import WorkerProcess
 
 _GIVE_UP_AFTER = 5  # workers in a row that died before they had run an item
@@ -17,11 +17,18 @@ _LAST_WORDS = 12  # lines
 
 
 class Loss:
-    """What became of one flight of a dead worker: what it finished, and the item that failed with it, if any."""
+    """What became of one flight of a dead worker: what it finished, and the item that failed with it, if any.
 
-    __slots__ = ("failure", "flight", "offset", "returned")
+    Attributes:
+        unread: whether the worker died while it unpickled the items.
+    """
 
-    def __init__(self, flight: Flight, returned: Returned, offset: int, failure: BaseException | None) -> None:
+    __slots__ = ("failure", "flight", "offset", "returned", "unread")
+
+    def __init__(
+        self, flight: Flight, returned: Returned, offset: int, failure: BaseException | None, *, unread: bool
+    ) -> None:
+        self.unread = unread
         self.flight = flight
         self.returned = returned
         self.offset = offset
@@ -39,6 +46,7 @@ class Coroner:
         self._job = job
         self._oom_kills = _oom_kills()
         self._useless = 0
+        self._unborn = 0
         self.hopeless = ""
 
     def examine(self, worker: WorkerProcess, status: int | None) -> list[Loss]:
@@ -55,9 +63,19 @@ class Coroner:
             if offset is not None:
                 item = f"item {flight.batch.base + offset}, {brief(flight.batch.items[offset])},"
                 failure = self._failure(worker, item, cause, signal, code)
-            losses.append(Loss(flight, returned, offset if offset is not None else -1, failure))
+            unread = died_reading(worker, flight)
+            losses.append(Loss(flight, returned, offset if offset is not None else -1, failure, unread=unread))
         self._note_usefulness(worker, losses, cause)
         return losses
+
+    def note_unborn(self, workers: int) -> None:
+        """A zygote died before it had forked a worker, one of as many as `workers` that it may have been asked for."""
+        self._unborn += 1 if workers else 0
+        if self._unborn > _GIVE_UP_AFTER * max(1, workers):
+            self.hopeless = (
+                "the process that forks the workers dies again and again before it can do so; "
+                "run it by hand to see why: python -c 'import plait._engines.zygote'"
+            )
 
     def unreadable(self, batch: Batch, error: BaseException) -> NotTransferable:
         """The failure of a single item that a worker could not unpickle."""
@@ -84,7 +102,7 @@ class Coroner:
         return WorkerDied(message, worker.pid, signal, code)
 
     def _note_usefulness(self, worker: WorkerProcess, losses: list[Loss], cause: str) -> None:
-        progress = worker.board.words[boards.CURRENT] or any(loss.failure for loss in losses)
+        progress = worker.board.words[boards.CURRENT] or any(loss.failure or loss.unread for loss in losses)
         self._useless = 0 if progress else self._useless + 1
         if self._useless >= _GIVE_UP_AFTER:
             self.hopeless = (

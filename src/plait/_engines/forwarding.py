@@ -14,7 +14,8 @@ def forward(operation: int, key: int, payload: memoryview) -> None:
     """Print or log, here, what a worker printed or logged there."""
     if operation == wire.OUTPUT:
         stream = sys.stdout if key == 1 else sys.stderr
-        stream.write(bytes(payload).decode("utf-8", "replace"))
+        if stream is not None and not getattr(stream, "closed", False):  # a program without a console
+            stream.write(bytes(payload).decode("utf-8", "replace"))
     elif operation == wire.LOG:
         record = logging.makeLogRecord(loads(payload))
         logger = logging.getLogger(record.name)
@@ -25,37 +26,45 @@ def forward(operation: int, key: int, payload: memoryview) -> None:
 def first_setting(name: str, memory_bytes: int | None) -> bytes:
     """The frame that tells a new worker all it needs to know about this process."""
     for stream in (sys.stdout, sys.stderr):
-        if stream is not None:
+        if stream is not None and not getattr(stream, "closed", False):
             stream.flush()  # what was printed before the work comes out before what workers print
     setting: dict[str, object] = {
-        **_place(),
+        **_surroundings(),
         "name": name,
         "memory_bytes": memory_bytes or 0,
         "main": getattr(sys.modules.get("__main__"), "__file__", None),
         "argv": list(sys.argv),
-        "forward": not _prints_to_descriptor(),
-        "levels": _levels(),
     }
     return wire.pack(wire.SETTING, 0, dumps(setting, 5))
 
 
 def next_setting() -> bytes:
     """The frame that brings a warm worker up to date."""
-    return wire.pack(wire.SETTING, 0, dumps(_place(), 5))
+    return wire.pack(wire.SETTING, 0, dumps(_surroundings(), 5))
 
 
-def _place() -> dict[str, object]:
-    return {"path": [entry or os.getcwd() for entry in sys.path], "folder": os.getcwd()}
-
-
-def _prints_to_descriptor() -> bool:
-    """Whether print() here ends up in descriptor 1, which workers inherit; not so in notebooks and under capture."""
-    if sys.stdout is sys.__stdout__:
-        return True
+def _surroundings() -> dict[str, object]:
+    """What may have changed since a worker was started."""
     try:
-        return sys.stdout.fileno() == 1
-    except (AttributeError, OSError, ValueError):
+        folder = os.getcwd()
+    except OSError:  # it has been deleted; workers stay where they are
+        folder = ""
+    return {
+        "path": [found for entry in sys.path if (found := entry or folder)],
+        "folder": folder,
+        "forward": (_is_replaced(sys.stdout, sys.__stdout__, 1), _is_replaced(sys.stderr, sys.__stderr__, 2)),
+        "levels": _levels(),
+    }
+
+
+def _is_replaced(stream: object, original: object, number: int) -> bool:
+    """Whether print() here ends up elsewhere than in the descriptor that workers inherit: in notebooks, under capture."""
+    if stream is None or stream is original:
         return False
+    try:
+        return stream.fileno() != number  # type: ignore[attr-defined, no-any-return]  # whatever stands for sys.stdout
+    except (AttributeError, OSError, ValueError):
+        return True
 
 
 def _levels() -> dict[str, int]:

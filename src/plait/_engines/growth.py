@@ -7,11 +7,12 @@ _SPARE = 0.4  # of a core must be idle before another thread can be of use
 
 
 class Growth:
-    """Adds threads while items wait, nobody waits for the GIL and cores are idle: twice, or four times if they only wait.
+    """Adds threads while items wait, nobody waits for the GIL and cores are idle.
 
-    `late` is how late the driver's own wake-up was: a driver that wakes late waited for the GIL, so the threads there are
-    already use all of it. `busy` is how many cores the threads kept busy since the last look, None where nobody can tell.
-    `stuck` means that every thread runs an item that takes far longer than usual.
+    It doubles them, or makes four out of one when they mostly wait. `late` is how late the driver's own wake-up was: a
+    driver that wakes late waited for the GIL, so the threads there are already use all of it. `busy` is how many cores
+    the threads kept busy since the last look, None where nobody can tell. `stuck` means that every thread runs an item
+    that takes far longer than usual.
 
     >>> growth = Growth(ceiling=32, cores=2, late_limit=0.002)
     >>> growth.add(threads=4, backlog=100, late=0.0, busy=0.1)

@@ -1,13 +1,13 @@
-"""Seat: what a driver and the thread of one worker share, so that an exception can be injected into a function.
+"""Seat: what a driver and a worker's thread share, so that an exception can be injected into the user's function.
 
 How it gets into the function and never into the engine, nor into the wrong item:
 
 1. The driver injects ``StopTask`` only while it holds `door` and sees `inside`; at most one is pending at a time.
 2. The worker leaves the user's code through `quiet`, which takes `door` and takes back what is still pending. Whatever
    arrives before that arrives inside a ``try`` that ends in `quiet` again, so after `quiet` nothing can arrive.
-3. A timeout is for one item. The driver sets `alarm`, then looks if that item still runs: the worker clears `began`
-   before it appends the value and looks at `alarm` after it, so an alarm that stood that test cannot miss its item.
-   Injection comes later, while the same alarm stands, which only `quiet` takes down.
+3. A timeout is for one item. The driver sets `alarm`, then looks whether that item still runs: the worker clears
+   `began` before it appends the value and looks at `alarm` after it, so an alarm that stood that test cannot miss its
+   item. Injection comes later, while the same alarm stands, which only `quiet` takes down.
 """
 
 from __future__ import annotations

@@ -63,13 +63,28 @@ class Link(Protocol):
         ...
 
 
+class Bell(Protocol):
+    """Wakes a thread that waits in a Poll, from anywhere."""
+
+    def fileno(self) -> int: ...
+
+    def ring(self) -> None: ...
+
+    def silence(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
 class Launcher(Protocol):
     """Starts workers and learns how they end. Thread-safe.
 
     Attributes:
         dead: whether it can start no more; make a new one then. Its workers live on.
+        bells: of the runs that want to know when a worker has ended.
         patience: milliseconds after which to ask `has_ended` although nothing was heard; None when it says so itself.
     """
+
+    bells: set[Bell]
 
     @property
     def dead(self) -> bool: ...
@@ -101,6 +116,10 @@ class Launcher(Protocol):
         """The wait status of a worker that ends about now, or None when nobody knows it."""
         ...
 
+    def reap(self) -> None:
+        """It is dead, and another one takes its place."""
+        ...
+
     def close(self) -> None:
         """Start no more workers; those that live are killed with their links."""
         ...
@@ -114,16 +133,6 @@ class Poll(Protocol):
     def unregister(self, fd: int, /) -> None: ...
 
     def poll(self, timeout: float | None = None, /) -> list[tuple[int, int]]: ...
-
-
-class Bell(Protocol):
-    """Wakes a thread that waits in a Poll, from anywhere."""
-
-    def fileno(self) -> int: ...
-
-    def ring(self) -> None: ...
-
-    def silence(self) -> None: ...
 
 
 class Host(Protocol):

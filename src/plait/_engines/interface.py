@@ -43,3 +43,12 @@ class Engine(Protocol):
     def close(self) -> None:
         """End idle workers and free what the engine holds."""
         ...
+
+
+class Lender(Protocol):
+    """Lends its engine to maps, as a `Pool` does."""
+
+    @property
+    def engine(self) -> Engine:
+        """The engine, which stays open when a map over it ends."""
+        ...

@@ -1,7 +1,7 @@
 """Keeps lines that several threads print whole: ``print`` writes a text and its newline apart, others get in between.
 
 While a run is active, ``sys.stdout`` and ``sys.stderr`` are `LineOutput` objects. What a `LineThread` writes is held
-until its line ends; what any other thread writes passes straight through, and so does everything but writing.
+back until its line ends; what any other thread writes passes straight through, and so does everything but writing.
 """
 
 from __future__ import annotations
@@ -75,15 +75,6 @@ class LineOutput:
 
     def __getattr__(self, name: str) -> object:
         return getattr(self.target, name)
-
-    def __iter__(self) -> object:
-        return iter(self.target)  # type: ignore[call-overload]  # whatever sys.stdout was
-
-    def __enter__(self) -> LineOutput:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.target.__exit__(*error)  # type: ignore[attr-defined]  # whatever sys.stdout was
 
     def __repr__(self) -> str:
         return f"<plait line output over {self.target!r}>"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from plait._engines.facts import private_bytes_anywhere
 from plait._engines.hosting import READABLE, WRITABLE, Poll, Segment
 from plait._engines.portable_launcher import PortableLauncher
-from plait._engines.socket_pair import socket_pair
+from plait._engines.socket_pair import Socket, socket_pair
 
 if TYPE_CHECKING:
     from plait._engines.portable_launcher import System
@@ -61,27 +61,41 @@ class SelectPoll:
 
 
 class SocketBell:
-    """A pair of sockets, of which one is readable after `ring`; it takes no lock, so it may be rung from anywhere."""
+    """A pair of sockets, of which one is readable after `ring`; it takes no lock, so it may be rung from anywhere.
+
+    Whoever rings holds the pair for that moment, so `close` cannot make a late ring hit somebody else's socket.
+    """
 
     def __init__(self) -> None:
-        self._read, self._write = socket_pair()
-        self._read.setblocking(False)
-        self._write.setblocking(False)
+        self._pair: tuple[Socket, Socket] | None = socket_pair()
+        for end in self._pair:
+            end.setblocking(False)
 
     def fileno(self) -> int:
-        """To poll."""
-        return self._read.fileno()
+        """To poll; -1 after `close`."""
+        pair = self._pair
+        return -1 if pair is None else pair[0].fileno()
 
     def ring(self) -> None:
-        """Make it readable."""
+        """Make it readable; does nothing after `close`."""
+        pair = self._pair
+        if pair is None:
+            return
         try:
-            self._write.send(b"!")
+            pair[1].send(b"!")
         except BlockingIOError:
             return  # full: it has been rung often enough
 
     def silence(self) -> None:
         """The waiting thread is awake and will look at everything there is to look at."""
+        pair = self._pair
+        if pair is None:
+            return
         try:
-            self._read.recv(4096)
+            pair[0].recv(4096)
         except BlockingIOError:
             return
+
+    def close(self) -> None:
+        """Free the sockets as soon as nobody is ringing."""
+        self._pair = None

@@ -14,7 +14,7 @@ from _pickle import dumps
 from typing import Protocol
 
 from plait._engines.board import SIZE
-from plait._engines.hosting import Segment
+from plait._engines.hosting import Bell, Segment
 from plait._engines.interpreter import command
 from plait._engines.links import SocketLink
 from plait._engines.socket_pair import Socket, socket_pair
@@ -61,6 +61,7 @@ class PortableLauncher:
         self._environment = {**os.environ, **environment}
         self._processes: weakref.WeakValueDictionary[int, Process] = weakref.WeakValueDictionary()
         self._refused: set[int] = set()
+        self.bells: set[Bell] = set()  # never rung: only the run that owns a worker hears of it
 
     def launch(self, token: int, inputs: Segment | None) -> WorkerProcess:
         """A worker that is being started; when the system refuses, its link ends at once."""
@@ -88,6 +89,7 @@ class PortableLauncher:
             raise
         for end in sockets[1::2]:
             end.close()
+        segments[0].close()  # the worker's handle has mapped it
         return worker
 
     def preload(self) -> None:
@@ -115,6 +117,9 @@ class PortableLauncher:
         except subprocess.TimeoutExpired:
             return None
         return -code if code < 0 else code << 8
+
+    def reap(self) -> None:
+        """Nothing: workers are reaped with their links."""
 
     def close(self) -> None:
         """Start no more."""

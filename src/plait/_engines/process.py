@@ -6,7 +6,6 @@ which the end of this process does as well, whatever ends it. `hosting` chooses 
 
 from __future__ import annotations
 
-import os
 import threading
 from _collections_abc import Generator, Sequence
 from contextvars import ContextVar
@@ -18,6 +17,7 @@ from plait._core.errors import UsageError
 from plait._core.job import Job
 from plait._engines import hosting
 from plait._engines.arena import Arena
+from plait._engines.inherited import hold
 from plait._engines.interface import Plan
 from plait._engines.process_run import ProcessRun
 from plait._engines.worker_process import WorkerProcess
@@ -29,7 +29,7 @@ class ProcessEngine:
     Args:
         memory_bytes: the memory of its own a worker may use. A worker found above it after a batch is replaced; one
             that is above it by a quarter while it runs an item is killed, and the item fails with `MemoryExceeded`.
-        context: context variables whose values, as of the call of map, the function sees in the workers; the values must
+        context: context variables whose values, as of the call of map, the function sees in workers; the values must
             pickle. Others have their defaults there, since most hold things that belong to one process.
         portable: use only what every system has, also where there is something faster: on Linux, where the zygote or
             its way of passing descriptors is forbidden, and to try here what will happen on macOS. Elsewhere it
@@ -63,7 +63,7 @@ class ProcessEngine:
         self._inputs: hosting.Segment | None = None
         self._tokens = 0
         self._functions = 0
-        self._owner = os.getpid()
+        hold(self)
 
     def plan(self, requested: int | None, items: int | None) -> Plan:
         if requested is not None:
@@ -83,8 +83,7 @@ class ProcessEngine:
             idle, self._idle = self._idle, []
             launcher, self._launcher = self._launcher, None
             arena, self._arena = self._arena, None
-        if self._owner != os.getpid():
-            return  # a forked child: all of it is the parent's
+            inputs, self._inputs = self._inputs, None
         for worker in idle:
             worker.kill()
         for worker in idle:
@@ -93,10 +92,20 @@ class ProcessEngine:
             launcher.close()
         if arena is not None:
             arena.close()
+        elif inputs is not None:
+            inputs.close()
 
     def __del__(self) -> None:
         if hasattr(self, "_idle"):
             self.close()
+
+    def forget(self) -> None:
+        """Start afresh in a forked child: the workers, the zygote and the arena are the parent's."""
+        self._lock = threading.Lock()
+        self._idle, self._launcher, self._arena = [], None, None
+        if self._inputs is not None:
+            self._inputs.close()
+            self._inputs = None
 
     # --- for the runs
 
@@ -105,8 +114,10 @@ class ProcessEngine:
         with self._lock:
             if self._inputs is None:
                 self._inputs = self.host.arena()
-                if self._inputs is not None:
-                    self._arena = Arena(self._inputs)
+                try:
+                    self._arena = None if self._inputs is None else Arena(self._inputs)
+                except (OSError, ValueError):  # a limited address space: large buffers go through the pipes
+                    self._arena = None
             return self._arena
 
     def next_function(self) -> int:
@@ -120,7 +131,7 @@ class ProcessEngine:
         with self._lock:
             if self._launcher is None or self._launcher.dead:
                 if self._launcher is not None:
-                    self._launcher.close()
+                    self._launcher.reap()
                 share = max(1, budget.available_cores().count // workers)
                 self._launcher = self.host.launcher(budget.worker_environment(share))
             return self._launcher

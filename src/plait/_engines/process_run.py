@@ -8,6 +8,7 @@ a pipe ends, the worker has died: what it finished is on its board, the item it 
 
 from __future__ import annotations
 
+import os
 import time
 from _collections_abc import Generator
 from _pickle import loads
@@ -20,12 +21,14 @@ from plait._core.job import Job, Running
 from plait._core.sizing import BatchSizer, guided_target
 from plait._engines import board as boards
 from plait._engines import wire
+from plait._engines.arena import Arena
 from plait._engines.cargo import FunctionCargo, frame, pack_items, refusal_of
 from plait._engines.deaths import Coroner, Loss
 from plait._engines.flight import Flight
 from plait._engines.forwarding import first_setting, forward, next_setting
-from plait._engines.hosting import READABLE, WRITABLE
+from plait._engines.hosting import READABLE, WRITABLE, Launcher
 from plait._engines.remote import rebuild
+from plait._engines.repeatable import is_repeatable
 from plait._engines.returns import Returned, read_result
 from plait._engines.supervision import Supervisor
 from plait._engines.worker_process import Frame, WorkerProcess
@@ -54,8 +57,10 @@ class ProcessRun:
         self._finished: deque[Batch] = deque()
         self._poll = engine.host.poll()
         self._bell = engine.host.bell()
+        self._arena: Arena | None = None
+        self._owner = os.getpid()
         self._limit = job.workers
-        self._tracked = job.timeout is not None or job.timed
+        self._tracked = job.timeout is not None or job.timed or not is_repeatable(job.fn)
         self._supervisor = Supervisor(job, engine.memory_bytes, engine.host.private_bytes)
         self._coroner = Coroner(job)
 
@@ -64,10 +69,11 @@ class ProcessRun:
         job, feed = self._job, self._feed
         job.wake = self._bell.ring
         job.snapshot = self.running
+        job.unfetched = self._finished
         self._poll.register(self._bell.fileno(), READABLE)
         try:
             self._arena = self._engine.arena()
-            self._prepare()
+            self._follow(self._engine.prepare(job.workers))
             self._cargo = FunctionCargo(
                 self._engine.next_function(),
                 job.fn,
@@ -110,7 +116,8 @@ class ProcessRun:
                 feed.fill(1)
                 if not feed.ready:
                     return
-                if not self._give(self._enlist()):
+                new = self._enlist()
+                if new is None or not self._give(new):
                     return
 
     def _prefetches(self) -> bool:
@@ -129,7 +136,7 @@ class ProcessRun:
         if batch is None:
             return False
         try:
-            packed = pack_items(batch, self._arena)
+            packed = pack_items(batch, self._arena, self._cargo.modules)
         except Exception as error:  # an item's __reduce__ may raise anything
             self._cannot_send(batch, error)
             return True
@@ -179,12 +186,17 @@ class ProcessRun:
         batch.started = batch.started or batch.ended
         self._finished.append(batch)
 
-    def _enlist(self) -> WorkerProcess:
+    def _enlist(self) -> WorkerProcess | None:
         if self._launcher.dead:
-            self._prepare()
+            self._unfollow()
+            self._follow(self._engine.prepare(self._job.workers))
         if self._cargo.needs_cloudpickle:
             self._launcher.preload()
-        worker = self._engine.lease(self._launcher)
+        try:
+            worker = self._engine.lease(self._launcher)
+        except OSError as error:  # descriptors or memory have run out
+            self._make_do(str(error))
+            return None
         self._workers[worker.results] = worker
         self._job.tally.peak = max(self._job.tally.peak, len(self._workers))
         self._poll.register(worker.results, READABLE)
@@ -193,11 +205,6 @@ class ProcessRun:
             worker.setting = setting
             worker.send(setting)
         return worker
-
-    def _prepare(self) -> None:
-        self._launcher = self._engine.prepare(self._job.workers)
-        if self._launcher.fileno() >= 0:
-            self._poll.register(self._launcher.fileno(), READABLE)
 
     def _is_idle(self) -> bool:
         """Whether this run only waits for items that may come at any time."""
@@ -217,14 +224,17 @@ class ProcessRun:
     # --- waiting and taking
 
     def _wait(self) -> None:
+        if self._owner != os.getpid():
+            raise PlaitError("this map was started by the process that forked this one; only there it can go on")
         timeout = self._patience()
         events = self._poll.poll(timeout)
         for fd, event in events:
             if fd == self._bell.fileno():
                 self._bell.silence()
+                self._notice_ends()
             elif (worker := self._workers.get(fd)) is not None:
                 self._take(worker)
-            elif not self._launcher.dead and fd == self._launcher.fileno():
+            elif fd == self._launcher.fileno():
                 self._news()
             elif event:
                 self._flush(fd)
@@ -236,7 +246,7 @@ class ProcessRun:
     def _nothing_heard(self) -> None:
         """Nobody has said anything for a while."""
         if self._launcher.patience is not None:
-            self._roll_call()
+            self._notice_ends()
         if self._is_idle():
             self._dismiss()
 
@@ -253,15 +263,28 @@ class ProcessRun:
         known = [wait for wait in waits if wait is not None]
         return min(known) if known else None
 
+    def _follow(self, launcher: Launcher) -> None:
+        """Listen to this launcher; its link stays open as long as it is polled."""
+        self._launcher = launcher
+        if launcher.fileno() >= 0:
+            self._poll.register(launcher.fileno(), READABLE)
+        launcher.bells.add(self._bell)
+
     def _news(self) -> None:
         """The launcher has said something, or is gone."""
-        fd = self._launcher.fileno()
         self._launcher.collect()
         if self._launcher.dead:
-            self._poll.unregister(fd)
-        self._roll_call()
+            self._unfollow()
+        self._notice_ends()
 
-    def _roll_call(self) -> None:
+    def _unfollow(self) -> None:
+        try:
+            self._poll.unregister(self._launcher.fileno())
+        except (KeyError, ValueError):
+            return  # it was dead before and nobody has needed a new one yet, or the engine has been closed
+        self._launcher.bells.discard(self._bell)
+
+    def _notice_ends(self) -> None:
         """A worker may be gone although something that it started still holds its end of the link."""
         for worker in list(self._workers.values()):
             if self._launcher.has_ended(worker.token):
@@ -297,15 +320,15 @@ class ProcessRun:
         elif operation == wire.HELLO:
             worker.pid = key
         elif operation == wire.REFUSED:
-            worker.functions.discard(key)
-            self._refused(rebuild(loads(payload)))
+            self._refused(key, rebuild(loads(payload)))
         else:
             forward(operation, key, payload)
 
-    def _refused(self, refusal: BaseException) -> None:
-        self._cargo.resend_by_value(refusal)
-        for worker in self._workers.values():
-            worker.functions.discard(self._cargo.number)
+    def _refused(self, number: int, refusal: BaseException) -> None:
+        """A worker could not load the function: send its module along, unless that has been done meanwhile."""
+        cargo = self._cargo
+        if number == cargo.number and not cargo.include(refusal, self._engine.next_function(), or_own=True):
+            raise cargo.unloadable(refusal) from refusal
 
     def _land(self, worker: WorkerProcess, flags: int, key: int, payload: memoryview) -> None:
         """A batch has come back, whole or in part."""
@@ -315,11 +338,9 @@ class ProcessRun:
             self._free(worker, freed)
         flight = worker.flights.popleft()
         assert flight.key == key, f"answer {key} to batch {flight.key}"
-        if flight.function != self._cargo.number:
-            return  # of an earlier run that was stopped
         returned = read_result(worker, flight, payload)
         if returned.unreadable is not None:
-            self._split(flight, returned.unreadable, worker)
+            self._resend(flight, returned.unreadable, worker)
         else:
             self._settle(worker, flight, returned)
             self._hand_back(flight, len(returned.values), flight.count)
@@ -347,10 +368,13 @@ class ProcessRun:
             batch = flight.batch
             self._feed.hand_back(batch.base + start, batch.items[start:stop], batch.attempt)
 
-    def _split(self, flight: Flight, error: BaseException, worker: WorkerProcess) -> None:
-        """The worker could not unpickle a batch: halve it until the item that is to blame is alone."""
+    def _resend(self, flight: Flight, error: BaseException, worker: WorkerProcess) -> None:
+        """The worker could not unpickle a batch: send missing modules, or halve it until the culprit is alone."""
         batch, half = flight.batch, flight.count // 2
-        if half:
+        cargo = self._cargo
+        if flight.function != cargo.number or cargo.include(error, self._engine.next_function()):
+            self._hand_back(flight, 0, flight.count)
+        elif half:
             self._hand_back(flight, 0, half)
             self._hand_back(flight, half, flight.count)
         elif flight.count:
@@ -376,9 +400,10 @@ class ProcessRun:
         self._discard(worker)
         status = self._launcher.status_of(worker.token, 0.5)
         if status == NOT_STARTED:
-            self._limit = len(self._workers)
-            self._job.tally.reasons.append("no further process could be started: the system refused to fork")
-        if worker.leaving or status == NOT_STARTED:
+            self._make_do("the system refused to fork; see ulimit -u")
+        unborn = not worker.pid and status is None and self._launcher.dead  # it went before it had forked it
+        if worker.leaving or status == NOT_STARTED or unborn:
+            self._coroner.note_unborn(self._job.workers if unborn else 0)
             for flight in worker.flights:
                 self._hand_back(flight, 0, flight.count)
         else:
@@ -388,15 +413,22 @@ class ProcessRun:
                 self._lose(worker, loss)
         self._free_all(worker)
         worker.close()
-        if status == NOT_STARTED and not self._limit:
-            raise PlaitError("no worker process could be started: the system refused to fork; see ulimit -u")
         if self._coroner.hopeless:
             raise PlaitError(self._coroner.hopeless)
+
+    def _make_do(self, why: str) -> None:
+        """Go on with the workers there are."""
+        self._limit = len(self._workers)
+        self._job.tally.reasons.append(f"no further process could be started: {why}")
+        if not self._limit:
+            raise PlaitError(f"no worker process could be started: {why}")
 
     def _lose(self, worker: WorkerProcess, loss: Loss) -> None:
         flight, done = loss.flight, len(loss.returned.values)
         if loss.failure is None:
-            self._hand_back(flight, done, flight.count)
+            middle = (done + flight.count) // 2 if loss.unread else done  # whose unpickling kills is found by halving
+            self._hand_back(flight, done, middle)
+            self._hand_back(flight, middle, flight.count)
             return
         batch = flight.batch
         lost = Batch(batch.base + loss.offset, [batch.items[loss.offset]], batch.attempt)
@@ -425,6 +457,10 @@ class ProcessRun:
         job = self._job
         running = self.running()
         job.wake = _nothing
+        if self._owner != os.getpid():
+            return  # a forked child's copy: all of it is the parent's
+        if hasattr(self, "_launcher"):
+            self._unfollow()
         busy = [worker for worker in self._workers.values() if worker.flights or worker.outbox]
         for worker in busy:
             worker.kill()
@@ -441,8 +477,8 @@ class ProcessRun:
             self._cargo.release()
         if self._arena is not None:
             self._arena.trim()
-        del self._bell  # the traceback of an error may keep this run for long; descriptors are not to stay open for it
         job.snapshot = lambda: running  # as it was when the work was stopped
+        self._bell.close()
 
 
 def _nothing() -> None:

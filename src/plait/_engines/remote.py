@@ -7,9 +7,9 @@ debugger shows it, as if it had been raised here. When it does not work, a `Remo
 
 from __future__ import annotations
 
-from _collections_abc import Iterator
+from _collections_abc import Generator
 from _pickle import dumps, loads
-from types import FunctionType, TracebackType
+from types import FrameType, FunctionType, TracebackType
 
 _HEAD, _TAIL = 20, 30  # frames kept of a very deep traceback
 
@@ -134,17 +134,20 @@ def _frames(trace: TracebackType | None, skip: int) -> list[Frame]:
 
 
 def _traceback(frames: list[Frame]) -> TracebackType | None:
-    """A traceback with one entry per frame; each stands on a frame that has the original's names and runs nothing."""
+    """A traceback with one entry per frame; each stands on the frame of a stub with the original's names."""
     trace: TracebackType | None = None
     for filename, line, name in reversed(frames):
-        code = _shell.__code__.replace(
-            co_filename=filename, co_name=name, co_qualname=name, co_firstlineno=max(1, line)
-        )
-        generator = FunctionType(code, {"__name__": name, "__file__": filename})()
-        trace = TracebackType(trace, generator.gi_frame, -1, line)
+        trace = TracebackType(trace, _stub_frame(filename, line, name), -1, line)
     return trace
 
 
-def _shell() -> Iterator[None]:
-    """Its frame, never started, has no caller: an error that is kept must not keep what was running when it arrived."""
+def _stub_frame(filename: str, line: int, name: str) -> FrameType:
+    """A frame that never ran. It is a generator's, which refers to no caller, so it keeps nothing of this process alive."""
+    code = _stub.__code__.replace(co_filename=filename, co_name=name, co_qualname=name, co_firstlineno=max(1, line))
+    generator = FunctionType(code, {"__name__": name, "__file__": filename})()
+    frame: FrameType = generator.gi_frame
+    return frame
+
+
+def _stub() -> Generator[None, None, None]:
     yield

@@ -49,7 +49,7 @@ def read_remains(worker: WorkerProcess, flight: Flight) -> Returned:
     """What a dead worker had put on its board of the batch it was running."""
     found = Returned()
     words = worker.board.words
-    if words[boards.BATCH] == flight.key and words[boards.MODE] in (boards.TRACKED, boards.IDLE):
+    if words[boards.BATCH] == flight.key and words[boards.MODE] in (boards.TRACKED, boards.IDLE, boards.SENDING):
         _read_log(worker, flight, min(words[boards.DONE], flight.count), found)
         found.seconds = found.ends[-1] if found.ends else 0.0
     return found
@@ -62,13 +62,19 @@ def culprit(worker: WorkerProcess, flight: Flight, returned: Returned) -> int | 
         return None
     offset = words[boards.CURRENT] - flight.first
     mode = words[boards.MODE]
-    if mode == boards.TRACKED:
+    if mode in (boards.TRACKED, boards.SENDING):
         return offset if offset == len(returned.values) < len(flight.batch.items) else None
     if mode in (boards.FAST, boards.CLAMPED):
         return offset if 0 <= offset < len(flight.batch.items) else None
     if mode == boards.READING and len(flight.batch.items) == 1:
         return 0
     return None
+
+
+def died_reading(worker: WorkerProcess, flight: Flight) -> bool:
+    """Whether the worker was unpickling the items of the flight when it died."""
+    words = worker.board.words
+    return words[boards.BATCH] == flight.key and words[boards.MODE] == boards.READING
 
 
 def _read_log(worker: WorkerProcess, flight: Flight, count: int, found: Returned) -> None:

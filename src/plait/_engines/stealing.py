@@ -40,7 +40,7 @@ class TruncatedPortion:
         self.iterator: Any = iter(items)
 
     def rest(self, batch: Batch) -> Sequence[object]:
-        self.iterator.__setstate__(len(batch.items))
+        self.iterator.__setstate__(sys.maxsize)  # clipped to its end
         keep = len(batch.values) + 1
         tail = batch.items[keep:]
         if tail:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from _collections_abc import Callable, Collection, Iterable, Iterator
 
@@ -69,13 +70,13 @@ class Supervisor:
             words = worker.board.words
             seen = (words[CURRENT], words[STARTED])
             if words[MODE] == TRACKED and self._job.timeout is not None and seen == worker.running_seen:
-                if time.perf_counter_ns() - seen[1] > self._job.timeout * 1e9:
+                if time.perf_counter_ns() - seen[1] > self._job.timeout * 1e9 and _hold(worker, seen):
                     worker.doomed = TIMEOUT
                     worker.kill()
                     continue
             worker.running_seen = seen
             if self._memory_bytes is not None and worker.pid:
-                if self._private_bytes(worker.pid) > self._memory_bytes * _KILL_ABOVE:
+                if self._private_bytes(worker.pid) > self._memory_bytes * _KILL_ABOVE and _hold(worker, seen):
                     worker.doomed = MEMORY
                     worker.kill()
 
@@ -93,6 +94,16 @@ class Supervisor:
         else:
             seconds = time.perf_counter() - flight.sent
         return Running(flight.batch.base + offset, flight.batch.items[offset], worker.label, seconds)
+
+
+def _hold(worker: WorkerProcess, seen: tuple[int, int]) -> bool:
+    """Make sure that no further item begins while the worker is killed; False when the one in question has ended."""
+    words = worker.board.words
+    if words[STOP_AT] > seen[0] + 1:
+        words[STOP_AT] = seen[0] + 1
+        worker.revoked = True
+    os.stat(os.curdir)  # a system call on every system, so that either side has seen what the other wrote
+    return (words[CURRENT], words[STARTED]) == seen
 
 
 def _unstarted(worker: WorkerProcess) -> bool:

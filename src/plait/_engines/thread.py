@@ -1,14 +1,16 @@
 """ThreadEngine: runs items on threads of this process, as many as help; the consumer's thread watches while it waits.
 
-The walk of a batch: a worker takes it from the feed (`crew`), runs it (`thread_worker`), puts it on ``crew.finished``;
-the driver yields it. While nothing is finished the driver waits and, every so often, wakes idle workers, frees items
-behind a stalled one (`stealing`), adds threads if that helps (`growth`) and keeps timeouts (`timeouts`).
+The walk of a batch: a worker takes it from the feed (`crew`), runs it (`thread_worker`), appends it to
+``crew.finished``; the driver yields it. While nothing is finished the driver waits and, every so often, wakes
+idle workers, frees items behind a stalled one (`stealing`), adds threads if that helps (`growth`) and keeps timeouts
+(`timeouts`).
 """
 
 from __future__ import annotations
 
 import os
 import sys
+import threading
 import time
 from _collections_abc import Generator
 
@@ -16,7 +18,7 @@ from plait._core.batch import Batch
 from plait._core.budget import available_cores
 from plait._core.current import current_task
 from plait._core.errors import StopTask
-from plait._core.job import Job
+from plait._core.job import Job, Running
 from plait._engines.crew import Crew
 from plait._engines.growth import Growth, late_limit
 from plait._engines.halting import Seat, prepare_injection
@@ -28,17 +30,17 @@ from plait._engines.thread_worker import Worker
 from plait._engines.timeouts import GRACE, UNWIND, Watch
 
 _CEILING = 64
-_TICK = 0.0005
-_STALL_TICK = 0.002
-_IDLE_TICK = 0.01
-_HORIZON = 0.0003  # finished batches are delivered together when more of them are about to follow within this time;
+_TICK = 0.0005  # seconds between looks while threads may be added
+_STALL_TICK = 0.002  # while a batch is running whose items others could take
+_IDLE_TICK = 0.01  # while there is nothing to decide
+_HORIZON = 0.0005  # finished batches are delivered together when more of them are about to follow within this time;
 _SATURATED_HORIZON = 0.008  # waking up costs more when the GIL has to be forced over
 _AT_ONCE = 0.002  # seconds in which threads that have nothing to do are gone
 _FAREWELL = 0.3  # seconds to wait for threads that are out of the user's code, on a busy machine
 
 
 class ThreadEngine:
-    """Runs items on threads. Holds no state: each run has own threads, so nested maps cannot wait for each other."""
+    """Runs items on threads. Each run has threads of its own, so nested maps cannot wait for each other."""
 
     name = "thread"
 
@@ -90,6 +92,8 @@ class Driver:
         finished = crew.finished
         job.wake = crew.ring
         job.snapshot = crew.snapshot
+        self._looked = time.perf_counter()
+        job.unfetched = finished
         lines = WholeLines()
         try:
             while not feed.finished and not crew.unwanted:
@@ -99,7 +103,7 @@ class Driver:
                     if crew.parked:
                         crew.share_out(time.perf_counter(), room=False)
                 self._provide()
-                if not crew.seats and not feed.finished:
+                if not self._growth.ceiling:
                     yield from self._without_threads()
                 elif not finished and not feed.finished:
                     self._wait()
@@ -107,19 +111,17 @@ class Driver:
                     raise crew.failure
             if not feed.finished:
                 job.cancelled = True  # the map around this one was stopped
-        except KeyboardInterrupt:
-            seen = crew.snapshot()  # whoever explains the interrupt asks after the stop, when nothing runs any more
-            job.snapshot = lambda: seen
-            raise
         finally:
+            running: list[Running] = []
             try:
+                running = crew.snapshot()  # whoever explains an interrupt asks after the stop
                 halt(crew)
             except (KeyboardInterrupt, StopTask):  # a second Ctrl-C, or the map around this one is being stopped
                 halt(crew, patient=False)
                 raise
             finally:
                 lines.end()
-                self._explain()
+                self._retire(running)
         while finished:
             yield finished.popleft()
 
@@ -184,6 +186,8 @@ class Driver:
             try:
                 worker.thread.start()
             except RuntimeError as error:
+                if isinstance(error.__context__, (KeyboardInterrupt, StopTask)):
+                    raise error.__context__ from None  # it broke into start(), which lost its lock; the thread runs
                 crew.unjoin(worker)
                 self._growth.ceiling = len(crew.seats)
                 self._job.tally.reasons.append(f"no more than {len(crew.seats)} threads could be started: {error}")
@@ -192,18 +196,24 @@ class Driver:
 
     def _without_threads(self) -> Generator[Batch, None, None]:
         """No thread can be started: run the rest in the calling thread."""
-        if self._growth.ceiling > 0:
-            return
         if self._job.timeout is not None:
             self._job.timeout = None
             self._job.tally.reasons.append("the timeout was not kept, because items ran in the calling thread")
         yield from InlineEngine().run(self._job)
 
-    def _explain(self) -> None:
-        if self._growth.reason and self._job.tally.peak < self._growth.ceiling:
-            self._job.tally.reasons.append(
-                f"stayed at {self._job.tally.peak} of {self._job.workers} threads: {self._growth.reason}"
-            )
+    def _retire(self, running: list[Running]) -> None:
+        """Say why there were not more threads, and let go of all, so that nothing waits for the garbage collector."""
+        job, growth = self._job, self._growth
+        if growth.reason and job.tally.peak < growth.ceiling:
+            job.tally.reasons.append(f"stayed at {job.tally.peak} of {job.workers} threads: {growth.reason}")
+        job.wake = _nobody_to_wake
+        job.snapshot = lambda: running
+        self._crew.seats.clear()
+        self._crew.lost.clear()
+
+
+def _nobody_to_wake() -> None:
+    """The run is over."""
 
 
 def halt(crew: Crew, *, patient: bool = True) -> None:
@@ -212,6 +222,8 @@ def halt(crew: Crew, *, patient: bool = True) -> None:
         crew.stopping = True  # frozen threads, or threads of the parent process: there is nobody to wait for
         return
     crew.dismiss()
+    if any(seat.thread is threading.current_thread() for seat in crew.seats):
+        return  # the garbage collector closes the run in one of its own threads
     if patient and not crew.wait_empty(_AT_ONCE):
         began = time.perf_counter()
         prepare_injection()
@@ -223,14 +235,14 @@ def halt(crew: Crew, *, patient: bool = True) -> None:
     for seat in [*crew.seats, *crew.lost]:
         _abandon(crew, seat, now)
     for seat in crew.seats:
-        if not seat.abandoned:
+        if not seat.abandoned and seat.thread.is_alive():
             seat.thread.join(max(0.0, now + _FAREWELL - time.perf_counter()))
 
 
 def _abandon(crew: Crew, seat: Seat, now: float) -> None:
-    running, batch, known = seat.running(now), seat.batch, not seat.abandoned
     seat.inject()
-    if not seat.abandon() or running is None or batch is None:
+    running, batch, known = seat.running(now), seat.batch, not seat.abandoned
+    if running is None or batch is None or not seat.abandon():
         return
     abandoned = crew.job.tally.abandoned
     if all(running.index != other.index for other in abandoned):

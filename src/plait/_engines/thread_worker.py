@@ -1,4 +1,4 @@
-"""Worker: one thread of a run, which pulls batches and runs them, and what ``plait.current()`` tells its function."""
+"""Worker: one thread of a run, which pulls batches and runs them; its function asks it through ``plait.current()``."""
 
 from __future__ import annotations
 
@@ -64,8 +64,10 @@ class Worker(Seat):
 
     def _work(self) -> None:
         crew = self._crew
-        if hasattr(time, "pthread_getcpuclockid"):
+        try:
             self.clock_id = time.pthread_getcpuclockid(threading.get_ident())
+        except (AttributeError, OSError):  # not on this platform: growth then goes by lateness alone
+            self.clock_id = None
         current_task.set(self)
         while True:
             try:

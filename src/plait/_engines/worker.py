@@ -1,7 +1,8 @@
 """The main loop of a worker process: takes batches from its pipe, runs them, answers.
 
-Items that take microseconds run FAST: a bare loop that notes only which item is running. All others run TRACKED: each
-item is claimed, timed and its result put on the board before the next one starts. Either way the worker answers early
+Items that take microseconds run FAST, if running them again does no harm should the worker die: a bare loop that notes
+only which item is running. All others run TRACKED: each item is claimed, timed and its result put on the board before
+the next one starts. Either way the worker answers early
 when a batch takes twice its budget, and the driver gives the rest to others.
 """
 
@@ -22,6 +23,7 @@ from plait._engines.board import CURRENT, MODE, STARTED, STOP_AT, Board
 from plait._engines.codec import decode, encode
 from plait._engines.guard import Guard
 from plait._engines.remote import describe
+from plait._engines.repeatable import are_plain
 from plait._engines.wire import BATCH_HEAD, HEAD
 
 TYPE_CHECKING = False
@@ -181,7 +183,12 @@ class Worker(Task):
         fn, self._timeout, variables = assignment
         for variable, value in variables:
             variable.set(value)
-        tracked = flags & wire.TRACKED or count < _FAST_ITEMS or self._costs.get(function, 1.0) > _FAST_SECONDS
+        tracked = (
+            flags & wire.TRACKED
+            or count < _FAST_ITEMS
+            or self._costs.get(function, 1.0) > _FAST_SECONDS
+            or not are_plain(cargo[0])
+        )
         began = time.perf_counter_ns()
         done = (self._run_tracked if tracked else self._run_fast)(fn, cargo, key, began, budget)
         if done:
@@ -206,8 +213,9 @@ class Worker(Task):
                 kind, data = boards.FAILURE, self._pack_failure(error)
             now = clock()
             if not board.log(kind, data, now - began):
-                words[MODE] = boards.IDLE
+                words[MODE] = boards.SENDING
                 self._answer(key, wire.LOGGED, done, now - began, last=kind, data=data)
+                words[MODE] = boards.IDLE
                 return done + 1
             done += 1
         words[MODE] = boards.IDLE
@@ -253,6 +261,7 @@ class Worker(Task):
         self, key: int, kind: int, done: int, spent: int, *, last: int = 255, data: bytes = b"", length: int = 0
     ) -> None:
         """The result of a batch; `last` is the kind of one more entry, whose data did not fit on the log."""
+        _flush()  # what was printed comes out before the results, also without a newline
         payload = wire.RESULT_HEAD.pack(done, kind, last, spent, length) + data
         flags = 0
         if self._freed:
@@ -334,9 +343,13 @@ def _refused(value: object, error: Exception) -> Exception:
 
 def _leave() -> None:
     """End without running the exit handlers that were forked along; what was printed goes out."""
+    _flush()
+    os._exit(0)
+
+
+def _flush() -> None:
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
-        except Exception:  # noqa: S110  nobody is left to tell
+        except Exception:  # noqa: S110, PERF203  closed, missing or broken: prints to it fail with their own error
             pass
-    os._exit(0)

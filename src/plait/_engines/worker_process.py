@@ -36,7 +36,6 @@ class WorkerProcess:
         self._arena = arena
         self.board = Board(board.map())
         self.board.clear()
-        board.close()
         self._window: Window | None = None
         self.flights: deque[Flight] = deque()
         self.functions: set[int] = set()
@@ -181,6 +180,10 @@ class WorkerProcess:
     def forget(self) -> None:
         """Close the descriptors in a forked child, which the worker does not belong to."""
         self._part(kill=False)
+
+    def __del__(self) -> None:
+        if hasattr(self, "running_seen"):  # or its descriptors still belong to whoever opened them
+            self.close()
 
     def close(self) -> None:
         """Kill it if it lives, and close everything of it; results that lie in its arena stay."""

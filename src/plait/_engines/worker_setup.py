@@ -19,7 +19,7 @@ def apply(setting: dict[str, Any], send: Send) -> None:
     """Make this process look like the driver where user code can tell."""
     if "path" in setting:
         sys.path[:] = setting["path"]
-    if "folder" in setting:
+    if setting.get("folder"):
         try:
             os.chdir(setting["folder"])
         except OSError:  # the folder is gone or not ours to enter; relative paths then fail with their own error
@@ -29,13 +29,16 @@ def apply(setting: dict[str, Any], send: Send) -> None:
     if "forward" in setting:
         _prints(setting["forward"], send)
     if "levels" in setting:
-        sys.meta_path.insert(0, _LoggingHook(setting["levels"], send))
+        sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, _LoggingHook)]
         if "logging" in sys.modules:
             _forward_logs(setting["levels"], send)
+        else:
+            sys.meta_path.insert(0, _LoggingHook(setting["levels"], send))
 
 
 def _fresh_main(file: str | None, argv: list[str]) -> None:
     """``__main__`` is empty here: what functions need of it travels with them."""
+    sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115  for the life of the process
     module = ModuleType("__main__")
     if file:
         module.__file__ = file
@@ -43,16 +46,20 @@ def _fresh_main(file: str | None, argv: list[str]) -> None:
     sys.argv = argv
 
 
-def _prints(forward: bool, send: Send) -> None:
+def _prints(forward: tuple[bool, bool], send: Send) -> None:
     """Lines go out whole: in one write to the inherited descriptor, or through the driver when it prints elsewhere."""
-    sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115  for the life of the process
-    if forward:
-        sys.stdout = io.TextIOWrapper(_Forwarder(send, 1), "utf-8", line_buffering=True)
-        sys.stderr = io.TextIOWrapper(_Forwarder(send, 2), "utf-8", line_buffering=True)
-        return
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
+    for number, name, through_driver in ((1, "stdout", forward[0]), (2, "stderr", forward[1])):
+        stream = getattr(sys, name)
+        if through_driver and not isinstance(stream, _ForwardedText):
+            setattr(sys, name, _ForwardedText(_Forwarder(send, number), "utf-8", line_buffering=True))
+        elif not through_driver and isinstance(stream, _ForwardedText):
+            setattr(sys, name, getattr(sys, f"__{name}__"))
+        elif not through_driver and isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(line_buffering=True)
+
+
+class _ForwardedText(io.TextIOWrapper):
+    """Stands for a stream that the driver has replaced."""
 
 
 class _Forwarder(io.RawIOBase):
@@ -77,10 +84,33 @@ class _LoggingHook:
         self._levels = levels
         self._send = send
 
-    def find_spec(self, name: str, path: object = None, target: object = None) -> None:
-        if name == "logging":
-            sys.meta_path.remove(self)
-            _forward_logs(self._levels, self._send)
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
+        if name != "logging":
+            return None
+        sys.meta_path.remove(self)
+        for finder in sys.meta_path:
+            spec = finder.find_spec(name, path, target)
+            if spec is not None:
+                spec.loader = _ThenForward(spec.loader, self._levels, self._send)
+                return spec
+        return None
+
+
+class _ThenForward:
+    """Loads logging as its own loader does, and has records forwarded before anybody can log one."""
+
+    def __init__(self, loader: Any, levels: dict[str, int], send: Send) -> None:
+        self._loader = loader
+        self._levels = levels
+        self._send = send
+
+    def create_module(self, spec: Any) -> Any:
+        return self._loader.create_module(spec)
+
+    def exec_module(self, module: Any) -> None:
+        module.__spec__.loader = module.__loader__ = self._loader
+        self._loader.exec_module(module)
+        _forward_logs(self._levels, self._send)
 
 
 def _forward_logs(levels: dict[str, int], send: Send) -> None:
@@ -90,6 +120,12 @@ def _forward_logs(levels: dict[str, int], send: Send) -> None:
         """Sends each record to the driver, whose own handlers treat it."""
 
         def emit(self, record: logging.LogRecord) -> None:
+            try:
+                self._send_fields(record)
+            except Exception:  # a message that does not fit its arguments: said as logging says it, and the item goes on
+                self.handleError(record)
+
+        def _send_fields(self, record: logging.LogRecord) -> None:
             fields = dict(record.__dict__)
             fields["msg"], fields["args"] = record.getMessage(), None
             if record.exc_info:
@@ -98,10 +134,21 @@ def _forward_logs(levels: dict[str, int], send: Send) -> None:
             send(wire.LOG, 0, dumps({k: v for k, v in fields.items() if _is_plain(v)}, 5))
 
     root = logging.getLogger()
-    root.handlers[:] = [Forward()]
+    if not any(type(handler).__name__ == "Forward" for handler in root.handlers):
+        root.handlers[:] = [Forward()]
+    for name, logger in list(root.manager.loggerDict.items()):
+        if isinstance(logger, logging.Logger) and name not in levels:
+            logger.setLevel(logging.NOTSET)
     for name, level in levels.items():
         logging.getLogger(name or None).setLevel(level)
 
 
-def _is_plain(value: object) -> bool:
-    return value is None or isinstance(value, (str, int, float, bool, bytes))
+def _is_plain(value: object, depth: int = 4) -> bool:
+    """Whether any process can unpickle it."""
+    if value is None or type(value) in (str, int, float, bool, bytes):
+        return True
+    if not depth:
+        return False
+    if type(value) is dict:
+        return all(_is_plain(key, 1) and _is_plain(each, depth - 1) for key, each in value.items())
+    return type(value) in (list, tuple, set, frozenset) and all(_is_plain(each, depth - 1) for each in value)

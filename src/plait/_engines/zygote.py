@@ -24,6 +24,7 @@ FDS_PER_WORKER = 6
 
 def main(fd: int) -> None:
     """Serve requests until the parent is gone."""
+    _open_standard_descriptors()
     link = _socket.socket(fileno=fd)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGCHLD, _nothing)
@@ -53,7 +54,7 @@ def main(fd: int) -> None:
             if not fds:
                 _preload()
                 continue
-            pid = _fork()
+            pid = _fork() if len(fds) == FDS_PER_WORKER else -1  # some did not arrive when descriptors have run out
             if pid == 0:
                 _become_worker(link, awake, alarm)
                 linux_worker.main(fds)
@@ -79,6 +80,15 @@ def _receive(link: _socket.socket) -> tuple[int, list[int]] | None:
     for _level, _kind, payload in ancillary:
         fds.extend(struct.unpack(f"<{len(payload) // 4}i", payload))
     return REQUEST.unpack(data)[0], fds
+
+
+def _open_standard_descriptors() -> None:
+    """What the parent had closed leads nowhere, instead of to the first pipe that is opened."""
+    for fd in range(3):
+        try:
+            os.fstat(fd)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
 
 
 def _fork() -> int:

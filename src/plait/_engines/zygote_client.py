@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import _socket
 import array
+import fcntl
 import os
 import sys
 import threading
 import time
 
 from plait._engines.board import SIZE
-from plait._engines.hosting import Segment
+from plait._engines.hosting import Bell, Segment
 from plait._engines.inherited import hold
 from plait._engines.interpreter import command
 from plait._engines.links import PipeLink
@@ -30,7 +31,6 @@ class Zygote:
 
     def __init__(self, environment: dict[str, str]) -> None:
         here, there = _socketpair()
-        os.set_inheritable(there, True)
         try:
             self.pid = os.posix_spawn(
                 sys.executable,
@@ -52,6 +52,7 @@ class Zygote:
         self._statuses: dict[int, int] = {}
         self._preloaded = False
         self.dead = False
+        self.bells: set[Bell] = set()  # of the runs that want to know when a worker has ended
         hold(self)
 
     def launch(self, token: int, inputs: Segment | None) -> WorkerProcess:
@@ -76,7 +77,7 @@ class Zygote:
             for fd in made:
                 os.close(fd)
             raise
-        for fd in theirs:
+        for fd in (*theirs, board.fd):
             os.close(fd)
         return worker
 
@@ -110,13 +111,24 @@ class Zygote:
             except OSError:
                 data = b""
             if not data:
-                self.dead = True
+                self._is_gone()
                 return
             data = self._buffer + data
             whole = len(data) - len(data) % ANSWER.size
             self._buffer = data[whole:]
             for kind, token, number in ANSWER.iter_unpack(data[:whole]):
                 (self._pids if kind == FORKED else self._statuses)[token] = number
+                if kind != FORKED:
+                    self._ring()
+
+    def _is_gone(self) -> None:
+        self.dead = True
+        self._ring()
+
+    def _ring(self) -> None:
+        """Whoever reads the news first takes them off the link: the other runs must be told."""
+        for bell in list(self.bells):
+            bell.ring()
 
     def has_ended(self, token: int) -> bool:
         """Whether the zygote has reported the worker's end."""
@@ -139,6 +151,14 @@ class Zygote:
             self.dead = True
             self._link.close()
         _wait_for(self.pid)
+
+    def reap(self) -> None:
+        """Wait for a dead zygote. Its link stays open while runs poll it, so that nobody else gets the descriptor."""
+        _wait_for(self.pid)
+
+    def __del__(self) -> None:
+        if hasattr(self, "_link"):
+            self._link.close()
 
     def forget(self) -> None:
         """Let go of the descriptor in a forked child: the zygote belongs to the parent."""
@@ -164,5 +184,8 @@ def _wait_for(pid: int, patience: float = 3.0) -> None:
 
 
 def _socketpair() -> tuple[int, int]:
+    """Our end, and one to be inherited, which is none of 0, 1 and 2 even if those are closed here."""
     one, other = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_STREAM)
-    return one.detach(), other.detach()
+    there = fcntl.fcntl(other.fileno(), fcntl.F_DUPFD, 3)
+    other.close()
+    return one.detach(), there

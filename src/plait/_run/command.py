@@ -14,9 +14,10 @@ import sys
 import tempfile
 import threading
 from _collections_abc import Callable
+from contextlib import ExitStack
 from typing import IO
 
-from plait._core.current import current
+from plait._core.current import Task, current
 from plait._core.errors import StopTask
 
 _LOOK = 0.02  # seconds between two looks at whether the command is still wanted; well within a thread's grace
@@ -50,6 +51,15 @@ class Output:
         self._file.seek(0)
         while block := self._file.read(1 << 20):
             write(block)
+
+    def close(self) -> None:
+        """Free the file, if there is one."""
+        if self._file is not None:
+            self._file.close()
+
+    def __del__(self) -> None:
+        if hasattr(self, "_file"):
+            self.close()
 
     def read(self) -> bytes:
         """All of it."""
@@ -115,7 +125,17 @@ class CommandRunner:
     def __call__(self, item: object) -> CommandResult:
         task = current()
         command = self._command_of(item, task.index)
-        stdout, stderr = tempfile.TemporaryFile(), tempfile.TemporaryFile()  # noqa: SIM115  # an Output keeps a large one
+        with ExitStack() as files:
+            stdout = files.enter_context(tempfile.TemporaryFile())
+            stderr = files.enter_context(tempfile.TemporaryFile())
+            code = self._run(task, command, stdout, stderr)
+            files.pop_all()  # they are the Outputs' now
+        result = CommandResult(command, code, Output(stdout), Output(stderr))
+        if code != 0:
+            raise CommandFailed(result)
+        return result
+
+    def _run(self, task: Task, command: str, stdout: IO[bytes], stderr: IO[bytes]) -> int:
         process = self._start(command, stdout, stderr)
         try:
             while not process.ended(_LOOK):
@@ -126,10 +146,7 @@ class CommandRunner:
             threading.Thread(target=self._dismiss, args=(process,), name="plait-command-end", daemon=True).start()
             raise
         self._forget(process)
-        result = CommandResult(command, code, Output(stdout), Output(stderr))
-        if code != 0:
-            raise CommandFailed(result)
-        return result
+        return code
 
     def close(self) -> None:
         """Kill what still runs, and start nothing more. Returns when all of it is gone."""

@@ -40,7 +40,9 @@ def warn_abandoned(abandoned: list[str]) -> None:
     """Say which items still run on threads that could not be stopped."""
     if not abandoned:
         return
-    names = "; ".join(abandoned[:_SHOWN]) + ("" if len(abandoned) <= _SHOWN else f"; and {len(abandoned) - _SHOWN} more")
+    names = "; ".join(abandoned[:_SHOWN]) + (
+        "" if len(abandoned) <= _SHOWN else f"; and {len(abandoned) - _SHOWN} more"
+    )
     warnings.warn(
         f"plait could not stop {_count(len(abandoned), 'thread', 'threads')}, now left behind: {names}. "
         'Let the function poll plait.current().cancelled, or use engine="process".',
@@ -50,7 +52,7 @@ def warn_abandoned(abandoned: list[str]) -> None:
 
 
 def _theirs(trace: TracebackType | None) -> TracebackType | None:
-    """The traceback from the first frame on that is not ours: where the user's function was, if it ran in this thread."""
+    """The traceback from the first frame on that is not ours: where the user's function was, if it ran here."""
     while trace is not None and trace.tb_frame.f_code.co_filename.startswith(_PACKAGE):
         trace = trace.tb_next
     return trace

@@ -13,7 +13,7 @@ from plait._core.errors import UsageError
 from plait._core.feed import Feed
 from plait._core.job import Job
 from plait._core.star import Star
-from plait._engines.interface import Engine
+from plait._engines.interface import Engine, Lender
 from plait._engines.table import make_engine
 from plait._run.arriving import Arrivals
 from plait._run.progress import Meter, Progress, start_meter
@@ -31,7 +31,7 @@ def map(  # noqa: A001  the builtin's concurrent sister; users write plait.map
     fn: Callable[..., R],
     /,
     *iterables: Iterable[Any],
-    engine: str | Engine = "auto",
+    engine: str | Engine | Lender = "auto",
     workers: int | None = None,
     order: str = "input",
     timeout: float | None = None,
@@ -124,7 +124,7 @@ def _length(iterables: tuple[Iterable[Any], ...]) -> int | None:
     return min(known) if known else None
 
 
-def _engine_of(engine: str | Engine) -> tuple[Engine, bool]:
+def _engine_of(engine: str | Engine | Lender) -> tuple[Engine, bool]:
     """The engine and whether this map must close it: engines that the caller made stay warm."""
     if isinstance(engine, str):
         return make_engine(engine), True

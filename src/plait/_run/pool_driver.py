@@ -35,6 +35,7 @@ class PoolDriver:
         self._job = Job(fn, self.feed, workers=workers, timeout=None, context=Context())
         self._lock = threading.RLock()
         self._thread: threading.Thread | None = None
+        self._ended = threading.Event()
         self._interrupted = False
         self.broken: PoolBroken | None = None
 
@@ -82,7 +83,8 @@ class PoolDriver:
         Raises:
             RuntimeError: the caller is one of those calls, or a callback of their futures.
         """
-        thread = self._thread
+        with self._lock:  # a thread that is being started cannot be joined yet
+            thread = self._thread
         if thread is None:
             if self._owned:
                 self._engine.close()
@@ -91,6 +93,8 @@ class PoolDriver:
         if thread.ident == me or any(call.thread == me for call in self.feed.running()):
             raise RuntimeError("a task of a pool cannot wait for the end of its own pool; use shutdown(wait=False)")
         try:
+            # CPython before 3.13 takes a thread for ended once Ctrl-C has interrupted its join (bpo-45274).
+            self._ended.wait()
             thread.join()
         except KeyboardInterrupt:
             self.interrupt()
@@ -119,19 +123,20 @@ class PoolDriver:
             for batch in self._engine.run(self._job):
                 self._settle(batch)
                 del batch  # it would be kept while the engine waits for the next call
-            if self._job.cancelled:
-                self._give_up(lambda call: Cancelled(f"{call!r} was stopped by Ctrl-C"))
+            if not self.feed.finished and not self._job.cancelled:
+                raise RuntimeError("it ended before the pool was shut down")
         except BaseException as error:
-            LOGGER.critical("the engine %r of a pool failed", self._engine.name, exc_info=True)
+            LOGGER.critical("the %s engine of a pool failed", self._engine.name, exc_info=True)
             self._break(f"the pool's {self._engine.name} engine failed: {error!r}; make a new pool", error)
         finally:
             try:
-                self._give_up(lambda call: PoolBroken(f"the pool's engine ended before {call!r} did"))
+                self._resolve_rest()
                 if self._owned:
                     self._engine.close()
             finally:
                 self.feed.first_taken.set()
                 exit_gate.leave(self)
+                self._ended.set()
 
     def _settle(self, batch: Batch) -> None:
         for offset, call in enumerate(batch.items):
@@ -157,12 +162,11 @@ class PoolDriver:
         for call in self.feed.drain():
             call.fail(refuse())
 
-    def _give_up(self, reason: Callable[[Call], BaseException]) -> None:
-        """Resolve what the engine has left without outcome, so that nobody waits for ever."""
-        for call in self.feed.drain():
-            call.cancel()
+    def _resolve_rest(self) -> None:
+        """Resolve what the engine has left without an outcome, so that nobody waits for ever."""
+        self.cancel_pending()
         for call in self.feed.running():
-            call.resolve(None, reason(call))
+            call.resolve(None, self.broken or Cancelled(f"{call!r} was stopped by Ctrl-C"))
 
     def _wake(self) -> None:
         self._job.wake()

@@ -86,8 +86,6 @@ class Run:
         finally:
             self.halt()
         yield from self._leftovers()
-        if stop_at_failure and self.job.cancelled:
-            raise Cancelled("the work was stopped before its last item")
         if feed.error is not None:
             self._raise_input_error(feed.error)
         if stop_at_failure and self.job.cancelled and not feed.finished:
@@ -173,6 +171,9 @@ class Run:
         """After a stop: what had finished and was not delivered, then one Cancelled per item that had not."""
         yield from self._undelivered
         self._undelivered.clear()
+        while self.job.unfetched:
+            for final in self._settle(self.job.unfetched.popleft()):
+                yield from self._order.push(final)
         yield from self._order.rest()
         if not self.job.cancelled:
             return

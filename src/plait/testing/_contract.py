@@ -11,6 +11,6 @@ from plait.testing._values import ValuesContract
 class EngineContract(ValuesContract, FailuresContract, StoppingContract, SurroundingsContract):
     """The tests every engine passes; derive from it and write `make_engine`.
 
-    Set `workers` to 1 if the engine runs one item at a time, and `shares_memory` to False if its functions run in another
+    Set `workers` to 1 if the engine runs one item at a time, `shares_memory` to False if its functions run in another
     process or interpreter.
     """

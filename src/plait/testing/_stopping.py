@@ -6,7 +6,7 @@ import gc
 import itertools
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 
 import plait
 from plait.errors import Cancelled
@@ -137,7 +137,7 @@ def _size(path: str) -> int:
         return len(file.read())
 
 
-def _closing(closed: list[bool]) -> Iterator[int]:
+def _closing(closed: list[bool]) -> Generator[int, None, None]:
     try:
         yield from itertools.count()
     finally:

@@ -10,7 +10,7 @@ import threading
 from concurrent.futures import as_completed, wait
 
 import plait
-from plait.engines import ENGINES
+from plait._engines.table import ENGINES
 from plait.testing._functions import (
     double,
     fail_at_three,

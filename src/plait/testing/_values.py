@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import operator
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import plait
 from plait.testing._functions import double, meet, same, wait_unless_plain
@@ -86,7 +86,8 @@ class ValuesContract(ContractBase):
 
     def test_empty_inputs(self) -> None:
         with self.engine() as engine:
-            for empty in ([], (), range(0), iter([]), {}, ""):
+            inputs: list[Iterable[object]] = [[], (), range(0), iter([]), {}, ""]
+            for empty in inputs:
                 assert list(plait.map(same, empty, engine=engine)) == []
                 assert list(plait.map(same, empty, engine=engine).outcomes()) == []
 
@@ -105,7 +106,7 @@ class ValuesContract(ContractBase):
             assert found == [pow(2, 1, 5), pow(3, 2, 6), pow(4, 3, 7)]
 
     def test_every_kind_of_value_comes_back_equal(self) -> None:
-        values = [
+        values: list[object] = [
             None,
             False,
             0,

@@ -1,0 +1,428 @@
+"""The fault matrix: what one item does to its worker, on every engine, at three speeds of the items around it.
+
+Cells that make no sense, and why: ``os._exit``, SIGKILL and a segmentation fault end the program itself inline and on
+threads; C code that keeps the GIL cannot be left behind by a thread, since nobody else runs; arguments and results do
+not cross anything inline and on threads, so unpicklable ones must simply work there.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from executions import Executions
+
+import plait
+from plait.errors import MemoryExceeded, NotTransferable, RemoteError, TaskTimeout, WorkerDied, outcome_of
+
+ENGINES = ["inline", "thread", "process"]
+SPEEDS = {"noop": (4000, 0.0), "50us": (400, 50e-6), "5ms": (24, 5e-3)}
+BOUND = 20.0  # seconds in which any cell must have ended, on a loaded machine
+
+pytestmark = [pytest.mark.usefixtures("nothing_left"), pytest.mark.timeout(60)]
+
+
+class Odd(BaseException):
+    """Not an Exception."""
+
+
+class Unbuildable(Exception):
+    """Its pickle cannot be rebuilt: ``__init__`` wants more than ``args``, and refuses."""
+
+    def __init__(self, code: int, text: str) -> None:
+        super().__init__(f"{code}: {text}")
+        self.lock = threading.Lock()
+
+
+class UnpickledWrongly(Exception):
+    """Pickles as something that is no exception."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return int, ("5",)
+
+
+class ExplodingText(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+    __repr__ = __str__
+
+
+def spend(seconds: float) -> None:
+    end = time.perf_counter() + seconds
+    if seconds >= 1e-3:
+        time.sleep(seconds)
+    while time.perf_counter() < end:
+        pass
+
+
+def recurse(depth: int) -> int:
+    return recurse(depth + 1) + 1
+
+
+def raise_(error: BaseException) -> None:
+    raise error
+
+
+def segfault() -> None:
+    ctypes.string_at(0)
+
+
+def no_core() -> None:
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+DEEDS: dict[str, Callable[[], object]] = {
+    "raises": lambda: raise_(ValueError("bad item")),
+    "SystemExit": lambda: sys.exit(3),
+    "GeneratorExit": lambda: raise_(GeneratorExit("g")),
+    "StopIteration": lambda: raise_(StopIteration("s")),
+    "StopAsyncIteration": lambda: raise_(StopAsyncIteration("s")),
+    "KeyboardInterrupt": lambda: raise_(KeyboardInterrupt("k")),
+    "Odd": lambda: raise_(Odd("odd")),
+    "RecursionError": lambda: recurse(0),
+    "MemoryError": lambda: bytearray(1 << 62),
+    "group": lambda: raise_(BaseExceptionGroup("two", [ValueError("a"), Odd("b")])),
+    "unbuildable": lambda: raise_(Unbuildable(7, "no way back")),
+    "wrong pickle": lambda: raise_(UnpickledWrongly("x")),
+    "no text": lambda: raise_(ExplodingText("x")),
+    "os._exit": lambda: os._exit(5),
+    "os._exit(0)": lambda: os._exit(0),
+    "SIGKILL": lambda: os.kill(os.getpid(), signal.SIGKILL),
+    "SIGTERM": lambda: os.kill(os.getpid(), signal.SIGTERM),
+    "SIGABRT": os.abort,
+    "segfault": segfault,
+}
+RAISED = {
+    "raises": ValueError,
+    "SystemExit": SystemExit,
+    "GeneratorExit": GeneratorExit,
+    "StopIteration": StopIteration,
+    "StopAsyncIteration": StopAsyncIteration,
+    "KeyboardInterrupt": KeyboardInterrupt,
+    "Odd": Odd,
+    "RecursionError": RecursionError,
+    "MemoryError": MemoryError,
+    "group": BaseExceptionGroup,
+    "unbuildable": (Unbuildable, RemoteError),
+    "wrong pickle": (UnpickledWrongly, RemoteError),
+    "no text": (ExplodingText, RemoteError),
+}
+DEADLY = [name for name in DEEDS if name not in RAISED]
+
+
+def work(mark: Executions, deed: str, at: int, seconds: float, index: int) -> int:
+    mark(index)
+    if index == at:
+        DEEDS[deed]()
+    if seconds:
+        spend(seconds)
+    return index * 3
+
+
+@pytest.fixture
+def mark(nothing_left: None, tmp_path: Path) -> Iterator[Executions]:
+    mark = Executions(tmp_path)
+    yield mark
+    mark.close()
+
+
+def outcomes_of(stream: plait.Stream[Any], timed: bool) -> list[plait.Outcome[Any]]:
+    """Every outcome; untimed, so that items of a microsecond run as they do for somebody who wants values."""
+    if timed:
+        return list(stream.outcomes())
+    stream._used = True
+    run = stream._run
+    return [outcome for batch in run.batches(stop_at_failure=False) for outcome in run.outcomes_of(batch)]
+
+
+def check_all_but(outcomes: list[plait.Outcome[Any]], count: int, at: int) -> BaseException:
+    """Every index once, every value right but the culprit's, whose error it returns."""
+    assert sorted(outcome.index for outcome in outcomes) == list(range(count))
+    wrong = {o.index: o.error or o.value for o in outcomes if o.index != at and (o.error or o.value != o.index * 3)}
+    assert not wrong, f"{len(wrong)} other items suffered: {dict(list(wrong.items())[:5])}"
+    error = next(outcome.error for outcome in outcomes if outcome.index == at)
+    assert error is not None
+    return error
+
+
+@pytest.mark.parametrize("speed", SPEEDS)
+@pytest.mark.parametrize("deed", RAISED)
+@pytest.mark.parametrize("engine", ENGINES)
+def test_an_item_that_raises_fails_alone(engine: str, deed: str, speed: str, mark: Executions) -> None:
+    if engine != "process" and deed == "KeyboardInterrupt":
+        pytest.skip("in the caller's own process a KeyboardInterrupt is Ctrl-C: it stops the map, see test_process_stop")
+    count, seconds = SPEEDS[speed]
+    at = count // 2 + 1
+    began = time.monotonic()
+    for timed in (False, True):
+        mine = Executions(Path(mark.path).parent, f"{timed}")
+        stream = plait.map(partial(work, mine, deed, at, seconds), range(count), engine=engine, workers=2)
+        error = check_all_but(outcomes_of(stream, timed), count, at)
+        assert isinstance(error, RAISED[deed]), error
+        assert mine.counts() == dict.fromkeys(range(count), 1)
+        assert stream.report.workers_died == 0
+    assert time.monotonic() - began < BOUND
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("deed", ["raises", "Odd", "unbuildable"])
+def test_a_raised_error_names_its_item(engine: str, deed: str, mark: Executions) -> None:
+    with pytest.raises(RAISED[deed]) as caught:
+        list(plait.map(partial(work, mark, deed, 31, 0.0), range(64), engine=engine, workers=2))
+    outcome = outcome_of(caught.value)
+    assert outcome is not None
+    assert outcome.index == 31
+    assert any("item 31" in note for note in caught.value.__notes__)
+
+
+@pytest.mark.parametrize("timed", [False, True], ids=["values", "outcomes"])
+@pytest.mark.parametrize("speed", SPEEDS)
+@pytest.mark.parametrize("deed", DEADLY)
+def test_a_worker_that_dies_costs_its_item_only(deed: str, speed: str, timed: bool, mark: Executions) -> None:
+    count, seconds = SPEEDS[speed]
+    at = count // 2 + 1
+    began = time.monotonic()
+    stream = plait.map(partial(work, mark, deed, at, seconds), range(count), engine="process", workers=2)
+    error = check_all_but(outcomes_of(stream, timed), count, at)
+    assert isinstance(error, WorkerDied), error
+    assert f"item {at}" in str(error)
+    expected = {"os._exit": 5, "os._exit(0)": 0}
+    signals = {"SIGKILL": 9, "SIGTERM": 15, "SIGABRT": 6, "segfault": 11}
+    assert error.exit_code == expected.get(deed)
+    assert error.signal == signals.get(deed)
+    assert error.pid > 0
+    assert mark.twice() == []
+    assert mark.counts() == dict.fromkeys(range(count), 1)
+    assert stream.report.workers_died == 1
+    assert time.monotonic() - began < BOUND
+
+
+def test_a_segmentation_fault_shows_where_it_was(mark: Executions) -> None:
+    stream = plait.map(partial(work, mark, "segfault", 3, 0.0), range(8), engine="process", workers=1)
+    error = check_all_but(outcomes_of(stream, True), 8, 3)
+    assert "SIGSEGV" in str(error)
+    assert "in segfault" in str(error)
+
+
+@pytest.mark.parametrize("speed", ["noop", "50us"])
+def test_many_deaths_in_one_map(speed: str, mark: Executions) -> None:
+    count, seconds = SPEEDS[speed]
+    culprits = set(range(7, count, count // 12))
+    stream = plait.map(partial(many, mark, culprits, seconds), range(count), engine="process", workers=2)
+    outcomes = outcomes_of(stream, False)
+    assert sorted(o.index for o in outcomes) == list(range(count))
+    assert {o.index for o in outcomes if isinstance(o.error, WorkerDied)} == culprits
+    assert all(o.value == o.index for o in outcomes if o.index not in culprits)
+    assert mark.counts() == dict.fromkeys(range(count), 1)
+
+
+def many(mark: Executions, culprits: set[int], seconds: float, index: int) -> int:
+    mark(index)
+    if index in culprits:
+        os._exit(9)
+    if seconds:
+        spend(seconds)
+    return index
+
+
+# --- never ends
+
+
+def endless_loop() -> None:
+    while True:
+        pass
+
+
+def endless_sleep() -> None:
+    time.sleep(1000)
+
+
+def hold_the_gil() -> None:
+    ctypes.PyDLL(None).sleep(1000)
+
+
+ENDLESS: dict[str, Callable[[], None]] = {"loop": endless_loop, "sleep": endless_sleep, "C": hold_the_gil}
+
+
+def hang(mark: Executions, how: str, at: int, index: int) -> int:
+    mark(index)
+    if index == at:
+        ENDLESS[how]()
+    return index * 3
+
+
+@pytest.mark.parametrize("how", ENDLESS)
+def test_an_item_that_never_ends_is_killed_on_time(how: str, mark: Executions) -> None:
+    began = time.monotonic()
+    stream = plait.map(partial(hang, mark, how, 30), range(400), engine="process", workers=2, timeout=0.3)
+    error = check_all_but(outcomes_of(stream, False), 400, 30)
+    assert isinstance(error, TaskTimeout), error
+    assert "item 30" in str(error)
+    assert time.monotonic() - began < 5
+    assert mark.counts() == dict.fromkeys(range(400), 1)
+
+
+@pytest.mark.parametrize("engine", ["inline", "thread"])
+def test_a_loop_that_never_ends_is_interrupted_on_threads(engine: str, mark: Executions) -> None:
+    began = time.monotonic()
+    stream = plait.map(partial(hang, mark, "loop", 30), range(60), engine=engine, workers=2, timeout=0.3)
+    error = check_all_but(outcomes_of(stream, False), 60, 30)
+    assert isinstance(error, TaskTimeout), error
+    assert time.monotonic() - began < 5
+    assert mark.counts() == dict.fromkeys(range(60), 1)
+
+
+@pytest.mark.parametrize("how", ENDLESS)
+def test_leaving_the_loop_ends_an_item_that_never_ends(how: str, mark: Executions) -> None:
+    for value in plait.map(partial(hang, mark, how, 0), range(50), engine="process", workers=2, order="completion"):
+        assert value
+        began = time.monotonic()
+        break
+    assert time.monotonic() - began < 2
+
+
+# --- what does not cross
+
+
+class Refuses:
+    """An argument that cannot be pickled."""
+
+    def __init__(self, index: int) -> None:
+        self.index = index
+        self.lock = threading.Lock()
+
+
+def index_of(item: Any) -> int:
+    return 3 * (item if isinstance(item, int) else item.index)
+
+
+@pytest.mark.parametrize("speed", ["noop", "5ms"])
+@pytest.mark.parametrize("engine", ENGINES)
+def test_an_argument_that_cannot_be_pickled(engine: str, speed: str) -> None:
+    count, _ = SPEEDS[speed]
+    at = count // 2
+    items: list[Any] = list(range(count))
+    items[at] = Refuses(at)
+    stream = plait.map(index_of, items, engine=engine, workers=2)
+    outcomes = outcomes_of(stream, False)
+    if engine != "process":
+        assert [outcome.value for outcome in outcomes] == [3 * index for index in range(count)]
+        return
+    error = check_all_but(outcomes, count, at)
+    assert isinstance(error, NotTransferable)
+    assert f"item {at}" in str(error)
+    assert "item.lock" in str(error)
+
+
+def odd_result(mark: Executions, at: int, index: int) -> Any:
+    mark(index)
+    return threading.Lock() if index == at else index * 3
+
+
+@pytest.mark.parametrize("count", [24, 4000])
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_result_that_cannot_be_pickled(engine: str, count: int, mark: Executions) -> None:
+    at = count // 2
+    outcomes = outcomes_of(plait.map(partial(odd_result, mark, at), range(count), engine=engine, workers=2), False)
+    assert mark.counts() == dict.fromkeys(range(count), 1)
+    if engine != "process":
+        assert [o.value for o in outcomes if o.index != at] == [3 * index for index in range(count) if index != at]
+        return
+    error = check_all_but(outcomes, count, at)
+    assert isinstance(error, NotTransferable)
+    assert "lock" in str(error)
+
+
+def big_result(index: int) -> Any:
+    return b"\x05" * 100_000_000 if index == 5 else index * 3
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_result_of_100_megabytes(engine: str) -> None:
+    outcomes = outcomes_of(plait.map(big_result, range(12), engine=engine, workers=2), False)
+    assert [o.value for o in outcomes if o.index != 5] == [3 * index for index in range(12) if index != 5]
+    big = next(o.value for o in outcomes if o.index == 5)
+    assert len(big) == 100_000_000
+    assert big[0] == big[-1] == 5
+
+
+def big_then_dies(mark: Executions, index: int) -> Any:
+    mark(index)
+    if index == 6:
+        os._exit(1)
+    return [str(index)] * 300_000 if index % 2 else index
+
+
+def test_large_results_before_a_death_are_kept(mark: Executions) -> None:
+    outcomes = outcomes_of(plait.map(partial(big_then_dies, mark), range(12), engine="process", workers=1), False)
+    assert [o.index for o in outcomes if o.error] == [6]
+    assert all(len(o.value) == 300_000 for o in outcomes if o.index % 2)
+    assert mark.counts() == dict.fromkeys(range(12), 1)
+
+
+# --- the other end
+
+
+def broken_input(count: int, error: BaseException) -> Iterator[int]:
+    yield from range(count)
+    raise error
+
+
+@pytest.mark.parametrize("count", [0, 1, 37, 5000])
+@pytest.mark.parametrize("kind", [ValueError, Odd, SystemExit, StopAsyncIteration])
+@pytest.mark.parametrize("engine", ENGINES)
+def test_an_error_in_the_input_iterator(engine: str, kind: type[BaseException], count: int, mark: Executions) -> None:
+    stream = plait.map(partial(work, mark, "raises", -1, 0.0), broken_input(count, kind("input")), engine=engine, workers=2)
+    seen: list[int] = []
+    with pytest.raises(kind, match="input") as caught:
+        for value in stream:
+            seen.append(value)
+    assert seen == [index * 3 for index in range(count)]
+    assert mark.counts() == dict.fromkeys(range(count), 1)
+    assert "input iterator" in caught.value.__notes__[0]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("speed", SPEEDS)
+def test_a_consumer_that_stops_early(engine: str, speed: str, mark: Executions) -> None:
+    count, seconds = SPEEDS[speed]
+    seen = []
+    for value in plait.map(partial(work, mark, "raises", -1, seconds), range(count), engine=engine, workers=2):
+        seen.append(value)
+        if len(seen) == 10:
+            began = time.monotonic()
+            break
+    assert time.monotonic() - began < 2
+    assert seen == [index * 3 for index in range(10)]
+    assert mark.twice() == []
+
+
+def eat(index: int) -> int:
+    hoard = []
+    if index == 3:
+        while True:
+            hoard.append(bytearray(os.urandom(1 << 20)))
+            time.sleep(0.001)
+    return index * 3
+
+
+def test_an_item_that_outgrows_the_memory_limit() -> None:
+    engine = plait.engines.ProcessEngine(memory_bytes=150 << 20)
+    try:
+        error = check_all_but(outcomes_of(plait.map(eat, range(10), engine=engine, workers=2), False), 10, 3)
+    finally:
+        engine.close()
+    assert isinstance(error, MemoryExceeded)
+    assert "item 3" in str(error)

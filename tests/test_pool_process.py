@@ -1,0 +1,190 @@
+"""Pool on processes: workers that die, crossing, initializers, exit; each test checks that no process is left."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import wait
+from pathlib import Path
+
+import pytest
+
+import plait
+from plait.errors import NotTransferable, PoolBroken, WorkerDied
+
+PATIENCE = 30.0
+
+
+@pytest.fixture
+def pool(nothing_left: None) -> Iterator[plait.Pool]:
+    with plait.Pool("process", workers=2) as pool:
+        yield pool
+
+
+def die(number: int) -> None:
+    os.kill(os.getpid(), number)
+
+
+def wait_for(path: str) -> int:
+    end = time.monotonic() + PATIENCE
+    while not Path(path).exists() and time.monotonic() < end:
+        time.sleep(0.001)
+    return os.getpid()
+
+
+class Marks:
+    """Leaves a file when it is collected."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def __del__(self) -> None:
+        Path(self.path).touch()
+
+    def __reduce__(self) -> tuple[type[Marks], tuple[str]]:
+        return type(self), (f"{self.path}-there",)
+
+
+def prepare(folder: str) -> None:
+    os.environ["PLAIT_TEST_PREPARED"] = folder
+    Path(folder, f"prepared-{os.getpid()}-{time.monotonic_ns()}").touch()
+
+
+def prepared(_: object = None) -> str | None:
+    return os.environ.get("PLAIT_TEST_PREPARED")
+
+
+def not_prepared() -> None:
+    raise LookupError("not prepared")
+
+
+def test_calls_run_in_other_processes_that_stay_warm(pool: plait.Pool) -> None:
+    pids = {pool.submit(os.getpid).result() for _ in range(30)}
+    assert os.getpid() not in pids
+    assert len(pids) <= 2
+    assert pids & set(plait.map(lambda _: os.getpid(), range(50), engine=pool))
+
+
+def test_lambdas_closures_and_keywords_cross(pool: plait.Pool) -> None:
+    offset = 3
+    assert pool.submit(lambda x, *, y: x + y + offset, 1, y=2).result() == 6
+    assert list(pool.map(lambda x: x * offset, range(10), chunksize=4)) == list(range(0, 30, 3))
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV, signal.SIGABRT])
+def test_a_worker_that_dies_costs_its_own_call(pool: plait.Pool, number: int) -> None:
+    futures = [pool.submit(int, n) for n in range(20)]
+    victim = pool.submit(die, number)
+    futures += [pool.submit(int, n) for n in range(20)]
+    with pytest.raises(WorkerDied) as caught:
+        victim.result(PATIENCE)
+    assert isinstance(caught.value, concurrent.futures.BrokenExecutor)
+    assert caught.value.signal == number
+    assert [future.result(PATIENCE) for future in futures] == [*range(20), *range(20)]
+    assert pool.submit(int, 7).result(PATIENCE) == 7
+
+
+def test_many_workers_die(pool: plait.Pool) -> None:
+    futures = [pool.submit(die, signal.SIGKILL) if n % 5 == 0 else pool.submit(int, n) for n in range(50)]
+    for n, future in enumerate(futures):
+        if n % 5 == 0:
+            assert isinstance(future.exception(PATIENCE), WorkerDied)
+        else:
+            assert future.result(PATIENCE) == n
+
+
+def test_what_cannot_cross_fails_its_own_future(pool: plait.Pool) -> None:
+    lock = threading.Lock()
+    assert isinstance(pool.submit(id, lock).exception(PATIENCE), NotTransferable)
+    assert isinstance(pool.submit(threading.Lock).exception(PATIENCE), NotTransferable)
+    assert isinstance(pool.submit(lambda: lock).exception(PATIENCE), NotTransferable)
+    assert pool.submit(int, 7).result(PATIENCE) == 7
+
+
+def test_a_long_call_does_not_hold_back_others(pool: plait.Pool, tmp_path: Path) -> None:
+    for _ in range(50):
+        pool.submit(int)
+    long = pool.submit(wait_for, str(tmp_path / "go"))
+    others = [pool.submit(int, n) for n in range(100)]
+    done, pending = wait(others, PATIENCE)
+    assert not pending
+    assert not long.done()
+    (tmp_path / "go").touch()
+    assert long.result(PATIENCE) != os.getpid()
+
+
+def test_calls_that_wait_in_the_queue_can_be_cancelled(pool: plait.Pool, tmp_path: Path) -> None:
+    blocking = [pool.submit(wait_for, str(tmp_path / "go")) for _ in range(2)]
+    waiting = [pool.submit(Path.touch, tmp_path / f"ran-{n}") for n in range(10)]
+    assert all(future.cancel() for future in waiting)
+    (tmp_path / "go").touch()
+    wait(blocking, PATIENCE)
+    done, pending = wait(waiting, PATIENCE)
+    assert not pending
+    assert not list(tmp_path.glob("ran-*"))
+
+
+def test_a_worker_lets_go_of_its_arguments(pool: plait.Pool, tmp_path: Path) -> None:
+    mark = tmp_path / "mark"
+    marks = Marks(str(mark))
+    assert pool.submit(id, marks).result(PATIENCE)
+    pool.submit(int).result(PATIENCE)
+    wait_for(f"{mark}-there")
+    assert Path(f"{mark}-there").exists()
+    del marks
+    assert mark.exists()
+
+
+def test_the_initializer_runs_once_in_each_worker(tmp_path: Path, nothing_left: None) -> None:
+    with plait.Pool("process", workers=2, initializer=prepare, initargs=(str(tmp_path),)) as pool:
+        assert {future.result() for future in [pool.submit(prepared) for _ in range(20)]} == {str(tmp_path)}
+        assert set(plait.map(prepared, range(50), engine=pool)) == {str(tmp_path)}
+        marks = [path.name.split("-")[1] for path in tmp_path.iterdir()]
+        assert 1 <= len(marks) <= 2
+        assert len(set(marks)) == len(marks)
+
+
+def test_a_failing_initializer_breaks_the_pool(nothing_left: None) -> None:
+    with plait.Pool("process", workers=2, initializer=not_prepared) as pool:
+        with pytest.raises(concurrent.futures.BrokenExecutor, match="not prepared"):
+            pool.submit(int).result(PATIENCE)
+        with pytest.raises(PoolBroken, match="not prepared"):
+            while True:
+                pool.submit(int).exception(PATIENCE)
+
+
+def test_an_initializer_that_cannot_cross_breaks_the_pool(nothing_left: None, caplog: pytest.LogCaptureFixture) -> None:
+    lock = threading.Lock()
+    with plait.Pool("process", workers=2, initializer=lock.acquire) as pool:
+        with pytest.raises((PoolBroken, NotTransferable), match="lock"):
+            while True:
+                pool.submit(int).result(PATIENCE)
+
+
+def test_shutdown_without_waiting_finishes(nothing_left: None, tmp_path: Path) -> None:
+    pool = plait.Pool("process", workers=2)
+    futures = [pool.submit(wait_for, str(tmp_path / "go")) for _ in range(6)]
+    pool.shutdown(wait=False)
+    (tmp_path / "go").touch()
+    assert len({future.result(PATIENCE) for future in futures}) <= 2
+
+
+def test_shutdown_can_cancel_what_has_not_started(nothing_left: None, tmp_path: Path) -> None:
+    pool = plait.Pool("process", workers=1)
+    futures = [pool.submit(wait_for, str(tmp_path / "go")) for _ in range(6)]
+    pool.shutdown(wait=False, cancel_futures=True)
+    done, pending = wait(futures[2:], PATIENCE)
+    assert not pending
+    (tmp_path / "go").touch()
+    pool.shutdown()
+    assert not futures[0].cancelled()
+    assert all(future.cancelled() for future in futures[2:])
+
+
+def test_a_pool_nobody_refers_to_ends(nothing_left: None) -> None:
+    futures = [plait.Pool("process", workers=1).submit(int, n) for n in range(3)]
+    assert [future.result(PATIENCE) for future in futures] == [0, 1, 2]
