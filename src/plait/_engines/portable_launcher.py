@@ -68,11 +68,10 @@ class PortableLauncher:
             for _ in range(3):
                 sockets += socket_pair()
             segments.append(self._system.segment(SIZE))
-            arena = self._system.arena() if inputs is not None else None
+            arena = self._arena()
             if arena is not None:
                 segments.append(arena)
-            shared = segments if inputs is None else [*segments, inputs]
-            process = self._start(sockets[1::2], shared)
+            process = self._start(sockets[1::2], [segments[0], arena, inputs])
             self._processes[token] = process
             commands, results, lifeline = sockets[::2]
             link = SocketLink(commands, results, lifeline, _Child(process, self._system))
@@ -118,9 +117,16 @@ class PortableLauncher:
         """Start no more."""
         self.dead = True
 
-    def _start(self, ends: list[Socket], segments: list[Segment]) -> Process:
-        addresses = [segment.address for segment in segments]
-        inherited = [end.fileno() for end in ends] + [place for place, _ in addresses if isinstance(place, int)]
+    def _arena(self) -> Segment | None:
+        try:
+            return self._system.arena()
+        except OSError:  # no disk, or no memory, is left for it: large results come through the socket
+            return None
+
+    def _start(self, ends: list[Socket], segments: list[Segment | None]) -> Process:
+        addresses = [None if segment is None else segment.address for segment in segments]
+        inherited = [end.fileno() for end in ends]
+        inherited += [address[0] for address in addresses if address is not None and isinstance(address[0], int)]
         process = self._system.spawn(command("plait._engines.portable_worker"), self._environment, inherited)
         order = dumps(([self._system.pass_on(end, process.pid) for end in ends], addresses), 5)
         assert process.stdin is not None
