@@ -184,7 +184,7 @@ def test_a_system_that_refuses_more_processes_leaves_the_work_to_those_there_are
 
 def test_an_interpreter_that_does_not_exist_is_an_error_that_says_so(engine, monkeypatch):
     monkeypatch.setattr(sys, "executable", "/no/such/python")
-    with pytest.raises(PlaitError, match="/no/such/python"):
+    with pytest.raises(FileNotFoundError, match="/no/such/python"):
         list(plait.map(abs, [1], engine=engine))
 
 

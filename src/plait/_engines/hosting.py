@@ -84,10 +84,11 @@ class Launcher(Protocol):
         patience: milliseconds after which to ask `has_ended` although nothing was heard; None when it says so itself.
     """
 
-    bells: set[Bell]
-
     @property
     def dead(self) -> bool: ...
+
+    @property
+    def bells(self) -> set[Bell]: ...
 
     @property
     def patience(self) -> float | None: ...
@@ -117,7 +118,7 @@ class Launcher(Protocol):
         ...
 
     def reap(self) -> None:
-        """It is dead, and another one takes its place."""
+        """Clear away a dead launcher, while runs may still listen to it."""
         ...
 
     def close(self) -> None:

@@ -61,15 +61,13 @@ class SelectPoll:
 
 
 class SocketBell:
-    """A pair of sockets, of which one is readable after `ring`; it takes no lock, so it may be rung from anywhere.
-
-    Whoever rings holds the pair for that moment, so `close` cannot make a late ring hit somebody else's socket.
-    """
+    """A pair of sockets, of which one is readable after `ring`; see `pipe_bell.PipeBell` for its promises."""
 
     def __init__(self) -> None:
-        self._pair: tuple[Socket, Socket] | None = socket_pair()
-        for end in self._pair:
-            end.setblocking(False)
+        read, write = socket_pair()
+        read.setblocking(False)
+        write.setblocking(False)
+        self._pair: tuple[Socket, Socket] | None = read, write
 
     def fileno(self) -> int:
         """To poll; -1 after `close`."""

@@ -111,7 +111,7 @@ class PortableLauncher:
         return -code if code < 0 else code << 8
 
     def reap(self) -> None:
-        """Nothing: workers are reaped with their links."""
+        """Nothing: it never dies before it is closed."""
 
     def close(self) -> None:
         """Start no more."""

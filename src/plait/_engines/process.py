@@ -114,10 +114,11 @@ class ProcessEngine:
         with self._lock:
             if self._inputs is None:
                 self._inputs = self.host.arena()
-                try:
-                    self._arena = None if self._inputs is None else Arena(self._inputs)
-                except (OSError, ValueError):  # a limited address space: large buffers go through the pipes
-                    self._arena = None
+                if self._inputs is not None:
+                    try:
+                        self._arena = Arena(self._inputs)
+                    except (OSError, ValueError):  # a limited address space: large buffers go through the pipes
+                        self._arena = None
             return self._arena
 
     def next_function(self) -> int:

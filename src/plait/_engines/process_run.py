@@ -8,6 +8,7 @@ a pipe ends, the worker has died: what it finished is on its board, the item it 
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from _collections_abc import Generator
@@ -40,6 +41,7 @@ if TYPE_CHECKING:  # the engine makes runs and is handed to them: the one cycle 
 _SHORTEST, _LONGEST, _STEADY = 0.002, 0.05, 0.008  # seconds a batch may take: at the tail, at most, of unknown inputs
 _PREFETCH_BELOW = 0.005  # items cheaper than this wait in the worker's pipe, so that it never idles
 _CAP = 16384
+_SCARCE = (errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM, errno.ENOSPC)  # nothing more is to be had
 _IDLE = 50.0  # milliseconds without work after which a pool's workers may serve other maps
 _BATCH_BYTES = 1 << 22  # of large buffers: few slots in flight stay in the processor's cache
 
@@ -194,7 +196,9 @@ class ProcessRun:
             self._launcher.preload()
         try:
             worker = self._engine.lease(self._launcher)
-        except OSError as error:  # descriptors or memory have run out
+        except OSError as error:
+            if error.errno not in _SCARCE:
+                raise
             self._make_do(str(error))
             return None
         self._workers[worker.results] = worker
@@ -264,7 +268,7 @@ class ProcessRun:
         return min(known) if known else None
 
     def _follow(self, launcher: Launcher) -> None:
-        """Listen to this launcher; its link stays open as long as it is polled."""
+        """Listen to this launcher; what it says it on stays open as long as it is polled."""
         self._launcher = launcher
         if launcher.fileno() >= 0:
             self._poll.register(launcher.fileno(), READABLE)
@@ -272,8 +276,9 @@ class ProcessRun:
 
     def _news(self) -> None:
         """The launcher has said something, or is gone."""
-        self._launcher.collect()
-        if self._launcher.dead:
+        launcher = self._launcher
+        launcher.collect()
+        if launcher.dead:
             self._unfollow()
         self._notice_ends()
 

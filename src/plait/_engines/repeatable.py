@@ -87,7 +87,9 @@ def _function(function: FunctionType, seen: set[int]) -> bool:
     for code in _codes(function.__code__):
         if _IMPORT in code.co_code[::2]:
             return False
-        names.update(code.co_names)  # of globals and of attributes: the latter belong to something that is looked at too
+        names.update(
+            code.co_names
+        )  # of globals and of attributes: the latter belong to something that is looked at too
     for name in names:
         if name in scope:
             if not is_repeatable(scope[name], seen):

@@ -122,7 +122,9 @@ def _forward_logs(levels: dict[str, int], send: Send) -> None:
         def emit(self, record: logging.LogRecord) -> None:
             try:
                 self._send_fields(record)
-            except Exception:  # a message that does not fit its arguments: said as logging says it, and the item goes on
+            except (
+                Exception
+            ):  # a message that does not fit its arguments: said as logging says it, and the item goes on
                 self.handleError(record)
 
         def _send_fields(self, record: logging.LogRecord) -> None:

@@ -18,8 +18,8 @@ import struct
 FORKED, ENDED = 1, 2
 NOT_STARTED = -1  # the status of a worker that the system would not let us fork
 ANSWER = struct.Struct("<BxxxIq")
-REQUEST = struct.Struct("<I")
-FDS_PER_WORKER = 6
+REQUEST = struct.Struct("<II")  # token, number of descriptors; without any: import cloudpickle
+_MOST_FDS = 8
 
 
 def main(fd: int) -> None:
@@ -50,11 +50,11 @@ def main(fd: int) -> None:
             if request is None:
                 _leave(tokens)
                 return
-            token, fds = request
-            if not fds:
+            token, expected, fds = request
+            if not expected:
                 _preload()
                 continue
-            pid = _fork() if len(fds) == FDS_PER_WORKER else -1  # some did not arrive when descriptors have run out
+            pid = _fork() if len(fds) == expected else -1  # some did not arrive when descriptors have run out
             if pid == 0:
                 _become_worker(link, awake, alarm)
                 linux_worker.main(fds)
@@ -68,10 +68,10 @@ def main(fd: int) -> None:
             _send(link, ANSWER.pack(FORKED, token, pid))
 
 
-def _receive(link: _socket.socket) -> tuple[int, list[int]] | None:
+def _receive(link: _socket.socket) -> tuple[int, int, list[int]] | None:
     """The next request, or None when the parent is gone."""
     try:
-        data, ancillary, _, _ = link.recvmsg(REQUEST.size, _socket.CMSG_LEN(4 * FDS_PER_WORKER))
+        data, ancillary, _, _ = link.recvmsg(REQUEST.size, _socket.CMSG_LEN(4 * _MOST_FDS))
     except OSError:
         return None
     if len(data) < REQUEST.size:
@@ -79,7 +79,8 @@ def _receive(link: _socket.socket) -> tuple[int, list[int]] | None:
     fds: list[int] = []
     for _level, _kind, payload in ancillary:
         fds.extend(struct.unpack(f"<{len(payload) // 4}i", payload))
-    return REQUEST.unpack(data)[0], fds
+    token, expected = REQUEST.unpack(data)
+    return token, expected, fds
 
 
 def _open_standard_descriptors() -> None:

@@ -71,7 +71,7 @@ class Zygote:
                 made.append(arena.fd)
                 segments += [arena.fd, inputs.fd]
             fds = array.array("i", theirs + segments)
-            self._request(token, [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, fds)])
+            self._request(token, len(fds), [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, fds)])
             worker = WorkerProcess(token, PipeLink(commands, results, lifeline), board, arena)
         except BaseException:
             for fd in made:
@@ -85,13 +85,13 @@ class Zygote:
         """Have cloudpickle imported before the next fork, once for all workers."""
         if not self._preloaded:
             self._preloaded = True
-            self._request(0, [])
+            self._request(0, 0, [])
 
-    def _request(self, token: int, ancillary: list[tuple[int, int, array.array[int]]]) -> bool:
+    def _request(self, token: int, descriptors: int, ancillary: list[tuple[int, int, array.array[int]]]) -> bool:
         with self._lock:
             try:
                 self._link.settimeout(None)
-                self._link.sendmsg([REQUEST.pack(token)], ancillary)
+                self._link.sendmsg([REQUEST.pack(token, descriptors)], ancillary)
             except OSError:
                 self.dead = True
         return not self.dead
