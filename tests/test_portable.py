@@ -162,7 +162,7 @@ def test_memory_above_the_limit_is_found():
 
 def test_a_system_that_refuses_processes_is_reported(engine, monkeypatch):
     monkeypatch.setattr(PosixSystem, "spawn", _refuse)
-    with pytest.raises(PlaitError, match="refused to fork"):
+    with pytest.raises(PlaitError, match="Resource temporarily unavailable"):
         list(plait.map(abs, [1], engine=engine))
 
 

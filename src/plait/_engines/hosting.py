@@ -63,6 +63,18 @@ class Link(Protocol):
         ...
 
 
+class Bell(Protocol):
+    """Wakes a thread that waits in a Poll, from anywhere."""
+
+    def fileno(self) -> int: ...
+
+    def ring(self) -> None: ...
+
+    def silence(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
 class Launcher(Protocol):
     """Starts workers and learns how they end. Thread-safe.
 
@@ -122,18 +134,6 @@ class Poll(Protocol):
     def unregister(self, fd: int, /) -> None: ...
 
     def poll(self, timeout: float | None = None, /) -> list[tuple[int, int]]: ...
-
-
-class Bell(Protocol):
-    """Wakes a thread that waits in a Poll, from anywhere."""
-
-    def fileno(self) -> int: ...
-
-    def ring(self) -> None: ...
-
-    def silence(self) -> None: ...
-
-    def close(self) -> None: ...
 
 
 class Host(Protocol):

@@ -5,12 +5,23 @@ from __future__ import annotations
 import os
 import sys
 
+from plait._core.errors import PlaitError
+
 _BOOT = "import sys; sys.path[:] = {path!r}; from {module} import main; main({arguments})"
 _STANDARD_FINDERS = ("_frozen_importlib", "_distutils_hack", "six", "importlib", "_pytest", "plait")
 
 
 def command(module: str, *arguments: int) -> list[str]:
-    """What to execute so that ``main`` of a module is called with these arguments."""
+    """What to execute so that ``main`` of a module is called with these arguments.
+
+    Raises:
+        PlaitError: nobody knows where the interpreter is.
+    """
+    if not sys.executable:
+        raise PlaitError(
+            "worker processes need a Python interpreter, and sys.executable is empty, as in a program that embeds "
+            'Python; set sys.executable to a python of this version, or use engine="thread"'
+        )
     path = [entry or os.getcwd() for entry in sys.path]
     boot = _BOOT.format(path=path, module=module, arguments=", ".join(map(str, arguments)))
     return [sys.executable, *_flags(), "-c", boot]

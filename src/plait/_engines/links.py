@@ -54,14 +54,14 @@ class Child(Protocol):
 
 
 class SocketLink:
-    """Two sockets, a third at whose end the worker ends itself, and the worker's process if it could be started."""
+    """Two sockets, a third at whose end the worker ends itself, and the worker's process."""
 
     def __init__(
         self,
         commands: _socket.socket,
         results: _socket.socket,
         lifeline: _socket.socket,
-        child: Child | None,
+        child: Child,
     ) -> None:
         self.commands = commands.fileno()
         self.results = results.fileno()
@@ -80,16 +80,14 @@ class SocketLink:
             return False
 
     def kill(self) -> None:
-        if self._child is not None:
-            self._child.kill()
+        self._child.kill()
 
     def close(self, *, kill: bool) -> None:
         if kill:
             self.kill()
         for each in self._sockets:
             each.close()
-        if self._child is not None:
-            if kill:
-                self._child.wait()
-            else:
-                self._child.disown()
+        if kill:
+            self._child.wait()
+        else:
+            self._child.disown()

@@ -6,7 +6,6 @@ process that exists already; see `portable_worker` for the other side.
 
 from __future__ import annotations
 
-import errno
 import os
 import subprocess
 import weakref
@@ -19,7 +18,6 @@ from plait._engines.interpreter import command
 from plait._engines.links import SocketLink
 from plait._engines.socket_pair import Socket, socket_pair
 from plait._engines.worker_process import WorkerProcess
-from plait._engines.zygote import NOT_STARTED
 
 _FAREWELL = 3.0  # seconds a killed worker may take to be gone
 
@@ -60,27 +58,24 @@ class PortableLauncher:
         self._system = system
         self._environment = {**os.environ, **environment}
         self._processes: weakref.WeakValueDictionary[int, Process] = weakref.WeakValueDictionary()
-        self._refused: set[int] = set()
-        self.bells: set[Bell] = set()
+        self.bells: set[Bell] = set()  # never rung: only the run that owns a worker hears of it
 
     def launch(self, token: int, inputs: Segment | None) -> WorkerProcess:
-        """A worker that is being started; when the system refuses, its link ends at once."""
+        """A worker that is being started; one that cannot be raises OSError."""
         sockets: list[Socket] = []
         segments: list[Segment] = []
         try:
             for _ in range(3):
                 sockets += socket_pair()
             segments.append(self._system.segment(SIZE))
-            arena = self._system.arena() if inputs is not None else None
+            arena = self._arena()
             if arena is not None:
                 segments.append(arena)
-            shared = segments if inputs is None else [*segments, inputs]
-            process = self._start(sockets[1::2], shared)
-            if process is None:
-                self._refused.add(token)
-            else:
-                self._processes[token] = process
-            worker = WorkerProcess(token, self._link(process, sockets[::2]), segments[0], arena)
+            process = self._start(sockets[1::2], [segments[0], arena, inputs])
+            self._processes[token] = process
+            commands, results, lifeline = sockets[::2]
+            link = SocketLink(commands, results, lifeline, _Child(process, self._system))
+            worker = WorkerProcess(token, link, segments[0], arena)
         except BaseException:
             for end in sockets:
                 end.close()
@@ -89,6 +84,7 @@ class PortableLauncher:
             raise
         for end in sockets[1::2]:
             end.close()
+        segments[0].close()  # the worker's handle has mapped it
         return worker
 
     def preload(self) -> None:
@@ -102,12 +98,9 @@ class PortableLauncher:
 
     def has_ended(self, token: int) -> bool:
         process = self._processes.get(token)
-        return token in self._refused or (process is not None and process.poll() is not None)
+        return process is not None and process.poll() is not None
 
     def status_of(self, token: int, wait: float) -> int | None:
-        if token in self._refused:
-            self._refused.discard(token)
-            return NOT_STARTED
         process = self._processes.get(token)
         if process is None:
             return None
@@ -124,15 +117,17 @@ class PortableLauncher:
         """Start no more."""
         self.dead = True
 
-    def _start(self, ends: list[Socket], segments: list[Segment]) -> Process | None:
-        addresses = [segment.address for segment in segments]
-        inherited = [end.fileno() for end in ends] + [place for place, _ in addresses if isinstance(place, int)]
+    def _arena(self) -> Segment | None:
         try:
-            process = self._system.spawn(command("plait._engines.portable_worker"), self._environment, inherited)
-        except OSError as error:
-            if error.errno not in (errno.EAGAIN, errno.ENOMEM):
-                raise
+            return self._system.arena()
+        except OSError:  # no disk, or no memory, is left for it: large results come through the socket
             return None
+
+    def _start(self, ends: list[Socket], segments: list[Segment | None]) -> Process:
+        addresses = [None if segment is None else segment.address for segment in segments]
+        inherited = [end.fileno() for end in ends]
+        inherited += [address[0] for address in addresses if address is not None and isinstance(address[0], int)]
+        process = self._system.spawn(command("plait._engines.portable_worker"), self._environment, inherited)
         order = dumps(([self._system.pass_on(end, process.pid) for end in ends], addresses), 5)
         assert process.stdin is not None
         try:
@@ -141,11 +136,6 @@ class PortableLauncher:
         except OSError:  # it has died already: the end of its results says so
             pass
         return process
-
-    def _link(self, process: Process | None, ends: list[Socket]) -> SocketLink:
-        commands, results, lifeline = ends
-        child = None if process is None else _Child(process, self._system)
-        return SocketLink(commands, results, lifeline, child)
 
 
 class _Child:

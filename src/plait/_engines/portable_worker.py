@@ -25,9 +25,9 @@ def main() -> None:
         os._exit(0)  # the driver is gone already
     ends, segments = loads(order)
     commands, results, lifeline = map(_open, ends)
-    board, *arenas = map(open_segment, segments)
+    board = open_segment(segments[0])
     _isolate(lifeline, board)
-    own, inputs = [*arenas, None, None][:2]
+    own, inputs = (None if address is None else open_segment(address) for address in segments[1:])
     Worker(SocketEnds(commands, results), Board(board.map()), own, inputs, private_bytes_anywhere).serve()
 
 

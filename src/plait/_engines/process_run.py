@@ -41,7 +41,7 @@ if TYPE_CHECKING:  # the engine makes runs and is handed to them: the one cycle 
 _SHORTEST, _LONGEST, _STEADY = 0.002, 0.05, 0.008  # seconds a batch may take: at the tail, at most, of unknown inputs
 _PREFETCH_BELOW = 0.005  # items cheaper than this wait in the worker's pipe, so that it never idles
 _CAP = 16384
-_SCARCE = (errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM)  # descriptors, processes or memory have run out
+_SCARCE = (errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM, errno.ENOSPC)  # nothing more is to be had
 _IDLE = 50.0  # milliseconds without work after which a pool's workers may serve other maps
 _BATCH_BYTES = 1 << 22  # of large buffers: few slots in flight stay in the processor's cache
 
@@ -418,8 +418,6 @@ class ProcessRun:
                 self._lose(worker, loss)
         self._free_all(worker)
         worker.close()
-        if status == NOT_STARTED and not self._limit:
-            raise PlaitError("no worker process could be started: the system refused to fork; see ulimit -u")
         if self._coroner.hopeless:
             raise PlaitError(self._coroner.hopeless)
 

@@ -120,6 +120,17 @@ def open_segment(address: Address) -> FileSegment | NamedSegment:
     return FileSegment(place, size)
 
 
+def lifted(fd: int) -> int:
+    """The same file under a number from 3 up: a worker's standard streams come first, even if they are closed here."""
+    low = []
+    while fd < 3:
+        low.append(fd)
+        fd = os.dup(fd)
+    for each in low:
+        os.close(each)
+    return fd
+
+
 def _sized(fd: int, size: int) -> FileSegment:
     try:
         os.ftruncate(fd, size)
@@ -134,4 +145,4 @@ def _unlinked() -> int:
 
     fd, path = tempfile.mkstemp(prefix="plait-")
     os.unlink(path)
-    return fd
+    return lifted(fd)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import socket
 
+from plait._engines.segments import lifted
+
 _BUFFER = 1 << 18  # bytes on their way; macOS gives 8 KiB unless asked
 
 
@@ -16,7 +18,7 @@ class Socket(socket.socket):
 
 def socket_pair() -> tuple[Socket, Socket]:
     """Two connected stream sockets, which no child inherits by itself."""
-    one, other = (Socket(fileno=end.detach()) for end in socket.socketpair())
+    one, other = (Socket(fileno=lifted(end.detach())) for end in socket.socketpair())
     for end in (one, other):
         if end.family == socket.AF_INET:  # a pair on Windows: it would wait for more to send with it
             end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -36,7 +36,6 @@ class WorkerProcess:
         self._arena = arena
         self.board = Board(board.map())
         self.board.clear()
-        board.close()
         self._window: Window | None = None
         self.flights: deque[Flight] = deque()
         self.functions: set[int] = set()

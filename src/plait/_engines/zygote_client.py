@@ -10,7 +10,6 @@ import sys
 import threading
 import time
 
-from plait._core.errors import PlaitError
 from plait._engines.board import SIZE
 from plait._engines.hosting import Bell, Segment
 from plait._engines.inherited import hold
@@ -31,11 +30,6 @@ class Zygote:
     patience = None
 
     def __init__(self, environment: dict[str, str]) -> None:
-        if not sys.executable:
-            raise PlaitError(
-                "worker processes need a Python interpreter, and sys.executable is empty, as in a program that embeds "
-                'Python; set sys.executable to a python of this version, or use engine="thread"'
-            )
         here, there = _socketpair()
         try:
             self.pid = os.posix_spawn(
@@ -83,7 +77,7 @@ class Zygote:
             for fd in made:
                 os.close(fd)
             raise
-        for fd in theirs:
+        for fd in (*theirs, board.fd):
             os.close(fd)
         return worker
 
