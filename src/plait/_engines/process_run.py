@@ -8,7 +8,6 @@ a pipe ends, the worker has died: what it finished is on its board, the item it 
 
 from __future__ import annotations
 
-import errno
 import os
 import time
 from _collections_abc import Generator
@@ -19,18 +18,18 @@ from typing import TYPE_CHECKING
 from plait._core.batch import Batch
 from plait._core.errors import PlaitError
 from plait._core.job import Job, Running
-from plait._core.sizing import BatchSizer, guided_target
 from plait._engines import board as boards
 from plait._engines import wire
 from plait._engines.arena import Arena
 from plait._engines.cargo import FunctionCargo, frame, pack_items, refusal_of
 from plait._engines.deaths import Coroner, Loss
 from plait._engines.flight import Flight
-from plait._engines.forwarding import first_setting, forward, next_setting
-from plait._engines.hosting import READABLE, WRITABLE, Launcher
+from plait._engines.forwarding import forward
+from plait._engines.planning import BatchPlanner
 from plait._engines.remote import rebuild
 from plait._engines.repeatable import is_repeatable
-from plait._engines.returns import Returned, read_result
+from plait._engines.returns import Returned, read_remains, read_result
+from plait._engines.staff import Staff
 from plait._engines.supervision import Supervisor
 from plait._engines.worker_process import Frame, WorkerProcess
 from plait._engines.zygote import NOT_STARTED
@@ -38,12 +37,7 @@ from plait._engines.zygote import NOT_STARTED
 if TYPE_CHECKING:  # the engine makes runs and is handed to them: the one cycle of types, kept out of run time
     from plait._engines.process import ProcessEngine
 
-_SHORTEST, _LONGEST, _STEADY = 0.002, 0.05, 0.008  # seconds a batch may take: at the tail, at most, of unknown inputs
-_PREFETCH_BELOW = 0.005  # items cheaper than this wait in the worker's pipe, so that it never idles
-_CAP = 16384
-_SCARCE = (errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM, errno.ENOSPC)  # nothing more is to be had
 _IDLE = 50.0  # milliseconds without work after which a pool's workers may serve other maps
-_BATCH_BYTES = 1 << 22  # of large buffers: few slots in flight stay in the processor's cache
 
 
 class ProcessRun:
@@ -53,37 +47,25 @@ class ProcessRun:
         self._engine = engine
         self._job = job
         self._feed = job.feed
-        self._sizer = BatchSizer(_STEADY, cap=_CAP)
-        self._workers: dict[int, WorkerProcess] = {}
-        self._item_bytes = 0.0
+        self._planner = BatchPlanner(job.workers)
         self._finished: deque[Batch] = deque()
-        self._poll = engine.host.poll()
-        self._bell = engine.host.bell()
-        self._arena: Arena | None = None
+        self._arena: Arena | None = engine.arena()
         self._owner = os.getpid()
-        self._limit = job.workers
         self._tracked = job.timeout is not None or job.timed or not is_repeatable(job.fn)
         self._supervisor = Supervisor(job, engine.memory_bytes, engine.host.private_bytes)
         self._coroner = Coroner(job)
+        self._staff = Staff(engine, job)
 
     def drive(self) -> Generator[Batch, None, None]:
         """Finished batches, until the feed is finished or the job cancelled."""
         job, feed = self._job, self._feed
-        job.wake = self._bell.ring
+        job.wake = self._staff.bell.ring
         job.snapshot = self.running
         job.unfetched = self._finished
-        self._poll.register(self._bell.fileno(), READABLE)
+        variables = [(variable, job.context[variable]) for variable in self._engine.context if variable in job.context]
         try:
-            self._arena = self._engine.arena()
-            self._follow(self._engine.prepare(job.workers))
             self._cargo = FunctionCargo(
-                self._engine.next_function(),
-                job.fn,
-                self._arena,
-                timeout=job.timeout,
-                variables=[
-                    (variable, job.context[variable]) for variable in self._engine.context if variable in job.context
-                ],
+                self._engine.next_function(), job.fn, self._arena, timeout=job.timeout, variables=variables
             )
             while not feed.finished and not job.cancelled:
                 self._assign()
@@ -97,7 +79,7 @@ class ProcessRun:
 
     def running(self) -> list[Running]:
         """The items that are being run at this moment."""
-        return [running for worker in list(self._workers.values()) if (running := self._supervisor.running(worker))]
+        return [running for worker in self._staff if (running := self._supervisor.running(worker))]
 
     # --- giving
 
@@ -106,33 +88,29 @@ class ProcessRun:
         if feed.interdependent and not feed.ready:
             return
         for depth in (1,) if feed.interdependent else (1, 2):
-            for worker in list(self._workers.values()):
+            for worker in self._staff:
                 if len(worker.flights) >= depth or worker.revoked or worker.leaving:
                     continue
-                if depth == 2 and not self._prefetches():
+                if depth == 2 and not self._planner.prefetches:
                     return
                 if not self._give(worker):
                     return
-            while depth == 1 and len(self._workers) < self._limit:
-                feed.window = max(feed.window, self._window())
+            while depth == 1 and len(self._staff) < self._staff.limit:
+                feed.window = max(feed.window, self._planner.window)
                 feed.fill(1)
                 if not feed.ready:
                     return
-                new = self._enlist()
+                new = self._staff.enlist(preload=self._cargo.needs_cloudpickle)
                 if new is None or not self._give(new):
                     return
-
-    def _prefetches(self) -> bool:
-        return self._sizer.cost is not None and self._sizer.cost < _PREFETCH_BELOW
-
-    def _window(self) -> int:
-        return 8 * self._job.workers * self._sizer.size
 
     def _give(self, worker: WorkerProcess) -> bool:
         """Send the worker its next batch; False when there is none now."""
         feed = self._feed
-        size, budget = self._next_size()
-        feed.window = self._window()
+        size, budget = self._planner.next(feed.left)
+        if feed.interdependent:
+            size = 1
+        feed.window = self._planner.window
         feed.fill(size)
         batch = feed.take(size)
         if batch is None:
@@ -142,35 +120,18 @@ class ProcessRun:
         except Exception as error:  # an item's __reduce__ may raise anything
             self._cannot_send(batch, error)
             return True
-        self._send(worker, self._cargo.send(worker))
+        self._staff.expect_room(worker, full=self._cargo.send(worker))
         worker.key += 1
         flight = Flight(worker.key, batch, worker.sequence, self._cargo.number, time.perf_counter())
         worker.sequence += len(batch.items)
         worker.flights.append(flight)
         worker.slots += [offset for offset, _ in packed.refs]
-        self._item_bytes = sum(length for _, length in packed.refs) / len(batch.items)
+        self._planner.record_buffers(len(batch.items), sum(length for _, length in packed.refs))
         head = wire.BATCH_HEAD.pack(flight.first, int(budget * 1e9), batch.base, batch.attempt, len(batch.items))
         flags = wire.TRACKED if self._tracked else 0
-        self._send(worker, worker.send(frame(wire.BATCH, flight.key, packed, worker, head, self._cargo.number, flags)))
+        message = frame(wire.BATCH, flight.key, packed, worker, head, self._cargo.number, flags)
+        self._staff.expect_room(worker, full=worker.send(message))
         return True
-
-    def _next_size(self) -> tuple[int, float]:
-        """How many items the next batch takes, and how many seconds it may."""
-        sizer, left, workers = self._sizer, self._feed.left, self._job.workers
-        budget = _STEADY
-        if self._feed.interdependent:
-            return 1, budget
-        if left is not None and sizer.cost is not None:
-            budget = guided_target(left * sizer.cost, workers, _SHORTEST, _LONGEST)
-        sizer.target = budget
-        size = sizer.size
-        if sizer.cost:
-            size = max(1, min(size, int(budget / sizer.cost)))
-        if self._item_bytes:
-            size = max(1, min(size, int(_BATCH_BYTES / self._item_bytes)))
-        if left is not None:
-            size = min(size, max(1, left // (2 * workers)))
-        return size, budget
 
     def _cannot_send(self, batch: Batch, error: Exception) -> None:
         """Some item does not pickle: halve the batch until it is alone."""
@@ -188,60 +149,23 @@ class ProcessRun:
         batch.started = batch.started or batch.ended
         self._finished.append(batch)
 
-    def _enlist(self) -> WorkerProcess | None:
-        if self._launcher.dead:
-            self._unfollow()
-            self._follow(self._engine.prepare(self._job.workers))
-        if self._cargo.needs_cloudpickle:
-            self._launcher.preload()
-        try:
-            worker = self._engine.lease(self._launcher)
-        except OSError as error:
-            if error.errno not in _SCARCE:
-                raise
-            self._make_do(str(error))
-            return None
-        self._workers[worker.results] = worker
-        self._job.tally.peak = max(self._job.tally.peak, len(self._workers))
-        self._poll.register(worker.results, READABLE)
-        setting = next_setting() if worker.key else first_setting(worker.name, self._engine.memory_bytes)
-        if setting != worker.setting:
-            worker.setting = setting
-            worker.send(setting)
-        return worker
-
-    def _is_idle(self) -> bool:
-        """Whether this run only waits for items that may come at any time."""
-        return self._feed.interdependent and not any(worker.flights for worker in self._workers.values())
-
-    def _dismiss(self) -> None:
-        """There is nothing to do for now: let other runs on the same engine have the workers."""
-        for worker in list(self._workers.values()):
-            if not worker.outbox:
-                self._discard(worker)
-                self._engine.give_back(worker)
-
-    def _send(self, worker: WorkerProcess, is_full: bool) -> None:
-        if is_full:
-            self._poll.register(worker.commands, WRITABLE)
-
     # --- waiting and taking
 
     def _wait(self) -> None:
         if self._owner != os.getpid():
             raise PlaitError("this map was started by the process that forked this one; only there it can go on")
-        timeout = self._patience()
-        events = self._poll.poll(timeout)
+        staff, timeout = self._staff, self._patience()
+        events = staff.listen(timeout)
         for fd, event in events:
-            if fd == self._bell.fileno():
-                self._bell.silence()
+            if fd == staff.bell.fileno():
+                staff.bell.silence()
                 self._notice_ends()
-            elif (worker := self._workers.get(fd)) is not None:
+            elif (worker := staff.at(fd)) is not None:
                 self._take(worker)
-            elif fd == self._launcher.fileno():
+            elif fd == staff.launcher.fileno():
                 self._news()
             elif event:
-                self._flush(fd)
+                staff.flush(fd)
         if timeout is not None:
             self._look_after()
             if not events:
@@ -249,58 +173,36 @@ class ProcessRun:
 
     def _nothing_heard(self) -> None:
         """Nobody has said anything for a while."""
-        if self._launcher.patience is not None:
+        if self._staff.launcher.patience is not None:
             self._notice_ends()
-        if self._is_idle():
-            self._dismiss()
+        if self._feed.interdependent and not self._staff.busy:
+            self._staff.dismiss()
 
     def _patience(self) -> float | None:
         """Milliseconds until something must be looked at although no message comes; None: never."""
-        feed = self._feed
-        waits = [self._supervisor.interval(self._workers.values())]
-        if self._workers and self._is_idle():
+        feed, staff = self._feed, self._staff
+        waits = [self._supervisor.interval(list(staff))]
+        if staff.busy:
+            waits.append(staff.launcher.patience)
+        elif len(staff) and feed.interdependent:
             waits.append(_IDLE)
         if feed.due is not None:
             waits.append(max(0.0, feed.due - time.perf_counter()) * 1000 + 1)
-        if self._launcher.patience is not None and any(worker.flights for worker in self._workers.values()):
-            waits.append(self._launcher.patience)
         known = [wait for wait in waits if wait is not None]
         return min(known) if known else None
 
-    def _follow(self, launcher: Launcher) -> None:
-        """Listen to this launcher; what it says it on stays open as long as it is polled."""
-        self._launcher = launcher
-        if launcher.fileno() >= 0:
-            self._poll.register(launcher.fileno(), READABLE)
-        launcher.bells.add(self._bell)
-
     def _news(self) -> None:
         """The launcher has said something, or is gone."""
-        launcher = self._launcher
-        launcher.collect()
-        if launcher.dead:
-            self._unfollow()
+        self._staff.launcher.collect()
+        if self._staff.launcher.dead:
+            self._staff.unfollow()
         self._notice_ends()
-
-    def _unfollow(self) -> None:
-        try:
-            self._poll.unregister(self._launcher.fileno())
-        except (KeyError, ValueError):
-            return  # it was dead before and nobody has needed a new one yet, or the engine has been closed
-        self._launcher.bells.discard(self._bell)
 
     def _notice_ends(self) -> None:
         """A worker may be gone although something that it started still holds its end of the link."""
-        for worker in list(self._workers.values()):
-            if self._launcher.has_ended(worker.token):
+        for worker in self._staff:
+            if self._staff.launcher.has_ended(worker.token):
                 self._take(worker, ended=True)
-
-    def _flush(self, fd: int) -> None:
-        for worker in self._workers.values():
-            if worker.commands == fd:
-                if not worker.flush():
-                    self._poll.unregister(fd)
-                return
 
     def _take(self, worker: WorkerProcess, *, ended: bool = False) -> None:
         """Treat the worker's messages; `ended`: it is known to be gone, so all it wrote is in the pipe."""
@@ -365,7 +267,7 @@ class ProcessRun:
         if self._job.timed:
             ends = [batch.started + end for end in returned.ends]
             batch.spans = list(zip([batch.started, *ends[:-1]], ends, strict=True))
-        self._sizer.record(done, returned.seconds)
+        self._planner.record(done, returned.seconds)
         self._finished.append(batch)
 
     def _hand_back(self, flight: Flight, start: int, stop: int) -> None:
@@ -395,18 +297,20 @@ class ProcessRun:
 
     def _look_after(self) -> None:
         """Take items back from stalled workers for idle ones, and kill what ran out of time or memory."""
-        if self._supervisor.wants_items(self._workers.values(), ready=self._feed.ready, most=self._job.workers):
-            for flight, start, stop in self._supervisor.take_back(self._workers.values()):
+        workers = list(self._staff)
+        if self._supervisor.wants_items(workers, ready=self._feed.ready, most=self._job.workers):
+            for flight, start, stop in self._supervisor.take_back(workers):
                 self._hand_back(flight, start, stop)
-        self._supervisor.enforce_limits(self._workers.values())
+        self._supervisor.enforce_limits(workers)
 
     def _bury(self, worker: WorkerProcess) -> None:
         """A worker is gone: keep what it finished, fail the item it was running, hand back the rest."""
-        self._discard(worker)
-        status = self._launcher.status_of(worker.token, 0.5)
+        launcher = self._staff.launcher
+        self._staff.discard(worker)
+        status = launcher.status_of(worker.token, 0.5)
         if status == NOT_STARTED:
-            self._make_do("the system refused to fork; see ulimit -u")
-        unborn = not worker.pid and status is None and self._launcher.dead  # it went before it had forked it
+            self._staff.make_do("the system refused to fork; see ulimit -u")
+        unborn = not worker.pid and status is None and launcher.dead  # it went before it had forked it
         if worker.leaving or status == NOT_STARTED or unborn:
             self._coroner.note_unborn(self._job.workers if unborn else 0)
             for flight in worker.flights:
@@ -420,13 +324,6 @@ class ProcessRun:
         worker.close()
         if self._coroner.hopeless:
             raise PlaitError(self._coroner.hopeless)
-
-    def _make_do(self, why: str) -> None:
-        """Go on with the workers there are."""
-        self._limit = len(self._workers)
-        self._job.tally.reasons.append(f"no further process could be started: {why}")
-        if not self._limit:
-            raise PlaitError(f"no worker process could be started: {why}")
 
     def _lose(self, worker: WorkerProcess, loss: Loss) -> None:
         flight, done = loss.flight, len(loss.returned.values)
@@ -442,13 +339,6 @@ class ProcessRun:
         self._hand_back(flight, done, min(loss.offset, flight.count))
         self._hand_back(flight, loss.offset + 1, flight.count)
 
-    def _discard(self, worker: WorkerProcess) -> None:
-        del self._workers[worker.results]
-        self._poll.unregister(worker.results)
-        if worker.outbox:
-            self._poll.unregister(worker.commands)
-            worker.outbox.clear()
-
     def _free_all(self, worker: WorkerProcess) -> None:
         if self._arena is not None:
             for offset in worker.slots:
@@ -458,32 +348,51 @@ class ProcessRun:
     # --- the end
 
     def _stop(self) -> None:
-        """Kill what still works for this run, give idle workers back, free what the run held."""
+        """Kill what still works for this run, keep what it had finished, give idle workers back."""
         job = self._job
         running = self.running()
         job.wake = _nothing
+        job.snapshot = lambda: running  # as it was when the work was stopped
         if self._owner != os.getpid():
             return  # a forked child's copy: all of it is the parent's
-        if hasattr(self, "_launcher"):
-            self._unfollow()
-        busy = [worker for worker in self._workers.values() if worker.flights or worker.outbox]
+        workers = self._staff.clear()
+        busy = [worker for worker in workers if worker.flights or worker.outbox]
         for worker in busy:
             worker.kill()
-        for worker in busy:
-            self._free_all(worker)
-            worker.close()
-        for worker in self._workers.values():
-            if not worker.dead:
+        for worker in workers:
+            if worker in busy:
+                self._salvage(worker)
+                self._free_all(worker)
+                worker.close()
+            elif not worker.dead:
                 worker.send(wire.pack(wire.FORGET, self._cargo.number, b""))
                 worker.functions.discard(self._cargo.number)
                 self._engine.give_back(worker)
-        self._workers.clear()
         if hasattr(self, "_cargo"):
             self._cargo.release()
         if self._arena is not None:
             self._arena.trim()
-        job.snapshot = lambda: running  # as it was when the work was stopped
-        self._bell.close()
+
+    def _salvage(self, worker: WorkerProcess) -> None:
+        """What a worker that is being killed had answered, and what lies on its board, was computed: it is not lost."""
+        heard = True
+        while heard:
+            heard = False
+            for message in worker.receive():
+                heard = message is not None
+                if message is None:
+                    break
+                operation, flags, _, key, payload = message
+                if operation != wire.RESULT:
+                    forward(operation, key, payload)
+                elif worker.flights:
+                    flight = worker.flights.popleft()
+                    if flags & wire.HAS_EXTRA:
+                        _, payload = wire.unpack_extra(payload)
+                    self._settle(worker, flight, read_result(worker, flight, payload))
+        if worker.flights:
+            flight = worker.flights[0]
+            self._settle(worker, flight, read_remains(worker, flight))
 
 
 def _nothing() -> None:

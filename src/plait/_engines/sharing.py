@@ -68,7 +68,11 @@ def _obstacle(function: Any, depth: int, seen: set[int]) -> str:
         )
     if hasattr(function, "__wrapped__") and not hasattr(function, "__self__"):
         return _obstacle(function.__wrapped__, depth, seen)
-    return "" if isinstance(function, (type, MethodDescriptorType)) else f"{_name(function)} has state that would be copied"
+    return (
+        ""
+        if isinstance(function, (type, MethodDescriptorType))
+        else f"{_name(function)} has state that would be copied"
+    )
 
 
 def _of_python_function(function: FunctionType, depth: int, seen: set[int]) -> str:

@@ -1,0 +1,63 @@
+"""How large the next batch for a worker process is, how long it may take, and how far ahead items are taken. Pure."""
+
+from __future__ import annotations
+
+from plait._core.sizing import BatchSizer, guided_target
+
+_SHORTEST, _LONGEST, _STEADY = 0.002, 0.05, 0.008  # seconds a batch may take: at the tail, at most, of unknown inputs
+_PREFETCH_BELOW = 0.005  # items cheaper than this wait in the worker's pipe, so that it never idles
+_CAP = 16384
+_BATCH_BYTES = 1 << 22  # of large buffers: few slots in flight stay in the processor's cache
+
+
+class BatchPlanner:
+    """Turns what batches cost lately into the size and the budget of the next one.
+
+    >>> planner = BatchPlanner(workers=2)
+    >>> planner.next(left=1000)
+    (1, 0.008)
+    >>> planner.record(items=1, seconds=0.001)
+    >>> planner.next(left=1000)
+    (8, 0.05)
+    >>> planner.next(left=4)  # the last items are shared
+    (1, 0.002)
+    """
+
+    def __init__(self, workers: int) -> None:
+        self._workers = workers
+        self._sizer = BatchSizer(_STEADY, cap=_CAP)
+        self._item_bytes = 0.0
+
+    def record(self, items: int, seconds: float) -> None:
+        """A batch of `items` items took `seconds`."""
+        self._sizer.record(items, seconds)
+
+    def record_buffers(self, items: int, length: int) -> None:
+        """A batch of `items` items held large buffers of `length` bytes together."""
+        self._item_bytes = length / items
+
+    def next(self, left: int | None) -> tuple[int, float]:
+        """How many items the next batch takes when `left` are to be given out, and how many seconds it may."""
+        sizer = self._sizer
+        budget = _STEADY
+        if left is not None and sizer.cost is not None:
+            budget = guided_target(left * sizer.cost, self._workers, _SHORTEST, _LONGEST)
+        sizer.target = budget
+        size = sizer.size
+        if sizer.cost:
+            size = max(1, min(size, int(budget / sizer.cost)))
+        if self._item_bytes:
+            size = max(1, min(size, int(_BATCH_BYTES / self._item_bytes)))
+        if left is not None:
+            size = min(size, max(1, left // (2 * self._workers)))
+        return size, budget
+
+    @property
+    def prefetches(self) -> bool:
+        """Whether a worker shall hold a second batch while it runs the first."""
+        return self._sizer.cost is not None and self._sizer.cost < _PREFETCH_BELOW
+
+    @property
+    def window(self) -> int:
+        """How many items may be taken ahead of the consumer."""
+        return 8 * self._workers * self._sizer.size

@@ -1,0 +1,154 @@
+"""Staff: the workers of one run while it has them, and everything that wakes its driver."""
+
+from __future__ import annotations
+
+import errno
+from _collections_abc import Iterator
+from typing import TYPE_CHECKING
+
+from plait._core.errors import PlaitError
+from plait._core.job import Job
+from plait._engines.forwarding import first_setting, next_setting
+from plait._engines.hosting import READABLE, WRITABLE, Launcher
+from plait._engines.worker_process import WorkerProcess
+
+if TYPE_CHECKING:  # the engine makes runs and is handed to them: the one cycle of types, kept out of run time
+    from plait._engines.process import ProcessEngine
+
+_SCARCE = (errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM, errno.ENOSPC)  # nothing more is to be had
+
+
+class Staff:
+    """Gets workers from the engine, listens to them, and gives them back.
+
+    Attributes:
+        bell: rung by whoever wants the driver to look.
+        launcher: what starts workers and knows how they ended.
+        limit: how many workers there may be.
+    """
+
+    def __init__(self, engine: ProcessEngine, job: Job) -> None:
+        self._engine = engine
+        self._job = job
+        self._workers: dict[int, WorkerProcess] = {}
+        self._poll = engine.host.poll()
+        self.bell = engine.host.bell()
+        self.limit = job.workers
+        self._poll.register(self.bell.fileno(), READABLE)
+        self.launcher: Launcher = self._follow()
+
+    def __iter__(self) -> Iterator[WorkerProcess]:
+        return iter(list(self._workers.values()))
+
+    def __len__(self) -> int:
+        return len(self._workers)
+
+    def at(self, fd: int) -> WorkerProcess | None:
+        """The worker whose results arrive at this descriptor."""
+        return self._workers.get(fd)
+
+    @property
+    def busy(self) -> bool:
+        """Whether some worker holds a batch."""
+        return any(worker.flights for worker in self._workers.values())
+
+    def listen(self, milliseconds: float | None) -> list[tuple[int, int]]:
+        """Wait until somebody has something to say; the descriptors at which they do."""
+        return self._poll.poll(milliseconds)
+
+    # --- workers come and go
+
+    def enlist(self, *, preload: bool) -> WorkerProcess | None:
+        """One more worker, or None when the system has no more to give.
+
+        Raises:
+            PlaitError: it has none to give, and there are none.
+            OSError: anything else is wrong, such as an interpreter that does not exist.
+        """
+        if self.launcher.dead:
+            self.unfollow()
+            self.launcher = self._follow()
+        if preload:
+            self.launcher.preload()
+        try:
+            worker = self._engine.lease(self.launcher)
+        except OSError as error:
+            if error.errno not in _SCARCE:
+                raise
+            self.make_do(str(error))
+            return None
+        self._workers[worker.results] = worker
+        self._job.tally.peak = max(self._job.tally.peak, len(self._workers))
+        self._poll.register(worker.results, READABLE)
+        setting = next_setting() if worker.key else first_setting(worker.name, self._engine.memory_bytes)
+        if setting != worker.setting:
+            worker.setting = setting
+            worker.send(setting)
+        return worker
+
+    def make_do(self, why: str) -> None:
+        """Go on with the workers there are.
+
+        Raises:
+            PlaitError: there are none.
+        """
+        self.limit = len(self._workers)
+        self._job.tally.reasons.append(f"no further process could be started: {why}")
+        if not self.limit:
+            raise PlaitError(f"no worker process could be started: {why}")
+
+    def dismiss(self) -> None:
+        """There is nothing to do for now: let other runs on the same engine have the workers."""
+        for worker in self:
+            if not worker.outbox:
+                self.discard(worker)
+                self._engine.give_back(worker)
+
+    def discard(self, worker: WorkerProcess) -> None:
+        """The worker is not of this run any more."""
+        del self._workers[worker.results]
+        self._poll.unregister(worker.results)
+        if worker.outbox:
+            self._poll.unregister(worker.commands)
+            worker.outbox.clear()
+
+    def clear(self) -> list[WorkerProcess]:
+        """The run is over: its workers, of which none is listened to any more."""
+        workers = list(self._workers.values())
+        self._workers.clear()
+        self.unfollow()
+        self.bell.close()
+        return workers
+
+    # --- messages
+
+    def expect_room(self, worker: WorkerProcess, *, full: bool) -> None:
+        """Be woken when the worker's pipe, which was `full`, has room again."""
+        if full:
+            self._poll.register(worker.commands, WRITABLE)
+
+    def flush(self, fd: int) -> None:
+        """The pipe with this descriptor has room again."""
+        for worker in self._workers.values():
+            if worker.commands == fd:
+                if not worker.flush():
+                    self._poll.unregister(fd)
+                return
+
+    # --- the launcher
+
+    def _follow(self) -> Launcher:
+        """Listen to the engine's launcher; what it says it on stays open as long as it is polled."""
+        launcher = self._engine.prepare(self._job.workers)
+        if launcher.fileno() >= 0:
+            self._poll.register(launcher.fileno(), READABLE)
+        launcher.bells.add(self.bell)
+        return launcher
+
+    def unfollow(self) -> None:
+        """Listen to the launcher no longer."""
+        try:
+            self._poll.unregister(self.launcher.fileno())
+        except (KeyError, ValueError):
+            return  # it was dead before and nobody has needed a new one yet, or the engine has been closed
+        self.launcher.bells.discard(self.bell)
