@@ -74,7 +74,7 @@ class Crew:
         """The next batch for a worker, who waits for it as long as it takes; None when it is to go home."""
         while True:
             with self.lock:
-                if self.stopping or seat.abandoned:
+                if self.unwanted or seat.abandoned:
                     return None
                 batch = self.feed.take(self._sizer.size)
                 if batch is None and self.steal(time.perf_counter(), 1):
@@ -88,8 +88,6 @@ class Crew:
             if self._quorum and self.finished:
                 self.ring()
             self._park.get()
-            if self.stopping:
-                return None
 
     def finish(self, seat: Seat, batch: Batch) -> None:
         """The worker's batch is done, or as much of it as will ever be."""

@@ -88,7 +88,7 @@ class Run:
         yield from self._leftovers()
         if feed.error is not None:
             self._raise_input_error(feed.error)
-        if stop_at_failure and self.job.cancelled and not feed.finished:
+        if stop_at_failure and self.job.cancelled:
             raise Cancelled(f"the map was cancelled after {self._report.items:,} items")
 
     def halt(self, *, warn: bool = True) -> None:
