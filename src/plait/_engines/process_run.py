@@ -87,12 +87,12 @@ class ProcessRun:
         feed = self._feed
         if feed.interdependent and not feed.ready:
             return
-        for depth in (1,) if feed.interdependent else (1, 2):
+        for depth in range(1, boards.DEPTH + 1):
+            if depth > 1 and (feed.interdependent or depth > self._planner.depth):
+                return
             for worker in self._staff:
                 if len(worker.flights) >= depth or worker.revoked or worker.leaving:
                     continue
-                if depth == 2 and not self._planner.prefetches:
-                    return
                 if not self._give(worker):
                     return
             while depth == 1 and len(self._staff) < self._staff.limit:
@@ -126,7 +126,7 @@ class ProcessRun:
         worker.sequence += len(batch.items)
         worker.flights.append(flight)
         worker.slots += [offset for offset, _ in packed.refs]
-        self._planner.record_buffers(len(batch.items), sum(length for _, length in packed.refs))
+        self._planner.record_sent(len(batch.items), len(packed.data) + sum(length for _, length in packed.refs))
         head = wire.BATCH_HEAD.pack(flight.first, int(budget * 1e9), batch.base, batch.attempt, len(batch.items))
         flags = wire.TRACKED if self._tracked else 0
         message = frame(wire.BATCH, flight.key, packed, worker, head, self._cargo.number, flags)
@@ -224,6 +224,7 @@ class ProcessRun:
         operation, flags, _, key, payload = message
         if operation == wire.RESULT:
             self._land(worker, flags, key, payload)
+            self._assign()  # before the next answer is unpickled: the worker waits, or soon will
         elif operation == wire.HELLO:
             worker.pid = key
         elif operation == wire.REFUSED:
@@ -268,6 +269,7 @@ class ProcessRun:
             ends = [batch.started + end for end in returned.ends]
             batch.spans = list(zip([batch.started, *ends[:-1]], ends, strict=True))
         self._planner.record(done, returned.seconds)
+        self._planner.record_returned(done, returned.length)
         self._finished.append(batch)
 
     def _hand_back(self, flight: Flight, start: int, stop: int) -> None:
