@@ -14,6 +14,7 @@ from plait._engines.interface import Plan
 from plait._engines.loops import run_plain, run_timed
 
 _BATCH_SECONDS = 0.001
+_MEANWHILE = 64  # items that may be run while one before them waits for its retry
 
 
 class InlineEngine:
@@ -41,7 +42,7 @@ class InlineEngine:
         bell = Bell()
         job.wake = bell.ring
         while not feed.finished and not job.cancelled:
-            feed.window = sizer.size
+            feed.window = max(sizer.size, _MEANWHILE) if feed.postponed else sizer.size
             feed.fill(sizer.size)
             batch = feed.take(sizer.size)
             if batch is None:

@@ -186,8 +186,8 @@ class ProcessRun:
             waits.append(staff.launcher.patience)
         elif len(staff) and feed.interdependent:
             waits.append(_IDLE)
-        if feed.due is not None:
-            waits.append(max(0.0, feed.due - time.perf_counter()) * 1000 + 1)
+        if staff.has_free and (due := feed.due) is not None:
+            waits.append(max(0.0, due - time.perf_counter()) * 1000 + 1)
         known = [wait for wait in waits if wait is not None]
         return min(known) if known else None
 

@@ -52,6 +52,11 @@ class Staff:
         """Whether some worker holds a batch."""
         return any(worker.flights for worker in self._workers.values())
 
+    @property
+    def has_free(self) -> bool:
+        """Whether some worker has nothing to do, or there may be one more."""
+        return len(self._workers) < self.limit or any(not worker.flights for worker in self._workers.values())
+
     def listen(self, milliseconds: float | None) -> list[tuple[int, int]]:
         """Wait until somebody has something to say; the descriptors at which they do."""
         return self._poll.poll(milliseconds)
