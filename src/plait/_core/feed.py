@@ -152,34 +152,33 @@ class Feed:
         with self._lock:
             while not self._held:
                 batch = self._next(size)
-                if batch is None or not self._revoked or (batch := self._wanted(batch)) is not None:
+                if batch is None or not self._revoked or not self._holds_revoked(batch):
                     return batch
+                self._keep(batch)  # and take again: what is wanted of it comes first
             return None
 
     def withdraw(self, index: int) -> bool:
         """Never give out this item from now on; False if it is not here any more, but with a worker or ended."""
         with self._lock:
             self._revoked.add(index)
-            for entry in self._later:
-                if entry[1] == index:
-                    self._later.remove(entry)
+            for later in self._later:
+                if later[1] == index:
+                    self._later.remove(later)
                     heapq.heapify(self._later)
-                    self._end(index, entry[3], entry[2])
+                    self._end(index, later[3], later[2])
                     return True
             for returned in self._returned:
                 if returned[0] <= index < returned[0] + len(returned[2]):
                     self._returned.remove(returned)
                     heapq.heapify(self._returned)
-                    kept = self._wanted(Batch(returned[0], returned[2], returned[1]))
-                    if kept is not None:
-                        heapq.heappush(self._returned, (kept.base, kept.attempt, kept.items))
+                    self._keep(Batch(returned[0], returned[2], returned[1]))
                     return True
             return index >= self.taken
 
     def hand_back(self, base: int, items: Sequence[object], attempt: int = 1) -> None:
         """Items that were taken and not started: the next `take` gives them out, lowest index first."""
         with self._lock:
-            heapq.heappush(self._returned, (base, attempt, items))
+            self._keep(Batch(base, items, attempt))
 
     @property
     def waiting(self) -> bool:
@@ -204,17 +203,22 @@ class Feed:
             return Batch(index, [item], attempt)
         return self._take_new(size)
 
-    def _wanted(self, batch: Batch) -> Batch | None:
-        """The batch up to its first withdrawn item, which ends here; what comes after that is given out next."""
-        first = min((index for index in self._revoked if batch.base <= index < batch.end), default=batch.end)
-        offset = first - batch.base
-        if first < batch.end:
-            self._end(first, batch.items[offset], batch.attempt)
-            if first + 1 < batch.end:
-                heapq.heappush(self._returned, (first + 1, batch.attempt, batch.items[offset + 1 :]))
-        if not offset:
-            return None
-        return batch if first == batch.end else Batch(batch.base, batch.items[:offset], batch.attempt)
+    def _holds_revoked(self, batch: Batch) -> bool:
+        return any(batch.base <= index < batch.end for index in self._revoked)
+
+    def _keep(self, batch: Batch) -> None:
+        """Give the items out with the next `take`, except those that were withdrawn: these end here."""
+        start = 0
+        for index in sorted(index for index in self._revoked if batch.base <= index < batch.end):
+            offset = index - batch.base
+            if start < offset:
+                heapq.heappush(self._returned, (batch.base + start, batch.attempt, batch.items[start:offset]))
+            self._end(index, batch.items[offset], batch.attempt)
+            start = offset + 1
+        if start < len(batch.items):
+            heapq.heappush(
+                self._returned, (batch.base + start, batch.attempt, batch.items[start:] if start else batch.items)
+            )
 
     def _end(self, index: int, item: object, attempt: int) -> None:
         from plait._core.outcome import brief  # pulls in dataclasses, which most runs do not need here

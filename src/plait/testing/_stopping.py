@@ -150,11 +150,17 @@ class StoppingContract(ContractBase):
         with self.folder() as folder, self.engine() as engine:
             began, end, never = f"{folder}/began", f"{folder}/end", f"{folder}/never"
             items = [("value", "a", "a")] * 40 + [("wait", began, end), ("wait", never, never), ("value", "b", "b")]
-            stream = plait.map(_wait_or_value, items, engine=engine, workers=1)
-            revoker = threading.Thread(target=_revoke_when, args=(stream, 41, began), kwargs={"then": end})
+            stream = plait.map(_wait_or_value, items, engine=engine, workers=1, order="completion")
+            busy = self.workers == 1  # with its item: it can tell the outcome only afterwards
+            revoker = threading.Thread(target=_revoke_when, args=(stream, 41, began), kwargs={"then": end * busy})
             revoker.start()
-            outcomes = list(stream.outcomes())
+            outcomes: list[plait.Outcome[str]] = []
+            for outcome in stream.outcomes():
+                outcomes.append(outcome)
+                if outcome.index == 41:
+                    mark(end)
             revoker.join()
+            outcomes.sort(key=lambda outcome: outcome.index)
             assert [outcome.value for outcome in outcomes] == ["a"] * 40 + [end, None, "b"]
             assert isinstance(outcomes[41].error, Cancelled)
             assert outcomes[41].attempts == 0
