@@ -23,6 +23,9 @@ class InlineEngine:
 
     name = "inline"
 
+    def __init__(self) -> None:
+        self._portion: type[Portion] = portion_type()
+
     def plan(self, requested: int | None, items: int | None) -> Plan:
         return Plan(1, "items run in the calling thread")
 
@@ -33,13 +36,14 @@ class InlineEngine:
             job.tally.reasons.append("a timeout needs a second thread to keep it")
             yield from ThreadEngine().run(job)
             return
-        task = InlineTask(job)
+        task = InlineTask(job, self._portion)
         sizer = BatchSizer(_BATCH_SECONDS)
         loop = run_timed if job.timed else run_plain
         job.snapshot = task.snapshot
         job.tally.peak = 1
         job.context.run(current_task.set, task)
         feed = job.feed
+<<<<<<< HEAD
         job.wake = task.look_up
         job.unfetched = feed.withdrawn
         while not feed.finished and not job.cancelled:
@@ -47,10 +51,15 @@ class InlineEngine:
                 feed.withdraw(job.revoked.popleft())
             while feed.withdrawn:
                 yield feed.withdrawn.popleft()
+=======
+        job.wake = task.call_off
+        while not feed.finished and not task.cancelled:
+>>>>>>> main
             feed.window = sizer.size
             feed.fill(sizer.size)
             batch = feed.take(sizer.size)
             if batch is None:
+<<<<<<< HEAD
                 if not (feed.ready or feed.withdrawn or feed.finished):
                     task.bell.wait(None if feed.due is None else max(0.0, feed.due - time.perf_counter()))
                 continue
@@ -61,6 +70,23 @@ class InlineEngine:
             batch.ended = time.perf_counter()
             sizer.record(len(batch.items), batch.ended - batch.started)
             yield batch
+=======
+                if not feed.ready and not feed.finished:
+                    task.bell.wait(None if feed.due is None else max(0.0, feed.due - time.perf_counter()))
+                continue
+            portion = task.begin(batch)
+            batch.worker = "inline"
+            batch.started = time.perf_counter()
+            job.context.run(loop, job.fn, portion.iterator, batch, (KeyboardInterrupt,))
+            batch.ended = time.perf_counter()
+            task.end()
+            done = len(batch.values)
+            sizer.record(done, batch.ended - batch.started)
+            if done:
+                yield batch if done == len(batch.items) else batch.part(0, done)
+        if not feed.finished:
+            job.cancelled = True  # the map around this one was stopped
+>>>>>>> main
 
     def close(self) -> None:
         """Nothing is held."""
@@ -69,12 +95,17 @@ class InlineEngine:
 class InlineTask(Task):
     """The item that the calling thread is running."""
 
+<<<<<<< HEAD
     __slots__ = ("_lock", "_portion", "batch", "bell", "job")
+=======
+    __slots__ = ("_outer", "_portion", "_type", "batch", "bell", "job")
+>>>>>>> main
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Job, portion: type[Portion]) -> None:
         self.job = job
         self.batch: Batch | None = None
         self.bell = Bell()
+<<<<<<< HEAD
         self._portion: Portion | None = None
         self._lock = threading.RLock()  # a destructor that runs while it is held may ask for a look
 
@@ -98,6 +129,29 @@ class InlineTask(Task):
                 rest = self._portion.rest(self.batch)
                 if rest:
                     self.job.feed.hand_back(self.batch.end, rest, self.batch.attempt)
+=======
+        self._type = portion
+        self._portion: Portion | None = None
+        self._outer: Task | None = job.context.get(current_task)
+
+    def begin(self, batch: Batch) -> Portion:
+        """The items of the batch, of which none is begun once the job is cancelled."""
+        self.batch = batch
+        self._portion = portion = self._type(batch.items)
+        if self.cancelled:  # `call_off` may have come before there was a portion to end
+            portion.end()
+        return portion
+
+    def end(self) -> None:
+        """The batch has been run."""
+        self.batch = self._portion = None
+
+    def call_off(self) -> None:
+        """The job was cancelled, or there is something new to look at; any thread."""
+        portion = self._portion
+        if portion is not None and self.job.cancelled:
+            portion.end()
+>>>>>>> main
         self.bell.ring()
 
     def _running(self) -> Batch:
@@ -124,7 +178,7 @@ class InlineTask(Task):
 
     @property
     def cancelled(self) -> bool:
-        return self.job.cancelled
+        return self.job.cancelled or (self._outer is not None and self._outer.cancelled)
 
     def snapshot(self) -> list[Running]:
         """The item being run, if any."""
