@@ -7,7 +7,7 @@ from _collections_abc import Callable
 from dataclasses import dataclass
 
 from plait._core.batch import Batch
-from plait._core.errors import NotTransferable, TaskTimeout, UsageError, WorkerDied
+from plait._core.errors import Cancelled, NotTransferable, TaskTimeout, UsageError, WorkerDied
 
 Worth = type[BaseException] | Callable[[BaseException], object]
 
@@ -31,6 +31,7 @@ class Retry:
     Three errors count only when `on` names their type, whatever else it says: a dead worker (`WorkerDied`) and an item
     that was stopped (`TaskTimeout`, or `TimeoutError`) may have left half of their work behind, and what cannot cross
     to another process (`NotTransferable`) never will.
+    What was cancelled is not run again.
 
     Attributes:
         times: how often an item may be run again after its first attempt.
@@ -77,7 +78,7 @@ class Retry:
 
         `roll` is a random number from 0 to 1 that places the delay within its jitter.
         """
-        if attempt > self.times or not self._is_worth_it(error):
+        if attempt > self.times or isinstance(error, Cancelled) or not self._is_worth_it(error):
             return None
         delay = min(self.longest, self.backoff * 2.0 ** min(attempt - 1, _MOST_DOUBLINGS))
         return delay * (1.0 - self.jitter * roll)
@@ -97,9 +98,7 @@ class Retry:
         return False
 
 
-def split_retries(
-    batch: Batch, retry: Retry, roll: Callable[[], float]
-) -> tuple[list[Batch], list[tuple[int, float]]]:
+def split_retries(batch: Batch, retry: Retry, roll: Callable[[], float]) -> tuple[list[Batch], list[tuple[int, float]]]:
     """The parts of a finished batch that are final, and the offsets of the items to run again with their delays."""
     again = [
         (offset, delay)
