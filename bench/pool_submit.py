@@ -1,4 +1,4 @@
-"""What does a call through Pool on threads cost, against ThreadPoolExecutor: submitting, waiting, and one after the other?
+"""What does a call through Pool on threads cost, against ThreadPoolExecutor: submitting, waiting, one by one?
 
 Run: python bench/pool_submit.py
 """
