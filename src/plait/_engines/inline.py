@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from _collections_abc import Generator, Iterator
+from _collections_abc import Generator
 
 from plait._core.batch import Batch
 from plait._core.bell import Bell
@@ -43,35 +42,18 @@ class InlineEngine:
         job.tally.peak = 1
         job.context.run(current_task.set, task)
         feed = job.feed
-<<<<<<< HEAD
         job.wake = task.look_up
         job.unfetched = feed.withdrawn
-        while not feed.finished and not job.cancelled:
+        while not feed.finished and not task.cancelled:
             while job.revoked:
                 feed.withdraw(job.revoked.popleft())
             while feed.withdrawn:
                 yield feed.withdrawn.popleft()
-=======
-        job.wake = task.call_off
-        while not feed.finished and not task.cancelled:
->>>>>>> main
             feed.window = sizer.size
             feed.fill(sizer.size)
             batch = feed.take(sizer.size)
             if batch is None:
-<<<<<<< HEAD
                 if not (feed.ready or feed.withdrawn or feed.finished):
-                    task.bell.wait(None if feed.due is None else max(0.0, feed.due - time.perf_counter()))
-                continue
-            batch.worker = "inline"
-            batch.started = time.perf_counter()
-            for portion in task.portions(batch):
-                job.context.run(loop, job.fn, portion.iterator, batch, (KeyboardInterrupt,))
-            batch.ended = time.perf_counter()
-            sizer.record(len(batch.items), batch.ended - batch.started)
-            yield batch
-=======
-                if not feed.ready and not feed.finished:
                     task.bell.wait(None if feed.due is None else max(0.0, feed.due - time.perf_counter()))
                 continue
             portion = task.begin(batch)
@@ -82,11 +64,12 @@ class InlineEngine:
             task.end()
             done = len(batch.values)
             sizer.record(done, batch.ended - batch.started)
+            if done < len(batch.items):
+                feed.hand_back(batch.base + done, batch.items[done:], batch.attempt)
             if done:
                 yield batch if done == len(batch.items) else batch.part(0, done)
         if not feed.finished:
             job.cancelled = True  # the map around this one was stopped
->>>>>>> main
 
     def close(self) -> None:
         """Nothing is held."""
@@ -95,50 +78,21 @@ class InlineEngine:
 class InlineTask(Task):
     """The item that the calling thread is running."""
 
-<<<<<<< HEAD
-    __slots__ = ("_lock", "_portion", "batch", "bell", "job")
-=======
     __slots__ = ("_outer", "_portion", "_type", "batch", "bell", "job")
->>>>>>> main
 
     def __init__(self, job: Job, portion: type[Portion]) -> None:
         self.job = job
         self.batch: Batch | None = None
         self.bell = Bell()
-<<<<<<< HEAD
-        self._portion: Portion | None = None
-        self._lock = threading.RLock()  # a destructor that runs while it is held may ask for a look
-
-    def portions(self, batch: Batch) -> Iterator[Portion]:
-        """The items of the batch as far as nobody has taken them back; one portion unless somebody has."""
-        kind = portion_type()
-        self.batch = batch
-        while True:
-            with self._lock:
-                done = len(batch.values)
-                if done == len(batch.items):
-                    self.batch = self._portion = None
-                    return
-                portion = self._portion = kind(batch.items[done:] if done else batch.items)
-            yield portion
-
-    def look_up(self) -> None:
-        """Begin no further item before the driver has looked at what somebody wants; any thread."""
-        with self._lock:
-            if self.batch is not None and self._portion is not None and (self.job.cancelled or self.job.revoked):
-                rest = self._portion.rest(self.batch)
-                if rest:
-                    self.job.feed.hand_back(self.batch.end, rest, self.batch.attempt)
-=======
         self._type = portion
         self._portion: Portion | None = None
         self._outer: Task | None = job.context.get(current_task)
 
     def begin(self, batch: Batch) -> Portion:
-        """The items of the batch, of which none is begun once the job is cancelled."""
+        """The items of the batch, of which none is begun once the job is cancelled or some item was revoked."""
         self.batch = batch
         self._portion = portion = self._type(batch.items)
-        if self.cancelled:  # `call_off` may have come before there was a portion to end
+        if self.cancelled or self.job.revoked:  # `look_up` may have come before there was a portion to end
             portion.end()
         return portion
 
@@ -146,12 +100,11 @@ class InlineTask(Task):
         """The batch has been run."""
         self.batch = self._portion = None
 
-    def call_off(self) -> None:
-        """The job was cancelled, or there is something new to look at; any thread."""
+    def look_up(self) -> None:
+        """The job was cancelled, an item was revoked, or there is something new to look at; any thread."""
         portion = self._portion
-        if portion is not None and self.job.cancelled:
+        if portion is not None and (self.job.cancelled or self.job.revoked):
             portion.end()
->>>>>>> main
         self.bell.ring()
 
     def _running(self) -> Batch:

@@ -10,7 +10,6 @@ from collections.abc import Generator
 
 import plait
 from plait.errors import Cancelled
-<<<<<<< HEAD
 from plait.testing._functions import (
     NAP,
     PATIENCE,
@@ -22,9 +21,6 @@ from plait.testing._functions import (
     marks,
     wait_for,
 )
-=======
-from plait.testing._functions import NAP, PATIENCE, double, forever, mark, marks, wait_for
->>>>>>> main
 from plait.testing._support import ContractBase, raises
 
 
@@ -259,7 +255,6 @@ def _cancel_when(stream: plait.Stream[object], *paths: str) -> None:
     stream.cancel()
 
 
-<<<<<<< HEAD
 def _wait_or_value(item: tuple[str, str, str]) -> str:
     if item[0] == "value":
         return item[1]
@@ -280,14 +275,14 @@ def _revoke_when_retried(stream: plait.Stream[object], index: int) -> None:
     while not stream.report.retries and time.monotonic() < end:
         time.sleep(NAP)  # nobody tells when a retry was planned
     stream._run.job.revoke(index)
-=======
+
+
 def _cancel_when_begun(stream: plait.Stream[object], path: str, items: int) -> None:
     wait_for(path)
     end = time.monotonic() + PATIENCE
     while marks(path) < items and time.monotonic() < end:
         time.sleep(NAP)
     stream.cancel()
->>>>>>> main
 
 
 def _size(path: str) -> int:
