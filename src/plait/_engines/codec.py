@@ -89,7 +89,7 @@ def decode(data: memoryview | bytes, refs: Refs, stored: bool, window: Window | 
 
 
 def decode_items(data: memoryview, refs: Refs, stored: bool, window: Window | None) -> tuple[object, bool]:
-    """As `decode`, and whether all of it is plain: numbers, texts and containers of them, whose code is Python's own."""
+    """As `decode`, and whether all of it is plain: numbers, texts, containers of them, whose code is Python's own."""
     if stored and len(refs) == 1:
         assert window is not None
         data = window.view(*refs[0])

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from plait._core.sizing import BatchSizer, guided_target
+from plait._core.sizing import MOST_AHEAD, BatchSizer, guided_target
 
 _SHORTEST, _LONGEST, _STEADY = 0.002, 0.05, 0.008  # seconds a batch may take: at the tail, at most, of unknown inputs
 _PREFETCH_BELOW = 0.005  # items cheaper than this wait in the worker's pipe, so that it never idles
 _SHORT = 0.004  # batches that take less: the driver may be busy with another worker's for longer than one of them lasts
-_CAP = 16384
+_CAP = 16384  # items in a batch
 _BATCH_BYTES = 1 << 22  # one way: memory in flight is bounded by that, and the processor's cache holds some of it
 
 
@@ -26,7 +26,7 @@ class BatchPlanner:
 
     def __init__(self, workers: int) -> None:
         self._workers = workers
-        self._sizer = BatchSizer(_STEADY, cap=_CAP)
+        self._sizer = BatchSizer(_STEADY, cap=max(1, min(_CAP, MOST_AHEAD // (4 * workers))))
         self._sent = self._returned = 0.0  # bytes per item
 
     def record(self, items: int, seconds: float) -> None:
@@ -66,7 +66,7 @@ class BatchPlanner:
     @property
     def window(self) -> int:
         """How many items may be taken ahead of the consumer."""
-        return 8 * self._workers * self._most
+        return max(2 * self._workers, min(8 * self._workers * self._most, MOST_AHEAD))
 
     @property
     def _most(self) -> int:

@@ -186,10 +186,7 @@ class Worker(Task):
         for variable, value in variables:
             variable.set(value)
         tracked = (
-            flags & wire.TRACKED
-            or count < _FAST_ITEMS
-            or self._costs.get(function, 1.0) > _FAST_SECONDS
-            or not plain
+            flags & wire.TRACKED or count < _FAST_ITEMS or self._costs.get(function, 1.0) > _FAST_SECONDS or not plain
         )
         began, spent = time.perf_counter_ns(), time.thread_time_ns()
         done = (self._run_tracked if tracked else self._run_fast)(fn, cargo, key, began, budget)
@@ -243,13 +240,14 @@ class Worker(Task):
         while True:
             try:
                 for item in iterator:
-                    values.append(fn(item))
+                    values.append(fn(item))  # noqa: PERF401  a failure must not take the values before it along
                 break
             except BaseException as error:
                 failures[len(values)] = describe(error, 1)
                 values.append(None)
         self._guard.rest(boards.PACKING)
-        item = items = taken = ()  # as in _run_tracked
+        item = taken = None
+        items = []  # as in _run_tracked
         spent = time.perf_counter_ns() - began
         data = self._pack_all(values, failures)
         words[MODE] = boards.IDLE
