@@ -78,7 +78,11 @@ def main(page: Path) -> int:
                 print(f"{page.name}: not run from line {block.line} on, since {needed} is not installed")
                 break
         elif block.note and block.language in counts:
-            return fail(page, block.line - 1, f"unknown note {block.note!r}; expected 'not-run: reason', 'needs: package' or nothing")
+            return fail(
+                page,
+                block.line - 1,
+                f"unknown note {block.note!r}; expected 'not-run: reason', 'needs: package' or nothing",
+            )
         if block.language == "python":
             problem = run_python(page, block, reader)
         elif block.language == "console":

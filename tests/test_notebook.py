@@ -64,7 +64,9 @@ def kernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernel]:
 
 def printed(messages: list[tuple[str, dict[str, object]]]) -> str:
     assert not [content for kind, content in messages if kind == "error"], messages
-    return "".join(str(content["text"]) for kind, content in messages if kind == "stream" and content["name"] == "stdout")
+    return "".join(
+        str(content["text"]) for kind, content in messages if kind == "stream" and content["name"] == "stdout"
+    )
 
 
 def test_the_page_in_a_notebook(kernel: Kernel) -> None:
