@@ -57,6 +57,7 @@ class ProcessEngine:
         self.context = tuple(context)
         self._lock = threading.Lock()
         self._idle: list[WorkerProcess] = []
+        self._most = 0
         self.host = hosting.choose(portable=portable)
         self._launcher: hosting.Launcher | None = None
         self._arena: Arena | None = None
@@ -130,6 +131,7 @@ class ProcessEngine:
     def prepare(self, workers: int) -> hosting.Launcher:
         """What starts workers, made if there is none; they know how many cores each of them may use."""
         with self._lock:
+            self._most = max(self._most, workers)
             if self._launcher is None or self._launcher.dead:
                 if self._launcher is not None:
                     self._launcher.reap()
@@ -150,6 +152,9 @@ class ProcessEngine:
         return launcher.launch(token, self._inputs)
 
     def give_back(self, worker: WorkerProcess) -> None:
-        """A worker with nothing to do, for the next run."""
+        """A worker with nothing to do, for the next run; no more stay than one run has asked for, however many ran."""
         with self._lock:
-            self._idle.append(worker)
+            if len(self._idle) < self._most:
+                self._idle.append(worker)
+                return
+        worker.close()
