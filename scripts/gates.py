@@ -39,6 +39,7 @@ def plan(chosen: list[str]) -> tuple[list[list[Gate]], list[Result]]:
         ("format", "ruff's formatter would change nothing", [tool + "ruff", "format", "--check", "."]),
         ("types", "mypy --strict", [tool + "mypy", "--strict"]),
         ("layers", "imports go down the layers only", [tool + "lint-imports", "--no-cache"]),
+        ("docs", "the site builds, strictly", [sys.executable, "scripts/build_docs.py"]),
         ("wheel", "the built wheel works in an empty environment", [sys.executable, "scripts/try_wheel.py"]),
     ]
     stints = [[Gate(name, about, command, main_python, ("test", "lint")) for name, about, command in quick]]

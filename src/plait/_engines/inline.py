@@ -15,6 +15,7 @@ from plait._engines.loops import run_plain, run_timed
 from plait._engines.stealing import Portion, portion_type
 
 _BATCH_SECONDS = 0.001
+_MEANWHILE = 64  # items that may be run while one before them waits for its retry
 
 
 class InlineEngine:
@@ -42,13 +43,18 @@ class InlineEngine:
         job.tally.peak = 1
         job.context.run(current_task.set, task)
         feed = job.feed
-        job.wake = task.call_off
+        job.wake = task.look_up
+        job.unfetched = feed.withdrawn
         while not feed.finished and not task.cancelled:
-            feed.window = sizer.size
+            while job.revoked:
+                feed.withdraw(job.revoked.popleft())
+            while feed.withdrawn:
+                yield feed.withdrawn.popleft()
+            feed.window = max(sizer.size, _MEANWHILE) if feed.postponed else sizer.size
             feed.fill(sizer.size)
             batch = feed.take(sizer.size)
             if batch is None:
-                if not feed.ready and not feed.finished:
+                if not (feed.ready or feed.withdrawn or feed.finished):
                     task.bell.wait(None if feed.due is None else max(0.0, feed.due - time.perf_counter()))
                 continue
             portion = task.begin(batch)
@@ -59,6 +65,8 @@ class InlineEngine:
             task.end()
             done = len(batch.values)
             sizer.record(done, batch.ended - batch.started)
+            if done < len(batch.items):
+                feed.hand_back(batch.base + done, batch.items[done:], batch.attempt)
             if done:
                 yield batch if done == len(batch.items) else batch.part(0, done)
         if not feed.finished:
@@ -82,10 +90,10 @@ class InlineTask(Task):
         self._outer: Task | None = job.context.get(current_task)
 
     def begin(self, batch: Batch) -> Portion:
-        """The items of the batch, of which none is begun once the job is cancelled."""
+        """The items of the batch, of which none is begun once the job is cancelled or some item was revoked."""
         self.batch = batch
         self._portion = portion = self._type(batch.items)
-        if self.cancelled:  # `call_off` may have come before there was a portion to end
+        if self.cancelled or self.job.revoked:  # `look_up` may have come before there was a portion to end
             portion.end()
         return portion
 
@@ -93,10 +101,10 @@ class InlineTask(Task):
         """The batch has been run."""
         self.batch = self._portion = None
 
-    def call_off(self) -> None:
-        """The job was cancelled, or there is something new to look at; any thread."""
+    def look_up(self) -> None:
+        """The job was cancelled, an item was revoked, or there is something new to look at; any thread."""
         portion = self._portion
-        if portion is not None and self.job.cancelled:
+        if portion is not None and (self.job.cancelled or self.job.revoked):
             portion.end()
         self.bell.ring()
 

@@ -145,6 +145,11 @@ def fail_until(item: tuple[str, int]) -> int:
     return plait.current().attempt
 
 
+def began(x: int) -> float:
+    """When this item began, in seconds since the epoch."""
+    return time.time()
+
+
 def forever(item: tuple[str, str]) -> str:
     """Items are ("value", anything) and ("forever", file to mark at the start): run until told to stop."""
     if item[0] != "forever":
@@ -156,6 +161,14 @@ def forever(item: tuple[str, str]) -> str:
             raise AssertionError(f"nobody stopped this task within {PATIENCE} seconds")
         time.sleep(NAP)
     return "told to stop"
+
+
+def forever_or_wait(item: tuple[str, str, str]) -> str:
+    """As `forever` for ("forever", mark, _); mark the file and wait for the other one for ("wait", mark, other)."""
+    if item[0] == "forever":
+        return forever(item[:2])
+    mark(item[1])
+    return wait_for(item[2])
 
 
 def where(x: int) -> tuple[int, int, str, int]:

@@ -19,7 +19,7 @@ Frame = tuple[int, int, int, int, memoryview]
 _READ = 1 << 18
 
 
-class WorkerProcess:
+class RemoteWorker:
     """One worker. Owned by one run at a time, or by the engine while it is idle.
 
     The segments are its board, and its memory for large results if it has any.
@@ -67,6 +67,10 @@ class WorkerProcess:
     def alive(self) -> bool:
         """Whether its end of the link is still open."""
         return not self.dead and self._link.is_open()
+
+    def can_take(self, depth: int, *, at_once: bool) -> bool:
+        """Whether it may hold one more batch, of at most `depth`; with `at_once`, only if it can begin it now."""
+        return len(self.flights) < depth and not (self.revoked or self.leaving or (at_once and not self.pid))
 
     # --- sending
 
