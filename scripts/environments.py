@@ -12,6 +12,8 @@ from pathlib import Path
 
 from pythons import ROOT, Python, probe
 
+MAIN_EXTRAS = ("test", "lint", "frameworks")  # of the Python that runs the gates; the others need but the first
+
 
 def environment(python: Python, extras: tuple[str, ...], name: str = "", *, project: bool = True) -> Path:
     """The folder of an environment with the checkout (editable), its dependencies and `extras` installed.

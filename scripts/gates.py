@@ -6,11 +6,9 @@ import signal
 import sys
 import time
 
-from environments import folder_of
+from environments import MAIN_EXTRAS, folder_of
 from lanes import Gate, Lanes, Result
 from pythons import OLDEST, find_pythons, probe
-
-_ALL = ("test", "lint", "frameworks")  # the extras of the Python that runs this; the others need but the first
 
 
 def main(chosen: list[str]) -> int:
@@ -44,9 +42,9 @@ def plan(chosen: list[str]) -> tuple[list[list[Gate]], list[Result]]:
         ("docs", "the site builds, strictly", [sys.executable, "scripts/build_docs.py"]),
         ("wheel", "the built wheel works in an empty environment", [sys.executable, "scripts/try_wheel.py"]),
     ]
-    stints = [[Gate(name, about, command, main_python, _ALL) for name, about, command in quick]]
+    stints = [[Gate(name, about, command, main_python, MAIN_EXTRAS) for name, about, command in quick]]
     for python in reversed(pythons):
-        extras = _ALL if python.label == main_python.label else ("test",)
+        extras = MAIN_EXTRAS if python.label == main_python.label else ("test",)
         program = [*python.inside, str(folder_of(python) / "bin" / "python")]
         command = [*program, "-m", "pytest", "--durations=5"]
         about = f"tests, snippets and doctests on Python {python.full}"
