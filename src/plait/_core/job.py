@@ -7,7 +7,9 @@ from collections import deque
 from contextvars import Context
 
 from plait._core.batch import Batch
+from plait._core.current import current_task
 from plait._core.feed import Feed
+from plait._core.rng import seeding
 
 
 class Running:
@@ -25,7 +27,7 @@ class Running:
 class Tally:
     """What an engine counted during one run."""
 
-    __slots__ = ("abandoned", "engine", "peak", "reasons", "workers", "workers_died")
+    __slots__ = ("abandoned", "engine", "mishaps", "peak", "reasons", "workers", "workers_died")
 
     def __init__(self) -> None:
         self.engine = ""
@@ -33,6 +35,7 @@ class Tally:
         self.peak = 0
         self.workers_died = 0
         self.abandoned: list[Running] = []
+        self.mishaps: list[str] = []  # tear-downs of workers that failed or did not end in time
         self.reasons: list[str] = []
 
     def settle_on(self, engine: str, workers: int, reason: str) -> None:
@@ -67,6 +70,7 @@ class Job:
         self.timeout = timeout
         self.context = context
         self.timed = timed
+        self.seeding = seeding(context.get(current_task))
         self.tally = Tally()
         self.cancelled = False
         self.unfetched: deque[Batch] = deque()

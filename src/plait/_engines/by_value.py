@@ -13,7 +13,8 @@ from typing import Any
 
 import cloudpickle  # type: ignore[import-untyped]  # it ships no types
 
-from plait._engines.functions import home_of, is_importable, make_cached, variable
+from plait._core.importable import is_importable
+from plait._engines.functions import home_of, make_cached, variable
 
 _LRU_WRAPPER = type(functools.lru_cache(len))
 

@@ -1,0 +1,138 @@
+"""WorkerState: what the functions decorated with ``per_worker`` have set up in one worker, until the worker ends."""
+
+from __future__ import annotations
+
+import os
+from _collections_abc import Callable, Generator
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # workers import this module, and typing would double their start-up time
+    from typing import Any
+
+    from plait._core.errors import PlaitError
+
+TEAR_DOWN_SECONDS = 5.0  # how long the end of a run waits for the tear-downs of a worker
+
+
+class Mishap:
+    """Something that went wrong when nobody was left to whom it could be raised."""
+
+    __slots__ = ("error", "text")
+
+    def __init__(self, text: str, error: BaseException | None) -> None:
+        self.text = text
+        self.error = error
+
+
+class WorkerState:
+    """The instances of one worker. Only its own thread, in its own process, touches it.
+
+    Promises:
+     * one set-up for a key, at the first call; when it fails, the next call tries again;
+     * `end` tears down in the reverse order of set-up, so what an instance uses is there until after its own end;
+     * an error in a tear-down keeps no other from happening.
+
+    Attributes:
+        instances: by key, in the order of set-up.
+        ending: what is being torn down now, in words, or ``""``.
+        ended: whether `end` was called: nothing can be set up any more.
+    """
+
+    __slots__ = ("__weakref__", "_making", "ended", "ending", "instances", "pid", "thread", "worker")
+
+    def __init__(self, worker: str, thread: int) -> None:
+        self.worker = worker
+        self.thread = thread
+        self.pid = os.getpid()
+        self.instances: dict[object, Instance] = {}
+        self.ending = ""
+        self.ended = False
+        self._making: list[tuple[object, str]] = []
+
+    def set_up(self, key: object, name: str, make: Callable[[], object], *, generator: bool) -> object:
+        """The value of a new instance; the arguments say what to call, and whether it is a generator function.
+
+        Raises:
+            PlaitError: the worker is ending, or the instance needs itself.
+            Exception: whatever the set-up raises.
+        """
+        if self.ended:
+            raise _fault(f"{name} was called for the first time on {self.worker} when that worker was ending already")
+        if any(key == other for other, _ in self._making):
+            chain = " -> ".join([*(other for _, other in self._making), name])
+            raise _fault(f"{name} needs itself to be set up: {chain}")
+        self._making.append((key, name))
+        try:
+            instance = _generated(name, make) if generator else Instance(name, make(), None)
+        except Exception as error:
+            error.add_note(f"plait: raised in the set-up of {name} on {self.worker}; the next call there tries again")
+            raise
+        finally:
+            self._making.pop()
+        self.instances[key] = instance
+        return instance.value
+
+    @property
+    def needs_end(self) -> bool:
+        """Whether there is anything to tear down."""
+        return any(instance.generator is not None for instance in self.instances.values())
+
+    def end(self, report: Callable[[Mishap], object]) -> None:
+        """Tear down what was set up, the last first; what goes wrong is reported.
+
+        Raises:
+            KeyboardInterrupt: Ctrl-C broke into a tear-down; the others have been done.
+        """
+        self.ended = True
+        interrupt: KeyboardInterrupt | None = None
+        while self.instances:
+            _, instance = self.instances.popitem()
+            self.ending = instance.name
+            try:
+                instance.tear_down()
+            except KeyboardInterrupt as error:
+                interrupt = error
+            except BaseException as error:  # SystemExit too: it must not keep the others from being torn down
+                what = f"{type(error).__name__}: {error}"
+                report(Mishap(f"the tear-down of {instance.name} on {self.worker} raised {what}", error))
+        self.ending = ""
+        if interrupt is not None:
+            raise interrupt
+
+
+class Instance:
+    """What a decorated function made: its value, and the generator that waits at its yield, if it has one."""
+
+    __slots__ = ("generator", "name", "value")
+
+    def __init__(self, name: str, value: object, generator: Generator[Any, None, None] | None) -> None:
+        self.name = name
+        self.value = value
+        self.generator = generator
+
+    def tear_down(self) -> None:
+        """Run what follows the yield."""
+        if self.generator is None:
+            return
+        try:
+            next(self.generator)
+        except StopIteration:
+            return
+        finally:
+            self.generator.close()
+        raise _fault(f"{self.name} yielded twice; it must yield its value once and tear it down after that")
+
+
+def _generated(name: str, make: Callable[[], object]) -> Instance:
+    generator: Generator[Any, None, None] = make()  # type: ignore[assignment]  # a generator function was decorated
+    try:
+        value = next(generator)
+    except StopIteration:
+        raise _fault(f"{name} ended without a yield; it must yield its value once and tear it down after that") from None
+    return Instance(name, value, generator)
+
+
+def _fault(text: str) -> PlaitError:
+    from plait._core.errors import PlaitError  # brings concurrent.futures along: only when it is needed
+
+    return PlaitError(text)
