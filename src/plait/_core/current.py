@@ -72,13 +72,11 @@ class Task:
         except AttributeError:
             from plait._core.worker_state import WorkerState
 
-            self._state: WorkerState = WorkerState(self.worker, self.thread_id)
+            self._state: WorkerState = WorkerState(self.worker, self.thread_id, self.on_hold)
             return self._state
 
-    @property
-    def holds(self) -> bool:
-        """Whether something must be torn down before the worker ends."""
-        return hasattr(self, "_state") and self._state.needs_end
+    def on_hold(self) -> None:
+        """From now on the worker holds something that must be torn down before it ends."""
 
     def end_state(self, report: Callable[[Mishap], object]) -> None:
         """Tear down what the worker holds; the worker itself calls it, as the last thing, in its own thread."""

@@ -10,6 +10,7 @@ from plait._core.batch import Batch
 from plait._core.current import current_task
 from plait._core.feed import Feed
 from plait._core.rng import seeding
+from plait._core.worker_state import Mishap
 
 
 class Running:
@@ -37,6 +38,13 @@ class Tally:
         self.abandoned: list[Running] = []
         self.mishaps: list[str] = []  # tear-downs of workers that failed or did not end in time
         self.reasons: list[str] = []
+
+    def note(self, mishap: Mishap) -> None:
+        """Something went wrong in a worker, and there is no item whose failure it could be; any thread."""
+        from plait._core.mishaps import log  # brings logging along
+
+        log(mishap)
+        self.mishaps.append(mishap.text)
 
     def settle_on(self, engine: str, workers: int, reason: str) -> None:
         """An engine that uses others says which it uses now, and why."""

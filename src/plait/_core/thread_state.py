@@ -19,7 +19,7 @@ class _ThreadState(WorkerState):
     def __init__(self, inherited: WorkerState | None) -> None:
         import threading  # a worker process may never need it
 
-        super().__init__(threading.current_thread().name, get_ident())
+        super().__init__(threading.current_thread().name, get_ident(), _nothing)
         self._inherited = inherited
         if threading.current_thread() is threading.main_thread():
             import atexit
@@ -35,6 +35,10 @@ class _ThreadState(WorkerState):
 
     def __del__(self) -> None:
         self.finish()
+
+
+def _nothing() -> None:
+    """Nobody has to know."""
 
 
 class _Own(_local):

@@ -7,6 +7,7 @@ from _collections_abc import Callable, Generator
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # workers import this module, and typing would double their start-up time
+    from types import TracebackType
     from typing import Any
 
     from plait._core.errors import PlaitError
@@ -32,15 +33,20 @@ class WorkerState:
      * `end` tears down in the reverse order of set-up, so what an instance uses is there until after its own end;
      * an error in a tear-down keeps no other from happening.
 
+    Args:
+        worker: its name, for people.
+        thread: the identity of its thread.
+        on_hold: called when there is something to tear down for the first time.
+
     Attributes:
         instances: by key, in the order of set-up.
         ending: what is being torn down now, in words, or ``""``.
         ended: whether `end` was called: nothing can be set up any more.
     """
 
-    __slots__ = ("__weakref__", "_making", "ended", "ending", "instances", "pid", "thread", "worker")
+    __slots__ = ("__weakref__", "_making", "_on_hold", "ended", "ending", "instances", "pid", "thread", "worker")
 
-    def __init__(self, worker: str, thread: int) -> None:
+    def __init__(self, worker: str, thread: int, on_hold: Callable[[], object]) -> None:
         self.worker = worker
         self.thread = thread
         self.pid = os.getpid()
@@ -48,6 +54,7 @@ class WorkerState:
         self.ending = ""
         self.ended = False
         self._making: list[tuple[object, str]] = []
+        self._on_hold: Callable[[], object] | None = on_hold
 
     def set_up(self, key: object, name: str, make: Callable[[], object], *, generator: bool) -> object:
         """The value of a new instance; the arguments say what to call, and whether it is a generator function.
@@ -70,12 +77,10 @@ class WorkerState:
         finally:
             self._making.pop()
         self.instances[key] = instance
+        if generator and self._on_hold is not None:
+            on_hold, self._on_hold = self._on_hold, None
+            on_hold()
         return instance.value
-
-    @property
-    def needs_end(self) -> bool:
-        """Whether there is anything to tear down."""
-        return any(instance.generator is not None for instance in self.instances.values())
 
     def end(self, report: Callable[[Mishap], object]) -> None:
         """Tear down what was set up, the last first; what goes wrong is reported.
@@ -94,6 +99,7 @@ class WorkerState:
                 interrupt = error
             except BaseException as error:  # SystemExit too: it must not keep the others from being torn down
                 what = f"{type(error).__name__}: {error}"
+                error.__traceback__ = _theirs(error)
                 report(Mishap(f"the tear-down of {instance.name} on {self.worker} raised {what}", error))
         self.ending = ""
         if interrupt is not None:
@@ -130,6 +136,14 @@ def _generated(name: str, make: Callable[[], object]) -> Instance:
     except StopIteration:
         raise _fault(f"{name} ended without a yield; it must yield its value once and tear it down after that") from None
     return Instance(name, value, generator)
+
+
+def _theirs(error: BaseException) -> TracebackType | None:
+    """The traceback from the user's generator on."""
+    trace = error.__traceback__
+    for _ in range(2):
+        trace = trace.tb_next if trace is not None else None
+    return trace
 
 
 def _fault(text: str) -> PlaitError:

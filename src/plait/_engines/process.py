@@ -15,10 +15,12 @@ from plait._core import budget
 from plait._core.batch import Batch
 from plait._core.errors import UsageError
 from plait._core.job import Job
+from plait._core.mishaps import announce
 from plait._engines import hosting
 from plait._engines.arena import Arena
 from plait._engines.inherited import hold
 from plait._engines.interface import Plan
+from plait._engines.parting import Parting
 from plait._engines.process_run import ProcessRun
 from plait._engines.worker_process import WorkerProcess
 
@@ -84,16 +86,17 @@ class ProcessEngine:
             launcher, self._launcher = self._launcher, None
             arena, self._arena = self._arena, None
             inputs, self._inputs = self._inputs, None
-        for worker in idle:
-            worker.kill()
-        for worker in idle:
-            worker.close()
-        if launcher is not None:
-            launcher.close()
-        if arena is not None:
-            arena.close()
-        elif inputs is not None:
-            inputs.close()
+        try:
+            Parting(self.host.poll(), announce).end(idle)
+        finally:
+            for worker in idle:
+                worker.close()
+            if launcher is not None:
+                launcher.close()
+            if arena is not None:
+                arena.close()
+            elif inputs is not None:
+                inputs.close()
 
     def __del__(self) -> None:
         if hasattr(self, "_idle"):

@@ -51,6 +51,12 @@ def warn_abandoned(abandoned: list[str]) -> None:
     )
 
 
+def warn_mishaps(mishaps: list[str]) -> None:
+    """Say what went wrong when workers ended."""
+    for text in mishaps:
+        warnings.warn(f"plait: {text}", RuntimeWarning, stacklevel=_callers_level())
+
+
 def _theirs(trace: TracebackType | None) -> TracebackType | None:
     """The traceback from the first frame on that is not ours: where the user's function was, if it ran here."""
     while trace is not None and trace.tb_frame.f_code.co_filename.startswith(_PACKAGE):
