@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from plait._core.batch import Batch
-from plait._core.errors import MemoryExceeded, NotTransferable, TaskTimeout, WorkerDied
+from plait._core.errors import Cancelled, MemoryExceeded, NotTransferable, TaskTimeout, WorkerDied
 from plait._core.job import Job
 from plait._core.outcome import brief
 from plait._engines import board as boards
@@ -91,6 +91,8 @@ class Coroner:
     ) -> BaseException:
         if worker.doomed == supervision.TIMEOUT:
             return TaskTimeout(f"{item} ran longer than {self._job.timeout} s on {worker.label}, which was killed")
+        if worker.doomed == supervision.REVOKED:
+            return Cancelled(f"{item} was cancelled while it ran on {worker.label}, which was killed")
         if worker.doomed == supervision.MEMORY:
             return MemoryExceeded(
                 f"{item} made {worker.label} outgrow its memory limit; it was killed", worker.pid, signal, code

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from _collections_abc import Generator
+from _collections_abc import Generator, Iterator
 
 from plait._core.batch import Batch
 from plait._core.bell import Bell
@@ -12,6 +13,7 @@ from plait._core.job import Job, Running
 from plait._core.sizing import BatchSizer
 from plait._engines.interface import Plan
 from plait._engines.loops import run_plain, run_timed
+from plait._engines.stealing import Portion, portion_type
 
 _BATCH_SECONDS = 0.001
 
@@ -38,22 +40,25 @@ class InlineEngine:
         job.tally.peak = 1
         job.context.run(current_task.set, task)
         feed = job.feed
-        bell = Bell()
-        job.wake = bell.ring
+        job.wake = task.look_up
+        job.unfetched = feed.withdrawn
         while not feed.finished and not job.cancelled:
+            while job.revoked:
+                feed.withdraw(job.revoked.popleft())
+            while feed.withdrawn:
+                yield feed.withdrawn.popleft()
             feed.window = sizer.size
             feed.fill(sizer.size)
             batch = feed.take(sizer.size)
             if batch is None:
-                if not feed.ready and not feed.finished:
-                    bell.wait(None if feed.due is None else max(0.0, feed.due - time.perf_counter()))
+                if not (feed.ready or feed.withdrawn or feed.finished):
+                    task.bell.wait(None if feed.due is None else max(0.0, feed.due - time.perf_counter()))
                 continue
-            task.batch = batch
             batch.worker = "inline"
             batch.started = time.perf_counter()
-            job.context.run(loop, job.fn, batch.items, batch, (KeyboardInterrupt,))
+            for portion in task.portions(batch):
+                job.context.run(loop, job.fn, portion.iterator, batch, (KeyboardInterrupt,))
             batch.ended = time.perf_counter()
-            task.batch = None
             sizer.record(len(batch.items), batch.ended - batch.started)
             yield batch
 
@@ -64,11 +69,36 @@ class InlineEngine:
 class InlineTask(Task):
     """The item that the calling thread is running."""
 
-    __slots__ = ("batch", "job")
+    __slots__ = ("_lock", "_portion", "batch", "bell", "job")
 
     def __init__(self, job: Job) -> None:
         self.job = job
         self.batch: Batch | None = None
+        self.bell = Bell()
+        self._portion: Portion | None = None
+        self._lock = threading.RLock()  # a destructor that runs while it is held may ask for a look
+
+    def portions(self, batch: Batch) -> Iterator[Portion]:
+        """The items of the batch as far as nobody has taken them back; one portion unless somebody has."""
+        kind = portion_type()
+        self.batch = batch
+        while True:
+            with self._lock:
+                done = len(batch.values)
+                if done == len(batch.items):
+                    self.batch = self._portion = None
+                    return
+                portion = self._portion = kind(batch.items[done:] if done else batch.items)
+            yield portion
+
+    def look_up(self) -> None:
+        """Begin no further item before the driver has looked at what somebody wants; any thread."""
+        with self._lock:
+            if self.batch is not None and self._portion is not None and (self.job.cancelled or self.job.revoked):
+                rest = self._portion.rest(self.batch)
+                if rest:
+                    self.job.feed.hand_back(self.batch.end, rest, self.batch.attempt)
+        self.bell.ring()
 
     def _running(self) -> Batch:
         if self.batch is None:

@@ -62,7 +62,7 @@ class ProcessRun:
         job, feed = self._job, self._feed
         job.wake = self._staff.bell.ring
         job.snapshot = self.running
-        job.unfetched = self._finished
+        job.unfetched = job.feed.withdrawn = self._finished
         variables = [(variable, job.context[variable]) for variable in self._engine.context if variable in job.context]
         try:
             self._cargo = FunctionCargo(
@@ -74,6 +74,8 @@ class ProcessRun:
                 variables=variables,
             )
             while not feed.finished and not job.cancelled:
+                for lost in self._supervisor.revoke(self._staff):
+                    self._hand_back(*lost)
                 self._assign()
                 if self._finished:
                     while self._finished and not job.cancelled:
@@ -285,8 +287,7 @@ class ProcessRun:
 
     def _resend(self, flight: Flight, error: BaseException, worker: WorkerProcess) -> None:
         """The worker could not unpickle a batch: send missing modules, or halve it until the culprit is alone."""
-        batch, half = flight.batch, flight.count // 2
-        cargo = self._cargo
+        batch, half, cargo = flight.batch, flight.count // 2, self._cargo
         if flight.function != cargo.number or cargo.include(error, self._engine.next_function()):
             self._hand_back(flight, 0, flight.count)
         elif half:
@@ -307,8 +308,8 @@ class ProcessRun:
         """Take items back from stalled workers for idle ones, and kill what ran out of time or memory."""
         workers = list(self._staff)
         if self._supervisor.wants_items(workers, ready=self._feed.ready, most=self._job.workers):
-            for flight, start, stop in self._supervisor.take_back(workers):
-                self._hand_back(flight, start, stop)
+            for lost in self._supervisor.take_back(workers):
+                self._hand_back(*lost)
         self._supervisor.enforce_limits(workers)
 
     def _bury(self, worker: WorkerProcess) -> None:

@@ -10,10 +10,11 @@ from plait._engines.board import CLAMPED, CURRENT, FAST, MODE, NEVER, STARTED, S
 from plait._engines.flight import Flight
 from plait._engines.worker_process import WorkerProcess
 
-TIMEOUT, MEMORY = "timeout", "memory"  # why a worker is doomed
+TIMEOUT, MEMORY, REVOKED = "timeout", "memory", "revoked"  # why a worker is doomed
 
 _STALLED = 0.004  # seconds a batch is out before its unstarted items are taken back for an idle worker
 _LIMIT_TICK = 50.0  # milliseconds between two looks at the memory of workers
+_AGAIN = 2.0  # milliseconds until the next look at an item that is to be stopped and could not be yet
 _KILL_ABOVE = 1.25  # of the memory limit, while an item runs
 
 
@@ -24,10 +25,11 @@ class Supervisor:
         self._job = job
         self._memory_bytes = memory_bytes
         self._private_bytes = private_bytes
+        self._revoked: list[int] = []
 
     def interval(self, workers: Collection[WorkerProcess]) -> float | None:
         """Milliseconds until the next look is due; None when only messages matter."""
-        waits: list[float] = []
+        waits: list[float] = [_AGAIN] if self._revoked else []
         if self._job.timeout is not None:
             waits.append(min(_LIMIT_TICK, max(2.0, self._job.timeout * 100)))
         if self._memory_bytes is not None:
@@ -78,6 +80,39 @@ class Supervisor:
                 if self._private_bytes(worker.pid) > self._memory_bytes * _KILL_ABOVE and _hold(worker, seen):
                     worker.doomed = MEMORY
                     worker.kill()
+
+    def revoke(self, workers: Iterable[WorkerProcess]) -> Iterator[tuple[Flight, int, int]]:
+        """Stop the items that somebody revoked, or begin to; yields what `take_back` does.
+
+        An item is pursued until no worker holds it: what runs FAST cannot be stopped at one item, and a worker that has
+        just claimed an item may not begin it.
+        """
+        job = self._job
+        while job.revoked:
+            index = job.revoked.popleft()
+            if not job.feed.withdraw(index):
+                self._revoked.append(index)
+        pursued, self._revoked = self._revoked, []
+        for index in pursued:
+            for worker in workers:
+                flight = next((flight for flight in worker.flights if index in flight), None)
+                if flight is not None:
+                    self._revoked.append(index)
+                    self._recall(worker, flight, index)
+                    yield from self.take_back([worker])
+
+    def _recall(self, worker: WorkerProcess, flight: Flight, index: int) -> None:
+        """Keep the worker from beginning an item that it holds, or kill it when it runs that item."""
+        sequence = flight.first + index - flight.batch.base
+        words = worker.board.words
+        if words[STOP_AT] > sequence:
+            words[STOP_AT] = sequence
+            worker.revoked = True
+            time.sleep(0)  # a system call, so that either side has seen what the other wrote
+        seen = (words[CURRENT], words[STARTED])
+        if seen[0] == sequence and words[MODE] in (TRACKED, CLAMPED) and not worker.doomed and _hold(worker, seen):
+            worker.doomed = REVOKED
+            worker.kill()
 
     def running(self, worker: WorkerProcess) -> Running | None:
         """The item that the worker is running, as far as its board tells."""
