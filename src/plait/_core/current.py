@@ -75,6 +75,11 @@ class Task:
             self._state: WorkerState = WorkerState(self.worker, self.thread_id, self.on_hold)
             return self._state
 
+    @property
+    def holds(self) -> bool:
+        """Whether the worker has set something up, or tears it down."""
+        return hasattr(self, "_state") and bool(self._state.instances or self._state.ending)
+
     def on_hold(self) -> None:
         """From now on the worker holds something that must be torn down before it ends."""
 

@@ -61,6 +61,10 @@ class Job:
     driver look at `cancelled` and `revoked` at once, `snapshot`, which lists what is running now, and `unfetched`: its
     queue of finished batches, in which those are found that it had not yielded when an exception, such as Ctrl-C, ended
     its generator.
+
+    Attributes:
+        final: whether the engine is closed after this run, so that no worker need be kept.
+        seeding: what the random generators of its items are made from.
     """
 
     def __init__(
@@ -81,6 +85,7 @@ class Job:
         self.timed = timed
         self.seeding = seeding(context.get(current_task))
         self.tally = Tally()
+        self.final = False
         self.cancelled = False
         self.revoked: deque[int] = deque()
         self.unfetched: deque[Batch] = deque()

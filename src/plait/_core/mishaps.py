@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import logging
+import os
+import sys
 import warnings
 
 from plait._core.worker_state import Mishap
+
+_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 
 
 def log(mishap: Mishap) -> None:
@@ -13,12 +17,33 @@ def log(mishap: Mishap) -> None:
     logging.getLogger("plait").error("%s", mishap.text, exc_info=mishap.error)
 
 
-def warn(text: str, stacklevel: int = 2) -> None:
-    """Warn of it, where the caller of our caller is."""
-    warnings.warn(f"plait: {text}", RuntimeWarning, stacklevel=stacklevel + 1)
+def warn(text: str) -> None:
+    """Warn, at the line of the first caller that is not ours: the one people want a warning to show."""
+    level = 2
+    frame = sys._getframe(1)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+        frame = frame.f_back
+        level += 1
+    warnings.warn(f"plait{text}", RuntimeWarning, stacklevel=level - 1)
 
 
-def announce(mishap: Mishap) -> None:
-    """Log it and warn of it: there is no report in which it could stand."""
-    log(mishap)
-    warn(mishap.text)
+class Announced:
+    """Takes what there is no report for: each mishap is logged at once, and warned of at the end of the block.
+
+    Not earlier: where warnings are errors, the first one would keep the rest of the block from being done.
+    """
+
+    def __init__(self) -> None:
+        self._texts: list[str] = []
+
+    def note(self, mishap: Mishap) -> None:
+        """Something went wrong."""
+        log(mishap)
+        self._texts.append(mishap.text)
+
+    def __enter__(self) -> Announced:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for text in self._texts:
+            warn(f": {text}")

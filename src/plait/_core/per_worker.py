@@ -96,7 +96,7 @@ class PerWorker:
         self.function = function
         self.key = _key(function)
         flags = _flags(function)
-        self._generator = bool(flags & _GENERATOR)
+        self._generator = bool(flags & (_GENERATOR | _ASYNC_GENERATOR))
         self._awaited = bool(flags & (_COROUTINE | _ASYNC_GENERATOR))
 
     def __call__(self, *args: object, **kwargs: object) -> object:
@@ -107,7 +107,9 @@ class PerWorker:
         try:
             instance = state.instances.get(key)
         except TypeError as error:
-            error.add_note(f"plait: {self._name} is per_worker, so its arguments must be hashable: one instance for each")
+            error.add_note(
+                f"plait: {self._name} is per_worker, so its arguments must be hashable: one instance for each"
+            )
             raise
         if instance is not None:
             return instance.value
@@ -116,7 +118,7 @@ class PerWorker:
     def _of_loop(self, key: object, args: tuple[object, ...], kwargs: dict[str, object]) -> object:
         from plait._core.loop_state import instance  # asyncio is heavy
 
-        return instance(key, self._name, partial(self.function, *args, **kwargs))
+        return instance(key, self._name, partial(self.function, *args, **kwargs), generator=self._generator)
 
     def __set_name__(self, owner: type, name: str) -> None:
         from plait._core.errors import UsageError
@@ -141,10 +143,7 @@ class PerWorker:
         return self.by_value()
 
     def by_value(self) -> tuple[object, ...]:
-        """As ``__reduce__``, for one whose module is not found over there; function and key come last, in the state,
-
-        because the function may refer to this object.
-        """
+        """As ``__reduce__``, for one that is not found over there; its state comes last, as it may refer to itself."""
         return PerWorker.__new__, (PerWorker,), {"function": self.function, "key": self.key}
 
     def __setstate__(self, state: dict[str, Any]) -> None:

@@ -85,7 +85,7 @@ def generator(seed: int, path: tuple[int, ...], *, numpy: bool) -> Any:
         from plait._core.errors import PlaitError
 
         raise PlaitError(
-            "plait.rng() gives NumPy's generators in this map, because numpy was imported where the map was called, and "
+            "plait.rng() gives NumPy's generators in this map, because numpy was imported where the map was called; "
             f"this worker cannot import it: {error}"
         ) from error
     return random.Generator(random.PCG64(random.SeedSequence(seed, spawn_key=path)))
@@ -110,7 +110,9 @@ def _checked(seed: object) -> int:
     if number < 0:
         from plait._core.errors import UsageError
 
-        raise UsageError(f"plait.rng({seed!r}): expected a whole number from 0 as seed, or None for one of the map's own")
+        raise UsageError(
+            f"plait.rng({seed!r}): expected a whole number from 0 as seed, or None for one of the map's own"
+        )
     return number
 
 

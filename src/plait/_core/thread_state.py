@@ -29,9 +29,10 @@ class _ThreadState(WorkerState):
     def finish(self) -> None:
         """Tear down, in the process and thread that did the set-up."""
         if self.pid == os.getpid() and self.thread == get_ident():
-            from plait._core.mishaps import announce
+            from plait._core.mishaps import Announced
 
-            self.end(announce)
+            with Announced() as announced:
+                self.end(announced.note)
 
     def __del__(self) -> None:
         self.finish()

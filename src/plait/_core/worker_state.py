@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from _collections_abc import Callable, Generator
 
 TYPE_CHECKING = False
@@ -64,10 +65,9 @@ class WorkerState:
             Exception: whatever the set-up raises.
         """
         if self.ended:
-            raise _fault(f"{name} was called for the first time on {self.worker} when that worker was ending already")
+            raise too_late(name, self.worker)
         if any(key == other for other, _ in self._making):
-            chain = " -> ".join([*(other for _, other in self._making), name])
-            raise _fault(f"{name} needs itself to be set up: {chain}")
+            raise needs_itself([*(other for _, other in self._making), name])
         self._making.append((key, name))
         try:
             instance = _generated(name, make) if generator else Instance(name, make(), None)
@@ -89,6 +89,7 @@ class WorkerState:
             KeyboardInterrupt: Ctrl-C broke into a tear-down; the others have been done.
         """
         self.ended = True
+        around = sys.exception()
         interrupt: KeyboardInterrupt | None = None
         while self.instances:
             _, instance = self.instances.popitem()
@@ -100,6 +101,7 @@ class WorkerState:
             except BaseException as error:  # SystemExit too: it must not keep the others from being torn down
                 what = f"{type(error).__name__}: {error}"
                 error.__traceback__ = _theirs(error)
+                _forget_around(error, around)
                 report(Mishap(f"the tear-down of {instance.name} on {self.worker} raised {what}", error))
         self.ending = ""
         if interrupt is not None:
@@ -126,7 +128,7 @@ class Instance:
             return
         finally:
             self.generator.close()
-        raise _fault(f"{self.name} yielded twice; it must yield its value once and tear it down after that")
+        raise misses_its_yield(self.name, "yielded twice")
 
 
 def _generated(name: str, make: Callable[[], object]) -> Instance:
@@ -134,7 +136,7 @@ def _generated(name: str, make: Callable[[], object]) -> Instance:
     try:
         value = next(generator)
     except StopIteration:
-        raise _fault(f"{name} ended without a yield; it must yield its value once and tear it down after that") from None
+        raise misses_its_yield(name, "ended without a yield") from None
     return Instance(name, value, generator)
 
 
@@ -144,6 +146,30 @@ def _theirs(error: BaseException) -> TracebackType | None:
     for _ in range(2):
         trace = trace.tb_next if trace is not None else None
     return trace
+
+
+def _forget_around(error: BaseException, around: BaseException | None) -> None:
+    """Leave out of the error's context what ended the run around it, which has nothing to do with it."""
+    while error.__context__ is not None:
+        if error.__context__ is around:
+            error.__context__ = None
+            return
+        error = error.__context__
+
+
+def too_late(name: str, worker: str) -> PlaitError:
+    """What a call raises when its worker is being torn down."""
+    return _fault(f"{name} was called for the first time on {worker} when that worker was ending already")
+
+
+def needs_itself(names: list[str]) -> PlaitError:
+    """What a set-up raises that, at the end of this chain of calls, waits for itself."""
+    return _fault(f"{names[-1]} needs itself to be set up: {' -> '.join(names)}")
+
+
+def misses_its_yield(name: str, how: str) -> PlaitError:
+    """What comes of a generator function that does not yield exactly once."""
+    return _fault(f"{name} {how}; it must yield its value once and tear it down after that")
 
 
 def _fault(text: str) -> PlaitError:

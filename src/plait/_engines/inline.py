@@ -5,12 +5,15 @@ from __future__ import annotations
 import threading
 import time
 from _collections_abc import Generator, Iterator
+from _thread import get_ident
 
 from plait._core.batch import Batch
 from plait._core.bell import Bell
 from plait._core.current import Task, current_task
 from plait._core.job import Job, Running
+from plait._core.rng import Seeding
 from plait._core.sizing import BatchSizer
+from plait._core.worker_state import WorkerState
 from plait._engines.interface import Plan
 from plait._engines.loops import run_plain, run_timed
 from plait._engines.stealing import Portion, portion_type
@@ -34,6 +37,16 @@ class InlineEngine:
             yield from ThreadEngine().run(job)
             return
         task = InlineTask(job)
+        try:
+            yield from self._batches(job, task)
+        finally:
+            task.batch = None
+            job.context.run(task.end_state, job.tally.note)
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+    def _batches(self, job: Job, task: InlineTask) -> Generator[Batch, None, None]:
         sizer = BatchSizer(_BATCH_SECONDS)
         loop = run_timed if job.timed else run_plain
         job.snapshot = task.snapshot
@@ -42,7 +55,7 @@ class InlineEngine:
         feed = job.feed
         job.wake = task.look_up
         job.unfetched = feed.withdrawn
-        while not feed.finished and not job.cancelled:
+        while not feed.finished and not task.cancelled:
             while job.revoked:
                 feed.withdraw(job.revoked.popleft())
             while feed.withdrawn:
@@ -61,17 +74,18 @@ class InlineEngine:
             batch.ended = time.perf_counter()
             sizer.record(len(batch.items), batch.ended - batch.started)
             yield batch
-
-    def close(self) -> None:
-        """Nothing is held."""
+        if not feed.finished:
+            job.cancelled = True  # perhaps it is the map around this one that was stopped
 
 
 class InlineTask(Task):
     """The item that the calling thread is running."""
 
-    __slots__ = ("_lock", "_portion", "batch", "bell", "job")
+    __slots__ = ("_lock", "_outer", "_portion", "batch", "bell", "job")
 
     def __init__(self, job: Job) -> None:
+        self.thread_id = get_ident()
+        self._outer = job.context.get(current_task)
         self.job = job
         self.batch: Batch | None = None
         self.bell = Bell()
@@ -124,7 +138,19 @@ class InlineTask(Task):
 
     @property
     def cancelled(self) -> bool:
-        return self.job.cancelled
+        return self.job.cancelled or (self._outer is not None and self._outer.cancelled)
+
+    @property
+    def seeding(self) -> Seeding:
+        return self.job.seeding
+
+    @property
+    def state(self) -> WorkerState:
+        """That of the task around this map, if there is one: its worker is who runs the items."""
+        outer = self._outer
+        if outer is not None and getattr(outer, "thread_id", 0) == self.thread_id:
+            return outer.state
+        return super().state
 
     def snapshot(self) -> list[Running]:
         """The item being run, if any."""

@@ -4,8 +4,8 @@ Most are killed. One that holds instances of ``per_worker`` functions, which the
 
 1. It begins no further item (STOP_AT is 0), and finds a QUIT in its pipe after what it has there already.
 2. If the item that runs does not end by itself, a signal raises ``StopTask`` in it, as the thread engine does.
-3. The worker tears its instances down, last set up first, and sends ENDED. What it prints, logs and answers meanwhile is
-   treated as ever.
+3. The worker tears its instances down, last set up first, and sends ENDED. What it prints, logs and answers until then
+   is treated as ever.
 4. Who does not get that far in time is killed, which is reported, because something may have been left undone.
 """
 

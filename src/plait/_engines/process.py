@@ -15,7 +15,7 @@ from plait._core import budget
 from plait._core.batch import Batch
 from plait._core.errors import UsageError
 from plait._core.job import Job
-from plait._core.mishaps import announce
+from plait._core.mishaps import Announced
 from plait._engines import hosting
 from plait._engines.arena import Arena
 from plait._engines.inherited import hold
@@ -86,17 +86,19 @@ class ProcessEngine:
             launcher, self._launcher = self._launcher, None
             arena, self._arena = self._arena, None
             inputs, self._inputs = self._inputs, None
-        try:
-            Parting(self.host.poll(), announce).end(idle)
-        finally:
-            for worker in idle:
-                worker.close()
-            if launcher is not None:
-                launcher.close()
-            if arena is not None:
-                arena.close()
-            elif inputs is not None:
-                inputs.close()
+        with Announced() as announced:
+            try:
+                if idle:
+                    Parting(self.host.poll(), announced.note).end(idle)
+            finally:
+                for worker in idle:
+                    worker.close()
+                if launcher is not None:
+                    launcher.close()
+                if arena is not None:
+                    arena.close()
+                elif inputs is not None:
+                    inputs.close()
 
     def __del__(self) -> None:
         if hasattr(self, "_idle"):

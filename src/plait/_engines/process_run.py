@@ -365,12 +365,12 @@ class ProcessRun:
         if self._owner != os.getpid():
             return  # a forked child's copy: all of it is the parent's
         workers = self._staff.clear()
-        busy = [worker for worker in workers if worker.flights or worker.outbox]
+        leaving = [worker for worker in workers if worker.flights or worker.outbox or job.final]
         try:
-            Parting(self._engine.host.poll(), job.tally.note, self._settle).end(busy)
+            Parting(self._engine.host.poll(), job.tally.note, self._settle).end(leaving)
         finally:
             for worker in workers:
-                if worker in busy:
+                if worker in leaving:
                     self._free_all(worker)
                     worker.close()
                 elif not worker.dead:

@@ -13,7 +13,6 @@ from plait._engines.flight import Flight
 from plait._engines.remote import rebuild
 from plait._engines.worker_process import WorkerProcess
 
-
 _LOGGED = (boards.TRACKED, boards.IDLE, boards.SENDING, boards.ENDING)  # modes in which the log is the batch's
 
 

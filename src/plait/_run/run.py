@@ -69,6 +69,7 @@ class Run:
         if self._work is None:
             self._began = time.perf_counter()
             self._meter.start()
+            self.job.final = self._owned
             self._work = self.engine.run(self.job)
         try:
             for batch in self._work:
