@@ -9,14 +9,20 @@ the keepers take as the sign to tear down, the last one first, so nothing has to
 from __future__ import annotations
 
 import asyncio
-from _collections_abc import AsyncGenerator, Awaitable, Callable
+from _collections_abc import AsyncGenerator, Callable
 from _thread import _local, get_ident
 from typing import Any
 
 from plait._core.current import current_task
-from plait._core.errors import PlaitError
 from plait._core.mishaps import Announced
-from plait._core.worker_state import TEAR_DOWN_SECONDS, Mishap, WorkerState
+from plait._core.worker_state import (
+    TEAR_DOWN_SECONDS,
+    Mishap,
+    WorkerState,
+    misses_its_yield,
+    needs_itself,
+    too_late,
+)
 
 _UNWIND = 0.2  # seconds that a cancelled tear-down has to end
 
@@ -48,9 +54,7 @@ class LoopState(WorkerState):
             kept, mine = self._kept.get(key), False
             if kept is None:
                 if self.ended:
-                    raise PlaitError(
-                        f"{name} was called for the first time on {self.worker} when that was ending already"
-                    )
+                    raise too_late(name, self.worker)
                 mine = True
                 kept = self._kept[key] = _Kept(key, name, self.loop)
                 kept.keeper = self.loop.create_task(self._keep(kept, make, generator), name=f"plait: {name}")
@@ -114,7 +118,7 @@ class LoopState(WorkerState):
         error: BaseException | None = None
         try:
             await anext(made)
-            error = PlaitError(f"{kept.name} yielded twice; it must yield its value once and tear it down after that")
+            error = misses_its_yield(kept.name, "yielded twice")
             await made.aclose()
         except StopAsyncIteration:
             pass
@@ -184,7 +188,7 @@ class _Waiting:
         while chain[-1] is not asking and chain[-1].needs is not None:
             chain.append(chain[-1].needs)
         if chain[-1] is asking:
-            raise PlaitError(f"{asking.name} needs itself to be set up: {' -> '.join(kept.name for kept in chain)}")
+            raise needs_itself([kept.name for kept in chain])
         asking.needs = wanted
 
     def __enter__(self) -> None: ...
@@ -194,7 +198,7 @@ class _Waiting:
             self._asking.needs = None
 
 
-async def instance(key: object, name: str, make: Callable[[], Awaitable[object]], *, generator: bool) -> object:
+async def instance(key: object, name: str, make: Callable[[], object], *, generator: bool) -> object:
     """The instance of the run that calls, or of its event loop outside of runs."""
     loop = asyncio.get_running_loop()
     task = current_task.get(None)
@@ -222,9 +226,7 @@ async def _first(name: str, made: AsyncGenerator[Any, None]) -> object:
     try:
         return await anext(made)
     except StopAsyncIteration:
-        raise PlaitError(
-            f"{name} ended without a yield; it must yield its value once and tear it down after that"
-        ) from None
+        raise misses_its_yield(name, "ended without a yield") from None
 
 
 def _nothing() -> None:
