@@ -14,6 +14,7 @@ from collections.abc import Iterator
 import plait
 from plait._core.rng import generator
 from plait.testing._functions import NAP, PATIENCE, fail_until, mark, marks, wait_for, where
+from plait.testing._stopping import cancel_when
 from plait.testing._support import ContractBase, raises
 
 Use = tuple[str, str, int, int]  # an instance and the one it uses, the process, the thread
@@ -58,18 +59,18 @@ class WorkersContract(ContractBase):
             assert up >= 1
             assert not left
 
-    def test_tear_down_after_an_item_that_runs_is_stopped(self) -> None:
+    def test_tear_down_after_items_that_run_are_stopped(self) -> None:
         with self.folder() as folder, self.engine() as engine:
-            items = [(folder, "")] + [(folder, f"{folder}/began-{n}") for n in range(self.workers)]
-            with plait.map(use_for_ever, items, engine=engine, workers=self.workers) as stream:
-                next(stream)
-                if self.workers > 1:
-                    for n in range(self.workers):
-                        wait_for(f"{folder}/began-{n}")
+            began = [f"{folder}/began-{n}" for n in range(self.workers)]
+            items = [(folder, path, self.workers == 1) for path in began]
+            stream = plait.map(use_for_ever, items, engine=engine, workers=self.workers)
+            canceller = threading.Thread(target=cancel_when, args=(stream, *began))
+            canceller.start()
+            with raises(plait.errors.Cancelled):
+                list(stream)
+            canceller.join()
             engine.close()
-            up, left = balance(folder)
-            assert up >= 1
-            assert not left
+            assert balance(folder) == (self.workers, 0)
 
     def test_tear_down_after_an_error(self) -> None:
         with self.folder() as folder, self.engine() as engine:
@@ -231,14 +232,14 @@ def use_together(item: tuple[str, int, int]) -> Use:
     return found
 
 
-def use_for_ever(item: tuple[str, str]) -> None:
-    folder, path = item
+def use_for_ever(item: tuple[str, str, bool]) -> None:
+    """Until it is stopped: (folder, file to mark, whether it looks for the sign itself)."""
+    folder, path, looks = item
     use(folder)
-    if path:
-        mark(path)
-        end = time.monotonic() + PATIENCE
-        while time.monotonic() < end:
-            time.sleep(NAP)
+    mark(path)
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end and not (looks and plait.current().cancelled):
+        time.sleep(NAP)
 
 
 def use_or_fail(folder: str) -> Use:
