@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from _collections_abc import Generator, Iterator
+from _collections_abc import Generator
 from _thread import get_ident
 
 from plait._core.batch import Batch
@@ -26,6 +25,9 @@ class InlineEngine:
 
     name = "inline"
 
+    def __init__(self) -> None:
+        self._portion: type[Portion] = portion_type()
+
     def plan(self, requested: int | None, items: int | None) -> Plan:
         return Plan(1, "items run in the calling thread")
 
@@ -36,15 +38,17 @@ class InlineEngine:
             job.tally.reasons.append("a timeout needs a second thread to keep it")
             yield from ThreadEngine().run(job)
             return
-        task = InlineTask(job)
+        task = InlineTask(job, self._portion)
         try:
             yield from self._batches(job, task)
         finally:
-            task.batch = None
+            running = task.snapshot()  # whoever explains an interrupt asks after the stop
+            job.snapshot = lambda: running
+            task.end()
             job.context.run(task.end_state, job.tally.note)
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Nothing is held between runs."""
 
     def _batches(self, job: Job, task: InlineTask) -> Generator[Batch, None, None]:
         sizer = BatchSizer(_BATCH_SECONDS)
@@ -67,51 +71,53 @@ class InlineEngine:
                 if not (feed.ready or feed.withdrawn or feed.finished):
                     task.bell.wait(None if feed.due is None else max(0.0, feed.due - time.perf_counter()))
                 continue
+            portion = task.begin(batch)
             batch.worker = "inline"
             batch.started = time.perf_counter()
-            for portion in task.portions(batch):
-                job.context.run(loop, job.fn, portion.iterator, batch, (KeyboardInterrupt,))
+            job.context.run(loop, job.fn, portion.iterator, batch, (KeyboardInterrupt,))
             batch.ended = time.perf_counter()
-            sizer.record(len(batch.items), batch.ended - batch.started)
-            yield batch
+            task.end()
+            done = len(batch.values)
+            sizer.record(done, batch.ended - batch.started)
+            if done < len(batch.items):
+                feed.hand_back(batch.base + done, batch.items[done:], batch.attempt)
+            if done:
+                yield batch if done == len(batch.items) else batch.part(0, done)
         if not feed.finished:
-            job.cancelled = True  # perhaps it is the map around this one that was stopped
+            job.cancelled = True  # the map around this one was stopped
 
 
 class InlineTask(Task):
     """The item that the calling thread is running."""
 
-    __slots__ = ("_lock", "_outer", "_portion", "batch", "bell", "job")
+    __slots__ = ("_outer", "_portion", "_type", "batch", "bell", "job")
 
-    def __init__(self, job: Job) -> None:
-        self.thread_id = get_ident()
-        self._outer = job.context.get(current_task)
+    def __init__(self, job: Job, portion: type[Portion]) -> None:
         self.job = job
         self.batch: Batch | None = None
         self.bell = Bell()
+        self._type = portion
         self._portion: Portion | None = None
-        self._lock = threading.RLock()  # a destructor that runs while it is held may ask for a look
+        self._outer: Task | None = job.context.get(current_task)
+        self.thread_id = get_ident()
 
-    def portions(self, batch: Batch) -> Iterator[Portion]:
-        """The items of the batch as far as nobody has taken them back; one portion unless somebody has."""
-        kind = portion_type()
+    def begin(self, batch: Batch) -> Portion:
+        """The items of the batch, of which none is begun once the job is cancelled or some item was revoked."""
         self.batch = batch
-        while True:
-            with self._lock:
-                done = len(batch.values)
-                if done == len(batch.items):
-                    self.batch = self._portion = None
-                    return
-                portion = self._portion = kind(batch.items[done:] if done else batch.items)
-            yield portion
+        self._portion = portion = self._type(batch.items)
+        if self.cancelled or self.job.revoked:  # `look_up` may have come before there was a portion to end
+            portion.end()
+        return portion
+
+    def end(self) -> None:
+        """The batch has been run."""
+        self.batch = self._portion = None
 
     def look_up(self) -> None:
-        """Begin no further item before the driver has looked at what somebody wants; any thread."""
-        with self._lock:
-            if self.batch is not None and self._portion is not None and (self.job.cancelled or self.job.revoked):
-                rest = self._portion.rest(self.batch)
-                if rest:
-                    self.job.feed.hand_back(self.batch.end, rest, self.batch.attempt)
+        """The job was cancelled, an item was revoked, or there is something new to look at; any thread."""
+        portion = self._portion
+        if portion is not None and (self.job.cancelled or self.job.revoked):
+            portion.end()
         self.bell.ring()
 
     def _running(self) -> Batch:

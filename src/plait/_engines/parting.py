@@ -22,15 +22,15 @@ from plait._engines.flight import Flight
 from plait._engines.forwarding import forward
 from plait._engines.hosting import READABLE, WRITABLE, Poll
 from plait._engines.remote import rebuild
+from plait._engines.remote_worker import Frame, RemoteWorker
 from plait._engines.returns import Returned, read_remains, read_result
-from plait._engines.worker_process import Frame, WorkerProcess
 
 _GRACE = 0.05  # seconds in which the item that runs may end by itself
 _UNWIND = 0.2  # seconds that an interrupted item has to get out of its function
 _LATE = 0.5  # seconds after which a worker that should have ended itself is killed
 _TICK = 20.0  # milliseconds between two looks
 
-Settle = Callable[[WorkerProcess, Flight, Returned], None]
+Settle = Callable[[RemoteWorker, Flight, Returned], None]
 
 
 class Parting:
@@ -40,16 +40,16 @@ class Parting:
         self._poll = poll
         self._report = report
         self._settle = settle
-        self._staying: dict[int, WorkerProcess] = {}
+        self._staying: dict[int, RemoteWorker] = {}
 
-    def end(self, workers: Iterable[WorkerProcess]) -> None:
+    def end(self, workers: Iterable[RemoteWorker]) -> None:
         """Return when nothing runs in them any more; they are still to be closed.
 
         Raises:
             KeyboardInterrupt: Ctrl-C while workers tear down: they have been killed, too.
         """
         workers = list(workers)
-        asked: list[WorkerProcess] = []
+        asked: list[RemoteWorker] = []
         try:
             for worker in workers:
                 if worker.dead or not worker.board.words[HOLDS]:
@@ -65,7 +65,7 @@ class Parting:
             for worker in workers:
                 self._salvage(worker)
 
-    def _ask(self, worker: WorkerProcess) -> None:
+    def _ask(self, worker: RemoteWorker) -> None:
         worker.board.words[STOP_AT] = 0
         self._poll.register(worker.results, READABLE)
         self._staying[worker.results] = worker
@@ -92,7 +92,7 @@ class Parting:
                 if now - began > given:
                     self._give_up(worker, stuck=worker in stubborn)
 
-    def _attend(self, worker: WorkerProcess, fd: int) -> None:
+    def _attend(self, worker: RemoteWorker, fd: int) -> None:
         if fd == worker.commands:
             if not worker.flush():
                 self._poll.unregister(fd)
@@ -104,20 +104,20 @@ class Parting:
                 return
             self._treat(worker, message)
 
-    def _give_up(self, worker: WorkerProcess, *, stuck: bool) -> None:
+    def _give_up(self, worker: RemoteWorker, *, stuck: bool) -> None:
         why = "its item did not stop in time" if stuck else f"that took longer than {TEAR_DOWN_SECONDS:g} s"
         self._report(Mishap(f"{worker.label} was killed before it had torn down what it holds: {why}", None))
         self._dismiss(worker)
         worker.kill()
 
-    def _dismiss(self, worker: WorkerProcess) -> None:
+    def _dismiss(self, worker: RemoteWorker) -> None:
         for fd in (worker.results, worker.commands):
             if self._staying.pop(fd, None) is not None:
                 self._poll.unregister(fd)
 
     # --- messages
 
-    def _treat(self, worker: WorkerProcess, message: Frame) -> None:
+    def _treat(self, worker: RemoteWorker, message: Frame) -> None:
         operation, flags, _, key, payload = message
         if operation == wire.MISHAP:
             self._report(read_mishap(payload))
@@ -129,7 +129,7 @@ class Parting:
                 _, payload = wire.unpack_extra(payload)
             self._book(worker, flight, read_result(worker, flight, payload))
 
-    def _salvage(self, worker: WorkerProcess) -> None:
+    def _salvage(self, worker: RemoteWorker) -> None:
         """What a worker that is gone had answered, and what lies on its board, was computed: it is not lost."""
         if worker.dead:
             return
@@ -145,7 +145,7 @@ class Parting:
             flight = worker.flights[0]
             self._book(worker, flight, read_remains(worker, flight))
 
-    def _book(self, worker: WorkerProcess, flight: Flight, returned: Returned) -> None:
+    def _book(self, worker: RemoteWorker, flight: Flight, returned: Returned) -> None:
         if self._settle is not None:
             self._settle(worker, flight, returned)
 

@@ -8,7 +8,7 @@ from _collections_abc import Callable, Collection, Iterable, Iterator
 from plait._core.job import Job, Running
 from plait._engines.board import CLAMPED, CURRENT, FAST, MODE, NEVER, STARTED, STOP_AT, TRACKED
 from plait._engines.flight import Flight
-from plait._engines.worker_process import WorkerProcess
+from plait._engines.remote_worker import RemoteWorker
 
 TIMEOUT, MEMORY, REVOKED = "timeout", "memory", "revoked"  # why a worker is doomed
 
@@ -27,7 +27,7 @@ class Supervisor:
         self._private_bytes = private_bytes
         self._revoked: list[int] = []
 
-    def interval(self, workers: Collection[WorkerProcess]) -> float | None:
+    def interval(self, workers: Collection[RemoteWorker]) -> float | None:
         """Milliseconds until the next look is due; None when only messages matter."""
         waits: list[float] = [_AGAIN] if self._revoked else []
         if self._job.timeout is not None:
@@ -40,11 +40,11 @@ class Supervisor:
                 waits.append(_STALLED * 1000 / 2)
         return min(waits) if waits else None
 
-    def wants_items(self, workers: Collection[WorkerProcess], *, ready: bool, most: int) -> bool:
+    def wants_items(self, workers: Collection[RemoteWorker], *, ready: bool, most: int) -> bool:
         """Whether some worker could run items that another one holds."""
         return not ready and (len(workers) < most or any(not worker.flights for worker in workers))
 
-    def take_back(self, workers: Iterable[WorkerProcess]) -> Iterator[tuple[Flight, int, int]]:
+    def take_back(self, workers: Iterable[RemoteWorker]) -> Iterator[tuple[Flight, int, int]]:
         """Flights with the offsets of items that their workers will not start any more."""
         now = time.perf_counter()
         for worker in workers:
@@ -63,7 +63,7 @@ class Supervisor:
                     if lost is not None:
                         yield flight, *lost
 
-    def enforce_limits(self, workers: Iterable[WorkerProcess]) -> None:
+    def enforce_limits(self, workers: Iterable[RemoteWorker]) -> None:
         """Kill the workers whose item ran out of time or memory; their death is treated like any other."""
         for worker in workers:
             if worker.doomed or not worker.flights:
@@ -81,7 +81,7 @@ class Supervisor:
                     worker.doomed = MEMORY
                     worker.kill()
 
-    def revoke(self, workers: Iterable[WorkerProcess]) -> Iterator[tuple[Flight, int, int]]:
+    def revoke(self, workers: Iterable[RemoteWorker]) -> Iterator[tuple[Flight, int, int]]:
         """Stop the items that somebody revoked, or begin to; yields what `take_back` does.
 
         An item is pursued until no worker holds it: what runs FAST cannot be stopped at one item, and a worker that has
@@ -101,7 +101,7 @@ class Supervisor:
                     self._recall(worker, flight, index)
                     yield from self.take_back([worker])
 
-    def _recall(self, worker: WorkerProcess, flight: Flight, index: int) -> None:
+    def _recall(self, worker: RemoteWorker, flight: Flight, index: int) -> None:
         """Keep the worker from beginning an item that it holds, or kill it when it runs that item."""
         sequence = flight.first + index - flight.batch.base
         words = worker.board.words
@@ -114,7 +114,7 @@ class Supervisor:
             worker.doomed = REVOKED
             worker.kill()
 
-    def running(self, worker: WorkerProcess) -> Running | None:
+    def running(self, worker: RemoteWorker) -> Running | None:
         """The item that the worker is running, as far as its board tells."""
         if not worker.flights or worker.dead:
             return None
@@ -130,7 +130,7 @@ class Supervisor:
         return Running(flight.batch.base + offset, flight.batch.items[offset], worker.label, seconds)
 
 
-def _hold(worker: WorkerProcess, seen: tuple[int, int]) -> bool:
+def _hold(worker: RemoteWorker, seen: tuple[int, int]) -> bool:
     """Make sure that no further item begins while the worker is killed; False when the one in question has ended."""
     words = worker.board.words
     if words[STOP_AT] > seen[0] + 1:
@@ -140,6 +140,6 @@ def _hold(worker: WorkerProcess, seen: tuple[int, int]) -> bool:
     return (words[CURRENT], words[STARTED]) == seen
 
 
-def _unstarted(worker: WorkerProcess) -> bool:
+def _unstarted(worker: RemoteWorker) -> bool:
     last = worker.flights[-1]
     return last.count > 0 and last.first + last.count - 1 > worker.board.words[CURRENT]

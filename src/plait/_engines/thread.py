@@ -91,7 +91,7 @@ class Driver:
         """Finished batches; closing this stops the work."""
         crew, feed, job = self._crew, self._feed, self._job
         finished = crew.finished
-        job.wake = crew.ring
+        job.wake = crew.call_off
         job.snapshot = crew.snapshot
         self._looked = time.perf_counter()
         job.unfetched = feed.withdrawn = finished

@@ -137,6 +137,8 @@ class Worker(Seat):
                 with crew.lock:  # somebody took the rest: how much is left is known once the lock is free
                     items = len(batch.items)
                     self.portion = crew.portion(batch.items[len(values) :]) if len(values) < items else None
+                    if crew.unwanted:  # or the rest was called off
+                        self.portion = None
         except StopTask:
             self.began = 0.0
         self.quiet(leave=True)

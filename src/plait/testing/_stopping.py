@@ -97,6 +97,35 @@ class StoppingContract(ContractBase):
             for outcome in outcomes[2:]:
                 assert isinstance(outcome.error, Cancelled) or outcome.value == "told to stop"
 
+    def test_no_item_begins_after_cancel(self) -> None:
+        """Quick items make large batches; those behind them run until they are told to stop."""
+        with self.folder() as folder, self.engine() as engine:
+            path = f"{folder}/began"
+            items = itertools.chain([("value", "x")] * 3000, itertools.repeat(("forever", path)))
+            stream = plait.map(forever, items, engine=engine, workers=self.workers)
+            canceller = threading.Thread(target=_cancel_when_begun, args=(stream, path, self.workers))
+            canceller.start()
+            with raises(Cancelled):
+                list(stream)
+            canceller.join()
+            assert marks(path) == self.workers
+
+    def test_no_item_begins_after_one_has_cancelled(self) -> None:
+        if not self.shares_memory:
+            return
+        began: list[int] = []
+
+        def cancel_at_3000(x: int) -> None:
+            began.append(x)
+            if x == 3000:
+                stream.cancel()
+
+        with self.engine() as engine:
+            stream = plait.map(cancel_at_3000, itertools.count(), engine=engine, workers=1)
+            with raises(Cancelled):
+                list(stream)
+            assert began == list(range(3001))
+
     def test_cancel_before_the_first_value(self) -> None:
         with self.engine() as engine:
             stream = plait.map(double, range(100), engine=engine)
@@ -246,6 +275,14 @@ def _revoke_when_retried(stream: plait.Stream[object], index: int) -> None:
     while not stream.report.retries and time.monotonic() < end:
         time.sleep(NAP)  # nobody tells when a retry was planned
     stream._run.job.revoke(index)
+
+
+def _cancel_when_begun(stream: plait.Stream[object], path: str, items: int) -> None:
+    wait_for(path)
+    end = time.monotonic() + PATIENCE
+    while marks(path) < items and time.monotonic() < end:
+        time.sleep(NAP)
+    stream.cancel()
 
 
 def _size(path: str) -> int:
