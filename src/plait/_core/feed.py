@@ -17,7 +17,6 @@ from collections import deque
 from itertools import islice
 
 from plait._core.batch import Batch
-from plait._core.errors import Cancelled
 
 _PULL_SLICE = 0.001  # seconds that one `fill` may spend in the user's iterator before results are looked at again
 _PULL_CAP = 8192
@@ -221,7 +220,8 @@ class Feed:
             )
 
     def _end(self, index: int, item: object, attempt: int) -> None:
-        from plait._core.outcome import brief  # pulls in dataclasses, which most runs do not need here
+        from plait._core.errors import Cancelled  # both are slow to import, and most runs do not need them here
+        from plait._core.outcome import brief
 
         ended = Batch(index, [item], attempt - 1)
         ended.values = [None]
