@@ -63,6 +63,7 @@ def plan(chosen: list[str]) -> tuple[list[Gate], list[Result]]:
         Gate("format", "ruff's formatter would change nothing", [tool + "ruff", "format", "--check", "."]),
         Gate("types", "mypy --strict", [tool + "mypy", "--strict"]),
         Gate("layers", "imports go down the layers only", [tool + "lint-imports", "--no-cache"]),
+        Gate("docs", "the site builds, strictly", [sys.executable, "scripts/build_docs.py"]),
         Gate("wheel", "the built wheel works in an empty environment", [sys.executable, "scripts/try_wheel.py"]),
     ]
     gates = [gate for gate in gates if gate.name.startswith(wanted)]

@@ -138,7 +138,7 @@ def commands_of(block: Block) -> list[tuple[int, str, str]]:
             found.append((number, text[2:], ""))
         elif found:
             line, command, expected = found[-1]
-            if text.startswith("> ") and not expected:
+            if (text == ">" or text.startswith("> ")) and not expected:
                 found[-1] = (line, f"{command}\n{text[2:]}", "")
             else:
                 found[-1] = (line, command, f"{expected}{text}\n")
