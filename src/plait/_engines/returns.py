@@ -58,17 +58,20 @@ def read_remains(worker: RemoteWorker, flight: Flight) -> Returned:
 
 
 def culprit(worker: RemoteWorker, flight: Flight, returned: Returned) -> int | None:
-    """The offset of the item that was running when the worker died, or None when none was, or nobody knows."""
+    """The offset of the item that was running when the worker died, or None when none was, or nobody knows.
+
+    An item that was taken back from the worker is with somebody else, whatever the board says.
+    """
     words = worker.board.words
     if words[boards.BATCH] != flight.key:
         return None
     offset = words[boards.CURRENT] - flight.first
     mode = words[boards.MODE]
     if mode in (boards.TRACKED, boards.SENDING):
-        return offset if offset == len(returned.values) < len(flight.batch.items) else None
+        return offset if offset == len(returned.values) < flight.count else None
     if mode in (boards.FAST, boards.CLAMPED):
-        return offset if 0 <= offset < len(flight.batch.items) else None
-    if mode == boards.READING and len(flight.batch.items) == 1:
+        return offset if 0 <= offset < flight.count else None
+    if mode == boards.READING and flight.count == len(flight.batch.items) == 1:
         return 0
     return None
 
