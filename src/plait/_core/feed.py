@@ -263,8 +263,8 @@ class Feed:
             )
 
     def _end(self, index: int, item: object, attempt: int) -> None:
-        from plait._core.errors import Cancelled  # pulls in concurrent.futures, and the next one dataclasses, which
-        from plait._core.outcome import brief  # most runs do not need here
+        from plait._core.errors import Cancelled  # both are slow to import, and most runs do not need them here
+        from plait._core.outcome import brief
 
         ended = Batch(index, [item], attempt - 1)
         ended.values = [None]

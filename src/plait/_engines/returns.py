@@ -13,6 +13,8 @@ from plait._engines.flight import Flight
 from plait._engines.remote import rebuild
 from plait._engines.remote_worker import RemoteWorker
 
+_LOGGED = (boards.TRACKED, boards.IDLE, boards.SENDING, boards.ENDING)  # modes in which the log is the batch's
+
 
 class Returned:
     """Values and failures of the first items of a flight, how long they took, and their `length` in bytes."""
@@ -50,7 +52,7 @@ def read_remains(worker: RemoteWorker, flight: Flight) -> Returned:
     """What a dead worker had put on its board of the batch it was running."""
     found = Returned()
     words = worker.board.words
-    if words[boards.BATCH] == flight.key and words[boards.MODE] in (boards.TRACKED, boards.IDLE, boards.SENDING):
+    if words[boards.BATCH] == flight.key and words[boards.MODE] in _LOGGED:
         _read_log(worker, flight, min(words[boards.DONE], flight.count), found)
         found.seconds = found.ends[-1] if found.ends else 0.0
     return found
@@ -60,6 +62,7 @@ def culprit(worker: RemoteWorker, flight: Flight, returned: Returned) -> int | N
     """The offset of the item that was running when the worker died, or None when none was, or nobody knows.
 
     In a batch that ran FAST nobody does: it is run again, TRACKED, and an item that kills its worker does so again.
+    An item that was taken back from the worker is with somebody else, whatever the board says.
     """
     words = worker.board.words
     if words[boards.BATCH] != flight.key:
@@ -67,10 +70,10 @@ def culprit(worker: RemoteWorker, flight: Flight, returned: Returned) -> int | N
     offset = words[boards.CURRENT] - flight.first
     mode = words[boards.MODE]
     if mode in (boards.TRACKED, boards.SENDING):
-        return offset if offset == len(returned.values) < len(flight.batch.items) else None
+        return offset if offset == len(returned.values) < flight.count else None
     if mode == boards.CLAMPED:
-        return offset if 0 <= offset < len(flight.batch.items) else None
-    if mode == boards.READING and len(flight.batch.items) == 1:
+        return offset if 0 <= offset < flight.count else None
+    if mode == boards.READING and flight.count == len(flight.batch.items) == 1:
         return 0
     return None
 
