@@ -65,19 +65,19 @@ class Feed:
     # --- the driver's side
 
     def fill(self, wanted: int) -> None:
-        """Pull from an iterator until `wanted` items are ready, the window is full, or a slice of time is spent."""
+        """Pull from an iterator until `wanted` items are ready, the window is full, or a slice of time is spent.
+
+        Whoever waits when nothing is ready after that may wait for ever, so it pulls something even if the system has
+        this thread wait for its turn all that time.
+        """
         if self._sequence is not None or self.over or self._held:
             return
-        deadline = time.perf_counter() + _PULL_SLICE
-        while True:
-            room = min(wanted, self.room) - len(self._buffer)
-            if room <= 0:
-                return
-            now = time.perf_counter()
-            if now >= deadline:
-                return
+        now = time.perf_counter()
+        deadline = now + _PULL_SLICE
+        while (room := min(wanted, self.room) - len(self._buffer)) > 0:
             self._pull_chunk(min(self._pull, room), now)
-            if self.over:
+            now = time.perf_counter()
+            if self.over or now >= deadline:
                 return
 
     def _pull_chunk(self, size: int, now: float) -> None:
