@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections import Counter
 from pathlib import Path
 
@@ -15,6 +16,7 @@ class Executions:
     def __init__(self, folder: Path, name: str = "executions") -> None:
         self.path = str(folder / name)
         self._fd = -1
+        self._opening = threading.Lock()
         Path(self.path).touch()
 
     def __getstate__(self) -> str:
@@ -23,10 +25,13 @@ class Executions:
     def __setstate__(self, path: str) -> None:
         self.path = path
         self._fd = -1
+        self._opening = threading.Lock()
 
     def __call__(self, index: int) -> None:
         if self._fd < 0:
-            self._fd = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+            with self._opening:  # or two threads would open it, and one of the descriptors be lost
+                if self._fd < 0:
+                    self._fd = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
         os.write(self._fd, index.to_bytes(_WIDTH, "little"))
 
     def close(self) -> None:
