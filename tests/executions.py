@@ -8,6 +8,7 @@ from collections import Counter
 from pathlib import Path
 
 _WIDTH = 4
+_OPENING = threading.Lock()
 
 
 class Executions:
@@ -16,7 +17,6 @@ class Executions:
     def __init__(self, folder: Path, name: str = "executions") -> None:
         self.path = str(folder / name)
         self._fd = -1
-        self._opening = threading.Lock()
         Path(self.path).touch()
 
     def __getstate__(self) -> str:
@@ -25,11 +25,10 @@ class Executions:
     def __setstate__(self, path: str) -> None:
         self.path = path
         self._fd = -1
-        self._opening = threading.Lock()
 
     def __call__(self, index: int) -> None:
         if self._fd < 0:
-            with self._opening:  # or two threads would open it, and one of the descriptors be lost
+            with _OPENING:  # two threads that find it closed would open it twice and close one of them
                 if self._fd < 0:
                     self._fd = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
         os.write(self._fd, index.to_bytes(_WIDTH, "little"))

@@ -65,20 +65,17 @@ class Feed:
     # --- the driver's side
 
     def fill(self, wanted: int) -> None:
-        """Pull from an iterator until `wanted` items are ready, the window is full, or a slice of time is spent.
-
-        Whoever waits when nothing is ready after that may wait for ever, so it pulls something even if the system has
-        this thread wait for its turn all that time.
-        """
+        """Pull from an iterator until `wanted` items are ready, the window is full, or a slice of time is spent."""
         if self._sequence is not None or self.over or self._held:
             return
         now = time.perf_counter()
         deadline = now + _PULL_SLICE
-        while (room := min(wanted, self.room) - len(self._buffer)) > 0:
+        while not self.over and now < deadline:  # at least once, however long this thread is kept from running
+            room = min(wanted, self.room) - len(self._buffer)
+            if room <= 0:
+                return
             self._pull_chunk(min(self._pull, room), now)
             now = time.perf_counter()
-            if self.over or now >= deadline:
-                return
 
     def _pull_chunk(self, size: int, now: float) -> None:
         chunk: list[object] = []
