@@ -16,7 +16,7 @@ from _pickle import dumps, loads
 
 from plait._core.current import current_task
 from plait._engines import board as boards
-from plait._engines import entries, wire
+from plait._engines import entries, wire, worker_setup
 from plait._engines.arena import Arena, ArenaFull, Window
 from plait._engines.board import CURRENT, HOLDS, LOGGED, MODE, STARTED, STOP_AT, Board
 from plait._engines.codec import decode, decode_items, encode, encode_small
@@ -137,8 +137,6 @@ class Worker(WorkerTask):
     # --- what the driver asks for
 
     def _set_up(self, setting: dict[str, object]) -> None:
-        from plait._engines import worker_setup
-
         worker_setup.apply(setting, self.send)
         self._memory_bytes = int(str(setting.get("memory_bytes", self._memory_bytes)))
         self._name = str(setting.get("name", self._name))
