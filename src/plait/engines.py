@@ -8,6 +8,7 @@ from plait._engines.table import ENGINES, make_engine
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # for editors and type checkers: what `__getattr__` finds at run time
     from plait._engines.inline import InlineEngine as InlineEngine
+    from plait._engines.interpreter import InterpreterEngine as InterpreterEngine
     from plait._engines.process import ProcessEngine as ProcessEngine
     from plait._engines.thread import ThreadEngine as ThreadEngine
 
@@ -17,6 +18,7 @@ __all__ = [
     "Batch",
     "Engine",
     "InlineEngine",
+    "InterpreterEngine",
     "Job",
     "Plan",
     "ProcessEngine",

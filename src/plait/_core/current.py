@@ -1,4 +1,4 @@
-"""The task that the running function is part of: its index, attempt, worker, deadline, and whether it should stop."""
+"""The task that the running function is part of: its index, attempt, worker, deadline, and how it is told to stop."""
 
 from __future__ import annotations
 
@@ -37,6 +37,10 @@ class Task:
     @property
     def cancelled(self) -> bool:
         raise NotImplementedError
+
+
+class StopTask(BaseException):
+    """Raised inside a function on a thread when its run is stopped; let it pass, as you would ``KeyboardInterrupt``."""
 
 
 current_task: ContextVar[Task] = ContextVar("plait_current_task")

@@ -1,11 +1,12 @@
-"""A page of memory that a worker process and its driver share: what runs now, and the results the driver has not read.
+"""A page of memory that a remote worker and its driver share: what runs now, and the results the driver has not read.
 
     word CURRENT   the sequence number of the item that is running or ran last; 0 before the first
          STARTED   when it began, ns of time.perf_counter, one clock for all processes
          DONE      how many results of the current batch are on the log
          STOP_AT   the worker starts no item with this number or a higher one; the driver sets it to take items back
-         MODE      what the worker is doing (READING, TRACKED, FAST, CLAMPED, PACKING, IDLE, SENDING)
+         MODE      what the worker is doing (READING, TRACKED, FAST, CLAMPED, PACKING, IDLE, SENDING, PARKED)
          BATCH     the number of the current batch
+         HALT      what the worker is to do (CALM: go on, ASKED: tell the function that it is not wanted, LEAVE, PARK)
     then two logs used in turn by successive batches, then the last words of a crash (written by faulthandler).
 
 Promises: a result is on the log before the next item starts, so a crash loses only the item it hits (in FAST mode, for
@@ -20,8 +21,9 @@ from __future__ import annotations
 import mmap
 import struct
 
-CURRENT, STARTED, DONE, STOP_AT, MODE, BATCH = range(6)
-READING, TRACKED, FAST, CLAMPED, PACKING, IDLE, SENDING = range(7)
+CURRENT, STARTED, DONE, STOP_AT, MODE, BATCH, HALT = range(7)
+READING, TRACKED, FAST, CLAMPED, PACKING, IDLE, SENDING, PARKED = range(8)
+CALM, ASKED, LEAVE, PARK = range(4)
 NEVER = (1 << 64) - 1
 
 _WORDS = 64
@@ -95,6 +97,11 @@ class Board:
         """What a crashing worker wrote, such as the stack at a segmentation fault."""
         raw = bytes(self._view[LAST_WORDS:SIZE])
         return raw.split(b"\0", 1)[0].decode("utf-8", "replace").strip()
+
+    def leave_words(self, text: str) -> None:
+        """What a worker has to say that ends by an error of its own."""
+        raw = text.encode("utf-8", "replace")[-(SIZE - LAST_WORDS - 1) :]
+        self._view[LAST_WORDS : LAST_WORDS + len(raw)] = raw
 
     def clear(self) -> None:
         """Make the page ready for a new worker."""

@@ -21,6 +21,8 @@ from plait._engines.remote_worker import RemoteWorker
 class FunctionCargo:
     """A run's function, pickled once; its large buffers lie in the arena until `release`.
 
+    `needs` is unpickled with it and may raise then.
+
     Attributes:
         number: names the function in its present form.
         modules: those that workers cannot import; what belongs to them is sent by value.
@@ -34,11 +36,13 @@ class FunctionCargo:
         *,
         timeout: float | None,
         variables: list[tuple[ContextVar[Any], Any]],
+        needs: object = None,
     ) -> None:
         self.number = number
         self._fn = fn
         self._timeout = timeout
         self._variables = variables
+        self._needs = needs
         self._arena = arena
         self.modules: tuple[ModuleType, ...] = ()
         self._packed = self._encode()
@@ -109,7 +113,7 @@ class FunctionCargo:
 
     def _encode(self) -> Packed:
         try:
-            return encode((self._fn, self._timeout, self._variables), self._arena, 1, self.modules)
+            return encode((self._fn, self._timeout, self._variables, self._needs), self._arena, 1, self.modules)
         except Exception as error:
             inner = self._inner()
             name = getattr(inner, "__name__", type(inner).__name__)

@@ -21,6 +21,9 @@ class PipeLink:
         os.set_blocking(commands, False)
         os.set_blocking(results, False)
 
+    fate = "which was killed"
+    left_behind = False
+
     def is_open(self) -> bool:
         poll = select.poll()
         poll.register(self.results, 0)
@@ -31,6 +34,9 @@ class PipeLink:
             os.close(self._lifeline)
             self._lifeline = -1
 
+    def wait(self) -> None:
+        """The kernel does not let it run on."""
+
     def close(self, *, kill: bool) -> None:
         self.kill()  # in a forked child too: the kernel counts both ends, so the worker dies with the parent's alone
         os.close(self.commands)
@@ -38,10 +44,21 @@ class PipeLink:
 
 
 class Child(Protocol):
-    """A process that this one has started."""
+    """A process, or an interpreter in a thread, that this process has started.
+
+    Attributes:
+        fate: what became of it when it was killed, in words.
+        left_behind: whether it could not be ended and still runs.
+    """
+
+    @property
+    def fate(self) -> str: ...
+
+    @property
+    def left_behind(self) -> bool: ...
 
     def kill(self) -> None:
-        """End it now."""
+        """End it now, or begin to."""
         ...
 
     def wait(self) -> None:
@@ -54,7 +71,7 @@ class Child(Protocol):
 
 
 class SocketLink:
-    """Two sockets, a third at whose end the worker ends itself, and the worker's process."""
+    """Two sockets, a third at whose end the worker ends itself, and what can end the worker from outside."""
 
     def __init__(
         self,
@@ -81,6 +98,22 @@ class SocketLink:
 
     def kill(self) -> None:
         self._child.kill()
+
+    def wait(self) -> None:
+        """What the worker has written can still be read; what it is writing now, nobody will read."""
+        try:
+            self._sockets[1].shutdown(_socket.SHUT_RD)
+        except OSError:  # it has closed its end
+            pass
+        self._child.wait()
+
+    @property
+    def fate(self) -> str:
+        return self._child.fate
+
+    @property
+    def left_behind(self) -> bool:
+        return self._child.left_behind
 
     def close(self, *, kill: bool) -> None:
         if kill:

@@ -1,13 +1,12 @@
-"""The driver's handle of one worker process: its link, its board, its flights, and the arena slots it holds."""
+"""The driver's handle of one remote worker: its link, its board, its flights, and the arena slots it holds."""
 
 from __future__ import annotations
 
 from _collections_abc import Iterator
 from collections import deque
 
-from plait._engines import wire
 from plait._engines.arena import Window
-from plait._engines.board import Board
+from plait._engines.board import ASKED, CALM, HALT, LEAVE, NEVER, STOP_AT, Board
 from plait._engines.ends import ClosedEnds, Ends
 from plait._engines.flight import Flight
 from plait._engines.hosting import Link, Segment
@@ -23,11 +22,18 @@ class RemoteWorker:
     """One worker. Owned by one run at a time, or by the engine while it is idle.
 
     The segments are its board, and its memory for large results if it has any.
+
+    Attributes:
+        token: its number.
+        name: what it is, and its number.
+        pid: its process, or 0 while that is not known, or when it is none of its own.
+        doomed: why it is being ended, or an empty string.
+        doomed_at: the sequence number of the item that is to blame.
     """
 
-    def __init__(self, token: int, link: Link, board: Segment, arena: Segment | None) -> None:
+    def __init__(self, token: int, kind: str, link: Link, board: Segment, arena: Segment | None) -> None:
         self.token = token
-        self.name = f"process-{token}"
+        self.name = f"{kind}-{token}"
         self.pid = 0
         self.commands = link.commands
         self.results = link.results
@@ -50,6 +56,7 @@ class RemoteWorker:
         self.revoked = False
         self.leaving = False
         self.doomed = ""
+        self.doomed_at = 0
         self.running_seen = (0, 0)
         hold(self)
 
@@ -169,13 +176,41 @@ class RemoteWorker:
 
     # --- the end
 
-    def quit(self) -> None:
-        """Ask it to end once it has nothing to do."""
-        self.send(wire.pack(wire.QUIT, 0, b""))
+    @property
+    def fate(self) -> str:
+        """What became of it when it was ended, in words."""
+        return self._link.fate
+
+    @property
+    def left_behind(self) -> bool:
+        """Whether it could not be ended and still runs."""
+        return self._link.left_behind
+
+    def ask(self) -> None:
+        """Have it begin nothing more, and its function be told that it is not wanted."""
+        self.board.words[STOP_AT] = 0
+        self.board.words[HALT] = ASKED
+
+    def relent(self) -> None:
+        """It may begin what it is given from now on."""
+        self.board.words[STOP_AT] = NEVER
+        self.board.words[HALT] = CALM
+        self.revoked = False
+
+    def doom(self, why: str, sequence: int) -> None:
+        """End it because of one of its items."""
+        self.doomed, self.doomed_at = why, sequence
+        self.kill()
 
     def kill(self) -> None:
-        """End it now, with the process group that it leads."""
+        """End it now, with what it has started; an interpreter in steps, of which `wait` is the last."""
+        if not self.dead:
+            self.board.words[HALT] = LEAVE
         self._link.kill()
+
+    def wait(self) -> None:
+        """Return when it has ended after `kill`, or when it is no use waiting longer."""
+        self._link.wait()
 
     def forget(self) -> None:
         """Close the descriptors in a forked child, which the worker does not belong to."""
@@ -186,7 +221,7 @@ class RemoteWorker:
             self.close()
 
     def close(self) -> None:
-        """Kill it if it lives, and close everything of it; results that lie in its arena stay."""
+        """End it if it lives, and close everything of it; results that lie in its arena stay."""
         if self.dead:
             return
         self._part(kill=True)

@@ -28,6 +28,7 @@ class Staff:
         self._reserve = reserve
         self._job = job
         self._workers: dict[int, RemoteWorker] = {}
+        self._kind = reserve.host.kind
         self._poll = reserve.host.poll()
         self.bell = reserve.host.bell()
         self.limit = job.workers
@@ -90,9 +91,9 @@ class Staff:
             PlaitError: there are none.
         """
         self.limit = len(self._workers)
-        self._job.tally.reasons.append(f"no further process could be started: {why}")
+        self._job.tally.reasons.append(f"no further {self._kind} could be started: {why}")
         if not self.limit:
-            raise PlaitError(f"no worker process could be started: {why}")
+            raise PlaitError(f"no worker {self._kind} could be started: {why}")
 
     def dismiss(self) -> None:
         """There is nothing to do for now: let other runs on the same engine have the workers."""

@@ -1,4 +1,4 @@
-"""The main loop of a worker process: takes batches from its pipe, runs them, answers.
+"""The main loop of a remote worker: takes batches from its pipe, runs them, answers.
 
 Items that take microseconds run FAST, if running them again does no harm should the worker die: a bare loop that notes
 only which item is running. All others run TRACKED: each item is claimed, timed and its result put on the board before
@@ -19,7 +19,7 @@ from plait._core.current import Task, current_task
 from plait._engines import board as boards
 from plait._engines import wire
 from plait._engines.arena import Arena, Window
-from plait._engines.board import CURRENT, MODE, STARTED, STOP_AT, Board
+from plait._engines.board import CALM, CURRENT, HALT, LEAVE, MODE, STARTED, STOP_AT, Board
 from plait._engines.codec import decode, encode
 from plait._engines.guard import Guard
 from plait._engines.remote import describe
@@ -29,12 +29,12 @@ from plait._engines.wire import BATCH_HEAD, HEAD
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # typing would double a worker's start-up time
     from contextvars import ContextVar
-    from typing import Any
+    from typing import Any, NoReturn
 
     from plait._engines.ends import Ends
     from plait._engines.hosting import Segment
 
-    Assignment = tuple[Callable[..., object], float | None, list[tuple[ContextVar[Any], Any]]]
+    Assignment = tuple[Callable[..., object], float | None, list[tuple[ContextVar[Any], Any]], object]
 
 _FAST_SECONDS = 2.5e-6  # items cheaper than this run FAST
 _FAST_ITEMS = 64  # and only in batches worth it
@@ -42,10 +42,12 @@ _PLAIN = frozenset({int, float, bool, type(None), str})
 
 
 class Worker(Task):
-    """One worker process; as a `Task` it answers ``plait.current()``.
+    """One worker, in a process of its own; as a `Task` it answers ``plait.current()``.
 
     `own` is its memory for large results, `inputs` the driver's; None: large buffers go through the pipe.
     """
+
+    start_thread = staticmethod(_thread.start_new_thread)
 
     def __init__(
         self,
@@ -65,18 +67,19 @@ class Worker(Task):
         self._freed: list[int] = []
         self._assignments: dict[int, Assignment] = {}
         self._costs: dict[int, float] = {}
-        self._guard = Guard(board.words)
+        self._guard = Guard(board.words, self.start_thread)
         self._pending: bytes | memoryview = b""
         self._sending = _thread.allocate_lock()
         self._memory_bytes = 0
         self._name = ""
+        self._pid = os.getpid()
         self._timeout: float | None = None
         self._first = self._base = self._attempt = 0
 
     def serve(self) -> None:
         """Answer frames, one after the other."""
         current_task.set(self)
-        self.send(wire.HELLO, os.getpid(), b"")
+        self.send(wire.HELLO, self._pid, b"")
         while True:
             operation, flags, function, key, payload = self._receive()
             if operation == wire.BATCH:
@@ -87,9 +90,9 @@ class Worker(Task):
                 self._assignments.pop(key, None)
                 self._costs.pop(key, None)
             elif operation == wire.SETTING:
-                self._set_up(loads(payload))
+                self.set_up(loads(payload))
             else:
-                _leave()
+                self.leave()
 
     # --- frames
 
@@ -98,7 +101,7 @@ class Worker(Task):
         while len(data) < HEAD.size:
             chunk = self._read(1 << 16)
             if not chunk:
-                _leave()
+                self.leave()
             data = chunk if not data else bytes(data) + chunk
         operation, flags, function, key, length = HEAD.unpack_from(data)
         end = HEAD.size + length
@@ -116,7 +119,7 @@ class Worker(Task):
         while filled < size:
             got = self._readv([view[filled:]])
             if not got:
-                _leave()
+                self.leave()
             filled += got
         return view.toreadonly()
 
@@ -129,11 +132,12 @@ class Worker(Task):
                 while sent < len(data):
                     sent += self._write(data[sent:])
             except OSError:
-                os._exit(0)  # the driver is gone
+                self.end()  # the driver is gone
 
     # --- what the driver asks for
 
-    def _set_up(self, setting: dict[str, object]) -> None:
+    def set_up(self, setting: dict[str, object]) -> None:
+        """Take over what the driver says about itself."""
         from plait._engines import worker_setup
 
         worker_setup.apply(setting, self.send)
@@ -180,7 +184,7 @@ class Worker(Task):
             self._answer(key, wire.UNREADABLE, 0, 0, data=dumps(describe(error, 1), 5))
             return
         self._first, self._base, self._attempt = first, base, attempt
-        fn, self._timeout, variables = assignment
+        fn, self._timeout, variables, _ = assignment
         for variable, value in variables:
             variable.set(value)
         tracked = (
@@ -262,6 +266,8 @@ class Worker(Task):
     ) -> None:
         """The result of a batch; `last` is the kind of one more entry, whose data did not fit on the log."""
         _flush()  # what was printed comes out before the results, also without a newline
+        if self._words[HALT] == LEAVE:
+            self.end()
         payload = wire.RESULT_HEAD.pack(done, kind, last, spent, length) + data
         flags = 0
         if self._freed:
@@ -269,10 +275,10 @@ class Worker(Task):
             del self._freed[: len(freed)]
             payload = wire.pack_extra(([], freed)) + payload
             flags = wire.HAS_EXTRA
-        leaving = self._memory_bytes and self._private_bytes(os.getpid()) > self._memory_bytes
+        leaving = self._memory_bytes and self._private_bytes(self._pid) > self._memory_bytes
         self.send(wire.RESULT, key, payload, flags=flags | (wire.LEAVING if leaving else 0))
         if leaving:
-            _leave()
+            self.leave()
 
     def _pack(self, value: object) -> tuple[int, bytes]:
         if type(value) in _PLAIN:
@@ -316,7 +322,7 @@ class Worker(Task):
 
     @property
     def worker(self) -> str:
-        return f"{self._name} (pid {os.getpid()})"
+        return f"{self._name} (pid {self._pid})" if self._pid else self._name
 
     @property
     def deadline(self) -> float | None:
@@ -324,7 +330,18 @@ class Worker(Task):
 
     @property
     def cancelled(self) -> bool:
-        return False  # a process that is no longer wanted is killed
+        return bool(self._words[HALT] != CALM)  # seldom seen in a process: one that is no longer wanted is killed
+
+    # --- the end
+
+    def leave(self) -> None:
+        """End; what was printed goes out."""
+        _flush()
+        self.end()
+
+    def end(self) -> NoReturn:
+        """End without running the exit handlers that were forked along."""
+        os._exit(0)
 
 
 def _arena(segment: Segment | None) -> Arena | None:
@@ -339,12 +356,6 @@ def _refused(value: object, error: Exception) -> Exception:
     from plait._engines.locate import explain
 
     return NotTransferable(f"the result cannot be sent back: {explain(value, 'result', error)}").with_traceback(None)
-
-
-def _leave() -> None:
-    """End without running the exit handlers that were forked along; what was printed goes out."""
-    _flush()
-    os._exit(0)
 
 
 def _flush() -> None:

@@ -8,6 +8,7 @@ from _collections_abc import AsyncIterator, Iterator
 from types import TracebackType
 
 from plait._core.batch import Batch
+from plait._core.daemons import daemons_allowed
 from plait._run.run import Run
 
 
@@ -28,7 +29,7 @@ class Pump:
         self._loop = asyncio.get_running_loop()
         self._ended: asyncio.Future[None] = self._loop.create_future()
         self._next: asyncio.Future[Batch | None] | None = None
-        self._thread = threading.Thread(target=self._work, name="plait-pump", daemon=True)
+        self._thread = threading.Thread(target=self._work, name="plait-pump", daemon=daemons_allowed())
         self._thread.start()
         return self
 

@@ -1,0 +1,159 @@
+"""A subinterpreter and the thread of this process that it lives in, from its making to its end."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from concurrent import interpreters  # type: ignore[attr-defined]  # CPython 3.14 and later
+from typing import TYPE_CHECKING
+
+from plait._core.daemons import daemons_allowed
+from plait._engines.board import HALT, MODE, PARK, PARKED, Board
+from plait._engines.patience import GRACE, UNWIND
+from plait._engines.socket_pair import Socket
+
+if TYPE_CHECKING:
+    from plait._engines.hosting import Segment
+    from plait._engines.segments import Address
+
+_BOOT = "import sys; sys.path[:] = {path!r}; from plait._engines.interpreter_worker import main; main({arguments})"
+_SLACK = 0.08  # seconds that the halter may be late: it competes for the GIL with what it halts
+
+
+class InterpreterThread:
+    """What `links.Child` says, of an interpreter.
+
+    Attributes:
+        identity: its number among the interpreters of this process; -1 before it has one.
+        refusal: why it could not be made, or an empty string.
+        failed: whether the worker in it ended by an error of its own.
+    """
+
+    def __init__(self, token: int, ends: list[Socket], segments: list[Segment | None], environment: dict[str, str]):
+        self.identity = -1
+        self.refusal = ""
+        self.failed = False
+        self._ends = [Socket(fileno=end.detach()) for end in ends]
+        self._descriptors: list[int] = []
+        self._deadline: float | None = None
+        self._given_up = False
+        assert segments[0] is not None
+        self._board = Board(segments[0].map())
+        numbers = [end.fileno() for end in self._ends]
+        addresses = [self._share(segment) for segment in segments]
+        self._boot = _BOOT.format(
+            path=[entry or os.getcwd() for entry in sys.path], arguments=f"{numbers}, {addresses}, {environment}"
+        )
+        self._thread = threading.Thread(target=self._live, name=f"plait-interpreter-{token}", daemon=daemons_allowed())
+
+    def start(self) -> None:
+        """Begin; making the interpreter takes its own thread some milliseconds.
+
+        Raises:
+            OSError: the system has no thread to give.
+        """
+        try:
+            self._thread.start()
+        except RuntimeError as error:
+            self._clear()
+            raise OSError(str(error)) from error
+
+    # --- from any thread
+
+    @property
+    def ended(self) -> bool:
+        """Whether it is gone, or has had its time to go."""
+        if self._deadline is not None and time.perf_counter() > self._deadline:
+            self._given_up = True
+        return self._given_up or not self._thread.is_alive()
+
+    @property
+    def alive(self) -> bool:
+        """Whether its thread has not ended."""
+        return self._thread.is_alive()
+
+    @property
+    def left_behind(self) -> bool:
+        return self._given_up and self._thread.is_alive()
+
+    @property
+    def fate(self) -> str:
+        return "which could not be stopped and was left behind" if self.left_behind else "which was stopped"
+
+    @property
+    def halting(self) -> bool:
+        """Whether it has been told to end and has not."""
+        return self._deadline is not None and not self.ended
+
+    def kill(self) -> None:
+        """Have its halter end it: `patience` says in which steps."""
+        if self._deadline is None:
+            self._deadline = time.perf_counter() + GRACE + UNWIND + _SLACK
+            try:
+                self._ends[2].shutdown(2)
+            except OSError:  # it has ended by itself
+                return
+
+    def wait(self) -> None:
+        """Return when it has ended, or when it has had its time."""
+        if self._deadline is not None:
+            self._thread.join(max(0.0, self._deadline - time.perf_counter()))
+        self._given_up = self._given_up or self._thread.is_alive()
+
+    def wait_for(self, seconds: float) -> None:
+        """Return when it has ended, or after so many seconds."""
+        if not self._given_up:
+            self._thread.join(seconds)
+
+    def disown(self) -> None:
+        """Nothing: a forked process has no interpreters."""
+
+    def park(self) -> bool:
+        """Have it run no more Python code, ever; False when it still does, or runs C code."""
+        self._board.words[HALT] = PARK
+        return bool(self._board.words[MODE] == PARKED)
+
+    # --- in its thread
+
+    def _live(self) -> None:
+        try:
+            interpreter = interpreters.create()
+            self.identity = interpreter.id
+            try:
+                interpreter.exec(self._boot)
+            except interpreters.ExecutionFailed as error:
+                if self._deadline is None:
+                    self._fail(error)
+            finally:
+                interpreter.close()
+        except Exception as error:  # the driver hears of it: whatever it is, there is nobody else to tell
+            if self.identity < 0:
+                self.refusal = f"{type(error).__name__}: {error}"
+            else:
+                self._fail(error)
+        finally:
+            self._clear()
+
+    def _fail(self, error: Exception) -> None:
+        self.failed = True
+        excinfo = getattr(error, "excinfo", None)
+        self._board.leave_words(str(getattr(excinfo, "errdisplay", None) or error))
+
+    def _clear(self) -> None:
+        """Close what the worker used; only now the driver hears that it has ended."""
+        for fd in self._descriptors:
+            os.close(fd)
+        for end in self._ends:
+            end.close()
+
+    def _share(self, segment: Segment | None) -> Address | None:
+        """Where the worker finds the segment: under a descriptor that stays open as long as the worker."""
+        if segment is None:
+            return None
+        place, size = segment.address
+        if isinstance(place, int):
+            place = os.dup(place)
+            self._descriptors.append(place)
+        return place, size

@@ -1,0 +1,98 @@
+"""How a worker begins in a subinterpreter; all of this runs there, in the one thread that serves, but for the halter.
+
+It ends when its driver says quit or closes the connection, or when the halter interrupts it; what ends it is an
+exception, since there is no process to leave.
+"""
+
+from __future__ import annotations
+
+import _socket
+import os
+import threading
+
+from plait._core.current import StopTask
+from plait._engines.board import Board
+from plait._engines.ends import SocketEnds
+from plait._engines.halter import Halter
+from plait._engines.segments import open_segment
+from plait._engines.worker import Worker
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # names for type checkers only: start-up time counts
+    from _collections_abc import Callable
+    from typing import NoReturn
+
+    from plait._engines.ends import Ends
+    from plait._engines.hosting import Segment
+    from plait._engines.segments import Address
+
+
+def main(ends: list[int], segments: list[Address | None], environment: dict[str, str]) -> None:
+    """Serve until there is nobody to serve. The descriptors belong to the caller, who closes them afterwards."""
+    _extend(environment)
+    sockets = [_socket.socket(fileno=fd) for fd in ends]
+    commands, results, orders = sockets
+    assert segments[0] is not None
+    board = Board(open_segment(segments[0]).map())
+    own, inputs = (None if address is None else open_segment(address) for address in segments[1:])
+    worker = InterpreterWorker(SocketEnds(commands, results), board, own, inputs)
+    halter = Halter(board.words, orders, commands)
+    try:
+        halter.start()
+        worker.serve()
+    except (Left, StopTask):
+        pass
+    finally:
+        _insist(halter.end)
+        worker.join_threads()
+        for each in sockets:
+            each.detach()
+
+
+class Left(BaseException):
+    """The worker is to end."""
+
+
+class InterpreterWorker(Worker):
+    """One worker in an interpreter of its own, in a thread of somebody else's process."""
+
+    def __init__(self, ends: Ends, board: Board, own: Segment | None, inputs: Segment | None) -> None:
+        self._threads: list[threading.Thread] = []
+        super().__init__(ends, board, own, inputs, lambda _: 0)
+        self._pid = 0  # the process is the driver's, which people have no need to be told
+
+    def start_thread(self, function, arguments) -> None:  # type: ignore[no-untyped-def, override]  # as _thread has it
+        """A thread that `join_threads` waits for: an interpreter must not end before its threads."""
+        thread = threading.Thread(target=function, args=arguments, name="plait-guard", daemon=False)
+        self._threads = [each for each in self._threads if each.is_alive()] + [thread]
+        thread.start()
+
+    def join_threads(self) -> None:
+        """End the threads of our own."""
+        self._guard.end()
+        for thread in self._threads:
+            thread.join()
+
+    def set_up(self, setting: dict[str, object]) -> None:
+        """All but the working folder, of which the process has only one."""
+        super().set_up({key: value for key, value in setting.items() if key != "folder"})
+
+    def end(self) -> NoReturn:
+        raise Left
+
+
+def _insist(call: Callable[[], None]) -> None:
+    """Call until no StopTask that was on its way gets between."""
+    while True:
+        try:
+            call()
+        except StopTask:
+            continue
+        return
+
+
+def _extend(environment: dict[str, str]) -> None:
+    """Add to this interpreter's ``os.environ`` alone: setting a variable there would set it for the whole process."""
+    data = os.environ._data  # type: ignore[attr-defined]  # the one way around putenv
+    for name, value in environment.items():
+        data[os.environ.encodekey(name)] = os.environ.encodevalue(value)
