@@ -103,6 +103,13 @@ class Board:
         raw = text.encode("utf-8", "replace")[-(SIZE - LAST_WORDS - 1) :]
         self._view[LAST_WORDS : LAST_WORDS + len(raw)] = raw
 
+    def close(self) -> None:
+        """Unmap it, in a worker that ends without its process."""
+        self.words.release()
+        self._log.release()
+        self._view.release()
+        self._memory.close()
+
     def clear(self) -> None:
         """Make the page ready for a new worker."""
         self.words[STOP_AT] = NEVER

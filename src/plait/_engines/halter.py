@@ -18,6 +18,7 @@ from plait._engines.board import HALT, LEAVE, MODE, PARK, PARKED
 from plait._engines.injection import inject, prepare_injection
 from plait._engines.patience import AGAIN, GRACE, UNWIND
 
+_MOMENT = 0.005  # seconds in which most workers are gone, so that nothing needs to be prepared
 _SELDOM = 1.0  # seconds between two attempts in the long run
 
 
@@ -67,6 +68,8 @@ class Halter:
         self._words[HALT] = max(LEAVE, self._words[HALT])
         self._commands.shutdown(_socket.SHUT_RD)  # an idle worker waits for commands
         interrupted = time.perf_counter() + GRACE
+        if self._gone.wait(_MOMENT):
+            return
         prepare_injection()
         if self._gone.wait(max(0.0, interrupted - time.perf_counter())):
             return

@@ -10,7 +10,7 @@ from concurrent import interpreters  # type: ignore[attr-defined]  # CPython 3.1
 from typing import TYPE_CHECKING
 
 from plait._core.daemons import daemons_allowed
-from plait._engines.board import HALT, MODE, PARK, PARKED, Board
+from plait._engines.board import CLAMPED, FAST, HALT, MODE, PARK, PARKED, READING, TRACKED, Board
 from plait._engines.patience import GRACE, UNWIND
 from plait._engines.socket_pair import Socket
 
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 _BOOT = "import sys; sys.path[:] = {path!r}; from plait._engines.interpreter_worker import main; main({arguments})"
 _SLACK = 0.08  # seconds that the halter may be late: it competes for the GIL with what it halts
+_FAREWELL = 10.0  # seconds that an interpreter which is out of the function may take to end, on a busy machine
+_TICK = 0.005
+_IN_FUNCTION = (READING, TRACKED, FAST, CLAMPED)  # what the user's code may last in
 
 
 class InterpreterThread:
@@ -40,7 +43,7 @@ class InterpreterThread:
         self._deadline: float | None = None
         self._given_up = False
         assert segments[0] is not None
-        self._board = Board(segments[0].map())
+        self._board: Board | None = Board(segments[0].map())
         numbers = [end.fileno() for end in self._ends]
         addresses = [self._share(segment) for segment in segments]
         self._boot = _BOOT.format(
@@ -65,8 +68,9 @@ class InterpreterThread:
     @property
     def ended(self) -> bool:
         """Whether it is gone, or has had its time to go."""
-        if self._deadline is not None and time.perf_counter() > self._deadline:
-            self._given_up = True
+        if not self._given_up and self._deadline is not None:
+            late = time.perf_counter() - self._deadline
+            self._given_up = late > (0.0 if self._mode() in _IN_FUNCTION else _FAREWELL)
         return self._given_up or not self._thread.is_alive()
 
     @property
@@ -100,7 +104,8 @@ class InterpreterThread:
         """Return when it has ended, or when it has had its time."""
         if self._deadline is not None:
             self._thread.join(max(0.0, self._deadline - time.perf_counter()))
-        self._given_up = self._given_up or self._thread.is_alive()
+            while not self.ended:
+                self._thread.join(_TICK)
 
     def wait_for(self, seconds: float) -> None:
         """Return when it has ended, or after so many seconds."""
@@ -112,8 +117,15 @@ class InterpreterThread:
 
     def park(self) -> bool:
         """Have it run no more Python code, ever; False when it still does, or runs C code."""
-        self._board.words[HALT] = PARK
-        return bool(self._board.words[MODE] == PARKED)
+        board = self._board
+        if board is not None:
+            board.words[HALT] = PARK
+        return self._mode() in (PARKED, None)
+
+    def _mode(self) -> int | None:
+        """What it is doing; None when it has ended."""
+        board = self._board
+        return None if board is None else board.words[MODE]
 
     # --- in its thread
 
@@ -139,10 +151,12 @@ class InterpreterThread:
     def _fail(self, error: Exception) -> None:
         self.failed = True
         excinfo = getattr(error, "excinfo", None)
-        self._board.leave_words(str(getattr(excinfo, "errdisplay", None) or error))
+        if self._board is not None:
+            self._board.leave_words(str(getattr(excinfo, "errdisplay", None) or error))
 
     def _clear(self) -> None:
         """Close what the worker used; only now the driver hears that it has ended."""
+        self._board = None  # unmapped, although errors may hold on to this object for long
         for fd in self._descriptors:
             os.close(fd)
         for end in self._ends:

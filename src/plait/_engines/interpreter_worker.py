@@ -7,14 +7,15 @@ exception, since there is no process to leave.
 from __future__ import annotations
 
 import _socket
+import mmap
 import os
 import threading
 
 from plait._core.current import StopTask
-from plait._engines.board import Board
+from plait._engines.board import IDLE, MODE, Board
 from plait._engines.ends import SocketEnds
 from plait._engines.halter import Halter
-from plait._engines.segments import open_segment
+from plait._engines.segments import FileSegment, open_segment
 from plait._engines.worker import Worker
 
 TYPE_CHECKING = False
@@ -32,9 +33,9 @@ def main(ends: list[int], segments: list[Address | None], environment: dict[str,
     _extend(environment)
     sockets = [_socket.socket(fileno=fd) for fd in ends]
     commands, results, orders = sockets
-    assert segments[0] is not None
-    board = Board(open_segment(segments[0]).map())
-    own, inputs = (None if address is None else open_segment(address) for address in segments[1:])
+    page, own, inputs = (None if address is None else _open(address) for address in segments)
+    assert page is not None
+    board = Board(page.map())
     worker = InterpreterWorker(SocketEnds(commands, results), board, own, inputs)
     halter = Halter(board.words, orders, commands)
     try:
@@ -44,9 +45,24 @@ def main(ends: list[int], segments: list[Address | None], environment: dict[str,
         pass
     finally:
         _insist(halter.end)
+        board.words[MODE] = IDLE
+        board.close()
         worker.join_threads()
         for each in sockets:
             each.detach()
+
+
+class BorrowedSegment(FileSegment):
+    """Memory behind a descriptor that is open as long as the worker: an interpreter may leak the objects it ends with."""
+
+    def map(self) -> mmap.mmap:
+        """The bytes, without a descriptor of their own."""
+        return mmap.mmap(self.fd, self.size, trackfd=False)  # type: ignore[call-arg]  # since CPython 3.13
+
+
+def _open(address: Address) -> Segment:
+    place, size = address
+    return BorrowedSegment(place, size) if isinstance(place, int) else open_segment(address)
 
 
 class Left(BaseException):

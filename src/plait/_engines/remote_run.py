@@ -320,7 +320,8 @@ class RemoteRun:
         job = self._job
         running = {worker: one for worker in self._staff if (one := self._supervisor.running(worker))}
         job.wake = _nothing
-        job.snapshot = lambda: list(running.values())  # as it was when the work was stopped
+        known = list(running.values())
+        job.snapshot = lambda: known  # as it was when the work was stopped
         if self._owner != os.getpid():
             return  # a forked child's copy: all of it is the parent's
         sent = hasattr(self, "_cargo")  # or the function cannot be pickled

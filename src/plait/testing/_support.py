@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
-from plait._engines.facts import descendants
+from plait._engines.facts import descendants, settle_descriptors
 from plait._engines.interface import Engine
 from plait.testing._functions import NAP
 
@@ -25,10 +25,12 @@ class ContractBase:
 
     Attributes:
         shares_memory: whether its functions see the objects of this process.
+        shares_process: whether its functions run in this process; None: if they share memory.
         workers: how many items it can run at the same time, when asked for as many: 3, or 1.
     """
 
     shares_memory = True
+    shares_process: bool | None = None
     workers = 3
 
     def make_engine(self) -> Engine:
@@ -71,6 +73,7 @@ def raises(kind: type[E]) -> Iterator[list[E]]:
 
 
 def _held() -> set[str]:
+    settle_descriptors()
     held = {f"thread {thread.name} ({thread.ident})" for thread in threading.enumerate()}
     held |= {f"process {pid}" for pid in descendants()}
     folder = "/proc/self/fd"
