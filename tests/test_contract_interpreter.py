@@ -9,7 +9,8 @@ import pytest
 import plait
 from plait.testing import EngineContract
 
-pytestmark = pytest.mark.skipif(sys.version_info < (3, 14), reason="needs CPython 3.14: interpreters with their own GIL")
+if sys.version_info < (3, 14):
+    pytest.skip("CPython 3.14 and later have interpreters with a GIL of their own", allow_module_level=True)
 
 
 class TestInterpreter(EngineContract):

@@ -15,6 +15,7 @@ PUBLIC = {
         "Batch",
         "Engine",
         "InlineEngine",
+        "InterpreterEngine",
         "Job",
         "Plan",
         "ProcessEngine",

@@ -67,7 +67,7 @@ class Halter:
             return
         self._words[HALT] = max(LEAVE, self._words[HALT])
         self._commands.shutdown(_socket.SHUT_RD)  # an idle worker waits for commands
-        interrupted = time.perf_counter() + GRACE
+        interrupted = time.perf_counter() + (GRACE if self._words[HALT] == LEAVE else 0.0)
         if self._gone.wait(_MOMENT):
             return
         prepare_injection()

@@ -6,7 +6,6 @@ import os
 import sys
 import threading
 import time
-from concurrent import interpreters  # type: ignore[attr-defined]  # CPython 3.14 and later
 from typing import TYPE_CHECKING
 
 from plait._core.daemons import daemons_allowed
@@ -130,6 +129,8 @@ class InterpreterThread:
     # --- in its thread
 
     def _live(self) -> None:
+        from concurrent import interpreters  # type: ignore[attr-defined]  # CPython 3.14 and later
+
         try:
             interpreter = interpreters.create()
             self.identity = interpreter.id

@@ -53,10 +53,10 @@ def main(ends: list[int], segments: list[Address | None], environment: dict[str,
 
 
 class BorrowedSegment(FileSegment):
-    """Memory behind a descriptor that is open as long as the worker: an interpreter may leak the objects it ends with."""
+    """Memory behind a descriptor that is open as long as the worker."""
 
     def map(self) -> mmap.mmap:
-        """The bytes, without a descriptor of their own."""
+        """The bytes, without a descriptor of their own, which would be lost if the interpreter ended with it."""
         return mmap.mmap(self.fd, self.size, trackfd=False)  # type: ignore[call-arg]  # since CPython 3.13
 
 

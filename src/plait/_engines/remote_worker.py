@@ -6,7 +6,7 @@ from _collections_abc import Iterator
 from collections import deque
 
 from plait._engines.arena import Window
-from plait._engines.board import ASKED, CALM, HALT, LEAVE, NEVER, STOP_AT, Board
+from plait._engines.board import ASKED, CALM, HALT, HURRY, LEAVE, NEVER, STOP_AT, Board
 from plait._engines.ends import ClosedEnds, Ends
 from plait._engines.flight import Flight
 from plait._engines.hosting import Link, Segment
@@ -205,7 +205,8 @@ class RemoteWorker:
     def kill(self) -> None:
         """End it now, with what it has started; an interpreter in steps, of which `wait` is the last."""
         if not self.dead:
-            self.board.words[HALT] = LEAVE
+            words = self.board.words
+            words[HALT] = HURRY if words[HALT] == ASKED else LEAVE
         self._link.kill()
 
     def wait(self) -> None:

@@ -266,7 +266,7 @@ class Worker(Task):
     ) -> None:
         """The result of a batch; `last` is the kind of one more entry, whose data did not fit on the log."""
         _flush()  # what was printed comes out before the results, also without a newline
-        if self._words[HALT] == LEAVE:
+        if self._words[HALT] >= LEAVE:
             self.end()
         payload = wire.RESULT_HEAD.pack(done, kind, last, spent, length) + data
         flags = 0
