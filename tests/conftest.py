@@ -13,6 +13,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from plait._engines.facts import settle_descriptors
+
 _PATIENCE = 5.0  # seconds that what a test ended may take to be gone
 
 
@@ -63,6 +65,7 @@ def _wait_until_gone(before: set[str]) -> set[str]:
 
 
 def _held() -> set[str]:
+    settle_descriptors()
     return _threads() | _children() | _descriptors()
 
 

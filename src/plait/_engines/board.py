@@ -6,8 +6,8 @@
          STOP_AT   the worker starts no item with this number or a higher one; the driver sets it to take items back
          MODE      what the worker is doing (READING, TRACKED, FAST, CLAMPED, PACKING, IDLE, SENDING, PARKED)
          BATCH     the number of the current batch
-         HALT      what the worker is to do (CALM: go on, ASKED: tell the function that it is not wanted; to leave in the
-                   end: LEAVE, at once if it has been asked before: HURRY; PARK: nothing, for ever)
+         HALT      what the worker is to do (CALM: go on; ASKED: tell the function that it is not wanted; LEAVE:
+                   that, and leave; HURRY: leave, the function has been told before; PARK: nothing, for ever)
     then two logs used in turn by successive batches, then the last words of a crash (written by faulthandler).
 
 Promises: a result is on the log before the next item starts, so a crash loses only the item it hits (in FAST mode, for

@@ -20,6 +20,7 @@ from plait._core.job import Job
 from plait._engines import hosting
 from plait._engines.interface import Engine, Plan
 from plait._engines.preflight import Preflight, innermost
+from plait._engines.refusals import in_words
 from plait._engines.remote_run import RemoteRun
 from plait._engines.reserve import Reserve
 from plait._engines.table import make_engine
@@ -80,7 +81,7 @@ class InterpreterEngine:
             yield from RemoteRun(self._warm(), job, preflight).drive()
             if preflight.refusal is None or self._fallback is None or job.cancelled:
                 return
-            reason = f"module {preflight.module} does not load in subinterpreters"
+            reason = in_words(preflight.module)
             self._note(fn, reason)
             job.feed.release()
         yield from self._fall_back(job, reason)

@@ -29,6 +29,7 @@ class InterpreterLauncher(SocketLauncher):
         super().__init__(memory)
         self._environment = environment
         self._children: weakref.WeakValueDictionary[int, InterpreterThread] = weakref.WeakValueDictionary()
+        self._departing = False
         self.refusal = ""
         atexit.register(self._depart)
         hold(self)
@@ -41,11 +42,11 @@ class InterpreterLauncher(SocketLauncher):
 
     @property
     def patience(self) -> float | None:
-        return _PATIENCE if any(child.halting for child in self._living()) else None
+        return _PATIENCE if not self._departing and any(child.halting for child in self._living()) else None
 
     def has_ended(self, token: int) -> bool:
         child = self._children.get(token)
-        return child is None or child.ended
+        return not self._departing and (child is None or child.ended)
 
     def status_of(self, token: int, wait: float) -> int | None:
         child = self._children.get(token)
@@ -79,8 +80,10 @@ class InterpreterLauncher(SocketLauncher):
 
     def _depart(self) -> None:
         """The process ends: CPython waits for the GIL of each interpreter that is left, which may never be free."""
+        self._departing = self.dead = True
         children = self._living()
         for child in children:
+            child.keep_quiet()
             child.kill()
         for child in children:
             child.wait()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import threading
 import time
+import warnings
 from typing import TYPE_CHECKING
 
 from plait._core.daemons import daemons_allowed
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 
 _BOOT = "import sys; sys.path[:] = {path!r}; from plait._engines.interpreter_worker import main; main({arguments})"
 _SLACK = 0.08  # seconds that the halter may be late: it competes for the GIL with what it halts
-_FAREWELL = 10.0  # seconds that an interpreter which is out of the function may take to end, on a busy machine
+_FAREWELL = 3.0  # seconds that an interpreter which is out of the function may take to end, on a busy machine
 _TICK = 0.005
 _IN_FUNCTION = (READING, TRACKED, FAST, CLAMPED)  # what the user's code may last in
 
@@ -41,6 +43,7 @@ class InterpreterThread:
         self._descriptors: list[int] = []
         self._deadline: float | None = None
         self._given_up = False
+        self._quiet = False
         assert segments[0] is not None
         self._board: Board | None = Board(segments[0].map())
         numbers = [end.fileno() for end in self._ends]
@@ -60,7 +63,7 @@ class InterpreterThread:
             self._thread.start()
         except RuntimeError as error:
             self._clear()
-            raise OSError(str(error)) from error
+            raise OSError(errno.EAGAIN, str(error)) from error
 
     # --- from any thread
 
@@ -105,11 +108,21 @@ class InterpreterThread:
             self._thread.join(max(0.0, self._deadline - time.perf_counter()))
             while not self.ended:
                 self._thread.join(_TICK)
+            if self.left_behind and self._mode() not in _IN_FUNCTION:
+                warnings.warn(
+                    f"plait: {self._thread.name} does not end, since threads that were started in it still run",
+                    RuntimeWarning,
+                    stacklevel=2,
+                )
 
     def wait_for(self, seconds: float) -> None:
         """Return when it has ended, or after so many seconds."""
         if not self._given_up:
             self._thread.join(seconds)
+
+    def keep_quiet(self) -> None:
+        """The process ends: let no driver hear of this interpreter's end."""
+        self._quiet = True
 
     def disown(self) -> None:
         """Nothing: a forked process has no interpreters."""
@@ -151,12 +164,15 @@ class InterpreterThread:
 
     def _fail(self, error: Exception) -> None:
         self.failed = True
-        excinfo = getattr(error, "excinfo", None)
+        said = getattr(error, "excinfo", None)  # what the exception was in there
+        words = str(error) if said is None else f"{said.formatted}\n{said.errdisplay}"
         if self._board is not None:
-            self._board.leave_words(str(getattr(excinfo, "errdisplay", None) or error))
+            self._board.leave_words(words)
 
     def _clear(self) -> None:
         """Close what the worker used; only now the driver hears that it has ended."""
+        if self._quiet:
+            return
         self._board = None  # unmapped, although errors may hold on to this object for long
         for fd in self._descriptors:
             os.close(fd)

@@ -12,9 +12,10 @@ import os
 import threading
 
 from plait._core.current import StopTask
-from plait._engines.board import IDLE, MODE, Board
+from plait._engines.board import CALM, HALT, IDLE, MODE, Board
 from plait._engines.ends import SocketEnds
 from plait._engines.halter import Halter
+from plait._engines.refusals import annotate
 from plait._engines.segments import FileSegment, open_segment
 from plait._engines.worker import Worker
 
@@ -45,7 +46,8 @@ def main(ends: list[int], segments: list[Address | None], environment: dict[str,
         pass
     finally:
         _insist(halter.end)
-        board.words[MODE] = IDLE
+        if board.words[HALT] != CALM:  # out of the function; otherwise an error of our own, and the item is lost
+            board.words[MODE] = IDLE
         board.close()
         worker.join_threads()
         for each in sockets:
@@ -92,6 +94,10 @@ class InterpreterWorker(Worker):
     def set_up(self, setting: dict[str, object]) -> None:
         """All but the working folder, of which the process has only one."""
         super().set_up({key: value for key, value in setting.items() if key != "folder"})
+
+    def _pack_failure(self, error: BaseException) -> bytes:
+        annotate(error)
+        return super()._pack_failure(error)
 
     def end(self) -> NoReturn:
         raise Left

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dis
-import re
 from _collections_abc import Callable, Iterator
 from functools import partial
 from types import FunctionType
@@ -11,8 +10,8 @@ from typing import Any
 
 from plait._core.errors import NotTransferable
 from plait._core.star import Star
+from plait._engines.refusals import ADVICE, Imports, in_words, refused_module
 
-_REFUSAL = re.compile(r"module ([\w.]+) does not support loading in subinterpreters")
 _CONDITIONS = ("JUMP_IF", "FOR_ITER", "SEND", "RETURN", "YIELD", "RAISE")  # after these nothing is certain to happen
 
 
@@ -20,14 +19,15 @@ class Preflight:
     """The check of one run's function, made by the first worker that loads it, before any item is run.
 
     Attributes:
-        needs: the modules that every call of the function imports; importing the function's own brings the others.
+        needs: the modules that every call of the function imports, or None; loading the function brings the others.
         falls_back: whether another engine takes over when a module does not load.
         module: the one that does not, or an empty string.
         refusal: the error then, else None.
     """
 
     def __init__(self, fn: Callable[..., object], *, falls_back: bool) -> None:
-        self.needs = Imports(list(certain_imports(fn)))
+        names = list(certain_imports(fn))
+        self.needs = Imports(names) if names else None
         self.falls_back = falls_back
         self.module = ""
         self.refusal: NotTransferable | None = None
@@ -35,64 +35,13 @@ class Preflight:
     def concerns(self, error: BaseException) -> bool:
         """Whether the error came from a module that does not load in subinterpreters; it is noted then."""
         module = refused_module(error)
-        if module is None:
+        if not module:
             return False
         if self.refusal is None:
             self.module = module
-            self.refusal = NotTransferable(f"module {module} does not load in subinterpreters; {ADVICE}")
+            self.refusal = NotTransferable(f"{in_words(module)}; {ADVICE}")
             self.refusal.__cause__ = error
         return True
-
-
-ADVICE = 'use engine="process" or engine="thread", or engines.InterpreterEngine(fallback="process")'
-
-
-class Imports:
-    """Modules that are imported where this is unpickled; refusals are raised there, other errors left to the function.
-
-    >>> Imports(["json", "no_such_module"]).require()
-    """
-
-    def __init__(self, names: list[str]) -> None:
-        self.names = names
-
-    def require(self) -> None:
-        """Import them."""
-        for name in self.names:
-            try:
-                __import__(name)
-            except Exception as error:
-                if refused_module(error) is not None:
-                    raise
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return (_required, (self.names,)) if self.names else (Imports, ([],))
-
-
-def _required(names: list[str]) -> Imports:
-    imports = Imports(names)
-    imports.require()
-    return imports
-
-
-def refused_module(error: BaseException) -> str | None:
-    """The module that does not load in subinterpreters, when that is what the error, or a cause of it, says.
-
-    >>> refused_module(ImportError("module _psutil_linux does not support loading in subinterpreters"))
-    '_psutil_linux'
-    """
-    seen: set[int] = set()
-    found: BaseException | None = error
-    while found is not None and id(found) not in seen:
-        seen.add(id(found))
-        if isinstance(found, ImportError):
-            match = _REFUSAL.search(str(found))
-            if match:
-                return match[1]
-            if "subinterpreter" in str(found):  # extensions have words of their own for it
-                return found.name or str(found)
-        found = found.__cause__ or found.__context__
-    return None
 
 
 def certain_imports(fn: object) -> Iterator[str]:

@@ -12,6 +12,7 @@ import os
 import time
 from _collections_abc import Generator
 from _pickle import loads
+from typing import TYPE_CHECKING
 
 from plait._core.batch import Batch
 from plait._core.errors import PlaitError
@@ -26,7 +27,6 @@ from plait._engines.forwarding import forward
 from plait._engines.ledger import Ledger
 from plait._engines.parting import Parting
 from plait._engines.planning import BatchPlanner
-from plait._engines.preflight import Preflight
 from plait._engines.remote import rebuild
 from plait._engines.remote_worker import Frame, RemoteWorker
 from plait._engines.repeatable import is_repeatable
@@ -35,6 +35,9 @@ from plait._engines.returns import read_result
 from plait._engines.staff import Staff
 from plait._engines.supervision import Supervisor
 from plait._engines.zygote import NOT_STARTED
+
+if TYPE_CHECKING:  # it reads byte code, for interpreters only
+    from plait._engines.preflight import Preflight
 
 _IDLE = 50.0  # milliseconds without work after which a pool's workers may serve other maps
 
@@ -274,7 +277,8 @@ class RemoteRun:
             self._ledger.hand_back(flight, 0, half)
             self._ledger.hand_back(flight, half, flight.count)
         elif flight.count:
-            self._ledger.fail(batch, self._coroner.unreadable(batch, error), worker.label)
+            why = preflight.refusal if preflight is not None and preflight.concerns(error) else None
+            self._ledger.fail(batch, self._coroner.unreadable(batch, why or error), worker.label)
 
     # --- looking after workers
 
