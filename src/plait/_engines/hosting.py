@@ -51,6 +51,11 @@ class Link(Protocol):
     def ends(self) -> Ends: ...
 
     @property
+    def killable(self) -> bool:
+        """Whether `kill` ends the worker at once, whatever it does."""
+        ...
+
+    @property
     def fate(self) -> str:
         """What became of a worker that was ended, in words."""
         ...
@@ -66,10 +71,6 @@ class Link(Protocol):
 
     def kill(self) -> None:
         """End the worker, and what it has started, now, or begin to."""
-        ...
-
-    def wait(self) -> None:
-        """Return when the killed worker has ended, or when it is no use waiting longer."""
         ...
 
     def close(self, *, kill: bool) -> None:

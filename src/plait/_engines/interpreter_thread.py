@@ -11,7 +11,8 @@ import warnings
 from typing import TYPE_CHECKING
 
 from plait._core.daemons import daemons_allowed
-from plait._engines.board import CLAMPED, FAST, HALT, MODE, PARK, PARKED, READING, TRACKED, Board
+from plait._core.worker_state import TEAR_DOWN_SECONDS
+from plait._engines.board import CLAMPED, ENDING, FAST, FOR_GOOD, HALT, MODE, PARKED, READING, TRACKED, Board
 from plait._engines.patience import GRACE, UNWIND
 from plait._engines.socket_pair import Socket
 
@@ -34,6 +35,8 @@ class InterpreterThread:
         refusal: why it could not be made, or an empty string.
         failed: whether the worker in it ended by an error of its own.
     """
+
+    killable = False
 
     def __init__(self, token: int, ends: list[Socket], segments: list[Segment | None], environment: dict[str, str]):
         self.identity = -1
@@ -72,7 +75,9 @@ class InterpreterThread:
         """Whether it is gone, or has had its time to go."""
         if not self._given_up and self._deadline is not None:
             late = time.perf_counter() - self._deadline
-            self._given_up = late > (0.0 if self._mode() in _IN_FUNCTION else _FAREWELL)
+            mode = self._mode()
+            given = 0.0 if mode in _IN_FUNCTION else TEAR_DOWN_SECONDS if mode == ENDING else _FAREWELL
+            self._given_up = late > given
         return self._given_up or not self._thread.is_alive()
 
     @property
@@ -131,7 +136,7 @@ class InterpreterThread:
         """Have it run no more Python code, ever; False when it still does, or runs C code."""
         board = self._board
         if board is not None:
-            board.words[HALT] = PARK
+            board.words[HALT] = FOR_GOOD
         return self._mode() in (PARKED, None)
 
     def _mode(self) -> int | None:

@@ -12,7 +12,7 @@ import os
 import threading
 
 from plait._core.current import StopTask
-from plait._engines.board import CALM, HALT, IDLE, MODE, Board
+from plait._engines.board import ENDING, HOLDS, IDLE, MODE, Board
 from plait._engines.ends import SocketEnds
 from plait._engines.halter import Halter
 from plait._engines.refusals import annotate
@@ -37,19 +37,22 @@ def main(ends: list[int], segments: list[Address | None], environment: dict[str,
     page, own, inputs = (None if address is None else _open(address) for address in segments)
     assert page is not None
     board = Board(page.map())
-    worker = InterpreterWorker(SocketEnds(commands, results), board, own, inputs)
-    halter = Halter(board.words, orders, commands)
+    worker = InterpreterWorker(SocketEnds(commands, results), board, own, inputs, orders, commands)
+    left = False
     try:
-        halter.start()
-        worker.serve()
-    except (Left, StopTask):
-        pass
+        worker.halter.start()
+        try:
+            worker.serve()
+        except StopTask:
+            _insist(worker.part)
+    except Left:
+        left = True
     finally:
-        _insist(halter.end)
-        if board.words[HALT] != CALM:  # out of the function; otherwise an error of our own, and the item is lost
+        _insist(worker.halter.end)
+        worker.join_threads()
+        if left:  # out of the function; otherwise an error of our own, and the item is lost
             board.words[MODE] = IDLE
         board.close()
-        worker.join_threads()
         for each in sockets:
             each.detach()
 
@@ -74,10 +77,20 @@ class Left(BaseException):
 class InterpreterWorker(Worker):
     """One worker in an interpreter of its own, in a thread of somebody else's process."""
 
-    def __init__(self, ends: Ends, board: Board, own: Segment | None, inputs: Segment | None) -> None:
+    owns_process = False
+
+    def __init__(
+        self,
+        ends: Ends,
+        board: Board,
+        own: Segment | None,
+        inputs: Segment | None,
+        orders: _socket.socket,
+        commands: _socket.socket,
+    ) -> None:
         self._threads: list[threading.Thread] = []
         super().__init__(ends, board, own, inputs, lambda _: 0)
-        self._pid = 0  # the process is the driver's, which people have no need to be told
+        self.halter = Halter(board.words, orders, commands, lambda: self.may_be_interrupted)
 
     def start_thread(self, function, arguments) -> None:  # type: ignore[no-untyped-def, override]  # as _thread has it
         """A thread that `join_threads` waits for: an interpreter must not end before its threads."""
@@ -98,6 +111,19 @@ class InterpreterWorker(Worker):
     def _pack_failure(self, error: BaseException) -> bytes:
         annotate(error)
         return super()._pack_failure(error)
+
+    @property
+    def may_be_interrupted(self) -> bool:
+        return not self._sending.locked()  # half a frame must not be left behind
+
+    def part(self) -> None:
+        self.halter.calm()
+        super().part()
+
+    def leave(self) -> None:
+        if self._words[HOLDS] and self._words[MODE] != ENDING:
+            self.part()
+        super().leave()
 
     def end(self) -> NoReturn:
         raise Left

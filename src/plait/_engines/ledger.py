@@ -40,6 +40,7 @@ class Ledger:
             ends = [batch.started + end for end in returned.ends]
             batch.spans = list(zip([batch.started, *ends[:-1]], ends, strict=True))
         self._planner.record(done, returned.seconds)
+        self._planner.record_returned(done, returned.length)
         self.finished.append(batch)
 
     def fail(self, batch: Batch, failure: BaseException, worker: str) -> None:

@@ -21,6 +21,7 @@ class PipeLink:
         os.set_blocking(commands, False)
         os.set_blocking(results, False)
 
+    killable = True
     fate = "which was killed"
     left_behind = False
 
@@ -34,9 +35,6 @@ class PipeLink:
             os.close(self._lifeline)
             self._lifeline = -1
 
-    def wait(self) -> None:
-        """The kernel does not let it run on."""
-
     def close(self, *, kill: bool) -> None:
         self.kill()  # in a forked child too: the kernel counts both ends, so the worker dies with the parent's alone
         os.close(self.commands)
@@ -47,9 +45,13 @@ class Child(Protocol):
     """A process, or an interpreter in a thread, that this process has started.
 
     Attributes:
+        killable: whether `kill` ends it at once, whatever it does.
         fate: what became of it when it was killed, in words.
         left_behind: whether it could not be ended and still runs.
     """
+
+    @property
+    def killable(self) -> bool: ...
 
     @property
     def fate(self) -> str: ...
@@ -99,13 +101,9 @@ class SocketLink:
     def kill(self) -> None:
         self._child.kill()
 
-    def wait(self) -> None:
-        """What the worker has written can still be read; what it is writing now, nobody will read."""
-        try:
-            self._sockets[1].shutdown(_socket.SHUT_RD)
-        except OSError:  # it has closed its end
-            pass
-        self._child.wait()
+    @property
+    def killable(self) -> bool:
+        return self._child.killable
 
     @property
     def fate(self) -> str:

@@ -83,6 +83,7 @@ class PortableLauncher(SocketLauncher):
 class _Child:
     """The process of one worker."""
 
+    killable = True
     fate = "which was killed"
     left_behind = False
 

@@ -25,7 +25,7 @@ from plait._engines.deaths import Coroner
 from plait._engines.flight import Flight
 from plait._engines.forwarding import forward
 from plait._engines.ledger import Ledger
-from plait._engines.parting import Parting
+from plait._engines.parting import Parting, read_mishap
 from plait._engines.planning import BatchPlanner
 from plait._engines.remote import rebuild
 from plait._engines.remote_worker import Frame, RemoteWorker
@@ -58,7 +58,8 @@ class RemoteRun:
         self._coroner = Coroner(job)
         self._staff = Staff(reserve, job)
         self._ledger = Ledger(job, self._planner, self._arena)
-        self._parting = Parting(reserve, job, self._staff, self._ledger)
+        self._lost: list[tuple[RemoteWorker, Running]] = []  # ended in vain, while they ran this
+        self._resting = False
 
     def drive(self) -> Generator[Batch, None, None]:
         """Finished batches, until the feed is finished or the job cancelled."""
@@ -73,6 +74,7 @@ class RemoteRun:
                 job.fn,
                 self._arena,
                 timeout=job.timeout,
+                seeding=job.seeding,
                 variables=variables,
                 needs=self._preflight and self._preflight.needs,
             )
@@ -96,23 +98,24 @@ class RemoteRun:
 
     def _assign(self) -> None:
         feed = self._feed
-        if feed.interdependent and not feed.ready:
+        if self._resting or (feed.interdependent and not feed.ready):
             return
-        for depth in (1,) if feed.interdependent else (1, 2):
+        limited = feed.limit is not None  # what is given is to start now, not when a worker will be there for it
+        for depth in range(1, boards.DEPTH + 1):
+            if depth > 1 and (feed.interdependent or limited or depth > self._planner.depth):
+                return
             for worker in self._staff:
-                if len(worker.flights) >= depth or worker.revoked or worker.leaving or worker.doomed:
+                if not worker.can_take(depth, at_once=limited):
                     continue
-                if depth == 2 and not self._planner.prefetches:
-                    return
                 if not self._give(worker):
                     return
-            while depth == 1 and len(self._staff) < self._staff.limit:
+            while depth == 1 and self._staff.wants_more(one_by_one=limited):
                 feed.window = max(feed.window, self._planner.window)
                 feed.fill(1)
                 if not feed.ready:
                     return
                 new = self._staff.enlist(preload=self._cargo.needs_cloudpickle)
-                if new is None or not self._give(new):
+                if new is None or (new.can_take(1, at_once=limited) and not self._give(new)):
                     return
 
     def _give(self, worker: RemoteWorker) -> bool:
@@ -137,7 +140,7 @@ class RemoteRun:
         worker.sequence += len(batch.items)
         worker.flights.append(flight)
         worker.slots += [offset for offset, _ in packed.refs]
-        self._planner.record_buffers(len(batch.items), sum(length for _, length in packed.refs))
+        self._planner.record_sent(len(batch.items), len(packed.data) + sum(length for _, length in packed.refs))
         head = wire.BATCH_HEAD.pack(flight.first, int(budget * 1e9), batch.base, batch.attempt, len(batch.items))
         flags = wire.TRACKED if self._tracked else 0
         message = frame(wire.BATCH, flight.key, packed, worker, head, self._cargo.number, flags)
@@ -190,8 +193,8 @@ class RemoteRun:
             waits.append(staff.launcher.patience)
         elif len(staff) and feed.interdependent:
             waits.append(_IDLE)
-        if feed.due is not None:
-            waits.append(max(0.0, feed.due - time.perf_counter()) * 1000 + 1)
+        if staff.has_free and (due := feed.due) is not None:
+            waits.append(max(0.0, due - time.perf_counter()) * 1000 + 1)
         known = [wait for wait in waits if wait is not None]
         return min(known) if known else None
 
@@ -228,8 +231,11 @@ class RemoteRun:
         operation, flags, _, key, payload = message
         if operation == wire.RESULT:
             self._land(worker, flags, key, payload)
+            self._assign()  # before the next answer is unpickled: the worker waits, or soon will
         elif operation == wire.HELLO:
-            worker.pid = key
+            worker.pid, worker.present = key, True
+        elif operation == wire.MISHAP:
+            self._job.tally.note(read_mishap(payload))
         elif operation == wire.REFUSED:
             self._refused(key, rebuild(loads(payload)))
         else:
@@ -248,6 +254,8 @@ class RemoteRun:
 
     def _land(self, worker: RemoteWorker, flags: int, key: int, payload: memoryview) -> None:
         """A batch has come back, whole or in part."""
+        if worker.doomed:
+            return  # what is on its board will be booked when it has ended
         worker.leaving = worker.leaving or bool(flags & wire.LEAVING)
         if flags & wire.HAS_EXTRA:
             (_, freed), payload = wire.unpack_extra(payload)
@@ -262,7 +270,7 @@ class RemoteRun:
             self._ledger.hand_back(flight, len(returned.values), flight.count)
         if worker.board.words[boards.STOP_AT] != boards.NEVER:
             worker.revoked = True
-            if not worker.flights and not worker.doomed:
+            if not worker.flights:
                 worker.relent()
 
     def _resend(self, flight: Flight, error: BaseException, worker: RemoteWorker) -> None:
@@ -300,7 +308,7 @@ class RemoteRun:
         status = launcher.status_of(worker.token, 0.5)
         if status == NOT_STARTED:
             self._staff.make_do(launcher.refusal)
-        unborn = not worker.pid and status is None and launcher.dead  # it went before it had forked it
+        unborn = not worker.present and status is None and launcher.dead  # it went before it had forked it
         if worker.leaving or status == NOT_STARTED or unborn:
             self._coroner.note_unborn(self._job.workers if unborn else 0)
             for flight in worker.flights:
@@ -312,30 +320,67 @@ class RemoteRun:
                 self._ledger.lose(worker, loss)
         worker.close()
         self._ledger.free_all(worker)
-        if worker.left_behind and running is not None:
-            self._parting.note(worker, running)
+        if running is not None:
+            self._lost.append((worker, running))
         if self._coroner.hopeless:
             raise PlaitError(self._coroner.hopeless)
 
     # --- the end
 
     def _stop(self) -> None:
-        """Part from the workers, whatever they are doing."""
+        """End what still works for this run, keep what it had finished, give idle workers back."""
         job = self._job
         running = {worker: one for worker in self._staff if (one := self._supervisor.running(worker))}
-        job.wake = _nothing
         known = list(running.values())
+        job.wake = _nothing
         job.snapshot = lambda: known  # as it was when the work was stopped
         if self._owner != os.getpid():
             return  # a forked child's copy: all of it is the parent's
-        sent = hasattr(self, "_cargo")  # or the function cannot be pickled
         try:
-            self._parting.part(self._cargo.number if sent else 0, running)
-        finally:
-            if sent:
-                self._cargo.release()
-            if self._arena is not None:
-                self._arena.trim()
+            if self._reserve.host.grace and not job.final:
+                self._come_to_rest(self._reserve.host.grace)
+        finally:  # also at a second Ctrl-C
+            workers = self._staff.clear()
+            leaving = [worker for worker in workers if worker.flights or worker.outbox or job.final]
+            try:
+                Parting(self._reserve.host.poll(), job.tally.note, self._ledger.settle).end(leaving)
+            finally:
+                self._dispose(workers, leaving, running)
+
+    def _come_to_rest(self, seconds: float) -> None:
+        """Let workers that are costly to replace end the item they run, so that they can be kept."""
+        self._resting = True
+        deadline = time.perf_counter() + seconds
+        for worker in self._staff:
+            if worker.flights and not worker.doomed:
+                worker.ask()
+        while self._staff.busy and (left := deadline - time.perf_counter()) > 0:
+            for fd, event in self._staff.listen(left * 1000):
+                if (heard := self._staff.at(fd)) is not None:
+                    self._take(heard)
+                elif fd == self._staff.bell.fileno():
+                    self._staff.bell.silence()
+                elif event:
+                    self._staff.flush(fd)
+
+    def _dispose(
+        self, workers: list[RemoteWorker], leaving: list[RemoteWorker], running: dict[RemoteWorker, Running]
+    ) -> None:
+        for worker in workers:
+            if worker in leaving:
+                worker.close()
+                self._ledger.free_all(worker)
+                if worker in running:
+                    self._lost.append((worker, running[worker]))
+            elif not worker.dead:
+                worker.send(wire.pack(wire.FORGET, self._cargo.number, b""))
+                worker.functions.discard(self._cargo.number)
+                self._reserve.give_back(worker)
+        self._job.tally.abandoned += [one for worker, one in self._lost if worker.left_behind]
+        if hasattr(self, "_cargo"):
+            self._cargo.release()
+        if self._arena is not None:
+            self._arena.trim()
 
 
 def _nothing() -> None:

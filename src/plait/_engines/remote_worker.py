@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from _collections_abc import Iterator
 from collections import deque
 
+from plait._engines import wire
 from plait._engines.arena import Window
-from plait._engines.board import ASKED, CALM, HALT, HURRY, LEAVE, NEVER, STOP_AT, Board
+from plait._engines.board import AT_ONCE, HALT, NEVER, STOP_AT, Board
 from plait._engines.ends import ClosedEnds, Ends
 from plait._engines.flight import Flight
 from plait._engines.hosting import Link, Segment
@@ -26,7 +29,8 @@ class RemoteWorker:
     Attributes:
         token: its number.
         name: what it is, and its number.
-        pid: its process, or 0 while that is not known, or when it is none of its own.
+        pid: its process; 0 until it has said hello, and for good when it has no process of its own.
+        present: whether it has said hello.
         doomed: why it is being ended, or an empty string.
         doomed_at: the sequence number of the item that is to blame.
     """
@@ -35,6 +39,7 @@ class RemoteWorker:
         self.token = token
         self.name = f"{kind}-{token}"
         self.pid = 0
+        self.present = False
         self.commands = link.commands
         self.results = link.results
         self._link = link
@@ -74,6 +79,12 @@ class RemoteWorker:
     def alive(self) -> bool:
         """Whether its end of the link is still open."""
         return not self.dead and self._link.is_open()
+
+    def can_take(self, depth: int, *, at_once: bool) -> bool:
+        """Whether it may hold one more batch, of at most `depth`; with `at_once`, only if it can begin it now."""
+        return len(self.flights) < depth and not (
+            self.revoked or self.leaving or self.doomed or (at_once and not self.present)
+        )
 
     # --- sending
 
@@ -176,6 +187,15 @@ class RemoteWorker:
 
     # --- the end
 
+    def quit(self) -> bool:
+        """Ask it to end once it has nothing to do; True when something is left for `flush`."""
+        return self.send(wire.pack(wire.QUIT, 0, b""))
+
+    @property
+    def killable(self) -> bool:
+        """Whether `kill` ends it at once, whatever it does."""
+        return self._link.killable
+
     @property
     def fate(self) -> str:
         """What became of it when it was ended, in words."""
@@ -189,29 +209,32 @@ class RemoteWorker:
     def ask(self) -> None:
         """Have it begin nothing more, and its function be told that it is not wanted."""
         self.board.words[STOP_AT] = 0
-        self.board.words[HALT] = ASKED
 
     def relent(self) -> None:
         """It may begin what it is given from now on."""
         self.board.words[STOP_AT] = NEVER
-        self.board.words[HALT] = CALM
         self.revoked = False
 
     def doom(self, why: str, sequence: int) -> None:
         """End it because of one of its items."""
         self.doomed, self.doomed_at = why, sequence
+        self.ask()
         self.kill()
 
-    def kill(self) -> None:
-        """End it now, with what it has started; an interpreter in steps, of which `wait` is the last."""
-        if not self.dead:
-            words = self.board.words
-            words[HALT] = HURRY if words[HALT] == ASKED else LEAVE
-        self._link.kill()
+    def interrupt(self) -> None:
+        """Raise StopTask in the function it runs, if it holds something to tear down; not on Windows."""
+        if not self.killable:
+            self.board.words[HALT] = AT_ONCE
+            self.kill()
+        elif self.pid and os.name == "posix" and self.alive:
+            try:
+                os.kill(self.pid, signal.SIGINT)
+            except ProcessLookupError:  # just now
+                return
 
-    def wait(self) -> None:
-        """Return when it has ended after `kill`, or when it is no use waiting longer."""
-        self._link.wait()
+    def kill(self) -> None:
+        """End it now, with the process group that it leads; an interpreter in steps, which may be of no use."""
+        self._link.kill()
 
     def forget(self) -> None:
         """Close the descriptors in a forked child, which the worker does not belong to."""
