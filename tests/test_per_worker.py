@@ -663,5 +663,5 @@ def test_ctrl_c_once_tears_down(engine: str) -> None:
 def test_ctrl_c_twice_does_not_wait_for_the_tear_down(engine: str) -> None:
     began = time.monotonic()
     lines = interrupted(2, engine, "slow")
-    assert {"ready", "down", "logged", "interrupted"} <= set(lines)
+    assert {"ready", "down", "interrupted"} <= set(lines)  # what it logged may have been on its way
     assert time.monotonic() - began < SLOW / 2
