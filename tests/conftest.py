@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes  # noqa: F401  # libffi keeps a descriptor open from the first import on, which may come in any test
 import gc
 import os
 import signal
@@ -12,8 +13,6 @@ from pathlib import Path
 
 import psutil
 import pytest
-
-from plait._engines.facts import settle_descriptors
 
 _PATIENCE = 5.0  # seconds that what a test ended may take to be gone
 
@@ -66,7 +65,6 @@ def _wait_until_gone(before: set[str]) -> set[str]:
 
 
 def _held() -> set[str]:
-    settle_descriptors()
     return _threads() | _children() | _descriptors()
 
 

@@ -30,17 +30,6 @@ def private_bytes_anywhere(pid: int) -> int:
         return 0
 
 
-def settle_descriptors() -> None:
-    """Have libraries open now what they keep open for good from their first use on: libffi its own file."""
-    import ctypes
-
-    ctypes.CFUNCTYPE(None)(_nothing)
-
-
-def _nothing() -> None:
-    """Called by nobody."""
-
-
 def descendants() -> set[int]:
     """The pids of the processes that this one has started, and of those that they have started."""
     import psutil  # heavy: only for tests of engines

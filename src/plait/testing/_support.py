@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes  # noqa: F401  its library keeps a descriptor open from the first import on, which may be ours
 import gc
 import os
 import tempfile
@@ -11,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
-from plait._engines.facts import descendants, settle_descriptors
+from plait._engines.facts import descendants
 from plait._engines.interface import Engine
 from plait.testing._functions import NAP
 
@@ -74,7 +75,6 @@ def raises(kind: type[E]) -> Iterator[list[E]]:
 
 
 def _held() -> set[str]:
-    settle_descriptors()
     held = {f"thread {thread.name} ({thread.ident})" for thread in threading.enumerate()}
     held |= {f"process {pid}" for pid in descendants()}
     folder = "/proc/self/fd"
