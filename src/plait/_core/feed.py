@@ -54,21 +54,24 @@ class Feed:
 
     # --- the driver's side
 
-    def fill(self, wanted: int) -> None:
-        """Pull from an iterator until `wanted` items are ready, the window is full, or a slice of time is spent."""
+    def fill(self, wanted: int) -> bool:
+        """Pull from an iterator until `wanted` items are ready, the window is full, or a slice of time is spent.
+
+        True when it was the time: there is more to be pulled.
+        """
         if self._sequence is not None or self.over or self._held:
-            return
+            return False
         deadline = time.perf_counter() + _PULL_SLICE
         while True:
             room = min(wanted, self.window - (self.taken - self.delivered)) - len(self._buffer)
             if room <= 0:
-                return
+                return False
             now = time.perf_counter()
             if now >= deadline:
-                return
+                return True
             self._pull_chunk(min(self._pull, room), now)
             if self.over:
-                return
+                return False
 
     def _pull_chunk(self, size: int, now: float) -> None:
         chunk: list[object] = []

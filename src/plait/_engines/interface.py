@@ -16,6 +16,9 @@ class Plan(NamedTuple):
     reason: str
 
 
+IDLE = Batch(-1, ())  # what `run_here` yields when nothing is finished now: a batch without items
+
+
 @runtime_checkable
 class Engine(Protocol):
     """Runs the batches of jobs on workers of one kind.
@@ -28,6 +31,10 @@ class Engine(Protocol):
        cannot be stopped are listed in ``job.tally.abandoned``;
      * a failure of one item, whatever it is, is that item's failure and nobody else's;
      * several runs may be driven at the same time by different threads.
+
+    An engine that runs coroutine functions, and no others, has an attribute ``awaits = True``. It may have one more
+    method, ``run_here(job, bell)``: as `run`, in the event loop that is running, yielding `IDLE` where `run` would
+    wait; whoever iterates goes on when the bell has rung.
     """
 
     name: str

@@ -57,7 +57,7 @@ class ArrivingFeed(Feed):
         self._cut = False
         self.job: Job | None = None
 
-    def fill(self, wanted: int) -> None:
+    def fill(self, wanted: int) -> bool:
         """Have the thread read on. Returns at once."""
         if self._thread is None and not self.over:
             # A daemon: nothing can end a read from a pipe that nobody writes to.
@@ -65,6 +65,7 @@ class ArrivingFeed(Feed):
             self._thread.start()
         if len(self._buffer) < self.window:
             self._hungry.set()
+        return False
 
     def cut(self) -> None:
         """Give out nothing new from now on."""

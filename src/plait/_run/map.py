@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextvars
-import inspect
 import math
 import operator
 from _collections_abc import Callable, Iterable
 from typing import Any, TypeVar
 
+from plait._core.coroutines import is_coroutine_function
 from plait._core.errors import UsageError
 from plait._core.feed import Feed
 from plait._core.job import Job
@@ -77,7 +77,7 @@ def map(  # noqa: A001  the builtin's concurrent sister; users write plait.map
         source = zip(*iterables, strict=False)
         call = Star(fn)
     length = _length(iterables)
-    runner, owned = _engine_of(engine)
+    runner, owned = _engine_for(fn, engine)
     plan = runner.plan(workers, length)
     feed = source.feed if isinstance(source, Arrivals) else Feed(source)
     job = Job(call, feed, workers=plan.workers, timeout=timeout, context=contextvars.copy_context())
@@ -98,11 +98,6 @@ def _check(
 ) -> None:
     if not callable(fn):
         raise UsageError(f"plait.map({fn!r}, ...): expected a function first, then what to call it with")
-    if inspect.iscoroutinefunction(fn):
-        raise UsageError(
-            f"{getattr(fn, '__qualname__', fn)!r} is a coroutine function, which needs an event loop; "
-            "wrap it, for example: lambda item: asyncio.run(fn(item))"
-        )
     if not iterables:
         raise UsageError("plait.map(fn): expected at least one iterable after the function")
     for items in iterables:
@@ -122,6 +117,19 @@ def _length(iterables: tuple[Iterable[Any], ...]) -> int | None:
     """How many items there will be, if every iterable knows its length or some know theirs."""
     known = [hint for items in iterables if (hint := operator.length_hint(items, -1)) >= 0]
     return min(known) if known else None
+
+
+def _engine_for(fn: Callable[..., object], engine: str | Engine | Lender) -> tuple[Engine, bool]:
+    """The engine for a function and whether this map must close it."""
+    runner, owned = _engine_of(engine)
+    if not is_coroutine_function(fn) or getattr(runner, "awaits", False):
+        return runner, owned
+    if runner.name == "auto":
+        return make_engine("async"), True
+    raise UsageError(
+        f"{getattr(fn, '__qualname__', fn)!r} is a coroutine function, which engine={runner.name!r} cannot await; "
+        'pass engine="async", or leave engine out'
+    )
 
 
 def _engine_of(engine: str | Engine | Lender) -> tuple[Engine, bool]:

@@ -15,13 +15,17 @@ from plait._core.batch import Batch
 from plait._core.errors import Cancelled
 from plait._core.job import Job
 from plait._core.outcome import Outcome, attach, brief
-from plait._engines.interface import Engine
+from plait._engines.interface import IDLE, Engine
 from plait._run.accounts import Accounts
 from plait._run.farewell import explain, in_words, stopping_words, warn_abandoned
 from plait._run.ordering import CompletionOrder, InputOrder
 from plait._run.progress import Meter
 from plait._run.report import Report
 from plait._run.retry import Retry, split_retries
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # asyncio is heavy, and most runs need it for nothing else
+    from plait._engines.loop_bell import LoopBell
 
 
 class Run:
@@ -42,6 +46,7 @@ class Run:
         self._undelivered: list[Batch] = []
         self._began = 0.0
         self._halted = False
+        self._bell: LoopBell | None = None
         self._epoch = time.time() - time.perf_counter()
 
     @property
@@ -60,6 +65,33 @@ class Run:
         """The items that are being run at this moment, in words, the longest first."""
         return [in_words(one) for one in sorted(self.job.snapshot(), key=lambda one: -one.seconds)]
 
+    @property
+    def lives_in_loop(self) -> bool:
+        """Whether it goes on only as long as the coroutine that iterates it asks for more."""
+        return self._bell is not None and not self._halted
+
+    @property
+    def bell(self) -> LoopBell:
+        """What rings when a run that lives in an event loop goes on."""
+        assert self._bell is not None
+        return self._bell
+
+    def live_in(self, bell: LoopBell) -> None:
+        """Run in the event loop that is running: `batches` gives `IDLE` instead of waiting for the bell."""
+        self._bell = bell
+
+    def endings(self) -> Iterator[None]:
+        """Stop the work of a run that lives in an event loop: wait for the bell after each, then `halt`."""
+        if self._work is None or self._halted:
+            return
+        if not self.job.feed.finished:
+            self.cancel()
+        for batch in self._work:
+            if batch is not IDLE:
+                self.job.unfetched.appendleft(batch)
+                return
+            yield
+
     def batches(self, *, stop_at_failure: bool) -> Iterator[Batch]:
         """Batches in the order of delivery. Closing this stops the work.
 
@@ -69,9 +101,12 @@ class Run:
         if self._work is None:
             self._began = time.perf_counter()
             self._meter.start()
-            self._work = self.engine.run(self.job)
+            self._work = self.engine.run(self.job) if self._bell is None else self.engine.run_here(self.job, self._bell)
         try:
             for batch in self._work:
+                if batch is IDLE:
+                    yield batch
+                    continue
                 for final in self._settle(batch):
                     for ready in self._order.push(final):
                         yield ready

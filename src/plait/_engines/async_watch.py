@@ -1,0 +1,98 @@
+"""AsyncWatch: takes stalled batches apart, keeps the per-item timeout of a run in an event loop, and ends single items."""
+
+from __future__ import annotations
+
+import math
+import time
+from asyncio import TimerHandle
+from typing import TYPE_CHECKING
+
+from plait._core.batch import Batch
+from plait._engines.async_worker import AsyncWorker, Notice
+from plait._engines.halting import timeout_error
+
+if TYPE_CHECKING:
+    from plait._engines.async_crew import AsyncCrew
+
+GRACE = 0.2  # seconds in which a coroutine that was cancelled can tidy up before it is given up
+STALLED = 0.002  # seconds after which a batch is taken apart
+_SOONEST = 0.001
+
+
+class AsyncWatch:
+    """One timer for all workers of a crew. It stands still while there is nothing to look after."""
+
+    def __init__(self, crew: AsyncCrew, timeout: float | None) -> None:
+        self._crew = crew
+        self._timeout = timeout
+        self._timer: TimerHandle | None = None
+        self._at = math.inf
+
+    def begun(self, batch: Batch) -> None:
+        """A worker has begun a batch."""
+        if len(batch.items) > 1:
+            self._look_by(batch.started + STALLED)
+        elif self._timeout is not None:
+            self._look_by(batch.started + self._timeout)
+
+    def tell(self, worker: AsyncWorker, batch: Batch, error: Exception) -> None:
+        """Have the worker's item end; its outcome is the error."""
+        self._crew.take_rest(worker, batch)
+        due = time.perf_counter() + GRACE
+        worker.notice = Notice(error, due)
+        worker.task.cancel()
+        self._look_by(due)
+
+    def stop(self) -> None:
+        """Look no more."""
+        self._at = -math.inf
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _look_by(self, when: float) -> None:
+        if when >= self._at:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._at = when
+        self._timer = self._crew.loop.call_later(max(_SOONEST, when - time.perf_counter()), self._look)
+
+    def _look(self) -> None:
+        now = time.perf_counter()
+        self._timer, self._at = None, math.inf
+        next_look = min((self._look_after(worker, now) for worker in list(self._crew.workers)), default=math.inf)
+        if next_look < math.inf:
+            self._look_by(next_look)
+
+    def _look_after(self, worker: AsyncWorker, now: float) -> float:
+        """Do what is due for the worker; when to look again."""
+        batch, notice = worker.batch, worker.notice
+        if batch is None:
+            return math.inf
+        if notice is not None:
+            if now < notice.due:
+                return notice.due
+            self._give_up(worker, batch, notice)
+            return math.inf
+        if self._timeout is not None and worker.began and now - worker.began >= self._timeout:
+            self.tell(worker, batch, timeout_error(batch, len(batch.values), worker.name, self._timeout))
+            return now + GRACE
+        again = math.inf if self._timeout is None else (worker.began or now) + self._timeout
+        if len(batch.items) > len(batch.values) + 1 or len(batch.values) > worker.released:
+            if now < batch.started + STALLED:
+                return min(again, batch.started + STALLED)
+            self._crew.take_apart(worker, batch, now)
+            again = min(again, now + STALLED)
+        return again
+
+    def _give_up(self, worker: AsyncWorker, batch: Batch, notice: Notice) -> None:
+        """The item did not end when it was told to: it fails now, and whatever it still does is not waited for."""
+        offset, began = len(batch.values), worker.began or batch.started
+        self._crew.lose(worker, batch)
+        error = type(notice.error)(f"{notice.error}; it went on although it was cancelled, and was left behind")
+        known = Batch(batch.base + offset, batch.items[offset : offset + 1], batch.attempt)
+        known.values.append(None)
+        known.failures[0] = error
+        known.worker, known.started, known.ended = worker.name, began, time.perf_counter()
+        known.spans.append((began, known.ended))
+        self._crew.deliver(known)
