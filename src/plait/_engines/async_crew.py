@@ -34,7 +34,7 @@ from plait._engines.loop_bell import LoopBell
 from plait._engines.stealing import TruncatedPortion
 
 _SLICE = 0.005  # seconds that workers run before the rest of the loop has its turn
-_BATCH_SECONDS = 0.001
+_BATCH_SECONDS = 0.004
 _BATCH_ITEMS = 1024
 _HORIZON = 0.0005  # seconds between two calls for a driver in another thread, which costs both threads
 _AHEAD = 4096  # items that may be taken ahead of the consumer, however cheap they are, and for each possible worker

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from plait._engines.async_crew import AsyncCrew
 
 GRACE = 0.2  # seconds in which a coroutine that was cancelled can tidy up before it is given up
-STALLED = 0.002  # seconds after which a batch is taken apart
+STALLED = 0.008
 _SOONEST = 0.001
 
 
