@@ -1,4 +1,4 @@
-"""What does a call through Pool on threads cost, against ThreadPoolExecutor: submitting, waiting, and one after the other?
+"""What does a call through Pool on threads cost, against ThreadPoolExecutor: submitted, waited for, one after another?
 
 Run: python bench/pool_submit.py
 """

@@ -1,9 +1,10 @@
-"""What every test may use: a check that a test left no thread, process or descriptor behind."""
+"""What every test may use: signals as a terminal gives them, and a check that nothing was left behind."""
 
 from __future__ import annotations
 
 import gc
 import os
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -13,6 +14,19 @@ import psutil
 import pytest
 
 _PATIENCE = 5.0  # seconds that what a test ended may take to be gone
+
+
+def pytest_configure() -> None:
+    """Hear what `nohup` and the background jobs of a shell ignore, here and in the programs that tests start.
+
+    Those inherit what is ignored, but get the default of what has a handler. Ours for SIGHUP does nothing, so that
+    the tests themselves outlive their terminal as they were asked to.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    for name in ("SIGHUP", "SIGQUIT"):
+        if signal.getsignal(getattr(signal, name, signal.SIGINT)) is signal.SIG_IGN:
+            signal.signal(getattr(signal, name), _nothing)
 
 
 @pytest.fixture
@@ -35,6 +49,10 @@ def _no_process_outlives_the_tests() -> Iterator[None]:
     while (left := _children() - before) and time.monotonic() < deadline:
         time.sleep(0.01)
     assert not left, f"processes left behind by the tests: {', '.join(sorted(left))}"
+
+
+def _nothing(number: int, frame: object) -> None:
+    """Heard, and not acted upon."""
 
 
 def _wait_until_gone(before: set[str]) -> set[str]:

@@ -104,7 +104,7 @@ def work(how):
     return how * 2
 
 engine = ProcessEngine()
-assert type(engine.host).__name__ == "PortableHost"
+assert type(engine._reserve.host).__name__ == "PortableHost"
 assert list(plait.map(work, range(5000), engine=engine, workers=2)) == list(range(0, 10000, 2))
 data = [bytes([n]) * 300_000 for n in range(10)]
 assert list(plait.map(work, data, engine=engine, workers=2)) == [each * 2 for each in data]

@@ -17,6 +17,7 @@ from collections import deque
 from itertools import islice
 
 from plait._core.batch import Batch
+from plait._core.errors import Cancelled
 
 _PULL_SLICE = 0.001  # seconds that one `fill` may spend in the user's iterator before results are looked at again
 _PULL_CAP = 8192
@@ -27,6 +28,8 @@ class Feed:
 
     `take` and `hand_back` may be called from any thread; `fill`, `settle` and `deliver` from the driver's only.
     `handed_out` lists the new items as they were given out; whoever keeps the accounts takes off what is settled.
+    `withdrawn` is where items end that were withdrawn before they began, as finished batches for the engine to yield,
+    which may put its own queue there.
 
     Attributes:
         interdependent: whether items may wait for one another. An engine then has a worker for each such item, as far
@@ -44,6 +47,8 @@ class Feed:
         self._returned: list[tuple[int, int, Sequence[object]]] = []
         self._later: list[tuple[float, int, int, object]] = []
         self._held = False
+        self._revoked: set[int] = set()
+        self.withdrawn: deque[Batch] = deque()
         self.handed_out: deque[tuple[int, Sequence[object]]] = deque()
         self.window = 1
         self.taken = 0
@@ -100,7 +105,10 @@ class Feed:
     def retry(self, index: int, item: object, attempt: int, due: float) -> None:
         """Run one item again, not before `due` on the clock of ``time.perf_counter``."""
         with self._lock:
-            heapq.heappush(self._later, (due, index, attempt, item))
+            if index in self._revoked:
+                self._end(index, item, attempt)
+            else:
+                heapq.heappush(self._later, (due, index, attempt, item))
 
     def settle(self, items: int) -> None:
         """That many items have their final outcome."""
@@ -145,19 +153,35 @@ class Feed:
     def take(self, size: int) -> Batch | None:
         """The next batch of at most `size` items, or None when there is nothing to run now."""
         with self._lock:
-            if self._held:
-                return None
-            if self._returned:
-                return self._take_returned(size)
-            if self._later and self._later[0][0] <= time.perf_counter():
-                _, index, attempt, item = heapq.heappop(self._later)
-                return Batch(index, [item], attempt)
-            return self._take_new(size)
+            while not self._held:
+                batch = self._next(size)
+                if batch is None or not self._revoked or not self._holds_revoked(batch):
+                    return batch
+                self._keep(batch)  # and take again: what is wanted of it comes first
+            return None
+
+    def withdraw(self, index: int) -> bool:
+        """Never give out this item from now on; False if it is not here any more, but with a worker or ended."""
+        with self._lock:
+            self._revoked.add(index)
+            for later in self._later:
+                if later[1] == index:
+                    self._later.remove(later)
+                    heapq.heapify(self._later)
+                    self._end(index, later[3], later[2])
+                    return True
+            for returned in self._returned:
+                if returned[0] <= index < returned[0] + len(returned[2]):
+                    self._returned.remove(returned)
+                    heapq.heapify(self._returned)
+                    self._keep(Batch(returned[0], returned[2], returned[1]))
+                    return True
+            return index >= self.taken
 
     def hand_back(self, base: int, items: Sequence[object], attempt: int = 1) -> None:
         """Items that were taken and not started: the next `take` gives them out, lowest index first."""
         with self._lock:
-            heapq.heappush(self._returned, (base, attempt, items))
+            self._keep(Batch(base, items, attempt))
 
     @property
     def waiting(self) -> bool:
@@ -173,6 +197,40 @@ class Feed:
             return True
         has_new = bool(self._buffer) if self._sequence is None else not self.over
         return has_new and self.taken - self.delivered < self.window
+
+    def _next(self, size: int) -> Batch | None:
+        if self._returned:
+            return self._take_returned(size)
+        if self._later and self._later[0][0] <= time.perf_counter():
+            _, index, attempt, item = heapq.heappop(self._later)
+            return Batch(index, [item], attempt)
+        return self._take_new(size)
+
+    def _holds_revoked(self, batch: Batch) -> bool:
+        return any(batch.base <= index < batch.end for index in self._revoked)
+
+    def _keep(self, batch: Batch) -> None:
+        """Give the items out with the next `take`, except those that were withdrawn: these end here."""
+        start = 0
+        for index in sorted(index for index in self._revoked if batch.base <= index < batch.end):
+            offset = index - batch.base
+            if start < offset:
+                heapq.heappush(self._returned, (batch.base + start, batch.attempt, batch.items[start:offset]))
+            self._end(index, batch.items[offset], batch.attempt)
+            start = offset + 1
+        if start < len(batch.items):
+            heapq.heappush(
+                self._returned, (batch.base + start, batch.attempt, batch.items[start:] if start else batch.items)
+            )
+
+    def _end(self, index: int, item: object, attempt: int) -> None:
+        from plait._core.outcome import brief  # pulls in dataclasses, which most runs do not need here
+
+        ended = Batch(index, [item], attempt - 1)
+        ended.values = [None]
+        ended.failures = {0: Cancelled(f"item {index}, {brief(item)}, was cancelled before it began")}
+        self.withdrawn.append(ended)
+        self._revoked.discard(index)
 
     def _take_returned(self, size: int) -> Batch:
         base, attempt, items = heapq.heappop(self._returned)

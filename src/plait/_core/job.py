@@ -46,9 +46,10 @@ class Tally:
 class Job:
     """What an engine runs.
 
-    `cancel` may be called from any thread. The engine that runs the job sets `wake`, which makes its driver look at
-    `cancelled` at once, `snapshot`, which lists what is running now, and `unfetched`: its queue of finished batches, in
-    which those are found that it had not yielded when an exception, such as Ctrl-C, ended its generator.
+    `cancel` and `revoke` may be called from any thread. The engine that runs the job sets `wake`, which makes its
+    driver look at `cancelled` and `revoked` at once, `snapshot`, which lists what is running now, and `unfetched`: its
+    queue of finished batches, in which those are found that it had not yielded when an exception, such as Ctrl-C, ended
+    its generator.
     """
 
     def __init__(
@@ -69,6 +70,7 @@ class Job:
         self.timed = timed
         self.tally = Tally()
         self.cancelled = False
+        self.revoked: deque[int] = deque()
         self.unfetched: deque[Batch] = deque()
         self.wake: Callable[[], None] = _nothing
         self.snapshot: Callable[[], list[Running]] = _nobody
@@ -76,6 +78,14 @@ class Job:
     def cancel(self) -> None:
         """Ask the engine's driver to stop now."""
         self.cancelled = True
+        self.wake()
+
+    def revoke(self, index: int) -> None:
+        """Ask the engine's driver to stop one item, whether it runs or waits: it ends as `Cancelled`, the others go on.
+
+        An item that has ended keeps its outcome.
+        """
+        self.revoked.append(index)
         self.wake()
 
 

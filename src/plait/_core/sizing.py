@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+MOST_AHEAD = 131_072  # items that may be taken ahead of the consumer, however cheap they are and many the workers
+
 
 class BatchSizer:
     """Grows batches from one item towards `target` seconds each, and shrinks them at once when items turn slow.

@@ -15,7 +15,7 @@ from plait._engines import wire
 from plait._engines.arena import Arena
 from plait._engines.codec import Packed, encode
 from plait._engines.locate import explain
-from plait._engines.worker_process import WorkerProcess
+from plait._engines.remote_worker import RemoteWorker
 
 
 class FunctionCargo:
@@ -43,7 +43,7 @@ class FunctionCargo:
         self.modules: tuple[ModuleType, ...] = ()
         self._packed = self._encode()
 
-    def send(self, worker: WorkerProcess) -> bool:
+    def send(self, worker: RemoteWorker) -> bool:
         """Give the worker the function if it does not have it; True when the pipe is full."""
         if self.number in worker.functions:
             return False
@@ -122,7 +122,7 @@ def pack_items(batch: Batch, arena: Arena | None, modules: tuple[ModuleType, ...
 
 
 def frame(
-    operation: int, key: int, packed: Packed, worker: WorkerProcess, head: bytes, function: int, flags: int = 0
+    operation: int, key: int, packed: Packed, worker: RemoteWorker, head: bytes, function: int, flags: int = 0
 ) -> bytes:
     """A frame with the object, and the slots of the worker's own arena that are free again."""
     freed = worker.freed[:]

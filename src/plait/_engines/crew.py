@@ -11,7 +11,7 @@ from collections import deque
 from plait._core.batch import Batch
 from plait._core.current import Task, current_task
 from plait._core.job import Job, Running
-from plait._core.sizing import BatchSizer
+from plait._core.sizing import MOST_AHEAD, BatchSizer
 from plait._engines.halting import Seat
 from plait._engines.stealing import Portion
 
@@ -19,7 +19,6 @@ _BATCH_SECONDS = 0.001
 _STALLED = 2 * _BATCH_SECONDS  # a batch that takes longer is shared with threads that have nothing to do
 _STUCK = 0.02  # an item that takes longer, and ten times longer than usual, does not keep the others waiting
 _STUCK_UNKNOWN = 0.05
-_AHEAD = 131_072  # items that may be taken ahead of the consumer at most, however cheap they are
 
 
 class Crew:
@@ -81,6 +80,8 @@ class Crew:
                     batch = self.feed.take(self._sizer.size)
                 if batch is not None:
                     seat.portion = self.portion(batch.items)
+                    if self.unwanted:  # `call_off` has come between the two
+                        return None
                     seat.batch = batch
                     seat.released = 0
                     return batch
@@ -119,6 +120,14 @@ class Crew:
         self.failure = error
         self.ring()
 
+    def call_off(self) -> None:
+        """The job was cancelled: no worker begins another item, and the driver looks at once; any thread."""
+        if self.job.cancelled:
+            for seat in list(self.seats):
+                if (portion := seat.portion) is not None:
+                    portion.end()
+        self.ring()
+
     def ring(self) -> None:
         """Make the driver look at once; any thread."""
         self._quorum = 0
@@ -130,7 +139,7 @@ class Crew:
     def widen(self) -> None:
         """Let as many items be taken ahead of the consumer as keep the threads busy while results wait their turn."""
         threads = max(1, len(self.seats))
-        self.feed.window = max(2 * threads, min((4 * threads + 8) * self._sizer.size, _AHEAD))
+        self.feed.window = max(2 * threads, min((4 * threads + 8) * self._sizer.size, MOST_AHEAD))
 
     def steal(self, now: float, wanted: int) -> bool:
         """Hand back what stalled workers have not begun, the oldest batch first, until `wanted` items are free."""

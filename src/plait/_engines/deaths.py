@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from plait._core.batch import Batch
-from plait._core.errors import MemoryExceeded, NotTransferable, TaskTimeout, WorkerDied
+from plait._core.errors import Cancelled, MemoryExceeded, NotTransferable, TaskTimeout, WorkerDied
 from plait._core.job import Job
 from plait._core.outcome import brief
 from plait._engines import board as boards
 from plait._engines import supervision
 from plait._engines.flight import Flight
+from plait._engines.remote_worker import RemoteWorker
 from plait._engines.returns import Returned, cause_of_death, culprit, died_reading, read_remains
-from plait._engines.worker_process import WorkerProcess
 
 _GIVE_UP_AFTER = 5  # workers in a row that died before they had run an item
 _LAST_WORDS = 12  # lines
@@ -49,7 +49,7 @@ class Coroner:
         self._unborn = 0
         self.hopeless = ""
 
-    def examine(self, worker: WorkerProcess, status: int | None) -> list[Loss]:
+    def examine(self, worker: RemoteWorker, status: int | None) -> list[Loss]:
         """One Loss per flight that the worker held."""
         self._job.tally.workers_died += 1
         kills = _oom_kills()
@@ -87,10 +87,12 @@ class Coroner:
         return failure
 
     def _failure(
-        self, worker: WorkerProcess, item: str, cause: str, signal: int | None, code: int | None
+        self, worker: RemoteWorker, item: str, cause: str, signal: int | None, code: int | None
     ) -> BaseException:
         if worker.doomed == supervision.TIMEOUT:
             return TaskTimeout(f"{item} ran longer than {self._job.timeout} s on {worker.label}, which was killed")
+        if worker.doomed == supervision.REVOKED:
+            return Cancelled(f"{item} was cancelled while it ran on {worker.label}, which was killed")
         if worker.doomed == supervision.MEMORY:
             return MemoryExceeded(
                 f"{item} made {worker.label} outgrow its memory limit; it was killed", worker.pid, signal, code
@@ -101,7 +103,7 @@ class Coroner:
             message += "\n" + "\n".join("  " + line for line in words.splitlines()[:_LAST_WORDS])
         return WorkerDied(message, worker.pid, signal, code)
 
-    def _note_usefulness(self, worker: WorkerProcess, losses: list[Loss], cause: str) -> None:
+    def _note_usefulness(self, worker: RemoteWorker, losses: list[Loss], cause: str) -> None:
         progress = worker.board.words[boards.CURRENT] or any(loss.failure or loss.unread for loss in losses)
         self._useless = 0 if progress else self._useless + 1
         if self._useless >= _GIVE_UP_AFTER:

@@ -25,6 +25,9 @@ class Flight:
         self.function = function
         self.sent = sent
 
+    def __contains__(self, index: int) -> bool:
+        return self.batch.base <= index < self.batch.base + self.count
+
     def take_back(self, after: int) -> tuple[int, int] | None:
         """Take the items with a sequence number above `after` back; their offsets, or None when there are none."""
         keep = max(0, min(self.count, after - self.first + 1))

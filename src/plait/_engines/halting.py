@@ -8,6 +8,8 @@ How it gets into the function and never into the engine, nor into the wrong item
 3. A timeout is for one item. The driver sets `alarm`, then looks whether that item still runs: the worker clears
    `began` before it appends the value and looks at `alarm` after it, so an alarm that stood that test cannot miss its
    item. Injection comes later, while the same alarm stands, which only `quiet` takes down.
+4. So is a revocation. The driver makes the item the last of its batch, under the crew's lock, without which the worker
+   gets no other batch; an alarm set while its value is missing, and still missing afterwards, is met by nobody else.
 """
 
 from __future__ import annotations
@@ -18,22 +20,35 @@ import time
 
 from plait._core.batch import Batch
 from plait._core.current import Task
-from plait._core.errors import StopTask, TaskTimeout
+from plait._core.errors import Cancelled, StopTask, TaskTimeout
 from plait._core.job import Running
 from plait._engines.line_output import LineThread
 from plait._engines.stealing import Portion
 
 
 class Alarm:
-    """The time of the item at `offset` of a batch was up at `raised`; it began at `began`, `due` is the next step."""
+    """The item at `offset` of a batch, which began at `began`, is not to go on since `raised`; `due` is the next step.
 
-    __slots__ = ("began", "due", "offset", "raised")
+    `timeout` is the seconds it had, or None when it was revoked.
+    """
 
-    def __init__(self, offset: int, began: float, raised: float) -> None:
+    __slots__ = ("began", "due", "offset", "raised", "timeout")
+
+    def __init__(self, offset: int, began: float, raised: float, timeout: float | None) -> None:
         self.offset = offset
         self.began = began
         self.raised = raised
         self.due = raised
+        self.timeout = timeout
+
+    def error(self, batch: Batch, worker: str, note: str = "") -> TaskTimeout | Cancelled:
+        """The outcome of the item."""
+        from plait._core.outcome import brief  # pulls in dataclasses, which most runs do not need here
+
+        item = f"item {batch.base + self.offset}, {brief(batch.items[self.offset])},"
+        if self.timeout is None:
+            return Cancelled(f"{item} was cancelled while it ran on {worker}{note}")
+        return TaskTimeout(f"{item} ran longer than timeout={self.timeout} s on {worker}{note}")
 
 
 class Seat(Task):
@@ -48,7 +63,7 @@ class Seat(Task):
         began: when its item began, in runs that measure items; 0.0 between items.
         inside: whether it may be in the user's code; written under `door`.
         injected: whether a StopTask was injected and not taken back; written under `door`.
-        alarm: the item whose time is up; set by the driver, taken down by `quiet`, both under `door`.
+        alarm: the item that is timed out or revoked; set by the driver, taken down by `quiet`, both under `door`.
         abandoned: nobody waits for it any more and its results are dropped; set by the driver under `door`.
         clock_id: the clock of its CPU time, or None.
         cpu: its CPU time when the driver last looked; the driver's.
@@ -114,8 +129,19 @@ class Seat(Task):
             batch, began = self.batch, self.began
             if batch is None or not began or now - began < timeout or self.alarm is not None:
                 return None
-            alarm = self.alarm = Alarm(len(batch.values), began, now)
+            alarm = self.alarm = Alarm(len(batch.values), began, now, timeout)
             if self.began != began or len(batch.values) != alarm.offset:
+                self.alarm = None
+                return None
+            return alarm
+
+    def revoke(self, batch: Batch, offset: int, now: float) -> Alarm | None:
+        """Tell the function that its item is not wanted; None when it has ended. The crew's lock is held, see 4."""
+        with self.door:
+            if self.alarm is not None or len(batch.values) != offset:
+                return None
+            alarm = self.alarm = Alarm(offset, self.began or batch.started or now, now, None)
+            if len(batch.values) != offset:
                 self.alarm = None
                 return None
             return alarm
@@ -158,14 +184,6 @@ class Seat(Task):
             return 0.0
         spent, self.cpu = cpu - self.cpu, cpu
         return spent
-
-
-def timeout_error(batch: Batch, offset: int, worker: str, timeout: float | None, note: str = "") -> TaskTimeout:
-    """The outcome of an item whose time is up."""
-    from plait._core.outcome import brief  # pulls in dataclasses, which most runs do not need here
-
-    item = brief(batch.items[offset])
-    return TaskTimeout(f"item {batch.base + offset}, {item}, ran longer than timeout={timeout} s on {worker}{note}")
 
 
 def prepare_injection() -> bool:

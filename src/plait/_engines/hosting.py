@@ -15,8 +15,8 @@ if TYPE_CHECKING:  # a launcher makes handles of workers, which are written in t
     import mmap
 
     from plait._engines.ends import Ends
+    from plait._engines.remote_worker import RemoteWorker
     from plait._engines.segments import Address
-    from plait._engines.worker_process import WorkerProcess
 
 READABLE, WRITABLE = 1, 4  # POLLIN and POLLOUT, which Windows does not name
 
@@ -93,7 +93,7 @@ class Launcher(Protocol):
     @property
     def patience(self) -> float | None: ...
 
-    def launch(self, token: int, inputs: Segment | None) -> WorkerProcess:
+    def launch(self, token: int, inputs: Segment | None) -> RemoteWorker:
         """A new worker, which may take its first batch at once; `inputs` is the driver's arena."""
         ...
 

@@ -12,6 +12,7 @@ from plait._core.job import Job, Running
 from plait._core.sizing import BatchSizer
 from plait._engines.interface import Plan
 from plait._engines.loops import run_plain, run_timed
+from plait._engines.stealing import Portion, portion_type
 
 _BATCH_SECONDS = 0.001
 
@@ -20,6 +21,9 @@ class InlineEngine:
     """Runs items in the thread that iterates; with a timeout in one helper thread, as nobody can interrupt itself."""
 
     name = "inline"
+
+    def __init__(self) -> None:
+        self._portion: type[Portion] = portion_type()
 
     def plan(self, requested: int | None, items: int | None) -> Plan:
         return Plan(1, "items run in the calling thread")
@@ -31,31 +35,41 @@ class InlineEngine:
             job.tally.reasons.append("a timeout needs a second thread to keep it")
             yield from ThreadEngine().run(job)
             return
-        task = InlineTask(job)
+        task = InlineTask(job, self._portion)
         sizer = BatchSizer(_BATCH_SECONDS)
         loop = run_timed if job.timed else run_plain
         job.snapshot = task.snapshot
         job.tally.peak = 1
         job.context.run(current_task.set, task)
         feed = job.feed
-        bell = Bell()
-        job.wake = bell.ring
-        while not feed.finished and not job.cancelled:
+        job.wake = task.look_up
+        job.unfetched = feed.withdrawn
+        while not feed.finished and not task.cancelled:
+            while job.revoked:
+                feed.withdraw(job.revoked.popleft())
+            while feed.withdrawn:
+                yield feed.withdrawn.popleft()
             feed.window = sizer.size
             feed.fill(sizer.size)
             batch = feed.take(sizer.size)
             if batch is None:
-                if not feed.ready and not feed.finished:
-                    bell.wait(None if feed.due is None else max(0.0, feed.due - time.perf_counter()))
+                if not (feed.ready or feed.withdrawn or feed.finished):
+                    task.bell.wait(None if feed.due is None else max(0.0, feed.due - time.perf_counter()))
                 continue
-            task.batch = batch
+            portion = task.begin(batch)
             batch.worker = "inline"
             batch.started = time.perf_counter()
-            job.context.run(loop, job.fn, batch.items, batch, (KeyboardInterrupt,))
+            job.context.run(loop, job.fn, portion.iterator, batch, (KeyboardInterrupt,))
             batch.ended = time.perf_counter()
-            task.batch = None
-            sizer.record(len(batch.items), batch.ended - batch.started)
-            yield batch
+            task.end()
+            done = len(batch.values)
+            sizer.record(done, batch.ended - batch.started)
+            if done < len(batch.items):
+                feed.hand_back(batch.base + done, batch.items[done:], batch.attempt)
+            if done:
+                yield batch if done == len(batch.items) else batch.part(0, done)
+        if not feed.finished:
+            job.cancelled = True  # the map around this one was stopped
 
     def close(self) -> None:
         """Nothing is held."""
@@ -64,11 +78,34 @@ class InlineEngine:
 class InlineTask(Task):
     """The item that the calling thread is running."""
 
-    __slots__ = ("batch", "job")
+    __slots__ = ("_outer", "_portion", "_type", "batch", "bell", "job")
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Job, portion: type[Portion]) -> None:
         self.job = job
         self.batch: Batch | None = None
+        self.bell = Bell()
+        self._type = portion
+        self._portion: Portion | None = None
+        self._outer: Task | None = job.context.get(current_task)
+
+    def begin(self, batch: Batch) -> Portion:
+        """The items of the batch, of which none is begun once the job is cancelled or some item was revoked."""
+        self.batch = batch
+        self._portion = portion = self._type(batch.items)
+        if self.cancelled or self.job.revoked:  # `look_up` may have come before there was a portion to end
+            portion.end()
+        return portion
+
+    def end(self) -> None:
+        """The batch has been run."""
+        self.batch = self._portion = None
+
+    def look_up(self) -> None:
+        """The job was cancelled, an item was revoked, or there is something new to look at; any thread."""
+        portion = self._portion
+        if portion is not None and (self.job.cancelled or self.job.revoked):
+            portion.end()
+        self.bell.ring()
 
     def _running(self) -> Batch:
         if self.batch is None:
@@ -94,7 +131,7 @@ class InlineTask(Task):
 
     @property
     def cancelled(self) -> bool:
-        return self.job.cancelled
+        return self.job.cancelled or (self._outer is not None and self._outer.cancelled)
 
     def snapshot(self) -> list[Running]:
         """The item being run, if any."""

@@ -29,6 +29,8 @@ class Engine(Protocol):
        ``job.feed.finished``; the consumer settles and delivers what was yielded before it asks for more;
      * closing the generator, an exception thrown into it, and ``job.cancelled`` stop the work at once; workers that
        cannot be stopped are listed in ``job.tally.abandoned``;
+     * an item in ``job.revoked`` ends as `Cancelled`, whether it waits (``job.feed.withdraw``) or runs, unless it has
+       ended; the other items are not affected;
      * a failure of one item, whatever it is, is that item's failure and nobody else's;
      * several runs may be driven at the same time by different threads.
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from plait._core.sizing import BatchSizer, guided_target
+from plait._core.sizing import MOST_AHEAD, BatchSizer, guided_target
 
 _SHORTEST, _LONGEST, _STEADY = 0.002, 0.05, 0.008  # seconds a batch may take: at the tail, at most, of unknown inputs
 _PREFETCH_BELOW = 0.005  # items cheaper than this wait in the worker's pipe, so that it never idles
-_CAP = 16384
+_CAP = 16384  # items in a batch
 _BATCH_BYTES = 1 << 22  # of large buffers: few slots in flight stay in the processor's cache
 
 
@@ -25,7 +25,7 @@ class BatchPlanner:
 
     def __init__(self, workers: int) -> None:
         self._workers = workers
-        self._sizer = BatchSizer(_STEADY, cap=_CAP)
+        self._sizer = BatchSizer(_STEADY, cap=max(1, min(_CAP, MOST_AHEAD // (4 * workers))))
         self._item_bytes = 0.0
 
     def record(self, items: int, seconds: float) -> None:
@@ -60,4 +60,4 @@ class BatchPlanner:
     @property
     def window(self) -> int:
         """How many items may be taken ahead of the consumer."""
-        return 8 * self._workers * self._sizer.size
+        return max(2 * self._workers, min(8 * self._workers * self._sizer.size, MOST_AHEAD))

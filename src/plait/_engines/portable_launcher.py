@@ -13,11 +13,11 @@ from _pickle import dumps
 from typing import Protocol
 
 from plait._engines.board import SIZE
+from plait._engines.boot_command import command
 from plait._engines.hosting import Bell, Segment
-from plait._engines.interpreter import command
 from plait._engines.links import SocketLink
+from plait._engines.remote_worker import RemoteWorker
 from plait._engines.socket_pair import Socket, socket_pair
-from plait._engines.worker_process import WorkerProcess
 
 _FAREWELL = 3.0  # seconds a killed worker may take to be gone
 
@@ -60,7 +60,7 @@ class PortableLauncher:
         self._processes: weakref.WeakValueDictionary[int, Process] = weakref.WeakValueDictionary()
         self.bells: set[Bell] = set()  # never rung: only the run that owns a worker hears of it
 
-    def launch(self, token: int, inputs: Segment | None) -> WorkerProcess:
+    def launch(self, token: int, inputs: Segment | None) -> RemoteWorker:
         """A worker that is being started; one that cannot be raises OSError."""
         sockets: list[Socket] = []
         segments: list[Segment] = []
@@ -75,7 +75,7 @@ class PortableLauncher:
             self._processes[token] = process
             commands, results, lifeline = sockets[::2]
             link = SocketLink(commands, results, lifeline, _Child(process, self._system))
-            worker = WorkerProcess(token, link, segments[0], arena)
+            worker = RemoteWorker(token, link, segments[0], arena)
         except BaseException:
             for end in sockets:
                 end.close()

@@ -11,7 +11,7 @@ from plait._engines import wire
 from plait._engines.codec import decode
 from plait._engines.flight import Flight
 from plait._engines.remote import rebuild
-from plait._engines.worker_process import WorkerProcess
+from plait._engines.remote_worker import RemoteWorker
 
 
 class Returned:
@@ -27,7 +27,7 @@ class Returned:
         self.unreadable: BaseException | None = None
 
 
-def read_result(worker: WorkerProcess, flight: Flight, payload: memoryview) -> Returned:
+def read_result(worker: RemoteWorker, flight: Flight, payload: memoryview) -> Returned:
     """What a RESULT frame says about the flight."""
     done, kind, last, spent, length = wire.RESULT_HEAD.unpack_from(payload)
     data = payload[wire.RESULT_HEAD.size :]
@@ -45,7 +45,7 @@ def read_result(worker: WorkerProcess, flight: Flight, payload: memoryview) -> R
     return found
 
 
-def read_remains(worker: WorkerProcess, flight: Flight) -> Returned:
+def read_remains(worker: RemoteWorker, flight: Flight) -> Returned:
     """What a dead worker had put on its board of the batch it was running."""
     found = Returned()
     words = worker.board.words
@@ -55,7 +55,7 @@ def read_remains(worker: WorkerProcess, flight: Flight) -> Returned:
     return found
 
 
-def culprit(worker: WorkerProcess, flight: Flight, returned: Returned) -> int | None:
+def culprit(worker: RemoteWorker, flight: Flight, returned: Returned) -> int | None:
     """The offset of the item that was running when the worker died, or None when none was, or nobody knows."""
     words = worker.board.words
     if words[boards.BATCH] != flight.key:
@@ -71,19 +71,19 @@ def culprit(worker: WorkerProcess, flight: Flight, returned: Returned) -> int | 
     return None
 
 
-def died_reading(worker: WorkerProcess, flight: Flight) -> bool:
+def died_reading(worker: RemoteWorker, flight: Flight) -> bool:
     """Whether the worker was unpickling the items of the flight when it died."""
     words = worker.board.words
     return words[boards.BATCH] == flight.key and words[boards.MODE] == boards.READING
 
 
-def _read_log(worker: WorkerProcess, flight: Flight, count: int, found: Returned) -> None:
+def _read_log(worker: RemoteWorker, flight: Flight, count: int, found: Returned) -> None:
     for kind, data, spent in worker.board.entries(flight.key, count):
         _read_entry(worker, kind, data, found)
         found.ends.append(spent * 1e-9)
 
 
-def _read_whole(worker: WorkerProcess, data: memoryview, found: Returned) -> None:
+def _read_whole(worker: RemoteWorker, data: memoryview, found: Returned) -> None:
     found.values, failures, stored = loads(data)
     for offset, failure in failures.items():
         found.failures[offset] = rebuild(failure)
@@ -95,7 +95,7 @@ def _read_whole(worker: WorkerProcess, data: memoryview, found: Returned) -> Non
             found.failures[offset] = single.failures[0]
 
 
-def _read_entry(worker: WorkerProcess, kind: int, data: memoryview, found: Returned) -> None:
+def _read_entry(worker: RemoteWorker, kind: int, data: memoryview, found: Returned) -> None:
     value: object = None
     try:
         if kind == boards.VALUE:

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import errno
 from _collections_abc import Iterator
-from typing import TYPE_CHECKING
 
 from plait._core.errors import PlaitError
 from plait._core.job import Job
 from plait._engines.forwarding import first_setting, next_setting
 from plait._engines.hosting import READABLE, WRITABLE, Launcher
-from plait._engines.worker_process import WorkerProcess
-
-if TYPE_CHECKING:  # the engine makes runs and is handed to them: the one cycle of types, kept out of run time
-    from plait._engines.process import ProcessEngine
+from plait._engines.remote_worker import RemoteWorker
+from plait._engines.reserve import Reserve
 
 _SCARCE = (errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM, errno.ENOSPC)  # nothing more is to be had
 
 
 class Staff:
-    """Gets workers from the engine, listens to them, and gives them back.
+    """Gets workers from the reserve, listens to them, and gives them back.
 
     Attributes:
         bell: rung by whoever wants the driver to look.
@@ -27,23 +24,23 @@ class Staff:
         limit: how many workers there may be.
     """
 
-    def __init__(self, engine: ProcessEngine, job: Job) -> None:
-        self._engine = engine
+    def __init__(self, reserve: Reserve, job: Job) -> None:
+        self._reserve = reserve
         self._job = job
-        self._workers: dict[int, WorkerProcess] = {}
-        self._poll = engine.host.poll()
-        self.bell = engine.host.bell()
+        self._workers: dict[int, RemoteWorker] = {}
+        self._poll = reserve.host.poll()
+        self.bell = reserve.host.bell()
         self.limit = job.workers
         self._poll.register(self.bell.fileno(), READABLE)
         self.launcher: Launcher = self._follow()
 
-    def __iter__(self) -> Iterator[WorkerProcess]:
+    def __iter__(self) -> Iterator[RemoteWorker]:
         return iter(list(self._workers.values()))
 
     def __len__(self) -> int:
         return len(self._workers)
 
-    def at(self, fd: int) -> WorkerProcess | None:
+    def at(self, fd: int) -> RemoteWorker | None:
         """The worker whose results arrive at this descriptor."""
         return self._workers.get(fd)
 
@@ -58,7 +55,7 @@ class Staff:
 
     # --- workers come and go
 
-    def enlist(self, *, preload: bool) -> WorkerProcess | None:
+    def enlist(self, *, preload: bool) -> RemoteWorker | None:
         """One more worker, or None when the system has no more to give.
 
         Raises:
@@ -71,7 +68,7 @@ class Staff:
         if preload:
             self.launcher.preload()
         try:
-            worker = self._engine.lease(self.launcher)
+            worker = self._reserve.lease(self.launcher)
         except OSError as error:
             if error.errno not in _SCARCE:
                 raise
@@ -80,7 +77,7 @@ class Staff:
         self._workers[worker.results] = worker
         self._job.tally.peak = max(self._job.tally.peak, len(self._workers))
         self._poll.register(worker.results, READABLE)
-        setting = next_setting() if worker.key else first_setting(worker.name, self._engine.memory_bytes)
+        setting = next_setting() if worker.key else first_setting(worker.name, self._reserve.memory_bytes)
         if setting != worker.setting:
             worker.setting = setting
             worker.send(setting)
@@ -102,9 +99,9 @@ class Staff:
         for worker in self:
             if not worker.outbox:
                 self.discard(worker)
-                self._engine.give_back(worker)
+                self._reserve.give_back(worker)
 
-    def discard(self, worker: WorkerProcess) -> None:
+    def discard(self, worker: RemoteWorker) -> None:
         """The worker is not of this run any more."""
         del self._workers[worker.results]
         self._poll.unregister(worker.results)
@@ -112,7 +109,7 @@ class Staff:
             self._poll.unregister(worker.commands)
             worker.outbox.clear()
 
-    def clear(self) -> list[WorkerProcess]:
+    def clear(self) -> list[RemoteWorker]:
         """The run is over: its workers, of which none is listened to any more."""
         workers = list(self._workers.values())
         self._workers.clear()
@@ -122,7 +119,7 @@ class Staff:
 
     # --- messages
 
-    def expect_room(self, worker: WorkerProcess, *, full: bool) -> None:
+    def expect_room(self, worker: RemoteWorker, *, full: bool) -> None:
         """Be woken when the worker's pipe, which was `full`, has room again."""
         if full:
             self._poll.register(worker.commands, WRITABLE)
@@ -138,8 +135,8 @@ class Staff:
     # --- the launcher
 
     def _follow(self) -> Launcher:
-        """Listen to the engine's launcher; what it says it on stays open as long as it is polled."""
-        launcher = self._engine.prepare(self._job.workers)
+        """Listen to the reserve's launcher; what it says it on stays open as long as it is polled."""
+        launcher = self._reserve.prepare(self._job.workers)
         if launcher.fileno() >= 0:
             self._poll.register(launcher.fileno(), READABLE)
         launcher.bells.add(self.bell)

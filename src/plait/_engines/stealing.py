@@ -3,6 +3,7 @@
 On builds with a GIL the owner runs over a plain iterator and a thief ends that iterator from outside; on free-threaded
 builds both take items from the two ends of a deque. Either way an item is taken by exactly one of them.
 Whoever calls `rest` holds the run's lock, and the owner takes that lock before it reads what is left of its batch.
+`end` needs no lock: it may be called where the lock is held already, as by a signal handler.
 """
 
 from __future__ import annotations
@@ -26,6 +27,10 @@ class Portion(Protocol):
         """Cut off the batch what its owner has not begun, and return it."""
         ...
 
+    def end(self) -> None:
+        """Have the owner begin no other item, in a run whose results nobody wants any more."""
+        ...
+
 
 class TruncatedPortion:
     """Needs the GIL: ``__setstate__`` of an iterator over a list, tuple or range moves it to the end in one step.
@@ -40,12 +45,15 @@ class TruncatedPortion:
         self.iterator: Any = iter(items)
 
     def rest(self, batch: Batch) -> Sequence[object]:
-        self.iterator.__setstate__(sys.maxsize)  # clipped to its end
+        self.end()
         keep = len(batch.values) + 1
         tail = batch.items[keep:]
         if tail:
             batch.items = batch.items[:keep]
         return tail
+
+    def end(self) -> None:
+        self.iterator.__setstate__(sys.maxsize)  # clipped to its end
 
 
 class DequePortion:
@@ -67,6 +75,9 @@ class DequePortion:
         if tail:
             batch.items = batch.items[: len(batch.items) - len(tail)]
         return tail
+
+    def end(self) -> None:
+        self._left.clear()
 
 
 def portion_type() -> type[Portion]:

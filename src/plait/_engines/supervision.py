@@ -8,12 +8,13 @@ from _collections_abc import Callable, Collection, Iterable, Iterator
 from plait._core.job import Job, Running
 from plait._engines.board import CLAMPED, CURRENT, FAST, MODE, NEVER, STARTED, STOP_AT, TRACKED
 from plait._engines.flight import Flight
-from plait._engines.worker_process import WorkerProcess
+from plait._engines.remote_worker import RemoteWorker
 
-TIMEOUT, MEMORY = "timeout", "memory"  # why a worker is doomed
+TIMEOUT, MEMORY, REVOKED = "timeout", "memory", "revoked"  # why a worker is doomed
 
 _STALLED = 0.004  # seconds a batch is out before its unstarted items are taken back for an idle worker
 _LIMIT_TICK = 50.0  # milliseconds between two looks at the memory of workers
+_AGAIN = 2.0  # milliseconds until the next look at an item that is to be stopped and could not be yet
 _KILL_ABOVE = 1.25  # of the memory limit, while an item runs
 
 
@@ -24,10 +25,11 @@ class Supervisor:
         self._job = job
         self._memory_bytes = memory_bytes
         self._private_bytes = private_bytes
+        self._revoked: list[int] = []
 
-    def interval(self, workers: Collection[WorkerProcess]) -> float | None:
+    def interval(self, workers: Collection[RemoteWorker]) -> float | None:
         """Milliseconds until the next look is due; None when only messages matter."""
-        waits: list[float] = []
+        waits: list[float] = [_AGAIN] if self._revoked else []
         if self._job.timeout is not None:
             waits.append(min(_LIMIT_TICK, max(2.0, self._job.timeout * 100)))
         if self._memory_bytes is not None:
@@ -38,11 +40,11 @@ class Supervisor:
                 waits.append(_STALLED * 1000 / 2)
         return min(waits) if waits else None
 
-    def wants_items(self, workers: Collection[WorkerProcess], *, ready: bool, most: int) -> bool:
+    def wants_items(self, workers: Collection[RemoteWorker], *, ready: bool, most: int) -> bool:
         """Whether some worker could run items that another one holds."""
         return not ready and (len(workers) < most or any(not worker.flights for worker in workers))
 
-    def take_back(self, workers: Iterable[WorkerProcess]) -> Iterator[tuple[Flight, int, int]]:
+    def take_back(self, workers: Iterable[RemoteWorker]) -> Iterator[tuple[Flight, int, int]]:
         """Flights with the offsets of items that their workers will not start any more."""
         now = time.perf_counter()
         for worker in workers:
@@ -61,7 +63,7 @@ class Supervisor:
                     if lost is not None:
                         yield flight, *lost
 
-    def enforce_limits(self, workers: Iterable[WorkerProcess]) -> None:
+    def enforce_limits(self, workers: Iterable[RemoteWorker]) -> None:
         """Kill the workers whose item ran out of time or memory; their death is treated like any other."""
         for worker in workers:
             if worker.doomed or not worker.flights:
@@ -79,7 +81,40 @@ class Supervisor:
                     worker.doomed = MEMORY
                     worker.kill()
 
-    def running(self, worker: WorkerProcess) -> Running | None:
+    def revoke(self, workers: Iterable[RemoteWorker]) -> Iterator[tuple[Flight, int, int]]:
+        """Stop the items that somebody revoked, or begin to; yields what `take_back` does.
+
+        An item is pursued until no worker holds it: what runs FAST cannot be stopped at one item, and a worker that has
+        just claimed an item may not begin it.
+        """
+        job = self._job
+        while job.revoked:
+            index = job.revoked.popleft()
+            if not job.feed.withdraw(index):
+                self._revoked.append(index)
+        pursued, self._revoked = self._revoked, []
+        for index in pursued:
+            for worker in workers:
+                flight = next((flight for flight in worker.flights if index in flight), None)
+                if flight is not None:
+                    self._revoked.append(index)
+                    self._recall(worker, flight, index)
+                    yield from self.take_back([worker])
+
+    def _recall(self, worker: RemoteWorker, flight: Flight, index: int) -> None:
+        """Keep the worker from beginning an item that it holds, or kill it when it runs that item."""
+        sequence = flight.first + index - flight.batch.base
+        words = worker.board.words
+        if words[STOP_AT] > sequence:
+            words[STOP_AT] = sequence
+            worker.revoked = True
+            time.sleep(0)  # a system call, so that either side has seen what the other wrote
+        seen = (words[CURRENT], words[STARTED])
+        if seen[0] == sequence and words[MODE] in (TRACKED, CLAMPED) and not worker.doomed and _hold(worker, seen):
+            worker.doomed = REVOKED
+            worker.kill()
+
+    def running(self, worker: RemoteWorker) -> Running | None:
         """The item that the worker is running, as far as its board tells."""
         if not worker.flights or worker.dead:
             return None
@@ -95,7 +130,7 @@ class Supervisor:
         return Running(flight.batch.base + offset, flight.batch.items[offset], worker.label, seconds)
 
 
-def _hold(worker: WorkerProcess, seen: tuple[int, int]) -> bool:
+def _hold(worker: RemoteWorker, seen: tuple[int, int]) -> bool:
     """Make sure that no further item begins while the worker is killed; False when the one in question has ended."""
     words = worker.board.words
     if words[STOP_AT] > seen[0] + 1:
@@ -105,6 +140,6 @@ def _hold(worker: WorkerProcess, seen: tuple[int, int]) -> bool:
     return (words[CURRENT], words[STARTED]) == seen
 
 
-def _unstarted(worker: WorkerProcess) -> bool:
+def _unstarted(worker: RemoteWorker) -> bool:
     last = worker.flights[-1]
     return last.count > 0 and last.first + last.count - 1 > worker.board.words[CURRENT]

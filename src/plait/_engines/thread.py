@@ -78,7 +78,7 @@ class Driver:
         self._crew = Crew(job, portion)
         self._late_limit = late_limit(sys.getswitchinterval())
         self._growth = Growth(job.workers, available_cores().count, self._late_limit)
-        self._watch = Watch(self._crew, job.timeout) if job.timeout is not None else None
+        self._watch = Watch(self._crew, job.timeout)
         self._tick = _TICK
         self._looked = 0.0
         self._saturated = False
@@ -90,10 +90,10 @@ class Driver:
         """Finished batches; closing this stops the work."""
         crew, feed, job = self._crew, self._feed, self._job
         finished = crew.finished
-        job.wake = crew.ring
+        job.wake = crew.call_off
         job.snapshot = crew.snapshot
         self._looked = time.perf_counter()
-        job.unfetched = finished
+        job.unfetched = feed.withdrawn = finished
         lines = WholeLines()
         try:
             while not feed.finished and not crew.unwanted:
@@ -127,7 +127,9 @@ class Driver:
 
     def _provide(self) -> None:
         """Pull items for the workers, and make sure that somebody runs them."""
-        crew = self._crew
+        crew, revoked = self._crew, self._job.revoked
+        while revoked:
+            self._watch.revoke(revoked.popleft(), time.perf_counter())
         self._feed.fill(crew.appetite)
         if not crew.seats and self._feed.ready:
             self._hire(1)
@@ -139,7 +141,7 @@ class Driver:
         crew = self._crew
         now = time.perf_counter()
         seconds = self._tick
-        if self._watch is not None:
+        if self._watch.needed:
             seconds = min(seconds, self._watch.due(now) + 0.0001)
         if (due := self._feed.due) is not None:
             seconds = min(seconds, max(0.0, due - now) + 0.0001)
@@ -154,7 +156,7 @@ class Driver:
 
     def _look_after(self, now: float, late: float) -> None:
         crew = self._crew
-        if self._watch is not None and self._watch.look(now):
+        if self._watch.needed and self._watch.look(now):
             self._hire(1)
         elapsed = now - self._looked
         self._looked = now

@@ -10,7 +10,7 @@ from plait._core.batch import Batch
 from plait._core.current import current_task
 from plait._core.errors import StopTask
 from plait._engines.crew import Crew
-from plait._engines.halting import Seat, timeout_error
+from plait._engines.halting import Seat
 from plait._engines.line_output import LineThread
 from plait._engines.loops import keep_failure, run_plain
 
@@ -105,10 +105,12 @@ class Worker(Seat):
                 try:
                     self._enter()
                     loop(batch, self.portion.iterator)
+                    if self.alarm is not None:
+                        self._heed(batch)
                 except StopTask:
                     if crew.stopping or self.abandoned:
                         raise
-                    self._time_out(batch)  # it arrived while the end of its item was being noted
+                    self._heed(batch)  # it arrived while the end of its item was being noted
                     continue
                 if len(values) == items:
                     break
@@ -116,6 +118,8 @@ class Worker(Seat):
                 with crew.lock:  # somebody took the rest: how much is left is known once the lock is free
                     items = len(batch.items)
                     self.portion = crew.portion(batch.items[len(values) :]) if len(values) < items else None
+                    if crew.unwanted:  # or the rest was called off
+                        self.portion = None
         except StopTask:
             self.began = 0.0
         self.quiet(leave=True)
@@ -134,7 +138,7 @@ class Worker(Seat):
                 run_plain(self._crew.job.fn, iterator, batch, (StopTask,))
                 return
             except StopTask as error:
-                if self._crew.stopping:
+                if self._crew.stopping or self.alarm is not None:
                     raise
                 keep_failure(batch, error)  # the function raised it by itself
 
@@ -153,20 +157,20 @@ class Worker(Seat):
                     values.append(value)
                     spans.append((began, clock()))
                     if self.alarm is not None:
-                        self._time_out(batch)
+                        self._heed(batch)
                 return
             except BaseException as error:
                 self.began = 0.0
                 if isinstance(error, StopTask) and (self._crew.stopping or self.abandoned):
                     raise
                 if self.alarm is not None:
-                    self._time_out(batch)
+                    self._heed(batch)
                     continue
                 keep_failure(batch, error)
                 spans.append((began, clock()))
 
-    def _time_out(self, batch: Batch) -> None:
-        """The item of the alarm has ended somehow, too late: its outcome is the timeout."""
+    def _heed(self, batch: Batch) -> None:
+        """The item of the alarm has ended somehow, too late: its outcome is that of the alarm."""
         alarm = self.quiet(leave=True)
         if self.abandoned:
             raise StopTask("the item was given up, its outcome is known")
@@ -174,10 +178,11 @@ class Worker(Seat):
             self._enter()
             return
         offset = alarm.offset
-        error = timeout_error(batch, offset, self.name, self._crew.job.timeout)
+        error = alarm.error(batch, self.name)
         with self._crew.lock:  # the driver may be about to deliver a part of the batch
             del batch.values[offset:], batch.spans[offset:]
             batch.failures[offset] = error
             batch.values.append(None)
-            batch.spans.append((alarm.began, time.perf_counter()))
+            if self._crew.measured:
+                batch.spans.append((alarm.began, time.perf_counter()))
         self._enter()

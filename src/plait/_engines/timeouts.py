@@ -1,12 +1,13 @@
-"""Watch: keeps the per-item timeout of a run on threads: tell the function, inject an exception, give it up."""
+"""Watch: stops single items on threads, timed out or revoked: tell the function, inject an exception, give it up."""
 
 from __future__ import annotations
 
+import math
 import time
 
 from plait._core.batch import Batch
 from plait._engines.crew import Crew
-from plait._engines.halting import Alarm, Seat, prepare_injection, timeout_error
+from plait._engines.halting import Alarm, Seat, prepare_injection
 
 GRACE = 0.05  # seconds in which a task that polls ``current().cancelled`` can end by itself
 AGAIN = 0.02  # seconds until the exception is offered again to a thread that could not take it
@@ -14,15 +15,33 @@ UNWIND = 0.12  # seconds that an injected exception has to get a function out of
 
 
 class Watch:
-    """Keeps one timeout: call `look` now and then; `due` says when."""
+    """Keeps the timeout, if there is one, and stops what is revoked: call `look` now and then; `due` says when."""
 
-    def __init__(self, crew: Crew, timeout: float) -> None:
+    def __init__(self, crew: Crew, timeout: float | None) -> None:
         self._crew = crew
-        self._timeout = timeout
+        self._timeout = math.inf if timeout is None else timeout
+        self._revoking = False
+
+    def revoke(self, index: int, now: float) -> None:
+        """The item is not wanted any more, whether it waits or runs."""
+        crew = self._crew
+        if crew.feed.withdraw(index):
+            return
+        with crew.lock:
+            for seat in crew.seats:
+                batch = seat.batch
+                if batch is None or not batch.base <= index < batch.end:
+                    continue
+                crew.take_rest(seat)
+                if index < batch.end and (alarm := seat.revoke(batch, index - batch.base, now)) is not None:
+                    alarm.due = now + GRACE
+                    self._revoking = True
+        prepare_injection()
 
     def look(self, now: float) -> int:
-        """Take the next step with every item that is over its time; how many threads were given up."""
+        """Take the next step with every item that is not to go on; how many threads were given up."""
         lost = 0
+        self._revoking = False
         for seat in list(self._crew.seats):
             alarm = seat.alarm
             if alarm is None:
@@ -31,9 +50,16 @@ class Watch:
                     prepare_injection()
                     with self._crew.lock:
                         self._crew.take_rest(seat)
-            elif now >= alarm.due:
+                continue
+            self._revoking = self._revoking or alarm.timeout is None
+            if now >= alarm.due:
                 lost += self._press(seat, alarm, now)
         return lost
+
+    @property
+    def needed(self) -> bool:
+        """Whether there is anything to look for."""
+        return self._revoking or self._timeout < math.inf
 
     def due(self, now: float) -> float:
         """Seconds until the next step, if nothing begins or ends before."""
@@ -63,7 +89,7 @@ class Watch:
         known = Batch(batch.base + offset, batch.items[offset : offset + 1], batch.attempt)
         note = "; its thread could not be stopped and was left behind"
         known.values.append(None)
-        known.failures[0] = timeout_error(batch, offset, seat.name, self._timeout, note)
+        known.failures[0] = alarm.error(batch, seat.name, note)
         known.worker, known.started, known.ended = seat.name, alarm.began, time.perf_counter()
         known.spans.append((alarm.began, known.ended))
         self._crew.finished.append(known)

@@ -11,12 +11,12 @@ import threading
 import time
 
 from plait._engines.board import SIZE
+from plait._engines.boot_command import command
 from plait._engines.hosting import Bell, Segment
 from plait._engines.inherited import hold
-from plait._engines.interpreter import command
 from plait._engines.links import PipeLink
+from plait._engines.remote_worker import RemoteWorker
 from plait._engines.segments import FileSegment, memory_arena, memory_file
-from plait._engines.worker_process import WorkerProcess
 from plait._engines.zygote import ANSWER, FORKED, REQUEST
 
 
@@ -55,7 +55,7 @@ class Zygote:
         self.bells: set[Bell] = set()  # of the runs that want to know when a worker has ended
         hold(self)
 
-    def launch(self, token: int, inputs: Segment | None) -> WorkerProcess:
+    def launch(self, token: int, inputs: Segment | None) -> RemoteWorker:
         """A worker that is being forked; when the zygote is gone, its link ends at once."""
         made: list[int] = []
         try:
@@ -72,7 +72,7 @@ class Zygote:
                 segments += [arena.fd, inputs.fd]
             fds = array.array("i", theirs + segments)
             self._request(token, len(fds), [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, fds)])
-            worker = WorkerProcess(token, PipeLink(commands, results, lifeline), board, arena)
+            worker = RemoteWorker(token, PipeLink(commands, results, lifeline), board, arena)
         except BaseException:
             for fd in made:
                 os.close(fd)

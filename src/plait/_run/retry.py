@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from plait._core.batch import Batch
-from plait._core.errors import UsageError, WorkerDied
+from plait._core.errors import Cancelled, UsageError, WorkerDied
 
 
 @dataclass(frozen=True, slots=True, kw_only=False)
@@ -15,6 +15,7 @@ class Retry:
     The delay before attempt ``n + 1`` is ``backoff * 2 ** (n - 1)`` seconds, at most `longest`, and a random share of
     up to `jitter` of it is taken away so that many items do not come back at once.
     A dead worker may have left half of its work behind: its item is run again only when `on` names `WorkerDied`.
+    What was cancelled is not run again.
 
     Attributes:
         times: how often an item may be run again after its first attempt.
@@ -54,7 +55,7 @@ class Retry:
         """
         if attempt > self.times or not isinstance(error, self.on):
             return None
-        if isinstance(error, WorkerDied) and not self._names_death(error):
+        if isinstance(error, Cancelled) or (isinstance(error, WorkerDied) and not self._names_death(error)):
             return None
         delay = min(self.longest, self.backoff * 2.0 ** (attempt - 1))
         return delay * (1.0 - self.jitter * roll)

@@ -174,6 +174,10 @@ class Run:
     def failure(self, batch: Batch, offset: int) -> BaseException:
         """The error of one item of the batch, made to carry its item."""
         error = batch.failures[offset]
+        if isinstance(error, (StopIteration, StopAsyncIteration)):  # raised as itself it would quietly end the loop
+            ended = RuntimeError(f"the function raised {type(error).__name__}, which is not an error a loop can see")
+            ended.__cause__ = error
+            error = ended
         attach(error, next(self.outcomes_of(batch.part(offset, offset + 1))))
         return error
 

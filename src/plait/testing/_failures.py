@@ -126,8 +126,9 @@ class FailuresContract(ContractBase):
     def test_no_exception_of_the_function_ends_the_iteration_silently(self) -> None:
         with self.engine() as engine:
             for kind in ("exit", "stop", "generator-exit", "abort", "silent"):
-                with raises(BaseException):
+                with raises(BaseException) as caught:
                     list(plait.map(raise_kind, ["fine", kind, "fine"], engine=engine))
+                assert any("item 1, " in note for note in caught[0].__notes__)
             assert list(plait.map(double, range(3), engine=engine)) == [0, 2, 4]
 
     def test_what_was_computed_is_not_lost_to_an_error(self) -> None:

@@ -142,6 +142,14 @@ def forever(item: tuple[str, str]) -> Generator[None, None, str]:
     return "told to stop"
 
 
+def forever_or_wait(item: tuple[str, str, str]) -> str:
+    """As `forever` for ("forever", mark, _); mark the file and wait for the other one for ("wait", mark, other)."""
+    if item[0] == "forever":
+        return forever(item[:2])
+    mark(item[1])
+    return wait_for(item[2])
+
+
 def where(x: int) -> tuple[int, int, str, int]:
     task = plait.current()
     return task.index, task.attempt, task.worker, os.getpid()

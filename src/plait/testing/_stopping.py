@@ -10,7 +10,17 @@ from collections.abc import Generator
 
 import plait
 from plait.errors import Cancelled
-from plait.testing._functions import PATIENCE, double, forever, mark, wait_for
+from plait.testing._functions import (
+    NAP,
+    PATIENCE,
+    double,
+    fail_until,
+    forever,
+    forever_or_wait,
+    mark,
+    marks,
+    wait_for,
+)
 from plait.testing._support import ContractBase, raises
 
 
@@ -87,6 +97,35 @@ class StoppingContract(ContractBase):
             for outcome in outcomes[2:]:
                 assert isinstance(outcome.error, Cancelled) or outcome.value == "told to stop"
 
+    def test_no_item_begins_after_cancel(self) -> None:
+        """Quick items make large batches; those behind them run until they are told to stop."""
+        with self.folder() as folder, self.engine() as engine:
+            path = f"{folder}/began"
+            items = itertools.chain([("value", "x")] * 3000, itertools.repeat(("forever", path)))
+            stream = plait.map(forever, items, engine=engine, workers=self.workers)
+            canceller = threading.Thread(target=_cancel_when_begun, args=(stream, path, self.workers))
+            canceller.start()
+            with raises(Cancelled):
+                list(stream)
+            canceller.join()
+            assert marks(path) == self.workers
+
+    def test_no_item_begins_after_one_has_cancelled(self) -> None:
+        if not self.shares_memory:
+            return
+        began: list[int] = []
+
+        def cancel_at_3000(x: int) -> None:
+            began.append(x)
+            if x == 3000:
+                stream.cancel()
+
+        with self.engine() as engine:
+            stream = plait.map(cancel_at_3000, itertools.count(), engine=engine, workers=1)
+            with raises(Cancelled):
+                list(stream)
+            assert began == list(range(3001))
+
     def test_cancel_before_the_first_value(self) -> None:
         with self.engine() as engine:
             stream = plait.map(double, range(100), engine=engine)
@@ -116,6 +155,90 @@ class StoppingContract(ContractBase):
                 for outcome in outcomes:
                     assert outcome.value == 2 * outcome.index if outcome.ok else isinstance(outcome.error, Cancelled)
 
+    def test_an_item_that_runs_is_revoked(self) -> None:
+        if self.workers == 1:
+            return
+        with self.folder() as folder, self.engine() as engine:
+            running, going_on, end = f"{folder}/running", f"{folder}/going-on", f"{folder}/end"
+            items = [("forever", running, ""), ("wait", going_on, end)]
+            stream = plait.map(forever_or_wait, items, engine=engine, workers=2, order="completion")
+            revoker = threading.Thread(target=_revoke_when, args=(stream, 0, running, going_on))
+            revoker.start()
+            outcomes = iter(stream.outcomes())
+            revoked = next(outcomes)
+            mark(end)
+            (other,) = outcomes
+            revoker.join()
+            assert isinstance(revoked.error, Cancelled)
+            assert (revoked.index, revoked.attempts) == (0, 1)
+            assert "item 0" in str(revoked.error)
+            assert (other.index, other.value) == (1, end)
+            assert stream.report.finished
+
+    def test_an_item_that_waits_is_revoked_and_never_begins(self) -> None:
+        with self.folder() as folder, self.engine() as engine:
+            began, end, never = f"{folder}/began", f"{folder}/end", f"{folder}/never"
+            items = [("value", "a", "a")] * 40 + [("wait", began, end), ("wait", never, never), ("value", "b", "b")]
+            stream = plait.map(_wait_or_value, items, engine=engine, workers=1, order="completion")
+            busy = self.workers == 1  # with its item: it can tell the outcome only afterwards
+            revoker = threading.Thread(target=_revoke_when, args=(stream, 41, began), kwargs={"then": end * busy})
+            revoker.start()
+            outcomes: list[plait.Outcome[str]] = []
+            for outcome in stream.outcomes():
+                outcomes.append(outcome)
+                if outcome.index == 41:
+                    mark(end)
+            revoker.join()
+            outcomes.sort(key=lambda outcome: outcome.index)
+            assert [outcome.value for outcome in outcomes] == ["a"] * 40 + [end, None, "b"]
+            assert isinstance(outcomes[41].error, Cancelled)
+            assert outcomes[41].attempts == 0
+            assert "item 41" in str(outcomes[41].error)
+            assert marks(never) == 0
+
+    def test_an_item_is_revoked_before_the_first_value_is_asked_for(self) -> None:
+        with self.engine() as engine:
+            stream = plait.map(double, range(500), engine=engine)
+            for index in (0, 7, 8, 499):
+                stream._run.job.revoke(index)
+            outcomes = list(stream.outcomes())
+            assert [outcome.index for outcome in outcomes if not outcome.ok] == [0, 7, 8, 499]
+            assert all(isinstance(outcome.error, Cancelled) for outcome in outcomes if not outcome.ok)
+            assert [outcome.value for outcome in outcomes if outcome.ok] == [2 * o.index for o in outcomes if o.ok]
+
+    def test_an_item_that_waits_for_its_retry_is_revoked(self) -> None:
+        with self.folder() as folder, self.engine() as engine:
+            path, retry = f"{folder}/attempts", plait.Retry(1, backoff=10 * PATIENCE, longest=10 * PATIENCE, jitter=0)
+            stream = plait.map(fail_until, [(path, 1)], engine=engine, retry=retry)
+            revoker = threading.Thread(target=_revoke_when_retried, args=(stream, 0))
+            revoker.start()
+            (outcome,) = stream.outcomes()
+            revoker.join()
+            assert isinstance(outcome.error, Cancelled)
+            assert marks(path) == 1
+
+    def test_revoking_what_has_ended_or_does_not_exist_changes_nothing(self) -> None:
+        with self.engine() as engine:
+            stream = plait.map(double, range(3000), engine=engine)
+            for value in stream:
+                stream._run.job.revoke(value // 2)
+                stream._run.job.revoke(10**6)
+            assert stream.report.items == 3000
+            assert stream.report.failed == 0
+
+    def test_revoking_races_with_the_end(self) -> None:
+        with self.engine() as engine:
+            for n in range(1, 30):
+                stream = plait.map(double, range(n), engine=engine)
+                revoker = threading.Thread(target=stream._run.job.revoke, args=(n - 1,))
+                revoker.start()
+                outcomes = list(stream.outcomes())
+                revoker.join()
+                assert [outcome.index for outcome in outcomes] == list(range(n))
+                assert all(outcome.value == 2 * outcome.index for outcome in outcomes[:-1])
+                last = outcomes[-1]
+                assert last.value == 2 * n - 2 if last.ok else isinstance(last.error, Cancelled)
+
     def test_an_input_that_blocks_can_be_closed_afterwards(self) -> None:
         closed: list[bool] = []
         with self.engine() as engine:
@@ -129,6 +252,36 @@ class StoppingContract(ContractBase):
 def _cancel_when(stream: plait.Stream[object], *paths: str) -> None:
     for path in paths:
         wait_for(path)
+    stream.cancel()
+
+
+def _wait_or_value(item: tuple[str, str, str]) -> str:
+    if item[0] == "value":
+        return item[1]
+    mark(item[1])
+    return wait_for(item[2])
+
+
+def _revoke_when(stream: plait.Stream[object], index: int, *paths: str, then: str = "") -> None:
+    for path in paths:
+        wait_for(path)
+    stream._run.job.revoke(index)
+    if then:
+        mark(then)
+
+
+def _revoke_when_retried(stream: plait.Stream[object], index: int) -> None:
+    end = time.monotonic() + PATIENCE
+    while not stream.report.retries and time.monotonic() < end:
+        time.sleep(NAP)  # nobody tells when a retry was planned
+    stream._run.job.revoke(index)
+
+
+def _cancel_when_begun(stream: plait.Stream[object], path: str, items: int) -> None:
+    wait_for(path)
+    end = time.monotonic() + PATIENCE
+    while marks(path) < items and time.monotonic() < end:
+        time.sleep(NAP)
     stream.cancel()
 
 

@@ -19,7 +19,7 @@ Frame = tuple[int, int, int, int, memoryview]
 _READ = 1 << 18
 
 
-class WorkerProcess:
+class RemoteWorker:
     """One worker. Owned by one run at a time, or by the engine while it is idle.
 
     The segments are its board, and its memory for large results if it has any.

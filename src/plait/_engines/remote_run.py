@@ -1,4 +1,4 @@
-"""Drives one job on worker processes, from the consumer's own thread: no feeder, no manager, no queue.
+"""Drives one job on workers that live elsewhere, from the consumer's own thread: no feeder, no manager, no queue.
 
 The walk of a batch: a free worker's next batch is taken from the feed, sized by what items cost lately; its items are
 pickled, large buffers into the arena, and written to the worker's pipe; the worker answers with what it finished in
@@ -13,7 +13,6 @@ import time
 from _collections_abc import Generator
 from _pickle import loads
 from collections import deque
-from typing import TYPE_CHECKING
 
 from plait._core.batch import Batch
 from plait._core.errors import PlaitError
@@ -27,47 +26,47 @@ from plait._engines.flight import Flight
 from plait._engines.forwarding import forward
 from plait._engines.planning import BatchPlanner
 from plait._engines.remote import rebuild
+from plait._engines.remote_worker import Frame, RemoteWorker
 from plait._engines.repeatable import is_repeatable
+from plait._engines.reserve import Reserve
 from plait._engines.returns import Returned, read_remains, read_result
 from plait._engines.staff import Staff
 from plait._engines.supervision import Supervisor
-from plait._engines.worker_process import Frame, WorkerProcess
 from plait._engines.zygote import NOT_STARTED
-
-if TYPE_CHECKING:  # the engine makes runs and is handed to them: the one cycle of types, kept out of run time
-    from plait._engines.process import ProcessEngine
 
 _IDLE = 50.0  # milliseconds without work after which a pool's workers may serve other maps
 
 
-class ProcessRun:
-    """One job on the workers of a ProcessEngine."""
+class RemoteRun:
+    """One job on the workers of a reserve: of processes or interpreters, the host makes the difference."""
 
-    def __init__(self, engine: ProcessEngine, job: Job) -> None:
-        self._engine = engine
+    def __init__(self, reserve: Reserve, job: Job) -> None:
+        self._reserve = reserve
         self._job = job
         self._feed = job.feed
         self._planner = BatchPlanner(job.workers)
         self._finished: deque[Batch] = deque()
-        self._arena: Arena | None = engine.arena()
+        self._arena: Arena | None = reserve.arena()
         self._owner = os.getpid()
         self._tracked = job.timeout is not None or job.timed or not is_repeatable(job.fn)
-        self._supervisor = Supervisor(job, engine.memory_bytes, engine.host.private_bytes)
+        self._supervisor = Supervisor(job, reserve.memory_bytes, reserve.host.private_bytes)
         self._coroner = Coroner(job)
-        self._staff = Staff(engine, job)
+        self._staff = Staff(reserve, job)
 
     def drive(self) -> Generator[Batch, None, None]:
         """Finished batches, until the feed is finished or the job cancelled."""
         job, feed = self._job, self._feed
         job.wake = self._staff.bell.ring
         job.snapshot = self.running
-        job.unfetched = self._finished
-        variables = [(variable, job.context[variable]) for variable in self._engine.context if variable in job.context]
+        job.unfetched = job.feed.withdrawn = self._finished
+        variables = [(variable, job.context[variable]) for variable in self._reserve.context if variable in job.context]
         try:
             self._cargo = FunctionCargo(
-                self._engine.next_function(), job.fn, self._arena, timeout=job.timeout, variables=variables
+                self._reserve.next_function(), job.fn, self._arena, timeout=job.timeout, variables=variables
             )
             while not feed.finished and not job.cancelled:
+                for lost in self._supervisor.revoke(self._staff):
+                    self._hand_back(*lost)
                 self._assign()
                 if self._finished:
                     while self._finished and not job.cancelled:
@@ -104,7 +103,7 @@ class ProcessRun:
                 if new is None or not self._give(new):
                     return
 
-    def _give(self, worker: WorkerProcess) -> bool:
+    def _give(self, worker: RemoteWorker) -> bool:
         """Send the worker its next batch; False when there is none now."""
         feed = self._feed
         size, budget = self._planner.next(feed.left)
@@ -204,7 +203,7 @@ class ProcessRun:
             if self._staff.launcher.has_ended(worker.token):
                 self._take(worker, ended=True)
 
-    def _take(self, worker: WorkerProcess, *, ended: bool = False) -> None:
+    def _take(self, worker: RemoteWorker, *, ended: bool = False) -> None:
         """Treat the worker's messages; `ended`: it is known to be gone, so all it wrote is in the pipe."""
         while True:
             heard = False
@@ -220,7 +219,7 @@ class ProcessRun:
                 self._bury(worker)
                 return
 
-    def _treat(self, worker: WorkerProcess, message: Frame) -> None:
+    def _treat(self, worker: RemoteWorker, message: Frame) -> None:
         operation, flags, _, key, payload = message
         if operation == wire.RESULT:
             self._land(worker, flags, key, payload)
@@ -234,10 +233,10 @@ class ProcessRun:
     def _refused(self, number: int, refusal: BaseException) -> None:
         """A worker could not load the function: send its module along, unless that has been done meanwhile."""
         cargo = self._cargo
-        if number == cargo.number and not cargo.include(refusal, self._engine.next_function(), or_own=True):
+        if number == cargo.number and not cargo.include(refusal, self._reserve.next_function(), or_own=True):
             raise cargo.unloadable(refusal) from refusal
 
-    def _land(self, worker: WorkerProcess, flags: int, key: int, payload: memoryview) -> None:
+    def _land(self, worker: RemoteWorker, flags: int, key: int, payload: memoryview) -> None:
         """A batch has come back, whole or in part."""
         worker.leaving = worker.leaving or bool(flags & wire.LEAVING)
         if flags & wire.HAS_EXTRA:
@@ -257,7 +256,7 @@ class ProcessRun:
                 worker.board.words[boards.STOP_AT] = boards.NEVER
                 worker.revoked = False
 
-    def _settle(self, worker: WorkerProcess, flight: Flight, returned: Returned) -> None:
+    def _settle(self, worker: RemoteWorker, flight: Flight, returned: Returned) -> None:
         """Book what was finished."""
         done = len(returned.values)
         if not done:
@@ -275,11 +274,10 @@ class ProcessRun:
             batch = flight.batch
             self._feed.hand_back(batch.base + start, batch.items[start:stop], batch.attempt)
 
-    def _resend(self, flight: Flight, error: BaseException, worker: WorkerProcess) -> None:
+    def _resend(self, flight: Flight, error: BaseException, worker: RemoteWorker) -> None:
         """The worker could not unpickle a batch: send missing modules, or halve it until the culprit is alone."""
-        batch, half = flight.batch, flight.count // 2
-        cargo = self._cargo
-        if flight.function != cargo.number or cargo.include(error, self._engine.next_function()):
+        batch, half, cargo = flight.batch, flight.count // 2, self._cargo
+        if flight.function != cargo.number or cargo.include(error, self._reserve.next_function()):
             self._hand_back(flight, 0, flight.count)
         elif half:
             self._hand_back(flight, 0, half)
@@ -287,7 +285,7 @@ class ProcessRun:
         elif flight.count:
             self._fail(batch, self._coroner.unreadable(batch, error), worker.label)
 
-    def _free(self, worker: WorkerProcess, offsets: list[int]) -> None:
+    def _free(self, worker: RemoteWorker, offsets: list[int]) -> None:
         assert self._arena is not None
         for offset in offsets:
             worker.slots.remove(offset)
@@ -299,11 +297,11 @@ class ProcessRun:
         """Take items back from stalled workers for idle ones, and kill what ran out of time or memory."""
         workers = list(self._staff)
         if self._supervisor.wants_items(workers, ready=self._feed.ready, most=self._job.workers):
-            for flight, start, stop in self._supervisor.take_back(workers):
-                self._hand_back(flight, start, stop)
+            for lost in self._supervisor.take_back(workers):
+                self._hand_back(*lost)
         self._supervisor.enforce_limits(workers)
 
-    def _bury(self, worker: WorkerProcess) -> None:
+    def _bury(self, worker: RemoteWorker) -> None:
         """A worker is gone: keep what it finished, fail the item it was running, hand back the rest."""
         launcher = self._staff.launcher
         self._staff.discard(worker)
@@ -325,7 +323,7 @@ class ProcessRun:
         if self._coroner.hopeless:
             raise PlaitError(self._coroner.hopeless)
 
-    def _lose(self, worker: WorkerProcess, loss: Loss) -> None:
+    def _lose(self, worker: RemoteWorker, loss: Loss) -> None:
         flight, done = loss.flight, len(loss.returned.values)
         if loss.failure is None:
             middle = (done + flight.count) // 2 if loss.unread else done  # whose unpickling kills is found by halving
@@ -339,7 +337,7 @@ class ProcessRun:
         self._hand_back(flight, done, min(loss.offset, flight.count))
         self._hand_back(flight, loss.offset + 1, flight.count)
 
-    def _free_all(self, worker: WorkerProcess) -> None:
+    def _free_all(self, worker: RemoteWorker) -> None:
         if self._arena is not None:
             for offset in worker.slots:
                 self._arena.free(offset)
@@ -367,13 +365,13 @@ class ProcessRun:
             elif not worker.dead:
                 worker.send(wire.pack(wire.FORGET, self._cargo.number, b""))
                 worker.functions.discard(self._cargo.number)
-                self._engine.give_back(worker)
+                self._reserve.give_back(worker)
         if hasattr(self, "_cargo"):
             self._cargo.release()
         if self._arena is not None:
             self._arena.trim()
 
-    def _salvage(self, worker: WorkerProcess) -> None:
+    def _salvage(self, worker: RemoteWorker) -> None:
         """What a worker that is being killed had answered, and what lies on its board, was computed: it is not lost."""
         heard = True
         while heard:
