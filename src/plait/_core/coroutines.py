@@ -23,7 +23,7 @@ def is_coroutine_function(fn: object) -> bool:
     while isinstance(fn, (partial, Star)):
         fn = fn.func if isinstance(fn, partial) else fn.fn
     kind = type(fn)
-    if kind is BuiltinFunctionType or (kind is FunctionType and not fn.__dict__):  # type: ignore[attr-defined]  # it has
+    if kind is BuiltinFunctionType or (kind is FunctionType and not fn.__dict__):
         return kind is FunctionType and inspect.iscoroutinefunction(fn)  # what most are, known at once
     if inspect.iscoroutinefunction(fn) or _marked(fn):
         return True

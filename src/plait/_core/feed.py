@@ -19,6 +19,10 @@ from itertools import islice
 from plait._core.batch import Batch
 from plait._core.errors import Cancelled
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # job imports feed, and typing would double the start-up time of workers
+    from plait._core.job import Job
+
 _PULL_SLICE = 0.001  # seconds that one `fill` may spend in the user's iterator before results are looked at again
 _PULL_CAP = 8192
 
@@ -58,6 +62,12 @@ class Feed:
         self.error: BaseException | None = None
 
     # --- the driver's side
+
+    def serve(self, job: Job) -> None:
+        """Items that arrive by themselves wake whoever drives this job; called once."""
+
+    def live_in(self, loop: object) -> None:
+        """Items that come from an event loop come from this one; called once, before the first `fill`."""
 
     def fill(self, wanted: int) -> bool:
         """Pull from an iterator until `wanted` items are ready, the window is full, or a slice of time is spent.
@@ -117,6 +127,9 @@ class Feed:
     def deliver(self, items: int) -> None:
         """The consumer has taken that many items: the window moves."""
         self.delivered += items
+
+    def let_go(self) -> None:
+        """The run is over: nothing more will be asked for."""
 
     def hold(self) -> None:
         """Give out nothing more until `release`: a run over this feed ends when what is in flight has ended."""

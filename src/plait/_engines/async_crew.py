@@ -31,7 +31,7 @@ from plait._engines.async_watch import GRACE, AsyncWatch
 from plait._engines.async_worker import AsyncWorker
 from plait._engines.line_output import LineThread
 from plait._engines.loop_bell import LoopBell
-from plait._engines.stealing import TruncatedPortion
+from plait._engines.stealing import Portion, portion_type
 
 _SLICE = 0.005  # seconds that workers run before the rest of the loop has its turn
 _BATCH_SECONDS = 0.004
@@ -69,6 +69,7 @@ class AsyncCrew:
         self.job = job
         self.feed = job.feed
         self.loop = loop
+        self.portion: type[Portion] = portion_type()
         self.in_callers_loop = thread is None
         self.measured = job.timed or job.timeout is not None
         self.workers: dict[AsyncWorker, None] = {}
@@ -122,7 +123,9 @@ class AsyncCrew:
             return None
         batch.worker = worker.name
         batch.started = time.perf_counter()
-        worker.portion = TruncatedPortion(batch.items)
+        worker.portion = self.portion(batch.items)
+        if self.unwanted:  # `wake` has come between the two
+            return None
         worker.released = 0
         worker.batch = batch
         self._watch.begun(batch)
@@ -163,7 +166,7 @@ class AsyncCrew:
     def fail(self, error: BaseException) -> None:
         """Something is wrong with the run itself: the driver raises it."""
         self.failure = error
-        self._call_driver()
+        self.call_driver()
 
     # --- what the watch does
 
@@ -194,7 +197,7 @@ class AsyncCrew:
     def deliver(self, batch: Batch) -> None:
         """A batch is finished although no worker says so."""
         self.finished.append(batch)
-        self._call_driver()
+        self.call_driver()
 
     def lose(self, worker: AsyncWorker, batch: Batch) -> None:
         """Wait for the worker no longer."""
@@ -221,7 +224,10 @@ class AsyncCrew:
         return bool(more)
 
     def wake(self) -> None:
-        """Have everybody look at what was put or cancelled; any thread."""
+        """Have everybody look at what was put, revoked or cancelled; any thread. Once cancelled, no item begins."""
+        if self.job.cancelled:
+            for worker in list(self.workers):
+                worker.portion.end()
         if self.job.cancelled or self.feed.over:
             self._bell.ring()
         self._post(self._turn_soon)
@@ -259,6 +265,8 @@ class AsyncCrew:
         """Every worker has given control back: let one more work if there is something for it to do."""
         self._turn_due = False
         self._slice_ends = 0.0
+        while self.job.revoked:
+            self._watch.revoke(self.job.revoked.popleft())
         if self.unwanted:
             self._stop()
         elif self.giving_way or not self._fed():
@@ -287,7 +295,7 @@ class AsyncCrew:
                 self._ripe.cancel()
             self._ripe = self.loop.call_later(max(0.0, due - time.perf_counter()) + 0.0001, self._turn_soon)
         if self.finished or not feed.over:
-            self._call_driver()
+            self.call_driver()
         return False
 
     def _hire(self) -> None:
@@ -315,10 +323,10 @@ class AsyncCrew:
             worker.batch = None
             self.release(worker, batch)
             rest = batch.items[len(batch.values) :]
-            if rest and not self.stopping and self.failure is None:
+            if rest and not self.unwanted and self.failure is None:
                 self.feed.hand_back(batch.base + len(batch.values), rest, batch.attempt)
         if not self.workers or self.failure is not None or self.limit < self.job.workers:
-            self._call_driver()
+            self.call_driver()
         self._turn_soon()
 
     def _restore(self) -> None:
@@ -340,7 +348,7 @@ class AsyncCrew:
             if waiting is not None and not waiting.done():
                 waiting.set_result(None)
         for worker in self.workers:
-            if worker.batch is not None and worker.notice is None:
+            if worker.batch is not None and worker.alarm is None:
                 worker.task.cancel()
         if self.workers:
             self._ripe = self.loop.call_later(GRACE, self.give_up)
@@ -361,11 +369,12 @@ class AsyncCrew:
     def _tell_driver(self, now: float) -> None:
         """There is something for the driver; one in another thread is called only so often."""
         if self.in_callers_loop or now - self._called >= _HORIZON:
-            self._call_driver()
+            self.call_driver()
         elif self._call is None:
-            self._call = self.loop.call_later(self._called + _HORIZON - now, self._call_driver)
+            self._call = self.loop.call_later(self._called + _HORIZON - now, self.call_driver)
 
-    def _call_driver(self) -> None:
+    def call_driver(self) -> None:
+        """There is something for the driver to look at, at once."""
         if self._call is not None:
             self._call.cancel()
             self._call = None

@@ -38,7 +38,7 @@ class Driver:
         finished = crew.finished
         job.wake = crew.wake
         job.snapshot = crew.snapshot
-        job.unfetched = finished
+        job.unfetched = feed.withdrawn = finished
         try:
             while not feed.finished and not crew.unwanted and crew.failure is None:
                 while finished and not job.cancelled:

@@ -1,4 +1,4 @@
-"""AsyncWatch: takes stalled batches apart, keeps the per-item timeout of a run in an event loop, and ends single items."""
+"""AsyncWatch: looks after the workers of a run in an event loop: timeouts, revoked items, batches that have stalled."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from asyncio import TimerHandle
 from typing import TYPE_CHECKING
 
 from plait._core.batch import Batch
-from plait._engines.async_worker import AsyncWorker, Notice
-from plait._engines.halting import timeout_error
+from plait._engines.async_worker import AsyncWorker
+from plait._engines.halting import Alarm
 
 if TYPE_CHECKING:
     from plait._engines.async_crew import AsyncCrew
@@ -35,13 +35,18 @@ class AsyncWatch:
         elif self._timeout is not None:
             self._look_by(batch.started + self._timeout)
 
-    def tell(self, worker: AsyncWorker, batch: Batch, error: Exception) -> None:
-        """Have the worker's item end; its outcome is the error."""
-        self._crew.take_rest(worker, batch)
-        due = time.perf_counter() + GRACE
-        worker.notice = Notice(error, due)
-        worker.task.cancel()
-        self._look_by(due)
+    def revoke(self, index: int) -> None:
+        """The item is not wanted any more, whether it waits or runs."""
+        crew = self._crew
+        if crew.feed.withdraw(index):
+            crew.call_driver()
+            return
+        for worker in list(crew.workers):
+            batch = worker.batch
+            if batch is not None and batch.base <= index < batch.end:
+                crew.take_rest(worker, batch)
+                if index < batch.end and worker.alarm is None:
+                    self._tell(worker, batch, None, time.perf_counter())
 
     def stop(self) -> None:
         """Look no more."""
@@ -66,16 +71,16 @@ class AsyncWatch:
 
     def _look_after(self, worker: AsyncWorker, now: float) -> float:
         """Do what is due for the worker; when to look again."""
-        batch, notice = worker.batch, worker.notice
+        batch, alarm = worker.batch, worker.alarm
         if batch is None:
             return math.inf
-        if notice is not None:
-            if now < notice.due:
-                return notice.due
-            self._give_up(worker, batch, notice)
+        if alarm is not None:
+            if now < alarm.due:
+                return alarm.due
+            self._give_up(worker, batch, alarm)
             return math.inf
         if self._timeout is not None and worker.began and now - worker.began >= self._timeout:
-            self.tell(worker, batch, timeout_error(batch, len(batch.values), worker.name, self._timeout))
+            self._tell(worker, batch, self._timeout, now)
             return now + GRACE
         again = math.inf if self._timeout is None else (worker.began or now) + self._timeout
         if len(batch.items) > len(batch.values) + 1 or len(batch.values) > worker.released:
@@ -85,14 +90,23 @@ class AsyncWatch:
             again = min(again, now + STALLED)
         return again
 
-    def _give_up(self, worker: AsyncWorker, batch: Batch, notice: Notice) -> None:
+    def _tell(self, worker: AsyncWorker, batch: Batch, timeout: float | None, now: float) -> None:
+        """Have the worker's item end, which it may do in its own way for a while."""
+        self._crew.take_rest(worker, batch)
+        alarm = worker.alarm = Alarm(len(batch.values), worker.began or batch.started, now, timeout)
+        alarm.due = now + GRACE
+        worker.task.cancel()
+        self._look_by(alarm.due)
+
+    def _give_up(self, worker: AsyncWorker, batch: Batch, alarm: Alarm) -> None:
         """The item did not end when it was told to: it fails now, and whatever it still does is not waited for."""
-        offset, began = len(batch.values), worker.began or batch.started
         self._crew.lose(worker, batch)
-        error = type(notice.error)(f"{notice.error}; it went on although it was cancelled, and was left behind")
+        offset = alarm.offset
         known = Batch(batch.base + offset, batch.items[offset : offset + 1], batch.attempt)
         known.values.append(None)
-        known.failures[0] = error
-        known.worker, known.started, known.ended = worker.name, began, time.perf_counter()
-        known.spans.append((began, known.ended))
+        known.failures[0] = alarm.error(
+            batch, worker.name, "; it went on although it was cancelled, and was left behind"
+        )
+        known.worker, known.started, known.ended = worker.name, alarm.began, time.perf_counter()
+        known.spans.append((alarm.began, known.ended))
         self._crew.deliver(known)

@@ -6,7 +6,6 @@ or for all that follow when the run is stopping. After each item the task is as 
 
 from __future__ import annotations
 
-import math
 import time
 from _collections_abc import Coroutine, Generator
 from asyncio import CancelledError, Future
@@ -19,24 +18,14 @@ from plait._core.batch import Batch
 from plait._core.current import Task, current_task
 from plait._core.errors import StopTask
 from plait._core.job import Running
-from plait._engines.halting import timeout_error
+from plait._engines.halting import Alarm
 from plait._engines.loops import keep_failure
-from plait._engines.stealing import TruncatedPortion
+from plait._engines.stealing import Portion
 
 if TYPE_CHECKING:
     from plait._engines.async_crew import AsyncCrew
 
 _LOOK = 32  # items after which a worker looks whether the rest of the loop has waited long enough
-
-
-class Notice:
-    """An item was told to end, by one ``CancelledError``: its outcome is `error`. After `due` it is given up."""
-
-    __slots__ = ("due", "error")
-
-    def __init__(self, error: Exception, due: float) -> None:
-        self.error = error
-        self.due = due
 
 
 class AsyncWorker(Task):
@@ -46,28 +35,28 @@ class AsyncWorker(Task):
         name: such as ``"async-3"``.
         task: the task of the event loop.
         batch: the batch it runs, or None.
-        portion: the items of that batch which have not been begun.
+        portion: the items of that batch which have not been begun; whoever cancels the run ends it.
         released: how many values of that batch have been delivered before its end.
         began: when its item began, in runs that measure items; 0.0 between items.
-        notice: set when its item was told to end, which is then the last one of its batch.
+        alarm: why its item was told to end, by one ``CancelledError``; the item is then the last one of its batch.
         abandoned: nobody waits for it any more, and its results are dropped.
         waiting: what it awaits while it has nothing to do.
     """
 
     __slots__ = (
-        "_crew", "abandoned", "batch", "began", "name", "notice", "portion", "released", "task", "waiting",
+        "_crew", "abandoned", "alarm", "batch", "began", "name", "portion", "released", "task", "waiting",
     )  # fmt: skip
 
-    portion: TruncatedPortion
     task: LoopTask[None]
 
     def __init__(self, crew: AsyncCrew, number: int) -> None:
         self._crew = crew
         self.name = f"async-{number}"
         self.batch: Batch | None = None
+        self.portion: Portion = crew.portion(())
         self.released = 0
         self.began = 0.0
-        self.notice: Notice | None = None
+        self.alarm: Alarm | None = None
         self.abandoned = False
         self.waiting: Future[None] | None = None
 
@@ -93,7 +82,7 @@ class AsyncWorker(Task):
 
     @property
     def cancelled(self) -> bool:
-        return self.notice is not None or self.abandoned or self._crew.unwanted
+        return self.alarm is not None or self.abandoned or self._crew.unwanted
 
     def _running(self) -> Batch:
         if self.batch is None:
@@ -121,8 +110,8 @@ class AsyncWorker(Task):
                         return
                 if len(values) >= len(batch.items):
                     break
-                if crew.overdue:
-                    await self._give_way(batch)
+                if crew.unwanted or (crew.overdue and not await self._give_way(batch)):
+                    return
             crew.finish(self, batch)
 
     async def _measured(self) -> None:
@@ -144,12 +133,12 @@ class AsyncWorker(Task):
                         return
                 if len(values) >= len(batch.items):
                     break
-                if crew.overdue:
-                    await self._give_way(batch)
+                if crew.unwanted or (crew.overdue and not await self._give_way(batch)):
+                    return
             crew.finish(self, batch)
 
-    async def _give_way(self, batch: Batch) -> None:
-        """Let the rest of the loop run until it is our turn again."""
+    async def _give_way(self, batch: Batch) -> bool:
+        """Let the rest of the loop run until it is our turn again; False when there is nothing more to do."""
         crew = self._crew
         crew.giving_way += 1
         try:
@@ -160,16 +149,16 @@ class AsyncWorker(Task):
             raise
         finally:
             crew.giving_way -= 1
-        self.portion = TruncatedPortion(batch.items[len(batch.values) :])  # somebody may have taken the rest meanwhile
+        self.portion = crew.portion(batch.items[len(batch.values) :])  # somebody may have taken the rest meanwhile
+        return not crew.unwanted
 
     def _note_end(self, batch: Batch) -> None:
         """The item whose value or failure came last has ended."""
-        began, ended, limit = self.began, time.perf_counter(), self._crew.job.timeout or math.inf
+        began, ended, timeout = self.began, time.perf_counter(), self._crew.job.timeout
         self.began = 0.0
         batch.spans.append((began, ended))
-        if ended - began > limit and self.notice is None:
-            offset = len(batch.values) - 1
-            _overrule(batch, timeout_error(batch, offset, self.name, limit))
+        if timeout is not None and ended - began > timeout and self.alarm is None:
+            self._overrule(batch, Alarm(len(batch.values) - 1, began, ended, timeout))
 
     def _goes_on_after(self, error: BaseException, batch: Batch) -> bool:
         """Book what came out of the function as its item's failure; False when the worker has to end."""
@@ -177,14 +166,14 @@ class AsyncWorker(Task):
         if self.abandoned:
             return False
         cancelled = isinstance(error, CancelledError) and self.task.cancelling() > 0
-        if crew.stopping and (cancelled or isinstance(error, StopTask)) and self.notice is None:
+        if crew.stopping and (cancelled or isinstance(error, StopTask)) and self.alarm is None:
             return False  # the item has no outcome
         if isinstance(error, KeyboardInterrupt) and crew.in_callers_loop:
             raise error
         keep_failure(batch, error)
         if crew.measured:
             self._note_end(batch)
-        if self.notice is not None:
+        if self.alarm is not None:
             return True
         if cancelled:
             # Somebody else cancelled the task: the function itself, or whoever closes the loop and waits for every task
@@ -196,11 +185,15 @@ class AsyncWorker(Task):
 
     def settle(self, batch: Batch) -> None:
         """The batch is done: if its last item was told to end, that is its outcome."""
-        notice, self.notice = self.notice, None
-        if notice is not None:
-            _overrule(batch, notice.error)
+        alarm, self.alarm = self.alarm, None
+        if alarm is not None:
+            self._overrule(batch, alarm)
         while self.task.cancelling():
             self.task.uncancel()
+
+    def _overrule(self, batch: Batch, alarm: Alarm) -> None:
+        batch.values[alarm.offset] = None
+        batch.failures[alarm.offset] = alarm.error(batch, self.name)
 
     def running(self, now: float) -> Running | None:
         """What it is running, as far as one can see from another thread."""
@@ -211,13 +204,6 @@ class AsyncWorker(Task):
         if offset >= len(items):
             return None
         return Running(batch.base + offset, items[offset], self.name, now - (self.began or batch.started))
-
-
-def _overrule(batch: Batch, error: Exception) -> None:
-    """The item whose value or failure came last has failed with this error instead."""
-    offset = len(batch.values) - 1
-    batch.values[offset] = None
-    batch.failures[offset] = error
 
 
 @coroutine

@@ -69,6 +69,7 @@ class AsyncEngine:
         nested = current_task.get(None) is not None or job.context.get(current_task) is not None
         home = self._loop_thread(nested)
         bell = Bell()
+        job.feed.live_in(home.loop)
         try:
             crew = AsyncCrew(job, home.loop, bell, home.thread)
             crew.function = _awaitable(job.fn, crew)
@@ -120,8 +121,8 @@ class Awaited:
         if isawaitable(found):
             return found
         error = UsageError(
-            f"{_name(self._fn)} returned {brief(found)} for {brief(item)}, which nobody can await: engine=\"async\" runs "
-            "coroutine functions; define it with `async def`, or pass engine=\"thread\" for a plain function"
+            f'{_name(self._fn)} returned {brief(found)} for {brief(item)}, which nobody can await: engine="async" runs '
+            'coroutine functions; define it with `async def`, or pass engine="thread" for a plain function'
         )
         self._crew.fail(error)
         raise error

@@ -60,7 +60,11 @@ class LoopThread:
             return  # the garbage collector runs in here
         self.thread.join(_FAREWELL if patient else 0.0)
         if patient and self.thread.is_alive():
-            warnings.warn(f"plait left an event loop behind that does not end: {self._what_is_left()}", RuntimeWarning)
+            warnings.warn(
+                f"plait left an event loop behind that does not end: {self._what_is_left()}",
+                RuntimeWarning,
+                stacklevel=2,
+            )
 
     def _run(self) -> None:
         try:

@@ -14,7 +14,14 @@ from plait._engines.loop_thread import LoopThread
 _GRACE = 0.2  # seconds that an input has to end after it was cancelled
 
 
-def is_async_input(items: object) -> bool:
+def async_feed(iterables: tuple[Iterable[Any] | AsyncIterable[Any], ...]) -> AsyncFeed | None:
+    """A feed over iterables of which some are async; None if all of them are better iterated in the plain way."""
+    if not any(map(_is_async, iterables)):
+        return None
+    return AsyncFeed(iterables[0] if len(iterables) == 1 else _zipped(iterables))  # type: ignore[arg-type]  # it is async
+
+
+def _is_async(items: object) -> bool:
     """Whether to iterate it with ``async for``: where both ways are open, the one that suits the caller."""
     if not hasattr(items, "__aiter__"):
         return False
@@ -34,9 +41,13 @@ class AsyncFeed(Feed):
         self._begun = False
         self._idle: asyncio.Future[None] | None = None  # what the task awaits while nobody wants more; under the lock
         self._ended = False
-        self.job: Job | None = None
+        self._job: Job | None = None
 
     # --- the driver's side
+
+    def serve(self, job: Job) -> None:
+        """Wake whoever drives this job."""
+        self._job = job
 
     def live_in(self, loop: object) -> None:
         """Be pulled in this loop; without one the feed has a loop of its own."""
@@ -75,7 +86,9 @@ class AsyncFeed(Feed):
                 return  # the loop is closed, and the task gone with it
 
     async def gone(self) -> None:
-        """Return when the task has ended, after `let_go`; called in its loop."""
+        """Return when the task has ended, after `let_go`."""
+        if self._loop is not asyncio.get_running_loop():
+            return
         await asyncio.sleep(0)  # `_cancel` comes first
         if self._task is not None and not self._task.done():
             _, left = await asyncio.wait([self._task], timeout=_GRACE)
@@ -84,6 +97,7 @@ class AsyncFeed(Feed):
                     f"plait could not stop the input {self._source!r}, now left behind: it went on although it was "
                     "cancelled",
                     RuntimeWarning,
+                    stacklevel=2,
                 )
 
     # --- in the loop
@@ -94,7 +108,7 @@ class AsyncFeed(Feed):
 
     def _begin(self) -> None:
         if not self._ended:
-            self._task = asyncio.get_running_loop().create_task(self._pull(), name="plait-input")
+            self._task = asyncio.get_running_loop().create_task(self._read(), name="plait-input")
 
     def _cancel(self) -> None:
         if self._task is not None:
@@ -106,7 +120,7 @@ class AsyncFeed(Feed):
         if idle is not None and not idle.done():
             idle.set_result(None)
 
-    async def _pull(self) -> None:
+    async def _read(self) -> None:
         try:
             async for item in self._source:
                 with self._lock:
@@ -137,13 +151,13 @@ class AsyncFeed(Feed):
             return self._idle
 
     def _notify(self) -> None:
-        if self.job is not None:
-            self.job.wake()
+        if self._job is not None:
+            self._job.wake()
 
 
-async def zipped(iterables: tuple[Iterable[Any] | AsyncIterable[Any], ...]) -> AsyncIterator[tuple[Any, ...]]:
+async def _zipped(iterables: tuple[Iterable[Any] | AsyncIterable[Any], ...]) -> AsyncIterator[tuple[Any, ...]]:
     """One item of each, stopping with the shortest; some of them async."""
-    iterators: list[Any] = [aiter(items) if is_async_input(items) else iter(items) for items in iterables]  # type: ignore[arg-type]  # one or the other
+    iterators: list[Any] = [aiter(items) if _is_async(items) else iter(items) for items in iterables]  # type: ignore[arg-type]  # one or the other
     while True:
         row: list[Any] = []
         for iterator in iterators:
@@ -152,3 +166,9 @@ async def zipped(iterables: tuple[Iterable[Any] | AsyncIterable[Any], ...]) -> A
             except (StopIteration, StopAsyncIteration):
                 return
         yield tuple(row)
+
+
+async def input_gone(feed: Feed) -> None:
+    """Return when nothing pulls input for a run that has ended, if it was pulled in the running loop."""
+    if isinstance(feed, AsyncFeed):
+        await feed.gone()

@@ -9,13 +9,14 @@ from types import TracebackType
 
 from plait._core.batch import Batch
 from plait._engines.loop_bell import LoopBell
+from plait._run.async_input import input_gone
 from plait._run.run import Run
 
 _SLICE = 0.005  # seconds of delivering without a wait, after which the rest of the loop has its turn
 
 
 class InLoop:
-    """An async iterator over the batches of a run, in the consumer's own loop; the run goes on as batches are asked for.
+    """An async iterator over the batches of a run in the consumer's own loop; asking for more drives the run.
 
     Leaving the ``async with`` block, or cancelling the task that waits, stops the work and waits until it has stopped.
     """
@@ -27,7 +28,9 @@ class InLoop:
 
     async def __aenter__(self) -> InLoop:
         if not self._run.started:
-            self._run.live_in(LoopBell(asyncio.get_running_loop()))
+            loop = asyncio.get_running_loop()
+            self._run.live_in(LoopBell(loop))
+            self._run.job.feed.live_in(loop)
         self._since = time.perf_counter()
         return self
 
@@ -60,3 +63,4 @@ class InLoop:
                 await run.bell.wait()
         finally:
             run.halt()
+            await input_gone(run.job.feed)

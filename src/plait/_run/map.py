@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextvars
 import math
 import operator
-from _collections_abc import Callable, Iterable
-from typing import Any, TypeVar
+from _collections_abc import AsyncIterable, Callable, Iterable
+from typing import Any, TypeVar, cast
 
 from plait._core.coroutines import is_coroutine_function
 from plait._core.errors import UsageError
@@ -30,7 +30,7 @@ _ORDERS = ("input", "completion")
 def map(  # noqa: A001  the builtin's concurrent sister; users write plait.map
     fn: Callable[..., R],
     /,
-    *iterables: Iterable[Any],
+    *iterables: Iterable[Any] | AsyncIterable[Any],
     engine: str | Engine | Lender = "auto",
     workers: int | None = None,
     order: str = "input",
@@ -50,8 +50,9 @@ def map(  # noqa: A001  the builtin's concurrent sister; users write plait.map
 
     Args:
         fn: called with one item, or with one item of each iterable, stopping with the shortest.
-        iterables: any iterables, endless ones included.
-        engine: ``"auto"``, ``"inline"``, ``"thread"``, ``"process"``, a `Pool`, or an engine object.
+        iterables: any iterables, endless ones included, and async iterables, which are pulled in the event loop.
+        engine: ``"auto"``, ``"inline"``, ``"thread"``, ``"process"``, ``"async"`` for coroutine functions, a `Pool`, or
+            an engine object.
         workers: how many items may run at the same time; by default what the machine and the container allow.
         order: ``"input"`` or ``"completion"``.
         timeout: seconds that one item may run, counted from the start of its execution.
@@ -71,18 +72,13 @@ def map(  # noqa: A001  the builtin's concurrent sister; users write plait.map
         retry = Retry(retry)
     elif retry is not None and not isinstance(retry, Retry):
         raise UsageError(f"retry={retry!r}: expected a plait.Retry, a number of times, or None")
-    source: Iterable[Any] = iterables[0]
-    call: Callable[..., R] = fn
-    if len(iterables) > 1:
-        source = zip(*iterables, strict=False)
-        call = Star(fn)
+    call: Callable[..., R] = fn if len(iterables) == 1 else Star(fn)
     length = _length(iterables)
     runner, owned = _engine_for(fn, engine)
     plan = runner.plan(workers, length)
-    feed = source.feed if isinstance(source, Arrivals) else Feed(source)
+    feed = _feed(iterables)
     job = Job(call, feed, workers=plan.workers, timeout=timeout, context=contextvars.copy_context())
-    if isinstance(source, Arrivals):
-        source.feed.job = job
+    feed.serve(job)
     report = Report(engine=runner.name, workers=plan.workers, why=[plan.reason] if plan.reason else [])
     meter = start_meter(progress, length, getattr(fn, "__name__", "map"))
     run = Run(runner, job, report, owned=owned, ordered=order == "input", retry=retry, meter=meter)
@@ -91,7 +87,7 @@ def map(  # noqa: A001  the builtin's concurrent sister; users write plait.map
 
 def _check(
     fn: Callable[..., object],
-    iterables: tuple[Iterable[Any], ...],
+    iterables: tuple[Iterable[Any] | AsyncIterable[Any], ...],
     workers: int | None,
     order: str,
     timeout: float | None,
@@ -101,7 +97,7 @@ def _check(
     if not iterables:
         raise UsageError("plait.map(fn): expected at least one iterable after the function")
     for items in iterables:
-        if not hasattr(items, "__iter__") and not hasattr(items, "__getitem__"):
+        if not any(hasattr(items, name) for name in ("__iter__", "__getitem__", "__aiter__")):
             raise UsageError(f"plait.map(fn, {items!r}): expected an iterable; to map one item, write [{items!r}]")
     if workers is not None and (not isinstance(workers, int) or isinstance(workers, bool) or workers < 1):
         raise UsageError(f"workers={workers!r}: expected a whole number of at least 1, or None to let plait decide")
@@ -113,7 +109,18 @@ def _check(
         raise UsageError(f"timeout={timeout!r}: expected seconds per item, more than 0, or None for no limit")
 
 
-def _length(iterables: tuple[Iterable[Any], ...]) -> int | None:
+def _feed(iterables: tuple[Iterable[Any] | AsyncIterable[Any], ...]) -> Feed:
+    if any(hasattr(items, "__aiter__") for items in iterables):
+        from plait._run.async_input import async_feed  # with asyncio, which other inputs can do without
+
+        if (found := async_feed(iterables)) is not None:
+            return found
+    plain = cast("tuple[Iterable[Any], ...]", iterables)
+    source = plain[0] if len(plain) == 1 else zip(*plain, strict=False)
+    return source.feed if isinstance(source, Arrivals) else Feed(source)
+
+
+def _length(iterables: tuple[Iterable[Any] | AsyncIterable[Any], ...]) -> int | None:
     """How many items there will be, if every iterable knows its length or some know theirs."""
     known = [hint for items in iterables if (hint := operator.length_hint(items, -1)) >= 0]
     return min(known) if known else None

@@ -137,9 +137,7 @@ class Pool(Executor):
         if chunksize == 1:
             return _results(partial(self.submit, fn), items, end, buffersize)
         chunks: Iterator[tuple[Any, ...]] = iter(lambda: tuple(itertools.islice(items, chunksize)), ())
-        whole: Iterator[list[R]] = _results(
-            partial(self.submit, self._chunk_runner(), fn), chunks, end, buffersize
-        )
+        whole: Iterator[list[R]] = _results(partial(self.submit, self._chunk_runner(), fn), chunks, end, buffersize)
         return _flat(whole)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
@@ -208,8 +206,8 @@ class Pool(Executor):
     def _refuse(self, fn: Callable[..., object]) -> None:
         if is_coroutine_function(fn) and not self._awaits:
             raise UsageError(
-                f"{getattr(fn, '__qualname__', fn)!r} is a coroutine function, which a pool on {self._own_engine.name!r} "
-                'cannot await; use plait.Pool("async")'
+                f"{getattr(fn, '__qualname__', fn)!r} is a coroutine function, which a pool on "
+                f'{self._own_engine.name!r} cannot await; use plait.Pool("async")'
             )
 
     def _caller(self) -> Callable[..., object]:

@@ -52,7 +52,7 @@ async def _outcome(fn: Callable[..., object], args: tuple[object, ...], kwargs: 
 class InContext:
     """Awaits a coroutine whose every step runs in a context of its own, without a task of its own.
 
-    What it waits for is passed on to the task that awaits this, whose cancellation reaches it as if it were that task's.
+    What it waits for is passed on to the task that awaits this, and a cancellation of that task is passed back.
     """
 
     __slots__ = ("_context", "_coroutine")
@@ -77,16 +77,16 @@ class InContext:
 
 
 class PreparedAwaiting:
-    """A coroutine function before whose first call in each loop the pool's initializer is run, and awaited if it can be.
+    """A coroutine function before whose first call in each loop the pool's initializer is run.
 
-    Calls that come while it runs wait for it.
+    The initializer may be a coroutine function, too. Calls that come while it runs wait for it.
     """
 
     __slots__ = ("_args", "_fn", "_initializer", "_token")
 
     def __init__(
         self,
-        fn: Callable[[object], Awaitable[object]],
+        fn: Callable[..., Any],
         initializer: Callable[..., object],
         args: tuple[object, ...],
         token: str,
@@ -119,7 +119,8 @@ class PreparedAwaiting:
         except BaseException as error:
             LOGGER.critical("Exception in initializer:", exc_info=True)
             broken = PoolBroken(
-                f"the pool's initializer raised {error!r}; the pool cannot be used any more, make a new one", self._token
+                f"the pool's initializer raised {error!r}; the pool cannot be used any more, make a new one",
+                self._token,
             )
             broken.__cause__ = error
             prepared.set_exception(broken)

@@ -8,6 +8,7 @@ from _collections_abc import AsyncIterator, Iterator
 from types import TracebackType
 
 from plait._core.batch import Batch
+from plait._run.async_input import input_gone
 from plait._run.run import Run
 
 
@@ -26,6 +27,8 @@ class Pump:
 
     async def __aenter__(self) -> Pump:
         self._loop = asyncio.get_running_loop()
+        if not self._run.started:
+            self._run.job.feed.live_in(self._loop)
         self._ended: asyncio.Future[None] = self._loop.create_future()
         self._next: asyncio.Future[Batch | None] | None = None
         self._thread = threading.Thread(target=self._work, name="plait-pump", daemon=True)
@@ -40,6 +43,7 @@ class Pump:
             self._run.cancel()
         self._wanted.release()
         await asyncio.shield(self._ended)
+        await input_gone(self._run.job.feed)
 
     def __aiter__(self) -> AsyncIterator[Batch]:
         return self

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 import time
-from _collections_abc import Generator, Iterator
+from _collections_abc import Callable, Generator, Iterator
 from typing import Any
 
 from plait._core.batch import Batch
@@ -101,7 +101,7 @@ class Run:
         if self._work is None:
             self._began = time.perf_counter()
             self._meter.start()
-            self._work = self.engine.run(self.job) if self._bell is None else self.engine.run_here(self.job, self._bell)
+            self._work = self._begin()
         try:
             for batch in self._work:
                 if batch is IDLE:
@@ -138,6 +138,7 @@ class Run:
             if self._work is not None:
                 self._work.close()
         finally:
+            self.job.feed.let_go()
             if self._owned:
                 self.engine.close()
             self._update_report()
@@ -182,6 +183,12 @@ class Run:
         return error
 
     # --- steps of `batches`
+
+    def _begin(self) -> Generator[Batch, None, None]:
+        if self._bell is None:
+            return self.engine.run(self.job)
+        run_here: Callable[[Job, LoopBell], Generator[Batch, None, None]] = self.engine.run_here  # type: ignore[attr-defined]  # who gave us a bell has looked
+        return run_here(self.job, self._bell)
 
     def _settle(self, batch: Batch) -> list[Batch]:
         final: list[Batch] = [batch]

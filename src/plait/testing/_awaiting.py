@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Coroutine, Generator
 from functools import wraps
 from itertools import count
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, Protocol, TypeVar, cast
 
 from plait._core.batch import Batch
 from plait._core.coroutines import is_coroutine_function
@@ -16,11 +16,24 @@ from plait._engines.interface import Engine, Plan
 
 P = ParamSpec("P")
 R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
 
 NAP = 0.001  # between two looks at a file: there is nothing else that every kind of worker can wait for
 
 
-def napping(steps: Callable[P, Generator[None, None, R]]) -> Callable[P, R]:
+class Napping(Protocol[P, R_co]):
+    """A function that waits, its steps, and its coroutine version."""
+
+    @property
+    def steps(self) -> Callable[P, Generator[None, None, R_co]]: ...
+
+    @property
+    def awaited(self) -> Callable[P, Coroutine[Any, Any, R_co]]: ...
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co: ...
+
+
+def napping(steps: Callable[P, Generator[None, None, R]]) -> Napping[P, R]:
     """The function whose steps these are: it naps at each ``yield``.
 
     Its coroutine version naps in the event loop. `steps` itself is its attribute of that name, for ``yield from``.
@@ -49,7 +62,7 @@ def napping(steps: Callable[P, Generator[None, None, R]]) -> Callable[P, R]:
 
     plain.steps = steps  # type: ignore[attr-defined]  # functions have room for more
     plain.awaited = awaited  # type: ignore[attr-defined]  # functions have room for more
-    return plain
+    return cast("Napping[P, R]", plain)  # a function, so that it crosses to workers by its name
 
 
 def awaited(fn: Callable[..., Any]) -> Callable[..., Any]:

@@ -142,12 +142,13 @@ def forever(item: tuple[str, str]) -> Generator[None, None, str]:
     return "told to stop"
 
 
-def forever_or_wait(item: tuple[str, str, str]) -> str:
+@napping
+def forever_or_wait(item: tuple[str, str, str]) -> Generator[None, None, str]:
     """As `forever` for ("forever", mark, _); mark the file and wait for the other one for ("wait", mark, other)."""
     if item[0] == "forever":
-        return forever(item[:2])
+        return (yield from forever.steps(item[:2]))
     mark(item[1])
-    return wait_for(item[2])
+    return (yield from wait_for.steps(item[2]))
 
 
 def where(x: int) -> tuple[int, int, str, int]:
