@@ -25,6 +25,7 @@ from functools import partial
 from plait._core.batch import Batch
 from plait._core.bell import Bell
 from plait._core.current import Task, current_task
+from plait._core.errors import StopTask
 from plait._core.job import Job, Running
 from plait._core.sizing import BatchSizer
 from plait._engines.async_watch import GRACE, AsyncWatch
@@ -54,6 +55,7 @@ class AsyncCrew:
         limit: how many workers there may be.
         giving_way: how many workers are between two items and let the rest of the loop run.
         stopping: no more items; any thread sets it, once, to true.
+        stopped: every worker has been told.
         failure: an error of the engine itself, for the driver to raise.
     """
 
@@ -78,6 +80,7 @@ class AsyncCrew:
         self.limit = job.workers
         self.giving_way = 0
         self.stopping = False
+        self.stopped = False
         self.failure: BaseException | None = None
         self._bell = bell
         self._thread = thread
@@ -87,7 +90,6 @@ class AsyncCrew:
         self._sizer = BatchSizer(_BATCH_SECONDS, cap=_BATCH_ITEMS)
         self._parked: list[AsyncWorker] = []
         self._hired = 0
-        self._stopped = False
         self._slice_ends = 0.0
         self._turn_due = False
         self._called = 0.0
@@ -257,7 +259,7 @@ class AsyncCrew:
     # --- turns
 
     def _turn_soon(self) -> None:
-        if not self._turn_due and not self._stopped:
+        if not self._turn_due and not self.stopped:
             self._turn_due = True
             self.loop.call_soon(self._turn)
 
@@ -312,7 +314,8 @@ class AsyncCrew:
 
     def _left(self, worker: AsyncWorker, task: LoopTask[None]) -> None:
         """The worker's task has ended."""
-        if not task.cancelled() and (error := task.exception()) is not None:
+        error = None if task.cancelled() else task.exception()
+        if error is not None and not isinstance(error, StopTask):  # which was meant for a function that had just ended
             self.fail(error)
         if worker.abandoned:
             self.lost.remove(worker)
@@ -336,9 +339,9 @@ class AsyncCrew:
 
     def _stop(self) -> None:
         self.stopping = True
-        if self._stopped:
+        if self.stopped:
             return
-        self._stopped = True
+        self.stopped = True
         self._watch.stop()
         for timer in (self._ripe, self._call):
             if timer is not None:

@@ -6,7 +6,7 @@ import os
 import sys
 import threading
 import time
-from _collections_abc import Generator, Iterable, Iterator
+from _collections_abc import Callable, Generator, Iterable, Iterator
 
 from plait._core.batch import Batch
 from plait._core.bell import Bell
@@ -14,14 +14,17 @@ from plait._core.current import current_task
 from plait._core.errors import StopTask
 from plait._core.job import Job, Running
 from plait._engines.async_crew import AsyncCrew
+from plait._engines.async_stall import blocking_worker, interrupt
 from plait._engines.async_watch import GRACE
+from plait._engines.async_worker import AsyncWorker
 from plait._engines.interface import IDLE
 from plait._engines.line_output import WholeLines
 from plait._engines.loop_bell import LoopBell
 from plait._engines.loop_thread import LoopThread
 
 _GLANCE = 0.02  # seconds between two looks at whether the map around this one is still wanted
-_ANSWER = 0.1  # seconds beyond its workers' grace that a loop may take to say what became of them
+_ANSWER = 0.1  # seconds beyond its workers' grace, or beyond a timeout, in which a loop that is not blocked has acted
+_UNWIND = 0.12  # seconds that an interrupted function has to end
 
 
 class Driver:
@@ -119,30 +122,59 @@ class DriverOutside(Driver):
         self._lines = WholeLines()
         self._pid = os.getpid()
         nested = job.context.get(current_task) is not None
-        self._glance = _GLANCE if nested else None
+        self._glance = _GLANCE if nested else None if job.timeout is None else max(_ANSWER, job.timeout)
 
     def _pause(self, more: bool) -> Iterable[Batch]:
-        if not more:
-            self._bell.wait(self._glance)
+        if not more and not self._bell.wait(self._glance) and self._job.timeout is not None:
+            self._look_for_stall(self._job.timeout + _ANSWER)
         return ()
+
+    def _look_for_stall(self, most: float) -> None:
+        """A function that blocks the loop keeps its timeout from being kept: interrupt it from here."""
+        worker = blocking_worker(self._home.thread)
+        if worker is not None and worker.began and time.perf_counter() - worker.began > most:
+            interrupt(self._home.thread, worker)
 
     def _halt(self) -> None:
         try:
-            self._dismiss(GRACE + _ANSWER)
+            self._dismiss()
         except (KeyboardInterrupt, StopTask):  # a second Ctrl-C, or the map around this one is being stopped
-            self._dismiss(0.0)
+            self._dismiss(patient=False)
             raise
 
-    def _dismiss(self, patience: float) -> None:
+    def _dismiss(self, *, patient: bool = True) -> None:
         """Return when every worker has ended or was given up, or when the loop does not answer."""
         crew = self._crew
         crew.dismiss()
         if sys.is_finalizing() or os.getpid() != self._pid or self._home.thread is threading.current_thread():
             return  # frozen threads, those of the parent process, or the garbage collector in the loop's own thread
-        deadline = time.perf_counter() + patience
-        while crew.workers and (left := deadline - time.perf_counter()) > 0:
+        worker = None
+        if patient:
+            if self._wait(lambda: crew.stopped, _ANSWER) and self._wait(lambda: not crew.workers, GRACE + _ANSWER):
+                return
+            worker = blocking_worker(self._home.thread)
+            if worker is not None and interrupt(self._home.thread, worker):
+                self._wait(lambda: not crew.workers, _UNWIND)
+        if crew.workers:
+            self._abandon(worker)
+
+    def _wait(self, done: Callable[[], bool], seconds: float) -> bool:
+        """Wait until the loop has done it; False when it has not within that time."""
+        deadline = time.perf_counter() + seconds
+        while not done() and (left := deadline - time.perf_counter()) > 0:
             self._bell.wait(left)
+        return done()
+
+    def _abandon(self, worker: AsyncWorker | None) -> None:
+        """The loop does not answer: name whom it is busy with, or all."""
+        now = time.perf_counter()
+        running = self._crew.snapshot() if worker is None else [worker.running(now)]
+        self._job.tally.abandoned += [one for one in running if one is not None]
+        if worker is not None:
+            self._job.tally.reasons.append(f"{worker.name} blocked the event loop when the map was stopped")
 
     def _retire(self, running: list[Running]) -> None:
         self._lines.end()
         super()._retire(running)
+        if self._job.tally.abandoned:
+            self._home.burdened = True

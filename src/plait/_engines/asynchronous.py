@@ -76,7 +76,7 @@ class AsyncEngine:
             yield from DriverOutside(job, crew, bell, home).batches()
         finally:
             if home is not self._home:
-                home.end(patient=not crew.lost)
+                home.end()
 
     def run_here(self, job: Job, bell: LoopBell) -> Generator[Batch, None, None]:
         """As `run`, in the event loop that is running, without ever blocking it.

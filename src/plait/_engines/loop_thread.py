@@ -20,6 +20,7 @@ class LoopThread:
     Attributes:
         loop: the loop; give it work with ``call_soon_threadsafe``.
         thread: the thread that runs it; what its functions print comes in whole lines.
+        burdened: whether something in it does not end, and has been named.
     """
 
     def __init__(self, loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None) -> None:
@@ -27,6 +28,7 @@ class LoopThread:
         self._ready = threading.Event()
         self._error: BaseException | None = None
         self._ending = False
+        self.burdened = False
         self._pid = os.getpid()
         self.loop: asyncio.AbstractEventLoop
         self.thread = LineThread(target=self._run, name="plait-loop")
@@ -47,7 +49,7 @@ class LoopThread:
         """Whether the loop runs, in this process."""
         return not self._ending and self._pid == os.getpid()
 
-    def end(self, *, patient: bool = True) -> None:
+    def end(self) -> None:
         """Cancel what is left in the loop and close it; what does not end soon is named, unless it was already."""
         if self._ending or self._pid != os.getpid():
             return
@@ -58,8 +60,8 @@ class LoopThread:
             return
         if self.thread is threading.current_thread():
             return  # the garbage collector runs in here
-        self.thread.join(_FAREWELL if patient else 0.0)
-        if patient and self.thread.is_alive():
+        self.thread.join(0.0 if self.burdened else _FAREWELL)
+        if self.thread.is_alive() and not self.burdened:
             warnings.warn(
                 f"plait left an event loop behind that does not end: {self._what_is_left()}",
                 RuntimeWarning,

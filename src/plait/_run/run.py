@@ -116,7 +116,8 @@ class Run:
         except KeyboardInterrupt as interrupt:
             running = self.running
             self.halt(warn=False)
-            explain(interrupt, stopping_words(self._report.items, running, len(self._report.abandoned)))
+            report = self._report
+            explain(interrupt, stopping_words(report.items, running, len(report.abandoned), report.engine))
             raise
         finally:
             self.halt()
@@ -146,7 +147,7 @@ class Run:
             self._report.cancelled = not finished
             self._meter.finish(self._report)
             if warn:
-                warn_abandoned(self._report.abandoned)
+                warn_abandoned(self._report.abandoned, self._report.engine)
 
     def cancel(self) -> None:
         """Ask the driver to stop; it does so at once, in its own thread."""
