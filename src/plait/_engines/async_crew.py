@@ -103,7 +103,9 @@ class AsyncCrew:
     @property
     def unwanted(self) -> bool:
         """Whether nobody wants the results any more, here or in the map around this one. Any thread."""
-        return self.stopping or self.job.cancelled or (self._outer is not None and self._outer.cancelled)
+        if self.stopping or self.job.cancelled or self.failure is not None:
+            return True
+        return self._outer is not None and self._outer.cancelled
 
     # --- the workers' side
 
@@ -166,8 +168,8 @@ class AsyncCrew:
         self._tell_driver(batch.ended)
 
     def fail(self, error: BaseException) -> None:
-        """Something is wrong with the run itself: the driver raises it."""
-        self.failure = error
+        """Something is wrong with the run itself: the driver raises it, and no item begins any more."""
+        self.failure = self.failure or error
         self.call_driver()
 
     # --- what the watch does
@@ -326,7 +328,7 @@ class AsyncCrew:
             worker.batch = None
             self.release(worker, batch)
             rest = batch.items[len(batch.values) :]
-            if rest and not self.unwanted and self.failure is None:
+            if rest and not self.unwanted:
                 self.feed.hand_back(batch.base + len(batch.values), rest, batch.attempt)
         if not self.workers or self.failure is not None or self.limit < self.job.workers:
             self.call_driver()

@@ -43,7 +43,7 @@ class Driver:
         job.snapshot = crew.snapshot
         job.unfetched = feed.withdrawn = finished
         try:
-            while not feed.finished and not crew.unwanted and crew.failure is None:
+            while not feed.finished and not crew.unwanted:
                 while finished and not job.cancelled:
                     yield finished.popleft()
                 more = crew.provide()

@@ -25,7 +25,8 @@ from plait._engines.stealing import Portion
 if TYPE_CHECKING:
     from plait._engines.async_crew import AsyncCrew
 
-_LOOK = 32  # items after which a worker looks whether the rest of the loop has waited long enough
+_LOOK = 32  # quick items after which a worker looks whether the rest of the loop has waited long enough; each, if not
+_QUICK = 512  # the size of a batch from which on its items are quick: they have shown that they take a few microseconds
 
 
 class AsyncWorker(Task):
@@ -101,15 +102,18 @@ class AsyncWorker(Task):
         fn = crew.function
         while (batch := crew.next_batch(self) or await crew.park(self)) is not None:
             values = batch.values
+            look = _LOOK if len(batch.items) >= _QUICK else 1
             while True:
                 try:
-                    for item in islice(self.portion.iterator, _LOOK):
+                    for item in islice(self.portion.iterator, look):
                         values.append(await fn(item))
                 except BaseException as error:
                     if not self._goes_on_after(error, batch):
                         return
                 if len(values) >= len(batch.items):
                     break
+                if self.task.cancelling():
+                    self._forget_cancellation()
                 if crew.unwanted or (crew.overdue and not await self._give_way(batch)):
                     return
             crew.finish(self, batch)
@@ -122,9 +126,10 @@ class AsyncWorker(Task):
         clock = time.perf_counter
         while (batch := crew.next_batch(self) or await crew.park(self)) is not None:
             values = batch.values
+            look = _LOOK if len(batch.items) >= _QUICK else 1
             while True:
                 try:
-                    for item in islice(self.portion.iterator, _LOOK):
+                    for item in islice(self.portion.iterator, look):
                         self.began = clock()
                         values.append(await fn(item))
                         self._note_end(batch)
@@ -133,6 +138,8 @@ class AsyncWorker(Task):
                         return
                 if len(values) >= len(batch.items):
                     break
+                if self.task.cancelling():
+                    self._forget_cancellation()
                 if crew.unwanted or (crew.overdue and not await self._give_way(batch)):
                     return
             crew.finish(self, batch)
@@ -175,6 +182,8 @@ class AsyncWorker(Task):
             self._note_end(batch)
         if self.alarm is not None:
             return True
+        if crew.failure is not None:
+            return False
         if cancelled:
             # Somebody else cancelled the task: the function itself, or whoever closes the loop and waits for every task
             # to end. This one does. If the run is still driven, the driver will have another one started.
@@ -188,6 +197,10 @@ class AsyncWorker(Task):
         alarm, self.alarm = self.alarm, None
         if alarm is not None:
             self._overrule(batch, alarm)
+        self._forget_cancellation()
+
+    def _forget_cancellation(self) -> None:
+        """What an item has done to the task, as groups of tasks do that fail in CPython before 3.13, is over with it."""
         while self.task.cancelling():
             self.task.uncancel()
 
