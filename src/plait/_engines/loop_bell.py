@@ -1,4 +1,4 @@
-"""LoopBell: wakes the one coroutine that waits in an event loop; a ring that nobody waits for is kept."""
+"""LoopBell: wakes the coroutines that wait in an event loop; a ring that nobody waits for is kept."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from asyncio import AbstractEventLoop, Future, sleep
 
 
 class LoopBell:
-    """What `Bell` is for threads. `wait` is for one coroutine of the loop at a time.
+    """What `Bell` is for threads: usually one coroutine waits, and another one while the run is being stopped.
 
     `ring` may be called from any thread, from a signal handler, and when the loop is closed already.
     """
@@ -18,10 +18,10 @@ class LoopBell:
         self._loop = loop
         self._thread = threading.get_ident()
         self._rung = False
-        self._waiting: Future[None] | None = None
+        self._waiting: list[Future[None]] = []
 
     def ring(self) -> None:
-        """Let the current or the next `wait` return."""
+        """Let those return who wait, or else the next one."""
         self._rung = True
         if threading.get_ident() == self._thread:
             self._answer()
@@ -37,13 +37,13 @@ class LoopBell:
             self._rung = False
             await sleep(0)
             return
-        self._waiting = self._loop.create_future()
-        try:
-            await self._waiting
-        finally:
-            self._waiting = None
-            self._rung = False
+        waiting = self._loop.create_future()
+        self._waiting.append(waiting)
+        await waiting
 
     def _answer(self) -> None:
-        if self._waiting is not None and not self._waiting.done():
-            self._waiting.set_result(None)
+        waiting, self._waiting = self._waiting, []
+        for one in waiting:
+            if not one.done():
+                one.set_result(None)
+                self._rung = False

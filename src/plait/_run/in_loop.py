@@ -37,7 +37,12 @@ class InLoop:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
     ) -> None:
-        await self.halt(self._run)
+        run = self._run
+        stopped = isinstance(error, asyncio.CancelledError) and not run.halted
+        running = run.running if stopped else []
+        await self.halt(run)
+        if stopped and error is not None:
+            error.add_note(run.stopping_words(running))
 
     def __aiter__(self) -> AsyncIterator[Batch]:
         return self

@@ -65,6 +65,16 @@ class Run:
         """The items that are being run at this moment, in words, the longest first."""
         return [in_words(one) for one in sorted(self.job.snapshot(), key=lambda one: -one.seconds)]
 
+    def stopping_words(self, running: list[str]) -> str:
+        """How far it was when it was stopped, what was running then, and what could not be stopped."""
+        report = self._report
+        return stopping_words(report.items, running, len(report.abandoned), report.engine)
+
+    @property
+    def halted(self) -> bool:
+        """Whether its work has ended and its books are closed."""
+        return self._halted
+
     @property
     def lives_in_loop(self) -> bool:
         """Whether it goes on only as long as the coroutine that iterates it asks for more."""
@@ -116,8 +126,7 @@ class Run:
         except KeyboardInterrupt as interrupt:
             running = self.running
             self.halt(warn=False)
-            report = self._report
-            explain(interrupt, stopping_words(report.items, running, len(report.abandoned), report.engine))
+            explain(interrupt, self.stopping_words(running))
             raise
         finally:
             self.halt()
