@@ -144,10 +144,10 @@ def test_the_consumer_sets_the_pace(engine: str) -> None:
     def source() -> Iterator[int]:
         nonlocal pulled
         for pulled in itertools.count(1):
-            yield pulled
+            yield 0.0002
 
     async def main() -> None:
-        async with plait.map(of(sleep, engine), map(lambda n: 0.0002, source()), engine=engine, workers=4) as stream:
+        async with plait.map(of(sleep, engine), source(), engine=engine, workers=4) as stream:
             taken = 0
             async for _ in stream:
                 taken += 1

@@ -226,12 +226,14 @@ def test_work_stops_when_sync_code_stops(how: str, nothing_left: None) -> None:
     assert time.perf_counter() - began < SLACK
 
 
-@pytest.mark.parametrize("how", ["async with", "cancel the task", "error", "cancel()", "break", "close"])
-def test_work_stops_when_async_code_stops(how: str, nothing_left: None) -> None:
-    running: set[int] = set()
+class Hanging:
+    """Its calls hang from item 3 on; `running` has those that have not ended, which takes them a round of the loop."""
 
-    async def hang(x: int) -> int:
-        running.add(x)
+    def __init__(self) -> None:
+        self.running: set[int] = set()
+
+    async def __call__(self, x: int) -> int:
+        self.running.add(x)
         try:
             if x > 2:
                 await asyncio.sleep(LONG)
@@ -239,49 +241,75 @@ def test_work_stops_when_async_code_stops(how: str, nothing_left: None) -> None:
             try:
                 await asyncio.sleep(0)
             finally:
-                running.discard(x)
+                self.running.discard(x)
         return x
+
+
+@pytest.mark.parametrize("how", ["break", "return", "error", "close"])
+def test_work_stops_when_the_loop_is_left(how: str, nothing_left: None) -> None:
+    hanging = Hanging()
 
     async def iterate(stream: plait.Stream[int]) -> None:
         async for value in stream:
-            if value == 2 and how in ("error", "break", "close"):
-                if how == "error":
-                    raise ZeroDivisionError
-                if how == "close":
-                    stream.close()
-                break
+            if value < 2:
+                continue
+            if how == "error":
+                raise ZeroDivisionError
+            if how == "close":
+                stream.close()
+            if how == "return":
+                return
+            break
 
     async def main() -> None:
         others = asyncio.all_tasks()
-        stream = plait.map(hang, itertools.count(), workers=10)
-        if how == "async with":
-            async with stream:
-                async for value in stream:
-                    if value == 2:
-                        break
-            assert running == set()  # at once
-        elif how == "error":
-            with pytest.raises(ZeroDivisionError):
-                await iterate(stream)
-        elif how in ("break", "close"):
-            await iterate(stream)
-        else:
-            task = asyncio.create_task(iterate(stream))
-            while not running:
-                await asyncio.sleep(0)
-            if how == "cancel()":
-                stream.cancel()
-                with pytest.raises(Cancelled):
-                    await task
-            else:
-                task.cancel()
-                with pytest.raises(asyncio.CancelledError) as caught:
-                    await task
-                assert any("plait: stopped after" in note for note in caught.value.__notes__)
-            assert running == set()
+        try:
+            await iterate(plait.map(hanging, itertools.count(), workers=10))
+        except ZeroDivisionError:
+            assert how == "error"
         while asyncio.all_tasks() != others:
-            await asyncio.sleep(0)  # after a break the loop closes the iterator when it comes to it
-        assert running == set()
+            await asyncio.sleep(0)  # the event loop closes the iterator when it comes to it
+        assert hanging.running == set()
+
+    asyncio.run(asyncio.wait_for(main(), LONG))
+
+
+def test_work_has_stopped_when_the_block_is_left(nothing_left: None) -> None:
+    hanging = Hanging()
+
+    async def main() -> None:
+        async with plait.map(hanging, itertools.count(), workers=10) as stream:
+            async for value in stream:
+                if value == 2:
+                    break
+        assert hanging.running == set()
+
+    asyncio.run(asyncio.wait_for(main(), LONG))
+
+
+@pytest.mark.parametrize("how", ["task", "stream"])
+def test_work_has_stopped_when_a_cancelled_iteration_ends(how: str, nothing_left: None) -> None:
+    hanging = Hanging()
+
+    async def iterate(stream: plait.Stream[int]) -> None:
+        async for _ in stream:
+            pass
+
+    async def main() -> None:
+        stream = plait.map(hanging, itertools.count(), workers=10)
+        task = asyncio.create_task(iterate(stream))
+        while not hanging.running:
+            await asyncio.sleep(0)
+        if how == "stream":
+            stream.cancel()
+            with pytest.raises(Cancelled):
+                await task
+        else:
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError) as caught:
+                await task
+            assert any("plait: stopped after" in note for note in caught.value.__notes__)
+        assert hanging.running == set()
 
     asyncio.run(asyncio.wait_for(main(), LONG))
 

@@ -185,7 +185,7 @@ class AsyncWorker(Task):
         if crew.failure is not None:
             return False
         if cancelled:
-            # Somebody else cancelled the task: the function itself, or whoever closes the loop and waits for every task
+            # Somebody else cancelled the task: the function itself, or whoever closes the loop and waits for all tasks
             # to end. This one does. If the run is still driven, the driver will have another one started.
             crew.limit -= 1
             return False
@@ -200,7 +200,7 @@ class AsyncWorker(Task):
         self._forget_cancellation()
 
     def _forget_cancellation(self) -> None:
-        """What an item has done to the task, as groups of tasks do that fail in CPython before 3.13, is over with it."""
+        """What an item has done to the task, as failing groups of tasks do before Python 3.13, is over with it."""
         while self.task.cancelling():
             self.task.uncancel()
 
