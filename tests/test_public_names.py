@@ -10,7 +10,20 @@ import pytest
 import plait
 
 PUBLIC = {
-    "plait": ["Outcome", "Pool", "Report", "Retry", "Stream", "current", "engines", "errors", "map", "testing"],
+    "plait": [
+        "Outcome",
+        "Pool",
+        "Report",
+        "Retry",
+        "Stream",
+        "current",
+        "engines",
+        "errors",
+        "map",
+        "per_worker",
+        "rng",
+        "testing",
+    ],
     "plait.engines": [
         "Batch",
         "Engine",
@@ -38,7 +51,7 @@ PUBLIC = {
     ],
 }
 
-OPTIONS_OF_MAP = ["engine", "workers", "order", "timeout", "retry", "progress"]
+OPTIONS_OF_MAP = ["engine", "workers", "order", "timeout", "retry", "progress", "rate"]
 
 
 @pytest.mark.parametrize("module", PUBLIC)

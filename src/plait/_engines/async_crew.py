@@ -27,6 +27,7 @@ from plait._core.bell import Bell
 from plait._core.current import Task, current_task
 from plait._core.errors import StopTask
 from plait._core.job import Job, Running
+from plait._core.loop_state import LoopState
 from plait._core.sizing import BatchSizer
 from plait._engines.async_watch import GRACE, AsyncWatch
 from plait._engines.async_worker import AsyncWorker
@@ -56,10 +57,12 @@ class AsyncCrew:
         giving_way: how many workers are between two items and let the rest of the loop run.
         stopping: no more items; any thread sets it, once, to true.
         stopped: every worker has been told.
+        state: what ``per_worker`` functions have set up in this run, from the first worker on.
         failure: an error of the engine itself, for the driver to raise.
     """
 
     function: Callable[[object], Awaitable[object]]
+    _last: AsyncWorker
 
     def __init__(
         self,
@@ -81,6 +84,8 @@ class AsyncCrew:
         self.giving_way = 0
         self.stopping = False
         self.stopped = False
+        self.state: LoopState | None = None
+        self._parting: LoopTask[None] | None = None
         self.failure: BaseException | None = None
         self._bell = bell
         self._thread = thread
@@ -106,6 +111,12 @@ class AsyncCrew:
         if self.stopping or self.job.cancelled or self.failure is not None:
             return True
         return self._outer is not None and self._outer.cancelled
+
+    @property
+    def gone(self) -> bool:
+        """Whether every worker has ended or was given up, and what they had set up is torn down; any thread."""
+        parting = self._parting
+        return self.stopped and not self.workers and (parting is None or parting.done())
 
     # --- the workers' side
 
@@ -303,8 +314,10 @@ class AsyncCrew:
         return False
 
     def _hire(self) -> None:
+        if self.state is None:
+            self.state = LoopState("async", self.loop)
         self._hired += 1
-        worker = AsyncWorker(self, self._hired)
+        worker = self._last = AsyncWorker(self, self._hired)
         # Not loop.create_task: whatever factory the loop has, a worker begins only in its turn.
         worker.task = LoopTask(
             worker.work(), loop=self.loop, name=f"plait-{worker.name}", context=self.job.context.copy()
@@ -330,6 +343,7 @@ class AsyncCrew:
             rest = batch.items[len(batch.values) :]
             if rest and not self.unwanted:
                 self.feed.hand_back(batch.base + len(batch.values), rest, batch.attempt)
+        self._part()
         if not self.workers or self.failure is not None or self.limit < self.job.workers:
             self.call_driver()
         self._turn_soon()
@@ -356,10 +370,11 @@ class AsyncCrew:
             if worker.batch is not None and worker.alarm is None:
                 worker.task.cancel()
         if self.workers:
-            self._ripe = self.loop.call_later(GRACE, self.give_up)
+            self._ripe = self.loop.call_later(GRACE, self._give_up)
+        self._part()
         self._bell.ring()
 
-    def give_up(self) -> None:
+    def _give_up(self) -> None:
         """Wait no longer for those who do not end."""
         for worker in list(self.workers):
             if worker.batch is not None:
@@ -367,7 +382,21 @@ class AsyncCrew:
             worker.abandoned = True
             del self.workers[worker]
             self.lost.append(worker)
+        self._part()
         self._bell.ring()
+
+    def _part(self) -> None:
+        """When nobody works any more, tear down what was set up."""
+        if self.workers or not self.stopped or self._parting is not None or self.state is None:
+            return
+        if self.state.empty:
+            self.state.ended = True
+            return
+        context = self.job.context.copy()
+        context.run(current_task.set, self._last)  # what is torn down may use what is not yet
+        ending = self.state.end_all(self.job.tally.note)
+        self._parting = LoopTask(ending, loop=self.loop, name="plait-async-end", context=context)
+        self._parting.add_done_callback(lambda _: self._bell.ring())
 
     # --- results and sizes
 

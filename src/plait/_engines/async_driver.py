@@ -13,6 +13,7 @@ from plait._core.bell import Bell
 from plait._core.current import current_task
 from plait._core.errors import StopTask
 from plait._core.job import Job, Running
+from plait._core.worker_state import TEAR_DOWN_SECONDS
 from plait._engines.async_crew import AsyncCrew
 from plait._engines.async_stall import blocking_worker, interrupt
 from plait._engines.async_watch import GRACE
@@ -105,7 +106,7 @@ class DriverHere(Driver):
 
     def _farewell(self) -> Iterator[Batch]:
         self._crew.dismiss()
-        while self._crew.workers:
+        while not self._crew.gone:
             yield IDLE
 
     def _halt(self) -> None:
@@ -151,6 +152,7 @@ class DriverOutside(Driver):
         worker = None
         if patient:
             if self._wait(lambda: crew.stopped, _ANSWER) and self._wait(lambda: not crew.workers, GRACE + _ANSWER):
+                self._wait(lambda: crew.gone, TEAR_DOWN_SECONDS + _ANSWER)
                 return
             worker = blocking_worker(self._home.thread)
             if worker is not None and interrupt(self._home.thread, worker):

@@ -45,7 +45,7 @@ class AsyncWatch:
             batch = worker.batch
             if batch is not None and batch.base <= index < batch.end:
                 crew.take_rest(worker, batch)
-                if index < batch.end and worker.alarm is None:
+                if index == batch.base + len(batch.values) and worker.alarm is None:
                     self._tell(worker, batch, None, time.perf_counter())
 
     def stop(self) -> None:

@@ -6,6 +6,7 @@ or for all that follow when the run is stopping. After each item the task is as 
 
 from __future__ import annotations
 
+import threading
 import time
 from _collections_abc import Coroutine, Generator
 from asyncio import CancelledError, Future
@@ -18,6 +19,8 @@ from plait._core.batch import Batch
 from plait._core.current import Task, current_task
 from plait._core.errors import StopTask
 from plait._core.job import Running
+from plait._core.rng import Seeding
+from plait._core.worker_state import WorkerState
 from plait._engines.halting import Alarm
 from plait._engines.loops import keep_failure
 from plait._engines.stealing import Portion
@@ -52,6 +55,7 @@ class AsyncWorker(Task):
 
     def __init__(self, crew: AsyncCrew, number: int) -> None:
         self._crew = crew
+        self.thread_id = threading.get_ident()
         self.name = f"async-{number}"
         self.batch: Batch | None = None
         self.portion: Portion = crew.portion(())
@@ -84,6 +88,16 @@ class AsyncWorker(Task):
     @property
     def cancelled(self) -> bool:
         return self.alarm is not None or self.abandoned or self._crew.unwanted
+
+    @property
+    def seeding(self) -> Seeding:
+        return self._crew.job.seeding
+
+    @property
+    def state(self) -> WorkerState:
+        """All workers of a run share what their functions have set up: they take turns in one thread."""
+        assert self._crew.state is not None
+        return self._crew.state
 
     def _running(self) -> Batch:
         if self.batch is None:

@@ -12,6 +12,7 @@ from plait._core.coroutines import is_coroutine_function
 from plait._core.errors import UsageError
 from plait._core.feed import Feed
 from plait._core.job import Job
+from plait._core.rate import RateLimit, parse_rate
 from plait._core.star import Star
 from plait._engines.interface import Engine, Lender
 from plait._engines.table import make_engine
@@ -37,6 +38,7 @@ def map(  # noqa: A001  the builtin's concurrent sister; users write plait.map
     timeout: float | None = None,
     retry: Retry | int | None = None,
     progress: bool | Callable[[Progress], object] | Meter = False,
+    rate: str | float | None = None,
 ) -> Stream[R]:
     """The results of `fn` for every item, computed concurrently, as a `Stream`.
 
@@ -58,6 +60,8 @@ def map(  # noqa: A001  the builtin's concurrent sister; users write plait.map
         timeout: seconds that one item may run, counted from the start of its execution.
         retry: a `Retry`, or how often a failed item may be run again.
         progress: True for a progress bar, or a callable that is given a `Progress` now and then.
+        rate: how many items may start, over all workers and attempts: ``"10/s"``, ``"100/min"``, ``"5/h"``, or a
+            number a second. Starts are spread evenly.
 
     Raises:
         UsageError: an argument that cannot mean anything.
@@ -77,9 +81,12 @@ def map(  # noqa: A001  the builtin's concurrent sister; users write plait.map
     runner, owned = _engine_for(fn, engine)
     plan = runner.plan(workers, length)
     feed = _feed(iterables)
+    feed.limit = None if rate is None else RateLimit(parse_rate(rate))
     job = Job(call, feed, workers=plan.workers, timeout=timeout, context=contextvars.copy_context())
     feed.serve(job)
-    report = Report(engine=runner.name, workers=plan.workers, why=[plan.reason] if plan.reason else [])
+    report = Report(
+        engine=runner.name, workers=plan.workers, why=[plan.reason] if plan.reason else [], seed=job.seeding[0]
+    )
     meter = start_meter(progress, length, getattr(fn, "__name__", "map"))
     run = Run(runner, job, report, owned=owned, ordered=order == "input", retry=retry, meter=meter)
     return Stream(run, length)

@@ -17,7 +17,7 @@ from plait._core.job import Job
 from plait._core.outcome import Outcome, attach, brief
 from plait._engines.interface import IDLE, Engine
 from plait._run.accounts import Accounts
-from plait._run.farewell import explain, in_words, stopping_words, warn_abandoned
+from plait._run.farewell import explain, in_words, stopping_words, warn_abandoned, warn_mishaps
 from plait._run.ordering import CompletionOrder, InputOrder
 from plait._run.progress import Meter
 from plait._run.report import Report
@@ -111,6 +111,7 @@ class Run:
         if self._work is None:
             self._began = time.perf_counter()
             self._meter.start()
+            self.job.final = self._owned
             self._work = self._begin()
         try:
             for batch in self._work:
@@ -157,6 +158,7 @@ class Run:
             self._meter.finish(self._report)
             if warn:
                 warn_abandoned(self._report.abandoned, self._report.engine)
+                warn_mishaps(self._report.mishaps)
 
     def cancel(self) -> None:
         """Ask the driver to stop; it does so at once, in its own thread."""
@@ -204,7 +206,7 @@ class Run:
         final: list[Batch] = [batch]
         again: list[tuple[int, float]] = []
         if batch.failures and self._retry is not None and not self.job.cancelled:
-            final, again = split_retries(batch, self._retry, random.random())  # jitter, not a secret
+            final, again = split_retries(batch, self._retry, random.random)  # jitter, not a secret
         now = time.perf_counter()
         for offset, delay in again:
             self.job.feed.retry(batch.base + offset, batch.items[offset], batch.attempt + 1, now + delay)
@@ -255,5 +257,6 @@ class Run:
         report.workers_died = tally.workers_died
         report.why += [reason for reason in tally.reasons if reason not in report.why]
         report.abandoned = [in_words(running) for running in tally.abandoned]
+        report.mishaps = list(tally.mishaps)
         if self._began and not self._report.finished and not self._report.cancelled:
             report.seconds = time.perf_counter() - self._began

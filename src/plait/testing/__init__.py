@@ -1,5 +1,7 @@
 """What those who write an engine need: the contract suite that every engine passes.
 
+For example::
+
     class TestMyEngine(plait.testing.EngineContract):
         def make_engine(self):
             return MyEngine()

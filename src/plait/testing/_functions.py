@@ -13,6 +13,7 @@ from plait.testing._awaiting import NAP as NAP
 from plait.testing._awaiting import awaited, napping
 
 PATIENCE = 30.0  # seconds after which something that should happen counts as not happening
+SLOW = 0.05  # seconds, many times what an engine waits before it has others run the items of a worker that stalls
 
 
 class OddError(Exception):
@@ -36,6 +37,22 @@ class Abort(BaseException):
     """Not an Exception."""
 
 
+class SlowToLoad:
+    """Takes a while to unpickle, and adds a byte to a file when it is."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Callable[..., object], tuple[str]]:
+        return _load_slowly, (self.path,)
+
+
+def _load_slowly(path: str) -> str:
+    mark(path)
+    time.sleep(SLOW)
+    return path
+
+
 variable: ContextVar[str] = ContextVar("plait_contract_variable", default="unset")
 
 
@@ -45,6 +62,10 @@ def double(x: int) -> int:
 
 def same(x: object) -> object:
     return x
+
+
+def is_there(x: object) -> bool:
+    return x is not None
 
 
 def fail_at_three(x: int) -> int:
@@ -126,6 +147,11 @@ def fail_until(item: tuple[str, int]) -> int:
     if attempt <= failures:
         raise ConnectionError(f"attempt {attempt}")
     return plait.current().attempt
+
+
+def began(x: int) -> float:
+    """When this item began, in seconds since the epoch."""
+    return time.time()
 
 
 @napping
