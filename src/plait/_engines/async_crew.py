@@ -27,9 +27,10 @@ from plait._core.bell import Bell
 from plait._core.current import Task, current_task
 from plait._core.errors import StopTask
 from plait._core.job import Job, Running
-from plait._core.loop_state import LoopState
 from plait._core.sizing import BatchSizer
-from plait._engines.async_watch import GRACE, AsyncWatch
+from plait._engines.async_doorbell import Doorbell
+from plait._engines.async_ending import AsyncEnding
+from plait._engines.async_watch import AsyncWatch
 from plait._engines.async_worker import AsyncWorker
 from plait._engines.line_output import LineThread
 from plait._engines.loop_bell import LoopBell
@@ -38,7 +39,6 @@ from plait._engines.stealing import Portion, portion_type
 _SLICE = 0.005  # seconds that workers run before the rest of the loop has its turn
 _BATCH_SECONDS = 0.004
 _BATCH_ITEMS = 1024
-_HORIZON = 0.0005  # seconds between two calls for a driver in another thread, which costs both threads
 _AHEAD = 4096  # items that may be taken ahead of the consumer, however cheap they are, and for each possible worker
 _AHEAD_EACH = 32
 
@@ -56,13 +56,12 @@ class AsyncCrew:
         limit: how many workers there may be.
         giving_way: how many workers are between two items and let the rest of the loop run.
         stopping: no more items; any thread sets it, once, to true.
-        stopped: every worker has been told.
-        state: what ``per_worker`` functions have set up in this run, from the first worker on.
+        ending: what becomes of the workers after that.
+        driver: the bell that calls the driver.
         failure: an error of the engine itself, for the driver to raise.
     """
 
     function: Callable[[object], Awaitable[object]]
-    _last: AsyncWorker
 
     def __init__(
         self,
@@ -83,11 +82,10 @@ class AsyncCrew:
         self.limit = job.workers
         self.giving_way = 0
         self.stopping = False
-        self.stopped = False
-        self.state: LoopState | None = None
-        self._parting: LoopTask[None] | None = None
         self.failure: BaseException | None = None
+        self.ending = AsyncEnding(self)
         self._bell = bell
+        self.driver = Doorbell(bell, loop, shared=thread is None)
         self._thread = thread
         self._ident = threading.get_ident() if thread is None else thread.ident
         self._outer: Task | None = job.context.get(current_task)
@@ -97,8 +95,6 @@ class AsyncCrew:
         self._hired = 0
         self._slice_ends = 0.0
         self._turn_due = False
-        self._called = 0.0
-        self._call: TimerHandle | None = None
         self._ripe: TimerHandle | None = None
         self._lock = threading.Lock()
         self._hungry = True  # nothing happens before the driver finds something to run; under the lock
@@ -111,12 +107,6 @@ class AsyncCrew:
         if self.stopping or self.job.cancelled or self.failure is not None:
             return True
         return self._outer is not None and self._outer.cancelled
-
-    @property
-    def gone(self) -> bool:
-        """Whether every worker has ended or was given up, and what they had set up is torn down; any thread."""
-        parting = self._parting
-        return self.stopped and not self.workers and (parting is None or parting.done())
 
     # --- the workers' side
 
@@ -176,12 +166,12 @@ class AsyncCrew:
             self.finished.append(batch)
         if self._thread is not None and self._thread.unfinished:
             self._thread.end_lines()
-        self._tell_driver(batch.ended)
+        self.driver.tell(batch.ended)
 
     def fail(self, error: BaseException) -> None:
         """Something is wrong with the run itself: the driver raises it, and no item begins any more."""
         self.failure = self.failure or error
-        self.call_driver()
+        self.driver.call()
 
     # --- what the watch does
 
@@ -198,7 +188,7 @@ class AsyncCrew:
         if self.take_rest(worker, batch):
             self._record(len(batch.values) + 1, now - batch.started)
         self.release(worker, batch)
-        self._tell_driver(now)
+        self.driver.tell(now)
 
     def release(self, worker: AsyncWorker, batch: Batch) -> None:
         """Deliver the values of a batch which have not been delivered; it may still be running."""
@@ -212,12 +202,13 @@ class AsyncCrew:
     def deliver(self, batch: Batch) -> None:
         """A batch is finished although no worker says so."""
         self.finished.append(batch)
-        self.call_driver()
+        self.driver.call()
 
-    def lose(self, worker: AsyncWorker, batch: Batch) -> None:
+    def lose(self, worker: AsyncWorker) -> None:
         """Wait for the worker no longer."""
-        self.take_rest(worker, batch)
-        self.release(worker, batch)
+        if worker.batch is not None:
+            self.take_rest(worker, worker.batch)
+            self.release(worker, worker.batch)
         worker.abandoned = True
         del self.workers[worker]
         self.lost.append(worker)
@@ -272,7 +263,7 @@ class AsyncCrew:
     # --- turns
 
     def _turn_soon(self) -> None:
-        if not self._turn_due and not self.stopped:
+        if not self._turn_due and not self.ending.told:
             self._turn_due = True
             self.loop.call_soon(self._turn)
 
@@ -287,13 +278,21 @@ class AsyncCrew:
         elif self.giving_way or not self._fed():
             return
         elif self._parked:
-            waiting = self._parked.pop().waiting
-            if waiting is not None and not waiting.done():
-                waiting.set_result(None)
+            self._unpark()
             self._turn_soon()
         elif len(self.workers) < self.limit:
             self._hire()
             self._turn_soon()
+
+    def unpark_all(self) -> None:
+        """Wake everybody who has nothing to do."""
+        while self._parked:
+            self._unpark()
+
+    def _unpark(self) -> None:
+        waiting = self._parked.pop().waiting
+        if waiting is not None and not waiting.done():
+            waiting.set_result(None)
 
     def _fed(self) -> bool:
         """Whether a worker would find something; otherwise the driver is told, and a clock is set for what is due."""
@@ -310,14 +309,13 @@ class AsyncCrew:
                 self._ripe.cancel()
             self._ripe = self.loop.call_later(max(0.0, due - time.perf_counter()) + 0.0001, self._turn_soon)
         if self.finished or not feed.over:
-            self.call_driver()
+            self.driver.call()
         return False
 
     def _hire(self) -> None:
-        if self.state is None:
-            self.state = LoopState("async", self.loop)
         self._hired += 1
-        worker = self._last = AsyncWorker(self, self._hired)
+        worker = AsyncWorker(self, self._hired)
+        self.ending.joined(worker)
         # Not loop.create_task: whatever factory the loop has, a worker begins only in its turn.
         worker.task = LoopTask(
             worker.work(), loop=self.loop, name=f"plait-{worker.name}", context=self.job.context.copy()
@@ -343,9 +341,9 @@ class AsyncCrew:
             rest = batch.items[len(batch.values) :]
             if rest and not self.unwanted:
                 self.feed.hand_back(batch.base + len(batch.values), rest, batch.attempt)
-        self._part()
+        self.ending.left()
         if not self.workers or self.failure is not None or self.limit < self.job.workers:
-            self.call_driver()
+            self.driver.call()
         self._turn_soon()
 
     def _restore(self) -> None:
@@ -355,65 +353,14 @@ class AsyncCrew:
 
     def _stop(self) -> None:
         self.stopping = True
-        if self.stopped:
+        if self.ending.told:
             return
-        self.stopped = True
         self._watch.stop()
-        for timer in (self._ripe, self._call):
-            if timer is not None:
-                timer.cancel()
-        while self._parked:
-            waiting = self._parked.pop().waiting
-            if waiting is not None and not waiting.done():
-                waiting.set_result(None)
-        for worker in self.workers:
-            if worker.batch is not None and worker.alarm is None:
-                worker.task.cancel()
-        if self.workers:
-            self._ripe = self.loop.call_later(GRACE, self._give_up)
-        self._part()
-        self._bell.ring()
+        if self._ripe is not None:
+            self._ripe.cancel()
+        self.ending.tell()
 
-    def _give_up(self) -> None:
-        """Wait no longer for those who do not end."""
-        for worker in list(self.workers):
-            if worker.batch is not None:
-                self.release(worker, worker.batch)
-            worker.abandoned = True
-            del self.workers[worker]
-            self.lost.append(worker)
-        self._part()
-        self._bell.ring()
-
-    def _part(self) -> None:
-        """When nobody works any more, tear down what was set up."""
-        if self.workers or not self.stopped or self._parting is not None or self.state is None:
-            return
-        if self.state.empty:
-            self.state.ended = True
-            return
-        context = self.job.context.copy()
-        context.run(current_task.set, self._last)  # what is torn down may use what is not yet
-        ending = self.state.end_all(self.job.tally.note)
-        self._parting = LoopTask(ending, loop=self.loop, name="plait-async-end", context=context)
-        self._parting.add_done_callback(lambda _: self._bell.ring())
-
-    # --- results and sizes
-
-    def _tell_driver(self, now: float) -> None:
-        """There is something for the driver; one in another thread is called only so often."""
-        if self.in_callers_loop or now - self._called >= _HORIZON:
-            self.call_driver()
-        elif self._call is None:
-            self._call = self.loop.call_later(self._called + _HORIZON - now, self.call_driver)
-
-    def call_driver(self) -> None:
-        """There is something for the driver to look at, at once."""
-        if self._call is not None:
-            self._call.cancel()
-            self._call = None
-        self._called = time.perf_counter()
-        self._bell.ring()
+    # --- sizes
 
     def _record(self, items: int, seconds: float) -> None:
         size = self._sizer.size

@@ -106,7 +106,7 @@ class DriverHere(Driver):
 
     def _farewell(self) -> Iterator[Batch]:
         self._crew.dismiss()
-        while not self._crew.gone:
+        while not self._crew.ending.complete:
             yield IDLE
 
     def _halt(self) -> None:
@@ -151,8 +151,8 @@ class DriverOutside(Driver):
             return  # frozen threads, those of the parent process, or the garbage collector in the loop's own thread
         worker = None
         if patient:
-            if self._wait(lambda: crew.stopped, _ANSWER) and self._wait(lambda: not crew.workers, GRACE + _ANSWER):
-                self._wait(lambda: crew.gone, TEAR_DOWN_SECONDS + _ANSWER)
+            if self._wait(lambda: crew.ending.told, _ANSWER) and self._wait(lambda: not crew.workers, GRACE + _ANSWER):
+                self._wait(lambda: crew.ending.complete, TEAR_DOWN_SECONDS + _ANSWER)
                 return
             worker = blocking_worker(self._home.thread)
             if worker is not None and interrupt(self._home.thread, worker):

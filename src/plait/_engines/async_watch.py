@@ -39,7 +39,7 @@ class AsyncWatch:
         """The item is not wanted any more, whether it waits or runs."""
         crew = self._crew
         if crew.feed.withdraw(index):
-            crew.call_driver()
+            crew.driver.call()
             return
         for worker in list(crew.workers):
             batch = worker.batch
@@ -100,7 +100,7 @@ class AsyncWatch:
 
     def _give_up(self, worker: AsyncWorker, batch: Batch, alarm: Alarm) -> None:
         """The item did not end when it was told to: it fails now, and whatever it still does is not waited for."""
-        self._crew.lose(worker, batch)
+        self._crew.lose(worker)
         offset = alarm.offset
         known = Batch(batch.base + offset, batch.items[offset : offset + 1], batch.attempt)
         known.values.append(None)

@@ -96,8 +96,8 @@ class AsyncWorker(Task):
     @property
     def state(self) -> WorkerState:
         """All workers of a run share what their functions have set up: they take turns in one thread."""
-        assert self._crew.state is not None
-        return self._crew.state
+        assert self._crew.ending.state is not None
+        return self._crew.ending.state
 
     def _running(self) -> Batch:
         if self.batch is None:
