@@ -78,17 +78,17 @@ class Feed:
         """
         if self._sequence is not None or self.over or self._held:
             return False
-        deadline = time.perf_counter() + _PULL_SLICE
-        while True:
+        now = time.perf_counter()
+        deadline = now + _PULL_SLICE
+        while now < deadline:  # at least once, however long this thread is kept from running
             room = min(wanted, self.room) - len(self._buffer)
             if room <= 0:
                 return False
-            now = time.perf_counter()
-            if now >= deadline:
-                return True
             self._pull_chunk(min(self._pull, room), now)
             if self.over:
                 return False
+            now = time.perf_counter()
+        return True
 
     def _pull_chunk(self, size: int, now: float) -> None:
         chunk: list[object] = []
