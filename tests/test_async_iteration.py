@@ -21,9 +21,7 @@ pytestmark = pytest.mark.usefixtures("nothing_left")
 
 ENGINES = ["inline", "thread", "process", "auto", "async"]
 LONG = 30.0  # seconds after which a test that waits has failed
-BLOCKED = 0.2  # seconds: more than a machine takes away that is not too busy, less than what the items below take
-    0.25  # seconds: far more than what a busy machine takes away, far less than what the blocking items below take
-)
+BLOCKED = 0.2  # seconds: more than what a machine takes away that is not too busy, less than what items take
 
 
 def sleep(seconds: float) -> float:
