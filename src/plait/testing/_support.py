@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes  # noqa: F401  its library keeps a descriptor open from the first import on, which may be ours
 import gc
 import os
 import tempfile
