@@ -154,7 +154,7 @@ class Seat(Task):
         """
         with self.door:
             wanted = self.inside and not self.injected and (alarm is None or self.alarm is alarm)
-            if wanted and _interruptible(self.thread):
+            if wanted and interruptible(self.thread):
                 self.injected = inject(self.thread.ident or 0, StopTask)
 
     def abandon(self, alarm: Alarm | None = None) -> bool:
@@ -187,7 +187,7 @@ class Seat(Task):
         return spent
 
 
-def _interruptible(thread: threading.Thread) -> bool:
+def interruptible(thread: threading.Thread) -> bool:
     """Whether an exception may arrive where the thread is.
 
     In an import it could leave a lock of the import system locked for ever. In ``Thread.start`` CPython 3.11 would give

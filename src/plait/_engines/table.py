@@ -13,6 +13,7 @@ ENGINES = {
     "thread": ("plait._engines.thread", "ThreadEngine"),
     "process": ("plait._engines.process", "ProcessEngine"),
     "interpreter": ("plait._engines.interpreter", "InterpreterEngine"),
+    "async": ("plait._engines.asynchronous", "AsyncEngine"),
 }
 
 
