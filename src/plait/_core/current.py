@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from _thread import allocate_lock
 from contextvars import ContextVar
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # every worker process imports this module
+    from _collections_abc import Callable
+
+_listening = allocate_lock()
 
 
 class Task:
@@ -16,7 +23,7 @@ class Task:
         cancelled: whether it should return soon because nobody wants its result any more.
     """
 
-    __slots__ = ()
+    __slots__ = ("_wakes",)
 
     @property
     def index(self) -> int:
@@ -37,6 +44,27 @@ class Task:
     @property
     def cancelled(self) -> bool:
         raise NotImplementedError
+
+    # --- for waits, see `cancelling`
+
+    def listen(self, wake: Callable[[], None]) -> None:
+        """Have `wake` called, by whoever cancels the item that runs now; `cancelled` is to be looked at after this."""
+        with _listening:  # the function may wait in several threads
+            if not hasattr(self, "_wakes"):
+                self._wakes: list[Callable[[], None]] = []
+            self._wakes.append(wake)
+
+    def unlisten(self, wake: Callable[[], None]) -> None:
+        """Call `wake` no longer."""
+        with _listening:
+            if wake in self._wakes:
+                self._wakes.remove(wake)
+
+    def rouse(self) -> None:
+        """End the waits of a task that was cancelled; engines call it after that, from any thread."""
+        if hasattr(self, "_wakes"):
+            for wake in self._wakes.copy():
+                wake()
 
 
 current_task: ContextVar[Task] = ContextVar("plait_current_task")

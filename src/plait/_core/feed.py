@@ -34,9 +34,13 @@ class Feed:
     Attributes:
         interdependent: whether items may wait for one another. An engine then has a worker for each such item, as far
             as it has workers, and gives an item only to a worker that is free.
+
+        prompt: whether each item should have a worker at once, also when more of them are not faster, as when a thread
+            is started for it.
     """
 
     interdependent = False
+    prompt = False
 
     def __init__(self, source: Iterable[object]) -> None:
         self._lock = threading.Lock()
@@ -136,6 +140,11 @@ class Feed:
     def due(self) -> float | None:
         """When the next item that waits for its retry may run, or None."""
         return self._later[0][0] if self._later else None
+
+    @property
+    def queued(self) -> int:
+        """How many items `take` could give now, the window left aside; for feeds that are `prompt`."""
+        return self.left or 0
 
     @property
     def left(self) -> int | None:

@@ -25,6 +25,12 @@ from plait._core.job import Running
 from plait._engines.line_output import LineThread
 from plait._engines.stealing import Portion
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import FrameType
+
+_BENEATH = ("threading", "concurrent.futures._base")  # modules that a wait of ours may be in
+
 
 class Alarm:
     """The item at `offset` of a batch, which began at `began`, is not to go on since `raised`; `due` is the next step.
@@ -123,6 +129,10 @@ class Seat(Task):
 
     # --- the driver's side
 
+    def is_sheltered(self) -> bool:
+        """Whether it is in code of ours that a cancellation makes end by itself."""
+        return _sheltered(sys._current_frames().get(self.thread.ident or 0))
+
     def raise_alarm(self, timeout: float, now: float) -> Alarm | None:
         """Tell the function that its item is over its time; None when the item ended at this moment."""
         with self.door:
@@ -195,6 +205,21 @@ def prepare_injection() -> bool:
     return True
 
 
+def _sheltered(frame: FrameType | None) -> bool:
+    """Whether the code there must not see the exception, and ends by itself: it is in a wait that listens.
+
+    Only the frames between the user's code and the innermost one count.
+    """
+    while frame is not None:
+        module = frame.f_globals.get("__name__", "")
+        if not (module.startswith("plait._") or module in _BENEATH):
+            return False
+        if "UNINTERRUPTIBLE" in frame.f_globals:
+            return True
+        frame = frame.f_back
+    return False
+
+
 def _interruptible(thread: threading.Thread) -> bool:
     """Whether an exception may arrive where the thread is.
 
@@ -202,6 +227,8 @@ def _interruptible(thread: threading.Thread) -> bool:
     it to the new thread, whose state bears the identity of its creator until it runs.
     """
     frame = sys._current_frames().get(thread.ident or 0)
+    if _sheltered(frame):
+        return False
     while frame is not None:
         code = frame.f_code
         if code is threading.Thread.start.__code__ or code.co_filename.startswith("<frozen importlib"):

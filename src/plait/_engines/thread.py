@@ -27,12 +27,13 @@ from plait._engines.interface import Plan
 from plait._engines.line_output import WholeLines
 from plait._engines.stealing import Portion, portion_type
 from plait._engines.thread_worker import Worker
-from plait._engines.timeouts import AGAIN, GRACE, UNWIND, Watch
+from plait._engines.timeouts import AGAIN, GRACE, SHELTERED, UNWIND, Watch
 
 _CEILING = 64
 _TICK = 0.0005  # seconds between looks while threads may be added
 _STALL_TICK = 0.002  # while a batch is running whose items others could take
 _IDLE_TICK = 0.01  # while there is nothing to decide
+_CALM_TICK = 60.0  # while every item has its thread: whatever happens rings
 _HORIZON = 0.0005  # finished batches are delivered together when more of them are about to follow within this time;
 _SATURATED_HORIZON = 0.008  # waking up costs more when the GIL has to be forced over
 _AT_ONCE = 0.002  # seconds in which threads that have nothing to do are gone
@@ -131,16 +132,27 @@ class Driver:
         while revoked:
             self._watch.revoke(revoked.popleft(), time.perf_counter())
         self._feed.fill(crew.appetite)
-        if not crew.seats and self._feed.ready:
+        if self._feed.prompt:
+            self._attend()
+        elif not crew.seats and self._feed.ready:
             self._hire(1)
         elif crew.parked:
             crew.share_out(time.perf_counter(), room=False)
+
+    def _attend(self) -> None:
+        """A thread for every item that waits: at once up to a number, beyond it when all of them are at a standstill."""
+        crew = self._crew
+        wanted = crew.unattended()
+        room = _CEILING - len(crew.seats)
+        if wanted > room and crew.stuck(time.perf_counter()):
+            room = wanted
+        self._hire(min(wanted, room))
 
     def _wait(self) -> None:
         """Wait for a finished batch, and look after the threads meanwhile."""
         crew = self._crew
         now = time.perf_counter()
-        seconds = self._tick
+        seconds = _CALM_TICK if self._feed.prompt and not self._feed.ready else self._tick
         if self._watch.needed:
             seconds = min(seconds, self._watch.due(now) + 0.0001)
         if (due := self._feed.due) is not None:
@@ -166,7 +178,7 @@ class Driver:
         threads = len(crew.seats)
         backlog = crew.share_out(now, room=threads < self._growth.ceiling)
         added = 0
-        if threads < self._growth.ceiling and backlog:
+        if threads < self._growth.ceiling and backlog and not self._feed.prompt:
             busy = sum(seat.cpu_spent() for seat in crew.seats) / elapsed if crew.clocked else None
             added = self._growth.add(threads, backlog, late, busy, stuck=crew.stuck(now))
             self._hire(added)
@@ -231,11 +243,14 @@ def halt(crew: Crew, *, patient: bool = True) -> None:
         prepare_injection()
         if not crew.wait_empty(GRACE - (time.perf_counter() - began)):
             deadline = time.perf_counter() + UNWIND
-            while time.perf_counter() < deadline:
+            latest = deadline + SHELTERED
+            while (now := time.perf_counter()) < deadline:
                 for seat in crew.seats:
                     seat.inject()
                 if crew.wait_empty(AGAIN):
                     break
+                if any(seat.is_sheltered() for seat in crew.seats):
+                    deadline = min(now + UNWIND, latest)
     now = time.perf_counter()
     for seat in [*crew.seats, *crew.lost]:
         _abandon(crew, seat, now)

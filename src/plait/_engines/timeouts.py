@@ -12,6 +12,7 @@ from plait._engines.halting import Alarm, Seat, prepare_injection
 GRACE = 0.05  # seconds in which a task that polls ``current().cancelled`` can end by itself
 AGAIN = 0.02  # seconds until the exception is offered again to a thread that could not take it
 UNWIND = 0.12  # seconds that an injected exception has to get a function out of its code
+SHELTERED = 5.0  # further seconds while it is leaving a scope of its own, which stops what it has started
 
 
 class Watch:
@@ -27,6 +28,7 @@ class Watch:
         crew = self._crew
         if crew.feed.withdraw(index):
             return
+        told: Seat | None = None
         with crew.lock:
             for seat in crew.seats:
                 batch = seat.batch
@@ -36,7 +38,10 @@ class Watch:
                 if index < batch.end and (alarm := seat.revoke(batch, index - batch.base, now)) is not None:
                     alarm.due = now + GRACE
                     self._revoking = True
-        prepare_injection()
+                    told = seat
+        if told is not None:
+            told.rouse()
+            prepare_injection()
 
     def look(self, now: float) -> int:
         """Take the next step with every item that is not to go on; how many threads were given up."""
@@ -47,6 +52,7 @@ class Watch:
             if alarm is None:
                 if seat.began and (alarm := seat.raise_alarm(self._timeout, now)) is not None:
                     alarm.due = now + GRACE
+                    seat.rouse()
                     prepare_injection()
                     with self._crew.lock:
                         self._crew.take_rest(seat)
@@ -73,7 +79,8 @@ class Watch:
         return max(0.001, soonest)
 
     def _press(self, seat: Seat, alarm: Alarm, now: float) -> bool:
-        if seat.injected or now - alarm.raised >= GRACE + UNWIND:
+        patience = GRACE + UNWIND + (SHELTERED if seat.is_sheltered() else 0.0)
+        if seat.injected or now - alarm.raised >= patience:
             return self._give_up(seat, alarm)
         seat.inject(alarm)
         alarm.due = now + (UNWIND if seat.injected else AGAIN)

@@ -76,6 +76,11 @@ class QueueFeed(Feed):
 
     # --- what an engine asks
 
+    @property
+    def queued(self) -> int:
+        """How many calls wait; some may turn out to be cancelled."""
+        return len(self._queue) + len(self._returned)
+
     def fill(self, wanted: int) -> None:
         """Nothing to pull: calls arrive by themselves."""
 

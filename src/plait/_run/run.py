@@ -12,6 +12,7 @@ from _collections_abc import Generator, Iterator
 from typing import Any
 
 from plait._core.batch import Batch
+from plait._core.cancelling import Interruptible
 from plait._core.errors import Cancelled
 from plait._core.job import Job
 from plait._core.outcome import Outcome, attach, brief
@@ -70,21 +71,26 @@ class Run:
             self._began = time.perf_counter()
             self._meter.start()
             self._work = self.engine.run(self.job)
-        try:
-            for batch in self._work:
-                for final in self._settle(batch):
-                    for ready in self._order.push(final):
-                        yield ready
-                        feed.deliver(len(ready.items))
-                    if stop_at_failure and final.failures and not self._halted:
-                        yield from self._overtaking(final)
-        except KeyboardInterrupt as interrupt:
-            running = self.running
-            self.halt(warn=False)
-            explain(interrupt, stopping_words(self._report.items, running, len(self._report.abandoned)))
-            raise
-        finally:
-            self.halt()
+        with Interruptible(self.cancel) as wait:
+            if wait.cancelled:
+                self.cancel()
+            try:
+                for batch in self._work:
+                    for final in self._settle(batch):
+                        for ready in self._order.push(final):
+                            yield ready
+                            feed.deliver(len(ready.items))
+                        if stop_at_failure and final.failures and not self._halted:
+                            yield from self._overtaking(final)
+            except KeyboardInterrupt as interrupt:
+                running = self.running
+                self.halt(warn=False)
+                explain(interrupt, stopping_words(self._report.items, running, len(self._report.abandoned)))
+                raise
+            finally:
+                self.halt()
+            if self.job.cancelled:
+                wait.check()
         yield from self._leftovers()
         if feed.error is not None:
             self._raise_input_error(feed.error)
