@@ -10,6 +10,8 @@ if TYPE_CHECKING:  # for editors and type checkers: what `__getattr__` finds at 
     from plait import testing as testing
     from plait._core.current import current as current
     from plait._core.outcome import Outcome as Outcome
+    from plait._run.channel import channel as channel
+    from plait._run.future import Future as Future
     from plait._run.map import map as map
     from plait._run.pool import Pool as Pool
     from plait._run.report import Report as Report
@@ -21,7 +23,9 @@ __version__ = "0.1.0"
 _HOMES = {
     "map": "plait._run.map",
     "current": "plait._core.current",
+    "channel": "plait._run.channel",
     "Pool": "plait._run.pool",
+    "Future": "plait._run.future",
     "Stream": "plait._run.stream",
     "Outcome": "plait._core.outcome",
     "Retry": "plait._run.retry",
@@ -30,11 +34,13 @@ _HOMES = {
 _MODULES = ("engines", "errors", "testing")
 
 __all__ = [
+    "Future",
     "Outcome",
     "Pool",
     "Report",
     "Retry",
     "Stream",
+    "channel",
     "current",
     "engines",
     "errors",

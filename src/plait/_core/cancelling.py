@@ -8,6 +8,7 @@ Promises:
 
 from __future__ import annotations
 
+import time
 from _collections_abc import Callable
 from contextvars import ContextVar
 
@@ -108,20 +109,36 @@ class Interruptible:
             raise StopTask("the task or the block that waits here was cancelled")
 
 
+def cancellation_point() -> None:
+    """Go on.
+
+    Raises:
+        StopTask: the task that calls this, or the block around it, was cancelled.
+    """
+    task = current_task.get(None)
+    block = current_block.get()
+    if (task is not None and task.cancelled) or (block is not None and block.cancelled):
+        raise StopTask("the task or the block that is here was cancelled")
+
+
 def sources() -> list[Source]:
     """What the calling code belongs to: its task, and the block around it."""
     task, block = current_task.get(None), current_block.get()
     return [source for source in (task, block) if source is not None]
 
 
-def wait_for(bell: Bell, seconds: float | None = None) -> bool:
-    """As ``bell.wait``, for as long as the calling code is wanted.
+def wait_until(happened: Callable[[], bool], bell: Bell, seconds: float | None = None) -> bool:
+    """Return when it has happened, which is looked at whenever the bell rings; False after so many seconds without.
 
     Raises:
-        StopTask: the task that waits or the block around it is cancelled, now or before.
+        StopTask: it has not, and the task that waits or the block around it is cancelled, now or before.
     """
+    end = None if seconds is None else time.monotonic() + seconds
     with Interruptible(bell.ring) as wait:
-        wait.check()
-        rung = bell.wait(seconds)
-        wait.check()
-    return rung
+        while not happened():
+            wait.check()
+            left = None if end is None else end - time.monotonic()
+            if left is not None and left <= 0:
+                return False
+            bell.wait(left)
+    return True

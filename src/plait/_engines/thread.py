@@ -140,7 +140,7 @@ class Driver:
             crew.share_out(time.perf_counter(), room=False)
 
     def _attend(self) -> None:
-        """A thread for every item that waits: at once up to a number, beyond it when all of them are at a standstill."""
+        """A thread for every item that waits: at once up to a number, beyond it when all are at a standstill."""
         crew = self._crew
         wanted = crew.unattended()
         room = _CEILING - len(crew.seats)
