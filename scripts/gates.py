@@ -56,7 +56,7 @@ def plan(chosen: list[str]) -> tuple[list[Gate], list[Result]]:
     pythons, missing = find_pythons()
     main_python = probe((sys.executable,)) or pythons[0]
     wanted = tuple(chosen) or ("",)
-    env = environment(main_python, ("test", "lint"))
+    env = environment(main_python, ("test", "lint", "frameworks"))
     tool = str(env / "bin") + "/"
     gates = [
         Gate("lint", "ruff's rules", [tool + "ruff", "check", "."]),

@@ -160,6 +160,21 @@ def test_a_value_that_is_no_json_is_marked(folder):
     ]
 
 
+def test_a_rate_and_a_backoff(folder):
+    flaky = ("map", "tools:flaky", "--engine", "inline", "--retries", "2", "--backoff", "0.01", "--rate", "50/s")
+    assert values(plait(folder, *flaky, stdin="x\n")) == [3]
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "expected"),
+    [("--rate", "10", 'such as "10/s"'), ("--rate", "0/s", 'such as "10/s"'), ("--backoff", "-1", "expected seconds")],
+)
+def test_a_rate_or_backoff_that_cannot_be_meant(folder, option, value, expected):
+    done = plait(folder, "map", "tools:shout", option, value, stdin="x\n")
+    assert (done.returncode, done.stdout) == (255, "")
+    assert expected in done.stderr
+
+
 def test_retries(folder):
     done = plait(folder, "map", "tools:flaky", "--engine", "inline", "--retries", "2", "--report", stdin="x\n")
     assert values(done) == [3]

@@ -38,7 +38,7 @@ PUBLIC = {
     ],
 }
 
-OPTIONS_OF_MAP = ["engine", "workers", "order", "timeout", "retry", "progress"]
+OPTIONS_OF_MAP = ["engine", "workers", "order", "timeout", "retry", "progress", "rate"]
 
 
 @pytest.mark.parametrize("module", PUBLIC)

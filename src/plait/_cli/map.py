@@ -60,6 +60,8 @@ class HaltType(click.ParamType[Halt | None]):
 @click.option("-j", "--workers", type=click.IntRange(min=1), help="Items at the same time. [default: what fits]")
 @click.option("--timeout", type=float, metavar="SECONDS", help="For each item, from the moment it starts.")
 @click.option("--retries", type=click.IntRange(min=0), default=0, help="Run a failed item again, so many times.")
+@click.option("--backoff", type=float, default=0.0, metavar="SECONDS", help="Wait so long first, then twice as long.")
+@click.option("--rate", metavar="N/UNIT", help="Start no more items than that: 10/s, 100/min, 5/h.")
 @click.option("--order", type=click.Choice(["input", "completion"]), default="input", show_default=True)
 @click.option("--halt", type=HaltType(), help="never, or now|soon,fail|success|done=N|N%: stop early; now kills.")
 @click.option("--errors", type=click.Path(dir_okay=False), help="Put failures here as JSON lines, not into the output.")

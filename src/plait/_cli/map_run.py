@@ -41,6 +41,8 @@ class Options:
     workers: int | None
     timeout: float | None
     retries: int
+    backoff: float
+    rate: str | None
     order: str
     halt: Halt | None
     errors: str | None
@@ -87,8 +89,9 @@ def _start(options: Options, work: Work, source: Arrivals, meter: HaltingMeter) 
             workers=work.workers,
             order=options.order,
             timeout=options.timeout,
-            retry=Retry(options.retries) if options.retries else None,
+            retry=Retry(options.retries, backoff=options.backoff),
             progress=meter,
+            rate=options.rate,
         )
     except UsageError as error:
         raise click.ClickException(str(error)) from error

@@ -19,6 +19,10 @@ from itertools import islice
 from plait._core.batch import Batch
 from plait._core.errors import Cancelled
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # workers import this module and never limit a rate
+    from plait._core.rate import RateLimit
+
 _PULL_SLICE = 0.001  # seconds that one `fill` may spend in the user's iterator before results are looked at again
 _PULL_CAP = 8192
 
@@ -34,13 +38,14 @@ class Feed:
     Attributes:
         interdependent: whether items may wait for one another. An engine then has a worker for each such item, as far
             as it has workers, and gives an item only to a worker that is free.
-
         prompt: whether each item should have a worker at once, also when more of them are not faster, as when a thread
             is started for it.
+        limit: how many items may start a second, or None. It holds for whatever is taken, retries included.
     """
 
     interdependent = False
     prompt = False
+    limit: RateLimit | None = None
 
     def __init__(self, source: Iterable[object]) -> None:
         self._lock = threading.Lock()
@@ -69,7 +74,7 @@ class Feed:
             return
         deadline = time.perf_counter() + _PULL_SLICE
         while True:
-            room = min(wanted, self.window - (self.taken - self.delivered)) - len(self._buffer)
+            room = min(wanted, self.room) - len(self._buffer)
             if room <= 0:
                 return
             now = time.perf_counter()
@@ -138,8 +143,17 @@ class Feed:
 
     @property
     def due(self) -> float | None:
-        """When the next item that waits for its retry may run, or None."""
-        return self._later[0][0] if self._later else None
+        """When the next item that waits for its retry or for the rate may run, or None when none does."""
+        soonest = self._later[:1]  # a copy: a worker may take it at any moment
+        retry = soonest[0][0] if soonest else None
+        if self.limit is None or (retry is None and not self._has_some):
+            return retry
+        return self.limit.due if retry is None or self._has_some else max(retry, self.limit.due)
+
+    @property
+    def postponed(self) -> int:
+        """How many items wait for their retry."""
+        return len(self._later)
 
     @property
     def queued(self) -> int:
@@ -159,12 +173,14 @@ class Feed:
     def take(self, size: int) -> Batch | None:
         """The next batch of at most `size` items, or None when there is nothing to run now."""
         with self._lock:
-            while not self._held:
-                batch = self._next(size)
-                if batch is None or not self._revoked or not self._holds_revoked(batch):
-                    return batch
-                self._keep(batch)  # and take again: what is wanted of it comes first
-            return None
+            if self.limit is None:
+                return self._take(size)
+            now = time.perf_counter()
+            allowed = self.limit.allowed(now)
+            batch = self._take(min(size, allowed)) if allowed else None
+            if batch is not None:
+                self.limit.start(len(batch.items), now)
+            return batch
 
     def withdraw(self, index: int) -> bool:
         """Never give out this item from now on; False if it is not here any more, but with a worker or ended."""
@@ -188,6 +204,8 @@ class Feed:
         """Items that were taken and not started: the next `take` gives them out, lowest index first."""
         with self._lock:
             self._keep(Batch(base, items, attempt))
+            if self.limit is not None:
+                self.limit.give_back(len(items))
 
     @property
     def waiting(self) -> bool:
@@ -197,12 +215,36 @@ class Feed:
     @property
     def ready(self) -> bool:
         """Whether `take` would give a batch now."""
-        if self._held:
+        if self._held or (self.limit is not None and not self.limit.allowed(time.perf_counter())):
             return False
-        if self._returned or (self._later and self._later[0][0] <= time.perf_counter()):
+        soonest = self._later[:1]
+        return self._has_some or bool(soonest and soonest[0][0] <= time.perf_counter())
+
+    @property
+    def room(self) -> int:
+        """How many new items may be taken before the consumer takes some."""
+        return self.window - (self.taken - self.delivered)
+
+    @property
+    def allowance(self) -> int:
+        """How many new items may be taken now: the room, or less where there is a rate."""
+        return self.room if self.limit is None else min(self.room, self.limit.allowed(time.perf_counter()))
+
+    @property
+    def _has_some(self) -> bool:
+        """Whether something waits for nothing but a worker, or the rate."""
+        if self._returned:
             return True
         has_new = bool(self._buffer) if self._sequence is None else not self.over
-        return has_new and self.taken - self.delivered < self.window
+        return has_new and self.room > 0
+
+    def _take(self, size: int) -> Batch | None:
+        while not self._held:
+            batch = self._next(size)
+            if batch is None or not self._revoked or not self._holds_revoked(batch):
+                return batch
+            self._keep(batch)  # and take again: what is wanted of it comes first
+        return None
 
     def _next(self, size: int) -> Batch | None:
         if self._returned:
@@ -246,7 +288,7 @@ class Feed:
         return Batch(base, items, attempt)
 
     def _take_new(self, size: int) -> Batch | None:
-        size = min(size, self.window - (self.taken - self.delivered))
+        size = min(size, self.room)
         if size <= 0:
             return None
         base = self.taken

@@ -86,8 +86,8 @@ class Crew:
                     seat.released = 0
                     return batch
                 self.parked += 1
-            if self._quorum and self.finished:
-                self.ring()
+            if self._quorum and (self.finished or self.feed.due is not None):
+                self.ring()  # the driver knows neither of what it did not wait for nor of whom to wake when it is time
             self._park.get()
 
     def finish(self, seat: Seat, batch: Batch) -> None:
@@ -300,7 +300,7 @@ class Crew:
 
     def _waiting(self) -> int:
         size = max(1, self._sizer.size)
-        room = self.feed.window - (self.feed.taken - self.feed.delivered)
+        room = self.feed.allowance
         left = self.feed.left
         if self.feed.waiting:
             return max(self.parked, 1)

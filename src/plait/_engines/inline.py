@@ -15,6 +15,7 @@ from plait._engines.loops import run_plain, run_timed
 from plait._engines.stealing import Portion, portion_type
 
 _BATCH_SECONDS = 0.001
+_MEANWHILE = 64  # items that may be run while one before them waits for its retry
 
 
 class InlineEngine:
@@ -49,7 +50,7 @@ class InlineEngine:
                 feed.withdraw(job.revoked.popleft())
             while feed.withdrawn:
                 yield feed.withdrawn.popleft()
-            feed.window = sizer.size
+            feed.window = max(sizer.size, _MEANWHILE) if feed.postponed else sizer.size
             feed.fill(sizer.size)
             batch = feed.take(sizer.size)
             if batch is None:

@@ -86,21 +86,22 @@ class RemoteRun:
         feed = self._feed
         if feed.interdependent and not feed.ready:
             return
-        for depth in (1,) if feed.interdependent else (1, 2):
+        limited = feed.limit is not None  # what is given is to start now, not when a worker will be there for it
+        for depth in (1,) if feed.interdependent or limited else (1, 2):
             for worker in self._staff:
-                if len(worker.flights) >= depth or worker.revoked or worker.leaving:
+                if not worker.can_take(depth, at_once=limited):
                     continue
                 if depth == 2 and not self._planner.prefetches:
                     return
                 if not self._give(worker):
                     return
-            while depth == 1 and len(self._staff) < self._staff.limit:
+            while depth == 1 and self._staff.wants_more(one_by_one=limited):
                 feed.window = max(feed.window, self._planner.window)
                 feed.fill(1)
                 if not feed.ready:
                     return
                 new = self._staff.enlist(preload=self._cargo.needs_cloudpickle)
-                if new is None or not self._give(new):
+                if new is None or (new.can_take(1, at_once=limited) and not self._give(new)):
                     return
 
     def _give(self, worker: RemoteWorker) -> bool:
@@ -185,8 +186,8 @@ class RemoteRun:
             waits.append(staff.launcher.patience)
         elif len(staff) and feed.interdependent:
             waits.append(_IDLE)
-        if feed.due is not None:
-            waits.append(max(0.0, feed.due - time.perf_counter()) * 1000 + 1)
+        if staff.has_free and (due := feed.due) is not None:
+            waits.append(max(0.0, due - time.perf_counter()) * 1000 + 1)
         known = [wait for wait in waits if wait is not None]
         return min(known) if known else None
 

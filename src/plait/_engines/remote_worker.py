@@ -68,6 +68,10 @@ class RemoteWorker:
         """Whether its end of the link is still open."""
         return not self.dead and self._link.is_open()
 
+    def can_take(self, depth: int, *, at_once: bool) -> bool:
+        """Whether it may hold one more batch, of at most `depth`; with `at_once`, only if it can begin it now."""
+        return len(self.flights) < depth and not (self.revoked or self.leaving or (at_once and not self.pid))
+
     # --- sending
 
     def send(self, frame: bytes) -> bool:

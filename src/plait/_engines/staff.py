@@ -49,6 +49,15 @@ class Staff:
         """Whether some worker holds a batch."""
         return any(worker.flights for worker in self._workers.values())
 
+    @property
+    def has_free(self) -> bool:
+        """Whether some worker has nothing to do, or there may be one more."""
+        return len(self._workers) < self.limit or any(not worker.flights for worker in self._workers.values())
+
+    def wants_more(self, *, one_by_one: bool) -> bool:
+        """Whether there may be one more worker; with `one_by_one`, only when all the others are there."""
+        return len(self._workers) < self.limit and not (one_by_one and any(not worker.pid for worker in self))
+
     def listen(self, milliseconds: float | None) -> list[tuple[int, int]]:
         """Wait until somebody has something to say; the descriptors at which they do."""
         return self._poll.poll(milliseconds)

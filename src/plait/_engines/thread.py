@@ -155,7 +155,7 @@ class Driver:
         seconds = _CALM_TICK if self._feed.prompt and not self._feed.ready else self._tick
         if self._watch.needed:
             seconds = min(seconds, self._watch.due(now) + 0.0001)
-        if (due := self._feed.due) is not None:
+        if (crew.parked or not crew.seats) and (due := self._feed.due) is not None:
             seconds = min(seconds, max(0.0, due - now) + 0.0001)
         horizon = _SATURATED_HORIZON if self._saturated else _HORIZON
         quorum = 1 + int(self._rate * horizon)

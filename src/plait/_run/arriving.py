@@ -75,19 +75,12 @@ class ArrivingFeed(Feed):
         self._notify()
 
     @property
-    def ready(self) -> bool:
-        """Whether `take` would give a batch now."""
-        if self._returned or self._later:
-            return super().ready
-        return self._room > 0 and super().ready
-
-    @property
-    def _room(self) -> int:
-        return min(self.window, self._most_open) - (self.taken - self.delivered)
+    def room(self) -> int:
+        """As every feed's, and no more than may be open."""
+        return min(super().room, self._most_open - (self.taken - self.delivered))
 
     def _take_new(self, size: int) -> Batch | None:
-        room = self._room
-        batch = super()._take_new(min(size, room)) if room > 0 else None
+        batch = super()._take_new(size)
         if len(self._buffer) < self.window:
             self._hungry.set()
         return batch

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from plait._core.errors import UsageError
 from plait._core.feed import Feed
 from plait._core.job import Job
+from plait._core.rate import RateLimit, parse_rate
 from plait._core.star import Star
 from plait._engines.interface import Engine, Lender
 from plait._engines.table import make_engine
@@ -37,6 +38,7 @@ def map(  # noqa: A001  the builtin's concurrent sister; users write plait.map
     timeout: float | None = None,
     retry: Retry | int | None = None,
     progress: bool | Callable[[Progress], object] | Meter = False,
+    rate: str | float | None = None,
 ) -> Stream[R]:
     """The results of `fn` for every item, computed concurrently, as a `Stream`.
 
@@ -57,6 +59,8 @@ def map(  # noqa: A001  the builtin's concurrent sister; users write plait.map
         timeout: seconds that one item may run, counted from the start of its execution.
         retry: a `Retry`, or how often a failed item may be run again.
         progress: True for a progress bar, or a callable that is given a `Progress` now and then.
+        rate: how many items may start, over all workers and attempts: ``"10/s"``, ``"100/min"``, ``"5/h"``, or a
+            number a second. Starts are spread evenly.
 
     Raises:
         UsageError: an argument that cannot mean anything.
@@ -80,6 +84,7 @@ def map(  # noqa: A001  the builtin's concurrent sister; users write plait.map
     runner, owned = _engine_of(engine)
     plan = runner.plan(workers, length)
     feed = source.feed if isinstance(source, Arrivals) else Feed(source)
+    feed.limit = None if rate is None else RateLimit(parse_rate(rate))
     job = Job(call, feed, workers=plan.workers, timeout=timeout, context=contextvars.copy_context())
     if isinstance(source, Arrivals):
         source.feed.job = job

@@ -8,6 +8,7 @@ from _collections_abc import Callable, Mapping
 from concurrent.futures import Future, InvalidStateError
 from contextvars import Context, copy_context
 
+from plait._core.cancelling import current_block
 from plait._core.current import Task, current_task
 from plait._core.errors import PoolBroken, StopTask
 
@@ -22,7 +23,7 @@ class Call:
     go of everything here, so that nothing outlives the call.
     """
 
-    __slots__ = ("args", "context", "fn", "future", "kwargs", "thread")
+    __slots__ = ("args", "context", "fn", "future", "index", "kwargs", "thread")
 
     def __init__(
         self, fn: Callable[..., object], args: tuple[object, ...], kwargs: Mapping[str, object], future: Future[object]
@@ -32,6 +33,7 @@ class Call:
         self.kwargs = kwargs
         self.context: Context | None = copy_context()
         self.future: Future[object] | None = future
+        self.index = -1  # its place among the items of the job, once a worker has taken it
         self.thread = 0
 
     def __call__(self) -> None:
@@ -57,8 +59,7 @@ class Call:
     def resolve(self, value: object, error: BaseException | None) -> None:
         """Give the future its value or error, unless somebody did, and let go of the call."""
         future = self.future
-        self.future = self.fn = self.context = None
-        self.args, self.kwargs = (), {}
+        self._let_go()
         if future is None:
             return
         try:
@@ -76,8 +77,7 @@ class Call:
         future = self.future
         if future is not None and future.set_running_or_notify_cancel():
             return True
-        self.future = self.fn = self.context = None
-        self.args, self.kwargs = (), {}
+        self._let_go()
         return False
 
     def cancel(self) -> None:
@@ -85,6 +85,10 @@ class Call:
         if self.future is not None:
             self.future.cancel()
             self.start()
+
+    def _let_go(self) -> None:
+        self.future = self.fn = self.context = None
+        self.args, self.kwargs = (), {}
 
     def fail(self, error: BaseException) -> None:
         """Resolve a call that will not be started."""
@@ -156,9 +160,10 @@ _prepared = _PreparedWorkers()
 def _run_as(
     task: Task | None, fn: Callable[..., object], args: tuple[object, ...], kwargs: Mapping[str, object]
 ) -> object:
-    """Call `fn` in the submitter's context, in which ``plait.current()`` is nevertheless the task that runs here."""
+    """Call `fn` in the submitter's context, except that ``plait.current()`` is the task that runs here, in no block."""
     if task is not None:
         current_task.set(task)
+    current_block.set(None)
     return fn(*args, **kwargs)
 
 

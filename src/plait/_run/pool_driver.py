@@ -27,8 +27,19 @@ class PoolDriver:
     closes the engine, unless that is somebody else's.
     """
 
-    def __init__(self, engine: Engine, fn: Callable[..., object], *, workers: int, owned: bool, token: str) -> None:
-        self.feed = QueueFeed(self._wake)
+    noun = "pool"
+
+    def __init__(
+        self,
+        engine: Engine,
+        fn: Callable[..., object],
+        *,
+        workers: int,
+        owned: bool,
+        token: str,
+        feed: type[QueueFeed] = QueueFeed,
+    ) -> None:
+        self.feed = feed(self._wake)
         self._engine = engine
         self._owned = owned
         self._token = token
@@ -63,15 +74,15 @@ class PoolDriver:
         if refusal is not None:
             raise refusal
         with self._lock:
-            thread = threading.Thread(target=self._drive, name="plait-pool", daemon=True)
+            thread = threading.Thread(target=self._drive, name=f"plait-{self.noun}", daemon=True)
             if self._thread is not None:  # already, or just now, by a destructor that submits
                 return
             self._thread = thread
             try:
-                exit_gate.enter(self)
+                self._enroll()
                 thread.start()
             except BaseException:
-                exit_gate.leave(self)
+                self._sign_off()
                 self._thread = None
                 raise
 
@@ -116,6 +127,13 @@ class PoolDriver:
         """Take nothing more: the interpreter exits."""
         self.feed.close(too_late)
 
+    def _enroll(self) -> None:
+        """See to it that the interpreter does not exit before the calls have ended."""
+        exit_gate.enter(self)
+
+    def _sign_off(self) -> None:
+        exit_gate.leave(self)
+
     # --- in the thread
 
     def _drive(self) -> None:
@@ -126,8 +144,9 @@ class PoolDriver:
             if not self.feed.finished and not self._job.cancelled:
                 raise RuntimeError("it ended before the pool was shut down")
         except BaseException as error:
-            LOGGER.critical("the %s engine of a pool failed", self._engine.name, exc_info=True)
-            self._break(f"the pool's {self._engine.name} engine failed: {error!r}; make a new pool", error)
+            name, noun = self._engine.name, self.noun
+            LOGGER.critical("the %s engine of a %s failed", name, noun, exc_info=True)
+            self._break(f"the {noun}'s {name} engine failed: {error!r}; make a new {noun}", error)
         finally:
             try:
                 self._resolve_rest()
@@ -135,7 +154,7 @@ class PoolDriver:
                     self._engine.close()
             finally:
                 self.feed.first_taken.set()
-                exit_gate.leave(self)
+                self._sign_off()
                 self._ended.set()
 
     def _settle(self, batch: Batch) -> None:
@@ -166,7 +185,7 @@ class PoolDriver:
         """Resolve what the engine has left without an outcome, so that nobody waits for ever."""
         self.cancel_pending()
         for call in self.feed.running():
-            call.resolve(None, self.broken or Cancelled(f"{call!r} was stopped by Ctrl-C"))
+            call.resolve(None, self.broken or Cancelled(f"{call!r} was stopped"))
 
     def _wake(self) -> None:
         self._job.wake()

@@ -117,6 +117,7 @@ class QueueFeed(Feed):
                     self.first_taken.set()
                 self.taken += 1
                 self._started[base] = call
+                call.index = base
                 return Batch(base, [call])
             skipped = True
         if skipped and self.over:

@@ -158,7 +158,7 @@ class Run:
         final: list[Batch] = [batch]
         again: list[tuple[int, float]] = []
         if batch.failures and self._retry is not None and not self.job.cancelled:
-            final, again = split_retries(batch, self._retry, random.random())  # jitter, not a secret
+            final, again = split_retries(batch, self._retry, random.random)  # jitter, not a secret
         now = time.perf_counter()
         for offset, delay in again:
             self.job.feed.retry(batch.base + offset, batch.items[offset], batch.attempt + 1, now + delay)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from plait.testing._failures import FailuresContract
+from plait.testing._starts import StartsContract
 from plait.testing._stopping import StoppingContract
 from plait.testing._surroundings import SurroundingsContract
 from plait.testing._values import ValuesContract
 
 
-class EngineContract(ValuesContract, FailuresContract, StoppingContract, SurroundingsContract):
+class EngineContract(ValuesContract, FailuresContract, StartsContract, StoppingContract, SurroundingsContract):
     """The tests every engine passes; derive from it and write `make_engine`.
 
     Set `workers` to 1 if the engine runs one item at a time, `shares_memory` to False if its functions run in another

@@ -124,6 +124,11 @@ def fail_until(item: tuple[str, int]) -> int:
     return plait.current().attempt
 
 
+def began(x: int) -> float:
+    """When this item began, in seconds since the epoch."""
+    return time.time()
+
+
 def forever(item: tuple[str, str]) -> str:
     """Items are ("value", anything) and ("forever", file to mark at the start): run until told to stop."""
     if item[0] != "forever":

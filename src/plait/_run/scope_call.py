@@ -1,0 +1,85 @@
+"""ScopeCall: one call submitted to a scope, its name in words, and how its future learns what became of it."""
+
+from __future__ import annotations
+
+from _collections_abc import Callable, Mapping
+from concurrent.futures import InvalidStateError
+from functools import partial
+
+from plait._core.current import current_task
+from plait._core.errors import Cancelled
+from plait._core.outcome import brief
+from plait._run.future import Future
+from plait._run.pool_call import Call
+
+UNINTERRUPTIBLE = True  # see `cancelling`: what a task's end sets in motion is not broken off
+
+_SHOWN = 40  # characters of an argument
+
+
+class ScopeCall(Call):
+    """A call whose future is a `Future`: stopped while it runs it is cancelled, and what it raises names it.
+
+    Attributes:
+        worker: where it ran, for notes.
+    """
+
+    __slots__ = ("worker",)
+
+    future: Future[object] | None
+
+    def __init__(
+        self, fn: Callable[..., object], args: tuple[object, ...], kwargs: Mapping[str, object], future: Future[object]
+    ) -> None:
+        super().__init__(fn, args, kwargs, future)
+        self.worker = ""
+        future._name = self.words
+
+    def words(self) -> str:
+        """How people call it: ``fetch('a')``."""
+        return "a task that has ended" if self.fn is None else call_in_words(self.fn, self.args, self.kwargs)
+
+    __repr__ = words
+
+    def resolve(self, value: object, error: BaseException | None) -> None:
+        """Give the future what became of the call, unless somebody did, and let go of it."""
+        future = self.future
+        if future is None or error is None:
+            super().resolve(value, error)
+        elif isinstance(error, Cancelled) and future._asked:
+            why = f"{self.words()} was cancelled while it ran{self._where()}"
+            self._let_go()
+            try:
+                future.set_cancelled(why)
+            except InvalidStateError:
+                return  # it ended at this moment
+        else:
+            note_task(error, self.words(), self._where())
+            super().resolve(None, error)
+
+    def _where(self) -> str:
+        if not self.worker:
+            task = current_task.get(None)
+            self.worker = task.worker if task is not None else ""
+        return f" on {self.worker}" if self.worker else ""
+
+
+def call_in_words(fn: Callable[..., object], args: tuple[object, ...], kwargs: Mapping[str, object]) -> str:
+    """A call as one would write it, cut where it is long.
+
+    >>> call_in_words(print, (1, "a" * 100), {"end": ""})
+    "print(1, 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa…, end='')"
+    """
+    while isinstance(fn, partial):
+        args, kwargs, fn = (*fn.args, *args), {**fn.keywords, **kwargs}, fn.func
+    name = getattr(fn, "__qualname__", None) or type(fn).__qualname__
+    given = [brief(arg, _SHOWN) for arg in args[:3]] + ["…"] * (len(args) > 3)
+    named = [f"{key}={brief(value, _SHOWN)}" for key, value in kwargs.items()]
+    return f"{name.rpartition('<locals>.')[2]}({', '.join(given + named[:3])})"
+
+
+def note_task(error: BaseException, words: str, where: str) -> None:
+    """Say in the error which task it ended, once."""
+    note = f"plait: task {words}{where}"
+    if note not in getattr(error, "__notes__", ()):
+        error.add_note(note)

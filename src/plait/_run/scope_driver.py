@@ -1,0 +1,157 @@
+"""What runs the calls of a scope: a thread that drives an engine over them, or the thread that submits them."""
+
+from __future__ import annotations
+
+from _collections_abc import Callable
+from contextvars import Context
+from typing import Protocol
+
+from plait._core.batch import Batch
+from plait._core.cancelling import current_block
+from plait._core.errors import Cancelled, Closed
+from plait._core.feed import Feed
+from plait._core.job import Job, Running
+from plait._engines.interface import Engine
+from plait._run.pool_call import call
+from plait._run.pool_driver import PoolDriver
+from plait._run.pool_feed import QueueFeed
+from plait._run.scope_call import ScopeCall
+
+UNINTERRUPTIBLE = True  # see `cancelling`
+
+
+class Driver(Protocol):
+    """Runs the calls of one scope."""
+
+    def put(self, item: ScopeCall) -> None:
+        """Have the call run."""
+        ...
+
+    def revoke(self, item: ScopeCall) -> None:
+        """Stop a call that has begun."""
+        ...
+
+    def stop(self) -> None:
+        """Stop everything, now; any thread."""
+        ...
+
+    def end(self) -> None:
+        """Return when the engine is done with all that was put. Nothing is put after this."""
+        ...
+
+    def running(self) -> list[Running]:
+        """What is being run now."""
+        ...
+
+    def abandoned(self) -> list[Running]:
+        """What could not be stopped."""
+        ...
+
+
+class ScopeFeed(QueueFeed):
+    """The calls of one scope: each should begin at once."""
+
+    prompt = True
+
+
+class ScopeDriver(PoolDriver):
+    """Drives an engine in a thread of its own, until the scope is over.
+
+    Unlike a pool's it does not hold up the exit of the interpreter: whoever is in the block of the scope does.
+    """
+
+    noun = "scope"
+
+    def __init__(
+        self, engine: Engine, fn: Callable[..., object], *, workers: int, owned: bool, context: Context
+    ) -> None:
+        super().__init__(engine, fn, workers=workers, owned=owned, token="", feed=ScopeFeed)
+        self._job.context = context
+        self._told = lambda: None
+
+    def put(self, item: ScopeCall) -> None:  # type: ignore[override]  # no other calls come here
+        self.start()
+        self.feed.put(item)
+
+    def revoke(self, item: ScopeCall) -> None:
+        self._job.revoke(item.index)
+
+    def stop(self) -> None:
+        self._job.cancel()  # before what waits is cancelled, lest a worker that is free takes some of it
+        self.cancel_pending()
+
+    def end(self) -> None:
+        self.feed.close(_over)
+        thread = self._thread
+        if thread is not None:
+            self._ended.wait()
+            thread.join()
+        elif self._owned:
+            self._engine.close()
+
+    def when_ended(self, tell: Callable[[], None]) -> None:
+        """As `end`, for those who cannot wait: `tell` is called, by the driver's thread or at once."""
+
+    def running(self) -> list[Running]:
+        return self._job.snapshot()
+
+    def abandoned(self) -> list[Running]:
+        return self._job.tally.abandoned
+
+    def _settle(self, batch: Batch) -> None:
+        for item in batch.items:
+            if isinstance(item, ScopeCall) and not item.worker:
+                item.worker = batch.worker
+        super()._settle(batch)
+
+    def _enroll(self) -> None:
+        """Nothing: see above."""
+
+    def _sign_off(self) -> None:
+        """Nothing either."""
+
+
+class InlineDriver:
+    """Runs each call where it is submitted, before `put` returns."""
+
+    def __init__(self, engine: Engine, context: Context) -> None:
+        self._engine = engine
+        self._context = context
+        self._jobs: list[Job] = []
+        self._stopped = False
+
+    def put(self, item: ScopeCall) -> None:
+        if not item.start():
+            return
+        job = Job(call, Feed([item]), workers=1, timeout=None, context=self._context.copy())
+        self._jobs.append(job)
+        if self._stopped:
+            job.cancel()
+        try:
+            for batch in self._engine.run(job):
+                job.feed.settle(1)
+                item.resolve(batch.values[0], batch.failures.get(0))
+        finally:
+            self._jobs.remove(job)
+            item.resolve(None, Cancelled(f"{item!r} was stopped"))
+
+    def revoke(self, item: ScopeCall) -> None:
+        """It runs in the thread that would have to be stopped: it may ask whether it should go on."""
+
+    def stop(self) -> None:
+        self._stopped = True
+        for job in self._jobs.copy():
+            job.cancel()
+
+    def end(self) -> None:
+        self._engine.close()
+
+    def running(self) -> list[Running]:
+        return [running for job in self._jobs.copy() for running in job.snapshot()]
+
+    def abandoned(self) -> list[Running]:
+        return []
+
+
+def _over() -> Closed:
+    return Closed("the scope is over: its block has ended, and with it the time to submit")
