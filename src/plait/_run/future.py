@@ -9,7 +9,7 @@ from concurrent.futures import _base as states
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from plait._core.bell import Bell
-from plait._core.cancelling import wait_until
+from plait._core.cancelling import cancellation_point, wait_until
 from plait._core.errors import Cancelled, NotTransferable, UsageError, WaitTimeout
 
 if TYPE_CHECKING:
@@ -59,19 +59,15 @@ class Future(futures.Future[R]):
         """
         try:
             self._wait(timeout)
+            self._check_not_cancelled()
             return super().result(0)
-        except futures.CancelledError:
-            if self.cancelled():
-                raise Cancelled(self._why) from None
-            raise
         finally:
             del self  # the traceback of what is raised refers to this frame
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
         """What the task raised, or None when it returned; waits and raises as `result` does."""
         self._wait(timeout)
-        if self.cancelled():
-            raise Cancelled(self._why)
+        self._check_not_cancelled()
         return super().exception(0)
 
     def cancel(self) -> bool:
@@ -133,6 +129,11 @@ class Future(futures.Future[R]):
 
     def __reduce__(self) -> str:
         raise NotTransferable(f"a plait.Future {self.STAYS_HERE}")
+
+    def _check_not_cancelled(self) -> None:
+        if self.cancelled():
+            cancellation_point()  # when whoever asks was cancelled, too, that is what matters
+            raise Cancelled(self._why)
 
     def _become_cancelled(self) -> Callable[[], None]:
         """With the lock held; what is returned is to be called without it."""

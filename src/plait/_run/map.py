@@ -81,7 +81,7 @@ def map(  # noqa: A001  the builtin's concurrent sister; users write plait.map
         source = zip(*iterables, strict=False)
         call = Star(fn)
     length = _length(iterables)
-    runner, owned = _engine_of(engine)
+    runner, owned = engine_of(engine)
     plan = runner.plan(workers, length)
     feed = source.feed if isinstance(source, Arrivals) else Feed(source)
     feed.limit = None if rate is None else RateLimit(parse_rate(rate))
@@ -129,7 +129,7 @@ def _length(iterables: tuple[Iterable[Any], ...]) -> int | None:
     return min(known) if known else None
 
 
-def _engine_of(engine: str | Engine | Lender) -> tuple[Engine, bool]:
+def engine_of(engine: str | Engine | Lender) -> tuple[Engine, bool]:
     """The engine and whether this map must close it: engines that the caller made stay warm."""
     if isinstance(engine, str):
         return make_engine(engine), True

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import logging
 import threading
-from _collections_abc import Callable, Mapping
+from _collections_abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, InvalidStateError
 from contextvars import Context, copy_context
 
 from plait._core.cancelling import current_block
 from plait._core.current import Task, current_task
 from plait._core.errors import PoolBroken, StopTask
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # process workers import this file
+    from contextvars import ContextVar
+    from typing import Any
 
 LOGGER = logging.getLogger("concurrent.futures")  # where the standard library's executors log
 
@@ -99,14 +104,28 @@ class Call:
 class RemoteCall:
     """A Call as another process sees it."""
 
-    __slots__ = ("args", "fn", "kwargs")
+    __slots__ = ("args", "fn", "kwargs", "variables")
 
-    def __init__(self, fn: Callable[..., object], args: tuple[object, ...], kwargs: Mapping[str, object]) -> None:
+    def __init__(
+        self,
+        fn: Callable[..., object],
+        args: tuple[object, ...],
+        kwargs: Mapping[str, object],
+        variables: Sequence[tuple[ContextVar[Any], object]] = (),
+    ) -> None:
         self.fn = fn
         self.args = args
         self.kwargs = kwargs
+        self.variables = variables
 
     def __call__(self) -> object:
+        if not self.variables:
+            return self.fn(*self.args, **self.kwargs)
+        return copy_context().run(self._with_variables)
+
+    def _with_variables(self) -> object:
+        for variable, value in self.variables:
+            variable.set(value)
         return self.fn(*self.args, **self.kwargs)
 
     def __repr__(self) -> str:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from _collections_abc import Callable, Mapping
+from _collections_abc import Callable, Mapping, Sequence
 from concurrent.futures import InvalidStateError
+from contextvars import Context, ContextVar
 from functools import partial
+from typing import Any
 
 from plait._core.current import current_task
 from plait._core.errors import Cancelled
 from plait._core.outcome import brief
 from plait._run.future import Future
-from plait._run.pool_call import Call
+from plait._run.pool_call import Call, RemoteCall
 
 UNINTERRUPTIBLE = True  # see `cancelling`: what a task's end sets in motion is not broken off
 
@@ -22,9 +24,10 @@ class ScopeCall(Call):
 
     Attributes:
         worker: where it ran, for notes.
+        variables: the context variables whose values go along to another process.
     """
 
-    __slots__ = ("worker",)
+    __slots__ = ("variables", "worker")
 
     future: Future[object] | None
 
@@ -33,6 +36,7 @@ class ScopeCall(Call):
     ) -> None:
         super().__init__(fn, args, kwargs, future)
         self.worker = ""
+        self.variables: Sequence[ContextVar[Any]] = ()
         future._name = self.words
 
     def words(self) -> str:
@@ -40,6 +44,11 @@ class ScopeCall(Call):
         return "a task that has ended" if self.fn is None else call_in_words(self.fn, self.args, self.kwargs)
 
     __repr__ = words
+
+    def __reduce__(self) -> tuple[type[RemoteCall], tuple[object, ...]]:
+        context = self.context or Context()
+        values = [(variable, context[variable]) for variable in self.variables if variable in context]
+        return RemoteCall, (self.fn, self.args, self.kwargs, values)
 
     def resolve(self, value: object, error: BaseException | None) -> None:
         """Give the future what became of the call, unless somebody did, and let go of it."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from _collections_abc import Callable
 from contextvars import Context
+from functools import partial
 from typing import Protocol
 
 from plait._core.batch import Batch
-from plait._core.cancelling import current_block
 from plait._core.errors import Cancelled, Closed
 from plait._core.feed import Feed
 from plait._core.job import Job, Running
@@ -21,14 +21,10 @@ UNINTERRUPTIBLE = True  # see `cancelling`
 
 
 class Driver(Protocol):
-    """Runs the calls of one scope."""
+    """Runs the calls of one scope, and gives their futures the means to stop them, if there is one."""
 
     def put(self, item: ScopeCall) -> None:
         """Have the call run."""
-        ...
-
-    def revoke(self, item: ScopeCall) -> None:
-        """Stop a call that has begun."""
         ...
 
     def stop(self) -> None:
@@ -36,7 +32,7 @@ class Driver(Protocol):
         ...
 
     def end(self) -> None:
-        """Return when the engine is done with all that was put. Nothing is put after this."""
+        """Return when the engine is done with all that was put. Nothing is put from now on."""
         ...
 
     def running(self) -> list[Running]:
@@ -62,19 +58,15 @@ class ScopeDriver(PoolDriver):
 
     noun = "scope"
 
-    def __init__(
-        self, engine: Engine, fn: Callable[..., object], *, workers: int, owned: bool, context: Context
-    ) -> None:
-        super().__init__(engine, fn, workers=workers, owned=owned, token="", feed=ScopeFeed)
+    def __init__(self, engine: Engine, fn: Callable[..., object], *, workers: int, context: Context) -> None:
+        super().__init__(engine, fn, workers=workers, owned=False, token="", feed=ScopeFeed)
         self._job.context = context
-        self._told = lambda: None
 
     def put(self, item: ScopeCall) -> None:  # type: ignore[override]  # no other calls come here
+        if item.future is not None:
+            item.future._stop = partial(self._revoke, item)
         self.start()
         self.feed.put(item)
-
-    def revoke(self, item: ScopeCall) -> None:
-        self._job.revoke(item.index)
 
     def stop(self) -> None:
         self._job.cancel()  # before what waits is cancelled, lest a worker that is free takes some of it
@@ -86,17 +78,15 @@ class ScopeDriver(PoolDriver):
         if thread is not None:
             self._ended.wait()
             thread.join()
-        elif self._owned:
-            self._engine.close()
-
-    def when_ended(self, tell: Callable[[], None]) -> None:
-        """As `end`, for those who cannot wait: `tell` is called, by the driver's thread or at once."""
 
     def running(self) -> list[Running]:
         return self._job.snapshot()
 
     def abandoned(self) -> list[Running]:
         return self._job.tally.abandoned
+
+    def _revoke(self, item: ScopeCall) -> None:
+        self._job.revoke(item.index)
 
     def _settle(self, batch: Batch) -> None:
         for item in batch.items:
@@ -135,16 +125,13 @@ class InlineDriver:
             self._jobs.remove(job)
             item.resolve(None, Cancelled(f"{item!r} was stopped"))
 
-    def revoke(self, item: ScopeCall) -> None:
-        """It runs in the thread that would have to be stopped: it may ask whether it should go on."""
-
     def stop(self) -> None:
         self._stopped = True
         for job in self._jobs.copy():
             job.cancel()
 
     def end(self) -> None:
-        self._engine.close()
+        """Nothing is left by then."""
 
     def running(self) -> list[Running]:
         return [running for job in self._jobs.copy() for running in job.snapshot()]
