@@ -4,8 +4,9 @@
          STARTED   when it began, ns of time.perf_counter, one clock for all processes
          DONE      how many results of the current batch are on the log
          STOP_AT   the worker starts no item with this number or a higher one; the driver sets it to take items back
-         MODE      what the worker is doing (READING, TRACKED, FAST, CLAMPED, PACKING, IDLE, SENDING)
+         MODE      what the worker is doing (READING, TRACKED, FAST, CLAMPED, PACKING, IDLE, SENDING, ENDING)
          BATCH     the number of the current batch
+         HOLDS     whether the worker has something to tear down before it ends
     then two logs used in turn by successive batches, then the last words of a crash (written by faulthandler).
 
 Promises: a result is on the log before the next item starts, so a crash loses only the item it hits (in FAST mode, for
@@ -20,8 +21,8 @@ from __future__ import annotations
 import mmap
 import struct
 
-CURRENT, STARTED, DONE, STOP_AT, MODE, BATCH = range(6)
-READING, TRACKED, FAST, CLAMPED, PACKING, IDLE, SENDING = range(7)
+CURRENT, STARTED, DONE, STOP_AT, MODE, BATCH, HOLDS = range(7)
+READING, TRACKED, FAST, CLAMPED, PACKING, IDLE, SENDING, ENDING = range(8)
 NEVER = (1 << 64) - 1
 
 _WORDS = 64

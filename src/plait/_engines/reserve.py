@@ -7,9 +7,11 @@ from contextvars import ContextVar
 from typing import Any
 
 from plait._core import budget
+from plait._core.mishaps import Announced
 from plait._engines import hosting
 from plait._engines.arena import Arena
 from plait._engines.inherited import hold
+from plait._engines.parting import Parting
 from plait._engines.remote_worker import RemoteWorker
 
 
@@ -89,16 +91,19 @@ class Reserve:
             launcher, self._launcher = self._launcher, None
             arena, self._arena = self._arena, None
             inputs, self._inputs = self._inputs, None
-        for worker in idle:
-            worker.kill()
-        for worker in idle:
-            worker.close()
-        if launcher is not None:
-            launcher.close()
-        if arena is not None:
-            arena.close()
-        elif inputs is not None:
-            inputs.close()
+        with Announced() as announced:
+            try:
+                if idle:
+                    Parting(self.host.poll(), announced.note).end(idle)
+            finally:
+                for worker in idle:
+                    worker.close()
+                if launcher is not None:
+                    launcher.close()
+                if arena is not None:
+                    arena.close()
+                elif inputs is not None:
+                    inputs.close()
 
     def __del__(self) -> None:
         if hasattr(self, "_functions"):

@@ -13,6 +13,8 @@ from plait._engines.flight import Flight
 from plait._engines.remote import rebuild
 from plait._engines.remote_worker import RemoteWorker
 
+_LOGGED = (boards.TRACKED, boards.IDLE, boards.SENDING, boards.ENDING)  # modes in which the log is the batch's
+
 
 class Returned:
     """Values and failures of the first items of a flight, and how long they took."""
@@ -49,7 +51,7 @@ def read_remains(worker: RemoteWorker, flight: Flight) -> Returned:
     """What a dead worker had put on its board of the batch it was running."""
     found = Returned()
     words = worker.board.words
-    if words[boards.BATCH] == flight.key and words[boards.MODE] in (boards.TRACKED, boards.IDLE, boards.SENDING):
+    if words[boards.BATCH] == flight.key and words[boards.MODE] in _LOGGED:
         _read_log(worker, flight, min(words[boards.DONE], flight.count), found)
         found.seconds = found.ends[-1] if found.ends else 0.0
     return found

@@ -88,7 +88,9 @@ def map(  # noqa: A001  the builtin's concurrent sister; users write plait.map
     job = Job(call, feed, workers=plan.workers, timeout=timeout, context=contextvars.copy_context())
     if isinstance(source, Arrivals):
         source.feed.job = job
-    report = Report(engine=runner.name, workers=plan.workers, why=[plan.reason] if plan.reason else [])
+    report = Report(
+        engine=runner.name, workers=plan.workers, why=[plan.reason] if plan.reason else [], seed=job.seeding[0]
+    )
     meter = start_meter(progress, length, getattr(fn, "__name__", "map"))
     run = Run(runner, job, report, owned=owned, ordered=order == "input", retry=retry, meter=meter)
     return Stream(run, length)

@@ -19,6 +19,8 @@ class Report:
         retries: how many attempts were made again.
         workers_died: how many worker processes died.
         abandoned: items whose threads could not be stopped, in words.
+        mishaps: tear-downs of `per_worker` functions that failed or did not end in time, in words.
+        seed: what ``plait.rng()`` without a seed was made from; ``plait.rng(seed)`` gives the same numbers again.
         seconds: wall time from the first item pulled to the last outcome so far.
         finished: whether every item has its outcome.
         cancelled: whether the work was stopped before that.
@@ -33,6 +35,8 @@ class Report:
     retries: int = 0
     workers_died: int = 0
     abandoned: list[str] = field(default_factory=list)
+    mishaps: list[str] = field(default_factory=list)
+    seed: int = 0
     seconds: float = 0.0
     finished: bool = False
     cancelled: bool = False
@@ -55,4 +59,5 @@ class Report:
         if self.workers_died:
             lines.append(f"workers that died: {self.workers_died}")
         lines += [f"could not be stopped: {name}" for name in self.abandoned]
+        lines += [f"went wrong: {text}" for text in self.mishaps]
         return "\n".join(lines)
