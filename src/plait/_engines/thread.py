@@ -79,7 +79,8 @@ class Driver:
         self._feed = job.feed
         self._crew = Crew(job, portion)
         self._late_limit = late_limit(sys.getswitchinterval())
-        self._growth = Growth(job.workers, available_cores().count, self._late_limit)
+        cores = 1 if job.feed.prompt else available_cores().count  # takes a while, and is of no matter then
+        self._growth = Growth(job.workers, cores, self._late_limit)
         self._watch = Watch(self._crew, job.timeout)
         self._tick = _TICK
         self._looked = 0.0
@@ -243,15 +244,7 @@ def halt(crew: Crew, *, patient: bool = True) -> None:
         began = time.perf_counter()
         prepare_injection()
         if not crew.wait_empty(GRACE - (time.perf_counter() - began)):
-            deadline = time.perf_counter() + UNWIND
-            latest = deadline + SHELTERED
-            while (now := time.perf_counter()) < deadline:
-                for seat in crew.seats:
-                    seat.inject()
-                if crew.wait_empty(AGAIN):
-                    break
-                if any(seat.is_sheltered() for seat in crew.seats):
-                    deadline = min(now + UNWIND, latest)
+            _press(crew)
     now = time.perf_counter()
     for seat in [*crew.seats, *crew.lost]:
         _abandon(crew, seat, now)
@@ -262,6 +255,19 @@ def halt(crew: Crew, *, patient: bool = True) -> None:
             if seat.thread.is_alive() and seat.holds:
                 what = f"the tear-down of {seat.state.ending or 'an instance'} on {seat.name}"
                 crew.job.tally.note(Mishap(f"{what} did not end within {given:g} s and was left behind", None))
+
+
+def _press(crew: Crew) -> None:
+    """Interrupt what runs; returns when all of it has ended, or has had the time to."""
+    deadline = time.perf_counter() + UNWIND
+    latest = deadline + SHELTERED
+    while (now := time.perf_counter()) < deadline:
+        for seat in crew.seats:
+            seat.inject()
+        if crew.wait_empty(AGAIN):
+            return
+        if any(seat.is_sheltered() for seat in crew.seats):
+            deadline = min(now + UNWIND, latest)
 
 
 def _abandon(crew: Crew, seat: Seat, now: float) -> None:

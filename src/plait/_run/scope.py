@@ -3,8 +3,8 @@
 1. `submit` books a `ScopeCall` with the scope's `Tasks` and gives it to a driver: a thread that drives the engine
    (`scope_driver`), or for coroutine functions in async code the running event loop (`scope_loop`).
 2. Whoever ends a task resolves its `Future`. Tasks takes note; the first failure cancels the scope.
-3. Cancelling tells everybody at once: waits in the body end (`cancelling.Block`), drivers stop what runs and what waits,
-   scopes inside listen to the block and do the same.
+3. Cancelling tells everybody at once: waits in the body end (`cancelling.Block`), drivers stop what runs and what
+   waits, scopes inside listen to the block and do the same.
 4. The end of the block waits until no task is open, then ends the drivers. `scope_verdict` says what it raises.
 """
 
@@ -44,16 +44,16 @@ def scope(
     Promises, on every engine:
      * when the block has been left, every task that was started in it has ended; what could not be stopped is named;
      * the first failure cancels the other tasks, ends the next wait of the block's body, and is raised by the block:
-       one error as itself, with a note that names its task, several as an exception group. What was cancelled is no error;
+       one error as itself, with a note that names its task, several as a group. What was cancelled is no error;
      * an error in the body cancels the tasks and is raised; so does Ctrl-C, which says what was running;
      * scopes nest, on all engines, in sync and in async code: cancelling the outer one reaches the inner ones;
      * what the end of the block waits for is said after a while: in a terminal, else in the log ``plait``.
 
     Args:
         engine: ``"thread"``: each task begins at once, in a thread of its own, so tasks may wait for one another;
-            ``"process"``: tasks that are cancelled are killed; ``"inline"``: each runs where it is submitted; a `Pool`, or
-            an engine object. Coroutine functions run on an event loop whatever this says: in ``async with`` the one that
-            is running, else one in a thread.
+            ``"process"``: tasks that are cancelled are killed; ``"inline"``: each runs where it is submitted; a `Pool`
+            or an engine object. Coroutine functions run in an event loop whatever this says: in ``async with`` the one
+            that is running, else one in a thread.
         workers: how many tasks may run at the same time; by default any number of threads, or as many processes as the
             machine and the container allow.
         deadline: seconds for the whole block; then everything is cancelled and the block raises `TaskTimeout`.
@@ -78,7 +78,7 @@ def scope(
 
 
 class Scope:
-    """The tasks of one block; made by `plait.scope`. Any thread and any task may submit as long as the block is open."""
+    """The tasks of one block; made by `plait.scope`. Any thread and any task may submit while the block is open."""
 
     def __init__(self, crew: ScopeCrew, deadline: float | None) -> None:
         self._crew = crew
@@ -117,9 +117,9 @@ class Scope:
     def first(self, fn: Callable[..., R] | None = None, /, *iterables: Iterable[Any]) -> Any:
         """The result of the first task that succeeds; the others are cancelled. In ``async with``: await it.
 
-        With a function it starts a task for every item, as `map` does, and races these. Their failures cancel nothing as
-        long as one may succeed. Without arguments it races all tasks that are open, and those that have succeeded since
-        the last race; one that failed before this call has cancelled the scope already.
+        With a function it starts a task for every item, as `map` does, and races these. Their failures cancel nothing
+        as long as one may succeed. Without arguments it races all tasks that are open, and those that have succeeded
+        since the last race; one that failed before this call has cancelled the scope already.
 
         Raises:
             the error of the only task, or a group with the errors of all, when none succeeds.
@@ -138,7 +138,7 @@ class Scope:
         return race.outcome if in_loop else race.outcome.result()
 
     def cancel(self) -> None:
-        """Stop all tasks and end the waits of the body; may be called from any thread. The block then raises nothing."""
+        """Stop all tasks and end the waits of the body; any thread may call it. The block then raises nothing."""
         self._life.cancel()
 
     def __repr__(self) -> str:
@@ -158,7 +158,7 @@ class Scope:
         from plait._run.scope_loop import LoopSide  # with asyncio, which sync code can do without
 
         self._life.open()
-        self._loop_side = LoopSide(self._life)
+        self._loop_side = LoopSide(self._life, self._crew)
         return self
 
     async def __aexit__(

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from plait._core.current import current_task
-from plait._core.errors import Cancelled
+from plait._core.errors import Cancelled, StopTask
 from plait._core.outcome import brief
 from plait._run.future import Future
 from plait._run.pool_call import Call, RemoteCall
@@ -27,7 +27,7 @@ class ScopeCall(Call):
         variables: the context variables whose values go along to another process.
     """
 
-    __slots__ = ("variables", "worker")
+    __slots__ = ("_name", "variables", "worker")
 
     future: Future[object] | None
 
@@ -35,13 +35,13 @@ class ScopeCall(Call):
         self, fn: Callable[..., object], args: tuple[object, ...], kwargs: Mapping[str, object], future: Future[object]
     ) -> None:
         super().__init__(fn, args, kwargs, future)
-        self.worker = ""
+        self.worker = self._name = ""
         self.variables: Sequence[ContextVar[Any]] = ()
         future._name = self.words
 
     def words(self) -> str:
         """How people call it: ``fetch('a')``."""
-        return "a task that has ended" if self.fn is None else call_in_words(self.fn, self.args, self.kwargs)
+        return self._name if self.fn is None else call_in_words(self.fn, self.args, self.kwargs)
 
     __repr__ = words
 
@@ -55,15 +55,16 @@ class ScopeCall(Call):
         future = self.future
         if future is None or error is None:
             super().resolve(value, error)
-        elif isinstance(error, Cancelled) and future._asked:
-            why = f"{self.words()} was cancelled while it ran{self._where()}"
+            return
+        self._name = self.words()  # its thread may have been left behind, and is then to be named
+        if isinstance(error, (Cancelled, StopTask)) and future._asked:
             self._let_go()
             try:
-                future.set_cancelled(why)
+                future.set_cancelled(f"{self._name} was cancelled while it ran{self._where()}")
             except InvalidStateError:
                 return  # it ended at this moment
         else:
-            note_task(error, self.words(), self._where())
+            note_task(error, self._name, self._where())
             super().resolve(None, error)
 
     def _where(self) -> str:

@@ -25,9 +25,10 @@ _ANY_NUMBER = 1 << 20  # of threads, which each task of a scope gets
 
 
 class ScopeCrew:
-    """One engine and what runs on it. Everything is made when it is first needed.
+    """One engine and what runs on it; drivers are made when they are first needed.
 
-    `stop` may be called from any thread; the others belong to whoever opens, uses and closes the scope.
+    Attributes:
+        elsewhere: lists what runs that this does not know of, in an event loop.
     """
 
     def __init__(self, engine: str | Engine | Lender, workers: int | None) -> None:
@@ -39,6 +40,12 @@ class ScopeCrew:
         self._driver: Driver | None = None
         self._runs: weakref.WeakSet[Run] = weakref.WeakSet()
         self._stopped = False
+        self.elsewhere: Callable[[], list[Running]] = list
+
+    @property
+    def is_unused(self) -> bool:
+        """Whether `end` has nothing to wait for."""
+        return self._driver is None and not self._runs
 
     @property
     def name(self) -> str:
@@ -90,7 +97,7 @@ class ScopeCrew:
     @property
     def running(self) -> list[str]:
         """What is being run now, in words, the longest first."""
-        tasks = [] if self._driver is None else self._driver.running()
+        tasks = self.elsewhere() + ([] if self._driver is None else self._driver.running())
         return running_in_words(tasks) + [words for run in list(self._runs) if run.started for words in run.running]
 
     @property
@@ -103,7 +110,7 @@ class ScopeCrew:
             return InlineDriver(self._engine, self._context)
         unlimited = self._engine.name == "thread" and self._workers is None and not self._lent
         workers = _ANY_NUMBER if unlimited else self._engine.plan(self._workers, None).workers
-        return ScopeDriver(self._engine, call, workers=workers, context=self._context)
+        return ScopeDriver(self._engine, call, workers=workers, context=self._context, final=self._owned)
 
 
 def running_in_words(running: Iterable[Running]) -> list[str]:

@@ -8,9 +8,11 @@ from functools import partial
 from typing import Protocol
 
 from plait._core.batch import Batch
+from plait._core.current import current_task
 from plait._core.errors import Cancelled, Closed
 from plait._core.feed import Feed
 from plait._core.job import Job, Running
+from plait._core.rng import seeding
 from plait._engines.interface import Engine
 from plait._run.pool_call import call
 from plait._run.pool_driver import PoolDriver
@@ -58,9 +60,13 @@ class ScopeDriver(PoolDriver):
 
     noun = "scope"
 
-    def __init__(self, engine: Engine, fn: Callable[..., object], *, workers: int, context: Context) -> None:
+    def __init__(
+        self, engine: Engine, fn: Callable[..., object], *, workers: int, context: Context, final: bool
+    ) -> None:
         super().__init__(engine, fn, workers=workers, owned=False, token="", feed=ScopeFeed)
         self._job.context = context
+        self._job.seeding = seeding(context.get(current_task))
+        self._job.final = final
 
     def put(self, item: ScopeCall) -> None:  # type: ignore[override]  # no other calls come here
         if item.future is not None:
@@ -123,7 +129,9 @@ class InlineDriver:
                 item.resolve(batch.values[0], batch.failures.get(0))
         finally:
             self._jobs.remove(job)
-            item.resolve(None, Cancelled(f"{item!r} was stopped"))
+            if item.future is not None:
+                item.future._asked = True  # by Ctrl-C
+            item.resolve(None, Cancelled("it was stopped"))
 
     def stop(self) -> None:
         self._stopped = True

@@ -8,7 +8,9 @@ from typing import Any
 
 from plait._core.bell import Bell
 from plait._core.cancelling import Block, cancellation_point, current_block, sources
+from plait._core.current import current_task
 from plait._core.errors import StopTask, TaskTimeout, UsageError
+from plait._core.rng import Seeding, seeding
 from plait._run.farewell import explain, warn_abandoned
 from plait._run.future import Future
 from plait._run.scope_crew import ScopeCrew
@@ -31,6 +33,7 @@ class Life:
     Attributes:
         cancelled: whether its tasks are being stopped.
         tasks: those that were started in it.
+        seeding: what the random generators of tasks in an event loop are made from.
         on_cancel, on_idle: called when it is cancelled, and when no task is open; for the event loop.
     """
 
@@ -49,6 +52,7 @@ class Life:
         self._clock: threading.Timer | None = None
         self._late: TaskTimeout | None = None
         self._over = False
+        self.seeding: Seeding = (0, (), False)
 
     # --- its course
 
@@ -64,6 +68,7 @@ class Life:
         cancellation_point()
         self._outer = sources()
         self._token = current_block.set(self._block)
+        self.seeding = seeding(current_task.get(None))
         self._crew.open()
         for source in self._outer:
             source.listen(self._look_up)
@@ -77,28 +82,33 @@ class Life:
             self._clock.name = "plait-deadline"
             self._clock.start()
 
-    def leave(self, error: BaseException | None) -> bool:
-        """The body has ended, by `error` or of itself: return when every task has, too.
+    def leave(self, body: BaseException | None) -> bool:
+        """The body has ended, by an error or of itself: return when every task has, too.
 
         True when the error was only how the body learnt that the scope was cancelled.
 
         Raises:
             what the block raises.
         """
+        error = body
+        echo = isinstance(body, StopTask) and (self.cancelled or self.unwanted)
         try:
             try:
-                self.body_ended(error)
+                self.body_ended(body)
                 self._wait()
             except KeyboardInterrupt as pressed:
                 error = pressed
                 self.body_ended(pressed)
-                self._wait()  # another one goes through: daemon threads are then left behind
-        finally:
-            stopped = isinstance(error, StopTask) and (self.cancelled or self.unwanted)
-            self.close()
-            self._crew.end()
-        warn_abandoned(self._crew.abandoned)
-        return self.conclude(error, error if stopped else None, self.unwanted)
+                self._wait()
+        except BaseException:
+            self.close()  # Ctrl-C once more: wait no longer, what is left are daemon threads
+            raise
+        self.close()
+        self._crew.end()
+        self.warn()
+        if error is body and echo:
+            error = None
+        return self.conclude(body, error, body if echo and self.unwanted else None)
 
     def body_ended(self, error: BaseException | None) -> None:
         """If it was by an error, cancel the tasks; Ctrl-C says what was running."""
@@ -121,20 +131,22 @@ class Life:
             except ValueError:  # the block was left in another context than it was entered, as by a closed generator
                 return
 
-    def conclude(self, error: BaseException | None, echo: BaseException | None, unwanted: bool) -> bool:
-        """Raise what the block raises; whether to take away what ended its body.
+    def warn(self) -> None:
+        """Name the threads that could not be stopped."""
+        warn_abandoned(self._crew.abandoned)
+
+    def conclude(self, body: BaseException | None, error: BaseException | None, outer: BaseException | None) -> bool:
+        """Raise what the block raises; True when the body's exception is to be taken away.
 
         Args:
-            error: what ended the body.
-            echo: the same, if it was only how the body learnt of a cancellation.
-            unwanted: whether it was what is around the block that was cancelled.
+            body: the body's exception.
+            error: what counts of it: nothing, if it was only how the body learnt of a cancellation.
+            outer: what is raised if nothing else is, because what is around the block was cancelled.
         """
-        found = verdict(None if echo is not None else error, self.tasks.errors, self._late)
-        if found is None and unwanted:
-            found = echo
+        found = verdict(error, self.tasks.errors, self._late) or outer
         if found is None:
-            return echo is not None
-        if found is error:
+            return body is not None
+        if found is body:
             return False
         context = found.__context__
         try:

@@ -14,48 +14,16 @@ from functools import partial
 from typing import Any, cast
 
 from plait._core.cancelling import current_block
-from plait._core.current import Task, current_task
-from plait._core.errors import Cancelled, Closed, StopTask, UsageError
+from plait._core.current import current_task
+from plait._core.errors import Cancelled, StopTask, UsageError
 from plait._core.job import Running
 from plait._run.scope_call import ScopeCall
 from plait._run.scope_crew import ScopeCrew
 from plait._run.scope_life import Life
+from plait._run.scope_loop_task import LoopTask
 from plait._run.scope_words import Patience
 
 UNINTERRUPTIBLE = True  # see `cancelling`
-
-
-class LoopTask(Task):
-    """One coroutine of a scope, as it sees itself."""
-
-    __slots__ = ("_life", "_number", "_until", "began", "future", "task")
-
-    def __init__(self, life: Life, number: int, item: ScopeCall) -> None:
-        self._life = life
-        self._number = number
-        self.future = item.future
-        self.began = time.perf_counter()
-        self.task: asyncio.Task[Any] | None = None
-
-    @property
-    def index(self) -> int:
-        return self._number
-
-    @property
-    def attempt(self) -> int:
-        return 1
-
-    @property
-    def worker(self) -> str:
-        return f"async-{self._number + 1}"
-
-    @property
-    def deadline(self) -> float | None:
-        return self._life.deadline_at
-
-    @property
-    def cancelled(self) -> bool:
-        return self._life.cancelled or (self.future is not None and self.future._asked)
 
 
 class LoopSide:
@@ -64,23 +32,26 @@ class LoopSide:
     def __init__(self, life: Life, crew: ScopeCrew) -> None:
         parent = asyncio.current_task()
         if parent is None:
-            raise UsageError("async with plait.scope() works inside of a task of an event loop, as asyncio.run makes one")
+            raise UsageError(
+                "async with plait.scope() works inside of a task of an event loop, as asyncio.run makes one"
+            )
         self._life = life
         self._crew = crew
         self._loop = asyncio.get_running_loop()
         self._parent = parent
-        self._cancelling = parent.cancelling()
+        self._requests = parent.cancelling()
         self._tasks: dict[ScopeCall, LoopTask] = {}
         self._started = 0
-        self._woken = self._loop.create_future()
+        self._news = self._loop.create_future()
         self._leaving = False
         self._asked = False
-        self._clock: asyncio.TimerHandle | None = None
+        self._cancelled: BaseException | None = None
+        self._timers: list[asyncio.TimerHandle] = []
         life.on_cancel = partial(self._post, self._cancel)
         life.on_idle = partial(self._post, self._wake)
-        crew.elsewhere = self.running
+        crew.elsewhere = self._running
         if life.deadline is not None:
-            self._clock = self._loop.call_later(life.deadline, life.expire)
+            self._timers.append(self._loop.call_later(life.deadline, life.expire))
 
     @property
     def is_here(self) -> bool:
@@ -100,12 +71,10 @@ class LoopSide:
         else:
             self._loop.call_soon_threadsafe(self._begin, item)
 
-    def running(self) -> list[Running]:
+    def _running(self) -> list[Running]:
         """The coroutines that have not ended."""
         now = time.perf_counter()
-        return [
-            Running(task.index, item, task.worker, now - task.began) for item, task in self._tasks.copy().items()
-        ]
+        return [Running(task.index, item, task.worker, now - task.began) for item, task in self._tasks.copy().items()]
 
     def _post(self, callback: Callable[[], None]) -> None:
         if self.is_here:
@@ -122,7 +91,7 @@ class LoopSide:
         context, fn, args, kwargs = item.context, item.fn, item.args, item.kwargs
         if not item.start() or context is None or fn is None:
             return
-        task = LoopTask(self._life, self._started, item)
+        task = LoopTask(self._life, self._started, item.future)
         self._started += 1
         item.worker = task.worker
         self._tasks[item] = task
@@ -139,10 +108,10 @@ class LoopSide:
 
     def _ended(self, item: ScopeCall, task: asyncio.Task[object]) -> None:
         del self._tasks[item]
+        future = item.future
         error = None if task.cancelled() else task.exception()
-        if task.cancelled() or (isinstance(error, StopTask) and item.future is not None and item.future._asked):
-            if item.future is not None:
-                item.future._asked = True  # by somebody, if not by us: asyncio takes it for no error, either
+        if future is not None and (task.cancelled() or (isinstance(error, StopTask) and future._asked)):
+            future._asked = True  # if not by us: for asyncio it is no error, either
             item.resolve(None, Cancelled("it was cancelled"))
         elif error is not None:
             item.resolve(None, error)
@@ -163,27 +132,96 @@ class LoopSide:
             self._parent.cancel()
 
     def _wake(self) -> None:
-        if not self._woken.done():
-            self._woken.set_result(None)
+        if not self._news.done():
+            self._news.set_result(None)
 
     # --- leaving
 
-    async def leave(self, error: BaseException | None) -> bool:
-        """As `Life.leave`, for the loop."""
+    async def leave(self, body: BaseException | None) -> bool:
+        """As `Life.leave`, for the loop.
+
+        Raises:
+            what the block raises.
+        """
         life = self._life
         self._leaving = True
-        cancelled = error if isinstance(error, asyncio.CancelledError) else None
-        life.body_ended(error)
-        cancelled = await self._all_ended() or cancelled
+        error = body
+        echo = isinstance(body, (StopTask, asyncio.CancelledError)) and (
+            life.cancelled or life.unwanted or self._parent.cancelling() > self._requests
+        )
+        if echo:
+            error = None
+            self._cancelled = body
+        life.body_ended(body)
+        self._remind(Patience())
+        await self._all_ended()
         life.close()
-        if self._clock is not None:
-            self._clock.cancel()
-        ended = self._loop.create_future()
-        self._crew.end_elsewhere(partial(self._post, partial(_resolve, ended)))
-        cancelled = await _surely(ended) or cancelled
+        await self._ended_crew()
+        for timer in self._timers:
+            timer.cancel()
         life.warn()
-        unwanted = life.unwanted or await self._is_cancelled_from_outside()
-        echo = error if isinstance(error, (StopTask, asyncio.CancelledError)) else None
-        if echo is not None and not (life.cancelled_first or unwanted):
-            echo = None
-        return life.conclude(error, echo, cancelled or error if unwanted else None)
+        unwanted = await self._settle_requests() or (echo and life.unwanted)
+        outer = (self._cancelled or asyncio.CancelledError()) if unwanted else None
+        try:
+            return life.conclude(body, error, outer)
+        except BaseException as raised:
+            if unwanted and raised is not outer:  # the cancellation is not lost with it: the next await ends by it
+                self._parent.uncancel()
+                self._parent.cancel()
+            raise
+
+    async def _all_ended(self) -> None:
+        """Return when no task is open; being cancelled meanwhile cancels them."""
+        while True:
+            self._news = self._loop.create_future()
+            if self._life.tasks.close_if_idle():
+                return
+            await self._patiently(self._news)
+
+    async def _ended_crew(self) -> None:
+        """End threads and processes in a thread, since they may take a moment."""
+        if self._crew.is_unused:
+            self._crew.end()
+            return
+        ended = self._loop.create_future()
+
+        def end() -> None:
+            try:
+                self._crew.end()
+            finally:
+                self._post(partial(_resolve, ended))
+
+        threading.Thread(target=end, name="plait-scope-end", daemon=True).start()
+        while not ended.done():
+            await self._patiently(ended)
+
+    async def _patiently(self, future: asyncio.Future[None]) -> None:
+        """Wait for it; a cancellation cancels the scope, and is kept for later."""
+        try:
+            await asyncio.shield(future)
+        except asyncio.CancelledError as error:
+            self._cancelled = error
+            self._life.cancel()
+
+    async def _settle_requests(self) -> bool:
+        """Take back the cancellation that was ours; whether there was another one."""
+        if not self._asked:
+            return self._parent.cancelling() > self._requests
+        try:
+            await asyncio.sleep(0)  # CPython before 3.13 delivers it even after `uncancel`, if it has not been yet
+        except asyncio.CancelledError as error:
+            self._cancelled = error
+        return self._parent.uncancel() > self._requests
+
+    def _remind(self, patience: Patience) -> None:
+        def remind() -> None:
+            self._life.remind()
+            patience.used()
+            self._remind(patience)
+
+        self._timers.append(self._loop.call_later(patience.next(), remind))
+
+
+def _resolve(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)

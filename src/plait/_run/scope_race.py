@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from typing import Any
 
-from plait._core.errors import Cancelled
 from plait._run.future import Future
 
 UNINTERRUPTIBLE = True  # see `cancelling`
@@ -37,6 +36,9 @@ class Race:
     def start(self) -> None:
         """No more will take part: from now on it can be lost."""
         self._started = True
+        self.outcome._name = lambda: "the first of several tasks"
+        self.outcome._stop = self._give_up
+        self.outcome.set_running_or_notify_cancel()
         self._settle(None)
 
     def ended(self, future: Future[Any]) -> None:
@@ -64,4 +66,11 @@ class Race:
             group = BaseExceptionGroup(f"none of {len(self._errors)} tasks succeeded", self._errors)
             self.outcome.set_exception(group)
         else:
-            self.outcome.set_exception(Cancelled("none of the tasks succeeded: all of them were cancelled"))
+            self.outcome.set_cancelled("none of the tasks succeeded: all of them were cancelled")
+
+    def _give_up(self) -> None:
+        """Nobody waits for a winner any more."""
+        with self._lock:
+            rest = list(self._open)
+        for future in rest:
+            future.cancel()

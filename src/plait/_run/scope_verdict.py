@@ -18,8 +18,8 @@ def verdict(
         late: says that the deadline has passed, if it has.
 
     One error is raised as itself, several as a group. What the body raised because of a task's error, which is then its
-    cause or context, stands for that error, too. Errors that are no `Exception`, such as Ctrl-C, go through the block as
-    they are, with the others named in a note.
+    cause or context, stands for that error, too. Ctrl-C and ``SystemExit`` go through the block as they are, with the
+    others named in a note.
 
     >>> first, second = ValueError("no"), KeyError("b")
     >>> verdict(None, [first], None) is first
@@ -31,7 +31,7 @@ def verdict(
     others = [error for error in errors if id(error) not in told]
     if body is None:
         found = ([late] if late is not None else []) + others
-    elif not isinstance(body, Exception) and not isinstance(body, BaseExceptionGroup):
+    elif isinstance(body, (KeyboardInterrupt, SystemExit)):
         _mention(body, others)
         return body
     else:
