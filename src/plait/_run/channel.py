@@ -54,7 +54,10 @@ class Channel(Generic[T]):
     line 0, line 1, line 2
     """
 
-    STAYS_HERE = "lives in one process; pass items to worker processes with plait.map, or keep what uses it on threads"
+    STAYS_HERE = (
+        "plait.channel, which lives in one process; pass items to worker processes with plait.map, or keep what uses "
+        "it on threads"
+    )
 
     def __init__(self, size: int | None) -> None:
         if size is not None and (not isinstance(size, int) or isinstance(size, bool) or size < 0):
@@ -194,7 +197,7 @@ class Channel(Generic[T]):
         return f"<plait.channel, {len(self._items)} of {held} items{waiting}{', closed' if self._closed else ''}>"
 
     def __reduce__(self) -> str:
-        raise NotTransferable(f"a plait.channel {self.STAYS_HERE}")
+        raise NotTransferable(f"this is a {self.STAYS_HERE}")
 
     # --- with the lock held
 

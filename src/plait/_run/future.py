@@ -36,7 +36,7 @@ class Future(futures.Future[R]):
     1024
     """
 
-    STAYS_HERE = "belongs to one process; wait for it here and pass its result"
+    STAYS_HERE = "plait.Future, which belongs to one process; wait for it here and pass its result"
 
     def __init__(self) -> None:
         super().__init__()
@@ -128,7 +128,7 @@ class Future(futures.Future[R]):
         return self.result(0)
 
     def __reduce__(self) -> str:
-        raise NotTransferable(f"a plait.Future {self.STAYS_HERE}")
+        raise NotTransferable(f"this is a {self.STAYS_HERE}")
 
     def _check_not_cancelled(self) -> None:
         if self.cancelled():

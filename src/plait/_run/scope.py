@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 
 from plait._core.cancelling import cancellation_point
-from plait._core.errors import Cancelled, UsageError
+from plait._core.errors import Cancelled, NotTransferable, UsageError
 from plait._core.outcome import brief
 from plait._engines.interface import Engine, Lender
 from plait._run.future import Future
@@ -79,6 +79,8 @@ def scope(
 
 class Scope:
     """The tasks of one block; made by `plait.scope`. Any thread and any task may submit while the block is open."""
+
+    STAYS_HERE = "plait.Scope, which belongs to one process; open another one in the function that runs there"
 
     def __init__(self, crew: ScopeCrew, deadline: float | None) -> None:
         self._crew = crew
@@ -143,6 +145,9 @@ class Scope:
 
     def __repr__(self) -> str:
         return f"<plait.Scope on {self._crew.name}, {len(self._life.tasks.open)} tasks, {self._life.state}>"
+
+    def __reduce__(self) -> str:
+        raise NotTransferable(f"this is a {self.STAYS_HERE}")
 
     # --- the block
 

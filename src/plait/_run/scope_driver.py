@@ -9,7 +9,7 @@ from typing import Protocol
 
 from plait._core.batch import Batch
 from plait._core.current import current_task
-from plait._core.errors import Cancelled, Closed
+from plait._core.errors import Cancelled, Closed, NotTransferable
 from plait._core.feed import Feed
 from plait._core.job import Job, Running
 from plait._core.rng import seeding
@@ -95,9 +95,9 @@ class ScopeDriver(PoolDriver):
         self._job.revoke(item.index)
 
     def _settle(self, batch: Batch) -> None:
-        for item in batch.items:
-            if isinstance(item, ScopeCall) and not item.worker:
-                item.worker = batch.worker
+        for offset, item in enumerate(batch.items):
+            if isinstance(item, ScopeCall) and not isinstance(batch.failures.get(offset), NotTransferable):
+                item.worker = item.worker or batch.worker
         super()._settle(batch)
 
     def _enroll(self) -> None:
