@@ -28,7 +28,7 @@ from plait._engines.interface import Plan
 from plait._engines.line_output import WholeLines
 from plait._engines.stealing import Portion, portion_type
 from plait._engines.thread_worker import Worker
-from plait._engines.timeouts import AGAIN, GRACE, SHELTERED, UNWIND, Watch
+from plait._engines.timeouts import AGAIN, GRACE, HELD_UP, OFTEN, Watch
 
 _CEILING = 64
 _TICK = 0.0005  # seconds between looks while threads may be added
@@ -259,15 +259,14 @@ def halt(crew: Crew, *, patient: bool = True) -> None:
 
 def _press(crew: Crew) -> None:
     """Interrupt what runs; returns when all of it has ended, or has had the time to."""
-    deadline = time.perf_counter() + UNWIND
-    latest = deadline + SHELTERED
-    while (now := time.perf_counter()) < deadline:
+    latest = time.perf_counter() + HELD_UP
+    times = 0
+    while times <= OFTEN or (time.perf_counter() < latest and any(seat.is_held_up() for seat in crew.seats)):
         for seat in crew.seats:
             seat.inject()
         if crew.wait_empty(AGAIN):
             return
-        if any(seat.is_sheltered() for seat in crew.seats):
-            deadline = min(now + UNWIND, latest)
+        times += 1
 
 
 def _abandon(crew: Crew, seat: Seat, now: float) -> None:

@@ -11,8 +11,8 @@ from plait._engines.halting import Alarm, Seat, prepare_injection
 
 GRACE = 0.05  # seconds in which a task that polls ``current().cancelled`` can end by itself
 AGAIN = 0.02  # seconds until the exception is offered again to a thread that could not take it
-UNWIND = 0.12  # seconds that an injected exception has to get a function out of its code
-SHELTERED = 5.0  # further seconds while it is leaving a scope of its own, which stops what it has started
+OFTEN = 6  # times, after which a function has had the time to end; it takes longer where everything takes longer
+HELD_UP = 5.0  # seconds after which it does not matter any more what keeps it from ending
 
 
 class Watch:
@@ -79,11 +79,11 @@ class Watch:
         return max(0.001, soonest)
 
     def _press(self, seat: Seat, alarm: Alarm, now: float) -> bool:
-        patience = GRACE + UNWIND + (SHELTERED if seat.is_sheltered() else 0.0)
-        if seat.injected or now - alarm.raised >= patience:
+        if alarm.pressed > OFTEN and (now - alarm.raised > HELD_UP or not seat.is_held_up()):
             return self._give_up(seat, alarm)
         seat.inject(alarm)
-        alarm.due = now + (UNWIND if seat.injected else AGAIN)
+        alarm.pressed += 1
+        alarm.due = now + AGAIN
         return False
 
     def _give_up(self, seat: Seat, alarm: Alarm) -> bool:

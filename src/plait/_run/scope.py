@@ -127,6 +127,7 @@ class Scope:
             the error of the only task, or a group with the errors of all, when none succeeds.
             UsageError: there is no task to wait for.
         """
+        cancellation_point()
         race = Race()
         if fn is None:
             self._life.tasks.race(race)

@@ -115,11 +115,9 @@ class ScopeCrew:
 
 def running_in_words(running: Iterable[Running]) -> list[str]:
     """One line for each task that is being run, the longest first."""
-    return [
-        f"{brief_task(one.item)} on {one.worker} for {one.seconds:.1f} s"
-        for one in sorted(running, key=lambda one: -one.seconds)
-    ]
-
-
-def brief_task(item: object) -> str:
-    return item.words() if isinstance(item, ScopeCall) else brief(item)
+    words = []
+    for one in sorted(running, key=lambda one: -one.seconds):
+        task = one.item.words() if isinstance(one.item, ScopeCall) else brief(one.item)
+        if task:  # it ends at this moment
+            words.append(f"{task} on {one.worker} for {one.seconds:.1f} s" if one.worker else f"{task}, about to begin")
+    return words

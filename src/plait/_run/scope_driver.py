@@ -38,7 +38,7 @@ class Driver(Protocol):
         ...
 
     def running(self) -> list[Running]:
-        """What is being run now."""
+        """What is being run now, and what is about to be, on no worker yet."""
         ...
 
     def abandoned(self) -> list[Running]:
@@ -86,7 +86,9 @@ class ScopeDriver(PoolDriver):
             thread.join()
 
     def running(self) -> list[Running]:
-        return self._job.snapshot()
+        running = self._job.snapshot()
+        begun = {one.index for one in running}
+        return running + [Running(item.index, item, "", 0.0) for item in self.feed.running() if item.index not in begun]
 
     def abandoned(self) -> list[Running]:
         return self._job.tally.abandoned
@@ -99,6 +101,12 @@ class ScopeDriver(PoolDriver):
             if isinstance(item, ScopeCall) and not isinstance(batch.failures.get(offset), NotTransferable):
                 item.worker = item.worker or batch.worker
         super()._settle(batch)
+
+    def _resolve_rest(self) -> None:
+        for running in self._job.snapshot():  # as it was when the engine was stopped
+            if isinstance(running.item, ScopeCall):
+                running.item.worker = running.item.worker or running.worker
+        super()._resolve_rest()
 
     def _enroll(self) -> None:
         """Nothing: see above."""
