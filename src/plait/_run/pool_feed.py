@@ -111,13 +111,12 @@ class QueueFeed(Feed):
         skipped = False
         while self._queue:
             call = self._queue.popleft()
+            call.index = base = self.taken  # before it can be seen to run, and be revoked
             if call.start():
-                base = self.taken
                 if base == 0:
                     self.first_taken.set()
                 self.taken += 1
                 self._started[base] = call
-                call.index = base
                 return Batch(base, [call])
             skipped = True
         if skipped and self.over:
