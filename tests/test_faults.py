@@ -7,10 +7,12 @@ not cross anything inline and on threads, so unpicklable ones must simply work t
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import signal
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -23,6 +25,7 @@ from executions import Executions
 
 import plait
 from plait.errors import MemoryExceeded, NotTransferable, RemoteError, TaskTimeout, WorkerDied, outcome_of
+from plait.testing._functions import meet
 
 ENGINES = ["inline", "thread", "process"]
 SPEEDS = {"noop": (4000, 0.0), "50us": (400, 50e-6), "5ms": (24, 5e-3)}
@@ -157,20 +160,33 @@ def check_all_but(outcomes: list[plait.Outcome[Any]], count: int, at: int) -> Ba
     return error
 
 
+@pytest.fixture(scope="module")
+def warm() -> Iterator[dict[str, plait.engines.Engine]]:
+    """Engines that have all their workers, for faults that cost none: starting them would take most of the time."""
+    engines = {name: plait.engines.make_engine(name) for name in ENGINES}
+    with tempfile.TemporaryDirectory() as folder:
+        list(plait.map(meet, [(folder, 0, 2), (folder, 1, 2)], engine=engines["process"], workers=2))
+    yield engines
+    for engine in engines.values():
+        engine.close()
+
+
 @pytest.mark.parametrize("speed", SPEEDS)
 @pytest.mark.parametrize("deed", RAISED)
 @pytest.mark.parametrize("engine", ENGINES)
-def test_an_item_that_raises_fails_alone(engine: str, deed: str, speed: str, mark: Executions) -> None:
+def test_an_item_that_raises_fails_alone(
+    warm: dict[str, plait.engines.Engine], engine: str, deed: str, speed: str, mark: Executions
+) -> None:
     if engine != "process" and deed == "KeyboardInterrupt":
         pytest.skip(
-            "in the caller's own process a KeyboardInterrupt is Ctrl-C: it stops the map, see test_process_stop"
+            "in the caller's own process a KeyboardInterrupt is Ctrl-C: it stops the map, see test_around_a_map"
         )
     count, seconds = SPEEDS[speed]
     at = count // 2 + 1
     began = time.monotonic()
     for timed in (False, True):
         mine = Executions(Path(mark.path).parent, f"{timed}")
-        stream = plait.map(partial(work, mine, deed, at, seconds), range(count), engine=engine, workers=2)
+        stream = plait.map(partial(work, mine, deed, at, seconds), range(count), engine=warm[engine], workers=2)
         error = check_all_but(outcomes_of(stream, timed), count, at)
         assert isinstance(error, RAISED[deed]), error
         assert mine.counts() == dict.fromkeys(range(count), 1)
@@ -328,6 +344,42 @@ def test_an_argument_that_cannot_be_pickled(engine: str, speed: str) -> None:
     assert "item.lock" in str(error)
 
 
+class KillsSlowly:
+    """An argument whose unpickling takes a while and then ends the process."""
+
+    def __init__(self, mark: Executions, index: int) -> None:
+        self.mark = mark
+        self.index = index
+
+    def __reduce__(self) -> Any:
+        return kill_slowly, (self.mark, self.index)
+
+
+def kill_slowly(mark: Executions, index: int) -> None:
+    mark(index)
+    time.sleep(0.03)  # long enough for its worker to count as stalled
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.mark.parametrize("portable", [False, True], ids=["linux", "portable"])
+def test_an_argument_that_kills_while_it_is_unpickled_fails_once(portable: bool, mark: Executions) -> None:
+    """Also when others are idle, so that its worker was asked to give its items back."""
+    engine = plait.engines.ProcessEngine(portable=portable)
+    with contextlib.closing(engine), plait.Pool(engine, workers=2) as pool:
+        futures = [pool.submit(index_of, KillsSlowly(mark, index)) for index in range(3)]
+        for future in futures:
+            assert isinstance(future.exception(BOUND), WorkerDied)
+    assert mark.counts() == dict.fromkeys(range(3), 1)
+
+
+def test_arguments_that_kill_among_others(mark: Executions) -> None:
+    """A batch of several is read by more than one worker until the culprit is alone, and it is the only one to fail."""
+    items: list[Any] = list(range(60))
+    items[31] = KillsSlowly(mark, 31)
+    error = check_all_but(outcomes_of(plait.map(index_of, items, engine="process", workers=2), False), 60, 31)
+    assert isinstance(error, WorkerDied)
+
+
 def odd_result(mark: Executions, at: int, index: int) -> Any:
     mark(index)
     return threading.Lock() if index == at else index * 3
@@ -385,9 +437,11 @@ def broken_input(count: int, error: BaseException) -> Iterator[int]:
 @pytest.mark.parametrize("count", [0, 1, 37, 5000])
 @pytest.mark.parametrize("kind", [ValueError, Odd, SystemExit, StopAsyncIteration])
 @pytest.mark.parametrize("engine", ENGINES)
-def test_an_error_in_the_input_iterator(engine: str, kind: type[BaseException], count: int, mark: Executions) -> None:
+def test_an_error_in_the_input_iterator(
+    warm: dict[str, plait.engines.Engine], engine: str, kind: type[BaseException], count: int, mark: Executions
+) -> None:
     stream = plait.map(
-        partial(work, mark, "raises", -1, 0.0), broken_input(count, kind("input")), engine=engine, workers=2
+        partial(work, mark, "raises", -1, 0.0), broken_input(count, kind("input")), engine=warm[engine], workers=2
     )
     seen: list[int] = []
     with pytest.raises(kind, match="input") as caught:

@@ -49,6 +49,7 @@ class ContractBase:
         end = time.monotonic() + _GONE_WITHIN
         while (left := _held() - before) and time.monotonic() < end:
             time.sleep(NAP)  # nobody tells when the system has removed a thread or a process
+            gc.collect()  # what a thread that has just ended held
         assert not left, f"left behind: {', '.join(sorted(left))}"
 
     @contextmanager

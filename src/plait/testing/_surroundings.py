@@ -12,10 +12,14 @@ from concurrent.futures import as_completed, wait
 import plait
 from plait._engines.table import ENGINES
 from plait.testing._functions import (
+    PATIENCE,
+    SlowToLoad,
     double,
     fail_at_three,
     forever,
     inner_sum,
+    is_there,
+    marks,
     meet,
     read_variable,
     same,
@@ -71,12 +75,12 @@ class SurroundingsContract(ContractBase):
             def one(number: int) -> None:
                 found[number] = sum(plait.map(double, range(number, number + 300), engine=engine, workers=2))
 
-            threads = [threading.Thread(target=one, args=(number,)) for number in range(6)]
+            threads = [threading.Thread(target=one, args=(number,)) for number in range(10)]
             for thread in threads:
                 thread.start()
             for thread in threads:
                 thread.join()
-        assert found == {number: sum(range(2 * number, 2 * (number + 300), 2)) for number in range(6)}
+        assert found == {number: sum(range(2 * number, 2 * (number + 300), 2)) for number in range(10)}
 
     def test_two_maps_in_turn_in_one_thread(self) -> None:
         with self.engine() as engine:
@@ -137,6 +141,12 @@ class SurroundingsContract(ContractBase):
             assert [future.result() for future in quick] == list(range(0, 100, 2))
             open(f"{folder}/seen", "w").close()
             last.result()
+
+    def test_what_is_slow_to_unpickle_is_unpickled_once(self) -> None:
+        """Although there are workers with nothing to do that could take it over."""
+        with self.folder() as folder, self.engine() as engine, plait.Pool(engine, workers=self.workers) as pool:
+            pool.submit(is_there, SlowToLoad(f"{folder}/loaded")).result(PATIENCE)
+            assert marks(f"{folder}/loaded") == (0 if self.shares_memory else 1)
 
     def test_a_map_and_a_pool_share_an_engine(self) -> None:
         with self.engine() as engine, plait.Pool(engine, workers=self.workers) as pool:
