@@ -218,9 +218,9 @@ def prepare_injection() -> bool:
 
 
 def _sheltered(frame: FrameType | None) -> bool:
-    """Whether the code there must not see the exception, and ends by itself: it is in a wait that listens.
+    """Whether the code there must not see the exception, and ends by itself because it has been told to stop.
 
-    Only the frames between the user's code and the innermost one count.
+    That is code of ours, right beneath the user's, of a module that says ``UNINTERRUPTIBLE``.
     """
     while frame is not None:
         module = frame.f_globals.get("__name__", "")

@@ -35,6 +35,8 @@ from plait._engines.staff import Staff
 from plait._engines.supervision import Supervisor
 from plait._engines.zygote import NOT_STARTED
 
+UNINTERRUPTIBLE = True  # see `halting`: a map inside a task of another map is told to stop, and then does
+
 _IDLE = 50.0  # milliseconds without work after which a pool's workers may serve other maps
 
 

@@ -30,6 +30,8 @@ from plait._engines.stealing import Portion, portion_type
 from plait._engines.thread_worker import Worker
 from plait._engines.timeouts import AGAIN, GRACE, HELD_UP, OFTEN, Watch
 
+UNINTERRUPTIBLE = True  # see `halting`: a map inside a task of another map is told to stop, and then does
+
 _CEILING = 64
 _TICK = 0.0005  # seconds between looks while threads may be added
 _STALL_TICK = 0.002  # while a batch is running whose items others could take

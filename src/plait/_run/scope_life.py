@@ -108,7 +108,7 @@ class Life:
         self.warn()
         if error is body and echo:
             error = None
-        return self.conclude(body, error, body if echo and self.unwanted else None)
+        return self.conclude(body, error, self.outer_stop(body if echo else None))
 
     def body_ended(self, error: BaseException | None) -> None:
         """If it was by an error, cancel the tasks; Ctrl-C says what was running."""
@@ -186,6 +186,12 @@ class Life:
     def unwanted(self) -> bool:
         """Whether what is around the block was cancelled."""
         return any(source.cancelled for source in self._outer)
+
+    def outer_stop(self, echo: BaseException | None) -> BaseException | None:
+        """What goes on to what is around the block, if that is why the block was cut short."""
+        if not (self.cancelled and self.unwanted):
+            return None
+        return echo or StopTask("the task or the block around a plait.scope was cancelled")
 
     def _look_up(self) -> None:
         if self.unwanted:

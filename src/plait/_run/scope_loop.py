@@ -160,12 +160,14 @@ class LoopSide:
         for timer in self._timers:
             timer.cancel()
         life.warn()
-        unwanted = await self._settle_requests() or (echo and life.unwanted)
-        outer = (self._cancelled or asyncio.CancelledError()) if unwanted else None
+        outside = await self._settle_requests()
+        stop = life.outer_stop(self._cancelled)
+        if outside:
+            stop = self._cancelled or asyncio.CancelledError()
         try:
-            return life.conclude(body, error, outer)
+            return life.conclude(body, error, stop)
         except BaseException as raised:
-            if unwanted and raised is not outer:  # the cancellation is not lost with it: the next await ends by it
+            if outside and raised is not stop:  # the cancellation is not lost with it: the next await ends by it
                 self._parent.uncancel()
                 self._parent.cancel()
             raise
