@@ -372,6 +372,26 @@ def test_a_cancelled_coroutine_gives_back_the_item_it_was_given() -> None:
     asyncio.run(main())
 
 
+def test_an_item_that_nobody_in_line_wants_any_more_is_kept_once() -> None:
+    async def main() -> None:
+        channel: plait.channel[int] = plait.channel(0)
+        waiting = [asyncio.create_task(channel.aget()) for _ in range(3)]
+        await asyncio.sleep(0)
+        threading.Thread(target=channel.put, args=(7,)).start()
+        spin_until(lambda: waiting_in(channel) == 2)
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+        assert await channel.aget() == 7
+        with pytest.raises(WaitTimeout):
+            channel.get(timeout=0)
+
+    def waiting_in(channel: plait.channel[int]) -> int:
+        return len(channel._getters)
+
+    asyncio.run(main())
+
+
 def test_those_who_waited_in_a_loop_that_is_gone_do_not_get_items() -> None:
     channel: plait.channel[int] = plait.channel(0)
     loop = asyncio.new_event_loop()

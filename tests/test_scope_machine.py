@@ -162,7 +162,7 @@ class ScopeMachine(RuleBasedStateMachine):
             with pytest.raises(StopTask if self.blocks[-1].cancelled else Cancelled):
                 future.result()
         for future in block.waiting:
-            with pytest.raises(WaitTimeout):
+            with pytest.raises(StopTask if self.blocks[-1].cancelled else WaitTimeout):
                 future.result(timeout=0)
 
     @precondition(lambda self: self.blocks)

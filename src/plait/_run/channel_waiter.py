@@ -65,16 +65,17 @@ class LoopWaiter(Waiter):
         self.woken: asyncio.Future[None] = self.loop.create_future()
 
     def wake(self, state: int, item: object) -> bool:
-        self.item = item
-        self.state = state
+        if self.woken.done():  # cancelled, and about to leave the line
+            self.state = EXPIRED
+            return False
+        before, self.item, self.state = self.item, item, state
         try:
-            if self.woken.done():
-                return False  # cancelled, and about to leave the line
             if _running_loop() is self.loop:
                 self.woken.set_result(None)
             else:
                 self.loop.call_soon_threadsafe(self._wake)
         except RuntimeError:  # the loop is closed, and the coroutine gone with it
+            self.item, self.state = before, EXPIRED
             return False
         return True
 

@@ -161,7 +161,8 @@ class LoopSide:
             timer.cancel()
         life.warn()
         outside = await self._settle_requests()
-        stop = life.outer_stop(self._cancelled)
+        # The loop may run in a thread of a task that was cancelled, where nobody knows what a CancelledError means.
+        stop = life.outer_stop(body if isinstance(body, StopTask) else None)
         if outside:
             stop = self._cancelled or asyncio.CancelledError()
         try:
