@@ -47,6 +47,7 @@ __all__ = [
     "Pool",
     "Report",
     "Retry",
+    "Scope",
     "Stream",
     "channel",
     "current",
@@ -55,6 +56,7 @@ __all__ = [
     "map",
     "per_worker",
     "rng",
+    "scope",
     "testing",
 ]
 

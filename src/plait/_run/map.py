@@ -7,7 +7,7 @@ import inspect
 import math
 import operator
 from _collections_abc import Callable, Iterable
-from typing import Any, TypeVar
+from typing import Any, TypedDict, TypeVar
 
 from plait._core.errors import UsageError
 from plait._core.feed import Feed
@@ -26,6 +26,17 @@ from plait._run.stream import Stream
 R = TypeVar("R")
 
 _ORDERS = ("input", "completion")
+
+
+class MapOptions(TypedDict, total=False):
+    """The options of `map` but the engine, for those who hand them on."""
+
+    workers: int | None
+    order: str
+    timeout: float | None
+    retry: Retry | int | None
+    progress: bool | Callable[[Progress], object] | Meter
+    rate: str | float | None
 
 
 def map(  # noqa: A001  the builtin's concurrent sister; users write plait.map

@@ -14,13 +14,14 @@ import inspect
 import math
 from _collections_abc import Callable, Coroutine, Iterable, Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, Unpack, overload
 
 from plait._core.cancelling import cancellation_point
 from plait._core.errors import Cancelled, NotTransferable, UsageError
 from plait._core.outcome import brief
 from plait._engines.interface import Engine, Lender
 from plait._run.future import Future
+from plait._run.map import MapOptions
 from plait._run.scope_call import ScopeCall
 from plait._run.scope_crew import ScopeCrew
 from plait._run.scope_life import Life
@@ -105,14 +106,8 @@ class Scope:
         """
         return self._submit(fn, args, kwargs, None)
 
-    def map(
-        self,
-        fn: Callable[..., R],
-        /,
-        *iterables: Iterable[Any],
-        **options: Any,
-    ) -> Stream[R]:
-        """A `plait.map` on this scope's engine, with its options; its work ends with the block at the latest."""
+    def map(self, fn: Callable[..., R], /, *iterables: Iterable[Any], **options: Unpack[MapOptions]) -> Stream[R]:
+        """A `plait.map` on this scope's engine, with its other options; its work ends with the block at the latest."""
         self._check(fn)
         return self._crew.map(fn, iterables, options)
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextvars
 import threading
 import weakref
-from _collections_abc import Callable, Iterable, Mapping
+from _collections_abc import Callable, Iterable
 from typing import Any
 
 from plait._core.job import Running
 from plait._core.outcome import brief
 from plait._engines.interface import Engine, Lender
-from plait._run.map import engine_of
+from plait._run.map import MapOptions, engine_of
 from plait._run.map import map as map_items
 from plait._run.pool_call import call
 from plait._run.run import Run
@@ -65,11 +65,10 @@ class ScopeCrew:
                 driver = self._driver = self._driver or self._make_driver()
         driver.put(item)
 
-    def map(
-        self, fn: Callable[..., Any], iterables: tuple[Iterable[Any], ...], options: Mapping[str, Any]
-    ) -> Stream[Any]:
+    def map(self, fn: Callable[..., Any], iterables: tuple[Iterable[Any], ...], options: MapOptions) -> Stream[Any]:
         """A map on this engine, which `stop` and `end` stop, too."""
-        stream: Stream[Any] = map_items(fn, *iterables, engine=self._engine, **{"workers": self._workers, **options})
+        options.setdefault("workers", self._workers)
+        stream: Stream[Any] = map_items(fn, *iterables, engine=self._engine, **options)
         self._runs.add(stream._run)
         if self._stopped:
             stream.cancel()
