@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes  # noqa: F401  # loaded before anything is counted: libffi may keep a descriptor
 import gc
 import os
 import signal
