@@ -29,6 +29,7 @@ PUBLIC = {
         "testing",
     ],
     "plait.engines": [
+        "AsyncEngine",
         "Batch",
         "Engine",
         "InlineEngine",

@@ -81,8 +81,9 @@ class QueueFeed(Feed):
         """How many calls wait; some may turn out to be cancelled."""
         return len(self._queue) + len(self._returned)
 
-    def fill(self, wanted: int) -> None:
+    def fill(self, wanted: int) -> bool:
         """Nothing to pull: calls arrive by themselves."""
+        return False
 
     @property
     def finished(self) -> bool:
