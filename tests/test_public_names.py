@@ -11,17 +11,21 @@ import plait
 
 PUBLIC = {
     "plait": [
+        "Future",
         "Outcome",
         "Pool",
         "Report",
         "Retry",
+        "Scope",
         "Stream",
+        "channel",
         "current",
         "engines",
         "errors",
         "map",
         "per_worker",
         "rng",
+        "scope",
         "testing",
     ],
     "plait.engines": [
@@ -39,6 +43,7 @@ PUBLIC = {
     "plait.testing": ["EngineContract"],
     "plait.errors": [
         "Cancelled",
+        "Closed",
         "MemoryExceeded",
         "NotTransferable",
         "PlaitError",
@@ -48,6 +53,7 @@ PUBLIC = {
         "TaskError",
         "TaskTimeout",
         "UsageError",
+        "WaitTimeout",
         "WorkerDied",
         "outcome_of",
     ],
@@ -89,6 +95,17 @@ def test_the_options_of_map() -> None:
     assert [p.name for p in parameters if p.kind is p.KEYWORD_ONLY] == OPTIONS_OF_MAP
 
 
+def test_the_map_of_a_scope_has_the_same_options_but_the_engine() -> None:
+    from plait._run.map import MapOptions
+
+    assert ["engine", *MapOptions.__annotations__] == OPTIONS_OF_MAP
+
+
+def test_the_options_of_scope() -> None:
+    parameters = inspect.signature(plait.scope).parameters.values()
+    assert [p.name for p in parameters] == ["engine", "workers", "deadline"]
+
+
 def test_plait_errors_derive_from_what_a_caller_would_catch() -> None:
     from concurrent.futures import BrokenExecutor, CancelledError
 
@@ -96,6 +113,8 @@ def test_plait_errors_derive_from_what_a_caller_would_catch() -> None:
     expected = {
         errors.UsageError: ValueError,
         errors.Cancelled: CancelledError,
+        errors.Closed: RuntimeError,
+        errors.WaitTimeout: TimeoutError,
         errors.PoolBroken: BrokenExecutor,
         errors.TaskTimeout: TimeoutError,
         errors.NotTransferable: TypeError,

@@ -2,6 +2,7 @@
 
 from plait._core.errors import (
     Cancelled,
+    Closed,
     MemoryExceeded,
     NotTransferable,
     PlaitError,
@@ -11,12 +12,14 @@ from plait._core.errors import (
     TaskError,
     TaskTimeout,
     UsageError,
+    WaitTimeout,
     WorkerDied,
 )
 from plait._core.outcome import outcome_of
 
 __all__ = [
     "Cancelled",
+    "Closed",
     "MemoryExceeded",
     "NotTransferable",
     "PlaitError",
@@ -26,6 +29,7 @@ __all__ = [
     "TaskError",
     "TaskTimeout",
     "UsageError",
+    "WaitTimeout",
     "WorkerDied",
     "outcome_of",
 ]

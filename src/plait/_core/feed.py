@@ -38,10 +38,13 @@ class Feed:
     Attributes:
         interdependent: whether items may wait for one another. An engine then has a worker for each such item, as far
             as it has workers, and gives an item only to a worker that is free.
+        prompt: whether each item should have a worker at once, also when more of them are not faster, as when a thread
+            is started for it.
         limit: how many items may start a second, or None. It holds for whatever is taken, retries included.
     """
 
     interdependent = False
+    prompt = False
     limit: RateLimit | None = None
 
     def __init__(self, source: Iterable[object]) -> None:
@@ -163,6 +166,11 @@ class Feed:
     def postponed(self) -> int:
         """How many items wait for their retry."""
         return len(self._later)
+
+    @property
+    def queued(self) -> int:
+        """How many items `take` could give now, the window left aside; for feeds that are `prompt`."""
+        return self.left or 0
 
     @property
     def left(self) -> int | None:

@@ -126,6 +126,8 @@ class InlineTask(Task):
         portion = self._portion
         if portion is not None and (self.job.cancelled or self.job.revoked):
             portion.end()
+        if self.job.cancelled:
+            self.rouse()
         self.bell.ring()
 
     def _running(self) -> Batch:

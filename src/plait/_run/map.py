@@ -6,7 +6,7 @@ import contextvars
 import math
 import operator
 from _collections_abc import AsyncIterable, Callable, Iterable
-from typing import Any, TypeVar, cast
+from typing import Any, TypedDict, TypeVar, cast
 
 from plait._core.coroutines import is_coroutine_function
 from plait._core.errors import UsageError
@@ -26,6 +26,17 @@ from plait._run.stream import Stream
 R = TypeVar("R")
 
 _ORDERS = ("input", "completion")
+
+
+class MapOptions(TypedDict, total=False):
+    """The options of `map` but the engine, for those who hand them on."""
+
+    workers: int | None
+    order: str
+    timeout: float | None
+    retry: Retry | int | None
+    progress: bool | Callable[[Progress], object] | Meter
+    rate: str | float | None
 
 
 def map(  # noqa: A001  the builtin's concurrent sister; users write plait.map
@@ -135,7 +146,7 @@ def _length(iterables: tuple[Iterable[Any] | AsyncIterable[Any], ...]) -> int | 
 
 def _engine_for(fn: Callable[..., object], engine: str | Engine | Lender) -> tuple[Engine, bool]:
     """The engine for a function and whether this map must close it."""
-    runner, owned = _engine_of(engine)
+    runner, owned = engine_of(engine)
     if not is_coroutine_function(fn) or getattr(runner, "awaits", False):
         return runner, owned
     if runner.name == "auto":
@@ -146,7 +157,7 @@ def _engine_for(fn: Callable[..., object], engine: str | Engine | Lender) -> tup
     )
 
 
-def _engine_of(engine: str | Engine | Lender) -> tuple[Engine, bool]:
+def engine_of(engine: str | Engine | Lender) -> tuple[Engine, bool]:
     """The engine and whether this map must close it: engines that the caller made stay warm."""
     if isinstance(engine, str):
         return make_engine(engine), True

@@ -11,6 +11,7 @@ from _collections_abc import Callable, Generator, Iterator
 from typing import Any
 
 from plait._core.batch import Batch
+from plait._core.cancelling import Interruptible
 from plait._core.errors import Cancelled
 from plait._core.job import Job
 from plait._core.outcome import Outcome, attach, brief
@@ -112,24 +113,20 @@ class Run:
             self._meter.start()
             self.job.final = self._owned
             self._work = self._begin()
-        try:
-            for batch in self._work:
-                if batch is IDLE:
-                    yield batch
-                    continue
-                for final in self._settle(batch):
-                    for ready in self._order.push(final):
-                        yield ready
-                        feed.deliver(len(ready.items))
-                    if stop_at_failure and final.failures and not self._halted:
-                        yield from self._overtaking(final)
-        except KeyboardInterrupt as interrupt:
-            running = self.running
-            self.halt(warn=False)
-            explain(interrupt, self.stopping_words(running))
-            raise
-        finally:
-            self.halt()
+        with Interruptible(self.cancel) as wait:
+            if wait.cancelled:
+                self.cancel()
+            try:
+                yield from self._working(self._work, stop_at_failure)
+            except KeyboardInterrupt as interrupt:
+                running = self.running
+                self.halt(warn=False)
+                explain(interrupt, self.stopping_words(running))
+                raise
+            finally:
+                self.halt()
+            if self.job.cancelled and self._bell is None:  # in an event loop it is awaits that end early
+                wait.check()
         yield from self._leftovers()
         if feed.error is not None:
             self._raise_input_error(feed.error)
@@ -194,6 +191,19 @@ class Run:
         return error
 
     # --- steps of `batches`
+
+    def _working(self, work: Generator[Batch, None, None], stop_at_failure: bool) -> Iterator[Batch]:
+        feed = self.job.feed
+        for batch in work:
+            if batch is IDLE:
+                yield batch
+                continue
+            for final in self._settle(batch):
+                for ready in self._order.push(final):
+                    yield ready
+                    feed.deliver(len(ready.items))
+                if stop_at_failure and final.failures and not self._halted:
+                    yield from self._overtaking(final)
 
     def _begin(self) -> Generator[Batch, None, None]:
         if self._bell is None:
