@@ -14,11 +14,16 @@ from plait._core.worker_state import Mishap
 
 
 class Running:
-    """One item that a worker is running at this moment."""
+    """One item that a worker is running at this moment.
 
-    __slots__ = ("index", "item", "seconds", "worker")
+    `among` is more than 1 when it may as well be one of the items that follow: the worker runs so many so fast that
+    nobody knows which.
+    """
 
-    def __init__(self, index: int, item: object, worker: str, seconds: float) -> None:
+    __slots__ = ("among", "index", "item", "seconds", "worker")
+
+    def __init__(self, index: int, item: object, worker: str, seconds: float, among: int = 1) -> None:
+        self.among = among
         self.index = index
         self.item = item
         self.worker = worker

@@ -93,12 +93,12 @@ class RemoteRun:
         if feed.interdependent and not feed.ready:
             return
         limited = feed.limit is not None  # what is given is to start now, not when a worker will be there for it
-        for depth in (1,) if feed.interdependent or limited else (1, 2):
+        for depth in range(1, boards.DEPTH + 1):
+            if depth > 1 and (feed.interdependent or limited or depth > self._planner.depth):
+                return
             for worker in self._staff:
                 if not worker.can_take(depth, at_once=limited):
                     continue
-                if depth == 2 and not self._planner.prefetches:
-                    return
                 if not self._give(worker):
                     return
             while depth == 1 and self._staff.wants_more(one_by_one=limited):
@@ -132,7 +132,7 @@ class RemoteRun:
         worker.sequence += len(batch.items)
         worker.flights.append(flight)
         worker.slots += [offset for offset, _ in packed.refs]
-        self._planner.record_buffers(len(batch.items), sum(length for _, length in packed.refs))
+        self._planner.record_sent(len(batch.items), len(packed.data) + sum(length for _, length in packed.refs))
         head = wire.BATCH_HEAD.pack(flight.first, int(budget * 1e9), batch.base, batch.attempt, len(batch.items))
         flags = wire.TRACKED if self._tracked else 0
         message = frame(wire.BATCH, flight.key, packed, worker, head, self._cargo.number, flags)
@@ -230,6 +230,7 @@ class RemoteRun:
         operation, flags, _, key, payload = message
         if operation == wire.RESULT:
             self._land(worker, flags, key, payload)
+            self._assign()  # before the next answer is unpickled: the worker waits, or soon will
         elif operation == wire.HELLO:
             worker.pid = key
         elif operation == wire.MISHAP:
@@ -276,6 +277,7 @@ class RemoteRun:
             ends = [batch.started + end for end in returned.ends]
             batch.spans = list(zip([batch.started, *ends[:-1]], ends, strict=True))
         self._planner.record(done, returned.seconds)
+        self._planner.record_returned(done, returned.length)
         self._finished.append(batch)
 
     def _hand_back(self, flight: Flight, start: int, stop: int) -> None:

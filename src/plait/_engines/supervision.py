@@ -127,7 +127,8 @@ class Supervisor:
             seconds = max(0.0, (time.perf_counter_ns() - words[STARTED]) * 1e-9)
         else:
             seconds = time.perf_counter() - flight.sent
-        return Running(flight.batch.base + offset, flight.batch.items[offset], worker.label, seconds)
+        among = flight.count - offset if words[MODE] == FAST else 1
+        return Running(flight.batch.base + offset, flight.batch.items[offset], worker.label, seconds, among)
 
 
 def _hold(worker: RemoteWorker, seen: tuple[int, int]) -> bool:

@@ -15,7 +15,10 @@ _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 
 def in_words(running: Running) -> str:
     """One line about an item that is being run."""
-    return f"item {running.index}, {brief(running.item, 60)}, on {running.worker} for {running.seconds:.1f} s"
+    item = f"item {running.index}, {brief(running.item, 60)},"
+    if running.among > 1:
+        item += f" or one of the {running.among - 1:,} after it,"
+    return f"{item} on {running.worker} for {running.seconds:.1f} s"
 
 
 def stopping_words(done: int, running: list[str], abandoned: int = 0) -> str:
