@@ -75,7 +75,14 @@ class InlineEngine:
             portion = task.begin(batch)
             batch.worker = "inline"
             batch.started = time.perf_counter()
-            job.context.run(loop, job.fn, portion.iterator, batch, (KeyboardInterrupt,))
+            try:
+                job.context.run(loop, job.fn, portion.iterator, batch, (KeyboardInterrupt,))
+            except BaseException:
+                batch.ended = time.perf_counter()
+                job.unfetched.append(
+                    batch.part(0, len(batch.values))
+                )  # Ctrl-C in one item does not lose those before it
+                raise
             batch.ended = time.perf_counter()
             task.end()
             done = len(batch.values)
