@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes  # noqa: F401  # libffi keeps a descriptor open from the first import on, which may come in any test
 import gc
 import os
 import signal

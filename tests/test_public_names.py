@@ -25,9 +25,11 @@ PUBLIC = {
         "testing",
     ],
     "plait.engines": [
+        "AsyncEngine",
         "Batch",
         "Engine",
         "InlineEngine",
+        "InterpreterEngine",
         "Job",
         "Plan",
         "ProcessEngine",
