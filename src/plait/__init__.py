@@ -10,6 +10,7 @@ if TYPE_CHECKING:  # for editors and type checkers: what `__getattr__` finds at 
     from plait import testing as testing
     from plait._core.current import current as current
     from plait._core.outcome import Outcome as Outcome
+    from plait._run.journal import Journal as Journal
     from plait._run.map import map as map
     from plait._run.pool import Pool as Pool
     from plait._run.report import Report as Report
@@ -21,6 +22,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "map": "plait._run.map",
     "current": "plait._core.current",
+    "Journal": "plait._run.journal",
     "Pool": "plait._run.pool",
     "Stream": "plait._run.stream",
     "Outcome": "plait._core.outcome",
@@ -30,6 +32,7 @@ _HOMES = {
 _MODULES = ("engines", "errors", "testing")
 
 __all__ = [
+    "Journal",
     "Outcome",
     "Pool",
     "Report",

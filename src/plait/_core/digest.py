@@ -8,6 +8,7 @@ as what its method ``__plait_key__`` returns; code counts by what `Digester` is 
 from __future__ import annotations
 
 import copyreg
+import math
 import struct
 from _blake2 import blake2b
 from _collections_abc import Callable, Iterable
@@ -49,7 +50,7 @@ class Digester:
         """
         kind = type(value)
         if kind is int:
-            return blake2b(b"i%d" % value, digest_size=SIZE).digest()  # type: ignore[str-bytes-safe]  # it is an int
+            return blake2b(b"i%d" % value, digest_size=SIZE).digest()  # type: ignore[str-format]  # it is an int
         if kind is str:
             return blake2b(b"s" + value.encode("utf-8", "surrogatepass"), digest_size=SIZE).digest()  # type: ignore[attr-defined]  # it is a str
         try:
@@ -92,8 +93,6 @@ class Digester:
             return b"l" if kind is list else b"t", self._all(value)
         if kind is dict:
             return b"d", self._pairs(value.items())
-        if kind in (set, frozenset):
-            return b"e" if kind is set else b"E", b"".join(sorted(map(self.encode, value)))
         key = getattr(kind, "__plait_key__", None)
         if key is not None:
             return b"k", self._all((kind, key(value)))
@@ -101,7 +100,7 @@ class Digester:
             return b"c", self._code(value)
         if isinstance(value, (set, frozenset)):  # pickle takes their elements in an order that varies
             elements = b"".join(sorted(map(self.encode, value)))
-            return b"x", self.encode(kind) + elements + self.encode(getattr(value, "__dict__", None))
+            return b"e", self.encode(kind) + elements + self.encode(getattr(value, "__dict__", None))
         if kind.__module__ == "numpy" and hasattr(value, "tobytes") and hasattr(value, "dtype"):
             return b"n", self._array(value)
         if isinstance(value, PurePath):  # pickled differently by different Pythons
@@ -155,7 +154,7 @@ _ATOMS: dict[type, Callable[[Any], tuple[bytes, bytes]]] = {
     bytes: lambda value: (b"b", value),
     bytearray: lambda value: (b"B", bytes(value)),
     memoryview: lambda value: (b"m", f"{value.format} {value.shape} ".encode() + value.tobytes()),
-    float: lambda value: (b"f", struct.pack(">d", value) if value == value else b"nan"),
+    float: lambda value: (b"f", b"nan" if math.isnan(value) else struct.pack(">d", value)),
     complex: lambda value: (b"j", struct.pack(">dd", value.real, value.imag)),
     bool: lambda value: (b"1" if value else b"0", b""),
     type(None): lambda _: (b"N", b""),

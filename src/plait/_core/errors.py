@@ -4,6 +4,7 @@ PlaitError
  ├── UsageError (ValueError)           a call that cannot mean anything: the value, what was expected, what to do
  ├── Cancelled (CancelledError)        the work was stopped before this item ended
  ├── PoolBroken (BrokenExecutor)       a Pool that cannot run anything any more: its initializer or its engine failed
+ ├── JournalError (OSError)            a journal that cannot be opened, read or written; what was computed is kept
  └── TaskError                         something happened to one item, not in the user's own code
       ├── TaskTimeout (TimeoutError)   the item ran longer than ``timeout=``
       ├── NotTransferable (TypeError)  a function, argument or result that cannot cross to another process
@@ -21,6 +22,7 @@ from concurrent.futures import BrokenExecutor, CancelledError
 
 __all__ = [
     "Cancelled",
+    "JournalError",
     "MemoryExceeded",
     "NotTransferable",
     "PlaitError",
@@ -60,6 +62,13 @@ class PoolBroken(PlaitError, BrokenExecutor):
 
     def __str__(self) -> str:
         return self.message
+
+
+class JournalError(PlaitError, OSError):
+    """A journal that cannot be opened, read or written; the message has the file, the cause and what to do.
+
+    What had been computed by then is not lost: the stream's ``outcomes()`` gives it.
+    """
 
 
 class TaskError(PlaitError):

@@ -20,7 +20,7 @@ def is_installed(code: Any) -> bool:
     inner = getattr(code, "__code__", None)
     if inner is not None and inner.co_filename.startswith(_homes()):
         return True
-    name: str = getattr(code, "__module__", None) or getattr(code, "__name__", "")
+    name = str(getattr(code, "__module__", None) or getattr(code, "__name__", ""))
     top = name.partition(".")[0]
     if top == "__main__":
         return False

@@ -11,7 +11,7 @@ from _collections_abc import Iterable, Iterator
 from itertools import chain
 
 from plait._core.batch import Batch
-from plait._core.feed import Feed
+from plait._core.feed import KNOWN_AHEAD, SIFT_CAP, Feed
 from plait._core.job import Job
 
 
@@ -52,6 +52,8 @@ class ArrivingFeed(Feed):
         super().__init__(iter(()))
         self._chunks = chunks
         self._most_open = most_open
+        self._arrived: list[object] = []  # and not sifted yet
+        self._complete = False
         self._thread: threading.Thread | None = None
         self._hungry = threading.Event()
         self._cut = False
@@ -63,6 +65,8 @@ class ArrivingFeed(Feed):
             # A daemon: nothing can end a read from a pipe that nobody writes to.
             self._thread = threading.Thread(target=self._read, name="plait-input", daemon=True)
             self._thread.start()
+        if self._sift is not None:
+            self._sift_arrived(wanted)
         if len(self._buffer) < self.window:
             self._hungry.set()
 
@@ -70,6 +74,7 @@ class ArrivingFeed(Feed):
         """Give out nothing new from now on."""
         with self._lock:
             self._buffer.clear()
+            self._arrived.clear()
             self.over = self._cut = True
         self._hungry.set()
         self._notify()
@@ -77,13 +82,21 @@ class ArrivingFeed(Feed):
     @property
     def room(self) -> int:
         """As every feed's, and no more than may be open."""
-        return min(super().room, self._most_open - (self.taken - self.delivered))
+        return min(super().room, self._most_open - self._open)
 
     def _take_new(self, size: int) -> Batch | None:
         batch = super()._take_new(size)
         if len(self._buffer) < self.window:
             self._hungry.set()
         return batch
+
+    def _sift_arrived(self, wanted: int) -> None:
+        while self._arrived and len(self._buffer) < max(wanted, self.window) and self._known.waiting < KNOWN_AHEAD:
+            with self._lock:
+                chunk, self._arrived[:SIFT_CAP] = self._arrived[:SIFT_CAP], []
+            self._add(chunk)
+        with self._lock:
+            self.over = self._cut or (self._complete and not self._arrived)
 
     def _notify(self) -> None:
         if self.job is not None:
@@ -97,7 +110,8 @@ class ArrivingFeed(Feed):
         except BaseException as error:  # the driver raises it, when what came before has been delivered
             self.error = error
         with self._lock:
-            self.over = True
+            self._complete = True
+            self.over = self._sift is None or self._cut
         self._notify()
 
     def _admit(self, chunk: list[object]) -> bool:
@@ -105,9 +119,9 @@ class ArrivingFeed(Feed):
         with self._lock:
             if self._cut:
                 return False
-            self._buffer += chunk
+            (self._buffer if self._sift is None else self._arrived).extend(chunk)
         self._notify()
-        while len(self._buffer) >= self.window and not self._cut:
+        while len(self._buffer) + len(self._arrived) >= self.window and not self._cut:
             self._hungry.wait()
             self._hungry.clear()
         return not self._cut

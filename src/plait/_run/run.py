@@ -1,7 +1,8 @@
 """One run of a map: drives an engine, retries, orders and counts what finishes, and stops the work when it must.
 
 The walk of a batch: the engine yields it finished; items worth another attempt return to the feed; the rest is settled,
-put into order and delivered; when the consumer comes back for more, the feed's window moves.
+recorded in the journal if there is one, put into order and delivered; when the consumer comes back for more, the feed's
+window moves.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import random
 import time
 from _collections_abc import Generator, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from plait._core.batch import Batch
 from plait._core.errors import Cancelled
@@ -20,15 +21,28 @@ from plait._run.accounts import Accounts
 from plait._run.farewell import explain, in_words, stopping_words, warn_abandoned
 from plait._run.ordering import CompletionOrder, InputOrder
 from plait._run.progress import Meter
+from plait._run.recalled import Recalled
 from plait._run.report import Report
 from plait._run.retry import Retry, split_retries
+
+if TYPE_CHECKING:
+    from plait._run.keeper import Keeper  # with sqlite3 and more: imported by `map` for those who keep a journal
 
 
 class Run:
     """Drives one job to its end. Iterate `batches` from one thread; call `cancel` from any."""
 
     def __init__(
-        self, engine: Engine, job: Job, report: Report, *, owned: bool, ordered: bool, retry: Retry | None, meter: Meter
+        self,
+        engine: Engine,
+        job: Job,
+        report: Report,
+        *,
+        owned: bool,
+        ordered: bool,
+        retry: Retry | None,
+        meter: Meter,
+        journal: Keeper | None = None,
     ) -> None:
         self.engine = engine
         self.job = job
@@ -37,6 +51,8 @@ class Run:
         self._order: InputOrder | CompletionOrder = InputOrder() if ordered else CompletionOrder()
         self._retry = retry
         self._meter = meter
+        self._journal = journal
+        self._settled: list[Batch] = []  # and not recorded for certain yet
         self._accounts = Accounts(job.feed.handed_out)
         self._work: Generator[Batch, None, None] | None = None
         self._undelivered: list[Batch] = []
@@ -70,12 +86,18 @@ class Run:
             self._began = time.perf_counter()
             self._meter.start()
             self._work = self.engine.run(self.job)
+        journal = self._journal
         try:
+            if journal is not None and not self._halted:
+                journal.attach(feed, self._epoch)
             for batch in self._work:
-                for final in self._settle(batch):
+                for final in self._settle(batch) if journal is None else self._recorded(batch, journal):
                     for ready in self._order.push(final):
-                        yield ready
-                        feed.deliver(len(ready.items))
+                        if isinstance(ready, Recalled):
+                            yield from self._deliver_recalled(ready)
+                        else:
+                            yield ready
+                            feed.deliver(len(ready.items))
                     if stop_at_failure and final.failures and not self._halted:
                         yield from self._overtaking(final)
         except KeyboardInterrupt as interrupt:
@@ -105,12 +127,16 @@ class Run:
         finally:
             if self._owned:
                 self.engine.close()
-            self._update_report()
-            self._report.finished = finished
-            self._report.cancelled = not finished
-            self._meter.finish(self._report)
-            if warn:
-                warn_abandoned(self._report.abandoned)
+            try:
+                if self._journal is not None:
+                    self._close_journal(self._journal)
+            finally:
+                self._update_report()
+                self._report.finished = finished
+                self._report.cancelled = not finished
+                self._meter.finish(self._report)
+                if warn:
+                    warn_abandoned(self._report.abandoned)
 
     def cancel(self) -> None:
         """Ask the driver to stop; it does so at once, in its own thread."""
@@ -122,6 +148,9 @@ class Run:
 
     def outcomes_of(self, batch: Batch) -> Iterator[Outcome[Any]]:
         """One Outcome per item of the batch."""
+        if isinstance(batch, Recalled):
+            yield from batch.outcomes()
+            return
         failures = batch.failures
         for offset, item in enumerate(batch.items):
             began, ended = batch.span(offset)
@@ -148,10 +177,38 @@ class Run:
 
     # --- steps of `batches`
 
+    def _recorded(self, batch: Batch, journal: Keeper) -> list[Batch]:
+        """What is in the journal for certain and may be delivered; nothing while there is more to commit with it."""
+        final = self._settle(batch)
+        self._settled += final
+        for piece in final:
+            journal.record(piece)
+        if self.job.unfetched and journal.may_gather:
+            return []
+        journal.commit()
+        final, self._settled = self._settled, []
+        return final
+
+    def _deliver_recalled(self, batch: Recalled) -> Iterator[Batch]:
+        assert self._journal is not None
+        for piece in self._journal.read(batch):
+            yield piece
+            self.job.feed.deliver(len(piece.items), known=True)
+
+    def _close_journal(self, journal: Keeper) -> None:
+        """What has been computed is recorded, whether anybody will ask for it or not."""
+        while self.job.unfetched:
+            self._settled += self._settle(self.job.unfetched.popleft())
+        for piece in self._settled:
+            journal.record(piece)
+        journal.close(self._report)
+
     def _settle(self, batch: Batch) -> list[Batch]:
         final: list[Batch] = [batch]
         again: list[tuple[int, float]] = []
-        if batch.failures and self._retry is not None and not self.job.cancelled:
+        if isinstance(batch, Recalled):
+            self._report.failed += batch.failed
+        elif batch.failures and self._retry is not None and not self.job.cancelled:
             final, again = split_retries(batch, self._retry, random.random)  # jitter, not a secret
         now = time.perf_counter()
         for offset, delay in again:
@@ -176,9 +233,15 @@ class Run:
         yield from self._undelivered
         self._undelivered.clear()
         while self.job.unfetched:
-            for final in self._settle(self.job.unfetched.popleft()):
-                yield from self._order.push(final)
-        yield from self._order.rest()
+            self._settled += self._settle(self.job.unfetched.popleft())
+        for batch in [*(ready for final in self._settled for ready in self._order.push(final)), *self._order.rest()]:
+            if isinstance(batch, Recalled):
+                yield from self._deliver_recalled(batch)
+            else:
+                yield batch
+        self._settled.clear()
+        if self._journal is not None:
+            self._journal.close(self._report)
         if not self.job.cancelled:
             return
         for index, item in self._accounts.missing():
@@ -201,6 +264,8 @@ class Run:
             report.engine, report.workers = tally.engine, tally.workers
         report.peak_workers = tally.peak
         report.workers_died = tally.workers_died
+        if self._journal is not None:
+            self._journal.update(report)
         report.why += [reason for reason in tally.reasons if reason not in report.why]
         report.abandoned = [in_words(running) for running in tally.abandoned]
         if self._began and not self._report.finished and not self._report.cancelled:
