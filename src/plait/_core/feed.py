@@ -76,17 +76,14 @@ class Feed:
         """Pull from an iterator until `wanted` items are ready, the window is full, or a slice of time is spent."""
         if self._sequence is not None or self.over or self._held:
             return
-        deadline = time.perf_counter() + _PULL_SLICE
-        while True:
+        now = time.perf_counter()
+        deadline = now + _PULL_SLICE
+        while not self.over and now < deadline:  # at least once, however long this thread is kept from running
             room = min(wanted, self.room) - len(self._buffer)
             if room <= 0 or self._known.waiting >= KNOWN_AHEAD:
                 return
-            now = time.perf_counter()
-            if now >= deadline:
-                return
             self._pull_chunk(min(self._pull, max(room, self._sift_size)), now)
-            if self.over:
-                return
+            now = time.perf_counter()
 
     def _pull_chunk(self, size: int, now: float) -> None:
         chunk: list[object] = []
