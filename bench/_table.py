@@ -1,61 +1,100 @@
-"""What every benchmark here shares: interleaved rounds, medians, and one table that says whether a target is met.
-
-The contenders of one question take turns, so that a machine which slows down slows all of them; the first round warms
-up and is dropped. Ratios inside one table can be compared, seconds of different runs cannot.
-"""
+"""One table per question: the peer's figure, ours, the ratio, its target, and whether it was met."""
 
 from __future__ import annotations
 
-import gc
+import json
+import os
 import platform
 import statistics
 import sys
-import time
-from collections.abc import Callable
+from collections.abc import Sequence
 
+from _rounds import Took
 
-def medians(contenders: dict[str, Callable[[], object]], rounds: int = 5) -> dict[str, float]:
-    """Median wall seconds of each contender, over `rounds` interleaved rounds after one that is dropped."""
-    seconds: dict[str, list[float]] = {name: [] for name in contenders}
-    for number in range(rounds + 1):
-        for name, run in contenders.items():
-            gc.collect()
-            began = time.perf_counter()
-            run()
-            if number:
-                seconds[name].append(time.perf_counter() - began)
-    return {name: statistics.median(taken) for name, taken in seconds.items()}
+HEAD = ("question", "what", "beside", "ours", "ratio", "target", "met")
+ROWS = "PLAIT_BENCH_ROWS"  # names the file to which every table adds its rows, for the closing table
 
 
 class Table:
-    """Rows of ``what | floor/peer | ours | ratio | target | met``.
+    """Rows of one question; those with a target say whether it was met.
 
+    A target is met by the medians of all rounds ("yes"), or by the fastest round of each side only ("quiet": the
+    machine was busy with something else), or not ("NO").
+
+    >>> ours, floor = Took(), Took()
+    >>> ours.seconds, floor.seconds = [0.05, 0.06], [0.04, 0.05]
     >>> table = Table("threads")
-    >>> table.add("1M no-ops", "comprehension", 0.040, 0.048, target=1.3)
-    >>> table.met
-    True
+    >>> table.add("1M no-ops", "comprehension", floor, ours, at_most=1.3)
+    >>> table.rows[0][-3:]
+    ('1.22', '<= 1.3', 'yes')
     """
 
     def __init__(self, title: str) -> None:
         self.title = title
-        self.rows: list[tuple[str, str, str, str, str, str]] = []
-        self.met = True
+        self.rows: list[tuple[str, ...]] = []
 
-    def add(self, what: str, peer: str, floor: float, ours: float, target: float | None = None) -> None:
-        """One comparison in seconds; without a target it is printed for information."""
-        ratio = ours / floor
-        met = target is None or ratio <= target
-        self.met = self.met and met
-        limit, verdict = ("", "") if target is None else (f"<= {target:g}", "yes" if met else "NO")
-        self.rows.append((what, f"{peer} {_duration(floor)}", _duration(ours), f"{ratio:.2f}", limit, verdict))
+    def add(self, what: str, beside: str, floor: Took, ours: Took, at_most: float | None = None) -> None:
+        """Our time divided by the other's; without a target it is printed for information."""
+        if self._failed(what, beside, floor, ours):
+            return
+        ratio, quiet = ours.median / floor.median, ours.best / floor.best
+        met = "" if at_most is None else _verdict(ratio <= at_most, quiet <= at_most)
+        self._add(what, beside, floor, ours, ratio, "" if at_most is None else f"<= {at_most:.3g}", met)
+
+    def add_share(self, what: str, beside: str, ceiling: Took, ours: Took, at_least: float) -> None:
+        """Our speed as a share of the other's."""
+        if self._failed(what, beside, ceiling, ours):
+            return
+        ratio, quiet = ceiling.median / ours.median, ceiling.best / ours.best
+        met = _verdict(ratio >= at_least, quiet >= at_least)
+        self._add(what, beside, ceiling, ours, ratio, f">= {at_least:.3g}", met)
+
+    def add_fact(self, what: str, whose: str, found: str, target: str = "", *, met: bool | None = None) -> None:
+        """Something that was counted or read, not timed."""
+        verdict = "" if met is None else _verdict(met, met)
+        self.rows.append((what, whose, found, "", target, verdict))
 
     def show(self) -> None:
-        """Print the table."""
-        head = ("what", "floor/peer", "ours", "ratio", "target", "met")
-        widths = [max(len(row[column]) for row in [head, *self.rows]) for column in range(len(head))]
+        """Print the table, and leave its rows for the closing one."""
         print(f"\n{self.title}: Python {platform.python_version()}, {platform.machine()}, {sys.platform}")
-        for row in [head, tuple("-" * width for width in widths), *self.rows]:
-            print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        print_rows([HEAD[1:], *self.rows])
+        if path := os.environ.get(ROWS):
+            with open(path, "a", encoding="utf-8") as file:
+                file.writelines(json.dumps([self.title, *row]) + "\n" for row in self.rows)
+
+    def _failed(self, what: str, beside: str, theirs: Took, ours: Took) -> bool:
+        if ours.failure:
+            self.rows.append((what, beside, f"plait broke: {ours.failure}", "", "", "NO"))
+        elif theirs.failure:
+            self.rows.append((what, beside, f"not measured: {theirs.failure}", "", "", ""))
+        return bool(ours.failure or theirs.failure)
+
+    def _add(self, what: str, beside: str, theirs: Took, ours: Took, ratio: float, target: str, met: str) -> None:
+        beside = f"{beside} {_duration(theirs.median)}"
+        self.rows.append((what, beside, _duration(ours.median), f"{ratio:.2f}", target, met))
+
+
+def constant(seconds: float) -> Took:
+    """A limit that is a time, to be compared with."""
+    took = Took()
+    took.add(seconds)
+    return took
+
+
+def print_rows(rows: Sequence[Sequence[str]]) -> None:
+    """Columns under their heads, the first row."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    for row in (rows[0], tuple("-" * width for width in widths), *rows[1:]):
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def spread(values: Sequence[float]) -> str:
+    """Median and worst of some seconds, as text."""
+    return f"{_duration(statistics.median(values))}, worst {_duration(max(values))}"
+
+
+def _verdict(met: bool, quiet: bool) -> str:
+    return "yes" if met else "quiet" if quiet else "NO"
 
 
 def _duration(seconds: float) -> str:

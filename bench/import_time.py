@@ -1,17 +1,17 @@
 """What does ``import plait`` cost, and the first use of it, beside the standard library's executors?
 
 Timed inside fresh interpreters, by turns, so neither the start of Python nor a busy moment is charged to one of them.
+Run: python bench/import_time.py
 """
 
 from __future__ import annotations
 
-import statistics
 import subprocess
 import sys
+from functools import partial
 
+from _rounds import Rounds
 from _table import Table
-
-ROUNDS = 21
 
 QUESTIONS = [
     ("import", "concurrent.futures", "import concurrent.futures", "import plait", 1.5),
@@ -32,25 +32,35 @@ QUESTIONS = [
         "import plait\nlist(plait.map(abs, [1], engine='process', workers=1))",
         None,
     ),
+    (
+        "import, first call in a process",
+        "ProcessPoolExecutor, forkserver",
+        (
+            "import multiprocessing\nfrom concurrent.futures import ProcessPoolExecutor\n"
+            "with ProcessPoolExecutor(1, multiprocessing.get_context('forkserver')) as e: list(e.map(abs, [1]))"
+        ),
+        "import plait\nlist(plait.map(abs, [1], engine='process', workers=1))",
+        1.0,
+    ),
 ]
 
 
 def main() -> None:
-    """Print one row per question."""
-    table = Table("import time")
+    table = Table("import and first use")
     for what, peer, theirs, ours, target in QUESTIONS:
-        took: dict[str, list[float]] = {theirs: [], ours: []}
-        for _ in range(ROUNDS):
-            for program, seconds in took.items():
-                seconds.append(seconds_of(program))
-        table.add(what, peer, statistics.median(took[theirs]), statistics.median(took[ours]), target)
+        with Rounds() as rounds:
+            rounds.add("theirs", partial(seconds_of, theirs))
+            rounds.add("ours", partial(seconds_of, ours))
+            took = rounds.run(15)
+        table.add(what, peer, took["theirs"], took["ours"], target)
     table.show()
 
 
 def seconds_of(program: str) -> float:
     """How long the program takes in a fresh interpreter that is already up."""
     timed = f"import time; began = time.perf_counter()\n{program}\nprint(time.perf_counter() - began)"
-    return float(subprocess.run([sys.executable, "-c", timed], capture_output=True, text=True, check=True).stdout)
+    run = subprocess.run([sys.executable, "-c", timed], capture_output=True, text=True, check=True)
+    return float(run.stdout)
 
 
 if __name__ == "__main__":

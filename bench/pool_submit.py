@@ -5,19 +5,16 @@ Run: python bench/pool_submit.py
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor, wait
 
-from _table import Table, medians
+from _rounds import Rounds
+from _table import Table
+from _work import same
 
 import plait
 
 CALLS = 3_000
 WORKERS = 4
-
-
-def same(x: int) -> int:
-    return x
 
 
 def burst(executor: Executor) -> object:
@@ -36,15 +33,14 @@ def mapped(executor: Executor) -> object:
 
 
 def main() -> None:
-    table = Table(f"{CALLS:,} no-op calls on {WORKERS} threads, per call")
-    with plait.Pool("thread", workers=WORKERS) as ours, ThreadPoolExecutor(WORKERS) as peer:
-        for name, job in (("burst", burst), ("one by one", one_by_one), ("Executor.map", mapped)):
-            contenders: dict[str, Callable[[], object]] = {
-                "ours": lambda job=job: job(ours),  # type: ignore[misc]  # a default binds the loop's value
-                "peer": lambda job=job: job(peer),  # type: ignore[misc]
-            }
-            took = medians(contenders, rounds=5)
-            table.add(name, "ThreadPoolExecutor", took["peer"] / CALLS, took["ours"] / CALLS, 1.0)
+    table = Table("Pool on 4 threads, no-op calls")
+    with plait.Pool("thread", workers=WORKERS) as ours, ThreadPoolExecutor(WORKERS) as theirs:
+        for name, job in (("3,000 at once", burst), ("one after the other", one_by_one), ("Executor.map", mapped)):
+            with Rounds() as rounds:
+                rounds.add("ours", lambda job=job: job(ours), scale=1 / CALLS)
+                rounds.add("theirs", lambda job=job: job(theirs), scale=1 / CALLS)
+                took = rounds.run(9)
+            table.add(f"{name}, per call", "ThreadPoolExecutor", took["theirs"], took["ours"], 1.0)
     table.show()
 
 

@@ -7,18 +7,15 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 
-from _table import Table, medians
+from _rounds import Rounds
+from _table import Table
+from _work import same
 
 import plait
 
-TRIPS = 2_000
-
-
-def same(x: int) -> int:
-    return x
+TRIPS = 1_000
 
 
 class Echo:
@@ -46,19 +43,21 @@ class Echo:
 
 def main() -> None:
     echo = Echo()
-    with plait.Pool("process", workers=1) as ours, multiprocessing.Pool(1) as pool, ProcessPoolExecutor(1) as executor:
-        contenders: dict[str, Callable[[], object]] = {
-            "pipes": echo.trips,
-            "plait": lambda: [ours.submit(same, x).result() for x in range(TRIPS)],
-            "pool": lambda: [pool.apply(same, (x,)) for x in range(TRIPS)],
-            "executor": lambda: [executor.submit(same, x).result() for x in range(TRIPS)],
-        }
-        took = {name: seconds / TRIPS for name, seconds in medians(contenders, rounds=5).items()}
+    with multiprocessing.Pool(1) as pool, ProcessPoolExecutor(1) as executor, Rounds() as rounds:
+        executor.submit(same, 1).result()
+        with plait.Pool("process", workers=1) as ours:
+            rounds.add("pipes", echo.trips, scale=1 / TRIPS)
+            rounds.add("map", lambda: [list(plait.map(same, [x], engine=ours)) for x in range(TRIPS)], scale=1 / TRIPS)
+            rounds.add("submit", lambda: [ours.submit(same, x).result() for x in range(TRIPS)], scale=1 / TRIPS)
+            rounds.add("pool", lambda: [pool.apply(same, (x,)) for x in range(TRIPS)], scale=1 / TRIPS)
+            rounds.add("executor", lambda: [executor.submit(same, x).result() for x in range(TRIPS)], scale=1 / TRIPS)
+            took = rounds.run(9)
     echo.close()
-    table = Table("one item to a warm process and back")
-    table.add("Pool.submit().result()", "two pipes, 64 bytes", took["pipes"], took["plait"])
-    table.add("Pool.submit().result()", "multiprocessing.Pool.apply", took["pool"], took["plait"], 1.0)
-    table.add("Pool.submit().result()", "ProcessPoolExecutor.submit", took["executor"], took["plait"], 1.0)
+    table = Table("processes, one item to a warm worker and back")
+    table.add("Pool.submit().result()", "two pipes, 64 bytes", took["pipes"], took["submit"])
+    table.add("Pool.submit().result()", "multiprocessing.Pool.apply", took["pool"], took["submit"], 1.0)
+    table.add("Pool.submit().result()", "ProcessPoolExecutor.submit", took["executor"], took["submit"], 1.0)
+    table.add("plait.map of one item", "multiprocessing.Pool.apply", took["pool"], took["map"])
     table.show()
 
 

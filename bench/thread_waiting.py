@@ -5,48 +5,36 @@ Run: python bench/thread_waiting.py
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from multiprocessing.pool import ThreadPool
+from functools import partial
 
-from _table import Table, medians
+from _peers import THREADS
+from _rounds import Rounds
+from _table import Table, constant
+from _work import wait, wait_rarely
 
 import plait
 
 WORKERS = 32
 
 
-def wait(x: int) -> int:
-    time.sleep(0.002)
-    return x
-
-
-def rarely(x: int) -> int:
-    if x % 100 == 50:
-        time.sleep(0.05)
-    return x
-
-
 def main() -> None:
-    table = Table(f"thread map, functions that wait, {WORKERS} threads")
-    table_for(table, "2 ms sleeps", wait, range(6_000), 6_000 * 0.002 / WORKERS, 1.08)
-    table_for(table, "1 % sleep 50 ms", rarely, range(19_200), 192 * 0.05 / WORKERS, 1.15)  # six full rounds of sleeps
+    table = Table("threads, functions that wait, 32 workers")
+    measure(table, "6,000 sleeps of 2 ms", wait, range(6_000), 6_000 * 0.002 / WORKERS, 1.08)
+    # six full rounds of long sleeps
+    measure(table, "19,200, 1 % sleep 50 ms", wait_rarely, range(19_200), 192 * 0.05 / WORKERS, 1.15)
     table.show()
 
 
-def table_for(table: Table, what: str, fn: Callable[[int], int], items: range, ideal: float, target: float) -> None:
-    with ThreadPool(WORKERS) as pool, ThreadPoolExecutor(WORKERS) as executor:
-        took = medians(
-            {
-                "plait": lambda: list(plait.map(fn, items, engine="thread", workers=WORKERS)),
-                "pool": lambda: pool.map(fn, items),
-                "executor": lambda: list(executor.map(fn, items)),
-            }
-        )
-    table.add(f"{what}, x {len(items):,}", "ideal", ideal, took["plait"], target)
-    table.add(f"{what}, x {len(items):,}", "ThreadPool.map", took["pool"], took["plait"], 1.0)
-    table.add(f"{what}, x {len(items):,}", "ThreadPoolExecutor.map", took["executor"], took["plait"], 1.0)
+def measure(table: Table, what: str, fn: Callable[[int], int], items: range, ideal: float, target: float) -> None:
+    with Rounds() as rounds:
+        rounds.add("plait", lambda: list(plait.map(fn, items, engine="thread", workers=WORKERS)))
+        for peer, opened in THREADS.items():
+            rounds.add_peer(peer, partial(opened, WORKERS), lambda peer_map: peer_map(fn, items))
+        took = rounds.run(7)
+    table.add(what, "ideal", constant(ideal), took["plait"], target)
+    for peer in THREADS:
+        table.add(what, peer, took[peer], took["plait"], 1.0)
 
 
 if __name__ == "__main__":

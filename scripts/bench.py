@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import os
 import subprocess
 import sys
+import tempfile
+import time
+from pathlib import Path
 
 from environments import environment
 from pythons import ROOT, probe
+
+_HEAD = ["question", "what", "beside", "ours", "ratio", "target", "met"]
 
 
 def main(chosen: list[str]) -> int:
@@ -15,13 +22,34 @@ def main(chosen: list[str]) -> int:
     if python is None:
         sys.exit(f"{sys.executable} is not a Python that plait supports")
     folder = environment(python, ("test", "bench"), ".venv-bench")
-    failed = 0
-    for path in sorted((ROOT / "bench").glob("[a-z]*.py")):
-        if chosen and path.stem not in chosen:
-            continue
-        print(f"\n=== {path.relative_to(ROOT)}", flush=True)
-        failed += bool(subprocess.run([str(folder / "bin" / "python"), str(path)], cwd=ROOT, check=False).returncode)
-    return failed
+    began = time.monotonic()
+    failed = []
+    with tempfile.NamedTemporaryFile(prefix="plait-bench-", suffix=".jsonl") as rows:
+        for path in sorted((ROOT / "bench").glob("[a-z]*.py")):
+            if chosen and path.stem not in chosen:
+                continue
+            command = [str(folder / "bin" / "python"), str(path)]
+            surroundings = {**os.environ, "PLAIT_BENCH_ROWS": rows.name}
+            if subprocess.run(command, cwd=ROOT, env=surroundings, check=False).returncode:
+                failed.append(path.name)
+        _close(Path(rows.name), failed, time.monotonic() - began)
+    return len(failed)
+
+
+def _close(rows: Path, failed: list[str], seconds: float) -> None:
+    """One table of all rows, and how many targets were met."""
+    with rows.open(encoding="utf-8") as file:
+        table = [[str(cell) for cell in json.loads(line)] for line in file]
+    table += [[name, "it ended with an error, see above", "", "", "", "", "NO"] for name in failed]
+    targets = [row[6] for row in table if row[6]]
+    print("\n\nAll of it\n")
+    widths = [max(len(row[column]) for row in [_HEAD, *table]) for column in range(len(_HEAD))]
+    for row in [_HEAD, ["-" * width for width in widths], *table]:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    counted = ", ".join(f"{targets.count(word)} {word}" for word in ("yes", "quiet", "NO"))
+    machine = f"{len(os.sched_getaffinity(0))} cores, load {os.getloadavg()[0]:.1f}"
+    print(f"\n{len(targets)} targets: {counted}; {machine}, {seconds / 60:.1f} minutes")
+    print('"quiet": met by the fastest rounds of both sides, missed by the medians, as on a machine that is busy')
 
 
 if __name__ == "__main__":

@@ -57,8 +57,7 @@ def lay_out() -> None:
     pages = {str(page.relative_to(SOURCES)) for page in SOURCES.rglob("*.md")}
     text, linked = navigation(index.read_text())
     if unlinked := sorted(pages - linked - {"index.md"}):
-        print(f"docs/index.md, which is the site's navigation, links no {', '.join(unlinked)}")
-        text += "\n".join(["", "```{toctree}", ":hidden:", ":caption: More", "", *unlinked, "```", ""])
+        sys.exit(f"docs/index.md, which is the site's navigation, links no {', '.join(unlinked)}")
     index.write_text(text)
 
 

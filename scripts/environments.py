@@ -10,7 +10,9 @@ import sys
 import tomllib
 from pathlib import Path
 
-from pythons import ROOT, Python
+from pythons import ROOT, Python, probe
+
+MAIN_EXTRAS = ("test", "lint", "frameworks")  # of the Python that runs the gates; the others need but the first
 
 
 def environment(python: Python, extras: tuple[str, ...], name: str = "", *, project: bool = True) -> Path:
@@ -19,8 +21,7 @@ def environment(python: Python, extras: tuple[str, ...], name: str = "", *, proj
     Raises:
         SystemExit: it cannot be made; says why and what to install.
     """
-    where = "sid-" if python.inside else ""
-    folder = ROOT / (name or f".venv-{where}{python.label}")
+    folder = ROOT / name if name else folder_of(python)
     stamp = folder / "made-from"
     wanted = _fingerprint(python, extras)
     if stamp.exists() and stamp.read_text() == wanted:
@@ -33,6 +34,12 @@ def environment(python: Python, extras: tuple[str, ...], name: str = "", *, proj
         _add_numpy(python, folder)
     stamp.write_text(wanted)
     return folder
+
+
+def folder_of(python: Python) -> Path:
+    """Where the environment of the gates for this Python is, or will be."""
+    where = "sid-" if python.inside else ""
+    return ROOT / f".venv-{where}{python.label}"
 
 
 def create(python: Python, folder: Path) -> None:
@@ -81,3 +88,15 @@ def _has(python: Python, module: str) -> bool:
 def _run(command: list[str]) -> None:
     if subprocess.run(command, cwd=ROOT, check=False).returncode:
         sys.exit(f"this failed, see above: {' '.join(command)}")
+
+
+def main(extras: str, *command: str) -> None:
+    """Make the environment of the Python that `command` starts, unless it is there."""
+    python = probe(command)
+    if python is None:
+        sys.exit(f"{' '.join(command)} does not start a Python that plait supports")
+    environment(python, tuple(extras.split(",")))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from environments import environment
+from environments import MAIN_EXTRAS, environment
 from pythons import ROOT, probe
 
 
@@ -14,7 +14,7 @@ def main() -> int:
     python = probe((sys.executable,))
     if python is None:
         sys.exit(f"{sys.executable} is not a Python that plait supports")
-    ruff = str(environment(python, ("test", "lint")) / "bin" / "ruff")
+    ruff = str(environment(python, MAIN_EXTRAS) / "bin" / "ruff")
     subprocess.run([ruff, "format", "."], cwd=ROOT, check=True)
     return subprocess.run([ruff, "check", "--fix", "."], cwd=ROOT, check=False).returncode
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections import Counter
 from pathlib import Path
 
 _WIDTH = 4
+_OPENING = threading.Lock()
 
 
 class Executions:
@@ -26,7 +28,9 @@ class Executions:
 
     def __call__(self, index: int) -> None:
         if self._fd < 0:
-            self._fd = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+            with _OPENING:  # two threads that find it closed would open it twice and close one of them
+                if self._fd < 0:
+                    self._fd = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
         os.write(self._fd, index.to_bytes(_WIDTH, "little"))
 
     def close(self) -> None:

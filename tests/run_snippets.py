@@ -4,12 +4,14 @@
 * console blocks: each ``$ command`` (continued with ``> ``) is run by bash; what it prints stands after it.
 * a text block right after a Python block is what it prints; ``...`` stands for anything, as in doctest.
 * a block opened with ``python not-run: reason`` is not run: it needs what the tests do not have.
+* where the package of a block opened with ``python needs: package`` is not installed, the page ends there.
 * commands that set the reader's machine up (``make``, ``git``, ``pip``) are not run.
 """
 
 from __future__ import annotations
 
 import doctest
+import importlib.util
 import os
 import re
 import subprocess
@@ -70,8 +72,17 @@ def main(page: Path) -> int:
     for block in blocks_of(page.read_text()):
         if block.language == "python" and block.note.startswith("not-run:"):
             continue
-        if block.note and block.language in counts:
-            return fail(page, block.line - 1, f"unknown note {block.note!r}; expected 'not-run: reason' or nothing")
+        if block.note.startswith("needs: "):
+            needed = block.note.removeprefix("needs: ")
+            if importlib.util.find_spec(needed) is None:
+                print(f"{page.name}: not run from line {block.line} on, since {needed} is not installed")
+                break
+        elif block.note and block.language in counts:
+            return fail(
+                page,
+                block.line - 1,
+                f"unknown note {block.note!r}; expected 'not-run: reason', 'needs: package' or nothing",
+            )
         if block.language == "python":
             problem = run_python(page, block, reader)
         elif block.language == "console":

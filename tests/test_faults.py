@@ -7,6 +7,7 @@ not cross anything inline and on threads, so unpicklable ones must simply work t
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -326,6 +327,42 @@ def test_an_argument_that_cannot_be_pickled(engine: str, speed: str) -> None:
     assert isinstance(error, NotTransferable)
     assert f"item {at}" in str(error)
     assert "item.lock" in str(error)
+
+
+class KillsSlowly:
+    """An argument whose unpickling takes a while and then ends the process."""
+
+    def __init__(self, mark: Executions, index: int) -> None:
+        self.mark = mark
+        self.index = index
+
+    def __reduce__(self) -> Any:
+        return kill_slowly, (self.mark, self.index)
+
+
+def kill_slowly(mark: Executions, index: int) -> None:
+    mark(index)
+    time.sleep(0.03)  # long enough for its worker to count as stalled
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.mark.parametrize("portable", [False, True], ids=["linux", "portable"])
+def test_an_argument_that_kills_while_it_is_unpickled_fails_once(portable: bool, mark: Executions) -> None:
+    """Also when others are idle, so that its worker was asked to give its items back."""
+    engine = plait.engines.ProcessEngine(portable=portable)
+    with contextlib.closing(engine), plait.Pool(engine, workers=2) as pool:
+        futures = [pool.submit(index_of, KillsSlowly(mark, index)) for index in range(3)]
+        for future in futures:
+            assert isinstance(future.exception(BOUND), WorkerDied)
+    assert mark.counts() == dict.fromkeys(range(3), 1)
+
+
+def test_arguments_that_kill_among_others(mark: Executions) -> None:
+    """A batch of several is read by more than one worker until the culprit is alone, and it is the only one to fail."""
+    items: list[Any] = list(range(60))
+    items[31] = KillsSlowly(mark, 31)
+    error = check_all_but(outcomes_of(plait.map(index_of, items, engine="process", workers=2), False), 60, 31)
+    assert isinstance(error, WorkerDied)
 
 
 def odd_result(mark: Executions, at: int, index: int) -> Any:

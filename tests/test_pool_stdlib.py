@@ -6,6 +6,8 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
@@ -15,11 +17,15 @@ from stdlib_executors import loading
 from stdlib_executors.not_applicable import NOT_APPLICABLE, Listed, reason
 
 _MOST = 110  # seconds for the tests of one class, which wait on purpose for some of them
+_AT_ONCE = 3  # classes, each in a process of its own, which waits more than it works
 
 
 def _run(arguments: list[str], seconds: float) -> subprocess.CompletedProcess[str]:
     """Run `stdlib_executors.run` in a process of its own: those tests change the module they test, and count threads."""
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(loading.ROOT / "src"), str(loading.ROOT / "tests")])}
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+    environment["PYTHONPATH"] = os.pathsep.join([str(loading.ROOT / "src"), str(loading.ROOT / "tests")])
+    # Every worker imports those tests. They give a call 1.5 s to end before another, which compiling them anew can take.
+    environment["PYTHONPYCACHEPREFIX"] = str(Path(sys.prefix) / "pycache-of-tests")
     command = [sys.executable, "-m", "stdlib_executors.run", *arguments]
     try:
         return subprocess.run(
@@ -59,12 +65,29 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("name", sorted(classes()) or ["none"])
 
 
-def test_class(name: str) -> None:
+@pytest.fixture(scope="module")
+def programs(request: pytest.FixtureRequest) -> Iterator[dict[str, Future[subprocess.CompletedProcess[str]]]]:
+    """What the classes that are to be tested print; they run side by side."""
+    wanted = {item.callspec.params.get("name") for item in request.session.items if hasattr(item, "callspec")}
+    with ThreadPoolExecutor(_AT_ONCE) as executor:
+        yield {
+            name: executor.submit(_run, [name, *tests], _MOST)
+            for name in sorted(classes())
+            if name in wanted and (tests := applicable(name))
+        }
+
+
+def applicable(name: str) -> list[str]:
+    """The tests of the class that are not listed."""
+    return [test for test in classes()[name] if reason(f"{name}.{test}") is None]
+
+
+def test_class(name: str, programs: dict[str, Future[subprocess.CompletedProcess[str]]]) -> None:
     """Every test of the class that is not listed passes, and none is skipped."""
-    tests = [test for test in classes()[name] if reason(f"{name}.{test}") is None]
+    tests = applicable(name)
     if not tests:
         return
-    program = _run([name, *tests], seconds=_MOST)
+    program = programs[name].result()
     lines = [json.loads(line) for line in program.stdout.splitlines() if line.startswith('{"test"')]
     outcomes = {line["test"]: line["outcome"] for line in lines}
     bad = [line for line in lines if line["outcome"] in ("failed", "skipped")]

@@ -10,7 +10,20 @@ import pytest
 import plait
 
 PUBLIC = {
-    "plait": ["Outcome", "Pool", "Report", "Retry", "Stream", "current", "engines", "errors", "map", "testing"],
+    "plait": [
+        "Outcome",
+        "Pool",
+        "Report",
+        "Retry",
+        "Stream",
+        "current",
+        "engines",
+        "errors",
+        "map",
+        "per_worker",
+        "rng",
+        "testing",
+    ],
     "plait.engines": [
         "Batch",
         "Engine",

@@ -112,6 +112,16 @@ def test_snippets_that_hold_pass(tmp_path: Path) -> None:
     assert "2 Python and 1 console blocks ran" in run.stdout
 
 
+def test_a_page_ends_where_a_package_is_not_installed(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(re.sub(r"^F", FENCE, "Fpython needs: nowhere\nboom\nF\nFpython\nboom\nF\n", flags=re.MULTILINE))
+    run = _run(tmp_path, str(RUNNER), str(page))
+    assert run.returncode == 0, run.stdout
+    assert "nowhere is not installed" in run.stdout
+    page.write_text(re.sub(r"^F", FENCE, "Fpython needs: plait\nboom\nF\n", flags=re.MULTILINE))
+    assert "NameError" in _run(tmp_path, str(RUNNER), str(page)).stdout
+
+
 def test_a_block_that_is_never_closed_is_an_error(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text(f"{FENCE}python\nx = 1\n")

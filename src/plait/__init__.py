@@ -10,6 +10,8 @@ if TYPE_CHECKING:  # for editors and type checkers: what `__getattr__` finds at 
     from plait import testing as testing
     from plait._core.current import current as current
     from plait._core.outcome import Outcome as Outcome
+    from plait._core.per_worker import per_worker as per_worker
+    from plait._core.rng import rng as rng
     from plait._run.journal import Journal as Journal
     from plait._run.map import map as map
     from plait._run.pool import Pool as Pool
@@ -22,6 +24,8 @@ __version__ = "0.1.0"
 _HOMES = {
     "map": "plait._run.map",
     "current": "plait._core.current",
+    "per_worker": "plait._core.per_worker",
+    "rng": "plait._core.rng",
     "Journal": "plait._run.journal",
     "Pool": "plait._run.pool",
     "Stream": "plait._run.stream",
@@ -42,6 +46,8 @@ __all__ = [
     "engines",
     "errors",
     "map",
+    "per_worker",
+    "rng",
     "testing",
 ]
 

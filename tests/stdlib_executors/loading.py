@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
-from stdlib_executors import adapters
+from stdlib_executors import adapters, calls
 
 ROOT = Path(__file__).resolve().parents[2]
 UNPACKED = ROOT / ".debian" / "stdlib-tests"
@@ -74,7 +74,10 @@ def prepare_paths() -> None:
 
 
 def _redirected(module: ModuleType) -> ModuleType:
-    """The programs that its tests start use Pool, too."""
+    """The programs that its tests start use Pool, too, and workers need not import it for the functions in `calls`."""
+    for function in (calls.mul, calls.sleep_and_raise):
+        if hasattr(module, function.__name__):
+            setattr(module, function.__name__, function)
     plain = getattr(module, "assert_python_ok", None)
     if plain is not None and not hasattr(plain, "redirected"):
 

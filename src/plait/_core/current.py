@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from contextvars import ContextVar
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # every worker imports this module; what it may never need is imported where it is needed
+    from _collections_abc import Callable, Hashable
+
+    from plait._core.rng import Seeding
+    from plait._core.worker_state import Mishap, WorkerState
+
 
 class Task:
     """What a running function may ask about itself; engines derive from it.
+
+    One object stands for one worker: it answers for the item that this worker runs at the moment of asking.
 
     Attributes:
         index: the position of its item in the input.
@@ -14,9 +23,16 @@ class Task:
         worker: the worker that runs it, such as ``"thread-3"``.
         deadline: when its time is up, on the clock of ``time.perf_counter``, or None without a timeout.
         cancelled: whether it should return soon because nobody wants its result any more.
+        seeding: what the random numbers of its map are made from; for ``plait.rng``.
+        ticket: equal as long as the same attempt at the same item runs on this worker; for ``plait.rng``.
+        thread_id: the identity of the worker's thread, once it has begun; the engine sets it.
+        drawn: the ticket and the generators that ``plait.rng`` has given to that item.
     """
 
-    __slots__ = ()
+    __slots__ = ("_state", "drawn", "thread_id")
+
+    thread_id: int
+    drawn: tuple[Hashable, dict[int | None, object]]
 
     @property
     def index(self) -> int:
@@ -38,6 +54,40 @@ class Task:
     def cancelled(self) -> bool:
         raise NotImplementedError
 
+    @property
+    def seeding(self) -> Seeding:
+        raise NotImplementedError
+
+    @property
+    def ticket(self) -> Hashable:
+        return self.index, self.attempt
+
+    # --- what the worker holds
+
+    @property
+    def state(self) -> WorkerState:
+        """What ``per_worker`` functions have set up in this worker."""
+        try:
+            return self._state
+        except AttributeError:
+            from plait._core.worker_state import WorkerState
+
+            self._state: WorkerState = WorkerState(self.worker, self.thread_id, self.on_hold)
+            return self._state
+
+    @property
+    def holds(self) -> bool:
+        """Whether the worker has set something up, or tears it down."""
+        return hasattr(self, "_state") and bool(self._state.instances or self._state.ending)
+
+    def on_hold(self) -> None:
+        """From now on the worker holds something that must be torn down before it ends."""
+
+    def end_state(self, report: Callable[[Mishap], object]) -> None:
+        """Tear down what the worker holds; the worker itself calls it, as the last thing, in its own thread."""
+        if hasattr(self, "_state"):
+            self._state.end(report)
+
 
 current_task: ContextVar[Task] = ContextVar("plait_current_task")
 
@@ -45,7 +95,9 @@ current_task: ContextVar[Task] = ContextVar("plait_current_task")
 def current() -> Task:
     """The task that calls this; poll ``current().cancelled`` in long loops to stop when the result is no longer wanted.
 
-    Works in functions that run under a plait engine, and in what they call.
+    Works in functions that run under a plait engine, in what they call, and in threads that they start in a copy of
+    their context, as ``asyncio.to_thread`` does. Ask while the item runs: the answers are about the item that the
+    worker runs at that moment, and one worker runs many.
 
     Raises:
         LookupError: the caller does not run under plait.
@@ -60,5 +112,6 @@ def current() -> Task:
         return current_task.get()
     except LookupError:
         raise LookupError(
-            "plait.current() was called outside of a task; it works inside functions that plait runs"
+            "plait.current() was called outside of a task; it works inside functions that plait runs, and in a thread "
+            "that they start if it runs in a copy of their context: contextvars.copy_context().run(function)"
         ) from None

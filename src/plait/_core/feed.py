@@ -17,7 +17,6 @@ from collections import deque
 from itertools import chain, islice
 
 from plait._core.batch import Batch
-from plait._core.errors import Cancelled
 from plait._core.known import Known
 
 TYPE_CHECKING = False
@@ -304,7 +303,8 @@ class Feed:
             )
 
     def _end(self, index: int, item: object, attempt: int) -> None:
-        from plait._core.outcome import brief  # pulls in dataclasses, which most runs do not need here
+        from plait._core.errors import Cancelled  # both are slow to import, and most runs do not need them here
+        from plait._core.outcome import brief
 
         ended = Batch(index, [item], attempt - 1)
         ended.values = [None]

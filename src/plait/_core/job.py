@@ -7,15 +7,23 @@ from collections import deque
 from contextvars import Context
 
 from plait._core.batch import Batch
+from plait._core.current import current_task
 from plait._core.feed import Feed
+from plait._core.rng import seeding
+from plait._core.worker_state import Mishap
 
 
 class Running:
-    """One item that a worker is running at this moment."""
+    """One item that a worker is running at this moment.
 
-    __slots__ = ("index", "item", "seconds", "worker")
+    `among` is more than 1 when it may as well be one of the items that follow: the worker runs so many so fast that
+    nobody knows which.
+    """
 
-    def __init__(self, index: int, item: object, worker: str, seconds: float) -> None:
+    __slots__ = ("among", "index", "item", "seconds", "worker")
+
+    def __init__(self, index: int, item: object, worker: str, seconds: float, among: int = 1) -> None:
+        self.among = among
         self.index = index
         self.item = item
         self.worker = worker
@@ -25,7 +33,7 @@ class Running:
 class Tally:
     """What an engine counted during one run."""
 
-    __slots__ = ("abandoned", "engine", "peak", "reasons", "workers", "workers_died")
+    __slots__ = ("abandoned", "engine", "mishaps", "peak", "reasons", "workers", "workers_died")
 
     def __init__(self) -> None:
         self.engine = ""
@@ -33,7 +41,15 @@ class Tally:
         self.peak = 0
         self.workers_died = 0
         self.abandoned: list[Running] = []
+        self.mishaps: list[str] = []  # tear-downs of workers that failed or did not end in time
         self.reasons: list[str] = []
+
+    def note(self, mishap: Mishap) -> None:
+        """Something went wrong in a worker, and there is no item whose failure it could be; any thread."""
+        from plait._core.mishaps import log  # brings logging along
+
+        log(mishap)
+        self.mishaps.append(mishap.text)
 
     def settle_on(self, engine: str, workers: int, reason: str) -> None:
         """An engine that uses others says which it uses now, and why."""
@@ -50,6 +66,10 @@ class Job:
     driver look at `cancelled` and `revoked` at once, `snapshot`, which lists what is running now, and `unfetched`: its
     queue of finished batches, in which those are found that it had not yielded when an exception, such as Ctrl-C, ended
     its generator.
+
+    Attributes:
+        final: whether the engine is closed after this run, so that no worker need be kept.
+        seeding: what the random generators of its items are made from.
     """
 
     def __init__(
@@ -68,7 +88,9 @@ class Job:
         self.timeout = timeout
         self.context = context
         self.timed = timed
+        self.seeding = seeding(context.get(current_task))
         self.tally = Tally()
+        self.final = False
         self.cancelled = False
         self.revoked: deque[int] = deque()
         self.unfetched: deque[Batch] = deque()

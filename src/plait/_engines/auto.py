@@ -115,6 +115,7 @@ class AutoEngine:
         job.tally.settle_on("process", plan.workers, choice.reason)
         job.tally.reasons.append(plan.reason)
         job.tally.peak = 0
+        job.final = True
         try:
             yield from engine.run(job)
         finally:

@@ -13,13 +13,21 @@ from typing import Any
 
 import cloudpickle  # type: ignore[import-untyped]  # it ships no types
 
-from plait._engines.functions import home_of, is_importable, make_cached, variable
+from plait._core.importable import is_importable
+from plait._core.per_worker import PerWorker
+from plait._engines.functions import home_of, make_cached, variable
 
 _LRU_WRAPPER = type(functools.lru_cache(len))
 
 
 class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # untyped, see above
-    """cloudpickle, and memoryviews, which pickle refuses although PEP 574 can carry them."""
+    """cloudpickle, and memoryviews, which pickle refuses although PEP 574 can carry them.
+
+    Attributes:
+        modules: the names of those that the other side cannot import.
+    """
+
+    modules: frozenset[str] = frozenset()
 
     def reducer_override(self, obj: Any) -> Any:
         if type(obj) is memoryview:
@@ -28,6 +36,8 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # untyped, see above
             return variable, home_of(obj)
         if type(obj) is _LRU_WRAPPER and not is_importable(obj):
             return make_cached, (obj.__wrapped__, obj.cache_parameters())
+        if type(obj) is PerWorker and not self.modules.isdisjoint(_and_packages(obj.__module__)):
+            return obj.by_value()
         return super().reducer_override(obj)
 
 
@@ -42,11 +52,19 @@ def dumps_by_value(value: object, place: Callable[[PickleBuffer], bool], modules
         cloudpickle.register_pickle_by_value(module)
     try:
         with io.BytesIO() as file:
-            _Pickler(file, protocol=5, buffer_callback=place).dump(value)
+            pickler = _Pickler(file, protocol=5, buffer_callback=place)
+            pickler.modules = frozenset(module.__name__ for module in by_value)
+            pickler.dump(value)
             return file.getvalue()
     finally:
         for module in by_value:
             cloudpickle.unregister_pickle_by_value(module)
+
+
+def _and_packages(module: str) -> list[str]:
+    """The module, and the packages it is in: cloudpickle's rule for what belongs to a module."""
+    parts = module.split(".")
+    return [".".join(parts[: n + 1]) for n in range(len(parts))]
 
 
 def _view(buffer: Any, form: str, shape: tuple[int, ...]) -> memoryview:

@@ -11,6 +11,7 @@ from typing import Any
 from plait._core.batch import Batch
 from plait._core.errors import NotTransferable
 from plait._core.outcome import brief
+from plait._core.rng import Seeding
 from plait._engines import wire
 from plait._engines.arena import Arena
 from plait._engines.codec import Packed, encode
@@ -33,11 +34,13 @@ class FunctionCargo:
         arena: Arena | None,
         *,
         timeout: float | None,
+        seeding: Seeding,
         variables: list[tuple[ContextVar[Any], Any]],
     ) -> None:
         self.number = number
         self._fn = fn
         self._timeout = timeout
+        self._seeding = seeding
         self._variables = variables
         self._arena = arena
         self.modules: tuple[ModuleType, ...] = ()
@@ -109,7 +112,7 @@ class FunctionCargo:
 
     def _encode(self) -> Packed:
         try:
-            return encode((self._fn, self._timeout, self._variables), self._arena, 1, self.modules)
+            return encode((self._fn, self._timeout, self._seeding, self._variables), self._arena, 1, self.modules)
         except Exception as error:
             inner = self._inner()
             name = getattr(inner, "__name__", type(inner).__name__)

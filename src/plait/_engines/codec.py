@@ -8,7 +8,9 @@ classes are pickled by value by cloudpickle, which is only imported for them.
 from __future__ import annotations
 
 from _collections_abc import Callable
-from _pickle import PickleBuffer, PicklingError, dumps, loads
+from _io import BytesIO
+from _pickle import PickleBuffer, PicklingError, Unpickler, dumps, loads
+from copyreg import _extension_cache  # type: ignore[attr-defined]  # classes that pickles name by number
 
 from plait._engines.arena import THRESHOLD, Arena, ArenaFull, Window
 from plait._engines.functions import dumps_simple
@@ -84,6 +86,31 @@ def decode(data: memoryview | bytes, refs: Refs, stored: bool, window: Window | 
     if stored:
         data = buffers.pop()
     return loads(data, buffers=buffers)
+
+
+def decode_items(data: memoryview, refs: Refs, stored: bool, window: Window | None) -> tuple[object, bool]:
+    """As `decode`, and whether all of it is plain: numbers, texts, containers of them, whose code is Python's own."""
+    if stored and len(refs) == 1:
+        assert window is not None
+        data = window.view(*refs[0])
+    elif refs:
+        return decode(data, refs, stored, window), False
+    unpickler = _Watchful(BytesIO(data))
+    value = unpickler.load()
+    return value, not (unpickler.classes or _extension_cache)
+
+
+class _Watchful(Unpickler):
+    """Notes whether it has met anything that is not built of literals; for numbers and texts it costs nothing."""
+
+    classes = False
+
+    def find_class(self, module: str, name: str) -> object:
+        self.classes = self.classes or (module, name) not in _PLAIN_CLASSES
+        return super().find_class(module, name)
+
+
+_PLAIN_CLASSES = frozenset({("builtins", "complex"), ("builtins", "range"), ("builtins", "slice")})
 
 
 def _pickle(

@@ -17,6 +17,8 @@ from _pickle import PickleBuffer, Pickler
 from contextvars import ContextVar
 from types import CellType, CodeType, FunctionType, ModuleType
 
+from plait._core.importable import is_importable
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # workers import this module, and typing would double their start-up time
     from typing import Any
@@ -87,17 +89,6 @@ class _SimplePickler(Pickler):
             },
         }
         return make_function, shell, state, None, None, fill_function
-
-
-def is_importable(value: Any) -> bool:
-    """Whether another interpreter finds it under its module and qualified name."""
-    module = sys.modules.get(getattr(value, "__module__", None) or "")
-    if module is None or module.__name__ == "__main__":
-        return False
-    found: Any = module
-    for name in value.__qualname__.split("."):
-        found = getattr(found, name, None)
-    return found is value
 
 
 def make_function(code: bytes, scope: dict[str, object], name: str, cells: int) -> FunctionType:

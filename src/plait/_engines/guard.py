@@ -1,4 +1,4 @@
-"""Watches FAST batches in a worker: takes the unstarted items away when one of them turns out to be slow."""
+"""Watches FAST batches in a worker: says how far they are, and takes the unstarted items away when one is slow."""
 
 from __future__ import annotations
 
@@ -18,14 +18,19 @@ class Guard:
         self._words = words
         self._mutex = _thread.allocate_lock()
         self._items: list[object] | None = None
+        self._values: list[object] = []
+        self._first = 0
         self._deadline = 0
         self._alive = False
 
-    def watch(self, items: list[object], deadline: int) -> None:
-        """`items` are being run; from `deadline` (ns, time.perf_counter) on no further one may start."""
+    def watch(self, items: list[object], values: list[object], first: int, deadline: int) -> None:
+        """`items` are being run, their results put into `values`; `first` is the first one's sequence number.
+
+        From `deadline` (ns, time.perf_counter) on no further one may start.
+        """
         with self._mutex:
-            self._items = items
-            self._deadline = deadline
+            self._items, self._values = items, values
+            self._first, self._deadline = first, deadline
             if not self._alive:
                 self._alive = True
                 _thread.start_new_thread(self._patrol, ())
@@ -33,7 +38,9 @@ class Guard:
     def rest(self, mode: int) -> None:
         """The batch has been run; the worker goes on in `mode`."""
         with self._mutex:
-            self._items = None
+            if self._values:  # before the driver, which reads CURRENT in any mode but FAST, may rely on it
+                self._words[CURRENT] = self._first + len(self._values) - 1
+            self._items, self._values = None, []
             self._words[MODE] = mode
 
     def _patrol(self) -> None:
@@ -48,7 +55,16 @@ class Guard:
                         return
                     continue
                 quiet = 0
-                if time.perf_counter_ns() > self._deadline and self._items:
-                    self._items.clear()  # the loop over it ends after the item that is running
-                    self._words[STOP_AT] = self._words[CURRENT] + 1
-                    self._words[MODE] = CLAMPED
+                if self._items:
+                    self._look()
+
+    def _look(self) -> None:
+        words, items = self._words, self._items
+        assert items is not None
+        late = time.perf_counter_ns() > self._deadline
+        if late:
+            items.clear()  # the loop over it ends after the item that is running, which is read after this
+        words[CURRENT] = current = self._first + len(self._values)
+        if late:
+            words[STOP_AT] = current + 1
+            words[MODE] = CLAMPED

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import time
 from _collections_abc import Generator
+from _thread import get_ident
 
 from plait._core.batch import Batch
 from plait._core.bell import Bell
 from plait._core.current import Task, current_task
 from plait._core.job import Job, Running
+from plait._core.rng import Seeding
 from plait._core.sizing import BatchSizer
+from plait._core.worker_state import WorkerState
 from plait._engines.interface import Plan
 from plait._engines.loops import run_plain, run_timed
 from plait._engines.stealing import Portion, portion_type
@@ -37,6 +40,18 @@ class InlineEngine:
             yield from ThreadEngine().run(job)
             return
         task = InlineTask(job, self._portion)
+        try:
+            yield from self._batches(job, task)
+        finally:
+            running = task.snapshot()  # whoever explains an interrupt asks after the stop
+            job.snapshot = lambda: running
+            task.end()
+            job.context.run(task.end_state, job.tally.note)
+
+    def close(self) -> None:
+        """Nothing is held between runs."""
+
+    def _batches(self, job: Job, task: InlineTask) -> Generator[Batch, None, None]:
         sizer = BatchSizer(_BATCH_SECONDS)
         loop = run_timed if job.timed else run_plain
         job.snapshot = task.snapshot
@@ -72,9 +87,6 @@ class InlineEngine:
         if not feed.finished:
             job.cancelled = True  # the map around this one was stopped
 
-    def close(self) -> None:
-        """Nothing is held."""
-
 
 class InlineTask(Task):
     """The item that the calling thread is running."""
@@ -88,6 +100,7 @@ class InlineTask(Task):
         self._type = portion
         self._portion: Portion | None = None
         self._outer: Task | None = job.context.get(current_task)
+        self.thread_id = get_ident()
 
     def begin(self, batch: Batch) -> Portion:
         """The items of the batch, of which none is begun once the job is cancelled or some item was revoked."""
@@ -133,6 +146,18 @@ class InlineTask(Task):
     @property
     def cancelled(self) -> bool:
         return self.job.cancelled or (self._outer is not None and self._outer.cancelled)
+
+    @property
+    def seeding(self) -> Seeding:
+        return self.job.seeding
+
+    @property
+    def state(self) -> WorkerState:
+        """That of the task around this map, if there is one: its worker is who runs the items."""
+        outer = self._outer
+        if outer is not None and getattr(outer, "thread_id", 0) == self.thread_id:
+            return outer.state
+        return super().state
 
     def snapshot(self) -> list[Running]:
         """The item being run, if any."""

@@ -6,8 +6,9 @@ from plait._core.sizing import MOST_AHEAD, BatchSizer, guided_target
 
 _SHORTEST, _LONGEST, _STEADY = 0.002, 0.05, 0.008  # seconds a batch may take: at the tail, at most, of unknown inputs
 _PREFETCH_BELOW = 0.005  # items cheaper than this wait in the worker's pipe, so that it never idles
+_SHORT = 0.004  # batches that take less: the driver may be busy with another worker's for longer than one of them lasts
 _CAP = 16384  # items in a batch
-_BATCH_BYTES = 1 << 22  # of large buffers: few slots in flight stay in the processor's cache
+_BATCH_BYTES = 1 << 22  # one way: memory in flight is bounded by that, and the processor's cache holds some of it
 
 
 class BatchPlanner:
@@ -26,15 +27,19 @@ class BatchPlanner:
     def __init__(self, workers: int) -> None:
         self._workers = workers
         self._sizer = BatchSizer(_STEADY, cap=max(1, min(_CAP, MOST_AHEAD // (4 * workers))))
-        self._item_bytes = 0.0
+        self._sent = self._returned = 0.0  # bytes per item
 
     def record(self, items: int, seconds: float) -> None:
         """A batch of `items` items took `seconds`."""
         self._sizer.record(items, seconds)
 
-    def record_buffers(self, items: int, length: int) -> None:
-        """A batch of `items` items held large buffers of `length` bytes together."""
-        self._item_bytes = length / items
+    def record_sent(self, items: int, length: int) -> None:
+        """`items` items took `length` bytes on their way to a worker."""
+        self._sent = length / items
+
+    def record_returned(self, items: int, length: int) -> None:
+        """`items` results took `length` bytes on their way back."""
+        self._returned = length / items
 
     def next(self, left: int | None) -> tuple[int, float]:
         """How many items the next batch takes when `left` are to be given out, and how many seconds it may."""
@@ -43,21 +48,29 @@ class BatchPlanner:
         if left is not None and sizer.cost is not None:
             budget = guided_target(left * sizer.cost, self._workers, _SHORTEST, _LONGEST)
         sizer.target = budget
-        size = sizer.size
+        size = self._most
         if sizer.cost:
             size = max(1, min(size, int(budget / sizer.cost)))
-        if self._item_bytes:
-            size = max(1, min(size, int(_BATCH_BYTES / self._item_bytes)))
         if left is not None:
             size = min(size, max(1, left // (2 * self._workers)))
         return size, budget
 
     @property
-    def prefetches(self) -> bool:
-        """Whether a worker shall hold a second batch while it runs the first."""
-        return self._sizer.cost is not None and self._sizer.cost < _PREFETCH_BELOW
+    def depth(self) -> int:
+        """How many batches a worker shall hold, the one it runs included."""
+        cost = self._sizer.cost
+        if cost is None or cost >= _PREFETCH_BELOW:
+            return 1
+        return 3 if cost * self._most < _SHORT else 2
 
     @property
     def window(self) -> int:
         """How many items may be taken ahead of the consumer."""
-        return max(2 * self._workers, min(8 * self._workers * self._sizer.size, MOST_AHEAD))
+        return max(2 * self._workers, min(8 * self._workers * self._most, MOST_AHEAD))
+
+    @property
+    def _most(self) -> int:
+        """How many items a batch may have for what it takes to get them there or their results back."""
+        size = self._sizer.size
+        bytes_each = max(self._sent, self._returned)
+        return max(1, min(size, int(_BATCH_BYTES / bytes_each))) if bytes_each else size

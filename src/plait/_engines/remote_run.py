@@ -24,12 +24,13 @@ from plait._engines.cargo import FunctionCargo, frame, pack_items, refusal_of
 from plait._engines.deaths import Coroner, Loss
 from plait._engines.flight import Flight
 from plait._engines.forwarding import forward
+from plait._engines.parting import Parting, read_mishap
 from plait._engines.planning import BatchPlanner
 from plait._engines.remote import rebuild
 from plait._engines.remote_worker import Frame, RemoteWorker
 from plait._engines.repeatable import is_repeatable
 from plait._engines.reserve import Reserve
-from plait._engines.returns import Returned, read_remains, read_result
+from plait._engines.returns import Returned, read_result
 from plait._engines.staff import Staff
 from plait._engines.supervision import Supervisor
 from plait._engines.zygote import NOT_STARTED
@@ -62,7 +63,12 @@ class RemoteRun:
         variables = [(variable, job.context[variable]) for variable in self._reserve.context if variable in job.context]
         try:
             self._cargo = FunctionCargo(
-                self._reserve.next_function(), job.fn, self._arena, timeout=job.timeout, variables=variables
+                self._reserve.next_function(),
+                job.fn,
+                self._arena,
+                timeout=job.timeout,
+                seeding=job.seeding,
+                variables=variables,
             )
             while not feed.finished and not job.cancelled:
                 for lost in self._supervisor.revoke(self._staff):
@@ -87,12 +93,12 @@ class RemoteRun:
         if feed.interdependent and not feed.ready:
             return
         limited = feed.limit is not None  # what is given is to start now, not when a worker will be there for it
-        for depth in (1,) if feed.interdependent or limited else (1, 2):
+        for depth in range(1, boards.DEPTH + 1):
+            if depth > 1 and (feed.interdependent or limited or depth > self._planner.depth):
+                return
             for worker in self._staff:
                 if not worker.can_take(depth, at_once=limited):
                     continue
-                if depth == 2 and not self._planner.prefetches:
-                    return
                 if not self._give(worker):
                     return
             while depth == 1 and self._staff.wants_more(one_by_one=limited):
@@ -126,7 +132,7 @@ class RemoteRun:
         worker.sequence += len(batch.items)
         worker.flights.append(flight)
         worker.slots += [offset for offset, _ in packed.refs]
-        self._planner.record_buffers(len(batch.items), sum(length for _, length in packed.refs))
+        self._planner.record_sent(len(batch.items), len(packed.data) + sum(length for _, length in packed.refs))
         head = wire.BATCH_HEAD.pack(flight.first, int(budget * 1e9), batch.base, batch.attempt, len(batch.items))
         flags = wire.TRACKED if self._tracked else 0
         message = frame(wire.BATCH, flight.key, packed, worker, head, self._cargo.number, flags)
@@ -224,8 +230,11 @@ class RemoteRun:
         operation, flags, _, key, payload = message
         if operation == wire.RESULT:
             self._land(worker, flags, key, payload)
+            self._assign()  # before the next answer is unpickled: the worker waits, or soon will
         elif operation == wire.HELLO:
             worker.pid = key
+        elif operation == wire.MISHAP:
+            self._job.tally.note(read_mishap(payload))
         elif operation == wire.REFUSED:
             self._refused(key, rebuild(loads(payload)))
         else:
@@ -268,6 +277,7 @@ class RemoteRun:
             ends = [batch.started + end for end in returned.ends]
             batch.spans = list(zip([batch.started, *ends[:-1]], ends, strict=True))
         self._planner.record(done, returned.seconds)
+        self._planner.record_returned(done, returned.length)
         self._finished.append(batch)
 
     def _hand_back(self, flight: Flight, start: int, stop: int) -> None:
@@ -347,7 +357,7 @@ class RemoteRun:
     # --- the end
 
     def _stop(self) -> None:
-        """Kill what still works for this run, keep what it had finished, give idle workers back."""
+        """End what still works for this run, keep what it had finished, give idle workers back."""
         job = self._job
         running = self.running()
         job.wake = _nothing
@@ -355,43 +365,22 @@ class RemoteRun:
         if self._owner != os.getpid():
             return  # a forked child's copy: all of it is the parent's
         workers = self._staff.clear()
-        busy = [worker for worker in workers if worker.flights or worker.outbox]
-        for worker in busy:
-            worker.kill()
-        for worker in workers:
-            if worker in busy:
-                self._salvage(worker)
-                self._free_all(worker)
-                worker.close()
-            elif not worker.dead:
-                worker.send(wire.pack(wire.FORGET, self._cargo.number, b""))
-                worker.functions.discard(self._cargo.number)
-                self._reserve.give_back(worker)
-        if hasattr(self, "_cargo"):
-            self._cargo.release()
-        if self._arena is not None:
-            self._arena.trim()
-
-    def _salvage(self, worker: RemoteWorker) -> None:
-        """What a worker that is being killed had answered, and what lies on its board, was computed: it is not lost."""
-        heard = True
-        while heard:
-            heard = False
-            for message in worker.receive():
-                heard = message is not None
-                if message is None:
-                    break
-                operation, flags, _, key, payload = message
-                if operation != wire.RESULT:
-                    forward(operation, key, payload)
-                elif worker.flights:
-                    flight = worker.flights.popleft()
-                    if flags & wire.HAS_EXTRA:
-                        _, payload = wire.unpack_extra(payload)
-                    self._settle(worker, flight, read_result(worker, flight, payload))
-        if worker.flights:
-            flight = worker.flights[0]
-            self._settle(worker, flight, read_remains(worker, flight))
+        leaving = [worker for worker in workers if worker.flights or worker.outbox or job.final]
+        try:
+            Parting(self._reserve.host.poll(), job.tally.note, self._settle).end(leaving)
+        finally:
+            for worker in workers:
+                if worker in leaving:
+                    self._free_all(worker)
+                    worker.close()
+                elif not worker.dead:
+                    worker.send(wire.pack(wire.FORGET, self._cargo.number, b""))
+                    worker.functions.discard(self._cargo.number)
+                    self._reserve.give_back(worker)
+            if hasattr(self, "_cargo"):
+                self._cargo.release()
+            if self._arena is not None:
+                self._arena.trim()
 
 
 def _nothing() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from _collections_abc import Iterator
 from collections import deque
 
@@ -173,9 +175,17 @@ class RemoteWorker:
 
     # --- the end
 
-    def quit(self) -> None:
-        """Ask it to end once it has nothing to do."""
-        self.send(wire.pack(wire.QUIT, 0, b""))
+    def quit(self) -> bool:
+        """Ask it to end once it has nothing to do; True when something is left for `flush`."""
+        return self.send(wire.pack(wire.QUIT, 0, b""))
+
+    def interrupt(self) -> None:
+        """Raise StopTask in the function it runs, if it holds something to tear down; not on Windows."""
+        if self.pid and os.name == "posix" and self.alive:
+            try:
+                os.kill(self.pid, signal.SIGINT)
+            except ProcessLookupError:  # just now
+                return
 
     def kill(self) -> None:
         """End it now, with the process group that it leads."""

@@ -60,13 +60,6 @@ def is_repeatable(value: Any, seen: set[int] | None = None) -> bool:
     return _is_known(value, kind)
 
 
-def are_plain(items: Any) -> bool:
-    """Whether the items, or what tuples of them hold, are numbers and texts, whose operators are no user code."""
-    if type(items) is range or _SCALARS.issuperset(map(type, items)):
-        return True
-    return all(type(item) is tuple for item in items) and _SCALARS.issuperset(map(type, chain.from_iterable(items)))
-
-
 def _is_known(value: Any, kind: type) -> bool:
     if kind is ModuleType:
         return value.__name__ in _MODULES

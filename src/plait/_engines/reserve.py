@@ -7,9 +7,11 @@ from contextvars import ContextVar
 from typing import Any
 
 from plait._core import budget
+from plait._core.mishaps import Announced
 from plait._engines import hosting
 from plait._engines.arena import Arena
 from plait._engines.inherited import hold
+from plait._engines.parting import Parting
 from plait._engines.remote_worker import RemoteWorker
 
 
@@ -30,6 +32,7 @@ class Reserve:
         self.context = context
         self._lock = threading.Lock()
         self._idle: list[RemoteWorker] = []
+        self._most = 0
         self._launcher: hosting.Launcher | None = None
         self._arena: Arena | None = None
         self._inputs: hosting.Segment | None = None
@@ -58,6 +61,7 @@ class Reserve:
     def prepare(self, workers: int) -> hosting.Launcher:
         """What starts workers, made if there is none; they know how many cores each of them may use."""
         with self._lock:
+            self._most = max(self._most, workers)
             if self._launcher is None or self._launcher.dead:
                 if self._launcher is not None:
                     self._launcher.reap()
@@ -78,9 +82,12 @@ class Reserve:
         return launcher.launch(token, self._inputs)
 
     def give_back(self, worker: RemoteWorker) -> None:
-        """A worker with nothing to do, for the next run."""
+        """A worker with nothing to do, for the next run; no more stay than one run has asked for, however many ran."""
         with self._lock:
-            self._idle.append(worker)
+            if len(self._idle) < self._most:
+                self._idle.append(worker)
+                return
+        worker.close()
 
     def close(self) -> None:
         """End the idle workers and free everything; what is needed again is made again."""
@@ -89,16 +96,19 @@ class Reserve:
             launcher, self._launcher = self._launcher, None
             arena, self._arena = self._arena, None
             inputs, self._inputs = self._inputs, None
-        for worker in idle:
-            worker.kill()
-        for worker in idle:
-            worker.close()
-        if launcher is not None:
-            launcher.close()
-        if arena is not None:
-            arena.close()
-        elif inputs is not None:
-            inputs.close()
+        with Announced() as announced:
+            try:
+                if idle:
+                    Parting(self.host.poll(), announced.note).end(idle)
+            finally:
+                for worker in idle:
+                    worker.close()
+                if launcher is not None:
+                    launcher.close()
+                if arena is not None:
+                    arena.close()
+                elif inputs is not None:
+                    inputs.close()
 
     def __del__(self) -> None:
         if hasattr(self, "_functions"):

@@ -13,17 +13,20 @@ from plait._engines.flight import Flight
 from plait._engines.remote import rebuild
 from plait._engines.remote_worker import RemoteWorker
 
+_LOGGED = (boards.TRACKED, boards.IDLE, boards.SENDING, boards.ENDING)  # modes in which the log is the batch's
+
 
 class Returned:
-    """Values and failures of the first items of a flight, and how long they took."""
+    """Values and failures of the first items of a flight, how long they took, and their `length` in bytes."""
 
-    __slots__ = ("ends", "failures", "seconds", "unreadable", "values")
+    __slots__ = ("ends", "failures", "length", "seconds", "unreadable", "values")
 
     def __init__(self) -> None:
         self.values: list[object] = []
         self.failures: dict[int, BaseException] = {}
         self.ends: list[float] = []  # seconds after the batch began, one per item, when items were timed
         self.seconds = 0.0
+        self.length = 0
         self.unreadable: BaseException | None = None
 
 
@@ -49,24 +52,28 @@ def read_remains(worker: RemoteWorker, flight: Flight) -> Returned:
     """What a dead worker had put on its board of the batch it was running."""
     found = Returned()
     words = worker.board.words
-    if words[boards.BATCH] == flight.key and words[boards.MODE] in (boards.TRACKED, boards.IDLE, boards.SENDING):
+    if words[boards.BATCH] == flight.key and words[boards.MODE] in _LOGGED:
         _read_log(worker, flight, min(words[boards.DONE], flight.count), found)
         found.seconds = found.ends[-1] if found.ends else 0.0
     return found
 
 
 def culprit(worker: RemoteWorker, flight: Flight, returned: Returned) -> int | None:
-    """The offset of the item that was running when the worker died, or None when none was, or nobody knows."""
+    """The offset of the item that was running when the worker died, or None when none was, or nobody knows.
+
+    In a batch that ran FAST nobody does: it is run again, TRACKED, and an item that kills its worker does so again.
+    An item that was taken back from the worker is with somebody else, whatever the board says.
+    """
     words = worker.board.words
     if words[boards.BATCH] != flight.key:
         return None
     offset = words[boards.CURRENT] - flight.first
     mode = words[boards.MODE]
     if mode in (boards.TRACKED, boards.SENDING):
-        return offset if offset == len(returned.values) < len(flight.batch.items) else None
-    if mode in (boards.FAST, boards.CLAMPED):
-        return offset if 0 <= offset < len(flight.batch.items) else None
-    if mode == boards.READING and len(flight.batch.items) == 1:
+        return offset if offset == len(returned.values) < flight.count else None
+    if mode == boards.CLAMPED:
+        return offset if 0 <= offset < flight.count else None
+    if mode == boards.READING and flight.count == len(flight.batch.items) == 1:
         return 0
     return None
 
@@ -84,12 +91,14 @@ def _read_log(worker: RemoteWorker, flight: Flight, count: int, found: Returned)
 
 
 def _read_whole(worker: RemoteWorker, data: memoryview, found: Returned) -> None:
+    found.length += data.nbytes
     found.values, failures, stored = loads(data)
     for offset, failure in failures.items():
         found.failures[offset] = rebuild(failure)
     for offset, (kind, entry) in stored.items():
         single = Returned()
         _read_entry(worker, kind, memoryview(entry), single)
+        found.length += single.length
         found.values[offset] = single.values[0]
         if single.failures:
             found.failures[offset] = single.failures[0]
@@ -97,6 +106,7 @@ def _read_whole(worker: RemoteWorker, data: memoryview, found: Returned) -> None
 
 def _read_entry(worker: RemoteWorker, kind: int, data: memoryview, found: Returned) -> None:
     value: object = None
+    found.length += data.nbytes
     try:
         if kind == boards.VALUE:
             value = loads(data)
@@ -104,6 +114,7 @@ def _read_entry(worker: RemoteWorker, kind: int, data: memoryview, found: Return
             found.failures[len(found.values)] = rebuild(loads(data))
         else:
             refs, stored, rest = loads(data)
+            found.length += sum(length for _, length in refs)
             value = decode(rest, refs, stored, worker.window())
     except Exception as error:  # a result's own __setstate__, or a class that is missing here
         failure = NotTransferable(

@@ -6,7 +6,7 @@ import time
 from _collections_abc import Callable, Collection, Iterable, Iterator
 
 from plait._core.job import Job, Running
-from plait._engines.board import CLAMPED, CURRENT, FAST, MODE, NEVER, STARTED, STOP_AT, TRACKED
+from plait._engines.board import BATCH, CLAMPED, CURRENT, FAST, MODE, NEVER, READING, STARTED, STOP_AT, TRACKED
 from plait._engines.flight import Flight
 from plait._engines.remote_worker import RemoteWorker
 
@@ -53,7 +53,7 @@ class Supervisor:
             words = worker.board.words
             if words[STOP_AT] == NEVER:
                 if words[MODE] != FAST and now - worker.flights[0].sent > _STALLED and _unstarted(worker):
-                    words[STOP_AT] = words[CURRENT] + 1
+                    words[STOP_AT] = _at_hand(worker) + 1
                     worker.revoked = True
             elif words[MODE] != FAST:  # it was set a system call ago or more: the worker has seen it
                 last = max(words[CURRENT], words[STOP_AT] - 1)
@@ -127,7 +127,8 @@ class Supervisor:
             seconds = max(0.0, (time.perf_counter_ns() - words[STARTED]) * 1e-9)
         else:
             seconds = time.perf_counter() - flight.sent
-        return Running(flight.batch.base + offset, flight.batch.items[offset], worker.label, seconds)
+        among = flight.count - offset if words[MODE] == FAST else 1
+        return Running(flight.batch.base + offset, flight.batch.items[offset], worker.label, seconds, among)
 
 
 def _hold(worker: RemoteWorker, seen: tuple[int, int]) -> bool:
@@ -142,4 +143,15 @@ def _hold(worker: RemoteWorker, seen: tuple[int, int]) -> bool:
 
 def _unstarted(worker: RemoteWorker) -> bool:
     last = worker.flights[-1]
-    return last.count > 0 and last.first + last.count - 1 > worker.board.words[CURRENT]
+    return last.count > 0 and last.first + last.count - 1 > _at_hand(worker)
+
+
+def _at_hand(worker: RemoteWorker) -> int:
+    """The number of the last item that stays with the worker: the one it runs, or is unpickling to run it next.
+
+    An item that takes long to unpickle would otherwise go from worker to worker and be unpickled by each, for ever.
+    """
+    words, flight = worker.board.words, worker.flights[0]
+    reading = words[MODE] == READING and words[BATCH] == flight.key
+    current: int = words[CURRENT]
+    return max(current, flight.first) if reading else current

@@ -19,6 +19,7 @@ from plait._core.budget import available_cores
 from plait._core.current import current_task
 from plait._core.errors import StopTask
 from plait._core.job import Job, Running
+from plait._core.worker_state import TEAR_DOWN_SECONDS, Mishap
 from plait._engines.crew import Crew
 from plait._engines.growth import Growth, late_limit
 from plait._engines.halting import Seat, prepare_injection
@@ -240,8 +241,12 @@ def halt(crew: Crew, *, patient: bool = True) -> None:
     for seat in [*crew.seats, *crew.lost]:
         _abandon(crew, seat, now)
     for seat in crew.seats:
-        if not seat.abandoned and seat.thread.is_alive():
-            seat.thread.join(max(0.0, now + _FAREWELL - time.perf_counter()))
+        if not seat.abandoned:
+            given = TEAR_DOWN_SECONDS if patient and seat.holds else _FAREWELL
+            seat.thread.join(max(0.0, now + given - time.perf_counter()))
+            if seat.thread.is_alive() and seat.holds:
+                what = f"the tear-down of {seat.state.ending or 'an instance'} on {seat.name}"
+                crew.job.tally.note(Mishap(f"{what} did not end within {given:g} s and was left behind", None))
 
 
 def _abandon(crew: Crew, seat: Seat, now: float) -> None:

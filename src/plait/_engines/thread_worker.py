@@ -9,6 +9,8 @@ from _collections_abc import Iterator
 from plait._core.batch import Batch
 from plait._core.current import current_task
 from plait._core.errors import StopTask
+from plait._core.mishaps import Announced
+from plait._core.rng import Seeding
 from plait._engines.crew import Crew
 from plait._engines.halting import Seat
 from plait._engines.line_output import LineThread
@@ -51,6 +53,10 @@ class Worker(Seat):
         return self.alarm is not None or self.abandoned or self._crew.unwanted
 
     @property
+    def seeding(self) -> Seeding:
+        return self._crew.job.seeding
+
+    @property
     def siblings(self) -> int:
         """How many tasks share the machine with this one, itself included."""
         return self._crew.siblings
@@ -68,6 +74,7 @@ class Worker(Seat):
             self.clock_id = time.pthread_getcpuclockid(threading.get_ident())
         except (AttributeError, OSError):  # not on this platform: growth then goes by lateness alone
             self.clock_id = None
+        self.thread_id = threading.get_ident()
         current_task.set(self)
         while True:
             try:
@@ -80,7 +87,19 @@ class Worker(Seat):
                 self.quiet(leave=True)
                 crew.fail(error)
                 break
+        self._part()
         crew.left(self)
+
+    def _part(self) -> None:
+        """Tear down what the functions have set up in this thread."""
+        self.batch = None
+        if self.abandoned:  # the run is over, or will be: nobody reads its tally
+            with Announced() as announced:
+                self.end_state(announced.note)
+        else:
+            self.end_state(self._crew.job.tally.note)
+        if self.thread.unfinished:
+            self.thread.end_lines()
 
     def _serve(self) -> None:
         crew = self._crew

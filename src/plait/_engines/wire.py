@@ -26,7 +26,7 @@ RESULT_HEAD = struct.Struct("<IBBxxQQ")  # items done, kind of data, kind of the
 EXTRA_HEAD = struct.Struct("<I")
 
 FUNCTION, BATCH, SETTING, FORGET, QUIT = 1, 2, 3, 4, 5
-HELLO, RESULT, REFUSED, OUTPUT, LOG = 11, 12, 13, 14, 15
+HELLO, RESULT, REFUSED, OUTPUT, LOG, MISHAP, ENDED = 11, 12, 13, 14, 15, 16, 17
 
 HAS_EXTRA = 1  # flag: the payload starts with an Extra
 TRACKED = 2  # flag of a batch: every item must be claimed and logged on the board

@@ -1,9 +1,8 @@
 """The main loop of a worker process: takes batches from its pipe, runs them, answers.
 
 Items that take microseconds run FAST, if running them again does no harm should the worker die: a bare loop that notes
-only which item is running. All others run TRACKED: each item is claimed, timed and its result put on the board before
-the next one starts. Either way the worker answers early
-when a batch takes twice its budget, and the driver gives the rest to others.
+nothing. All others run TRACKED: each item is claimed, timed and its result put on the board before the next one starts.
+Either way the worker answers early when a batch takes twice its budget, and the driver gives the rest to others.
 """
 
 from __future__ import annotations
@@ -15,33 +14,35 @@ import time
 from _collections_abc import Callable, Sequence
 from _pickle import dumps, loads
 
-from plait._core.current import Task, current_task
+from plait._core.current import current_task
 from plait._engines import board as boards
 from plait._engines import wire
 from plait._engines.arena import Arena, Window
-from plait._engines.board import CURRENT, MODE, STARTED, STOP_AT, Board
-from plait._engines.codec import decode, encode
+from plait._engines.board import CURRENT, HOLDS, MODE, STARTED, STOP_AT, Board
+from plait._engines.codec import decode, decode_items, encode
 from plait._engines.guard import Guard
 from plait._engines.remote import describe
-from plait._engines.repeatable import are_plain
 from plait._engines.wire import BATCH_HEAD, HEAD
+from plait._engines.worker_task import WorkerTask
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # typing would double a worker's start-up time
     from contextvars import ContextVar
     from typing import Any
 
+    from plait._core.rng import Seeding
     from plait._engines.ends import Ends
     from plait._engines.hosting import Segment
 
-    Assignment = tuple[Callable[..., object], float | None, list[tuple[ContextVar[Any], Any]]]
+    Assignment = tuple[Callable[..., object], float | None, Seeding, list[tuple[ContextVar[Any], Any]]]
 
-_FAST_SECONDS = 2.5e-6  # items cheaper than this run FAST
+_FAST_SECONDS = 2.5e-6  # of this thread's CPU time; items cheaper than this run FAST
+_TRACKING_SECONDS = 1e-6  # what tracking an item costs, at least
 _FAST_ITEMS = 64  # and only in batches worth it
 _PLAIN = frozenset({int, float, bool, type(None), str})
 
 
-class Worker(Task):
+class Worker(WorkerTask):
     """One worker process; as a `Task` it answers ``plait.current()``.
 
     `own` is its memory for large results, `inputs` the driver's; None: large buffers go through the pipe.
@@ -57,8 +58,8 @@ class Worker(Task):
     ) -> None:
         self._read, self._readv, self._write = ends.read, ends.readv, ends.write
         self._private_bytes = private_bytes
+        super().__init__(board.words)
         self._board = board
-        self._words = board.words
         self._arena = _arena(own)
         self._inputs = inputs
         self._window: Window | None = None
@@ -69,18 +70,20 @@ class Worker(Task):
         self._pending: bytes | memoryview = b""
         self._sending = _thread.allocate_lock()
         self._memory_bytes = 0
-        self._name = ""
-        self._timeout: float | None = None
-        self._first = self._base = self._attempt = 0
 
     def serve(self) -> None:
         """Answer frames, one after the other."""
         current_task.set(self)
+        self.thread_id = _thread.get_ident()
         self.send(wire.HELLO, os.getpid(), b"")
         while True:
             operation, flags, function, key, payload = self._receive()
             if operation == wire.BATCH:
-                self._run(flags, function, key, payload)
+                try:
+                    self._run(flags, function, key, payload)
+                except BaseException as error:
+                    if not self.is_stopped_by(error):
+                        raise
             elif operation == wire.FUNCTION:
                 self._learn(flags, key, payload)
             elif operation == wire.FORGET:
@@ -89,7 +92,7 @@ class Worker(Task):
             elif operation == wire.SETTING:
                 self._set_up(loads(payload))
             else:
-                _leave()
+                self._part()
 
     # --- frames
 
@@ -174,25 +177,26 @@ class Worker(Task):
             return
         try:
             # In a list, from which the loop takes them: no frame may hold the arguments longer than their loop does.
-            cargo = [decode(payload[BATCH_HEAD.size :], refs, bool(flags & wire.STORED), self._inputs_window(refs))]
+            items, plain = decode_items(
+                payload[BATCH_HEAD.size :], refs, bool(flags & wire.STORED), self._inputs_window(refs)
+            )
+            cargo, items = [items], None
         except BaseException as error:  # an item's __setstate__ may raise anything
             self._words[MODE] = boards.IDLE
             self._answer(key, wire.UNREADABLE, 0, 0, data=dumps(describe(error, 1), 5))
             return
         self._first, self._base, self._attempt = first, base, attempt
-        fn, self._timeout, variables = assignment
+        fn, self._timeout, self._seeding, variables = assignment
         for variable, value in variables:
             variable.set(value)
         tracked = (
-            flags & wire.TRACKED
-            or count < _FAST_ITEMS
-            or self._costs.get(function, 1.0) > _FAST_SECONDS
-            or not are_plain(cargo[0])
+            flags & wire.TRACKED or count < _FAST_ITEMS or self._costs.get(function, 1.0) > _FAST_SECONDS or not plain
         )
-        began = time.perf_counter_ns()
+        began, spent = time.perf_counter_ns(), time.thread_time_ns()
         done = (self._run_tracked if tracked else self._run_fast)(fn, cargo, key, began, budget)
-        if done:
-            self._costs[function] = (time.perf_counter_ns() - began) * 1e-9 / done
+        if done:  # CPU time: a machine that is busy with something else must not make items look slow
+            cost = (time.thread_time_ns() - spent) * 1e-9 / done
+            self._costs[function] = cost - _TRACKING_SECONDS if tracked else cost
 
     def _run_tracked(self, fn: Callable[..., object], cargo: list[Any], key: int, began: int, budget: int) -> int:
         words, board, clock, first = self._words, self._board, time.perf_counter_ns, self._first
@@ -210,6 +214,8 @@ class Worker(Task):
             try:
                 kind, data = self._pack(fn(item))
             except BaseException as error:
+                if self.is_stopped_by(error):
+                    break
                 kind, data = boards.FAILURE, self._pack_failure(error)
             now = clock()
             if not board.log(kind, data, now - began):
@@ -225,7 +231,8 @@ class Worker(Task):
 
     def _run_fast(self, fn: Callable[..., object], cargo: list[Any], key: int, began: int, budget: int) -> int:
         words = self._words
-        items = list(cargo.pop())  # a list of our own, which the guard may clear
+        taken = cargo.pop()
+        items = taken if type(taken) is list else list(taken)  # the guard may clear it
         values: list[object] = []
         failures: dict[int, object] = {}
         words[CURRENT] = self._first
@@ -234,18 +241,19 @@ class Worker(Task):
             words[MODE] = boards.IDLE
             self._answer(key, wire.LOGGED, 0, 0)
             return 0
-        self._guard.watch(items, began + 2 * budget)
-        numbered = enumerate(items, self._first)
+        self._guard.watch(items, values, self._first, began + 2 * budget)
+        iterator = iter(items)
         while True:
             try:
-                for words[CURRENT], item in numbered:
-                    values.append(fn(item))
+                for item in iterator:
+                    values.append(fn(item))  # noqa: PERF401  a failure must not take the values before it along
                 break
             except BaseException as error:
                 failures[len(values)] = describe(error, 1)
                 values.append(None)
         self._guard.rest(boards.PACKING)
-        item = items = ()  # type: ignore[assignment]  # as in _run_tracked
+        item = taken = None
+        items = []  # as in _run_tracked
         spent = time.perf_counter_ns() - began
         data = self._pack_all(values, failures)
         words[MODE] = boards.IDLE
@@ -272,7 +280,7 @@ class Worker(Task):
         leaving = self._memory_bytes and self._private_bytes(os.getpid()) > self._memory_bytes
         self.send(wire.RESULT, key, payload, flags=flags | (wire.LEAVING if leaving else 0))
         if leaving:
-            _leave()
+            self._part()
 
     def _pack(self, value: object) -> tuple[int, bytes]:
         if type(value) in _PLAIN:
@@ -304,27 +312,20 @@ class Worker(Task):
                 values[offset] = None
         return dumps((values, failures, stored), 5)
 
-    # --- for plait.current
+    # --- the end
+
+    def _part(self) -> None:
+        """End; what the worker holds is torn down before."""
+        if self._words[HOLDS]:
+            from plait._engines import worker_end  # most workers hold nothing
+
+            self._words[MODE] = boards.ENDING
+            worker_end.tear_down(self)
+        _leave()
 
     @property
-    def index(self) -> int:
-        return self._base + self._words[CURRENT] - self._first
-
-    @property
-    def attempt(self) -> int:
-        return self._attempt
-
-    @property
-    def worker(self) -> str:
-        return f"{self._name} (pid {os.getpid()})"
-
-    @property
-    def deadline(self) -> float | None:
-        return None if self._timeout is None else self._words[STARTED] * 1e-9 + self._timeout
-
-    @property
-    def cancelled(self) -> bool:
-        return False  # a process that is no longer wanted is killed
+    def may_be_interrupted(self) -> bool:
+        return super().may_be_interrupted and not self._sending.locked()  # half a frame must not be left in the pipe
 
 
 def _arena(segment: Segment | None) -> Arena | None:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-import sys
-import warnings
 from types import TracebackType
 
 from plait._core.job import Running
+from plait._core.mishaps import warn
 from plait._core.outcome import brief
 
 _SHOWN = 3  # items that are named
@@ -16,7 +15,10 @@ _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 
 def in_words(running: Running) -> str:
     """One line about an item that is being run."""
-    return f"item {running.index}, {brief(running.item, 60)}, on {running.worker} for {running.seconds:.1f} s"
+    item = f"item {running.index}, {brief(running.item, 60)},"
+    if running.among > 1:
+        item += f" or one of the {running.among - 1:,} after it,"
+    return f"{item} on {running.worker} for {running.seconds:.1f} s"
 
 
 def stopping_words(done: int, running: list[str], abandoned: int = 0) -> str:
@@ -43,12 +45,16 @@ def warn_abandoned(abandoned: list[str]) -> None:
     names = "; ".join(abandoned[:_SHOWN]) + (
         "" if len(abandoned) <= _SHOWN else f"; and {len(abandoned) - _SHOWN} more"
     )
-    warnings.warn(
-        f"plait could not stop {_count(len(abandoned), 'thread', 'threads')}, now left behind: {names}. "
-        'Let the function poll plait.current().cancelled, or use engine="process".',
-        RuntimeWarning,
-        stacklevel=_callers_level(),
+    warn(
+        f" could not stop {_count(len(abandoned), 'thread', 'threads')}, now left behind: {names}. "
+        'Let the function poll plait.current().cancelled, or use engine="process".'
     )
+
+
+def warn_mishaps(mishaps: list[str]) -> None:
+    """Say what went wrong when workers ended."""
+    for text in mishaps:
+        warn(f": {text}")
 
 
 def _theirs(trace: TracebackType | None) -> TracebackType | None:
@@ -56,16 +62,6 @@ def _theirs(trace: TracebackType | None) -> TracebackType | None:
     while trace is not None and trace.tb_frame.f_code.co_filename.startswith(_PACKAGE):
         trace = trace.tb_next
     return trace
-
-
-def _callers_level() -> int:
-    """How many frames above its caller's the first one is that is not ours: the line people want a warning to show."""
-    level = 1
-    frame = sys._getframe(2)
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
-        frame = frame.f_back
-        level += 1
-    return level + 1
 
 
 def _count(number: int, one: str, many: str) -> str:

@@ -98,7 +98,9 @@ def map(  # noqa: A001, PLR0913  the builtin's concurrent sister; users write pl
     )
     if isinstance(source, Arrivals):
         source.feed.job = job
-    report = Report(engine=runner.name, workers=plan.workers, why=[plan.reason] if plan.reason else [])
+    report = Report(
+        engine=runner.name, workers=plan.workers, why=[plan.reason] if plan.reason else [], seed=job.seeding[0]
+    )
     meter = start_meter(progress, length, getattr(fn, "__name__", "map"))
     run = Run(
         runner,

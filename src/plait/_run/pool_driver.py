@@ -10,6 +10,7 @@ from plait._core.batch import Batch
 from plait._core.errors import Cancelled, PoolBroken
 from plait._core.job import Job
 from plait._engines.interface import Engine
+from plait._run.farewell import warn_mishaps
 from plait._run.pool_call import LOGGER, Call
 from plait._run.pool_exit import exit_gate, too_late
 from plait._run.pool_feed import QueueFeed
@@ -33,10 +34,12 @@ class PoolDriver:
         self._owned = owned
         self._token = token
         self._job = Job(fn, self.feed, workers=workers, timeout=None, context=Context())
+        self._job.final = owned
         self._lock = threading.RLock()
         self._thread: threading.Thread | None = None
         self._ended = threading.Event()
         self._interrupted = False
+        self._awaited = False
         self.broken: PoolBroken | None = None
 
     def put(self, call: Call) -> None:
@@ -92,6 +95,7 @@ class PoolDriver:
         me = threading.get_ident()
         if thread.ident == me or any(call.thread == me for call in self.feed.running()):
             raise RuntimeError("a task of a pool cannot wait for the end of its own pool; use shutdown(wait=False)")
+        self._awaited = True
         try:
             # CPython before 3.13 takes a thread for ended once Ctrl-C has interrupted its join (bpo-45274).
             self._ended.wait()
@@ -99,6 +103,7 @@ class PoolDriver:
         except KeyboardInterrupt:
             self.interrupt()
             raise
+        self._warn()
 
     def interrupt(self) -> None:
         """Ctrl-C was pressed: cancel what has not been started; the second time stop what is running, too."""
@@ -137,6 +142,13 @@ class PoolDriver:
                 self.feed.first_taken.set()
                 exit_gate.leave(self)
                 self._ended.set()
+        if not self._awaited:
+            self._warn()
+
+    def _warn(self) -> None:
+        """Say what went wrong when the workers ended."""
+        mishaps, self._job.tally.mishaps = self._job.tally.mishaps, []
+        warn_mishaps(mishaps)
 
     def _settle(self, batch: Batch) -> None:
         for offset, call in enumerate(batch.items):

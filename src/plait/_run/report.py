@@ -21,6 +21,8 @@ class Report:
         journal: what the journal had, and what was run again and why; empty without one.
         workers_died: how many worker processes died.
         abandoned: items whose threads could not be stopped, in words.
+        mishaps: tear-downs of `per_worker` functions that failed or did not end in time, in words.
+        seed: what ``plait.rng()`` without a seed was made from; ``plait.rng(seed)`` gives the same numbers again.
         seconds: wall time from the first item pulled to the last outcome so far.
         finished: whether every item has its outcome.
         cancelled: whether the work was stopped before that.
@@ -37,6 +39,8 @@ class Report:
     journal: str = ""
     workers_died: int = 0
     abandoned: list[str] = field(default_factory=list)
+    mishaps: list[str] = field(default_factory=list)
+    seed: int = 0
     seconds: float = 0.0
     finished: bool = False
     cancelled: bool = False
@@ -61,4 +65,5 @@ class Report:
         if self.workers_died:
             lines.append(f"workers that died: {self.workers_died}")
         lines += [f"could not be stopped: {name}" for name in self.abandoned]
+        lines += [f"went wrong: {text}" for text in self.mishaps]
         return "\n".join(lines)

@@ -18,7 +18,7 @@ from plait._core.job import Job
 from plait._core.outcome import Outcome, attach, brief
 from plait._engines.interface import Engine
 from plait._run.accounts import Accounts
-from plait._run.farewell import explain, in_words, stopping_words, warn_abandoned
+from plait._run.farewell import explain, in_words, stopping_words, warn_abandoned, warn_mishaps
 from plait._run.ordering import CompletionOrder, InputOrder
 from plait._run.progress import Meter
 from plait._run.recalled import Recalled
@@ -85,6 +85,7 @@ class Run:
         if self._work is None:
             self._began = time.perf_counter()
             self._meter.start()
+            self.job.final = self._owned
             self._work = self.engine.run(self.job)
         journal = self._journal
         try:
@@ -137,6 +138,7 @@ class Run:
                 self._meter.finish(self._report)
                 if warn:
                     warn_abandoned(self._report.abandoned)
+                    warn_mishaps(self._report.mishaps)
 
     def cancel(self) -> None:
         """Ask the driver to stop; it does so at once, in its own thread."""
@@ -268,5 +270,6 @@ class Run:
             self._journal.update(report)
         report.why += [reason for reason in tally.reasons if reason not in report.why]
         report.abandoned = [in_words(running) for running in tally.abandoned]
+        report.mishaps = list(tally.mishaps)
         if self._began and not self._report.finished and not self._report.cancelled:
             report.seconds = time.perf_counter() - self._began

@@ -7,9 +7,12 @@ from plait.testing._starts import StartsContract
 from plait.testing._stopping import StoppingContract
 from plait.testing._surroundings import SurroundingsContract
 from plait.testing._values import ValuesContract
+from plait.testing._workers import WorkersContract
 
 
-class EngineContract(ValuesContract, FailuresContract, StartsContract, StoppingContract, SurroundingsContract):
+class EngineContract(
+    ValuesContract, FailuresContract, StartsContract, StoppingContract, SurroundingsContract, WorkersContract
+):
     """The tests every engine passes; derive from it and write `make_engine`.
 
     Set `workers` to 1 if the engine runs one item at a time, `shares_memory` to False if its functions run in another

@@ -11,6 +11,7 @@ from pathlib import Path
 import plait
 
 PATIENCE = 30.0  # seconds after which something that should happen counts as not happening
+SLOW = 0.05  # seconds, many times what an engine waits before it has others run the items of a worker that stalls
 NAP = 0.001  # between two looks at a file: there is nothing else that every kind of worker can wait for
 
 
@@ -35,6 +36,22 @@ class Abort(BaseException):
     """Not an Exception."""
 
 
+class SlowToLoad:
+    """Takes a while to unpickle, and adds a byte to a file when it is."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Callable[..., object], tuple[str]]:
+        return _load_slowly, (self.path,)
+
+
+def _load_slowly(path: str) -> str:
+    mark(path)
+    time.sleep(SLOW)
+    return path
+
+
 variable: ContextVar[str] = ContextVar("plait_contract_variable", default="unset")
 
 
@@ -44,6 +61,10 @@ def double(x: int) -> int:
 
 def same(x: object) -> object:
     return x
+
+
+def is_there(x: object) -> bool:
+    return x is not None
 
 
 def fail_at_three(x: int) -> int:

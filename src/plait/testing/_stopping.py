@@ -74,7 +74,7 @@ class StoppingContract(ContractBase):
         with self.folder() as folder, self.engine() as engine:
             items = itertools.repeat(("forever", f"{folder}/began"))
             stream = plait.map(forever, items, engine=engine, workers=self.workers)
-            canceller = threading.Thread(target=_cancel_when, args=(stream, f"{folder}/began"))
+            canceller = threading.Thread(target=cancel_when, args=(stream, f"{folder}/began"))
             canceller.start()
             with raises(Cancelled):
                 list(stream)
@@ -88,7 +88,7 @@ class StoppingContract(ContractBase):
             ]  # every worker has got there: none still runs a value
             items = [("value", "a"), ("value", "b"), *[("forever", path) for path in began]]
             stream = plait.map(forever, items, engine=engine, workers=self.workers)
-            canceller = threading.Thread(target=_cancel_when, args=(stream, *began))
+            canceller = threading.Thread(target=cancel_when, args=(stream, *began))
             canceller.start()
             outcomes = list(stream.outcomes())
             canceller.join()
@@ -249,7 +249,7 @@ class StoppingContract(ContractBase):
         assert closed == [True]
 
 
-def _cancel_when(stream: plait.Stream[object], *paths: str) -> None:
+def cancel_when(stream: plait.Stream[object], *paths: str) -> None:
     for path in paths:
         wait_for(path)
     stream.cancel()

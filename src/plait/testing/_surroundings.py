@@ -12,10 +12,14 @@ from concurrent.futures import as_completed, wait
 import plait
 from plait._engines.table import ENGINES
 from plait.testing._functions import (
+    PATIENCE,
+    SlowToLoad,
     double,
     fail_at_three,
     forever,
     inner_sum,
+    is_there,
+    marks,
     meet,
     read_variable,
     same,
@@ -137,6 +141,12 @@ class SurroundingsContract(ContractBase):
             assert [future.result() for future in quick] == list(range(0, 100, 2))
             open(f"{folder}/seen", "w").close()
             last.result()
+
+    def test_what_is_slow_to_unpickle_is_unpickled_once(self) -> None:
+        """Although there are workers with nothing to do that could take it over."""
+        with self.folder() as folder, self.engine() as engine, plait.Pool(engine, workers=self.workers) as pool:
+            pool.submit(is_there, SlowToLoad(f"{folder}/loaded")).result(PATIENCE)
+            assert marks(f"{folder}/loaded") == (0 if self.shares_memory else 1)
 
     def test_a_map_and_a_pool_share_an_engine(self) -> None:
         with self.engine() as engine, plait.Pool(engine, workers=self.workers) as pool:

@@ -1,0 +1,75 @@
+"""The functions that are mapped. They stand in a module that the workers of every contender can import."""
+
+from __future__ import annotations
+
+import functools
+import os
+import signal
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Array = np.ndarray[tuple[int], np.dtype[np.float64]]
+
+DEADLY = 57
+LENGTH = 1 << 20  # doubles in an array
+
+
+def same(x: int) -> int:
+    return x
+
+
+def spin(x: int) -> int:
+    for _ in range(100):
+        x += 1
+    return x
+
+
+def wait(x: int) -> int:
+    time.sleep(0.002)
+    return x
+
+
+def wait_rarely(x: int) -> int:
+    if x % 100 == 50:
+        time.sleep(0.05)
+    return x
+
+
+def compute(seconds: float) -> float:
+    end = time.thread_time() + seconds  # CPU time: other processes on the machine do not shorten the work
+    while time.thread_time() < end:
+        pass
+    return seconds
+
+
+def pause(x: int) -> int:
+    time.sleep(0.005)
+    return x
+
+
+def pause_or_die(x: int) -> int:
+    if x == DEADLY:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return pause(x)
+
+
+def touch(array: Array) -> float:
+    return float(array[::512].sum())
+
+
+def produce(_: int) -> Array:
+    return _ready()
+
+
+def add_one(array: Array) -> Array:
+    return array + 1.0
+
+
+@functools.cache
+def _ready() -> Array:
+    import numpy as np  # here, so that workers which see no array do not pay for it
+
+    return np.full(LENGTH, 1.0)

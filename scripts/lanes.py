@@ -1,0 +1,151 @@
+"""Runs gates side by side, a lane for each core, and prints what a gate has said, whole, when it has ended.
+
+A lane takes the next stint, which is one gate or a few that follow one another. A gate runs in a session of its own;
+what it leaves running is ended and makes it red.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import deque
+from pathlib import Path
+from typing import IO, NamedTuple
+
+from pythons import ROOT, Python
+
+_LIMIT = 1200  # seconds for one gate: a gate that hangs is red, not endless
+_HIDDEN = ("PYTHONPATH", "PYTHONHOME", "PYTHONDONTWRITEBYTECODE")  # variables that change what runs, or how fast
+
+
+class Gate(NamedTuple):
+    """One command that must succeed, in the environment of a Python with `extras` installed."""
+
+    name: str
+    about: str
+    command: list[str]
+    python: Python
+    extras: tuple[str, ...]
+
+
+class Result(NamedTuple):
+    """How a gate ended: ``passed``, ``FAILED`` or ``skipped``."""
+
+    name: str
+    state: str
+    about: str
+    seconds: float = 0.0
+
+
+class Lanes:
+    """As many lanes as the machine has cores; `run` returns when every gate has ended."""
+
+    def __init__(self, stints: list[list[Gate]]) -> None:
+        self._waiting = deque(stints)
+        self._lanes = max(1, min(len(stints), _cores()))
+        self._results: list[Result] = []
+        self._printing = threading.Lock()
+        self._making = {gate.python.command: threading.Lock() for stint in stints for gate in stint}
+        self._sessions: set[int] = set()
+        self._stopped = False
+
+    def run(self) -> list[Result]:
+        """How each gate ended. Ctrl-C ends what runs, starts nothing more and is raised."""
+        lanes = [threading.Thread(target=self._work, name=f"lane-{number}") for number in range(self._lanes)]
+        for lane in lanes:
+            lane.start()
+        try:
+            for lane in lanes:
+                lane.join()
+        except BaseException:
+            self._stopped = True
+            while any(lane.is_alive() for lane in lanes):
+                for session in list(self._sessions):
+                    end_session(session)
+                time.sleep(0.05)
+            raise
+        return self._results
+
+    # --- in a lane
+
+    def _work(self) -> None:
+        while not self._stopped:
+            try:
+                stint = self._waiting.popleft()
+            except IndexError:
+                return
+            for gate in stint:
+                if not self._stopped:
+                    self._results.append(self._judge(gate))
+
+    def _judge(self, gate: Gate) -> Result:
+        began = time.monotonic()
+        self._say(f"--- {gate.name} begins")
+        with tempfile.TemporaryFile("w+", errors="replace") as output:
+            status, about = self._prepare(gate, output)
+            if not status:
+                print("   ", *gate.command, file=output, flush=True)
+                status, about = self._execute(gate.command, output)
+            result = Result(gate.name, "FAILED" if status else "passed", about or gate.about, time.monotonic() - began)
+            output.seek(0)
+            self._say(f"\n=== {gate.name}: {gate.about}\n{output.read()}=== {gate.name} {result.state}: {result.about}")
+        return result
+
+    def _prepare(self, gate: Gate, output: IO[str]) -> tuple[int, str]:
+        """Make the environment, once, whoever needs it first."""
+        with self._making[gate.python.command]:
+            command = [sys.executable, "scripts/environments.py", ",".join(gate.extras), *gate.python.command]
+            return self._execute(command, output)
+
+    def _execute(self, command: list[str], output: IO[str]) -> tuple[int, str]:
+        """Exit status, and what is wrong in words."""
+        variables = {key: value for key, value in os.environ.items() if key not in _HIDDEN}
+        process = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env=variables,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+        self._sessions.add(process.pid)
+        try:
+            status = process.wait(_LIMIT)
+            about = f"exit status {status}" if status else ""
+        except subprocess.TimeoutExpired:
+            status, about = 1, f"did not end within {_LIMIT} s"
+        left = end_session(process.pid)
+        process.wait()
+        self._sessions.discard(process.pid)
+        if status == 0 and left:
+            status, about = 1, f"left processes behind: {'; '.join(left)}"
+        return status, about
+
+    def _say(self, text: str) -> None:
+        with self._printing:
+            print(text, flush=True)
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def end_session(session: int) -> list[str]:
+    """Kill the processes of a session that are still alive; pid and command line of each (Linux)."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            state, _parent, _group, of_session = (folder / "stat").read_text().rpartition(")")[2].split()[:4]
+            command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+            if int(of_session) == session and state != "Z":
+                os.kill(int(folder.name), signal.SIGKILL)
+                found.append(f"{folder.name} ({command[:80]})")
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # it has just ended
+    return found

@@ -1,0 +1,354 @@
+"""The part of the contract about what a task knows and has: ``current``, ``per_worker``, ``rng``."""
+
+from __future__ import annotations
+
+import contextvars
+import itertools
+import os
+import threading
+import time
+import warnings
+from collections import Counter
+from collections.abc import Iterator
+
+import plait
+from plait._core.rng import generator
+from plait.testing._functions import NAP, PATIENCE, fail_until, mark, marks, wait_for, where
+from plait.testing._stopping import cancel_when
+from plait.testing._support import ContractBase, raises
+
+Use = tuple[str, str, int, int]  # an instance and the one it uses, the process, the thread
+
+
+class WorkersContract(ContractBase):
+    """What a running function may rely on."""
+
+    # --- per_worker
+
+    def test_a_worker_sets_up_once_and_tears_down_at_the_end(self) -> None:
+        with self.folder() as folder, self.engine() as engine:
+            uses = list(plait.map(use, [folder] * 60, engine=engine, workers=self.workers))
+            engine.close()
+            assert 1 <= len({pid_thread(found) for found in uses}) <= self.workers
+            for found in {pid_thread(found) for found in uses}:
+                assert len({each[:2] for each in uses if pid_thread(each) == found}) == 1
+            assert balance(folder) == (len({each[0] for each in uses}), 0)
+
+    def test_no_two_threads_share_an_instance(self) -> None:
+        if self.workers == 1:
+            return
+        with self.folder() as folder, self.engine() as engine:
+            items = [(folder, number, self.workers) for number in range(self.workers)]
+            uses = list(plait.map(use_together, items, engine=engine, workers=self.workers))
+            assert len({each[0] for each in uses}) == len({pid_thread(each) for each in uses}) == self.workers
+
+    def test_what_is_set_up_first_is_torn_down_last(self) -> None:
+        with self.folder() as folder, self.engine() as engine:
+            uses = list(plait.map(use, [folder] * 20, engine=engine, workers=self.workers))
+            engine.close()
+            for outer, inner in {each[:2] for each in uses}:
+                events = [name for name in history(folder) if name.split(" ")[1] in (outer, inner)]
+                assert events == [f"up {inner}", f"up {outer}", f"down {outer}", f"down {inner}"]
+
+    def test_tear_down_after_leaving_the_loop(self) -> None:
+        with self.folder() as folder, self.engine() as engine:
+            for _ in itertools.islice(plait.map(use, itertools.repeat(folder), engine=engine), 30):
+                pass
+            engine.close()
+            up, left = balance(folder)
+            assert up >= 1
+            assert not left
+
+    def test_tear_down_after_items_that_run_are_stopped(self) -> None:
+        with self.folder() as folder, self.engine() as engine:
+            began = [f"{folder}/began-{n}" for n in range(self.workers)]
+            items = [(folder, path, self.workers == 1) for path in began]
+            stream = plait.map(use_for_ever, items, engine=engine, workers=self.workers)
+            canceller = threading.Thread(target=cancel_when, args=(stream, *began))
+            canceller.start()
+            with raises(plait.errors.Cancelled):
+                list(stream)
+            canceller.join()
+            engine.close()
+            assert balance(folder) == (self.workers, 0)
+
+    def test_tear_down_after_an_error(self) -> None:
+        with self.folder() as folder, self.engine() as engine:
+            with raises(ValueError):
+                list(plait.map(use_or_fail, [folder, folder, ""], engine=engine, workers=1))
+            engine.close()
+            assert balance(folder) == (1, 0)
+
+    def test_an_error_in_the_set_up_fails_its_item_and_the_next_tries_again(self) -> None:
+        with self.folder() as folder, self.engine() as engine:
+            items = [f"{folder}/attempts"] * 4
+            outcomes = list(plait.map(use_late, items, engine=engine, workers=1).outcomes())
+            assert [type(outcome.error) for outcome in outcomes] == [
+                ConnectionError,
+                ConnectionError,
+                type(None),
+                type(None),
+            ]
+            assert [outcome.value for outcome in outcomes] == [None, None, 3, 3]
+            assert any("set-up of fails_twice()" in note for note in outcomes[0].error.__notes__)  # type: ignore[union-attr]  # it is an error
+
+    def test_an_error_in_the_tear_down_is_told_and_the_others_are_torn_down(self) -> None:
+        with self.folder() as folder, self.engine() as engine, warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            stream = plait.map(use_badly, [folder] * 5, engine=engine, workers=1)
+            assert len(list(stream)) == 5
+            engine.close()
+            told = [str(warning.message) for warning in caught if issubclass(warning.category, RuntimeWarning)]
+            assert len(told) == 1, told
+            assert "tear-down of ends_badly()" in told[0]
+            assert "OSError: bad end" in told[0]
+            assert balance(folder) == (1, 0)
+
+    def test_an_instance_outlives_a_map_if_its_worker_does(self) -> None:
+        with self.folder() as folder, self.engine() as engine, plait.Pool(engine, workers=1) as pool:
+            calls = [pool.submit(use, folder).result() for _ in range(3)]
+            assert len({each[0] for each in calls}) == 1
+            maps = [set(plait.map(use, [folder] * 5, engine=pool)) for _ in range(3)]
+            assert all(len(uses) == 1 for uses in maps)
+            assert (len(set().union(*maps)) == 1) is not self.shares_memory
+
+    # --- rng
+
+    def test_random_numbers_depend_on_seed_and_index_alone(self) -> None:
+        expected = [drawn_from(2024, index) for index in range(100)]
+        with self.engine() as engine:
+            for workers, order in ((1, "input"), (self.workers, "input"), (self.workers, "completion")):
+                found = dict(plait.map(draw, range(100), engine=engine, workers=workers, order=order))
+                assert [found[index] for index in range(100)] == expected
+
+    def test_random_numbers_do_not_depend_on_batches(self) -> None:
+        with self.engine() as engine:
+            alone = list(plait.map(draw_slowly, range(6), engine=engine, workers=self.workers))
+            together = list(plait.map(draw, range(3000), engine=engine, workers=self.workers))
+            assert alone == together[:6] == [(index, drawn_from(2024, index)) for index in range(6)]
+            assert len({numbers for _, numbers in together}) == 3000
+
+    def test_an_item_that_is_run_again_has_the_same_random_numbers(self) -> None:
+        with self.folder() as folder, self.engine() as engine:
+            items = [(f"{folder}/{n}", n % 3) for n in range(9)]
+            found = list(plait.map(draw_then_fail, items, engine=engine, workers=self.workers, retry=2))
+            assert found == [drawn_from(5, index) for index in range(9)]
+
+    def test_a_seed_of_chance_is_in_the_report(self) -> None:
+        with self.engine() as engine:
+            stream = plait.map(draw_by_chance, range(8), engine=engine, workers=self.workers)
+            found = list(stream)
+            assert len(set(found)) == 8
+            assert found == [drawn_from(stream.report.seed, index) for index in range(8)]
+            assert found != list(plait.map(draw_by_chance, range(8), engine=engine, workers=self.workers))
+
+    def test_maps_inside_maps_have_random_numbers_of_their_own(self) -> None:
+        with self.engine() as engine:
+            found = list(plait.map(draw_inside, range(4), engine=engine, workers=self.workers))
+            for outer, (own, inner) in enumerate(found):
+                assert own == drawn_from(2024, outer)
+                assert inner == [(index, drawn_from(2024, outer, index)) for index in range(4)]
+
+    def test_a_seed_that_is_no_seed_is_refused(self) -> None:
+        with self.engine() as engine, raises(plait.errors.UsageError):
+            list(plait.map(draw_from_nonsense, [0], engine=engine))
+
+    # --- current
+
+    def test_what_a_task_knows(self) -> None:
+        with self.engine() as engine:
+            for index, found in enumerate(plait.map(where, range(20), engine=engine, workers=self.workers)):
+                assert found[:2] == (index, 1)
+            facts = list(plait.map(deadline, range(5), engine=engine, workers=self.workers))
+            assert facts == [(None, False)] * 5
+            for left, cancelled in plait.map(deadline, range(5), engine=engine, workers=self.workers, timeout=60):
+                assert left is not None
+                assert 50 < left <= 60
+                assert not cancelled
+
+    def test_what_a_task_knows_in_threads_that_it_starts(self) -> None:
+        with self.engine() as engine:
+            for index, (alone, with_context) in enumerate(plait.map(ask_in_threads, range(3), engine=engine)):
+                assert with_context == index
+                assert isinstance(alone, str)
+                assert "copy_context" in alone
+
+    def test_what_a_task_knows_after_a_map_inside(self) -> None:
+        with self.engine() as engine:
+            for index, (before, inner, after) in enumerate(plait.map(ask_around, range(4), engine=engine)):
+                assert before == after == index
+                assert inner == list(range(3))
+
+
+# --- functions that are mapped
+
+
+@plait.per_worker
+def inner_token(folder: str) -> Iterator[str]:
+    name = f"inner-{os.urandom(4).hex()}"
+    note(folder, f"up {name}")
+    yield name
+    note(folder, f"down {name}")
+
+
+@plait.per_worker
+def token(folder: str) -> Iterator[tuple[str, str]]:
+    inner = inner_token(folder)
+    name = f"outer-{os.urandom(4).hex()}"
+    note(folder, f"up {name}")
+    try:
+        yield name, inner
+    finally:
+        assert inner_token(folder) == inner  # it is still there
+        note(folder, f"down {name}")
+
+
+@plait.per_worker
+def fails_twice(path: str) -> int:
+    attempt = marks(mark(path))
+    if attempt < 3:
+        raise ConnectionError(f"attempt {attempt}")
+    return attempt
+
+
+@plait.per_worker
+def ends_badly() -> Iterator[str]:
+    yield "fine so far"
+    raise OSError("bad end")
+
+
+def use(folder: str) -> Use:
+    name, inner = token(folder)
+    assert token(folder) == (name, inner)
+    return name, inner, os.getpid(), threading.get_ident()
+
+
+def use_together(item: tuple[str, int, int]) -> Use:
+    folder, number, parties = item
+    found = use(folder)
+    mark(f"{folder}/met-{number}")
+    for other in range(parties):
+        wait_for(f"{folder}/met-{other}")
+    return found
+
+
+def use_for_ever(item: tuple[str, str, bool]) -> None:
+    """Until it is stopped: (folder, file to mark, whether it looks for the sign itself)."""
+    folder, path, looks = item
+    use(folder)
+    mark(path)
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end and not (looks and plait.current().cancelled):
+        time.sleep(NAP)
+
+
+def use_or_fail(folder: str) -> Use:
+    if not folder:
+        raise ValueError("no folder")
+    return use(folder)
+
+
+def use_late(path: str) -> int:
+    return fails_twice(path)
+
+
+def use_badly(folder: str) -> str:
+    use(folder)
+    return ends_badly()
+
+
+def draw(index: int) -> tuple[int, tuple[float, ...]]:
+    """As `drawn_from`, in a task."""
+    first = plait.rng(2024).random()
+    assert plait.rng(2024) is plait.rng(2024)
+    return index, (first, plait.rng(2024).random())
+
+
+def draw_slowly(index: int) -> tuple[int, tuple[float, ...]]:
+    time.sleep(0.003)
+    return draw(index)
+
+
+def draw_then_fail(item: tuple[str, int]) -> tuple[float, ...]:
+    found = plait.rng(5).random(), plait.rng(5).random()
+    fail_until(item)
+    return found
+
+
+def draw_by_chance(_: int) -> tuple[float, ...]:
+    return plait.rng().random(), plait.rng().random()
+
+
+def draw_inside(_: int) -> tuple[tuple[float, ...], list[tuple[int, tuple[float, ...]]]]:
+    first = plait.rng(2024).random()
+    inner = list(plait.map(draw, range(4), engine="thread", workers=2))
+    return (first, plait.rng(2024).random()), inner
+
+
+def draw_from_nonsense(_: int) -> object:
+    return plait.rng(-1)
+
+
+def deadline(_: int) -> tuple[float | None, bool]:
+    task = plait.current()
+    return None if task.deadline is None else task.deadline - time.perf_counter(), task.cancelled
+
+
+def ask_in_threads(_: int) -> list[object]:
+    """What a thread is told, and one that runs in a copy of the context."""
+    found: list[object] = []
+
+    def ask() -> None:
+        try:
+            found.append(plait.current().index)
+        except LookupError as error:
+            found.append(str(error))
+
+    for target in (lambda: contextvars.Context().run(ask), lambda context=contextvars.copy_context(): context.run(ask)):
+        thread = threading.Thread(target=target)
+        thread.start()
+        thread.join()
+    return found
+
+
+def ask_around(_: int) -> tuple[int, list[int], int]:
+    before = plait.current().index
+    inner = [found[0] for found in plait.map(where, range(3), engine="inline")]
+    return before, inner, plait.current().index
+
+
+# --- what is found out about them
+
+
+def drawn_from(seed: int, *path: int) -> tuple[float, ...]:
+    """The first two numbers of a stream."""
+    import sys
+
+    made = generator(seed, path, numpy="numpy" in sys.modules)
+    return made.random(), made.random()
+
+
+def note(folder: str, event: str) -> None:
+    """Add an event to the history; a line is written in one piece."""
+    with open(f"{folder}/history", "ab", buffering=0) as file:
+        file.write(f"{event}\n".encode())
+
+
+def history(folder: str) -> list[str]:
+    try:
+        with open(f"{folder}/history") as file:
+            return file.read().splitlines()
+    except FileNotFoundError:
+        return []
+
+
+def balance(folder: str) -> tuple[int, int]:
+    """How many outer instances were set up, and how many instances were not torn down exactly once."""
+    events = Counter(history(folder))
+    up = [event.split(" ")[1] for event in events if event.startswith("up ")]
+    left = sum(events[f"up {name}"] != 1 or events[f"down {name}"] != 1 for name in up)
+    return sum(name.startswith("outer") for name in up), left
+
+
+def pid_thread(found: Use) -> tuple[int, int]:
+    return found[2:]
