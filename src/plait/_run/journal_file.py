@@ -23,7 +23,7 @@ from typing import Any, TypeVar
 
 from plait._core.errors import JournalError
 from plait._run.function_key import FunctionKey
-from plait._run.journal_rows import Row
+from plait._run.journal_rows import PLAIN_COLUMNS, Row
 
 T = TypeVar("T")
 
@@ -76,11 +76,13 @@ CREATE VIEW results AS
     FROM outcomes JOIN runs ON runs.id = outcomes.run JOIN functions ON functions.id = runs.function
     ORDER BY runs.function, outcomes.item_index;
 """
-_COLUMNS = (
-    "run", "item_index", "item", "input", "ok", "value", "pickle", "error", "message", "traceback", "attempts",
-    "worker", "started", "ended",
-)  # fmt: skip
-_INSERT = f"INSERT INTO outcomes ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"  # noqa: S608  names of ours
+_PLAIN = "run, item_index, item, input, value, attempts, worker, started, ended"
+# Two statements: each column that is bound costs time, and most outcomes are values that JSON can say.
+_INSERT_PLAIN = f"INSERT INTO outcomes ({_PLAIN}, ok) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 1)"  # noqa: S608  names of ours
+_INSERT = (
+    f"INSERT INTO outcomes ({_PLAIN}, ok, pickle, error, message, traceback) "  # noqa: S608  names of ours
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
 
 
 class JournalFile:
@@ -203,7 +205,12 @@ class JournalFile:
 
     def append(self, rows: Iterable[Row], replaced: Iterable[int]) -> None:
         """Write outcomes, and remove the failures that they stand in for; inside of a transaction."""
-        self._connection.executemany(_INSERT, rows)
+        plain: list[Row] = []
+        others: list[Row] = []
+        for row in rows:
+            (plain if len(row) == PLAIN_COLUMNS else others).append(row)
+        self._connection.executemany(_INSERT_PLAIN, plain)
+        self._connection.executemany(_INSERT, others)
         self._connection.executemany("DELETE FROM outcomes WHERE id = ?", ((row,) for row in replaced))
 
     def written(self, run: int, index: int) -> bool:

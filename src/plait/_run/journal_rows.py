@@ -21,6 +21,7 @@ from plait._engines.remote import describe, rebuild
 
 Row = tuple[object, ...]
 
+PLAIN_COLUMNS = 9  # of a row whose value is JSON; others have further ones
 _INT64 = 1 << 63
 _MOST_NODES = 1000  # of a list or dict that is written as JSON; pickle is faster for larger ones
 _SHOWN_NODES = 100  # of a pickled value, for people
@@ -53,20 +54,23 @@ def row_of(batch: Batch, offset: int, run: int, key: bytes, epoch: float) -> Row
     began, ended = batch.span(offset)
     error = batch.failures.get(offset)
     value, pickle = value_cells(batch.values[offset]) if error is None else (None, _pickled(describe(error)))
-    return (
-        run,
-        batch.base + offset,
-        key,
-        input_cell(batch.items[offset]),
-        error is None,
-        value,
-        pickle,
-        *((None, None, None) if error is None else _in_words(error)),
-        batch.attempt,
-        batch.worker,
-        began + epoch,
-        ended + epoch,
-    )
+    plain = (
+        run, batch.base + offset, key, input_cell(batch.items[offset]), value, batch.attempt, batch.worker,
+        began + epoch, ended + epoch,
+    )  # fmt: skip
+    if pickle is None:
+        return plain
+    return (*plain, error is None, pickle, *((None, None, None) if error is None else _in_words(error)))
+
+
+def item_of(row: Row) -> bytes:
+    """The digest of the row's item."""
+    return row[2]  # type: ignore[return-value]  # see `row_of`
+
+
+def succeeded(row: Row) -> bool:
+    """Whether the row has a value."""
+    return len(row) == PLAIN_COLUMNS or bool(row[PLAIN_COLUMNS])
 
 
 def recorded(row: Sequence[Any]) -> Recorded:

@@ -26,7 +26,7 @@ from plait._engines.locate import find
 from plait._run.function_key import Codes
 from plait._run.journal import Journal
 from plait._run.journal_file import JournalFile
-from plait._run.journal_rows import Recorded, Row, Unstorable, recorded, row_of
+from plait._run.journal_rows import Recorded, Row, Unstorable, item_of, recorded, row_of, succeeded
 from plait._run.journal_words import JournalWords, differences
 from plait._run.recalled import Recalled
 from plait._run.report import Report
@@ -34,7 +34,6 @@ from plait._run.shelf import Shelf
 
 _GATHER_SECONDS = 0.05  # that finished outcomes may wait for others to be committed with
 _GATHER_ROWS = 4096
-_ITEM, _OK = 2, 4  # columns of a row
 _PIECE_BYTES = 1 << 23  # of recalled values that are in memory at the same time
 
 
@@ -255,10 +254,10 @@ class Keeper:
             return list(self._rows.values()), replaced
         ours: list[Row] = []
         for row in self._rows.values():
-            theirs = self._shelf.take(row[_ITEM])  # type: ignore[arg-type]  # the digest is bytes
+            theirs = self._shelf.take(item_of(row))
             if theirs is None:
                 ours.append(row)
-            elif theirs < 0 and row[_OK]:
+            elif theirs < 0 and succeeded(row):
                 ours.append(row)
                 replaced.append(-theirs)
         return ours, replaced
