@@ -2,6 +2,7 @@
 
 from plait._core.errors import (
     Cancelled,
+    JournalError,
     MemoryExceeded,
     NotTransferable,
     PlaitError,
@@ -17,6 +18,7 @@ from plait._core.outcome import outcome_of
 
 __all__ = [
     "Cancelled",
+    "JournalError",
     "MemoryExceeded",
     "NotTransferable",
     "PlaitError",

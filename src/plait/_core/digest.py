@@ -50,7 +50,7 @@ class Digester:
         """
         kind = type(value)
         if kind is int:
-            return blake2b(b"i%d" % value, digest_size=SIZE).digest()  # type: ignore[str-format]  # it is an int
+            return blake2b(b"i%x" % value, digest_size=SIZE).digest()  # type: ignore[str-format]  # it is an int
         if kind is str:
             return blake2b(b"s" + value.encode("utf-8", "surrogatepass"), digest_size=SIZE).digest()  # type: ignore[attr-defined]  # it is a str
         try:
@@ -149,7 +149,7 @@ class Digester:
 _NAMED = (FunctionType, type)
 _CODE = (FunctionType, BuiltinFunctionType, MethodType, ModuleType, type)
 _ATOMS: dict[type, Callable[[Any], tuple[bytes, bytes]]] = {
-    int: lambda value: (b"i", b"%d" % value),
+    int: lambda value: (b"i", b"%x" % value),
     str: lambda value: (b"s", value.encode("utf-8", "surrogatepass")),
     bytes: lambda value: (b"b", value),
     bytearray: lambda value: (b"B", bytes(value)),
@@ -159,7 +159,7 @@ _ATOMS: dict[type, Callable[[Any], tuple[bytes, bytes]]] = {
     bool: lambda value: (b"1" if value else b"0", b""),
     type(None): lambda _: (b"N", b""),
     type(...): lambda _: (b".", b""),
-    range: lambda value: (b"r", repr(value).encode()),
+    range: lambda value: (b"r", b"%x,%x,%x" % (value.start, value.stop, value.step)),
 }
 
 

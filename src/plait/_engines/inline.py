@@ -75,7 +75,13 @@ class InlineEngine:
             portion = task.begin(batch)
             batch.worker = "inline"
             batch.started = time.perf_counter()
-            job.context.run(loop, job.fn, portion.iterator, batch, (KeyboardInterrupt,))
+            try:
+                job.context.run(loop, job.fn, portion.iterator, batch, (KeyboardInterrupt,))
+            except BaseException:  # Ctrl-C: what came before has been computed
+                batch.ended = time.perf_counter()
+                if batch.values:
+                    feed.withdrawn.append(batch.part(0, len(batch.values)))
+                raise
             batch.ended = time.perf_counter()
             task.end()
             done = len(batch.values)

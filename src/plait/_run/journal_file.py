@@ -243,11 +243,18 @@ class JournalFile:
             self._create()
 
     def _identity(self) -> tuple[int, int, int]:
-        return (
-            self._must("PRAGMA user_version")[0],
-            self._must("PRAGMA application_id")[0],
-            self._must("SELECT count(*) FROM sqlite_master")[0],
-        )
+        """Version, application and number of tables, all of the same moment: another run may be about to make them."""
+        self._connection.execute("BEGIN")
+        try:
+            found = (
+                self._one("SELECT count(*) FROM sqlite_master"),
+                self._one("PRAGMA user_version"),
+                self._one("PRAGMA application_id"),
+            )
+        finally:
+            self._connection.execute("COMMIT")
+        tables, version, application = (int(each[0]) for each in found if each is not None)
+        return version, application, tables
 
     def _create(self) -> None:
         with self.transaction():

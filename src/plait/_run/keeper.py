@@ -50,6 +50,7 @@ class Keeper:
         self._fn = function
         self._item_key = getattr(function, "__plait_item_key__", None)
         self._epoch = 0.0
+        self._run = 0
         self._opened: JournalFile | None = None
         self._codes = Codes()
         self._digest = Digester(self._codes.class_digest).digest
@@ -228,7 +229,7 @@ class Keeper:
             return
         try:
             self.commit()
-            if not self._broken:
+            if self._run and not self._broken:
                 file.end_run(self._run, report.items, self.recalled, report.failed)
         finally:
             self._opened = None
