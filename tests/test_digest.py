@@ -18,6 +18,7 @@ import threading
 import types
 import uuid
 import zoneinfo
+from typing import NamedTuple
 
 import pytest
 from hypothesis import given, settings
@@ -56,7 +57,9 @@ class Handle:
         return self.name
 
 
-Pair = collections.namedtuple("Pair", "left right")
+class Pair(NamedTuple):
+    left: int
+    right: int
 
 
 def digest(value):
@@ -73,7 +76,7 @@ def some_values():
         Slotted(1, 2), Slotted(2, 1), Tags({"x", "y"}), Handle("a"), Handle("b"), Pair(1, 2), collections.Counter("ab"),
         collections.OrderedDict(a=1, b=2), collections.OrderedDict(b=2, a=1), collections.deque([1]),
         collections.defaultdict(list, a=[1]), dt.date(2020, 1, 2), dt.datetime(2020, 1, 2), dt.timedelta(1),
-        dt.datetime(2020, 1, 2, tzinfo=dt.timezone.utc), dt.datetime(2020, 1, 2, tzinfo=zoneinfo.ZoneInfo("UTC")),
+        dt.datetime(2020, 1, 2, tzinfo=dt.UTC), dt.datetime(2020, 1, 2, tzinfo=zoneinfo.ZoneInfo("UTC")),
         decimal.Decimal("1.0"), decimal.Decimal("1.00"), fractions.Fraction(1, 3), uuid.UUID(int=1),
         pathlib.PurePosixPath("a/b"), pathlib.PureWindowsPath("a/b"), pathlib.Path("a/b"), re.compile("a"), re.compile("b"),
         ValueError("a"), ValueError("b"), KeyError("a"), int, str, len, os.path.join, "a".upper, "b".upper, os, Point,
@@ -135,7 +138,12 @@ def test_values_that_hold_themselves():
 
 
 plain = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5) | st.binary(max_size=5),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False)
+    | st.text(max_size=5)
+    | st.binary(max_size=5),
     lambda children: (
         st.lists(children, max_size=4)
         | st.tuples(children, children)

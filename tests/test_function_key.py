@@ -52,7 +52,7 @@ def work(x, names=("a", "b")):
 pair = (lambda x: x + 1), (lambda x: x + 2)
 '''
 
-HELPERS = '''
+HELPERS = """
 def clean(x):
     return inner(x)
 
@@ -64,7 +64,7 @@ def trim(x):
 
 def late(x):
     return x
-'''
+"""
 
 EDITS = {
     "nothing": (None, None, "same"),

@@ -340,7 +340,9 @@ def test_a_failure_is_replaced_by_what_comes_of_the_next_run(journal):
     fn = Counted(work, "work")
     fn.__class__.__plait_key__ = lambda self: "the same"
     try:
-        assert [outcome.ok for outcome in plait.map(fn, range(7), engine="inline", journal=journal).outcomes()].count(False) == 3
+        assert [outcome.ok for outcome in plait.map(fn, range(7), engine="inline", journal=journal).outcomes()].count(
+            False
+        ) == 3
         broken.clear()
         found, report = run(fn, range(7), journal)
         assert found == list(range(7))
@@ -392,7 +394,9 @@ def test_a_value_that_cannot_be_pickled_is_delivered_and_warned_of(journal):
         with pytest.warns(RuntimeWarning, match=r"1 outcomes could not be recorded in .*item 1: TypeError"):
             found = list(stream)
         assert found[::2] == [0, 2]
-        assert "1 could not be recorded (item 1: TypeError: cannot pickle '_thread.lock' object)" in stream.report.journal
+        assert (
+            "1 could not be recorded (item 1: TypeError: cannot pickle '_thread.lock' object)" in stream.report.journal
+        )
     assert len(rows(journal)) == 2
 
 

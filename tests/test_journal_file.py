@@ -73,7 +73,9 @@ def test_the_form_of_the_file(journal):
 
 def test_people_read_it_with_any_tool_for_sqlite(journal):
     with opened(journal) as connection:
-        found = connection.execute("SELECT function, item_index, input, ok, value, error FROM results LIMIT 2").fetchall()
+        found = connection.execute(
+            "SELECT function, item_index, input, ok, value, error FROM results LIMIT 2"
+        ).fetchall()
         assert found == [(f"{__name__}.double", 0, 0, 1, 0, None), (f"{__name__}.double", 1, 1, 1, 2, None)]
         (run_,) = connection.execute("SELECT items, recalled, failed, pid, plait, ended >= started FROM runs")
         assert run_ == (10, 0, 0, os.getpid(), plait.__version__, 1)
@@ -148,7 +150,9 @@ def test_a_damaged_file(journal):
 
 @pytest.mark.parametrize("name", ["none/run.sqlite", "."])
 def test_a_place_where_there_can_be_no_file(tmp_path, name):
-    with pytest.raises(JournalError, match=r"there is no folder|unable to open database file; it and its folder must be"):
+    with pytest.raises(
+        JournalError, match=r"there is no folder|unable to open database file; it and its folder must be"
+    ):
         run(tmp_path / name)
 
 

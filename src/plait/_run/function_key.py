@@ -27,6 +27,7 @@ from plait._run.source import Sources, codes_in
 
 _GLOBALS = ("LOAD_GLOBAL", "LOAD_NAME")
 _ATTRIBUTES = ("LOAD_ATTR", "LOAD_METHOD")
+_COMMANDS = "plait._run.command"
 _TOLD = ("function", "self", "captured", "global", "default", "bound")  # roles whose loose parts are worth a word
 
 
@@ -71,9 +72,9 @@ class Codes:
         """The key of a function."""
         parts, loose = self._collect(function, "function")
         inner = _innermost(function)
-        name = getattr(inner, "__qualname__", None) or type(inner).__qualname__
+        name = getattr(inner, "__qualname__", None) or getattr(inner, "__name__", None) or type(inner).__qualname__
         module = getattr(inner, "__module__", None) or type(inner).__module__
-        full = "" if "<lambda>" in name else f"{module}.{name}"
+        full = "" if "<lambda>" in name else f"{'command' if module == _COMMANDS else module}.{name}"
         return FunctionKey(full, _digest_of(parts), parts, loose)
 
     def class_digest(self, kind: Any) -> bytes | None:

@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 
 from plait._core.batch import Batch
 from plait._core.errors import JournalError
-from plait._engines.by_value import dumps_by_value
 from plait._engines.remote import describe, rebuild
+from plait._run.naming import text_of, type_name
 
 Row = tuple[object, ...]
 
@@ -27,7 +27,6 @@ _MOST_NODES = 1000  # of a list or dict that is written as JSON; pickle is faste
 _SHOWN_NODES = 100  # of a pickled value, for people
 _SHOWN_TEXT = 1000
 _SCALARS = frozenset({int, float, str, bool, type(None)})
-_PUBLIC = {"builtins": "", "__main__": "", "plait._core.errors": "plait.errors."}
 
 
 class Unstorable(Exception):
@@ -154,16 +153,28 @@ def _shown(value: Any, left: list[int]) -> object:
         return value if len(value) <= _SHOWN_TEXT else value[: _SHOWN_TEXT - 1] + "…"
     if value is None or kind is bool or (kind is int and -_INT64 <= value < _INT64):
         return value
-    if kind is float:
-        return value if math.isfinite(value) else {"__repr__": repr(value)}
-    if isinstance(value, dict):
-        return {str(key)[:_SHOWN_TEXT]: _shown(each, left) for key, each in _first(value.items(), left)}
-    if isinstance(value, (list, tuple, set, frozenset)):
-        return [_shown(each, left) for each in _first(value, left)]
+    if kind is float and math.isfinite(value):
+        return value
+    parts = _parts(value)
+    if isinstance(parts, dict):
+        return {str(key)[:_SHOWN_TEXT]: _shown(each, left) for key, each in _first(parts.items(), left)}
+    if isinstance(parts, (list, tuple, set, frozenset)):
+        return [_shown(each, left) for each in _first(parts, left)]
+    return {"__repr__": parts}
+
+
+def _parts(value: Any) -> Any:
+    """The dict or sequence that a value looks like, or a text about it; its own ``__repr__`` may be very slow."""
+    if isinstance(value, (dict, list, tuple, set, frozenset)):
+        return value
+    if hasattr(value, "for_people"):  # a command's result
+        return value.for_people()
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: _shown(getattr(value, field.name, None), left) for field in dataclasses.fields(value)}
-    shape = getattr(value, "shape", "")
-    return {"__repr__": f"<{kind.__module__}.{kind.__qualname__}{f' {shape}' if shape else ''}>"}
+        return {field.name: getattr(value, field.name, None) for field in dataclasses.fields(value)}
+    if isinstance(value, float):
+        return repr(value)
+    kind, shape = type(value), getattr(value, "shape", "")
+    return f"<{kind.__module__}.{kind.__qualname__}{f' {shape}' if shape else ''}>"
 
 
 def _first(values: Any, left: list[int]) -> list[Any]:
@@ -172,13 +183,7 @@ def _first(values: Any, left: list[int]) -> list[Any]:
 
 
 def _in_words(error: BaseException) -> tuple[str, str, str]:
-    kind = type(error)
-    name = _PUBLIC.get(kind.__module__, f"{kind.__module__}.") + kind.__qualname__
-    try:
-        message = str(error)
-    except Exception as broken:  # a broken __str__ must not hide the error
-        message = f"<its __str__ raised {type(broken).__name__}>"
-    return name, _clean(message), _clean("".join(traceback.format_exception(error)))
+    return type_name(type(error)), _clean(text_of(error)), _clean("".join(traceback.format_exception(error)))
 
 
 def _pickled(value: object) -> bytes:
@@ -186,6 +191,8 @@ def _pickled(value: object) -> bytes:
         try:
             return dumps(value, 5)
         except Exception:
+            from plait._engines.by_value import dumps_by_value  # brings cloudpickle along
+
             return dumps_by_value(value, lambda _: True, ())
     except Exception as error:
         raise Unstorable(f"{type(error).__name__}: {error}") from error
