@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes  # noqa: F401  # libffi keeps a descriptor open from the first import on, which may come in any test
 import gc
 import os
 import signal
@@ -34,7 +35,6 @@ def nothing_left() -> Iterator[None]:
     """Fails the test if it leaves a thread, a child process or an open descriptor behind."""
     before = _held()
     yield
-    gc.collect()
     left = _wait_until_gone(before)
     assert not left, f"left behind: {', '.join(sorted(left))}"
 
@@ -57,8 +57,10 @@ def _nothing(number: int, frame: object) -> None:
 
 def _wait_until_gone(before: set[str]) -> set[str]:
     deadline = time.monotonic() + _PATIENCE
+    gc.collect()
     while (left := _held() - before) and time.monotonic() < deadline:
         time.sleep(0.01)  # nobody can be asked to tell when the kernel has removed a process
+        gc.collect()  # what a thread that has just ended held
     return left
 
 

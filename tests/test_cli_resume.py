@@ -74,7 +74,9 @@ def test_without_resume_nothing_that_was_recorded_is_touched(folder):
     plait(folder, "tools:work", "--journal", "run.sqlite", stdin="a\n")
     done = plait(folder, "tools:work", "--journal", "run.sqlite", stdin="a\nb\n")
     assert (done.returncode, done.stdout) == (255, "")
-    assert "'run.sqlite' has 1 outcomes of 'work': add --resume to go on from there, or name another file" in done.stderr
+    assert (
+        "'run.sqlite' has 1 outcomes of 'work': add --resume to go on from there, or name another file" in done.stderr
+    )
     assert ran(folder) == ["a"]
     other = plait(folder, "tools:slow", "--journal", "run.sqlite", stdin="1\n")
     assert other.returncode == 0
@@ -112,7 +114,9 @@ def test_commands_come_back_with_status_and_all_they_wrote(folder):
     assert json.loads(records[1])["error"]["exit"] == 1
     assert json.loads(records[1])["error"]["stdout"] == "to bad\n"
     with closing(sqlite3.connect(folder / "run.sqlite")) as connection:
-        (value,) = connection.execute("SELECT value FROM results WHERE input = 'a' AND function = 'command.echo'").fetchone()
+        (value,) = connection.execute(
+            "SELECT value FROM results WHERE input = 'a' AND function = 'command.echo'"
+        ).fetchone()
         assert json.loads(value)["stdout"] == "to a\n"
 
 

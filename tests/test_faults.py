@@ -12,6 +12,7 @@ import ctypes
 import os
 import signal
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -24,6 +25,7 @@ from executions import Executions
 
 import plait
 from plait.errors import MemoryExceeded, NotTransferable, RemoteError, TaskTimeout, WorkerDied, outcome_of
+from plait.testing._functions import meet
 
 ENGINES = ["inline", "thread", "process"]
 SPEEDS = {"noop": (4000, 0.0), "50us": (400, 50e-6), "5ms": (24, 5e-3)}
@@ -158,20 +160,33 @@ def check_all_but(outcomes: list[plait.Outcome[Any]], count: int, at: int) -> Ba
     return error
 
 
+@pytest.fixture(scope="module")
+def warm() -> Iterator[dict[str, plait.engines.Engine]]:
+    """Engines that have all their workers, for faults that cost none: starting them would take most of the time."""
+    engines = {name: plait.engines.make_engine(name) for name in ENGINES}
+    with tempfile.TemporaryDirectory() as folder:
+        list(plait.map(meet, [(folder, 0, 2), (folder, 1, 2)], engine=engines["process"], workers=2))
+    yield engines
+    for engine in engines.values():
+        engine.close()
+
+
 @pytest.mark.parametrize("speed", SPEEDS)
 @pytest.mark.parametrize("deed", RAISED)
 @pytest.mark.parametrize("engine", ENGINES)
-def test_an_item_that_raises_fails_alone(engine: str, deed: str, speed: str, mark: Executions) -> None:
+def test_an_item_that_raises_fails_alone(
+    warm: dict[str, plait.engines.Engine], engine: str, deed: str, speed: str, mark: Executions
+) -> None:
     if engine != "process" and deed == "KeyboardInterrupt":
         pytest.skip(
-            "in the caller's own process a KeyboardInterrupt is Ctrl-C: it stops the map, see test_process_stop"
+            "in the caller's own process a KeyboardInterrupt is Ctrl-C: it stops the map, see test_around_a_map"
         )
     count, seconds = SPEEDS[speed]
     at = count // 2 + 1
     began = time.monotonic()
     for timed in (False, True):
         mine = Executions(Path(mark.path).parent, f"{timed}")
-        stream = plait.map(partial(work, mine, deed, at, seconds), range(count), engine=engine, workers=2)
+        stream = plait.map(partial(work, mine, deed, at, seconds), range(count), engine=warm[engine], workers=2)
         error = check_all_but(outcomes_of(stream, timed), count, at)
         assert isinstance(error, RAISED[deed]), error
         assert mine.counts() == dict.fromkeys(range(count), 1)
@@ -422,9 +437,11 @@ def broken_input(count: int, error: BaseException) -> Iterator[int]:
 @pytest.mark.parametrize("count", [0, 1, 37, 5000])
 @pytest.mark.parametrize("kind", [ValueError, Odd, SystemExit, StopAsyncIteration])
 @pytest.mark.parametrize("engine", ENGINES)
-def test_an_error_in_the_input_iterator(engine: str, kind: type[BaseException], count: int, mark: Executions) -> None:
+def test_an_error_in_the_input_iterator(
+    warm: dict[str, plait.engines.Engine], engine: str, kind: type[BaseException], count: int, mark: Executions
+) -> None:
     stream = plait.map(
-        partial(work, mark, "raises", -1, 0.0), broken_input(count, kind("input")), engine=engine, workers=2
+        partial(work, mark, "raises", -1, 0.0), broken_input(count, kind("input")), engine=warm[engine], workers=2
     )
     seen: list[int] = []
     with pytest.raises(kind, match="input") as caught:

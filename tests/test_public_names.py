@@ -11,6 +11,7 @@ import plait
 
 PUBLIC = {
     "plait": [
+        "Journal",
         "Outcome",
         "Pool",
         "Report",
@@ -37,6 +38,7 @@ PUBLIC = {
     "plait.testing": ["EngineContract"],
     "plait.errors": [
         "Cancelled",
+        "JournalError",
         "MemoryExceeded",
         "NotTransferable",
         "PlaitError",
@@ -51,7 +53,7 @@ PUBLIC = {
     ],
 }
 
-OPTIONS_OF_MAP = ["engine", "workers", "order", "timeout", "retry", "progress", "rate"]
+OPTIONS_OF_MAP = ["engine", "workers", "order", "timeout", "retry", "progress", "journal", "rate"]
 
 
 @pytest.mark.parametrize("module", PUBLIC)
@@ -95,6 +97,7 @@ def test_plait_errors_derive_from_what_a_caller_would_catch() -> None:
         errors.UsageError: ValueError,
         errors.Cancelled: CancelledError,
         errors.PoolBroken: BrokenExecutor,
+        errors.JournalError: OSError,
         errors.TaskTimeout: TimeoutError,
         errors.NotTransferable: TypeError,
         errors.RemoteError: RuntimeError,

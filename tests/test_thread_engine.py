@@ -200,19 +200,6 @@ def test_workers_stay_within_the_window(engine: ThreadEngine) -> None:
     release.join()
 
 
-def test_ten_million_items_in_constant_memory() -> None:
-    resource = pytest.importorskip("resource")
-    total = 0
-    before = 0
-    for count, value in enumerate(plait.map(abs, iter(range(10_000_000)), engine="thread")):
-        total += value
-        if count == 1_000_000:
-            before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
-    assert total == 10_000_000 * 9_999_999 // 2
-    assert grown < 40_000, f"{grown} KiB more at the end than after a tenth"
-
-
 def test_ten_threads_map_at_once_on_one_engine(engine: ThreadEngine) -> None:
     found: dict[int, list[int]] = {}
     start = threading.Barrier(10)

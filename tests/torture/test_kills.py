@@ -13,8 +13,6 @@ import time
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
 from marked import Marked
 
 ROUNDS = int(os.environ.get("PLAIT_TORTURE", "4"))

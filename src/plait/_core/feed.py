@@ -81,7 +81,9 @@ class Feed:
             room = min(wanted, self.room) - len(self._buffer)
             if room <= 0 or self._known.waiting >= KNOWN_AHEAD:
                 return
-            self._pull_chunk(min(self._pull, max(room, self._sift_size)), now)
+            if self._sift is not None:
+                room = min(max(room, self._sift_size), SIFT_CAP)
+            self._pull_chunk(min(self._pull, room), now)
             now = time.perf_counter()
 
     def _pull_chunk(self, size: int, now: float) -> None:
@@ -94,12 +96,12 @@ class Feed:
             raise
         except BaseException as raised:
             error = raised
+        spent = time.perf_counter() - now
         size -= len(chunk)
         self._add(chunk)
         self.over = error is not None or size > 0
         if error is not None:
             self.error = error
-        spent = time.perf_counter() - now
         if spent > _PULL_SLICE:
             self._pull = 1
         elif spent < _PULL_SLICE / 4:

@@ -35,7 +35,8 @@ class _ThreadState(WorkerState):
                 self.end(announced.note)
 
     def __del__(self) -> None:
-        self.finish()
+        if not self.ended:  # else the interpreter may be at its end, with little left to call
+            self.finish()
 
 
 def _nothing() -> None:

@@ -3,7 +3,7 @@
     word CURRENT   the sequence number of the item that is running or ran last; 0 before the first. In FAST mode as it
                    was some milliseconds ago
          STARTED   when it began, ns of time.perf_counter, one clock for all processes
-         DONE      how many results of the current batch are on the log
+         LOGGED    how many bytes of the current batch's log are results (see `entries`)
          STOP_AT   the worker starts no item with this number or a higher one; the driver sets it to take items back
          MODE      what the worker is doing (READING, TRACKED, FAST, CLAMPED, PACKING, IDLE, SENDING, ENDING)
          BATCH     the number of the current batch
@@ -20,9 +20,8 @@ call after it set STOP_AT: whatever lies beyond both was not started and never w
 from __future__ import annotations
 
 import mmap
-import struct
 
-CURRENT, STARTED, DONE, STOP_AT, MODE, BATCH, HOLDS = range(7)
+CURRENT, STARTED, LOGGED, STOP_AT, MODE, BATCH, HOLDS = range(7)
 READING, TRACKED, FAST, CLAMPED, PACKING, IDLE, SENDING, ENDING = range(8)
 NEVER = (1 << 64) - 1
 
@@ -33,10 +32,6 @@ DEPTH = 3  # batches that a worker may hold: the driver has read a log before it
 LAST_WORDS = _LOGS + DEPTH * _LOG_SIZE  # where a crash writes: at the end, so that it overwrites nothing
 SIZE = LAST_WORDS + 16384
 
-VALUE, FAILURE, STORED_VALUE = range(3)  # an entry's data: a pickle; a described error; a pickled (refs, stored, data)
-ENTRY_LIMIT = _LOG_SIZE // 4
-_ENTRY = struct.Struct("<IBxxxQ")  # data length, kind, ns spent since the batch began
-
 
 class Board:
     """Both sides' view of one worker's shared page."""
@@ -46,53 +41,38 @@ class Board:
         self._view = memoryview(memory)
         self.words = self._view[: _WORDS * 8].cast("Q")
         self._log = self._view[_LOGS:LAST_WORDS]
-        self._end = 0
-        self._position = 0
+        self._start = self._end = 0
 
     def open_log(self, batch: int) -> None:
         """The worker begins the log of a batch, over that of an earlier one."""
         words = self.words
         words[MODE] = READING
-        words[DONE] = 0
+        words[LOGGED] = 0
         words[BATCH] = batch
-        self._position = batch % DEPTH * _LOG_SIZE
-        self._end = self._position + _LOG_SIZE
+        self._start = batch % DEPTH * _LOG_SIZE
+        self._end = self._start + _LOG_SIZE
 
-    def log(self, kind: int, data: bytes, spent: int) -> bool:
+    def log(self, entry: bytes) -> bool:
         """Put the next item's result on the log; False when it has no room."""
-        start = self._position + _ENTRY.size
-        stop = start + len(data)
+        start = self._start + self.words[LOGGED]
+        stop = start + len(entry)
         if stop > self._end:
             return False
-        _ENTRY.pack_into(self._log, self._position, len(data), kind, spent)
-        self._log[start:stop] = data
-        self._position = stop
-        self.words[DONE] += 1
+        self._log[start:stop] = entry
+        self.words[LOGGED] = stop - self._start  # from here on a crash does not lose it
         return True
 
-    def put_whole(self, batch: int, data: bytes) -> bool:
-        """Put all results of a batch as one piece where its log would be; False when it has no room."""
-        if len(data) + 8 > _LOG_SIZE:
+    def put_whole(self, data: bytes) -> bool:
+        """Put all results of the batch as one piece where its log would be; False when it has no room."""
+        if len(data) > _LOG_SIZE:
             return False
-        start = batch % DEPTH * _LOG_SIZE
-        self._log[start : start + len(data)] = data
+        self._log[self._start : self._start + len(data)] = data
         return True
 
-    def whole(self, batch: int, length: int) -> memoryview:
-        """What `put_whole` put there."""
+    def results(self, batch: int, length: int) -> memoryview:
+        """The first bytes of what was put there for a batch."""
         start = batch % DEPTH * _LOG_SIZE
         return self._log[start : start + length]
-
-    def entries(self, batch: int, count: int) -> list[tuple[int, memoryview, int]]:
-        """Kind, data and ns spent of the first `count` results on the log of a batch."""
-        position = batch % DEPTH * _LOG_SIZE
-        found = []
-        for _ in range(count):
-            length, kind, spent = _ENTRY.unpack_from(self._log, position)
-            position += _ENTRY.size
-            found.append((kind, self._log[position : position + length], spent))
-            position += length
-        return found
 
     def last_words(self) -> str:
         """What a crashing worker wrote, such as the stack at a segmentation fault."""

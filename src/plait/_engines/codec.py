@@ -68,6 +68,21 @@ def encode(value: object, arena: Arena | None, holders: int = 1, modules: tuple[
     return Packed(b"", refs, stored=True)
 
 
+def encode_small(value: object) -> bytes | None:
+    """The pickle of an object without large buffers that plain pickle can carry; None: `encode` has to see to it."""
+    try:
+        data = dumps(value, 5, buffer_callback=_is_small)
+    except Exception:  # whatever it is, it comes again
+        return None
+    return data if len(data) < THRESHOLD and b"__main__" not in data else None
+
+
+def _is_small(buffer: PickleBuffer) -> bool:
+    if buffer.raw().nbytes >= THRESHOLD:
+        raise BufferError("too large to be copied into the pickle")
+    return True
+
+
 def release(refs: Refs, arena: Arena | None, holders: int = 1) -> None:
     """Free the slots of an object that will not be sent after all."""
     if arena is not None:

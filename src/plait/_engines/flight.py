@@ -13,17 +13,19 @@ class Flight:
         first: the sequence number of its first item.
         count: how many of its items still belong to this worker; fewer after some were taken back.
         function: the number of the function it is for.
+        timed: whether the worker notes when each item ends.
     """
 
-    __slots__ = ("batch", "count", "first", "function", "key", "sent")
+    __slots__ = ("batch", "count", "first", "function", "key", "sent", "timed")
 
-    def __init__(self, key: int, batch: Batch, first: int, function: int, sent: float) -> None:
+    def __init__(self, key: int, batch: Batch, first: int, function: int, sent: float, *, timed: bool) -> None:
         self.key = key
         self.batch = batch
         self.first = first
         self.count = len(batch.items)
         self.function = function
         self.sent = sent
+        self.timed = timed
 
     def __contains__(self, index: int) -> bool:
         return self.batch.base <= index < self.batch.base + self.count

@@ -77,10 +77,10 @@ class InlineEngine:
             batch.started = time.perf_counter()
             try:
                 job.context.run(loop, job.fn, portion.iterator, batch, (KeyboardInterrupt,))
-            except BaseException:  # Ctrl-C: what came before has been computed
+            except BaseException:
                 batch.ended = time.perf_counter()
-                if batch.values:
-                    feed.withdrawn.append(batch.part(0, len(batch.values)))
+                if batch.values:  # Ctrl-C in one item does not lose those before it
+                    job.unfetched.append(batch.part(0, len(batch.values)))
                 raise
             batch.ended = time.perf_counter()
             task.end()

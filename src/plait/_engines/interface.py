@@ -29,7 +29,9 @@ class Engine(Protocol):
      * an item in ``job.revoked`` ends as `Cancelled`, whether it waits (``job.feed.withdraw``) or runs, unless it has
        ended; the other items are not affected;
      * a failure of one item, whatever it is, is that item's failure and nobody else's;
-     * several runs may be driven at the same time by different threads.
+     * several runs may be driven at the same time by different threads;
+     * functions run with a `Task` of their worker in ``current_task``, which knows its ``thread_id`` and the job's
+       ``seeding``, and whose ``end_state`` the worker calls as the last thing it does, unless it is killed.
     """
 
     name: str

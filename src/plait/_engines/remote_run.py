@@ -128,13 +128,14 @@ class RemoteRun:
             return True
         self._staff.expect_room(worker, full=self._cargo.send(worker))
         worker.key += 1
-        flight = Flight(worker.key, batch, worker.sequence, self._cargo.number, time.perf_counter())
+        timed = self._job.timed
+        flight = Flight(worker.key, batch, worker.sequence, self._cargo.number, time.perf_counter(), timed=timed)
         worker.sequence += len(batch.items)
         worker.flights.append(flight)
         worker.slots += [offset for offset, _ in packed.refs]
         self._planner.record_sent(len(batch.items), len(packed.data) + sum(length for _, length in packed.refs))
         head = wire.BATCH_HEAD.pack(flight.first, int(budget * 1e9), batch.base, batch.attempt, len(batch.items))
-        flags = wire.TRACKED if self._tracked else 0
+        flags = (wire.TRACKED if self._tracked else 0) | (wire.TIMED if timed else 0)
         message = frame(wire.BATCH, flight.key, packed, worker, head, self._cargo.number, flags)
         self._staff.expect_room(worker, full=worker.send(message))
         return True

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import signal
+import time
 from _pickle import loads
 
 from plait._core.errors import NotTransferable
 from plait._engines import board as boards
-from plait._engines import wire
+from plait._engines import entries, wire
 from plait._engines.codec import decode
 from plait._engines.flight import Flight
 from plait._engines.remote import rebuild
@@ -32,19 +33,24 @@ class Returned:
 
 def read_result(worker: RemoteWorker, flight: Flight, payload: memoryview) -> Returned:
     """What a RESULT frame says about the flight."""
-    done, kind, last, spent, length = wire.RESULT_HEAD.unpack_from(payload)
+    kind, last, spent, length = wire.RESULT_HEAD.unpack_from(payload)
     data = payload[wire.RESULT_HEAD.size :]
     found = Returned()
     found.seconds = spent * 1e-9
     if kind == wire.UNREADABLE:
         found.unreadable = rebuild(loads(data))
     elif kind == wire.LOGGED:
-        _read_log(worker, flight, done, found)
+        _read_log(worker, flight, length, found)
         if last != 255:
+            found.length += data.nbytes
             _read_entry(worker, last, data, found)
             found.ends.append(found.seconds)
     else:
-        _read_whole(worker, worker.board.whole(flight.key, length) if kind == wire.ON_BOARD else data, found)
+        if kind == wire.ON_BOARD:
+            data = worker.board.results(flight.key, length)
+        elif kind == wire.IN_ARENA:
+            data = worker.window().view(loads(data), length)
+        _read_whole(worker, data, found)
     return found
 
 
@@ -53,8 +59,8 @@ def read_remains(worker: RemoteWorker, flight: Flight) -> Returned:
     found = Returned()
     words = worker.board.words
     if words[boards.BATCH] == flight.key and words[boards.MODE] in _LOGGED:
-        _read_log(worker, flight, min(words[boards.DONE], flight.count), found)
-        found.seconds = found.ends[-1] if found.ends else 0.0
+        _read_log(worker, flight, words[boards.LOGGED], found)
+        found.seconds = found.ends[-1] if found.ends else time.perf_counter() - flight.sent
     return found
 
 
@@ -84,10 +90,21 @@ def died_reading(worker: RemoteWorker, flight: Flight) -> bool:
     return words[boards.BATCH] == flight.key and words[boards.MODE] == boards.READING
 
 
-def _read_log(worker: RemoteWorker, flight: Flight, count: int, found: Returned) -> None:
-    for kind, data, spent in worker.board.entries(flight.key, count):
-        _read_entry(worker, kind, data, found)
-        found.ends.append(spent * 1e-9)
+def _read_log(worker: RemoteWorker, flight: Flight, length: int, found: Returned) -> None:
+    found.length = length
+    results = entries.read(worker.board.results(flight.key, length))
+    if flight.timed:
+        found.ends = [spent * 1e-9 for spent in results[1::2]]
+        results = results[::2]
+    if bytearray not in map(type, results):
+        found.values = results
+        return
+    values = found.values
+    for result in results:
+        if type(result) is bytearray:
+            _read_entry(worker, result[-1], result, found)
+        else:
+            values.append(result)
 
 
 def _read_whole(worker: RemoteWorker, data: memoryview, found: Returned) -> None:
@@ -97,20 +114,21 @@ def _read_whole(worker: RemoteWorker, data: memoryview, found: Returned) -> None
         found.failures[offset] = rebuild(failure)
     for offset, (kind, entry) in stored.items():
         single = Returned()
-        _read_entry(worker, kind, memoryview(entry), single)
+        _read_entry(worker, kind, entry, single)
         found.length += single.length
         found.values[offset] = single.values[0]
         if single.failures:
             found.failures[offset] = single.failures[0]
 
 
-def _read_entry(worker: RemoteWorker, kind: int, data: memoryview, found: Returned) -> None:
+def _read_entry(worker: RemoteWorker, kind: int, data: bytes | bytearray | memoryview, found: Returned) -> None:
     value: object = None
-    found.length += data.nbytes
     try:
-        if kind == boards.VALUE:
+        if kind == entries.VALUE:
             value = loads(data)
-        elif kind == boards.FAILURE:
+        elif kind == entries.PLAIN:
+            value = entries.read(data)[0]
+        elif kind == entries.FAILURE:
             found.failures[len(found.values)] = rebuild(loads(data))
         else:
             refs, stored, rest = loads(data)

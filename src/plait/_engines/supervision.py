@@ -119,10 +119,12 @@ class Supervisor:
         if not worker.flights or worker.dead:
             return None
         words = worker.board.words
-        flight = worker.flights[0]
-        offset = words[CURRENT] - flight.first
-        if words[MODE] not in (TRACKED, FAST, CLAMPED) or not 0 <= offset < len(flight.batch.items):
+        current = words[CURRENT]
+        # Not always the first one: its answer may be in the pipe while the item is of the batch that follows.
+        flight = next((one for one in worker.flights if 0 <= current - one.first < len(one.batch.items)), None)
+        if flight is None or words[MODE] not in (TRACKED, FAST, CLAMPED):
             return None
+        offset = current - flight.first
         if words[MODE] == TRACKED:
             seconds = max(0.0, (time.perf_counter_ns() - words[STARTED]) * 1e-9)
         else:

@@ -22,7 +22,7 @@ from _pickle import dumps, loads
 
 HEAD = struct.Struct("<BBHIQ")  # operation, flags, function number, key, payload length
 BATCH_HEAD = struct.Struct("<QQQII")  # first sequence number, budget in ns, first index, attempt, items
-RESULT_HEAD = struct.Struct("<IBBxxQQ")  # items done, kind of data, kind of the last entry, ns spent, data length
+RESULT_HEAD = struct.Struct("<BBxxxxxxQQ")  # kind of data, kind of the last entry, ns spent, data length
 EXTRA_HEAD = struct.Struct("<I")
 
 FUNCTION, BATCH, SETTING, FORGET, QUIT = 1, 2, 3, 4, 5
@@ -31,11 +31,12 @@ HELLO, RESULT, REFUSED, OUTPUT, LOG, MISHAP, ENDED = 11, 12, 13, 14, 15, 16, 17
 HAS_EXTRA = 1  # flag: the payload starts with an Extra
 TRACKED = 2  # flag of a batch: every item must be claimed and logged on the board
 STORED = 4  # flag: the data is the last buffer of the Extra, not in the frame
+TIMED = 16  # flag of a batch: when each item ended is to be told
 
 # Kinds of a RESULT. LOGGED: on the board's log, and perhaps one more entry in the frame. WHOLE: all values and failures
-# in one pickle, in the frame. ON_BOARD: the same, on the board. UNREADABLE: the items could not be unpickled; a
-# described error.
-LOGGED, WHOLE, ON_BOARD, UNREADABLE = range(4)
+# in one pickle, in the frame; ON_BOARD: the same, on the board; IN_ARENA: the same, in the worker's arena. UNREADABLE:
+# the items could not be unpickled; a described error.
+LOGGED, WHOLE, ON_BOARD, IN_ARENA, UNREADABLE = range(5)
 LEAVING = 8  # flag of a RESULT: the worker ends after this
 
 Extra = tuple[list[tuple[int, int]], list[int]]  # buffers as (offset, length), freed offsets

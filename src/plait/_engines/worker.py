@@ -16,10 +16,10 @@ from _pickle import dumps, loads
 
 from plait._core.current import current_task
 from plait._engines import board as boards
-from plait._engines import wire
-from plait._engines.arena import Arena, Window
-from plait._engines.board import CURRENT, HOLDS, MODE, STARTED, STOP_AT, Board
-from plait._engines.codec import decode, decode_items, encode
+from plait._engines import entries, wire
+from plait._engines.arena import Arena, ArenaFull, Window
+from plait._engines.board import CURRENT, HOLDS, LOGGED, MODE, STARTED, STOP_AT, Board
+from plait._engines.codec import decode, decode_items, encode, encode_small
 from plait._engines.guard import Guard
 from plait._engines.remote import describe
 from plait._engines.wire import BATCH_HEAD, HEAD
@@ -39,7 +39,6 @@ if TYPE_CHECKING:  # typing would double a worker's start-up time
 _FAST_SECONDS = 2.5e-6  # of this thread's CPU time; items cheaper than this run FAST
 _TRACKING_SECONDS = 1e-6  # what tracking an item costs, at least
 _FAST_ITEMS = 64  # and only in batches worth it
-_PLAIN = frozenset({int, float, bool, type(None), str})
 
 
 class Worker(WorkerTask):
@@ -70,6 +69,7 @@ class Worker(WorkerTask):
         self._pending: bytes | memoryview = b""
         self._sending = _thread.allocate_lock()
         self._memory_bytes = 0
+        self._timed = False
 
     def serve(self) -> None:
         """Answer frames, one after the other."""
@@ -173,7 +173,7 @@ class Worker(WorkerTask):
         assignment = self._assignments.get(function)
         if assignment is None or self._words[STOP_AT] <= first:
             self._words[MODE] = boards.IDLE
-            self._answer(key, wire.LOGGED, 0, 0)
+            self._answer(key, wire.LOGGED, 0)
             return
         try:
             # In a list, from which the loop takes them: no frame may hold the arguments longer than their loop does.
@@ -183,7 +183,7 @@ class Worker(WorkerTask):
             cargo, items = [items], None
         except BaseException as error:  # an item's __setstate__ may raise anything
             self._words[MODE] = boards.IDLE
-            self._answer(key, wire.UNREADABLE, 0, 0, data=dumps(describe(error, 1), 5))
+            self._answer(key, wire.UNREADABLE, 0, data=dumps(describe(error, 1), 5))
             return
         self._first, self._base, self._attempt = first, base, attempt
         fn, self._timeout, self._seeding, variables = assignment
@@ -193,13 +193,15 @@ class Worker(WorkerTask):
             flags & wire.TRACKED or count < _FAST_ITEMS or self._costs.get(function, 1.0) > _FAST_SECONDS or not plain
         )
         began, spent = time.perf_counter_ns(), time.thread_time_ns()
+        self._timed = bool(flags & wire.TIMED)
         done = (self._run_tracked if tracked else self._run_fast)(fn, cargo, key, began, budget)
         if done:  # CPU time: a machine that is busy with something else must not make items look slow
             cost = (time.thread_time_ns() - spent) * 1e-9 / done
             self._costs[function] = cost - _TRACKING_SECONDS if tracked else cost
 
     def _run_tracked(self, fn: Callable[..., object], cargo: list[Any], key: int, began: int, budget: int) -> int:
-        words, board, clock, first = self._words, self._board, time.perf_counter_ns, self._first
+        words, log, pack, clock = self._words, self._board.log, self._pack, time.perf_counter_ns
+        first, timed = self._first, self._timed
         words[MODE] = boards.TRACKED
         end = began + 2 * budget
         now = began
@@ -212,21 +214,23 @@ class Worker(WorkerTask):
                 break
             words[STARTED] = now
             try:
-                kind, data = self._pack(fn(item))
+                kind, data = pack(fn(item))
             except BaseException as error:
                 if self.is_stopped_by(error):
                     break
-                kind, data = boards.FAILURE, self._pack_failure(error)
+                kind, data = entries.FAILURE, self._pack_failure(error)
             now = clock()
-            if not board.log(kind, data, now - began):
+            entry = data if kind == entries.PLAIN else entries.wrapped(kind, data)
+            if not log(entries.timed(entry, now - began) if timed else entry):
                 words[MODE] = boards.SENDING
-                self._answer(key, wire.LOGGED, done, now - began, last=kind, data=data)
+                logged = words[LOGGED]
+                self._answer(key, wire.LOGGED, now - began, last=kind, data=data, length=logged)
                 words[MODE] = boards.IDLE
                 return done + 1
             done += 1
         words[MODE] = boards.IDLE
         item = items = ()  # the arguments' views end now, so that their slots ride back with this answer
-        self._answer(key, wire.LOGGED, done, now - began)
+        self._answer(key, wire.LOGGED, now - began, length=words[LOGGED])
         return done
 
     def _run_fast(self, fn: Callable[..., object], cargo: list[Any], key: int, began: int, budget: int) -> int:
@@ -239,7 +243,7 @@ class Worker(WorkerTask):
         words[MODE] = boards.FAST
         if words[STOP_AT] <= self._first:  # looked at after MODE was set, so that the driver can rely on either
             words[MODE] = boards.IDLE
-            self._answer(key, wire.LOGGED, 0, 0)
+            self._answer(key, wire.LOGGED, 0)
             return 0
         self._guard.watch(items, values, self._first, began + 2 * budget)
         iterator = iter(items)
@@ -257,20 +261,16 @@ class Worker(WorkerTask):
         spent = time.perf_counter_ns() - began
         data = self._pack_all(values, failures)
         words[MODE] = boards.IDLE
-        if self._board.put_whole(key, data):
-            self._answer(key, wire.ON_BOARD, len(values), spent, length=len(data))
-        else:
-            self._answer(key, wire.WHOLE, len(values), spent, data=data)
+        kind, data, length = self._placed(data)
+        self._answer(key, kind, spent, data=data, length=length)
         return len(values)
 
     # --- results
 
-    def _answer(
-        self, key: int, kind: int, done: int, spent: int, *, last: int = 255, data: bytes = b"", length: int = 0
-    ) -> None:
+    def _answer(self, key: int, kind: int, spent: int, *, last: int = 255, data: bytes = b"", length: int = 0) -> None:
         """The result of a batch; `last` is the kind of one more entry, whose data did not fit on the log."""
         _flush()  # what was printed comes out before the results, also without a newline
-        payload = wire.RESULT_HEAD.pack(done, kind, last, spent, length) + data
+        payload = wire.RESULT_HEAD.pack(kind, last, spent, length) + data
         flags = 0
         if self._freed:
             freed = self._freed[:]
@@ -283,17 +283,31 @@ class Worker(WorkerTask):
             self._part()
 
     def _pack(self, value: object) -> tuple[int, bytes]:
-        if type(value) in _PLAIN:
-            data = dumps(value, 5)
-            if len(data) < boards.ENTRY_LIMIT:
-                return boards.VALUE, data
+        opcodes = entries.OPCODES.get(type(value))
+        if opcodes is not None and len(data := opcodes(value)) < entries.LIMIT:
+            return entries.PLAIN, data
+        small = encode_small(value)
+        if small is not None:
+            return entries.VALUE, small
         try:
             packed = encode(value, self._arena)
         except Exception as error:
-            return boards.FAILURE, self._pack_failure(_refused(value, error))
+            return entries.FAILURE, self._pack_failure(_refused(value, error))
         if not packed.refs:
-            return boards.VALUE, packed.data
-        return boards.STORED_VALUE, dumps((packed.refs, packed.stored, packed.data), 5)
+            return entries.VALUE, packed.data
+        return entries.STORED_VALUE, dumps((packed.refs, packed.stored, packed.data), 5)
+
+    def _placed(self, data: bytes) -> tuple[int, bytes, int]:
+        """All results of a batch: where they are, what the frame says of it, and their length."""
+        length = len(data)
+        if self._board.put_whole(data):
+            return wire.ON_BOARD, b"", length
+        if self._arena is not None:
+            try:
+                return wire.IN_ARENA, dumps(self._arena.put(memoryview(data)), 5), length
+            except ArenaFull:
+                pass
+        return wire.WHOLE, data, length
 
     def _pack_failure(self, error: BaseException) -> bytes:
         return dumps(describe(error, 1), 5)
@@ -307,7 +321,7 @@ class Worker(WorkerTask):
             pass
         stored: dict[int, tuple[int, bytes]] = {}
         for offset, value in enumerate(values):
-            if type(value) not in _PLAIN:
+            if type(value) not in entries.OPCODES:
                 stored[offset] = self._pack(value)
                 values[offset] = None
         return dumps((values, failures, stored), 5)

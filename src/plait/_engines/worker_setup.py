@@ -56,7 +56,7 @@ def _prints(forward: tuple[bool, bool], send: Send) -> None:
         elif not through_driver and isinstance(stream, _ForwardedText):
             setattr(sys, name, getattr(sys, f"__{name}__"))
         elif not through_driver and isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(line_buffering=True)
+            stream.reconfigure(line_buffering=True, write_through=False)  # also where PYTHONUNBUFFERED is set
 
 
 class _ForwardedText(io.TextIOWrapper):

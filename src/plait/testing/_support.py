@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes  # noqa: F401  its library keeps a descriptor open from the first import on, which may be ours
 import gc
 import os
 import tempfile
@@ -49,6 +50,7 @@ class ContractBase:
         end = time.monotonic() + _GONE_WITHIN
         while (left := _held() - before) and time.monotonic() < end:
             time.sleep(NAP)  # nobody tells when the system has removed a thread or a process
+            gc.collect()  # what a thread that has just ended held
         assert not left, f"left behind: {', '.join(sorted(left))}"
 
     @contextmanager

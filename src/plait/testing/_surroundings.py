@@ -75,12 +75,12 @@ class SurroundingsContract(ContractBase):
             def one(number: int) -> None:
                 found[number] = sum(plait.map(double, range(number, number + 300), engine=engine, workers=2))
 
-            threads = [threading.Thread(target=one, args=(number,)) for number in range(6)]
+            threads = [threading.Thread(target=one, args=(number,)) for number in range(10)]
             for thread in threads:
                 thread.start()
             for thread in threads:
                 thread.join()
-        assert found == {number: sum(range(2 * number, 2 * (number + 300), 2)) for number in range(6)}
+        assert found == {number: sum(range(2 * number, 2 * (number + 300), 2)) for number in range(10)}
 
     def test_two_maps_in_turn_in_one_thread(self) -> None:
         with self.engine() as engine:

@@ -106,11 +106,11 @@ class WorkersContract(ContractBase):
 
     def test_an_instance_outlives_a_map_if_its_worker_does(self) -> None:
         with self.folder() as folder, self.engine() as engine, plait.Pool(engine, workers=1) as pool:
-            calls = [pool.submit(use, folder).result() for _ in range(3)]
-            assert len({each[0] for each in calls}) == 1
             maps = [set(plait.map(use, [folder] * 5, engine=pool)) for _ in range(3)]
             assert all(len(uses) == 1 for uses in maps)
             assert (len(set().union(*maps)) == 1) is not self.shares_memory
+            calls = [pool.submit(use, folder).result() for _ in range(3)]
+            assert len({each[0] for each in calls}) == 1
 
     # --- rng
 

@@ -10,15 +10,19 @@ import uuid
 from pathlib import Path
 
 MARK = "PLAIT_TEST_MARK"
-ROOT = Path(__file__).resolve().parent.parent.parent
+_OURS = ("plait-", "psm_", "pym-", "sem.mp-")  # ours, and what the standard library would make on our behalf
+ROOT = Path(__file__).resolve().parent.parent
 
 
 class Marked:
-    """A program that runs in its own process group with a mark in its environment, which its descendants inherit."""
+    """A program that runs in its own process group with a mark in its environment, which its descendants inherit.
+
+    What others on this machine do in /dev/shm is told from what the program left there by the name.
+    """
 
     def __init__(self, script: str, *arguments: str, folder: Path, **environment: str) -> None:
         self.mark = uuid.uuid4().hex
-        self.shared = set(os.listdir("/dev/shm"))
+        self.shared = _shared()
         self.folder = folder
         temporary = folder / "tmp"
         temporary.mkdir(exist_ok=True)
@@ -73,13 +77,17 @@ class Marked:
             found = []
             if processes := self.processes():
                 found.append(f"processes {processes}")
-            if shared := set(os.listdir("/dev/shm")) - self.shared:
+            if shared := _shared() - self.shared:
                 found.append(f"/dev/shm {shared}")
             if files := list(self.temporary.iterdir()):
                 found.append(f"temporary files {files}")
             if not found or time.monotonic() > deadline:
                 return "; ".join(found)
             time.sleep(0.005)  # nobody tells when the kernel has removed a process that is not our child
+
+
+def _shared() -> set[str]:
+    return {name for name in os.listdir("/dev/shm") if name.startswith(_OURS)}
 
 
 def _parent(pid: int) -> int:

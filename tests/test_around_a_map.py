@@ -1,0 +1,203 @@
+"""A map among what a program does: millions of items, maps in maps, Ctrl-C, a fork, the end of the interpreter."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from marked import Marked
+
+import plait
+
+ENGINES = ["inline", "thread", "process"]
+LONG = 60.0  # seconds after which a program that should have ended has failed
+
+pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")
+
+
+def run(script: str, *arguments: str, folder: Path) -> tuple[str, str, int]:
+    """Output, errors and exit status of a program, of which nothing is left."""
+    program = Marked(script, *arguments, folder=folder)
+    try:
+        output, errors = program.process.communicate(timeout=LONG)
+    finally:
+        program.process.kill()
+    assert not program.left()
+    return output, errors, program.process.returncode
+
+
+# --- many items
+
+MANY = """
+import sys, plait
+
+def memory():
+    with open("/proc/self/status") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith("VmHWM"))
+
+total = 0
+for count, value in enumerate(plait.map(abs, iter(range(10_000_000)), engine=sys.argv[1], workers=2)):
+    total += value
+    if count == 1_000_000:
+        before = memory()
+print(count + 1, total, (memory() - before) // 1024)
+"""
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_ten_million_items_in_constant_memory(engine: str, tmp_path: Path) -> None:
+    output, errors, status = run(MANY, engine, folder=tmp_path)
+    assert (errors, status) == ("", 0)
+    count, total, grown = map(int, output.split())
+    assert (count, total) == (10_000_000, 10_000_000 * 9_999_999 // 2)
+    assert grown < 40, f"{grown} MiB more at the end than after a tenth"
+
+
+# --- maps in maps
+
+
+def inner(item: tuple[list[str], int]) -> int:
+    """The sum of 0 ... n-1 squared, by as many maps inside one another as there are engines."""
+    engines, n = item
+    if not engines:
+        return n
+    deeper = [(engines[1:], number) for number in range(n)]
+    return sum(plait.map(inner, deeper, engine=engines[0], workers=2))
+
+
+@pytest.mark.usefixtures("nothing_left")
+@pytest.mark.parametrize("innermost", ENGINES)
+@pytest.mark.parametrize("outermost", ENGINES)
+def test_a_map_in_a_map_in_a_map(outermost: str, innermost: str) -> None:
+    middle = ENGINES[(ENGINES.index(outermost) + ENGINES.index(innermost)) % 3]  # each pair of neighbours occurs
+    expected = sum(c for a in range(4) for b in range(a) for c in range(b))
+    assert inner(([outermost, middle, innermost], 4)) == expected
+
+
+# --- Ctrl-C
+
+INTERRUPTED = """
+import json, sys, time, plait
+
+def work(x):
+    if x < 3:
+        return x
+    print("running", x, flush=True)
+    while True:
+        DEED
+
+def main():
+    stream = plait.map(work, [0, 1, 2, 3], engine=sys.argv[1], workers=1)  # in turn
+    seen = []
+    try:
+        for value in stream:
+            seen.append(value)
+    except KeyboardInterrupt as error:
+        began = time.monotonic()
+        rest = [(one.index, one.value if one.ok else type(one.error).__name__) for one in stream.outcomes()]
+        print(json.dumps({"seen": seen, "rest": rest, "notes": error.__notes__}), flush=True)
+
+if __name__ == "__main__":
+    main()
+"""
+
+
+@pytest.mark.parametrize("deed", ["pass", "time.sleep(0.001)", "time.sleep(3600)"], ids=["computes", "naps", "sleeps"])
+@pytest.mark.parametrize("engine", ENGINES)
+def test_ctrl_c_keeps_what_was_computed_and_says_what_was_running(engine: str, deed: str, tmp_path: Path) -> None:
+    program = Marked(INTERRUPTED.replace("DEED", deed), engine, folder=tmp_path)
+    assert program.process.stdout is not None
+    assert program.process.stdout.readline() == "running 3\n"
+    os.killpg(program.process.pid, signal.SIGINT)  # as a terminal does: the program, and what it has started
+    pressed = time.monotonic()
+    output, errors = program.process.communicate(timeout=LONG)
+    assert time.monotonic() - pressed < 5
+    said = json.loads(output)
+    got = said["seen"] + [value for _, value in said["rest"]]
+    assert got == [0, 1, 2, "Cancelled"]
+    notes = "\n".join(said["notes"])
+    assert "item 3" in notes
+    assert len(notes.splitlines()) <= 5
+    assert program.process.returncode == 0
+    if engine != "thread" or deed != "time.sleep(3600)":  # that thread cannot be stopped, and is named in a warning
+        assert errors == ""
+    assert not program.left()
+
+
+# --- a fork
+
+FORKED = """
+import os, sys, warnings, plait
+warnings.simplefilter("ignore", DeprecationWarning)  # about forking with threads, which is what is tried here
+
+def double(x):
+    return 2 * x
+
+def total(engine):
+    return sum(plait.map(double, range(1000), engine=engine, workers=2))
+
+def main():
+    warm = plait.engines.make_engine(sys.argv[1])
+    open_ = plait.map(double, range(1_000_000), engine=warm, workers=2)
+    assert next(open_) == 0
+    child = os.fork()
+    if not child:
+        try:
+            assert total(sys.argv[1]) == total(warm) == 999_000
+            warm.close()
+            os._exit(7)
+        finally:
+            os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+    print(sum(open_), total(warm))
+    warm.close()
+
+if __name__ == "__main__":
+    main()
+"""
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_map_after_a_fork(engine: str, tmp_path: Path) -> None:
+    """In the child, by name and on the engine that the parent uses at that moment; and in the parent."""
+    assert run(FORKED, engine, folder=tmp_path) == ("999999000000 999000\n", "", 0)
+
+
+# --- the end of the interpreter
+
+ENDING = """
+import atexit, sys, threading, plait
+
+def double(x):
+    return 2 * x
+
+def total():
+    return sum(plait.map(double, range(1000), engine=sys.argv[1], workers=2))
+
+def late():
+    threading.main_thread().join()
+    print("thread", total(), flush=True)
+
+def main():
+    global open_
+    open_ = plait.map(double, iter(range(10**9)), engine=sys.argv[1], workers=2)  # and nobody closes it
+    threading.Thread(target=late).start()
+    print("main", next(open_) + total(), flush=True)
+    atexit.register(lambda: print("atexit", total(), flush=True))
+
+if __name__ == "__main__":
+    main()
+    sys.exit(3)
+"""
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_map_at_the_exit_of_the_interpreter(engine: str, tmp_path: Path) -> None:
+    """In a thread that outlives the main thread, in an exit handler, and one that is open and that nobody closes."""
+    said = "main 999000\nthread 999000\natexit 999000\n"
+    assert run(ENDING, engine, folder=tmp_path) == (said, "", 3)
