@@ -63,10 +63,11 @@ class InlineEngine:
         while not feed.finished and not task.cancelled:
             while job.revoked:
                 feed.withdraw(job.revoked.popleft())
-            while feed.withdrawn:
-                yield feed.withdrawn.popleft()
             feed.window = max(sizer.size, _MEANWHILE) if feed.postponed else sizer.size
             feed.fill(sizer.size)
+            if feed.withdrawn:
+                yield feed.withdrawn.popleft()
+                continue
             batch = feed.take(sizer.size)
             if batch is None:
                 if not (feed.ready or feed.withdrawn or feed.finished):
