@@ -14,7 +14,8 @@ def is_installed(code: Any) -> bool:
     """Whether a function, class or module comes with Python, an installed package or plait itself.
 
     >>> import json
-    >>> is_installed(json.dumps), is_installed(int), is_installed(lambda: None)
+    >>> mine = type("Mine", (), {"__module__": "__main__"})
+    >>> is_installed(json.dumps), is_installed(int), is_installed(mine)
     (True, True, False)
     """
     inner = getattr(code, "__code__", None)
