@@ -26,9 +26,11 @@ PUBLIC = {
         "testing",
     ],
     "plait.engines": [
+        "AsyncEngine",
         "Batch",
         "Engine",
         "InlineEngine",
+        "InterpreterEngine",
         "Job",
         "Plan",
         "ProcessEngine",

@@ -11,8 +11,8 @@ from _collections_abc import Iterable, Iterator
 from itertools import chain
 
 from plait._core.batch import Batch
-from plait._core.feed import KNOWN_AHEAD, SIFT_CAP, Feed
-from plait._core.job import Job
+from plait._core.daemons import daemons_allowed
+from plait._run.self_filling import SelfFillingFeed
 
 
 class Arrivals:
@@ -45,30 +45,27 @@ class Arrivals:
         self._feed.cut()
 
 
-class ArrivingFeed(Feed):
-    """A feed that is filled by a thread, which wakes the driver of `job` when there is something new to look at."""
+class ArrivingFeed(SelfFillingFeed):
+    """A feed that is filled by a thread, which wakes the driver of its job when there is something new to look at."""
 
     def __init__(self, chunks: Iterator[list[object]], most_open: int) -> None:
-        super().__init__(iter(()))
+        super().__init__()
         self._chunks = chunks
         self._most_open = most_open
-        self._arrived: list[object] = []  # and not sifted yet
-        self._complete = False
         self._thread: threading.Thread | None = None
         self._hungry = threading.Event()
         self._cut = False
-        self.job: Job | None = None
 
-    def fill(self, wanted: int) -> None:
-        """Have the thread read on. Returns at once."""
+    def fill(self, wanted: int) -> bool:
+        """Have the thread read on. Does not wait for it."""
         if self._thread is None and not self.over:
             # A daemon: nothing can end a read from a pipe that nobody writes to.
-            self._thread = threading.Thread(target=self._read, name="plait-input", daemon=True)
+            self._thread = threading.Thread(target=self._read, name="plait-input", daemon=daemons_allowed())
             self._thread.start()
-        if self._sift is not None:
-            self._sift_arrived(wanted)
-        if len(self._buffer) < self.window:
+        self._sift_arrived(wanted)
+        if self._stock < self.window:
             self._hungry.set()
+        return False
 
     def cut(self) -> None:
         """Give out nothing new from now on."""
@@ -86,21 +83,9 @@ class ArrivingFeed(Feed):
 
     def _take_new(self, size: int) -> Batch | None:
         batch = super()._take_new(size)
-        if len(self._buffer) < self.window:
+        if self._stock < self.window:
             self._hungry.set()
         return batch
-
-    def _sift_arrived(self, wanted: int) -> None:
-        while self._arrived and len(self._buffer) < max(wanted, self.window) and self._known.waiting < KNOWN_AHEAD:
-            with self._lock:
-                chunk, self._arrived[:SIFT_CAP] = self._arrived[:SIFT_CAP], []
-            self._add(chunk)
-        with self._lock:
-            self.over = self._cut or (self._complete and not self._arrived)
-
-    def _notify(self) -> None:
-        if self.job is not None:
-            self.job.wake()
 
     def _read(self) -> None:
         try:
@@ -110,8 +95,7 @@ class ArrivingFeed(Feed):
         except BaseException as error:  # the driver raises it, when what came before has been delivered
             self.error = error
         with self._lock:
-            self._complete = True
-            self.over = self._sift is None or self._cut
+            self._arrive_no_more()
         self._notify()
 
     def _admit(self, chunk: list[object]) -> bool:
@@ -119,9 +103,9 @@ class ArrivingFeed(Feed):
         with self._lock:
             if self._cut:
                 return False
-            (self._buffer if self._sift is None else self._arrived).extend(chunk)
+            self._arrive(chunk)
         self._notify()
-        while len(self._buffer) + len(self._arrived) >= self.window and not self._cut:
+        while self._stock >= self.window and not self._cut:
             self._hungry.wait()
             self._hungry.clear()
         return not self._cut
