@@ -12,6 +12,7 @@ import plait
 PUBLIC = {
     "plait": [
         "Future",
+        "Journal",
         "Outcome",
         "Pool",
         "Report",
@@ -44,6 +45,7 @@ PUBLIC = {
     "plait.errors": [
         "Cancelled",
         "Closed",
+        "JournalError",
         "MemoryExceeded",
         "NotTransferable",
         "PlaitError",
@@ -59,7 +61,7 @@ PUBLIC = {
     ],
 }
 
-OPTIONS_OF_MAP = ["engine", "workers", "order", "timeout", "retry", "progress", "rate"]
+OPTIONS_OF_MAP = ["engine", "workers", "order", "timeout", "retry", "progress", "journal", "rate"]
 
 
 @pytest.mark.parametrize("module", PUBLIC)
@@ -116,6 +118,7 @@ def test_plait_errors_derive_from_what_a_caller_would_catch() -> None:
         errors.Closed: RuntimeError,
         errors.WaitTimeout: TimeoutError,
         errors.PoolBroken: BrokenExecutor,
+        errors.JournalError: OSError,
         errors.TaskTimeout: TimeoutError,
         errors.NotTransferable: TypeError,
         errors.RemoteError: RuntimeError,

@@ -14,6 +14,7 @@ if TYPE_CHECKING:  # for editors and type checkers: what `__getattr__` finds at 
     from plait._core.rng import rng as rng
     from plait._run.channel import channel as channel
     from plait._run.future import Future as Future
+    from plait._run.journal import Journal as Journal
     from plait._run.map import map as map
     from plait._run.pool import Pool as Pool
     from plait._run.report import Report as Report
@@ -31,6 +32,7 @@ _HOMES = {
     "rng": "plait._core.rng",
     "scope": "plait._run.scope",
     "channel": "plait._run.channel",
+    "Journal": "plait._run.journal",
     "Pool": "plait._run.pool",
     "Scope": "plait._run.scope",
     "Future": "plait._run.future",
@@ -43,6 +45,7 @@ _MODULES = ("engines", "errors", "testing")
 
 __all__ = [
     "Future",
+    "Journal",
     "Outcome",
     "Pool",
     "Report",

@@ -3,6 +3,7 @@
 from plait._core.errors import (
     Cancelled,
     Closed,
+    JournalError,
     MemoryExceeded,
     NotTransferable,
     PlaitError,
@@ -20,6 +21,7 @@ from plait._core.outcome import outcome_of
 __all__ = [
     "Cancelled",
     "Closed",
+    "JournalError",
     "MemoryExceeded",
     "NotTransferable",
     "PlaitError",

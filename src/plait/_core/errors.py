@@ -6,6 +6,7 @@ PlaitError
  ├── Closed (RuntimeError)             a channel or a scope that was used after its end
  ├── WaitTimeout (TimeoutError)        somebody waited as long as they wanted to; what they waited for goes on
  ├── PoolBroken (BrokenExecutor)       a Pool that cannot run anything any more: its initializer or its engine failed
+ ├── JournalError (OSError)            a journal that cannot be opened, read or written; what was computed is kept
  └── TaskError                         something happened to one item, not in the user's own code
       ├── TaskTimeout (TimeoutError)   the item ran longer than ``timeout=``, or the block of a scope than ``deadline=``
       ├── NotTransferable (TypeError)  a function, argument or result that cannot cross to another process
@@ -26,6 +27,7 @@ from plait._core.current import StopTask
 __all__ = [
     "Cancelled",
     "Closed",
+    "JournalError",
     "MemoryExceeded",
     "NotTransferable",
     "PlaitError",
@@ -74,6 +76,13 @@ class PoolBroken(PlaitError, BrokenExecutor):
 
     def __str__(self) -> str:
         return self.message
+
+
+class JournalError(PlaitError, OSError):
+    """A journal that cannot be opened, read or written; the message has the file, the cause and what to do.
+
+    What had been computed by then is not lost: the stream's ``outcomes()`` gives it.
+    """
 
 
 class TaskError(PlaitError):

@@ -140,6 +140,11 @@ def meet(item: tuple[str, int, int]) -> Generator[None, None, int]:
     return number
 
 
+def mark_or_meet(item: tuple[str, int, int]) -> int:
+    """As `meet`, except for those whose number is below 0, who meet nobody."""
+    return meet(item) if item[1] >= 0 else item[1]
+
+
 def fail_until(item: tuple[str, int]) -> int:
     """Fail so many times: (file that counts the attempts, failures); returns the attempt that succeeds."""
     path, failures = item
