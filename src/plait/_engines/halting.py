@@ -22,8 +22,13 @@ from plait._core.batch import Batch
 from plait._core.current import Task
 from plait._core.errors import Cancelled, StopTask, TaskTimeout
 from plait._core.job import Running
+from plait._engines.core_wait import waited_for_core
+from plait._engines.injection import inject
 from plait._engines.line_output import LineThread
 from plait._engines.stealing import Portion
+
+ROUNDS = 6  # how often a thread that is kept waiting for a core is given the time for a step once more
+_KEPT_WAITING = 0.03  # seconds in such a step that make it one
 
 
 class Alarm:
@@ -32,13 +37,14 @@ class Alarm:
     `timeout` is the seconds it had, or None when it was revoked.
     """
 
-    __slots__ = ("began", "due", "offset", "raised", "timeout")
+    __slots__ = ("began", "due", "offset", "raised", "rounds", "timeout")
 
     def __init__(self, offset: int, began: float, raised: float, timeout: float | None) -> None:
         self.offset = offset
         self.began = began
         self.raised = raised
         self.due = raised
+        self.rounds = ROUNDS
         self.timeout = timeout
 
     def error(self, batch: Batch, worker: str, note: str = "") -> TaskTimeout | Cancelled:
@@ -67,6 +73,7 @@ class Seat(Task):
         abandoned: nobody waits for it any more and its results are dropped; set by the driver under `door`.
         clock_id: the clock of its CPU time, or None.
         cpu: its CPU time when the driver last looked; the driver's.
+        waited: how long it had waited for a core when the driver last looked; the driver's.
     """
 
     __slots__ = (
@@ -83,6 +90,7 @@ class Seat(Task):
         "portion",
         "released",
         "thread",
+        "waited",
     )
 
     thread: LineThread
@@ -100,6 +108,7 @@ class Seat(Task):
         self.abandoned = False
         self.clock_id: int | None = None
         self.cpu = 0.0
+        self.waited = 0.0
 
     # --- the worker's side
 
@@ -109,7 +118,7 @@ class Seat(Task):
             try:
                 with self.door:
                     if self.injected:
-                        raise_in(self.thread, None)
+                        inject(self.thread.ident or 0, None)
                         self.injected = False
                     if leave:
                         self.inside = False
@@ -154,7 +163,7 @@ class Seat(Task):
         with self.door:
             wanted = self.inside and not self.injected and (alarm is None or self.alarm is alarm)
             if wanted and interruptible(self.thread):
-                self.injected = raise_in(self.thread, StopTask)
+                self.injected = inject(self.thread.ident or 0, StopTask)
 
     def abandon(self, alarm: Alarm | None = None) -> bool:
         """Stop waiting for the function; False when it has ended already (or `alarm` no longer stands)."""
@@ -185,14 +194,11 @@ class Seat(Task):
         spent, self.cpu = cpu - self.cpu, cpu
         return spent
 
-
-def prepare_injection() -> bool:
-    """Load what `Seat.inject` needs: slow while busy threads hold the GIL, so it is done while they are given time."""
-    try:
-        import ctypes  # noqa: F401  # heavy, and needed only when a function does not stop by itself
-    except ImportError:  # a Python without it, or one that is shutting down
-        return False
-    return True
+    def kept_waiting(self) -> bool:
+        """Whether its thread has had no fair chance to run since the last call: others had the cores."""
+        waited = waited_for_core(self.thread.native_id)
+        since, self.waited = waited - self.waited, waited
+        return since > _KEPT_WAITING
 
 
 def interruptible(thread: threading.Thread) -> bool:
@@ -208,13 +214,3 @@ def interruptible(thread: threading.Thread) -> bool:
             return False
         frame = frame.f_back
     return True
-
-
-def raise_in(thread: threading.Thread, kind: type[BaseException] | None) -> bool:
-    """Raise it in the thread at its next bytecode, or take back what has not arrived yet; False when that failed."""
-    if not prepare_injection():
-        return False
-    ctypes = sys.modules["ctypes"]
-    exception = None if kind is None else ctypes.py_object(kind)
-    threads: int = ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident or 0), exception)
-    return threads == 1
