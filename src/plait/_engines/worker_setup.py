@@ -5,14 +5,17 @@ from __future__ import annotations
 import io
 import os
 import sys
-from _collections_abc import Callable
 from _pickle import dumps
 from types import ModuleType
-from typing import Any
 
 from plait._engines import wire
 
-Send = Callable[..., None]
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # every worker imports this module, and typing would double its start-up time
+    from _collections_abc import Callable
+    from typing import Any
+
+    Send = Callable[..., None]
 
 
 def apply(setting: dict[str, Any], send: Send) -> None:
