@@ -16,7 +16,7 @@ from _pickle import dumps, loads
 
 from plait._core.current import current_task
 from plait._engines import board as boards
-from plait._engines import entries, wire
+from plait._engines import entries, wire, worker_setup
 from plait._engines.arena import Arena, ArenaFull, Window
 from plait._engines.board import CURRENT, HOLDS, LOGGED, MODE, STARTED, STOP_AT, Board
 from plait._engines.codec import decode, decode_items, encode, encode_small
@@ -140,8 +140,6 @@ class Worker(WorkerTask):
 
     def set_up(self, setting: dict[str, object]) -> None:
         """Take over what the driver says about itself."""
-        from plait._engines import worker_setup
-
         worker_setup.apply(setting, self.send)
         self._memory_bytes = int(str(setting.get("memory_bytes", self._memory_bytes)))
         self._name = str(setting.get("name", self._name))
