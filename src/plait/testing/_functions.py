@@ -140,9 +140,12 @@ def meet(item: tuple[str, int, int]) -> Generator[None, None, int]:
     return number
 
 
-def mark_or_meet(item: tuple[str, int, int]) -> int:
+@napping
+def mark_or_meet(item: tuple[str, int, int]) -> Generator[None, None, int]:
     """As `meet`, except for those whose number is below 0, who meet nobody."""
-    return meet(item) if item[1] >= 0 else item[1]
+    if item[1] >= 0:
+        return (yield from meet.steps(item))
+    return item[1]
 
 
 def fail_until(item: tuple[str, int]) -> int:
