@@ -29,6 +29,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
 
+HELD_UP = 5.0  # seconds after which it does not matter any more what keeps a function from ending
+
 _HARDLY = 0.02  # seconds of a core, with which a function in Python code would have noticed the exception
 _BENEATH = ("threading", "concurrent.futures._base")  # modules that a wait of ours may be in
 

@@ -22,13 +22,13 @@ from plait._core.job import Job, Running
 from plait._core.worker_state import TEAR_DOWN_SECONDS, Mishap
 from plait._engines.crew import Crew
 from plait._engines.growth import Growth, late_limit
-from plait._engines.halting import Seat, prepare_injection
+from plait._engines.halting import HELD_UP, Seat, prepare_injection
 from plait._engines.inline import InlineEngine
 from plait._engines.interface import Plan
 from plait._engines.line_output import WholeLines
 from plait._engines.stealing import Portion, portion_type
 from plait._engines.thread_worker import Worker
-from plait._engines.timeouts import AGAIN, GRACE, HELD_UP, OFTEN, Watch
+from plait._engines.timeouts import AGAIN, GRACE, OFTEN, Watch
 
 UNINTERRUPTIBLE = True  # see `halting`: a map inside a task of another map is told to stop, and then does
 

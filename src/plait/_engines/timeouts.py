@@ -7,12 +7,11 @@ import time
 
 from plait._core.batch import Batch
 from plait._engines.crew import Crew
-from plait._engines.halting import Alarm, Seat, prepare_injection
+from plait._engines.halting import HELD_UP, Alarm, Seat, prepare_injection
 
 GRACE = 0.05  # seconds in which a task that polls ``current().cancelled`` can end by itself
 AGAIN = 0.02  # seconds until the exception is offered again to a thread that could not take it
 OFTEN = 6  # times, after which a function has had the time to end; it takes longer where everything takes longer
-HELD_UP = 5.0  # seconds after which it does not matter any more what keeps it from ending
 
 
 class Watch:

@@ -45,6 +45,10 @@ class Driver(Protocol):
         """What could not be stopped."""
         ...
 
+    def mishaps(self) -> list[str]:
+        """What went wrong when the workers ended."""
+        ...
+
 
 class ScopeFeed(QueueFeed):
     """The calls of one scope: each should begin at once."""
@@ -67,6 +71,7 @@ class ScopeDriver(PoolDriver):
         self._job.context = context
         self._job.seeding = seeding(context.get(current_task))
         self._job.final = final
+        self._awaited = True  # by the block, which warns of mishaps
 
     def put(self, item: ScopeCall) -> None:  # type: ignore[override]  # no other calls come here
         if item.future is not None:
@@ -92,6 +97,9 @@ class ScopeDriver(PoolDriver):
 
     def abandoned(self) -> list[Running]:
         return self._job.tally.abandoned
+
+    def mishaps(self) -> list[str]:
+        return self._job.tally.mishaps
 
     def _revoke(self, item: ScopeCall) -> None:
         self._job.revoke(item.index)
@@ -154,6 +162,20 @@ class InlineDriver:
 
     def abandoned(self) -> list[Running]:
         return []
+
+    def mishaps(self) -> list[str]:
+        return []
+
+
+def make_driver(engine: Engine, workers: int, context: Context, *, final: bool) -> Driver:
+    """What drives this engine over the calls of a scope; `final`: the engine is closed after that."""
+    if engine.name == "inline":
+        return InlineDriver(engine, context)
+    if not getattr(engine, "awaits", False):
+        return ScopeDriver(engine, call, workers=workers, context=context, final=final)
+    from plait._run.pool_awaiting import await_call  # with asyncio, which other scopes can do without
+
+    return ScopeDriver(engine, await_call, workers=workers, context=context, final=final)
 
 
 def _over() -> Closed:
