@@ -33,6 +33,7 @@ PUBLIC = {
         "Batch",
         "Engine",
         "InlineEngine",
+        "InterpreterEngine",
         "Job",
         "Plan",
         "ProcessEngine",

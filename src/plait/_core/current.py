@@ -1,4 +1,4 @@
-"""The task that the running function is part of: its index, attempt, worker, deadline, and whether it should stop."""
+"""The task that the running function is part of: its index, attempt, worker, deadline, and how it is told to stop."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ class Task:
 
     @property
     def listening(self) -> bool:
-        """Whether the function waits in plait, or is in a scope of its own: then it ends by itself when it is told to."""
+        """Whether the function waits in plait, or is in a scope of its own: when it is told to it ends by itself."""
         return bool(getattr(self, "_wakes", ()))
 
     def rouse(self) -> None:
@@ -116,6 +116,13 @@ class Task:
         if hasattr(self, "_wakes"):
             for wake in self._wakes.copy():
                 wake()
+
+
+class StopTask(BaseException):
+    """Raised inside a function on a thread when its run is stopped; let it pass, as you would ``KeyboardInterrupt``.
+
+    Also by plait's own waits in the block of a scope that was cancelled; the end of the block takes it away again.
+    """
 
 
 current_task: ContextVar[Task] = ContextVar("plait_current_task")

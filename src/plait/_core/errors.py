@@ -21,6 +21,8 @@ from __future__ import annotations
 
 from concurrent.futures import BrokenExecutor, CancelledError
 
+from plait._core.current import StopTask
+
 __all__ = [
     "Cancelled",
     "Closed",
@@ -127,10 +129,3 @@ class WorkerDied(TaskError, BrokenExecutor):
 
 class MemoryExceeded(WorkerDied, MemoryError):
     """The worker was killed while it ran the item because it outgrew ``memory_bytes=``."""
-
-
-class StopTask(BaseException):
-    """Raised inside a function on a thread when its run is stopped; let it pass, as you would ``KeyboardInterrupt``.
-
-    Also by plait's own waits in the block of a scope that was cancelled; the end of the block takes it away again.
-    """

@@ -18,11 +18,11 @@ from plait._engines.async_crew import AsyncCrew
 from plait._engines.async_stall import blocking_worker, interrupt
 from plait._engines.async_watch import GRACE
 from plait._engines.async_worker import AsyncWorker
-from plait._engines.halting import HELD_UP
 from plait._engines.interface import IDLE
 from plait._engines.line_output import WholeLines
 from plait._engines.loop_bell import LoopBell
 from plait._engines.loop_thread import LoopThread
+from plait._engines.patience import HELD_UP
 
 UNINTERRUPTIBLE = True  # see `halting`: a map inside a task of another map is told to stop, and then does
 

@@ -11,7 +11,7 @@ from plait._core.current import current_task
 from plait._core.loop_state import LoopState
 from plait._engines.async_watch import GRACE
 from plait._engines.async_worker import AsyncWorker
-from plait._engines.halting import HELD_UP
+from plait._engines.patience import HELD_UP
 
 if TYPE_CHECKING:
     from plait._engines.async_crew import AsyncCrew
@@ -78,7 +78,7 @@ class AsyncEnding:
         crew.driver.call()
 
     def _give_up(self) -> None:
-        """Wait no longer for those who do not end, except while they stop what they have started in scopes of theirs."""
+        """Wait no longer for those who do not end, except while they stop what they have started in scopes."""
         crew = self._crew
         patient = time.perf_counter() < self._latest
         for worker in list(crew.workers):

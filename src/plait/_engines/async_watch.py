@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from plait._core.batch import Batch
 from plait._engines.async_worker import AsyncWorker
-from plait._engines.halting import HELD_UP, Alarm
+from plait._engines.halting import Alarm
+from plait._engines.patience import HELD_UP
 
 if TYPE_CHECKING:
     from plait._engines.async_crew import AsyncCrew
