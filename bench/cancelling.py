@@ -1,6 +1,7 @@
 """A running task is cancelled: how long until it is gone, was its thread left behind, what is left in the end?
 
-Who holds the GIL, or the loop, also holds up whoever wants to cancel: the time counts from when they get to it.
+On "loop" the scope is in async code, and its coroutines run in that loop; on "async" it is in sync code. Who holds the
+GIL, or the loop, also holds up whoever wants to cancel: the time counts from when they get to it.
 
 Run: python bench/cancelling.py
 """
@@ -106,7 +107,9 @@ DEEDS: tuple[Callable[[str], None], ...] = (
     be_in_a_scope,
 )
 IN_LOOP = (sleep_in_loop, hold_the_loop, wait_at_a_channel_in_loop, be_in_a_scope_in_loop)
-CASES = [(engine, deed) for engine in ("thread", "process") for deed in DEEDS] + [("loop", deed) for deed in IN_LOOP]
+CASES = [(engine, deed) for engine in ("thread", "process") for deed in DEEDS] + [
+    (engine, deed) for engine in ("loop", "async") for deed in IN_LOOP
+]
 
 
 class Found(NamedTuple):
@@ -143,7 +146,7 @@ def measure(engine: str, deed: Callable[[str], object]) -> Found:
 
 
 def _cancel(engine: str, deed: Callable[[str], object], begun: str) -> tuple[float, float]:
-    with plait.scope(engine, workers=None if engine == "thread" else 1) as s:
+    with plait.scope(engine, workers=1 if engine == "process" else None) as s:
         task = s.submit(deed, begun)
         while not Path(begun).exists():
             time.sleep(0.0005)

@@ -156,7 +156,7 @@ def test_no_thread_polls_while_tasks_run() -> None:
     gate = threading.Event()
     with plait.scope() as s:
         s.submit(gate.wait, PATIENCE)
-        driver = s._crew._driver
+        driver = s._crew._lanes[0].driver
         assert driver is not None
         spin_until(lambda: driver._job.snapshot())
         listens = count_calls(driver)

@@ -255,7 +255,8 @@ def test_a_cancelled_task_takes_nothing_although_something_is_there() -> None:
         spin_until(task.running)
         channel.put(1)
         task.cancel()
-        spin_until(lambda: s._crew._driver._job.snapshot() and not s._crew._driver._job.revoked)
+        driver = s._crew._lanes[0].driver
+        spin_until(lambda: driver._job.snapshot() and not driver._job.revoked)
         told.set()
         with pytest.raises(Cancelled):
             task.result(PATIENCE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextvars
 import gc
 import os
@@ -160,6 +161,86 @@ def test_engine_auto_means_threads_and_engines_and_pools_can_be_passed() -> None
         with plait.scope(pool) as s:
             assert s.submit(int, "3").result() == 3
         assert pool.submit(int, "4").result() == 4
+
+
+# --- coroutine functions in sync code
+
+
+async def double(x: int) -> int:
+    await asyncio.sleep(0)
+    return 2 * x
+
+
+async def sleep_forever() -> None:
+    await asyncio.sleep(PATIENCE)
+
+
+async def fail_in_loop(text: str) -> None:
+    raise ValueError(text)
+
+
+@pytest.mark.parametrize("engine", ["thread", "async"])
+def test_coroutine_functions_run_in_a_loop_in_a_thread(engine: str) -> None:
+    async def read_all() -> tuple[str, int, bool]:
+        return variable.get(), threading.get_ident(), plait.current().cancelled
+
+    with plait.scope(engine) as s:
+        variable.set("mine")
+        found = s.submit(read_all)
+        doubled = [s.submit(double, n) for n in range(200)]
+        assert [future.result() for future in doubled] == [2 * n for n in range(200)]
+        assert list(s.map(double, range(5))) == [0, 2, 4, 6, 8]
+        assert s.first(double, [21]) == 42
+        variable.set("unset")
+    name, ident, cancelled = found.result()
+    assert (name, cancelled) == ("mine", False)
+    assert ident != threading.get_ident()
+
+
+def test_coroutines_wait_for_one_another_and_for_threads() -> None:
+    async def add(*futures: plait.Future[int]) -> int:
+        return sum([await future for future in futures])
+
+    with plait.scope() as s:
+        gate = threading.Event()
+        first = s.submit(lambda: gate.wait(PATIENCE) and 1)
+        second = s.submit(double, 5)
+        third = s.submit(add, first, second)
+        fourth = s.submit(lambda: third.result(PATIENCE) + 1)
+        gate.set()
+        assert fourth.result() == 12
+
+
+def test_coroutines_fail_and_are_cancelled_as_threads_are() -> None:
+    with pytest.raises(ValueError, match="mine") as caught:
+        with plait.scope() as s:
+            others = [s.submit(sleep_forever), s.submit(forever)]
+            wait_until_running(others)
+            s.submit(fail_in_loop, "mine")
+    assert caught.value.__notes__[0].startswith("plait: task fail_in_loop('mine') on async-")
+    assert all(future.cancelled() for future in others)
+    with plait.scope() as s:
+        doomed, other = s.submit(sleep_forever), s.submit(double, 3)
+        wait_until_running([doomed])
+        doomed.cancel()
+        with pytest.raises(Cancelled, match=r"sleep_forever\(\) was cancelled while it ran on async-"):
+            doomed.result(PATIENCE)
+        assert other.result() == 6
+    reached = []
+    with plait.scope() as s:
+        task = s.submit(sleep_forever)
+        wait_until_running([task])
+        s.cancel()
+        task.result()
+        reached.append(True)
+    assert task.cancelled()
+    assert not reached
+
+
+def test_plain_functions_are_refused_by_the_async_engine() -> None:
+    with pytest.raises(UsageError, match=r"int\('3'\): plait.scope\(.async.\) runs coroutine functions"):
+        with plait.scope("async") as s:
+            s.submit(int, "3")
 
 
 # --- context

@@ -13,8 +13,7 @@ from _collections_abc import Callable
 from contextvars import ContextVar
 
 from plait._core.bell import Bell
-from plait._core.current import current_task
-from plait._core.errors import StopTask
+from plait._core.current import StopTask, current_task
 
 UNINTERRUPTIBLE = True  # waits here end by themselves: no exception need be injected into a thread that is in one
 

@@ -106,6 +106,11 @@ class Task:
             if wake in self._wakes:
                 self._wakes.remove(wake)
 
+    @property
+    def listening(self) -> bool:
+        """Whether the function waits in plait, or is in a scope of its own: when it is told to it ends by itself."""
+        return bool(getattr(self, "_wakes", ()))
+
     def rouse(self) -> None:
         """End the waits of a task that was cancelled; engines call it after that, from any thread."""
         if hasattr(self, "_wakes"):

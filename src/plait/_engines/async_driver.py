@@ -22,6 +22,9 @@ from plait._engines.interface import IDLE
 from plait._engines.line_output import WholeLines
 from plait._engines.loop_bell import LoopBell
 from plait._engines.loop_thread import LoopThread
+from plait._engines.patience import HELD_UP
+
+UNINTERRUPTIBLE = True  # see `halting`: a map inside a task of another map is told to stop, and then does
 
 _GLANCE = 0.02  # seconds between two looks at whether the map around this one is still wanted
 _ANSWER = 0.1  # seconds beyond its workers' grace, or beyond a timeout, in which a loop that is not blocked has acted
@@ -151,7 +154,7 @@ class DriverOutside(Driver):
             return  # frozen threads, those of the parent process, or the garbage collector in the loop's own thread
         worker = None
         if patient:
-            if self._wait(lambda: crew.ending.told, _ANSWER) and self._wait(lambda: not crew.workers, GRACE + _ANSWER):
+            if self._wait(lambda: crew.ending.told, _ANSWER) and self._all_gone():
                 self._wait(lambda: crew.ending.complete, TEAR_DOWN_SECONDS + _ANSWER)
                 return
             worker = blocking_worker(self._home.thread)
@@ -159,6 +162,15 @@ class DriverOutside(Driver):
                 self._wait(lambda: not crew.workers, _UNWIND)
         if crew.workers:
             self._abandon(worker)
+
+    def _all_gone(self) -> bool:
+        """Wait until every worker has ended; False when some do not, and not because of scopes of their own."""
+        crew, latest = self._crew, time.perf_counter() + HELD_UP
+        while not self._wait(lambda: not crew.workers, GRACE + _ANSWER):
+            in_scopes = any(worker.listening for worker in list(crew.workers))
+            if not in_scopes or time.perf_counter() > latest or blocking_worker(self._home.thread) is not None:
+                return False
+        return True
 
     def _wait(self, done: Callable[[], bool], seconds: float) -> bool:
         """Wait until the loop has done it; False when it has not within that time."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from asyncio import Task as LoopTask
 from asyncio import TimerHandle
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ from plait._core.current import current_task
 from plait._core.loop_state import LoopState
 from plait._engines.async_watch import GRACE
 from plait._engines.async_worker import AsyncWorker
+from plait._engines.patience import HELD_UP
 
 if TYPE_CHECKING:
     from plait._engines.async_crew import AsyncCrew
@@ -27,6 +29,7 @@ class AsyncEnding:
         self._crew = crew
         self._last: AsyncWorker | None = None
         self._timer: TimerHandle | None = None
+        self._latest = 0.0
         self._parting: LoopTask[None] | None = None
         self.told = False
         self.state: LoopState | None = None
@@ -52,6 +55,7 @@ class AsyncEnding:
             if worker.batch is not None and worker.alarm is None:
                 worker.task.cancel()
         if crew.workers:
+            self._latest = time.perf_counter() + HELD_UP
             self._timer = crew.loop.call_later(GRACE, self._give_up)
             crew.driver.call()
         self.left()
@@ -74,7 +78,12 @@ class AsyncEnding:
         crew.driver.call()
 
     def _give_up(self) -> None:
-        """Wait no longer for those who do not end."""
-        for worker in list(self._crew.workers):
-            self._crew.lose(worker)
+        """Wait no longer for those who do not end, except while they stop what they have started in scopes."""
+        crew = self._crew
+        patient = time.perf_counter() < self._latest
+        for worker in list(crew.workers):
+            if not (patient and worker.listening):
+                crew.lose(worker)
+        if crew.workers:
+            self._timer = crew.loop.call_later(GRACE, self._give_up)
         self.left()

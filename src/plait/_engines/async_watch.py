@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from plait._core.batch import Batch
 from plait._engines.async_worker import AsyncWorker
 from plait._engines.halting import Alarm
+from plait._engines.patience import HELD_UP
 
 if TYPE_CHECKING:
     from plait._engines.async_crew import AsyncCrew
@@ -75,6 +76,8 @@ class AsyncWatch:
         if batch is None:
             return math.inf
         if alarm is not None:
+            if worker.listening and alarm.due <= now < alarm.raised + HELD_UP:
+                alarm.due = now + GRACE  # what it has started in a scope of its own is being stopped
             if now < alarm.due:
                 return alarm.due
             self._give_up(worker, batch, alarm)

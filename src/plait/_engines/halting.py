@@ -22,6 +22,7 @@ from plait._core.batch import Batch
 from plait._core.current import Task
 from plait._core.errors import Cancelled, StopTask, TaskTimeout
 from plait._core.job import Running
+from plait._engines.core_wait import waited_for_core
 from plait._engines.injection import inject
 from plait._engines.line_output import LineThread
 from plait._engines.stealing import Portion
@@ -30,24 +31,25 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
 
-_HARDLY = 0.02  # seconds of a core, with which a function in Python code would have noticed the exception
 _BENEATH = ("threading", "concurrent.futures._base")  # modules that a wait of ours may be in
+ROUNDS = 6  # how often a thread that is kept waiting for a core is given the time for a step once more
+_KEPT_WAITING = 0.03  # seconds in such a step that make it one
 
 
 class Alarm:
     """The item at `offset` of a batch, which began at `began`, is not to go on since `raised`; `due` is the next step.
 
-    `timeout` is the seconds it had, or None when it was revoked; `pressed` is how often it was pressed to end.
+    `timeout` is the seconds it had, or None when it was revoked.
     """
 
-    __slots__ = ("began", "due", "offset", "pressed", "raised", "timeout")
+    __slots__ = ("began", "due", "offset", "raised", "rounds", "timeout")
 
     def __init__(self, offset: int, began: float, raised: float, timeout: float | None) -> None:
         self.offset = offset
         self.began = began
         self.raised = raised
         self.due = raised
-        self.pressed = 0
+        self.rounds = ROUNDS
         self.timeout = timeout
 
     def error(self, batch: Batch, worker: str, note: str = "") -> TaskTimeout | Cancelled:
@@ -76,7 +78,7 @@ class Seat(Task):
         abandoned: nobody waits for it any more and its results are dropped; set by the driver under `door`.
         clock_id: the clock of its CPU time, or None.
         cpu: its CPU time when the driver last looked; the driver's.
-        pressed_at: its CPU time when a StopTask was last injected; the driver's.
+        waited: how long it had waited for a core when the driver last looked; the driver's.
     """
 
     __slots__ = (
@@ -91,9 +93,9 @@ class Seat(Task):
         "inside",
         "name",
         "portion",
-        "pressed_at",
         "released",
         "thread",
+        "waited",
     )
 
     thread: LineThread
@@ -111,7 +113,7 @@ class Seat(Task):
         self.abandoned = False
         self.clock_id: int | None = None
         self.cpu = 0.0
-        self.pressed_at = 0.0
+        self.waited = 0.0
 
     # --- the worker's side
 
@@ -134,12 +136,6 @@ class Seat(Task):
                     continue
 
     # --- the driver's side
-
-    def is_held_up(self) -> bool:
-        """Whether it would go on if it could: it is leaving a wait or a scope of ours, or has hardly had a core."""
-        if _sheltered(sys._current_frames().get(self.thread.ident or 0)):
-            return True
-        return _wants_core(self.thread) and 0.0 <= self._cpu_time() - self.pressed_at < _HARDLY
 
     def raise_alarm(self, timeout: float, now: float) -> Alarm | None:
         """Tell the function that its item is over its time; None when the item ended at this moment."""
@@ -173,7 +169,6 @@ class Seat(Task):
             wanted = self.inside and not self.injected and (alarm is None or self.alarm is alarm)
             if wanted and interruptible(self.thread):
                 self.injected = inject(self.thread.ident or 0, StopTask)
-                self.pressed_at = self._cpu_time()
 
     def abandon(self, alarm: Alarm | None = None) -> bool:
         """Stop waiting for the function; False when it has ended already (or `alarm` no longer stands)."""
@@ -195,18 +190,24 @@ class Seat(Task):
 
     def cpu_spent(self) -> float:
         """CPU seconds of its thread since the last call; 0.0 where nobody can tell."""
-        cpu = self._cpu_time()
-        if cpu < 0.0:
+        if self.clock_id is None:
+            return 0.0
+        try:
+            cpu = time.clock_gettime(self.clock_id)
+        except OSError:  # the thread has ended
             return 0.0
         spent, self.cpu = cpu - self.cpu, cpu
         return spent
 
-    def _cpu_time(self) -> float:
-        """CPU seconds of its thread; below 0 where nobody can tell."""
-        try:
-            return -1.0 if self.clock_id is None else time.clock_gettime(self.clock_id)
-        except OSError:  # the thread has ended
-            return -1.0
+    def is_sheltered(self) -> bool:
+        """Whether it is in code of ours that ends by itself because it has been told to stop."""
+        return _sheltered(sys._current_frames().get(self.thread.ident or 0))
+
+    def kept_waiting(self) -> bool:
+        """Whether its thread has had no fair chance to run since the last call: others had the cores."""
+        waited = waited_for_core(self.thread.native_id)
+        since, self.waited = waited - self.waited, waited
+        return since > _KEPT_WAITING
 
 
 def _sheltered(frame: FrameType | None) -> bool:
@@ -222,15 +223,6 @@ def _sheltered(frame: FrameType | None) -> bool:
             return True
         frame = frame.f_back
     return False
-
-
-def _wants_core(thread: threading.Thread) -> bool:
-    """Whether it is running or ready to run."""
-    try:
-        with open(f"/proc/self/task/{thread.native_id}/stat", "rb", buffering=0) as file:
-            return file.read(512).rpartition(b") ")[2][:1] == b"R"
-    except OSError:  # it has ended, or nobody can tell here
-        return False
 
 
 def interruptible(thread: threading.Thread) -> bool:

@@ -22,15 +22,15 @@ from plait._core.job import Job, Running
 from plait._core.worker_state import TEAR_DOWN_SECONDS, Mishap
 from plait._engines.crew import Crew
 from plait._engines.growth import Growth, late_limit
-from plait._engines.halting import Seat
+from plait._engines.halting import ROUNDS, Seat
 from plait._engines.injection import prepare_injection
 from plait._engines.inline import InlineEngine
 from plait._engines.interface import Plan
 from plait._engines.line_output import WholeLines
-from plait._engines.patience import AGAIN, GRACE
+from plait._engines.patience import AGAIN, GRACE, HELD_UP, UNWIND
 from plait._engines.stealing import Portion, portion_type
 from plait._engines.thread_worker import Worker
-from plait._engines.timeouts import HELD_UP, OFTEN, Watch
+from plait._engines.timeouts import Watch
 
 UNINTERRUPTIBLE = True  # see `halting`: a map inside a task of another map is told to stop, and then does
 
@@ -248,7 +248,7 @@ def halt(crew: Crew, *, patient: bool = True) -> None:
         began = time.perf_counter()
         prepare_injection()
         if not crew.wait_empty(GRACE - (time.perf_counter() - began)):
-            _press(crew)
+            _interrupt(crew)
     now = time.perf_counter()
     for seat in [*crew.seats, *crew.lost]:
         _abandon(crew, seat, now)
@@ -261,16 +261,24 @@ def halt(crew: Crew, *, patient: bool = True) -> None:
                 crew.job.tally.note(Mishap(f"{what} did not end within {given:g} s and was left behind", None))
 
 
-def _press(crew: Crew) -> None:
-    """Interrupt what runs; returns when all of it has ended, or has had the time to."""
+def _interrupt(crew: Crew) -> None:
+    """Inject exceptions until no thread is in the user's code, or those that are had their chance to come out."""
     latest = time.perf_counter() + HELD_UP
-    times = 0
-    while times <= OFTEN or (time.perf_counter() < latest and any(seat.is_held_up() for seat in crew.seats)):
+    rounds = ROUNDS
+    while True:
+        deadline = time.perf_counter() + UNWIND
         for seat in crew.seats:
-            seat.inject()
-        if crew.wait_empty(AGAIN):
+            seat.kept_waiting()
+        while time.perf_counter() < deadline:
+            for seat in crew.seats:
+                seat.inject()
+            if crew.wait_empty(AGAIN):
+                return
+        if any(seat.is_sheltered() for seat in crew.seats) and time.perf_counter() < latest:
+            continue
+        if not rounds or not any(seat.inside and seat.kept_waiting() for seat in crew.seats):
             return
-        times += 1
+        rounds -= 1
 
 
 def _abandon(crew: Crew, seat: Seat, now: float) -> None:

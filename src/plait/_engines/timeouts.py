@@ -9,10 +9,7 @@ from plait._core.batch import Batch
 from plait._engines.crew import Crew
 from plait._engines.halting import Alarm, Seat
 from plait._engines.injection import prepare_injection
-from plait._engines.patience import AGAIN, GRACE
-
-OFTEN = 6  # times, after which a function has had the time to end; it takes longer where everything takes longer
-HELD_UP = 5.0  # seconds after which it does not matter any more what keeps it from ending
+from plait._engines.patience import AGAIN, GRACE, HELD_UP, UNWIND
 
 
 class Watch:
@@ -79,11 +76,19 @@ class Watch:
         return max(0.001, soonest)
 
     def _press(self, seat: Seat, alarm: Alarm, now: float) -> bool:
-        if alarm.pressed > OFTEN and (now - alarm.raised > HELD_UP or not seat.is_held_up()):
-            return self._give_up(seat, alarm)
+        if seat.injected or now - alarm.raised >= GRACE + UNWIND:
+            if seat.is_sheltered() and now - alarm.raised < HELD_UP:
+                alarm.due = now + AGAIN
+                return False
+            if not alarm.rounds or not seat.kept_waiting():
+                return self._give_up(seat, alarm)
+            alarm.rounds -= 1
+            seat.inject(alarm)
+            alarm.due = now + UNWIND
+            return False
+        seat.kept_waiting()
         seat.inject(alarm)
-        alarm.pressed += 1
-        alarm.due = now + AGAIN
+        alarm.due = now + (UNWIND if seat.injected else AGAIN)
         return False
 
     def _give_up(self, seat: Seat, alarm: Alarm) -> bool:

@@ -9,6 +9,7 @@ from contextvars import Context
 from inspect import isawaitable
 from typing import Any
 
+from plait._core.cancelling import current_block
 from plait._core.current import current_task
 from plait._core.errors import PoolBroken, UsageError
 from plait._run.pool_call import LOGGER, Call
@@ -21,6 +22,7 @@ async def await_call(call: Call) -> None:
         return  # resolved from outside before it could start
     call.thread = threading.get_ident()
     context.run(current_task.set, current_task.get())
+    context.run(current_block.set, None)
     try:
         value = await InContext(context, _outcome(fn, call.args, call.kwargs))
     except CancelledError:

@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, Unpack, overload
 
 from plait._core.cancelling import cancellation_point
+from plait._core.coroutines import is_coroutine_function
 from plait._core.errors import Cancelled, NotTransferable, UsageError
 from plait._core.outcome import brief
 from plait._engines.interface import Engine, Lender
@@ -179,7 +180,7 @@ class Scope:
         item = ScopeCall(fn, args, kwargs, future)
         life.tasks.add(future, race)
         try:
-            if self._loop_side is not None and inspect.iscoroutinefunction(fn):
+            if self._loop_side is not None and is_coroutine_function(fn):
                 self._loop_side.start(item)
             else:
                 self._crew.start(item)

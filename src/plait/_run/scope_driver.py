@@ -44,6 +44,10 @@ class Driver(Protocol):
         """What could not be stopped."""
         ...
 
+    def mishaps(self) -> list[str]:
+        """What went wrong when the workers ended."""
+        ...
+
 
 class ScopeFeed(QueueFeed):
     """The calls of one scope: each should begin at once."""
@@ -66,6 +70,7 @@ class ScopeDriver(PoolDriver):
         self._job.context = context
         self._job.seeding = seeding(context.get(current_task))
         self._job.final = final
+        self._awaited = True  # by the block, which warns of mishaps
 
     def put(self, item: ScopeCall) -> None:  # type: ignore[override]  # no other calls come here
         if item.future is not None:
@@ -83,6 +88,9 @@ class ScopeDriver(PoolDriver):
         if thread is not None:
             self._ended.wait()
             thread.join()
+
+    def mishaps(self) -> list[str]:
+        return self._job.tally.mishaps
 
     def _resolve_rest(self) -> None:
         for running in self._job.snapshot():  # as it was when the engine was stopped
@@ -136,6 +144,20 @@ class InlineDriver:
 
     def abandoned(self) -> list[Running]:
         return []
+
+    def mishaps(self) -> list[str]:
+        return []
+
+
+def make_driver(engine: Engine, workers: int, context: Context, *, final: bool) -> Driver:
+    """What drives this engine over the calls of a scope; `final`: the engine is closed after that."""
+    if engine.name == "inline":
+        return InlineDriver(engine, context)
+    if not getattr(engine, "awaits", False):
+        return ScopeDriver(engine, call, workers=workers, context=context, final=final)
+    from plait._run.pool_awaiting import await_call  # with asyncio, which other scopes can do without
+
+    return ScopeDriver(engine, await_call, workers=workers, context=context, final=final)
 
 
 def _over() -> Closed:

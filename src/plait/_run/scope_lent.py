@@ -65,6 +65,10 @@ class LentDriver:
     def abandoned(self) -> list[Running]:
         return [one for one in self._pool.abandoned() if self._is_mine(one.item)]
 
+    def mishaps(self) -> list[str]:
+        """None: workers end with the pool, which says what went wrong then."""
+        return []
+
     def _is_mine(self, item: object) -> bool:
         return isinstance(item, ScopeCall) and item.scope is self
 

@@ -11,7 +11,7 @@ from plait._core.cancelling import Block, cancellation_point, current_block, sou
 from plait._core.current import current_task
 from plait._core.errors import StopTask, TaskTimeout, UsageError
 from plait._core.rng import Seeding, seeding
-from plait._run.farewell import explain, warn_abandoned
+from plait._run.farewell import explain
 from plait._run.future import Future
 from plait._run.scope_crew import ScopeCrew
 from plait._run.scope_tasks import Tasks, over
@@ -105,10 +105,12 @@ class Life:
             raise
         self.close()
         self._crew.end()
-        self.warn()
         if error is body and echo:
             error = None
-        return self.conclude(body, error, self.outer_stop(body if echo else None))
+        try:
+            return self.conclude(body, error, self.outer_stop(body if echo else None))
+        finally:
+            self._crew.warn()
 
     def body_ended(self, error: BaseException | None) -> None:
         """If it was by an error, cancel the tasks; Ctrl-C says what was running."""
@@ -130,10 +132,6 @@ class Life:
                 current_block.reset(self._token)
             except ValueError:  # the block was left in another context than it was entered, as by a closed generator
                 return
-
-    def warn(self) -> None:
-        """Name the threads that could not be stopped."""
-        warn_abandoned(self._crew.abandoned, self._crew.name)
 
     def conclude(self, body: BaseException | None, error: BaseException | None, outer: BaseException | None) -> bool:
         """Raise what the block raises; True when the body's exception is to be taken away.

@@ -17,6 +17,7 @@ from plait._core.cancelling import current_block
 from plait._core.current import current_task
 from plait._core.errors import Cancelled, StopTask, UsageError
 from plait._core.job import Running
+from plait._run.in_loop import InLoop
 from plait._run.scope_call import ScopeCall
 from plait._run.scope_crew import ScopeCrew
 from plait._run.scope_life import Life
@@ -159,7 +160,6 @@ class LoopSide:
         await self._ended_crew()
         for timer in self._timers:
             timer.cancel()
-        life.warn()
         outside = await self._settle_requests()
         # The loop may run in a thread of a task that was cancelled, where nobody knows what a CancelledError means.
         stop = life.outer_stop(body if isinstance(body, StopTask) else None)
@@ -172,6 +172,8 @@ class LoopSide:
                 self._parent.uncancel()
                 self._parent.cancel()
             raise
+        finally:
+            self._crew.warn()
 
     async def _all_ended(self) -> None:
         """Return when no task is open; being cancelled meanwhile cancels them."""
@@ -182,7 +184,11 @@ class LoopSide:
             await self._patiently(self._news)
 
     async def _ended_crew(self) -> None:
-        """End threads and processes in a thread, since they may take a moment."""
+        """End threads and processes in a thread, since they may take a moment, and what lives in the loop here."""
+        for run in self._crew.runs_in_loop:
+            halting = self._loop.create_task(InLoop.halt(run))
+            while not halting.done():
+                await self._patiently(halting)
         if self._crew.is_unused:
             self._crew.end()
             return
