@@ -72,3 +72,17 @@ def _ready(kept: list[Array] = []) -> Array:  # noqa: B006  made once per proces
 
         kept.append(np.full(LENGTH, 1.0))
     return kept[0]
+
+
+async def same_async(x: int) -> int:
+    return x
+
+
+async def give_way(x: int) -> int:
+    await asyncio.sleep(0)
+    return x
+
+
+async def doze(x: int) -> int:
+    await asyncio.sleep(0.001)
+    return x
