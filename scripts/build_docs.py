@@ -46,13 +46,14 @@ def lay_out() -> None:
     """One folder with all that Sphinx reads: docs/, the root's pages, and the navigation that docs/index.md implies."""
     shutil.rmtree(SOURCES, ignore_errors=True)
     shutil.copytree(ROOT / "docs", SOURCES)
+    shutil.copytree(ROOT / "examples", SOURCES / "examples", ignore=shutil.ignore_patterns("__pycache__", "*.sqlite*"))
     for name, to in ROOT_PAGES.items():
         (SOURCES / to).write_text((ROOT / name).read_text().replace("](docs/", "]("))
     for page in SOURCES.rglob("*.md"):
         text = page.read_text()
         for name, to in ROOT_PAGES.items():
             text = re.sub(rf"\]\((?:\.\./)*{re.escape(name)}", f"]({to}", text)
-        page.write_text(text)
+        page.write_text(text.replace("](../examples/", "](examples/"))
     index = SOURCES / "index.md"
     pages = {str(page.relative_to(SOURCES)) for page in SOURCES.rglob("*.md")}
     text, linked = navigation(index.read_text())

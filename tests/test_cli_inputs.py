@@ -136,7 +136,7 @@ def job_of(arrivals: Arrivals) -> tuple[Job, threading.Semaphore]:
     woken = threading.Semaphore(0)
     job = Job(str, arrivals.feed, workers=1, timeout=None, context=__import__("contextvars").Context())
     job.wake = woken.release
-    arrivals.feed.job = job
+    arrivals.feed.serve(job)
     return job, woken
 
 

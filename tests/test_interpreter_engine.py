@@ -78,7 +78,7 @@ def test_a_loop_that_is_left_keeps_its_workers(pool: plait.Pool) -> None:
     for value in plait.map(lambda x: x * 2, iter(range(10**9)), engine=pool):
         if value > 5000:
             break
-    assert interpreters.list_all() == before
+    assert set(before) <= set(interpreters.list_all())
 
 
 def test_closing_leaves_no_interpreter(nothing_left: None) -> None:

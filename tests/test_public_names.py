@@ -11,17 +11,22 @@ import plait
 
 PUBLIC = {
     "plait": [
+        "Future",
+        "Journal",
         "Outcome",
         "Pool",
         "Report",
         "Retry",
+        "Scope",
         "Stream",
+        "channel",
         "current",
         "engines",
         "errors",
         "map",
         "per_worker",
         "rng",
+        "scope",
         "testing",
     ],
     "plait.engines": [
@@ -39,6 +44,8 @@ PUBLIC = {
     "plait.testing": ["EngineContract"],
     "plait.errors": [
         "Cancelled",
+        "Closed",
+        "JournalError",
         "MemoryExceeded",
         "NotTransferable",
         "PlaitError",
@@ -48,12 +55,13 @@ PUBLIC = {
         "TaskError",
         "TaskTimeout",
         "UsageError",
+        "WaitTimeout",
         "WorkerDied",
         "outcome_of",
     ],
 }
 
-OPTIONS_OF_MAP = ["engine", "workers", "order", "timeout", "retry", "progress", "rate"]
+OPTIONS_OF_MAP = ["engine", "workers", "order", "timeout", "retry", "progress", "journal", "rate"]
 
 
 @pytest.mark.parametrize("module", PUBLIC)
@@ -89,6 +97,17 @@ def test_the_options_of_map() -> None:
     assert [p.name for p in parameters if p.kind is p.KEYWORD_ONLY] == OPTIONS_OF_MAP
 
 
+def test_the_map_of_a_scope_has_the_same_options_but_the_engine() -> None:
+    from plait._run.map import MapOptions
+
+    assert ["engine", *MapOptions.__annotations__] == OPTIONS_OF_MAP
+
+
+def test_the_options_of_scope() -> None:
+    parameters = inspect.signature(plait.scope).parameters.values()
+    assert [p.name for p in parameters] == ["engine", "workers", "deadline"]
+
+
 def test_plait_errors_derive_from_what_a_caller_would_catch() -> None:
     from concurrent.futures import BrokenExecutor, CancelledError
 
@@ -96,7 +115,10 @@ def test_plait_errors_derive_from_what_a_caller_would_catch() -> None:
     expected = {
         errors.UsageError: ValueError,
         errors.Cancelled: CancelledError,
+        errors.Closed: RuntimeError,
+        errors.WaitTimeout: TimeoutError,
         errors.PoolBroken: BrokenExecutor,
+        errors.JournalError: OSError,
         errors.TaskTimeout: TimeoutError,
         errors.NotTransferable: TypeError,
         errors.RemoteError: RuntimeError,

@@ -42,6 +42,7 @@ def _run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize("page", PAGES, ids=_name)
 def test_page(page: Path, tmp_path: Path) -> None:
+    (tmp_path / "examples").symlink_to(ROOT / "examples")  # pages run them as a reader in the checkout does
     run = _run(tmp_path, str(RUNNER), str(page))
     assert run.returncode == 0, run.stdout
 

@@ -12,10 +12,15 @@ if TYPE_CHECKING:  # for editors and type checkers: what `__getattr__` finds at 
     from plait._core.outcome import Outcome as Outcome
     from plait._core.per_worker import per_worker as per_worker
     from plait._core.rng import rng as rng
+    from plait._run.channel import channel as channel
+    from plait._run.future import Future as Future
+    from plait._run.journal import Journal as Journal
     from plait._run.map import map as map
     from plait._run.pool import Pool as Pool
     from plait._run.report import Report as Report
     from plait._run.retry import Retry as Retry
+    from plait._run.scope import Scope as Scope
+    from plait._run.scope import scope as scope
     from plait._run.stream import Stream as Stream
 
 __version__ = "0.1.0"
@@ -25,7 +30,12 @@ _HOMES = {
     "current": "plait._core.current",
     "per_worker": "plait._core.per_worker",
     "rng": "plait._core.rng",
+    "scope": "plait._run.scope",
+    "channel": "plait._run.channel",
+    "Journal": "plait._run.journal",
     "Pool": "plait._run.pool",
+    "Scope": "plait._run.scope",
+    "Future": "plait._run.future",
     "Stream": "plait._run.stream",
     "Outcome": "plait._core.outcome",
     "Retry": "plait._run.retry",
@@ -34,17 +44,22 @@ _HOMES = {
 _MODULES = ("engines", "errors", "testing")
 
 __all__ = [
+    "Future",
+    "Journal",
     "Outcome",
     "Pool",
     "Report",
     "Retry",
+    "Scope",
     "Stream",
+    "channel",
     "current",
     "engines",
     "errors",
     "map",
     "per_worker",
     "rng",
+    "scope",
     "testing",
 ]
 

@@ -2,6 +2,8 @@
 
 from plait._core.errors import (
     Cancelled,
+    Closed,
+    JournalError,
     MemoryExceeded,
     NotTransferable,
     PlaitError,
@@ -11,12 +13,15 @@ from plait._core.errors import (
     TaskError,
     TaskTimeout,
     UsageError,
+    WaitTimeout,
     WorkerDied,
 )
 from plait._core.outcome import outcome_of
 
 __all__ = [
     "Cancelled",
+    "Closed",
+    "JournalError",
     "MemoryExceeded",
     "NotTransferable",
     "PlaitError",
@@ -26,6 +31,7 @@ __all__ = [
     "TaskError",
     "TaskTimeout",
     "UsageError",
+    "WaitTimeout",
     "WorkerDied",
     "outcome_of",
 ]

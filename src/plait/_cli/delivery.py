@@ -9,7 +9,7 @@ import click
 
 from plait._cli.halt import Halt
 from plait._cli.sink import Sink, Streams
-from plait._core.errors import Cancelled
+from plait._core.errors import Cancelled, JournalError
 from plait._core.outcome import Outcome, brief
 from plait._run.arriving import Arrivals
 from plait._run.command import CommandFailed
@@ -66,13 +66,13 @@ class Delivery:
         """Write everything, as soon as it is there.
 
         Raises:
-            KeyboardInterrupt: after writing what had been computed.
+            KeyboardInterrupt, JournalError: after writing what had been computed.
             BrokenPipeError: nobody reads any more.
         """
         with self._stream:
             try:
                 self._write_all()
-            except KeyboardInterrupt:
+            except (KeyboardInterrupt, JournalError):
                 self._write_all()
                 raise
 

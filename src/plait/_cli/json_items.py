@@ -18,6 +18,9 @@ class Unreadable:
     def __repr__(self) -> str:
         return repr(self.text)
 
+    def __plait_key__(self) -> object:
+        return self.text
+
 
 class ReadableOnly:
     """``ReadableOnly(fn)(item)`` is ``fn(item)``, and for an Unreadable item its error."""
@@ -25,6 +28,9 @@ class ReadableOnly:
     def __init__(self, fn: Callable[[Any], object]) -> None:
         self.fn = fn
         self.__name__ = getattr(fn, "__name__", "map")
+
+    def __plait_key__(self) -> object:
+        return self.fn
 
     def __call__(self, item: object) -> object:
         if isinstance(item, Unreadable):

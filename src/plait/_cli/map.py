@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from plait._cli.halt import Halt
-from plait._cli.map_run import Options, run_map
+from plait._cli.map_run import DEFAULT_JOURNAL, Options, run_map
 from plait._engines.table import ENGINES
 
 _HELP = """Run a Python function or a shell command for each item, several at a time.
@@ -26,10 +26,14 @@ A function's results are JSON lines with the keys index, input and value, or ins
 message and traceback. A value that JSON cannot say is {"__repr__": "..."}. What functions print goes to standard error.
 A command's output is passed on as it is, each command's whole.
 
+With --resume, what an earlier run has recorded is put out again without being run, failures too, so that the output
+is that of a run which was never interrupted.
+
 \b
 plait map mypackage.pages:count_words urls.txt --bar > results.jsonl
 plait map resize.py:thumbnail --glob 'photos/**/*.jpg' --engine process --errors failed.jsonl
 plait map 'gzip -k {}' *.log
+plait map mypackage.pages:count_words urls.txt --journal pages.sqlite --resume > results.jsonl
 find . -name '*.flac' -print0 | plait map --null 'ffmpeg -i {} {.}.mp3' --halt soon,fail=1
 
 \b
@@ -62,6 +66,11 @@ class HaltType(click.ParamType[Halt | None]):
 @click.option("--retries", type=click.IntRange(min=0), default=0, help="Run a failed item again, so many times.")
 @click.option("--backoff", type=float, default=0.0, metavar="SECONDS", help="Wait so long first, then twice as long.")
 @click.option("--rate", metavar="N/UNIT", help="Start no more items than that: 10/s, 100/min, 5/h.")
+@click.option("--journal", type=click.Path(dir_okay=False), metavar="FILE", help="Record every outcome in this file.")
+@click.option(
+    "--resume", is_flag=True, help=f"Skip what the journal has. [journal: {DEFAULT_JOURNAL}, if none is named]"
+)
+@click.option("--retry-failed", is_flag=True, help="As --resume, and run again what failed.")
 @click.option("--order", type=click.Choice(["input", "completion"]), default="input", show_default=True)
 @click.option("--halt", type=HaltType(), help="never, or now|soon,fail|success|done=N|N%: stop early; now kills.")
 @click.option("--errors", type=click.Path(dir_okay=False), help="Put failures here as JSON lines, not into the output.")

@@ -16,9 +16,10 @@ from plait._cli.signals import Stopped, StopSignals
 from plait._cli.sink import CommandSink, JsonSink, Sink, open_errors, open_streams
 from plait._cli.template import is_command
 from plait._cli.work import Work, command_work, function_work
-from plait._core.errors import PlaitError, UsageError
+from plait._core.errors import JournalError, PlaitError, UsageError
 from plait._run.arriving import Arrivals
 from plait._run.farewell import stopping_words
+from plait._run.journal import Journal, count_recorded
 from plait._run.map import map as plait_map
 from plait._run.progress import start_meter
 from plait._run.retry import Retry
@@ -26,6 +27,7 @@ from plait._run.stream import Stream
 
 _ITEMS_FOLLOW = ":::"
 _STDIN = "-"
+DEFAULT_JOURNAL = "plait-journal.sqlite"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,9 @@ class Options:
     retries: int
     backoff: float
     rate: str | None
+    journal: str | None
+    resume: bool
+    retry_failed: bool
     order: str
     halt: Halt | None
     errors: str | None
@@ -92,13 +97,32 @@ def _start(options: Options, work: Work, source: Arrivals, meter: HaltingMeter) 
             retry=Retry(options.retries, backoff=options.backoff),
             progress=meter,
             rate=options.rate,
+            journal=_journal(options, work),
         )
-    except UsageError as error:
+    except (UsageError, JournalError) as error:
         raise click.ClickException(str(error)) from error
     meter.stream = stream
     if work.why:
         stream.report.why[:] = [work.why]
     return stream
+
+
+def _journal(options: Options, work: Work) -> Journal | None:
+    """Where outcomes are recorded.
+
+    Raises:
+        click.ClickException: there are some already, and nobody has said what to do with them.
+    """
+    resumes = options.resume or options.retry_failed
+    if options.journal is None and not resumes:
+        return None
+    journal = Journal(options.journal or DEFAULT_JOURNAL, retry_failed=options.retry_failed)
+    if not resumes and (there := count_recorded(journal, work.fn)):
+        raise click.ClickException(
+            f"{options.journal!r} has {there:,} outcomes of {work.name!r}: add --resume to go on from there, "
+            "or name another file"
+        )
+    return journal
 
 
 def _deliver(options: Options, delivery: Delivery, stream: Stream[Any], meter: HaltingMeter) -> int:
@@ -110,6 +134,8 @@ def _deliver(options: Options, delivery: Delivery, stream: Stream[Any], meter: H
         status = stop.status
     except PlaitError as error:
         raise click.ClickException(str(error)) from error
+    if options.resume or options.retry_failed:
+        say(f"plait: {stream.report.journal}")
     say(delivery.summary(options.halt, meter.halted))
     if options.report:
         say(str(stream.report))

@@ -23,9 +23,9 @@ from typing import Any
 from plait._cli.json_items import Unreadable
 from plait._core.outcome import Outcome
 from plait._run.command import CommandFailed, CommandResult
+from plait._run.naming import text_of, type_name
 
 _AS_TEXT = ("decimal", "fractions", "uuid", "ipaddress")  # modules whose objects their text says all about
-_PUBLIC = {"builtins": "", "__main__": "", "plait._run.command": "", "plait._core.errors": "plait.errors."}
 _DEEPEST = 100
 _LONGEST_INT = 8192  # bits; CPython refuses to write much longer ones in decimal
 
@@ -34,7 +34,7 @@ def record_line(outcome: Outcome[Any]) -> bytes:
     """The outcome as one line of JSON."""
     record: dict[str, object] = {"index": outcome.index, "input": _input(outcome.input)}
     if outcome.error is None:
-        record["value"] = _command(outcome.value) if isinstance(outcome.value, CommandResult) else outcome.value
+        record["value"] = outcome.value.for_people() if isinstance(outcome.value, CommandResult) else outcome.value
     else:
         record["error"] = describe(outcome.error)
     return to_json(record) + b"\n"
@@ -42,11 +42,10 @@ def record_line(outcome: Outcome[Any]) -> bytes:
 
 def describe(error: BaseException) -> dict[str, object]:
     """Type, message and traceback of an error; of a failed command, also its exit status and what it wrote."""
-    kind = type(error)
-    name = _PUBLIC.get(kind.__module__, f"{kind.__module__}.") + kind.__qualname__
+    name = type_name(type(error))
     if isinstance(error, CommandFailed):
-        return {"type": name, "message": str(error), "traceback": "", **_command(error.result)}
-    return {"type": name, "message": _text(error), "traceback": "".join(traceback.format_exception(error))}
+        return {"type": name, "message": str(error), "traceback": "", **error.result.for_people()}
+    return {"type": name, "message": text_of(error), "traceback": "".join(traceback.format_exception(error))}
 
 
 def to_json(value: object) -> bytes:
@@ -59,15 +58,6 @@ def to_json(value: object) -> bytes:
         return text.encode()
     except UnicodeEncodeError:  # names of files that are not UTF-8
         return json.dumps(json.loads(text)).encode()
-
-
-def _command(result: CommandResult) -> dict[str, object]:
-    return {
-        "command": result.command,
-        "exit": result.code,
-        "stdout": result.stdout.read().decode(errors="replace"),
-        "stderr": result.stderr.read().decode(errors="replace"),
-    }
 
 
 def _input(item: object) -> object:
@@ -105,7 +95,7 @@ def _marked(value: object, inside: tuple[int, ...]) -> object:
         return value
     within = (*inside, id(value))
     if isinstance(value, dict):
-        return {key if isinstance(key, str) else _text(key): _marked(kept, within) for key, kept in value.items()}
+        return {key if isinstance(key, str) else text_of(key): _marked(kept, within) for key, kept in value.items()}
     if isinstance(value, (list, tuple)):
         return [_marked(kept, within) for kept in value]
     other = _other(value)
@@ -117,13 +107,6 @@ def _mark(value: object) -> dict[str, str]:
         return {"__repr__": repr(value)}
     except Exception as error:  # a broken __repr__ must not cost the other results
         return {"__repr__": f"<{type(value).__name__} whose repr raised {type(error).__name__}>"}
-
-
-def _text(value: object) -> str:
-    try:
-        return str(value)
-    except Exception as error:  # as above
-        return f"<{type(value).__name__} whose str raised {type(error).__name__}>"
 
 
 def _in_order(values: Any) -> list[object]:

@@ -48,6 +48,11 @@ class CommandTemplate:
         self.text = text if _REPLACEMENT.search(text) else f"{text} {{}}"
         self._pieces = _pieces(self.text)
 
+    @property
+    def is_numbered(self) -> bool:
+        """Whether the number of the job is in the command."""
+        return any(piece == "{#}" and quote is not None for piece, quote in self._pieces)
+
     def fill(self, value: str, number: int) -> str:
         """The command for one input."""
         made = []

@@ -69,7 +69,12 @@ def command_work(target: str, engine: str | None, workers: int | None) -> Work:
     why = f"workers={workers} was asked for" if workers else f"a command for each core: {cores.reason}"
     workers = workers or cores.count
     name = os.path.basename(target.split(maxsplit=1)[0])
-    runner = CommandRunner(lambda item, index: template.fill(_as_text(item), index + 1), name)
+    runner = CommandRunner(
+        lambda item, index: template.fill(_as_text(item), index + 1),
+        name,
+        template.text,
+        numbered=template.is_numbered,
+    )
     engine = "thread" if engine in (None, "auto") else engine
     return Work(runner, name, engine, workers, _most_open(workers), runner.close, why)
 

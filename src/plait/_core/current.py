@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from _thread import allocate_lock
 from contextvars import ContextVar
 
 TYPE_CHECKING = False
@@ -10,6 +11,8 @@ if TYPE_CHECKING:  # every worker imports this module; what it may never need is
 
     from plait._core.rng import Seeding
     from plait._core.worker_state import Mishap, WorkerState
+
+_listening = allocate_lock()
 
 
 class Task:
@@ -29,7 +32,7 @@ class Task:
         drawn: the ticket and the generators that ``plait.rng`` has given to that item.
     """
 
-    __slots__ = ("_state", "drawn", "thread_id")
+    __slots__ = ("_state", "_wakes", "drawn", "thread_id")
 
     thread_id: int
     drawn: tuple[Hashable, dict[int | None, object]]
@@ -88,9 +91,33 @@ class Task:
         if hasattr(self, "_state"):
             self._state.end(report)
 
+    # --- for waits, see `cancelling`
+
+    def listen(self, wake: Callable[[], None]) -> None:
+        """Have `wake` called, by whoever cancels the item that runs now; `cancelled` is to be looked at after this."""
+        with _listening:  # the function may wait in several threads
+            if not hasattr(self, "_wakes"):
+                self._wakes: list[Callable[[], None]] = []
+            self._wakes.append(wake)
+
+    def unlisten(self, wake: Callable[[], None]) -> None:
+        """Call `wake` no longer."""
+        with _listening:
+            if wake in self._wakes:
+                self._wakes.remove(wake)
+
+    def rouse(self) -> None:
+        """End the waits of a task that was cancelled; engines call it after that, from any thread."""
+        if hasattr(self, "_wakes"):
+            for wake in self._wakes.copy():
+                wake()
+
 
 class StopTask(BaseException):
-    """Raised inside a function on a thread when its run is stopped; let it pass, as you would ``KeyboardInterrupt``."""
+    """Raised inside a function on a thread when its run is stopped; let it pass, as you would ``KeyboardInterrupt``.
+
+    Also by plait's own waits in the block of a scope that was cancelled; the end of the block takes it away again.
+    """
 
 
 current_task: ContextVar[Task] = ContextVar("plait_current_task")

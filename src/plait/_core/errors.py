@@ -3,16 +3,19 @@
 PlaitError
  ├── UsageError (ValueError)           a call that cannot mean anything: the value, what was expected, what to do
  ├── Cancelled (CancelledError)        the work was stopped before this item ended
+ ├── Closed (RuntimeError)             a channel or a scope that was used after its end
+ ├── WaitTimeout (TimeoutError)        somebody waited as long as they wanted to; what they waited for goes on
  ├── PoolBroken (BrokenExecutor)       a Pool that cannot run anything any more: its initializer or its engine failed
+ ├── JournalError (OSError)            a journal that cannot be opened, read or written; what was computed is kept
  └── TaskError                         something happened to one item, not in the user's own code
-      ├── TaskTimeout (TimeoutError)   the item ran longer than ``timeout=``
+      ├── TaskTimeout (TimeoutError)   the item ran longer than ``timeout=``, or the block of a scope than ``deadline=``
       ├── NotTransferable (TypeError)  a function, argument or result that cannot cross to another process
       ├── RemoteError (RuntimeError)   the user's exception could not cross; its type, text and traceback did
       └── WorkerDied (BrokenExecutor)  the process that ran the item is gone: signal, exit status, likely cause
            └── MemoryExceeded (MemoryError)   it was killed because it outgrew ``memory_bytes=``
 
 An exception raised by the user's function is never replaced: it is raised as itself, with a note that names the item.
-``StopTask`` is no error: it is what a thread's function sees when its run is stopped.
+``StopTask`` is no error: it is what a thread's function sees when its run is stopped, and a wait in a cancelled scope.
 """
 
 from __future__ import annotations
@@ -23,6 +26,8 @@ from plait._core.current import StopTask
 
 __all__ = [
     "Cancelled",
+    "Closed",
+    "JournalError",
     "MemoryExceeded",
     "NotTransferable",
     "PlaitError",
@@ -32,6 +37,7 @@ __all__ = [
     "TaskError",
     "TaskTimeout",
     "UsageError",
+    "WaitTimeout",
     "WorkerDied",
 ]
 
@@ -46,6 +52,14 @@ class UsageError(PlaitError, ValueError):
 
 class Cancelled(PlaitError, CancelledError):
     """The work was stopped before this item ended: by ``cancel()``, by leaving the loop, or by Ctrl-C."""
+
+
+class Closed(PlaitError, RuntimeError):
+    """A channel or a scope was used after its end; the message says what ended it and what to do instead."""
+
+
+class WaitTimeout(PlaitError, TimeoutError):
+    """A wait took longer than its ``timeout=`` seconds; nothing has happened to what was waited for."""
 
 
 class PoolBroken(PlaitError, BrokenExecutor):
@@ -64,12 +78,19 @@ class PoolBroken(PlaitError, BrokenExecutor):
         return self.message
 
 
+class JournalError(PlaitError, OSError):
+    """A journal that cannot be opened, read or written; the message has the file, the cause and what to do.
+
+    What had been computed by then is not lost: the stream's ``outcomes()`` gives it.
+    """
+
+
 class TaskError(PlaitError):
     """Something happened to one item outside the user's own code; the other items are not affected."""
 
 
 class TaskTimeout(TaskError, TimeoutError):
-    """The item ran longer than ``timeout=`` seconds, counted from the start of its execution."""
+    """An item ran longer than ``timeout=`` seconds from its start, or the block of a scope than ``deadline=``."""
 
 
 class NotTransferable(TaskError, TypeError):

@@ -12,11 +12,12 @@ from __future__ import annotations
 import heapq
 import threading
 import time
-from _collections_abc import Iterable, Iterator, Sequence
+from _collections_abc import Callable, Iterable, Iterator, Sequence
 from collections import deque
-from itertools import islice
+from itertools import chain, islice
 
 from plait._core.batch import Batch
+from plait._core.known import Known
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # job imports feed; workers import this module and never limit a rate
@@ -25,6 +26,8 @@ if TYPE_CHECKING:  # job imports feed; workers import this module and never limi
 
 _PULL_SLICE = 0.001  # seconds that one `fill` may spend in the user's iterator before results are looked at again
 _PULL_CAP = 8192
+KNOWN_AHEAD = 16384  # items of known outcome that may be pulled ahead of the consumer
+SIFT_CAP = 1024  # items that are sifted together, at most
 
 
 class Feed:
@@ -32,16 +35,19 @@ class Feed:
 
     `take` and `hand_back` may be called from any thread; `fill`, `settle` and `deliver` from the driver's only.
     `handed_out` lists the new items as they were given out; whoever keeps the accounts takes off what is settled.
-    `withdrawn` is where items end that were withdrawn before they began, as finished batches for the engine to yield,
-    which may put its own queue there.
+    `withdrawn` is where items end that do not have to be run, because they were withdrawn before they began or because
+    their outcome is known, as finished batches for the engine to yield, which may put its own queue there.
 
     Attributes:
         interdependent: whether items may wait for one another. An engine then has a worker for each such item, as far
             as it has workers, and gives an item only to a worker that is free.
+        prompt: whether each item should have a worker at once, also when more of them are not faster, as when a thread
+            is started for it.
         limit: how many items may start a second, or None. It holds for whatever is taken, retries included.
     """
 
     interdependent = False
+    prompt = False
     limit: RateLimit | None = None
 
     def __init__(self, source: Iterable[object]) -> None:
@@ -53,6 +59,10 @@ class Feed:
         self._returned: list[tuple[int, int, Sequence[object]]] = []
         self._later: list[tuple[float, int, int, object]] = []
         self._held = False
+        self._sift: Callable[[int, list[object]], list[tuple[int, int]]] | None = None
+        self._sift_size = 0
+        self._length: int | None = None
+        self._known = Known()
         self._revoked: set[int] = set()
         self.withdrawn: deque[Batch] = deque()
         self.handed_out: deque[tuple[int, Sequence[object]]] = deque()
@@ -82,8 +92,10 @@ class Feed:
         deadline = now + _PULL_SLICE
         while now < deadline:  # at least once, however long this thread is kept from running
             room = min(wanted, self.room) - len(self._buffer)
-            if room <= 0:
+            if room <= 0 or self._known.waiting >= KNOWN_AHEAD:
                 return False
+            if self._sift is not None:
+                room = min(max(room, self._sift_size), SIFT_CAP)
             self._pull_chunk(min(self._pull, room), now)
             if self.over:
                 return False
@@ -96,23 +108,36 @@ class Feed:
         try:
             chunk.extend(islice(self._iterator, size))  # extend keeps what it got when the iterator raises
         except KeyboardInterrupt:
-            self._add(chunk, over=False)
+            self._add(chunk)
             raise
         except BaseException as raised:
             error = raised
-        self._add(chunk, over=error is not None or len(chunk) < size)
+        spent = time.perf_counter() - now
+        size -= len(chunk)
+        self._add(chunk)
+        self.over = error is not None or size > 0
         if error is not None:
             self.error = error
-        spent = time.perf_counter() - now
         if spent > _PULL_SLICE:
             self._pull = 1
         elif spent < _PULL_SLICE / 4:
             self._pull = min(_PULL_CAP, self._pull * 4)
 
-    def _add(self, chunk: list[object], *, over: bool) -> None:
+    def _add(self, chunk: list[object]) -> None:
+        """Items that have been pulled, by the driver's thread: whatever is to be run of them goes into the buffer."""
+        known: list[tuple[int, int]] = []
+        if self._sift is not None and chunk:
+            with self._lock:
+                base = self.taken + self._known.ahead + len(self._buffer)
+            known = self._sift(base, chunk)
+            rest = [chunk[start - base : stop - base] for start, stop in _between(known, base, base + len(chunk))]
+            # As long as nothing is to be run, the next chunk may be larger than the window.
+            self._sift_size = 0 if rest else min(SIFT_CAP, 2 * len(chunk))
+            chunk = list(chain.from_iterable(rest))
         with self._lock:
             self._buffer += chunk
-            self.over = over
+            self._known.add(known)
+            self.taken = self._known.cross(self.taken)
 
     def retry(self, index: int, item: object, attempt: int, due: float) -> None:
         """Run one item again, not before `due` on the clock of ``time.perf_counter``."""
@@ -126,9 +151,22 @@ class Feed:
         """That many items have their final outcome."""
         self.settled += items
 
-    def deliver(self, items: int) -> None:
-        """The consumer has taken that many items: the window moves."""
+    def deliver(self, items: int, *, known: bool = False) -> None:
+        """The consumer has taken that many items, all `known` to the sieve or none: the window moves."""
         self.delivered += items
+        if known:
+            self._known.waiting -= items
+
+    def sift(self, sieve: Callable[[int, list[object]], list[tuple[int, int]]]) -> None:
+        """Have `sieve` look at new items before they are given out.
+
+        It is called by `fill` with the index of the first and the items, appends batches to `withdrawn` for those that
+        do not have to be run, and returns their indices as a list of ``(start, stop)`` in ascending order.
+        """
+        self._sift = sieve
+        if self._sequence is not None:
+            self._length = len(self._sequence)
+            self._iterator, self._sequence = iter(self._sequence), None
 
     def let_go(self) -> None:
         """The run is over: nothing more will be asked for."""
@@ -147,7 +185,7 @@ class Feed:
         if self._held:  # what was handed back and what waits for its retry stays here for the next run
             with self._lock:
                 kept = sum(len(items) for _, _, items in self._returned) + len(self._later)
-            return self.settled + kept == self.taken
+            return self.settled + kept == self.taken + self._known.ahead
         return self.settled == self.taken and self.over and not self._buffer
 
     @property
@@ -165,11 +203,21 @@ class Feed:
         return len(self._later)
 
     @property
+    def queued(self) -> int:
+        """How many items `take` could give now, the window left aside; for feeds that are `prompt`."""
+        return self.left or 0
+
+    @property
     def left(self) -> int | None:
         """How many items are still to be given out, or None when the input's length is not known."""
-        if self._sequence is None and not self.over:
+        if self._sequence is not None:
+            new = len(self._sequence) - self.taken
+        elif self.over:
+            new = len(self._buffer)
+        elif self._length is not None:
+            new = self._length - self.taken - self._known.ahead
+        else:
             return None
-        new = len(self._buffer) if self._sequence is None else len(self._sequence) - self.taken
         return new + sum(len(items) for _, _, items in self._returned)
 
     # --- the engine's side
@@ -226,8 +274,13 @@ class Feed:
 
     @property
     def room(self) -> int:
-        """How many new items may be taken before the consumer takes some."""
-        return self.window - (self.taken - self.delivered)
+        """How many new items may be taken before the consumer takes some; those of known outcome take no room."""
+        return self.window - self._open
+
+    @property
+    def _open(self) -> int:
+        """How many items have been given out and not taken by the consumer."""
+        return self.taken + self._known.ahead - self.delivered - self._known.waiting
 
     @property
     def allowance(self) -> int:
@@ -303,10 +356,21 @@ class Feed:
             if base + len(items) >= len(self._sequence):
                 self.over = True
         else:
+            if (known := self._known.next) is not None:
+                size = min(size, known - base)
             items = self._buffer[:size]
             del self._buffer[:size]
         if not items:
             return None
         self.taken += len(items)
+        self.taken = self._known.cross(self.taken)
         self.handed_out.append((base, items))
         return Batch(base, items)
+
+
+def _between(ranges: list[tuple[int, int]], start: int, stop: int) -> Iterator[tuple[int, int]]:
+    """What lies from `start` to `stop` and in none of the ranges."""
+    for begin, end in [*ranges, (stop, stop)]:
+        if start < begin:
+            yield start, begin
+        start = end

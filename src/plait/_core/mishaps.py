@@ -24,7 +24,7 @@ def warn(text: str) -> None:
     while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
         frame = frame.f_back
         level += 1
-    warnings.warn(f"plait{text}", RuntimeWarning, stacklevel=level - 1)
+    warnings.warn(f"plait{text}", RuntimeWarning, stacklevel=level)
 
 
 class Announced:

@@ -18,3 +18,7 @@ class Star(Generic[R]):
 
     def __call__(self, args: tuple[object, ...]) -> R:
         return self.fn(*args)
+
+    def __plait_key__(self) -> object:
+        """What stands for it in the key of a journal."""
+        return self.fn

@@ -126,6 +126,7 @@ class Crew:
             for seat in list(self.seats):
                 if (portion := seat.portion) is not None:
                     portion.end()
+                seat.rouse()
         self.ring()
 
     def ring(self) -> None:
@@ -259,6 +260,13 @@ class Crew:
                         done = len(batch.spans) if self.measured else len(batch.values)
                         self.release(seat, batch, done)
 
+    def unattended(self) -> int:
+        """How many items wait beyond those that idle workers will take; these are woken."""
+        with self.lock:
+            if self.parked:
+                self._unpark(min(self.parked, self.feed.queued))
+            return self.feed.queued - sum(seat.batch is None for seat in self.seats)
+
     def stuck(self, now: float) -> bool:
         """Whether every thread runs an item that takes far longer than items did lately."""
         usual = _STUCK_UNKNOWN if self._sizer.cost is None else max(_STUCK, 10 * self._sizer.cost)
@@ -268,8 +276,9 @@ class Crew:
         """Send every worker home that is not in the user's code; the others are told not to go on."""
         with self.lock:
             self.stopping = True
-        for _ in self.seats:  # more than are parked does no harm, and this may be called again
+        for seat in self.seats:  # more than are parked does no harm, and this may be called again
             self._park.put(None)
+            seat.rouse()
 
     def wait_empty(self, seconds: float) -> bool:
         """Wait until every thread has ended; False when some have not."""

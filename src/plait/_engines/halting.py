@@ -22,29 +22,32 @@ from plait._core.batch import Batch
 from plait._core.current import Task
 from plait._core.errors import Cancelled, StopTask, TaskTimeout
 from plait._core.job import Running
-from plait._engines.core_wait import waited_for_core
 from plait._engines.injection import inject
 from plait._engines.line_output import LineThread
 from plait._engines.stealing import Portion
 
-ROUNDS = 6  # how often a thread that is kept waiting for a core is given the time for a step once more
-_KEPT_WAITING = 0.03  # seconds in such a step that make it one
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import FrameType
+
+_HARDLY = 0.02  # seconds of a core, with which a function in Python code would have noticed the exception
+_BENEATH = ("threading", "concurrent.futures._base")  # modules that a wait of ours may be in
 
 
 class Alarm:
     """The item at `offset` of a batch, which began at `began`, is not to go on since `raised`; `due` is the next step.
 
-    `timeout` is the seconds it had, or None when it was revoked.
+    `timeout` is the seconds it had, or None when it was revoked; `pressed` is how often it was pressed to end.
     """
 
-    __slots__ = ("began", "due", "offset", "raised", "rounds", "timeout")
+    __slots__ = ("began", "due", "offset", "pressed", "raised", "timeout")
 
     def __init__(self, offset: int, began: float, raised: float, timeout: float | None) -> None:
         self.offset = offset
         self.began = began
         self.raised = raised
         self.due = raised
-        self.rounds = ROUNDS
+        self.pressed = 0
         self.timeout = timeout
 
     def error(self, batch: Batch, worker: str, note: str = "") -> TaskTimeout | Cancelled:
@@ -73,7 +76,7 @@ class Seat(Task):
         abandoned: nobody waits for it any more and its results are dropped; set by the driver under `door`.
         clock_id: the clock of its CPU time, or None.
         cpu: its CPU time when the driver last looked; the driver's.
-        waited: how long it had waited for a core when the driver last looked; the driver's.
+        pressed_at: its CPU time when a StopTask was last injected; the driver's.
     """
 
     __slots__ = (
@@ -88,9 +91,9 @@ class Seat(Task):
         "inside",
         "name",
         "portion",
+        "pressed_at",
         "released",
         "thread",
-        "waited",
     )
 
     thread: LineThread
@@ -108,7 +111,7 @@ class Seat(Task):
         self.abandoned = False
         self.clock_id: int | None = None
         self.cpu = 0.0
-        self.waited = 0.0
+        self.pressed_at = 0.0
 
     # --- the worker's side
 
@@ -131,6 +134,12 @@ class Seat(Task):
                     continue
 
     # --- the driver's side
+
+    def is_held_up(self) -> bool:
+        """Whether it would go on if it could: it is leaving a wait or a scope of ours, or has hardly had a core."""
+        if _sheltered(sys._current_frames().get(self.thread.ident or 0)):
+            return True
+        return _wants_core(self.thread) and 0.0 <= self._cpu_time() - self.pressed_at < _HARDLY
 
     def raise_alarm(self, timeout: float, now: float) -> Alarm | None:
         """Tell the function that its item is over its time; None when the item ended at this moment."""
@@ -164,6 +173,7 @@ class Seat(Task):
             wanted = self.inside and not self.injected and (alarm is None or self.alarm is alarm)
             if wanted and interruptible(self.thread):
                 self.injected = inject(self.thread.ident or 0, StopTask)
+                self.pressed_at = self._cpu_time()
 
     def abandon(self, alarm: Alarm | None = None) -> bool:
         """Stop waiting for the function; False when it has ended already (or `alarm` no longer stands)."""
@@ -185,20 +195,42 @@ class Seat(Task):
 
     def cpu_spent(self) -> float:
         """CPU seconds of its thread since the last call; 0.0 where nobody can tell."""
-        if self.clock_id is None:
-            return 0.0
-        try:
-            cpu = time.clock_gettime(self.clock_id)
-        except OSError:  # the thread has ended
+        cpu = self._cpu_time()
+        if cpu < 0.0:
             return 0.0
         spent, self.cpu = cpu - self.cpu, cpu
         return spent
 
-    def kept_waiting(self) -> bool:
-        """Whether its thread has had no fair chance to run since the last call: others had the cores."""
-        waited = waited_for_core(self.thread.native_id)
-        since, self.waited = waited - self.waited, waited
-        return since > _KEPT_WAITING
+    def _cpu_time(self) -> float:
+        """CPU seconds of its thread; below 0 where nobody can tell."""
+        try:
+            return -1.0 if self.clock_id is None else time.clock_gettime(self.clock_id)
+        except OSError:  # the thread has ended
+            return -1.0
+
+
+def _sheltered(frame: FrameType | None) -> bool:
+    """Whether the code there must not see the exception, and ends by itself because it has been told to stop.
+
+    That is code of ours, right beneath the user's, of a module that says ``UNINTERRUPTIBLE``.
+    """
+    while frame is not None:
+        module = frame.f_globals.get("__name__", "")
+        if not (module.startswith("plait._") or module in _BENEATH):
+            return False
+        if "UNINTERRUPTIBLE" in frame.f_globals:
+            return True
+        frame = frame.f_back
+    return False
+
+
+def _wants_core(thread: threading.Thread) -> bool:
+    """Whether it is running or ready to run."""
+    try:
+        with open(f"/proc/self/task/{thread.native_id}/stat", "rb", buffering=0) as file:
+            return file.read(512).rpartition(b") ")[2][:1] == b"R"
+    except OSError:  # it has ended, or nobody can tell here
+        return False
 
 
 def interruptible(thread: threading.Thread) -> bool:
@@ -208,6 +240,8 @@ def interruptible(thread: threading.Thread) -> bool:
     it to the new thread, whose state bears the identity of its creator until it runs.
     """
     frame = sys._current_frames().get(thread.ident or 0)
+    if _sheltered(frame):
+        return False
     while frame is not None:
         code = frame.f_code
         if code is threading.Thread.start.__code__ or code.co_filename.startswith("<frozen importlib"):

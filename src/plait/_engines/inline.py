@@ -63,10 +63,11 @@ class InlineEngine:
         while not feed.finished and not task.cancelled:
             while job.revoked:
                 feed.withdraw(job.revoked.popleft())
-            while feed.withdrawn:
-                yield feed.withdrawn.popleft()
             feed.window = max(sizer.size, _MEANWHILE) if feed.postponed else sizer.size
             feed.fill(sizer.size)
+            if feed.withdrawn:
+                yield feed.withdrawn.popleft()
+                continue
             batch = feed.take(sizer.size)
             if batch is None:
                 if not (feed.ready or feed.withdrawn or feed.finished):
@@ -79,9 +80,8 @@ class InlineEngine:
                 job.context.run(loop, job.fn, portion.iterator, batch, (KeyboardInterrupt,))
             except BaseException:
                 batch.ended = time.perf_counter()
-                job.unfetched.append(
-                    batch.part(0, len(batch.values))
-                )  # Ctrl-C in one item does not lose those before it
+                if batch.values:  # Ctrl-C in one item does not lose those before it
+                    job.unfetched.append(batch.part(0, len(batch.values)))
                 raise
             batch.ended = time.perf_counter()
             task.end()
@@ -126,6 +126,8 @@ class InlineTask(Task):
         portion = self._portion
         if portion is not None and (self.job.cancelled or self.job.revoked):
             portion.end()
+        if self.job.cancelled:
+            self.rouse()
         self.bell.ring()
 
     def _running(self) -> Batch:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from _collections_abc import Callable, Iterator
 from types import FunctionType
 
+STAYS_HERE = "STAYS_HERE"  # the attribute of classes of ours that says what they are, why they stay and what to do
+
 _DEPTH = 12
 _CHILDREN = 200
 
@@ -29,6 +31,9 @@ _REASONS = {
 def explain(value: object, name: str, error: BaseException) -> str:
     """Where the culprit is, what it is, why it cannot be sent, and what to do; `name` is what `value` is called."""
     path, culprit = find(value, name)
+    refusal = getattr(type(culprit), STAYS_HERE, "")
+    if refusal:
+        return f"{path} is a {refusal}"
     kind = type(culprit).__name__
     advice = _REASONS.get(kind, "leave it out with __getstate__, or create it inside the function")
     return f"{path} is {_article(kind)} {kind} object, which cannot be pickled ({error}); {advice}"
@@ -40,6 +45,8 @@ def find(value: object, name: str, fails: Callable[[object], bool] | None = None
     seen: set[int] = set()
     path = name
     for _ in range(_DEPTH):
+        if hasattr(type(value), STAYS_HERE):
+            break
         seen.add(id(value))
         for step, child in _children(value):
             if id(child) not in seen and fails(child):

@@ -12,7 +12,7 @@ from plait._core.errors import NotTransferable
 from plait._core.star import Star
 from plait._engines.refusals import ADVICE, Imports, in_words, refused_module
 
-_CONDITIONS = ("JUMP_IF", "FOR_ITER", "SEND", "RETURN", "YIELD", "RAISE")  # after these nothing is certain to happen
+_CONDITIONS = ("_IF_", "FOR_ITER", "SEND", "RETURN", "YIELD", "RAISE")  # after these nothing is certain to happen
 
 
 class Preflight:

@@ -50,7 +50,8 @@ class ProcessEngine:
         for variable in context:
             if not isinstance(variable, ContextVar):
                 raise UsageError(f"context={context!r}: expected context variables whose values the workers shall see")
-        self._reserve = Reserve(hosting.choose(portable=portable), memory_bytes=memory_bytes, context=tuple(context))
+        self.context = tuple(context)
+        self._reserve = Reserve(hosting.choose(portable=portable), memory_bytes=memory_bytes, context=self.context)
 
     def plan(self, requested: int | None, items: int | None) -> Plan:
         if requested is not None:

@@ -39,6 +39,8 @@ from plait._engines.zygote import NOT_STARTED
 if TYPE_CHECKING:  # it reads byte code, for interpreters only
     from plait._engines.preflight import Preflight
 
+UNINTERRUPTIBLE = True  # see `halting`: a map inside a task of another map is told to stop, and then does
+
 _IDLE = 50.0  # milliseconds without work after which a pool's workers may serve other maps
 
 

@@ -13,14 +13,13 @@ import enum
 import fractions
 import pathlib
 import re
-import sys
-import sysconfig
 import uuid
 from _collections_abc import Iterator
 from dis import Instruction, get_instructions
 from types import BuiltinFunctionType, CodeType, FunctionType, MethodDescriptorType, ModuleType
 from typing import Any
 
+from plait._core.installed import is_installed
 from plait._core.star import Star
 
 _ATOMS = (
@@ -76,7 +75,7 @@ def _obstacle(function: Any, depth: int, seen: set[int]) -> str:
 
 
 def _of_python_function(function: FunctionType, depth: int, seen: set[int]) -> str:
-    if _is_installed(function):
+    if is_installed(function):  # nobody shares its state on purpose
         return ""
     captured = dict(_captured(function))
     for value in (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()):
@@ -134,14 +133,6 @@ def _captured(function: FunctionType) -> Iterator[tuple[str, object]]:
 def _is_frozen_instance(value: object) -> bool:
     parameters = getattr(type(value), "__dataclass_params__", None)
     return bool(parameters is not None and parameters.frozen)
-
-
-def _is_installed(function: FunctionType) -> bool:
-    """Whether the function comes with Python or an installed package, whose state nobody shares on purpose."""
-    file = function.__code__.co_filename
-    paths = sysconfig.get_paths()
-    homes = (paths["stdlib"], paths["platstdlib"], paths["purelib"], paths["platlib"])
-    return file.startswith(homes) or file.startswith("<frozen") or function.__module__ in sys.stdlib_module_names
 
 
 def _name(value: object) -> str:

@@ -22,20 +22,23 @@ from plait._core.job import Job, Running
 from plait._core.worker_state import TEAR_DOWN_SECONDS, Mishap
 from plait._engines.crew import Crew
 from plait._engines.growth import Growth, late_limit
-from plait._engines.halting import ROUNDS, Seat
+from plait._engines.halting import Seat
 from plait._engines.injection import prepare_injection
 from plait._engines.inline import InlineEngine
 from plait._engines.interface import Plan
 from plait._engines.line_output import WholeLines
-from plait._engines.patience import AGAIN, GRACE, UNWIND
+from plait._engines.patience import AGAIN, GRACE
 from plait._engines.stealing import Portion, portion_type
 from plait._engines.thread_worker import Worker
-from plait._engines.timeouts import Watch
+from plait._engines.timeouts import HELD_UP, OFTEN, Watch
+
+UNINTERRUPTIBLE = True  # see `halting`: a map inside a task of another map is told to stop, and then does
 
 _CEILING = 64
 _TICK = 0.0005  # seconds between looks while threads may be added
 _STALL_TICK = 0.002  # while a batch is running whose items others could take
 _IDLE_TICK = 0.01  # while there is nothing to decide
+_CALM_TICK = 60.0  # while every item has its thread: whatever happens rings
 _HORIZON = 0.0005  # finished batches are delivered together when more of them are about to follow within this time;
 _SATURATED_HORIZON = 0.008  # waking up costs more when the GIL has to be forced over
 _AT_ONCE = 0.002  # seconds in which threads that have nothing to do are gone
@@ -80,7 +83,8 @@ class Driver:
         self._feed = job.feed
         self._crew = Crew(job, portion)
         self._late_limit = late_limit(sys.getswitchinterval())
-        self._growth = Growth(job.workers, available_cores().count, self._late_limit)
+        cores = 1 if job.feed.prompt else available_cores().count  # takes a while, and is of no matter then
+        self._growth = Growth(job.workers, cores, self._late_limit)
         self._watch = Watch(self._crew, job.timeout)
         self._tick = _TICK
         self._looked = 0.0
@@ -134,16 +138,27 @@ class Driver:
         while revoked:
             self._watch.revoke(revoked.popleft(), time.perf_counter())
         self._feed.fill(crew.appetite)
-        if not crew.seats and self._feed.ready:
+        if self._feed.prompt:
+            self._attend()
+        elif not crew.seats and self._feed.ready:
             self._hire(1)
         elif crew.parked:
             crew.share_out(time.perf_counter(), room=False)
+
+    def _attend(self) -> None:
+        """A thread for every item that waits: at once up to a number, beyond it when all are at a standstill."""
+        crew = self._crew
+        wanted = crew.unattended()
+        room = _CEILING - len(crew.seats)
+        if wanted > room and crew.stuck(time.perf_counter()):
+            room = wanted
+        self._hire(min(wanted, room))
 
     def _wait(self) -> None:
         """Wait for a finished batch, and look after the threads meanwhile."""
         crew = self._crew
         now = time.perf_counter()
-        seconds = self._tick
+        seconds = _CALM_TICK if self._feed.prompt and not self._feed.ready else self._tick
         if self._watch.needed:
             seconds = min(seconds, self._watch.due(now) + 0.0001)
         if (crew.parked or not crew.seats) and (due := self._feed.due) is not None:
@@ -169,7 +184,7 @@ class Driver:
         threads = len(crew.seats)
         backlog = crew.share_out(now, room=threads < self._growth.ceiling)
         added = 0
-        if threads < self._growth.ceiling and backlog:
+        if threads < self._growth.ceiling and backlog and not self._feed.prompt:
             busy = sum(seat.cpu_spent() for seat in crew.seats) / elapsed if crew.clocked else None
             added = self._growth.add(threads, backlog, late, busy, stuck=crew.stuck(now))
             self._hire(added)
@@ -233,7 +248,7 @@ def halt(crew: Crew, *, patient: bool = True) -> None:
         began = time.perf_counter()
         prepare_injection()
         if not crew.wait_empty(GRACE - (time.perf_counter() - began)):
-            _interrupt(crew)
+            _press(crew)
     now = time.perf_counter()
     for seat in [*crew.seats, *crew.lost]:
         _abandon(crew, seat, now)
@@ -246,19 +261,16 @@ def halt(crew: Crew, *, patient: bool = True) -> None:
                 crew.job.tally.note(Mishap(f"{what} did not end within {given:g} s and was left behind", None))
 
 
-def _interrupt(crew: Crew) -> None:
-    """Inject exceptions until no thread is in the user's code, or those that are had their chance to come out."""
-    for _ in range(1 + ROUNDS):
-        deadline = time.perf_counter() + UNWIND
+def _press(crew: Crew) -> None:
+    """Interrupt what runs; returns when all of it has ended, or has had the time to."""
+    latest = time.perf_counter() + HELD_UP
+    times = 0
+    while times <= OFTEN or (time.perf_counter() < latest and any(seat.is_held_up() for seat in crew.seats)):
         for seat in crew.seats:
-            seat.kept_waiting()
-        while time.perf_counter() < deadline:
-            for seat in crew.seats:
-                seat.inject()
-            if crew.wait_empty(AGAIN):
-                return
-        if not any(seat.inside and seat.kept_waiting() for seat in crew.seats):
+            seat.inject()
+        if crew.wait_empty(AGAIN):
             return
+        times += 1
 
 
 def _abandon(crew: Crew, seat: Seat, now: float) -> None:

@@ -127,7 +127,7 @@ class Worker(Seat):
                     if self.alarm is not None:
                         self._heed(batch)
                 except StopTask:
-                    if crew.stopping or self.abandoned:
+                    if crew.unwanted or self.abandoned:
                         raise
                     self._heed(batch)  # it arrived while the end of its item was being noted
                     continue
@@ -157,7 +157,7 @@ class Worker(Seat):
                 run_plain(self._crew.job.fn, iterator, batch, (StopTask,))
                 return
             except StopTask as error:
-                if self._crew.stopping or self.alarm is not None:
+                if self._crew.unwanted or self.alarm is not None:
                     raise
                 keep_failure(batch, error)  # the function raised it by itself
 
@@ -180,7 +180,7 @@ class Worker(Seat):
                 return
             except BaseException as error:
                 self.began = 0.0
-                if isinstance(error, StopTask) and (self._crew.stopping or self.abandoned):
+                if isinstance(error, StopTask) and (self._crew.unwanted or self.abandoned):
                     raise
                 if self.alarm is not None:
                     self._heed(batch)

@@ -9,7 +9,10 @@ from plait._core.batch import Batch
 from plait._engines.crew import Crew
 from plait._engines.halting import Alarm, Seat
 from plait._engines.injection import prepare_injection
-from plait._engines.patience import AGAIN, GRACE, UNWIND
+from plait._engines.patience import AGAIN, GRACE
+
+OFTEN = 6  # times, after which a function has had the time to end; it takes longer where everything takes longer
+HELD_UP = 5.0  # seconds after which it does not matter any more what keeps it from ending
 
 
 class Watch:
@@ -25,6 +28,7 @@ class Watch:
         crew = self._crew
         if crew.feed.withdraw(index):
             return
+        told: Seat | None = None
         with crew.lock:
             for seat in crew.seats:
                 batch = seat.batch
@@ -34,7 +38,10 @@ class Watch:
                 if index < batch.end and (alarm := seat.revoke(batch, index - batch.base, now)) is not None:
                     alarm.due = now + GRACE
                     self._revoking = True
-        prepare_injection()
+                    told = seat
+        if told is not None:
+            told.rouse()
+            prepare_injection()
 
     def look(self, now: float) -> int:
         """Take the next step with every item that is not to go on; how many threads were given up."""
@@ -45,6 +52,7 @@ class Watch:
             if alarm is None:
                 if seat.began and (alarm := seat.raise_alarm(self._timeout, now)) is not None:
                     alarm.due = now + GRACE
+                    seat.rouse()
                     prepare_injection()
                     with self._crew.lock:
                         self._crew.take_rest(seat)
@@ -71,16 +79,11 @@ class Watch:
         return max(0.001, soonest)
 
     def _press(self, seat: Seat, alarm: Alarm, now: float) -> bool:
-        if seat.injected or now - alarm.raised >= GRACE + UNWIND:
-            if not alarm.rounds or not seat.kept_waiting():
-                return self._give_up(seat, alarm)
-            alarm.rounds -= 1
-            seat.inject(alarm)
-            alarm.due = now + UNWIND
-            return False
-        seat.kept_waiting()
+        if alarm.pressed > OFTEN and (now - alarm.raised > HELD_UP or not seat.is_held_up()):
+            return self._give_up(seat, alarm)
         seat.inject(alarm)
-        alarm.due = now + (UNWIND if seat.injected else AGAIN)
+        alarm.pressed += 1
+        alarm.due = now + AGAIN
         return False
 
     def _give_up(self, seat: Seat, alarm: Alarm) -> bool:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import io
 import os
 import sys
-from _collections_abc import Callable
 from _pickle import dumps
 from types import ModuleType
 
 from plait._engines import wire
 
 TYPE_CHECKING = False
-if TYPE_CHECKING:  # typing would double a worker's start-up time
+if TYPE_CHECKING:  # every worker imports this module, and typing would double its start-up time
+    from _collections_abc import Callable
     from typing import Any
 
     Send = Callable[..., None]

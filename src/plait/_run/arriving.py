@@ -12,8 +12,7 @@ from itertools import chain
 
 from plait._core.batch import Batch
 from plait._core.daemons import daemons_allowed
-from plait._core.feed import Feed
-from plait._core.job import Job
+from plait._run.self_filling import SelfFillingFeed
 
 
 class Arrivals:
@@ -46,29 +45,25 @@ class Arrivals:
         self._feed.cut()
 
 
-class ArrivingFeed(Feed):
+class ArrivingFeed(SelfFillingFeed):
     """A feed that is filled by a thread, which wakes the driver of its job when there is something new to look at."""
 
     def __init__(self, chunks: Iterator[list[object]], most_open: int) -> None:
-        super().__init__(iter(()))
+        super().__init__()
         self._chunks = chunks
         self._most_open = most_open
         self._thread: threading.Thread | None = None
         self._hungry = threading.Event()
         self._cut = False
-        self._job: Job | None = None
-
-    def serve(self, job: Job) -> None:
-        """Wake whoever drives this job."""
-        self._job = job
 
     def fill(self, wanted: int) -> bool:
-        """Have the thread read on. Returns at once."""
+        """Have the thread read on. Does not wait for it."""
         if self._thread is None and not self.over:
             # A daemon: nothing can end a read from a pipe that nobody writes to.
             self._thread = threading.Thread(target=self._read, name="plait-input", daemon=daemons_allowed())
             self._thread.start()
-        if len(self._buffer) < self.window:
+        self._sift_arrived(wanted)
+        if self._stock < self.window:
             self._hungry.set()
         return False
 
@@ -76,6 +71,7 @@ class ArrivingFeed(Feed):
         """Give out nothing new from now on."""
         with self._lock:
             self._buffer.clear()
+            self._arrived.clear()
             self.over = self._cut = True
         self._hungry.set()
         self._notify()
@@ -83,17 +79,13 @@ class ArrivingFeed(Feed):
     @property
     def room(self) -> int:
         """As every feed's, and no more than may be open."""
-        return min(super().room, self._most_open - (self.taken - self.delivered))
+        return min(super().room, self._most_open - self._open)
 
     def _take_new(self, size: int) -> Batch | None:
         batch = super()._take_new(size)
-        if len(self._buffer) < self.window:
+        if self._stock < self.window:
             self._hungry.set()
         return batch
-
-    def _notify(self) -> None:
-        if self._job is not None:
-            self._job.wake()
 
     def _read(self) -> None:
         try:
@@ -103,7 +95,7 @@ class ArrivingFeed(Feed):
         except BaseException as error:  # the driver raises it, when what came before has been delivered
             self.error = error
         with self._lock:
-            self.over = True
+            self._arrive_no_more()
         self._notify()
 
     def _admit(self, chunk: list[object]) -> bool:
@@ -111,9 +103,9 @@ class ArrivingFeed(Feed):
         with self._lock:
             if self._cut:
                 return False
-            self._buffer += chunk
+            self._arrive(chunk)
         self._notify()
-        while len(self._buffer) >= self.window and not self._cut:
+        while self._stock >= self.window and not self._cut:
             self._hungry.wait()
             self._hungry.clear()
         return not self._cut

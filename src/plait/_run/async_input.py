@@ -8,8 +8,8 @@ from _collections_abc import AsyncIterable, AsyncIterator, Iterable
 from typing import Any
 
 from plait._core.feed import Feed
-from plait._core.job import Job
 from plait._engines.loop_thread import LoopThread
+from plait._run.self_filling import SelfFillingFeed
 
 _GRACE = 0.2  # seconds that an input has to end after it was cancelled
 
@@ -28,11 +28,11 @@ def _is_async(items: object) -> bool:
     return not hasattr(items, "__iter__") or asyncio._get_running_loop() is not None
 
 
-class AsyncFeed(Feed):
+class AsyncFeed(SelfFillingFeed):
     """A feed that is filled by a task in an event loop, only as far ahead as the engine wants."""
 
     def __init__(self, source: AsyncIterable[Any]) -> None:
-        super().__init__(iter(()))
+        super().__init__()
         self._source = source
         self._wanted = 0
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -41,13 +41,8 @@ class AsyncFeed(Feed):
         self._begun = False
         self._idle: asyncio.Future[None] | None = None  # what the task awaits while nobody wants more; under the lock
         self._ended = False
-        self._job: Job | None = None
 
     # --- the driver's side
-
-    def serve(self, job: Job) -> None:
-        """Wake whoever drives this job."""
-        self._job = job
 
     def live_in(self, loop: object) -> None:
         """Be pulled in this loop; without one the feed has a loop of its own."""
@@ -56,12 +51,13 @@ class AsyncFeed(Feed):
             self._loop = loop
 
     def fill(self, wanted: int) -> bool:
-        """Have the task pull on. Returns at once."""
+        """Have the task pull on. Does not wait for it."""
         if self._ended:
             return False
         if self._loop is None:
             self._own = LoopThread()
             self._loop = self._own.loop
+        self._sift_arrived(wanted)
         with self._lock:
             self._wanted = wanted
             asleep = self._idle is not None and self._room
@@ -104,7 +100,7 @@ class AsyncFeed(Feed):
 
     @property
     def _room(self) -> bool:
-        return len(self._buffer) < min(self._wanted, self.window - (self.taken - self.delivered))
+        return self._stock < min(self._wanted, self.room)
 
     def _begin(self) -> None:
         if not self._ended:
@@ -124,8 +120,7 @@ class AsyncFeed(Feed):
         try:
             async for item in self._source:
                 with self._lock:
-                    news = not self._buffer
-                    self._buffer.append(item)
+                    news = self._arrive((item,))
                 if news:
                     self._notify()
                 while (idle := self._rest()) is not None:
@@ -138,7 +133,7 @@ class AsyncFeed(Feed):
             self.error = error
         finally:
             with self._lock:
-                self.over = True
+                self._arrive_no_more()
             self._notify()
 
     def _rest(self) -> asyncio.Future[None] | None:
@@ -149,10 +144,6 @@ class AsyncFeed(Feed):
             elif self._idle is None or self._idle.done():
                 self._idle = asyncio.get_running_loop().create_future()
             return self._idle
-
-    def _notify(self) -> None:
-        if self._job is not None:
-            self._job.wake()
 
 
 async def _zipped(iterables: tuple[Iterable[Any] | AsyncIterable[Any], ...]) -> AsyncIterator[tuple[Any, ...]]:

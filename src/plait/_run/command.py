@@ -43,6 +43,9 @@ class Output:
         else:
             self._file = file
 
+    def __reduce__(self) -> tuple[object, ...]:
+        return _output, (self.read(),)
+
     def copy_to(self, write: Callable[[bytes], object]) -> None:
         """Hand it over, in pieces."""
         if self._file is None:
@@ -69,6 +72,12 @@ class Output:
         return b"".join(pieces)
 
 
+def _output(data: bytes) -> Output:
+    file = tempfile.TemporaryFile()  # noqa: SIM115  Output's now
+    file.write(data)
+    return Output(file)
+
+
 class CommandResult:
     """What became of one command.
 
@@ -85,6 +94,15 @@ class CommandResult:
         self.code = code
         self.stdout = stdout
         self.stderr = stderr
+
+    def for_people(self) -> dict[str, object]:
+        """What a record of it says."""
+        return {
+            "command": self.command,
+            "exit": self.code,
+            "stdout": self.stdout.read().decode(errors="replace"),
+            "stderr": self.stderr.read().decode(errors="replace"),
+        }
 
 
 class CommandFailed(Exception):  # as WorkerDied and its kin: what happened
@@ -114,11 +132,17 @@ class CommandRunner:
     Args:
         command_of: the shell command for an item and its index.
         name: what the map is called in its progress line.
+        key: what stands for all of its commands in a journal.
+        numbered: whether a command depends on the index of its item.
     """
 
-    def __init__(self, command_of: Callable[[object, int], str], name: str) -> None:
+    def __init__(
+        self, command_of: Callable[[object, int], str], name: str, key: str = "", *, numbered: bool = False
+    ) -> None:
         self.__name__ = name
         self._command_of = command_of
+        self._key = key
+        self._numbered = numbered
         self._lock = threading.Lock()
         self._running: set[Process] = set()
         self._closed = False
@@ -150,6 +174,12 @@ class CommandRunner:
             raise
         self._forget(process)
         return code
+
+    def __plait_key__(self) -> object:
+        return "shell command", self._key
+
+    def __plait_item_key__(self, item: object, index: int) -> object:
+        return (item, index) if self._numbered else item
 
     def close(self) -> None:
         """Kill what still runs, and start nothing more. Returns when all of it is gone."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextvars
 import math
 import operator
+import os
 from _collections_abc import AsyncIterable, Callable, Iterable
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, cast
 
 from plait._core.coroutines import is_coroutine_function
 from plait._core.errors import UsageError
@@ -17,18 +18,34 @@ from plait._core.star import Star
 from plait._engines.interface import Engine, Lender
 from plait._engines.table import make_engine
 from plait._run.arriving import Arrivals
+from plait._run.journal import Journal, as_journal
 from plait._run.progress import Meter, Progress, start_meter
 from plait._run.report import Report
 from plait._run.retry import Retry
 from plait._run.run import Run
 from plait._run.stream import Stream
 
+if TYPE_CHECKING:
+    from plait._run.keeper import Keeper
+
 R = TypeVar("R")
 
 _ORDERS = ("input", "completion")
 
 
-def map(  # noqa: A001  the builtin's concurrent sister; users write plait.map
+class MapOptions(TypedDict, total=False):
+    """The options of `map` but the engine, for those who hand them on."""
+
+    workers: int | None
+    order: str
+    timeout: float | None
+    retry: Retry | int | None
+    progress: bool | Callable[[Progress], object] | Meter
+    journal: str | os.PathLike[str] | Journal | None
+    rate: str | float | None
+
+
+def map(  # noqa: A001, PLR0913  the builtin's concurrent sister; users write plait.map; eight options and no more
     fn: Callable[..., R],
     /,
     *iterables: Iterable[Any] | AsyncIterable[Any],
@@ -38,6 +55,7 @@ def map(  # noqa: A001  the builtin's concurrent sister; users write plait.map
     timeout: float | None = None,
     retry: Retry | int | None = None,
     progress: bool | Callable[[Progress], object] | Meter = False,
+    journal: str | os.PathLike[str] | Journal | None = None,
     rate: str | float | None = None,
 ) -> Stream[R]:
     """The results of `fn` for every item, computed concurrently, as a `Stream`.
@@ -60,12 +78,14 @@ def map(  # noqa: A001  the builtin's concurrent sister; users write plait.map
         timeout: seconds that one item may run, counted from the start of its execution.
         retry: a `Retry`, or how often a failed item may be run again.
         progress: True for a progress bar, or a callable that is given a `Progress` now and then.
+        journal: a file in which outcomes are recorded, or a `Journal`: run again, the map skips what is done.
         rate: how many items may start, over all workers and attempts: ``"10/s"``, ``"100/min"``, ``"5/h"``, or a
             number a second. Starts are spread evenly.
 
     Raises:
         UsageError: an argument that cannot mean anything.
         NotTransferable: (when iterated) the function cannot cross to the engine's workers.
+        JournalError: (when iterated) the journal cannot be opened, read or written.
 
     >>> import plait
     >>> list(plait.map(pow, [2, 3], [5, 2], engine="thread"))
@@ -82,14 +102,31 @@ def map(  # noqa: A001  the builtin's concurrent sister; users write plait.map
     plan = runner.plan(workers, length)
     feed = _feed(iterables)
     feed.limit = None if rate is None else RateLimit(parse_rate(rate))
-    job = Job(call, feed, workers=plan.workers, timeout=timeout, context=contextvars.copy_context())
+    job = Job(
+        call, feed, workers=plan.workers, timeout=timeout, context=contextvars.copy_context(), timed=journal is not None
+    )
     feed.serve(job)
     report = Report(
         engine=runner.name, workers=plan.workers, why=[plan.reason] if plan.reason else [], seed=job.seeding[0]
     )
     meter = start_meter(progress, length, getattr(fn, "__name__", "map"))
-    run = Run(runner, job, report, owned=owned, ordered=order == "input", retry=retry, meter=meter)
+    run = Run(
+        runner,
+        job,
+        report,
+        owned=owned,
+        ordered=order == "input",
+        retry=retry,
+        meter=meter,
+        journal=None if journal is None else _keeper(as_journal(journal), call),
+    )
     return Stream(run, length)
+
+
+def _keeper(journal: Journal, call: Callable[..., object]) -> Keeper:
+    from plait._run.keeper import Keeper  # with sqlite3 and dis: only for those who keep a journal
+
+    return Keeper(journal, call)
 
 
 def _check(
@@ -135,7 +172,7 @@ def _length(iterables: tuple[Iterable[Any] | AsyncIterable[Any], ...]) -> int | 
 
 def _engine_for(fn: Callable[..., object], engine: str | Engine | Lender) -> tuple[Engine, bool]:
     """The engine for a function and whether this map must close it."""
-    runner, owned = _engine_of(engine)
+    runner, owned = engine_of(engine)
     if not is_coroutine_function(fn) or getattr(runner, "awaits", False):
         return runner, owned
     if runner.name == "auto":
@@ -146,7 +183,7 @@ def _engine_for(fn: Callable[..., object], engine: str | Engine | Lender) -> tup
     )
 
 
-def _engine_of(engine: str | Engine | Lender) -> tuple[Engine, bool]:
+def engine_of(engine: str | Engine | Lender) -> tuple[Engine, bool]:
     """The engine and whether this map must close it: engines that the caller made stay warm."""
     if isinstance(engine, str):
         return make_engine(engine), True

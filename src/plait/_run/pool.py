@@ -6,9 +6,10 @@ import itertools
 import os
 import time
 import weakref
-from _collections_abc import Callable, Generator, Iterable, Iterator
+from _collections_abc import Callable, Generator, Iterable, Iterator, Sequence
 from collections import deque
 from concurrent.futures import Executor, Future
+from contextvars import ContextVar
 from functools import partial
 from types import TracebackType
 from typing import Any, ParamSpec, TypeVar, cast
@@ -245,6 +246,16 @@ class LentEngine:
         self._pool = pool
         self.name = pool._own_engine.name
         self.awaits = pool._awaits
+
+    @property
+    def driver(self) -> PoolDriver:
+        """What runs the pool's calls."""
+        return self._pool._alive()
+
+    @property
+    def context(self) -> Sequence[ContextVar[Any]]:
+        """The context variables whose values the pool's engine sends along."""
+        return getattr(self._pool._own_engine, "context", ())
 
     def plan(self, requested: int | None, items: int | None) -> Plan:
         """No more workers than the pool has."""

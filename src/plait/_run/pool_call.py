@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import logging
 import threading
-from _collections_abc import Callable, Mapping
+from _collections_abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, InvalidStateError
 from contextvars import Context, copy_context
 
+from plait._core.cancelling import current_block
 from plait._core.current import Task, current_task
 from plait._core.errors import PoolBroken, StopTask
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # process workers import this file
+    from contextvars import ContextVar
+    from typing import Any
 
 LOGGER = logging.getLogger("concurrent.futures")  # where the standard library's executors log
 
@@ -22,7 +28,7 @@ class Call:
     go of everything here, so that nothing outlives the call.
     """
 
-    __slots__ = ("args", "context", "fn", "future", "kwargs", "thread")
+    __slots__ = ("args", "context", "fn", "future", "index", "kwargs", "thread", "worker")
 
     def __init__(
         self, fn: Callable[..., object], args: tuple[object, ...], kwargs: Mapping[str, object], future: Future[object]
@@ -32,7 +38,9 @@ class Call:
         self.kwargs = kwargs
         self.context: Context | None = copy_context()
         self.future: Future[object] | None = future
+        self.index = -1  # its place among the items of the job, once a worker has taken it
         self.thread = 0
+        self.worker = ""  # the one that ran it, once it has ended
 
     def __call__(self) -> None:
         context, fn = self.context, self.fn
@@ -57,8 +65,7 @@ class Call:
     def resolve(self, value: object, error: BaseException | None) -> None:
         """Give the future its value or error, unless somebody did, and let go of the call."""
         future = self.future
-        self.future = self.fn = self.context = None
-        self.args, self.kwargs = (), {}
+        self._let_go()
         if future is None:
             return
         try:
@@ -76,8 +83,7 @@ class Call:
         future = self.future
         if future is not None and future.set_running_or_notify_cancel():
             return True
-        self.future = self.fn = self.context = None
-        self.args, self.kwargs = (), {}
+        self._let_go()
         return False
 
     def cancel(self) -> None:
@@ -85,6 +91,10 @@ class Call:
         if self.future is not None:
             self.future.cancel()
             self.start()
+
+    def _let_go(self) -> None:
+        self.future = self.fn = self.context = None
+        self.args, self.kwargs = (), {}
 
     def fail(self, error: BaseException) -> None:
         """Resolve a call that will not be started."""
@@ -95,14 +105,28 @@ class Call:
 class RemoteCall:
     """A Call as another process sees it."""
 
-    __slots__ = ("args", "fn", "kwargs")
+    __slots__ = ("args", "fn", "kwargs", "variables")
 
-    def __init__(self, fn: Callable[..., object], args: tuple[object, ...], kwargs: Mapping[str, object]) -> None:
+    def __init__(
+        self,
+        fn: Callable[..., object],
+        args: tuple[object, ...],
+        kwargs: Mapping[str, object],
+        variables: Sequence[tuple[ContextVar[Any], object]] = (),
+    ) -> None:
         self.fn = fn
         self.args = args
         self.kwargs = kwargs
+        self.variables = variables
 
     def __call__(self) -> object:
+        if not self.variables:
+            return self.fn(*self.args, **self.kwargs)
+        return copy_context().run(self._with_variables)
+
+    def _with_variables(self) -> object:
+        for variable, value in self.variables:
+            variable.set(value)
         return self.fn(*self.args, **self.kwargs)
 
     def __repr__(self) -> str:
@@ -156,9 +180,10 @@ _prepared = _PreparedWorkers()
 def _run_as(
     task: Task | None, fn: Callable[..., object], args: tuple[object, ...], kwargs: Mapping[str, object]
 ) -> object:
-    """Call `fn` in the submitter's context, in which ``plait.current()`` is nevertheless the task that runs here."""
+    """Call `fn` in the submitter's context, except that ``plait.current()`` is the task that runs here, in no block."""
     if task is not None:
         current_task.set(task)
+    current_block.set(None)
     return fn(*args, **kwargs)
 
 

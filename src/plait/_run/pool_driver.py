@@ -8,8 +8,8 @@ from contextvars import Context
 
 from plait._core.batch import Batch
 from plait._core.daemons import daemons_allowed
-from plait._core.errors import Cancelled, PoolBroken
-from plait._core.job import Job
+from plait._core.errors import Cancelled, NotTransferable, PoolBroken
+from plait._core.job import Job, Running
 from plait._engines.interface import Engine
 from plait._run.farewell import warn_mishaps
 from plait._run.pool_call import LOGGER, Call
@@ -29,8 +29,19 @@ class PoolDriver:
     closes the engine, unless that is somebody else's.
     """
 
-    def __init__(self, engine: Engine, fn: Callable[..., object], *, workers: int, owned: bool, token: str) -> None:
-        self.feed = QueueFeed(self._wake)
+    noun = "pool"
+
+    def __init__(
+        self,
+        engine: Engine,
+        fn: Callable[..., object],
+        *,
+        workers: int,
+        owned: bool,
+        token: str,
+        feed: type[QueueFeed] = QueueFeed,
+    ) -> None:
+        self.feed = feed(self._wake)
         self._engine = engine
         self._owned = owned
         self._token = token
@@ -67,15 +78,15 @@ class PoolDriver:
         if refusal is not None:
             raise refusal
         with self._lock:
-            thread = threading.Thread(target=self._drive, name="plait-pool", daemon=daemons_allowed())
+            thread = threading.Thread(target=self._drive, name=f"plait-{self.noun}", daemon=daemons_allowed())
             if self._thread is not None:  # already, or just now, by a destructor that submits
                 return
             self._thread = thread
             try:
-                exit_gate.enter(self)
+                self._enroll()
                 thread.start()
             except BaseException:
-                exit_gate.leave(self)
+                self._sign_off()
                 self._thread = None
                 raise
 
@@ -118,9 +129,30 @@ class PoolDriver:
         for call in self.feed.drain():
             call.cancel()
 
+    def revoke(self, call: Call) -> None:
+        """Stop a call that runs, and no other."""
+        self._job.revoke(call.index)
+
+    def running(self) -> list[Running]:
+        """What is being run now, or was given to a worker that has not said so yet."""
+        running = self._job.snapshot()
+        begun = {one.index for one in running}
+        return running + [Running(call.index, call, "", 0.0) for call in self.feed.running() if call.index not in begun]
+
+    def abandoned(self) -> list[Running]:
+        """What could not be stopped."""
+        return self._job.tally.abandoned
+
     def close_at_exit(self) -> None:
         """Take nothing more: the interpreter exits."""
         self.feed.close(too_late)
+
+    def _enroll(self) -> None:
+        """See to it that the interpreter does not exit before the calls have ended."""
+        exit_gate.enter(self)
+
+    def _sign_off(self) -> None:
+        exit_gate.leave(self)
 
     # --- in the thread
 
@@ -132,8 +164,9 @@ class PoolDriver:
             if not self.feed.finished and not self._job.cancelled:
                 raise RuntimeError("it ended before the pool was shut down")
         except BaseException as error:
-            LOGGER.critical("the %s engine of a pool failed", self._engine.name, exc_info=True)
-            self._break(f"the pool's {self._engine.name} engine failed: {error!r}; make a new pool", error)
+            name, noun = self._engine.name, self.noun
+            LOGGER.critical("the %s engine of a %s failed", name, noun, exc_info=True)
+            self._break(f"the {noun}'s {name} engine failed: {error!r}; make a new {noun}", error)
         finally:
             try:
                 self._resolve_rest()
@@ -141,7 +174,7 @@ class PoolDriver:
                     self._engine.close()
             finally:
                 self.feed.first_taken.set()
-                exit_gate.leave(self)
+                self._sign_off()
                 self._ended.set()
         if not self._awaited:
             self._warn()
@@ -155,6 +188,8 @@ class PoolDriver:
         for offset, call in enumerate(batch.items):
             assert isinstance(call, Call)
             error = batch.failures.get(offset)
+            if not isinstance(error, NotTransferable):
+                call.worker = call.worker or batch.worker
             value, batch.values[offset] = batch.values[offset], None
             call.resolve(value, error)
             if isinstance(error, PoolBroken) and error.token == self._token:
@@ -179,7 +214,7 @@ class PoolDriver:
         """Resolve what the engine has left without an outcome, so that nobody waits for ever."""
         self.cancel_pending()
         for call in self.feed.running():
-            call.resolve(None, self.broken or Cancelled(f"{call!r} was stopped by Ctrl-C"))
+            call.resolve(None, self.broken or Cancelled(f"{call!r} was stopped"))
 
     def _wake(self) -> None:
         self._job.wake()

@@ -76,6 +76,11 @@ class QueueFeed(Feed):
 
     # --- what an engine asks
 
+    @property
+    def queued(self) -> int:
+        """How many calls wait; some may turn out to be cancelled."""
+        return len(self._queue) + len(self._returned)
+
     def fill(self, wanted: int) -> bool:
         """Nothing to pull: calls arrive by themselves."""
         return False
@@ -109,8 +114,8 @@ class QueueFeed(Feed):
         skipped = False
         while self._queue:
             call = self._queue.popleft()
+            call.index = base = self.taken  # before it can be seen to run, and be revoked
             if call.start():
-                base = self.taken
                 if base == 0:
                     self.first_taken.set()
                 self.taken += 1

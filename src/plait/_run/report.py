@@ -17,6 +17,8 @@ class Report:
         items: how many items have their outcome.
         failed: how many of them failed.
         retries: how many attempts were made again.
+        recalled: how many items got their outcome from the journal, without being run.
+        journal: what the journal had, and what was run again and why; empty without one.
         workers_died: how many worker processes died.
         abandoned: items whose threads could not be stopped, in words.
         mishaps: tear-downs of `per_worker` functions that failed or did not end in time, in words.
@@ -33,6 +35,8 @@ class Report:
     items: int = 0
     failed: int = 0
     retries: int = 0
+    recalled: int = 0
+    journal: str = ""
     workers_died: int = 0
     abandoned: list[str] = field(default_factory=list)
     mishaps: list[str] = field(default_factory=list)
@@ -54,6 +58,8 @@ class Report:
             f"engine: {self.engine}, {self.peak_workers} of {self.workers} workers",
         ]
         lines += [f"  {reason}" for reason in self.why]
+        if self.journal:
+            lines.append(f"journal: {self.journal}")
         if self.retries:
             lines.append(f"retries: {self.retries:,}")
         if self.workers_died:

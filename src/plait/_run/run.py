@@ -1,7 +1,8 @@
 """One run of a map: drives an engine, retries, orders and counts what finishes, and stops the work when it must.
 
 The walk of a batch: the engine yields it finished; items worth another attempt return to the feed; the rest is settled,
-put into order and delivered; when the consumer comes back for more, the feed's window moves.
+recorded in the journal if there is one, put into order and delivered; when the consumer comes back for more, the feed's
+window moves.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from _collections_abc import Callable, Generator, Iterator
 from typing import Any
 
 from plait._core.batch import Batch
+from plait._core.cancelling import Interruptible
 from plait._core.errors import Cancelled
 from plait._core.job import Job
 from plait._core.outcome import Outcome, attach, brief
@@ -19,19 +21,30 @@ from plait._run.accounts import Accounts
 from plait._run.farewell import explain, in_words, stopping_words, warn_abandoned, warn_mishaps
 from plait._run.ordering import CompletionOrder, InputOrder
 from plait._run.progress import Meter
+from plait._run.recalled import Recalled
 from plait._run.report import Report
 from plait._run.retry import Retry, split_retries
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # asyncio is heavy, and most runs need it for nothing else
     from plait._engines.loop_bell import LoopBell
+    from plait._run.keeper import Keeper  # with sqlite3 and more: imported by `map` for those who keep a journal
 
 
 class Run:
     """Drives one job to its end. Iterate `batches` from one thread; call `cancel` from any."""
 
     def __init__(
-        self, engine: Engine, job: Job, report: Report, *, owned: bool, ordered: bool, retry: Retry | None, meter: Meter
+        self,
+        engine: Engine,
+        job: Job,
+        report: Report,
+        *,
+        owned: bool,
+        ordered: bool,
+        retry: Retry | None,
+        meter: Meter,
+        journal: Keeper | None = None,
     ) -> None:
         self.engine = engine
         self.job = job
@@ -40,6 +53,8 @@ class Run:
         self._order: InputOrder | CompletionOrder = InputOrder() if ordered else CompletionOrder()
         self._retry = retry
         self._meter = meter
+        self._journal = journal
+        self._settled: list[Batch] = []  # and not recorded for certain yet
         self._accounts = Accounts(job.feed.handed_out)
         self._work: Generator[Batch, None, None] | None = None
         self._undelivered: list[Batch] = []
@@ -111,25 +126,21 @@ class Run:
             self._began = time.perf_counter()
             self._meter.start()
             self.job.final = self._owned
-            self._work = self._begin()
-        try:
-            for batch in self._work:
-                if batch is IDLE:
-                    yield batch
-                    continue
-                for final in self._settle(batch):
-                    for ready in self._order.push(final):
-                        yield ready
-                        feed.deliver(len(ready.items))
-                    if stop_at_failure and final.failures and not self._halted:
-                        yield from self._overtaking(final)
-        except KeyboardInterrupt as interrupt:
-            running = self.running
-            self.halt(warn=False)
-            explain(interrupt, self.stopping_words(running))
-            raise
-        finally:
-            self.halt()
+            self._work = self._begin() if self._journal is None else self._begin_with(self._journal)
+        with Interruptible(self.cancel) as wait:
+            if wait.cancelled:
+                self.cancel()
+            try:
+                yield from self._working(self._work, stop_at_failure)
+            except KeyboardInterrupt as interrupt:
+                running = self.running
+                self.halt(warn=False)
+                explain(interrupt, self.stopping_words(running))
+                raise
+            finally:
+                self.halt()
+            if self.job.cancelled and self._bell is None:  # in an event loop it is awaits that end early
+                wait.check()
         yield from self._leftovers()
         if feed.error is not None:
             self._raise_input_error(feed.error)
@@ -151,13 +162,17 @@ class Run:
             self.job.feed.let_go()
             if self._owned:
                 self.engine.close()
-            self._update_report()
-            self._report.finished = finished
-            self._report.cancelled = not finished
-            self._meter.finish(self._report)
-            if warn:
-                warn_abandoned(self._report.abandoned, self._report.engine)
-                warn_mishaps(self._report.mishaps)
+            try:
+                if self._journal is not None:
+                    self._close_journal(self._journal)
+            finally:
+                self._update_report()
+                self._report.finished = finished
+                self._report.cancelled = not finished
+                self._meter.finish(self._report)
+                if warn:
+                    warn_abandoned(self._report.abandoned, self._report.engine)
+                    warn_mishaps(self._report.mishaps)
 
     def cancel(self) -> None:
         """Ask the driver to stop; it does so at once, in its own thread."""
@@ -169,6 +184,9 @@ class Run:
 
     def outcomes_of(self, batch: Batch) -> Iterator[Outcome[Any]]:
         """One Outcome per item of the batch."""
+        if isinstance(batch, Recalled):
+            yield from batch.outcomes()
+            return
         failures = batch.failures
         for offset, item in enumerate(batch.items):
             began, ended = batch.span(offset)
@@ -195,16 +213,64 @@ class Run:
 
     # --- steps of `batches`
 
+    def _working(self, work: Generator[Batch, None, None], stop_at_failure: bool) -> Iterator[Batch]:
+        feed = self.job.feed
+        for batch in work:
+            if batch is IDLE:
+                yield batch
+                continue
+            for final in self._settle(batch) if self._journal is None else self._recorded(batch, self._journal):
+                for ready in self._order.push(final):
+                    if isinstance(ready, Recalled):
+                        yield from self._deliver_recalled(ready)
+                    else:
+                        yield ready
+                        feed.deliver(len(ready.items))
+                if stop_at_failure and final.failures and not self._halted:
+                    yield from self._overtaking(final)
+
     def _begin(self) -> Generator[Batch, None, None]:
         if self._bell is None:
             return self.engine.run(self.job)
         run_here: Callable[[Job, LoopBell], Generator[Batch, None, None]] = self.engine.run_here  # type: ignore[attr-defined]  # who gave us a bell has looked
         return run_here(self.job, self._bell)
 
+    def _begin_with(self, journal: Keeper) -> Generator[Batch, None, None]:
+        journal.attach(self.job.feed, self._epoch)
+        yield from self._begin()
+
+    def _recorded(self, batch: Batch, journal: Keeper) -> list[Batch]:
+        """What is in the journal for certain and may be delivered; nothing while there is more to commit with it."""
+        final = self._settle(batch)
+        self._settled += final
+        for piece in final:
+            journal.record(piece)
+        if self.job.unfetched and journal.may_gather:
+            return []
+        journal.commit()
+        final, self._settled = self._settled, []
+        return final
+
+    def _deliver_recalled(self, batch: Recalled) -> Iterator[Batch]:
+        assert self._journal is not None
+        for piece in self._journal.read(batch):
+            yield piece
+            self.job.feed.deliver(len(piece.items), known=True)
+
+    def _close_journal(self, journal: Keeper) -> None:
+        """What has been computed is recorded, whether anybody will ask for it or not."""
+        while self.job.unfetched:
+            self._settled += self._settle(self.job.unfetched.popleft())
+        for piece in self._settled:
+            journal.record(piece)
+        journal.close(self._report)
+
     def _settle(self, batch: Batch) -> list[Batch]:
         final: list[Batch] = [batch]
         again: list[tuple[int, float]] = []
-        if batch.failures and self._retry is not None and not self.job.cancelled:
+        if isinstance(batch, Recalled):
+            self._report.failed += batch.failed
+        elif batch.failures and self._retry is not None and not self.job.cancelled:
             import random  # slow to import, and here only where something failed
 
             final, again = split_retries(batch, self._retry, random.random)  # jitter, not a secret
@@ -231,9 +297,15 @@ class Run:
         yield from self._undelivered
         self._undelivered.clear()
         while self.job.unfetched:
-            for final in self._settle(self.job.unfetched.popleft()):
-                yield from self._order.push(final)
-        yield from self._order.rest()
+            self._settled += self._settle(self.job.unfetched.popleft())
+        for batch in [*(ready for final in self._settled for ready in self._order.push(final)), *self._order.rest()]:
+            if isinstance(batch, Recalled):
+                yield from self._deliver_recalled(batch)
+            else:
+                yield batch
+        self._settled.clear()
+        if self._journal is not None:
+            self._journal.close(self._report)
         if not self.job.cancelled:
             return
         for index, item in self._accounts.missing():
@@ -256,6 +328,8 @@ class Run:
             report.engine, report.workers = tally.engine, tally.workers
         report.peak_workers = tally.peak
         report.workers_died = tally.workers_died
+        if self._journal is not None:
+            self._journal.update(report)
         report.why += [reason for reason in tally.reasons if reason not in report.why]
         report.abandoned = [in_words(running) for running in tally.abandoned]
         report.mishaps = list(tally.mishaps)

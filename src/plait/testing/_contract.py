@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from plait.testing._failures import FailuresContract
+from plait.testing._journals import JournalsContract
 from plait.testing._starts import StartsContract
 from plait.testing._stopping import StoppingContract
 from plait.testing._surroundings import SurroundingsContract
@@ -11,7 +12,13 @@ from plait.testing._workers import WorkersContract
 
 
 class EngineContract(
-    ValuesContract, FailuresContract, StartsContract, StoppingContract, SurroundingsContract, WorkersContract
+    ValuesContract,
+    FailuresContract,
+    StartsContract,
+    StoppingContract,
+    SurroundingsContract,
+    WorkersContract,
+    JournalsContract,
 ):
     """The tests every engine passes; derive from it and write `make_engine`.
 

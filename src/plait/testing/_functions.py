@@ -140,6 +140,14 @@ def meet(item: tuple[str, int, int]) -> Generator[None, None, int]:
     return number
 
 
+@napping
+def mark_or_meet(item: tuple[str, int, int]) -> Generator[None, None, int]:
+    """As `meet`, except for those whose number is below 0, who meet nobody."""
+    if item[1] >= 0:
+        return (yield from meet.steps(item))
+    return item[1]
+
+
 def fail_until(item: tuple[str, int]) -> int:
     """Fail so many times: (file that counts the attempts, failures); returns the attempt that succeeds."""
     path, failures = item

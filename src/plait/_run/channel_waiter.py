@@ -1,0 +1,90 @@
+"""Waiter: somebody who stands in line at a channel, a thread or a coroutine. Changed only under the channel's lock."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from plait._core.bell import Bell
+
+if TYPE_CHECKING:
+    import asyncio
+
+WAITING, SERVED, CLOSED, EXPIRED = range(4)
+
+
+class Waiter:
+    """Stands in line until its `state` is not WAITING any more.
+
+    Attributes:
+        item: what a putter brings, or what a getter was given.
+        state: WAITING; SERVED: the item has changed hands; CLOSED: the channel was closed before; EXPIRED: it was taken
+            out of the line.
+    """
+
+    __slots__ = ("item", "state")
+
+    def __init__(self, item: object = None) -> None:
+        self.item = item
+        self.state = WAITING
+
+    def wake(self, state: int, item: object) -> bool:
+        """It need not wait any longer; `item` is what it has from now on. False when nobody is there any more."""
+        raise NotImplementedError
+
+
+class ThreadWaiter(Waiter):
+    """Waits in a thread."""
+
+    __slots__ = ("bell",)
+
+    def __init__(self, item: object = None) -> None:
+        super().__init__(item)
+        self.bell = Bell()
+
+    def wake(self, state: int, item: object) -> bool:
+        self.item = item
+        self.state = state
+        self.bell.ring()
+        return True
+
+    def is_over(self) -> bool:
+        """Whether it waits no longer."""
+        return self.state != WAITING
+
+
+class LoopWaiter(Waiter):
+    """Waits in the event loop that is running, for `woken`."""
+
+    __slots__ = ("loop", "woken")
+
+    def __init__(self, item: object = None) -> None:
+        import asyncio  # heavy, and loaded already where an event loop runs
+
+        super().__init__(item)
+        self.loop = asyncio.get_running_loop()
+        self.woken: asyncio.Future[None] = self.loop.create_future()
+
+    def wake(self, state: int, item: object) -> bool:
+        if self.woken.done():  # cancelled, and about to leave the line
+            self.state = EXPIRED
+            return False
+        before, self.item, self.state = self.item, item, state
+        try:
+            if _running_loop() is self.loop:
+                self.woken.set_result(None)
+            else:
+                self.loop.call_soon_threadsafe(self._wake)
+        except RuntimeError:  # the loop is closed, and the coroutine gone with it
+            self.item, self.state = before, EXPIRED
+            return False
+        return True
+
+    def _wake(self) -> None:
+        if not self.woken.done():
+            self.woken.set_result(None)
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    import asyncio
+
+    return asyncio._get_running_loop()

@@ -1,0 +1,96 @@
+"""ScopeCall: one call submitted to a scope, its name in words, and how its future learns what became of it."""
+
+from __future__ import annotations
+
+from _collections_abc import Callable, Mapping, Sequence
+from concurrent.futures import InvalidStateError
+from contextvars import Context, ContextVar
+from functools import partial
+from typing import Any
+
+from plait._core.current import current_task
+from plait._core.errors import Cancelled, StopTask
+from plait._core.outcome import brief
+from plait._run.future import Future
+from plait._run.pool_call import Call, RemoteCall
+
+UNINTERRUPTIBLE = True  # see `cancelling`: what a task's end sets in motion is not broken off
+
+_SHOWN = 40  # characters of an argument
+
+
+class ScopeCall(Call):
+    """A call whose future is a `Future`: stopped while it runs it is cancelled, and what it raises names it.
+
+    Attributes:
+        scope: the driver it belongs to, where it runs among the calls of others.
+        variables: the context variables whose values go along to another process.
+    """
+
+    __slots__ = ("_name", "scope", "variables")
+
+    future: Future[object] | None
+
+    def __init__(
+        self, fn: Callable[..., object], args: tuple[object, ...], kwargs: Mapping[str, object], future: Future[object]
+    ) -> None:
+        super().__init__(fn, args, kwargs, future)
+        self._name = ""
+        self.scope: object = None
+        self.variables: Sequence[ContextVar[Any]] = ()
+        future._name = self.words
+
+    def words(self) -> str:
+        """How people call it: ``fetch('a')``."""
+        return self._name if self.fn is None else call_in_words(self.fn, self.args, self.kwargs)
+
+    __repr__ = words
+
+    def __reduce__(self) -> tuple[type[RemoteCall], tuple[object, ...]]:
+        context = self.context or Context()
+        values = [(variable, context[variable]) for variable in self.variables if variable in context]
+        return RemoteCall, (self.fn, self.args, self.kwargs, values)
+
+    def resolve(self, value: object, error: BaseException | None) -> None:
+        """Give the future what became of the call, unless somebody did, and let go of it."""
+        future = self.future
+        if future is None or error is None:
+            super().resolve(value, error)
+            return
+        self._name = self.words()  # its thread may have been left behind, and is then to be named
+        if isinstance(error, (Cancelled, StopTask)) and future._asked:
+            self._let_go()
+            try:
+                future.set_cancelled(f"{self._name} was cancelled while it ran{self._where()}")
+            except InvalidStateError:
+                return  # it ended at this moment
+        else:
+            note_task(error, self._name, self._where())
+            super().resolve(None, error)
+
+    def _where(self) -> str:
+        if not self.worker:
+            task = current_task.get(None)
+            self.worker = task.worker if task is not None else ""
+        return f" on {self.worker}" if self.worker else ""
+
+
+def call_in_words(fn: Callable[..., object], args: tuple[object, ...], kwargs: Mapping[str, object]) -> str:
+    """A call as one would write it, cut where it is long.
+
+    >>> call_in_words(print, (1, "a" * 100), {"end": ""})
+    "print(1, 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa…, end='')"
+    """
+    while isinstance(fn, partial):
+        args, kwargs, fn = (*fn.args, *args), {**fn.keywords, **kwargs}, fn.func
+    name = getattr(fn, "__qualname__", None) or type(fn).__qualname__
+    given = [brief(arg, _SHOWN) for arg in args[:3]] + ["…"] * (len(args) > 3)
+    named = [f"{key}={brief(value, _SHOWN)}" for key, value in kwargs.items()]
+    return f"{name.rpartition('<locals>.')[2]}({', '.join(given + named[:3])})"
+
+
+def note_task(error: BaseException, words: str, where: str) -> None:
+    """Say in the error which task it ended, once."""
+    note = f"plait: task {words}{where}"
+    if note not in getattr(error, "__notes__", ()):
+        error.add_note(note)

@@ -1,0 +1,95 @@
+"""Tasks: which tasks of a scope have not ended, and what those raised that have."""
+
+from __future__ import annotations
+
+import threading
+from _collections_abc import Callable
+from concurrent import futures
+from typing import Any
+
+from plait._core.errors import Closed
+from plait._run.future import Future
+from plait._run.scope_race import Race
+
+UNINTERRUPTIBLE = True  # see `cancelling`
+
+
+class Tasks:
+    """The tasks of one scope; all of it may be used from any thread.
+
+    Args:
+        failed: called when a task has raised an error that is no race's.
+        idle: called when no task is open any more.
+    """
+
+    def __init__(self, failed: Callable[[], None], idle: Callable[[], None]) -> None:
+        self._lock = threading.RLock()  # a task may be cancelled by a destructor that runs while this is held
+        self._open: dict[Future[Any], Race | None] = {}
+        self._failed = failed
+        self._idle = idle
+        self._closed = False
+        self._first: Future[Any] | None = None
+        self.errors: list[BaseException] = []
+
+    def add(self, future: Future[Any], race: Race | None) -> None:
+        """A task is about to begin.
+
+        Raises:
+            Closed: the scope is over.
+        """
+        with self._lock:
+            if self._closed:
+                raise over()
+            self._open[future] = race
+            if race is not None:
+                race.enter(future)
+        future.add_done_callback(self._ended)
+
+    def close_if_idle(self) -> bool:
+        """Take no more tasks if none is open; whether that is so."""
+        with self._lock:
+            if not self._open:
+                self._closed = True
+            return self._closed
+
+    @property
+    def open(self) -> list[Future[Any]]:
+        """Those that have not ended, in the order of their submission."""
+        with self._lock:
+            return list(self._open)
+
+    def race(self, race: Race) -> None:
+        """All that are open, and the first that has succeeded since the last race, take part in this one."""
+        with self._lock:
+            first, self._first = self._first, None
+            for future, other in self._open.items():
+                if other is None:
+                    self._open[future] = race
+                    race.enter(future)
+        if first is not None:
+            race.enter(first)
+            race.ended(first)
+        race.start()
+
+    def _ended(self, future: futures.Future[Any]) -> None:
+        assert isinstance(future, Future)
+        error = None if future.cancelled() else future.exception()
+        with self._lock:
+            race = self._open.pop(future)
+            idle = not self._open
+            if race is None:
+                if error is not None:
+                    self.errors.append(error)
+                elif self._first is None and not future.cancelled():
+                    self._first = future
+        if race is not None:
+            race.ended(future)
+        elif error is not None:
+            self._failed()
+        if idle:
+            self._idle()
+
+
+def over() -> Closed:
+    """What submitting to a scope that is over raises."""
+    return Closed("the scope is over: its block has ended and so have its tasks; open another one to start more")

@@ -1,0 +1,62 @@
+"""What the block of a scope raises, from what ended its body and what its tasks raised. Pure."""
+
+from __future__ import annotations
+
+from _collections_abc import Sequence
+
+from plait._core.outcome import brief
+
+
+def verdict(
+    body: BaseException | None, errors: Sequence[BaseException], late: BaseException | None
+) -> BaseException | None:
+    """The exception that leaves the block, or None.
+
+    Args:
+        body: what ended the body; None also when that was only how it learnt that the scope was cancelled.
+        errors: what the tasks raised, in that order; not what cancelled ones ended with.
+        late: says that the deadline has passed, if it has.
+
+    One error is raised as itself, several as a group. What the body raised because of a task's error, which is then its
+    cause or context, stands for that error, too. Ctrl-C and ``SystemExit`` go through the block as they are, with the
+    others named in a note.
+
+    >>> first, second = ValueError("no"), KeyError("b")
+    >>> verdict(None, [first], None) is first
+    True
+    >>> verdict(first, [first, second], None)
+    ExceptionGroup('2 errors in a plait.scope', [ValueError('no'), KeyError('b')])
+    """
+    told = _chain(body)
+    others = [error for error in errors if id(error) not in told]
+    if body is None:
+        found = ([late] if late is not None else []) + others
+    elif isinstance(body, (KeyboardInterrupt, SystemExit)):
+        _mention(body, others)
+        return body
+    else:
+        if late is not None:
+            body.add_note(f"plait: {late}")
+        found = [body, *others]
+    if len(found) < 2:
+        return found[0] if found else None
+    return BaseExceptionGroup(f"{len(found)} errors in a plait.scope", found)
+
+
+def _chain(error: BaseException | None) -> set[int]:
+    """The error, and those it was raised from or while handling."""
+    seen: set[int] = set()
+    pending = [error]
+    while pending:
+        error = pending.pop()
+        if error is not None and id(error) not in seen:
+            seen.add(id(error))
+            pending += [error.__cause__, error.__context__]
+            if isinstance(error, BaseExceptionGroup):
+                pending += error.exceptions
+    return seen
+
+
+def _mention(error: BaseException, others: Sequence[BaseException]) -> None:
+    for other in others:
+        error.add_note(f"plait: a task had failed, too: {brief(other)}")
