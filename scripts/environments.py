@@ -15,6 +15,9 @@ from pythons import ROOT, Python, probe
 MAIN_EXTRAS = ("test", "lint", "frameworks")  # of the Python that runs the gates; the others need but the first
 
 
+_WHEELS = ("numpy>=1.26", "uvloop>=0.21")  # used where they are there, and never needed
+
+
 def environment(python: Python, extras: tuple[str, ...], name: str = "", *, project: bool = True) -> Path:
     """The folder of an environment with the checkout (editable), its dependencies and `extras` installed.
 
@@ -31,7 +34,8 @@ def environment(python: Python, extras: tuple[str, ...], name: str = "", *, proj
     if project:
         install(python, folder, "-e", f"{ROOT}[{','.join(extras)}]" if extras else str(ROOT))
     if "test" in extras:
-        _add_numpy(python, folder)
+        for wheel in _WHEELS:
+            _add_wheel(python, folder, wheel)
     stamp.write_text(wanted)
     return folder
 
@@ -66,11 +70,11 @@ def pip(python: Python, folder: Path) -> list[str]:
     return [*python.command, "-m", "pip", "--python", str(folder / "bin" / "python")]
 
 
-def _add_numpy(python: Python, folder: Path) -> None:
-    """Numpy is used where it is there and never needed: an interpreter without a wheel is tested without it."""
-    command = [*pip(python, folder), "install", "--quiet", "--only-binary=:all:", "numpy>=1.26"]
+def _add_wheel(python: Python, folder: Path, wheel: str) -> None:
+    """An interpreter for which there is no wheel is tested without it."""
+    command = [*pip(python, folder), "install", "--quiet", "--only-binary=:all:", wheel]
     if subprocess.run(command, cwd=ROOT, check=False).returncode:
-        print(f"no numpy wheel for Python {python.full}: its tests will say that they were skipped", flush=True)
+        print(f"no wheel of {wheel} for Python {python.full}: its tests will say that they were skipped", flush=True)
 
 
 def _fingerprint(python: Python, extras: tuple[str, ...]) -> str:

@@ -23,3 +23,10 @@ class TestProcess(EngineContract):
 
     def make_engine(self) -> plait.engines.Engine:
         return plait.engines.make_engine("process")
+
+
+class TestAsync(EngineContract):
+    awaits = True
+
+    def make_engine(self) -> plait.engines.Engine:
+        return plait.engines.make_engine("async")

@@ -25,6 +25,7 @@ PUBLIC = {
         "testing",
     ],
     "plait.engines": [
+        "AsyncEngine",
         "Batch",
         "Engine",
         "InlineEngine",

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 import plait
-from plait._engines.halting import _interruptible
+from plait._engines.halting import interruptible
 from plait._engines.stealing import DequePortion, Portion, TruncatedPortion
 from plait._engines.thread import ThreadEngine
 from plait.errors import Cancelled, StopTask, TaskTimeout
@@ -405,7 +405,7 @@ def test_no_exception_is_injected_into_an_import(tmp_path: Path, monkeypatch: py
     thread.start()
     assert inside.wait(LONG)
     try:
-        assert not _interruptible(thread)
+        assert not interruptible(thread)
     finally:
         go.set()
         thread.join(LONG)

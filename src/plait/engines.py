@@ -7,6 +7,7 @@ from plait._engines.table import ENGINES, make_engine
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # for editors and type checkers: what `__getattr__` finds at run time
+    from plait._engines.asynchronous import AsyncEngine as AsyncEngine
     from plait._engines.inline import InlineEngine as InlineEngine
     from plait._engines.process import ProcessEngine as ProcessEngine
     from plait._engines.thread import ThreadEngine as ThreadEngine
@@ -14,6 +15,7 @@ if TYPE_CHECKING:  # for editors and type checkers: what `__getattr__` finds at 
 _CLASSES = {cls: module for module, cls in ENGINES.values()}
 
 __all__ = [
+    "AsyncEngine",
     "Batch",
     "Engine",
     "InlineEngine",

@@ -19,7 +19,8 @@ from itertools import islice
 from plait._core.batch import Batch
 
 TYPE_CHECKING = False
-if TYPE_CHECKING:  # workers import this module and never limit a rate
+if TYPE_CHECKING:  # job imports feed; workers import this module and never limit a rate
+    from plait._core.job import Job
     from plait._core.rate import RateLimit
 
 _PULL_SLICE = 0.001  # seconds that one `fill` may spend in the user's iterator before results are looked at again
@@ -64,18 +65,30 @@ class Feed:
 
     # --- the driver's side
 
-    def fill(self, wanted: int) -> None:
-        """Pull from an iterator until `wanted` items are ready, the window is full, or a slice of time is spent."""
+    def serve(self, job: Job) -> None:
+        """Items that arrive by themselves wake whoever drives this job; called once."""
+
+    def live_in(self, loop: object) -> None:
+        """Items that come from an event loop come from this one; called once, before the first `fill`."""
+
+    def fill(self, wanted: int) -> bool:
+        """Pull from an iterator until `wanted` items are ready, the window is full, or a slice of time is spent.
+
+        True when it was the time: there is more to be pulled.
+        """
         if self._sequence is not None or self.over or self._held:
-            return
+            return False
         now = time.perf_counter()
         deadline = now + _PULL_SLICE
-        while not self.over and now < deadline:  # at least once, however long this thread is kept from running
+        while now < deadline:  # at least once, however long this thread is kept from running
             room = min(wanted, self.room) - len(self._buffer)
             if room <= 0:
-                return
+                return False
             self._pull_chunk(min(self._pull, room), now)
+            if self.over:
+                return False
             now = time.perf_counter()
+        return True
 
     def _pull_chunk(self, size: int, now: float) -> None:
         chunk: list[object] = []
@@ -116,6 +129,9 @@ class Feed:
     def deliver(self, items: int) -> None:
         """The consumer has taken that many items: the window moves."""
         self.delivered += items
+
+    def let_go(self) -> None:
+        """The run is over: nothing more will be asked for."""
 
     def hold(self) -> None:
         """Give out nothing more until `release`: a run over this feed ends when what is in flight has ended."""

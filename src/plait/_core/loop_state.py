@@ -43,6 +43,11 @@ class LoopState(WorkerState):
         self._keepers: list[_Kept] = []  # in the order of set-up
         self._note: Callable[[Mishap], object] | None = None
 
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to be torn down, nor being set up."""
+        return not self.instances and not self._kept
+
     async def get(self, key: object, name: str, make: Callable[[], object], *, generator: bool) -> object:
         """The value of the instance, set up if need be.
 

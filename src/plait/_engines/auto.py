@@ -11,9 +11,11 @@ import threading
 import time
 from _collections_abc import Callable, Generator
 from _pickle import dumps
+from types import CoroutineType
 
 from plait._core.batch import Batch
 from plait._core.budget import available_cores
+from plait._core.errors import UsageError
 from plait._core.job import Job
 from plait._engines.choice import Choice, Measured, choose
 from plait._engines.inline import InlineEngine
@@ -45,6 +47,7 @@ class AutoEngine:
             return
         if job.workers == 1 and job.timeout is None:
             job.tally.settle_on("inline", 1, "inline: no two items may run at the same time, or there is only one")
+            job.fn = Plain(job.fn)
             yield from InlineEngine().run(job)
             return
         choice = yield from self._pilot(job)
@@ -62,7 +65,7 @@ class AutoEngine:
 
     def _pilot(self, job: Job) -> Generator[Batch, None, Choice | None]:
         """Run on threads until it is known what suits; None when the input has ended on the way."""
-        probe = Probe(job.fn)
+        probe = Probe(Plain(job.fn))
         fn, job.fn = job.fn, probe
         job.tally.settle_on("thread", job.workers, "")
         canary = Canary()
@@ -120,6 +123,21 @@ class AutoEngine:
             yield from engine.run(job)
         finally:
             engine.close()
+
+
+class Plain:
+    """Calls a function, and refuses a coroutine that comes out of it: nobody would await it."""
+
+    def __init__(self, fn: Callable[..., object]) -> None:
+        self._fn = fn
+
+    def __call__(self, item: object) -> object:
+        value = self._fn(item)
+        if type(value) is CoroutineType:
+            value.close()
+            name = getattr(self._fn, "__qualname__", self._fn)
+            raise UsageError(f'{name} returned a coroutine, which nobody would await here; pass engine="async"')
+        return value
 
 
 class Probe:

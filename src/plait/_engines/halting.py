@@ -109,7 +109,7 @@ class Seat(Task):
             try:
                 with self.door:
                     if self.injected:
-                        _set_async_exception(self.thread, None)
+                        raise_in(self.thread, None)
                         self.injected = False
                     if leave:
                         self.inside = False
@@ -153,8 +153,8 @@ class Seat(Task):
         """
         with self.door:
             wanted = self.inside and not self.injected and (alarm is None or self.alarm is alarm)
-            if wanted and _interruptible(self.thread):
-                self.injected = _set_async_exception(self.thread, StopTask)
+            if wanted and interruptible(self.thread):
+                self.injected = raise_in(self.thread, StopTask)
 
     def abandon(self, alarm: Alarm | None = None) -> bool:
         """Stop waiting for the function; False when it has ended already (or `alarm` no longer stands)."""
@@ -195,7 +195,7 @@ def prepare_injection() -> bool:
     return True
 
 
-def _interruptible(thread: threading.Thread) -> bool:
+def interruptible(thread: threading.Thread) -> bool:
     """Whether an exception may arrive where the thread is.
 
     In an import it could leave a lock of the import system locked for ever. In ``Thread.start`` CPython 3.11 would give
@@ -210,7 +210,8 @@ def _interruptible(thread: threading.Thread) -> bool:
     return True
 
 
-def _set_async_exception(thread: threading.Thread, kind: type[BaseException] | None) -> bool:
+def raise_in(thread: threading.Thread, kind: type[BaseException] | None) -> bool:
+    """Raise it in the thread at its next bytecode, or take back what has not arrived yet; False when that failed."""
     if not prepare_injection():
         return False
     ctypes = sys.modules["ctypes"]

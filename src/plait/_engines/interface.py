@@ -16,6 +16,9 @@ class Plan(NamedTuple):
     reason: str
 
 
+IDLE = Batch(-1, ())  # what `run_here` yields when nothing is finished now: a batch without items
+
+
 @runtime_checkable
 class Engine(Protocol):
     """Runs the batches of jobs on workers of one kind.
@@ -32,6 +35,10 @@ class Engine(Protocol):
      * several runs may be driven at the same time by different threads;
      * functions run with a `Task` of their worker in ``current_task``, which knows its ``thread_id`` and the job's
        ``seeding``, and whose ``end_state`` the worker calls as the last thing it does, unless it is killed.
+
+    An engine that runs coroutine functions, and no others, has an attribute ``awaits = True``. It may have one more
+    method, ``run_here(job, bell)``: as `run`, in the event loop that is running, yielding `IDLE` where `run` would
+    wait; whoever iterates goes on when the bell has rung.
     """
 
     name: str

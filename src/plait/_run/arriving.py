@@ -46,7 +46,7 @@ class Arrivals:
 
 
 class ArrivingFeed(Feed):
-    """A feed that is filled by a thread, which wakes the driver of `job` when there is something new to look at."""
+    """A feed that is filled by a thread, which wakes the driver of its job when there is something new to look at."""
 
     def __init__(self, chunks: Iterator[list[object]], most_open: int) -> None:
         super().__init__(iter(()))
@@ -55,9 +55,13 @@ class ArrivingFeed(Feed):
         self._thread: threading.Thread | None = None
         self._hungry = threading.Event()
         self._cut = False
-        self.job: Job | None = None
+        self._job: Job | None = None
 
-    def fill(self, wanted: int) -> None:
+    def serve(self, job: Job) -> None:
+        """Wake whoever drives this job."""
+        self._job = job
+
+    def fill(self, wanted: int) -> bool:
         """Have the thread read on. Returns at once."""
         if self._thread is None and not self.over:
             # A daemon: nothing can end a read from a pipe that nobody writes to.
@@ -65,6 +69,7 @@ class ArrivingFeed(Feed):
             self._thread.start()
         if len(self._buffer) < self.window:
             self._hungry.set()
+        return False
 
     def cut(self) -> None:
         """Give out nothing new from now on."""
@@ -86,8 +91,8 @@ class ArrivingFeed(Feed):
         return batch
 
     def _notify(self) -> None:
-        if self.job is not None:
-            self.job.wake()
+        if self._job is not None:
+            self._job.wake()
 
     def _read(self) -> None:
         try:

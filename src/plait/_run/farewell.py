@@ -9,6 +9,12 @@ from plait._core.job import Running
 from plait._core.mishaps import warn
 from plait._core.outcome import brief
 
+_THREAD = ("thread", "threads", 'Let the function poll plait.current().cancelled, or use engine="process".')
+_COROUTINE = (
+    "coroutine",
+    "coroutines",
+    "Let the function pass CancelledError on, and hand what blocks the event loop to asyncio.to_thread.",
+)
 _SHOWN = 3  # items that are named
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 
@@ -21,11 +27,12 @@ def in_words(running: Running) -> str:
     return f"{item} on {running.worker} for {running.seconds:.1f} s"
 
 
-def stopping_words(done: int, running: list[str], abandoned: int = 0) -> str:
+def stopping_words(done: int, running: list[str], abandoned: int = 0, engine: str = "") -> str:
     """What had been done and what was running when somebody stopped the work; `running` in the order of importance."""
     first = f"plait: stopped after {_count(done, 'item', 'items')}; {_count(len(running), 'was', 'were')} running"
     if abandoned:
-        first += f", and {_count(abandoned, 'thread', 'threads')} could not be stopped and were left behind"
+        one, many, _ = _left_behind(engine)
+        first += f", and {_count(abandoned, one, many)} could not be stopped and were left behind"
     lines = [first, *(f"  {one}" for one in running[:_SHOWN])]
     if len(running) > _SHOWN:
         lines.append(f"  and {len(running) - _SHOWN} more")
@@ -38,17 +45,15 @@ def explain(interrupt: KeyboardInterrupt, words: str) -> None:
     interrupt.__traceback__ = _theirs(interrupt.__traceback__)
 
 
-def warn_abandoned(abandoned: list[str]) -> None:
-    """Say which items still run on threads that could not be stopped."""
+def warn_abandoned(abandoned: list[str], engine: str) -> None:
+    """Say which items still run because they could not be stopped."""
     if not abandoned:
         return
     names = "; ".join(abandoned[:_SHOWN]) + (
         "" if len(abandoned) <= _SHOWN else f"; and {len(abandoned) - _SHOWN} more"
     )
-    warn(
-        f" could not stop {_count(len(abandoned), 'thread', 'threads')}, now left behind: {names}. "
-        'Let the function poll plait.current().cancelled, or use engine="process".'
-    )
+    one, many, advice = _left_behind(engine)
+    warn(f" could not stop {_count(len(abandoned), one, many)}, now left behind: {names}. {advice}")
 
 
 def warn_mishaps(mishaps: list[str]) -> None:
@@ -62,6 +67,11 @@ def _theirs(trace: TracebackType | None) -> TracebackType | None:
     while trace is not None and trace.tb_frame.f_code.co_filename.startswith(_PACKAGE):
         trace = trace.tb_next
     return trace
+
+
+def _left_behind(engine: str) -> tuple[str, str, str]:
+    """What it is that an engine leaves behind, one and many of it, and what would have helped."""
+    return _COROUTINE if engine == "async" else _THREAD
 
 
 def _count(number: int, one: str, many: str) -> str:

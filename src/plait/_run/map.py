@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextvars
-import inspect
 import math
 import operator
-from _collections_abc import Callable, Iterable
-from typing import Any, TypeVar
+from _collections_abc import AsyncIterable, Callable, Iterable
+from typing import Any, TypeVar, cast
 
+from plait._core.coroutines import is_coroutine_function
 from plait._core.errors import UsageError
 from plait._core.feed import Feed
 from plait._core.job import Job
@@ -31,7 +31,7 @@ _ORDERS = ("input", "completion")
 def map(  # noqa: A001  the builtin's concurrent sister; users write plait.map
     fn: Callable[..., R],
     /,
-    *iterables: Iterable[Any],
+    *iterables: Iterable[Any] | AsyncIterable[Any],
     engine: str | Engine | Lender = "auto",
     workers: int | None = None,
     order: str = "input",
@@ -52,8 +52,9 @@ def map(  # noqa: A001  the builtin's concurrent sister; users write plait.map
 
     Args:
         fn: called with one item, or with one item of each iterable, stopping with the shortest.
-        iterables: any iterables, endless ones included.
-        engine: ``"auto"``, ``"inline"``, ``"thread"``, ``"process"``, a `Pool`, or an engine object.
+        iterables: any iterables, endless ones included, and async iterables, which are pulled in the event loop.
+        engine: ``"auto"``, ``"inline"``, ``"thread"``, ``"process"``, ``"async"`` for coroutine functions, a `Pool`, or
+            an engine object.
         workers: how many items may run at the same time; by default what the machine and the container allow.
         order: ``"input"`` or ``"completion"``.
         timeout: seconds that one item may run, counted from the start of its execution.
@@ -75,19 +76,14 @@ def map(  # noqa: A001  the builtin's concurrent sister; users write plait.map
         retry = Retry(retry)
     elif retry is not None and not isinstance(retry, Retry):
         raise UsageError(f"retry={retry!r}: expected a plait.Retry, a number of times, or None")
-    source: Iterable[Any] = iterables[0]
-    call: Callable[..., R] = fn
-    if len(iterables) > 1:
-        source = zip(*iterables, strict=False)
-        call = Star(fn)
+    call: Callable[..., R] = fn if len(iterables) == 1 else Star(fn)
     length = _length(iterables)
-    runner, owned = _engine_of(engine)
+    runner, owned = _engine_for(fn, engine)
     plan = runner.plan(workers, length)
-    feed = source.feed if isinstance(source, Arrivals) else Feed(source)
+    feed = _feed(iterables)
     feed.limit = None if rate is None else RateLimit(parse_rate(rate))
     job = Job(call, feed, workers=plan.workers, timeout=timeout, context=contextvars.copy_context())
-    if isinstance(source, Arrivals):
-        source.feed.job = job
+    feed.serve(job)
     report = Report(
         engine=runner.name, workers=plan.workers, why=[plan.reason] if plan.reason else [], seed=job.seeding[0]
     )
@@ -98,22 +94,17 @@ def map(  # noqa: A001  the builtin's concurrent sister; users write plait.map
 
 def _check(
     fn: Callable[..., object],
-    iterables: tuple[Iterable[Any], ...],
+    iterables: tuple[Iterable[Any] | AsyncIterable[Any], ...],
     workers: int | None,
     order: str,
     timeout: float | None,
 ) -> None:
     if not callable(fn):
         raise UsageError(f"plait.map({fn!r}, ...): expected a function first, then what to call it with")
-    if inspect.iscoroutinefunction(fn):
-        raise UsageError(
-            f"{getattr(fn, '__qualname__', fn)!r} is a coroutine function, which needs an event loop; "
-            "wrap it, for example: lambda item: asyncio.run(fn(item))"
-        )
     if not iterables:
         raise UsageError("plait.map(fn): expected at least one iterable after the function")
     for items in iterables:
-        if not hasattr(items, "__iter__") and not hasattr(items, "__getitem__"):
+        if not any(hasattr(items, name) for name in ("__iter__", "__getitem__", "__aiter__")):
             raise UsageError(f"plait.map(fn, {items!r}): expected an iterable; to map one item, write [{items!r}]")
     if workers is not None and (not isinstance(workers, int) or isinstance(workers, bool) or workers < 1):
         raise UsageError(f"workers={workers!r}: expected a whole number of at least 1, or None to let plait decide")
@@ -125,10 +116,34 @@ def _check(
         raise UsageError(f"timeout={timeout!r}: expected seconds per item, more than 0, or None for no limit")
 
 
-def _length(iterables: tuple[Iterable[Any], ...]) -> int | None:
+def _feed(iterables: tuple[Iterable[Any] | AsyncIterable[Any], ...]) -> Feed:
+    if any(hasattr(items, "__aiter__") for items in iterables):
+        from plait._run.async_input import async_feed  # with asyncio, which other inputs can do without
+
+        if (found := async_feed(iterables)) is not None:
+            return found
+    plain = cast("tuple[Iterable[Any], ...]", iterables)
+    source = plain[0] if len(plain) == 1 else zip(*plain, strict=False)
+    return source.feed if isinstance(source, Arrivals) else Feed(source)
+
+
+def _length(iterables: tuple[Iterable[Any] | AsyncIterable[Any], ...]) -> int | None:
     """How many items there will be, if every iterable knows its length or some know theirs."""
     known = [hint for items in iterables if (hint := operator.length_hint(items, -1)) >= 0]
     return min(known) if known else None
+
+
+def _engine_for(fn: Callable[..., object], engine: str | Engine | Lender) -> tuple[Engine, bool]:
+    """The engine for a function and whether this map must close it."""
+    runner, owned = _engine_of(engine)
+    if not is_coroutine_function(fn) or getattr(runner, "awaits", False):
+        return runner, owned
+    if runner.name == "auto":
+        return make_engine("async"), True
+    raise UsageError(
+        f"{getattr(fn, '__qualname__', fn)!r} is a coroutine function, which engine={runner.name!r} cannot await; "
+        'pass engine="async", or leave engine out'
+    )
 
 
 def _engine_of(engine: str | Engine | Lender) -> tuple[Engine, bool]:

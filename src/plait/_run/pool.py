@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Any, ParamSpec, TypeVar, cast
 
 from plait._core.batch import Batch
+from plait._core.coroutines import is_coroutine_function
 from plait._core.errors import PoolBroken, UsageError
 from plait._core.job import Job
 from plait._engines.interface import Engine, Plan
@@ -38,8 +39,9 @@ class Pool(Executor):
      * in a forked child the pool works on, with workers of its own.
 
     Args:
-        engine: ``"thread"``, ``"process"``, ``"inline"``, or an engine object, which outlives the pool. ``"auto"``
-            means threads: the calls of a pool differ, so there is no one function to choose for.
+        engine: ``"thread"``, ``"process"``, ``"inline"``, ``"async"`` for coroutine functions, or an engine object,
+            which outlives the pool. ``"auto"`` means threads: the calls of a pool differ, so there is no one function
+            to choose for.
         workers: how many calls may run at the same time (``max_workers`` of the standard library); by default what the
             engine advises for this machine.
         initializer: called once in each worker before its first call; if it raises, the pool is broken.
@@ -84,7 +86,7 @@ class Pool(Executor):
         self._own_engine = make_engine(choice) if isinstance(choice, str) else choice
         self._plan = self._own_engine.plan(self._workers, None)
         self._driver = PoolDriver(
-            self._own_engine, self._prepared(call), workers=self._plan.workers, owned=owned, token=self._token
+            self._own_engine, self._prepared(self._caller()), workers=self._plan.workers, owned=owned, token=self._token
         )
         self._finalizer = weakref.finalize(self, self._driver.feed.end)
         self._finalizer.atexit = False
@@ -95,7 +97,9 @@ class Pool(Executor):
         Raises:
             RuntimeError: the pool was shut down, or the interpreter is exiting.
             PoolBroken: the initializer or the engine failed.
+            UsageError: a coroutine function, on an engine that cannot await it.
         """
+        self._refuse(fn)
         future: Future[R] = Future()
         self._alive().put(Call(fn, args, kwargs, cast("Future[object]", future)))
         return future
@@ -127,12 +131,13 @@ class Pool(Executor):
         for name, value in (("chunksize", chunksize), ("buffersize", buffersize)):
             if value is not None and (not isinstance(value, int) or value < 1):
                 raise UsageError(f"{name}={value!r}: expected a whole number of at least 1")
+        self._refuse(fn)
         end = None if timeout is None else time.monotonic() + timeout
         items: Iterator[tuple[Any, ...]] = zip(*iterables, strict=False)
         if chunksize == 1:
             return _results(partial(self.submit, fn), items, end, buffersize)
         chunks: Iterator[tuple[Any, ...]] = iter(lambda: tuple(itertools.islice(items, chunksize)), ())
-        whole: Iterator[list[R]] = _results(partial(self.submit, _run_chunk, fn), chunks, end, buffersize)
+        whole: Iterator[list[R]] = _results(partial(self.submit, self._chunk_runner(), fn), chunks, end, buffersize)
         return _flat(whole)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
@@ -194,9 +199,38 @@ class Pool(Executor):
                 self._driver.feed.close(_after_shutdown)
         return self._driver
 
+    @property
+    def _awaits(self) -> bool:
+        return bool(getattr(self._own_engine, "awaits", False))
+
+    def _refuse(self, fn: Callable[..., object]) -> None:
+        if is_coroutine_function(fn) and not self._awaits:
+            raise UsageError(
+                f"{getattr(fn, '__qualname__', fn)!r} is a coroutine function, which a pool on "
+                f'{self._own_engine.name!r} cannot await; use plait.Pool("async")'
+            )
+
+    def _caller(self) -> Callable[..., object]:
+        if not self._awaits:
+            return call
+        from plait._run.pool_awaiting import await_call  # with asyncio, which other pools can do without
+
+        return await_call
+
+    def _chunk_runner(self) -> Callable[..., Any]:
+        if not self._awaits:
+            return _run_chunk
+        from plait._run.pool_awaiting import await_chunk
+
+        return await_chunk
+
     def _prepared(self, fn: Callable[..., object]) -> Callable[..., object]:
         if self._initializer is None:
             return fn
+        if self._awaits:
+            from plait._run.pool_awaiting import PreparedAwaiting
+
+            return PreparedAwaiting(fn, self._initializer, self._initargs, self._token)
         return Prepared(fn, self._initializer, self._initargs, self._token)
 
 
@@ -206,6 +240,7 @@ class LentEngine:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
         self.name = pool._own_engine.name
+        self.awaits = pool._awaits
 
     def plan(self, requested: int | None, items: int | None) -> Plan:
         """No more workers than the pool has."""

@@ -76,8 +76,9 @@ class QueueFeed(Feed):
 
     # --- what an engine asks
 
-    def fill(self, wanted: int) -> None:
+    def fill(self, wanted: int) -> bool:
         """Nothing to pull: calls arrive by themselves."""
+        return False
 
     @property
     def finished(self) -> bool:

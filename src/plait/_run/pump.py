@@ -8,6 +8,7 @@ from _collections_abc import AsyncIterator, Iterator
 from types import TracebackType
 
 from plait._core.batch import Batch
+from plait._run.async_input import input_gone
 from plait._run.run import Run
 
 
@@ -26,6 +27,8 @@ class Pump:
 
     async def __aenter__(self) -> Pump:
         self._loop = asyncio.get_running_loop()
+        if not self._run.started:
+            self._run.job.feed.live_in(self._loop)
         self._ended: asyncio.Future[None] = self._loop.create_future()
         self._next: asyncio.Future[Batch | None] | None = None
         self._thread = threading.Thread(target=self._work, name="plait-pump", daemon=True)
@@ -35,11 +38,17 @@ class Pump:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
     ) -> None:
+        run = self._run
+        stopped = isinstance(error, asyncio.CancelledError) and not run.halted
+        running = run.running if stopped else []
         self._closing = True
-        if not self._run.report.finished:
-            self._run.cancel()
+        if not run.report.finished:
+            run.cancel()
         self._wanted.release()
         await asyncio.shield(self._ended)
+        await input_gone(run.job.feed)
+        if stopped and error is not None:
+            error.add_note(run.stopping_words(running))
 
     def __aiter__(self) -> AsyncIterator[Batch]:
         return self
@@ -55,8 +64,22 @@ class Pump:
     @staticmethod
     async def halt(run: Run) -> None:
         """Stop a run's work from async code: closing it may take a moment, which must not block the loop."""
+        if run.halted:
+            return
         run.cancel()
-        await asyncio.get_running_loop().run_in_executor(None, run.halt)
+        loop = asyncio.get_running_loop()
+        ended: asyncio.Future[None] = loop.create_future()
+
+        def work() -> None:
+            try:
+                run.halt()
+            except BaseException as error:
+                loop.call_soon_threadsafe(ended.set_exception, error)
+            else:
+                loop.call_soon_threadsafe(ended.set_result, None)
+
+        threading.Thread(target=work, name="plait-pump", daemon=True).start()
+        await asyncio.shield(ended)
 
     # --- in the thread
 

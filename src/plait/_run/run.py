@@ -8,20 +8,24 @@ from __future__ import annotations
 
 import random
 import time
-from _collections_abc import Generator, Iterator
+from _collections_abc import Callable, Generator, Iterator
 from typing import Any
 
 from plait._core.batch import Batch
 from plait._core.errors import Cancelled
 from plait._core.job import Job
 from plait._core.outcome import Outcome, attach, brief
-from plait._engines.interface import Engine
+from plait._engines.interface import IDLE, Engine
 from plait._run.accounts import Accounts
 from plait._run.farewell import explain, in_words, stopping_words, warn_abandoned, warn_mishaps
 from plait._run.ordering import CompletionOrder, InputOrder
 from plait._run.progress import Meter
 from plait._run.report import Report
 from plait._run.retry import Retry, split_retries
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # asyncio is heavy, and most runs need it for nothing else
+    from plait._engines.loop_bell import LoopBell
 
 
 class Run:
@@ -42,6 +46,7 @@ class Run:
         self._undelivered: list[Batch] = []
         self._began = 0.0
         self._halted = False
+        self._bell: LoopBell | None = None
         self._epoch = time.time() - time.perf_counter()
 
     @property
@@ -60,6 +65,43 @@ class Run:
         """The items that are being run at this moment, in words, the longest first."""
         return [in_words(one) for one in sorted(self.job.snapshot(), key=lambda one: -one.seconds)]
 
+    def stopping_words(self, running: list[str]) -> str:
+        """How far it was when it was stopped, what was running then, and what could not be stopped."""
+        report = self._report
+        return stopping_words(report.items, running, len(report.abandoned), report.engine)
+
+    @property
+    def halted(self) -> bool:
+        """Whether its work has ended and its books are closed."""
+        return self._halted
+
+    @property
+    def lives_in_loop(self) -> bool:
+        """Whether it goes on only as long as the coroutine that iterates it asks for more."""
+        return self._bell is not None and not self._halted
+
+    @property
+    def bell(self) -> LoopBell:
+        """What rings when a run that lives in an event loop goes on."""
+        assert self._bell is not None
+        return self._bell
+
+    def live_in(self, bell: LoopBell) -> None:
+        """Run in the event loop that is running: `batches` gives `IDLE` instead of waiting for the bell."""
+        self._bell = bell
+
+    def endings(self) -> Iterator[None]:
+        """Stop the work of a run that lives in an event loop: wait for the bell after each, then `halt`."""
+        if self._work is None or self._halted:
+            return
+        if not self.job.feed.finished:
+            self.cancel()
+        for batch in self._work:
+            if batch is not IDLE:
+                self.job.unfetched.appendleft(batch)
+                return
+            yield
+
     def batches(self, *, stop_at_failure: bool) -> Iterator[Batch]:
         """Batches in the order of delivery. Closing this stops the work.
 
@@ -70,9 +112,12 @@ class Run:
             self._began = time.perf_counter()
             self._meter.start()
             self.job.final = self._owned
-            self._work = self.engine.run(self.job)
+            self._work = self._begin()
         try:
             for batch in self._work:
+                if batch is IDLE:
+                    yield batch
+                    continue
                 for final in self._settle(batch):
                     for ready in self._order.push(final):
                         yield ready
@@ -82,7 +127,7 @@ class Run:
         except KeyboardInterrupt as interrupt:
             running = self.running
             self.halt(warn=False)
-            explain(interrupt, stopping_words(self._report.items, running, len(self._report.abandoned)))
+            explain(interrupt, self.stopping_words(running))
             raise
         finally:
             self.halt()
@@ -104,6 +149,7 @@ class Run:
             if self._work is not None:
                 self._work.close()
         finally:
+            self.job.feed.let_go()
             if self._owned:
                 self.engine.close()
             self._update_report()
@@ -111,7 +157,7 @@ class Run:
             self._report.cancelled = not finished
             self._meter.finish(self._report)
             if warn:
-                warn_abandoned(self._report.abandoned)
+                warn_abandoned(self._report.abandoned, self._report.engine)
                 warn_mishaps(self._report.mishaps)
 
     def cancel(self) -> None:
@@ -149,6 +195,12 @@ class Run:
         return error
 
     # --- steps of `batches`
+
+    def _begin(self) -> Generator[Batch, None, None]:
+        if self._bell is None:
+            return self.engine.run(self.job)
+        run_here: Callable[[Job, LoopBell], Generator[Batch, None, None]] = self.engine.run_here  # type: ignore[attr-defined]  # who gave us a bell has looked
+        return run_here(self.job, self._bell)
 
     def _settle(self, batch: Batch) -> list[Batch]:
         final: list[Batch] = [batch]

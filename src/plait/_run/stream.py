@@ -13,11 +13,13 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
 from plait._core.batch import Batch
+from plait._core.errors import UsageError
 from plait._core.outcome import Outcome
 from plait._run.report import Report
 from plait._run.run import Run
 
 if TYPE_CHECKING:
+    from plait._run.in_loop import InLoop
     from plait._run.pump import Pump
 
 R = TypeVar("R")
@@ -44,6 +46,7 @@ class Stream(Generic[R]):
 
     def __iter__(self) -> Iterator[R]:
         self._used = True
+        _refuse_to_block(self._run)
         if self._values is None:
             self._values = cast("Iterator[R]", chain.from_iterable(_values(self._run)))
         return self._values
@@ -99,7 +102,7 @@ class Stream(Generic[R]):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
     ) -> None:
-        await _pump().halt(self._run)
+        await _pump(self._run).halt(self._run)
 
     def __del__(self) -> None:
         if not getattr(self, "_used", True) and not self._run.job.cancelled:
@@ -125,6 +128,7 @@ class Outcomes(Generic[R]):
     def __iter__(self) -> Iterator[Outcome[R]]:
         if self._iterator is None:
             run = self._run
+            _refuse_to_block(run)
             self._iterator = chain.from_iterable(map(run.outcomes_of, run.batches(stop_at_failure=False)))
         return self._iterator
 
@@ -138,10 +142,18 @@ class Outcomes(Generic[R]):
             yield list(run.outcomes_of(batch))
 
     async def __aiter__(self) -> AsyncIterator[Outcome[R]]:
-        async with _pump()(self._run, self._run.batches(stop_at_failure=False)) as batches:
+        async with _pump(self._run)(self._run, self._run.batches(stop_at_failure=False)) as batches:
             async for batch in batches:
                 for outcome in self._run.outcomes_of(batch):
                     yield outcome
+
+
+def _refuse_to_block(run: Run) -> None:
+    if run.lives_in_loop:
+        raise UsageError(
+            "this stream is being iterated with `async for`, in whose event loop its functions run; "
+            "go on with `async for`, which does not block that loop"
+        )
 
 
 def _values(run: Run) -> Generator[Iterable[object], None, None]:
@@ -163,7 +175,7 @@ def _raising(run: Run, batch: Batch) -> Generator[object, None, None]:
 
 
 async def _values_async(run: Run) -> AsyncIterator[object]:
-    async with _pump()(run, run.batches(stop_at_failure=True)) as batches:
+    async with _pump(run)(run, run.batches(stop_at_failure=True)) as batches:
         async for batch in batches:
             if not batch.failures:
                 for value in batch.values:
@@ -172,12 +184,17 @@ async def _values_async(run: Run) -> AsyncIterator[object]:
             first = min(batch.failures)
             for value in batch.values[:first]:
                 yield value
-            await _pump().halt(run)
+            await _pump(run).halt(run)
             run.put_back(batch.part(first + 1, len(batch.items)))
             raise run.failure(batch, first)
 
 
-def _pump() -> type[Pump]:
-    from plait._run.pump import Pump  # asyncio is heavy, and who iterates without it need not wait for it
+def _pump(run: Run) -> type[Pump | InLoop]:
+    """How async code waits for the batches of a run. asyncio is heavy: who iterates without it need not wait for it."""
+    if hasattr(run.engine, "run_here") and (run.lives_in_loop or not run.started):
+        from plait._run.in_loop import InLoop
+
+        return InLoop
+    from plait._run.pump import Pump
 
     return Pump

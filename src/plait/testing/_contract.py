@@ -16,5 +16,5 @@ class EngineContract(
     """The tests every engine passes; derive from it and write `make_engine`.
 
     Set `workers` to 1 if the engine runs one item at a time, `shares_memory` to False if its functions run in another
-    process or interpreter.
+    process or interpreter, `awaits` to True if it runs coroutine functions.
     """

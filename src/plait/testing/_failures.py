@@ -5,10 +5,11 @@ from __future__ import annotations
 import itertools
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import plait
 from plait.errors import NotTransferable, RemoteError, TaskTimeout, outcome_of
+from plait.testing._awaiting import napping
 from plait.testing._functions import (
     Abort,
     OddError,
@@ -110,6 +111,8 @@ class FailuresContract(ContractBase):
             "silent": SilentError, "group": ExceptionGroup, "recursion": RecursionError, "timeout": TimeoutError,
             "cancelled": plait.errors.Cancelled,
         }  # fmt: skip
+        if self.awaits:
+            expected["stop"] = RuntimeError  # what a StopIteration becomes that leaves a coroutine: PEP 479
         with self.engine() as engine:
             for outcome in plait.map(raise_kind, kinds, engine=engine).outcomes():
                 kind = outcome.input
@@ -249,15 +252,19 @@ class FailuresContract(ContractBase):
                 assert found[2]
 
 
-def _wait_or_fail(item: tuple[str, str]) -> str:
+@napping
+def _wait_or_fail(item: tuple[str, str]) -> Generator[None, None, str]:
     if item[0] == "fail":
-        wait_unless_plain(("wait", item[1]))
+        yield from wait_unless_plain.steps(("wait", item[1]))
         raise ValueError("failed early")
-    return forever(item)
+    return (yield from forever.steps(item))
 
 
-def _nap(x: int) -> int:
-    time.sleep(0.08)
+@napping
+def _nap(x: int) -> Generator[None, None, int]:
+    end = time.monotonic() + 0.08
+    while time.monotonic() < end:
+        yield
     return x
 
 

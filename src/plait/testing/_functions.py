@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from contextvars import ContextVar
 from pathlib import Path
 
 import plait
+from plait.testing._awaiting import NAP as NAP
+from plait.testing._awaiting import awaited, napping
 
 PATIENCE = 30.0  # seconds after which something that should happen counts as not happening
 SLOW = 0.05  # seconds, many times what an engine waits before it has others run the items of a worker that stalls
-NAP = 0.001  # between two looks at a file: there is nothing else that every kind of worker can wait for
 
 
 class OddError(Exception):
@@ -112,27 +113,30 @@ def marks(path: str) -> int:
     return Path(path).stat().st_size if Path(path).exists() else 0
 
 
-def wait_for(path: str) -> str:
+@napping
+def wait_for(path: str) -> Generator[None, None, str]:
     """Return when the file exists."""
     end = time.monotonic() + PATIENCE
     while not Path(path).exists():
         if time.monotonic() > end:
             raise AssertionError(f"{path} did not appear within {PATIENCE} seconds")
-        time.sleep(NAP)
+        yield
     return path
 
 
-def wait_unless_plain(item: tuple[str, str]) -> str:
+@napping
+def wait_unless_plain(item: tuple[str, str]) -> Generator[None, None, str]:
     """Items are ("value", anything) and ("wait", a file to wait for)."""
-    return wait_for(item[1]) if item[0] == "wait" else item[1]
+    return (yield from wait_for.steps(item[1])) if item[0] == "wait" else item[1]
 
 
-def meet(item: tuple[str, int, int]) -> int:
+@napping
+def meet(item: tuple[str, int, int]) -> Generator[None, None, int]:
     """Return when `parties` items run this at the same time: (folder, my number, parties)."""
     folder, number, parties = item
     mark(f"{folder}/met-{number}")
     for other in range(parties):
-        wait_for(f"{folder}/met-{other}")
+        yield from wait_for.steps(f"{folder}/met-{other}")
     return number
 
 
@@ -150,7 +154,8 @@ def began(x: int) -> float:
     return time.time()
 
 
-def forever(item: tuple[str, str]) -> str:
+@napping
+def forever(item: tuple[str, str]) -> Generator[None, None, str]:
     """Items are ("value", anything) and ("forever", file to mark at the start): run until told to stop."""
     if item[0] != "forever":
         return item[1]
@@ -159,16 +164,17 @@ def forever(item: tuple[str, str]) -> str:
     while not plait.current().cancelled:
         if time.monotonic() > end:
             raise AssertionError(f"nobody stopped this task within {PATIENCE} seconds")
-        time.sleep(NAP)
+        yield
     return "told to stop"
 
 
-def forever_or_wait(item: tuple[str, str, str]) -> str:
+@napping
+def forever_or_wait(item: tuple[str, str, str]) -> Generator[None, None, str]:
     """As `forever` for ("forever", mark, _); mark the file and wait for the other one for ("wait", mark, other)."""
     if item[0] == "forever":
-        return forever(item[:2])
+        return (yield from forever.steps(item[:2]))
     mark(item[1])
-    return wait_for(item[2])
+    return (yield from wait_for.steps(item[2]))
 
 
 def where(x: int) -> tuple[int, int, str, int]:
@@ -185,6 +191,14 @@ def read_variable(x: int) -> str:
 def inner_sum(item: tuple[str, int]) -> int:
     """A map inside a map: (engine, items)."""
     return sum(plait.map(double, range(item[1]), engine=item[0], workers=2))
+
+
+async def _inner_sum(item: tuple[str, int]) -> int:
+    double_awaited = awaited(double)
+    return sum([value async for value in plait.map(double_awaited, range(item[1]), engine=item[0], workers=2)])
+
+
+inner_sum.awaited = _inner_sum  # type: ignore[attr-defined]  # functions have room for more
 
 
 def returns_lambda(x: int) -> object:

@@ -10,6 +10,7 @@ from collections.abc import Generator
 
 import plait
 from plait.errors import Cancelled
+from plait.testing._awaiting import napping
 from plait.testing._functions import (
     NAP,
     PATIENCE,
@@ -255,11 +256,12 @@ def cancel_when(stream: plait.Stream[object], *paths: str) -> None:
     stream.cancel()
 
 
-def _wait_or_value(item: tuple[str, str, str]) -> str:
+@napping
+def _wait_or_value(item: tuple[str, str, str]) -> Generator[None, None, str]:
     if item[0] == "value":
         return item[1]
     mark(item[1])
-    return wait_for(item[2])
+    return (yield from wait_for.steps(item[2]))
 
 
 def _revoke_when(stream: plait.Stream[object], index: int, *paths: str, then: str = "") -> None:

@@ -8,15 +8,16 @@ import os
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
 from plait._engines.facts import descendants
 from plait._engines.interface import Engine
-from plait.testing._functions import NAP
+from plait.testing._awaiting import NAP, Awaiting, awaited
 
 E = TypeVar("E", bound=BaseException)
+R = TypeVar("R")
 
 _GONE_WITHIN = 5.0  # seconds that ended threads and processes may take to disappear
 
@@ -26,10 +27,12 @@ class ContractBase:
 
     Attributes:
         shares_memory: whether its functions see the objects of this process.
+        awaits: whether it runs coroutine functions; the suite then gives it coroutine versions of its own.
         workers: how many items it can run at the same time, when asked for as many: 3, or 1.
     """
 
     shares_memory = True
+    awaits = False
     workers = 3
 
     def make_engine(self) -> Engine:
@@ -42,7 +45,7 @@ class ContractBase:
         before = _held()
         engine = self.make_engine()
         try:
-            yield engine
+            yield Awaiting(engine) if self.awaits else engine
         finally:
             engine.close()
         del engine
@@ -52,6 +55,10 @@ class ContractBase:
             time.sleep(NAP)  # nobody tells when the system has removed a thread or a process
             gc.collect()  # what a thread that has just ended held
         assert not left, f"left behind: {', '.join(sorted(left))}"
+
+    def of(self, fn: Callable[..., R]) -> Callable[..., R]:
+        """The function as the engine's pool runs it."""
+        return awaited(fn) if self.awaits else fn
 
     @contextmanager
     def folder(self) -> Iterator[str]:

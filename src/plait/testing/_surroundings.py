@@ -120,24 +120,24 @@ class SurroundingsContract(ContractBase):
 
     def test_a_pool_over_the_engine(self) -> None:
         with self.engine() as engine, plait.Pool(engine, workers=self.workers) as pool:
-            futures = [pool.submit(pow, 2, n) for n in range(100)]
+            futures = [pool.submit(self.of(pow), 2, n) for n in range(100)]
             assert [future.result() for future in futures] == [2**n for n in range(100)]
             assert len(list(as_completed(futures))) == 100
             with raises(ValueError):
-                pool.submit(fail_at_three, 3).result()
-            assert list(pool.map(double, range(50), chunksize=7)) == list(range(0, 100, 2))
+                pool.submit(self.of(fail_at_three), 3).result()
+            assert list(pool.map(self.of(double), range(50), chunksize=7)) == list(range(0, 100, 2))
             assert list(plait.map(double, range(50), engine=pool)) == list(range(0, 100, 2))
 
     def test_a_pool_runs_as_many_calls_at_once_as_it_has_workers(self) -> None:
         with self.folder() as folder, self.engine() as engine, plait.Pool(engine, workers=self.workers) as pool:
-            calls = [pool.submit(meet, (folder, number, self.workers)) for number in range(self.workers)]
+            calls = [pool.submit(self.of(meet), (folder, number, self.workers)) for number in range(self.workers)]
             assert sorted(future.result() for future in calls) == list(range(self.workers))
 
     def test_a_pool_gives_each_result_as_soon_as_it_is_there(self) -> None:
         """The calls behind wait for something that is done only after the results before them were seen."""
         with self.folder() as folder, self.engine() as engine, plait.Pool(engine, workers=1) as pool:
-            quick = [pool.submit(double, n) for n in range(50)]
-            last = pool.submit(wait_for, f"{folder}/seen")
+            quick = [pool.submit(self.of(double), n) for n in range(50)]
+            last = pool.submit(self.of(wait_for), f"{folder}/seen")
             assert [future.result() for future in quick] == list(range(0, 100, 2))
             open(f"{folder}/seen", "w").close()
             last.result()
@@ -145,12 +145,12 @@ class SurroundingsContract(ContractBase):
     def test_what_is_slow_to_unpickle_is_unpickled_once(self) -> None:
         """Although there are workers with nothing to do that could take it over."""
         with self.folder() as folder, self.engine() as engine, plait.Pool(engine, workers=self.workers) as pool:
-            pool.submit(is_there, SlowToLoad(f"{folder}/loaded")).result(PATIENCE)
+            pool.submit(self.of(is_there), SlowToLoad(f"{folder}/loaded")).result(PATIENCE)
             assert marks(f"{folder}/loaded") == (0 if self.shares_memory else 1)
 
     def test_a_map_and_a_pool_share_an_engine(self) -> None:
         with self.engine() as engine, plait.Pool(engine, workers=self.workers) as pool:
-            futures = [pool.submit(double, n) for n in range(100)]
+            futures = [pool.submit(self.of(double), n) for n in range(100)]
             assert list(plait.map(double, range(500), engine=engine)) == list(range(0, 1000, 2))
             done, pending = wait(futures)
             assert not pending

@@ -9,11 +9,12 @@ import threading
 import time
 import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import plait
 from plait._core.rng import generator
-from plait.testing._functions import NAP, PATIENCE, fail_until, mark, marks, wait_for, where
+from plait.testing._awaiting import napping
+from plait.testing._functions import PATIENCE, fail_until, mark, marks, wait_for, where
 from plait.testing._stopping import cancel_when
 from plait.testing._support import ContractBase, raises
 
@@ -22,6 +23,11 @@ Use = tuple[str, str, int, int]  # an instance and the one it uses, the process,
 
 class WorkersContract(ContractBase):
     """What a running function may rely on."""
+
+    @property
+    def _holders(self) -> int:
+        """How many workers hold instances when all are busy: coroutines take turns in one thread, and share."""
+        return 1 if self.awaits else self.workers
 
     # --- per_worker
 
@@ -40,7 +46,7 @@ class WorkersContract(ContractBase):
         with self.folder() as folder, self.engine() as engine:
             items = [(folder, number, self.workers) for number in range(self.workers)]
             uses = list(plait.map(use_together, items, engine=engine, workers=self.workers))
-            assert len({each[0] for each in uses}) == len({pid_thread(each) for each in uses}) == self.workers
+            assert len({each[0] for each in uses}) == len({pid_thread(each) for each in uses}) == self._holders
 
     def test_what_is_set_up_first_is_torn_down_last(self) -> None:
         with self.folder() as folder, self.engine() as engine:
@@ -70,7 +76,7 @@ class WorkersContract(ContractBase):
                 list(stream)
             canceller.join()
             engine.close()
-            assert balance(folder) == (self.workers, 0)
+            assert balance(folder) == (self._holders, 0)
 
     def test_tear_down_after_an_error(self) -> None:
         with self.folder() as folder, self.engine() as engine:
@@ -109,7 +115,7 @@ class WorkersContract(ContractBase):
             maps = [set(plait.map(use, [folder] * 5, engine=pool)) for _ in range(3)]
             assert all(len(uses) == 1 for uses in maps)
             assert (len(set().union(*maps)) == 1) is not self.shares_memory
-            calls = [pool.submit(use, folder).result() for _ in range(3)]
+            calls = [pool.submit(self.of(use), folder).result() for _ in range(3)]
             assert len({each[0] for each in calls}) == 1
 
     # --- rng
@@ -223,23 +229,25 @@ def use(folder: str) -> Use:
     return name, inner, os.getpid(), threading.get_ident()
 
 
-def use_together(item: tuple[str, int, int]) -> Use:
+@napping
+def use_together(item: tuple[str, int, int]) -> Generator[None, None, Use]:
     folder, number, parties = item
     found = use(folder)
     mark(f"{folder}/met-{number}")
     for other in range(parties):
-        wait_for(f"{folder}/met-{other}")
+        yield from wait_for.steps(f"{folder}/met-{other}")
     return found
 
 
-def use_for_ever(item: tuple[str, str, bool]) -> None:
+@napping
+def use_for_ever(item: tuple[str, str, bool]) -> Generator[None, None, None]:
     """Until it is stopped: (folder, file to mark, whether it looks for the sign itself)."""
     folder, path, looks = item
     use(folder)
     mark(path)
     end = time.monotonic() + PATIENCE
     while time.monotonic() < end and not (looks and plait.current().cancelled):
-        time.sleep(NAP)
+        yield
 
 
 def use_or_fail(folder: str) -> Use:

@@ -1,0 +1,174 @@
+"""Input from async iterables: a coroutine pulls it, in the consumer's event loop or in the engine's."""
+
+from __future__ import annotations
+
+import asyncio
+import warnings
+from _collections_abc import AsyncIterable, AsyncIterator, Iterable
+from typing import Any
+
+from plait._core.feed import Feed
+from plait._core.job import Job
+from plait._engines.loop_thread import LoopThread
+
+_GRACE = 0.2  # seconds that an input has to end after it was cancelled
+
+
+def async_feed(iterables: tuple[Iterable[Any] | AsyncIterable[Any], ...]) -> AsyncFeed | None:
+    """A feed over iterables of which some are async; None if all of them are better iterated in the plain way."""
+    if not any(map(_is_async, iterables)):
+        return None
+    return AsyncFeed(iterables[0] if len(iterables) == 1 else _zipped(iterables))  # type: ignore[arg-type]  # it is async
+
+
+def _is_async(items: object) -> bool:
+    """Whether to iterate it with ``async for``: where both ways are open, the one that suits the caller."""
+    if not hasattr(items, "__aiter__"):
+        return False
+    return not hasattr(items, "__iter__") or asyncio._get_running_loop() is not None
+
+
+class AsyncFeed(Feed):
+    """A feed that is filled by a task in an event loop, only as far ahead as the engine wants."""
+
+    def __init__(self, source: AsyncIterable[Any]) -> None:
+        super().__init__(iter(()))
+        self._source = source
+        self._wanted = 0
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._own: LoopThread | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._begun = False
+        self._idle: asyncio.Future[None] | None = None  # what the task awaits while nobody wants more; under the lock
+        self._ended = False
+        self._job: Job | None = None
+
+    # --- the driver's side
+
+    def serve(self, job: Job) -> None:
+        """Wake whoever drives this job."""
+        self._job = job
+
+    def live_in(self, loop: object) -> None:
+        """Be pulled in this loop; without one the feed has a loop of its own."""
+        if self._loop is None:
+            assert isinstance(loop, asyncio.AbstractEventLoop)
+            self._loop = loop
+
+    def fill(self, wanted: int) -> bool:
+        """Have the task pull on. Returns at once."""
+        if self._ended:
+            return False
+        if self._loop is None:
+            self._own = LoopThread()
+            self._loop = self._own.loop
+        with self._lock:
+            self._wanted = wanted
+            asleep = self._idle is not None and self._room
+        if not self._begun:
+            self._begun = True
+            self._loop.call_soon_threadsafe(self._begin)
+        elif asleep:
+            self._loop.call_soon_threadsafe(self._go_on)
+        return False
+
+    def let_go(self) -> None:
+        """Pull nothing more."""
+        if self._ended:
+            return
+        self._ended = True
+        if self._own is not None:
+            self._own.end()
+        elif self._loop is not None:
+            try:
+                self._loop.call_soon_threadsafe(self._cancel)
+            except RuntimeError:
+                return  # the loop is closed, and the task gone with it
+
+    async def gone(self) -> None:
+        """Return when the task has ended, after `let_go`."""
+        if self._loop is not asyncio.get_running_loop():
+            return
+        await asyncio.sleep(0)  # `_cancel` comes first
+        if self._task is not None and not self._task.done():
+            _, left = await asyncio.wait([self._task], timeout=_GRACE)
+            if left:
+                warnings.warn(
+                    f"plait could not stop the input {self._source!r}, now left behind: it went on although it was "
+                    "cancelled",
+                    RuntimeWarning,
+                    stacklevel=2,
+                )
+
+    # --- in the loop
+
+    @property
+    def _room(self) -> bool:
+        return len(self._buffer) < min(self._wanted, self.window - (self.taken - self.delivered))
+
+    def _begin(self) -> None:
+        if not self._ended:
+            self._task = asyncio.get_running_loop().create_task(self._read(), name="plait-input")
+
+    def _cancel(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+
+    def _go_on(self) -> None:
+        with self._lock:
+            idle, self._idle = self._idle, None
+        if idle is not None and not idle.done():
+            idle.set_result(None)
+
+    async def _read(self) -> None:
+        try:
+            async for item in self._source:
+                with self._lock:
+                    news = not self._buffer
+                    self._buffer.append(item)
+                if news:
+                    self._notify()
+                while (idle := self._rest()) is not None:
+                    await idle
+        except asyncio.CancelledError as error:
+            if self._ended:
+                raise
+            self.error = error
+        except BaseException as error:  # the driver raises it, when what came before has been delivered
+            self.error = error
+        finally:
+            with self._lock:
+                self.over = True
+            self._notify()
+
+    def _rest(self) -> asyncio.Future[None] | None:
+        """What to await before the next item is pulled, or None when one is wanted now."""
+        with self._lock:
+            if self._room:
+                self._idle = None
+            elif self._idle is None or self._idle.done():
+                self._idle = asyncio.get_running_loop().create_future()
+            return self._idle
+
+    def _notify(self) -> None:
+        if self._job is not None:
+            self._job.wake()
+
+
+async def _zipped(iterables: tuple[Iterable[Any] | AsyncIterable[Any], ...]) -> AsyncIterator[tuple[Any, ...]]:
+    """One item of each, stopping with the shortest; some of them async."""
+    iterators: list[Any] = [aiter(items) if _is_async(items) else iter(items) for items in iterables]  # type: ignore[arg-type]  # one or the other
+    while True:
+        row: list[Any] = []
+        for iterator in iterators:
+            try:
+                row.append(await anext(iterator) if hasattr(iterator, "__anext__") else next(iterator))
+            except (StopIteration, StopAsyncIteration):
+                return
+        yield tuple(row)
+
+
+async def input_gone(feed: Feed) -> None:
+    """Return when nothing pulls input for a run that has ended, if it was pulled in the running loop."""
+    if isinstance(feed, AsyncFeed):
+        await feed.gone()
