@@ -36,10 +36,19 @@ PROGRAM = """
     def nested(item):
         return draw(item), list(plait.map(draw, range(3), engine="{inner}", workers=2))
 
-    for engine in ["inline", "thread", "process"]:
+    async def draw_awaited(item):
+        return draw(item)
+
+    async def nested_awaited(item):
+        first = draw(item)
+        return first, [found async for found in plait.map(draw_awaited, range(3), engine="async", workers=2)]
+
+    awaited = {{draw: draw_awaited, nested: nested_awaited}}
+    for engine in ["inline", "thread", "process", "async"]:
         for fn, count in ((draw, 300), (nested, 2)):
             for workers in (1, 2):
-                found = list(plait.map(fn, range(count), engine=engine, workers=workers))
+                called = awaited[fn] if engine == "async" else fn
+                found = list(plait.map(called, range(count), engine=engine, workers=workers))
                 kind = found[0][0] if fn is draw else found[0][0][0]
                 print(fn.__name__, kind, hashlib.sha256(repr(found).encode()).hexdigest())
     """
