@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import functools
 import os
-import signal
 import time
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # workers import this module: what it imports is charged to every contender that starts new ones
     import numpy as np
 
     Array = np.ndarray[tuple[int], np.dtype[np.float64]]
@@ -52,7 +50,7 @@ def pause(x: int) -> int:
 
 def pause_or_die(x: int) -> int:
     if x == DEADLY:
-        os.kill(os.getpid(), signal.SIGKILL)
+        os.kill(os.getpid(), 9)
     return pause(x)
 
 
@@ -68,8 +66,9 @@ def add_one(array: Array) -> Array:
     return array + 1.0
 
 
-@functools.cache
-def _ready() -> Array:
-    import numpy as np  # here, so that workers which see no array do not pay for it
+def _ready(kept: list[Array] = []) -> Array:  # noqa: B006  made once per process
+    if not kept:
+        import numpy as np
 
-    return np.full(LENGTH, 1.0)
+        kept.append(np.full(LENGTH, 1.0))
+    return kept[0]

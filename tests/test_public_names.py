@@ -29,6 +29,7 @@ PUBLIC = {
         "Batch",
         "Engine",
         "InlineEngine",
+        "InterpreterEngine",
         "Job",
         "Plan",
         "ProcessEngine",

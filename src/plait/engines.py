@@ -9,6 +9,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:  # for editors and type checkers: what `__getattr__` finds at run time
     from plait._engines.asynchronous import AsyncEngine as AsyncEngine
     from plait._engines.inline import InlineEngine as InlineEngine
+    from plait._engines.interpreter import InterpreterEngine as InterpreterEngine
     from plait._engines.process import ProcessEngine as ProcessEngine
     from plait._engines.thread import ThreadEngine as ThreadEngine
 
@@ -19,6 +20,7 @@ __all__ = [
     "Batch",
     "Engine",
     "InlineEngine",
+    "InterpreterEngine",
     "Job",
     "Plan",
     "ProcessEngine",

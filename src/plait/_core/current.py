@@ -1,4 +1,4 @@
-"""The task that the running function is part of: its index, attempt, worker, deadline, and whether it should stop."""
+"""The task that the running function is part of: its index, attempt, worker, deadline, and how it is told to stop."""
 
 from __future__ import annotations
 
@@ -87,6 +87,10 @@ class Task:
         """Tear down what the worker holds; the worker itself calls it, as the last thing, in its own thread."""
         if hasattr(self, "_state"):
             self._state.end(report)
+
+
+class StopTask(BaseException):
+    """Raised inside a function on a thread when its run is stopped; let it pass, as you would ``KeyboardInterrupt``."""
 
 
 current_task: ContextVar[Task] = ContextVar("plait_current_task")

@@ -19,6 +19,8 @@ from __future__ import annotations
 
 from concurrent.futures import BrokenExecutor, CancelledError
 
+from plait._core.current import StopTask
+
 __all__ = [
     "Cancelled",
     "MemoryExceeded",
@@ -115,7 +117,3 @@ class WorkerDied(TaskError, BrokenExecutor):
 
 class MemoryExceeded(WorkerDied, MemoryError):
     """The worker was killed while it ran the item because it outgrew ``memory_bytes=``."""
-
-
-class StopTask(BaseException):
-    """Raised inside a function on a thread when its run is stopped; let it pass, as you would ``KeyboardInterrupt``."""

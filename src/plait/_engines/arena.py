@@ -11,8 +11,8 @@ from __future__ import annotations
 import _thread
 import mmap
 import os
-import weakref
 from _collections_abc import Callable
+from _weakref import ref  # weakref itself brings three modules that workers need not load
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # workers import this module, and hosting is the driver's
@@ -135,7 +135,7 @@ class Window:
         self._char = ctypes.c_char
         self._memory = segment.map()
         self._writable = writable
-        self._watched: dict[int, weakref.ref[object]] = {}
+        self._watched: dict[int, ref[object]] = {}
         self._freed = freed
         self._alone = False
         self._pid = os.getpid()
@@ -144,7 +144,7 @@ class Window:
         """The bytes of a slot; read-only unless the window is writable."""
         exporter = (self._char * length).from_buffer(self._memory, offset)
         exporter.window = self  # type: ignore[attr-defined]  # views keep the window, and so its callbacks, alive
-        self._watched[offset] = weakref.ref(exporter, _Farewell(self, offset, length))
+        self._watched[offset] = ref(exporter, _Farewell(self, offset, length))
         view = memoryview(exporter).cast("B")
         return view if self._writable else view.toreadonly()
 

@@ -12,7 +12,8 @@ import time
 
 from plait._core.errors import StopTask
 from plait._engines.async_worker import AsyncWorker
-from plait._engines.halting import interruptible, prepare_injection, raise_in
+from plait._engines.halting import interruptible
+from plait._engines.injection import inject, prepare_injection
 
 _LOOPS = (AsyncWorker._plain.__code__, AsyncWorker._measured.__code__)
 
@@ -35,4 +36,4 @@ def interrupt(thread: threading.Thread, worker: AsyncWorker) -> bool:
     """
     prepare_injection()
     time.sleep(0)
-    return blocking_worker(thread) is worker and interruptible(thread) and raise_in(thread, StopTask)
+    return blocking_worker(thread) is worker and interruptible(thread) and inject(thread.ident or 0, StopTask)

@@ -15,6 +15,7 @@ from types import CoroutineType
 
 from plait._core.batch import Batch
 from plait._core.budget import available_cores
+from plait._core.daemons import daemons_allowed
 from plait._core.errors import UsageError
 from plait._core.job import Job
 from plait._engines.choice import Choice, Measured, choose
@@ -216,7 +217,7 @@ class Canary:
         self._stop = threading.Event()
         self._late = 0.0
         self._total = 0.0
-        self._thread = threading.Thread(target=self._sing, name="plait-canary", daemon=True)
+        self._thread = threading.Thread(target=self._sing, name="plait-canary", daemon=daemons_allowed())
         self._thread.start()
 
     @property

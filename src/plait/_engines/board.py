@@ -1,13 +1,15 @@
-"""A page of memory that a worker process and its driver share: what runs now, and the results the driver has not read.
+"""A page of memory that a remote worker and its driver share: what runs now, and the results the driver has not read.
 
     word CURRENT   the sequence number of the item that is running or ran last; 0 before the first. In FAST mode as it
                    was some milliseconds ago
          STARTED   when it began, ns of time.perf_counter, one clock for all processes
          LOGGED    how many bytes of the current batch's log are results (see `entries`)
-         STOP_AT   the worker starts no item with this number or a higher one; the driver sets it to take items back
-         MODE      what the worker is doing (READING, TRACKED, FAST, CLAMPED, PACKING, IDLE, SENDING, ENDING)
+         STOP_AT   the worker starts no item with this number or a higher one; the driver sets it to take items back;
+                   0 says that the one that runs is not wanted any more either
+         MODE      what the worker is doing (READING, TRACKED, FAST, CLAMPED, PACKING, IDLE, SENDING, ENDING, PARKED)
          BATCH     the number of the current batch
          HOLDS     whether the worker has something to tear down before it ends
+         HALT      how the halter of an interpreter goes about it (PATIENTLY, AT_ONCE, FOR_GOOD: the process ends)
     then logs, used in turn by successive batches, then the last words of a crash (written by faulthandler).
 
 Promises: a result is on the log before the next item starts, so a crash loses only the item it hits (in FAST mode, for
@@ -21,8 +23,9 @@ from __future__ import annotations
 
 import mmap
 
-CURRENT, STARTED, LOGGED, STOP_AT, MODE, BATCH, HOLDS = range(7)
-READING, TRACKED, FAST, CLAMPED, PACKING, IDLE, SENDING, ENDING = range(8)
+CURRENT, STARTED, LOGGED, STOP_AT, MODE, BATCH, HOLDS, HALT = range(8)
+READING, TRACKED, FAST, CLAMPED, PACKING, IDLE, SENDING, ENDING, PARKED = range(9)
+PATIENTLY, AT_ONCE, FOR_GOOD = range(3)
 NEVER = (1 << 64) - 1
 
 _WORDS = 64
@@ -78,6 +81,18 @@ class Board:
         """What a crashing worker wrote, such as the stack at a segmentation fault."""
         raw = bytes(self._view[LAST_WORDS:SIZE])
         return raw.split(b"\0", 1)[0].decode("utf-8", "replace").strip()
+
+    def leave_words(self, text: str) -> None:
+        """What a worker has to say that ends by an error of its own."""
+        raw = text.encode("utf-8", "replace")[-(SIZE - LAST_WORDS - 1) :]
+        self._view[LAST_WORDS : LAST_WORDS + len(raw)] = raw
+
+    def close(self) -> None:
+        """Unmap it, in a worker that ends without its process."""
+        self.words.release()
+        self._log.release()
+        self._view.release()
+        self._memory.close()
 
     def clear(self) -> None:
         """Make the page ready for a new worker."""

@@ -22,6 +22,8 @@ from plait._engines.remote_worker import RemoteWorker
 class FunctionCargo:
     """A run's function, pickled once; its large buffers lie in the arena until `release`.
 
+    `needs` is unpickled with it and may raise then.
+
     Attributes:
         number: names the function in its present form.
         modules: those that workers cannot import; what belongs to them is sent by value.
@@ -36,12 +38,14 @@ class FunctionCargo:
         timeout: float | None,
         seeding: Seeding,
         variables: list[tuple[ContextVar[Any], Any]],
+        needs: object = None,
     ) -> None:
         self.number = number
         self._fn = fn
         self._timeout = timeout
         self._seeding = seeding
         self._variables = variables
+        self._needs = needs
         self._arena = arena
         self.modules: tuple[ModuleType, ...] = ()
         self._packed = self._encode()
@@ -112,7 +116,8 @@ class FunctionCargo:
 
     def _encode(self) -> Packed:
         try:
-            return encode((self._fn, self._timeout, self._seeding, self._variables), self._arena, 1, self.modules)
+            assignment = self._fn, self._timeout, self._seeding, self._variables, self._needs
+            return encode(assignment, self._arena, 1, self.modules)
         except Exception as error:
             inner = self._inner()
             name = getattr(inner, "__name__", type(inner).__name__)

@@ -10,7 +10,7 @@ from plait._engines import board as boards
 from plait._engines import supervision
 from plait._engines.flight import Flight
 from plait._engines.remote_worker import RemoteWorker
-from plait._engines.returns import Returned, cause_of_death, culprit, died_reading, read_remains
+from plait._engines.returns import Returned, blamed, cause_of_death, culprit, died_reading, read_remains
 
 _GIVE_UP_AFTER = 5  # workers in a row that died before they had run an item
 _LAST_WORDS = 12  # lines
@@ -58,7 +58,7 @@ class Coroner:
         losses: list[Loss] = []
         for flight in worker.flights:
             returned = read_remains(worker, flight)
-            offset = culprit(worker, flight, returned)
+            offset = blamed(worker, flight, returned) if worker.doomed else culprit(worker, flight, returned)
             failure = None
             if offset is not None:
                 item = f"item {flight.batch.base + offset}, {brief(flight.batch.items[offset])},"
@@ -90,9 +90,9 @@ class Coroner:
         self, worker: RemoteWorker, item: str, cause: str, signal: int | None, code: int | None
     ) -> BaseException:
         if worker.doomed == supervision.TIMEOUT:
-            return TaskTimeout(f"{item} ran longer than {self._job.timeout} s on {worker.label}, which was killed")
+            return TaskTimeout(f"{item} ran longer than {self._job.timeout} s on {worker.label}, {worker.fate}")
         if worker.doomed == supervision.REVOKED:
-            return Cancelled(f"{item} was cancelled while it ran on {worker.label}, which was killed")
+            return Cancelled(f"{item} was cancelled while it ran on {worker.label}, {worker.fate}")
         if worker.doomed == supervision.MEMORY:
             return MemoryExceeded(
                 f"{item} made {worker.label} outgrow its memory limit; it was killed", worker.pid, signal, code

@@ -22,6 +22,7 @@ from plait._core.batch import Batch
 from plait._core.current import Task
 from plait._core.errors import Cancelled, StopTask, TaskTimeout
 from plait._core.job import Running
+from plait._engines.injection import inject
 from plait._engines.line_output import LineThread
 from plait._engines.stealing import Portion
 
@@ -109,7 +110,7 @@ class Seat(Task):
             try:
                 with self.door:
                     if self.injected:
-                        raise_in(self.thread, None)
+                        inject(self.thread.ident or 0, None)
                         self.injected = False
                     if leave:
                         self.inside = False
@@ -154,7 +155,7 @@ class Seat(Task):
         with self.door:
             wanted = self.inside and not self.injected and (alarm is None or self.alarm is alarm)
             if wanted and interruptible(self.thread):
-                self.injected = raise_in(self.thread, StopTask)
+                self.injected = inject(self.thread.ident or 0, StopTask)
 
     def abandon(self, alarm: Alarm | None = None) -> bool:
         """Stop waiting for the function; False when it has ended already (or `alarm` no longer stands)."""
@@ -186,15 +187,6 @@ class Seat(Task):
         return spent
 
 
-def prepare_injection() -> bool:
-    """Load what `Seat.inject` needs: slow while busy threads hold the GIL, so it is done while they are given time."""
-    try:
-        import ctypes  # noqa: F401  # heavy, and needed only when a function does not stop by itself
-    except ImportError:  # a Python without it, or one that is shutting down
-        return False
-    return True
-
-
 def interruptible(thread: threading.Thread) -> bool:
     """Whether an exception may arrive where the thread is.
 
@@ -208,13 +200,3 @@ def interruptible(thread: threading.Thread) -> bool:
             return False
         frame = frame.f_back
     return True
-
-
-def raise_in(thread: threading.Thread, kind: type[BaseException] | None) -> bool:
-    """Raise it in the thread at its next bytecode, or take back what has not arrived yet; False when that failed."""
-    if not prepare_injection():
-        return False
-    ctypes = sys.modules["ctypes"]
-    exception = None if kind is None else ctypes.py_object(kind)
-    threads: int = ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident or 0), exception)
-    return threads == 1

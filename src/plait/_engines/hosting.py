@@ -50,12 +50,27 @@ class Link(Protocol):
     @property
     def ends(self) -> Ends: ...
 
+    @property
+    def killable(self) -> bool:
+        """Whether `kill` ends the worker at once, whatever it does."""
+        ...
+
+    @property
+    def fate(self) -> str:
+        """What became of a worker that was ended, in words."""
+        ...
+
+    @property
+    def left_behind(self) -> bool:
+        """Whether the worker could not be ended and still runs."""
+        ...
+
     def is_open(self) -> bool:
         """Whether the worker still holds its end."""
         ...
 
     def kill(self) -> None:
-        """End the worker, and what it has started, now."""
+        """End the worker, and what it has started, now, or begin to."""
         ...
 
     def close(self, *, kill: bool) -> None:
@@ -82,6 +97,7 @@ class Launcher(Protocol):
         dead: whether it can start no more; make a new one then. Its workers live on.
         bells: of the runs that want to know when a worker has ended.
         patience: milliseconds after which to ask `has_ended` although nothing was heard; None when it says so itself.
+        refusal: why workers could not be started of which it says NOT_STARTED.
     """
 
     @property
@@ -92,6 +108,9 @@ class Launcher(Protocol):
 
     @property
     def patience(self) -> float | None: ...
+
+    @property
+    def refusal(self) -> str: ...
 
     def launch(self, token: int, inputs: Segment | None) -> RemoteWorker:
         """A new worker, which may take its first batch at once; `inputs` is the driver's arena."""
@@ -110,7 +129,7 @@ class Launcher(Protocol):
         ...
 
     def has_ended(self, token: int) -> bool:
-        """Whether a worker is known to have ended."""
+        """Whether a worker is known to have ended, or was given up."""
         ...
 
     def status_of(self, token: int, wait: float) -> int | None:
@@ -137,7 +156,18 @@ class Poll(Protocol):
 
 
 class Host(Protocol):
-    """The means of one operating system."""
+    """The means of one operating system to have workers of one kind.
+
+    Attributes:
+        kind: ``"process"`` or ``"interpreter"``.
+        grace: seconds in which a worker may come to rest by itself before it is ended; 0.0 where ending it is cheap.
+    """
+
+    @property
+    def kind(self) -> str: ...
+
+    @property
+    def grace(self) -> float: ...
 
     def poll(self) -> Poll: ...
 
@@ -145,6 +175,10 @@ class Host(Protocol):
 
     def arena(self) -> Segment | None:
         """Memory for large buffers; None when there is none to be had."""
+        ...
+
+    def segment(self, size: int) -> Segment:
+        """Memory for a board."""
         ...
 
     def launcher(self, environment: dict[str, str]) -> Launcher:

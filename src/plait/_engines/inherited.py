@@ -1,8 +1,9 @@
-"""What a forked child must let go of: descriptors that keep workers alive belong to the process that made them."""
+"""What a fork means for workers: a child must let go of its parent's descriptors; some workers forbid a fork."""
 
 from __future__ import annotations
 
 import os
+import warnings
 import weakref
 from typing import Protocol
 
@@ -23,6 +24,13 @@ def hold(thing: Inheritable) -> None:
     _HELD.add(thing)
 
 
+def _warn() -> None:
+    for thing in list(_HELD):
+        reason = getattr(thing, "forbids_fork", "")
+        if reason:
+            warnings.warn(f"plait: os.fork() was called while {reason}", RuntimeWarning, stacklevel=2)
+
+
 def _forget_all() -> None:
     for thing in list(_HELD):
         thing.forget()
@@ -30,4 +38,4 @@ def _forget_all() -> None:
 
 
 if hasattr(os, "register_at_fork"):  # Windows has no fork
-    os.register_at_fork(after_in_child=_forget_all)
+    os.register_at_fork(before=_warn, after_in_child=_forget_all)

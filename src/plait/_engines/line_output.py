@@ -10,6 +10,8 @@ import sys
 import threading
 from _collections_abc import Iterable
 
+from plait._core.daemons import daemons_allowed
+
 _SWAP = threading.Lock()  # runs start and end in several threads
 
 
@@ -19,7 +21,7 @@ class LineThread(threading.Thread):
     unfinished: dict[LineOutput, str]
 
     def __init__(self, *, target: object, name: str) -> None:
-        super().__init__(target=target, name=name, daemon=True)  # type: ignore[arg-type]  # any callable
+        super().__init__(target=target, name=name, daemon=daemons_allowed())  # type: ignore[arg-type]  # any callable
         self.unfinished = {}
 
     def end_lines(self) -> None:

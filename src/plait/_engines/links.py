@@ -21,6 +21,10 @@ class PipeLink:
         os.set_blocking(commands, False)
         os.set_blocking(results, False)
 
+    killable = True
+    fate = "which was killed"
+    left_behind = False
+
     def is_open(self) -> bool:
         poll = select.poll()
         poll.register(self.results, 0)
@@ -38,10 +42,25 @@ class PipeLink:
 
 
 class Child(Protocol):
-    """A process that this one has started."""
+    """A process, or an interpreter in a thread, that this process has started.
+
+    Attributes:
+        killable: whether `kill` ends it at once, whatever it does.
+        fate: what became of it when it was killed, in words.
+        left_behind: whether it could not be ended and still runs.
+    """
+
+    @property
+    def killable(self) -> bool: ...
+
+    @property
+    def fate(self) -> str: ...
+
+    @property
+    def left_behind(self) -> bool: ...
 
     def kill(self) -> None:
-        """End it now."""
+        """End it now, or begin to."""
         ...
 
     def wait(self) -> None:
@@ -54,7 +73,7 @@ class Child(Protocol):
 
 
 class SocketLink:
-    """Two sockets, a third at whose end the worker ends itself, and the worker's process."""
+    """Two sockets, a third at whose end the worker ends itself, and what can end the worker from outside."""
 
     def __init__(
         self,
@@ -81,6 +100,18 @@ class SocketLink:
 
     def kill(self) -> None:
         self._child.kill()
+
+    @property
+    def killable(self) -> bool:
+        return self._child.killable
+
+    @property
+    def fate(self) -> str:
+        return self._child.fate
+
+    @property
+    def left_behind(self) -> bool:
+        return self._child.left_behind
 
     def close(self, *, kill: bool) -> None:
         if kill:

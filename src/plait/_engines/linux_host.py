@@ -6,12 +6,15 @@ import select
 
 from plait._engines.facts import private_bytes_of_linux
 from plait._engines.pipe_bell import PipeBell
-from plait._engines.segments import FileSegment, memory_arena
+from plait._engines.segments import FileSegment, memory_arena, memory_file
 from plait._engines.zygote_client import Zygote
 
 
 class LinuxHost:
     """What `hosting.Host` says, by the shortest way."""
+
+    kind = "process"
+    grace = 0.0
 
     def poll(self) -> select.poll:
         return select.poll()
@@ -24,6 +27,9 @@ class LinuxHost:
             return memory_arena()
         except OSError:  # such as a limit on the size of files
             return None
+
+    def segment(self, size: int) -> FileSegment:
+        return memory_file("plait-board", size)
 
     def launcher(self, environment: dict[str, str]) -> Zygote:
         return Zygote(environment)

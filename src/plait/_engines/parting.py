@@ -1,12 +1,13 @@
-"""Parting: how worker processes that are not wanted any more end.
+"""Parting: how remote workers that are not wanted any more end.
 
-Most are killed. One that holds instances of ``per_worker`` functions, which the board says, is asked to leave instead:
+Most are killed. One that holds instances of ``per_worker`` functions, which the board says, and an interpreter, which
+cannot be killed, is asked to leave instead:
 
 1. It begins no further item (STOP_AT is 0), and finds a QUIT in its pipe after what it has there already.
 2. If the item that runs does not end by itself, a signal raises ``StopTask`` in it, as the thread engine does.
 3. The worker tears its instances down, last set up first, and sends ENDED. What it prints, logs and answers until then
    is treated as ever.
-4. Who does not get that far in time is killed, which is reported, because something may have been left undone.
+4. Who does not get that far in time is killed, or left behind, which is reported if something was left undone.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from _pickle import loads
 
 from plait._core.worker_state import TEAR_DOWN_SECONDS, Mishap
 from plait._engines import wire
-from plait._engines.board import ENDING, HOLDS, MODE, STOP_AT, TRACKED
+from plait._engines.board import ENDING, HOLDS, MODE, TRACKED
 from plait._engines.flight import Flight
 from plait._engines.forwarding import forward
 from plait._engines.hosting import READABLE, WRITABLE, Poll
@@ -52,7 +53,7 @@ class Parting:
         asked: list[RemoteWorker] = []
         try:
             for worker in workers:
-                if worker.dead or not worker.board.words[HOLDS]:
+                if worker.dead or (worker.killable and not worker.board.words[HOLDS]):
                     worker.kill()
                 else:
                     asked.append(worker)
@@ -66,7 +67,7 @@ class Parting:
                 self._salvage(worker)
 
     def _ask(self, worker: RemoteWorker) -> None:
-        worker.board.words[STOP_AT] = 0
+        worker.ask()
         self._poll.register(worker.results, READABLE)
         self._staying[worker.results] = worker
         if worker.quit():
@@ -85,7 +86,7 @@ class Parting:
             if now >= interrupted:
                 interrupted = now + _GRACE
                 for worker in stubborn:
-                    if worker.board.words[MODE] == TRACKED:
+                    if worker.board.words[MODE] == TRACKED or not worker.killable:
                         worker.interrupt()
             for worker in list(self._staying.values()):
                 given = _GRACE + _UNWIND if worker in stubborn else TEAR_DOWN_SECONDS + _LATE
@@ -105,8 +106,10 @@ class Parting:
             self._treat(worker, message)
 
     def _give_up(self, worker: RemoteWorker, *, stuck: bool) -> None:
-        why = "its item did not stop in time" if stuck else f"that took longer than {TEAR_DOWN_SECONDS:g} s"
-        self._report(Mishap(f"{worker.label} was killed before it had torn down what it holds: {why}", None))
+        if worker.board.words[HOLDS]:
+            fate = "killed" if worker.killable else "left behind"
+            why = "its item did not stop in time" if stuck else f"that took longer than {TEAR_DOWN_SECONDS:g} s"
+            self._report(Mishap(f"{worker.label} was {fate} before it had torn down what it holds: {why}", None))
         self._dismiss(worker)
         worker.kill()
 

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 class PortableHost:
     """What `hosting.Host` says, on any system that can start processes and has sockets."""
 
+    kind = "process"
+    grace = 0.0
+
     def __init__(self, system: System) -> None:
         self._system = system
 
@@ -31,6 +34,9 @@ class PortableHost:
             return self._system.arena()
         except OSError:  # no disk, or no memory, is left for it
             return None
+
+    def segment(self, size: int) -> Segment:
+        return self._system.segment(size)
 
     def launcher(self, environment: dict[str, str]) -> PortableLauncher:
         return PortableLauncher(self._system, environment)

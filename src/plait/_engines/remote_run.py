@@ -12,7 +12,7 @@ import os
 import time
 from _collections_abc import Generator
 from _pickle import loads
-from collections import deque
+from typing import TYPE_CHECKING
 
 from plait._core.batch import Batch
 from plait._core.errors import PlaitError
@@ -21,19 +21,23 @@ from plait._engines import board as boards
 from plait._engines import wire
 from plait._engines.arena import Arena
 from plait._engines.cargo import FunctionCargo, frame, pack_items, refusal_of
-from plait._engines.deaths import Coroner, Loss
+from plait._engines.deaths import Coroner
 from plait._engines.flight import Flight
 from plait._engines.forwarding import forward
+from plait._engines.ledger import Ledger
 from plait._engines.parting import Parting, read_mishap
 from plait._engines.planning import BatchPlanner
 from plait._engines.remote import rebuild
 from plait._engines.remote_worker import Frame, RemoteWorker
 from plait._engines.repeatable import is_repeatable
 from plait._engines.reserve import Reserve
-from plait._engines.returns import Returned, read_result
+from plait._engines.returns import read_result
 from plait._engines.staff import Staff
 from plait._engines.supervision import Supervisor
 from plait._engines.zygote import NOT_STARTED
+
+if TYPE_CHECKING:  # it reads byte code, for interpreters only
+    from plait._engines.preflight import Preflight
 
 _IDLE = 50.0  # milliseconds without work after which a pool's workers may serve other maps
 
@@ -41,25 +45,28 @@ _IDLE = 50.0  # milliseconds without work after which a pool's workers may serve
 class RemoteRun:
     """One job on the workers of a reserve: of processes or interpreters, the host makes the difference."""
 
-    def __init__(self, reserve: Reserve, job: Job) -> None:
+    def __init__(self, reserve: Reserve, job: Job, preflight: Preflight | None = None) -> None:
+        self._preflight = preflight
         self._reserve = reserve
         self._job = job
         self._feed = job.feed
         self._planner = BatchPlanner(job.workers)
-        self._finished: deque[Batch] = deque()
         self._arena: Arena | None = reserve.arena()
         self._owner = os.getpid()
         self._tracked = job.timeout is not None or job.timed or not is_repeatable(job.fn)
         self._supervisor = Supervisor(job, reserve.memory_bytes, reserve.host.private_bytes)
         self._coroner = Coroner(job)
         self._staff = Staff(reserve, job)
+        self._ledger = Ledger(job, self._planner, self._arena)
+        self._lost: list[tuple[RemoteWorker, Running]] = []  # ended in vain, while they ran this
+        self._resting = False
 
     def drive(self) -> Generator[Batch, None, None]:
         """Finished batches, until the feed is finished or the job cancelled."""
         job, feed = self._job, self._feed
         job.wake = self._staff.bell.ring
         job.snapshot = self.running
-        job.unfetched = job.feed.withdrawn = self._finished
+        job.unfetched = job.feed.withdrawn = self._ledger.finished
         variables = [(variable, job.context[variable]) for variable in self._reserve.context if variable in job.context]
         try:
             self._cargo = FunctionCargo(
@@ -69,14 +76,15 @@ class RemoteRun:
                 timeout=job.timeout,
                 seeding=job.seeding,
                 variables=variables,
+                needs=self._preflight and self._preflight.needs,
             )
             while not feed.finished and not job.cancelled:
                 for lost in self._supervisor.revoke(self._staff):
-                    self._hand_back(*lost)
+                    self._ledger.hand_back(*lost)
                 self._assign()
-                if self._finished:
-                    while self._finished and not job.cancelled:
-                        yield self._finished.popleft()
+                if self._ledger.finished:
+                    while self._ledger.finished and not job.cancelled:
+                        yield self._ledger.finished.popleft()
                 elif not feed.finished:
                     self._wait()
         finally:
@@ -90,7 +98,7 @@ class RemoteRun:
 
     def _assign(self) -> None:
         feed = self._feed
-        if feed.interdependent and not feed.ready:
+        if self._resting or (feed.interdependent and not feed.ready):
             return
         limited = feed.limit is not None  # what is given is to start now, not when a worker will be there for it
         for depth in range(1, boards.DEPTH + 1):
@@ -147,14 +155,7 @@ class RemoteRun:
             self._feed.hand_back(batch.base, batch.items[:half], batch.attempt)
             self._feed.hand_back(batch.base + half, batch.items[half:], batch.attempt)
             return
-        self._fail(batch, refusal_of(batch, error), "not sent")
-
-    def _fail(self, batch: Batch, failure: BaseException, worker: str) -> None:
-        batch.values, batch.failures = [None], {0: failure}
-        batch.worker = worker
-        batch.ended = time.perf_counter()
-        batch.started = batch.started or batch.ended
-        self._finished.append(batch)
+        self._ledger.fail(batch, refusal_of(batch, error), "not sent")
 
     # --- waiting and taking
 
@@ -233,7 +234,7 @@ class RemoteRun:
             self._land(worker, flags, key, payload)
             self._assign()  # before the next answer is unpickled: the worker waits, or soon will
         elif operation == wire.HELLO:
-            worker.pid = key
+            worker.pid, worker.present = key, True
         elif operation == wire.MISHAP:
             self._job.tally.note(read_mishap(payload))
         elif operation == wire.REFUSED:
@@ -243,65 +244,50 @@ class RemoteRun:
 
     def _refused(self, number: int, refusal: BaseException) -> None:
         """A worker could not load the function: send its module along, unless that has been done meanwhile."""
-        cargo = self._cargo
-        if number == cargo.number and not cargo.include(refusal, self._reserve.next_function(), or_own=True):
+        cargo, preflight = self._cargo, self._preflight
+        if preflight is not None and preflight.concerns(refusal):
+            assert preflight.refusal is not None
+            if not preflight.falls_back:
+                raise preflight.refusal from refusal
+            self._feed.hold()  # the run ends when all that was sent has been handed back
+        elif number == cargo.number and not cargo.include(refusal, self._reserve.next_function(), or_own=True):
             raise cargo.unloadable(refusal) from refusal
 
     def _land(self, worker: RemoteWorker, flags: int, key: int, payload: memoryview) -> None:
         """A batch has come back, whole or in part."""
+        if worker.doomed:
+            return  # what is on its board will be booked when it has ended
         worker.leaving = worker.leaving or bool(flags & wire.LEAVING)
         if flags & wire.HAS_EXTRA:
             (_, freed), payload = wire.unpack_extra(payload)
-            self._free(worker, freed)
+            self._ledger.free(worker, freed)
         flight = worker.flights.popleft()
         assert flight.key == key, f"answer {key} to batch {flight.key}"
         returned = read_result(worker, flight, payload)
         if returned.unreadable is not None:
             self._resend(flight, returned.unreadable, worker)
         else:
-            self._settle(worker, flight, returned)
-            self._hand_back(flight, len(returned.values), flight.count)
+            self._ledger.settle(worker, flight, returned)
+            self._ledger.hand_back(flight, len(returned.values), flight.count)
         if worker.board.words[boards.STOP_AT] != boards.NEVER:
             worker.revoked = True
             if not worker.flights:
-                worker.board.words[boards.STOP_AT] = boards.NEVER
-                worker.revoked = False
-
-    def _settle(self, worker: RemoteWorker, flight: Flight, returned: Returned) -> None:
-        """Book what was finished."""
-        done = len(returned.values)
-        if not done:
-            return
-        now = time.perf_counter()
-        batch = flight.finish(returned.values, returned.failures, worker.label, returned.seconds, now)
-        if self._job.timed:
-            ends = [batch.started + end for end in returned.ends]
-            batch.spans = list(zip([batch.started, *ends[:-1]], ends, strict=True))
-        self._planner.record(done, returned.seconds)
-        self._planner.record_returned(done, returned.length)
-        self._finished.append(batch)
-
-    def _hand_back(self, flight: Flight, start: int, stop: int) -> None:
-        if start < stop:
-            batch = flight.batch
-            self._feed.hand_back(batch.base + start, batch.items[start:stop], batch.attempt)
+                worker.relent()
 
     def _resend(self, flight: Flight, error: BaseException, worker: RemoteWorker) -> None:
         """The worker could not unpickle a batch: send missing modules, or halve it until the culprit is alone."""
-        batch, half, cargo = flight.batch, flight.count // 2, self._cargo
-        if flight.function != cargo.number or cargo.include(error, self._reserve.next_function()):
-            self._hand_back(flight, 0, flight.count)
+        batch, half, cargo, preflight = flight.batch, flight.count // 2, self._cargo, self._preflight
+        if preflight is not None and preflight.falls_back and preflight.concerns(error):
+            self._feed.hold()
+            self._ledger.hand_back(flight, 0, flight.count)
+        elif flight.function != cargo.number or cargo.include(error, self._reserve.next_function()):
+            self._ledger.hand_back(flight, 0, flight.count)
         elif half:
-            self._hand_back(flight, 0, half)
-            self._hand_back(flight, half, flight.count)
+            self._ledger.hand_back(flight, 0, half)
+            self._ledger.hand_back(flight, half, flight.count)
         elif flight.count:
-            self._fail(batch, self._coroner.unreadable(batch, error), worker.label)
-
-    def _free(self, worker: RemoteWorker, offsets: list[int]) -> None:
-        assert self._arena is not None
-        for offset in offsets:
-            worker.slots.remove(offset)
-            self._arena.free(offset)
+            why = preflight.refusal if preflight is not None and preflight.concerns(error) else None
+            self._ledger.fail(batch, self._coroner.unreadable(batch, why or error), worker.label)
 
     # --- looking after workers
 
@@ -310,78 +296,92 @@ class RemoteRun:
         workers = list(self._staff)
         if self._supervisor.wants_items(workers, ready=self._feed.ready, most=self._job.workers):
             for lost in self._supervisor.take_back(workers):
-                self._hand_back(*lost)
+                self._ledger.hand_back(*lost)
         self._supervisor.enforce_limits(workers)
+        for worker in workers:  # that does not end although it should: an interpreter cannot be killed
+            if worker.doomed and not worker.dead and self._staff.launcher.has_ended(worker.token):
+                self._take(worker, ended=True)
 
     def _bury(self, worker: RemoteWorker) -> None:
         """A worker is gone: keep what it finished, fail the item it was running, hand back the rest."""
-        launcher = self._staff.launcher
+        launcher, running = self._staff.launcher, self._supervisor.running(worker)
         self._staff.discard(worker)
         status = launcher.status_of(worker.token, 0.5)
         if status == NOT_STARTED:
-            self._staff.make_do("the system refused to fork; see ulimit -u")
-        unborn = not worker.pid and status is None and launcher.dead  # it went before it had forked it
+            self._staff.make_do(launcher.refusal)
+        unborn = not worker.present and status is None and launcher.dead  # it went before it had forked it
         if worker.leaving or status == NOT_STARTED or unborn:
             self._coroner.note_unborn(self._job.workers if unborn else 0)
             for flight in worker.flights:
-                self._hand_back(flight, 0, flight.count)
+                self._ledger.hand_back(flight, 0, flight.count)
         else:
             self._tracked = True  # from now on no result may be lost with a worker
             for loss in self._coroner.examine(worker, status):
-                self._settle(worker, loss.flight, loss.returned)
-                self._lose(worker, loss)
-        self._free_all(worker)
+                self._ledger.settle(worker, loss.flight, loss.returned)
+                self._ledger.lose(worker, loss)
         worker.close()
+        self._ledger.free_all(worker)
+        if running is not None:
+            self._lost.append((worker, running))
         if self._coroner.hopeless:
             raise PlaitError(self._coroner.hopeless)
-
-    def _lose(self, worker: RemoteWorker, loss: Loss) -> None:
-        flight, done = loss.flight, len(loss.returned.values)
-        if loss.failure is None:
-            middle = (done + flight.count) // 2 if loss.unread else done  # whose unpickling kills is found by halving
-            self._hand_back(flight, done, middle)
-            self._hand_back(flight, middle, flight.count)
-            return
-        batch = flight.batch
-        lost = Batch(batch.base + loss.offset, [batch.items[loss.offset]], batch.attempt)
-        lost.started = flight.sent
-        self._fail(lost, loss.failure, worker.label)
-        self._hand_back(flight, done, min(loss.offset, flight.count))
-        self._hand_back(flight, loss.offset + 1, flight.count)
-
-    def _free_all(self, worker: RemoteWorker) -> None:
-        if self._arena is not None:
-            for offset in worker.slots:
-                self._arena.free(offset)
-        worker.slots.clear()
 
     # --- the end
 
     def _stop(self) -> None:
         """End what still works for this run, keep what it had finished, give idle workers back."""
         job = self._job
-        running = self.running()
+        running = {worker: one for worker in self._staff if (one := self._supervisor.running(worker))}
+        known = list(running.values())
         job.wake = _nothing
-        job.snapshot = lambda: running  # as it was when the work was stopped
+        job.snapshot = lambda: known  # as it was when the work was stopped
         if self._owner != os.getpid():
             return  # a forked child's copy: all of it is the parent's
-        workers = self._staff.clear()
-        leaving = [worker for worker in workers if worker.flights or worker.outbox or job.final]
         try:
-            Parting(self._reserve.host.poll(), job.tally.note, self._settle).end(leaving)
-        finally:
-            for worker in workers:
-                if worker in leaving:
-                    self._free_all(worker)
-                    worker.close()
-                elif not worker.dead:
-                    worker.send(wire.pack(wire.FORGET, self._cargo.number, b""))
-                    worker.functions.discard(self._cargo.number)
-                    self._reserve.give_back(worker)
-            if hasattr(self, "_cargo"):
-                self._cargo.release()
-            if self._arena is not None:
-                self._arena.trim()
+            if self._reserve.host.grace and not job.final:
+                self._come_to_rest(self._reserve.host.grace)
+        finally:  # also at a second Ctrl-C
+            workers = self._staff.clear()
+            leaving = [worker for worker in workers if worker.flights or worker.outbox or job.final]
+            try:
+                Parting(self._reserve.host.poll(), job.tally.note, self._ledger.settle).end(leaving)
+            finally:
+                self._dispose(workers, leaving, running)
+
+    def _come_to_rest(self, seconds: float) -> None:
+        """Let workers that are costly to replace end the item they run, so that they can be kept."""
+        self._resting = True
+        deadline = time.perf_counter() + seconds
+        for worker in self._staff:
+            if worker.flights and not worker.doomed:
+                worker.ask()
+        while self._staff.busy and (left := deadline - time.perf_counter()) > 0:
+            for fd, event in self._staff.listen(left * 1000):
+                if (heard := self._staff.at(fd)) is not None:
+                    self._take(heard)
+                elif fd == self._staff.bell.fileno():
+                    self._staff.bell.silence()
+                elif event:
+                    self._staff.flush(fd)
+
+    def _dispose(
+        self, workers: list[RemoteWorker], leaving: list[RemoteWorker], running: dict[RemoteWorker, Running]
+    ) -> None:
+        for worker in workers:
+            if worker in leaving:
+                worker.close()
+                self._ledger.free_all(worker)
+                if worker in running:
+                    self._lost.append((worker, running[worker]))
+            elif not worker.dead:
+                worker.send(wire.pack(wire.FORGET, self._cargo.number, b""))
+                worker.functions.discard(self._cargo.number)
+                self._reserve.give_back(worker)
+        self._job.tally.abandoned += [one for worker, one in self._lost if worker.left_behind]
+        if hasattr(self, "_cargo"):
+            self._cargo.release()
+        if self._arena is not None:
+            self._arena.trim()
 
 
 def _nothing() -> None:

@@ -1,4 +1,4 @@
-"""The driver's handle of one worker process: its link, its board, its flights, and the arena slots it holds."""
+"""The driver's handle of one remote worker: its link, its board, its flights, and the arena slots it holds."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections import deque
 
 from plait._engines import wire
 from plait._engines.arena import Window
-from plait._engines.board import Board
+from plait._engines.board import AT_ONCE, HALT, NEVER, STOP_AT, Board
 from plait._engines.ends import ClosedEnds, Ends
 from plait._engines.flight import Flight
 from plait._engines.hosting import Link, Segment
@@ -25,12 +25,21 @@ class RemoteWorker:
     """One worker. Owned by one run at a time, or by the engine while it is idle.
 
     The segments are its board, and its memory for large results if it has any.
+
+    Attributes:
+        token: its number.
+        name: what it is, and its number.
+        pid: its process; 0 until it has said hello, and for good when it has no process of its own.
+        present: whether it has said hello.
+        doomed: why it is being ended, or an empty string.
+        doomed_at: the sequence number of the item that is to blame.
     """
 
-    def __init__(self, token: int, link: Link, board: Segment, arena: Segment | None) -> None:
+    def __init__(self, token: int, kind: str, link: Link, board: Segment, arena: Segment | None) -> None:
         self.token = token
-        self.name = f"process-{token}"
+        self.name = f"{kind}-{token}"
         self.pid = 0
+        self.present = False
         self.commands = link.commands
         self.results = link.results
         self._link = link
@@ -52,6 +61,7 @@ class RemoteWorker:
         self.revoked = False
         self.leaving = False
         self.doomed = ""
+        self.doomed_at = 0
         self.running_seen = (0, 0)
         hold(self)
 
@@ -72,7 +82,9 @@ class RemoteWorker:
 
     def can_take(self, depth: int, *, at_once: bool) -> bool:
         """Whether it may hold one more batch, of at most `depth`; with `at_once`, only if it can begin it now."""
-        return len(self.flights) < depth and not (self.revoked or self.leaving or (at_once and not self.pid))
+        return len(self.flights) < depth and not (
+            self.revoked or self.leaving or self.doomed or (at_once and not self.present)
+        )
 
     # --- sending
 
@@ -179,16 +191,49 @@ class RemoteWorker:
         """Ask it to end once it has nothing to do; True when something is left for `flush`."""
         return self.send(wire.pack(wire.QUIT, 0, b""))
 
+    @property
+    def killable(self) -> bool:
+        """Whether `kill` ends it at once, whatever it does."""
+        return self._link.killable
+
+    @property
+    def fate(self) -> str:
+        """What became of it when it was ended, in words."""
+        return self._link.fate
+
+    @property
+    def left_behind(self) -> bool:
+        """Whether it could not be ended and still runs."""
+        return self._link.left_behind
+
+    def ask(self) -> None:
+        """Have it begin nothing more, and its function be told that it is not wanted."""
+        self.board.words[STOP_AT] = 0
+
+    def relent(self) -> None:
+        """It may begin what it is given from now on."""
+        self.board.words[STOP_AT] = NEVER
+        self.revoked = False
+
+    def doom(self, why: str, sequence: int) -> None:
+        """End it because of one of its items."""
+        self.doomed, self.doomed_at = why, sequence
+        self.ask()
+        self.kill()
+
     def interrupt(self) -> None:
         """Raise StopTask in the function it runs, if it holds something to tear down; not on Windows."""
-        if self.pid and os.name == "posix" and self.alive:
+        if not self.killable:
+            self.board.words[HALT] = AT_ONCE
+            self.kill()
+        elif self.pid and os.name == "posix" and self.alive:
             try:
                 os.kill(self.pid, signal.SIGINT)
             except ProcessLookupError:  # just now
                 return
 
     def kill(self) -> None:
-        """End it now, with the process group that it leads."""
+        """End it now, with the process group that it leads; an interpreter in steps, which may be of no use."""
         self._link.kill()
 
     def forget(self) -> None:
@@ -200,7 +245,7 @@ class RemoteWorker:
             self.close()
 
     def close(self) -> None:
-        """Kill it if it lives, and close everything of it; results that lie in its arena stay."""
+        """End it if it lives, and close everything of it; results that lie in its arena stay."""
         if self.dead:
             return
         self._part(kill=True)

@@ -17,6 +17,9 @@ from plait._engines.remote_worker import RemoteWorker
 _LOGGED = (boards.TRACKED, boards.IDLE, boards.SENDING, boards.ENDING)  # modes in which the log is the batch's
 
 
+FELL_OVER = -2  # the status of a worker that ended by an error of its own; a process has none like it
+
+
 class Returned:
     """Values and failures of the first items of a flight, how long they took, and their `length` in bytes."""
 
@@ -84,6 +87,16 @@ def culprit(worker: RemoteWorker, flight: Flight, returned: Returned) -> int | N
     return None
 
 
+def blamed(worker: RemoteWorker, flight: Flight, returned: Returned) -> int | None:
+    """The offset of the item that a worker was ended for; what it returned of it, and later, came too late."""
+    offset = worker.doomed_at - flight.first
+    if not 0 <= offset < len(flight.batch.items):
+        return None
+    del returned.values[offset:], returned.ends[offset:]
+    returned.failures = {k: failure for k, failure in returned.failures.items() if k < offset}
+    return offset
+
+
 def died_reading(worker: RemoteWorker, flight: Flight) -> bool:
     """Whether the worker was unpickling the items of the flight when it died."""
     words = worker.board.words
@@ -147,6 +160,8 @@ def cause_of_death(status: int | None, killed_out_of_memory: bool) -> tuple[str,
     """How a process ended in words, its signal, its exit code."""
     if status is None:
         return "its exit status is not known", None, None
+    if status == FELL_OVER:
+        return "an error that was not the function's ended it", None, None
     number = status & 0x7F
     if number == 0:
         code = status >> 8

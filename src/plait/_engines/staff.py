@@ -28,6 +28,7 @@ class Staff:
         self._reserve = reserve
         self._job = job
         self._workers: dict[int, RemoteWorker] = {}
+        self._kind = reserve.host.kind
         self._poll = reserve.host.poll()
         self.bell = reserve.host.bell()
         self.limit = job.workers
@@ -56,7 +57,7 @@ class Staff:
 
     def wants_more(self, *, one_by_one: bool) -> bool:
         """Whether there may be one more worker; with `one_by_one`, only when all the others are there."""
-        return len(self._workers) < self.limit and not (one_by_one and any(not worker.pid for worker in self))
+        return len(self._workers) < self.limit and not (one_by_one and any(not worker.present for worker in self))
 
     def listen(self, milliseconds: float | None) -> list[tuple[int, int]]:
         """Wait until somebody has something to say; the descriptors at which they do."""
@@ -99,9 +100,9 @@ class Staff:
             PlaitError: there are none.
         """
         self.limit = len(self._workers)
-        self._job.tally.reasons.append(f"no further process could be started: {why}")
+        self._job.tally.reasons.append(f"no further {self._kind} could be started: {why}")
         if not self.limit:
-            raise PlaitError(f"no worker process could be started: {why}")
+            raise PlaitError(f"no worker {self._kind} could be started: {why}")
 
     def dismiss(self) -> None:
         """There is nothing to do for now: let other runs on the same engine have the workers."""

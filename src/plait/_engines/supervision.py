@@ -72,14 +72,12 @@ class Supervisor:
             seen = (words[CURRENT], words[STARTED])
             if words[MODE] == TRACKED and self._job.timeout is not None and seen == worker.running_seen:
                 if time.perf_counter_ns() - seen[1] > self._job.timeout * 1e9 and _hold(worker, seen):
-                    worker.doomed = TIMEOUT
-                    worker.kill()
+                    worker.doom(TIMEOUT, seen[0])
                     continue
             worker.running_seen = seen
             if self._memory_bytes is not None and worker.pid:
                 if self._private_bytes(worker.pid) > self._memory_bytes * _KILL_ABOVE and _hold(worker, seen):
-                    worker.doomed = MEMORY
-                    worker.kill()
+                    worker.doom(MEMORY, seen[0])
 
     def revoke(self, workers: Iterable[RemoteWorker]) -> Iterator[tuple[Flight, int, int]]:
         """Stop the items that somebody revoked, or begin to; yields what `take_back` does.
@@ -111,8 +109,7 @@ class Supervisor:
             time.sleep(0)  # a system call, so that either side has seen what the other wrote
         seen = (words[CURRENT], words[STARTED])
         if seen[0] == sequence and words[MODE] in (TRACKED, CLAMPED) and not worker.doomed and _hold(worker, seen):
-            worker.doomed = REVOKED
-            worker.kill()
+            worker.doom(REVOKED, sequence)
 
     def running(self, worker: RemoteWorker) -> Running | None:
         """The item that the worker is running, as far as its board tells."""

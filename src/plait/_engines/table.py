@@ -12,6 +12,7 @@ ENGINES = {
     "inline": ("plait._engines.inline", "InlineEngine"),
     "thread": ("plait._engines.thread", "ThreadEngine"),
     "process": ("plait._engines.process", "ProcessEngine"),
+    "interpreter": ("plait._engines.interpreter", "InterpreterEngine"),
     "async": ("plait._engines.asynchronous", "AsyncEngine"),
 }
 

@@ -22,13 +22,15 @@ from plait._core.job import Job, Running
 from plait._core.worker_state import TEAR_DOWN_SECONDS, Mishap
 from plait._engines.crew import Crew
 from plait._engines.growth import Growth, late_limit
-from plait._engines.halting import Seat, prepare_injection
+from plait._engines.halting import Seat
+from plait._engines.injection import prepare_injection
 from plait._engines.inline import InlineEngine
 from plait._engines.interface import Plan
 from plait._engines.line_output import WholeLines
+from plait._engines.patience import AGAIN, GRACE, UNWIND
 from plait._engines.stealing import Portion, portion_type
 from plait._engines.thread_worker import Worker
-from plait._engines.timeouts import AGAIN, GRACE, UNWIND, Watch
+from plait._engines.timeouts import Watch
 
 _CEILING = 64
 _TICK = 0.0005  # seconds between looks while threads may be added

@@ -7,11 +7,9 @@ import time
 
 from plait._core.batch import Batch
 from plait._engines.crew import Crew
-from plait._engines.halting import Alarm, Seat, prepare_injection
-
-GRACE = 0.05  # seconds in which a task that polls ``current().cancelled`` can end by itself
-AGAIN = 0.02  # seconds until the exception is offered again to a thread that could not take it
-UNWIND = 0.12  # seconds that an injected exception has to get a function out of its code
+from plait._engines.halting import Alarm, Seat
+from plait._engines.injection import prepare_injection
+from plait._engines.patience import AGAIN, GRACE, UNWIND
 
 
 class Watch:

@@ -1,4 +1,4 @@
-"""The main loop of a worker process: takes batches from its pipe, runs them, answers.
+"""The main loop of a remote worker: takes batches from its pipe, runs them, answers.
 
 Items that take microseconds run FAST, if running them again does no harm should the worker die: a bare loop that notes
 nothing. All others run TRACKED: each item is claimed, timed and its result put on the board before the next one starts.
@@ -16,7 +16,7 @@ from _pickle import dumps, loads
 
 from plait._core.current import current_task
 from plait._engines import board as boards
-from plait._engines import entries, wire
+from plait._engines import entries, wire, worker_setup
 from plait._engines.arena import Arena, ArenaFull, Window
 from plait._engines.board import CURRENT, HOLDS, LOGGED, MODE, STARTED, STOP_AT, Board
 from plait._engines.codec import decode, decode_items, encode, encode_small
@@ -28,13 +28,13 @@ from plait._engines.worker_task import WorkerTask
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # typing would double a worker's start-up time
     from contextvars import ContextVar
-    from typing import Any
+    from typing import Any, NoReturn
 
     from plait._core.rng import Seeding
     from plait._engines.ends import Ends
     from plait._engines.hosting import Segment
 
-    Assignment = tuple[Callable[..., object], float | None, Seeding, list[tuple[ContextVar[Any], Any]]]
+    Assignment = tuple[Callable[..., object], float | None, Seeding, list[tuple[ContextVar[Any], Any]], object]
 
 _FAST_SECONDS = 2.5e-6  # of this thread's CPU time; items cheaper than this run FAST
 _TRACKING_SECONDS = 1e-6  # what tracking an item costs, at least
@@ -42,10 +42,12 @@ _FAST_ITEMS = 64  # and only in batches worth it
 
 
 class Worker(WorkerTask):
-    """One worker process; as a `Task` it answers ``plait.current()``.
+    """One worker, in a process of its own; as a `Task` it answers ``plait.current()``.
 
     `own` is its memory for large results, `inputs` the driver's; None: large buffers go through the pipe.
     """
+
+    start_thread = staticmethod(_thread.start_new_thread)
 
     def __init__(
         self,
@@ -65,7 +67,7 @@ class Worker(WorkerTask):
         self._freed: list[int] = []
         self._assignments: dict[int, Assignment] = {}
         self._costs: dict[int, float] = {}
-        self._guard = Guard(board.words)
+        self._guard = Guard(board.words, self.start_thread)
         self._pending: bytes | memoryview = b""
         self._sending = _thread.allocate_lock()
         self._memory_bytes = 0
@@ -75,7 +77,7 @@ class Worker(WorkerTask):
         """Answer frames, one after the other."""
         current_task.set(self)
         self.thread_id = _thread.get_ident()
-        self.send(wire.HELLO, os.getpid(), b"")
+        self.send(wire.HELLO, os.getpid() if self.owns_process else 0, b"")
         while True:
             operation, flags, function, key, payload = self._receive()
             if operation == wire.BATCH:
@@ -90,9 +92,9 @@ class Worker(WorkerTask):
                 self._assignments.pop(key, None)
                 self._costs.pop(key, None)
             elif operation == wire.SETTING:
-                self._set_up(loads(payload))
+                self.set_up(loads(payload))
             else:
-                self._part()
+                self.part()
 
     # --- frames
 
@@ -101,7 +103,7 @@ class Worker(WorkerTask):
         while len(data) < HEAD.size:
             chunk = self._read(1 << 16)
             if not chunk:
-                _leave()
+                self.leave()
             data = chunk if not data else bytes(data) + chunk
         operation, flags, function, key, length = HEAD.unpack_from(data)
         end = HEAD.size + length
@@ -119,7 +121,7 @@ class Worker(WorkerTask):
         while filled < size:
             got = self._readv([view[filled:]])
             if not got:
-                _leave()
+                self.leave()
             filled += got
         return view.toreadonly()
 
@@ -132,13 +134,12 @@ class Worker(WorkerTask):
                 while sent < len(data):
                     sent += self._write(data[sent:])
             except OSError:
-                os._exit(0)  # the driver is gone
+                self.end()  # the driver is gone
 
     # --- what the driver asks for
 
-    def _set_up(self, setting: dict[str, object]) -> None:
-        from plait._engines import worker_setup
-
+    def set_up(self, setting: dict[str, object]) -> None:
+        """Take over what the driver says about itself."""
         worker_setup.apply(setting, self.send)
         self._memory_bytes = int(str(setting.get("memory_bytes", self._memory_bytes)))
         self._name = str(setting.get("name", self._name))
@@ -186,7 +187,7 @@ class Worker(WorkerTask):
             self._answer(key, wire.UNREADABLE, 0, data=dumps(describe(error, 1), 5))
             return
         self._first, self._base, self._attempt = first, base, attempt
-        fn, self._timeout, self._seeding, variables = assignment
+        fn, self._timeout, self._seeding, variables, _ = assignment
         for variable, value in variables:
             variable.set(value)
         tracked = (
@@ -280,7 +281,7 @@ class Worker(WorkerTask):
         leaving = self._memory_bytes and self._private_bytes(os.getpid()) > self._memory_bytes
         self.send(wire.RESULT, key, payload, flags=flags | (wire.LEAVING if leaving else 0))
         if leaving:
-            self._part()
+            self.part()
 
     def _pack(self, value: object) -> tuple[int, bytes]:
         opcodes = entries.OPCODES.get(type(value))
@@ -328,14 +329,23 @@ class Worker(WorkerTask):
 
     # --- the end
 
-    def _part(self) -> None:
+    def part(self) -> None:
         """End; what the worker holds is torn down before."""
         if self._words[HOLDS]:
             from plait._engines import worker_end  # most workers hold nothing
 
             self._words[MODE] = boards.ENDING
             worker_end.tear_down(self)
-        _leave()
+        self.leave()
+
+    def leave(self) -> None:
+        """End; what was printed goes out."""
+        _flush()
+        self.end()
+
+    def end(self) -> NoReturn:
+        """End without running the exit handlers that were forked along."""
+        os._exit(0)
 
     @property
     def may_be_interrupted(self) -> bool:
@@ -354,12 +364,6 @@ def _refused(value: object, error: Exception) -> Exception:
     from plait._engines.locate import explain
 
     return NotTransferable(f"the result cannot be sent back: {explain(value, 'result', error)}").with_traceback(None)
-
-
-def _leave() -> None:
-    """End without running the exit handlers that were forked along; what was printed goes out."""
-    _flush()
-    os._exit(0)
 
 
 def _flush() -> None:

@@ -1,4 +1,4 @@
-"""The end of a worker process that holds instances of ``per_worker`` functions; see `parting` for the other side."""
+"""The end of a remote worker that holds instances of ``per_worker`` functions; see `parting` for the other side."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import time
 from _collections_abc import Callable
 from _pickle import dumps
 
-from plait._core.errors import StopTask
+from plait._core.current import StopTask
 from plait._core.worker_state import TEAR_DOWN_SECONDS, Mishap
 from plait._engines import wire
 from plait._engines.remote import describe
@@ -35,7 +35,8 @@ def expect_interrupt(wanted: Callable[[], bool]) -> None:
 
 def tear_down(worker: Worker) -> None:
     """Tear down what the worker holds, in bounded time, and tell the driver when that is done."""
-    _thread.start_new_thread(_end_in_time, (worker,))
+    if worker.owns_process:
+        _thread.start_new_thread(_end_in_time, (worker,))
     worker.end_state(lambda mishap: _report(worker, mishap))
     _say_goodbye(worker)
 

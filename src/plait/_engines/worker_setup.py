@@ -8,11 +8,14 @@ import sys
 from _collections_abc import Callable
 from _pickle import dumps
 from types import ModuleType
-from typing import Any
 
 from plait._engines import wire
 
-Send = Callable[..., None]
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # typing would double a worker's start-up time
+    from typing import Any
+
+    Send = Callable[..., None]
 
 
 def apply(setting: dict[str, Any], send: Send) -> None:

@@ -1,4 +1,4 @@
-"""WorkerTask: what the function that a worker process runs may ask about itself, and what the process holds."""
+"""WorkerTask: what the function that a remote worker runs may ask about itself, and what the worker holds."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ if TYPE_CHECKING:  # typing would double a worker's start-up time
 
 class WorkerTask(Task):
     """The facts of the batch that runs; the loop of `worker` writes them, the board knows which item it is."""
+
+    owns_process = True
 
     def __init__(self, words: memoryview) -> None:
         self._words = words
@@ -32,7 +34,7 @@ class WorkerTask(Task):
 
     @property
     def worker(self) -> str:
-        return f"{self._name} (pid {os.getpid()})"
+        return f"{self._name} (pid {os.getpid()})" if self.owns_process else self._name
 
     @property
     def deadline(self) -> float | None:
@@ -40,7 +42,7 @@ class WorkerTask(Task):
 
     @property
     def cancelled(self) -> bool:
-        return self._stopping  # a process that holds nothing is not told, but killed
+        return self._stopping  # a process that holds nothing is not told, but killed; an interpreter is told
 
     @property
     def seeding(self) -> Seeding:
@@ -53,9 +55,10 @@ class WorkerTask(Task):
     # --- a worker that holds something is asked to leave, see `parting`
 
     def on_hold(self) -> None:
-        from plait._engines import worker_end  # most workers hold nothing
+        if self.owns_process:
+            from plait._engines import worker_end  # most workers hold nothing
 
-        worker_end.expect_interrupt(lambda: self.may_be_interrupted)
+            worker_end.expect_interrupt(lambda: self.may_be_interrupted)
         self._words[HOLDS] = 1
 
     @property

@@ -28,6 +28,7 @@ class Zygote:
     """
 
     patience = None
+    refusal = "the system refused to fork; see ulimit -u"
 
     def __init__(self, environment: dict[str, str]) -> None:
         here, there = _socketpair()
@@ -72,7 +73,7 @@ class Zygote:
                 segments += [arena.fd, inputs.fd]
             fds = array.array("i", theirs + segments)
             self._request(token, len(fds), [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, fds)])
-            worker = RemoteWorker(token, PipeLink(commands, results, lifeline), board, arena)
+            worker = RemoteWorker(token, "process", PipeLink(commands, results, lifeline), board, arena)
         except BaseException:
             for fd in made:
                 os.close(fd)

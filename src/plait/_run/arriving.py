@@ -11,6 +11,7 @@ from _collections_abc import Iterable, Iterator
 from itertools import chain
 
 from plait._core.batch import Batch
+from plait._core.daemons import daemons_allowed
 from plait._core.feed import Feed
 from plait._core.job import Job
 
@@ -65,7 +66,7 @@ class ArrivingFeed(Feed):
         """Have the thread read on. Returns at once."""
         if self._thread is None and not self.over:
             # A daemon: nothing can end a read from a pipe that nobody writes to.
-            self._thread = threading.Thread(target=self._read, name="plait-input", daemon=True)
+            self._thread = threading.Thread(target=self._read, name="plait-input", daemon=daemons_allowed())
             self._thread.start()
         if len(self._buffer) < self.window:
             self._hungry.set()

@@ -18,6 +18,7 @@ from contextlib import ExitStack
 from typing import IO
 
 from plait._core.current import Task, current
+from plait._core.daemons import daemons_allowed
 from plait._core.errors import StopTask
 
 _LOOK = 0.02  # seconds between two looks at whether the command is still wanted; well within a thread's grace
@@ -143,7 +144,9 @@ class CommandRunner:
                     raise StopTask  # the same end as an injected one
             code = process.reap()
         except BaseException:
-            threading.Thread(target=self._dismiss, args=(process,), name="plait-command-end", daemon=True).start()
+            threading.Thread(
+                target=self._dismiss, args=(process,), name="plait-command-end", daemon=daemons_allowed()
+            ).start()
             raise
         self._forget(process)
         return code

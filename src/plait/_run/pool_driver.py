@@ -7,6 +7,7 @@ from _collections_abc import Callable
 from contextvars import Context
 
 from plait._core.batch import Batch
+from plait._core.daemons import daemons_allowed
 from plait._core.errors import Cancelled, PoolBroken
 from plait._core.job import Job
 from plait._engines.interface import Engine
@@ -66,7 +67,7 @@ class PoolDriver:
         if refusal is not None:
             raise refusal
         with self._lock:
-            thread = threading.Thread(target=self._drive, name="plait-pool", daemon=True)
+            thread = threading.Thread(target=self._drive, name="plait-pool", daemon=daemons_allowed())
             if self._thread is not None:  # already, or just now, by a destructor that submits
                 return
             self._thread = thread

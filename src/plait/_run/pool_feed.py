@@ -83,6 +83,8 @@ class QueueFeed(Feed):
     @property
     def finished(self) -> bool:
         """Whether no call is left and none can arrive."""
+        if self._held:
+            return super().finished
         return self.over and self.settled == self.taken and not self._queue and not self._returned
 
     @property
@@ -93,7 +95,7 @@ class QueueFeed(Feed):
     @property
     def ready(self) -> bool:
         """Whether calls wait; all of them may turn out to be cancelled."""
-        return bool(self._returned or self._queue)
+        return bool(self._returned or self._queue) and not self._held
 
     def forget(self, batch: Batch) -> None:
         """The calls of this batch have their outcome."""

@@ -10,6 +10,7 @@ import threading
 import time
 from typing import Any, Protocol, TextIO
 
+from plait._core.daemons import daemons_allowed
 from plait._run.progress import Progress, RecentRate, closing_line, progress_line
 from plait._run.report import Report
 
@@ -67,7 +68,7 @@ class DisplayMeter:
     def start(self) -> None:
         """Begin to draw."""
         self._began = time.perf_counter()
-        self._thread = threading.Thread(target=self._draw, name="plait-progress", daemon=True)
+        self._thread = threading.Thread(target=self._draw, name="plait-progress", daemon=daemons_allowed())
         try:
             self._thread.start()
         except RuntimeError as error:  # no more threads: the work needs them more

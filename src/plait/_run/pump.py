@@ -8,6 +8,7 @@ from _collections_abc import AsyncIterator, Iterator
 from types import TracebackType
 
 from plait._core.batch import Batch
+from plait._core.daemons import daemons_allowed
 from plait._run.async_input import input_gone
 from plait._run.run import Run
 
@@ -31,7 +32,7 @@ class Pump:
             self._run.job.feed.live_in(self._loop)
         self._ended: asyncio.Future[None] = self._loop.create_future()
         self._next: asyncio.Future[Batch | None] | None = None
-        self._thread = threading.Thread(target=self._work, name="plait-pump", daemon=True)
+        self._thread = threading.Thread(target=self._work, name="plait-pump", daemon=daemons_allowed())
         self._thread.start()
         return self
 
@@ -78,7 +79,7 @@ class Pump:
             else:
                 loop.call_soon_threadsafe(ended.set_result, None)
 
-        threading.Thread(target=work, name="plait-pump", daemon=True).start()
+        threading.Thread(target=work, name="plait-pump", daemon=daemons_allowed()).start()
         await asyncio.shield(ended)
 
     # --- in the thread

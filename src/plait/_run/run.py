@@ -6,7 +6,6 @@ put into order and delivered; when the consumer comes back for more, the feed's 
 
 from __future__ import annotations
 
-import random
 import time
 from _collections_abc import Callable, Generator, Iterator
 from typing import Any
@@ -206,6 +205,8 @@ class Run:
         final: list[Batch] = [batch]
         again: list[tuple[int, float]] = []
         if batch.failures and self._retry is not None and not self.job.cancelled:
+            import random  # slow to import, and here only where something failed
+
             final, again = split_retries(batch, self._retry, random.random)  # jitter, not a secret
         now = time.perf_counter()
         for offset, delay in again:

@@ -27,11 +27,13 @@ class ContractBase:
 
     Attributes:
         shares_memory: whether its functions see the objects of this process.
+        shares_process: whether its functions run in this process; None: if they share memory.
         awaits: whether it runs coroutine functions; the suite then gives it coroutine versions of its own.
         workers: how many items it can run at the same time, when asked for as many: 3, or 1.
     """
 
     shares_memory = True
+    shares_process: bool | None = None
     awaits = False
     workers = 3
 

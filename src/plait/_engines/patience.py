@@ -1,0 +1,5 @@
+"""How long a function that cannot be killed gets to stop, in seconds: told, then interrupted, then left behind."""
+
+GRACE = 0.05  # in which a task that polls ``current().cancelled`` can end by itself
+AGAIN = 0.02  # until the exception is offered again to a thread that could not take it
+UNWIND = 0.12  # that an injected exception has to get a function out of its code
