@@ -2,6 +2,7 @@
 
 import re
 
+from sphinx.domains.python import PyObject
 from sphinx.util import logging
 
 import plait
@@ -53,6 +54,10 @@ for doorway in DOORWAYS:
         getattr(doorway, name)
 plait.__all__.sort(key=lambda name: (name != "map", name[0].isupper(), name))
 
+for field in PyObject.doc_field_types:
+    if field.label == "Variables":
+        field.label = "Attributes"  # the docstrings' word
+
 _QUALIFIED = re.compile(r"~?(?:[A-Za-z_]\w*\.)+(?=[A-Za-z_])")
 _BRANCH = re.compile(r" *[├└]")
 
@@ -91,7 +96,7 @@ def shorten(app, what, name, obj, options, signature, returns):
     """Types by their last name."""
     if getattr(obj, "_is_protocol", False):
         return "", None
-    return tuple(_QUALIFIED.sub("", text) if text else text for text in (signature, returns))
+    return tuple(_QUALIFIED.sub("", text.replace("~", "")) if text else text for text in (signature, returns))
 
 
 def take_literally(app, ctx, lines):

@@ -10,6 +10,12 @@ from environments import MAIN_EXTRAS, folder_of
 from lanes import Gate, Lanes, Result
 from pythons import OLDEST, find_pythons, probe
 
+_ENGINES = ("tests/test_contract.py", "tests/test_contract_portable.py", "tests/test_faults.py", "tests/torture")
+_PARTS = (  # of about the same length, so that the lanes end at about the same time
+    ("engines", "the contract of engines, faults and torture", _ENGINES),
+    ("rest", "the other tests, snippets and doctests", tuple(f"--ignore={file}" for file in _ENGINES)),
+)
+
 
 def main(chosen: list[str]) -> int:
     """Run the gates whose names begin with one of `chosen`, or all; returns the exit status."""
@@ -45,10 +51,10 @@ def plan(chosen: list[str]) -> tuple[list[list[Gate]], list[Result]]:
     stints = [[Gate(name, about, command, main_python, MAIN_EXTRAS) for name, about, command in quick]]
     for python in reversed(pythons):
         extras = MAIN_EXTRAS if python.label == main_python.label else ("test",)
-        program = [*python.inside, str(folder_of(python) / "bin" / "python")]
-        command = [*program, "-m", "pytest", "--durations=5"]
-        about = f"tests, snippets and doctests on Python {python.full}"
-        stints.append([Gate(f"tests-{python.label}", about, command, python, extras)])
+        program = [*python.inside, str(folder_of(python) / "bin" / "python"), "-m", "pytest", "--durations=5"]
+        for part, about, files in _PARTS:
+            name = f"tests-{python.label}-{part}"
+            stints.append([Gate(name, f"{about} on Python {python.full}", [*program, *files], python, extras)])
     stints = [[gate for gate in stint if gate.name.startswith(wanted)] for stint in stints]
     skipped = [Result(f"tests-{text.split(':')[0]}", "skipped", text.split(": ", 1)[1]) for text in missing]
     skipped = [result for result in skipped if result.name.startswith(wanted)]

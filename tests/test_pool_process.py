@@ -5,6 +5,8 @@ from __future__ import annotations
 import concurrent.futures
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -156,6 +158,30 @@ def test_a_worker_lets_go_of_its_arguments(pool: plait.Pool, tmp_path: Path) -> 
     assert Path(f"{mark}-there").exists()
     del marks
     assert mark.exists()
+
+
+MANAGER = """
+import multiprocessing, plait
+
+def add(numbers, number):
+    numbers.append(number)
+
+if __name__ == "__main__":
+    with multiprocessing.Manager() as manager, plait.Pool("process", workers=2) as pool:
+        numbers = manager.list()
+        for future in [pool.submit(add, numbers, number) for number in range(5)]:
+            future.result()
+        print(sorted(numbers), list(plait.map(len, [numbers], engine=pool)))
+"""
+
+
+def test_proxies_of_a_manager_work_in_workers(tmp_path: Path) -> None:
+    """As in the standard library's pools: the manager answers those who know the key of the process it belongs to."""
+    (tmp_path / "program.py").write_text(MANAGER)
+    program = subprocess.run(
+        [sys.executable, "program.py"], cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE
+    )
+    assert (program.stdout, program.stderr) == ("[0, 1, 2, 3, 4] [5]\n", "")
 
 
 def test_the_initializer_runs_once_in_each_worker(tmp_path: Path, nothing_left: None) -> None:

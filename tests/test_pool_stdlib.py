@@ -47,7 +47,10 @@ def classes() -> dict[str, list[str]]:
         if os.environ.get("CI"):
             raise RuntimeError(f"CPython's tests are neither in this Python nor to be had: {error}") from error
         return {}
-    found: dict[str, list[str]] = json.loads(_run([], seconds=60).stdout)
+    program = _run([], seconds=60)
+    if program.returncode:
+        raise RuntimeError(f"CPython's tests cannot be listed:\n{program.stderr}")
+    found: dict[str, list[str]] = json.loads(program.stdout)
     return {name: tests for name, tests in found.items() if tests}
 
 
@@ -55,7 +58,7 @@ def classes() -> dict[str, list[str]]:
 def _available() -> None:
     if not classes():
         pytest.skip(
-            "this Python has no tests of its own, and Debian's cannot be had: sh tests/stdlib_executors/fetch.sh"
+            "this Python has no tests of its own, and Debian's cannot be had; tests/stdlib_executors/fetch.sh says why"
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import importlib
+import itertools
 import os
 import signal
 import subprocess
@@ -18,9 +19,11 @@ from pathlib import Path
 import pytest
 
 import plait
+from plait._engines import halting
 from plait._engines.halting import interruptible
 from plait._engines.stealing import DequePortion, Portion, TruncatedPortion
 from plait._engines.thread import ThreadEngine
+from plait._engines.timeouts import UNWIND
 from plait.errors import Cancelled, StopTask, TaskTimeout
 
 PORTIONS = [DequePortion] if not getattr(sys, "_is_gil_enabled", lambda: True)() else [TruncatedPortion, DequePortion]
@@ -197,6 +200,38 @@ def test_every_other_item_times_out_and_none_of_the_rest(engine: ThreadEngine) -
     found = list(plait.map(run, range(12), engine=engine, timeout=0.1, workers=3).outcomes())
     assert [type(outcome.error) for outcome in found] == [type(None), TaskTimeout] * 6
     assert [outcome.value for outcome in found] == [None if x % 2 else x for x in range(12)]
+
+
+@pytest.mark.parametrize("kept", [True, False])
+@pytest.mark.parametrize("how", ["timeout", "stop"])
+def test_a_thread_that_others_keep_from_running_is_given_more_time(
+    engine: ThreadEngine, monkeypatch: pytest.MonkeyPatch, how: str, kept: bool
+) -> None:
+    """On a machine whose cores are taken an exception cannot arrive in time; a thread that sleeps is given up at once."""
+    go, inside = threading.Event(), threading.Event()
+    seconds = itertools.count()
+    monkeypatch.setattr(halting, "waited_for_core", lambda _: float(next(seconds)) if kept else 0.0)
+
+    def run(_: int) -> None:
+        inside.set()
+        go.wait(LONG)
+
+    began = time.perf_counter()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            stream = plait.map(run, [0], engine=engine, timeout=0.05 if how == "timeout" else None)
+            if how == "stop":
+                threading.Thread(target=lambda: inside.wait(LONG) and stream.cancel()).start()
+            (outcome,) = stream.outcomes()
+            took = time.perf_counter() - began
+    finally:
+        go.set()
+    assert isinstance(outcome.error, TaskTimeout if how == "timeout" else Cancelled)
+    if kept:
+        assert took >= halting.ROUNDS * UNWIND
+    else:
+        assert took < halting.ROUNDS * UNWIND + SLACK
 
 
 def test_a_timeout_error_of_the_function_stays_what_it_was(engine: ThreadEngine) -> None:

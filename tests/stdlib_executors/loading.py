@@ -14,8 +14,9 @@ from types import ModuleType
 from stdlib_executors import adapters, calls
 
 ROOT = Path(__file__).resolve().parents[2]
-UNPACKED = ROOT / ".debian" / "stdlib-tests"
-PACKAGE = "test.test_concurrent_futures"
+UNPACKED = Path(sys.prefix) / "cpython-tests"
+_NAME = "test_concurrent_futures"
+PACKAGE = f"test.{_NAME}"
 PARTS = ("as_completed", "deadlock", "future", "init", "process_pool", "shutdown", "thread_pool", "wait")
 _EXECUTORS = ("ThreadPoolMixin", "ProcessPoolSpawnMixin")
 
@@ -25,23 +26,33 @@ def come_with_python() -> bool:
     return importlib.util.find_spec(PACKAGE) is not None
 
 
+def version() -> tuple[int, int]:
+    """Of which Python the tests are: of this one, or of Debian 12's, which are unpacked for one that has none."""
+    return sys.version_info[:2] if come_with_python() else (3, 11)
+
+
 def fetch() -> None:
     """Unpack Debian's, if they are needed and not there.
 
     Raises:
         OSError, subprocess.CalledProcessError: they are not to be had here.
     """
-    if not come_with_python() and not (UNPACKED / "test_concurrent_futures.py").exists():
-        subprocess.run(["sh", str(Path(__file__).with_name("fetch.sh"))], check=True, capture_output=True, text=True)
+    if come_with_python() or (UNPACKED / f"{_NAME}.py").exists():
+        return
+    script = str(Path(__file__).with_name("fetch.sh"))
+    subprocess.run(["sh", script, str(UNPACKED)], check=True, capture_output=True, text=True)
 
 
 def test_classes() -> dict[str, type[unittest.TestCase]]:
-    """The test classes by name. Those of the other start methods are left out: Pool has one."""
+    """The test classes by name.
+
+    Those of other start methods are left out, as Pool has one, and those of the pool of interpreters, which is not ours.
+    """
     found: dict[str, type[unittest.TestCase]] = {}
     for module in _modules():
         for name, value in vars(module).items():
             if isinstance(value, type) and issubclass(value, unittest.TestCase) and value.__module__ == module.__name__:
-                if "ProcessPoolFork" not in name:
+                if "ProcessPoolFork" not in name and "InterpreterPool" not in name:
                     found[name] = value
     return found
 
@@ -53,24 +64,25 @@ def test_names(cls: type[unittest.TestCase]) -> list[str]:
 
 def _modules() -> Iterator[ModuleType]:
     adapters.install()
-    if come_with_python():
-        for part in PARTS:
-            if importlib.util.find_spec(f"{PACKAGE}.test_{part}"):
-                yield _redirected(importlib.import_module(f"{PACKAGE}.test_{part}"))
-        if not hasattr(importlib.import_module(PACKAGE), "__path__"):
-            yield _redirected(importlib.import_module(PACKAGE))
-    else:
-        prepare_paths()
-        yield _redirected(importlib.import_module("test_concurrent_futures"))
+    name = PACKAGE if come_with_python() else _NAME
+    prepare_paths()
+    package = importlib.import_module(name)
+    if not hasattr(package, "__path__"):
+        yield _redirected(package)
+        return
+    for part in PARTS:
+        if importlib.util.find_spec(f"{name}.test_{part}"):
+            yield _redirected(importlib.import_module(f"{name}.test_{part}"))
 
 
 def prepare_paths() -> None:
-    """Make the unpacked tests importable, also under the name they have in the standard library."""
+    """Make the unpacked tests importable, also under the name they have in the standard library.
+
+    Workers, which are given our search path, know them by their short name.
+    """
     if not come_with_python():
         sys.path.append(str(UNPACKED))
-        import test_concurrent_futures  # type: ignore[import-not-found]  # unpacked from Debian's package
-
-        sys.modules[PACKAGE] = test_concurrent_futures
+        sys.modules[PACKAGE] = importlib.import_module(_NAME)
 
 
 def _redirected(module: ModuleType) -> ModuleType:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+
+from stdlib_executors.loading import version
 
 _THREADS = "looks into executor._threads; the engine owns the threads. tests/test_pool.py checks that they end"
 _PROCESSES = "looks into executor._processes; the engine owns the processes. tests/test_pool_process.py checks them"
@@ -13,6 +14,10 @@ _MESSAGE = (
     "expects the name max_workers in the message; Pool's option is workers, and its message says what was expected"
 )
 _RECYCLE = "max_tasks_per_child is an option of multiprocessing's pool; plait recycles by memory (ProcessEngine(memory_bytes=))"
+_FORCE = (
+    "terminate_workers and kill_workers are ProcessPoolExecutor's own, not Executor's; a second Ctrl-C and the end of \
+the pool's process stop what runs, and tests/test_pool_exit.py checks both"
+)
 _FLAVOUR = "is about the start methods of multiprocessing; plait's workers come from its zygote"
 _CROSSING = (
     "expects one unpicklable object to break the pool or to show pickle's error; Pool says NotTransferable with the \
@@ -22,7 +27,7 @@ path to the object, for that future only. plait.testing's contract checks it"
 
 @dataclass(frozen=True)
 class Listed:
-    """A test, or several by a pattern, of the Pythons from `since` to before `until`."""
+    """A test, or several by a pattern, in the tests of the Pythons from `since` to before `until`."""
 
     test: str
     reason: str
@@ -31,7 +36,7 @@ class Listed:
 
     @property
     def for_this_python(self) -> bool:
-        return self.since <= sys.version_info[:2] < self.until
+        return self.since <= version() < self.until
 
 
 NOT_APPLICABLE = (
@@ -59,15 +64,17 @@ NOT_APPLICABLE = (
         _PROCESSES + "; and a dead worker does not break a Pool, which is the point",
     ),
     Listed("ProcessPoolSpawnProcessPoolExecutorTest.test_max_tasks_*", _RECYCLE),
+    Listed("ProcessPoolSpawnProcessPoolExecutorTest.test_*_max_tasks_*", _RECYCLE, since=(3, 14)),
+    Listed("ProcessPoolSpawnProcessPoolShutdownTest.test_shutdown_gh_132969_case_*", _RECYCLE, since=(3, 14)),
+    Listed("ProcessPoolSpawnProcessPoolExecutorTest.test_force_shutdown_workers*", _FORCE, since=(3, 14)),
+    Listed("ProcessPoolSpawnProcessPoolExecutorTest.test_kill_workers", _FORCE, since=(3, 14)),
+    Listed("ProcessPoolSpawnProcessPoolExecutorTest.test_terminate_workers", _FORCE, since=(3, 14)),
+    Listed("ProcessPoolSpawnProcessPoolExecutorTest.test_broken_process_pool_traceback", _PROCESSES, since=(3, 14)),
+    Listed("ProcessPoolSpawnProcessPoolExecutorTest.test_failed_worker_replacement_*", _PROCESSES, since=(3, 14)),
     Listed("ProcessPoolSpawnProcessPoolExecutorTest.test_max_workers_too_large", "tests a limit of Windows"),
     Listed(
         "ProcessPoolSpawnProcessPoolExecutorTest.test_traceback",
         "expects multiprocessing's private _RemoteTraceback as the cause; the contract checks that the line is shown",
-    ),
-    Listed(
-        "ProcessPoolSpawnProcessPoolExecutorTest.test_ressources_gced_in_workers",
-        "sends a proxy of a multiprocessing manager, which answers only to children of multiprocessing; \
-tests/test_pool_process.py checks that a worker lets go of its arguments",
     ),
     Listed(
         "ProcessPoolSpawnFailingInitializerTest.test_initializer",

@@ -19,6 +19,7 @@ from plait._core.daemons import daemons_allowed
 from plait._core.errors import UsageError
 from plait._core.job import Job
 from plait._engines.choice import Choice, Measured, choose
+from plait._engines.core_wait import waited_for_core
 from plait._engines.inline import InlineEngine
 from plait._engines.interface import Plan
 from plait._engines.thread import ThreadEngine
@@ -165,11 +166,11 @@ class Probe:
         if not self.open:
             return self._fn(item)
         before = self._picture(item) if self.calls < _COMPARED else None
-        began, ready = time.perf_counter(), time.thread_time() + delay()
+        began, ready = time.perf_counter(), time.thread_time() + waited_for_core()
         try:
             value = self._fn(item)
         finally:
-            self._note(began, time.thread_time() + delay() - ready)
+            self._note(began, time.thread_time() + waited_for_core() - ready)
         if before is not None:
             self._compare(item, before, value)
         return value
@@ -232,17 +233,8 @@ class Canary:
 
     def _sing(self) -> None:
         while not self._stop.is_set():
-            began, delayed = time.perf_counter(), delay()
+            began, delayed = time.perf_counter(), waited_for_core()
             time.sleep(_CANARY)
-            took = time.perf_counter() - began - (delay() - delayed)
+            took = time.perf_counter() - began - (waited_for_core() - delayed)
             self._late += max(0.0, took - 2 * _CANARY)
             self._total += took
-
-
-def delay() -> float:
-    """Seconds this thread has been ready to run without getting a core, where the system tells: others' doing."""
-    try:
-        with open("/proc/thread-self/schedstat", "rb", buffering=0) as file:
-            return int(file.read(128).split()[1]) * 1e-9
-    except (OSError, IndexError, ValueError):
-        return 0.0

@@ -54,7 +54,14 @@ def _surroundings() -> dict[str, object]:
         "folder": folder,
         "forward": (_is_replaced(sys.stdout, sys.__stdout__, 1), _is_replaced(sys.stderr, sys.__stderr__, 2)),
         "levels": _levels(),
+        "authkey": _authkey(),
     }
+
+
+def _authkey() -> bytes:
+    """The key to the managers of multiprocessing, which answer only to who knows it; empty when there can be none."""
+    process = sys.modules.get("multiprocessing.process")
+    return b"" if process is None else bytes(process.current_process().authkey)
 
 
 def _is_replaced(stream: object, original: object, number: int) -> bool:

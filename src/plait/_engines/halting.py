@@ -22,9 +22,13 @@ from plait._core.batch import Batch
 from plait._core.current import Task
 from plait._core.errors import Cancelled, StopTask, TaskTimeout
 from plait._core.job import Running
+from plait._engines.core_wait import waited_for_core
 from plait._engines.injection import inject
 from plait._engines.line_output import LineThread
 from plait._engines.stealing import Portion
+
+ROUNDS = 6  # how often a thread that is kept waiting for a core is given the time for a step once more
+_KEPT_WAITING = 0.03  # seconds in such a step that make it one
 
 
 class Alarm:
@@ -33,13 +37,14 @@ class Alarm:
     `timeout` is the seconds it had, or None when it was revoked.
     """
 
-    __slots__ = ("began", "due", "offset", "raised", "timeout")
+    __slots__ = ("began", "due", "offset", "raised", "rounds", "timeout")
 
     def __init__(self, offset: int, began: float, raised: float, timeout: float | None) -> None:
         self.offset = offset
         self.began = began
         self.raised = raised
         self.due = raised
+        self.rounds = ROUNDS
         self.timeout = timeout
 
     def error(self, batch: Batch, worker: str, note: str = "") -> TaskTimeout | Cancelled:
@@ -68,6 +73,7 @@ class Seat(Task):
         abandoned: nobody waits for it any more and its results are dropped; set by the driver under `door`.
         clock_id: the clock of its CPU time, or None.
         cpu: its CPU time when the driver last looked; the driver's.
+        waited: how long it had waited for a core when the driver last looked; the driver's.
     """
 
     __slots__ = (
@@ -84,6 +90,7 @@ class Seat(Task):
         "portion",
         "released",
         "thread",
+        "waited",
     )
 
     thread: LineThread
@@ -101,6 +108,7 @@ class Seat(Task):
         self.abandoned = False
         self.clock_id: int | None = None
         self.cpu = 0.0
+        self.waited = 0.0
 
     # --- the worker's side
 
@@ -185,6 +193,12 @@ class Seat(Task):
             return 0.0
         spent, self.cpu = cpu - self.cpu, cpu
         return spent
+
+    def kept_waiting(self) -> bool:
+        """Whether its thread has had no fair chance to run since the last call: others had the cores."""
+        waited = waited_for_core(self.thread.native_id)
+        since, self.waited = waited - self.waited, waited
+        return since > _KEPT_WAITING
 
 
 def interruptible(thread: threading.Thread) -> bool:

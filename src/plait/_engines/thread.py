@@ -22,7 +22,7 @@ from plait._core.job import Job, Running
 from plait._core.worker_state import TEAR_DOWN_SECONDS, Mishap
 from plait._engines.crew import Crew
 from plait._engines.growth import Growth, late_limit
-from plait._engines.halting import Seat
+from plait._engines.halting import ROUNDS, Seat
 from plait._engines.injection import prepare_injection
 from plait._engines.inline import InlineEngine
 from plait._engines.interface import Plan
@@ -233,12 +233,7 @@ def halt(crew: Crew, *, patient: bool = True) -> None:
         began = time.perf_counter()
         prepare_injection()
         if not crew.wait_empty(GRACE - (time.perf_counter() - began)):
-            deadline = time.perf_counter() + UNWIND
-            while time.perf_counter() < deadline:
-                for seat in crew.seats:
-                    seat.inject()
-                if crew.wait_empty(AGAIN):
-                    break
+            _interrupt(crew)
     now = time.perf_counter()
     for seat in [*crew.seats, *crew.lost]:
         _abandon(crew, seat, now)
@@ -249,6 +244,21 @@ def halt(crew: Crew, *, patient: bool = True) -> None:
             if seat.thread.is_alive() and seat.holds:
                 what = f"the tear-down of {seat.state.ending or 'an instance'} on {seat.name}"
                 crew.job.tally.note(Mishap(f"{what} did not end within {given:g} s and was left behind", None))
+
+
+def _interrupt(crew: Crew) -> None:
+    """Inject exceptions until no thread is in the user's code, or those that are had their chance to come out."""
+    for _ in range(1 + ROUNDS):
+        deadline = time.perf_counter() + UNWIND
+        for seat in crew.seats:
+            seat.kept_waiting()
+        while time.perf_counter() < deadline:
+            for seat in crew.seats:
+                seat.inject()
+            if crew.wait_empty(AGAIN):
+                return
+        if not any(seat.inside and seat.kept_waiting() for seat in crew.seats):
+            return
 
 
 def _abandon(crew: Crew, seat: Seat, now: float) -> None:

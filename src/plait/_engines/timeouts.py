@@ -72,7 +72,13 @@ class Watch:
 
     def _press(self, seat: Seat, alarm: Alarm, now: float) -> bool:
         if seat.injected or now - alarm.raised >= GRACE + UNWIND:
-            return self._give_up(seat, alarm)
+            if not alarm.rounds or not seat.kept_waiting():
+                return self._give_up(seat, alarm)
+            alarm.rounds -= 1
+            seat.inject(alarm)
+            alarm.due = now + UNWIND
+            return False
+        seat.kept_waiting()
         seat.inject(alarm)
         alarm.due = now + (UNWIND if seat.injected else AGAIN)
         return False

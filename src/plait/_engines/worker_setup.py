@@ -32,11 +32,9 @@ def apply(setting: dict[str, Any], send: Send) -> None:
     if "forward" in setting:
         _prints(setting["forward"], send)
     if "levels" in setting:
-        sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, _LoggingHook)]
-        if "logging" in sys.modules:
-            _forward_logs(setting["levels"], send)
-        else:
-            sys.meta_path.insert(0, _LoggingHook(setting["levels"], send))
+        _once_imported("logging", lambda: _forward_logs(setting["levels"], send))
+    if setting.get("authkey"):
+        _once_imported("multiprocessing.process", lambda: _know_managers(setting["authkey"]))
 
 
 def _fresh_main(file: str | None, argv: list[str]) -> None:
@@ -81,32 +79,40 @@ class _Forwarder(io.RawIOBase):
         return len(data)
 
 
-class _LoggingHook:
-    """Waits for the first import of logging, which most workers never do, and forwards records from then on."""
+def _once_imported(name: str, then: Callable[[], None]) -> None:
+    """Call `then` now, or when the module is imported first, which most workers never do."""
+    sys.meta_path[:] = [each for each in sys.meta_path if not (isinstance(each, _ImportHook) and each.name == name)]
+    if name in sys.modules:
+        then()
+    else:
+        sys.meta_path.insert(0, _ImportHook(name, then))
 
-    def __init__(self, levels: dict[str, int], send: Send) -> None:
-        self._levels = levels
-        self._send = send
+
+class _ImportHook:
+    """Waits for the first import of one module."""
+
+    def __init__(self, name: str, then: Callable[[], None]) -> None:
+        self.name = name
+        self._then = then
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
-        if name != "logging":
+        if name != self.name:
             return None
         sys.meta_path.remove(self)
         for finder in sys.meta_path:
             spec = finder.find_spec(name, path, target)
             if spec is not None:
-                spec.loader = _ThenForward(spec.loader, self._levels, self._send)  # type: ignore[assignment]  # delegates all a loader does
+                spec.loader = _ThenCall(spec.loader, self._then)  # type: ignore[assignment]  # delegates all a loader does
                 return spec
         return None
 
 
-class _ThenForward:
-    """Loads logging as its own loader does, and has records forwarded before anybody can log one."""
+class _ThenCall:
+    """Loads a module as its own loader does, and calls `then` before anybody can use it."""
 
-    def __init__(self, loader: Any, levels: dict[str, int], send: Send) -> None:
+    def __init__(self, loader: Any, then: Callable[[], None]) -> None:
         self._loader = loader
-        self._levels = levels
-        self._send = send
+        self._then = then
 
     def create_module(self, spec: Any) -> Any:
         return self._loader.create_module(spec)
@@ -114,7 +120,12 @@ class _ThenForward:
     def exec_module(self, module: Any) -> None:
         module.__spec__.loader = module.__loader__ = self._loader
         self._loader.exec_module(module)
-        _forward_logs(self._levels, self._send)
+        self._then()
+
+
+def _know_managers(authkey: bytes) -> None:
+    """Managers of multiprocessing, whose proxies may be arguments, answer only to who has the driver's key."""
+    sys.modules["multiprocessing.process"].current_process().authkey = authkey
 
 
 def _forward_logs(levels: dict[str, int], send: Send) -> None:

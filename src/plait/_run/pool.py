@@ -125,12 +125,16 @@ class Pool(Executor):
             buffersize: how many chunks may be submitted and not consumed yet.
 
         Raises:
-            UsageError: a chunksize or buffersize below 1.
+            TypeError, UsageError: a chunksize or buffersize that is no whole number, or below 1.
             TimeoutError: (when iterated) a result was not there in time.
         """
-        for name, value in (("chunksize", chunksize), ("buffersize", buffersize)):
-            if value is not None and (not isinstance(value, int) or value < 1):
-                raise UsageError(f"{name}={value!r}: expected a whole number of at least 1")
+        for name, value, wording in (("chunksize", chunksize, ""), ("buffersize", buffersize, "None or ")):
+            if value is None and wording:
+                continue
+            if not isinstance(value, int):
+                raise TypeError(f"{name}={value!r}: {name} must be an integer{' or None' if wording else ''}")
+            if value < 1:
+                raise UsageError(f"{name}={value!r}: {name} must be {wording}> 0")
         self._refuse(fn)
         end = None if timeout is None else time.monotonic() + timeout
         items: Iterator[tuple[Any, ...]] = zip(*iterables, strict=False)
