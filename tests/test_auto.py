@@ -8,8 +8,9 @@ import math
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -216,6 +217,30 @@ def test_failures_and_order_survive_the_move() -> None:
     outcomes = list(plait.map(fail_at_seven, range(300), engine="auto", workers=2).outcomes())
     assert [outcome.index for outcome in outcomes] == list(range(300))
     assert [outcome.index for outcome in outcomes if not outcome.ok] == [7]
+
+
+@plait.per_worker
+def noted(file: str) -> Iterator[int]:
+    """An instance that leaves a trace."""
+    with open(file, "a") as opened:
+        print("up", os.getpid(), file=opened)
+    yield os.getpid()
+    with open(file, "a") as opened:
+        print("down", os.getpid(), file=opened)
+
+
+@pytest.mark.usefixtures("moves")
+def test_what_workers_hold_is_torn_down_before_and_after_the_move(tmp_path: Path) -> None:
+    file = str(tmp_path / "events")
+    pids = set()
+    for pid in plait.map(lambda file: noted(file), itertools.repeat(file), engine="auto", workers=2):
+        pids.add(pid)
+        if len(pids) > 1:
+            break
+    assert os.getpid() in pids
+    events = Path(file).read_text().splitlines()
+    for pid in pids:
+        assert events.count(f"up {pid}") == events.count(f"down {pid}") > 0
 
 
 @pytest.mark.usefixtures("moves")

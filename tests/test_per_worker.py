@@ -23,7 +23,7 @@ from plait._engines import parting, thread
 from plait.errors import PlaitError, TaskTimeout, UsageError
 
 SOURCE = Path(__file__).resolve().parents[1] / "src"
-ENGINES = ["inline", "thread", "process"]
+ENGINES = ["inline", "thread", "process", *(["interpreter"] if sys.version_info >= (3, 14) else [])]
 SLOW = 60.0  # seconds that a tear-down or an item takes which is not waited for
 
 pytestmark = pytest.mark.usefixtures("nothing_left")

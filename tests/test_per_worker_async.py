@@ -324,3 +324,108 @@ def test_an_error_in_a_tear_down_is_reported_to_the_run() -> None:
     (mishap,) = in_a_run(body)
     assert mishap.text == "the tear-down of bad() on async raised OSError: no end"
     assert isinstance(mishap.error, OSError)
+
+
+# --- on the async engine
+
+
+def test_a_map_shares_one_instance_and_ends_it(story: Story) -> None:
+    session = story.instance("session")
+
+    async def fetch(number: int) -> tuple[int, str]:
+        await asyncio.sleep(0)
+        return number, await session()
+
+    assert list(plait.map(fetch, range(200), engine="async", workers=20)) == [(n, "session") for n in range(200)]
+    assert story.events == ["up session", "down session"]
+
+
+def test_a_map_in_a_running_loop_ends_its_instances_and_not_those_of_the_loop(story: Story) -> None:
+    session = story.instance("session")
+
+    async def fetch(_: int) -> str:
+        return str(await session())
+
+    async def main() -> None:
+        assert await session() == "session"
+        for _ in range(2):
+            assert [name async for name in plait.map(fetch, range(5), engine="async")] == ["session"] * 5
+        assert story.events == ["up session"] + ["up session", "down session"] * 2
+
+    asyncio.run(main())
+    assert story.events[-1] == "down session"
+    assert len(story.events) == 6
+
+
+def test_leaving_the_loop_tears_down(story: Story) -> None:
+    session = story.instance("session")
+
+    async def fetch(number: int) -> str:
+        await asyncio.sleep(3600 if number else 0, await session())
+        return "first"
+
+    for value in plait.map(fetch, range(5), engine="async", workers=5):
+        assert value == "first"
+        break
+    assert story.events == ["up session", "down session"]
+
+
+def test_an_item_whose_time_is_up_leaves_the_set_up_to_the_others() -> None:
+    events: list[str] = []
+    go_on = asyncio.Event()
+
+    @plait.per_worker
+    async def slow() -> AsyncIterator[str]:
+        events.append("begins")
+        await go_on.wait()
+        yield "there"
+        events.append("down")
+
+    async def fetch(number: int) -> str:
+        if number:
+            go_on.set()
+        return str(await slow())
+
+    outcomes = list(plait.map(fetch, range(2), engine="async", workers=1, timeout=0.5).outcomes())
+    assert isinstance(outcomes[0].error, plait.errors.TaskTimeout)
+    assert outcomes[1].value == "there"
+    assert events == ["begins", "down"]
+
+
+def test_what_goes_wrong_at_the_end_of_a_map_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    @plait.per_worker
+    async def bad() -> AsyncIterator[int]:
+        yield 1
+        raise OSError("no end")
+
+    async def fetch(_: int) -> int:
+        return int(await bad())
+
+    stream = plait.map(fetch, range(3), engine="async")
+    with caplog.at_level(logging.ERROR, "plait"), pytest.warns(RuntimeWarning, match=r"tear-down of bad\(\).*no end"):
+        assert list(stream) == [1] * 3
+    assert stream.report.mishaps == [record.getMessage() for record in caplog.records]
+
+
+def test_the_calls_of_a_pool_share_an_instance(story: Story) -> None:
+    session = story.instance("session")
+
+    async def fetch(number: int) -> tuple[int, str]:
+        return number, await session()
+
+    with plait.Pool("async", workers=4) as pool:
+        calls = [pool.submit(fetch, number) for number in range(20)]
+        assert [call.result() for call in calls] == [(n, "session") for n in range(20)]
+        assert story.events == ["up session"]
+    assert story.events == ["up session", "down session"]
+
+
+def test_coroutines_under_other_engines_have_instances_as_long_as_their_loop(story: Story) -> None:
+    session = story.instance("session")
+
+    async def fetch() -> str:
+        return str(await session())
+
+    found = list(plait.map(lambda _: asyncio.run(fetch()), range(3), engine="thread", workers=1))
+    assert found == ["session"] * 3
+    assert story.events == ["up session", "down session"] * 3

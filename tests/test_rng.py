@@ -18,7 +18,7 @@ from plait._core.rng import generator
 from plait.errors import PlaitError, UsageError
 
 SOURCE = Path(__file__).resolve().parents[1] / "src"
-ENGINES = ["inline", "thread", "process"]
+ENGINES = ["inline", "thread", "process", *(["interpreter"] if sys.version_info >= (3, 14) else [])]
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
 
@@ -36,10 +36,20 @@ PROGRAM = """
     def nested(item):
         return draw(item), list(plait.map(draw, range(3), engine="{inner}", workers=2))
 
-    for engine in ["inline", "thread", "process"]:
+    async def draw_awaited(item):
+        return draw(item)
+
+    async def nested_awaited(item):
+        first = draw(item)
+        return first, [found async for found in plait.map(draw_awaited, range(3), engine="async", workers=2)]
+
+    awaited = {{draw: draw_awaited, nested: nested_awaited}}
+    interpreters = ["interpreter"] if sys.version_info >= (3, 14) and "numpy" not in sys.modules else []
+    for engine in ["inline", "thread", "process", "async", *interpreters]:
         for fn, count in ((draw, 300), (nested, 2)):
             for workers in (1, 2):
-                found = list(plait.map(fn, range(count), engine=engine, workers=workers))
+                called = awaited[fn] if engine == "async" else fn
+                found = list(plait.map(called, range(count), engine=engine, workers=workers))
                 kind = found[0][0] if fn is draw else found[0][0][0]
                 print(fn.__name__, kind, hashlib.sha256(repr(found).encode()).hexdigest())
     """
@@ -92,6 +102,7 @@ def test_what_the_function_imports_does_not_change_the_kind() -> None:
             print(list(plait.map(draw, range(8), engine={engine!r}, workers=2)))
             """)
         for engine in ENGINES
+        if engine != "interpreter"  # where numpy does not load
     }
     assert len(found) == 1
     assert "numpy" not in found.pop()
@@ -193,8 +204,17 @@ def test_a_worker_without_numpy_says_so(monkeypatch: pytest.MonkeyPatch) -> None
         list(plait.map(draw, [0], engine="process"))
 
 
+@pytest.mark.skipif("interpreter" not in ENGINES, reason="CPython 3.14 and later have interpreters")
+def test_interpreters_say_that_numpy_does_not_load_there() -> None:
+    pytest.importorskip("numpy")
+    with pytest.raises(PlaitError, match="does not support loading in subinterpreters") as caught:
+        list(plait.map(lambda _: plait.rng(3).random(), [0], engine="interpreter"))
+    assert len(str(caught.value).splitlines()) == 1
+
+
 @pytest.mark.parametrize("engine", ENGINES)
-def test_a_run_can_be_repeated_by_the_seed_in_its_report(engine: str) -> None:
+def test_a_run_can_be_repeated_by_the_seed_in_its_report(engine: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "numpy", raising=False)  # which does not load in interpreters
     first = plait.map(lambda _: plait.rng().random(), range(5), engine=engine)
     found = list(first)
     seed = first.report.seed

@@ -84,9 +84,12 @@ def generator(seed: int, path: tuple[int, ...], *, numpy: bool) -> Any:
     except ImportError as error:
         from plait._core.errors import PlaitError
 
+        origin: BaseException = error
+        while origin.__cause__ is not None:  # NumPy wraps it in a page of advice
+            origin = origin.__cause__
         raise PlaitError(
             "plait.rng() gives NumPy's generators in this map, because numpy was imported where the map was called; "
-            f"this worker cannot import it: {error}"
+            f"this worker cannot import it: {origin}"
         ) from error
     return random.Generator(random.PCG64(random.SeedSequence(seed, spawn_key=path)))
 
