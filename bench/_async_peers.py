@@ -22,7 +22,7 @@ def running(way: Way, limit: int) -> Iterator[Map]:
     yield lambda fn, items: asyncio.run(way(fn, items, limit))  # type: ignore[arg-type]  # they are coroutine functions
 
 
-async def serial(fn: Function, items: Sequence[Any], limit: int) -> list[Any]:
+async def serial(fn: Function, items: Sequence[Any], limit: int) -> list[Any]:  # noqa: ARG001  as the others are called
     return [await fn(item) for item in items]
 
 

@@ -64,15 +64,15 @@ def map(  # noqa: A001, PLR0913  the builtin's concurrent sister; users write pl
      * items are pulled only as far ahead as workers can use them; endless inputs and early stops both work;
      * results come in input order, or as completed with ``order="completion"``;
      * the first failure is raised as soon as it is known and names its item; ``.outcomes()`` gives failures as values;
-     * a worker that dies costs the item it was running and nothing else;
+     * a worker process that dies costs the item it was running and nothing else;
      * leaving the loop, an error in its body, or Ctrl-C stops the work now, and what could not be stopped is named;
      * nothing is run twice unless `retry` says so.
 
     Args:
         fn: called with one item, or with one item of each iterable, stopping with the shortest.
         iterables: any iterables, endless ones included, and async iterables, which are pulled in the event loop.
-        engine: ``"auto"``, ``"inline"``, ``"thread"``, ``"process"``, ``"async"`` for coroutine functions, a `Pool`, or
-            an engine object.
+        engine: ``"auto"``, ``"inline"``, ``"thread"``, ``"process"``, ``"interpreter"``, ``"async"`` for coroutine
+            functions, a `Pool`, or an engine object.
         workers: how many items may run at the same time; by default what the machine and the container allow.
         order: ``"input"`` or ``"completion"``.
         timeout: seconds that one item may run, counted from the start of its execution.

@@ -40,9 +40,9 @@ class Pool(Executor):
      * in a forked child the pool works on, with workers of its own.
 
     Args:
-        engine: ``"thread"``, ``"process"``, ``"inline"``, ``"async"`` for coroutine functions, or an engine object,
-            which outlives the pool. ``"auto"`` means threads: the calls of a pool differ, so there is no one function
-            to choose for.
+        engine: ``"thread"``, ``"process"``, ``"interpreter"``, ``"inline"``, ``"async"`` for coroutine functions, or an
+            engine object, which outlives the pool. ``"auto"`` means threads: the calls of a pool differ, so there is no
+            one function to choose for.
         workers: how many calls may run at the same time (``max_workers`` of the standard library); by default what the
             engine advises for this machine.
         initializer: called once in each worker before its first call; if it raises, the pool is broken.
