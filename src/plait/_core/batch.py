@@ -9,10 +9,23 @@ class Batch:
     """A run of consecutive items, starting at index `base` of the input.
 
     An engine fills in `values`, one per item (None where `failures` has an entry for the offset), and who ran it and
-    when. `spans` has one ``(started, ended)`` per item, on the clock of ``time.perf_counter``, when the job is timed.
+    when. `fetched` is set once the run has put it where it is not lost, `delivered` once the consumer has it.
+    `spans` has one ``(started, ended)`` per item, on the clock of ``time.perf_counter``, when the job is timed.
     """
 
-    __slots__ = ("attempt", "base", "ended", "failures", "items", "spans", "started", "values", "worker")
+    __slots__ = (
+        "attempt",
+        "base",
+        "delivered",
+        "ended",
+        "failures",
+        "fetched",
+        "items",
+        "spans",
+        "started",
+        "values",
+        "worker",
+    )
 
     def __init__(self, base: int, items: Sequence[object], attempt: int = 1) -> None:
         self.base = base
@@ -22,6 +35,7 @@ class Batch:
         self.failures: dict[int, BaseException] = {}
         self.spans: list[tuple[float, float]] = []
         self.worker = ""
+        self.fetched = self.delivered = False
         self.started = 0.0
         self.ended = 0.0
 

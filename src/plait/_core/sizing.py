@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
+
+_LATELY = 8  # batches
 MOST_AHEAD = 131_072  # items that may be taken ahead of the consumer, however cheap they are and many the workers
 
 
@@ -14,11 +17,11 @@ class BatchSizer:
     >>> sizer.size
     512
     >>> sizer.record(512, 1.0)
-    >>> sizer.size
-    1
+    >>> sizer.size, sizer.largest
+    (1, 512)
     """
 
-    __slots__ = ("cap", "cost", "growth", "size", "target")
+    __slots__ = ("_lately", "cap", "cost", "growth", "size", "target")
 
     def __init__(self, target: float, growth: int = 8, cap: int = 8192) -> None:
         self.target = target
@@ -26,6 +29,7 @@ class BatchSizer:
         self.cap = cap
         self.size = 1
         self.cost: float | None = None
+        self._lately: deque[int] = deque([1], _LATELY)
 
     def record(self, items: int, seconds: float) -> None:
         """A batch of `items` items took `seconds`."""
@@ -37,6 +41,12 @@ class BatchSizer:
             self.size = max(1, wanted)
         elif items >= self.size or items >= self.cap:
             self.size = max(1, min(self.cap, self.size * self.growth, wanted))
+        self._lately.append(self.size)
+
+    @property
+    def largest(self) -> int:
+        """The largest size lately: what windows go by, which a batch that had to wait for a core must not close."""
+        return max(self._lately)
 
 
 def guided_target(left_seconds: float, workers: int, low: float, high: float) -> float:

@@ -49,7 +49,8 @@ class Driver:
         try:
             while not feed.finished and not crew.unwanted:
                 while finished and not job.cancelled:
-                    yield finished.popleft()
+                    yield finished[0]  # taken out when it has arrived: Ctrl-C may come in between
+                    finished.popleft()
                 more = crew.provide()
                 if not (finished or feed.finished):
                     yield from self._pause(more)
@@ -65,7 +66,8 @@ class Driver:
             finally:
                 self._retire(running)
         while finished:
-            yield finished.popleft()
+            yield finished[0]
+            finished.popleft()
 
     def _pause(self, more: bool) -> Iterable[Batch]:
         """Wait for something to look at; with `more` to be pulled from the input only as long as others need."""

@@ -140,7 +140,7 @@ class Crew:
     def widen(self) -> None:
         """Let as many items be taken ahead of the consumer as keep the threads busy while results wait their turn."""
         threads = max(1, len(self.seats))
-        self.feed.window = max(2 * threads, min((4 * threads + 8) * self._sizer.size, MOST_AHEAD))
+        self.feed.window = max(2 * threads, min((4 * threads + 8) * self._sizer.largest, MOST_AHEAD))
 
     def steal(self, now: float, wanted: int) -> bool:
         """Hand back what stalled workers have not begun, the oldest batch first, until `wanted` items are free."""

@@ -66,7 +66,8 @@ class InlineEngine:
             feed.window = max(sizer.size, _MEANWHILE) if feed.postponed else sizer.size
             feed.fill(sizer.size)
             if feed.withdrawn:
-                yield feed.withdrawn.popleft()
+                yield feed.withdrawn[0]  # taken out when it has arrived: Ctrl-C may come in between
+                feed.withdrawn.popleft()
                 continue
             batch = feed.take(sizer.size)
             if batch is None:
@@ -90,9 +91,12 @@ class InlineEngine:
             if done < len(batch.items):
                 feed.hand_back(batch.base + done, batch.items[done:], batch.attempt)
             if done:
-                yield batch if done == len(batch.items) else batch.part(0, done)
+                feed.withdrawn.append(batch if done == len(batch.items) else batch.part(0, done))
         if not feed.finished:
             job.cancelled = True  # the map around this one was stopped
+        while feed.withdrawn:
+            yield feed.withdrawn[0]
+            feed.withdrawn.popleft()
 
 
 class InlineTask(Task):

@@ -66,11 +66,13 @@ class BatchPlanner:
     @property
     def window(self) -> int:
         """How many items may be taken ahead of the consumer."""
-        return max(2 * self._workers, min(8 * self._workers * self._most, MOST_AHEAD))
+        return max(2 * self._workers, min(8 * self._workers * self._bounded(self._sizer.largest), MOST_AHEAD))
 
     @property
     def _most(self) -> int:
         """How many items a batch may have for what it takes to get them there or their results back."""
-        size = self._sizer.size
+        return self._bounded(self._sizer.size)
+
+    def _bounded(self, size: int) -> int:
         bytes_each = max(self._sent, self._returned)
         return max(1, min(size, int(_BATCH_BYTES / bytes_each))) if bytes_each else size

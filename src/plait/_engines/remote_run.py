@@ -86,7 +86,8 @@ class RemoteRun:
                 self._assign()
                 if self._ledger.finished:
                     while self._ledger.finished and not job.cancelled:
-                        yield self._ledger.finished.popleft()
+                        yield self._ledger.finished[0]  # taken out when it has arrived: Ctrl-C may come in between
+                        self._ledger.finished.popleft()
                 elif not feed.finished:
                     self._wait()
         finally:

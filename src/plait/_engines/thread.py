@@ -106,7 +106,8 @@ class Driver:
             while not feed.finished and not crew.unwanted:
                 while finished and not job.cancelled:
                     self._yielded += 1
-                    yield finished.popleft()
+                    yield finished[0]  # taken out when it has arrived: Ctrl-C may come in between
+                    finished.popleft()
                     if crew.parked:
                         crew.share_out(time.perf_counter(), room=False)
                 self._provide()
@@ -130,7 +131,8 @@ class Driver:
                 lines.end()
                 self._retire(running)
         while finished:
-            yield finished.popleft()
+            yield finished[0]
+            finished.popleft()
 
     def _provide(self) -> None:
         """Pull items for the workers, and make sure that somebody runs them."""

@@ -1,4 +1,8 @@
-"""Puts finished batches into input order, whatever order they finish in. Pure."""
+"""Puts finished batches into input order, whatever order they finish in. Pure.
+
+A batch stays here until it is marked as delivered, so nothing is lost when the consumer is interrupted or does not come
+back for more.
+"""
 
 from __future__ import annotations
 
@@ -12,29 +16,47 @@ class InputOrder:
         self._waiting: dict[int, Batch] = {}
         self._next = 0
 
-    def push(self, batch: Batch) -> list[Batch]:
-        """The batches that can be delivered now that `batch` has finished."""
+    def add(self, batch: Batch) -> None:
+        """The batch has finished."""
         self._waiting[batch.base] = batch
-        ready: list[Batch] = []
-        while (found := self._waiting.pop(self._next, None)) is not None:
-            ready.append(found)
+
+    def ready(self) -> Batch | None:
+        """The batch that can be delivered now, again and again until it has been; None when there is none."""
+        found = self._waiting.get(self._next)
+        while found is not None and found.delivered:
+            del self._waiting[found.base]
             self._next = found.end
-        return ready
+            found = self._waiting.get(self._next)
+        return found
 
     def rest(self) -> list[Batch]:
-        """What finished but still waits for an earlier item, in input order; forgets it."""
+        """What finished and was not delivered, in input order; forgets it."""
         left = sorted(self._waiting.values(), key=lambda batch: batch.base)
         self._waiting.clear()
-        return left
+        return [batch for batch in left if not batch.delivered]
 
 
 class CompletionOrder:
-    """Releases every batch at once."""
+    """Releases batches as they come."""
 
-    def push(self, batch: Batch) -> list[Batch]:
-        """The batch itself."""
-        return [batch]
+    def __init__(self) -> None:
+        self._waiting: dict[int, Batch] = {}
+
+    def add(self, batch: Batch) -> None:
+        """The batch has finished."""
+        self._waiting[batch.base] = batch
+
+    def ready(self) -> Batch | None:
+        """The next batch, again and again until it has been delivered; None when there is none."""
+        while self._waiting:
+            base, found = next(iter(self._waiting.items()))
+            if not found.delivered:
+                return found
+            del self._waiting[base]
+        return None
 
     def rest(self) -> list[Batch]:
-        """Nothing ever waits."""
-        return []
+        """What was not delivered; forgets it."""
+        left = list(self._waiting.values())
+        self._waiting.clear()
+        return [batch for batch in left if not batch.delivered]

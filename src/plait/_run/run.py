@@ -7,6 +7,7 @@ window moves.
 
 from __future__ import annotations
 
+import operator
 import time
 from _collections_abc import Callable, Generator, Iterator
 from typing import Any
@@ -58,6 +59,7 @@ class Run:
         self._accounts = Accounts(job.feed.handed_out)
         self._work: Generator[Batch, None, None] | None = None
         self._undelivered: list[Batch] = []
+        self.handing: tuple[Batch, Iterator[object]] | None = None
         self._began = 0.0
         self._halted = False
         self._bell: LoopBell | None = None
@@ -111,8 +113,7 @@ class Run:
         if not self.job.feed.finished:
             self.cancel()
         for batch in self._work:
-            if batch is not IDLE:
-                self.job.unfetched.appendleft(batch)
+            if batch is not IDLE:  # it lies in `unfetched`
                 return
             yield
 
@@ -214,18 +215,25 @@ class Run:
     # --- steps of `batches`
 
     def _working(self, work: Generator[Batch, None, None], stop_at_failure: bool) -> Iterator[Batch]:
-        feed = self.job.feed
+        feed, order = self.job.feed, self._order
         for batch in work:
             if batch is IDLE:
                 yield batch
                 continue
-            for final in self._settle(batch) if self._journal is None else self._recorded(batch, self._journal):
-                for ready in self._order.push(final):
-                    if isinstance(ready, Recalled):
-                        yield from self._deliver_recalled(ready)
-                    else:
-                        yield ready
-                        feed.deliver(len(ready.items))
+            finals = self._settle(batch) if self._journal is None else self._recorded(batch, self._journal)
+            for final in finals:
+                order.add(final)
+            batch.fetched = True
+            if finals is self._settled:
+                self._settled = []
+            while (ready := order.ready()) is not None:
+                if isinstance(ready, Recalled):
+                    yield from self._deliver_recalled(ready)
+                    continue
+                ready.delivered = True
+                yield ready
+                feed.deliver(len(ready.items))
+            for final in finals:
                 if stop_at_failure and final.failures and not self._halted:
                     yield from self._overtaking(final)
 
@@ -245,25 +253,32 @@ class Run:
         self._settled += final
         for piece in final:
             journal.record(piece)
-        if self.job.unfetched and journal.may_gather:
+        if self.job.unfetched and self.job.unfetched[-1] is not batch and journal.may_gather:
             return []
         journal.commit()
-        final, self._settled = self._settled, []
-        return final
+        return self._settled
 
     def _deliver_recalled(self, batch: Recalled) -> Iterator[Batch]:
         assert self._journal is not None
-        for piece in self._journal.read(batch):
+        pieces = self._journal.read(batch)
+        batch.delivered = True
+        for piece in pieces:
             yield piece
             self.job.feed.deliver(len(piece.items), known=True)
 
     def _close_journal(self, journal: Keeper) -> None:
         """What has been computed is recorded, whether anybody will ask for it or not."""
-        while self.job.unfetched:
-            self._settled += self._settle(self.job.unfetched.popleft())
+        self._fetch_rest()
         for piece in self._settled:
             journal.record(piece)
         journal.close(self._report)
+
+    def _fetch_rest(self) -> None:
+        """What the engine had finished and nobody has taken."""
+        while self.job.unfetched:
+            batch = self.job.unfetched.popleft()
+            if not batch.fetched:
+                self._settled += self._settle(batch)
 
     def _settle(self, batch: Batch) -> list[Batch]:
         final: list[Batch] = [batch]
@@ -296,14 +311,20 @@ class Run:
         """After a stop: what had finished and was not delivered, then one Cancelled per item that had not."""
         yield from self._undelivered
         self._undelivered.clear()
-        while self.job.unfetched:
-            self._settled += self._settle(self.job.unfetched.popleft())
-        for batch in [*(ready for final in self._settled for ready in self._order.push(final)), *self._order.rest()]:
+        if self.handing is not None:
+            batch, values = self.handing
+            self.handing = None
+            if left := operator.length_hint(values):
+                yield batch.part(len(batch.items) - left, len(batch.items))
+        self._fetch_rest()
+        for final in self._settled:
+            self._order.add(final)
+        self._settled = []
+        for batch in self._order.rest():
             if isinstance(batch, Recalled):
                 yield from self._deliver_recalled(batch)
             else:
                 yield batch
-        self._settled.clear()
         if self._journal is not None:
             self._journal.close(self._report)
         if not self.job.cancelled:

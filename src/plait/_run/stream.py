@@ -161,7 +161,9 @@ def _values(run: Run) -> Generator[Iterable[object], None, None]:
         if batch.failures:
             yield _raising(run, batch)
         else:
-            yield batch.values
+            values = iter(batch.values)
+            run.handing = batch, values  # how far the consumer is in there is known at every moment
+            yield values
 
 
 def _raising(run: Run, batch: Batch) -> Generator[object, None, None]:

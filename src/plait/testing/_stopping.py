@@ -47,6 +47,18 @@ class StoppingContract(ContractBase):
             assert stream.report.cancelled
             assert not stream.report.finished
 
+    def test_what_the_consumer_left_comes_as_outcomes_each_once(self) -> None:
+        for order in ("input", "completion"):
+            with self.engine() as engine:
+                stream = plait.map(double, range(3000), engine=engine, order=order)
+                seen = list(itertools.islice(stream, 777))  # in the middle of a batch, as a rule
+                stream.close()
+                rest = list(stream.outcomes())
+                assert all(outcome.value == 2 * outcome.index for outcome in rest if outcome.ok)
+                assert all(isinstance(outcome.error, Cancelled) for outcome in rest if not outcome.ok)
+                found = [value // 2 for value in seen] + [outcome.index for outcome in rest]
+                assert sorted(found) == list(range(len(found)))
+
     def test_an_error_in_the_block_stops_the_work_and_is_raised(self) -> None:
         with self.engine() as engine, raises(ZeroDivisionError):
             with plait.map(double, itertools.count(), engine=engine) as stream:

@@ -1,0 +1,53 @@
+"""The order of delivery: nothing is lost before it has been marked as delivered, and nothing comes twice."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from plait._core.batch import Batch
+from plait._run.ordering import CompletionOrder, InputOrder
+
+
+def batch(base: int, length: int = 1) -> Batch:
+    return Batch(base, range(base, base + length))
+
+
+def test_input_order_waits_for_what_is_missing() -> None:
+    order = InputOrder()
+    late, first = batch(2), batch(0, 2)
+    order.add(late)
+    assert order.ready() is None
+    order.add(first)
+    assert order.ready() is first
+    assert order.ready() is first  # whoever was interrupted asks again
+    first.delivered = True
+    assert order.ready() is late
+    assert order.rest() == [late]
+    assert order.rest() == []
+
+
+def test_completion_order_waits_for_nothing() -> None:
+    order = CompletionOrder()
+    one, two = batch(5), batch(1)
+    order.add(one)
+    order.add(two)
+    assert order.ready() is one
+    one.delivered = True
+    assert order.rest() == [two]
+
+
+@pytest.mark.parametrize("order", [InputOrder, CompletionOrder])
+def test_every_batch_once_wherever_the_consumer_stops(order: type[InputOrder | CompletionOrder]) -> None:
+    for seed in range(50):
+        dice = random.Random(seed)
+        batches = [batch(3 * n, 3) for n in range(12)]
+        found, tried = order(), []
+        for one in dice.sample(batches, len(batches)):
+            found.add(one)
+            while dice.random() < 0.8 and (ready := found.ready()) is not None:
+                ready.delivered = True
+                tried.append(ready.base)
+        tried += [one.base for one in found.rest()]
+        assert sorted(tried) == [one.base for one in batches]
