@@ -1,0 +1,92 @@
+"""What one controlled execution leaves behind: its events, its choices, and how it ended."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from plait._core.event import Event, Site
+
+
+class Switch(NamedTuple):
+    """A choice that differs from the plain one (go on with the running thread; else the lowest number).
+
+    When `thread` has executed `step` events (and is about to do what `label` says, or waits, or has ended), `to` goes on.
+    """
+
+    thread: int
+    step: int
+    to: int
+    label: str
+
+
+class Frame(NamedTuple):
+    """One level of a stack, outermost first in a list; `mine` says that it is the user's own code."""
+
+    file: str
+    line: int
+    function: str
+    mine: bool
+
+
+class ThreadInfo(NamedTuple):
+    """A thread of control of the execution. `kind` is "thread" or "task"; `started` is where in the user's source."""
+
+    number: int
+    name: str
+    kind: str
+    parent: int
+    started: Site | None
+
+
+class Place(NamedTuple):
+    """An object that events name: what people call it (``bank.balance``'s bank: "Account"; a lock: "Lock"), and where it was made if known."""
+
+    number: int
+    label: str
+    made: Site | None
+
+
+class Blocked(NamedTuple):
+    """A thread of control that cannot go on: what it waits for, where, and who holds it.
+
+    `holder` is the number of the thread that owns the lock or that is joined, -1 if nobody does; `held` are the places
+    of the locks it holds itself, each with the site of the acquisition.
+    """
+
+    thread: int
+    pending: Event
+    stack: tuple[Frame, ...]
+    holder: int
+    held: tuple[tuple[int, Site | None], ...]
+
+
+class Failure(NamedTuple):
+    """How an execution failed.
+
+    `kind` is "exception" (uncaught in a thread, or the program's own non-zero exit), "deadlock" (all wait, and there is a
+    cycle of locks or joins), "hang" (all wait, for something that nobody will do), "steps" (no end within the limit), or "died" (the
+    process of the run is gone).
+    """
+
+    kind: str
+    summary: str
+    thread: int
+    exception: BaseException | None
+    stack: tuple[Frame, ...]
+    blocked: tuple[Blocked, ...]
+
+
+class Record(NamedTuple):
+    """One controlled execution, whole."""
+
+    seed: int
+    scheduler: str
+    events: Sequence[Event]
+    switches: Sequence[Switch]
+    threads: Sequence[ThreadInfo]
+    places: dict[int, Place]
+    failure: Failure | None
+    output: str
+    outside: Sequence[str]
+    uncontrolled: int
