@@ -1,1 +1,4 @@
-"""CHECK: run a program under many schedules, and explain the one that breaks it. Imports `_schedulers`, `_draw` and `_core` only."""
+"""CHECK: run a program under many schedules, and explain the one that breaks it.
+
+Imports `_schedulers`, `_draw` and `_core` only.
+"""

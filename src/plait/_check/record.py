@@ -11,7 +11,8 @@ from plait._core.event import Event, Site
 class Switch(NamedTuple):
     """A choice that differs from the plain one (go on with the running thread; else the lowest number).
 
-    When `thread` has executed `step` events (and is about to do what `label` says, or waits, or has ended), `to` goes on.
+    When `thread` has executed `step` events (and is about to do what `label` says, or
+    waits, or has ended), `to` goes on.
     """
 
     thread: int
@@ -40,7 +41,7 @@ class ThreadInfo(NamedTuple):
 
 
 class Place(NamedTuple):
-    """An object that events name: what people call it (``bank.balance``'s bank: "Account"; a lock: "Lock"), and where it was made if known."""
+    """An object that events name: what people call it ("Account", "Lock"), and where it was made if known."""
 
     number: int
     label: str
@@ -64,9 +65,9 @@ class Blocked(NamedTuple):
 class Failure(NamedTuple):
     """How an execution failed.
 
-    `kind` is "exception" (uncaught in a thread, or the program's own non-zero exit), "deadlock" (all wait, and there is a
-    cycle of locks or joins), "hang" (all wait, for something that nobody will do), "steps" (no end within the limit), or "died" (the
-    process of the run is gone).
+    `kind` is "exception" (uncaught in a thread, or the program's own non-zero exit), "deadlock" (all wait, and there is
+    a cycle of locks or joins), "hang" (all wait, for something that nobody will do), "steps" (no end within the limit),
+    or "died" (the process of the run is gone).
     """
 
     kind: str

@@ -1,1 +1,4 @@
-"""Pictures of what threads did, for a terminal and for a browser: the same for a failing schedule and a production run. Imports `_core` only."""
+"""Pictures of what threads did, for a terminal and for a browser: of a failing schedule and of a production run.
+
+Imports `_core` only.
+"""

@@ -1,1 +1,1 @@
-"""Who goes next in a controlled execution: one file per strategy over a three-method interface. Imports `_core` only."""
+"""Who goes next in a controlled execution: one file per strategy, three methods each. Imports `_core` only."""
