@@ -49,8 +49,9 @@ class Finding(NamedTuple):
         moments: the timeline, in the order of the execution.
         confirmed: whether an execution failed by it; otherwise it is predicted from one that passed.
         gil: whether a build with the GIL can do it; None when it cannot be told.
-        reason: why it can or cannot, half a sentence.
+        reason: why it can or cannot, half a sentence; "" where the GIL has nothing to do with it.
         certain: whether the cause is recognised; False when only the failure itself is known.
+        threads: numbers and names of the threads in the timeline, in the order of their lanes.
     """
 
     kind: str
@@ -63,6 +64,7 @@ class Finding(NamedTuple):
     gil: bool | None = True
     reason: str = ""
     certain: bool = True
+    threads: tuple[tuple[int, str], ...] = ()
 
     @property
     def elsewhere(self) -> tuple[str, ...]:
@@ -74,13 +76,15 @@ class Finding(NamedTuple):
         """On which builds of Python it can happen, as a sentence without its full stop."""
         if self.gil is None:
             return "Not known whether a build with the GIL can do it"
-        where = "Possible on a GIL build" if self.gil else "Only on a free-threaded build"
-        return f"{where}: {self.reason}" if self.reason else where
+        if self.gil and not self.reason:
+            return "Possible on a GIL build and on a free-threaded one"
+        return f"{'Possible on a GIL build' if self.gil else 'Only on a free-threaded build'}: {self.reason}"
 
     @property
-    def file(self) -> str:
-        """The file to open first, "" when none is known."""
-        return next((moment.site.file for moment in reversed(self.moments) if moment.site is not None), "")
+    def site(self) -> Site | None:
+        """The place to open first: where the thread that suffers is."""
+        places = [*(side.site for side in self.sides), *(moment.site for moment in self.moments)]
+        return next((site for site in places if site is not None), None)
 
 
 _RACE = ("CWE-362", "Go: DATA RACE", "TSan: data race")

@@ -30,6 +30,12 @@ class Sources:
         lines = self._lines_of(file)
         return lines[number - 1].strip() if 0 < number <= len(lines) else ""
 
+    def column(self, site: Site) -> int:
+        """Where on its line the site begins, in characters from 0."""
+        lines = self._lines_of(site.file)
+        text = lines[site.line - 1].encode() if 0 < site.line <= len(lines) else b""
+        return len(text[: site.column].decode(errors="replace"))
+
     def segment(self, site: Site | None) -> str:
         """What stands at the site, if it is short and on one line; else what the rewriter calls it."""
         if site is None:
@@ -59,6 +65,11 @@ class Sources:
             if isinstance(node, kind):
                 found = node
         return found
+
+    def function(self, site: Site) -> ast.AST | None:
+        """The innermost function around the site."""
+        kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+        return next(reversed([node for node in self._around(site) if isinstance(node, kinds)]), None)
 
     def known(self, file: str) -> bool:
         """Whether the file can be read and parsed."""

@@ -36,7 +36,11 @@ def draw_columns(timeline: Timeline, width: int = 80, *, colour: bool = False) -
         return ""
     cell = (width - len(_MARGIN) - len(_BAR) * (len(timeline.lanes) - 1)) // max(1, len(timeline.lanes))
     painter = _Painter(timeline, cell, colour)
-    lines = painter.side_by_side() if cell >= _NARROWEST else painter.one_below_the_other(width - len(_MARGIN))
+    lines = (
+        painter.side_by_side(width - len(_MARGIN))
+        if cell >= _NARROWEST
+        else painter.one_below_the_other(width - len(_MARGIN))
+    )
     return "\n".join(line.rstrip() for line in lines)
 
 
@@ -56,12 +60,12 @@ def cells(text: str) -> int:
 
 
 def wrap(text: str, width: int) -> list[str]:
-    """The text in pieces of at most `width` cells, cut at a blank where there is one in the second half."""
+    """The text in pieces of at most `width` cells, cut at a blank where there is a good one."""
     text = "".join(letter if letter.isprintable() else "·" for letter in text.expandtabs(4))
     pieces = []
     while cells(text) > width:
         cut = _fitting(text, max(1, width))
-        blank = text.rfind(" ", cut // 2, cut + 1)
+        blank = text.rfind(" ", cut // 4, cut + 1)
         cut = blank if blank > 0 else cut
         pieces.append(text[:cut].rstrip())
         text = text[cut:].lstrip()
@@ -78,7 +82,7 @@ class _Painter:
         self._files = files_of(timeline)
         self._gutter = max(len(self._where(row)) for row in timeline.rows)
 
-    def side_by_side(self) -> Iterator[str]:
+    def side_by_side(self, width: int) -> Iterator[str]:
         lanes = len(self._timeline.lanes)
         if len(self._files) == 1:
             yield _MARGIN + self._paint(_DIM, os.path.basename(self._files[0]))
@@ -87,6 +91,9 @@ class _Painter:
         yield self._join([(indent + name, self._lane_colour(at)) for at, name in enumerate(heads)])
         holding: dict[int, tuple[str, ...]] = {}
         for row in self._timeline.rows:
+            if row.lane < 0:
+                yield from self._across(row, width)
+                continue
             for text, paint in self._row(row, holding, self._cell):
                 blank = [("", "")] * lanes
                 blank[row.lane] = (text, paint)
@@ -98,6 +105,9 @@ class _Painter:
         holding: dict[int, tuple[str, ...]] = {}
         lane = -1
         for row in self._timeline.rows:
+            if row.lane < 0:
+                yield from self._across(row, width)
+                continue
             if row.lane != lane:
                 lane = row.lane
                 yield _MARGIN + self._paint(self._lane_colour(lane), self._timeline.lanes[lane])
@@ -117,6 +127,10 @@ class _Painter:
         for note in notes:
             for at, piece in enumerate(wrap(note, width - len(indent) - 2)):
                 yield (indent if row.source or at else where) + ("  " if at else "") + piece, _DIM
+
+    def _across(self, row: Row, width: int) -> Iterator[str]:
+        for text, paint in self._row(row, {}, width):
+            yield _MARGIN + self._paint(paint, text)
 
     def _where(self, row: Row) -> str:
         if not row.line:

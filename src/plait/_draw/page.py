@@ -47,11 +47,12 @@ def _table(timeline: Timeline) -> str:
 
 def _row(timeline: Timeline, row: Row, moment: int) -> str:
     before = "<td></td>" * row.lane
-    after = "<td></td>" * (len(timeline.lanes) - row.lane - 1)
+    after = "<td></td>" * (len(timeline.lanes) - row.lane - 1) if row.lane >= 0 else ""
     where = f'<span class="line">{escape(_where(timeline, row))}</span>' if row.line else ""
     does = f'<div class="does">{escape(row.does)}</div>' if row.does else ""
     held = f'<div class="held">holds {escape(", ".join(row.held))}</div>' if row.held else ""
-    cell = f'<td class="lane{row.lane % 5}">{where}<code>{escape(row.source)}</code>{does}{held}</td>'
+    kind = f'class="lane{row.lane % 5}"' if row.lane >= 0 else f'colspan="{len(timeline.lanes)}"'
+    cell = f"<td {kind}>{where}<code>{escape(row.source)}</code>{does}{held}</td>"
     return f'<tr><th scope="row">{moment}</th>{before}{cell}{after}</tr>'
 
 

@@ -9,7 +9,7 @@ class Row(NamedTuple):
     """One thread runs one line.
 
     Attributes:
-        lane: whose; an index into the lanes.
+        lane: whose; an index into the lanes, or -1 for a row across all of them.
         file, line: where it stands; 0 when it is not known.
         source: its text.
         does: what happens there, in words; it stands under the text.
