@@ -152,8 +152,9 @@ _TITLE = {
 _WHY = {
     "lost update": "{one} reads `{thing}` in {first} and writes a new value, made from what it read, in {second}. In "
     "between {other} writes `{thing}` in {between}, and that write is lost.",
-    "data race": "{one} reads `{thing}` in {first} and writes back a new value made from it. {other} can write "
-    "`{thing}` ({between}) in between, and then that write is lost: no lock and no order keeps them apart.",
+    "data race": "{one} reads `{thing}` and writes back a new value made from it in {second}. In between {other} "
+    "writes `{thing}` in {between}, and that write is lost: no lock and no order keeps them apart. The program did not "
+    "notice this time.",
     "check then act": "{one} checks `{seen}` in {first} and acts on the answer in {second}. In between {other} changes "
     "it in {between}, so the answer does not hold any more.",
     "non-repeatable read": "{one} reads `{thing}` in {first} and {again}in {second}, and takes it to be the same. In "

@@ -5,7 +5,8 @@ a variable, one call of a method of a list, dict, set or deque. Two of them unor
 memory model of other languages says: stop flags, `list.append` from many threads, correct double-checked locking and
 hand-offs through a queue are right. What loses work is a read and a write that depends on it with somebody else's write
 in between. So a race is a *read-modify-write* in one statement (``n += 1``, ``n = n + 1``) that no order and no
-common lock protects from a write of the same by another thread.
+common lock protects from a write of the same by another thread. Where ``+=`` may be that of a list, which changes it in
+place, nothing is lost: it counts only where a number or a text is added, or was there at first.
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ def _modifies(history: History, write: int, sources: Sources) -> bool:
     site = history.events[write].site
     statement = sources.statement(site) if site is not None else None
     if isinstance(statement, ast.AugAssign):
-        return True
+        return sources.numeric(statement)
     if not isinstance(statement, ast.Assign) or len(statement.targets) != 1:
         return False
     target = ast.unparse(statement.targets[0])

@@ -71,6 +71,23 @@ class Sources:
         kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
         return next(reversed([node for node in self._around(site) if isinstance(node, kinds)]), None)
 
+    def numeric(self, statement: ast.AugAssign) -> bool:
+        """Whether an augmented assignment makes a new value, as those of numbers and texts do, those of lists do not.
+
+        Told from what is added, or from a constant that the same name is given somewhere in the files read so far.
+        """
+        operands = (statement.value.left, statement.value.right) if isinstance(statement.value, ast.BinOp) else ()
+        if any(isinstance(node, ast.Constant | ast.JoinedStr) for node in (statement.value, *operands)):
+            return True
+        name = _last_name(statement.target)
+        return any(
+            isinstance(node, ast.Assign)
+            and isinstance(node.value, ast.Constant)
+            and any(_last_name(target) == name for target in node.targets)
+            for tree in self._trees.values()
+            for node in ast.walk(tree or ast.Module([], []))
+        )
+
     def known(self, file: str) -> bool:
         """Whether the file can be read and parsed."""
         return self._tree(file) is not None
@@ -134,6 +151,13 @@ def _switching(node: ast.expr | ast.stmt, first: Site, second: Site) -> str:
     if isinstance(node, _WAITS) and _start(node) > _site_end(first):
         return "it may switch threads where it waits"
     return ""
+
+
+def _last_name(target: ast.expr) -> str:
+    """`value` for ``self.value`` and for ``value``; a subscript has the name of what it is a part of."""
+    if isinstance(target, ast.Subscript):
+        return _last_name(target.value)
+    return target.attr if isinstance(target, ast.Attribute) else target.id if isinstance(target, ast.Name) else ""
 
 
 def _start(node: ast.expr | ast.stmt) -> tuple[int, int]:
