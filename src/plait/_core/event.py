@@ -64,6 +64,20 @@ class Event(NamedTuple):
     atomic: bool = True
 
 
+def label(event: Event | None) -> str:
+    """What tells this step from others of its thread in words that survive an edit elsewhere in the file.
+
+    The kind, the function around it and what stands there; the end of a thread is ``end``.
+
+    >>> label(Event(1, Kind.WRITE, 3, "value", Site("app.py", 12, 8, 12, 18, "Counter.bump", "value")))
+    'write Counter.bump:value'
+    """
+    if event is None:
+        return "end"
+    where = f" {event.site.function}:{event.site.text}" if event.site is not None else ""
+    return event.kind.name.lower() + where
+
+
 def conflict(one: Event, other: Event) -> bool:
     """Whether the order of the two can matter: the same part of the same object and at least one changes it.
 
