@@ -71,11 +71,10 @@ def waiting_cycle(failure: Failure) -> tuple[Blocked, ...]:
 def _edges(history: History) -> list[Edge]:
     """Each different edge once for each thread and pair of places in the source."""
     found: dict[tuple[object, ...], Edge] = {}
-    for index in sorted(history.taken):
-        event = history.events[index]
+    for index, event in enumerate(history.events):
         held = history.locks(index)
-        if event.kind != Kind.ACQUIRE or event.place in held or event.place in history.signals:
-            continue
+        if event.kind != Kind.ACQUIRE or event.name or event.place in held or event.place in history.signals:
+            continue  # with a name it was an attempt, which would not have waited
         for since in history.held[index]:
             lock = history.events[since].place
             key = lock, event.place, event.thread, history.events[since].site, event.site, held

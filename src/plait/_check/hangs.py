@@ -195,7 +195,7 @@ def _inner_lock(history: History, blocked: Blocked) -> tuple[int, int]:
 def _calls(history: History, lock: int, sources: Sources) -> Iterator[Call]:
     """What was done under the lock, in order: one call for each time it was taken, or several under a `with`."""
     for index, event in enumerate(history.events):
-        if event.place != lock or index not in history.taken or event.kind != Kind.ACQUIRE or event.site is None:
+        if event.place != lock or event.kind != Kind.ACQUIRE or event.site is None:
             continue
         line = sources.line(event.site.file, event.site.line)
         methods = [method for method in _CALLS if receiver(line, method)][:1]

@@ -10,7 +10,7 @@ from plait._check.findings import Finding, Moment, Side
 from plait._check.history import History
 from plait._check.record import Frame
 from plait._check.source import Sources
-from plait._core.event import Event, Kind, Site
+from plait._core.event import Kind, Site
 
 
 class Says(NamedTuple):
@@ -39,7 +39,7 @@ class Words:
     def thing(self, index: int) -> str:
         """The part of an object that an event touches, as the source has it: ``self.value``."""
         event = self.history.events[index]
-        text = self._spelled(event)
+        text = self.sources.thing(event.site, event.name)
         if text:
             return text
         place = self.history.record.places.get(event.place)
@@ -108,10 +108,6 @@ class Words:
         numbers = sorted({moment.thread for moment in finding.moments})
         return finding._replace(threads=tuple((number, self.thread(number)) for number in numbers))
 
-    def _spelled(self, event: Event) -> str:
-        text = self.sources.segment(event.site)
-        return "" if text == "[]" else text
-
     def _twins(self, place: int) -> bool:
         return self._same_place(place) != [place]
 
@@ -121,7 +117,7 @@ class Words:
     def _same_place(self, place: int) -> list[int]:
         """Locks that would have the same name; those that somebody has taken."""
         places = self.history.record.places
-        used = {event.place for event in self.history.events if event.kind in (Kind.ACQUIRE, Kind.TRY)} | {place}
+        used = {event.place for event in self.history.events if event.kind == Kind.ACQUIRE} | {place}
         known = places[place]
         return sorted(number for number in used if number in places and places[number][1:] == known[1:])
 
