@@ -28,13 +28,15 @@ class Words:
         self.sources = sources
 
     def thread(self, number: int) -> str:
-        """The name of a thread.
+        """The name of a thread, without the function that the standard library puts behind it.
 
         >>> from plait._check.record import Record
         >>> Words(History(Record(0, "", (), (), (), {}, None, "", (), 0)), Sources(lambda file: [])).thread(2)
         'thread 2'
         """
-        return self.history.name(number)
+        name = self.history.name(number)
+        short = name.partition(" (")[0] if name.startswith("Thread-") else name
+        return "The main thread" if name == "MainThread" else short
 
     def thing(self, index: int) -> str:
         """The part of an object that an event touches, as the source has it: ``self.value``."""
@@ -106,7 +108,7 @@ class Words:
     def named(self, finding: Finding) -> Finding:
         """The finding with the names of the threads in its timeline."""
         numbers = sorted({moment.thread for moment in finding.moments})
-        return finding._replace(threads=tuple((number, self.thread(number)) for number in numbers))
+        return finding._replace(threads=tuple((number, self.history.name(number)) for number in numbers))
 
     def _twins(self, place: int) -> bool:
         return self._same_place(place) != [place]
