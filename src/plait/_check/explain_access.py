@@ -154,8 +154,8 @@ _TITLE = {
 _WHY = {
     "lost update": "{one} reads `{thing}` in {first} and writes a new value, made from what it read, in {second}. In "
     "between {other} writes `{thing}` in {between}, and that write is lost.",
-    "lost update, one line": "`{text}` in {first} is two steps: it reads `{thing}`, then writes the new value. {one} has "
-    "read and not yet written when {other} writes `{thing}` in {between}; that write is lost.",
+    "lost update, one line": "`{text}` in {first} is two steps: it reads `{thing}`, then writes the new value. {one} "
+    "has read and not yet written when {other} writes `{thing}` in {between}; that write is lost.",
     "data race": "{one} reads `{thing}` and writes back a new value made from it in {second}. In between {other} "
     "writes `{thing}` in {between}, and that write is lost: no lock and no order keeps them apart. The program did not "
     "notice this time.",
