@@ -63,6 +63,11 @@ class History:
         both = set(self.held[first]) & set(self.held[second])
         return frozenset(self.events[acquired].place for acquired in both)
 
+    def is_lock(self, place: int) -> bool:
+        """Whether a thread can be said to hold it: no signal, nor what a Condition waits on inside."""
+        known = self.record.places.get(place)
+        return known is not None and known.label in ("Lock", "RLock") and place not in self.signals
+
     def name(self, thread: int) -> str:
         """What people call the thread."""
         return next((info.name for info in self.record.threads if info.number == thread), f"thread {thread}")

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from plait._check.findings import Finding, Moment, Side
 from plait._check.history import History
-from plait._check.record import Frame
+from plait._check.record import Blocked, Frame
 from plait._check.source import Sources
 from plait._core.event import Kind, Site
 
@@ -66,7 +66,13 @@ class Words:
         """The locks held at an event that the user's own lines have taken."""
         events = self.history.events
         taken = [events[one] for one in self.history.held[index] if events[one].site is not None]
-        return tuple(self.lock(event.place) for event in taken if event.place not in self.history.signals)
+        return tuple(self.lock(event.place) for event in taken if self.history.is_lock(event.place))
+
+    def holds(self, blocked: Blocked) -> tuple[str, ...]:
+        """The locks that a stuck thread holds, as far as the user's own lines have taken them."""
+        return tuple(
+            self.lock(place) for place, site in blocked.held if site is not None and self.history.is_lock(place)
+        )
 
     def line(self, site: Site | None, beside: Site | None = None) -> str:
         """``line 12``, with the file when it is another one than that of `beside`."""
