@@ -21,17 +21,17 @@ KNOWN = (
         "cannot join current thread",
         "waits for itself",
         "A thread that joins itself",
-        "{name} calls join() of itself in {here}: it would wait for its own end. Another thread calls the same function "
-        "in the schedules that pass.",
-        "Leave the join() to the thread that started it; or skip it there: `if threading.current_thread() is not thread: "
-        "thread.join()`.",
+        "{name} calls join() of itself in {here}: it would wait for its own end. Another thread calls the same "
+        "function in the schedules that pass.",
+        "Leave the join() to the thread that started it; or skip it there: `if threading.current_thread() is not "
+        "thread: thread.join()`.",
     ),
     Known(
         "generator already executing",
         "shared iterator",
         "A generator shared by threads",
-        "{name} asks a generator for its next value in {here} while another thread is inside it. A generator runs for one "
-        "thread at a time and has no lock.",
+        "{name} asks a generator for its next value in {here} while another thread is inside it. A generator runs for "
+        "one thread at a time and has no lock.",
         "Take the next value under a lock (`with lock: value = next(generator)`), or hand the values out through a "
         "queue.Queue.",
     ),
@@ -39,7 +39,8 @@ KNOWN = (
         "cannot schedule new futures after",
         "used after the end",
         "Submitted after the end of the pool",
-        "{name} submits work in {here} after the pool was shut down, by another thread or by the end of its `with` block.",
+        "{name} submits work in {here} after the pool was shut down, by another thread or by the end of its `with` "
+        "block.",
         "Wait for everything that may still submit before the pool is shut down; or submit from one thread only.",
     ),
 )
