@@ -13,7 +13,7 @@ class Kind(IntEnum):
     READ = 1
     WRITE = 2
     ACQUIRE = 3  # of a lock; enabled when the lock is free
-    TRY = 4  # to acquire without waiting, or not for ever; once executed, it did not get it: one that did is ACQUIRE
+    TRY = 4  # to acquire without waiting
     RELEASE = 5
     START = 6  # of another thread or task; `place` is its number
     JOIN = 7  # enabled when the thread or task `place` has ended
