@@ -1,0 +1,163 @@
+"""The events of one execution with what each thread held at each of them, and which had to happen before which.
+
+Two orders are kept, both by vector clocks (Fidge 1988, Mattern 1989; FastTrack, PLDI 2009, for the idea of epochs):
+
+* *before* has every edge: program order, start, join, and from each release of a lock to the next acquisition. It says
+  what was ordered in this execution.
+* *must* leaves out the edges of locks that are used for mutual exclusion, which in another execution may be taken in
+  another order, and keeps those of locks that one thread releases for another: that is how a Condition wakes a waiter.
+
+What a thread holds is found by replaying acquisitions and releases: an attempt (`Kind.TRY`) succeeds when the lock is
+free, or is an RLock of the same thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from plait._check.record import Record
+from plait._core.event import Event, Kind
+
+Clock = dict[int, int]
+_TAKING = (Kind.ACQUIRE, Kind.TRY)
+
+
+class History:
+    """A record, indexed.
+
+    Attributes:
+        record: it.
+        events: its events.
+        steps: for each event, how many its thread had executed before it.
+        held: for each event, the indices of the acquisitions whose locks its thread holds; the event's own not yet.
+        taken: indices of the acquisitions and attempts that succeeded.
+        owners: who holds what at the end: a lock's place, and the index of its acquisition.
+        of: for each thread, the indices of its events.
+        signals: places of the locks that a thread releases which did not acquire them.
+    """
+
+    def __init__(self, record: Record) -> None:
+        self.record = record
+        self.events = record.events
+        self.steps: list[int] = []
+        self.held: list[tuple[int, ...]] = []
+        self.taken: set[int] = set()
+        self.owners: dict[int, int] = {}
+        self.of: dict[int, list[int]] = {}
+        self.signals: set[int] = set()
+        self._depth: dict[int, int] = {}
+        self._replay()
+        self._before = _Order(self, lambda _: True)
+        self._must = _Order(self, self.signals.__contains__)
+
+    def before(self, one: int, other: int) -> bool:
+        """Whether event `one` happened before event `other` by the program's own ordering, not by chance."""
+        return self._before.holds(one, other)
+
+    def must(self, one: int, other: int) -> bool:
+        """Whether `one` comes before `other` whoever gets the locks first."""
+        return self._must.holds(one, other)
+
+    def locks(self, index: int) -> frozenset[int]:
+        """The places of the locks held at an event."""
+        return frozenset(self.events[acquired].place for acquired in self.held[index])
+
+    def held_over(self, first: int, second: int) -> frozenset[int]:
+        """The places of the locks that one thread holds from one event to a later one without letting go."""
+        both = set(self.held[first]) & set(self.held[second])
+        return frozenset(self.events[acquired].place for acquired in both)
+
+    def name(self, thread: int) -> str:
+        """What people call the thread."""
+        return next((info.name for info in self.record.threads if info.number == thread), f"thread {thread}")
+
+    def _replay(self) -> None:
+        holds: dict[int, tuple[int, ...]] = {}
+        for index, event in enumerate(self.events):
+            mine = self.of.setdefault(event.thread, [])
+            self.steps.append(len(mine))
+            mine.append(index)
+            self.held.append(holds.get(event.thread, ()))
+            if event.kind in _TAKING:
+                if self._take(index, event):
+                    holds[event.thread] = (*holds.get(event.thread, ()), index)
+            elif event.kind == Kind.RELEASE:
+                acquired = self._let_go(event)
+                if acquired is not None:
+                    owner = self.events[acquired].thread
+                    holds[owner] = tuple(one for one in holds[owner] if one != acquired)
+
+    def _take(self, index: int, event: Event) -> bool:
+        owned = self.owners.get(event.place)
+        if owned is None:
+            self.owners[event.place] = index
+            self._depth[event.place] = 1
+        elif self.events[owned].thread == event.thread and self.reentrant(event.place):
+            self._depth[event.place] += 1
+            self.taken.add(index)
+            return False
+        else:
+            return False
+        self.taken.add(index)
+        return True
+
+    def reentrant(self, place: int) -> bool:
+        """Whether the lock may be taken again by the thread that holds it."""
+        known = self.record.places.get(place)
+        return known is not None and "RLock" in known.label
+
+    def _let_go(self, event: Event) -> int | None:
+        acquired = self.owners.get(event.place)
+        if acquired is None:
+            return None
+        if self.events[acquired].thread != event.thread:
+            self.signals.add(event.place)
+        self._depth[event.place] -= 1
+        if self._depth[event.place] > 0:
+            return None
+        del self.owners[event.place]
+        return acquired
+
+
+class _Order:
+    """A vector clock for each event; clocks are shared between events and never changed once they are."""
+
+    def __init__(self, history: History, orders: Callable[[int], bool]) -> None:
+        self._clocks: list[Clock] = []
+        self._events = history.events
+        now: dict[int, Clock] = {}
+        last: dict[int, Clock] = {}  # of the last release of a lock
+        ends: dict[int, Clock] = {}
+        for index, event in enumerate(history.events):
+            thread = event.thread
+            clock = now.setdefault(thread, {thread: 1})
+            if index in history.taken and orders(event.place):
+                clock = _joined(clock, last.get(event.place))
+            elif event.kind == Kind.JOIN:
+                clock = _joined(clock, ends.get(event.place))
+            self._clocks.append(clock)
+            now[thread] = clock
+            if event.kind == Kind.RELEASE and orders(event.place):
+                last[event.place] = clock
+                now[thread] = _ticked(clock, thread)
+            elif event.kind == Kind.START:
+                now[event.place] = {**clock, event.place: 1}
+                now[thread] = _ticked(clock, thread)
+            elif event.kind == Kind.END:
+                ends[thread] = clock
+
+    def holds(self, one: int, other: int) -> bool:
+        if one >= other:
+            return False
+        thread = self._events[one].thread
+        return thread == self._events[other].thread or self._clocks[other].get(thread, 0) >= self._clocks[one][thread]
+
+
+def _ticked(clock: Clock, thread: int) -> Clock:
+    return {**clock, thread: clock[thread] + 1}
+
+
+def _joined(clock: Clock, other: Clock | None) -> Clock:
+    if not other or all(clock.get(thread, 0) >= tick for thread, tick in other.items()):
+        return clock
+    return {thread: max(clock.get(thread, 0), other.get(thread, 0)) for thread in clock.keys() | other.keys()}

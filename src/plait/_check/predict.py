@@ -1,0 +1,60 @@
+"""What an execution that passed makes likely to fail, with the switches to try; only what then happens is told.
+
+A prediction is never told as it is: code can be ordered by things that no analysis of one execution sees, and
+then the alarm would be false. So its switches are run. If that execution fails, the failure is explained. If it passes
+but an update was lost in it before our eyes, the loss is told. Everything else was a wrong guess and is forgotten.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from plait._check.atomicity import Split, candidates, splits
+from plait._check.deadlocks import predicted
+from plait._check.explain_access import explain_split
+from plait._check.findings import Finding
+from plait._check.history import History
+from plait._check.races import races
+from plait._check.record import Record, Switch
+from plait._check.source import Sources
+from plait._check.words import Words
+from plait._core.event import Site
+
+
+class Prediction(NamedTuple):
+    """Switches worth trying, and why: "deadlock", "data race", or one of the kinds of atomicity violations.
+
+    `sites` are the three places in the source of a data race: read, write of another thread, write.
+    """
+
+    kind: str
+    switches: tuple[Switch, ...]
+    sites: tuple[Site | None, ...] = ()
+
+
+def predictions(record: Record, sources: Sources) -> list[Prediction]:
+    """What to try after an execution that passed, the surest first; no switches twice."""
+    history = History(record)
+    found = [Prediction("deadlock", cycle.switches) for cycle in predicted(history)]
+    found += [Prediction("data race", race.switches, _sites(history, race.split)) for race in races(history, sources)]
+    found += [Prediction(candidate.split.kind, candidate.switches) for candidate in candidates(history)]
+    unique: dict[tuple[Switch, ...], Prediction] = {}
+    for prediction in found:
+        unique.setdefault(prediction.switches, prediction)
+    return list(unique.values())
+
+
+def lost(prediction: Prediction, record: Record, sources: Sources) -> Finding | None:
+    """The finding when a predicted race has lost an update in this execution, though the program did not notice."""
+    if prediction.kind != "data race":
+        return None
+    history = History(record)
+    for split in splits(history):
+        if _sites(history, split) == prediction.sites:
+            finding = explain_split(history, split._replace(kind="data race"), sources)
+            return Words(history, sources).named(finding)
+    return None
+
+
+def _sites(history: History, split: Split) -> tuple[Site | None, ...]:
+    return tuple(history.events[index].site for index in split[1:])

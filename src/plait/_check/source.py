@@ -1,0 +1,172 @@
+"""The user's source as the story needs it: lines to show, names for things, and what stands between two places."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Callable, Iterator, Sequence
+
+from plait._core.event import Site
+
+_LOOPS = (ast.For, ast.AsyncFor, ast.While, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+_WAITS = (ast.Await, ast.Yield, ast.YieldFrom, ast.With, ast.AsyncWith, ast.Import, ast.ImportFrom)
+_LONGEST_NAME = 32
+
+
+class Sources:
+    """Files by name, read once each.
+
+    Args:
+        read: gives the lines of a file; none when there is no such file.
+    """
+
+    def __init__(self, read: Callable[[str], Sequence[str]]) -> None:
+        self._read = read
+        self._lines: dict[str, list[str]] = {}
+        self._trees: dict[str, ast.Module | None] = {}
+
+    def line(self, file: str, number: int) -> str:
+        """The text of a line without its indentation, "" when it is not known."""
+        lines = self._lines_of(file)
+        return lines[number - 1].strip() if 0 < number <= len(lines) else ""
+
+    def column(self, site: Site) -> int:
+        """Where on its line the site begins, in characters from 0."""
+        lines = self._lines_of(site.file)
+        text = lines[site.line - 1].encode() if 0 < site.line <= len(lines) else b""
+        return len(text[: site.column].decode(errors="replace"))
+
+    def segment(self, site: Site | None) -> str:
+        """What stands at the site, if it is short and on one line; else what the rewriter calls it."""
+        if site is None:
+            return ""
+        lines = self._lines_of(site.file)
+        if site.line == site.end_line and 0 < site.line <= len(lines):
+            text = lines[site.line - 1].encode()[site.column : site.end_column].decode(errors="replace")
+            if 0 < len(text) <= _LONGEST_NAME:
+                return text
+        return site.text
+
+    def assigned(self, site: Site | None) -> str:
+        """The name that the line of the site gives a value to: ``self.lock`` in ``self.lock = Lock()``; "" if none."""
+        found = re.match(r"(?:with\s+)?([A-Za-z_][\w.]*(?:\[[^\]]*\])?)\s*(?::[^=]*)?=(?!=)", self._text(site))
+        return found.group(1) if found else ""
+
+    def statement(self, site: Site) -> ast.stmt | None:
+        """The innermost statement around the site."""
+        return next(reversed([node for node in self._around(site) if isinstance(node, ast.stmt)]), None)
+
+    def enclosing(self, site: Site, kind: type[ast.AST] | tuple[type[ast.AST], ...]) -> ast.AST | None:
+        """The innermost node of this kind around the site, inside the function that it is in."""
+        found: ast.AST | None = None
+        for node in self._around(site):
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+                found = None
+            if isinstance(node, kind):
+                found = node
+        return found
+
+    def function(self, site: Site) -> ast.AST | None:
+        """The innermost function around the site."""
+        kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+        return next(reversed([node for node in self._around(site) if isinstance(node, kinds)]), None)
+
+    def numeric(self, statement: ast.AugAssign) -> bool:
+        """Whether an augmented assignment makes a new value, as those of numbers and texts do, those of lists do not.
+
+        Told from what is added, or from a constant that the same name is given somewhere in the files read so far.
+        """
+        operands = (statement.value.left, statement.value.right) if isinstance(statement.value, ast.BinOp) else ()
+        if any(isinstance(node, ast.Constant | ast.JoinedStr) for node in (statement.value, *operands)):
+            return True
+        name = _last_name(statement.target)
+        return any(
+            isinstance(node, ast.Assign)
+            and isinstance(node.value, ast.Constant)
+            and any(_last_name(target) == name for target in node.targets)
+            for tree in self._trees.values()
+            for node in ast.walk(tree or ast.Module([], []))
+        )
+
+    def known(self, file: str) -> bool:
+        """Whether the file can be read and parsed."""
+        return self._tree(file) is not None
+
+    def can_switch(self, first: Site, second: Site) -> str:
+        """What between two places lets a build with the GIL switch threads, in words; "" when nothing does.
+
+        CPython 3.10 and later switches at calls, function entry, the end of a loop's body and blocking operations only.
+        What is asked is the way from the first place to the effect of the second, whose statement is evaluated before
+        it; the operation at the second place itself does not count.
+        """
+        if second.line < first.line:
+            return "the loop goes round in between"
+        statement = self.statement(second)
+        end = _end(statement) if statement is not None and not isinstance(statement, _COMPOUND) else _site_end(second)
+        for node in ast.walk(self._tree(first.file) or ast.Module([], [])):
+            if isinstance(node, ast.expr | ast.stmt) and _site_end(first) < _end(node) <= end:
+                words = _switching(node, first, second)
+                if words:
+                    return words
+        return ""
+
+    def _around(self, site: Site) -> Iterator[ast.AST]:
+        """Nodes that contain the site, from the outside in."""
+        start, end = (site.line, site.column), _site_end(site)
+        for node in ast.walk(self._tree(site.file) or ast.Module([], [])):  # breadth first: parents before children
+            if isinstance(node, ast.expr | ast.stmt) and _start(node) <= start and end <= _end(node):
+                yield node
+
+    def _text(self, site: Site | None) -> str:
+        return self.line(site.file, site.line) if site is not None else ""
+
+    def _lines_of(self, file: str) -> list[str]:
+        if file not in self._lines:
+            self._lines[file] = [line.rstrip("\r\n") for line in self._read(file)]
+        return self._lines[file]
+
+    def _tree(self, file: str) -> ast.Module | None:
+        if file not in self._trees:
+            try:
+                lines = self._lines_of(file)
+                self._trees[file] = ast.parse("\n".join(lines)) if lines else None
+            except (SyntaxError, ValueError):
+                self._trees[file] = None
+        return self._trees[file]
+
+
+_COMPOUND = (ast.If, ast.While, ast.For, ast.AsyncFor, ast.With, ast.AsyncWith, ast.Try, ast.Match, ast.FunctionDef,
+             ast.AsyncFunctionDef, ast.ClassDef)  # fmt: skip
+
+
+def _switching(node: ast.expr | ast.stmt, first: Site, second: Site) -> str:
+    """Why a node that ends after the first place and before the second lets threads switch."""
+    if isinstance(node, ast.Call):
+        inside = _start(node.func) <= (second.line, second.column) and _site_end(second) <= _end(node.func)
+        itself = inside or (_start(node) == (second.line, second.column) and _end(node) == _site_end(second))
+        name = ast.unparse(node.func)
+        return "" if itself else f"it may switch threads at the call {name if len(name) < 40 else 'of a function'}()"
+    if isinstance(node, _LOOPS) and _start(node) > _site_end(first):
+        return "it may switch threads in the loop"
+    if isinstance(node, _WAITS) and _start(node) > _site_end(first):
+        return "it may switch threads where it waits"
+    return ""
+
+
+def _last_name(target: ast.expr) -> str:
+    """`value` for ``self.value`` and for ``value``; a subscript has the name of what it is a part of."""
+    if isinstance(target, ast.Subscript):
+        return _last_name(target.value)
+    return target.attr if isinstance(target, ast.Attribute) else target.id if isinstance(target, ast.Name) else ""
+
+
+def _start(node: ast.expr | ast.stmt) -> tuple[int, int]:
+    return node.lineno, node.col_offset
+
+
+def _end(node: ast.expr | ast.stmt) -> tuple[int, int]:
+    return node.end_lineno or node.lineno, node.end_col_offset or 0
+
+
+def _site_end(site: Site) -> tuple[int, int]:
+    return site.end_line, site.end_column
