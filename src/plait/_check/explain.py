@@ -6,16 +6,17 @@ import ast
 
 from plait._check.atomicity import Split, one_call, overlap, splits
 from plait._check.deadlocks import waiting_cycle
-from plait._check.explain_access import explain_iteration, explain_split, explain_swap, in_test
+from plait._check.explain_access import explain_iteration, explain_split, explain_swap, explain_torn, in_test
 from plait._check.explain_deadlock import explain_cycle
 from plait._check.explain_hang import explain_hang
-from plait._check.findings import Finding, Moment, Side
+from plait._check.findings import FAILS, Finding, Moment, Side
 from plait._check.hangs import Cause, cause
 from plait._check.history import History
 from plait._check.known_errors import Known, known
 from plait._check.ordering import swaps
 from plait._check.record import Failure, Record
 from plait._check.source import Sources
+from plait._check.torn import torn
 from plait._check.words import Words, frame_site, innermost, own
 from plait._core.event import Kind, Site
 
@@ -85,6 +86,9 @@ def _of_exception(history: History, failure: Failure, passing: Record | None, so
     best, points = _best_split(history, before, suspects, failure, sources)
     if best is not None and points >= _ENOUGH:
         return _unlooped(history, best, sources) or explain_split(history, best, sources)
+    found = torn(history) if isinstance(failure.exception, AssertionError | SystemExit) else None
+    if found is not None:
+        return explain_torn(history, found, sources)
     for swap in swaps(history, before, suspects) if before is not None else ():
         return explain_swap(history, swap, sources)
     if best is not None:
@@ -161,10 +165,16 @@ def _points(history: History, split: Split, failure: Failure, sources: Sources) 
     first, second = history.events[split.first], history.events[split.second]
     if first.site is None or second.site is None:
         return -10
-    points = {"lost update": 3, "lock released in between": 3, "non-repeatable read": 1}.get(split.kind, 0)
+    points = {
+        "lost update": 3,
+        "lock released in between": 3,
+        "non-repeatable read": 1,
+        "changed after the write": 1,
+    }.get(split.kind, 0)
     if first.kind == Kind.READ and first.site != second.site and in_test(sources, first.site):
         points += 2
-    points += 3 if one_call(history, split.first, split.second) else -1
+    apart = -4 if split.kind == "changed after the write" else -1
+    points += 3 if one_call(history, split.first, split.second) else apart
     points += 1 if first.thread == failure.thread else 0
     steps = range(history.steps[split.first] + 1, history.steps[split.second] + 1)
     points += 2 if any(one.thread == first.thread and one.step in steps for one in history.record.switches) else 0
@@ -215,10 +225,9 @@ def _with_end(finding: Finding, failure: Failure) -> Finding:
         side._replace(stack=own(failure.stack)) if side.thread == failure.thread and not side.stack else side
         for side in finding.sides
     )
-    if site is None or (finding.moments and _line(finding.moments[-1].site) == _line(site)
-                        and finding.moments[-1].thread == failure.thread):  # fmt: skip
+    if site is None or (finding.moments and finding.moments[-1].does.startswith(FAILS)):
         return finding._replace(sides=sides)
-    end = Moment(failure.thread, site, f"fails: {headline(failure)}")
+    end = Moment(failure.thread, site, f"{FAILS}{headline(failure)}")
     return finding._replace(sides=sides, moments=(*finding.moments, end))
 
 
@@ -248,7 +257,7 @@ def _unexplained(history: History, failure: Failure, sources: Sources) -> Findin
         _UNEXPLAINED[kind],
         "Compare the order of the lines with the one that you had in mind; what must not be split needs one lock.",
         (Side(failure.thread, words.thread(failure.thread), "fails", site, own(failure.stack)),),
-        (*stopped, Moment(failure.thread, site, f"fails: {headline(failure)}")),
+        (*stopped, Moment(failure.thread, site, f"{FAILS}{headline(failure)}")),
         gil=None,
         reason="the cause is not recognised",
         certain=False,

@@ -9,8 +9,9 @@ from plait._check.findings import Finding, Moment
 from plait._check.history import History
 from plait._check.ordering import Swap
 from plait._check.source import Sources
+from plait._check.torn import Torn
 from plait._check.window import on_gil_builds
-from plait._check.words import Words
+from plait._check.words import Words, listed
 from plait._core.event import Kind, Site
 
 _TESTS = (ast.If, ast.While, ast.IfExp, ast.Assert)
@@ -57,6 +58,34 @@ def explain_split(history: History, split: Split, sources: Sources, *, confirmed
         confirmed,
         gil,
         reason,
+    )
+
+
+def explain_torn(history: History, found: Torn, sources: Sources) -> Finding:
+    """The finding for two parts that belong together and were seen, or changed, one without the other."""
+    words = Words(history, sources)
+    one = words.thread(history.events[found.first].thread)
+    other = words.thread(history.events[found.between[0]].thread)
+    sites = [history.events[index].site for index in (found.first, *found.between, found.second)]
+    things = list(dict.fromkeys(f"`{words.thing(index)}`" for index in (found.first, found.second)))
+    verb, seen = ("changes", "reads") if history.events[found.first].kind == Kind.WRITE else ("reads", "changes")
+    half = "sees the one changed and the other not" if verb == "changes" else "so they do not belong together"
+    gil, reason = on_gil_builds(history, found.first, found.second, sources)
+    lines = words.lines([sites[0], sites[3]])
+    return Finding(
+        "broken invariant",
+        f"Seen half changed: {listed([thing.strip('`') for thing in things])}",
+        f"{one} {verb} {listed(things)} in two steps ({lines}). Between them {other} {seen} "
+        f"{'both' if len(things) > 1 else 'them'} ({words.lines(sites[1:3])}) and {half}."
+        if verb == "changes"
+        else f"{one} {verb} {listed(things)} in two steps ({lines}). Between them {other} {seen} both "
+        f"({words.lines(sites[1:3])}), {half}.",
+        f"Hold one lock over {lines}, from the first step to the last, and the same lock over "
+        f"{words.lines(sites[1:3])}.",
+        (words.side(found.first), words.side(found.between[0])),
+        tuple(words.moment(index) for index in sorted({found.first, *found.between, found.second})),
+        gil=gil,
+        reason=reason,
     )
 
 
@@ -147,6 +176,7 @@ _TITLE = {
     "data race": "Lost update of",
     "check then act": "Checked, then changed by another thread:",
     "non-repeatable read": "Changed between two reads:",
+    "changed after the write": "Changed by another thread before it is used:",
     "broken invariant": "Seen half changed:",
     "lock released in between": "The lock is let go too early:",
 }
@@ -163,6 +193,8 @@ _WHY = {
     "it in {between}, so the answer does not hold any more.",
     "non-repeatable read": "{one} reads `{thing}` in {first} and {again}in {second}, and takes it to be the same. In "
     "between {other} changes it in {between}.",
+    "changed after the write": "{one} changes `{thing}` in {first} and goes on in {second} as if nobody else had. In "
+    "between {other} changes it, too, in {between}.",
     "broken invariant": "{one} changes `{thing}` in two steps, in {first} and {second}. In between {other} reads it in "
     "{between}, and sees a state that nobody was meant to see.",
     "lock released in between": "{one} looks at `{seen}` in {first} under {lock}, lets go of it, and takes it again "
@@ -189,10 +221,10 @@ def _shown(history: History, split: Split) -> list[int]:
 def _remark(history: History, split: Split, words: Words, index: int) -> str:
     does = words.does(index)
     if index == split.second and history.events[index].kind == Kind.WRITE:
-        if history.events[split.other].kind == Kind.WRITE:
+        if history.events[split.other].kind == Kind.WRITE and history.events[index].name != "[]":
             return f"{does}: overwrites what {words.thread(history.events[split.other].thread)} wrote"
     if index == split.second and history.events[split.first].kind == Kind.READ:
-        return f"{does}: not what it was in {words.line(history.events[split.first].site)}"
+        return f"{does}: not what it was before"
     return does
 
 
