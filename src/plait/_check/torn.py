@@ -47,7 +47,7 @@ def _all(history: History) -> Iterator[Torn]:
         for at, second in enumerate(mine):
             for first in reversed(mine[max(0, at - _NEAR) : at]):
                 others = [index for index in accesses if first < index < second and events[index].thread != thread]
-                found = _between(history, first, others[:_NEAR], second) if len(others) else None
+                found = _between(history, first, others[:_NEAR], second) if others else None
                 if found is not None:
                     yield found
                     break
