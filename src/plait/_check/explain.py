@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
+import queue
 
 from plait._check.atomicity import Split, one_call, overlap, splits
 from plait._check.deadlocks import waiting_cycle
 from plait._check.explain_access import explain_iteration, explain_split, explain_swap, explain_torn, in_test
 from plait._check.explain_deadlock import explain_cycle
 from plait._check.explain_hang import explain_hang
+from plait._check.explain_queue import explain_queue
 from plait._check.findings import FAILS, Finding, Moment, Side
 from plait._check.hangs import Cause, cause
 from plait._check.history import History
@@ -18,9 +20,10 @@ from plait._check.record import Failure, Record
 from plait._check.source import Sources
 from plait._check.torn import torn
 from plait._check.words import Words, frame_site, innermost, own
-from plait._core.event import Kind, Site
+from plait._core.event import Kind, Site, conflict
 
 _ITERATED = ("changed size during iteration", "mutated during iteration", "keys changed during iteration")
+_RECENT = 30  # accesses of the failing thread that are looked at when nothing else explains it
 _ENOUGH = 6  # points of a split that is believed
 _ENOUGH_FOR_A_HANG = 8  # where no symptom says which part is wrong
 
@@ -78,6 +81,10 @@ def _of_exception(history: History, failure: Failure, passing: Record | None, so
     told = known(failure.exception)
     if told is not None:
         return _known(history, failure, told, sources)
+    if isinstance(failure.exception, queue.Empty | queue.Full):
+        asked = explain_queue(history, failure, sources)
+        if asked is not None:
+            return asked
     suspects = _suspects(history, failure)
     reading = _iteration(history, failure, suspects)
     if reading is not None:
@@ -116,6 +123,23 @@ def _changeovers(history: History, site: Site | None) -> list[int]:
         event = history.events[mine[switch.step]] if switch.step < len(mine) else None
         if event is not None and event.site is not None and site is not None and event.site.file == site.file:
             found.append(mine[switch.step])
+    return sorted(found)
+
+
+def _contended(history: History, thread: int) -> list[int]:
+    """The last accesses of a thread to what another one changes, or has changed, with the other's."""
+    found: set[int] = set()
+    accesses = [index for index in history.of.get(thread, []) if history.events[index].kind in (Kind.READ, Kind.WRITE)]
+    for mine in reversed(accesses[-_RECENT:]):
+        others = [
+            index
+            for index in range(len(history.events))
+            if history.events[index].thread != thread and conflict(history.events[index], history.events[mine])
+        ]
+        if others:
+            found |= {mine, min(others, key=lambda index: abs(index - mine))}
+        if len(found) >= 6:
+            break
     return sorted(found)
 
 
@@ -173,7 +197,7 @@ def _points(history: History, split: Split, failure: Failure, sources: Sources) 
     }.get(split.kind, 0)
     if first.kind == Kind.READ and first.site != second.site and in_test(sources, first.site):
         points += 2
-    apart = -4 if split.kind == "changed after the write" else -1
+    apart = -4 if first.kind == Kind.WRITE else -1  # what is written in one function may be changed in another
     points += 3 if one_call(history, split.first, split.second) else apart
     points += 1 if first.thread == failure.thread else 0
     steps = range(history.steps[split.first] + 1, history.steps[split.second] + 1)
@@ -248,7 +272,9 @@ def _unexplained(history: History, failure: Failure, sources: Sources) -> Findin
     """What is known when the cause is not: where the threads changed over, and how it ended."""
     words = Words(history, sources)
     site = frame_site(innermost(failure.stack))
-    stopped = [words.moment(index, "has to wait before this") for index in _changeovers(history, site)]
+    stopped = [words.moment(index) for index in _contended(history, failure.thread)] or [
+        words.moment(index, "has to wait before this") for index in _changeovers(history, site)
+    ]
     kind = {"steps": "no end", "died": "died"}.get(failure.kind, "fails under a schedule")
     title = {"no end": "It does not end", "died": "The process died"}.get(kind, "Fails under some schedules")
     return Finding(

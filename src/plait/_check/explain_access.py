@@ -235,8 +235,7 @@ def _lock_let_go(history: History, split: Split, words: Words) -> str:
 
 def _who_lacks_it(history: History, split: Split, words: Words) -> str:
     """One more sentence when one side holds a lock that the other does not take."""
-    mine = history.held_over(split.first, split.second) - history.signals
-    theirs = history.locks(split.other) - history.signals
+    mine, theirs = history.held_over(split.first, split.second), history.locks(split.other)
     one, other = (words.thread(history.events[index].thread) for index in (split.first, split.other))
     if mine and not theirs & mine:
         return f" {one} holds `{words.lock(min(mine))}` meanwhile, but {other} does not take it."
@@ -248,8 +247,7 @@ def _who_lacks_it(history: History, split: Split, words: Words) -> str:
 def _fix(history: History, split: Split, words: Words, kind: str, thing: str) -> str:
     sites = [history.events[index].site for index in (split.first, split.second)]
     lines = words.lines(sites)
-    mine = history.held_over(split.first, split.second) - history.signals
-    theirs = history.locks(split.other) - history.signals
+    mine, theirs = history.held_over(split.first, split.second), history.locks(split.other)
     where = words.line(history.events[split.other].site, sites[0])
     if kind == "lock released in between":
         return (

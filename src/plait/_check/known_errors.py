@@ -27,6 +27,14 @@ KNOWN = (
         "thread: thread.join()`.",
     ),
     Known(
+        "cannot join thread before it is started",
+        "used before ready",
+        "Joined before it is started",
+        "{name} joins a thread in {here} that has been made and is in its place, but has not been started yet: the "
+        "thread that makes it was stopped in between.",
+        "Start it first, and store it where others find it after that; or hold one lock over both, and over the join.",
+    ),
+    Known(
         "generator already executing",
         "shared iterator",
         "A generator shared by threads",

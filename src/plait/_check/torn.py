@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from plait._check.atomicity import one_call, overlap
 from plait._check.history import History
-from plait._core.event import Kind
+from plait._core.event import Event, Kind
 
 _NEAR = 40  # accesses of the other thread that are looked at
 _MANY = 2000
@@ -53,11 +53,16 @@ def _all(history: History) -> Iterator[Torn]:
                     break
 
 
+def _makes(event: Event) -> bool:
+    """Whether it gives a new object its first values."""
+    return event.site is not None and event.site.function.rpartition(".")[2] in ("__init__", "__new__", "<module>")
+
+
 def _between(history: History, first: int, others: list[int], second: int) -> Torn | None:
     one, two = history.events[first], history.events[second]
     if one.kind != two.kind or overlap(one, two):
         return None
-    if one.kind == Kind.READ and not one_call(history, first, second):
+    if not one_call(history, first, second) and (one.kind == Kind.READ or _makes(one)):
         return None
     kind = Kind.READ if one.kind == Kind.WRITE else Kind.WRITE
     touching = [index for index in others if history.events[index].kind == kind]
