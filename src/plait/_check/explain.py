@@ -7,10 +7,12 @@ import queue
 
 from plait._check.atomicity import Split, one_call, overlap, splits
 from plait._check.deadlocks import waiting_cycle
-from plait._check.explain_access import explain_iteration, explain_split, explain_swap, explain_torn, in_test
 from plait._check.explain_deadlock import explain_cycle
 from plait._check.explain_hang import explain_hang
 from plait._check.explain_queue import explain_queue
+from plait._check.explain_split import explain_split
+from plait._check.explain_swap import explain_swap
+from plait._check.explain_torn import explain_iteration, explain_torn
 from plait._check.findings import FAILS, Finding, Moment, Side
 from plait._check.hangs import Cause, cause
 from plait._check.history import History
@@ -195,7 +197,7 @@ def _points(history: History, split: Split, failure: Failure, sources: Sources) 
         "non-repeatable read": 1,
         "changed after the write": 1,
     }.get(split.kind, 0)
-    if first.kind == Kind.READ and first.site != second.site and in_test(sources, first.site):
+    if first.kind == Kind.READ and first.site != second.site and sources.in_test(first.site):
         points += 2
     apart = -4 if first.kind == Kind.WRITE else -1  # what is written in one function may be changed in another
     points += 3 if one_call(history, split.first, split.second) else apart

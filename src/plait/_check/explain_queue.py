@@ -40,8 +40,8 @@ def _finding(history: History, check: Call, other: Call, act: Call, sources: Sou
         "check then act",
         f"Checked, then changed by another thread: {thing}",
         f"{name} asks `{thing}.{check.method}()` in {words.line(sites[0])} and acts on the answer "
-        f"in {words.line(sites[2], sites[0])}. In between {who} uses the queue in {words.line(sites[1], sites[0])}, so the "
-        "answer does not hold any more.",
+        f"in {words.line(sites[2], sites[0])}. In between {who} uses the queue in {words.line(sites[1], sites[0])}, "
+        "so the answer does not hold any more.",
         f"Do not ask first: call `{thing}.{act.method}()` and catch {error}.",
         (words.side(check.at), words.side(other.at)),
         tuple(words.moment(call.at, f"calls {thing}.{call.method}()") for call in (check, other, act)),

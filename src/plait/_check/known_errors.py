@@ -35,6 +35,15 @@ KNOWN = (
         "Start it first, and store it where others find it after that; or hold one lock over both, and over the join.",
     ),
     Known(
+        "_local' object has no attribute",
+        "used before ready",
+        "A thread-local that this thread has not set",
+        "{name} reads an attribute of a threading.local in {here} that other threads have set, but not this one: each "
+        "thread has values of its own there, and none to begin with.",
+        "Set it in every thread before it is used: in the `initializer=` of the pool, or in the `__init__` of a "
+        "subclass of threading.local.",
+    ),
+    Known(
         "generator already executing",
         "shared iterator",
         "A generator shared by threads",

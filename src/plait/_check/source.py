@@ -68,6 +68,13 @@ class Sources:
                 found = node
         return found
 
+    def in_test(self, site: Site) -> bool:
+        """Whether the site is in the test of an `if` or `while`, or in an `assert`."""
+        test = getattr(self.enclosing(site, (ast.If, ast.While, ast.IfExp, ast.Assert)), "test", None)
+        if not isinstance(test, ast.expr):
+            return False
+        return _start(test) <= (site.line, site.column) and _site_end(site) <= _end(test)
+
     def function(self, site: Site) -> ast.AST | None:
         """The innermost function around the site."""
         kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
