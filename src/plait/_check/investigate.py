@@ -1,4 +1,4 @@
-"""From an execution that failed to what is told of it: shrunk, compared with one that passed, explained."""
+"""From an execution that failed to what is told of it: shrunk, compared with one that passed, explained.
 
 The program is run again for it; `run` does that, and `more` says whether there is still time.
 """
