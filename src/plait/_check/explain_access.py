@@ -33,7 +33,8 @@ def explain_split(history: History, split: Split, sources: Sources, *, confirmed
     one, other = (words.thread(history.events[index].thread) for index in (split.first, split.other))
     sites = [history.events[index].site for index in split[1:]]
     gil, reason = on_gil_builds(history, split.first, split.second, sources)
-    why = _WHY[kind].format(
+    same = sites[0] is not None and sites[2] is not None and sites[0].line == sites[2].line
+    why = _WHY[f"{kind}, one line" if same and f"{kind}, one line" in _WHY else kind].format(
         one=one,
         other=other,
         thing=thing,
@@ -43,6 +44,7 @@ def explain_split(history: History, split: Split, sources: Sources, *, confirmed
         second=words.line(sites[2], sites[0]),
         again="again " if sites[0] == sites[2] else "",
         lock=_lock_let_go(history, split, words),
+        text=sources.line(sites[0].file, sites[0].line) if sites[0] is not None else "",
     )
     moments = [words.moment(index, _remark(history, split, words, index)) for index in _shown(history, split)]
     return Finding(
@@ -152,6 +154,8 @@ _TITLE = {
 _WHY = {
     "lost update": "{one} reads `{thing}` in {first} and writes a new value, made from what it read, in {second}. In "
     "between {other} writes `{thing}` in {between}, and that write is lost.",
+    "lost update, one line": "`{text}` in {first} is two steps: it reads `{thing}`, then writes the new value. {one} "
+    "has read and not yet written when {other} writes `{thing}` in {between}; that write is lost.",
     "data race": "{one} reads `{thing}` and writes back a new value made from it in {second}. In between {other} "
     "writes `{thing}` in {between}, and that write is lost: no lock and no order keeps them apart. The program did not "
     "notice this time.",

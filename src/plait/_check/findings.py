@@ -101,6 +101,7 @@ KINDS: dict[str, tuple[str, ...]] = {
     "broken invariant": ("CWE-362", "atomicity violation", "SQL: dirty read"),
     "lock released in between": ("CWE-362", "CWE-667", "atomicity violation", "SQL: lost update"),
     "changed while iterated": ("CWE-362", "Go: concurrent map iteration and map write", "Java: fail-fast iterator"),
+    "shared iterator": ("CWE-362", "Java: iterators are not thread-safe"),
     "used before ready": ("CWE-909", "order violation", "CWE-362"),
     "used after the end": ("CWE-672", "order violation", "TSan: use-after-free (race)"),
     "wrong order": ("CWE-362", "order violation"),

@@ -24,7 +24,7 @@ def timeline(finding: Finding, sources: Sources) -> Timeline:
         before = moment
     for moment in last:  # the end of a thread that only notices: across the lanes of those who did it
         lanes[moment.thread] = -1
-        rows.append(_row(moment._replace(does=f"{names[moment.thread]} {moment.does}"), lanes, sources))
+        rows.append(_row(moment._replace(does=f"in {names[moment.thread]}: {moment.does}"), lanes, sources))
     return Timeline(tuple(names[number] for number in shown), tuple(rows))
 
 

@@ -36,16 +36,18 @@ class Sources:
         text = lines[site.line - 1].encode() if 0 < site.line <= len(lines) else b""
         return len(text[: site.column].decode(errors="replace"))
 
-    def segment(self, site: Site | None) -> str:
-        """What stands at the site, if it is short and on one line; else what the rewriter calls it."""
+    def thing(self, site: Site | None, part: str) -> str:
+        """What an access at the site touches, as the source calls it: ``self.value``, ``cache[key]``; "" if not known.
+
+        `part` is the name of the event: an attribute, a variable, or a container's ``[]``.
+        """
         if site is None:
             return ""
-        lines = self._lines_of(site.file)
-        if site.line == site.end_line and 0 < site.line <= len(lines):
-            text = lines[site.line - 1].encode()[site.column : site.end_column].decode(errors="replace")
-            if 0 < len(text) <= _LONGEST_NAME:
-                return text
-        return site.text
+        node = next((node for node in self._around(site) if isinstance(node, ast.expr | ast.stmt)
+                     and (_start(node), _end(node)) == ((site.line, site.column), _site_end(site))), None)  # fmt: skip
+        touched = _touched(node, part, site) if node is not None else None
+        text = ast.unparse(touched) if touched is not None else ""
+        return text if len(text) <= _LONGEST_NAME else ""
 
     def assigned(self, site: Site | None) -> str:
         """The name that the line of the site gives a value to: ``self.lock`` in ``self.lock = Lock()``; "" if none."""
@@ -151,6 +153,27 @@ def _switching(node: ast.expr | ast.stmt, first: Site, second: Site) -> str:
     if isinstance(node, _WAITS) and _start(node) > _site_end(first):
         return "it may switch threads where it waits"
     return ""
+
+
+def _touched(node: ast.AST, part: str, site: Site) -> ast.expr | None:
+    """The expression for what is touched, inside the node that the site is of."""
+    if isinstance(node, ast.AugAssign):
+        return node.target
+    if isinstance(node, ast.Assign | ast.AnnAssign | ast.Delete):
+        targets = [node.target] if isinstance(node, ast.AnnAssign) else node.targets
+        return next((target for target in targets if _last_name(target) == part.strip("[]")), targets[0])
+    if isinstance(node, ast.Expr):
+        return _touched(node.value, part, site)
+    whole = part.startswith("[")
+    if isinstance(node, ast.Compare) and whole:
+        return node.comparators[-1]
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == site.text:
+        return node.func.value if whole else node.func
+    if isinstance(node, ast.Call) and whole and node.args:
+        return node.args[0]
+    if isinstance(node, ast.Attribute) and whole and node.attr == site.text:
+        return node.value
+    return node if isinstance(node, ast.expr) else None
 
 
 def _last_name(target: ast.expr) -> str:
