@@ -34,7 +34,7 @@ def explain_hang(history: History, failure: Failure, cause: Cause, sources: Sour
     if change >= 0:
         rows.append((change, words.moment(change, f"{words.does(change)} and does not notify")))
     rows.append((cause.began, Moment(cause.blocked.thread, site, waits, words.holds(cause.blocked))))
-    for other in failure.blocked:
+    for other in sorted(failure.blocked, key=lambda one: one.pending.kind == Kind.JOIN):
         if other.thread != cause.blocked.thread and (other in cause.peers or len(rows) < 5):
             moment = Moment(other.thread, waits_at(other), f"waits for {what(other, words, '')}", words.holds(other))
             rows.append((len(history.events), moment))
@@ -92,6 +92,7 @@ def _facts(history: History, failure: Failure, cause: Cause, words: Words, sourc
         "who": who,
         "where": where,
         "set": calls[0][1] if calls else "",
+        "all_wait": "both wait" if together == 2 else "all wait",
         "peers": listed([words.thread(peer.thread) for peer in cause.peers]),
         "got": str(cause.tally["get"] + cause.tally["get_nowait"]),
         "done": "once" if done == 1 else f"{done or 'no'} times",
@@ -175,4 +176,5 @@ def _thing(cause: Cause, words: Words, sources: Sources) -> str:
 def _did(method: str, thing: str) -> str:
     """A call in the timeline, in words."""
     thing = thing or "it"
-    return {"acquire": f"takes {thing}", "get": f"gets an item from {thing}"}.get(method, f"calls {thing}.{method}()")
+    words = {"acquire": f"takes {thing}", "with": f"takes {thing}", "get": f"gets an item from {thing}"}
+    return words.get(method, f"calls {thing}.{method}()")

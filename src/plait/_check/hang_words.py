@@ -95,8 +95,8 @@ WORDS = {
         "Make sure that whoever it waits for {wakes} on every way out, in a `finally:`; or wait with a timeout.",
     ),
     "nobody sets it, each other": Says(
-        "{name} ({here}) and {peers} all wait on `{thing}`, each for something that only another one of them could do. "
-        "Nobody is left to notify.",
+        "{name} ({here}) and {peers} {all_wait} on `{thing}`, each for something that only another one of them could "
+        "do. Nobody is left to notify.",
         "Do not wait while you keep what the others wait for: give it back first (a reader that wants to write lets go "
         "and looks again), or take all that is needed in one step.",
     ),

@@ -130,7 +130,7 @@ def _condition(case: _Case) -> _Answer:
         return "notify too few", tuple(single[-1:])
     if woken and woken[-1].at < case.began and not case.guarded:
         return "lost wake-up", tuple(woken[-1:])
-    return ("nobody sets it", ()) if not woken else ("hang", tuple(woken[-1:]))
+    return "nobody sets it", tuple(woken[-1:])
 
 
 def _event(case: _Case) -> _Answer:
