@@ -1,6 +1,6 @@
 """Pairs whose order was chance: the later one could have come first, and then the rest may go another way.
 
-It is the step of dynamic partial-order reduction (Flanagan and Godefroid, POPL 2005), taken as a hint and not as a proof.
+It is the step of dynamic partial-order reduction (Flanagan and Godefroid, POPL 2005), taken as a hint, not a proof.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def reversals(history: History) -> list[Reversal]:
         sites = (history.events[earlier].site, event.site) if earlier >= 0 else (None, None)
         if earlier < 0 or sites in found:
             continue
-        switches = steer(history, (later,), history.events[earlier].thread)
+        switches = steer(history, earlier, (later,), history.events[earlier].thread)
         if switches:
             found[sites] = Reversal(sites, switches)
         if len(found) >= _MANY:
