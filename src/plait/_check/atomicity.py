@@ -8,7 +8,7 @@ The patterns that no serial order of the two threads can give are those of AVIO 
     first  other  second
     read   write  write     a lost update, or an act on a check that no longer holds
     read   write  read      a read that cannot be repeated
-    write  write  read      what is read back is somebody else's
+    write  write  read      what is read back is not what was written
     write  read   write     a state in between is seen
 """
 
@@ -26,7 +26,7 @@ _READ, _WRITE = Kind.READ, Kind.WRITE
 _KINDS = {
     (_READ, _WRITE, _WRITE): "lost update",
     (_READ, _WRITE, _READ): "non-repeatable read",
-    (_WRITE, _WRITE, _READ): "non-repeatable read",
+    (_WRITE, _WRITE, _READ): "changed after the write",
     (_WRITE, _READ, _WRITE): "broken invariant",
 }
 _MANY = 32  # accesses of others that are looked at between two of one thread
@@ -203,5 +203,11 @@ def one_call(history: History, first: int, second: int) -> bool:
 
 
 def _likelihood(candidate: Candidate) -> tuple[int, int]:
-    order = ("lost update", "lock released in between", "non-repeatable read", "broken invariant")
+    order = (
+        "lost update",
+        "lock released in between",
+        "non-repeatable read",
+        "changed after the write",
+        "broken invariant",
+    )
     return order.index(candidate.split.kind), len(candidate.switches)

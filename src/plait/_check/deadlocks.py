@@ -75,12 +75,12 @@ def _edges(history: History) -> list[Edge]:
     found: dict[tuple[object, ...], Edge] = {}
     for index, event in enumerate(history.events):
         held = history.locks(index)
-        if event.kind != Kind.ACQUIRE or event.name or event.place in held or event.place in history.signals:
+        if event.kind != Kind.ACQUIRE or event.name or event.place in held or not history.is_lock(event.place):
             continue  # with a name it was an attempt, which would not have waited
         for since in history.held[index]:
             lock = history.events[since].place
             key = lock, event.place, event.thread, history.events[since].site, event.site, held
-            if lock not in history.signals and key not in found:
+            if history.is_lock(lock) and key not in found:
                 found[key] = Edge(lock, event.place, event.thread, since, index, held - {lock})
         if len(found) > _MOST:
             break

@@ -77,7 +77,7 @@ def _root(failure: Failure) -> int:
 def _cause(history: History, failure: Failure, blocked: Blocked, sources: Sources) -> Cause:
     what = waiting(blocked)
     began, lock = _inner_lock(history, blocked)
-    calls = tuple(_calls(history, lock, sources)) if lock >= 0 else ()
+    calls = tuple(calls_on(history, lock, sources)) if lock >= 0 else ()
     others = (other for other in failure.blocked if other.thread != blocked.thread)
     peers = tuple(
         other for other in others if (waiting(other).kind, _inner_lock(history, other)[1]) == (what.kind, lock)
@@ -220,7 +220,7 @@ def _inner_lock(history: History, blocked: Blocked) -> tuple[int, int]:
     return len(history.events), -1
 
 
-def _calls(history: History, lock: int, sources: Sources) -> Iterator[Call]:
+def calls_on(history: History, lock: int, sources: Sources) -> Iterator[Call]:
     """What was done under the lock, in order: one call for each time it was taken, or several under a `with`."""
     for index, event in enumerate(history.events):
         if event.place != lock or event.kind != Kind.ACQUIRE or event.site is None or _woken(history, index):

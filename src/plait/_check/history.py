@@ -56,12 +56,12 @@ class History:
 
     def locks(self, index: int) -> frozenset[int]:
         """The places of the locks held at an event."""
-        return frozenset(self.events[acquired].place for acquired in self.held[index])
+        return frozenset(filter(self.is_lock, (self.events[acquired].place for acquired in self.held[index])))
 
     def held_over(self, first: int, second: int) -> frozenset[int]:
         """The places of the locks that one thread holds from one event to a later one without letting go."""
         both = set(self.held[first]) & set(self.held[second])
-        return frozenset(self.events[acquired].place for acquired in both)
+        return frozenset(filter(self.is_lock, (self.events[acquired].place for acquired in both)))
 
     def is_lock(self, place: int) -> bool:
         """Whether a thread can be said to hold it: no signal, nor what a Condition waits on inside."""

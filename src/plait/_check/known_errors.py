@@ -27,6 +27,23 @@ KNOWN = (
         "thread: thread.join()`.",
     ),
     Known(
+        "cannot join thread before it is started",
+        "used before ready",
+        "Joined before it is started",
+        "{name} joins a thread in {here} that has been made and is in its place, but has not been started yet: the "
+        "thread that makes it was stopped in between.",
+        "Start it first, and store it where others find it after that; or hold one lock over both, and over the join.",
+    ),
+    Known(
+        "_local' object has no attribute",
+        "used before ready",
+        "A thread-local that this thread has not set",
+        "{name} reads an attribute of a threading.local in {here} that other threads have set, but not this one: each "
+        "thread has values of its own there, and none to begin with.",
+        "Set it in every thread before it is used: in the `initializer=` of the pool, or in the `__init__` of a "
+        "subclass of threading.local.",
+    ),
+    Known(
         "generator already executing",
         "shared iterator",
         "A generator shared by threads",

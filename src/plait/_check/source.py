@@ -68,6 +68,13 @@ class Sources:
                 found = node
         return found
 
+    def in_test(self, site: Site) -> bool:
+        """Whether the site is in the test of an `if` or `while`, or in an `assert`."""
+        test = getattr(self.enclosing(site, (ast.If, ast.While, ast.IfExp, ast.Assert)), "test", None)
+        if not isinstance(test, ast.expr):
+            return False
+        return _start(test) <= (site.line, site.column) and _site_end(site) <= _end(test)
+
     def function(self, site: Site) -> ast.AST | None:
         """The innermost function around the site."""
         kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
@@ -99,14 +106,14 @@ class Sources:
 
         CPython 3.10 and later switches at calls, function entry, the end of a loop's body and blocking operations only.
         What is asked is the way from the first place to the effect of the second, whose statement is evaluated before
-        it; the operation at the second place itself does not count.
+        it; the operation at the second place itself does not count. A call at the first does: it switches at its end.
         """
         if second.line < first.line:
             return "the loop goes round in between"
         statement = self.statement(second)
         end = _end(statement) if statement is not None and not isinstance(statement, _COMPOUND) else _site_end(second)
         for node in ast.walk(self._tree(first.file) or ast.Module([], [])):
-            if isinstance(node, ast.expr | ast.stmt) and _site_end(first) < _end(node) <= end:
+            if isinstance(node, ast.expr | ast.stmt) and _site_end(first) <= _end(node) <= end:
                 words = _switching(node, first, second)
                 if words:
                     return words

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os.path
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -36,7 +37,7 @@ class Words:
         """
         name = self.history.name(number)
         short = name.partition(" (")[0] if name.startswith("Thread-") else name
-        return "The main thread" if name == "MainThread" else short
+        return "the main thread" if name == "MainThread" else short
 
     def thing(self, index: int) -> str:
         """The part of an object that an event touches, as the source has it: ``self.value``."""
@@ -94,7 +95,8 @@ class Words:
         event = self.history.events[index]
         verb = _VERBS.get(event.kind, event.kind.name.lower())
         if event.kind in (Kind.READ, Kind.WRITE):
-            return f"{verb} {self.thing(index)}"
+            changes = event.kind == Kind.WRITE and event.name == "[]"
+            return f"{'changes' if changes else verb} {self.thing(index)}"
         if event.kind in (Kind.ACQUIRE, Kind.TRY, Kind.RELEASE):
             return f"{verb} {self.lock(event.place)}"
         if event.kind in (Kind.START, Kind.JOIN):
@@ -112,9 +114,13 @@ class Words:
         return Side(event.thread, self.thread(event.thread), self.does(index), event.site)
 
     def named(self, finding: Finding) -> Finding:
-        """The finding with the names of the threads in its timeline."""
+        """The finding with the names of the threads in its timeline, its sentences with their capitals."""
         numbers = sorted({moment.thread for moment in finding.moments})
-        return finding._replace(threads=tuple((number, self.history.name(number)) for number in numbers))
+        return finding._replace(
+            why=_sentences(finding.why),
+            fix=_sentences(finding.fix),
+            threads=tuple((number, self.history.name(number)) for number in numbers),
+        )
 
     def _twins(self, place: int) -> bool:
         return self._same_place(place) != [place]
@@ -128,6 +134,10 @@ class Words:
         used = {event.place for event in self.history.events if event.kind == Kind.ACQUIRE} | {place}
         known = places[place]
         return sorted(number for number in used if number in places and places[number][1:] == known[1:])
+
+
+def _sentences(text: str) -> str:
+    return re.sub(r"(^|[.:] )(the main thread)", lambda found: f"{found[1]}The main thread", text)
 
 
 def frame_site(frame: Frame | None) -> Site | None:

@@ -123,7 +123,8 @@ class _Painter:
         notes = [f"↳ {row.does}"] if row.does else []
         if row.held != holding.get(row.lane, ()):
             holding[row.lane] = row.held
-            notes.append(f"  holds {', '.join(row.held)}" if row.held else "  holds no lock")
+            if row.held:
+                notes.append(f"  holds {', '.join(row.held)}")
         for note in notes:
             for at, piece in enumerate(wrap(note, width - len(indent) - 2)):
                 yield (indent if row.source or at else where) + ("  " if at else "") + piece, _DIM
