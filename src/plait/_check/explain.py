@@ -9,10 +9,11 @@ from plait._check.atomicity import Split, one_call, overlap, splits
 from plait._check.deadlocks import waiting_cycle
 from plait._check.explain_deadlock import explain_cycle, explain_nested
 from plait._check.explain_hang import explain_hang
+from plait._check.explain_outcome import explain_outcome
 from plait._check.explain_queue import explain_queue
 from plait._check.explain_split import explain_split
 from plait._check.explain_swap import explain_swap
-from plait._check.explain_torn import explain_iteration, explain_torn
+from plait._check.explain_torn import explain_factory, explain_iteration, explain_torn
 from plait._check.findings import FAILS, Finding, Moment, Side
 from plait._check.hangs import Cause, cause
 from plait._check.history import History
@@ -55,6 +56,9 @@ def _explained(history: History, failure: Failure, passing: Record | None, sourc
         if found is None:
             return _unexplained(history, failure, sources)
         return _behind(history, failure, found, passing, sources) or explain_hang(history, failure, found, sources)
+    if failure.kind == "outcome":
+        site = next((info.started for info in history.record.threads if info.started is not None), None)
+        return explain_outcome(history, passing, _changeovers(history, site), sources)
     if failure.kind != "exception":
         return _unexplained(history, failure, sources)
     return _with_end(_of_exception(history, failure, passing, sources), failure)
@@ -96,6 +100,9 @@ def _of_exception(history: History, failure: Failure, passing: Record | None, so
         return explain_iteration(history, *reading, sources)
     before = History(passing) if passing is not None else None
     best, points = _best_split(history, before, suspects, failure, sources)
+    made = explain_factory(history, sources) if points < _ENOUGH else None
+    if made is not None:
+        return made
     if best is not None and points >= _ENOUGH:
         return _unlooped(history, best, sources) or explain_split(history, best, sources)
     found = torn(history) if isinstance(failure.exception, AssertionError | SystemExit) else None
