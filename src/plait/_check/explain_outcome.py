@@ -24,8 +24,8 @@ def explain_outcome(history: History, other: Record | None, moments: list[int], 
         "depends on the schedule",
         "The output depends on the schedule",
         why,
-        "If the order matters, make it: collect the results and print them in the order of the input, or join each thread "
-        "before the next one prints. If it does not, say so where the check is started.",
+        "If the order matters, make it: collect the results and print them in the order of the input, or join each "
+        "thread before the next one prints. If it does not, say so where the check is started.",
         tuple(
             Side(info.number, words.thread(info.number), "", info.started)
             for info in history.record.threads
