@@ -84,7 +84,7 @@ def candidates(history: History) -> list[Candidate]:
                 key = split and (split.kind, *(history.events[index].site for index in split[1:]))
                 if split is None or key is None or key in found:
                     continue
-                switches = steer(history, (first.at, other.at), first.event.thread)
+                switches = steer(history, min(first.at, other.at), (first.at, other.at), first.event.thread)
                 if switches is not None:
                     found[key] = Candidate(split, switches)
                     if len(found) >= 4 * _CANDIDATES:

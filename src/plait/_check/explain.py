@@ -7,7 +7,7 @@ import queue
 
 from plait._check.atomicity import Split, one_call, overlap, splits
 from plait._check.deadlocks import waiting_cycle
-from plait._check.explain_deadlock import explain_cycle
+from plait._check.explain_deadlock import explain_cycle, explain_nested
 from plait._check.explain_hang import explain_hang
 from plait._check.explain_queue import explain_queue
 from plait._check.explain_split import explain_split
@@ -48,6 +48,9 @@ def _explained(history: History, failure: Failure, passing: Record | None, sourc
         circle = waiting_cycle(failure)
         if circle:
             return explain_cycle(history, circle, sources)
+        nested = explain_nested(history, failure, sources)
+        if nested is not None:
+            return nested
         found = cause(history, failure, sources)
         if found is None:
             return _unexplained(history, failure, sources)
@@ -109,7 +112,8 @@ def _known(history: History, failure: Failure, told: Known, sources: Sources) ->
     """The finding for an exception that says itself what is wrong."""
     words = Words(history, sources)
     site = frame_site(innermost(failure.stack))
-    facts = {"name": words.thread(failure.thread), "here": words.line(site)}
+    carried = any(frame.file.endswith("_base.py") for frame in failure.stack)  # a future has brought it here
+    facts = {"name": "a worker of the pool" if carried else words.thread(failure.thread), "here": words.line(site)}
     side = Side(failure.thread, facts["name"], headline(failure), site, own(failure.stack))
     moments = [words.moment(index) for index in _changeovers(history, site)]
     return Finding(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from plait._check.deadlocks import Cycle
 from plait._check.findings import Finding, Moment, Side
 from plait._check.history import History
-from plait._check.record import Blocked
+from plait._check.record import Blocked, Failure
 from plait._check.source import Sources
 from plait._check.waits import waiting
 from plait._check.words import Says, Words, frame_site, innermost, listed, own
@@ -36,7 +36,7 @@ def explain_cycle(history: History, circle: tuple[Blocked, ...], sources: Source
         for place, since in needed:
             rows.append((_acquired(history, place), Moment(blocked.thread, since, f"takes {words.lock(place)}", ())))
         does = f"waits for {what(blocked, words, '')}"
-        rows.append((len(history.events) + len(rows), Moment(blocked.thread, site, does, tuple(held))))
+        rows.append((len(history.events) + len(rows), Moment(blocked.thread, site, does)))
         sides.append(Side(blocked.thread, name, does, site, own(blocked.stack)))
         locks.extend(held)
     joins = [blocked for blocked in circle if blocked.pending.kind == Kind.JOIN]
@@ -47,6 +47,43 @@ def explain_cycle(history: History, circle: tuple[Blocked, ...], sources: Source
         _one_order(locks, _same_lines(circle)) if not joins else _before_join(joins[0], words, locks),
         tuple(sides),
         tuple(moment for _, moment in sorted(rows, key=lambda row: row[0])),
+    )
+
+
+def explain_nested(history: History, failure: Failure, sources: Sources) -> Finding | None:
+    """The finding for a thread that waits, and keeps a lock that another needs who could wake it; None if none does."""
+    words = Words(history, sources)
+    for blocked in failure.blocked:
+        if waiting(blocked).kind in ("lock", "join"):
+            continue
+        for place, since in _held(history, blocked):
+            wants = [
+                other for other in failure.blocked if other.pending.place == place and waiting(other).kind == "lock"
+            ]
+            if wants and since is not None and history.is_lock(place):
+                return _nested(blocked, since, wants[0], words)
+    return None
+
+
+def _nested(blocked: Blocked, since: Site, other: Blocked, words: Words) -> Finding:
+    lock, name, who = words.lock(other.pending.place), words.thread(blocked.thread), words.thread(other.thread)
+    here, there = waits_at(blocked), waits_at(other)
+    waits, wants = f"waits for {what(blocked, words, '')}", f"waits for {lock}"
+    return Finding(
+        "deadlock",
+        f"Deadlock: {name} waits and keeps {lock}",
+        f"{name} {waits} in {words.line(here)} and holds `{lock}` meanwhile, since {words.line(since)}. {who}, which "
+        f"could end that, waits for `{lock}` in {words.line(there, here)}. Neither can ever go on.",
+        f"Let go of `{lock}` before you wait: move {words.line(here)} out of the `with` block of {words.line(since)}.",
+        (
+            Side(blocked.thread, name, waits, here, own(blocked.stack)),
+            Side(other.thread, who, wants, there, own(other.stack)),
+        ),
+        (
+            Moment(blocked.thread, since, f"takes {lock}"),
+            Moment(blocked.thread, here, waits),
+            Moment(other.thread, there, wants),
+        ),
     )
 
 

@@ -8,6 +8,7 @@ from plait._check.record import Frame
 from plait._core.event import Site
 
 FAILS = "fails: "  # how the last moment begins when an exception ends it
+JOINS = "waits for the end of "  # how that of a thread begins that only waits for another one
 
 
 class Moment(NamedTuple):

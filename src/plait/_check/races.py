@@ -40,7 +40,7 @@ def races(history: History, sources: Sources) -> list[Race]:
                 key = history.events[write].site, history.events[other].site
                 if key in found or not _races(history, read, write, other):
                     continue
-                switches = steer(history, (read, other), history.events[read].thread)
+                switches = steer(history, min(read, other), (read, other), history.events[read].thread)
                 if switches is not None:
                     found[key] = Race(Split("data race", read, other, write), switches)
     return list(found.values())

@@ -9,19 +9,19 @@ from plait._check.record import Switch
 from plait._core.event import label
 
 
-def steer(history: History, targets: Sequence[int], then: int = -1) -> tuple[Switch, ...] | None:
+def steer(history: History, since: int, targets: Sequence[int], then: int = -1) -> tuple[Switch, ...] | None:
     """The switches that make the targets happen one after the other, or None when the program itself orders them else.
 
-    Before each target comes what must come before it (`History.must`), and nothing more of that thread; at the end
-    thread `then` goes on, if one is given. Locks are not looked at: when one is in the way, the execution takes another
-    turn, which does no harm.
+    All that came before event `since` comes first, as it did. Before each target comes what must come before it
+    (`History.must`), and nothing more of that thread; at the end thread `then` goes on, if one is given. Locks are not
+    looked at: when one is in the way, the execution takes another turn, which does no harm.
     """
-    order: list[int] = []
-    done: set[int] = set()
+    order = list(range(since))
+    done = set(order)
     for target in targets:
         if target in done:
             return None  # it is needed for an earlier target
-        for index in range(target + 1):
+        for index in range(since, target + 1):
             if index not in done and (index == target or history.must(index, target)):
                 done.add(index)
                 order.append(index)

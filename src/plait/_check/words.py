@@ -57,6 +57,8 @@ class Words:
         if known is None:
             return f"lock {place}"
         name = self.sources.assigned(known.made)
+        if name and known.made is not None and self._ambiguous(place, name):
+            name = f"{known.made.function.rpartition('.')[0]}.{name.removeprefix('self.')}".lstrip(".")
         if not name:
             name = known.label if known.label not in ("", "lock") else "lock"
             where = f" of line {known.made.line}" if known.made is not None else ""
@@ -122,6 +124,13 @@ class Words:
             threads=tuple((number, self.history.name(number)) for number in numbers),
         )
 
+    def _ambiguous(self, place: int, name: str) -> bool:
+        """Whether another lock that is taken has the same name but is made elsewhere."""
+        places = self.history.record.places
+        taken = {event.place for event in self.history.events if event.kind == Kind.ACQUIRE and event.place in places}
+        made = {places[other].made for other in taken | {place} if places[other].label == places[place].label}
+        return sum(self.sources.assigned(site) == name for site in made) > 1
+
     def _twins(self, place: int) -> bool:
         return self._same_place(place) != [place]
 
@@ -137,7 +146,7 @@ class Words:
 
 
 def _sentences(text: str) -> str:
-    return re.sub(r"(^|[.:] )(the main thread)", lambda found: f"{found[1]}The main thread", text)
+    return re.sub(r"(^|[.:] )(the main thread|a worker)", lambda found: found[1] + found[2].capitalize(), text)
 
 
 def frame_site(frame: Frame | None) -> Site | None:
