@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from plait._check.findings import Finding, Moment, Side
 from plait._check.history import History
-from plait._check.record import Blocked, Frame
+from plait._check.record import Blocked, Failure, Frame
 from plait._check.source import Sources
 from plait._core.event import Kind, Site
 
@@ -171,6 +171,30 @@ def listed(names: Sequence[str]) -> str:
     'A, B and C'
     """
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}" if names else ""
+
+
+def headline(failure: Failure) -> str:
+    """The failure in one line.
+
+    >>> headline(Failure("exception", "", 0, AssertionError("expected 2"), (), ()))
+    'AssertionError: expected 2'
+    """
+    if failure.exception is None:
+        return failure.summary.partition("\n")[0]
+    text = str(failure.exception).strip().partition("\n")[0]
+    name = type(failure.exception).__name__
+    return f"{name}: {text}" if text else name
+
+
+def changeovers(history: History, site: Site | None) -> list[int]:
+    """The events right before which other threads than the one at the end were stopped, in the same file."""
+    found = []
+    for switch in history.record.switches[-4:]:
+        mine = history.of.get(switch.thread, [])
+        event = history.events[mine[switch.step]] if switch.step < len(mine) else None
+        if event is not None and event.site is not None and site is not None and event.site.file == site.file:
+            found.append(mine[switch.step])
+    return sorted(found)
 
 
 _VERBS = {
