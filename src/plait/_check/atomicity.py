@@ -87,7 +87,7 @@ def candidates(history: History) -> list[Candidate]:
                 switches = steer(history, min(first.at, other.at), (first.at, other.at), first.event.thread)
                 if switches is not None:
                     found[key] = Candidate(split, switches)
-                    if len(found) >= 4 * _CANDIDATES:
+                    if len(found) >= 2 * _CANDIDATES:
                         break
     return sorted(found.values(), key=_likelihood)[:_CANDIDATES]
 
