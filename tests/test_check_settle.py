@@ -45,6 +45,7 @@ def program(noise: int, word: str = "value"):
                 recording.write(running, 4, "self.noise", of=f"noise {running}")
             else:
                 getattr(recording, what)(running, 2, f"self.{word}", name=word)
+        recording.end(1)
         return recording.record(None, *taken)
 
     return run

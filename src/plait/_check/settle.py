@@ -13,8 +13,7 @@ from typing import NamedTuple
 from plait._check.history import History
 from plait._check.record import Record, Switch
 from plait._check.shrink import Run
-from plait._check.steer import place_of
-from plait._core.event import label
+from plait._core.event import Kind, label
 
 
 class Settled(NamedTuple):
@@ -44,9 +43,9 @@ def _step(record: Record, switch: Switch) -> int | None:
     """How many events the thread has executed when it comes to the place; None if it never does."""
     history = History(record)
     mine = history.of.get(switch.thread, [])
-    if switch.label == label(None):
-        return len(mine) if mine and place_of(history, switch.thread, len(mine)) == switch.label else None
     words, _, times = switch.label.partition("#")
+    if words == label(None):
+        return len(mine) if mine and history.events[mine[-1]].kind == Kind.END else None
     left = int(times) if times.isdigit() else 1
     for step, index in enumerate(mine):
         left -= label(history.events[index]) == words
