@@ -89,8 +89,9 @@ def _sure_split(crash: Crash) -> Finding | None:
     """Two accesses that belong together, with much that speaks for it."""
     if crash.split is None or crash.points < _ENOUGH:
         return None
+    skipped = _skipped(crash.history, crash.split, crash.sources)
     unlooped = _unlooped(crash.history, crash.split, crash.sources)
-    return unlooped or explain_split(crash.history, crash.split, crash.sources)
+    return skipped or unlooped or explain_split(crash.history, crash.split, crash.sources)
 
 
 def _factory(crash: Crash) -> Finding | None:
@@ -113,7 +114,18 @@ def _swapped(crash: Crash) -> Finding | None:
 
 def _some_split(crash: Crash) -> Finding | None:
     """The best split there is."""
-    return explain_split(crash.history, crash.split, crash.sources) if crash.split is not None else None
+    if crash.split is None:
+        return None
+    skipped = _skipped(crash.history, crash.split, crash.sources)
+    return skipped or explain_split(crash.history, crash.split, crash.sources)
+
+
+def _skipped(history: History, split: Split, sources: Sources) -> Finding | None:
+    """Two steps of one loop over a container that changes in between: elements are skipped, or seen twice."""
+    one, two = history.events[split.first].site, history.events[split.second].site
+    if one is None or one != two or not sources.iterated(one):
+        return None
+    return explain_iteration(history, split.first, split.other, sources, fails=False)
 
 
 _RULES: tuple[Callable[[Crash], Finding | None], ...] = (

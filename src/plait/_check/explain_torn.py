@@ -108,7 +108,7 @@ def _factory(history: History, reading: int, other: int, made: int, sources: Sou
     )
 
 
-def explain_iteration(history: History, reading: int, change: int, sources: Sources) -> Finding:
+def explain_iteration(history: History, reading: int, change: int, sources: Sources, *, fails: bool = True) -> Finding:
     """The finding for a container that one thread changes while another goes through it."""
     words = Words(history, sources)
     sites = [history.events[index].site for index in (reading, change)]
@@ -118,14 +118,16 @@ def explain_iteration(history: History, reading: int, change: int, sources: Sour
         "changed while iterated",
         f"Changed while it is iterated: {thing}",
         f"{one} goes through `{thing}` in {words.line(sites[0])}; before it is through, {other} changes it in "
-        f"{words.line(sites[1], sites[0])}.",
+        f"{words.line(sites[1], sites[0])}{'' if fails else ', and elements are skipped, or seen twice'}.",
         f"Go through a copy made under a lock (`with lock: snapshot = list({thing})`), and take the same lock in "
         f"{words.line(sites[1], sites[0])}.",
         (words.side(reading), words.side(change)),
         (
             words.moment(reading, f"is going through {thing}"),
             words.moment(change, f"changes {thing}"),
-            words.moment(reading, "takes the next one, and fails"),
+            words.moment(
+                reading, "takes the next one, and fails" if fails else "takes the next one, or what is there now"
+            ),
         ),
         gil=True,
         reason="a loop may switch threads each time it goes round",

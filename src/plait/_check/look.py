@@ -12,6 +12,7 @@ from plait._check.record import Record, Switch
 from plait._check.source import Sources
 from plait._core.event import Site
 
+_LONGEST = 10_000  # events; beyond, predicting costs more than it saves
 _TRIED = 40  # predictions that are run in a search
 
 
@@ -46,7 +47,7 @@ class Look:
     def _predict(self, record: Record) -> None:
         """What this execution shows of the source for the first time is worth trying; the rest has been tried."""
         sites = {event.site for event in record.events}
-        if len(self._told) >= _TRIED or sites <= self._seen:
+        if len(self._told) >= _TRIED or len(record.events) > _LONGEST or sites <= self._seen:
             return
         self._seen |= sites
         for prediction in predictions(record, self._sources):
