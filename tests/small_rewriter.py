@@ -57,7 +57,11 @@ class _Rewriter(ast.NodeTransformer):
             node.func = self.visit(node.func)
         node.args = [self.visit(arg) for arg in node.args]
         node.keywords = [self.visit(keyword) for keyword in node.keywords]
-        if isinstance(node.func, ast.Name) and node.args and node.func.id in ("len", "list", "sum", "sorted", "next", "dict", "tuple", "set", "min", "max"):
+        if (
+            isinstance(node.func, ast.Name)
+            and node.args
+            and node.func.id in ("len", "list", "sum", "sorted", "next", "dict", "tuple", "set", "min", "max")
+        ):
             if not isinstance(node.args[0], ast.Starred):
                 node.args[0] = self.hook("whole", node, node.args[0], self.site(node, node.func.id))
         return node

@@ -43,24 +43,25 @@ class Part(IntEnum):
     SHARED = 2  # kept in the class, until the instance gets its own
 
 
-_VIEWS = (type({}.keys()), type({}.values()), type({}.items()))
+_VIEWS: tuple[type, ...] = (type({}.keys()), type({}.values()), type({}.items()))
 _CONTAINERS = (list, dict, set, collections.deque, bytearray, *_VIEWS)
 _IGNORED = (
-    str, bytes, int, float, complex, bool, type(None), tuple, frozenset, range, slice, type(Ellipsis), type(NotImplemented),
-    types.FunctionType, types.BuiltinFunctionType, types.MethodType, types.CodeType, types.FrameType, types.TracebackType,
-    types.CellType, types.GenericAlias, types.CoroutineType, types.AsyncGeneratorType, property, classmethod, staticmethod,
-    threading.local, threading.Thread, threading.Condition, threading.Event, threading.Semaphore, threading.Barrier,
-    queue.Queue, Gate, _thread.LockType, _thread.RLock, contextvars.ContextVar, contextvars.Context,
-    asyncio.Future, asyncio.AbstractEventLoop, BaseException, io.IOBase, enum.Enum,
+    str, bytes, int, float, complex, bool, type(None), tuple, frozenset, range, slice, type(Ellipsis),
+    type(NotImplemented), types.FunctionType, types.BuiltinFunctionType, types.MethodType, types.CodeType,
+    types.FrameType, types.TracebackType, types.CellType, types.GenericAlias, types.CoroutineType,
+    types.AsyncGeneratorType, property, classmethod, staticmethod, threading.local, threading.Thread,
+    threading.Condition, threading.Event, threading.Semaphore, threading.Barrier, queue.Queue, Gate,
+    _thread.LockType, _thread.RLock, contextvars.ContextVar, contextvars.Context, asyncio.Future,
+    asyncio.AbstractEventLoop, BaseException, io.IOBase, enum.Enum,
 )  # fmt: skip
-_ITERATORS = (
-    types.GeneratorType, itertools.count, itertools.cycle, itertools.chain, itertools.islice, itertools.repeat, map, filter,
-    zip, enumerate, reversed, type(iter([])), type(iter(())), type(iter({})), type(iter({}.items())), type(iter({}.values())),
-    type(iter(set())), type(iter(range(1))), type(iter("")), type(iter(b"")),
+_ITERATORS: tuple[type, ...] = (
+    types.GeneratorType, itertools.count, itertools.cycle, itertools.chain, itertools.islice, itertools.repeat, map,
+    filter, zip, enumerate, reversed, type(iter([])), type(iter(())), type(iter({})), type(iter({}.items())),
+    type(iter({}.values())), type(iter(set())), type(iter(range(1))), type(iter("")), type(iter(b"")),
 )  # fmt: skip
 _FIXED = (
-    types.FunctionType, types.BuiltinFunctionType, types.MethodType, types.MethodDescriptorType, types.WrapperDescriptorType,
-    property, classmethod, staticmethod, type,
+    types.FunctionType, types.BuiltinFunctionType, types.MethodType, types.MethodDescriptorType,
+    types.WrapperDescriptorType, property, classmethod, staticmethod, type,
 )  # fmt: skip
 
 CHANGES = frozenset(

@@ -34,9 +34,8 @@ if TYPE_CHECKING:
     from plait._check.record import Failure
     from plait._check.sites import Sites
     from plait._core.event import Site
-    from plait._schedulers.interface import ThreadState
 
-Choose = Callable[["Sequence[ThreadState]", "ThreadState | None", "Sequence[ThreadState]"], "ThreadState"]
+Choose = Callable[[Sequence[Controlled], Controlled | None, Sequence[Controlled]], Controlled]
 
 _get_ident = _thread.get_ident
 _native_id = _thread.get_native_id
@@ -321,8 +320,8 @@ class Execution:
         raise Abort
 
     def _fairly(
-        self, ready: Sequence[ThreadState], running: ThreadState | None, threads: Sequence[ThreadState]
-    ) -> ThreadState:
+        self, ready: Sequence[Controlled], running: Controlled | None, threads: Sequence[Controlled]
+    ) -> Controlled:
         if running is not None and len(self.events) % _QUANTUM:
             return running
         after = -1 if running is None else running.number

@@ -48,7 +48,7 @@ class FreshModules:
             if name != "__main__" and isinstance(file, str) and self._mine(file):
                 self._before[name] = sys.modules.pop(name)
         self._known = set(sys.modules)
-        sys.meta_path.insert(0, self)  # type: ignore[arg-type]  # a finder needs find_spec only
+        sys.meta_path.insert(0, self)
         builtins.__import__ = quiet_import
         return self
 
@@ -56,7 +56,7 @@ class FreshModules:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         builtins.__import__ = _IMPORT
-        sys.meta_path.remove(self)  # type: ignore[arg-type]  # it was put there
+        sys.meta_path.remove(self)
         self.forget()
         sys.modules.update(self._before)
 
@@ -81,7 +81,12 @@ class FreshModules:
         if found is None:
             spec = PathFinder.find_spec(name, path, target)
             origin = None if spec is None else spec.origin
-            if spec is None or origin is None or not isinstance(spec.loader, SourceFileLoader) or not self._mine(origin):
+            if (
+                spec is None
+                or origin is None
+                or not isinstance(spec.loader, SourceFileLoader)
+                or not self._mine(origin)
+            ):
                 return None
             found = self._found[name] = (origin, spec.submodule_search_locations)
         file, inside = found
@@ -126,8 +131,12 @@ class _Loader(SourceFileLoader):
 
 
 def quiet_import(
-    name: str, globals: Any = None, locals: Any = None, fromlist: Any = (), level: int = 0
-) -> ModuleType:  # the names of the builtin's parameters
+    name: str,
+    globals: Any = None,  # noqa: A002  # the builtin's own names
+    locals: Any = None,  # noqa: A002  # the builtin's own names
+    fromlist: Any = (),
+    level: int = 0,
+) -> ModuleType:
     """As `__import__`; what the machinery and the modules of others do meanwhile is no business of the scheduler."""
     execution = STAGE.execution
     if execution is None or execution.aborting or (not fromlist and not level and name in sys.modules):

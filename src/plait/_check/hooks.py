@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from plait._check.access import CHANGES, Part, Sort, Types, container_of
 from plait._check.stage import STAGE
-from plait._core.event import Kind, Site
+from plait._core.event import Kind
 
 if TYPE_CHECKING:
     from plait._check.execution import Execution
@@ -24,7 +24,13 @@ WHOLE = object()  # the key of a subscript that cannot be known without evaluati
 _LONGEST = 40  # characters of a key that is told apart from others
 
 _READ, _WRITE, _ENTER, _PAUSE = Kind.READ, Kind.WRITE, Kind.ENTER, Kind.PAUSE
-_INSTANCE, _CONTAINER, _ITERATOR, _CLASS, _MODULE = Sort.INSTANCE, Sort.CONTAINER, Sort.ITERATOR, Sort.CLASS, Sort.MODULE
+_INSTANCE, _CONTAINER, _ITERATOR, _CLASS, _MODULE = (
+    Sort.INSTANCE,
+    Sort.CONTAINER,
+    Sort.ITERATOR,
+    Sort.CLASS,
+    Sort.MODULE,
+)
 _OWN = Part.OWN
 _CONSTANT = (types.FunctionType, types.BuiltinFunctionType, types.ModuleType, type)
 MODULE_SCOPE = "@scope"  # the hidden global variable that tells the variables of one module from those of another
@@ -259,7 +265,5 @@ def element(key: Any) -> str:
 
 _IN_PLACE: dict[str, Callable[[Any, Any], Any]] = {
     name: getattr(operator, name)
-    for name in (
-        "iadd isub imul imatmul itruediv ifloordiv imod ipow ilshift irshift iand ixor ior".split()
-    )
+    for name in ("iadd isub imul imatmul itruediv ifloordiv imod ipow ilshift irshift iand ixor ior".split())
 }

@@ -108,5 +108,5 @@ def end_of_pools() -> bool:
 
 def reset_pools() -> None:
     """Executors may be made again after `end_of_pools`."""
-    pool_module._shutdown = False  # type: ignore[attr-defined]  # what _python_exit has set
-    pool_module._threads_queues.clear()
+    pool_module._shutdown = False
+    pool_module._threads_queues.clear()  # type: ignore[attr-defined]  # it is a WeakKeyDictionary

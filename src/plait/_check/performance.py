@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import io
 import sys
-import threading
 from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING, cast, overload
 
-from plait._check.execution import Execution
+from plait._check.execution import Choose, Execution
 from plait._check.patches import end_of_pools, reset_pools
 from plait._check.record import Failure, Record, Switch, ThreadInfo
 from plait._check.stage import STAGE
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 
 def perform(program: Program, scheduler: Scheduler, sites: Sites, *, seed: int, name: str) -> Record:
     """Runs the program once; the scheduler has begun already."""
-    execution = Execution(scheduler.choose, sites)
+    execution = Execution(cast("Choose", scheduler.choose), sites)  # it chooses one of those it is given
     output = io.StringIO()
     streams = sys.stdout, sys.stderr
     sys.stdout = sys.stderr = output

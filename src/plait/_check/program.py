@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from types import ModuleType
 from typing import Protocol
 
 from plait._check.fresh import FreshModules
-from plait._check.sites import Sites
-from types import ModuleType
 
 
 class Program(Protocol):

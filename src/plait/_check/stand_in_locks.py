@@ -268,7 +268,7 @@ class StandInRLock(StandInLock):
         except Abort:
             return True
         if me is None:
-            return self._really()._is_owned()  # type: ignore[union-attr]  # it is an RLock
+            return bool(self._really()._is_owned())  # type: ignore[union-attr]  # it is an RLock
         return self.owner is me
 
     def _recursion_count(self) -> int:
@@ -301,8 +301,12 @@ class StandInWaiter(StandInLock):
         super().__init__()
         self.silent = True
 
+    def holder(self) -> int:
+        return -1  # whoever waits took it themselves before
+
     def _take(self, me: Controlled, site: Site | None) -> None:
         super()._take(me, site)
+        del me.held[self]
         self.silent = False
 
 

@@ -93,7 +93,7 @@ class StandInSimpleQueue(Gate):
         execution.step(Kind.TRY, self._number, "", site)
         return len(self._items)
 
-    __class_getitem__ = classmethod(types.GenericAlias)
+    __class_getitem__ = classmethod(types.GenericAlias)  # type: ignore[var-annotated]  # as in typeshed
 
     def _caller(self) -> Controlled | None:
         execution = STAGE.execution

@@ -80,7 +80,9 @@ def is_alive(self: threading.Thread) -> bool:
     return not control.done
 
 
-def start_new_thread(function: Callable[..., object], args: tuple[Any, ...], kwargs: dict[str, Any] | None = None, /) -> int:
+def start_new_thread(
+    function: Callable[..., object], args: tuple[Any, ...], kwargs: dict[str, Any] | None = None, /
+) -> int:
     """As `_thread.start_new_thread`, for those who call it themselves."""
     execution = STAGE.execution
     me = None if execution is None else execution.here()
@@ -95,7 +97,11 @@ def join_all(execution: Execution) -> None:
     """What the interpreter does at its end: the main thread waits for those that are no daemons."""
     me = execution.threads[0]
     while True:
-        left = [other for other in execution.threads if not (other.done or other.daemon or other is me or other.kind == "task")]
+        left = [
+            other
+            for other in execution.threads
+            if not (other.done or other.daemon or other is me or other.kind == "task")
+        ]
         if not left:
             return
         wait_for(execution, me, left[0], None)

@@ -110,17 +110,22 @@ def verdict(coverage: Coverage, *, failed: bool, exhausted: str, gave_up: str, o
         return Verdict("inconclusive", "the time was up before the first execution had ended; give it more seconds")
     if not observed:
         return Verdict("not checked", "none of its code could be observed")
-    if coverage.plain:
-        return Verdict("inconclusive", f"could not be observed: {'; '.join(coverage.plain)}")
-    if gave_up:
-        return Verdict("inconclusive", gave_up)
-    if coverage.uncontrolled:
-        return Verdict("inconclusive", f"{_count(coverage.uncontrolled, 'thread')} took part that we do not control")
-    if coverage.left:
-        return Verdict("inconclusive", f"would not end: {', '.join(coverage.left)}")
+    doubt = gave_up or _doubt(coverage)
+    if doubt:
+        return Verdict("inconclusive", doubt)
     if exhausted and not coverage.outside:
         return Verdict("proved", exhausted)
     return Verdict("passed", f"{_count(coverage.schedules, 'schedule')}, not a proof")
+
+
+def _doubt(coverage: Coverage) -> str:
+    if coverage.plain:
+        return f"could not be observed: {'; '.join(coverage.plain)}"
+    if coverage.uncontrolled:
+        return f"{_count(coverage.uncontrolled, 'thread')} took part that we do not control"
+    if coverage.left:
+        return f"would not end: {', '.join(coverage.left)}"
+    return ""
 
 
 def _count(number: int, one: str, many: str = "") -> str:

@@ -1,4 +1,4 @@
-"""POS, partial order sampling: a random priority for each pending event, drawn anew for those that race with what ran."""
+"""POS, partial order sampling: random priorities of pending events, drawn anew for those that race with what ran."""
 
 from __future__ import annotations
 

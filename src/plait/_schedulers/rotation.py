@@ -29,11 +29,11 @@ class RotationScheduler:
             self._turn = (self._turn + 1) % len(self._parts)
             part = self._parts[self._turn]
             if part.begin(seed):
-                self.choose = part.choose  # one call less at each step
+                self.choose = part.choose  # type: ignore[method-assign]  # one call less at each step
                 return True
         return False
 
-    def choose(  # type: ignore[no-redef,unused-ignore]  # before the first execution
+    def choose(
         self, ready: Sequence[ThreadState], running: ThreadState | None, threads: Sequence[ThreadState]
     ) -> ThreadState:
         return ready[0]
