@@ -10,7 +10,7 @@ from check_records import Recording
 from plait._check.explain import explain
 from plait._check.findings import KINDS
 from plait._check.history import History
-from plait._check.record import Switch
+from plait._check.record import Failure, Switch
 from plait._check.words import Words
 
 COUNTER = """
@@ -303,3 +303,30 @@ def test_locks_of_one_name_are_told_apart_by_their_classes() -> None:
     run.acquire(2, 9, "b")
     words = Words(History(run.record()), run.sources)
     assert [words.lock(run.numbers[name]) for name in "ab"] == ["A.lock", "B.lock"]
+
+
+SPIN = "def wait():\n    while not self.ready:\n        pass\ndef other():\n    self.ready = False\n"
+
+
+@pytest.mark.parametrize("changed", [False, True])
+def test_a_loop_that_never_ends(changed: bool) -> None:
+    run = Recording(SPIN).started(1, 2)
+    for _ in range(50):
+        run.read(1, 2, "self.ready")
+        if changed:
+            run.write(2, 5, "self.ready")
+    failure = Failure("steps", "no end after 100 steps", 1, None, (), ())
+    finding = explain(run.record(failure), None, run.sources)
+    assert finding.kind == "no end"
+    assert "Thread-1 looks at `self.ready` in line 2 again and again" in finding.why
+    assert ("livelock" in finding.why) == changed
+
+
+def test_an_outcome_that_depends_on_the_schedule() -> None:
+    run = Recording(SPIN).started(1, 2)
+    failure = Failure("outcome", "prints something else", 0, None, (), ())
+    failing, passing = run.record(failure)._replace(output="a\nb\n"), run.record()._replace(output="a\nc\n")
+    finding = explain(failing, passing, run.sources)
+    assert finding.kind == "depends on the schedule"
+    assert "Line 2 is `b` in this execution and `c` in another one." in finding.why
+    assert explain(failing, None, run.sources).certain

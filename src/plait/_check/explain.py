@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from plait._check.deadlocks import waiting_cycle
 from plait._check.explain_deadlock import explain_cycle, explain_nested
+from plait._check.explain_endless import explain_endless
 from plait._check.explain_exception import best_split, explain_exception
 from plait._check.explain_hang import explain_hang
 from plait._check.explain_outcome import explain_outcome
@@ -40,6 +41,8 @@ def _explained(history: History, failure: Failure, passing: Record | None, sourc
         return _stuck(history, failure, before, sources)
     if failure.kind == "exception":
         return explain_exception(history, failure, before, sources)
+    if failure.kind == "steps":
+        return explain_endless(history, failure, sources)
     if failure.kind == "outcome":
         site = next((info.started for info in history.record.threads if info.started is not None), None)
         return explain_outcome(history, passing, changeovers(history, site), sources)
