@@ -82,21 +82,31 @@ def _frontrun(path: Path, seconds: float, **options: Any) -> Found:
     def worker(number: int) -> Callable[[Model], None]:
         return lambda model: model.targets[number]()
 
+    made = 0
+
+    def set_up() -> Model:
+        nonlocal made
+        made += 1
+        return Model(code, path)
+
     began = time.process_time()
-    with contextlib.redirect_stdout(io.StringIO()):
-        result = frontrun.explore(
-            setup=lambda: Model(code, path),
-            workers=[worker(number) for number in range(workers)],
-            invariant=Model.holds,
-            total_timeout=seconds,
-            reproduce_on_failure=0,
-            **options,
-        )
-    at = 0 if result.property_holds else result.num_explored
-    words = "" if result.property_holds is True else _first_line(result.explanation)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            result = frontrun.explore(
+                setup=set_up,
+                workers=[worker(number) for number in range(workers)],
+                invariant=Model.holds,
+                total_timeout=seconds,
+                reproduce_on_failure=0,
+                **options,
+            )
+    except Exception as error:  # what a worker raises comes out as it is, and fails the test that has called explore
+        return Found(made, made, f"raised {type(error).__name__}", time.process_time() - began)
+    at = result.num_explored if result.property_holds is False else 0
+    words = "" if result.property_holds else _first_line(result.explanation)
     if result.property_holds is None:
-        at, words = 0, f"inconclusive: {words}"
-    return Found(at, result.num_explored, words, time.process_time() - began)
+        words = f"inconclusive: {words}"
+    return Found(at, max(made, result.num_explored), words, time.process_time() - began)
 
 
 class Model:
