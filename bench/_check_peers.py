@@ -20,12 +20,16 @@ from typing import Any, NamedTuple
 
 
 class Found(NamedTuple):
-    """How many executions it took to find a failure (0: not found), out of how many, and what the tool said."""
+    """How many executions it took to find a failure (0: not found), out of how many, and what the tool said.
+
+    `passed` says that the tool called the program right, not only that it found nothing in the time.
+    """
 
     at: int
     executions: int
     words: str
     cpu: float
+    passed: bool = False
 
 
 Finder = Callable[..., Found]
@@ -106,7 +110,8 @@ def _frontrun(path: Path, seconds: float, **options: Any) -> Found:
     words = "" if result.property_holds else _first_line(result.explanation)
     if result.property_holds is None:
         words = f"inconclusive: {words}"
-    return Found(at, max(made, result.num_explored), words, time.process_time() - began)
+    passed = result.property_holds is True and options["strategy"] == "dpor"
+    return Found(at, max(made, result.num_explored), words, time.process_time() - began, passed)
 
 
 class Model:

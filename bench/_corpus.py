@@ -17,12 +17,16 @@ RIGHT += [BUGS / "correct" / f"{name}.py" for name in INDEX["correct"]]
 
 
 class Search(NamedTuple):
-    """One search for one bug: the execution that failed (0: none did), how many were made, and their CPU time."""
+    """One search for one bug: the execution that failed (0: none did), how many were made, and their CPU time.
+
+    `passed` says that the tool called the program right, not only that it found nothing in the time.
+    """
 
     at: int
     executions: int
     cpu: float
     steps: int = 0
+    passed: bool = False
 
 
 def figures(searches: Sequence[Search], limit: int) -> str:

@@ -90,6 +90,8 @@ def _add_peer(table: Table, tool: str, buggy: list[Path], ours: dict[str, list[S
         return
     found_always = sum(all(search.at for search in each) for each in searches.values())
     words = f"{found_always} of {len(searches)} always; {len(alarms)} said of the repaired program, too; "
+    if certified := [name for name, each in searches.items() if any(search.passed for search in each)]:
+        words += f"{len(certified)} called right; "
     table.add_fact(f"found in {LIMIT} executions", tool, f"{words}{not_for} bugs are none of its kind")
     same = [search for name in searches for search in ours[name]]
     words = f"{figures(every, LIMIT)}; plait on the same: {figures(same, LIMIT)}"
@@ -134,7 +136,8 @@ def _is_for_threads(path: Path) -> bool:
 
 def _peer(tool: str, path: str, seed: str) -> None:
     found = FINDERS[tool](Path(path), seed=int(seed), limit=LIMIT, seconds=PATIENCE)
-    print(json.dumps({"at": found.at, "executions": max(1, found.executions), "cpu": found.cpu}), flush=True)
+    search = Search(found.at, max(1, found.executions), found.cpu, 0, found.passed)
+    print(json.dumps(search._asdict()), flush=True)
     os._exit(0)  # threads that the tool has left behind would keep it
 
 
