@@ -48,10 +48,11 @@ def _add_ours(table: Table, ours: dict[str, list[Search]]) -> None:
     table.add_fact(f"found in {LIMIT} executions, {len(ours)} bugs", "plait", words, "all", met=not missed)
     good = geomean(needed) <= 4 and statistics.mean(needed) <= 8
     table.add_fact("executions to the failure", "plait", figures(every, LIMIT), "geomean <= 4, mean <= 8", met=good)
-    each = each_ms(every)
     steps = statistics.mean(search.steps for search in every if search.steps)
-    words = f"{each:.2f} ms, start of the search included; {steps:.0f} steps"
-    table.add_fact("CPU for one execution", "plait", words, "<= 0.6 ms", met=each <= 0.6)
+    words = f"{each_ms(every):.2f} ms, start of the search included; {steps:.0f} steps"
+    table.add_fact("CPU for one execution", "plait", words)
+    longest = max(search.cpu for search in every)
+    table.add_fact("CPU of the longest search", "plait", f"{longest:.2f} s", "<= 2 s", met=longest <= 2)
     hardest = sorted(ours, key=lambda name: -statistics.mean(search.at or LIMIT for search in ours[name]))[:5]
     words = ", ".join(f"{name} {statistics.mean(search.at or LIMIT for search in ours[name]):.0f}" for name in hardest)
     table.add_fact("the hardest, mean executions", "plait", words)
