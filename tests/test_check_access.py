@@ -40,7 +40,7 @@ def test_unprotected_updates_race_and_the_switches_lose_one() -> None:
         (0, 2, 2),
         (2, 2, 1),
     ]
-    assert race.switches[1].label == "write Counter.bump:self.value#1"
+    assert race.switches[1].label == "write Counter.bump:self.value"
 
 
 def test_a_common_lock_an_order_or_an_own_slot_is_no_race() -> None:

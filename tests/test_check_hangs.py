@@ -196,10 +196,12 @@ def test_a_pool_that_waits_for_itself() -> None:
 
 def test_what_is_not_recognised_says_who_waits_for_what() -> None:
     run = Recording(SEMAPHORE).started(1, 2)
-    finding = hang(run, run.blocked(1, 9, "_base.py:Future.result", WAIT), run.blocked(0, 1, joins=1, holder=1))
+    finding = hang(run, run.blocked(1, 9, "_base.py:as_completed", "other.py:f"), run.blocked(0, 1, joins=1, holder=1))
+    assert finding.kind == "nobody sets it"
+    finding = hang(run, run.blocked(1, 9, "thread.py:ThreadPoolExecutor.shutdown", WAIT))
     assert finding.kind == "hang"
     assert not finding.certain
-    assert "Thread-1 waits for a result in line 9" in finding.why
+    assert "Thread-1 waits for the end of a pool in line 9" in finding.why
 
 
 @pytest.mark.parametrize("kind", ["hang", "deadlock"])

@@ -5,7 +5,6 @@ from __future__ import annotations
 from check_records import Recording
 
 from plait._check.history import History
-from plait._check.record import Place
 from plait._core.event import Kind
 
 CODE = "x = 1\n" * 9
@@ -69,27 +68,23 @@ def test_held_over_is_lost_when_the_lock_is_let_go_in_between() -> None:
     assert history.held_over(one, three) == set()
 
 
-def test_an_attempt_succeeds_when_the_lock_is_free() -> None:
+def test_an_attempt_that_failed_takes_nothing() -> None:
     recording = Recording(CODE).started(1, 2)
     lock = recording.place("lock", "Lock")
-    taken = recording.add(1, Kind.TRY, lock, "", recording.site(1))
-    refused = recording.add(2, Kind.TRY, lock, "", recording.site(2))
+    taken = recording.acquire(1, 1)
+    recording.add(2, Kind.TRY, lock, "", recording.site(2))
     history = History(recording.record())
-    assert taken in history.taken
-    assert refused not in history.taken
     assert history.owners == {lock: taken}
 
 
-def test_an_rlock_is_let_go_with_the_last_release() -> None:
-    recording = Recording(CODE).started(1)
-    lock = recording.place("lock", "RLock")
-    recording.places[lock] = Place(lock, "RLock", None)
-    recording.acquire(1, 1)
-    recording.acquire(1, 2)
-    recording.release(1, 3)
-    held = recording.write(1, 4, "x")
-    recording.release(1, 5)
-    free = recording.write(1, 6, "x")
+def test_what_many_put_and_one_gets_comes_after_all_of_it() -> None:
+    recording = Recording(CODE).started(1, 2)
+    puts = []
+    for thread in (1, 2):
+        puts.append(recording.write(thread, 1, "x", of=f"item {thread}"))
+        recording.release(thread, 2, "queue")
+    recording.acquire(0, 3, "queue")
+    got = recording.read(0, 4, "x", of="item 1")
     history = History(recording.record())
-    assert history.locks(held) == {lock}
-    assert history.locks(free) == set()
+    assert all(history.must(put, got) for put in puts)
+    assert history.locks(got) == set()

@@ -56,7 +56,7 @@ def test():
 def test_the_story_of_a_lost_update(finding: Finding, sources: Sources) -> None:
     story = tell(finding, AROUND, sources)
     assert story.startswith("Lost update of self.value\n\nThread-1 reads `self.value` in line 4 and writes a new value")
-    assert "  10  assert counter.value == 2\n      ↳ MainThread fails: AssertionError: 1 != 2" in story
+    assert "  10  assert counter.value == 2\n      ↳ in MainThread: fails: AssertionError: 1 != 2" in story
     assert "fix       Hold one lock over lines 4 and 6" in story
     assert "builds    Possible on a GIL build: it may switch threads at the call log()." in story
     assert "checked   14 schedules" in story
@@ -86,7 +86,7 @@ def test_reading_and_writing_one_line_without_a_break_is_one_row(sources: Source
 def test_the_page_says_the_same(finding: Finding, sources: Sources) -> None:
     text = page([(finding, AROUND)], sources)
     assert "<h1>Lost update of self.value</h1>" in text
-    assert "MainThread fails: AssertionError: 1 != 2" in text
+    assert "in MainThread: fails: AssertionError: 1 != 2" in text
     assert AROUND.replay in text
 
 

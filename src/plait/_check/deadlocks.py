@@ -13,6 +13,7 @@ from typing import NamedTuple
 from plait._check.history import History
 from plait._check.record import Blocked, Failure, Switch
 from plait._check.steer import steer
+from plait._check.waits import waiting
 from plait._core.event import Kind
 
 _LONGEST = 5  # locks in a predicted cycle
@@ -55,7 +56,8 @@ def predicted(history: History) -> list[Cycle]:
 
 def waiting_cycle(failure: Failure) -> tuple[Blocked, ...]:
     """The threads that wait for each other in a circle, each for the next; empty when there is no circle."""
-    by_thread = {blocked.thread: blocked for blocked in failure.blocked}
+    # What a thread waits on inside a Condition is a lock that it took itself: no circle.
+    by_thread = {blocked.thread: blocked for blocked in failure.blocked if waiting(blocked).kind in ("lock", "join")}
     for start in by_thread:
         way: list[int] = []
         thread = start
@@ -71,15 +73,14 @@ def waiting_cycle(failure: Failure) -> tuple[Blocked, ...]:
 def _edges(history: History) -> list[Edge]:
     """Each different edge once for each thread and pair of places in the source."""
     found: dict[tuple[object, ...], Edge] = {}
-    for index in sorted(history.taken):
-        event = history.events[index]
+    for index, event in enumerate(history.events):
         held = history.locks(index)
-        if event.kind != Kind.ACQUIRE or event.place in held or event.place in history.signals:
-            continue
+        if event.kind != Kind.ACQUIRE or event.name or event.place in held or not history.is_lock(event.place):
+            continue  # with a name it was an attempt, which would not have waited
         for since in history.held[index]:
             lock = history.events[since].place
             key = lock, event.place, event.thread, history.events[since].site, event.site, held
-            if lock not in history.signals and key not in found:
+            if history.is_lock(lock) and key not in found:
                 found[key] = Edge(lock, event.place, event.thread, since, index, held - {lock})
         if len(found) > _MOST:
             break

@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 import ast
+import queue
 
-from plait._check.atomicity import Split, overlap, splits
+from plait._check.atomicity import Split, one_call, overlap, splits
 from plait._check.deadlocks import waiting_cycle
-from plait._check.explain_access import explain_iteration, explain_split, explain_swap, in_test
 from plait._check.explain_deadlock import explain_cycle
 from plait._check.explain_hang import explain_hang
-from plait._check.findings import Finding, Moment, Side
-from plait._check.hangs import cause
+from plait._check.explain_queue import explain_queue
+from plait._check.explain_split import explain_split
+from plait._check.explain_swap import explain_swap
+from plait._check.explain_torn import explain_iteration, explain_torn
+from plait._check.findings import FAILS, Finding, Moment, Side
+from plait._check.hangs import Cause, cause
 from plait._check.history import History
+from plait._check.known_errors import Known, known
 from plait._check.ordering import swaps
 from plait._check.record import Failure, Record
 from plait._check.source import Sources
+from plait._check.torn import torn
 from plait._check.words import Words, frame_site, innermost, own
-from plait._core.event import Kind, Site
+from plait._core.event import Kind, Site, conflict
 
 _ITERATED = ("changed size during iteration", "mutated during iteration", "keys changed during iteration")
+_RECENT = 30  # accesses of the failing thread that are looked at when nothing else explains it
 _ENOUGH = 6  # points of a split that is believed
+_ENOUGH_FOR_A_HANG = 8  # where no symptom says which part is wrong
 
 
 def explain(failing: Record, passing: Record | None, sources: Sources) -> Finding:
@@ -41,13 +49,44 @@ def _explained(history: History, failure: Failure, passing: Record | None, sourc
         if circle:
             return explain_cycle(history, circle, sources)
         found = cause(history, failure, sources)
-        return explain_hang(history, failure, found, sources) if found else _unexplained(history, failure, sources)
+        if found is None:
+            return _unexplained(history, failure, sources)
+        return _behind(history, failure, found, passing, sources) or explain_hang(history, failure, found, sources)
     if failure.kind != "exception":
         return _unexplained(history, failure, sources)
     return _with_end(_of_exception(history, failure, passing, sources), failure)
 
 
+def _behind(
+    history: History, failure: Failure, found: Cause, passing: Record | None, sources: Sources
+) -> Finding | None:
+    """The lost update, or the like, because of which nobody does what a stuck thread waits for."""
+    if found.kind not in ("nobody sets it", "nothing comes", "hang"):
+        return None
+    before = History(passing) if passing is not None else None
+    best, points = _best_split(history, before, [], failure, sources)
+    if best is None or points < _ENOUGH_FOR_A_HANG or best.kind not in ("lost update", "lock released in between"):
+        return None
+    hang = explain_hang(history, failure, found, sources)
+    finding = explain_split(history, best, sources)
+    last = next(
+        moment for moment in hang.moments if moment.thread == found.blocked.thread and "for ever" in moment.does
+    )
+    return finding._replace(
+        why=f"{finding.why} In the end {hang.sides[0].name} {hang.sides[0].does}.",
+        sides=(*finding.sides, hang.sides[0]),
+        moments=(*finding.moments, last),
+    )
+
+
 def _of_exception(history: History, failure: Failure, passing: Record | None, sources: Sources) -> Finding:
+    told = known(failure.exception)
+    if told is not None:
+        return _known(history, failure, told, sources)
+    if isinstance(failure.exception, queue.Empty | queue.Full):
+        asked = explain_queue(history, failure, sources)
+        if asked is not None:
+            return asked
     suspects = _suspects(history, failure)
     reading = _iteration(history, failure, suspects)
     if reading is not None:
@@ -56,11 +95,54 @@ def _of_exception(history: History, failure: Failure, passing: Record | None, so
     best, points = _best_split(history, before, suspects, failure, sources)
     if best is not None and points >= _ENOUGH:
         return _unlooped(history, best, sources) or explain_split(history, best, sources)
+    found = torn(history) if isinstance(failure.exception, AssertionError | SystemExit) else None
+    if found is not None:
+        return explain_torn(history, found, sources)
     for swap in swaps(history, before, suspects) if before is not None else ():
         return explain_swap(history, swap, sources)
     if best is not None:
         return explain_split(history, best, sources)
     return _unexplained(history, failure, sources)
+
+
+def _known(history: History, failure: Failure, told: Known, sources: Sources) -> Finding:
+    """The finding for an exception that says itself what is wrong."""
+    words = Words(history, sources)
+    site = frame_site(innermost(failure.stack))
+    facts = {"name": words.thread(failure.thread), "here": words.line(site)}
+    side = Side(failure.thread, facts["name"], headline(failure), site, own(failure.stack))
+    moments = [words.moment(index) for index in _changeovers(history, site)]
+    return Finding(
+        told.kind, told.title, told.why.format_map(facts), told.fix.format_map(facts), (side,), tuple(moments)
+    )
+
+
+def _changeovers(history: History, site: Site | None) -> list[int]:
+    """The events right before which other threads than the one at the end were stopped, in the same file."""
+    found = []
+    for switch in history.record.switches[-4:]:
+        mine = history.of.get(switch.thread, [])
+        event = history.events[mine[switch.step]] if switch.step < len(mine) else None
+        if event is not None and event.site is not None and site is not None and event.site.file == site.file:
+            found.append(mine[switch.step])
+    return sorted(found)
+
+
+def _contended(history: History, thread: int) -> list[int]:
+    """The last accesses of a thread to what another one changes, or has changed, with the other's."""
+    found: set[int] = set()
+    accesses = [index for index in history.of.get(thread, []) if history.events[index].kind in (Kind.READ, Kind.WRITE)]
+    for mine in reversed(accesses[-_RECENT:]):
+        others = [
+            index
+            for index in range(len(history.events))
+            if history.events[index].thread != thread and conflict(history.events[index], history.events[mine])
+        ]
+        if others:
+            found |= {mine, min(others, key=lambda index: abs(index - mine))}
+        if len(found) >= 6:
+            break
+    return sorted(found)
 
 
 def _suspects(history: History, failure: Failure) -> list[int]:
@@ -109,25 +191,20 @@ def _points(history: History, split: Split, failure: Failure, sources: Sources) 
     first, second = history.events[split.first], history.events[split.second]
     if first.site is None or second.site is None:
         return -10
-    points = {"lost update": 3, "lock released in between": 3, "non-repeatable read": 1}.get(split.kind, 0)
-    if first.kind == Kind.READ and first.site != second.site and in_test(sources, first.site):
+    points = {
+        "lost update": 3,
+        "lock released in between": 3,
+        "non-repeatable read": 1,
+        "changed after the write": 1,
+    }.get(split.kind, 0)
+    if first.kind == Kind.READ and first.site != second.site and sources.in_test(first.site):
         points += 2
-    points += 2 if first.site.function == second.site.function else 0
-    points += 1 if _same_call(history, split) else -1
+    apart = -4 if first.kind == Kind.WRITE else -1  # what is written in one function may be changed in another
+    points += 3 if one_call(history, split.first, split.second) else apart
     points += 1 if first.thread == failure.thread else 0
     steps = range(history.steps[split.first] + 1, history.steps[split.second] + 1)
     points += 2 if any(one.thread == first.thread and one.step in steps for one in history.record.switches) else 0
     return points
-
-
-def _same_call(history: History, split: Split) -> bool:
-    """Whether the function of the first access was not entered again before the second."""
-    function = site.function if (site := history.events[split.first].site) is not None else ""
-    mine = history.of[history.events[split.first].thread]
-    between = (history.events[index] for index in mine[history.steps[split.first] + 1 : history.steps[split.second]])
-    return not any(
-        event.kind == Kind.ENTER and event.site is not None and event.site.function == function for event in between
-    )
 
 
 def _signature(history: History, split: Split) -> tuple[object, ...]:
@@ -174,10 +251,9 @@ def _with_end(finding: Finding, failure: Failure) -> Finding:
         side._replace(stack=own(failure.stack)) if side.thread == failure.thread and not side.stack else side
         for side in finding.sides
     )
-    if site is None or (finding.moments and _line(finding.moments[-1].site) == _line(site)
-                        and finding.moments[-1].thread == failure.thread):  # fmt: skip
+    if site is None or (finding.moments and finding.moments[-1].does.startswith(FAILS)):
         return finding._replace(sides=sides)
-    end = Moment(failure.thread, site, f"fails: {headline(failure)}")
+    end = Moment(failure.thread, site, f"{FAILS}{headline(failure)}")
     return finding._replace(sides=sides, moments=(*finding.moments, end))
 
 
@@ -197,13 +273,10 @@ def headline(failure: Failure) -> str:
 def _unexplained(history: History, failure: Failure, sources: Sources) -> Finding:
     """What is known when the cause is not: where the threads changed over, and how it ended."""
     words = Words(history, sources)
-    moments = []
-    for switch in history.record.switches[-4:]:
-        mine = history.of.get(switch.thread, [])
-        if switch.step < len(mine) and history.events[mine[switch.step]].site is not None:
-            moments.append((mine[switch.step], words.moment(mine[switch.step], "has to wait before this")))
-    moments.sort(key=lambda row: row[0])
     site = frame_site(innermost(failure.stack))
+    stopped = [words.moment(index) for index in _contended(history, failure.thread)] or [
+        words.moment(index, "has to wait before this") for index in _changeovers(history, site)
+    ]
     kind = {"steps": "no end", "died": "died"}.get(failure.kind, "fails under a schedule")
     title = {"no end": "It does not end", "died": "The process died"}.get(kind, "Fails under some schedules")
     return Finding(
@@ -212,7 +285,7 @@ def _unexplained(history: History, failure: Failure, sources: Sources) -> Findin
         _UNEXPLAINED[kind],
         "Compare the order of the lines with the one that you had in mind; what must not be split needs one lock.",
         (Side(failure.thread, words.thread(failure.thread), "fails", site, own(failure.stack)),),
-        (*(moment for _, moment in moments), Moment(failure.thread, site, f"fails: {headline(failure)}")),
+        (*stopped, Moment(failure.thread, site, f"{FAILS}{headline(failure)}")),
         gil=None,
         reason="the cause is not recognised",
         certain=False,

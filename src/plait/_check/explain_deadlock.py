@@ -23,13 +23,13 @@ def explain_cycle(history: History, circle: tuple[Blocked, ...], sources: Source
     """The finding for threads that wait for each other in a circle."""
     words = Words(history, sources)
     if len(circle) == 1:
-        return _self_deadlock(circle[0], words)
+        return _self_deadlock(history, circle[0], words)
     parts, rows, sides = [], [], []
     locks: list[str] = []
     for blocked in circle:
         name = words.thread(blocked.thread)
         site = waits_at(blocked)
-        needed = [since for since in blocked.held if _wanted_by(circle, since[0])]
+        needed = [since for since in _held(history, blocked) if _wanted_by(circle, since[0])]
         held = [words.lock(place) for place, _ in needed]
         has = "".join(f"holds `{words.lock(place)}` since {words.line(since)} and " for place, since in needed)
         parts.append(f"{name} {has}waits for {what(blocked, words)} in {words.line(site)}")
@@ -80,10 +80,10 @@ def explain_prediction(history: History, cycle: Cycle, sources: Sources, *, conf
     )
 
 
-def _self_deadlock(blocked: Blocked, words: Words) -> Finding:
+def _self_deadlock(history: History, blocked: Blocked, words: Words) -> Finding:
     site = waits_at(blocked)
     name, lock = words.thread(blocked.thread), words.lock(blocked.pending.place)
-    since = next((since for place, since in blocked.held if place == blocked.pending.place), None)
+    since = next((since for place, since in _held(history, blocked) if place == blocked.pending.place), None)
     side = Side(blocked.thread, name, f"waits for {lock}", site, own(blocked.stack))
     return Finding(
         "self-deadlock",
@@ -127,6 +127,13 @@ _THINGS = {
     "idle": "work in a pool",
     "await": "something in the event loop",
 }
+
+
+def _held(history: History, blocked: Blocked) -> list[tuple[int, Site | None]]:
+    """The locks that a stuck thread holds, with the places where it took them."""
+    taken = [(place, history.events[index]) for place, index in history.owners.items()]
+    mine = [(place, event.site) for place, event in taken if event.thread == blocked.thread]
+    return mine or list(blocked.held)
 
 
 def _wanted_by(circle: tuple[Blocked, ...], place: int) -> bool:

@@ -7,6 +7,8 @@ from typing import NamedTuple
 from plait._check.record import Frame
 from plait._core.event import Site
 
+FAILS = "fails: "  # how the last moment begins when an exception ends it
+
 
 class Moment(NamedTuple):
     """One row of the timeline: what one thread does where.
@@ -98,9 +100,11 @@ KINDS: dict[str, tuple[str, ...]] = {
     "data race": (*_RACE, "CWE-567", "Java: non-atomic read-modify-write"),
     "check then act": (*_RACE, "CWE-367 (time of check, time of use)", "Java: check-then-act"),
     "non-repeatable read": ("CWE-362", "atomicity violation", "SQL: non-repeatable read"),
+    "changed after the write": ("CWE-362", "atomicity violation"),
     "broken invariant": ("CWE-362", "atomicity violation", "SQL: dirty read"),
     "lock released in between": ("CWE-362", "CWE-667", "atomicity violation", "SQL: lost update"),
     "changed while iterated": ("CWE-362", "Go: concurrent map iteration and map write", "Java: fail-fast iterator"),
+    "shared iterator": ("CWE-362", "Java: iterators are not thread-safe"),
     "used before ready": ("CWE-909", "order violation", "CWE-362"),
     "used after the end": ("CWE-672", "order violation", "TSan: use-after-free (race)"),
     "wrong order": ("CWE-362", "order violation"),

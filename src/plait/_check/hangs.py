@@ -53,32 +53,42 @@ class Cause(NamedTuple):
 def cause(history: History, failure: Failure, sources: Sources) -> Cause | None:
     """The one cause that explains the most: not of a thread that merely waits for others that are stuck."""
     stuck = [_cause(history, failure, blocked, sources) for blocked in failure.blocked]
-    stuck.sort(key=lambda one: (_RANK.get(one.kind, len(_RANK)), one.blocked.thread))
+    root = _root(failure)
+    stuck.sort(
+        key=lambda one: (one.kind not in _CERTAIN, one.kind == "hang", one.blocked.thread != root, one.blocked.thread)
+    )
     return stuck[0] if stuck else None
 
 
-# The deeper a cause the earlier: a join waits because what is joined waits.
-_RANK = {
-    kind: rank
-    for rank, kind in enumerate(
-        ("waits for itself", "self-deadlock", "never released", "notify too few", "lost wake-up", "missing task_done",
-         "barrier short of parties", "nobody sets it", "nothing comes", "hang")
-    )
-}  # fmt: skip
+# These are defects wherever they are; of the others the one that the main thread waits for in the end is told.
+_CERTAIN = ("waits for itself", "self-deadlock", "never released", "notify too few", "missing task_done")
+
+
+def _root(failure: Failure) -> int:
+    """Whom the first thread waits for in the end, through joins."""
+    by_thread = {blocked.thread: blocked for blocked in failure.blocked}
+    thread, seen = min(by_thread, default=-1), set[int]()
+    while thread in by_thread and by_thread[thread].pending.kind == Kind.JOIN and thread not in seen:
+        seen.add(thread)
+        thread = by_thread[thread].pending.place
+    return thread
 
 
 def _cause(history: History, failure: Failure, blocked: Blocked, sources: Sources) -> Cause:
     what = waiting(blocked)
     began, lock = _inner_lock(history, blocked)
-    calls = tuple(_calls(history, lock, sources)) if lock >= 0 else ()
+    calls = tuple(calls_on(history, lock, sources)) if lock >= 0 else ()
     others = (other for other in failure.blocked if other.thread != blocked.thread)
     peers = tuple(
         other for other in others if (waiting(other).kind, _inner_lock(history, other)[1]) == (what.kind, lock)
     )
     tally = Counter(call.method for call in calls)
+    for other in failure.blocked:  # a call that has not come back has not done anything yet
+        if _inner_lock(history, other)[1] == lock >= 0:
+            tally.subtract([one.method for one in calls if one.thread == other.thread][-1:])
     rule = _RULES.get(what.kind)
     kind = "barrier short of parties" if what.kind == "barrier" else "hang"
-    kind, calls = rule(_Case(history, blocked, calls, peers, began)) if rule else (kind, ())
+    kind, calls = rule(_Case(history, blocked, calls, peers, began, failure)) if rule else (kind, ())
     return Cause(kind, blocked, what, calls, peers, began, tally)
 
 
@@ -90,6 +100,7 @@ class _Case(NamedTuple):
     calls: tuple[Call, ...]
     peers: tuple[Blocked, ...]
     began: int
+    failure: Failure
 
 
 _Answer = tuple[str, tuple[Call, ...]]
@@ -110,8 +121,9 @@ def _condition(case: _Case) -> _Answer:
     woken = [
         call for call in case.calls if call.method in ("notify", "notify_all") and call.thread != case.blocked.thread
     ]
-    if case.peers and any(call.method == "notify" for call in case.calls):
-        return "notify too few", tuple(call for call in case.calls if call.method == "notify")[-1:]
+    single = [call for call in woken if call.method == "notify"]
+    if single and (case.peers or single[-1].at > case.began):
+        return "notify too few", tuple(single[-1:])
     if woken and woken[-1].at < case.began:
         return "lost wake-up", tuple(woken[-1:])
     return ("nobody sets it", ()) if not woken else ("hang", tuple(woken[-1:]))
@@ -141,10 +153,14 @@ def _semaphore(case: _Case) -> _Answer:
 
 def _queue_join(case: _Case) -> _Answer:
     done = Counter(call.thread for call in case.calls if call.method == "task_done")
+    stuck = {blocked.thread for blocked in case.failure.blocked if waiting(blocked).kind == "queue get"}
     gets = [call for call in case.calls if call.method in ("get", "get_nowait")]
+    for thread in stuck:  # the last call has not come back
+        last = next((call for call in reversed(gets) if call.thread == thread), None)
+        gets = [call for call in gets if call is not last]
     got = Counter(call.thread for call in gets)
     short = [call for call in gets if got[call.thread] > done[call.thread]]
-    return ("missing task_done", tuple(short[-1:])) if short else ("nothing comes", ())
+    return ("missing task_done", tuple(short[-1:])) if short else ("nothing comes", _left(case))
 
 
 def _queue(case: _Case) -> _Answer:
@@ -156,14 +172,26 @@ def _queue(case: _Case) -> _Answer:
         taking = [call for call in since if call.method in ("get", "get_nowait", "put", "put_nowait")]
         if taking:
             return "check then act", (checks[-1], taking[-1])
-    return "nothing comes", ()
+    return "nothing comes", _left(case)
+
+
+def _left(case: _Case) -> tuple[Call, ...]:
+    """The last call of a thread that has ended by now, from which the other side could have been expected."""
+    stuck = {blocked.thread for blocked in case.failure.blocked}
+    return tuple([call for call in case.calls if call.thread not in stuck][-1:])
 
 
 def _future(case: _Case) -> _Answer:
-    in_pool = any(
-        frame.file.endswith("thread.py") and frame.function.endswith("_worker") for frame in case.blocked.stack
-    )
-    return ("waits for itself" if in_pool else "hang"), ()
+    if _in_pool(case.blocked):
+        return "waits for itself", ()
+    return ("hang" if any(map(_in_pool, case.failure.blocked)) else "nobody sets it"), ()
+
+
+def _in_pool(blocked: Blocked) -> bool:
+    """Whether it runs the user's code as a worker of a pool."""
+    frames = blocked.stack
+    working = any(frame.file.endswith("thread.py") and frame.function.endswith("_worker") for frame in frames)
+    return working and any(frame.mine for frame in frames)
 
 
 _RULES = {
@@ -192,10 +220,10 @@ def _inner_lock(history: History, blocked: Blocked) -> tuple[int, int]:
     return len(history.events), -1
 
 
-def _calls(history: History, lock: int, sources: Sources) -> Iterator[Call]:
+def calls_on(history: History, lock: int, sources: Sources) -> Iterator[Call]:
     """What was done under the lock, in order: one call for each time it was taken, or several under a `with`."""
     for index, event in enumerate(history.events):
-        if event.place != lock or index not in history.taken or event.kind != Kind.ACQUIRE or event.site is None:
+        if event.place != lock or event.kind != Kind.ACQUIRE or event.site is None or _woken(history, index):
             continue
         line = sources.line(event.site.file, event.site.line)
         methods = [method for method in _CALLS if receiver(line, method)][:1]
@@ -204,6 +232,15 @@ def _calls(history: History, lock: int, sources: Sources) -> Iterator[Call]:
             methods = list(_methods(block)) if block is not None else ["acquire"]
         for method in methods:
             yield Call(index, event.thread, method)
+
+
+def _woken(history: History, index: int) -> bool:
+    """Whether the lock is taken again at the end of a wait, which belongs to the call that began before it."""
+    step = history.steps[index]
+    if not step:
+        return False
+    before = history.events[history.of[history.events[index].thread][step - 1]]
+    return before.kind == Kind.ACQUIRE and before.place in history.signals
 
 
 def _methods(block: ast.AST) -> Iterator[str]:

@@ -7,8 +7,8 @@ Two orders are kept, both by vector clocks (Fidge 1988, Mattern 1989; FastTrack,
 * *must* leaves out the edges of locks that are used for mutual exclusion, which in another execution may be taken in
   another order, and keeps those of locks that one thread releases for another: that is how a Condition wakes a waiter.
 
-What a thread holds is found by replaying acquisitions and releases: an attempt (`Kind.TRY`) succeeds when the lock is
-free, or is an RLock of the same thread.
+What a thread holds is found by replaying acquisitions and releases. What is released by others than its holder, or by
+somebody while nobody holds it (a `SimpleQueue`), is a signal and not held at all.
 """
 
 from __future__ import annotations
@@ -16,10 +16,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from plait._check.record import Record
-from plait._core.event import Event, Kind
+from plait._core.event import Kind
 
 Clock = dict[int, int]
-_TAKING = (Kind.ACQUIRE, Kind.TRY)
 
 
 class History:
@@ -30,10 +29,9 @@ class History:
         events: its events.
         steps: for each event, how many its thread had executed before it.
         held: for each event, the indices of the acquisitions whose locks its thread holds; the event's own not yet.
-        taken: indices of the acquisitions and attempts that succeeded.
         owners: who holds what at the end: a lock's place, and the index of its acquisition.
         of: for each thread, the indices of its events.
-        signals: places of the locks that a thread releases which did not acquire them.
+        signals: places of what one thread acquires and another releases.
     """
 
     def __init__(self, record: Record) -> None:
@@ -41,11 +39,9 @@ class History:
         self.events = record.events
         self.steps: list[int] = []
         self.held: list[tuple[int, ...]] = []
-        self.taken: set[int] = set()
         self.owners: dict[int, int] = {}
         self.of: dict[int, list[int]] = {}
         self.signals: set[int] = set()
-        self._depth: dict[int, int] = {}
         self._replay()
         self._before = _Order(self, lambda _: True)
         self._must = _Order(self, self.signals.__contains__)
@@ -60,12 +56,17 @@ class History:
 
     def locks(self, index: int) -> frozenset[int]:
         """The places of the locks held at an event."""
-        return frozenset(self.events[acquired].place for acquired in self.held[index])
+        return frozenset(filter(self.is_lock, (self.events[acquired].place for acquired in self.held[index])))
 
     def held_over(self, first: int, second: int) -> frozenset[int]:
         """The places of the locks that one thread holds from one event to a later one without letting go."""
         both = set(self.held[first]) & set(self.held[second])
-        return frozenset(self.events[acquired].place for acquired in both)
+        return frozenset(filter(self.is_lock, (self.events[acquired].place for acquired in both)))
+
+    def is_lock(self, place: int) -> bool:
+        """Whether a thread can be said to hold it: no signal, nor what a Condition waits on inside."""
+        known = self.record.places.get(place)
+        return known is not None and known.label in ("Lock", "RLock") and place not in self.signals
 
     def name(self, thread: int) -> str:
         """What people call the thread."""
@@ -78,45 +79,15 @@ class History:
             self.steps.append(len(mine))
             mine.append(index)
             self.held.append(holds.get(event.thread, ()))
-            if event.kind in _TAKING:
-                if self._take(index, event):
-                    holds[event.thread] = (*holds.get(event.thread, ()), index)
+            if event.kind == Kind.ACQUIRE and event.place not in self.owners:
+                self.owners[event.place] = index
+                holds[event.thread] = (*holds.get(event.thread, ()), index)
             elif event.kind == Kind.RELEASE:
-                acquired = self._let_go(event)
-                if acquired is not None:
-                    owner = self.events[acquired].thread
-                    holds[owner] = tuple(one for one in holds[owner] if one != acquired)
-
-    def _take(self, index: int, event: Event) -> bool:
-        owned = self.owners.get(event.place)
-        if owned is None:
-            self.owners[event.place] = index
-            self._depth[event.place] = 1
-        elif self.events[owned].thread == event.thread and self.reentrant(event.place):
-            self._depth[event.place] += 1
-            self.taken.add(index)
-            return False
-        else:
-            return False
-        self.taken.add(index)
-        return True
-
-    def reentrant(self, place: int) -> bool:
-        """Whether the lock may be taken again by the thread that holds it."""
-        known = self.record.places.get(place)
-        return known is not None and "RLock" in known.label
-
-    def _let_go(self, event: Event) -> int | None:
-        acquired = self.owners.get(event.place)
-        if acquired is None:
-            return None
-        if self.events[acquired].thread != event.thread:
-            self.signals.add(event.place)
-        self._depth[event.place] -= 1
-        if self._depth[event.place] > 0:
-            return None
-        del self.owners[event.place]
-        return acquired
+                acquired = self.owners.pop(event.place, None)
+                owner = event.thread if acquired is None else self.events[acquired].thread
+                if acquired is None or owner != event.thread:
+                    self.signals.add(event.place)
+                holds[owner] = tuple(one for one in holds.get(owner, ()) if one != acquired)
 
 
 class _Order:
@@ -128,17 +99,17 @@ class _Order:
         now: dict[int, Clock] = {}
         last: dict[int, Clock] = {}  # of the last release of a lock
         ends: dict[int, Clock] = {}
-        for index, event in enumerate(history.events):
+        for event in history.events:
             thread = event.thread
             clock = now.setdefault(thread, {thread: 1})
-            if index in history.taken and orders(event.place):
+            if event.kind == Kind.ACQUIRE and orders(event.place):
                 clock = _joined(clock, last.get(event.place))
             elif event.kind == Kind.JOIN:
                 clock = _joined(clock, ends.get(event.place))
             self._clocks.append(clock)
             now[thread] = clock
             if event.kind == Kind.RELEASE and orders(event.place):
-                last[event.place] = clock
+                last[event.place] = _joined(clock, last.get(event.place))
                 now[thread] = _ticked(clock, thread)
             elif event.kind == Kind.START:
                 now[event.place] = {**clock, event.place: 1}

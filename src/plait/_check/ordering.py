@@ -82,7 +82,10 @@ def _foreign(history: History, one: int, other: int) -> bool:
 
 def _happened(history: History, use: int, writer: int, site: Site | None) -> bool:
     return any(
-        index < use and history.events[index].site == site and history.events[index].kind == Kind.WRITE
+        index < use
+        and history.events[index].site == site
+        and history.events[index].kind == Kind.WRITE
+        and overlap(history.events[index], history.events[use])
         for index in history.of.get(writer, [])
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from plait._check.findings import Finding, Moment
+from plait._check.findings import FAILS, Finding, Moment
 from plait._check.source import Sources
 from plait._draw.timeline import Row, Timeline
 
@@ -11,7 +11,7 @@ def timeline(finding: Finding, sources: Sources) -> Timeline:
     """Lanes for its threads, rows for its moments; what one thread does on one line without a break is one row."""
     names = dict(finding.threads) or {moment.thread: f"thread {moment.thread}" for moment in finding.moments}
     moments = finding.moments
-    last = moments[-1:] if len(names) > 2 and sum(one.thread == moments[-1].thread for one in moments) == 1 else ()
+    last = moments[-1:] if moments and _ends(moments) else ()
     shown = sorted({moment.thread for moment in moments[: len(moments) - len(last)]})
     lanes = {number: lane for lane, number in enumerate(shown)}
     rows: list[Row] = []
@@ -22,10 +22,18 @@ def timeline(finding: Finding, sources: Sources) -> Timeline:
         else:
             rows.append(_row(moment, lanes, sources))
         before = moment
-    for moment in last:  # the end of a thread that only notices: across the lanes of those who did it
+    for moment in last:  # how it ends: across the lanes
         lanes[moment.thread] = -1
-        rows.append(_row(moment._replace(does=f"{names[moment.thread]} {moment.does}"), lanes, sources))
+        row = _row(moment._replace(does=f"in {names[moment.thread]}: {moment.does}", held=()), lanes, sources)
+        known = rows and rows[-1].line == row.line and rows[-1].file == row.file
+        rows.append(row._replace(line=0, source="") if known else row)
     return Timeline(tuple(names[number] for number in shown), tuple(rows))
+
+
+def _ends(moments: tuple[Moment, ...]) -> bool:
+    """Whether the last moment is how it ends, or is of a thread that only notices."""
+    alone = sum(one.thread == moments[-1].thread for one in moments) == 1
+    return moments[-1].does.startswith(FAILS) or (alone and len({one.thread for one in moments}) > 2)
 
 
 def _row(moment: Moment, lanes: dict[int, int], sources: Sources) -> Row:

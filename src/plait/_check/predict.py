@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from plait._check.atomicity import Split, candidates, splits
 from plait._check.deadlocks import predicted
-from plait._check.explain_access import explain_split
+from plait._check.explain_split import explain_split
 from plait._check.findings import Finding
 from plait._check.history import History
 from plait._check.races import races

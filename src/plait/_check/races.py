@@ -33,9 +33,10 @@ def races(history: History, sources: Sources) -> list[Race]:
     """One for each pair of statements, in the order of the execution; none for what only looks like one."""
     found: dict[tuple[Site | None, Site | None], Race] = {}
     for accesses in by_place(history).values():
-        updates = [pair for pair in _updates(history, accesses) if _modifies(history, pair[1], sources)]
+        indices = [access.at for access in accesses if access.event is history.events[access.at]]
+        updates = [pair for pair in _updates(history, indices) if _modifies(history, pair[1], sources)]
         for read, write in updates:
-            for other in accesses:
+            for other in indices:
                 key = history.events[write].site, history.events[other].site
                 if key in found or not _races(history, read, write, other):
                     continue

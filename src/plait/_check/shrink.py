@@ -7,19 +7,21 @@ from collections.abc import Callable, Sequence
 from plait._check.record import Failure, Record, Switch
 
 Run = Callable[[Sequence[Switch]], Record]
+Same = Callable[[Record, Record], bool]
 
 
-def shrink(record: Record, run: Run, more: Callable[[], bool]) -> Record:
+def shrink(record: Record, run: Run, more: Callable[[], bool], same: Same | None = None) -> Record:
     """The record of an execution that fails in the same way with as few switches as could be found.
 
     Args:
         record: an execution that failed.
         run: the program under these switches, and the plain choice everywhere else.
         more: whether there is time for another execution; it is asked before each.
+        same: whether an execution shows what the second one shows; by default, whether they fail in the same way.
 
     No single switch of the result can be left out, nor two neighbours, if there was time to try.
     """
-    return _Shrinking(record, run, more).result()
+    return _Shrinking(record, run, more, same or _fail_alike).result()
 
 
 def same_failure(one: Failure | None, other: Failure | None) -> bool:
@@ -27,6 +29,10 @@ def same_failure(one: Failure | None, other: Failure | None) -> bool:
     if one is None or other is None:
         return one is other
     return _signature(one) == _signature(other)
+
+
+def _fail_alike(one: Record, other: Record) -> bool:
+    return same_failure(one.failure, other.failure)
 
 
 def _signature(failure: Failure) -> tuple[str, ...]:
@@ -39,10 +45,11 @@ def _signature(failure: Failure) -> tuple[str, ...]:
 class _Shrinking:
     """Keeps the best execution so far; a candidate replaces it when it fails in the same way and is no worse."""
 
-    def __init__(self, record: Record, run: Run, more: Callable[[], bool]) -> None:
+    def __init__(self, record: Record, run: Run, more: Callable[[], bool], same: Same) -> None:
         self._best = record
         self._run = run
         self._more = more
+        self._same = same
         self._tried: set[tuple[tuple[int, int, int], ...]] = set()
 
     def result(self) -> Record:
@@ -84,7 +91,7 @@ class _Shrinking:
             return False
         self._tried.add(key)
         record = self._run(switches)
-        if not same_failure(record.failure, self._best.failure):
+        if not self._same(record, self._best):
             return False
         if len(record.switches) > len(self._best.switches):
             return False

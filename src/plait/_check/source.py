@@ -36,16 +36,18 @@ class Sources:
         text = lines[site.line - 1].encode() if 0 < site.line <= len(lines) else b""
         return len(text[: site.column].decode(errors="replace"))
 
-    def segment(self, site: Site | None) -> str:
-        """What stands at the site, if it is short and on one line; else what the rewriter calls it."""
+    def thing(self, site: Site | None, part: str) -> str:
+        """What an access at the site touches, as the source calls it: ``self.value``, ``cache[key]``; "" if not known.
+
+        `part` is the name of the event: an attribute, a variable, or a container's ``[]``.
+        """
         if site is None:
             return ""
-        lines = self._lines_of(site.file)
-        if site.line == site.end_line and 0 < site.line <= len(lines):
-            text = lines[site.line - 1].encode()[site.column : site.end_column].decode(errors="replace")
-            if 0 < len(text) <= _LONGEST_NAME:
-                return text
-        return site.text
+        node = next((node for node in self._around(site) if isinstance(node, ast.expr | ast.stmt)
+                     and (_start(node), _end(node)) == ((site.line, site.column), _site_end(site))), None)  # fmt: skip
+        touched = _touched(node, part, site) if node is not None else None
+        text = ast.unparse(touched) if touched is not None else ""
+        return text if len(text) <= _LONGEST_NAME else ""
 
     def assigned(self, site: Site | None) -> str:
         """The name that the line of the site gives a value to: ``self.lock`` in ``self.lock = Lock()``; "" if none."""
@@ -65,6 +67,13 @@ class Sources:
             if isinstance(node, kind):
                 found = node
         return found
+
+    def in_test(self, site: Site) -> bool:
+        """Whether the site is in the test of an `if` or `while`, or in an `assert`."""
+        test = getattr(self.enclosing(site, (ast.If, ast.While, ast.IfExp, ast.Assert)), "test", None)
+        if not isinstance(test, ast.expr):
+            return False
+        return _start(test) <= (site.line, site.column) and _site_end(site) <= _end(test)
 
     def function(self, site: Site) -> ast.AST | None:
         """The innermost function around the site."""
@@ -97,14 +106,14 @@ class Sources:
 
         CPython 3.10 and later switches at calls, function entry, the end of a loop's body and blocking operations only.
         What is asked is the way from the first place to the effect of the second, whose statement is evaluated before
-        it; the operation at the second place itself does not count.
+        it; the operation at the second place itself does not count. A call at the first does: it switches at its end.
         """
         if second.line < first.line:
             return "the loop goes round in between"
         statement = self.statement(second)
         end = _end(statement) if statement is not None and not isinstance(statement, _COMPOUND) else _site_end(second)
         for node in ast.walk(self._tree(first.file) or ast.Module([], [])):
-            if isinstance(node, ast.expr | ast.stmt) and _site_end(first) < _end(node) <= end:
+            if isinstance(node, ast.expr | ast.stmt) and _site_end(first) <= _end(node) <= end:
                 words = _switching(node, first, second)
                 if words:
                     return words
@@ -151,6 +160,27 @@ def _switching(node: ast.expr | ast.stmt, first: Site, second: Site) -> str:
     if isinstance(node, _WAITS) and _start(node) > _site_end(first):
         return "it may switch threads where it waits"
     return ""
+
+
+def _touched(node: ast.AST, part: str, site: Site) -> ast.expr | None:
+    """The expression for what is touched, inside the node that the site is of."""
+    if isinstance(node, ast.AugAssign):
+        return node.target
+    if isinstance(node, ast.Assign | ast.AnnAssign | ast.Delete):
+        targets = [node.target] if isinstance(node, ast.AnnAssign) else node.targets
+        return next((target for target in targets if _last_name(target) == part.strip("[]")), targets[0])
+    if isinstance(node, ast.Expr):
+        return _touched(node.value, part, site)
+    whole = part.startswith("[")
+    if isinstance(node, ast.Compare) and whole:
+        return node.comparators[-1]
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == site.text:
+        return node.func.value if whole else node.func
+    if isinstance(node, ast.Call) and whole and node.args:
+        return node.args[0]
+    if isinstance(node, ast.Attribute) and whole and node.attr == site.text:
+        return node.value
+    return node if isinstance(node, ast.expr) else None
 
 
 def _last_name(target: ast.expr) -> str:

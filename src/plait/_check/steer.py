@@ -35,7 +35,7 @@ def place_of(history: History, thread: int, step: int) -> str:
         return label(None)
     words = label(history.events[mine[step]])
     times = sum(1 for index in mine[: step + 1] if label(history.events[index]) == words)
-    return f"{words}#{times}"
+    return words if times == 1 else f"{words}#{times}"
 
 
 def _switches(history: History, order: Sequence[int], then: int) -> list[Switch]:

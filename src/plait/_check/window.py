@@ -23,7 +23,7 @@ _SWITCHING = {
     Kind.OUTSIDE: "it waits for something outside in between",
     Kind.WAIT: "it awaits in between",
 }
-_CANNOT = "no call stands between the two steps, and only there would a GIL build switch threads"
+_CANNOT = "a GIL build switches threads at calls and loops, and none is between the two steps"
 
 
 def on_gil_builds(history: History, first: int, second: int, sources: Sources) -> tuple[bool | None, str]:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os.path
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from plait._check.findings import Finding, Moment, Side
 from plait._check.history import History
-from plait._check.record import Frame
+from plait._check.record import Blocked, Frame
 from plait._check.source import Sources
-from plait._core.event import Event, Kind, Site
+from plait._core.event import Kind, Site
 
 
 class Says(NamedTuple):
@@ -28,18 +29,20 @@ class Words:
         self.sources = sources
 
     def thread(self, number: int) -> str:
-        """The name of a thread.
+        """The name of a thread, without the function that the standard library puts behind it.
 
         >>> from plait._check.record import Record
         >>> Words(History(Record(0, "", (), (), (), {}, None, "", (), 0)), Sources(lambda file: [])).thread(2)
         'thread 2'
         """
-        return self.history.name(number)
+        name = self.history.name(number)
+        short = name.partition(" (")[0] if name.startswith("Thread-") else name
+        return "the main thread" if name == "MainThread" else short
 
     def thing(self, index: int) -> str:
         """The part of an object that an event touches, as the source has it: ``self.value``."""
         event = self.history.events[index]
-        text = self._spelled(event)
+        text = self.sources.thing(event.site, event.name)
         if text:
             return text
         place = self.history.record.places.get(event.place)
@@ -64,7 +67,13 @@ class Words:
         """The locks held at an event that the user's own lines have taken."""
         events = self.history.events
         taken = [events[one] for one in self.history.held[index] if events[one].site is not None]
-        return tuple(self.lock(event.place) for event in taken if event.place not in self.history.signals)
+        return tuple(self.lock(event.place) for event in taken if self.history.is_lock(event.place))
+
+    def holds(self, blocked: Blocked) -> tuple[str, ...]:
+        """The locks that a stuck thread holds, as far as the user's own lines have taken them."""
+        return tuple(
+            self.lock(place) for place, site in blocked.held if site is not None and self.history.is_lock(place)
+        )
 
     def line(self, site: Site | None, beside: Site | None = None) -> str:
         """``line 12``, with the file when it is another one than that of `beside`."""
@@ -86,7 +95,8 @@ class Words:
         event = self.history.events[index]
         verb = _VERBS.get(event.kind, event.kind.name.lower())
         if event.kind in (Kind.READ, Kind.WRITE):
-            return f"{verb} {self.thing(index)}"
+            changes = event.kind == Kind.WRITE and event.name == "[]"
+            return f"{'changes' if changes else verb} {self.thing(index)}"
         if event.kind in (Kind.ACQUIRE, Kind.TRY, Kind.RELEASE):
             return f"{verb} {self.lock(event.place)}"
         if event.kind in (Kind.START, Kind.JOIN):
@@ -104,13 +114,13 @@ class Words:
         return Side(event.thread, self.thread(event.thread), self.does(index), event.site)
 
     def named(self, finding: Finding) -> Finding:
-        """The finding with the names of the threads in its timeline."""
+        """The finding with the names of the threads in its timeline, its sentences with their capitals."""
         numbers = sorted({moment.thread for moment in finding.moments})
-        return finding._replace(threads=tuple((number, self.thread(number)) for number in numbers))
-
-    def _spelled(self, event: Event) -> str:
-        text = self.sources.segment(event.site)
-        return "" if text == "[]" else text
+        return finding._replace(
+            why=_sentences(finding.why),
+            fix=_sentences(finding.fix),
+            threads=tuple((number, self.history.name(number)) for number in numbers),
+        )
 
     def _twins(self, place: int) -> bool:
         return self._same_place(place) != [place]
@@ -121,9 +131,13 @@ class Words:
     def _same_place(self, place: int) -> list[int]:
         """Locks that would have the same name; those that somebody has taken."""
         places = self.history.record.places
-        used = {event.place for event in self.history.events if event.kind in (Kind.ACQUIRE, Kind.TRY)} | {place}
+        used = {event.place for event in self.history.events if event.kind == Kind.ACQUIRE} | {place}
         known = places[place]
         return sorted(number for number in used if number in places and places[number][1:] == known[1:])
+
+
+def _sentences(text: str) -> str:
+    return re.sub(r"(^|[.:] )(the main thread)", lambda found: f"{found[1]}The main thread", text)
 
 
 def frame_site(frame: Frame | None) -> Site | None:

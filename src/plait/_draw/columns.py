@@ -117,13 +117,14 @@ class _Painter:
     def _row(self, row: Row, holding: dict[int, tuple[str, ...]], width: int) -> Iterator[tuple[str, str]]:
         indent = " " * (self._gutter + 2)
         where = f"{self._where(row):>{self._gutter}}  "
-        for piece in wrap(row.source, width - len(indent)) if row.source else ():
+        for piece in _shortened(wrap(row.source, width - len(indent))) if row.source else ():
             yield where + piece, ""
             where = indent
         notes = [f"↳ {row.does}"] if row.does else []
         if row.held != holding.get(row.lane, ()):
             holding[row.lane] = row.held
-            notes.append(f"  holds {', '.join(row.held)}" if row.held else "  holds no lock")
+            if row.held:
+                notes.append(f"  holds {', '.join(row.held)}")
         for note in notes:
             for at, piece in enumerate(wrap(note, width - len(indent) - 2)):
                 yield (indent if row.source or at else where) + ("  " if at else "") + piece, _DIM
@@ -150,6 +151,11 @@ class _Painter:
 
     def _paint(self, paint: str, text: str) -> str:
         return f"{paint}{text}{_END}" if self._colour and paint and text else text
+
+
+def _shortened(pieces: list[str]) -> list[str]:
+    """The first two pieces of a line of source: enough to know it."""
+    return pieces if len(pieces) < 3 else [pieces[0], pieces[1][:-1] + "…"]
 
 
 def _cells(letter: str) -> int:
