@@ -9,7 +9,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 def main():
     ran = []
-    scheduler = BackgroundScheduler(executors={"default": ThreadPoolExecutor(2)}, timezone=datetime.timezone.utc)
+    scheduler = BackgroundScheduler(executors={"default": ThreadPoolExecutor(2)}, timezone=datetime.UTC)
     scheduler.start()
 
     def add(name):

@@ -21,7 +21,8 @@ def main():
         thread.join()
     assert sorted(results) == [1, 1, 4]
     info = square.cache_info()
-    assert info.hits + info.misses == 3 and info.currsize == len(cache) == 1
+    assert info.hits + info.misses == 3
+    assert info.currsize == len(cache) == 1
 
 
 if __name__ == "__main__":
