@@ -93,3 +93,25 @@ def test_predictions_are_tried_once() -> None:
     for _ in range(4):
         look(program(()))
     assert len(hints) == len(set(map(tuple, hints)))
+
+
+def test_lock_orders_that_did_not_come_to_a_deadlock_are_a_remark() -> None:
+    code = "left = Lock()\nright = Lock()\ndef one():\n    with left:\n        with right:\n            pass\ndef two():\n    with right:\n        with left:\n            pass\n"
+    run = Recording(code).started(1, 2)
+    run.place("left", "Lock", 1)
+    run.place("right", "Lock", 2)
+    for thread, order, lines in ((1, ("left", "right"), (4, 5)), (2, ("right", "left"), (8, 9))):
+        for lock, line in zip(order, lines):
+            run.acquire(thread, line, lock)
+        for lock in reversed(order):
+            run.release(thread, lines[0], lock)
+    hints: list[Sequence[Switch]] = []
+    look = Look(hints.append, run.sources)
+    look(run.record())
+    assert look.notes == ()
+    assert look(run.record()) is None
+    (note,) = look.notes
+    assert not note.confirmed
+    assert note.title == "Taken in different orders: left and right"
+    assert "Thread-1 takes `right` in line 5 while it holds `left`, taken in line 4" in note.why
+    assert [side.site and side.site.line for side in note.sides] == [5, 9]

@@ -87,8 +87,8 @@ def _nested(blocked: Blocked, since: Site, other: Blocked, words: Words) -> Find
     )
 
 
-def explain_prediction(history: History, cycle: Cycle, sources: Sources, *, confirmed: bool = False) -> Finding:
-    """The finding for lock orders that can come to a deadlock."""
+def explain_prediction(history: History, cycle: Cycle, sources: Sources) -> Finding:
+    """The finding for lock orders that can come to a deadlock, as far as one execution shows; not confirmed."""
     words = Words(history, sources)
     events = history.events
     edges = sorted(cycle.edges, key=lambda edge: edge.since)
@@ -105,7 +105,7 @@ def explain_prediction(history: History, cycle: Cycle, sources: Sources, *, conf
     same = len({(events[edge.since].site, events[edge.at].site) for edge in edges}) == 1
     return Finding(
         "deadlock",
-        f"Deadlock ahead: {listed([words.lock(edge.held) for edge in edges])} are taken in different orders",
+        f"Taken in different orders: {listed([words.lock(edge.held) for edge in edges])}",
         "; ".join(parts) + ". When they come to it at the same time, none of them can ever go on.",
         _one_order([words.lock(edge.held) for edge in edges], same),
         tuple(
@@ -113,7 +113,7 @@ def explain_prediction(history: History, cycle: Cycle, sources: Sources, *, conf
             for edge in edges
         ),
         tuple(moments),
-        confirmed,
+        confirmed=False,
     )
 
 

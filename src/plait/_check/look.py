@@ -30,13 +30,21 @@ class Look:
         self._passing: Record | None = None
         self._trials: deque[Prediction] = deque()
         self._told: set[tuple[str, tuple[Site | None, ...]]] = set()
+        self._notes: list[Finding] = []
         self._seen: set[Site | None] = set()
+
+    @property
+    def notes(self) -> tuple[Finding, ...]:
+        """Deadlocks that lock orders make likely and that did not come when they were tried: worth a remark."""
+        return tuple(self._notes)
 
     def __call__(self, record: Record) -> Case | None:
         """The case when the search is to end with this record; None to go on."""
         trial = self._trials.popleft() if self._trials else None
         if record.failure is not None:
             return Case(record, self._passing, trial)
+        if trial is not None and trial.note is not None:
+            self._notes.append(trial.note)
         finding = self._loss(record, trial)
         if finding is not None:
             return Case(record, self._passing, trial)

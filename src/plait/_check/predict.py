@@ -1,6 +1,6 @@
 """What an execution that passed makes likely to fail, with the switches to try; only what then happens is told.
 
-A prediction is never told as it is: code can be ordered by things that no analysis of one execution sees, and
+A prediction is never told as a defect: code can be ordered by things that no analysis of one execution sees, and
 then the alarm would be false. So its switches are run. If that execution fails, the failure is explained. If it passes
 but an update was lost in it before our eyes, the loss is told. Everything else was a wrong guess and is forgotten.
 """
@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from plait._check.atomicity import Split, candidates, splits
 from plait._check.deadlocks import Cycle, predicted
+from plait._check.explain_deadlock import explain_prediction
 from plait._check.explain_split import explain_split
 from plait._check.findings import Finding
 from plait._check.history import History
@@ -26,17 +27,28 @@ class Prediction(NamedTuple):
     """Switches worth trying, and why: "deadlock", "data race", a kind of atomicity violation, or "order".
 
     `sites` are the places in the source that it is about: of a data race read, write of another thread, and write.
+    `note` is what a deadlock may be told as, in a side remark, when no execution confirms it.
     """
 
     kind: str
     switches: tuple[Switch, ...]
     sites: tuple[Site | None, ...]
+    note: Finding | None = None
 
 
 def predictions(record: Record, sources: Sources) -> list[Prediction]:
     """What to try after an execution that passed, the surest first; no switches twice."""
     history = History(record)
-    found = [Prediction("deadlock", cycle.switches, _locks(history, cycle)) for cycle in predicted(history)]
+    words = Words(history, sources)
+    found = [
+        Prediction(
+            "deadlock",
+            cycle.switches,
+            _locks(history, cycle),
+            words.named(explain_prediction(history, cycle, sources)),
+        )
+        for cycle in predicted(history)
+    ]
     found += [Prediction("data race", race.switches, _sites(history, race.split)) for race in races(history, sources)]
     found += [Prediction(one.split.kind, one.switches, _sites(history, one.split)) for one in candidates(history)]
     found += [Prediction("order", reversal.switches, reversal.sites) for reversal in reversals(history)]
