@@ -8,6 +8,7 @@ from plait._check.atomicity import candidates, splits
 from plait._check.history import History
 from plait._check.predict import lost, predictions
 from plait._check.races import races
+from plait._check.reversals import reversals
 
 COUNTER = """
 lock = Lock()
@@ -35,9 +36,8 @@ def test_unprotected_updates_race_and_the_switches_lose_one() -> None:
     (race,) = races(history, recording.sources)
     assert race.split[1:] == (read, other, write)
     assert [(switch.thread, switch.step, switch.to) for switch in race.switches] == [
-        (0, 1, 1),
-        (1, 1, 0),
-        (0, 2, 2),
+        (0, 2, 1),
+        (1, 1, 2),
         (2, 2, 1),
     ]
     assert race.switches[1].label == "write Counter.bump:self.value"
@@ -151,3 +151,17 @@ def test_a_predicted_loss_is_told_only_when_it_has_happened() -> None:
     assert finding is not None
     assert finding.kind == "data race"
     assert finding.gil is False
+
+
+def test_an_order_that_was_chance_is_turned_around() -> None:
+    recording = Recording(COUNTER).started(1, 2)
+    recording.read(1, 5, "self.value")
+    recording.read(2, 5, "self.value")
+    recording.write(2, 5, "self.value")
+    (found,) = reversals(History(recording.record()))
+    assert [(switch.thread, switch.step, switch.to) for switch in found.switches] == [(0, 2, 2), (2, 2, 1)]
+    ordered = Recording(COUNTER)
+    ordered.write(0, 5, "self.value")
+    ordered.start(0, 1)
+    ordered.read(1, 5, "self.value")
+    assert reversals(History(ordered.record())) == []

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import queue
+
 import pytest
 from check_records import Recording
 
 from plait._check.explain import explain
 from plait._check.findings import KINDS
-from plait._check.record import Switch
+from plait._check.history import History
+from plait._check.record import Failure, Switch
+from plait._check.words import Words
 
 COUNTER = """
 class Counter:
@@ -216,3 +220,113 @@ def test_an_unknown_cause_is_not_made_up() -> None:
 
 def test_every_kind_has_names_elsewhere() -> None:
     assert all(any(name.startswith("CWE-") for name in names) for names in KINDS.values())
+
+
+def test_a_pair_that_is_seen_half_changed() -> None:
+    code = "def move():\n    self.x = 3\n    self.y = 3\ndef draw():\n    return (p.x, p.y)\ndef test():\n    assert x == y\n"
+    run = Recording(code).started(1, 2)
+    run.write(1, 2, "self.x", name="x")
+    run.read(2, 5, "p.x", name="x")
+    run.read(2, 5, "p.y", name="y")
+    run.write(1, 3, "self.y", name="y")
+    finding = explain(run.record(run.failed(0, 7, AssertionError())), None, run.sources)
+    assert finding.kind == "broken invariant"
+    assert "changes `self.x` and `self.y` in two steps (lines 2 and 3)" in finding.why
+    assert finding.gil is False
+
+
+def test_what_says_ready_is_written_too_early() -> None:
+    code = "def make():\n    self.ready = True\n    self.value = build()\ndef use():\n    if self.ready:\n        return self.value\nassert 0\n"
+    run = Recording(code).started(1)
+    run.write(1, 2, "self.ready")
+    run.read(0, 5, "self.ready")
+    run.read(0, 6, "self.value")
+    run.write(1, 3, "self.value")
+    finding = explain(run.record(run.failed(0, 7, AssertionError())), None, run.sources)
+    assert finding.kind == "used before ready"
+    assert "write `self.value` first and `self.ready` last" in finding.fix
+    assert finding.gil is True
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("cannot join current thread", "waits for itself"),
+        ("cannot join thread before it is started", "used before ready"),
+        ("generator already executing", "shared iterator"),
+        ("cannot schedule new futures after shutdown", "used after the end"),
+        ("'_thread._local' object has no attribute 'x'", "used before ready"),
+    ],
+)
+def test_errors_that_name_the_defect(text: str, kind: str) -> None:
+    run = Recording(COUNTER).started(1)
+    finding = explain(run.record(run.failed(1, 6, RuntimeError(text))), None, run.sources)
+    assert finding.kind == kind
+    assert "line 6" in finding.why
+    assert finding.moments[-1].does == f"fails: RuntimeError: {text}"
+
+
+def test_a_queue_that_was_asked_first() -> None:
+    code = "def work():\n    if not q.empty():\n        q.get_nowait()\n"
+    run = Recording(code).started(1, 2)
+    for thread, line in ((1, 2), (2, 2), (2, 3), (1, 3)):
+        run.acquire(thread, line, "q")
+        run.release(thread, line, "q")
+    finding = explain(run.record(run.failed(1, 3, queue.Empty())), None, run.sources)
+    assert finding.kind == "check then act"
+    assert "asks `q.empty()` in line 2" in finding.why
+    assert "catch queue.Empty" in finding.fix
+
+
+def test_different_locks_do_not_keep_each_other_out() -> None:
+    code = "one = Lock()\ntwo = Lock()\ndef pay():\n    with one:\n        it.cash += 1\ndef buy():\n    with two:\n        it.cash -= 1\nassert 0\n"
+    run = Recording(code).started(1, 2)
+    run.place("one", "Lock", 1)
+    run.place("two", "Lock", 2)
+    run.acquire(1, 4, "one")
+    run.read(1, 5, "it.cash")
+    run.acquire(2, 7, "two")
+    run.write(2, 8, "it.cash")
+    run.release(2, 7, "two")
+    run.write(1, 5, "it.cash")
+    finding = explain(run.record(run.failed(0, 9, AssertionError())), None, run.sources)
+    assert "They hold different locks, `one` and `two`" in finding.why
+    assert finding.fix == "Use one and the same lock for `it.cash`, over line 5 and in line 8."
+
+
+def test_locks_of_one_name_are_told_apart_by_their_classes() -> None:
+    code = "class A:\n    def __init__(self):\n        self.lock = Lock()\nclass B:\n    def __init__(self):\n        self.lock = Lock()\ndef f():\n    with a.lock:\n        with b.lock:\n            pass\n"
+    run = Recording(code).started(1, 2)
+    run.place("a", "Lock", 3)
+    run.place("b", "Lock", 6)
+    run.acquire(1, 8, "a")
+    run.acquire(2, 9, "b")
+    words = Words(History(run.record()), run.sources)
+    assert [words.lock(run.numbers[name]) for name in "ab"] == ["A.lock", "B.lock"]
+
+
+SPIN = "def wait():\n    while not self.ready:\n        pass\ndef other():\n    self.ready = False\n"
+
+
+@pytest.mark.parametrize("changed", [False, True])
+def test_a_loop_that_never_ends(changed: bool) -> None:
+    run = Recording(SPIN).started(1, 2)
+    for _ in range(50):
+        run.read(1, 2, "self.ready")
+        if changed:
+            run.write(2, 5, "self.ready")
+    failure = Failure("steps", "no end after 100 steps", 1, None, (), ())
+    finding = explain(run.record(failure), None, run.sources)
+    assert finding.kind == "no end"
+    assert "Thread-1 looks at `self.ready` in line 2 again and again" in finding.why
+    assert ("livelock" in finding.why) == changed
+
+
+def test_an_outcome_that_depends_on_the_schedule() -> None:
+    run = Recording(SPIN).started(1, 2)
+    failure = Failure("outcome", "prints something else", 0, None, (), ())
+    failing, passing = run.record(failure)._replace(output="a\nb\n"), run.record()._replace(output="a\nc\n")
+    finding = explain(failing, passing, run.sources)
+    assert finding.kind == "depends on the schedule"
+    assert "Line 2 is `b` in this execution and `c` in another one." in finding.why
+    assert explain(failing, None, run.sources).certain

@@ -7,7 +7,7 @@ from check_records import Recording, stuck
 
 from plait._check.explain import explain
 from plait._check.findings import Finding
-from plait._check.record import Blocked, Failure
+from plait._check.record import Blocked, Failure, Switch
 
 WAIT = "threading.py:Condition.wait"
 CONDITION = """
@@ -209,3 +209,121 @@ def test_a_failure_without_a_blocked_thread_is_told_too(kind: str) -> None:
     run = Recording(SEMAPHORE)
     finding = explain(run.record(Failure(kind, "nobody can go on", 0, None, (), ())), None, run.sources)
     assert not finding.certain
+
+
+def test_a_future_that_nobody_sets() -> None:
+    run = Recording(SEMAPHORE).started(1)
+    finding = hang(run, run.blocked(0, 9, "_base.py:Future.result", WAIT))
+    assert finding.kind == "nobody sets it"
+    assert "set_exception" in finding.fix
+
+
+MONITOR = """
+def take():
+    with lock:
+        with arrived:
+            while not items:
+                arrived.wait()
+def send():
+    with lock:
+        with arrived:
+            arrived.notify()
+def stop():
+    with arrived:
+        self.stopped = True
+def run():
+    with arrived:
+        while not self.stopped:
+            arrived.wait()
+def hurry():
+    if not self.stopped:
+        with arrived:
+            arrived.wait()
+"""
+
+
+def test_waiting_with_a_lock_that_the_waker_needs_is_a_deadlock() -> None:
+    run = Recording(MONITOR).started(1, 2)
+    run.place("lock", "Lock", 2)
+    run.acquire(1, 2, "lock")
+    waits(run, 1, "arrived", 5, enter=3)
+    failure = stuck("hang", run.blocked(1, 5, WAIT, lock="waiter 1"), run.blocked(2, 7, lock="lock", holder=1))
+    finding = explain(run.record(failure), None, run.sources)
+    assert finding.kind == "deadlock"
+    assert "Thread-1 waits for a notify() in line 5 and holds" in finding.why
+    assert "Thread-2, which could end that, waits for" in finding.why
+    assert "move line 5 out of the `with` block of line 2" in finding.fix
+
+
+def test_a_change_without_a_notify() -> None:
+    run = Recording(MONITOR).started(1, 2)
+    run.acquire(1, 14, "arrived")
+    run.read(1, 15, "self.stopped")
+    run.acquire(1, 16, "waiter 1")
+    run.release(1, 16, "arrived")
+    run.acquire(2, 11, "arrived")
+    run.write(2, 12, "self.stopped")
+    run.release(2, 11, "arrived")
+    run.end(2)
+    finding = hang(run, run.blocked(1, 16, WAIT, lock="waiter 1"))
+    assert finding.kind == "nobody sets it"
+    assert "Thread-2 changes `self.stopped` in line 12, which Thread-1 waits for in line 16" in finding.why
+    assert "notify_all()` after the change in line 12" in finding.fix
+
+
+def test_a_check_outside_the_lock() -> None:
+    run = Recording(MONITOR).started(1, 2)
+    run.read(1, 18, "self.stopped")
+    visit(run, 2, "arrived", 8)
+    run.end(2)
+    waits(run, 1, "arrived", 20, enter=19)
+    finding = hang(run, run.blocked(1, 20, WAIT, lock="waiter 1"))
+    assert finding.kind == "lost wake-up"
+    assert "Thread-1 has seen in line 18 that it has to wait, but takes the lock only after that" in finding.why
+
+
+def test_a_wait_in_a_loop_under_its_lock_misses_no_notify() -> None:
+    run = Recording(MONITOR).started(1, 2)
+    visit(run, 2, "arrived", 8)
+    run.end(2)
+    waits(run, 1, "arrived", 16, enter=14)
+    assert hang(run, run.blocked(1, 16, WAIT, lock="waiter 1")).kind == "nobody sets it"
+
+
+def test_a_single_notify_that_woke_another() -> None:
+    run = Recording(CONDITION).started(1, 2)
+    waits(run, 1, "cond", 4, enter=2)
+    visit(run, 2, "cond", 6)
+    run.end(2)
+    finding = hang(run, run.blocked(1, 4, WAIT, lock="waiter 1"))
+    assert finding.kind == "notify too few"
+    assert "wakes one of those that wait, and that was another thread" in finding.why
+
+
+def test_semaphores_taken_in_opposite_orders() -> None:
+    code = "def one():\n    with a:\n        with b:\n            pass\ndef two():\n    with b:\n        with a:\n            pass\n"
+    run = Recording(code).started(1, 2)
+    visit(run, 1, "a", 2)
+    visit(run, 2, "b", 6)
+    waits(run, 1, "b", 3)
+    waits(run, 2, "a", 7)
+    enter = ("threading.py:Semaphore.__enter__", "threading.py:Semaphore.acquire", WAIT)
+    finding = hang(run, run.blocked(1, 3, *enter, lock="waiter 1"), run.blocked(2, 7, *enter, lock="waiter 2"))
+    assert finding.kind == "deadlock"
+    assert "Thread-1 waits for `b` in line 3. Thread-2 has taken it in line 6" in finding.why
+    assert "for a semaphore in line 7" in finding.why
+
+
+def test_a_lost_update_behind_a_hang_is_what_is_told() -> None:
+    code = "def down():\n    left = self.left\n    self.left = left - 1\n    if not left - 1:\n        opened.set()\ndef wait():\n    opened.wait()\n"
+    run = Recording(code).started(1, 2)
+    run.read(1, 2, "self.left")
+    run.read(2, 2, "self.left")
+    run.write(2, 3, "self.left")
+    run.write(1, 3, "self.left")
+    waits(run, 0, "opened", 7)
+    failure = stuck("hang", run.blocked(0, 7, *EVENT, lock="waiter 0"))
+    finding = explain(run.record(failure, Switch(1, 1, 2, "write down:self.left")), None, run.sources)
+    assert finding.kind == "lost update"
+    assert finding.why.endswith("In the end the main thread waits for opened, for ever.")
+    assert finding.moments[-1].does == "waits for opened, for ever"

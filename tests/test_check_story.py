@@ -122,7 +122,7 @@ def test_sarif_has_what_the_schema_requires(finding: Finding, sources: Sources) 
     assert driver["name"] == "plait"
     assert [rule["id"] for rule in driver["rules"]] == ["plait/lost-update", "plait/deadlock"]
     assert "external/cwe/cwe-362" in driver["rules"][0]["properties"]["tags"]
-    assert [result["level"] for result in run["results"]] == ["error", "warning"]
+    assert [result["level"] for result in run["results"]] == ["error", "note"]
     for result in run["results"]:
         assert result["message"]["text"]
         assert driver["rules"][result["ruleIndex"]]["id"] == result["ruleId"]

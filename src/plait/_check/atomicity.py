@@ -14,13 +14,14 @@ The patterns that no serial order of the two threads can give are those of AVIO 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
 
 from plait._check.history import History
 from plait._check.record import Switch
 from plait._check.steer import steer
-from plait._core.event import Event, Kind, conflict
+from plait._core.event import Event, Kind, Site
 
 _READ, _WRITE = Kind.READ, Kind.WRITE
 _KINDS = {
@@ -30,6 +31,7 @@ _KINDS = {
     (_WRITE, _READ, _WRITE): "broken invariant",
 }
 _MANY = 32  # accesses of others that are looked at between two of one thread
+_FEW = 4  # of the same thread at the same place in the source that are looked at for predictions
 _CANDIDATES = 24
 
 
@@ -76,20 +78,42 @@ def candidates(history: History) -> list[Candidate]:
     for accesses in by_place(history).values():
         if len({access.event.thread for access in accesses}) < 2:
             continue
-        for _, first, second in _pairs(accesses):
+        others = few(accesses)
+        for first, second in _few_pairs(accesses):
             if first.event.site is None or not one_call(history, first.at, second.at):
                 continue
-            for other in accesses:
+            for other in others:
                 split = _possible(history, first, other, second)
                 key = split and (split.kind, *(history.events[index].site for index in split[1:]))
                 if split is None or key is None or key in found:
                     continue
-                switches = steer(history, (first.at, other.at), first.event.thread)
+                switches = steer(history, min(first.at, other.at), (first.at, other.at), first.event.thread)
                 if switches is not None:
                     found[key] = Candidate(split, switches)
-                    if len(found) >= 4 * _CANDIDATES:
+                    if len(found) >= 2 * _CANDIDATES:
                         break
     return sorted(found.values(), key=_likelihood)[:_CANDIDATES]
+
+
+def few(accesses: list[Access]) -> list[Access]:
+    """Those that stand for all: of each thread at each place in the source the first ones."""
+    seen: Counter[tuple[int, Site | None, Kind]] = Counter()
+    found = []
+    for access in accesses:
+        key = access.event.thread, access.event.site, access.event.kind
+        seen[key] += 1
+        if seen[key] <= _FEW:
+            found.append(access)
+    return found
+
+
+def _few_pairs(accesses: list[Access]) -> Iterator[tuple[Access, Access]]:
+    seen: Counter[tuple[int, Site | None, Site | None]] = Counter()
+    for _, first, second in _pairs(accesses):
+        key = first.event.thread, first.event.site, second.event.site
+        seen[key] += 1
+        if seen[key] <= _FEW:
+            yield first, second
 
 
 def by_place(history: History) -> dict[int, list[Access]]:
@@ -149,7 +173,9 @@ def _goes_on(read: Event, following: Event) -> bool:
 
 def overlap(one: Event, other: Event) -> bool:
     """Whether the two touch the same part of the same object, whatever they do with it."""
-    return conflict(one._replace(kind=_WRITE), other._replace(kind=_WRITE))
+    if one.place != other.place or one.place < 0:
+        return False
+    return one.name == other.name or (one.name[:1] == other.name[:1] == "[" and "[]" in (one.name, other.name))
 
 
 def _pairs(accesses: list[Access]) -> Iterator[tuple[int, Access, Access]]:

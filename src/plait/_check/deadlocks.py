@@ -110,4 +110,4 @@ def _apart(history: History, one: Edge, other: Edge) -> bool:
 
 def _switches(history: History, cycle: tuple[Edge, ...]) -> tuple[Switch, ...] | None:
     ordered = sorted(cycle, key=lambda edge: edge.since)
-    return steer(history, [edge.since for edge in ordered], ordered[0].thread)
+    return steer(history, ordered[0].since, [edge.since for edge in ordered], ordered[0].thread)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from plait._check.deadlocks import Cycle
 from plait._check.findings import Finding, Moment, Side
 from plait._check.history import History
-from plait._check.record import Blocked
+from plait._check.record import Blocked, Failure
 from plait._check.source import Sources
 from plait._check.waits import waiting
 from plait._check.words import Says, Words, frame_site, innermost, listed, own
@@ -36,7 +36,7 @@ def explain_cycle(history: History, circle: tuple[Blocked, ...], sources: Source
         for place, since in needed:
             rows.append((_acquired(history, place), Moment(blocked.thread, since, f"takes {words.lock(place)}", ())))
         does = f"waits for {what(blocked, words, '')}"
-        rows.append((len(history.events) + len(rows), Moment(blocked.thread, site, does, tuple(held))))
+        rows.append((len(history.events) + len(rows), Moment(blocked.thread, site, does)))
         sides.append(Side(blocked.thread, name, does, site, own(blocked.stack)))
         locks.extend(held)
     joins = [blocked for blocked in circle if blocked.pending.kind == Kind.JOIN]
@@ -50,8 +50,45 @@ def explain_cycle(history: History, circle: tuple[Blocked, ...], sources: Source
     )
 
 
-def explain_prediction(history: History, cycle: Cycle, sources: Sources, *, confirmed: bool = False) -> Finding:
-    """The finding for lock orders that can come to a deadlock."""
+def explain_nested(history: History, failure: Failure, sources: Sources) -> Finding | None:
+    """The finding for a thread that waits, and keeps a lock that another needs who could wake it; None if none does."""
+    words = Words(history, sources)
+    for blocked in failure.blocked:
+        if waiting(blocked).kind in ("lock", "join"):
+            continue
+        for place, since in _held(history, blocked):
+            wants = [
+                other for other in failure.blocked if other.pending.place == place and waiting(other).kind == "lock"
+            ]
+            if wants and since is not None and history.is_lock(place):
+                return _nested(blocked, since, wants[0], words)
+    return None
+
+
+def _nested(blocked: Blocked, since: Site, other: Blocked, words: Words) -> Finding:
+    lock, name, who = words.lock(other.pending.place), words.thread(blocked.thread), words.thread(other.thread)
+    here, there = waits_at(blocked), waits_at(other)
+    waits, wants = f"waits for {what(blocked, words, '')}", f"waits for {lock}"
+    return Finding(
+        "deadlock",
+        f"Deadlock: {name} waits and keeps {lock}",
+        f"{name} {waits} in {words.line(here)} and holds `{lock}` meanwhile, since {words.line(since)}. {who}, which "
+        f"could end that, waits for `{lock}` in {words.line(there, here)}. Neither can ever go on.",
+        f"Let go of `{lock}` before you wait: move {words.line(here)} out of the `with` block of {words.line(since)}.",
+        (
+            Side(blocked.thread, name, waits, here, own(blocked.stack)),
+            Side(other.thread, who, wants, there, own(other.stack)),
+        ),
+        (
+            Moment(blocked.thread, since, f"takes {lock}"),
+            Moment(blocked.thread, here, waits),
+            Moment(other.thread, there, wants),
+        ),
+    )
+
+
+def explain_prediction(history: History, cycle: Cycle, sources: Sources) -> Finding:
+    """The finding for lock orders that can come to a deadlock, as far as one execution shows; not confirmed."""
     words = Words(history, sources)
     events = history.events
     edges = sorted(cycle.edges, key=lambda edge: edge.since)
@@ -68,7 +105,7 @@ def explain_prediction(history: History, cycle: Cycle, sources: Sources, *, conf
     same = len({(events[edge.since].site, events[edge.at].site) for edge in edges}) == 1
     return Finding(
         "deadlock",
-        f"Deadlock ahead: {listed([words.lock(edge.held) for edge in edges])} are taken in different orders",
+        f"Taken in different orders: {listed([words.lock(edge.held) for edge in edges])}",
         "; ".join(parts) + ". When they come to it at the same time, none of them can ever go on.",
         _one_order([words.lock(edge.held) for edge in edges], same),
         tuple(
@@ -76,7 +113,7 @@ def explain_prediction(history: History, cycle: Cycle, sources: Sources, *, conf
             for edge in edges
         ),
         tuple(moments),
-        confirmed,
+        confirmed=False,
     )
 
 

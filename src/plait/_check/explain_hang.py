@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 
 from plait._check.atomicity import overlap
 from plait._check.explain_deadlock import waits_at, what
@@ -12,7 +13,7 @@ from plait._check.hangs import Cause
 from plait._check.history import History
 from plait._check.record import Failure
 from plait._check.source import Sources
-from plait._check.waits import receiver
+from plait._check.waits import receiver, waiting
 from plait._check.words import Words, listed, own
 from plait._core.event import Kind
 
@@ -33,7 +34,7 @@ def explain_hang(history: History, failure: Failure, cause: Cause, sources: Sour
     if change >= 0:
         rows.append((change, words.moment(change, f"{words.does(change)} and does not notify")))
     rows.append((cause.began, Moment(cause.blocked.thread, site, waits, words.holds(cause.blocked))))
-    for other in failure.blocked:
+    for other in sorted(failure.blocked, key=lambda one: one.pending.kind == Kind.JOIN):
         if other.thread != cause.blocked.thread and (other in cause.peers or len(rows) < 5):
             moment = Moment(other.thread, waits_at(other), f"waits for {what(other, words, '')}", words.holds(other))
             rows.append((len(history.events), moment))
@@ -61,6 +62,8 @@ def _variant(history: History, cause: Cause, sources: Sources) -> str:
         return "notify too few, alone"
     if cause.kind == "nobody sets it" and kind == "condition" and unnotified(history, cause) >= 0:
         return "nobody sets it, changed"
+    if cause.kind == "nobody sets it" and kind == "condition" and cause.peers:
+        return "nobody sets it, each other"
     return (
         f"{cause.kind}, {_ENDINGS.get(kind, '')}" if f"{cause.kind}, {_ENDINGS.get(kind, '')}" in WORDS else cause.kind
     )
@@ -89,6 +92,7 @@ def _facts(history: History, failure: Failure, cause: Cause, words: Words, sourc
         "who": who,
         "where": where,
         "set": calls[0][1] if calls else "",
+        "all_wait": "both wait" if together == 2 else "all wait",
         "peers": listed([words.thread(peer.thread) for peer in cause.peers]),
         "got": str(cause.tally["get"] + cause.tally["get_nowait"]),
         "done": "once" if done == 1 else f"{done or 'no'} times",
@@ -103,7 +107,33 @@ def _facts(history: History, failure: Failure, cause: Cause, words: Words, sourc
         "changed": words.thing(change) if change >= 0 else "",
         "change": words.line(history.events[change].site, site) if change >= 0 else "",
         "all": "; ".join(stuck),
+        "rest": _rest(failure, cause, words),
+        "for": _for(failure, cause, words),
     }
+
+
+def _rest(failure: Failure, cause: Cause, words: Words) -> str:
+    """What the other threads do, apart from those that wait for the end of the one in question."""
+    mine = cause.blocked.thread
+    others = [one for one in failure.blocked if one.thread != mine and waiting(one).kind != "idle"]
+    others = [one for one in others if one.pending.kind != Kind.JOIN or one.pending.place != mine]
+    if not others:
+        return (
+            "every other thread has ended"
+            if len(failure.blocked) < 2
+            else "every other thread has ended or waits for it"
+        )
+    waits = [
+        f"{words.thread(one.thread)} waits for {what(one, words)} in {words.line(waits_at(one))}" for one in others[:2]
+    ]
+    return f"{listed(waits)}, and the rest has ended or waits too" if len(others) > 2 else listed(waits)
+
+
+def _for(failure: Failure, cause: Cause, words: Words) -> str:
+    """What the thread that keeps a semaphore waits for."""
+    keeper = cause.calls[-1].thread if cause.calls else -1
+    stuck = next((one for one in failure.blocked if one.thread == keeper), None)
+    return f", for {what(stuck, words)} in {words.line(waits_at(stuck))}" if stuck is not None else ""
 
 
 def unnotified(history: History, cause: Cause) -> int:
@@ -138,10 +168,13 @@ def _thing(cause: Cause, words: Words, sources: Sources) -> str:
     site = waits_at(cause.blocked)
     text = sources.line(site.file, site.line) if site is not None else ""
     found = next((name for method in _METHODS if (name := receiver(text, method))), "")
+    entered = re.match(r"(?:async\s+)?with\s+([\w.\[\]]+)\s*:", text)
+    found = found or (entered[1] if entered else "")
     return found or (words.lock(cause.blocked.pending.place) if cause.waiting.kind == "lock" else "")
 
 
 def _did(method: str, thing: str) -> str:
     """A call in the timeline, in words."""
     thing = thing or "it"
-    return {"acquire": f"takes {thing}", "get": f"gets an item from {thing}"}.get(method, f"calls {thing}.{method}()")
+    words = {"acquire": f"takes {thing}", "with": f"takes {thing}", "get": f"gets an item from {thing}"}
+    return words.get(method, f"calls {thing}.{method}()")

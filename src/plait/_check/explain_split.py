@@ -11,8 +11,8 @@ from plait._check.words import Words
 from plait._core.event import Kind
 
 
-def explain_split(history: History, split: Split, sources: Sources, *, confirmed: bool = True) -> Finding:
-    """The finding for a split that happened, or that is predicted."""
+def explain_split(history: History, split: Split, sources: Sources) -> Finding:
+    """The finding for a split that happened."""
     words = Words(history, sources)
     kind = kind_of_split(history, split, sources)
     thing = words.thing(split.second if kind == "check then act" else split.first)
@@ -40,9 +40,8 @@ def explain_split(history: History, split: Split, sources: Sources, *, confirmed
         _fix(history, split, words, kind, thing),
         (words.side(split.first), words.side(split.other)),
         tuple(moments),
-        confirmed,
-        gil,
-        reason,
+        gil=gil,
+        reason=reason,
     )
 
 

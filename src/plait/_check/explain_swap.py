@@ -37,8 +37,8 @@ def explain_swap(history: History, swap: Swap, sources: Sources) -> Finding:
             f"{user} uses `{thing}` in {use} before {writer} has given it its value in {change}. Nothing makes it wait."
         )
         fix = (
-            f"Make `{thing}` ready before anybody can get at it: move {change} up, before the thread is started or the "
-            "flag is set; or let the user wait for a threading.Event that is set after it."
+            f"Let {user} wait until it is there: join() {writer}, or wait for a threading.Event that is set after "
+            f"{change}. Or do what {change} does before the thread is started."
         )
     else:
         kind = "used after the end" if _ends(sources, swap.site) else "wrong order"

@@ -8,6 +8,7 @@ from plait._check.record import Frame
 from plait._core.event import Site
 
 FAILS = "fails: "  # how the last moment begins when an exception ends it
+JOINS = "waits for the end of "  # how that of a thread begins that only waits for another one
 
 
 class Moment(NamedTuple):
@@ -119,6 +120,10 @@ KINDS: dict[str, tuple[str, ...]] = {
     "nobody sets it": ("CWE-833", "Go: missed signal"),
     "barrier short of parties": ("CWE-833", "Java: BrokenBarrier"),
     "nothing comes": ("CWE-833", "Go: goroutine leak, blocked channel receive"),
+    "depends on the schedule": ("CWE-362", "nondeterminism", "Go: flaky output"),
+    "never awaited": ("CWE-252", "Python: coroutine was never awaited"),
+    "collected while it runs": ("CWE-672", "Python: Task was destroyed but it is pending"),
+    "blocks the loop": ("CWE-833", "asyncio: slow callback"),
     "hang": ("CWE-833",),
     "no end": ("CWE-835", "livelock"),
     "fails under a schedule": ("CWE-362",),

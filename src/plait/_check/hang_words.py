@@ -10,6 +10,7 @@ from plait._check.words import Says
 
 TITLES = {
     "waits for itself": "A pool that waits for itself",
+    "deadlock": "Deadlock",
     "self-deadlock": "Deadlock with itself",
     "never released": "Never released",
     "notify too few": "notify() woke the wrong thread",
@@ -30,6 +31,11 @@ WORDS = {
         "second pool for the inner calls, or call the inner function directly.",
     ),
     "self-deadlock": SELF,
+    "deadlock": Says(
+        "{name} waits for `{thing}` in {here}. {who} has taken it in {where} and keeps it while it waits itself{for}. "
+        "None of them can ever go on.",
+        "Take both in one order everywhere, or hold nothing that others need while you wait.",
+    ),
     "never released": Says(
         "{name} waits for `{thing}` in {here}. {who} has taken it in {where} and never gave it back.",
         "Use `with {thing}:`, or release it in a `finally:`, so that an early return or an exception gives it back "
@@ -88,6 +94,12 @@ WORDS = {
         "too.{earlier}",
         "Make sure that whoever it waits for {wakes} on every way out, in a `finally:`; or wait with a timeout.",
     ),
+    "nobody sets it, each other": Says(
+        "{name} ({here}) and {peers} {all_wait} on `{thing}`, each for something that only another one of them could "
+        "do. Nobody is left to notify.",
+        "Do not wait while you keep what the others wait for: give it back first (a reader that wants to write lets go "
+        "and looks again), or take all that is needed in one step.",
+    ),
     "nobody sets it, changed": Says(
         "{changer} changes `{changed}` in {change}, which {name} waits for in {here}, but does not notify: {name} "
         "never looks again.",
@@ -105,13 +117,11 @@ WORDS = {
         "needed.",
     ),
     "nothing comes": Says(
-        "{name} waits for an item from `{thing}` in {here}, but nobody who is left will put one: every other thread "
-        "has ended or waits too.{ended}",
+        "{name} waits for an item from `{thing}` in {here}, but nobody who is left will put one: {rest}.{ended}",
         "Tell each consumer when to stop: put one sentinel for each of them, or use `queue.shutdown()` (3.13).",
     ),
     "nothing comes, full": Says(
-        "{name} waits for room in `{thing}` in {here}, but nobody who is left will take something out: every other "
-        "thread has ended or waits too.{ended}",
+        "{name} waits for room in `{thing}` in {here}, but nobody who is left will take something out: {rest}.{ended}",
         "Let the consumer go on until the producers are done, whatever fails in between; or make the queue large "
         "enough.",
     ),

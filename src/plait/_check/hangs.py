@@ -7,6 +7,7 @@ them: what belongs to one of them is what was done under its lock, at lines of t
 from __future__ import annotations
 
 import ast
+import re
 from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -61,7 +62,7 @@ def cause(history: History, failure: Failure, sources: Sources) -> Cause | None:
 
 
 # These are defects wherever they are; of the others the one that the main thread waits for in the end is told.
-_CERTAIN = ("waits for itself", "self-deadlock", "never released", "notify too few", "missing task_done")
+_CERTAIN = ("deadlock", "waits for itself", "self-deadlock", "never released", "notify too few", "missing task_done")
 
 
 def _root(failure: Failure) -> int:
@@ -88,7 +89,9 @@ def _cause(history: History, failure: Failure, blocked: Blocked, sources: Source
             tally.subtract([one.method for one in calls if one.thread == other.thread][-1:])
     rule = _RULES.get(what.kind)
     kind = "barrier short of parties" if what.kind == "barrier" else "hang"
-    kind, calls = rule(_Case(history, blocked, calls, peers, began, failure)) if rule else (kind, ())
+    kind, calls = (
+        rule(_Case(history, blocked, calls, peers, began, failure, _guarded(blocked, sources))) if rule else (kind, ())
+    )
     return Cause(kind, blocked, what, calls, peers, began, tally)
 
 
@@ -101,6 +104,7 @@ class _Case(NamedTuple):
     peers: tuple[Blocked, ...]
     began: int
     failure: Failure
+    guarded: bool
 
 
 _Answer = tuple[str, tuple[Call, ...]]
@@ -124,9 +128,9 @@ def _condition(case: _Case) -> _Answer:
     single = [call for call in woken if call.method == "notify"]
     if single and (case.peers or single[-1].at > case.began):
         return "notify too few", tuple(single[-1:])
-    if woken and woken[-1].at < case.began:
+    if woken and woken[-1].at < case.began and not case.guarded:
         return "lost wake-up", tuple(woken[-1:])
-    return ("nobody sets it", ()) if not woken else ("hang", tuple(woken[-1:]))
+    return "nobody sets it", tuple(woken[-1:])
 
 
 def _event(case: _Case) -> _Answer:
@@ -138,17 +142,21 @@ def _event(case: _Case) -> _Answer:
 
 
 def _semaphore(case: _Case) -> _Answer:
-    open_calls: dict[int, list[Call]] = {}
+    taken: dict[int, list[Call]] = {}
     for call in case.calls:
-        mine = open_calls.setdefault(call.thread, [])
-        if call.method == "acquire":
-            mine.append(call)
-        elif call.method == "release" and mine:
+        mine = taken.setdefault(call.thread, [])
+        site = case.history.events[call.at].site
+        leaves = any(one.method == "with" and case.history.events[one.at].site == site for one in mine)
+        if mine and (call.method == "release" or (call.method == "with" and leaves)):
             mine.pop()
-    left = [
-        call for thread, mine in open_calls.items() for call in mine if thread != case.blocked.thread or len(mine) > 1
-    ]
-    return ("never released", tuple(left[:1])) if left else ("nobody sets it", ())
+        elif call.method in ("acquire", "with"):
+            mine.append(call)
+    stuck = {blocked.thread for blocked in case.failure.blocked}
+    others = [call for thread, mine in taken.items() for call in mine if thread != case.blocked.thread]
+    ended = [call for call in others if call.thread not in stuck]
+    if ended or not others:
+        return ("never released", tuple(ended[:1])) if ended else ("nobody sets it", ())
+    return "deadlock", tuple(others[:1])
 
 
 def _queue_join(case: _Case) -> _Answer:
@@ -173,6 +181,13 @@ def _queue(case: _Case) -> _Answer:
         if taking:
             return "check then act", (checks[-1], taking[-1])
     return "nothing comes", _left(case)
+
+
+def _guarded(blocked: Blocked, sources: Sources) -> bool:
+    """Whether the wait stands in a loop that checks under the lock: no notify can be missed then."""
+    site = blocked.pending.site
+    loop, block = (sources.enclosing(site, kind) if site is not None else None for kind in (ast.While, ast.With))
+    return isinstance(loop, ast.While) and isinstance(block, ast.With) and block.lineno < loop.lineno
 
 
 def _left(case: _Case) -> tuple[Call, ...]:
@@ -229,7 +244,8 @@ def calls_on(history: History, lock: int, sources: Sources) -> Iterator[Call]:
         methods = [method for method in _CALLS if receiver(line, method)][:1]
         if not methods:
             block = sources.enclosing(event.site, (ast.With, ast.AsyncWith))
-            methods = list(_methods(block)) if block is not None else ["acquire"]
+            methods = list(_methods(block)) if block is not None else []
+            methods = methods or ["with" if re.match(r"(async\s+)?with\b", line) else "acquire"]
         for method in methods:
             yield Call(index, event.thread, method)
 

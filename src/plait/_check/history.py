@@ -13,10 +13,11 @@ somebody while nobody holds it (a `SimpleQueue`), is a signal and not held at al
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable
 
 from plait._check.record import Record
-from plait._core.event import Kind
+from plait._core.event import Kind, label
 
 Clock = dict[int, int]
 
@@ -42,6 +43,8 @@ class History:
         self.owners: dict[int, int] = {}
         self.of: dict[int, list[int]] = {}
         self.signals: set[int] = set()
+        self._changes: list[int] = []
+        self._words: dict[int, list[str]] = {}
         self._replay()
         self._before = _Order(self, lambda _: True)
         self._must = _Order(self, self.signals.__contains__)
@@ -63,6 +66,32 @@ class History:
         both = set(self.held[first]) & set(self.held[second])
         return frozenset(filter(self.is_lock, (self.events[acquired].place for acquired in both)))
 
+    def changes_before(self, index: int) -> list[int]:
+        """The events before this one that another thread executed than the one right before."""
+        return self._changes[: bisect_left(self._changes, index)]
+
+    def until(self, index: int) -> dict[int, list[int]]:
+        """For each thread, the last of its events before this one, in a list; none if there is none."""
+        found = {}
+        for thread, mine in self.of.items():
+            count = bisect_left(mine, index)
+            found[thread] = mine[count - 1 : count] if count else []
+        return found
+
+    def place(self, thread: int, step: int) -> str:
+        """The label of a switch: what the thread is about to do after `step` events, and for the how many-th time."""
+        mine = self.of.get(thread, [])
+        if step >= len(mine):
+            return label(None)
+        words = self._labels(thread)
+        times = words[: step + 1].count(words[step])
+        return words[step] if times == 1 else f"{words[step]}#{times}"
+
+    def _labels(self, thread: int) -> list[str]:
+        if thread not in self._words:
+            self._words[thread] = [label(self.events[index]) for index in self.of[thread]]
+        return self._words[thread]
+
     def is_lock(self, place: int) -> bool:
         """Whether a thread can be said to hold it: no signal, nor what a Condition waits on inside."""
         known = self.record.places.get(place)
@@ -76,6 +105,8 @@ class History:
         holds: dict[int, tuple[int, ...]] = {}
         for index, event in enumerate(self.events):
             mine = self.of.setdefault(event.thread, [])
+            if event.thread != (self.events[index - 1].thread if index else 0):
+                self._changes.append(index)
             self.steps.append(len(mine))
             mine.append(index)
             self.held.append(holds.get(event.thread, ()))

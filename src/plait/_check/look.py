@@ -10,8 +10,10 @@ from plait._check.investigate import Case
 from plait._check.predict import Prediction, lost, predictions
 from plait._check.record import Record, Switch
 from plait._check.source import Sources
+from plait._core.event import Site
 
-_TRIED = 16  # predictions that are run in a search
+_LONGEST = 10_000  # events; beyond, predicting costs more than it saves
+_TRIED = 40  # predictions that are run in a search
 
 
 class Look:
@@ -27,21 +29,41 @@ class Look:
         self._sources = sources
         self._passing: Record | None = None
         self._trials: deque[Prediction] = deque()
+        self._told: set[tuple[str, tuple[Site | None, ...]]] = set()
+        self._notes: list[Finding] = []
+        self._seen: set[Site | None] = set()
+
+    @property
+    def notes(self) -> tuple[Finding, ...]:
+        """Deadlocks that lock orders make likely and that did not come when they were tried: worth a remark."""
+        return tuple(self._notes)
 
     def __call__(self, record: Record) -> Case | None:
         """The case when the search is to end with this record; None to go on."""
         trial = self._trials.popleft() if self._trials else None
         if record.failure is not None:
             return Case(record, self._passing, trial)
+        if trial is not None and trial.note is not None:
+            self._notes.append(trial.note)
         finding = self._loss(record, trial)
         if finding is not None:
             return Case(record, self._passing, trial)
-        if self._passing is None:
-            self._passing = record
-            for prediction in predictions(record, self._sources)[:_TRIED]:
+        self._passing = self._passing or record
+        self._predict(record)
+        return None
+
+    def _predict(self, record: Record) -> None:
+        """What this execution shows of the source for the first time is worth trying; the rest has been tried."""
+        sites = {event.site for event in record.events}
+        if len(self._told) >= _TRIED or len(record.events) > _LONGEST or sites <= self._seen:
+            return
+        self._seen |= sites
+        for prediction in predictions(record, self._sources):
+            key = prediction.kind, prediction.sites
+            if key not in self._told and len(self._told) < _TRIED:
+                self._told.add(key)
                 self._trials.append(prediction)
                 self._hint(prediction.switches)
-        return None
 
     def _loss(self, record: Record, trial: Prediction | None) -> Finding | None:
         return lost(trial, record, self._sources) if trial is not None else None

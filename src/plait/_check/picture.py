@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from plait._check.findings import FAILS, Finding, Moment
+from plait._check.findings import FAILS, JOINS, Finding, Moment
 from plait._check.source import Sources
 from plait._draw.timeline import Row, Timeline
 
@@ -31,9 +31,10 @@ def timeline(finding: Finding, sources: Sources) -> Timeline:
 
 
 def _ends(moments: tuple[Moment, ...]) -> bool:
-    """Whether the last moment is how it ends, or is of a thread that only notices."""
+    """Whether the last moment is how it ends, or is of a thread that only waits for the end of another."""
     alone = sum(one.thread == moments[-1].thread for one in moments) == 1
-    return moments[-1].does.startswith(FAILS) or (alone and len({one.thread for one in moments}) > 2)
+    joins = moments[-1].does.startswith(JOINS)
+    return moments[-1].does.startswith(FAILS) or (alone and joins and len({one.thread for one in moments}) > 2)
 
 
 def _row(moment: Moment, lanes: dict[int, int], sources: Sources) -> Row:

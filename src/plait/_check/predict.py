@@ -1,6 +1,6 @@
 """What an execution that passed makes likely to fail, with the switches to try; only what then happens is told.
 
-A prediction is never told as it is: code can be ordered by things that no analysis of one execution sees, and
+A prediction is never told as a defect: code can be ordered by things that no analysis of one execution sees, and
 then the alarm would be false. So its switches are run. If that execution fails, the failure is explained. If it passes
 but an update was lost in it before our eyes, the loss is told. Everything else was a wrong guess and is forgotten.
 """
@@ -10,34 +10,48 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from plait._check.atomicity import Split, candidates, splits
-from plait._check.deadlocks import predicted
+from plait._check.deadlocks import Cycle, predicted
+from plait._check.explain_deadlock import explain_prediction
 from plait._check.explain_split import explain_split
 from plait._check.findings import Finding
 from plait._check.history import History
 from plait._check.races import races
 from plait._check.record import Record, Switch
+from plait._check.reversals import reversals
 from plait._check.source import Sources
 from plait._check.words import Words
 from plait._core.event import Site
 
 
 class Prediction(NamedTuple):
-    """Switches worth trying, and why: "deadlock", "data race", or one of the kinds of atomicity violations.
+    """Switches worth trying, and why: "deadlock", "data race", a kind of atomicity violation, or "order".
 
-    `sites` are the three places in the source of a data race: read, write of another thread, write.
+    `sites` are the places in the source that it is about: of a data race read, write of another thread, and write.
+    `note` is what a deadlock may be told as, in a side remark, when no execution confirms it.
     """
 
     kind: str
     switches: tuple[Switch, ...]
-    sites: tuple[Site | None, ...] = ()
+    sites: tuple[Site | None, ...]
+    note: Finding | None = None
 
 
 def predictions(record: Record, sources: Sources) -> list[Prediction]:
     """What to try after an execution that passed, the surest first; no switches twice."""
     history = History(record)
-    found = [Prediction("deadlock", cycle.switches) for cycle in predicted(history)]
+    words = Words(history, sources)
+    found = [
+        Prediction(
+            "deadlock",
+            cycle.switches,
+            _locks(history, cycle),
+            words.named(explain_prediction(history, cycle, sources)),
+        )
+        for cycle in predicted(history)
+    ]
     found += [Prediction("data race", race.switches, _sites(history, race.split)) for race in races(history, sources)]
-    found += [Prediction(candidate.split.kind, candidate.switches) for candidate in candidates(history)]
+    found += [Prediction(one.split.kind, one.switches, _sites(history, one.split)) for one in candidates(history)]
+    found += [Prediction("order", reversal.switches, reversal.sites) for reversal in reversals(history)]
     unique: dict[tuple[Switch, ...], Prediction] = {}
     for prediction in found:
         unique.setdefault(prediction.switches, prediction)
@@ -58,3 +72,7 @@ def lost(prediction: Prediction, record: Record, sources: Sources) -> Finding | 
 
 def _sites(history: History, split: Split) -> tuple[Site | None, ...]:
     return tuple(history.events[index].site for index in split[1:])
+
+
+def _locks(history: History, cycle: Cycle) -> tuple[Site | None, ...]:
+    return tuple(history.events[index].site for edge in cycle.edges for index in (edge.since, edge.at))

@@ -12,14 +12,17 @@ place, nothing is lost: it counts only where a number or a text is added, or was
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from typing import NamedTuple
 
-from plait._check.atomicity import Split, by_place
+from plait._check.atomicity import Split, by_place, few
 from plait._check.history import History
 from plait._check.record import Switch
 from plait._check.source import Sources
 from plait._check.steer import steer
 from plait._core.event import Kind, Site, conflict
+
+_FEW = 4
 
 
 class Race(NamedTuple):
@@ -35,26 +38,33 @@ def races(history: History, sources: Sources) -> list[Race]:
     for accesses in by_place(history).values():
         indices = [access.at for access in accesses if access.event is history.events[access.at]]
         updates = [pair for pair in _updates(history, indices) if _modifies(history, pair[1], sources)]
+        others = [access.at for access in few(accesses) if access.event.kind == Kind.WRITE]
         for read, write in updates:
-            for other in indices:
+            for other in others:
                 key = history.events[write].site, history.events[other].site
                 if key in found or not _races(history, read, write, other):
                     continue
-                switches = steer(history, (read, other), history.events[read].thread)
+                switches = steer(history, min(read, other), (read, other), history.events[read].thread)
                 if switches is not None:
                     found[key] = Race(Split("data race", read, other, write), switches)
     return list(found.values())
 
 
 def _updates(history: History, accesses: list[int]) -> list[tuple[int, int]]:
-    """A read and the next access of the same thread to the same part, when that is a write in the same statement."""
+    """A read and the next access of the same thread to the same part, when that is a write in the same statement.
+
+    Of those of one thread in one statement the first few stand for all.
+    """
     last: dict[tuple[int, str], int] = {}
+    seen: Counter[tuple[int, Site | None]] = Counter()
     found = []
     for index in accesses:
         event = history.events[index]
         before = last.get((event.thread, event.name), -1)
         if event.kind == Kind.WRITE and before >= 0 and history.events[before].kind == Kind.READ:
-            found.append((before, index))
+            seen[event.thread, event.site] += 1
+            if seen[event.thread, event.site] <= _FEW:
+                found.append((before, index))
         last[event.thread, event.name] = index
     return found
 

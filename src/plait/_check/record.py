@@ -82,7 +82,11 @@ class Failure(NamedTuple):
 
 
 class Record(NamedTuple):
-    """One controlled execution, whole."""
+    """One controlled execution, whole.
+
+    `outside` are the calls that were let go, `uncontrolled` how many foreign threads took part. `gave_up` says why the
+    execution was ended although nothing had failed, and `left` which threads would not end.
+    """
 
     seed: int
     scheduler: str
@@ -94,3 +98,5 @@ class Record(NamedTuple):
     output: str
     outside: Sequence[str]
     uncontrolled: int
+    gave_up: str = ""
+    left: Sequence[str] = ()

@@ -77,7 +77,7 @@ class _Writer:
         described = {
             "ruleId": rule_id(finding.kind),
             "ruleIndex": rule,
-            "level": "error" if finding.confirmed else "warning",
+            "level": "error" if finding.confirmed else "note",
             "message": {"text": f"{finding.title}. {finding.why} {finding.fix} {finding.builds}."},
             "locations": [self._location(first)] if first is not None else [],
             "relatedLocations": [self._location(site, side.does) for side in finding.sides if (site := side.site)],

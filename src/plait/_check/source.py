@@ -75,6 +75,16 @@ class Sources:
             return False
         return _start(test) <= (site.line, site.column) and _site_end(site) <= _end(test)
 
+    def iterated(self, site: Site) -> bool:
+        """Whether a loop or a comprehension goes through what stands at the site."""
+        loop = self.enclosing(site, (ast.For, ast.AsyncFor, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp))
+        iters = (
+            [loop.iter]
+            if isinstance(loop, ast.For | ast.AsyncFor)
+            else [one.iter for one in getattr(loop, "generators", [])]
+        )
+        return any(_start(one) <= (site.line, site.column) and _site_end(site) <= _end(one) for one in iters)
+
     def function(self, site: Site) -> ast.AST | None:
         """The innermost function around the site."""
         kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)

@@ -19,7 +19,7 @@ from plait._check.history import History
 from plait._core.event import Event, Kind
 
 _NEAR = 40  # accesses of the other thread that are looked at
-_MANY = 2000
+_MANY = 300
 
 
 class Torn(NamedTuple):

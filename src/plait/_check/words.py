@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from plait._check.findings import Finding, Moment, Side
 from plait._check.history import History
-from plait._check.record import Blocked, Frame
+from plait._check.record import Blocked, Failure, Frame
 from plait._check.source import Sources
 from plait._core.event import Kind, Site
 
@@ -57,6 +57,8 @@ class Words:
         if known is None:
             return f"lock {place}"
         name = self.sources.assigned(known.made)
+        if name and known.made is not None and self._ambiguous(place, name):
+            name = f"{known.made.function.rpartition('.')[0]}.{name.removeprefix('self.')}".lstrip(".")
         if not name:
             name = known.label if known.label not in ("", "lock") else "lock"
             where = f" of line {known.made.line}" if known.made is not None else ""
@@ -122,6 +124,13 @@ class Words:
             threads=tuple((number, self.history.name(number)) for number in numbers),
         )
 
+    def _ambiguous(self, place: int, name: str) -> bool:
+        """Whether another lock that is taken has the same name but is made elsewhere."""
+        places = self.history.record.places
+        taken = {event.place for event in self.history.events if event.kind == Kind.ACQUIRE and event.place in places}
+        made = {places[other].made for other in taken | {place} if places[other].label == places[place].label}
+        return sum(self.sources.assigned(site) == name for site in made) > 1
+
     def _twins(self, place: int) -> bool:
         return self._same_place(place) != [place]
 
@@ -137,7 +146,7 @@ class Words:
 
 
 def _sentences(text: str) -> str:
-    return re.sub(r"(^|[.:] )(the main thread)", lambda found: f"{found[1]}The main thread", text)
+    return re.sub(r"(^|[.:] )(the main thread|a worker)", lambda found: found[1] + found[2].capitalize(), text)
 
 
 def frame_site(frame: Frame | None) -> Site | None:
@@ -162,6 +171,30 @@ def listed(names: Sequence[str]) -> str:
     'A, B and C'
     """
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}" if names else ""
+
+
+def headline(failure: Failure) -> str:
+    """The failure in one line.
+
+    >>> headline(Failure("exception", "", 0, AssertionError("expected 2"), (), ()))
+    'AssertionError: expected 2'
+    """
+    if failure.exception is None:
+        return failure.summary.partition("\n")[0]
+    text = str(failure.exception).strip().partition("\n")[0]
+    name = type(failure.exception).__name__
+    return f"{name}: {text}" if text else name
+
+
+def changeovers(history: History, site: Site | None) -> list[int]:
+    """The events right before which other threads than the one at the end were stopped, in the same file."""
+    found = []
+    for switch in history.record.switches[-4:]:
+        mine = history.of.get(switch.thread, [])
+        event = history.events[mine[switch.step]] if switch.step < len(mine) else None
+        if event is not None and event.site is not None and site is not None and event.site.file == site.file:
+            found.append(mine[switch.step])
+    return sorted(found)
 
 
 _VERBS = {

@@ -12,8 +12,8 @@ class Kind(IntEnum):
     ENTER = 0  # a function begins: a place to switch at, nothing is shared
     READ = 1
     WRITE = 2
-    ACQUIRE = 3  # of a lock; enabled when the lock is free
-    TRY = 4  # to acquire without waiting
+    ACQUIRE = 3  # of a lock, enabled when the lock is free; or of what somebody has put into a SimpleQueue
+    TRY = 4  # to acquire without waiting, pending; executed, it did not get the lock (else it is an ACQUIRE)
     RELEASE = 5
     START = 6  # of another thread or task; `place` is its number
     JOIN = 7  # enabled when the thread or task `place` has ended
@@ -51,7 +51,8 @@ class Event(NamedTuple):
         place: number of the object it touches (a lock, an instance, a container, a scope of variables, a thread), in
             the order of first touch, so that the same schedule gives the same numbers in any process; -1 if none.
         name: which part of it: an attribute, a variable, ``[3]`` or ``['key']`` for one element of a container, ``[]``
-            for all of it; "" for locks and threads.
+            for all of it; "" for threads. For locks "", "try" if it was acquired without waiting, "timeout" if a wait
+            was in vain, "locked" if somebody only looked.
         site: where in the user's source; None when nothing of the user's is on the stack.
         atomic: whether it is one operation of a builtin container or one bytecode, which no Python build tears apart.
     """
@@ -67,15 +68,20 @@ class Event(NamedTuple):
 def label(event: Event | None) -> str:
     """What tells this step from others of its thread in words that survive an edit elsewhere in the file.
 
-    The kind, the function around it and what stands there; the end of a thread is ``end``.
+    The kind, the function around it and what stands there; of a ``with`` only what is entered, since Pythons differ in
+    how much they take for the place of an entry. The end of a thread is ``end``.
 
     >>> label(Event(1, Kind.WRITE, 3, "value", Site("app.py", 12, 8, 12, 18, "Counter.bump", "value")))
     'write Counter.bump:value'
     """
     if event is None:
         return "end"
-    where = f" {event.site.function}:{event.site.text}" if event.site is not None else ""
-    return event.kind.name.lower() + where
+    if event.site is None:
+        return event.kind.name.lower()
+    text = event.site.text.removeprefix("async ")
+    if text.startswith("with "):
+        text = text[5:].rstrip(":").partition(" as ")[0].partition(",")[0]
+    return f"{event.kind.name.lower()} {event.site.function}:{text}"
 
 
 def conflict(one: Event, other: Event) -> bool:

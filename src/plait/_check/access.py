@@ -1,0 +1,139 @@
+"""Which access is an event: attributes of the user's instances and classes, elements of builtin containers.
+
+Never an event: what cannot change (strings, tuples, frozen dataclasses), what has events of its own (locks, threads,
+queues), what no other thread can see (thread-locals), and functions, methods and properties, which are found in a class
+and run code that is observed itself.
+"""
+
+from __future__ import annotations
+
+import _thread
+import asyncio
+import collections
+import contextvars
+import enum
+import gc
+import io
+import itertools
+import queue
+import threading
+import types
+from enum import IntEnum
+from typing import Any
+
+from plait._check.controlled import Gate
+
+
+class Sort(IntEnum):
+    """What the hooks do with an object of some type."""
+
+    IGNORED = 0
+    CONTAINER = 1
+    ITERATOR = 2
+    INSTANCE = 3
+    CLASS = 4
+    MODULE = 5
+
+
+class Part(IntEnum):
+    """What an attribute of an instance is."""
+
+    OWN = 0  # kept in the instance: its dict or a slot
+    FIXED = 1  # a method, a property or another descriptor
+    SHARED = 2  # kept in the class, until the instance gets its own
+
+
+_VIEWS: tuple[type, ...] = (type({}.keys()), type({}.values()), type({}.items()))
+_CONTAINERS = (list, dict, set, collections.deque, bytearray, *_VIEWS)
+_IGNORED = (
+    str, bytes, int, float, complex, bool, type(None), tuple, frozenset, range, slice, type(Ellipsis),
+    type(NotImplemented), types.FunctionType, types.BuiltinFunctionType, types.MethodType, types.CodeType,
+    types.FrameType, types.TracebackType, types.CellType, types.GenericAlias, types.CoroutineType,
+    types.AsyncGeneratorType, property, classmethod, staticmethod, threading.local, threading.Thread,
+    threading.Condition, threading.Event, threading.Semaphore, threading.Barrier, queue.Queue, Gate,
+    _thread.LockType, _thread.RLock, contextvars.ContextVar, contextvars.Context, asyncio.Future,
+    asyncio.AbstractEventLoop, BaseException, io.IOBase, enum.Enum,
+)  # fmt: skip
+_ITERATORS: tuple[type, ...] = (
+    types.GeneratorType, itertools.count, itertools.cycle, itertools.chain, itertools.islice, itertools.repeat, map,
+    filter, zip, enumerate, reversed, type(iter([])), type(iter(())), type(iter({})), type(iter({}.items())),
+    type(iter({}.values())), type(iter(set())), type(iter(range(1))), type(iter("")), type(iter(b"")),
+)  # fmt: skip
+_FIXED = (
+    types.FunctionType, types.BuiltinFunctionType, types.MethodType, types.MethodDescriptorType,
+    types.WrapperDescriptorType, property, classmethod, staticmethod, type,
+)  # fmt: skip
+
+CHANGES = frozenset(
+    """append pop extend insert remove clear sort reverse update setdefault popitem add discard appendleft popleft
+    extendleft rotate move_to_end subtract difference_update intersection_update symmetric_difference_update send throw
+    close __setitem__ __delitem__ __iadd__ __imul__ __ior__ __iand__ __isub__ __ixor__ __next__""".split()
+)
+"""The methods of builtin containers and iterators that change them; the others read."""
+
+
+class Types:
+    """Remembers what was found out about each type."""
+
+    def __init__(self) -> None:
+        self.sorts: dict[type, Sort] = {}
+        self.parts: dict[type, dict[str, Part]] = {}
+
+    def sort(self, kind: type) -> Sort:
+        """What the hooks do with objects of this type."""
+        found = self.sorts.get(kind)
+        if found is None:
+            found = self.sorts[kind] = _sort(kind)
+        return found
+
+    def part(self, kind: type, name: str) -> Part:
+        """What this attribute is in instances of the type."""
+        parts = self.parts.get(kind)
+        if parts is None:
+            parts = self.parts[kind] = {}
+        found = parts.get(name)
+        if found is None:
+            found = parts[name] = _part(kind, name)
+        return found
+
+    def owner(self, kind: type, name: str) -> type:
+        """The class among the bases of this one that keeps the attribute; itself if none does yet."""
+        return next((base for base in kind.__mro__ if name in base.__dict__), kind)
+
+
+def container_of(thing: object) -> object:
+    """The dict that this is a view of, or the container itself."""
+    if type(thing) in _VIEWS:
+        return next(iter(gc.get_referents(thing)), thing)
+    return thing
+
+
+def _sort(kind: type) -> Sort:
+    if issubclass(kind, types.ModuleType):
+        return Sort.MODULE
+    if issubclass(kind, type):
+        return Sort.CLASS
+    if issubclass(kind, _IGNORED) or getattr(getattr(kind, "__dataclass_params__", None), "frozen", False):
+        return Sort.IGNORED
+    if issubclass(kind, _CONTAINERS):
+        return Sort.CONTAINER
+    if issubclass(kind, _ITERATORS):
+        return Sort.ITERATOR
+    if kind.__flags__ & _HEAP:
+        return Sort.INSTANCE
+    return Sort.IGNORED
+
+
+_HEAP = 1 << 9  # Py_TPFLAGS_HEAPTYPE: made by a class statement, or by a newer C module
+
+
+def _part(kind: type, name: str) -> Part:
+    for base in kind.__mro__:
+        if name in base.__dict__:
+            value: Any = base.__dict__[name]
+            if isinstance(value, (types.MemberDescriptorType, types.GetSetDescriptorType)):
+                return Part.OWN if isinstance(value, types.MemberDescriptorType) else Part.FIXED
+            if isinstance(value, _FIXED) or hasattr(type(value), "__get__"):
+                return Part.FIXED
+            return Part.SHARED
+    return Part.OWN

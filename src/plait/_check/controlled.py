@@ -1,0 +1,109 @@
+"""A thread of control as the execution keeps it: the baton it waits for, what it holds, what it waits for."""
+
+from __future__ import annotations
+
+import _thread
+from typing import TYPE_CHECKING
+
+from plait._schedulers.interface import ThreadState
+
+if TYPE_CHECKING:
+    from plait._core.event import Site
+
+_raw_lock = _thread.allocate_lock  # the real one, whatever stands in for it later
+
+
+class Abort(BaseException):
+    """Unwinds a thread of control whose execution is over; no program has a reason to catch it."""
+
+
+class Gate:
+    """Something that threads of control wait for: they can go on while it is open.
+
+    `wanting` are those whose pending event needs it open, whether it is or not.
+    """
+
+    __slots__ = ("is_open", "wanting")
+
+    def __init__(self, *, is_open: bool = False) -> None:
+        self.is_open = is_open
+        self.wanting: list[Controlled] = []
+
+    def holder(self) -> int:
+        """The number of the thread of control that it waits for, -1 if it is nobody in particular."""
+        return -1
+
+
+class Controlled(ThreadState):
+    """A thread of control.
+
+    Attributes:
+        ident: of the thread that runs it, -1 before it does; `native` is what the operating system calls it.
+        baton: locked, unless it may go on.
+        gone: locked until its thread has nothing more to do with the execution.
+        ready: whether it is among those that can go on.
+        gate: what its pending event needs open.
+        deadline: the moment of virtual time when it stops to wait, if there is one.
+        timed_out: whether its last wait ended that way.
+        away: whether it was let go: it is in a call outside our control.
+        quiet: how many calls are around it whose steps are not recorded and are no choices, such as imports.
+        held: the locks that it holds, each with the site where it got it.
+        aborts: how often it was told that the execution is over.
+    """
+
+    __slots__ = (
+        "aborts",
+        "away",
+        "baton",
+        "daemon",
+        "deadline",
+        "ended",
+        "gate",
+        "gone",
+        "held",
+        "ident",
+        "kind",
+        "launched",
+        "native",
+        "parent",
+        "quiet",
+        "ready",
+        "started",
+        "timed_out",
+    )
+
+    def __init__(self, number: int, name: str, parent: int, started: Site | None, *, daemon: bool = False) -> None:
+        super().__init__(number, name)
+        self.parent = parent
+        self.started = started
+        self.kind = "thread"
+        self.daemon = daemon
+        self.ident = -1
+        self.native = 0
+        self.launched = False
+        self.baton = _raw_lock()
+        self.baton.acquire()
+        self.gone = _raw_lock()
+        self.gone.acquire()
+        self.ended = Ending(number)
+        self.ready = False
+        self.gate: Gate | None = None
+        self.deadline: float | None = None
+        self.timed_out = False
+        self.away = False
+        self.quiet = 0
+        self.held: dict[Gate, Site | None] = {}
+        self.aborts = 0
+
+
+class Ending(Gate):
+    """Opens when a thread of control has ended."""
+
+    __slots__ = ("number",)
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number
+
+    def holder(self) -> int:
+        return self.number

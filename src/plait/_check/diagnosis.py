@@ -1,0 +1,68 @@
+"""How an execution has failed, said from what its threads of control do at that moment."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from plait._check.record import Blocked, Failure, Frame
+from plait._core.event import Kind, label
+
+if TYPE_CHECKING:
+    from plait._check.controlled import Controlled
+    from plait._check.execution import Execution
+
+
+def uncaught(execution: Execution, me: Controlled, error: BaseException) -> Failure:
+    """An exception that nobody caught."""
+    text = str(error)
+    summary = f"{type(error).__name__}: {text}" if text else type(error).__name__
+    stack = execution.sites.trace(error.__traceback__)
+    return Failure("exception", f"{summary} in {me.name}", me.number, error, stack, ())
+
+
+def endless(execution: Execution, me: Controlled) -> Failure:
+    """No end after very many steps, also when every thread got its share of them."""
+    stack = execution.sites.stack(sys._getframe())
+    summary = f"no end after {len(execution.events):,} steps"
+    return Failure("steps", summary, me.number, None, stack, _blocked(execution))
+
+
+def stuck(execution: Execution, me: Controlled) -> Failure:
+    """Nobody can go on, ever."""
+    blocked = _blocked(execution)
+    cycle = _cycle({one.thread: one.holder for one in blocked})
+    names = {thread.number: thread.name for thread in execution.threads}
+    if cycle:
+        chain = " waits for ".join(names[number] for number in (*cycle, cycle[0]))
+        return Failure("deadlock", f"deadlock: {chain}", cycle[0], None, _stack_of(execution, cycle[0]), blocked)
+    waiting = "; ".join(f"{names[one.thread]} waits to {label(one.pending)}" for one in blocked)
+    first = blocked[0].thread if blocked else me.number
+    return Failure("hang", f"nobody can go on: {waiting}", first, None, _stack_of(execution, first), blocked)
+
+
+def _blocked(execution: Execution) -> tuple[Blocked, ...]:
+    found = []
+    for me in execution.threads:
+        if me.done or me.ready or me.pending is None or me.pending.kind is Kind.ENTER:
+            continue
+        holder = me.gate.holder() if me.gate is not None else -1
+        held = tuple((execution.places.number(lock), site) for lock, site in me.held.items())
+        found.append(Blocked(me.number, me.pending, _stack_of(execution, me.number), holder, held))
+    return tuple(found)
+
+
+def _stack_of(execution: Execution, number: int) -> tuple[Frame, ...]:
+    return execution.sites.stack(sys._current_frames().get(execution.threads[number].ident))
+
+
+def _cycle(waits: dict[int, int]) -> tuple[int, ...]:
+    """Threads that wait for each other in a ring, beginning with the lowest number; empty if there is no ring."""
+    for start in sorted(waits):
+        path, at = [start], waits[start]
+        while at in waits and at not in path:
+            path.append(at)
+            at = waits[at]
+        if at == start:
+            return tuple(path)
+    return ()

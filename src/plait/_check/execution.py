@@ -1,0 +1,399 @@
+"""One controlled execution: real threads, one baton, one door (`step`), virtual time.
+
+Only the thread that has the baton runs. Whatever it does that others can notice goes through `step`, `wait` or `note`
+first, where the scheduler may give the baton to another. So the choices of the scheduler decide what happens.
+
+    hook or stand-in -> step(event) -> scheduler.choose -> the same thread goes on: 1 µs
+                                                        -> another one does: its baton is released, ours acquired
+
+* `step`: an event that can always happen.   `wait`: one that needs a gate open (a lock free, a thread ended), or time.
+* `note`: one that is recorded and is no choice.   `idle`: nobody is ready, so time goes on, or the program hangs.
+
+*Promises*: the same choices give the same events, numbers of places and numbers of threads, in any process. A call
+outside our control never stops the others (`let_go`, `come_back`). After the end, by whatever way, every thread is
+unwound by `Abort`; `left` names those that would not go.
+"""
+
+from __future__ import annotations
+
+import _thread
+from bisect import insort
+from collections import deque
+from collections.abc import Callable, Sequence
+from operator import attrgetter
+from typing import TYPE_CHECKING
+
+from plait._check.controlled import Abort, Controlled, Gate
+from plait._check.diagnosis import endless, stuck, uncaught
+from plait._check.places import Places
+from plait._check.unwinding import refuse, unwind
+from plait._check.watchdog import watch
+from plait._core.event import Event, Kind
+
+if TYPE_CHECKING:
+    from plait._check.record import Failure
+    from plait._check.sites import Sites
+    from plait._core.event import Site
+
+Choose = Callable[[Sequence[Controlled], Controlled | None, Sequence[Controlled]], Controlled]
+
+_get_ident = _thread.get_ident
+_native_id = _thread.get_native_id
+_start = _thread.start_new_thread
+_raw_lock = _thread.allocate_lock
+_number = attrgetter("number")
+_new = tuple.__new__
+_QUANTUM = 64  # steps at a time for each thread when all of them get their fair share
+
+
+class Execution:
+    """One run of a program under a scheduler.
+
+    Attributes:
+        threads: all threads of control so far, by number.
+        ready: those that can go on, by number.
+        running: the one that has the baton; `NOBODY` while none may run.
+        events: what has happened.
+        switches: the choices that were not the plain one: who ran, after how many steps, what it was about to do, who
+            went on, and how many events there were.
+        always: a gate for those who wait for nothing but their turn.
+        now: seconds of virtual time since the start.
+        returned: those back from a call outside our control, until they are ready again.
+        away: how many are in such a call.
+        dropped: whether nobody has the baton, and it is for whoever returns first.
+        border: held by who decides between the threads that we control and what is outside.
+        outside: what these calls were.
+        strangers: idents of threads that act here and are not ours.
+        gave_up: why the execution was ended although nothing had failed.
+        left: the threads that could not be unwound.
+    """
+
+    def __init__(self, choose: Choose, sites: Sites, *, limit: int = 100_000) -> None:
+        self.sites = sites
+        self.places = Places()
+        self.threads: list[Controlled] = []
+        self.ready: list[Controlled] = []
+        self.nobody = Controlled(-1, "nobody", -1, None)
+        self.running = self.nobody
+        self.by_ident: dict[int, Controlled] = {}
+        self.events: list[Event] = []
+        self.switches: list[tuple[int, int, Event | None, int, int]] = []
+        self.always = Gate(is_open=True)
+        self.now = 0.0
+        self.failure: Failure | None = None
+        self.aborting = False
+        self.returned: deque[Controlled] = deque()
+        self.away = 0
+        self.border = _raw_lock()
+        self.dropped = False
+        self.outside: list[str] = []
+        self.strangers: set[int] = set()
+        self.over = _raw_lock()
+        self.over.acquire()
+        self.clock_reads = 0
+        self.left: list[str] = []
+        self.gave_up = ""
+        self._choose = choose
+        self._limit = limit
+        self._fair = False
+
+    # What the program does
+
+    def step(self, kind: Kind, place: int, name: str, site: Site | None, atomic: bool = True) -> Controlled | None:
+        """The running thread is about to do this; returns when it may. None if the caller is not under our control."""
+        me = self.running
+        if me.ident != _get_ident() or me.quiet:
+            found = self.here()
+            if found is None or found.quiet:
+                return found
+            me = found
+        me.pending = event = _new(Event, (me.number, kind, place, name, site, atomic))
+        ready = self.ready
+        if len(ready) > 1 or self.returned:
+            self.admit()
+            chosen = self._choose(ready, me, self.threads)
+            if chosen is not me:
+                self._switched(me, me, chosen)
+                self._hand_over(me, chosen)
+        me.steps += 1
+        self.events.append(event)
+        if len(self.events) >= self._limit:
+            self._at_limit(me)
+        return me
+
+    def note(self, me: Controlled, kind: Kind, place: int, name: str, site: Site | None) -> None:
+        """`me` does this now: it is recorded and is no choice."""
+        me.steps += 1
+        self.events.append(_new(Event, (me.number, kind, place, name, site, True)))
+        if len(self.events) >= self._limit:
+            self._at_limit(me)
+
+    def wait(self, me: Controlled, gate: Gate, pending: Event, seconds: float | None = None) -> bool:
+        """`me` goes on when the gate is open and it is chosen; False if `seconds` of virtual time have passed instead.
+
+        The caller records what has happened then.
+        """
+        me.pending = pending
+        me.timed_out = False
+        me.deadline = None if seconds is None else self.now + max(seconds, 0.0)
+        if gate.is_open and len(self.ready) == 1 and not self.returned:
+            me.deadline = None
+            return True
+        gate.wanting.append(me)
+        me.gate = gate
+        if not gate.is_open:
+            self.unready(me)
+        try:
+            self.pass_on(me)
+        finally:
+            me.gate = me.deadline = None
+            gate.wanting.remove(me)
+        return not me.timed_out
+
+    def open(self, gate: Gate) -> None:
+        """Those that want it can go on."""
+        gate.is_open = True
+        for waiting in gate.wanting:
+            self.make_ready(waiting)
+
+    def close(self, gate: Gate) -> None:
+        """Those that want it must wait."""
+        gate.is_open = False
+        for waiting in gate.wanting:
+            if not waiting.timed_out:
+                self.unready(waiting)
+
+    def here(self) -> Controlled | None:
+        """The thread of control that calls; None if it is not ours.
+
+        Raises:
+            Abort: the execution is over.
+        """
+        me = self.running
+        if me.ident == _get_ident():
+            return me
+        found = self.by_ident.get(_get_ident())
+        if self.aborting:
+            if found is not None:
+                refuse(found)
+            return None
+        if found is None:
+            self.strangers.add(_get_ident())
+            return None
+        with self.border:
+            pass  # until the watchdog has made up its mind about us
+        if found.away:
+            self.come_back(found)
+        else:
+            self.running = found
+        return found
+
+    # Threads of control
+
+    def add(self, name: str, parent: Controlled | None, started: Site | None, *, daemon: bool = False) -> Controlled:
+        """A new thread of control with the next number; it runs when it is launched."""
+        number = len(self.threads)
+        me = Controlled(number, name, -1 if parent is None else parent.number, started, daemon=daemon)
+        self.threads.append(me)
+        return me
+
+    def launch(self, me: Controlled, body: Callable[[], object]) -> None:
+        """`me` can go on, in a thread of its own, with `body`."""
+        me.launched = True
+        try:
+            _start(self._live, (me, body))
+        except BaseException:
+            me.launched = False
+            raise
+        self.make_ready(me)
+
+    def run(self, main: Callable[[], object]) -> None:
+        """Runs `main` as thread 0 and returns when all threads of control have ended; see `failure` and `left`."""
+        self.launch(self.add("MainThread", None, None), main)
+        try:
+            self.running = self.threads[0]
+            self.threads[0].baton.release()
+            watch(self)
+        finally:
+            self.stop()
+            self.left = unwind(self)
+
+    def fail(self, failure: Failure) -> None:
+        """The execution is over because of this, unless it was already."""
+        if self.failure is None and not self.aborting:
+            self.failure = failure
+        self.stop()
+
+    def stop(self) -> None:
+        """The execution is over; whoever is still in it will be unwound."""
+        self.aborting = True
+        self.running = self.nobody
+        if self.over.locked():
+            self.over.release()
+
+    def _live(self, me: Controlled, body: Callable[[], object]) -> None:
+        me.native = _native_id()
+        me.ident = _get_ident()
+        self.by_ident[me.ident] = me
+        me.baton.acquire()
+        try:
+            if not self.aborting:
+                body()
+        except (Abort, SystemExit):
+            pass  # the program of the main thread has looked at its SystemExit by then
+        except BaseException as error:
+            if not self.aborting:
+                self.fail(uncaught(self, me, error))
+        finally:
+            self._ended(me)
+
+    def _ended(self, me: Controlled) -> None:
+        try:
+            if not self.aborting:
+                self.note(me, Kind.END, me.number, "", None)
+            me.pending = None
+            me.done = True
+            if not self.aborting:
+                self.unready(me)
+                self.open(me.ended)
+                if me.number:
+                    self.pass_on(me)
+                else:
+                    self.stop()
+        except Abort:
+            pass
+        finally:
+            self.by_ident.pop(me.ident, None)
+            me.gone.release()
+
+    # The baton
+
+    def pass_on(self, me: Controlled) -> None:
+        """Somebody who is ready goes on; returns when `me` may, at once if it has ended."""
+        ready = self.ready
+        if self.returned:
+            self.admit()
+        while not ready:
+            if not self._advance(me) and self._drop(me):
+                return
+        running = me if me.ready else None
+        chosen = self._choose(ready, running, self.threads) if len(ready) > 1 else ready[0]
+        if chosen is not (running or ready[0]):
+            self._switched(me, running, chosen)
+        if chosen is not me:
+            self._hand_over(me, chosen)
+
+    def make_ready(self, waiting: Controlled) -> None:
+        """It can go on."""
+        if not waiting.ready:
+            waiting.ready = True
+            insort(self.ready, waiting, key=_number)
+
+    def unready(self, waiting: Controlled) -> None:
+        """It must wait."""
+        if waiting.ready:
+            waiting.ready = False
+            self.ready.remove(waiting)
+
+    def _hand_over(self, me: Controlled, chosen: Controlled) -> None:
+        self.running = chosen
+        if chosen.baton is not me.baton:
+            chosen.baton.release()
+            self._rest(me)
+
+    def _rest(self, me: Controlled) -> None:
+        if not (me.done or me.away):
+            me.baton.acquire()
+            if self.aborting:
+                refuse(me)
+
+    def _switched(self, me: Controlled, running: Controlled | None, chosen: Controlled) -> None:
+        self.switches.append((me.number, me.steps, me.pending, chosen.number, len(self.events)))
+
+    def _at_limit(self, me: Controlled) -> None:
+        if not self._fair:  # a scheduler may starve a thread that others wait for; nobody is to blame for that
+            self._fair = True
+            self._limit *= 2
+            self._choose = self._fairly
+            return
+        self.fail(endless(self, me))
+        raise Abort
+
+    def _fairly(
+        self, ready: Sequence[Controlled], running: Controlled | None, threads: Sequence[Controlled]
+    ) -> Controlled:
+        if running is not None and len(self.events) % _QUANTUM:
+            return running
+        after = -1 if running is None else running.number
+        return next((candidate for candidate in ready if candidate.number > after), ready[0])
+
+    # Time, and what is outside our control
+
+    def _advance(self, me: Controlled) -> bool:
+        """Nobody is ready: time goes on, or the program hangs. False if a call outside our control may end that."""
+        if self.aborting:
+            raise Abort
+        if self.away:
+            return False
+        moments = [waiting.deadline for waiting in self.threads if waiting.deadline is not None]
+        if not moments:
+            self.fail(stuck(self, me))
+            raise Abort
+        self.now = max(self.now, min(moments))
+        self.wake_sleepers()
+        return True
+
+    def wake_sleepers(self) -> None:
+        """Those whose moment has come can go on."""
+        for waiting in self.threads:
+            if waiting.deadline is not None and waiting.deadline <= self.now and not waiting.ready:
+                waiting.timed_out = True
+                waiting.deadline = None
+                self.make_ready(waiting)
+
+    def _drop(self, me: Controlled) -> bool:
+        """Puts the baton down until a call outside our control returns; False if one has by now."""
+        with self.border:
+            if self.returned:
+                return False
+            self.running = self.nobody
+            self.dropped = True
+        self._rest(me)
+        return True
+
+    def let_go(self, me: Controlled, what: str) -> None:
+        """`me`, which has the baton, makes a call outside our control: somebody else goes on meanwhile."""
+        me.away = True
+        self.away += 1
+        self.outside.append(what)
+        self.unready(me)
+        self.pass_on(me)
+
+    def come_back(self, me: Controlled) -> None:
+        """The call has returned: `me` waits for its turn, or takes up the baton if nobody has it."""
+        with self.border:
+            self.returned.append(me)
+            if self.dropped and not self.aborting:
+                self.dropped = False
+                self.admit()
+                self.running = me
+                return
+        me.baton.acquire()
+        if self.aborting:
+            refuse(me)
+
+    def admit(self) -> None:
+        """Those that are back can go on."""
+        while self.returned:
+            back = self.returned.popleft()
+            back.away = False
+            self.away -= 1
+            self.make_ready(back)
+
+    def pick_up(self) -> None:
+        """Gives the baton to one who is ready, from outside; with `border` held, while nobody has it."""
+        self.dropped = not self.ready
+        if self.ready:
+            chosen = self._choose(self.ready, None, self.threads) if len(self.ready) > 1 else self.ready[0]
+            self.running = chosen
+            chosen.baton.release()

@@ -1,0 +1,165 @@
+"""The user's modules, imported anew and observed for each execution."""
+
+from __future__ import annotations
+
+import builtins
+import sys
+from collections.abc import Callable, Sequence
+from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
+from importlib.util import spec_from_file_location
+from pathlib import Path
+from types import CodeType, ModuleType, TracebackType
+from typing import Any, Protocol
+
+from plait._check.stage import STAGE
+from plait._core.event import Site
+
+_SITE_FIELDS = len(Site._fields)
+_IMPORT = builtins.__import__
+
+
+class Rewrite(Protocol):
+    """What turns the source of a module into code with hooks."""
+
+    def __call__(self, source: str, file: str, *, module: str) -> CodeType: ...
+
+
+class FreshModules:
+    """Imports what is the user's as code with hooks, and forgets it after each execution.
+
+    Attributes:
+        files: the files that have been rewritten.
+        plain: the user's files that could not be, and why.
+    """
+
+    def __init__(self, mine: Callable[[str], bool], rewrite: Rewrite) -> None:
+        self.files: set[str] = set()
+        self.plain: dict[str, str] = {}
+        self._mine = mine
+        self._rewrite = rewrite
+        self._codes: dict[str, CodeType] = {}
+        self._found: dict[str, tuple[str, list[str] | None]] = {}
+        self._before: dict[str, ModuleType] = {}
+        self._known: set[str] = set()
+
+    def __enter__(self) -> FreshModules:
+        for name, module in list(sys.modules.items()):
+            file = getattr(module, "__file__", None)
+            if name != "__main__" and isinstance(file, str) and self._mine(file):
+                self._before[name] = sys.modules.pop(name)
+        self._known = set(sys.modules)
+        sys.meta_path.insert(0, self)
+        builtins.__import__ = quiet_import
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        builtins.__import__ = _IMPORT
+        sys.meta_path.remove(self)
+        self.forget()
+        sys.modules.update(self._before)
+
+    def forget(self) -> None:
+        """The next execution imports them again."""
+        for name in self._found:
+            sys.modules.pop(name, None)
+
+    def code(self, file: str, module: str) -> CodeType:
+        """The code of a file, with hooks."""
+        found = self._codes.get(file)
+        if found is None:
+            source = Path(file).read_bytes()
+            found = self._codes[file] = self._compiled(source, file, module)
+        return found
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """As a finder on `sys.meta_path`: only what is the user's is found here."""
+        found = self._found.get(name)
+        if found is None:
+            spec = PathFinder.find_spec(name, path, target)
+            origin = None if spec is None else spec.origin
+            if (
+                spec is None
+                or origin is None
+                or not isinstance(spec.loader, SourceFileLoader)
+                or not self._mine(origin)
+            ):
+                return None
+            found = self._found[name] = (origin, spec.submodule_search_locations)
+        file, inside = found
+        return spec_from_file_location(name, file, loader=_Loader(name, file, self), submodule_search_locations=inside)
+
+    def _compiled(self, source: bytes, file: str, module: str) -> CodeType:
+        from importlib.util import decode_source
+
+        text = decode_source(source)
+        try:
+            code = self._rewrite(text, file, module=module)
+        except SyntaxError:
+            raise  # the user's own
+        except Exception as error:
+            self.plain[file] = f"{type(error).__name__}: {error}"
+            return compile(source, file, "exec", dont_inherit=True)
+        self.files.add(file)
+        return with_sites(code)
+
+
+class _Loader(SourceFileLoader):
+    """Runs a module's code with hooks, whose steps are events, whatever is imported around it."""
+
+    def __init__(self, name: str, file: str, fresh: FreshModules) -> None:
+        super().__init__(name, file)
+        self._fresh = fresh
+
+    def get_code(self, fullname: str) -> CodeType:
+        return self._fresh.code(self.path, fullname)
+
+    def exec_module(self, module: ModuleType) -> None:
+        execution = STAGE.execution
+        me = None if execution is None else execution.here()
+        if me is None:
+            super().exec_module(module)
+            return
+        quiet, me.quiet = me.quiet, 0
+        try:
+            super().exec_module(module)
+        finally:
+            me.quiet = quiet
+
+
+def quiet_import(
+    name: str,
+    globals: Any = None,  # noqa: A002  # the builtin's own names
+    locals: Any = None,  # noqa: A002  # the builtin's own names
+    fromlist: Any = (),
+    level: int = 0,
+) -> ModuleType:
+    """As `__import__`; what the machinery and the modules of others do meanwhile is no business of the scheduler."""
+    execution = STAGE.execution
+    if execution is None or execution.aborting or (not fromlist and not level and name in sys.modules):
+        return _IMPORT(name, globals, locals, fromlist, level)
+    me = execution.here()
+    if me is None:
+        return _IMPORT(name, globals, locals, fromlist, level)
+    me.quiet += 1
+    try:
+        return _IMPORT(name, globals, locals, fromlist, level)
+    finally:
+        me.quiet -= 1
+
+
+def with_sites(code: CodeType) -> CodeType:
+    """The same code, its sites being `Site`s and not plain tuples, which is all that a code cache can keep."""
+    constants = tuple(_constant(constant, code.co_filename) for constant in code.co_consts)
+    return code.replace(co_consts=constants)
+
+
+def _constant(constant: object, file: str) -> object:
+    if isinstance(constant, CodeType):
+        return with_sites(constant)
+    if type(constant) is tuple and len(constant) == _SITE_FIELDS and constant[0] == file and type(constant[1]) is int:
+        return Site(*constant)
+    return constant

@@ -1,0 +1,269 @@
+"""What the hooks in rewritten code do: each turns an access into an event, and hands on what it was given.
+
+The names are ``@plait.read`` and the like, which no source can contain; rewritten code finds them in `builtins`. A site
+is a plain tuple of the fields of `Site`.
+"""
+
+from __future__ import annotations
+
+import builtins
+import operator
+import types
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from plait._check.access import CHANGES, Part, Sort, Types, container_of
+from plait._check.stage import STAGE
+from plait._core.event import Kind
+
+if TYPE_CHECKING:
+    from plait._check.execution import Execution
+
+PREFIX = "@plait."
+WHOLE = object()  # the key of a subscript that cannot be known without evaluating it twice
+_LONGEST = 40  # characters of a key that is told apart from others
+
+_READ, _WRITE, _ENTER, _PAUSE = Kind.READ, Kind.WRITE, Kind.ENTER, Kind.PAUSE
+_INSTANCE, _CONTAINER, _ITERATOR, _CLASS, _MODULE = (
+    Sort.INSTANCE,
+    Sort.CONTAINER,
+    Sort.ITERATOR,
+    Sort.CLASS,
+    Sort.MODULE,
+)
+_OWN = Part.OWN
+_CONSTANT = (types.FunctionType, types.BuiltinFunctionType, types.ModuleType, type)
+MODULE_SCOPE = "@scope"  # the hidden global variable that tells the variables of one module from those of another
+
+
+class Hooks:
+    """The hooks of a search; `install` puts them where rewritten code finds them."""
+
+    def __init__(self, types: Types) -> None:
+        self._types = types
+
+    def install(self) -> None:
+        """Rewritten code calls them from now on; they pass on what they are given while there is no execution."""
+        builtins.__dict__.update({PREFIX + name: hook for name, hook in self.table().items()})
+
+    def table(self) -> dict[str, Any]:
+        """All of them by name, without the prefix."""
+        found: dict[str, Any] = {
+            "read": self.read,
+            "write": self.write,
+            "call": self.call,
+            "receiver": self.receiver,
+            "acting": self.acting,
+            "read_item": self.read_item,
+            "write_item": self.write_item,
+            "contains": self.whole,
+            "whole": self.whole,
+            "iterate": self.iterate,
+            "load": self.load,
+            "store": self.store,
+            "enter": self.enter,
+            "pause": self.pause,
+            "new_scope": Scope,
+            "WHOLE": WHOLE,
+        }
+        return found | _IN_PLACE
+
+    def read(self, thing: Any, site: Any) -> Any:
+        """Before an attribute is loaded."""
+        execution = STAGE.execution
+        if execution is not None:
+            kind = type(thing)
+            sort = self._types.sorts.get(kind)
+            if sort is _INSTANCE:
+                parts = self._types.parts.get(kind)
+                if parts is None or parts.get(site[6]) is not _OWN:
+                    self._read_other(execution, thing, site)
+                else:
+                    place = execution.places.numbers.get(id(thing))
+                    if place is None:
+                        place = execution.places.add(thing)
+                    execution.step(_READ, place, site[6], site)
+            elif sort is None or sort >= _CLASS:
+                self._read_other(execution, thing, site)
+        return thing
+
+    def write(self, thing: Any, site: Any) -> Any:
+        """Before an attribute is stored or deleted."""
+        execution = STAGE.execution
+        if execution is not None:
+            kind = type(thing)
+            sort = self._types.sort(kind)
+            if (sort is _INSTANCE and self._types.part(kind, site[6]) is not Part.FIXED) or sort >= _CLASS:
+                place = thing.__dict__.get(MODULE_SCOPE, thing) if sort is _MODULE else thing
+                execution.step(_WRITE, execution.places.number(place), site[6], site)
+        return thing
+
+    def _read_other(self, execution: Execution, thing: Any, site: Any) -> None:
+        kind = type(thing)
+        sort = self._types.sort(kind)
+        name = site[6]
+        if sort is _INSTANCE:
+            part = self._types.part(kind, name)
+            if part is Part.SHARED and name not in getattr(thing, "__dict__", ()):
+                thing = self._types.owner(kind, name)
+            elif part is not _OWN and name not in getattr(thing, "__dict__", ()):
+                return
+        elif sort is _CLASS:
+            if self._types.part(thing, name) is not Part.SHARED:
+                return
+            thing = self._types.owner(thing, name)
+        elif sort is _MODULE:
+            value = thing.__dict__.get(name, self)
+            if thing.__dict__.get("__file__") not in execution.sites.files or isinstance(value, _CONSTANT):
+                return
+            thing = thing.__dict__.get(MODULE_SCOPE, thing)
+        else:
+            return
+        execution.step(_READ, execution.places.number(thing), name, site)
+
+    def call(self, thing: Any, site: Any) -> Any:
+        """Before a method is called whose arguments cannot do anything; an attribute is loaded by that, too."""
+        execution = STAGE.execution
+        if execution is not None:
+            sort = self._types.sort(type(thing))
+            if sort is _CONTAINER:
+                kind = _WRITE if site[6] in CHANGES else _READ
+                execution.step(kind, execution.places.number(container_of(thing)), "[]", site)
+            elif sort is _ITERATOR:
+                execution.step(_WRITE, execution.places.number(thing), "[]", site)
+            elif sort is not Sort.IGNORED:
+                self.read(thing, site)
+        return thing
+
+    def receiver(self, thing: Any, site: Any) -> Any:
+        """Before the arguments of a method call are evaluated: `acting` follows."""
+        return thing
+
+    def acting(self, value: Any, thing: Any, site: Any) -> Any:
+        """When the last argument of a method call has been evaluated."""
+        self.call(thing, site)
+        return value
+
+    def read_item(self, thing: Any, site: Any, key: Any) -> Any:
+        """Before an element is loaded."""
+        execution = STAGE.execution
+        if execution is not None and self._types.sort(type(thing)) is _CONTAINER:
+            execution.step(_READ, execution.places.number(thing), element(key), site)
+        return thing
+
+    def write_item(self, thing: Any, site: Any, key: Any) -> Any:
+        """Before an element is stored or deleted."""
+        execution = STAGE.execution
+        if execution is not None and self._types.sort(type(thing)) is _CONTAINER:
+            execution.step(_WRITE, execution.places.number(thing), element(key), site)
+        return thing
+
+    def whole(self, thing: Any, site: Any) -> Any:
+        """Before a builtin looks at all of it: ``len``, ``sorted``, ``in``; ``next`` of an iterator."""
+        execution = STAGE.execution
+        if execution is not None:
+            sort = self._types.sort(type(thing))
+            if sort is _CONTAINER:
+                execution.step(_READ, execution.places.number(container_of(thing)), "[]", site)
+            elif sort is _ITERATOR:
+                execution.step(_WRITE, execution.places.number(thing), "[]", site)
+        return thing
+
+    def iterate(self, thing: Any, site: Any) -> Any:
+        """Before a loop over it; each step of the loop will be an event."""
+        if STAGE.execution is not None:
+            sort = self._types.sort(type(thing))
+            if sort is _CONTAINER:
+                return Steps(iter(thing), container_of(thing), _READ, site)
+            if sort is _ITERATOR:
+                return Steps(thing, thing, _WRITE, site)
+        return thing
+
+    def load(self, scope: object, site: Any) -> None:
+        """Before a shared variable is loaded."""
+        execution = STAGE.execution
+        if execution is not None:
+            place = execution.places.numbers.get(id(scope))
+            execution.step(_READ, execution.places.add(scope) if place is None else place, site[6], site)
+
+    def store(self, value: Any, scope: object, site: Any) -> Any:
+        """Before a shared variable is bound to this value."""
+        execution = STAGE.execution
+        if execution is not None:
+            execution.step(_WRITE, execution.places.number(scope), site[6], site)
+        return value
+
+    def enter(self, site: Any) -> None:
+        """A function begins."""
+        execution = STAGE.execution
+        if execution is not None:
+            execution.step(_ENTER, -1, "", site)
+
+    def pause(self, value: Any, site: Any) -> Any:
+        """Before a yield or an await."""
+        execution = STAGE.execution
+        if execution is not None:
+            execution.step(_PAUSE, -1, "", site)
+        return value
+
+
+class Scope:
+    """Tells the variables of one call of a function, or of one module, from those of another."""
+
+    __slots__ = ("__weakref__",)
+
+
+class Steps:
+    """An iterator each step of which is an event."""
+
+    __slots__ = ("_inner", "_kind", "_site", "_thing")
+
+    def __init__(self, inner: Iterator[Any], thing: object, kind: Kind, site: Any) -> None:
+        self._inner = inner
+        self._thing = thing
+        self._kind = kind
+        self._site = site
+
+    def __iter__(self) -> Steps:
+        return self
+
+    def __next__(self) -> Any:
+        self._step()
+        return next(self._inner)
+
+    def send(self, value: Any) -> Any:
+        """For ``yield from`` a generator."""
+        self._step()
+        return self._inner.send(value)  # type: ignore[attr-defined]  # only called when it is a generator
+
+    def throw(self, *error: Any) -> Any:
+        """For ``yield from`` a generator."""
+        if not hasattr(self._inner, "throw"):
+            raise error[0]
+        return self._inner.throw(*error)
+
+    def close(self) -> None:
+        """For ``yield from`` a generator."""
+        if hasattr(self._inner, "close"):
+            self._inner.close()
+
+    def _step(self) -> None:
+        execution = STAGE.execution
+        if execution is not None:
+            execution.step(self._kind, execution.places.number(self._thing), "[]", self._site)
+
+
+def element(key: Any) -> str:
+    """The name of one element of a container in events; ``[]`` if it cannot be told from others for certain."""
+    kind = type(key)
+    if kind is int:
+        return f"[{key}]" if key >= 0 else "[]"  # -1 may be any element of a list
+    if kind is str and len(key) <= _LONGEST:
+        return f"[{key!r}]"
+    return "[]"
+
+
+_IN_PLACE: dict[str, Callable[[Any, Any], Any]] = {
+    name: getattr(operator, name)
+    for name in ("iadd isub imul imatmul itruediv ifloordiv imod ipow ilshift irshift iand ixor ior".split())
+}

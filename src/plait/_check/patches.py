@@ -1,0 +1,112 @@
+"""What is replaced while a search goes on, and where: one sweep over all modules, undone at the end.
+
+Modules of the standard library keep what they imported (``from time import monotonic as time``), so replacing
+`time.monotonic` alone does not reach them. The sweep replaces every global variable of every imported module that is
+one of the originals, and locks that were made before: they are adopted.
+"""
+
+from __future__ import annotations
+
+import _thread
+import concurrent.futures.thread as pool_module
+import logging
+import queue
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from types import ModuleType, TracebackType
+from typing import Any
+
+from plait._check import clock, stand_in_threads
+from plait._check.stand_in_locks import StandInLock, StandInRLock, StandInWaiter
+from plait._check.stand_in_queue import StandInSimpleQueue
+
+_LOCK = type(_thread.allocate_lock())
+_RLOCK = type(_thread.RLock())
+_OURS = ("plait._check", "plait._schedulers", "_pytest", "pluggy")  # these go on living in real time
+_WAITS = "_allocate_lock"  # what `threading` allocates for itself, to wait on
+
+
+class Patches:
+    """Puts the stand-ins in place on entry and what was there before back on exit."""
+
+    def __init__(self) -> None:
+        self._undo: list[tuple[Any, str, Any]] = []
+        self._table: dict[int, Any] = {}
+        self._back: dict[int, Any] = {}
+        self._before: set[str] = set()
+
+    def __enter__(self) -> Patches:
+        self._before = set(sys.modules)
+        for original, stand_in in _stand_ins():
+            self._table[id(original)] = stand_in
+            self._back[id(stand_in)] = original
+        for name, module in list(sys.modules.items()):
+            if not name.startswith(_OURS) and isinstance(module, ModuleType):
+                self._sweep(module)
+        self._set(threading, _WAITS, StandInWaiter)
+        for name in ("start", "join", "is_alive"):
+            self._set(threading.Thread, name, getattr(stand_in_threads, name))
+        for handler in logging._handlers.values():  # type: ignore[attr-defined]  # all that there are
+            if isinstance(getattr(handler, "lock", None), _RLOCK):
+                self._set(handler, "lock", _adopted(handler.lock))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        for owner, name, value in reversed(self._undo):
+            setattr(owner, name, value)
+        for module in [module for name, module in list(sys.modules.items()) if name not in self._before]:
+            for name, value in list(getattr(module, "__dict__", {}).items()):
+                if id(value) in self._back:
+                    setattr(module, name, self._back[id(value)])
+
+    def _sweep(self, module: ModuleType) -> None:
+        table = self._table
+        for name, value in list(module.__dict__.items()):
+            if id(value) in table:
+                self._set(module, name, table[id(value)])
+            elif type(value) is _LOCK or type(value) is _RLOCK:
+                self._set(module, name, _adopted(value))
+
+    def _set(self, owner: Any, name: str, value: Any) -> None:
+        self._undo.append((owner, name, getattr(owner, name)))
+        setattr(owner, name, value)
+
+
+def _adopted(lock: Any) -> StandInLock:
+    """A stand-in for a lock that was made before the search; what holds it now goes on holding it."""
+    stand_in = StandInRLock() if type(lock) is _RLOCK else StandInLock()
+    stand_in.adopt(lock)
+    return stand_in
+
+
+def _stand_ins() -> Iterator[tuple[Any, Any]]:
+    """Each original with what stands in for it."""
+    yield _thread.allocate_lock, StandInLock
+    yield _LOCK, StandInLock
+    yield _thread.RLock, StandInRLock
+    yield threading._PyRLock, StandInRLock  # type: ignore[attr-defined]  # the pure Python one
+    yield threading.RLock, StandInRLock
+    yield _thread.start_new_thread, stand_in_threads.start_new_thread
+    yield queue.SimpleQueue, StandInSimpleQueue
+    yield time.sleep, clock.sleep
+    for name, stand_in in clock.clocks(float(int(time.time()))).items():
+        yield getattr(time, name), stand_in
+
+
+def end_of_pools() -> bool:
+    """What executors do at the end of the interpreter, in virtual time; whether there was anything to do."""
+    queues = pool_module._threads_queues
+    if not queues:
+        return False
+    pool_module._python_exit()
+    return True
+
+
+def reset_pools() -> None:
+    """Executors may be made again after `end_of_pools`."""
+    pool_module._shutdown = False
+    pool_module._threads_queues.clear()  # type: ignore[attr-defined]  # it is a WeakKeyDictionary

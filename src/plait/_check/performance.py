@@ -1,0 +1,112 @@
+"""One performance of a program on the stage: the main thread from its first line to the end of the interpreter."""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, cast, overload
+
+from plait._check.execution import Choose, Execution
+from plait._check.patches import end_of_pools, reset_pools
+from plait._check.record import Failure, Record, Switch, ThreadInfo
+from plait._check.stage import STAGE
+from plait._check.stand_in_threads import join_all, main_thread, number_from_one
+from plait._core.event import label
+
+if TYPE_CHECKING:
+    from plait._check.program import Program
+    from plait._check.sites import Sites
+    from plait._schedulers.interface import Scheduler
+
+
+def perform(program: Program, scheduler: Scheduler, sites: Sites, *, seed: int, name: str) -> Record:
+    """Runs the program once; the scheduler has begun already."""
+    execution = Execution(cast("Choose", scheduler.choose), sites)  # it chooses one of those it is given
+    output = io.StringIO()
+    streams = sys.stdout, sys.stderr
+    sys.stdout = sys.stderr = output
+    number_from_one()
+    STAGE.execution = execution
+    try:
+        execution.run(lambda: _main(execution, program))
+    finally:
+        STAGE.execution = None
+        sys.stdout, sys.stderr = streams
+        reset_pools()
+    scheduler.end(execution.events)
+    return _record(execution, output.getvalue(), seed, name)
+
+
+def _main(execution: Execution, program: Program) -> None:
+    code: object = None
+    with main_thread(execution):
+        try:
+            program.main()
+        except SystemExit as end:
+            code = end.code
+        end_of_pools()  # as the interpreter does at its end
+        join_all(execution)
+    if code not in (None, 0):
+        summary = f"exit status {code}" if isinstance(code, int) else f"exit: {code}"
+        execution.fail(Failure("exception", summary, 0, SystemExit(code), (), ()))
+
+
+def _record(execution: Execution, output: str, seed: int, name: str) -> Record:
+    return Record(
+        seed,
+        name,
+        execution.events,
+        _Switches(execution),
+        [
+            ThreadInfo(thread.number, thread.name, thread.kind, thread.parent, thread.started)
+            for thread in execution.threads
+        ],
+        execution.places.table(),
+        execution.failure,
+        output,
+        execution.outside,
+        len(execution.strangers),
+        execution.gave_up,
+        execution.left,
+    )
+
+
+class _Switches(Sequence[Switch]):
+    """The choices of an execution; their labels are made when somebody looks."""
+
+    def __init__(self, execution: Execution) -> None:
+        self._raw = execution.switches
+        self._events = execution.events
+        self._made: list[Switch] | None = None
+
+    def __len__(self) -> int:
+        return len(self._raw)
+
+    def __hash__(self) -> int:
+        return hash(tuple((thread, step, to) for thread, step, _, to, _ in self._raw))
+
+    def __eq__(self, other: object) -> bool:
+        return list(self) == list(other) if isinstance(other, Sequence) else NotImplemented
+
+    @overload
+    def __getitem__(self, index: int) -> Switch: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Switch]: ...
+    def __getitem__(self, index: int | slice) -> Switch | list[Switch]:
+        if self._made is None:
+            self._made = self._labelled()
+        return self._made[index]
+
+    def _labelled(self) -> list[Switch]:
+        visits: Counter[tuple[int, str]] = Counter()
+        found, at = [], 0
+        for thread, step, pending, to, position in self._raw:
+            for event in self._events[at:position]:
+                visits[event.thread, label(event)] += 1
+            at = position
+            words = label(pending)
+            visit = visits[thread, words] + 1
+            found.append(Switch(thread, step, to, words if visit == 1 else f"{words}#{visit}"))
+        return found

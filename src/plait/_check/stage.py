@@ -1,0 +1,31 @@
+"""The one controlled execution in progress in this process: what hooks and stand-ins act upon.
+
+A process has one set of builtins, one `threading` module, one clock. So the execution that hooks and stand-ins belong
+to is the process's too, and this is the only place where it is kept.
+"""
+
+from __future__ import annotations
+
+import _thread
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from plait._check.execution import Execution
+
+
+class Stage:
+    """Where an execution is performed.
+
+    Attributes:
+        execution: the one in progress; None between two of them, when hooks and stand-ins only pass on.
+        taken: locked while somebody searches: two searches at a time would be in each other's way.
+    """
+
+    __slots__ = ("execution", "taken")
+
+    def __init__(self) -> None:
+        self.execution: Execution | None = None
+        self.taken = _thread.allocate_lock()
+
+
+STAGE: Final = Stage()

@@ -1,0 +1,166 @@
+"""Threads under control: what stands in for the methods of `threading.Thread` and `_thread.start_new_thread`."""
+
+from __future__ import annotations
+
+import _thread
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+from plait._check.controlled import Abort, Controlled
+from plait._check.diagnosis import uncaught
+from plait._check.stage import STAGE
+from plait._core.event import Event, Kind
+
+if TYPE_CHECKING:
+    from plait._check.execution import Execution
+
+_real_start = threading.Thread.start
+_real_join = threading.Thread.join
+_real_is_alive = threading.Thread.is_alive
+_real_new = _thread.start_new_thread
+_real_hook = threading.excepthook
+_CONTROL = "_plait_control"  # the attribute of a Thread that has its thread of control
+
+
+def start(self: threading.Thread) -> None:
+    """As `threading.Thread.start`: one event, and the new thread can go on."""
+    execution = STAGE.execution
+    me = None if execution is None else execution.here()
+    if execution is None or me is None:
+        _real_start(self)
+        return
+    if not self._initialized:  # type: ignore[attr-defined]  # as threading does
+        raise RuntimeError("thread.__init__() not called")
+    if _control(self) is not None or self.ident is not None:
+        raise RuntimeError("threads can only be started once")
+    child = _begin(execution, me, self.name, daemon=self.daemon)
+    self.__dict__[_CONTROL] = child
+    self._started._flag = True  # type: ignore[attr-defined]  # nobody waits for it yet
+    execution.launch(child, lambda: _bootstrap(execution, child, self))
+
+
+def join(self: threading.Thread, timeout: float | None = None) -> None:
+    """As `threading.Thread.join`: an event that needs its end."""
+    control = _control(self)
+    execution = STAGE.execution
+    me = None if execution is None else execution.here()
+    if execution is None or me is None or control is None:
+        if self.ident is None and execution is not None and me is not None:
+            raise RuntimeError("cannot join thread before it is started")
+        _real_join(self, timeout)
+        return
+    if control is me:
+        raise RuntimeError("cannot join current thread")
+    wait_for(execution, me, control, timeout)
+
+
+def wait_for(execution: Execution, me: Controlled, other: Controlled, timeout: float | None) -> bool:
+    """`me` waits until `other` has ended; False if the time is up before."""
+    pending = Event(me.number, Kind.JOIN, other.number, "", execution.sites.here(2))
+    ended = execution.wait(me, other.ended, pending, timeout)
+    if ended:
+        execution.note(me, Kind.JOIN, other.number, "", pending.site)
+    else:
+        execution.note(me, Kind.SLEEP, -1, "", pending.site)
+    return ended
+
+
+def is_alive(self: threading.Thread) -> bool:
+    """As `threading.Thread.is_alive`."""
+    control = _control(self)
+    if control is None:
+        return _real_is_alive(self)
+    execution = STAGE.execution
+    if execution is not None and not execution.aborting:
+        execution.step(Kind.READ, -1, "", execution.sites.here())
+    return not control.done
+
+
+def start_new_thread(
+    function: Callable[..., object], args: tuple[Any, ...], kwargs: dict[str, Any] | None = None, /
+) -> int:
+    """As `_thread.start_new_thread`, for those who call it themselves."""
+    execution = STAGE.execution
+    me = None if execution is None else execution.here()
+    if execution is None or me is None:
+        return _real_new(function, args, kwargs or {})
+    child = _begin(execution, me, getattr(function, "__qualname__", "thread"), daemon=True)
+    execution.launch(child, lambda: function(*args, **(kwargs or {})))
+    return child.number + 1
+
+
+def join_all(execution: Execution) -> None:
+    """What the interpreter does at its end: the main thread waits for those that are no daemons."""
+    me = execution.threads[0]
+    while True:
+        left = [
+            other
+            for other in execution.threads
+            if not (other.done or other.daemon or other is me or other.kind == "task")
+        ]
+        if not left:
+            return
+        wait_for(execution, me, left[0], None)
+
+
+@contextmanager
+def main_thread(execution: Execution) -> Iterator[None]:
+    """While it lasts the calling thread is what `threading.main_thread` says."""
+    me = execution.threads[0]
+    main = threading.Thread(name="MainThread", daemon=False)
+    main.__dict__[_CONTROL] = me
+    main._started._flag = True  # type: ignore[attr-defined]  # it runs
+    main._ident = me.ident  # type: ignore[attr-defined]  # as Thread._bootstrap_inner does
+    main._native_id = me.native  # type: ignore[attr-defined]  # as it does
+    active: dict[int, threading.Thread] = threading._active  # type: ignore[attr-defined]  # as it does
+    before = threading._main_thread  # type: ignore[attr-defined]  # what main_thread() says
+    active[me.ident] = main
+    threading._main_thread = main  # type: ignore[attr-defined]  # what main_thread() says
+    try:
+        yield
+    finally:
+        threading._main_thread = before  # type: ignore[attr-defined]  # what main_thread() says
+        active.pop(me.ident, None)
+
+
+def number_from_one() -> None:
+    """Threads and pools without a name get the same ones in each execution."""
+    threading._counter = count(1).__next__  # type: ignore[attr-defined]  # of the names of threads
+    ThreadPoolExecutor._counter = count().__next__  # type: ignore[attr-defined]  # of the names of pools
+
+
+def _begin(execution: Execution, me: Controlled, name: str, *, daemon: bool) -> Controlled:
+    site = execution.sites.here(2)
+    child = execution.add(name, me, site, daemon=daemon)
+    execution.step(Kind.START, child.number, "", site)
+    return child
+
+
+def _bootstrap(execution: Execution, me: Controlled, thread: threading.Thread) -> None:
+    thread._ident = me.ident  # type: ignore[attr-defined]  # as Thread._bootstrap_inner does
+    thread._native_id = me.native  # type: ignore[attr-defined]  # as Thread._bootstrap_inner does
+    active: dict[int, threading.Thread] = threading._active  # type: ignore[attr-defined]  # as it does
+    active[me.ident] = thread
+    try:
+        thread.run()
+    except (Abort, SystemExit):
+        pass
+    except BaseException as error:
+        if execution.aborting:
+            return
+        if threading.excepthook is not _real_hook:
+            threading.excepthook(threading.ExceptHookArgs((type(error), error, error.__traceback__, thread)))
+        else:
+            execution.fail(uncaught(execution, me, error))
+    finally:
+        if active.get(me.ident) is thread:
+            del active[me.ident]
+
+
+def _control(thread: threading.Thread) -> Controlled | None:
+    found: Controlled | None = thread.__dict__.get(_CONTROL)
+    return found

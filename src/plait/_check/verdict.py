@@ -1,0 +1,132 @@
+"""What a search has found out, never more than that: failed, passed, proved, inconclusive or not checked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from plait._check.record import Record
+from plait._core.event import Kind
+
+
+class Coverage(NamedTuple):
+    """What was seen of the program.
+
+    Attributes:
+        schedules: executions; `distinct` is how many of them differed.
+        threads: threads and tasks under control, at most in one execution.
+        accesses: reads and writes of what could be shared, at most in one execution.
+        outside: the calls that were let go.
+        uncontrolled: foreign threads that took part.
+        left: threads that would not end.
+        plain: the user's files that could not be observed, each with the reason.
+    """
+
+    schedules: int
+    distinct: int
+    threads: int
+    accesses: int
+    outside: tuple[str, ...]
+    uncontrolled: int
+    left: tuple[str, ...]
+    plain: tuple[str, ...]
+
+    def __str__(self) -> str:
+        words = [
+            _count(self.schedules, "schedule") + (f" ({self.distinct:,} distinct)" if self.schedules > 1 else ""),
+            f"{_count(self.threads, 'thread')} controlled",
+            _count(self.accesses, "shared access", "shared accesses"),
+        ]
+        if self.outside:
+            words.append(f"{_count(len(self.outside), 'call')} outside our control")
+        if self.uncontrolled:
+            words.append(f"{_count(self.uncontrolled, 'thread')} not controlled")
+        if self.left:
+            words.append(f"{_count(len(self.left), 'thread')} left behind")
+        if self.plain:
+            words.append(f"{_count(len(self.plain), 'file')} not observed")
+        return ", ".join(words)
+
+
+class Verdict(NamedTuple):
+    """The answer in one word of the five, and why."""
+
+    word: str
+    reason: str
+
+    @property
+    def exit_status(self) -> int:
+        """For the command: 0 passed or proved, 1 failed, 3 otherwise."""
+        return {"passed": 0, "proved": 0, "failed": 1}.get(self.word, 3)
+
+
+class Tally:
+    """Counts what each execution showed; its order does not matter, so nothing of a record is kept."""
+
+    def __init__(self) -> None:
+        self.schedules = 0
+        self._distinct: set[int] = set()
+        self._threads = self._accesses = self._uncontrolled = 0
+        self._outside: set[str] = set()
+        self._left: set[str] = set()
+        self.gave_up = ""
+
+    def add(self, record: Record) -> None:
+        """One more execution."""
+        self.schedules += 1
+        self._distinct.add(hash(record.switches))
+        self._threads = max(self._threads, len(record.threads))
+        accesses = sum(1 for event in record.events if event.kind is Kind.READ or event.kind is Kind.WRITE)
+        self._accesses = max(self._accesses, accesses)
+        self._uncontrolled = max(self._uncontrolled, record.uncontrolled)
+        self._outside.update(record.outside)
+        self._left.update(record.left)
+        self.gave_up = self.gave_up or record.gave_up
+
+    def coverage(self, plain: Sequence[str]) -> Coverage:
+        """All of it."""
+        return Coverage(
+            self.schedules,
+            len(self._distinct),
+            self._threads,
+            self._accesses,
+            tuple(sorted(self._outside)),
+            self._uncontrolled,
+            tuple(sorted(self._left)),
+            tuple(sorted(plain)),
+        )
+
+
+def verdict(coverage: Coverage, *, failed: bool, exhausted: str, gave_up: str, observed: bool, canary: bool) -> Verdict:
+    """The word that these facts allow; `exhausted` says what was searched to the end, if something was.
+
+    A failure is a failure, whatever else was not seen; nothing else is said without its conditions.
+    """
+    if not canary:
+        return Verdict("not checked", "the built-in race was not found: the checker does not work here")
+    if failed:
+        return Verdict("failed", "a schedule breaks it")
+    if not coverage.schedules:
+        return Verdict("inconclusive", "the time was up before the first execution had ended; give it more seconds")
+    if not observed:
+        return Verdict("not checked", "none of its code could be observed")
+    doubt = gave_up or _doubt(coverage)
+    if doubt:
+        return Verdict("inconclusive", doubt)
+    if exhausted and not coverage.outside:
+        return Verdict("proved", exhausted)
+    return Verdict("passed", f"{_count(coverage.schedules, 'schedule')}, not a proof")
+
+
+def _doubt(coverage: Coverage) -> str:
+    if coverage.plain:
+        return f"could not be observed: {'; '.join(coverage.plain)}"
+    if coverage.uncontrolled:
+        return f"{_count(coverage.uncontrolled, 'thread')} took part that we do not control"
+    if coverage.left:
+        return f"would not end: {', '.join(coverage.left)}"
+    return ""
+
+
+def _count(number: int, one: str, many: str = "") -> str:
+    return f"{number:,} {one if number == 1 else many or one + 's'}"

@@ -1,0 +1,107 @@
+"""The thread that started an execution looks after it: a thread that blocks outside our control is let go."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from time import monotonic, sleep
+from typing import TYPE_CHECKING
+
+from plait._check.controlled import Controlled
+
+if TYPE_CHECKING:
+    from plait._check.execution import Execution
+
+_TICK = 0.025  # seconds between two looks
+_DOUBT = 0.001  # seconds in which a thread that has just woken would show it
+_PATIENCE = 10.0  # seconds of real time without any event after which the execution is given up
+
+
+def watch(execution: Execution) -> None:
+    """Returns when the execution is over."""
+    watching = _Watch(execution)
+    while not execution.over.acquire(True, _TICK):
+        watching.look()
+
+
+class _Watch:
+    """What was seen at the last look, to compare with."""
+
+    def __init__(self, execution: Execution) -> None:
+        self.execution = execution
+        self.events = -1
+        self.signs: object = None
+        self.moved = self.looked = monotonic()
+
+    def look(self) -> None:
+        execution = self.execution
+        now = monotonic()
+        elapsed, self.looked = now - self.looked, now
+        if len(execution.events) != self.events:
+            self.events, self.moved, self.signs = len(execution.events), now, None
+        if execution.dropped:
+            self._wait_outside(elapsed)
+        elif not execution.aborting:
+            self._suspect(execution.running)
+        if now - self.moved > _PATIENCE and not execution.aborting:
+            self._give_up()
+
+    def _wait_outside(self, elapsed: float) -> None:
+        """Everybody waits for a call outside our control: virtual time goes on as real time does."""
+        execution = self.execution
+        with execution.border:
+            if execution.dropped and not execution.aborting:
+                execution.now += elapsed
+                execution.wake_sleepers()
+                execution.pick_up()
+
+    def _suspect(self, running: Controlled) -> None:
+        """If it has not moved since the last look and sleeps, it is let go."""
+        execution = self.execution
+        signs = _signs(running)
+        if signs is None or signs != self.signs:
+            self.signs = signs
+            return
+        with execution.border:
+            events, pending = len(execution.events), running.pending
+            execution.running = execution.nobody
+            sleep(_DOUBT)
+            if len(execution.events) != events or running.pending is not pending or running.done or running.away:
+                if execution.running is execution.nobody and not execution.aborting:
+                    execution.running = running
+                return
+            running.away = True
+            execution.away += 1
+            stack = execution.sites.stack(sys._current_frames().get(running.ident))
+            mine = [frame for frame in stack if frame.mine]
+            where = f"{mine[-1].file}:{mine[-1].line}" if mine else "a place that is not yours"
+            execution.outside.append(f"{running.name} blocked at {where}")
+            execution.unready(running)
+            execution.pick_up()
+
+    def _give_up(self) -> None:
+        execution = self.execution
+        seconds = f"{_PATIENCE:g} s"
+        if execution.away or execution.dropped:
+            execution.gave_up = f"for {seconds} everything waited for calls outside our control: " + ", ".join(
+                sorted(set(execution.outside))
+            )
+        else:
+            stack = execution.sites.stack(sys._current_frames().get(execution.running.ident))
+            where = f" at {stack[-1].file}:{stack[-1].line}" if stack else ""
+            execution.gave_up = f"{execution.running.name} has been running for {seconds} without a step{where}"
+        execution.stop()
+
+
+def _signs(me: Controlled) -> object:
+    """What changes when a thread runs, None if it does run now: how often it has slept, or where it is."""
+    if not me.native:
+        return None  # it has not even begun
+    try:
+        text = Path(f"/proc/self/task/{me.native}/status").read_bytes()
+    except OSError:
+        frame = sys._current_frames().get(me.ident)
+        return (me.ident, None) if frame is None else (me.ident, id(frame), frame.f_lasti)
+    if b"\nState:\tS" not in text and b"\nState:\tD" not in text:
+        return None
+    return me.ident, text[text.find(b"\nvoluntary_ctxt_switches") :]

@@ -1,0 +1,61 @@
+"""Replay: the choices of an earlier execution, as far as they still apply."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from plait._core.event import Event
+    from plait._schedulers.interface import ThreadState
+
+
+class Turn(NamedTuple):
+    """When `thread` has executed `step` events, `to` goes on."""
+
+    thread: int
+    step: int
+    to: int
+
+
+class ReplayScheduler:
+    """Goes on with the running thread, else with the lowest number, except at the given turns.
+
+    A turn that no longer applies (its thread has gone past it, or `to` cannot go on) is left out: see `missed`.
+
+    Attributes:
+        missed: the indices of the turns that did not apply in the last execution.
+    """
+
+    name = "replay"
+
+    def __init__(self, turns: Sequence[tuple[int, int, int]]) -> None:
+        self._turns = [Turn(*turn[:3]) for turn in turns]
+        self._at = 0
+        self.missed: list[int] = []
+
+    def begin(self, seed: int) -> bool:
+        self._at = 0
+        self.missed = []
+        return True
+
+    def choose(
+        self, ready: Sequence[ThreadState], running: ThreadState | None, threads: Sequence[ThreadState]
+    ) -> ThreadState:
+        plain = ready[0] if running is None else running
+        while self._at < len(self._turns):
+            turn = self._turns[self._at]
+            thread = threads[turn.thread] if turn.thread < len(threads) else None
+            if thread is None or thread.steps < turn.step:
+                return plain
+            if thread.steps == turn.step and thread is not running and thread in ready and not thread.done:
+                return plain  # it has not come to this turn yet: somebody else runs
+            self._at += 1
+            chosen = next((candidate for candidate in ready if candidate.number == turn.to), None)
+            if thread.steps == turn.step and chosen is not None:
+                return chosen
+            self.missed.append(self._at - 1)
+        return plain
+
+    def end(self, executed: Sequence[Event]) -> None:
+        self.missed.extend(range(self._at, len(self._turns)))

@@ -1,0 +1,85 @@
+"""SURW, selectively uniform random walk: uniform over the orders of the accesses to one shared thing."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from plait._core.event import Event, Kind
+
+if TYPE_CHECKING:
+    from plait._schedulers.interface import ThreadState
+
+Thing = tuple[str, int]
+
+
+class SurwScheduler:
+    """Chooses one shared thing for each execution, and all orders of the accesses to it have about equal chances.
+
+    It learns from the executions before which things several threads touch, and how often each does.
+
+    Source: Zhao, Wolff, Mathur, Roychoudhury: Selectively uniform concurrency testing, ASPLOS 2025.
+    """
+
+    name = "surw"
+
+    def __init__(self) -> None:
+        self._random = random.Random()
+        self._counts: dict[Thing, dict[int, int]] = {}
+        self._shared: list[Thing] = []
+
+    def begin(self, seed: int) -> bool:
+        self._random.seed(seed)
+        self._target = self._random.choice(self._shared) if self._shared else None
+        self._left = dict(self._counts[self._target]) if self._target is not None else {}
+        self._next: int = -1
+        return True
+
+    def choose(
+        self, ready: Sequence[ThreadState], running: ThreadState | None, threads: Sequence[ThreadState]
+    ) -> ThreadState:
+        target = self._target
+        if target is None:
+            return ready[int(self._random.random() * len(ready))]
+        if self._next < 0 or threads[self._next].done:
+            self._next = self._draw(threads)
+        # Whoever is about to touch the thing out of turn waits, unless nobody else is there.
+        touching = [thread for thread in ready if thread.pending is not None and _thing(thread.pending) == target]
+        free = [thread for thread in ready if thread.number == self._next or thread not in touching] or list(ready)
+        chosen = free[int(self._random.random() * len(free))]
+        if chosen in touching:
+            self._left[chosen.number] = self._left.get(chosen.number, 0) - 1
+            if chosen.number == self._next:
+                self._next = -1
+        return chosen
+
+    def end(self, executed: Sequence[Event]) -> None:
+        seen: dict[Thing, dict[int, int]] = {}
+        for event in executed:
+            thing = _thing(event)
+            if thing is not None:
+                by = seen.setdefault(thing, {})
+                by[event.thread] = by.get(event.thread, 0) + 1
+        for thing, by in seen.items():
+            known = self._counts.setdefault(thing, {})
+            for thread, count in by.items():
+                known[thread] = max(known.get(thread, 0), count)
+        self._shared = [thing for thing, by in self._counts.items() if len(by) > 1]
+
+    def _draw(self, threads: Sequence[ThreadState]) -> int:
+        alive = [thread.number for thread in threads if not thread.done]
+        weights = [max(self._left.get(number, 0), 0) for number in alive]
+        return self._random.choices(alive, weights)[0] if any(weights) else -1
+
+
+def _thing(event: Event) -> Thing | None:
+    """The same for the same thing in all executions: numbers of places may differ, names do not."""
+    kind = event.kind
+    if kind is Kind.READ or kind is Kind.WRITE:
+        if event.place < 0:
+            return None
+        return ("[]", event.place) if event.name[:1] == "[" else (event.name, -1)
+    if kind is Kind.ACQUIRE or kind is Kind.TRY:
+        return ("", -1)
+    return None

@@ -1,0 +1,119 @@
+"""The search over whole scripts: what breaks is found, what is correct passes, and the canary is found first."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from textwrap import dedent
+from types import CodeType
+
+import pytest
+from small_rewriter import rewrite
+
+from plait._check.explore import Result, explore_script
+from plait.errors import UsageError
+
+
+def explore(folder: Path, source: str, **options: object) -> Result:
+    file = folder / "program.py"
+    file.write_text(dedent(source))
+    found: Result = explore_script(file, **{"runs": 200, "seconds": 20.0, "rewrite": rewrite, **options})  # type: ignore[arg-type]
+    return found
+
+
+LOSES = """
+    import threading
+
+    class Counter:
+        def __init__(self):
+            self.value = 0
+
+        def bump(self):
+            value = self.value
+            self.value = value + 1
+
+    counter = Counter()
+    threads = [threading.Thread(target=counter.bump) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert counter.value == 2, f"counted {counter.value}"
+"""
+
+
+def test_a_lost_update_is_found(tmp_path: Path, nothing_left: None) -> None:
+    result = explore(tmp_path, LOSES)
+    assert result.verdict.word == "failed"
+    assert result.record is not None
+    failure = result.record.failure
+    assert failure is not None
+    assert (failure.kind, failure.thread) == ("exception", 0)
+    assert failure.summary == "AssertionError: counted 1 in MainThread"
+    assert failure.stack[-1].file == str(tmp_path / "program.py")
+    assert failure.stack[-1].mine
+    assert result.coverage.threads == 3
+
+
+def test_its_fixed_twin_passes(tmp_path: Path, nothing_left: None) -> None:
+    fixed = LOSES.replace("            value = self.value\n", "            with lock: self.value += 1\n")
+    fixed = fixed.replace("            self.value = value + 1\n", "").replace(
+        "import threading\n", "import threading\n    lock = threading.Lock()\n"
+    )
+    result = explore(tmp_path, fixed)
+    assert result.verdict.word == "passed"
+    assert result.verdict.reason == "200 schedules, not a proof"
+    assert result.coverage.schedules == 200
+    assert result.coverage.distinct > 50
+
+
+def test_a_deadlock_is_found_with_its_cycle(tmp_path: Path, nothing_left: None) -> None:
+    result = explore(
+        tmp_path,
+        """
+        import threading
+        one, other = threading.Lock(), threading.Lock()
+        def f(first, second):
+            with first:
+                with second:
+                    pass
+        threads = [threading.Thread(target=f, args=args, name=args[0] is one and "up" or "down")
+                   for args in ((one, other), (other, one))]
+        for thread in threads:
+            thread.start()
+        """,
+    )
+    assert result.record is not None
+    failure = result.record.failure
+    assert failure is not None
+    assert failure.kind == "deadlock"
+    assert failure.summary == "deadlock: up waits for down waits for up"
+    waiting = {blocked.thread: blocked for blocked in failure.blocked}
+    assert waiting[1].holder == 2
+    assert waiting[2].holder == 1
+    assert [site.line for _, site in waiting[1].held if site] == [5]
+    assert waiting[1].stack[-1].line == 6
+
+
+def test_a_canary_that_is_not_found_means_not_checked(tmp_path: Path) -> None:
+    def plain(source: str, file: str, *, module: str) -> CodeType:
+        return compile(source, file, "exec")
+
+    result = explore(tmp_path, "pass", rewrite=plain)
+    assert result.verdict.word == "not checked"
+    assert "built-in race" in result.verdict.reason
+    assert result.verdict.exit_status == 3
+
+
+def test_a_file_that_cannot_be_rewritten_is_no_pass(tmp_path: Path) -> None:
+    def fails(source: str, file: str, *, module: str) -> CodeType:
+        if "<canary>" not in file:
+            raise RuntimeError("cannot")
+        return rewrite(source, file, module=module)
+
+    result = explore(tmp_path, "pass", rewrite=fails)
+    assert result.verdict.word == "not checked"
+
+
+def test_an_unknown_scheduler_is_a_usage_error(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="'rotation'"):
+        explore(tmp_path, "pass", scheduler="fair")
