@@ -121,3 +121,16 @@ def test_a_token_that_no_longer_applies(program: Path, capsys: pytest.CaptureFix
 def test_help_says_the_exit_status(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["check", "--help"]) == 0
     assert "3 inconclusive or not checked" in capsys.readouterr().out
+
+
+def test_an_output_that_depends_on_the_schedule(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = "import threading\nfor name in 'ab':\n    threading.Thread(target=print, args=(name,)).start()\n"
+    (tmp_path / "prints.py").write_text(
+        "def say(name):\n    print(name)\n" + source.replace("target=print", "target=say")
+    )
+    assert run(["check", "--runs", "50", "prints.py"]) == 0
+    capsys.readouterr()
+    assert run(["check", "--one-output", "prints.py"]) == 1
+    story = capsys.readouterr().out
+    assert "The output depends on the schedule" in story
+    assert "Line 1 is `b` in this execution and `a` in another one." in story or "Line 1 is `a`" in story

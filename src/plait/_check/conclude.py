@@ -53,11 +53,14 @@ class Subject(NamedTuple):
     rewrite: Rewrite | None = None
 
 
-def search(subject: Subject, budget: Budget, *, seed: int, scheduler: str) -> Checked:
-    """Performs the subject under many schedules until it fails or the budget is used up."""
+def search(subject: Subject, budget: Budget, *, seed: int, scheduler: str, one_output: bool = False) -> Checked:
+    """Performs the subject under many schedules until it fails or the budget is used up.
+
+    With `one_output` it fails, too, when it does not print the same under all of them.
+    """
     sources = Sources(_lines)
     hinted = HintedScheduler(make_scheduler(scheduler), ReplayScheduler)
-    look = Look(hinted.hint, sources)
+    look = Look(hinted.hint, sources, one_output=one_output)
 
     def conclude(record: Record, case: object, again: Again) -> Told:
         end = monotonic() + _SHRINKING

@@ -42,6 +42,7 @@ class Options:
     seconds: float | None
     seed: int
     scheduler: str
+    one_output: bool
     replay: str | None
     as_json: bool
     sarif: str | None
@@ -57,7 +58,8 @@ def run_check(options: Options) -> int:
         else:
             seconds = options.seconds if options.seconds or options.runs else _SECONDS
             budget = Budget(options.runs, seconds)
-            checked = search(subject, budget, seed=options.seed, scheduler=options.scheduler)
+            once = options.one_output
+            checked = search(subject, budget, seed=options.seed, scheduler=options.scheduler, one_output=once)
     except (UsageError, click.ClickException) as error:
         click.echo(f"Error: {error.format_message() if isinstance(error, click.ClickException) else error}", err=True)
         return NOT_A_CHECK
