@@ -44,8 +44,7 @@ def _explained(history: History, failure: Failure, passing: Record | None, sourc
     if failure.kind == "steps":
         return explain_endless(history, failure, sources)
     if failure.kind == "outcome":
-        site = next((info.started for info in history.record.threads if info.started is not None), None)
-        return explain_outcome(history, passing, changeovers(history, site), sources)
+        return explain_outcome(history, passing, _rivals(history), sources)
     return None
 
 
@@ -125,6 +124,20 @@ _UNEXPLAINED = {
     "no end": "The threads go on without an end, even when each gets its turn: they may wait for each other in loops.",
     "died": "The process that ran it ended before the run was over.",
 }
+
+
+def _rivals(history: History) -> list[int]:
+    """The last two writes of different threads to one thing; else where threads changed over."""
+    writes = [
+        index for index, event in enumerate(history.events) if event.kind == Kind.WRITE and event.site is not None
+    ]
+    for later in reversed(writes):
+        for earlier in reversed([index for index in writes[-_RECENT:] if index < later]):
+            one, two = history.events[earlier], history.events[later]
+            if one.thread != two.thread and min(one.thread, two.thread) > 0 and conflict(one, two):
+                return [earlier, later]
+    site = next((info.started for info in history.record.threads if info.started is not None), None)
+    return changeovers(history, site)
 
 
 def _contended(history: History, thread: int) -> list[int]:

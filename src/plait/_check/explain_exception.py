@@ -24,6 +24,7 @@ from plait._core.event import Kind, Site
 
 _ITERATED = ("changed size during iteration", "mutated during iteration", "keys changed during iteration")
 _ENOUGH = 6  # points of a split that is believed
+_SOME = 3  # points of one that is told for want of anything better
 
 
 class Crash(NamedTuple):
@@ -114,7 +115,7 @@ def _swapped(crash: Crash) -> Finding | None:
 
 def _some_split(crash: Crash) -> Finding | None:
     """The best split there is."""
-    if crash.split is None:
+    if crash.split is None or crash.points < _SOME:
         return None
     skipped = _skipped(crash.history, crash.split, crash.sources)
     return skipped or explain_split(crash.history, crash.split, crash.sources)

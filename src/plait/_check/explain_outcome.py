@@ -25,7 +25,7 @@ def explain_outcome(history: History, other: Record | None, moments: list[int], 
         "The output depends on the schedule",
         why,
         "If the order matters, make it: collect the results and print them in the order of the input, or join each "
-        "thread before the next one prints. If it does not, say so where the check is started.",
+        "thread before the next one prints. If it does not matter, do not ask for one output.",
         tuple(
             Side(info.number, words.thread(info.number), "", info.started)
             for info in history.record.threads

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from plait._check.explain import explain
 from plait._check.findings import Finding
 from plait._check.predict import Prediction, lost
-from plait._check.record import Record, Switch
+from plait._check.record import Failure, Record, Switch
 from plait._check.shrink import Run, same_failure, shrink
 from plait._check.source import Sources
 from plait._check.token import encode
@@ -21,7 +21,13 @@ _ATTEMPTS = 8  # executions that are tried to find one that passes
 
 
 class Case(NamedTuple):
-    """What is known when the search ends: the execution, one that passed, and the prediction that came true, if any."""
+    """What is known when the search ends.
+
+    Attributes:
+        record: the execution that ended it: it failed, or what was predicted came true, or its output is another one.
+        passing: one that passed, if there was one.
+        prediction: what was tried in it, if something was.
+    """
 
     record: Record
     passing: Record | None = None
@@ -38,22 +44,31 @@ class Told(NamedTuple):
 
 def investigate(case: Case, run: Run, more: Callable[[], bool], sources: Sources) -> Told:
     """The finding for a case; the explanation is of the shrunk execution."""
-    found, prediction = _first(case, sources), case.prediction
-    if case.record.failure is None and prediction is not None:
-        record = shrink(case.record, run, more, lambda one, _: lost(prediction, one, sources) is not None)
-        return Told(lost(prediction, record, sources) or found, record, encode(record.switches))
-    record = shrink(case.record, run, more)
-    passing = case.passing or _passing(record, run, more)
-    return Told(explain(record, passing, sources), record, encode(record.switches))
+    if case.record.failure is not None:
+        record = shrink(case.record, run, more)
+        passing = case.passing or _passing(record, run, more)
+        return Told(explain(record, passing, sources), record, encode(record.switches))
+    if case.prediction is not None:
+        return _lost(case.record, case.prediction, run, more, sources)
+    return _other_outcome(case, run, more, sources)
 
 
-def _first(case: Case, sources: Sources) -> Finding:
-    """What the execution shows as it is."""
-    if case.record.failure is None and case.prediction is not None:
-        finding = lost(case.prediction, case.record, sources)
-        if finding is not None:
-            return finding
-    return explain(case.record, case.passing, sources)
+def _lost(record: Record, prediction: Prediction, run: Run, more: Callable[[], bool], sources: Sources) -> Told:
+    """An update that was lost, though nothing failed by it."""
+    finding = lost(prediction, record, sources)
+    shorter = shrink(record, run, more, lambda one, _: lost(prediction, one, sources) is not None)
+    finding = lost(prediction, shorter, sources) or finding
+    if finding is None:
+        raise ValueError("the record has neither a failure nor what was predicted")
+    return Told(finding, shorter, encode(shorter.switches))
+
+
+def _other_outcome(case: Case, run: Run, more: Callable[[], bool], sources: Sources) -> Told:
+    """An output that is not that of the execution before it."""
+    usual = case.passing.output if case.passing is not None else ""
+    shorter = shrink(case.record, run, more, lambda one, _: one.failure is None and one.output != usual)
+    failing = shorter._replace(failure=Failure("outcome", "the output depends on the schedule", 0, None, (), ()))
+    return Told(explain(failing, case.passing, sources), shorter, encode(shorter.switches))
 
 
 def _passing(record: Record, run: Run, more: Callable[[], bool]) -> Record | None:

@@ -22,11 +22,15 @@ class Look:
     Args:
         hint: makes the next executions, one for each call, follow these switches; called in the order of the trials.
         sources: the user's source.
+        one_output: whether all executions have to print the same.
     """
 
-    def __init__(self, hint: Callable[[Sequence[Switch]], object], sources: Sources) -> None:
+    def __init__(
+        self, hint: Callable[[Sequence[Switch]], object], sources: Sources, *, one_output: bool = False
+    ) -> None:
         self._hint = hint
         self._sources = sources
+        self._one_output = one_output
         self._passing: Record | None = None
         self._trials: deque[Prediction] = deque()
         self._told: set[tuple[str, tuple[Site | None, ...]]] = set()
@@ -45,10 +49,11 @@ class Look:
             return Case(record, self._passing, trial)
         if trial is not None and trial.note is not None:
             self._notes.append(trial.note)
-        finding = self._loss(record, trial)
-        if finding is not None:
+        if trial is not None and lost(trial, record, self._sources) is not None:
             return Case(record, self._passing, trial)
         self._passing = self._passing or record
+        if self._one_output and record.output != self._passing.output:
+            return Case(record, self._passing)
         self._predict(record)
         return None
 
@@ -64,6 +69,3 @@ class Look:
                 self._told.add(key)
                 self._trials.append(prediction)
                 self._hint(prediction.switches)
-
-    def _loss(self, record: Record, trial: Prediction | None) -> Finding | None:
-        return lost(trial, record, self._sources) if trial is not None else None

@@ -34,17 +34,27 @@ def swaps(failing: History, passing: History, suspects: list[int]) -> list[Swap]
     found = []
     for use in suspects[:_LOOKED_AT]:
         twin = _twin(failing, passing, use)
-        if twin is None:
+        if twin is None:  # it did not come to this use
+            missing = _missing(failing, passing, use)
+            if missing is not None:
+                found.append(missing)
             continue
         expected, seen = _last_write(passing, twin), _last_write(failing, use)
         expected_site = passing.events[expected].site if expected is not None else None
         seen_site = failing.events[seen].site if seen is not None else None
-        if expected is not None and expected_site != seen_site and _foreign(passing, expected, twin):
+        if expected is not None and expected_site != seen_site:
             writer = passing.events[expected].thread
-            if not _happened(failing, use, writer, expected_site):
+            if not _foreign(passing, expected, twin):
+                writer = _on_its_way(failing, use, expected_site)
+            if writer >= 0 and not _happened(failing, use, writer, expected_site):
                 found.append(Swap(use, _later(failing, use, writer, expected_site), expected_site, writer, late=True))
                 continue
-        if seen is not None and seen_site != expected_site and _foreign(failing, seen, use):
+        if (
+            seen is not None
+            and seen_site != expected_site
+            and _foreign(failing, seen, use)
+            and not failing.must(seen, use)
+        ):
             found.append(Swap(use, seen, seen_site, failing.events[seen].thread, late=False))
     return found
 
@@ -78,6 +88,39 @@ def _last_write(history: History, use: int) -> int | None:
 
 def _foreign(history: History, one: int, other: int) -> bool:
     return history.events[one].thread != history.events[other].thread
+
+
+def _missing(failing: History, passing: History, use: int) -> Swap | None:
+    """A write to a thing of this name that another thread makes in the execution that passed, and has not made here."""
+    event = failing.events[use]
+    for other in passing.events:
+        if other.kind != Kind.WRITE or other.thread == event.thread or other.name != event.name:
+            continue
+        if _label(passing, other.place) == _label(failing, event.place):
+            if not _happened(failing, use, other.thread, other.site):
+                later = _later(failing, use, other.thread, other.site)
+                return Swap(use, later, other.site, other.thread, late=True)
+    return None
+
+
+def _label(history: History, place: int) -> str:
+    known = history.record.places.get(place)
+    return known.label if known is not None else ""
+
+
+def _on_its_way(failing: History, use: int, site: Site | None) -> int:
+    """Another thread that is in the function of the site, for what this one would have done itself; -1 if none is."""
+    user = failing.events[use].thread
+    for index in range(use - 1, -1, -1):
+        event = failing.events[index]
+        if (
+            event.thread != user
+            and event.site is not None
+            and site is not None
+            and event.site.function == site.function
+        ):
+            return event.thread
+    return -1
 
 
 def _happened(history: History, use: int, writer: int, site: Site | None) -> bool:

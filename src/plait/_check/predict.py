@@ -15,7 +15,7 @@ from plait._check.explain_deadlock import explain_prediction
 from plait._check.explain_split import explain_split
 from plait._check.findings import Finding
 from plait._check.history import History
-from plait._check.races import races
+from plait._check.races import modifies, races
 from plait._check.record import Record, Switch
 from plait._check.reversals import reversals
 from plait._check.source import Sources
@@ -58,6 +58,15 @@ def predictions(record: Record, sources: Sources) -> list[Prediction]:
     return list(unique.values())
 
 
+def loss(record: Record, sources: Sources) -> Finding | None:
+    """The finding for the first update that was lost in this execution, though the program did not notice."""
+    history = History(record)
+    for split in splits(history):
+        if split.kind == "lost update" and modifies(history, split.second, sources):
+            return _told(history, split, sources)
+    return None
+
+
 def lost(prediction: Prediction, record: Record, sources: Sources) -> Finding | None:
     """The finding when a predicted race has lost an update in this execution, though the program did not notice."""
     if prediction.kind != "data race":
@@ -65,9 +74,12 @@ def lost(prediction: Prediction, record: Record, sources: Sources) -> Finding | 
     history = History(record)
     for split in splits(history):
         if _sites(history, split) == prediction.sites:
-            finding = explain_split(history, split._replace(kind="data race"), sources)
-            return Words(history, sources).named(finding)
+            return _told(history, split, sources)
     return None
+
+
+def _told(history: History, split: Split, sources: Sources) -> Finding:
+    return Words(history, sources).named(explain_split(history, split._replace(kind="data race"), sources))
 
 
 def _sites(history: History, split: Split) -> tuple[Site | None, ...]:

@@ -37,7 +37,7 @@ def races(history: History, sources: Sources) -> list[Race]:
     found: dict[tuple[Site | None, Site | None], Race] = {}
     for accesses in by_place(history).values():
         indices = [access.at for access in accesses if access.event is history.events[access.at]]
-        updates = [pair for pair in _updates(history, indices) if _modifies(history, pair[1], sources)]
+        updates = [pair for pair in _updates(history, indices) if modifies(history, pair[1], sources)]
         others = [access.at for access in few(accesses) if access.event.kind == Kind.WRITE]
         for read, write in updates:
             for other in others:
@@ -69,7 +69,7 @@ def _updates(history: History, accesses: list[int]) -> list[tuple[int, int]]:
     return found
 
 
-def _modifies(history: History, write: int, sources: Sources) -> bool:
+def modifies(history: History, write: int, sources: Sources) -> bool:
     """Whether the write is of a statement that computes the new value from the old one."""
     site = history.events[write].site
     statement = sources.statement(site) if site is not None else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-import re
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 
 from plait._core.event import Site
@@ -50,9 +50,17 @@ class Sources:
         return text if len(text) <= _LONGEST_NAME else ""
 
     def assigned(self, site: Site | None) -> str:
-        """The name that the line of the site gives a value to: ``self.lock`` in ``self.lock = Lock()``; "" if none."""
-        found = re.match(r"(?:with\s+)?([A-Za-z_][\w.]*(?:\[[^\]]*\])?)\s*(?::[^=]*)?=(?!=)", self._text(site))
-        return found.group(1) if found else ""
+        """What is given the value that is made at the site: ``self.lock`` in ``self.lock = Lock()``; "" if nothing."""
+        statement = self.statement(site) if site is not None else None
+        if site is None or not isinstance(statement, ast.Assign | ast.AnnAssign):
+            return ""
+        target = statement.target if isinstance(statement, ast.AnnAssign) else statement.targets[0]
+        value = statement.value
+        if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple) and len(target.elts) == len(value.elts):
+            ends = [_end(one) for one in value.elts]
+            target = target.elts[bisect_left(ends, _site_end(site))] if _site_end(site) <= ends[-1] else target.elts[-1]
+        text = ast.unparse(target)
+        return text if len(text) <= _LONGEST_NAME else ""
 
     def statement(self, site: Site) -> ast.stmt | None:
         """The innermost statement around the site."""
@@ -135,9 +143,6 @@ class Sources:
         for node in ast.walk(self._tree(site.file) or ast.Module([], [])):  # breadth first: parents before children
             if isinstance(node, ast.expr | ast.stmt) and _start(node) <= start and end <= _end(node):
                 yield node
-
-    def _text(self, site: Site | None) -> str:
-        return self.line(site.file, site.line) if site is not None else ""
 
     def _lines_of(self, file: str) -> list[str]:
         if file not in self._lines:
