@@ -69,16 +69,6 @@ COUNTER = """
 """
 
 
-@pytest.fixture(autouse=True)
-def rewriter(monkeypatch: pytest.MonkeyPatch) -> None:
-    if importlib.util.find_spec("plait._check.rewrite") is None:
-        import small_rewriter
-
-        module = ModuleType("plait._check.rewrite")
-        module.rewrite = small_rewriter.rewrite  # type: ignore[attr-defined]
-        monkeypatch.setitem(sys.modules, "plait._check.rewrite", module)
-
-
 @pytest.fixture
 def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
     (tmp_path / "counting.py").write_text(dedent(COUNTER))

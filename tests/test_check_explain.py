@@ -12,6 +12,7 @@ from plait._check.findings import KINDS
 from plait._check.history import History
 from plait._check.record import Failure, Switch
 from plait._check.words import Words
+from plait._core.event import Kind
 
 COUNTER = """
 class Counter:
@@ -330,3 +331,16 @@ def test_an_outcome_that_depends_on_the_schedule() -> None:
     assert finding.kind == "depends on the schedule"
     assert "Line 2 is `b` in this execution and `c` in another one." in finding.why
     assert explain(failing, None, run.sources).certain
+
+
+def test_a_loop_variable_that_is_read_too_late() -> None:
+    code = "for name in names:\n    thread = Thread(target=lambda: greet(name))\n    thread.start()\nassert 0\n"
+    run = Recording(code, 3)
+    scope = run.place("scope", "Scope")
+    for child in (1, 2):
+        run.add(0, Kind.WRITE, scope, "name", run.site(1, "name"))
+        run.start(0, child, 3)
+    run.add(1, Kind.READ, scope, "name", run.site(2, "name"))
+    finding = explain(run.record(run.failed(0, 4, AssertionError())), None, run.sources)
+    assert finding.title == "Read too late: name"
+    assert "`args=(name,)`" in finding.fix

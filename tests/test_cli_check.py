@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import sys
 from pathlib import Path
 from textwrap import dedent
-from types import ModuleType
 
 import pytest
 
@@ -37,12 +35,6 @@ LOSES = """
 
 @pytest.fixture(autouse=True)
 def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    if importlib.util.find_spec("plait._check.rewrite") is None:
-        import small_rewriter
-
-        module = ModuleType("plait._check.rewrite")
-        module.rewrite = small_rewriter.rewrite  # type: ignore[attr-defined]
-        monkeypatch.setitem(sys.modules, "plait._check.rewrite", module)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [*sys.path])
     file = tmp_path / "losing.py"

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from plait._check.atomicity import Split, one_call, overlap, splits
 from plait._check.explain_queue import explain_queue
 from plait._check.explain_split import explain_split
-from plait._check.explain_swap import explain_swap
+from plait._check.explain_swap import explain_captured, explain_swap
 from plait._check.explain_torn import explain_factory, explain_iteration, explain_torn
 from plait._check.findings import Finding, Side
 from plait._check.history import History
@@ -24,7 +24,7 @@ from plait._core.event import Kind, Site
 
 _ITERATED = ("changed size during iteration", "mutated during iteration", "keys changed during iteration")
 _ENOUGH = 6  # points of a split that is believed
-_SOME = 3  # points of one that is told for want of anything better
+_SOME = 1  # points of one that is told for want of anything better
 
 
 class Crash(NamedTuple):
@@ -100,6 +100,11 @@ def _factory(crash: Crash) -> Finding | None:
     return explain_factory(crash.history, crash.sources)
 
 
+def _captured(crash: Crash) -> Finding | None:
+    """A loop variable that a thread reads too late."""
+    return explain_captured(crash.history, crash.sources)
+
+
 def _torn(crash: Crash) -> Finding | None:
     """A wrong result because of two parts that do not belong together."""
     wrong = isinstance(crash.failure.exception, AssertionError | SystemExit)
@@ -115,8 +120,11 @@ def _swapped(crash: Crash) -> Finding | None:
 
 def _some_split(crash: Crash) -> Finding | None:
     """The best split there is."""
-    if crash.split is None or crash.points < _SOME:
+    if crash.split is None:
         return None
+    wrote = crash.history.events[crash.split.first].kind == Kind.WRITE
+    if wrote and crash.points < _SOME:
+        return None  # what a thread has written others may change
     skipped = _skipped(crash.history, crash.split, crash.sources)
     return skipped or explain_split(crash.history, crash.split, crash.sources)
 
@@ -130,7 +138,7 @@ def _skipped(history: History, split: Split, sources: Sources) -> Finding | None
 
 
 _RULES: tuple[Callable[[Crash], Finding | None], ...] = (
-    _known, _queue, _iterated, _sure_split, _factory, _torn, _swapped, _some_split,
+    _known, _queue, _iterated, _sure_split, _factory, _captured, _torn, _swapped, _some_split,
 )  # fmt: skip
 
 

@@ -56,6 +56,46 @@ def explain_swap(history: History, swap: Swap, sources: Sources) -> Finding:
     return Finding(kind, title, why, fix, (side, other), moments, gil=gil, reason=reason)
 
 
+def explain_captured(history: History, sources: Sources) -> Finding | None:
+    """The finding for a variable that a thread reads when its maker has gone on to the next value; None if none is."""
+    begun = {event.place: index for index, event in enumerate(history.events) if event.kind == Kind.START}
+    for use, event in enumerate(history.events):
+        place = history.record.places.get(event.place)
+        if event.kind != Kind.READ or place is None or place.label != "Scope" or event.thread not in begun:
+            continue
+        maker = history.events[begun[event.thread]].thread
+        earlier = [index for index in history.of[maker] if index < use and _binds(history, index, use)]
+        if earlier and earlier[-1] > begun[event.thread] and _again(history, earlier):
+            return _captured(history, use, earlier[-1], sources)
+    return None
+
+
+def _binds(history: History, index: int, use: int) -> bool:
+    one, other = history.events[index], history.events[use]
+    return one.kind == Kind.WRITE and (one.place, one.name) == (other.place, other.name)
+
+
+def _again(history: History, writes: list[int]) -> bool:
+    """Whether one line gives the variable its values, in a loop."""
+    return len(writes) > 1 and len({history.events[index].site for index in writes}) == 1
+
+
+def _captured(history: History, use: int, change: int, sources: Sources) -> Finding:
+    words = Words(history, sources)
+    user, maker = words.thread(history.events[use].thread), words.thread(history.events[change].thread)
+    name = history.events[use].name
+    here, there = history.events[use].site, history.events[change].site
+    return Finding(
+        "wrong order",
+        f"Read too late: {name}",
+        f"{user} reads the variable `{name}` in {words.line(here)} when it runs, not when it was made. By then {maker} "
+        f"has given it its next value in {words.line(there, here)}.",
+        f"Hand the value over when the thread is made: `args=({name},)`, or as a default, `lambda {name}={name}: ...`.",
+        (words.side(use), words.side(change)),
+        (words.moment(change, f"gives {name} its next value"), words.moment(use, f"reads {name}, for the first time")),
+    )
+
+
 def _last_before(history: History, thread: int, index: int) -> int:
     earlier = [
         one for one in history.of.get(thread, []) if one < index and history.events[one].site is not None

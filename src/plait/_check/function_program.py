@@ -8,7 +8,7 @@ import inspect
 import os
 import sys
 import sysconfig
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from operator import attrgetter
 from pathlib import Path
 from types import ModuleType
@@ -19,19 +19,27 @@ from plait._core.errors import UsageError
 _MAIN = "__plait_main__"  # not __main__, so that a main guard keeps the rest of the script from running
 
 
-class FunctionProgram:
-    """Calls a function of a module without arguments; what an `async def` gives is run to its end."""
+Arguments = Callable[[], Mapping[str, object]]
 
-    def __init__(self, function: Callable[[], object], fresh: FreshModules) -> None:
+
+class FunctionProgram:
+    """Calls a function of a module, or a method of a new instance; what an `async def` gives is run to its end.
+
+    `arguments` makes what it is called with, anew for each execution.
+    """
+
+    def __init__(self, function: Callable[..., object], fresh: FreshModules, arguments: Arguments = dict) -> None:
         self.name = f"{function.__module__}:{function.__qualname__}"
         self._module = function.__module__
-        self._find = attrgetter(function.__qualname__)
+        self._owner, _, self._method = function.__qualname__.rpartition(".")
         self._file = file_of(function)
         self._fresh = fresh
+        self._arguments = arguments
 
     def main(self) -> object:
         module = self._script() if self._module == "__main__" else builtins.__import__(self._module, fromlist=["*"])
-        result = self._find(module)()
+        owner = attrgetter(self._owner)(module)() if self._owner else module
+        result = getattr(owner, self._method)(**self._arguments())
         return asyncio.run(result) if inspect.iscoroutine(result) else None
 
     def _script(self) -> ModuleType:
@@ -50,7 +58,7 @@ def checkable(function: Callable[[], object]) -> None:
         UsageError: it cannot, or takes arguments.
     """
     name = getattr(function, "__qualname__", "")
-    if not inspect.isfunction(function) or "<" in name:
+    if not inspect.isfunction(function) or "<" in name or "." in name:
         raise UsageError(
             f"check({name or function!r}): it must be a function at the top level of a module, since that is imported "
             "anew for each execution; move it there"
@@ -65,7 +73,7 @@ def checkable(function: Callable[[], object]) -> None:
     file_of(function)
 
 
-def file_of(function: Callable[[], object]) -> str:
+def file_of(function: Callable[..., object]) -> str:
     """The source file of a function.
 
     Raises:

@@ -43,9 +43,13 @@ class Sources:
         """
         if site is None:
             return ""
-        node = next((node for node in self._around(site) if isinstance(node, ast.expr | ast.stmt)
-                     and (_start(node), _end(node)) == ((site.line, site.column), _site_end(site))), None)  # fmt: skip
-        touched = _touched(node, part, site) if node is not None else None
+        around = list(self._around(site))
+        span = (site.line, site.column), _site_end(site)
+        node = next(
+            (one for one in around if isinstance(one, ast.expr | ast.stmt) and (_start(one), _end(one)) == span), None
+        )
+        called = any(isinstance(one, ast.Call) and one.func is node for one in around)
+        touched = _touched(node, part, site, called=called) if node is not None else None
         text = ast.unparse(touched) if touched is not None else ""
         return text if len(text) <= _LONGEST_NAME else ""
 
@@ -177,7 +181,7 @@ def _switching(node: ast.expr | ast.stmt, first: Site, second: Site) -> str:
     return ""
 
 
-def _touched(node: ast.AST, part: str, site: Site) -> ast.expr | None:
+def _touched(node: ast.AST, part: str, site: Site, *, called: bool) -> ast.expr | None:
     """The expression for what is touched, inside the node that the site is of."""
     if isinstance(node, ast.AugAssign):
         return node.target
@@ -185,7 +189,7 @@ def _touched(node: ast.AST, part: str, site: Site) -> ast.expr | None:
         targets = [node.target] if isinstance(node, ast.AnnAssign) else node.targets
         return next((target for target in targets if _last_name(target) == part.strip("[]")), targets[0])
     if isinstance(node, ast.Expr):
-        return _touched(node.value, part, site)
+        return _touched(node.value, part, site, called=False)
     whole = part.startswith("[")
     if isinstance(node, ast.Compare) and whole:
         return node.comparators[-1]
@@ -193,7 +197,7 @@ def _touched(node: ast.AST, part: str, site: Site) -> ast.expr | None:
         return node.func.value if whole else node.func
     if isinstance(node, ast.Call) and whole and node.args:
         return node.args[0]
-    if isinstance(node, ast.Attribute) and whole and node.attr == site.text:
+    if isinstance(node, ast.Attribute) and whole and called:
         return node.value
     return node if isinstance(node, ast.expr) else None
 
