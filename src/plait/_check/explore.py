@@ -84,7 +84,7 @@ def explore(
     if not STAGE.taken.acquire(False):
         raise UsageError("a check is going on in this process already; run one after the other")
     try:
-        rewrite = rewrite or import_module("plait._check.rewrite").rewrite
+        rewrite = rewrite or import_module("plait._check.code_cache").cached_rewrite
         search = _Search(make, scheduler, mine, rewrite)
         return search.run(budget, seed, examine, conclude)
     finally:

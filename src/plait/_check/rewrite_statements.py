@@ -60,9 +60,12 @@ class Statements(Expressions):
 
     def visit_ClassDef(self, node: ast.ClassDef) -> Result:
         node.decorator_list = [self.visit(decorator) for decorator in node.decorator_list]
+        hides = self.around.may_hide
+        self.around.may_hide = hides and not getattr(node, "type_params", ())  # it has no hidden variables either
         node.bases = [self.visit(base) for base in node.bases]
         for keyword in node.keywords:
             keyword.value = self.visit(keyword.value)
+        self.around.may_hide = hides
         before = self.enter(node, node.name)
         node.body = self._block(node.body)
         self.around = before
