@@ -13,7 +13,8 @@ from pathlib import Path
 from environments import environment
 from pythons import ROOT, Python, find_pythons, probe
 
-_NEWER = {"interpreters": 14}  # the minor version of Python 3 that a measurement needs at least
+# The minor version of Python 3 that a measurement needs at least, for us or for others, and the extras there.
+_NEWER = {"interpreters": (14, ("test",)), "check_corpus": (12, ("test", "bench"))}
 _HEAD = ["question", "what", "beside", "ours", "ratio", "target", "met"]
 
 
@@ -40,11 +41,12 @@ def main(chosen: list[str]) -> int:
 
 def _interpreter(stem: str, python: Python, folder: Path) -> list[str]:
     """What runs the measurement: a newer Python, if it needs one and there is one."""
-    needed = _NEWER.get(stem, 0)
+    needed, extras = _NEWER.get(stem, (0, ()))
     if int(python.label[2:].rstrip("t")) < needed:
         for newer in find_pythons()[0]:
             if int(newer.label[2:].rstrip("t")) >= needed:
-                return [*newer.inside, str(environment(newer, ("test",)) / "bin" / "python")]
+                name = f".venv-bench-{newer.label}" if "bench" in extras else ""
+                return [*newer.inside, str(environment(newer, extras, name) / "bin" / "python")]
     return [str(folder / "bin" / "python")]
 
 

@@ -13,7 +13,7 @@ def rewrite(source: str, file: str, *, module: str) -> CodeType:
     at = 1 if ast.get_docstring(tree) else 0
     while at < len(tree.body) and isinstance(tree.body[at], ast.ImportFrom) and tree.body[at].module == "__future__":
         at += 1
-    scope = ast.Assign([ast.Name("@scope", ast.Store())], ast.Call(ast.Name("@plait.new_scope", ast.Load()), [], []))
+    scope = ast.Assign([ast.Name("_@scope", ast.Store())], ast.Call(ast.Name("@plait.new_scope", ast.Load()), [], []))
     tree.body.insert(at, scope)
     return compile(ast.fix_missing_locations(tree), file, "exec", dont_inherit=True)
 
@@ -100,7 +100,7 @@ class _Rewriter(ast.NodeTransformer):
 
     def visit_Name(self, node: ast.Name) -> ast.expr:
         if node.id in self.shared and isinstance(node.ctx, ast.Load):
-            load = self.hook("load", node, ast.Name("@scope", ast.Load()), self.site(node, node.id))
+            load = self.hook("load", node, ast.Name("_@scope", ast.Load()), self.site(node, node.id))
             return ast.copy_location(ast.BoolOp(ast.Or(), [load, node]), node)
         return node
 
@@ -109,7 +109,7 @@ class _Rewriter(ast.NodeTransformer):
         for target in node.targets:
             if isinstance(target, ast.Name) and target.id in self.shared:
                 site = self.site(node, target.id)
-                node.value = self.hook("store", node, node.value, ast.Name("@scope", ast.Load()), site)
+                node.value = self.hook("store", node, node.value, ast.Name("_@scope", ast.Load()), site)
         return node
 
     def visit_For(self, node: ast.For) -> ast.stmt:

@@ -15,7 +15,7 @@ FILES = sorted(path for path in SOURCE.rglob("*.py"))
 OURS = sorted(path for folder in ("src", "scripts", "examples", "bench") for path in (ROOT / folder).rglob("*.py"))
 
 # Who may import what does not come with Python: one file, or for click one folder.
-DOORS = {"click": "_cli/", "cloudpickle": "*.py", "psutil": "*.py", "rich": "*.py"}
+DOORS = {"click": "_cli/", "cloudpickle": "*.py", "psutil": "*.py", "rich": "*.py", "pytest": "*.py"}
 
 
 def _name(path: Path) -> str:

@@ -8,6 +8,8 @@ if TYPE_CHECKING:  # for editors and type checkers: what `__getattr__` finds at 
     from plait import engines as engines
     from plait import errors as errors
     from plait import testing as testing
+    from plait._check.check import check as check
+    from plait._check.check import replay as replay
     from plait._core.current import current as current
     from plait._core.outcome import Outcome as Outcome
     from plait._core.per_worker import per_worker as per_worker
@@ -40,6 +42,8 @@ _HOMES = {
     "Outcome": "plait._core.outcome",
     "Retry": "plait._run.retry",
     "Report": "plait._run.report",
+    "check": "plait._check.check",
+    "replay": "plait._check.check",
 }
 _MODULES = ("engines", "errors", "testing")
 
@@ -53,11 +57,13 @@ __all__ = [
     "Scope",
     "Stream",
     "channel",
+    "check",
     "current",
     "engines",
     "errors",
     "map",
     "per_worker",
+    "replay",
     "rng",
     "scope",
     "testing",

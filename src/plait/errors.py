@@ -2,9 +2,11 @@
 
 from plait._core.errors import (
     Cancelled,
+    CheckFailed,
     Closed,
     JournalError,
     MemoryExceeded,
+    NotChecked,
     NotTransferable,
     PlaitError,
     PoolBroken,
@@ -20,9 +22,11 @@ from plait._core.outcome import outcome_of
 
 __all__ = [
     "Cancelled",
+    "CheckFailed",
     "Closed",
     "JournalError",
     "MemoryExceeded",
+    "NotChecked",
     "NotTransferable",
     "PlaitError",
     "PoolBroken",

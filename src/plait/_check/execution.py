@@ -201,7 +201,7 @@ class Execution:
         """`me` can go on, in a thread of its own, with `body`."""
         me.launched = True
         try:
-            _start(self._live, (me, body))
+            me.ident = _start(self._live, (me, body))
         except BaseException:
             me.launched = False
             raise

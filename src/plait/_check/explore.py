@@ -20,13 +20,14 @@ from plait._check.hooks import Hooks
 from plait._check.patches import Patches
 from plait._check.performance import perform
 from plait._check.program import Program, Script
-from plait._check.record import Record
+from plait._check.record import Record, Switch
 from plait._check.sites import Sites
 from plait._check.stage import STAGE
 from plait._check.verdict import Coverage, Tally, Verdict, verdict
 from plait._core.errors import UsageError
 from plait._schedulers.interface import Scheduler
 from plait._schedulers.random_walk import RandomWalkScheduler
+from plait._schedulers.replay import ReplayScheduler
 from plait._schedulers.table import make_scheduler
 
 _CANARY_RUNS = 64  # a random walk that misses the race as often does not work
@@ -34,6 +35,8 @@ _COLLECT = 64  # executions between two collections of garbage, which must not h
 _PRIME = 1_000_003  # between the seeds of two searches
 
 Examine = Callable[[Record], object]
+Again = Callable[[Sequence[Switch]], Record]
+Conclude = Callable[[Record, object, Again], object]
 
 
 class Result(NamedTuple):
@@ -43,7 +46,7 @@ class Result(NamedTuple):
         verdict: the word and its reason.
         coverage: what was seen.
         record: the execution that failed, or that `finding` is about.
-        finding: what `examine` saw in it, if it is not a failure of the program.
+        finding: what `examine` saw in it, or `conclude` made of it.
         seconds: how long the search took.
     """
 
@@ -69,19 +72,21 @@ def explore(
     scheduler: Scheduler | str = "rotation",
     mine: Callable[[str], bool],
     examine: Examine | None = None,
+    conclude: Conclude | None = None,
     rewrite: Rewrite | None = None,
 ) -> Result:
     """Performs the program that `make` gives under many schedules.
 
     `mine` says which files are the user's; `examine` looks at each record and returns what it has found, which ends the
-    search as a failure does.
+    search as a failure does. Then `conclude` gets the record, what `examine` returned for it, and a function that
+    performs the program under given switches.
     """
     if not STAGE.taken.acquire(False):
         raise UsageError("a check is going on in this process already; run one after the other")
     try:
-        rewrite = rewrite or import_module("plait._check.rewrite").rewrite
+        rewrite = rewrite or import_module("plait._check.code_cache").cached_rewrite
         search = _Search(make, scheduler, mine, rewrite)
-        return search.run(budget, seed, examine)
+        return search.run(budget, seed, examine, conclude)
     finally:
         STAGE.taken.release()
 
@@ -130,7 +135,7 @@ class _Search:
         self._canary = Canary(rewrite)
         self._tally = Tally()
 
-    def run(self, budget: Budget, seed: int, examine: Examine | None) -> Result:
+    def run(self, budget: Budget, seed: int, examine: Examine | None, conclude: Conclude | None) -> Result:
         began = monotonic()
         collected = gc.isenabled()
         gc.disable()
@@ -139,6 +144,8 @@ class _Search:
             with Patches(), self._fresh:
                 canary = self._find_canary()
                 record, finding, exhausted = self._search(budget, seed, examine, began) if canary else (None, None, "")
+                if record is not None and conclude is not None:
+                    finding = conclude(record, finding, self._again)
         finally:
             if collected:
                 gc.enable()
@@ -153,6 +160,13 @@ class _Search:
             canary=canary,
         )
         return Result(word, coverage, record, finding, monotonic() - began)
+
+    def _again(self, switches: Sequence[Switch]) -> Record:
+        scheduler = ReplayScheduler([switch[:3] for switch in switches])
+        scheduler.begin(0)
+        record = perform(self._program, scheduler, self._sites, seed=0, name=scheduler.name)
+        self._fresh.forget()
+        return record
 
     def _find_canary(self) -> bool:
         scheduler = RandomWalkScheduler()

@@ -33,7 +33,7 @@ _INSTANCE, _CONTAINER, _ITERATOR, _CLASS, _MODULE = (
 )
 _OWN = Part.OWN
 _CONSTANT = (types.FunctionType, types.BuiltinFunctionType, types.ModuleType, type)
-MODULE_SCOPE = "@scope"  # the hidden global variable that tells the variables of one module from those of another
+MODULE_SCOPE = "_@scope"  # the hidden global variable that tells the variables of one module from those of another
 
 
 class Hooks:

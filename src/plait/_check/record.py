@@ -15,7 +15,7 @@ class Switch(NamedTuple):
     waits, or has ended), `to` goes on.
 
     `step` is exact for one version of Python and of the program; `label` finds the same place in others: the words of
-    `event.label` for what is pending, and ``#3`` when the thread comes to such a place for the third time.
+    `event.label` for what is pending, and ``#3`` after them when the thread comes to such a place for the third time.
     """
 
     thread: int

@@ -41,6 +41,7 @@ def start(self: threading.Thread) -> None:
     self.__dict__[_CONTROL] = child
     self._started._flag = True  # type: ignore[attr-defined]  # nobody waits for it yet
     execution.launch(child, lambda: _bootstrap(execution, child, self))
+    self._ident = child.ident  # type: ignore[attr-defined]  # whoever has started it may ask for it at once
 
 
 def join(self: threading.Thread, timeout: float | None = None) -> None:

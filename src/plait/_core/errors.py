@@ -7,6 +7,8 @@ PlaitError
  ├── WaitTimeout (TimeoutError)        somebody waited as long as they wanted to; what they waited for goes on
  ├── PoolBroken (BrokenExecutor)       a Pool that cannot run anything any more: its initializer or its engine failed
  ├── JournalError (OSError)            a journal that cannot be opened, read or written; what was computed is kept
+ ├── CheckFailed (AssertionError)      a schedule breaks what was checked; the message is the story
+ ├── NotChecked (RuntimeError)         a check that cannot say anything, so that a pass would be a false one
  └── TaskError                         something happened to one item, not in the user's own code
       ├── TaskTimeout (TimeoutError)   the item ran longer than ``timeout=``, or the block of a scope than ``deadline=``
       ├── NotTransferable (TypeError)  a function, argument or result that cannot cross to another process
@@ -26,9 +28,11 @@ from plait._core.current import StopTask
 
 __all__ = [
     "Cancelled",
+    "CheckFailed",
     "Closed",
     "JournalError",
     "MemoryExceeded",
+    "NotChecked",
     "NotTransferable",
     "PlaitError",
     "PoolBroken",
@@ -83,6 +87,26 @@ class JournalError(PlaitError, OSError):
 
     What had been computed by then is not lost: the stream's ``outcomes()`` gives it.
     """
+
+
+class CheckFailed(PlaitError, AssertionError):
+    """A schedule breaks what was checked; the message says what is wrong, who goes when, and what to change.
+
+    Attributes:
+        token: replays the schedule, with ``plait.replay`` or ``--replay``.
+    """
+
+    def __init__(self, message: str, token: str = "") -> None:
+        super().__init__(message, token)
+        self.message = message
+        self.token = token
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class NotChecked(PlaitError, RuntimeError):
+    """A check that cannot say anything; the message has the reason, and what was seen."""
 
 
 class TaskError(PlaitError):

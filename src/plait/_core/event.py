@@ -68,15 +68,20 @@ class Event(NamedTuple):
 def label(event: Event | None) -> str:
     """What tells this step from others of its thread in words that survive an edit elsewhere in the file.
 
-    The kind, the function around it and what stands there; the end of a thread is ``end``.
+    The kind, the function around it and what stands there; of a ``with`` only what is entered, since Pythons differ in
+    how much they take for the place of an entry. The end of a thread is ``end``.
 
     >>> label(Event(1, Kind.WRITE, 3, "value", Site("app.py", 12, 8, 12, 18, "Counter.bump", "value")))
     'write Counter.bump:value'
     """
     if event is None:
         return "end"
-    where = f" {event.site.function}:{event.site.text}" if event.site is not None else ""
-    return event.kind.name.lower() + where
+    if event.site is None:
+        return event.kind.name.lower()
+    text = event.site.text.removeprefix("async ")
+    if text.startswith("with "):
+        text = text[5:].rstrip(":").partition(" as ")[0].partition(",")[0]
+    return f"{event.kind.name.lower()} {event.site.function}:{text}"
 
 
 def conflict(one: Event, other: Event) -> bool:

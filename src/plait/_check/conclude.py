@@ -1,0 +1,119 @@
+"""A check from the first execution to the story: searches with hints, and investigates what ends the search."""
+
+from __future__ import annotations
+
+import linecache
+from collections.abc import Callable
+from time import monotonic
+from typing import NamedTuple
+
+from plait._check.explore import Again, Budget, explore
+from plait._check.findings import Finding
+from plait._check.fresh import FreshModules, Rewrite
+from plait._check.investigate import Case, Told, investigate
+from plait._check.look import Look
+from plait._check.predict import loss
+from plait._check.program import Program
+from plait._check.record import Record
+from plait._check.settle import settle
+from plait._check.source import Sources
+from plait._check.token import decode, stale
+from plait._check.verdict import Coverage, Verdict
+from plait._schedulers.hinted import HintedScheduler
+from plait._schedulers.replay import ReplayScheduler
+from plait._schedulers.table import make_scheduler
+
+_SHRINKING = 1.0  # seconds for making a failure short
+
+
+class Checked(NamedTuple):
+    """What a check has come to.
+
+    Attributes:
+        verdict, coverage: the word, its reason, and what was seen.
+        told: what is wrong, when something is.
+        notes: what is worth a remark although nothing failed by it.
+        sources: the lines that the story shows.
+        stale: why a token did not apply any more; "" for a search, and for a token that did.
+    """
+
+    verdict: Verdict
+    coverage: Coverage
+    told: Told | None
+    notes: tuple[Finding, ...]
+    sources: Sources
+    stale: str = ""
+
+
+class Subject(NamedTuple):
+    """What is checked: how its program is made, which files are the user's, and what rewrites them."""
+
+    make: Callable[[FreshModules], Program]
+    mine: Callable[[str], bool]
+    rewrite: Rewrite | None = None
+
+
+def search(subject: Subject, budget: Budget, *, seed: int, scheduler: str, one_output: bool = False) -> Checked:
+    """Performs the subject under many schedules until it fails or the budget is used up.
+
+    With `one_output` it fails, too, when it does not print the same under all of them.
+    """
+    sources = Sources(_lines)
+    hinted = HintedScheduler(make_scheduler(scheduler), ReplayScheduler)
+    look = Look(hinted.hint, sources, one_output=one_output)
+
+    def conclude(record: Record, case: object, again: Again) -> Told:
+        end = monotonic() + _SHRINKING
+        known = case if isinstance(case, Case) else Case(record)
+        return investigate(known, again, lambda: monotonic() < end, sources)
+
+    found = explore(
+        subject.make,
+        budget=budget,
+        seed=seed,
+        scheduler=hinted,
+        mine=subject.mine,
+        examine=look,
+        conclude=conclude,
+        rewrite=subject.rewrite,
+    )
+    told = found.finding if isinstance(found.finding, Told) else None
+    return Checked(found.verdict, found.coverage, told, look.notes, sources)
+
+
+def follow(subject: Subject, token: str) -> Checked:
+    """Performs the subject under the switches of a token, wherever their places are by now.
+
+    Raises:
+        UsageError: the token is damaged.
+    """
+    sources = Sources(_lines)
+    switches = decode(token)
+    applied = [len(switches)]
+
+    def conclude(_: Record, __: object, again: Again) -> Told | None:
+        settled = settle(switches, again)
+        applied[0] = settled.applied
+        end = monotonic() + _SHRINKING
+        if settled.record.failure is not None:
+            return investigate(Case(settled.record), again, lambda: monotonic() < end, sources)
+        finding = loss(settled.record, sources)
+        return Told(finding, settled.record, token) if finding is not None else None
+
+    found = explore(
+        subject.make,
+        budget=Budget(1, None),
+        scheduler=ReplayScheduler([switch[:3] for switch in switches]),
+        mine=subject.mine,
+        examine=lambda _: True,
+        conclude=conclude,
+        rewrite=subject.rewrite,
+    )
+    told = found.finding if isinstance(found.finding, Told) else None
+    verdict = found.verdict if told is not None else Verdict("passed", "the schedule of the token, and no other")
+    return Checked(verdict, found.coverage, told, (), sources, stale(switches, applied[0]))
+
+
+def _lines(file: str) -> list[str]:
+    linecache.checkcache(file)
+    return linecache.getlines(file)

@@ -1,0 +1,157 @@
+"""The one finding that explains an execution that failed: its cause where it is recognised, else how it went."""
+
+from __future__ import annotations
+
+from plait._check.deadlocks import waiting_cycle
+from plait._check.explain_deadlock import explain_cycle, explain_nested
+from plait._check.explain_endless import explain_endless
+from plait._check.explain_exception import best_split, explain_exception
+from plait._check.explain_hang import explain_hang
+from plait._check.explain_outcome import explain_outcome
+from plait._check.explain_split import explain_split
+from plait._check.findings import FAILS, Finding, Moment, Side
+from plait._check.hangs import Cause, cause
+from plait._check.history import History
+from plait._check.record import Failure, Record
+from plait._check.source import Sources
+from plait._check.words import Words, changeovers, frame_site, headline, innermost, own
+from plait._core.event import Kind, conflict
+
+_RECENT = 30  # accesses of the failing thread that are looked at when nothing else explains it
+_ENOUGH_FOR_A_HANG = 8  # points of a split that is believed where no symptom says which part is wrong
+
+
+def explain(failing: Record, passing: Record | None, sources: Sources) -> Finding:
+    """The finding for a record that has a failure.
+
+    `passing` is an execution of the same program that did not fail, if one is known: what both have in common is not
+    the cause.
+    """
+    failure = failing.failure
+    if failure is None:
+        raise ValueError("the record has no failure to explain")
+    history = History(failing)
+    finding = _explained(history, failure, passing, sources) or _unexplained(history, failure, sources)
+    return Words(history, sources).named(_with_end(finding, failure) if failure.kind == "exception" else finding)
+
+
+def _explained(history: History, failure: Failure, passing: Record | None, sources: Sources) -> Finding | None:
+    before = History(passing) if passing is not None else None
+    if failure.kind in ("deadlock", "hang"):
+        return _stuck(history, failure, before, sources)
+    if failure.kind == "exception":
+        return explain_exception(history, failure, before, sources)
+    if failure.kind == "steps":
+        return explain_endless(history, failure, sources)
+    if failure.kind == "outcome":
+        return explain_outcome(history, passing, _rivals(history), sources)
+    return None
+
+
+def _stuck(history: History, failure: Failure, before: History | None, sources: Sources) -> Finding | None:
+    circle = waiting_cycle(failure)
+    if circle:
+        return explain_cycle(history, circle, sources)
+    nested = explain_nested(history, failure, sources)
+    if nested is not None:
+        return nested
+    found = cause(history, failure, sources)
+    if found is None:
+        return None
+    return _behind(history, failure, found, before, sources) or explain_hang(history, failure, found, sources)
+
+
+def _behind(
+    history: History, failure: Failure, found: Cause, before: History | None, sources: Sources
+) -> Finding | None:
+    """The lost update, or the like, because of which nobody does what a stuck thread waits for."""
+    if found.kind not in ("nobody sets it", "nothing comes", "hang"):
+        return None
+    best, points = best_split(history, before, [], failure, sources)
+    if best is None or points < _ENOUGH_FOR_A_HANG or best.kind not in ("lost update", "lock released in between"):
+        return None
+    hang = explain_hang(history, failure, found, sources)
+    finding = explain_split(history, best, sources)
+    last = next(
+        moment for moment in hang.moments if moment.thread == found.blocked.thread and "for ever" in moment.does
+    )
+    return finding._replace(
+        why=f"{finding.why} In the end {hang.sides[0].name} {hang.sides[0].does}.",
+        sides=(*finding.sides, hang.sides[0]),
+        moments=(*finding.moments, last),
+    )
+
+
+def _with_end(finding: Finding, failure: Failure) -> Finding:
+    """The same with the exception as the last row of the timeline and the failing thread's stack on its side."""
+    frame = innermost(failure.stack)
+    site = frame_site(frame)
+    sides = tuple(
+        side._replace(stack=own(failure.stack)) if side.thread == failure.thread and not side.stack else side
+        for side in finding.sides
+    )
+    if finding.moments and finding.moments[-1].does.startswith(FAILS):
+        return finding._replace(sides=sides)
+    end = Moment(failure.thread, site, f"{FAILS}{headline(failure)}")
+    return finding._replace(sides=sides, moments=(*finding.moments, end))
+
+
+def _unexplained(history: History, failure: Failure, sources: Sources) -> Finding:
+    """What is known when the cause is not: where the threads changed over, and how it ended."""
+    words = Words(history, sources)
+    site = frame_site(innermost(failure.stack))
+    stopped = [words.moment(index) for index in _contended(history, failure.thread)] or [
+        words.moment(index, "has to wait before this") for index in changeovers(history, site)
+    ]
+    kind = {"steps": "no end", "died": "died"}.get(failure.kind, "fails under a schedule")
+    title = {"no end": "It does not end", "died": "The process died"}.get(kind, "Fails under some schedules")
+    return Finding(
+        kind,
+        f"{title}: {headline(failure)}",
+        _UNEXPLAINED[kind],
+        "Compare the order of the lines with the one that you had in mind; what must not be split needs one lock.",
+        (Side(failure.thread, words.thread(failure.thread), "fails", site, own(failure.stack)),),
+        (*stopped, Moment(failure.thread, site, f"{FAILS}{headline(failure)}")),
+        gil=None,
+        reason="the cause is not recognised",
+        certain=False,
+    )
+
+
+_UNEXPLAINED = {
+    "fails under a schedule": "It passes when the threads run one after the other, and fails in this order. Which of "
+    "the accesses is to blame could not be told.",
+    "no end": "The threads go on without an end, even when each gets its turn: they may wait for each other in loops.",
+    "died": "The process that ran it ended before the run was over.",
+}
+
+
+def _rivals(history: History) -> list[int]:
+    """The last two writes of different threads to one thing; else where threads changed over."""
+    writes = [
+        index for index, event in enumerate(history.events) if event.kind == Kind.WRITE and event.site is not None
+    ]
+    for later in reversed(writes):
+        for earlier in reversed([index for index in writes[-_RECENT:] if index < later]):
+            one, two = history.events[earlier], history.events[later]
+            if one.thread != two.thread and min(one.thread, two.thread) > 0 and conflict(one, two):
+                return [earlier, later]
+    site = next((info.started for info in history.record.threads if info.started is not None), None)
+    return changeovers(history, site)
+
+
+def _contended(history: History, thread: int) -> list[int]:
+    """The last accesses of a thread to what another one changes, or has changed, with the other's."""
+    found: set[int] = set()
+    accesses = [index for index in history.of.get(thread, []) if history.events[index].kind in (Kind.READ, Kind.WRITE)]
+    for mine in reversed(accesses[-_RECENT:]):
+        others = [
+            index
+            for index in range(len(history.events))
+            if history.events[index].thread != thread and conflict(history.events[index], history.events[mine])
+        ]
+        if others:
+            found |= {mine, min(others, key=lambda index: abs(index - mine))}
+        if len(found) >= 6:
+            break
+    return sorted(found)

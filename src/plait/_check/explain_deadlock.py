@@ -1,0 +1,201 @@
+"""Says who waits for whom in a deadlock, one that happened or one that is predicted, and what to change."""
+
+from __future__ import annotations
+
+from plait._check.deadlocks import Cycle
+from plait._check.findings import Finding, Moment, Side
+from plait._check.history import History
+from plait._check.record import Blocked, Failure
+from plait._check.source import Sources
+from plait._check.waits import waiting
+from plait._check.words import Says, Words, frame_site, innermost, listed, own
+from plait._core.event import Kind, Site
+
+SELF = Says(
+    "{name} takes `{thing}` in {here}, but holds it already, since {where}. A Lock does not ask who holds it: "
+    "the thread waits for itself.",
+    "Use threading.RLock, which its holder may take again; or move what needs the lock into a function that "
+    "expects it to be held.",
+)
+
+
+def explain_cycle(history: History, circle: tuple[Blocked, ...], sources: Sources) -> Finding:
+    """The finding for threads that wait for each other in a circle."""
+    words = Words(history, sources)
+    if len(circle) == 1:
+        return _self_deadlock(history, circle[0], words)
+    parts, rows, sides = [], [], []
+    locks: list[str] = []
+    for blocked in circle:
+        name = words.thread(blocked.thread)
+        site = waits_at(blocked)
+        needed = [since for since in _held(history, blocked) if _wanted_by(circle, since[0])]
+        held = [words.lock(place) for place, _ in needed]
+        has = "".join(f"holds `{words.lock(place)}` since {words.line(since)} and " for place, since in needed)
+        parts.append(f"{name} {has}waits for {what(blocked, words)} in {words.line(site)}")
+        for place, since in needed:
+            rows.append((_acquired(history, place), Moment(blocked.thread, since, f"takes {words.lock(place)}", ())))
+        does = f"waits for {what(blocked, words, '')}"
+        rows.append((len(history.events) + len(rows), Moment(blocked.thread, site, does)))
+        sides.append(Side(blocked.thread, name, does, site, own(blocked.stack)))
+        locks.extend(held)
+    joins = [blocked for blocked in circle if blocked.pending.kind == Kind.JOIN]
+    return Finding(
+        "deadlock",
+        f"Deadlock of {listed([words.thread(blocked.thread) for blocked in circle])}",
+        "; ".join(parts) + f". {'Neither' if len(circle) == 2 else 'None of them'} can ever go on.",
+        _one_order(locks, _same_lines(circle)) if not joins else _before_join(joins[0], words, locks),
+        tuple(sides),
+        tuple(moment for _, moment in sorted(rows, key=lambda row: row[0])),
+    )
+
+
+def explain_nested(history: History, failure: Failure, sources: Sources) -> Finding | None:
+    """The finding for a thread that waits, and keeps a lock that another needs who could wake it; None if none does."""
+    words = Words(history, sources)
+    for blocked in failure.blocked:
+        if waiting(blocked).kind in ("lock", "join"):
+            continue
+        for place, since in _held(history, blocked):
+            wants = [
+                other for other in failure.blocked if other.pending.place == place and waiting(other).kind == "lock"
+            ]
+            if wants and since is not None and history.is_lock(place):
+                return _nested(blocked, since, wants[0], words)
+    return None
+
+
+def _nested(blocked: Blocked, since: Site, other: Blocked, words: Words) -> Finding:
+    lock, name, who = words.lock(other.pending.place), words.thread(blocked.thread), words.thread(other.thread)
+    here, there = waits_at(blocked), waits_at(other)
+    waits, wants = f"waits for {what(blocked, words, '')}", f"waits for {lock}"
+    return Finding(
+        "deadlock",
+        f"Deadlock: {name} waits and keeps {lock}",
+        f"{name} {waits} in {words.line(here)} and holds `{lock}` meanwhile, since {words.line(since)}. {who}, which "
+        f"could end that, waits for `{lock}` in {words.line(there, here)}. Neither can ever go on.",
+        f"Let go of `{lock}` before you wait: move {words.line(here)} out of the `with` block of {words.line(since)}.",
+        (
+            Side(blocked.thread, name, waits, here, own(blocked.stack)),
+            Side(other.thread, who, wants, there, own(other.stack)),
+        ),
+        (
+            Moment(blocked.thread, since, f"takes {lock}"),
+            Moment(blocked.thread, here, waits),
+            Moment(other.thread, there, wants),
+        ),
+    )
+
+
+def explain_prediction(history: History, cycle: Cycle, sources: Sources) -> Finding:
+    """The finding for lock orders that can come to a deadlock, as far as one execution shows; not confirmed."""
+    words = Words(history, sources)
+    events = history.events
+    edges = sorted(cycle.edges, key=lambda edge: edge.since)
+    parts = [
+        f"{words.thread(edge.thread)} takes `{words.lock(edge.wanted)}` in {words.line(events[edge.at].site)} while it "
+        f"holds `{words.lock(edge.held)}`, taken in {words.line(events[edge.since].site)}"
+        for edge in edges
+    ]
+    moments = [Moment(edge.thread, events[edge.since].site, f"takes {words.lock(edge.held)}") for edge in edges]
+    moments += [
+        Moment(edge.thread, events[edge.at].site, f"would wait for {words.lock(edge.wanted)}", (words.lock(edge.held),))
+        for edge in edges
+    ]
+    same = len({(events[edge.since].site, events[edge.at].site) for edge in edges}) == 1
+    return Finding(
+        "deadlock",
+        f"Taken in different orders: {listed([words.lock(edge.held) for edge in edges])}",
+        "; ".join(parts) + ". When they come to it at the same time, none of them can ever go on.",
+        _one_order([words.lock(edge.held) for edge in edges], same),
+        tuple(
+            Side(edge.thread, words.thread(edge.thread), f"takes {words.lock(edge.wanted)}", events[edge.at].site)
+            for edge in edges
+        ),
+        tuple(moments),
+        confirmed=False,
+    )
+
+
+def _self_deadlock(history: History, blocked: Blocked, words: Words) -> Finding:
+    site = waits_at(blocked)
+    name, lock = words.thread(blocked.thread), words.lock(blocked.pending.place)
+    since = next((since for place, since in _held(history, blocked) if place == blocked.pending.place), None)
+    side = Side(blocked.thread, name, f"waits for {lock}", site, own(blocked.stack))
+    return Finding(
+        "self-deadlock",
+        f"Deadlock with itself: {lock}",
+        SELF.why.format(name=name, thing=lock, here=words.line(site), where=words.line(since)),
+        SELF.fix,
+        (side,),
+        (
+            Moment(blocked.thread, since, f"takes {lock}"),
+            Moment(blocked.thread, site, f"waits for {lock}, for ever", (lock,)),
+        ),
+    )
+
+
+def waits_at(blocked: Blocked) -> Site | None:
+    """Where in the user's source a thread is stuck."""
+    return blocked.pending.site or frame_site(innermost(blocked.stack))
+
+
+def what(blocked: Blocked, words: Words, quote: str = "`") -> str:
+    """What a stuck thread waits for."""
+    kind = waiting(blocked).kind
+    if kind == "join":
+        return f"the end of {words.thread(blocked.holder if blocked.holder >= 0 else blocked.pending.place)}"
+    if kind == "lock":
+        return f"{quote}{words.lock(blocked.pending.place)}{quote}"
+    return _THINGS.get(kind, kind)
+
+
+_THINGS = {
+    "condition": "a notify()",
+    "event": "an Event to be set",
+    "queue get": "an item in a queue",
+    "queue put": "room in a queue",
+    "queue join": "a queue to be done",
+    "semaphore": "a semaphore",
+    "barrier": "others at a barrier",
+    "future": "a result",
+    "futures": "results",
+    "executor": "the end of a pool",
+    "idle": "work in a pool",
+    "await": "something in the event loop",
+}
+
+
+def _held(history: History, blocked: Blocked) -> list[tuple[int, Site | None]]:
+    """The locks that a stuck thread holds, with the places where it took them."""
+    taken = [(place, history.events[index]) for place, index in history.owners.items()]
+    mine = [(place, event.site) for place, event in taken if event.thread == blocked.thread]
+    return mine or list(blocked.held)
+
+
+def _wanted_by(circle: tuple[Blocked, ...], place: int) -> bool:
+    return any(blocked.pending.place == place and blocked.pending.kind != Kind.JOIN for blocked in circle)
+
+
+def _acquired(history: History, place: int) -> int:
+    return history.owners.get(place, len(history.events))
+
+
+def _same_lines(circle: tuple[Blocked, ...]) -> bool:
+    return len({site.line if (site := waits_at(blocked)) else 0 for blocked in circle}) == 1
+
+
+def _one_order(locks: list[str], same_lines: bool) -> str:
+    if same_lines:
+        return (
+            "Take the locks in one order, whoever comes: sort them first by something that never changes (a number, "
+            "`id()`), and take them in that order."
+        )
+    order = " before ".join(f"`{lock}`" for lock in dict.fromkeys(locks))
+    return f"Take the locks in one order everywhere: {order}. Or hold one lock around both."
+
+
+def _before_join(join: Blocked, words: Words, locks: list[str]) -> str:
+    what = f"`{locks[0]}`" if locks else "the lock"
+    where = words.line(waits_at(join))
+    return f"Let go of {what} before waiting for the thread in {where}: move the join out of the `with` block."

@@ -1,0 +1,231 @@
+"""Says why an execution ended with an exception: rules from the surest to the weakest, the first that fits is told."""
+
+from __future__ import annotations
+
+import ast
+import queue
+from collections.abc import Callable
+from typing import NamedTuple
+
+from plait._check.atomicity import Split, one_call, overlap, splits
+from plait._check.explain_queue import explain_queue
+from plait._check.explain_split import explain_split
+from plait._check.explain_swap import explain_captured, explain_swap
+from plait._check.explain_torn import explain_factory, explain_iteration, explain_torn
+from plait._check.findings import Finding, Side
+from plait._check.history import History
+from plait._check.known_errors import known
+from plait._check.ordering import swaps
+from plait._check.record import Failure
+from plait._check.source import Sources
+from plait._check.torn import torn
+from plait._check.words import Words, changeovers, frame_site, headline, innermost, own
+from plait._core.event import Kind, Site
+
+_ITERATED = ("changed size during iteration", "mutated during iteration", "keys changed during iteration")
+_ENOUGH = 6  # points of a split that is believed
+_SOME = 1  # points of one that is told for want of anything better
+
+
+class Crash(NamedTuple):
+    """What the rules look at: the execution, how it failed, one that passed, and the most suspicious accesses."""
+
+    history: History
+    failure: Failure
+    before: History | None
+    suspects: list[int]
+    split: Split | None
+    points: int
+    sources: Sources
+
+
+def explain_exception(history: History, failure: Failure, before: History | None, sources: Sources) -> Finding | None:
+    """The finding of the first rule that fits, None if none does."""
+    suspects = _suspects(history, failure)
+    split, points = best_split(history, before, suspects, failure, sources)
+    crash = Crash(history, failure, before, suspects, split, points, sources)
+    return next((found for rule in _RULES if (found := rule(crash)) is not None), None)
+
+
+def _known(crash: Crash) -> Finding | None:
+    """An exception that says itself what is wrong."""
+    told = known(crash.failure.exception)
+    if told is None:
+        return None
+    words = Words(crash.history, crash.sources)
+    site = frame_site(innermost(crash.failure.stack))
+    carried = any(frame.file.endswith("_base.py") for frame in crash.failure.stack)  # a future has brought it here
+    facts = {
+        "name": "a worker of the pool" if carried else words.thread(crash.failure.thread),
+        "here": words.line(site),
+    }
+    side = Side(crash.failure.thread, facts["name"], headline(crash.failure), site, own(crash.failure.stack))
+    moments = [words.moment(index) for index in changeovers(crash.history, site)]
+    return Finding(
+        told.kind, told.title, told.why.format_map(facts), told.fix.format_map(facts), (side,), tuple(moments)
+    )
+
+
+def _queue(crash: Crash) -> Finding | None:
+    """A queue that was asked whether there is something in it."""
+    if not isinstance(crash.failure.exception, queue.Empty | queue.Full):
+        return None
+    return explain_queue(crash.history, crash.failure, crash.sources)
+
+
+def _iterated(crash: Crash) -> Finding | None:
+    """A container that another thread changed while it was iterated, as the exception says."""
+    if not any(text in str(crash.failure.exception) for text in _ITERATED):
+        return None
+    events = crash.history.events
+    for reading in crash.suspects:
+        for index in range(reading - 1, -1, -1):
+            other = events[index]
+            if other.kind == Kind.WRITE and other.thread != events[reading].thread and overlap(other, events[reading]):
+                return explain_iteration(crash.history, reading, index, crash.sources)
+    return None
+
+
+def _sure_split(crash: Crash) -> Finding | None:
+    """Two accesses that belong together, with much that speaks for it."""
+    if crash.split is None or crash.points < _ENOUGH:
+        return None
+    skipped = _skipped(crash.history, crash.split, crash.sources)
+    unlooped = _unlooped(crash.history, crash.split, crash.sources)
+    return skipped or unlooped or explain_split(crash.history, crash.split, crash.sources)
+
+
+def _factory(crash: Crash) -> Finding | None:
+    """A value of a defaultdict that was made twice."""
+    return explain_factory(crash.history, crash.sources)
+
+
+def _captured(crash: Crash) -> Finding | None:
+    """A loop variable that a thread reads too late."""
+    return explain_captured(crash.history, crash.sources)
+
+
+def _torn(crash: Crash) -> Finding | None:
+    """A wrong result because of two parts that do not belong together."""
+    wrong = isinstance(crash.failure.exception, AssertionError | SystemExit)
+    found = torn(crash.history) if wrong else None
+    return explain_torn(crash.history, found, crash.sources) if found is not None else None
+
+
+def _swapped(crash: Crash) -> Finding | None:
+    """A use and a change in another order than in the execution that passed."""
+    found = swaps(crash.history, crash.before, crash.suspects) if crash.before is not None else []
+    return explain_swap(crash.history, found[0], crash.sources) if found else None
+
+
+def _some_split(crash: Crash) -> Finding | None:
+    """The best split there is."""
+    if crash.split is None:
+        return None
+    wrote = crash.history.events[crash.split.first].kind == Kind.WRITE
+    if wrote and crash.points < _SOME:
+        return None  # what a thread has written others may change
+    skipped = _skipped(crash.history, crash.split, crash.sources)
+    return skipped or explain_split(crash.history, crash.split, crash.sources)
+
+
+def _skipped(history: History, split: Split, sources: Sources) -> Finding | None:
+    """Two steps of one loop over a container that changes in between: elements are skipped, or seen twice."""
+    one, two = history.events[split.first].site, history.events[split.second].site
+    if one is None or one != two or not sources.iterated(one):
+        return None
+    return explain_iteration(history, split.first, split.other, sources, fails=False)
+
+
+_RULES: tuple[Callable[[Crash], Finding | None], ...] = (
+    _known, _queue, _iterated, _sure_split, _factory, _captured, _torn, _swapped, _some_split,
+)  # fmt: skip
+
+
+def _suspects(history: History, failure: Failure) -> list[int]:
+    """What the failing thread touched on the lines of the failure, the last first; else what it touched last."""
+    mine = [
+        index for index in history.of.get(failure.thread, []) if history.events[index].kind in (Kind.READ, Kind.WRITE)
+    ]
+    lines = {(frame.file, frame.line) for frame in own(failure.stack)}
+    hot = [index for index in mine if _line(history.events[index].site) in lines]
+    return list(reversed(hot or mine[-4:]))
+
+
+def best_split(
+    history: History, before: History | None, suspects: list[int], failure: Failure, sources: Sources
+) -> tuple[Split | None, int]:
+    """The split that explains the failure best, and how many points speak for it."""
+    symptoms = [history.events[index] for index in suspects]
+    usual = {_signature(before, split) for split in splits(before)} if before is not None else set()
+    best: tuple[int, int] | None = None
+    chosen = None
+    for split in splits(history):
+        points = _points(history, split, failure, sources)
+        middle = history.events[split.other]
+        points += 4 if any(overlap(middle, symptom) for symptom in symptoms) else 0
+        points -= 6 if _signature(history, split) in usual else 0
+        rank = points, split.second
+        if best is None or rank > best:
+            best, chosen = rank, split
+    return chosen, best[0] if best else 0
+
+
+def _points(history: History, split: Split, failure: Failure, sources: Sources) -> int:
+    first, second = history.events[split.first], history.events[split.second]
+    if first.site is None or second.site is None:
+        return -10
+    points = {
+        "lost update": 3,
+        "lock released in between": 3,
+        "non-repeatable read": 1,
+        "changed after the write": 1,
+    }.get(split.kind, 0)
+    if first.kind == Kind.READ and first.site != second.site and sources.in_test(first.site):
+        points += 2
+    apart = -4 if first.kind == Kind.WRITE else -1  # what is written in one function may be changed in another
+    points += 3 if one_call(history, split.first, split.second) else apart
+    points += 1 if first.thread == failure.thread else 0
+    steps = range(history.steps[split.first] + 1, history.steps[split.second] + 1)
+    points += 2 if any(one.thread == first.thread and one.step in steps for one in history.record.switches) else 0
+    return points
+
+
+def _signature(history: History, split: Split) -> tuple[object, ...]:
+    return (split.kind, *(history.events[index].site for index in split[1:]))
+
+
+def _unlooped(history: History, split: Split, sources: Sources) -> Finding | None:
+    """A split over a wait that stands in no loop: the wait is what is wrong."""
+    site = history.events[split.first].site
+    function = sources.function(site) if site is not None else None
+    for node in ast.walk(function) if function is not None else ():
+        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "wait"):
+            continue
+        place = Site(site.file, node.lineno, node.col_offset, node.lineno, node.col_offset, "", "") if site else None
+        if place is None or sources.enclosing(place, ast.While) is not None or not _waited(history, split, node.lineno):
+            continue
+        found = explain_split(history, split, sources)
+        thing = ast.unparse(node.func.value)
+        one = Words(history, sources).thread(history.events[split.first].thread)
+        return found._replace(
+            kind="wait without loop",
+            title=f"A wait without a loop: {thing}.wait()",
+            why=f"{one} checks once, waits in line {node.lineno}, and goes on as soon as it is woken. By then another "
+            "thread has been quicker and changed it again, so what it waited for is not so.",
+            fix=f"Use `while` instead of `if` around `{thing}.wait()`, or `{thing}.wait_for(...)`.",
+            gil=True,
+            reason="it waits in between",
+        )
+    return None
+
+
+def _waited(history: History, split: Split, line: int) -> bool:
+    """Whether the thread waited at this line between the two accesses, and not for a lock of its own."""
+    mine = history.of[history.events[split.first].thread]
+    between = (history.events[index] for index in mine[history.steps[split.first] : history.steps[split.second]])
+    return any(event.kind == Kind.ACQUIRE and event.site is not None and event.site.line == line for event in between)
+
+
+def _line(site: Site | None) -> tuple[str, int] | None:
+    return (site.file, site.line) if site is not None else None

@@ -1,0 +1,180 @@
+"""Says why nobody will wake a thread that waits, and what to change: one pair of sentences for each kind of hang."""
+
+from __future__ import annotations
+
+import ast
+import re
+
+from plait._check.atomicity import overlap
+from plait._check.explain_deadlock import waits_at, what
+from plait._check.findings import Finding, Moment, Side
+from plait._check.hang_words import TITLES, WORDS
+from plait._check.hangs import Cause
+from plait._check.history import History
+from plait._check.record import Failure
+from plait._check.source import Sources
+from plait._check.waits import receiver, waiting
+from plait._check.words import Words, listed, own
+from plait._core.event import Kind
+
+_LOOKED = 12  # events before a wait in which the thread looked at what it waits for
+_METHODS = ("wait_for", "wait", "get", "put", "join", "acquire", "result", "exception", "shutdown")
+
+
+def explain_hang(history: History, failure: Failure, cause: Cause, sources: Sources) -> Finding:
+    """The finding for threads that wait for what nobody will do."""
+    words = Words(history, sources)
+    site = waits_at(cause.blocked)
+    thing = _thing(cause, words, sources)
+    waits = f"waits for {thing or what(cause.blocked, words, '')}, for ever"
+    why, fix = WORDS[_variant(history, cause, sources)]
+    facts = _facts(history, failure, cause, words, sources)
+    rows = [(call.at, words.moment(call.at, _did(call.method, thing))) for call in cause.calls]
+    change = unnotified(history, cause) if cause.kind == "nobody sets it" else -1
+    if change >= 0:
+        rows.append((change, words.moment(change, f"{words.does(change)} and does not notify")))
+    rows.append((cause.began, Moment(cause.blocked.thread, site, waits, words.holds(cause.blocked))))
+    for other in sorted(failure.blocked, key=lambda one: one.pending.kind == Kind.JOIN):
+        if other.thread != cause.blocked.thread and (other in cause.peers or len(rows) < 5):
+            moment = Moment(other.thread, waits_at(other), f"waits for {what(other, words, '')}", words.holds(other))
+            rows.append((len(history.events), moment))
+    side = Side(cause.blocked.thread, words.thread(cause.blocked.thread), waits, site, own(cause.blocked.stack))
+    return Finding(
+        cause.kind,
+        TITLES[cause.kind] + (f": {thing}" if thing else ""),
+        why.format_map(facts),
+        fix.format_map(facts),
+        (side, *(words.side(call.at) for call in cause.calls)),
+        tuple(moment for _, moment in sorted(rows, key=lambda row: row[0])),
+        certain=cause.kind != "hang",
+    )
+
+
+def _variant(history: History, cause: Cause, sources: Sources) -> str:
+    """Which of the sentences of a kind fit."""
+    kind = cause.waiting.kind
+    if cause.kind == "lost wake-up" and kind == "event":
+        mine = cause.calls[-1].thread == cause.blocked.thread
+        return "lost wake-up, cleared too late" if mine else "lost wake-up, cleared"
+    if cause.kind == "lost wake-up":
+        return "lost wake-up, checked outside" if _checked_outside(cause, sources) else cause.kind
+    if cause.kind == "notify too few" and not _peers_differ(cause):
+        return "notify too few, alone"
+    if cause.kind == "nobody sets it" and kind == "condition" and unnotified(history, cause) >= 0:
+        return "nobody sets it, changed"
+    if cause.kind == "nobody sets it" and kind == "condition" and cause.peers:
+        return "nobody sets it, each other"
+    return (
+        f"{cause.kind}, {_ENDINGS.get(kind, '')}" if f"{cause.kind}, {_ENDINGS.get(kind, '')}" in WORDS else cause.kind
+    )
+
+
+_ENDINGS = {"semaphore": "semaphore", "future": "future", "queue put": "full", "queue join": "not done"}
+
+
+def _facts(history: History, failure: Failure, cause: Cause, words: Words, sources: Sources) -> dict[str, str]:
+    """What the sentences are filled with."""
+    site = waits_at(cause.blocked)
+    calls = [(words.thread(call.thread), words.line(history.events[call.at].site, site)) for call in cause.calls]
+    who, where = calls[-1] if calls else ("", "")
+    together = 1 + len(cause.peers)
+    done = cause.tally["task_done"]
+    stuck = [
+        f"{words.thread(blocked.thread)} waits for {what(blocked, words)} in {words.line(waits_at(blocked), site)}"
+        for blocked in failure.blocked[:4]
+    ]
+    change = unnotified(history, cause)
+    outside = _checked_outside(cause, sources)
+    return {
+        "name": words.thread(cause.blocked.thread),
+        "here": words.line(site),
+        "thing": _thing(cause, words, sources) or "it",
+        "who": who,
+        "where": where,
+        "set": calls[0][1] if calls else "",
+        "all_wait": "both wait" if together == 2 else "all wait",
+        "peers": listed([words.thread(peer.thread) for peer in cause.peers]),
+        "got": str(cause.tally["get"] + cause.tally["get_nowait"]),
+        "done": "once" if done == 1 else f"{done or 'no'} times",
+        "there": "1 thread is" if together == 1 else f"{together} threads are",
+        "wakes": "sets it" if cause.waiting.kind == "event" else "notifies",
+        "earlier": f" {who} did so in {where}, but not for this wait." if calls else "",
+        "ended": f" {who}, which last used it in {where}, has ended." if calls else "",
+        "asked": cause.calls[0].method if calls else "",
+        "seen": calls[0][1] if calls else "",
+        "checked": f"line {outside}",
+        "changer": words.thread(history.events[change].thread) if change >= 0 else "",
+        "changed": words.thing(change) if change >= 0 else "",
+        "change": words.line(history.events[change].site, site) if change >= 0 else "",
+        "all": "; ".join(stuck),
+        "rest": _rest(failure, cause, words),
+        "for": _for(failure, cause, words),
+    }
+
+
+def _rest(failure: Failure, cause: Cause, words: Words) -> str:
+    """What the other threads do, apart from those that wait for the end of the one in question."""
+    mine = cause.blocked.thread
+    others = [one for one in failure.blocked if one.thread != mine and waiting(one).kind != "idle"]
+    others = [one for one in others if one.pending.kind != Kind.JOIN or one.pending.place != mine]
+    if not others:
+        return (
+            "every other thread has ended"
+            if len(failure.blocked) < 2
+            else "every other thread has ended or waits for it"
+        )
+    waits = [
+        f"{words.thread(one.thread)} waits for {what(one, words)} in {words.line(waits_at(one))}" for one in others[:2]
+    ]
+    return f"{listed(waits)}, and the rest has ended or waits too" if len(others) > 2 else listed(waits)
+
+
+def _for(failure: Failure, cause: Cause, words: Words) -> str:
+    """What the thread that keeps a semaphore waits for."""
+    keeper = cause.calls[-1].thread if cause.calls else -1
+    stuck = next((one for one in failure.blocked if one.thread == keeper), None)
+    return f", for {what(stuck, words)} in {words.line(waits_at(stuck))}" if stuck is not None else ""
+
+
+def unnotified(history: History, cause: Cause) -> int:
+    """The last change by another thread, since the wait began, of what the waiting one had looked at; or -1."""
+    mine = [index for index in history.of.get(cause.blocked.thread, []) if index < cause.began]
+    looked = [history.events[index] for index in mine[-_LOOKED:] if history.events[index].kind == Kind.READ]
+    for index in range(len(history.events) - 1, cause.began, -1):
+        event = history.events[index]
+        if event.kind == Kind.WRITE and event.thread != cause.blocked.thread:
+            if any(overlap(event, read) for read in looked):
+                return index
+    return -1
+
+
+def _checked_outside(cause: Cause, sources: Sources) -> int:
+    """The line of the check around the wait that stands outside the `with` of the lock; 0 if there is none."""
+    site = waits_at(cause.blocked)
+    check = sources.enclosing(site, (ast.If, ast.While)) if site is not None else None
+    block = sources.enclosing(site, ast.With) if site is not None else None
+    outside = isinstance(check, ast.If | ast.While) and isinstance(block, ast.With) and check.lineno < block.lineno
+    return check.lineno if outside and isinstance(check, ast.If | ast.While) else 0
+
+
+def _peers_differ(cause: Cause) -> bool:
+    """Whether others wait for the same elsewhere in the source, so for something else."""
+    here = waits_at(cause.blocked)
+    return any((site := waits_at(peer)) and here and site.line != here.line for peer in cause.peers)
+
+
+def _thing(cause: Cause, words: Words, sources: Sources) -> str:
+    """What is waited for, as the line that waits calls it."""
+    site = waits_at(cause.blocked)
+    text = sources.line(site.file, site.line) if site is not None else ""
+    found = next((name for method in _METHODS if (name := receiver(text, method))), "")
+    entered = re.match(r"(?:async\s+)?with\s+([\w.\[\]]+)\s*:", text)
+    found = found or (entered[1] if entered else "")
+    return found or (words.lock(cause.blocked.pending.place) if cause.waiting.kind == "lock" else "")
+
+
+def _did(method: str, thing: str) -> str:
+    """A call in the timeline, in words."""
+    thing = thing or "it"
+    words = {"acquire": f"takes {thing}", "with": f"takes {thing}", "get": f"gets an item from {thing}"}
+    return words.get(method, f"calls {thing}.{method}()")

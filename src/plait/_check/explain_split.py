@@ -1,0 +1,175 @@
+"""Says why two accesses of a thread belong together that another thread has come between, and what to change."""
+
+from __future__ import annotations
+
+from plait._check.atomicity import Split
+from plait._check.findings import Finding
+from plait._check.history import History
+from plait._check.source import Sources
+from plait._check.window import on_gil_builds
+from plait._check.words import Words
+from plait._core.event import Kind
+
+
+def explain_split(history: History, split: Split, sources: Sources) -> Finding:
+    """The finding for a split that happened."""
+    words = Words(history, sources)
+    kind = kind_of_split(history, split, sources)
+    thing = words.thing(split.second if kind == "check then act" else split.first)
+    one, other = (words.thread(history.events[index].thread) for index in (split.first, split.other))
+    sites = [history.events[index].site for index in split[1:]]
+    gil, reason = on_gil_builds(history, split.first, split.second, sources)
+    same = sites[0] is not None and sites[2] is not None and sites[0].line == sites[2].line
+    why = _WHY[f"{kind}, one line" if same and f"{kind}, one line" in _WHY else kind].format(
+        one=one,
+        other=other,
+        thing=thing,
+        seen=words.thing(split.first),
+        first=words.line(sites[0]),
+        between=words.line(sites[1], sites[0]),
+        second=words.line(sites[2], sites[0]),
+        again="again " if sites[0] == sites[2] else "",
+        lock=_lock_let_go(history, split, words),
+        text=sources.line(sites[0].file, sites[0].line) if sites[0] is not None else "",
+    )
+    moments = [words.moment(index, _remark(history, split, words, index)) for index in _shown(history, split)]
+    return Finding(
+        kind,
+        f"{_TITLE[kind]} {thing}",
+        why + _who_lacks_it(history, split, words),
+        _fix(history, split, words, kind, thing),
+        (words.side(split.first), words.side(split.other)),
+        tuple(moments),
+        gil=gil,
+        reason=reason,
+    )
+
+
+def kind_of_split(history: History, split: Split, sources: Sources) -> str:
+    """The kind as people know it: a read in the test of an `if` or `while` is a check that is acted upon."""
+    site = history.events[split.first].site
+    checks = history.events[split.first].kind == Kind.READ and site is not None and sources.in_test(site)
+    if checks and split.kind in ("lost update", "non-repeatable read", "data race"):
+        return "check then act"
+    return split.kind
+
+
+_TITLE = {
+    "lost update": "Lost update of",
+    "data race": "Lost update of",
+    "check then act": "Checked, then changed by another thread:",
+    "non-repeatable read": "Changed between two reads:",
+    "changed after the write": "Changed by another thread before it is used:",
+    "broken invariant": "Seen half changed:",
+    "lock released in between": "The lock is let go too early:",
+}
+
+_WHY = {
+    "lost update": "{one} reads `{thing}` in {first} and writes a new value, made from what it read, in {second}. In "
+    "between {other} writes `{thing}` in {between}, and that write is lost.",
+    "lost update, one line": "`{text}` in {first} is two steps: it reads `{thing}`, then writes the new value. {one} "
+    "has read and not yet written when {other} writes `{thing}` in {between}; that write is lost.",
+    "data race": "{one} reads `{thing}` and writes back a new value made from it in {second}. In between {other} "
+    "writes `{thing}` in {between}, and that write is lost: no lock and no order keeps them apart. The program did not "
+    "notice this time.",
+    "check then act": "{one} checks `{seen}` in {first} and acts on the answer in {second}. In between {other} changes "
+    "it in {between}, so the answer does not hold any more.",
+    "non-repeatable read": "{one} reads `{thing}` in {first} and {again}in {second}, and takes it to be the same. In "
+    "between {other} changes it in {between}.",
+    "changed after the write": "{one} changes `{thing}` in {first} and goes on in {second} as if nobody else had. In "
+    "between {other} changes it, too, in {between}.",
+    "broken invariant": "{one} changes `{thing}` in two steps, in {first} and {second}. In between {other} reads it in "
+    "{between}, and sees a state that nobody was meant to see.",
+    "lock released in between": "{one} looks at `{seen}` in {first} under {lock}, lets go of it, and takes it again "
+    "for {second}. In between {other} changes it in {between}: what {one} saw does not hold any more.",
+}
+
+
+def _shown(history: History, split: Split) -> list[int]:
+    """The events of the timeline: the three, and the read of a write in between that is itself an update."""
+    event = history.events[split.other]
+    shown = [split.first, split.other, split.second]
+    mine = history.of[event.thread]
+    before = mine[max(0, history.steps[split.other] - 8) : history.steps[split.other]]
+    for index in reversed(before):
+        earlier = history.events[index]
+        if (earlier.kind, earlier.place, earlier.name) == (Kind.READ, event.place, event.name):
+            if event.kind == Kind.WRITE and earlier.site is not None and event.site is not None:
+                if earlier.site.function == event.site.function and index < split.second:
+                    shown.append(index)
+            break
+    return sorted(shown)
+
+
+def _remark(history: History, split: Split, words: Words, index: int) -> str:
+    does = words.does(index)
+    if index == split.second and history.events[index].kind == Kind.WRITE:
+        if history.events[split.other].kind == Kind.WRITE and history.events[index].name != "[]":
+            return f"{does}: overwrites what {words.thread(history.events[split.other].thread)} wrote"
+    if index == split.second and history.events[split.first].kind == Kind.READ:
+        return f"{does}: not what it was before"
+    return does
+
+
+def _lock_let_go(history: History, split: Split, words: Words) -> str:
+    common = sorted(history.locks(split.first) & history.locks(split.second))
+    return f"`{words.lock(common[0])}`" if common else "a lock"
+
+
+def _who_lacks_it(history: History, split: Split, words: Words) -> str:
+    """One more sentence when one side holds a lock that the other does not take."""
+    mine, theirs = history.held_over(split.first, split.second), history.locks(split.other)
+    one, other = (words.thread(history.events[index].thread) for index in (split.first, split.other))
+    if mine and theirs and not theirs & mine and split.kind != "lock released in between":
+        return (
+            f" They hold different locks, `{words.lock(min(mine))}` and `{words.lock(min(theirs))}`, which do not keep "
+            "each other out."
+        )
+    if mine and not theirs & mine:
+        return f" {one} holds `{words.lock(min(mine))}` meanwhile, but {other} does not take it."
+    if theirs and not mine and split.kind != "lock released in between":
+        return f" {other} holds `{words.lock(min(theirs))}` there, but {one} does not take it."
+    return ""
+
+
+def _fix(history: History, split: Split, words: Words, kind: str, thing: str) -> str:
+    sites = [history.events[index].site for index in (split.first, split.second)]
+    lines = words.lines(sites)
+    mine, theirs = history.held_over(split.first, split.second), history.locks(split.other)
+    where = words.line(history.events[split.other].site, sites[0])
+    apart = sites[0] is not None and sites[1] is not None and sites[0].function != sites[1].function
+    if kind == "lock released in between" and apart:
+        return (
+            f"Hold {_lock_let_go(history, split, words)} in the function that calls both, around {lines}; if it is an "
+            "RLock, they may go on taking it themselves."
+        )
+    if kind == "lock released in between":
+        return (
+            f"Keep {_lock_let_go(history, split, words)} from the first to the last: one `with` block around {lines}."
+        )
+    if mine and theirs and not theirs & mine:
+        return f"Use one and the same lock for `{thing}`, over {lines} and in {where}."
+    if mine and not theirs & mine:
+        return f"Take `{words.lock(min(mine))}` in {where} too."
+    lock = f"`{words.lock(min(theirs))}`" if theirs else "one lock"
+    everywhere = "" if theirs else f", and the same lock wherever else `{thing}` is changed"
+    around = (
+        "in the function that calls both" if apart else f"`with lock:` around {'both' if ' and ' in lines else 'it'}"
+    )
+    fix = f"Hold {lock} over {lines} ({around}){everywhere}."
+    if kind == "non-repeatable read":
+        return f"Read it once into a local name and use that; or: {fix[0].lower()}{fix[1:]}"
+    if kind == "check then act":
+        return fix + _ready_made(history, split, words.sources)
+    return fix
+
+
+def _ready_made(history: History, split: Split, sources: Sources) -> str:
+    """What the standard library has for a check and an act in one."""
+    place = history.record.places.get(history.events[split.second].place)
+    label = place.label if place is not None else ""
+    site = history.events[split.first].site
+    asks = site is not None and " not in " in sources.line(site.file, site.line)
+    if asks and label in ("dict", "OrderedDict") and history.events[split.second].name != "[]":
+        return " If making the value twice does no harm, `dict.setdefault` checks and sets in one step."
+    return ""

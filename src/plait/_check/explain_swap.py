@@ -1,0 +1,127 @@
+"""Says why a use and a change came in the wrong order, and what would keep them in the right one."""
+
+from __future__ import annotations
+
+import ast
+
+from plait._check.findings import Finding, Moment
+from plait._check.history import History
+from plait._check.ordering import Swap
+from plait._check.source import Sources
+from plait._check.window import on_gil_builds
+from plait._check.words import Words
+from plait._core.event import Kind, Site
+
+
+def explain_swap(history: History, swap: Swap, sources: Sources) -> Finding:
+    """The finding for a use that came before the change it relies on, or after one that ends it."""
+    words = Words(history, sources)
+    event = history.events[swap.use]
+    user, writer = words.thread(event.thread), words.thread(swap.writer)
+    thing = words.thing(swap.use)
+    use, change = words.line(event.site), words.line(swap.site, event.site)
+    rows = [(swap.use, words.moment(swap.use, f"reads {thing}{', too early' if swap.late else ', too late'}"))]
+    if swap.change >= 0:
+        rows.append((swap.change, words.moment(swap.change)))
+    else:
+        last = _last_before(history, swap.writer, swap.use)
+        rows.append((last, words.moment(last)) if last >= 0 else (-1, Moment(swap.writer, swap.site, "")))
+        rows.append(
+            (len(history.events), Moment(swap.writer, swap.site, f"would write {thing}, but has not come so far"))
+        )
+    moments = tuple(moment for _, moment in sorted(rows, key=lambda row: row[0]) if moment.does)
+    gil, reason = _window_of_swap(history, swap, sources)
+    if swap.late:
+        kind, title = "used before ready", f"Used before it is ready: {thing}"
+        why = (
+            f"{user} uses `{thing}` in {use} before {writer} has given it its value in {change}. Nothing makes it wait."
+        )
+        fix = (
+            f"Let {user} wait until it is there: join() {writer}, or wait for a threading.Event that is set after "
+            f"{change}. Or do what {change} does before the thread is started."
+        )
+    else:
+        kind = "used after the end" if _ends(sources, swap.site) else "wrong order"
+        title = f"{'Used after its end' if kind == 'used after the end' else 'In the wrong order'}: {thing}"
+        why = (
+            f"{user} uses `{thing}` in {use} after {writer} has changed it in {change}. "
+            "The program relies on the other order, and nothing enforces it."
+        )
+        fix = (
+            f"Let {change} wait until nobody uses `{thing}` any more: join the users first; or hold one lock "
+            "over the check and the use, and over the change."
+        )
+    side = words.side(swap.use)
+    other = side._replace(thread=swap.writer, name=writer, does=f"writes {thing}", site=swap.site)
+    return Finding(kind, title, why, fix, (side, other), moments, gil=gil, reason=reason)
+
+
+def explain_captured(history: History, sources: Sources) -> Finding | None:
+    """The finding for a variable that a thread reads when its maker has gone on to the next value; None if none is."""
+    begun = {event.place: index for index, event in enumerate(history.events) if event.kind == Kind.START}
+    for use, event in enumerate(history.events):
+        place = history.record.places.get(event.place)
+        if event.kind != Kind.READ or place is None or place.label != "Scope" or event.thread not in begun:
+            continue
+        maker = history.events[begun[event.thread]].thread
+        earlier = [index for index in history.of[maker] if index < use and _binds(history, index, use)]
+        if earlier and earlier[-1] > begun[event.thread] and _again(history, earlier):
+            return _captured(history, use, earlier[-1], sources)
+    return None
+
+
+def _binds(history: History, index: int, use: int) -> bool:
+    one, other = history.events[index], history.events[use]
+    return one.kind == Kind.WRITE and (one.place, one.name) == (other.place, other.name)
+
+
+def _again(history: History, writes: list[int]) -> bool:
+    """Whether one line gives the variable its values, in a loop."""
+    return len(writes) > 1 and len({history.events[index].site for index in writes}) == 1
+
+
+def _captured(history: History, use: int, change: int, sources: Sources) -> Finding:
+    words = Words(history, sources)
+    user, maker = words.thread(history.events[use].thread), words.thread(history.events[change].thread)
+    name = history.events[use].name
+    here, there = history.events[use].site, history.events[change].site
+    return Finding(
+        "wrong order",
+        f"Read too late: {name}",
+        f"{user} reads the variable `{name}` in {words.line(here)} when it runs, not when it was made. By then {maker} "
+        f"has given it its next value in {words.line(there, here)}.",
+        f"Hand the value over when the thread is made: `args=({name},)`, or as a default, `lambda {name}={name}: ...`.",
+        (words.side(use), words.side(change)),
+        (words.moment(change, f"gives {name} its next value"), words.moment(use, f"reads {name}, for the first time")),
+    )
+
+
+def _last_before(history: History, thread: int, index: int) -> int:
+    earlier = [
+        one for one in history.of.get(thread, []) if one < index and history.events[one].site is not None
+    ]  # fmt: skip
+    return earlier[-1] if earlier else -1
+
+
+def _window_of_swap(history: History, swap: Swap, sources: Sources) -> tuple[bool | None, str]:
+    """A change that comes too late was on its way: can its thread be stopped right before it?"""
+    last = _last_before(history, swap.writer, swap.use)
+    if not swap.late or swap.change < 0 or last < 0:
+        return True, ""
+    if history.events[last].kind not in (Kind.READ, Kind.WRITE):
+        return True, ""
+    return on_gil_builds(history, last, swap.change, sources)
+
+
+def _ends(sources: Sources, site: Site | None) -> bool:
+    if site is None:
+        return False
+    statement = sources.statement(site)
+    if isinstance(statement, ast.Delete):
+        return True
+    if isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Constant):
+        return statement.value.value in (None, False, True)
+    name = f"{site.function}.{site.text}".lower()
+    return any(
+        word in name for word in ("close", "stop", "shutdown", "exit", "clear", "pop", "remove", "delete", "free")
+    )

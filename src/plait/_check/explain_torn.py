@@ -1,0 +1,134 @@
+"""Says why two things that belong together were seen one without the other: torn pairs, and iterations."""
+
+from __future__ import annotations
+
+from plait._check.atomicity import overlap
+from plait._check.findings import Finding
+from plait._check.history import History
+from plait._check.source import Sources
+from plait._check.torn import Torn
+from plait._check.window import on_gil_builds
+from plait._check.words import Words, listed
+from plait._core.event import Kind
+
+
+def explain_torn(history: History, found: Torn, sources: Sources) -> Finding:
+    """The finding for two parts that belong together and were seen, or changed, one without the other."""
+    words = Words(history, sources)
+    one = words.thread(history.events[found.first].thread)
+    other = words.thread(history.events[found.between[0]].thread)
+    sites = [history.events[index].site for index in (found.first, *found.between, found.second)]
+    things = list(dict.fromkeys(f"`{words.thing(index)}`" for index in (found.first, found.second)))
+    verb, seen = ("changes", "reads") if history.events[found.first].kind == Kind.WRITE else ("reads", "changes")
+    early = history.events[found.between[0]].site
+    if verb == "changes" and early is not None and sources.in_test(early) and found.between[0] != found.between[1]:
+        return _told_too_early(history, found, words, sources)
+    half = "sees the one changed and the other not" if verb == "changes" else "so they do not belong together"
+    gil, reason = on_gil_builds(history, found.first, found.second, sources)
+    lines = words.lines([sites[0], sites[3]])
+    return Finding(
+        "broken invariant",
+        f"Seen half changed: {listed([thing.strip('`') for thing in things])}",
+        f"{one} {verb} {listed(things)} in two steps ({lines}). Between them {other} {seen} "
+        f"{'both' if len(things) > 1 else 'them'} ({words.lines(sites[1:3])}) and {half}."
+        if verb == "changes"
+        else f"{one} {verb} {listed(things)} in two steps ({lines}). Between them {other} {seen} both "
+        f"({words.lines(sites[1:3])}), {half}.",
+        f"Hold one lock over {lines}, from the first step to the last, and the same lock over "
+        f"{words.lines(sites[1:3])}.",
+        (words.side(found.first), words.side(found.between[0])),
+        tuple(words.moment(index) for index in sorted({found.first, *found.between, found.second})),
+        gil=gil,
+        reason=reason,
+    )
+
+
+def _told_too_early(history: History, found: Torn, words: Words, sources: Sources) -> Finding:
+    """What says that something is ready is written before it is ready."""
+    writer, reader = (words.thread(history.events[index].thread) for index in (found.first, found.between[0]))
+    sites = [history.events[index].site for index in (found.first, *found.between, found.second)]
+    says, thing = words.thing(found.first), words.thing(found.second)
+    gil, reason = on_gil_builds(history, found.first, found.second, sources)
+    return Finding(
+        "used before ready",
+        f"Used before it is ready: {thing}",
+        f"{writer} writes `{says}` in {words.line(sites[0])} and only then `{thing}` in {words.line(sites[3])}. In "
+        f"between {reader} sees the one ({words.line(sites[1], sites[0])}) and uses the other "
+        f"({words.line(sites[2], sites[0])}), which is not there yet.",
+        f"Turn the two around: write `{thing}` first and `{says}` last; or hold one lock over both, and over the "
+        f"reading.",
+        (words.side(found.between[1]), words.side(found.first)),
+        tuple(words.moment(index) for index in sorted({found.first, *found.between, found.second})),
+        gil=gil,
+        reason=reason,
+    )
+
+
+def explain_factory(history: History, sources: Sources) -> Finding | None:
+    """The finding for a defaultdict whose factory ran in one thread when another one came; None if none did."""
+    for reading, event in enumerate(history.events):
+        place = history.record.places.get(event.place)
+        if event.kind != Kind.READ or place is None or place.label != "defaultdict":
+            continue
+        mine = history.of[event.thread]
+        step = history.steps[reading] + 1
+        if step + 1 >= len(mine) or history.events[mine[step]].kind != Kind.ENTER:
+            continue  # the factory is no function of the user's, or nothing was missing
+        others = range(reading + 1, mine[step + 1])
+        between = [
+            index
+            for index in others
+            if history.events[index].thread != event.thread and overlap(history.events[index], event)
+        ]
+        if between:
+            return _factory(history, reading, between[0], mine[step], sources)
+    return None
+
+
+def _factory(history: History, reading: int, other: int, made: int, sources: Sources) -> Finding:
+    words = Words(history, sources)
+    one, two = words.thread(history.events[reading].thread), words.thread(history.events[other].thread)
+    thing, place = words.thing(reading), history.events[reading].site
+    return Finding(
+        "check then act",
+        f"Made twice: {thing}",
+        f"`{thing}` is missing when {one} asks for it in {words.line(place)}: the defaultdict calls its factory "
+        f"({words.line(history.events[made].site, place)}) and stores what it gives afterwards. Before that {two} asks "
+        f"for the same in {words.line(history.events[other].site, place)}, gets a value of its own, and one of the two "
+        f"is lost.",
+        f"Hold one lock over {words.line(place)}, wherever `{thing}` is used; or make all values before the threads "
+        f"start.",
+        (words.side(reading), words.side(other)),
+        (
+            words.moment(reading, f"asks for {thing}, which is missing"),
+            words.moment(made, "the factory begins"),
+            words.moment(other, f"asks for {thing}, which is still missing"),
+        ),
+        reason="the factory is a function, and is called in between",
+    )
+
+
+def explain_iteration(history: History, reading: int, change: int, sources: Sources, *, fails: bool = True) -> Finding:
+    """The finding for a container that one thread changes while another goes through it."""
+    words = Words(history, sources)
+    sites = [history.events[index].site for index in (reading, change)]
+    one, other = words.thread(history.events[reading].thread), words.thread(history.events[change].thread)
+    thing = words.thing(reading)
+    return Finding(
+        "changed while iterated",
+        f"Changed while it is iterated: {thing}",
+        f"{one} goes through `{thing}` in {words.line(sites[0])}; before it is through, {other} changes it in "
+        f"{words.line(sites[1], sites[0])}{'' if fails else ', and elements are skipped, or seen twice'}.",
+        f"Go through a copy made under a lock (`with lock: snapshot = list({thing})`), and take the same lock in "
+        f"{words.line(sites[1], sites[0])}.",
+        (words.side(reading), words.side(change)),
+        (
+            words.moment(reading, f"is going through {thing}"),
+            words.moment(change, f"changes {thing}"),
+            words.moment(
+                reading, "takes the next one, and fails" if fails else "takes the next one, or what is there now"
+            ),
+        ),
+        gil=True,
+        reason="a loop may switch threads each time it goes round",
+    )

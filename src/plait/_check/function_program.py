@@ -1,0 +1,97 @@
+"""A function that is checked: its module is imported anew, and observed, for each execution."""
+
+from __future__ import annotations
+
+import asyncio
+import builtins
+import inspect
+import os
+import sys
+import sysconfig
+from collections.abc import Callable, Mapping
+from operator import attrgetter
+from pathlib import Path
+from types import ModuleType
+
+from plait._check.fresh import FreshModules
+from plait._core.errors import UsageError
+
+_MAIN = "__plait_main__"  # not __main__, so that a main guard keeps the rest of the script from running
+
+
+Arguments = Callable[[], Mapping[str, object]]
+
+
+class FunctionProgram:
+    """Calls a function of a module, or a method of a new instance; what an `async def` gives is run to its end.
+
+    `arguments` makes what it is called with, anew for each execution.
+    """
+
+    def __init__(self, function: Callable[..., object], fresh: FreshModules, arguments: Arguments = dict) -> None:
+        self.name = f"{function.__module__}:{function.__qualname__}"
+        self._module = function.__module__
+        self._owner, _, self._method = function.__qualname__.rpartition(".")
+        self._file = file_of(function)
+        self._fresh = fresh
+        self._arguments = arguments
+
+    def main(self) -> object:
+        module = self._script() if self._module == "__main__" else builtins.__import__(self._module, fromlist=["*"])
+        owner = attrgetter(self._owner)(module)() if self._owner else module
+        result = getattr(owner, self._method)(**self._arguments())
+        return asyncio.run(result) if inspect.iscoroutine(result) else None
+
+    def _script(self) -> ModuleType:
+        """The script that the function is in, run as a module of another name."""
+        module = ModuleType(_MAIN)
+        module.__file__ = self._file
+        sys.modules[_MAIN] = module
+        exec(self._fresh.code(self._file, _MAIN), module.__dict__)
+        return module
+
+
+def checkable(function: Callable[[], object]) -> None:
+    """Nothing for a function that can be found in its module.
+
+    Raises:
+        UsageError: it cannot, or takes arguments.
+    """
+    name = getattr(function, "__qualname__", "")
+    if not inspect.isfunction(function) or "<" in name or "." in name:
+        raise UsageError(
+            f"check({name or function!r}): it must be a function at the top level of a module, since that is imported "
+            "anew for each execution; move it there"
+        )
+    parameters = inspect.signature(function).parameters.values()
+    several = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    needed = [one.name for one in parameters if one.default is one.empty and one.kind not in several]
+    if needed:
+        raise UsageError(
+            f"check({name}): it is called without arguments, but needs {', '.join(needed)}; write a function around it"
+        )
+    file_of(function)
+
+
+def file_of(function: Callable[..., object]) -> str:
+    """The source file of a function.
+
+    Raises:
+        UsageError: it has none.
+    """
+    file = inspect.getsourcefile(function)
+    if file is None or not os.path.exists(file):
+        raise UsageError(f"check({function.__qualname__}): its source cannot be found, so it cannot be observed")
+    return os.path.abspath(file)
+
+
+def own_files(file: str) -> Callable[[str], bool]:
+    """Which files are the user's: those below the folder of `file` or the working directory, installed ones apart."""
+    folders = [str(Path(file).parent) + os.sep, str(Path.cwd()) + os.sep]
+    installed = [sysconfig.get_path(name) + os.sep for name in ("purelib", "platlib", "stdlib")]
+
+    def mine(name: str) -> bool:
+        name = os.path.abspath(name)
+        return any(map(name.startswith, folders)) and not any(map(name.startswith, installed))
+
+    return mine

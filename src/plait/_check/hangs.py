@@ -1,0 +1,271 @@
+"""Why nobody will wake a thread that waits: lost wake-up, too few woken, missing task_done, what is never released.
+
+The standard library's Condition, Queue, Semaphore and so on run as they are, so an execution shows the locks inside
+them: what belongs to one of them is what was done under its lock, at lines of the user's that say `notify` or `put`.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections import Counter
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from plait._check.history import History
+from plait._check.record import Blocked, Failure
+from plait._check.source import Sources
+from plait._check.waits import Waiting, receiver, waiting
+from plait._core.event import Kind
+
+_CALLS = ("notify_all", "notify", "set", "clear", "put_nowait", "put", "get_nowait", "get", "task_done", "release",
+          "acquire", "wait", "empty", "qsize", "full", "locked", "is_set")  # fmt: skip
+
+
+class Call(NamedTuple):
+    """Something done to what is waited for: by a thread, at an event, `method` as the user's line has it."""
+
+    at: int
+    thread: int
+    method: str
+
+
+class Cause(NamedTuple):
+    """Why one thread waits for ever.
+
+    Attributes:
+        kind: of the finding.
+        blocked, waiting: the thread, and what it waits for.
+        calls: what was done to it by whom, in order, as far as it explains the hang.
+        peers: other threads that wait for the same.
+        began: index of the event by which the waiting began; the number of events when it is not known.
+        tally: how often each method was called on what is waited for.
+    """
+
+    kind: str
+    blocked: Blocked
+    waiting: Waiting
+    calls: tuple[Call, ...]
+    peers: tuple[Blocked, ...]
+    began: int
+    tally: Counter[str]
+
+
+def cause(history: History, failure: Failure, sources: Sources) -> Cause | None:
+    """The one cause that explains the most: not of a thread that merely waits for others that are stuck."""
+    stuck = [_cause(history, failure, blocked, sources) for blocked in failure.blocked]
+    root = _root(failure)
+    stuck.sort(
+        key=lambda one: (one.kind not in _CERTAIN, one.kind == "hang", one.blocked.thread != root, one.blocked.thread)
+    )
+    return stuck[0] if stuck else None
+
+
+# These are defects wherever they are; of the others the one that the main thread waits for in the end is told.
+_CERTAIN = ("deadlock", "waits for itself", "self-deadlock", "never released", "notify too few", "missing task_done")
+
+
+def _root(failure: Failure) -> int:
+    """Whom the first thread waits for in the end, through joins."""
+    by_thread = {blocked.thread: blocked for blocked in failure.blocked}
+    thread, seen = min(by_thread, default=-1), set[int]()
+    while thread in by_thread and by_thread[thread].pending.kind == Kind.JOIN and thread not in seen:
+        seen.add(thread)
+        thread = by_thread[thread].pending.place
+    return thread
+
+
+def _cause(history: History, failure: Failure, blocked: Blocked, sources: Sources) -> Cause:
+    what = waiting(blocked)
+    began, lock = _inner_lock(history, blocked)
+    calls = tuple(calls_on(history, lock, sources)) if lock >= 0 else ()
+    others = (other for other in failure.blocked if other.thread != blocked.thread)
+    peers = tuple(
+        other for other in others if (waiting(other).kind, _inner_lock(history, other)[1]) == (what.kind, lock)
+    )
+    tally = Counter(call.method for call in calls)
+    for other in failure.blocked:  # a call that has not come back has not done anything yet
+        if _inner_lock(history, other)[1] == lock >= 0:
+            tally.subtract([one.method for one in calls if one.thread == other.thread][-1:])
+    rule = _RULES.get(what.kind)
+    kind = "barrier short of parties" if what.kind == "barrier" else "hang"
+    kind, calls = (
+        rule(_Case(history, blocked, calls, peers, began, failure, _guarded(blocked, sources))) if rule else (kind, ())
+    )
+    return Cause(kind, blocked, what, calls, peers, began, tally)
+
+
+class _Case(NamedTuple):
+    """What a rule looks at; it answers with the kind and the calls that explain it."""
+
+    history: History
+    blocked: Blocked
+    calls: tuple[Call, ...]
+    peers: tuple[Blocked, ...]
+    began: int
+    failure: Failure
+    guarded: bool
+
+
+_Answer = tuple[str, tuple[Call, ...]]
+
+
+def _lock(case: _Case) -> _Answer:
+    acquired = case.history.owners.get(case.blocked.pending.place)
+    if acquired is None:
+        return "hang", ()
+    owner = case.history.events[acquired].thread
+    taken = (Call(acquired, owner, "acquire"),)
+    if owner == case.blocked.thread:
+        return "self-deadlock", taken
+    return ("never released" if _ended(case.history, owner) else "hang"), taken
+
+
+def _condition(case: _Case) -> _Answer:
+    woken = [
+        call for call in case.calls if call.method in ("notify", "notify_all") and call.thread != case.blocked.thread
+    ]
+    single = [call for call in woken if call.method == "notify"]
+    if single and (case.peers or single[-1].at > case.began):
+        return "notify too few", tuple(single[-1:])
+    if woken and woken[-1].at < case.began and not case.guarded:
+        return "lost wake-up", tuple(woken[-1:])
+    return "nobody sets it", tuple(woken[-1:])
+
+
+def _event(case: _Case) -> _Answer:
+    sets = [call for call in case.calls if call.method == "set"]
+    clears = [call for call in case.calls if call.method == "clear"]
+    if sets and clears and sets[-1].at < clears[-1].at:
+        return "lost wake-up", (sets[-1], clears[-1])
+    return "nobody sets it", tuple(sets[-1:])
+
+
+def _semaphore(case: _Case) -> _Answer:
+    taken: dict[int, list[Call]] = {}
+    for call in case.calls:
+        mine = taken.setdefault(call.thread, [])
+        site = case.history.events[call.at].site
+        leaves = any(one.method == "with" and case.history.events[one.at].site == site for one in mine)
+        if mine and (call.method == "release" or (call.method == "with" and leaves)):
+            mine.pop()
+        elif call.method in ("acquire", "with"):
+            mine.append(call)
+    stuck = {blocked.thread for blocked in case.failure.blocked}
+    others = [call for thread, mine in taken.items() for call in mine if thread != case.blocked.thread]
+    ended = [call for call in others if call.thread not in stuck]
+    if ended or not others:
+        return ("never released", tuple(ended[:1])) if ended else ("nobody sets it", ())
+    return "deadlock", tuple(others[:1])
+
+
+def _queue_join(case: _Case) -> _Answer:
+    done = Counter(call.thread for call in case.calls if call.method == "task_done")
+    stuck = {blocked.thread for blocked in case.failure.blocked if waiting(blocked).kind == "queue get"}
+    gets = [call for call in case.calls if call.method in ("get", "get_nowait")]
+    for thread in stuck:  # the last call has not come back
+        last = next((call for call in reversed(gets) if call.thread == thread), None)
+        gets = [call for call in gets if call is not last]
+    got = Counter(call.thread for call in gets)
+    short = [call for call in gets if got[call.thread] > done[call.thread]]
+    return ("missing task_done", tuple(short[-1:])) if short else ("nothing comes", _left(case))
+
+
+def _queue(case: _Case) -> _Answer:
+    checks = [
+        call for call in case.calls if call.method in ("empty", "qsize", "full") and call.thread == case.blocked.thread
+    ]
+    if checks:
+        since = [call for call in case.calls if call.at > checks[-1].at and call.thread != case.blocked.thread]
+        taking = [call for call in since if call.method in ("get", "get_nowait", "put", "put_nowait")]
+        if taking:
+            return "check then act", (checks[-1], taking[-1])
+    return "nothing comes", _left(case)
+
+
+def _guarded(blocked: Blocked, sources: Sources) -> bool:
+    """Whether the wait stands in a loop that checks under the lock: no notify can be missed then."""
+    site = blocked.pending.site
+    loop, block = (sources.enclosing(site, kind) if site is not None else None for kind in (ast.While, ast.With))
+    return isinstance(loop, ast.While) and isinstance(block, ast.With) and block.lineno < loop.lineno
+
+
+def _left(case: _Case) -> tuple[Call, ...]:
+    """The last call of a thread that has ended by now, from which the other side could have been expected."""
+    stuck = {blocked.thread for blocked in case.failure.blocked}
+    return tuple([call for call in case.calls if call.thread not in stuck][-1:])
+
+
+def _future(case: _Case) -> _Answer:
+    if _in_pool(case.blocked):
+        return "waits for itself", ()
+    return ("hang" if any(map(_in_pool, case.failure.blocked)) else "nobody sets it"), ()
+
+
+def _in_pool(blocked: Blocked) -> bool:
+    """Whether it runs the user's code as a worker of a pool."""
+    frames = blocked.stack
+    working = any(frame.file.endswith("thread.py") and frame.function.endswith("_worker") for frame in frames)
+    return working and any(frame.mine for frame in frames)
+
+
+_RULES = {
+    "lock": _lock,
+    "condition": _condition,
+    "event": _event,
+    "semaphore": _semaphore,
+    "queue join": _queue_join,
+    "queue get": _queue,
+    "queue put": _queue,
+    "future": _future,
+    "futures": _future,
+}
+
+
+def _inner_lock(history: History, blocked: Blocked) -> tuple[int, int]:
+    """By which event the waiting began, and the place of the lock inside what is waited for; -1 when there is none.
+
+    A Condition's `wait` acquires a lock of its own making, releases the Condition's and acquires its own again.
+    """
+    mine = history.of.get(blocked.thread, [])
+    if len(mine) >= 2:
+        released, own = history.events[mine[-1]], history.events[mine[-2]]
+        if released.kind == Kind.RELEASE and own.kind == Kind.ACQUIRE and own.place == blocked.pending.place:
+            return mine[-2], released.place
+    return len(history.events), -1
+
+
+def calls_on(history: History, lock: int, sources: Sources) -> Iterator[Call]:
+    """What was done under the lock, in order: one call for each time it was taken, or several under a `with`."""
+    for index, event in enumerate(history.events):
+        if event.place != lock or event.kind != Kind.ACQUIRE or event.site is None or _woken(history, index):
+            continue
+        line = sources.line(event.site.file, event.site.line)
+        methods = [method for method in _CALLS if receiver(line, method)][:1]
+        if not methods:
+            block = sources.enclosing(event.site, (ast.With, ast.AsyncWith))
+            methods = list(_methods(block)) if block is not None else []
+            methods = methods or ["with" if re.match(r"(async\s+)?with\b", line) else "acquire"]
+        for method in methods:
+            yield Call(index, event.thread, method)
+
+
+def _woken(history: History, index: int) -> bool:
+    """Whether the lock is taken again at the end of a wait, which belongs to the call that began before it."""
+    step = history.steps[index]
+    if not step:
+        return False
+    before = history.events[history.of[history.events[index].thread][step - 1]]
+    return before.kind == Kind.ACQUIRE and before.place in history.signals
+
+
+def _methods(block: ast.AST) -> Iterator[str]:
+    """The calls in a `with` block that have to do with waiting; all of them may have been made."""
+    for node in ast.walk(block):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _CALLS[:4]:
+            yield node.func.attr
+
+
+def _ended(history: History, thread: int) -> bool:
+    mine = history.of.get(thread, [])
+    return bool(mine) and history.events[mine[-1]].kind == Kind.END

@@ -1,0 +1,165 @@
+"""The events of one execution with what each thread held at each of them, and which had to happen before which.
+
+Two orders are kept, both by vector clocks (Fidge 1988, Mattern 1989; FastTrack, PLDI 2009, for the idea of epochs):
+
+* *before* has every edge: program order, start, join, and from each release of a lock to the next acquisition. It says
+  what was ordered in this execution.
+* *must* leaves out the edges of locks that are used for mutual exclusion, which in another execution may be taken in
+  another order, and keeps those of locks that one thread releases for another: that is how a Condition wakes a waiter.
+
+What a thread holds is found by replaying acquisitions and releases. What is released by others than its holder, or by
+somebody while nobody holds it (a `SimpleQueue`), is a signal and not held at all.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable
+
+from plait._check.record import Record
+from plait._core.event import Kind, label
+
+Clock = dict[int, int]
+
+
+class History:
+    """A record, indexed.
+
+    Attributes:
+        record: it.
+        events: its events.
+        steps: for each event, how many its thread had executed before it.
+        held: for each event, the indices of the acquisitions whose locks its thread holds; the event's own not yet.
+        owners: who holds what at the end: a lock's place, and the index of its acquisition.
+        of: for each thread, the indices of its events.
+        signals: places of what one thread acquires and another releases.
+    """
+
+    def __init__(self, record: Record) -> None:
+        self.record = record
+        self.events = record.events
+        self.steps: list[int] = []
+        self.held: list[tuple[int, ...]] = []
+        self.owners: dict[int, int] = {}
+        self.of: dict[int, list[int]] = {}
+        self.signals: set[int] = set()
+        self._changes: list[int] = []
+        self._words: dict[int, list[str]] = {}
+        self._replay()
+        self._before = _Order(self, lambda _: True)
+        self._must = _Order(self, self.signals.__contains__)
+
+    def before(self, one: int, other: int) -> bool:
+        """Whether event `one` happened before event `other` by the program's own ordering, not by chance."""
+        return self._before.holds(one, other)
+
+    def must(self, one: int, other: int) -> bool:
+        """Whether `one` comes before `other` whoever gets the locks first."""
+        return self._must.holds(one, other)
+
+    def locks(self, index: int) -> frozenset[int]:
+        """The places of the locks held at an event."""
+        return frozenset(filter(self.is_lock, (self.events[acquired].place for acquired in self.held[index])))
+
+    def held_over(self, first: int, second: int) -> frozenset[int]:
+        """The places of the locks that one thread holds from one event to a later one without letting go."""
+        both = set(self.held[first]) & set(self.held[second])
+        return frozenset(filter(self.is_lock, (self.events[acquired].place for acquired in both)))
+
+    def changes_before(self, index: int) -> list[int]:
+        """The events before this one that another thread executed than the one right before."""
+        return self._changes[: bisect_left(self._changes, index)]
+
+    def until(self, index: int) -> dict[int, list[int]]:
+        """For each thread, the last of its events before this one, in a list; none if there is none."""
+        found = {}
+        for thread, mine in self.of.items():
+            count = bisect_left(mine, index)
+            found[thread] = mine[count - 1 : count] if count else []
+        return found
+
+    def place(self, thread: int, step: int) -> str:
+        """The label of a switch: what the thread is about to do after `step` events, and for the how many-th time."""
+        mine = self.of.get(thread, [])
+        if step >= len(mine):
+            return label(None)
+        words = self._labels(thread)
+        times = words[: step + 1].count(words[step])
+        return words[step] if times == 1 else f"{words[step]}#{times}"
+
+    def _labels(self, thread: int) -> list[str]:
+        if thread not in self._words:
+            self._words[thread] = [label(self.events[index]) for index in self.of[thread]]
+        return self._words[thread]
+
+    def is_lock(self, place: int) -> bool:
+        """Whether a thread can be said to hold it: no signal, nor what a Condition waits on inside."""
+        known = self.record.places.get(place)
+        return known is not None and known.label in ("Lock", "RLock") and place not in self.signals
+
+    def name(self, thread: int) -> str:
+        """What people call the thread."""
+        return next((info.name for info in self.record.threads if info.number == thread), f"thread {thread}")
+
+    def _replay(self) -> None:
+        holds: dict[int, tuple[int, ...]] = {}
+        for index, event in enumerate(self.events):
+            mine = self.of.setdefault(event.thread, [])
+            if event.thread != (self.events[index - 1].thread if index else 0):
+                self._changes.append(index)
+            self.steps.append(len(mine))
+            mine.append(index)
+            self.held.append(holds.get(event.thread, ()))
+            if event.kind == Kind.ACQUIRE and event.place not in self.owners:
+                self.owners[event.place] = index
+                holds[event.thread] = (*holds.get(event.thread, ()), index)
+            elif event.kind == Kind.RELEASE:
+                acquired = self.owners.pop(event.place, None)
+                owner = event.thread if acquired is None else self.events[acquired].thread
+                if acquired is None or owner != event.thread:
+                    self.signals.add(event.place)
+                holds[owner] = tuple(one for one in holds.get(owner, ()) if one != acquired)
+
+
+class _Order:
+    """A vector clock for each event; clocks are shared between events and never changed once they are."""
+
+    def __init__(self, history: History, orders: Callable[[int], bool]) -> None:
+        self._clocks: list[Clock] = []
+        self._events = history.events
+        now: dict[int, Clock] = {}
+        last: dict[int, Clock] = {}  # of the last release of a lock
+        ends: dict[int, Clock] = {}
+        for event in history.events:
+            thread = event.thread
+            clock = now.setdefault(thread, {thread: 1})
+            if event.kind == Kind.ACQUIRE and orders(event.place):
+                clock = _joined(clock, last.get(event.place))
+            elif event.kind == Kind.JOIN:
+                clock = _joined(clock, ends.get(event.place))
+            self._clocks.append(clock)
+            now[thread] = clock
+            if event.kind == Kind.RELEASE and orders(event.place):
+                last[event.place] = _joined(clock, last.get(event.place))
+                now[thread] = _ticked(clock, thread)
+            elif event.kind == Kind.START:
+                now[event.place] = {**clock, event.place: 1}
+                now[thread] = _ticked(clock, thread)
+            elif event.kind == Kind.END:
+                ends[thread] = clock
+
+    def holds(self, one: int, other: int) -> bool:
+        if one >= other:
+            return False
+        thread = self._events[one].thread
+        return thread == self._events[other].thread or self._clocks[other].get(thread, 0) >= self._clocks[one][thread]
+
+
+def _ticked(clock: Clock, thread: int) -> Clock:
+    return {**clock, thread: clock[thread] + 1}
+
+
+def _joined(clock: Clock, other: Clock | None) -> Clock:
+    if not other or all(clock.get(thread, 0) >= tick for thread, tick in other.items()):
+        return clock
+    return {thread: max(clock.get(thread, 0), other.get(thread, 0)) for thread in clock.keys() | other.keys()}

@@ -1,0 +1,98 @@
+"""From an execution that failed to what is told of it: shrunk, compared with one that passed, explained.
+
+The program is run again for it; `run` does that, and `more` says whether there is still time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+from plait._check.explain import explain
+from plait._check.findings import Finding
+from plait._check.predict import Prediction, lost
+from plait._check.record import Failure, Record, Switch
+from plait._check.shrink import Run, same_failure, shrink
+from plait._check.source import Sources
+from plait._check.token import encode
+from plait._core.event import Kind
+
+_ATTEMPTS = 8  # executions that are tried to find one that passes
+
+
+class Case(NamedTuple):
+    """What is known when the search ends.
+
+    Attributes:
+        record: the execution that ended it: it failed, or what was predicted came true, or its output is another one.
+        passing: one that passed, if there was one.
+        prediction: what was tried in it, if something was.
+    """
+
+    record: Record
+    passing: Record | None = None
+    prediction: Prediction | None = None
+
+
+class Told(NamedTuple):
+    """A finding, the shortest execution that shows it, and the token that replays that one."""
+
+    finding: Finding
+    record: Record
+    token: str
+
+
+def investigate(case: Case, run: Run, more: Callable[[], bool], sources: Sources) -> Told:
+    """The finding for a case; the explanation is of the shrunk execution."""
+    if case.record.failure is not None:
+        record = shrink(case.record, run, more)
+        passing = case.passing or _passing(record, run, more)
+        return Told(explain(record, passing, sources), record, encode(record.switches))
+    if case.prediction is not None:
+        return _lost(case.record, case.prediction, run, more, sources)
+    return _other_outcome(case, run, more, sources)
+
+
+def _lost(record: Record, prediction: Prediction, run: Run, more: Callable[[], bool], sources: Sources) -> Told:
+    """An update that was lost, though nothing failed by it."""
+    finding = lost(prediction, record, sources)
+    shorter = shrink(record, run, more, lambda one, _: lost(prediction, one, sources) is not None)
+    finding = lost(prediction, shorter, sources) or finding
+    if finding is None:
+        raise ValueError("the record has neither a failure nor what was predicted")
+    return Told(finding, shorter, encode(shorter.switches))
+
+
+def _other_outcome(case: Case, run: Run, more: Callable[[], bool], sources: Sources) -> Told:
+    """An output that is not that of the execution before it."""
+    usual = case.passing.output if case.passing is not None else ""
+    shorter = shrink(case.record, run, more, lambda one, _: one.failure is None and one.output != usual)
+    failing = shorter._replace(failure=Failure("outcome", "the output depends on the schedule", 0, None, (), ()))
+    return Told(explain(failing, case.passing, sources), shorter, encode(shorter.switches))
+
+
+def _passing(record: Record, run: Run, more: Callable[[], bool]) -> Record | None:
+    """An execution that does not fail, where there is one near by: its threads begin in another order."""
+    for number, switches in enumerate(_others(record)):
+        if number >= _ATTEMPTS or not more():
+            return None
+        other = run(switches)
+        if not same_failure(other.failure, record.failure) and other.failure is None:
+            return other
+    return None
+
+
+def _others(record: Record) -> Iterator[Sequence[Switch]]:
+    """Plain; each new thread first; and without the last switches, one after the other."""
+    yield ()
+    steps: dict[int, int] = {}
+    begins = []
+    for event in record.events:
+        steps[event.thread] = steps.get(event.thread, 0) + 1
+        if event.kind == Kind.START:
+            begins.append(Switch(event.thread, steps[event.thread], event.place, ""))
+    yield tuple(begins)
+    for begin in begins:
+        yield (begin,)
+    for length in range(len(record.switches) - 1, 0, -1):
+        yield tuple(record.switches[:length])

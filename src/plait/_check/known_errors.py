@@ -1,0 +1,73 @@
+"""Exceptions of Python itself that name the defect: what they mean for threads, and what to change."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+
+class Known(NamedTuple):
+    """An exception's text, as a pattern, and what is told of it; `{name}` fails in `{here}`."""
+
+    pattern: str
+    kind: str
+    title: str
+    why: str
+    fix: str
+
+
+KNOWN = (
+    Known(
+        "cannot join current thread",
+        "waits for itself",
+        "A thread that joins itself",
+        "{name} calls join() of itself in {here}: it would wait for its own end. Another thread calls the same "
+        "function in the schedules that pass.",
+        "Leave the join() to the thread that started it; or skip it there: `if threading.current_thread() is not "
+        "thread: thread.join()`.",
+    ),
+    Known(
+        "cannot join thread before it is started",
+        "used before ready",
+        "Joined before it is started",
+        "{name} joins a thread in {here} that has been made and is in its place, but has not been started yet: the "
+        "thread that makes it was stopped in between.",
+        "Start it first, and store it where others find it after that; or hold one lock over both, and over the join.",
+    ),
+    Known(
+        "_local' object has no attribute",
+        "used before ready",
+        "A thread-local that this thread has not set",
+        "{name} reads an attribute of a threading.local in {here} that other threads have set, but not this one: each "
+        "thread has values of its own there, and none to begin with.",
+        "Set it in every thread before it is used: in the `initializer=` of the pool, or in the `__init__` of a "
+        "subclass of threading.local.",
+    ),
+    Known(
+        "generator already executing",
+        "shared iterator",
+        "A generator shared by threads",
+        "{name} asks a generator for its next value in {here} while another thread is inside it. A generator runs for "
+        "one thread at a time and has no lock.",
+        "Take the next value under a lock (`with lock: value = next(generator)`), or hand the values out through a "
+        "queue.Queue.",
+    ),
+    Known(
+        "cannot schedule new futures after",
+        "used after the end",
+        "Submitted after the end of the pool",
+        "{name} submits work in {here} after the pool was shut down, by another thread or by the end of its `with` "
+        "block.",
+        "Wait for everything that may still submit before the pool is shut down; or submit from one thread only.",
+    ),
+)
+
+
+def known(error: BaseException | None) -> Known | None:
+    """What is known of the exception; None for most.
+
+    >>> known(ValueError("generator already executing")).kind
+    'shared iterator'
+    """
+    text = str(error) if error is not None else ""
+    return next((one for one in KNOWN if re.search(one.pattern, text)), None)

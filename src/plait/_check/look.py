@@ -1,0 +1,71 @@
+"""Looks at each execution of a search: keeps one that passed, says what to try next, sees losses nobody noticed."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from plait._check.findings import Finding
+from plait._check.investigate import Case
+from plait._check.predict import Prediction, lost, predictions
+from plait._check.record import Record, Switch
+from plait._check.source import Sources
+from plait._core.event import Site
+
+_LONGEST = 10_000  # events; beyond, predicting costs more than it saves
+_TRIED = 40  # predictions that are run in a search
+
+
+class Look:
+    """Called with every record, in order.
+
+    Args:
+        hint: makes the next executions, one for each call, follow these switches; called in the order of the trials.
+        sources: the user's source.
+        one_output: whether all executions have to print the same.
+    """
+
+    def __init__(
+        self, hint: Callable[[Sequence[Switch]], object], sources: Sources, *, one_output: bool = False
+    ) -> None:
+        self._hint = hint
+        self._sources = sources
+        self._one_output = one_output
+        self._passing: Record | None = None
+        self._trials: deque[Prediction] = deque()
+        self._told: set[tuple[str, tuple[Site | None, ...]]] = set()
+        self._notes: list[Finding] = []
+        self._seen: set[Site | None] = set()
+
+    @property
+    def notes(self) -> tuple[Finding, ...]:
+        """Deadlocks that lock orders make likely and that did not come when they were tried: worth a remark."""
+        return tuple(self._notes)
+
+    def __call__(self, record: Record) -> Case | None:
+        """The case when the search is to end with this record; None to go on."""
+        trial = self._trials.popleft() if self._trials else None
+        if record.failure is not None:
+            return Case(record, self._passing, trial)
+        if trial is not None and trial.note is not None:
+            self._notes.append(trial.note)
+        if trial is not None and lost(trial, record, self._sources) is not None:
+            return Case(record, self._passing, trial)
+        self._passing = self._passing or record
+        if self._one_output and record.output != self._passing.output:
+            return Case(record, self._passing)
+        self._predict(record)
+        return None
+
+    def _predict(self, record: Record) -> None:
+        """What this execution shows of the source for the first time is worth trying; the rest has been tried."""
+        sites = {event.site for event in record.events}
+        if len(self._told) >= _TRIED or len(record.events) > _LONGEST or sites <= self._seen:
+            return
+        self._seen |= sites
+        for prediction in predictions(record, self._sources):
+            key = prediction.kind, prediction.sites
+            if key not in self._told and len(self._told) < _TRIED:
+                self._told.add(key)
+                self._trials.append(prediction)
+                self._hint(prediction.switches)

@@ -1,0 +1,139 @@
+"""Order violations: in the execution that failed, two accesses came in the other order than in one that passed."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from plait._check.atomicity import overlap
+from plait._check.history import History
+from plait._core.event import Kind, Site
+
+_LOOKED_AT = 6  # accesses of the failing thread, backwards from the failure
+
+
+class Swap(NamedTuple):
+    """A use and a change whose order decides.
+
+    Attributes:
+        use: index of the use in the execution that failed.
+        change: index there of the write that came before it, or after it; -1 when it had not come when the failure was.
+        site: where the write is in the source.
+        writer: the thread that writes.
+        late: whether the write came too late; otherwise it came too early.
+    """
+
+    use: int
+    change: int
+    site: Site | None
+    writer: int
+    late: bool
+
+
+def swaps(failing: History, passing: History, suspects: list[int]) -> list[Swap]:
+    """What a use of a suspect (an event of `failing`, the most suspicious first) finds changed, or not changed yet."""
+    found = []
+    for use in suspects[:_LOOKED_AT]:
+        twin = _twin(failing, passing, use)
+        if twin is None:  # it did not come to this use
+            missing = _missing(failing, passing, use)
+            if missing is not None:
+                found.append(missing)
+            continue
+        expected, seen = _last_write(passing, twin), _last_write(failing, use)
+        expected_site = passing.events[expected].site if expected is not None else None
+        seen_site = failing.events[seen].site if seen is not None else None
+        if expected is not None and expected_site != seen_site:
+            writer = passing.events[expected].thread
+            if not _foreign(passing, expected, twin):
+                writer = _on_its_way(failing, use, expected_site)
+            if writer >= 0 and not _happened(failing, use, writer, expected_site):
+                found.append(Swap(use, _later(failing, use, writer, expected_site), expected_site, writer, late=True))
+                continue
+        if (
+            seen is not None
+            and seen_site != expected_site
+            and _foreign(failing, seen, use)
+            and not failing.must(seen, use)
+        ):
+            found.append(Swap(use, seen, seen_site, failing.events[seen].thread, late=False))
+    return found
+
+
+def _twin(failing: History, passing: History, use: int) -> int | None:
+    """The same use in the other execution: same thread, same place in the source, the same turn if there is one."""
+    event = failing.events[use]
+    turn = sum(1 for index in failing.of[event.thread] if index < use and _same(failing, index, use))
+    twins = [
+        index
+        for index in passing.of.get(event.thread, [])
+        if passing.events[index].site == event.site and passing.events[index].kind == event.kind
+    ]
+    return twins[min(turn, len(twins) - 1)] if twins else None
+
+
+def _same(history: History, one: int, other: int) -> bool:
+    return history.events[one].site == history.events[other].site and (
+        history.events[one].kind == history.events[other].kind
+    )
+
+
+def _last_write(history: History, use: int) -> int | None:
+    event = history.events[use]
+    for index in range(use - 1, -1, -1):
+        candidate = history.events[index]
+        if candidate.kind == Kind.WRITE and overlap(candidate, event):
+            return index
+    return None
+
+
+def _foreign(history: History, one: int, other: int) -> bool:
+    return history.events[one].thread != history.events[other].thread
+
+
+def _missing(failing: History, passing: History, use: int) -> Swap | None:
+    """A write to a thing of this name that another thread makes in the execution that passed, and has not made here."""
+    event = failing.events[use]
+    for other in passing.events:
+        if other.kind != Kind.WRITE or other.thread == event.thread or other.name != event.name:
+            continue
+        if _label(passing, other.place) == _label(failing, event.place):
+            if not _happened(failing, use, other.thread, other.site):
+                later = _later(failing, use, other.thread, other.site)
+                return Swap(use, later, other.site, other.thread, late=True)
+    return None
+
+
+def _label(history: History, place: int) -> str:
+    known = history.record.places.get(place)
+    return known.label if known is not None else ""
+
+
+def _on_its_way(failing: History, use: int, site: Site | None) -> int:
+    """Another thread that is in the function of the site, for what this one would have done itself; -1 if none is."""
+    user = failing.events[use].thread
+    for index in range(use - 1, -1, -1):
+        event = failing.events[index]
+        if (
+            event.thread != user
+            and event.site is not None
+            and site is not None
+            and event.site.function == site.function
+        ):
+            return event.thread
+    return -1
+
+
+def _happened(history: History, use: int, writer: int, site: Site | None) -> bool:
+    return any(
+        index < use
+        and history.events[index].site == site
+        and history.events[index].kind == Kind.WRITE
+        and overlap(history.events[index], history.events[use])
+        for index in history.of.get(writer, [])
+    )
+
+
+def _later(history: History, use: int, writer: int, site: Site | None) -> int:
+    return next(
+        (index for index in history.of.get(writer, []) if index > use and history.events[index].site == site), -1
+    )

@@ -1,0 +1,90 @@
+"""What an execution that passed makes likely to fail, with the switches to try; only what then happens is told.
+
+A prediction is never told as a defect: code can be ordered by things that no analysis of one execution sees, and
+then the alarm would be false. So its switches are run. If that execution fails, the failure is explained. If it passes
+but an update was lost in it before our eyes, the loss is told. Everything else was a wrong guess and is forgotten.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from plait._check.atomicity import Split, candidates, splits
+from plait._check.deadlocks import Cycle, predicted
+from plait._check.explain_deadlock import explain_prediction
+from plait._check.explain_split import explain_split
+from plait._check.findings import Finding
+from plait._check.history import History
+from plait._check.races import modifies, races
+from plait._check.record import Record, Switch
+from plait._check.reversals import reversals
+from plait._check.source import Sources
+from plait._check.words import Words
+from plait._core.event import Site
+
+
+class Prediction(NamedTuple):
+    """Switches worth trying, and why: "deadlock", "data race", a kind of atomicity violation, or "order".
+
+    `sites` are the places in the source that it is about: of a data race read, write of another thread, and write.
+    `note` is what a deadlock may be told as, in a side remark, when no execution confirms it.
+    """
+
+    kind: str
+    switches: tuple[Switch, ...]
+    sites: tuple[Site | None, ...]
+    note: Finding | None = None
+
+
+def predictions(record: Record, sources: Sources) -> list[Prediction]:
+    """What to try after an execution that passed, the surest first; no switches twice."""
+    history = History(record)
+    words = Words(history, sources)
+    found = [
+        Prediction(
+            "deadlock",
+            cycle.switches,
+            _locks(history, cycle),
+            words.named(explain_prediction(history, cycle, sources)),
+        )
+        for cycle in predicted(history)
+    ]
+    found += [Prediction("data race", race.switches, _sites(history, race.split)) for race in races(history, sources)]
+    found += [Prediction(one.split.kind, one.switches, _sites(history, one.split)) for one in candidates(history)]
+    found += [Prediction("order", reversal.switches, reversal.sites) for reversal in reversals(history)]
+    unique: dict[tuple[Switch, ...], Prediction] = {}
+    for prediction in found:
+        unique.setdefault(prediction.switches, prediction)
+    return list(unique.values())
+
+
+def loss(record: Record, sources: Sources) -> Finding | None:
+    """The finding for the first update that was lost in this execution, though the program did not notice."""
+    history = History(record)
+    for split in splits(history):
+        if split.kind == "lost update" and modifies(history, split.second, sources):
+            return _told(history, split, sources)
+    return None
+
+
+def lost(prediction: Prediction, record: Record, sources: Sources) -> Finding | None:
+    """The finding when a predicted race has lost an update in this execution, though the program did not notice."""
+    if prediction.kind != "data race":
+        return None
+    history = History(record)
+    for split in splits(history):
+        if _sites(history, split) == prediction.sites:
+            return _told(history, split, sources)
+    return None
+
+
+def _told(history: History, split: Split, sources: Sources) -> Finding:
+    return Words(history, sources).named(explain_split(history, split._replace(kind="data race"), sources))
+
+
+def _sites(history: History, split: Split) -> tuple[Site | None, ...]:
+    return tuple(history.events[index].site for index in split[1:])
+
+
+def _locks(history: History, cycle: Cycle) -> tuple[Site | None, ...]:
+    return tuple(history.events[index].site for edge in cycle.edges for index in (edge.since, edge.at))

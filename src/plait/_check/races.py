@@ -1,0 +1,92 @@
+"""Data races by happens-before, with the policy that fits Python.
+
+Every single operation of Python is atomic, on builds with and without the GIL: one load or store of an attribute or
+a variable, one call of a method of a list, dict, set or deque. Two of them unordered are not a race here, whatever the
+memory model of other languages says: stop flags, `list.append` from many threads, correct double-checked locking and
+hand-offs through a queue are right. What loses work is a read and a write that depends on it with somebody else's write
+in between. So a race is a *read-modify-write* in one statement (``n += 1``, ``n = n + 1``) that no order and no
+common lock protects from a write of the same by another thread. Where ``+=`` may be that of a list, which changes it in
+place, nothing is lost: it counts only where a number or a text is added, or was there at first.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections import Counter
+from typing import NamedTuple
+
+from plait._check.atomicity import Split, by_place, few
+from plait._check.history import History
+from plait._check.record import Switch
+from plait._check.source import Sources
+from plait._check.steer import steer
+from plait._core.event import Kind, Site, conflict
+
+_FEW = 4
+
+
+class Race(NamedTuple):
+    """An unprotected read-modify-write and a write that can come in between, with the switches that bring it there."""
+
+    split: Split
+    switches: tuple[Switch, ...]
+
+
+def races(history: History, sources: Sources) -> list[Race]:
+    """One for each pair of statements, in the order of the execution; none for what only looks like one."""
+    found: dict[tuple[Site | None, Site | None], Race] = {}
+    for accesses in by_place(history).values():
+        indices = [access.at for access in accesses if access.event is history.events[access.at]]
+        updates = [pair for pair in _updates(history, indices) if modifies(history, pair[1], sources)]
+        others = [access.at for access in few(accesses) if access.event.kind == Kind.WRITE]
+        for read, write in updates:
+            for other in others:
+                key = history.events[write].site, history.events[other].site
+                if key in found or not _races(history, read, write, other):
+                    continue
+                switches = steer(history, min(read, other), (read, other), history.events[read].thread)
+                if switches is not None:
+                    found[key] = Race(Split("data race", read, other, write), switches)
+    return list(found.values())
+
+
+def _updates(history: History, accesses: list[int]) -> list[tuple[int, int]]:
+    """A read and the next access of the same thread to the same part, when that is a write in the same statement.
+
+    Of those of one thread in one statement the first few stand for all.
+    """
+    last: dict[tuple[int, str], int] = {}
+    seen: Counter[tuple[int, Site | None]] = Counter()
+    found = []
+    for index in accesses:
+        event = history.events[index]
+        before = last.get((event.thread, event.name), -1)
+        if event.kind == Kind.WRITE and before >= 0 and history.events[before].kind == Kind.READ:
+            seen[event.thread, event.site] += 1
+            if seen[event.thread, event.site] <= _FEW:
+                found.append((before, index))
+        last[event.thread, event.name] = index
+    return found
+
+
+def modifies(history: History, write: int, sources: Sources) -> bool:
+    """Whether the write is of a statement that computes the new value from the old one."""
+    site = history.events[write].site
+    statement = sources.statement(site) if site is not None else None
+    if isinstance(statement, ast.AugAssign):
+        return sources.numeric(statement)
+    if not isinstance(statement, ast.Assign) or len(statement.targets) != 1:
+        return False
+    target = ast.unparse(statement.targets[0])
+    return any(ast.unparse(node) == target for node in ast.walk(statement.value) if isinstance(node, ast.expr))
+
+
+def _races(history: History, read: int, write: int, other: int) -> bool:
+    """Whether a write of another thread can come between the read and the write."""
+    if history.events[other].kind != Kind.WRITE or history.events[other].thread == history.events[write].thread:
+        return False
+    if not conflict(history.events[other], history.events[write]):
+        return False
+    if history.before(write, other) or history.before(other, read):
+        return False
+    return not history.held_over(read, write) & history.locks(other)

@@ -1,0 +1,221 @@
+"""The user's source as the story needs it: lines to show, names for things, and what stands between two places."""
+
+from __future__ import annotations
+
+import ast
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Sequence
+
+from plait._core.event import Site
+
+_LOOPS = (ast.For, ast.AsyncFor, ast.While, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+_WAITS = (ast.Await, ast.Yield, ast.YieldFrom, ast.With, ast.AsyncWith, ast.Import, ast.ImportFrom)
+_LONGEST_NAME = 32
+
+
+class Sources:
+    """Files by name, read once each.
+
+    Args:
+        read: gives the lines of a file; none when there is no such file.
+    """
+
+    def __init__(self, read: Callable[[str], Sequence[str]]) -> None:
+        self._read = read
+        self._lines: dict[str, list[str]] = {}
+        self._trees: dict[str, ast.Module | None] = {}
+
+    def line(self, file: str, number: int) -> str:
+        """The text of a line without its indentation, "" when it is not known."""
+        lines = self._lines_of(file)
+        return lines[number - 1].strip() if 0 < number <= len(lines) else ""
+
+    def column(self, site: Site) -> int:
+        """Where on its line the site begins, in characters from 0."""
+        lines = self._lines_of(site.file)
+        text = lines[site.line - 1].encode() if 0 < site.line <= len(lines) else b""
+        return len(text[: site.column].decode(errors="replace"))
+
+    def thing(self, site: Site | None, part: str) -> str:
+        """What an access at the site touches, as the source calls it: ``self.value``, ``cache[key]``; "" if not known.
+
+        `part` is the name of the event: an attribute, a variable, or a container's ``[]``.
+        """
+        if site is None:
+            return ""
+        around = list(self._around(site))
+        span = (site.line, site.column), _site_end(site)
+        node = next(
+            (one for one in around if isinstance(one, ast.expr | ast.stmt) and (_start(one), _end(one)) == span), None
+        )
+        called = any(isinstance(one, ast.Call) and one.func is node for one in around)
+        touched = _touched(node, part, site, called=called) if node is not None else None
+        text = ast.unparse(touched) if touched is not None else ""
+        return text if len(text) <= _LONGEST_NAME else ""
+
+    def assigned(self, site: Site | None) -> str:
+        """What is given the value that is made at the site: ``self.lock`` in ``self.lock = Lock()``; "" if nothing."""
+        statement = self.statement(site) if site is not None else None
+        if site is None or not isinstance(statement, ast.Assign | ast.AnnAssign):
+            return ""
+        target = statement.target if isinstance(statement, ast.AnnAssign) else statement.targets[0]
+        value = statement.value
+        if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple) and len(target.elts) == len(value.elts):
+            ends = [_end(one) for one in value.elts]
+            target = target.elts[bisect_left(ends, _site_end(site))] if _site_end(site) <= ends[-1] else target.elts[-1]
+        text = ast.unparse(target)
+        return text if len(text) <= _LONGEST_NAME else ""
+
+    def statement(self, site: Site) -> ast.stmt | None:
+        """The innermost statement around the site."""
+        return next(reversed([node for node in self._around(site) if isinstance(node, ast.stmt)]), None)
+
+    def enclosing(self, site: Site, kind: type[ast.AST] | tuple[type[ast.AST], ...]) -> ast.AST | None:
+        """The innermost node of this kind around the site, inside the function that it is in."""
+        found: ast.AST | None = None
+        for node in self._around(site):
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+                found = None
+            if isinstance(node, kind):
+                found = node
+        return found
+
+    def in_test(self, site: Site) -> bool:
+        """Whether the site is in the test of an `if` or `while`, or in an `assert`."""
+        test = getattr(self.enclosing(site, (ast.If, ast.While, ast.IfExp, ast.Assert)), "test", None)
+        if not isinstance(test, ast.expr):
+            return False
+        return _start(test) <= (site.line, site.column) and _site_end(site) <= _end(test)
+
+    def iterated(self, site: Site) -> bool:
+        """Whether a loop or a comprehension goes through what stands at the site."""
+        loop = self.enclosing(site, (ast.For, ast.AsyncFor, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp))
+        iters = (
+            [loop.iter]
+            if isinstance(loop, ast.For | ast.AsyncFor)
+            else [one.iter for one in getattr(loop, "generators", [])]
+        )
+        return any(_start(one) <= (site.line, site.column) and _site_end(site) <= _end(one) for one in iters)
+
+    def function(self, site: Site) -> ast.AST | None:
+        """The innermost function around the site."""
+        kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+        return next(reversed([node for node in self._around(site) if isinstance(node, kinds)]), None)
+
+    def numeric(self, statement: ast.AugAssign) -> bool:
+        """Whether an augmented assignment makes a new value, as those of numbers and texts do, those of lists do not.
+
+        Told from what is added, or from a constant that the same name is given somewhere in the files read so far.
+        """
+        operands = (statement.value.left, statement.value.right) if isinstance(statement.value, ast.BinOp) else ()
+        if any(isinstance(node, ast.Constant | ast.JoinedStr) for node in (statement.value, *operands)):
+            return True
+        name = _last_name(statement.target)
+        return any(
+            isinstance(node, ast.Assign)
+            and isinstance(node.value, ast.Constant)
+            and any(_last_name(target) == name for target in node.targets)
+            for tree in self._trees.values()
+            for node in ast.walk(tree or ast.Module([], []))
+        )
+
+    def known(self, file: str) -> bool:
+        """Whether the file can be read and parsed."""
+        return self._tree(file) is not None
+
+    def can_switch(self, first: Site, second: Site) -> str:
+        """What between two places lets a build with the GIL switch threads, in words; "" when nothing does.
+
+        CPython 3.10 and later switches at calls, function entry, the end of a loop's body and blocking operations only.
+        What is asked is the way from the first place to the effect of the second, whose statement is evaluated before
+        it; the operation at the second place itself does not count. A call at the first does: it switches at its end.
+        """
+        if second.line < first.line:
+            return "the loop goes round in between"
+        statement = self.statement(second)
+        end = _end(statement) if statement is not None and not isinstance(statement, _COMPOUND) else _site_end(second)
+        for node in ast.walk(self._tree(first.file) or ast.Module([], [])):
+            if isinstance(node, ast.expr | ast.stmt) and _site_end(first) <= _end(node) <= end:
+                words = _switching(node, first, second)
+                if words:
+                    return words
+        return ""
+
+    def _around(self, site: Site) -> Iterator[ast.AST]:
+        """Nodes that contain the site, from the outside in."""
+        start, end = (site.line, site.column), _site_end(site)
+        for node in ast.walk(self._tree(site.file) or ast.Module([], [])):  # breadth first: parents before children
+            if isinstance(node, ast.expr | ast.stmt) and _start(node) <= start and end <= _end(node):
+                yield node
+
+    def _lines_of(self, file: str) -> list[str]:
+        if file not in self._lines:
+            self._lines[file] = [line.rstrip("\r\n") for line in self._read(file)]
+        return self._lines[file]
+
+    def _tree(self, file: str) -> ast.Module | None:
+        if file not in self._trees:
+            try:
+                lines = self._lines_of(file)
+                self._trees[file] = ast.parse("\n".join(lines)) if lines else None
+            except (SyntaxError, ValueError):
+                self._trees[file] = None
+        return self._trees[file]
+
+
+_COMPOUND = (ast.If, ast.While, ast.For, ast.AsyncFor, ast.With, ast.AsyncWith, ast.Try, ast.Match, ast.FunctionDef,
+             ast.AsyncFunctionDef, ast.ClassDef)  # fmt: skip
+
+
+def _switching(node: ast.expr | ast.stmt, first: Site, second: Site) -> str:
+    """Why a node that ends after the first place and before the second lets threads switch."""
+    if isinstance(node, ast.Call):
+        inside = _start(node.func) <= (second.line, second.column) and _site_end(second) <= _end(node.func)
+        itself = inside or (_start(node) == (second.line, second.column) and _end(node) == _site_end(second))
+        name = ast.unparse(node.func)
+        return "" if itself else f"it may switch threads at the call {name if len(name) < 40 else 'of a function'}()"
+    if isinstance(node, _LOOPS) and _start(node) > _site_end(first):
+        return "it may switch threads in the loop"
+    if isinstance(node, _WAITS) and _start(node) > _site_end(first):
+        return "it may switch threads where it waits"
+    return ""
+
+
+def _touched(node: ast.AST, part: str, site: Site, *, called: bool) -> ast.expr | None:
+    """The expression for what is touched, inside the node that the site is of."""
+    if isinstance(node, ast.AugAssign):
+        return node.target
+    if isinstance(node, ast.Assign | ast.AnnAssign | ast.Delete):
+        targets = [node.target] if isinstance(node, ast.AnnAssign) else node.targets
+        return next((target for target in targets if _last_name(target) == part.strip("[]")), targets[0])
+    if isinstance(node, ast.Expr):
+        return _touched(node.value, part, site, called=False)
+    whole = part.startswith("[")
+    if isinstance(node, ast.Compare) and whole:
+        return node.comparators[-1]
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == site.text:
+        return node.func.value if whole else node.func
+    if isinstance(node, ast.Call) and whole and node.args:
+        return node.args[0]
+    if isinstance(node, ast.Attribute) and whole and called:
+        return node.value
+    return node if isinstance(node, ast.expr) else None
+
+
+def _last_name(target: ast.expr) -> str:
+    """`value` for ``self.value`` and for ``value``; a subscript has the name of what it is a part of."""
+    if isinstance(target, ast.Subscript):
+        return _last_name(target.value)
+    return target.attr if isinstance(target, ast.Attribute) else target.id if isinstance(target, ast.Name) else ""
+
+
+def _start(node: ast.expr | ast.stmt) -> tuple[int, int]:
+    return node.lineno, node.col_offset
+
+
+def _end(node: ast.expr | ast.stmt) -> tuple[int, int]:
+    return node.end_lineno or node.lineno, node.end_col_offset or 0
+
+
+def _site_end(site: Site) -> tuple[int, int]:
+    return site.end_line, site.end_column

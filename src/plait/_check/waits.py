@@ -1,0 +1,74 @@
+"""What a thread that is stuck waits for, told from the standard library's frames on its stack."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from plait._check.record import Blocked, Frame
+from plait._core.event import Kind
+
+
+class Waiting(NamedTuple):
+    """What a stuck thread waits for: `kind`, one of those in the table below, and the user's frame that waits."""
+
+    kind: str
+    frame: Frame | None
+
+
+# Read from the top: the first whose frames are all on the stack, in this order, innermost last.
+_SHAPES: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("executor", ("thread.py:shutdown",)),
+    ("future", ("_base.py:result",)),
+    ("future", ("_base.py:exception",)),
+    ("futures", ("_base.py:as_completed",)),
+    ("futures", ("_base.py:result_iterator",)),
+    ("futures", ("_base.py:wait",)),
+    ("barrier", ("threading.py:_wait",)),
+    ("barrier", ("threading.py:_enter",)),
+    ("queue join", ("queue.py:join",)),
+    ("queue put", ("queue.py:put", "threading.py:wait")),
+    ("queue get", ("queue.py:get", "threading.py:wait")),
+    ("queue get", ("queue.py:get", "threading.py:acquire")),
+    ("idle", ("thread.py:_worker",)),
+    ("semaphore", ("threading.py:acquire", "threading.py:wait")),
+    ("semaphore", ("threading.py:__enter__", "threading.py:wait")),
+    ("condition", ("threading.py:wait_for", "threading.py:wait")),
+    ("event", ("threading.py:wait", "threading.py:wait")),
+    ("condition", ("threading.py:wait",)),
+)
+
+
+def waiting(blocked: Blocked) -> Waiting:
+    """What the thread waits for.
+
+    >>> from plait._core.event import Event
+    >>> stack = (Frame("app.py", 7, "consume", True), Frame("/lib/queue.py", 171, "Queue.get", False),
+    ...          Frame("/lib/threading.py", 355, "Condition.wait", False))
+    >>> waiting(Blocked(1, Event(1, Kind.ACQUIRE, 4, "", None), stack, -1, ())).kind
+    'queue get'
+    """
+    mine = max((at for at, frame in enumerate(blocked.stack) if frame.mine), default=-1)
+    frame = blocked.stack[mine] if mine >= 0 else None
+    if blocked.pending.kind == Kind.JOIN:
+        return Waiting("join", frame)
+    names = [f"{_base(frame.file)}:{frame.function.rpartition('.')[2]}" for frame in blocked.stack[mine + 1 :]]
+    for kind, shape in _SHAPES:
+        if _contains(names, shape):
+            return Waiting(kind, frame)
+    return Waiting({Kind.SLEEP: "sleep", Kind.WAIT: "await"}.get(blocked.pending.kind, "lock"), frame)
+
+
+def receiver(line: str, method: str) -> str:
+    """What a method is called on, in a line of source: ``self.ready`` in ``self.ready.wait()``; "" if not there."""
+    found = re.search(rf"([A-Za-z_][\w.]*(?:\[[^\]]*\])?)\.{method}\b", line)
+    return found.group(1) if found else ""
+
+
+def _contains(names: list[str], shape: tuple[str, ...]) -> bool:
+    rest = iter(names)
+    return all(any(name == wanted for name in rest) for wanted in shape)
+
+
+def _base(file: str) -> str:
+    return re.split(r"[/\\]", file)[-1]

@@ -1,0 +1,137 @@
+"""Does what ``plait check`` was told: finds the program, searches or replays, and writes the report."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+import plait
+from plait._check.conclude import Checked, Subject, follow, search
+from plait._check.explore import Budget
+from plait._check.findings import Finding
+from plait._check.function_program import FunctionProgram, checkable, file_of, own_files
+from plait._check.json_report import json_report
+from plait._check.module_program import ModuleProgram, module_spec
+from plait._check.program import Script
+from plait._check.sarif import sarif
+from plait._check.story import Around, page, tell
+from plait._cli.target import find_function
+from plait._core.errors import UsageError
+from plait._draw.columns import printable
+
+NOT_A_CHECK = 2
+_SECONDS = 10.0
+_NARROWEST, _WIDEST = 60, 100
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The words and options of the command; see its help."""
+
+    words: tuple[str, ...]
+    module: str | None
+    runs: int | None
+    seconds: float | None
+    seed: int
+    scheduler: str
+    one_output: bool
+    replay: str | None
+    as_json: bool
+    sarif: str | None
+    html: str | None
+
+
+def run_check(options: Options) -> int:
+    """The exit status; what was found is on standard output and in the files that were asked for."""
+    try:
+        subject = _subject(options)
+        if options.replay is not None:
+            checked = follow(subject, options.replay)
+        else:
+            seconds = options.seconds if options.seconds or options.runs else _SECONDS
+            budget = Budget(options.runs, seconds)
+            once = options.one_output
+            checked = search(subject, budget, seed=options.seed, scheduler=options.scheduler, one_output=once)
+    except (UsageError, click.ClickException) as error:
+        click.echo(f"Error: {error.format_message() if isinstance(error, click.ClickException) else error}", err=True)
+        return NOT_A_CHECK
+    _write_files(checked, options)
+    if options.as_json:
+        click.echo(json.dumps(_report(checked), indent=2))
+    else:
+        click.echo(printable(_words(checked, options), sys.stdout.encoding))
+    return 3 if checked.stale else checked.verdict.exit_status
+
+
+def _subject(options: Options) -> Subject:
+    if options.module is not None:
+        sys.path.insert(0, os.getcwd())
+        spec = module_spec(options.module)
+        return Subject(lambda fresh: ModuleProgram(spec, options.words, fresh), own_files(str(spec.origin)))
+    if not options.words:
+        raise UsageError("what should be checked? expected a script, module:function, or -m and a module")
+    target, *arguments = options.words
+    if not target.endswith(".py"):
+        function = find_function(target)
+        if arguments:
+            raise UsageError(f"{target} is called without arguments, but {shlex.join(arguments)} was given")
+        checkable(function)  # type: ignore[arg-type]  # it says so if it takes arguments
+        return Subject(lambda fresh: FunctionProgram(function, fresh), own_files(file_of(function)))  # type: ignore[arg-type]  # checked
+    file = os.path.abspath(target)
+    if not os.path.isfile(file):
+        raise UsageError(f"there is no file {target!r}")
+    sys.path.insert(0, os.path.dirname(file))
+    return Subject(lambda fresh: Script(file, arguments, fresh), own_files(file))
+
+
+def _words(checked: Checked, options: Options) -> str:
+    """The story, or why there is none, and what was seen."""
+    verdict = checked.verdict
+    lines = []
+    if checked.told is not None:
+        width = min(max(shutil.get_terminal_size().columns, _NARROWEST), _WIDEST)
+        colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+        lines.append(tell(checked.told.finding, _around(checked, options), checked.sources, width, colour=colour))
+    elif checked.stale:
+        lines.append(checked.stale)
+    else:
+        lines.append(f"{verdict.word}: {verdict.reason}\nchecked: {checked.coverage}")
+    lines += [f"worth a look: {note.title}. {note.why} {note.fix}" for note in checked.notes if checked.told is None]
+    return "\n\n".join(lines)
+
+
+def _around(checked: Checked, options: Options) -> Around:
+    token = checked.told.token if checked.told is not None else ""
+    target = ["-m", options.module] if options.module is not None else []
+    command = shlex.join(["plait", "check", "--replay", token, *target, *options.words])
+    return Around(str(checked.coverage), command)
+
+
+def _found(checked: Checked) -> list[tuple[Finding, str]]:
+    told = [(checked.told.finding, checked.told.token)] if checked.told is not None else []
+    return [*told, *((note, "") for note in checked.notes)]
+
+
+def _report(checked: Checked) -> dict[str, Any]:
+    coverage = {**checked.coverage._asdict(), "words": str(checked.coverage)}
+    word = "inconclusive" if checked.stale else checked.verdict.word
+    report = json_report(_found(checked), word, coverage, checked.sources)
+    return {**report, "reason": checked.stale or checked.verdict.reason}
+
+
+def _write_files(checked: Checked, options: Options) -> None:
+    if options.sarif:
+        log = sarif(_found(checked), checked.sources, root=os.getcwd(), version=plait.__version__)
+        Path(options.sarif).write_text(json.dumps(log, indent=2), encoding="utf-8")
+    if options.html:
+        around = _around(checked, options)
+        told = [(finding, around if token else Around("", "")) for finding, token in _found(checked)]
+        Path(options.html).write_text(page(told, checked.sources), encoding="utf-8")

@@ -1,0 +1,26 @@
+"""Items are grouped by two threads."""
+
+import threading
+from collections import defaultdict
+
+
+def new_group():
+    return []
+
+
+def main():
+    groups = defaultdict(new_group)
+
+    def add(item):
+        groups["a"].append(item)
+
+    threads = [threading.Thread(target=add, args=(number,)) for number in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(groups["a"]) == [0, 1], groups["a"]
+
+
+if __name__ == "__main__":
+    main()

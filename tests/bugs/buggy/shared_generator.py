@@ -1,0 +1,27 @@
+"""Two workers take numbers from one generator."""
+
+import threading
+
+
+def make_numbers(limit):
+    for number in range(limit):
+        yield number
+
+
+def main():
+    numbers, taken = make_numbers(4), []
+
+    def work():
+        for number in numbers:
+            taken.append(number)
+
+    workers = [threading.Thread(target=work) for _ in range(2)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert sorted(taken) == [0, 1, 2, 3], taken
+
+
+if __name__ == "__main__":
+    main()

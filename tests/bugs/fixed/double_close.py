@@ -1,0 +1,42 @@
+"""A file is closed by whoever comes first."""
+
+import threading
+
+
+class Handle:
+    def __init__(self):
+        self.open = True
+
+    def release(self):
+        if not self.open:
+            raise RuntimeError("released twice")
+        self.open = False
+
+
+class File:
+    def __init__(self):
+        self.handle = Handle()
+        self.closed = False
+        self.lock = threading.Lock()
+
+    def flush(self):
+        pass
+
+    def close(self):
+        with self.lock:
+            if not self.closed:
+                self.flush()
+                self.closed = True
+                self.handle.release()
+
+
+def main():
+    file = File()
+    other = threading.Thread(target=file.close)
+    other.start()
+    file.close()
+    other.join()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,30 @@
+"""Log lines are collected by one thread and flushed by another."""
+
+import threading
+
+
+class Log:
+    def __init__(self):
+        self.lines = ["one"]
+        self.written = []
+
+    def add(self, line):
+        self.lines.append(line)
+
+    def flush(self):
+        while self.lines:
+            self.written.append(self.lines.pop(0))
+
+
+def main():
+    log = Log()
+    adder = threading.Thread(target=log.add, args=("two",))
+    adder.start()
+    log.flush()
+    adder.join()
+    log.flush()
+    assert log.written == ["one", "two"], log.written
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,34 @@
+"""A thread pool works and counts how much is done."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+
+class Progress:
+    def __init__(self):
+        self.done = 0
+        self.lock = threading.Lock()
+
+    def plus_one(self):
+        return self.done + 1
+
+    def advance(self):
+        with self.lock:
+            self.done = self.plus_one()
+
+
+def main():
+    progress = Progress()
+
+    def work(item):
+        progress.advance()
+        return item
+
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        results = list(pool.map(work, range(3)))
+    assert results == [0, 1, 2]
+    assert progress.done == 3, f"{progress.done} of 3 done"
+
+
+if __name__ == "__main__":
+    main()

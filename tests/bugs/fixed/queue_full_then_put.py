@@ -1,0 +1,29 @@
+"""Samples are dropped when the queue is full."""
+
+import queue
+import threading
+
+
+class Sampler:
+    def __init__(self):
+        self.samples = queue.Queue(maxsize=1)
+
+    def sample(self, value):
+        try:
+            self.samples.put_nowait(value)
+        except queue.Full:
+            pass
+
+
+def main():
+    sampler = Sampler()
+    threads = [threading.Thread(target=sampler.sample, args=(value,)) for value in (1, 2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sampler.samples.qsize() == 1
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,128 @@
+"""``plait check``: what it runs, what it says, what it writes, and its exit status."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+from plait._cli.main import run
+
+LOSES = """
+    import sys, threading
+
+    total = 0
+
+    def add():
+        global total
+        total += 1
+
+    def test_loses():
+        threads = [threading.Thread(target=add) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert total == int(sys.argv[1]) if sys.argv[1:] else 2
+
+    if __name__ == "__main__":
+        test_loses()
+"""
+
+
+@pytest.fixture(autouse=True)
+def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    file = tmp_path / "losing.py"
+    file.write_text(dedent(LOSES).replace(" if sys.argv[1:] else 2", ""))
+    (tmp_path / "right.py").write_text("import threading\nthreading.Thread(target=print).start()\n")
+    return file
+
+
+def test_a_script_that_fails(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["check", "losing.py", "2"]) == 1
+    story = capsys.readouterr().out
+    assert story.startswith("Lost update of total\n")
+    assert "losing.py" in story
+    assert "AssertionError" in story
+    (command,) = (line for line in story.splitlines() if "replay" in line)
+    words = command.split()
+    assert words[1:4] == ["plait", "check", "--replay"]
+    assert words[5:] == ["losing.py", "2"]
+    assert run(words[2:]) == 1
+    assert "Lost update of total" in capsys.readouterr().out
+
+
+def test_a_module_and_a_function(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["check", "-m", "losing", "2"]) == 1
+    assert "check --replay" in capsys.readouterr().out
+    (tmp_path / "losing.py").write_text(dedent(LOSES).replace("int(sys.argv[1]) if sys.argv[1:] else 2", "2"))
+    assert run(["check", "losing.py:test_loses"]) == 1
+    assert run(["check", "losing:test_loses"]) == 1
+    sys.modules.pop("losing", None)
+
+
+def test_a_script_that_is_right(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["check", "--runs", "20", "right.py"]) == 0
+    assert capsys.readouterr().out.startswith("passed: 20 schedules, not a proof\nchecked: 20 schedules")
+
+
+def test_json_sarif_and_html(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["check", "--json", "--sarif", "out.sarif", "--html", "out.html", "losing.py", "2"]) == 1
+    report = json.loads(capsys.readouterr().out)
+    assert report["verdict"] == "failed"
+    assert report["findings"][0]["kind"] == "lost update"
+    assert report["coverage"]["threads"] == 3
+    log = json.loads((tmp_path / "out.sarif").read_text())
+    location = log["runs"][0]["results"][0]["locations"][0]["physicalLocation"]
+    assert location["artifactLocation"]["uri"] == "losing.py"
+    assert "<h1>Lost update of total</h1>" in (tmp_path / "out.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([], "what should be checked?"),
+        (["nothing.py"], "there is no file 'nothing.py'"),
+        (["-m", "no.such.module"], "no such module"),
+        (["right.py:nothing"], "has no 'nothing'"),
+        (["losing.py:add", "argument"], "without arguments"),
+        (["--scheduler", "chance", "right.py"], "scheduler='chance' is not known"),
+        (["--replay", "1abc", "right.py"], "copy all of it"),
+        (["--runs", "0", "right.py"], "--runs"),
+        (["--unknown", "right.py"], "--unknown"),
+    ],
+)
+def test_what_cannot_begin_says_why(words: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["check", *words]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_a_token_that_no_longer_applies(program: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["check", "losing.py", "2"]) == 1
+    token = next(line for line in capsys.readouterr().out.splitlines() if "--replay" in line).split()[4]
+    program.write_text(program.read_text().replace("total", "sum_of_all"))
+    assert run(["check", "--replay", token, "losing.py", "2"]) == 3
+    assert "the token no longer applies: at switch 1" in capsys.readouterr().out
+
+
+def test_help_says_the_exit_status(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["check", "--help"]) == 0
+    assert "3 inconclusive or not checked" in capsys.readouterr().out
+
+
+def test_an_output_that_depends_on_the_schedule(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = "import threading\nfor name in 'ab':\n    threading.Thread(target=print, args=(name,)).start()\n"
+    (tmp_path / "prints.py").write_text(
+        "def say(name):\n    print(name)\n" + source.replace("target=print", "target=say")
+    )
+    assert run(["check", "--runs", "50", "prints.py"]) == 0
+    capsys.readouterr()
+    assert run(["check", "--one-output", "prints.py"]) == 1
+    story = capsys.readouterr().out
+    assert "The output depends on the schedule" in story
+    assert "Line 1 is `b` in this execution and `a` in another one." in story or "Line 1 is `a`" in story

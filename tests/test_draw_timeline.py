@@ -1,0 +1,128 @@
+"""Timelines drawn: within their columns whatever is in them, plain or coloured, narrow or wide, and as a page."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from plait._draw.columns import cells, draw_columns, printable, wrap
+from plait._draw.page import Chapter, draw_page
+from plait._draw.timeline import Row, Timeline
+
+TWO = Timeline(
+    ("Thread-1 (deposit)", "Thread-2 (deposit)"),
+    (
+        Row(0, "/app/bank.py", 12, "old = self.balance", "reads self.balance", ("lock",)),
+        Row(1, "/app/bank.py", 13, "self.balance = old + amount", "writes self.balance"),
+        Row(-1, "/app/bank.py", 40, "assert total == 200", "MainThread fails: AssertionError"),
+    ),
+)
+
+
+def test_two_threads_side_by_side() -> None:
+    assert draw_columns(TWO) == (
+        "  bank.py\n"
+        "      Thread-1 (deposit)                │     Thread-2 (deposit)\n"
+        "  12  old = self.balance                │\n"
+        "      ↳ reads self.balance              │\n"
+        "        holds lock                      │\n"
+        "                                        │ 13  self.balance = old + amount\n"
+        "                                        │     ↳ writes self.balance\n"
+        "  40  assert total == 200\n"
+        "      ↳ MainThread fails: AssertionError"
+    )
+
+
+def test_many_threads_stand_one_below_the_other() -> None:
+    many = Timeline(tuple(f"T{n}" for n in range(5)), tuple(Row(n, "a.py", n + 1, "x = 1", "") for n in range(5)))
+    drawn = draw_columns(many).splitlines()
+    assert "│" not in "".join(drawn)
+    assert drawn[1:3] == ["  T0", "    1  x = 1"]
+
+
+def test_files_are_named_when_there_are_several() -> None:
+    two = Timeline(("A", "B"), (Row(0, "/x/a.py", 3, "x", ""), Row(1, "/y/b.py", 4, "y", "")))
+    assert "a.py:3  x" in draw_columns(two)
+    assert "b.py:4  y" in draw_columns(two)
+
+
+def test_nothing_to_draw() -> None:
+    assert draw_columns(Timeline(("A",), ())) == ""
+
+
+texts = st.text(st.characters(exclude_categories=("Cs",)), max_size=60)
+rows = st.builds(
+    Row, st.integers(-1, 1), st.just("a.py"), st.integers(0, 5000), texts, texts, st.lists(texts, max_size=2).map(tuple)
+)
+
+
+@given(st.lists(rows, min_size=1, max_size=5), st.integers(60, 120), texts)
+def test_no_line_is_too_wide(drawn: list[Row], width: int, name: str) -> None:
+    for line in draw_columns(Timeline((name, "B"), tuple(drawn)), width).split("\n"):
+        assert cells(line) <= width
+
+
+@given(st.lists(rows, min_size=1, max_size=3))
+def test_colours_change_nothing_else(drawn: list[Row]) -> None:
+    timeline = Timeline(("A", "B"), tuple(row._replace(source=row.source.replace("\x1b", "")) for row in drawn))
+    coloured = draw_columns(timeline, colour=True)
+    plain = "\n".join(line.rstrip() for line in re.sub(r"\x1b\[[\d;]*m", "", coloured).split("\n"))
+    assert plain == draw_columns(timeline)
+
+
+@given(texts, st.integers(2, 40))
+def test_wrapping_loses_nothing_but_blanks(text: str, width: int) -> None:
+    pieces = wrap(text, width)
+    assert all(cells(piece) <= width for piece in pieces)
+    squeezed = "".join(letter if letter.isprintable() else "·" for letter in text.expandtabs(4)).replace(" ", "")
+    assert "".join(pieces).replace(" ", "") == squeezed
+
+
+def test_wide_letters_count_twice_and_combining_ones_not() -> None:
+    assert cells("数") == 2
+    assert cells("e\u0301") == 1
+
+
+def test_an_encoding_that_cannot_show_it() -> None:
+    assert printable("│ ↳ x", "ascii") == "| > x"
+    assert printable("│ ↳ x", "utf-8") == "│ ↳ x"
+    assert printable("é", None) == "\\xe9"
+    assert printable("é", "no such encoding") == "\\xe9"
+
+
+class _Reader(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.text = ""
+        self.links: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.links += [value or "" for name, value in attrs if name in ("src", "href")]
+        if tag != "meta":
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def test_the_page_is_whole_and_needs_no_network() -> None:
+    evil = Timeline(("<b>", "B"), (Row(0, "a&b.py", 1, "x = '</td><script>'", "reads <x>", ("<lock>",)),))
+    chapter = Chapter("Lost & found", ("It reads `a < b` there.",), evil, (("fix", "use `with lock:`"),))
+    page = draw_page("Lost & found", [chapter, Chapter("Second", (), TWO, ())])
+    reader = _Reader()
+    reader.feed(page)
+    assert reader.open == []
+    assert reader.links == []
+    assert "http" not in page
+    assert "<script>" not in page
+    assert "x = '</td><script>'" in reader.text
+    assert "<code>a &lt; b</code>" in page
+    assert "prefers-color-scheme: dark" in page
+    assert page.count("<h1>") == 2
