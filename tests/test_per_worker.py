@@ -474,24 +474,16 @@ def test_what_was_set_up_at_the_moment_of_the_stop_is_torn_down() -> None:
         yield 1
         ended.append(True)
 
-    class Interrupted(WorkerState):
-        __slots__ = ()
+    class Interrupted(dict[object, Any]):
+        def __setitem__(self, key: object, instance: Any) -> None:
+            if not stopped:
+                stopped.append(True)
+                raise StopTask
+            super().__setitem__(key, instance)
 
-        def set_up(self, *args: Any, **kwargs: Any) -> object:
-            sys.settrace(self.interrupt)
-            try:
-                return super().set_up(*args, **kwargs)
-            finally:
-                sys.settrace(None)
-
-        def interrupt(self, frame: types.FrameType, event: str, arg: object) -> Any:
-            if frame.f_code.co_name == "set_up" and "instance" in frame.f_locals and event == "line":
-                if getattr(frame.f_locals["instance"], "is_suspended", False):
-                    sys.settrace(None)
-                    raise StopTask
-            return self.interrupt
-
-    state = Interrupted("thread-1", threading.get_ident(), lambda: None)
+    stopped: list[bool] = []
+    state = WorkerState("thread-1", threading.get_ident(), lambda: None)
+    state.instances = Interrupted()
     with pytest.raises(StopTask):
         state.set_up("key", "generator()", generator, generator=True)
     state.end(lambda mishap: pytest.fail(mishap.text))
