@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
-from _collections_abc import Callable, Generator
+from _collections_abc import Callable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # workers import this module, and typing would double their start-up time
-    from types import TracebackType
+    from types import GeneratorType, TracebackType
 
     from plait._core.errors import PlaitError
 
@@ -120,7 +120,7 @@ class Instance:
     def __init__(self, name: str) -> None:
         self.name = name
         self.value: object = None
-        self.generator: Generator[object, None, None] | None = None
+        self.generator: GeneratorType[object, None, None] | None = None
 
     def set_up(self, make: Callable[[], object], *, generator: bool) -> None:
         """Run what precedes the yield, or all of it."""
