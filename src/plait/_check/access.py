@@ -10,6 +10,7 @@ from __future__ import annotations
 import _thread
 import asyncio
 import collections
+import concurrent.futures
 import contextvars
 import enum
 import gc
@@ -27,6 +28,7 @@ from plait._check.controlled import Gate
 class Sort(IntEnum):
     """What the hooks do with an object of some type."""
 
+    FLAG = -1  # it says by a method whether something has happened: an Event, a Future
     IGNORED = 0
     CONTAINER = 1
     ITERATOR = 2
@@ -59,6 +61,9 @@ _ITERATORS: tuple[type, ...] = (
     filter, zip, enumerate, reversed, type(iter([])), type(iter(())), type(iter({})), type(iter({}.items())),
     type(iter({}.values())), type(iter(set())), type(iter(range(1))), type(iter("")), type(iter(b"")),
 )  # fmt: skip
+_FLAGS = (threading.Event, concurrent.futures.Future)
+LOOKS = frozenset({"is_set", "done", "running", "cancelled"})
+"""The methods by which they say it: each a place to switch at, or a loop that asks again and again would never end."""
 _FIXED = (
     types.FunctionType, types.BuiltinFunctionType, types.MethodType, types.MethodDescriptorType,
     types.WrapperDescriptorType, property, classmethod, staticmethod, type,
@@ -113,6 +118,8 @@ def _sort(kind: type) -> Sort:
         return Sort.MODULE
     if issubclass(kind, type):
         return Sort.CLASS
+    if issubclass(kind, _FLAGS):
+        return Sort.FLAG
     if issubclass(kind, _IGNORED) or getattr(getattr(kind, "__dataclass_params__", None), "frozen", False):
         return Sort.IGNORED
     if issubclass(kind, _CONTAINERS):

@@ -153,8 +153,8 @@ class StandInLoop(asyncio.SelectorEventLoop):
     def _tell_of_files(self) -> None:
         """What comes through files and sockets is outside our control, whether the loop waits for it or not."""
         execution = STAGE.execution
-        if execution is not None and self._files not in execution.outside:
-            execution.outside.append(self._files)
+        if execution is not None:
+            execution.tell_outside(self._files)
 
     def _turn(self, execution: Execution, host: Controlled) -> None:
         """One callback: the scheduler chooses whose."""
