@@ -38,6 +38,8 @@ class BoundedScheduler:
         self._cut = False
         self._begun = False
         self._blind = False
+        self._running = False
+        self._row = 0
         self._threads: Sequence[ThreadState] = ()
 
     @property
@@ -55,6 +57,8 @@ class BoundedScheduler:
             self._cut = False
         self._begun = True
         self._depth = 0
+        self._row = 0
+        self._running = True
         return True
 
     def choose(
@@ -73,12 +77,19 @@ class BoundedScheduler:
         position = sum(thread.steps for thread in threads)
         before = self._path[-1].preemptions if self._path else 0
         node = _Node(position, ready, running, before)
+        self._row = self._row + 1 if running is not None else 0
+        if self._row > _GREED:  # it seems to wait for somebody, and asks again and again
+            self._row = 0
+            node.give_way()
         self._path.append(node)
         if any(thread.pending is not None and thread.pending.kind is Kind.WAIT for thread in ready):
             node.want(-1)  # tasks share more than their accesses show: the queues of asyncio's own locks and events
         return next(thread for thread in ready if thread.number == node.chosen)
 
     def end(self, executed: Sequence[Event]) -> None:
+        if not self._running:
+            return  # an execution that others have chosen
+        self._running = False
         if any(event.kind in _NOT_UNDERSTOOD and event.name != "timeout" for event in executed):
             self._blind = True
         pending = [thread.pending for thread in self._threads if not thread.done and thread.pending is not None]
@@ -107,6 +118,7 @@ class BoundedScheduler:
         return False
 
 
+_GREED = 500  # choices in a row after which the running thread lets the next one go
 _NOT_UNDERSTOOD = frozenset({Kind.TRY, Kind.OUTSIDE})
 
 
@@ -129,6 +141,14 @@ class _Node:
         self.chosen = ready[0].number if running is None else running.number
         self.tried = {self.chosen}
         self.wanted = {self.chosen}
+
+    def give_way(self) -> None:
+        """The running thread gives way of itself: that is no preemption."""
+        after = [number for number in self._ready if number > self._running] or self._ready
+        self._running = -1
+        self.chosen = after[0]
+        self.tried = {self.chosen}
+        self.wanted = set(self._ready)
 
     @property
     def preemptions(self) -> int:
