@@ -41,6 +41,7 @@ class Patches:
         self._before: set[str] = set()
 
     def __enter__(self) -> Patches:
+        stand_in_loop.prepare()
         self._before = set(sys.modules)
         for original, stand_in in _stand_ins():
             self._table[id(original)] = stand_in

@@ -247,6 +247,12 @@ def close_tasks(execution: Execution) -> None:
                 coroutine.close()
 
 
+def prepare() -> None:
+    """What asyncio does once in a process is done now, so that the first execution is like the others."""
+    make = getattr(events, "_get_event_loop_policy", None) or asyncio.get_event_loop_policy  # before Python 3.14
+    make()
+
+
 def new_event_loop() -> asyncio.AbstractEventLoop:
     """As `asyncio.new_event_loop`: one under control while a program is checked."""
     execution = STAGE.execution

@@ -81,6 +81,7 @@ class BoundedScheduler:
         if self._row > _GREED:  # it seems to wait for somebody, and asks again and again
             self._row = 0
             node.give_way()
+            self._blind = True  # the schedules in which it does not are left out
         self._path.append(node)
         if any(thread.pending is not None and thread.pending.kind is Kind.WAIT for thread in ready):
             node.want(-1)  # tasks share more than their accesses show: the queues of asyncio's own locks and events
@@ -145,10 +146,9 @@ class _Node:
     def give_way(self) -> None:
         """The running thread gives way of itself: that is no preemption."""
         after = [number for number in self._ready if number > self._running] or self._ready
-        self._running = -1
         self.chosen = after[0]
-        self.tried = {self.chosen}
-        self.wanted = set(self._ready)
+        self.tried = set(self._ready)  # nobody else goes on here: there would be no end to that
+        self._running = -1
 
     @property
     def preemptions(self) -> int:
