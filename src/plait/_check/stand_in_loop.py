@@ -251,6 +251,12 @@ def prepare() -> None:
     """What asyncio does once in a process is done now, so that the first execution is like the others."""
     make = getattr(events, "_get_event_loop_policy", None) or asyncio.get_event_loop_policy  # before Python 3.14
     make()
+    if events._get_running_loop() is None:
+        asyncio.run(_nothing())
+
+
+async def _nothing() -> None:
+    """Is over at once."""
 
 
 def new_event_loop() -> asyncio.AbstractEventLoop:
