@@ -66,6 +66,7 @@ class Execution:
         strangers: idents of threads that act here and are not ours.
         gave_up: why the execution was ended although nothing had failed.
         left: the threads that could not be unwound.
+        loops: how many event loops have waited.
     """
 
     def __init__(self, choose: Choose, sites: Sites, *, limit: int = 100_000) -> None:
@@ -93,6 +94,7 @@ class Execution:
         self.clock_reads = 0
         self.left: list[str] = []
         self.gave_up = ""
+        self.loops = 0
         self._choose = choose
         self._limit = limit
         self._fair = False

@@ -8,9 +8,11 @@ one of the originals, and locks that were made before: they are adopted.
 from __future__ import annotations
 
 import _thread
+import asyncio.selector_events
 import concurrent.futures.thread as pool_module
 import logging
 import queue
+import selectors
 import sys
 import threading
 import time
@@ -21,6 +23,7 @@ from typing import Any
 from plait._check import clock, stand_in_threads
 from plait._check.stand_in_locks import StandInLock, StandInRLock, StandInWaiter
 from plait._check.stand_in_queue import StandInSimpleQueue
+from plait._check.stand_in_selector import StandInSelector, wake
 
 _LOCK = type(_thread.allocate_lock())
 _RLOCK = type(_thread.RLock())
@@ -48,6 +51,7 @@ class Patches:
         self._set(threading, _WAITS, StandInWaiter)
         for name in ("start", "join", "is_alive"):
             self._set(threading.Thread, name, getattr(stand_in_threads, name))
+        self._set(asyncio.selector_events.BaseSelectorEventLoop, "_write_to_self", wake)
         for handler in logging._handlers.values():  # type: ignore[attr-defined]  # all that there are
             if isinstance(getattr(handler, "lock", None), _RLOCK):
                 self._set(handler, "lock", _adopted(handler.lock))
@@ -92,6 +96,7 @@ def _stand_ins() -> Iterator[tuple[Any, Any]]:
     yield threading.RLock, StandInRLock
     yield _thread.start_new_thread, stand_in_threads.start_new_thread
     yield queue.SimpleQueue, StandInSimpleQueue
+    yield selectors.DefaultSelector, StandInSelector
     yield time.sleep, clock.sleep
     for name, stand_in in clock.clocks(float(int(time.time()))).items():
         yield getattr(time, name), stand_in

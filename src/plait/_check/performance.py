@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import sys
 from collections import Counter
@@ -31,6 +32,8 @@ def perform(program: Program, scheduler: Scheduler, sites: Sites, *, seed: int, 
     STAGE.execution = execution
     try:
         execution.run(lambda: _main(execution, program))
+        if execution.loops and execution.failure is not None:
+            gc.collect()  # tasks and coroutines that it has left say so when they go; they are to go now, unheard
     finally:
         STAGE.execution = None
         sys.stdout, sys.stderr = streams
