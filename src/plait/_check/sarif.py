@@ -9,7 +9,7 @@ import hashlib
 import os.path
 import re
 from collections.abc import Sequence
-from pathlib import PurePath
+from pathlib import Path
 from typing import Any
 
 from plait._check.findings import KINDS, Finding, Moment
@@ -37,7 +37,7 @@ def sarif(findings: Sequence[tuple[Finding, str]], sources: Sources, *, root: st
             {
                 "tool": {"driver": {"name": "plait", "version": version, "rules": [_rule(kind) for kind in kinds]}},
                 "columnKind": "unicodeCodePoints",
-                "originalUriBaseIds": {"SRCROOT": {"uri": PurePath(root).as_uri().rstrip("/") + "/"}},
+                "originalUriBaseIds": {"SRCROOT": {"uri": Path(root).as_uri().rstrip("/") + "/"}},
                 "results": [writer.result(finding, token, kinds.index(finding.kind)) for finding, token in findings],
             }
         ],
@@ -121,7 +121,7 @@ class _Writer:
         return location
 
     def _artifact(self, file: str) -> dict[str, str]:
-        path = PurePath(os.path.abspath(os.path.join(self._root, file)))
+        path = Path(os.path.abspath(os.path.join(self._root, file)))
         try:
             return {"uri": path.relative_to(self._root).as_posix(), "uriBaseId": "SRCROOT"}
         except ValueError:
