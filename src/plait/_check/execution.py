@@ -93,8 +93,7 @@ class Execution:
         self.over.acquire()
         self.clock_reads = 0
         self.left: list[str] = []
-        self.gave_up = ""
-        self.loops = 0
+        self.gave_up, self.loops = "", 0
         self._choose = choose
         self._limit = limit
         self._fair = False

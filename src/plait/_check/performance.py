@@ -28,6 +28,8 @@ def perform(program: Program, scheduler: Scheduler, sites: Sites, *, seed: int, 
     output = io.StringIO()
     streams = sys.stdout, sys.stderr
     sys.stdout = sys.stderr = output
+    unraisable = sys.unraisablehook
+    sys.unraisablehook = lambda lost: None if execution.aborting else unraisable(lost)  # unwinding is not the program
     number_from_one()
     STAGE.execution = execution
     try:
@@ -37,6 +39,7 @@ def perform(program: Program, scheduler: Scheduler, sites: Sites, *, seed: int, 
     finally:
         STAGE.execution = None
         sys.stdout, sys.stderr = streams
+        sys.unraisablehook = unraisable
         reset_pools()
     scheduler.end(execution.events)
     return _record(execution, output.getvalue(), seed, name)
