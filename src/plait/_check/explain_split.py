@@ -104,7 +104,11 @@ def _shown(history: History, split: Split) -> list[int]:
 def _remark(history: History, split: Split, words: Words, index: int) -> str:
     does = words.does(index)
     if index == split.second and history.events[index].kind == Kind.WRITE:
-        if history.events[split.other].kind == Kind.WRITE and history.events[index].name != "[]":
+        if (
+            history.events[split.other].kind == Kind.WRITE
+            and history.events[index].name != "[]"
+            and not words.deletes(index)
+        ):
             return f"{does}: overwrites what {words.thread(history.events[split.other].thread)} wrote"
     if index == split.second and history.events[split.first].kind == Kind.READ:
         return f"{does}: not what it was before"
