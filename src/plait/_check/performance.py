@@ -12,6 +12,7 @@ from plait._check.execution import Choose, Execution
 from plait._check.patches import end_of_pools, reset_pools
 from plait._check.record import Failure, Record, Switch, ThreadInfo
 from plait._check.stage import STAGE
+from plait._check.stand_in_loop import close_tasks
 from plait._check.stand_in_threads import join_all, main_thread, number_from_one
 from plait._core.event import label
 
@@ -31,6 +32,7 @@ def perform(program: Program, scheduler: Scheduler, sites: Sites, *, seed: int, 
     STAGE.execution = execution
     try:
         execution.run(lambda: _main(execution, program))
+        close_tasks(execution)
     finally:
         STAGE.execution = None
         sys.stdout, sys.stderr = streams
