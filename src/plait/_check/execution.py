@@ -24,7 +24,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from plait._check.controlled import Abort, Controlled, Gate
-from plait._check.diagnosis import endless, stuck, uncaught
+from plait._check.diagnosis import at_limit, stuck, uncaught
 from plait._check.places import Places
 from plait._check.unwinding import refuse, unwind
 from plait._check.watchdog import watch
@@ -316,7 +316,7 @@ class Execution:
             self._limit *= 2
             self._choose = self._fairly
             return
-        self.fail(endless(self, me))
+        at_limit(self, me)
         raise Abort
 
     def _fairly(

@@ -45,7 +45,7 @@ def _explained(history: History, failure: Failure, passing: Record | None, sourc
     if failure.kind == "exception":
         return explain_exception(history, failure, before, sources)
     if failure.kind == "steps":
-        return explain_endless(history, failure, sources)
+        return explain_endless(history, sources)
     if failure.kind == "outcome":
         return explain_outcome(history, passing, _rivals(history), sources)
     return None
