@@ -33,7 +33,7 @@ def explain_endless(history: History, sources: Sources) -> Finding | None:
     where = words.line(history.events[reading].site)
     why = f"{name} looks at `{thing}` in {where} again and again, and waits for it to change. "
     why += (
-        _no_one(failure)
+        "Nobody who is left changes it."
         if not changes
         else "Others change it all the time, but never so that it can go on: a livelock."
     )

@@ -163,6 +163,8 @@ def _fix(history: History, split: Split, words: Words, kind: str, thing: str) ->
     fix = f"Hold {lock} over {lines} ({around}){everywhere}."
     if kind == "non-repeatable read":
         return f"Read it once into a local name and use that; or: {fix[0].lower()}{fix[1:]}"
+    if kind == "data race":
+        return f"{fix} If losing some does no harm, say why behind {lines}: `# plait: may be lost: the reason`."
     if kind == "check then act":
         return fix + _ready_made(history, split, words.sources)
     return fix
