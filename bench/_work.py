@@ -43,6 +43,16 @@ def compute(seconds: float) -> float:
     return seconds
 
 
+def compute_index(x: int) -> int:
+    compute(0.001)
+    return x
+
+
+def compute_briefly(x: int) -> int:
+    compute(0.0001)
+    return x
+
+
 def pause(x: int) -> int:
     time.sleep(0.005)
     return x

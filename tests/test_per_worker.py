@@ -19,8 +19,9 @@ from typing import Any
 import pytest
 
 import plait
+from plait._core.worker_state import WorkerState
 from plait._engines import parting, thread
-from plait.errors import PlaitError, TaskTimeout, UsageError
+from plait.errors import PlaitError, StopTask, TaskTimeout, UsageError
 
 SOURCE = Path(__file__).resolve().parents[1] / "src"
 ENGINES = ["inline", "thread", "process", *(["interpreter"] if sys.version_info >= (3, 14) else [])]
@@ -442,6 +443,51 @@ def test_the_end_of_a_pool_tears_down_and_tells(engine: str, file: str) -> None:
     with pytest.warns(RuntimeWarning, match=r"tear-down of bad\(\).* no end"):
         pool.shutdown()
     assert len(events(file)) == 2
+
+
+@pytest.mark.parametrize("engine", ENGINES[1:])
+def test_a_set_up_that_is_interrupted_can_clean_up(engine: str, file: str) -> None:
+    @plait.per_worker
+    def slow(file: str) -> Iterator[None]:
+        try:
+            note(file, "begins")
+            while True:
+                time.sleep(0.001)
+            yield
+        finally:
+            note(file, "cleaned")
+
+    stream = plait.map(lambda file: slow(file), [file], engine=engine)
+    canceller = threading.Thread(target=cancel_when, args=(stream, file, "begins"))
+    canceller.start()
+    with pytest.raises(plait.errors.Cancelled):
+        list(stream)
+    canceller.join()
+    assert events(file) == ["begins", "cleaned"]
+
+
+def test_what_was_set_up_at_the_moment_of_the_stop_is_torn_down() -> None:
+    """The exception arrives between the yield and the place where the value would have been kept."""
+    ended: list[bool] = []
+
+    def generator() -> Iterator[int]:
+        yield 1
+        ended.append(True)
+
+    class Interrupted(dict[object, Any]):
+        def __setitem__(self, key: object, instance: Any) -> None:
+            if not stopped:
+                stopped.append(True)
+                raise StopTask
+            super().__setitem__(key, instance)
+
+    stopped: list[bool] = []
+    state = WorkerState("thread-1", threading.get_ident(), lambda: None)
+    state.instances = Interrupted()
+    with pytest.raises(StopTask):
+        state.set_up("key", "generator()", generator, generator=True)
+    state.end(lambda mishap: pytest.fail(mishap.text))
+    assert ended == [True]
 
 
 def test_a_worker_that_is_killed_tears_nothing_down_and_the_next_one_sets_up(file: str) -> None:

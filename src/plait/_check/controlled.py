@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import _thread
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from plait._schedulers.interface import ThreadState
 
 if TYPE_CHECKING:
+    import asyncio
+
     from plait._core.event import Site
 
 _raw_lock = _thread.allocate_lock  # the real one, whatever stands in for it later
@@ -48,6 +50,7 @@ class Controlled(ThreadState):
         away: whether it was let go: it is in a call outside our control.
         quiet: how many calls are around it whose steps are not recorded and are no choices, such as imports.
         held: the locks that it holds, each with the site where it got it.
+        task: the asyncio task that it is; None for a thread.
         aborts: how often it was told that the execution is over.
     """
 
@@ -69,6 +72,7 @@ class Controlled(ThreadState):
         "quiet",
         "ready",
         "started",
+        "task",
         "timed_out",
     )
 
@@ -91,6 +95,7 @@ class Controlled(ThreadState):
         self.deadline: float | None = None
         self.timed_out = False
         self.away = False
+        self.task: asyncio.Task[Any] | None = None
         self.quiet = 0
         self.held: dict[Gate, Site | None] = {}
         self.aborts = 0

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from plait._check.execution import Execution
 
 
+_PASSING = (Kind.ENTER, Kind.PAUSE)  # nobody waits there; a loop is there while one of its tasks runs
+
+
 def uncaught(execution: Execution, me: Controlled, error: BaseException) -> Failure:
     """An exception that nobody caught."""
     text = str(error)
@@ -21,8 +24,24 @@ def uncaught(execution: Execution, me: Controlled, error: BaseException) -> Fail
     return Failure("exception", f"{summary} in {me.name}", me.number, error, stack, ())
 
 
-def endless(execution: Execution, me: Controlled) -> Failure:
-    """No end after very many steps, also when every thread got its share of them."""
+def at_limit(execution: Execution, me: Controlled) -> None:
+    """Very many steps, of which every thread got its share: for ever, or only long?
+
+    It is for ever, and a failure, when lately nobody has changed anything: they look, and nothing will be different.
+    Otherwise nothing can be said.
+    """
+    if any(event.kind in _CHANGES for event in execution.events[-_LATELY:]):
+        execution.gave_up = f"longer than {len(execution.events):,} steps; check a smaller part, or less of it"
+        execution.stop()
+    else:
+        execution.fail(_endless(execution, me))
+
+
+_LATELY = 20_000  # steps
+_CHANGES = (Kind.WRITE, Kind.ACQUIRE, Kind.RELEASE, Kind.START, Kind.JOIN, Kind.OUTSIDE, Kind.END)
+
+
+def _endless(execution: Execution, me: Controlled) -> Failure:
     stack = execution.sites.stack(sys._getframe())
     summary = f"no end after {len(execution.events):,} steps"
     return Failure("steps", summary, me.number, None, stack, _blocked(execution))
@@ -44,16 +63,19 @@ def stuck(execution: Execution, me: Controlled) -> Failure:
 def _blocked(execution: Execution) -> tuple[Blocked, ...]:
     found = []
     for me in execution.threads:
-        if me.done or me.ready or me.pending is None or me.pending.kind is Kind.ENTER:
+        if me.done or me.ready or me.pending is None or me.pending.kind in _PASSING:
             continue
         holder = me.gate.holder() if me.gate is not None else -1
-        held = tuple((execution.places.number(lock), site) for lock, site in me.held.items())
+        held = tuple((getattr(lock, "number", -1), site) for lock, site in me.held.items())
         found.append(Blocked(me.number, me.pending, _stack_of(execution, me.number), holder, held))
     return tuple(found)
 
 
 def _stack_of(execution: Execution, number: int) -> tuple[Frame, ...]:
-    return execution.sites.stack(sys._current_frames().get(execution.threads[number].ident))
+    me = execution.threads[number]
+    if me.task is not None and me.gate is None:
+        return execution.sites.frames(me.task.get_stack())
+    return execution.sites.stack(sys._current_frames().get(me.ident))
 
 
 def _cycle(waits: dict[int, int]) -> tuple[int, ...]:

@@ -24,7 +24,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from plait._check.controlled import Abort, Controlled, Gate
-from plait._check.diagnosis import endless, stuck, uncaught
+from plait._check.diagnosis import at_limit, stuck, uncaught
 from plait._check.places import Places
 from plait._check.unwinding import refuse, unwind
 from plait._check.watchdog import watch
@@ -66,7 +66,6 @@ class Execution:
         strangers: idents of threads that act here and are not ours.
         gave_up: why the execution was ended although nothing had failed.
         left: the threads that could not be unwound.
-        loops: how many event loops have waited.
     """
 
     def __init__(self, choose: Choose, sites: Sites, *, limit: int = 100_000) -> None:
@@ -93,7 +92,7 @@ class Execution:
         self.over.acquire()
         self.clock_reads = 0
         self.left: list[str] = []
-        self.gave_up, self.loops = "", 0
+        self.gave_up = ""
         self._choose = choose
         self._limit = limit
         self._fair = False
@@ -317,7 +316,7 @@ class Execution:
             self._limit *= 2
             self._choose = self._fairly
             return
-        self.fail(endless(self, me))
+        at_limit(self, me)
         raise Abort
 
     def _fairly(

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import builtins
+import importlib.util
 import inspect
+import itertools
 import os
 import sys
 import sysconfig
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from operator import attrgetter
 from pathlib import Path
 from types import ModuleType
@@ -85,13 +87,35 @@ def file_of(function: Callable[..., object]) -> str:
     return os.path.abspath(file)
 
 
-def own_files(file: str) -> Callable[[str], bool]:
-    """Which files are the user's: those below the folder of `file` or the working directory, installed ones apart."""
+def own_files(file: str, observed: Sequence[str] = ()) -> Callable[[str], bool]:
+    """Which files are the user's: those below the folder of `file` or the working directory, installed ones apart.
+
+    Those of the packages and modules in `observed` are so too, wherever they are.
+
+    Raises:
+        UsageError: there is no package or module of that name with source.
+    """
+    named = tuple(itertools.chain.from_iterable(map(_places, observed)))
     folders = [str(Path(file).parent) + os.sep, str(Path.cwd()) + os.sep]
     installed = [sysconfig.get_path(name) + os.sep for name in ("purelib", "platlib", "stdlib")]
 
     def mine(name: str) -> bool:
         name = os.path.abspath(name)
+        if name.startswith(named):
+            return True
         return any(map(name.startswith, folders)) and not any(map(name.startswith, installed))
 
     return mine
+
+
+def _places(name: str) -> list[str]:
+    """Where the source of a package or module is: folders, or a file."""
+    try:
+        spec = importlib.util.find_spec(name)
+    except (ImportError, ValueError):
+        spec = None
+    if spec is not None and spec.submodule_search_locations:
+        return [os.path.abspath(folder) + os.sep for folder in spec.submodule_search_locations]
+    if spec is not None and spec.origin is not None and spec.origin.endswith(".py"):
+        return [os.path.abspath(spec.origin)]
+    raise UsageError(f"--observe {name}: there is no package or module of that name with source")

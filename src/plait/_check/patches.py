@@ -8,11 +8,10 @@ one of the originals, and locks that were made before: they are adopted.
 from __future__ import annotations
 
 import _thread
-import asyncio.selector_events
+import asyncio
 import concurrent.futures.thread as pool_module
 import logging
 import queue
-import selectors
 import sys
 import threading
 import time
@@ -20,14 +19,14 @@ from collections.abc import Iterator
 from types import ModuleType, TracebackType
 from typing import Any
 
-from plait._check import clock, stand_in_threads
+from plait._check import clock, stand_in_loop, stand_in_threads
 from plait._check.stand_in_locks import StandInLock, StandInRLock, StandInWaiter
 from plait._check.stand_in_queue import StandInSimpleQueue
-from plait._check.stand_in_selector import StandInSelector, wake
 
 _LOCK = type(_thread.allocate_lock())
 _RLOCK = type(_thread.RLock())
 _OURS = ("plait._check", "plait._schedulers", "_pytest", "pluggy")  # these go on living in real time
+_POLICY = getattr(asyncio, "_DefaultEventLoopPolicy", None) or asyncio.DefaultEventLoopPolicy  # before Python 3.14
 _WAITS = "_allocate_lock"  # what `threading` allocates for itself, to wait on
 
 
@@ -49,9 +48,9 @@ class Patches:
             if not name.startswith(_OURS) and isinstance(module, ModuleType):
                 self._sweep(module)
         self._set(threading, _WAITS, StandInWaiter)
+        self._set(_POLICY, "_loop_factory", stand_in_loop.StandInLoop)
         for name in ("start", "join", "is_alive"):
             self._set(threading.Thread, name, getattr(stand_in_threads, name))
-        self._set(asyncio.selector_events.BaseSelectorEventLoop, "_write_to_self", wake)
         for handler in logging._handlers.values():  # type: ignore[attr-defined]  # all that there are
             if isinstance(getattr(handler, "lock", None), _RLOCK):
                 self._set(handler, "lock", _adopted(handler.lock))
@@ -96,8 +95,9 @@ def _stand_ins() -> Iterator[tuple[Any, Any]]:
     yield threading.RLock, StandInRLock
     yield _thread.start_new_thread, stand_in_threads.start_new_thread
     yield queue.SimpleQueue, StandInSimpleQueue
-    yield selectors.DefaultSelector, StandInSelector
     yield time.sleep, clock.sleep
+    yield asyncio.new_event_loop, stand_in_loop.new_event_loop
+    yield asyncio.SelectorEventLoop, stand_in_loop.StandInLoop
     for name, stand_in in clock.clocks(float(int(time.time()))).items():
         yield getattr(time, name), stand_in
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import io
 import sys
 from collections import Counter
@@ -13,6 +12,7 @@ from plait._check.execution import Choose, Execution
 from plait._check.patches import end_of_pools, reset_pools
 from plait._check.record import Failure, Record, Switch, ThreadInfo
 from plait._check.stage import STAGE
+from plait._check.stand_in_loop import close_tasks
 from plait._check.stand_in_threads import join_all, main_thread, number_from_one
 from plait._core.event import label
 
@@ -28,18 +28,14 @@ def perform(program: Program, scheduler: Scheduler, sites: Sites, *, seed: int, 
     output = io.StringIO()
     streams = sys.stdout, sys.stderr
     sys.stdout = sys.stderr = output
-    unraisable = sys.unraisablehook
-    sys.unraisablehook = lambda lost: None if execution.aborting else unraisable(lost)  # unwinding is not the program
     number_from_one()
     STAGE.execution = execution
     try:
         execution.run(lambda: _main(execution, program))
-        if execution.loops and execution.failure is not None:
-            gc.collect()  # tasks and coroutines that it has left say so when they go; they are to go now, unheard
+        close_tasks(execution)
     finally:
         STAGE.execution = None
         sys.stdout, sys.stderr = streams
-        sys.unraisablehook = unraisable
         reset_pools()
     scheduler.end(execution.events)
     return _record(execution, output.getvalue(), seed, name)

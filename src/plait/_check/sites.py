@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import linecache
 import sys
+from collections.abc import Iterable
 from itertools import islice
 from types import CodeType, FrameType, TracebackType
 
@@ -46,6 +47,10 @@ class Sites:
             frame = frame.f_back
         frames.reverse()
         return tuple(found for found in frames if not _ours(found.file))
+
+    def frames(self, frames: Iterable[FrameType]) -> tuple[Frame, ...]:
+        """The same for frames that are given, outermost first, such as those of a suspended task."""
+        return tuple(self._frame(frame.f_code, frame.f_lineno) for frame in frames)
 
     def trace(self, traceback: TracebackType | None) -> tuple[Frame, ...]:
         """The frames that an exception came through, outermost first, without our own."""

@@ -42,6 +42,7 @@ class Options:
     seconds: float | None
     seed: int
     scheduler: str
+    observe: tuple[str, ...]
     one_output: bool
     replay: str | None
     as_json: bool
@@ -75,7 +76,9 @@ def _subject(options: Options) -> Subject:
     if options.module is not None:
         sys.path.insert(0, os.getcwd())
         spec = module_spec(options.module)
-        return Subject(lambda fresh: ModuleProgram(spec, options.words, fresh), own_files(str(spec.origin)))
+        return Subject(
+            lambda fresh: ModuleProgram(spec, options.words, fresh), own_files(str(spec.origin), options.observe)
+        )
     if not options.words:
         raise UsageError("what should be checked? expected a script, module:function, or -m and a module")
     target, *arguments = options.words
@@ -84,12 +87,12 @@ def _subject(options: Options) -> Subject:
         if arguments:
             raise UsageError(f"{target} is called without arguments, but {shlex.join(arguments)} was given")
         checkable(function)  # type: ignore[arg-type]  # it says so if it takes arguments
-        return Subject(lambda fresh: FunctionProgram(function, fresh), own_files(file_of(function)))  # type: ignore[arg-type]  # checked
+        return Subject(lambda fresh: FunctionProgram(function, fresh), own_files(file_of(function), options.observe))
     file = os.path.abspath(target)
     if not os.path.isfile(file):
         raise UsageError(f"there is no file {target!r}")
     sys.path.insert(0, os.path.dirname(file))
-    return Subject(lambda fresh: Script(file, arguments, fresh), own_files(file))
+    return Subject(lambda fresh: Script(file, arguments, fresh), own_files(file, options.observe))
 
 
 def _words(checked: Checked, options: Options) -> str:
@@ -110,8 +113,9 @@ def _words(checked: Checked, options: Options) -> str:
 
 def _around(checked: Checked, options: Options) -> Around:
     token = checked.told.token if checked.told is not None else ""
+    observed = [word for name in options.observe for word in ("--observe", name)]
     target = ["-m", options.module] if options.module is not None else []
-    command = shlex.join(["plait", "check", "--replay", token, *target, *options.words])
+    command = shlex.join(["plait", "check", "--replay", token, *observed, *target, *options.words])
     return Around(str(checked.coverage), command)
 
 

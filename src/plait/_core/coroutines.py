@@ -23,8 +23,10 @@ def is_coroutine_function(fn: object) -> bool:
     while isinstance(fn, (partial, Star)):
         fn = fn.func if isinstance(fn, partial) else fn.fn
     kind = type(fn)
-    if kind is BuiltinFunctionType or (kind is FunctionType and not fn.__dict__):
-        return kind is FunctionType and inspect.iscoroutinefunction(fn)  # what most are, known at once
+    if isinstance(fn, FunctionType) and not fn.__dict__:  # what most are, without a mark: known at once
+        return fn.__code__.co_flags & inspect.CO_COROUTINE != 0
+    if kind is BuiltinFunctionType:
+        return False
     if inspect.iscoroutinefunction(fn) or _marked(fn):
         return True
     call = getattr(kind, "__call__", None)  # noqa: B004  # the method itself is wanted, not whether it is there

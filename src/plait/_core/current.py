@@ -84,7 +84,7 @@ class Task:
         return hasattr(self, "_state") and bool(self._state.instances or self._state.ending)
 
     def on_hold(self) -> None:
-        """From now on the worker holds something that must be torn down before it ends."""
+        """From now on the worker may hold something that must be torn down before it ends."""
 
     def end_state(self, report: Callable[[Mishap], object]) -> None:
         """Tear down what the worker holds; the worker itself calls it, as the last thing, in its own thread."""

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
-from _collections_abc import Callable, Generator
+from _collections_abc import Callable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # workers import this module, and typing would double their start-up time
-    from types import TracebackType
-    from typing import Any
+    from types import GeneratorType, TracebackType
 
     from plait._core.errors import PlaitError
 
@@ -37,7 +36,7 @@ class WorkerState:
     Args:
         worker: its name, for people.
         thread: the identity of its thread.
-        on_hold: called when there is something to tear down for the first time.
+        on_hold: called before something that must be torn down is set up for the first time.
 
     Attributes:
         instances: by key, in the order of set-up.
@@ -68,18 +67,23 @@ class WorkerState:
             raise too_late(name, self.worker)
         if any(key == other for other, _ in self._making):
             raise needs_itself([*(other for _, other in self._making), name])
+        if generator and self._on_hold is not None:
+            on_hold, self._on_hold = self._on_hold, None
+            on_hold()  # before the set-up, which may be half done when the work is stopped
+        instance = Instance(name)
         self._making.append((key, name))
         try:
-            instance = _generated(name, make) if generator else Instance(name, make(), None)
-        except Exception as error:
-            error.add_note(f"plait: raised in the set-up of {name} on {self.worker}; the next call there tries again")
+            instance.set_up(make, generator=generator)
+            self.instances[key] = instance
+        except BaseException as error:
+            if instance.is_suspended:  # StopTask, at the very end: what has been set up will be torn down
+                self.instances[key] = instance
+            elif isinstance(error, Exception):
+                note = f"plait: raised in the set-up of {name} on {self.worker}; the next call there tries again"
+                error.add_note(note)
             raise
         finally:
             self._making.pop()
-        self.instances[key] = instance
-        if generator and self._on_hold is not None:
-            on_hold, self._on_hold = self._on_hold, None
-            on_hold()
         return instance.value
 
     def end(self, report: Callable[[Mishap], object]) -> None:
@@ -113,10 +117,26 @@ class Instance:
 
     __slots__ = ("generator", "name", "value")
 
-    def __init__(self, name: str, value: object, generator: Generator[Any, None, None] | None) -> None:
+    def __init__(self, name: str) -> None:
         self.name = name
-        self.value = value
-        self.generator = generator
+        self.value: object = None
+        self.generator: GeneratorType[object, None, None] | None = None
+
+    def set_up(self, make: Callable[[], object], *, generator: bool) -> None:
+        """Run what precedes the yield, or all of it."""
+        if not generator:
+            self.value = make()
+            return
+        self.generator = made = make()  # type: ignore[assignment]  # a generator function was decorated
+        try:
+            self.value = next(made)  # type: ignore[call-overload]  # see above
+        except StopIteration:
+            raise misses_its_yield(self.name, "ended without a yield") from None
+
+    @property
+    def is_suspended(self) -> bool:
+        """Whether its generator waits at the yield."""
+        return self.generator is not None and self.generator.gi_suspended
 
     def tear_down(self) -> None:
         """Run what follows the yield."""
@@ -129,15 +149,6 @@ class Instance:
         finally:
             self.generator.close()
         raise misses_its_yield(self.name, "yielded twice")
-
-
-def _generated(name: str, make: Callable[[], object]) -> Instance:
-    generator: Generator[Any, None, None] = make()  # type: ignore[assignment]  # a generator function was decorated
-    try:
-        value = next(generator)
-    except StopIteration:
-        raise misses_its_yield(name, "ended without a yield") from None
-    return Instance(name, value, generator)
 
 
 def _theirs(error: BaseException) -> TracebackType | None:

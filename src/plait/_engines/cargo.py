@@ -50,17 +50,17 @@ class FunctionCargo:
         self.modules: tuple[ModuleType, ...] = ()
         self._packed = self._encode()
 
-    def send(self, worker: RemoteWorker) -> bool:
-        """Give the worker the function if it does not have it; True when the pipe is full."""
+    def frame_for(self, worker: RemoteWorker) -> bytes:
+        """The frame that gives the worker the function; empty if it has it."""
         if self.number in worker.functions:
-            return False
+            return b""
         worker.functions.add(self.number)
         packed, arena = self._packed, self._arena
         if arena is not None:
             for offset, _ in packed.refs:
                 arena.share(offset)
                 worker.slots.append(offset)
-        return worker.send(frame(wire.FUNCTION, self.number, packed, worker, b"", self.number))
+        return frame(wire.FUNCTION, self.number, packed, worker, b"", self.number)
 
     def include(self, refusal: BaseException, number: int, *, or_own: bool = False) -> bool:
         """Send the module that a worker could not load by value from now on, under a new number.

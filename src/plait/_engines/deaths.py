@@ -116,10 +116,8 @@ class Coroner:
 def _oom_kills() -> int:
     """How often the system has killed a process because memory ran out."""
     try:
-        with open("/proc/vmstat", encoding="ascii") as file:
-            for line in file:
-                if line.startswith("oom_kill "):
-                    return int(line.split()[1])
+        with open("/proc/vmstat", "rb", buffering=0) as file:
+            _, found, rest = file.read().partition(b"\noom_kill ")
     except OSError:
         return 0
-    return 0
+    return int(rest.split(None, 1)[0]) if found else 0

@@ -39,16 +39,19 @@ _KEPT_WAITING = 0.03  # seconds in such a step that make it one
 class Alarm:
     """The item at `offset` of a batch, which began at `began`, is not to go on since `raised`; `due` is the next step.
 
+    The exception has until `last`, and for so many `looks` of the driver, to get the function out of its code.
     `timeout` is the seconds it had, or None when it was revoked.
     """
 
-    __slots__ = ("began", "due", "offset", "raised", "rounds", "timeout")
+    __slots__ = ("began", "due", "last", "looks", "offset", "raised", "rounds", "timeout")
 
     def __init__(self, offset: int, began: float, raised: float, timeout: float | None) -> None:
         self.offset = offset
         self.began = began
         self.raised = raised
         self.due = raised
+        self.last = 0.0
+        self.looks = 0
         self.rounds = ROUNDS
         self.timeout = timeout
 

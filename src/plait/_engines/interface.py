@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from _collections_abc import Generator
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, TypeGuard
 
 from plait._core.batch import Batch
 from plait._core.job import Job
@@ -19,7 +19,6 @@ class Plan(NamedTuple):
 IDLE = Batch(-1, ())  # what `run_here` yields when nothing is finished now: a batch without items
 
 
-@runtime_checkable
 class Engine(Protocol):
     """Runs the batches of jobs on workers of one kind.
 
@@ -54,6 +53,11 @@ class Engine(Protocol):
     def close(self) -> None:
         """End idle workers and free what the engine holds."""
         ...
+
+
+def is_engine(thing: object) -> TypeGuard[Engine]:
+    """Whether it has an engine's methods; ``isinstance`` on a protocol would take longer than a small map."""
+    return all(callable(getattr(thing, method, None)) for method in ("plan", "run", "close"))
 
 
 class Lender(Protocol):

@@ -137,7 +137,7 @@ class RemoteRun:
         except Exception as error:  # an item's __reduce__ may raise anything
             self._cannot_send(batch, error)
             return True
-        self._staff.expect_room(worker, full=self._cargo.send(worker))
+        function = self._cargo.frame_for(worker)
         worker.key += 1
         timed = self._job.timed
         flight = Flight(worker.key, batch, worker.sequence, self._cargo.number, time.perf_counter(), timed=timed)
@@ -148,7 +148,7 @@ class RemoteRun:
         head = wire.BATCH_HEAD.pack(flight.first, int(budget * 1e9), batch.base, batch.attempt, len(batch.items))
         flags = (wire.TRACKED if self._tracked else 0) | (wire.TIMED if timed else 0)
         message = frame(wire.BATCH, flight.key, packed, worker, head, self._cargo.number, flags)
-        self._staff.expect_room(worker, full=worker.send(message))
+        self._staff.expect_room(worker, full=worker.send(function + message))
         return True
 
     def _cannot_send(self, batch: Batch, error: Exception) -> None:

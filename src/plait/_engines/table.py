@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 
 from plait._core.errors import UsageError
-from plait._engines.interface import Engine
+from plait._engines.interface import Engine, is_engine
 
 ENGINES = {
     "auto": ("plait._engines.auto", "AutoEngine"),
@@ -27,5 +27,5 @@ def make_engine(name: str) -> Engine:
         raise UsageError(f"engine={name!r}: expected one of {', '.join(ENGINES)}, a plait.Pool, or an engine object")
     module, cls = ENGINES[name]
     engine = getattr(importlib.import_module(module), cls)()
-    assert isinstance(engine, Engine)
+    assert is_engine(engine)
     return engine

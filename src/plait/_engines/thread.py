@@ -27,7 +27,7 @@ from plait._engines.injection import prepare_injection
 from plait._engines.inline import InlineEngine
 from plait._engines.interface import Plan
 from plait._engines.line_output import WholeLines
-from plait._engines.patience import AGAIN, GRACE, HELD_UP, UNWIND
+from plait._engines.patience import AGAIN, GRACE, HELD_UP, LOOKS, UNWIND
 from plait._engines.stealing import Portion, portion_type
 from plait._engines.thread_worker import Worker
 from plait._engines.timeouts import Watch
@@ -269,9 +269,11 @@ def _interrupt(crew: Crew) -> None:
     rounds = ROUNDS
     while True:
         deadline = time.perf_counter() + UNWIND
+        looks = 0
         for seat in crew.seats:
             seat.kept_waiting()
-        while time.perf_counter() < deadline:
+        while time.perf_counter() < deadline or looks < LOOKS:
+            looks += 1
             for seat in crew.seats:
                 seat.inject()
             if crew.wait_empty(AGAIN):

@@ -9,7 +9,7 @@ from plait._core.batch import Batch
 from plait._engines.crew import Crew
 from plait._engines.halting import Alarm, Seat
 from plait._engines.injection import prepare_injection
-from plait._engines.patience import AGAIN, GRACE, HELD_UP, UNWIND
+from plait._engines.patience import AGAIN, GRACE, HELD_UP, LOOKS, UNWIND
 
 
 class Watch:
@@ -77,18 +77,19 @@ class Watch:
 
     def _press(self, seat: Seat, alarm: Alarm, now: float) -> bool:
         if seat.injected or now - alarm.raised >= GRACE + UNWIND:
+            alarm.looks += 1
+            if now < alarm.last or alarm.looks < LOOKS:
+                alarm.due = now + AGAIN
+                return False
             if seat.is_sheltered() and now - alarm.raised < HELD_UP:
                 alarm.due = now + AGAIN
                 return False
             if not alarm.rounds or not seat.kept_waiting():
                 return self._give_up(seat, alarm)
             alarm.rounds -= 1
-            seat.inject(alarm)
-            alarm.due = now + UNWIND
-            return False
         seat.kept_waiting()
         seat.inject(alarm)
-        alarm.due = now + (UNWIND if seat.injected else AGAIN)
+        alarm.looks, alarm.last, alarm.due = 0, now + UNWIND, now + AGAIN
         return False
 
     def _give_up(self, seat: Seat, alarm: Alarm) -> bool:

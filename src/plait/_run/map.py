@@ -15,7 +15,7 @@ from plait._core.feed import Feed
 from plait._core.job import Job
 from plait._core.rate import RateLimit, parse_rate
 from plait._core.star import Star
-from plait._engines.interface import Engine, Lender
+from plait._engines.interface import Engine, Lender, is_engine
 from plait._engines.table import make_engine
 from plait._run.arriving import Arrivals
 from plait._run.journal import Journal, as_journal
@@ -188,6 +188,6 @@ def engine_of(engine: str | Engine | Lender) -> tuple[Engine, bool]:
     if isinstance(engine, str):
         return make_engine(engine), True
     own = getattr(engine, "engine", engine)  # a Pool lends its engine
-    if isinstance(own, Engine):
+    if is_engine(own):
         return own, False
     raise UsageError(f"engine={engine!r}: expected a name, a plait.Pool, or an engine object")

@@ -18,7 +18,7 @@ from plait._core.batch import Batch
 from plait._core.coroutines import is_coroutine_function
 from plait._core.errors import PoolBroken, UsageError
 from plait._core.job import Job
-from plait._engines.interface import Engine, Plan
+from plait._engines.interface import Engine, Plan, is_engine
 from plait._engines.table import make_engine
 from plait._run.pool_call import Call, Prepared, call
 from plait._run.pool_driver import PoolDriver
@@ -70,7 +70,7 @@ class Pool(Executor):
             raise UsageError(f"workers={workers!r}: expected a whole number of at least 1, or None to let plait decide")
         if initializer is not None and not callable(initializer):
             raise TypeError(f"initializer={initializer!r}: expected a function to call in each worker, or None")
-        if not isinstance(engine, (str, Engine)):
+        if not isinstance(engine, str) and not is_engine(engine):
             raise UsageError(f"engine={engine!r}: expected a name or an engine object")
         self._engine_choice = "thread" if engine == "auto" else engine
         self._workers = workers

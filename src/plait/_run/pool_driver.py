@@ -77,6 +77,8 @@ class PoolDriver:
         refusal = self.feed.refusal
         if refusal is not None:
             raise refusal
+        if self._thread is not None:
+            return
         with self._lock:
             thread = threading.Thread(target=self._drive, name=f"plait-{self.noun}", daemon=daemons_allowed())
             if self._thread is not None:  # already, or just now, by a destructor that submits

@@ -1,0 +1,258 @@
+"""The asyncio event loop under control: which task goes next is the scheduler's choice, and its clock is virtual.
+
+A task is a thread of control of its own that shares the baton of the thread of its loop. At each turn of the loop the
+scheduler chooses among the tasks that can go on and all other threads. A task that has just begun or was woken may go
+before other tasks; after ``sleep(0)``, and for plain callbacks, the order of the queue is kept, as asyncio promises.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import selectors
+from asyncio import events
+from contextlib import suppress
+from contextvars import Context
+from typing import TYPE_CHECKING, Any
+
+from plait._check.controlled import Abort, Controlled, Gate
+from plait._check.stage import STAGE
+from plait._core.event import Event, Kind
+
+if TYPE_CHECKING:
+    from plait._check.execution import Execution
+
+_BEGINS = 1000.0  # what the clock of a loop says at the beginning, as `monotonic` does
+_POLL = 0.002  # seconds between two looks at real file descriptors while others may wake the loop
+_SOON = 1e-9  # timers so near are due
+
+
+class StandInLoop(asyncio.SelectorEventLoop):
+    """An event loop whose turns are choices of the execution."""
+
+    def __init__(self, selector: selectors.BaseSelector | None = None) -> None:
+        super().__init__(selector)
+        self._gate = Gate()
+        self._tasks: dict[asyncio.Task[Any], Controlled] = {}
+        self._begun: set[asyncio.Task[Any]] = set()
+        self._from_threads: list[events.Handle] = []
+        self._place = -1
+        self._files = "an event loop waited for files or sockets"
+        execution = STAGE.execution
+        if execution is not None:
+            self._place = execution.places.new("event loop", execution.sites.here(2))
+
+    def time(self) -> float:
+        execution = STAGE.execution
+        return super().time() if execution is None else _BEGINS + execution.now
+
+    def create_task(self, coro: Any, **options: Any) -> asyncio.Task[Any]:
+        """As `loop.create_task`: a task is a thread of control, and its start an event."""
+        execution = STAGE.execution
+        me = None if execution is None else execution.here()
+        if execution is None or me is None:
+            return super().create_task(coro, **options)
+        site = execution.sites.here()
+        number = sum(1 for thread in execution.threads if thread.kind == "task") + 1
+        name = options.get("name") or f"Task-{number} ({getattr(coro, '__qualname__', type(coro).__name__)})"
+        control = execution.add(str(name), me, site)
+        control.kind = "task"
+        execution.step(Kind.START, control.number, "", site)
+        task: asyncio.Task[Any] = super().create_task(coro, **options)
+        self._tasks[task] = control
+        control.task = task
+        return task
+
+    def call_soon_threadsafe(  # type: ignore[override]  # any callback
+        self, callback: Any, *args: Any, context: Context | None = None
+    ) -> events.Handle:
+        """As `loop.call_soon_threadsafe`: an event, which happens before the callback."""
+        execution = STAGE.execution
+        me = None if execution is None or execution.aborting else execution.here()
+        if execution is not None and me is not None:
+            site = execution.sites.here()
+            execution.wait(me, execution.always, Event(me.number, Kind.RELEASE, self._place, "", site))
+            execution.note(me, Kind.RELEASE, self._place, "", site)
+        handle = super().call_soon_threadsafe(callback, *args, context=context)
+        self._from_threads.append(handle)
+        return handle
+
+    def add_signal_handler(self, sig: int, callback: Any, *args: Any) -> None:  # type: ignore[override]  # any callback
+        """No signal comes while a program is checked."""
+
+    def remove_signal_handler(self, sig: int) -> bool:
+        """No signal comes while a program is checked."""
+        return True
+
+    def _make_self_pipe(self) -> None:
+        self._internal_fds += 1  # type: ignore[attr-defined]  # as the original does; `_write_to_self` needs no pipe
+
+    def _close_self_pipe(self) -> None:
+        self._internal_fds -= 1  # type: ignore[attr-defined]  # as the original does
+
+    def _write_to_self(self) -> None:
+        execution = STAGE.execution
+        if execution is not None and not execution.aborting:
+            execution.open(self._gate)
+
+    def _run_once(self) -> None:
+        execution = STAGE.execution
+        host = None if execution is None else execution.here()
+        if execution is None or host is None:
+            raise RuntimeError("an event loop that was made within a check cannot go on after it")
+        self._look_at_files(0)
+        self._timers_due(execution)
+        if not self._ready and not self._stopping:  # type: ignore[attr-defined]  # of the base class
+            self._wait(execution, host)
+            self._timers_due(execution)
+        if self._ready:  # type: ignore[attr-defined]  # of the base class
+            self._turn(execution, host)
+
+    def _timers_due(self, execution: Execution) -> None:
+        scheduled: list[events.TimerHandle] = self._scheduled  # type: ignore[attr-defined]  # of the base class
+        end = self.time() + _SOON
+        while scheduled and (scheduled[0].cancelled() or scheduled[0].when() <= end):
+            timer = heapq.heappop(scheduled)
+            timer._scheduled = False  # type: ignore[attr-defined]  # as the base class does
+            if timer.cancelled():
+                self._timer_cancelled_count: int = max(0, self._timer_cancelled_count - 1)
+            else:
+                self._ready.append(timer)  # type: ignore[attr-defined]  # of the base class
+
+    def _wait(self, execution: Execution, host: Controlled) -> None:
+        """Until somebody has something for the loop to do, or the next timer is due."""
+        scheduled: list[events.TimerHandle] = self._scheduled  # type: ignore[attr-defined]  # of the base class
+        seconds = scheduled[0].when() - self.time() if scheduled else None
+        self._gate.is_open = False
+        pending = Event(host.number, Kind.WAIT, self._place, "", execution.sites.here())
+        if self._selector.get_map():  # type: ignore[attr-defined]  # of the base class
+            self._wait_outside(execution, host, seconds)
+        else:
+            execution.wait(host, self._gate, pending, seconds)
+        execution.note(host, Kind.WAIT, self._place, "", pending.site)
+
+    def _wait_outside(self, execution: Execution, host: Controlled, seconds: float | None) -> None:
+        end = None if seconds is None else execution.now + seconds
+        execution.let_go(host, self._files)
+        found: Any = ()
+        try:
+            while not (found or self._gate.is_open or execution.aborting):
+                found = self._selector.select(_POLL)  # type: ignore[attr-defined]  # of the base class
+                if end is not None and execution.now >= end:
+                    break
+        finally:
+            execution.come_back(host)
+        self._process_events(found)  # type: ignore[attr-defined]  # of the base class
+
+    def _look_at_files(self, seconds: float) -> None:
+        selector: selectors.BaseSelector = self._selector  # type: ignore[attr-defined]  # of the base class
+        if selector.get_map():
+            self._tell_of_files()
+            self._process_events(selector.select(seconds))  # type: ignore[attr-defined]  # of the base class
+
+    def _tell_of_files(self) -> None:
+        """What comes through files and sockets is outside our control, whether the loop waits for it or not."""
+        execution = STAGE.execution
+        if execution is not None and self._files not in execution.outside:
+            execution.outside.append(self._files)
+
+    def _turn(self, execution: Execution, host: Controlled) -> None:
+        """One callback: the scheduler chooses whose."""
+        candidates = self._candidates(host)
+        if not candidates:
+            return
+        host.pending = Event(host.number, Kind.PAUSE, -1, "", None)
+        for control in candidates:
+            control.baton, control.ident, control.native = host.baton, host.ident, host.native
+            execution.make_ready(control)
+        if host not in candidates:
+            execution.unready(host)
+        if len(execution.ready) > 1 or execution.returned:
+            execution.pass_on(host)
+            chosen = execution.running
+        else:
+            chosen = execution.ready[0]
+        for control in candidates:
+            if control is not chosen:
+                execution.unready(control)
+        self._perform(execution, host, chosen, candidates[chosen])
+
+    def _candidates(self, host: Controlled) -> dict[Controlled, events.Handle]:
+        """Whose callback may come next: the first of the queue, and tasks that have not begun or were woken."""
+        found: dict[Controlled, events.Handle] = {}
+        ready = self._ready  # type: ignore[attr-defined]  # of the base class
+        while ready and ready[0].cancelled():
+            ready.popleft()
+        for position, handle in enumerate(ready):
+            task = getattr(handle._callback, "__self__", None)
+            control = self._tasks.get(task) if isinstance(task, asyncio.Task) else None
+            if control is None:  # callbacks keep their place: transports rely on what was called before
+                return found or {host: handle}
+            in_order = task in self._begun and "Step" in type(handle._callback).__name__
+            if (position == 0 or not in_order) and control not in found and not handle.cancelled():
+                found[control] = handle
+        return found
+
+    def _perform(self, execution: Execution, host: Controlled, me: Controlled, handle: events.Handle) -> None:
+        self._ready.remove(handle)  # type: ignore[attr-defined]  # of the base class
+        execution.note(host, Kind.PAUSE, -1, "", None)
+        execution.running = me
+        execution.by_ident[host.ident] = me
+        if handle in self._from_threads:
+            self._from_threads.remove(handle)
+            execution.note(me, Kind.ACQUIRE, self._place, "", None)
+        if me.task is not None:
+            self._begun.add(me.task)
+        try:
+            handle._run()
+        finally:
+            if not execution.aborting:
+                self._suspended(execution, host, me)
+
+    def _suspended(self, execution: Execution, host: Controlled, me: Controlled) -> None:
+        """The callback is over: the task waits for its next turn, or has ended."""
+        execution.running = host
+        execution.by_ident[host.ident] = host
+        if me is host:
+            return
+        execution.unready(me)
+        execution.make_ready(host)
+        if me.task is not None and me.task.done():
+            execution.note(me, Kind.END, me.number, "", None)
+            me.pending = None
+            me.done = True
+            me.ident = -1
+            self._begun.discard(me.task)
+            del self._tasks[me.task]
+            execution.open(me.ended)
+        else:
+            me.pending = Event(me.number, Kind.WAIT, self._place, "", None)
+
+
+def close_tasks(execution: Execution) -> None:
+    """The coroutines of tasks that the end of the execution has cut off end here, and say nothing afterwards."""
+    for control in execution.threads:
+        task = control.task
+        if task is None:
+            continue
+        control.task = None
+        if task.done():
+            if not task.cancelled() and isinstance(task.exception(), Abort):
+                task._log_traceback = False  # it is ours
+            continue
+        task._log_destroy_pending = False  # type: ignore[attr-defined]  # nothing of the program's is lost
+        coroutine = task.get_coro()
+        if coroutine is not None and hasattr(coroutine, "close"):
+            with suppress(BaseException):  # what it does while it is closed is no business of anybody
+                coroutine.close()
+
+
+def new_event_loop() -> asyncio.AbstractEventLoop:
+    """As `asyncio.new_event_loop`: one under control while a program is checked."""
+    execution = STAGE.execution
+    if execution is None or execution.here() is None:
+        return _real_new_event_loop()
+    return StandInLoop()
+
+
+_real_new_event_loop = asyncio.new_event_loop

@@ -1,0 +1,166 @@
+"""asyncio under the scheduler: the order of tasks is explored, the clock is virtual, threads and loops work together."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from textwrap import dedent
+
+from plait._check.explore import Result, explore_script
+
+
+def explore(folder: Path, source: str, **options: object) -> Result:
+    file = folder / "program.py"
+    file.write_text(dedent(source))
+    return explore_script(file, **{"runs": 100, "seconds": 20.0, **options})  # type: ignore[arg-type]
+
+
+def summary(result: Result) -> str:
+    return result.record.failure.summary if result.record and result.record.failure else result.verdict.word
+
+
+def test_a_lost_update_across_an_await_is_found(tmp_path: Path, nothing_left: None) -> None:
+    result = explore(
+        tmp_path,
+        """
+        import asyncio
+        balance = 0
+        async def pay():
+            global balance
+            before = balance
+            await asyncio.sleep(0.1)
+            balance = before + 1
+        async def main():
+            await asyncio.gather(pay(), pay())
+        asyncio.run(main())
+        assert balance == 2, balance
+        """,
+    )
+    assert summary(result) == "AssertionError: 1 in MainThread"
+    assert result.record is not None
+    assert [(thread.name, thread.kind) for thread in result.record.threads][:4] == [
+        ("MainThread", "thread"),
+        ("Task-1 (main)", "task"),
+        ("Task-2 (pay)", "task"),
+        ("Task-3 (pay)", "task"),
+    ]
+
+
+def test_a_task_that_was_created_has_begun_after_sleep_zero(tmp_path: Path, nothing_left: None) -> None:
+    source = """
+        import asyncio
+        begun = []
+        async def other():
+            begun.append(1)
+        async def main():
+            task = asyncio.create_task(other())
+            await asyncio.sleep(0)
+            assert begun
+            await task
+        asyncio.run(main())
+        """
+    assert explore(tmp_path, source).verdict.word == "passed"
+
+
+def test_the_order_in_which_tasks_begin_is_explored(tmp_path: Path, nothing_left: None) -> None:
+    source = """
+        import asyncio
+        order = []
+        async def note(name):
+            order.append(name)
+        async def main():
+            await asyncio.gather(note(1), note(2))
+            assert order == [1, 2]
+        asyncio.run(main())
+        """
+    assert "AssertionError" in summary(explore(tmp_path, source))
+
+
+def test_time_is_virtual(tmp_path: Path, nothing_left: None) -> None:
+    source = """
+        import asyncio, time
+        async def main():
+            before = asyncio.get_running_loop().time()
+            began = time.monotonic()
+            await asyncio.sleep(3600)
+            assert 3600 <= asyncio.get_running_loop().time() - before < 3601
+            assert 3600 <= time.monotonic() - began < 3601
+            try:
+                async with asyncio.timeout(5):
+                    await asyncio.sleep(60)
+            except TimeoutError:
+                pass
+            else:
+                raise AssertionError("no timeout")
+        asyncio.run(main())
+        """
+    assert explore(tmp_path, source, runs=5).verdict.word == "passed"
+
+
+def test_threads_and_tasks_have_one_scheduler(tmp_path: Path, nothing_left: None) -> None:
+    source = """
+        import asyncio, threading, time
+        def work(x):
+            time.sleep(1)
+            return x + 1
+        async def answer():
+            await asyncio.sleep(0.5)
+            return 42
+        async def main():
+            loop = asyncio.get_running_loop()
+            assert await asyncio.to_thread(work, 1) == 2
+            assert await loop.run_in_executor(None, work, 2) == 3
+            event = asyncio.Event()
+            found = []
+            def outside():
+                found.append(asyncio.run_coroutine_threadsafe(answer(), loop).result(timeout=10))
+                loop.call_soon_threadsafe(event.set)
+            thread = threading.Thread(target=outside)
+            thread.start()
+            await event.wait()
+            thread.join()
+            assert found == [42]
+        asyncio.run(main())
+        """
+    assert explore(tmp_path, source).verdict.word == "passed"
+
+
+def test_a_loop_that_is_not_woken_hangs(tmp_path: Path, nothing_left: None) -> None:
+    result = explore(
+        tmp_path,
+        """
+        import asyncio
+        async def main():
+            await asyncio.get_running_loop().create_future()
+        asyncio.run(main())
+        """,
+    )
+    assert result.record is not None
+    failure = result.record.failure
+    assert failure is not None
+    assert failure.kind == "hang"
+    task = next(blocked for blocked in failure.blocked if blocked.thread == 1)
+    assert [frame.line for frame in task.stack] == [4]
+
+
+def test_a_server_on_a_real_socket(tmp_path: Path, nothing_left: None) -> None:
+    result = explore(
+        tmp_path,
+        """
+        import asyncio
+        async def serve(reader, writer):
+            writer.write(await reader.readline())
+            await writer.drain()
+            writer.close()
+        async def main():
+            server = await asyncio.start_server(serve, "127.0.0.1", 0)
+            async with server:
+                reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+                writer.write(b"hello\\n")
+                assert await reader.readline() == b"hello\\n"
+                writer.close()
+        asyncio.run(main())
+        """,
+        runs=5,
+    )
+    assert (summary(result), result.verdict.word) == ("passed", "passed")
+    assert any("event loop" in what for what in result.coverage.outside)
