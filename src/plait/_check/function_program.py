@@ -11,6 +11,7 @@ import os
 import sys
 import sysconfig
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from operator import attrgetter
 from pathlib import Path
 from types import ModuleType
@@ -21,28 +22,31 @@ from plait._core.errors import UsageError
 _MAIN = "__plait_main__"  # not __main__, so that a main guard keeps the rest of the script from running
 
 
-Arguments = Callable[[], Mapping[str, object]]
+Arguments = Callable[[], AbstractContextManager[Mapping[str, object]]]
 
 
 class FunctionProgram:
     """Calls a function of a module, or a method of a new instance; what an `async def` gives is run to its end.
 
-    `arguments` makes what it is called with, anew for each execution.
+    `arguments` makes what it is called with, anew for each execution, and takes it away afterwards.
     """
 
-    def __init__(self, function: Callable[..., object], fresh: FreshModules, arguments: Arguments = dict) -> None:
+    def __init__(
+        self, function: Callable[..., object], fresh: FreshModules, arguments: Arguments | None = None
+    ) -> None:
         self.name = f"{function.__module__}:{function.__qualname__}"
         self._module = function.__module__
         self._owner, _, self._method = function.__qualname__.rpartition(".")
         self._file = file_of(function)
         self._fresh = fresh
-        self._arguments = arguments
+        self._arguments = arguments or _nothing
 
     def main(self) -> object:
         module = self._script() if self._module == "__main__" else builtins.__import__(self._module, fromlist=["*"])
         owner = attrgetter(self._owner)(module)() if self._owner else module
-        result = getattr(owner, self._method)(**self._arguments())
-        return asyncio.run(result) if inspect.iscoroutine(result) else None
+        with self._arguments() as arguments:
+            result = getattr(owner, self._method)(**arguments)
+            return asyncio.run(result) if inspect.iscoroutine(result) else None
 
     def _script(self) -> ModuleType:
         """The script that the function is in, run as a module of another name."""
@@ -51,6 +55,10 @@ class FunctionProgram:
         sys.modules[_MAIN] = module
         exec(self._fresh.code(self._file, _MAIN), module.__dict__)
         return module
+
+
+def _nothing() -> AbstractContextManager[Mapping[str, object]]:
+    return nullcontext({})
 
 
 def checkable(function: Callable[[], object]) -> None:
