@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from _table import Table
-from plait._check.explore import explore_script
-from plait._schedulers.replay import ReplayScheduler
 
+from plait._check.explore import explore_script
 from plait._check.record import Record
 from plait._schedulers.interface import Scheduler
+from plait._schedulers.replay import ReplayScheduler
 
 PROGRAM = """
 import sys

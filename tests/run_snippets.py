@@ -3,7 +3,6 @@
 * Python blocks share one ``__main__``, like the cells of a notebook; a traceback shows the page's own lines.
 * console blocks: each ``$ command`` (continued with ``> ``) is run by bash; what it prints stands after it.
 * a text block right after a Python block is what it prints; ``...`` stands for anything, as in doctest.
-* a block opened with ``python file: name`` is not run but written to that file, as the reader is told to do.
 * a block opened with ``python not-run: reason`` is not run: it needs what the tests do not have.
 * where the package of a block opened with ``python needs: package`` is not installed, the page ends there.
 * commands that set the reader's machine up (``make``, ``git``, ``pip``) are not run.
@@ -69,13 +68,9 @@ def main(page: Path) -> int:
     """Run the page; returns the exit status."""
     reader = types.ModuleType("__main__")
     sys.modules["__main__"] = reader
-    sys.path.insert(0, "")  # as at the reader's prompt: modules in the working directory are found
     counts = {"python": 0, "console": 0}
     for block in blocks_of(page.read_text()):
         if block.language == "python" and block.note.startswith("not-run:"):
-            continue
-        if block.note.startswith("file: "):
-            Path(block.note.removeprefix("file: ")).write_text("\n".join(block.lines) + "\n")
             continue
         if block.note.startswith("needs: "):
             needed = block.note.removeprefix("needs: ")
@@ -86,7 +81,7 @@ def main(page: Path) -> int:
             return fail(
                 page,
                 block.line - 1,
-                f"unknown note {block.note!r}; expected 'file: name', 'not-run: reason', 'needs: package' or nothing",
+                f"unknown note {block.note!r}; expected 'not-run: reason', 'needs: package' or nothing",
             )
         if block.language == "python":
             problem = run_python(page, block, reader)

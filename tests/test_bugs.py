@@ -13,43 +13,51 @@ from pathlib import Path
 
 import pytest
 
-from plait._check.explain import explain
-from plait._check.explore import Result, explore_script
-from plait._check.record import Record
-from plait._check.source import Sources
+from plait._check.conclude import Checked, Subject, search
+from plait._check.explore import Budget
+from plait._check.program import Script
 
 BUGS = Path(__file__).resolve().parent / "bugs"
 INDEX = tomllib.loads((BUGS / "INDEX.toml").read_text())
 BUGGY, CORRECT = INDEX["buggy"], INDEX["correct"]
 RIGHT = [*(f"fixed/{name}" for name in BUGGY), *(f"correct/{name}" for name in CORRECT)]
 
+# Which of two windows an execution has hit decides whether a build with the GIL can do it.
+TWO_WINDOWS = ("torn_pair", "lru_cache_evicts")
+NOT_FOUND = {"async_task_collected": pytest.mark.xfail(reason="the execution keeps every task alive", run=False)}
 LIMIT = 300  # executions until a bug must have been found
-EXECUTIONS = int(os.environ.get("PLAIT_BUGS_EXECUTIONS", "20"))
+EXECUTIONS = int(os.environ.get("PLAIT_BUGS_EXECUTIONS", "10"))
 SEEDS = range(1, 1 + int(os.environ.get("PLAIT_BUGS_SEEDS", "1")))
 
 
+@pytest.mark.filterwarnings("ignore::RuntimeWarning", "ignore::pytest.PytestUnraisableExceptionWarning")  # of bugs
 @pytest.mark.parametrize("seed", SEEDS)
-@pytest.mark.parametrize("name", BUGGY)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=NOT_FOUND.get(name, ())) for name in BUGGY])
 def test_a_bug_is_found_and_called_what_it_is(name: str, seed: int) -> None:
     entry = BUGGY[name]
-    _skip_what_is_not_explored_yet(name)
-    result, passing = _search(BUGS / "buggy" / f"{name}.py", seed)
-    assert result.verdict.word == "failed", f"{result.verdict}; {entry['fails']}"
-    assert result.record is not None
-    assert result.record.failure is not None
-    assert result.record.failure.kind == entry["failure"]
-    finding = explain(result.record, passing, Sources(_lines))
+    found = _search(f"buggy/{name}", seed, LIMIT, one_output=entry["failure"] == "outcome")
+    assert found.verdict.word == "failed", f"{found.verdict}; {entry['fails']}"
+    assert found.told is not None
+    finding = found.told.finding
+    failure = found.told.record.failure
+    if failure is not None:  # else it was seen, or the output differs, although the program did not notice
+        assert failure.kind == entry["failure"]
     assert finding.kind in entry["finding"], f"{finding.title}: {finding.why}"
-    if finding.gil is not None and name != "torn_pair":  # its window is said to hold a call that comes after it
+    if finding.gil is not None and name not in TWO_WINDOWS:
         assert finding.gil == entry["gil"], finding.builds
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("name", RIGHT)
 def test_nothing_is_said_about_a_right_program(name: str, seed: int) -> None:
-    _skip_what_is_not_explored_yet(name)
-    result = explore_script(BUGS / f"{name}.py", runs=EXECUTIONS, seconds=None, seed=seed)
-    assert result.verdict.word in ("passed", "proved"), f"{result.verdict}; {result.record and result.record.failure}"
+    found = _search(name, seed, EXECUTIONS)
+    assert found.verdict.word in ("passed", "proved"), f"{found.verdict}; {found.told and found.told.finding}"
+
+
+def _search(name: str, seed: int, runs: int, *, one_output: bool = False) -> Checked:
+    path = str(BUGS / f"{name}.py")
+    subject = Subject(lambda fresh: Script(path, (), fresh), path.__eq__)
+    return search(subject, Budget(runs, None), seed=seed, scheduler="rotation", one_output=one_output)
 
 
 # The corpus itself: what it promises about its programs.
@@ -76,30 +84,6 @@ def test_the_index_says_what_is_wrong(name: str) -> None:
     entry = BUGGY[name]
     assert set(entry) == {"class", "failure", "finding", "gil", "preemptions", "wrong", "fails"}
     assert entry["failure"] in ("exception", "deadlock", "hang", "outcome")
-
-
-def _skip_what_is_not_explored_yet(name: str) -> None:
-    if "async" in name:
-        pytest.skip("asyncio is not under the scheduler yet")
-    if BUGGY.get(name, {}).get("failure") == "outcome":
-        pytest.skip("outcomes are not compared yet")
-
-
-def _search(path: Path, seed: int) -> tuple[Result, Record | None]:
-    """The search for a failure, and the first execution of it that passed."""
-    passed: list[Record] = []
-
-    def keep(record: Record) -> None:
-        if record.failure is None and not passed:
-            passed.append(record)
-
-    result = explore_script(path, runs=LIMIT, seconds=None, seed=seed, examine=keep)
-    return result, passed[0] if passed else None
-
-
-def _lines(file: str) -> list[str]:
-    path = Path(file)
-    return path.read_text().splitlines() if path.exists() else []
 
 
 def _imports(node: ast.AST) -> list[str]:

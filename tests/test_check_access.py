@@ -165,3 +165,13 @@ def test_an_order_that_was_chance_is_turned_around() -> None:
     ordered.start(0, 1)
     ordered.read(1, 5, "self.value")
     assert reversals(History(ordered.record())) == []
+
+
+def test_a_line_that_says_that_updates_may_be_lost_is_no_race() -> None:
+    code = COUNTER.replace(
+        "self.value += 1\n    def safe", "self.value += 1  # plait: may be lost: only an estimate\n    def safe"
+    )
+    recording = Recording(code).started(1, 2)
+    bumps(recording, 1)
+    bumps(recording, 2)
+    assert races(History(recording.record()), recording.sources) == []

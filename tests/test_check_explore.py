@@ -117,3 +117,41 @@ def test_a_file_that_cannot_be_rewritten_is_no_pass(tmp_path: Path) -> None:
 def test_an_unknown_scheduler_is_a_usage_error(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="'rotation'"):
         explore(tmp_path, "pass", scheduler="fair")
+
+
+def test_a_long_program_is_not_an_endless_one(tmp_path: Path) -> None:
+    counts = """
+        import threading
+        lock = threading.Lock()
+        box = {"n": 0}
+        def work():
+            for _ in range(40_000):
+                with lock:
+                    box["n"] += 1
+        thread = threading.Thread(target=work)
+        thread.start()
+        work()
+        thread.join()
+    """
+    result = explore(tmp_path, counts, runs=1)
+    assert result.verdict.word == "inconclusive"
+    assert "longer than 200,000 steps" in result.verdict.reason
+
+
+def test_looking_for_ever_is_a_failure(tmp_path: Path) -> None:
+    spins = """
+        import threading
+        class Box:
+            def __init__(self):
+                self.ready = False
+        box = Box()
+        def work():
+            while not box.ready:
+                pass
+        threading.Thread(target=work).start()
+    """
+    result = explore(tmp_path, spins, runs=1)
+    assert result.verdict.word == "failed"
+    assert result.record is not None
+    assert result.record.failure is not None
+    assert result.record.failure.kind == "steps"

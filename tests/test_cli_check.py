@@ -126,3 +126,15 @@ def test_an_output_that_depends_on_the_schedule(tmp_path: Path, capsys: pytest.C
     story = capsys.readouterr().out
     assert "The output depends on the schedule" in story
     assert "Line 1 is `b` in this execution and `a` in another one." in story or "Line 1 is `a`" in story
+
+
+def test_a_package_that_is_named_is_observed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["check", "--observe", "no_such_package", "right.py"]) == 2
+    assert "--observe no_such_package" in capsys.readouterr().err
+    (tmp_path / "asks.py").write_text(
+        "import sched, threading\nthreading.Thread(target=sched.scheduler().run).start()\n"
+    )
+    assert run(["check", "--runs", "5", "--observe", "sched", "asks.py"]) == 0
+    assert " 0 shared accesses" not in capsys.readouterr().out
+    assert run(["check", "--runs", "5", "asks.py"]) == 0
+    assert " 0 shared accesses" in capsys.readouterr().out

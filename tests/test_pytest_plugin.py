@@ -47,6 +47,26 @@ TESTS = """
     def test_skips():
         pytest.skip("not today")
 
+    made = []
+
+    @pytest.fixture
+    def lock(tmp_path):
+        made.append("made")
+        yield threading.Lock()
+        assert made.pop() == "made"
+
+    @pytest.fixture
+    def counter(lock):
+        return Counter()
+
+    def test_with_fixtures(counter, lock):
+        assert made == ["made"]
+        def locked():
+            with lock:
+                counter.bump()
+        both(locked)
+        assert counter.value == 2
+
     def test_with_a_fixture(capsys):
         assert True
 """
@@ -62,40 +82,40 @@ def run(pytester: pytest.Pytester, *arguments: str) -> pytest.RunResult:
 def test_without_being_asked_it_does_nothing(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(TESTS)
     result = run(pytester)
-    result.assert_outcomes(passed=4, skipped=1)
+    result.assert_outcomes(passed=5, skipped=1)
     assert "schedules" not in result.stdout.str()
 
 
 def test_every_test_that_can_be_is_explored(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(TESTS)
-    result = run(pytester, "--plait=0.3")
-    result.assert_outcomes(passed=3, failed=1, skipped=1)
+    result = run(pytester, "--plait=0.1")
+    result.assert_outcomes(passed=4, failed=1, skipped=1)
     result.stdout.fnmatch_lines(["*Lost update of self.value*", "*Only on a free-threaded build*"])
     result.stdout.fnmatch_lines(
-        ["2 tests under * schedules", "not checked: *test_with_a_fixture: it uses the fixture capsys*"]
+        ["3 tests under * schedules", "not checked: *test_with_a_fixture: it uses the fixture capsys*"]
     )
 
 
 def test_the_schedule_that_failed_is_tried_first_until_it_passes(pytester: pytest.Pytester) -> None:
     file = pytester.makepyfile(TESTS)
-    run(pytester, "--plait=0.3", "-k", "loses").assert_outcomes(failed=1)
+    run(pytester, "--plait=0.1", "-k", "loses").assert_outcomes(failed=1)
     cached = (pytester.path / ".pytest_cache" / "v" / "plait" / "tokens").read_text()
     assert "test_loses" in cached
     again = run(pytester, "--plait=0.0001", "-k", "loses")
     again.assert_outcomes(failed=1)
     again.stdout.fnmatch_lines(["*Lost update of self.value*"])
     file.write_text(file.read_text().replace("counter.value == 2", "counter.value"))
-    run(pytester, "--plait=0.3", "-k", "skips or right").assert_outcomes(passed=2, skipped=1)
+    run(pytester, "--plait=0.1", "-k", "skips or right").assert_outcomes(passed=2, skipped=1)
 
 
 def test_a_mark_asks_for_it_with_options_and_demands_it(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(
-        TESTS.replace("def test_loses", "@pytest.mark.plait(runs=40, seconds=None)\n    def test_loses")
+        TESTS.replace("def test_loses", "@pytest.mark.plait(runs=10, seconds=None)\n    def test_loses")
         .replace("def test_with_a", "@pytest.mark.plait\n    def test_with_a")
         .replace("def test_skips", "@pytest.mark.plait(skip='slow')\n    def test_skips")
     )
     result = run(pytester)
-    result.assert_outcomes(failed=2, passed=2, skipped=1)
+    result.assert_outcomes(failed=2, passed=3, skipped=1)
     result.stdout.fnmatch_lines(["*Lost update of self.value*"])
     result.stdout.fnmatch_lines(["*not checked: it uses the fixture capsys*"])
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from plait._check.conclude import Checked
-from plait._check.explored_test import ExploredTest, Wanted
+from plait._check.explored_test import ExploredTest, Fixture, Wanted
 from plait._check.story import Around, tell
 
 _SECONDS = 2.0
@@ -79,7 +79,9 @@ class _Explorer:
     def _explore(self, item: pytest.Function, wanted: Wanted, demanded: bool) -> bool:
         """Whether the test has been explored; it raises what the test does."""
         values = item.callspec.params if hasattr(item, "callspec") else {}
-        test = ExploredTest(item.function, item.cls, item._fixtureinfo.argnames, values)
+        info = item._fixtureinfo
+        fixtures = {name: _fixture(defined[-1]) for name, defined in info.name2fixturedefs.items() if defined}
+        test = ExploredTest(item.function, item.cls, info.argnames, fixtures, values)
         reason = test.obstacle()
         if not reason:
             checked = test.explore(wanted, self._tokens().get(item.nodeid, ""))
@@ -119,6 +121,20 @@ class _Explorer:
         if self._cache is not None and tokens.get(name, "") != token:
             others = {other: kept for other, kept in tokens.items() if other != name}
             self._cache.set(_TOKENS, {**others, name: token} if token else others)
+
+
+def _fixture(defined: pytest.FixtureDef[Any]) -> Fixture:
+    """A fixture as far as it can be made anew for each execution."""
+    function, obstacle = defined.func, ""
+    if function.__module__.startswith("_pytest"):
+        obstacle = "it cannot be made anew for each execution"
+    elif defined.scope != "function":
+        obstacle = f"it is made once for each {defined.scope}"
+    elif defined.params is not None or "request" in defined.argnames:
+        obstacle = "it depends on the request"
+    elif "." in getattr(function, "__qualname__", "."):
+        obstacle = "it is no function at the top level of a module"
+    return Fixture(function, tuple(defined.argnames), obstacle)
 
 
 def _seconds(text: str) -> float:

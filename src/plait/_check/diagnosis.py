@@ -24,8 +24,24 @@ def uncaught(execution: Execution, me: Controlled, error: BaseException) -> Fail
     return Failure("exception", f"{summary} in {me.name}", me.number, error, stack, ())
 
 
-def endless(execution: Execution, me: Controlled) -> Failure:
-    """No end after very many steps, also when every thread got its share of them."""
+def at_limit(execution: Execution, me: Controlled) -> None:
+    """Very many steps, of which every thread got its share: for ever, or only long?
+
+    It is for ever, and a failure, when lately nobody has changed anything: they look, and nothing will be different.
+    Otherwise nothing can be said.
+    """
+    if any(event.kind in _CHANGES for event in execution.events[-_LATELY:]):
+        execution.gave_up = f"longer than {len(execution.events):,} steps; check a smaller part, or less of it"
+        execution.stop()
+    else:
+        execution.fail(_endless(execution, me))
+
+
+_LATELY = 20_000  # steps
+_CHANGES = (Kind.WRITE, Kind.ACQUIRE, Kind.RELEASE, Kind.START, Kind.JOIN, Kind.OUTSIDE, Kind.END)
+
+
+def _endless(execution: Execution, me: Controlled) -> Failure:
     stack = execution.sites.stack(sys._getframe())
     summary = f"no end after {len(execution.events):,} steps"
     return Failure("steps", summary, me.number, None, stack, _blocked(execution))

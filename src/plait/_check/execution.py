@@ -24,7 +24,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from plait._check.controlled import Abort, Controlled, Gate
-from plait._check.diagnosis import endless, stuck, uncaught
+from plait._check.diagnosis import at_limit, stuck, uncaught
 from plait._check.fair import Fair
 from plait._check.places import Places
 from plait._check.unwinding import refuse, unwind
@@ -317,7 +317,7 @@ class Execution:
             self._limit *= 2
             self._choose = Fair(self.events).choose
             return
-        self.fail(endless(self, me))
+        at_limit(self, me)
         raise Abort
 
     # Time, and what is outside our control

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from plait._check.deadlocks import waiting_cycle
 from plait._check.explain_deadlock import explain_cycle, explain_nested
 from plait._check.explain_endless import explain_endless
@@ -31,7 +33,8 @@ def explain(failing: Record, passing: Record | None, sources: Sources) -> Findin
     if failure is None:
         raise ValueError("the record has no failure to explain")
     history = History(failing)
-    finding = _explained(history, failure, passing, sources) or _unexplained(history, failure, sources)
+    finding = _explained(history, failure, passing, sources)
+    finding = finding or _unexplained(history, failure, sources, always=passing is None)
     return Words(history, sources).named(_with_end(finding, failure) if failure.kind == "exception" else finding)
 
 
@@ -42,7 +45,7 @@ def _explained(history: History, failure: Failure, passing: Record | None, sourc
     if failure.kind == "exception":
         return explain_exception(history, failure, before, sources)
     if failure.kind == "steps":
-        return explain_endless(history, failure, sources)
+        return explain_endless(history, sources)
     if failure.kind == "outcome":
         return explain_outcome(history, passing, _rivals(history), sources)
     return None
@@ -96,7 +99,7 @@ def _with_end(finding: Finding, failure: Failure) -> Finding:
     return finding._replace(sides=sides, moments=(*finding.moments, end))
 
 
-def _unexplained(history: History, failure: Failure, sources: Sources) -> Finding:
+def _unexplained(history: History, failure: Failure, sources: Sources, *, always: bool) -> Finding:
     """What is known when the cause is not: where the threads changed over, and how it ended."""
     words = Words(history, sources)
     site = frame_site(innermost(failure.stack))
@@ -104,12 +107,12 @@ def _unexplained(history: History, failure: Failure, sources: Sources) -> Findin
         words.moment(index, "has to wait before this") for index in changeovers(history, site)
     ]
     kind = {"steps": "no end", "died": "died"}.get(failure.kind, "fails under a schedule")
-    title = {"no end": "It does not end", "died": "The process died"}.get(kind, "Fails under some schedules")
+    told = _ALWAYS if always and kind == "fails under a schedule" else _UNEXPLAINED[kind]
     return Finding(
         kind,
-        f"{title}: {headline(failure)}",
-        _UNEXPLAINED[kind],
-        "Compare the order of the lines with the one that you had in mind; what must not be split needs one lock.",
+        f"{told.title}: {headline(failure)}",
+        told.why,
+        told.fix,
         (Side(failure.thread, words.thread(failure.thread), "fails", site, own(failure.stack)),),
         (*stopped, Moment(failure.thread, site, f"{FAILS}{headline(failure)}")),
         gil=None,
@@ -118,12 +121,34 @@ def _unexplained(history: History, failure: Failure, sources: Sources) -> Findin
     )
 
 
+class _Told(NamedTuple):
+    """What is said when the cause is not known."""
+
+    title: str
+    why: str
+    fix: str
+
+
+_ORDER = "Compare the order of the lines with the one that you had in mind; what must not be split needs one lock."
 _UNEXPLAINED = {
-    "fails under a schedule": "It passes when the threads run one after the other, and fails in this order. Which of "
-    "the accesses is to blame could not be told.",
-    "no end": "The threads go on without an end, even when each gets its turn: they may wait for each other in loops.",
-    "died": "The process that ran it ended before the run was over.",
+    "fails under a schedule": _Told(
+        "Fails under some schedules",
+        "It passes under other schedules, and fails in this order. Which of the accesses is to blame could not be "
+        "told.",
+        _ORDER,
+    ),
+    "no end": _Told(
+        "It does not end",
+        "The threads go on without an end, even when each gets its turn: they may wait for each other in loops.",
+        "See what each of them waits for, and let it wait with a Condition or an Event instead.",
+    ),
+    "died": _Told("The process died", "The process that ran it ended before the run was over.", "See its last lines."),
 }
+_ALWAYS = _Told(
+    "Fails under every schedule that was tried",
+    "It may have nothing to do with the order of the threads: no schedule was found under which it passes.",
+    "See whether it fails without threads, too; if it does, mend that first.",
+)
 
 
 def _rivals(history: History) -> list[int]:

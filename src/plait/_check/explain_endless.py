@@ -7,7 +7,6 @@ from collections import Counter
 from plait._check.atomicity import overlap
 from plait._check.findings import Finding
 from plait._check.history import History
-from plait._check.record import Failure
 from plait._check.source import Sources
 from plait._check.words import Words
 from plait._core.event import Kind
@@ -16,7 +15,7 @@ _LATELY = 2000  # events at the end, by which every thread has had its turn many
 _OFTEN = 20  # so often in them is again and again
 
 
-def explain_endless(history: History, failure: Failure, sources: Sources) -> Finding | None:
+def explain_endless(history: History, sources: Sources) -> Finding | None:
     """The finding for threads that go round in loops; None when none of them reads the same again and again."""
     words = Words(history, sources)
     lately = range(max(0, len(history.events) - _LATELY), len(history.events))
@@ -34,7 +33,7 @@ def explain_endless(history: History, failure: Failure, sources: Sources) -> Fin
     where = words.line(history.events[reading].site)
     why = f"{name} looks at `{thing}` in {where} again and again, and waits for it to change. "
     why += (
-        _no_one(failure)
+        "Nobody who is left changes it."
         if not changes
         else "Others change it all the time, but never so that it can go on: a livelock."
     )
@@ -65,8 +64,3 @@ def _asked(history: History, lately: range) -> dict[int, int]:
         if times >= _OFTEN and thread not in found:
             found[thread] = last[thread, site]
     return found
-
-
-def _no_one(failure: Failure) -> str:
-    waits = f", since {len(failure.blocked)} of them wait" if failure.blocked else ""
-    return f"Nobody who is left changes it{waits}."

@@ -104,7 +104,11 @@ def _shown(history: History, split: Split) -> list[int]:
 def _remark(history: History, split: Split, words: Words, index: int) -> str:
     does = words.does(index)
     if index == split.second and history.events[index].kind == Kind.WRITE:
-        if history.events[split.other].kind == Kind.WRITE and history.events[index].name != "[]":
+        if (
+            history.events[split.other].kind == Kind.WRITE
+            and history.events[index].name != "[]"
+            and not words.deletes(index)
+        ):
             return f"{does}: overwrites what {words.thread(history.events[split.other].thread)} wrote"
     if index == split.second and history.events[split.first].kind == Kind.READ:
         return f"{does}: not what it was before"
@@ -159,6 +163,8 @@ def _fix(history: History, split: Split, words: Words, kind: str, thing: str) ->
     fix = f"Hold {lock} over {lines} ({around}){everywhere}."
     if kind == "non-repeatable read":
         return f"Read it once into a local name and use that; or: {fix[0].lower()}{fix[1:]}"
+    if kind == "data race":
+        return f"{fix} If losing some does no harm, say why behind {lines}: `# plait: may be lost: the reason`."
     if kind == "check then act":
         return fix + _ready_made(history, split, words.sources)
     return fix

@@ -190,6 +190,8 @@ class _Search:
             if budget.seconds is not None and monotonic() - began > budget.seconds:
                 break
             number += 1
+            if STAGE.pulse is not None:
+                STAGE.pulse.begin(number)
             mine = seed * _PRIME + number
             if not scheduler.begin(mine):
                 return None, None, getattr(scheduler, "proof", "every schedule")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import builtins
 import importlib.util
 import os
-import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,30 +29,42 @@ class Wanted(NamedTuple):
     scheduler: str = "rotation"
 
 
-class ExploredTest:
-    """One test: its function, the class it is a method of, the names of its fixtures, and values of parameters.
+class Fixture(NamedTuple):
+    """A fixture of the user's: the function, what it needs, and why it cannot be made anew; "" if it can."""
 
-    A fixture cannot be made anew for each execution, except for a folder of its own (`tmp_path`); see `obstacle`.
+    function: Callable[..., object]
+    needs: tuple[str, ...]
+    obstacle: str = ""
+
+
+class ExploredTest:
+    """One test: its function, the class it is a method of, its fixtures by name, and values of parameters.
+
+    Fixtures that are functions of a module are called anew for each execution, and a folder of its own (`tmp_path`) is
+    made; see `obstacle` for the others.
     """
 
     def __init__(
         self,
         function: Callable[..., object],
         owner: type | None,
-        fixtures: tuple[str, ...],
+        names: tuple[str, ...],
+        fixtures: Mapping[str, Fixture],
         values: Mapping[str, object],
     ) -> None:
         self._function = function
         self._owner = owner
-        self._fixtures = tuple(name for name in fixtures if name not in values)
+        self._names = names
+        self._fixtures = fixtures
         self._values = values
-        self._folder = ""
 
     def obstacle(self) -> str:
         """Why it cannot be explored; "" if it can."""
-        others = [name for name in self._fixtures if name != _FOLDER]
-        if others:
-            return f"it uses the fixture {others[0]}, which cannot be made anew for each execution"
+        for name in self._needed(self._names):
+            fixture = self._fixtures.get(name)
+            if name != _FOLDER and (fixture is None or fixture.obstacle):
+                why = fixture.obstacle if fixture is not None else "it cannot be made anew for each execution"
+                return f"it uses the fixture {name}: {why}"
         setup = next((name for name in _SETUP if self._owner is not None and hasattr(self._owner, name)), "")
         if setup:
             return f"its class has {setup}()"
@@ -69,26 +82,47 @@ class ExploredTest:
     def explore(self, wanted: Wanted, token: str) -> Checked:
         """What has come of it; the schedule of `token`, if there is one, is tried before all others."""
         subject = Subject(lambda fresh: FunctionProgram(self._function, fresh, self._arguments), self._mine())
-        try:
-            if token:
-                checked = follow(subject, token)
-                if checked.told is not None:
-                    return checked
-            budget = Budget(wanted.runs, wanted.seconds)
-            return search(subject, budget, seed=wanted.seed, scheduler=wanted.scheduler)
-        finally:
-            self._remove()
+        if token:
+            checked = follow(subject, token)
+            if checked.told is not None:
+                return checked
+        budget = Budget(wanted.runs, wanted.seconds)
+        return search(subject, budget, seed=wanted.seed, scheduler=wanted.scheduler)
 
     def _mine(self) -> Callable[[str], bool]:
         return own_files(file_of(self._function))
 
-    def _arguments(self) -> Mapping[str, object]:
-        if _FOLDER not in self._fixtures:
-            return self._values
-        self._remove()
-        self._folder = tempfile.mkdtemp(prefix="plait-")
-        return {**self._values, _FOLDER: Path(self._folder)}
+    @contextmanager
+    def _arguments(self) -> Iterator[Mapping[str, object]]:
+        """What the test is called with, made in the execution; taken down after it."""
+        with ExitStack() as stack:
+            made: dict[str, object] = dict(self._values)
+            for name in self._needed(self._names):
+                made[name] = self._make(name, made, stack)
+            yield {name: made[name] for name in self._names}
 
-    def _remove(self) -> None:
-        if self._folder:
-            shutil.rmtree(self._folder, ignore_errors=True)
+    def _make(self, name: str, made: Mapping[str, object], stack: ExitStack) -> object:
+        if name == _FOLDER:
+            return Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="plait-", ignore_cleanup_errors=True)))
+        fixture = self._fixtures[name]
+        module = builtins.__import__(fixture.function.__module__, fromlist=["*"])
+        found = getattr(module, fixture.function.__name__)
+        function = found._get_wrapped_function() if hasattr(found, "_get_wrapped_function") else found
+        function = getattr(getattr(function, "__pytest_wrapped__", None), "obj", function)  # before pytest 8.4
+        value = function(**{needed: made[needed] for needed in fixture.needs})
+        if not isinstance(value, Generator):
+            return value
+        stack.callback(next, value, None)
+        return next(value)
+
+    def _needed(self, names: tuple[str, ...]) -> list[str]:
+        """The fixtures for these names, each behind those that it needs."""
+        found: dict[str, None] = {}
+        for name in names:
+            fixture = self._fixtures.get(name)
+            if name in self._values or name in found:
+                continue
+            if fixture is not None and not fixture.obstacle and name != _FOLDER:
+                found |= dict.fromkeys(self._needed(fixture.needs))
+            found[name] = None
+        return [*found]

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import builtins
+import importlib.util
 import inspect
+import itertools
 import os
 import sys
 import sysconfig
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from operator import attrgetter
 from pathlib import Path
 from types import ModuleType
@@ -19,28 +22,31 @@ from plait._core.errors import UsageError
 _MAIN = "__plait_main__"  # not __main__, so that a main guard keeps the rest of the script from running
 
 
-Arguments = Callable[[], Mapping[str, object]]
+Arguments = Callable[[], AbstractContextManager[Mapping[str, object]]]
 
 
 class FunctionProgram:
     """Calls a function of a module, or a method of a new instance; what an `async def` gives is run to its end.
 
-    `arguments` makes what it is called with, anew for each execution.
+    `arguments` makes what it is called with, anew for each execution, and takes it away afterwards.
     """
 
-    def __init__(self, function: Callable[..., object], fresh: FreshModules, arguments: Arguments = dict) -> None:
+    def __init__(
+        self, function: Callable[..., object], fresh: FreshModules, arguments: Arguments | None = None
+    ) -> None:
         self.name = f"{function.__module__}:{function.__qualname__}"
         self._module = function.__module__
         self._owner, _, self._method = function.__qualname__.rpartition(".")
         self._file = file_of(function)
         self._fresh = fresh
-        self._arguments = arguments
+        self._arguments = arguments or _nothing
 
     def main(self) -> object:
         module = self._script() if self._module == "__main__" else builtins.__import__(self._module, fromlist=["*"])
         owner = attrgetter(self._owner)(module)() if self._owner else module
-        result = getattr(owner, self._method)(**self._arguments())
-        return asyncio.run(result) if inspect.iscoroutine(result) else None
+        with self._arguments() as arguments:
+            result = getattr(owner, self._method)(**arguments)
+            return asyncio.run(result) if inspect.iscoroutine(result) else None
 
     def _script(self) -> ModuleType:
         """The script that the function is in, run as a module of another name."""
@@ -49,6 +55,10 @@ class FunctionProgram:
         sys.modules[_MAIN] = module
         exec(self._fresh.code(self._file, _MAIN), module.__dict__)
         return module
+
+
+def _nothing() -> AbstractContextManager[Mapping[str, object]]:
+    return nullcontext({})
 
 
 def checkable(function: Callable[[], object]) -> None:
@@ -85,13 +95,35 @@ def file_of(function: Callable[..., object]) -> str:
     return os.path.abspath(file)
 
 
-def own_files(file: str) -> Callable[[str], bool]:
-    """Which files are the user's: those below the folder of `file` or the working directory, installed ones apart."""
+def own_files(file: str, observed: Sequence[str] = ()) -> Callable[[str], bool]:
+    """Which files are the user's: those below the folder of `file` or the working directory, installed ones apart.
+
+    Those of the packages and modules in `observed` are so too, wherever they are.
+
+    Raises:
+        UsageError: there is no package or module of that name with source.
+    """
+    named = tuple(itertools.chain.from_iterable(map(_places, observed)))
     folders = [str(Path(file).parent) + os.sep, str(Path.cwd()) + os.sep]
     installed = [sysconfig.get_path(name) + os.sep for name in ("purelib", "platlib", "stdlib")]
 
     def mine(name: str) -> bool:
         name = os.path.abspath(name)
+        if name.startswith(named):
+            return True
         return any(map(name.startswith, folders)) and not any(map(name.startswith, installed))
 
     return mine
+
+
+def _places(name: str) -> list[str]:
+    """Where the source of a package or module is: folders, or a file."""
+    try:
+        spec = importlib.util.find_spec(name)
+    except (ImportError, ValueError):
+        spec = None
+    if spec is not None and spec.submodule_search_locations:
+        return [os.path.abspath(folder) + os.sep for folder in spec.submodule_search_locations]
+    if spec is not None and spec.origin is not None and spec.origin.endswith(".py"):
+        return [os.path.abspath(spec.origin)]
+    raise UsageError(f"--observe {name}: there is no package or module of that name with source")

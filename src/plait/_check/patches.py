@@ -11,6 +11,7 @@ import _thread
 import asyncio
 import concurrent.futures.thread as pool_module
 import logging
+import os
 import queue
 import sys
 import threading
@@ -21,6 +22,7 @@ from typing import Any
 
 from plait._check import clock, stand_in_loop, stand_in_threads
 from plait._check.outside import entry_points
+from plait._check.stand_in_exit import exit_at_once
 from plait._check.stand_in_locks import StandInLock, StandInRLock, StandInWaiter
 from plait._check.stand_in_queue import StandInSimpleQueue
 
@@ -100,6 +102,7 @@ def _stand_ins() -> Iterator[tuple[Any, Any]]:
     yield _thread.start_new_thread, stand_in_threads.start_new_thread
     yield queue.SimpleQueue, StandInSimpleQueue
     yield time.sleep, clock.sleep
+    yield os._exit, exit_at_once
     yield asyncio.new_event_loop, stand_in_loop.new_event_loop
     yield asyncio.SelectorEventLoop, stand_in_loop.StandInLoop
     for name, stand_in in clock.clocks(float(int(time.time()))).items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -29,7 +30,7 @@ def perform(program: Program, scheduler: Scheduler, sites: Sites, *, seed: int, 
     streams = sys.stdout, sys.stderr
     sys.stdout = sys.stderr = output
     number_from_one()
-    STAGE.execution = execution
+    STAGE.execution, STAGE.pid = execution, os.getpid()
     try:
         execution.run(lambda: _main(execution, program))
         close_tasks(execution)

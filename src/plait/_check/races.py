@@ -6,12 +6,14 @@ memory model of other languages says: stop flags, `list.append` from many thread
 hand-offs through a queue are right. What loses work is a read and a write that depends on it with somebody else's write
 in between. So a race is a *read-modify-write* in one statement (``n += 1``, ``n = n + 1``) that no order and no
 common lock protects from a write of the same by another thread. Where ``+=`` may be that of a list, which changes it in
-place, nothing is lost: it counts only where a number or a text is added, or was there at first.
+place, nothing is lost: it counts only where a number or a text is added, or was there at first. A line that says itself
+``# plait: may be lost`` does not count either.
 """
 
 from __future__ import annotations
 
 import ast
+import re
 from collections import Counter
 from typing import NamedTuple
 
@@ -23,6 +25,7 @@ from plait._check.steer import steer
 from plait._core.event import Kind, Site, conflict
 
 _FEW = 4
+_MAY_BE_LOST = r"#\s*plait:\s*may be lost\b"  # what the user writes behind a line that may lose updates
 
 
 class Race(NamedTuple):
@@ -72,6 +75,8 @@ def _updates(history: History, accesses: list[int]) -> list[tuple[int, int]]:
 def modifies(history: History, write: int, sources: Sources) -> bool:
     """Whether the write is of a statement that computes the new value from the old one."""
     site = history.events[write].site
+    if site is not None and re.search(_MAY_BE_LOST, sources.line(site.file, site.line)):
+        return False
     statement = sources.statement(site) if site is not None else None
     if isinstance(statement, ast.AugAssign):
         return sources.numeric(statement)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from plait._check.execution import Execution
+    from plait._check.pulse import Pulse
 
 
 class Stage:
@@ -18,13 +19,17 @@ class Stage:
 
     Attributes:
         execution: the one in progress; None between two of them, when hooks and stand-ins only pass on.
+        pid: the process that performs it; a fork of it is not under control.
+        pulse: what is told when an execution begins, if another process looks after this one.
         taken: locked while somebody searches: two searches at a time would be in each other's way.
     """
 
-    __slots__ = ("execution", "taken")
+    __slots__ = ("execution", "pid", "pulse", "taken")
 
     def __init__(self) -> None:
         self.execution: Execution | None = None
+        self.pid = -1
+        self.pulse: Pulse | None = None
         self.taken = _thread.allocate_lock()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os.path
+import ast
 import re
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -12,6 +12,7 @@ from plait._check.history import History
 from plait._check.record import Blocked, Failure, Frame
 from plait._check.source import Sources
 from plait._core.event import Kind, Site
+from plait._draw.timeline import short_name
 
 
 class Says(NamedTuple):
@@ -82,7 +83,7 @@ class Words:
         if site is None:
             return "a line that is not yours"
         if beside is not None and beside.file != site.file:
-            return f"{os.path.basename(site.file)}, line {site.line}"
+            return f"{short_name(site.file)}, line {site.line}"
         return f"line {site.line}"
 
     def lines(self, sites: Sequence[Site | None]) -> str:
@@ -97,13 +98,21 @@ class Words:
         event = self.history.events[index]
         verb = _VERBS.get(event.kind, event.kind.name.lower())
         if event.kind in (Kind.READ, Kind.WRITE):
-            changes = event.kind == Kind.WRITE and event.name == "[]"
-            return f"{'changes' if changes else verb} {self.thing(index)}"
+            if event.kind == Kind.WRITE and event.name == "[]":
+                verb = "changes"
+            if self.deletes(index):
+                verb = "deletes"
+            return f"{verb} {self.thing(index)}"
         if event.kind in (Kind.ACQUIRE, Kind.TRY, Kind.RELEASE):
             return f"{verb} {self.lock(event.place)}"
         if event.kind in (Kind.START, Kind.JOIN):
             return f"{verb} {self.thread(event.place)}"
         return verb
+
+    def deletes(self, index: int) -> bool:
+        """Whether an event is that of a `del`."""
+        site = self.history.events[index].site
+        return site is not None and isinstance(self.sources.statement(site), ast.Delete)
 
     def moment(self, index: int, does: str = "") -> Moment:
         """The row of the timeline for an event."""
@@ -180,10 +189,15 @@ def headline(failure: Failure) -> str:
     'AssertionError: expected 2'
     """
     if failure.exception is None:
-        return failure.summary.partition("\n")[0]
-    text = str(failure.exception).strip().partition("\n")[0]
+        return _short(failure.summary)
+    text = _short(str(failure.exception))
     name = type(failure.exception).__name__
     return f"{name}: {text}" if text else name
+
+
+def _short(text: str) -> str:
+    text = text.strip().partition("\n")[0]
+    return text if len(text) <= _LONGEST else text[:_LONGEST] + "…"
 
 
 def changeovers(history: History, site: Site | None) -> list[int]:
@@ -196,6 +210,8 @@ def changeovers(history: History, site: Site | None) -> list[int]:
             found.append(mine[switch.step])
     return sorted(found)
 
+
+_LONGEST = 120  # characters of a message that is quoted
 
 _VERBS = {
     Kind.READ: "reads",

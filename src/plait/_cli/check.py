@@ -50,6 +50,7 @@ class CheckCommand(click.Command):
 @click.option("--seconds", type=click.FloatRange(min=0, min_open=True), help="Of searching at most.  [default: 10]")
 @click.option("--seed", type=int, default=0, show_default=True, help="The same seed gives the same schedules.")
 @click.option("--scheduler", metavar="NAME", default="rotation", show_default=True, help="How schedules are chosen.")
+@click.option("--observe", multiple=True, metavar="NAME", help="Observe this installed package or module, too.")
 @click.option("--one-output", is_flag=True, help="It is a failure, too, when it does not always print the same.")
 @click.option("--replay", metavar="TOKEN", help="Run the one schedule that an earlier check has found.")
 @click.option("--json", "as_json", is_flag=True, help="The report as one JSON object on standard output.")

@@ -8,6 +8,7 @@ import shlex
 import shutil
 import sys
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +16,18 @@ import click
 
 import plait
 from plait._check.conclude import Checked, Subject, follow, search
+from plait._check.died import died
 from plait._check.explore import Budget
 from plait._check.findings import Finding
 from plait._check.function_program import FunctionProgram, checkable, file_of, own_files
 from plait._check.json_report import json_report
 from plait._check.module_program import ModuleProgram, module_spec
 from plait._check.program import Script
+from plait._check.pulse import Pulse
 from plait._check.sarif import sarif
+from plait._check.stage import STAGE
 from plait._check.story import Around, page, tell
+from plait._cli.check_guard import Death, guarded
 from plait._cli.target import find_function
 from plait._core.errors import UsageError
 from plait._draw.columns import printable
@@ -42,6 +47,7 @@ class Options:
     seconds: float | None
     seed: int
     scheduler: str
+    observe: tuple[str, ...]
     one_output: bool
     replay: str | None
     as_json: bool
@@ -51,6 +57,14 @@ class Options:
 
 def run_check(options: Options) -> int:
     """The exit status; what was found is on standard output and in the files that were asked for."""
+    ended = guarded(partial(_run, options))
+    if isinstance(ended, Death):
+        return _write(died(*ended, seed=options.seed, scheduler=options.scheduler), options)
+    return ended
+
+
+def _run(options: Options, pulse: Pulse | None) -> int:
+    STAGE.pulse = pulse
     try:
         subject = _subject(options)
         if options.replay is not None:
@@ -63,6 +77,10 @@ def run_check(options: Options) -> int:
     except (UsageError, click.ClickException) as error:
         click.echo(f"Error: {error.format_message() if isinstance(error, click.ClickException) else error}", err=True)
         return NOT_A_CHECK
+    return _write(checked, options)
+
+
+def _write(checked: Checked, options: Options) -> int:
     _write_files(checked, options)
     if options.as_json:
         click.echo(json.dumps(_report(checked), indent=2))
@@ -75,7 +93,9 @@ def _subject(options: Options) -> Subject:
     if options.module is not None:
         sys.path.insert(0, os.getcwd())
         spec = module_spec(options.module)
-        return Subject(lambda fresh: ModuleProgram(spec, options.words, fresh), own_files(str(spec.origin)))
+        return Subject(
+            lambda fresh: ModuleProgram(spec, options.words, fresh), own_files(str(spec.origin), options.observe)
+        )
     if not options.words:
         raise UsageError("what should be checked? expected a script, module:function, or -m and a module")
     target, *arguments = options.words
@@ -84,12 +104,12 @@ def _subject(options: Options) -> Subject:
         if arguments:
             raise UsageError(f"{target} is called without arguments, but {shlex.join(arguments)} was given")
         checkable(function)  # type: ignore[arg-type]  # it says so if it takes arguments
-        return Subject(lambda fresh: FunctionProgram(function, fresh), own_files(file_of(function)))  # type: ignore[arg-type]  # checked
+        return Subject(lambda fresh: FunctionProgram(function, fresh), own_files(file_of(function), options.observe))
     file = os.path.abspath(target)
     if not os.path.isfile(file):
         raise UsageError(f"there is no file {target!r}")
     sys.path.insert(0, os.path.dirname(file))
-    return Subject(lambda fresh: Script(file, arguments, fresh), own_files(file))
+    return Subject(lambda fresh: Script(file, arguments, fresh), own_files(file, options.observe))
 
 
 def _words(checked: Checked, options: Options) -> str:
@@ -110,8 +130,20 @@ def _words(checked: Checked, options: Options) -> str:
 
 def _around(checked: Checked, options: Options) -> Around:
     token = checked.told.token if checked.told is not None else ""
+    observed = [word for name in options.observe for word in ("--observe", name)]
     target = ["-m", options.module] if options.module is not None else []
-    command = shlex.join(["plait", "check", "--replay", token, *target, *options.words])
+    if checked.told is not None and not token:  # nobody was left who could have made one
+        again = [
+            "--seed",
+            str(options.seed),
+            "--runs",
+            str(checked.coverage.schedules),
+            "--scheduler",
+            options.scheduler,
+        ]
+    else:
+        again = ["--replay", token]
+    command = shlex.join(["plait", "check", *again, *observed, *target, *options.words])
     return Around(str(checked.coverage), command)
 
 

@@ -7,11 +7,10 @@ are a dozen bytes of ANSI written here, since rich is imported by the file that 
 
 from __future__ import annotations
 
-import os.path
 import unicodedata
 from collections.abc import Iterator
 
-from plait._draw.timeline import Row, Timeline, files_of
+from plait._draw.timeline import Row, Timeline, files_of, short_name
 
 _NARROWEST = 24
 _MARGIN = "  "
@@ -85,7 +84,7 @@ class _Painter:
     def side_by_side(self, width: int) -> Iterator[str]:
         lanes = len(self._timeline.lanes)
         if len(self._files) == 1:
-            yield _MARGIN + self._paint(_DIM, os.path.basename(self._files[0]))
+            yield _MARGIN + self._paint(_DIM, short_name(self._files[0]))
         indent = " " * (self._gutter + 2)
         heads = [wrap(name, self._cell - len(indent))[0] for name in self._timeline.lanes]
         yield self._join([(indent + name, self._lane_colour(at)) for at, name in enumerate(heads)])
@@ -101,7 +100,7 @@ class _Painter:
 
     def one_below_the_other(self, width: int) -> Iterator[str]:
         if len(self._files) == 1:
-            yield _MARGIN + self._paint(_DIM, os.path.basename(self._files[0]))
+            yield _MARGIN + self._paint(_DIM, short_name(self._files[0]))
         holding: dict[int, tuple[str, ...]] = {}
         lane = -1
         for row in self._timeline.rows:
@@ -136,7 +135,7 @@ class _Painter:
     def _where(self, row: Row) -> str:
         if not row.line:
             return ""
-        return str(row.line) if len(self._files) < 2 else f"{os.path.basename(row.file)}:{row.line}"
+        return str(row.line) if len(self._files) < 2 else f"{short_name(row.file)}:{row.line}"
 
     def _join(self, columns: list[tuple[str, str]]) -> str:
         padded = [

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os.path
 from collections.abc import Sequence
 from html import escape
 from typing import NamedTuple
 
-from plait._draw.timeline import Row, Timeline, files_of
+from plait._draw.timeline import Row, Timeline, files_of, short_name
 
 
 class Chapter(NamedTuple):
@@ -57,7 +56,7 @@ def _row(timeline: Timeline, row: Row, moment: int) -> str:
 
 
 def _where(timeline: Timeline, row: Row) -> str:
-    return str(row.line) if len(files_of(timeline)) < 2 else f"{os.path.basename(row.file)}:{row.line}"
+    return str(row.line) if len(files_of(timeline)) < 2 else f"{short_name(row.file)}:{row.line}"
 
 
 def _prose(text: str) -> str:

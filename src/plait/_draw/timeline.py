@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os.path
 from typing import NamedTuple
 
 
@@ -29,6 +30,16 @@ class Timeline(NamedTuple):
 
     lanes: tuple[str, ...]
     rows: tuple[Row, ...]
+
+
+def short_name(file: str) -> str:
+    """The name of a file for people; of a package, the package with it.
+
+    >>> short_name("/lib/cachetools/__init__.py")
+    'cachetools/__init__.py'
+    """
+    folder, name = os.path.split(file)
+    return f"{os.path.basename(folder)}/{name}" if name in ("__init__.py", "__main__.py") else name
 
 
 def files_of(timeline: Timeline) -> tuple[str, ...]:
