@@ -7,6 +7,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:  # for editors and type checkers: what `__getattr__` finds at run time
     from plait import engines as engines
     from plait import errors as errors
+    from plait import schedulers as schedulers
     from plait import testing as testing
     from plait._check.check import check as check
     from plait._check.check import replay as replay
@@ -45,7 +46,7 @@ _HOMES = {
     "check": "plait._check.check",
     "replay": "plait._check.check",
 }
-_MODULES = ("engines", "errors", "testing")
+_MODULES = ("engines", "errors", "schedulers", "testing")
 
 __all__ = [
     "Future",
@@ -65,6 +66,7 @@ __all__ = [
     "per_worker",
     "replay",
     "rng",
+    "schedulers",
     "scope",
     "testing",
 ]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import _thread
 import asyncio
 import collections
+import concurrent.futures
 import contextvars
 import enum
 import gc
@@ -27,6 +28,7 @@ from plait._check.controlled import Gate
 class Sort(IntEnum):
     """What the hooks do with an object of some type."""
 
+    FLAG = -1  # it says by a method whether something has happened: an Event, a Future
     IGNORED = 0
     CONTAINER = 1
     ITERATOR = 2
@@ -59,6 +61,9 @@ _ITERATORS: tuple[type, ...] = (
     filter, zip, enumerate, reversed, type(iter([])), type(iter(())), type(iter({})), type(iter({}.items())),
     type(iter({}.values())), type(iter(set())), type(iter(range(1))), type(iter("")), type(iter(b"")),
 )  # fmt: skip
+_FLAGS = (threading.Event, concurrent.futures.Future)
+LOOKS = frozenset({"is_set", "done", "running", "cancelled"})
+"""The methods by which they say it: each a place to switch at, or a loop that asks again and again would never end."""
 _FIXED = (
     types.FunctionType, types.BuiltinFunctionType, types.MethodType, types.MethodDescriptorType,
     types.WrapperDescriptorType, property, classmethod, staticmethod, type,
@@ -78,18 +83,28 @@ class Types:
     def __init__(self) -> None:
         self.sorts: dict[type, Sort] = {}
         self.parts: dict[type, dict[str, Part]] = {}
+        self._new: list[type] = []
 
     def sort(self, kind: type) -> Sort:
         """What the hooks do with objects of this type."""
         found = self.sorts.get(kind)
         if found is None:
             found = self.sorts[kind] = _sort(kind)
+            self._new.append(kind)
         return found
+
+    def forget(self) -> None:
+        """The classes of an execution go with it."""
+        for kind in self._new:
+            del self.sorts[kind]
+            self.parts.pop(kind, None)
+        self._new.clear()
 
     def part(self, kind: type, name: str) -> Part:
         """What this attribute is in instances of the type."""
         parts = self.parts.get(kind)
         if parts is None:
+            self.sort(kind)
             parts = self.parts[kind] = {}
         found = parts.get(name)
         if found is None:
@@ -109,21 +124,23 @@ def container_of(thing: object) -> object:
 
 
 def _sort(kind: type) -> Sort:
-    if issubclass(kind, types.ModuleType):
-        return Sort.MODULE
-    if issubclass(kind, type):
-        return Sort.CLASS
-    if issubclass(kind, _IGNORED) or getattr(getattr(kind, "__dataclass_params__", None), "frozen", False):
+    bases = kind.__mro__
+    for base in bases:
+        if base in _KNOWN:
+            return _KNOWN[base]
+    if getattr(getattr(kind, "__dataclass_params__", None), "frozen", False):
         return Sort.IGNORED
-    if issubclass(kind, _CONTAINERS):
-        return Sort.CONTAINER
-    if issubclass(kind, _ITERATORS):
-        return Sort.ITERATOR
-    if kind.__flags__ & _HEAP:
-        return Sort.INSTANCE
-    return Sort.IGNORED
+    return Sort.INSTANCE if kind.__flags__ & _HEAP else Sort.IGNORED
 
 
+_KNOWN: dict[type, Sort] = {  # by the nearest base
+    types.ModuleType: Sort.MODULE,
+    type: Sort.CLASS,
+    **dict.fromkeys(_IGNORED, Sort.IGNORED),
+    **dict.fromkeys(_FLAGS, Sort.FLAG),
+    **dict.fromkeys(_CONTAINERS, Sort.CONTAINER),
+    **dict.fromkeys(_ITERATORS, Sort.ITERATOR),
+}
 _HEAP = 1 << 9  # Py_TPFLAGS_HEAPTYPE: made by a class statement, or by a newer C module
 
 

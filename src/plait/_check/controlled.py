@@ -48,6 +48,7 @@ class Controlled(ThreadState):
         deadline: the moment of virtual time when it stops to wait, if there is one.
         timed_out: whether its last wait ended that way.
         away: whether it was let go: it is in a call outside our control.
+        outside: whether that is a call that we know: what it does is done with the real locks and clocks.
         quiet: how many calls are around it whose steps are not recorded and are no choices, such as imports.
         held: the locks that it holds, each with the site where it got it.
         task: the asyncio task that it is; None for a thread.
@@ -68,6 +69,7 @@ class Controlled(ThreadState):
         "kind",
         "launched",
         "native",
+        "outside",
         "parent",
         "quiet",
         "ready",
@@ -95,6 +97,7 @@ class Controlled(ThreadState):
         self.deadline: float | None = None
         self.timed_out = False
         self.away = False
+        self.outside = False
         self.task: asyncio.Task[Any] | None = None
         self.quiet = 0
         self.held: dict[Gate, Site | None] = {}

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING
 
 from plait._check.controlled import Abort, Controlled, Gate
 from plait._check.diagnosis import at_limit, stuck, uncaught
+from plait._check.fair import Fair
 from plait._check.places import Places
 from plait._check.unwinding import refuse, unwind
 from plait._check.watchdog import watch
@@ -43,7 +44,6 @@ _start = _thread.start_new_thread
 _raw_lock = _thread.allocate_lock
 _number = attrgetter("number")
 _new = tuple.__new__
-_QUANTUM = 64  # steps at a time for each thread when all of them get their fair share
 
 
 class Execution:
@@ -63,7 +63,7 @@ class Execution:
         dropped: whether nobody has the baton, and it is for whoever returns first.
         border: held by who decides between the threads that we control and what is outside.
         outside: what these calls were.
-        strangers: idents of threads that act here and are not ours.
+        strangers: idents of threads that run the user's code and are not ours.
         gave_up: why the execution was ended although nothing had failed.
         left: the threads that could not be unwound.
     """
@@ -105,6 +105,8 @@ class Execution:
         if me.ident != _get_ident() or me.quiet:
             found = self.here()
             if found is None or found.quiet:
+                if found is None and not self.aborting and _get_ident() not in self.by_ident:
+                    self.strangers.add(_get_ident())
                 return found
             me = found
         me.pending = event = _new(Event, (me.number, kind, place, name, site, atomic))
@@ -177,8 +179,7 @@ class Execution:
             if found is not None:
                 refuse(found)
             return None
-        if found is None:
-            self.strangers.add(_get_ident())
+        if found is None or found.outside:
             return None
         with self.border:
             pass  # until the watchdog has made up its mind about us
@@ -314,18 +315,10 @@ class Execution:
         if not self._fair:  # a scheduler may starve a thread that others wait for; nobody is to blame for that
             self._fair = True
             self._limit *= 2
-            self._choose = self._fairly
+            self._choose = Fair(self.events).choose
             return
         at_limit(self, me)
         raise Abort
-
-    def _fairly(
-        self, ready: Sequence[Controlled], running: Controlled | None, threads: Sequence[Controlled]
-    ) -> Controlled:
-        if running is not None and len(self.events) % _QUANTUM:
-            return running
-        after = -1 if running is None else running.number
-        return next((candidate for candidate in ready if candidate.number > after), ready[0])
 
     # Time, and what is outside our control
 
@@ -365,9 +358,14 @@ class Execution:
         """`me`, which has the baton, makes a call outside our control: somebody else goes on meanwhile."""
         me.away = True
         self.away += 1
-        self.outside.append(what)
+        self.tell_outside(what)
         self.unready(me)
         self.pass_on(me)
+
+    def tell_outside(self, what: str) -> None:
+        """The program has made this call: what comes of it is not ours to say."""
+        if what not in self.outside:
+            self.outside.append(what)
 
     def come_back(self, me: Controlled) -> None:
         """The call has returned: `me` waits for its turn, or takes up the baton if nobody has it."""

@@ -134,12 +134,13 @@ class _Search:
         self._program = make(self._fresh)
         self._canary = Canary(rewrite)
         self._tally = Tally()
+        self._types = Types()
 
     def run(self, budget: Budget, seed: int, examine: Examine | None, conclude: Conclude | None) -> Result:
         began = monotonic()
         collected = gc.isenabled()
         gc.disable()
-        Hooks(Types()).install()
+        Hooks(self._types).install()
         try:
             with Patches(), self._fresh:
                 canary = self._find_canary()
@@ -165,8 +166,12 @@ class _Search:
         scheduler = ReplayScheduler([switch[:3] for switch in switches])
         scheduler.begin(0)
         record = perform(self._program, scheduler, self._sites, seed=0, name=scheduler.name)
-        self._fresh.forget()
+        self._forget()
         return record
+
+    def _forget(self) -> None:
+        self._fresh.forget()
+        self._types.forget()
 
     def _find_canary(self) -> bool:
         scheduler = RandomWalkScheduler()
@@ -191,7 +196,7 @@ class _Search:
             if not scheduler.begin(mine):
                 return None, None, getattr(scheduler, "proof", "every schedule")
             record = perform(self._program, scheduler, self._sites, seed=mine, name=self._name)
-            self._fresh.forget()
+            self._forget()
             tally.add(record)
             finding = examine(record) if examine is not None else None
             if record.failure is not None or finding:

@@ -12,7 +12,7 @@ import types
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from plait._check.access import CHANGES, Part, Sort, Types, container_of
+from plait._check.access import CHANGES, LOOKS, Part, Sort, Types, container_of
 from plait._check.stage import STAGE
 from plait._core.event import Kind
 
@@ -131,6 +131,9 @@ class Hooks:
                 execution.step(kind, execution.places.number(container_of(thing)), "[]", site)
             elif sort is _ITERATOR:
                 execution.step(_WRITE, execution.places.number(thing), "[]", site)
+            elif sort is Sort.FLAG:
+                if site[6] in LOOKS:
+                    execution.step(Kind.TRY, -1, "look", site)
             elif sort is not Sort.IGNORED:
                 self.read(thing, site)
         return thing

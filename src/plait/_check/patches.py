@@ -21,6 +21,7 @@ from types import ModuleType, TracebackType
 from typing import Any
 
 from plait._check import clock, stand_in_loop, stand_in_threads
+from plait._check.outside import entry_points
 from plait._check.stand_in_exit import exit_at_once
 from plait._check.stand_in_locks import StandInLock, StandInRLock, StandInWaiter
 from plait._check.stand_in_queue import StandInSimpleQueue
@@ -42,6 +43,7 @@ class Patches:
         self._before: set[str] = set()
 
     def __enter__(self) -> Patches:
+        stand_in_loop.prepare()
         self._before = set(sys.modules)
         for original, stand_in in _stand_ins():
             self._table[id(original)] = stand_in
@@ -50,6 +52,8 @@ class Patches:
             if not name.startswith(_OURS) and isinstance(module, ModuleType):
                 self._sweep(module)
         self._set(threading, _WAITS, StandInWaiter)
+        for owner, name, stand_in in entry_points():
+            self._set(owner, name, stand_in)
         self._set(_POLICY, "_loop_factory", stand_in_loop.StandInLoop)
         for name in ("start", "join", "is_alive"):
             self._set(threading.Thread, name, getattr(stand_in_threads, name))

@@ -68,6 +68,8 @@ def _site(code: CodeType, instruction: int, line: int) -> Site:
     position = next(islice(code.co_positions(), instruction // 2, None), None) or (line, line, 0, 0)
     first, last, column, end = (position[0] or line, position[1] or line, position[2] or 0, position[3] or 0)
     text = linecache.getline(code.co_filename, first).encode()
+    if text.lstrip().startswith((b"with ", b"async with ")):  # Pythons differ in what of it they point at
+        column, last, end = len(text) - len(text.lstrip()), first, len(text.rstrip())
     quoted = text[column : end if last == first else None].decode(errors="replace").strip()
     return Site(code.co_filename, first, column, last, end, code.co_qualname, quoted[:_TEXT])
 

@@ -153,8 +153,8 @@ class StandInLoop(asyncio.SelectorEventLoop):
     def _tell_of_files(self) -> None:
         """What comes through files and sockets is outside our control, whether the loop waits for it or not."""
         execution = STAGE.execution
-        if execution is not None and self._files not in execution.outside:
-            execution.outside.append(self._files)
+        if execution is not None:
+            execution.tell_outside(self._files)
 
     def _turn(self, execution: Execution, host: Controlled) -> None:
         """One callback: the scheduler chooses whose."""
@@ -245,6 +245,18 @@ def close_tasks(execution: Execution) -> None:
         if coroutine is not None and hasattr(coroutine, "close"):
             with suppress(BaseException):  # what it does while it is closed is no business of anybody
                 coroutine.close()
+
+
+def prepare() -> None:
+    """What asyncio does once in a process is done now, so that the first execution is like the others."""
+    make = getattr(events, "_get_event_loop_policy", None) or asyncio.get_event_loop_policy  # before Python 3.14
+    make()
+    if events._get_running_loop() is None:
+        asyncio.run(_nothing())
+
+
+async def _nothing() -> None:
+    """Is over at once."""
 
 
 def new_event_loop() -> asyncio.AbstractEventLoop:

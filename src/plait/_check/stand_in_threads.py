@@ -77,7 +77,7 @@ def is_alive(self: threading.Thread) -> bool:
         return _real_is_alive(self)
     execution = STAGE.execution
     if execution is not None and not execution.aborting:
-        execution.step(Kind.READ, -1, "", execution.sites.here())
+        execution.step(Kind.TRY, -1, "alive", execution.sites.here())
     return not control.done
 
 

@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from plait._schedulers.interface import ThreadState
 
 
+_GREED = 2000  # choices in a row, after the last turn, after which the running thread lets the next one go
+
+
 class Turn(NamedTuple):
     """When `thread` has executed `step` events, `to` goes on."""
 
@@ -31,11 +34,11 @@ class ReplayScheduler:
 
     def __init__(self, turns: Sequence[tuple[int, int, int]]) -> None:
         self._turns = [Turn(*turn[:3]) for turn in turns]
-        self._at = 0
+        self._at = self._row = 0
         self.missed: list[int] = []
 
     def begin(self, seed: int) -> bool:
-        self._at = 0
+        self._at = self._row = 0
         self.missed = []
         return True
 
@@ -55,6 +58,10 @@ class ReplayScheduler:
             if thread.steps == turn.step and chosen is not None:
                 return chosen
             self.missed.append(self._at - 1)
+        self._row = self._row + 1 if running is not None else 0
+        if self._row > _GREED:  # it asks again and again for what only another can do
+            self._row = 0
+            return next((candidate for candidate in ready if candidate.number > plain.number), ready[0])
         return plain
 
     def end(self, executed: Sequence[Event]) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from plait._core.errors import UsageError
+from plait._schedulers.bounded import BoundedScheduler
 from plait._schedulers.pct import PctScheduler
 from plait._schedulers.pos import PosScheduler
 from plait._schedulers.random_walk import RandomWalkScheduler
@@ -21,6 +22,7 @@ SCHEDULERS: Final[dict[str, Callable[[], Scheduler]]] = {
     "pos": PosScheduler,
     "surw": SurwScheduler,
     "pct": PctScheduler,
+    "bounded": BoundedScheduler,
 }
 
 

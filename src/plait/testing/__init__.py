@@ -1,4 +1,4 @@
-"""What those who write an engine need: the contract suite that every engine passes.
+"""What those who write an engine or a scheduler need: the contract suites that all of ours pass.
 
 For example::
 
@@ -10,5 +10,6 @@ Run it with pytest, or call the methods. It imports no test framework.
 """
 
 from plait.testing._contract import EngineContract
+from plait.testing._schedules import SchedulerContract
 
-__all__ = ["EngineContract"]
+__all__ = ["EngineContract", "SchedulerContract"]

@@ -1,0 +1,116 @@
+"""Calls that may block outside our control: they are let go at once, and the other threads go on meanwhile.
+
+What would not block is done at once, the baton in hand: a socket or pipe that has data gives the same execution again.
+Within such a call the thread is nobody's: locks, clocks and sleeps are the real ones.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from functools import wraps
+from typing import Any, Final
+
+from plait._check.stage import STAGE
+from plait._core.event import Kind
+
+Blocks = Callable[..., bool]
+
+_real_select = select.select
+
+
+def entry_points() -> Iterator[tuple[Any, str, Any]]:
+    """Whose attribute, which, and what stands in for it."""
+    for owner, names, blocks in _table():
+        for name in names.split():
+            real = getattr(owner, name, None)
+            if real is not None:
+                yield owner, name, _outside(real, f"{getattr(owner, '__name__', owner)}.{name}", blocks)
+
+
+def _table() -> Iterator[tuple[Any, str, Blocks]]:
+    yield socket.socket, "accept recv recv_into recvfrom recvfrom_into recvmsg", _nothing_to_read
+    yield socket.socket, "send sendall sendto sendmsg", _no_room
+    yield socket.socket, "connect", _is_blocking
+    yield select, "select", _selects
+    yield os, "read", _nothing_to_read
+    yield os, "waitpid", _waits
+    yield os, "wait waitid", _always
+    yield subprocess.Popen, "wait communicate", _always
+    for name, methods in _WHEN_IMPORTED.items():
+        module, _, kind = name.partition(":")
+        owner = sys.modules.get(module)
+        if owner is not None:
+            yield (getattr(owner, kind) if kind else owner), methods, _always
+
+
+_WHEN_IMPORTED: Final = {
+    "fcntl": "flock lockf",
+    "ssl:SSLSocket": "read write do_handshake",
+    "multiprocessing.connection": "wait",
+    "multiprocessing.connection:Connection": "_recv _send",
+    "multiprocessing.process:BaseProcess": "join",
+}
+
+
+def _outside(real: Callable[..., Any], what: str, blocks: Blocks) -> Callable[..., Any]:
+    @wraps(real)
+    def call(*args: Any, **options: Any) -> Any:
+        execution = STAGE.execution
+        me = None if execution is None or execution.aborting else execution.here()
+        if execution is None or me is None:
+            return real(*args, **options)
+        site = execution.sites.here()
+        execution.step(Kind.OUTSIDE, -1, what, site)
+        where = f" at {site.file}:{site.line}" if site is not None else ""
+        if not blocks(*args, **options):
+            execution.tell_outside(what + where)
+            return real(*args, **options)
+        me = execution.running
+        me.outside = True
+        execution.let_go(me, what + where)
+        try:
+            return real(*args, **options)
+        finally:
+            me.outside = False
+            execution.come_back(me)
+
+    return call
+
+
+def _always(*_: Any, **__: Any) -> bool:
+    return True
+
+
+def _is_blocking(sock: socket.socket, *_: Any, **__: Any) -> bool:
+    return sock.gettimeout() != 0
+
+
+def _nothing_to_read(source: Any, *_: Any, **__: Any) -> bool:
+    return _would_block(source, reading=True)
+
+
+def _no_room(target: Any, *_: Any, **__: Any) -> bool:
+    return _would_block(target, reading=False)
+
+
+def _would_block(thing: Any, *, reading: bool) -> bool:
+    if isinstance(thing, socket.socket) and thing.gettimeout() == 0:
+        return False
+    try:
+        able = _real_select([thing] if reading else [], [] if reading else [thing], [], 0)
+    except (OSError, ValueError):
+        return False  # it is closed: the call says so
+    return not (able[0] or able[1])
+
+
+def _selects(_read: Any, _write: Any, _error: Any, timeout: float | None = None) -> bool:
+    return timeout is None or timeout > 0
+
+
+def _waits(_pid: int, options: int) -> bool:
+    return not options & getattr(os, "WNOHANG", 0)

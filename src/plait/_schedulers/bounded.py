@@ -1,0 +1,166 @@
+"""Bounded: every schedule up to a number of preemptions, but only one of those that cannot differ."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from plait._core.event import Kind
+from plait._schedulers.reduction import Race, races
+
+if TYPE_CHECKING:
+    from plait._core.event import Event
+    from plait._schedulers.interface import ThreadState
+
+
+class BoundedScheduler:
+    """Depth first through the choices, with at most 0, 1, … preemptions, until there is nothing left to try.
+
+    A choice is tried the other way only where it can matter: where two events that conflict, and that nothing orders,
+    could have come the other way round (dynamic partial-order reduction; with a bound also where the block of the first
+    of them began).
+
+    Attributes:
+        proof: when `begin` has said that nothing is left, what that proves; empty if something was seen that the
+            reduction does not understand, and then nothing is proved.
+
+    Source: Flanagan, Godefroid: Dynamic partial-order reduction, POPL 2005; Coons, Musuvathi, McKinley: Bounded
+    partial-order reduction, OOPSLA 2013.
+    """
+
+    name = "bounded"
+
+    def __init__(self, preemptions: int = 2) -> None:
+        self._most = preemptions
+        self._bound = 0
+        self._path: list[_Node] = []
+        self._depth = 0
+        self._cut = False
+        self._begun = False
+        self._blind = False
+        self._running = False
+        self._row = 0
+        self._threads: Sequence[ThreadState] = ()
+
+    @property
+    def proof(self) -> str:
+        if self._blind:
+            return ""
+        return f"every schedule with at most {self._most} preemptions" if self._cut else "every schedule"
+
+    def begin(self, seed: int) -> bool:
+        if self._begun and not self._turn_back():
+            if not self._cut or self._bound >= self._most:
+                return False
+            self._bound += 1
+            self._path = []
+            self._cut = False
+        self._begun = True
+        self._depth = 0
+        self._row = 0
+        self._running = True
+        return True
+
+    def choose(
+        self, ready: Sequence[ThreadState], running: ThreadState | None, threads: Sequence[ThreadState]
+    ) -> ThreadState:
+        self._threads = threads
+        depth = self._depth
+        self._depth = depth + 1
+        if depth < len(self._path):
+            node = self._path[depth]
+            chosen = next((thread for thread in ready if thread.number == node.chosen), None)
+            if chosen is not None and node.matches(ready):
+                return chosen
+            self._blind = True  # the same choices have led elsewhere: the program depends on something else, too
+            del self._path[depth:]
+        position = sum(thread.steps for thread in threads)
+        before = self._path[-1].preemptions if self._path else 0
+        node = _Node(position, ready, running, before)
+        self._row = self._row + 1 if running is not None else 0
+        if self._row > _GREED:  # it seems to wait for somebody, and asks again and again
+            self._row = 0
+            node.give_way()
+            self._blind = True  # the schedules in which it does not are left out
+        self._path.append(node)
+        if any(thread.pending is not None and thread.pending.kind is Kind.WAIT for thread in ready):
+            node.want(-1)  # tasks share more than their accesses show: the queues of asyncio's own locks and events
+        return next(thread for thread in ready if thread.number == node.chosen)
+
+    def end(self, executed: Sequence[Event]) -> None:
+        if not self._running:
+            return  # an execution that others have chosen
+        self._running = False
+        if any(event.kind in _NOT_UNDERSTOOD and event.name != "timeout" for event in executed):
+            self._blind = True
+        pending = [thread.pending for thread in self._threads if not thread.done and thread.pending is not None]
+        for race in races(executed, pending):
+            self._try_other_way(executed, race)
+
+    def _try_other_way(self, executed: Sequence[Event], race: Race) -> None:
+        start = race.first
+        while start and executed[start - 1].thread == executed[race.first].thread:
+            start -= 1
+        for node in self._path:
+            if node.position in (race.first, start):
+                node.want(race.thread)
+
+    def _turn_back(self) -> bool:
+        """The deepest choice with something left to try becomes the last one, the other way; False if there is none."""
+        while self._path:
+            node = self._path[-1]
+            for number in sorted(node.wanted - node.tried):
+                node.tried.add(number)
+                if node.cost(number) <= self._bound:
+                    node.chosen = number
+                    return True
+                self._cut = True
+            self._path.pop()
+        return False
+
+
+_GREED = 500  # choices in a row after which the running thread lets the next one go
+_NOT_UNDERSTOOD = frozenset({Kind.TRY, Kind.OUTSIDE})
+
+
+class _Node:
+    """One choice on the path.
+
+    Attributes:
+        position: how many events had been executed.
+        chosen: who went on this time; `tried` are those who did so far, `wanted` those who shall.
+        base: preemptions before.
+    """
+
+    __slots__ = ("_ready", "_running", "base", "chosen", "position", "tried", "wanted")
+
+    def __init__(self, position: int, ready: Sequence[ThreadState], running: ThreadState | None, base: int) -> None:
+        self.position = position
+        self.base = base
+        self._ready = [thread.number for thread in ready]
+        self._running = -1 if running is None else running.number
+        self.chosen = ready[0].number if running is None else running.number
+        self.tried = {self.chosen}
+        self.wanted = {self.chosen}
+
+    def give_way(self) -> None:
+        """The running thread gives way of itself: that is no preemption."""
+        after = [number for number in self._ready if number > self._running] or self._ready
+        self.chosen = after[0]
+        self.tried = set(self._ready)  # nobody else goes on here: there would be no end to that
+        self._running = -1
+
+    @property
+    def preemptions(self) -> int:
+        return self.cost(self.chosen)
+
+    def cost(self, number: int) -> int:
+        """Preemptions up to here if this one goes on."""
+        return self.base + (self._running >= 0 and number != self._running)
+
+    def want(self, number: int) -> None:
+        """This thread shall go on here in some execution; if it cannot, all that can."""
+        self.wanted.update([number] if number in self._ready else self._ready)
+
+    def matches(self, ready: Sequence[ThreadState]) -> bool:
+        return [thread.number for thread in ready] == self._ready

@@ -1,0 +1,108 @@
+"""The same seeds give the same executions: event for event, in any process, on every Python."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+from plait._check.explore import explore_script
+from plait._check.record import Record
+
+PROGRAMS = {
+    "threads": """
+        import threading
+        class Account:
+            def __init__(self):
+                self.balance, self.lock, self.log = 0, threading.Lock(), []
+            def pay(self, amount):
+                for _ in range(2):
+                    with self.lock:
+                        self.balance += amount
+                    self.log.append(amount)
+        account = Account()
+        threads = [threading.Thread(target=account.pay, args=(n,)) for n in range(3)]
+        for thread in threads: thread.start()
+        for thread in threads: thread.join()
+    """,
+    "queues": """
+        import queue, threading, time
+        jobs, done = queue.Queue(2), {}
+        def work():
+            while (job := jobs.get()) is not None:
+                time.sleep(job)
+                done[job] = threading.current_thread().name
+        workers = [threading.Thread(target=work) for _ in range(2)]
+        for worker in workers: worker.start()
+        for n in range(4): jobs.put(n)
+        for _ in workers: jobs.put(None)
+        for worker in workers: worker.join()
+        event, barrier = threading.Event(), threading.Barrier(2)
+        timer = threading.Timer(1, event.set)
+        timer.start()
+        threading.Thread(target=barrier.wait).start()
+        barrier.wait()
+        assert event.wait(5)
+    """,
+    "tasks": """
+        import asyncio
+        seen = []
+        async def step(n):
+            for _ in range(2):
+                await asyncio.sleep(n % 2)
+                seen.append(n)
+        async def main():
+            await asyncio.gather(*map(step, range(3)))
+        asyncio.run(main())
+    """,
+}
+
+# The same on CPython 3.11 to 3.15. A change of one is a change of what every token means: say so in CHANGELOG.md.
+DIGESTS = {
+    "threads": "72604bc9854e4151",
+    "queues": "ec0da3985501c97e",
+    "tasks": "f351c69a8af9236e",
+}
+
+
+def digest(file: Path) -> str:
+    found = hashlib.sha256()
+
+    def note(record: Record) -> None:
+        for event in record.events:
+            site = event.site and (event.site.line, event.site.column)
+            found.update(repr((event.thread, event.kind.name, event.place, event.name, site)).encode())
+
+    explore_script(file, runs=40, seconds=None, seed=7, examine=note)
+    return found.hexdigest()[:16]
+
+
+@pytest.fixture(params=PROGRAMS)
+def program(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    file = tmp_path / f"{request.param}.py"
+    file.write_text(dedent(PROGRAMS[request.param]))
+    return file
+
+
+def test_the_same_in_this_process_again(program: Path) -> None:
+    assert digest(program) == digest(program)
+
+
+def test_the_same_on_every_python(program: Path) -> None:
+    assert digest(program) == DIGESTS[program.stem]
+
+
+def test_the_same_in_another_process(program: Path) -> None:
+    command = f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+    command += "from pathlib import Path; import logging, decimal\n"  # a process that has imported something else
+    command += f"from test_check_determinism import digest; print(digest(Path({str(program)!r})))"
+    environment = {**os.environ, "PYTHONHASHSEED": "123"}
+    result = subprocess.run(
+        [sys.executable, "-c", command], env=environment, capture_output=True, text=True, check=True
+    )
+    assert result.stdout.strip() == digest(program)

@@ -1,0 +1,201 @@
+"""What is outside our control never stops the checker: sockets, processes, locks of foreign threads, stubborn threads."""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+from textwrap import dedent
+
+from plait._check.explore import Result, explore_script
+
+
+def explore(folder: Path, source: str, **options: object) -> Result:
+    file = folder / "program.py"
+    file.write_text(dedent(source))
+    return explore_script(file, **{"runs": 10, "seconds": 20.0, **options})  # type: ignore[arg-type]
+
+
+def told(result: Result) -> tuple[str, str]:
+    failure = result.record.failure if result.record else None
+    return result.verdict.word, failure.summary if failure else result.verdict.reason
+
+
+def test_a_socket_pair_between_threads(tmp_path: Path, nothing_left: None) -> None:
+    result = explore(
+        tmp_path,
+        """
+        import socket, threading
+        here, there = socket.socketpair()
+        def echo():
+            there.sendall(there.recv(100).upper())
+        thread = threading.Thread(target=echo)
+        thread.start()
+        here.sendall(b"hello")
+        assert here.recv(100) == b"HELLO"
+        thread.join()
+        here.close()
+        there.close()
+        """,
+        runs=50,
+    )
+    assert told(result) == ("passed", "50 schedules, not a proof")
+    assert any("socket.recv" in what and "program.py:5" in what for what in result.coverage.outside)
+
+
+def test_a_subprocess_takes_real_time(tmp_path: Path, nothing_left: None) -> None:
+    result = explore(
+        tmp_path,
+        """
+        import subprocess, sys, threading, queue
+        results = queue.Queue()
+        def run():
+            done = subprocess.run([sys.executable, "-c", "print(6 * 7)"], capture_output=True, timeout=20)
+            results.put(done.stdout)
+        threading.Thread(target=run).start()
+        assert results.get(timeout=10).strip() == b"42"
+        """,
+        runs=3,
+    )
+    assert told(result)[0] == "passed"
+
+
+def test_a_raw_lock_of_a_foreign_thread(tmp_path: Path, nothing_left: None) -> None:
+    lock = threading.Lock()  # held by nobody under control, and not adopted
+    threading.held_for_this_test = lock  # type: ignore[attr-defined]
+    threading.boxed = [lock]  # type: ignore[attr-defined]
+    try:
+        lock.acquire()
+        timer = threading.Timer(0.2, lock.release)
+        timer.start()
+        result = explore(
+            tmp_path,
+            """
+            import threading
+            lock = threading.boxed[0]
+            with lock:
+                pass
+            """,
+            runs=1,
+        )
+        timer.join()
+        assert told(result)[0] == "passed"
+        assert any("blocked" in what for what in result.coverage.outside)
+    finally:
+        del threading.held_for_this_test, threading.boxed  # type: ignore[attr-defined]
+
+
+def test_an_adopted_lock_of_a_foreign_thread(tmp_path: Path, nothing_left: None) -> None:
+    import colorsys  # any module that is not the user's and was imported before
+
+    lock = colorsys.adopted_in_this_test = threading.Lock()  # type: ignore[attr-defined]
+    try:
+        lock.acquire()
+        timer = threading.Timer(0.1, lock.release)
+        timer.start()
+        source = """
+            import colorsys
+            with colorsys.adopted_in_this_test:
+                pass
+            """
+        result = explore(tmp_path, source, runs=1)
+        timer.join()
+        assert told(result)[0] == "passed"
+        assert type(colorsys.adopted_in_this_test) is type(lock)  # type: ignore[attr-defined]
+    finally:
+        del colorsys.adopted_in_this_test  # type: ignore[attr-defined]
+
+
+def test_a_daemon_that_catches_everything_is_unwound(tmp_path: Path, nothing_left: None) -> None:
+    source = """
+        import threading, time
+        log = []
+        def stubborn():
+            for _ in range(20):
+                try:
+                    time.sleep(1000)
+                except BaseException:
+                    log.append(1)
+        threading.Thread(target=stubborn, daemon=True).start()
+        """
+    assert told(explore(tmp_path, source))[0] == "passed"
+
+
+def test_threads_are_unwound_through_their_finally(tmp_path: Path, nothing_left: None) -> None:
+    source = """
+        import threading
+        lock, never = threading.Lock(), threading.Event()
+        def hold():
+            with lock:
+                try:
+                    never.wait()
+                finally:
+                    lock.release()
+                    lock.acquire()
+        thread = threading.Thread(target=hold)
+        thread.start()
+        thread.join()
+        """
+    result = explore(tmp_path, source)
+    assert told(result)[0] == "failed"
+    assert result.coverage.left == ()
+
+
+def test_daemons_pools_and_timers_end_with_the_program(tmp_path: Path, nothing_left: None) -> None:
+    source = """
+        import threading, time
+        from concurrent.futures import ThreadPoolExecutor
+        done = []
+        pool = ThreadPoolExecutor(2)
+        pool.submit(lambda: (time.sleep(5), done.append("pool")))
+        threading.Timer(10, lambda: done.append("timer")).start()
+        def forever():
+            while True:
+                time.sleep(1)
+        threading.Thread(target=forever, daemon=True).start()
+        """
+    result = explore(tmp_path, source, runs=500)
+    assert told(result)[0] == "passed"
+
+
+def test_an_exception_in_a_thread_is_a_failure(tmp_path: Path, nothing_left: None) -> None:
+    source = """
+        import threading
+        def broken():
+            raise ValueError("no")
+        threading.Thread(target=broken, name="worker").start()
+        """
+    assert told(explore(tmp_path, source)) == ("failed", "ValueError: no in worker")
+
+
+def test_an_exit_status_is_a_failure(tmp_path: Path, nothing_left: None) -> None:
+    assert told(explore(tmp_path, "import sys; sys.exit(3)")) == ("failed", "exit status 3")
+    assert told(explore(tmp_path, "import sys; sys.exit(0)"))[0] == "passed"
+
+
+def test_a_loop_that_asks_an_event_again_and_again(tmp_path: Path, nothing_left: None) -> None:
+    source = """
+        import threading
+        stop = threading.Event()
+        def work():
+            while not stop.is_set():
+                pass
+        thread = threading.Thread(target=work)
+        thread.start()
+        stop.set()
+        thread.join()
+        """
+    assert told(explore(tmp_path, source, runs=40))[0] == "passed"
+
+
+def test_thousands_of_executions_leave_nothing(tmp_path: Path, nothing_left: None) -> None:
+    source = """
+        import threading
+        threads = [threading.Thread(target=lambda: None) for _ in range(2)]
+        for thread in threads: thread.start()
+        for thread in threads: thread.join()
+        """
+    began = time.monotonic()
+    result = explore(tmp_path, source, runs=2000)
+    assert result.coverage.schedules == 2000 or time.monotonic() - began > 20
+    assert threading.active_count() < 20

@@ -1,0 +1,101 @@
+"""Every scheduler keeps every promise: the public contract suite over each one, and what is special about some."""
+
+from __future__ import annotations
+
+import pytest
+
+import plait
+from plait._schedulers.reduction import Race, races
+from plait.schedulers import Event, Kind, ReplayScheduler, Scheduler
+from plait.testing import SchedulerContract
+from plait.testing import _schedules as simulated
+
+
+class TestRandomWalk(SchedulerContract):
+    def make_scheduler(self) -> Scheduler:
+        return plait.schedulers.make_scheduler("random")
+
+
+class TestPos(SchedulerContract):
+    def make_scheduler(self) -> Scheduler:
+        return plait.schedulers.make_scheduler("pos")
+
+
+class TestSurw(SchedulerContract):
+    def make_scheduler(self) -> Scheduler:
+        return plait.schedulers.make_scheduler("surw")
+
+
+class TestPct(SchedulerContract):
+    def make_scheduler(self) -> Scheduler:
+        return plait.schedulers.make_scheduler("pct")
+
+
+class TestRotation(SchedulerContract):
+    def make_scheduler(self) -> Scheduler:
+        return plait.schedulers.make_scheduler("rotation")
+
+
+class TestBounded(SchedulerContract):
+    def make_scheduler(self) -> Scheduler:
+        return plait.schedulers.make_scheduler("bounded")
+
+
+class TestReplay(SchedulerContract):
+    explores = False
+
+    def make_scheduler(self) -> Scheduler:
+        return ReplayScheduler([])
+
+
+def test_bounded_proves_what_it_has_seen_to_the_end() -> None:
+    scheduler = plait.schedulers.BoundedScheduler(preemptions=5)
+    seen = [run.shared["last"] for run in simulated._runs(scheduler, [simulated._sets(1), simulated._sets(2)], 1000)]
+    assert len(seen) < 20
+    assert set(seen) == {1, 2}
+    assert scheduler.proof == "every schedule"
+
+
+def test_bounded_leaves_out_what_cannot_matter() -> None:
+    def alone(name: str) -> simulated.Body:
+        def body(shared):
+            for _ in range(5):
+                yield Kind.WRITE, name
+
+        return body
+
+    scheduler = plait.schedulers.BoundedScheduler()
+    runs = list(simulated._runs(scheduler, [alone("a"), alone("b"), alone("c")], 1000))
+    assert len(runs) == 1  # of 756,756
+    assert scheduler.proof == "every schedule"
+
+
+def test_bounded_says_what_it_has_left_out() -> None:
+    scheduler = plait.schedulers.BoundedScheduler(preemptions=0)
+    runs = list(simulated._runs(scheduler, [simulated._adds, simulated._adds], 1000))
+    assert {run.shared["n"] for run in runs} == {2}
+    assert scheduler.proof == "every schedule with at most 0 preemptions"
+
+
+def test_replay_gives_the_same_choices_again() -> None:
+    scheduler = ReplayScheduler([(0, 1, 1)])
+    scheduler.begin(0)
+    run = simulated._run(scheduler, [simulated._adds, simulated._adds])
+    assert run.shared["n"] == 1
+    assert scheduler.missed == []
+
+
+def test_replay_says_which_turns_do_not_apply() -> None:
+    scheduler = ReplayScheduler([(0, 1, 7), (0, 99, 1)])
+    scheduler.begin(0)
+    assert simulated._run(scheduler, [simulated._adds, simulated._adds]).shared["n"] == 2
+    assert scheduler.missed == [0, 1]
+
+
+@pytest.mark.parametrize("ordered", [False, True])
+def test_events_that_a_join_orders_do_not_race(ordered: bool) -> None:
+    write = Event(1, Kind.WRITE, 9, "n", None)
+    read = Event(0, Kind.READ, 9, "n", None)
+    join = Event(0, Kind.JOIN, 1, "", None)
+    executed = [Event(0, Kind.START, 1, "", None), write, *([join] if ordered else []), read]
+    assert races(executed) == ([] if ordered else [Race(1, 0)])
