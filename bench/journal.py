@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 from _rounds import Rounds
@@ -117,7 +118,7 @@ def _program(engine: str, journal: Path) -> subprocess.Popen[str]:
 
 
 def _rows(journal: Path) -> int:
-    with sqlite3.connect(journal) as connection:
+    with closing(sqlite3.connect(journal)) as connection:
         found: int = connection.execute("select count(*) from outcomes").fetchone()[0]
     return found
 

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -66,7 +67,7 @@ def test_every_result_comes_exactly_once_of_runs_that_were_killed(engine: str, o
 
 def records(journal: Path) -> Counter[bytes]:
     """How many outcomes each item has in the file, as any SQLite tool sees it."""
-    with sqlite3.connect(journal) as connection:
+    with closing(sqlite3.connect(journal)) as connection:
         if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'outcomes'").fetchone():
             return Counter()
         return Counter(digest for (digest,) in connection.execute("SELECT item FROM outcomes"))
