@@ -106,6 +106,26 @@ def test_an_adopted_lock_of_a_foreign_thread(tmp_path: Path, nothing_left: None)
         del colorsys.adopted_in_this_test  # type: ignore[attr-defined]
 
 
+def test_an_adopted_lock_is_free_afterwards(tmp_path: Path, nothing_left: None) -> None:
+    import colorsys
+
+    lock = colorsys.adopted_in_this_test = threading.RLock()  # type: ignore[attr-defined]
+    try:
+        source = """
+            import colorsys, threading
+            colorsys.adopted_in_this_test.acquire()
+            threading.Event().wait()
+            """
+        assert told(explore(tmp_path, source))[0] == "failed"
+        found: list[bool] = []
+        thread = threading.Thread(target=lambda: found.append(lock.acquire(timeout=5)))
+        thread.start()
+        thread.join()
+        assert found == [True], "a thread that is gone holds it"
+    finally:
+        del colorsys.adopted_in_this_test  # type: ignore[attr-defined]
+
+
 def test_a_daemon_that_catches_everything_is_unwound(tmp_path: Path, nothing_left: None) -> None:
     source = """
         import threading, time

@@ -169,8 +169,6 @@ class StandInLock(Gate):
         if not me.quiet:
             execution.note(me, Kind.RELEASE, self.number, "", self._site())
         self.owner = None
-        if self._real is not None:
-            self._real.release()
         self.is_open = True
         if self.wanting:
             execution.open(self)
@@ -207,7 +205,8 @@ class StandInLock(Gate):
         return True
 
     def _take_really(self) -> bool:
-        return self._real is None or self._real.acquire(False)
+        """Whether no foreign thread has it. It is not kept: a thread that is cut off would never give it back."""
+        return not self._really_locked()
 
     def _wait_for_strangers(self, execution: Execution, me: Controlled) -> None:
         """A thread that is not under control has it: ours waits in real time, and the others go on meanwhile."""
