@@ -52,6 +52,7 @@ class Patches:
             if not name.startswith(_OURS) and isinstance(module, ModuleType):
                 self._sweep(module)
         self._set(threading, _WAITS, StandInWaiter)
+        self._set(threading, "excepthook", threading.__excepthook__)  # what a test runner has put there is not for us
         for owner, name, stand_in in entry_points():
             self._set(owner, name, stand_in)
         self._set(_POLICY, "_loop_factory", stand_in_loop.StandInLoop)

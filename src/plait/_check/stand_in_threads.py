@@ -22,7 +22,7 @@ _real_start = threading.Thread.start
 _real_join = threading.Thread.join
 _real_is_alive = threading.Thread.is_alive
 _real_new = _thread.start_new_thread
-_real_hook = threading.excepthook
+_real_hook = threading.__excepthook__
 _CONTROL = "_plait_control"  # the attribute of a Thread that has its thread of control
 
 
