@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from textwrap import dedent
 
@@ -43,6 +45,22 @@ def test_a_lost_update_across_an_await_is_found(tmp_path: Path, nothing_left: No
         ("Task-2 (pay)", "task"),
         ("Task-3 (pay)", "task"),
     ]
+
+
+def test_tasks_are_told_what_helps_tasks(tmp_path: Path) -> None:
+    file = tmp_path / "program.py"
+    file.write_text(
+        "import asyncio\nn = 0\nasync def add():\n    global n\n    seen = n\n    await asyncio.sleep(0)\n    n = seen + 1\n"
+        "async def main():\n    await asyncio.gather(add(), add())\n    assert n == 2\nasyncio.run(main())\n"
+    )
+    run = subprocess.run(
+        [sys.executable, "-m", "plait", "check", file.name], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    words = " ".join(run.stdout.split())
+    assert "Put no `await` between lines 5 and 7, or hold one `asyncio.Lock`" in words
+    assert "other tasks run at the await in between" in words
+    assert "1 thread and " in words
+    assert " tasks controlled" in words
 
 
 def test_a_task_that_was_created_has_begun_after_sleep_zero(tmp_path: Path, nothing_left: None) -> None:

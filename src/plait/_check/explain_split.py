@@ -155,15 +155,26 @@ def _fix(history: History, split: Split, words: Words, kind: str, thing: str) ->
         return f"Use one and the same lock for `{thing}`, over {lines} and in {where}."
     if mine and not theirs & mine:
         return f"Take `{words.lock(min(mine))}` in {where} too."
+    threads = {history.events[index].thread for index in (split.first, split.other)}
+    if not theirs and all(history.record.threads[number].kind == "task" for number in threads):
+        return (
+            f"Put no `await` between {lines}, or hold one `asyncio.Lock` over them (`async with lock:`), and the same "
+            f"lock wherever else `{thing}` is changed."
+        )
     lock = f"`{words.lock(min(theirs))}`" if theirs else "one lock"
     everywhere = "" if theirs else f", and the same lock wherever else `{thing}` is changed"
     around = (
         "in the function that calls both" if apart else f"`with lock:` around {'both' if ' and ' in lines else 'it'}"
     )
-    fix = f"Hold {lock} over {lines} ({around}){everywhere}."
+    return _or_else(f"Hold {lock} over {lines} ({around}){everywhere}.", history, split, words, kind)
+
+
+def _or_else(fix: str, history: History, split: Split, words: Words, kind: str) -> str:
+    """The fix with what else would do."""
     if kind == "non-repeatable read":
         return f"Read it once into a local name and use that; or: {fix[0].lower()}{fix[1:]}"
     if kind == "data race":
+        lines = words.lines([history.events[index].site for index in (split.first, split.second)])
         return f"{fix} If losing some does no harm, say why behind {lines}: `# plait: may be lost: the reason`."
     if kind == "check then act":
         return fix + _ready_made(history, split, words.sources)

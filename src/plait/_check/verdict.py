@@ -14,12 +14,13 @@ class Coverage(NamedTuple):
 
     Attributes:
         schedules: executions; `distinct` is how many of them differed.
-        threads: threads and tasks under control, at most in one execution.
+        threads: threads under control, at most in one execution.
         accesses: reads and writes of what could be shared, at most in one execution.
         outside: the calls that were let go.
         uncontrolled: foreign threads that took part.
         left: threads that would not end.
         plain: the user's files that could not be observed, each with the reason.
+        tasks: asyncio tasks under control, at most in one execution.
     """
 
     schedules: int
@@ -30,11 +31,14 @@ class Coverage(NamedTuple):
     uncontrolled: int
     left: tuple[str, ...]
     plain: tuple[str, ...]
+    tasks: int = 0
 
     def __str__(self) -> str:
         words = [
             _count(self.schedules, "schedule") + (f" ({self.distinct:,} distinct)" if self.schedules > 1 else ""),
-            f"{_count(self.threads, 'thread')} controlled",
+            _count(self.threads, "thread")
+            + (f" and {_count(self.tasks, 'task')}" if self.tasks else "")
+            + " controlled",
             _count(self.accesses, "shared access", "shared accesses"),
         ]
         if self.outside:
@@ -66,7 +70,7 @@ class Tally:
     def __init__(self) -> None:
         self.schedules = 0
         self._distinct: set[int] = set()
-        self._threads = self._accesses = self._uncontrolled = 0
+        self._threads = self._tasks = self._accesses = self._uncontrolled = 0
         self._outside: set[str] = set()
         self._left: set[str] = set()
         self.gave_up = ""
@@ -75,7 +79,9 @@ class Tally:
         """One more execution."""
         self.schedules += 1
         self._distinct.add(hash(record.switches))
-        self._threads = max(self._threads, len(record.threads))
+        tasks = sum(1 for info in record.threads if info.kind == "task")
+        self._tasks = max(self._tasks, tasks)
+        self._threads = max(self._threads, len(record.threads) - tasks)
         accesses = sum(1 for event in record.events if event.kind is Kind.READ or event.kind is Kind.WRITE)
         self._accesses = max(self._accesses, accesses)
         self._uncontrolled = max(self._uncontrolled, record.uncontrolled)
@@ -94,6 +100,7 @@ class Tally:
             self._uncontrolled,
             tuple(sorted(self._left)),
             tuple(sorted(plain)),
+            self._tasks,
         )
 
 

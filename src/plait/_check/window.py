@@ -23,14 +23,19 @@ _SWITCHING = {
     Kind.OUTSIDE: "it waits for something outside in between",
     Kind.WAIT: "it awaits in between",
 }
+_BETWEEN_TASKS = {
+    **_SWITCHING,
+    **dict.fromkeys((Kind.PAUSE, Kind.WAIT, Kind.SLEEP), "other tasks run at the await in between"),
+}
 _CANNOT = "a GIL build switches threads at calls and loops, and none is between the two steps"
 
 
 def on_gil_builds(history: History, first: int, second: int, sources: Sources) -> tuple[bool | None, str]:
     """Whether it can switch between two events of one thread, None if that cannot be told, and why."""
-    mine = history.of[history.events[first].thread]
-    for index in mine[history.steps[first] + 1 : history.steps[second]]:
-        reason = _SWITCHING.get(history.events[index].kind)
+    thread = history.events[first].thread
+    switching = _BETWEEN_TASKS if history.record.threads[thread].kind == "task" else _SWITCHING
+    for index in history.of[thread][history.steps[first] + 1 : history.steps[second]]:
+        reason = switching.get(history.events[index].kind)
         if reason:
             return True, reason
     one, two = history.events[first].site, history.events[second].site
