@@ -142,8 +142,17 @@ def test_a_search_needs_an_end(program: ModuleType) -> None:
         plait.check(program.test_locked, seconds=None)
 
 
+def test_a_scheduler_may_be_an_object(program: ModuleType) -> None:
+    found = plait.check(program.test_locked, seconds=None, runs=5000, scheduler=plait.schedulers.BoundedScheduler())
+    assert found.verdict == "proved"
+    with pytest.raises(CheckFailed):
+        plait.check(program.test_loses, seconds=None, runs=500, scheduler=plait.schedulers.PosScheduler())
+
+
 def test_an_unknown_scheduler_and_a_damaged_token_are_refused(program: ModuleType) -> None:
     with pytest.raises(UsageError, match="scheduler="):
         plait.check(program.test_locked, scheduler="chance")
+    with pytest.raises(UsageError, match="begin, choose and end"):
+        plait.check(program.test_locked, scheduler=3)  # type: ignore[arg-type]  # that is what is tested
     with pytest.raises(UsageError, match="copy all of it"):
         plait.replay(program.test_locked, "1abc")

@@ -11,6 +11,7 @@ from plait._check.explore import Budget
 from plait._check.function_program import FunctionProgram, checkable, file_of, own_files
 from plait._check.story import Around, tell
 from plait._core.errors import CheckFailed, NotChecked, UsageError
+from plait._schedulers.interface import Scheduler
 
 
 class Passed(NamedTuple):
@@ -27,7 +28,7 @@ def check(
     runs: int | None = None,
     seconds: float | None = 2.0,
     seed: int = 0,
-    scheduler: str = "rotation",
+    scheduler: str | Scheduler = "rotation",
 ) -> Passed:
     """What was seen, if `test` passes under every schedule that was tried.
 
@@ -40,7 +41,8 @@ def check(
         runs: executions at most; None for as many as there is time for.
         seconds: of searching at most; None for no limit.
         seed: of the schedules; the same seed gives the same ones.
-        scheduler: how schedules are chosen; ``"rotation"`` of several strategies is best for finding.
+        scheduler: how schedules are chosen: ``"rotation"`` of several strategies is best for finding, ``"bounded"`` may
+            prove a small test; or an object of `plait.schedulers`.
 
     Raises:
         CheckFailed: a schedule breaks it. The message is the story: what is wrong, who goes when, the fix, the token.
@@ -50,6 +52,10 @@ def check(
     checkable(test)
     if runs is None and seconds is None:
         raise UsageError("check() needs an end: runs= or seconds=")
+    if not isinstance(scheduler, str) and not callable(getattr(scheduler, "choose", None)):
+        raise UsageError(
+            f"scheduler={scheduler!r}: expected a name, or an object with the methods begin, choose and end"
+        )
     return _answer(search(_subject(test), Budget(runs, seconds), seed=seed, scheduler=scheduler), test)
 
 

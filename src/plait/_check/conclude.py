@@ -20,6 +20,7 @@ from plait._check.source import Sources
 from plait._check.token import decode, stale
 from plait._check.verdict import Coverage, Verdict
 from plait._schedulers.hinted import HintedScheduler
+from plait._schedulers.interface import Scheduler
 from plait._schedulers.replay import ReplayScheduler
 from plait._schedulers.table import make_scheduler
 
@@ -53,13 +54,16 @@ class Subject(NamedTuple):
     rewrite: Rewrite | None = None
 
 
-def search(subject: Subject, budget: Budget, *, seed: int, scheduler: str, one_output: bool = False) -> Checked:
+def search(
+    subject: Subject, budget: Budget, *, seed: int, scheduler: str | Scheduler, one_output: bool = False
+) -> Checked:
     """Performs the subject under many schedules until it fails or the budget is used up.
 
     With `one_output` it fails, too, when it does not print the same under all of them.
     """
     sources = Sources(_lines)
-    hinted = HintedScheduler(make_scheduler(scheduler), ReplayScheduler)
+    chosen = make_scheduler(scheduler) if isinstance(scheduler, str) else scheduler
+    hinted = HintedScheduler(chosen, ReplayScheduler)
     look = Look(hinted.hint, sources, one_output=one_output)
 
     def conclude(record: Record, case: object, again: Again) -> Told:
