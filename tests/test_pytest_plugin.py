@@ -88,7 +88,7 @@ def test_without_being_asked_it_does_nothing(pytester: pytest.Pytester) -> None:
 
 def test_every_test_that_can_be_is_explored(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(TESTS)
-    result = run(pytester, "--plait=0.1")
+    result = run(pytester, "--plait=1")
     result.assert_outcomes(passed=4, failed=1, skipped=1)
     result.stdout.fnmatch_lines(["*Lost update of self.value*", "*Only on a free-threaded build*"])
     result.stdout.fnmatch_lines(
@@ -98,14 +98,14 @@ def test_every_test_that_can_be_is_explored(pytester: pytest.Pytester) -> None:
 
 def test_the_schedule_that_failed_is_tried_first_until_it_passes(pytester: pytest.Pytester) -> None:
     file = pytester.makepyfile(TESTS)
-    run(pytester, "--plait=0.1", "-k", "loses").assert_outcomes(failed=1)
+    run(pytester, "--plait=1", "-k", "loses").assert_outcomes(failed=1)
     cached = (pytester.path / ".pytest_cache" / "v" / "plait" / "tokens").read_text()
     assert "test_loses" in cached
     again = run(pytester, "--plait=0.0001", "-k", "loses")
     again.assert_outcomes(failed=1)
     again.stdout.fnmatch_lines(["*Lost update of self.value*"])
     file.write_text(file.read_text().replace("counter.value == 2", "counter.value"))
-    run(pytester, "--plait=0.1", "-k", "skips or right").assert_outcomes(passed=2, skipped=1)
+    run(pytester, "--plait=1", "-k", "skips or right").assert_outcomes(passed=2, skipped=1)
 
 
 def test_a_mark_asks_for_it_with_options_and_demands_it(pytester: pytest.Pytester) -> None:
@@ -118,6 +118,28 @@ def test_a_mark_asks_for_it_with_options_and_demands_it(pytester: pytest.Pyteste
     result.assert_outcomes(failed=2, passed=3, skipped=1)
     result.stdout.fnmatch_lines(["*Lost update of self.value*"])
     result.stdout.fnmatch_lines(["*not checked: it uses the fixture capsys*"])
+
+
+def test_a_test_of_unittest_is_not_passed_over_in_silence(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+        import unittest
+
+        import pytest
+
+        class TestOld(unittest.TestCase):
+            def test_plain(self):
+                self.assertTrue(True)
+
+            @pytest.mark.plait
+            def test_marked(self):
+                self.assertTrue(True)
+        """
+    )
+    result = run(pytester, "--plait=1")
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(["*not checked: it is a test of unittest*"])
+    result.stdout.fnmatch_lines(["not checked: *test_plain: it is a test of unittest"])
 
 
 def test_a_path_behind_the_option_is_explained(pytester: pytest.Pytester) -> None:

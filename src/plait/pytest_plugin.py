@@ -6,6 +6,7 @@ runs as it always does and is listed at the end, with the reason; a marked one f
 
 from __future__ import annotations
 
+import unittest
 from typing import Any
 
 import pytest
@@ -57,11 +58,21 @@ class _Explorer:
         wanted, demanded = self._wanted(pyfuncitem)
         return True if wanted is not None and self._explore(pyfuncitem, wanted, demanded) else None
 
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> None:
+        """Tests of unittest run themselves, and nobody is asked: say so."""
+        if isinstance(item, pytest.Function) and item.cls is not None and issubclass(item.cls, unittest.TestCase):
+            wanted, demanded = self._wanted(item)
+            if wanted is not None:
+                self._not_checked(item, "it is a test of unittest", demanded)
+
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         if not self._explored and not self._plain:
             return
         terminalreporter.section("plait")
-        terminalreporter.line(f"{self._explored} tests under {self._schedules:,} schedules")
+        terminalreporter.line(
+            f"{self._explored} {'test' if self._explored == 1 else 'tests'} under {self._schedules:,} schedules"
+        )
         for name, reason in self._plain.items():
             terminalreporter.line(f"not checked: {name}: {reason}")
 
@@ -87,13 +98,16 @@ class _Explorer:
             checked = test.explore(wanted, self._tokens().get(item.nodeid, ""))
             self._schedules += checked.coverage.schedules
             reason = self._settle(item, checked)
-        if reason and demanded:
-            pytest.fail(f"not checked: {reason}", pytrace=False)
         if reason:
-            self._plain[item.nodeid] = reason
+            self._not_checked(item, reason, demanded)
             return False
         self._explored += 1
         return True
+
+    def _not_checked(self, item: pytest.Function, reason: str, demanded: bool) -> None:
+        if demanded:
+            pytest.fail(f"not checked: {reason}", pytrace=False)
+        self._plain[item.nodeid] = reason
 
     def _settle(self, item: pytest.Function, checked: Checked) -> str:
         """Why nothing can be said; "" if the test passed. What failed is raised, and its token kept."""
