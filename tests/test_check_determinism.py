@@ -97,6 +97,13 @@ def test_the_same_on_every_python(program: Path) -> None:
     assert digest(program) == DIGESTS[program.stem]
 
 
+def test_the_same_when_the_code_comes_from_disk(program: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    written = digest(program)
+    assert list((program.parent / "__pycache__").iterdir())
+    assert digest(program) == written == DIGESTS[program.stem]
+
+
 def test_the_same_in_another_process(program: Path) -> None:
     command = f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
     command += "from pathlib import Path; import logging, decimal\n"  # a process that has imported something else

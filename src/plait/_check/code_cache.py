@@ -11,7 +11,6 @@ import hashlib
 import marshal
 import os
 import sys
-import tempfile
 from importlib.util import MAGIC_NUMBER, cache_from_source
 from types import CodeType
 
@@ -71,9 +70,10 @@ def _keep(path: str, digest: bytes, code: CodeType) -> None:
     folder = os.path.dirname(path)
     with contextlib.suppress(OSError):
         os.makedirs(folder, exist_ok=True)
-        handle, mine = tempfile.mkstemp(prefix=f".{os.path.basename(path)}.", dir=folder)
+        # A name of our own: `tempfile` has locks, and this may be within an execution, where they would be events.
+        mine = os.path.join(folder, f".{os.path.basename(path)}.{os.getpid()}")
         try:
-            with open(handle, "wb") as file:
+            with open(mine, "wb") as file:
                 file.write(digest + marshal.dumps(code))
             os.replace(mine, path)
         except BaseException:

@@ -11,7 +11,7 @@ from plait._check.record import Failure, Record
 from plait._check.source import Sources
 from plait._check.verdict import Coverage, Verdict
 
-_FROM_OUTSIDE = {signal.SIGKILL, signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT}
+_FROM_OUTSIDE = ("SIGKILL", "SIGTERM", "SIGHUP", "SIGINT", "SIGQUIT")
 
 
 def died(number: int, status: int | None, *, seed: int, scheduler: str) -> Checked:
@@ -27,7 +27,7 @@ def died(number: int, status: int | None, *, seed: int, scheduler: str) -> Check
         reason = f"{where} the program did not come back from a call into C code that keeps the GIL, and was ended"
         return Checked(Verdict("inconclusive", reason), coverage, None, (), sources)
     how = _how(status)
-    if number == 0 or -status in _FROM_OUTSIDE:
+    if number == 0 or how in _FROM_OUTSIDE:
         return Checked(Verdict("inconclusive", f"{where} the process was ended: {how}"), coverage, None, (), sources)
     finding = Finding(
         "died",

@@ -65,8 +65,15 @@ class _Watch:
         with execution.border:
             events, pending = len(execution.events), running.pending
             execution.running = execution.nobody
-            sleep(_DOUBT)
-            if len(execution.events) != events or running.pending is not pending or running.done or running.away:
+            sleep(_DOUBT)  # without the GIL: a thread that waited for it is ready to run now, or has run
+            moved = _signs(running) != signs
+            if (
+                moved
+                or len(execution.events) != events
+                or running.pending is not pending
+                or running.done
+                or running.away
+            ):
                 if execution.running is execution.nobody and not execution.aborting:
                     execution.running = running
                 return
