@@ -36,6 +36,8 @@ PROGRAMS = {
     "acquired without waiting": ("if lock.acquire(False):\n    x = 1\n    lock.release()", "with lock:\n    y = 1"),
     "released by another": ("try:\n    lock.release()\nexcept RuntimeError:\n    x = 1", "lock.acquire()"),
     "after a sleep": ("y = 1\ntime.sleep(1)\nx = 1", "time.sleep(1)\nx = 2"),
+    "slept last": ("time.sleep(1)\nx = 1", "time.sleep(0.5)\ntime.sleep(0.5)\nx = 2"),
+    "slept within": ("y = 1\ntime.sleep(1)\nx = 1", "time.sleep(0.5)\ny = 2\ntime.sleep(0.5)\nx = 2"),
     "in vain": (
         "with lock:\n    time.sleep(2)\n    x = 1",
         "if lock.acquire(timeout=1):\n    y = x + 1\n    lock.release()",
@@ -76,6 +78,13 @@ def test_the_quick_pass_reaches_all_that_observed_accesses_can_bring(tmp_path: P
     program = written([statements(chance, only_observed=True) for _ in range(2)])
     found, _ = ends(tmp_path, program, Quick(1))
     expected, _ = ends(tmp_path, program, Naive(1))
+    assert found == expected
+
+
+@pytest.mark.parametrize("name", ["slept last", "slept within", "order of a queue"])
+def test_the_quick_pass_knows_what_a_sleep_and_a_release_can_change(tmp_path: Path, name: str) -> None:
+    found, _ = ends(tmp_path, written(PROGRAMS[name]), Quick(0))
+    expected, _ = ends(tmp_path, written(PROGRAMS[name]), Naive(0))
     assert found == expected
 
 
