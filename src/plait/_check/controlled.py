@@ -46,7 +46,6 @@ class Controlled(ThreadState):
         ready: whether it is among those that can go on.
         gate: what its pending event needs open.
         deadline: the moment of virtual time when it stops to wait, if there is one.
-        timed_out: whether its last wait ended that way.
         away: whether it was let go: it is in a call outside our control.
         outside: whether that is a call that we know: what it does is done with the real locks and clocks.
         quiet: how many calls are around it whose steps are not recorded and are no choices, such as imports.
@@ -75,7 +74,6 @@ class Controlled(ThreadState):
         "ready",
         "started",
         "task",
-        "timed_out",
     )
 
     def __init__(self, number: int, name: str, parent: int, started: Site | None, *, daemon: bool = False) -> None:
@@ -95,7 +93,6 @@ class Controlled(ThreadState):
         self.ready = False
         self.gate: Gate | None = None
         self.deadline: float | None = None
-        self.timed_out = False
         self.away = False
         self.outside = False
         self.task: asyncio.Task[Any] | None = None

@@ -17,9 +17,10 @@ class ThreadState:
         steps: how many events it has executed.
         pending: what it does next when it is chosen; None before its start and after its end.
         done: whether it has ended.
+        timed_out: whether its last wait, such as a sleep, ended because its time was up.
     """
 
-    __slots__ = ("__weakref__", "done", "name", "number", "pending", "steps")
+    __slots__ = ("__weakref__", "done", "name", "number", "pending", "steps", "timed_out")
 
     def __init__(self, number: int, name: str) -> None:
         self.number = number
@@ -27,6 +28,7 @@ class ThreadState:
         self.steps = 0
         self.pending: Event | None = None
         self.done = False
+        self.timed_out = False
 
 
 class Scheduler(Protocol):

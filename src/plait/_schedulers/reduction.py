@@ -58,7 +58,7 @@ class _Analysis:
             other = seen.event
             if other.thread == event.thread or clock.get(other.thread, 0) >= seen.nth:
                 continue
-            if conflict(other, event) and Kind.RELEASE not in (other.kind, event.kind):
+            if conflict(other, event) and not _gives_way(other, event):
                 self._found[Race(seen.at, event.thread)] = None
 
     def _advance(self, index: int, event: Event, clock: Clock) -> None:
@@ -73,6 +73,11 @@ class _Analysis:
                 if conflict(seen.event, event):
                     _merge(clock, seen.clock)
             last[event.thread, event.kind, event.name] = _Seen(index, count, event, dict(clock))
+
+
+def _gives_way(first: Event, then: Event) -> bool:
+    """Whether the second could only come after the first: nobody acquires what has not been released."""
+    return first.kind is Kind.RELEASE and then.kind is Kind.ACQUIRE
 
 
 def _merge(clock: Clock, other: Clock) -> None:
