@@ -7,16 +7,16 @@ from textwrap import dedent
 from types import CodeType
 
 import pytest
-from small_rewriter import rewrite
 
 from plait._check.explore import Result, explore_script
+from plait._check.rewrite import rewrite
 from plait.errors import UsageError
 
 
 def explore(folder: Path, source: str, **options: object) -> Result:
     file = folder / "program.py"
     file.write_text(dedent(source))
-    found: Result = explore_script(file, **{"runs": 200, "seconds": 20.0, "rewrite": rewrite, **options})  # type: ignore[arg-type]
+    found: Result = explore_script(file, **{"runs": 200, "seconds": 20.0, **options})  # type: ignore[arg-type]
     return found
 
 

@@ -52,10 +52,6 @@ def check(
     checkable(test)
     if runs is None and seconds is None:
         raise UsageError("check() needs an end: runs= or seconds=")
-    if not isinstance(scheduler, str) and not callable(getattr(scheduler, "choose", None)):
-        raise UsageError(
-            f"scheduler={scheduler!r}: expected a name, or an object with the methods begin, choose and end"
-        )
     return _answer(search(_subject(test), Budget(runs, seconds), seed=seed, scheduler=scheduler), test)
 
 

@@ -21,7 +21,6 @@ _LOOK = 1e-6  # seconds that a look at a clock takes
 _IMPATIENT = 256  # looks after which each takes twice as long, until somebody sleeps
 
 real_sleep = time.sleep
-real_time = time.time
 
 
 def sleep(seconds: float, /) -> None:

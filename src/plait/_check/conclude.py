@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from plait._check.explore import Again, Budget, explore
 from plait._check.findings import Finding
-from plait._check.fresh import FreshModules, Rewrite
+from plait._check.fresh import FreshModules
 from plait._check.investigate import Case, Told, investigate
 from plait._check.look import Look
 from plait._check.predict import loss
@@ -47,11 +47,10 @@ class Checked(NamedTuple):
 
 
 class Subject(NamedTuple):
-    """What is checked: how its program is made, which files are the user's, and what rewrites them."""
+    """What is checked: how its program is made, and which files are the user's."""
 
     make: Callable[[FreshModules], Program]
     mine: Callable[[str], bool]
-    rewrite: Rewrite | None = None
 
 
 def search(
@@ -62,8 +61,7 @@ def search(
     With `one_output` it fails, too, when it does not print the same under all of them.
     """
     sources = Sources(_lines)
-    chosen = make_scheduler(scheduler) if isinstance(scheduler, str) else scheduler
-    hinted = HintedScheduler(chosen, ReplayScheduler)
+    hinted = HintedScheduler(make_scheduler(scheduler), ReplayScheduler)
     look = Look(hinted.hint, sources, one_output=one_output)
 
     def conclude(record: Record, case: object, again: Again) -> Told:
@@ -79,7 +77,6 @@ def search(
         mine=subject.mine,
         examine=look,
         conclude=conclude,
-        rewrite=subject.rewrite,
     )
     told = found.finding if isinstance(found.finding, Told) else None
     return Checked(found.verdict, found.coverage, told, look.notes, sources)
@@ -111,7 +108,6 @@ def follow(subject: Subject, token: str) -> Checked:
         mine=subject.mine,
         examine=lambda _: True,
         conclude=conclude,
-        rewrite=subject.rewrite,
     )
     told = found.finding if isinstance(found.finding, Told) else None
     verdict = found.verdict if told is not None else Verdict("passed", "the schedule of the token, and no other")

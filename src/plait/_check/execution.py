@@ -30,6 +30,7 @@ from plait._check.places import Places
 from plait._check.unwinding import refuse, unwind
 from plait._check.watchdog import watch
 from plait._core.event import Event, Kind
+from plait._schedulers.interface import LONGEST
 
 if TYPE_CHECKING:
     from plait._check.record import Failure
@@ -68,7 +69,7 @@ class Execution:
         left: the threads that could not be unwound.
     """
 
-    def __init__(self, choose: Choose, sites: Sites, *, limit: int = 100_000) -> None:
+    def __init__(self, choose: Choose, sites: Sites, *, limit: int = LONGEST) -> None:
         self.sites = sites
         self.places = Places()
         self.threads: list[Controlled] = []

@@ -8,13 +8,13 @@ from __future__ import annotations
 import gc
 import os
 from collections.abc import Callable, Sequence
-from importlib import import_module
 from pathlib import Path
 from time import monotonic
 from typing import NamedTuple
 
 from plait._check.access import Types
 from plait._check.canary import Canary
+from plait._check.code_cache import cached_rewrite
 from plait._check.fresh import FreshModules, Rewrite
 from plait._check.hooks import Hooks
 from plait._check.patches import Patches
@@ -73,7 +73,7 @@ def explore(
     mine: Callable[[str], bool],
     examine: Examine | None = None,
     conclude: Conclude | None = None,
-    rewrite: Rewrite | None = None,
+    rewrite: Rewrite = cached_rewrite,
 ) -> Result:
     """Performs the program that `make` gives under many schedules.
 
@@ -84,7 +84,6 @@ def explore(
     if not STAGE.taken.acquire(False):
         raise UsageError("a check is going on in this process already; run one after the other")
     try:
-        rewrite = rewrite or import_module("plait._check.code_cache").cached_rewrite
         search = _Search(make, scheduler, mine, rewrite)
         return search.run(budget, seed, examine, conclude)
     finally:
@@ -100,7 +99,7 @@ def explore_script(
     seed: int = 0,
     scheduler: Scheduler | str = "rotation",
     examine: Examine | None = None,
-    rewrite: Rewrite | None = None,
+    rewrite: Rewrite = cached_rewrite,
 ) -> Result:
     """Performs a script under many schedules; what is the user's is what lies in its folder."""
     file = os.path.abspath(path)
@@ -126,7 +125,7 @@ class _Search:
         mine: Callable[[str], bool],
         rewrite: Rewrite,
     ) -> None:
-        self._scheduler = make_scheduler(scheduler) if isinstance(scheduler, str) else scheduler
+        self._scheduler = make_scheduler(scheduler)
         self._name = scheduler if isinstance(scheduler, str) else type(scheduler).__name__
         self._fresh = FreshModules(mine, rewrite)
         self._sites = Sites()

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import importlib.util
-import sys
 from collections.abc import Sequence
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
 from plait._check.fresh import FreshModules
+from plait._check.program import run_as_main
 from plait._core.errors import UsageError
 
 
@@ -44,13 +44,5 @@ class ModuleProgram:
         module.__file__ = self._file
         module.__spec__ = self._spec
         module.__package__ = self._spec.parent
-        code = self._fresh.code(self._file, "__main__")
-        before, arguments = sys.modules["__main__"], sys.argv
-        sys.modules["__main__"] = module
-        sys.argv = list(self._arguments)
-        try:
-            exec(code, module.__dict__)
-        finally:
-            sys.modules["__main__"] = before
-            sys.argv = arguments
+        run_as_main(module, self._fresh.code(self._file, "__main__"), self._arguments)
         return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Protocol
 
 from plait._check.fresh import FreshModules
@@ -32,13 +32,17 @@ class Script:
         module = ModuleType("__main__")
         module.__file__ = self.name
         module.__dict__["__builtins__"] = __builtins__
-        code = self._fresh.code(self.name, "__main__")
-        before, arguments = sys.modules["__main__"], sys.argv
-        sys.modules["__main__"] = module
-        sys.argv = list(self._arguments)
-        try:
-            exec(code, module.__dict__)
-        finally:
-            sys.modules["__main__"] = before
-            sys.argv = arguments
+        run_as_main(module, self._fresh.code(self.name, "__main__"), self._arguments)
         return None
+
+
+def run_as_main(module: ModuleType, code: CodeType, arguments: Sequence[str]) -> None:
+    """Runs the code in the module while that is ``__main__`` and these are the arguments."""
+    before, others = sys.modules["__main__"], sys.argv
+    sys.modules["__main__"] = module
+    sys.argv = list(arguments)
+    try:
+        exec(code, module.__dict__)
+    finally:
+        sys.modules["__main__"] = before
+        sys.argv = others

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from plait._core.event import Kind
+from plait._schedulers.interface import LONGEST
 from plait._schedulers.reduction import Race, races
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ class BoundedScheduler:
         if not self._running:
             return  # an execution that others have chosen
         self._running = False
-        if self._depth < len(self._path) or len(executed) >= _LONG:
+        if self._depth < len(self._path) or len(executed) >= LONGEST:
             self._blind = True
             del self._path[self._depth :]
         if self._whole:
@@ -139,7 +140,6 @@ class BoundedScheduler:
 
 
 _GREED = 500  # choices in a row after which the running thread lets the next one go
-_LONG = 100_000  # events after which an execution no longer asks its scheduler
 _ANY = -1
 _WAITS = frozenset({Kind.ACQUIRE, Kind.JOIN, Kind.SLEEP, Kind.WAIT})
 

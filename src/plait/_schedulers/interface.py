@@ -7,6 +7,8 @@ from typing import Protocol
 
 from plait._core.event import Event
 
+LONGEST = 100_000  # events after which an execution no longer asks its scheduler, but gives all threads their share
+
 
 class ThreadState:
     """What a scheduler sees of a thread of control: a thread, or an asyncio task.

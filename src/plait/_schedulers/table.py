@@ -26,12 +26,18 @@ SCHEDULERS: Final[dict[str, Callable[[], Scheduler]]] = {
 }
 
 
-def make_scheduler(name: str) -> Scheduler:
-    """A new scheduler of this strategy.
+def make_scheduler(choice: str | Scheduler) -> Scheduler:
+    """A new scheduler of the strategy with this name, or the scheduler that is given.
 
     Raises:
-        UsageError: there is none of that name.
+        UsageError: there is none of that name, or it is no scheduler.
     """
-    if name not in SCHEDULERS:
-        raise UsageError(f"scheduler={name!r} is not known; expected one of {', '.join(map(repr, SCHEDULERS))}")
-    return SCHEDULERS[name]()
+    if not isinstance(choice, str):
+        if not callable(getattr(choice, "choose", None)):
+            raise UsageError(
+                f"scheduler={choice!r}: expected a name, or an object with the methods begin, choose and end"
+            )
+        return choice
+    if choice not in SCHEDULERS:
+        raise UsageError(f"scheduler={choice!r} is not known; expected one of {', '.join(map(repr, SCHEDULERS))}")
+    return SCHEDULERS[choice]()
