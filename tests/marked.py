@@ -45,18 +45,8 @@ class Marked:
         )
 
     def processes(self) -> dict[int, str]:
-        """The pids that carry the mark, with their command lines; zombies carry nothing and are the reaper's affair."""
-        found = {}
-        wanted = f"{MARK}={self.mark}".encode()
-        for entry in os.listdir("/proc"):
-            if not entry.isdigit():
-                continue
-            try:
-                if wanted in Path(f"/proc/{entry}/environ").read_bytes():
-                    found[int(entry)] = Path(f"/proc/{entry}/cmdline").read_bytes().replace(b"\0", b" ").decode()
-            except OSError:
-                continue
-        return found
+        """The pids that carry the mark, with their command lines."""
+        return marked_processes(self.mark)
 
     def zygote(self) -> int | None:
         """The pid of the program's zygote, once it runs."""
@@ -84,6 +74,21 @@ class Marked:
             if not found or time.monotonic() > deadline:
                 return "; ".join(found)
             time.sleep(0.005)  # nobody tells when the kernel has removed a process that is not our child
+
+
+def marked_processes(mark: str) -> dict[int, str]:
+    """The pids that carry the mark, with their command lines; zombies carry nothing and are the reaper's affair."""
+    found = {}
+    wanted = f"{MARK}={mark}".encode()
+    for entry in os.listdir("/proc"):
+        if not entry.isdigit():
+            continue
+        try:
+            if wanted in Path(f"/proc/{entry}/environ").read_bytes():
+                found[int(entry)] = Path(f"/proc/{entry}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+        except OSError:
+            continue
+    return found
 
 
 def _shared() -> set[str]:

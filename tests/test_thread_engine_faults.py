@@ -607,3 +607,27 @@ def test_a_run_that_was_open_at_a_fork_can_be_closed_in_the_child() -> None:
         """
     )
     assert (done.returncode, done.stdout) == (0, f"7 {sum(range(1_000_000))}\n"), done.stderr
+
+
+TRACED = """
+import sys, time, plait
+
+def nap(x):
+    while x:
+        time.sleep(0.001)
+    return x
+
+outcomes = list(plait.map(nap, [0, 1, 0], engine="thread", workers=2, timeout=0.05).outcomes())
+print([type(one.error).__name__ for one in outcomes])
+sys.settrace(lambda *_: None)
+print(nap(0))
+sys.settrace(None)
+"""
+
+
+def test_a_debugger_works_on_after_a_thread_was_interrupted(tmp_path: Path) -> None:
+    """In CPython 3.11 an exception that was taken back leaves a flag up with which tracing a call never ends."""
+    program = tmp_path / "program.py"
+    program.write_text(TRACED)
+    run = subprocess.run([sys.executable, str(program)], capture_output=True, text=True, timeout=60, check=False)
+    assert (run.stdout, run.stderr) == ("['NoneType', 'TaskTimeout', 'NoneType']\n0\n", "")

@@ -10,6 +10,7 @@ import click
 from plait._cli.halt import Halt
 from plait._cli.sink import Sink, Streams
 from plait._core.errors import Cancelled, JournalError
+from plait._core.interrupts import drives
 from plait._core.outcome import Outcome, brief
 from plait._run.arriving import Arrivals
 from plait._run.command import CommandFailed
@@ -61,6 +62,8 @@ class Delivery:
         self._streams = streams
         self._stopped = 0
         self._first_failures: list[str] = []
+        self.disturbed = False
+        self._held_back: KeyboardInterrupt | None = None
 
     def run(self) -> None:
         """Write everything, as soon as it is there.
@@ -75,6 +78,14 @@ class Delivery:
             except (KeyboardInterrupt, JournalError):
                 self._write_all()
                 raise
+
+    def hold_back(self, interrupt: KeyboardInterrupt) -> bool:
+        """See `interrupts`."""
+        if self._held_back is not None:
+            return False
+        self._held_back = interrupt
+        self._stream.cancel()
+        return True
 
     def summary(self, halt: Halt | None, halted: bool) -> str:
         """What went wrong, for people; empty when nothing did."""
@@ -98,14 +109,22 @@ class Delivery:
 
     def _write_all(self) -> None:
         for group in self._stream.outcomes().groups():
-            for outcome in group:
-                if isinstance(outcome.error, Cancelled):
-                    self._stopped += 1
-                    continue
-                self._write(outcome)
-                if outcome.error is not None and len(self._first_failures) < _SHOWN:
-                    self._first_failures.append(_in_words(outcome, outcome.error))
-            self._write(None)
+            self._write_group(group)
+            if self._held_back is not None:
+                interrupt, self._held_back = self._held_back, None
+                raise interrupt
+
+    @drives
+    def _write_group(self, group: list[Outcome[Any]]) -> None:
+        """Write all of it: Ctrl-C waits until that is done."""
+        for outcome in group:
+            if isinstance(outcome.error, Cancelled):
+                self._stopped += 1
+                continue
+            self._write(outcome)
+            if outcome.error is not None and len(self._first_failures) < _SHOWN:
+                self._first_failures.append(_in_words(outcome, outcome.error))
+        self._write(None)
 
     def _write(self, outcome: Outcome[Any] | None) -> None:
         """Write one outcome; None makes visible what was written."""

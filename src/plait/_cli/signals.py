@@ -8,6 +8,8 @@ import threading
 from _collections_abc import Callable
 from types import FrameType, TracebackType
 
+from plait._core.interrupts import hold_back
+
 _NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
 
 
@@ -47,7 +49,10 @@ class StopSignals:
     def _handle(self, number: int, frame: FrameType | None) -> None:
         self._seen += 1
         if self._seen == 1:
-            raise Stopped(number, self.running())
+            stopped = Stopped(number, self.running())
+            if hold_back(frame, stopped):
+                return
+            raise stopped
         try:
             self._last_act()
         finally:

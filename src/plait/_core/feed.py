@@ -17,6 +17,7 @@ from collections import deque
 from itertools import chain, islice
 
 from plait._core.batch import Batch
+from plait._core.interrupts import calls_out
 from plait._core.known import Known
 
 TYPE_CHECKING = False
@@ -106,7 +107,7 @@ class Feed:
         chunk: list[object] = []
         error: BaseException | None = None
         try:
-            chunk.extend(islice(self._iterator, size))  # extend keeps what it got when the iterator raises
+            _pull(chunk, self._iterator, size)
         except KeyboardInterrupt:
             self._add(chunk)
             raise
@@ -366,6 +367,12 @@ class Feed:
         self.taken = self._known.cross(self.taken)
         self.handed_out.append((base, items))
         return Batch(base, items)
+
+
+@calls_out
+def _pull(chunk: list[object], iterator: Iterator[object], size: int) -> None:
+    """That many items of the user's, or fewer; the chunk has what there was when the iterator raises."""
+    chunk.extend(islice(iterator, size))
 
 
 def _between(ranges: list[tuple[int, int]], start: int, stop: int) -> Iterator[tuple[int, int]]:

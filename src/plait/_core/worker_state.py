@@ -6,6 +6,8 @@ import os
 import sys
 from _collections_abc import Callable
 
+from plait._core.interrupts import calls_out
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # workers import this module, and typing would double their start-up time
     from types import GeneratorType, TracebackType
@@ -138,6 +140,7 @@ class Instance:
         """Whether its generator waits at the yield."""
         return self.generator is not None and self.generator.gi_suspended
 
+    @calls_out
     def tear_down(self) -> None:
         """Run what follows the yield."""
         if self.generator is None:

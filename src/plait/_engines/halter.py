@@ -17,7 +17,7 @@ from _collections_abc import Callable
 
 from plait._core.current import StopTask
 from plait._engines.board import FOR_GOOD, HALT, MODE, PARKED, PATIENTLY, STOP_AT
-from plait._engines.injection import inject, prepare_injection
+from plait._engines.injection import inject, prepare_injection, take_back
 from plait._engines.patience import AGAIN, GRACE, UNWIND
 
 _MOMENT = 0.005  # seconds in which most workers are gone, so that nothing needs to be prepared
@@ -52,7 +52,7 @@ class Halter:
                 with self._door:
                     self._calm = True
                     if self._pending:
-                        inject(self._worker, None)
+                        take_back()
                         self._pending = False
                 return
             except StopTask:

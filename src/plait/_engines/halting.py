@@ -23,7 +23,7 @@ from plait._core.current import Task
 from plait._core.errors import Cancelled, StopTask, TaskTimeout
 from plait._core.job import Running
 from plait._engines.core_wait import waited_for_core
-from plait._engines.injection import inject
+from plait._engines.injection import inject, take_back
 from plait._engines.line_output import LineThread
 from plait._engines.stealing import Portion
 
@@ -126,7 +126,7 @@ class Seat(Task):
             try:
                 with self.door:
                     if self.injected:
-                        inject(self.thread.ident or 0, None)
+                        take_back()
                         self.injected = False
                     if leave:
                         self.inside = False

@@ -6,8 +6,10 @@ import time
 from _collections_abc import Callable, Iterable
 
 from plait._core.batch import Batch
+from plait._core.interrupts import calls_out
 
 
+@calls_out
 def run_plain(
     fn: Callable[..., object], items: Iterable[object], batch: Batch, through: tuple[type[BaseException], ...]
 ) -> None:
@@ -28,6 +30,7 @@ def run_plain(
             keep_failure(batch, error)
 
 
+@calls_out
 def run_timed(
     fn: Callable[..., object], items: Iterable[object], batch: Batch, through: tuple[type[BaseException], ...]
 ) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 from plait._core.batch import Batch
 from plait._core.cancelling import Interruptible
 from plait._core.errors import Cancelled
+from plait._core.interrupts import drives, unwatch, watch
 from plait._core.job import Job
 from plait._core.outcome import Outcome, attach, brief
 from plait._engines.interface import IDLE, Engine
@@ -58,10 +59,12 @@ class Run:
         self._settled: list[Batch] = []  # and not recorded for certain yet
         self._accounts = Accounts(job.feed.handed_out)
         self._work: Generator[Batch, None, None] | None = None
-        self._undelivered: list[Batch] = []
-        self.handing: tuple[Batch, Iterator[object]] | None = None
+        self.handing: tuple[Batch, Iterator[object] | int] | None = None  # and how far the consumer is in there
+        self.disturbed = False
+        self._held_back: KeyboardInterrupt | None = None
+        self._explained: KeyboardInterrupt | None = None
         self._began = 0.0
-        self._halted = False
+        self._halted = self._closed = False
         self._bell: LoopBell | None = None
         self._epoch = time.time() - time.perf_counter()
 
@@ -117,13 +120,17 @@ class Run:
                 return
             yield
 
+    @drives
     def batches(self, *, stop_at_failure: bool) -> Iterator[Batch]:
         """Batches in the order of delivery. Closing this stops the work.
 
         With `stop_at_failure` a batch that failed is delivered as soon as it is known, before its turn.
         """
         feed = self.job.feed
+        if self.disturbed:  # Ctrl-C in the body of the loop
+            self.halt()
         if self._work is None:
+            watch(self)
             self._began = time.perf_counter()
             self._meter.start()
             self.job.final = self._owned
@@ -132,14 +139,17 @@ class Run:
             if wait.cancelled:
                 self.cancel()
             try:
-                yield from self._working(self._work, stop_at_failure)
+                try:
+                    yield from self._working(self._work, stop_at_failure)
+                except KeyboardInterrupt as interrupt:  # in the user's code, or pressed twice
+                    if self._halted:
+                        raise
+                    self._held_back = interrupt
+                finally:
+                    self.halt()
             except KeyboardInterrupt as interrupt:
-                running = self.running
-                self.halt(warn=False)
-                explain(interrupt, self.stopping_words(running))
+                self.explain(interrupt)
                 raise
-            finally:
-                self.halt()
             if self.job.cancelled and self._bell is None:  # in an event loop it is awaits that end early
                 wait.check()
         yield from self._leftovers()
@@ -148,8 +158,27 @@ class Run:
         if stop_at_failure and self.job.cancelled:
             raise Cancelled(f"the map was cancelled after {self._report.items:,} items")
 
-    def halt(self, *, warn: bool = True) -> None:
-        """Stop the work now, if it still goes on, and close the books. May be called again."""
+    def hold_back(self, interrupt: KeyboardInterrupt) -> bool:
+        """See `interrupts`."""
+        if self._closed or self._held_back is not None:
+            return False
+        self._held_back = interrupt
+        self.job.cancel()
+        return True
+
+    def explain(self, interrupt: KeyboardInterrupt) -> None:
+        """Have Ctrl-C say how far the run was and what was running, once."""
+        if self._explained is not interrupt:
+            self._explained = interrupt
+            explain(interrupt, self.stopping_words(self.running))
+
+    @drives
+    def halt(self) -> None:
+        """Stop the work now, if it still goes on, and close the books. May be called again.
+
+        Raises:
+            KeyboardInterrupt: Ctrl-C was pressed meanwhile.
+        """
         if self._halted:
             return
         self._halted = True
@@ -171,17 +200,18 @@ class Run:
                 self._report.finished = finished
                 self._report.cancelled = not finished
                 self._meter.finish(self._report)
-                if warn:
+                unwatch(self)
+                self._closed = True  # from here on an interrupt is raised where it comes
+                if self._held_back is None:
                     warn_abandoned(self._report.abandoned, self._report.engine)
                     warn_mishaps(self._report.mishaps)
+                else:
+                    self.explain(self._held_back)
+                    raise self._held_back
 
     def cancel(self) -> None:
         """Ask the driver to stop; it does so at once, in its own thread."""
         self.job.cancel()
-
-    def put_back(self, batch: Batch) -> None:
-        """A part of a delivered batch that the consumer did not get to see."""
-        self._undelivered.append(batch)
 
     def outcomes_of(self, batch: Batch) -> Iterator[Outcome[Any]]:
         """One Outcome per item of the batch."""
@@ -226,16 +256,23 @@ class Run:
             batch.fetched = True
             if finals is self._settled:
                 self._settled = []
-            while (ready := order.ready()) is not None:
+            while self._held_back is None and (ready := order.ready()) is not None:
                 if isinstance(ready, Recalled):
                     yield from self._deliver_recalled(ready)
                     continue
+                self.handing = ready, 0
                 ready.delivered = True
                 yield ready
+                self._taken()
                 feed.deliver(len(ready.items))
             for final in finals:
                 if stop_at_failure and final.failures and not self._halted:
                     yield from self._overtaking(final)
+
+    def _taken(self) -> None:
+        """The consumer has come back for more."""
+        self.handing = None
+        self.disturbed = False
 
     def _begin(self) -> Generator[Batch, None, None]:
         if self._bell is None:
@@ -263,7 +300,9 @@ class Run:
         pieces = self._journal.read(batch)
         batch.delivered = True
         for piece in pieces:
+            self.handing = piece, 0
             yield piece
+            self._taken()
             self.job.feed.deliver(len(piece.items), known=True)
 
     def _close_journal(self, journal: Keeper) -> None:
@@ -309,13 +348,13 @@ class Run:
 
     def _leftovers(self) -> Iterator[Batch]:
         """After a stop: what had finished and was not delivered, then one Cancelled per item that had not."""
-        yield from self._undelivered
-        self._undelivered.clear()
         if self.handing is not None:
-            batch, values = self.handing
+            batch, position = self.handing
             self.handing = None
-            if left := operator.length_hint(values):
-                yield batch.part(len(batch.items) - left, len(batch.items))
+            if not isinstance(position, int):
+                position = len(batch.items) - operator.length_hint(position)
+            if position < len(batch.items):
+                yield batch.part(position, len(batch.items))
         self._fetch_rest()
         for final in self._settled:
             self._order.add(final)

@@ -10,7 +10,7 @@ import warnings
 from _collections_abc import AsyncIterator, Generator, Iterable, Iterator
 from itertools import chain
 from types import TracebackType
-from typing import TYPE_CHECKING, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from plait._core.batch import Batch
 from plait._core.errors import UsageError
@@ -129,7 +129,8 @@ class Outcomes(Generic[R]):
         if self._iterator is None:
             run = self._run
             _refuse_to_block(run)
-            self._iterator = chain.from_iterable(map(run.outcomes_of, run.batches(stop_at_failure=False)))
+            batches = run.batches(stop_at_failure=False)
+            self._iterator = chain.from_iterable(_outcomes(run, batch) for batch in batches)
         return self._iterator
 
     def __next__(self) -> Outcome[R]:
@@ -139,12 +140,14 @@ class Outcomes(Generic[R]):
         """The outcomes in lists as they arrive: between two lists there may be a wait, within one there is not."""
         run = self._run
         for batch in run.batches(stop_at_failure=False):
-            yield list(run.outcomes_of(batch))
+            group = list(run.outcomes_of(batch))
+            run.handing = batch, len(group)
+            yield group
 
     async def __aiter__(self) -> AsyncIterator[Outcome[R]]:
         async with _pump(self._run)(self._run, self._run.batches(stop_at_failure=False)) as batches:
             async for batch in batches:
-                for outcome in self._run.outcomes_of(batch):
+                for outcome in _outcomes(self._run, batch):
                     yield outcome
 
 
@@ -156,39 +159,51 @@ def _refuse_to_block(run: Run) -> None:
         )
 
 
+# How far the consumer is in a batch is noted right before it gets each value, so that an interrupt finds it exact.
+
+
 def _values(run: Run) -> Generator[Iterable[object], None, None]:
-    for batch in run.batches(stop_at_failure=True):
-        if batch.failures:
-            yield _raising(run, batch)
-        else:
-            values = iter(batch.values)
-            run.handing = batch, values  # how far the consumer is in there is known at every moment
-            yield values
+    try:
+        for batch in run.batches(stop_at_failure=True):
+            if batch.failures:
+                yield _raising(run, batch)
+            else:
+                values = iter(batch.values)
+                run.handing = batch, values
+                yield values
+    except KeyboardInterrupt as interrupt:
+        run.explain(interrupt)
+        raise
 
 
 def _raising(run: Run, batch: Batch) -> Generator[object, None, None]:
     """The values before the first failure of the batch, then that failure; what comes after it stays for `outcomes`."""
     first = min(batch.failures)
-    yield from batch.values[:first]
+    for offset in range(first):
+        run.handing = batch, offset + 1
+        yield batch.values[offset]
+    run.handing = batch, first + 1
     run.halt()
-    if first + 1 < len(batch.items):
-        run.put_back(batch.part(first + 1, len(batch.items)))
     raise run.failure(batch, first)
+
+
+def _outcomes(run: Run, batch: Batch) -> Iterator[Outcome[Any]]:
+    for position, outcome in enumerate(run.outcomes_of(batch), 1):
+        run.handing = batch, position
+        yield outcome
 
 
 async def _values_async(run: Run) -> AsyncIterator[object]:
     async with _pump(run)(run, run.batches(stop_at_failure=True)) as batches:
         async for batch in batches:
-            if not batch.failures:
-                for value in batch.values:
-                    yield value
-                continue
-            first = min(batch.failures)
-            for value in batch.values[:first]:
+            first = min(batch.failures, default=None)
+            for position, value in enumerate(batch.values[:first], 1):
+                run.handing = batch, position
                 yield value
-            await _pump(run).halt(run)
-            run.put_back(batch.part(first + 1, len(batch.items)))
-            raise run.failure(batch, first)
+            if first is not None:
+                run.handing = batch, first + 1
+                await _pump(run).halt(run)
+                raise run.failure(batch, first)
 
 
 def _pump(run: Run) -> type[Pump | InLoop]:

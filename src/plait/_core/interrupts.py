@@ -1,0 +1,91 @@
+"""Ctrl-C while a map is open: its driver puts things in order first, and only then the interrupt is raised.
+
+Python raises an interrupt between any two steps of the main thread: also after a result has left its worker's pipe and
+before it is booked, and then it would be lost. Therefore the handler, while it finds the main thread in a driver's own
+code, gives the interrupt to the run, which stops the work and raises it. It raises at once
+
+ * in the user's code: the function of an inline map, the iterator of the input, the body of the loop;
+ * at the second Ctrl-C.
+
+Only Python's own handler is replaced, and only while a map is open. Who has another one calls `hold_back` in it.
+"""
+
+from __future__ import annotations
+
+import _signal as signal  # type: ignore[import-not-found]  # the C module: signal.py would import enum
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # typing would double a worker's start-up time
+    from _collections_abc import Callable
+    from types import CodeType, FrameType
+    from typing import Protocol, TypeVar
+
+    F = TypeVar("F", bound=Callable[..., object])
+
+    class Driven(Protocol):
+        """A run, as the handler sees it; `disturbed` is set when an interrupt is raised elsewhere while it is open."""
+
+        disturbed: bool
+
+        def hold_back(self, interrupt: KeyboardInterrupt) -> bool:
+            """Stop the work, then raise this; False when it is to be raised at once."""
+            ...
+
+
+_drivers: set[CodeType] = set()
+_outside: set[CodeType] = set()
+_open: set[Driven] = set()
+
+
+def drives(method: F) -> F:
+    """Marks a method of a `Driven` as driver's code, with all that it calls."""
+    _drivers.add(method.__code__)
+    return method
+
+
+def calls_out(function: F) -> F:
+    """Marks a function, called by a driver, that calls the user's code: an interrupt is raised in there at once."""
+    _outside.add(function.__code__)
+    return function
+
+
+def watch(run: Driven) -> None:
+    """The run is open from now on. Does nothing in other threads than the main one, where no interrupt is raised."""
+    try:
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            signal.signal(signal.SIGINT, _handle)
+    except ValueError:  # not the main thread
+        return
+    _open.add(run)
+
+
+def unwatch(run: Driven) -> None:
+    """The run is over."""
+    if run not in _open:
+        return
+    _open.discard(run)
+    if not _open and signal.getsignal(signal.SIGINT) is _handle:
+        try:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+        except ValueError:  # it was collected in another thread: the next run puts it back
+            return
+
+
+def hold_back(frame: FrameType | None, interrupt: KeyboardInterrupt) -> bool:
+    """Have the run that the main thread drives at this moment, if any, raise the interrupt; False: raise it now."""
+    found: Driven | None = None
+    while frame is not None and frame.f_code not in _outside:
+        if frame.f_code in _drivers:
+            found = frame.f_locals["self"]
+            break
+        frame = frame.f_back
+    if found is not None and found.hold_back(interrupt):
+        return True
+    for run in _open:
+        run.disturbed = True
+    return False
+
+
+def _handle(number: int, frame: FrameType | None) -> None:
+    if not hold_back(frame, KeyboardInterrupt()):
+        signal.default_int_handler(number, frame)

@@ -1,0 +1,190 @@
+"""Ctrl-C at every line of a map's driver: no value is lost, none comes twice, and the map stops."""
+
+from __future__ import annotations
+
+import linecache
+import os
+import re
+import signal
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from types import FrameType
+from typing import Any
+
+import pytest
+
+import plait
+from plait._core import interrupts
+
+ENGINES = ["inline", "thread", "process"]
+ITEMS = 40
+TRIALS = int(os.environ.get("PLAIT_INTERRUPTS", "25"))  # lines of the driver, spread over the run
+
+pytestmark = [
+    pytest.mark.usefixtures("nothing_left"),
+    pytest.mark.skipif(sys.gettrace() is not None, reason="a debugger or a coverage tool is tracing"),
+]
+
+
+def double(x: int) -> int:
+    return 2 * x
+
+
+class Pressed:
+    """Presses Ctrl-C before the line with a certain number, of those that the main thread runs in plait's code."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.lines = 0
+        self.where = ""
+
+    def __enter__(self) -> Pressed:
+        sys.settrace(self._trace)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        sys.settrace(None)
+
+    def _trace(self, frame: FrameType, event: str, _: object) -> Callable[..., Any] | None:
+        name = frame.f_globals.get("__name__", "")
+        if not name.startswith(("plait._run", "plait._engines", "plait._core")) or name == interrupts.__name__:
+            return None
+        if event == "line" and not _only_yields(frame):
+            self.lines += 1
+            if self.lines == self.number:
+                sys.settrace(None)
+                self.where = f"{name}:{frame.f_lineno}"
+                signal.raise_signal(signal.SIGINT)
+        return self._trace
+
+
+def _only_yields(frame: FrameType) -> bool:
+    """Whether the line yields a variable. Python looks for signals at calls and jumps: none comes right before it."""
+    return re.fullmatch(r"yield \w+", linecache.getline(frame.f_code.co_filename, frame.f_lineno).strip()) is not None
+
+
+Way = Callable[[plait.Stream[int]], Iterable[int]]
+
+
+def as_values(stream: plait.Stream[int]) -> Iterable[int]:
+    return stream
+
+
+def as_outcomes(stream: plait.Stream[int]) -> Iterator[int]:
+    for outcome in stream.outcomes():
+        assert outcome.value is not None
+        yield outcome.value
+
+
+def run(engine: Any, way: Way, number: int, order: str) -> tuple[Pressed, bool, list[int], list[plait.Outcome[int]]]:
+    """Whether Ctrl-C was raised, what had been seen then, and what there was afterwards."""
+    stream = plait.map(double, iter(range(ITEMS)), engine=engine, workers=2, order=order)
+    seen: list[int] = []
+    raised = False
+    with Pressed(number) as pressed:
+        try:
+            for value in way(stream):
+                seen.append(value)
+        except KeyboardInterrupt:
+            raised = True
+        finally:
+            sys.settrace(None)
+    rest = list(stream.outcomes()) if raised else []
+    return pressed, raised, seen, rest
+
+
+@pytest.mark.parametrize("order", ["input", "completion"])
+@pytest.mark.parametrize("way", [as_values, as_outcomes])
+@pytest.mark.parametrize("name", ENGINES)
+def test_ctrl_c_at_any_line_of_the_driver(name: str, way: Way, order: str) -> None:
+    engine = plait.engines.make_engine(name)
+    try:
+        whole, raised, seen, _ = run(engine, way, 0, order)
+        assert not raised
+        assert sorted(seen) == [double(x) for x in range(ITEMS)]
+        assert whole.lines > TRIALS
+        for trial in range(TRIALS):
+            number = 1 + trial * whole.lines // TRIALS
+            pressed, raised, seen, rest = run(engine, way, number, order)
+            if not pressed.where:  # the run was shorter this time
+                continue
+            assert raised, f"Ctrl-C at {pressed.where} was lost"
+            known = seen + [one.value for one in rest if one.value is not None]
+            assert len(set(known)) == len(known), f"Ctrl-C at {pressed.where}: a value came twice: {sorted(known)}"
+            assert {one.index for one in rest}.isdisjoint({value // 2 for value in seen})
+            assert all(one.ok or isinstance(one.error, plait.errors.Cancelled) for one in rest)
+            started = sorted({value // 2 for value in seen} | {one.index for one in rest})
+            assert started == list(range(len(started))), f"Ctrl-C at {pressed.where}: something is missing"
+    finally:
+        engine.close()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_ctrl_c_in_the_body_of_the_loop_stops_the_map() -> None:
+    stream = plait.map(double, range(1_000_000), engine="thread")
+    seen = []
+    with pytest.raises(KeyboardInterrupt):
+        for value in stream:
+            seen.append(value)
+            if value == 200:
+                signal.raise_signal(signal.SIGINT)
+    rest = list(stream.outcomes())
+    assert len(seen) + len(rest) < 1_000_000
+    assert [*seen, *(one.value for one in rest if one.ok)] == [double(x) for x in range(len(seen) + len(rest))]
+
+
+def test_a_body_that_handles_ctrl_c_goes_on() -> None:
+    total = 0
+    for value in plait.map(double, range(1000), engine="thread"):
+        try:
+            if value == 200:
+                signal.raise_signal(signal.SIGINT)
+        except KeyboardInterrupt:
+            pass
+        total += value
+    assert total == 999_000
+
+
+def test_another_handler_is_left_alone() -> None:
+    heard = []
+    before = signal.signal(signal.SIGINT, lambda *_: heard.append(1))
+    try:
+        for value in plait.map(double, range(100), engine="thread"):
+            if value == 20:
+                signal.raise_signal(signal.SIGINT)
+        assert heard == [1]
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_the_handler_stays_while_any_map_is_open() -> None:
+    outer = iter(plait.map(double, range(10_000), engine="thread"))
+    next(outer)
+    assert list(plait.map(double, range(3), engine="inline")) == [0, 2, 4]
+    assert signal.getsignal(signal.SIGINT) is not signal.default_int_handler
+    del outer
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_an_interrupt_reaches_a_function_that_runs_inline_at_once() -> None:
+    def work(x: int) -> int:
+        if x == 3:
+            signal.raise_signal(signal.SIGINT)
+            raise AssertionError("the function went on")
+        return x
+
+    stream = plait.map(work, range(10), engine="inline")
+    with pytest.raises(KeyboardInterrupt) as caught:
+        list(stream)
+    assert "item 3" in "\n".join(caught.value.__notes__)
+
+
+def test_an_interrupt_reaches_the_input_at_once() -> None:
+    def numbers() -> Iterator[int]:
+        yield from range(5)
+        signal.raise_signal(signal.SIGINT)
+        raise AssertionError("the input went on")
+
+    stream = plait.map(double, numbers(), engine="thread")
+    with pytest.raises(KeyboardInterrupt):
+        list(stream)
