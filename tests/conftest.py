@@ -34,6 +34,7 @@ def pytest_configure() -> None:
 def nothing_left() -> Iterator[None]:
     """Fails the test if it leaves a thread, a child process or an open descriptor behind."""
     before = _held()
+    gc.freeze()  # what is there now need not be looked through after each of thousands of tests
     yield
     left = _wait_until_gone(before)
     assert not left, f"left behind: {', '.join(sorted(left))}"
@@ -58,6 +59,7 @@ def _nothing(number: int, frame: object) -> None:
 def _wait_until_gone(before: set[str]) -> set[str]:
     deadline = time.monotonic() + _PATIENCE
     gc.collect()
+    gc.unfreeze()
     while (left := _held() - before) and time.monotonic() < deadline:
         time.sleep(0.01)  # nobody can be asked to tell when the kernel has removed a process
         gc.collect()  # what a thread that has just ended held
