@@ -23,7 +23,6 @@ from _table import Table
 LIMIT = 300  # executions, then the bug counts as missed
 SEEDS = 20
 RIGHT_EXECUTIONS = 100  # of each right program and seed; the deep test makes more
-_SLOW = ("async_task_collected",)  # not found so far, and each execution collects all garbage
 PATIENCE = 10.0  # seconds for a search of another tool
 GRACE = 10.0  # seconds that it may take longer than it says
 PEER_SEEDS = {"interleave-test random": 3, "interleave-test pct": 3}  # frontrun's search hardly depends on a seed
@@ -119,7 +118,7 @@ def _search(path: Path, seed: int, limit: int) -> Search:
     began = time.process_time()
     result = explore(
         lambda fresh: Script(file, (), fresh),
-        budget=Budget(20 if path.stem in _SLOW else limit, None),
+        budget=Budget(limit, None),
         seed=seed,
         scheduler=scheduler,
         mine=file.__eq__,

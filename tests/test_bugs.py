@@ -24,7 +24,6 @@ RIGHT = [*(f"fixed/{name}" for name in BUGGY), *(f"correct/{name}" for name in C
 
 # Which of two windows an execution has hit decides whether a build with the GIL can do it.
 TWO_WINDOWS = ("torn_pair", "lru_cache_evicts")
-NOT_FOUND = {"async_task_collected": pytest.mark.xfail(reason="the execution keeps every task alive", run=False)}
 LIMIT = 300  # executions until a bug must have been found
 EXECUTIONS = int(os.environ.get("PLAIT_BUGS_EXECUTIONS", "10"))
 SEEDS = range(1, 1 + int(os.environ.get("PLAIT_BUGS_SEEDS", "1")))
@@ -32,7 +31,7 @@ SEEDS = range(1, 1 + int(os.environ.get("PLAIT_BUGS_SEEDS", "1")))
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning", "ignore::pytest.PytestUnraisableExceptionWarning")  # of bugs
 @pytest.mark.parametrize("seed", SEEDS)
-@pytest.mark.parametrize("name", [pytest.param(name, marks=NOT_FOUND.get(name, ())) for name in BUGGY])
+@pytest.mark.parametrize("name", BUGGY)
 def test_a_bug_is_found_and_called_what_it_is(name: str, seed: int) -> None:
     entry = BUGGY[name]
     found = _search(f"buggy/{name}", seed, LIMIT, one_output=entry["failure"] == "outcome")

@@ -7,10 +7,12 @@ microsecond, and more when a thread looks again and again, so that loops that wa
 from __future__ import annotations
 
 import time
+from asyncio import events
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from plait._check.controlled import Gate
+from plait._check.remarks import blocked
 from plait._check.stage import STAGE
 from plait._core.event import Event, Kind
 
@@ -43,6 +45,8 @@ def pause(execution: Execution, seconds: float) -> None:
         execution.step(Kind.SLEEP, -1, "", site)
         return
     execution.clock_reads = 0
+    if events._get_running_loop() is not None:
+        blocked(execution, me, "time.sleep", site, float(seconds))
     execution.wait(me, Gate(), Event(me.number, Kind.SLEEP, -1, "", site), float(seconds))
     execution.note(me, Kind.SLEEP, -1, "", site)
 

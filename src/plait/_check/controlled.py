@@ -9,6 +9,7 @@ from plait._schedulers.interface import ThreadState
 
 if TYPE_CHECKING:
     import asyncio
+    from collections.abc import Callable
 
     from plait._core.event import Site
 
@@ -50,7 +51,7 @@ class Controlled(ThreadState):
         outside: whether that is a call that we know: what it does is done with the real locks and clocks.
         quiet: how many calls are around it whose steps are not recorded and are no choices, such as imports.
         held: the locks that it holds, each with the site where it got it.
-        task: the asyncio task that it is; None for a thread.
+        task_ref: gives the asyncio task that it is, which nothing of ours may keep alive; None for a thread.
         aborts: how often it was told that the execution is over.
     """
 
@@ -73,7 +74,7 @@ class Controlled(ThreadState):
         "quiet",
         "ready",
         "started",
-        "task",
+        "task_ref",
     )
 
     def __init__(self, number: int, name: str, parent: int, started: Site | None, *, daemon: bool = False) -> None:
@@ -95,10 +96,19 @@ class Controlled(ThreadState):
         self.deadline: float | None = None
         self.away = False
         self.outside = False
-        self.task: asyncio.Task[Any] | None = None
+        self.task_ref: Callable[[], asyncio.Task[Any] | None] = _no_task
         self.quiet = 0
         self.held: dict[Gate, Site | None] = {}
         self.aborts = 0
+
+    @property
+    def task(self) -> asyncio.Task[Any] | None:
+        """The asyncio task that it is, while that exists."""
+        return self.task_ref()
+
+
+def _no_task() -> None:
+    """A thread is none."""
 
 
 class Ending(Gate):

@@ -73,8 +73,9 @@ def _blocked(execution: Execution) -> tuple[Blocked, ...]:
 
 def _stack_of(execution: Execution, number: int) -> tuple[Frame, ...]:
     me = execution.threads[number]
-    if me.task is not None and me.gate is None:
-        return execution.sites.frames(me.task.get_stack())
+    task = me.task
+    if task is not None and me.gate is None:
+        return execution.sites.frames(task.get_stack())
     return execution.sites.stack(sys._current_frames().get(me.ident))
 
 

@@ -27,6 +27,7 @@ from plait._check.controlled import Abort, Controlled, Gate
 from plait._check.diagnosis import at_limit, stuck, uncaught
 from plait._check.fair import Fair
 from plait._check.places import Places
+from plait._check.remarks import Remarks, held_up
 from plait._check.unwinding import refuse, unwind
 from plait._check.watchdog import watch
 from plait._core.event import Event, Kind
@@ -60,12 +61,12 @@ class Execution:
         always: a gate for those who wait for nothing but their turn.
         now: seconds of virtual time since the start.
         returned: those back from a call outside our control, until they are ready again.
-        away: how many are in such a call.
+        away: how many are in such a call; `outside` says what all these calls were.
         dropped: whether nobody has the baton, and it is for whoever returns first.
         border: held by who decides between the threads that we control and what is outside.
-        outside: what these calls were.
         strangers: idents of threads that run the user's code and are not ours.
         gave_up: why the execution was ended although nothing had failed.
+        remarks: what asyncio does wrong at some place.
         left: the threads that could not be unwound.
     """
 
@@ -94,6 +95,7 @@ class Execution:
         self.clock_reads = 0
         self.left: list[str] = []
         self.gave_up = ""
+        self.remarks = Remarks()
         self._choose = choose
         self._limit = limit
         self._fair = False
@@ -146,6 +148,7 @@ class Execution:
         me.gate = gate
         if not gate.is_open:
             self.unready(me)
+            held_up(self, me, pending)
         try:
             self.pass_on(me)
         finally:
@@ -194,8 +197,7 @@ class Execution:
 
     def add(self, name: str, parent: Controlled | None, started: Site | None, *, daemon: bool = False) -> Controlled:
         """A new thread of control with the next number; it runs when it is launched."""
-        number = len(self.threads)
-        me = Controlled(number, name, -1 if parent is None else parent.number, started, daemon=daemon)
+        me = Controlled(len(self.threads), name, -1 if parent is None else parent.number, started, daemon=daemon)
         self.threads.append(me)
         return me
 

@@ -10,11 +10,13 @@ from plait._check.explain_endless import explain_endless
 from plait._check.explain_exception import best_split, explain_exception
 from plait._check.explain_hang import explain_hang
 from plait._check.explain_outcome import explain_outcome
+from plait._check.explain_remark import explain_remark
 from plait._check.explain_split import explain_split
 from plait._check.findings import FAILS, Finding, Moment, Side
 from plait._check.hangs import Cause, cause
 from plait._check.history import History
 from plait._check.record import Failure, Record
+from plait._check.remarks import GRAVITY, gravest
 from plait._check.source import Sources
 from plait._check.words import Words, changeovers, frame_site, headline, innermost, own
 from plait._core.event import Kind, conflict
@@ -42,13 +44,21 @@ def _explained(history: History, failure: Failure, passing: Record | None, sourc
     before = History(passing) if passing is not None else None
     if failure.kind in ("deadlock", "hang"):
         return _stuck(history, failure, before, sources)
+    if failure.kind == "asyncio" and (remark := gravest(history.record.remarks)) is not None:
+        return explain_remark(history, remark, sources)
     if failure.kind == "exception":
-        return explain_exception(history, failure, before, sources)
+        return explain_exception(history, failure, before, sources) or _misused(history, sources)
     if failure.kind == "steps":
         return explain_endless(history, sources)
     if failure.kind == "outcome":
         return explain_outcome(history, passing, _rivals(history), sources)
     return None
+
+
+def _misused(history: History, sources: Sources) -> Finding | None:
+    """What asyncio does wrong at some place, where nothing else explains an exception: the gravest first."""
+    known = sorted(history.record.remarks, key=lambda remark: GRAVITY.index(remark.kind))
+    return explain_remark(history, known[0], sources) if known else None
 
 
 def _stuck(history: History, failure: Failure, before: History | None, sources: Sources) -> Finding | None:

@@ -31,7 +31,7 @@ from plait._schedulers.replay import ReplayScheduler
 from plait._schedulers.table import make_scheduler
 
 _CANARY_RUNS = 64  # a random walk that misses the race as often does not work
-_COLLECT = 64  # executions between two collections of garbage, which must not happen within one
+_COLLECT = 64  # executions between two collections of garbage; loops collect within one, and shall find their own
 _PRIME = 1_000_003  # between the seeds of two searches
 
 Examine = Callable[[Record], object]
@@ -146,6 +146,8 @@ class _Search:
                 record, finding, exhausted = self._search(budget, seed, examine, began) if canary else (None, None, "")
                 if record is not None and conclude is not None:
                     finding = conclude(record, finding, self._again)
+                if record is not None and any(thread.kind == "task" for thread in record.threads):
+                    gc.collect()  # coroutines that were cut off say so when they are collected: not later, to others
         finally:
             if collected:
                 gc.enable()
@@ -202,6 +204,6 @@ class _Search:
                 return record, finding, ""
             if tally.gave_up:
                 break
-            if number % _COLLECT == 0:
+            if number % _COLLECT == 0 or any(thread.kind == "task" for thread in record.threads):
                 gc.collect(1)
         return None, None, ""

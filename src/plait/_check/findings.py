@@ -124,6 +124,7 @@ KINDS: dict[str, tuple[str, ...]] = {
     "never awaited": ("CWE-252", "Python: coroutine was never awaited"),
     "collected while it runs": ("CWE-672", "Python: Task was destroyed but it is pending"),
     "blocks the loop": ("CWE-833", "asyncio: slow callback"),
+    "lock held across an await": (*_DEADLOCK, "CWE-667"),
     "hang": ("CWE-833",),
     "no end": ("CWE-835", "livelock"),
     "fails under a schedule": ("CWE-362",),

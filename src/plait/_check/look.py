@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 
+from plait._check.explain_remark import explain_remark
 from plait._check.findings import Finding
+from plait._check.history import History
 from plait._check.investigate import Case
 from plait._check.predict import Prediction, lost, predictions
 from plait._check.record import Record, Switch
@@ -34,12 +36,13 @@ class Look:
         self._passing: Record | None = None
         self._trials: deque[Prediction] = deque()
         self._told: set[tuple[str, tuple[Site | None, ...]]] = set()
+        self._remarked: set[tuple[str, tuple[Site | None, ...]]] = set()
         self._notes: list[Finding] = []
         self._seen: set[Site | None] = set()
 
     @property
     def notes(self) -> tuple[Finding, ...]:
-        """Deadlocks that lock orders make likely and that did not come when they were tried: worth a remark."""
+        """Worth a remark: deadlocks that lock orders make likely and that did not come; what holds up an event loop."""
         return tuple(self._notes)
 
     def __call__(self, record: Record) -> Case | None:
@@ -51,11 +54,19 @@ class Look:
             self._notes.append(trial.note)
         if trial is not None and lost(trial, record, self._sources) is not None:
             return Case(record, self._passing, trial)
+        self._remark(record)
         self._passing = self._passing or record
         if self._one_output and record.output != self._passing.output:
             return Case(record, self._passing)
         self._predict(record)
         return None
+
+    def _remark(self, record: Record) -> None:
+        for remark in record.remarks:
+            key = remark.kind, (remark.site, remark.other)
+            if key not in self._remarked:
+                self._remarked.add(key)
+                self._notes.append(explain_remark(History(record), remark, self._sources))
 
     def _predict(self, record: Record) -> None:
         """What this execution shows of the source for the first time is worth trying; the rest has been tried."""

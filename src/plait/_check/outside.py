@@ -11,10 +11,12 @@ import select
 import socket
 import subprocess
 import sys
+from asyncio import events
 from collections.abc import Callable, Iterator
 from functools import wraps
 from typing import Any, Final
 
+from plait._check.remarks import blocked
 from plait._check.stage import STAGE
 from plait._core.event import Kind
 
@@ -71,6 +73,8 @@ def _outside(real: Callable[..., Any], what: str, blocks: Blocks) -> Callable[..
             execution.tell_outside(what + where)
             return real(*args, **options)
         me = execution.running
+        if events._get_running_loop() is not None and what != "select.select":
+            blocked(execution, me, what, site)
         me.outside = True
         execution.let_go(me, what + where)
         try:

@@ -16,12 +16,14 @@ import queue
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Iterator
 from types import ModuleType, TracebackType
 from typing import Any
 
 from plait._check import clock, stand_in_loop, stand_in_threads
 from plait._check.outside import entry_points
+from plait._check.remarks import unawaited
 from plait._check.stand_in_exit import exit_at_once
 from plait._check.stand_in_locks import StandInLock, StandInRLock, StandInWaiter
 from plait._check.stand_in_queue import StandInSimpleQueue
@@ -30,6 +32,7 @@ _LOCK = type(_thread.allocate_lock())
 _RLOCK = type(_thread.RLock())
 _OURS = ("plait._check", "plait._schedulers", "_pytest", "pluggy")  # these go on living in real time
 _POLICY = getattr(asyncio, "_DefaultEventLoopPolicy", None) or asyncio.DefaultEventLoopPolicy  # before Python 3.14
+_UNAWAITED = "_warn_unawaited_coroutine"  # what the interpreter calls when a coroutine is thrown away
 _WAITS = "_allocate_lock"  # what `threading` allocates for itself, to wait on
 
 
@@ -55,6 +58,7 @@ class Patches:
         self._set(threading, "excepthook", threading.__excepthook__)  # what a test runner has put there is not for us
         for owner, name, stand_in in entry_points():
             self._set(owner, name, stand_in)
+        self._set(warnings, _UNAWAITED, unawaited(getattr(warnings, _UNAWAITED)))
         self._set(_POLICY, "_loop_factory", stand_in_loop.StandInLoop)
         for name in ("start", "join", "is_alive"):
             self._set(threading.Thread, name, getattr(stand_in_threads, name))

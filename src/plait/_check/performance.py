@@ -34,6 +34,7 @@ def perform(program: Program, scheduler: Scheduler, sites: Sites, *, seed: int, 
     try:
         execution.run(lambda: _main(execution, program))
         close_tasks(execution)
+        execution.failure = execution.failure or (None if execution.gave_up else execution.remarks.failure())
     finally:
         STAGE.execution = None
         sys.stdout, sys.stderr = streams
@@ -73,6 +74,7 @@ def _record(execution: Execution, output: str, seed: int, name: str) -> Record:
         len(execution.strangers),
         execution.gave_up,
         execution.left,
+        execution.remarks.all,
     )
 
 

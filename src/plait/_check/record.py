@@ -70,7 +70,7 @@ class Failure(NamedTuple):
 
     `kind` is "exception" (uncaught in a thread, or the program's own non-zero exit), "deadlock" (all wait, and there is
     a cycle of locks or joins), "hang" (all wait, for something that nobody will do), "steps" (no end within the limit),
-    or "died" (the process of the run is gone).
+    "asyncio" (a coroutine or a task was lost, see `remarks`), or "died" (the process of the run is gone).
     """
 
     kind: str
@@ -79,6 +79,26 @@ class Failure(NamedTuple):
     exception: BaseException | None
     stack: tuple[Frame, ...]
     blocked: tuple[Blocked, ...]
+
+
+class Remark(NamedTuple):
+    """What asyncio does wrong at one place, whatever the schedule.
+
+    Attributes:
+        kind: one of those in `remarks`.
+        thread: the number of the thread of control that does it; for a task that was collected, of the task itself.
+        what: the coroutine, the call that blocks, or the number of the lock's place.
+        site: where: the call that made the coroutine, the start of the task, the call that blocks, the `await`.
+        other: where the lock was taken.
+        seconds: how long the loop stood still, in virtual time; 0.0 when that is not known.
+    """
+
+    kind: str
+    thread: int
+    what: str
+    site: Site | None
+    other: Site | None = None
+    seconds: float = 0.0
 
 
 class Record(NamedTuple):
@@ -100,3 +120,4 @@ class Record(NamedTuple):
     uncontrolled: int
     gave_up: str = ""
     left: Sequence[str] = ()
+    remarks: Sequence[Remark] = ()

@@ -29,15 +29,18 @@ class Sites:
         frame: FrameType | None = sys._getframe(depth + 1)
         files = self.files
         while frame is not None:
-            code = frame.f_code
-            if code.co_filename in files:
-                key = (code, frame.f_lasti)
-                found = self._made.get(key)
-                if found is None:
-                    found = self._made[key] = _site(code, frame.f_lasti, frame.f_lineno)
-                return found
+            if frame.f_code.co_filename in files:
+                return self.at(frame)
             frame = frame.f_back
         return None
+
+    def at(self, frame: FrameType) -> Site:
+        """Where in the user's source the frame is."""
+        key = (frame.f_code, frame.f_lasti)
+        found = self._made.get(key)
+        if found is None:
+            found = self._made[key] = _site(frame.f_code, frame.f_lasti, frame.f_lineno)
+        return found
 
     def stack(self, frame: FrameType | None) -> tuple[Frame, ...]:
         """The frames of a stack, outermost first, without our own."""

@@ -8,14 +8,19 @@ before other tasks; after ``sleep(0)``, and for plain callbacks, the order of th
 from __future__ import annotations
 
 import asyncio
+import gc
 import heapq
 import selectors
+import sys
+import weakref
 from asyncio import events
 from contextlib import suppress
 from contextvars import Context
 from typing import TYPE_CHECKING, Any
 
 from plait._check.controlled import Abort, Controlled, Gate
+from plait._check.record import Remark
+from plait._check.remarks import COLLECTED, suspended
 from plait._check.stage import STAGE
 from plait._core.event import Event, Kind
 
@@ -24,6 +29,8 @@ if TYPE_CHECKING:
 
 _BEGINS = 1000.0  # what the clock of a loop says at the beginning, as `monotonic` does
 _POLL = 0.002  # seconds between two looks at real file descriptors while others may wake the loop
+_COLLECTIONS = 4  # of garbage in one loop
+_ORIGIN = 4  # frames that a coroutine remembers of those that made it
 _SOON = 1e-9  # timers so near are due
 
 
@@ -33,8 +40,9 @@ class StandInLoop(asyncio.SelectorEventLoop):
     def __init__(self, selector: selectors.BaseSelector | None = None) -> None:
         super().__init__(selector)
         self._gate = Gate()
-        self._tasks: dict[asyncio.Task[Any], Controlled] = {}
-        self._begun: set[asyncio.Task[Any]] = set()
+        self._tasks: dict[int, Controlled] = {}  # by identity: nothing here may keep a task alive
+        self._begun: set[Controlled] = set()
+        self._collections = _COLLECTIONS
         self._from_threads: list[events.Handle] = []
         self._place = -1
         self._files = "an event loop waited for files or sockets"
@@ -59,8 +67,8 @@ class StandInLoop(asyncio.SelectorEventLoop):
         control.kind = "task"
         execution.step(Kind.START, control.number, "", site)
         task: asyncio.Task[Any] = super().create_task(coro, **options)
-        self._tasks[task] = control
-        control.task = task
+        self._tasks[id(task)] = control
+        control.task_ref = weakref.ref(task)
         return task
 
     def call_soon_threadsafe(  # type: ignore[override]  # any callback
@@ -76,6 +84,29 @@ class StandInLoop(asyncio.SelectorEventLoop):
         handle = super().call_soon_threadsafe(callback, *args, context=context)
         self._from_threads.append(handle)
         return handle
+
+    def run_forever(self) -> None:
+        """As `loop.run_forever`; coroutines remember where they were made."""
+        depth = sys.get_coroutine_origin_tracking_depth()
+        sys.set_coroutine_origin_tracking_depth(max(depth, _ORIGIN))
+        try:
+            super().run_forever()
+        finally:
+            sys.set_coroutine_origin_tracking_depth(depth)
+
+    def call_exception_handler(self, context: dict[str, Any]) -> None:
+        """As `loop.call_exception_handler`; a task that is taken away while it waits is a failure."""
+        execution = STAGE.execution
+        if execution is None or execution.aborting:  # nobody is there any more who could be told
+            return
+        control = self._tasks.get(id(context.get("task")))
+        if control is None or "destroyed" not in context.get("message", ""):
+            super().call_exception_handler(context)
+            return
+        if control not in execution.threads:  # garbage of an earlier execution
+            return
+        execution.remarks.add(Remark(COLLECTED, control.number, control.name, control.started))
+        self._over(execution, control)
 
     def add_signal_handler(self, sig: int, callback: Any, *args: Any) -> None:  # type: ignore[override]  # any callback
         """No signal comes while a program is checked."""
@@ -103,6 +134,7 @@ class StandInLoop(asyncio.SelectorEventLoop):
         self._look_at_files(0)
         self._timers_due(execution)
         if not self._ready and not self._stopping:  # type: ignore[attr-defined]  # of the base class
+            self._collect()
             self._wait(execution, host)
             self._timers_due(execution)
         if self._ready:  # type: ignore[attr-defined]  # of the base class
@@ -130,6 +162,12 @@ class StandInLoop(asyncio.SelectorEventLoop):
         else:
             execution.wait(host, self._gate, pending, seconds)
         execution.note(host, Kind.WAIT, self._place, "", pending.site)
+
+    def _collect(self) -> None:
+        """What nobody holds may be taken away at any moment, and is while all tasks wait: only the first few times."""
+        if self._tasks and self._collections:
+            self._collections -= 1
+            gc.collect(1)  # what an execution has made is young: there is no collection during a search but this
 
     def _wait_outside(self, execution: Execution, host: Controlled, seconds: float | None) -> None:
         end = None if seconds is None else execution.now + seconds
@@ -185,10 +223,10 @@ class StandInLoop(asyncio.SelectorEventLoop):
             ready.popleft()
         for position, handle in enumerate(ready):
             task = getattr(handle._callback, "__self__", None)
-            control = self._tasks.get(task) if isinstance(task, asyncio.Task) else None
+            control = self._tasks.get(id(task)) if isinstance(task, asyncio.Task) else None
             if control is None:  # callbacks keep their place: transports rely on what was called before
                 return found or {host: handle}
-            in_order = task in self._begun and "Step" in type(handle._callback).__name__
+            in_order = control in self._begun and "Step" in type(handle._callback).__name__
             if (position == 0 or not in_order) and control not in found and not handle.cancelled():
                 found[control] = handle
         return found
@@ -201,8 +239,8 @@ class StandInLoop(asyncio.SelectorEventLoop):
         if handle in self._from_threads:
             self._from_threads.remove(handle)
             execution.note(me, Kind.ACQUIRE, self._place, "", None)
-        if me.task is not None:
-            self._begun.add(me.task)
+        if me is not host:
+            self._begun.add(me)
         try:
             handle._run()
         finally:
@@ -217,16 +255,23 @@ class StandInLoop(asyncio.SelectorEventLoop):
             return
         execution.unready(me)
         execution.make_ready(host)
-        if me.task is not None and me.task.done():
-            execution.note(me, Kind.END, me.number, "", None)
-            me.pending = None
-            me.done = True
-            me.ident = -1
-            self._begun.discard(me.task)
-            del self._tasks[me.task]
-            execution.open(me.ended)
+        task = me.task
+        if task is None or task.done():
+            if not me.done:
+                self._over(execution, me)
         else:
             me.pending = Event(me.number, Kind.WAIT, self._place, "", None)
+            if me.held:
+                suspended(execution, me)
+
+    def _over(self, execution: Execution, me: Controlled) -> None:
+        execution.note(me, Kind.END, me.number, "", None)
+        me.pending = None
+        me.done = True
+        me.ident = -1
+        self._begun.discard(me)
+        self._tasks = {identity: control for identity, control in self._tasks.items() if control is not me}
+        execution.open(me.ended)
 
 
 def close_tasks(execution: Execution) -> None:
@@ -235,7 +280,6 @@ def close_tasks(execution: Execution) -> None:
         task = control.task
         if task is None:
             continue
-        control.task = None
         if task.done():
             if not task.cancelled() and isinstance(task.exception(), Abort):
                 task._log_traceback = False  # it is ours

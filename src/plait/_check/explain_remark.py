@@ -1,0 +1,112 @@
+"""Says what is wrong where asyncio is misused at one place: a coroutine thrown away, a task lost, the loop held up."""
+
+from __future__ import annotations
+
+from plait._check.findings import Finding, Moment, Side
+from plait._check.history import History
+from plait._check.record import Frame, Remark
+from plait._check.remarks import ACROSS_AWAIT, BLOCKS, COLLECTED, NEVER_AWAITED
+from plait._check.source import Sources
+from plait._check.words import Words
+
+_PUBLIC = "concurrency is asyncio's, the GIL has nothing to do with it"
+
+
+def explain_remark(history: History, remark: Remark, sources: Sources) -> Finding:
+    """The finding for something that is wrong at one place, whatever the schedule."""
+    words = Words(history, sources)
+    return _EXPLAIN[remark.kind](remark, words)
+
+
+def _never_awaited(remark: Remark, words: Words) -> Finding:
+    name, where = words.thread(remark.thread), words.line(remark.site)
+    return _finding(
+        NEVER_AWAITED,
+        f"Never awaited: {remark.what}()",
+        f"{name} calls `{remark.what}()` in {where} and throws the result away. That is a coroutine, of which nothing "
+        "runs before somebody awaits it: none of it is done.",
+        f"Write `await {remark.what.rpartition('.')[2]}(...)`; or, to let it run beside, keep what "
+        "`asyncio.create_task(...)` gives and await that.",
+        remark,
+        words,
+        "makes a coroutine that nobody awaits",
+    )
+
+
+def _collected(remark: Remark, words: Words) -> Finding:
+    where = words.line(remark.site)
+    return _finding(
+        COLLECTED,
+        f"Taken away while it runs: {remark.what}",
+        f"The task that is started in {where} is held by nobody: the event loop only has a weak reference. While it "
+        "waits for something that nobody else holds, the garbage collector may take both away, and the rest of it is "
+        "never run.",
+        "Keep the task as long as it shall run: in a variable or a set, as in `tasks.add(task)` and "
+        "`task.add_done_callback(tasks.discard)`; or start it in an `asyncio.TaskGroup`.",
+        remark,
+        words,
+        "starts a task that nobody holds",
+    )
+
+
+def _blocks(remark: Remark, words: Words) -> Finding:
+    name, where = words.thread(remark.thread), words.line(remark.site)
+    call = "time.sleep()" if remark.what == "time.sleep" else f"`{_call(remark, words)}`"
+    seconds = f" for {remark.seconds:g} s" if remark.seconds else ""
+    fix = (
+        "Write `await asyncio.sleep(...)`."
+        if remark.what == "time.sleep"
+        else "Use what asyncio has for it (asyncio.Lock, asyncio.Queue, streams), or leave the waiting to a thread: "
+        "`await asyncio.to_thread(...)`."
+    )
+    return _finding(
+        BLOCKS,
+        f"Blocks the event loop: {call.strip('`')}",
+        f"{name} waits in {where} without `await`{seconds}. All tasks share one thread: meanwhile no other task of "
+        "the loop can go on, no timeout is kept, nobody is answered.",
+        fix,
+        remark,
+        words,
+        "waits, and the whole loop with it",
+    )
+
+
+def _across_await(remark: Remark, words: Words) -> Finding:
+    name, lock = words.thread(remark.thread), words.lock(int(remark.what))
+    return _finding(
+        ACROSS_AWAIT,
+        f"A lock of threads held across an await: {lock}",
+        f"{name} takes {lock} in {words.line(remark.other)} and awaits something in {words.line(remark.site)} while it "
+        "has it. Another task of the same loop that asks for the lock meanwhile stops the thread of the loop, and with "
+        "it the task that would let it go.",
+        f"Let go of {lock} before the await; or make it an asyncio.Lock, if only tasks use it.",
+        remark,
+        words,
+        f"awaits, and holds {lock}",
+    )
+
+
+_EXPLAIN = {NEVER_AWAITED: _never_awaited, COLLECTED: _collected, BLOCKS: _blocks, ACROSS_AWAIT: _across_await}
+
+
+def _finding(kind: str, title: str, why: str, fix: str, remark: Remark, words: Words, does: str) -> Finding:
+    site = remark.site
+    stack = (Frame(site.file, site.line, site.function, True),) if site is not None else ()
+    moments = [Moment(remark.thread, site, does)]
+    if remark.other is not None:
+        moments.insert(0, Moment(remark.thread, remark.other, f"takes {words.lock(int(remark.what))}"))
+    return Finding(
+        kind,
+        title,
+        why,
+        fix,
+        (Side(remark.thread, words.thread(remark.thread), does, site, stack),),
+        tuple(moments),
+        reason=_PUBLIC,
+    )
+
+
+def _call(remark: Remark, words: Words) -> str:
+    """What the line says, or the name of what blocks."""
+    text = words.sources.line(remark.site.file, remark.site.line).strip() if remark.site is not None else ""
+    return text or remark.what
