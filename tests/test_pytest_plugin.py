@@ -67,7 +67,7 @@ TESTS = """
         both(locked)
         assert counter.value == 2
 
-    def test_with_a_fixture(capsys):
+    def test_with_a_fixture(capfd):
         assert True
 """
 
@@ -92,7 +92,7 @@ def test_every_test_that_can_be_is_explored(pytester: pytest.Pytester) -> None:
     result.assert_outcomes(passed=4, failed=1, skipped=1)
     result.stdout.fnmatch_lines(["*Lost update of self.value*", "*Only on a free-threaded build*"])
     result.stdout.fnmatch_lines(
-        ["3 tests under * schedules", "not checked: *test_with_a_fixture: it uses the fixture capsys*"]
+        ["3 tests under * schedules", "not checked: *test_with_a_fixture: it uses the fixture capfd*"]
     )
 
 
@@ -117,29 +117,165 @@ def test_a_mark_asks_for_it_with_options_and_demands_it(pytester: pytest.Pyteste
     result = run(pytester)
     result.assert_outcomes(failed=2, passed=3, skipped=1)
     result.stdout.fnmatch_lines(["*Lost update of self.value*"])
-    result.stdout.fnmatch_lines(["*not checked: it uses the fixture capsys*"])
+    result.stdout.fnmatch_lines(["*not checked: it uses the fixture capfd*"])
 
 
-def test_a_test_of_unittest_is_not_passed_over_in_silence(pytester: pytest.Pytester) -> None:
-    pytester.makepyfile(
-        """
-        import unittest
+HEAD = """
+import asyncio
+import threading
+import unittest
 
-        import pytest
+import pytest
 
-        class TestOld(unittest.TestCase):
-            def test_plain(self):
-                self.assertTrue(True)
+class Counter:
+    def __init__(self):
+        self.value = 0
 
-            @pytest.mark.plait
-            def test_marked(self):
-                self.assertTrue(True)
-        """
-    )
+    def add(self):
+        self.value += 1
+
+def together(counter):
+    threads = [threading.Thread(target=counter.add) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+"""
+
+UNITTEST = """
+class Base:
+    def test_inherited(self):
+        together(self.counter)
+        self.assertEqual(self.counter.value, 2)
+
+class TestOld(Base, unittest.TestCase):
+    log = []
+
+    @classmethod
+    def setUpClass(cls):
+        cls.lock = threading.Lock()
+        cls.addClassCleanup(cls.log.append, "class is cleaned up")
+
+    def setUp(self):
+        self.counter = Counter()
+        self.assertTrue(hasattr(self, "lock"))
+
+    def tearDown(self):
+        del self.counter
+
+    def test_loses(self):
+        together(self.counter)
+        self.assertEqual(self.counter.value, 2)
+
+    def test_right(self):
+        def add():
+            with self.lock:
+                self.counter.add()
+        threads = [threading.Thread(target=add) for _ in range(2)]
+        for thread in threads: thread.start()
+        for thread in threads: thread.join()
+        with self.subTest("both"):
+            self.assertEqual(self.counter.value, 2)
+
+    @unittest.skip("not today")
+    def test_skipped(self):
+        raise AssertionError
+
+    def test_skips_itself(self):
+        self.skipTest("not today")
+
+    @unittest.expectedFailure
+    def test_fails_as_expected(self):
+        self.assertTrue(False)
+
+class TestAsync(unittest.IsolatedAsyncioTestCase):
+    async def asyncSetUp(self):
+        self.counter = Counter()
+
+    async def add(self):
+        before = self.counter.value
+        await asyncio.sleep(0.1)
+        self.counter.value = before + 1
+
+    async def test_loses_across_await(self):
+        await asyncio.gather(self.add(), self.add())
+        self.assertEqual(self.counter.value, 2)
+"""
+
+CLASSES = """
+def setup_module(module):
+    module.made = []
+
+def setup_function():
+    made.append("function")
+
+def teardown_function(function):
+    assert made.pop() == "function"
+
+class TestPlain:
+    @classmethod
+    def setup_class(cls):
+        cls.made = []
+
+    def setup_method(self, method):
+        self.counter = Counter()
+        self.made.append(method.__name__)
+
+    def teardown_method(self):
+        self.made.pop()
+
+    def test_loses(self):
+        together(self.counter)
+        assert self.counter.value == 2
+
+    def test_right(self):
+        assert self.counter.value == 0
+        assert self.made == ["test_right"]
+
+def test_function():
+    assert made == ["function"]
+"""
+
+
+def test_tests_of_unittest_are_explored(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(HEAD + UNITTEST)
+    result = run(pytester, "--plait=1", "-rf")
+    failed = {line.split(" ")[1].rpartition("::")[2] for line in result.outlines if line.startswith("FAILED")}
+    assert failed == {"test_loses", "test_inherited", "test_loses_across_await"}
+    result.assert_outcomes(failed=3, passed=2, skipped=2)
+    result.stdout.fnmatch_lines(["*Lost update of self.value*", "*Lost update of self.counter.value*"])
+    assert "not checked" not in result.stdout.str()
+
+
+def test_what_is_set_up_for_classes_and_modules_is_set_up_for_each_execution(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(HEAD + CLASSES)
     result = run(pytester, "--plait=1")
-    result.assert_outcomes(passed=1, failed=1)
-    result.stdout.fnmatch_lines(["*not checked: it is a test of unittest*"])
-    result.stdout.fnmatch_lines(["not checked: *test_plain: it is a test of unittest"])
+    result.assert_outcomes(failed=1, passed=2)
+    result.stdout.fnmatch_lines(["*Lost update of self.value*"])
+    assert "not checked" not in result.stdout.str()
+
+
+def test_monkeypatch_and_capsys_are_made_for_each_execution(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        HEAD
+        + """
+NAMES = {}
+
+def test_prints(capsys, monkeypatch):
+    monkeypatch.setitem(NAMES, "one", 1)
+    assert len(NAMES) == 1
+    threads = [threading.Thread(target=print, args=(x,)) for x in range(2)]
+    for thread in threads: thread.start()
+    for thread in threads: thread.join()
+    read = capsys.readouterr()
+    assert sorted(read.out.split()) == ["0", "1"]
+    assert capsys.readouterr() == ("", "")
+"""
+    )
+    result = run(pytester, "--plait=0.3")
+    result.assert_outcomes(passed=1)
+    result.stdout.re_match_lines([r"1 test under [\d,]{2,} schedules"])
+    assert "not checked" not in result.stdout.str()
 
 
 def test_a_path_behind_the_option_is_explained(pytester: pytest.Pytester) -> None:

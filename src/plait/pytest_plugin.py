@@ -6,8 +6,14 @@ runs as it always does and is listed at the end, with the reason; a marked one f
 
 from __future__ import annotations
 
+import io
+import sys
+import tempfile
 import unittest
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -60,11 +66,11 @@ class _Explorer:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_call(self, item: pytest.Item) -> None:
-        """Tests of unittest run themselves, and nobody is asked: say so."""
+        """Tests of unittest run themselves, and nobody is asked: once explored they have nothing left to run."""
         if isinstance(item, pytest.Function) and item.cls is not None and issubclass(item.cls, unittest.TestCase):
             wanted, demanded = self._wanted(item)
-            if wanted is not None:
-                self._not_checked(item, "it is a test of unittest", demanded)
+            if wanted is not None and self._explore(item, wanted, demanded):
+                item.runtest = _nothing  # type: ignore[method-assign]  # what calls it does so right after this
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         if not self._explored and not self._plain:
@@ -116,7 +122,7 @@ class _Explorer:
             self._keep(item.nodeid, "")
             return "" if checked.verdict.word in ("passed", "proved") else checked.verdict.reason
         error = told.record.failure.exception if told.record.failure is not None else None
-        if isinstance(error, pytest.skip.Exception | pytest.xfail.Exception):
+        if isinstance(error, pytest.skip.Exception | pytest.xfail.Exception | unittest.SkipTest):
             raise error
         self._keep(item.nodeid, told.token)
         around = Around(str(checked.coverage), "run it again: this schedule is tried first")
@@ -140,6 +146,8 @@ class _Explorer:
 def _fixture(defined: pytest.FixtureDef[Any]) -> Fixture:
     """A fixture as far as it can be made anew for each execution."""
     function, obstacle = defined.func, ""
+    if function.__module__.startswith("_pytest") and defined.argname in _STAND_INS:
+        return Fixture(function, (), stands_in=_STAND_INS[defined.argname])
     if function.__module__.startswith("_pytest"):
         obstacle = "it cannot be made anew for each execution"
     elif defined.scope != "function":
@@ -149,6 +157,60 @@ def _fixture(defined: pytest.FixtureDef[Any]) -> Fixture:
     elif "." in getattr(function, "__qualname__", "."):
         obstacle = "it is no function at the top level of a module"
     return Fixture(function, tuple(defined.argnames), obstacle)
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="plait-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
+class _Read(NamedTuple):
+    """What was written to standard output and standard error."""
+
+    out: str
+    err: str
+
+
+class _Captured:
+    """As the fixture `capsys`, within one execution."""
+
+    def __enter__(self) -> _Captured:
+        self._before = sys.stdout, sys.stderr
+        sys.stdout, sys.stderr = self._out, self._err = io.StringIO(), io.StringIO()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        sys.stdout, sys.stderr = self._before
+
+    def readouterr(self) -> _Read:
+        """What has been written since the last call."""
+        out, err = self._out.getvalue(), self._err.getvalue()
+        for stream in (self._out, self._err):
+            stream.seek(0)
+            stream.truncate()
+        return _Read(out, err)
+
+    @contextmanager
+    def disabled(self) -> Iterator[None]:
+        """What is written here goes where it went before."""
+        inner = sys.stdout, sys.stderr
+        sys.stdout, sys.stderr = self._before
+        try:
+            yield
+        finally:
+            sys.stdout, sys.stderr = inner
+
+
+_STAND_INS: dict[str, Callable[[], AbstractContextManager[object]]] = {
+    "tmp_path": _folder,
+    "monkeypatch": pytest.MonkeyPatch.context,
+    "capsys": _Captured,
+}
+
+
+def _nothing() -> None:
+    """The test has been run."""
 
 
 def _seconds(text: str) -> float:

@@ -5,19 +5,15 @@ from __future__ import annotations
 import builtins
 import importlib.util
 import os
-import tempfile
 from collections.abc import Callable, Generator, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import NamedTuple
 
 from plait._check.conclude import Checked, Subject, follow, search
 from plait._check.explore import Budget
-from plait._check.function_program import FunctionProgram, file_of, own_files
+from plait._check.function_program import file_of, own_files
+from plait._check.test_program import TestProgram
 from plait._core.errors import UsageError
-
-_SETUP = ("setUp", "setup_method", "setup_class", "setUpClass", "asyncSetUp")
-_FOLDER = "tmp_path"
 
 
 class Wanted(NamedTuple):
@@ -30,18 +26,22 @@ class Wanted(NamedTuple):
 
 
 class Fixture(NamedTuple):
-    """A fixture of the user's: the function, what it needs, and why it cannot be made anew; "" if it can."""
+    """A fixture: the user's function, what it needs, and why it cannot be made anew; "" if it can.
+
+    `stands_in` makes one of those that the test runner brings, in place of its function.
+    """
 
     function: Callable[..., object]
     needs: tuple[str, ...]
     obstacle: str = ""
+    stands_in: Callable[[], AbstractContextManager[object]] | None = None
 
 
 class ExploredTest:
     """One test: its function, the class it is a method of, its fixtures by name, and values of parameters.
 
-    Fixtures that are functions of a module are called anew for each execution, and a folder of its own (`tmp_path`) is
-    made; see `obstacle` for the others.
+    Fixtures that are functions of a module, and those for which something stands in, are made anew for each execution;
+    see `obstacle` for the others.
     """
 
     def __init__(
@@ -62,26 +62,24 @@ class ExploredTest:
         """Why it cannot be explored; "" if it can."""
         for name in self._needed(self._names):
             fixture = self._fixtures.get(name)
-            if name != _FOLDER and (fixture is None or fixture.obstacle):
+            if fixture is None or fixture.obstacle:
                 why = fixture.obstacle if fixture is not None else "it cannot be made anew for each execution"
                 return f"it uses the fixture {name}: {why}"
-        setup = next((name for name in _SETUP if self._owner is not None and hasattr(self._owner, name)), "")
-        if setup:
-            return f"its class has {setup}()"
-        if "<" in self._function.__qualname__:
+        where = self._owner or self._function
+        if "<" in where.__qualname__:
             return "it is defined inside another function"
         try:
-            spec = importlib.util.find_spec(self._function.__module__)
-            file = file_of(self._function)
+            spec = importlib.util.find_spec(where.__module__)
+            file = file_of(where)
         except (ImportError, ValueError, UsageError):
             return "its source cannot be found"
         if spec is None or spec.origin is None or not os.path.samefile(spec.origin, file):
-            return f"its module cannot be imported as {self._function.__module__}"
+            return f"its module cannot be imported as {where.__module__}"
         return ""
 
     def explore(self, wanted: Wanted, token: str) -> Checked:
         """What has come of it; the schedule of `token`, if there is one, is tried before all others."""
-        subject = Subject(lambda fresh: FunctionProgram(self._function, fresh, self._arguments), self._mine())
+        subject = Subject(lambda fresh: TestProgram(self._function, self._owner, fresh, self._arguments), self._mine())
         if token:
             checked = follow(subject, token)
             if checked.told is not None:
@@ -90,7 +88,7 @@ class ExploredTest:
         return search(subject, budget, seed=wanted.seed, scheduler=wanted.scheduler)
 
     def _mine(self) -> Callable[[str], bool]:
-        return own_files(file_of(self._function))
+        return own_files(file_of(self._owner or self._function))
 
     @contextmanager
     def _arguments(self) -> Iterator[Mapping[str, object]]:
@@ -102,9 +100,9 @@ class ExploredTest:
             yield {name: made[name] for name in self._names}
 
     def _make(self, name: str, made: Mapping[str, object], stack: ExitStack) -> object:
-        if name == _FOLDER:
-            return Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="plait-", ignore_cleanup_errors=True)))
         fixture = self._fixtures[name]
+        if fixture.stands_in is not None:
+            return stack.enter_context(fixture.stands_in())
         module = builtins.__import__(fixture.function.__module__, fromlist=["*"])
         found = getattr(module, fixture.function.__name__)
         function = found._get_wrapped_function() if hasattr(found, "_get_wrapped_function") else found
@@ -122,7 +120,7 @@ class ExploredTest:
             fixture = self._fixtures.get(name)
             if name in self._values or name in found:
                 continue
-            if fixture is not None and not fixture.obstacle and name != _FOLDER:
+            if fixture is not None and not fixture.obstacle:
                 found |= dict.fromkeys(self._needed(fixture.needs))
             found[name] = None
         return [*found]

@@ -28,24 +28,31 @@ Arguments = Callable[[], AbstractContextManager[Mapping[str, object]]]
 class FunctionProgram:
     """Calls a function of a module, or a method of a new instance; what an `async def` gives is run to its end.
 
-    `arguments` makes what it is called with, anew for each execution, and takes it away afterwards.
+    Attributes:
+        module: the name of the module.
+        owner, method: the class that it is a method of, "" for none, and its name.
+        arguments: makes what it is called with, anew for each execution, and takes it away afterwards.
     """
 
     def __init__(
         self, function: Callable[..., object], fresh: FreshModules, arguments: Arguments | None = None
     ) -> None:
         self.name = f"{function.__module__}:{function.__qualname__}"
-        self._module = function.__module__
-        self._owner, _, self._method = function.__qualname__.rpartition(".")
+        self.module = function.__module__
+        self.owner, _, self.method = function.__qualname__.rpartition(".")
         self._file = file_of(function)
         self._fresh = fresh
-        self._arguments = arguments or _nothing
+        self.arguments = arguments or _nothing
 
     def main(self) -> object:
-        module = self._script() if self._module == "__main__" else builtins.__import__(self._module, fromlist=["*"])
-        owner = attrgetter(self._owner)(module)() if self._owner else module
-        with self._arguments() as arguments:
-            result = getattr(owner, self._method)(**arguments)
+        module = self._script() if self.module == "__main__" else builtins.__import__(self.module, fromlist=["*"])
+        return self.call(module)
+
+    def call(self, module: ModuleType) -> object:
+        """Calls it in its module, which has just been imported."""
+        owner = attrgetter(self.owner)(module)() if self.owner else module
+        with self.arguments() as arguments:
+            result = getattr(owner, self.method)(**arguments)
             return asyncio.run(result) if inspect.iscoroutine(result) else None
 
     def _script(self) -> ModuleType:

@@ -1,0 +1,113 @@
+"""A test as a program: with what pytest and unittest have set up around it, anew for each execution."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import unittest
+from collections.abc import Callable
+from contextlib import ExitStack
+from operator import attrgetter
+from types import ModuleType, TracebackType
+
+from plait._check.fresh import FreshModules
+from plait._check.function_program import Arguments, FunctionProgram
+
+Error = tuple[type[BaseException], BaseException, TracebackType] | tuple[None, None, None]
+
+# What is called before and after, with the module, the class or the function if it takes that.
+_MODULE = (("setup_module", "teardown_module"), ("setUpModule", "tearDownModule"))
+_FUNCTION = (("setup_function", "teardown_function"),)
+_CLASS = (("setup_class", "teardown_class"),)
+_METHOD = (("setup_method", "teardown_method"),)
+_CASE = (("setUpClass", "tearDownClass"),)
+
+
+class TestProgram(FunctionProgram):
+    """Calls a test function, a method of a class of tests, or a test of a `unittest.TestCase`."""
+
+    __test__ = False  # pytest takes whatever is called Test for one
+
+    def __init__(
+        self, function: Callable[..., object], owner: type | None, fresh: FreshModules, arguments: Arguments
+    ) -> None:
+        super().__init__(function, fresh, arguments)
+        if owner is not None:  # not always the class that has the method: it may be inherited
+            self.module, self.owner = owner.__module__, owner.__qualname__
+
+    def call(self, module: ModuleType) -> object:
+        with ExitStack() as stack:
+            _around(stack, module, _MODULE, module)
+            if not self.owner:
+                function = getattr(module, self.method)
+                _around(stack, module, _FUNCTION, function)
+                return self._finish(function)
+            owner = attrgetter(self.owner)(module)
+            if issubclass(owner, unittest.TestCase):
+                stack.callback(_clean_up, owner)
+                _around(stack, owner, _CASE, owner)
+                _run(owner(self.method))
+                return None
+            _around(stack, owner, _CLASS, owner)
+            instance = owner()
+            method = getattr(instance, self.method)
+            _around(stack, instance, _METHOD, method)
+            return self._finish(method)
+
+    def _finish(self, function: Callable[..., object]) -> object:
+        with self.arguments() as arguments:
+            result = function(**arguments)
+            return asyncio.run(result) if inspect.iscoroutine(result) else None
+
+
+class _Outcome(unittest.TestResult):
+    """Keeps what went wrong in one test: the exception itself."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.error: BaseException | None = None
+
+    def _keep(self, error: BaseException | None) -> None:
+        self.error = self.error or error
+
+    def addError(self, test: unittest.TestCase, err: Error) -> None:  # noqa: N802  as unittest calls it
+        self._keep(err[1])
+
+    def addFailure(self, test: unittest.TestCase, err: Error) -> None:  # noqa: N802
+        self._keep(err[1])
+
+    def addSubTest(  # noqa: N802
+        self, test: unittest.TestCase, subtest: unittest.TestCase, err: Error | None
+    ) -> None:
+        self._keep(err[1] if err is not None else None)
+
+    def addSkip(self, test: unittest.TestCase, reason: str) -> None:  # noqa: N802
+        self._keep(unittest.SkipTest(reason))
+
+    def addUnexpectedSuccess(self, test: unittest.TestCase) -> None:  # noqa: N802
+        self._keep(AssertionError("it was expected to fail, and passed"))
+
+
+def _run(case: unittest.TestCase) -> None:
+    outcome = _Outcome()
+    case.run(outcome)
+    if outcome.error is not None:
+        raise outcome.error
+
+
+def _clean_up(owner: type[unittest.TestCase]) -> None:
+    owner.doClassCleanups()
+    for _, error, _ in owner.tearDown_exceptions:  # type: ignore[attr-defined]  # documented, and not in typeshed
+        raise error
+
+
+def _around(stack: ExitStack, holder: object, names: tuple[tuple[str, str], ...], subject: object) -> None:
+    """Call what is to come before, if it is there, and have called what is to come after."""
+    for before, after in names:
+        _call(getattr(holder, before, None), subject)
+        stack.callback(_call, getattr(holder, after, None), subject)
+
+
+def _call(function: Callable[..., object] | None, subject: object) -> None:
+    if function is not None:
+        function(*[subject][: len(inspect.signature(function).parameters)])
