@@ -73,18 +73,18 @@ class _Outcome(unittest.TestResult):
     def addError(self, test: unittest.TestCase, err: Error) -> None:  # noqa: N802  as unittest calls it
         self._keep(err[1])
 
-    def addFailure(self, test: unittest.TestCase, err: Error) -> None:  # noqa: N802
+    def addFailure(self, test: unittest.TestCase, err: Error) -> None:  # noqa: N802  as unittest calls it
         self._keep(err[1])
 
-    def addSubTest(  # noqa: N802
+    def addSubTest(  # noqa: N802  as unittest calls it
         self, test: unittest.TestCase, subtest: unittest.TestCase, err: Error | None
     ) -> None:
         self._keep(err[1] if err is not None else None)
 
-    def addSkip(self, test: unittest.TestCase, reason: str) -> None:  # noqa: N802
+    def addSkip(self, test: unittest.TestCase, reason: str) -> None:  # noqa: N802  as unittest calls it
         self._keep(unittest.SkipTest(reason))
 
-    def addUnexpectedSuccess(self, test: unittest.TestCase) -> None:  # noqa: N802
+    def addUnexpectedSuccess(self, test: unittest.TestCase) -> None:  # noqa: N802  as unittest calls it
         self._keep(AssertionError("it was expected to fail, and passed"))
 
 
