@@ -123,11 +123,12 @@ def test_ctrl_c_at_any_line_of_the_driver(name: str, way: Way, order: str) -> No
 def test_ctrl_c_in_the_body_of_the_loop_stops_the_map() -> None:
     stream = plait.map(double, range(1_000_000), engine="thread")
     seen = []
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt) as caught:
         for value in stream:
             seen.append(value)
             if value == 200:
                 signal.raise_signal(signal.SIGINT)
+    assert "stopped after" in "\n".join(caught.value.__notes__)
     rest = list(stream.outcomes())
     assert len(seen) + len(rest) < 1_000_000
     assert [*seen, *(one.value for one in rest if one.ok)] == [double(x) for x in range(len(seen) + len(rest))]

@@ -70,7 +70,7 @@ class Tally:
     def __init__(self) -> None:
         self.schedules = 0
         self._distinct: set[int] = set()
-        self._threads = self._tasks = self._accesses = self._uncontrolled = 0
+        self._threads = self._tasks = self._accesses = self._longest = self._uncontrolled = 0
         self._outside: set[str] = set()
         self._left: set[str] = set()
         self.gave_up = ""
@@ -82,8 +82,10 @@ class Tally:
         tasks = sum(1 for info in record.threads if info.kind == "task")
         self._tasks = max(self._tasks, tasks)
         self._threads = max(self._threads, len(record.threads) - tasks)
-        accesses = sum(1 for event in record.events if event.kind is Kind.READ or event.kind is Kind.WRITE)
-        self._accesses = max(self._accesses, accesses)
+        if len(record.events) > self._longest:  # others show hardly more, and counting takes its time
+            self._longest = len(record.events)
+            accesses = sum(1 for event in record.events if event.kind is Kind.READ or event.kind is Kind.WRITE)
+            self._accesses = max(self._accesses, accesses)
         self._uncontrolled = max(self._uncontrolled, record.uncontrolled)
         self._outside.update(record.outside)
         self._left.update(record.left)

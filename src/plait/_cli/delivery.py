@@ -62,7 +62,6 @@ class Delivery:
         self._streams = streams
         self._stopped = 0
         self._first_failures: list[str] = []
-        self.disturbed = False
         self._held_back: KeyboardInterrupt | None = None
 
     def run(self) -> None:
@@ -86,6 +85,9 @@ class Delivery:
         self._held_back = interrupt
         self._stream.cancel()
         return True
+
+    def disturb(self, interrupt: KeyboardInterrupt) -> None:
+        """See `interrupts`: nothing is open between two groups."""
 
     def summary(self, halt: Halt | None, halted: bool) -> str:
         """What went wrong, for people; empty when nothing did."""

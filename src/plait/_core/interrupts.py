@@ -23,12 +23,14 @@ if TYPE_CHECKING:  # typing would double a worker's start-up time
     F = TypeVar("F", bound=Callable[..., object])
 
     class Driven(Protocol):
-        """A run, as the handler sees it; `disturbed` is set when an interrupt is raised elsewhere while it is open."""
-
-        disturbed: bool
+        """A run, as the handler sees it."""
 
         def hold_back(self, interrupt: KeyboardInterrupt) -> bool:
             """Stop the work, then raise this; False when it is to be raised at once."""
+            ...
+
+        def disturb(self, interrupt: KeyboardInterrupt) -> None:
+            """This is about to be raised elsewhere while the run is open."""
             ...
 
 
@@ -81,11 +83,12 @@ def hold_back(frame: FrameType | None, interrupt: KeyboardInterrupt) -> bool:
         frame = frame.f_back
     if found is not None and found.hold_back(interrupt):
         return True
-    for run in _open:
-        run.disturbed = True
+    for run in list(_open):
+        run.disturb(interrupt)
     return False
 
 
-def _handle(number: int, frame: FrameType | None) -> None:
-    if not hold_back(frame, KeyboardInterrupt()):
-        signal.default_int_handler(number, frame)
+def _handle(_: int, frame: FrameType | None) -> None:
+    interrupt = KeyboardInterrupt()
+    if not hold_back(frame, interrupt):
+        raise interrupt

@@ -166,6 +166,11 @@ class Run:
         self.job.cancel()
         return True
 
+    def disturb(self, interrupt: KeyboardInterrupt) -> None:
+        """See `interrupts`; who catches it may go on, and who asks for outcomes gets those there are."""
+        self.disturbed = True
+        self.explain(interrupt)
+
     def explain(self, interrupt: KeyboardInterrupt) -> None:
         """Have Ctrl-C say how far the run was and what was running, once."""
         if self._explained is not interrupt:
