@@ -3,6 +3,9 @@
 The names below are imported when they are first used, so ``import plait`` costs next to nothing.
 """
 
+import os
+import sys
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # for editors and type checkers: what `__getattr__` finds at run time
     from plait import engines as engines
@@ -87,3 +90,9 @@ def __getattr__(name: str) -> object:
 
 def __dir__() -> list[str]:
     return sorted([*__all__, "__version__"])
+
+
+if "PLAIT_WATCHDOG" in os.environ and not sys.flags.no_site:  # our own workers start without site
+    from plait._see.watchdog import start_from_environment
+
+    start_from_environment()

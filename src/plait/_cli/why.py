@@ -1,0 +1,23 @@
+"""``plait why PID``: why a running Python process does not go on."""
+
+from __future__ import annotations
+
+import click
+
+from plait._see.why import why
+from plait._see.why_outside import CannotLook
+
+
+@click.command("why")
+@click.argument("pid", type=click.IntRange(min=1))
+def why_command(pid: int) -> int:
+    """Say why the Python process PID does not go on: who waits for what, where, who keeps it, and what cures it.
+
+    It asks the watchdog of a process that was started with PLAIT_WATCHDOG=SECONDS and has imported plait. Into any
+    other one it looks from outside with py-spy (pip install py-spy), which needs the right to trace.
+    """
+    try:
+        click.echo(why(pid))
+    except CannotLook as error:
+        raise click.ClickException(str(error)) from error
+    return 0

@@ -1,0 +1,82 @@
+"""Looks at this process from inside: all threads' frames, and the tasks of their event loops with their awaits."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from types import FrameType
+from typing import Any
+
+from plait._see.why_dump import Dump, Frame, Thing, Thread
+from plait._see.why_outside import children, forked
+
+_PLAIN = (str, int, float, bool, type(None))
+_DEEPEST = 200  # frames of a stack that are looked at
+
+
+def look_inside() -> Dump:
+    """What this process does now, the calling thread left out. Takes no lock that another thread could hold."""
+    known = dict(threading._active)  # type: ignore[attr-defined]  # enumerate() takes a lock
+    me = threading.get_ident()
+    threads = []
+    tasks: list[Thread] = []
+    for ident, frame in sys._current_frames().items():
+        if ident == me:
+            continue
+        thread = known.get(ident)
+        name = thread.name if thread is not None else f"thread {ident}"
+        frames = list(_stack(frame))
+        threads.append(Thread(name, ident, (thread.native_id if thread else 0) or 0, tuple(map(_frame, frames))))
+        tasks += _tasks(frames)
+    threads.sort(key=lambda thread: thread.name != "MainThread")
+    pid = os.getpid()
+    return Dump(pid, (*threads, *tasks), "", children(pid), forked(pid))
+
+
+def _stack(frame: FrameType | None) -> Iterator[FrameType]:
+    for _ in range(_DEEPEST):
+        if frame is None:
+            return
+        yield frame
+        frame = frame.f_back
+
+
+def _frame(frame: FrameType) -> Frame:
+    variables = {name: _thing(value) for name, value in list(frame.f_locals.items())}
+    return Frame(frame.f_code.co_filename, frame.f_lineno or 0, frame.f_code.co_qualname, variables)
+
+
+def _thing(value: object) -> Thing:
+    return Thing(type(value).__name__, id(value), str(value)[:80] if isinstance(value, _PLAIN) else "")
+
+
+def _tasks(frames: list[FrameType]) -> list[Thread]:
+    """The tasks of the loop that runs on this stack: first those that wait for no other task."""
+    loop = next((frame.f_locals.get("self") for frame in frames if frame.f_code.co_name == "run_forever"), None)
+    if not isinstance(loop, asyncio.AbstractEventLoop):
+        return []
+    waiting = [task for task in asyncio.all_tasks(loop) if not task.done()]
+    found = [(_leaf(task), task.get_name(), task) for task in waiting]
+    return [_task(task) for _, _, task in sorted(found, key=lambda entry: (not entry[0], entry[1]))]
+
+
+def _leaf(task: asyncio.Task[Any]) -> bool:
+    waits = getattr(task, "_fut_waiter", None)
+    return not isinstance(waits, asyncio.Task) and type(waits).__name__ != "_GatheringFuture"
+
+
+def _task(task: asyncio.Task[Any]) -> Thread:
+    frames = []
+    coroutine: Any = task.get_coro()
+    for _ in range(_DEEPEST):
+        frame = getattr(coroutine, "cr_frame", None) or getattr(coroutine, "ag_frame", None)
+        if frame is None:
+            break
+        frames.append(_frame(frame))
+        coroutine = getattr(coroutine, "cr_await", None) or getattr(coroutine, "ag_await", None)
+    coroutine = task.get_coro()
+    name = f"{task.get_name()} ({getattr(coroutine, '__qualname__', type(coroutine).__name__)})"
+    return Thread(name, 0, 0, tuple(reversed(frames)), None, False, task=True)

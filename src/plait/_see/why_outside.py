@@ -1,0 +1,149 @@
+"""Looks at another process from outside: its Python stacks by py-spy, the rest from /proc."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sysconfig
+import time
+from pathlib import Path
+from typing import Any
+
+from plait._core.errors import PlaitError
+from plait._see.why_dump import Dump, Frame, Thing, Thread
+
+_PATIENCE = 30.0  # seconds for one look
+_BETWEEN = 0.2  # seconds between two of them
+_HUNGRY = 10  # turns in that time by which one knows who waits for the GIL
+
+
+class CannotLook(PlaitError):
+    """The process is there and cannot be looked into; the message says what is missing."""
+
+
+def look(pid: int) -> Dump:
+    """What the process does now.
+
+    Raises:
+        CannotLook: there is no such process, it is no Python, or looking is not permitted.
+    """
+    if not _exists(pid):
+        raise CannotLook(f"{pid}: there is no process of that number")
+    first = [_thread(entry) for entry in _pyspy(pid)]
+    turns = _turns(pid, first)
+    time.sleep(_BETWEEN)
+    second = {thread.native: thread for thread in map(_thread, _pyspy(pid))}
+    hungry = {native for native, before in turns.items() if _turns_of(pid, native) - before >= _HUNGRY}
+    threads = [_over_time(one, second.get(one.native, one), hungry) for one in first]
+    return Dump(pid, tuple(sorted(threads, key=lambda one: one.native != pid)), "", children(pid), forked(pid))
+
+
+def _over_time(first: Thread, second: Thread, hungry: set[int]) -> Thread:
+    """A thread as both looks have it: it has the GIL if it kept it all the time, while others asked for it."""
+    same = first.frames[:1] == second.frames[:1]
+    kept = same and first.has_gil and second.has_gil and bool(hungry - {first.native})
+    return second._replace(busy=bool(second.busy or not same), has_gil=kept)
+
+
+def _turns(pid: int, threads: list[Thread]) -> dict[int, int]:
+    return {thread.native: _turns_of(pid, thread.native) for thread in threads if not thread.has_gil}
+
+
+def _turns_of(pid: int, native: int) -> int:
+    """How often a thread has gone to sleep. Who waits for the GIL wakes up every few milliseconds to ask for it."""
+    try:
+        text = Path(f"/proc/{pid}/task/{native}/status").read_text()
+    except OSError:
+        return 0
+    found = re.search(r"^voluntary_ctxt_switches:\s*(\d+)", text, re.MULTILINE)
+    return int(found.group(1)) if found is not None else 0
+
+
+def waits_in(pid: int, thread: int) -> str:
+    """The function of the kernel that a thread is in, such as ``futex_wait``; "" where it cannot be read."""
+    try:
+        name = Path(f"/proc/{pid}/task/{thread}/wchan").read_text()
+    except OSError:
+        return ""
+    return "" if name == "0" else name
+
+
+def children(pid: int) -> tuple[tuple[int, str], ...]:
+    """The children of a process, and what the system says that each waits for."""
+    try:
+        text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    except OSError:
+        return ()
+    return tuple((int(child), waits_in(int(child), int(child))) for child in text.split())
+
+
+def forked(pid: int) -> bool:
+    """Whether the process is a copy of its parent: the same program with the same arguments, and no thread but one."""
+    try:
+        parent = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+        mine, theirs = (Path(f"/proc/{one}/cmdline").read_bytes() for one in (pid, parent))
+        threads = len(os.listdir(f"/proc/{pid}/task"))
+    except (OSError, IndexError, ValueError):
+        return False
+    return mine == theirs and threads == 1
+
+
+def _exists(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _pyspy(pid: int) -> list[dict[str, Any]]:
+    program = shutil.which("py-spy") or shutil.which("py-spy", path=sysconfig.get_path("scripts"))
+    if program is None:
+        raise CannotLook(
+            f"{pid}: it has no watchdog of plait, and py-spy is not installed, which can look into it from outside: "
+            "pip install py-spy. Next time, start it with PLAIT_WATCHDOG=30"
+        )
+    run = subprocess.run(
+        [program, "dump", "--json", "--locals", "--pid", str(pid)],
+        capture_output=True, text=True, timeout=_PATIENCE, check=False,
+    )  # fmt: skip
+    if run.returncode:
+        raise CannotLook(f"{pid}: {_reason(run.stderr)}")
+    threads: list[dict[str, Any]] = json.loads(run.stdout)
+    return threads
+
+
+def _reason(errors: str) -> str:
+    if "ermission" in errors or "EPERM" in errors or "ptrace" in errors:
+        return (
+            "this user may not look into it: run the command as the user who started it, as root (sudo), or with "
+            "ptrace allowed (sysctl kernel.yama.ptrace_scope=0; docker run --cap-add SYS_PTRACE)"
+        )
+    if "python" in errors.lower():
+        return f"it is not a Python that py-spy knows: {errors.strip().splitlines()[-1]}"
+    return f"py-spy could not look into it: {errors.strip() or 'it says nothing'}"
+
+
+def _thread(entry: dict[str, Any]) -> Thread:
+    return Thread(
+        entry.get("thread_name") or f"thread {entry['thread_id']}",
+        entry["thread_id"],
+        entry.get("os_thread_id") or 0,
+        tuple(map(_frame, entry["frames"])),
+        entry["active"],
+        entry["owns_gil"],
+    )
+
+
+def _frame(entry: dict[str, Any]) -> Frame:
+    variables = {}
+    for local in entry["locals"] or ():
+        text = local["repr"] or ""
+        kind = text[1:].partition(" at 0x")[0] if text.startswith("<") and " at 0x" in text else ""
+        variables[local["name"]] = Thing(kind, local["addr"], "" if kind else text)
+    return Frame(entry["filename"], entry["line"], entry["name"], variables)

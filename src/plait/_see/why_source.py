@@ -1,0 +1,107 @@
+"""What a line of source waits for, and which locks are held around it, read from the syntax tree of its file."""
+
+from __future__ import annotations
+
+import ast
+import linecache
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import NamedTuple
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+_RELEASES = {"acquire": "release", "acquire_lock": "release_lock"}
+
+
+class Call(NamedTuple):
+    """A method that is called on a line, and what it is called on: ``self.lock`` and ``acquire``; "" for a function."""
+
+    receiver: str
+    method: str
+
+
+class Held(NamedTuple):
+    """Something that is held at a line: the expression, and the line where it was taken."""
+
+    expression: str
+    line: int
+
+
+def text(file: str, line: int) -> str:
+    """The line, without the blanks around it; "" if there is none."""
+    return linecache.getline(file, line).strip()
+
+
+def calls(file: str, line: int) -> list[Call]:
+    """The calls that begin or go on in a line, the innermost first; what a ``with`` enters counts as ``__enter__``."""
+    tree = _tree(file)
+    found: list[tuple[int, Call]] = []
+    for node in ast.walk(tree) if tree is not None else ():
+        if isinstance(node, ast.With):
+            for item in node.items:
+                inside = item.context_expr
+                if inside.lineno <= line <= (inside.end_lineno or inside.lineno):
+                    found.append((10**6, Call(ast.unparse(inside), "__enter__")))
+        elif isinstance(node, ast.Call) and node.lineno <= line <= (node.end_lineno or node.lineno):
+            size = (node.end_lineno or 0) - node.lineno
+            if isinstance(node.func, ast.Attribute):
+                found.append((size, Call(ast.unparse(node.func.value), node.func.attr)))
+            elif isinstance(node.func, ast.Name):
+                found.append((size, Call("", node.func.id)))
+    return [call for _, call in sorted(found, key=lambda entry: entry[0])]
+
+
+def awaited(file: str, line: int) -> str:
+    """What is awaited in a line; "" if nothing is, or it is not known."""
+    tree = _tree(file)
+    for node in ast.walk(tree) if tree is not None else ():
+        if isinstance(node, ast.Await) and node.lineno <= line <= (node.end_lineno or node.lineno):
+            return ast.unparse(node.value)
+    return ""
+
+
+def held(file: str, line: int) -> list[Held]:
+    """What the ``with`` blocks around a line have entered, and what was acquired before it and not released."""
+    tree = _tree(file)
+    if tree is None:
+        return []
+    function = _function(tree, line)
+    found: list[Held] = []
+    for node in ast.walk(function):
+        if isinstance(node, ast.With) and node.body[0].lineno <= line <= (node.end_lineno or 0):
+            entered = [item.context_expr for item in node.items]
+            found += [Held(ast.unparse(one), one.lineno) for one in entered if line > (one.end_lineno or one.lineno)]
+    found += _acquired(function, line)
+    return sorted(found, key=lambda one: one.line)
+
+
+def _acquired(function: ast.AST, line: int) -> Iterator[Held]:
+    taken: dict[str, int] = {}
+    found = [node for node in ast.walk(function) if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)]
+    for node in sorted(found, key=lambda call: call.lineno):
+        assert isinstance(node.func, ast.Attribute)
+        if node.lineno >= line:
+            break
+        expression = ast.unparse(node.func.value)
+        if node.func.attr in _RELEASES:
+            taken[expression] = node.lineno
+        elif node.func.attr in _RELEASES.values():
+            taken.pop(expression, None)
+    for expression, since in taken.items():
+        yield Held(expression, since)
+
+
+def _function(tree: ast.AST, line: int) -> ast.AST:
+    """The innermost function around a line, or the whole module."""
+    best: ast.AST = tree
+    for node in ast.walk(tree):
+        if isinstance(node, Function) and node.lineno <= line <= (node.end_lineno or 0):
+            best = node
+    return best
+
+
+@lru_cache(maxsize=256)
+def _tree(file: str) -> ast.Module | None:
+    try:
+        return ast.parse("".join(linecache.getlines(file)))
+    except (SyntaxError, ValueError):
+        return None

@@ -1,0 +1,1 @@
+import import_lock_module  # noqa: F401  # the import never ends

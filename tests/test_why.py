@@ -1,0 +1,233 @@
+"""``plait why`` on programs that hang, each for another reason: the culprit is named, with its line."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from plait._see.why_diagnosis import Diagnosis, diagnose
+from plait._see.why_dump import Dump, Frame, Thing, Thread
+from plait._see.why_outside import CannotLook, look
+from plait._see.why_wait import wait_of
+
+FOLDER = Path(__file__).parent / "hangs"
+ROOT = Path(__file__).parent.parent
+LONG = 30.0  # seconds
+
+pytestmark = [
+    pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc"),
+    pytest.mark.usefixtures("nothing_left"),
+]
+
+# The title, and where the culprit is.
+HANGS = {
+    "lock_cycle": ('"one" and "two" wait for each other', "lock_cycle.py:16"),
+    "lost_wakeup": ("Nobody notifies self.changed", "lost_wakeup.py:15"),
+    "queue_join": ("Not all items of jobs were marked as done", "queue_join.py:18"),
+    "full_pipe": ("A pipe is full that nobody reads", "full_pipe.py:5"),
+    "queue_never_fed": ("Nothing will come: inbox", "queue_never_fed.py:9"),
+    "semaphore": ("All permits of slots are gone", "semaphore.py:7"),
+    "pool_self": ("A pool waits for itself", "pool_self.py:11"),
+    "blocked_loop": ("An event loop is blocked", "blocked_loop.py:8"),
+    "fork_lock": ("A lock was held by another thread when this process was forked", "fork_lock.py:20"),
+    "import_lock": ("wait for each other", "import_lock_module.py:12"),
+    "gil_held": ("One thread has the GIL", "gil_held.py:7"),
+}
+WATCHED = {
+    **{name: HANGS[name] for name in ("lock_cycle", "lost_wakeup", "queue_join", "pool_self", "blocked_loop")},
+    "future_never_set": ("Task-1 (main) waits for self.answer", "future_never_set.py:9"),
+}
+
+
+@contextmanager
+def hanging(name: str, **environment: str) -> Iterator[int]:
+    """The pid of the process that hangs, which may be a child of the program."""
+    program = subprocess.Popen(
+        [*command(environment), str(FOLDER / f"{name}.py")],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "src"), **environment},
+        process_group=0,
+    )
+    try:
+        assert program.stdout is not None
+        yield int(program.stdout.readline()) if name == "fork_lock" else program.pid
+    finally:
+        os.killpg(program.pid, 9)
+        program.communicate()
+
+
+def command(environment: dict[str, str]) -> list[str]:
+    """How Python runs a program, which imports plait where a watchdog is wanted."""
+    run = "import plait, runpy, sys; runpy.run_path(sys.argv[1], run_name='__main__')"
+    return [sys.executable, "-c", run] if environment else [sys.executable]
+
+
+def until(pid: int, title: str) -> Diagnosis:
+    """The diagnosis, once the program has come to where it hangs."""
+    deadline = time.monotonic() + LONG
+    while True:
+        found = diagnose(_look(pid))
+        if (found is not None and title in found.title) or time.monotonic() > deadline:
+            assert found is not None
+            return found
+
+
+def _look(pid: int) -> Dump:
+    try:
+        return look(pid)
+    except CannotLook as error:
+        if "may not look" in str(error):
+            pytest.skip(str(error))
+        return Dump(pid, ())
+
+
+@pytest.fixture
+def pyspy() -> None:
+    if shutil.which("py-spy") is None and shutil.which("py-spy", path=sysconfig.get_path("scripts")) is None:
+        pytest.skip("py-spy is not installed")
+    if sys.version_info >= (3, 14):
+        pytest.skip("py-spy does not know this Python")
+
+
+@pytest.mark.usefixtures("pyspy")
+@pytest.mark.parametrize("name", HANGS)
+def test_the_culprit_is_named(name: str) -> None:
+    title, place = HANGS[name]
+    with hanging(name) as pid:
+        found = until(pid, title)
+    assert title in found.title, found
+    assert place in [step.place for step in found.steps[:2]], found
+
+
+def why(pid: int) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "plait", "why", str(pid)], capture_output=True, text=True, timeout=LONG, check=False
+    )
+
+
+@pytest.mark.parametrize("name", WATCHED)
+def test_a_watchdog_answers(name: str) -> None:
+    title, place = WATCHED[name]
+    deadline = time.monotonic() + LONG
+    with hanging(name, PLAIT_WATCHDOG="1000") as pid:
+        while title not in (said := why(pid).stdout) and time.monotonic() < deadline:
+            continue
+    assert title in said.partition("\n")[0]
+    assert place in said.partition("cure:")[0]
+
+
+def test_a_watchdog_speaks_by_itself_once() -> None:
+    watched = {"PLAIT_WATCHDOG": "0.2"}
+    program = subprocess.Popen(
+        [*command(watched), str(FOLDER / "lost_wakeup.py")],
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "src"), **watched},
+    )
+    assert program.stderr is not None
+    said = []
+    for line in program.stderr:
+        said.append(line)
+        if "all of process" in line:
+            break
+    program.kill()
+    rest = program.communicate()[1]
+    assert said[0].startswith("plait: nothing has moved for")
+    assert any("Nobody notifies self.changed" in line for line in said)
+    assert "nothing has moved" not in rest
+
+
+def test_a_watchdog_keeps_nothing_alive(tmp_path: Path) -> None:
+    run = subprocess.run(
+        [sys.executable, "-c", "import plait; print(list(plait.map(abs, [-1, 2], engine='process', workers=2)))"],
+        capture_output=True, text=True, timeout=LONG, check=False, cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "src"), "PLAIT_WATCHDOG": "1000"},
+    )  # fmt: skip
+    assert (run.stdout, run.stderr, run.returncode) == ("[1, 2]\n", "", 0)
+
+
+def test_a_bad_number_of_seconds_is_said(tmp_path: Path) -> None:
+    run = subprocess.run(
+        [sys.executable, "-c", "import plait"], capture_output=True, text=True, timeout=LONG, check=False, cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "src"), "PLAIT_WATCHDOG": "often"},
+    )  # fmt: skip
+    assert "PLAIT_WATCHDOG='often': expected a number of seconds above 0" in run.stderr
+
+
+def test_what_is_no_process_and_no_python_is_said() -> None:
+    none = why(2**22 + 1)
+    assert none.returncode != 0
+    assert "there is no process of that number" in none.stderr
+    with subprocess.Popen(["sleep", "100"]) as other:
+        said = why(other.pid)
+        other.kill()
+    assert said.returncode != 0
+    assert str(other.pid) in said.stderr
+
+
+# --- the rule, on stacks made by hand
+
+
+def thread(name: str, file: Path, line: int, **variables: int) -> Thread:
+    things = {variable: Thing("Account", address) for variable, address in variables.items()}
+    return Thread(name, 1, 1, (Frame(str(file), line, "move", things),), busy=False)
+
+
+MOVE = """
+def move(source, target):
+    with source.lock:
+        with target.lock:
+            pass
+    target.lock.acquire()
+    source.lock.acquire()
+    source.lock.release()
+"""
+
+
+@pytest.fixture
+def move(tmp_path: Path) -> Path:
+    file = tmp_path / "move.py"
+    file.write_text(MOVE)
+    return file
+
+
+def test_a_ring_of_three(move: Path) -> None:
+    threads = (thread("a", move, 4, source=1, target=2), thread("b", move, 4, source=2, target=3),
+               thread("c", move, 4, source=3, target=1))  # fmt: skip
+    found = diagnose(Dump(1, threads))
+    assert found is not None
+    assert found.title == 'Deadlock: "a" and "b" and "c" wait for each other'
+    assert found.certain
+
+
+def test_no_ring_where_the_last_one_runs(move: Path) -> None:
+    runs = thread("b", move, 5, source=2, target=3)._replace(busy=True)
+    assert diagnose(Dump(1, (thread("a", move, 4, source=1, target=2), runs))) is None
+
+
+def test_a_lock_that_was_acquired_without_with(move: Path) -> None:
+    threads = (thread("a", move, 7, source=1, target=2), thread("b", move, 7, source=2, target=1))
+    found = diagnose(Dump(1, threads))
+    assert found is not None
+    assert "wait for each other" in found.title
+
+
+def test_a_lock_that_one_takes_twice(move: Path) -> None:
+    found = diagnose(Dump(1, (thread("a", move, 4, source=1, target=1),)))
+    assert found is not None
+    assert found.title == "a waits for itself"
+
+
+def test_a_thread_that_runs_waits_for_nothing(move: Path) -> None:
+    assert wait_of(thread("a", move, 3, source=1, target=2)._replace(busy=True)).kind == "runs"
