@@ -7,7 +7,6 @@ window moves.
 
 from __future__ import annotations
 
-import operator
 import time
 from _collections_abc import Callable, Generator, Iterator
 from typing import Any
@@ -21,6 +20,7 @@ from plait._core.outcome import Outcome, attach, brief
 from plait._engines.interface import IDLE, Engine
 from plait._run.accounts import Accounts
 from plait._run.farewell import explain, in_words, stopping_words, warn_abandoned, warn_mishaps
+from plait._run.handing import Handing, rest_of
 from plait._run.ordering import CompletionOrder, InputOrder
 from plait._run.progress import Meter
 from plait._run.recalled import Recalled
@@ -59,7 +59,7 @@ class Run:
         self._settled: list[Batch] = []  # and not recorded for certain yet
         self._accounts = Accounts(job.feed.handed_out)
         self._work: Generator[Batch, None, None] | None = None
-        self.handing: tuple[Batch, Iterator[object] | int] | None = None  # and how far the consumer is in there
+        self.handing: Handing | None = None
         self.disturbed = False
         self._held_back: KeyboardInterrupt | None = None
         self._explained: KeyboardInterrupt | None = None
@@ -353,13 +353,8 @@ class Run:
 
     def _leftovers(self) -> Iterator[Batch]:
         """After a stop: what had finished and was not delivered, then one Cancelled per item that had not."""
-        if self.handing is not None:
-            batch, position = self.handing
-            self.handing = None
-            if not isinstance(position, int):
-                position = len(batch.items) - operator.length_hint(position)
-            if position < len(batch.items):
-                yield batch.part(position, len(batch.items))
+        handing, self.handing = self.handing, None
+        yield from rest_of(handing)
         self._fetch_rest()
         for final in self._settled:
             self._order.add(final)

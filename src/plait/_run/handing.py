@@ -1,0 +1,27 @@
+"""Handing: the batch that the consumer is taking values of, and how far it is in there."""
+
+from __future__ import annotations
+
+import operator
+from _collections_abc import Iterator
+
+from plait._core.batch import Batch
+
+Handing = tuple[Batch, Iterator[object] | int]  # how many it has taken, or what it has not
+
+
+def rest_of(handing: Handing | None) -> Iterator[Batch]:
+    """What the consumer has not taken, if there is any.
+
+    >>> batch = Batch(0, "abc")
+    >>> batch.values = [1, 2, 3]
+    >>> [rest.values for rest in rest_of((batch, 1))]
+    [[2, 3]]
+    """
+    if handing is None:
+        return
+    batch, taken = handing
+    if not isinstance(taken, int):
+        taken = len(batch.items) - operator.length_hint(taken)
+    if taken < len(batch.items):
+        yield batch.part(taken, len(batch.items))
