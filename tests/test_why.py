@@ -44,6 +44,7 @@ HANGS = {
 }
 WATCHED = {
     **{name: HANGS[name] for name in ("lock_cycle", "lost_wakeup", "queue_join", "pool_self", "blocked_loop")},
+    "other_names": ('"one" and "two" wait for each other', "other_names.py:21"),
     "future_never_set": ("Task-1 (main) waits for self.answer", "future_never_set.py:9"),
 }
 
@@ -231,3 +232,14 @@ def test_a_lock_that_one_takes_twice(move: Path) -> None:
 
 def test_a_thread_that_runs_waits_for_nothing(move: Path) -> None:
     assert wait_of(thread("a", move, 3, source=1, target=2)._replace(busy=True)).kind == "runs"
+
+
+@pytest.mark.usefixtures("pyspy")
+def test_the_page_shows_what_is_said() -> None:
+    page = (ROOT / "docs" / "why.md").read_text()
+    assert (FOLDER / "lock_cycle.py").read_text() in page
+    with hanging("lock_cycle") as pid:
+        until(pid, HANGS["lock_cycle"][0])
+        said = why(pid).stdout.replace(str(pid), "1234")
+    shown = page.partition("$ plait why 1234\n")[2].partition("```")[0]
+    assert sorted(said.splitlines()) == sorted(shown.splitlines())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import queue
 import sys
 import threading
 from collections.abc import Iterator
@@ -15,6 +16,16 @@ from plait._see.why_outside import children, forked
 
 _PLAIN = (str, int, float, bool, type(None))
 _DEEPEST = 200  # frames of a stack that are looked at
+_SHARED = (  # what threads wait for, whatever it is called where
+    type(threading.Lock()),
+    type(threading.RLock()),
+    threading.Condition,
+    threading.Semaphore,
+    threading.Event,
+    threading.Barrier,
+    queue.Queue,
+    queue.SimpleQueue,
+)
 
 
 def look_inside() -> Dump:
@@ -45,7 +56,13 @@ def _stack(frame: FrameType | None) -> Iterator[FrameType]:
 
 
 def _frame(frame: FrameType) -> Frame:
-    variables = {name: _thing(value) for name, value in list(frame.f_locals.items())}
+    variables = {name: _thing(value) for name, value in list(frame.f_globals.items()) if isinstance(value, _SHARED)}
+    for name, value in list(frame.f_locals.items()):
+        variables[name] = _thing(value)
+        parts = getattr(value, "__dict__", None)
+        for part, inner in list(parts.items()) if type(parts) is dict else ():
+            if isinstance(inner, _SHARED):
+                variables[f"{name}.{part}"] = _thing(inner)
     return Frame(frame.f_code.co_filename, frame.f_lineno or 0, frame.f_code.co_qualname, variables)
 
 

@@ -112,6 +112,9 @@ def holdings(thread: Thread) -> list[Holding]:
 
 def key_of(frame: Frame, expression: str) -> Key | None:
     """What tells the object of an expression from others; None for an expression that is no path of names."""
+    itself = frame.variables.get(expression)
+    if itself is not None:
+        return Key(str(itself.address), "")
     root, _, path = expression.partition(".")
     if not root.isidentifier():
         return None
