@@ -42,7 +42,7 @@ def look_inside() -> Dump:
         frames = list(_stack(frame))
         threads.append(Thread(name, ident, (thread.native_id if thread else 0) or 0, tuple(map(_frame, frames))))
         tasks += _tasks(frames)
-    threads.sort(key=lambda thread: thread.name != "MainThread")
+    threads.sort(key=lambda thread: (thread.name != "MainThread", thread.native))
     pid = os.getpid()
     return Dump(pid, (*threads, *tasks), "", children(pid), forked(pid))
 

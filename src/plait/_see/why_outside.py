@@ -38,7 +38,9 @@ def look(pid: int) -> Dump:
     second = {thread.native: thread for thread in map(_thread, _pyspy(pid))}
     hungry = {native for native, before in turns.items() if _turns_of(pid, native) - before >= _HUNGRY}
     threads = [_over_time(one, second.get(one.native, one), hungry) for one in first]
-    return Dump(pid, tuple(sorted(threads, key=lambda one: one.native != pid)), "", children(pid), forked(pid))
+    return Dump(
+        pid, tuple(sorted(threads, key=lambda one: (one.native != pid, one.native))), "", children(pid), forked(pid)
+    )
 
 
 def _over_time(first: Thread, second: Thread, hungry: set[int]) -> Thread:
