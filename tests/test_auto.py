@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 import plait
-from plait._engines import auto
+from plait._engines import auto_pilot
 from plait._engines.choice import Choice, Measured, choose
 from plait._engines.sharing import is_immutable, obstacle
 
@@ -34,7 +34,7 @@ counter = 0
         (Measured(calls=4, elapsed=0.2, busy=0.19, gil=0.9, left=1, cores=2), "thread", "about 50 ms"),
         (Measured(calls=4, elapsed=0.2, busy=0.19, gil=0.9, left=100, cores=1), "thread", "only one core"),
         (Measured(calls=4, elapsed=0.2, busy=0.38, gil=0.1, left=100, cores=2), "thread", "lets the GIL go"),
-        (Measured(calls=256, elapsed=0.001, busy=0.001, gil=0.9, left=10**6, cores=2), "thread", "4 µs per item"),
+        (Measured(calls=256, elapsed=256e-6, busy=256e-6, gil=0.9, left=10**6, cores=2), "inline", "1 µs per item"),
         (Measured(calls=4, elapsed=0.2, busy=0.19, gil=0.9, left=100, cores=2, free_threaded=True), "thread", "no GIL"),
         (Measured(calls=0, elapsed=0.0, busy=0.0, gil=0.0, left=0, cores=2), "thread", ""),
     ],
@@ -193,8 +193,9 @@ def change(item: list[int]) -> int:
 @pytest.fixture
 def moves(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every function is judged to hold the GIL, after its first call."""
-    monkeypatch.setattr(auto, "choose", lambda _: Choice("process", "processes: for the test"))
-    monkeypatch.setattr(auto, "_ENOUGH_CALLS", 1)
+    monkeypatch.setattr(auto_pilot, "choose", lambda _: Choice("process", "processes: for the test"))
+    for limit in ("_BRIEF", "_ALONE", "_LONG_ALONE"):
+        monkeypatch.setattr(auto_pilot, limit, 0.0)
 
 
 @pytest.mark.usefixtures("moves")
