@@ -65,7 +65,7 @@ class AutoEngine:
 
         def settle(choice: Choice) -> None:
             if choice.engine == "thread":  # they go on without being measured
-                job.fn = call
+                job.fn = plain
                 job.tally.settle_on("thread", job.workers, choice.reason)
             else:  # the run ends with what is in flight
                 job.feed.hold()
@@ -88,17 +88,13 @@ class AutoEngine:
 
     def _inline(self, job: Job, choice: Choice) -> Generator[Batch, None, None]:
         """Run in the caller's thread for as long as items take as little as the first ones did."""
-        plain, job.fn, timeout = job.fn, Plain(job.fn), job.timeout
         job.tally.settle_on("inline", 1, choice.reason)
-        try:
-            for batch in InlineEngine().run(job):
-                yield batch
-                if batch.ended - batch.started > _SLOW and not job.feed.finished:
-                    took = in_words(batch.ended - batch.started)
-                    job.tally.reasons.append(f"no longer inline: {len(batch.items)} items took {took}")
-                    job.feed.hold()
-        finally:
-            job.fn, job.timeout = plain, timeout
+        for batch in InlineEngine().run(job):
+            yield batch
+            if batch.ended - batch.started > _SLOW and not job.feed.finished:
+                took = in_words(batch.ended - batch.started)
+                job.tally.reasons.append(f"no longer inline: {len(batch.items)} items took {took}")
+                job.feed.hold()
 
     def _on_processes(self, job: Job, choice: Choice) -> Generator[Batch, None, None]:
         from plait._engines.process import ProcessEngine

@@ -12,13 +12,14 @@ from _collections_abc import Callable
 
 from plait._core.budget import available_cores
 from plait._core.job import Job
-from plait._engines.choice import Choice, Measured, choose, is_worth_asking_again, wants_race
+from plait._engines.choice import TINY, Choice, Measured, choose, is_worth_asking_again, wants_race
 from plait._engines.growth import Growth
 from plait._engines.measuring_calls import CallMeter
 from plait._engines.measuring_gil import Canary
 from plait._engines.measuring_transfer import measure_transfer
 
 ENOUGH_CALLS = 256
+_TINY_CALLS = 64  # who takes so little time for each of them need not be measured any further
 _BRIEF = 0.001  # seconds of calls, when there were enough
 _ALONE = 0.02  # seconds of calls on one thread, when there were two of them
 _LONG_ALONE = 0.06  # the same, when there was one
@@ -79,7 +80,9 @@ class Pilot:
         self._looked = now
         calls, seconds, busy = self._spent()
         if self._canary is None:
-            if seconds >= _BRIEF / 2:
+            if calls >= _TINY_CALLS and seconds < calls * TINY:
+                self._decide(calls, seconds, busy, now)
+            elif seconds >= _BRIEF / 2:
                 self._canary = Canary()
             return
         if self._race is None and not _knows_enough(calls, seconds):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-_TINY = 2e-6  # seconds per item: below this not even a batch of items is worth being handed to somebody else
+TINY = 3e-6  # seconds per item: below this not even a batch of items is worth being handed to somebody else
 _WAITING = 0.5  # below this share of busy time the function waits for something
 _HOLDS = 0.85  # the share of the time others had to wait for the GIL, from which on no race is needed to know
 _UNRACED = 0.5  # the same, where no race could be run
 _AS_GOOD = 0.75  # threads are chosen when they reach this share of what processes would: they need no start, no memory
-_WORTH = 0.1  # seconds of work left that pay for starting processes
+_WORTH = 0.15  # seconds of work left that pay for starting processes
 _DEAR = 0.4  # of the computing time; from there on two processes are no faster than one thread
 
 
@@ -82,7 +82,7 @@ def _if_plain(measured: Measured) -> Choice | None:
     """What the cost of one thread's calls and the machine decide."""
     if measured.free_threaded:
         return Choice("thread", "threads: this interpreter has no GIL")
-    if measured.calls and measured.cost < _TINY:
+    if measured.calls and measured.cost < TINY:
         return Choice(
             "inline", f"inline: at {in_words(measured.cost)} per item, moving items would cost more than running them"
         )

@@ -8,15 +8,8 @@ functions and classes it uses are looked at too, unless they belong to an instal
 
 from __future__ import annotations
 
-import datetime as dt
-import decimal
-import enum
-import fractions
 import functools
-import pathlib
-import re
 import sys
-import uuid
 from types import (
     BuiltinFunctionType,
     FunctionType,
@@ -34,10 +27,14 @@ from plait._core.star import Star
 from plait._engines.sharing_code import Use, uses
 
 _ATOMS = (
-    int, float, complex, bool, str, bytes, type(None), type(...), range, slice, frozenset, re.Pattern, decimal.Decimal,
-    fractions.Fraction, dt.date, dt.time, dt.timedelta, dt.tzinfo, pathlib.PurePath, uuid.UUID,
-    enum.Enum, ModuleType, BuiltinFunctionType, type,
+    int, float, complex, bool, str, bytes, type(None), type(...), type(NotImplemented), range, slice, frozenset,
+    ModuleType, BuiltinFunctionType, type,
 )  # fmt: skip
+_IMMUTABLE = frozenset({  # by name: to import them would cost more than all the rest of the decision
+    ("re", "Pattern"), ("decimal", "Decimal"), ("fractions", "Fraction"), ("datetime", "date"), ("datetime", "time"),
+    ("datetime", "timedelta"), ("datetime", "tzinfo"), ("pathlib", "PurePath"), ("pathlib._local", "PurePath"),
+    ("uuid", "UUID"), ("enum", "Enum"), ("ipaddress", "IPv4Address"), ("ipaddress", "IPv6Address"),
+})  # fmt: skip
 _MOST = 300  # functions and classes that are read
 _REFLECTION = frozenset({"globals", "setattr", "delattr", "exec", "eval", "vars", "__import__"})
 
@@ -46,7 +43,9 @@ def is_immutable(value: object) -> bool:
     """Whether nobody can tell a copy of it from the original."""
     if isinstance(value, tuple):
         return all(is_immutable(part) for part in value)
-    return isinstance(value, _ATOMS)
+    return isinstance(value, _ATOMS) or any(
+        (base.__module__, base.__qualname__) in _IMMUTABLE for base in type(value).__mro__
+    )
 
 
 def obstacle(function: object, classes: tuple[object, ...] = ()) -> str:
@@ -105,7 +104,7 @@ class _Reader:
         if len(self._seen) > _MOST:
             return "it uses more code than can be looked at"
         if isinstance(value, type):
-            if issubclass(value, (enum.Enum, BaseException)) or value.__module__ == "builtins":
+            if issubclass(value, BaseException) or hasattr(value, "__members__"):
                 return ""
             parts = ((name, part) for name, part in vars(value).items() if not _is_made(name, part))
             found = (self.of_used(f"{value.__name__}.{name}", part) for name, part in parts)
