@@ -64,7 +64,7 @@ class Pilot:
     def threads_wanted(self) -> int | None:
         """How many threads there should be now; None for as many as help."""
         if self.choice is not None:
-            return None
+            return None if self.choice.engine == "thread" else 0
         if self._race is not None:
             return 2
         _, seconds, busy = self._spent()
@@ -173,6 +173,7 @@ class PilotGrowth(Growth):
         wanted = self._pilot.threads_wanted()
         if wanted is None:
             return super().add(threads, backlog, late, busy, stuck=stuck)
+        self.reason = ""  # what kept threads from being added says nothing about the engine that comes now
         return max(0, min(wanted - threads, self.ceiling - threads, backlog))
 
 
