@@ -13,12 +13,10 @@ from plait._core.batch import Batch
 from plait._core.errors import UsageError
 from plait._core.job import Job
 from plait._engines.auto_pilot import Pilot
-from plait._engines.choice import Choice, in_words
+from plait._engines.choice import Choice
 from plait._engines.inline import InlineEngine
 from plait._engines.interface import Plan
 from plait._engines.thread import ThreadEngine
-
-_SLOW = 0.02  # seconds of a batch that was meant to take one millisecond: the items are not what the first ones were
 
 
 class AutoEngine:
@@ -43,31 +41,23 @@ class AutoEngine:
             job.fn = Plain(job.fn)
             yield from InlineEngine().run(job)
             return
-        workers = job.workers
-        while not (job.feed.finished or job.cancelled):
-            job.workers = workers
-            choice = yield from self._on_threads(job)
-            job.feed.release()
-            if choice is None or job.cancelled or job.feed.finished:
-                return
-            if choice.engine == "process":
-                yield from self._on_processes(job, choice)
-                return
-            yield from self._inline(job, choice)
-            job.feed.release()
+        choice = yield from self._on_threads(job)
+        job.feed.release()
+        if choice is not None and choice.engine == "process" and not (job.cancelled or job.feed.finished):
+            yield from self._on_processes(job, choice)
 
     def close(self) -> None:
         """Nothing is held between runs."""
 
     def _on_threads(self, job: Job) -> Generator[Batch, None, Choice | None]:
-        """Run on threads, to the end if they suit; otherwise until it is known what does, and say what."""
+        """Run on threads: to the end if they suit, otherwise until that is known."""
         plain, call = job.fn, Plain(job.fn)
 
         def settle(choice: Choice) -> None:
             if choice.engine == "thread":  # they go on without being measured
                 job.fn = plain
                 job.tally.settle_on("thread", job.workers, choice.reason)
-            else:  # the run ends with what is in flight
+            else:  # this run ends with what is in flight
                 job.feed.hold()
 
         pilot = Pilot(job, call, settle)
@@ -85,16 +75,6 @@ class AutoEngine:
         if pilot.choice is None:
             job.tally.settle_on("thread", job.workers, "threads: it was over before there was anything to measure")
         return pilot.choice
-
-    def _inline(self, job: Job, choice: Choice) -> Generator[Batch, None, None]:
-        """Run in the caller's thread for as long as items take as little as the first ones did."""
-        job.tally.settle_on("inline", 1, choice.reason)
-        for batch in InlineEngine().run(job):
-            yield batch
-            if batch.ended - batch.started > _SLOW and not job.feed.finished:
-                took = in_words(batch.ended - batch.started)
-                job.tally.reasons.append(f"no longer inline: {len(batch.items)} items took {took}")
-                job.feed.hold()
 
     def _on_processes(self, job: Job, choice: Choice) -> Generator[Batch, None, None]:
         from plait._engines.process import ProcessEngine

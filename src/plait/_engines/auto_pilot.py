@@ -1,6 +1,6 @@
 """Pilot: measures the first items of a map while they run on threads, first on one, and on two if it takes a race.
 
-It decides when threads are added for as long as it measures, which is what makes the measurements mean something; and it
+As long as it measures it also says when threads are added, which is what makes the measurements mean something. It
 decides in the driver's thread, so that nobody has to be asked. The rule itself is `choice`.
 """
 

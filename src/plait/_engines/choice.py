@@ -84,7 +84,7 @@ def _if_plain(measured: Measured) -> Choice | None:
         return Choice("thread", "threads: this interpreter has no GIL")
     if measured.calls and measured.cost < TINY:
         return Choice(
-            "inline", f"inline: at {in_words(measured.cost)} per item, moving items would cost more than running them"
+            "thread", f"threads: at {in_words(measured.cost)} per item, moving items would cost more than running them"
         )
     if measured.share < _WAITING and measured.gil < _HOLDS:
         return Choice("thread", f"threads: {100 * (1 - measured.share):.0f} % of the time it waits")

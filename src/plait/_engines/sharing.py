@@ -34,6 +34,7 @@ _IMMUTABLE = frozenset({  # by name: to import them would cost more than all the
     ("re", "Pattern"), ("decimal", "Decimal"), ("fractions", "Fraction"), ("datetime", "date"), ("datetime", "time"),
     ("datetime", "timedelta"), ("datetime", "tzinfo"), ("pathlib", "PurePath"), ("pathlib._local", "PurePath"),
     ("uuid", "UUID"), ("enum", "Enum"), ("ipaddress", "IPv4Address"), ("ipaddress", "IPv6Address"),
+    ("dataclasses", "_HAS_DEFAULT_FACTORY_CLASS"),
 })  # fmt: skip
 _MOST = 300  # functions and classes that are read
 _REFLECTION = frozenset({"globals", "setattr", "delattr", "exec", "eval", "vars", "__import__"})
@@ -131,7 +132,7 @@ class _Reader:
     def _of_use(self, use: Use, captured: dict[str, object], scope: dict[str, object]) -> str:
         name = use.name
         if use.kind == "argument":
-            return f"it changes its argument {name!r}; pass engine=\"process\" to give it a copy"
+            return f'it changes its argument {name!r}; pass engine="process" to give it a copy'
         if use.kind == "class":
             return "it assigns to an attribute of a class"
         if use.kind == "import":
@@ -148,7 +149,7 @@ class _Reader:
         return f"it uses {name}(), which may reach anything" if name in _REFLECTION and not use.stores else ""
 
     def _of_path(self, name: str, value: object, use: Use) -> str:
-        """What speaks against a value and the attributes of it that are used, as far as they are modules and classes."""
+        """What speaks against a value and the attributes of it that are used, as far as these are modules or classes."""
         for position, attribute in enumerate(use.path):
             last = position == len(use.path) - 1
             if last and use.stores and isinstance(value, (ModuleType, type, FunctionType)):
@@ -191,7 +192,7 @@ def _attribute(owner: object, name: str) -> object:
         return vars(owner).get(name)
     for base in getattr(owner, "__mro__", ()):
         if name in vars(base):
-            return vars(base)[name]  # type: ignore[no-any-return]  # whatever it is
+            return vars(base)[name]
     return None
 
 

@@ -44,7 +44,8 @@ def uses(code: CodeType) -> Iterator[Use]:
     >>> def work(x):
     ...     CACHE.found[x] = math.sqrt(x)
     >>> [use for use in uses(work.__code__) if use.kind == "global"]
-    [Use(kind='global', name='math', path=('sqrt',), stores=False), Use(kind='global', name='CACHE', path=('found',), stores=False)]
+    [Use(kind='global', name='math', path=('sqrt',), stores=False),
+     Use(kind='global', name='CACHE', path=('found',), stores=False)]
     """
     instructions = [one for one in get_instructions(code) if one.opname not in _SILENT or one.opname == "COPY"]
     arguments = set(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount])
@@ -61,7 +62,9 @@ def uses(code: CodeType) -> Iterator[Use]:
             yield from _imported(instructions, position, held)
         elif one.opname.startswith("LOAD_FAST"):
             yield from _of_local(instructions, position, arguments, held)
-        elif one.opname == "COPY" and one.arg == 2 and (name := _changed(instructions, position, arguments)) is not None:
+        elif (
+            one.opname == "COPY" and one.arg == 2 and (name := _changed(instructions, position, arguments)) is not None
+        ):
             yield Use("argument", name)  # an augmented assignment to an element
         elif one.opname in ("STORE_SUBSCR", "DELETE_SUBSCR", "STORE_SLICE"):
             if (name := _changed(instructions, position, arguments)) is not None:

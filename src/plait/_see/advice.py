@@ -72,7 +72,14 @@ class Advice:
 
     def __str__(self) -> str:
         picture = curve(self.trials, self._pick.best)
-        parts = [self.sentence, *facts(self.profile), "", *table(self.trials, self._pick.best, self.items), "", *picture]
+        parts = [
+            self.sentence,
+            *facts(self.profile),
+            "",
+            *table(self.trials, self._pick.best, self.items),
+            "",
+            *picture,
+        ]
         return "\n".join(parts)
 
     def _repr_html_(self) -> str:

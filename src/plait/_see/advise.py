@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
 from itertools import islice
 from typing import Any
 
@@ -14,21 +15,24 @@ from plait._core.errors import UsageError
 from plait._engines.table import make_engine
 from plait._see.advice import Advice
 from plait._see.advise_profile import Profile, profile, profile_coroutine
-from plait._see.advise_rule import next_workers, pick
+from plait._see.advise_rule import contenders, next_workers, pick
 from plait._see.advise_trial import Bench, Trial
 
 _SAMPLE = 10_000  # items that are looked at
 _THREADS = 64
 _CALLS = 1000  # of a coroutine function, at the same time
-_SHARES = 14  # into how many parts the time is divided: the profile, and about so many trials
+_SHARES = 20  # into how many parts the time is divided: the profile, and about so many trials
+_ROUNDS = 2  # in which the best are measured again
 
 
-def advise(fn: Callable[..., Any], items: Iterable[Any], /, *, seconds: float = 5.0, total: int | None = None) -> Advice:
+def advise(
+    fn: Callable[..., Any], items: Iterable[Any], /, *, seconds: float = 5.0, total: int | None = None
+) -> Advice:
     """Which engine and how many workers suit `fn`, found out by running it on all of them, as an `Advice`.
 
-    The function is called with the items, round and round and many times with each: it should be one that may be. What it
-    raises at its first calls is raised. Engines are tried one after the other, with more workers as long as these help:
-    inline, threads, processes, and interpreters from CPython 3.14 on; of a coroutine function, numbers of calls at a time.
+    The function is called with the items, round and round and many times with each: it should be one that may be. What
+    it raises at its first calls is raised. Engines are tried one after the other, with more workers as long as these
+    help: inline, threads, processes, and interpreters from CPython 3.14 on; of a coroutine function, calls at a time.
     Whatever is faster, functions that depend on shared memory are never sent to other processes.
 
     Args:
@@ -59,16 +63,17 @@ def advise(fn: Callable[..., Any], items: Iterable[Any], /, *, seconds: float = 
     awaits = is_coroutine_function(fn)
     measured = (profile_coroutine if awaits else profile)(fn, sample, share)
     cores = available_cores().count
-    trials: list[Trial] = []
-    for name, most, step in _plan(measured, cores, awaits=awaits):
-        trials += _try_out(name, fn, sample, measured, most, step, share)
+    with ExitStack() as stack:
+        benches = [
+            (_open(stack, name, fn, sample, measured), most, step)
+            for name, most, step in _plan(measured, cores, awaits=awaits)
+        ]
+        trials = _try_out(benches, share)
     picked = pick(trials, count, may_move=not measured.obstacle)
     if picked is None:
         raise UsageError(f"{_name(fn)} could not be measured: {'; '.join(trial.problem for trial in trials)}")
     best = picked.best
-    return Advice(
-        _name(fn), count, best.engine, best.workers, measured, tuple(trials), picked.break_even, cores
-    )
+    return Advice(_name(fn), count, best.engine, best.workers, measured, tuple(trials), picked.break_even, cores)
 
 
 def _plan(measured: Profile, cores: int, *, awaits: bool) -> list[tuple[str, int, int]]:
@@ -83,19 +88,26 @@ def _plan(measured: Profile, cores: int, *, awaits: bool) -> list[tuple[str, int
     return plan
 
 
-def _try_out(
-    name: str, fn: Callable[..., Any], items: Sequence[Any], measured: Profile, most: int, step: int, share: float
-) -> list[Trial]:
-    """One engine with more and more workers, as long as more help."""
+def _open(stack: ExitStack, name: str, fn: Callable[..., Any], items: Sequence[Any], measured: Profile) -> Bench:
     engine = make_engine(name)
-    tried: list[Trial] = []
-    try:
-        bench = Bench(engine, fn, items, measured.seconds)
-        while (workers := next_workers(tried, most, step)) is not None:
-            tried.append(bench.run(workers, share))
-    finally:
-        engine.close()
-    return tried
+    stack.callback(engine.close)
+    return Bench(engine, fn, items, measured.seconds)
+
+
+def _try_out(benches: list[tuple[Bench, int, int]], share: float) -> list[Trial]:
+    """Every engine with more and more workers, as long as more help; then those again that came close, by turns."""
+    tried: list[tuple[Bench, Trial]] = []
+    for bench, most, step in benches:
+        own: list[Trial] = []
+        while (workers := next_workers(own, most, step)) is not None:
+            own.append(bench.run(workers, share))
+        tried += [(bench, trial) for trial in own]
+    close = contenders([trial for _, trial in tried])
+    for _ in range(_ROUNDS):
+        for bench, trial in tried:
+            if trial in close:  # what else the machine does only ever makes somebody slower
+                trial.per_second = max(trial.per_second, bench.run(trial.workers, share).per_second)
+    return [trial for _, trial in tried]
 
 
 def _name(fn: object) -> str:

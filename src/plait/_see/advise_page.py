@@ -26,7 +26,13 @@ def draw_page(function: str, sentence: str, facts: Sequence[str], trials: Sequen
 
 def _row(trial: Trial, best: Trial) -> str:
     memory = "" if trial.worker_bytes is None else in_units(trial.worker_bytes)
-    cells = (trial.engine, str(trial.workers), f"{trial.per_second:,.1f}", f"{trial.start_seconds * 1000:.0f} ms", memory)
+    cells = (
+        trial.engine,
+        str(trial.workers),
+        f"{trial.per_second:,.1f}",
+        f"{trial.start_seconds * 1000:.0f} ms",
+        memory,
+    )
     kind = ' class="best"' if trial is best else ""
     return f"<tr{kind}>{''.join(f'<td>{escape(cell)}</td>' for cell in cells)}</tr>"
 
@@ -47,7 +53,9 @@ def _picture(trials: Sequence[Trial], best: Trial) -> str:
         for trial, x, y in points:
             size = 7 if trial is best else 4
             title = f"{engine}, {trial.workers} workers: {trial.per_second:,.1f} items/s"
-            parts.append(f'<circle class="lane{number}" cx="{x}" cy="{y}" r="{size}"><title>{escape(title)}</title></circle>')
+            parts.append(
+                f'<circle class="lane{number}" cx="{x}" cy="{y}" r="{size}"><title>{escape(title)}</title></circle>'
+            )
         _, x, y = points[-1]
         parts.append(f'<text class="lane{number}" x="{x + 10}" y="{y + 4}">{escape(engine)}</text>')
     floor = _HEIGHT - _BOTTOM
@@ -58,7 +66,8 @@ def _picture(trials: Sequence[Trial], best: Trial) -> str:
     parts.append(f'<text x="{_LEFT - 8}" y="{floor}" text-anchor="end">0</text>')
     parts.append(f'<text x="{_WIDTH / 2}" y="{_HEIGHT - 4}" text-anchor="middle">workers</text>')
     axes = f'<path class="axes" d="M{_LEFT},10V{floor}H{_WIDTH - 80}"/>'
-    return f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="items per second by workers">{axes}{"".join(parts)}</svg>'
+    label = f'viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="items per second by workers"'
+    return f"<svg {label}>{axes}{''.join(parts)}</svg>"
 
 
 _PAGE = """<!doctype html>

@@ -10,6 +10,7 @@ from plait._see.advise_trial import Trial
 
 SIMPLEST_FIRST = ("inline", "thread", "async", "interpreter", "process")
 REMOTE = ("interpreter", "process")  # their workers have memory of their own
+_FAR, _CLOSE = 0.4, 0.8  # of the best: what is measured again of each engine, and beside these
 _AS_GOOD = 1.08  # what is slower by less than this is as good when it is simpler
 
 
@@ -66,6 +67,22 @@ def _break_even(trials: Sequence[Trial]) -> int | None:
         if trial.engine in REMOTE and local and trial.per_second > _AS_GOOD * local
     ]
     return max(1, min(found)) if found else None
+
+
+def contenders(trials: Sequence[Trial]) -> list[Trial]:
+    """The best of each engine, and the others that come close to the best of all: to be measured again.
+
+    >>> loop, one, two = Trial("inline", 1, 100.0), Trial("thread", 1, 95.0), Trial("thread", 2, 60.0)
+    >>> contenders([loop, one, two]) == [loop, one]
+    True
+    """
+    best = max((trial.per_second for trial in trials), default=0.0)
+    leaders = {trial.engine: trial for trial in sorted(trials, key=lambda trial: trial.per_second)}
+    return [
+        trial
+        for trial in trials
+        if trial.per_second and trial.per_second >= (_FAR if trial is leaders[trial.engine] else _CLOSE) * best
+    ]
 
 
 def next_workers(tried: Sequence[Trial], most: int, step: int = 2) -> int | None:

@@ -78,7 +78,7 @@ class Bench:
         trial.items, trial.failed = found.done, found.failed
         trial.per_second = found.done / found.seconds if found.done else 0.0
         trial.start_seconds = self._start
-        trial.worker_bytes = self._worker_bytes(found)
+        trial.worker_bytes = self._worker_bytes(warm)
         return trial
 
     def _fitting(self, seconds: float) -> int:

@@ -19,7 +19,7 @@ def sentence(function: str, picked: Pick, profile: Profile, trials: Sequence[Tri
     """What to use and why, with figures."""
     best = picked.best
     if best.engine == "inline":
-        use = f"{function}: use a plain loop (engine=\"inline\"), nothing is faster for {picked.items:,} items"
+        use = f'{function}: use a plain loop (engine="inline"), nothing is faster for {picked.items:,} items'
     else:
         workers = "worker" if best.workers == 1 else "workers"
         use = (
@@ -34,8 +34,8 @@ def _reasons(picked: Pick, profile: Profile, trials: Sequence[Trial], cores: int
     if profile.cores >= 1.3:
         libraries = f" ({', '.join(profile.libraries)})" if profile.libraries else ""
         yield (
-            f"one call keeps {profile.cores:.1f} of {cores} cores busy by itself{libraries}, so that more workers compete with"
-            " it; set OMP_NUM_THREADS=1 to leave the cores to the workers"
+            f"one call keeps {profile.cores:.1f} of {cores} cores busy by itself{libraries}, so that more workers "
+            "compete with it; set OMP_NUM_THREADS=1 to leave the cores to the workers"
         )
     best, even = picked.best, picked.break_even
     faster = max((trial for trial in trials if trial.engine in REMOTE), key=lambda one: one.per_second, default=None)
@@ -70,15 +70,12 @@ def _nature(profile: Profile) -> str:
 def facts(profile: Profile) -> list[str]:
     """What one call costs, in two lines."""
     share = 100 * profile.busy_seconds / profile.seconds
-    lines = [
-        f"One call: {in_words(profile.seconds)}, {share:.0f} % of it computing, {100 * profile.gil:.0f} % with the GIL held"
-        f" ({profile.calls:,} calls, {profile.cores:.1f} cores busy)."
-    ]
+    measured = f"({profile.calls:,} calls, {profile.cores:.1f} cores busy)"
+    held = f"{100 * profile.gil:.0f} % with the GIL held"
+    lines = [f"One call: {in_words(profile.seconds)}, {share:.0f} % of it computing, {held} {measured}."]
     if profile.transfer_bytes:
-        lines.append(
-            f"Its argument and result: {in_units(profile.transfer_bytes)} pickled, {in_words(profile.transfer_seconds)} "
-            "there and back."
-        )
+        size, took = in_units(profile.transfer_bytes), in_words(profile.transfer_seconds)
+        lines.append(f"Its argument and result: {size} pickled, {took} there and back.")
     return lines
 
 
@@ -90,14 +87,16 @@ def table(trials: Sequence[Trial], best: Trial, items: int) -> list[str]:
         if trial.problem:
             problems.append(f"{trial.engine}: {trial.problem}")
             continue
-        rows.append((
-            trial.engine,
-            f"{trial.workers}",
-            _rate(trial.per_second),
-            in_words(trial.start_seconds) if trial.start_seconds >= 0.001 else "-",
-            "-" if trial.engine == "inline" or trial.worker_bytes is None else in_units(trial.worker_bytes),
-            in_words(trial.seconds(items)) + (" *" if trial is best else ""),
-        ))
+        rows.append(
+            (
+                trial.engine,
+                f"{trial.workers}",
+                _rate(trial.per_second),
+                in_words(trial.start_seconds) if trial.start_seconds >= 0.001 else "-",
+                "-" if trial.engine == "inline" or trial.worker_bytes is None else in_units(trial.worker_bytes),
+                in_words(trial.seconds(items)) + (" *" if trial is best else ""),
+            )
+        )
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     return [lines[0], "  ".join("-" * width for width in widths), *lines[1:], *problems]
