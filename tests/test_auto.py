@@ -47,7 +47,11 @@ counter = 0
         (Measured(4, 0.2, 0.2, 0.9, 100, 2, transfer=0.03, transfer_bytes=8 << 20), "thread", "to move 8 MiB per item"),
         (Measured(4, 0.2, 0.2, 0.9, 100, 2, transfer=0.01, transfer_bytes=8 << 20), "process", "90 %"),
         (Measured(4, 0.2, 0.2, 0.9, None, 2), "process", "90 %"),
-        (Measured(4, 0.04, 0.04, 0.9, None, 2), "thread", "does not pay"),  # of an endless input: as far as one knows yet
+        (
+            Measured(4, 0.04, 0.04, 0.9, None, 2),
+            "thread",
+            "does not pay",
+        ),  # of an endless input: as far as one knows yet
         (Measured(calls=0, elapsed=0.0, busy=0.0, gil=0.0, left=0, cores=2), "thread", ""),
     ],
 )

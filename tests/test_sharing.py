@@ -168,10 +168,14 @@ def in_a_comprehension(x):
     return [state.note(y) for y in range(x)]
 
 
+def forwarding(inner: Callable[[object], object]) -> Callable[[object], object]:
+    return lambda x: inner(x)
+
+
 def through_a_chain_of_functions(depth: int) -> Callable[[object], object]:
     fn: Callable[[object], object] = calls_a_function_of_a_module_that_notes
     for _ in range(depth):
-        fn = (lambda inner: lambda x: inner(x))(fn)
+        fn = forwarding(fn)
     return fn
 
 
@@ -271,4 +275,4 @@ def test_classes_of_the_arguments_are_read_too() -> None:
 
 
 def test_uses_of_names_from_outside() -> None:
-    assert [*uses(increments_an_attribute_of_a_module.__code__)][0] == Use("global", "state", ("counter",), True)
+    assert next(uses(increments_an_attribute_of_a_module.__code__)) == Use("global", "state", ("counter",), True)

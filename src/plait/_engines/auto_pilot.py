@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 import time
 from _collections_abc import Callable
+from typing import NamedTuple
 
 from plait._core.budget import available_cores
 from plait._core.job import Job
@@ -30,6 +31,31 @@ _PATIENCE = 2.0  # seconds after which nobody waits for the first call any more
 _CALM = 0.0004  # seconds between two looks
 
 
+class Seen(NamedTuple):
+    """What all threads together have spent until now.
+
+    Attributes:
+        now: when that was.
+        calls: how many calls have ended.
+        seconds: wall time of them and of those in progress.
+        computed: seconds on a core.
+        ready: seconds ready for a core that was not free.
+        gil: the share of the time in which somebody held the GIL.
+    """
+
+    now: float
+    calls: int
+    seconds: float
+    computed: float
+    ready: float
+    gil: float
+
+    @property
+    def busy(self) -> float:
+        """Seconds in which they had a core, or would have had one if nobody else had."""
+        return self.computed + self.ready
+
+
 class Pilot:
     """Watches the first calls of a job, made with `call`, chooses the engine for the others and has `settle` know.
 
@@ -45,8 +71,9 @@ class Pilot:
         self._canary: Canary | None = None
         self._cores = 0
         self._looked = 0.0
-        self._alone: tuple[int, float, float, float] | None = None  # calls, seconds, busy, and the GIL's share
-        self._race: tuple[float, int, float] | None = None  # when it began, and calls and busy seconds until then
+        self._alone: Seen | None = None  # on one thread, before a race
+        self._start: Seen | None = None  # when it began
+        self._racing = False
         self.meter = CallMeter(call)
         self.choice: Choice | None = None
 
@@ -65,12 +92,12 @@ class Pilot:
         """How many threads there should be now; None for as many as help."""
         if self.choice is not None:
             return None if self.choice.engine == "thread" else 0
-        if self._race is not None:
+        if self._racing:
             return 2
-        _, seconds, busy = self._spent()
-        if seconds >= _WAITS_AFTER and busy < seconds / 2 and self._gil < 0.5:
+        seen = self._see()
+        if seen.seconds >= _WAITS_AFTER and seen.busy < seen.seconds / 2 and seen.gil < 0.5:
             return None
-        return 1 if seconds < _PATIENCE else None
+        return 1 if seen.seconds < _PATIENCE else None
 
     def look(self) -> None:
         """Decide, if that makes sense now."""
@@ -78,53 +105,50 @@ class Pilot:
         if self.choice is not None or now - self._looked < _CALM:
             return
         self._looked = now
-        calls, seconds, busy = self._spent()
+        seen = self._see()
         if self._canary is None:
-            if calls >= _TINY_CALLS and seconds < calls * TINY:
-                self._decide(calls, seconds, busy, now)
-            elif seconds >= _BRIEF / 2:
+            if seen.calls >= _TINY_CALLS and seen.seconds < seen.calls * TINY:
+                self._decide(seen)
+            elif seen.seconds >= _BRIEF / 2:
                 self._canary = Canary()
             return
-        if self._race is None and not _knows_enough(calls, seconds):
-            return
-        if self._race is None and len(self.meter.threads) == 1 and wants_race(self._measured(calls, seconds, busy)):
-            self._alone = calls, seconds, busy, self._gil
-            self._race = 0.0, 0, 0.0
-        if self._race is not None and not self._is_raced(now, calls, busy):
-            return
-        self._decide(calls, seconds, busy, now)
+        if self._racing:
+            if self._is_raced(seen):
+                self._decide(seen)
+        elif _knows_enough(seen):
+            if len(self.meter.threads) == 1 and wants_race(self._measured(seen)):
+                self._alone, self._racing = seen, True
+            else:
+                self._decide(seen)
 
-    @property
-    def _gil(self) -> float:
-        return self._canary.waiting if self._canary is not None else 0.0
-
-    def _spent(self) -> tuple[int, float, float]:
-        """Calls that have ended, seconds in calls, and those of them that were spent computing; of all threads."""
+    def _see(self) -> Seen:
         now = time.perf_counter()
         threads = list(self.meter.threads.values())
-        calls, seconds = sum(spent.calls for spent in threads), sum(spent.seconds(now) for spent in threads)
-        return calls, seconds, sum(spent.busy for spent in threads)
+        spent = [thread.spent() for thread in threads]
+        return Seen(
+            now=now,
+            calls=sum(thread.calls for thread in threads),
+            seconds=sum(thread.seconds(now) for thread in threads),
+            computed=sum(computed for computed, _ in spent),
+            ready=sum(ready for _, ready in spent),
+            gil=self._canary.waiting if self._canary is not None else 0.0,
+        )
 
-    def _is_raced(self, now: float, calls: int, busy: float) -> bool:
+    def _is_raced(self, seen: Seen) -> bool:
         """Whether two threads have run side by side for long enough."""
-        assert self._race is not None
-        began, _, _ = self._race
-        if not began:
-            if len(self.meter.threads) > 1:
-                self._race = now, calls, busy
-            elif not self._job.feed.ready:  # nobody is there to race against
-                self._race = None
-                return True
-            return False
-        return now - began >= _RACE
+        if self._start is not None:
+            return seen.now - self._start.now >= _RACE
+        if len(self.meter.threads) > 1:
+            self._start = seen
+        elif not self._job.feed.ready:  # nobody is there to race against
+            self._racing = False
+            return True
+        return False
 
-    def _decide(self, calls: int, seconds: float, busy: float, now: float) -> None:
-        measured = self._measured(calls, seconds, busy)
-        if self._race is not None and self._alone is not None:
-            alone_calls, alone_seconds, alone_busy, gil = self._alone
-            measured = self._measured(alone_calls, alone_seconds, alone_busy)._replace(
-                gil=gil, race=_speed(self._race, self._alone, calls, busy, now)
-            )
+    def _decide(self, seen: Seen) -> None:
+        measured = self._measured(seen)
+        if self._alone is not None and self._start is not None:
+            measured = self._measured(self._alone)._replace(race=race_speed(self._alone, self._start, seen))
         choice = choose(measured)
         if choice.engine == "process":
             if not self.meter.samples:
@@ -137,12 +161,12 @@ class Pilot:
             self._canary.stop()
         self._settle(choice)
 
-    def _measured(self, calls: int, seconds: float, busy: float) -> Measured:
+    def _measured(self, seen: Seen) -> Measured:
         return Measured(
-            calls=max(1, calls),
-            elapsed=seconds,
-            busy=busy,
-            gil=self._gil,
+            calls=max(1, seen.calls),
+            elapsed=seen.seconds,
+            busy=seen.busy,
+            gil=seen.gil,
             left=self._job.feed.left,
             cores=self._cores or available_cores().count,
             free_threaded=not getattr(sys, "_is_gil_enabled", lambda: True)(),
@@ -177,29 +201,27 @@ class PilotGrowth(Growth):
         return max(0, min(wanted - threads, self.ceiling - threads, backlog))
 
 
-def _knows_enough(calls: int, seconds: float) -> bool:
+def _knows_enough(seen: Seen) -> bool:
     """Whether what was seen on one thread says what the function is like."""
-    if calls >= ENOUGH_CALLS:
-        return seconds >= _BRIEF
-    return seconds >= (_ALONE if calls >= 2 else _LONG_ALONE)
+    if seen.calls >= ENOUGH_CALLS:
+        return seen.seconds >= _BRIEF
+    return seen.seconds >= (_ALONE if seen.calls >= 2 else _LONG_ALONE)
 
 
-def _speed(
-    race: tuple[float, int, float], alone: tuple[int, float, float, float], calls: int, busy: float, now: float
-) -> float:
-    """How much more two threads did than one would have done in the same time.
+def race_speed(alone: Seen, start: Seen, end: Seen) -> float:
+    """How much more two threads did, from start to end, than one would have done in the same time. Pure.
 
-    That is the cores they kept busy, made less by what a call cost more than alone, and divided by what one would
-    have kept busy. Calls need not have ended for that.
+    That is the cores they kept busy, less what a call cost more than alone, and divided by what one would have kept
+    busy. No call need have ended for that. Having to wait for a core is others' doing and counts as having had it.
 
-    >>> _speed((0.0, 10, 0.1), (10, 0.1, 0.1, 0.0), calls=30, busy=0.3, now=0.1)
+    >>> alone = Seen(0.1, calls=10, seconds=0.1, computed=0.1, ready=0.0, gil=0.1)
+    >>> end = Seen(0.2, calls=30, seconds=0.3, computed=0.3, ready=0.0, gil=0.1)
+    >>> race_speed(alone, alone, end)
     2.0
     """
-    began, calls_before, busy_before = race
-    raced, computed = calls - calls_before, busy - busy_before
-    alone_calls, alone_seconds, alone_busy, _ = alone
-    share = min(1.0, alone_busy / alone_seconds) if alone_seconds else 1.0
-    speed = computed / (now - began) / max(share, 0.01)
-    if raced >= _RACED_CALLS and alone_calls >= _RACED_CALLS and computed > 0:
-        speed *= (alone_busy / alone_calls) / (computed / raced)
+    share = min(1.0, alone.busy / alone.seconds) if alone.seconds else 1.0
+    speed = (end.busy - start.busy) / (end.now - start.now) / max(share, 0.01)
+    raced, computed = end.calls - start.calls, end.computed - start.computed
+    if raced >= _RACED_CALLS and alone.calls >= _RACED_CALLS and computed > 0:
+        speed *= (alone.computed / alone.calls) / (computed / raced)
     return min(speed, 4.0)

@@ -100,7 +100,8 @@ class Spent:
             self._clock_id = None
         self.began = self.inside = 0.0
         self.calls = 0
-        self._base = self._clock()
+        self._base = 0.0, 0.0
+        self._base = self.spent()
 
     def end(self) -> None:
         """The call in progress has ended."""
@@ -114,19 +115,15 @@ class Spent:
         began = self.began
         return self.inside + (now - began if began else 0.0)
 
-    @property
-    def busy(self) -> float:
-        """Seconds on a core, or ready for one."""
-        return self._clock() - self._base
-
-    def _clock(self) -> float:
+    def spent(self) -> tuple[float, float]:
+        """Seconds on a core, and seconds ready for one that was not free."""
         if self._clock_id is None:
-            return time.perf_counter()
+            return time.perf_counter() - self._base[0], 0.0
         try:
-            return time.clock_gettime(self._clock_id) + waited_for_core(self._native_id)
+            computed = time.clock_gettime(self._clock_id)
         except OSError:  # the thread has ended
-            self._clock_id = None
-            return self._base
+            return 0.0, 0.0
+        return computed - self._base[0], waited_for_core(self._native_id) - self._base[1]
 
 
 def _is_part(item: object, value: object) -> bool:

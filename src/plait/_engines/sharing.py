@@ -149,7 +149,7 @@ class _Reader:
         return f"it uses {name}(), which may reach anything" if name in _REFLECTION and not use.stores else ""
 
     def _of_path(self, name: str, value: object, use: Use) -> str:
-        """What speaks against a value and the attributes of it that are used, as far as these are modules or classes."""
+        """What speaks against a value and those attributes of it that are used, if it is a module or a class."""
         for position, attribute in enumerate(use.path):
             last = position == len(use.path) - 1
             if last and use.stores and isinstance(value, (ModuleType, type, FunctionType)):
