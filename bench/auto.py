@@ -1,7 +1,8 @@
-"""Do `auto` and `advise` choose what is fastest? Every function is run on every engine, by turns, from a cold start.
+"""Do `auto` and `advise` choose what is fastest? Each function runs on every engine, by turns, from a cold start.
 
 A choice is as good as the best when a map that follows it takes at most 1.2 times as long as the fastest engine's, or
-5 ms more, the fastest round of each; what `advise` says is judged by other runs than its own. The functions are in _auto_work.py.
+5 ms more, by the fastest round of each; what `advise` says is judged by other runs than its own. The functions are in
+_auto_work.py.
 Run: python bench/auto.py [--rounds N] [--seconds S] [NAME ...]
 """
 
@@ -13,7 +14,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from _auto_work import CASES, STATEFUL, state_is_right
+from _auto_cases import CASES, STATEFUL
+from _auto_work import state_is_right
 
 import plait
 

@@ -9,7 +9,7 @@ _WAITING = 0.5  # below this share of busy time the function waits for something
 _HOLDS = 0.85  # the share of the time others had to wait for the GIL, from which on no race is needed to know
 _UNRACED = 0.5  # the same, where no race could be run
 _AS_GOOD = 0.75  # threads are chosen when they reach this share of what processes would: they need no start, no memory
-_WORTH = 0.15  # seconds of work left that pay for starting processes
+_WORTH = 1.5  # how often what processes save of the work that is left must pay for their start
 _DEAR = 0.4  # of the computing time; from there on two processes are no faster than one thread
 
 
@@ -27,6 +27,7 @@ class Measured(NamedTuple):
         race: how much more two threads did than one, at the same time; None when they have not been tried.
         transfer: seconds to pickle and unpickle one argument and one result.
         transfer_bytes: how large these are.
+        start: seconds that processes take to start.
     """
 
     calls: int
@@ -39,6 +40,7 @@ class Measured(NamedTuple):
     race: float | None = None
     transfer: float = 0.0
     transfer_bytes: int = 0
+    start: float = 0.05
 
     @property
     def cost(self) -> float:
@@ -91,7 +93,7 @@ def _if_plain(measured: Measured) -> Choice | None:
     if measured.cores < 2:
         return Choice("thread", "threads: there is only one core to use")
     left = measured.calls if measured.left is None else measured.left  # of what has no end in sight, as much again
-    if left * measured.cost < _WORTH:
+    if left * measured.cost * (1 - 1 / measured.cores) < _WORTH * measured.start:
         return Choice("thread", f"threads: what is left, about {in_words(left * measured.cost)}, {_UNWORTHY}")
     return None
 
