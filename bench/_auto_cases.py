@@ -63,8 +63,10 @@ _ROWS = [[{"a": n, "b": str(n)} for n in range(2000)] for _ in range(10)]
 
 CASES: dict[Any, list[Any]] = {
     sums_squares: [150_000] * 80, counts_primes: [6000] * 150, fibonacci: [20] * 700, collatz: [1500] * 100,
-    draws_pi: [20_000] * 150, mandelbrot: list(range(120)) * 8, parses_json: list(range(1000)),
-    writes_json: list(range(1000)), finds_words: list(range(1200)), sorts: list(range(120)), reads_csv: list(range(600)),
+    draws_pi: [20_000] * 150,
+    mandelbrot: list(range(120)) * 8, parses_json: list(range(1000)),
+    writes_json: list(range(1000)), finds_words: list(range(1200)), sorts: list(range(120)),
+    reads_csv: list(range(600)),
     divides_decimals: list(range(400)), adds_fractions: list(range(3000)), compares_texts: list(range(3000)),
     counts_words: list(range(1000)), wraps: list(range(600)), quotes: list(range(1000)), permutes: [7] * 800,
     big_powers: [60_000] * 600, medians: list(range(400)),

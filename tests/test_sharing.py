@@ -211,6 +211,72 @@ def test_what_must_stay(function: object, why: str) -> None:
     assert why in obstacle(function)
 
 
+class Job:
+    def __init__(self, n: int) -> None:
+        self.n = n
+        self.done: list[int] = []
+
+    def finish(self) -> None:
+        self.done.append(self.n)
+
+    def double(self) -> int:
+        return 2 * self.n
+
+
+def finishes_some(job: Job) -> int:
+    if job.n > 1000:
+        job.finish()
+    return job.double()
+
+
+def only_asks(job: Job) -> int:
+    return job.double()
+
+
+def test_methods_that_change_an_argument() -> None:
+    assert "Job.finish changes its object" in obstacle(finishes_some, (Job,), may_change=True)
+    assert obstacle(only_asks, (Job,), may_change=True) == ""
+
+
+def test_helpers_that_change_what_may_be_an_argument() -> None:
+    assert "changes its argument 'out'" in obstacle(hands_a_list_to_a_helper, may_change=True)
+    assert obstacle(hands_a_list_to_a_helper) == ""
+
+
+best = 0
+
+
+def is_better(x: int) -> bool:
+    return x > best
+
+
+def improve(x: int) -> None:
+    global best
+    best = x
+
+
+def test_a_global_name_that_another_function_assigns_to() -> None:
+    assert obstacle(is_better) == '"best" is changed meanwhile'
+
+
+def test_a_captured_name_that_the_loop_assigns_to() -> None:
+    least, most = 0, 9
+    found = obstacle(lambda x: x > least)
+    least = 1
+    assert found == '"least" is changed meanwhile'
+    assert obstacle(lambda x: x > most) == ""
+
+
+def test_a_name_that_a_script_assigns_to_again() -> None:
+    scope = {"obstacle": obstacle, "found": []}
+    exec(
+        "limit, top = 1, 0\ndef f(x): return x > top\ndef g(x): return x > limit\n"
+        "for n in range(2):\n    found.append((obstacle(f), obstacle(g)))\n    top = n\n",
+        scope,
+    )
+    assert scope["found"] == [('"top" is changed meanwhile', "")] * 2
+
+
 def reads_constants(x):
     return x + state.limit + Counter_limit() + len(string.ascii_letters)
 

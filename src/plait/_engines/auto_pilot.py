@@ -181,7 +181,11 @@ class Pilot:
         from plait._engines.sharing import obstacle  # reads byte code: only when it matters
 
         transfer = measure_transfer(self.meter.samples)
-        reason = self.meter.obstacle or transfer.obstacle or obstacle(self._fn, transfer.classes)
+        reason = (
+            self.meter.obstacle
+            or transfer.obstacle
+            or obstacle(self._fn, transfer.classes, may_change=self.meter.may_change)
+        )
         if reason:
             return Choice("thread", f"threads, although it holds the GIL: {reason}")
         return choose(measured._replace(transfer=transfer.seconds, transfer_bytes=transfer.size))

@@ -20,6 +20,7 @@ class CallMeter:
     Attributes:
         threads: what each thread that has called it spent, by its identity.
         samples: arguments and results of the first calls that succeeded.
+        may_change: whether an argument was an object that can be changed.
         obstacle: why arguments or results cannot be moved to another process, as far as was seen.
     """
 
@@ -29,6 +30,7 @@ class CallMeter:
         self.threads: dict[int, Spent] = {}
         self.samples: list[tuple[object, object]] = []
         self.obstacle = ""
+        self.may_change = False
 
     def __call__(self, item: object) -> object:
         spent = self.threads.get(threading.get_ident()) or self._new_thread()
@@ -64,6 +66,7 @@ class CallMeter:
     def _picture(self, item: object) -> bytes | None:
         if type(item) in _ATOMS:
             return None
+        self.may_change = self.may_change or type(item) is not tuple or any(type(part) not in _ATOMS for part in item)
         began = time.perf_counter()
         try:
             return dumps(item, 5)

@@ -24,7 +24,8 @@ from typing import Any
 
 from plait._core.installed import is_installed
 from plait._core.star import Star
-from plait._engines.sharing_code import Use, uses
+from plait._engines.sharing_code import Use, names_in, uses
+from plait._engines.sharing_rebinding import is_rebound
 
 _ATOMS = (
     int, float, complex, bool, str, bytes, type(None), type(...), type(NotImplemented), range, slice, frozenset,
@@ -49,20 +50,27 @@ def is_immutable(value: object) -> bool:
     )
 
 
-def obstacle(function: object, classes: tuple[object, ...] = ()) -> str:
+def obstacle(function: object, classes: tuple[object, ...] = (), *, may_change: bool = False) -> str:
     """Why the function must stay in this process, or an empty string when nothing speaks against moving it.
 
-    `classes` are those of its arguments and results, whose methods it may call.
+    `classes` are those of its arguments and results, whose methods it may call; `may_change` says that arguments are
+    objects that can be changed at all.
     """
-    reader = _Reader()
-    return reader.of(function) or next((why for found in classes if (why := reader.of_used("", found))), "")
+    reader = _Reader(may_change=may_change)
+    return (
+        reader.of(function)
+        or next((why for found in classes if (why := reader.of_used("", found))), "")
+        or next((why for found in classes if (why := reader.of_changing_methods(found))), "")
+    )
 
 
 class _Reader:
     """Reads functions and classes, each once."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, may_change: bool) -> None:
         self._seen: set[int] = set()
+        self._may_change = may_change
+        self._names: set[str] = set()  # of globals and attributes that are used anywhere
         self._first: object = None  # the function that is called with the items
 
     def of(self, function: Any) -> str:
@@ -98,6 +106,16 @@ class _Reader:
             return ""
         return f'"{name}" is shared; pass engine="process" if it is only read'
 
+    def of_changing_methods(self, found: Any) -> str:
+        """What speaks against moving arguments of this class: methods that change them, and whose names are used."""
+        if not isinstance(found, type) or is_installed(found):
+            return ""
+        for name, part in vars(found).items():
+            if isinstance(part, FunctionType) and name in self._names and not name.startswith("__"):
+                if any(use.kind == "argument" for use in uses(part.__code__)):
+                    return f'{found.__name__}.{name} changes its object; pass engine="process" to give it a copy'
+        return ""
+
     def _of_code(self, value: Any) -> str:
         if id(value) in self._seen or is_installed(value):  # nobody shares the state of a package on purpose
             return ""
@@ -122,15 +140,16 @@ class _Reader:
             if not is_immutable(value) and not isinstance(value, FunctionType):
                 return f"a default argument, {_name(value)}, is shared between calls"
         captured = dict(_captured(function))
+        self._names.update(names_in(function.__code__))
         for use in uses(function.__code__):
-            if use.kind == "argument" and function is not self._first:
-                continue  # of a helper: whose it is nobody can read; the first calls show whether the items change
-            if why := self._of_use(use, captured, function.__globals__):
+            if use.kind == "argument" and function is not self._first and (use.name == "self" or not self._may_change):
+                continue  # of a helper: it is not an item's
+            if why := self._of_use(use, captured, function):
                 return why
         return ""
 
-    def _of_use(self, use: Use, captured: dict[str, object], scope: dict[str, object]) -> str:
-        name = use.name
+    def _of_use(self, use: Use, captured: dict[str, object], function: FunctionType) -> str:
+        name, scope = use.name, function.__globals__
         if use.kind == "argument":
             return f'it changes its argument {name!r}; pass engine="process" to give it a copy'
         if use.kind == "class":
@@ -142,10 +161,11 @@ class _Reader:
             return f"it assigns to the global name {name!r}"
         if use.kind == "captured" and use.stores and not use.path:
             return f"it assigns to the captured name {name!r}" if name in captured else ""
-        if name in captured:
-            return self._of_path(name, captured[name], use)
-        if name in scope:
-            return self._of_path(name, scope[name], use)
+        if name in captured or name in scope:
+            value = captured[name] if name in captured else scope[name]
+            if not isinstance(value, (ModuleType, FunctionType, type)) and is_immutable(value):
+                return f'"{name}" is changed meanwhile' if is_rebound(name, function) else ""
+            return self._of_path(name, value, use)
         return f"it uses {name}(), which may reach anything" if name in _REFLECTION and not use.stores else ""
 
     def _of_path(self, name: str, value: object, use: Use) -> str:

@@ -79,7 +79,7 @@ def profile(fn: Callable[..., object], items: Sequence[object], seconds: float) 
         gil=gil,
         transfer_seconds=transfer.seconds,
         transfer_bytes=transfer.size,
-        obstacle=meter.obstacle or transfer.obstacle or obstacle(fn, transfer.classes),
+        obstacle=meter.obstacle or transfer.obstacle or obstacle(fn, transfer.classes, may_change=meter.may_change),
         libraries=_libraries(),
     )
 
