@@ -11,6 +11,7 @@ import csv
 import decimal
 import difflib
 import fractions
+import functools
 import hashlib
 import html
 import io
@@ -35,10 +36,9 @@ from typing import Any
 
 DATA = bytes(range(256)) * 4096
 TEXT = "the quick brown fox jumps over the lazy dog and 42 other things; " * 60
-WORDS = TEXT.split()
+WORDS = tuple(TEXT.split())
 PACKED = zlib.compress(DATA, 6)
-RECORD = {"id": 7, "tags": WORDS[:40], "nested": [{"x": n, "y": str(n)} for n in range(60)]}
-ENCODED = json.dumps(RECORD)
+ENCODED = json.dumps({"id": 7, "tags": WORDS[:40], "nested": [{"x": n, "y": str(n)} for n in range(60)]})
 RECORDS: list[int] = []
 TOTALS: dict[int, int] = {}
 
@@ -91,7 +91,12 @@ def parses_json(_: int) -> int:
 
 
 def writes_json(_: int) -> int:
-    return sum(len(json.dumps(RECORD)) for _ in range(15))
+    return sum(len(json.dumps(_record())) for _ in range(15))
+
+
+@functools.cache
+def _record() -> dict[str, Any]:
+    return dict(json.loads(ENCODED))
 
 
 def finds_words(_: int) -> int:

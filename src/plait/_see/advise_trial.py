@@ -16,6 +16,7 @@ from plait._engines.facts import descendants, proportional_bytes
 from plait._engines.interface import Engine
 
 _SHARED = ("thread", "interpreter", "inline", "async")  # workers that live in this process
+_MOST = 4_000_000  # items of one trial
 
 
 @dataclass(slots=True)
@@ -60,29 +61,19 @@ class Bench:
     def run(self, workers: int, seconds: float) -> Trial:
         """About so many seconds with so many workers, in which at least each of them is busy once."""
         trial = Trial(self._engine.name, workers)
-        warm = self._map(workers, workers if self._cost > seconds / 4 else max(workers, min(64, self._fitting(0.02))))
-        if warm.problem:
-            trial.problem = warm.problem
-            return trial
+        warm = self._map(workers, workers)  # in which workers start, and import what they need
         if self._start is None:
             self._start = max(0.0, warm.first - self._cost)
-        rate = warm.done / warm.seconds
-        wanted = max(int(rate * seconds), 1)
-        found = warm
-        while (wanted := min(wanted, 4_000_000)) > found.done:  # what was fast at first may be faster when it is warm
+        found, wanted = warm, max(workers, int(seconds / 4 / self._cost))
+        while not found.problem and (found is warm or (found.seconds < seconds / 2 and wanted > found.done)):
             found = self._map(workers, wanted)
-            if found.problem or found.seconds > seconds / 3:
-                break
-            wanted = int(found.done / found.seconds * seconds)
+            wanted = min(_MOST, int(found.done / found.seconds * seconds))
         trial.problem = found.problem
         trial.items, trial.failed = found.done, found.failed
-        trial.per_second = found.done / found.seconds if found.done else 0.0
+        trial.per_second = 0.0 if found.problem else found.done / found.seconds
         trial.start_seconds = self._start
         trial.worker_bytes = self._worker_bytes(warm)
         return trial
-
-    def _fitting(self, seconds: float) -> int:
-        return int(seconds / max(self._cost, 1e-7))
 
     def _map(self, workers: int, count: int) -> _Ran:
         ran = _Ran()
