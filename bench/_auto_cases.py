@@ -73,13 +73,13 @@ CASES: dict[Any, list[Any]] = {
     adds_one: list(range(1_000_000)), formats: list(range(600_000)), absolute: list(range(1_000_000)),
     small_loop: list(range(150_000)),
     hashes: list(range(800)), stretches_a_password: [2000] * 600, compresses: list(range(120)),
-    decompresses: list(range(600)), compresses_well: list(range(60)), compresses_best: list(range(100)),
+    decompresses: list(range(600)), compresses_well: list(range(60)), compresses_best: list(range(2000)),
     asks_sqlite: list(range(250)), half_and_half: [8000] * 500, a_little_python: [2000] * 500,
     sleeps: [0.005] * 600, sleeps_then_computes: [500] * 200, sleeps_as_long_as_it_computes: [20_000] * 250,
     talks: list(range(300)), runs_a_command: list(range(200)), writes_a_file: list(range(150)),
-    stats_files: list(range(400)),
+    stats_files: list(range(3000)),
     makes_a_list: list(range(200)), makes_bytes: list(range(200)), length_of: _BLOBS * 2000, sums_a_list: _LISTS * 40,
-    hashes_its_bytes: _BLOBS * 10, copies_records: _ROWS * 40,
+    hashes_its_bytes: _BLOBS * 10, copies_records: _ROWS * 80,
 }  # fmt: skip
 
 STATEFUL: dict[Any, list[Any]] = {

@@ -40,6 +40,7 @@ counter = 0
         (Measured(4, 0.2, 0.2, 0.3, 100, 2, race=1.9), "thread", "two of them do 1.9 times the work of one"),
         (Measured(4, 0.2, 0.2, 0.3, 100, 2, race=1.2), "process", "two threads do only 1.2 times the work of one"),
         (Measured(4, 0.2, 0.2, 0.6, 100, 2, race=1.2), "process", "holds the GIL 60 %"),
+        (Measured(4, 0.2, 0.2, 0.8, 100, 2, race=1.7), "process", "holds the GIL 80 %"),  # who holds it is not faster
         (Measured(4, 0.2, 0.2, 0.9, 100, 2, race=1.9), "process", "holds the GIL 90 %"),  # the race was disturbed
         (Measured(4, 0.2, 0.2, 0.3, 10**4, 16, race=1.6), "process", "two threads do only 1.6"),
         (Measured(4, 0.2, 0.2, 0.02, 10**4, 16, race=1.9), "thread", "1.9 times"),

@@ -112,7 +112,7 @@ def _if_it_releases(measured: Measured) -> Choice | None:
         return None
     if measured.race is None:
         return Choice("thread", f"threads: it lets the GIL go, {waits}") if measured.gil < _UNRACED else None
-    threads = min(measured.race / 2 * measured.cores, max(measured.race, 1 / max(measured.gil, 0.01)))
+    threads = min(measured.race / 2 * measured.cores, 1 / max(measured.gil, 0.01))
     if threads < _AS_GOOD * measured.cores:
         return None
     return Choice("thread", f"threads: it lets the GIL go, two of them do {measured.race:.1f} times the work of one")
