@@ -15,8 +15,9 @@ from pathlib import Path
 import pytest
 
 import plait
-from plait._engines import auto
+from plait._engines import auto_pilot
 from plait._engines.choice import Choice, Measured, choose
+from plait._engines.measuring_gil import Canary
 from plait._engines.sharing import is_immutable, obstacle
 
 RESULTS: list[int] = []
@@ -34,8 +35,24 @@ counter = 0
         (Measured(calls=4, elapsed=0.2, busy=0.19, gil=0.9, left=1, cores=2), "thread", "about 50 ms"),
         (Measured(calls=4, elapsed=0.2, busy=0.19, gil=0.9, left=100, cores=1), "thread", "only one core"),
         (Measured(calls=4, elapsed=0.2, busy=0.38, gil=0.1, left=100, cores=2), "thread", "lets the GIL go"),
-        (Measured(calls=256, elapsed=0.001, busy=0.001, gil=0.9, left=10**6, cores=2), "thread", "4 µs per item"),
+        (Measured(calls=256, elapsed=256e-6, busy=256e-6, gil=0.9, left=10**6, cores=2), "thread", "1 µs per item"),
         (Measured(calls=4, elapsed=0.2, busy=0.19, gil=0.9, left=100, cores=2, free_threaded=True), "thread", "no GIL"),
+        (Measured(4, 0.2, 0.2, 0.3, 100, 2, race=1.9), "thread", "two of them do 1.9 times the work of one"),
+        (Measured(4, 0.2, 0.2, 0.3, 100, 2, race=1.2), "process", "two threads do only 1.2 times the work of one"),
+        (Measured(4, 0.2, 0.2, 0.6, 100, 2, race=1.2), "process", "holds the GIL 60 %"),
+        (Measured(4, 0.2, 0.2, 0.8, 100, 2, race=1.7), "process", "holds the GIL 80 %"),  # who holds it is not faster
+        (Measured(4, 0.2, 0.2, 0.9, 100, 2, race=1.9), "process", "holds the GIL 90 %"),  # the race was disturbed
+        (Measured(4, 0.2, 0.2, 0.3, 10**4, 16, race=1.6), "process", "two threads do only 1.6"),
+        (Measured(4, 0.2, 0.2, 0.02, 10**4, 16, race=1.9), "thread", "1.9 times"),
+        (Measured(4, 0.2, 0.08, 0.9, 100, 2), "process", "90 %"),  # others held it meanwhile, so that it seems to wait
+        (Measured(4, 0.2, 0.2, 0.9, 100, 2, transfer=0.03, transfer_bytes=8 << 20), "thread", "to move 8 MiB per item"),
+        (Measured(4, 0.2, 0.2, 0.9, 100, 2, transfer=0.01, transfer_bytes=8 << 20), "process", "90 %"),
+        (Measured(4, 0.2, 0.2, 0.9, None, 2), "process", "90 %"),
+        (
+            Measured(4, 0.04, 0.04, 0.9, None, 2),
+            "thread",
+            "does not pay",
+        ),  # of an endless input: as far as one knows yet
         (Measured(calls=0, elapsed=0.0, busy=0.0, gil=0.0, left=0, cores=2), "thread", ""),
     ],
 )
@@ -193,8 +210,9 @@ def change(item: list[int]) -> int:
 @pytest.fixture
 def moves(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every function is judged to hold the GIL, after its first call."""
-    monkeypatch.setattr(auto, "choose", lambda _: Choice("process", "processes: for the test"))
-    monkeypatch.setattr(auto, "_ENOUGH_CALLS", 1)
+    monkeypatch.setattr(auto_pilot, "choose", lambda _: Choice("process", "processes: for the test"))
+    for limit in ("_BRIEF", "_ALONE", "_LONG_ALONE"):
+        monkeypatch.setattr(auto_pilot, limit, 0.0)
 
 
 @pytest.mark.usefixtures("moves")
@@ -270,6 +288,73 @@ def test_arguments_and_results_that_cannot_cross_stay() -> None:
     stream2 = plait.map(lambda _: threading.Lock(), [[] for _ in range(50)], engine="auto")
     assert len(list(stream2)) == 50
     assert stream2.report.engine == "thread"
+
+
+def test_tiny_items_are_not_moved_and_those_that_turn_slow_get_threads() -> None:
+    turned = threading.Event()
+
+    def tiny(x: int) -> int:
+        if x >= 300_000:
+            turned.wait(0.02)  # nobody sets it
+        return x
+
+    stream = plait.map(tiny, range(300_100))
+    assert list(stream) == list(range(300_100))
+    assert any("moving items would cost more" in reason for reason in stream.report.why)
+    assert stream.report.peak_workers > 4
+
+
+def test_items_that_hold_the_gil_move_and_say_how_long_they_held_it() -> None:
+    stream = plait.map(compute, [30_000] * 400, workers=2)
+    assert list(stream) == [compute(30_000)] * 400
+    assert stream.report.engine == "process"
+    assert any("GIL" in reason or "two threads do" in reason for reason in stream.report.why)
+
+
+def test_items_that_wait_get_many_threads_at_once() -> None:
+    stream = plait.map(lambda _: time.sleep(0.01), range(200))
+    list(stream)
+    assert stream.report.engine == "thread"
+    assert stream.report.peak_workers > 8
+    assert any("of the time it waits" in reason for reason in stream.report.why)
+
+
+def test_what_returns_its_argument_itself_stays() -> None:
+    items = [[x] for x in range(1000)]
+
+    def same(item: list[int]) -> list[int]:
+        compute(3000)
+        return item
+
+    stream = plait.map(same, items, workers=2)
+    assert all(found is item for found, item in zip(stream, items, strict=True))
+    assert stream.report.engine == "thread"
+
+
+@pytest.mark.usefixtures("nothing_left")
+def test_measuring_leaves_nothing_behind() -> None:
+    for _ in range(3):
+        with plait.map(compute, itertools.repeat(30_000), workers=2) as stream:
+            assert len(list(itertools.islice(stream, 20))) == 20
+
+
+def test_the_canary_knows_who_holds_the_gil() -> None:
+    canary = Canary()
+    compute(1_000_000)
+    held = canary.waiting
+    canary.join()
+    resting = Canary()
+    time.sleep(0.05)
+    released = resting.waiting
+    resting.join()
+    assert held > 0.6 > 0.4 > released
+
+
+def compute(n: int) -> int:
+    total = 0
+    for x in range(n):
+        total += x * x
+    return total
 
 
 def test_one_worker_or_one_item_is_inline() -> None:

@@ -19,6 +19,7 @@ PUBLIC = {
         "Retry",
         "Scope",
         "Stream",
+        "advise",
         "channel",
         "check",
         "current",

@@ -28,6 +28,7 @@ if TYPE_CHECKING:  # for editors and type checkers: what `__getattr__` finds at 
     from plait._run.scope import Scope as Scope
     from plait._run.scope import scope as scope
     from plait._run.stream import Stream as Stream
+    from plait._see.advise import advise as advise
 
 __version__ = "0.1.0"
 
@@ -48,6 +49,7 @@ _HOMES = {
     "Report": "plait._run.report",
     "check": "plait._check.check",
     "replay": "plait._check.check",
+    "advise": "plait._see.advise",
 }
 _MODULES = ("engines", "errors", "schedulers", "testing")
 
@@ -60,6 +62,7 @@ __all__ = [
     "Retry",
     "Scope",
     "Stream",
+    "advise",
     "channel",
     "check",
     "current",

@@ -18,6 +18,7 @@ _COMMANDS = {
     "map": ("plait._cli.map", "map_command", "Run a Python function or a shell command for each item."),
     "check": ("plait._cli.check", "check_command", "Find races and deadlocks: run a program under many schedules."),
     "why": ("plait._cli.why", "why_command", "Say why a running Python process does not go on."),
+    "advise": ("plait._cli.advise", "advise_command", "Measure a function on every engine: which one, and why."),
     "doctor": ("plait._cli.doctor", "doctor_command", "Say what this machine and this Python can do concurrently."),
 }
 _USAGE_ERROR = 255  # as GNU parallel: 1 to 101 say how many items failed

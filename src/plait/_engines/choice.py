@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-_TINY = 20e-6  # seconds per item
-_WAITING = 0.5  # of one core: below this share of busy time the function waits for something
-_HOLDS = 0.5  # the share of the time others had to wait for the GIL, from which on the function holds it
-_WORTH = 0.1  # seconds of work left that pay for starting processes
+TINY = 3e-6  # seconds per item: below this not even a batch of items is worth being handed to somebody else
+_WAITING = 0.5  # below this share of busy time the function waits for something
+_HOLDS = 0.85  # the share of the time others had to wait for the GIL, from which on no race is needed to know
+_UNRACED = 0.5  # the same, where no race could be run
+_AS_GOOD = 0.75  # threads are chosen when they reach this share of what processes would: they need no start, no memory
+_WORTH = 1.5  # how often what processes save of the work that is left must pay for their start
+_DEAR = 0.4  # of the computing time; from there on two processes are no faster than one thread
 
 
 class Measured(NamedTuple):
@@ -15,12 +18,16 @@ class Measured(NamedTuple):
 
     Attributes:
         calls: how many calls ended.
-        elapsed: seconds of wall time since the first began.
+        elapsed: seconds of wall time they took together.
         busy: seconds in which they had a core, or would have used one had it been free, together.
         gil: the share of the time, from 0 to 1, that a thread which only wanted to wake up had to wait for the GIL.
         left: how many items remain, or None when nobody knows.
         cores: how many cores may be used.
         free_threaded: whether this interpreter runs without a GIL.
+        race: how much more two threads did than one, at the same time; None when they have not been tried.
+        transfer: seconds to pickle and unpickle one argument and one result.
+        transfer_bytes: how large these are.
+        start: seconds that processes take to start.
     """
 
     calls: int
@@ -30,6 +37,20 @@ class Measured(NamedTuple):
     left: int | None
     cores: int
     free_threaded: bool = False
+    race: float | None = None
+    transfer: float = 0.0
+    transfer_bytes: int = 0
+    start: float = 0.05
+
+    @property
+    def cost(self) -> float:
+        """Seconds of wall time per item."""
+        return self.elapsed / max(1, self.calls)
+
+    @property
+    def share(self) -> float:
+        """The share of its time, from 0 to 1, that the function computes."""
+        return min(1.0, self.busy / self.elapsed) if self.elapsed > 0 else 1.0
 
 
 class Choice(NamedTuple):
@@ -47,37 +68,93 @@ def choose(measured: Measured) -> Choice:
     >>> choose(Measured(calls=4, elapsed=0.2, busy=0.2, gil=0.9, left=100, cores=2)).engine
     'process'
     """
-    share = measured.busy / measured.elapsed if measured.elapsed > 0 else 1.0
-    cost = measured.elapsed / max(1, measured.calls)
+    return _if_plain(measured) or _if_it_releases(measured) or _if_dear(measured) or _processes(measured)
+
+
+def wants_race(measured: Measured) -> bool:
+    """Whether only a race of two threads can tell if threads suit a function.
+
+    >>> wants_race(Measured(calls=4, elapsed=0.2, busy=0.2, gil=0.3, left=100, cores=2))
+    True
+    """
+    return measured.race is None and measured.gil < _HOLDS and _if_plain(measured) is None
+
+
+def _if_plain(measured: Measured) -> Choice | None:
+    """What the cost of one thread's calls and the machine decide."""
     if measured.free_threaded:
         return Choice("thread", "threads: this interpreter has no GIL")
-    if cost < _TINY:
+    if measured.calls and measured.cost < TINY:
         return Choice(
-            "thread", f"threads: at {in_words(cost)} per item, moving items would cost more than running them"
+            "thread", f"threads: at {in_words(measured.cost)} per item, moving items would cost more than running them"
         )
-    if share < _WAITING:
-        return Choice("thread", f"threads: {100 * (1 - share):.0f} % of the time it waits")
-    if measured.gil < _HOLDS:
-        return Choice(
-            "thread", f"threads: it lets the GIL go, others wait for it only {100 * measured.gil:.0f} % of the time"
-        )
+    if measured.share < _WAITING and measured.gil < _HOLDS:
+        return Choice("thread", f"threads: {100 * (1 - measured.share):.0f} % of the time it waits")
     if measured.cores < 2:
         return Choice("thread", "threads: there is only one core to use")
-    if measured.left is not None and measured.left * cost < _WORTH:
-        return Choice(
-            "thread", f"threads: what is left, about {in_words(measured.left * cost)}, does not pay for processes"
-        )
-    return Choice("process", f"processes: it holds the GIL {100 * measured.gil:.0f} % of {in_words(cost)} per item")
+    left = measured.calls if measured.left is None else measured.left  # of what has no end in sight, as much again
+    if left * measured.cost * (1 - 1 / measured.cores) < _WORTH * measured.start:
+        return Choice("thread", f"threads: what is left, about {in_words(left * measured.cost)}, {_UNWORTHY}")
+    return None
+
+
+_UNWORTHY = "does not pay for processes"
+
+
+def is_worth_asking_again(choice: Choice, measured: Measured) -> bool:
+    """Whether more items may turn a choice that was made because there seemed to be little left."""
+    return measured.left is None and choice.reason.endswith(_UNWORTHY)
+
+
+def _if_it_releases(measured: Measured) -> Choice | None:
+    waits = f"others wait for it {100 * measured.gil:.0f} % of the time"
+    if measured.gil >= _HOLDS:
+        return None
+    if measured.race is None:
+        return Choice("thread", f"threads: it lets the GIL go, {waits}") if measured.gil < _UNRACED else None
+    threads = min(measured.race / 2 * measured.cores, 1 / max(measured.gil, 0.01))
+    if threads < _AS_GOOD * measured.cores:
+        return None
+    return Choice("thread", f"threads: it lets the GIL go, two of them do {measured.race:.1f} times the work of one")
+
+
+def _if_dear(measured: Measured) -> Choice | None:
+    computing = measured.cost * measured.share
+    if measured.transfer <= _DEAR * computing:
+        return None
+    much = _in_units(measured.transfer_bytes)
+    return Choice(
+        "thread",
+        f"threads: to move {much} per item takes {in_words(measured.transfer)}, computing {in_words(computing)}",
+    )
+
+
+def _processes(measured: Measured) -> Choice:
+    if measured.gil >= _UNRACED or measured.race is None:
+        held = f"it holds the GIL {100 * measured.gil:.0f} % of {in_words(measured.cost)} per item"
+        return Choice("process", f"processes: {held}")
+    return Choice(
+        "process",
+        f"processes: two threads do only {measured.race:.1f} times the work of one, {in_words(measured.cost)} per item",
+    )
 
 
 def in_words(seconds: float) -> str:
     """A duration for people.
 
-    >>> in_words(0.041), in_words(3e-6)
-    ('41 ms', '3 µs')
+    >>> in_words(0.041), in_words(3e-6), in_words(2.5e-7)
+    ('41 ms', '3 µs', '0.25 µs')
     """
     if seconds >= 1:
         return f"{seconds:.1f} s"
     if seconds >= 0.001:
         return f"{seconds * 1000:.0f} ms"
-    return f"{seconds * 1_000_000:.0f} µs"
+    if seconds >= 0.000001:
+        return f"{seconds * 1_000_000:.0f} µs"
+    return f"{seconds * 1_000_000:.2g} µs"
+
+
+def _in_units(count: int) -> str:
+    from plait._core.memory import in_units  # only to say it
+
+    return in_units(count)

@@ -35,3 +35,18 @@ def descendants() -> set[int]:
     import psutil  # heavy: only for tests of engines
 
     return {child.pid for child in psutil.Process().children(recursive=True)}
+
+
+def proportional_bytes(pid: int) -> int | None:
+    """The memory of a process with its share of what it has in common with others (PSS); its own where that is unknown.
+
+    None when the system does not tell, or when the process is gone.
+    """
+    try:
+        with open(f"/proc/{pid}/smaps_rollup", "rb") as file:
+            for line in file:
+                if line.startswith(b"Pss:"):
+                    return int(line.split()[1]) * 1024
+    except OSError:
+        pass
+    return private_bytes_anywhere(pid) or None

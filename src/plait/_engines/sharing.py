@@ -1,133 +1,229 @@
 """Whether a function depends on memory it shares with the rest of the program, as far as its code shows.
 
-It does when it stores to a global or captured name, when it uses a mutable object that is global or captured, when it
-has state of its own, or when it cannot be pickled. The functions it calls are looked at too, unless they belong to an
-installed package or the standard library.
+It does when it stores to a global or captured name or to something it got by one, when it uses a mutable object that is
+global, captured, or an attribute of a module or class, when it has state of its own, or when it cannot be pickled. The
+functions and classes it uses are looked at too, unless they belong to an installed package or the standard library.
+`sharing_code` reads the byte code. When in doubt the answer is yes.
 """
 
 from __future__ import annotations
 
-import datetime as dt
-import decimal
-import enum
-import fractions
-import pathlib
-import re
-import uuid
-from _collections_abc import Iterator
-from dis import Instruction, get_instructions
-from types import BuiltinFunctionType, CodeType, FunctionType, MethodDescriptorType, ModuleType
+import functools
+import sys
+from types import (
+    BuiltinFunctionType,
+    FunctionType,
+    GetSetDescriptorType,
+    MemberDescriptorType,
+    MethodDescriptorType,
+    MethodType,
+    ModuleType,
+    WrapperDescriptorType,
+)
 from typing import Any
 
 from plait._core.installed import is_installed
 from plait._core.star import Star
+from plait._engines.sharing_code import Use, names_in, uses
+from plait._engines.sharing_rebinding import is_rebound
 
 _ATOMS = (
-    int, float, complex, bool, str, bytes, type(None), type(...), range, slice, frozenset, re.Pattern, decimal.Decimal,
-    fractions.Fraction, dt.date, dt.time, dt.timedelta, dt.tzinfo, pathlib.PurePath, uuid.UUID,
-    enum.Enum, ModuleType, BuiltinFunctionType, type,
+    int, float, complex, bool, str, bytes, type(None), type(...), type(NotImplemented), range, slice, frozenset,
+    ModuleType, BuiltinFunctionType, type,
 )  # fmt: skip
-_DEPTH = 4
-_STORES = ("STORE_GLOBAL", "DELETE_GLOBAL")
-_LOADS = ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_DEREF", "LOAD_CLASSDEREF", "LOAD_FROM_DICT_OR_DEREF")
+_IMMUTABLE = frozenset({  # by name: to import them would cost more than all the rest of the decision
+    ("re", "Pattern"), ("decimal", "Decimal"), ("fractions", "Fraction"), ("datetime", "date"), ("datetime", "time"),
+    ("datetime", "timedelta"), ("datetime", "tzinfo"), ("pathlib", "PurePath"), ("pathlib._local", "PurePath"),
+    ("uuid", "UUID"), ("enum", "Enum"), ("ipaddress", "IPv4Address"), ("ipaddress", "IPv6Address"),
+    ("dataclasses", "_HAS_DEFAULT_FACTORY_CLASS"),
+})  # fmt: skip
+_MOST = 300  # functions and classes that are read
+_REFLECTION = frozenset({"globals", "setattr", "delattr", "exec", "eval", "vars", "__import__"})
 
 
 def is_immutable(value: object) -> bool:
     """Whether nobody can tell a copy of it from the original."""
     if isinstance(value, tuple):
         return all(is_immutable(part) for part in value)
-    return isinstance(value, _ATOMS)
-
-
-def obstacle(function: object) -> str:
-    """Why the function must stay in this process, or an empty string when nothing speaks against moving it."""
-    return _obstacle(function, _DEPTH, set())
-
-
-def _obstacle(function: Any, depth: int, seen: set[int]) -> str:
-    if id(function) in seen or depth == 0:
-        return ""
-    seen.add(id(function))
-    if isinstance(function, Star):
-        return _obstacle(function.fn, depth, seen)
-    partial = getattr(function, "func", None)
-    if partial is not None and hasattr(function, "keywords"):
-        for value in (*function.args, *function.keywords.values()):
-            if not is_immutable(value) and not isinstance(value, FunctionType):
-                return f"an argument bound to it, {_name(value)}, is shared"
-        return _obstacle(partial, depth, seen)
-    if isinstance(function, FunctionType):
-        return _of_python_function(function, depth, seen)
-    if isinstance(function, BuiltinFunctionType):
-        owner = function.__self__
-        return (
-            ""
-            if owner is None or isinstance(owner, ModuleType) or is_immutable(owner)
-            else f"it belongs to {_name(owner)}, which is shared"
-        )
-    if hasattr(function, "__wrapped__") and not hasattr(function, "__self__"):
-        return _obstacle(function.__wrapped__, depth, seen)
-    return (
-        ""
-        if isinstance(function, (type, MethodDescriptorType))
-        else f"{_name(function)} has state that would be copied"
+    return isinstance(value, _ATOMS) or any(
+        (base.__module__, base.__qualname__) in _IMMUTABLE for base in type(value).__mro__
     )
 
 
-def _of_python_function(function: FunctionType, depth: int, seen: set[int]) -> str:
-    if is_installed(function):  # nobody shares its state on purpose
+def obstacle(function: object, classes: tuple[object, ...] = (), *, may_change: bool = False) -> str:
+    """Why the function must stay in this process, or an empty string when nothing speaks against moving it.
+
+    `classes` are those of its arguments and results, whose methods it may call; `may_change` says that arguments are
+    objects that can be changed at all.
+    """
+    reader = _Reader(may_change=may_change)
+    return (
+        reader.of(function)
+        or next((why for found in classes if (why := reader.of_used("", found))), "")
+        or next((why for found in classes if (why := reader.of_changing_methods(found))), "")
+    )
+
+
+class _Reader:
+    """Reads functions and classes, each once."""
+
+    def __init__(self, *, may_change: bool) -> None:
+        self._seen: set[int] = set()
+        self._may_change = may_change
+        self._names: set[str] = set()  # of globals and attributes that are used anywhere
+        self._first: object = None  # the function that is called with the items
+
+    def of(self, function: Any) -> str:
+        """What speaks against moving this function."""
+        if isinstance(function, Star):
+            return self.of(function.fn)
+        if hasattr(function, "func") and hasattr(function, "keywords"):
+            for value in (*function.args, *function.keywords.values()):
+                if not is_immutable(value) and not isinstance(value, FunctionType):
+                    return f"an argument bound to it, {_name(value)}, is shared"
+            return self.of(function.func)
+        if isinstance(function, BuiltinFunctionType):
+            owner = function.__self__
+            known = owner is None or isinstance(owner, ModuleType) or is_immutable(owner)
+            return "" if known else f"it belongs to {_name(owner)}, which is shared"
+        if isinstance(function, MethodType) and isinstance(function.__self__, type):
+            return self.of_used("", function.__self__)
+        if isinstance(function, (FunctionType, type)) or _is_wrapper(function):
+            self._first = function
+            return self.of_used("", function)
+        return "" if isinstance(function, MethodDescriptorType) else f"{_name(function)} has state that would be copied"
+
+    def of_used(self, name: str, value: Any) -> str:
+        """What speaks against moving a function that uses this value."""
+        if isinstance(value, (FunctionType, type)) or _is_wrapper(value):
+            return self._of_code(value)
+        if isinstance(value, (staticmethod, classmethod, property, functools.cached_property)):
+            parts = tuple(getattr(value, part, None) for part in ("fget", "fset", "fdel", "__func__", "func"))
+            return next((why for part in parts if part and (why := self.of_used(name, part))), "")
+        if isinstance(value, MethodType) and isinstance(value.__self__, type):
+            return self._of_code(value.__self__)
+        if is_immutable(value) or _is_frozen_instance(value) or isinstance(value, _DESCRIPTORS):
+            return ""
+        return f'"{name}" is shared; pass engine="process" if it is only read'
+
+    def of_changing_methods(self, found: Any) -> str:
+        """What speaks against moving arguments of this class: methods that change them, and whose names are used."""
+        if not isinstance(found, type) or is_installed(found):
+            return ""
+        for name, part in vars(found).items():
+            if isinstance(part, FunctionType) and name in self._names and not name.startswith("__"):
+                if any(use.kind == "argument" for use in uses(part.__code__)):
+                    return f'{found.__name__}.{name} changes its object; pass engine="process" to give it a copy'
         return ""
-    captured = dict(_captured(function))
-    for value in (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()):
-        if not is_immutable(value) and not isinstance(value, FunctionType):
-            return f"a default argument, {_name(value)}, is shared between calls"
-    for previous, instruction in _instructions(function.__code__):
-        name = instruction.argval
-        if instruction.opname in _STORES:
+
+    def _of_code(self, value: Any) -> str:
+        if id(value) in self._seen or is_installed(value):  # nobody shares the state of a package on purpose
+            return ""
+        self._seen.add(id(value))
+        if len(self._seen) > _MOST:
+            return "it uses more code than can be looked at"
+        if isinstance(value, type):
+            if issubclass(value, BaseException) or hasattr(value, "__members__"):
+                return ""
+            parts = ((name, part) for name, part in vars(value).items() if not _is_made(name, part))
+            found = (self.of_used(f"{value.__name__}.{name}", part) for name, part in parts)
+            return next((why for why in found if why), "") or self._of_bases(value)
+        if not isinstance(value, FunctionType):
+            return self.of_used(value.__name__, value.__wrapped__)
+        return self._of_function(value)
+
+    def _of_bases(self, value: type) -> str:
+        return next((why for base in value.__bases__ if base is not object and (why := self._of_code(base))), "")
+
+    def _of_function(self, function: FunctionType) -> str:
+        for value in (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()):
+            if not is_immutable(value) and not isinstance(value, FunctionType):
+                return f"a default argument, {_name(value)}, is shared between calls"
+        captured = dict(_captured(function))
+        self._names.update(names_in(function.__code__))
+        for use in uses(function.__code__):
+            if use.kind == "argument" and function is not self._first and (use.name == "self" or not self._may_change):
+                continue  # of a helper: it is not an item's
+            if why := self._of_use(use, captured, function):
+                return why
+        return ""
+
+    def _of_use(self, use: Use, captured: dict[str, object], function: FunctionType) -> str:
+        name, scope = use.name, function.__globals__
+        if use.kind == "argument":
+            return f'it changes its argument {name!r}; pass engine="process" to give it a copy'
+        if use.kind == "class":
+            return "it assigns to an attribute of a class"
+        if use.kind == "import":
+            module = sys.modules.get(name)
+            return "" if module is None or not use.path else self._of_path(name, module, use)
+        if use.kind == "global" and use.stores and not use.path:
             return f"it assigns to the global name {name!r}"
-        if instruction.opname in ("STORE_DEREF", "DELETE_DEREF") and name in captured:
-            return f"it assigns to the captured name {name!r}"
-        if instruction.opname in ("STORE_ATTR", "DELETE_ATTR") and previous is not None and previous.opname in _LOADS:
-            return f"it assigns to an attribute of {previous.argval!r}"
-        if instruction.opname in _LOADS:
-            reason = _of_name(name, captured, function.__globals__, depth, seen)
-            if reason:
-                return reason
-    return ""
+        if use.kind == "captured" and use.stores and not use.path:
+            return f"it assigns to the captured name {name!r}" if name in captured else ""
+        if name in captured or name in scope:
+            value = captured[name] if name in captured else scope[name]
+            if not isinstance(value, (ModuleType, FunctionType, type)) and is_immutable(value):
+                return f'"{name}" is changed meanwhile' if is_rebound(name, function) else ""
+            return self._of_path(name, value, use)
+        return f"it uses {name}(), which may reach anything" if name in _REFLECTION and not use.stores else ""
+
+    def _of_path(self, name: str, value: object, use: Use) -> str:
+        """What speaks against a value and those attributes of it that are used, if it is a module or a class."""
+        for position, attribute in enumerate(use.path):
+            last = position == len(use.path) - 1
+            if last and use.stores and isinstance(value, (ModuleType, type, FunctionType)):
+                return f"it assigns to an attribute of {name!r}"
+            if not isinstance(value, (ModuleType, type)):
+                break
+            installed = is_installed(value)
+            found = _attribute(value, attribute)
+            if found is None:
+                return ""
+            if isinstance(found, ModuleType) or (isinstance(found, type) and not last):
+                name, value = f"{name}.{attribute}", found
+                continue
+            if installed and callable(found):  # nobody shares the state of a package on purpose
+                return ""
+            return self.of_used(f"{name}.{attribute}", found) or (
+                self.of_used(name, value) if isinstance(value, type) else ""
+            )
+        return self.of_used(name, value)
 
 
-def _of_name(name: str, captured: dict[str, object], scope: dict[str, object], depth: int, seen: set[int]) -> str:
-    if name in captured:
-        value = captured[name]
-    elif name in scope:
-        value = scope[name]
-    else:
-        return ""
-    if is_immutable(value):
-        return ""
-    if callable(value) and (isinstance(value, FunctionType) or hasattr(value, "__wrapped__")):
-        return _obstacle(value, depth - 1, seen)
-    if _is_frozen_instance(value):
-        return ""
-    return f'"{name}" is shared; pass engine="process" if it is only read'
+_DESCRIPTORS = (MethodDescriptorType, WrapperDescriptorType, MemberDescriptorType, GetSetDescriptorType)
 
 
-def _instructions(code: CodeType) -> Iterator[tuple[Instruction | None, Instruction]]:
-    previous: Instruction | None = None
-    for instruction in get_instructions(code):
-        yield previous, instruction
-        previous = instruction
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            yield from _instructions(constant)
+def _is_made(name: str, part: object) -> bool:
+    """Whether an attribute of a class is the language's or a decorator's work and not a program's state."""
+    if isinstance(part, FunctionType):
+        return False
+    return (name.startswith("__") and name.endswith("__")) or name.startswith(("_abc_", "_field"))
 
 
-def _captured(function: FunctionType) -> Iterator[tuple[str, object]]:
+def _is_wrapper(value: object) -> bool:
+    """Whether it is made of a function by a decorator such as ``functools.lru_cache``."""
+    return callable(value) and hasattr(value, "__wrapped__") and not hasattr(value, "__self__")
+
+
+def _attribute(owner: object, name: str) -> object:
+    """The attribute, or None when there is none, or none that can be looked at without running code."""
+    if isinstance(owner, ModuleType):
+        return vars(owner).get(name)
+    for base in getattr(owner, "__mro__", ()):
+        if name in vars(base):
+            return vars(base)[name]
+    return None
+
+
+def _captured(function: FunctionType) -> list[tuple[str, object]]:
+    found: list[tuple[str, object]] = []
     for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
         try:
-            yield name, cell.cell_contents
+            found.append((name, cell.cell_contents))
         except ValueError:  # not assigned yet
-            yield name, None
+            found.append((name, None))
+    return found
 
 
 def _is_frozen_instance(value: object) -> bool:

@@ -12,7 +12,7 @@ import os
 import sys
 import threading
 import time
-from _collections_abc import Generator
+from _collections_abc import Callable, Generator
 
 from plait._core.batch import Batch
 from plait._core.budget import available_cores
@@ -52,6 +52,7 @@ class ThreadEngine:
 
     def __init__(self) -> None:
         self.portion: type[Portion] = portion_type()
+        self.growth: Callable[[int, int, float], Growth] = Growth  # of which `auto` has one that measures
 
     def plan(self, requested: int | None, items: int | None) -> Plan:
         count, reason = (requested, f"workers={requested} was asked for") if requested is not None else _ceiling()
@@ -60,7 +61,7 @@ class ThreadEngine:
         return Plan(count, reason)
 
     def run(self, job: Job) -> Generator[Batch, None, None]:
-        return Driver(job, self.portion).batches()
+        return Driver(job, self.portion, self.growth).batches()
 
     def close(self) -> None:
         """Nothing is held between runs."""
@@ -78,13 +79,13 @@ def _ceiling() -> tuple[int, str]:
 class Driver:
     """Drives one run from the consumer's thread."""
 
-    def __init__(self, job: Job, portion: type[Portion]) -> None:
+    def __init__(self, job: Job, portion: type[Portion], growth: Callable[[int, int, float], Growth]) -> None:
         self._job = job
         self._feed = job.feed
         self._crew = Crew(job, portion)
         self._late_limit = late_limit(sys.getswitchinterval())
         cores = 1 if job.feed.prompt else available_cores().count  # takes a while, and is of no matter then
-        self._growth = Growth(job.workers, cores, self._late_limit)
+        self._growth = growth(job.workers, cores, self._late_limit)
         self._watch = Watch(self._crew, job.timeout)
         self._tick = _TICK
         self._looked = 0.0

@@ -1,0 +1,92 @@
+"""``plait advise``: its words and options."""
+
+from __future__ import annotations
+
+import json
+import sys
+from itertools import chain, islice
+
+import click
+
+from plait._cli import inputs as reading
+from plait._cli.json_items import Unreadable
+from plait._cli.target import find_function
+from plait._core.errors import UsageError
+from plait._draw.columns import printable
+from plait._see.advise import advise
+
+_HELP = """Measure a Python function on every engine, and say which one suits it, with how many workers, and why.
+
+TARGET is module:function, module:Class.method or file.py:function (the current folder is importable).
+The items are the lines of the files INPUTS, or of standard input (no INPUTS, or -); after ::: INPUTS themselves.
+The function is called with them, round and round and many times with each.
+
+The answer comes first, in one sentence; then what one call costs, a table and a curve over the number of workers.
+
+\b
+plait advise mypackage.pages:count_words urls.txt
+plait advise resize.py:thumbnail ::: photos/*.jpg --html advice.html
+plait advise mypackage.rows:parse rows.jsonl --jsonl --total 5000000 --json
+
+\b
+Exit status: 0 there is an answer, 130 Ctrl-C, 255 there is none.
+"""
+_MOST = 10_000  # items that are read
+
+
+@click.command("advise", help=_HELP, context_settings={"max_content_width": 120})
+@click.argument("target")
+@click.argument("inputs", nargs=-1)
+@click.option("--jsonl", is_flag=True, help="Inputs are JSON lines; an item is the value of a line.")
+@click.option("--seconds", type=float, default=5.0, show_default=True, help="About how long to measure, in all.")
+@click.option("--total", type=click.IntRange(min=1), help="How many items there will be. [default: as many as here]")
+@click.option("--json", "as_json", is_flag=True, help="The answer and all figures as one JSON object.")
+@click.option("--html", type=click.Path(dir_okay=False), metavar="FILE", help="Write the answer as an HTML page, too.")
+def advise_command(
+    target: str,
+    inputs: tuple[str, ...],
+    jsonl: bool,
+    seconds: float,
+    total: int | None,
+    as_json: bool,
+    html: str | None,
+) -> int:
+    """Measure, and say what was found."""
+    fn = find_function(target)
+    items = _items(inputs, jsonl=jsonl)
+    try:
+        found = advise(fn, items, seconds=seconds, total=total)
+    except UsageError as error:
+        raise click.ClickException(str(error)) from error
+    except Exception as error:
+        raise click.ClickException(
+            f"{target} cannot be measured, because it fails: {type(error).__name__}: {error}"
+        ) from error
+    if html is not None:
+        try:
+            with open(html, "w", encoding="utf-8") as file:
+                file.write(found.page())
+        except OSError as error:
+            raise click.ClickException(f"cannot write {html!r}: {error.strerror}") from error
+    text = json.dumps(found.as_dict(), indent=2) if as_json else str(found)
+    click.echo(printable(text, sys.stdout.encoding))
+    return 0
+
+
+def _items(inputs: tuple[str, ...], *, jsonl: bool) -> list[object]:
+    """The first items of what the command line names.
+
+    Raises:
+        click.ClickException: a file that cannot be read, or a line that is no JSON.
+    """
+    files = list(inputs) or ["-"]
+    if files[0] == ":::":
+        chunks = iter([(reading.parsed if jsonl else reading.plain)(files[1:])])
+    else:
+        reading.check_readable(files)
+        chunks = reading.read_items(files, b"\n", reading.parsed if jsonl else reading.plain)
+    items = list(islice(chain.from_iterable(chunks), _MOST))
+    for item in items:
+        if isinstance(item, Unreadable):
+            raise click.ClickException(f"{item.text!r}: {item.message}")
+    return items

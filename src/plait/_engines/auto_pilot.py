@@ -1,0 +1,244 @@
+"""Pilot: measures the first items of a map while they run on threads, first on one, and on two if it takes a race.
+
+As long as it measures it also says when threads are added, which is what makes the measurements mean something. It
+decides in the driver's thread, so that nobody has to be asked. The rule itself is `choice`.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from _collections_abc import Callable
+from typing import NamedTuple
+
+from plait._core.budget import available_cores
+from plait._core.job import Job
+from plait._engines.choice import TINY, Choice, Measured, choose, is_worth_asking_again, wants_race
+from plait._engines.growth import Growth
+from plait._engines.measuring_calls import CallMeter
+from plait._engines.measuring_gil import Canary
+from plait._engines.measuring_transfer import measure_transfer
+
+ENOUGH_CALLS = 256
+_TINY_CALLS = 64  # who takes so little time for each of them need not be measured any further
+_BRIEF = 0.001  # seconds of calls, when there were enough
+_ALONE = 0.02  # seconds of calls on one thread, when there were two of them
+_LONG_ALONE = 0.06  # the same, when there was one
+_WAITS_AFTER = 0.002  # seconds after which a function that has not computed is given more threads
+_RACE = 0.025  # seconds that two threads run side by side
+_RACED_CALLS = 8  # from so many on, what a call costs in the race tells something
+_PATIENCE = 2.0  # seconds after which nobody waits for the first call any more
+_START = 0.05  # seconds that processes take to start at least
+_OWN_MODULES = 150  # that they have anyway, and so has this process
+_IMPORT = 0.0004  # seconds to import one of the others
+_CALM = 0.0004  # seconds between two looks
+
+
+class Seen(NamedTuple):
+    """What all threads together have spent until now.
+
+    Attributes:
+        now: when that was.
+        calls: how many calls have ended.
+        seconds: wall time of them and of those in progress.
+        computed: seconds on a core.
+        ready: seconds ready for a core that was not free.
+        gil: the share of the time in which somebody held the GIL.
+    """
+
+    now: float
+    calls: int
+    seconds: float
+    computed: float
+    ready: float
+    gil: float
+
+    @property
+    def busy(self) -> float:
+        """Seconds in which they had a core, or would have had one if nobody else had."""
+        return self.computed + self.ready
+
+
+class Pilot:
+    """Watches the first calls of a job, made with `call`, chooses the engine for the others and has `settle` know.
+
+    Attributes:
+        meter: what the threads call meanwhile.
+        choice: what was decided, or None as long as nothing is.
+    """
+
+    def __init__(self, job: Job, call: Callable[..., object], settle: Callable[[Choice], None]) -> None:
+        self._job = job
+        self._fn = job.fn
+        self._settle = settle
+        self._canary: Canary | None = None
+        self._cores = 0
+        self._looked = 0.0
+        self._alone: Seen | None = None  # on one thread, before a race
+        self._start: Seen | None = None  # when it began
+        self._racing = False
+        self.meter = CallMeter(call)
+        self.choice: Choice | None = None
+
+    def growth(self, ceiling: int, cores: int, late_limit: float) -> Growth:
+        """The growth of the threads of a run that this pilot watches."""
+        self._cores = cores
+        return PilotGrowth(ceiling, cores, late_limit, self)
+
+    def end(self) -> None:
+        """Stop measuring."""
+        if self._canary is not None:
+            self._canary.join()
+        self.meter.samples.clear()
+
+    def threads_wanted(self) -> int | None:
+        """How many threads there should be now; None for as many as help."""
+        if self.choice is not None:
+            return None if self.choice.engine == "thread" else 0
+        if self._racing:
+            return 2
+        seen = self._see()
+        if seen.seconds >= _WAITS_AFTER and seen.busy < seen.seconds / 2 and seen.gil < 0.5:
+            return None
+        return 1 if seen.seconds < _PATIENCE else None
+
+    def look(self) -> None:
+        """Decide, if that makes sense now."""
+        now = time.perf_counter()
+        if self.choice is not None or now - self._looked < _CALM:
+            return
+        self._looked = now
+        seen = self._see()
+        if self._canary is None:
+            if seen.calls >= _TINY_CALLS and seen.seconds < seen.calls * TINY:
+                self._decide(seen)
+            elif seen.seconds >= _BRIEF / 2:
+                self._canary = Canary()
+            return
+        if self._racing:
+            if self._is_raced(seen):
+                self._decide(seen)
+        elif _knows_enough(seen):
+            if len(self.meter.threads) == 1 and wants_race(self._measured(seen)):
+                self._alone, self._racing = seen, True
+            else:
+                self._decide(seen)
+
+    def _see(self) -> Seen:
+        now = time.perf_counter()
+        threads = list(self.meter.threads.values())
+        spent = [thread.spent() for thread in threads]
+        return Seen(
+            now=now,
+            calls=sum(thread.calls for thread in threads),
+            seconds=sum(thread.seconds(now) for thread in threads),
+            computed=sum(computed for computed, _ in spent),
+            ready=sum(ready for _, ready in spent),
+            gil=self._canary.waiting if self._canary is not None else 0.0,
+        )
+
+    def _is_raced(self, seen: Seen) -> bool:
+        """Whether two threads have run side by side for long enough."""
+        if self._start is not None:
+            return seen.now - self._start.now >= _RACE
+        if len(self.meter.threads) > 1:
+            self._start = seen
+        elif not self._job.feed.ready:  # nobody is there to race against
+            self._racing = False
+            return True
+        return False
+
+    def _decide(self, seen: Seen) -> None:
+        measured = self._measured(seen)
+        if self._alone is not None and self._start is not None:
+            measured = self._measured(self._alone)._replace(race=race_speed(self._alone, self._start, seen))
+        choice = choose(measured)
+        if choice.engine == "process":
+            if not self.meter.samples:
+                return  # the first call has not ended, so nobody knows what it returns
+            choice = self._if_it_may_move(measured, choice)
+        if is_worth_asking_again(choice, measured):
+            return
+        self.choice = choice
+        if self._canary is not None:
+            self._canary.stop()
+        self._settle(choice)
+
+    def _measured(self, seen: Seen) -> Measured:
+        return Measured(
+            calls=max(1, seen.calls),
+            elapsed=seen.seconds,
+            busy=seen.busy,
+            gil=seen.gil,
+            left=self._job.feed.left,
+            cores=self._cores or available_cores().count,
+            free_threaded=not getattr(sys, "_is_gil_enabled", lambda: True)(),
+            start=start_seconds(len(sys.modules)),
+        )
+
+    def _if_it_may_move(self, measured: Measured, choice: Choice) -> Choice:
+        """The choice of processes, unless the function depends on shared memory or costs more to feed than to run."""
+        from plait._engines.sharing import obstacle  # reads byte code: only when it matters
+
+        transfer = measure_transfer(self.meter.samples)
+        reason = (
+            self.meter.obstacle
+            or transfer.obstacle
+            or obstacle(self._fn, transfer.classes, may_change=self.meter.may_change)
+        )
+        if reason:
+            return Choice("thread", f"threads, although it holds the GIL: {reason}")
+        return choose(measured._replace(transfer=transfer.seconds, transfer_bytes=transfer.size))
+
+
+class PilotGrowth(Growth):
+    """As many threads as the pilot wants to measure, and after that as many as help."""
+
+    __slots__ = ("_pilot",)
+
+    def __init__(self, ceiling: int, cores: int, late_limit: float, pilot: Pilot) -> None:
+        super().__init__(ceiling, cores, late_limit)
+        self._pilot = pilot
+
+    def add(self, threads: int, backlog: int, late: float, busy: float | None, *, stuck: bool = False) -> int:
+        self._pilot.look()
+        wanted = self._pilot.threads_wanted()
+        if wanted is None:
+            return super().add(threads, backlog, late, busy, stuck=stuck)
+        self.reason = ""  # what kept threads from being added says nothing about the engine that comes now
+        return max(0, min(wanted - threads, self.ceiling - threads, backlog))
+
+
+def _knows_enough(seen: Seen) -> bool:
+    """Whether what was seen on one thread says what the function is like."""
+    if seen.calls >= ENOUGH_CALLS:
+        return seen.seconds >= _BRIEF
+    return seen.seconds >= (_ALONE if seen.calls >= 2 else _LONG_ALONE)
+
+
+def start_seconds(modules: int) -> float:
+    """About how long worker processes take to start, if they import what this process has imported. Pure.
+
+    >>> start_seconds(100), start_seconds(900)
+    (0.05, 0.35)
+    """
+    return _START + max(0, modules - _OWN_MODULES) * _IMPORT
+
+
+def race_speed(alone: Seen, start: Seen, end: Seen) -> float:
+    """How much more two threads did, from start to end, than one would have done in the same time. Pure.
+
+    That is the cores they kept busy, less what a call cost more than alone, and divided by what one would have kept
+    busy. No call need have ended for that. Having to wait for a core is others' doing and counts as having had it.
+
+    >>> alone = Seen(0.1, calls=10, seconds=0.1, computed=0.1, ready=0.0, gil=0.1)
+    >>> end = Seen(0.2, calls=30, seconds=0.3, computed=0.3, ready=0.0, gil=0.1)
+    >>> race_speed(alone, alone, end)
+    2.0
+    """
+    share = min(1.0, alone.busy / alone.seconds) if alone.seconds else 1.0
+    speed = (end.busy - start.busy) / (end.now - start.now) / max(share, 0.01)
+    raced, computed = end.calls - start.calls, end.computed - start.computed
+    if raced >= _RACED_CALLS and alone.calls >= _RACED_CALLS and computed > 0:
+        speed *= (alone.computed / alone.calls) / (computed / raced)
+    return min(speed, 4.0)

@@ -1,0 +1,133 @@
+"""CallMeter: calls a function and notes what calls cost, thread by thread, and whether items and results can move."""
+
+from __future__ import annotations
+
+import threading
+import time
+from _collections_abc import Callable
+from _pickle import dumps
+
+from plait._engines.core_wait import waited_for_core
+
+_SAMPLES = 2  # calls whose argument is compared before and after
+_LONG = 0.001  # seconds: who takes longer to pickle is not pickled for a second call
+_ATOMS = (int, str, float, bytes, bool, complex, type(None))
+
+
+class CallMeter:
+    """Calls the function, and notes what that costs.
+
+    Attributes:
+        threads: what each thread that has called it spent, by its identity.
+        samples: arguments and results of the first calls that succeeded.
+        may_change: whether an argument was an object that can be changed.
+        obstacle: why arguments or results cannot be moved to another process, as far as was seen.
+    """
+
+    def __init__(self, fn: Callable[..., object]) -> None:
+        self._fn = fn
+        self._sampled = 0
+        self.threads: dict[int, Spent] = {}
+        self.samples: list[tuple[object, object]] = []
+        self.obstacle = ""
+        self.may_change = False
+
+    def __call__(self, item: object) -> object:
+        spent = self.threads.get(threading.get_ident()) or self._new_thread()
+        if self._sampled < _SAMPLES:
+            return self._sample(item, spent)
+        spent.began = time.perf_counter()
+        try:
+            return self._fn(item)
+        finally:
+            spent.end()
+
+    @property
+    def calls(self) -> int:
+        """How many calls have ended."""
+        return sum(spent.calls for spent in list(self.threads.values()))
+
+    def _new_thread(self) -> Spent:
+        self.threads[threading.get_ident()] = spent = Spent()
+        return spent
+
+    def _sample(self, item: object, spent: Spent) -> object:
+        self._sampled += 1
+        before = self._picture(item)
+        spent.began = time.perf_counter()
+        try:
+            value = self._fn(item)
+        finally:
+            spent.end()
+        self._compare(item, before, value)
+        self.samples.append((item, value))
+        return value
+
+    def _picture(self, item: object) -> bytes | None:
+        if type(item) in _ATOMS:
+            return None
+        self.may_change = self.may_change or type(item) is not tuple or any(type(part) not in _ATOMS for part in item)
+        began = time.perf_counter()
+        try:
+            return dumps(item, 5)
+        except Exception as error:
+            self.obstacle = f"its arguments cannot be pickled: {error}"
+            return None
+        finally:
+            if time.perf_counter() - began > _LONG:
+                self._sampled = _SAMPLES
+
+    def _compare(self, item: object, before: bytes | None, value: object) -> None:
+        if before is not None and self._picture(item) != before:
+            self.obstacle = 'it changes its argument; pass engine="process" to give it a copy'
+        elif before is not None and _is_part(item, value):
+            self.obstacle = 'it returns its argument itself; pass engine="process" if a copy will do'
+
+
+class Spent:
+    """What one thread has spent in calls.
+
+    Attributes:
+        began: when the call in progress began, or 0.
+        inside: seconds of calls that have ended.
+        calls: how many these are.
+    """
+
+    __slots__ = ("_base", "_clock_id", "_native_id", "began", "calls", "inside")
+
+    def __init__(self) -> None:
+        self._native_id = threading.get_native_id()
+        try:
+            self._clock_id: int | None = time.pthread_getcpuclockid(threading.get_ident())
+        except (AttributeError, OSError):  # nobody can tell on this platform: what it does counts as computing
+            self._clock_id = None
+        self.began = self.inside = 0.0
+        self.calls = 0
+        self._base = 0.0, 0.0
+        self._base = self.spent()
+
+    def end(self) -> None:
+        """The call in progress has ended."""
+        took = time.perf_counter() - self.began
+        self.inside += took
+        self.calls += 1
+        self.began = 0.0
+
+    def seconds(self, now: float) -> float:
+        """Seconds in calls, that in progress included."""
+        began = self.began
+        return self.inside + (now - began if began else 0.0)
+
+    def spent(self) -> tuple[float, float]:
+        """Seconds on a core, and seconds ready for one that was not free."""
+        if self._clock_id is None:
+            return time.perf_counter() - self._base[0], 0.0
+        try:
+            computed = time.clock_gettime(self._clock_id)
+        except OSError:  # the thread has ended
+            return 0.0, 0.0
+        return computed - self._base[0], waited_for_core(self._native_id) - self._base[1]
+
+
+def _is_part(item: object, value: object) -> bool:
+    return value is item or (type(value) in (tuple, list) and any(part is item for part in value))  # type: ignore[attr-defined]  # both can be iterated

@@ -1,0 +1,119 @@
+"""Advice in words: the sentence, what one call costs, the table of trials, and the curve as bars."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from plait._core.memory import in_units
+from plait._engines.choice import in_words
+from plait._see.advise_profile import Profile
+from plait._see.advise_rule import REMOTE, Pick
+from plait._see.advise_trial import Trial
+
+_BAR = 40
+_NAMES = {"inline": "a plain loop", "thread": "threads", "process": "processes", "interpreter": "interpreters"}
+_HOLDS, _MIXED = 0.8, 0.35
+
+
+def sentence(function: str, picked: Pick, profile: Profile, trials: Sequence[Trial], cores: int) -> str:
+    """What to use and why, with figures."""
+    best = picked.best
+    if best.engine == "inline":
+        use = f'{function}: use a plain loop (engine="inline"), nothing is faster for {picked.items:,} items'
+    else:
+        workers = "worker" if best.workers == 1 else "workers"
+        use = (
+            f'{function}: use engine="{best.engine}" with {best.workers} {workers}, '
+            f"{picked.speed_up:.1f} times as fast as a loop"
+        )
+    return f"{use}: {'; '.join(_reasons(picked, profile, trials, cores))}."
+
+
+def _reasons(picked: Pick, profile: Profile, trials: Sequence[Trial], cores: int) -> Iterator[str]:
+    yield _nature(profile)
+    if profile.cores >= 1.3:
+        libraries = f" ({', '.join(profile.libraries)})" if profile.libraries else ""
+        yield (
+            f"one call keeps {profile.cores:.1f} of {cores} cores busy by itself{libraries}, so that more workers "
+            "compete with it; set OMP_NUM_THREADS=1 to leave the cores to the workers"
+        )
+    best, even = picked.best, picked.break_even
+    faster = max((trial for trial in trials if trial.engine in REMOTE), key=lambda one: one.per_second, default=None)
+    if faster is None or not faster.per_second or best.engine in REMOTE:
+        if even is not None and best.engine in REMOTE:
+            yield f"it pays from {even:,} {'item' if even == 1 else 'items'} on"
+        return
+    if profile.obstacle:
+        yield f"it stays in this process, because {profile.obstacle}"
+    elif even is not None:
+        times = faster.per_second / picked.loop.per_second
+        yield f"from {even:,} items on {faster.workers} {_NAMES[faster.engine]} would be {times:.1f} times as fast"
+    elif profile.transfer_seconds > 0.4 * profile.busy_seconds and profile.busy_seconds > profile.seconds / 2:
+        yield (
+            f"to move {in_units(profile.transfer_bytes)} per item to another process and back takes "
+            f"{in_words(profile.transfer_seconds)}"
+        )
+
+
+def _nature(profile: Profile) -> str:
+    cost = in_words(profile.seconds)
+    waiting = 1 - profile.busy_seconds / profile.seconds
+    if waiting > 0.5:
+        return f"it waits {100 * waiting:.0f} % of {cost} per item"
+    if profile.gil >= _HOLDS:
+        return f"it computes and holds the GIL {100 * profile.gil:.0f} % of {cost} per item"
+    if profile.gil >= _MIXED:
+        return f"it computes, and holds the GIL {100 * profile.gil:.0f} % of {cost} per item"
+    return f"it computes without the GIL, which it holds {100 * profile.gil:.0f} % of {cost} per item"
+
+
+def facts(profile: Profile) -> list[str]:
+    """What one call costs, in two lines."""
+    share = 100 * profile.busy_seconds / profile.seconds
+    measured = f"({profile.calls:,} calls, {profile.cores:.1f} cores busy)"
+    held = f"{100 * profile.gil:.0f} % with the GIL held"
+    lines = [f"One call: {in_words(profile.seconds)}, {share:.0f} % of it computing, {held} {measured}."]
+    if profile.transfer_bytes:
+        size, took = in_units(profile.transfer_bytes), in_words(profile.transfer_seconds)
+        lines.append(f"Its argument and result: {size} pickled, {took} there and back.")
+    return lines
+
+
+def table(trials: Sequence[Trial], best: Trial, items: int) -> list[str]:
+    """A row for each trial, the advised one marked."""
+    rows = [("engine", "workers", "items/s", "start", "memory each", f"{items:,} items")]
+    problems = []
+    for trial in trials:
+        if trial.problem:
+            problems.append(f"{trial.engine}: {trial.problem}")
+            continue
+        rows.append(
+            (
+                trial.engine,
+                f"{trial.workers}",
+                _rate(trial.per_second),
+                in_words(trial.start_seconds) if trial.start_seconds >= 0.001 else "-",
+                "-" if trial.engine == "inline" or trial.worker_bytes is None else in_units(trial.worker_bytes),
+                in_words(trial.seconds(items)) + (" *" if trial is best else ""),
+            )
+        )
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    return [lines[0], "  ".join("-" * width for width in widths), *lines[1:], *problems]
+
+
+def curve(trials: Sequence[Trial], best: Trial) -> list[str]:
+    """Items per second by the number of workers, as bars."""
+    ran = [trial for trial in trials if not trial.problem]
+    most = max(trial.per_second for trial in ran)
+    lines, engine = ["items per second, by workers"], ""
+    for trial in ran:
+        name = "" if trial.engine == engine else trial.engine
+        engine = trial.engine
+        bar = "█" * max(1, round(_BAR * trial.per_second / most))
+        lines.append(f"{name:<11} {trial.workers:>4}  {bar} {_rate(trial.per_second)}{' *' if trial is best else ''}")
+    return lines
+
+
+def _rate(per_second: float) -> str:
+    return f"{per_second:,.0f}" if per_second >= 10 else f"{per_second:.2g}"

@@ -1,0 +1,84 @@
+"""``plait advise``: what it reads, what it says in words, as JSON and as a page, and how it ends."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.usefixtures("nothing_left")
+
+MODULE = """
+import time
+
+def wait(line):
+    time.sleep(0.002)
+    return len(line)
+
+def sixfold(number):
+    return 6 * number
+
+def fail(line):
+    raise ValueError(line)
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "work.py").write_text(MODULE)
+    (tmp_path / "lines.txt").write_text("".join(f"line {n}\n" for n in range(200)))
+    (tmp_path / "numbers.jsonl").write_text("1\n2\n3\n")
+    return tmp_path
+
+
+def run(folder: Path, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "plait", "advise", *arguments, "--seconds", "0.4"],
+        input=stdin, capture_output=True, text=True, encoding="utf-8", cwd=folder, timeout=60, check=False,
+        env={"PYTHONIOENCODING": "utf-8", "PATH": "", "PYTHONPATH": ":".join(sys.path)},
+    )  # fmt: skip
+
+
+def test_the_answer_comes_first(folder):
+    done = run(folder, "work:wait", "lines.txt", "--html", "advice.html")
+    assert (done.returncode, done.stderr) == (0, "")
+    first, *rest = done.stdout.splitlines()
+    assert first.startswith('wait: use engine="thread" with ')
+    assert rest[0].startswith("One call: 2 ms")
+    assert any(line.startswith("engine") and line.endswith("200 items") for line in rest)
+    assert "█" in done.stdout
+    assert "<svg" in (folder / "advice.html").read_text(encoding="utf-8")
+
+
+def test_json_from_json_lines_and_standard_input(folder):
+    done = run(folder, "work:sixfold", "numbers.jsonl", "--jsonl", "--json", "--total", "1000000")
+    found = json.loads(done.stdout)
+    assert found["items"] == 1_000_000
+    assert found["profile"]["calls"] > 100
+    done = run(folder, "work.py:wait", "--json", stdin="a\nb\n")
+    assert json.loads(done.stdout)["engine"] in ("inline", "thread", "process")
+
+
+def test_arguments_as_items(folder):
+    assert run(folder, "work:wait", ":::", "a", "b").stdout.startswith("wait: use")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["work:fail", "lines.txt"], "cannot be measured, because it fails: ValueError: line 0"),
+        (["work:wait", "nowhere.txt"], "cannot read 'nowhere.txt'"),
+        (["work:wate", "lines.txt"], "did you mean 'wait'?"),
+        (["work:wait", "-"], "there is no item"),
+        (["work:sixfold", "lines.txt", "--jsonl"], "not JSON"),
+        (["work:wait", "lines.txt", "--html", "no/where.html"], "cannot write 'no/where.html'"),
+    ],
+)
+def test_what_cannot_begin_is_said(folder, arguments, said):
+    done = run(folder, *arguments)
+    assert done.returncode == 255
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
