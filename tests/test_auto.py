@@ -305,8 +305,8 @@ def test_tiny_items_are_not_moved_and_those_that_turn_slow_get_threads() -> None
 
 
 def test_items_that_hold_the_gil_move_and_say_how_long_they_held_it() -> None:
-    stream = plait.map(compute, [30_000] * 400, workers=2)
-    assert list(stream) == [compute(30_000)] * 400
+    stream = plait.map(compute, [30_000] * 900, workers=2)
+    assert list(stream) == [compute(30_000)] * 900
     assert stream.report.engine == "process"
     assert any("GIL" in reason or "two threads do" in reason for reason in stream.report.why)
 
