@@ -19,6 +19,7 @@ PUBLIC = {
         "Retry",
         "Scope",
         "Stream",
+        "Trace",
         "channel",
         "check",
         "current",
@@ -30,7 +31,9 @@ PUBLIC = {
         "rng",
         "schedulers",
         "scope",
+        "show",
         "testing",
+        "trace",
     ],
     "plait.engines": [
         "AsyncEngine",

@@ -15,6 +15,7 @@ if TYPE_CHECKING:  # for editors and type checkers: what `__getattr__` finds at 
     from plait._core.outcome import Outcome as Outcome
     from plait._core.per_worker import per_worker as per_worker
     from plait._core.rng import rng as rng
+    from plait._core.trace import Trace as Trace
     from plait._run.channel import channel as channel
     from plait._run.future import Future as Future
     from plait._run.journal import Journal as Journal
@@ -25,6 +26,8 @@ if TYPE_CHECKING:  # for editors and type checkers: what `__getattr__` finds at 
     from plait._run.scope import Scope as Scope
     from plait._run.scope import scope as scope
     from plait._run.stream import Stream as Stream
+    from plait._see.show import show as show
+    from plait._see.trace import trace as trace
 
 __version__ = "0.1.0"
 
@@ -45,6 +48,9 @@ _HOMES = {
     "Report": "plait._run.report",
     "check": "plait._check.check",
     "replay": "plait._check.check",
+    "trace": "plait._see.trace",
+    "show": "plait._see.show",
+    "Trace": "plait._core.trace",
 }
 _MODULES = ("engines", "errors", "schedulers", "testing")
 
@@ -57,6 +63,7 @@ __all__ = [
     "Retry",
     "Scope",
     "Stream",
+    "Trace",
     "channel",
     "check",
     "current",
@@ -68,7 +75,9 @@ __all__ = [
     "rng",
     "schedulers",
     "scope",
+    "show",
     "testing",
+    "trace",
 ]
 
 
