@@ -12,13 +12,13 @@ class Onlooker:
     """Where maps look whether somebody wants to know.
 
     Attributes:
-        told: called with the name of the function and each batch that has ended; None when nobody looks.
+        told: called with the function and each batch that has ended; None when nobody looks.
     """
 
     __slots__ = ("told",)
 
     def __init__(self) -> None:
-        self.told: Callable[[str, Batch], object] | None = None
+        self.told: Callable[[Callable[..., object], Batch], object] | None = None
 
 
 ONLOOKER: Final = Onlooker()

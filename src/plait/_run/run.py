@@ -68,8 +68,6 @@ class Run:
         self._halted = self._closed = False
         self._bell: LoopBell | None = None
         self._epoch = time.time() - time.perf_counter()
-        fn = getattr(job.fn, "fn", job.fn)
-        self._name = getattr(fn, "__name__", type(fn).__name__)
 
     @property
     def started(self) -> bool:
@@ -336,7 +334,7 @@ class Run:
             self.job.feed.retry(batch.base + offset, batch.items[offset], batch.attempt + 1, now + delay)
         self._report.retries += len(again)
         if ONLOOKER.told is not None:
-            ONLOOKER.told(self._name, batch)
+            ONLOOKER.told(self.job.fn, batch)
         for piece in final:
             self._accounts.settle(piece)
             self.job.feed.settle(len(piece.items))

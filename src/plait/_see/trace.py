@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
@@ -93,7 +94,9 @@ class trace:  # noqa: N801  used as a verb: with plait.trace("run.html")
         if self._path is not None:
             save(trace, self._path)
 
-    def _note(self, name: str, batch: Batch) -> None:
+    def _note(self, fn: Callable[..., object], batch: Batch) -> None:
+        fn = getattr(fn, "fn", fn)  # what a map over several iterables calls
+        name = getattr(fn, "__name__", type(fn).__name__)
         found = _PID.search(batch.worker)
         self._batches.append((name, batch, int(found[1]) if found else 0))
 
