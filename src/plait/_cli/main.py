@@ -17,6 +17,8 @@ import plait
 _COMMANDS = {
     "map": ("plait._cli.map", "map_command", "Run a Python function or a shell command for each item."),
     "check": ("plait._cli.check", "check_command", "Find races and deadlocks: run a program under many schedules."),
+    "trace": ("plait._cli.trace", "trace_command", "Record what a program's threads and workers do; draw it."),
+    "show": ("plait._cli.show", "show_command", "Show a recorded trace as text, as a page or for Perfetto."),
     "doctor": ("plait._cli.doctor", "doctor_command", "Say what this machine and this Python can do concurrently."),
 }
 _USAGE_ERROR = 255  # as GNU parallel: 1 to 101 say how many items failed
