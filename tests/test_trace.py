@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import queue
 import sys
@@ -152,3 +153,25 @@ def test_what_cannot_be_meant(tmp_path: Path) -> None:
         plait.show(tmp_path / "other.html")
     with pytest.raises(plait.errors.UsageError, match="expected"):
         plait.show(tmp_path / "other.html", "svg")
+
+
+def test_a_lane_for_each_task_and_the_line_that_blocks_the_loop() -> None:
+    async def blocker() -> None:
+        await asyncio.sleep(0.01)
+        time.sleep(0.15)
+
+    async def sleeper() -> None:
+        await asyncio.sleep(0.1)
+
+    async def main() -> None:
+        tasks = [asyncio.create_task(work(), name=work.__name__) for work in (blocker, sleeper)]
+        await asyncio.gather(*tasks)
+
+    with plait.trace() as trace:
+        asyncio.run(main())
+    times = trace.times(lane_of(trace, "sleeper"))
+    assert max(times, key=lambda state: times[state]) is State.SLEEP
+    assert trace.times(lane_of(trace, "blocker"))[State.PYTHON] > 0.14
+    blocked = next(finding for finding in trace.summary if "event loop was blocked" in finding)
+    assert "steps of blocker at test_trace.py:" in blocked
+    assert blocked.endswith("2 other tasks could not go on meanwhile")

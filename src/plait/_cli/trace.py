@@ -58,7 +58,7 @@ def trace_command(module: str | None, output: str, words: tuple[str, ...]) -> in
         except KeyboardInterrupt:
             status = 130
         except BaseException:
-            sys.excepthook(*sys.exc_info())  # type: ignore[arg-type]  # there is one
+            sys.excepthook(*sys.exc_info())
             status = 1
     click.echo(printable(f"{recorded}\nwritten: {output}", sys.stderr.encoding), err=True)
     return status

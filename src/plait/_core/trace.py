@@ -1,4 +1,4 @@
-"""Trace: what the threads, tasks and workers of a program did at each moment; the word that SEE records, tells and draws."""
+"""Trace: what the threads, tasks and workers of a program did at each moment."""
 
 from __future__ import annotations
 

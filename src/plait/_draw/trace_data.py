@@ -22,20 +22,25 @@ def encode(trace: Trace) -> str:
     def number(text: str) -> int:
         return names.setdefault(text, len(names))
 
+    waits = [
+        (*wait[:4], number(wait.name), number(wait.where), wait.holder, number(wait.held_at), wait.giver)
+        for wait in trace.waits
+    ]
+    slices = [(*one[:3], number(one.name), number(one.group), int(one.failed)) for one in trace.slices]
     data = {
         "title": trace.title,
         "began": trace.began,
         "end": trace.microseconds,
         "words": [WORDS[state] for state in State],
         "lanes": [_lane(trace, at) for at in range(len(trace.lanes))],
-        "waits": _columns([(*w[:4], number(w.name), number(w.where), w.holder, number(w.held_at), w.giver) for w in trace.waits], 1, 9),
-        "slices": _columns([(s.lane, s.began, s.ended, number(s.name), number(s.group), int(s.failed)) for s in trace.slices], 1, 6),
+        "waits": _columns(waits, 1, 9),
+        "slices": _columns(slices, 1, 6),
         "names": list(names),
         "texts": trace.texts,
         "missing": trace.missing,
         "facts": trace.facts,
         "summary": trace.summary,
-    }  # fmt: skip
+    }
     raw = json.dumps(data, separators=(",", ":")).encode()
     return "plait-trace:" + base64.b64encode(zlib.compress(raw, 6)).decode()
 

@@ -30,7 +30,7 @@ def _events(trace: Trace) -> Iterator[str]:
         if at in with_items:
             yield _meta("thread_name", _ITEMS, at + 1, lane.name)
         for began, ended, state, detail in lane.stretches(trace.microseconds):
-            arguments = {"what": trace.texts[detail]} if detail else {}
+            arguments: dict[str, object] = {"what": trace.texts[detail]} if detail else {}
             yield _slice(_WAITS, at, began, ended, WORDS[state], arguments)
     for one in trace.slices:
         yield _slice(_ITEMS, one.lane, one.began, one.ended, one.name, {"failed": True} if one.failed else {})

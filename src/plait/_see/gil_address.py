@@ -1,8 +1,8 @@
 """Where the GIL of this process is, found out by watching a thread wait for it.
 
 A thread that waits for the GIL sits in `futex` on the condition variable of CPython's ``_gil_runtime_state``:
-``interval, last_holder, locked, switch_number, cond``. How far before the word the holder is depends on the C library, so
-it is looked for, by what is true at that moment: we hold the GIL. Where it is not found, only the waiting is known.
+``interval, last_holder, locked, switch_number, cond``. How far before the word the holder is depends on the C library,
+so it is looked for, by what is true at that moment: we hold the GIL. Where it is not found, only the waiting is known.
 """
 
 from __future__ import annotations

@@ -91,9 +91,7 @@ class Recorder:
         state = State.LOCK
         frame = _caller()
         holder = self._natives.get(owner, 0)
-        self.noted.append(
-            Noted(_thread.get_native_id(), began, now(), state, name, place(frame), holder, held_at, got)
-        )
+        self.noted.append(Noted(_thread.get_native_id(), began, now(), state, name, place(frame), holder, held_at, got))
 
     def _naming(self, original: Callable[[Any], None]) -> Callable[[Any], None]:
         @functools.wraps(original)

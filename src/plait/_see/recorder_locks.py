@@ -72,9 +72,9 @@ class _Lock:
         owner = self.owner
         held_at = place(user_frame(sys._current_frames().get(owner))) if owner else ""
         began = now()
-        got = False
+        got: bool = False
         try:
-            got = self.try_now(True, timeout)
+            got = bool(self.try_now(True, timeout))
         finally:
             if got:
                 self.owner = _thread.get_ident()

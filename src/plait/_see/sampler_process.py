@@ -2,14 +2,14 @@
 
 Run as a program, with nothing of plait imported. It needs neither the program's GIL nor any privilege over it.
 
-1. `/proc/PID/task/TID/syscall` says ``running``, or the number of a system call and its arguments. A thread in `futex` on
-   the condition variable of the GIL waits for the GIL; in any other, for a lock.
-2. `/proc/PID/mem` at the GIL says who has it: of the threads that run, that one runs Python and the others do not need it.
+1. `/proc/PID/task/TID/syscall` says ``running``, or the number of a system call and its arguments. A thread in `futex`
+   on the condition variable of the GIL waits for the GIL; in any other, for a lock.
+2. `/proc/PID/mem` at the GIL says who has it: of the threads that run, that one runs Python, the others do not need it.
 3. `/proc/PID/task/TID/schedstat` has the exact time on a core and the time without one; they are totals, never clipped
    to a sample.
 
-The ring holds the last changes, 16 bytes each: microseconds (64 bits), thread (32), state (16), text (16). The rate falls
-with the cost of a round, so that the sampler takes no more than its share of one core.
+The ring holds the last changes, 16 bytes each: microseconds (64 bits), thread (32), state (16), text (16). The rate
+falls with the cost of a round, so that the sampler takes no more than its share of one core.
 """
 
 from __future__ import annotations

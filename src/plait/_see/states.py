@@ -16,10 +16,8 @@ def add_threads(
 ) -> None:
     """Fill the trace with a lane for each thread, and their waits.
 
-    Args:
-        names: of threads of this process, by the system's number.
-        origin: when the trace began, on the clock of the records.
-        workers: names of plait's worker processes, by pid; other processes are left out.
+    `names` has the threads of this process, by the system's number; `workers` plait's worker processes, by pid. Others
+    are left out. `origin` is when the trace began, on the clock of the records.
     """
     trace.texts = samples.texts
     waits: dict[int, list[Noted]] = {}
@@ -40,9 +38,7 @@ def add_threads(
     trace.waits += _waits(outer, lanes, origin)
 
 
-def _lane(
-    one: Counted, changes: Sequence[tuple[int, int, int]], waits: Sequence[Noted], origin: int, end: int
-) -> Lane:
+def _lane(one: Counted, changes: Sequence[tuple[int, int, int]], waits: Sequence[Noted], origin: int, end: int) -> Lane:
     lane = Lane(one.name, "thread", one.pid, one.tid)
     if one.cpu >= 0:
         lane.cpu, lane.queued = one.cpu, one.queued
@@ -98,9 +94,7 @@ def _waits(waits: dict[int, list[Noted]], lanes: dict[int, int], origin: int) ->
                 before = [who for when, who in _between(takers[one.name], one.began, one.ended) if who != tid]
                 giver = lanes.get(before[-1], giver) if before else giver
             began, ended = max(0, one.began - origin), max(0, one.ended - origin)
-            result.append(
-                Wait(lanes[tid], began, ended, one.state, one.name, one.where, holder, one.held_at, giver)
-            )
+            result.append(Wait(lanes[tid], began, ended, one.state, one.name, one.where, holder, one.held_at, giver))
     return sorted(result, key=lambda wait: wait.began)
 
 

@@ -10,16 +10,14 @@ _WORTH = 0.02  # of the time of threads: what is less is not told
 
 def summarise(trace: Trace) -> list[str]:
     """Sentences about where the time of threads went."""
-    times = [trace.times(lane) for lane in range(len(trace.lanes))]
+    times = [trace.times(at) if lane.kind != "task" else {} for at, lane in enumerate(trace.lanes)]
     total = sum(sum(seconds for state, seconds in one.items() if state is not State.IDLE) for one in times)
     if total <= 0:
         return ["no thread was seen"]
     sums = {state: sum(one.get(state, 0.0) for one in times) for state in State}
     busy = sum(sums[state] for state in _RUNNING)
-    found = [
-        f"{len(trace.lanes)} threads, {total:.2f} s of thread time in {trace.seconds:.2f} s; on average "
-        f"{busy / trace.seconds:.2f} cores were busy"
-    ]
+    cores = busy / trace.seconds
+    found = [f"{total:.2f} s of thread time in {trace.seconds:.2f} s; {cores:.2f} cores were busy on average"]
     parts = sorted(((sums[state], state) for state in State if state is not State.IDLE), reverse=True)
     shares = [f"{seconds / total:.0%} {WORDS[state]}" for seconds, state in parts if seconds >= _WORTH * total]
     found.append("where it went: " + ", ".join(shares))
@@ -32,11 +30,12 @@ def _gil(trace: Trace, times: list[dict[State, float]], sums: dict[State, float]
         return []
     worst = max(range(len(times)), key=lambda lane: times[lane].get(State.GIL, 0.0))
     share = lost / total
-    return [
+    text = (
         f"{share:.0%} of thread time waits for the GIL ({lost:.2f} s, most of it {trace.lanes[worst].name} with "
         f"{times[worst].get(State.GIL, 0.0):.2f} s): {sums[State.PYTHON]:.2f} s of Python ran, one thread at a time. "
         "More threads will not help; processes, or subinterpreters, run it on several cores"
-    ]
+    )
+    return [text]
 
 
 def _locks(trace: Trace) -> list[str]:

@@ -17,10 +17,12 @@ from plait._core.errors import UsageError
 from plait._core.onlooker import ONLOOKER
 from plait._core.trace import Lane, Slice, State, Trace
 from plait._see.recorder import Recorder
+from plait._see.recorder_tasks import WATCH, TaskRecorder
 from plait._see.sampler import Sampler, now
 from plait._see.show import form_of, save
 from plait._see.states import add_threads
 from plait._see.summary import summarise
+from plait._see.task_lanes import add_tasks, blocked_words
 
 _KEPT = 1_000_000  # slices
 _SHORT = 100  # microseconds of an item; shorter ones are drawn as one slice for their batch
@@ -29,7 +31,7 @@ _recording = threading.Lock()
 
 
 class trace:  # noqa: N801  used as a verb: with plait.trace("run.html")
-    """Record what threads and workers do while the block runs, and write it to a file: ``with plait.trace("run.html")``.
+    """Record what threads and workers do while the block runs, and write it to a file.
 
     The block is given the `Trace`, which is filled when it ends; also when an exception ends it. Locks, queues and
     threads that are made in the block are known by name and holder; of those made before, only that somebody waits.
@@ -64,6 +66,8 @@ class trace:  # noqa: N801  used as a verb: with plait.trace("run.html")
             self._recorder = Recorder()
             self._batches: deque[tuple[str, Batch, int]] = deque(maxlen=_KEPT)
             self._recorder.install()
+            self._tasks = TaskRecorder()
+            self._tasks.install()
             ONLOOKER.told = self._note
         except BaseException:
             _recording.release()
@@ -78,6 +82,7 @@ class trace:  # noqa: N801  used as a verb: with plait.trace("run.html")
         try:
             ended = now()
             ONLOOKER.told = None
+            self._tasks.remove()
             self._recorder.remove()
             samples = self._sampler.stop()
         finally:
@@ -85,12 +90,14 @@ class trace:  # noqa: N801  used as a verb: with plait.trace("run.html")
         trace = self._trace
         trace.microseconds = ended - self._origin
         workers = {pid: batch.worker for _, batch, pid in self._batches if pid}
-        names = {tid: name for tid, name in self._recorder.names.items()}
+        names = {tid: name for tid, name in self._recorder.names.items() if name != WATCH}
         add_threads(trace, samples, self._recorder.noted, names, self._origin, workers)
         _add_slices(trace, self._batches, self._origin)
+        add_tasks(trace, self._tasks.steps, self._tasks.names, self._origin)
         trace.missing += samples.missing
         trace.facts = {"rate": samples.rate, "cost": samples.cost}
-        trace.summary = summarise(trace)
+        blocked = blocked_words(trace, self._tasks.blocked, self._origin)
+        trace.summary = summarise(trace) + blocked
         if self._path is not None:
             save(trace, self._path)
 
