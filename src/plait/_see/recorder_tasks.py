@@ -22,6 +22,7 @@ from plait._see.whereabouts import place, user_frame
 
 WATCH = "plait-trace-watch"
 BLOCKING = 50_000  # microseconds of a step
+_HANDLE: Any = asyncio.events.Handle  # every step of every loop goes through its `_run`
 _KEPT = 1_000_000
 _AWAITED = {
     "Lock.acquire": State.LOCK,
@@ -66,7 +67,7 @@ class TaskRecorder:
 
     def install(self) -> None:
         """Begin."""
-        self._original = original = asyncio.events.Handle._run  # type: ignore[attr-defined]  # what every step goes through
+        self._original = original = _HANDLE._run
 
         @functools.wraps(original)
         def run(handle: Any) -> None:
@@ -82,12 +83,12 @@ class TaskRecorder:
                 del self._running[thread]
                 self._note(task, thread, began, name)
 
-        asyncio.events.Handle._run = run  # type: ignore[attr-defined]  # see above
+        _HANDLE._run = run
         self._watch.start()
 
     def remove(self) -> None:
         """End."""
-        asyncio.events.Handle._run = self._original  # type: ignore[attr-defined]  # see above
+        _HANDLE._run = self._original
         self._stop.set()
         self._watch.join()
         self._numbers.clear()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 
 from plait._core.trace import Lane, State, Trace, Wait
@@ -36,6 +37,25 @@ def add_threads(
         lanes[one.tid] = len(trace.lanes)
         trace.lanes.append(lane)
     trace.waits += _waits(outer, lanes, origin)
+
+
+def await_results(trace: Trace, consumed: Iterable[tuple[int, int, int]], origin: int) -> None:
+    """A thread that waits, for nothing that was noted, while a map works for it waits for the results of the map.
+
+    `consumed` has the thread, when a batch was begun, and when the thread was given it.
+    """
+    lanes = {lane.tid: at for at, lane in enumerate(trace.lanes)}
+    noted = {wait.lane for wait in trace.waits if wait.state is State.LOCK}
+    for tid, began, ended in consumed:
+        at = lanes.get(tid)
+        if at is None or at in noted:
+            continue
+        lane = trace.lanes[at]
+        for k in range(max(0, bisect_right(lane.moments, began - origin) - 1), len(lane.moments)):
+            if lane.moments[k] > ended - origin:
+                break
+            if lane.states[k] in (State.LOCK, State.SOCKET, State.IDLE):
+                lane.states[k] = State.FUTURE
 
 
 def _lane(one: Counted, changes: Sequence[tuple[int, int, int]], waits: Sequence[Noted], origin: int, end: int) -> Lane:
@@ -99,6 +119,4 @@ def _waits(waits: dict[int, list[Noted]], lanes: dict[int, int], origin: int) ->
 
 
 def _between(line: list[tuple[int, int]], began: int, ended: int) -> list[tuple[int, int]]:
-    from bisect import bisect_left
-
     return line[bisect_left(line, (began, 0)) : bisect_left(line, (ended, 0))]

@@ -48,7 +48,7 @@ def blocked_words(trace: Trace, blocked: Iterable[tuple[int, int, str, str]], or
     for (name, line), (many, total, delayed) in sorted(lines.items(), key=lambda item: -item[1][1])[:3]:
         where = f" at {line}" if line else ""
         found.append(
-            f"the event loop was blocked for {total / 1e6:.2f} s in {many} steps of {name}{where}; {delayed} other tasks "
-            "could not go on meanwhile"
+            f"the event loop was blocked for {total / 1e6:.2f} s in {many} steps of {name}{where}; "
+            f"{delayed} other tasks could not go on meanwhile"
         )
     return found

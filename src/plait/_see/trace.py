@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import os
 import re
 import sys
@@ -20,7 +21,7 @@ from plait._see.recorder import Recorder
 from plait._see.recorder_tasks import WATCH, TaskRecorder
 from plait._see.sampler import Sampler, now
 from plait._see.show import form_of, save
-from plait._see.states import add_threads
+from plait._see.states import add_threads, await_results
 from plait._see.summary import summarise
 from plait._see.task_lanes import add_tasks, blocked_words
 
@@ -65,6 +66,7 @@ class trace:  # noqa: N801  used as a verb: with plait.trace("run.html")
             self._sampler.start()
             self._recorder = Recorder()
             self._batches: deque[tuple[str, Batch, int]] = deque(maxlen=_KEPT)
+            self._consumed: deque[tuple[int, int, int]] = deque(maxlen=_KEPT)  # thread, from when, until when
             self._recorder.install()
             self._tasks = TaskRecorder()
             self._tasks.install()
@@ -92,6 +94,7 @@ class trace:  # noqa: N801  used as a verb: with plait.trace("run.html")
         workers = {pid: batch.worker for _, batch, pid in self._batches if pid}
         names = {tid: name for tid, name in self._recorder.names.items() if name != WATCH}
         add_threads(trace, samples, self._recorder.noted, names, self._origin, workers)
+        await_results(trace, self._consumed, self._origin)
         _add_slices(trace, self._batches, self._origin)
         add_tasks(trace, self._tasks.steps, self._tasks.names, self._origin)
         trace.missing += samples.missing
@@ -106,6 +109,8 @@ class trace:  # noqa: N801  used as a verb: with plait.trace("run.html")
         name = getattr(fn, "__name__", type(fn).__name__)
         found = _PID.search(batch.worker)
         self._batches.append((name, batch, int(found[1]) if found else 0))
+        if batch.started:
+            self._consumed.append((_thread.get_native_id(), int(batch.started * 1e6), now()))
 
 
 def _add_slices(trace: Trace, batches: deque[tuple[str, Batch, int]], origin: int) -> None:

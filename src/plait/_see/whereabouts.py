@@ -10,10 +10,8 @@ import re
 import threading
 from types import FrameType
 
-_HIDDEN = (
-    os.path.dirname(concurrent.futures.__file__) + os.sep,
-    os.path.dirname(os.path.dirname(__file__)) + os.sep,  # plait's own
-)
+PLAIT = os.path.dirname(os.path.dirname(__file__)) + os.sep
+_HIDDEN = (os.path.dirname(concurrent.futures.__file__) + os.sep, PLAIT)
 _HIDDEN_FILES = (threading.__file__, queue.__file__)
 
 
