@@ -8,6 +8,7 @@ import re
 import sys
 import threading
 import time
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
@@ -129,10 +130,11 @@ def _add_slices(trace: Trace, batches: deque[tuple[str, Batch, int]], origin: in
             elif trace.lanes[known].name != worker:
                 trace.lanes[known].name = worker
                 trace.lanes[known].kind = "worker"
-            _without_work(trace.lanes[known])
             lanes[worker] = known
         _add_items(trace, lanes[worker], name, batch, origin)
     trace.slices.sort(key=lambda one: one.began)
+    for lane in lanes.values():
+        _without_work(trace.lanes[lane], [one for one in trace.slices if one.lane == lane])
 
 
 def _add_items(trace: Trace, lane: int, name: str, batch: Batch, origin: int) -> None:
@@ -149,9 +151,12 @@ def _add_items(trace: Trace, lane: int, name: str, batch: Batch, origin: int) ->
         trace.slices.append(Slice(lane, first, last, label, name, offset in batch.failures))
 
 
-def _without_work(lane: Lane) -> None:
-    """A worker of a map that waits for a lock nobody noted waits for work."""
-    idle = {State.LOCK, State.SOCKET} if lane.pid and lane.pid != os.getpid() else {State.LOCK}
+def _without_work(lane: Lane, items: list[Slice]) -> None:
+    """A worker that waits for a lock nobody noted, or its process for a pipe between items, waits for work."""
+    elsewhere = bool(lane.pid) and lane.pid != os.getpid()
+    begins = [one.began for one in items]
     for at, state in enumerate(lane.states):
-        if state in idle and not lane.details[at]:
+        before = bisect_right(begins, lane.moments[at]) - 1
+        inside = before >= 0 and items[before].ended > lane.moments[at]
+        if not inside and (state == State.LOCK or (elsewhere and state == State.SOCKET)):
             lane.states[at] = State.IDLE
