@@ -85,7 +85,10 @@ class Process:
 
     def holder(self) -> int:
         """The thread that has the GIL, 0 for nobody."""
-        state, locked = struct.unpack("<Qi", os.pread(self.memory, 12, self.holder_at))
+        note = os.pread(self.memory, 12, self.holder_at)
+        if len(note) < 12:  # the process is ending
+            return 0
+        state, locked = struct.unpack("<Qi", note)
         if not locked or not state:
             return 0
         known = self.holders.get(state)
