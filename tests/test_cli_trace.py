@@ -11,7 +11,8 @@ import pytest
 pytestmark = pytest.mark.usefixtures("nothing_left")
 
 PROGRAM = """
-import sys, threading
+import sys, threading, time
+time.sleep(0.1)
 lock = threading.Lock()
 assert __name__ == "__main__"
 print("arguments", sys.argv[1:])

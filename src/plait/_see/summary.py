@@ -13,7 +13,7 @@ def summarise(trace: Trace) -> list[str]:
     times = [trace.times(at) if lane.kind != "task" else {} for at, lane in enumerate(trace.lanes)]
     total = sum(sum(seconds for state, seconds in one.items() if state is not State.IDLE) for one in times)
     if total <= 0:
-        return ["no thread was seen"]
+        return ["it was over before anybody had looked at its threads"]
     sums = {state: sum(one.get(state, 0.0) for one in times) for state in State}
     busy = sum(sums[state] for state in _RUNNING)
     cores = busy / trace.seconds

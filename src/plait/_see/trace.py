@@ -127,7 +127,7 @@ def _add_slices(trace: Trace, batches: deque[tuple[str, Batch, int]], origin: in
             if known < 0:
                 known = len(trace.lanes)
                 trace.lanes.append(Lane(worker, "worker", 0, 0))
-            elif trace.lanes[known].name != worker:
+            else:
                 trace.lanes[known].name = worker
                 trace.lanes[known].kind = "worker"
             lanes[worker] = known
