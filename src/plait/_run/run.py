@@ -61,7 +61,7 @@ class Run:
         self._accounts = Accounts(job.feed.handed_out)
         self._work: Generator[Batch, None, None] | None = None
         self.handing: Handing | None = None
-        self.disturbed = False
+        self._disturber: KeyboardInterrupt | None = None
         self._held_back: KeyboardInterrupt | None = None
         self._explained: KeyboardInterrupt | None = None
         self._began = 0.0
@@ -128,7 +128,7 @@ class Run:
         With `stop_at_failure` a batch that failed is delivered as soon as it is known, before its turn.
         """
         feed = self.job.feed
-        if self.disturbed:  # Ctrl-C in the body of the loop
+        if self._disturber is not None:  # Ctrl-C in the body of the loop
             self.halt()
         if self._work is None:
             watch(self)
@@ -169,8 +169,7 @@ class Run:
 
     def disturb(self, interrupt: KeyboardInterrupt) -> None:
         """See `interrupts`; who catches it may go on, and who asks for outcomes gets those there are."""
-        self.disturbed = True
-        self.explain(interrupt)
+        self._disturber = interrupt
 
     def explain(self, interrupt: KeyboardInterrupt) -> None:
         """Have Ctrl-C say how far the run was and what was running, once."""
@@ -208,6 +207,8 @@ class Run:
                 self._meter.finish(self._report)
                 unwatch(self)
                 self._closed = True  # from here on an interrupt is raised where it comes
+                if self._disturber is not None:
+                    self.explain(self._disturber)
                 if self._held_back is None:
                     warn_abandoned(self._report.abandoned, self._report.engine)
                     warn_mishaps(self._report.mishaps)
@@ -277,8 +278,7 @@ class Run:
 
     def _taken(self) -> None:
         """The consumer has come back for more."""
-        self.handing = None
-        self.disturbed = False
+        self.handing = self._disturber = None
 
     def _begin(self) -> Generator[Batch, None, None]:
         if self._bell is None:
