@@ -146,9 +146,9 @@ class _Explorer:
 def _fixture(defined: pytest.FixtureDef[Any]) -> Fixture:
     """A fixture as far as it can be made anew for each execution."""
     function, obstacle = defined.func, ""
-    if function.__module__.startswith("_pytest") and defined.argname in _STAND_INS:
-        return Fixture(function, (), stands_in=_STAND_INS[defined.argname])
     if function.__module__.startswith("_pytest"):
+        if defined.argname in _STAND_INS:
+            return Fixture(function, (), stands_in=_STAND_INS[defined.argname])
         obstacle = "it cannot be made anew for each execution"
     elif defined.scope != "function":
         obstacle = f"it is made once for each {defined.scope}"

@@ -146,7 +146,7 @@ class _Search:
                 record, finding, exhausted = self._search(budget, seed, examine, began) if canary else (None, None, "")
                 if record is not None and conclude is not None:
                     finding = conclude(record, finding, self._again)
-                if record is not None and any(thread.kind == "task" for thread in record.threads):
+                if record is not None and _has_tasks(record):
                     gc.collect()  # coroutines that were cut off say so when they are collected: not later, to others
         finally:
             if collected:
@@ -204,6 +204,10 @@ class _Search:
                 return record, finding, ""
             if tally.gave_up:
                 break
-            if number % _COLLECT == 0 or any(thread.kind == "task" for thread in record.threads):
+            if number % _COLLECT == 0 or _has_tasks(record):
                 gc.collect(1)
         return None, None, ""
+
+
+def _has_tasks(record: Record) -> bool:
+    return any(thread.kind == "task" for thread in record.threads)

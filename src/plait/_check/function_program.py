@@ -51,8 +51,12 @@ class FunctionProgram:
     def call(self, module: ModuleType) -> object:
         """Calls it in its module, which has just been imported."""
         owner = attrgetter(self.owner)(module)() if self.owner else module
+        return self.finish(getattr(owner, self.method))
+
+    def finish(self, function: Callable[..., object]) -> object:
+        """Calls this with its arguments, and runs what an `async def` gives to its end."""
         with self.arguments() as arguments:
-            result = getattr(owner, self.method)(**arguments)
+            result = function(**arguments)
             return asyncio.run(result) if inspect.iscoroutine(result) else None
 
     def _script(self) -> ModuleType:

@@ -106,7 +106,7 @@ class StandInLoop(asyncio.SelectorEventLoop):
         if control not in execution.threads:  # garbage of an earlier execution
             return
         execution.remarks.add(Remark(COLLECTED, control.number, control.name, control.started))
-        self._over(execution, control)
+        self._over(execution, control, id(context["task"]))
 
     def add_signal_handler(self, sig: int, callback: Any, *args: Any) -> None:  # type: ignore[override]  # any callback
         """No signal comes while a program is checked."""
@@ -258,19 +258,19 @@ class StandInLoop(asyncio.SelectorEventLoop):
         task = me.task
         if task is None or task.done():
             if not me.done:
-                self._over(execution, me)
+                self._over(execution, me, id(task))
         else:
             me.pending = Event(me.number, Kind.WAIT, self._place, "", None)
             if me.held:
                 suspended(execution, me)
 
-    def _over(self, execution: Execution, me: Controlled) -> None:
+    def _over(self, execution: Execution, me: Controlled, task: int) -> None:
         execution.note(me, Kind.END, me.number, "", None)
         me.pending = None
         me.done = True
         me.ident = -1
         self._begun.discard(me)
-        self._tasks = {identity: control for identity, control in self._tasks.items() if control is not me}
+        self._tasks.pop(task, None)
         execution.open(me.ended)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 import unittest
 from collections.abc import Callable
@@ -41,7 +40,7 @@ class TestProgram(FunctionProgram):
             if not self.owner:
                 function = getattr(module, self.method)
                 _around(stack, module, _FUNCTION, function)
-                return self._finish(function)
+                return self.finish(function)
             owner = attrgetter(self.owner)(module)
             if issubclass(owner, unittest.TestCase):
                 stack.callback(_clean_up, owner)
@@ -52,12 +51,7 @@ class TestProgram(FunctionProgram):
             instance = owner()
             method = getattr(instance, self.method)
             _around(stack, instance, _METHOD, method)
-            return self._finish(method)
-
-    def _finish(self, function: Callable[..., object]) -> object:
-        with self.arguments() as arguments:
-            result = function(**arguments)
-            return asyncio.run(result) if inspect.iscoroutine(result) else None
+            return self.finish(method)
 
 
 class _Outcome(unittest.TestResult):

@@ -86,9 +86,6 @@ class Delivery:
         self._stream.cancel()
         return True
 
-    def disturb(self, interrupt: KeyboardInterrupt) -> None:
-        """See `interrupts`: nothing is open between two groups."""
-
     def summary(self, halt: Halt | None, halted: bool) -> str:
         """What went wrong, for people; empty when nothing did."""
         report = self._stream.report

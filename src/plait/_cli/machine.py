@@ -18,6 +18,7 @@ from typing import Any
 import plait
 from plait._core.budget import available_cores, blas_threads
 from plait._core.cgroup import cpu_quota, group_folders, parse_bytes
+from plait._core.gil import has_gil
 from plait._core.memory import available_memory_bytes, memory_limit_bytes
 from plait._engines.table import make_engine
 from plait._run.map import map as plait_map
@@ -49,7 +50,7 @@ def examine() -> Facts:
 
 def _python() -> Facts:
     free_threaded = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
-    gil = getattr(sys, "_is_gil_enabled", lambda: True)()
+    gil = has_gil()
     return {
         "version": platform.python_version(),
         "implementation": platform.python_implementation(),

@@ -22,12 +22,15 @@ if TYPE_CHECKING:  # typing would double a worker's start-up time
 
     F = TypeVar("F", bound=Callable[..., object])
 
-    class Driven(Protocol):
-        """A run, as the handler sees it."""
+    class Driver(Protocol):
+        """Whose methods drive: at work, as the handler finds it."""
 
         def hold_back(self, interrupt: KeyboardInterrupt) -> bool:
             """Stop the work, then raise this; False when it is to be raised at once."""
             ...
+
+    class Watched(Protocol):
+        """A run that is open, whether it is at work or not."""
 
         def disturb(self, interrupt: KeyboardInterrupt) -> None:
             """This is about to be raised elsewhere while the run is open: it may be what ends the loop around it."""
@@ -36,11 +39,11 @@ if TYPE_CHECKING:  # typing would double a worker's start-up time
 
 _drivers: set[CodeType] = set()
 _outside: set[CodeType] = set()
-_open: set[Driven] = set()
+_open: set[Watched] = set()
 
 
 def drives(method: F) -> F:
-    """Marks a method of a `Driven` as driver's code, with all that it calls."""
+    """Marks a method of a `Driver` as driver's code, with all that it calls."""
     _drivers.add(method.__code__)
     return method
 
@@ -51,7 +54,7 @@ def calls_out(function: F) -> F:
     return function
 
 
-def watch(run: Driven) -> None:
+def watch(run: Watched) -> None:
     """The run is open from now on. Does nothing in other threads than the main one, where no interrupt is raised."""
     import threading  # workers import this module, and never watch
 
@@ -65,7 +68,7 @@ def watch(run: Driven) -> None:
     _open.add(run)
 
 
-def unwatch(run: Driven) -> None:
+def unwatch(run: Watched) -> None:
     """The run is over."""
     if run not in _open:
         return
@@ -79,7 +82,7 @@ def unwatch(run: Driven) -> None:
 
 def hold_back(frame: FrameType | None, interrupt: KeyboardInterrupt) -> bool:
     """Have the run that the main thread drives at this moment, if any, raise the interrupt; False: raise it now."""
-    found: Driven | None = None
+    found: Driver | None = None
     while frame is not None and frame.f_code not in _outside:
         if frame.f_code in _drivers:
             found = frame.f_locals["self"]

@@ -12,6 +12,7 @@ from _collections_abc import Callable
 from typing import NamedTuple
 
 from plait._core.budget import available_cores
+from plait._core.gil import has_gil
 from plait._core.job import Job
 from plait._engines.choice import TINY, Choice, Measured, choose, is_worth_asking_again, wants_race
 from plait._engines.growth import Growth
@@ -178,7 +179,7 @@ class Pilot:
             gil=seen.gil,
             left=self._job.feed.left,
             cores=self._cores or available_cores().count,
-            free_threaded=not getattr(sys, "_is_gil_enabled", lambda: True)(),
+            free_threaded=not has_gil(),
             start=start_seconds(len(sys.modules)),
         )
 

@@ -73,7 +73,9 @@ class _SimplePickler(Pickler):
             function.__name__,
             len(function.__closure__ or ()),
         )
-        named = {name: function.__globals__[name] for name in _names(function.__code__) if name in function.__globals__}
+        named = {
+            name: function.__globals__[name] for name in names_in(function.__code__) if name in function.__globals__
+        }
         facts = {name: function.__globals__[name] for name in _MODULE_FACTS if name in function.__globals__}
         state = {
             "globals": facts | named,
@@ -143,11 +145,12 @@ def _import(name: str) -> ModuleType:
     return sys.modules[name]
 
 
-def _names(code: CodeType) -> set[str]:
+def names_in(code: CodeType) -> set[str]:
+    """The names of globals and attributes that the code and the functions defined in it use."""
     names = set(code.co_names)
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
-            names |= _names(constant)
+            names |= names_in(constant)
     return names
 
 

@@ -47,11 +47,6 @@ class CallMeter:
             if spent.calls == TINY_CALLS and spent.inside < TINY_CALLS * TINY:
                 self._tiny()
 
-    @property
-    def calls(self) -> int:
-        """How many calls have ended."""
-        return sum(spent.calls for spent in list(self.threads.values()))
-
     def _new_thread(self) -> Spent:
         self.threads[threading.get_ident()] = spent = Spent()
         return spent

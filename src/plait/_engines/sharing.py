@@ -24,7 +24,8 @@ from typing import Any
 
 from plait._core.installed import is_installed
 from plait._core.star import Star
-from plait._engines.sharing_code import Use, names_in, uses
+from plait._engines.functions import names_in
+from plait._engines.sharing_code import Use, uses
 from plait._engines.sharing_rebinding import is_rebound
 
 _ATOMS = (

@@ -74,15 +74,6 @@ def uses(code: CodeType) -> Iterator[Use]:
             yield from uses(constant)
 
 
-def names_in(code: CodeType) -> set[str]:
-    """The names of globals and attributes that the code and the functions defined in it use."""
-    found = set(code.co_names)
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            found |= names_in(constant)
-    return found
-
-
 def _path(instructions: list[Instruction], position: int) -> tuple[tuple[str, ...], bool]:
     """The attributes loaded from what the instruction at `position` loads, and whether the last one is stored to."""
     path: list[str] = []

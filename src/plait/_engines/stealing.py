@@ -14,6 +14,7 @@ from collections import deque
 from typing import Any, Protocol
 
 from plait._core.batch import Batch
+from plait._core.gil import has_gil
 
 
 class Portion(Protocol):
@@ -81,9 +82,8 @@ class DequePortion:
 
 
 def portion_type() -> type[Portion]:
-    """The kind of portion for this interpreter; the one place that asks whether there is a GIL."""
-    gil_enabled = getattr(sys, "_is_gil_enabled", None)
-    return TruncatedPortion if gil_enabled is None or gil_enabled() else DequePortion
+    """The kind of portion for this interpreter."""
+    return TruncatedPortion if has_gil() else DequePortion
 
 
 def _popped(items: deque[object]) -> Iterator[object]:

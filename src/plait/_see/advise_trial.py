@@ -54,7 +54,7 @@ class Bench:
         self._fn = fn
         self._items = items
         self._cost = cost
-        self._before = _family()
+        self._before = descendants()
         self._memory_before = proportional_bytes(os.getpid()) or 0
         self._start: float | None = None
 
@@ -99,7 +99,7 @@ class Bench:
     def _worker_bytes(self, ran: _Ran) -> int | None:
         if self._engine.name in _SHARED:
             return None if ran.memory is None else max(0, ran.memory - self._memory_before) // ran.workers
-        sizes = [size for pid in _family() - self._before if (size := proportional_bytes(pid))]
+        sizes = [size for pid in descendants() - self._before if (size := proportional_bytes(pid))]
         return sum(sizes) // max(1, len(sizes)) if sizes else None
 
 
@@ -121,10 +121,6 @@ class _Ran:
         self.failed += len(batch.failures)
         for error in batch.failures.values():
             self.error = error
-
-
-def _family() -> set[int]:
-    return descendants()
 
 
 def _in_a_line(error: BaseException) -> str:

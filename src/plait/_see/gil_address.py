@@ -11,9 +11,10 @@ import _thread
 import ctypes
 import os
 import struct
-import sys
 import time
 from typing import NamedTuple
+
+from plait._core.gil import has_gil
 
 _SECONDS = 1.0
 _FARTHEST = 128  # bytes that the note of the holder may lie before the word
@@ -42,7 +43,7 @@ def find_gil(futex: int) -> GilAddress | None:
     Args:
         futex: the number of the system call on this machine.
     """
-    if not getattr(sys, "_is_gil_enabled", lambda: True)():
+    if not has_gil():
         return None
     word = _waited_for(futex)
     if word is None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from plait._core.gil import has_gil
 from plait._see.gil_address import GilAddress, find_gil
 from plait._see.sampler_process import CALLS, RECORD
 
@@ -140,7 +141,7 @@ class Sampler:
         self._process = None
 
     def _note(self, gil: GilAddress | None) -> None:
-        if gil is None and not getattr(sys, "_is_gil_enabled", lambda: True)():
+        if gil is None and not has_gil():
             return  # there is nothing to wait for
         if gil is None:
             self._missing.append("waiting for the GIL: where it is was not found; such waits count as locks")

@@ -224,7 +224,6 @@ class Sampler:
             "texts": list(self._texts),
             "rate": rounds / seconds,
             "cost": (time.thread_time() - busy) / seconds,
-            "holders": self._processes[self._pid].memory >= 0 if self._pid in self._processes else False,
             "refused": self._refused,
         }
 

@@ -48,7 +48,16 @@ class Known(NamedTuple):
 
 def diagnose(dump: Dump) -> Diagnosis | None:
     """The gravest that is found; None when every thread may go on by itself."""
-    everybody = [Known(thread, wait_of(thread), holdings(thread)) for thread in dump.threads]
+    return judge(dump, examine(dump))
+
+
+def examine(dump: Dump) -> list[Known]:
+    """What is known of each thread."""
+    return [Known(thread, wait_of(thread), holdings(thread)) for thread in dump.threads]
+
+
+def judge(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
+    """As `diagnose`, of threads that have been examined."""
     for find in (_gil, _cycle, _pool, _blocked_loop, _forked, _pipe, _nobody, _task, _busy):
         found = find(dump, everybody)
         if found is not None:

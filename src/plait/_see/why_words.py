@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import textwrap
 
-from plait._see.why_diagnosis import Diagnosis, Known, Step, diagnose, step
+from plait._see.why_diagnosis import Diagnosis, Step, examine, judge, step
 from plait._see.why_dump import Dump
-from plait._see.why_wait import holdings, wait_of
 
 _WIDTH = 88
 
 
 def tell(dump: Dump) -> str:
     """All that is known, for people."""
-    diagnosis = diagnose(dump)
+    everybody = examine(dump)
+    diagnosis = judge(dump, everybody)
     parts = [_diagnosis(diagnosis) if diagnosis is not None else _NOTHING]
-    everybody = [Known(thread, wait_of(thread), holdings(thread)) for thread in dump.threads]
     width = max((len(known.thread.name) for known in everybody), default=0)
     rows = [_row(step(known), width) for known in everybody]
     parts.append("\n".join([f"all of process {dump.pid}:", *rows]))
