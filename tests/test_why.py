@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import sysconfig
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +18,7 @@ import pytest
 
 from plait._see.why_diagnosis import Diagnosis, diagnose
 from plait._see.why_dump import Dump, Frame, Thing, Thread
+from plait._see.why_inside import look_inside
 from plait._see.why_outside import CannotLook, look
 from plait._see.why_wait import wait_of
 
@@ -147,6 +150,129 @@ def test_a_watchdog_speaks_by_itself_once() -> None:
     assert said[0].startswith("plait: nothing has moved for")
     assert any("Nobody notifies self.changed" in line for line in said)
     assert "nothing has moved" not in rest
+
+
+def test_ctrl_backslash_has_a_watchdog_speak() -> None:
+    """Whatever the main thread is stuck in, and as often as it is pressed."""
+    watched = {"PLAIT_WATCHDOG": "1000"}
+    program = subprocess.Popen(
+        [*command(watched), str(FOLDER / "lock_cycle.py")],
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "src"), **watched},
+    )
+    assert program.stderr is not None
+    title = HANGS["lock_cycle"][0]
+    deadline = time.monotonic() + LONG
+    while title not in why(program.pid).stdout and time.monotonic() < deadline:
+        continue
+    for _ in range(2):
+        program.send_signal(signal.SIGQUIT)
+        said = list(iter(program.stderr.readline, f"all of process {program.pid}:\n"))
+        assert said[0] == "plait: asked by SIGQUIT\n"
+        assert title in said[2]
+        assert len([program.stderr.readline() for _ in range(6)]) == 6  # each of three threads, and its line
+    assert program.poll() is None
+    program.kill()
+    program.communicate()
+
+
+@pytest.mark.parametrize("taken", ["signal.signal(signal.SIGQUIT, print)", "faulthandler.register(signal.SIGQUIT)"])
+def test_a_program_keeps_its_own_use_of_the_signal(taken: str) -> None:
+    program = (
+        f"import faulthandler, os, signal; {taken}; import plait\n"
+        "os.kill(os.getpid(), signal.SIGQUIT); print('goes on')"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=LONG, check=False,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "src"), "PLAIT_WATCHDOG": "1000"},
+    )  # fmt: skip
+    assert run.stdout.endswith("goes on\n")
+    assert "asked by SIGQUIT" not in run.stderr
+    assert run.returncode == 0
+
+
+def test_a_fork_has_a_watchdog_of_its_own() -> None:
+    program = (
+        "import os, plait, threading\n"
+        "pid = os.fork()\n"
+        "if pid:\n    print(pid, flush=True)\n    os.waitpid(pid, 0)\n"
+        "else:\n    threading.Event().wait()\n"
+    )
+    parent = subprocess.Popen(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, process_group=0,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "src"), "PLAIT_WATCHDOG": "1000"},
+    )  # fmt: skip
+    try:
+        assert parent.stdout is not None
+        child = int(parent.stdout.readline())
+        deadline = time.monotonic() + LONG
+        while f"all of process {child}:" not in (said := why(child).stdout) and time.monotonic() < deadline:
+            continue
+        mine = why(parent.pid).stdout
+    finally:
+        os.killpg(parent.pid, 9)
+        parent.communicate()
+    assert f"all of process {child}:" in said
+    assert f"all of process {parent.pid}:" in mine
+
+
+def test_a_watchdog_survives_that_all_descriptors_are_closed() -> None:
+    """As daemons do at their start; it must not ask the system over and over what has come of them."""
+    program = (
+        "import os, time, plait\nos.closerange(3, 100)\nbefore = time.process_time()\ntime.sleep(0.3)\n"
+        "print(time.process_time() - before < 0.1)"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True, text=True, timeout=LONG, check=False,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "src"), "PLAIT_WATCHDOG": "1000"},
+    )  # fmt: skip
+    assert (run.stdout, run.stderr) == ("True\n", "")
+
+
+@pytest.mark.skipif(sys.version_info < (3, 14), reason="there is no engine of interpreters")
+def test_interpreters_have_none_of_their_own() -> None:
+    program = "import plait; print(list(plait.map(abs, [-1, 2], engine='interpreter', workers=2)))"
+    run = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=LONG, check=False,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "src"), "PLAIT_WATCHDOG": "1000"},
+    )  # fmt: skip
+    assert (run.stdout, run.stderr, run.returncode) == ("[1, 2]\n", "", 0)
+
+
+def test_a_watchdog_runs_no_code_of_the_program(tmp_path: Path) -> None:
+    """A proxy's code could wait for the very lock that hangs the program."""
+
+    class Proxy:
+        @property
+        def __dict__(self) -> dict[str, object]:  # type: ignore[override]  # as proxies of objects have it
+            raise AssertionError("asked")
+
+        @property
+        def __class__(self) -> type:  # type: ignore[override]  # as proxies of objects have it
+            raise AssertionError("asked")
+
+    class Number(int):
+        def __str__(self) -> str:
+            raise AssertionError("asked")
+
+    go, there = threading.Event(), threading.Event()
+
+    def wait(proxy: object, number: int) -> None:
+        there.set()
+        go.wait()
+
+    thread = threading.Thread(target=wait, args=(Proxy(), Number(3)), name="has a proxy")
+    thread.start()
+    there.wait()
+    try:
+        found = {one.name: one for one in look_inside().threads}
+    finally:
+        go.set()
+        thread.join()
+    names = [set(frame.variables) for frame in found["has a proxy"].frames if frame.function.endswith("wait")]
+    assert {"proxy", "number"} <= names[-1]
 
 
 def test_a_watchdog_keeps_nothing_alive(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 
 from plait._core.errors import PlaitError
 from plait._see.why_dump import Dump, Frame, Thing, Thread
+from plait._see.why_proc import children, forked
 
 _PATIENCE = 30.0  # seconds for one look
 _BETWEEN = 0.2  # seconds between two of them
@@ -62,35 +63,6 @@ def _turns_of(pid: int, native: int) -> int:
         return 0
     found = re.search(r"^voluntary_ctxt_switches:\s*(\d+)", text, re.MULTILINE)
     return int(found.group(1)) if found is not None else 0
-
-
-def waits_in(pid: int, thread: int) -> str:
-    """The function of the kernel that a thread is in, such as ``futex_wait``; "" where it cannot be read."""
-    try:
-        name = Path(f"/proc/{pid}/task/{thread}/wchan").read_text()
-    except OSError:
-        return ""
-    return "" if name == "0" else name
-
-
-def children(pid: int) -> tuple[tuple[int, str], ...]:
-    """The children of a process, and what the system says that each waits for."""
-    try:
-        text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
-    except OSError:
-        return ()
-    return tuple((int(child), waits_in(int(child), int(child))) for child in text.split())
-
-
-def forked(pid: int) -> bool:
-    """Whether the process is a copy of its parent: the same program with the same arguments, and no thread but one."""
-    try:
-        parent = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
-        mine, theirs = (Path(f"/proc/{one}/cmdline").read_bytes() for one in (pid, parent))
-        threads = len(os.listdir(f"/proc/{pid}/task"))
-    except (OSError, IndexError, ValueError):
-        return False
-    return mine == theirs and threads == 1
 
 
 def _exists(pid: int) -> bool:
