@@ -95,7 +95,14 @@ def __dir__() -> list[str]:
     return sorted([*__all__, "__version__"])
 
 
-if "PLAIT_WATCHDOG" in os.environ and not sys.flags.no_site:  # our own workers start without site
-    from plait._see.watchdog import start_from_environment
+def _start_watchdog() -> None:
+    from plait._core.daemons import daemons_allowed
 
-    start_from_environment()
+    if daemons_allowed():  # not in a subinterpreter: its process has a watchdog already
+        from plait._see.watchdog import start_from_environment
+
+        start_from_environment()
+
+
+if "PLAIT_WATCHDOG" in os.environ and not sys.flags.no_site:  # our own workers start without site
+    _start_watchdog()

@@ -14,7 +14,6 @@ import sys
 import threading
 import time
 
-from plait._core.daemons import daemons_allowed
 from plait._core.errors import UsageError
 from plait._see.watchdog_bells import Bells, address, peer
 from plait._see.why_inside import look_inside
@@ -39,11 +38,10 @@ def start_from_environment() -> None:
         seconds = 0.0
     if not seconds > 0:
         raise UsageError(f"{_VARIABLE}={text!r}: expected a number of seconds above 0, such as 30")
-    if daemons_allowed():  # not in a subinterpreter: its process has a watchdog already
-        watchdog = Watchdog(seconds)
-        watchdog.begin()
-        if hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=watchdog.begin_again)
+    watchdog = Watchdog(seconds)
+    watchdog.begin()
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=watchdog.begin_again)
 
 
 def ask(pid: int) -> str | None:
