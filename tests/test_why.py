@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -100,18 +101,51 @@ def _look(pid: int) -> Dump:
 def pyspy() -> None:
     if shutil.which("py-spy") is None and shutil.which("py-spy", path=sysconfig.get_path("scripts")) is None:
         pytest.skip("py-spy is not installed")
-    if sys.version_info >= (3, 14):
-        pytest.skip("py-spy does not know this Python")
 
 
 @pytest.mark.usefixtures("pyspy")
 @pytest.mark.parametrize("name", HANGS)
 def test_the_culprit_is_named(name: str) -> None:
+    """By the command, of a program that knows nothing of plait: the first or second line with a place."""
     title, place = HANGS[name]
     with hanging(name) as pid:
-        found = until(pid, title)
-    assert title in found.title, found
-    assert place in [step.place for step in found.steps[:2]], found
+        until(pid, title)
+        said = why(pid).stdout
+    assert title in said.partition("\n")[0], said
+    assert place in re.findall(r"\w+\.py:\d+", said.partition("cure:")[0])[:2], said
+
+
+@pytest.mark.usefixtures("pyspy")
+@pytest.mark.skipif(sys.version_info < (3, 14), reason="tasks cannot be read from outside")
+def test_a_task_is_seen_from_outside() -> None:
+    title, place = WATCHED["future_never_set"]
+    with hanging("future_never_set") as pid:
+        until(pid, title)
+        said = why(pid).stdout
+    assert title in said.partition("\n")[0], said
+    assert place in said.partition("cure:")[0], said
+
+
+@pytest.mark.usefixtures("pyspy")
+@pytest.mark.skipif(sys.version_info >= (3, 14), reason="tasks can be read from outside")
+def test_how_a_task_could_be_seen_is_said() -> None:
+    with hanging("future_never_set") as pid:
+        until(pid, "The event loop waits")
+        said = why(pid).stdout
+    assert "PLAIT_WATCHDOG=30" in said
+
+
+def test_without_pyspy_the_system_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "which", lambda *_, **__: None)
+    with hanging("full_pipe") as pid:
+        deadline = time.monotonic() + LONG
+        said = ""
+        while "room in a pipe" not in said and time.monotonic() < deadline:
+            with pytest.raises(CannotLook, match="pip install py-spy") as caught:
+                look(pid)
+            said = str(caught.value)
+    assert re.search(rf"thread {pid} \(.*\)  waits for the end of a child process\n", said)
+    assert re.search(r"its child \d+  waits for room in a pipe", said)
 
 
 def why(pid: int) -> subprocess.CompletedProcess[str]:

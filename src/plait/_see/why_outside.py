@@ -1,4 +1,4 @@
-"""Looks at another process from outside: its Python stacks by py-spy, the rest from /proc."""
+"""Looks at another process from outside: Python stacks by py-spy, tasks by `why_remote`, the rest from /proc."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from typing import Any
 
 from plait._core.errors import PlaitError
 from plait._see.why_dump import Dump, Frame, Thing, Thread
-from plait._see.why_proc import children, forked
+from plait._see.why_proc import children, forked, whereabouts
+from plait._see.why_remote import tasks_of
 
 _PATIENCE = 30.0  # seconds for one look
 _BETWEEN = 0.2  # seconds between two of them
@@ -29,7 +30,8 @@ def look(pid: int) -> Dump:
     """What the process does now.
 
     Raises:
-        CannotLook: there is no such process, it is no Python, or looking is not permitted.
+        CannotLook: there is no such process, it is no Python, or looking is not permitted; then the message has what
+            the system tells of it to everybody.
     """
     if not _exists(pid):
         raise CannotLook(f"{pid}: there is no process of that number")
@@ -39,9 +41,9 @@ def look(pid: int) -> Dump:
     second = {thread.native: thread for thread in map(_thread, _pyspy(pid))}
     hungry = {native for native, before in turns.items() if _turns_of(pid, native) - before >= _HUNGRY}
     threads = [_over_time(one, second.get(one.native, one), hungry) for one in first]
-    return Dump(
-        pid, tuple(sorted(threads, key=lambda one: (one.native != pid, one.native))), "", children(pid), forked(pid)
-    )
+    threads.sort(key=lambda one: (one.native != pid, one.native))
+    loops = any(frame.function.endswith("_run_once") for thread in threads for frame in thread.frames)
+    return Dump(pid, (*threads, *(tasks_of(pid) if loops else ())), "", children(pid), forked(pid))
 
 
 def _over_time(first: Thread, second: Thread, hungry: set[int]) -> Thread:
@@ -80,16 +82,22 @@ def _pyspy(pid: int) -> list[dict[str, Any]]:
     if program is None:
         raise CannotLook(
             f"{pid}: it has no watchdog of plait, and py-spy is not installed, which can look into it from outside: "
-            "pip install py-spy. Next time, start it with PLAIT_WATCHDOG=30"
+            f"pip install py-spy. Next time, start it with PLAIT_WATCHDOG=30{_system(pid)}"
         )
     run = subprocess.run(
         [program, "dump", "--json", "--locals", "--pid", str(pid)],
         capture_output=True, text=True, timeout=_PATIENCE, check=False,
     )  # fmt: skip
     if run.returncode:
-        raise CannotLook(f"{pid}: {_reason(run.stderr)}")
+        raise CannotLook(f"{pid}: {_reason(run.stderr)}{_system(pid)}")
     threads: list[dict[str, Any]] = json.loads(run.stdout)
     return threads
+
+
+def _system(pid: int) -> str:
+    """What the system tells, where nobody can tell more."""
+    rows = whereabouts(pid)
+    return "\n\nAll that the system tells of it:\n" + "\n".join(f"  {row}" for row in rows) if rows else ""
 
 
 def _reason(errors: str) -> str:

@@ -5,6 +5,68 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+# Names of functions of the kernel begin so, and mean that a thread waits for this. Read from the top.
+_WAITS = (
+    ("futex", "waits for a lock, a queue, the end of a thread, or the GIL"),
+    ("hrtimer_nanosleep", "sleeps"),
+    ("do_wait", "waits for the end of a child process"),
+    ("pipe_write", "waits for room in a pipe"),
+    ("anon_pipe_write", "waits for room in a pipe"),
+    ("pipe_read", "waits for something to come through a pipe"),
+    ("anon_pipe_read", "waits for something to come through a pipe"),
+    ("do_epoll_wait", "waits for events, as an event loop does"),
+    ("ep_poll", "waits for events, as an event loop does"),
+    ("do_sys_poll", "waits for events"),
+    ("do_select", "waits for events"),
+    ("poll_schedule_timeout", "waits for events"),
+    ("inet_csk_accept", "waits for a connection"),
+    ("sk_wait_data", "waits for something to come through a socket"),
+    ("wait_woken", "waits for a socket or a terminal"),
+    ("n_tty_read", "waits for a key"),
+    ("unix_stream", "waits for something to come through a socket"),
+    ("locks_lock", "waits for the lock of a file"),
+    ("flock_lock", "waits for the lock of a file"),
+)
+_STATES = {"R": "runs", "D": "waits for a disk", "T": "is stopped", "t": "is stopped by a debugger", "Z": "has ended"}
+
+
+def whereabouts(pid: int) -> list[str]:
+    """What each thread of a process does, as far as the system tells; nothing where it does not."""
+    rows = []
+    for thread in sorted(int(name) for name in _listed(f"/proc/{pid}/task")):
+        text = _read(f"/proc/{pid}/task/{thread}/stat")
+        name, _, rest = text.partition("(")[2].rpartition(")")
+        if rest:
+            rows.append(f"thread {thread} ({name})  {meaning(rest.split()[0], waits_in(pid, thread))}")
+    rows += [f"its child {child}  {meaning('S', where)}" for child, where in children(pid)]
+    return rows
+
+
+def meaning(state: str, where: str) -> str:
+    """What a thread does that is in a state, as ps has it, and in a function of the kernel.
+
+    >>> meaning("S", "futex_do_wait")
+    'waits for a lock, a queue, the end of a thread, or the GIL'
+    """
+    if state in _STATES:
+        return _STATES[state]
+    known = next((words for begin, words in _WAITS if where.startswith(begin)), None)
+    return known or (f"waits in the kernel's {where}" if where else "waits")
+
+
+def _listed(folder: str) -> list[str]:
+    try:
+        return os.listdir(folder)
+    except OSError:
+        return []
+
+
+def _read(file: str) -> str:
+    try:
+        return Path(file).read_text(errors="replace")
+    except OSError:
+        return ""
+
 
 def waits_in(pid: int, thread: int) -> str:
     """The function of the kernel that a thread is in, such as ``futex_wait``; "" where it cannot be read."""

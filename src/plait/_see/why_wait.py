@@ -132,6 +132,8 @@ def _task_wait(thread: Thread) -> Wait:
     if any(_is(frame, "tasks.py", "sleep") for frame in thread.frames):
         return Wait("sleep", "", frame)
     what = why_source.awaited(frame.file, frame.line) if frame is not None else ""
+    if what.startswith(("asyncio.sleep(", "sleep(")):
+        return Wait("sleep", "", frame)
     return Wait("await", what, frame)
 
 
