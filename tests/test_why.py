@@ -45,9 +45,14 @@ HANGS = {
     "fork_lock": ("A lock was held by another thread when this process was forked", "fork_lock.py:20"),
     "import_lock": ("wait for each other", "import_lock_module.py:12"),
     "gil_held": ("One thread has the GIL", "gil_held.py:7"),
+    "pipe_to_itself": ("A pipe is full", "pipe_to_itself.py:4"),
+    "queue_of_process": ("A pipe is full that nobody reads", "queue_of_process.py:15"),
 }
 WATCHED = {
     **{name: HANGS[name] for name in ("lock_cycle", "lost_wakeup", "queue_join", "pool_self", "blocked_loop")},
+    **{name: HANGS[name] for name in ("pipe_to_itself", "queue_of_process", "fork_lock")},
+    "async_locks": ('Deadlock: "Task-2 (move)" and "Task-3 (move)" wait for each other', "async_locks.py:7"),
+    "task_group": ("reader (read) waits for inbox.get()", "task_group.py:5"),
     "other_names": ('"one" and "two" wait for each other', "other_names.py:21"),
     "future_never_set": ("Task-1 (main) waits for self.answer", "future_never_set.py:9"),
 }
@@ -307,6 +312,28 @@ def test_a_watchdog_runs_no_code_of_the_program(tmp_path: Path) -> None:
         thread.join()
     names = [set(frame.variables) for frame in found["has a proxy"].frames if frame.function.endswith("wait")]
     assert {"proxy", "number"} <= names[-1]
+
+
+def test_a_watchdog_outlives_what_it_cannot_see() -> None:
+    """Such as an asyncio that is being imported at that moment."""
+    program = (
+        "import plait, sys, threading, types\n"
+        "def run_forever(self):\n    threading.Event().wait()\n"
+        "sys.modules['asyncio'] = types.ModuleType('asyncio')\n"
+        "run_forever(1)\n"
+    )
+    run = subprocess.Popen(
+        [sys.executable, "-c", program],
+        env={**os.environ, "PYTHONPATH": str(ROOT / "src"), "PLAIT_WATCHDOG": "1000"},
+    )
+    deadline = time.monotonic() + LONG
+    while "AttributeError" not in (said := why(run.pid).stdout) and time.monotonic() < deadline:
+        continue
+    again = why(run.pid).stdout
+    run.kill()
+    run.wait()
+    assert said.startswith("the watchdog could not look:\n")
+    assert again == said
 
 
 def test_a_watchdog_keeps_nothing_alive(tmp_path: Path) -> None:

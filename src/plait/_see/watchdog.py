@@ -13,6 +13,7 @@ import socket
 import sys
 import threading
 import time
+import traceback
 
 from plait._core.errors import UsageError
 from plait._see.watchdog_bells import Bells, address, peer
@@ -112,7 +113,7 @@ class Watchdog:
 
 def _say(occasion: str) -> None:
     """To standard error, past whatever buffers and locks the program has there."""
-    os.write(2, f"plait: {occasion}\n\n{tell(look_inside())}\n".encode())
+    os.write(2, f"plait: {occasion}\n\n{_words()}\n".encode())
 
 
 def _answer(door: socket.socket) -> None:
@@ -122,4 +123,12 @@ def _answer(door: socket.socket) -> None:
         with asked:
             if peer(asked)[1] in (0, os.getuid()):
                 asked.settimeout(_ANSWER)
-                asked.sendall(tell(look_inside()).encode())
+                asked.sendall(_words().encode())
+
+
+def _words() -> str:
+    """The answer; or why there is none, since a watchdog must outlive whatever it sees while a program changes."""
+    try:
+        return tell(look_inside())
+    except Exception:
+        return f"the watchdog could not look:\n{traceback.format_exc()}"

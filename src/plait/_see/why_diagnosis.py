@@ -84,6 +84,8 @@ _DOES = {
     "condition": "waits to be notified on {what}",
     "sleep": "sleeps",
     "await": "awaits {what}",
+    "tasks": "awaits other tasks",
+    "system": "{what}",
     "C code": "runs C code and has the GIL",
     "runs": "runs",
     "something": "waits for something in C code",
@@ -126,7 +128,8 @@ def _ring(everybody: list[Known], ring: list[int]) -> Diagnosis:
             f"{only.thread.name} waits for itself",
             tuple(_with_held([only], everybody)),
             "It waits for what only it could let go.",
-            "Use a threading.RLock, or split the function: one that takes the lock, and one that expects it taken.",
+            "Split the function: one that takes the lock, and one that expects it taken"
+            + ("." if only.thread.task else "; or use a threading.RLock."),
         )
     members = [everybody[at] for at in ring]
     names = " and ".join(f'"{known.thread.name}"' for known in members)
@@ -158,7 +161,7 @@ def _awaited(everybody: list[Known], at: int) -> int | None:
     """Whom a thread waits for: who has the lock, whom it joins, who imports the module."""
     known = everybody[at]
     wait = known.wait
-    if wait.kind == "lock" and wait.key is not None:
+    if wait.kind in ("lock", "await") and wait.key is not None:
         return next((n for n, other in enumerate(everybody) if any(h.key == wait.key for h in other.held)), None)
     if wait.kind == "join" and wait.address:
         return next((n for n, other in enumerate(everybody) if _is_thread(other.thread, wait.address)), None)
@@ -236,15 +239,30 @@ def _forked(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
 
 
 def _pipe(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
+    """Somebody waits for room in a pipe, and who could read from it waits, too."""
     waiting = next((known for known in everybody if known.wait.kind == "child"), None)
     writing = next((pid for pid, where in dump.children if "pipe_write" in where), None)
-    if waiting is None or writing is None:
+    writer = next((known for known in everybody if "pipe_write" in known.thread.where), None)
+    child = Step(f"child {writing}", "waits for room in a pipe", "", "")
+    if waiting is not None and writing is not None:
+        return Diagnosis(
+            "A pipe is full that nobody reads",
+            (step(waiting), child),
+            f"This process waits for the end of process {writing}, and that one waits until somebody reads what it "
+            "writes.",
+            "Read before you wait: subprocess.run(..., capture_output=True) or communicate() instead of wait(); from a "
+            "multiprocessing queue get() everything before join().",
+        )
+    if writer is None:
         return None
     return Diagnosis(
-        "A pipe is full that nobody reads",
-        (step(waiting), Step(f"child {writing}", "waits for room in a pipe", "", "")),
-        f"This process waits for the end of process {writing}, and that one waits until somebody reads what it writes.",
-        "Read while you wait: subprocess.run(..., capture_output=True) or communicate() instead of wait().",
+        "A pipe is full, and nobody reads from it now",
+        (step(writer), *([] if writing is None else [child])),
+        "It waits until whoever has the other end reads."
+        + (f" Process {writing} waits for that as well, on a pipe of its own." if writing is not None else "")
+        + " A pipe holds 64 KiB: who writes more needs somebody who reads meanwhile.",
+        "Read and write in different threads or processes; with a child process use communicate(), which does both.",
+        certain=False,
     )
 
 
@@ -324,13 +342,14 @@ def _task(_: Dump, everybody: list[Known]) -> Diagnosis | None:
     if not tasks or not any(known.wait.kind == "loop" for known in everybody):
         return None
     asleep = [known for known in tasks if known.wait.kind == "sleep"]
-    waiting = [known for known in tasks if known.wait.kind != "sleep"]
+    waiting = [known for known in tasks if known.wait.kind == "await"]
     if not waiting:
         return None
+    others = [known for known in tasks if known.wait.kind == "tasks"]
     first = waiting[0]
     return Diagnosis(
         f"{first.thread.name} waits for {first.wait.what or 'a future'}",
-        tuple(map(step, [*waiting, *asleep])),
+        tuple(map(step, [*waiting, *others, *asleep])),
         "The event loop has nothing to do: each of its tasks waits for a future, a timer or a socket."
         + (" The tasks that sleep will go on." if asleep else " Only what comes from outside can wake one of them."),
         "See who is to set what is awaited, and that it does so on every path, also after an exception; await with "

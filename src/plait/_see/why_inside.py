@@ -11,7 +11,7 @@ from types import FrameType, GetSetDescriptorType
 from typing import TYPE_CHECKING, Any
 
 from plait._see.why_dump import Dump, Frame, Thing, Thread
-from plait._see.why_proc import children, forked
+from plait._see.why_proc import children, forked, waits_in
 
 if TYPE_CHECKING:
     import asyncio
@@ -32,6 +32,7 @@ _SHARED = (  # what threads wait for, whatever it is called where
 
 def look_inside() -> Dump:
     """What this process does now, the calling thread left out. Takes no lock that another thread could hold."""
+    pid = os.getpid()
     known = dict(threading._active)  # type: ignore[attr-defined]  # enumerate() takes a lock
     me = threading.get_ident()
     threads = []
@@ -42,11 +43,11 @@ def look_inside() -> Dump:
         thread = known.get(ident)
         name = thread.name if thread is not None else f"thread {ident}"
         frames = list(_stack(frame))
-        threads.append(Thread(name, ident, (thread.native_id if thread else 0) or 0, tuple(map(_frame, frames))))
+        native = (thread.native_id if thread else 0) or 0
+        threads.append(Thread(name, ident, native, tuple(map(_frame, frames)), where=waits_in(pid, native)))
         tasks += _tasks(frames)
     threads.sort(key=lambda thread: (thread.name != "MainThread", thread.native))
-    pid = os.getpid()
-    return Dump(pid, (*threads, *tasks), "", children(pid), forked(pid))
+    return Dump(pid, (*threads, *tasks), "", children(pid), forked(pid, ours=1))
 
 
 def _stack(frame: FrameType | None) -> Iterator[FrameType]:
@@ -91,7 +92,7 @@ def _tasks(frames: list[FrameType]) -> list[Thread]:
     """The tasks of the loop that runs on this stack: first those that wait for no other task."""
     loop = next((frame.f_locals.get("self") for frame in frames if frame.f_code.co_name == "run_forever"), None)
     asyncio = sys.modules.get("asyncio")  # who has not imported it has no tasks
-    if asyncio is None or not issubclass(type(loop), asyncio.AbstractEventLoop):
+    if loop is None or asyncio is None or not issubclass(type(loop), asyncio.AbstractEventLoop):
         return []
     waiting = [task for task in asyncio.all_tasks(loop) if not task.done()]
     found = [(_leaf(task), task.get_name(), task) for task in waiting]

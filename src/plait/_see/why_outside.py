@@ -14,10 +14,11 @@ from typing import Any
 
 from plait._core.errors import PlaitError
 from plait._see.why_dump import Dump, Frame, Thing, Thread
-from plait._see.why_proc import children, forked, whereabouts
+from plait._see.why_proc import children, forked, waits_in, whereabouts
 from plait._see.why_remote import tasks_of
 
 _PATIENCE = 30.0  # seconds for one look
+_TRIES = 3  # without stopping the process
 _BETWEEN = 0.2  # seconds between two of them
 _HUNGRY = 10  # turns in that time by which one knows who waits for the GIL
 
@@ -35,10 +36,10 @@ def look(pid: int) -> Dump:
     """
     if not _exists(pid):
         raise CannotLook(f"{pid}: there is no process of that number")
-    first = [_thread(entry) for entry in _pyspy(pid)]
+    first = [_thread(pid, entry) for entry in _pyspy(pid)]
     turns = _turns(pid, first)
     time.sleep(_BETWEEN)
-    second = {thread.native: thread for thread in map(_thread, _pyspy(pid))}
+    second = {thread.native: thread for thread in (_thread(pid, entry) for entry in _pyspy(pid))}
     hungry = {native for native, before in turns.items() if _turns_of(pid, native) - before >= _HUNGRY}
     threads = [_over_time(one, second.get(one.native, one), hungry) for one in first]
     threads.sort(key=lambda one: (one.native != pid, one.native))
@@ -84,10 +85,13 @@ def _pyspy(pid: int) -> list[dict[str, Any]]:
             f"{pid}: it has no watchdog of plait, and py-spy is not installed, which can look into it from outside: "
             f"pip install py-spy. Next time, start it with PLAIT_WATCHDOG=30{_system(pid)}"
         )
-    run = subprocess.run(
-        [program, "dump", "--json", "--locals", "--pid", str(pid)],
-        capture_output=True, text=True, timeout=_PATIENCE, check=False,
-    )  # fmt: skip
+    command = [program, "dump", "--json", "--locals", "--pid", str(pid)]
+    # Not stopped at first: that would interrupt what it waits for, and cut a write to a full pipe short. Who hangs
+    # stands still anyway; who runs may change under the look, so that it fails.
+    for options in (*[["--nonblocking"]] * _TRIES, []):
+        run = subprocess.run([*command, *options], capture_output=True, text=True, timeout=_PATIENCE, check=False)
+        if not run.returncode:
+            break
     if run.returncode:
         raise CannotLook(f"{pid}: {_reason(run.stderr)}{_system(pid)}")
     threads: list[dict[str, Any]] = json.loads(run.stdout)
@@ -111,14 +115,17 @@ def _reason(errors: str) -> str:
     return f"py-spy could not look into it: {errors.strip() or 'it says nothing'}"
 
 
-def _thread(entry: dict[str, Any]) -> Thread:
+def _thread(pid: int, entry: dict[str, Any]) -> Thread:
+    native = entry.get("os_thread_id") or 0
+    name = "MainThread" if native == pid else f"thread {entry['thread_id']}"  # without `threading` there are no names
     return Thread(
-        entry.get("thread_name") or f"thread {entry['thread_id']}",
+        entry.get("thread_name") or name,
         entry["thread_id"],
-        entry.get("os_thread_id") or 0,
+        native,
         tuple(map(_frame, entry["frames"])),
         entry["active"],
         entry["owns_gil"],
+        where=waits_in(pid, native),
     )
 
 

@@ -50,8 +50,16 @@ def meaning(state: str, where: str) -> str:
     """
     if state in _STATES:
         return _STATES[state]
-    known = next((words for begin, words in _WAITS if where.startswith(begin)), None)
-    return known or (f"waits in the kernel's {where}" if where else "waits")
+    return kernel_wait(where) or (f"waits in the kernel's {where}" if where else "waits")
+
+
+def kernel_wait(where: str) -> str:
+    """What a thread waits for that is in a function of the kernel; "" when that says nothing.
+
+    >>> kernel_wait("inet_csk_accept")
+    'waits for a connection'
+    """
+    return next((words for begin, words in _WAITS if where.startswith(begin)), "")
 
 
 def _listed(folder: str) -> list[str]:
@@ -83,15 +91,24 @@ def children(pid: int) -> tuple[tuple[int, str], ...]:
         text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
     except OSError:
         return ()
-    return tuple((int(child), waits_in(int(child), int(child))) for child in text.split())
+    return tuple((int(child), _foremost(int(child))) for child in text.split())
 
 
-def forked(pid: int) -> bool:
-    """Whether the process is a copy of its parent: the same program with the same arguments, and no thread but one."""
+def _foremost(pid: int) -> str:
+    """What a process waits for: room in a pipe, if a thread of it does, or else what its first one waits for."""
+    where = [waits_in(pid, int(thread)) for thread in sorted(_listed(f"/proc/{pid}/task"), key=int)]
+    return next((one for one in where if "pipe_write" in one), where[0] if where else "")
+
+
+def forked(pid: int, ours: int = 0) -> bool:
+    """Whether the process is a copy of its parent, the same program with the same arguments, and has one thread only.
+
+    Threads that are `ours` do not count.
+    """
     try:
         parent = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
         mine, theirs = (Path(f"/proc/{one}/cmdline").read_bytes() for one in (pid, parent))
         threads = len(os.listdir(f"/proc/{pid}/task"))
     except (OSError, IndexError, ValueError):
         return False
-    return mine == theirs and threads == 1
+    return mine == theirs and threads == 1 + ours

@@ -56,7 +56,17 @@ def awaited(file: str, line: int) -> str:
     for node in ast.walk(tree) if tree is not None else ():
         if isinstance(node, ast.Await) and node.lineno <= line <= (node.end_lineno or node.lineno):
             return ast.unparse(node.value)
+        for inside in _entered(node):
+            if inside.lineno <= line <= (inside.end_lineno or inside.lineno):
+                return ast.unparse(inside)
     return ""
+
+
+def _entered(node: ast.AST) -> list[ast.expr]:
+    """What ``async with`` and ``async for`` await of themselves."""
+    if isinstance(node, ast.AsyncWith):
+        return [item.context_expr for item in node.items]
+    return [node.iter] if isinstance(node, ast.AsyncFor) else []
 
 
 def held(file: str, line: int) -> list[Held]:
@@ -67,7 +77,7 @@ def held(file: str, line: int) -> list[Held]:
     function = _function(tree, line)
     found: list[Held] = []
     for node in ast.walk(function):
-        if isinstance(node, ast.With) and node.body[0].lineno <= line <= (node.end_lineno or 0):
+        if isinstance(node, ast.With | ast.AsyncWith) and node.body[0].lineno <= line <= (node.end_lineno or 0):
             entered = [item.context_expr for item in node.items]
             found += [Held(ast.unparse(one), one.lineno) for one in entered if line > (one.end_lineno or one.lineno)]
     found += _acquired(function, line)

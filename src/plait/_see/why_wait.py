@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from plait._see import why_source
 from plait._see.why_dump import Frame, Thread
+from plait._see.why_proc import kernel_wait
 from plait._see.why_source import Call
 
 # Names of functions of the standard library that mean a wait, the file they are in, and the kind. Read from the top.
@@ -24,10 +25,12 @@ _SHAPES = (
     ("subprocess.py", "wait", "child"),
     ("subprocess.py", "_wait", "child"),
     ("subprocess.py", "communicate", "child"),
+    ("multiprocessing/process.py", "join", "child"),
     ("thread.py", "_worker", "idle"),
     ("pool.py", "worker", "idle"),
     ("base_events.py", "_run_once", "loop"),
 )
+_FOR_TASKS = (("taskgroups.py", "__aexit__"), ("tasks.py", "wait"), ("tasks.py", "_wait"))
 _CONDITIONS = {"Semaphore": "semaphore", "BoundedSemaphore": "semaphore", "Event": "event", "Barrier": "barrier"}
 _LOCKS = ("acquire", "__enter__", "acquire_lock")
 _QUEUES = {"get": "queue get", "put": "queue put"}
@@ -45,7 +48,8 @@ class Wait(NamedTuple):
     """What a thread waits for.
 
     Attributes:
-        kind: ``lock``, ``join``, ``queue get`` and so on; ``runs`` and ``C code`` when it does not wait.
+        kind: ``lock``, ``join``, ``queue get`` and so on; ``runs`` and ``C code`` when it does not wait; ``system``
+            when only the system tells, and then `what` is what it tells.
         what: what it waits for, as the source has it; "" if the source is not there.
         frame: the innermost frame of the user's own.
         key: what tells the object from others; None when it is not known.
@@ -92,6 +96,8 @@ def wait_of(thread: Thread) -> Wait:
     call = _call(frame, kind)
     if not kind:
         kind = _by_line(thread, call)
+    if kind == "something" and (known := kernel_wait(thread.where)):
+        return Wait("system", known, frame, None, 0, loop, pooled)
     what = call.receiver if call is not None else ""
     key = key_of(frame, what) if frame is not None and what else None
     return Wait(kind, what, frame, key, address, loop, pooled)
@@ -134,7 +140,11 @@ def _task_wait(thread: Thread) -> Wait:
     what = why_source.awaited(frame.file, frame.line) if frame is not None else ""
     if what.startswith(("asyncio.sleep(", "sleep(")):
         return Wait("sleep", "", frame)
-    return Wait("await", what, frame)
+    what = what.removesuffix(".acquire()")
+    # The variables are known from inside only; without them, equal names of two functions would mean the same.
+    key = key_of(frame, what) if frame is not None and frame.variables and _PATH.fullmatch(what) else None
+    others = any(_is(one, *function) for one in thread.frames for function in _FOR_TASKS)
+    return Wait("tasks" if others or what.startswith("asyncio.gather(") else "await", what, frame, key)
 
 
 def _by_library(inner: tuple[Frame, ...]) -> tuple[str, int]:
@@ -174,4 +184,5 @@ def _is(frame: Frame, file: str, function: str) -> bool:
     return frame.file.endswith(file) and frame.function.rpartition(".")[2] == function
 
 
+_PATH = re.compile(r"[\w.]+")
 _INSTALLED = re.compile(r"[/\\](site-packages|dist-packages|lib[/\\]python3\.\d+t?|plait[/\\]_\w+)[/\\]")
