@@ -15,7 +15,8 @@ from collections.abc import Callable
 from typing import Any
 
 from _auto_cases import CASES, STATEFUL
-from _auto_work import state_is_right
+from _auto_work import adds_one, remembers, sleeps, state_is_right
+from _table import Table
 
 import plait
 
@@ -42,15 +43,19 @@ def main() -> None:
         missed = ", ".join(f"{name} {times[name] / best:.2f}x" for name in hits if name not in marks)
         row = " ".join(f"{times[name]:8.3f}" for name in (*ENGINES, "auto", "advise"))
         print(f"{fn.__name__:<30} {row}  {chosen}, {advised}{'  MISSED: ' + missed if missed else ''}", flush=True)
-    if cases:
-        print(
-            ", ".join(
-                f"{name} {count} of {len(cases)} ({100 * count / len(cases):.0f} %)" for name, count in hits.items()
-            )
-        )
+    table = Table("auto and advise beside brute force; as good as the best is within 1.2 times")
+    for name, least in (("auto", 0.9), ("advise", 1.0)):
+        share = hits[name] / len(cases)
+        found = f"{hits[name]} of {len(cases)} ({100 * share:.0f} %)"
+        table.add_fact(f"{name} as good as the best", "brute force", found, f">= {least:.0%}", met=share >= least)
     if not options.names:
         broken = [fn.__name__ for fn, items in STATEFUL.items() if not survives(fn, items)]
-        print(f"stateful functions: {len(STATEFUL)}, broken by auto: {', '.join(broken) or 'none'}")
+        table.add_fact("stateful functions broken", f"{len(STATEFUL)} tried", str(len(broken)), "0", met=not broken)
+        for fn in (remembers, adds_one, sleeps):
+            more, share = cost_of_deciding(fn, {**CASES, **STATEFUL}[fn], options.rounds)
+            found, met = f"{1000 * more:.1f} ms, {100 * share:.1f} %", more <= 0.005 or share <= 0.02
+            table.add_fact(f"CPU to decide, {fn.__name__}", "threads", found, "<= 2 % or 5 ms", met=met)
+    table.show()
 
 
 def compare(fn: Callable[..., Any], items: list[Any], rounds: int, seconds: float) -> tuple[dict[str, float], str, str]:
@@ -71,6 +76,22 @@ def compare(fn: Callable[..., Any], items: list[Any], rounds: int, seconds: floa
             if name == "auto":
                 chosen = stream.report.engine
     return times, chosen, f"{advice.engine} {advice.workers}"
+
+
+def cost_of_deciding(fn: Callable[..., Any], items: list[Any], rounds: int) -> tuple[float, float]:
+    """Processor seconds that a map which stays on threads takes more when it has to find that out, and their share."""
+    took: dict[str, list[float]] = {"thread": [], "auto": []}
+    for _ in range(2 * rounds + 1):
+        for name, times in took.items():
+            began = time.process_time()
+            for _ in plait.map(fn, items, engine=name):
+                pass
+            times.append(time.process_time() - began)
+            if fn in STATEFUL:
+                state_is_right(fn, items)
+    least = min(took["thread"])
+    more = max(0.0, min(took["auto"]) - least)
+    return more, more / least
 
 
 def survives(fn: Callable[..., Any], items: list[Any]) -> bool:

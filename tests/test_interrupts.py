@@ -128,10 +128,23 @@ def test_ctrl_c_in_the_body_of_the_loop_stops_the_map() -> None:
             seen.append(value)
             if value == 200:
                 signal.raise_signal(signal.SIGINT)
-    assert "stopped after" in "\n".join(caught.value.__notes__)
     rest = list(stream.outcomes())
+    assert "stopped after" in "\n".join(caught.value.__notes__)
     assert len(seen) + len(rest) < 1_000_000
     assert [*seen, *(one.value for one in rest if one.ok)] == [double(x) for x in range(len(seen) + len(rest))]
+
+
+def test_ctrl_c_in_the_body_says_how_far_the_map_was_that_it_ends() -> None:
+    other = iter(plait.map(double, range(10_000), engine="thread"))
+    next(other)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        for value in plait.map(double, range(1_000_000), engine="thread"):
+            if value == 200:
+                signal.raise_signal(signal.SIGINT)
+    (note,) = caught.value.__notes__
+    assert note.startswith("plait: stopped after")
+    assert next(other) == 2
+    del other
 
 
 def test_a_body_that_handles_ctrl_c_goes_on() -> None:

@@ -19,6 +19,7 @@ PUBLIC = {
         "Retry",
         "Scope",
         "Stream",
+        "Trace",
         "advise",
         "channel",
         "check",
@@ -31,7 +32,9 @@ PUBLIC = {
         "rng",
         "schedulers",
         "scope",
+        "show",
         "testing",
+        "trace",
     ],
     "plait.engines": [
         "AsyncEngine",

@@ -18,6 +18,7 @@ if TYPE_CHECKING:  # for editors and type checkers: what `__getattr__` finds at 
     from plait._core.outcome import Outcome as Outcome
     from plait._core.per_worker import per_worker as per_worker
     from plait._core.rng import rng as rng
+    from plait._core.trace import Trace as Trace
     from plait._run.channel import channel as channel
     from plait._run.future import Future as Future
     from plait._run.journal import Journal as Journal
@@ -29,6 +30,8 @@ if TYPE_CHECKING:  # for editors and type checkers: what `__getattr__` finds at 
     from plait._run.scope import scope as scope
     from plait._run.stream import Stream as Stream
     from plait._see.advise import advise as advise
+    from plait._see.show import show as show
+    from plait._see.trace import trace as trace
 
 __version__ = "0.1.0"
 
@@ -50,6 +53,9 @@ _HOMES = {
     "check": "plait._check.check",
     "replay": "plait._check.check",
     "advise": "plait._see.advise",
+    "trace": "plait._see.trace",
+    "show": "plait._see.show",
+    "Trace": "plait._core.trace",
 }
 _MODULES = ("engines", "errors", "schedulers", "testing")
 
@@ -62,6 +68,7 @@ __all__ = [
     "Retry",
     "Scope",
     "Stream",
+    "Trace",
     "advise",
     "channel",
     "check",
@@ -74,7 +81,9 @@ __all__ = [
     "rng",
     "schedulers",
     "scope",
+    "show",
     "testing",
+    "trace",
 ]
 
 

@@ -19,6 +19,8 @@ _COMMANDS = {
     "check": ("plait._cli.check", "check_command", "Find races and deadlocks: run a program under many schedules."),
     "why": ("plait._cli.why", "why_command", "Say why a running Python process does not go on."),
     "advise": ("plait._cli.advise", "advise_command", "Measure a function on every engine: which one, and why."),
+    "trace": ("plait._cli.trace", "trace_command", "Record what a program's threads and workers do; draw it."),
+    "show": ("plait._cli.show", "show_command", "Show a recorded trace as text, as a page or for Perfetto."),
     "doctor": ("plait._cli.doctor", "doctor_command", "Say what this machine and this Python can do concurrently."),
 }
 _USAGE_ERROR = 255  # as GNU parallel: 1 to 101 say how many items failed

@@ -30,7 +30,7 @@ if TYPE_CHECKING:  # typing would double a worker's start-up time
             ...
 
         def disturb(self, interrupt: KeyboardInterrupt) -> None:
-            """This is about to be raised elsewhere while the run is open."""
+            """This is about to be raised elsewhere while the run is open: it may be what ends the loop around it."""
             ...
 
 
@@ -53,10 +53,14 @@ def calls_out(function: F) -> F:
 
 def watch(run: Driven) -> None:
     """The run is open from now on. Does nothing in other threads than the main one, where no interrupt is raised."""
+    import threading  # workers import this module, and never watch
+
+    if threading.current_thread() is not threading.main_thread():
+        return
     try:
         if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
             signal.signal(signal.SIGINT, _handle)
-    except ValueError:  # not the main thread
+    except ValueError:  # the main thread of a subinterpreter
         return
     _open.add(run)
 

@@ -15,12 +15,11 @@ from plait._core.budget import available_cores
 from plait._core.job import Job
 from plait._engines.choice import TINY, Choice, Measured, choose, is_worth_asking_again, wants_race
 from plait._engines.growth import Growth
-from plait._engines.measuring_calls import CallMeter
+from plait._engines.measuring_calls import TINY_CALLS, CallMeter
 from plait._engines.measuring_gil import Canary
 from plait._engines.measuring_transfer import measure_transfer
 
 ENOUGH_CALLS = 256
-_TINY_CALLS = 64  # who takes so little time for each of them need not be measured any further
 _BRIEF = 0.001  # seconds of calls, when there were enough
 _ALONE = 0.02  # seconds of calls on one thread, when there were two of them
 _LONG_ALONE = 0.06  # the same, when there was one
@@ -31,7 +30,7 @@ _PATIENCE = 2.0  # seconds after which nobody waits for the first call any more
 _START = 0.05  # seconds that processes take to start at least
 _OWN_MODULES = 150  # that they have anyway, and so has this process
 _IMPORT = 0.0004  # seconds to import one of the others
-_CALM = 0.0004  # seconds between two looks
+_CALM = 0.001  # seconds between two looks
 
 
 class Seen(NamedTuple):
@@ -74,11 +73,16 @@ class Pilot:
         self._canary: Canary | None = None
         self._cores = 0
         self._looked = 0.0
+        self._seen: Seen | None = None
         self._alone: Seen | None = None  # on one thread, before a race
         self._start: Seen | None = None  # when it began
         self._racing = False
-        self.meter = CallMeter(call)
+        self.meter = CallMeter(call, self._stop_metering)
         self.choice: Choice | None = None
+
+    def _stop_metering(self) -> None:
+        """The calls are tiny, says the thread that makes them: what is to be known of them is known."""
+        self._job.fn = self._fn
 
     def growth(self, ceiling: int, cores: int, late_limit: float) -> Growth:
         """The growth of the threads of a run that this pilot watches."""
@@ -97,7 +101,9 @@ class Pilot:
             return None if self.choice.engine == "thread" else 0
         if self._racing:
             return 2
-        seen = self._see()
+        seen = self._seen
+        if seen is None:
+            return 1
         if seen.seconds >= _WAITS_AFTER and seen.busy < seen.seconds / 2 and seen.gil < 0.5:
             return None
         return 1 if seen.seconds < _PATIENCE else None
@@ -108,9 +114,9 @@ class Pilot:
         if self.choice is not None or now - self._looked < _CALM:
             return
         self._looked = now
-        seen = self._see()
+        self._seen = seen = self._see()
         if self._canary is None:
-            if seen.calls >= _TINY_CALLS and seen.seconds < seen.calls * TINY:
+            if seen.calls >= TINY_CALLS and seen.seconds < seen.calls * TINY:
                 self._decide(seen)
             elif seen.seconds >= _BRIEF / 2:
                 self._canary = Canary()

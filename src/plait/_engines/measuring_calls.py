@@ -7,15 +7,17 @@ import time
 from _collections_abc import Callable
 from _pickle import dumps
 
+from plait._engines.choice import TINY
 from plait._engines.core_wait import waited_for_core
 
+TINY_CALLS = 256  # who takes so little time for each of them need not be measured any further
 _SAMPLES = 2  # calls whose argument is compared before and after
 _LONG = 0.001  # seconds: who takes longer to pickle is not pickled for a second call
 _ATOMS = (int, str, float, bytes, bool, complex, type(None))
 
 
 class CallMeter:
-    """Calls the function, and notes what that costs.
+    """Calls the function, notes what that costs, and calls `tiny` when the first calls cost next to nothing.
 
     Attributes:
         threads: what each thread that has called it spent, by its identity.
@@ -24,8 +26,9 @@ class CallMeter:
         obstacle: why arguments or results cannot be moved to another process, as far as was seen.
     """
 
-    def __init__(self, fn: Callable[..., object]) -> None:
+    def __init__(self, fn: Callable[..., object], tiny: Callable[[], None]) -> None:
         self._fn = fn
+        self._tiny = tiny
         self._sampled = 0
         self.threads: dict[int, Spent] = {}
         self.samples: list[tuple[object, object]] = []
@@ -41,6 +44,8 @@ class CallMeter:
             return self._fn(item)
         finally:
             spent.end()
+            if spent.calls == TINY_CALLS and spent.inside < TINY_CALLS * TINY:
+                self._tiny()
 
     @property
     def calls(self) -> int:

@@ -47,11 +47,13 @@ class Canary:
         self._thread.join()
 
     def _sing(self) -> None:
+        delayed = waited_for_core()
         while not self._stopped:
             self._asleep_since = began = time.perf_counter()
-            delayed = waited_for_core()
             time.sleep(_PERIOD)
-            took = time.perf_counter() - began - (waited_for_core() - delayed)
+            took = time.perf_counter() - began
+            before, delayed = delayed, waited_for_core()
+            took = max(_PERIOD, took - (delayed - before))
             self._asleep_since = 0.0
             self._late += max(0.0, took - _PERIOD - _SLACK)
             self._total += took

@@ -13,6 +13,7 @@ from plait._core.coroutines import is_coroutine_function
 from plait._core.errors import UsageError
 from plait._core.feed import Feed
 from plait._core.job import Job
+from plait._core.onlooker import ONLOOKER
 from plait._core.rate import RateLimit, parse_rate
 from plait._core.star import Star
 from plait._engines.interface import Engine, Lender, is_engine
@@ -103,7 +104,12 @@ def map(  # noqa: A001, PLR0913  the builtin's concurrent sister; users write pl
     feed = _feed(iterables)
     feed.limit = None if rate is None else RateLimit(parse_rate(rate))
     job = Job(
-        call, feed, workers=plan.workers, timeout=timeout, context=contextvars.copy_context(), timed=journal is not None
+        call,
+        feed,
+        workers=plan.workers,
+        timeout=timeout,
+        context=contextvars.copy_context(),
+        timed=journal is not None or ONLOOKER.told is not None,
     )
     feed.serve(job)
     report = Report(

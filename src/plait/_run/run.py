@@ -16,6 +16,7 @@ from plait._core.cancelling import Interruptible
 from plait._core.errors import Cancelled
 from plait._core.interrupts import drives, unwatch, watch
 from plait._core.job import Job
+from plait._core.onlooker import ONLOOKER
 from plait._core.outcome import Outcome, attach, brief
 from plait._engines.interface import IDLE, Engine
 from plait._run.accounts import Accounts
@@ -60,7 +61,7 @@ class Run:
         self._accounts = Accounts(job.feed.handed_out)
         self._work: Generator[Batch, None, None] | None = None
         self.handing: Handing | None = None
-        self.disturbed = False
+        self._disturber: KeyboardInterrupt | None = None
         self._held_back: KeyboardInterrupt | None = None
         self._explained: KeyboardInterrupt | None = None
         self._began = 0.0
@@ -127,7 +128,7 @@ class Run:
         With `stop_at_failure` a batch that failed is delivered as soon as it is known, before its turn.
         """
         feed = self.job.feed
-        if self.disturbed:  # Ctrl-C in the body of the loop
+        if self._disturber is not None:  # Ctrl-C in the body of the loop
             self.halt()
         if self._work is None:
             watch(self)
@@ -168,8 +169,7 @@ class Run:
 
     def disturb(self, interrupt: KeyboardInterrupt) -> None:
         """See `interrupts`; who catches it may go on, and who asks for outcomes gets those there are."""
-        self.disturbed = True
-        self.explain(interrupt)
+        self._disturber = interrupt
 
     def explain(self, interrupt: KeyboardInterrupt) -> None:
         """Have Ctrl-C say how far the run was and what was running, once."""
@@ -207,6 +207,8 @@ class Run:
                 self._meter.finish(self._report)
                 unwatch(self)
                 self._closed = True  # from here on an interrupt is raised where it comes
+                if self._disturber is not None:
+                    self.explain(self._disturber)
                 if self._held_back is None:
                     warn_abandoned(self._report.abandoned, self._report.engine)
                     warn_mishaps(self._report.mishaps)
@@ -276,8 +278,7 @@ class Run:
 
     def _taken(self) -> None:
         """The consumer has come back for more."""
-        self.handing = None
-        self.disturbed = False
+        self.handing = self._disturber = None
 
     def _begin(self) -> Generator[Batch, None, None]:
         if self._bell is None:
@@ -337,6 +338,8 @@ class Run:
         for offset, delay in again:
             self.job.feed.retry(batch.base + offset, batch.items[offset], batch.attempt + 1, now + delay)
         self._report.retries += len(again)
+        if ONLOOKER.told is not None:
+            ONLOOKER.told(self.job.fn, batch)
         for piece in final:
             self._accounts.settle(piece)
             self.job.feed.settle(len(piece.items))

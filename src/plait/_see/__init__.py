@@ -1,4 +1,4 @@
-"""SEE: what a program does and why it is not faster, measured and told in words first.
+"""SEE: what a program does, why it is not faster and why it hangs, recorded or measured, and told in words first.
 
-Imports `_engines`, `_draw` and `_core`.
+Imports `_engines`, `_draw` and `_core`; neither `_run` nor `_check`.
 """

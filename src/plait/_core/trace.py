@@ -1,0 +1,235 @@
+"""Trace: what the threads, tasks and workers of a program did at each moment."""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import NamedTuple
+
+
+class State(IntEnum):
+    """What a thread or task does at a moment."""
+
+    ABSENT = 0  # it has not begun, has ended, or nobody looked
+    PYTHON = 1  # on a core with the GIL; where nobody can tell who has it, on a core
+    NATIVE = 2  # on a core without the GIL
+    GIL = 3  # waits for the GIL
+    CORE = 4  # ready, and no core was free
+    LOCK = 5
+    QUEUE = 6
+    CONDITION = 7  # a condition, semaphore or barrier
+    EVENT = 8
+    JOIN = 9  # for the end of a thread or task
+    FUTURE = 10  # for a result: of a future, a task, a map
+    SLEEP = 11
+    FILE = 12
+    SOCKET = 13  # a socket or pipe
+    CHILD = 14  # for the end of a process
+    IDLE = 15  # waits for work: a worker without an item, an event loop without an event
+    OTHER = 16  # in some other system call
+    READY = 17  # a task that could go on, while its event loop runs something else
+
+
+WORDS: dict[State, str] = {
+    State.ABSENT: "not there",
+    State.PYTHON: "running Python",
+    State.NATIVE: "running C without the GIL",
+    State.GIL: "waiting for the GIL",
+    State.CORE: "waiting for a core",
+    State.LOCK: "waiting for a lock",
+    State.QUEUE: "waiting for a queue",
+    State.CONDITION: "waiting for a condition",
+    State.EVENT: "waiting for an event",
+    State.JOIN: "waiting for a thread to end",
+    State.FUTURE: "waiting for a result",
+    State.SLEEP: "sleeping",
+    State.FILE: "in file I/O",
+    State.SOCKET: "in socket or pipe I/O",
+    State.CHILD: "waiting for a process",
+    State.IDLE: "idle",
+    State.OTHER: "in a system call",
+    State.READY: "ready, the event loop is busy",
+}
+
+
+class Wait(NamedTuple):
+    """One wait that a wrapper saw.
+
+    Attributes:
+        lane: whose, as an index into the lanes.
+        began, ended: microseconds since the trace began.
+        state: what sort of wait.
+        name: what for, in words: ``STATS_LOCK (app.py:15)``.
+        where: the line that waits, ``app.py:30``; "" when it is not known.
+        holder: the lane that had it when the wait began, or -1.
+        held_at: the line at which the holder was then; "" when it is not known.
+        giver: the lane that let it go in the end, or -1.
+    """
+
+    lane: int
+    began: int
+    ended: int
+    state: State
+    name: str
+    where: str
+    holder: int = -1
+    held_at: str = ""
+    giver: int = -1
+
+
+class Slice(NamedTuple):
+    """One item of a map, one task, one step of an event loop: what a lane was busy with from `began` to `ended`."""
+
+    lane: int
+    began: int
+    ended: int
+    name: str
+    group: str = ""
+    failed: bool = False
+
+
+@dataclass(slots=True)
+class Lane:
+    """One thread, task or worker, and what it did: state `states[k]` from `moments[k]` on, until the next moment.
+
+    Attributes:
+        name: for people.
+        kind: ``"thread"``, ``"task"`` or ``"worker"``.
+        pid: the process it is in.
+        tid: the number that the system gives the thread; 0 for tasks.
+        moments: microseconds since the trace began, rising.
+        states: one byte, a `State`, for each moment.
+        details: an index into the trace's texts for each moment: the file or socket of an I/O; 0 for none.
+        cpu: seconds on a core, exact where the system tells; None otherwise.
+        queued: seconds ready without a core; None where nobody tells.
+    """
+
+    name: str
+    kind: str
+    pid: int
+    tid: int
+    moments: array[int] = field(default_factory=lambda: array("q"))
+    states: bytearray = field(default_factory=bytearray)
+    details: array[int] = field(default_factory=lambda: array("L"))
+    cpu: float | None = None
+    queued: float | None = None
+
+    def add(self, moment: int, state: State, detail: int = 0) -> None:
+        """From this moment on it is in this state."""
+        if self.states and self.states[-1] == state and self.details[-1] == detail:
+            return
+        if self.moments and self.moments[-1] == moment:
+            self.states[-1] = state
+            self.details[-1] = detail
+            return
+        self.moments.append(moment)
+        self.states.append(state)
+        self.details.append(detail)
+
+    def stretches(self, end: int) -> Iterator[tuple[int, int, State, int]]:
+        """``(began, ended, state, detail)`` of each stretch, up to the end of the trace; absences are left out."""
+        for at, state in enumerate(self.states):
+            ended = self.moments[at + 1] if at + 1 < len(self.moments) else end
+            if state and ended > self.moments[at]:
+                yield self.moments[at], ended, State(state), self.details[at]
+
+    def state_at(self, moment: int) -> State:
+        """What it did at a moment."""
+        at = bisect_right(self.moments, moment) - 1
+        return State(self.states[at]) if at >= 0 else State.ABSENT
+
+
+@dataclass(slots=True)
+class Trace:
+    """What every thread, task and worker of a program did while it was traced; ``str()`` is the summary in words.
+
+    `plait.trace` records one, `plait.show` draws it, and reads one from a file.
+
+    Attributes:
+        title: the program's command line, or the place of the block.
+        began: seconds since the epoch.
+        microseconds: how long it was.
+        lanes: threads, tasks and workers, in the order in which they are drawn.
+        waits: those that wrappers saw, by the moment at which they began.
+        slices: items, tasks and steps, by the moment at which they began.
+        texts: what `Lane.details` refer to; the first is "".
+        missing: what could not be seen, one sentence each.
+        facts: figures about the recording: ``rate`` of samples a second, ``cost`` as the share of one core.
+        summary: the findings, the gravest first, one or two sentences each.
+    """
+
+    title: str
+    began: float
+    microseconds: int = 0
+    lanes: list[Lane] = field(default_factory=list)
+    waits: list[Wait] = field(default_factory=list)
+    slices: list[Slice] = field(default_factory=list)
+    texts: list[str] = field(default_factory=lambda: [""])
+    missing: list[str] = field(default_factory=list)
+    facts: dict[str, float] = field(default_factory=dict)
+    summary: list[str] = field(default_factory=list)
+
+    @property
+    def seconds(self) -> float:
+        """How long it was."""
+        return self.microseconds / 1e6
+
+    def times(self, lane: int) -> dict[State, float]:
+        """Seconds that a lane spent in each state.
+
+        Time on a core and time without one are the system's own totals; what remains is divided as it was sampled.
+        """
+        return times_of(self.lanes[lane], self.microseconds)
+
+    def __str__(self) -> str:
+        lines = [f"{self.title}: {self.seconds:.2f} s", *(f"* {finding}" for finding in self.summary)]
+        return "\n".join([*lines, *(f"not seen: {text}" for text in self.missing)])
+
+
+_ON_CORE = (State.PYTHON, State.NATIVE)
+
+
+def times_of(lane: Lane, end: int) -> dict[State, float]:
+    """See `Trace.times`.
+
+    >>> lane = Lane("a", "thread", 1, 1)
+    >>> lane.add(0, State.PYTHON); lane.add(1_000_000, State.GIL); lane.add(4_000_000, State.SLEEP)
+    >>> times_of(lane, 5_000_000)[State.GIL]
+    3.0
+    >>> lane.cpu, lane.queued = 1.0, 2.0
+    >>> times_of(lane, 5_000_000)[State.GIL]
+    1.5
+    """
+    found: dict[State, float] = {}
+    for began, ended, state, _ in lane.stretches(end):
+        found[state] = found.get(state, 0.0) + (ended - began) / 1e6
+    if lane.cpu is None or lane.queued is None or not found:
+        return found
+    there = sum(found.values())
+    cpu = min(lane.cpu, there)
+    queued = min(lane.queued, there - cpu)
+    on_core = {state: found.pop(state) for state in _ON_CORE if state in found}
+    if State.NATIVE in on_core:  # woken to take the GIL, and without a core to take it on: that looks the same
+        on_core[State.NATIVE] = max(0.0, on_core[State.NATIVE] - queued)
+    found.pop(State.CORE, None)
+    blocked = sum(found.values())
+    rest = there - cpu - queued
+    times = _shared(on_core, cpu, State.PYTHON)
+    if queued > 0:
+        times[State.CORE] = queued
+    for state, seconds in _shared(found, rest, State.OTHER).items():
+        times[state] = seconds
+    if not blocked and rest < 0.01 * there:  # a tick of rounding is no state
+        times.pop(State.OTHER, None)
+    return times
+
+
+def _shared(parts: dict[State, float], whole: float, otherwise: State) -> dict[State, float]:
+    """The whole, divided in the proportion of the parts."""
+    total = sum(parts.values())
+    if total <= 0:
+        return {otherwise: whole} if whole > 0 else {}
+    return {state: seconds / total * whole for state, seconds in parts.items()}

@@ -1,0 +1,44 @@
+"""A trace in a terminal: the summary, a row of letters for each lane, and where its time went."""
+
+from __future__ import annotations
+
+from plait._core.trace import WORDS, Lane, State, Trace
+from plait._draw.columns import cells, wrap
+
+LETTERS = dict(zip(State, " #CGcLQVEJRzfsp-or", strict=True))
+_NAME = 20
+
+
+def draw_text(trace: Trace, width: int = 100) -> str:
+    """Lines of at most `width` cells: each letter of a row is what the lane did most in that part of the time."""
+    lines = [f"{trace.title}: {trace.seconds:.2f} s"]
+    for finding in trace.summary:
+        lines += [("* " if at == 0 else "  ") + piece for at, piece in enumerate(wrap(finding, width - 2))]
+    lines.append("")
+    room = max(10, width - _NAME - 2)
+    seen: set[State] = set()
+    for lane in trace.lanes:
+        row = _row(lane, trace.microseconds, room)
+        seen |= set(row)
+        name = wrap(lane.name, _NAME)[0]
+        lines.append((name + " " * (_NAME - cells(name)) + " |" + "".join(LETTERS[state] for state in row)).rstrip())
+    lines.append(" " * _NAME + " 0" + f"{trace.seconds:.2f} s".rjust(room - 1))
+    keys = ", ".join(f"{LETTERS[state]} {WORDS[state]}" for state in State if state in seen and state)
+    lines += ["", *wrap(keys, width)]
+    for text in trace.missing:
+        lines += wrap(f"not seen: {text}", width)
+    return "\n".join(lines) + "\n"
+
+
+def _row(lane: Lane, end: int, room: int) -> list[State]:
+    """What it did most, in each of the parts."""
+    shares: list[dict[State, float]] = [{} for _ in range(room)]
+    part = max(1.0, end / room)
+    for began, ended, state, _ in lane.stretches(end):
+        at = began
+        while at < ended:
+            cell = min(room - 1, int(at / part))
+            until = ended if cell == room - 1 else min(ended, int((cell + 1) * part) + 1)
+            shares[cell][state] = shares[cell].get(state, 0.0) + until - at
+            at = until
+    return [max(share, key=lambda state: share[state]) if share else State.ABSENT for share in shares]

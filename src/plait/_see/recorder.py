@@ -1,0 +1,151 @@
+"""Recorder: while it is installed, `threading`, `queue` and futures note their waits, and threads their names.
+
+Only what has to wait is noted; who gets a lock at once pays one more Python call. Nothing is changed when it is off.
+"""
+
+from __future__ import annotations
+
+import _thread
+import concurrent.futures
+import functools
+import os
+import queue
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable
+from types import FrameType
+from typing import Any, NamedTuple
+
+from plait._core.trace import State
+from plait._see.recorder_locks import lock_types
+from plait._see.sampler import now
+from plait._see.whereabouts import place, user_frame
+
+_KEPT = 1_000_000
+_POOLS = os.path.dirname(concurrent.futures.__file__)
+_SHORTEST = 20  # microseconds of a call that counts as having waited
+
+
+class Noted(NamedTuple):
+    """A wait as its thread noted it; threads by the numbers the system gives them, 0 for nobody."""
+
+    tid: int
+    began: int
+    ended: int
+    state: State
+    name: str
+    where: str
+    holder: int = 0
+    held_at: str = ""
+    got: bool = True
+
+
+class Recorder:
+    """Notes waits between `install` and `remove`; only one can be installed."""
+
+    def __init__(self) -> None:
+        self.noted: deque[Noted] = deque(maxlen=_KEPT)
+        self.names: dict[int, str] = {}
+        self._originals: list[tuple[Any, str, object]] = []
+        self._natives: dict[int, int] = {}
+
+    def install(self) -> None:
+        """Begin."""
+        for thread in threading.enumerate():
+            self._met(thread)
+        lock, rlock = lock_types(self._contended)
+        self._put(threading, "Lock", lock)
+        self._put(threading, "RLock", rlock)
+        self._put(threading.Thread, "_bootstrap_inner", self._naming(threading.Thread._bootstrap_inner))  # type: ignore[attr-defined]  # where a thread learns its numbers
+        for owner, method, state in (
+            (threading.Condition, "wait", State.CONDITION),
+            (threading.Semaphore, "acquire", State.CONDITION),
+            (threading.Barrier, "wait", State.CONDITION),
+            (threading.Event, "wait", State.EVENT),
+            (threading.Thread, "join", State.JOIN),
+            (concurrent.futures.Future, "result", State.FUTURE),
+            (concurrent.futures.Future, "exception", State.FUTURE),
+            (queue.Queue, "get", State.QUEUE),
+            (queue.Queue, "put", State.QUEUE),
+        ):
+            self._put(owner, method, self._waiting(getattr(owner, method), state))
+        self._put(queue, "SimpleQueue", self._simple_queue(queue.SimpleQueue))
+
+    def remove(self) -> None:
+        """End; locks and queues made meanwhile work on."""
+        while self._originals:
+            owner, name, original = self._originals.pop()
+            setattr(owner, name, original)
+
+    def _put(self, owner: Any, name: str, value: object) -> None:
+        self._originals.append((owner, name, getattr(owner, name)))
+        setattr(owner, name, value)
+
+    def _met(self, thread: threading.Thread) -> None:
+        if thread.native_id is not None and thread.ident is not None:
+            self.names[thread.native_id] = thread.name
+            self._natives[thread.ident] = thread.native_id
+
+    def _contended(self, name: str, owner: int, began: int, got: bool, held_at: str) -> None:
+        state = State.LOCK
+        frame = _caller()
+        holder = self._natives.get(owner, 0)
+        self.noted.append(Noted(_thread.get_native_id(), began, now(), state, name, place(frame), holder, held_at, got))
+
+    def _naming(self, original: Callable[[Any], None]) -> Callable[[Any], None]:
+        @functools.wraps(original)
+        def bootstrap(thread: threading.Thread) -> None:
+            self.names[_thread.get_native_id()] = thread.name
+            self._natives[_thread.get_ident()] = _thread.get_native_id()
+            original(thread)
+
+        return bootstrap
+
+    def _waiting(self, original: Callable[..., Any], state: State) -> Callable[..., Any]:
+        noted = self.noted
+
+        @functools.wraps(original)
+        def wait(self: Any, *args: Any, **kwargs: Any) -> Any:
+            began = now()
+            try:
+                return original(self, *args, **kwargs)
+            finally:
+                if now() - began >= _SHORTEST:
+                    name = _name_of(self, state)
+                    noted.append(Noted(_thread.get_native_id(), began, now(), state, name, place(_caller())))
+
+        return wait
+
+    def _simple_queue(self, original: Any) -> type:
+        noted = self.noted
+
+        class SimpleQueue(original):  # type: ignore[misc]  # the C class of this Python
+            """The standard library's, noting who waits for an item."""
+
+            def get(self, block: bool = True, timeout: float | None = None) -> Any:
+                try:
+                    return super().get(False)
+                except queue.Empty:
+                    if not block:
+                        raise
+                began = now()
+                try:
+                    return super().get(True, timeout)
+                finally:
+                    pool = sys._getframe(1).f_code.co_filename.startswith(_POOLS)  # a worker without work
+                    state, name = (State.IDLE, "work") if pool else (State.QUEUE, "SimpleQueue")
+                    noted.append(Noted(_thread.get_native_id(), began, now(), state, name, place(_caller())))
+
+        return SimpleQueue
+
+
+def _caller() -> FrameType | None:
+    """The frame of the program that waits."""
+    return user_frame(sys._getframe(1))
+
+
+def _name_of(waited_for: Any, state: State) -> str:
+    if state is State.JOIN:
+        return f"thread {waited_for.name}"
+    return type(waited_for).__name__

@@ -1,0 +1,142 @@
+"""What asyncio tasks do: each step of an event loop, what the task awaits after it, and the line of a step that blocks.
+
+A step is `asyncio.events.Handle._run`; its callback belongs to the task. After the step the task is ready, has ended,
+or awaits something, which the innermost coroutine says. Steps that last longer than `BLOCKING` are looked at by a
+thread that wakes while a loop runs, and notes the line.
+"""
+
+from __future__ import annotations
+
+import _thread
+import asyncio
+import asyncio.events
+import functools
+import sys
+import threading
+from collections import deque
+from typing import Any, NamedTuple
+
+from plait._core.trace import State
+from plait._see.sampler import now
+from plait._see.whereabouts import place, user_frame
+
+WATCH = "plait-trace-watch"
+BLOCKING = 50_000  # microseconds of a step
+_HANDLE: Any = asyncio.events.Handle  # every step of every loop goes through its `_run`
+_KEPT = 1_000_000
+_AWAITED = {
+    "Lock.acquire": State.LOCK,
+    "Semaphore.acquire": State.CONDITION,
+    "Condition.wait": State.CONDITION,
+    "Event.wait": State.EVENT,
+    "Queue.get": State.QUEUE,
+    "Queue.put": State.QUEUE,
+    "sleep": State.SLEEP,
+    "StreamReader._wait_for_data": State.SOCKET,
+}
+
+
+class Step(NamedTuple):
+    """One step of a task.
+
+    `after` is what it awaits from then on, ABSENT when it has ended; `awaits` says that in words, `where` the line
+    that awaits, or the line that was seen while a long step ran.
+    """
+
+    task: int
+    tid: int
+    began: int
+    ended: int
+    after: State
+    awaits: str
+    where: str
+
+
+class TaskRecorder:
+    """Notes steps between `install` and `remove`."""
+
+    def __init__(self) -> None:
+        self.steps: deque[Step] = deque(maxlen=_KEPT)
+        self.names: dict[int, str] = {}
+        self.blocked: deque[tuple[int, int, str, str]] = deque(maxlen=10_000)  # began, ended, task, line
+        self._numbers: dict[int, tuple[asyncio.Task[Any], int]] = {}
+        self._running: dict[int, tuple[int, int, str]] = {}  # thread: native number, began, task
+        self._seen: dict[int, tuple[int, str]] = {}  # thread: began, line
+        self._stop = threading.Event()
+        self._watch = threading.Thread(target=self._look, name=WATCH, daemon=True)
+
+    def install(self) -> None:
+        """Begin."""
+        self._original = original = _HANDLE._run
+
+        @functools.wraps(original)
+        def run(handle: Any) -> None:
+            task = getattr(handle._callback, "__self__", None)
+            task = task if isinstance(task, asyncio.Task) else None
+            began = now()
+            thread = _thread.get_ident()
+            name = task.get_name() if task is not None else getattr(handle._callback, "__qualname__", "a callback")
+            self._running[thread] = _thread.get_native_id(), began, name
+            try:
+                original(handle)
+            finally:
+                del self._running[thread]
+                self._note(task, thread, began, name)
+
+        _HANDLE._run = run
+        self._watch.start()
+
+    def remove(self) -> None:
+        """End."""
+        _HANDLE._run = self._original
+        self._stop.set()
+        self._watch.join()
+        self._numbers.clear()
+
+    def _note(self, task: asyncio.Task[Any] | None, thread: int, began: int, name: str) -> None:
+        ended = now()
+        if ended - began >= BLOCKING:
+            seen = self._seen.get(thread, (0, ""))
+            self.blocked.append((began, ended, name, seen[1] if seen[0] == began else ""))
+        if task is None:
+            return
+        known = self._numbers.get(id(task))
+        if known is None or known[0] is not task:
+            known = self._numbers[id(task)] = task, len(self.names) + 1
+            self.names[known[1]] = name
+        if task.done():
+            self._numbers.pop(id(task), None)
+            after, awaits, where = State.ABSENT, "", ""
+        else:
+            after, awaits, where = _awaited(task)
+        self.steps.append(Step(known[1], _thread.get_native_id(), began, ended, after, awaits, where))
+
+    def _look(self) -> None:
+        while not self._stop.wait(BLOCKING / 2e6):
+            late = now() - BLOCKING // 2
+            for thread, (_, began, _) in list(self._running.items()):
+                if began < late:
+                    line = place(_of_a_user(sys._current_frames().get(thread)))
+                    self._seen[thread] = began, line
+
+
+def _awaited(task: asyncio.Task[Any]) -> tuple[State, str, str]:
+    """What a task waits for: its state, in words, and the line of the program that awaits it."""
+    coroutine: Any = task.get_coro()
+    frame, name = None, ""
+    while coroutine is not None and hasattr(coroutine, "cr_await"):
+        inner = coroutine.cr_await
+        if coroutine.cr_frame is not None and "asyncio" not in coroutine.cr_code.co_filename:
+            frame = coroutine.cr_frame
+        name = coroutine.__qualname__
+        coroutine = inner
+    if getattr(task, "_fut_waiter", None) is None:
+        return State.READY, "its turn", place(frame)
+    state = _AWAITED.get(name, State.FUTURE)
+    return state, name if name in _AWAITED else "a future", place(frame)
+
+
+def _of_a_user(frame: Any) -> Any:
+    while frame is not None and "asyncio" in frame.f_code.co_filename:
+        frame = frame.f_back
+    return user_frame(frame)

@@ -1,0 +1,169 @@
+"""Samples: starts the process that looks at our threads, ends it, and reads what it saw."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from plait._see.gil_address import GilAddress, find_gil
+from plait._see.sampler_process import CALLS, RECORD
+
+_RING = 4_000_000  # records: the last 64 MB of changes, of which only what was written takes memory
+_RATE = 1000.0
+_START_SECONDS = 10.0
+_PR_SET_PTRACER = 0x59616D61
+_FUTEX = {"x86_64": 202, "aarch64": 98}
+
+
+class Counted(NamedTuple):
+    """What the system counted of one thread; moments in microseconds of ``time.perf_counter``."""
+
+    pid: int
+    tid: int
+    name: str
+    first: int
+    last: int
+    cpu: float
+    queued: float
+
+
+@dataclass(slots=True)
+class Samples:
+    """What was seen of the threads of a process and its children.
+
+    Attributes:
+        changes: of each thread, ``(moment, state, text)``.
+        threads: what was counted, in the order in which threads ended.
+        texts: files and sockets.
+        rate, cost: rounds a second, and the sampler's share of a core.
+        missing: what it could not see, one sentence each.
+    """
+
+    changes: dict[int, list[tuple[int, int, int]]] = field(default_factory=dict)
+    threads: list[Counted] = field(default_factory=list)
+    texts: list[str] = field(default_factory=lambda: [""])
+    rate: float = 0.0
+    cost: float = 0.0
+    missing: list[str] = field(default_factory=list)
+
+
+class Sampler:
+    """Looks at the threads of this process from `start` to `stop`; where that cannot be, `stop` says why."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+        self._ring = -1
+        self._missing: list[str] = []
+
+    @property
+    def pid(self) -> int:
+        """The process that looks; 0 for none."""
+        return self._process.pid if self._process is not None else 0
+
+    def start(self) -> None:
+        """Return when it looks."""
+        machine = platform.machine()
+        if sys.platform != "linux" or machine not in CALLS or not os.path.exists("/proc/self/task"):
+            self._missing.append(
+                f"what threads do between the waits that plait records: {sys.platform} on {machine} does not tell; "
+                "such time counts as running"
+            )
+            return
+        if not sys.executable:
+            self._missing.append("what threads do between their waits: this Python does not know its own executable")
+            return
+        gil = find_gil(_FUTEX[machine])
+        self._note(gil)
+        self._ring = os.memfd_create("plait-trace")
+        process = self._process = self._launch(machine, gil)
+        if sys.platform == "linux":  # where only ancestors may look (Yama), this one may, too
+            ctypes.CDLL(None).prctl(_PR_SET_PTRACER, ctypes.c_ulong(process.pid), 0, 0, 0)
+        assert process.stdout is not None
+        if process.stdout.readline() != b"ready\n":
+            self._missing.append("what threads do between their waits: the sampler could not start")
+            self._end(process)
+
+    def stop(self) -> Samples:
+        """What it has seen."""
+        found = Samples(missing=self._missing)
+        process, self._process = self._process, None
+        if process is not None:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            with suppress(OSError):
+                process.stdin.write(b".")
+                process.stdin.flush()
+            report = process.stdout.read()
+            self._end(process)
+            if report:
+                self._read(json.loads(report), found)
+            else:
+                found.missing.append("what threads did between their waits: the sampler was ended by somebody else")
+        if self._ring >= 0:
+            os.close(self._ring)
+            self._ring = -1
+        return found
+
+    def _launch(self, machine: str, gil: GilAddress | None) -> subprocess.Popen[bytes]:
+        program = str(Path(__file__).with_name("sampler_process.py"))
+        where = json.dumps(gil._asdict() if gil is not None else None)
+        words = [str(os.getpid()), str(self._ring), str(_RING), str(_RATE), machine, where]
+        return subprocess.Popen(
+            [sys.executable, "-I", "-S", program, *words],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            pass_fds=[self._ring],
+            start_new_session=True,  # Ctrl-C is the program's
+            env={},
+            bufsize=-1,
+        )
+
+    def _end(self, process: subprocess.Popen[bytes]) -> None:
+        for pipe in (process.stdin, process.stdout):
+            if pipe is not None:
+                with suppress(OSError):
+                    pipe.close()
+        try:
+            process.wait(_START_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        self._process = None
+
+    def _note(self, gil: GilAddress | None) -> None:
+        if gil is None and not getattr(sys, "_is_gil_enabled", lambda: True)():
+            return  # there is nothing to wait for
+        if gil is None:
+            self._missing.append("waiting for the GIL: where it is was not found; such waits count as locks")
+        elif gil.holder is None:
+            self._missing.append("who has the GIL: C code that runs without it counts as Python")
+
+    def _read(self, report: dict[str, Any], found: Samples) -> None:
+        found.threads = [Counted(**thread) for thread in report["threads"]]
+        found.texts = report["texts"]
+        found.rate, found.cost = report["rate"], report["cost"]
+        if report["refused"]:
+            found.missing.append("threads of child processes: the system does not let us look at them (Yama)")
+        size = _RING * RECORD.size
+        written = report["written"]
+        data = os.pread(self._ring, min(written, size), 0) if written else b""
+        if written > size:  # the oldest is where the next would have been written
+            cut = written % size
+            data = data[cut:] + data[:cut]
+            found.missing.append("the beginning: only the last changes are kept")
+        for moment, tid, state, text in RECORD.iter_unpack(data):
+            found.changes.setdefault(tid, []).append((moment, state, text))
+
+
+def now() -> int:
+    """Microseconds on the clock of samples and records."""
+    return time.perf_counter_ns() // 1000

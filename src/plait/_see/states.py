@@ -1,0 +1,122 @@
+"""Lanes made of what was sampled and what was noted: pure, from records to a `Trace`."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Sequence
+
+from plait._core.trace import Lane, State, Trace, Wait
+from plait._see.recorder import Noted
+from plait._see.sampler import Counted, Samples
+
+_REFINED = (State.LOCK, State.SOCKET, State.SLEEP, State.OTHER)  # what a noted wait may turn out to be
+
+
+def add_threads(
+    trace: Trace, samples: Samples, noted: Iterable[Noted], names: dict[int, str], origin: int, workers: dict[int, str]
+) -> None:
+    """Fill the trace with a lane for each thread, and their waits.
+
+    `names` has the threads of this process, by the system's number; `workers` plait's worker processes, by pid. Others
+    are left out. `origin` is when the trace began, on the clock of the records.
+    """
+    trace.texts = samples.texts
+    waits: dict[int, list[Noted]] = {}
+    for wait in sorted(noted, key=lambda wait: (wait.began, -wait.ended)):
+        waits.setdefault(wait.tid, []).append(wait)
+    outer = {tid: _outermost(found) for tid, found in waits.items()}
+    if samples.threads:
+        threads = [one for one in samples.threads if one.tid in names or one.pid in workers]
+    else:
+        threads = [Counted(0, tid, "", origin, origin + trace.microseconds, -1.0, -1.0) for tid in names]
+    lanes: dict[int, int] = {}
+    for one in sorted(threads, key=lambda one: (one.pid in workers, one.first, one.tid)):
+        own = outer.get(one.tid, [])
+        lane = _lane(one, samples.changes.get(one.tid, []), own, origin, trace.microseconds)
+        lane.name = names.get(one.tid) or f"{workers.get(one.pid, one.name)}"
+        lanes[one.tid] = len(trace.lanes)
+        trace.lanes.append(lane)
+    trace.waits += _waits(outer, lanes, origin)
+
+
+def await_results(trace: Trace, consumed: Iterable[tuple[int, int, int]], origin: int) -> None:
+    """A thread that waits, for nothing that was noted, while a map works for it waits for the results of the map.
+
+    `consumed` has the thread, when a batch was begun, and when the thread was given it.
+    """
+    lanes = {lane.tid: at for at, lane in enumerate(trace.lanes)}
+    noted = {wait.lane for wait in trace.waits if wait.state is State.LOCK}
+    for tid, began, ended in consumed:
+        at = lanes.get(tid)
+        if at is None or at in noted:
+            continue
+        lane = trace.lanes[at]
+        for k in range(max(0, bisect_right(lane.moments, began - origin) - 1), len(lane.moments)):
+            if lane.moments[k] > ended - origin:
+                break
+            if lane.states[k] in (State.LOCK, State.SOCKET, State.IDLE):
+                lane.states[k] = State.FUTURE
+
+
+def _lane(one: Counted, changes: Sequence[tuple[int, int, int]], waits: Sequence[Noted], origin: int, end: int) -> Lane:
+    lane = Lane(one.name, "thread", one.pid, one.tid)
+    if one.cpu >= 0:
+        lane.cpu, lane.queued = one.cpu, one.queued
+    else:  # nobody looked: what is no wait is running
+        changes = [(origin, State.PYTHON, 0)]
+    at = 0
+    for index, (began, state, text) in enumerate(changes):
+        ended = changes[index + 1][0] if index + 1 < len(changes) else origin + end
+        while at < len(waits) and waits[at].ended <= began:
+            at += 1
+        following = at
+        moment = began
+        while following < len(waits) and waits[following].began < ended:
+            wait = waits[following]
+            if state in _REFINED or one.cpu < 0:
+                if wait.began > moment:
+                    lane.add(max(0, moment - origin), State(state), text)
+                lane.add(max(0, max(wait.began, began) - origin), wait.state)
+                moment = min(wait.ended, ended)
+            following += 1
+        if moment < ended:
+            lane.add(max(0, moment - origin), State(state), text)
+    if one.cpu >= 0 and changes and changes[-1][1] != State.ABSENT and one.last - origin < end - 50_000:
+        lane.add(one.last - origin, State.ABSENT)
+    return lane
+
+
+def _outermost(waits: Sequence[Noted]) -> list[Noted]:
+    """Without those that are part of another: an Event waits on its Condition."""
+    found: list[Noted] = []
+    for wait in waits:
+        if not found or wait.ended > found[-1].ended or wait.began >= found[-1].ended:
+            found.append(wait)
+    return found
+
+
+def _waits(waits: dict[int, list[Noted]], lanes: dict[int, int], origin: int) -> list[Wait]:
+    """For the trace; who let a lock go is who got it last before the waiter did."""
+    takers: dict[str, list[tuple[int, int]]] = {}
+    for found in waits.values():
+        for one in found:
+            if one.state is State.LOCK and one.got:
+                takers.setdefault(one.name, []).append((one.ended, one.tid))
+    for line in takers.values():
+        line.sort()
+    result = []
+    for tid, found in waits.items():
+        if tid not in lanes:
+            continue
+        for one in found:
+            holder = giver = lanes.get(one.holder, -1)
+            if one.state is State.LOCK and one.got:
+                before = [who for when, who in _between(takers[one.name], one.began, one.ended) if who != tid]
+                giver = lanes.get(before[-1], giver) if before else giver
+            began, ended = max(0, one.began - origin), max(0, one.ended - origin)
+            result.append(Wait(lanes[tid], began, ended, one.state, one.name, one.where, holder, one.held_at, giver))
+    return sorted(result, key=lambda wait: wait.began)
+
+
+def _between(line: list[tuple[int, int]], began: int, ended: int) -> list[tuple[int, int]]:
+    return line[bisect_left(line, (began, 0)) : bisect_left(line, (ended, 0))]

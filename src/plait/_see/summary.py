@@ -1,0 +1,99 @@
+"""What a trace says, in words and figures, the gravest first: pure."""
+
+from __future__ import annotations
+
+from plait._core.trace import WORDS, State, Trace
+
+_RUNNING = (State.PYTHON, State.NATIVE)
+_WORTH = 0.02  # of the time of threads: what is less is not told
+
+
+def summarise(trace: Trace) -> list[str]:
+    """Sentences about where the time of threads went."""
+    times = [trace.times(at) if lane.kind != "task" else {} for at, lane in enumerate(trace.lanes)]
+    total = sum(sum(seconds for state, seconds in one.items() if state is not State.IDLE) for one in times)
+    if total <= 0:
+        return ["it was over before anybody had looked at its threads"]
+    sums = {state: sum(one.get(state, 0.0) for one in times) for state in State}
+    busy = sum(sums[state] for state in _RUNNING)
+    cores = busy / trace.seconds
+    found = [f"{total:.2f} s of thread time in {trace.seconds:.2f} s; {cores:.2f} cores were busy on average"]
+    parts = sorted(((sums[state], state) for state in State if state is not State.IDLE), reverse=True)
+    shares = [f"{seconds / total:.0%} {WORDS[state]}" for seconds, state in parts if seconds >= _WORTH * total]
+    found.append("where it went: " + ", ".join(shares))
+    return found + _gil(trace, times, sums, total) + _locks(trace) + _core(sums, total) + _stragglers(trace)
+
+
+def _gil(trace: Trace, times: list[dict[State, float]], sums: dict[State, float], total: float) -> list[str]:
+    lost = sums[State.GIL]
+    if lost < 0.1 * total:
+        return []
+    worst = max(range(len(times)), key=lambda lane: times[lane].get(State.GIL, 0.0))
+    share = lost / total
+    text = (
+        f"{share:.0%} of thread time waits for the GIL ({lost:.2f} s, most of it {trace.lanes[worst].name} with "
+        f"{times[worst].get(State.GIL, 0.0):.2f} s): {sums[State.PYTHON]:.2f} s of Python ran, one thread at a time. "
+        "More threads will not help; processes, or subinterpreters, run it on several cores"
+    )
+    return [text]
+
+
+def _locks(trace: Trace) -> list[str]:
+    by_lock: dict[str, list[int]] = {}
+    for at, wait in enumerate(trace.waits):
+        if wait.state is State.LOCK:
+            by_lock.setdefault(wait.name, []).append(at)
+    found = []
+    for name, places in sorted(by_lock.items(), key=lambda item: -_length(trace, item[1]))[:3]:
+        seconds = _length(trace, places)
+        if seconds < 0.01 * trace.seconds:
+            continue
+        waiters = {trace.waits[at].lane for at in places}
+        text = f"{name}: {seconds:.2f} s of waiting in {len(places)} waits of {len(waiters)} threads"
+        holders: dict[tuple[int, str], float] = {}
+        for at in places:
+            wait = trace.waits[at]
+            if wait.holder >= 0:
+                key = wait.holder, wait.held_at
+                holders[key] = holders.get(key, 0.0) + (wait.ended - wait.began) / 1e6
+        if holders:
+            (lane, line), cost = max(holders.items(), key=lambda item: item[1])
+            at_line = f", then at {line}" if line else ""
+            text += f"; {cost:.2f} s of it held by {trace.lanes[lane].name}{at_line}"
+        where: dict[str, int] = {}
+        for at in places:
+            wait = trace.waits[at]
+            where[wait.where] = where.get(wait.where, 0) + wait.ended - wait.began
+        line = max(where, key=lambda key: where[key])
+        found.append(text + (f"; waited for at {line}" if line else ""))
+    return found
+
+
+def _core(sums: dict[State, float], total: float) -> list[str]:
+    queued = sums[State.CORE]
+    if queued < 0.1 * total:
+        return []
+    return [f"{queued / total:.0%} of thread time waits for a core ({queued:.2f} s): more wants to run than there are"]
+
+
+def _stragglers(trace: Trace) -> list[str]:
+    found = []
+    groups: dict[str, list[int]] = {}
+    for at, one in enumerate(trace.slices):
+        groups.setdefault(one.group, []).append(at)
+    for group, places in groups.items():
+        lengths = sorted((trace.slices[at].ended - trace.slices[at].began) / 1e6 for at in places)
+        if len(lengths) < 4:
+            continue
+        middle, longest = lengths[len(lengths) // 2], lengths[-1]
+        if longest > 4 * middle and longest > 0.1 * trace.seconds:
+            slow = max(places, key=lambda at: trace.slices[at].ended - trace.slices[at].began)
+            found.append(
+                f"{group}: {trace.slices[slow].name} took {longest:.2f} s, {longest / max(middle, 1e-6):.0f} times the "
+                f"median of {len(lengths)} items, on {trace.lanes[trace.slices[slow].lane].name}"
+            )
+    return found
+
+
+def _length(trace: Trace, places: list[int]) -> float:
+    return sum(trace.waits[at].ended - trace.waits[at].began for at in places) / 1e6

@@ -1,0 +1,61 @@
+"""``plait trace`` and ``plait show`` as commands: the program's own output and status, the summary, the files."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.usefixtures("nothing_left")
+
+PROGRAM = """
+import sys, threading, time
+time.sleep(0.1)
+lock = threading.Lock()
+assert __name__ == "__main__"
+print("arguments", sys.argv[1:])
+sys.exit(7)
+"""
+
+
+def plait(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "plait", *words], cwd=folder, capture_output=True, text=True)
+
+
+@pytest.mark.parametrize("words", [["-o", "run.html", "app.py", "a", "b"], ["app.py", "a", "b", "-o", "run.html"]])
+def test_a_script(tmp_path: Path, words: list[str]) -> None:
+    (tmp_path / "app.py").write_text(PROGRAM)
+    done = plait(tmp_path, "trace", *words)
+    assert done.stdout == "arguments ['a', 'b']\n"
+    assert done.returncode == 7
+    assert "of thread time" in done.stderr
+    assert done.stderr.endswith("written: run.html\n")
+    shown = plait(tmp_path, "show", "run.html")
+    assert shown.returncode == 0
+    assert "MainThread" in shown.stdout
+    plait(tmp_path, "show", "run.html", "--to", "perfetto", "-o", "run.json")
+    assert plait(tmp_path, "show", "run.json").stdout == shown.stdout
+
+
+def test_a_module_and_an_exception(tmp_path: Path) -> None:
+    (tmp_path / "broken.py").write_text("raise KeyError('lost')\n")
+    done = plait(tmp_path, "trace", "-m", "broken")
+    assert done.returncode == 1
+    assert "KeyError: 'lost'" in done.stderr
+    assert (tmp_path / "trace.html").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["no.py"], "there is no file 'no.py'"),
+        ([], "what should be traced?"),
+        (["-o", "x.svg", "no.py"], "ends in .html"),
+    ],
+)
+def test_what_cannot_be_meant(tmp_path: Path, words: list[str], said: str) -> None:
+    done = plait(tmp_path, "trace", *words)
+    assert said in done.stderr
+    assert done.returncode == 255

@@ -1,0 +1,177 @@
+"""Traces: states and waits against programs with known ones, items of maps, files that are read back."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import queue
+import sys
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+import plait
+from plait._core.trace import State, Trace
+
+pytestmark = pytest.mark.usefixtures("nothing_left")
+on_linux = pytest.mark.skipif(sys.platform != "linux", reason="states are sampled on Linux")
+
+
+def lane_of(trace: Trace, name: str) -> int:
+    return next(at for at, lane in enumerate(trace.lanes) if lane.name == name)
+
+
+def run(*functions: Callable[[], object]) -> None:
+    threads = [threading.Thread(target=function, name=function.__name__) for function in functions]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+@on_linux
+def test_a_lock_its_holder_and_the_lines() -> None:
+    with plait.trace() as trace:
+        lock = threading.Lock()
+        held = threading.Event()
+
+        def holder() -> None:
+            with lock:
+                held.set()
+                time.sleep(0.3)
+
+        def waiter() -> None:
+            held.wait()
+            with lock:
+                pass
+
+        run(holder, waiter)
+    wait = next(one for one in trace.waits if one.state is State.LOCK and trace.lanes[one.lane].name == "waiter")
+    assert wait.name.startswith("lock (test_trace.py:")
+    assert wait.where.endswith("in waiter")
+    assert trace.lanes[wait.holder].name == "holder"
+    assert wait.held_at.endswith("in holder")
+    times = trace.times(lane_of(trace, "waiter"))
+    assert max(times, key=lambda state: times[state]) is State.LOCK
+    times = trace.times(lane_of(trace, "holder"))
+    assert max(times, key=lambda state: times[state]) is State.SLEEP
+    assert any(finding.startswith(wait.name) and "held by holder" in finding for finding in trace.summary)
+
+
+@on_linux
+@pytest.mark.skipif(not getattr(sys, "_is_gil_enabled", lambda: True)(), reason="there is no GIL to wait for")
+def test_two_that_compute_wait_for_the_gil() -> None:
+    with plait.trace() as trace:
+
+        def compute() -> None:
+            while time.thread_time() < 0.25:
+                sum(range(1000))
+
+        run(compute, compute)
+    for at, lane in enumerate(trace.lanes):
+        if lane.name == "compute":
+            times = trace.times(at)
+            blocked = {state: seconds for state, seconds in times.items() if state not in (State.PYTHON, State.CORE)}
+            assert max(blocked, key=lambda state: blocked[state]) is State.GIL
+            assert times[State.PYTHON] + times.get(State.NATIVE, 0.0) > 0.2
+    assert any("waits for the GIL" in finding for finding in trace.summary)
+
+
+def test_queues_events_joins_and_futures() -> None:
+    with plait.trace() as trace:
+        line: queue.Queue[int] = queue.Queue()
+        event = threading.Event()
+
+        def take() -> None:
+            line.get()
+            event.set()
+
+        thread = threading.Thread(target=take)
+        thread.start()
+        with ThreadPoolExecutor(1) as pool:
+            future = pool.submit(time.sleep, 0.03)
+            future.result()
+            line.put(1)
+        event.wait()
+        thread.join()
+    seen = {wait.state for wait in trace.waits}
+    assert {State.QUEUE, State.FUTURE} <= seen
+    assert all(wait.ended >= wait.began >= 0 for wait in trace.waits)
+
+
+def test_everything_is_as_it_was_afterwards() -> None:
+    before = threading.Lock, threading.RLock, queue.Queue.get, threading.Thread.join, queue.SimpleQueue
+    with pytest.raises(KeyError), plait.trace() as trace:
+        lock, condition = threading.RLock(), threading.Condition()
+        raise KeyError
+    assert (threading.Lock, threading.RLock, queue.Queue.get, threading.Thread.join, queue.SimpleQueue) == before
+    assert trace.summary
+    with lock, lock, condition:
+        condition.notify()
+        assert not condition.wait(0.001)
+
+
+@pytest.mark.parametrize("engine", ["thread", "process"])
+def test_a_lane_for_each_worker_and_a_slice_for_each_item(engine: str) -> None:
+    with plait.trace() as trace:
+        assert list(plait.map(_slow, range(8), engine=engine, workers=2)) == list(range(8))
+    assert [one.name for one in sorted(trace.slices)] != []
+    assert sorted(one.name for one in trace.slices) == [f"_slow, item {n}" for n in range(8)]
+    assert {trace.lanes[one.lane].kind for one in trace.slices} == {"worker"}
+    assert all(0 <= one.began < one.ended <= trace.microseconds for one in trace.slices)
+    assert any("_slow, item 5 took" in finding for finding in trace.summary)
+
+
+def _slow(n: int) -> int:
+    time.sleep(0.3 if n == 5 else 0.01)
+    return n
+
+
+@pytest.mark.parametrize("suffix", ["html", "json"])
+def test_a_file_is_read_back(tmp_path: Path, suffix: str) -> None:
+    file = tmp_path / f"run.{suffix}"
+    with plait.trace(file) as trace:
+        list(plait.map(_slow, range(2), engine="thread"))
+    for form in ("text", "html", "perfetto"):
+        assert plait.show(file, form) == plait.show(trace, form)
+    events = json.loads(plait.show(file, "perfetto"))["traceEvents"]
+    assert {event["ph"] for event in events} >= {"M", "X"}
+
+
+def test_what_cannot_be_meant(tmp_path: Path) -> None:
+    with pytest.raises(plait.errors.UsageError, match=r"ends in \.html"):
+        plait.trace("run.svg")
+    with pytest.raises(plait.errors.UsageError, match="recorded already"), plait.trace():
+        with plait.trace():
+            pass
+    (tmp_path / "other.html").write_text("<p>nothing</p>")
+    with pytest.raises(plait.errors.UsageError, match="not a trace"):
+        plait.show(tmp_path / "other.html")
+    with pytest.raises(plait.errors.UsageError, match="expected"):
+        plait.show(tmp_path / "other.html", "svg")
+
+
+def test_a_lane_for_each_task_and_the_line_that_blocks_the_loop() -> None:
+    async def blocker() -> None:
+        await asyncio.sleep(0.01)
+        time.sleep(0.15)  # noqa: ASYNC251  what is to be found
+
+    async def sleeper() -> None:
+        await asyncio.sleep(0.1)
+
+    async def main() -> None:
+        tasks = [asyncio.create_task(work(), name=work.__name__) for work in (blocker, sleeper)]
+        await asyncio.gather(*tasks)
+
+    with plait.trace() as trace:
+        asyncio.run(main())
+    times = trace.times(lane_of(trace, "sleeper"))
+    assert max(times, key=lambda state: times[state]) is State.SLEEP
+    assert trace.times(lane_of(trace, "blocker"))[State.PYTHON] > 0.14
+    blocked = next(finding for finding in trace.summary if "event loop was blocked" in finding)
+    assert "steps of blocker at test_trace.py:" in blocked
+    assert blocked.endswith("2 other tasks could not go on meanwhile")

@@ -1,0 +1,101 @@
+"""The picture of a trace, driven in a real browser: drawn, zoomed, hovered, searched, by keyboard, in light and dark."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from plait._core.trace import Lane, Slice, State, Trace, Wait
+from plait._draw.trace_page import draw_trace_page
+
+pytestmark = pytest.mark.skipif(
+    not (shutil.which("chromium") and shutil.which("chromedriver")), reason="no chromium here"
+)
+
+
+def example(states: int = 100) -> Trace:
+    """Two threads and a worker in one second; the second waits for the first."""
+    trace = Trace("app.py", 0.0, 1_000_000, summary=["it <waits>"])
+    for name in ("holder", "waiter", "process-1"):
+        trace.lanes.append(Lane(name, "thread", 1, 1))
+    for at in range(states):
+        trace.lanes[0].add(at * 1_000_000 // states, State.PYTHON if at % 2 else State.GIL)
+    trace.lanes[1].add(0, State.LOCK)
+    trace.lanes[2].add(0, State.IDLE)
+    trace.waits.append(Wait(1, 0, 900_000, State.LOCK, "LOCK (app.py:3)", "app.py:9 in wait", 0, "app.py:5 in hold", 0))
+    trace.slices.append(Slice(2, 400_000, 600_000, "resize, item 7", "resize"))
+    return trace
+
+
+@pytest.fixture
+def browser() -> Iterator[Any]:
+    selenium = pytest.importorskip("selenium.webdriver")
+    options = selenium.ChromeOptions()
+    options.binary_location = shutil.which("chromium")
+    for word in ("--headless=new", "--no-sandbox", "--disable-gpu", "--window-size=1200,800"):
+        options.add_argument(word)
+    driver = selenium.Chrome(options=options, service=selenium.ChromeService(shutil.which("chromedriver")))
+    yield driver
+    driver.quit()
+
+
+def opened(browser: Any, trace: Trace, tmp_path: Path) -> Any:
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    file = tmp_path / "run.html"
+    file.write_text(draw_trace_page(trace), encoding="utf-8")
+    browser.get(file.as_uri())
+    WebDriverWait(browser, 60).until(lambda b: b.execute_script("return document.documentElement.dataset.ready"))
+    return browser
+
+
+def hover(browser: Any, lane: int, moment: float) -> str:
+    browser.execute_script(
+        "const l = D.lanes[arguments[0]], r = canvas.getBoundingClientRect();"
+        "canvas.dispatchEvent(new MouseEvent('mousemove', {clientX: r.left + X(arguments[1]), clientY: r.top + l.y + 3}))",
+        lane,
+        moment,
+    )
+    return str(browser.execute_script("return tip.textContent"))
+
+
+def test_the_picture_is_driven(browser: Any, tmp_path: Path) -> None:
+    opened(browser, example(), tmp_path)
+    text = hover(browser, 1, 450_000)
+    assert "waits 900 ms for LOCK (app.py:3) at app.py:9 in wait" in text
+    assert "held by holder, at app.py:5 in hold" in text
+    assert "resize, item 7: 200 ms" in hover(browser, 2, 500_000)
+
+    browser.execute_script("canvas.dispatchEvent(new WheelEvent('wheel', {deltaY: -1, cancelable: true}))")
+    assert browser.execute_script("return to - from") == pytest.approx(800_000)
+    browser.execute_script("dispatchEvent(new KeyboardEvent('keydown', {key: '0'}))")
+    assert browser.execute_script("return to - from") == 1_000_000
+
+    find = browser.find_element("id", "find")
+    find.send_keys("item 7")
+    assert browser.find_element("id", "hits").text == "1 hits, 0 lanes"
+    find.send_keys("\n")
+    assert browser.execute_script("return [from < 400000, to > 600000, to - from < 1000000 + 1]") == [True] * 3
+    assert "it <waits>" in browser.find_element("tag name", "header").text
+
+
+def test_colours_follow_the_reader(browser: Any, tmp_path: Path) -> None:
+    opened(browser, example(), tmp_path)
+    seen = []
+    for scheme in ("light", "dark"):
+        feature = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", feature)
+        seen.append(browser.execute_script("draw(); return getComputedStyle(document.body).backgroundColor"))
+        picture = "return Array.from(pen.getImageData(600, TOP + 5 + 20, 1, 1).data)"
+        seen.append(tuple(browser.execute_script(picture)))
+    assert len(set(seen)) == 4
+    assert (tmp_path / "run.html").read_text().count("http") == 0
+
+
+def test_a_million_states_open(browser: Any, tmp_path: Path) -> None:
+    opened(browser, example(1_000_000), tmp_path)
+    assert browser.execute_script("return D.lanes[0].moments.length") == 1_000_000
