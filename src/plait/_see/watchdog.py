@@ -12,17 +12,16 @@ import os
 import socket
 import sys
 import threading
-import time
 import traceback
 
 from plait._core.errors import UsageError
+from plait._see.standstill import Standstill
 from plait._see.watchdog_bells import Bells, address, peer
 from plait._see.why_inside import look_inside
 from plait._see.why_words import tell
 
 _VARIABLE = "PLAIT_WATCHDOG"
 _LOOKS = 4  # in the time after which nothing has moved
-_STILL = 0.02  # share of a core below which a process is taken to be at a standstill
 _ANSWER = 5.0  # seconds for an answer
 
 
@@ -69,16 +68,10 @@ class Watchdog:
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
         self._bells: Bells | None = None
-        self._seen: object = None
-        self._since = 0.0
-        self._spent = 0.0
-        self._told = False
 
     def begin(self) -> None:
         """Watch this process for as long as it lives."""
         self._bells = Bells()
-        self._seen, self._since, self._told = None, time.monotonic(), False
-        self._spent = time.process_time()
         threading.Thread(target=self._watch, args=(self._bells,), name="plait-watchdog", daemon=True).start()
 
     def begin_again(self) -> None:
@@ -88,6 +81,7 @@ class Watchdog:
         self.begin()
 
     def _watch(self, bells: Bells) -> None:
+        standstill = Standstill()
         while True:
             asked, signalled = bells.wait(self._seconds / _LOOKS)
             if asked and bells.door is not None:
@@ -95,20 +89,9 @@ class Watchdog:
             if signalled:
                 _say("asked by SIGQUIT")
             if not asked and not signalled:
-                self._look()
-
-    def _look(self) -> None:
-        """Speak when every thread is where it was, and hardly any time of a core was spent."""
-        me = threading.get_ident()
-        seen = {ident: (id(frame), frame.f_lasti) for ident, frame in sys._current_frames().items() if ident != me}
-        now, spent = time.monotonic(), time.process_time()
-        moved = seen != self._seen or spent - self._spent > _STILL * self._seconds / _LOOKS
-        self._spent = spent
-        if moved:
-            self._seen, self._since, self._told = seen, now, False
-        elif now - self._since >= self._seconds and not self._told:
-            self._told = True
-            _say(f"nothing has moved for {now - self._since:.0f} s")
+                still = standstill.reached(self._seconds)
+                if still is not None:
+                    _say(f"nothing has moved for {still:.0f} s")
 
 
 def _say(occasion: str) -> None:

@@ -13,10 +13,14 @@ _RELEASES = {"acquire": "release", "acquire_lock": "release_lock"}
 
 
 class Call(NamedTuple):
-    """A method that is called on a line, and what it is called on: ``self.lock`` and ``acquire``; "" for a function."""
+    """A method that is called on a line, and what it is called on: ``self.lock`` and ``acquire``; "" for a function.
+
+    It is `limited` when it is given a timeout, or told not to wait at all.
+    """
 
     receiver: str
     method: str
+    limited: bool = False
 
 
 class Held(NamedTuple):
@@ -44,10 +48,16 @@ def calls(file: str, line: int) -> list[Call]:
         elif isinstance(node, ast.Call) and node.lineno <= line <= (node.end_lineno or node.lineno):
             size = (node.end_lineno or 0) - node.lineno
             if isinstance(node.func, ast.Attribute):
-                found.append((size, Call(ast.unparse(node.func.value), node.func.attr)))
+                found.append((size, Call(ast.unparse(node.func.value), node.func.attr, _limited(node))))
             elif isinstance(node.func, ast.Name):
                 found.append((size, Call("", node.func.id)))
     return [call for _, call in sorted(found, key=lambda entry: entry[0])]
+
+
+def _limited(call: ast.Call) -> bool:
+    given = [word.value for word in call.keywords if word.arg in ("timeout", "blocking", "block")]
+    given += call.args[:2] if isinstance(call.func, ast.Attribute) and call.func.attr == "acquire" else []
+    return any(not (isinstance(one, ast.Constant) and one.value in (None, True, -1)) for one in given)
 
 
 def awaited(file: str, line: int) -> str:
