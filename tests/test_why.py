@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import pty
 import re
+import select
 import shutil
 import signal
 import subprocess
@@ -364,6 +366,78 @@ def test_what_is_no_process_and_no_python_is_said() -> None:
     assert str(other.pid) in said.stderr
 
 
+IN_TERMINAL = """
+import plait, queue, threading, time
+from plait._core.vigil import VIGIL
+from plait._see.watchdog_terminal import TerminalWatchdog
+plait.map
+assert VIGIL.wake is not None
+VIGIL.wake = TerminalWatchdog(0.3).wake
+inbox = queue.Queue()
+lock = threading.Lock()
+def fetch(n):
+    return inbox.get()
+def twice(n):
+    with lock:
+        lock.acquire()
+def patient(n):
+    time.sleep(1)
+    threading.Event().wait(0.5)
+    return n
+"""
+
+
+def in_terminal(program: str, until: str) -> str:
+    """What a program says whose standard error is a terminal, until it has said this, or ends."""
+    ours, theirs = pty.openpty()
+    deadline = time.monotonic() + LONG
+    run = subprocess.Popen(
+        [sys.executable, "-c", IN_TERMINAL + program], stderr=theirs, stdout=subprocess.DEVNULL,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
+    )  # fmt: skip
+    os.close(theirs)
+    said = ""
+    try:
+        while until not in said and select.select([ours], [], [], max(0.0, deadline - time.monotonic()))[0]:
+            said += os.read(ours, 1 << 16).decode()
+    except OSError:  # the program has ended, and with it the terminal's other end
+        pass
+    finally:
+        run.kill()
+        run.wait()
+        os.close(ours)
+    return said
+
+
+@pytest.mark.parametrize(
+    ("program", "title"),
+    [
+        ("list(plait.map(fetch, range(4), engine='thread', workers=2))", "Nothing will come: inbox"),
+        ("with plait.scope() as s:\n    s.submit(fetch, 1)", "Nothing will come: inbox"),
+        ("plait.map(twice, [1], engine='inline').outcomes().__next__()", "MainThread waits for itself"),
+    ],
+)
+def test_a_map_in_a_terminal_says_that_it_can_never_go_on(program: str, title: str) -> None:
+    said = in_terminal(program, "all of process")
+    assert "plait: nothing has moved for" in said
+    assert title in said
+
+
+@pytest.mark.parametrize("engine", ["thread", "process", "inline"])
+def test_a_map_in_a_terminal_that_takes_long_is_left_alone(engine: str) -> None:
+    said = in_terminal(f"print(list(plait.map(patient, range(2), engine={engine!r}, workers=2)))", "never")
+    assert said == ""
+
+
+def test_a_map_elsewhere_is_not_watched() -> None:
+    program = "import plait; plait.map, plait.scope; from plait._core.vigil import VIGIL; print(VIGIL.wake)"
+    run = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=LONG, check=False,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
+    )  # fmt: skip
+    assert (run.stdout, run.stderr) == ("None\n", "")
+
+
 # --- the rule, on stacks made by hand
 
 
@@ -415,6 +489,23 @@ def test_a_lock_that_one_takes_twice(move: Path) -> None:
     found = diagnose(Dump(1, (thread("a", move, 4, source=1, target=1),)))
     assert found is not None
     assert found.title == "a waits for itself"
+
+
+def test_no_ring_where_one_waits_with_a_timeout(tmp_path: Path) -> None:
+    file = tmp_path / "move.py"
+    file.write_text("def move(source, target):\n    with source.lock:\n        target.lock.acquire(timeout=5)\n")
+    threads = (thread("a", file, 3, source=1, target=2), thread("b", file, 3, source=2, target=1))
+    assert diagnose(Dump(1, threads)) is None
+    assert wait_of(threads[0]).limited
+
+
+def test_what_a_call_gives_is_no_lock_that_others_have(tmp_path: Path) -> None:
+    """Two threads, each in a block of its own: equal words for different objects."""
+    file = tmp_path / "move.py"
+    file.write_text("def move(source, target):\n    with make(1):\n        with make(2):\n            pass\n")
+    found = diagnose(Dump(1, (thread("a", file, 3, source=1), thread("b", file, 3, source=2))))
+    assert found is None or "wait for each other" not in found.title
+    assert wait_of(thread("a", file, 3, source=1)).key is None
 
 
 def test_a_thread_that_runs_waits_for_nothing(move: Path) -> None:

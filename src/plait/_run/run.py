@@ -18,7 +18,6 @@ from plait._core.interrupts import drives, unwatch, watch
 from plait._core.job import Job
 from plait._core.onlooker import ONLOOKER
 from plait._core.outcome import Outcome, attach, brief
-from plait._core.vigil import VIGIL
 from plait._engines.interface import IDLE, Engine
 from plait._run.accounts import Accounts
 from plait._run.farewell import explain, in_words, stopping_words, warn_abandoned, warn_mishaps
@@ -133,7 +132,6 @@ class Run:
             self.halt()
         if self._work is None:
             watch(self)
-            VIGIL.begin(self)
             self._began = time.perf_counter()
             self._meter.start()
             self.job.final = self._owned
@@ -208,7 +206,6 @@ class Run:
                 self._report.cancelled = not finished
                 self._meter.finish(self._report)
                 unwatch(self)
-                VIGIL.end(self)
                 self._closed = True  # from here on an interrupt is raised where it comes
                 if self._disturber is not None:
                     self.explain(self._disturber)

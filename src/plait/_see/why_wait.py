@@ -145,7 +145,7 @@ def key_of(frame: Frame, expression: str) -> Key | None:
 
 def is_own(frame: Frame) -> bool:
     """Whether the frame is the user's own code: not the standard library's, an installed package's, or ours."""
-    return not frame.file.startswith("<") and _INSTALLED.search(frame.file) is None
+    return not frame.file.startswith("<frozen ") and _INSTALLED.search(frame.file) is None
 
 
 def _task_wait(thread: Thread) -> Wait:
