@@ -387,12 +387,14 @@ def patient(n):
 """
 
 
-def in_terminal(program: str, until: str) -> str:
+def in_terminal(folder: Path, program: str, until: str) -> str:
     """What a program says whose standard error is a terminal, until it has said this, or ends."""
+    file = folder / "program.py"
+    file.write_text(IN_TERMINAL + program)
     ours, theirs = pty.openpty()
     deadline = time.monotonic() + LONG
     run = subprocess.Popen(
-        [sys.executable, "-c", IN_TERMINAL + program], stderr=theirs, stdout=subprocess.DEVNULL,
+        [sys.executable, str(file)], stderr=theirs, stdout=subprocess.DEVNULL,
         env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
     )  # fmt: skip
     os.close(theirs)
@@ -417,15 +419,15 @@ def in_terminal(program: str, until: str) -> str:
         ("plait.map(twice, [1], engine='inline').outcomes().__next__()", "MainThread waits for itself"),
     ],
 )
-def test_a_map_in_a_terminal_says_that_it_can_never_go_on(program: str, title: str) -> None:
-    said = in_terminal(program, "all of process")
+def test_a_map_in_a_terminal_says_that_it_can_never_go_on(tmp_path: Path, program: str, title: str) -> None:
+    said = in_terminal(tmp_path, program, "all of process")
     assert "plait: nothing has moved for" in said
     assert title in said
 
 
 @pytest.mark.parametrize("engine", ["thread", "process", "inline"])
-def test_a_map_in_a_terminal_that_takes_long_is_left_alone(engine: str) -> None:
-    said = in_terminal(f"print(list(plait.map(patient, range(2), engine={engine!r}, workers=2)))", "never")
+def test_a_map_in_a_terminal_that_takes_long_is_left_alone(tmp_path: Path, engine: str) -> None:
+    said = in_terminal(tmp_path, f"print(list(plait.map(patient, range(2), engine={engine!r}, workers=2)))", "never")
     assert said == ""
 
 

@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+_remembered = lru_cache(maxsize=4096)  # a hundred threads stand in a few places
 _RELEASES = {"acquire": "release", "acquire_lock": "release_lock"}
 
 
@@ -35,7 +36,8 @@ def text(file: str, line: int) -> str:
     return linecache.getline(file, line).strip()
 
 
-def calls(file: str, line: int) -> list[Call]:
+@_remembered
+def calls(file: str, line: int) -> tuple[Call, ...]:
     """The calls that begin or go on in a line, the innermost first; what a ``with`` enters counts as ``__enter__``."""
     tree = _tree(file)
     found: list[tuple[int, Call]] = []
@@ -51,7 +53,7 @@ def calls(file: str, line: int) -> list[Call]:
                 found.append((size, Call(ast.unparse(node.func.value), node.func.attr, _limited(node))))
             elif isinstance(node.func, ast.Name):
                 found.append((size, Call("", node.func.id)))
-    return [call for _, call in sorted(found, key=lambda entry: entry[0])]
+    return tuple(call for _, call in sorted(found, key=lambda entry: entry[0]))
 
 
 def _limited(call: ast.Call) -> bool:
@@ -60,6 +62,7 @@ def _limited(call: ast.Call) -> bool:
     return any(not (isinstance(one, ast.Constant) and one.value in (None, True, -1)) for one in given)
 
 
+@_remembered
 def awaited(file: str, line: int) -> str:
     """What is awaited in a line; "" if nothing is, or it is not known."""
     tree = _tree(file)
@@ -79,11 +82,12 @@ def _entered(node: ast.AST) -> list[ast.expr]:
     return [node.iter] if isinstance(node, ast.AsyncFor) else []
 
 
-def held(file: str, line: int) -> list[Held]:
+@_remembered
+def held(file: str, line: int) -> tuple[Held, ...]:
     """What the ``with`` blocks around a line have entered, and what was acquired before it and not released."""
     tree = _tree(file)
     if tree is None:
-        return []
+        return ()
     function = _function(tree, line)
     found: list[Held] = []
     for node in ast.walk(function):
@@ -91,7 +95,7 @@ def held(file: str, line: int) -> list[Held]:
             entered = [item.context_expr for item in node.items]
             found += [Held(ast.unparse(one), one.lineno) for one in entered if line > (one.end_lineno or one.lineno)]
     found += _acquired(function, line)
-    return sorted(found, key=lambda one: one.line)
+    return tuple(sorted(found, key=lambda one: one.line))
 
 
 def _acquired(function: ast.AST, line: int) -> Iterator[Held]:

@@ -189,7 +189,7 @@ def _by_line(thread: Thread, call: Call | None) -> str:
 
 def _call(frame: Frame | None, kind: str) -> Call | None:
     """The call in the user's line that waits."""
-    found = why_source.calls(frame.file, frame.line) if frame is not None else []
+    found = why_source.calls(frame.file, frame.line) if frame is not None else ()
     wanted = {"join": ("join",), "future": ("result", "exception"), "queue get": ("get",), "queue put": ("put",)}
     names = wanted.get(kind, (*_LOCKS, *_QUEUES, *_WORDS))
     return next((call for call in found if call.method in names), found[0] if found else None)
