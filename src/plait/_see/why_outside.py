@@ -51,7 +51,8 @@ def _over_time(first: Thread, second: Thread, hungry: set[int]) -> Thread:
     """A thread as both looks have it: it has the GIL if it kept it all the time, while others asked for it."""
     same = first.frames[:1] == second.frames[:1]
     kept = same and first.has_gil and second.has_gil and bool(hungry - {first.native})
-    return second._replace(busy=bool(second.busy or not same), has_gil=kept)
+    where = second.where if same and first.where == second.where else ""  # it is read a moment after the stack
+    return second._replace(busy=bool(second.busy or not same), has_gil=kept, where=where)
 
 
 def _turns(pid: int, threads: list[Thread]) -> dict[int, int]:
