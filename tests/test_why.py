@@ -195,6 +195,7 @@ def test_a_watchdog_speaks_by_itself_once() -> None:
 
 def test_ctrl_backslash_has_a_watchdog_speak() -> None:
     """Whatever the main thread is stuck in, and as often as it is pressed."""
+    title = HANGS["lock_cycle"][0]
     watched = {"PLAIT_WATCHDOG": "1000"}
     program = subprocess.Popen(
         [*command(watched), str(FOLDER / "lock_cycle.py")],
@@ -202,20 +203,21 @@ def test_ctrl_backslash_has_a_watchdog_speak() -> None:
         text=True,
         env={**os.environ, "PYTHONPATH": str(ROOT / "src"), **watched},
     )
-    assert program.stderr is not None
-    title = HANGS["lock_cycle"][0]
-    deadline = time.monotonic() + LONG
-    while title not in why(program.pid).stdout and time.monotonic() < deadline:
-        continue
-    for _ in range(2):
-        program.send_signal(signal.SIGQUIT)
-        said = list(iter(program.stderr.readline, f"all of process {program.pid}:\n"))
-        assert said[0] == "plait: asked by SIGQUIT\n"
-        assert title in said[2]
-        assert len([program.stderr.readline() for _ in range(6)]) == 6  # each of three threads, and its line
-    assert program.poll() is None
-    program.kill()
-    program.communicate()
+    try:
+        assert program.stderr is not None
+        deadline = time.monotonic() + LONG
+        while title not in why(program.pid).stdout and time.monotonic() < deadline:
+            continue
+        for _ in range(2):
+            program.send_signal(signal.SIGQUIT)
+            said = list(iter(program.stderr.readline, f"all of process {program.pid}:\n"))
+            assert said[0] == "plait: asked by SIGQUIT\n"
+            assert title in said[2]
+            assert len([program.stderr.readline() for _ in range(6)]) == 6  # each of three threads, and its line
+        assert program.poll() is None
+    finally:
+        program.kill()
+        program.communicate()
 
 
 @pytest.mark.parametrize("taken", ["signal.signal(signal.SIGQUIT, print)", "faulthandler.register(signal.SIGQUIT)"])
@@ -328,12 +330,14 @@ def test_a_watchdog_outlives_what_it_cannot_see() -> None:
         [sys.executable, "-c", program],
         env={**os.environ, "PYTHONPATH": str(ROOT / "src"), "PLAIT_WATCHDOG": "1000"},
     )
-    deadline = time.monotonic() + LONG
-    while "AttributeError" not in (said := why(run.pid).stdout) and time.monotonic() < deadline:
-        continue
-    again = why(run.pid).stdout
-    run.kill()
-    run.wait()
+    try:
+        deadline = time.monotonic() + LONG
+        while "AttributeError" not in (said := why(run.pid).stdout) and time.monotonic() < deadline:
+            continue
+        again = why(run.pid).stdout
+    finally:
+        run.kill()
+        run.wait()
     assert said.startswith("the watchdog could not look:\n")
     assert again == said
 
