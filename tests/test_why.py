@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import os
+import pty
+import re
+import select
 import shutil
+import signal
 import subprocess
 import sys
 import sysconfig
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +21,7 @@ import pytest
 
 from plait._see.why_diagnosis import Diagnosis, diagnose
 from plait._see.why_dump import Dump, Frame, Thing, Thread
+from plait._see.why_inside import look_inside
 from plait._see.why_outside import CannotLook, look
 from plait._see.why_wait import wait_of
 
@@ -41,9 +47,14 @@ HANGS = {
     "fork_lock": ("A lock was held by another thread when this process was forked", "fork_lock.py:20"),
     "import_lock": ("wait for each other", "import_lock_module.py:12"),
     "gil_held": ("One thread has the GIL", "gil_held.py:7"),
+    "pipe_to_itself": ("A pipe is full", "pipe_to_itself.py:4"),
+    "queue_of_process": ("A pipe is full that nobody reads", "queue_of_process.py:15"),
 }
 WATCHED = {
     **{name: HANGS[name] for name in ("lock_cycle", "lost_wakeup", "queue_join", "pool_self", "blocked_loop")},
+    **{name: HANGS[name] for name in ("pipe_to_itself", "queue_of_process", "fork_lock")},
+    "async_locks": ('Deadlock: "Task-2 (move)" and "Task-3 (move)" wait for each other', "async_locks.py:7"),
+    "task_group": ("reader (read) waits for inbox.get()", "task_group.py:5"),
     "other_names": ('"one" and "two" wait for each other', "other_names.py:21"),
     "future_never_set": ("Task-1 (main) waits for self.answer", "future_never_set.py:9"),
 }
@@ -97,18 +108,51 @@ def _look(pid: int) -> Dump:
 def pyspy() -> None:
     if shutil.which("py-spy") is None and shutil.which("py-spy", path=sysconfig.get_path("scripts")) is None:
         pytest.skip("py-spy is not installed")
-    if sys.version_info >= (3, 14):
-        pytest.skip("py-spy does not know this Python")
 
 
 @pytest.mark.usefixtures("pyspy")
 @pytest.mark.parametrize("name", HANGS)
 def test_the_culprit_is_named(name: str) -> None:
+    """By the command, of a program that knows nothing of plait: the first or second line with a place."""
     title, place = HANGS[name]
     with hanging(name) as pid:
-        found = until(pid, title)
-    assert title in found.title, found
-    assert place in [step.place for step in found.steps[:2]], found
+        until(pid, title)
+        said = why(pid).stdout
+    assert title in said.partition("\n")[0], said
+    assert place in re.findall(r"\w+\.py:\d+", said.partition("cure:")[0])[:2], said
+
+
+@pytest.mark.usefixtures("pyspy")
+@pytest.mark.skipif(sys.version_info < (3, 14), reason="tasks cannot be read from outside")
+def test_a_task_is_seen_from_outside() -> None:
+    title, place = WATCHED["future_never_set"]
+    with hanging("future_never_set") as pid:
+        until(pid, title)
+        said = why(pid).stdout
+    assert title in said.partition("\n")[0], said
+    assert place in said.partition("cure:")[0], said
+
+
+@pytest.mark.usefixtures("pyspy")
+@pytest.mark.skipif(sys.version_info >= (3, 14), reason="tasks can be read from outside")
+def test_how_a_task_could_be_seen_is_said() -> None:
+    with hanging("future_never_set") as pid:
+        until(pid, "The event loop waits")
+        said = why(pid).stdout
+    assert "PLAIT_WATCHDOG=30" in said
+
+
+def test_without_pyspy_the_system_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "which", lambda *_, **__: None)
+    with hanging("full_pipe") as pid:
+        deadline = time.monotonic() + LONG
+        said = ""
+        while "room in a pipe" not in said and time.monotonic() < deadline:
+            with pytest.raises(CannotLook, match="pip install py-spy") as caught:
+                look(pid)
+            said = str(caught.value)
+    assert re.search(rf"thread {pid} \(.*\)  waits for the end of a child process\n", said)
+    assert re.search(r"its child \d+  waits for room in a pipe", said)
 
 
 def why(pid: int) -> subprocess.CompletedProcess[str]:
@@ -149,6 +193,155 @@ def test_a_watchdog_speaks_by_itself_once() -> None:
     assert "nothing has moved" not in rest
 
 
+def test_ctrl_backslash_has_a_watchdog_speak() -> None:
+    """Whatever the main thread is stuck in, and as often as it is pressed."""
+    title = HANGS["lock_cycle"][0]
+    watched = {"PLAIT_WATCHDOG": "1000"}
+    program = subprocess.Popen(
+        [*command(watched), str(FOLDER / "lock_cycle.py")],
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "src"), **watched},
+    )
+    try:
+        assert program.stderr is not None
+        deadline = time.monotonic() + LONG
+        while title not in why(program.pid).stdout and time.monotonic() < deadline:
+            continue
+        for _ in range(2):
+            program.send_signal(signal.SIGQUIT)
+            said = list(iter(program.stderr.readline, f"all of process {program.pid}:\n"))
+            assert said[0] == "plait: asked by SIGQUIT\n"
+            assert title in said[2]
+            assert len([program.stderr.readline() for _ in range(6)]) == 6  # each of three threads, and its line
+        assert program.poll() is None
+    finally:
+        program.kill()
+        program.communicate()
+
+
+@pytest.mark.parametrize("taken", ["signal.signal(signal.SIGQUIT, print)", "faulthandler.register(signal.SIGQUIT)"])
+def test_a_program_keeps_its_own_use_of_the_signal(taken: str) -> None:
+    program = (
+        f"import faulthandler, os, signal; {taken}; import plait\n"
+        "os.kill(os.getpid(), signal.SIGQUIT); print('goes on')"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=LONG, check=False,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "src"), "PLAIT_WATCHDOG": "1000"},
+    )  # fmt: skip
+    assert run.stdout.endswith("goes on\n")
+    assert "asked by SIGQUIT" not in run.stderr
+    assert run.returncode == 0
+
+
+def test_a_fork_has_a_watchdog_of_its_own() -> None:
+    program = (
+        "import os, plait, threading\n"
+        "pid = os.fork()\n"
+        "if pid:\n    print(pid, flush=True)\n    os.waitpid(pid, 0)\n"
+        "else:\n    threading.Event().wait()\n"
+    )
+    parent = subprocess.Popen(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, process_group=0,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "src"), "PLAIT_WATCHDOG": "1000"},
+    )  # fmt: skip
+    try:
+        assert parent.stdout is not None
+        child = int(parent.stdout.readline())
+        deadline = time.monotonic() + LONG
+        while f"all of process {child}:" not in (said := why(child).stdout) and time.monotonic() < deadline:
+            continue
+        mine = why(parent.pid).stdout
+    finally:
+        os.killpg(parent.pid, 9)
+        parent.communicate()
+    assert f"all of process {child}:" in said
+    assert f"all of process {parent.pid}:" in mine
+
+
+def test_a_watchdog_survives_that_all_descriptors_are_closed() -> None:
+    """As daemons do at their start; it must not ask the system over and over what has come of them."""
+    program = (
+        "import os, time, plait\nos.closerange(3, 100)\nbefore = time.process_time()\ntime.sleep(0.3)\n"
+        "print(time.process_time() - before < 0.1)"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True, text=True, timeout=LONG, check=False,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "src"), "PLAIT_WATCHDOG": "1000"},
+    )  # fmt: skip
+    assert (run.stdout, run.stderr) == ("True\n", "")
+
+
+@pytest.mark.skipif(sys.version_info < (3, 14), reason="there is no engine of interpreters")
+def test_interpreters_have_none_of_their_own() -> None:
+    program = "import plait; print(list(plait.map(abs, [-1, 2], engine='interpreter', workers=2)))"
+    run = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=LONG, check=False,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "src"), "PLAIT_WATCHDOG": "1000"},
+    )  # fmt: skip
+    assert (run.stdout, run.stderr, run.returncode) == ("[1, 2]\n", "", 0)
+
+
+def test_a_watchdog_runs_no_code_of_the_program(tmp_path: Path) -> None:
+    """A proxy's code could wait for the very lock that hangs the program."""
+
+    class Proxy:
+        @property
+        def __dict__(self) -> dict[str, object]:  # type: ignore[override]  # as proxies of objects have it
+            raise AssertionError("asked")
+
+        @property
+        def __class__(self) -> type:  # type: ignore[override]  # as proxies of objects have it
+            raise AssertionError("asked")
+
+    class Number(int):
+        def __str__(self) -> str:
+            raise AssertionError("asked")
+
+    go, there = threading.Event(), threading.Event()
+
+    def wait(proxy: object, number: int) -> None:
+        there.set()
+        go.wait()
+
+    thread = threading.Thread(target=wait, args=(Proxy(), Number(3)), name="has a proxy")
+    thread.start()
+    there.wait()
+    try:
+        found = {one.name: one for one in look_inside().threads}
+    finally:
+        go.set()
+        thread.join()
+    names = [set(frame.variables) for frame in found["has a proxy"].frames if frame.function.endswith("wait")]
+    assert {"proxy", "number"} <= names[-1]
+
+
+def test_a_watchdog_outlives_what_it_cannot_see() -> None:
+    """Such as an asyncio that is being imported at that moment."""
+    program = (
+        "import plait, sys, threading, types\n"
+        "def run_forever(self):\n    threading.Event().wait()\n"
+        "sys.modules['asyncio'] = types.ModuleType('asyncio')\n"
+        "run_forever(1)\n"
+    )
+    run = subprocess.Popen(
+        [sys.executable, "-c", program],
+        env={**os.environ, "PYTHONPATH": str(ROOT / "src"), "PLAIT_WATCHDOG": "1000"},
+    )
+    try:
+        deadline = time.monotonic() + LONG
+        while "AttributeError" not in (said := why(run.pid).stdout) and time.monotonic() < deadline:
+            continue
+        again = why(run.pid).stdout
+    finally:
+        run.kill()
+        run.wait()
+    assert said.startswith("the watchdog could not look:\n")
+    assert again == said
+
+
 def test_a_watchdog_keeps_nothing_alive(tmp_path: Path) -> None:
     run = subprocess.run(
         [sys.executable, "-c", "import plait; print(list(plait.map(abs, [-1, 2], engine='process', workers=2)))"],
@@ -175,6 +368,80 @@ def test_what_is_no_process_and_no_python_is_said() -> None:
         other.kill()
     assert said.returncode != 0
     assert str(other.pid) in said.stderr
+
+
+IN_TERMINAL = """
+import plait, queue, threading, time
+from plait._core.vigil import VIGIL
+from plait._see.watchdog_terminal import TerminalWatchdog
+plait.map
+assert VIGIL.wake is not None
+VIGIL.wake = TerminalWatchdog(0.3).wake
+inbox = queue.Queue()
+lock = threading.Lock()
+def fetch(n):
+    return inbox.get()
+def twice(n):
+    with lock:
+        lock.acquire()
+def patient(n):
+    time.sleep(1)
+    threading.Event().wait(0.5)
+    return n
+"""
+
+
+def in_terminal(folder: Path, program: str, until: str) -> str:
+    """What a program says whose standard error is a terminal, until it has said this, or ends."""
+    file = folder / "program.py"
+    file.write_text(IN_TERMINAL + program)
+    ours, theirs = pty.openpty()
+    deadline = time.monotonic() + LONG
+    run = subprocess.Popen(
+        [sys.executable, str(file)], stderr=theirs, stdout=subprocess.DEVNULL,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
+    )  # fmt: skip
+    os.close(theirs)
+    said = ""
+    try:
+        while until not in said and select.select([ours], [], [], max(0.0, deadline - time.monotonic()))[0]:
+            said += os.read(ours, 1 << 16).decode()
+    except OSError:  # the program has ended, and with it the terminal's other end
+        pass
+    finally:
+        run.kill()
+        run.wait()
+        os.close(ours)
+    return said
+
+
+@pytest.mark.parametrize(
+    ("program", "title"),
+    [
+        ("list(plait.map(fetch, range(4), engine='thread', workers=2))", "Nothing will come: inbox"),
+        ("with plait.scope() as s:\n    s.submit(fetch, 1)", "Nothing will come: inbox"),
+        ("plait.map(twice, [1], engine='inline').outcomes().__next__()", "MainThread waits for itself"),
+    ],
+)
+def test_a_map_in_a_terminal_says_that_it_can_never_go_on(tmp_path: Path, program: str, title: str) -> None:
+    said = in_terminal(tmp_path, program, "all of process")
+    assert "plait: nothing has moved for" in said
+    assert title in said
+
+
+@pytest.mark.parametrize("engine", ["thread", "process", "inline"])
+def test_a_map_in_a_terminal_that_takes_long_is_left_alone(tmp_path: Path, engine: str) -> None:
+    said = in_terminal(tmp_path, f"print(list(plait.map(patient, range(2), engine={engine!r}, workers=2)))", "never")
+    assert said == ""
+
+
+def test_a_map_elsewhere_is_not_watched() -> None:
+    program = "import plait; plait.map, plait.scope; from plait._core.vigil import VIGIL; print(VIGIL.wake)"
+    run = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=LONG, check=False,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
+    )  # fmt: skip
+    assert (run.stdout, run.stderr) == ("None\n", "")
 
 
 # --- the rule, on stacks made by hand
@@ -228,6 +495,23 @@ def test_a_lock_that_one_takes_twice(move: Path) -> None:
     found = diagnose(Dump(1, (thread("a", move, 4, source=1, target=1),)))
     assert found is not None
     assert found.title == "a waits for itself"
+
+
+def test_no_ring_where_one_waits_with_a_timeout(tmp_path: Path) -> None:
+    file = tmp_path / "move.py"
+    file.write_text("def move(source, target):\n    with source.lock:\n        target.lock.acquire(timeout=5)\n")
+    threads = (thread("a", file, 3, source=1, target=2), thread("b", file, 3, source=2, target=1))
+    assert diagnose(Dump(1, threads)) is None
+    assert wait_of(threads[0]).limited
+
+
+def test_what_a_call_gives_is_no_lock_that_others_have(tmp_path: Path) -> None:
+    """Two threads, each in a block of its own: equal words for different objects."""
+    file = tmp_path / "move.py"
+    file.write_text("def move(source, target):\n    with make(1):\n        with make(2):\n            pass\n")
+    found = diagnose(Dump(1, (thread("a", file, 3, source=1), thread("b", file, 3, source=2))))
+    assert found is None or "wait for each other" not in found.title
+    assert wait_of(thread("a", file, 3, source=1)).key is None
 
 
 def test_a_thread_that_runs_waits_for_nothing(move: Path) -> None:

@@ -90,6 +90,8 @@ __all__ = [
 def __getattr__(name: str) -> object:
     from importlib import import_module  # imported already by the interpreter; here to keep the namespace clean
 
+    if name in ("map", "scope"):
+        _watch_terminal()
     if name in _HOMES:
         found: object = getattr(import_module(_HOMES[name]), name)
     elif name in _MODULES:
@@ -104,7 +106,30 @@ def __dir__() -> list[str]:
     return sorted([*__all__, "__version__"])
 
 
-if "PLAIT_WATCHDOG" in os.environ and not sys.flags.no_site:  # our own workers start without site
-    from plait._see.watchdog import start_from_environment
+def _start_watchdog() -> None:
+    from plait._core.daemons import daemons_allowed
 
-    start_from_environment()
+    if daemons_allowed():  # not in a subinterpreter: its process has a watchdog already
+        from plait._see.watchdog import start_from_environment
+
+        start_from_environment()
+
+
+def _watch_terminal() -> None:
+    """Where somebody reads along, maps and scopes that can never go on say so."""
+    try:
+        if "PLAIT_WATCHDOG" in os.environ or sys.flags.no_site or sys.stderr is None or not sys.stderr.isatty():
+            return
+    except ValueError:  # it was closed
+        return
+    from plait._core.daemons import daemons_allowed
+    from plait._core.vigil import VIGIL
+
+    if VIGIL.wake is None and daemons_allowed():
+        from plait._see.watchdog_terminal import TerminalWatchdog
+
+        VIGIL.wake = TerminalWatchdog().wake
+
+
+if "PLAIT_WATCHDOG" in os.environ and not sys.flags.no_site:  # our own workers start without site
+    _start_watchdog()

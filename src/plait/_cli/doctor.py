@@ -15,14 +15,19 @@ _WIDTH = 12
 
 
 @click.command("doctor")
+@click.argument("modules", nargs=-1, metavar="[MODULE]...")
 @click.option("--json", "as_json", is_flag=True, help="The same as one JSON object, for programs.")
-def doctor_command(as_json: bool) -> int:
+def doctor_command(modules: tuple[str, ...], as_json: bool) -> int:
     """Say what this machine and this Python can do concurrently, and what stands in the way.
 
     Cores, quota and memory with the limit that binds, the state of the GIL, how processes start and how fast, BLAS
-    threads, limits of the system. Exit status 1 when something cannot work.
+    threads, limits of the system and of the container. Exit status 1 when something cannot work.
+
+    Name the MODULEs that your program imports, and it says which of them turn the GIL on in a free-threaded Python, do
+    not load in subinterpreters, or start threads, after which a fork is a hazard. They are imported in processes of
+    their own.
     """
-    facts = examine()
+    facts = examine(modules)
     found = findings(facts)
     if as_json:
         click.echo(json.dumps({**facts, "findings": [finding._asdict() for finding in found]}, indent=2))
@@ -45,6 +50,8 @@ def describe(facts: Facts) -> list[str]:
         ("processes", _processes(facts["processes"])),
         ("BLAS", _blas(facts)),
         ("limits", _limits(facts["limits"])),
+        ("container", _group(facts["cores"]["quota"], facts["group"])),
+        ("modules", _modules(facts["modules"])),
         ("temporary", _temporary(facts["temporary"])),
     ]
     return [f"{name:<{_WIDTH}}{text}" for name, text in lines]
@@ -108,6 +115,38 @@ def _limits(limits: dict[str, Any]) -> str:
         parts.append(f"{limits['group_processes']:,} processes in this control group")
     parts.append(f"address space {_bytes(limits['address_space'], 'unlimited')}")
     return ", ".join(parts)
+
+
+def _group(quota: float | None, group: Facts) -> str:
+    parts = []
+    if quota is not None:
+        parts.append(f"{quota:g} cores of CPU time")
+        if group["throttled"] is not None:
+            parts.append(f"used up in {group['throttled']:.0%} of its periods")
+    if group["memory"] is not None:
+        parts.append(f"{in_units(group['memory'])} of memory")
+    if group["killed"]:
+        parts.append(f"{group['killed']} killed for want of memory")
+    return ", ".join(parts) or "no limit of CPU time or memory"
+
+
+def _modules(modules: dict[str, Facts]) -> str:
+    if not modules:
+        return "none tried: plait doctor NAME says what importing it does to threads and the GIL"
+    return "; ".join(f"{name} {_module(found)}" for name, found in modules.items())
+
+
+def _module(found: Facts) -> str:
+    if found["error"] is not None:
+        return "cannot be imported"
+    parts = []
+    if found["gil"]:
+        parts.append("turns the GIL on")
+    if found["refuses"]:
+        parts.append("not in subinterpreters")
+    if count := len(found["threads"]) + found["native_threads"]:
+        parts.append(f"starts {count} {'thread' if count == 1 else 'threads'}")
+    return ", ".join(parts) or "stands in no way"
 
 
 def _temporary(temporary: Facts) -> str:

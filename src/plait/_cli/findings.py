@@ -6,11 +6,13 @@ from _collections_abc import Iterator
 from typing import Any, NamedTuple
 
 from plait._core.memory import in_units
+from plait._engines.refusals import ADVICE, in_words
 
 _MIB = 1 << 20
 _SLOW_START = 0.15  # seconds; a plain interpreter takes a tenth of that
 _FILES_PER_WORKER = 8
 _FEW_FILES = 256
+_OFTEN = 0.05  # share of periods without a rest of the quota by which a program is slowed down
 
 
 class Finding(NamedTuple):
@@ -29,7 +31,7 @@ class Finding(NamedTuple):
 
 def findings(facts: dict[str, Any]) -> list[Finding]:
     """Everything that is worth knowing, the worst first."""
-    found = [finding for rule in (_python, _cores, _memory, _processes, _limits, _rest) for finding in rule(facts)]
+    found = [finding for rule in _RULES for finding in rule(facts)]
     return sorted(found, key=lambda finding: ("problem", "warning", "note").index(finding.level))
 
 
@@ -39,10 +41,11 @@ def _python(facts: dict[str, Any]) -> Iterator[Finding]:
         if python["gil_asked_for"]:
             yield Finding("warning", "the GIL is on because it was asked for", "unset PYTHON_GIL, leave out -X gil=1")
         else:
+            who = python["gil_turned_on_by"] or "an extension module"
             yield Finding(
                 "warning",
-                "the GIL has been turned on again by an extension module that is imported at start",
-                "run python -W always to see which one; upgrade it, or force the GIL off with PYTHON_GIL=0",
+                f"the GIL has been turned on again by {who}, which a .pth file or sitecustomize imports at start",
+                "upgrade it or keep it from being imported there, or force the GIL off with PYTHON_GIL=0",
             )
     if python["debug"] or python["development_mode"] or python["traced"]:
         why = "debug build" if python["debug"] else "development mode" if python["development_mode"] else "traced"
@@ -153,6 +156,52 @@ def _limits(facts: dict[str, Any]) -> Iterator[Finding]:
         )
 
 
+def _group(facts: dict[str, Any]) -> Iterator[Finding]:
+    group, cores = facts["group"], facts["cores"]
+    if group["throttled"] is not None and group["throttled"] > _OFTEN:
+        yield Finding(
+            "warning",
+            f"the CPU quota of this container was used up in {group['throttled']:.0%} of its periods, and everything "
+            f"in it stood still for {group['throttled_seconds']:.0f} s so far",
+            f"no more than {cores['count']} threads that compute, over all processes; or a higher quota",
+        )
+    if cores["quota"] is not None and (cores["installed"] or 1) >= 2 * cores["quota"] + 2:
+        yield Finding(
+            "note",
+            f"os.cpu_count() says {cores['installed']}, and the quota is that of {cores['quota']:g}: libraries that "
+            "ask it start too many threads or processes",
+            f"PYTHON_CPU_COUNT={cores['count']} (Python 3.13 and later), or tell each of them; plait knows the quota",
+        )
+    if group["killed"]:
+        yield Finding(
+            "warning",
+            f"in this container {group['killed']} processes were killed because memory ran out",
+            "use fewer workers, or raise its memory limit; plait advise says what a worker takes",
+        )
+
+
+def _modules(facts: dict[str, Any]) -> Iterator[Finding]:
+    for name, found in facts["modules"].items():
+        if found["error"] is not None:
+            advice = f"python -c 'import {name}' shows where"
+            yield Finding("problem", f"{name} cannot be imported: {found['error']}", advice)
+        if found["gil"]:
+            yield Finding(
+                "warning",
+                f"importing {name} turns the GIL on again: {found['gil']} has not declared that it runs without",
+                "upgrade it, or import it in processes only; PYTHON_GIL=0 keeps the GIL off, at your own risk",
+            )
+        if found["refuses"]:
+            yield Finding("note", f"{name}: {in_words(found['refuses'])}", ADVICE)
+        if found["threads"] or found["native_threads"]:
+            names = ", ".join(found["threads"]) or f"{found['native_threads']} of its own, outside of Python"
+            yield Finding(
+                "warning" if found["threads"] else "note",
+                f"importing {name} starts threads ({names}): a plain fork after that may deadlock",
+                "fork before the import, or choose spawn or forkserver; plait's workers come from a process without",
+            )
+
+
 def _rest(facts: dict[str, Any]) -> Iterator[Finding]:
     temporary = facts["temporary"]
     if not temporary["writable"]:
@@ -168,3 +217,6 @@ def _rest(facts: dict[str, Any]) -> Iterator[Finding]:
     missing = [name for name, version in facts["packages"].items() if version is None]
     if missing:
         yield Finding("problem", f"not installed: {', '.join(missing)}", f"pip install {' '.join(missing)}")
+
+
+_RULES = (_python, _cores, _memory, _processes, _limits, _group, _modules, _rest)

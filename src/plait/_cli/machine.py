@@ -16,6 +16,8 @@ import time
 from typing import Any
 
 import plait
+from plait._cli.machine_group import examine_group
+from plait._cli.machine_modules import try_modules, turned_on_at_start
 from plait._core.budget import available_cores, blas_threads
 from plait._core.cgroup import cpu_quota, group_folders, parse_bytes
 from plait._core.gil import has_gil
@@ -31,8 +33,14 @@ _TRIAL_SECONDS = 20.0
 _START_TRIALS = 3
 
 
-def examine() -> Facts:
-    """Everything, in about a third of a second: a process worker and two interpreters are started to be measured."""
+def examine(modules: tuple[str, ...] = ()) -> Facts:
+    """Everything, in about a third of a second: a process worker and two interpreters are started to be measured.
+
+    The modules are imported, in processes of their own, and so are the numeric libraries that are installed, where it
+    can make a difference: in a free-threaded build, and where there are subinterpreters to load them in.
+    """
+    numeric = [name for name in _NUMERIC if _version(name)]
+    matters = sysconfig.get_config_var("Py_GIL_DISABLED") or sys.version_info >= (3, 14)
     return {
         "plait": plait.__version__,
         "python": _python(),
@@ -41,8 +49,10 @@ def examine() -> Facts:
         "cores": _cores(),
         "memory": _memory(),
         "processes": _processes(),
-        "blas": {"set": blas_threads(), "installed": [name for name in _NUMERIC if _version(name)]},
+        "blas": {"set": blas_threads(), "installed": numeric},
         "limits": _limits(),
+        "group": examine_group(),
+        "modules": try_modules(list(dict.fromkeys(modules)) or (numeric if matters else [])),
         "temporary": _temporary(),
         "packages": {name: _version(name) for name in _DEPENDENCIES},
     }
@@ -51,13 +61,15 @@ def examine() -> Facts:
 def _python() -> Facts:
     free_threaded = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
     gil = has_gil()
+    asked = sys._xoptions.get("gil") == "1" or os.environ.get("PYTHON_GIL") == "1"
     return {
         "version": platform.python_version(),
         "implementation": platform.python_implementation(),
         "executable": sys.executable,
         "free_threaded": free_threaded,
         "gil": gil,
-        "gil_asked_for": sys._xoptions.get("gil") == "1" or os.environ.get("PYTHON_GIL") == "1",
+        "gil_asked_for": asked,
+        "gil_turned_on_by": turned_on_at_start() if free_threaded and gil and not asked else "",
         "switch_interval": sys.getswitchinterval(),
         "debug": bool(sysconfig.get_config_var("Py_DEBUG")),
         "development_mode": sys.flags.dev_mode,

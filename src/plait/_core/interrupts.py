@@ -14,6 +14,8 @@ from __future__ import annotations
 
 import _signal as signal  # type: ignore[import-not-found]  # the C module: signal.py would import enum
 
+from plait._core.vigil import VIGIL
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # typing would double a worker's start-up time
     from _collections_abc import Callable
@@ -55,9 +57,10 @@ def calls_out(function: F) -> F:
 
 
 def watch(run: Watched) -> None:
-    """The run is open from now on. Does nothing in other threads than the main one, where no interrupt is raised."""
+    """The run is open from now on. In other threads than the main one no interrupt is raised, nor held back."""
     import threading  # workers import this module, and never watch
 
+    VIGIL.begin(run)
     if threading.current_thread() is not threading.main_thread():
         return
     try:
@@ -70,6 +73,7 @@ def watch(run: Watched) -> None:
 
 def unwatch(run: Watched) -> None:
     """The run is over."""
+    VIGIL.end(run)
     if run not in _open:
         return
     _open.discard(run)

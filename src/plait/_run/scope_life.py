@@ -11,6 +11,7 @@ from plait._core.cancelling import Block, cancellation_point, current_block, sou
 from plait._core.current import current_task
 from plait._core.errors import StopTask, TaskTimeout, UsageError
 from plait._core.rng import Seeding, seeding
+from plait._core.vigil import VIGIL
 from plait._run.farewell import explain
 from plait._run.future import Future
 from plait._run.scope_crew import ScopeCrew
@@ -70,6 +71,7 @@ class Life:
         self._token = current_block.set(self._block)
         self.seeding = seeding(current_task.get(None))
         self._crew.open()
+        VIGIL.begin(self)
         for source in self._outer:
             source.listen(self._look_up)
         self._look_up()
@@ -122,6 +124,7 @@ class Life:
     def close(self) -> None:
         """Nothing can cancel it any more, and nothing in it waits."""
         self._over = True
+        VIGIL.end(self)
         if self._clock is not None:
             self._clock.cancel()
         for source in self._outer:

@@ -1,7 +1,8 @@
-"""A watchdog in a process: a thread that answers ``plait why``, and speaks by itself when nothing has moved for long.
+r"""A watchdog in a process: a thread that answers ``plait why``, and speaks by itself when nothing has moved for long.
 
 ``PLAIT_WATCHDOG=30`` in the environment starts it when plait is imported, in programs but not in plait's own workers.
 It is a daemon thread that sleeps nearly all the time, takes none of the program's locks, and keeps nothing alive.
+Ctrl-\ in a terminal, which is SIGQUIT, has it speak at once.
 """
 
 from __future__ import annotations
@@ -9,18 +10,18 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
-import struct
 import sys
 import threading
-import time
+import traceback
 
 from plait._core.errors import UsageError
+from plait._see.standstill import Standstill
+from plait._see.watchdog_bells import Bells, address, peer
 from plait._see.why_inside import look_inside
 from plait._see.why_words import tell
 
 _VARIABLE = "PLAIT_WATCHDOG"
 _LOOKS = 4  # in the time after which nothing has moved
-_STILL = 0.02  # share of a core below which a process is taken to be at a standstill
 _ANSWER = 5.0  # seconds for an answer
 
 
@@ -37,20 +38,10 @@ def start_from_environment() -> None:
         seconds = 0.0
     if not seconds > 0:
         raise UsageError(f"{_VARIABLE}={text!r}: expected a number of seconds above 0, such as 30")
-    start(seconds)
-    if hasattr(os, "register_at_fork"):
-        os.register_at_fork(after_in_child=lambda: start(seconds))
-
-
-def start(seconds: float) -> None:
-    """Watch this process."""
     watchdog = Watchdog(seconds)
-    threading.Thread(target=watchdog.watch, name="plait-watchdog", daemon=True).start()
-
-
-def address(pid: int) -> str:
-    """Where the watchdog of a process answers: a name that goes away with the process."""
-    return f"\0plait-why-{pid}"
+    watchdog.begin()
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=watchdog.begin_again)
 
 
 def ask(pid: int) -> str | None:
@@ -62,6 +53,8 @@ def ask(pid: int) -> str | None:
         parts = []
         try:
             connection.connect(address(pid))
+            if peer(connection)[0] != pid:  # anybody may take a name
+                return None
             while part := connection.recv(1 << 16):
                 parts.append(part)
         except OSError:
@@ -74,56 +67,51 @@ class Watchdog:
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
-        self._seen: object = None
-        self._since = time.monotonic()
-        self._spent = time.process_time()
-        self._told = False
+        self._bells: Bells | None = None
 
-    def watch(self) -> None:
-        """For as long as the process lives."""
-        door = _door()
+    def begin(self) -> None:
+        """Watch this process for as long as it lives."""
+        self._bells = Bells()
+        threading.Thread(target=self._watch, args=(self._bells,), name="plait-watchdog", daemon=True).start()
+
+    def begin_again(self) -> None:
+        """In a fork, to which the thread has not come along: watch that, and leave the parent's bells alone."""
+        if self._bells is not None:
+            self._bells.close()
+        self.begin()
+
+    def _watch(self, bells: Bells) -> None:
+        standstill = Standstill()
         while True:
-            asked = None
-            if door is None:
-                time.sleep(self._seconds / _LOOKS)
-            else:
-                door.settimeout(self._seconds / _LOOKS)
-                with contextlib.suppress(TimeoutError):
-                    asked, _ = door.accept()
-            if asked is not None:
-                _answer(asked)
-            else:
-                self._look()
-
-    def _look(self) -> None:
-        """Speak when every thread is where it was, and hardly any time of a core was spent."""
-        me = threading.get_ident()
-        seen = {ident: (id(frame), frame.f_lasti) for ident, frame in sys._current_frames().items() if ident != me}
-        now, spent = time.monotonic(), time.process_time()
-        moved = seen != self._seen or spent - self._spent > _STILL * self._seconds / _LOOKS
-        self._spent = spent
-        if moved:
-            self._seen, self._since, self._told = seen, now, False
-        elif now - self._since >= self._seconds and not self._told:
-            self._told = True
-            os.write(2, f"plait: nothing has moved for {now - self._since:.0f} s\n\n{tell(look_inside())}\n".encode())
+            asked, signalled = bells.wait(self._seconds / _LOOKS)
+            if asked and bells.door is not None:
+                _answer(bells.door)
+            if signalled:
+                _say("asked by SIGQUIT")
+            if not asked and not signalled:
+                still = standstill.reached(self._seconds)
+                if still is not None:
+                    _say(f"nothing has moved for {still:.0f} s")
 
 
-def _door() -> socket.socket | None:
-    """Where to knock; None where there are no such names."""
-    if not sys.platform.startswith("linux"):
-        return None
-    door = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    door.bind(address(os.getpid()))
-    door.listen()
-    return door
+def _say(occasion: str) -> None:
+    """To standard error, past whatever buffers and locks the program has there."""
+    os.write(2, f"plait: {occasion}\n\n{_words()}\n".encode())
 
 
-def _answer(asked: socket.socket) -> None:
+def _answer(door: socket.socket) -> None:
     """Tell somebody who is the same user, or root."""
-    with asked:
-        _, user, _ = struct.unpack("3i", asked.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i")))
-        if user in (0, os.getuid()):
-            asked.settimeout(_ANSWER)
-            with contextlib.suppress(OSError):  # who asked is gone
-                asked.sendall(tell(look_inside()).encode())
+    with contextlib.suppress(OSError):  # who asked is gone
+        asked, _ = door.accept()
+        with asked:
+            if peer(asked)[1] in (0, os.getuid()):
+                asked.settimeout(_ANSWER)
+                asked.sendall(_words().encode())
+
+
+def _words() -> str:
+    """The answer; or why there is none, since a watchdog must outlive whatever it sees while a program changes."""
+    try:
+        return tell(look_inside())
+    except Exception:
+        return f"the watchdog could not look:\n{traceback.format_exc()}"

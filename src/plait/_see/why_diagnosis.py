@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from plait._see import why_source
+from plait._see.why_cures import NOBODY, RANK
 from plait._see.why_dump import Dump, Thread
 from plait._see.why_wait import Holding, Wait, holdings, wait_of
 
@@ -70,9 +71,8 @@ def step(known: Known) -> Step:
     wait = known.wait
     frame = wait.frame
     line = why_source.text(frame.file, frame.line) if frame is not None else ""
-    return Step(
-        known.thread.name, _DOES[wait.kind].format(what=wait.what or "something"), frame.place if frame else "", line
-    )
+    does = _DOES[wait.kind].format(what=wait.what or "something") + (", with a timeout," if wait.limited else "")
+    return Step(known.thread.name, does, frame.place if frame else "", line)
 
 
 _DOES = {
@@ -93,6 +93,10 @@ _DOES = {
     "condition": "waits to be notified on {what}",
     "sleep": "sleeps",
     "await": "awaits {what}",
+    "tasks": "awaits other tasks",
+    "system": "{what}",
+    "work": "waits for what it has plait do",
+    "plait": "is a thread of plait's own",
     "C code": "runs C code and has the GIL",
     "runs": "runs",
     "something": "waits for something in C code",
@@ -135,7 +139,8 @@ def _ring(everybody: list[Known], ring: list[int]) -> Diagnosis:
             f"{only.thread.name} waits for itself",
             tuple(_with_held([only], everybody)),
             "It waits for what only it could let go.",
-            "Use a threading.RLock, or split the function: one that takes the lock, and one that expects it taken.",
+            "Split the function: one that takes the lock, and one that expects it taken"
+            + ("." if only.thread.task else "; or use a threading.RLock."),
         )
     members = [everybody[at] for at in ring]
     names = " and ".join(f'"{known.thread.name}"' for known in members)
@@ -167,7 +172,9 @@ def _awaited(everybody: list[Known], at: int) -> int | None:
     """Whom a thread waits for: who has the lock, whom it joins, who imports the module."""
     known = everybody[at]
     wait = known.wait
-    if wait.kind == "lock" and wait.key is not None:
+    if wait.limited:
+        return None
+    if wait.kind in ("lock", "await") and wait.key is not None:
         return next((n for n, other in enumerate(everybody) if any(h.key == wait.key for h in other.held)), None)
     if wait.kind == "join" and wait.address:
         return next((n for n, other in enumerate(everybody) if _is_thread(other.thread, wait.address)), None)
@@ -204,7 +211,7 @@ def _pool(_: Dump, everybody: list[Known]) -> Diagnosis | None:
     pools = {known.wait.pooled for known in everybody if known.wait.pooled}
     for pool in pools:
         workers = [known for known in everybody if known.wait.pooled == pool]
-        if all(known.wait.kind in ("future", "futures") for known in workers):
+        if all(known.wait.kind in ("future", "futures") and not known.wait.limited for known in workers):
             return Diagnosis(
                 "A pool waits for itself",
                 tuple(map(step, workers)),
@@ -225,7 +232,7 @@ def _blocked_loop(_: Dump, everybody: list[Known]) -> Diagnosis | None:
                 "A coroutine waits in the way of threads, without await: no other task of the loop can go on.",
                 "Use the asyncio counterpart (asyncio.Queue, asyncio.Lock, asyncio.sleep, streams), or "
                 "`await asyncio.to_thread(...)`.",
-                certain=known.wait.kind in _FOR_EVER,
+                certain=known.wait.kind in _FOR_EVER and not known.wait.limited,
             )
     return None
 
@@ -245,27 +252,43 @@ def _forked(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
 
 
 def _pipe(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
+    """Somebody waits for room in a pipe, and who could read from it waits, too."""
     waiting = next((known for known in everybody if known.wait.kind == "child"), None)
     writing = next((pid for pid, where in dump.children if "pipe_write" in where), None)
-    if waiting is None or writing is None:
+    writer = next((known for known in everybody if "pipe_write" in known.thread.where), None)
+    child = Step(f"child {writing}", "waits for room in a pipe", "", "")
+    if waiting is not None and writing is not None:
+        return Diagnosis(
+            "A pipe is full that nobody reads",
+            (step(waiting), child),
+            f"This process waits for the end of process {writing}, and that one waits until somebody reads what it "
+            "writes.",
+            "Read before you wait: subprocess.run(..., capture_output=True) or communicate() instead of wait(); from a "
+            "multiprocessing queue get() everything before join().",
+        )
+    if writer is None:
         return None
     return Diagnosis(
-        "A pipe is full that nobody reads",
-        (step(waiting), Step(f"child {writing}", "waits for room in a pipe", "", "")),
-        f"This process waits for the end of process {writing}, and that one waits until somebody reads what it writes.",
-        "Read while you wait: subprocess.run(..., capture_output=True) or communicate() instead of wait().",
+        "A pipe is full, and nobody reads from it now",
+        (step(writer), *([] if writing is None else [child])),
+        "It waits until whoever has the other end reads."
+        + (f" Process {writing} waits for that as well, on a pipe of its own." if writing is not None else "")
+        + " A pipe holds 64 KiB: who writes more needs somebody who reads meanwhile.",
+        "Read and write in different threads or processes; with a child process use communicate(), which does both.",
+        certain=False,
     )
 
 
-def _nobody(_: Dump, everybody: list[Known]) -> Diagnosis | None:
+def _nobody(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
     """What is waited for can only come from a thread, and there is none that runs."""
-    free = [known for known in everybody if known.wait.kind not in (*_FOR_EVER, "future", "futures", "idle", "import")]
+    bound = (*_FOR_EVER, "future", "futures", "idle", "import", "plait", *(() if dump.children else ("work",)))
+    free = [known for known in everybody if known.wait.kind not in bound or known.wait.limited]
     waiting = [known for known in everybody if known.wait.kind in _FOR_EVER and not _ends(known, everybody)]
     if free or not waiting:
         return None
-    first = min(waiting, key=lambda known: _RANK.index(known.wait.kind))
-    others = [known for known in everybody if known is not first and known.wait.kind != "idle"]
-    told = _NOBODY[first.wait.kind]
+    first = min(waiting, key=lambda known: RANK.index(known.wait.kind))
+    others = [known for known in everybody if known is not first and known.wait.kind not in ("idle", "plait")]
+    told = NOBODY[first.wait.kind]
     return Diagnosis(
         told[0].format(what=first.wait.what or "what it waits for"),
         tuple(map(step, [first, *others])),
@@ -281,65 +304,20 @@ def _ends(known: Known, everybody: list[Known]) -> bool:
     return known.wait.kind in ("join", "lock") and _awaited(everybody, at) is not None
 
 
-_RANK = ("queue join", "lock", "semaphore", "barrier", "event", "condition", "queue put", "queue get", "join")
-_NOBODY = {
-    "queue join": (
-        "Not all items of {what} were marked as done",
-        "join() returns when task_done() was called for every item.",
-        "Call task_done() in a `finally`; see whether the thread that took the items has ended by an exception.",
-    ),
-    "queue get": (
-        "Nothing will come: {what}",
-        "It waits for an item.",
-        "Put one sentinel for each consumer, or call shutdown() (3.13); see whether who puts items has failed.",
-    ),
-    "queue put": (
-        "Nobody takes from {what}",
-        "It waits for room.",
-        "See whether the thread that takes items has ended by an exception; give put() a timeout.",
-    ),
-    "lock": (
-        "{what} was never let go",
-        "Whoever had it has ended, or has left it, without release().",
-        "Use `with`, or release it in a `finally`.",
-    ),
-    "semaphore": (
-        "All permits of {what} are gone",
-        "Those who took them have ended, or have left, without release().",
-        "Use `with`, or release it in a `finally`: also where the function returns early or fails.",
-    ),
-    "event": (
-        "Nobody sets {what}",
-        "It waits for set().",
-        "See that set() is called on every path, also after an exception; and wait with a timeout.",
-    ),
-    "condition": (
-        "Nobody notifies {what}",
-        "It waits for notify(); one that came before the wait began is lost.",
-        "Keep what it waits for in a variable under the same lock, and write `while not ready: condition.wait()`.",
-    ),
-    "barrier": (
-        "Too few come to {what}",
-        "It waits for the other parties.",
-        "See that as many threads call wait() as it has parties, also after an exception; wait with a timeout.",
-    ),
-    "join": ("A thread does not end", "It waits for its end.", "See what that thread waits for."),
-}
-
-
 def _task(_: Dump, everybody: list[Known]) -> Diagnosis | None:
     """Tasks of an event loop that wait, while the loop has nothing to do."""
     tasks = [known for known in everybody if known.thread.task]
     if not tasks or not any(known.wait.kind == "loop" for known in everybody):
         return None
     asleep = [known for known in tasks if known.wait.kind == "sleep"]
-    waiting = [known for known in tasks if known.wait.kind != "sleep"]
+    waiting = [known for known in tasks if known.wait.kind == "await"]
     if not waiting:
         return None
+    others = [known for known in tasks if known.wait.kind == "tasks"]
     first = waiting[0]
     return Diagnosis(
         f"{first.thread.name} waits for {first.wait.what or 'a future'}",
-        tuple(map(step, [*waiting, *asleep])),
+        tuple(map(step, [*waiting, *others, *asleep])),
         "The event loop has nothing to do: each of its tasks waits for a future, a timer or a socket."
         + (" The tasks that sleep will go on." if asleep else " Only what comes from outside can wake one of them."),
         "See who is to set what is awaited, and that it does so on every path, also after an exception; await with "

@@ -43,6 +43,7 @@ class Thread(NamedTuple):
         busy: whether it was seen to run; None when nobody can tell.
         has_gil: whether it had the GIL.
         task: whether it is a task of an event loop.
+        where: the function of the kernel that it is in, such as ``futex_wait``; "" when it runs, or is not known.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Thread(NamedTuple):
     busy: bool | None = None
     has_gil: bool = False
     task: bool = False
+    where: str = ""
 
 
 class Dump(NamedTuple):

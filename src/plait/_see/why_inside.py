@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import queue
 import sys
 import threading
 from collections.abc import Iterator
-from types import FrameType
-from typing import Any
+from types import FrameType, GetSetDescriptorType
+from typing import TYPE_CHECKING, Any
 
 from plait._see.why_dump import Dump, Frame, Thing, Thread
-from plait._see.why_outside import children, forked
+from plait._see.why_proc import children, forked, waits_in
+
+if TYPE_CHECKING:
+    import asyncio
 
 _PLAIN = (str, int, float, bool, type(None))
 _DEEPEST = 200  # frames of a stack that are looked at
@@ -30,6 +32,7 @@ _SHARED = (  # what threads wait for, whatever it is called where
 
 def look_inside() -> Dump:
     """What this process does now, the calling thread left out. Takes no lock that another thread could hold."""
+    pid = os.getpid()
     known = dict(threading._active)  # type: ignore[attr-defined]  # enumerate() takes a lock
     me = threading.get_ident()
     threads = []
@@ -40,11 +43,11 @@ def look_inside() -> Dump:
         thread = known.get(ident)
         name = thread.name if thread is not None else f"thread {ident}"
         frames = list(_stack(frame))
-        threads.append(Thread(name, ident, (thread.native_id if thread else 0) or 0, tuple(map(_frame, frames))))
+        native = (thread.native_id if thread else 0) or 0
+        threads.append(Thread(name, ident, native, tuple(map(_frame, frames)), where=waits_in(pid, native)))
         tasks += _tasks(frames)
     threads.sort(key=lambda thread: (thread.name != "MainThread", thread.native))
-    pid = os.getpid()
-    return Dump(pid, (*threads, *tasks), "", children(pid), forked(pid))
+    return Dump(pid, (*threads, *tasks), "", children(pid), forked(pid, ours=1))
 
 
 def _stack(frame: FrameType | None) -> Iterator[FrameType]:
@@ -56,24 +59,40 @@ def _stack(frame: FrameType | None) -> Iterator[FrameType]:
 
 
 def _frame(frame: FrameType) -> Frame:
-    variables = {name: _thing(value) for name, value in list(frame.f_globals.items()) if isinstance(value, _SHARED)}
+    variables = {name: _thing(value) for name, value in list(frame.f_globals.items()) if _shared(value)}
     for name, value in list(frame.f_locals.items()):
         variables[name] = _thing(value)
-        parts = getattr(value, "__dict__", None)
-        for part, inner in list(parts.items()) if type(parts) is dict else ():
-            if isinstance(inner, _SHARED):
+        for part, inner in list(_attributes(value).items()):
+            if _shared(inner):
                 variables[f"{name}.{part}"] = _thing(inner)
     return Frame(frame.f_code.co_filename, frame.f_lineno or 0, frame.f_code.co_qualname, variables)
 
 
 def _thing(value: object) -> Thing:
-    return Thing(type(value).__name__, id(value), str(value)[:80] if isinstance(value, _PLAIN) else "")
+    return Thing(type(value).__name__, id(value), str(value)[:80] if type(value) in _PLAIN else "")
+
+
+def _shared(value: object) -> bool:
+    """Whether threads wait for it. Asks its type only: an object's own code could wait for a lock itself."""
+    return issubclass(type(value), _SHARED)
+
+
+def _attributes(value: object) -> dict[str, object]:
+    """Those in an object's own dictionary, without running any code of its class; proxies have such code."""
+    for cls in type(value).__mro__:
+        if "__dict__" in cls.__dict__:
+            if type(cls.__dict__["__dict__"]) is not GetSetDescriptorType:
+                return {}
+            found = object.__getattribute__(value, "__dict__")
+            return found if type(found) is dict else {}
+    return {}
 
 
 def _tasks(frames: list[FrameType]) -> list[Thread]:
     """The tasks of the loop that runs on this stack: first those that wait for no other task."""
     loop = next((frame.f_locals.get("self") for frame in frames if frame.f_code.co_name == "run_forever"), None)
-    if not isinstance(loop, asyncio.AbstractEventLoop):
+    asyncio = sys.modules.get("asyncio")  # who has not imported it has no tasks
+    if loop is None or asyncio is None or not issubclass(type(loop), asyncio.AbstractEventLoop):
         return []
     waiting = [task for task in asyncio.all_tasks(loop) if not task.done()]
     found = [(_leaf(task), task.get_name(), task) for task in waiting]
@@ -82,7 +101,7 @@ def _tasks(frames: list[FrameType]) -> list[Thread]:
 
 def _leaf(task: asyncio.Task[Any]) -> bool:
     waits = getattr(task, "_fut_waiter", None)
-    return not isinstance(waits, asyncio.Task) and type(waits).__name__ != "_GatheringFuture"
+    return type(waits).__name__ not in ("Task", "_GatheringFuture")
 
 
 def _task(task: asyncio.Task[Any]) -> Thread:

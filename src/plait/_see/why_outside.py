@@ -1,4 +1,4 @@
-"""Looks at another process from outside: its Python stacks by py-spy, the rest from /proc."""
+"""Looks at another process from outside: Python stacks by py-spy, tasks by `why_remote`, the rest from /proc."""
 
 from __future__ import annotations
 
@@ -14,8 +14,11 @@ from typing import Any
 
 from plait._core.errors import PlaitError
 from plait._see.why_dump import Dump, Frame, Thing, Thread
+from plait._see.why_proc import children, forked, waits_in, whereabouts
+from plait._see.why_remote import tasks_of
 
 _PATIENCE = 30.0  # seconds for one look
+_TRIES = 3  # without stopping the process
 _BETWEEN = 0.2  # seconds between two of them
 _HUNGRY = 10  # turns in that time by which one knows who waits for the GIL
 
@@ -28,26 +31,28 @@ def look(pid: int) -> Dump:
     """What the process does now.
 
     Raises:
-        CannotLook: there is no such process, it is no Python, or looking is not permitted.
+        CannotLook: there is no such process, it is no Python, or looking is not permitted; then the message has what
+            the system tells of it to everybody.
     """
     if not _exists(pid):
         raise CannotLook(f"{pid}: there is no process of that number")
-    first = [_thread(entry) for entry in _pyspy(pid)]
+    first = [_thread(pid, entry) for entry in _pyspy(pid)]
     turns = _turns(pid, first)
     time.sleep(_BETWEEN)
-    second = {thread.native: thread for thread in map(_thread, _pyspy(pid))}
+    second = {thread.native: thread for thread in (_thread(pid, entry) for entry in _pyspy(pid))}
     hungry = {native for native, before in turns.items() if _turns_of(pid, native) - before >= _HUNGRY}
     threads = [_over_time(one, second.get(one.native, one), hungry) for one in first]
-    return Dump(
-        pid, tuple(sorted(threads, key=lambda one: (one.native != pid, one.native))), "", children(pid), forked(pid)
-    )
+    threads.sort(key=lambda one: (one.native != pid, one.native))
+    loops = any(frame.function.endswith("_run_once") for thread in threads for frame in thread.frames)
+    return Dump(pid, (*threads, *(tasks_of(pid) if loops else ())), "", children(pid), forked(pid))
 
 
 def _over_time(first: Thread, second: Thread, hungry: set[int]) -> Thread:
     """A thread as both looks have it: it has the GIL if it kept it all the time, while others asked for it."""
     same = first.frames[:1] == second.frames[:1]
     kept = same and first.has_gil and second.has_gil and bool(hungry - {first.native})
-    return second._replace(busy=bool(second.busy or not same), has_gil=kept)
+    where = second.where if same and first.where == second.where else ""  # it is read a moment after the stack
+    return second._replace(busy=bool(second.busy or not same), has_gil=kept, where=where)
 
 
 def _turns(pid: int, threads: list[Thread]) -> dict[int, int]:
@@ -62,35 +67,6 @@ def _turns_of(pid: int, native: int) -> int:
         return 0
     found = re.search(r"^voluntary_ctxt_switches:\s*(\d+)", text, re.MULTILINE)
     return int(found.group(1)) if found is not None else 0
-
-
-def waits_in(pid: int, thread: int) -> str:
-    """The function of the kernel that a thread is in, such as ``futex_wait``; "" where it cannot be read."""
-    try:
-        name = Path(f"/proc/{pid}/task/{thread}/wchan").read_text()
-    except OSError:
-        return ""
-    return "" if name == "0" else name
-
-
-def children(pid: int) -> tuple[tuple[int, str], ...]:
-    """The children of a process, and what the system says that each waits for."""
-    try:
-        text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
-    except OSError:
-        return ()
-    return tuple((int(child), waits_in(int(child), int(child))) for child in text.split())
-
-
-def forked(pid: int) -> bool:
-    """Whether the process is a copy of its parent: the same program with the same arguments, and no thread but one."""
-    try:
-        parent = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
-        mine, theirs = (Path(f"/proc/{one}/cmdline").read_bytes() for one in (pid, parent))
-        threads = len(os.listdir(f"/proc/{pid}/task"))
-    except (OSError, IndexError, ValueError):
-        return False
-    return mine == theirs and threads == 1
 
 
 def _exists(pid: int) -> bool:
@@ -108,16 +84,25 @@ def _pyspy(pid: int) -> list[dict[str, Any]]:
     if program is None:
         raise CannotLook(
             f"{pid}: it has no watchdog of plait, and py-spy is not installed, which can look into it from outside: "
-            "pip install py-spy. Next time, start it with PLAIT_WATCHDOG=30"
+            f"pip install py-spy. Next time, start it with PLAIT_WATCHDOG=30{_system(pid)}"
         )
-    run = subprocess.run(
-        [program, "dump", "--json", "--locals", "--pid", str(pid)],
-        capture_output=True, text=True, timeout=_PATIENCE, check=False,
-    )  # fmt: skip
+    command = [program, "dump", "--json", "--locals", "--pid", str(pid)]
+    # Not stopped at first: that would interrupt what it waits for, and cut a write to a full pipe short. Who hangs
+    # stands still anyway; who runs may change under the look, so that it fails.
+    for options in (*[["--nonblocking"]] * _TRIES, []):
+        run = subprocess.run([*command, *options], capture_output=True, text=True, timeout=_PATIENCE, check=False)
+        if not run.returncode:
+            break
     if run.returncode:
-        raise CannotLook(f"{pid}: {_reason(run.stderr)}")
+        raise CannotLook(f"{pid}: {_reason(run.stderr)}{_system(pid)}")
     threads: list[dict[str, Any]] = json.loads(run.stdout)
     return threads
+
+
+def _system(pid: int) -> str:
+    """What the system tells, where nobody can tell more."""
+    rows = whereabouts(pid)
+    return "\n\nAll that the system tells of it:\n" + "\n".join(f"  {row}" for row in rows) if rows else ""
 
 
 def _reason(errors: str) -> str:
@@ -131,14 +116,17 @@ def _reason(errors: str) -> str:
     return f"py-spy could not look into it: {errors.strip() or 'it says nothing'}"
 
 
-def _thread(entry: dict[str, Any]) -> Thread:
+def _thread(pid: int, entry: dict[str, Any]) -> Thread:
+    native = entry.get("os_thread_id") or 0
+    name = "MainThread" if native == pid else f"thread {entry['thread_id']}"  # without `threading` there are no names
     return Thread(
-        entry.get("thread_name") or f"thread {entry['thread_id']}",
+        entry.get("thread_name") or name,
         entry["thread_id"],
-        entry.get("os_thread_id") or 0,
+        native,
         tuple(map(_frame, entry["frames"])),
         entry["active"],
         entry["owns_gil"],
+        where=waits_in(pid, native),
     )
 
 

@@ -9,14 +9,19 @@ from functools import lru_cache
 from typing import NamedTuple
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+_remembered = lru_cache(maxsize=4096)  # a hundred threads stand in a few places
 _RELEASES = {"acquire": "release", "acquire_lock": "release_lock"}
 
 
 class Call(NamedTuple):
-    """A method that is called on a line, and what it is called on: ``self.lock`` and ``acquire``; "" for a function."""
+    """A method that is called on a line, and what it is called on: ``self.lock`` and ``acquire``; "" for a function.
+
+    It is `limited` when it is given a timeout, or told not to wait at all.
+    """
 
     receiver: str
     method: str
+    limited: bool = False
 
 
 class Held(NamedTuple):
@@ -31,7 +36,8 @@ def text(file: str, line: int) -> str:
     return linecache.getline(file, line).strip()
 
 
-def calls(file: str, line: int) -> list[Call]:
+@_remembered
+def calls(file: str, line: int) -> tuple[Call, ...]:
     """The calls that begin or go on in a line, the innermost first; what a ``with`` enters counts as ``__enter__``."""
     tree = _tree(file)
     found: list[tuple[int, Call]] = []
@@ -44,34 +50,52 @@ def calls(file: str, line: int) -> list[Call]:
         elif isinstance(node, ast.Call) and node.lineno <= line <= (node.end_lineno or node.lineno):
             size = (node.end_lineno or 0) - node.lineno
             if isinstance(node.func, ast.Attribute):
-                found.append((size, Call(ast.unparse(node.func.value), node.func.attr)))
+                found.append((size, Call(ast.unparse(node.func.value), node.func.attr, _limited(node))))
             elif isinstance(node.func, ast.Name):
                 found.append((size, Call("", node.func.id)))
-    return [call for _, call in sorted(found, key=lambda entry: entry[0])]
+    return tuple(call for _, call in sorted(found, key=lambda entry: entry[0]))
 
 
+def _limited(call: ast.Call) -> bool:
+    given = [word.value for word in call.keywords if word.arg in ("timeout", "blocking", "block")]
+    given += call.args[:2] if isinstance(call.func, ast.Attribute) and call.func.attr == "acquire" else []
+    return any(not (isinstance(one, ast.Constant) and one.value in (None, True, -1)) for one in given)
+
+
+@_remembered
 def awaited(file: str, line: int) -> str:
     """What is awaited in a line; "" if nothing is, or it is not known."""
     tree = _tree(file)
     for node in ast.walk(tree) if tree is not None else ():
         if isinstance(node, ast.Await) and node.lineno <= line <= (node.end_lineno or node.lineno):
             return ast.unparse(node.value)
+        for inside in _entered(node):
+            if inside.lineno <= line <= (inside.end_lineno or inside.lineno):
+                return ast.unparse(inside)
     return ""
 
 
-def held(file: str, line: int) -> list[Held]:
+def _entered(node: ast.AST) -> list[ast.expr]:
+    """What ``async with`` and ``async for`` await of themselves."""
+    if isinstance(node, ast.AsyncWith):
+        return [item.context_expr for item in node.items]
+    return [node.iter] if isinstance(node, ast.AsyncFor) else []
+
+
+@_remembered
+def held(file: str, line: int) -> tuple[Held, ...]:
     """What the ``with`` blocks around a line have entered, and what was acquired before it and not released."""
     tree = _tree(file)
     if tree is None:
-        return []
+        return ()
     function = _function(tree, line)
     found: list[Held] = []
     for node in ast.walk(function):
-        if isinstance(node, ast.With) and node.body[0].lineno <= line <= (node.end_lineno or 0):
+        if isinstance(node, ast.With | ast.AsyncWith) and node.body[0].lineno <= line <= (node.end_lineno or 0):
             entered = [item.context_expr for item in node.items]
             found += [Held(ast.unparse(one), one.lineno) for one in entered if line > (one.end_lineno or one.lineno)]
     found += _acquired(function, line)
-    return sorted(found, key=lambda one: one.line)
+    return tuple(sorted(found, key=lambda one: one.line))
 
 
 def _acquired(function: ast.AST, line: int) -> Iterator[Held]:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from plait._see import why_source
 from plait._see.why_dump import Frame, Thread
+from plait._see.why_proc import kernel_wait
 from plait._see.why_source import Call
 
 # Names of functions of the standard library that mean a wait, the file they are in, and the kind. Read from the top.
@@ -24,10 +25,12 @@ _SHAPES = (
     ("subprocess.py", "wait", "child"),
     ("subprocess.py", "_wait", "child"),
     ("subprocess.py", "communicate", "child"),
+    ("multiprocessing/process.py", "join", "child"),
     ("thread.py", "_worker", "idle"),
     ("pool.py", "worker", "idle"),
     ("base_events.py", "_run_once", "loop"),
 )
+_FOR_TASKS = (("taskgroups.py", "__aexit__"), ("tasks.py", "wait"), ("tasks.py", "_wait"))
 _CONDITIONS = {"Semaphore": "semaphore", "BoundedSemaphore": "semaphore", "Event": "event", "Barrier": "barrier"}
 _LOCKS = ("acquire", "__enter__", "acquire_lock")
 _QUEUES = {"get": "queue get", "put": "queue put"}
@@ -45,13 +48,16 @@ class Wait(NamedTuple):
     """What a thread waits for.
 
     Attributes:
-        kind: ``lock``, ``join``, ``queue get`` and so on; ``runs`` and ``C code`` when it does not wait.
+        kind: ``lock``, ``join``, ``queue get`` and so on; ``runs`` and ``C code`` when it does not wait; ``work`` for a
+            map, scope or pool of plait, and ``plait`` for a thread of these; ``system`` when only the system tells,
+            and then `what` is what it tells.
         what: what it waits for, as the source has it; "" if the source is not there.
         frame: the innermost frame of the user's own.
         key: what tells the object from others; None when it is not known.
         address: where the object is, from the frames of the standard library; 0 when it is not known.
         inside: whether it waits in a callback or coroutine of an event loop, which it holds up.
         pooled: the address of the queue of the pool that the thread works for; 0 for none.
+        limited: whether it goes on by itself after a while.
     """
 
     kind: str
@@ -61,6 +67,7 @@ class Wait(NamedTuple):
     address: int = 0
     inside: bool = False
     pooled: int = 0
+    limited: bool = False
 
 
 class Holding(NamedTuple):
@@ -88,13 +95,27 @@ def wait_of(thread: Thread) -> Wait:
     loop = any(_is(one, "base_events.py", "_run_once") for one in outer)
     pool = next((one for one in thread.frames if _is(one, "thread.py", "_worker")), None)
     pooled = pool.variables["work_queue"].address if pool is not None and "work_queue" in pool.variables else 0
+    if frame is None and any(_OURS.search(one.file) for one in inner):
+        return Wait("plait", "", None)
     kind, address = _by_library(inner)
+    if any(_OURS.search(one.file) and not one.file.endswith(_CHANNELS) for one in inner):
+        return Wait("work", "", frame, None, 0, loop, pooled)
     call = _call(frame, kind)
     if not kind:
         kind = _by_line(thread, call)
+    if kind == "something" and (known := kernel_wait(thread.where)):
+        return Wait("system", known, frame, None, 0, loop, pooled)
     what = call.receiver if call is not None else ""
     key = key_of(frame, what) if frame is not None and what else None
-    return Wait(kind, what, frame, key, address, loop, pooled)
+    return Wait(kind, what, frame, key, address, loop, pooled, _limited(inner, call))
+
+
+def _limited(inner: tuple[Frame, ...], call: Call | None) -> bool:
+    """Whether the wait was given a timeout, as the standard library has it in a variable of that name, or the line."""
+    given = next((frame.variables["timeout"].text for frame in reversed(inner) if "timeout" in frame.variables), None)
+    if given is not None:
+        return given not in ("", "None", "-1", "-1.0")
+    return call is not None and not inner and call.limited
 
 
 def holdings(thread: Thread) -> list[Holding]:
@@ -112,19 +133,19 @@ def holdings(thread: Thread) -> list[Holding]:
 
 def key_of(frame: Frame, expression: str) -> Key | None:
     """What tells the object of an expression from others; None for an expression that is no path of names."""
+    if not _PATH.fullmatch(expression):
+        return None
     itself = frame.variables.get(expression)
     if itself is not None:
         return Key(str(itself.address), "")
     root, _, path = expression.partition(".")
-    if not root.isidentifier():
-        return None
     thing = frame.variables.get(root)
     return Key(str(thing.address) if thing is not None else f"{frame.file}:{root}", path)
 
 
 def is_own(frame: Frame) -> bool:
     """Whether the frame is the user's own code: not the standard library's, an installed package's, or ours."""
-    return not frame.file.startswith("<") and _INSTALLED.search(frame.file) is None
+    return not frame.file.startswith("<frozen ") and _INSTALLED.search(frame.file) is None
 
 
 def _task_wait(thread: Thread) -> Wait:
@@ -132,7 +153,13 @@ def _task_wait(thread: Thread) -> Wait:
     if any(_is(frame, "tasks.py", "sleep") for frame in thread.frames):
         return Wait("sleep", "", frame)
     what = why_source.awaited(frame.file, frame.line) if frame is not None else ""
-    return Wait("await", what, frame)
+    if what.startswith(("asyncio.sleep(", "sleep(")):
+        return Wait("sleep", "", frame)
+    what = what.removesuffix(".acquire()")
+    # The variables are known from inside only; without them, equal names of two functions would mean the same.
+    key = key_of(frame, what) if frame is not None and frame.variables else None
+    others = any(_is(one, *function) for one in thread.frames for function in _FOR_TASKS)
+    return Wait("tasks" if others or what.startswith("asyncio.gather(") else "await", what, frame, key)
 
 
 def _by_library(inner: tuple[Frame, ...]) -> tuple[str, int]:
@@ -162,7 +189,7 @@ def _by_line(thread: Thread, call: Call | None) -> str:
 
 def _call(frame: Frame | None, kind: str) -> Call | None:
     """The call in the user's line that waits."""
-    found = why_source.calls(frame.file, frame.line) if frame is not None else []
+    found = why_source.calls(frame.file, frame.line) if frame is not None else ()
     wanted = {"join": ("join",), "future": ("result", "exception"), "queue get": ("get",), "queue put": ("put",)}
     names = wanted.get(kind, (*_LOCKS, *_QUEUES, *_WORDS))
     return next((call for call in found if call.method in names), found[0] if found else None)
@@ -172,4 +199,7 @@ def _is(frame: Frame, file: str, function: str) -> bool:
     return frame.file.endswith(file) and frame.function.rpartition(".")[2] == function
 
 
+_OURS = re.compile(r"[/\\]plait[/\\]_(run|engines|core)[/\\]")
+_CHANNELS = ("channel.py", "channel_waiter.py")
+_PATH = re.compile(r"[\w.]+")
 _INSTALLED = re.compile(r"[/\\](site-packages|dist-packages|lib[/\\]python3\.\d+t?|plait[/\\]_\w+)[/\\]")

@@ -18,6 +18,8 @@ def tell(dump: Dump) -> str:
     width = max((len(known.thread.name) for known in everybody), default=0)
     rows = [_row(step(known), width) for known in everybody]
     parts.append("\n".join([f"all of process {dump.pid}:", *rows]))
+    if dump.children and any(known.wait.kind == "child" for known in everybody):
+        parts.append("\n".join(f"its child process: plait why {child}" for child, _ in dump.children))
     if dump.missing:
         parts.append(dump.missing)
     return "\n\n".join(parts)

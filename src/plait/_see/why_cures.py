@@ -1,0 +1,48 @@
+"""What is said of a wait that nobody is left to end, for each kind: the title, what it waits for, and the cure."""
+
+from __future__ import annotations
+
+RANK = ("queue join", "lock", "semaphore", "barrier", "event", "condition", "queue put", "queue get", "join")
+NOBODY = {
+    "queue join": (
+        "Not all items of {what} were marked as done",
+        "join() returns when task_done() was called for every item.",
+        "Call task_done() in a `finally`; see whether the thread that took the items has ended by an exception.",
+    ),
+    "queue get": (
+        "Nothing will come: {what}",
+        "It waits for an item.",
+        "Put one sentinel for each consumer, or call shutdown() (3.13); see whether who puts items has failed.",
+    ),
+    "queue put": (
+        "Nobody takes from {what}",
+        "It waits for room.",
+        "See whether the thread that takes items has ended by an exception; give put() a timeout.",
+    ),
+    "lock": (
+        "{what} was never let go",
+        "Whoever had it has ended, or has left it, without release().",
+        "Use `with`, or release it in a `finally`.",
+    ),
+    "semaphore": (
+        "All permits of {what} are gone",
+        "Those who took them have ended, or have left, without release().",
+        "Use `with`, or release it in a `finally`: also where the function returns early or fails.",
+    ),
+    "event": (
+        "Nobody sets {what}",
+        "It waits for set().",
+        "See that set() is called on every path, also after an exception; and wait with a timeout.",
+    ),
+    "condition": (
+        "Nobody notifies {what}",
+        "It waits for notify(); one that came before the wait began is lost.",
+        "Keep what it waits for in a variable under the same lock, and write `while not ready: condition.wait()`.",
+    ),
+    "barrier": (
+        "Too few come to {what}",
+        "It waits for the other parties.",
+        "See that as many threads call wait() as it has parties, also after an exception; wait with a timeout.",
+    ),
+    "join": ("A thread does not end", "It waits for its end.", "See what that thread waits for."),
+}
