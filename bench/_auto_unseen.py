@@ -33,7 +33,11 @@ from typing import Any
 BLOB = bytes(range(256)) * 4096
 XML = "<all>" + "<a b='1'><c>text</c></a>" * 800 + "</all>"
 SOURCE = "\n".join(f"def f{n}(x):\n    return [y * {n} for y in range(x) if y % 3]" for n in range(60))
-MAIL = "From: a@example.org\nTo: b@example.org\nSubject: =?utf-8?q?caf=C3=A9?=\n" + "X-Note: yes\n" * 60 + "\nhello\n" * 200
+MAIL = (
+    "From: a@example.org\nTo: b@example.org\nSubject: =?utf-8?q?caf=C3=A9?=\n"
+    + "X-Note: yes\n" * 60
+    + "\nhello\n" * 200
+)
 TREE = {str(n): {"numbers": list(range(8)), "name": ("a", n)} for n in range(60)}
 
 

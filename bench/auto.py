@@ -75,7 +75,9 @@ def saved(results: Path | None) -> list[dict[str, Any]]:
     return [row for row in rows if row["python"] == PYTHON]
 
 
-def compare(fn: Callable[..., Any], items: Iterable[Any], rounds: int, seconds: float) -> tuple[dict[str, float], str, str]:
+def compare(
+    fn: Callable[..., Any], items: Iterable[Any], rounds: int, seconds: float
+) -> tuple[dict[str, float], str, str]:
     """The fastest time of every contender, and what `auto` and `advise` chose."""
     advice = plait.advise(fn, items, seconds=seconds)
     times = dict.fromkeys((*ENGINES, *TARGETS), float("inf"))

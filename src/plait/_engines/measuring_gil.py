@@ -17,9 +17,13 @@ class Canary:
 
     It costs the others less than 2 % of a core. A wait that has not ended counts too, so that a call in C which never
     lets go of the GIL is known as soon as somebody can ask.
+
+    Attributes:
+        busy: seconds on a core that it has needed itself.
     """
 
     def __init__(self) -> None:
+        self.busy = 0.0
         self._stopped = False
         self._late = 0.0
         self._total = 0.0
@@ -57,3 +61,4 @@ class Canary:
             self._asleep_since = 0.0
             self._late += max(0.0, took - _PERIOD - _SLACK)
             self._total += took
+            self.busy = time.thread_time()

@@ -20,6 +20,7 @@ from plait._core.current import current_task
 from plait._core.errors import StopTask
 from plait._core.job import Job, Running
 from plait._core.worker_state import TEAR_DOWN_SECONDS, Mishap
+from plait._engines.core_wait import waited_for_core
 from plait._engines.crew import Crew
 from plait._engines.growth import Growth, late_limit
 from plait._engines.halting import ROUNDS, Seat
@@ -93,6 +94,7 @@ class Driver:
         self._yielded = 0
         self._rate = 0.0
         self._hired = 0
+        self._delayed = 0.0  # seconds
 
     def batches(self) -> Generator[Batch, None, None]:
         """Finished batches; closing this stops the work."""
@@ -101,6 +103,7 @@ class Driver:
         job.wake = crew.call_off
         job.snapshot = crew.snapshot
         self._looked = time.perf_counter()
+        self._delay()
         job.unfetched = feed.withdrawn = finished
         lines = WholeLines()
         try:
@@ -182,6 +185,8 @@ class Driver:
         elapsed = now - self._looked
         self._looked = now
         self._rate, self._yielded = self._yielded / elapsed, 0
+        if late >= self._late_limit:
+            late -= self._delay()
         self._saturated = late >= self._late_limit
         crew.release_stalled(now)
         threads = len(crew.seats)
@@ -197,6 +202,11 @@ class Driver:
             self._tick = _TICK
         else:
             self._tick = min(self._tick * 1.5, _STALL_TICK if crew.may_stall else _IDLE_TICK)
+
+    def _delay(self) -> float:
+        """Seconds since it was last asked that this thread had to wait for a core: that is not the GIL's doing."""
+        before, self._delayed = self._delayed, waited_for_core()
+        return self._delayed - before
 
     def _hire(self, count: int) -> None:
         crew = self._crew
