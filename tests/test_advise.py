@@ -11,8 +11,8 @@ from dataclasses import replace
 import pytest
 
 import plait
-from plait._see.advise_profile import Profile
 from plait._see.advise_load import Taken, between, unhindered
+from plait._see.advise_profile import Profile
 from plait._see.advise_rule import contenders, enough_workers, next_workers, pick
 from plait._see.advise_trial import Trial
 from plait._see.advise_words import curve, sentence, table
@@ -192,7 +192,12 @@ def test_the_best_of_each_engine_is_measured_again():
     [
         (1.0, Taken(ran=1.0, waited=0.0, driver_waited=0.0), 0.5, 1.0),  # nobody else was there
         (3.0, Taken(ran=1.0, waited=2.0, driver_waited=0.0), 0.5, 1.0),  # a loop beside two others
-        (3.0, Taken(ran=2.0, waited=2.0, driver_waited=0.5), 1.0, 1.0),  # two workers, and who feeds them, beside others
+        (
+            3.0,
+            Taken(ran=2.0, waited=2.0, driver_waited=0.5),
+            1.0,
+            1.0,
+        ),  # two workers, and who feeds them, beside others
         (2.0, Taken(ran=4.0, waited=1.5, driver_waited=0.0), 0.1, 2.0),  # many of ours on two cores
         (2.0, Taken(ran=1.0, waited=1.5, driver_waited=0.0), 0.9, 0.9),  # the GIL lets no more happen
         (2.0, Taken(ran=0.1, waited=0.0, driver_waited=0.0), 2.2, 2.0),  # never slower than it was
