@@ -1,8 +1,8 @@
 """Do `auto` and `advise` choose what is fastest? Each function runs on every engine, by turns, from a cold start.
 
 A choice is as good as the best when a map that follows it takes at most 1.2 times as long as the fastest engine's, or
-5 ms more, by the fastest round of each; what `advise` says is judged by other runs than its own. The functions are in
-_auto_work.py, and those that the rules were not made with in _auto_unseen.py. With --results and --stop it runs in
+5 ms more, by the median of the rounds, less what its workers had to wait for cores that other programs had; what
+`advise` says is judged by other runs than its own. The functions are in _auto_work.py, and those that the rules were not made with in _auto_unseen.py. With --results and --stop it runs in
 pieces: what the file has of this Python is not measured again, and the table is of all that is in it.
 Run: python bench/auto.py [--set known|unseen] [--results FILE [--stop SECONDS]] [--rounds N] [--seconds S] [NAME ...]
 """
@@ -11,9 +11,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import statistics
 import sys
+import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +25,10 @@ from _auto_work import adds_one, remembers, sleeps, state_is_right
 from _table import Table
 
 import plait
+from plait._core.budget import available_cores
+from plait._engines.core_wait import core_times
+from plait._engines.facts import descendants
+from plait._see.advise_load import between, unhindered
 
 ENGINES = ("inline", "thread", "process")
 TARGETS = {"auto": 0.9, "advise": 1.0}
@@ -54,9 +61,9 @@ def main() -> None:
         if (which, fn.__name__) not in rows:
             if time.perf_counter() - began > options.stop:
                 break
-            times, chosen, advised = compare(fn, SETS[which][fn], options.rounds, options.seconds)
-            row = {"python": PYTHON, "set": which, "function": fn.__name__, "times": times, "chose": chosen}
-            rows[which, fn.__name__] = row = {**row, "advised": advised}
+            row = {"python": PYTHON, "set": which, "function": fn.__name__}
+            row.update(compare(fn, SETS[which][fn], options.rounds, options.seconds))
+            rows[which, fn.__name__] = row
             if options.results:
                 with options.results.open("a", encoding="utf-8") as file:
                     print(json.dumps(row), file=file)
@@ -75,26 +82,46 @@ def saved(results: Path | None) -> list[dict[str, Any]]:
     return [row for row in rows if row["python"] == PYTHON]
 
 
-def compare(
-    fn: Callable[..., Any], items: Iterable[Any], rounds: int, seconds: float
-) -> tuple[dict[str, float], str, str]:
-    """The fastest time of every contender, and what `auto` and `advise` chose."""
+def compare(fn: Callable[..., Any], items: Any, rounds: int, seconds: float) -> dict[str, Any]:
+    """The time of every contender, what `auto` and `advise` chose, and how much of the wall time others took."""
     advice = plait.advise(fn, items, seconds=seconds)
-    times = dict.fromkeys((*ENGINES, *TARGETS), float("inf"))
-    chosen = ""
+    taken: dict[str, list[float]] = {name: [] for name in (*ENGINES, *TARGETS)}
+    walls, chosen = [], ""
     for _ in range(rounds):
-        for name in times:
+        for name, times in taken.items():
             options: dict[str, Any] = {"engine": name}
             if name == "advise":
                 options = {"engine": advice.engine, "workers": advice.workers}
-            began = time.perf_counter()
-            with plait.map(fn, items, **options) as stream:
-                for _ in stream:
-                    pass
-            times[name] = min(times[name], time.perf_counter() - began)
-            if name == "auto":
-                chosen = stream.report.engine
-    return times, chosen, f"{advice.engine} {advice.workers}"
+            wall, own, engine = run(fn, items, options)
+            times.append(own)
+            walls.append(1 - own / wall)
+            chosen = engine if name == "auto" else chosen
+    return {
+        "times": {name: statistics.median(times) for name, times in taken.items()},
+        "chose": chosen,
+        "advised": f"{advice.engine} {advice.workers}",
+        "hindered": statistics.mean(walls),
+    }
+
+
+def run(fn: Callable[..., Any], items: Any, options: dict[str, Any]) -> tuple[float, float, str]:
+    """The wall time of a map, the same without what others had of the cores, and the engine it ended with."""
+    left, after, looked = sum(1 for _ in items), {}, 0.0
+    before, began = core_times(os.getpid()), time.perf_counter()
+    with plait.map(fn, items, **options) as stream:
+        for _ in stream:
+            left -= 1
+            if not left:  # its workers are still there
+                last = time.perf_counter()
+                after = core_times(os.getpid())
+                for pid in descendants():
+                    after.update(core_times(pid))
+                looked = time.perf_counter() - last
+    wall = time.perf_counter() - began - looked
+    taken = between(before, after, threading.get_native_id())
+    if stream.report.engine == "thread":
+        taken = taken._replace(driver_waited=0.0)
+    return wall, unhindered(wall, taken, available_cores().count, 0.0), stream.report.engine
 
 
 def missed(row: dict[str, Any]) -> dict[str, float]:
@@ -109,7 +136,8 @@ def show(row: dict[str, Any]) -> None:
     figures = " ".join(f"{row['times'][name]:8.3f}" for name in (*ENGINES, *TARGETS))
     misses = ", ".join(f"{name} {times:.2f}x" for name, times in missed(row).items())
     end = f"  MISSED: {misses}" if misses else ""
-    print(f"{row['function']:<30} {figures}  {row['chose']}, {row['advised']}{end}", flush=True)
+    others = f"  (others had {row['hindered']:.0%})" if row["hindered"] > 0.1 else ""
+    print(f"{row['function']:<30} {figures}  {row['chose']}, {row['advised']}{others}{end}", flush=True)
 
 
 def summarise(rows: list[dict[str, Any]]) -> None:

@@ -24,9 +24,11 @@ ENOUGH_CALLS = 256
 _BRIEF = 0.001  # seconds of calls, when there were enough
 _ALONE = 0.02  # seconds of calls on one thread, when there were two of them
 _LONG_ALONE = 0.06  # the same, when there was one
+_HEARD = 0.01  # seconds for which the canary must have listened
 _WAITS_AFTER = 0.002  # seconds after which a function that has not computed is given more threads
 _RACE = 0.025  # seconds that two threads run side by side
 _RACED_CALLS = 8  # from so many on, what a call costs in the race tells something
+_HINDERED = 10  # how many times longer all this may take when others have the cores
 _PATIENCE = 2.0  # seconds after which nobody waits for the first call any more
 _START = 0.05  # seconds that processes take to start at least
 _OWN_MODULES = 150  # that they have anyway, and so has this process
@@ -57,6 +59,16 @@ class Seen(NamedTuple):
     def busy(self) -> float:
         """Seconds in which they had a core, or would have had one if nobody else had."""
         return self.computed + self.ready
+
+    @property
+    def unhindered(self) -> float:
+        """Seconds it would have taken if nobody else had had the cores."""
+        return min(self.seconds, max(self.seconds - self.ready, self.computed))
+
+    @property
+    def waits(self) -> bool:
+        """Whether it mostly waits for something else than a core or the GIL."""
+        return self.seconds >= _WAITS_AFTER and self.computed < self.unhindered / 2 and self.gil < 0.5
 
 
 class Pilot:
@@ -105,9 +117,7 @@ class Pilot:
         seen = self._seen
         if seen is None:
             return 1
-        if seen.seconds >= _WAITS_AFTER and seen.busy < seen.seconds / 2 and seen.gil < 0.5:
-            return None
-        return 1 if seen.seconds < _PATIENCE else None
+        return 1 if seen.seconds < _PATIENCE and not seen.waits else None
 
     def look(self) -> None:
         """Decide, if that makes sense now."""
@@ -126,6 +136,8 @@ class Pilot:
             if self._is_raced(seen):
                 self._decide(seen)
         elif _knows_enough(seen):
+            if self._canary.heard.seconds < _HEARD and seen.seconds < _PATIENCE:
+                return
             if len(self.meter.threads) == 1 and wants_race(self._measured(seen)):
                 self._alone, self._racing = seen, True
             else:
@@ -147,7 +159,8 @@ class Pilot:
     def _is_raced(self, seen: Seen) -> bool:
         """Whether two threads have run side by side for long enough."""
         if self._start is not None:
-            return seen.now - self._start.now >= _RACE
+            ran, computed = seen.now - self._start.now, seen.computed - self._start.computed
+            return ran >= _RACE and (computed >= _RACE / 2 or ran >= _HINDERED * _RACE)
         if len(self.meter.threads) > 1:
             self._start = seen
         elif not self._job.feed.ready:  # nobody is there to race against
@@ -174,8 +187,8 @@ class Pilot:
     def _measured(self, seen: Seen) -> Measured:
         return Measured(
             calls=max(1, seen.calls),
-            elapsed=seen.seconds,
-            busy=seen.busy,
+            elapsed=seen.unhindered,
+            busy=seen.computed,
             gil=seen.gil,
             left=self._job.feed.left,
             cores=self._cores or available_cores().count,
@@ -218,9 +231,8 @@ class PilotGrowth(Growth):
 
 def _knows_enough(seen: Seen) -> bool:
     """Whether what was seen on one thread says what the function is like."""
-    if seen.calls >= ENOUGH_CALLS:
-        return seen.seconds >= _BRIEF
-    return seen.seconds >= (_ALONE if seen.calls >= 2 else _LONG_ALONE)
+    limit = _BRIEF if seen.calls >= ENOUGH_CALLS else _ALONE if seen.calls >= 2 else _LONG_ALONE
+    return seen.unhindered >= limit or seen.seconds >= _HINDERED * limit
 
 
 def start_seconds(modules: int) -> float:

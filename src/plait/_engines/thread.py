@@ -94,7 +94,7 @@ class Driver:
         self._yielded = 0
         self._rate = 0.0
         self._hired = 0
-        self._delayed = 0.0  # seconds
+        self._was_late = False
 
     def batches(self) -> Generator[Batch, None, None]:
         """Finished batches; closing this stops the work."""
@@ -103,7 +103,6 @@ class Driver:
         job.wake = crew.call_off
         job.snapshot = crew.snapshot
         self._looked = time.perf_counter()
-        self._delay()
         job.unfetched = feed.withdrawn = finished
         lines = WholeLines()
         try:
@@ -173,7 +172,11 @@ class Driver:
         quorum = 1 + int(self._rate * horizon)
         if quorum > 1:
             seconds = min(seconds, 2 * horizon)
+        before = waited_for_core() if self._was_late else 0.0
         late = crew.listen(seconds, quorum)
+        if late >= self._late_limit:
+            late -= waited_for_core() - before if self._was_late else 0.0  # which is not the GIL's doing
+            self._was_late = True
         now = time.perf_counter()
         if now - self._looked >= _TICK * 0.8:
             self._look_after(now, late)
@@ -185,8 +188,6 @@ class Driver:
         elapsed = now - self._looked
         self._looked = now
         self._rate, self._yielded = self._yielded / elapsed, 0
-        if late >= self._late_limit:
-            late -= self._delay()
         self._saturated = late >= self._late_limit
         crew.release_stalled(now)
         threads = len(crew.seats)
@@ -202,11 +203,6 @@ class Driver:
             self._tick = _TICK
         else:
             self._tick = min(self._tick * 1.5, _STALL_TICK if crew.may_stall else _IDLE_TICK)
-
-    def _delay(self) -> float:
-        """Seconds since it was last asked that this thread had to wait for a core: that is not the GIL's doing."""
-        before, self._delayed = self._delayed, waited_for_core()
-        return self._delayed - before
 
     def _hire(self, count: int) -> None:
         crew = self._crew
