@@ -46,6 +46,7 @@ class Seen(NamedTuple):
         computed: seconds on a core.
         ready: seconds ready for a core that was not free.
         gil: the share of the time in which somebody held the GIL.
+        doubtful: whether it seems to wait, but only because it may be waiting for a core.
     """
 
     now: float
@@ -54,6 +55,7 @@ class Seen(NamedTuple):
     computed: float
     ready: float
     gil: float
+    doubtful: bool = False
 
     @property
     def busy(self) -> float:
@@ -68,7 +70,11 @@ class Seen(NamedTuple):
     @property
     def waits(self) -> bool:
         """Whether it mostly waits for something else than a core or the GIL."""
-        return self.seconds >= _WAITS_AFTER and self.computed < self.unhindered / 2 and self.gil < 0.5
+        return self.seconds >= _WAITS_AFTER and self.seems_to_wait and self.gil < 0.5 and not self.doubtful
+
+    @property
+    def seems_to_wait(self) -> bool:
+        return self.computed < self.unhindered / 2
 
 
 class Pilot:
@@ -136,7 +142,7 @@ class Pilot:
             if self._is_raced(seen):
                 self._decide(seen)
         elif _knows_enough(seen):
-            if self._canary.heard.seconds < _HEARD and seen.seconds < _PATIENCE:
+            if (seen.doubtful or self._canary.heard.seconds < _HEARD) and seen.seconds < _PATIENCE:
                 return
             if len(self.meter.threads) == 1 and wants_race(self._measured(seen)):
                 self._alone, self._racing = seen, True
@@ -147,7 +153,7 @@ class Pilot:
         now = time.perf_counter()
         threads = list(self.meter.threads.values())
         spent = [thread.spent() for thread in threads]
-        return Seen(
+        seen = Seen(
             now=now,
             calls=sum(thread.calls for thread in threads),
             seconds=sum(thread.seconds(now) for thread in threads),
@@ -155,12 +161,13 @@ class Pilot:
             ready=sum(ready for _, ready in spent),
             gil=self._canary.waiting if self._canary is not None else 0.0,
         )
+        return seen._replace(doubtful=seen.seems_to_wait and any(thread.runnable for thread in threads))
 
     def _is_raced(self, seen: Seen) -> bool:
         """Whether two threads have run side by side for long enough."""
         if self._start is not None:
             ran, computed = seen.now - self._start.now, seen.computed - self._start.computed
-            return ran >= _RACE and (computed >= _RACE / 2 or ran >= _HINDERED * _RACE)
+            return ran >= _RACE and (computed >= _RACE or ran >= _HINDERED * _RACE)
         if len(self.meter.threads) > 1:
             self._start = seen
         elif not self._job.feed.ready:  # nobody is there to race against

@@ -10,6 +10,18 @@ def waited_for_core(thread: int | None = None) -> float:
     return _schedstat("/proc/thread-self" if thread is None else f"/proc/self/task/{thread}")[1]
 
 
+def is_runnable(thread: int | None) -> bool:
+    """Whether the thread with this native id has a core or is ready for one; False where nobody can tell.
+
+    How long it has been ready is known only when it has got one.
+    """
+    try:
+        with open(f"/proc/self/task/{thread}/stat", "rb", buffering=0) as file:
+            return file.read(128).rpartition(b")")[2][:2] == b" R"
+    except OSError:
+        return False
+
+
 def core_times(pid: int) -> dict[int, tuple[float, float]]:
     """Of each thread of a process, by native id: seconds on a core, and seconds ready for one that was not free.
 

@@ -18,7 +18,7 @@ class Canary:
     """Measures, from its first breath to `stop`, how much of the time somebody else holds the GIL.
 
     It costs the others less than 2 % of a core. A wait that has not ended counts too, so that a call in C which never
-    lets go of the GIL is known as soon as somebody can ask. Waits for a core are taken off: they are not the GIL's doing.
+    lets go of the GIL is known as soon as somebody can ask. Waits for a core do not count.
 
     Attributes:
         busy: seconds on a core that it has needed itself.
