@@ -55,8 +55,8 @@ async def awaits(x: int) -> int:
 def test_what_waits_gets_threads():
     found = plait.advise(wait, range(500), seconds=1.0)
     assert found.engine == "thread"
-    assert found.workers >= 8
-    assert found.speed_up > 4
+    assert found.workers >= 16
+    assert found.speed_up > 8
     assert "it waits" in found.sentence
     assert found.profile.busy_seconds < found.profile.seconds / 2
 
@@ -71,7 +71,8 @@ def test_coroutine_functions_are_tried_in_a_loop_also_where_one_runs():
 def test_what_computes_is_tried_on_every_engine():
     found = plait.advise(compute, [20_000] * 1000, seconds=1.0)
     assert {trial.engine for trial in found.trials} >= {"inline", "thread", "process"}
-    assert found.profile.gil > 0.3
+    assert found.profile.gil > 0.6
+    assert not found.profile.shares_well
     process = next(trial for trial in found.trials if trial.engine == "process")
     assert process.worker_bytes is None or process.worker_bytes > 1 << 20
     assert process.start_seconds > 0
