@@ -11,9 +11,10 @@ from dataclasses import replace
 import pytest
 
 import plait
+from plait._see.advise_forecast import forecast
 from plait._see.advise_load import Taken, between, unhindered
 from plait._see.advise_profile import Profile
-from plait._see.advise_rule import contenders, enough_workers, next_workers, pick
+from plait._see.advise_rule import contenders, enough_workers, next_workers, pick, weigh
 from plait._see.advise_trial import Trial
 from plait._see.advise_words import curve, sentence, table
 from plait.errors import UsageError
@@ -165,6 +166,43 @@ def test_the_rule(profile: Profile, trials: list[Trial], items: int, advised: st
     assert f"{found.best.engine} {found.best.workers}" == advised
 
 
+@pytest.mark.parametrize(
+    ("profile", "trials", "advised"),
+    [
+        (COMPUTES, [trial("inline", 1, 90), trial("process", 1, 160), trial("process", 2, 130)], "process 2"),
+        (COMPUTES, [trial("inline", 1, 90), trial("thread", 4, 150), trial("process", 2, 130)], "process 2"),
+        (RELEASES, [trial("inline", 1, 110), trial("thread", 2, 110), trial("process", 2, 190)], "thread 2"),
+        (WAITS, [trial("inline", 1, 90), trial("thread", 8, 300), trial("process", 8, 500)], "thread 8"),
+        (MIXED, [trial("inline", 1, 90), trial("thread", 2, 120), trial("process", 2, 190)], "process 2"),
+    ],
+)
+def test_on_a_busy_machine_what_one_call_is_like_counts(profile: Profile, trials: list[Trial], advised: str) -> None:
+    busy = replace(profile, hindered=0.6)
+    found = pick(weigh(trials, busy, cores=2), 1000, busy)
+    assert found is not None
+    assert f"{found.best.engine} {found.best.workers}" == advised
+    assert weigh(trials, replace(profile, hindered=0.0), cores=2) == trials
+
+
+@pytest.mark.parametrize(
+    ("engine", "workers", "profile", "per_second"),
+    [
+        ("inline", 1, WAITS, 100),
+        ("thread", 8, WAITS, 800),
+        ("process", 8, WAITS, 800),
+        ("thread", 64, replace(WAITS, busy_seconds=0.001), 2000),  # as much as two cores can
+        ("thread", 64, replace(WAITS, gil=0.1), 1000),  # as much as the GIL can
+        ("thread", 8, COMPUTES, 100),
+        ("thread", 8, RELEASES, 200),
+        ("thread", 2, MIXED, 160),
+        ("process", 8, MIXED, 200),
+        ("process", 2, replace(COMPUTES, transfer_seconds=0.01), 100),
+    ],
+)
+def test_what_an_engine_should_do(engine: str, workers: int, profile: Profile, per_second: float) -> None:
+    assert forecast(engine, workers, profile, cores=2) == pytest.approx(per_second, rel=0.05)
+
+
 def test_break_even():
     for profile, expected in ((COMPUTES, 11), (SHARES, 11), (WAITS, None)):
         found = pick([LOOP, THREADS, PROCESSES], 1000, profile)
@@ -214,7 +252,7 @@ def test_threads_that_only_look_after_something_are_no_workers():
     found = between(before, after, driver=1)
     assert found.waited == pytest.approx(0.3)
     assert found.driver_waited == pytest.approx(0.2)
-    assert between({1: (1.0, 0.0)}, {1: (2.0, 0.5)}, driver=1) == Taken(1.0, 0.5, 0.0)
+    assert between({1: (1.0, 0.0)}, {1: (2.0, 0.5)}, driver=1) == Taken(1.0, 0.5, 0.0, 0.5)
 
 
 def test_words():

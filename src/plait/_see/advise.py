@@ -6,6 +6,7 @@ import operator
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -15,7 +16,7 @@ from plait._core.errors import UsageError
 from plait._engines.table import make_engine
 from plait._see.advice import Advice
 from plait._see.advise_profile import Profile, profile, profile_coroutine
-from plait._see.advise_rule import contenders, enough_workers, next_workers, pick
+from plait._see.advise_rule import contenders, enough_workers, next_workers, pick, weigh
 from plait._see.advise_trial import Bench, Trial
 
 _SAMPLE = 10_000  # items that are looked at
@@ -69,6 +70,9 @@ def advise(
             for name, most, step in _plan(measured, cores, count, awaits=awaits)
         ]
         trials = _try_out(lines, share)
+        measured = replace(measured, hindered=_hindered([line.bench for line in lines]))
+    if not awaits:
+        trials = weigh(trials, measured, cores)
     picked = pick(trials, count, measured)
     if picked is None:
         raise UsageError(f"{_name(fn)} could not be measured: {'; '.join(trial.problem for trial in trials)}")
@@ -119,6 +123,11 @@ def _try_out(lines: Sequence[_Line], share: float) -> list[Trial]:
             if trial in close:
                 bench.repeat(trial, share)
     return [trial for _, trial in tried]
+
+
+def _hindered(benches: Sequence[Bench]) -> float:
+    ran, ready = sum(bench.ran for bench in benches), sum(bench.ready for bench in benches)
+    return ready / (ran + ready) if ready else 0.0
 
 
 def _name(fn: object) -> str:

@@ -13,6 +13,7 @@ class Taken(NamedTuple):
 
     Attributes:
         ran: seconds on a core, all together.
+        ready: seconds ready for one that was not free, all together.
         waited: seconds that a worker was ready for a core that was not free, on average.
         driver_waited: the same of the thread that drives them.
     """
@@ -20,6 +21,7 @@ class Taken(NamedTuple):
     ran: float
     waited: float
     driver_waited: float
+    ready: float = 0.0
 
 
 def between(before: Times, after: Times, driver: int) -> Taken:
@@ -32,13 +34,14 @@ def between(before: Times, after: Times, driver: int) -> Taken:
         thread: (ran - before.get(thread, (0.0, 0.0))[0], waited - before.get(thread, (0.0, 0.0))[1])
         for thread, (ran, waited) in after.items()
     }
+    ready = sum(waited for _, waited in spent.values())
     own = spent.pop(driver, (0.0, 0.0))
     ran = own[0] + sum(times[0] for times in spent.values())
     most = max((times[0] for times in spent.values()), default=0.0)
     workers = [times for times in spent.values() if times[0] > max(own[0], most) / 10]  # others look after something
     if not workers:
-        return Taken(ran, own[1], 0.0)
-    return Taken(ran, round(sum(times[1] for times in workers) / len(workers), 9), own[1])
+        return Taken(ran, own[1], 0.0, ready)
+    return Taken(ran, round(sum(times[1] for times in workers) / len(workers), 9), own[1], ready)
 
 
 def unhindered(seconds: float, found: Taken, cores: int, least: float) -> float:

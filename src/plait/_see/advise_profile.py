@@ -36,7 +36,7 @@ class Profile:
         transfer_seconds, transfer_bytes: to pickle and unpickle one argument and one result.
         obstacle: why items must not move to other processes, or an empty string.
         libraries: numeric libraries that are loaded and start threads.
-        hindered: the share of the wall time, from 0 to 1, in which it had to wait for a core.
+        hindered: of the time that threads were ready for a core, the share, from 0 to 1, in which others had it.
     """
 
     calls: int
@@ -164,7 +164,7 @@ class _Watch:
             busy_seconds=busy / calls,
             cores=(all_busy - self._canary.busy) / own,
             gil=self._canary.waiting,
-            hindered=max(0.0, 1 - own / spent),
+            hindered=waited / (busy + waited) if waited > 0 else 0.0,
         )
 
 

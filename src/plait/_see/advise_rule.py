@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
+from plait._see.advise_forecast import REMOTE, forecast, weighed
 from plait._see.advise_profile import Profile
 from plait._see.advise_trial import Trial
 
 SIMPLEST_FIRST = ("inline", "thread", "async", "interpreter", "process")
-REMOTE = ("interpreter", "process")  # their workers have memory of their own
 _FAR, _CLOSE = 0.25, 0.8  # of the best: what is measured again of each engine, and beside these
 _AS_GOOD = 1.08  # what is slower by less than this is as good when it is simpler
 _CLEARLY = 1.15  # how much better an engine must be of which it would be a surprise
@@ -83,6 +84,25 @@ def _is_surprising(trial: Trial, simpler: Trial, profile: Profile) -> bool:
     if trial.engine in REMOTE:
         return profile.shares_well and simpler.engine not in REMOTE
     return profile.holds and trial.workers > 1
+
+
+def weigh(trials: Sequence[Trial], profile: Profile, cores: int) -> list[Trial]:
+    """The trials with what to believe of each: the busier the machine was, the more what one call is like.
+
+    >>> computes = Profile(calls=30, seconds=0.01, busy_seconds=0.01, cores=1.0, gil=1.0, hindered=0.5)
+    >>> trials = [Trial("inline", 1, 90.0), Trial("process", 2, 150.0)]
+    >>> [round(trial.per_second) for trial in weigh(trials, computes, 2)]
+    [95, 173]
+    """
+    return [
+        replace(
+            trial,
+            per_second=weighed(
+                trial.per_second, forecast(trial.engine, trial.workers, profile, cores), profile.hindered
+            ),
+        )
+        for trial in trials
+    ]
 
 
 def _break_even(trials: Sequence[Trial], profile: Profile) -> int | None:

@@ -63,7 +63,11 @@ class Trial:
 
 
 class Bench:
-    """One engine, kept warm while it is tried with more and more workers."""
+    """One engine, kept warm while it is tried with more and more workers.
+
+    Attributes:
+        ran, ready: seconds that threads were on a core or ready for one, as long as they were no more than the cores.
+    """
 
     def __init__(
         self, engine: Engine, fn: Callable[..., object], items: Sequence[object], profile: Profile, cores: int
@@ -77,6 +81,7 @@ class Bench:
         self._pids: set[int] = set()  # of its worker processes
         self._memory_before = proportional_bytes(os.getpid()) or 0
         self._start: float | None = None
+        self.ran = self.ready = 0.0
 
     def run(self, workers: int, seconds: float) -> Trial:
         """About so many seconds with so many workers, in which at least each of them is busy once."""
@@ -105,6 +110,9 @@ class Bench:
         trial.items, trial.failed, trial.problem = found.done, found.failed, found.problem
         if not found.problem:
             trial.add(found.done / self._unhindered(found, trial.workers))
+            if trial.workers < self._cores or self._engine.name == "inline":
+                self.ran += found.cores.ran
+                self.ready += found.cores.ready
 
     def _unhindered(self, ran: _Ran, workers: int) -> float:
         """How long it would have taken if the cores had been free."""

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 from plait._core.memory import in_units
 from plait._draw.advice_page import Point
 from plait._engines.choice import in_words
+from plait._see.advise_forecast import REMOTE
 from plait._see.advise_profile import Profile
-from plait._see.advise_rule import REMOTE, Pick
+from plait._see.advise_rule import Pick
 from plait._see.advise_trial import Trial
 
 _BAR = 40
@@ -83,8 +84,8 @@ def facts(profile: Profile) -> list[str]:
         lines.append(f"Its argument and result: {size} pickled, {took} there and back.")
     if profile.hindered > _BUSY:
         lines.append(
-            f"Other programs had the cores {100 * profile.hindered:.0f} % of the time; the figures are without what "
-            "they took, as far as the system tells."
+            f"Other programs had the cores {100 * profile.hindered:.0f} % of the time that it was ready for one; the "
+            "figures are without what they took, and lean on what one call is like."
         )
     return lines
 
