@@ -178,10 +178,10 @@ def test_the_rule(profile: Profile, trials: list[Trial], items: int, advised: st
 )
 def test_on_a_busy_machine_what_one_call_is_like_counts(profile: Profile, trials: list[Trial], advised: str) -> None:
     busy = replace(profile, hindered=0.6)
-    found = pick(weigh(trials, busy, cores=2), 1000, busy)
+    found = pick(weigh(trials, busy, cores=2, start=0.1), 1000, busy)
     assert found is not None
     assert f"{found.best.engine} {found.best.workers}" == advised
-    assert weigh(trials, replace(profile, hindered=0.0), cores=2) == trials
+    assert weigh(trials, replace(profile, hindered=0.0), cores=2, start=0.1) == trials
 
 
 @pytest.mark.parametrize(

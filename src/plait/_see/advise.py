@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from plait._core.budget import available_cores
 from plait._core.coroutines import is_coroutine_function
 from plait._core.errors import UsageError
+from plait._engines.auto_pilot import start_seconds
 from plait._engines.table import make_engine
 from plait._see.advice import Advice
 from plait._see.advise_profile import Profile, profile, profile_coroutine
@@ -72,7 +73,7 @@ def advise(
         trials = _try_out(lines, share)
         measured = replace(measured, hindered=_hindered([line.bench for line in lines]))
     if not awaits:
-        trials = weigh(trials, measured, cores)
+        trials = weigh(trials, measured, cores, start_seconds(len(sys.modules)))
     picked = pick(trials, count, measured)
     if picked is None:
         raise UsageError(f"{_name(fn)} could not be measured: {'; '.join(trial.problem for trial in trials)}")

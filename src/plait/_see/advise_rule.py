@@ -14,6 +14,7 @@ from plait._see.advise_trial import Trial
 SIMPLEST_FIRST = ("inline", "thread", "async", "interpreter", "process")
 _FAR, _CLOSE = 0.25, 0.8  # of the best: what is measured again of each engine, and beside these
 _AS_GOOD = 1.08  # what is slower by less than this is as good when it is simpler
+_BUSY = 0.1  # the share of the time others had the cores, from which on a single measurement says little
 _CLEARLY = 1.15  # how much better an engine must be of which it would be a surprise
 
 
@@ -86,23 +87,28 @@ def _is_surprising(trial: Trial, simpler: Trial, profile: Profile) -> bool:
     return profile.holds and trial.workers > 1
 
 
-def weigh(trials: Sequence[Trial], profile: Profile, cores: int) -> list[Trial]:
+def weigh(trials: Sequence[Trial], profile: Profile, cores: int, start: float) -> list[Trial]:
     """The trials with what to believe of each: the busier the machine was, the more what one call is like.
 
+    `start` is what the start of workers with memory of their own should take: the one measurement that there is of it
+    tells nothing on a busy machine.
+
     >>> computes = Profile(calls=30, seconds=0.01, busy_seconds=0.01, cores=1.0, gil=1.0, hindered=0.5)
-    >>> trials = [Trial("inline", 1, 90.0), Trial("process", 2, 150.0)]
-    >>> [round(trial.per_second) for trial in weigh(trials, computes, 2)]
-    [95, 173]
+    >>> loop, two = weigh([Trial("inline", 1, 90.0), Trial("process", 2, 150.0, 0.4)], computes, 2, start=0.1)
+    >>> round(loop.per_second), round(two.per_second), two.start_seconds
+    (95, 173, 0.1)
     """
-    return [
-        replace(
-            trial,
-            per_second=weighed(
-                trial.per_second, forecast(trial.engine, trial.workers, profile, cores), profile.hindered
-            ),
-        )
-        for trial in trials
-    ]
+    return [_weighed(trial, profile, cores, start) for trial in trials]
+
+
+def _weighed(trial: Trial, profile: Profile, cores: int, start: float) -> Trial:
+    expected = forecast(trial.engine, trial.workers, profile, cores)
+    most = start if trial.engine in REMOTE else 0.0
+    return replace(
+        trial,
+        per_second=weighed(trial.per_second, expected, profile.hindered),
+        start_seconds=min(trial.start_seconds, most) if profile.hindered > _BUSY else trial.start_seconds,
+    )
 
 
 def _break_even(trials: Sequence[Trial], profile: Profile) -> int | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextvars
 import os
-import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +14,6 @@ from threading import get_native_id
 from plait._core.batch import Batch
 from plait._core.feed import Feed
 from plait._core.job import Job
-from plait._engines.auto_pilot import start_seconds
 from plait._engines.core_wait import core_times
 from plait._engines.facts import descendants, proportional_bytes
 from plait._engines.interface import Engine
@@ -24,7 +22,6 @@ from plait._see.advise_profile import Profile
 
 _SHARED = ("thread", "interpreter", "inline", "async")  # workers that live in this process
 _MOST = 4_000_000  # items of one trial
-_BUSY = 0.1  # the share of the time others had the cores, from which on a single measurement says little
 _LENIENT = 0.9  # what a call may cost, at the least, of what it cost in the profile
 
 
@@ -90,7 +87,7 @@ class Bench:
         if self._engine.name not in _SHARED:
             self._pids = descendants() - self._before
         if self._start is None:
-            self._start = self._started(warm)
+            self._start = max(0.0, warm.first - self._profile.seconds)
         trial.start_seconds = self._start
         trial.worker_bytes = self._worker_bytes(warm)
         if warm.problem:
@@ -121,12 +118,6 @@ class Bench:
         if self._engine.name == "thread":  # the driver is hardly needed, and all of them need the GIL
             taken, share = taken._replace(driver_waited=0.0), max(share, profile.gil)
         return unhindered(ran.seconds, taken, self._cores, _LENIENT * share * ran.done * profile.seconds)
-
-    def _started(self, warm: _Ran) -> float:
-        """How long it took to the first result, less that item and what others took; on a busy machine, a guess."""
-        hindered = self._profile.hindered
-        took = max(0.0, warm.first * (1 - hindered) - self._profile.seconds)
-        return min(took, start_seconds(len(sys.modules))) if hindered > _BUSY else took
 
     def _core_times(self) -> dict[int, tuple[float, float]]:
         found = {}
