@@ -96,6 +96,7 @@ class Pilot:
         self._alone: Seen | None = None  # on one thread, before a race
         self._start: Seen | None = None  # when it began
         self._racing = False
+        self._holds = False  # the feed, until the first call has ended
         self.meter = CallMeter(call, self._stop_metering)
         self.choice: Choice | None = None
 
@@ -128,10 +129,13 @@ class Pilot:
     def look(self) -> None:
         """Decide, if that makes sense now."""
         now = time.perf_counter()
-        if self.choice is not None or now - self._looked < _CALM:
+        if self.choice is not None or (now - self._looked < _CALM and not self._holds):
             return
         self._looked = now
         self._seen = seen = self._see()
+        if self._holds and seen.calls:
+            self._holds = False
+            self._job.feed.release()
         if self._canary is None:
             if seen.calls >= TINY_CALLS and seen.seconds < seen.calls * TINY:
                 self._decide(seen)
@@ -182,7 +186,10 @@ class Pilot:
         choice = choose(measured)
         if choice.engine == "process":
             if not self.meter.samples:
-                return  # the first call has not ended, so nobody knows what it returns
+                if not seen.calls:  # nobody knows what it returns until it has ended; another would have to end first
+                    self._holds = True
+                    self._job.feed.hold()
+                return
             choice = self._if_it_may_move(measured, choice)
         if is_worth_asking_again(choice, measured):
             return
@@ -214,7 +221,8 @@ class Pilot:
             or obstacle(self._fn, transfer.classes, may_change=self.meter.may_change)
         )
         if reason:
-            return Choice("thread", f"threads, although it holds the GIL: {reason}")
+            nature = "it holds the GIL" if measured.race is None else "two do not do twice the work"
+            return Choice("thread", f"threads, although {nature}: {reason}")
         return choose(measured._replace(transfer=transfer.seconds, transfer_bytes=transfer.size))
 
 

@@ -116,7 +116,7 @@ class Spent:
     def seconds(self, now: float) -> float:
         """Seconds in calls, that in progress included."""
         began = self.began
-        return self.inside + (now - began if began else 0.0)
+        return self.inside + (max(0.0, now - began) if began else 0.0)
 
     def spent(self) -> tuple[float, float]:
         """Seconds on a core, and seconds ready for one that was not free."""

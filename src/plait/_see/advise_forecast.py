@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from plait._see.advise_profile import Profile
 
+_DOUBT, _MOST = 1.5, 0.9  # how much a measurement loses with each share that others had of the cores, and at most
 REMOTE = ("interpreter", "process")  # their workers have memory of their own
 
 
@@ -44,7 +45,8 @@ def _taking_turns(workers: int, seconds: float, held: float) -> float:
 def weighed(measured: float, expected: float, hindered: float) -> float:
     """What to believe: what was measured on a machine of its own, and the less of it the more others had the cores.
 
-    >>> weighed(100.0, 400.0, hindered=0.0), weighed(100.0, 400.0, hindered=0.5), weighed(0.0, 400.0, hindered=0.5)
+    >>> weighed(100.0, 400.0, hindered=0.0), weighed(100.0, 400.0, hindered=1 / 3), weighed(0.0, 400.0, hindered=0.5)
     (100.0, 200.0, 0.0)
     """
-    return float(measured ** (1 - hindered) * expected**hindered) if measured else 0.0
+    share = min(_MOST, _DOUBT * hindered)
+    return float(measured ** (1 - share) * expected**share) if measured else 0.0

@@ -96,7 +96,7 @@ def weigh(trials: Sequence[Trial], profile: Profile, cores: int, start: float) -
     >>> computes = Profile(calls=30, seconds=0.01, busy_seconds=0.01, cores=1.0, gil=1.0, hindered=0.5)
     >>> loop, two = weigh([Trial("inline", 1, 90.0), Trial("process", 2, 150.0, 0.4)], computes, 2, start=0.1)
     >>> round(loop.per_second), round(two.per_second), two.start_seconds
-    (95, 173, 0.1)
+    (97, 186, 0.1)
     """
     return [_weighed(trial, profile, cores, start) for trial in trials]
 
