@@ -1,9 +1,15 @@
-"""Items for each function of _auto_work: about half a second to a second of work in a loop. No worker imports this."""
+"""Items for each function of _auto_work and _auto_unseen: about half a second to a second of work in a loop.
+
+No worker imports this.
+"""
 
 from __future__ import annotations
 
+import array
 from typing import Any
 
+import _auto_unseen as unseen
+from _auto_unseen import Unsized
 from _auto_work import (
     a_little_python,
     absolute,
@@ -86,3 +92,31 @@ STATEFUL: dict[Any, list[Any]] = {
     remembers: list(range(600)), adds_up: list(range(600)), makes_a_tally: list(range(600)),
     marks: [{"n": n} for n in range(600)],
 }  # fmt: skip
+
+_NUMBERS = [[float((x * 7919 + n) % 100_003) for x in range(20_000)] for n in range(10)]
+_ARRAYS = [array.array("d", range(100_000)) for n in range(10)]
+
+UNSEEN: dict[Any, list[Any] | Unsized] = {
+    unseen.parses_xml: list(range(500)), unseen.reads_structs: list(range(500)),
+    unseen.encodes_base64: list(range(300)),
+    unseen.zips: list(range(150)), unseen.parses_mail: list(range(1500)), unseen.compiles: list(range(100)),
+    unseen.walks_a_syntax_tree: list(range(100)), unseen.tokenizes: list(range(100)),
+    unseen.sleeps_briefly: [0.0003] * 2000, unseen.sleeps_long: [0.1] * 8, unseen.computes_long: [1_000_000] * 6,
+    unseen.is_slow_now_and_then: list(range(1200)), unseen.waits_now_and_then: list(range(500)),
+    unseen.waits_for_an_event: [0.004] * 200, unseen.waits_for_a_queue: [0.002] * 250, unseen.selects: [0.003] * 250,
+    unseen.deep_copies: list(range(800)), unseen.parses_dates: list(range(200)),
+    unseen.counts_addresses: list(range(150)),
+    unseen.compares_letters: [("kitten on the mat" * 3, "sitting at the met" * 3)] * 600,
+    unseen.makes_rows: list(range(1000)), unseen.sorts_a_list: _NUMBERS * 15, unseen.sums_an_array: _ARRAYS * 25,
+    unseen.decodes: list(range(250)), unseen.deflates_a_little: list(range(4000)),
+    unseen.hashes_a_little: list(range(200_000)), unseen.hashes_in_parts: list(range(1500)),
+    unseen.reads_a_file: list(range(20_000)), unseen.walks_folders: list(range(1500)),
+    unseen.runs_python: list(range(30)),
+    unseen.writes_rows: list(range(60)), unseen.looks_up: list(range(500)), unseen.scales: [3000] * 2000,
+    unseen.reads_words: list(range(100_000)), unseen.computes_what_comes: Unsized(*[20_000] * 300),
+    unseen.sleeps_on_what_comes: Unsized(*[0.004] * 200),
+}  # fmt: skip
+_WITH_NUMPY: tuple[list[Any], ...] = (list(range(100)), list(range(150)), list(range(1000)), [])
+if unseen.with_numpy:
+    UNSEEN.update(zip(unseen.with_numpy, _WITH_NUMPY, strict=True))
+    UNSEEN[unseen.halves_an_array] = [unseen.MANY] * 1500

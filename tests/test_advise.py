@@ -6,12 +6,15 @@ import asyncio
 import json
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 
 import plait
+from plait._see.advise_forecast import forecast
+from plait._see.advise_load import Taken, between, unhindered
 from plait._see.advise_profile import Profile
-from plait._see.advise_rule import pick
+from plait._see.advise_rule import contenders, enough_workers, next_workers, pick, weigh
 from plait._see.advise_trial import Trial
 from plait._see.advise_words import curve, sentence, table
 from plait.errors import UsageError
@@ -53,8 +56,8 @@ async def awaits(x: int) -> int:
 def test_what_waits_gets_threads():
     found = plait.advise(wait, range(500), seconds=1.0)
     assert found.engine == "thread"
-    assert found.workers >= 8
-    assert found.speed_up > 4
+    assert found.workers >= 16
+    assert found.speed_up > 8
     assert "it waits" in found.sentence
     assert found.profile.busy_seconds < found.profile.seconds / 2
 
@@ -69,7 +72,8 @@ def test_coroutine_functions_are_tried_in_a_loop_also_where_one_runs():
 def test_what_computes_is_tried_on_every_engine():
     found = plait.advise(compute, [20_000] * 1000, seconds=1.0)
     assert {trial.engine for trial in found.trials} >= {"inline", "thread", "process"}
-    assert found.profile.gil > 0.3
+    assert found.profile.gil > 0.6
+    assert not found.profile.shares_well
     process = next(trial for trial in found.trials if trial.engine == "process")
     assert process.worker_bytes is None or process.worker_bytes > 1 << 20
     assert process.start_seconds > 0
@@ -121,24 +125,139 @@ def test_what_cannot_cross_is_a_problem_of_processes_alone():
     assert "process: " in str(found)
 
 
+def trial(engine: str, workers: int, *rounds: float, start: float = 0.0) -> Trial:
+    found = Trial(engine, workers, start_seconds=start)
+    for per_second in rounds:
+        found.add(per_second)
+    return found
+
+
+LOOPS = trial("inline", 1, 100, 101, 99)
+SHARES = replace(COMPUTES, obstacle='"seen" is shared')
+WAITS = Profile(calls=100, seconds=0.01, busy_seconds=0.0001, cores=0.1, gil=0.01)
+RELEASES = Profile(calls=100, seconds=0.01, busy_seconds=0.01, cores=1.0, gil=0.05)
+MIXED = Profile(calls=100, seconds=0.01, busy_seconds=0.01, cores=1.0, gil=0.5)
+BUSY = replace(RELEASES, hindered=0.5)
+
+
 @pytest.mark.parametrize(
-    ("items", "may_move", "engine"),
-    [(1000, True, "process"), (3, True, "inline"), (1000, False, "inline")],
+    ("profile", "trials", "items", "advised"),
+    [
+        (COMPUTES, [LOOPS, trial("process", 2, 195, 190, 197, start=0.05)], 1000, "process 2"),
+        (COMPUTES, [LOOPS, trial("process", 2, 195, 190, 197, start=0.05)], 3, "inline 1"),  # not worth the start
+        (SHARES, [LOOPS, trial("process", 2, 195, 190, 197)], 1000, "inline 1"),
+        (COMPUTES, [LOOPS, trial("process", 2, 105, 107, 106)], 1000, "inline 1"),  # within the noise
+        (COMPUTES, [LOOPS, trial("thread", 4, 120, 119, 90)], 1000, "inline 1"),  # who holds the GIL: a disturbed round
+        (COMPUTES, [LOOPS, trial("thread", 4, 120, 121, 119)], 1000, "thread 4"),  # whatever it is, it is faster
+        (MIXED, [LOOPS, trial("thread", 2, 130, 90, 131)], 1000, "thread 2"),
+        (RELEASES, [LOOPS, trial("thread", 2, 170, 150, 190), trial("process", 2, 195, 185, 197)], 1000, "thread 2"),
+        (RELEASES, [LOOPS, trial("thread", 2, 130, 131, 132), trial("process", 2, 195, 190, 197)], 1000, "process 2"),
+        (BUSY, [LOOPS, trial("thread", 2, 130, 131, 132), trial("process", 2, 195, 190, 197)], 1000, "thread 2"),
+        (WAITS, [LOOPS, trial("thread", 8, 500, 90, 500), trial("process", 4, 520, 520, 520)], 1000, "thread 8"),
+        (WAITS, [LOOPS, trial("thread", 8, 300, 500, 500), trial("process", 8, 800, 480, 900)], 1000, "thread 8"),
+        (WAITS, [LOOPS, trial("thread", 8, 300, 310, 300), trial("process", 8, 800, 700, 900)], 1000, "process 8"),
+        (WAITS, [LOOPS, trial("thread", 8, 700, 710), trial("thread", 16, 740, 750)], 1000, "thread 8"),
+        (WAITS, [LOOPS, trial("thread", 8, 700, 710), trial("thread", 16, 800, 810)], 1000, "thread 16"),
+    ],
 )
-def test_the_rule(items: int, may_move: bool, engine: str) -> None:
-    found = pick([LOOP, THREADS, PROCESSES], items, may_move=may_move)
+def test_the_rule(profile: Profile, trials: list[Trial], items: int, advised: str) -> None:
+    found = pick(trials, items, profile)
     assert found is not None
-    assert found.best.engine == engine
-    assert found.break_even == 11
+    assert f"{found.best.engine} {found.best.workers}" == advised
+
+
+@pytest.mark.parametrize(
+    ("profile", "trials", "advised"),
+    [
+        (COMPUTES, [trial("inline", 1, 90), trial("process", 1, 160), trial("process", 2, 130)], "process 2"),
+        (COMPUTES, [trial("inline", 1, 90), trial("thread", 4, 150), trial("process", 2, 130)], "process 2"),
+        (RELEASES, [trial("inline", 1, 110), trial("thread", 2, 110), trial("process", 2, 190)], "thread 2"),
+        (WAITS, [trial("inline", 1, 90), trial("thread", 8, 300), trial("process", 8, 500)], "thread 8"),
+        (MIXED, [trial("inline", 1, 90), trial("thread", 2, 120), trial("process", 2, 190)], "process 2"),
+    ],
+)
+def test_on_a_busy_machine_what_one_call_is_like_counts(profile: Profile, trials: list[Trial], advised: str) -> None:
+    busy = replace(profile, hindered=0.6)
+    found = pick(weigh(trials, busy, cores=2, start=0.1), 1000, busy)
+    assert found is not None
+    assert f"{found.best.engine} {found.best.workers}" == advised
+    assert weigh(trials, replace(profile, hindered=0.0), cores=2, start=0.1) == trials
+
+
+@pytest.mark.parametrize(
+    ("engine", "workers", "profile", "per_second"),
+    [
+        ("inline", 1, WAITS, 100),
+        ("thread", 8, WAITS, 800),
+        ("process", 8, WAITS, 800),
+        ("thread", 64, replace(WAITS, busy_seconds=0.001), 2000),  # as much as two cores can
+        ("thread", 64, replace(WAITS, gil=0.1), 1000),  # as much as the GIL can
+        ("thread", 8, COMPUTES, 100),
+        ("thread", 8, RELEASES, 200),
+        ("thread", 2, MIXED, 160),
+        ("process", 8, MIXED, 200),
+        ("process", 2, replace(COMPUTES, transfer_seconds=0.01), 100),
+    ],
+)
+def test_what_an_engine_should_do(engine: str, workers: int, profile: Profile, per_second: float) -> None:
+    assert forecast(engine, workers, profile, cores=2) == pytest.approx(per_second, rel=0.05)
+
+
+def test_break_even():
+    for profile, expected in ((COMPUTES, 11), (SHARES, 11), (WAITS, None)):
+        found = pick([LOOP, THREADS, PROCESSES], 1000, profile)
+        assert found is not None
+        assert found.break_even == expected
 
 
 def test_nothing_ran():
-    assert pick([Trial("inline", 1, problem="no")], 10, may_move=True) is None
+    assert pick([Trial("inline", 1, problem="no")], 10, COMPUTES) is None
+
+
+def test_so_many_workers_are_tried_as_can_help_a_function_that_waits():
+    tried = [trial("thread", workers, 500) for workers in (1, 2, 4, 8)]
+    assert next_workers(tried, 64) is None
+    assert next_workers(tried, 64, enough=enough_workers("thread", WAITS, 2)) == 16
+    assert enough_workers("thread", COMPUTES, 2) == enough_workers("process", WAITS, 2) == 2
+
+
+def test_the_best_of_each_engine_is_measured_again():
+    threads, few, slow = trial("thread", 8, 400), trial("thread", 2, 200), trial("process", 1, 90)
+    assert contenders([LOOPS, few, threads, slow]) == [LOOPS, threads]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "taken", "least", "expected"),
+    [
+        (1.0, Taken(ran=1.0, waited=0.0, driver_waited=0.0), 0.5, 1.0),  # nobody else was there
+        (3.0, Taken(ran=1.0, waited=2.0, driver_waited=0.0), 0.5, 1.0),  # a loop beside two others
+        (
+            3.0,
+            Taken(ran=2.0, waited=2.0, driver_waited=0.5),
+            1.0,
+            1.0,
+        ),  # two workers, and who feeds them, beside others
+        (2.0, Taken(ran=4.0, waited=1.5, driver_waited=0.0), 0.1, 2.0),  # many of ours on two cores
+        (2.0, Taken(ran=1.0, waited=1.5, driver_waited=0.0), 0.9, 0.9),  # the GIL lets no more happen
+        (2.0, Taken(ran=0.1, waited=0.0, driver_waited=0.0), 2.2, 2.0),  # never slower than it was
+    ],
+)
+def test_what_other_programs_took_is_taken_off(seconds: float, taken: Taken, least: float, expected: float) -> None:
+    assert unhindered(seconds, taken, cores=2, least=least) == pytest.approx(expected)
+
+
+def test_threads_that_only_look_after_something_are_no_workers():
+    before = {1: (1.0, 0.0), 9: (5.0, 1.0)}
+    after = {1: (1.1, 0.2), 2: (1.0, 0.4), 3: (0.8, 0.2), 9: (5.01, 3.0)}
+    found = between(before, after, driver=1)
+    assert found.waited == pytest.approx(0.3)
+    assert found.driver_waited == pytest.approx(0.2)
+    assert between({1: (1.0, 0.0)}, {1: (2.0, 0.5)}, driver=1) == Taken(1.0, 0.5, 0.0, 0.5)
 
 
 def test_words():
     trials = [LOOP, THREADS, PROCESSES, Trial("interpreter", 1, problem="numpy does not load")]
-    picked = pick(trials, 1000, may_move=True)
+    picked = pick(trials, 1000, COMPUTES)
     assert picked is not None
     assert sentence("f", picked, COMPUTES, trials, 2) == (
         'f: use engine="process" with 2 workers, 1.9 times as fast as a loop: it computes and holds the GIL 97 % of 10 ms '
@@ -153,7 +272,7 @@ def test_words():
 
 def test_functions_with_threads_of_their_own_are_told():
     profile = Profile(30, 0.01, 0.01, 2.0, 0.0, libraries=("openblas",))
-    picked = pick([LOOP, THREADS], 10, may_move=True)
+    picked = pick([LOOP, THREADS], 10, profile)
     assert picked is not None
     said = sentence("f", picked, profile, [LOOP, THREADS], 2)
     assert "keeps 2.0 of 2 cores busy by itself (openblas)" in said

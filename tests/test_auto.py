@@ -6,6 +6,7 @@ import functools
 import itertools
 import math
 import os
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -48,11 +49,7 @@ counter = 0
         (Measured(4, 0.2, 0.2, 0.9, 100, 2, transfer=0.03, transfer_bytes=8 << 20), "thread", "to move 8 MiB per item"),
         (Measured(4, 0.2, 0.2, 0.9, 100, 2, transfer=0.01, transfer_bytes=8 << 20), "process", "90 %"),
         (Measured(4, 0.2, 0.2, 0.9, None, 2), "process", "90 %"),
-        (
-            Measured(4, 0.04, 0.04, 0.9, None, 2),
-            "thread",
-            "does not pay",
-        ),  # of an endless input: as far as one knows yet
+        (Measured(4, 0.04, 0.04, 0.9, None, 2), "thread", "does not pay"),  # an endless input, as far as one knows yet
         (Measured(calls=0, elapsed=0.0, busy=0.0, gil=0.0, left=0, cores=2), "thread", ""),
     ],
 )
@@ -304,24 +301,12 @@ def test_tiny_items_are_not_moved_and_those_that_turn_slow_get_threads() -> None
     assert stream.report.peak_workers > 4
 
 
-class CanaryOfABusyGil:
-    """As the one that measures, on a machine that does nothing else."""
-
-    waiting = 0.95
-
-    def stop(self) -> None:
-        pass
-
-    join = stop
-
-
 def test_items_that_hold_the_gil_move_and_say_how_long_they_held_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(auto_pilot, "Canary", CanaryOfABusyGil)
-    monkeypatch.setattr(auto_pilot, "start_seconds", lambda _: 0.01)
+    monkeypatch.setattr(auto_pilot, "start_seconds", lambda _: 0.01)  # a test run has imported very much
     stream = plait.map(compute, [30_000] * 400, workers=2)
     assert list(stream) == [compute(30_000)] * 400
     assert stream.report.engine == "process"
-    assert any(reason.startswith("processes: it holds the GIL 95 % of ") for reason in stream.report.why)
+    assert any(re.match(r"processes: it holds the GIL \d\d % of .* per item", reason) for reason in stream.report.why)
 
 
 def test_items_that_wait_get_many_threads_at_once() -> None:
@@ -360,7 +345,7 @@ def test_the_canary_knows_who_holds_the_gil() -> None:
     time.sleep(0.05)
     released = resting.waiting
     resting.join()
-    assert 0 <= released < held <= 1
+    assert 1 >= held > 0.6 > 0.4 > released >= 0
 
 
 def compute(n: int) -> int:

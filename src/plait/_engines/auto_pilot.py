@@ -24,9 +24,11 @@ ENOUGH_CALLS = 256
 _BRIEF = 0.001  # seconds of calls, when there were enough
 _ALONE = 0.02  # seconds of calls on one thread, when there were two of them
 _LONG_ALONE = 0.06  # the same, when there was one
+_HEARD = 0.01  # seconds for which the canary must have listened
 _WAITS_AFTER = 0.002  # seconds after which a function that has not computed is given more threads
 _RACE = 0.025  # seconds that two threads run side by side
 _RACED_CALLS = 8  # from so many on, what a call costs in the race tells something
+_HINDERED = 10  # how many times longer all this may take when others have the cores
 _PATIENCE = 2.0  # seconds after which nobody waits for the first call any more
 _START = 0.05  # seconds that processes take to start at least
 _OWN_MODULES = 150  # that they have anyway, and so has this process
@@ -44,6 +46,7 @@ class Seen(NamedTuple):
         computed: seconds on a core.
         ready: seconds ready for a core that was not free.
         gil: the share of the time in which somebody held the GIL.
+        doubtful: whether it seems to wait, but only because it may be waiting for a core.
     """
 
     now: float
@@ -52,11 +55,26 @@ class Seen(NamedTuple):
     computed: float
     ready: float
     gil: float
+    doubtful: bool = False
 
     @property
     def busy(self) -> float:
         """Seconds in which they had a core, or would have had one if nobody else had."""
         return self.computed + self.ready
+
+    @property
+    def unhindered(self) -> float:
+        """Seconds it would have taken if nobody else had had the cores."""
+        return min(self.seconds, max(self.seconds - self.ready, self.computed))
+
+    @property
+    def waits(self) -> bool:
+        """Whether it mostly waits for something else than a core or the GIL."""
+        return self.seconds >= _WAITS_AFTER and self.seems_to_wait and self.gil < 0.5 and not self.doubtful
+
+    @property
+    def seems_to_wait(self) -> bool:
+        return self.computed < self.unhindered / 2
 
 
 class Pilot:
@@ -78,6 +96,7 @@ class Pilot:
         self._alone: Seen | None = None  # on one thread, before a race
         self._start: Seen | None = None  # when it began
         self._racing = False
+        self._holds = False  # the feed, until the first call has ended
         self.meter = CallMeter(call, self._stop_metering)
         self.choice: Choice | None = None
 
@@ -105,17 +124,18 @@ class Pilot:
         seen = self._seen
         if seen is None:
             return 1
-        if seen.seconds >= _WAITS_AFTER and seen.busy < seen.seconds / 2 and seen.gil < 0.5:
-            return None
-        return 1 if seen.seconds < _PATIENCE else None
+        return 1 if seen.seconds < _PATIENCE and not seen.waits else None
 
     def look(self) -> None:
         """Decide, if that makes sense now."""
         now = time.perf_counter()
-        if self.choice is not None or now - self._looked < _CALM:
+        if self.choice is not None or (now - self._looked < _CALM and not self._holds):
             return
         self._looked = now
         self._seen = seen = self._see()
+        if self._holds and seen.calls:
+            self._holds = False
+            self._job.feed.release()
         if self._canary is None:
             if seen.calls >= TINY_CALLS and seen.seconds < seen.calls * TINY:
                 self._decide(seen)
@@ -126,6 +146,8 @@ class Pilot:
             if self._is_raced(seen):
                 self._decide(seen)
         elif _knows_enough(seen):
+            if (seen.doubtful or self._canary.heard.seconds < _HEARD) and seen.seconds < _PATIENCE:
+                return
             if len(self.meter.threads) == 1 and wants_race(self._measured(seen)):
                 self._alone, self._racing = seen, True
             else:
@@ -135,7 +157,7 @@ class Pilot:
         now = time.perf_counter()
         threads = list(self.meter.threads.values())
         spent = [thread.spent() for thread in threads]
-        return Seen(
+        seen = Seen(
             now=now,
             calls=sum(thread.calls for thread in threads),
             seconds=sum(thread.seconds(now) for thread in threads),
@@ -143,11 +165,13 @@ class Pilot:
             ready=sum(ready for _, ready in spent),
             gil=self._canary.waiting if self._canary is not None else 0.0,
         )
+        return seen._replace(doubtful=seen.seems_to_wait and any(thread.runnable for thread in threads))
 
     def _is_raced(self, seen: Seen) -> bool:
         """Whether two threads have run side by side for long enough."""
         if self._start is not None:
-            return seen.now - self._start.now >= _RACE
+            ran, computed = seen.now - self._start.now, seen.computed - self._start.computed
+            return ran >= _RACE and (computed >= _RACE or ran >= _HINDERED * _RACE)
         if len(self.meter.threads) > 1:
             self._start = seen
         elif not self._job.feed.ready:  # nobody is there to race against
@@ -162,7 +186,10 @@ class Pilot:
         choice = choose(measured)
         if choice.engine == "process":
             if not self.meter.samples:
-                return  # the first call has not ended, so nobody knows what it returns
+                if not seen.calls:  # nobody knows what it returns until it has ended; another would have to end first
+                    self._holds = True
+                    self._job.feed.hold()
+                return
             choice = self._if_it_may_move(measured, choice)
         if is_worth_asking_again(choice, measured):
             return
@@ -174,8 +201,8 @@ class Pilot:
     def _measured(self, seen: Seen) -> Measured:
         return Measured(
             calls=max(1, seen.calls),
-            elapsed=seen.seconds,
-            busy=seen.busy,
+            elapsed=seen.unhindered,
+            busy=seen.computed,
             gil=seen.gil,
             left=self._job.feed.left,
             cores=self._cores or available_cores().count,
@@ -194,7 +221,8 @@ class Pilot:
             or obstacle(self._fn, transfer.classes, may_change=self.meter.may_change)
         )
         if reason:
-            return Choice("thread", f"threads, although it holds the GIL: {reason}")
+            nature = "it holds the GIL" if measured.race is None else "two do not do twice the work"
+            return Choice("thread", f"threads, although {nature}: {reason}")
         return choose(measured._replace(transfer=transfer.seconds, transfer_bytes=transfer.size))
 
 
@@ -218,9 +246,8 @@ class PilotGrowth(Growth):
 
 def _knows_enough(seen: Seen) -> bool:
     """Whether what was seen on one thread says what the function is like."""
-    if seen.calls >= ENOUGH_CALLS:
-        return seen.seconds >= _BRIEF
-    return seen.seconds >= (_ALONE if seen.calls >= 2 else _LONG_ALONE)
+    limit = _BRIEF if seen.calls >= ENOUGH_CALLS else _ALONE if seen.calls >= 2 else _LONG_ALONE
+    return seen.unhindered >= limit or seen.seconds >= _HINDERED * limit
 
 
 def start_seconds(modules: int) -> float:

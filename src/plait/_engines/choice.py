@@ -18,8 +18,8 @@ class Measured(NamedTuple):
 
     Attributes:
         calls: how many calls ended.
-        elapsed: seconds of wall time they took together.
-        busy: seconds in which they had a core, or would have used one had it been free, together.
+        elapsed: seconds of wall time they took together, less what they waited for a core that others had.
+        busy: seconds of these in which they computed.
         gil: the share of the time, from 0 to 1, that a thread which only wanted to wake up had to wait for the GIL.
         left: how many items remain, or None when nobody knows.
         cores: how many cores may be used.

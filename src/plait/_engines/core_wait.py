@@ -1,12 +1,8 @@
-"""What the system gives a thread: how long it ran, how long it was ready without getting a core, how many turns."""
+"""What the system gives threads: how long they ran, how long they were ready without getting a core, how many turns."""
 
 from __future__ import annotations
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Final
-
-_UNKNOWN: Final = (0.0, 0.0, 0)
+from os import listdir
 
 
 def core_use(thread: int | None = None) -> tuple[float, float, int]:
@@ -14,15 +10,42 @@ def core_use(thread: int | None = None) -> tuple[float, float, int]:
 
     Everything 0 where nobody can tell.
     """
-    path = "/proc/thread-self/schedstat" if thread is None else f"/proc/self/task/{thread}/schedstat"
-    try:
-        with open(path, "rb", buffering=0) as file:
-            ran, waited, turns = file.read(128).split()[:3]
-            return int(ran) * 1e-9, int(waited) * 1e-9, int(turns)
-    except (OSError, ValueError):
-        return _UNKNOWN
+    return _schedstat("/proc/thread-self" if thread is None else f"/proc/self/task/{thread}")
 
 
 def waited_for_core(thread: int | None = None) -> float:
-    """Seconds so far without a core, although it was ready to run: that is others' doing."""
+    """Seconds so far without a core, although the thread was ready to run: that is others' doing."""
     return core_use(thread)[1]
+
+
+def is_runnable(thread: int | None) -> bool:
+    """Whether the thread with this native id has a core or is ready for one; False where nobody can tell.
+
+    How long it has been ready is known only when it has got one.
+    """
+    try:
+        with open(f"/proc/self/task/{thread}/stat", "rb", buffering=0) as file:
+            return file.read(128).rpartition(b")")[2][:2] == b" R"
+    except OSError:
+        return False
+
+
+def core_times(pid: int) -> dict[int, tuple[float, float]]:
+    """Of each thread of a process, by native id: seconds on a core, and seconds ready for one that was not free.
+
+    Empty where nobody can tell.
+    """
+    try:
+        threads = listdir(f"/proc/{pid}/task")
+    except OSError:
+        return {}
+    return {int(thread): _schedstat(f"/proc/{pid}/task/{thread}")[:2] for thread in threads}
+
+
+def _schedstat(folder: str) -> tuple[float, float, int]:
+    try:
+        with open(f"{folder}/schedstat", "rb", buffering=0) as file:
+            ran, waited, turns = file.read(128).split()[:3]
+            return int(ran) * 1e-9, int(waited) * 1e-9, int(turns)
+    except (OSError, ValueError):  # the thread has ended, or the system keeps no account
+        return 0.0, 0.0, 0

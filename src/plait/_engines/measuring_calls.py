@@ -8,7 +8,7 @@ from _collections_abc import Callable
 from _pickle import dumps
 
 from plait._engines.choice import TINY
-from plait._engines.core_wait import waited_for_core
+from plait._engines.core_wait import is_runnable, waited_for_core
 
 TINY_CALLS = 256  # who takes so little time for each of them need not be measured any further
 _SAMPLES = 2  # calls whose argument is compared before and after
@@ -116,7 +116,7 @@ class Spent:
     def seconds(self, now: float) -> float:
         """Seconds in calls, that in progress included."""
         began = self.began
-        return self.inside + (now - began if began else 0.0)
+        return self.inside + (max(0.0, now - began) if began else 0.0)
 
     def spent(self) -> tuple[float, float]:
         """Seconds on a core, and seconds ready for one that was not free."""
@@ -127,6 +127,11 @@ class Spent:
         except OSError:  # the thread has ended
             return 0.0, 0.0
         return computed - self._base[0], waited_for_core(self._native_id) - self._base[1]
+
+    @property
+    def runnable(self) -> bool:
+        """Whether it has a core or is ready for one: then what it waited lately is not in `spent` yet."""
+        return is_runnable(self._native_id)
 
 
 def _is_part(item: object, value: object) -> bool:

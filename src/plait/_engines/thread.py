@@ -20,6 +20,7 @@ from plait._core.current import current_task
 from plait._core.errors import StopTask
 from plait._core.job import Job, Running
 from plait._core.worker_state import TEAR_DOWN_SECONDS, Mishap
+from plait._engines.core_wait import is_runnable, waited_for_core
 from plait._engines.crew import Crew
 from plait._engines.growth import Growth, late_limit
 from plait._engines.halting import ROUNDS, Seat
@@ -35,6 +36,7 @@ from plait._engines.timeouts import Watch
 UNINTERRUPTIBLE = True  # see `halting`: a map inside a task of another map is told to stop, and then does
 
 _CEILING = 64
+_SAMPLE = 4  # threads that are asked whether they wait for a core
 _TICK = 0.0005  # seconds between looks while threads may be added
 _STALL_TICK = 0.002  # while a batch is running whose items others could take
 _IDLE_TICK = 0.01  # while there is nothing to decide
@@ -84,8 +86,8 @@ class Driver:
         self._feed = job.feed
         self._crew = Crew(job, portion)
         self._late_limit = late_limit(sys.getswitchinterval())
-        cores = 1 if job.feed.prompt else available_cores().count  # takes a while, and is of no matter then
-        self._growth = growth(job.workers, cores, self._late_limit)
+        self._cores = 1 if job.feed.prompt else available_cores().count  # takes a while, and is of no matter then
+        self._growth = growth(job.workers, self._cores, self._late_limit)
         self._watch = Watch(self._crew, job.timeout)
         self._tick = _TICK
         self._looked = 0.0
@@ -93,6 +95,7 @@ class Driver:
         self._yielded = 0
         self._rate = 0.0
         self._hired = 0
+        self._was_late = False
 
     def batches(self) -> Generator[Batch, None, None]:
         """Finished batches; closing this stops the work."""
@@ -170,7 +173,11 @@ class Driver:
         quorum = 1 + int(self._rate * horizon)
         if quorum > 1:
             seconds = min(seconds, 2 * horizon)
+        before = waited_for_core() if self._was_late else 0.0
         late = crew.listen(seconds, quorum)
+        if late >= self._late_limit:
+            late -= waited_for_core() - before if self._was_late else 0.0  # which is not the GIL's doing
+            self._was_late = True
         now = time.perf_counter()
         if now - self._looked >= _TICK * 0.8:
             self._look_after(now, late)
@@ -188,7 +195,7 @@ class Driver:
         backlog = crew.share_out(now, room=threads < self._growth.ceiling)
         added = 0
         if threads < self._growth.ceiling and backlog and not self._feed.prompt:
-            busy = sum(seat.cpu_spent() for seat in crew.seats) / elapsed if crew.clocked else None
+            busy = self._busy(elapsed) if crew.clocked else None
             added = self._growth.add(threads, backlog, late, busy, stuck=crew.stuck(now))
             self._hire(added)
         if self._saturated:
@@ -197,6 +204,16 @@ class Driver:
             self._tick = _TICK
         else:
             self._tick = min(self._tick * 1.5, _STALL_TICK if crew.may_stall else _IDLE_TICK)
+
+    def _busy(self, elapsed: float) -> float:
+        """How many cores the threads kept busy since the last look, or would have, had others not had them."""
+        seats = self._crew.seats
+        busy: float = sum(seat.cpu_spent() for seat in seats) / elapsed
+        if busy < self._cores:
+            some = seats[:_SAMPLE]
+            ready = sum(is_runnable(seat.thread.native_id) for seat in some)
+            busy = max(busy, ready * len(seats) / len(some))
+        return busy
 
     def _hire(self, count: int) -> None:
         crew = self._crew

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from plait._see.advise_page import draw_page
+from plait._draw.advice_page import draw_advice
 from plait._see.advise_profile import Profile
 from plait._see.advise_rule import Pick
 from plait._see.advise_trial import Trial
-from plait._see.advise_words import curve, facts, sentence, table
+from plait._see.advise_words import curve, facts, points, problems, sentence, table
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,8 @@ class Advice:
 
     def page(self) -> str:
         """The same as one HTML file that needs no network."""
-        return draw_page(self.function, self.sentence, facts(self.profile), self.trials, self._pick.best)
+        drawn = points(self.trials, self._pick.best)
+        return draw_advice(self.function, self.sentence, facts(self.profile), drawn, problems(self.trials))
 
     def __str__(self) -> str:
         picture = curve(self.trials, self._pick.best)

@@ -6,16 +6,18 @@ import operator
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 from plait._core.budget import available_cores
 from plait._core.coroutines import is_coroutine_function
 from plait._core.errors import UsageError
+from plait._engines.auto_pilot import start_seconds
 from plait._engines.table import make_engine
 from plait._see.advice import Advice
 from plait._see.advise_profile import Profile, profile, profile_coroutine
-from plait._see.advise_rule import contenders, next_workers, pick
+from plait._see.advise_rule import contenders, enough_workers, next_workers, pick, weigh
 from plait._see.advise_trial import Bench, Trial
 
 _SAMPLE = 10_000  # items that are looked at
@@ -64,50 +66,69 @@ def advise(
     measured = (profile_coroutine if awaits else profile)(fn, sample, share)
     cores = available_cores().count
     with ExitStack() as stack:
-        benches = [
-            (_open(stack, name, fn, sample, measured), most, step)
-            for name, most, step in _plan(measured, cores, awaits=awaits)
+        lines = [
+            _Line(_open(stack, name, fn, sample, measured, cores), most, step, enough_workers(name, measured, cores))
+            for name, most, step in _plan(measured, cores, count, awaits=awaits)
         ]
-        trials = _try_out(benches, share)
-    picked = pick(trials, count, may_move=not measured.obstacle)
+        trials = _try_out(lines, share)
+        measured = replace(measured, hindered=_hindered([line.bench for line in lines]))
+    if not awaits:
+        trials = weigh(trials, measured, cores, start_seconds(len(sys.modules)))
+    picked = pick(trials, count, measured)
     if picked is None:
         raise UsageError(f"{_name(fn)} could not be measured: {'; '.join(trial.problem for trial in trials)}")
     best = picked.best
     return Advice(_name(fn), count, best.engine, best.workers, measured, tuple(trials), picked.break_even, cores)
 
 
-def _plan(measured: Profile, cores: int, *, awaits: bool) -> list[tuple[str, int, int]]:
+class _Line(NamedTuple):
+    """An engine to try: with at most so many workers, the factor between two numbers of them, and how many it takes."""
+
+    bench: Bench
+    most: int
+    step: int
+    enough: float
+
+
+def _plan(measured: Profile, cores: int, count: int, *, awaits: bool) -> list[tuple[str, int, int]]:
     """The engines to try, each with the most workers and the factor from one number of them to the next."""
     if awaits:
         return [("async", _CALLS, 10)]
-    waits = measured.busy_seconds < measured.seconds / 2
-    most = max(2, cores * 4 if waits else cores)
-    plan = [("inline", 1, 2), ("thread", _THREADS, 2), ("process", most, 2)]
+    threads = min(_THREADS, max(2, count))
+    most = max(2, cores * 4 if measured.waits else cores)
+    plan = [("inline", 1, 2), ("thread", threads, 2), ("process", most, 2)]
     if sys.version_info >= (3, 14):
         plan.insert(2, ("interpreter", most, 2))
     return plan
 
 
-def _open(stack: ExitStack, name: str, fn: Callable[..., Any], items: Sequence[Any], measured: Profile) -> Bench:
+def _open(
+    stack: ExitStack, name: str, fn: Callable[..., Any], items: Sequence[Any], measured: Profile, cores: int
+) -> Bench:
     engine = make_engine(name)
     stack.callback(engine.close)
-    return Bench(engine, fn, items, measured.seconds)
+    return Bench(engine, fn, items, measured, cores)
 
 
-def _try_out(benches: list[tuple[Bench, int, int]], share: float) -> list[Trial]:
+def _try_out(lines: Sequence[_Line], share: float) -> list[Trial]:
     """Every engine with more and more workers, as long as more help; then those again that came close, by turns."""
     tried: list[tuple[Bench, Trial]] = []
-    for bench, most, step in benches:
+    for bench, most, step, enough in lines:
         own: list[Trial] = []
-        while (workers := next_workers(own, most, step)) is not None:
+        while (workers := next_workers(own, most, step, enough)) is not None:
             own.append(bench.run(workers, share))
         tried += [(bench, trial) for trial in own]
     close = contenders([trial for _, trial in tried])
     for _ in range(_ROUNDS):
         for bench, trial in tried:
-            if trial in close:  # what else the machine does only ever makes somebody slower
-                trial.per_second = max(trial.per_second, bench.run(trial.workers, share).per_second)
+            if trial in close:
+                bench.repeat(trial, share)
     return [trial for _, trial in tried]
+
+
+def _hindered(benches: Sequence[Bench]) -> float:
+    ran, ready = sum(bench.ran for bench in benches), sum(bench.ready for bench in benches)
+    return ready / (ran + ready) if ready else 0.0
 
 
 def _name(fn: object) -> str:

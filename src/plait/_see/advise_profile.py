@@ -6,10 +6,11 @@ import os
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from plait._engines.auto import Plain
+from plait._engines.core_wait import waited_for_core
 from plait._engines.measuring_calls import CallMeter
 from plait._engines.measuring_gil import Canary
 from plait._engines.measuring_transfer import measure_transfer
@@ -17,6 +18,9 @@ from plait._engines.sharing import obstacle
 
 _LIBRARIES = ("openblas", "mkl_rt", "blis", "libgomp", "libomp", "accelerate")
 _CALLS_AT_MOST = 1_000_000
+_WAITING = 0.5  # below this share of busy time it waits for something
+_LETS_GO = 0.2  # below this share of the time threads do not wait for one another
+_HOLDS = 0.85  # from this share of the time on, threads only wait for one another
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +29,14 @@ class Profile:
 
     Attributes:
         calls: how many were measured.
-        seconds: wall time of one.
+        seconds: wall time of one, less what it had to wait for a core that other programs had.
         busy_seconds: processor time of one, in its own thread.
         cores: how many cores the process kept busy meanwhile; above 1 when the function has threads of its own.
         gil: the share of the time, from 0 to 1, in which others would have had to wait for the GIL.
         transfer_seconds, transfer_bytes: to pickle and unpickle one argument and one result.
         obstacle: why items must not move to other processes, or an empty string.
         libraries: numeric libraries that are loaded and start threads.
+        hindered: of the time that threads were ready for a core, the share, from 0 to 1, in which others had it.
     """
 
     calls: int
@@ -43,6 +48,22 @@ class Profile:
     transfer_bytes: int = 0
     obstacle: str = ""
     libraries: tuple[str, ...] = ()
+    hindered: float = 0.0
+
+    @property
+    def waits(self) -> bool:
+        """Whether it mostly waits for something else than a core or the GIL."""
+        return self.busy_seconds < _WAITING * self.seconds and self.gil < _HOLDS
+
+    @property
+    def shares_well(self) -> bool:
+        """Whether threads hardly get in one another's way, so that no workers with memory of their own are needed."""
+        return self.waits or self.gil < _LETS_GO
+
+    @property
+    def holds(self) -> bool:
+        """Whether it computes and hardly ever lets the GIL go."""
+        return self.gil >= _HOLDS
 
 
 def profile(fn: Callable[..., object], items: Sequence[object], seconds: float) -> Profile:
@@ -54,29 +75,20 @@ def profile(fn: Callable[..., object], items: Sequence[object], seconds: float) 
     meter = CallMeter(Plain(fn), lambda: None)
     for item in items[:2]:  # what it imports and fills now, it will not again
         meter(item)
-    canary = Canary()
     calls, step = 0, 1
-    try:
-        began, busy, all_busy = time.perf_counter(), time.thread_time(), time.process_time()
+    with _Watch() as watch:
         while True:
             for position in range(calls, calls + step):
                 fn(items[position % len(items)])
             calls += step
-            spent = time.perf_counter() - began
+            spent = watch.seconds
             if spent >= seconds or calls >= _CALLS_AT_MOST:
                 break
             step = max(1, min(calls, int(calls * (seconds - spent) / max(spent, 1e-6))))
-        busy, all_busy = time.thread_time() - busy, time.process_time() - all_busy
-        gil = canary.waiting
-    finally:
-        canary.join()
+        found = watch.found(calls)
     transfer = measure_transfer(meter.samples)
-    return Profile(
-        calls=calls,
-        seconds=spent / calls,
-        busy_seconds=min(busy, spent) / calls,
-        cores=all_busy / spent,
-        gil=gil,
+    return replace(
+        found,
         transfer_seconds=transfer.seconds,
         transfer_bytes=transfer.size,
         obstacle=meter.obstacle or transfer.obstacle or obstacle(fn, transfer.classes, may_change=meter.may_change),
@@ -119,15 +131,42 @@ def profile_coroutine(fn: Callable[..., object], items: Sequence[object], second
 
 async def _one_after_the_other(fn: Callable[..., Any], items: Sequence[object], seconds: float) -> Profile:
     await fn(items[0])
-    canary = Canary()
     calls = 0
-    try:
-        began, busy, all_busy = time.perf_counter(), time.thread_time(), time.process_time()
-        while (spent := time.perf_counter() - began) < seconds or not calls:
+    with _Watch() as watch:
+        while watch.seconds < seconds or not calls:
             await fn(items[calls % len(items)])
             calls += 1
-        busy, all_busy = time.thread_time() - busy, time.process_time() - all_busy
-        gil = canary.waiting
-    finally:
-        canary.join()
-    return Profile(calls, spent / calls, min(busy, spent) / calls, all_busy / spent, gil)
+        return watch.found(calls)
+
+
+class _Watch:
+    """What the calling thread has spent since it was entered, and how long others had to wait for the GIL meanwhile."""
+
+    def __enter__(self) -> _Watch:
+        self._canary = Canary()
+        self._began = _clocks()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._canary.join()
+
+    @property
+    def seconds(self) -> float:
+        return time.perf_counter() - self._began[0]
+
+    def found(self, calls: int) -> Profile:
+        """What one of so many calls cost."""
+        spent, busy, all_busy, waited = (now - then for now, then in zip(_clocks(), self._began, strict=True))
+        own = max(spent - waited, busy, 1e-9)
+        return Profile(
+            calls=calls,
+            seconds=own / calls,
+            busy_seconds=busy / calls,
+            cores=(all_busy - self._canary.busy) / own,
+            gil=self._canary.waiting,
+            hindered=waited / (busy + waited) if waited > 0 else 0.0,
+        )
+
+
+def _clocks() -> tuple[float, float, float, float]:
+    return time.perf_counter(), time.thread_time(), time.process_time(), waited_for_core()

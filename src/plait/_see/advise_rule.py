@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
+from plait._see.advise_forecast import REMOTE, forecast, weighed
+from plait._see.advise_profile import Profile
 from plait._see.advise_trial import Trial
 
 SIMPLEST_FIRST = ("inline", "thread", "async", "interpreter", "process")
-REMOTE = ("interpreter", "process")  # their workers have memory of their own
-_FAR, _CLOSE = 0.4, 0.8  # of the best: what is measured again of each engine, and beside these
+_FAR, _CLOSE = 0.25, 0.8  # of the best: what is measured again of each engine, and beside these
 _AS_GOOD = 1.08  # what is slower by less than this is as good when it is simpler
+_BUSY = 0.1  # the share of the time others had the cores, from which on a single measurement says little
+_CLEARLY = 1.15  # how much better an engine must be of which it would be a surprise
 
 
 class Pick(NamedTuple):
@@ -41,25 +45,75 @@ class Pick(NamedTuple):
         return self.best.per_second / self.loop.per_second
 
 
-def pick(trials: Sequence[Trial], items: int, *, may_move: bool) -> Pick | None:
+def pick(trials: Sequence[Trial], items: int, profile: Profile) -> Pick | None:
     """The trial to follow for so many items; None when nothing ran.
 
+    The simplest, unless another is better by more than measurements differ. What one call is like says which engines
+    can be better at all: from another kind of engine more is expected, and that in every round.
+
+    >>> computes = Profile(calls=30, seconds=0.01, busy_seconds=0.01, cores=1.0, gil=0.97)
     >>> loop, four = Trial("inline", 1, 100.0), Trial("process", 4, 390.0, start_seconds=0.05)
-    >>> pick([loop, four], 1000, may_move=True).best.engine, pick([loop, four], 5, may_move=True).best.engine
+    >>> pick([loop, four], 1000, computes).best.engine, pick([loop, four], 5, computes).best.engine
     ('process', 'inline')
-    >>> pick([loop, four], 1000, may_move=False).best.engine, pick([loop, four], 1000, may_move=True).break_even
+    >>> shares = Profile(calls=30, seconds=0.01, busy_seconds=0.01, cores=1.0, gil=0.97, obstacle='"seen" is shared')
+    >>> pick([loop, four], 1000, shares).best.engine, pick([loop, four], 1000, shares).break_even
     ('inline', 7)
     """
-    ran = [trial for trial in trials if trial.per_second and (may_move or trial.engine not in REMOTE)]
+    ran = sorted(
+        (trial for trial in trials if trial.per_second and not (profile.obstacle and trial.engine in REMOTE)),
+        key=lambda trial: (SIMPLEST_FIRST.index(trial.engine), trial.workers),
+    )
     if not ran:
         return None
-    least = min(trial.seconds(items) for trial in ran)
-    good = [trial for trial in ran if trial.seconds(items) <= _AS_GOOD * least]
-    best = min(good, key=lambda trial: (SIMPLEST_FIRST.index(trial.engine), trial.workers))
-    return Pick(best, tuple(trials), _break_even(trials), items)
+    best = ran[0]
+    for trial in ran[1:]:
+        if _is_better(trial, best, items, profile):
+            best = trial
+    return Pick(best, tuple(trials), _break_even(trials, profile), items)
 
 
-def _break_even(trials: Sequence[Trial]) -> int | None:
+def _is_better(trial: Trial, simpler: Trial, items: int, profile: Profile) -> bool:
+    gain = simpler.seconds(items) / trial.seconds(items)
+    if not _is_surprising(trial, simpler, profile):
+        return gain > _AS_GOOD
+    clearly = _CLEARLY * (1 + profile.hindered)  # the busier the machine, the less a measurement says
+    return gain > clearly and all(now > then for now, then in zip(trial.rounds, simpler.rounds, strict=False))
+
+
+def _is_surprising(trial: Trial, simpler: Trial, profile: Profile) -> bool:
+    """Whether this cannot well be faster, for a function such as this one."""
+    if trial.engine in REMOTE:
+        return profile.shares_well and simpler.engine not in REMOTE
+    return profile.holds and trial.workers > 1
+
+
+def weigh(trials: Sequence[Trial], profile: Profile, cores: int, start: float) -> list[Trial]:
+    """The trials with what to believe of each: the busier the machine was, the more what one call is like.
+
+    `start` is what the start of workers with memory of their own should take: the one measurement that there is of it
+    tells nothing on a busy machine.
+
+    >>> computes = Profile(calls=30, seconds=0.01, busy_seconds=0.01, cores=1.0, gil=1.0, hindered=0.5)
+    >>> loop, two = weigh([Trial("inline", 1, 90.0), Trial("process", 2, 150.0, 0.4)], computes, 2, start=0.1)
+    >>> round(loop.per_second), round(two.per_second), two.start_seconds
+    (97, 186, 0.1)
+    """
+    return [_weighed(trial, profile, cores, start) for trial in trials]
+
+
+def _weighed(trial: Trial, profile: Profile, cores: int, start: float) -> Trial:
+    expected = forecast(trial.engine, trial.workers, profile, cores)
+    most = start if trial.engine in REMOTE else 0.0
+    return replace(
+        trial,
+        per_second=weighed(trial.per_second, expected, profile.hindered),
+        start_seconds=min(trial.start_seconds, most) if profile.hindered > _BUSY else trial.start_seconds,
+    )
+
+
+def _break_even(trials: Sequence[Trial], profile: Profile) -> int | None:
+    if profile.shares_well:  # threads will do
+        return None
     local = max((trial.per_second for trial in trials if trial.engine not in REMOTE), default=0.0)
     found = [
         math.ceil(trial.start_seconds / (1 / local - 1 / trial.per_second))
@@ -85,19 +139,34 @@ def contenders(trials: Sequence[Trial]) -> list[Trial]:
     ]
 
 
-def next_workers(tried: Sequence[Trial], most: int, step: int = 2) -> int | None:
+def next_workers(tried: Sequence[Trial], most: int, step: int = 2, enough: float = 1.0) -> int | None:
     """How many workers to try after these; None when more of them would not help.
+
+    As many as should be `enough` are tried in any case, since on a busy machine a single measurement says little.
 
     >>> next_workers([], 8), next_workers([Trial("thread", 1, 50.0), Trial("thread", 2, 98.0)], 8)
     (1, 4)
-    >>> next_workers([Trial("thread", 1, 50.0), Trial("thread", 2, 49.0), Trial("thread", 4, 48.0)], 64) is None
-    True
+    >>> flat = [Trial("thread", 1, 50.0), Trial("thread", 2, 49.0), Trial("thread", 4, 48.0)]
+    >>> next_workers(flat, 64), next_workers(flat, 64, enough=20)
+    (None, 8)
     """
     if not tried:
         return 1
     if tried[-1].problem or tried[-1].workers >= most:
         return None
     rates = [trial.per_second for trial in tried]
-    if len(rates) > 2 and max(rates[-2:]) < 1.1 * max(rates[:-2]):
+    if tried[-1].workers >= enough and len(rates) > 2 and max(rates[-2:]) < 1.1 * max(rates[:-2]):
         return None
     return min(most, tried[-1].workers * step)
+
+
+def enough_workers(engine: str, profile: Profile, cores: int) -> float:
+    """From how many workers on no more can help, going by what one call is like.
+
+    >>> waits = Profile(calls=100, seconds=0.002, busy_seconds=0.0001, cores=0.1, gil=0.02)
+    >>> enough_workers("thread", waits, 2), enough_workers("process", waits, 2)
+    (40.0, 2)
+    """
+    if engine in REMOTE or not profile.waits:
+        return cores
+    return cores * profile.seconds / max(profile.busy_seconds, 1e-9)

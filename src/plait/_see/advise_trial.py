@@ -6,17 +6,23 @@ import contextvars
 import os
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import cycle, islice
+from statistics import median
+from threading import get_native_id
 
 from plait._core.batch import Batch
 from plait._core.feed import Feed
 from plait._core.job import Job
+from plait._engines.core_wait import core_times
 from plait._engines.facts import descendants, proportional_bytes
 from plait._engines.interface import Engine
+from plait._see.advise_load import Taken, between, unhindered
+from plait._see.advise_profile import Profile
 
 _SHARED = ("thread", "interpreter", "inline", "async")  # workers that live in this process
 _MOST = 4_000_000  # items of one trial
+_LENIENT = 0.9  # what a call may cost, at the least, of what it cost in the profile
 
 
 @dataclass(slots=True)
@@ -25,11 +31,12 @@ class Trial:
 
     Attributes:
         engine, workers: which, and how many at most.
-        per_second: items per second when it was running; 0 when it could not.
+        per_second: items per second when it was running, the median of its rounds; 0 when it could not.
         start_seconds: from the call to the first result, less what an item takes.
         worker_bytes: the memory one more worker takes (PSS); None where nobody can tell.
         failed: how many items raised, of `items`.
         problem: why it could not run, in words; or an empty string.
+        rounds: items per second in each round, less what other programs took of the cores.
     """
 
     engine: str
@@ -40,6 +47,12 @@ class Trial:
     items: int = 0
     failed: int = 0
     problem: str = ""
+    rounds: list[float] = field(default_factory=list)
+
+    def add(self, per_second: float) -> None:
+        """It ran once more."""
+        self.rounds.append(per_second)
+        self.per_second = median(self.rounds)
 
     def seconds(self, items: int) -> float:
         """How long a map of so many items would take, from a cold start."""
@@ -47,50 +60,90 @@ class Trial:
 
 
 class Bench:
-    """One engine, kept warm while it is tried with more and more workers."""
+    """One engine, kept warm while it is tried with more and more workers.
 
-    def __init__(self, engine: Engine, fn: Callable[..., object], items: Sequence[object], cost: float) -> None:
+    Attributes:
+        ran, ready: seconds that threads were on a core or ready for one, as long as they were no more than the cores.
+    """
+
+    def __init__(
+        self, engine: Engine, fn: Callable[..., object], items: Sequence[object], profile: Profile, cores: int
+    ) -> None:
         self._engine = engine
         self._fn = fn
         self._items = items
-        self._cost = cost
+        self._profile = profile
+        self._cores = cores
         self._before = descendants()
+        self._pids: set[int] = set()  # of its worker processes
         self._memory_before = proportional_bytes(os.getpid()) or 0
         self._start: float | None = None
+        self.ran = self.ready = 0.0
 
     def run(self, workers: int, seconds: float) -> Trial:
         """About so many seconds with so many workers, in which at least each of them is busy once."""
         trial = Trial(self._engine.name, workers)
         warm = self._map(workers, workers)  # in which workers start, and import what they need
+        if self._engine.name not in _SHARED:
+            self._pids = descendants() - self._before
         if self._start is None:
-            self._start = max(0.0, warm.first - self._cost)
-        found, wanted = warm, max(workers, int(seconds / 4 / self._cost))
-        while not found.problem and (found is warm or (found.seconds < seconds / 2 and wanted > found.done)):
-            found = self._map(workers, wanted)
-            wanted = min(_MOST, int(found.done / found.seconds * seconds))
-        trial.problem = found.problem
-        trial.items, trial.failed = found.done, found.failed
-        trial.per_second = 0.0 if found.problem else found.done / found.seconds
+            self._start = max(0.0, warm.first - self._profile.seconds)
         trial.start_seconds = self._start
         trial.worker_bytes = self._worker_bytes(warm)
+        if warm.problem:
+            trial.problem = warm.problem
+            return trial
+        self.repeat(trial, seconds)
         return trial
+
+    def repeat(self, trial: Trial, seconds: float) -> None:
+        """About so many seconds more of a trial."""
+        wanted = max(trial.workers, int(seconds / 4 / self._profile.seconds))
+        while True:
+            found = self._map(trial.workers, wanted)
+            if found.problem or found.seconds >= seconds / 2 or wanted > found.done or wanted >= _MOST:
+                break
+            wanted = min(_MOST, max(wanted + 1, int(found.done / found.seconds * seconds)))
+        trial.items, trial.failed, trial.problem = found.done, found.failed, found.problem
+        if not found.problem:
+            trial.add(found.done / self._unhindered(found, trial.workers))
+            if trial.workers < self._cores or self._engine.name == "inline":
+                self.ran += found.cores.ran
+                self.ready += found.cores.ready
+
+    def _unhindered(self, ran: _Ran, workers: int) -> float:
+        """How long it would have taken if the cores had been free."""
+        profile, taken = self._profile, ran.cores
+        share = 1 / workers
+        if self._engine.name == "thread":  # the driver is hardly needed, and all of them need the GIL
+            taken, share = taken._replace(driver_waited=0.0), max(share, profile.gil)
+        return unhindered(ran.seconds, taken, self._cores, _LENIENT * share * ran.done * profile.seconds)
+
+    def _core_times(self) -> dict[int, tuple[float, float]]:
+        found = {}
+        for pid in (os.getpid(), *self._pids):
+            found.update(core_times(pid))
+        return found
 
     def _map(self, workers: int, count: int) -> _Ran:
         ran = _Ran()
         feed = Feed(list(islice(cycle(self._items), count)))
         job = Job(self._fn, feed, workers=workers, timeout=None, context=contextvars.copy_context())
         feed.serve(job)
+        before = self._core_times()
         began = time.perf_counter()
         try:
             for batch in self._engine.run(job):
                 ran.note(batch, began)
                 feed.settle(len(batch.items))
                 feed.deliver(len(batch.items))
-                if feed.finished or ran.memory is None:
+                if feed.finished:  # while its threads are there
+                    ran.seconds = time.perf_counter() - began
+                    ran.cores = between(before, self._core_times(), get_native_id())
                     ran.memory = proportional_bytes(os.getpid()) if self._engine.name in _SHARED else 0
         except Exception as error:
             ran.problem = _in_a_line(error)
-        ran.seconds = max(time.perf_counter() - began, 1e-9)
+        ran.seconds = max(ran.seconds, 1e-9)
         ran.workers = max(1, job.tally.peak)
         if ran.done and ran.failed == ran.done:
             ran.problem = ran.problem or f"every item failed: {_in_a_line(ran.error)}"
@@ -99,7 +152,7 @@ class Bench:
     def _worker_bytes(self, ran: _Ran) -> int | None:
         if self._engine.name in _SHARED:
             return None if ran.memory is None else max(0, ran.memory - self._memory_before) // ran.workers
-        sizes = [size for pid in descendants() - self._before if (size := proportional_bytes(pid))]
+        sizes = [size for pid in self._pids if (size := proportional_bytes(pid))]
         return sum(sizes) // max(1, len(sizes)) if sizes else None
 
 
@@ -111,6 +164,7 @@ class _Ran:
         self.first = self.seconds = 0.0
         self.workers = 1
         self.memory: int | None = None
+        self.cores = Taken(0.0, 0.0, 0.0)
         self.error: BaseException = RuntimeError("nothing ran")
         self.problem = ""
 

@@ -1,18 +1,21 @@
-"""Advice in words: the sentence, what one call costs, the table of trials, and the curve as bars."""
+"""Advice in words: the sentence, what one call costs, the table of trials, the curve as bars and what a page says."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
 from plait._core.memory import in_units
+from plait._draw.advice_page import Point
 from plait._engines.choice import in_words
+from plait._see.advise_forecast import REMOTE
 from plait._see.advise_profile import Profile
-from plait._see.advise_rule import REMOTE, Pick
+from plait._see.advise_rule import Pick
 from plait._see.advise_trial import Trial
 
 _BAR = 40
 _NAMES = {"inline": "a plain loop", "thread": "threads", "process": "processes", "interpreter": "interpreters"}
 _HOLDS, _MIXED = 0.8, 0.35
+_BUSY = 0.1  # the share of the time in which others had the cores, from which on it is said
 
 
 def sentence(function: str, picked: Pick, profile: Profile, trials: Sequence[Trial], cores: int) -> str:
@@ -32,10 +35,13 @@ def sentence(function: str, picked: Pick, profile: Profile, trials: Sequence[Tri
 def _reasons(picked: Pick, profile: Profile, trials: Sequence[Trial], cores: int) -> Iterator[str]:
     yield _nature(profile)
     if profile.cores >= 1.3:
-        libraries = f" ({', '.join(profile.libraries)})" if profile.libraries else ""
+        libraries, cure = "", ""
+        if profile.libraries:
+            libraries = f" ({', '.join(profile.libraries)})"
+            cure = "; set OMP_NUM_THREADS=1 to leave the cores to the workers"
         yield (
             f"one call keeps {profile.cores:.1f} of {cores} cores busy by itself{libraries}, so that more workers "
-            "compete with it; set OMP_NUM_THREADS=1 to leave the cores to the workers"
+            f"compete with it{cure}"
         )
     best, even = picked.best, picked.break_even
     faster = max((trial for trial in trials if trial.engine in REMOTE), key=lambda one: one.per_second, default=None)
@@ -68,7 +74,7 @@ def _nature(profile: Profile) -> str:
 
 
 def facts(profile: Profile) -> list[str]:
-    """What one call costs, in two lines."""
+    """What one call costs, in two lines, and a third when the machine was busy."""
     share = 100 * profile.busy_seconds / profile.seconds
     measured = f"({profile.calls:,} calls, {profile.cores:.1f} cores busy)"
     held = f"{100 * profile.gil:.0f} % with the GIL held"
@@ -76,35 +82,41 @@ def facts(profile: Profile) -> list[str]:
     if profile.transfer_bytes:
         size, took = in_units(profile.transfer_bytes), in_words(profile.transfer_seconds)
         lines.append(f"Its argument and result: {size} pickled, {took} there and back.")
+    if profile.hindered > _BUSY:
+        lines.append(
+            f"Other programs had the cores {100 * profile.hindered:.0f} % of the time that it was ready for one; the "
+            "figures are without what they took, and lean on what one call is like."
+        )
     return lines
 
 
 def table(trials: Sequence[Trial], best: Trial, items: int) -> list[str]:
     """A row for each trial, the advised one marked."""
     rows = [("engine", "workers", "items/s", "start", "memory each", f"{items:,} items")]
-    problems = []
-    for trial in trials:
-        if trial.problem:
-            problems.append(f"{trial.engine}: {trial.problem}")
-            continue
-        rows.append(
-            (
-                trial.engine,
-                f"{trial.workers}",
-                _rate(trial.per_second),
-                in_words(trial.start_seconds) if trial.start_seconds >= 0.001 else "-",
-                "-" if trial.engine == "inline" or trial.worker_bytes is None else in_units(trial.worker_bytes),
-                in_words(trial.seconds(items)) + (" *" if trial is best else ""),
-            )
-        )
+    for trial in _ran(trials):
+        took = in_words(trial.seconds(items)) + (" *" if trial is best else "")
+        rows.append((trial.engine, f"{trial.workers}", _rate(trial.per_second), _start(trial), _memory(trial), took))
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    return [lines[0], "  ".join("-" * width for width in widths), *lines[1:], *problems]
+    return [lines[0], "  ".join("-" * width for width in widths), *lines[1:], *problems(trials)]
+
+
+def problems(trials: Sequence[Trial]) -> list[str]:
+    """A line for each trial that could not run."""
+    return [f"{trial.engine}: {trial.problem}" for trial in trials if trial.problem]
+
+
+def points(trials: Sequence[Trial], best: Trial) -> list[Point]:
+    """What a page draws of each trial that ran."""
+    return [
+        Point(trial.engine, trial.workers, trial.per_second, _start(trial), _memory(trial), trial is best)
+        for trial in _ran(trials)
+    ]
 
 
 def curve(trials: Sequence[Trial], best: Trial) -> list[str]:
     """Items per second by the number of workers, as bars."""
-    ran = [trial for trial in trials if not trial.problem]
+    ran = _ran(trials)
     most = max(trial.per_second for trial in ran)
     lines, engine = ["items per second, by workers"], ""
     for trial in ran:
@@ -113,6 +125,18 @@ def curve(trials: Sequence[Trial], best: Trial) -> list[str]:
         bar = "█" * max(1, round(_BAR * trial.per_second / most))
         lines.append(f"{name:<11} {trial.workers:>4}  {bar} {_rate(trial.per_second)}{' *' if trial is best else ''}")
     return lines
+
+
+def _ran(trials: Sequence[Trial]) -> list[Trial]:
+    return [trial for trial in trials if not trial.problem]
+
+
+def _start(trial: Trial) -> str:
+    return in_words(trial.start_seconds) if trial.start_seconds >= 0.001 else "-"
+
+
+def _memory(trial: Trial) -> str:
+    return "-" if trial.engine == "inline" or trial.worker_bytes is None else in_units(trial.worker_bytes)
 
 
 def _rate(per_second: float) -> str:

@@ -1,67 +1,73 @@
-"""Advice as one HTML file: the sentence, what one call costs, and the curve of every engine over workers, as SVG."""
+"""How fast each engine is with more and more workers, as one HTML file: a sentence, facts, curves and a table."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 from html import escape
-
-from plait._core.memory import in_units
-from plait._see.advise_trial import Trial
+from typing import NamedTuple
 
 _WIDTH, _HEIGHT, _LEFT, _BOTTOM = 640, 320, 70, 40
 
 
-def draw_page(function: str, sentence: str, facts: Sequence[str], trials: Sequence[Trial], best: Trial) -> str:
+class Point(NamedTuple):
+    """A number of workers of an engine: items per second, what else the table says of it, and whether it is advised."""
+
+    engine: str
+    workers: int
+    per_second: float
+    start: str
+    memory: str
+    best: bool
+
+
+def draw_advice(
+    function: str, sentence: str, facts: Sequence[str], points: Sequence[Point], problems: Sequence[str]
+) -> str:
     """The whole file as text, in UTF-8 when it is written."""
-    ran = [trial for trial in trials if not trial.problem]
-    rows = "".join(_row(trial, best) for trial in ran)
-    problems = "".join(f"<p>{escape(trial.engine)}: {escape(trial.problem)}</p>" for trial in trials if trial.problem)
-    lines = "".join(f"<p>{escape(line)}</p>" for line in facts)
     return _PAGE.format(
-        title=escape(function), sentence=escape(sentence), facts=lines, picture=_picture(ran, best), rows=rows,
-        problems=problems,
-    )  # fmt: skip
-
-
-def _row(trial: Trial, best: Trial) -> str:
-    memory = "" if trial.worker_bytes is None else in_units(trial.worker_bytes)
-    cells = (
-        trial.engine,
-        str(trial.workers),
-        f"{trial.per_second:,.1f}",
-        f"{trial.start_seconds * 1000:.0f} ms",
-        memory,
+        title=escape(function),
+        sentence=escape(sentence),
+        facts="".join(f"<p>{escape(line)}</p>" for line in facts),
+        picture=_picture(points),
+        rows="".join(_row(point) for point in points),
+        problems="".join(f"<p>{escape(line)}</p>" for line in problems),
     )
-    kind = ' class="best"' if trial is best else ""
+
+
+def _row(point: Point) -> str:
+    cells = (point.engine, str(point.workers), f"{point.per_second:,.1f}", point.start, point.memory)
+    kind = ' class="best"' if point.best else ""
     return f"<tr{kind}>{''.join(f'<td>{escape(cell)}</td>' for cell in cells)}</tr>"
 
 
-def _picture(trials: Sequence[Trial], best: Trial) -> str:
-    most = max(trial.per_second for trial in trials)
-    widest = max(1.0, math.log2(max(trial.workers for trial in trials)))
+def _picture(points: Sequence[Point]) -> str:
+    most = max(point.per_second for point in points)
+    widest = max(1.0, math.log2(max(point.workers for point in points)))
+    floor = _HEIGHT - _BOTTOM
 
-    def place(trial: Trial) -> tuple[float, float]:
-        x = _LEFT + (_WIDTH - _LEFT - 90) * math.log2(trial.workers) / widest
-        return round(x, 1), round(10 + (_HEIGHT - _BOTTOM - 10) * (1 - trial.per_second / most), 1)
+    def across(workers: int) -> float:
+        return round(_LEFT + (_WIDTH - _LEFT - 90) * math.log2(workers) / widest, 1)
 
     parts = []
-    for number, engine in enumerate(dict.fromkeys(trial.engine for trial in trials)):
-        points = [(trial, *place(trial)) for trial in trials if trial.engine == engine]
-        path = " ".join(f"{x},{y}" for _, x, y in points)
+    for number, engine in enumerate(dict.fromkeys(point.engine for point in points)):
+        placed = [
+            (point, across(point.workers), round(10 + (floor - 10) * (1 - point.per_second / most), 1))
+            for point in points
+            if point.engine == engine
+        ]
+        path = " ".join(f"{x},{y}" for _, x, y in placed)
         parts.append(f'<polyline class="lane{number}" points="{path}"/>')
-        for trial, x, y in points:
-            size = 7 if trial is best else 4
-            title = f"{engine}, {trial.workers} workers: {trial.per_second:,.1f} items/s"
-            parts.append(
-                f'<circle class="lane{number}" cx="{x}" cy="{y}" r="{size}"><title>{escape(title)}</title></circle>'
-            )
-        _, x, y = points[-1]
+        for point, x, y in placed:
+            title = f"{engine}, {point.workers} workers: {point.per_second:,.1f} items/s"
+            circle = f'<circle class="lane{number}" cx="{x}" cy="{y}" r="{7 if point.best else 4}">'
+            parts.append(f"{circle}<title>{escape(title)}</title></circle>")
+        _, x, y = placed[-1]
         parts.append(f'<text class="lane{number}" x="{x + 10}" y="{y + 4}">{escape(engine)}</text>')
-    floor = _HEIGHT - _BOTTOM
-    for workers in sorted({trial.workers for trial in trials}):
-        x = _LEFT + (_WIDTH - _LEFT - 90) * math.log2(workers) / widest
-        parts.append(f'<text x="{x:.1f}" y="{floor + 18}" text-anchor="middle">{workers}</text>')
+    parts.extend(
+        f'<text x="{across(workers)}" y="{floor + 18}" text-anchor="middle">{workers}</text>'
+        for workers in sorted({point.workers for point in points})
+    )
     parts.append(f'<text x="{_LEFT - 8}" y="16" text-anchor="end">{most:,.0f}/s</text>')
     parts.append(f'<text x="{_LEFT - 8}" y="{floor}" text-anchor="end">0</text>')
     parts.append(f'<text x="{_WIDTH / 2}" y="{_HEIGHT - 4}" text-anchor="middle">workers</text>')

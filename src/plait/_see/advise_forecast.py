@@ -1,0 +1,52 @@
+"""What an engine should do with a number of workers, going by what one call is like, on a machine of its own. Pure."""
+
+from __future__ import annotations
+
+from plait._see.advise_profile import Profile
+
+_DOUBT, _MOST = 1.5, 0.9  # how much a measurement loses with each share that others had of the cores, and at most
+REMOTE = ("interpreter", "process")  # their workers have memory of their own
+
+
+def forecast(engine: str, workers: int, profile: Profile, cores: int) -> float:
+    """Items per second.
+
+    >>> computes = Profile(calls=30, seconds=0.01, busy_seconds=0.01, cores=1.0, gil=1.0)
+    >>> [forecast(engine, 4, computes, cores=2) for engine in ("inline", "thread", "process")]
+    [100.0, 100.0, 200.0]
+    >>> waits = Profile(calls=30, seconds=0.01, busy_seconds=0.0001, cores=0.1, gil=0.0)
+    >>> [round(forecast(engine, 4, waits, cores=2)) for engine in ("inline", "thread", "process")]
+    [100, 400, 400]
+    """
+    if engine == "inline":
+        return 1 / profile.seconds
+    moved = profile.transfer_seconds if engine in REMOTE else 0.0
+    busy = min(profile.busy_seconds, profile.seconds) + moved
+    side_by_side = workers if profile.waits else min(workers, cores)
+    held = 0.0 if engine in REMOTE else profile.gil * profile.seconds
+    alone = profile.seconds + moved
+    return min(_taking_turns(side_by_side, alone, held), cores / max(busy, 1e-9))
+
+
+def _taking_turns(workers: int, seconds: float, held: float) -> float:
+    """Items per second of workers that need so many seconds for an item, `held` of which only one of them can have.
+
+    The mean value analysis of a closed queue: who arrives finds what one worker less would leave there (Reiser and
+    Lavenberg, 1980).
+    """
+    queued, rate = 0.0, 1 / seconds
+    for count in range(1, workers + 1):
+        turn = held * (1 + queued)
+        rate = count / (seconds - held + turn)
+        queued = rate * turn
+    return rate
+
+
+def weighed(measured: float, expected: float, hindered: float) -> float:
+    """What to believe: what was measured on a machine of its own, and the less of it the more others had the cores.
+
+    >>> weighed(100.0, 400.0, hindered=0.0), weighed(100.0, 400.0, hindered=1 / 3), weighed(0.0, 400.0, hindered=0.5)
+    (100.0, 200.0, 0.0)
+    """
+    share = min(_MOST, _DOUBT * hindered)
+    return float(measured ** (1 - share) * expected**share) if measured else 0.0

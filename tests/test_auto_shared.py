@@ -1,0 +1,219 @@
+"""engine="auto" never moves a function that shares state, however it does: each leaves behind what a loop would."""
+
+from __future__ import annotations
+
+import collections
+import functools
+import io
+import os
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+import plait
+from plait._engines import auto_pilot
+from plait._engines.choice import Choice
+
+pytestmark = pytest.mark.usefixtures("nothing_left", "eager")
+ITEMS = 60
+LOG: list[int] = []
+COUNTS: collections.Counter[int] = collections.Counter()
+STATE = {"n": 0}
+BUFFER = io.StringIO()
+
+
+@pytest.fixture
+def eager(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Whatever was measured, the rule wants processes, after the first call."""
+    monkeypatch.setattr(auto_pilot, "choose", lambda _: Choice("process", "processes: for the test"))
+    for limit in ("_BRIEF", "_ALONE", "_LONG_ALONE"):
+        monkeypatch.setattr(auto_pilot, limit, 0.0)
+    yield
+    for shared in (LOG, COUNTS, Bag.made):
+        shared.clear()
+    STATE["n"] = Bag.total = 0
+    Bag.mark = None
+    BUFFER.seek(0)
+    BUFFER.truncate()
+    os.environ.pop("PLAIT_TEST_AUTO", None)
+
+
+def burn() -> int:
+    return sum(range(20_000))  # long enough for the map to be looked at before it is over
+
+
+class Bag:
+    total = 0
+    mark: int | None = None
+    made: list[int] = []
+
+    def __init__(self) -> None:
+        self.items: list[int] = []
+
+    def add(self, x: int) -> None:
+        burn()
+        self.items.append(x)
+
+    def __call__(self, x: int) -> None:
+        self.add(x)
+
+    @classmethod
+    def tick(cls, x: int) -> None:
+        burn()
+        cls.total += 1
+
+    @staticmethod
+    def make(x: int) -> None:
+        burn()
+        Bag.made.append(x)
+
+
+def appends(x: int) -> None:
+    burn()
+    LOG.append(x)
+
+
+def by_another_name(x: int) -> None:
+    burn()
+    counts = COUNTS
+    counts[x % 3] += 1
+
+
+def in_a_dict(x: int) -> None:
+    burn()
+    STATE["n"] += 1
+
+
+def by_default(x: int, seen: list[int] = []) -> int:
+    burn()
+    seen.append(x)
+    return len(seen)
+
+
+def in_a_buffer(x: int) -> None:
+    burn()
+    BUFFER.write("x")
+
+
+def note(x: int) -> None:
+    LOG.append(x)
+
+
+def through_a_helper(x: int) -> None:
+    burn()
+    note(x)
+
+
+def in_the_environment(x: int) -> None:
+    burn()
+    os.environ["PLAIT_TEST_AUTO"] = str(x)
+
+
+def by_setattr(x: int) -> None:
+    burn()
+    setattr(Bag, "mark", x)  # this is what people write when they do not want it to be seen
+
+
+def through_sys_modules(x: int) -> None:
+    burn()
+    sys.modules[__name__].LOG.append(x)
+
+
+def in_a_closure() -> tuple[Callable[[int], None], list[int]]:
+    box: list[int] = []
+
+    def inner(x: int) -> None:
+        burn()
+        box.append(x)
+
+    return inner, box
+
+
+def by_nonlocal() -> tuple[Callable[[int], None], Callable[[], int]]:
+    n = 0
+
+    def count(x: int) -> None:
+        nonlocal n
+        burn()
+        n += 1
+
+    return count, lambda: n
+
+
+def bound(out: list[int], x: int) -> None:
+    burn()
+    out.append(x)
+
+
+def run(function: Callable[..., Any], items: Any = range(ITEMS)) -> list[Any]:
+    with plait.map(function, items, engine="auto", workers=2) as stream:
+        results = list(stream)
+    assert stream.report.engine == "thread"
+    assert any(reason.startswith("threads, although it holds the GIL: ") for reason in stream.report.why)
+    return results
+
+
+@pytest.mark.parametrize(
+    ("function", "left_behind"),
+    [
+        (appends, lambda: len(LOG)),
+        (by_another_name, COUNTS.total),
+        (in_a_buffer, lambda: len(BUFFER.getvalue())),
+        (through_a_helper, lambda: len(LOG)),
+        (through_sys_modules, lambda: len(LOG)),
+        (Bag.make, lambda: len(Bag.made)),
+    ],
+)
+def test_each_item_leaves_something_in_shared_memory(
+    function: Callable[[int], None], left_behind: Callable[[], int]
+) -> None:
+    run(function)
+    assert left_behind() == ITEMS
+
+
+@pytest.mark.parametrize(
+    ("function", "left_behind"),
+    [
+        (in_a_dict, lambda: STATE["n"]),
+        (Bag.tick, lambda: Bag.total),
+        (in_the_environment, lambda: int(os.environ["PLAIT_TEST_AUTO"])),
+        (by_setattr, lambda: Bag.mark),
+    ],
+)
+def test_what_is_assigned_is_seen(function: Callable[[int], None], left_behind: Callable[[], int]) -> None:
+    run(function)
+    assert left_behind()
+
+
+def test_default_arguments_and_captured_names():
+    assert max(run(by_default)) == ITEMS
+    inner, box = in_a_closure()
+    run(inner)
+    assert len(box) == ITEMS
+    count, counted = by_nonlocal()
+    run(count)
+    assert counted() == ITEMS
+
+
+def test_objects_with_state():
+    bag = Bag()
+    run(bag.add)
+    assert len(bag.items) == ITEMS
+    run(bag)
+    assert len(bag.items) == 2 * ITEMS
+    out: list[int] = []
+    run(functools.partial(bound, out))
+    assert len(out) == ITEMS
+
+
+def test_arguments_that_are_changed():
+    items = [[0] for _ in range(ITEMS)]
+
+    def change(item: list[int]) -> None:
+        burn()
+        item[0] = 1
+
+    run(change, items)
+    assert all(item == [1] for item in items)
