@@ -212,8 +212,6 @@ def times_of(lane: Lane, end: int) -> dict[State, float]:
     cpu = min(lane.cpu, there)
     queued = min(lane.queued, there - cpu)
     on_core = {state: found.pop(state) for state in _ON_CORE if state in found}
-    if State.NATIVE in on_core:  # woken to take the GIL, and without a core to take it on: that looks the same
-        on_core[State.NATIVE] = max(0.0, on_core[State.NATIVE] - queued)
     found.pop(State.CORE, None)
     blocked = sum(found.values())
     rest = there - cpu - queued

@@ -2,14 +2,16 @@
 
 Run as a program, with nothing of plait imported. It needs neither the program's GIL nor any privilege over it.
 
-1. `/proc/PID/task/TID/syscall` says ``running``, or the number of a system call and its arguments. A thread in `futex`
-   on the condition variable of the GIL waits for the GIL; in any other, for a lock.
-2. `/proc/PID/mem` at the GIL says who has it: of the threads that run, that one runs Python, the others do not need it.
-3. `/proc/PID/task/TID/schedstat` has the exact time on a core and the time without one; they are totals, never clipped
-   to a sample.
+1. `/proc/PID/task/TID/schedstat` has the exact time on a core, the time ready without one, and how often it got one. A
+   thread that waited and for which nothing of it has changed still waits: it is not looked at further.
+2. `/proc/PID/task/TID/syscall` says ``running``, or the number of a system call and its arguments. A thread in `futex`
+   on the condition variable of the GIL waits for the GIL; in any other, for a lock. ``running`` means ready: whether it
+   had a core is known when it gets one, and then how long it had none, which is written down as a stretch of its own.
+3. `/proc/PID/mem` at the GIL says who has it: of the threads that run, that one runs Python, the others do not need it.
 
-The ring holds the last changes, 16 bytes each: microseconds (64 bits), thread (32), state (16), text (16). The rate
-falls with the cost of a round, so that the sampler takes no more than its share of one core.
+The ring holds the last changes, 16 bytes each: microseconds (64 bits), thread (32), state (16), text (16); of a stretch
+without a core, its beginning and, as text, its length in units of `UNIT`. The rate falls with the cost of a round, so
+that the sampler takes no more than its share of one core.
 """
 
 from __future__ import annotations
@@ -21,33 +23,16 @@ import sys
 import time
 
 RECORD = struct.Struct("<QIHH")
+_NOTE = struct.Struct("<Qi")  # of the GIL: who had it last, and whether it is taken
 
-# Numbers of system calls, and the states of plait._core.trace that they mean.
-_FUTEX, _SLEEP, _FILE, _SOCKET, _CHILD, _IDLE, _OTHER = 5, 11, 12, 13, 14, 15, 16
-_PYTHON, _NATIVE, _GIL = 1, 2, 3
-CALLS = {
-    "x86_64": {
-        202: _FUTEX, 449: _FUTEX, 35: _SLEEP, 230: _SLEEP, 61: _CHILD, 247: _CHILD, 232: _IDLE, 281: _IDLE, 441: _IDLE,
-        0: _FILE, 1: _FILE, 2: _FILE, 17: _FILE, 18: _FILE, 19: _FILE, 20: _FILE, 40: _FILE, 73: _FILE, 74: _FILE,
-        75: _FILE, 257: _FILE, 295: _FILE, 296: _FILE, 4: _FILE, 5: _FILE, 6: _FILE, 262: _FILE, 217: _FILE, 82: _FILE,
-        7: _SOCKET, 23: _SOCKET, 42: _SOCKET, 43: _SOCKET, 44: _SOCKET, 45: _SOCKET, 46: _SOCKET, 47: _SOCKET,
-        270: _SOCKET, 271: _SOCKET, 288: _SOCKET, 299: _SOCKET, 307: _SOCKET,
-    },
-    "aarch64": {
-        98: _FUTEX, 449: _FUTEX, 101: _SLEEP, 115: _SLEEP, 260: _CHILD, 95: _CHILD, 22: _IDLE, 441: _IDLE,
-        63: _FILE, 64: _FILE, 65: _FILE, 66: _FILE, 67: _FILE, 68: _FILE, 71: _FILE, 82: _FILE, 83: _FILE, 32: _FILE,
-        56: _FILE, 69: _FILE, 70: _FILE, 79: _FILE, 80: _FILE, 61: _FILE,
-        73: _SOCKET, 72: _SOCKET, 202: _SOCKET, 203: _SOCKET, 206: _SOCKET, 207: _SOCKET, 211: _SOCKET, 212: _SOCKET,
-        242: _SOCKET, 243: _SOCKET, 269: _SOCKET,
-    },
-}  # fmt: skip
-_WITH_FD = {_FILE, _SOCKET}
-_NO_FD = {7, 23, 270, 271, 2, 257, 4, 6, 262} | {73, 72, 56, 79}  # their first argument is something else
+# States of plait._core.trace; what a thread waits for in which system call the program says.
+_PYTHON, _NATIVE, _GIL, _CORE, _FUTEX, _SOCKET, _OTHER = 1, 2, 3, 4, 5, 13, 16
 _SHARE = 0.025  # of one core, at most
-_LOOK_EVERY = 0.005  # seconds between looks for new threads
+_LOOK_EVERY = 0.002  # seconds between looks for new threads
 _CHILDREN_EVERY = 0.1
-_TOTALS_EVERY = 0.05
 _FLUSH = 1 << 15
+UNIT = 10  # microseconds
+_OWED = 100_000  # nanoseconds without a core that are worth a record
 
 
 class Process:
@@ -55,12 +40,32 @@ class Process:
 
     def __init__(self, pid: int, gil: dict[str, object] | None) -> None:
         self.pid = pid
+        self.task = f"/proc/{pid}/task"
         self.threads: dict[int, Thread] = {}
+        self.links = 0  # of the directory of its threads: one more for each
+        self.looked = 0
         self.gil_words: frozenset[bytes] = frozenset()
         self.memory = -1
         self.holder_at = 0
         self.native_at = 0
         self.holders: dict[int, int] = {}
+        self.words = ""
+        self.python = False
+        self.know(gil)
+
+    def know(self, gil: dict[str, object] | None) -> None:
+        """What it runs; a child is at first what its parent is, until it has been given a program of its own."""
+        try:
+            with open(f"/proc/{self.pid}/cmdline", "rb") as line:
+                words = line.read().replace(b"\0", b" ").decode("utf-8", "replace").strip()
+        except OSError:
+            return
+        if words == self.words:
+            return
+        self.close()
+        self.words, self.memory, self.gil_words = words, -1, frozenset()
+        self.holders.clear()
+        self.python = os.path.basename(words.split(" ", 1)[0]).startswith("python")
         if gil is not None:
             self._find_gil(gil)
 
@@ -71,6 +76,7 @@ class Process:
                 base = next(int(line.split("-", 1)[0], 16) for line in maps if line.rstrip().endswith(str(gil["file"])))
         except (OSError, StopIteration):
             return
+        self.python = True
         word = base + int(str(gil["offset"]))
         self.gil_words = frozenset(hex(address).encode() for address in (word - 4, word, word + 4))
         if gil["holder"] is None:
@@ -88,7 +94,7 @@ class Process:
         note = os.pread(self.memory, 12, self.holder_at)
         if len(note) < 12:  # the process is ending
             return 0
-        state, locked = struct.unpack("<Qi", note)
+        state, locked = _NOTE.unpack(note)
         if not locked or not state:
             return 0
         known = self.holders.get(state)
@@ -106,11 +112,15 @@ class Process:
 
 
 class Thread:
-    """One thread that is looked at, with what the system counted since the first look."""
+    """One thread that is looked at, with what the system counted since the first look, or since it began."""
 
-    __slots__ = ("base", "calls", "cpu", "first", "last", "name", "queued", "state", "stats", "text", "tid")
+    __slots__ = (
+        "base", "blocked", "calls", "cpu", "first", "last", "line", "name", "owed", "queued", "seen", "state", "stats",
+        "text", "tid",
+    )  # fmt: skip
 
-    def __init__(self, pid: int, tid: int) -> None:
+    def __init__(self, pid: int, tid: int, since: int) -> None:
+        """`since` is the moment, in nanoseconds, before which it cannot have begun if it is new; 0 if it is not."""
         path = f"/proc/{pid}/task/{tid}/"
         with open(path + "comm") as comm:
             self.name = comm.read().strip()
@@ -118,26 +128,35 @@ class Thread:
         self.stats = os.open(path + "schedstat", os.O_RDONLY)
         try:
             self.calls = os.open(path + "syscall", os.O_RDONLY)
+            self.seen = os.pread(self.stats, 64, 0)
         except OSError:
             os.close(self.stats)
             raise
         self.state = self.text = -1
-        self.cpu = self.queued = 0
+        self.line = b""
+        self.blocked = False
+        self.owed = 0
         self.first = self.last = time.perf_counter_ns()
-        self.base = (0, 0)
-        self.count()
-        self.base = (self.cpu, self.queued)
-        self.cpu = self.queued = 0
+        words = self.seen.split()
+        self.cpu, self.queued = int(words[0]), int(words[1])
+        age = self.cpu + self.queued
+        if since and age <= self.first - since:
+            self.base = (0, 0)
+            self.first -= age
+        else:
+            self.base = (self.cpu, self.queued)
 
-    def count(self) -> None:
-        """Note the time it has had a core, and has been without one."""
-        try:
-            words = os.pread(self.stats, 64, 0).split()
-        except OSError:
-            return
-        if words:
-            self.last = time.perf_counter_ns()
-            self.cpu, self.queued = int(words[0]) - self.base[0], int(words[1]) - self.base[1]
+    def count(self, stats: bytes, moment: int) -> int:
+        """Note the time it has had a core; the nanoseconds without one that are to be told, if they are enough."""
+        self.seen = stats
+        words = stats.split()
+        cpu, queued = int(words[0]), int(words[1])
+        self.owed += queued - self.queued
+        self.cpu, self.queued, self.last = cpu, queued, moment
+        if self.owed < _OWED:
+            return 0
+        owed, self.owed = self.owed, 0
+        return owed
 
     def close(self) -> None:
         os.close(self.calls)
@@ -172,13 +191,16 @@ class Ring:
 class Sampler:
     """Looks again and again, until its standard input is closed or says so."""
 
-    def __init__(self, pid: int, ring: Ring, gil: dict[str, object] | None, calls: dict[bytes, int]) -> None:
+    def __init__(
+        self, pid: int, ring: Ring, gil: dict[str, object] | None, calls: dict[str, int], with_fd: list[int]
+    ) -> None:
         self._pid = pid
         self._ring = ring
         self._gil = gil
-        self._calls = calls
-        self._fd_less = frozenset(str(number).encode() for number in _NO_FD)
+        self._calls = {number.encode(): state for number, state in calls.items()}
+        self._with_fd = frozenset(str(number).encode() for number in with_fd)
         self._processes: dict[int, Process] = {}
+        self._words: dict[int, str] = {}
         self._gone: list[dict[str, object]] = []
         self._texts: dict[str, int] = {"": 0}
         self._refused = False
@@ -186,34 +208,33 @@ class Sampler:
     def run(self, rate: float) -> dict[str, object]:
         """Sample; what was counted, when it is over."""
         os.set_blocking(0, False)
-        began = time.perf_counter()
-        busy = time.thread_time()
-        period, rounds = 1 / rate, 0
-        look = children = totals = cost = 0.0
-        due = began
         self._look_for_children()
         self._look_for_threads()
         print("ready", flush=True)
+        began = time.perf_counter()
+        busy = time.thread_time()
+        period, rounds = 1 / rate, 0
+        look = cost = 0.0
+        children = began + _CHILDREN_EVERY
+        due = began
         while True:
             now = time.perf_counter()
             if now >= look:
-                look = now + _LOOK_EVERY
+                look = now + max(_LOOK_EVERY, 2 * period)
                 if _asked_to_end() or not self._look_for_threads():
                     break
-            if now >= children:
-                children = now + _CHILDREN_EVERY
-                self._look_for_children()
-            if now >= totals:
-                totals = now + _TOTALS_EVERY
-                self._count()
                 if rounds:
                     cost = (time.thread_time() - busy) / rounds
                     period = max(1 / rate, cost / _SHARE)
+            if now >= children:
+                before = time.thread_time()
+                self._look_for_children()
+                children = now + max(_CHILDREN_EVERY, 200 * (time.thread_time() - before))
             self._round()
             rounds += 1
             due = max(due + period, time.perf_counter())
             time.sleep(max(0.0, due - time.perf_counter()) or 1e-5)
-        self._count()
+        self._round()
         seconds = time.perf_counter() - began
         self._ring.flush()
         for process in self._processes.values():
@@ -221,6 +242,7 @@ class Sampler:
         return {
             "written": self._ring.written,
             "threads": self._gone,
+            "processes": self._words,
             "texts": list(self._texts),
             "rate": rounds / seconds,
             "cost": (time.thread_time() - busy) / seconds,
@@ -229,37 +251,60 @@ class Sampler:
 
     def _round(self) -> None:
         """Look at every thread once."""
+        pread, clock = os.pread, time.perf_counter_ns
         for process in list(self._processes.values()):
-            moment = time.perf_counter_ns() // 1000
             holder = -1
             for thread in list(process.threads.values()):
+                moment = clock()
                 try:
-                    line = os.pread(thread.calls, 48, 0)
+                    stats = pread(thread.stats, 64, 0)
+                    if stats == thread.seen:
+                        if thread.blocked:
+                            continue
+                    elif stats:
+                        before = thread.cpu
+                        owed = thread.count(stats, moment)
+                        if owed:
+                            self._without_core(thread, moment - (thread.cpu - before), owed)
+                    line = pread(thread.calls, 48, 0)
                 except OSError:
                     line = b""
                 if not line:
-                    self._drop(process, thread, moment)
-                    continue
-                if line[0] in b"r-":
+                    self._drop(process, thread, moment // 1000)
+                elif line[0] in b"r-":
+                    thread.blocked = False
                     if holder == -1 and process.memory >= 0:
-                        try:
-                            holder = process.holder()
-                        except OSError:
-                            process.memory, holder = -1, 0
-                    state = _NATIVE if process.memory >= 0 and holder != thread.tid else _PYTHON
-                    text = 0
-                else:
-                    state, text = self._waiting(process, thread, line)
-                if state != thread.state or text != thread.text:
-                    thread.state, thread.text = state, text
-                    self._ring.add(moment, thread.tid, state, text)
+                        holder = self._holder(process)
+                    self._note(thread, moment, _PYTHON if process.memory < 0 or holder == thread.tid else _NATIVE, 0)
+                elif not thread.blocked or line != thread.line:
+                    thread.blocked, thread.line = True, line
+                    self._note(thread, moment, *self._waiting(process, line))
 
-    def _waiting(self, process: Process, thread: Thread, line: bytes) -> tuple[int, int]:
+    def _note(self, thread: Thread, moment: int, state: int, text: int) -> None:
+        if state != thread.state or text != thread.text:
+            thread.state, thread.text = state, text
+            self._ring.add(moment // 1000, thread.tid, state, text)
+
+    def _without_core(self, thread: Thread, ended: int, owed: int) -> None:
+        """It was ready and had no core, for so long until then; in nanoseconds."""
+        at, left = max(0, ended - owed) // 1000, owed // 1000 // UNIT
+        while left:
+            self._ring.add(at, thread.tid, _CORE, min(left, 0xFFFF))
+            at, left = at + min(left, 0xFFFF) * UNIT, left - min(left, 0xFFFF)
+
+    def _holder(self, process: Process) -> int:
+        try:
+            return process.holder()
+        except OSError:
+            process.memory = -1
+            return 0
+
+    def _waiting(self, process: Process, line: bytes) -> tuple[int, int]:
         call, first, *_ = line.split(b" ", 2)
         state = self._calls.get(call, _OTHER)
         if state == _FUTEX:
             return (_GIL if first in process.gil_words else _FUTEX), 0
-        if state in _WITH_FD and call not in self._fd_less:
+        if call in self._with_fd:
             try:
                 target = os.readlink(f"/proc/{process.pid}/fd/{int(first, 16)}")
             except (OSError, ValueError):
@@ -276,44 +321,53 @@ class Sampler:
         self._gone.append(_figures(thread, process.pid))
         thread.close()
         del process.threads[thread.tid]
-
-    def _count(self) -> None:
-        for process in self._processes.values():
-            for thread in process.threads.values():
-                thread.count()
+        process.links = 0
 
     def _look_for_threads(self) -> bool:
         """Find new threads; whether the program is still there."""
         for process in list(self._processes.values()):
             try:
-                found = os.listdir(f"/proc/{process.pid}/task")
+                links = os.stat(process.task).st_nlink
+                if links == process.links:
+                    process.looked = time.perf_counter_ns()
+                    continue
+                process.links = links
+                found = os.listdir(process.task)
             except OSError:
                 found = []
             if not found:
-                for thread in list(process.threads.values()):
-                    self._drop(process, thread, time.perf_counter_ns() // 1000)
-                process.close()
-                del self._processes[process.pid]
+                self._forget(process)
                 continue
-            for name in found:
+            since, process.looked = process.looked, time.perf_counter_ns()
+            for name in found if process.python else ():
                 tid = int(name)
                 if tid not in process.threads:
                     try:
-                        process.threads[tid] = Thread(process.pid, tid)
+                        process.threads[tid] = Thread(process.pid, tid, since)
                     except PermissionError:
                         self._refused = True
-                    except OSError:
+                    except (OSError, IndexError):
                         continue
         return self._pid in self._processes
+
+    def _forget(self, process: Process) -> None:
+        for thread in list(process.threads.values()):
+            self._drop(process, thread, time.perf_counter_ns() // 1000)
+        process.close()
+        del self._processes[process.pid]
 
     def _look_for_children(self) -> None:
         known, waiting = {self._pid}, [self._pid]
         while waiting:
             pid = waiting.pop()
-            if pid not in self._processes:
-                self._processes[pid] = Process(pid, self._gil)
+            process = self._processes.get(pid)
+            if process is None:
+                process = self._processes[pid] = Process(pid, self._gil)
+            elif pid != self._pid:
+                process.know(self._gil)
+            self._words[pid] = process.words
             try:
-                threads = os.listdir(f"/proc/{pid}/task")
+                threads = os.listdir(process.task)
             except OSError:
                 continue
             for thread in threads:
@@ -335,8 +389,8 @@ def _figures(thread: Thread, pid: int) -> dict[str, object]:
         "name": thread.name,
         "first": thread.first // 1000,
         "last": thread.last // 1000,
-        "cpu": thread.cpu / 1e9,
-        "queued": thread.queued / 1e9,
+        "cpu": (thread.cpu - thread.base[0]) / 1e9,
+        "queued": (thread.queued - thread.base[1]) / 1e9,
     }
 
 
@@ -349,10 +403,9 @@ def _asked_to_end() -> bool:
 
 
 def main() -> None:
-    """Arguments: the process, the descriptor of the ring, its records, the rate, the machine, where the GIL is."""
-    pid, fd, records, rate, machine, gil = sys.argv[1:]
-    calls = {str(number).encode(): state for number, state in CALLS[machine].items()}
-    sampler = Sampler(int(pid), Ring(int(fd), int(records)), json.loads(gil), calls)
+    """Arguments: the process, the descriptor of the ring, its records, the rate, where the GIL is, system calls."""
+    pid, fd, records, rate, gil, calls = sys.argv[1:]
+    sampler = Sampler(int(pid), Ring(int(fd), int(records)), json.loads(gil), *json.loads(calls))
     print(json.dumps(sampler.run(float(rate))), flush=True)
 
 

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 from plait._core.trace import Lane, State, Trace, Wait
 from plait._see.recorder import Noted
 from plait._see.sampler import Counted, Samples
+from plait._see.stretches import Change, Piece, refined
 
-_REFINED = (State.LOCK, State.SOCKET, State.SLEEP, State.OTHER)  # what a noted wait may turn out to be
 
 
 def add_threads(
@@ -30,9 +30,13 @@ def add_threads(
     else:
         threads = [Counted(0, tid, "", origin, origin + trace.microseconds, -1.0, -1.0) for tid in names]
     lanes: dict[int, int] = {}
+    slack = int(2e6 / samples.rate) if samples.rate else 0
     for one in sorted(threads, key=lambda one: (one.pid in workers, one.first, one.tid)):
-        own = outer.get(one.tid, [])
-        lane = _lane(one, samples.changes.get(one.tid, []), own, origin, trace.microseconds)
+        changes: list[Change] = samples.changes.get(one.tid, [])
+        if one.cpu < 0:  # nobody looked: what is no wait is running
+            changes = [(origin, State.PYTHON, 0)]
+        pieces = refined(changes, outer.get(one.tid, []), origin + trace.microseconds, slack)
+        lane = _lane(one, pieces, sorted(samples.without_core.get(one.tid, [])), origin, trace.microseconds)
         lane.name = names.get(one.tid) or f"{workers.get(one.pid, one.name)}"
         lanes[one.tid] = len(trace.lanes)
         trace.lanes.append(lane)
@@ -58,31 +62,26 @@ def await_results(trace: Trace, consumed: Iterable[tuple[int, int, int]], origin
                 lane.states[k] = State.FUTURE
 
 
-def _lane(one: Counted, changes: Sequence[tuple[int, int, int]], waits: Sequence[Noted], origin: int, end: int) -> Lane:
+def _lane(
+    one: Counted, pieces: list[Piece], without_core: Sequence[tuple[int, int]], origin: int, end: int
+) -> Lane:
     lane = Lane(one.name, "thread", one.pid, one.tid)
     if one.cpu >= 0:
         lane.cpu, lane.queued = one.cpu, one.queued
-    else:  # nobody looked: what is no wait is running
-        changes = [(origin, State.PYTHON, 0)]
     at = 0
-    for index, (began, state, text) in enumerate(changes):
-        ended = changes[index + 1][0] if index + 1 < len(changes) else origin + end
-        while at < len(waits) and waits[at].ended <= began:
+    for began, ended, state, text in pieces:
+        while at < len(without_core) and without_core[at][1] <= began:
             at += 1
-        following = at
-        moment = began
-        while following < len(waits) and waits[following].began < ended:
-            wait = waits[following]
-            if state in _REFINED or one.cpu < 0:
-                if wait.began > moment:
-                    lane.add(max(0, moment - origin), State(state), text)
-                lane.add(max(0, max(wait.began, began) - origin), wait.state)
-                moment = min(wait.ended, ended)
+        moment, following = began, at
+        while following < len(without_core) and without_core[following][0] < ended:
+            low, high = without_core[following]
+            if low > moment:
+                lane.add(max(0, moment - origin), State(state), text)
+            lane.add(max(0, max(low, moment) - origin), State.CORE)
+            moment = min(high, ended)
             following += 1
         if moment < ended:
             lane.add(max(0, moment - origin), State(state), text)
-    if one.cpu >= 0 and changes and changes[-1][1] != State.ABSENT and one.last - origin < end - 50_000:
-        lane.add(one.last - origin, State.ABSENT)
     return lane
 
 
