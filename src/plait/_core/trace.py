@@ -105,6 +105,7 @@ class Lane:
         details: an index into the trace's texts for each moment: the file or socket of an I/O; 0 for none.
         cpu: seconds on a core, exact where the system tells; None otherwise.
         queued: seconds ready without a core; None where nobody tells.
+        native: of the seconds on a core, those without the GIL, as sampled; None where nobody tells.
     """
 
     name: str
@@ -116,6 +117,7 @@ class Lane:
     details: array[int] = field(default_factory=lambda: array("L"))
     cpu: float | None = None
     queued: float | None = None
+    native: float | None = None
 
     def add(self, moment: int, state: State, detail: int = 0) -> None:
         """From this moment on it is in this state."""
@@ -215,7 +217,11 @@ def times_of(lane: Lane, end: int) -> dict[State, float]:
     found.pop(State.CORE, None)
     blocked = sum(found.values())
     rest = there - cpu - queued
-    times = _shared(on_core, cpu, State.PYTHON)
+    if lane.native is None:
+        times = _shared(on_core, cpu, State.PYTHON)
+    else:
+        native = min(lane.native, cpu)
+        times = {state: time for state, time in ((State.PYTHON, cpu - native), (State.NATIVE, native)) if time > 0}
     if queued > 0:
         times[State.CORE] = queued
     for state, seconds in _shared(found, rest, State.OTHER).items():

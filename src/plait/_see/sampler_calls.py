@@ -5,6 +5,7 @@ from __future__ import annotations
 from plait._core.trace import State
 
 FUTEX = {"x86_64": 202, "aarch64": 98}
+SCHED_SETATTR = {"x86_64": 314, "aarch64": 274}
 _X86_64 = {
     State.LOCK: (202, 449),
     State.SLEEP: (35, 230),

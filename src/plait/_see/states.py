@@ -67,7 +67,7 @@ def _lane(
 ) -> Lane:
     lane = Lane(one.name, "thread", one.pid, one.tid)
     if one.cpu >= 0:
-        lane.cpu, lane.queued = one.cpu, one.queued
+        lane.cpu, lane.queued, lane.native = one.cpu, one.queued, one.native
     at = 0
     for began, ended, state, text in pieces:
         while at < len(without_core) and without_core[at][1] <= began:

@@ -10,7 +10,7 @@ from plait._see.recorder import Noted
 Change = tuple[int, int, int]  # from this moment on it was seen in that state, with that text
 Piece = tuple[int, int, int, int]  # began, ended, state, text
 
-_BARE = (State.LOCK, State.SOCKET, State.SLEEP, State.OTHER, State.IDLE)  # what a noted wait may look like from outside
+_OWN = (State.GIL, State.NATIVE, State.PYTHON)  # what is no wait for what was noted, even while it lasts
 
 
 def refined(changes: Sequence[Change], waits: Sequence[Noted], end: int, slack: int) -> list[Piece]:
@@ -40,7 +40,7 @@ def refined(changes: Sequence[Change], waits: Sequence[Noted], end: int, slack: 
             if wait.began > moment:
                 moment = _between(pieces, moment, wait.began, state, text, slack if following > at else 0)
             ended = min(wait.ended, until)
-            inside = wait.began <= seen and state not in _BARE
+            inside = wait.began - seen < ended - wait.began and state in _OWN
             _add(pieces, moment, ended, *((state, text) if inside else (wait.state, 0)))
             moment = max(moment, ended)
             following += 1
