@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from _trace_truth import Crew, Stopwatch, Truth, compute
+from _trace_truth import Crew, Stopwatch, Truth, compute, scaled
 
 import plait
 from plait._core.trace import State
@@ -33,7 +33,7 @@ def _pure(threads: int) -> list[Truth]:
     crew = Crew()
 
     def computes(watch: Stopwatch) -> None:
-        compute(0.8 / threads)
+        compute(scaled(0.8) / threads)
 
     crew.start(computes, threads)
     return crew.join()
@@ -50,7 +50,7 @@ def hashing_beside_pure() -> list[Truth]:
     crew = Crew()
 
     def computes(watch: Stopwatch) -> None:
-        compute(0.4)
+        compute(scaled(0.4))
 
     crew.start(_hashes)
     crew.start(computes)
@@ -58,7 +58,7 @@ def hashing_beside_pure() -> list[Truth]:
 
 
 def _hashes(watch: Stopwatch) -> None:
-    for _ in range(200):
+    for _ in range(scaled(200)):
         with watch.without_the_gil():
             hashlib.sha256(_BLOCK).digest()
 
@@ -68,7 +68,7 @@ def convoy() -> list[Truth]:
     crew, lock, let_go = Crew(), threading.Lock(), [0.0]
 
     def works(watch: Stopwatch) -> None:
-        for _ in range(60):
+        for _ in range(scaled(60)):
             with watch.waiting(State.LOCK, lambda: let_go[0]):
                 lock.acquire()
             compute(0.002)
@@ -86,7 +86,7 @@ def lock_held_asleep() -> list[Truth]:
     def holds(watch: Stopwatch) -> None:
         with lock:
             held.set()
-            watch.sleep(0.6)
+            watch.sleep(scaled(0.6))
             let_go[0] = now()
 
     def waits(watch: Stopwatch) -> None:
@@ -103,7 +103,7 @@ def starved_consumers() -> list[Truth]:
     crew, line = Crew(), queue.Queue[float]()
 
     def produces(watch: Stopwatch) -> None:
-        for _ in range(30):
+        for _ in range(scaled(30)):
             watch.sleep(0.02)
             line.put(now())
         for _ in range(3):
@@ -127,17 +127,17 @@ def sockets() -> list[Truth]:
     here, there = socket.socketpair()
 
     def answers(watch: Stopwatch) -> None:
-        for _ in range(20):
+        for _ in range(scaled(20)):
             watch.sleep(0.03)
             here.sendall(b"%30d" % time.perf_counter_ns())
 
     def asks(watch: Stopwatch) -> None:
-        for _ in range(20):
+        for _ in range(scaled(20)):
             with watch.waiting(State.SOCKET, lambda: sent):
                 sent = int(there.recv(30)) / 1e9
 
     def computes(watch: Stopwatch) -> None:
-        compute(0.3)
+        compute(scaled(0.3))
 
     with here, there:
         crew.start(answers)
@@ -150,7 +150,7 @@ def sleeps() -> list[Truth]:
     crew = Crew()
 
     def sleeps(watch: Stopwatch) -> None:
-        for _ in range(6):
+        for _ in range(scaled(6)):
             watch.sleep(0.1)
 
     crew.start(sleeps, 4)
@@ -161,7 +161,7 @@ def sleeps_and_computes() -> list[Truth]:
     crew = Crew()
 
     def both(watch: Stopwatch) -> None:
-        for _ in range(25):
+        for _ in range(scaled(25)):
             compute(0.008)
             watch.sleep(0.02)
 
@@ -267,12 +267,15 @@ def pool_of_threads() -> list[Truth]:
         truths.append(watch.truth)
 
     with ThreadPoolExecutor(2) as pool:
-        list(pool.map(work, range(16)))
-    return merged(truths)
+        list(pool.map(work, range(scaled(16))))
+    found = merged(truths)
+    for truth in found:
+        truth.spans.clear()  # between items there is nothing
+    return found
 
 
 def processes_that_compute() -> list[Truth]:
-    return merged(list(plait.map(_computes_there, range(4), engine="process", workers=2)))
+    return merged(list(plait.map(_computes_there, range(scaled(4)), engine="process", workers=2)))
 
 
 def _computes_there(n: int) -> Truth:
@@ -282,7 +285,7 @@ def _computes_there(n: int) -> Truth:
 
 
 def processes_mixed() -> list[Truth]:
-    return merged(list(plait.map(_mixed_there, range(4), engine="process", workers=2)))
+    return merged(list(plait.map(_mixed_there, range(scaled(4)), engine="process", workers=2)))
 
 
 def _mixed_there(n: int) -> Truth:
@@ -312,7 +315,7 @@ def mixed() -> list[Truth]:
     crew, line, lock, let_go = Crew(), queue.Queue[float](9), threading.Lock(), [0.0]
 
     def feeds(watch: Stopwatch) -> None:
-        for _ in range(40):
+        for _ in range(scaled(40)):
             watch.sleep(0.012)
             line.put(now())
         line.put(_LAST)
@@ -333,7 +336,7 @@ def mixed() -> list[Truth]:
             lock.release()
 
     def sleeps(watch: Stopwatch) -> None:
-        watch.sleep(0.4)
+        watch.sleep(scaled(0.4))
 
     crew.start(feeds)
     crew.start(works, 2)

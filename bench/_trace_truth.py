@@ -7,11 +7,13 @@ for the GIL, where others run Python.
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from plait._core.trace import State
 
@@ -124,6 +126,14 @@ class Crew:
         for thread in self.threads:
             thread.join()
         return self.truths
+
+
+Number = TypeVar("Number", int, float)
+
+
+def scaled(number: Number) -> Number:
+    """So many, or so long, in a program of the length that was asked for; workers are told by the environment."""
+    return type(number)(number * float(os.environ.get("PLAIT_TRACE_SCALE", "1")))
 
 
 def compute(seconds: float) -> None:

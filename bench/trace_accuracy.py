@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import multiprocessing
+import os
 import statistics
 import sys
 import time
@@ -40,10 +41,12 @@ class Result:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--scale", type=float, default=2.0, help="how long each program is; 1 is about a second")
     parser.add_argument("--busy", type=int, default=0, help="so many processes that compute meanwhile")
     parser.add_argument("--verbose", action="store_true", help="say what was wrong of which thread")
     parser.add_argument("names", nargs="*")
     options = parser.parse_args()
+    os.environ["PLAIT_TRACE_SCALE"] = str(options.scale)
     others = [multiprocessing.get_context("spawn").Process(target=_spin, daemon=True) for _ in range(options.busy)]
     for other in others:
         other.start()
@@ -91,7 +94,10 @@ def traced(trace: Trace, truth: Truth, origin: float) -> dict[State, float]:
     """What the trace says of it, of all its life or the stretches that were measured."""
     for at, lane in enumerate(trace.lanes):
         if truth.who in (lane.tid, lane.name) and (lane.kind == "task") == isinstance(truth.who, str):
-            return within(trace, lane, truth, origin) if truth.spans else trace.times(at)
+            seen = within(trace, lane, truth, origin) if truth.spans else trace.times(at)
+            if State.IDLE not in truth.seconds:
+                seen.pop(State.IDLE, None)  # a pool's worker between items
+            return seen
     return {}
 
 

@@ -1,8 +1,9 @@
 """What asyncio tasks do: each step of an event loop, what the task awaits after it, and the line of a step that blocks.
 
 A step is `asyncio.events.Handle._run`; its callback belongs to the task. After the step the task is ready, has ended,
-or awaits something, which the innermost coroutine says. Steps that last longer than `BLOCKING` are looked at by a
-thread that wakes while a loop runs, and notes the line.
+or awaits something, which the innermost coroutine says. Since when it could have gone on the handle of its next step
+says, which is made when that is known; after a timer, the moment at which the timer was due. Steps that last longer
+than `BLOCKING` are looked at by a thread that wakes while a loop runs, and notes the line.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import asyncio.events
 import functools
 import sys
 import threading
+import time
 from collections import deque
 from typing import Any, NamedTuple
 
@@ -22,6 +24,7 @@ from plait._see.whereabouts import place, user_frame
 
 WATCH = "plait-trace-watch"
 BLOCKING = 50_000  # microseconds of a step
+_EVENTS: Any = asyncio.events
 _HANDLE: Any = asyncio.events.Handle  # every step of every loop goes through its `_run`
 _KEPT = 1_000_000
 _AWAITED = {
@@ -39,16 +42,27 @@ _AWAITED = {
 class Step(NamedTuple):
     """One step of a task.
 
-    `after` is what it awaits from then on, ABSENT when it has ended; `awaits` says that in words, `where` the line
-    that awaits, or the line that was seen while a long step ran.
+    `ready` is since when it could have begun; `after` is what the task awaits from then on, ABSENT when it has ended;
+    `awaits` says that in words, `where` the line that awaits.
     """
 
     task: int
     tid: int
+    ready: int
     began: int
     ended: int
     after: State
     awaits: str
+    where: str
+
+
+class Blocked(NamedTuple):
+    """A step that blocked its event loop: who ran it, in which thread, and the line that was seen, or ""."""
+
+    tid: int
+    began: int
+    ended: int
+    name: str
     where: str
 
 
@@ -58,10 +72,12 @@ class TaskRecorder:
     def __init__(self) -> None:
         self.steps: deque[Step] = deque(maxlen=_KEPT)
         self.names: dict[int, str] = {}
-        self.blocked: deque[tuple[int, int, str, str]] = deque(maxlen=10_000)  # began, ended, task, line
+        self.blocked: deque[Blocked] = deque(maxlen=10_000)
         self._numbers: dict[int, tuple[asyncio.Task[Any], int]] = {}
         self._running: dict[int, tuple[int, int, str]] = {}  # thread: native number, began, task
         self._seen: dict[int, tuple[int, str]] = {}  # thread: began, line
+        self._due: dict[int, int] = {}  # thread: when the timer was due that it runs
+        self._ahead = now() - time.monotonic_ns() // 1000  # of our clock, before that of loops
         self._stop = threading.Event()
         self._watch = threading.Thread(target=self._look, name=WATCH, daemon=True)
 
@@ -75,29 +91,35 @@ class TaskRecorder:
             task = task if isinstance(task, asyncio.Task) else None
             began = now()
             thread = _thread.get_ident()
+            if isinstance(handle, asyncio.TimerHandle):
+                self._due[thread] = min(began, int(handle._when * 1e6) + self._ahead)  # type: ignore[attr-defined]
             name = task.get_name() if task is not None else getattr(handle._callback, "__qualname__", "a callback")
             self._running[thread] = _thread.get_native_id(), began, name
             try:
                 original(handle)
             finally:
                 del self._running[thread]
-                self._note(task, thread, began, name)
+                self._due.pop(thread, None)
+                self._note(task, thread, min(began, getattr(handle, "since", began)), began, name)
 
         _HANDLE._run = run
+        _EVENTS.Handle = _dated(self._due)
         self._watch.start()
 
     def remove(self) -> None:
         """End."""
         _HANDLE._run = self._original
+        _EVENTS.Handle = _HANDLE
         self._stop.set()
         self._watch.join()
         self._numbers.clear()
 
-    def _note(self, task: asyncio.Task[Any] | None, thread: int, began: int, name: str) -> None:
+    def _note(self, task: asyncio.Task[Any] | None, thread: int, ready: int, began: int, name: str) -> None:
         ended = now()
+        tid = _thread.get_native_id()
         if ended - began >= BLOCKING:
             seen = self._seen.get(thread, (0, ""))
-            self.blocked.append((began, ended, name, seen[1] if seen[0] == began else ""))
+            self.blocked.append(Blocked(tid, began, ended, name, seen[1] if seen[0] == began else ""))
         if task is None:
             return
         known = self._numbers.get(id(task))
@@ -109,7 +131,7 @@ class TaskRecorder:
             after, awaits, where = State.ABSENT, "", ""
         else:
             after, awaits, where = _awaited(task)
-        self.steps.append(Step(known[1], _thread.get_native_id(), began, ended, after, awaits, where))
+        self.steps.append(Step(known[1], tid, ready, began, ended, after, awaits, where))
 
     def _look(self) -> None:
         while not self._stop.wait(BLOCKING / 2e6):
@@ -118,6 +140,19 @@ class TaskRecorder:
                 if began < late:
                     line = place(_of_a_user(sys._current_frames().get(thread)))
                     self._seen[thread] = began, line
+
+
+def _dated(due: dict[int, int]) -> type:
+    """A Handle that knows since when its callback could have run."""
+
+    class Handle(_HANDLE):  # type: ignore[misc]  # the class of this Python
+        __slots__ = ("since",)
+
+        def __init__(self, *args: Any) -> None:
+            super().__init__(*args)
+            self.since = due.get(_thread.get_ident()) or now() if due else now()
+
+    return Handle
 
 
 def _awaited(task: asyncio.Task[Any]) -> tuple[State, str, str]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
 
 from plait._core.trace import Lane, State, Trace, Wait
-from plait._see.recorder_tasks import Step
+from plait._see.recorder_tasks import Blocked, Step
 
+_DELAY = 1_000  # microseconds that a task has to wait to have been delayed
+_SOON = 50_000  # microseconds after a block in which the delayed go on
 _MOST = 500  # lanes of tasks; the longest-lived are drawn
 
 
@@ -27,28 +30,46 @@ def add_tasks(trace: Trace, steps: Iterable[Step], names: dict[int, str], origin
             began, ended = max(0, step.began - origin), max(0, step.ended - origin)
             lane.add(began, State.PYTHON)
             lane.add(ended, step.after)
-            until = own[at + 1].began - origin if at + 1 < len(own) else trace.microseconds
-            if step.after not in (State.ABSENT, State.READY) and until > ended:
-                trace.waits.append(Wait(number, ended, until, step.after, step.awaits, step.where))
+            ready = until = trace.microseconds
+            if at + 1 < len(own):
+                until = own[at + 1].began - origin
+                ready = min(until, max(ended, own[at + 1].ready - origin))
+            if ready < until and step.after is not State.ABSENT:
+                lane.add(ready, State.READY)
+            if step.after not in (State.ABSENT, State.READY) and ready > ended:
+                trace.waits.append(Wait(number, ended, ready, step.after, step.awaits, step.where))
     trace.waits.sort(key=lambda wait: wait.began)
 
 
-def blocked_words(trace: Trace, blocked: Iterable[tuple[int, int, str, str]], origin: int) -> list[str]:
-    """The steps that blocked an event loop, with the line, and how many tasks could not go on meanwhile."""
-    lines: dict[tuple[str, str], tuple[int, int, int]] = {}
-    for began, ended, name, line in blocked:
-        many, total, delayed = lines.get((name, line), (0, 0, 0))
-        late = sum(
-            1
-            for lane in trace.lanes
-            if lane.kind == "task" and lane.name != name and lane.state_at((began + ended) // 2 - origin)
-        )
-        lines[name, line] = many + 1, total + ended - began, max(delayed, late)
+def blocked_words(blocked: Iterable[Blocked], steps: Sequence[Step]) -> list[str]:
+    """The steps that blocked an event loop, with the line, and how many tasks could have gone on meanwhile."""
+    steps = sorted(steps, key=lambda step: step.began)
+    moments = [step.began for step in steps]
+    groups: dict[tuple[str, str], list[Blocked]] = {}
+    for one in blocked:
+        groups.setdefault((one.name, one.where), []).append(one)
     found = []
-    for (name, line), (many, total, delayed) in sorted(lines.items(), key=lambda item: -item[1][1])[:3]:
-        where = f" at {line}" if line else ""
-        found.append(
-            f"the event loop was blocked for {total / 1e6:.2f} s in {many} steps of {name}{where}; "
-            f"{delayed} other tasks could not go on meanwhile"
-        )
+    for (name, where), ones in sorted(groups.items(), key=lambda item: -_length(item[1]))[:3]:
+        delays: dict[int, int] = {}
+        for one in ones:
+            for at in range(bisect_left(moments, one.ended), len(steps)):
+                step = steps[at]
+                if step.began > 2 * one.ended - one.began + _SOON:
+                    break
+                late = one.ended - max(one.began, step.ready)
+                if step.tid == one.tid and late >= _DELAY:
+                    delays[step.task] = max(delays.get(step.task, 0), late)
+        line = f" at {where}" if where else ""
+        text = f"the event loop was blocked for {_length(ones) / 1e6:.2f} s by {name}{line}"
+        text += f", in {len(ones)} steps" if len(ones) > 1 else ""
+        if delays:
+            many = f"{len(delays)} tasks were" if len(delays) > 1 else "1 task was"
+            text += f"; {many} ready meanwhile and had to wait, for up to {max(delays.values()) / 1e6:.2f} s"
+        else:
+            text += "; no other task was ready meanwhile"
+        found.append(text + ". asyncio.to_thread runs what blocks beside the loop")
     return found
+
+
+def _length(ones: Iterable[Blocked]) -> int:
+    return sum(one.ended - one.began for one in ones)

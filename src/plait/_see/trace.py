@@ -100,7 +100,7 @@ class trace:  # noqa: N801  used as a verb: with plait.trace("run.html")
         add_tasks(trace, self._tasks.steps, self._tasks.names, self._origin)
         trace.missing += samples.missing
         trace.facts = {"rate": samples.rate, "cost": samples.cost}
-        blocked = blocked_words(trace, self._tasks.blocked, self._origin)
+        blocked = blocked_words(self._tasks.blocked, self._tasks.steps)
         trace.summary = summarise(trace) + blocked
         if self._path is not None:
             save(trace, self._path)
