@@ -138,6 +138,16 @@ class Lane:
             if state and ended > self.moments[at]:
                 yield self.moments[at], ended, State(state), self.details[at]
 
+    def stretches_between(self, low: int, high: int, end: int) -> Iterator[tuple[int, int, State, int]]:
+        """As `stretches`, those in a part of the time, cut at its ends."""
+        for at in range(max(0, bisect_right(self.moments, low) - 1), len(self.moments)):
+            began, state = self.moments[at], self.states[at]
+            if began >= high:
+                break
+            ended = min(high, self.moments[at + 1] if at + 1 < len(self.moments) else end)
+            if state and ended > max(began, low):
+                yield max(began, low), ended, State(state), self.details[at]
+
     def state_at(self, moment: int) -> State:
         """What it did at a moment."""
         at = bisect_right(self.moments, moment) - 1

@@ -3,39 +3,57 @@
 from __future__ import annotations
 
 from plait._core.trace import WORDS, State, Trace
+from plait._see.forecast import forecast
+from plait._see.runs import Figures
+from plait._see.summary_runs import tell_runs
 
 _RUNNING = (State.PYTHON, State.NATIVE)
+_GAIN = 0.85  # of the time as it was: a forecast above is no gain
 _WORTH = 0.02  # of the time of threads: what is less is not told
 
 
-def summarise(trace: Trace) -> list[str]:
-    """Sentences about where the time of threads went."""
+def summarise(trace: Trace, runs: list[Figures], cores: int) -> list[str]:
+    """Sentences about where the time of threads went, and what would change it on so many cores."""
     times = [trace.times(at) if lane.kind != "task" else {} for at, lane in enumerate(trace.lanes)]
     total = sum(sum(seconds for state, seconds in one.items() if state is not State.IDLE) for one in times)
     if total <= 0:
         return ["it was over before anybody had looked at its threads"]
     sums = {state: sum(one.get(state, 0.0) for one in times) for state in State}
     busy = sum(sums[state] for state in _RUNNING)
-    cores = busy / trace.seconds
-    found = [f"{total:.2f} s of thread time in {trace.seconds:.2f} s; {cores:.2f} cores were busy on average"]
+    average = busy / trace.seconds
+    found = [f"{total:.2f} s of thread time in {trace.seconds:.2f} s; {average:.2f} cores were busy on average"]
     parts = sorted(((sums[state], state) for state in State if state is not State.IDLE), reverse=True)
     shares = [f"{seconds / total:.0%} {WORDS[state]}" for seconds, state in parts if seconds >= _WORTH * total]
     found.append("where it went: " + ", ".join(shares))
-    return found + _gil(trace, times, sums, total) + _locks(trace) + _core(sums, total) + _stragglers(trace)
+    found += _gil(trace, times, sums, total, runs, cores) + _locks(trace) + _core(sums, total, cores)
+    return found + tell_runs(trace, runs)
 
 
-def _gil(trace: Trace, times: list[dict[State, float]], sums: dict[State, float], total: float) -> list[str]:
+def _gil(
+    trace: Trace,
+    times: list[dict[State, float]],
+    sums: dict[State, float],
+    total: float,
+    runs: list[Figures],
+    cores: int,
+) -> list[str]:
     lost = sums[State.GIL]
     if lost < 0.1 * total:
         return []
     worst = max(range(len(times)), key=lambda lane: times[lane].get(State.GIL, 0.0))
-    share = lost / total
-    text = (
-        f"{share:.0%} of thread time waits for the GIL ({lost:.2f} s, most of it {trace.lanes[worst].name} with "
-        f"{times[worst].get(State.GIL, 0.0):.2f} s): {sums[State.PYTHON]:.2f} s of Python ran, one thread at a time. "
-        "More threads will not help; processes, or subinterpreters, run it on several cores"
-    )
-    return [text]
+    text = f"{lost / total:.0%} of thread time waits for the GIL ({lost:.2f} s, most of it {trace.lanes[worst].name} with "
+    text += f"{times[worst].get(State.GIL, 0.0):.2f} s): {sums[State.PYTHON]:.2f} s of Python ran, one thread at a time"
+    workers = frozenset(at for run in runs if not run.elsewhere for at in run.lanes)
+    seen = forecast(trace, workers, cores)
+    if seen is None:
+        return [text]
+    trace.facts["forecast"] = seen.then
+    who = 'engine="process"' if workers.issuperset(seen.lanes) else f"{len(seen.lanes)} processes in place of these threads"
+    if seen.then > _GAIN * seen.now:
+        why = "there is one core" if cores == 1 else "there is little that could run at the same time"
+        return [f"{text}. More threads will not help, and processes hardly: {why}"]
+    text += f". More threads will not help; {who} would take about {seen.then:.2f} s instead of {seen.now:.2f} s on "
+    return [f"{text}{cores} free cores, beside their start and the moving of data"]
 
 
 def _locks(trace: Trace) -> list[str]:
@@ -69,30 +87,16 @@ def _locks(trace: Trace) -> list[str]:
     return found
 
 
-def _core(sums: dict[State, float], total: float) -> list[str]:
+def _core(sums: dict[State, float], total: float, cores: int) -> list[str]:
     queued = sums[State.CORE]
     if queued < 0.1 * total:
         return []
-    return [f"{queued / total:.0%} of thread time waits for a core ({queued:.2f} s): more wants to run than there are"]
+    text = f"{queued / total:.0%} of thread time waits for a core ({queued:.2f} s)"
+    return [f"{text}: more wants to run, here or in other programs, than the {cores} there {_are(cores)}"]
 
 
-def _stragglers(trace: Trace) -> list[str]:
-    found = []
-    groups: dict[str, list[int]] = {}
-    for at, one in enumerate(trace.slices):
-        groups.setdefault(one.group, []).append(at)
-    for group, places in groups.items():
-        lengths = sorted((trace.slices[at].ended - trace.slices[at].began) / 1e6 for at in places)
-        if len(lengths) < 4:
-            continue
-        middle, longest = lengths[len(lengths) // 2], lengths[-1]
-        if longest > 4 * middle and longest > 0.1 * trace.seconds:
-            slow = max(places, key=lambda at: trace.slices[at].ended - trace.slices[at].began)
-            found.append(
-                f"{group}: {trace.slices[slow].name} took {longest:.2f} s, {longest / max(middle, 1e-6):.0f} times the "
-                f"median of {len(lengths)} items, on {trace.lanes[trace.slices[slow].lane].name}"
-            )
-    return found
+def _are(many: int) -> str:
+    return "are" if many > 1 else "is"
 
 
 def _length(trace: Trace, places: list[int]) -> float:
