@@ -9,7 +9,7 @@ from plait._core.trace import Slice, State, Trace
 from plait._see.items import Told
 from plait._see.recorder_transfer import Sums
 
-_BUSY = (State.PYTHON, State.NATIVE, State.CORE)
+_BUSY = (State.PYTHON, State.NATIVE)
 
 
 @dataclass(slots=True)
@@ -104,7 +104,7 @@ def _look_between(trace: Trace, run: Figures) -> None:
 
 
 def _busy(trace: Trace, at: int, low: int, high: int) -> int:
-    """Microseconds that a lane was running, or ready to, between two moments."""
+    """Microseconds that a lane was running between two moments."""
     lane = trace.lanes[at]
     total = 0
     for began, ended, state, _ in lane.stretches_between(low, high, trace.microseconds):

@@ -7,13 +7,17 @@ from plait._see.forecast import forecast
 from plait._see.runs import Figures
 from plait._see.summary_runs import tell_runs
 
+Finding = tuple[float, str]  # the seconds that it is about, and a sentence
 _RUNNING = (State.PYTHON, State.NATIVE)
 _GAIN = 0.85  # of the time as it was: a forecast above is no gain
 _WORTH = 0.02  # of the time of threads: what is less is not told
 
 
-def summarise(trace: Trace, runs: list[Figures], cores: int) -> list[str]:
-    """Sentences about where the time of threads went, and what would change it on so many cores."""
+def summarise(trace: Trace, runs: list[Figures], blocked: list[Finding], cores: int) -> list[str]:
+    """Sentences about where the time of threads went, and what would change it on so many cores.
+
+    `blocked` is what is known of event loops: sentences with the seconds that were lost.
+    """
     times = [trace.times(at) if lane.kind != "task" else {} for at, lane in enumerate(trace.lanes)]
     total = sum(sum(seconds for state, seconds in one.items() if state is not State.IDLE) for one in times)
     if total <= 0:
@@ -25,8 +29,9 @@ def summarise(trace: Trace, runs: list[Figures], cores: int) -> list[str]:
     parts = sorted(((sums[state], state) for state in State if state is not State.IDLE), reverse=True)
     shares = [f"{seconds / total:.0%} {WORDS[state]}" for seconds, state in parts if seconds >= _WORTH * total]
     found.append("where it went: " + ", ".join(shares))
-    found += _gil(trace, times, sums, total, runs, cores) + _locks(trace) + _core(sums, total, cores)
-    return found + tell_runs(trace, runs)
+    graver = [*blocked, *_gil(trace, times, sums, total, runs, cores), *_locks(trace), *_core(sums, total, cores)]
+    graver += tell_runs(trace, runs)
+    return found + [text for _, text in sorted(graver, key=lambda one: -one[0])]
 
 
 def _gil(
@@ -36,7 +41,7 @@ def _gil(
     total: float,
     runs: list[Figures],
     cores: int,
-) -> list[str]:
+) -> list[Finding]:
     lost = sums[State.GIL]
     if lost < 0.1 * total:
         return []
@@ -44,19 +49,20 @@ def _gil(
     text = f"{lost / total:.0%} of thread time waits for the GIL ({lost:.2f} s, most of it {trace.lanes[worst].name} with "
     text += f"{times[worst].get(State.GIL, 0.0):.2f} s): {sums[State.PYTHON]:.2f} s of Python ran, one thread at a time"
     workers = frozenset(at for run in runs if not run.elsewhere for at in run.lanes)
-    seen = forecast(trace, workers, cores)
+    consumers = frozenset(run.consumer for run in runs if not run.elsewhere)
+    seen = forecast(trace, workers, consumers, cores)
     if seen is None:
-        return [text]
+        return [(lost, text)]
     trace.facts["forecast"] = seen.then
     who = 'engine="process"' if workers.issuperset(seen.lanes) else f"{len(seen.lanes)} processes in place of these threads"
     if seen.then > _GAIN * seen.now:
         why = "there is one core" if cores == 1 else "there is little that could run at the same time"
-        return [f"{text}. More threads will not help, and processes hardly: {why}"]
+        return [(lost, f"{text}. More threads will not help, and processes hardly: {why}")]
     text += f". More threads will not help; {who} would take about {seen.then:.2f} s instead of {seen.now:.2f} s on "
-    return [f"{text}{cores} free cores, beside their start and the moving of data"]
+    return [(lost, f"{text}{cores} free cores, beside their start and the moving of data")]
 
 
-def _locks(trace: Trace) -> list[str]:
+def _locks(trace: Trace) -> list[Finding]:
     by_lock: dict[str, list[int]] = {}
     for at, wait in enumerate(trace.waits):
         if wait.state is State.LOCK:
@@ -67,7 +73,9 @@ def _locks(trace: Trace) -> list[str]:
         if seconds < 0.01 * trace.seconds:
             continue
         waiters = {trace.waits[at].lane for at in places}
-        text = f"{name}: {seconds:.2f} s of waiting in {len(places)} waits of {len(waiters)} threads"
+        who = "tasks" if any(trace.lanes[at].kind == "task" for at in waiters) else "threads"
+        who = who if len(waiters) > 1 else who[:-1]
+        text = f"{name}: {seconds:.2f} s of waiting in {len(places)} waits of {len(waiters)} {who}"
         holders: dict[tuple[int, str], float] = {}
         for at in places:
             wait = trace.waits[at]
@@ -83,16 +91,16 @@ def _locks(trace: Trace) -> list[str]:
             wait = trace.waits[at]
             where[wait.where] = where.get(wait.where, 0) + wait.ended - wait.began
         line = max(where, key=lambda key: where[key])
-        found.append(text + (f"; waited for at {line}" if line else ""))
+        found.append((seconds, text + (f"; waited for at {line}" if line else "")))
     return found
 
 
-def _core(sums: dict[State, float], total: float, cores: int) -> list[str]:
+def _core(sums: dict[State, float], total: float, cores: int) -> list[Finding]:
     queued = sums[State.CORE]
     if queued < 0.1 * total:
         return []
     text = f"{queued / total:.0%} of thread time waits for a core ({queued:.2f} s)"
-    return [f"{text}: more wants to run, here or in other programs, than the {cores} there {_are(cores)}"]
+    return [(queued, f"{text}: more wants to run, here or in other programs, than the {cores} there {_are(cores)}")]
 
 
 def _are(many: int) -> str:

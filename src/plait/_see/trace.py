@@ -109,9 +109,9 @@ class trace:  # noqa: N801  used as a verb: with plait.trace("run.html")
         add_tasks(trace, self._tasks.steps, self._tasks.names, self._origin)
         trace.missing += samples.missing
         trace.facts |= {"rate": samples.rate, "cost": samples.cost}
-        blocked = blocked_words(self._tasks.blocked, self._tasks.steps)
+        blocked = blocked_words(trace, self._tasks.blocked, self._tasks.steps, self._origin)
         runs = runs_of(trace, self._batches, self._transfer.sums(), self._origin)
-        trace.summary = summarise(trace, runs, available_cores().count) + blocked
+        trace.summary = summarise(trace, runs, blocked, available_cores().count)
         if self._path is not None:
             save(trace, self._path)
 
