@@ -2,7 +2,8 @@
 
 The error of a thread is the share of its time that the trace puts under another state than the thread itself: 0.01 is
 one part in a hundred. The dominant cause is the longest wait, where there is one of a tenth of the time, or else what it
-ran. The programs are in _trace_programs.py, those that were written when plait was finished in _trace_held_out.py.
+ran. The programs are in _trace_programs.py, those that were written when plait was finished in _trace_held_out.py. What
+a trace says that processes would take is compared with what they take: _trace_forecasts.py.
 Run: python bench/trace_accuracy.py [--rounds N] [--busy N] [--verbose] [NAME ...]
 """
 
@@ -17,6 +18,8 @@ import time
 from collections.abc import Callable
 
 from _table import Table
+from _trace_forecasts import FORECASTS
+from _trace_held_out import HELD_OUT
 from _trace_programs import PROGRAMS
 from _trace_truth import Truth
 
@@ -52,6 +55,10 @@ def main() -> None:
         other.start()
     table = Table(f"what a trace says of threads, and what they say, {options.busy} processes computing beside")
     judge(table, "known programs", PROGRAMS, options)
+    judge(table, "held-out programs", HELD_OUT, options)
+    for name, run in FORECASTS.items():
+        if not options.names or name in options.names:
+            foretell(table, name, run)
     table.show()
     for other in others:
         other.kill()
@@ -70,6 +77,8 @@ def judge(table: Table, title: str, programs: tuple[Callable[[], list[Truth]], .
         whole.right += result.right
         row = f"{statistics.fmean(result.errors):.2%} wrong, worst {max(result.errors):.2%}"
         table.add_fact(program.__name__, f"{len(result.errors)} threads", row, "", met=all(result.right))
+    if not whole.errors:
+        return
     mean, share = statistics.fmean(whole.errors), statistics.fmean(whole.right)
     table.add_fact(title, "mean error", f"{mean:.2%}", "<= 1 %", met=mean <= 0.01)
     right = f"{sum(whole.right)} of {len(whole.right)} ({share:.1%})"
@@ -88,6 +97,21 @@ def compare(program: Callable[[], list[Truth]], result: Result, verbose: bool) -
         if verbose and (error > 0.01 or not right):
             print(f"  {program.__name__} {truth.who}: {error:.2%}{'' if right else ' WRONG'}", file=sys.stderr)
             print(f"     true {_words(truth.seconds)}\n     seen {_words(seen)}", file=sys.stderr)
+
+
+def foretell(table: Table, name: str, run: Callable[[str], object]) -> None:
+    """What a trace of it on threads says that processes would take, beside what they take, by turns."""
+    said, took = [], []
+    for _ in range(3):
+        with plait.trace() as trace:
+            run("thread")
+        said.append(trace.facts.get("forecast", trace.seconds))
+        began = time.perf_counter()
+        run("process")
+        took.append(time.perf_counter() - began)
+    ratio = statistics.median(said) / statistics.median(took)
+    found = f"foretold {statistics.median(said):.2f} s, took {statistics.median(took):.2f} s: {ratio:.2f}"
+    table.add_fact(f"processes instead: {name}", "0.75 to 1.33", found, "", met=0.75 <= ratio <= 1.33)
 
 
 def traced(trace: Trace, truth: Truth, origin: float) -> dict[State, float]:
