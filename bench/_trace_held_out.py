@@ -1,4 +1,4 @@
-"""Programs of other kinds than _trace_programs.py has, written when the tracer was finished, and not used to shape it."""
+"""Programs of other kinds than _trace_programs.py has, written when the tracer was finished."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def fsync() -> list[Truth]:
     """A thread that waits for the disk and nothing else."""
     crew = Crew()
 
-    def writes(watch: Stopwatch) -> None:
+    def writes(_: Stopwatch) -> None:
         with tempfile.TemporaryFile() as file:
             for _ in range(scaled(120)):
                 file.write(b"x" * 4096)
@@ -42,7 +42,7 @@ def fsync() -> list[Truth]:
 def child_process() -> list[Truth]:
     crew = Crew()
 
-    def waits(watch: Stopwatch) -> None:
+    def waits(_: Stopwatch) -> None:
         child = subprocess.Popen([sys.executable, "-c", f"import time; time.sleep({scaled(0.4)})"])
         child.wait()
 
@@ -127,7 +127,7 @@ def c_that_holds() -> list[Truth]:
     """C that keeps the GIL: two that make JSON."""
     crew, data = Crew(), [{"n": n, "text": str(n)} for n in range(2000)]
 
-    def dumps(watch: Stopwatch) -> None:
+    def dumps(_: Stopwatch) -> None:
         for _ in range(scaled(150)):
             json.dumps(data)
 
@@ -141,7 +141,9 @@ def database() -> list[Truth]:
 
     def queries(watch: Stopwatch) -> None:
         connection = sqlite3.connect(":memory:")
-        sql = "with recursive c(n) as (select 1 union all select n + 1 from c where n < 200000) select sum(n % 7) from c"
+        sql = (
+            "with recursive c(n) as (select 1 union all select n + 1 from c where n < 200000) select sum(n % 7) from c"
+        )
         for _ in range(scaled(6)):
             with watch.without_the_gil():
                 connection.execute(sql).fetchone()
@@ -162,7 +164,7 @@ def select_loop() -> list[Truth]:
 
     def selects(watch: Stopwatch) -> None:
         for _ in range(scaled(15)):
-            with watch.waiting(State.SOCKET, lambda: sent):
+            with watch.waiting(State.SOCKET, lambda: sent):  # noqa: B023  called at once
                 select.select([there], [], [])
                 sent = int(there.recv(30)) / 1e9
             compute(0.002)
@@ -228,7 +230,7 @@ def sleepers_in_processes() -> list[Truth]:
     return merged(list(plait.map(_sleeps_there, range(scaled(4)), engine="process", workers=2)))
 
 
-def _sleeps_there(n: int) -> Truth:
+def _sleeps_there(_: int) -> Truth:
     with Stopwatch(State.OTHER) as watch:
         watch.sleep(0.2)
         compute(0.02)

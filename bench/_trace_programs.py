@@ -32,7 +32,7 @@ def pure_four() -> list[Truth]:
 def _pure(threads: int) -> list[Truth]:
     crew = Crew()
 
-    def computes(watch: Stopwatch) -> None:
+    def computes(_: Stopwatch) -> None:
         compute(scaled(0.8) / threads)
 
     crew.start(computes, threads)
@@ -49,7 +49,7 @@ def hashing() -> list[Truth]:
 def hashing_beside_pure() -> list[Truth]:
     crew = Crew()
 
-    def computes(watch: Stopwatch) -> None:
+    def computes(_: Stopwatch) -> None:
         compute(scaled(0.4))
 
     crew.start(_hashes)
@@ -111,7 +111,7 @@ def starved_consumers() -> list[Truth]:
 
     def consumes(watch: Stopwatch) -> None:
         while True:
-            with watch.waiting(State.QUEUE, lambda: put):
+            with watch.waiting(State.QUEUE, lambda: put):  # noqa: B023  called at once
                 put = line.get()
             if put == _LAST:
                 return
@@ -133,10 +133,10 @@ def sockets() -> list[Truth]:
 
     def asks(watch: Stopwatch) -> None:
         for _ in range(scaled(20)):
-            with watch.waiting(State.SOCKET, lambda: sent):
+            with watch.waiting(State.SOCKET, lambda: sent):  # noqa: B023  called at once
                 sent = int(there.recv(30)) / 1e9
 
-    def computes(watch: Stopwatch) -> None:
+    def computes(_: Stopwatch) -> None:
         compute(scaled(0.3))
 
     with here, there:
@@ -260,7 +260,7 @@ def pool_of_threads() -> list[Truth]:
     """Two workers for four that would use more: who is given no work is idle."""
     truths = []
 
-    def work(n: int) -> None:
+    def work(_: int) -> None:
         with Stopwatch() as watch:
             watch.sleep(0.05)
             compute(0.02)
@@ -278,7 +278,7 @@ def processes_that_compute() -> list[Truth]:
     return merged(list(plait.map(_computes_there, range(scaled(4)), engine="process", workers=2)))
 
 
-def _computes_there(n: int) -> Truth:
+def _computes_there(_: int) -> Truth:
     with Stopwatch(State.OTHER) as watch:
         compute(0.25)
     return watch.truth
@@ -288,7 +288,7 @@ def processes_mixed() -> list[Truth]:
     return merged(list(plait.map(_mixed_there, range(scaled(4)), engine="process", workers=2)))
 
 
-def _mixed_there(n: int) -> Truth:
+def _mixed_there(_: int) -> Truth:
     with Stopwatch(State.OTHER) as watch:
         watch.sleep(0.15)
         compute(0.05)
@@ -306,7 +306,7 @@ def threads_in_processes() -> list[Truth]:
     return found
 
 
-def _pure_there(n: int) -> list[Truth]:
+def _pure_there(_: int) -> list[Truth]:
     return _pure(2)
 
 
@@ -323,7 +323,7 @@ def mixed() -> list[Truth]:
 
     def works(watch: Stopwatch) -> None:
         while True:
-            with watch.waiting(State.QUEUE, lambda: put):
+            with watch.waiting(State.QUEUE, lambda: put):  # noqa: B023  called at once
                 put = line.get()
             if put == _LAST:
                 return

@@ -1,10 +1,10 @@
 """Is a trace true? Programs whose threads note by their own clocks what they do, beside what the trace says of them.
 
 The error of a thread is the share of its time that the trace puts under another state than the thread itself: 0.01 is
-one part in a hundred. The dominant cause is the longest wait, where there is one of a tenth of the time, or else what it
-ran. The programs are in _trace_programs.py, those that were written when plait was finished in _trace_held_out.py. What
-a trace says that processes would take is compared with what they take: _trace_forecasts.py.
-Run: python bench/trace_accuracy.py [--rounds N] [--busy N] [--verbose] [NAME ...]
+one part in a hundred. The dominant cause is the longest wait, where there is one of a tenth of the time, or else what
+it ran. The programs are in _trace_programs.py, those that were written when the tracer was finished in
+_trace_held_out.py. What a trace says that processes would take is compared with what they take: _trace_forecasts.py.
+Run: python bench/trace_accuracy.py [--rounds N] [--scale S] [--busy N] [--verbose] [NAME ...]
 """
 
 from __future__ import annotations
@@ -64,7 +64,9 @@ def main() -> None:
         other.kill()
 
 
-def judge(table: Table, title: str, programs: tuple[Callable[[], list[Truth]], ...], options: argparse.Namespace) -> None:
+def judge(
+    table: Table, title: str, programs: tuple[Callable[[], list[Truth]], ...], options: argparse.Namespace
+) -> None:
     """Rows of the table: each program, and all of them."""
     whole = Result()
     for program in programs:

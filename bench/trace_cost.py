@@ -71,7 +71,9 @@ def compare(table: Table, threads: int, steps: int, rounds: int, folder: Path) -
     costs, rates = [], []
     for _ in range(rounds):
         for name, words in ways.items():
-            said = subprocess.run([*words, _PROGRAM, str(threads), str(steps)], capture_output=True, text=True, check=True)
+            said = subprocess.run(
+                [*words, _PROGRAM, str(threads), str(steps)], capture_output=True, text=True, check=True
+            )
             took = next(line for line in said.stdout.splitlines() if line.startswith("["))
             wall, spent = json.loads(took)
             seconds.setdefault(name, []).append(wall)

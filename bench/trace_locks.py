@@ -23,7 +23,9 @@ def main() -> None:
             for pair in _PAIRS:
                 before, after = _nanoseconds(pair, plain, traced)
                 more = after - before
-                table.add_fact(f"{make}: {pair}", f"{before:.0f}", f"{after:.0f}, {more:+.0f}", "<= +75", met=more <= 75)
+                table.add_fact(
+                    f"{make}: {pair}", f"{before:.0f}", f"{after:.0f}, {more:+.0f}", "<= +75", met=more <= 75
+                )
         left = _nanoseconds(_PAIRS[0], plain, getattr(threading, make)())
         table.add_fact(f"{make}, when nothing is traced", f"{left[0]:.0f}", f"{left[1]:.0f}")
     table.show()

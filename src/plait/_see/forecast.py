@@ -22,8 +22,8 @@ def forecast(trace: Trace, workers: frozenset[int], consumers: frozenset[int], c
 
     What they ran on a core, and waited for anything but the GIL or a core, stays. Workers of a map share their work
     evenly, the threads that consume their results wait for nothing else, other threads keep what they have; and no more
-    can run at once than there are cores. Starting the processes and moving the data is not in it. None when nobody waits
-    for the GIL.
+    can run at once than there are cores. Starting the processes and moving the data is not in it. None when nobody
+    waits for the GIL.
     """
     own: dict[int, tuple[float, float]] = {}  # lane: seconds on a core, seconds in all without those waits
     for at, lane in enumerate(trace.lanes):

@@ -1,8 +1,8 @@
 """Locks that know their last owner, and tell a recorder when somebody has to wait for them.
 
-Each lock has functions of its own, whose variables are what they need: nothing is looked up on the way to a lock that is
-free. To release is the C lock's own method: its owner is not forgotten, since who has to wait finds the lock taken, and
-the last owner is the one that has it. An RLock knows its owner in C.
+Each lock has functions of its own, whose variables are what they need: nothing is looked up on the way to a lock that
+is free. To release is the C lock's own method: its owner is not forgotten, since who has to wait finds the lock taken,
+and the last owner is the one that has it. An RLock knows its owner in C.
 """
 
 from __future__ import annotations

@@ -27,6 +27,7 @@ from plait._see.whereabouts import PLAIT, place, user_frame
 WATCH = "plait-trace-watch"
 BLOCKING = 50_000  # microseconds of a step
 _EVENTS: Any = asyncio.events
+_LOCK: Any = asyncio.Lock
 _HANDLE: Any = asyncio.events.Handle  # every step of every loop goes through its `_run`
 _LIBRARY = (os.path.dirname(asyncio.__file__) + os.sep, PLAIT)
 _KEPT = 1_000_000
@@ -107,7 +108,7 @@ class TaskRecorder:
                 self._due.pop(thread, None)
                 self._note(task, thread, min(began, getattr(handle, "since", began)), began, name)
 
-        self._acquire = acquire = asyncio.Lock.acquire
+        self._acquire = acquire = _LOCK.acquire
 
         @functools.wraps(acquire)
         async def owned(lock: asyncio.Lock) -> Literal[True]:
@@ -115,14 +116,14 @@ class TaskRecorder:
             self._owners[lock] = self._number(asyncio.current_task())
             return True
 
-        asyncio.Lock.acquire = owned  # type: ignore[method-assign]
+        _LOCK.acquire = owned
         _HANDLE._run = run
         _EVENTS.Handle = _dated(self._due)
         self._watch.start()
 
     def remove(self) -> None:
         """End."""
-        asyncio.Lock.acquire = self._acquire  # type: ignore[method-assign]
+        _LOCK.acquire = self._acquire
         _HANDLE._run = self._original
         _EVENTS.Handle = _HANDLE
         self._stop.set()

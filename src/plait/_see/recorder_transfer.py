@@ -10,6 +10,9 @@ from plait._engines import parting, remote_run
 from plait._engines.codec import Packed
 from plait._engines.returns import Returned
 
+_RUN: Any = remote_run
+_PARTING: Any = parting
+
 
 class Sums(NamedTuple):
     """Of all workers: batches, bytes and seconds of pickling here, bytes and seconds of unpickling here."""
@@ -27,12 +30,14 @@ class TransferRecorder:
     def __init__(self) -> None:
         self._sent: list[tuple[int, float]] = []
         self._read: list[tuple[int, float]] = []
-        self._pack: Any = remote_run.pack_items
-        self._unpack: Any = remote_run.read_result
+        self._pack = _RUN.pack_items
+        self._unpack = _RUN.read_result
 
     def install(self) -> None:
         """Begin."""
-        self._put(self._timed(self._pack, self._sent, _packed_bytes), self._timed(self._unpack, self._read, _read_bytes))
+        self._put(
+            self._timed(self._pack, self._sent, _packed_bytes), self._timed(self._unpack, self._read, _read_bytes)
+        )
 
     def remove(self) -> None:
         """End."""
@@ -48,8 +53,8 @@ class TransferRecorder:
 
     @staticmethod
     def _put(pack: Any, unpack: Any) -> None:
-        remote_run.pack_items = pack
-        remote_run.read_result = parting.read_result = unpack
+        _RUN.pack_items = pack
+        _RUN.read_result = _PARTING.read_result = unpack
 
     @staticmethod
     def _timed(call: Callable[..., Any], into: list[tuple[int, float]], size: Callable[[Any], int]) -> Any:

@@ -1,4 +1,4 @@
-"""Figures of each map that ran while a trace was recorded: pure, from finished batches and the lanes of their workers."""
+"""Figures of each map of a trace: pure, from finished batches and the lanes of their workers."""
 
 from __future__ import annotations
 

@@ -124,9 +124,7 @@ class Sampler:
                     self._blocked(process, thread, moment, ran, lacked, max(before, thread.noted), line)
                 thread.looked = moment
 
-    def _running(
-        self, process: Process, thread: Thread, moment: int, ran: int, lacked: int, punctual: bool
-    ) -> None:
+    def _running(self, process: Process, thread: Thread, moment: int, ran: int, lacked: int, punctual: bool) -> None:
         """It is ready; a thread that was seen waiting has been since it was woken, which the count tells."""
         self._without_core(thread, moment - ran, lacked)
         holder = process.holder() if process.memory >= 0 else thread.tid

@@ -161,8 +161,8 @@ class Thread:
     def settle(self, lacked: int) -> None:
         """It was ready without a core for so long, between the looks that are asked about and this one.
 
-        If it was not, it had one at those looks. If it was, they count little, and hardly at all when another thread has
-        the GIL: who has been woken to take it, and has no core to take it on, looks as if it ran without.
+        If it was not, it had one at those looks. If it was, they count little, and hardly at all when another thread
+        has the GIL: who has been woken to take it, and has no core to take it on, looks as if it ran without.
         """
         holds, free, others = _SURE if lacked < _BRIEF else _DOUBTFUL
         self.looks[0] += holds * self.asked[_HOLDS]

@@ -12,7 +12,6 @@ from plait._see.sampler import Counted, Samples
 from plait._see.stretches import Change, Piece, refined
 
 
-
 def add_threads(
     trace: Trace,
     samples: Samples,
@@ -25,8 +24,9 @@ def add_threads(
 ) -> None:
     """Fill the trace with a lane for each thread, and their waits.
 
-    `names` has the threads of this process, by the system's number, and `lives` those that began and ended; `workers` plait's worker processes, by pid, and
-    `others` the command lines of those that are shown, too. The rest is left out. `origin` is when the trace began, on the clock of the records.
+    `names` has the threads of this process, by the system's number, and `lives` those that began and ended; `workers`
+    plait's worker processes, by pid, and `others` the command lines of those that are shown, too. The rest is left out.
+    `origin` is when the trace began, on the clock of the records.
     """
     trace.texts = samples.texts
     waits: dict[int, list[Noted]] = {}
@@ -51,7 +51,7 @@ def add_threads(
         elif one.tid in lives:
             one, changes, without_core = _whole(one, changes, without_core, lives[one.tid])
         pieces = refined(changes, outer.get(one.tid, []), origin + trace.microseconds, slack)
-        lane = _lane(one, pieces, sorted(without_core), origin, trace.microseconds)
+        lane = _lane(one, pieces, sorted(without_core), origin)
         lane.name = names.get(one.tid) or _elsewhere(one, workers.get(one.pid, ""), others.get(one.pid, ""))
         lanes[one.tid] = len(trace.lanes)
         trace.lanes.append(lane)
@@ -101,9 +101,7 @@ def _whole(
     return one, [*seen, (life.ended, State.ABSENT, 0)], without_core
 
 
-def _lane(
-    one: Counted, pieces: list[Piece], without_core: Sequence[tuple[int, int]], origin: int, end: int
-) -> Lane:
+def _lane(one: Counted, pieces: list[Piece], without_core: Sequence[tuple[int, int]], origin: int) -> Lane:
     lane = Lane(one.name, "thread", one.pid, one.tid)
     if one.cpu >= 0:
         lane.cpu, lane.queued, lane.native = one.cpu, one.queued, one.native

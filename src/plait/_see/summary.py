@@ -46,7 +46,9 @@ def _gil(
     if lost < 0.1 * total:
         return []
     worst = max(range(len(times)), key=lambda lane: times[lane].get(State.GIL, 0.0))
-    text = f"{lost / total:.0%} of thread time waits for the GIL ({lost:.2f} s, most of it {trace.lanes[worst].name} with "
+    text = (
+        f"{lost / total:.0%} of thread time waits for the GIL ({lost:.2f} s, most of it {trace.lanes[worst].name} with "
+    )
     text += f"{times[worst].get(State.GIL, 0.0):.2f} s): {sums[State.PYTHON]:.2f} s of Python ran, one thread at a time"
     workers = frozenset(at for run in runs if not run.elsewhere for at in run.lanes)
     consumers = frozenset(run.consumer for run in runs if not run.elsewhere)
@@ -54,7 +56,11 @@ def _gil(
     if seen is None:
         return [(lost, text)]
     trace.facts["forecast"] = seen.then
-    who = 'engine="process"' if workers.issuperset(seen.lanes) else f"{len(seen.lanes)} processes in place of these threads"
+    who = (
+        'engine="process"'
+        if workers.issuperset(seen.lanes)
+        else f"{len(seen.lanes)} processes in place of these threads"
+    )
     if seen.then > _GAIN * seen.now:
         why = "there is one core" if cores == 1 else "there is little that could run at the same time"
         return [(lost, f"{text}. More threads will not help, and processes hardly: {why}")]

@@ -31,7 +31,9 @@ def _stragglers(trace: Trace, run: Figures) -> list[tuple[float, str]]:
     longest = _seconds(slow)
     if longest < _SLOW * middle or longest < _TOLD * run.seconds:
         return []
-    text = f"{slow.name} took {longest:.2f} s on {trace.lanes[slow.lane].name}, {longest / max(middle, 1e-6):.0f} times "
+    text = (
+        f"{slow.name} took {longest:.2f} s on {trace.lanes[slow.lane].name}, {longest / max(middle, 1e-6):.0f} times "
+    )
     text += f"the median of {len(lengths)} items"
     best = max(longest, run.work / len(run.lanes))
     if slow is run.last and run.seconds - best > _TOLD * run.seconds:

@@ -75,7 +75,9 @@ def blocked_words(
             text += f"; {many} ready meanwhile and had to wait, for up to {max(delays.values()) / 1e6:.2f} s"
         else:
             text += "; no other task was ready meanwhile"
-        found.append((seconds + sum(delays.values()) / 1e6, text + ". asyncio.to_thread runs what blocks beside the loop"))
+        found.append(
+            (seconds + sum(delays.values()) / 1e6, text + ". asyncio.to_thread runs what blocks beside the loop")
+        )
     return sorted(found, reverse=True)[:3]
 
 
