@@ -74,7 +74,7 @@ def test_the_item_that_ends_last() -> None:
     assert sentences(trace, batches) == [
         (
             "resize, item 10 took 0.50 s on thread-1, 5 times the median of 11 items; it ended last: given first, it would "
-            "have let the map end after about 0.50 s, not 1.00 s"
+            "have let the map end after about 0.75 s, not 1.00 s"
         )
     ]
 

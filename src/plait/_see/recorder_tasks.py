@@ -98,7 +98,7 @@ class TaskRecorder:
             began = now()
             thread = _thread.get_ident()
             if isinstance(handle, asyncio.TimerHandle):
-                self._due[thread] = min(began, int(handle._when * 1e6) + self._ahead)  # type: ignore[attr-defined]
+                self._due[thread] = min(began, int(handle.when() * 1e6) + self._ahead)
             name = _name_of(task) if task is not None else getattr(handle._callback, "__qualname__", "a callback")
             self._running[thread] = _thread.get_native_id(), began, name
             try:
