@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from plait._core.trace import WORDS, State, Trace
+from bisect import bisect_right
+from collections.abc import Iterator
+
+from plait._core.trace import WORDS, State, Trace, Wait
 from plait._see.forecast import forecast
 from plait._see.runs import Figures
 from plait._see.summary_runs import tell_runs
 
 Finding = tuple[float, str]  # the seconds that it is about, and a sentence
 _RUNNING = (State.PYTHON, State.NATIVE)
+_TOGETHER = 0.1
 _GAIN = 0.85  # of the time as it was: a forecast above is no gain
 _WORTH = 0.02  # of the time of threads: what is less is not told
 
@@ -55,17 +59,28 @@ def _gil(
     seen = forecast(trace, workers, consumers, cores)
     if seen is None:
         return [(lost, text)]
-    trace.facts["forecast"] = seen.then
     who = (
         'engine="process"'
         if workers.issuperset(seen.lanes)
         else f"{len(seen.lanes)} processes in place of these threads"
     )
+    if not workers.issuperset(seen.lanes) and _together(times, seen.lanes) > _TOGETHER:
+        return [(lost, f"{text}. More threads will not help; what computes belongs into processes: plait.map on them")]
+    trace.facts["forecast"] = seen.then
     if seen.then > _GAIN * seen.now:
         why = "there is one core" if cores == 1 else "there is little that could run at the same time"
         return [(lost, f"{text}. More threads will not help, and processes hardly: {why}")]
     text += f". More threads will not help; {who} would take about {seen.then:.2f} s instead of {seen.now:.2f} s on "
     return [(lost, f"{text}{cores} free cores, beside their start and the moving of data")]
+
+
+def _together(times: list[dict[State, float]], lanes: tuple[int, ...]) -> float:
+    """The share of their time that threads wait for one another: as processes they could not share what they share."""
+    each = [times[at] for at in lanes]
+    waits = sum(
+        one.get(state, 0.0) for one in each for state in (State.LOCK, State.QUEUE, State.CONDITION, State.EVENT)
+    )
+    return waits / max(1e-9, sum(sum(one.values()) for one in each))
 
 
 def _locks(trace: Trace) -> list[Finding]:
@@ -83,11 +98,10 @@ def _locks(trace: Trace) -> list[Finding]:
         who = who if len(waiters) > 1 else who[:-1]
         text = f"{name}: {seconds:.2f} s of waiting in {len(places)} waits of {len(waiters)} {who}"
         holders: dict[tuple[int, str], float] = {}
+        takers = sorted((trace.waits[at].ended, trace.waits[at].lane) for at in places)
         for at in places:
-            wait = trace.waits[at]
-            if wait.holder >= 0:
-                key = wait.holder, wait.held_at
-                holders[key] = holders.get(key, 0.0) + (wait.ended - wait.began) / 1e6
+            for key, length in _held(trace.waits[at], takers):
+                holders[key] = holders.get(key, 0.0) + length / 1e6
         if holders:
             (lane, line), cost = max(holders.items(), key=lambda item: item[1])
             at_line = f", then at {line}" if line else ""
@@ -99,6 +113,19 @@ def _locks(trace: Trace) -> list[Finding]:
         line = max(where, key=lambda key: where[key])
         found.append((seconds, text + (f"; waited for at {line}" if line else "")))
     return found
+
+
+def _held(wait: Wait, takers: list[tuple[int, int]]) -> Iterator[tuple[tuple[int, str], int]]:
+    """Who had the lock during a wait, and where it was when that began; and for how long: others may get it first."""
+    holder, moment = (wait.holder, wait.held_at), wait.began
+    for taken, lane in takers[bisect_right(takers, (wait.began, len(takers))) :]:
+        if taken >= wait.ended:
+            break
+        if holder[0] >= 0:
+            yield holder, taken - moment
+        holder, moment = (lane, ""), taken
+    if holder[0] >= 0:
+        yield holder, wait.ended - moment
 
 
 def _core(sums: dict[State, float], total: float, cores: int) -> list[Finding]:

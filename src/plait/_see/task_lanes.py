@@ -39,7 +39,20 @@ def add_tasks(trace: Trace, steps: Iterable[Step], names: dict[int, str], origin
             if step.after not in (State.ABSENT, State.READY) and ready > ended:
                 holder = lanes.get(step.holder, -1)
                 trace.waits.append(Wait(number, ended, ready, step.after, step.awaits, step.where, holder, "", holder))
+    _let_go(trace, frozenset(lanes.values()))
     trace.waits.sort(key=lambda wait: wait.began)
+
+
+def _let_go(trace: Trace, lanes: frozenset[int]) -> None:
+    """Who lets a lock go is who got it last before the waiter did."""
+    last: dict[str, tuple[int, int]] = {}
+    for at in sorted(range(len(trace.waits)), key=lambda at: trace.waits[at].ended):
+        wait = trace.waits[at]
+        if wait.lane in lanes and wait.state is State.LOCK:
+            ended, giver = last.get(wait.name, (0, -1))
+            if ended > wait.began:
+                trace.waits[at] = wait._replace(giver=giver)
+            last[wait.name] = wait.ended, wait.lane
 
 
 def blocked_words(
