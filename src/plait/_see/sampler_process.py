@@ -50,7 +50,6 @@ class Sampler:
         self._gone: list[dict[str, object]] = []
         self._texts: dict[str, int] = {"": 0}
         self._refused = False
-        self._looked = time.perf_counter_ns()
 
     def run(self, rate: float) -> dict[str, object]:
         """Sample; what was counted, when it is over."""
@@ -93,14 +92,13 @@ class Sampler:
             "processes": self._words,
             "texts": list(self._texts),
             "rate": rounds / seconds,
-            "cost": (time.thread_time() - busy) / seconds,
+            "cost": (time.thread_time() - busy) / seconds if rounds else 0.0,
             "refused": self._refused,
         }
 
     def _round(self, punctual: bool) -> None:
         """Look at every thread once; who looks late has waited for a core that somebody has just left."""
         pread, clock = os.pread, time.perf_counter_ns
-        before, self._looked = self._looked, clock()
         for process in list(self._processes.values()):
             for thread in list(process.threads.values()):
                 moment = clock()
@@ -121,33 +119,26 @@ class Sampler:
                 if line[0] in b"r-":
                     self._running(process, thread, moment, ran, lacked, punctual)
                 else:
-                    self._blocked(process, thread, moment, ran, lacked, max(before, thread.noted), line)
-                thread.looked = moment
+                    self._blocked(process, thread, moment, ran, lacked, line)
 
     def _running(self, process: Process, thread: Thread, moment: int, ran: int, lacked: int, punctual: bool) -> None:
-        """It is ready; a thread that was seen waiting has been since it was woken, which the count tells."""
+        """It is ready, with a core or without; what it runs, if it has one, is what it needs for that."""
         self._without_core(thread, moment - ran, lacked)
         holder = process.holder() if process.memory >= 0 else thread.tid
         if time.perf_counter_ns() - moment > _LATE * 1e9:
             holder = thread.tid if thread.runs == PYTHON else 0
             punctual = False
         runs = thread.sees(holder, punctual)
-        if thread.blocked or thread.state < 0:
-            self._note(thread, moment - ran - lacked, runs, 0)
-            thread.blocked = False
-        elif runs != thread.state:
+        thread.blocked = False
+        if runs != thread.state:
             self._note(thread, moment, runs, 0)
 
-    def _blocked(
-        self, process: Process, thread: Thread, moment: int, ran: int, lacked: int, before: int, line: bytes
-    ) -> None:
-        """It waits. When it ran, and began to wait, since the last look: halfway, or at once where that was seen."""
-        if thread.blocked:
-            awake = before + max(0, moment - before - ran - lacked) // 2
-            self._note(thread, awake, thread.runs, 0)
-            moment = min(moment, awake + ran + lacked)
-        elif thread.state >= 0:
-            moment = min(moment, thread.looked + ran + lacked)
+    def _blocked(self, process: Process, thread: Thread, moment: int, ran: int, lacked: int, line: bytes) -> None:
+        """It waits; noted again when it has run since the last look, so that it is known to be another wait.
+
+        A look stands for the time since the one before: moments in between that could be told from what it ran would
+        favour long waits over short ones, which begin and end between two looks.
+        """
         self._without_core(thread, moment - ran, lacked)
         if line != thread.line or not thread.blocked:
             thread.blocked, thread.line = True, line
@@ -155,7 +146,6 @@ class Sampler:
         self._note(thread, moment, thread.waits, thread.text)
 
     def _note(self, thread: Thread, moment: int, state: int, text: int) -> None:
-        thread.noted = moment = max(moment, thread.noted)
         thread.state = state
         self._ring.add(moment // 1000, thread.tid, state, text)
 

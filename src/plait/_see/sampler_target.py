@@ -8,7 +8,7 @@ import time
 
 PYTHON, NATIVE = 1, 2  # states of plait._core.trace
 _HOLDS, _FREE, _OTHERS = 0, 1, 2  # the GIL
-_SURE, _DOUBTFUL = (1000, 1000, 1000), (30, 100, 3)  # weights of looks, in that order
+_SURE, _DOUBTFUL = (1000, 1000, 1000), (30, 10, 3)  # weights of looks, in that order
 _BRIEF = 300_000  # nanoseconds without a core, as when the sampler takes it to look
 _NOTE = struct.Struct("<Qi")  # of the GIL: who had it last, and whether it is taken
 _GIL_BYTES = range(-48, 140)  # around the word: the conditions and mutexes by which the GIL is handed over
@@ -105,7 +105,7 @@ class Thread:
     """One thread that is looked at, with what the system counted since the first look, or since it began."""
 
     __slots__ = (
-        "asked", "base", "blocked", "calls", "cpu", "first", "last", "line", "looked", "looks", "name", "noted", "owed",
+        "asked", "base", "blocked", "calls", "cpu", "first", "last", "line", "looks", "name", "owed",
         "queued", "runs", "seen", "state", "stats", "text", "tid", "until", "waits",
     )  # fmt: skip
 
@@ -126,10 +126,10 @@ class Thread:
         self.runs = PYTHON  # as what it was seen last when it ran
         self.line = b""
         self.blocked = False
-        self.owed = self.noted = self.until = 0
+        self.owed = self.until = 0
         self.asked = [0, 0, 0]  # looks at which it was ready, by who had the GIL, since its counts changed
         self.looks = [0, 0]  # with the GIL and without, weighted
-        self.first = self.last = self.looked = time.perf_counter_ns()
+        self.first = self.last = time.perf_counter_ns()
         words = self.seen.split()
         self.cpu, self.queued = int(words[0]), int(words[1])
         age = self.cpu + self.queued

@@ -11,6 +11,7 @@ Change = tuple[int, int, int]  # from this moment on it was seen in that state, 
 Piece = tuple[int, int, int, int]  # began, ended, state, text
 
 _OWN = (State.GIL, State.NATIVE, State.PYTHON)  # what is no wait for what was noted, even while it lasts
+_NO_WAIT = (State.PYTHON, State.NATIVE, State.ABSENT)
 _MAY_BE_NOTED = (*_OWN, State.LOCK)  # as what a noted wait is seen; what else was seen in one, began after it
 
 
@@ -49,7 +50,7 @@ def refined(changes: Sequence[Change], waits: Sequence[Noted], end: int, slack: 
             following += 1
         if moment < until:
             over = following > at and state in _MAY_BE_NOTED  # what is seen next began at once, if that is a wait, too
-            if over and until - moment <= slack and after not in (*_OWN, State.ABSENT):
+            if over and until - moment <= slack and after not in _NO_WAIT:
                 _add(pieces, moment, until, after, 0)
             else:
                 _between(pieces, moment, until, state, text, slack if over else 0)
