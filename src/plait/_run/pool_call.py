@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from _collections_abc import Callable, Mapping, Sequence
+from _collections_abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, InvalidStateError
 from contextvars import Context, copy_context
 
@@ -49,7 +49,7 @@ class Call:
         if context is None or fn is None:
             return  # resolved from outside before it could start
         self.thread = threading.get_ident()
-        words, began = (self.words(), time.perf_counter()) if ONLOOKER.ran is not None else ("", 0.0)
+        words, began = (repr(self), time.perf_counter()) if ONLOOKER.ran is not None else ("", 0.0)
         try:
             value = context.run(_run_as, current_task.get(None), fn, self.args, self.kwargs)
         except StopTask:
@@ -64,13 +64,17 @@ class Call:
     def __reduce__(self) -> tuple[type[RemoteCall], tuple[object, ...]]:
         return RemoteCall, (self.fn, self.args, self.kwargs)
 
-    def __repr__(self) -> str:
-        return f"{getattr(self.fn, '__qualname__', self.fn)}{self.args!r}"
+    def plait_parts(self) -> Iterator[tuple[str, object]]:
+        """What is sent to another process, and what people call it."""
+        from plait._run.call_words import named_arguments  # process workers import this file
 
-    def words(self) -> str:
-        """How people call it."""
-        name = str(getattr(self.fn, "__qualname__", type(self.fn).__qualname__))
-        return name.rpartition("<locals>.")[2] + "()"
+        yield getattr(self.fn, "__name__", "the function"), self.fn
+        yield from named_arguments(self.fn, self.args, self.kwargs)
+
+    def __repr__(self) -> str:
+        from plait._run.call_words import call_in_words
+
+        return "a call that is over" if self.fn is None else call_in_words(self.fn, self.args, self.kwargs)
 
     def resolve(self, value: object, error: BaseException | None) -> None:
         """Give the future its value or error, unless somebody did, and let go of the call."""

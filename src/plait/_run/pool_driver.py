@@ -195,7 +195,7 @@ class PoolDriver:
                 call.worker = call.worker or batch.worker
             value, batch.values[offset] = batch.values[offset], None
             if ONLOOKER.told is not None and call.fn is not None:  # else it was run, and told of, in this process
-                ONLOOKER.told(call.words(), id(self._job), batch)
+                ONLOOKER.told(repr(call), id(self._job), batch)
             call.resolve(value, error)
             if isinstance(error, PoolBroken) and error.token == self._token:
                 self._break(error.message, error)
