@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import queue
+import subprocess
 import sys
 import threading
 import time
@@ -34,15 +35,16 @@ def run(*functions: Callable[[], object]) -> None:
 
 
 @on_linux
-def test_a_lock_its_holder_and_the_lines() -> None:
+@pytest.mark.parametrize("kind", ["Lock", "RLock"])
+def test_a_lock_its_holder_and_the_lines(kind: str) -> None:
     with plait.trace() as trace:
-        lock = threading.Lock()
+        lock = getattr(threading, kind)()
         held = threading.Event()
 
         def holder() -> None:
             with lock:
                 held.set()
-                time.sleep(0.3)
+                time.sleep(0.2)
 
         def waiter() -> None:
             held.wait()
@@ -65,20 +67,26 @@ def test_a_lock_its_holder_and_the_lines() -> None:
 @on_linux
 @pytest.mark.skipif(not getattr(sys, "_is_gil_enabled", lambda: True)(), reason="there is no GIL to wait for")
 def test_two_that_compute_wait_for_the_gil() -> None:
+    """What they neither ran nor were without a core, by their own clocks, is what the trace says of the GIL."""
+    waited: dict[int, float] = {}
     with plait.trace() as trace:
 
         def compute() -> None:
+            began, tid = time.perf_counter(), threading.get_native_id()
             while time.thread_time() < 0.25:
                 sum(range(1000))
+            queued = int(Path(f"/proc/self/task/{tid}/schedstat").read_text().split()[1]) / 1e9
+            waited[tid] = time.perf_counter() - began - 0.25 - queued
 
         run(compute, compute)
     for at, lane in enumerate(trace.lanes):
         if lane.name == "compute":
             times = trace.times(at)
-            blocked = {state: seconds for state, seconds in times.items() if state not in (State.PYTHON, State.CORE)}
-            assert max(blocked, key=lambda state: blocked[state]) is State.GIL
-            assert times[State.PYTHON] + times.get(State.NATIVE, 0.0) > 0.2
+            life = sum(times.values())
+            assert times[State.GIL] == pytest.approx(waited[lane.tid], abs=0.05 * life + 0.02)
+            assert times[State.PYTHON] + times.get(State.NATIVE, 0.0) == pytest.approx(0.25, abs=0.02)
     assert any("waits for the GIL" in finding for finding in trace.summary)
+    assert trace.facts["forecast"] <= trace.seconds
 
 
 def test_queues_events_joins_and_futures() -> None:
@@ -142,6 +150,54 @@ def test_a_file_is_read_back(tmp_path: Path, suffix: str) -> None:
     assert {event["ph"] for event in events} >= {"M", "X"}
 
 
+def test_calls_of_a_scope_are_slices() -> None:
+    with plait.trace() as trace, plait.scope() as tasks:
+        for n in range(2):
+            tasks.submit(_slow, n)
+    assert sorted(one.name for one in trace.slices) == ["_slow(0)", "_slow(1)"]
+    assert {trace.lanes[one.lane].kind for one in trace.slices} == {"worker"}
+
+
+@on_linux
+def test_other_children_where_asked() -> None:
+    code = "import time; print(flush=True); time.sleep(60)"
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        child.stdout.readline()
+        with plait.trace() as plain:
+            pass
+        with plait.trace(children=True) as trace:
+            subprocess.run([sys.executable, "-c", ""])
+        child.kill()
+    assert child.pid not in {lane.pid for lane in plain.lanes}
+    found = next(at for at, lane in enumerate(trace.lanes) if lane.pid == child.pid)
+    assert trace.lanes[found].name.startswith(f"pid {child.pid}: python")
+    assert State.SLEEP in trace.times(found)
+
+
+@on_linux
+def test_the_holder_of_an_asyncio_lock() -> None:
+    async def holder(lock: asyncio.Lock) -> None:
+        async with lock:
+            await asyncio.sleep(0.05)
+
+    async def waiter(lock: asyncio.Lock) -> None:
+        async with lock:
+            pass
+
+    async def main() -> None:
+        lock = asyncio.Lock()
+        await asyncio.gather(*(asyncio.create_task(work(lock), name=work.__name__) for work in (holder, waiter)))
+
+    with plait.trace() as trace:
+        asyncio.run(main())
+    wait = next(one for one in trace.waits if one.state is State.LOCK)
+    assert wait.name == "lock (asyncio.Lock)"
+    assert trace.lanes[wait.lane].name == "waiter"
+    assert trace.lanes[wait.holder].name == "holder"
+    assert "in waiter" in wait.where
+
+
 def test_what_cannot_be_meant(tmp_path: Path) -> None:
     with pytest.raises(plait.errors.UsageError, match=r"ends in \.html"):
         plait.trace("run.svg")
@@ -173,5 +229,6 @@ def test_a_lane_for_each_task_and_the_line_that_blocks_the_loop() -> None:
     assert max(times, key=lambda state: times[state]) is State.SLEEP
     assert trace.times(lane_of(trace, "blocker"))[State.PYTHON] > 0.14
     blocked = next(finding for finding in trace.summary if "event loop was blocked" in finding)
-    assert "steps of blocker at test_trace.py:" in blocked
-    assert blocked.endswith("2 other tasks could not go on meanwhile")
+    assert "s by blocker at test_trace.py:" in blocked
+    assert "; 1 task was ready meanwhile and had to wait" in blocked
+    assert trace.times(lane_of(trace, "sleeper"))[State.READY] > 0.03

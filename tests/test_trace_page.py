@@ -19,7 +19,7 @@ pytestmark = pytest.mark.skipif(
 
 def example(states: int = 100) -> Trace:
     """Two threads and a worker in one second; the second waits for the first."""
-    trace = Trace("app.py", 0.0, 1_000_000, summary=["it <waits>"])
+    trace = Trace("app.py", 0.0, 1_000_000, summary=["it <waits>", "LOCK (app.py:3): 0.90 s of waiting"])
     for name in ("holder", "waiter", "process-1"):
         trace.lanes.append(Lane(name, "thread", 1, 1))
     for at in range(states):
@@ -80,6 +80,8 @@ def test_the_picture_is_driven(browser: Any, tmp_path: Path) -> None:
     assert browser.find_element("id", "hits").text == "1 hits, 0 lanes"
     find.send_keys("\n")
     assert browser.execute_script("return [from < 400000, to > 600000, to - from < 1000000 + 1]") == [True] * 3
+    browser.execute_script("look(0, D.end); document.querySelector('li.shown').click()")
+    assert browser.execute_script("return [find.value, hits.length, from]") == ["LOCK (app.py:3)", 1, 0]
     assert "it <waits>" in browser.find_element("tag name", "header").text
 
 

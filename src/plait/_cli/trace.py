@@ -23,6 +23,7 @@ when the program has ended, the picture in the file. Nothing in the program has 
 plait trace app.py
 plait trace app.py --fast input.txt
 plait trace -o run.json -m mypackage.worker
+plait trace --children starts_others.py
 
 Options of plait come before TARGET. The exit status is the program's.
 """
@@ -42,13 +43,16 @@ Options of plait come before TARGET. The exit status is the program's.
     show_default=True,
     help="Where to write: .html, .json for ui.perfetto.dev, or .txt.",
 )
+@click.option(
+    "--children", is_flag=True, help="Show the threads of other child Pythons, too; plait's workers always are."
+)
 @click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="TARGET [ARGUMENTS]...")
-def trace_command(module: str | None, output: str, words: tuple[str, ...]) -> int:
+def trace_command(module: str | None, output: str, children: bool, words: tuple[str, ...]) -> int:
     """Run the program and return its exit status."""
     words, output = _with_late_output(words, output)
     _check(module, output, words)
     sys.argv = [module, *words] if module is not None else list(words)
-    recording = trace(output)
+    recording = trace(output, children=children)
     status: int = 0
     with recording as recorded:
         try:

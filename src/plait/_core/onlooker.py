@@ -1,4 +1,4 @@
-"""The one onlooker of this process: who is told about finished batches while a trace is recorded."""
+"""The one onlooker of this process: who is told about finished work while a trace is recorded."""
 
 from __future__ import annotations
 
@@ -9,16 +9,25 @@ from plait._core.batch import Batch
 
 
 class Onlooker:
-    """Where maps look whether somebody wants to know.
+    """Where maps, pools and scopes look whether somebody wants to know.
 
     Attributes:
-        told: called with the function and each batch that has ended; None when nobody looks.
+        told: called with the name of the function, a number of the run it belongs to, and each batch that has ended.
+        ran: called with the words for a call that a thread of this process has run, when it began, by
+            ``time.perf_counter``, and whether it failed.
     """
 
-    __slots__ = ("told",)
+    __slots__ = ("ran", "told")
 
     def __init__(self) -> None:
-        self.told: Callable[[Callable[..., object], Batch], object] | None = None
+        self.told: Callable[[str, int, Batch], object] | None = None
+        self.ran: Callable[[str, float, bool], object] | None = None
 
 
 ONLOOKER: Final = Onlooker()
+
+
+def name_of(fn: object) -> str:
+    """What people call a function; of a map over several iterables, the function itself."""
+    fn = getattr(fn, "fn", fn)
+    return str(getattr(fn, "__name__", type(fn).__name__))

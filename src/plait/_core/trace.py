@@ -105,6 +105,7 @@ class Lane:
         details: an index into the trace's texts for each moment: the file or socket of an I/O; 0 for none.
         cpu: seconds on a core, exact where the system tells; None otherwise.
         queued: seconds ready without a core; None where nobody tells.
+        native: of the seconds on a core, those without the GIL, as sampled; None where nobody tells.
     """
 
     name: str
@@ -116,6 +117,7 @@ class Lane:
     details: array[int] = field(default_factory=lambda: array("L"))
     cpu: float | None = None
     queued: float | None = None
+    native: float | None = None
 
     def add(self, moment: int, state: State, detail: int = 0) -> None:
         """From this moment on it is in this state."""
@@ -135,6 +137,16 @@ class Lane:
             ended = self.moments[at + 1] if at + 1 < len(self.moments) else end
             if state and ended > self.moments[at]:
                 yield self.moments[at], ended, State(state), self.details[at]
+
+    def stretches_between(self, low: int, high: int, end: int) -> Iterator[tuple[int, int, State, int]]:
+        """As `stretches`, those in a part of the time, cut at its ends."""
+        for at in range(max(0, bisect_right(self.moments, low) - 1), len(self.moments)):
+            began, state = self.moments[at], self.states[at]
+            if began >= high:
+                break
+            ended = min(high, self.moments[at + 1] if at + 1 < len(self.moments) else end)
+            if state and ended > max(began, low):
+                yield max(began, low), ended, State(state), self.details[at]
 
     def state_at(self, moment: int) -> State:
         """What it did at a moment."""
@@ -212,12 +224,14 @@ def times_of(lane: Lane, end: int) -> dict[State, float]:
     cpu = min(lane.cpu, there)
     queued = min(lane.queued, there - cpu)
     on_core = {state: found.pop(state) for state in _ON_CORE if state in found}
-    if State.NATIVE in on_core:  # woken to take the GIL, and without a core to take it on: that looks the same
-        on_core[State.NATIVE] = max(0.0, on_core[State.NATIVE] - queued)
     found.pop(State.CORE, None)
     blocked = sum(found.values())
     rest = there - cpu - queued
-    times = _shared(on_core, cpu, State.PYTHON)
+    if lane.native is None:
+        times = _shared(on_core, cpu, State.PYTHON)
+    else:
+        native = min(lane.native, cpu)
+        times = {state: time for state, time in ((State.PYTHON, cpu - native), (State.NATIVE, native)) if time > 0}
     if queued > 0:
         times[State.CORE] = queued
     for state, seconds in _shared(found, rest, State.OTHER).items():

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from html import escape
 from typing import NamedTuple
 
+from plait._draw.theme import document
 from plait._draw.timeline import Row, Timeline, files_of, short_name
 
 
@@ -21,7 +22,7 @@ class Chapter(NamedTuple):
 def draw_page(title: str, chapters: Sequence[Chapter]) -> str:
     """The whole file as text, in UTF-8 when it is written."""
     body = "\n".join(_chapter(chapter) for chapter in chapters)
-    return _PAGE.format(title=escape(title), style=_STYLE, body=body)
+    return document(title, _STYLE, body)
 
 
 def _chapter(chapter: Chapter) -> str:
@@ -66,13 +67,8 @@ def _prose(text: str) -> str:
 
 
 _STYLE = """
-:root { color-scheme: light dark; --ink: #1c1e21; --paper: #fff; --quiet: #646a73; --rule: #d9dde3; --soft: #f5f7f9;
-  --lane0: #0b7285; --lane1: #9c36b5; --lane2: #a65e00; --lane3: #2b7a2f; --lane4: #2f5bd0; }
-@media (prefers-color-scheme: dark) { :root { --ink: #e6e8eb; --paper: #15171a; --quiet: #9aa1ab; --rule: #343940;
-  --soft: #1d2024; --lane0: #4fc3d9; --lane1: #da8cf0; --lane2: #f0b05a; --lane3: #7ccf80; --lane4: #8fb0ff; } }
-body { margin: 2rem auto; max-width: 70rem; padding: 0 1rem; color: var(--ink); background: var(--paper);
-  font: 16px/1.5 system-ui, sans-serif; }
-h1 { font-size: 1.4rem; } code { font: 0.9em ui-monospace, Menlo, Consolas, monospace; white-space: pre-wrap; }
+body { margin: 2rem auto; max-width: 70rem; padding: 0 1rem; }
+h1 { font-size: 1.4rem; }
 article + article { margin-top: 3rem; border-top: 1px solid var(--rule); } .wide { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; } caption { text-align: left; color: var(--quiet); font-size: 0.85rem; }
 th, td { text-align: left; vertical-align: top; padding: 0.35rem 0.7rem; border-bottom: 1px solid var(--rule); }
@@ -84,18 +80,4 @@ th.lane2, td.lane2 code { color: var(--lane2); } th.lane3, td.lane3 code { color
 th.lane4, td.lane4 code { color: var(--lane4); }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: 0.3rem 1.2rem; } dt { color: var(--quiet); }
 dd { margin: 0; overflow-wrap: anywhere; }
-"""
-
-_PAGE = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title>
-<style>{style}</style>
-</head>
-<body>
-{body}
-</body>
-</html>
 """

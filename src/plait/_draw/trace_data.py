@@ -75,6 +75,7 @@ def _decode(data: dict[str, Any]) -> Trace:
                 array("L", lane["details"]),
                 lane["cpu"],
                 lane["queued"],
+                lane["native"],
             )
         )
     for lane, began, length, state, name, where, holder, held_at, giver in _rows(data["waits"]):
@@ -99,6 +100,7 @@ def _lane(trace: Trace, at: int) -> dict[str, object]:
         "details": list(lane.details),
         "cpu": lane.cpu,
         "queued": lane.queued,
+        "native": lane.native,
         "times": {int(state): round(seconds, 6) for state, seconds in trace.times(at).items()},
     }
 

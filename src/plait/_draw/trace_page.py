@@ -6,6 +6,7 @@ from html import escape
 from importlib.resources import files
 
 from plait._core.trace import Trace
+from plait._draw.theme import document
 from plait._draw.trace_data import encode
 
 
@@ -14,9 +15,11 @@ def draw_trace_page(trace: Trace) -> str:
     findings = "".join(f"<li>{escape(finding)}</li>" for finding in trace.summary)
     missing = "".join(f"<li class=missing>not seen: {escape(text)}</li>" for text in trace.missing)
     page = files("plait._draw").joinpath("trace_page.html").read_text(encoding="utf-8")
-    return (
-        page.replace("@TITLE@", escape(trace.title))
+    style, _, body = page.removeprefix("<style>\n").partition("</style>\n")
+    body = (
+        body.replace("@TITLE@", escape(trace.title))
         .replace("@SECONDS@", f"{trace.seconds:.2f} s")
         .replace("@SUMMARY@", findings + missing)
         .replace("@DATA@", encode(trace))
     )
+    return document(trace.title, style, body)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from _collections_abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, InvalidStateError
 from contextvars import Context, copy_context
@@ -11,6 +12,7 @@ from contextvars import Context, copy_context
 from plait._core.cancelling import current_block
 from plait._core.current import Task, current_task
 from plait._core.errors import PoolBroken, StopTask
+from plait._core.onlooker import ONLOOKER
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # process workers import this file
@@ -47,13 +49,16 @@ class Call:
         if context is None or fn is None:
             return  # resolved from outside before it could start
         self.thread = threading.get_ident()
+        words, began = (repr(self), time.perf_counter()) if ONLOOKER.ran is not None else ("", 0.0)
         try:
             value = context.run(_run_as, current_task.get(None), fn, self.args, self.kwargs)
         except StopTask:
             raise  # the engine is being stopped; the driver resolves what is left
         except BaseException as error:
+            _tell(words, began, failed=True)
             self.resolve(None, _without_our_frames(error))
         else:
+            _tell(words, began, failed=False)
             self.resolve(value, None)
 
     def __reduce__(self) -> tuple[type[RemoteCall], tuple[object, ...]]:
@@ -109,6 +114,11 @@ class Call:
         """Resolve a call that will not be started."""
         if self.start():
             self.resolve(None, error)
+
+
+def _tell(words: str, began: float, *, failed: bool) -> None:
+    if began and ONLOOKER.ran is not None:
+        ONLOOKER.ran(words, began, failed)
 
 
 class RemoteCall:

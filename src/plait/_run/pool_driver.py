@@ -10,6 +10,7 @@ from plait._core.batch import Batch
 from plait._core.daemons import daemons_allowed
 from plait._core.errors import Cancelled, NotTransferable, PoolBroken
 from plait._core.job import Job, Running
+from plait._core.onlooker import ONLOOKER
 from plait._engines.interface import Engine
 from plait._run.farewell import warn_mishaps
 from plait._run.pool_call import LOGGER, Call
@@ -193,6 +194,8 @@ class PoolDriver:
             if not isinstance(error, NotTransferable):
                 call.worker = call.worker or batch.worker
             value, batch.values[offset] = batch.values[offset], None
+            if ONLOOKER.told is not None and call.fn is not None:  # else it was run, and told of, in this process
+                ONLOOKER.told(repr(call), id(self._job), batch)
             call.resolve(value, error)
             if isinstance(error, PoolBroken) and error.token == self._token:
                 self._break(error.message, error)

@@ -16,7 +16,7 @@ from plait._core.cancelling import Interruptible
 from plait._core.errors import Cancelled
 from plait._core.interrupts import drives, unwatch, watch
 from plait._core.job import Job, Running
-from plait._core.onlooker import ONLOOKER
+from plait._core.onlooker import ONLOOKER, name_of
 from plait._core.outcome import Outcome, attach, brief
 from plait._engines.interface import IDLE, Engine
 from plait._run.accounts import Accounts
@@ -328,7 +328,7 @@ class Run:
             self.job.feed.retry(batch.base + offset, batch.items[offset], batch.attempt + 1, now + delay)
         self._report.retries += len(again)
         if ONLOOKER.told is not None:
-            ONLOOKER.told(self.job.fn, batch)
+            ONLOOKER.told(name_of(self.job.fn), id(self.job), batch)
         for piece in final:
             self._accounts.settle(piece)
             self.job.feed.settle(len(piece.items))

@@ -12,11 +12,13 @@ import os
 import queue
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from types import FrameType
 from typing import Any, NamedTuple
 
+from plait._core.bell import Bell
 from plait._core.trace import State
 from plait._see.recorder_locks import lock_types
 from plait._see.sampler import now
@@ -41,12 +43,25 @@ class Noted(NamedTuple):
     got: bool = True
 
 
+class Life(NamedTuple):
+    """A thread that began while the recorder was installed, by its own count; moments in microseconds.
+
+    `cpu` and `queued` are the seconds that it had a core, and was ready and had none; -1 where the system does not say.
+    """
+
+    began: int
+    ended: int
+    cpu: float
+    queued: float
+
+
 class Recorder:
     """Notes waits between `install` and `remove`; only one can be installed."""
 
     def __init__(self) -> None:
         self.noted: deque[Noted] = deque(maxlen=_KEPT)
         self.names: dict[int, str] = {}
+        self.lives: dict[int, Life] = {}
         self._originals: list[tuple[Any, str, object]] = []
         self._natives: dict[int, int] = {}
 
@@ -70,6 +85,7 @@ class Recorder:
             (queue.Queue, "put", State.QUEUE),
         ):
             self._put(owner, method, self._waiting(getattr(owner, method), state))
+        self._put(Bell, "wait", self._bell(Bell.wait))
         self._put(queue, "SimpleQueue", self._simple_queue(queue.SimpleQueue))
 
     def remove(self) -> None:
@@ -96,9 +112,13 @@ class Recorder:
     def _naming(self, original: Callable[[Any], None]) -> Callable[[Any], None]:
         @functools.wraps(original)
         def bootstrap(thread: threading.Thread) -> None:
-            self.names[_thread.get_native_id()] = thread.name
-            self._natives[_thread.get_ident()] = _thread.get_native_id()
-            original(thread)
+            began, tid = now(), _thread.get_native_id()
+            self.names[tid] = thread.name
+            self._natives[_thread.get_ident()] = tid
+            try:
+                original(thread)
+            finally:
+                self.lives[tid] = Life(began, now(), *_counted(tid))
 
         return bootstrap
 
@@ -114,6 +134,22 @@ class Recorder:
                 if now() - began >= _SHORTEST:
                     name = _name_of(self, state)
                     noted.append(Noted(_thread.get_native_id(), began, now(), state, name, place(_caller())))
+
+        return wait
+
+    def _bell(self, original: Callable[[Bell, float | None], bool]) -> Callable[..., bool]:
+        noted = self.noted
+
+        def wait(bell: Bell, seconds: float | None = None) -> bool:
+            """Whoever waits for scopes, maps and channels waits for a bell; a thread of plait's own, for work."""
+            began = now()
+            try:
+                return original(bell, seconds)
+            finally:
+                if now() - began >= _SHORTEST:
+                    where = place(_caller())
+                    state, name = (State.FUTURE, "a result of plait's") if where else (State.IDLE, "work")
+                    noted.append(Noted(_thread.get_native_id(), began, now(), state, name, where))
 
         return wait
 
@@ -138,6 +174,14 @@ class Recorder:
                     noted.append(Noted(_thread.get_native_id(), began, now(), state, name, place(_caller())))
 
         return SimpleQueue
+
+
+def _counted(tid: int) -> tuple[float, float]:
+    try:
+        with open(f"/proc/self/task/{tid}/schedstat", "rb") as file:
+            return time.thread_time(), int(file.read().split()[1]) / 1e9
+    except (OSError, IndexError):
+        return -1.0, -1.0
 
 
 def _caller() -> FrameType | None:

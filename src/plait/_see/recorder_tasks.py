@@ -1,8 +1,9 @@
 """What asyncio tasks do: each step of an event loop, what the task awaits after it, and the line of a step that blocks.
 
 A step is `asyncio.events.Handle._run`; its callback belongs to the task. After the step the task is ready, has ended,
-or awaits something, which the innermost coroutine says. Steps that last longer than `BLOCKING` are looked at by a
-thread that wakes while a loop runs, and notes the line.
+or awaits something, which the innermost coroutine says. Since when it could have gone on the handle of its next step
+says, which is made when that is known; after a timer, the moment at which the timer was due. Steps that last longer
+than `BLOCKING` are looked at by a thread that wakes while a loop runs, and notes the line.
 """
 
 from __future__ import annotations
@@ -11,18 +12,24 @@ import _thread
 import asyncio
 import asyncio.events
 import functools
+import os
 import sys
 import threading
+import time
+import weakref
 from collections import deque
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from plait._core.trace import State
 from plait._see.sampler import now
-from plait._see.whereabouts import place, user_frame
+from plait._see.whereabouts import PLAIT, place, user_frame
 
 WATCH = "plait-trace-watch"
 BLOCKING = 50_000  # microseconds of a step
+_EVENTS: Any = asyncio.events
+_LOCK: Any = asyncio.Lock
 _HANDLE: Any = asyncio.events.Handle  # every step of every loop goes through its `_run`
+_LIBRARY = (os.path.dirname(asyncio.__file__) + os.sep, PLAIT)
 _KEPT = 1_000_000
 _AWAITED = {
     "Lock.acquire": State.LOCK,
@@ -39,16 +46,28 @@ _AWAITED = {
 class Step(NamedTuple):
     """One step of a task.
 
-    `after` is what it awaits from then on, ABSENT when it has ended; `awaits` says that in words, `where` the line
-    that awaits, or the line that was seen while a long step ran.
+    `ready` is since when it could have begun; `after` is what the task awaits from then on, ABSENT when it has ended;
+    `awaits` says that in words, `where` the line that awaits, `holder` the task that has the lock it awaits, or 0.
     """
 
     task: int
     tid: int
+    ready: int
     began: int
     ended: int
     after: State
     awaits: str
+    where: str
+    holder: int = 0
+
+
+class Blocked(NamedTuple):
+    """A step that blocked its event loop: who ran it, in which thread, and the line that was seen, or ""."""
+
+    tid: int
+    began: int
+    ended: int
+    name: str
     where: str
 
 
@@ -58,10 +77,13 @@ class TaskRecorder:
     def __init__(self) -> None:
         self.steps: deque[Step] = deque(maxlen=_KEPT)
         self.names: dict[int, str] = {}
-        self.blocked: deque[tuple[int, int, str, str]] = deque(maxlen=10_000)  # began, ended, task, line
+        self.blocked: deque[Blocked] = deque(maxlen=10_000)
+        self._owners: weakref.WeakKeyDictionary[asyncio.Lock, int] = weakref.WeakKeyDictionary()
         self._numbers: dict[int, tuple[asyncio.Task[Any], int]] = {}
         self._running: dict[int, tuple[int, int, str]] = {}  # thread: native number, began, task
         self._seen: dict[int, tuple[int, str]] = {}  # thread: began, line
+        self._due: dict[int, int] = {}  # thread: when the timer was due that it runs
+        self._ahead = now() - time.monotonic_ns() // 1000  # of our clock, before that of loops
         self._stop = threading.Event()
         self._watch = threading.Thread(target=self._look, name=WATCH, daemon=True)
 
@@ -75,41 +97,65 @@ class TaskRecorder:
             task = task if isinstance(task, asyncio.Task) else None
             began = now()
             thread = _thread.get_ident()
-            name = task.get_name() if task is not None else getattr(handle._callback, "__qualname__", "a callback")
+            if isinstance(handle, asyncio.TimerHandle):
+                self._due[thread] = min(began, int(handle.when() * 1e6) + self._ahead)
+            name = _name_of(task) if task is not None else getattr(handle._callback, "__qualname__", "a callback")
             self._running[thread] = _thread.get_native_id(), began, name
             try:
                 original(handle)
             finally:
                 del self._running[thread]
-                self._note(task, thread, began, name)
+                self._due.pop(thread, None)
+                self._note(task, thread, min(began, getattr(handle, "since", began)), began, name)
 
+        self._acquire = acquire = _LOCK.acquire
+
+        @functools.wraps(acquire)
+        async def owned(lock: asyncio.Lock) -> Literal[True]:
+            await acquire(lock)
+            self._owners[lock] = self._number(asyncio.current_task())
+            return True
+
+        _LOCK.acquire = owned
         _HANDLE._run = run
+        _EVENTS.Handle = _dated(self._due)
         self._watch.start()
 
     def remove(self) -> None:
         """End."""
+        _LOCK.acquire = self._acquire
         _HANDLE._run = self._original
+        _EVENTS.Handle = _HANDLE
         self._stop.set()
         self._watch.join()
         self._numbers.clear()
 
-    def _note(self, task: asyncio.Task[Any] | None, thread: int, began: int, name: str) -> None:
+    def _note(self, task: asyncio.Task[Any] | None, thread: int, ready: int, began: int, name: str) -> None:
         ended = now()
+        tid = _thread.get_native_id()
         if ended - began >= BLOCKING:
             seen = self._seen.get(thread, (0, ""))
-            self.blocked.append((began, ended, name, seen[1] if seen[0] == began else ""))
+            self.blocked.append(Blocked(tid, began, ended, name, seen[1] if seen[0] == began else ""))
         if task is None:
             return
-        known = self._numbers.get(id(task))
-        if known is None or known[0] is not task:
-            known = self._numbers[id(task)] = task, len(self.names) + 1
-            self.names[known[1]] = name
+        number, holder = self._number(task), 0
         if task.done():
             self._numbers.pop(id(task), None)
             after, awaits, where = State.ABSENT, "", ""
         else:
-            after, awaits, where = _awaited(task)
-        self.steps.append(Step(known[1], _thread.get_native_id(), began, ended, after, awaits, where))
+            after, awaits, where, lock = _awaited(task)
+            holder = self._owners.get(lock, 0) if lock is not None else 0
+        self.steps.append(Step(number, tid, ready, began, ended, after, awaits, where, holder))
+
+    def _number(self, task: asyncio.Task[Any] | None) -> int:
+        """A task's number; its name is kept."""
+        if task is None:
+            return 0
+        known = self._numbers.get(id(task))
+        if known is None or known[0] is not task:
+            known = self._numbers[id(task)] = task, len(self.names) + 1
+            self.names[known[1]] = _name_of(task)
+        return known[1]
 
     def _look(self) -> None:
         while not self._stop.wait(BLOCKING / 2e6):
@@ -120,23 +166,56 @@ class TaskRecorder:
                     self._seen[thread] = began, line
 
 
-def _awaited(task: asyncio.Task[Any]) -> tuple[State, str, str]:
-    """What a task waits for: its state, in words, and the line of the program that awaits it."""
+def _dated(due: dict[int, int]) -> type:
+    """A Handle that knows since when its callback could have run."""
+
+    class Handle(_HANDLE):  # type: ignore[misc]  # the class of this Python
+        __slots__ = ("since",)
+
+        def __init__(self, *args: Any) -> None:
+            super().__init__(*args)
+            self.since = due.get(_thread.get_ident()) or now() if due else now()
+
+    return Handle
+
+
+def _name_of(task: asyncio.Task[Any]) -> str:
+    """Its own, and of one that was given none, the function that it runs."""
+    name = task.get_name()
+    function = getattr(task.get_coro(), "__qualname__", "").rpartition("<locals>.")[2]
+    return f"{function} ({name})" if function and name.startswith(("Task-", "plait-async-")) else name
+
+
+def _awaited(task: asyncio.Task[Any]) -> tuple[State, str, str, asyncio.Lock | None]:
+    """What a task waits for: its state, in words, the line of the program that awaits it, and a lock that it is."""
     coroutine: Any = task.get_coro()
-    frame, name = None, ""
+    frame, name, inner = None, "", None
     while coroutine is not None and hasattr(coroutine, "cr_await"):
-        inner = coroutine.cr_await
-        if coroutine.cr_frame is not None and "asyncio" not in coroutine.cr_code.co_filename:
+        if coroutine.cr_frame is not None and not coroutine.cr_code.co_filename.startswith(_LIBRARY):
             frame = coroutine.cr_frame
-        name = coroutine.__qualname__
-        coroutine = inner
+        name, inner = coroutine.__qualname__, coroutine.cr_frame
+        coroutine = coroutine.cr_await
     if getattr(task, "_fut_waiter", None) is None:
-        return State.READY, "its turn", place(frame)
+        return State.READY, "its turn", place(frame), None
     state = _AWAITED.get(name, State.FUTURE)
-    return state, name if name in _AWAITED else "a future", place(frame)
+    lock = inner.f_locals.get("self") if state is State.LOCK and inner is not None else None
+    if isinstance(lock, asyncio.Lock):
+        return state, _called(lock, frame), place(frame), lock
+    return state, name if name in _AWAITED else "a future", place(frame), None
+
+
+def _called(lock: asyncio.Lock, frame: Any) -> str:
+    """What the coroutine that awaits a lock calls it."""
+    variables = frame.f_locals if frame is not None else {}
+    owner = variables.get("self")
+    for prefix, names in (("", variables), ("self.", getattr(owner, "__dict__", {}))):
+        for name, value in names.items():
+            if value is lock:
+                return f"{prefix}{name} (asyncio.Lock)"
+    return "an asyncio.Lock"
 
 
 def _of_a_user(frame: Any) -> Any:
-    while frame is not None and "asyncio" in frame.f_code.co_filename:
+    while frame is not None and frame.f_code.co_filename.startswith(_LIBRARY):
         frame = frame.f_back
     return user_frame(frame)

@@ -6,6 +6,7 @@ import ctypes
 import json
 import os
 import platform
+import struct
 import subprocess
 import sys
 import time
@@ -15,14 +16,16 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from plait._core.gil import has_gil
+from plait._core.trace import State
 from plait._see.gil_address import GilAddress, find_gil
-from plait._see.sampler_process import CALLS, RECORD
+from plait._see.sampler_calls import FUTEX, SCHED_SETATTR, calls_of
+from plait._see.sampler_ring import RECORD, UNIT
 
 _RING = 4_000_000  # records: the last 64 MB of changes, of which only what was written takes memory
 _RATE = 1000.0
 _START_SECONDS = 10.0
+_TURN = 100_000  # nanoseconds
 _PR_SET_PTRACER = 0x59616D61
-_FUTEX = {"x86_64": 202, "aarch64": 98}
 
 
 class Counted(NamedTuple):
@@ -35,6 +38,7 @@ class Counted(NamedTuple):
     last: int
     cpu: float
     queued: float
+    native: float = 0.0
 
 
 @dataclass(slots=True)
@@ -43,6 +47,8 @@ class Samples:
 
     Attributes:
         changes: of each thread, ``(moment, state, text)``.
+        without_core: of each thread, ``(began, ended)`` of stretches in which it was ready and had no core.
+        processes: command lines, by pid.
         threads: what was counted, in the order in which threads ended.
         texts: files and sockets.
         rate, cost: rounds a second, and the sampler's share of a core.
@@ -50,6 +56,8 @@ class Samples:
     """
 
     changes: dict[int, list[tuple[int, int, int]]] = field(default_factory=dict)
+    without_core: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
+    processes: dict[int, str] = field(default_factory=dict)
     threads: list[Counted] = field(default_factory=list)
     texts: list[str] = field(default_factory=lambda: [""])
     rate: float = 0.0
@@ -73,7 +81,8 @@ class Sampler:
     def start(self) -> None:
         """Return when it looks."""
         machine = platform.machine()
-        if sys.platform != "linux" or machine not in CALLS or not os.path.exists("/proc/self/task"):
+        calls = calls_of(machine)
+        if sys.platform != "linux" or calls is None or not os.path.exists("/proc/self/task"):
             self._missing.append(
                 f"what threads do between the waits that plait records: {sys.platform} on {machine} does not tell; "
                 "such time counts as running"
@@ -82,12 +91,13 @@ class Sampler:
         if not sys.executable:
             self._missing.append("what threads do between their waits: this Python does not know its own executable")
             return
-        gil = find_gil(_FUTEX[machine])
+        gil = find_gil(FUTEX[machine])
         self._note(gil)
         self._ring = os.memfd_create("plait-trace")
-        process = self._process = self._launch(machine, gil)
+        process = self._process = self._launch(gil, calls)
         if sys.platform == "linux":  # where only ancestors may look (Yama), this one may, too
             ctypes.CDLL(None).prctl(_PR_SET_PTRACER, ctypes.c_ulong(process.pid), 0, 0, 0)
+            _prompt(process.pid, SCHED_SETATTR[machine])
         assert process.stdout is not None
         if process.stdout.readline() != b"ready\n":
             self._missing.append("what threads do between their waits: the sampler could not start")
@@ -114,12 +124,13 @@ class Sampler:
             self._ring = -1
         return found
 
-    def _launch(self, machine: str, gil: GilAddress | None) -> subprocess.Popen[bytes]:
-        program = str(Path(__file__).with_name("sampler_process.py"))
+    def _launch(self, gil: GilAddress | None, calls: tuple[dict[int, int], list[int]]) -> subprocess.Popen[bytes]:
+        home = str(Path(__file__).parents[2])
+        program = f"import sys; sys.path.append({home!r}); from plait._see.sampler_process import main; main()"
         where = json.dumps(gil._asdict() if gil is not None else None)
-        words = [str(os.getpid()), str(self._ring), str(_RING), str(_RATE), machine, where]
+        words = [str(os.getpid()), str(self._ring), str(_RING), str(_RATE), where, json.dumps(calls)]
         return subprocess.Popen(
-            [sys.executable, "-I", "-S", program, *words],
+            [sys.executable, "-I", "-S", "-c", program, *words],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             pass_fds=[self._ring],
@@ -150,6 +161,7 @@ class Sampler:
 
     def _read(self, report: dict[str, Any], found: Samples) -> None:
         found.threads = [Counted(**thread) for thread in report["threads"]]
+        found.processes = {int(pid): words for pid, words in report["processes"].items()}
         found.texts = report["texts"]
         found.rate, found.cost = report["rate"], report["cost"]
         if report["refused"]:
@@ -162,7 +174,16 @@ class Sampler:
             data = data[cut:] + data[:cut]
             found.missing.append("the beginning: only the last changes are kept")
         for moment, tid, state, text in RECORD.iter_unpack(data):
-            found.changes.setdefault(tid, []).append((moment, state, text))
+            if state == State.CORE:
+                found.without_core.setdefault(tid, []).append((moment, moment + text * UNIT))
+            else:
+                found.changes.setdefault(tid, []).append((moment, state, text))
+
+
+def _prompt(pid: int, number: int) -> None:
+    """Ask for short turns on a core, which come soon (Linux 6.12); elsewhere nothing changes."""
+    attributes = struct.pack("<IIQiIQQQ", 48, 0, 0, 0, 0, _TURN, 0, 0)
+    ctypes.CDLL(None).syscall(ctypes.c_long(number), ctypes.c_int(pid), attributes, ctypes.c_uint(0))
 
 
 def now() -> int:

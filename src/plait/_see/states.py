@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import os
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 
 from plait._core.trace import Lane, State, Trace, Wait
-from plait._see.recorder import Noted
+from plait._see.recorder import Life, Noted
 from plait._see.sampler import Counted, Samples
-
-_REFINED = (State.LOCK, State.SOCKET, State.SLEEP, State.OTHER)  # what a noted wait may turn out to be
+from plait._see.stretches import Change, Piece, refined
 
 
 def add_threads(
-    trace: Trace, samples: Samples, noted: Iterable[Noted], names: dict[int, str], origin: int, workers: dict[int, str]
+    trace: Trace,
+    samples: Samples,
+    noted: Iterable[Noted],
+    names: dict[int, str],
+    lives: dict[int, Life],
+    origin: int,
+    workers: dict[int, str],
+    others: dict[int, str],
 ) -> None:
     """Fill the trace with a lane for each thread, and their waits.
 
-    `names` has the threads of this process, by the system's number; `workers` plait's worker processes, by pid. Others
-    are left out. `origin` is when the trace began, on the clock of the records.
+    `names` has the threads of this process, by the system's number, and `lives` those that began and ended; `workers`
+    plait's worker processes, by pid, and `others` the command lines of those that are shown, too. The rest is left out.
+    `origin` is when the trace began, on the clock of the records.
     """
     trace.texts = samples.texts
     waits: dict[int, list[Noted]] = {}
@@ -26,17 +34,37 @@ def add_threads(
         waits.setdefault(wait.tid, []).append(wait)
     outer = {tid: _outermost(found) for tid, found in waits.items()}
     if samples.threads:
-        threads = [one for one in samples.threads if one.tid in names or one.pid in workers]
+        here = os.getpid()
+        threads = [one for one in samples.threads if one.tid in names or one.pid in workers or one.pid in others]
+        threads = [one for one in threads if one.pid != here or one.tid in names]
+        unseen = (lives.keys() & names.keys()) - {one.tid for one in threads}  # they were over before anybody looked
+        threads += [Counted(here, tid, "", lives[tid].began, lives[tid].ended, 0.0, 0.0) for tid in unseen]
     else:
         threads = [Counted(0, tid, "", origin, origin + trace.microseconds, -1.0, -1.0) for tid in names]
     lanes: dict[int, int] = {}
-    for one in sorted(threads, key=lambda one: (one.pid in workers, one.first, one.tid)):
-        own = outer.get(one.tid, [])
-        lane = _lane(one, samples.changes.get(one.tid, []), own, origin, trace.microseconds)
-        lane.name = names.get(one.tid) or f"{workers.get(one.pid, one.name)}"
+    slack = int(2e6 / samples.rate) if samples.rate else 0
+    for one in sorted(threads, key=lambda one: (one.pid != os.getpid(), one.pid not in workers, one.first, one.tid)):
+        changes: list[Change] = samples.changes.get(one.tid, [])
+        without_core = samples.without_core.get(one.tid, [])
+        if one.cpu < 0:  # nobody looked: what is no wait is running
+            changes = [(origin, State.PYTHON, 0)]
+        elif one.tid in lives:
+            one, changes, without_core = _whole(one, changes, without_core, lives[one.tid])
+        pieces = refined(changes, outer.get(one.tid, []), origin + trace.microseconds, slack)
+        lane = _lane(one, pieces, sorted(without_core), origin)
+        lane.name = names.get(one.tid) or _elsewhere(one, workers.get(one.pid, ""), others.get(one.pid, ""))
         lanes[one.tid] = len(trace.lanes)
         trace.lanes.append(lane)
     trace.waits += _waits(outer, lanes, origin)
+
+
+def _elsewhere(one: Counted, worker: str, command: str) -> str:
+    """What a thread of another process is called."""
+    thread = "" if one.tid == one.pid else f", thread {one.tid}"
+    if worker:
+        return worker + thread
+    program, *words = command.split(" ")
+    return f"pid {one.pid}{thread}: {' '.join([os.path.basename(program), *words])[:60]}"
 
 
 def await_results(trace: Trace, consumed: Iterable[tuple[int, int, int]], origin: int) -> None:
@@ -55,34 +83,42 @@ def await_results(trace: Trace, consumed: Iterable[tuple[int, int, int]], origin
             if lane.moments[k] > ended - origin:
                 break
             if lane.states[k] in (State.LOCK, State.SOCKET, State.IDLE):
-                lane.states[k] = State.FUTURE
+                lane.states[k] = State.IDLE if lane.name.startswith("plait-") else State.FUTURE  # its own, or a user's
 
 
-def _lane(one: Counted, changes: Sequence[tuple[int, int, int]], waits: Sequence[Noted], origin: int, end: int) -> Lane:
+def _whole(
+    one: Counted, changes: list[Change], without_core: list[tuple[int, int]], life: Life
+) -> tuple[Counted, list[Change], list[tuple[int, int]]]:
+    """With the beginning and the end that nobody saw, of a thread that has counted itself."""
+    seen = [change for change in changes if change[0] < life.ended]
+    if not seen or seen[0][0] > life.began:
+        seen.insert(0, (life.began, State.PYTHON, 0))
+    lacked = int((life.queued - one.queued) * 1e6)
+    if lacked > 0:
+        without_core = [*without_core, (life.ended - lacked, life.ended)]
+    if life.cpu >= 0:
+        one = one._replace(cpu=life.cpu, queued=life.queued)
+    return one, [*seen, (life.ended, State.ABSENT, 0)], without_core
+
+
+def _lane(one: Counted, pieces: list[Piece], without_core: Sequence[tuple[int, int]], origin: int) -> Lane:
     lane = Lane(one.name, "thread", one.pid, one.tid)
     if one.cpu >= 0:
-        lane.cpu, lane.queued = one.cpu, one.queued
-    else:  # nobody looked: what is no wait is running
-        changes = [(origin, State.PYTHON, 0)]
+        lane.cpu, lane.queued, lane.native = one.cpu, one.queued, one.native
     at = 0
-    for index, (began, state, text) in enumerate(changes):
-        ended = changes[index + 1][0] if index + 1 < len(changes) else origin + end
-        while at < len(waits) and waits[at].ended <= began:
+    for began, ended, state, text in pieces:
+        while at < len(without_core) and without_core[at][1] <= began:
             at += 1
-        following = at
-        moment = began
-        while following < len(waits) and waits[following].began < ended:
-            wait = waits[following]
-            if state in _REFINED or one.cpu < 0:
-                if wait.began > moment:
-                    lane.add(max(0, moment - origin), State(state), text)
-                lane.add(max(0, max(wait.began, began) - origin), wait.state)
-                moment = min(wait.ended, ended)
+        moment, following = began, at
+        while following < len(without_core) and without_core[following][0] < ended:
+            low, high = without_core[following]
+            if low > moment:
+                lane.add(max(0, moment - origin), State(state), text)
+            lane.add(max(0, max(low, moment) - origin), State.CORE)
+            moment = min(high, ended)
             following += 1
         if moment < ended:
             lane.add(max(0, moment - origin), State(state), text)
-    if one.cpu >= 0 and changes and changes[-1][1] != State.ABSENT and one.last - origin < end - 50_000:
-        lane.add(one.last - origin, State.ABSENT)
     return lane
 
 

@@ -2,43 +2,88 @@
 
 from __future__ import annotations
 
-from plait._core.trace import WORDS, State, Trace
+from bisect import bisect_right
+from collections.abc import Iterator
 
+from plait._core.trace import WORDS, State, Trace, Wait
+from plait._see.forecast import forecast
+from plait._see.runs import Figures
+from plait._see.summary_runs import tell_runs
+
+Finding = tuple[float, str]  # the seconds that it is about, and a sentence
 _RUNNING = (State.PYTHON, State.NATIVE)
+_TOGETHER = 0.1
+_GAIN = 0.85  # of the time as it was: a forecast above is no gain
 _WORTH = 0.02  # of the time of threads: what is less is not told
 
 
-def summarise(trace: Trace) -> list[str]:
-    """Sentences about where the time of threads went."""
+def summarise(trace: Trace, runs: list[Figures], blocked: list[Finding], cores: int) -> list[str]:
+    """Sentences about where the time of threads went, and what would change it on so many cores.
+
+    `blocked` is what is known of event loops: sentences with the seconds that were lost.
+    """
     times = [trace.times(at) if lane.kind != "task" else {} for at, lane in enumerate(trace.lanes)]
     total = sum(sum(seconds for state, seconds in one.items() if state is not State.IDLE) for one in times)
     if total <= 0:
         return ["it was over before anybody had looked at its threads"]
     sums = {state: sum(one.get(state, 0.0) for one in times) for state in State}
     busy = sum(sums[state] for state in _RUNNING)
-    cores = busy / trace.seconds
-    found = [f"{total:.2f} s of thread time in {trace.seconds:.2f} s; {cores:.2f} cores were busy on average"]
+    average = busy / trace.seconds
+    found = [f"{total:.2f} s of thread time in {trace.seconds:.2f} s; {average:.2f} cores were busy on average"]
     parts = sorted(((sums[state], state) for state in State if state is not State.IDLE), reverse=True)
     shares = [f"{seconds / total:.0%} {WORDS[state]}" for seconds, state in parts if seconds >= _WORTH * total]
     found.append("where it went: " + ", ".join(shares))
-    return found + _gil(trace, times, sums, total) + _locks(trace) + _core(sums, total) + _stragglers(trace)
+    graver = [*blocked, *_gil(trace, times, sums, total, runs, cores), *_locks(trace), *_core(sums, total, cores)]
+    graver += tell_runs(trace, runs)
+    return found + [text for _, text in sorted(graver, key=lambda one: -one[0])]
 
 
-def _gil(trace: Trace, times: list[dict[State, float]], sums: dict[State, float], total: float) -> list[str]:
+def _gil(
+    trace: Trace,
+    times: list[dict[State, float]],
+    sums: dict[State, float],
+    total: float,
+    runs: list[Figures],
+    cores: int,
+) -> list[Finding]:
     lost = sums[State.GIL]
     if lost < 0.1 * total:
         return []
     worst = max(range(len(times)), key=lambda lane: times[lane].get(State.GIL, 0.0))
-    share = lost / total
     text = (
-        f"{share:.0%} of thread time waits for the GIL ({lost:.2f} s, most of it {trace.lanes[worst].name} with "
-        f"{times[worst].get(State.GIL, 0.0):.2f} s): {sums[State.PYTHON]:.2f} s of Python ran, one thread at a time. "
-        "More threads will not help; processes, or subinterpreters, run it on several cores"
+        f"{lost / total:.0%} of thread time waits for the GIL ({lost:.2f} s, most of it {trace.lanes[worst].name} with "
     )
-    return [text]
+    text += f"{times[worst].get(State.GIL, 0.0):.2f} s): {sums[State.PYTHON]:.2f} s of Python ran, one thread at a time"
+    workers = frozenset(at for run in runs if not run.elsewhere for at in run.lanes)
+    consumers = frozenset(run.consumer for run in runs if not run.elsewhere)
+    seen = forecast(trace, workers, consumers, cores)
+    if seen is None:
+        return [(lost, text)]
+    who = (
+        'engine="process"'
+        if workers.issuperset(seen.lanes)
+        else f"{len(seen.lanes)} processes in place of these threads"
+    )
+    if not workers.issuperset(seen.lanes) and _together(times, seen.lanes) > _TOGETHER:
+        return [(lost, f"{text}. More threads will not help; what computes belongs into processes: plait.map on them")]
+    trace.facts["forecast"] = seen.then
+    if seen.then > _GAIN * seen.now:
+        why = "there is one core" if cores == 1 else "there is little that could run at the same time"
+        return [(lost, f"{text}. More threads will not help, and processes hardly: {why}")]
+    text += f". More threads will not help; {who} would take about {seen.then:.2f} s instead of {seen.now:.2f} s on "
+    return [(lost, f"{text}{cores} free cores, beside their start and the moving of data")]
 
 
-def _locks(trace: Trace) -> list[str]:
+def _together(times: list[dict[State, float]], lanes: tuple[int, ...]) -> float:
+    """The share of their time that threads wait for one another: as processes they could not share what they share."""
+    each = [times[at] for at in lanes]
+    waits = sum(
+        one.get(state, 0.0) for one in each for state in (State.LOCK, State.QUEUE, State.CONDITION, State.EVENT)
+    )
+    return waits / max(1e-9, sum(sum(one.values()) for one in each))
+
+
+def _locks(trace: Trace) -> list[Finding]:
     by_lock: dict[str, list[int]] = {}
     for at, wait in enumerate(trace.waits):
         if wait.state is State.LOCK:
@@ -49,13 +94,14 @@ def _locks(trace: Trace) -> list[str]:
         if seconds < 0.01 * trace.seconds:
             continue
         waiters = {trace.waits[at].lane for at in places}
-        text = f"{name}: {seconds:.2f} s of waiting in {len(places)} waits of {len(waiters)} threads"
+        who = "tasks" if any(trace.lanes[at].kind == "task" for at in waiters) else "threads"
+        who = who if len(waiters) > 1 else who[:-1]
+        text = f"{name}: {seconds:.2f} s of waiting in {len(places)} waits of {len(waiters)} {who}"
         holders: dict[tuple[int, str], float] = {}
+        takers = sorted((trace.waits[at].ended, trace.waits[at].lane) for at in places)
         for at in places:
-            wait = trace.waits[at]
-            if wait.holder >= 0:
-                key = wait.holder, wait.held_at
-                holders[key] = holders.get(key, 0.0) + (wait.ended - wait.began) / 1e6
+            for key, length in _held(trace.waits[at], takers):
+                holders[key] = holders.get(key, 0.0) + length / 1e6
         if holders:
             (lane, line), cost = max(holders.items(), key=lambda item: item[1])
             at_line = f", then at {line}" if line else ""
@@ -65,34 +111,33 @@ def _locks(trace: Trace) -> list[str]:
             wait = trace.waits[at]
             where[wait.where] = where.get(wait.where, 0) + wait.ended - wait.began
         line = max(where, key=lambda key: where[key])
-        found.append(text + (f"; waited for at {line}" if line else ""))
+        found.append((seconds, text + (f"; waited for at {line}" if line else "")))
     return found
 
 
-def _core(sums: dict[State, float], total: float) -> list[str]:
+def _held(wait: Wait, takers: list[tuple[int, int]]) -> Iterator[tuple[tuple[int, str], int]]:
+    """Who had the lock during a wait, and where it was when that began; and for how long: others may get it first."""
+    holder, moment = (wait.holder, wait.held_at), wait.began
+    for taken, lane in takers[bisect_right(takers, (wait.began, len(takers))) :]:
+        if taken >= wait.ended:
+            break
+        if holder[0] >= 0:
+            yield holder, taken - moment
+        holder, moment = (lane, ""), taken
+    if holder[0] >= 0:
+        yield holder, wait.ended - moment
+
+
+def _core(sums: dict[State, float], total: float, cores: int) -> list[Finding]:
     queued = sums[State.CORE]
     if queued < 0.1 * total:
         return []
-    return [f"{queued / total:.0%} of thread time waits for a core ({queued:.2f} s): more wants to run than there are"]
+    text = f"{queued / total:.0%} of thread time waits for a core ({queued:.2f} s)"
+    return [(queued, f"{text}: more wants to run, here or in other programs, than the {cores} there {_are(cores)}")]
 
 
-def _stragglers(trace: Trace) -> list[str]:
-    found = []
-    groups: dict[str, list[int]] = {}
-    for at, one in enumerate(trace.slices):
-        groups.setdefault(one.group, []).append(at)
-    for group, places in groups.items():
-        lengths = sorted((trace.slices[at].ended - trace.slices[at].began) / 1e6 for at in places)
-        if len(lengths) < 4:
-            continue
-        middle, longest = lengths[len(lengths) // 2], lengths[-1]
-        if longest > 4 * middle and longest > 0.1 * trace.seconds:
-            slow = max(places, key=lambda at: trace.slices[at].ended - trace.slices[at].began)
-            found.append(
-                f"{group}: {trace.slices[slow].name} took {longest:.2f} s, {longest / max(middle, 1e-6):.0f} times the "
-                f"median of {len(lengths)} items, on {trace.lanes[trace.slices[slow].lane].name}"
-            )
-    return found
+def _are(many: int) -> str:
+    return "are" if many > 1 else "is"
 
 
 def _length(trace: Trace, places: list[int]) -> float:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable
 
 from plait._core.trace import Lane, State, Trace, Wait
-from plait._see.recorder_tasks import Step
+from plait._see.recorder_tasks import BLOCKING, Blocked, Step
 
+_DELAY = 1_000  # microseconds that a task has to wait to have been delayed
+_SOON = 50_000  # microseconds after a block in which the delayed go on
 _MOST = 500  # lanes of tasks; the longest-lived are drawn
 
 
@@ -18,37 +21,83 @@ def add_tasks(trace: Trace, steps: Iterable[Step], names: dict[int, str], origin
     longest = sorted(by_task, key=lambda task: by_task[task][0].began - by_task[task][-1].ended)[:_MOST]
     if len(by_task) > _MOST:
         trace.missing.append(f"{len(by_task) - _MOST:,} of {len(by_task):,} tasks: the {_MOST} longest are drawn")
-    for task in sorted(longest):
+    lanes = {task: len(trace.lanes) + at for at, task in enumerate(sorted(longest))}
+    for task, number in lanes.items():
         lane = Lane(names[task], "task", 0, 0)
-        number = len(trace.lanes)
         trace.lanes.append(lane)
         own = by_task[task]
         for at, step in enumerate(own):
             began, ended = max(0, step.began - origin), max(0, step.ended - origin)
             lane.add(began, State.PYTHON)
             lane.add(ended, step.after)
-            until = own[at + 1].began - origin if at + 1 < len(own) else trace.microseconds
-            if step.after not in (State.ABSENT, State.READY) and until > ended:
-                trace.waits.append(Wait(number, ended, until, step.after, step.awaits, step.where))
+            ready = until = trace.microseconds
+            if at + 1 < len(own):
+                until = own[at + 1].began - origin
+                ready = min(until, max(ended, own[at + 1].ready - origin))
+            if ready < until and step.after is not State.ABSENT:
+                lane.add(ready, State.READY)
+            if step.after not in (State.ABSENT, State.READY) and ready > ended:
+                holder = lanes.get(step.holder, -1)
+                trace.waits.append(Wait(number, ended, ready, step.after, step.awaits, step.where, holder, "", holder))
+    _let_go(trace, frozenset(lanes.values()))
     trace.waits.sort(key=lambda wait: wait.began)
 
 
-def blocked_words(trace: Trace, blocked: Iterable[tuple[int, int, str, str]], origin: int) -> list[str]:
-    """The steps that blocked an event loop, with the line, and how many tasks could not go on meanwhile."""
-    lines: dict[tuple[str, str], tuple[int, int, int]] = {}
-    for began, ended, name, line in blocked:
-        many, total, delayed = lines.get((name, line), (0, 0, 0))
-        late = sum(
-            1
-            for lane in trace.lanes
-            if lane.kind == "task" and lane.name != name and lane.state_at((began + ended) // 2 - origin)
-        )
-        lines[name, line] = many + 1, total + ended - began, max(delayed, late)
+def _let_go(trace: Trace, lanes: frozenset[int]) -> None:
+    """Who lets a lock go is who got it last before the waiter did."""
+    last: dict[str, tuple[int, int]] = {}
+    for at in sorted(range(len(trace.waits)), key=lambda at: trace.waits[at].ended):
+        wait = trace.waits[at]
+        if wait.lane in lanes and wait.state is State.LOCK:
+            ended, giver = last.get(wait.name, (0, -1))
+            if ended > wait.began:
+                trace.waits[at] = wait._replace(giver=giver)
+            last[wait.name] = wait.ended, wait.lane
+
+
+def blocked_words(
+    trace: Trace, blocked: Iterable[Blocked], steps: Iterable[Step], origin: int
+) -> list[tuple[float, str]]:
+    """The steps that blocked an event loop, with the line, and how many tasks could have gone on meanwhile.
+
+    Each with the seconds that tasks were kept waiting. A step that had no core, or not the GIL, blocked nothing.
+    """
+    lanes = {lane.tid: lane for lane in trace.lanes if lane.tid}
+    ordered = sorted(steps, key=lambda step: step.began)
+    moments = [step.began for step in ordered]
+    groups: dict[tuple[str, str], list[Blocked]] = {}
+    for one in blocked:
+        if _own(trace, lanes.get(one.tid), one, origin) >= BLOCKING:
+            groups.setdefault((one.name, one.where), []).append(one)
     found = []
-    for (name, line), (many, total, delayed) in sorted(lines.items(), key=lambda item: -item[1][1])[:3]:
-        where = f" at {line}" if line else ""
+    for (name, where), ones in groups.items():
+        delays: dict[int, int] = {}
+        for one in ones:
+            for at in range(bisect_left(moments, one.ended), len(ordered)):
+                step = ordered[at]
+                if step.began > 2 * one.ended - one.began + _SOON:
+                    break
+                late = one.ended - max(one.began, step.ready)
+                if step.tid == one.tid and late >= _DELAY:
+                    delays[step.task] = max(delays.get(step.task, 0), late)
+        seconds = sum(one.ended - one.began for one in ones) / 1e6
+        text = f"the event loop was blocked for {seconds:.2f} s by {name}" + (f" at {where}" if where else "")
+        text += f", in {len(ones)} steps" if len(ones) > 1 else ""
+        if delays:
+            many = f"{len(delays)} tasks were" if len(delays) > 1 else "1 task was"
+            text += f"; {many} ready meanwhile and had to wait, for up to {max(delays.values()) / 1e6:.2f} s"
+        else:
+            text += "; no other task was ready meanwhile"
         found.append(
-            f"the event loop was blocked for {total / 1e6:.2f} s in {many} steps of {name}{where}; "
-            f"{delayed} other tasks could not go on meanwhile"
+            (seconds + sum(delays.values()) / 1e6, text + ". asyncio.to_thread runs what blocks beside the loop")
         )
-    return found
+    return sorted(found, reverse=True)[:3]
+
+
+def _own(trace: Trace, lane: Lane | None, one: Blocked, origin: int) -> int:
+    """Microseconds of a step in which its thread was not kept from running by others."""
+    whole = one.ended - one.began
+    if lane is None:
+        return whole
+    around = lane.stretches_between(one.began - origin, one.ended - origin, trace.microseconds)
+    return whole - sum(ended - began for began, ended, state, _ in around if state in (State.CORE, State.GIL))

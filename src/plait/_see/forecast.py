@@ -1,0 +1,52 @@
+"""What a program would take without its waits for the GIL: pure, from the time of its threads to seconds."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from plait._core.trace import State, Trace
+
+_COMPETES = 0.05  # of its time: who waits less for the GIL is not slowed down by it
+
+
+class Forecast(NamedTuple):
+    """Seconds as they were and as they would be, and the lanes that would be processes."""
+
+    now: float
+    then: float
+    lanes: tuple[int, ...]
+
+
+def forecast(trace: Trace, workers: frozenset[int], consumers: frozenset[int], cores: int) -> Forecast | None:
+    """What it would take if the threads that wait for the GIL were processes, each with a GIL of its own.
+
+    What they ran on a core, and waited for anything but the GIL or a core, stays. Workers of a map share their work
+    evenly, the threads that consume their results wait for nothing else, other threads keep what they have; and no more
+    can run at once than there are cores. Starting the processes and moving the data is not in it. None when nobody
+    waits for the GIL.
+    """
+    own: dict[int, tuple[float, float]] = {}  # lane: seconds on a core, seconds in all without those waits
+    for at, lane in enumerate(trace.lanes):
+        if lane.kind == "task":
+            continue
+        times = trace.times(at)
+        life = sum(seconds for state, seconds in times.items() if state is not State.IDLE)
+        lost = times.get(State.GIL, 0.0)
+        if lost >= _COMPETES * life > 0:
+            cpu = times.get(State.PYTHON, 0.0) + times.get(State.NATIVE, 0.0)
+            own[at] = cpu, cpu if at in consumers else life - lost - times.get(State.CORE, 0.0)
+    if len(own) < 2:
+        return None
+    inner = [at for at in own if at not in consumers] or list(own)
+    phase = (max(_end(trace, at) for at in inner) - min(trace.lanes[at].moments[0] for at in inner)) / 1e6
+    shared = [life for at, (_, life) in own.items() if at in workers]
+    longest = [life for at, (_, life) in own.items() if at not in workers]
+    least = max([*longest, sum(shared) / max(1, len(shared)), sum(cpu for cpu, _ in own.values()) / cores])
+    lanes = tuple(at for at in own if at not in consumers)
+    return Forecast(trace.seconds, trace.seconds - phase + min(phase, least), lanes)
+
+
+def _end(trace: Trace, at: int) -> int:
+    """When a lane ended, or became idle for good."""
+    stretches = trace.lanes[at].stretches(trace.microseconds)
+    return max((ended for _, ended, state, _ in stretches if state is not State.IDLE), default=0)

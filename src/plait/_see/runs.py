@@ -1,0 +1,113 @@
+"""Figures of each map of a trace: pure, from finished batches and the lanes of their workers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from plait._core.trace import Slice, State, Trace
+from plait._see.items import Told
+from plait._see.recorder_transfer import Sums
+
+_BUSY = (State.PYTHON, State.NATIVE)
+
+
+@dataclass(slots=True)
+class Figures:
+    """One map.
+
+    Attributes:
+        name: of the function.
+        consumer: the lane of the thread that takes the results, or -1.
+        elsewhere: whether its workers are other processes.
+        lanes: of its workers, and of each when it ran its first item and was done with its last; microseconds.
+        items, batches: how many.
+        work: seconds that items took, of all workers together.
+        between: seconds that workers in other processes were busy between their items, with pickling and the like.
+        empty: seconds that workers had no item, from the first item of the map on, before their own last one.
+        last: the item that ended last.
+        transfer: what went to the workers and back, if this was the only map on processes.
+    """
+
+    name: str
+    consumer: int = -1
+    elsewhere: bool = False
+    lanes: dict[int, tuple[int, int]] = field(default_factory=dict)
+    items: int = 0
+    batches: int = 0
+    work: float = 0.0
+    between: float = 0.0
+    empty: float = 0.0
+    last: Slice | None = None
+    transfer: Sums | None = None
+
+    @property
+    def began(self) -> int:
+        """When the first item did."""
+        return min(first for first, _ in self.lanes.values())
+
+    @property
+    def ended(self) -> int:
+        """When the last item did."""
+        return max(last for _, last in self.lanes.values())
+
+    @property
+    def seconds(self) -> float:
+        """From the first to the last item."""
+        return (self.ended - self.began) / 1e6
+
+
+def runs_of(trace: Trace, batches: Iterable[Told], sums: Sums, origin: int) -> list[Figures]:
+    """The maps of a trace whose items have been added to it, in the order in which they gave their first result."""
+    names = {lane.name: at for at, lane in enumerate(trace.lanes)}
+    threads = {lane.tid: at for at, lane in enumerate(trace.lanes) if lane.tid}
+    runs: dict[int, Figures] = {}
+    for told in batches:
+        batch = told.batch
+        lane = names.get(batch.worker, -1)
+        if told.is_call or lane < 0 or not batch.started:
+            continue
+        one = runs.setdefault(told.run, Figures(told.name, threads.get(told.tid, -1), bool(told.pid)))
+        one.items += len(batch.items)
+        one.batches += 1
+        one.work += batch.ended - batch.started
+        began, ended = max(0, int(batch.started * 1e6) - origin), int(batch.ended * 1e6) - origin
+        first, last = one.lanes.get(lane, (began, ended))
+        one.lanes[lane] = min(first, began), max(last, ended)
+    for one in runs.values():
+        _look_between(trace, one)
+    moved = [one for one in runs.values() if one.elsewhere]
+    if len(moved) == 1 and sums.batches:
+        moved[0].transfer = sums
+    return list(runs.values())
+
+
+def _look_between(trace: Trace, run: Figures) -> None:
+    """What its workers did between their items."""
+    began = run.began
+    for at, (_, last) in run.lanes.items():
+        own = [one for one in trace.slices if one.lane == at and one.group == run.name and one.ended <= run.ended]
+        if own:
+            slowest = max(own, key=lambda one: one.ended)
+            if run.last is None or slowest.ended > run.last.ended:
+                run.last = slowest
+        inside = iter(sorted((one.began, one.ended) for one in own))
+        moment = began
+        gaps = []
+        for start, stop in inside:
+            if start > moment:
+                gaps.append((moment, start))
+            moment = max(moment, stop)
+        busy = sum(_busy(trace, at, low, high) for low, high in gaps) / 1e6 if run.elsewhere else 0.0
+        run.between += busy
+        run.empty += max(0.0, sum(high - low for low, high in gaps if low < last) / 1e6 - busy)
+
+
+def _busy(trace: Trace, at: int, low: int, high: int) -> int:
+    """Microseconds that a lane was running between two moments."""
+    lane = trace.lanes[at]
+    total = 0
+    for began, ended, state, _ in lane.stretches_between(low, high, trace.microseconds):
+        if state in _BUSY:
+            total += ended - began
+    return total

@@ -1,0 +1,83 @@
+"""What a thread did when, from looks at it now and then and from the waits that it noted to the microsecond: pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from plait._core.trace import State
+from plait._see.recorder import Noted
+
+Change = tuple[int, int, int]  # from this moment on it was seen in that state, with that text
+Piece = tuple[int, int, int, int]  # began, ended, state, text
+
+_OWN = (State.GIL, State.NATIVE, State.PYTHON)  # what is no wait for what was noted, even while it lasts
+_NO_WAIT = (State.PYTHON, State.NATIVE, State.ABSENT)
+_MAY_BE_NOTED = (*_OWN, State.LOCK)  # as what a noted wait is seen; what else was seen in one, began after it
+
+
+def refined(changes: Sequence[Change], waits: Sequence[Noted], end: int, slack: int) -> list[Piece]:
+    """The stretches of a thread, without gaps, from the first change to the end.
+
+    A noted wait begins and ends where the thread says so: what was seen before it does not reach into it, and what was
+    seen in it, no further. After it the thread runs, until the next look: for `slack` at most. Within it, what is seen
+    to be something else, such as the wait for the GIL after it has been let go, is that. Waits do not overlap.
+
+    >>> wait = Noted(7, 10, 50, State.QUEUE, "Queue", "a.py:3")
+    >>> looks = [(0, State.PYTHON, 0), (20, State.LOCK, 0), (40, State.GIL, 0), (60, State.PYTHON, 0)]
+    >>> [(began, ended, State(state).name) for began, ended, state, _ in refined(looks, [wait], 100, 20)]
+    [(0, 10, 'PYTHON'), (10, 40, 'QUEUE'), (40, 50, 'GIL'), (50, 100, 'PYTHON')]
+    """
+    pieces: list[Piece] = []
+    at = 0
+    for index, (seen, state, text) in enumerate(changes):
+        until = changes[index + 1][0] if index + 1 < len(changes) else end
+        after = changes[index + 1][1] if index + 1 < len(changes) else State.ABSENT
+        moment = seen
+        while at < len(waits) and waits[at].ended <= seen:
+            at += 1
+        following = at
+        while following < len(waits) and waits[following].began < until:
+            wait = waits[following]
+            if wait.began > moment:
+                bare = following == at and wait.began - moment <= slack and state not in (*_OWN, State.ABSENT)
+                before = _waited_before(pieces, moment - slack) if bare else (state, text)
+                _between(pieces, moment, wait.began, *before, slack if following > at else 0)
+                moment = wait.began
+            ended = min(wait.ended, until)
+            inside = wait.began - seen < ended - wait.began and state in _OWN
+            _add(pieces, moment, ended, *((state, text) if inside else (wait.state, 0)))
+            moment = max(moment, ended)
+            following += 1
+        if moment < until:
+            over = following > at and state in _MAY_BE_NOTED  # what is seen next began at once, if that is a wait, too
+            if over and until - moment <= slack and after not in _NO_WAIT:
+                _add(pieces, moment, until, after, 0)
+            else:
+                _between(pieces, moment, until, state, text, slack if over else 0)
+    return pieces
+
+
+def _waited_before(pieces: Sequence[Piece], since: int) -> tuple[int, int]:
+    """What it waited for before it was seen to run for a moment: that a wait had begun was seen too early."""
+    for _, ended, state, text in reversed(pieces[-2:]):
+        if ended >= since and state not in _OWN:
+            return state, text
+    return State.PYTHON, 0
+
+
+def _between(pieces: list[Piece], began: int, ended: int, state: int, text: int, slack: int) -> None:
+    """What was seen, but for the moment after a wait, when the thread runs."""
+    if slack and state not in (State.PYTHON, State.ABSENT):
+        ran = min(ended, began + slack)
+        _add(pieces, began, ran, State.PYTHON, 0)
+        began = ran
+    _add(pieces, began, ended, state, text)
+
+
+def _add(pieces: list[Piece], began: int, ended: int, state: int, text: int) -> None:
+    if ended <= began:
+        return
+    if pieces and pieces[-1][2:] == (state, text) and pieces[-1][1] == began:
+        pieces[-1] = pieces[-1][0], ended, state, text
+    else:
+        pieces.append((began, ended, state, text))

@@ -1,0 +1,101 @@
+"""What a trace says of maps: slow items, data on their way, batches, workers without work: pure."""
+
+from __future__ import annotations
+
+from plait._core.memory import in_units
+from plait._core.trace import WORDS, Slice, State, Trace
+from plait._see.runs import Figures
+
+_OWN = frozenset({State.PYTHON, State.NATIVE, State.SLEEP, State.FILE, State.SOCKET, State.LOCK})
+_TOLD = 0.1  # of the time of a map: what is less is not told
+_EMPTY = 0.25
+_SLOW = 4  # times the median
+
+
+def tell_runs(trace: Trace, runs: list[Figures]) -> list[tuple[float, str]]:
+    """Sentences about the maps that took a tenth of the time or more, each with the seconds that it is about."""
+    found: list[tuple[float, str]] = []
+    for run in runs:
+        if run.lanes and run.seconds >= _TOLD * trace.seconds:
+            found += _stragglers(trace, run) + _transfer(run) + _late_batch(trace, run) + _empty(trace, run)
+    return found
+
+
+def _stragglers(trace: Trace, run: Figures) -> list[tuple[float, str]]:
+    items = [one for one in trace.slices if one.group == run.name and one.lane in run.lanes]
+    items = [one for one in items if ", item " in one.name]
+    lengths = sorted(_seconds(one) for one in items)
+    if len(lengths) < _SLOW:
+        return []
+    slow, middle = max(items, key=_seconds), lengths[len(lengths) // 2]
+    longest = _seconds(slow)
+    if longest < _SLOW * middle or longest < _TOLD * run.seconds:
+        return []
+    text = (
+        f"{slow.name} took {longest:.2f} s on {trace.lanes[slow.lane].name}, {longest / max(middle, 1e-6):.0f} times "
+    )
+    text += f"the median of {len(lengths)} items"
+    best = max(longest, run.work / len(run.lanes))
+    if slow is run.last and run.seconds - best > _TOLD * run.seconds:
+        text += f"; it ended last: given first, it would have let the map end after about {best:.2f} s, not "
+        text += f"{run.seconds:.2f} s"
+    return [(longest, text)]
+
+
+def _transfer(run: Figures) -> list[tuple[float, str]]:
+    """What went to processes and back, where it costs much beside the work."""
+    sums = run.transfer
+    if sums is None:
+        return []
+    here = sums.sent_seconds + sums.read_seconds
+    cost = here + run.between
+    if cost < _TOLD * (run.work + cost):
+        return []
+    each = run.work / run.items
+    text = f"{run.name}: {in_units(sums.sent_bytes)} went to the workers and {in_units(sums.read_bytes)} came back for "
+    text += f"{run.items:,} items; that took {here:.2f} s of pickling and reading here, and workers were busy for "
+    text += f"{run.between:.2f} s between items, beside {run.work:.2f} s of work in them"
+    if each < 50e-6:
+        text += f". At {each * 1e6:.1f} µs an item is too short for another process: give each call more to do"
+    else:
+        text += ". Send names of files and return sums, make arrays of lists, or let threads do it"
+    return [(cost, text)]
+
+
+def _late_batch(trace: Trace, run: Figures) -> list[tuple[float, str]]:
+    """The last batch, when the other workers had nothing left to do beside it."""
+    last, others = run.last, sorted(end for _, end in run.lanes.values())[:-1]
+    if last is None or not others or ", items " not in last.name:
+        return []
+    alone = (last.ended - max(last.began, others[-1])) / 1e6
+    if alone < _TOLD * run.seconds:
+        return []
+    which = last.name.partition(", ")[2]
+    text = f"{run.name}: {which} were one batch that ran {alone:.2f} s longer than anything else, on "
+    return [(alone, f"{text}{trace.lanes[last.lane].name}: the batch was too large for the end of the map")]
+
+
+def _empty(trace: Trace, run: Figures) -> list[tuple[float, str]]:
+    """Workers that had no item, and what the thread that feeds them did meanwhile."""
+    whole = len(run.lanes) * run.seconds
+    if run.empty < _EMPTY * whole or run.consumer < 0:
+        return []
+    feeder = trace.lanes[run.consumer]
+    did: dict[State, float] = {}
+    for began, ended, state, _ in feeder.stretches_between(run.began, run.ended, trace.microseconds):
+        did[state] = did.get(state, 0.0) + (ended - began) / 1e6
+    mostly = max(did, key=lambda state: did[state], default=State.ABSENT)
+    if mostly in (State.GIL, State.CORE):
+        return []  # which is told, and the reason for this
+    text = f"{run.name}: its {len(run.lanes)} workers had no item for {run.empty / whole:.0%} of the time "
+    text += f"({run.empty:.2f} s of {whole:.2f} s)"
+    if mostly in _OWN:
+        text += f"; {feeder.name}, which takes their results, spent {did[mostly]:.2f} s {WORDS[mostly]}: "
+        text += "the loop around the map, or its input, is what is slow"
+    elif run.transfer is not None and run.transfer.sent_seconds + run.transfer.read_seconds > _EMPTY * run.seconds:
+        text += "; pickling here is what they waited for"
+    return [(run.empty, text)]
+
+
+def _seconds(one: Slice) -> float:
+    return (one.ended - one.began) / 1e6

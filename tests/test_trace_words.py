@@ -1,0 +1,199 @@
+"""What is made of a trace: stretches from looks and notes, figures of maps, forecasts, sentences. Nothing runs here."""
+
+from __future__ import annotations
+
+import pytest
+
+from plait._core.batch import Batch
+from plait._core.trace import Lane, State, Trace, Wait
+from plait._see.forecast import forecast
+from plait._see.items import Ran, Told, add_items
+from plait._see.recorder import Noted
+from plait._see.recorder_tasks import Blocked, Step
+from plait._see.recorder_transfer import Sums, TransferRecorder
+from plait._see.runs import Figures, runs_of
+from plait._see.stretches import refined
+from plait._see.summary import summarise
+from plait._see.summary_runs import tell_runs
+from plait._see.task_lanes import add_tasks, blocked_words
+
+PYTHON, GIL, LOCK, SLEEP, QUEUE, CORE = State.PYTHON, State.GIL, State.LOCK, State.SLEEP, State.QUEUE, State.CORE
+SECOND = 1_000_000
+ORIGIN = 5 * SECOND  # of what is told of batches
+
+
+def made(lanes: dict[str, list[tuple[int, State]]], seconds: float = 1.0) -> Trace:
+    """A trace with these threads, each in these states from these moments on."""
+    trace = Trace("app.py", 0.0, int(seconds * SECOND))
+    for number, (name, states) in enumerate(lanes.items(), 1):
+        lane = Lane(name, "thread", 1, number)
+        for moment, state in states:
+            lane.add(moment, state)
+        trace.lanes.append(lane)
+    return trace
+
+
+@pytest.mark.parametrize(
+    ("looks", "found"),
+    [
+        ([(0, PYTHON)], "PYTHON 0-100, QUEUE 100-200, PYTHON 200-300"),  # nobody looked while it waited
+        ([(0, PYTHON), (150, LOCK), (230, SLEEP)], "PYTHON 0-100, QUEUE 100-200, SLEEP 200-300"),
+        (
+            [(0, PYTHON), (150, LOCK), (180, GIL), (210, PYTHON)],
+            "PYTHON 0-100, QUEUE 100-180, GIL 180-200, PYTHON 200-300",
+        ),
+        ([(0, SLEEP), (90, LOCK), (210, PYTHON)], "SLEEP 0-100, QUEUE 100-200, PYTHON 200-300"),  # seen too early
+        ([(0, LOCK)], "LOCK 0-100, QUEUE 100-200, PYTHON 200-240, LOCK 240-300"),  # one that was not noted
+    ],
+)
+def test_stretches(looks: list[tuple[int, State]], found: str) -> None:
+    wait = Noted(1, 100, 200, QUEUE, "Queue", "app.py:3")
+    pieces = refined([(moment, state, 0) for moment, state in looks], [wait], 300, 40)
+    assert ", ".join(f"{State(state).name} {began}-{ended}" for began, ended, state, _ in pieces) == found
+
+
+def told(run: int, worker: str, base: int, items: int, began: float, ended: float) -> Told:
+    batch = Batch(base, range(items))
+    began, ended = began + ORIGIN / SECOND, ended + ORIGIN / SECOND
+    batch.worker, batch.started, batch.ended = worker, began, ended
+    batch.spans = [
+        (began + (ended - began) * n / items, began + (ended - began) * (n + 1) / items) for n in range(items)
+    ]
+    return Told("resize", run, batch, 1)
+
+
+def sentences(trace: Trace, batches: list[Told], sums: Sums | None = None) -> list[str]:
+    add_items(trace, batches, [], ORIGIN)
+    return [text for _, text in tell_runs(trace, runs_of(trace, batches, sums or Sums(), ORIGIN))]
+
+
+def test_the_item_that_ends_last() -> None:
+    trace = made({"MainThread": [(0, State.FUTURE)], "thread-1": [(0, PYTHON)], "thread-2": [(0, PYTHON)]})
+    batches = [told(7, f"thread-{1 + n % 2}", n, 1, n // 2 / 10, n // 2 / 10 + 0.1) for n in range(10)]
+    batches.append(told(7, "thread-1", 10, 1, 0.5, 1.0))
+    assert sentences(trace, batches) == [
+        (
+            "resize, item 10 took 0.50 s on thread-1, 5 times the median of 11 items; it ended last: given first, it would "
+            "have let the map end after about 0.75 s, not 1.00 s"
+        )
+    ]
+
+
+def test_a_batch_that_is_too_large_for_the_end() -> None:
+    trace = made({"MainThread": [(0, State.FUTURE)], "thread-1": [(0, PYTHON)], "thread-2": [(0, PYTHON)]})
+    batches = [told(7, "thread-2", 0, 1, 0.0, 0.4), told(7, "thread-1", 1, 20_000, 0.0, 1.0)]
+    assert sentences(trace, batches) == [
+        (
+            "resize: items 1 to 20000 were one batch that ran 0.60 s longer than anything else, on thread-1: the batch was "
+            "too large for the end of the map"
+        )
+    ]
+
+
+def test_workers_without_items() -> None:
+    trace = made({"MainThread": [(0, SLEEP)], "thread-1": [(0, State.IDLE)]})
+    batches = [told(7, "thread-1", n, 1, n / 10, n / 10 + 0.01) for n in range(10)]
+    (text,) = sentences(trace, batches)
+    assert text.startswith(
+        "resize: its 1 workers had no item for 89% of the time (0.81 s of 0.91 s); MainThread, which"
+    )
+    assert "spent 0.91 s sleeping: the loop around the map, or its input, is what is slow" in text
+
+
+def test_data_on_their_way() -> None:
+    worker = "process-1 (pid 9)"
+    trace = made({"MainThread": [(0, State.FUTURE)], worker: [(0, PYTHON)]})
+    batches = [told(7, worker, n, 1, n / 10, n / 10 + 0.05) for n in range(10)]
+    (text,) = sentences(trace, batches, Sums(10, 1024, 0.1, 4 << 20, 0.2))
+    assert text.startswith("resize: 1 KiB went to the workers and 4 MiB came back for 10 items; that took 0.30 s")
+    assert "busy for 0.45 s between items, beside 0.50 s of work in them" in text
+
+
+def test_what_moves_is_counted_while_it_is_asked() -> None:
+    import plait
+    from plait._engines import remote_run
+
+    before = vars(remote_run)["pack_items"]
+    recorder = TransferRecorder()
+    recorder.install()
+    try:
+        list(plait.map(bytes, [200_000, 200_000], engine="process", workers=1))
+    finally:
+        recorder.remove()
+    sums = recorder.sums()
+    assert sums.batches >= 1
+    assert sums.read_bytes >= 400_000
+    assert 0 < sums.sent_bytes < 1000
+    assert vars(remote_run)["pack_items"] is before
+
+
+def test_processes_instead() -> None:
+    """Each of two has run for 0.5 s and waited for the other as long: two cores take half the time."""
+    both = made({"a": [(0, PYTHON), (SECOND // 2, GIL)], "b": [(0, GIL), (SECOND // 2, PYTHON)]})
+    seen = forecast(both, frozenset(), frozenset(), 2)
+    assert seen is not None
+    assert (seen.now, seen.then, seen.lanes) == (1.0, 0.5, (0, 1))
+    assert forecast(both, frozenset(), frozenset(), 1) == (1.0, 1.0, (0, 1))
+    assert forecast(made({"a": [(0, PYTHON)], "b": [(0, SLEEP)]}), frozenset(), frozenset(), 2) is None
+    text = summarise(both, [], [], 2)[2]
+    assert text.startswith(
+        "50% of thread time waits for the GIL (1.00 s, most of it a with 0.50 s): 1.00 s of Python ran"
+    )
+    assert "2 processes in place of these threads would take about 0.50 s instead of 1.00 s on 2 free cores" in text
+    run = Figures("work", 5, elsewhere=False, lanes={0: (0, SECOND), 1: (0, SECOND)}, items=2)
+    assert 'engine="process" would take about 0.50 s' in summarise(both, [run], [], 2)[2]
+    assert "there is one core" in summarise(both, [], [], 1)[2]
+
+
+def test_the_gravest_comes_first() -> None:
+    trace = made({"a": [(0, LOCK)], "b": [(0, CORE), (SECOND // 4, SLEEP)]})
+    trace.waits.append(Wait(0, 0, SECOND, LOCK, "TABLE (app.py:3)", "app.py:9 in a", 1, "app.py:5 in b", 1))
+    found = summarise(trace, [], [(0.5, "the event loop was blocked")], 2)
+    assert found[0] == "2.00 s of thread time in 1.00 s; 0.00 cores were busy on average"
+    assert found[1] == "where it went: 50% waiting for a lock, 38% sleeping, 12% waiting for a core"
+    assert found[2] == (
+        "TABLE (app.py:3): 1.00 s of waiting in 1 waits of 1 thread; 1.00 s of it held by b, then at app.py:5 in b; "
+        "waited for at app.py:9 in a"
+    )
+    assert found[3] == "the event loop was blocked"
+    assert found[4].startswith("12% of thread time waits for a core (0.25 s)")
+
+
+def test_a_blocked_loop_and_who_was_ready() -> None:
+    """One step of 0.3 s; a task was ready from its middle on, another one only when it was over."""
+    trace = made({"MainThread": [(0, SLEEP)]})
+    block = Blocked(1, 100_000, 400_000, "audit", "app.py:7 in audit")
+    late = Step(2, 1, 250_000, 400_100, 400_200, State.ABSENT, "", "")
+    punctual = Step(3, 1, 400_250, 400_300, 400_400, State.ABSENT, "", "")
+    (found,) = blocked_words(trace, [block], [late, punctual], 0)
+    assert found[1].startswith("the event loop was blocked for 0.30 s by audit at app.py:7 in audit; 1 task was ready")
+    assert "had to wait, for up to 0.15 s" in found[1]
+    assert blocked_words(made({"MainThread": [(0, CORE)]}), [block], [late], 0) == []  # it had no core
+
+
+def test_a_task_that_is_ready_does_not_wait_any_more() -> None:
+    trace = made({})
+    steps = [
+        Step(1, 1, 0, 0, 10, SLEEP, "sleep", "app.py:3 in work"),
+        Step(1, 1, 600_000, 900_000, 900_010, State.ABSENT, "", ""),
+    ]
+    add_tasks(trace, steps, {1: "work"}, 0)
+    times = trace.times(0)
+    assert times[SLEEP] == pytest.approx(0.6, abs=0.001)
+    assert times[State.READY] == pytest.approx(0.3, abs=0.001)
+    assert [(wait.began, wait.ended) for wait in trace.waits] == [(10, 600_000)]
+
+
+def test_a_worker_between_items_is_idle() -> None:
+    trace = made({"plait-thread-1": [(0, PYTHON), (300_000, LOCK), (600_000, PYTHON)]})
+    add_items(
+        trace,
+        [],
+        [Ran(1, 0, 301_000, "load('a')", failed=False), Ran(1, 600_000, 900_000, "load('b')", failed=True)],
+        0,
+    )
+    assert [(one.name, one.group, one.failed) for one in trace.slices] == [
+        ("load('a')", "load", False),
+        ("load('b')", "load", True),
+    ]
+    assert trace.times(0)[State.IDLE] == pytest.approx(0.3)
