@@ -133,7 +133,7 @@ class _Search:
         self._program = make(self._fresh)
         self._canary = Canary(rewrite)
         self._tally = Tally()
-        self._types = Types()
+        self._types = Types(self._fresh.files)
 
     def run(self, budget: Budget, seed: int, examine: Examine | None, conclude: Conclude | None) -> Result:
         began = monotonic()

@@ -49,6 +49,8 @@ class Sources:
             (one for one in around if isinstance(one, ast.expr | ast.stmt) and (_start(one), _end(one)) == span), None
         )
         called = any(isinstance(one, ast.Call) and one.func is node for one in around)
+        if isinstance(node, ast.Call) and part[:1] == "[" and node.args and self._owns_nothing(node.func, site.file):
+            node, called = node.args[0], False
         touched = _touched(node, part, site, called=called) if node is not None else None
         text = ast.unparse(touched) if touched is not None else ""
         return text if len(text) <= _LONGEST_NAME else ""
@@ -140,6 +142,14 @@ class Sources:
                 if words:
                     return words
         return ""
+
+    def _owns_nothing(self, function: ast.expr, file: str) -> bool:
+        """Whether it is a function of a module or a method of a text: what such a call looks at are its arguments."""
+        if not isinstance(function, ast.Attribute) or isinstance(function.value, ast.Constant):
+            return isinstance(function, ast.Attribute)
+        imports = (one for one in ast.walk(self._tree(file) or ast.Module([], [])) if isinstance(one, ast.Import))
+        names = {alias.asname or alias.name for one in imports for alias in one.names}
+        return ast.unparse(function.value) in names
 
     def _around(self, site: Site) -> Iterator[ast.AST]:
         """Nodes that contain the site, from the outside in."""
