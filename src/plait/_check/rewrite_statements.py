@@ -178,9 +178,7 @@ class Statements(Calls):
         return self.visit_If(node)
 
     def visit_Assert(self, node: ast.Assert) -> Result:
-        node.test = self.truth(node.test)
-        if node.msg is not None:
-            node.msg = self.visit(node.msg)
+        node.test = self.truth(node.test)  # its message is only made when it has failed
         return node
 
     def visit_Match(self, node: ast.Match) -> Result:
