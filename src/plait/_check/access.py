@@ -141,7 +141,8 @@ def _sort(kind: type, mine: bool) -> Sort:
         return Sort.IGNORED
     known = next((base for base in kind.__mro__ if base in _KNOWN), None)
     if known is None:
-        return Sort.INSTANCE if kind.__flags__ & _HEAP or hasattr(kind, "__setitem__") else Sort.IGNORED
+        changes = kind.__flags__ & _HEAP or kind.__dictoffset__ or hasattr(kind, "__setitem__")
+        return Sort.INSTANCE if changes else Sort.IGNORED
     sort = _KNOWN[known]
     if mine and sort is Sort.CONTAINER:
         return Sort.COLLECTION

@@ -121,7 +121,7 @@ def _unexplained(history: History, failure: Failure, sources: Sources, *, always
     return Finding(
         kind,
         f"{told.title}: {headline(failure)}",
-        told.why,
+        told.why + _last_words(history, failure),
         told.fix,
         (Side(failure.thread, words.thread(failure.thread), "fails", site, own(failure.stack)),),
         (*stopped, Moment(failure.thread, site, f"{FAILS}{headline(failure)}")),
@@ -129,6 +129,14 @@ def _unexplained(history: History, failure: Failure, sources: Sources, *, always
         reason="the cause is not recognised",
         certain=False,
     )
+
+
+def _last_words(history: History, failure: Failure) -> str:
+    """What a program has printed that ended with an exit status, which says nothing by itself."""
+    lines = [line.strip() for line in history.record.output.splitlines() if line.strip()]
+    if not isinstance(failure.exception, SystemExit) or not lines:
+        return ""
+    return f" The last that it printed: {' / '.join(lines[-2:])}"
 
 
 class _Told(NamedTuple):

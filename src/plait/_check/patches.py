@@ -27,6 +27,7 @@ from plait._check.remarks import unawaited
 from plait._check.stand_in_exit import exit_at_once
 from plait._check.stand_in_locks import StandInLock, StandInRLock, StandInWaiter
 from plait._check.stand_in_queue import StandInSimpleQueue
+from plait._check.stand_in_signals import Signals
 
 _LOCK = type(_thread.allocate_lock())
 _RLOCK = type(_thread.RLock())
@@ -108,6 +109,7 @@ def _stand_ins() -> Iterator[tuple[Any, Any]]:
     yield queue.SimpleQueue, StandInSimpleQueue
     yield time.sleep, clock.sleep
     yield os._exit, exit_at_once
+    yield from Signals().stand_ins()
     yield asyncio.new_event_loop, stand_in_loop.new_event_loop
     yield asyncio.SelectorEventLoop, stand_in_loop.StandInLoop
     for name, stand_in in clock.clocks(float(int(time.time()))).items():

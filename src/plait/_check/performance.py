@@ -20,14 +20,18 @@ from plait._core.event import label
 if TYPE_CHECKING:
     from plait._check.program import Program
     from plait._check.sites import Sites
+    from plait._check.stand_in_input import Input
     from plait._schedulers.interface import Scheduler
 
 
-def perform(program: Program, scheduler: Scheduler, sites: Sites, *, seed: int, name: str) -> Record:
-    """Runs the program once; the scheduler has begun already."""
+def perform(
+    program: Program, scheduler: Scheduler, sites: Sites, *, seed: int, name: str, typed: Input | None = None
+) -> Record:
+    """Runs the program once; the scheduler has begun already. `typed` is what it reads from standard input."""
     execution = Execution(cast("Choose", scheduler.choose), sites)  # it chooses one of those it is given
     output = io.StringIO()
-    streams = sys.stdout, sys.stderr
+    streams = sys.stdin, sys.stdout, sys.stderr
+    sys.stdin = typed.again(output) if typed is not None else sys.stdin
     sys.stdout = sys.stderr = output
     number_from_one()
     STAGE.execution, STAGE.pid = execution, os.getpid()
@@ -37,7 +41,7 @@ def perform(program: Program, scheduler: Scheduler, sites: Sites, *, seed: int, 
         execution.failure = execution.failure or (None if execution.gave_up else execution.remarks.failure())
     finally:
         STAGE.execution = None
-        sys.stdout, sys.stderr = streams
+        sys.stdin, sys.stdout, sys.stderr = streams
         reset_pools()
     scheduler.end(execution.events)
     return _record(execution, output.getvalue(), seed, name)

@@ -1,7 +1,7 @@
 """Puts the hooks into calls: right before the call, when all arguments have been evaluated.
 
 The hook gets the arguments, since code without hooks may look at them. The last one passes through it; the others are
-named again, or kept in hidden variables where they are no names. What was made just now is nobody else's: it is left out.
+named again, or kept in hidden variables where they are no names. What was made just now is nobody else's.
 """
 
 from __future__ import annotations
