@@ -393,6 +393,7 @@ class Execution:
 
     def pick_up(self) -> None:
         """Gives the baton to one who is ready, from outside; with `border` held, while nobody has it."""
+        self.admit()  # who has come back while another had the baton waits for it
         self.dropped = not self.ready
         if self.ready:
             chosen = self._choose(self.ready, None, self.threads) if len(self.ready) > 1 else self.ready[0]
