@@ -23,6 +23,7 @@ from collections.abc import Callable, Sequence
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
+from plait._check.border import Border
 from plait._check.controlled import Abort, Controlled, Gate
 from plait._check.diagnosis import at_limit, stuck, uncaught
 from plait._check.fair import Fair
@@ -48,7 +49,7 @@ _number = attrgetter("number")
 _new = tuple.__new__
 
 
-class Execution:
+class Execution(Border):
     """One run of a program under a scheduler.
 
     Attributes:
@@ -66,11 +67,14 @@ class Execution:
         border: held by who decides between the threads that we control and what is outside.
         strangers: idents of threads that run the user's code and are not ours.
         gave_up: why the execution was ended although nothing had failed.
+        hasty: whether the scheduler lets a short sleep of this thread end at once.
         remarks: what asyncio does wrong at some place.
         left: the threads that could not be unwound.
     """
 
-    def __init__(self, choose: Choose, sites: Sites, *, limit: int = LONGEST) -> None:
+    def __init__(
+        self, choose: Choose, sites: Sites, *, limit: int = LONGEST, hasty: Callable[[Controlled], bool] | None = None
+    ) -> None:
         self.sites = sites
         self.places = Places()
         self.threads: list[Controlled] = []
@@ -96,6 +100,7 @@ class Execution:
         self.left: list[str] = []
         self.gave_up = ""
         self.remarks = Remarks()
+        self.hasty = hasty or _never
         self._choose = choose
         self._limit = limit
         self._fair = False
@@ -323,7 +328,7 @@ class Execution:
         at_limit(self, me)
         raise Abort
 
-    # Time, and what is outside our control
+    # Time
 
     def _advance(self, me: Controlled) -> bool:
         """Nobody is ready: time goes on, or the program hangs. False if a call outside our control may end that."""
@@ -347,55 +352,6 @@ class Execution:
                 waiting.deadline = None
                 self.make_ready(waiting)
 
-    def _drop(self, me: Controlled) -> bool:
-        """Puts the baton down until a call outside our control returns; False if one has by now."""
-        with self.border:
-            if self.returned:
-                return False
-            self.running = self.nobody
-            self.dropped = True
-        self._rest(me)
-        return True
 
-    def let_go(self, me: Controlled, what: str) -> None:
-        """`me`, which has the baton, makes a call outside our control: somebody else goes on meanwhile."""
-        me.away = True
-        self.away += 1
-        self.tell_outside(what)
-        self.unready(me)
-        self.pass_on(me)
-
-    def tell_outside(self, what: str) -> None:
-        """The program has made this call: what comes of it is not ours to say."""
-        if what not in self.outside:
-            self.outside.append(what)
-
-    def come_back(self, me: Controlled) -> None:
-        """The call has returned: `me` waits for its turn, or takes up the baton if nobody has it."""
-        with self.border:
-            self.returned.append(me)
-            if self.dropped and not self.aborting:
-                self.dropped = False
-                self.admit()
-                self.running = me
-                return
-        me.baton.acquire()
-        if self.aborting:
-            refuse(me)
-
-    def admit(self) -> None:
-        """Those that are back can go on."""
-        while self.returned:
-            back = self.returned.popleft()
-            back.away = False
-            self.away -= 1
-            self.make_ready(back)
-
-    def pick_up(self) -> None:
-        """Gives the baton to one who is ready, from outside; with `border` held, while nobody has it."""
-        self.admit()  # who has come back while another had the baton waits for it
-        self.dropped = not self.ready
-        if self.ready:
-            chosen = self._choose(self.ready, None, self.threads) if len(self.ready) > 1 else self.ready[0]
-            self.running = chosen
-            chosen.baton.release()
+def _never(_: Controlled) -> bool:
+    return False

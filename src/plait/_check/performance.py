@@ -28,7 +28,8 @@ def perform(
     program: Program, scheduler: Scheduler, sites: Sites, *, seed: int, name: str, typed: Input | None = None
 ) -> Record:
     """Runs the program once; the scheduler has begun already. `typed` is what it reads from standard input."""
-    execution = Execution(cast("Choose", scheduler.choose), sites)  # it chooses one of those it is given
+    choose = cast("Choose", scheduler.choose)  # it chooses one of those it is given
+    execution = Execution(choose, sites, hasty=getattr(scheduler, "hasty", None))
     output = io.StringIO()
     streams = sys.stdin, sys.stdout, sys.stderr
     sys.stdin = typed.again(output) if typed is not None else sys.stdin

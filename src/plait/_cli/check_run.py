@@ -85,7 +85,7 @@ def _run(options: Options, pulse: Pulse | None) -> int:
     try:
         subject = _subject(options)
         if options.replay is not None:
-            checked = follow(subject, options.replay)
+            checked = follow(subject, options.replay, one_output=options.one_output)
         else:
             seconds = options.seconds if options.seconds or options.runs else _SECONDS
             budget = Budget(options.runs, seconds)
@@ -160,7 +160,8 @@ def _around(checked: Checked, options: Options) -> Around:
         ]
     else:
         again = ["--replay", token]
-    command = shlex.join(["plait", "check", *again, *observed, *target, *options.words])
+    once = ["--one-output"] if options.one_output else []
+    command = shlex.join(["plait", "check", *again, *once, *observed, *target, *options.words])
     return Around(str(checked.coverage), command)
 
 

@@ -47,6 +47,11 @@ class HintedScheduler:
     ) -> ThreadState:
         return self._now.choose(ready, running, threads)
 
+    def hasty(self, thread: ThreadState) -> bool:
+        """As the one that is followed now."""
+        hasty = getattr(self._now, "hasty", None)
+        return hasty is not None and bool(hasty(thread))
+
     def end(self, executed: Sequence[Event]) -> None:
         self._now.end(executed)
         if self._now is not self._strategy:
