@@ -120,7 +120,8 @@ class Execution(Border):
         me.pending = event = _new(Event, (me.number, kind, place, name, site, atomic))
         ready = self.ready
         if len(ready) > 1 or self.returned:
-            self.admit()
+            if self.returned:
+                self.admit()
             chosen = self._choose(ready, me, self.threads)
             if chosen is not me:
                 self._switched(me, me, chosen)
@@ -145,16 +146,23 @@ class Execution(Border):
         """
         me.pending = pending
         me.timed_out = False
+        chosen = me
+        if gate.is_open and not self.returned:
+            if len(self.ready) > 1:
+                chosen = self._choose(self.ready, me, self.threads)
+            if chosen is me:
+                return True
         me.deadline = None if seconds is None else self.now + max(seconds, 0.0)
-        if gate.is_open and len(self.ready) == 1 and not self.returned:
-            me.deadline = None
-            return True
         gate.wanting.append(me)
         me.gate = gate
-        if not gate.is_open:
-            self.unready(me)
-            held_up(self, me, pending)
         try:
+            if chosen is not me:
+                self._switched(me, me, chosen)
+                self._hand_over(me, chosen)
+                return not me.timed_out
+            if not gate.is_open:
+                self.unready(me)
+                held_up(self, me, pending)
             self.pass_on(me)
         finally:
             me.gate = me.deadline = None

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import _thread
 import asyncio
+import concurrent.futures._base as futures
 import concurrent.futures.thread as pool_module
 import logging
 import os
@@ -17,7 +18,7 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from types import ModuleType, TracebackType
 from typing import Any
 
@@ -61,6 +62,9 @@ class Patches:
             self._set(owner, name, stand_in)
         self._set(warnings, _UNAWAITED, unawaited(getattr(warnings, _UNAWAITED)))
         self._set(_POLICY, "_loop_factory", stand_in_loop.StandInLoop)
+        for owner in (threading.Thread, futures.Future):
+            self._set(owner, "__hash__", stand_in_threads.number_of)
+        self._set(futures._AcquireFutures, "__init__", _acquire_by_number)
         for name in ("start", "join", "is_alive"):
             self._set(threading.Thread, name, getattr(stand_in_threads, name))
         for handler in logging._handlers.values():  # type: ignore[attr-defined]  # all that there are
@@ -114,6 +118,11 @@ def _stand_ins() -> Iterator[tuple[Any, Any]]:
     yield asyncio.SelectorEventLoop, stand_in_loop.StandInLoop
     for name, stand_in in clock.clocks(float(int(time.time()))).items():
         yield getattr(time, name), stand_in
+
+
+def _acquire_by_number(self: Any, waited_for: Iterable[Any]) -> None:
+    """Those who wait for futures take their locks in some order: not in that of their addresses."""
+    self.futures = sorted(waited_for, key=hash)
 
 
 def end_of_pools() -> bool:
