@@ -64,6 +64,7 @@ class Hooks:
             "calling": self.calling,
             "passing": self.passing,
             "grows": self.grows,
+            "parent": self.parent,
             "read_item": self.read_item,
             "write_item": self.write_item,
             "contains": self.whole,
@@ -173,6 +174,13 @@ class Hooks:
         """When the last argument of a call of a function has been evaluated; `given` are others."""
         self.calling(function, site, *given, value)
         return value
+
+    def parent(self, thing: Any, site: Any) -> None:
+        """Before a method that a class of the user's has from a container is called through ``super()``."""
+        execution = STAGE.execution
+        if execution is not None and self._types.sort(type(thing)) is _COLLECTION:
+            kind = _WRITE if site[6] in CHANGES else _READ
+            execution.step(kind, execution.places.number(thing), "[]", site)
 
     def grows(self, value: Any, thing: Any, site: Any) -> Any:
         """Before something is added in place to what a local variable has; it may be a list that others have, too."""

@@ -86,6 +86,8 @@ class Opaque:
                 found.append(_access(act, thing))
         elif sort is Sort.MODULE:
             return self.called(thing.__dict__.get(name), given)
+        elif sort is Sort.CLASS and given and isinstance(given[0], thing) and not self._types.is_mine(thing):
+            return self.method(given[0], name, given[1:])  # dict.get(known, key)
         elif name in _OF_FILES["io"] and isinstance(thing, io.IOBase):
             memory = isinstance(thing, (io.StringIO, io.BytesIO))
             act = Act.LOOK if name in _LOOKS else Act.CHANGE
@@ -180,7 +182,7 @@ _CONSUME: Final = frozenset(
 """Methods that look at all of what they are given."""
 _CHANGING: Final = frozenset(
     """heappush heappop heapify heapreplace heappushpop insort insort_left insort_right shuffle setitem delitem iadd
-    iconcat ior iand isub readinto next""".split()
+    iconcat ior iand isub readinto next exec""".split()
 )
 """Functions that change what they are given."""
 _OF_INSTANCES: Final = frozenset("copy deepcopy asdict astuple replace dumps dump vars print pprint".split())

@@ -18,6 +18,7 @@ import sys
 import threading
 import time
 import warnings
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from types import ModuleType, TracebackType
 from typing import Any
@@ -25,6 +26,7 @@ from typing import Any
 from plait._check import clock, stand_in_loop, stand_in_threads
 from plait._check.outside import entry_points
 from plait._check.remarks import unawaited
+from plait._check.stand_in_counter import iadd, subtract, update
 from plait._check.stand_in_exit import exit_at_once
 from plait._check.stand_in_locks import StandInLock, StandInRLock, StandInWaiter
 from plait._check.stand_in_queue import StandInSimpleQueue
@@ -65,6 +67,8 @@ class Patches:
         for owner in (threading.Thread, futures.Future):
             self._set(owner, "__hash__", stand_in_threads.number_of)
         self._set(futures._AcquireFutures, "__init__", _acquire_by_number)
+        for name, stand_in in (("update", update), ("subtract", subtract), ("__iadd__", iadd)):
+            self._set(Counter, name, stand_in)
         for name in ("start", "join", "is_alive"):
             self._set(threading.Thread, name, getattr(stand_in_threads, name))
         for handler in logging._handlers.values():  # type: ignore[attr-defined]  # all that there are

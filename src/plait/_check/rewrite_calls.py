@@ -9,14 +9,15 @@ from __future__ import annotations
 import ast
 from typing import Final
 
-from plait._check.rewrite_expressions import Expressions, again, is_super
+from plait._check.rewrite_expressions import Expressions, again, at_place, is_super
 
 # Builtins that look at all of their argument; those that go through it step by step, as a loop does.
 _WHOLE: Final = frozenset(
     "len list tuple set frozenset dict sorted sum min max any all iter next reversed repr str bytes bytearray".split()
 )
 _STEPWISE: Final = frozenset(("enumerate", "zip", "map", "filter"))
-_TOLD: Final = frozenset("getattr setattr hasattr delattr print open vars format".split())  # `calling` knows them
+# Builtins that `calling` knows, whatever they are given.
+_TOLD: Final = frozenset("getattr setattr hasattr delattr print open vars format exec eval".split())
 _KEPT: Final = (ast.Attribute, ast.Subscript, ast.Call, ast.Await, ast.BoolOp, ast.IfExp, ast.NamedExpr)
 
 
@@ -25,8 +26,9 @@ class Calls(Expressions):
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
         function = node.func
-        if isinstance(function, ast.Attribute) and not is_super(function.value):
-            return self._method(node, function)
+        if isinstance(function, ast.Attribute):
+            inherited = is_super(function.value)
+            return self._super_method(node, function) if inherited else self._method(node, function)
         if not isinstance(function, ast.Name):
             node.func = self.visit(function)
             self._arguments(node)
@@ -38,6 +40,18 @@ class Calls(Expressions):
             if node.args:
                 self._builtin(function.id, node, originals)
         return node
+
+    def _super_method(self, node: ast.Call, function: ast.Attribute) -> ast.expr:
+        """``super().m()``: the event comes before the arguments, since nothing can stand around `super`."""
+        self._arguments(node)
+        owner = self.around.scope.node
+        if not isinstance(owner, (ast.FunctionDef, ast.AsyncFunctionDef)) or not owner.args.args:
+            return node
+        myself = at_place(ast.Name(owner.args.args[0].arg, ast.Load()), node)
+        if not self.is_local(myself):
+            return node
+        event = self.hook("parent", node, myself, self.site(node, self.private(function.attr)))
+        return at_place(ast.BoolOp(ast.Or(), [event, node]), node)
 
     def _method(self, node: ast.Call, function: ast.Attribute) -> ast.expr:
         receiver = function.value
