@@ -143,3 +143,16 @@ def test_a_package_that_is_named_is_observed(tmp_path: Path, capsys: pytest.Capt
     assert " 0 shared accesses" not in capsys.readouterr().out
     assert run(["check", "--runs", "5", "asks.py"]) == 0
     assert " 0 shared accesses" in capsys.readouterr().out
+
+
+def test_tests_are_explored_one_by_one(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "test_it.py").write_text(
+        "import threading\nclass C: n = 0\ndef test_it():\n    c = C()\n    def bump(): c.n += 1\n"
+        "    threads = [threading.Thread(target=bump) for _ in range(2)]\n"
+        "    for thread in threads: thread.start()\n    for thread in threads: thread.join()\n    assert c.n == 2\n"
+    )
+    assert run(["check", "--seconds", "1", "-m", "pytest", "-p", "no:cacheprovider", "test_it.py"]) == 1
+    assert "Lost update of c.n" in capfd.readouterr().out
+    assert run(["check", "--json", "-m", "pytest", "test_it.py"]) == 2
+    assert "--json cannot be said for all" in capfd.readouterr().err
+    assert run(["check", "-m", "pytest", "-q", "-k", "nothing"]) == 3

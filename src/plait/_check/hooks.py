@@ -118,7 +118,9 @@ class Hooks:
         if sort is _INSTANCE or sort is _COLLECTION:
             part = self._types.part(kind, name)
             if part is Part.SHARED and name not in getattr(thing, "__dict__", ()):
-                thing = self._types.owner(kind, name)
+                # It is the class's now, and the instance's own as soon as somebody stores it: both may come in between.
+                owner = self._types.owner(kind, name)
+                execution.step(_READ, execution.places.number(owner), name, site)
             elif part is not _OWN and name not in getattr(thing, "__dict__", ()):
                 return
         elif sort is _CLASS:

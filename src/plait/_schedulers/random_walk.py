@@ -10,9 +10,6 @@ if TYPE_CHECKING:
     from plait._core.event import Event
     from plait._schedulers.interface import ThreadState
 
-_HURRIES = 4  # seeds in a row that hurry, and then as many that do not; in a rotation every fourth is for this strategy
-
-
 class RandomWalkScheduler:
     """Finds most bugs in a few executions; never those that need one thread to be fast for long."""
 
@@ -24,7 +21,6 @@ class RandomWalkScheduler:
     def begin(self, seed: int) -> bool:
         self._random.seed(seed)
         self._draw = self._random.random
-        self._hurries = seed // _HURRIES % 2 == 1
         return True
 
     def choose(
@@ -33,8 +29,8 @@ class RandomWalkScheduler:
         return ready[int(self._draw() * len(ready))]
 
     def hasty(self, thread: ThreadState) -> bool:
-        """In some executions a coin is tossed for each sleep; in most, sleeps last as long as they say."""
-        return self._hurries and self._draw() < 0.5
+        """A coin is tossed."""
+        return self._draw() < 0.5
 
     def end(self, executed: Sequence[Event]) -> None:
         pass
