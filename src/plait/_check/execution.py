@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 
 from plait._check.border import Border
 from plait._check.controlled import Abort, Controlled, Gate
-from plait._check.diagnosis import at_limit, stuck, uncaught
+from plait._check.diagnosis import at_limit, goes_on, stuck, uncaught
 from plait._check.fair import Fair
 from plait._check.places import Places
 from plait._check.remarks import Remarks, held_up
@@ -69,6 +69,7 @@ class Execution(Border):
         gave_up: why the execution was ended although nothing had failed.
         hasty: whether the scheduler lets a short sleep of this thread end at once.
         remarks: what asyncio does wrong at some place.
+        until: the moment of real time up to which a long execution goes on; None for any.
         left: the threads that could not be unwound.
     """
 
@@ -98,6 +99,7 @@ class Execution(Border):
         self.over.acquire()
         self.clock_reads = 0
         self.left: list[str] = []
+        self.until: float | None = None
         self.gave_up = ""
         self.remarks = Remarks()
         self.hasty = hasty or _never
@@ -333,8 +335,10 @@ class Execution(Border):
             self._limit *= 2
             self._choose = Fair(self.events).choose
             return
-        at_limit(self, me)
-        raise Abort
+        if self.gave_up or not goes_on(self):
+            at_limit(self, me)
+            raise Abort
+        self._limit += LONGEST
 
     # Time
 

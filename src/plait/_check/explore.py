@@ -189,8 +189,9 @@ class _Search:
     ) -> tuple[Record | None, object, str]:
         scheduler, tally = self._scheduler, self._tally
         number = 0
+        until = None if budget.seconds is None else began + budget.seconds
         while budget.runs is None or number < budget.runs:
-            if budget.seconds is not None and monotonic() - began > budget.seconds:
+            if until is not None and monotonic() > until:
                 break
             number += 1
             if STAGE.pulse is not None:
@@ -198,7 +199,9 @@ class _Search:
             mine = seed * _PRIME + number
             if not scheduler.begin(mine):
                 return None, None, getattr(scheduler, "proof", "every schedule")
-            record = perform(self._program, scheduler, self._sites, seed=mine, name=self._name, typed=self._typed)
+            record = perform(
+                self._program, scheduler, self._sites, seed=mine, name=self._name, typed=self._typed, until=until
+            )
             self._forget()
             tally.add(record)
             finding = examine(record) if examine is not None else None

@@ -25,11 +25,22 @@ if TYPE_CHECKING:
 
 
 def perform(
-    program: Program, scheduler: Scheduler, sites: Sites, *, seed: int, name: str, typed: Input | None = None
+    program: Program,
+    scheduler: Scheduler,
+    sites: Sites,
+    *,
+    seed: int,
+    name: str,
+    typed: Input | None = None,
+    until: float | None = None,
 ) -> Record:
-    """Runs the program once; the scheduler has begun already. `typed` is what it reads from standard input."""
+    """Runs the program once; the scheduler has begun already.
+
+    `typed` is what it reads from standard input; a long execution is given up after the moment `until`.
+    """
     choose = cast("Choose", scheduler.choose)  # it chooses one of those it is given
     execution = Execution(choose, sites, hasty=getattr(scheduler, "hasty", None))
+    execution.until = until
     output = io.StringIO()
     streams = sys.stdin, sys.stdout, sys.stderr
     sys.stdin = typed.again(output) if typed is not None else sys.stdin
