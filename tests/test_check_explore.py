@@ -236,3 +236,17 @@ def test_what_others_have_loaded_of_the_users_is_said(tmp_path: Path) -> None:
     verdict = explore(tmp_path, source, runs=2).verdict
     assert verdict.word == "inconclusive"
     assert "hidden.py (loaded by SourceFileLoader, not by check)" in verdict.reason
+
+
+def test_what_is_registered_for_the_end_runs_at_the_end_of_each_execution(tmp_path: Path) -> None:
+    source = """
+        import atexit, threading
+        done = []
+        atexit.register(print, "never")
+        atexit.unregister(print)
+        atexit.register(lambda: print(done))
+        threading.Thread(target=done.append, args=(1,)).start()
+    """
+    said: list[str] = []
+    explore(tmp_path, source, runs=3, examine=lambda record: said.append(record.output))
+    assert said == ["[1]\n"] * 3

@@ -20,6 +20,7 @@ import _thread
 from bisect import insort
 from collections import deque
 from collections.abc import Callable, Sequence
+from functools import partial
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
@@ -68,6 +69,7 @@ class Execution(Border):
         strangers: idents of threads that run the user's code and are not ours.
         gave_up: why the execution was ended although nothing had failed.
         hasty: whether the scheduler lets a short sleep of this thread end at once.
+        at_exit: what the program has registered for its end.
         remarks: what asyncio does wrong at some place.
         until: the moment of real time up to which a long execution goes on; None for any.
         left: the threads that could not be unwound.
@@ -101,6 +103,7 @@ class Execution(Border):
         self.left: list[str] = []
         self.until: float | None = None
         self.gave_up = ""
+        self.at_exit: list[partial[object]] = []
         self.remarks = Remarks()
         self.hasty = hasty or _never
         self._choose = choose

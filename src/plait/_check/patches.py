@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import _thread
 import asyncio
+import atexit
 import concurrent.futures._base as futures
 import concurrent.futures.thread as pool_module
 import logging
@@ -27,7 +28,7 @@ from plait._check import clock, stand_in_loop, stand_in_threads
 from plait._check.outside import entry_points
 from plait._check.remarks import unawaited
 from plait._check.stand_in_counter import iadd, subtract, update
-from plait._check.stand_in_exit import exit_at_once
+from plait._check.stand_in_exit import exit_at_once, register, unregister
 from plait._check.stand_in_locks import StandInLock, StandInRLock, StandInWaiter
 from plait._check.stand_in_queue import StandInSimpleQueue
 from plait._check.stand_in_signals import Signals
@@ -117,6 +118,8 @@ def _stand_ins() -> Iterator[tuple[Any, Any]]:
     yield queue.SimpleQueue, StandInSimpleQueue
     yield time.sleep, clock.sleep
     yield os._exit, exit_at_once
+    yield atexit.register, register
+    yield atexit.unregister, unregister
     yield from Signals().stand_ins()
     yield asyncio.new_event_loop, stand_in_loop.new_event_loop
     yield asyncio.SelectorEventLoop, stand_in_loop.StandInLoop

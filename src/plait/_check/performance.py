@@ -13,6 +13,7 @@ from plait._check.execution import Choose, Execution
 from plait._check.patches import end_of_pools, reset_pools
 from plait._check.record import Failure, Record, Switch, ThreadInfo
 from plait._check.stage import STAGE
+from plait._check.stand_in_exit import run_exits
 from plait._check.stand_in_loop import close_tasks
 from plait._check.stand_in_threads import join_all, main_thread, number_from_one
 from plait._core.event import label
@@ -68,6 +69,7 @@ def _main(execution: Execution, program: Program) -> None:
             code = end.code
         end_of_pools()  # as the interpreter does at its end
         join_all(execution)
+        run_exits(execution)
     if code not in (None, 0):
         summary = f"exit status {code}" if isinstance(code, int) else f"exit: {code}"
         execution.fail(Failure("exception", summary, 0, SystemExit(code), (), ()))

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from plait._core.event import Event
     from plait._schedulers.interface import ThreadState
 
+
 class RandomWalkScheduler:
     """Finds most bugs in a few executions; never those that need one thread to be fast for long."""
 
