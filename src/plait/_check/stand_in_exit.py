@@ -1,4 +1,4 @@
-"""The end of the process under control: `os._exit` ends its own execution only, and what `atexit` knows runs with it."""
+"""The end of the process under control: `os._exit` ends its own execution only; what `atexit` knows runs with it."""
 
 from __future__ import annotations
 
@@ -39,7 +39,8 @@ def exit_at_once(status: int) -> NoReturn:
 def register(function: Callable[..., Any], /, *args: Any, **options: Any) -> Callable[..., Any]:
     """As `atexit.register`: it is called at the end of the execution."""
     execution = STAGE.execution
-    if execution is None or STAGE.pid != os.getpid() or execution.here() is None:
+    me = execution.here() if execution is not None and STAGE.pid == os.getpid() else None
+    if execution is None or me is None or me.quiet:  # what a library registers when it is imported is for the process
         return _real_register(function, *args, **options)
     execution.at_exit.append(partial(function, *args, **options))
     return function
