@@ -250,3 +250,15 @@ def test_what_is_registered_for_the_end_runs_at_the_end_of_each_execution(tmp_pa
     said: list[str] = []
     explore(tmp_path, source, runs=3, examine=lambda record: said.append(record.output))
     assert said == ["[1]\n"] * 3
+
+
+def test_the_users_getattr_is_not_asked_by_the_checker(tmp_path: Path) -> None:
+    source = """
+        class Proxy:
+            __slots__ = ("inner",)
+            kind = "proxy"
+            def __getattr__(self, name):
+                return getattr(self.kind, name)
+        assert Proxy().upper() == "PROXY"
+    """
+    assert explore(tmp_path, source, runs=2).verdict.word == "passed"

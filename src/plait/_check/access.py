@@ -129,6 +129,18 @@ class Types:
         return next((base for base in kind.__mro__ if name in base.__dict__), kind)
 
 
+def own_attributes(thing: object) -> dict[str, object]:
+    """What the instance itself keeps; its own ``__getattr__`` is not asked, which is the user's code."""
+    try:
+        found: dict[str, object] = _attribute(thing, "__dict__")
+    except AttributeError:
+        return {}
+    return found
+
+
+_attribute = object.__getattribute__
+
+
 def container_of(thing: object) -> object:
     """The dict that this is a view of, or the container itself."""
     if type(thing) in _VIEWS:

@@ -12,7 +12,7 @@ import types
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from plait._check.access import CHANGES, LOOKS, Part, Sort, Types, container_of
+from plait._check.access import CHANGES, LOOKS, Part, Sort, Types, container_of, own_attributes
 from plait._check.opaque import Access, Opaque
 from plait._check.stage import STAGE
 from plait._core.event import Kind, Site
@@ -117,11 +117,11 @@ class Hooks:
         name = site[6]
         if sort is _INSTANCE or sort is _COLLECTION:
             part = self._types.part(kind, name)
-            if part is Part.SHARED and name not in getattr(thing, "__dict__", ()):
+            if part is Part.SHARED and name not in own_attributes(thing):
                 # It is the class's now, and the instance's own as soon as somebody stores it: both may come in between.
                 owner = self._types.owner(kind, name)
                 execution.step(_READ, execution.places.number(owner), name, site)
-            elif part is not _OWN and name not in getattr(thing, "__dict__", ()):
+            elif part is not _OWN and name not in own_attributes(thing):
                 return
         elif sort is _CLASS:
             if self._types.part(thing, name) is not Part.SHARED:

@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from enum import IntEnum
 from typing import Any, Final
 
-from plait._check.access import CHANGES, IGNORED, Sort, Types, container_of
+from plait._check.access import CHANGES, IGNORED, Sort, Types, container_of, own_attributes
 from plait._core.event import Kind
 
 Access = tuple[Kind, object, str]  # what is done to which part of what
@@ -149,7 +149,7 @@ class Opaque:
         kind = type(thing)
         if self._types.sort(kind) is not _INSTANCE or not self._types.is_mine(kind):
             return []
-        return [(_READ, thing, name) for name in list(getattr(thing, "__dict__", ()))[:_FIELDS]]
+        return [(_READ, thing, name) for name in list(own_attributes(thing))[:_FIELDS]]
 
     def _look(self, thing: Any, kind: Kind) -> list[Access]:
         sort = self._types.sort(type(thing))
