@@ -15,7 +15,7 @@ import pytest
 REAL = Path(__file__).resolve().parent / "real"
 # What is observed in each program, and the title of the finding; "" when it passes.
 PROGRAMS = {
-    "use_apscheduler": ("apscheduler", ""),
+    "use_apscheduler": ("apscheduler", "Checked, then changed by another thread: self.state"),
     "use_cachetools": ("cachetools", ""),
     "use_cachetools_lock": ("cachetools", ""),
     "use_diskcache": ("diskcache", ""),
