@@ -219,3 +219,26 @@ def test_thousands_of_executions_leave_nothing(tmp_path: Path, nothing_left: Non
     result = explore(tmp_path, source, runs=2000)
     assert result.coverage.schedules == 2000 or time.monotonic() - began > 20
     assert threading.active_count() < 20
+
+
+def test_who_comes_back_while_another_is_let_go_goes_on(tmp_path: Path, nothing_left: None) -> None:
+    result = explore(
+        tmp_path,
+        """
+        import os, threading
+        import _multiprocessing
+        locked = _multiprocessing.SemLock(1, 0, 1, f"/plait-{os.getpid()}-{threading.get_ident()}", True)
+        there, here = os.pipe()
+        def come_back():
+            os.read(there, 1)
+            locked.release()
+        threading.Thread(target=come_back).start()
+        os.write(here, b"x")
+        locked.acquire()
+        os.close(here)
+        os.close(there)
+        """,
+        runs=8,
+    )
+    assert told(result)[0] == "passed"
+    assert result.seconds < 8

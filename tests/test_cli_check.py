@@ -124,8 +124,13 @@ def test_an_output_that_depends_on_the_schedule(tmp_path: Path, capsys: pytest.C
     capsys.readouterr()
     assert run(["check", "--one-output", "prints.py"]) == 1
     story = capsys.readouterr().out
-    assert "The output depends on the schedule" in story
-    assert "Line 1 is `b` in this execution and `a` in another one." in story or "Line 1 is `a`" in story
+    words = " ".join(story.split())
+    assert "The output depends on the schedule" in words
+    assert "Line 1 is `b` in this execution and `a` in another one." in words or "Line 1 is `a`" in words
+    token = story.partition("--replay ")[2].split()[0]
+    assert run(["check", "--replay", token, "--one-output", "prints.py"]) == 1
+    assert "The output depends on the schedule" in capsys.readouterr().out
+    assert run(["check", "--replay", token, "prints.py"]) == 0
 
 
 def test_a_package_that_is_named_is_observed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -138,3 +143,16 @@ def test_a_package_that_is_named_is_observed(tmp_path: Path, capsys: pytest.Capt
     assert " 0 shared accesses" not in capsys.readouterr().out
     assert run(["check", "--runs", "5", "asks.py"]) == 0
     assert " 0 shared accesses" in capsys.readouterr().out
+
+
+def test_tests_are_explored_one_by_one(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "test_it.py").write_text(
+        "import threading\nclass C: n = 0\ndef test_it():\n    c = C()\n    def bump(): c.n += 1\n"
+        "    threads = [threading.Thread(target=bump) for _ in range(2)]\n"
+        "    for thread in threads: thread.start()\n    for thread in threads: thread.join()\n    assert c.n == 2\n"
+    )
+    assert run(["check", "--seconds", "1", "-m", "pytest", "-p", "no:cacheprovider", "test_it.py"]) == 1
+    assert "Lost update of c.n" in capfd.readouterr().out
+    assert run(["check", "--json", "-m", "pytest", "test_it.py"]) == 2
+    assert "--json cannot be said for all" in capfd.readouterr().err
+    assert run(["check", "-m", "pytest", "-q", "-k", "nothing"]) == 3

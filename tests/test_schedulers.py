@@ -37,6 +37,8 @@ class TestRotation(SchedulerContract):
 
 
 class TestBounded(SchedulerContract):
+    draws = False
+
     def make_scheduler(self) -> Scheduler:
         return plait.schedulers.make_scheduler("bounded")
 

@@ -17,8 +17,10 @@ import gc
 import io
 import itertools
 import queue
+import sys
 import threading
 import types
+from collections.abc import Container
 from enum import IntEnum
 from typing import Any
 
@@ -35,6 +37,7 @@ class Sort(IntEnum):
     INSTANCE = 3
     CLASS = 4
     MODULE = 5
+    COLLECTION = 6  # of a class of the user's that derives from a container: it has attributes, too
 
 
 class Part(IntEnum):
@@ -47,7 +50,7 @@ class Part(IntEnum):
 
 _VIEWS: tuple[type, ...] = (type({}.keys()), type({}.values()), type({}.items()))
 _CONTAINERS = (list, dict, set, collections.deque, bytearray, *_VIEWS)
-_IGNORED = (
+IGNORED = (
     str, bytes, int, float, complex, bool, type(None), tuple, frozenset, range, slice, type(Ellipsis),
     type(NotImplemented), types.FunctionType, types.BuiltinFunctionType, types.MethodType, types.CodeType,
     types.FrameType, types.TracebackType, types.CellType, types.GenericAlias, types.CoroutineType,
@@ -56,6 +59,7 @@ _IGNORED = (
     _thread.LockType, _thread.RLock, contextvars.ContextVar, contextvars.Context, asyncio.Future,
     asyncio.AbstractEventLoop, BaseException, io.IOBase, enum.Enum,
 )  # fmt: skip
+_BASES = (threading.Thread, queue.Queue, threading.Condition, threading.Semaphore, threading.Barrier)  # often derived
 _ITERATORS: tuple[type, ...] = (
     types.GeneratorType, itertools.count, itertools.cycle, itertools.chain, itertools.islice, itertools.repeat, map,
     filter, zip, enumerate, reversed, type(iter([])), type(iter(())), type(iter({})), type(iter({}.items())),
@@ -78,26 +82,35 @@ CHANGES = frozenset(
 
 
 class Types:
-    """Remembers what was found out about each type."""
+    """Remembers what was found out about each type; `files` are the user's."""
 
-    def __init__(self) -> None:
+    def __init__(self, files: Container[str] = ()) -> None:
+        self.files = files
         self.sorts: dict[type, Sort] = {}
         self.parts: dict[type, dict[str, Part]] = {}
+        self.acts: dict[type, dict[str, int]] = {}
         self._new: list[type] = []
 
     def sort(self, kind: type) -> Sort:
         """What the hooks do with objects of this type."""
         found = self.sorts.get(kind)
         if found is None:
-            found = self.sorts[kind] = _sort(kind)
-            self._new.append(kind)
+            mine = self.is_mine(kind)
+            found = self.sorts[kind] = _sort(kind, mine)
+            if mine or getattr(sys.modules.get(kind.__module__), kind.__name__, None) is not kind:
+                self._new.append(kind)
         return found
+
+    def is_mine(self, kind: type) -> bool:
+        """Whether the class stands in the user's source."""
+        return getattr(sys.modules.get(kind.__module__), "__file__", None) in self.files
 
     def forget(self) -> None:
         """The classes of an execution go with it."""
         for kind in self._new:
             del self.sorts[kind]
             self.parts.pop(kind, None)
+            self.acts.pop(kind, None)
         self._new.clear()
 
     def part(self, kind: type, name: str) -> Part:
@@ -116,6 +129,18 @@ class Types:
         return next((base for base in kind.__mro__ if name in base.__dict__), kind)
 
 
+def own_attributes(thing: object) -> dict[str, object]:
+    """What the instance itself keeps; its own ``__getattr__`` is not asked, which is the user's code."""
+    try:
+        found: dict[str, object] = _attribute(thing, "__dict__")
+    except AttributeError:
+        return {}
+    return found
+
+
+_attribute = object.__getattribute__
+
+
 def container_of(thing: object) -> object:
     """The dict that this is a view of, or the container itself."""
     if type(thing) in _VIEWS:
@@ -123,20 +148,23 @@ def container_of(thing: object) -> object:
     return thing
 
 
-def _sort(kind: type) -> Sort:
-    bases = kind.__mro__
-    for base in bases:
-        if base in _KNOWN:
-            return _KNOWN[base]
+def _sort(kind: type, mine: bool) -> Sort:
     if getattr(getattr(kind, "__dataclass_params__", None), "frozen", False):
         return Sort.IGNORED
-    return Sort.INSTANCE if kind.__flags__ & _HEAP else Sort.IGNORED
+    known = next((base for base in kind.__mro__ if base in _KNOWN), None)
+    if known is None:
+        changes = kind.__flags__ & _HEAP or kind.__dictoffset__ or hasattr(kind, "__setitem__")
+        return Sort.INSTANCE if changes else Sort.IGNORED
+    sort = _KNOWN[known]
+    if mine and sort is Sort.CONTAINER:
+        return Sort.COLLECTION
+    return Sort.INSTANCE if mine and known in _BASES else sort
 
 
 _KNOWN: dict[type, Sort] = {  # by the nearest base
     types.ModuleType: Sort.MODULE,
     type: Sort.CLASS,
-    **dict.fromkeys(_IGNORED, Sort.IGNORED),
+    **dict.fromkeys(IGNORED, Sort.IGNORED),
     **dict.fromkeys(_FLAGS, Sort.FLAG),
     **dict.fromkeys(_CONTAINERS, Sort.CONTAINER),
     **dict.fromkeys(_ITERATORS, Sort.ITERATOR),

@@ -82,8 +82,10 @@ def search(
     return Checked(found.verdict, found.coverage, told, look.notes, sources)
 
 
-def follow(subject: Subject, token: str) -> Checked:
+def follow(subject: Subject, token: str, *, one_output: bool = False) -> Checked:
     """Performs the subject under the switches of a token, wherever their places are by now.
+
+    With `one_output` it fails, too, when it prints something else than without any switches.
 
     Raises:
         UsageError: the token is damaged.
@@ -99,6 +101,9 @@ def follow(subject: Subject, token: str) -> Checked:
         if settled.record.failure is not None:
             return investigate(Case(settled.record), again, lambda: monotonic() < end, sources)
         finding = loss(settled.record, sources)
+        usual = again(()) if finding is None and one_output else None
+        if usual is not None and usual.failure is None and usual.output != settled.record.output:
+            return investigate(Case(settled.record, usual), again, lambda: monotonic() < end, sources)
         return Told(finding, settled.record, token) if finding is not None else None
 
     found = explore(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from plait._check.record import Blocked, Failure, Frame
@@ -30,13 +31,26 @@ def at_limit(execution: Execution, me: Controlled) -> None:
     It is for ever, and a failure, when lately nobody has changed anything: they look, and nothing will be different.
     Otherwise nothing can be said.
     """
-    if any(event.kind in _CHANGES for event in execution.events[-_LATELY:]):
-        execution.gave_up = f"longer than {len(execution.events):,} steps; check a smaller part, or less of it"
+    if _changes(execution):
+        steps = f"longer than {len(execution.events):,} steps"
+        execution.gave_up = f"{steps}: does it end by itself? Check a smaller part, or less of it"
         execution.stop()
     else:
         execution.fail(_endless(execution, me))
 
 
+def goes_on(execution: Execution) -> bool:
+    """Whether a long execution is to go on: something happens in it, and there is time."""
+    if len(execution.events) >= _MOST or not _changes(execution):
+        return False
+    return execution.until is None or monotonic() < execution.until
+
+
+def _changes(execution: Execution) -> bool:
+    return any(event.kind in _CHANGES for event in execution.events[-_LATELY:])
+
+
+_MOST = 2_000_000  # steps: about a gigabyte
 _LATELY = 20_000  # steps
 _CHANGES = (Kind.WRITE, Kind.ACQUIRE, Kind.RELEASE, Kind.START, Kind.JOIN, Kind.OUTSIDE, Kind.END)
 

@@ -20,11 +20,13 @@ import _thread
 from bisect import insort
 from collections import deque
 from collections.abc import Callable, Sequence
+from functools import partial
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
+from plait._check.border import Border
 from plait._check.controlled import Abort, Controlled, Gate
-from plait._check.diagnosis import at_limit, stuck, uncaught
+from plait._check.diagnosis import at_limit, goes_on, stuck, uncaught
 from plait._check.fair import Fair
 from plait._check.places import Places
 from plait._check.remarks import Remarks, held_up
@@ -48,7 +50,7 @@ _number = attrgetter("number")
 _new = tuple.__new__
 
 
-class Execution:
+class Execution(Border):
     """One run of a program under a scheduler.
 
     Attributes:
@@ -66,11 +68,16 @@ class Execution:
         border: held by who decides between the threads that we control and what is outside.
         strangers: idents of threads that run the user's code and are not ours.
         gave_up: why the execution was ended although nothing had failed.
+        hasty: whether the scheduler lets a short sleep of this thread end at once.
+        at_exit: what the program has registered for its end.
         remarks: what asyncio does wrong at some place.
+        until: the moment of real time up to which a long execution goes on; None for any.
         left: the threads that could not be unwound.
     """
 
-    def __init__(self, choose: Choose, sites: Sites, *, limit: int = LONGEST) -> None:
+    def __init__(
+        self, choose: Choose, sites: Sites, *, limit: int = LONGEST, hasty: Callable[[Controlled], bool] | None = None
+    ) -> None:
         self.sites = sites
         self.places = Places()
         self.threads: list[Controlled] = []
@@ -94,8 +101,11 @@ class Execution:
         self.over.acquire()
         self.clock_reads = 0
         self.left: list[str] = []
+        self.until: float | None = None
         self.gave_up = ""
+        self.at_exit: list[partial[object]] = []
         self.remarks = Remarks()
+        self.hasty = hasty or _never
         self._choose = choose
         self._limit = limit
         self._fair = False
@@ -115,7 +125,8 @@ class Execution:
         me.pending = event = _new(Event, (me.number, kind, place, name, site, atomic))
         ready = self.ready
         if len(ready) > 1 or self.returned:
-            self.admit()
+            if self.returned:
+                self.admit()
             chosen = self._choose(ready, me, self.threads)
             if chosen is not me:
                 self._switched(me, me, chosen)
@@ -140,16 +151,23 @@ class Execution:
         """
         me.pending = pending
         me.timed_out = False
+        chosen = me
+        if gate.is_open and not self.returned:
+            if len(self.ready) > 1:
+                chosen = self._choose(self.ready, me, self.threads)
+            if chosen is me:
+                return True
         me.deadline = None if seconds is None else self.now + max(seconds, 0.0)
-        if gate.is_open and len(self.ready) == 1 and not self.returned:
-            me.deadline = None
-            return True
         gate.wanting.append(me)
         me.gate = gate
-        if not gate.is_open:
-            self.unready(me)
-            held_up(self, me, pending)
         try:
+            if chosen is not me:
+                self._switched(me, me, chosen)
+                self._hand_over(me, chosen)
+                return not me.timed_out
+            if not gate.is_open:
+                self.unready(me)
+                held_up(self, me, pending)
             self.pass_on(me)
         finally:
             me.gate = me.deadline = None
@@ -320,10 +338,12 @@ class Execution:
             self._limit *= 2
             self._choose = Fair(self.events).choose
             return
-        at_limit(self, me)
-        raise Abort
+        if self.gave_up or not goes_on(self):
+            at_limit(self, me)
+            raise Abort
+        self._limit += LONGEST
 
-    # Time, and what is outside our control
+    # Time
 
     def _advance(self, me: Controlled) -> bool:
         """Nobody is ready: time goes on, or the program hangs. False if a call outside our control may end that."""
@@ -347,54 +367,6 @@ class Execution:
                 waiting.deadline = None
                 self.make_ready(waiting)
 
-    def _drop(self, me: Controlled) -> bool:
-        """Puts the baton down until a call outside our control returns; False if one has by now."""
-        with self.border:
-            if self.returned:
-                return False
-            self.running = self.nobody
-            self.dropped = True
-        self._rest(me)
-        return True
 
-    def let_go(self, me: Controlled, what: str) -> None:
-        """`me`, which has the baton, makes a call outside our control: somebody else goes on meanwhile."""
-        me.away = True
-        self.away += 1
-        self.tell_outside(what)
-        self.unready(me)
-        self.pass_on(me)
-
-    def tell_outside(self, what: str) -> None:
-        """The program has made this call: what comes of it is not ours to say."""
-        if what not in self.outside:
-            self.outside.append(what)
-
-    def come_back(self, me: Controlled) -> None:
-        """The call has returned: `me` waits for its turn, or takes up the baton if nobody has it."""
-        with self.border:
-            self.returned.append(me)
-            if self.dropped and not self.aborting:
-                self.dropped = False
-                self.admit()
-                self.running = me
-                return
-        me.baton.acquire()
-        if self.aborting:
-            refuse(me)
-
-    def admit(self) -> None:
-        """Those that are back can go on."""
-        while self.returned:
-            back = self.returned.popleft()
-            back.away = False
-            self.away -= 1
-            self.make_ready(back)
-
-    def pick_up(self) -> None:
-        """Gives the baton to one who is ready, from outside; with `border` held, while nobody has it."""
-        self.dropped = not self.ready
-        if self.ready:
-            chosen = self._choose(self.ready, None, self.threads) if len(self.ready) > 1 else self.ready[0]
-            self.running = chosen
-            chosen.baton.release()
+def _never(_: Controlled) -> bool:
+    return False

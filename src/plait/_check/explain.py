@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from plait._check.clock import EARLY
 from plait._check.deadlocks import waiting_cycle
 from plait._check.explain_deadlock import explain_cycle, explain_nested
 from plait._check.explain_endless import explain_endless
@@ -37,7 +38,9 @@ def explain(failing: Record, passing: Record | None, sources: Sources) -> Findin
     history = History(failing)
     finding = _explained(history, failure, passing, sources)
     finding = finding or _unexplained(history, failure, sources, always=passing is None)
-    return Words(history, sources).named(_with_end(finding, failure) if failure.kind == "exception" else finding)
+    finding = _with_end(finding, failure) if failure.kind == "exception" else finding
+    words = Words(history, sources)
+    return words.named(finding._replace(why=finding.why + _held_up(history, words)))
 
 
 def _explained(history: History, failure: Failure, passing: Record | None, sources: Sources) -> Finding | None:
@@ -53,6 +56,17 @@ def _explained(history: History, failure: Failure, passing: Record | None, sourc
     if failure.kind == "outcome":
         return explain_outcome(history, passing, _rivals(history), sources)
     return None
+
+
+def _held_up(history: History, words: Words) -> str:
+    """What it takes when a sleep ended before the others did what they could have done; "" for most failures."""
+    early = next((event for event in history.events if event.kind == Kind.SLEEP and event.name == EARLY), None)
+    if early is None:
+        return ""
+    return (
+        f" It takes that the others are held up while {words.thread(early.thread)} sleeps in {words.line(early.site)}, "
+        "as on a busy machine: only the sleep keeps them in order."
+    )
 
 
 def _misused(history: History, sources: Sources) -> Finding | None:
@@ -121,7 +135,7 @@ def _unexplained(history: History, failure: Failure, sources: Sources, *, always
     return Finding(
         kind,
         f"{told.title}: {headline(failure)}",
-        told.why,
+        told.why + _last_words(history, failure),
         told.fix,
         (Side(failure.thread, words.thread(failure.thread), "fails", site, own(failure.stack)),),
         (*stopped, Moment(failure.thread, site, f"{FAILS}{headline(failure)}")),
@@ -129,6 +143,14 @@ def _unexplained(history: History, failure: Failure, sources: Sources, *, always
         reason="the cause is not recognised",
         certain=False,
     )
+
+
+def _last_words(history: History, failure: Failure) -> str:
+    """What a program has printed that ended with an exit status, which says nothing by itself."""
+    lines = [line.strip() for line in history.record.output.splitlines() if line.strip()]
+    if not isinstance(failure.exception, SystemExit) or not lines:
+        return ""
+    return f" The last that it printed: {' / '.join(lines[-2:])}"
 
 
 class _Told(NamedTuple):

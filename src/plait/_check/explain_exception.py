@@ -143,13 +143,18 @@ _RULES: tuple[Callable[[Crash], Finding | None], ...] = (
 
 
 def _suspects(history: History, failure: Failure) -> list[int]:
-    """What the failing thread touched on the lines of the failure, the last first; else what it touched last."""
+    """What the failing thread touched on the lines of the failure, the last first; else what it touched last.
+
+    What nobody else touches tells little: it is made of what was read before.
+    """
     mine = [
         index for index in history.of.get(failure.thread, []) if history.events[index].kind in (Kind.READ, Kind.WRITE)
     ]
     lines = {(frame.file, frame.line) for frame in own(failure.stack)}
     hot = [index for index in mine if _line(history.events[index].site) in lines]
-    return list(reversed(hot or mine[-4:]))
+    others = {event.place for event in history.events if event.thread != failure.thread}
+    shared = [index for index in hot if history.events[index].place in others]
+    return list(reversed(shared or sorted({*hot, *mine[-4:]})))
 
 
 def best_split(

@@ -23,6 +23,7 @@ from plait._check.program import Program, Script
 from plait._check.record import Record, Switch
 from plait._check.sites import Sites
 from plait._check.stage import STAGE
+from plait._check.stand_in_input import Input
 from plait._check.verdict import Coverage, Tally, Verdict, verdict
 from plait._core.errors import UsageError
 from plait._schedulers.interface import Scheduler
@@ -133,7 +134,8 @@ class _Search:
         self._program = make(self._fresh)
         self._canary = Canary(rewrite)
         self._tally = Tally()
-        self._types = Types()
+        self._typed = Input()
+        self._types = Types(self._fresh.files)
 
     def run(self, budget: Budget, seed: int, examine: Examine | None, conclude: Conclude | None) -> Result:
         began = monotonic()
@@ -166,7 +168,7 @@ class _Search:
     def _again(self, switches: Sequence[Switch]) -> Record:
         scheduler = ReplayScheduler([switch[:3] for switch in switches])
         scheduler.begin(0)
-        record = perform(self._program, scheduler, self._sites, seed=0, name=scheduler.name)
+        record = perform(self._program, scheduler, self._sites, seed=0, name=scheduler.name, typed=self._typed)
         self._forget()
         return record
 
@@ -187,8 +189,9 @@ class _Search:
     ) -> tuple[Record | None, object, str]:
         scheduler, tally = self._scheduler, self._tally
         number = 0
+        until = None if budget.seconds is None else began + budget.seconds
         while budget.runs is None or number < budget.runs:
-            if budget.seconds is not None and monotonic() - began > budget.seconds:
+            if until is not None and monotonic() > until:
                 break
             number += 1
             if STAGE.pulse is not None:
@@ -196,7 +199,9 @@ class _Search:
             mine = seed * _PRIME + number
             if not scheduler.begin(mine):
                 return None, None, getattr(scheduler, "proof", "every schedule")
-            record = perform(self._program, scheduler, self._sites, seed=mine, name=self._name)
+            record = perform(
+                self._program, scheduler, self._sites, seed=mine, name=self._name, typed=self._typed, until=until
+            )
             self._forget()
             tally.add(record)
             finding = examine(record) if examine is not None else None

@@ -61,9 +61,18 @@ class FreshModules:
         sys.modules.update(self._before)
 
     def forget(self) -> None:
-        """The next execution imports them again."""
+        """The next execution imports them again; what others have loaded of the user's was not observed."""
         for name in self._found:
             sys.modules.pop(name, None)
+        if len(sys.modules) == len(self._known):
+            return
+        for name in [name for name in sys.modules if name not in self._known]:
+            file = getattr(sys.modules[name], "__file__", None)
+            if isinstance(file, str) and name != "__main__" and file not in self.files and self._mine(file):
+                loader = type(getattr(sys.modules.pop(name), "__loader__", None)).__name__
+                if file.endswith(".py"):
+                    self.plain.setdefault(file, f"loaded by {loader}, not by check")
+        self._known = set(sys.modules)
 
     def code(self, file: str, module: str) -> CodeType:
         """The code of a file, with hooks."""

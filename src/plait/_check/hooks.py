@@ -9,12 +9,13 @@ from __future__ import annotations
 import builtins
 import operator
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from plait._check.access import CHANGES, LOOKS, Part, Sort, Types, container_of
+from plait._check.access import CHANGES, LOOKS, Part, Sort, Types, container_of, own_attributes
+from plait._check.opaque import Access, Opaque
 from plait._check.stage import STAGE
-from plait._core.event import Kind
+from plait._core.event import Kind, Site
 
 if TYPE_CHECKING:
     from plait._check.execution import Execution
@@ -31,7 +32,11 @@ _INSTANCE, _CONTAINER, _ITERATOR, _CLASS, _MODULE = (
     Sort.CLASS,
     Sort.MODULE,
 )
+_COLLECTION = Sort.COLLECTION
 _OWN = Part.OWN
+_BUILTIN = types.BuiltinFunctionType
+_READING = (getattr, hasattr)
+_BY_NAME = (*_READING, setattr, delattr)
 _CONSTANT = (types.FunctionType, types.BuiltinFunctionType, types.ModuleType, type)
 MODULE_SCOPE = "_@scope"  # the hidden global variable that tells the variables of one module from those of another
 
@@ -41,6 +46,8 @@ class Hooks:
 
     def __init__(self, types: Types) -> None:
         self._types = types
+        self._opaque = Opaque(types)
+        self._named: dict[tuple[Any, str], Any] = {}  # the sites of `getattr` and the like, for each attribute
 
     def install(self) -> None:
         """Rewritten code calls them from now on; they pass on what they are given while there is no execution."""
@@ -54,10 +61,15 @@ class Hooks:
             "call": self.call,
             "receiver": self.receiver,
             "acting": self.acting,
+            "calling": self.calling,
+            "passing": self.passing,
+            "grows": self.grows,
+            "parent": self.parent,
             "read_item": self.read_item,
             "write_item": self.write_item,
             "contains": self.whole,
             "whole": self.whole,
+            "text": self.text,
             "iterate": self.iterate,
             "load": self.load,
             "store": self.store,
@@ -93,7 +105,8 @@ class Hooks:
         if execution is not None:
             kind = type(thing)
             sort = self._types.sort(kind)
-            if (sort is _INSTANCE and self._types.part(kind, site[6]) is not Part.FIXED) or sort >= _CLASS:
+            owns = sort is _INSTANCE or sort is _COLLECTION
+            if self._types.part(kind, site[6]) is not Part.FIXED if owns else sort >= _CLASS:
                 place = thing.__dict__.get(MODULE_SCOPE, thing) if sort is _MODULE else thing
                 execution.step(_WRITE, execution.places.number(place), site[6], site)
         return thing
@@ -102,11 +115,13 @@ class Hooks:
         kind = type(thing)
         sort = self._types.sort(kind)
         name = site[6]
-        if sort is _INSTANCE:
+        if sort is _INSTANCE or sort is _COLLECTION:
             part = self._types.part(kind, name)
-            if part is Part.SHARED and name not in getattr(thing, "__dict__", ()):
-                thing = self._types.owner(kind, name)
-            elif part is not _OWN and name not in getattr(thing, "__dict__", ()):
+            if part is Part.SHARED and name not in own_attributes(thing):
+                # It is the class's now, and the instance's own as soon as somebody stores it: both may come in between.
+                owner = self._types.owner(kind, name)
+                execution.step(_READ, execution.places.number(owner), name, site)
+            elif part is not _OWN and name not in own_attributes(thing):
                 return
         elif sort is _CLASS:
             if self._types.part(thing, name) is not Part.SHARED:
@@ -121,48 +136,97 @@ class Hooks:
             return
         execution.step(_READ, execution.places.number(thing), name, site)
 
-    def call(self, thing: Any, site: Any) -> Any:
-        """Before a method is called whose arguments cannot do anything; an attribute is loaded by that, too."""
+    def call(self, thing: Any, site: Any, *given: Any) -> Any:
+        """Before a method is called, when the arguments `given` have been evaluated; it loads an attribute, too."""
         execution = STAGE.execution
         if execution is not None:
             sort = self._types.sort(type(thing))
-            if sort is _CONTAINER:
+            if sort is _CONTAINER and not given:
                 kind = _WRITE if site[6] in CHANGES else _READ
                 execution.step(kind, execution.places.number(container_of(thing)), "[]", site)
-            elif sort is _ITERATOR:
-                execution.step(_WRITE, execution.places.number(thing), "[]", site)
             elif sort is Sort.FLAG:
                 if site[6] in LOOKS:
                     execution.step(Kind.TRY, -1, "look", site)
-            elif sort is not Sort.IGNORED:
-                self.read(thing, site)
+            else:
+                if sort >= _INSTANCE:
+                    self.read(thing, site)
+                self._happen(execution, self._opaque.method(thing, site[6], given), site)
         return thing
 
     def receiver(self, thing: Any, site: Any) -> Any:
         """Before the arguments of a method call are evaluated: `acting` follows."""
         return thing
 
-    def acting(self, value: Any, thing: Any, site: Any) -> Any:
-        """When the last argument of a method call has been evaluated."""
-        self.call(thing, site)
+    def acting(self, value: Any, thing: Any, site: Any, *given: Any) -> Any:
+        """When the last argument of a method call has been evaluated; `given` are others."""
+        self.call(thing, site, *given, value)
         return value
+
+    def calling(self, function: Any, site: Any, *given: Any) -> Any:
+        """Before a function is called, when the arguments `given` have been evaluated."""
+        execution = STAGE.execution
+        if execution is not None:
+            if len(given) > 1 and type(function) is _BUILTIN and function in _BY_NAME and type(given[1]) is str:
+                self._by_name(function, given[0], given[1], site)
+            else:
+                self._happen(execution, self._opaque.called(function, given), site)
+        return function
+
+    def passing(self, value: Any, function: Any, site: Any, *given: Any) -> Any:
+        """When the last argument of a call of a function has been evaluated; `given` are others."""
+        self.calling(function, site, *given, value)
+        return value
+
+    def parent(self, thing: Any, site: Any) -> None:
+        """Before a method that a class of the user's has from a container is called through ``super()``."""
+        execution = STAGE.execution
+        if execution is not None and self._types.sort(type(thing)) is _COLLECTION:
+            kind = _WRITE if site[6] in CHANGES else _READ
+            execution.step(kind, execution.places.number(thing), "[]", site)
+
+    def grows(self, value: Any, thing: Any, site: Any) -> Any:
+        """Before something is added in place to what a local variable has; it may be a list that others have, too."""
+        execution = STAGE.execution
+        if execution is not None:
+            sort = self._types.sort(type(thing))
+            if sort is _CONTAINER or sort is _COLLECTION or (sort is _INSTANCE and self._opaque.holds(type(thing))):
+                execution.step(_WRITE, execution.places.number(thing), "[]", site)
+                self._happen(execution, self._opaque.looks((value,)), site)
+        return value
+
+    def _by_name(self, function: Any, thing: Any, name: str, site: Any) -> None:
+        named = self._named.get((site, name))
+        if named is None:
+            named = self._named[site, name] = Site._make((*site[:6], name))
+        (self.read if function in _READING else self.write)(thing, named)
+
+    def _happen(self, execution: Execution, accesses: Iterable[Access], site: Any) -> None:
+        for kind, thing, name in accesses:
+            execution.step(kind, execution.places.number(thing), name, site)
+
+    def _holds(self, thing: Any, sort: Sort) -> bool:
+        return sort is _COLLECTION or (sort is _INSTANCE and self._opaque.holds(type(thing)))
 
     def read_item(self, thing: Any, site: Any, key: Any) -> Any:
         """Before an element is loaded."""
         execution = STAGE.execution
-        if execution is not None and self._types.sort(type(thing)) is _CONTAINER:
-            execution.step(_READ, execution.places.number(thing), element(key), site)
+        if execution is not None:
+            sort = self._types.sort(type(thing))
+            if sort is _CONTAINER or (sort >= _INSTANCE and self._holds(thing, sort)):
+                execution.step(_READ, execution.places.number(thing), element(key), site)
         return thing
 
     def write_item(self, thing: Any, site: Any, key: Any) -> Any:
         """Before an element is stored or deleted."""
         execution = STAGE.execution
-        if execution is not None and self._types.sort(type(thing)) is _CONTAINER:
-            execution.step(_WRITE, execution.places.number(thing), element(key), site)
+        if execution is not None:
+            sort = self._types.sort(type(thing))
+            if sort is _CONTAINER or (sort >= _INSTANCE and self._holds(thing, sort)):
+                execution.step(_WRITE, execution.places.number(thing), element(key), site)
         return thing
 
     def whole(self, thing: Any, site: Any) -> Any:
-        """Before a builtin looks at all of it: ``len``, ``sorted``, ``in``; ``next`` of an iterator."""
+        """Before something looks at all of it: ``len``, ``in``, ``==``, an f-string; ``next`` of an iterator."""
         execution = STAGE.execution
         if execution is not None:
             sort = self._types.sort(type(thing))
@@ -170,13 +234,27 @@ class Hooks:
                 execution.step(_READ, execution.places.number(container_of(thing)), "[]", site)
             elif sort is _ITERATOR:
                 execution.step(_WRITE, execution.places.number(thing), "[]", site)
+            elif sort >= _INSTANCE and self._holds(thing, sort):
+                execution.step(_READ, execution.places.number(thing), "[]", site)
+        return thing
+
+    def text(self, thing: Any, site: Any) -> Any:
+        """Before it is compared, or made a text: the methods that a dataclass has for that look at all fields."""
+        execution = STAGE.execution
+        if execution is not None:
+            if self._types.sort(type(thing)) is not _INSTANCE:
+                return self.whole(thing, site)
+            if hasattr(type(thing), "__dataclass_fields__"):
+                self._happen(execution, self._opaque.fields(thing), site)
+            else:
+                self.whole(thing, site)
         return thing
 
     def iterate(self, thing: Any, site: Any) -> Any:
         """Before a loop over it; each step of the loop will be an event."""
         if STAGE.execution is not None:
             sort = self._types.sort(type(thing))
-            if sort is _CONTAINER:
+            if sort is _CONTAINER or (sort >= _INSTANCE and self._holds(thing, sort)):
                 return Steps(iter(thing), container_of(thing), _READ, site)
             if sort is _ITERATOR:
                 return Steps(thing, thing, _WRITE, site)

@@ -18,6 +18,14 @@ class Known(NamedTuple):
 
 KNOWN = (
     Known(
+        "attempted relative import with no known parent package",
+        "fails under a schedule",
+        "A module of a package, run as a script",
+        "{name} imports a neighbour in {here}, as a part of a package does; but it is run as a script, and a script "
+        "has no package.",
+        "Check it as a module, from the folder above the package: `plait check -m package.module`.",
+    ),
+    Known(
         "cannot join current thread",
         "waits for itself",
         "A thread that joins itself",

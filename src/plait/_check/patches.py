@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import _thread
 import asyncio
+import atexit
+import concurrent.futures._base as futures
 import concurrent.futures.thread as pool_module
 import logging
 import os
@@ -17,16 +19,19 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from types import ModuleType, TracebackType
 from typing import Any
 
 from plait._check import clock, stand_in_loop, stand_in_threads
 from plait._check.outside import entry_points
 from plait._check.remarks import unawaited
-from plait._check.stand_in_exit import exit_at_once
+from plait._check.stand_in_counter import iadd, subtract, update
+from plait._check.stand_in_exit import exit_at_once, register, unregister
 from plait._check.stand_in_locks import StandInLock, StandInRLock, StandInWaiter
 from plait._check.stand_in_queue import StandInSimpleQueue
+from plait._check.stand_in_signals import Signals
 
 _LOCK = type(_thread.allocate_lock())
 _RLOCK = type(_thread.RLock())
@@ -61,6 +66,11 @@ class Patches:
             self._set(owner, name, stand_in)
         self._set(warnings, _UNAWAITED, unawaited(getattr(warnings, _UNAWAITED)))
         self._set(_POLICY, "_loop_factory", stand_in_loop.StandInLoop)
+        for owner in (threading.Thread, futures.Future):
+            self._set(owner, "__hash__", stand_in_threads.number_of)
+        self._set(futures._AcquireFutures, "__init__", _acquire_by_number)
+        for name, stand_in in (("update", update), ("subtract", subtract), ("__iadd__", iadd)):
+            self._set(Counter, name, stand_in)
         for name in ("start", "join", "is_alive"):
             self._set(threading.Thread, name, getattr(stand_in_threads, name))
         for handler in logging._handlers.values():  # type: ignore[attr-defined]  # all that there are
@@ -109,10 +119,18 @@ def _stand_ins() -> Iterator[tuple[Any, Any]]:
     yield queue.SimpleQueue, StandInSimpleQueue
     yield time.sleep, clock.sleep
     yield os._exit, exit_at_once
+    yield atexit.register, register
+    yield atexit.unregister, unregister
+    yield from Signals().stand_ins()
     yield asyncio.new_event_loop, stand_in_loop.new_event_loop
     yield asyncio.SelectorEventLoop, stand_in_loop.StandInLoop
     for name, stand_in in clock.clocks(float(int(time.time()))).items():
         yield getattr(time, name), stand_in
+
+
+def _acquire_by_number(self: Any, waited_for: Iterable[Any]) -> None:
+    """Those who wait for futures take their locks in some order: not in that of their addresses."""
+    self.futures = sorted(waited_for, key=hash)
 
 
 def end_of_pools() -> bool:

@@ -13,6 +13,7 @@ from plait._check.execution import Choose, Execution
 from plait._check.patches import end_of_pools, reset_pools
 from plait._check.record import Failure, Record, Switch, ThreadInfo
 from plait._check.stage import STAGE
+from plait._check.stand_in_exit import run_exits
 from plait._check.stand_in_loop import close_tasks
 from plait._check.stand_in_threads import join_all, main_thread, number_from_one
 from plait._core.event import label
@@ -20,14 +21,30 @@ from plait._core.event import label
 if TYPE_CHECKING:
     from plait._check.program import Program
     from plait._check.sites import Sites
+    from plait._check.stand_in_input import Input
     from plait._schedulers.interface import Scheduler
 
 
-def perform(program: Program, scheduler: Scheduler, sites: Sites, *, seed: int, name: str) -> Record:
-    """Runs the program once; the scheduler has begun already."""
-    execution = Execution(cast("Choose", scheduler.choose), sites)  # it chooses one of those it is given
+def perform(
+    program: Program,
+    scheduler: Scheduler,
+    sites: Sites,
+    *,
+    seed: int,
+    name: str,
+    typed: Input | None = None,
+    until: float | None = None,
+) -> Record:
+    """Runs the program once; the scheduler has begun already.
+
+    `typed` is what it reads from standard input; a long execution is given up after the moment `until`.
+    """
+    choose = cast("Choose", scheduler.choose)  # it chooses one of those it is given
+    execution = Execution(choose, sites, hasty=getattr(scheduler, "hasty", None))
+    execution.until = until
     output = io.StringIO()
-    streams = sys.stdout, sys.stderr
+    streams = sys.stdin, sys.stdout, sys.stderr
+    sys.stdin = typed.again(output) if typed is not None else sys.stdin
     sys.stdout = sys.stderr = output
     number_from_one()
     STAGE.execution, STAGE.pid = execution, os.getpid()
@@ -37,7 +54,7 @@ def perform(program: Program, scheduler: Scheduler, sites: Sites, *, seed: int, 
         execution.failure = execution.failure or (None if execution.gave_up else execution.remarks.failure())
     finally:
         STAGE.execution = None
-        sys.stdout, sys.stderr = streams
+        sys.stdin, sys.stdout, sys.stderr = streams
         reset_pools()
     scheduler.end(execution.events)
     return _record(execution, output.getvalue(), seed, name)
@@ -52,6 +69,7 @@ def _main(execution: Execution, program: Program) -> None:
             code = end.code
         end_of_pools()  # as the interpreter does at its end
         join_all(execution)
+        run_exits(execution)
     if code not in (None, 0):
         summary = f"exit status {code}" if isinstance(code, int) else f"exit: {code}"
         execution.fail(Failure("exception", summary, 0, SystemExit(code), (), ()))

@@ -11,16 +11,13 @@ from typing import Any, Final, TypeVar
 
 from plait._check.scopes import COMPREHENSIONS, Scope, Scopes
 
-# Builtins that look at all of their argument; those that go through it step by step, as a loop does.
-_WHOLE: Final = frozenset(
-    "len list tuple set frozenset dict sorted sum min max any all iter next reversed repr str bytes".split()
-)
-_STEPWISE: Final = frozenset(("enumerate", "zip", "map", "filter"))
-_FRESH: Final = (
+FRESH: Final = (
     ast.Constant, ast.List, ast.Tuple, ast.Dict, ast.Set, ast.JoinedStr, ast.Lambda, *COMPREHENSIONS,
 )  # fmt: skip  # nobody else has a value that was made just now
 _TESTED: Final = (ast.Name, ast.Attribute, ast.Subscript)
-
+_HELD: Final = (*_TESTED, ast.Call, ast.Await)  # what may be a container of others
+_JOINING: Final = (ast.Add, ast.Mult, ast.Mod, ast.BitOr, ast.BitAnd, ast.BitXor, ast.Sub)  # operators of containers
+_NO_LOOK: Final = (ast.Is, ast.IsNot, ast.In, ast.NotIn)
 
 Node = TypeVar("Node", bound=ast.AST)
 
@@ -37,7 +34,7 @@ class Around:
 
 
 class Expressions(ast.NodeTransformer):
-    """Rewrites expressions; `Statements` goes on from here."""
+    """Rewrites expressions; `Calls` goes on from here."""
 
     def __init__(self, file: str, scopes: Scopes) -> None:
         self.file = file
@@ -100,7 +97,7 @@ class Expressions(ast.NodeTransformer):
 
     def whole(self, node: ast.expr, seen: ast.expr) -> ast.expr:
         """What is looked at in one go."""
-        if isinstance(node, _FRESH):
+        if isinstance(node, FRESH):
             return seen
         text = getattr(node, "attr", "") or getattr(node, "id", "[]")
         return self.hook("whole", node, seen, self.site(node, text))
@@ -121,7 +118,7 @@ class Expressions(ast.NodeTransformer):
         return at_place(ast.BoolOp(ast.Or(), [load, node]), node)
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
-        if not _is_super(node.value):
+        if not is_super(node.value):
             hook = "read" if isinstance(node.ctx, ast.Load) else "write"
             value = node.value
             node.value = self.hook(hook, value, self.visit(value), self.site(node, self.private(node.attr)))
@@ -132,7 +129,7 @@ class Expressions(ast.NodeTransformer):
         hook = "read_item" if isinstance(node.ctx, ast.Load) else "write_item"
         seen = self.visit(value)
         if isinstance(key, ast.Constant) or (isinstance(key, ast.Name) and self.is_plain(key)):
-            first: ast.expr = _again(key, key)
+            first: ast.expr = again(key, key)
         else:
             node.slice = self.visit(key)
             hidden = None if has_slice(key) else self.hide(node.slice)
@@ -143,71 +140,42 @@ class Expressions(ast.NodeTransformer):
         node.value = self.hook(hook, value, seen, self.site(node, "[]"), first)
         return node
 
-    # Calls
-
-    def visit_Call(self, node: ast.Call) -> ast.expr:
-        function = node.func
-        arguments = [*node.args, *(keyword.value for keyword in node.keywords)]
-        if isinstance(function, ast.Attribute) and not _is_super(function.value):
-            plain = all(self.is_plain(argument) for argument in arguments)
-            receiver = function.value
-            seen = self.visit(receiver)
-            site = self.site(node, self.private(function.attr))
-            self._arguments(node)
-            hidden = None
-            if not plain:
-                hidden = (seen, _again(receiver, receiver)) if self.is_local(receiver) else self.hide(seen)
-            if hidden is None:
-                function.value = self.hook("call", receiver, seen, site)
-            else:
-                function.value, again = hidden
-                self._acting(node, again, site)
-            return node
-        if not _is_super(node):
-            node.func = self.visit(function)
-        self._arguments(node)
-        if isinstance(function, ast.Name) and node.args and self.scopes.is_builtin(function.id, self.around.scope):
-            self._builtin(function.id, node, arguments)
-        return node
-
-    def _arguments(self, node: ast.Call) -> None:
-        node.args = [self.visit(argument) for argument in node.args]
-        for keyword in node.keywords:
-            original, keyword.value = keyword.value, self.visit(keyword.value)
-            if keyword.arg is None:
-                keyword.value = self.whole(original, keyword.value)
-
-    def _acting(self, node: ast.Call, receiver: ast.expr, site: ast.Constant) -> None:
-        """Wraps what is evaluated last, so that the event comes right before the call."""
-        if node.keywords:
-            last = node.keywords[-1].value
-            node.keywords[-1].value = self.hook("acting", last, last, receiver, site)
-        elif isinstance(node.args[-1], ast.Starred):
-            inner = node.args[-1].value
-            node.args[-1].value = self.hook("acting", inner, inner, receiver, site)
-        else:
-            last = node.args[-1]
-            node.args[-1] = self.hook("acting", last, last, receiver, site)
-
-    def _builtin(self, name: str, node: ast.Call, originals: list[ast.expr]) -> None:
-        if name in _WHOLE and not isinstance(node.args[0], ast.Starred):
-            if len(node.args) == 1 or name not in ("min", "max"):
-                node.args[0] = self.whole(originals[0], node.args[0])
-        elif name in _STEPWISE:
-            for number, original in enumerate(originals[: len(node.args)]):
-                is_function = name in ("map", "filter") and not number
-                if not (is_function or isinstance(original, ast.Starred)):
-                    node.args[number] = self.steps(original, node.args[number])
-
     # What looks at all of a container, or tests it
 
     def visit_Compare(self, node: ast.Compare) -> ast.expr:
-        node.left = self.visit(node.left)
+        operands = [node.left, *node.comparators]
+        compares = not any(isinstance(one, ast.Constant) for one in operands)
+        first = node.ops[0]
+        node.left = self._compared(node.left, compares and not isinstance(first, _NO_LOOK))
         for number, (operator, operand) in enumerate(zip(node.ops, node.comparators, strict=True)):
-            seen = self.visit(operand)
-            if isinstance(operator, (ast.In, ast.NotIn)) and not isinstance(operand, _FRESH):
-                seen = self.hook("contains", operand, seen, self.site(operand, "in"))
+            if isinstance(operator, (ast.In, ast.NotIn)) and not isinstance(operand, FRESH):
+                seen: ast.expr = self.hook("contains", operand, self.visit(operand), self.site(operand, "in"))
+            else:
+                seen = self._compared(operand, compares and not isinstance(operator, _NO_LOOK))
             node.comparators[number] = seen
+        return node
+
+    def _compared(self, node: ast.expr, looks: bool) -> ast.expr:
+        """What ``==`` and operators look at."""
+        seen: ast.expr = self.visit(node)
+        if not looks or not isinstance(node, _HELD):
+            return seen
+        return self.hook("text", node, seen, self.site(node, getattr(node, "attr", "") or getattr(node, "id", "[]")))
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
+        joins = isinstance(node.op, _JOINING) and not (_is_number(node.left) or _is_number(node.right))
+        texts = isinstance(node.op, ast.Mod) and isinstance(node.right, ast.Tuple)
+        node.left = self._compared(node.left, joins)
+        if texts and isinstance(node.right, ast.Tuple):
+            node.right.elts = [self._compared(part, looks=True) for part in node.right.elts]
+        else:
+            node.right = self._compared(node.right, joins)
+        return node
+
+    def visit_FormattedValue(self, node: ast.FormattedValue) -> ast.expr:
+        node.value = self._compared(node.value, looks=True)
+        if node.format_spec is not None:
+            node.format_spec = self.visit(node.format_spec)
         return node
 
     def visit_BoolOp(self, node: ast.BoolOp) -> ast.expr:
@@ -325,8 +293,12 @@ def token(scope: Scope) -> str:
     return f"_@scope{scope.number or ''}"
 
 
-def _is_super(node: ast.expr) -> bool:
+def is_super(node: ast.expr) -> bool:
     return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "super"
+
+
+def _is_number(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and isinstance(node.value, (int, float, complex))
 
 
 def has_slice(key: ast.expr) -> bool:
@@ -334,7 +306,7 @@ def has_slice(key: ast.expr) -> bool:
     return isinstance(key, ast.Slice) or (isinstance(key, ast.Tuple) and any(map(has_slice, key.elts)))
 
 
-def _again(node: ast.expr, at: ast.AST) -> ast.expr:
+def again(node: ast.expr, at: ast.AST) -> ast.expr:
     """The same once more, to be loaded."""
     if isinstance(node, ast.Name):
         return at_place(ast.Name(node.id, ast.Load()), at)

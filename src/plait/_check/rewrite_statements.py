@@ -6,7 +6,8 @@ import ast
 from collections.abc import Iterator
 from typing import Any, Final
 
-from plait._check.rewrite_expressions import Expressions, at_place, has_slice, token
+from plait._check.rewrite_calls import Calls
+from plait._check.rewrite_expressions import at_place, has_slice, token
 
 _IN_PLACE: Final[dict[type[ast.operator], str]] = {
     ast.Add: "iadd",
@@ -23,10 +24,11 @@ _IN_PLACE: Final[dict[type[ast.operator], str]] = {
     ast.BitXor: "ixor",
     ast.BitOr: "ior",
 }
+_NUMERIC: Final = (ast.Div, ast.FloorDiv, ast.Mod, ast.Pow, ast.LShift, ast.RShift, ast.MatMult)  # of no container
 Result = ast.stmt | list[ast.stmt]
 
 
-class Statements(Expressions):
+class Statements(Calls):
     """Rewrites a whole module, in place."""
 
     def visit(self, node: ast.AST) -> Any:
@@ -98,7 +100,11 @@ class Statements(Expressions):
         if isinstance(target, ast.Name):
             scope = self.scope_of(target.id)
             if scope is None:
-                node.value = self.visit(node.value)
+                seen = self.visit(node.value)
+                if not (isinstance(node.value, ast.Constant) or isinstance(node.op, _NUMERIC)):
+                    name = at_place(ast.Name(target.id, ast.Load()), node.value)
+                    seen = self.hook("grows", node.value, seen, name, self.site(node, target.id))
+                node.value = seen
                 return node
             load = self.visit(at_place(ast.Name(target.id, ast.Load()), target))
             value = self.stored(target.id, target, self._in_place(node, load))
@@ -172,13 +178,11 @@ class Statements(Expressions):
         return self.visit_If(node)
 
     def visit_Assert(self, node: ast.Assert) -> Result:
-        node.test = self.truth(node.test)
-        if node.msg is not None:
-            node.msg = self.visit(node.msg)
+        node.test = self.truth(node.test)  # its message is only made when it has failed
         return node
 
     def visit_Match(self, node: ast.Match) -> Result:
-        node.subject = self.visit(node.subject)
+        node.subject = self.whole(node.subject, self.visit(node.subject))
         for case in node.cases:
             if case.guard is not None:
                 case.guard = self.truth(case.guard)

@@ -39,6 +39,7 @@ class Scope:
         self.accessed: set[str] = set()
         self.elsewhere: set[str] = set()
         self.defined: set[str] = set()
+        self.imported: set[str] = set()
         self.shared: frozenset[str] = frozenset()
 
     @property
@@ -90,6 +91,11 @@ class Scopes:
         """Whether nothing in the module gives the name another meaning."""
         return scope.owner(name) is None and name not in self.module.bound
 
+    def is_defined(self, name: str, scope: Scope) -> bool:
+        """Whether the name means one function or class of this source, wherever it is used."""
+        owner = scope.owner(name)
+        return owner is not None and owner.bound[name] == 1 and name in owner.defined and name not in owner.imported
+
     def _open(self, node: ast.AST, parent: Scope) -> Scope:
         scope = self._of[node] = Scope(len(self._all), node, parent)
         self._all.append(scope)
@@ -104,6 +110,8 @@ class Scopes:
             _walrus_target(node, scope).bound[name] += _OFTEN if often else 1
             if defines:
                 scope.defined.add(name)
+                if isinstance(node, (ast.Import, ast.ImportFrom)):
+                    scope.imported.add(name)
         if isinstance(node, (ast.Global, ast.Nonlocal)):
             scope.above.update(dict.fromkeys(node.names, isinstance(node, ast.Global)))
         elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):

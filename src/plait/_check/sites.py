@@ -22,7 +22,7 @@ class Sites:
 
     def __init__(self) -> None:
         self.files: set[str] = set()
-        self._made: dict[tuple[CodeType, int], Site] = {}
+        self._made: dict[int, tuple[CodeType, dict[int, Site]]] = {}  # by id: the hash of a code takes a microsecond
 
     def here(self, depth: int = 1) -> Site | None:
         """The innermost place in the user's source on the stack of the caller; None if nothing of theirs is on it."""
@@ -36,10 +36,13 @@ class Sites:
 
     def at(self, frame: FrameType) -> Site:
         """Where in the user's source the frame is."""
-        key = (frame.f_code, frame.f_lasti)
-        found = self._made.get(key)
+        code, instruction = frame.f_code, frame.f_lasti
+        made = self._made.get(id(code))
+        if made is None:
+            made = self._made[id(code)] = (code, {})
+        found = made[1].get(instruction)
         if found is None:
-            found = self._made[key] = _site(frame.f_code, frame.f_lasti, frame.f_lineno)
+            found = made[1][instruction] = _site(code, instruction, frame.f_lineno)
         return found
 
     def stack(self, frame: FrameType | None) -> tuple[Frame, ...]:

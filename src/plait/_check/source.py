@@ -49,6 +49,9 @@ class Sources:
             (one for one in around if isinstance(one, ast.expr | ast.stmt) and (_start(one), _end(one)) == span), None
         )
         called = any(isinstance(one, ast.Call) and one.func is node for one in around)
+        if isinstance(node, ast.Call) and part[:1] == "[" and node.args and self._owns_nothing(node.func, site.file):
+            node = next((one for one in node.args if not isinstance(one, ast.Constant)), node.args[0])
+            called = False
         touched = _touched(node, part, site, called=called) if node is not None else None
         text = ast.unparse(touched) if touched is not None else ""
         return text if len(text) <= _LONGEST_NAME else ""
@@ -141,6 +144,14 @@ class Sources:
                     return words
         return ""
 
+    def _owns_nothing(self, function: ast.expr, file: str) -> bool:
+        """Whether it is a function, or a method of a text or a class: what such a call looks at are its arguments."""
+        if not isinstance(function, ast.Attribute) or isinstance(function.value, ast.Constant):
+            return True
+        imports = (one for one in ast.walk(self._tree(file) or ast.Module([], [])) if isinstance(one, ast.Import))
+        names = {alias.asname or alias.name for one in imports for alias in one.names}
+        return ast.unparse(function.value) in names | {"dict", "list", "set"}
+
     def _around(self, site: Site) -> Iterator[ast.AST]:
         """Nodes that contain the site, from the outside in."""
         start, end = (site.line, site.column), _site_end(site)
@@ -193,7 +204,7 @@ def _touched(node: ast.AST, part: str, site: Site, *, called: bool) -> ast.expr 
     whole = part.startswith("[")
     if isinstance(node, ast.Compare) and whole:
         return node.comparators[-1]
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == site.text:
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and (whole or node.func.attr == site.text):
         return node.func.value if whole else node.func
     if isinstance(node, ast.Call) and whole and node.args:
         return node.args[0]

@@ -1,16 +1,24 @@
-"""The end of the process under control: what stands in for `os._exit`, which ends its own execution only."""
+"""The end of the process under control: `os._exit` ends its own execution only; what `atexit` knows runs with it."""
 
 from __future__ import annotations
 
+import atexit
 import os
 import sys
-from typing import NoReturn
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from plait._check.controlled import Abort
 from plait._check.record import Failure
 from plait._check.stage import STAGE
 
+if TYPE_CHECKING:
+    from plait._check.execution import Execution
+
 _exit = os._exit
+_real_register = atexit.register
+_real_unregister = atexit.unregister
 
 
 def exit_at_once(status: int) -> NoReturn:
@@ -26,3 +34,30 @@ def exit_at_once(status: int) -> NoReturn:
     else:
         execution.stop()
     raise Abort
+
+
+def register(function: Callable[..., Any], /, *args: Any, **options: Any) -> Callable[..., Any]:
+    """As `atexit.register`: it is called at the end of the execution."""
+    execution = STAGE.execution
+    me = execution.here() if execution is not None and STAGE.pid == os.getpid() else None
+    if execution is None or me is None or me.quiet:  # what a library registers when it is imported is for the process
+        return _real_register(function, *args, **options)
+    execution.at_exit.append(partial(function, *args, **options))
+    return function
+
+
+def unregister(function: Callable[..., Any], /) -> None:
+    """As `atexit.unregister`."""
+    execution = STAGE.execution
+    if execution is not None:
+        execution.at_exit[:] = [one for one in execution.at_exit if one.func != function]
+    _real_unregister(function)
+
+
+def run_exits(execution: Execution) -> None:
+    """What the interpreter does last: the latest first, and what fails is said and changes nothing."""
+    while execution.at_exit:
+        try:
+            execution.at_exit.pop()()
+        except Exception as error:
+            sys.excepthook(type(error), error, error.__traceback__)

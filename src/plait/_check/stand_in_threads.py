@@ -23,6 +23,7 @@ _real_join = threading.Thread.join
 _real_is_alive = threading.Thread.is_alive
 _real_new = _thread.start_new_thread
 _real_hook = threading.__excepthook__
+_NUMBER = "_plait_number"
 _CONTROL = "_plait_control"  # the attribute of a Thread that has its thread of control
 
 
@@ -128,8 +129,24 @@ def main_thread(execution: Execution) -> Iterator[None]:
         active.pop(me.ident, None)
 
 
+def number_of(self: object) -> int:
+    """The hash of a thread or a future, in place of its address: sets of them have the same order in each execution."""
+    known = self.__dict__
+    found: int | None = known.get(_NUMBER)
+    if found is None:
+        found = known[_NUMBER] = next(_Numbers.next)
+    return found
+
+
+class _Numbers:
+    """What the next one gets."""
+
+    next = count()
+
+
 def number_from_one() -> None:
-    """Threads and pools without a name get the same ones in each execution."""
+    """Threads, futures and pools get the same names and numbers in each execution."""
+    _Numbers.next = count()
     threading._counter = count(1).__next__  # type: ignore[attr-defined]  # of the names of threads
     ThreadPoolExecutor._counter = count().__next__  # type: ignore[attr-defined]  # of the names of pools
 

@@ -43,11 +43,13 @@ class Words:
     def thing(self, index: int) -> str:
         """The part of an object that an event touches, as the source has it: ``self.value``."""
         event = self.history.events[index]
+        place = self.history.record.places.get(event.place)
+        label = place.label if place is not None else "the object"
+        if label == "Files":
+            return "what is in files"
         text = self.sources.thing(event.site, event.name)
         if text:
             return text
-        place = self.history.record.places.get(event.place)
-        label = place.label if place is not None else "the object"
         if event.name == "[]":
             return f"the {label}"
         return f"{label}{event.name}" if event.name.startswith("[") else event.name or label

@@ -29,7 +29,20 @@ Exit status: 0 passed or proved, 1 failed, 2 it could not begin, 3 inconclusive 
 
 
 class CheckCommand(click.Command):
-    """Ends with its own exit status when the words on the command line cannot mean anything."""
+    """Ends with its own exit status when the words on the command line cannot mean anything.
+
+    What follows ``-m MODULE`` is the module's, as it is for ``python -m``.
+    """
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        valued = {name for one in self.params if isinstance(one, click.Option) and not one.is_flag for name in one.opts}
+        at = 0
+        while at < len(args) and args[at].startswith("-") and args[at] != "--":
+            if args[at].startswith("-m"):
+                at += 2 if args[at] == "-m" else 1
+                return super().parse_args(ctx, [*args[:at], "--", *args[at:]])
+            at += 2 if args[at] in valued else 1
+        return super().parse_args(ctx, args)
 
     def make_context(self, *arguments: Any, **options: Any) -> click.Context:
         try:

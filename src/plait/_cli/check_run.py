@@ -6,8 +6,9 @@ import json
 import os
 import shlex
 import shutil
+import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,7 @@ from plait._core.errors import UsageError
 from plait._draw.columns import printable
 
 NOT_A_CHECK = 2
+_NO_TESTS = 5  # what pytest ends with then
 _SECONDS = 10.0
 _NARROWEST, _WIDEST = 60, 100
 
@@ -57,10 +59,25 @@ class Options:
 
 def run_check(options: Options) -> int:
     """The exit status; what was found is on standard output and in the files that were asked for."""
+    if options.module == "pytest":
+        return _run_pytest(options)
     ended = guarded(partial(_run, options))
     if isinstance(ended, Death):
         return _write(died(*ended, seed=options.seed, scheduler=options.scheduler), options)
     return ended
+
+
+def _run_pytest(options: Options) -> int:
+    """Each test is a program of its own, which is what the plugin is for: pytest itself is none."""
+    seconds = f"={options.seconds:g}" if options.seconds else ""
+    mine = {field.name: getattr(options, field.name) for field in fields(options)}
+    kept = {"words", "module", "seconds", "scheduler"}
+    if wrong := [name for name, value in mine.items() if value and name not in kept]:
+        names = ", ".join("--json" if name == "as_json" else f"--{name.replace('_', '-')}" for name in wrong)
+        click.echo(f"Error: -m pytest explores each test; {names} cannot be said for all: see the mark plait", err=True)
+        return NOT_A_CHECK
+    command = [sys.executable, "-m", "pytest", *options.words, f"--plait{seconds}"]
+    return {0: 0, 1: 1, _NO_TESTS: 3}.get(subprocess.call(command), NOT_A_CHECK)
 
 
 def _run(options: Options, pulse: Pulse | None) -> int:
@@ -68,7 +85,7 @@ def _run(options: Options, pulse: Pulse | None) -> int:
     try:
         subject = _subject(options)
         if options.replay is not None:
-            checked = follow(subject, options.replay)
+            checked = follow(subject, options.replay, one_output=options.one_output)
         else:
             seconds = options.seconds if options.seconds or options.runs else _SECONDS
             budget = Budget(options.runs, seconds)
@@ -143,7 +160,8 @@ def _around(checked: Checked, options: Options) -> Around:
         ]
     else:
         again = ["--replay", token]
-    command = shlex.join(["plait", "check", *again, *observed, *target, *options.words])
+    once = ["--one-output"] if options.one_output else []
+    command = shlex.join(["plait", "check", *again, *once, *observed, *target, *options.words])
     return Around(str(checked.coverage), command)
 
 

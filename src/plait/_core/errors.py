@@ -66,13 +66,7 @@ class WaitTimeout(PlaitError, TimeoutError):
     """A wait took longer than its ``timeout=`` seconds; nothing has happened to what was waited for."""
 
 
-class PoolBroken(PlaitError, BrokenExecutor):
-    """A Pool that cannot run anything any more, because its initializer raised or its engine failed; make a new one.
-
-    Attributes:
-        token: identifies the pool, across processes.
-    """
-
+class _Tokened(PlaitError):
     def __init__(self, message: str, token: str = "") -> None:
         super().__init__(message, token)
         self.message = message
@@ -80,6 +74,14 @@ class PoolBroken(PlaitError, BrokenExecutor):
 
     def __str__(self) -> str:
         return self.message
+
+
+class PoolBroken(_Tokened, BrokenExecutor):
+    """A Pool that cannot run anything any more, because its initializer raised or its engine failed; make a new one.
+
+    Attributes:
+        token: identifies the pool, across processes.
+    """
 
 
 class JournalError(PlaitError, OSError):
@@ -89,20 +91,12 @@ class JournalError(PlaitError, OSError):
     """
 
 
-class CheckFailed(PlaitError, AssertionError):
+class CheckFailed(_Tokened, AssertionError):
     """A schedule breaks what was checked; the message says what is wrong, who goes when, and what to change.
 
     Attributes:
         token: replays the schedule, with ``plait.replay`` or ``--replay``.
     """
-
-    def __init__(self, message: str, token: str = "") -> None:
-        super().__init__(message, token)
-        self.message = message
-        self.token = token
-
-    def __str__(self) -> str:
-        return self.message
 
 
 class NotChecked(PlaitError, RuntimeError):

@@ -40,12 +40,19 @@ class HintedScheduler:
 
     def begin(self, seed: int) -> bool:
         self._now = self._follow(self._hints.popleft()) if self._hints else self._strategy
-        return self._now.begin(seed)
+        begun = self._now.begin(seed)
+        self.choose = self._now.choose  # type: ignore[method-assign]  # one call less at each step
+        return begun
 
     def choose(
         self, ready: Sequence[ThreadState], running: ThreadState | None, threads: Sequence[ThreadState]
     ) -> ThreadState:
         return self._now.choose(ready, running, threads)
+
+    def hasty(self, thread: ThreadState) -> bool:
+        """As the one that is followed now."""
+        hasty = getattr(self._now, "hasty", None)
+        return hasty is not None and bool(hasty(thread))
 
     def end(self, executed: Sequence[Event]) -> None:
         self._now.end(executed)

@@ -29,5 +29,9 @@ class RandomWalkScheduler:
     ) -> ThreadState:
         return ready[int(self._draw() * len(ready))]
 
+    def hasty(self, thread: ThreadState) -> bool:
+        """A coin is tossed."""
+        return self._draw() < 0.5
+
     def end(self, executed: Sequence[Event]) -> None:
         pass

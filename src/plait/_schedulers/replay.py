@@ -14,7 +14,7 @@ _GREED = 2000  # choices in a row, after the last turn, after which the running 
 
 
 class Turn(NamedTuple):
-    """When `thread` has executed `step` events, `to` goes on."""
+    """When `thread` has executed `step` events, `to` goes on; if it is itself, its sleep ends at once."""
 
     thread: int
     step: int
@@ -63,6 +63,14 @@ class ReplayScheduler:
             self._row = 0
             return next((candidate for candidate in ready if candidate.number > plain.number), ready[0])
         return plain
+
+    def hasty(self, thread: ThreadState) -> bool:
+        """Whether the next turn says that this thread goes on itself, where it begins to sleep."""
+        mine = Turn(thread.number, thread.steps, thread.number)
+        if self._at >= len(self._turns) or self._turns[self._at] != mine:
+            return False
+        self._at += 1
+        return True
 
     def end(self, executed: Sequence[Event]) -> None:
         self.missed.extend(range(self._at, len(self._turns)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from plait._schedulers.pct import PctScheduler
@@ -23,6 +23,7 @@ class RotationScheduler:
     def __init__(self, parts: Sequence[Scheduler] | None = None) -> None:
         self._parts = parts or [RandomWalkScheduler(), PosScheduler(), SurwScheduler(), PctScheduler()]
         self._turn = -1
+        self._hasty: Callable[[ThreadState], bool] | None = None
 
     def begin(self, seed: int) -> bool:
         for _ in self._parts:
@@ -30,6 +31,7 @@ class RotationScheduler:
             part = self._parts[self._turn]
             if part.begin(seed):
                 self.choose = part.choose  # type: ignore[method-assign]  # one call less at each step
+                self._hasty = getattr(part, "hasty", None)
                 return True
         return False
 
@@ -37,6 +39,10 @@ class RotationScheduler:
         self, ready: Sequence[ThreadState], running: ThreadState | None, threads: Sequence[ThreadState]
     ) -> ThreadState:
         return ready[0]
+
+    def hasty(self, thread: ThreadState) -> bool:
+        """As the strategy whose turn it is."""
+        return self._hasty is not None and self._hasty(thread)
 
     def end(self, executed: Sequence[Event]) -> None:
         for part in self._parts:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Sequence
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from plait._core.event import Event, Kind
@@ -55,12 +57,11 @@ class SurwScheduler:
         return chosen
 
     def end(self, executed: Sequence[Event]) -> None:
-        seen: dict[Thing, dict[int, int]] = {}
-        for event in executed:
-            thing = _thing(event)
+        seen: dict[Thing, Counter[int]] = {}
+        for (thread, kind, place, name), count in Counter(map(_WHAT, executed)).items():
+            thing = _touched(kind, place, name)
             if thing is not None:
-                by = seen.setdefault(thing, {})
-                by[event.thread] = by.get(event.thread, 0) + 1
+                seen.setdefault(thing, Counter())[thread] += count
         for thing, by in seen.items():
             known = self._counts.setdefault(thing, {})
             for thread, count in by.items():
@@ -73,13 +74,19 @@ class SurwScheduler:
         return self._random.choices(alive, weights)[0] if any(weights) else -1
 
 
+_WHAT = itemgetter(0, 1, 2, 3)  # of an event: the thread, what it does, to which part of what
+
+
 def _thing(event: Event) -> Thing | None:
+    return _touched(event.kind, event.place, event.name)
+
+
+def _touched(kind: Kind, place: int, name: str) -> Thing | None:
     """The same for the same thing in all executions: numbers of places may differ, names do not."""
-    kind = event.kind
     if kind is Kind.READ or kind is Kind.WRITE:
-        if event.place < 0:
+        if place < 0:
             return None
-        return ("[]", event.place) if event.name[:1] == "[" else (event.name, -1)
+        return ("[]", place) if name[:1] == "[" else (name, -1)
     if kind is Kind.ACQUIRE or kind is Kind.TRY:
         return ("", -1)
     return None

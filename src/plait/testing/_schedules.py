@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Sequence
 
 from plait._core.event import Event, Kind
@@ -18,9 +21,11 @@ class SchedulerContract:
 
     Attributes:
         explores: whether it looks for bugs; False for one that only follows what it is told.
+        draws: whether its choices are drawn from the seed; False for one that goes through them in an order of its own.
     """
 
     explores = True
+    draws = True
 
     def make_scheduler(self) -> Scheduler:
         """A new scheduler."""
@@ -34,6 +39,37 @@ class SchedulerContract:
             if not began:
                 return
             assert _run(one, [_adds, _adds, _adds]).choices == _run(other, [_adds, _adds, _adds]).choices
+
+    def test_the_same_seeds_give_the_same_choices_in_another_process(self) -> None:
+        kind = type(self)
+        program = (
+            f"import sys; sys.path[:] = {sys.path!r}\n"
+            f"from {kind.__module__} import {kind.__name__} as contract\n"
+            f"from {__name__} import _first_choices\n"
+            "print(_first_choices(contract().make_scheduler()))"
+        )
+        environment = {**os.environ, "PYTHONHASHSEED": "12345"}
+        run = subprocess.run(
+            [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False
+        )
+        assert run.returncode == 0, run.stderr
+        assert run.stdout.strip() == str(_first_choices(self.make_scheduler()))
+
+    def test_other_seeds_give_other_choices(self) -> None:
+        if self.explores and self.draws:
+            seen = set()
+            for seed in range(20):
+                scheduler = self.make_scheduler()
+                scheduler.begin(seed)
+                seen.add(tuple(_run(scheduler, [_adds, _adds, _adds]).choices))
+            assert len(seen) > 1, "20 seeds have given the same choices"
+
+    def test_an_execution_in_which_nothing_happens(self) -> None:
+        scheduler = self.make_scheduler()
+        for seed in range(2):
+            if scheduler.begin(seed):
+                scheduler.end([])
+        assert all(run.done == 2 for run in _runs(scheduler, [_adds, _adds], 5))
 
     def test_it_chooses_one_of_those_that_are_ready(self) -> None:
         for _ in _runs(self.make_scheduler(), [_adds, _waits, _signals], 50):
@@ -64,6 +100,10 @@ class SchedulerContract:
                 assert not scheduler.begin(seed + 1), "nothing was left to explore, and then something was"
                 return
             _run(scheduler, [_sets(1), _sets(2)])
+
+
+def _first_choices(scheduler: Scheduler) -> list[list[int]]:
+    return [run.choices for run in _runs(scheduler, [_adds, _waits, _signals], 10)]
 
 
 class _Run:

@@ -1,0 +1,225 @@
+"""What code without hooks does to what threads share, when the user's code calls it.
+
+A function of the standard library that is given a list, a method of somebody else's object, `getattr`, a file: nothing
+in them is an event. So the events come right before the call, as if it were one step. What is the user's own has hooks,
+and what has events of its own (threads, locks, queues, event loops) needs none.
+"""
+
+from __future__ import annotations
+
+import functools
+import io
+import sys
+import types
+import weakref
+from collections.abc import Iterable
+from enum import IntEnum
+from typing import Any, Final
+
+from plait._check.access import CHANGES, IGNORED, Sort, Types, container_of, own_attributes
+from plait._core.event import Kind
+
+Access = tuple[Kind, object, str]  # what is done to which part of what
+
+_CONTAINER, _COLLECTION, _ITERATOR, _INSTANCE = Sort.CONTAINER, Sort.COLLECTION, Sort.ITERATOR, Sort.INSTANCE
+_READ, _WRITE = Kind.READ, Kind.WRITE
+_FIELDS = 8  # of an instance that is looked at as a whole; the first ones stand for the others
+_CALLED: Final = {weakref.ref: _READ, type(functools.lru_cache(len)): _WRITE}
+
+
+class Act(IntEnum):
+    """What a method of an object does that is not the user's."""
+
+    NONE = 0
+    LOOK = 1
+    CHANGE = 2
+    LOOK_AT_FILES = 3
+    CHANGE_FILES = 4
+
+
+class Files:
+    """Stands for all that is kept in files: which of them a call means cannot be told."""
+
+
+FILES: Final = Files()
+
+
+class Opaque:
+    """Tells the accesses of a call of code that has no hooks."""
+
+    def __init__(self, kinds: Types) -> None:
+        self._types = kinds
+
+    def called(self, function: Any, given: tuple[Any, ...]) -> Iterable[Access]:
+        """What calling the function with these arguments does."""
+        kind = type(function)
+        if kind is types.FunctionType:
+            return () if self._is_mine(function) else self._function(function, given)
+        if kind is types.MethodType or kind is types.BuiltinFunctionType:
+            return self._bound(function, given)
+        if kind is functools.partial:
+            return self.called(function.func, (*function.args, *given))
+        if isinstance(function, type):
+            sort = Sort.IGNORED if self._types.is_mine(function) else self._types.sort(function)
+            return self.looks(given) if sort is _CONTAINER or function in _WHOLE else ()
+        return [(_CALLED[kind], function, "[]")] if kind in _CALLED else ()
+
+    def _bound(self, function: Any, given: tuple[Any, ...]) -> Iterable[Access]:
+        owner, inner = function.__self__, getattr(function, "__func__", None)
+        if inner is not None and self._is_mine(inner):
+            return ()
+        if owner is None or isinstance(owner, types.ModuleType):
+            return self._function(function, given)
+        return self.method(owner, getattr(inner or function, "__name__", ""), given)
+
+    def method(self, thing: Any, name: str, given: tuple[Any, ...]) -> Iterable[Access]:
+        """What calling this method of the thing does."""
+        kind = type(thing)
+        sort = self._types.sort(kind)
+        found: list[Access] = []
+        if sort is _CONTAINER or sort is _ITERATOR or (sort is _COLLECTION and self._inherits(kind, name)):
+            changes = sort is _ITERATOR or name in CHANGES
+            found.append((_WRITE if changes else _READ, container_of(thing), "[]"))
+        elif sort is _INSTANCE:
+            act = self.act(kind, name)
+            if act:
+                found.append(_access(act, thing))
+        elif sort is Sort.MODULE:
+            return self.called(thing.__dict__.get(name), given)
+        elif sort is Sort.CLASS and given and isinstance(given[0], thing) and not self._types.is_mine(thing):
+            return self.method(given[0], name, given[1:])  # dict.get(known, key)
+        elif name in _OF_FILES["io"] and isinstance(thing, io.IOBase):
+            memory = isinstance(thing, (io.StringIO, io.BytesIO))
+            act = Act.LOOK if name in _LOOKS else Act.CHANGE
+            found.append(_access(act if memory else Act(act + 2), thing))
+        if given and name in _CONSUME:
+            found += self.looks(given)
+        return found
+
+    def looks(self, given: tuple[Any, ...]) -> list[Access]:
+        """Looking at all of each argument that is a container; what goes through an iterator takes from it."""
+        return [access for thing in given for access in self._look(thing, _READ)]
+
+    def holds(self, kind: type) -> bool:
+        """Whether objects of this class, which are no builtin containers, hold others all the same."""
+        return any(self.act(kind, name) for name in ("__getitem__", "__len__", "__contains__"))
+
+    def act(self, kind: type, name: str) -> Act:
+        """What a method of instances of this class does to them."""
+        acts = self._types.acts.get(kind)
+        if acts is None:
+            self._types.sort(kind)
+            acts = self._types.acts[kind] = {}
+        found = acts.get(name)
+        if found is None:
+            found = acts[name] = self._act(kind, name)
+        return Act(found)
+
+    def _act(self, kind: type, name: str) -> Act:
+        base = next((base for base in kind.__mro__ if name in base.__dict__), object)
+        module = base.__module__.partition(".")[0]
+        if base is object or base in IGNORED or module in _APART or module in _FIXED or self._types.is_mine(base):
+            return Act.NONE
+        looks = name in _LOOKS
+        if module in _OF_FILES:
+            if name not in _OF_FILES[module]:
+                return Act.NONE
+            return Act.LOOK_AT_FILES if looks else Act.CHANGE_FILES
+        return Act.LOOK if looks else Act.CHANGE
+
+    def _function(self, function: Any, given: tuple[Any, ...]) -> Iterable[Access]:
+        module, name = str(function.__module__), function.__name__
+        root = module.partition(".")[0]
+        if root in _APART or root in _FIXED:
+            return ()
+        if module in _OF_FILES:
+            return [_access(Act.LOOK_AT_FILES if name in _LOOKS else Act.CHANGE_FILES, FILES)] * (
+                name in _OF_FILES[module]
+            )
+        kind = _WRITE if name in _CHANGING else _READ
+        found = [access for thing in given for access in self._look(thing, kind)]
+        if name in _OF_INSTANCES:
+            found += [access for thing in given for access in self.fields(thing)]
+        if function is print:
+            found.append((_WRITE, sys.stdout, "[]"))
+        return found
+
+    def fields(self, thing: Any) -> list[Access]:
+        """Looking at all attributes of an instance of the user's."""
+        kind = type(thing)
+        if self._types.sort(kind) is not _INSTANCE or not self._types.is_mine(kind):
+            return []
+        return [(_READ, thing, name) for name in list(own_attributes(thing))[:_FIELDS]]
+
+    def _look(self, thing: Any, kind: Kind) -> list[Access]:
+        sort = self._types.sort(type(thing))
+        if sort is _CONTAINER or sort is _COLLECTION:
+            return [(kind, container_of(thing), "[]")]
+        if sort is _ITERATOR:
+            return [(_WRITE, thing, "[]")]
+        return [(kind, thing, "[]")] if sort is _INSTANCE and self.holds(type(thing)) else []
+
+    def _inherits(self, kind: type, name: str) -> bool:
+        base = next((base for base in kind.__mro__ if name in base.__dict__), object)
+        return base is not object and not self._types.is_mine(base)
+
+    def _is_mine(self, function: Any) -> bool:
+        code = getattr(function, "__code__", None)
+        return code is not None and code.co_filename in self._types.files
+
+
+def _access(act: Act, thing: object) -> Access:
+    kind = _READ if act in (Act.LOOK, Act.LOOK_AT_FILES) else _WRITE
+    return kind, (FILES if act >= Act.LOOK_AT_FILES else thing), "[]"
+
+
+_WHOLE: Final = (str, bytes, tuple, frozenset)
+_CONSUME: Final = frozenset(
+    """update extend extendleft union intersection difference symmetric_difference difference_update issubset
+    issuperset intersection_update symmetric_difference_update isdisjoint subtract join format format_map writelines
+    writerow writerows executemany fromkeys from_iterable""".split()
+)
+"""Methods that look at all of what they are given."""
+_CHANGING: Final = frozenset(
+    """heappush heappop heapify heapreplace heappushpop insort insort_left insort_right shuffle setitem delitem iadd
+    iconcat ior iand isub readinto next exec""".split()
+)
+"""Functions that change what they are given."""
+_OF_INSTANCES: Final = frozenset("copy deepcopy asdict astuple replace dumps dump vars print pprint".split())
+"""Functions that look at all attributes."""
+_LOOKS: Final = frozenset(
+    """get keys values items copy count index most_common elements total peek tolist __contains__ __len__ __getitem__
+    __iter__ __bool__ __eq__ exists isfile isdir is_file is_dir lexists islink getsize getmtime stat lstat listdir
+    scandir walk access iterdir glob rglob read_text read_bytes read readline readlines getvalue tell""".split()
+)
+"""Methods and functions that change nothing."""
+_OF_FILES: Final = {
+    module: frozenset(names.split())
+    for module, names in {
+        "io": "open read readline readlines write writelines close flush seek truncate readinto getvalue",
+        "_io": "open read readline readlines write writelines close flush seek truncate readinto getvalue",
+        "posix": """mkdir remove unlink rename replace rmdir listdir scandir stat lstat chdir open truncate ftruncate
+        link symlink utime chmod access""",
+        "nt": "mkdir remove unlink rename replace rmdir listdir scandir stat lstat chdir open truncate link access",
+        "os": "makedirs removedirs renames walk",
+        "genericpath": "exists isfile isdir getsize getmtime samefile lexists islink",
+        "posixpath": "exists isfile isdir lexists islink realpath",
+        "ntpath": "exists isfile isdir lexists islink realpath",
+        "pathlib": """exists is_file is_dir stat lstat mkdir touch unlink rename replace rmdir read_text write_text
+        read_bytes write_bytes open iterdir glob rglob symlink_to hardlink_to""",
+        "shutil": "copy copy2 copyfile copytree rmtree move disk_usage",
+        "tempfile": "mkdtemp mkstemp NamedTemporaryFile TemporaryDirectory",
+        "sqlite3": "execute executemany executescript commit rollback fetchone fetchall fetchmany",
+    }.items()
+}
+_APART: Final = frozenset(
+    """threading _thread asyncio concurrent contextlib contextvars functools queue _queue typing types abc
+    unittest pytest _pytest plait logging multiprocessing warnings inspect sys gc time signal enum argparse importlib
+    atexit select selectors socket subprocess traceback""".split()
+)
+"""Modules whose functions and methods have events of their own, or touch nothing that is the user's."""
+_FIXED: Final = frozenset(
+    """datetime _datetime _pydatetime decimal _decimal fractions re _sre uuid ipaddress string math struct _struct
+    hashlib _hashlib""".split()
+)
+"""Modules whose objects do not change."""

@@ -1,0 +1,146 @@
+"""Puts the hooks into calls: right before the call, when all arguments have been evaluated.
+
+The hook gets the arguments, since code without hooks may look at them. The last one passes through it; the others are
+named again, or kept in hidden variables where they are no names. What was made just now is nobody else's.
+"""
+
+from __future__ import annotations
+
+import ast
+from typing import Final
+
+from plait._check.rewrite_expressions import Expressions, again, at_place, is_super
+
+# Builtins that look at all of their argument; those that go through it step by step, as a loop does.
+_WHOLE: Final = frozenset(
+    "len list tuple set frozenset dict sorted sum min max any all iter next reversed repr str bytes bytearray".split()
+)
+_STEPWISE: Final = frozenset(("enumerate", "zip", "map", "filter"))
+# Builtins that `calling` knows, whatever they are given.
+_TOLD: Final = frozenset("getattr setattr hasattr delattr print open vars format exec eval".split())
+_KEPT: Final = (ast.Attribute, ast.Subscript, ast.Call, ast.Await, ast.BoolOp, ast.IfExp, ast.NamedExpr)
+
+
+class Calls(Expressions):
+    """Rewrites expressions, calls among them; `Statements` goes on from here."""
+
+    def visit_Call(self, node: ast.Call) -> ast.expr:
+        function = node.func
+        if isinstance(function, ast.Attribute):
+            inherited = is_super(function.value)
+            return self._super_method(node, function) if inherited else self._method(node, function)
+        if not isinstance(function, ast.Name):
+            node.func = self.visit(function)
+            self._arguments(node)
+        elif not self.scopes.is_builtin(function.id, self.around.scope) or (function.id in _TOLD and node.args):
+            self._call(node, function)
+        else:
+            originals = list(node.args)
+            self._arguments(node)
+            if node.args:
+                self._builtin(function.id, node, originals)
+        return node
+
+    def _super_method(self, node: ast.Call, function: ast.Attribute) -> ast.expr:
+        """``super().m()``: the event comes before the arguments, since nothing can stand around `super`."""
+        self._arguments(node)
+        owner = self.around.scope.node
+        if not isinstance(owner, (ast.FunctionDef, ast.AsyncFunctionDef)) or not owner.args.args:
+            return node
+        myself = at_place(ast.Name(owner.args.args[0].arg, ast.Load()), node)
+        if not self.is_local(myself):
+            return node
+        event = self.hook("parent", node, myself, self.site(node, self.private(function.attr)))
+        return at_place(ast.BoolOp(ast.Or(), [event, node]), node)
+
+    def _method(self, node: ast.Call, function: ast.Attribute) -> ast.expr:
+        receiver = function.value
+        seen = self.visit(receiver)
+        site = self.site(node, self.private(function.attr))
+        if all(self.is_plain(argument) for argument in _all(node)):
+            function.value = self.hook("call", receiver, seen, site, *self._names(node))
+            return node
+        plain = self.is_local(receiver) or isinstance(receiver, ast.Constant)
+        hidden = (seen, again(receiver, receiver)) if plain else self.hide(seen)
+        if hidden is None:
+            self._arguments(node)
+            function.value = self.hook("call", receiver, seen, site)
+        else:
+            function.value, name = hidden
+            self._last("acting", node, name, site)
+        return node
+
+    def _call(self, node: ast.Call, function: ast.Name) -> None:
+        """A call of what a name means: of a function of the user's own, which has its events, or of something else."""
+        site = self.site(node, function.id)
+        seen = self.visit(function)
+        if self.scopes.is_defined(function.id, self.around.scope) or not self.is_local(function):
+            node.func = seen
+            self._arguments(node)
+        elif all(self.is_plain(argument) for argument in _all(node)):
+            node.func = self.hook("calling", function, seen, site, *self._names(node))
+        else:
+            node.func = seen
+            self._last("passing", node, again(function, function), site)
+
+    def _names(self, node: ast.Call) -> list[ast.expr]:
+        """Plain arguments once more; `getattr` and the like need constants, too."""
+        everything = isinstance(node.func, ast.Name) and node.func.id in _TOLD
+        return [
+            again(argument, argument)
+            for argument in _all(node)
+            if isinstance(argument, ast.Name) or (everything and isinstance(argument, ast.Constant))
+        ]
+
+    def _arguments(self, node: ast.Call) -> None:
+        node.args = [self.visit(argument) for argument in node.args]
+        for keyword in node.keywords:
+            original, keyword.value = keyword.value, self.visit(keyword.value)
+            if keyword.arg is None:
+                keyword.value = self.whole(original, keyword.value)
+
+    def _last(self, hook: str, node: ast.Call, called: ast.expr, site: ast.Constant) -> None:
+        """Wraps what is evaluated last, so that the event comes right before the call."""
+        originals = _all(node)
+        everything = isinstance(node.func, ast.Name) and node.func.id in _TOLD
+        self._arguments(node)
+        others: list[ast.expr] = []
+        for number, original in enumerate(originals[:-1]):
+            if self.is_local(original) or (everything and isinstance(original, ast.Constant)):
+                others.append(again(original, original))
+            elif isinstance(original, _KEPT) or everything:
+                hidden = self.hide(_argument(node, number))
+                if hidden is not None:
+                    kept, name = hidden
+                    _put(node, number, kept)
+                    others.append(name)
+        last = _argument(node, len(originals) - 1)
+        if isinstance(last, ast.Starred):
+            last.value = self.hook(hook, last.value, last.value, called, site, *others)
+        else:
+            _put(node, len(originals) - 1, self.hook(hook, last, last, called, site, *others))
+
+    def _builtin(self, name: str, node: ast.Call, originals: list[ast.expr]) -> None:
+        if name in _WHOLE and not isinstance(node.args[0], ast.Starred):
+            if len(node.args) == 1 or name not in ("min", "max"):
+                node.args[0] = self.whole(originals[0], node.args[0])
+        elif name in _STEPWISE:
+            for number, original in enumerate(originals[: len(node.args)]):
+                is_function = name in ("map", "filter") and not number
+                if not (is_function or isinstance(original, ast.Starred)):
+                    node.args[number] = self.steps(original, node.args[number])
+
+
+def _all(node: ast.Call) -> list[ast.expr]:
+    return [*node.args, *(keyword.value for keyword in node.keywords)]
+
+
+def _argument(node: ast.Call, number: int) -> ast.expr:
+    return _all(node)[number]
+
+
+def _put(node: ast.Call, number: int, value: ast.expr) -> None:
+    if number < len(node.args):
+        node.args[number] = value
+    else:
+        node.keywords[number - len(node.args)].value = value

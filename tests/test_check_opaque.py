@@ -1,0 +1,104 @@
+"""What code without hooks does to what threads share is seen: each way of touching something loses an update."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from plait._check.explore import explore_script
+
+
+class Touch(NamedTuple):
+    """What is shared, what each of two threads does to it, and what holds when nothing was lost."""
+
+    shared: str
+    work: str
+    holds: str
+
+
+BOX = "class Box:\n    n = 0\nbox = Box()"
+TOUCHES = {
+    "getattr and setattr": Touch(BOX, "setattr(box, 'n', getattr(box, 'n') + 1)", "box.n == 2"),
+    "a namespace": Touch("import types\nbox = types.SimpleNamespace(n=0)", "box.n = box.n + 1", "box.n == 2"),
+    "a method in a variable": Touch(
+        "seen, at = [], set()", "add = seen.append; at.add(len(seen)); add(1)", "len(at) == 2"
+    ),
+    "a method of its class": Touch("d = {'n': 0}", "dict.__setitem__(d, 'n', dict.get(d, 'n') + 1)", "d['n'] == 2"),
+    "super()": Touch(
+        "class D(dict):\n    def add(self):\n        n = super().get('n', 0)\n        super().__setitem__('n', n + 1)\nd = D()",
+        "d.add()",
+        "d['n'] == 2",
+    ),
+    "an attribute of a dict": Touch("class D(dict): n = 0\nd = D()", "d.n = d.n + 1", "d.n == 2"),
+    "an attribute of a thread": Touch("class T(threading.Thread): n = 0\nt = T()", "t.n = t.n + 1", "t.n == 2"),
+    "an environment": Touch(
+        "import os\nos.environ['N'] = '0'", "os.environ['N'] = str(int(os.environ['N']) + 1)", "os.environ['N'] == '2'"
+    ),
+    "a UserDict": Touch("from collections import UserDict\nd = UserDict(n=0)", "d['n'] = d['n'] + 1", "d['n'] == 2"),
+    "weak values": Touch(
+        "import weakref\nclass C: pass\npool, made = weakref.WeakValueDictionary(), []",
+        "c = pool.get(1)\n        if c is None: c = pool[1] = C(); made.append(c)",
+        "len(made) == 1",
+    ),
+    "a weak reference": Touch(
+        "import weakref\nclass C:\n    n = 1\nheld = [C()]\nref = weakref.ref(held[0])",
+        "if ref() is not None: assert ref().n\n        held.clear()",
+        "True",
+    ),
+    "a heap": Touch("import heapq\nheap, got = [1], []", "if heap: got.append(heapq.heappop(heap))", "got == [1]"),
+    "a function of a module": Touch(
+        "import operator\nd = {'n': 0}", "operator.setitem(d, 'n', operator.getitem(d, 'n') + 1)", "d['n'] == 2"
+    ),
+    "== and +=": Touch("box = []", "own = box\n        if own == []: own += [1]", "len(box) == 1"),
+    "a text of parts": Touch("box, out = ['a'], []", "out.append(''.join(box)); box.clear()", "''.join(out) == 'a'"),
+    "a text of a dataclass": Touch(
+        "import dataclasses\n@dataclasses.dataclass\nclass P:\n    n: int = 0\np = P()",
+        "text = f'{p}'; p.n = int(text[4:-1]) + 1",
+        "p.n == 2",
+    ),
+    "an array": Touch("import array\na = array.array('i', [0])", "a[0] = a[0] + 1", "a[0] == 2"),
+    "a view of bytes": Touch("a = memoryview(bytearray(1))", "a[0] = a[0] + 1", "a[0] == 2"),
+    "code in a text": Touch("d = {'n': 0}", "v = eval('n', d)\n        exec(f'n = {v} + 1', d)", "d['n'] == 2"),
+    "a Counter": Touch("import collections\nc = collections.Counter(a=1)", "c.update({'a': 1})", "c['a'] == 3"),
+    "a database": Touch(
+        "import sqlite3\ndb = sqlite3.connect(':memory:', check_same_thread=False)\ndb.execute('create table t (n)')",
+        "if not db.execute('select n from t').fetchall(): db.execute('insert into t values (1)')",
+        "len(db.execute('select n from t').fetchall()) == 1 and not db.close()",
+    ),
+    "a text in memory": Touch(
+        "import io\nfile = io.StringIO()",
+        "n = file.getvalue()\n        if not n: file.write('x')",
+        "file.getvalue() == 'x'",
+    ),
+    "a file": Touch(
+        "import pathlib, tempfile\nfolder = tempfile.TemporaryDirectory()\npath = pathlib.Path(folder.name, 'n')",
+        "if not path.exists(): path.mkdir()",
+        "not folder.cleanup()",
+    ),
+}
+PROGRAM = """
+import contextlib, threading
+{shared}
+lock = {lock}
+def work():
+    with lock:
+        {work}
+threads = [threading.Thread(target=work) for _ in range(2)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+assert {holds}
+"""
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")  # of executions that were cut off
+@pytest.mark.parametrize("name", TOUCHES)
+def test_it_is_seen(name: str, tmp_path: Path) -> None:
+    touch = TOUCHES[name]
+    words = []
+    for lock in ("contextlib.nullcontext()", "threading.Lock()"):
+        file = tmp_path / "program.py"
+        file.write_text(PROGRAM.format(lock=lock, **touch._asdict()))
+        words.append(explore_script(file, runs=100 if "null" in lock else 10, seconds=None).verdict)
+    assert [one.word for one in words] == ["failed", "passed"]
