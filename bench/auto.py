@@ -4,8 +4,8 @@ A choice is as good as the best when a map that follows it takes at most 1.2 tim
 5 ms more, by the median of the rounds, less what its workers had to wait for cores that other programs had; what
 `advise` says is judged by other runs than its own. Processes are no contender where a function uses an object of the
 program that can be changed. The functions are in _auto_work.py, and those that the rules were not made with in
-_auto_unseen.py. With --results and --stop it runs in pieces: what the file has of this Python is not measured again, and the
-table is of all that is in it.
+_auto_unseen.py. With --results and --stop it runs in pieces: what the file has of this Python is not measured again,
+and the table is of all that is in it.
 Run: python bench/auto.py [--set known|unseen] [--results FILE [--stop SECONDS]] [--rounds N] [--seconds S] [NAME ...]
 """
 
