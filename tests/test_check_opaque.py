@@ -73,9 +73,9 @@ TOUCHES = {
         "file.getvalue() == 'x'",
     ),
     "a file": Touch(
-        "import pathlib, tempfile\nfolder = tempfile.TemporaryDirectory()\npath = pathlib.Path(folder.name, 'n')",
+        "import pathlib\npath = pathlib.Path(__file__).with_name('n')\nif path.exists(): path.rmdir()",
         "if not path.exists(): path.mkdir()",
-        "not folder.cleanup()",
+        "path.is_dir()",
     ),
 }
 PROGRAM = """
