@@ -150,6 +150,7 @@ BUSY = replace(RELEASES, hindered=0.5)
         (COMPUTES, [LOOPS, trial("thread", 4, 120, 119, 90)], 1000, "inline 1"),  # who holds the GIL: a disturbed round
         (COMPUTES, [LOOPS, trial("thread", 4, 120, 121, 119)], 1000, "thread 4"),  # whatever it is, it is faster
         (MIXED, [LOOPS, trial("thread", 2, 130, 90, 131)], 1000, "thread 2"),
+        (MIXED, [trial("inline", 1, 5e6), trial("thread", 2, 9e6)], 100, "inline 1"),  # saves microseconds
         (RELEASES, [LOOPS, trial("thread", 2, 170, 150, 190), trial("process", 2, 195, 185, 197)], 1000, "thread 2"),
         (RELEASES, [LOOPS, trial("thread", 2, 130, 131, 132), trial("process", 2, 195, 190, 197)], 1000, "process 2"),
         (BUSY, [LOOPS, trial("thread", 2, 130, 131, 132), trial("process", 2, 195, 190, 197)], 1000, "thread 2"),

@@ -13,6 +13,7 @@ from plait._see.advise_trial import Trial
 
 SIMPLEST_FIRST = ("inline", "thread", "async", "interpreter", "process")
 _FAR, _CLOSE = 0.25, 0.8  # of the best: what is measured again of each engine, and beside these
+_WORTH = 0.002  # seconds that an engine must save in all, or the simpler one will do
 _AS_GOOD = 1.08  # what is slower by less than this is as good when it is simpler
 _BUSY = 0.1  # the share of the time others had the cores, from which on a single measurement says little
 _CLEARLY = 1.15  # how much better an engine must be of which it would be a surprise
@@ -73,6 +74,8 @@ def pick(trials: Sequence[Trial], items: int, profile: Profile) -> Pick | None:
 
 
 def _is_better(trial: Trial, simpler: Trial, items: int, profile: Profile) -> bool:
+    if simpler.seconds(items) - trial.seconds(items) < _WORTH:
+        return False
     gain = simpler.seconds(items) / trial.seconds(items)
     if not _is_surprising(trial, simpler, profile):
         return gain > _AS_GOOD
