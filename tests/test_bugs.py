@@ -26,7 +26,7 @@ RIGHT = [*(f"fixed/{name}" for name in BUGGY), *(f"correct/{name}" for name in C
 # Which of two windows an execution has hit decides whether a build with the GIL can do it.
 TWO_WINDOWS = ("torn_pair", "lru_cache_evicts")
 LIMIT = 300  # executions until a bug must have been found
-EXECUTIONS = int(os.environ.get("PLAIT_BUGS_EXECUTIONS", "10"))
+EXECUTIONS = int(os.environ.get("PLAIT_BUGS_EXECUTIONS", "5"))
 SEEDS = range(1, 1 + int(os.environ.get("PLAIT_BUGS_SEEDS", "1")))
 
 

@@ -18,7 +18,7 @@ from plait._core import interrupts
 
 ENGINES = ["inline", "thread", "process"]
 ITEMS = 40
-TRIALS = int(os.environ.get("PLAIT_INTERRUPTS", "25"))  # lines of the driver, spread over the run
+TRIALS = int(os.environ.get("PLAIT_INTERRUPTS", "12"))  # lines of the driver, spread over the run
 
 pytestmark = [
     pytest.mark.usefixtures("nothing_left"),

@@ -88,7 +88,7 @@ def test_without_being_asked_it_does_nothing(pytester: pytest.Pytester) -> None:
 
 def test_every_test_that_can_be_is_explored(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(TESTS)
-    result = run(pytester, "--plait=1")
+    result = run(pytester, "--plait=0.5")
     result.assert_outcomes(passed=4, failed=1, skipped=1)
     result.stdout.fnmatch_lines(["*Lost update of self.value*", "*Only on a free-threaded build*"])
     result.stdout.fnmatch_lines(
@@ -98,14 +98,14 @@ def test_every_test_that_can_be_is_explored(pytester: pytest.Pytester) -> None:
 
 def test_the_schedule_that_failed_is_tried_first_until_it_passes(pytester: pytest.Pytester) -> None:
     file = pytester.makepyfile(TESTS)
-    run(pytester, "--plait=1", "-k", "loses").assert_outcomes(failed=1)
+    run(pytester, "--plait=0.5", "-k", "loses").assert_outcomes(failed=1)
     cached = (pytester.path / ".pytest_cache" / "v" / "plait" / "tokens").read_text()
     assert "test_loses" in cached
     again = run(pytester, "--plait=0.0001", "-k", "loses")
     again.assert_outcomes(failed=1)
     again.stdout.fnmatch_lines(["*Lost update of self.value*"])
     file.write_text(file.read_text().replace("counter.value == 2", "counter.value"))
-    run(pytester, "--plait=1", "-k", "skips or right").assert_outcomes(passed=2, skipped=1)
+    run(pytester, "--plait=0.5", "-k", "skips or right").assert_outcomes(passed=2, skipped=1)
 
 
 def test_a_mark_asks_for_it_with_options_and_demands_it(pytester: pytest.Pytester) -> None:
@@ -239,7 +239,7 @@ def test_function():
 
 def test_tests_of_unittest_are_explored(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(HEAD + UNITTEST)
-    result = run(pytester, "--plait=1", "-rf")
+    result = run(pytester, "--plait=0.5", "-rf")
     failed = {line.split(" ")[1].rpartition("::")[2] for line in result.outlines if line.startswith("FAILED")}
     assert failed == {"test_loses", "test_inherited", "test_loses_across_await"}
     result.assert_outcomes(failed=3, passed=2, skipped=2)
@@ -249,7 +249,7 @@ def test_tests_of_unittest_are_explored(pytester: pytest.Pytester) -> None:
 
 def test_what_is_set_up_for_classes_and_modules_is_set_up_for_each_execution(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(HEAD + CLASSES)
-    result = run(pytester, "--plait=1")
+    result = run(pytester, "--plait=0.5")
     result.assert_outcomes(failed=1, passed=2)
     result.stdout.fnmatch_lines(["*Lost update of self.value*"])
     assert "not checked" not in result.stdout.str()
