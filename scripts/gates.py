@@ -11,9 +11,12 @@ from lanes import Gate, Lanes, Result
 from pythons import OLDEST, find_pythons, probe
 
 _ENGINES = ("tests/test_contract.py", "tests/test_contract_portable.py", "tests/test_faults.py", "tests/torture")
-_PARTS = (  # of about the same length, so that the lanes end at about the same time
+_PAGES = "tests/test_snippets.py::test_page"
+_REST = (*(f"--ignore={file}" for file in _ENGINES), f"--deselect={_PAGES}")
+_PARTS = (  # the longest first, so that the lanes end at about the same time
+    ("rest", "the other tests, examples and doctests", _REST),
     ("engines", "the contract of engines, faults and torture", _ENGINES),
-    ("rest", "the other tests, snippets and doctests", tuple(f"--ignore={file}" for file in _ENGINES)),
+    ("pages", "what README and the documentation show", (_PAGES,)),
 )
 
 
@@ -21,11 +24,11 @@ def main(chosen: list[str]) -> int:
     """Run the gates whose names begin with one of `chosen`, or all; returns the exit status."""
     signal.signal(signal.SIGINT, signal.default_int_handler)  # where a shell has it ignored, the tests hear it too
     began = time.monotonic()
-    stints, skipped_gates = plan(chosen)
-    if not stints and not skipped_gates:
+    gates, skipped_gates = plan(chosen)
+    if not gates and not skipped_gates:
         print(f"no gate is named like {' or '.join(chosen)}; run without arguments to see the names")
         return 2
-    results = [*skipped_gates, *Lanes(stints).run()]
+    results = [*skipped_gates, *Lanes(gates).run()]
     print(table(results))
     states = [result.state for result in results]
     failed, skipped = states.count("FAILED"), states.count("skipped")
@@ -34,7 +37,7 @@ def main(chosen: list[str]) -> int:
     return 1 if failed else 0
 
 
-def plan(chosen: list[str]) -> tuple[list[list[Gate]], list[Result]]:
+def plan(chosen: list[str]) -> tuple[list[Gate], list[Result]]:
     """The gates to run, the longest first, and one result for each Python that is not there."""
     pythons, missing = find_pythons()
     main_python = probe((sys.executable,)) or pythons[0]
@@ -48,19 +51,20 @@ def plan(chosen: list[str]) -> tuple[list[list[Gate]], list[Result]]:
         ("docs", "the site builds, strictly", [sys.executable, "scripts/build_docs.py"]),
         ("wheel", "the built wheel works in an empty environment", [sys.executable, "scripts/try_wheel.py"]),
     ]
-    stints = [[Gate(name, about, command, main_python, MAIN_EXTRAS) for name, about, command in quick]]
-    for python in reversed(pythons):
-        extras = MAIN_EXTRAS if python.label == main_python.label else ("test",)
-        program = [*python.inside, str(folder_of(python) / "bin" / "python"), "-m", "pytest", "--durations=5"]
-        for part, about, files in _PARTS:
+    gates = []
+    for part, about, files in _PARTS:
+        for python in pythons if part != "pages" else pythons[:1] + pythons[1:][-1:]:
+            extras = MAIN_EXTRAS if python.label == main_python.label else ("test",)
+            program = [*python.inside, str(folder_of(python) / "bin" / "python"), "-m", "pytest", "--durations=5"]
             name = f"tests-{python.label}-{part}"
-            stints.append([Gate(name, f"{about} on Python {python.full}", [*program, *files], python, extras)])
-    stints = [[gate for gate in stint if gate.name.startswith(wanted)] for stint in stints]
+            gates.append(Gate(name, f"{about} on Python {python.full}", [*program, *files], python, extras))
+    gates += [Gate(name, about, command, main_python, MAIN_EXTRAS) for name, about, command in quick]
+    gates = [gate for gate in gates if gate.name.startswith(wanted)]
     skipped = [Result(f"tests-{text.split(':')[0]}", "skipped", text.split(": ", 1)[1]) for text in missing]
     skipped = [result for result in skipped if result.name.startswith(wanted)]
     if any(result.name == f"tests-3.{OLDEST}" for result in skipped):
         skipped = [r._replace(state="FAILED") if r.name == f"tests-3.{OLDEST}" else r for r in skipped]
-    return [stint for stint in stints if stint], skipped
+    return gates, skipped
 
 
 def table(results: list[Result]) -> str:

@@ -1,7 +1,7 @@
-"""Runs gates side by side, a lane for each core, and prints what a gate has said, whole, when it has ended.
+"""Runs gates side by side, a lane more than there are cores, and prints what a gate has said, whole, when it has ended.
 
-A lane takes the next stint, which is one gate or a few that follow one another. A gate runs in a session of its own;
-what it leaves running is ended and makes it red.
+Tests wait for a third of their time, so that the lane more keeps the cores busy. A lane takes the next gate when its
+last one has ended. A gate runs in a session of its own; what it leaves running is ended and makes it red.
 """
 
 from __future__ import annotations
@@ -43,14 +43,14 @@ class Result(NamedTuple):
 
 
 class Lanes:
-    """As many lanes as the machine has cores; `run` returns when every gate has ended."""
+    """A lane more than the machine has cores; `run` returns when every gate has ended."""
 
-    def __init__(self, stints: list[list[Gate]]) -> None:
-        self._waiting = deque(stints)
-        self._lanes = max(1, min(len(stints), _cores()))
+    def __init__(self, gates: list[Gate]) -> None:
+        self._waiting = deque(gates)
+        self._lanes = max(1, min(len(gates), _cores() + 1))
         self._results: list[Result] = []
         self._printing = threading.Lock()
-        self._making = {gate.python.command: threading.Lock() for stint in stints for gate in stint}
+        self._making = {gate.python.command: threading.Lock() for gate in gates}
         self._sessions: set[int] = set()
         self._stopped = False
 
@@ -76,12 +76,10 @@ class Lanes:
     def _work(self) -> None:
         while not self._stopped:
             try:
-                stint = self._waiting.popleft()
+                gate = self._waiting.popleft()
             except IndexError:
                 return
-            for gate in stint:
-                if not self._stopped:
-                    self._results.append(self._judge(gate))
+            self._results.append(self._judge(gate))
 
     def _judge(self, gate: Gate) -> Result:
         began = time.monotonic()

@@ -41,7 +41,7 @@ def memory():
         return next(int(line.split()[1]) for line in file if line.startswith("VmHWM"))
 
 total = 0
-for count, value in enumerate(plait.map(abs, iter(range(10_000_000)), engine=sys.argv[1], workers=2)):
+for count, value in enumerate(plait.map(abs, iter(range(int(sys.argv[2]))), engine=sys.argv[1], workers=2)):
     total += value
     if count == 1_000_000:
         before = memory()
@@ -50,12 +50,13 @@ print(count + 1, total, (memory() - before) // 1024)
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_ten_million_items_in_constant_memory(engine: str, tmp_path: Path) -> None:
-    output, errors, status = run(MANY, engine, folder=tmp_path)
+def test_millions_of_items_in_constant_memory(engine: str, tmp_path: Path) -> None:
+    items = 10_000_000 if sys.version_info < (3, 12) else 3_000_000  # CI has the oldest Python always, and little time
+    output, errors, status = run(MANY, engine, str(items), folder=tmp_path)
     assert (errors, status) == ("", 0)
     count, total, grown = map(int, output.split())
-    assert (count, total) == (10_000_000, 10_000_000 * 9_999_999 // 2)
-    assert grown < 40, f"{grown} MiB more at the end than after a tenth"
+    assert (count, total) == (items, items * (items - 1) // 2)
+    assert grown < 4e-6 * items, f"{grown} MiB more at the end than after the first million"
 
 
 # --- maps in maps

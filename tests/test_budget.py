@@ -125,7 +125,7 @@ def test_numeric_libraries_get_the_share_unless_the_user_said_otherwise():
 def test_the_budget_is_cheap_to_import():
     heavy = "{'typing', 'dataclasses', 'psutil', 'ctypes', 'subprocess'}"
     program = (
-        "import sys; before = set(sys.modules); import plait._core.budget; "
+        "import sys, concurrent.futures; before = set(sys.modules); import plait._core.budget; "
         f"print(sorted({heavy} & set(sys.modules) - before))"
     )
     said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

@@ -40,7 +40,7 @@ LOOP.append(LOOP)
 WIDE: dict[str, object] = {}
 WIDE.update(left=WIDE, right=WIDE)
 DEEP: list[object] = []
-for _ in range(50_000):
+for _ in range(500_000):  # Python 3.14 writes, and reads, 50,000
     DEEP = [DEEP]
 
 

@@ -14,6 +14,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 PICTURES = ROOT / "docs" / "pictures"
+_BLOCKED = 0.05  # seconds
 _ATTEMPTS = 3  # what others do on the machine may spoil one; what blocks the loop by itself is in all of them
 
 # Presses the buttons, and measures how long the event loop was kept from its events: by anything that runs in this
@@ -94,8 +95,7 @@ def display() -> Iterator[str]:
 
 def test_the_window_counts_cancels_and_is_never_blocked(display: str) -> None:
     picture = [str(PICTURES / "gui.png")] if "PLAIT_PICTURES" in os.environ else []
-    blocked = min(_drive(display, picture) for _ in range(_ATTEMPTS))
-    assert blocked < 0.05
+    assert any(_drive(display, picture) < _BLOCKED for _ in range(_ATTEMPTS))
 
 
 def _drive(display: str, arguments: list[str]) -> float:

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 _HEAVY = {
-    "asyncio", "click", "cloudpickle", "concurrent.futures", "dataclasses", "inspect", "logging", "multiprocessing",
+    "asyncio", "click", "cloudpickle", "concurrent.futures", "dataclasses", "inspect", "json", "logging", "multiprocessing",
     "numpy", "pickle", "psutil", "rich", "socket", "sqlite3", "subprocess", "tempfile", "threading", "typing",
 }  # fmt: skip
 
@@ -18,6 +18,7 @@ _HEAVY = {
     [
         ("import plait", set()),
         ("import plait; plait.__all__, plait.__version__, dir(plait)", set()),
+        ("import plait; plait.map", {"concurrent.futures", "dataclasses", "inspect", "logging", "threading", "typing"}),
         # The words every layer shares go to each worker: they bring nothing that is slow to import.
         ("import plait._core.batch, plait._core.feed, plait._core.sizing", {"threading"}),
     ],

@@ -89,7 +89,7 @@ def test_progress_is_one_output_that_is_updated(kernel: Kernel) -> None:
 
 
 def test_interrupting_the_kernel_stops_the_work_and_says_how_far_it_was(kernel: Kernel) -> None:
-    code = "import itertools, plait\nfor n in plait.map(abs, itertools.count(), engine='process'):\n    n or print('begun')"
+    code = "import itertools, plait\nfor n in plait.map(abs, itertools.count(), engine='process'):\n    last = n or print('begun')"
     messages = []
     for kind, content in kernel.follow(kernel.client.execute(code)):
         messages.append((kind, content))

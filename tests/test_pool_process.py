@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import wait
 from pathlib import Path
 
@@ -124,6 +124,38 @@ def test_what_cannot_cross_fails_its_own_future(pool: plait.Pool) -> None:
     assert isinstance(pool.submit(threading.Lock).exception(PATIENCE), NotTransferable)
     assert isinstance(pool.submit(lambda: lock).exception(PATIENCE), NotTransferable)
     assert pool.submit(int, 7).result(PATIENCE) == 7
+
+
+class Job:
+    """Has something that stays here, deep inside."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, object] = {"a": threading.Lock()}
+
+    def run(self, other: object = None) -> None: ...
+
+
+def _captures() -> Callable[[], object]:
+    key = threading.Lock()
+    return lambda: key
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        ((_captures(),), r"<lambda>\(\) cannot be sent to a process: <lambda> → captured 'key' is a lock object"),
+        ((Job().run, 1), r"Job.run\(1\) cannot be sent to a process: run.__self__.files\['a'\] is a lock object"),
+        ((Job.run, None, [Job()]), r"process: other\[0\].files\['a'\] is a lock object"),
+        ((max, 1, Job()), r"process: argument 2.files\['a'\] is a lock object"),
+    ],
+)
+def test_what_keeps_a_call_here_is_named_as_in_the_program(
+    pool: plait.Pool, call: tuple[Callable[..., object], object], said: str
+) -> None:
+    with pytest.raises(NotTransferable, match=said):
+        pool.submit(*call).result(PATIENCE)
+    with pytest.raises(NotTransferable, match=said), plait.scope("process") as scope:
+        scope.submit(*call)
 
 
 def test_a_long_call_does_not_hold_back_others(pool: plait.Pool, tmp_path: Path) -> None:

@@ -202,15 +202,17 @@ def test_every_other_item_times_out_and_none_of_the_rest(engine: ThreadEngine) -
     assert [outcome.value for outcome in found] == [None if x % 2 else x for x in range(12)]
 
 
-@pytest.mark.parametrize("kept", [True, False])
+@pytest.mark.parametrize("kept", ["without a core", "without the GIL", "no"])
 @pytest.mark.parametrize("how", ["timeout", "stop"])
 def test_a_thread_that_others_keep_from_running_is_given_more_time(
-    engine: ThreadEngine, monkeypatch: pytest.MonkeyPatch, how: str, kept: bool
+    engine: ThreadEngine, monkeypatch: pytest.MonkeyPatch, how: str, kept: str
 ) -> None:
-    """On a machine whose cores are taken an exception cannot arrive in time; a thread that sleeps is given up at once."""
+    """Where others have the cores or the GIL an exception cannot arrive in time; a thread that sleeps is given up."""
     go, inside = threading.Event(), threading.Event()
-    seconds = itertools.count()
-    monkeypatch.setattr(halting, "waited_for_core", lambda _: float(next(seconds)) if kept else 0.0)
+    step = {"without a core": (0.0, 1.0, 1), "without the GIL": (0.001, 0.0, 24), "no": (0.0, 0.0, 0)}[kept]
+    looks = itertools.count()
+    monkeypatch.setattr(halting, "core_use", lambda _: tuple(next(looks) * part for part in step))
+    monkeypatch.setattr(halting, "_LATE", -1.0)
 
     def run(_: int) -> None:
         inside.set()
@@ -228,7 +230,7 @@ def test_a_thread_that_others_keep_from_running_is_given_more_time(
     finally:
         go.set()
     assert isinstance(outcome.error, TaskTimeout if how == "timeout" else Cancelled)
-    if kept:
+    if kept != "no":
         assert took >= halting.ROUNDS * UNWIND
     else:
         assert took < halting.ROUNDS * UNWIND + SLACK

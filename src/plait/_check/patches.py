@@ -31,7 +31,8 @@ from plait._check.stand_in_queue import StandInSimpleQueue
 _LOCK = type(_thread.allocate_lock())
 _RLOCK = type(_thread.RLock())
 _OURS = ("plait._check", "plait._schedulers", "_pytest", "pluggy")  # these go on living in real time
-_POLICY = getattr(asyncio, "_DefaultEventLoopPolicy", None) or asyncio.DefaultEventLoopPolicy  # before Python 3.14
+_LOOPS = sys.modules[asyncio.SelectorEventLoop.__module__]
+_POLICY = getattr(_LOOPS, "_DefaultEventLoopPolicy", None) or asyncio.DefaultEventLoopPolicy  # before Python 3.14
 _UNAWAITED = "_warn_unawaited_coroutine"  # what the interpreter calls when a coroutine is thrown away
 _WAITS = "_allocate_lock"  # what `threading` allocates for itself, to wait on
 

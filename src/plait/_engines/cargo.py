@@ -15,8 +15,10 @@ from plait._core.rng import Seeding
 from plait._engines import wire
 from plait._engines.arena import Arena
 from plait._engines.codec import Packed, encode
-from plait._engines.locate import explain
+from plait._engines.locate import PARTS, explain
 from plait._engines.remote_worker import RemoteWorker
+
+_SHOWN = 60  # characters of a call that cannot be sent
 
 
 class FunctionCargo:
@@ -148,6 +150,7 @@ def frame(
 def refusal_of(batch: Batch, error: BaseException) -> NotTransferable:
     """The failure of a single item that cannot be pickled."""
     item = batch.items[0]
-    failure = NotTransferable(f"item {batch.base} cannot be sent to a process: {explain(item, 'item', error)}")
+    what = brief(item, _SHOWN) if hasattr(item, PARTS) else f"item {batch.base}"
+    failure = NotTransferable(f"{what} cannot be sent to a process: {explain(item, 'item', error)}")
     failure.__cause__ = error
     return failure

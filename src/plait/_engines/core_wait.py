@@ -1,13 +1,45 @@
-"""How long threads have been ready to run without getting a core, where the system tells: that is others' doing."""
+"""What the system gives a thread: how long it ran, how long it was ready without getting a core, how many turns."""
 
 from __future__ import annotations
 
 from os import listdir
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
+
+_UNKNOWN: Final = (0.0, 0.0, 0)
+
+
+def core_use(thread: int | None = None, pid: int | None = None) -> tuple[float, float, int]:
+    """Of the thread with this native id, or of the calling one: seconds on a core, seconds of waiting for one, turns.
+
+    Everything 0 where nobody can tell. `pid` is the process it belongs to, when it is not this one.
+    """
+    path = "/proc/thread-self" if thread is None else f"/proc/{'self' if pid is None else pid}/task/{thread}"
+    try:
+        with open(f"{path}/schedstat", "rb", buffering=0) as file:
+            ran, waited, turns = file.read(128).split()[:3]
+            return int(ran) * 1e-9, int(waited) * 1e-9, int(turns)
+    except (OSError, ValueError):
+        return _UNKNOWN
+
 
 def waited_for_core(thread: int | None = None) -> float:
-    """Seconds so far, of the thread with this native id or of the calling one; 0.0 where nobody can tell."""
-    return _schedstat("/proc/thread-self" if thread is None else f"/proc/self/task/{thread}")[1]
+    """Seconds so far without a core, although it was ready to run: that is others' doing."""
+    return core_use(thread)[1]
+
+
+def core_times(pid: int) -> dict[int, tuple[float, float]]:
+    """Of each thread of a process, by native id: seconds on a core, and seconds of waiting for one.
+
+    Empty where nobody can tell.
+    """
+    try:
+        threads = listdir(f"/proc/{pid}/task")
+    except OSError:
+        return {}
+    return {int(thread): core_use(int(thread), pid)[:2] for thread in threads}
 
 
 def is_runnable(thread: int | None) -> bool:
@@ -20,24 +52,3 @@ def is_runnable(thread: int | None) -> bool:
             return file.read(128).rpartition(b")")[2][:2] == b" R"
     except OSError:
         return False
-
-
-def core_times(pid: int) -> dict[int, tuple[float, float]]:
-    """Of each thread of a process, by native id: seconds on a core, and seconds ready for one that was not free.
-
-    Empty where nobody can tell.
-    """
-    try:
-        threads = listdir(f"/proc/{pid}/task")
-    except OSError:
-        return {}
-    return {int(thread): _schedstat(f"/proc/{pid}/task/{thread}") for thread in threads}
-
-
-def _schedstat(folder: str) -> tuple[float, float]:
-    try:
-        with open(f"{folder}/schedstat", "rb", buffering=0) as file:
-            ran, waited = file.read(128).split()[:2]
-            return int(ran) * 1e-9, int(waited) * 1e-9
-    except (OSError, ValueError):  # the thread has ended, or the system keeps no account
-        return 0.0, 0.0

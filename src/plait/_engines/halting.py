@@ -22,7 +22,7 @@ from plait._core.batch import Batch
 from plait._core.current import Task
 from plait._core.errors import Cancelled, StopTask, TaskTimeout
 from plait._core.job import Running
-from plait._engines.core_wait import waited_for_core
+from plait._engines.core_wait import core_use
 from plait._engines.injection import inject, take_back
 from plait._engines.line_output import LineThread
 from plait._engines.stealing import Portion
@@ -33,17 +33,20 @@ if TYPE_CHECKING:
 
 _BENEATH = ("threading", "concurrent.futures._base")  # modules that a wait of ours may be in
 ROUNDS = 6  # how often a thread that is kept waiting for a core is given the time for a step once more
-_KEPT_WAITING = 0.03  # seconds in such a step that make it one
+_KEPT_WAITING = 0.03  # seconds without a core in such a step that make it one
+_IN_VAIN = 10  # or so many turns on a core, all short: who waits for the GIL wakes every 5 ms to ask for it
+_SHORT = 0.001  # seconds
+_LATE = 0.004  # seconds after which somebody who waits for the GIL knows that others want it, too
 
 
 class Alarm:
     """The item at `offset` of a batch, which began at `began`, is not to go on since `raised`; `due` is the next step.
 
     The exception has until `last`, and for so many `looks` of the driver, to get the function out of its code.
-    `timeout` is the seconds it had, or None when it was revoked.
+    `late` is the longest time by which a look came late. `timeout` is the seconds it had, or None when it was revoked.
     """
 
-    __slots__ = ("began", "due", "last", "looks", "offset", "raised", "rounds", "timeout")
+    __slots__ = ("began", "due", "last", "late", "looks", "offset", "raised", "rounds", "timeout")
 
     def __init__(self, offset: int, began: float, raised: float, timeout: float | None) -> None:
         self.offset = offset
@@ -52,6 +55,7 @@ class Alarm:
         self.due = raised
         self.last = 0.0
         self.looks = 0
+        self.late = 0.0
         self.rounds = ROUNDS
         self.timeout = timeout
 
@@ -81,7 +85,7 @@ class Seat(Task):
         abandoned: nobody waits for it any more and its results are dropped; set by the driver under `door`.
         clock_id: the clock of its CPU time, or None.
         cpu: its CPU time when the driver last looked; the driver's.
-        waited: how long it had waited for a core when the driver last looked; the driver's.
+        core_use: what it had got of a core when the driver last looked; the driver's.
     """
 
     __slots__ = (
@@ -90,6 +94,7 @@ class Seat(Task):
         "batch",
         "began",
         "clock_id",
+        "core_use",
         "cpu",
         "door",
         "injected",
@@ -98,7 +103,6 @@ class Seat(Task):
         "portion",
         "released",
         "thread",
-        "waited",
     )
 
     thread: LineThread
@@ -116,7 +120,7 @@ class Seat(Task):
         self.abandoned = False
         self.clock_id: int | None = None
         self.cpu = 0.0
-        self.waited = 0.0
+        self.core_use = (0.0, 0.0, 0)
 
     # --- the worker's side
 
@@ -206,11 +210,15 @@ class Seat(Task):
         """Whether it is in code of ours that ends by itself because it has been told to stop."""
         return _sheltered(sys._current_frames().get(self.thread.ident or 0))
 
-    def kept_waiting(self) -> bool:
-        """Whether its thread has had no fair chance to run since the last call: others had the cores."""
-        waited = waited_for_core(self.thread.native_id)
-        since, self.waited = waited - self.waited, waited
-        return since > _KEPT_WAITING
+    def kept_waiting(self, late: float = 0.0) -> bool:
+        """Whether its thread has had no fair chance to run since the last call: others had the cores, or the GIL.
+
+        `late` is how long the driver, which needs the GIL as well, has once waited for it meanwhile.
+        """
+        before, self.core_use = self.core_use, core_use(self.thread.native_id)
+        ran, waited, turns = (now - then for now, then in zip(self.core_use, before, strict=True))
+        in_vain = late > _LATE and turns >= _IN_VAIN and ran < turns * _SHORT
+        return waited > _KEPT_WAITING or in_vain
 
 
 def _sheltered(frame: FrameType | None) -> bool:

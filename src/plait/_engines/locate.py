@@ -6,6 +6,7 @@ from _collections_abc import Callable, Iterator
 from types import FunctionType
 
 STAYS_HERE = "STAYS_HERE"  # the attribute of classes of ours that says what they are, why they stay and what to do
+PARTS = "plait_parts"  # the method of items of ours that lists what is sent of them, with the user's names for it
 
 _DEPTH = 12
 _CHILDREN = 200
@@ -42,6 +43,9 @@ def explain(value: object, name: str, error: BaseException) -> str:
 def find(value: object, name: str, fails: Callable[[object], bool] | None = None) -> tuple[str, object]:
     """The path to the innermost object that does not pickle, and that object; `value` itself if no child is."""
     fails = fails or does_not_pickle
+    for part, child in getattr(value, PARTS, tuple)():
+        if fails(child):
+            return find(child, part, fails)
     seen: set[int] = set()
     path = name
     for _ in range(_DEPTH):

@@ -287,18 +287,20 @@ def _interrupt(crew: Crew) -> None:
     rounds = ROUNDS
     while True:
         deadline = time.perf_counter() + UNWIND
-        looks = 0
+        looks, late = 0, 0.0
         for seat in crew.seats:
             seat.kept_waiting()
         while time.perf_counter() < deadline or looks < LOOKS:
             looks += 1
             for seat in crew.seats:
                 seat.inject()
+            due = time.perf_counter() + AGAIN
             if crew.wait_empty(AGAIN):
                 return
+            late = max(late, time.perf_counter() - due)
         if any(seat.is_sheltered() for seat in crew.seats) and time.perf_counter() < latest:
             continue
-        if not rounds or not any(seat.inside and seat.kept_waiting() for seat in crew.seats):
+        if not rounds or not any(seat.inside and seat.kept_waiting(late) for seat in crew.seats):
             return
         rounds -= 1
 

@@ -78,18 +78,19 @@ class Watch:
     def _press(self, seat: Seat, alarm: Alarm, now: float) -> bool:
         if seat.injected or now - alarm.raised >= GRACE + UNWIND:
             alarm.looks += 1
+            alarm.late = max(alarm.late, now - alarm.due)
             if now < alarm.last or alarm.looks < LOOKS:
                 alarm.due = now + AGAIN
                 return False
             if seat.is_sheltered() and now - alarm.raised < HELD_UP:
                 alarm.due = now + AGAIN
                 return False
-            if not alarm.rounds or not seat.kept_waiting():
+            if not alarm.rounds or not seat.kept_waiting(alarm.late):
                 return self._give_up(seat, alarm)
             alarm.rounds -= 1
         seat.kept_waiting()
         seat.inject(alarm)
-        alarm.looks, alarm.last, alarm.due = 0, now + UNWIND, now + AGAIN
+        alarm.looks, alarm.late, alarm.last, alarm.due = 0, 0.0, now + UNWIND, now + AGAIN
         return False
 
     def _give_up(self, seat: Seat, alarm: Alarm) -> bool:

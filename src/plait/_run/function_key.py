@@ -214,8 +214,9 @@ def _innermost(function: Any) -> Any:
 
 
 def _is_written_by_python(function: FunctionType) -> bool:
-    """Whether a dataclass or an enumeration has it without anybody having written it."""
-    return is_installed(function) or function.__code__.co_filename == "<string>"
+    """Whether a dataclass, an enumeration or Python 3.14, for its annotations, has it, and nobody has written it."""
+    code = function.__code__
+    return is_installed(function) or code.co_filename == "<string>" or code.co_name == "__annotate__"
 
 
 def _functions_of(value: Any) -> Iterator[FunctionType]:

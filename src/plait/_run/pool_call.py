@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from _collections_abc import Callable, Mapping, Sequence
+from _collections_abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, InvalidStateError
 from contextvars import Context, copy_context
 
@@ -59,8 +59,17 @@ class Call:
     def __reduce__(self) -> tuple[type[RemoteCall], tuple[object, ...]]:
         return RemoteCall, (self.fn, self.args, self.kwargs)
 
+    def plait_parts(self) -> Iterator[tuple[str, object]]:
+        """What is sent to another process, and what people call it."""
+        from plait._run.call_words import named_arguments  # process workers import this file
+
+        yield getattr(self.fn, "__name__", "the function"), self.fn
+        yield from named_arguments(self.fn, self.args, self.kwargs)
+
     def __repr__(self) -> str:
-        return f"{getattr(self.fn, '__qualname__', self.fn)}{self.args!r}"
+        from plait._run.call_words import call_in_words
+
+        return "a call that is over" if self.fn is None else call_in_words(self.fn, self.args, self.kwargs)
 
     def resolve(self, value: object, error: BaseException | None) -> None:
         """Give the future its value or error, unless somebody did, and let go of the call."""

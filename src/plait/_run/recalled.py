@@ -7,7 +7,10 @@ from typing import Any
 
 from plait._core.batch import Batch
 from plait._core.outcome import Outcome
-from plait._run.journal_rows import Recorded
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # brings json along, and most runs keep no journal
+    from plait._run.journal_rows import Recorded
 
 
 class Recalled(Batch):

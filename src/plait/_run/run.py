@@ -15,7 +15,7 @@ from plait._core.batch import Batch
 from plait._core.cancelling import Interruptible
 from plait._core.errors import Cancelled
 from plait._core.interrupts import drives, unwatch, watch
-from plait._core.job import Job
+from plait._core.job import Job, Running
 from plait._core.onlooker import ONLOOKER
 from plait._core.outcome import Outcome, attach, brief
 from plait._engines.interface import IDLE, Engine
@@ -23,6 +23,7 @@ from plait._run.accounts import Accounts
 from plait._run.farewell import explain, in_words, stopping_words, warn_abandoned, warn_mishaps
 from plait._run.handing import Handing, rest_of
 from plait._run.ordering import CompletionOrder, InputOrder
+from plait._run.outcomes import outcomes_of
 from plait._run.progress import Meter
 from plait._run.recalled import Recalled
 from plait._run.report import Report
@@ -64,6 +65,7 @@ class Run:
         self._disturber: KeyboardInterrupt | None = None
         self._held_back: KeyboardInterrupt | None = None
         self._explained: KeyboardInterrupt | None = None
+        self._interrupted: list[Running] = []
         self._began = 0.0
         self._halted = self._closed = False
         self._bell: LoopBell | None = None
@@ -82,8 +84,9 @@ class Run:
 
     @property
     def running(self) -> list[str]:
-        """The items that are being run at this moment, in words, the longest first."""
-        return [in_words(one) for one in sorted(self.job.snapshot(), key=lambda one: -one.seconds)]
+        """The items that are being run at this moment, or were at Ctrl-C, in words, the longest first."""
+        running = self._interrupted or self.job.snapshot()
+        return [in_words(one) for one in sorted(running, key=lambda one: -one.seconds)]
 
     def stopping_words(self, running: list[str]) -> str:
         """How far it was when it was stopped, what was running then, and what could not be stopped."""
@@ -164,6 +167,7 @@ class Run:
         if self._closed or self._held_back is not None:
             return False
         self._held_back = interrupt
+        self._interrupted = self.job.snapshot()  # what polls `cancelled` ends by itself, before anybody looks again
         self.job.cancel()
         return True
 
@@ -222,22 +226,7 @@ class Run:
 
     def outcomes_of(self, batch: Batch) -> Iterator[Outcome[Any]]:
         """One Outcome per item of the batch."""
-        if isinstance(batch, Recalled):
-            yield from batch.outcomes()
-            return
-        failures = batch.failures
-        for offset, item in enumerate(batch.items):
-            began, ended = batch.span(offset)
-            yield Outcome(
-                index=batch.base + offset,
-                input=item,
-                value=batch.values[offset],
-                error=failures.get(offset),
-                attempts=batch.attempt,
-                worker=batch.worker,
-                started=began + self._epoch if began else 0.0,
-                ended=ended + self._epoch if ended else 0.0,
-            )
+        return outcomes_of(batch, self._epoch)
 
     def failure(self, batch: Batch, offset: int) -> BaseException:
         """The error of one item of the batch, made to carry its item."""

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from _collections_abc import Callable, Mapping, Sequence
+from _collections_abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import InvalidStateError
 from contextvars import Context, ContextVar
-from functools import partial
 from typing import Any
 
 from plait._core.current import current_task
 from plait._core.errors import Cancelled, StopTask
-from plait._core.outcome import brief
+from plait._run.call_words import call_in_words
 from plait._run.future import Future
 from plait._run.pool_call import Call, RemoteCall
 
 UNINTERRUPTIBLE = True  # see `cancelling`: what a task's end sets in motion is not broken off
-
-_SHOWN = 40  # characters of an argument
 
 
 class ScopeCall(Call):
@@ -47,9 +44,12 @@ class ScopeCall(Call):
     __repr__ = words
 
     def __reduce__(self) -> tuple[type[RemoteCall], tuple[object, ...]]:
-        context = self.context or Context()
-        values = [(variable, context[variable]) for variable in self.variables if variable in context]
-        return RemoteCall, (self.fn, self.args, self.kwargs, values)
+        return RemoteCall, (self.fn, self.args, self.kwargs, self._values())
+
+    def plait_parts(self) -> Iterator[tuple[str, object]]:
+        """What is sent to another process, and what people call it."""
+        yield from super().plait_parts()
+        yield from ((f"the context variable {variable.name}", value) for variable, value in self._values())
 
     def resolve(self, value: object, error: BaseException | None) -> None:
         """Give the future what became of the call, unless somebody did, and let go of it."""
@@ -68,25 +68,15 @@ class ScopeCall(Call):
             note_task(error, self._name, self._where())
             super().resolve(None, error)
 
+    def _values(self) -> list[tuple[ContextVar[Any], object]]:
+        context = self.context or Context()
+        return [(variable, context[variable]) for variable in self.variables if variable in context]
+
     def _where(self) -> str:
         if not self.worker:
             task = current_task.get(None)
             self.worker = task.worker if task is not None else ""
         return f" on {self.worker}" if self.worker else ""
-
-
-def call_in_words(fn: Callable[..., object], args: tuple[object, ...], kwargs: Mapping[str, object]) -> str:
-    """A call as one would write it, cut where it is long.
-
-    >>> call_in_words(print, (1, "a" * 100), {"end": ""})
-    "print(1, 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa…, end='')"
-    """
-    while isinstance(fn, partial):
-        args, kwargs, fn = (*fn.args, *args), {**fn.keywords, **kwargs}, fn.func
-    name = getattr(fn, "__qualname__", None) or type(fn).__qualname__
-    given = [brief(arg, _SHOWN) for arg in args[:3]] + ["…"] * (len(args) > 3)
-    named = [f"{key}={brief(value, _SHOWN)}" for key, value in kwargs.items()]
-    return f"{name.rpartition('<locals>.')[2]}({', '.join(given + named[:3])})"
 
 
 def note_task(error: BaseException, words: str, where: str) -> None:
