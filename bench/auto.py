@@ -88,27 +88,29 @@ def compare(fn: Callable[..., Any], items: Any, rounds: int, seconds: float) -> 
     """The time of every contender, what `auto` and `advise` chose, and how much of the wall time others took."""
     advice = plait.advise(fn, items, seconds=seconds)
     taken: dict[str, list[float]] = {name: [] for name in (*ENGINES, *TARGETS)}
-    walls, chosen = [], ""
+    walls, chosen, why = [], "", ""
     for _ in range(rounds):
         for name, times in taken.items():
             options: dict[str, Any] = {"engine": name}
             if name == "advise":
                 options = {"engine": advice.engine, "workers": advice.workers}
-            wall, own, engine = run(fn, items, options)
+            wall, own, report = run(fn, items, options)
             times.append(own)
             walls.append(1 - own / wall)
-            chosen = engine if name == "auto" else chosen
+            if name == "auto":
+                chosen, why = report.engine, report.why[0]
     return {
         "times": {name: statistics.median(times) for name, times in taken.items()},
         "chose": chosen,
+        "why": why,
         "obstacle": advice.profile.obstacle,
         "advised": f"{advice.engine} {advice.workers}",
         "hindered": statistics.mean(walls),
     }
 
 
-def run(fn: Callable[..., Any], items: Any, options: dict[str, Any]) -> tuple[float, float, str]:
-    """The wall time of a map, the same without what others had of the cores, and the engine it ended with."""
+def run(fn: Callable[..., Any], items: Any, options: dict[str, Any]) -> tuple[float, float, plait.Report]:
+    """The wall time of a map, the same without what others had of the cores, and its report."""
     left, after, looked = sum(1 for _ in items), {}, 0.0
     before, began = core_times(os.getpid()), time.perf_counter()
     with plait.map(fn, items, **options) as stream:
@@ -124,7 +126,7 @@ def run(fn: Callable[..., Any], items: Any, options: dict[str, Any]) -> tuple[fl
     taken = between(before, after, threading.get_native_id())
     if stream.report.engine == "thread":
         taken = taken._replace(driver_waited=0.0)
-    return wall, unhindered(wall, taken, available_cores().count, 0.0), stream.report.engine
+    return wall, unhindered(wall, taken, available_cores().count, 0.0), stream.report
 
 
 def missed(row: dict[str, Any]) -> dict[str, float]:
@@ -138,7 +140,7 @@ def show(row: dict[str, Any]) -> None:
     """One line for one function."""
     figures = " ".join(f"{row['times'][name]:8.3f}" for name in (*ENGINES, *TARGETS))
     misses = ", ".join(f"{name} {times:.2f}x" for name, times in missed(row).items())
-    end = f"  MISSED: {misses}" if misses else ""
+    end = f"  MISSED: {misses} ({row['why']})" if misses else ""
     others = f"  (others had {row['hindered']:.0%})" if row["hindered"] > 0.1 else ""
     print(f"{row['function']:<30} {figures}  {row['chose']}, {row['advised']}{others}{end}", flush=True)
 

@@ -24,7 +24,7 @@ ENOUGH_CALLS = 256
 _BRIEF = 0.001  # seconds of calls, when there were enough
 _ALONE = 0.02  # seconds of calls on one thread, when there were two of them
 _LONG_ALONE = 0.06  # the same, when there was one
-_HEARD = 0.01  # seconds for which the canary must have listened
+_HEARD = 0.018  # seconds for which the canary must have listened
 _WAITS_AFTER = 0.002  # seconds after which a function that has not computed is given more threads
 _RACE = 0.025  # seconds that two threads run side by side
 _RACED_CALLS = 8  # from so many on, what a call costs in the race tells something
@@ -182,7 +182,8 @@ class Pilot:
     def _decide(self, seen: Seen) -> None:
         measured = self._measured(seen)
         if self._alone is not None and self._start is not None:
-            measured = self._measured(self._alone)._replace(race=race_speed(self._alone, self._start, seen))
+            speed = race_speed(self._alone, self._start, seen)
+            measured = self._measured(self._alone)._replace(race=speed, gil=seen.gil)  # by now more was heard of it
         choice = choose(measured)
         if choice.engine == "process":
             if not self.meter.samples:

@@ -1,21 +1,45 @@
-"""What the system gives threads: how long they ran, how long they were ready without getting a core, how many turns."""
+"""What the system gives a thread: how long it ran, how long it was ready without getting a core, how many turns."""
 
 from __future__ import annotations
 
 from os import listdir
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
 
-def core_use(thread: int | None = None) -> tuple[float, float, int]:
+_UNKNOWN: Final = (0.0, 0.0, 0)
+
+
+def core_use(thread: int | None = None, pid: int | None = None) -> tuple[float, float, int]:
     """Of the thread with this native id, or of the calling one: seconds on a core, seconds of waiting for one, turns.
 
-    Everything 0 where nobody can tell.
+    Everything 0 where nobody can tell. `pid` is the process it belongs to, when it is not this one.
     """
-    return _schedstat("/proc/thread-self" if thread is None else f"/proc/self/task/{thread}")
+    path = "/proc/thread-self" if thread is None else f"/proc/{'self' if pid is None else pid}/task/{thread}"
+    try:
+        with open(f"{path}/schedstat", "rb", buffering=0) as file:
+            ran, waited, turns = file.read(128).split()[:3]
+            return int(ran) * 1e-9, int(waited) * 1e-9, int(turns)
+    except (OSError, ValueError):
+        return _UNKNOWN
 
 
 def waited_for_core(thread: int | None = None) -> float:
-    """Seconds so far without a core, although the thread was ready to run: that is others' doing."""
+    """Seconds so far without a core, although it was ready to run: that is others' doing."""
     return core_use(thread)[1]
+
+
+def core_times(pid: int) -> dict[int, tuple[float, float]]:
+    """Of each thread of a process, by native id: seconds on a core, and seconds of waiting for one.
+
+    Empty where nobody can tell.
+    """
+    try:
+        threads = listdir(f"/proc/{pid}/task")
+    except OSError:
+        return {}
+    return {int(thread): core_use(int(thread), pid)[:2] for thread in threads}
 
 
 def is_runnable(thread: int | None) -> bool:
@@ -28,24 +52,3 @@ def is_runnable(thread: int | None) -> bool:
             return file.read(128).rpartition(b")")[2][:2] == b" R"
     except OSError:
         return False
-
-
-def core_times(pid: int) -> dict[int, tuple[float, float]]:
-    """Of each thread of a process, by native id: seconds on a core, and seconds ready for one that was not free.
-
-    Empty where nobody can tell.
-    """
-    try:
-        threads = listdir(f"/proc/{pid}/task")
-    except OSError:
-        return {}
-    return {int(thread): _schedstat(f"/proc/{pid}/task/{thread}")[:2] for thread in threads}
-
-
-def _schedstat(folder: str) -> tuple[float, float, int]:
-    try:
-        with open(f"{folder}/schedstat", "rb", buffering=0) as file:
-            ran, waited, turns = file.read(128).split()[:3]
-            return int(ran) * 1e-9, int(waited) * 1e-9, int(turns)
-    except (OSError, ValueError):  # the thread has ended, or the system keeps no account
-        return 0.0, 0.0, 0

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from itertools import islice
+from statistics import median
 from typing import Any, NamedTuple
 
 from plait._core.budget import available_cores
@@ -71,7 +72,8 @@ def advise(
             for name, most, step in _plan(measured, cores, count, awaits=awaits)
         ]
         trials = _try_out(lines, share)
-        measured = replace(measured, hindered=_hindered([line.bench for line in lines]))
+    single = [trial.hindered for trial in trials if trial.workers <= cores]
+    measured = replace(measured, hindered=median([measured.hindered, *single]))
     if not awaits:
         trials = weigh(trials, measured, cores, start_seconds(len(sys.modules)))
     picked = pick(trials, count, measured)
@@ -124,11 +126,6 @@ def _try_out(lines: Sequence[_Line], share: float) -> list[Trial]:
             if trial in close:
                 bench.repeat(trial, share)
     return [trial for _, trial in tried]
-
-
-def _hindered(benches: Sequence[Bench]) -> float:
-    ran, ready = sum(bench.ran for bench in benches), sum(bench.ready for bench in benches)
-    return ready / (ran + ready) if ready else 0.0
 
 
 def _name(fn: object) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from plait._see.advise_profile import Profile
 
 _DOUBT, _MOST = 1.5, 0.9  # how much a measurement loses with each share that others had of the cores, and at most
+_SENT = 0.5e-6  # seconds to send one item of a batch, and to get its result
 REMOTE = ("interpreter", "process")  # their workers have memory of their own
 
 
@@ -12,15 +13,15 @@ def forecast(engine: str, workers: int, profile: Profile, cores: int) -> float:
     """Items per second.
 
     >>> computes = Profile(calls=30, seconds=0.01, busy_seconds=0.01, cores=1.0, gil=1.0)
-    >>> [forecast(engine, 4, computes, cores=2) for engine in ("inline", "thread", "process")]
-    [100.0, 100.0, 200.0]
+    >>> [round(forecast(engine, 4, computes, cores=2)) for engine in ("inline", "thread", "process")]
+    [100, 100, 200]
     >>> waits = Profile(calls=30, seconds=0.01, busy_seconds=0.0001, cores=0.1, gil=0.0)
     >>> [round(forecast(engine, 4, waits, cores=2)) for engine in ("inline", "thread", "process")]
     [100, 400, 400]
     """
     if engine == "inline":
         return 1 / profile.seconds
-    moved = profile.transfer_seconds if engine in REMOTE else 0.0
+    moved = profile.transfer_seconds + _SENT if engine in REMOTE else 0.0
     busy = min(profile.busy_seconds, profile.seconds) + moved
     side_by_side = workers if profile.waits else min(workers, cores)
     held = 0.0 if engine in REMOTE else profile.gil * profile.seconds

@@ -23,6 +23,11 @@ class Taken(NamedTuple):
     driver_waited: float
     ready: float = 0.0
 
+    @property
+    def hindered(self) -> float:
+        """Of the time that threads were ready for a core, the share, from 0 to 1, in which others had it."""
+        return self.ready / (self.ran + self.ready) if self.ready else 0.0
+
 
 def between(before: Times, after: Times, driver: int) -> Taken:
     """What threads had of the cores in the meantime; the driver is a worker when nobody else did anything.

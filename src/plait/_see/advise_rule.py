@@ -107,10 +107,11 @@ def weigh(trials: Sequence[Trial], profile: Profile, cores: int, start: float) -
 def _weighed(trial: Trial, profile: Profile, cores: int, start: float) -> Trial:
     expected = forecast(trial.engine, trial.workers, profile, cores)
     most = start if trial.engine in REMOTE else 0.0
+    hindered = max(profile.hindered, trial.hindered)
     return replace(
         trial,
-        per_second=weighed(trial.per_second, expected, profile.hindered),
-        start_seconds=min(trial.start_seconds, most) if profile.hindered > _BUSY else trial.start_seconds,
+        per_second=weighed(trial.per_second, expected, hindered),
+        start_seconds=min(trial.start_seconds, most) if hindered > _BUSY else trial.start_seconds,
     )
 
 

@@ -37,6 +37,7 @@ class Trial:
         failed: how many items raised, of `items`.
         problem: why it could not run, in words; or an empty string.
         rounds: items per second in each round, less what other programs took of the cores.
+        hindered: of the time that its threads were ready for a core, the share in which others had it, as far as known.
     """
 
     engine: str
@@ -48,6 +49,7 @@ class Trial:
     failed: int = 0
     problem: str = ""
     rounds: list[float] = field(default_factory=list)
+    hindered: float = 0.0
 
     def add(self, per_second: float) -> None:
         """It ran once more."""
@@ -60,11 +62,7 @@ class Trial:
 
 
 class Bench:
-    """One engine, kept warm while it is tried with more and more workers.
-
-    Attributes:
-        ran, ready: seconds that threads were on a core or ready for one, as long as they were no more than the cores.
-    """
+    """One engine, kept warm while it is tried with more and more workers."""
 
     def __init__(
         self, engine: Engine, fn: Callable[..., object], items: Sequence[object], profile: Profile, cores: int
@@ -78,7 +76,6 @@ class Bench:
         self._pids: set[int] = set()  # of its worker processes
         self._memory_before = proportional_bytes(os.getpid()) or 0
         self._start: float | None = None
-        self.ran = self.ready = 0.0
 
     def run(self, workers: int, seconds: float) -> Trial:
         """About so many seconds with so many workers, in which at least each of them is busy once."""
@@ -107,9 +104,8 @@ class Bench:
         trial.items, trial.failed, trial.problem = found.done, found.failed, found.problem
         if not found.problem:
             trial.add(found.done / self._unhindered(found, trial.workers))
-            if trial.workers < self._cores or self._engine.name == "inline":
-                self.ran += found.cores.ran
-                self.ready += found.cores.ready
+            if trial.workers <= self._cores:  # more of them wait for one another
+                trial.hindered = max(trial.hindered, found.cores.hindered)
 
     def _unhindered(self, ran: _Ran, workers: int) -> float:
         """How long it would have taken if the cores had been free."""
