@@ -30,6 +30,8 @@ _GIL, _CORE, _FUTEX, _SOCKET, _OTHER = 3, 4, 5, 13, 16
 _SHARE = 0.025  # of one core, at most
 _LOOK_EVERY = 0.002  # seconds between looks for new threads
 _CHILDREN_EVERY = 0.1
+_CHILDREN_SHARE = 500  # times as long as it takes to find them, at least
+_ASK_EVERY = 0.01
 _OWED = 100_000  # nanoseconds without a core that are worth a record
 _LATE = 0.0005  # seconds; a look that is late, or takes longer, was interrupted itself
 
@@ -61,14 +63,18 @@ class Sampler:
         began = time.perf_counter()
         busy = time.thread_time()
         period, rounds = 1 / rate, 0
-        look = cost = 0.0
+        look = ask = cost = 0.0
         children = began + _CHILDREN_EVERY
         due = began
         while True:
             now = time.perf_counter()
+            if now >= ask:
+                ask = now + _ASK_EVERY
+                if _asked_to_end():
+                    break
             if now >= look:
                 look = now + max(_LOOK_EVERY, 2 * period)
-                if _asked_to_end() or not self._look_for_threads():
+                if not self._look_for_threads():
                     break
                 if rounds:
                     cost = (time.thread_time() - busy) / rounds
@@ -76,7 +82,7 @@ class Sampler:
             if now >= children:
                 before = time.thread_time()
                 self._look_for_children()
-                children = now + max(_CHILDREN_EVERY, 200 * (time.thread_time() - before))
+                children = now + max(_CHILDREN_EVERY, _CHILDREN_SHARE * (time.thread_time() - before))
             self._round(time.perf_counter() - due < _LATE)
             rounds += 1
             due = max(due + period, time.perf_counter())
