@@ -32,6 +32,7 @@ _LOOK_EVERY = 0.002  # seconds between looks for new threads
 _CHILDREN_EVERY = 0.1
 _CHILDREN_SHARE = 500  # times as long as it takes to find them, at least
 _ASK_EVERY = 0.01
+_UNCOUNTED = b"0 0 0\n"  # what a system says that does not count
 _OWED = 100_000  # nanoseconds without a core that are worth a record
 _LATE = 0.0005  # seconds; a look that is late, or takes longer, was interrupted itself
 
@@ -110,7 +111,7 @@ class Sampler:
                 moment = clock()
                 try:
                     stats = pread(thread.stats, 64, 0)
-                    if stats == thread.seen and thread.blocked:
+                    if stats == thread.seen and thread.blocked and stats != _UNCOUNTED:
                         continue
                     line = pread(thread.calls, 48, 0)
                 except OSError:
@@ -120,7 +121,7 @@ class Sampler:
                     continue
                 ran = lacked = 0
                 if stats != thread.seen:
-                    ran, lacked = thread.count(stats, moment)
+                    ran, lacked = thread.count(stats)
                     thread.settle(lacked)
                 if line[0] in b"r-":
                     self._running(process, thread, moment, ran, lacked, punctual)
@@ -256,7 +257,6 @@ def _figures(thread: Thread, pid: int) -> dict[str, object]:
         "tid": thread.tid,
         "name": thread.name,
         "first": thread.first // 1000,
-        "last": thread.last // 1000,
         "cpu": (thread.cpu - thread.base[0]) / 1e9,
         "queued": (thread.queued - thread.base[1]) / 1e9,
         "native": thread.without_gil() / 1e9,
