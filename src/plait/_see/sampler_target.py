@@ -8,7 +8,7 @@ import time
 
 PYTHON, NATIVE = 1, 2  # states of plait._core.trace
 _HOLDS, _FREE, _OTHERS = 0, 1, 2  # the GIL
-_SURE, _DOUBTFUL = (1000, 1000, 1000), (30, 10, 3)  # weights of looks, in that order
+_SURE, _DOUBTFUL = (1000, 1000, 1000), (25, 10, 2)  # weights of looks, in that order
 _BRIEF = 300_000  # nanoseconds without a core, as when the sampler takes it to look
 _NOTE = struct.Struct("<Qi")  # of the GIL: who had it last, and whether it is taken
 _GIL_BYTES = range(-48, 140)  # around the word: the conditions and mutexes by which the GIL is handed over
