@@ -21,6 +21,7 @@ import json
 import os
 import sys
 import time
+from contextlib import suppress
 
 from plait._see.sampler_ring import UNIT, Ring
 from plait._see.sampler_target import PYTHON, Process, Thread
@@ -275,7 +276,10 @@ def main() -> None:
     """Arguments: the process, the descriptor of the ring, its records, the rate, where the GIL is, system calls."""
     pid, fd, records, rate, gil, calls = sys.argv[1:]
     sampler = Sampler(int(pid), Ring(int(fd), int(records)), json.loads(gil), *json.loads(calls))
-    print(json.dumps(sampler.run(float(rate))), flush=True)
+    report = json.dumps(sampler.run(float(rate))).encode()
+    with suppress(BrokenPipeError):  # the program has been killed
+        while report:
+            report = report[os.write(1, report) :]
 
 
 if __name__ == "__main__":
