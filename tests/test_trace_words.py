@@ -140,8 +140,10 @@ def test_processes_instead() -> None:
         "50% of thread time waits for the GIL (1.00 s, most of it a with 0.50 s): 1.00 s of Python ran"
     )
     assert "2 processes in place of these threads would take about 0.50 s instead of 1.00 s on 2 free cores" in text
-    run = Figures("work", 5, elsewhere=False, lanes={0: (0, SECOND), 1: (0, SECOND)}, items=2)
+    run = Figures("work", 5, elsewhere=False, lanes={0: (0, SECOND), 1: (0, SECOND)}, items=2, work=1.0)
     assert 'engine="process" would take about 0.50 s' in summarise(both, [run], [], 2)[2]
+    run.items = 1_000_000
+    assert "an item of work is too short for another process" in summarise(both, [run], [], 2)[2]
     assert "there is one core" in summarise(both, [], [], 1)[2]
 
 

@@ -39,11 +39,37 @@ def forecast(trace: Trace, workers: frozenset[int], consumers: frozenset[int], c
         return None
     inner = [at for at in own if at not in consumers] or list(own)
     phase = (max(_end(trace, at) for at in inner) - min(trace.lanes[at].moments[0] for at in inner)) / 1e6
-    shared = [life for at, (_, life) in own.items() if at in workers]
+    shared = [times for at, times in own.items() if at in workers]
     longest = [life for at, (_, life) in own.items() if at not in workers]
-    least = max([*longest, sum(shared) / max(1, len(shared)), sum(cpu for cpu, _ in own.values()) / cores])
+    least = max([*longest, _shared(shared, cores), sum(cpu for cpu, _ in own.values()) / cores])
     lanes = tuple(at for at in own if at not in consumers)
     return Forecast(trace.seconds, trace.seconds - phase + min(phase, least), lanes)
+
+
+def _shared(workers: list[tuple[float, float]], cores: int) -> float:
+    """How long workers take that share their work evenly and, where they are more than the cores, queue for them.
+
+    Mean value analysis of a closed network (Reiser and Lavenberg, 1980) of one delay and one queue that stands for all
+    cores (Seidmann, Schweitzer and Shalev-Oren, 1987).
+
+    >>> _shared([(1.0, 2.0)] * 2, 2)
+    2.0
+    >>> round(_shared([(1.0, 2.0)] * 4, 2), 2)
+    2.52
+    """
+    many = len(workers)
+    if not many:
+        return 0.0
+    cpu = sum(cpu for cpu, _ in workers) / many
+    life = sum(life for _, life in workers) / many
+    if many <= cores:
+        return life
+    queue, cycle = 0.0, life
+    for present in range(1, many + 1):
+        served = cpu / cores * (1 + queue)
+        cycle = served + life - cpu / cores
+        queue = present * served / cycle
+    return cycle
 
 
 def _end(trace: Trace, at: int) -> int:

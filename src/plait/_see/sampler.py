@@ -35,7 +35,6 @@ class Counted(NamedTuple):
     tid: int
     name: str
     first: int
-    last: int
     cpu: float
     queued: float
     native: float = 0.0

@@ -21,6 +21,7 @@ import json
 import os
 import sys
 import time
+from contextlib import suppress
 
 from plait._see.sampler_ring import UNIT, Ring
 from plait._see.sampler_target import PYTHON, Process, Thread
@@ -30,6 +31,9 @@ _GIL, _CORE, _FUTEX, _SOCKET, _OTHER = 3, 4, 5, 13, 16
 _SHARE = 0.025  # of one core, at most
 _LOOK_EVERY = 0.002  # seconds between looks for new threads
 _CHILDREN_EVERY = 0.1
+_CHILDREN_SHARE = 500  # times as long as it takes to find them, at least
+_ASK_EVERY = 0.01
+_UNCOUNTED = b"0 0 0\n"  # what a system says that does not count
 _OWED = 100_000  # nanoseconds without a core that are worth a record
 _LATE = 0.0005  # seconds; a look that is late, or takes longer, was interrupted itself
 
@@ -61,14 +65,18 @@ class Sampler:
         began = time.perf_counter()
         busy = time.thread_time()
         period, rounds = 1 / rate, 0
-        look = cost = 0.0
+        look = ask = cost = 0.0
         children = began + _CHILDREN_EVERY
         due = began
         while True:
             now = time.perf_counter()
+            if now >= ask:
+                ask = now + _ASK_EVERY
+                if _asked_to_end():
+                    break
             if now >= look:
                 look = now + max(_LOOK_EVERY, 2 * period)
-                if _asked_to_end() or not self._look_for_threads():
+                if not self._look_for_threads():
                     break
                 if rounds:
                     cost = (time.thread_time() - busy) / rounds
@@ -76,7 +84,7 @@ class Sampler:
             if now >= children:
                 before = time.thread_time()
                 self._look_for_children()
-                children = now + max(_CHILDREN_EVERY, 200 * (time.thread_time() - before))
+                children = now + max(_CHILDREN_EVERY, _CHILDREN_SHARE * (time.thread_time() - before))
             self._round(time.perf_counter() - due < _LATE)
             rounds += 1
             due = max(due + period, time.perf_counter())
@@ -104,7 +112,7 @@ class Sampler:
                 moment = clock()
                 try:
                     stats = pread(thread.stats, 64, 0)
-                    if stats == thread.seen and thread.blocked:
+                    if stats == thread.seen and thread.blocked and stats != _UNCOUNTED:
                         continue
                     line = pread(thread.calls, 48, 0)
                 except OSError:
@@ -114,7 +122,7 @@ class Sampler:
                     continue
                 ran = lacked = 0
                 if stats != thread.seen:
-                    ran, lacked = thread.count(stats, moment)
+                    ran, lacked = thread.count(stats)
                     thread.settle(lacked)
                 if line[0] in b"r-":
                     self._running(process, thread, moment, ran, lacked, punctual)
@@ -250,7 +258,6 @@ def _figures(thread: Thread, pid: int) -> dict[str, object]:
         "tid": thread.tid,
         "name": thread.name,
         "first": thread.first // 1000,
-        "last": thread.last // 1000,
         "cpu": (thread.cpu - thread.base[0]) / 1e9,
         "queued": (thread.queued - thread.base[1]) / 1e9,
         "native": thread.without_gil() / 1e9,
@@ -269,7 +276,10 @@ def main() -> None:
     """Arguments: the process, the descriptor of the ring, its records, the rate, where the GIL is, system calls."""
     pid, fd, records, rate, gil, calls = sys.argv[1:]
     sampler = Sampler(int(pid), Ring(int(fd), int(records)), json.loads(gil), *json.loads(calls))
-    print(json.dumps(sampler.run(float(rate))), flush=True)
+    report = json.dumps(sampler.run(float(rate))).encode()
+    with suppress(BrokenPipeError):  # the program has been killed
+        while report:
+            report = report[os.write(1, report) :]
 
 
 if __name__ == "__main__":

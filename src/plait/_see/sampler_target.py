@@ -8,7 +8,7 @@ import time
 
 PYTHON, NATIVE = 1, 2  # states of plait._core.trace
 _HOLDS, _FREE, _OTHERS = 0, 1, 2  # the GIL
-_SURE, _DOUBTFUL = (1000, 1000, 1000), (30, 10, 3)  # weights of looks, in that order
+_SURE, _DOUBTFUL = (1000, 1000, 1000), (25, 10, 2)  # weights of looks, in that order
 _BRIEF = 300_000  # nanoseconds without a core, as when the sampler takes it to look
 _NOTE = struct.Struct("<Qi")  # of the GIL: who had it last, and whether it is taken
 _GIL_BYTES = range(-48, 140)  # around the word: the conditions and mutexes by which the GIL is handed over
@@ -43,7 +43,7 @@ class Process:
         if words == self.words:
             return
         self.close()
-        self.words, self.memory, self.gil_word = words, -1, 0
+        self.words, self.gil_word = words, 0
         self.holders.clear()
         self.known.clear()
         self.python = os.path.basename(words.split(" ", 1)[0]).startswith("python")
@@ -80,7 +80,7 @@ class Process:
         try:
             note = os.pread(self.memory, 12, self.holder_at)
         except OSError:
-            self.memory = -1
+            self.close()
             return 0
         if len(note) < 12:  # the process is ending
             return 0
@@ -99,13 +99,14 @@ class Process:
     def close(self) -> None:
         if self.memory >= 0:
             os.close(self.memory)
+            self.memory = -1
 
 
 class Thread:
     """One thread that is looked at, with what the system counted since the first look, or since it began."""
 
     __slots__ = (
-        "asked", "base", "blocked", "calls", "cpu", "first", "last", "line", "looks", "name", "owed",
+        "asked", "base", "blocked", "calls", "cpu", "first", "line", "looks", "name", "owed",
         "queued", "runs", "seen", "state", "stats", "text", "tid", "until", "waits",
     )  # fmt: skip
 
@@ -129,7 +130,7 @@ class Thread:
         self.owed = self.until = 0
         self.asked = [0, 0, 0]  # looks at which it was ready, by who had the GIL, since its counts changed
         self.looks = [0, 0]  # with the GIL and without, weighted
-        self.first = self.last = time.perf_counter_ns()
+        self.first = time.perf_counter_ns()
         words = self.seen.split()
         self.cpu, self.queued = int(words[0]), int(words[1])
         age = self.cpu + self.queued
@@ -139,13 +140,13 @@ class Thread:
         else:
             self.base = (self.cpu, self.queued)
 
-    def count(self, stats: bytes, moment: int) -> tuple[int, int]:
+    def count(self, stats: bytes) -> tuple[int, int]:
         """Nanoseconds that it had a core, and was ready and had none, since this was asked last."""
         self.seen = stats
         words = stats.split()
         cpu, queued = int(words[0]), int(words[1])
         ran, lacked = cpu - self.cpu, queued - self.queued
-        self.cpu, self.queued, self.last = cpu, queued, moment
+        self.cpu, self.queued = cpu, queued
         return ran, lacked
 
     def sees(self, holder: int, punctual: bool) -> int:

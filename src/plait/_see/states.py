@@ -38,9 +38,9 @@ def add_threads(
         threads = [one for one in samples.threads if one.tid in names or one.pid in workers or one.pid in others]
         threads = [one for one in threads if one.pid != here or one.tid in names]
         unseen = (lives.keys() & names.keys()) - {one.tid for one in threads}  # they were over before anybody looked
-        threads += [Counted(here, tid, "", lives[tid].began, lives[tid].ended, 0.0, 0.0) for tid in unseen]
+        threads += [Counted(here, tid, "", lives[tid].began, 0.0, 0.0) for tid in unseen]
     else:
-        threads = [Counted(0, tid, "", origin, origin + trace.microseconds, -1.0, -1.0) for tid in names]
+        threads = [Counted(0, tid, "", origin, -1.0, -1.0) for tid in names]
     lanes: dict[int, int] = {}
     slack = int(2e6 / samples.rate) if samples.rate else 0
     for one in sorted(threads, key=lambda one: (one.pid != os.getpid(), one.pid not in workers, one.first, one.tid)):

@@ -6,9 +6,9 @@ from bisect import bisect_right
 from collections.abc import Iterator
 
 from plait._core.trace import WORDS, State, Trace, Wait
-from plait._see.forecast import forecast
+from plait._see.forecast import Forecast, forecast
 from plait._see.runs import Figures
-from plait._see.summary_runs import tell_runs
+from plait._see.summary_runs import SHORT, tell_runs
 
 Finding = tuple[float, str]  # the seconds that it is about, and a sentence
 _RUNNING = (State.PYTHON, State.NATIVE)
@@ -54,24 +54,40 @@ def _gil(
         f"{lost / total:.0%} of thread time waits for the GIL ({lost:.2f} s, most of it {trace.lanes[worst].name} with "
     )
     text += f"{times[worst].get(State.GIL, 0.0):.2f} s): {sums[State.PYTHON]:.2f} s of Python ran, one thread at a time"
-    workers = frozenset(at for run in runs if not run.elsewhere for at in run.lanes)
-    consumers = frozenset(run.consumer for run in runs if not run.elsewhere)
-    seen = forecast(trace, workers, consumers, cores)
+    mine = [run for run in runs if not run.elsewhere]
+    workers = frozenset(at for run in mine for at in run.lanes)
+    seen = forecast(trace, workers, frozenset(run.consumer for run in mine), cores)
     if seen is None:
         return [(lost, text)]
-    who = (
-        'engine="process"'
-        if workers.issuperset(seen.lanes)
-        else f"{len(seen.lanes)} processes in place of these threads"
-    )
-    if not workers.issuperset(seen.lanes) and _together(times, seen.lanes) > _TOGETHER:
-        return [(lost, f"{text}. More threads will not help; what computes belongs into processes: plait.map on them")]
+    return [(lost, f"{text}. More threads will not help{_instead(trace, times, seen, mine, workers, cores)}")]
+
+
+def _instead(
+    trace: Trace,
+    times: list[dict[State, float]],
+    seen: Forecast,
+    runs: list[Figures],
+    workers: frozenset[int],
+    cores: int,
+) -> str:
+    """What processes would make of it, or why that cannot be said."""
+    of_maps = workers.issuperset(seen.lanes)
+    if not of_maps and _together(times, seen.lanes) > _TOGETHER:
+        return "; what computes belongs into processes: plait.map on them"
+    short = [
+        run for run in runs if run.work / max(1, run.items) < SHORT and not run.lanes.keys().isdisjoint(seen.lanes)
+    ]
+    if short:
+        return f", and an item of {short[0].name} is too short for another process: give each call more to do"
     trace.facts["forecast"] = seen.then
     if seen.then > _GAIN * seen.now:
         why = "there is one core" if cores == 1 else "there is little that could run at the same time"
-        return [(lost, f"{text}. More threads will not help, and processes hardly: {why}")]
-    text += f". More threads will not help; {who} would take about {seen.then:.2f} s instead of {seen.now:.2f} s on "
-    return [(lost, f"{text}{cores} free cores, beside their start and the moving of data")]
+        return f", and processes hardly: {why}"
+    who = 'engine="process"' if of_maps else f"{len(seen.lanes)} processes in place of these threads"
+    return (
+        f"; {who} would take about {seen.then:.2f} s instead of {seen.now:.2f} s on {cores} free cores, beside their "
+        "start and the moving of data"
+    )
 
 
 def _together(times: list[dict[State, float]], lanes: tuple[int, ...]) -> float:
@@ -118,7 +134,8 @@ def _locks(trace: Trace) -> list[Finding]:
 def _held(wait: Wait, takers: list[tuple[int, int]]) -> Iterator[tuple[tuple[int, str], int]]:
     """Who had the lock during a wait, and where it was when that began; and for how long: others may get it first."""
     holder, moment = (wait.holder, wait.held_at), wait.began
-    for taken, lane in takers[bisect_right(takers, (wait.began, len(takers))) :]:
+    for at in range(bisect_right(takers, (wait.began, len(takers))), len(takers)):
+        taken, lane = takers[at]
         if taken >= wait.ended:
             break
         if holder[0] >= 0:

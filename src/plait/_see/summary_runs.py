@@ -9,6 +9,7 @@ from plait._see.runs import Figures
 _OWN = frozenset({State.PYTHON, State.NATIVE, State.SLEEP, State.FILE, State.SOCKET, State.LOCK})
 _TOLD = 0.1  # of the time of a map: what is less is not told
 _EMPTY = 0.25
+SHORT = 50e-6  # seconds of an item for which another process is not worth it
 _SLOW = 4  # times the median
 
 
@@ -55,7 +56,7 @@ def _transfer(run: Figures) -> list[tuple[float, str]]:
     text = f"{run.name}: {in_units(sums.sent_bytes)} went to the workers and {in_units(sums.read_bytes)} came back for "
     text += f"{run.items:,} items; that took {here:.2f} s of pickling and reading here, and workers were busy for "
     text += f"{run.between:.2f} s between items, beside {run.work:.2f} s of work in them"
-    if each < 50e-6:
+    if each < SHORT:
         text += f". At {each * 1e6:.1f} µs an item is too short for another process: give each call more to do"
     else:
         text += ". Send names of files and return sums, make arrays of lists, or let threads do it"
