@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import os
+import sys
 import tomllib
 from pathlib import Path
 
@@ -35,6 +36,9 @@ SEEDS = range(1, 1 + int(os.environ.get("PLAIT_BUGS_SEEDS", "1")))
 def test_a_bug_is_found_and_called_what_it_is(name: str, seed: int) -> None:
     entry = BUGGY[name]
     found = _search(f"buggy/{name}", seed, LIMIT, one_output=entry["failure"] == "outcome")
+    if list(sys.version_info[:2]) >= entry.get("until", [4]):
+        assert found.verdict.word in ("passed", "proved"), found.verdict
+        return
     assert found.verdict.word == "failed", f"{found.verdict}; {entry['fails']}"
     assert found.told is not None
     finding = found.told.finding
@@ -81,7 +85,7 @@ def test_a_program_is_ordinary(path: Path) -> None:
 @pytest.mark.parametrize("name", BUGGY)
 def test_the_index_says_what_is_wrong(name: str) -> None:
     entry = BUGGY[name]
-    assert set(entry) == {"class", "failure", "finding", "gil", "preemptions", "wrong", "fails"}
+    assert set(entry) - {"until"} == {"class", "failure", "finding", "gil", "preemptions", "wrong", "fails"}
     assert entry["failure"] in ("exception", "deadlock", "hang", "outcome")
 
 
