@@ -175,3 +175,12 @@ def test_a_line_that_says_that_updates_may_be_lost_is_no_race() -> None:
     bumps(recording, 1)
     bumps(recording, 2)
     assert races(History(recording.record()), recording.sources) == []
+
+
+def test_what_is_done_on_the_way_to_a_sum_is_no_update_of_it() -> None:
+    code = "def take(key):\n    total = 0\n    total += prices.get(key) + prices.pop(key)\n"
+    recording = Recording(code).started(1, 2)
+    for thread in (1, 2):
+        recording.read(thread, 3, "prices.get", name="[]")
+        recording.write(thread, 3, "prices.pop", name="[]")
+    assert races(History(recording.record()), recording.sources) == []

@@ -180,6 +180,42 @@ def test_a_short_sleep_may_end_before_the_others_have_gone_on(tmp_path: Path, se
     assert result.verdict.word == word
 
 
+TICKER = """
+    import threading
+    counts = {{"all": 0, "ticks": 0}}
+    stop = threading.Event()
+    def tick():
+        while not stop.wait({seconds}):
+            counts["ticks"] += 1
+            counts["all"] = counts["all"] + 1
+    thread = threading.Thread(target=tick)
+    thread.start()
+    for _ in range(3):
+        counts["all"] = counts["all"] + 1
+    stop.set()
+    thread.join()
+    assert counts["all"] == 3 + counts["ticks"]
+"""
+
+
+@pytest.mark.parametrize(("seconds", "word"), [(0.1, "failed"), (5, "passed")])
+def test_so_may_a_short_wait(tmp_path: Path, seconds: float, word: str) -> None:
+    result = explore(tmp_path, TICKER.format(seconds=seconds), runs=200)
+    assert result.verdict.word == word
+
+
+def test_a_join_that_does_not_wait(tmp_path: Path) -> None:
+    source = """
+        import threading
+        done = []
+        thread = threading.Thread(target=done.append, args=(1,))
+        thread.start()
+        thread.join(timeout=0)
+        assert done
+    """
+    assert explore(tmp_path, source).verdict.word == "failed"
+
+
 def test_sleeps_end_in_their_order(tmp_path: Path) -> None:
     source = """
         import threading, time

@@ -33,6 +33,13 @@ TOUCHES = {
     ),
     "an attribute of a dict": Touch("class D(dict): n = 0\nd = D()", "d.n = d.n + 1", "d.n == 2"),
     "an attribute of a thread": Touch("class T(threading.Thread): n = 0\nt = T()", "t.n = t.n + 1", "t.n == 2"),
+    "an attribute of a function": Touch("def f(): pass\nf.n = 0", "f.n = f.n + 1", "f.n == 2"),
+    "an attribute of an exception": Touch("class E(Exception): pass\ne = E()\ne.n = 0", "e.n = e.n + 1", "e.n == 2"),
+    "a setting of the process": Touch(
+        "import sys\nseen, was = set(), sys.getrecursionlimit()",
+        "n = sys.getrecursionlimit(); sys.setrecursionlimit(n + 1); seen.add(n)",
+        "(len(seen), sys.setrecursionlimit(was)) == (2, None)",
+    ),
     "an environment": Touch(
         "import os\nos.environ['N'] = '0'", "os.environ['N'] = str(int(os.environ['N']) + 1)", "os.environ['N'] == '2'"
     ),

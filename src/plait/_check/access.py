@@ -52,14 +52,14 @@ _VIEWS: tuple[type, ...] = (type({}.keys()), type({}.values()), type({}.items())
 _CONTAINERS = (list, dict, set, collections.deque, bytearray, *_VIEWS)
 IGNORED = (
     str, bytes, int, float, complex, bool, type(None), tuple, frozenset, range, slice, type(Ellipsis),
-    type(NotImplemented), types.FunctionType, types.BuiltinFunctionType, types.MethodType, types.CodeType,
+    type(NotImplemented), types.BuiltinFunctionType, types.MethodType, types.CodeType,
     types.FrameType, types.TracebackType, types.CellType, types.GenericAlias, types.CoroutineType,
     types.AsyncGeneratorType, property, classmethod, staticmethod, threading.local, threading.Thread,
     threading.Condition, threading.Event, threading.Semaphore, threading.Barrier, queue.Queue, Gate,
     _thread.LockType, _thread.RLock, contextvars.ContextVar, contextvars.Context, asyncio.Future,
     asyncio.AbstractEventLoop, BaseException, io.IOBase, enum.Enum,
 )  # fmt: skip
-_BASES = (threading.Thread, queue.Queue, threading.Condition, threading.Semaphore, threading.Barrier)  # often derived
+_APART = (threading.local, enum.Enum, Gate, asyncio.Future, asyncio.AbstractEventLoop)  # nor the user's own ones
 _ITERATORS: tuple[type, ...] = (
     types.GeneratorType, itertools.count, itertools.cycle, itertools.chain, itertools.islice, itertools.repeat, map,
     filter, zip, enumerate, reversed, type(iter([])), type(iter(())), type(iter({})), type(iter({}.items())),
@@ -158,7 +158,7 @@ def _sort(kind: type, mine: bool) -> Sort:
     sort = _KNOWN[known]
     if mine and sort is Sort.CONTAINER:
         return Sort.COLLECTION
-    return Sort.INSTANCE if mine and known in _BASES else sort
+    return Sort.INSTANCE if mine and sort is Sort.IGNORED and known not in _APART else sort
 
 
 _KNOWN: dict[type, Sort] = {  # by the nearest base

@@ -1,6 +1,6 @@
 """Virtual time: what stands in for `time.sleep` and the clocks of `time`.
 
-Time passes when everybody waits: it jumps to the next moment that somebody waits for. In some executions a short sleep
+Time passes when everybody waits: it jumps to the next moment that somebody waits for. In some executions a short wait
 ends before that, as if the others were held up. Looking at a clock takes a
 microsecond, and more when a thread looks again and again, so that loops that wait by the clock come to their end.
 """
@@ -19,7 +19,6 @@ from plait._core.event import Event, Kind
 
 if TYPE_CHECKING:
     from plait._check.execution import Execution
-    from plait._core.event import Site
 
 _LOOK = 1e-6  # seconds that a look at a clock takes
 _SHORT = 0.25  # seconds of a sleep during which all others may be held up, on a busy machine
@@ -51,15 +50,15 @@ def pause(execution: Execution, seconds: float) -> None:
     execution.clock_reads = 0
     if events._get_running_loop() is not None:
         blocked(execution, me, "time.sleep", site, float(seconds))
-    if _ends_early(execution, me, float(seconds), site):
+    if ends_early(execution, me, float(seconds), Event(me.number, Kind.SLEEP, -1, EARLY, site)):
         execution.step(Kind.SLEEP, -1, EARLY, site)
         return
     execution.wait(me, Gate(), Event(me.number, Kind.SLEEP, -1, "", site), float(seconds))
     execution.note(me, Kind.SLEEP, -1, "", site)
 
 
-def _ends_early(execution: Execution, me: Controlled, seconds: float, site: Site | None) -> bool:
-    """Whether a short sleep is over before the others, who could go on, have done anything: they are held up.
+def ends_early(execution: Execution, me: Controlled, seconds: float, pending: Event) -> bool:
+    """Whether a short wait is over before the others, who could go on, have done anything: they are held up.
 
     Time goes on by that. So it never ends before the time of somebody else who waits for an earlier moment.
     """
@@ -68,7 +67,7 @@ def _ends_early(execution: Execution, me: Controlled, seconds: float, site: Site
         return False
     if any(other.deadline is not None and other.deadline < moment for other in execution.threads):
         return False
-    me.pending = Event(me.number, Kind.SLEEP, -1, EARLY, site)
+    me.pending = pending
     if not execution.hasty(me):
         return False
     execution.switches.append((me.number, me.steps, me.pending, me.number, len(execution.events)))

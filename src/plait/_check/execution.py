@@ -68,7 +68,7 @@ class Execution(Border):
         border: held by who decides between the threads that we control and what is outside.
         strangers: idents of threads that run the user's code and are not ours.
         gave_up: why the execution was ended although nothing had failed.
-        hasty: whether the scheduler lets a short sleep of this thread end at once.
+        hasty: whether the scheduler lets a short wait of this thread end at once.
         at_exit: what the program has registered for its end.
         remarks: what asyncio does wrong at some place.
         until: the moment of real time up to which a long execution goes on; None for any.

@@ -64,8 +64,8 @@ def _held_up(history: History, words: Words) -> str:
     if early is None:
         return ""
     return (
-        f" It takes that the others are held up while {words.thread(early.thread)} sleeps in {words.line(early.site)}, "
-        "as on a busy machine: only the sleep keeps them in order."
+        f" It takes that the others are held up while {words.thread(early.thread)} waits in {words.line(early.site)}, "
+        "as on a busy machine: only the time keeps them in order."
     )
 
 

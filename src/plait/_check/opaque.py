@@ -130,6 +130,8 @@ class Opaque:
     def _function(self, function: Any, given: tuple[Any, ...]) -> Iterable[Access]:
         module, name = str(function.__module__), function.__name__
         root = module.partition(".")[0]
+        if root in _OF_PROCESS and name[:3] in ("get", "set"):
+            return [(_READ if name[:3] == "get" else _WRITE, sys.modules[root], "[]")]
         if root in _APART or root in _FIXED:
             return ()
         if module in _OF_FILES:
@@ -189,8 +191,8 @@ _OF_INSTANCES: Final = frozenset("copy deepcopy asdict astuple replace dumps dum
 """Functions that look at all attributes."""
 _LOOKS: Final = frozenset(
     """get keys values items copy count index most_common elements total peek tolist __contains__ __len__ __getitem__
-    __iter__ __bool__ __eq__ exists isfile isdir is_file is_dir lexists islink getsize getmtime stat lstat listdir
-    scandir walk access iterdir glob rglob read_text read_bytes read readline readlines getvalue tell""".split()
+    __iter__ __bool__ __eq__ exists getcwd isfile isdir is_file is_dir lexists islink getsize getmtime stat lstat
+    listdir scandir walk access iterdir glob rglob read_text read_bytes read readline readlines getvalue tell""".split()
 )
 """Methods and functions that change nothing."""
 _OF_FILES: Final = {
@@ -198,8 +200,8 @@ _OF_FILES: Final = {
     for module, names in {
         "io": "open read readline readlines write writelines close flush seek truncate readinto getvalue",
         "_io": "open read readline readlines write writelines close flush seek truncate readinto getvalue",
-        "posix": """mkdir remove unlink rename replace rmdir listdir scandir stat lstat chdir open truncate ftruncate
-        link symlink utime chmod access""",
+        "posix": """mkdir remove unlink rename replace rmdir listdir scandir stat lstat chdir getcwd open truncate
+        ftruncate link symlink utime chmod access""",
         "nt": "mkdir remove unlink rename replace rmdir listdir scandir stat lstat chdir open truncate link access",
         "os": "makedirs removedirs renames walk",
         "genericpath": "exists isfile isdir getsize getmtime samefile lexists islink",
@@ -212,6 +214,8 @@ _OF_FILES: Final = {
         "sqlite3": "execute executemany executescript commit rollback fetchone fetchall fetchmany",
     }.items()
 }
+_OF_PROCESS: Final = frozenset("sys locale gc faulthandler".split())
+"""Modules whose functions get and set what the whole process has."""
 _APART: Final = frozenset(
     """threading _thread asyncio concurrent contextlib contextvars functools queue _queue typing types abc
     unittest pytest _pytest plait logging multiprocessing warnings inspect sys gc time signal enum argparse importlib

@@ -73,17 +73,21 @@ def _updates(history: History, accesses: list[int]) -> list[tuple[int, int]]:
 
 
 def modifies(history: History, write: int, sources: Sources) -> bool:
-    """Whether the write is of a statement that computes the new value from the old one."""
+    """Whether the write is that of a statement's target, which gets a new value made from the old one."""
     site = history.events[write].site
     if site is not None and re.search(_MAY_BE_LOST, sources.line(site.file, site.line)):
         return False
     statement = sources.statement(site) if site is not None else None
     if isinstance(statement, ast.AugAssign):
-        return sources.numeric(statement)
-    if not isinstance(statement, ast.Assign) or len(statement.targets) != 1:
+        return _is_at(statement.target, site) and sources.numeric(statement)
+    if not isinstance(statement, ast.Assign) or len(statement.targets) != 1 or not _is_at(statement.targets[0], site):
         return False
     target = ast.unparse(statement.targets[0])
     return any(ast.unparse(node) == target for node in ast.walk(statement.value) if isinstance(node, ast.expr))
+
+
+def _is_at(target: ast.expr, site: Site | None) -> bool:
+    return site is not None and (target.lineno, target.col_offset) == (site.line, site.column)
 
 
 def _races(history: History, read: int, write: int, other: int) -> bool:

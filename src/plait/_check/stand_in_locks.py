@@ -11,6 +11,7 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal
 
+from plait._check.clock import EARLY, ends_early
 from plait._check.controlled import Abort, Controlled, Gate
 from plait._check.stage import STAGE
 from plait._core.event import Event, Kind
@@ -145,7 +146,10 @@ class StandInLock(Gate):
             return free
         if self.owner is not None or not self.silent:
             pending = _new(Event, (me.number, Kind.ACQUIRE, self.number, "", site, True))
-            if not execution.wait(me, self, pending, None if timeout < 0 else timeout):
+            early = timeout > 0 and self.owner is not None and ends_early(execution, me, timeout, pending)
+            if early:
+                execution.note(me, Kind.SLEEP, -1, EARLY, site)
+            if early or not execution.wait(me, self, pending, None if timeout < 0 else timeout):
                 execution.note(me, Kind.TRY, self.number, "timeout", site)
                 return False
         while not self._take_really():

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
+from plait._check.clock import EARLY, ends_early
 from plait._check.controlled import Abort, Controlled
 from plait._check.diagnosis import uncaught
 from plait._check.stage import STAGE
@@ -62,12 +63,16 @@ def join(self: threading.Thread, timeout: float | None = None) -> None:
 
 def wait_for(execution: Execution, me: Controlled, other: Controlled, timeout: float | None) -> bool:
     """`me` waits until `other` has ended; False if the time is up before."""
+    if timeout is not None and timeout <= 0:
+        execution.step(Kind.TRY, -1, "alive", execution.sites.here(2))
+        timeout = None if other.done else timeout
     pending = Event(me.number, Kind.JOIN, other.number, "", execution.sites.here(2))
-    ended = execution.wait(me, other.ended, pending, timeout)
+    short = timeout is not None and not other.done and (timeout <= 0 or ends_early(execution, me, timeout, pending))
+    ended = other.done if short else execution.wait(me, other.ended, pending, timeout)
     if ended:
         execution.note(me, Kind.JOIN, other.number, "", pending.site)
     else:
-        execution.note(me, Kind.SLEEP, -1, "", pending.site)
+        execution.note(me, Kind.SLEEP, -1, EARLY if short and timeout else "", pending.site)
     return ended
 
 

@@ -39,7 +39,7 @@ class Scheduler(Protocol):
     Promises: the same seeds in the same order and the same program give the same choices, in any process and on any
     Python; it looks at nothing but what it is given, and at no clock.
 
-    One that has a method ``hasty(thread) -> bool`` is asked by it whether a short sleep of the thread ends at once, as
+    One that has a method ``hasty(thread) -> bool`` is asked by it whether a short wait of the thread ends at once, as
     if all others were held up meanwhile. The others let everybody who can go on go first.
     """
 
