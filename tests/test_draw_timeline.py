@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from html.parser import HTMLParser
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from plait._draw.columns import cells, draw_columns, printable, wrap
 from plait._draw.page import Chapter, draw_page
 from plait._draw.timeline import Row, Timeline
+
+unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # others run beside it
 
 TWO = Timeline(
     ("Thread-1 (deposit)", "Thread-2 (deposit)"),
@@ -59,12 +61,14 @@ rows = st.builds(
 )
 
 
+@unhurried
 @given(st.lists(rows, min_size=1, max_size=5), st.integers(60, 120), texts)
 def test_no_line_is_too_wide(drawn: list[Row], width: int, name: str) -> None:
     for line in draw_columns(Timeline((name, "B"), tuple(drawn)), width).split("\n"):
         assert cells(line) <= width
 
 
+@unhurried
 @given(st.lists(rows, min_size=1, max_size=3))
 def test_colours_change_nothing_else(drawn: list[Row]) -> None:
     timeline = Timeline(("A", "B"), tuple(row._replace(source=row.source.replace("\x1b", "")) for row in drawn))
@@ -73,6 +77,7 @@ def test_colours_change_nothing_else(drawn: list[Row]) -> None:
     assert plain == draw_columns(timeline)
 
 
+@unhurried
 @given(texts, st.integers(2, 40))
 def test_wrapping_loses_nothing_but_blanks(text: str, width: int) -> None:
     pieces = wrap(text, width)
