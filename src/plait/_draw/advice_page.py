@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from html import escape
 from typing import NamedTuple
 
+from plait._draw.theme import document
+
 _WIDTH, _HEIGHT, _LEFT, _BOTTOM = 640, 320, 70, 40
 
 
@@ -25,14 +27,15 @@ def draw_advice(
     function: str, sentence: str, facts: Sequence[str], points: Sequence[Point], problems: Sequence[str]
 ) -> str:
     """The whole file as text, in UTF-8 when it is written."""
-    return _PAGE.format(
-        title=escape(function),
-        sentence=escape(sentence),
-        facts="".join(f"<p>{escape(line)}</p>" for line in facts),
-        picture=_picture(points),
-        rows="".join(_row(point) for point in points),
-        problems="".join(f"<p>{escape(line)}</p>" for line in problems),
+    body = (
+        f"<h1>{escape(sentence)}</h1>\n{_paragraphs(facts)}\n{_picture(points)}\n<table>{_HEAD}\n"
+        f"<tbody>{''.join(_row(point) for point in points)}</tbody></table>\n{_paragraphs(problems)}"
     )
+    return document(f"plait advise {function}", _STYLE, body)
+
+
+def _paragraphs(lines: Sequence[str]) -> str:
+    return "".join(f"<p>{escape(line)}</p>" for line in lines)
 
 
 def _row(point: Point) -> str:
@@ -76,38 +79,21 @@ def _picture(points: Sequence[Point]) -> str:
     return f"<svg {label}>{axes}{''.join(parts)}</svg>"
 
 
-_PAGE = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>plait advise {title}</title>
-<style>
-:root {{ color-scheme: light dark; --ink: #1c1e21; --paper: #fff; --quiet: #646a73; --rule: #d9dde3;
-  --lane0: #646a73; --lane1: #0b7285; --lane2: #9c36b5; --lane3: #a65e00; --lane4: #2b7a2f; }}
-@media (prefers-color-scheme: dark) {{ :root {{ --ink: #e6e8eb; --paper: #15171a; --quiet: #9aa1ab; --rule: #343940;
-  --lane0: #9aa1ab; --lane1: #4fc3d9; --lane2: #da8cf0; --lane3: #f0b05a; --lane4: #7ccf80; }} }}
-body {{ margin: 2rem auto; max-width: 46rem; padding: 0 1rem; color: var(--ink); background: var(--paper);
-  font: 16px/1.5 system-ui, sans-serif; }}
-h1 {{ font-size: 1.2rem; }} p {{ color: var(--quiet); margin: 0.3rem 0; }}
-svg {{ width: 100%; font: 12px system-ui, sans-serif; }} svg text {{ fill: var(--quiet); }}
-.axes {{ fill: none; stroke: var(--rule); }} polyline {{ fill: none; stroke-width: 2; }}
-.lane0 {{ stroke: var(--lane0); --c: var(--lane0); }} .lane1 {{ stroke: var(--lane1); --c: var(--lane1); }}
-.lane2 {{ stroke: var(--lane2); --c: var(--lane2); }} .lane3 {{ stroke: var(--lane3); --c: var(--lane3); }}
-.lane4 {{ stroke: var(--lane4); --c: var(--lane4); }}
-circle {{ fill: var(--c); stroke: none; }} svg text[class] {{ fill: var(--c); stroke: none; font-weight: 600; }}
-table {{ border-collapse: collapse; font-variant-numeric: tabular-nums; }}
-th, td {{ text-align: left; padding: 0.2rem 1.2rem 0.2rem 0; border-bottom: 1px solid var(--rule); }}
-.best td {{ font-weight: 700; }}
-</style>
-</head>
-<body>
-<h1>{sentence}</h1>
-{facts}
-{picture}
-<table><thead><tr><th>engine</th><th>workers</th><th>items/s</th><th>start</th><th>memory each</th></tr></thead>
-<tbody>{rows}</tbody></table>
-{problems}
-</body>
-</html>
-"""
+_HEAD = "<thead><tr><th>engine</th><th>workers</th><th>items/s</th><th>start</th><th>memory each</th></tr></thead>"
+_LANES = (
+    "quiet",
+    "lane0",
+    "lane1",
+    "lane2",
+    "lane3",
+)  # the theme's colours: the loop, which all are compared with, is grey
+_STYLE = """
+body { margin: 2rem auto; max-width: 46rem; padding: 0 1rem; }
+h1 { font-size: 1.2rem; } p { color: var(--quiet); margin: 0.3rem 0; }
+svg { width: 100%; font: 12px system-ui, sans-serif; } svg text { fill: var(--quiet); }
+.axes { fill: none; stroke: var(--rule); } polyline { fill: none; stroke-width: 2; stroke: var(--c); }
+circle { fill: var(--c); } svg text[class] { fill: var(--c); font-weight: 600; }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
+th, td { text-align: left; padding: 0.2rem 1.2rem 0.2rem 0; border-bottom: 1px solid var(--rule); }
+.best td { font-weight: 700; }
+""" + "".join(f".lane{number} {{ --c: var(--{colour}); }}\n" for number, colour in enumerate(_LANES))
