@@ -97,7 +97,7 @@ class Bench:
         return trial
 
     def _warmed(self, workers: int) -> _Ran:
-        """The map in which workers start, and import what they need; followed by others until each has done something."""
+        """The map in which workers start and import what they need; others follow until each has done something."""
         warm = self._map(workers, workers)
         if self._engine.name in REMOTE:
             seen, deadline = set(warm.names), time.perf_counter() + _BOOT
