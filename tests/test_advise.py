@@ -157,8 +157,9 @@ BUSY = replace(RELEASES, hindered=0.5)
         (WAITS, [LOOPS, trial("thread", 8, 500, 90, 500), trial("process", 4, 520, 520, 520)], 1000, "thread 8"),
         (WAITS, [LOOPS, trial("thread", 8, 300, 500, 500), trial("process", 8, 800, 480, 900)], 1000, "thread 8"),
         (WAITS, [LOOPS, trial("thread", 8, 300, 310, 300), trial("process", 8, 800, 700, 900)], 1000, "process 8"),
-        (WAITS, [LOOPS, trial("thread", 8, 700, 710), trial("thread", 16, 740, 750)], 1000, "thread 8"),
-        (WAITS, [LOOPS, trial("thread", 8, 700, 710), trial("thread", 16, 800, 810)], 1000, "thread 16"),
+        (WAITS, [LOOPS, trial("thread", 8, 700, 710), trial("thread", 16, 690, 700)], 1000, "thread 8"),
+        (WAITS, [LOOPS, trial("thread", 8, 700, 710), trial("thread", 16, 740, 750)], 1000, "thread 16"),
+        (RELEASES, [LOOPS, trial("thread", 2, 190, 191), trial("thread", 4, 195, 196)], 1000, "thread 2"),
     ],
 )
 def test_the_rule(profile: Profile, trials: list[Trial], items: int, advised: str) -> None:

@@ -77,6 +77,8 @@ def _is_better(trial: Trial, simpler: Trial, items: int, profile: Profile) -> bo
     if simpler.seconds(items) - trial.seconds(items) < _WORTH:
         return False
     gain = simpler.seconds(items) / trial.seconds(items)
+    if profile.waits and trial.engine == simpler.engine == "thread":
+        return gain > 1  # more of them are what it takes, cost nothing, and are started only while they help
     if not _is_surprising(trial, simpler, profile):
         return gain > _AS_GOOD
     clearly = _CLEARLY * (1 + profile.hindered)  # the busier the machine, the less a measurement says

@@ -17,11 +17,14 @@ from plait._core.job import Job
 from plait._engines.core_wait import core_times
 from plait._engines.facts import descendants, proportional_bytes
 from plait._engines.interface import Engine
+from plait._see.advise_forecast import REMOTE
 from plait._see.advise_load import Taken, between, unhindered
 from plait._see.advise_profile import Profile
 
 _SHARED = ("thread", "interpreter", "inline", "async")  # workers that live in this process
 _MOST = 4_000_000  # items of one trial
+_BOOT = 2.0  # seconds after which nobody waits any longer for the last worker
+_BRIEF = 0.02  # seconds of work to find out whether it is there
 _LENIENT = 0.9  # what a call may cost, at the least, of what it cost in the profile
 
 
@@ -80,7 +83,7 @@ class Bench:
     def run(self, workers: int, seconds: float) -> Trial:
         """About so many seconds with so many workers, in which at least each of them is busy once."""
         trial = Trial(self._engine.name, workers)
-        warm = self._map(workers, workers)  # in which workers start, and import what they need
+        warm = self._warmed(workers)
         if self._engine.name not in _SHARED:
             self._pids = descendants() - self._before
         if self._start is None:
@@ -92,6 +95,17 @@ class Bench:
             return trial
         self.repeat(trial, seconds)
         return trial
+
+    def _warmed(self, workers: int) -> _Ran:
+        """The map in which workers start and import what they need; others follow until each has done something."""
+        warm = self._map(workers, workers)
+        if self._engine.name in REMOTE:
+            seen, deadline = set(warm.names), time.perf_counter() + _BOOT
+            count = max(2 * workers, int(_BRIEF / self._profile.seconds))
+            while len(seen) < workers and time.perf_counter() < deadline and not warm.problem:
+                seen |= self._map(workers, count).names
+                count *= 2  # who is still starting when a map ends has to start again
+        return warm
 
     def repeat(self, trial: Trial, seconds: float) -> None:
         """About so many seconds more of a trial."""
@@ -159,6 +173,7 @@ class _Ran:
         self.done = self.failed = 0
         self.first = self.seconds = 0.0
         self.workers = 1
+        self.names: set[str] = set()  # of workers that did something
         self.memory: int | None = None
         self.cores = Taken(0.0, 0.0, 0.0)
         self.error: BaseException = RuntimeError("nothing ran")
@@ -168,6 +183,7 @@ class _Ran:
         if not self.done:
             self.first = time.perf_counter() - began
         self.done += len(batch.items)
+        self.names.add(batch.worker)
         self.failed += len(batch.failures)
         for error in batch.failures.values():
             self.error = error
