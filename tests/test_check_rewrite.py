@@ -36,7 +36,6 @@ FEW = {
     "test_textwrap": "textwrap",
     "test_contextlib": "contextlib",
     "test_heapq": "heapq",
-    "test_json": "json",
     "test_shlex": "shlex",
     "test_configparser": "configparser",
 }
@@ -45,7 +44,7 @@ MORE = {
     "test_asyncgen": "", "test_yield_from": "", "test_class": "", "test_set": "", "test_dict": "", "test_list": "",
     "test_dataclasses": "dataclasses", "test_enum": "enum", "test_typing": "typing", "test_functools": "functools",
     "test_argparse": "argparse", "test_ast": "ast", "test_csv": "csv", "test_difflib": "difflib",
-    "test_fractions": "fractions", "test_graphlib": "graphlib", "test_ipaddress": "ipaddress",
+    "test_fractions": "fractions", "test_graphlib": "graphlib", "test_ipaddress": "ipaddress", "test_json": "json",
     "test_logging": "logging", "test_mailbox": "mailbox", "test_optparse": "optparse", "test_pathlib": "pathlib",
     "test_pickle": "pickle", "test_pprint": "pprint", "test_queue": "queue", "test_random": "random", "test_sched": "sched",
     "test_shelve": "shelve", "test_statistics": "statistics", "test_tempfile": "tempfile", "test_types": "types",
