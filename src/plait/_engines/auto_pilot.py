@@ -146,7 +146,8 @@ class Pilot:
             if self._is_raced(seen):
                 self._decide(seen)
         elif _knows_enough(seen):
-            if (seen.doubtful or self._canary.heard.seconds < _HEARD) and seen.seconds < _PATIENCE:
+            unsure = seen.doubtful or (not seen.waits and self._canary.heard.seconds < _HEARD)
+            if unsure and seen.seconds < _PATIENCE:
                 return
             if len(self.meter.threads) == 1 and wants_race(self._measured(seen)):
                 self._alone, self._racing = seen, True
