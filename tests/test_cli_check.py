@@ -62,7 +62,7 @@ def test_a_module_and_a_function(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert "check --replay" in capsys.readouterr().out
     (tmp_path / "losing.py").write_text(dedent(LOSES).replace("int(sys.argv[1]) if sys.argv[1:] else 2", "2"))
     assert run(["check", "losing.py:test_loses"]) == 1
-    assert run(["check", "losing:test_loses"]) == 1
+    assert run(["check", "losing:test_loses", "--runs", "100"]) == 1  # a function has no words of its own
     sys.modules.pop("losing", None)
 
 
@@ -91,6 +91,7 @@ def test_json_sarif_and_html(tmp_path: Path, capsys: pytest.CaptureFixture[str])
         (["-m", "no.such.module"], "no such module"),
         (["right.py:nothing"], "has no 'nothing'"),
         (["losing.py:add", "argument"], "without arguments"),
+        (["losing.py:add", "--runs", "0"], "--runs"),
         (["--scheduler", "chance", "right.py"], "scheduler='chance' is not known"),
         (["--replay", "1abc", "right.py"], "copy all of it"),
         (["--runs", "0", "right.py"], "--runs"),

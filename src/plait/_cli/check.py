@@ -21,7 +21,7 @@ plait check -m mypackage.worker --jobs 3
 plait check tests/test_bank.py:test_transfer --seconds 10
 plait check --replay 1auiUBosG0kZ... transfer.py
 
-Options of plait come before TARGET.
+Options of plait come before a script, since what follows it is its own.
 
 \b
 Exit status: 0 passed or proved, 1 failed, 2 it could not begin, 3 inconclusive or not checked, 130 Ctrl-C.
@@ -31,7 +31,8 @@ Exit status: 0 passed or proved, 1 failed, 2 it could not begin, 3 inconclusive 
 class CheckCommand(click.Command):
     """Ends with its own exit status when the words on the command line cannot mean anything.
 
-    What follows ``-m MODULE`` is the module's, as it is for ``python -m``.
+    What follows ``-m MODULE`` or a script is its own, as it is for ``python``. A function has no arguments, so options
+    may follow it.
     """
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -42,6 +43,7 @@ class CheckCommand(click.Command):
                 at += 2 if args[at] == "-m" else 1
                 return super().parse_args(ctx, [*args[:at], "--", *args[at:]])
             at += 2 if args[at] in valued else 1
+        ctx.allow_interspersed_args = at < len(args) and not args[at].endswith(".py")
         return super().parse_args(ctx, args)
 
     def make_context(self, *arguments: Any, **options: Any) -> click.Context:
