@@ -17,7 +17,7 @@ import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from _trace_programs import merged, now
+from _trace_programs import merged, now, sends
 from _trace_truth import Crew, Stopwatch, Truth, compute, scaled
 
 import plait
@@ -157,11 +157,6 @@ def select_loop() -> list[Truth]:
     crew = Crew()
     here, there = socket.socketpair()
 
-    def sends(watch: Stopwatch) -> None:
-        for _ in range(scaled(15)):
-            watch.sleep(0.04)
-            here.sendall(b"%30d" % int(now() * 1e9))
-
     def selects(watch: Stopwatch) -> None:
         for _ in range(scaled(15)):
             with watch.waiting(State.SOCKET, lambda: sent):  # noqa: B023  called at once
@@ -170,7 +165,7 @@ def select_loop() -> list[Truth]:
             compute(0.002)
 
     with here, there:
-        crew.start(sends)
+        crew.start(sends(here, 15, 0.04))
         crew.start(selects)
         return crew.join()
 

@@ -8,7 +8,7 @@ import queue
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from _trace_truth import Crew, Stopwatch, Truth, compute, scaled
@@ -110,11 +110,7 @@ def starved_consumers() -> list[Truth]:
             line.put(_LAST)
 
     def consumes(watch: Stopwatch) -> None:
-        while True:
-            with watch.waiting(State.QUEUE, lambda: put):  # noqa: B023  called at once
-                put = line.get()
-            if put == _LAST:
-                return
+        for _ in _taken(watch, line):
             compute(0.001)
 
     crew.start(produces)
@@ -122,14 +118,30 @@ def starved_consumers() -> list[Truth]:
     return crew.join()
 
 
+def _taken(watch: Stopwatch, line: queue.Queue[float]) -> Iterator[float]:
+    """What others put into a queue, each the moment at which they did, up to `_LAST`."""
+    while True:
+        with watch.waiting(State.QUEUE, lambda: put):  # noqa: B023  called at once
+            put = line.get()
+        if put == _LAST:
+            return
+        yield put
+
+
+def sends(here: socket.socket, times: int, seconds: float) -> Callable[[Stopwatch], None]:
+    """What sends the moment, so often, after so long a sleep."""
+
+    def work(watch: Stopwatch) -> None:
+        for _ in range(scaled(times)):
+            watch.sleep(seconds)
+            here.sendall(b"%30d" % time.perf_counter_ns())
+
+    return work
+
+
 def sockets() -> list[Truth]:
     crew = Crew()
     here, there = socket.socketpair()
-
-    def answers(watch: Stopwatch) -> None:
-        for _ in range(scaled(20)):
-            watch.sleep(0.03)
-            here.sendall(b"%30d" % time.perf_counter_ns())
 
     def asks(watch: Stopwatch) -> None:
         for _ in range(scaled(20)):
@@ -140,7 +152,7 @@ def sockets() -> list[Truth]:
         compute(scaled(0.3))
 
     with here, there:
-        crew.start(answers)
+        crew.start(sends(here, 20, 0.03))
         crew.start(asks)
         crew.start(computes)
         return crew.join()
@@ -322,11 +334,7 @@ def mixed() -> list[Truth]:
         line.put(_LAST)
 
     def works(watch: Stopwatch) -> None:
-        while True:
-            with watch.waiting(State.QUEUE, lambda: put):  # noqa: B023  called at once
-                put = line.get()
-            if put == _LAST:
-                return
+        for _ in _taken(watch, line):
             with watch.without_the_gil():
                 hashlib.sha256(_BLOCK).digest()
             with watch.waiting(State.LOCK, lambda: let_go[0]):

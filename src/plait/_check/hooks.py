@@ -189,7 +189,7 @@ class Hooks:
         execution = STAGE.execution
         if execution is not None:
             sort = self._types.sort(type(thing))
-            if sort is _CONTAINER or sort is _COLLECTION or (sort is _INSTANCE and self._opaque.holds(type(thing))):
+            if sort is _CONTAINER or self._holds(thing, sort):
                 execution.step(_WRITE, execution.places.number(thing), "[]", site)
                 self._happen(execution, self._opaque.looks((value,)), site)
         return value

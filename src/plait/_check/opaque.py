@@ -116,16 +116,13 @@ class Opaque:
         return Act(found)
 
     def _act(self, kind: type, name: str) -> Act:
-        base = next((base for base in kind.__mro__ if name in base.__dict__), object)
+        base = _definer(kind, name)
         module = base.__module__.partition(".")[0]
         if base is object or base in IGNORED or module in _APART or module in _FIXED or self._types.is_mine(base):
             return Act.NONE
-        looks = name in _LOOKS
         if module in _OF_FILES:
-            if name not in _OF_FILES[module]:
-                return Act.NONE
-            return Act.LOOK_AT_FILES if looks else Act.CHANGE_FILES
-        return Act.LOOK if looks else Act.CHANGE
+            return _with_files(module, name)
+        return Act.LOOK if name in _LOOKS else Act.CHANGE
 
     def _function(self, function: Any, given: tuple[Any, ...]) -> Iterable[Access]:
         module, name = str(function.__module__), function.__name__
@@ -135,9 +132,8 @@ class Opaque:
         if root in _APART or root in _FIXED:
             return ()
         if module in _OF_FILES:
-            return [_access(Act.LOOK_AT_FILES if name in _LOOKS else Act.CHANGE_FILES, FILES)] * (
-                name in _OF_FILES[module]
-            )
+            act = _with_files(module, name)
+            return [_access(act, FILES)] if act else ()
         kind = _WRITE if name in _CHANGING else _READ
         found = [access for thing in given for access in self._look(thing, kind)]
         if name in _OF_INSTANCES:
@@ -162,12 +158,24 @@ class Opaque:
         return [(kind, thing, "[]")] if sort is _INSTANCE and self.holds(type(thing)) else []
 
     def _inherits(self, kind: type, name: str) -> bool:
-        base = next((base for base in kind.__mro__ if name in base.__dict__), object)
+        base = _definer(kind, name)
         return base is not object and not self._types.is_mine(base)
 
     def _is_mine(self, function: Any) -> bool:
         code = getattr(function, "__code__", None)
         return code is not None and code.co_filename in self._types.files
+
+
+def _definer(kind: type, name: str) -> type:
+    """The class that a method comes from; `object` for none."""
+    return next((base for base in kind.__mro__ if name in base.__dict__), object)
+
+
+def _with_files(module: str, name: str) -> Act:
+    """What a function of this module, or a method of its objects, does to files."""
+    if name not in _OF_FILES[module]:
+        return Act.NONE
+    return Act.LOOK_AT_FILES if name in _LOOKS else Act.CHANGE_FILES
 
 
 def _access(act: Act, thing: object) -> Access:

@@ -97,10 +97,10 @@ class Expressions(ast.NodeTransformer):
 
     def whole(self, node: ast.expr, seen: ast.expr) -> ast.expr:
         """What is looked at in one go."""
-        if isinstance(node, FRESH):
-            return seen
-        text = getattr(node, "attr", "") or getattr(node, "id", "[]")
-        return self.hook("whole", node, seen, self.site(node, text))
+        return seen if isinstance(node, FRESH) else self._looked_at("whole", node, seen)
+
+    def _looked_at(self, hook: str, node: ast.expr, seen: ast.expr) -> ast.expr:
+        return self.hook(hook, node, seen, self.site(node, getattr(node, "attr", "") or getattr(node, "id", "[]")))
 
     def steps(self, node: ast.expr, seen: ast.expr) -> ast.expr:
         """What is gone through step by step."""
@@ -158,9 +158,7 @@ class Expressions(ast.NodeTransformer):
     def _compared(self, node: ast.expr, looks: bool) -> ast.expr:
         """What ``==`` and operators look at."""
         seen: ast.expr = self.visit(node)
-        if not looks or not isinstance(node, _HELD):
-            return seen
-        return self.hook("text", node, seen, self.site(node, getattr(node, "attr", "") or getattr(node, "id", "[]")))
+        return self._looked_at("text", node, seen) if looks and isinstance(node, _HELD) else seen
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
         joins = isinstance(node.op, _JOINING) and not (_is_number(node.left) or _is_number(node.right))

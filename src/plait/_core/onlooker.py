@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from _collections_abc import Callable
-from typing import Final
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # workers of pools import this file
+    from _collections_abc import Callable
+    from typing import Final
 
-from plait._core.batch import Batch
+    from plait._core.batch import Batch
 
 
 class Onlooker:

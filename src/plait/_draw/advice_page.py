@@ -80,13 +80,8 @@ def _picture(points: Sequence[Point]) -> str:
 
 
 _HEAD = "<thead><tr><th>engine</th><th>workers</th><th>items/s</th><th>start</th><th>memory each</th></tr></thead>"
-_LANES = (
-    "quiet",
-    "lane0",
-    "lane1",
-    "lane2",
-    "lane3",
-)  # the theme's colours: the loop, which all are compared with, is grey
+# The theme's colours: the loop, which all are compared with, is grey.
+_LANES = ("quiet", "lane0", "lane1", "lane2", "lane3")
 _STYLE = """
 body { margin: 2rem auto; max-width: 46rem; padding: 0 1rem; }
 h1 { font-size: 1.2rem; } p { color: var(--quiet); margin: 0.3rem 0; }

@@ -150,7 +150,7 @@ def frame(
 def refusal_of(batch: Batch, error: BaseException) -> NotTransferable:
     """The failure of a single item that cannot be pickled."""
     item = batch.items[0]
-    what = brief(item, _SHOWN) if hasattr(item, PARTS) else f"item {batch.base}"
+    what = brief(item, _SHOWN) if hasattr(type(item), PARTS) else f"item {batch.base}"
     failure = NotTransferable(f"{what} cannot be sent to a process: {explain(item, 'item', error)}")
     failure.__cause__ = error
     return failure

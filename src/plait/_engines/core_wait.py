@@ -16,13 +16,18 @@ def core_use(thread: int | None = None, pid: int | None = None) -> tuple[float, 
 
     Everything 0 where nobody can tell. `pid` is the process it belongs to, when it is not this one.
     """
+    return counted(thread, pid) or _UNKNOWN
+
+
+def counted(thread: int | None = None, pid: int | None = None) -> tuple[float, float, int] | None:
+    """As `core_use`; None where nobody can tell."""
     path = "/proc/thread-self" if thread is None else f"/proc/{'self' if pid is None else pid}/task/{thread}"
     try:
         with open(f"{path}/schedstat", "rb", buffering=0) as file:
             ran, waited, turns = file.read(128).split()[:3]
             return int(ran) * 1e-9, int(waited) * 1e-9, int(turns)
     except (OSError, ValueError):
-        return _UNKNOWN
+        return None
 
 
 def waited_for_core(thread: int | None = None) -> float:

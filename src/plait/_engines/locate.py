@@ -43,9 +43,10 @@ def explain(value: object, name: str, error: BaseException) -> str:
 def find(value: object, name: str, fails: Callable[[object], bool] | None = None) -> tuple[str, object]:
     """The path to the innermost object that does not pickle, and that object; `value` itself if no child is."""
     fails = fails or does_not_pickle
-    for part, child in getattr(value, PARTS, tuple)():
-        if fails(child):
-            return find(child, part, fails)
+    if hasattr(type(value), PARTS):  # of the class: an object of the user's may answer to any name
+        for part, child in getattr(value, PARTS)():
+            if fails(child):
+                return find(child, part, fails)
     seen: set[int] = set()
     path = name
     for _ in range(_DEPTH):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from plait._see.advise_profile import Profile
+from plait._see.queueing import cycle_seconds
 
 _DOUBT, _MOST = 1.5, 0.9  # how much a measurement loses with each share that others had of the cores, and at most
 _SENT = 0.5e-6  # seconds to send one item of a batch, and to get its result
@@ -26,21 +27,7 @@ def forecast(engine: str, workers: int, profile: Profile, cores: int) -> float:
     side_by_side = workers if profile.waits else min(workers, cores)
     held = 0.0 if engine in REMOTE else profile.gil * profile.seconds
     alone = profile.seconds + moved
-    return min(_taking_turns(side_by_side, alone, held), cores / max(busy, 1e-9))
-
-
-def _taking_turns(workers: int, seconds: float, held: float) -> float:
-    """Items per second of workers that need so many seconds for an item, `held` of which only one of them can have.
-
-    The mean value analysis of a closed queue: who arrives finds what one worker less would leave there (Reiser and
-    Lavenberg, 1980).
-    """
-    queued, rate = 0.0, 1 / seconds
-    for count in range(1, workers + 1):
-        turn = held * (1 + queued)
-        rate = count / (seconds - held + turn)
-        queued = rate * turn
-    return rate
+    return min(side_by_side / cycle_seconds(side_by_side, held, alone - held), cores / max(busy, 1e-9))
 
 
 def weighed(measured: float, expected: float, hindered: float) -> float:

@@ -18,6 +18,7 @@ from plait._engines.sharing import obstacle
 
 _LIBRARIES = ("openblas", "mkl_rt", "blis", "libgomp", "libomp", "accelerate")
 _CALLS_AT_MOST = 1_000_000
+BUSY = 0.1  # the share of the time others had the cores, from which on the machine is called busy
 _WAITING = 0.5  # below this share of busy time it waits for something
 _LETS_GO = 0.2  # below this share of the time threads do not wait for one another
 _HOLDS = 0.7  # from this share of the time on, threads hardly do anything but wait for one another

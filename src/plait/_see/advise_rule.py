@@ -8,14 +8,13 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from plait._see.advise_forecast import REMOTE, forecast, weighed
-from plait._see.advise_profile import Profile
+from plait._see.advise_profile import BUSY, Profile
 from plait._see.advise_trial import Trial
 
 SIMPLEST_FIRST = ("inline", "thread", "async", "interpreter", "process")
 _FAR, _CLOSE = 0.25, 0.8  # of the best: what is measured again of each engine, and beside these
 _WORTH = 0.002  # seconds that an engine must save in all, or the simpler one will do
 _AS_GOOD = 1.08  # what is slower by less than this is as good when it is simpler
-_BUSY = 0.1  # the share of the time others had the cores, from which on a single measurement says little
 _CLEARLY = 1.15  # how much better an engine must be of which it would be a surprise
 
 
@@ -113,7 +112,7 @@ def _weighed(trial: Trial, profile: Profile, cores: int, start: float) -> Trial:
     return replace(
         trial,
         per_second=weighed(trial.per_second, expected, hindered),
-        start_seconds=min(trial.start_seconds, most) if hindered > _BUSY else trial.start_seconds,
+        start_seconds=min(trial.start_seconds, most) if hindered > BUSY else trial.start_seconds,
     )
 
 

@@ -8,14 +8,13 @@ from plait._core.memory import in_units
 from plait._draw.advice_page import Point
 from plait._engines.choice import in_words
 from plait._see.advise_forecast import REMOTE
-from plait._see.advise_profile import Profile
+from plait._see.advise_profile import BUSY, Profile
 from plait._see.advise_rule import Pick
 from plait._see.advise_trial import Trial
 
 _BAR = 40
 _NAMES = {"inline": "a plain loop", "thread": "threads", "process": "processes", "interpreter": "interpreters"}
 _HOLDS, _MIXED = 0.8, 0.35
-_BUSY = 0.1  # the share of the time in which others had the cores, from which on it is said
 
 
 def sentence(function: str, picked: Pick, profile: Profile, trials: Sequence[Trial], cores: int) -> str:
@@ -82,7 +81,7 @@ def facts(profile: Profile) -> list[str]:
     if profile.transfer_bytes:
         size, took = in_units(profile.transfer_bytes), in_words(profile.transfer_seconds)
         lines.append(f"Its argument and result: {size} pickled, {took} there and back.")
-    if profile.hindered > _BUSY:
+    if profile.hindered > BUSY:
         lines.append(
             f"Other programs had the cores {100 * profile.hindered:.0f} % of the time that it was ready for one; the "
             "figures are without what they took, and lean on what one call is like."

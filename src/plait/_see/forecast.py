@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from plait._core.trace import State, Trace
+from plait._see.queueing import cycle_seconds
 
 _COMPETES = 0.05  # of its time: who waits less for the GIL is not slowed down by it
 
@@ -49,9 +50,6 @@ def forecast(trace: Trace, workers: frozenset[int], consumers: frozenset[int], c
 def _shared(workers: list[tuple[float, float]], cores: int) -> float:
     """How long workers take that share their work evenly and, where they are more than the cores, queue for them.
 
-    Mean value analysis of a closed network (Reiser and Lavenberg, 1980) of one delay and one queue that stands for all
-    cores (Seidmann, Schweitzer and Shalev-Oren, 1987).
-
     >>> _shared([(1.0, 2.0)] * 2, 2)
     2.0
     >>> round(_shared([(1.0, 2.0)] * 4, 2), 2)
@@ -64,12 +62,7 @@ def _shared(workers: list[tuple[float, float]], cores: int) -> float:
     life = sum(life for _, life in workers) / many
     if many <= cores:
         return life
-    queue, cycle = 0.0, life
-    for present in range(1, many + 1):
-        served = cpu / cores * (1 + queue)
-        cycle = served + life - cpu / cores
-        queue = present * served / cycle
-    return cycle
+    return cycle_seconds(many, cpu / cores, life - cpu / cores)
 
 
 def _end(trace: Trace, at: int) -> int:

@@ -34,6 +34,10 @@ class Told(NamedTuple):
         found = _PID.search(self.batch.worker)
         return int(found[1]) if found else 0
 
+    def span(self, origin: int) -> tuple[int, int]:
+        """When it began and ended, in microseconds of the trace; before the trace is less than 0."""
+        return int(self.batch.started * 1e6) - origin, int(self.batch.ended * 1e6) - origin
+
 
 class Ran(NamedTuple):
     """A call that a thread of this process has run."""
@@ -83,14 +87,13 @@ def add_items(trace: Trace, batches: Iterable[Told], calls: Iterable[Ran], origi
 
 def _add_batch(trace: Trace, lane: int, told: Told, origin: int) -> None:
     name, batch = told.name, told.batch
+    began, ended = told.span(origin)
     if told.is_call:
-        began, ended = max(0, int(batch.started * 1e6) - origin), int(batch.ended * 1e6) - origin
-        trace.slices.append(Slice(lane, began, ended, name, name.partition("(")[0], bool(batch.failures)))
+        trace.slices.append(Slice(lane, max(0, began), ended, name, name.partition("(")[0], bool(batch.failures)))
         return
-    began, ended = int(batch.started * 1e6) - origin, int(batch.ended * 1e6) - origin
     if ended - began < _SHORT * len(batch.items) or (len(batch.items) > 1 and not batch.spans):
-        which = f"{batch.base}" if len(batch.items) == 1 else f"{batch.base} to {batch.end - 1}"
-        label = f"{name}, item {which}" if len(batch.items) == 1 else f"{name}, items {which}"
+        which = f"item {batch.base}" if len(batch.items) == 1 else f"items {batch.base} to {batch.end - 1}"
+        label = f"{name}, {which}"
         trace.slices.append(Slice(lane, max(0, began), ended, label, name, bool(batch.failures)))
         return
     for offset in range(len(batch.items)):

@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 
 from plait._core.bell import Bell
 from plait._core.trace import State
+from plait._engines.core_wait import counted
 from plait._see.recorder_locks import lock_types
 from plait._see.sampler import now
 from plait._see.whereabouts import place, user_frame
@@ -118,7 +119,9 @@ class Recorder:
             try:
                 original(thread)
             finally:
-                self.lives[tid] = Life(began, now(), *_counted(tid))
+                use = counted()
+                times = (-1.0, -1.0) if use is None else (time.thread_time(), use[1])
+                self.lives[tid] = Life(began, now(), *times)
 
         return bootstrap
 
@@ -174,14 +177,6 @@ class Recorder:
                     noted.append(Noted(_thread.get_native_id(), began, now(), state, name, place(_caller())))
 
         return SimpleQueue
-
-
-def _counted(tid: int) -> tuple[float, float]:
-    try:
-        with open(f"/proc/self/task/{tid}/schedstat", "rb") as file:
-            return time.thread_time(), int(file.read().split()[1]) / 1e9
-    except (OSError, IndexError):
-        return -1.0, -1.0
 
 
 def _caller() -> FrameType | None:

@@ -67,37 +67,42 @@ def runs_of(trace: Trace, batches: Iterable[Told], sums: Sums, origin: int) -> l
         lane = names.get(batch.worker, -1)
         if told.is_call or lane < 0 or not batch.started:
             continue
-        one = runs.setdefault(told.run, Figures(told.name, threads.get(told.tid, -1), bool(told.pid)))
+        one = runs.get(told.run)
+        if one is None:
+            one = runs[told.run] = Figures(told.name, threads.get(told.tid, -1), bool(told.pid))
         one.items += len(batch.items)
         one.batches += 1
         one.work += batch.ended - batch.started
-        began, ended = max(0, int(batch.started * 1e6) - origin), int(batch.ended * 1e6) - origin
+        began, ended = told.span(origin)
+        began = max(0, began)
         first, last = one.lanes.get(lane, (began, ended))
         one.lanes[lane] = min(first, began), max(last, ended)
+    slices: dict[int, list[Slice]] = {}
+    for item in trace.slices:
+        slices.setdefault(item.lane, []).append(item)
     for one in runs.values():
-        _look_between(trace, one)
+        _look_between(trace, one, slices)
     moved = [one for one in runs.values() if one.elsewhere]
     if len(moved) == 1 and sums.batches:
         moved[0].transfer = sums
     return list(runs.values())
 
 
-def _look_between(trace: Trace, run: Figures) -> None:
-    """What its workers did between their items."""
+def _look_between(trace: Trace, run: Figures, slices: dict[int, list[Slice]]) -> None:
+    """What its workers did between their items; `slices` are those of each lane, in the order in which they began."""
     began = run.began
     for at, (_, last) in run.lanes.items():
-        own = [one for one in trace.slices if one.lane == at and one.group == run.name and one.ended <= run.ended]
+        own = [one for one in slices.get(at, ()) if one.group == run.name and one.ended <= run.ended]
         if own:
             slowest = max(own, key=lambda one: one.ended)
             if run.last is None or slowest.ended > run.last.ended:
                 run.last = slowest
-        inside = iter(sorted((one.began, one.ended) for one in own))
         moment = began
         gaps = []
-        for start, stop in inside:
-            if start > moment:
-                gaps.append((moment, start))
-            moment = max(moment, stop)
+        for one in own:
+            if one.began > moment:
+                gaps.append((moment, one.began))
+            moment = max(moment, one.ended)
         busy = sum(_busy(trace, at, low, high) for low, high in gaps) / 1e6 if run.elsewhere else 0.0
         run.between += busy
         run.empty += max(0.0, sum(high - low for low, high in gaps if low < last) / 1e6 - busy)

@@ -124,14 +124,14 @@ class Sampler:
                 if stats != thread.seen:
                     ran, lacked = thread.count(stats)
                     thread.settle(lacked)
+                self._without_core(thread, moment - ran, lacked)
                 if line[0] in b"r-":
-                    self._running(process, thread, moment, ran, lacked, punctual)
+                    self._running(process, thread, moment, punctual)
                 else:
-                    self._blocked(process, thread, moment, ran, lacked, line)
+                    self._blocked(process, thread, moment, line)
 
-    def _running(self, process: Process, thread: Thread, moment: int, ran: int, lacked: int, punctual: bool) -> None:
+    def _running(self, process: Process, thread: Thread, moment: int, punctual: bool) -> None:
         """It is ready, with a core or without; what it runs, if it has one, is what it needs for that."""
-        self._without_core(thread, moment - ran, lacked)
         holder = process.holder() if process.memory >= 0 else thread.tid
         if time.perf_counter_ns() - moment > _LATE * 1e9:
             holder = thread.tid if thread.runs == PYTHON else 0
@@ -141,13 +141,12 @@ class Sampler:
         if runs != thread.state:
             self._note(thread, moment, runs, 0)
 
-    def _blocked(self, process: Process, thread: Thread, moment: int, ran: int, lacked: int, line: bytes) -> None:
+    def _blocked(self, process: Process, thread: Thread, moment: int, line: bytes) -> None:
         """It waits; noted again when it has run since the last look, so that it is known to be another wait.
 
         A look stands for the time since the one before: moments in between that could be told from what it ran would
         favour long waits over short ones, which begin and end between two looks.
         """
-        self._without_core(thread, moment - ran, lacked)
         if line != thread.line or not thread.blocked:
             thread.blocked, thread.line = True, line
             thread.waits, thread.text = self._waiting(process, line)

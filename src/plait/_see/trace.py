@@ -99,7 +99,7 @@ class trace:  # noqa: N801  used as a verb: with plait.trace("run.html")
             _recording.release()
         trace = self._trace
         trace.microseconds = ended - self._origin
-        workers = {told.pid: told.batch.worker for told in self._batches if told.pid}
+        workers = {pid: told.batch.worker for told in self._batches if (pid := told.pid)}
         names = {tid: name for tid, name in self._recorder.names.items() if name != WATCH}
         others = {pid: words for pid, words in samples.processes.items() if self._children and _OURS not in words}
         lives = self._recorder.lives
