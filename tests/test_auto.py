@@ -301,6 +301,19 @@ def test_tiny_items_are_not_moved_and_those_that_turn_slow_get_threads() -> None
     assert stream.report.peak_workers > 4
 
 
+def test_one_call_that_was_held_up_does_not_make_tiny_items_long() -> None:
+    calls = itertools.count()
+
+    def held_up_once(x: int) -> int:
+        if next(calls) == 100:
+            threading.Event().wait(0.005)  # as when others have the core or the GIL; nobody sets it
+        return x
+
+    stream = plait.map(held_up_once, range(100_000))
+    assert list(stream) == list(range(100_000))
+    assert any("moving items would cost more" in reason for reason in stream.report.why)
+
+
 def test_items_that_hold_the_gil_move_and_say_how_long_they_held_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(auto_pilot, "start_seconds", lambda _: 0.01)  # a test run has imported very much
     stream = plait.map(compute, [30_000] * 400, workers=2)

@@ -47,6 +47,7 @@ class Seen(NamedTuple):
         ready: seconds ready for a core that was not free.
         gil: the share of the time in which somebody held the GIL.
         doubtful: whether it seems to wait, but only because it may be waiting for a core.
+        hiccup: seconds of these in one call which says nothing about the others.
     """
 
     now: float
@@ -56,6 +57,7 @@ class Seen(NamedTuple):
     ready: float
     gil: float
     doubtful: bool = False
+    hiccup: float = 0.0
 
     @property
     def busy(self) -> float:
@@ -66,6 +68,11 @@ class Seen(NamedTuple):
     def unhindered(self) -> float:
         """Seconds it would have taken if nobody else had had the cores."""
         return min(self.seconds, max(self.seconds - self.ready, self.computed))
+
+    @property
+    def tiny(self) -> bool:
+        """Whether there were many calls and all but one cost next to nothing."""
+        return self.calls >= TINY_CALLS and self.seconds - self.hiccup < self.calls * TINY
 
     @property
     def waits(self) -> bool:
@@ -136,13 +143,12 @@ class Pilot:
         if self._holds and seen.calls:
             self._holds = False
             self._job.feed.release()
-        if self._canary is None:
-            if seen.calls >= TINY_CALLS and seen.seconds < seen.calls * TINY:
-                self._decide(seen)
-            elif seen.seconds >= _BRIEF / 2:
+        if seen.tiny:
+            self._decide(seen)
+        elif self._canary is None:
+            if seen.seconds >= _BRIEF / 2:
                 self._canary = Canary()
-            return
-        if self._racing:
+        elif self._racing:
             if self._is_raced(seen):
                 self._decide(seen)
         elif _knows_enough(seen):
@@ -165,6 +171,7 @@ class Pilot:
             computed=sum(computed for computed, _ in spent),
             ready=sum(ready for _, ready in spent),
             gil=self._canary.waiting if self._canary is not None else 0.0,
+            hiccup=max((thread.hiccup for thread in threads), default=0.0),
         )
         return seen._replace(doubtful=seen.seems_to_wait and any(thread.runnable for thread in threads))
 
@@ -203,7 +210,7 @@ class Pilot:
     def _measured(self, seen: Seen) -> Measured:
         return Measured(
             calls=max(1, seen.calls),
-            elapsed=seen.unhindered,
+            elapsed=min(seen.unhindered, seen.seconds - seen.hiccup) if seen.tiny else seen.unhindered,
             busy=seen.computed,
             gil=seen.gil,
             left=self._job.feed.left,

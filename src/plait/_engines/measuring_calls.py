@@ -12,6 +12,7 @@ from plait._engines.core_wait import is_runnable, waited_for_core
 
 TINY_CALLS = 256  # who takes so little time for each of them need not be measured any further
 _SAMPLES = 2  # calls whose argument is compared before and after
+_HICCUP = 0.02  # seconds: nobody is kept from a core or the GIL for longer, but now and then
 _LONG = 0.001  # seconds: who takes longer to pickle is not pickled for a second call
 _ATOMS = (int, str, float, bytes, bool, complex, type(None))
 
@@ -44,7 +45,7 @@ class CallMeter:
             return self._fn(item)
         finally:
             spent.end()
-            if spent.calls == TINY_CALLS and spent.inside < TINY_CALLS * TINY:
+            if spent.calls == TINY_CALLS and spent.inside - spent.hiccup < TINY_CALLS * TINY:
                 self._tiny()
 
     def _new_thread(self) -> Spent:
@@ -91,9 +92,10 @@ class Spent:
         began: when the call in progress began, or 0.
         inside: seconds of calls that have ended.
         calls: how many these are.
+        longest: seconds that the longest of them took.
     """
 
-    __slots__ = ("_base", "_clock_id", "_native_id", "began", "calls", "inside")
+    __slots__ = ("_base", "_clock_id", "_native_id", "began", "calls", "inside", "longest")
 
     def __init__(self) -> None:
         self._native_id = threading.get_native_id()
@@ -101,7 +103,7 @@ class Spent:
             self._clock_id: int | None = time.pthread_getcpuclockid(threading.get_ident())
         except (AttributeError, OSError):  # nobody can tell on this platform: what it does counts as computing
             self._clock_id = None
-        self.began = self.inside = 0.0
+        self.began = self.inside = self.longest = 0.0
         self.calls = 0
         self._base = 0.0, 0.0
         self._base = self.spent()
@@ -110,8 +112,15 @@ class Spent:
         """The call in progress has ended."""
         took = time.perf_counter() - self.began
         self.inside += took
+        if took > self.longest:
+            self.longest = took
         self.calls += 1
         self.began = 0.0
+
+    @property
+    def hiccup(self) -> float:
+        """Seconds of the one call among many that may have waited for a core or the GIL, or prepared the others."""
+        return self.longest if self.longest <= _HICCUP else 0.0
 
     def seconds(self, now: float) -> float:
         """Seconds in calls, that in progress included."""
