@@ -39,6 +39,25 @@ def test_a_script(tmp_path: Path, words: list[str]) -> None:
     assert plait(tmp_path, "show", "run.json").stdout == shown.stdout
 
 
+@pytest.mark.parametrize(
+    ("words", "arguments", "written"),
+    [
+        (["-m", "app", "--jobs", "3"], ["--jobs", "3"], "trace.html"),
+        (["-o", "run.txt", "-mapp", "-o", "out.csv"], ["-o", "out.csv"], "run.txt"),
+        (["-m", "app", "-o", "run.html"], [], "run.html"),
+        (["app.py", "--fast", "-o", "out.csv"], ["--fast", "-o", "out.csv"], "trace.html"),
+    ],
+)
+def test_options_behind_the_program_are_its_own(
+    tmp_path: Path, words: list[str], arguments: list[str], written: str
+) -> None:
+    (tmp_path / "app.py").write_text(PROGRAM)
+    done = plait(tmp_path, "trace", *words)
+    assert done.stdout == f"arguments {arguments}\n"
+    assert done.returncode == 7
+    assert (tmp_path / written).exists()
+
+
 def test_a_module_and_an_exception(tmp_path: Path) -> None:
     (tmp_path / "broken.py").write_text("raise KeyError('lost')\n")
     done = plait(tmp_path, "trace", "-m", "broken")

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from plait._cli.check_run import NOT_A_CHECK, Options, run_check
+from plait._cli.program import ProgramCommand
 
 _HELP = """Run a program under many schedules, and explain the one that breaks it.
 
@@ -28,23 +29,11 @@ Exit status: 0 passed or proved, 1 failed, 2 it could not begin, 3 inconclusive 
 """
 
 
-class CheckCommand(click.Command):
-    """Ends with its own exit status when the words on the command line cannot mean anything.
+class CheckCommand(ProgramCommand):
+    """Ends with its own exit status when the words on the command line cannot mean anything."""
 
-    What follows ``-m MODULE`` or a script is its own, as it is for ``python``. A function has no arguments, so options
-    may follow it.
-    """
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        valued = {name for one in self.params if isinstance(one, click.Option) and not one.is_flag for name in one.opts}
-        at = 0
-        while at < len(args) and args[at].startswith("-") and args[at] != "--":
-            if args[at].startswith("-m"):
-                at += 2 if args[at] == "-m" else 1
-                return super().parse_args(ctx, [*args[:at], "--", *args[at:]])
-            at += 2 if args[at] in valued else 1
-        ctx.allow_interspersed_args = at < len(args) and not args[at].endswith(".py")
-        return super().parse_args(ctx, args)
+    def takes_options_behind(self, target: str) -> bool:
+        return not target.endswith(".py")  # but module:function, which has no arguments
 
     def make_context(self, *arguments: Any, **options: Any) -> click.Context:
         try:

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import click
 
+from plait._cli.program import ProgramCommand
 from plait._core.errors import UsageError
 from plait._draw.columns import printable
-from plait._see.show import form_of
+from plait._see.show import SUFFIXES, form_of
 from plait._see.trace import trace
 
 _HELP = """Run a program and record what its threads and workers do: the summary, then a picture.
@@ -22,15 +23,17 @@ when the program has ended, the picture in the file. Nothing in the program has 
 \b
 plait trace app.py
 plait trace app.py --fast input.txt
-plait trace -o run.json -m mypackage.worker
+plait trace app.py --fast input.txt -o run.html
+plait trace -o run.json -m mypackage.worker --jobs 3
 plait trace --children starts_others.py
 
-Options of plait come before TARGET. The exit status is the program's.
+Options of plait come before TARGET; -o may come last, too. The exit status is the program's.
 """
 
 
 @click.command(
     "trace",
+    cls=ProgramCommand,
     help=_HELP,
     context_settings={"max_content_width": 120, "ignore_unknown_options": False, "allow_interspersed_args": False},
 )
@@ -49,7 +52,7 @@ Options of plait come before TARGET. The exit status is the program's.
 @click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="TARGET [ARGUMENTS]...")
 def trace_command(module: str | None, output: str, children: bool, words: tuple[str, ...]) -> int:
     """Run the program and return its exit status."""
-    words, output = _with_late_output(words, output)
+    words, output = _with_late_output(module, words, output)
     _check(module, output, words)
     sys.argv = [module, *words] if module is not None else list(words)
     recording = trace(output, children=children)
@@ -68,9 +71,10 @@ def trace_command(module: str | None, output: str, children: bool, words: tuple[
     return status
 
 
-def _with_late_output(words: tuple[str, ...], output: str) -> tuple[tuple[str, ...], str]:
+def _with_late_output(module: str | None, words: tuple[str, ...], output: str) -> tuple[tuple[str, ...], str]:
     """The picture may be asked for at the very end, too: ``plait trace app.py input.txt -o run.html``."""
-    if len(words) > 2 and words[-2] == "-o":
+    target = 0 if module is not None else 1
+    if len(words) >= target + 2 and words[-2] == "-o" and words[-1].endswith(tuple(SUFFIXES)):
         return words[:-2], words[-1]
     return words, output
 

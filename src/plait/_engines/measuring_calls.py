@@ -112,8 +112,7 @@ class Spent:
         """The call in progress has ended."""
         took = time.perf_counter() - self.began
         self.inside += took
-        if took > self.longest:
-            self.longest = took
+        self.longest = max(self.longest, took)
         self.calls += 1
         self.began = 0.0
 

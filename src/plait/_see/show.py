@@ -18,7 +18,7 @@ _FORMS: dict[str, Callable[[Trace], str]] = {
     "html": draw_trace_page,
     "perfetto": draw_perfetto,
 }
-_SUFFIXES = {".html": "html", ".htm": "html", ".json": "perfetto", ".txt": "text"}
+SUFFIXES = {".html": "html", ".htm": "html", ".json": "perfetto", ".txt": "text"}
 
 
 def show(source: Trace | str | os.PathLike[str], to: str = "text") -> str:
@@ -53,7 +53,7 @@ def load(path: Path) -> Trace:
 
 def form_of(path: Path) -> str:
     """What a file with this name is to hold."""
-    form = _SUFFIXES.get(path.suffix.lower())
+    form = SUFFIXES.get(path.suffix.lower())
     if form is None:
         raise UsageError(f"{str(path)!r}: expected a name that ends in .html, .json (for Perfetto) or .txt")
     return form
