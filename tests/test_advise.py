@@ -279,3 +279,11 @@ def test_functions_with_threads_of_their_own_are_told():
     said = sentence("f", picked, profile, [LOOP, THREADS], 2)
     assert "keeps 2.0 of 2 cores busy by itself (openblas)" in said
     assert "OMP_NUM_THREADS=1" in said
+
+
+def test_items_that_are_dear_to_move_do_not_keep_it_for_longer_than_was_wanted() -> None:
+    advice = plait.advise(len, [bytes([n]) * (2 << 20) for n in range(4)] * 1000, seconds=0.5)
+    moved = [trial for trial in advice.trials if trial.engine == "process"]
+    assert moved  # a call takes 0.1 us: by that alone, millions of items would have been tried, an hour of copying
+    assert all(0 < trial.items < 20_000 for trial in moved)
+    assert advice.engine in ("inline", "thread")

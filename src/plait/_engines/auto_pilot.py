@@ -14,7 +14,7 @@ from typing import NamedTuple
 from plait._core.budget import available_cores
 from plait._core.gil import has_gil
 from plait._core.job import Job
-from plait._engines.choice import TINY, Choice, Measured, choose, is_worth_asking_again, wants_race
+from plait._engines.choice import HOLDS, TINY, Choice, Measured, choose, is_worth_asking_again, wants_race
 from plait._engines.growth import Growth
 from plait._engines.measuring_calls import TINY_CALLS, CallMeter
 from plait._engines.measuring_gil import Canary
@@ -25,6 +25,8 @@ _BRIEF = 0.001  # seconds of calls, when there were enough
 _ALONE = 0.02  # seconds of calls on one thread, when there were two of them
 _LONG_ALONE = 0.06  # the same, when there was one
 _HEARD = 0.018  # seconds for which the canary must have listened
+_SOON_HEARD = 0.009  # the same, when it hardly ever got the GIL while several calls ended
+_SOON_CALLS = 4
 _WAITS_AFTER = 0.002  # seconds after which a function that has not computed is given more threads
 _RACE = 0.025  # seconds that two threads run side by side
 _RACED_CALLS = 8  # from so many on, what a call costs in the race tells something
@@ -151,6 +153,8 @@ class Pilot:
         elif self._racing:
             if self._is_raced(seen):
                 self._decide(seen)
+        elif self._holds_all_the_time(seen):
+            self._decide(seen)
         elif _knows_enough(seen):
             unsure = seen.doubtful or (not seen.waits and self._canary.heard.seconds < _HEARD)
             if unsure and seen.seconds < _PATIENCE:
@@ -174,6 +178,12 @@ class Pilot:
             hiccup=max((thread.hiccup for thread in threads), default=0.0),
         )
         return seen._replace(doubtful=seen.seems_to_wait and any(thread.runnable for thread in threads))
+
+    def _holds_all_the_time(self, seen: Seen) -> bool:
+        """Whether there is no need to go on measuring."""
+        if self._canary is None or len(self.meter.threads) > 1 or seen.calls < _SOON_CALLS or seen.seems_to_wait:
+            return False
+        return seen.gil >= HOLDS and self._canary.heard.seconds >= _SOON_HEARD
 
     def _is_raced(self, seen: Seen) -> bool:
         """Whether two threads have run side by side for long enough."""

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 TINY = 3e-6  # seconds per item: below this not even a batch of items is worth being handed to somebody else
 _WAITING = 0.5  # below this share of busy time the function waits for something
-_HOLDS = 0.85  # the share of the time others had to wait for the GIL, from which on no race is needed to know
+HOLDS = 0.85  # the share of the time others had to wait for the GIL, from which on no race is needed to know
 _UNRACED = 0.5  # the same, where no race could be run
 _AS_GOOD = 0.75  # threads are chosen when they reach this share of what processes would: they need no start, no memory
 _WORTH = 1.5  # how often what processes save of the work that is left must pay for their start
@@ -77,7 +77,7 @@ def wants_race(measured: Measured) -> bool:
     >>> wants_race(Measured(calls=4, elapsed=0.2, busy=0.2, gil=0.3, left=100, cores=2))
     True
     """
-    return measured.race is None and measured.gil < _HOLDS and _if_plain(measured) is None
+    return measured.race is None and measured.gil < HOLDS and _if_plain(measured) is None
 
 
 def _if_plain(measured: Measured) -> Choice | None:
@@ -88,7 +88,7 @@ def _if_plain(measured: Measured) -> Choice | None:
         return Choice(
             "thread", f"threads: at {in_words(measured.cost)} per item, moving items would cost more than running them"
         )
-    if measured.share < _WAITING and measured.gil < _HOLDS:
+    if measured.share < _WAITING and measured.gil < HOLDS:
         return Choice("thread", f"threads: {100 * (1 - measured.share):.0f} % of the time it waits")
     if measured.cores < 2:
         return Choice("thread", "threads: there is only one core to use")
@@ -108,7 +108,7 @@ def is_worth_asking_again(choice: Choice, measured: Measured) -> bool:
 
 def _if_it_releases(measured: Measured) -> Choice | None:
     waits = f"others wait for it {100 * measured.gil:.0f} % of the time"
-    if measured.gil >= _HOLDS:
+    if measured.gil >= HOLDS:
         return None
     if measured.race is None:
         return Choice("thread", f"threads: it lets the GIL go, {waits}") if measured.gil < _UNRACED else None

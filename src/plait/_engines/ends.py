@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import _socket
 import os
-from functools import partial
+from _functools import partial  # type: ignore[import-not-found]  # functools would bring collections along
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # workers import this module: names for type checkers only

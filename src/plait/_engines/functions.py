@@ -7,8 +7,8 @@ module share one dictionary of globals over there, as they do here. Classes that
 
 from __future__ import annotations
 
+import _functools  # type: ignore[import-not-found]  # functools imports much
 import builtins
-import functools
 import io
 import marshal
 import sys
@@ -23,7 +23,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:  # workers import this module, and typing would double their start-up time
     from typing import Any
 
-_LruWrapper = type(functools.lru_cache(len))
+_LruWrapper: Any = _functools._lru_cache_wrapper
+_homeless: dict[str, ContextVar[object]] = {}
 _MODULE_FACTS = ("__name__", "__file__", "__package__")
 
 
@@ -113,7 +114,9 @@ def fill_function(function: FunctionType, state: dict[str, Any]) -> None:
 
 def make_cached(function: Callable[..., object], parameters: dict[str, Any]) -> object:
     """A function with an empty ``lru_cache`` around it, of the same size."""
-    return functools.lru_cache(**parameters)(function)
+    from functools import lru_cache  # which most functions can do without
+
+    return lru_cache(**parameters)(function)
 
 
 def home_of(wanted: ContextVar[Any]) -> tuple[str, str]:
@@ -130,14 +133,9 @@ def home_of(wanted: ContextVar[Any]) -> tuple[str, str]:
 def variable(module: str, name: str) -> ContextVar[Any]:
     """The context variable of that home; one per name for those of ``__main__`` and of functions."""
     if not module:
-        return _homeless(name)
+        return _homeless.setdefault(name, ContextVar(name))
     found: ContextVar[Any] = getattr(_import(module), name)
     return found
-
-
-@functools.cache
-def _homeless(name: str) -> ContextVar[Any]:
-    return ContextVar(name)
 
 
 def _import(name: str) -> ModuleType:

@@ -24,6 +24,7 @@ _MOST_FDS = 8
 
 def main(fd: int) -> None:
     """Serve requests until the parent is gone."""
+    gc.disable()  # what is imported stays
     _open_standard_descriptors()
     link = _socket.socket(fileno=fd)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -38,8 +39,8 @@ def main(fd: int) -> None:
     poll = select.poll()
     poll.register(link, select.POLLIN)
     poll.register(awake, select.POLLIN)
-    gc.collect()
     gc.freeze()
+    gc.enable()
     while True:
         for ready, _ in poll.poll():
             if ready == awake:

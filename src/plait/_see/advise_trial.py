@@ -74,6 +74,7 @@ class Bench:
         self._fn = fn
         self._items = items
         self._profile = profile
+        self._cost = profile.seconds + (profile.transfer_seconds if engine.name in REMOTE else 0.0)  # of one item
         self._cores = cores
         self._before = descendants()
         self._pids: set[int] = set()  # of its worker processes
@@ -101,7 +102,7 @@ class Bench:
         warm = self._map(workers, workers)
         if self._engine.name in REMOTE:
             seen, deadline = set(warm.names), time.perf_counter() + _BOOT
-            count = max(2 * workers, int(_BRIEF / self._profile.seconds))
+            count = max(2 * workers, int(_BRIEF / self._cost))
             while len(seen) < workers and time.perf_counter() < deadline and not warm.problem:
                 seen |= self._map(workers, count).names
                 count *= 2  # who is still starting when a map ends has to start again
@@ -109,9 +110,9 @@ class Bench:
 
     def repeat(self, trial: Trial, seconds: float) -> None:
         """About so many seconds more of a trial."""
-        wanted = max(trial.workers, int(seconds / 4 / self._profile.seconds))
+        wanted = max(trial.workers, int(seconds / 4 / self._cost))
         while True:
-            found = self._map(trial.workers, wanted)
+            found = self._map(trial.workers, wanted, seconds)
             if found.problem or found.seconds >= seconds / 2 or wanted > found.done or wanted >= _MOST:
                 break
             wanted = min(_MOST, max(wanted + 1, int(found.done / found.seconds * seconds)))
@@ -135,22 +136,28 @@ class Bench:
             found.update(core_times(pid))
         return found
 
-    def _map(self, workers: int, count: int) -> _Ran:
+    def _map(self, workers: int, count: int, seconds: float = float("inf")) -> _Ran:
+        """So many items, or fewer after so many seconds, but at least one for each worker."""
         ran = _Ran()
         feed = Feed(list(islice(cycle(self._items), count)))
         job = Job(self._fn, feed, workers=workers, timeout=None, context=contextvars.copy_context())
         feed.serve(job)
         before = self._core_times()
         began = time.perf_counter()
+        batches = self._engine.run(job)
         try:
-            for batch in self._engine.run(job):
+            for batch in batches:
                 ran.note(batch, began)
                 feed.settle(len(batch.items))
                 feed.deliver(len(batch.items))
-                if feed.finished:  # while its threads are there
+                over = ran.done >= workers and time.perf_counter() - began > seconds
+                if feed.finished or over:  # while its threads are there
                     ran.seconds = time.perf_counter() - began
                     ran.cores = between(before, self._core_times(), get_native_id())
                     ran.memory = proportional_bytes(os.getpid()) if self._engine.name in _SHARED else 0
+                if over:
+                    break
+            batches.close()
         except Exception as error:
             ran.problem = _in_a_line(error)
         ran.seconds = max(ran.seconds, 1e-9)
