@@ -11,6 +11,8 @@ from _collections_abc import Generator
 from _pickle import dumps, loads
 from types import FrameType, FunctionType, TracebackType
 
+from plait._core.notes import add_note, notes_of
+
 _HEAD, _TAIL = 20, 30  # frames kept of a very deep traceback
 
 Frame = tuple[str, int, str]
@@ -23,34 +25,54 @@ def describe(error: BaseException, skip: int = 0, depth: int = 8) -> Description
     found: Description = {
         "type": kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}",
         "text": _text(error),
-        "frames": _frames(error.__traceback__, skip),
-        "notes": [str(note) for note in getattr(error, "__notes__", ())],
-        "suppress": error.__suppress_context__,
+        "frames": [],
+        "notes": notes_of(error),
+        "suppress": False,
+        "pickle": None,
+        "why": "",
     }
+    try:
+        _describe_attributes(found, error, skip, depth)
+    except Exception as failure:  # its class makes something of its own of them; the description must go out
+        found["why"] = f"it cannot be read: {type(failure).__name__}: {_text(failure)}"
+    return found
+
+
+def _describe_attributes(found: Description, error: BaseException, skip: int, depth: int) -> None:
+    found["frames"] = _frames(error.__traceback__, skip)
+    found["suppress"] = error.__suppress_context__
     found["pickle"], found["why"] = _pickled(error)
     if depth:
         for name in ("__cause__", "__context__"):
             other = getattr(error, name)
             if other is not None and not (name == "__context__" and error.__suppress_context__):
                 found[name] = describe(other, 0, depth - 1)
-    return found
+        if isinstance(error, BaseExceptionGroup):  # the traceback of each member is where something went wrong
+            found["message"] = error.message
+            found["members"] = [describe(member, 0, depth - 1) for member in error.exceptions]
 
 
 def rebuild(description: Description) -> BaseException:
     """The exception again, or a RemoteError with its type and text."""
     error = _unpickled(description)
+    _dress(error, description)
+    return error
+
+
+def _dress(error: BaseException, description: Description) -> None:
+    """Give the exception what pickles do not carry: its traceback, notes and causes."""
     frames = description["frames"]
     assert isinstance(frames, list)
     error.__traceback__ = _traceback(frames)
+    known = notes_of(error)
     for note in description["notes"]:  # type: ignore[attr-defined]  # a list of str, see describe
-        if note not in getattr(error, "__notes__", ()):
-            error.add_note(note)
+        if note not in known:
+            add_note(error, note)
     for name in ("__cause__", "__context__"):
         other = description.get(name)
         if isinstance(other, dict):
             setattr(error, name, rebuild(other))
     error.__suppress_context__ = bool(description["suppress"])
-    return error
 
 
 def _pickled(error: BaseException) -> tuple[bytes | None, str]:
@@ -112,8 +134,19 @@ def _unpickled(description: Description) -> BaseException:
             why = f"it could not be rebuilt here: {type(failure).__name__}: {_text(failure)}"
         else:
             if isinstance(error, BaseException):
+                for member, its in zip(getattr(error, "exceptions", ()), _members(description), strict=False):
+                    _dress(member, its)
                 return error
+    if members := _members(description):  # one of them cannot be rebuilt: the others can
+        return BaseExceptionGroup(str(description["message"]), [rebuild(member) for member in members])
     return RemoteError(str(description["type"]), str(description["text"]), why)
+
+
+def _members(description: Description) -> list[Description]:
+    """Those of an exception group."""
+    members = description.get("members", [])
+    assert isinstance(members, list)
+    return members
 
 
 def _text(error: BaseException) -> str:
