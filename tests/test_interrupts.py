@@ -37,7 +37,7 @@ class Pressed:
         self.number = number
         self.lines = 0
         self.where = ""
-        self._before: dict[FrameType, int] = {}
+        self._before: dict[int, int] = {}  # by the id of the frame, which would be kept alive
 
     def __enter__(self) -> Pressed:
         sys.settrace(self._trace)
@@ -60,8 +60,8 @@ class Pressed:
 
     def _leaves_a_block(self, frame: FrameType) -> bool:
         """Whether the line is a ``with`` at its end: what it calls there it has called when Python looks for signals."""
-        line, before = frame.f_lineno, self._before.get(frame, 0)
-        self._before[frame] = line
+        line, before = frame.f_lineno, self._before.get(id(frame), 0)
+        self._before[id(frame)] = line
         text = linecache.getline(frame.f_code.co_filename, line)
         return before > line and text.lstrip().startswith("with ")
 

@@ -134,8 +134,9 @@ def _unpickled(description: Description) -> BaseException:
             why = f"it could not be rebuilt here: {type(failure).__name__}: {_text(failure)}"
         else:
             if isinstance(error, BaseException):
-                for member, its in zip(getattr(error, "exceptions", ()), _members(description), strict=False):
-                    _dress(member, its)
+                if isinstance(error, BaseExceptionGroup):
+                    for member, its in zip(error.exceptions, _members(description), strict=False):
+                        _dress(member, its)
                 return error
     if members := _members(description):  # one of them cannot be rebuilt: the others can
         return BaseExceptionGroup(str(description["message"]), [rebuild(member) for member in members])

@@ -72,11 +72,14 @@ class Worker(WorkerTask):
         self._sending = _thread.allocate_lock()
         self._memory_bytes = 0
         self._timed = False
+        self._forked = False  # whether this is a child that the function has made
 
     def serve(self) -> None:
         """Answer frames, one after the other."""
         current_task.set(self)
         self.thread_id = _thread.get_ident()
+        if self.owns_process and hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self._note_fork)
         self.send(wire.HELLO, os.getpid() if self.owns_process else 0, b"")
         while True:
             operation, flags, function, key, payload = self._receive()
@@ -254,8 +257,12 @@ class Worker(WorkerTask):
                     values.append(fn(item))  # noqa: PERF401  a failure must not take the values before it along
                 break
             except BaseException as error:
+                if self._forked:
+                    self._leave_child(error)
                 failures[len(values)] = describe(error, 1)
                 values.append(None)
+        if self._forked:
+            self._leave_child(None)
         self._guard.rest(boards.PACKING)
         item = taken = None
         items = []  # as in _run_tracked
@@ -284,6 +291,8 @@ class Worker(WorkerTask):
             self.part()
 
     def _pack(self, value: object) -> tuple[int, bytes]:
+        if self._forked:
+            self._leave_child(None)
         opcodes = entries.OPCODES.get(type(value))
         if opcodes is not None and len(data := opcodes(value)) < entries.LIMIT:
             return entries.PLAIN, data
@@ -311,6 +320,8 @@ class Worker(WorkerTask):
         return wire.WHOLE, data, length
 
     def _pack_failure(self, error: BaseException) -> bytes:
+        if self._forked:
+            self._leave_child(error)
         return dumps(describe(error, 1), 5)
 
     def _pack_all(self, values: list[object], failures: dict[int, object]) -> bytes:
@@ -328,6 +339,14 @@ class Worker(WorkerTask):
         return dumps((values, failures, stored), 5)
 
     # --- the end
+
+    def _note_fork(self) -> None:
+        self._forked = True
+
+    def _leave_child(self, error: BaseException | None) -> NoReturn:
+        from plait._engines import forked  # most functions do not fork
+
+        forked.leave(error)
 
     def part(self) -> None:
         """End; what the worker holds is torn down before."""
