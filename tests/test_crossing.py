@@ -113,7 +113,7 @@ def test_objects_of_local_classes_with_slots_come_back_as_they_were() -> None:
             return self.__hidden
 
     class Child(Base):
-        __slots__ = "y"
+        __slots__ = "y"  # noqa: PLC0205  as people write it
 
     class Plain(Child):
         """With a dictionary again."""

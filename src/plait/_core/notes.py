@@ -13,7 +13,7 @@ def notes_of(error: BaseException) -> list[str]:
 
 
 def add_note(error: BaseException, note: str) -> None:
-    """Add a note, also to an exception whose class would prevent it; an error must not be lost over what is said of it."""
+    """Add a note, also to an exception whose class would prevent it; no error is lost over what is said of it."""
     try:
         BaseException.add_note(error, note)
     except Exception:

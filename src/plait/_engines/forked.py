@@ -1,4 +1,4 @@
-"""How a process ends that the user's function has forked, when it comes out of the function: it is no worker of ours."""
+"""How a process ends that the user's function has forked, when it comes out of the function: it is no worker."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ def leave(error: BaseException | None) -> NoReturn:
     status = 1
     try:
         if error is None:
-            words = "a child made by os.fork() returned from the function, and ends here; its parent goes on with the item"
+            words = (
+                "a child made by os.fork() returned from the function, and ends here; its parent goes on with the item"
+            )
             sys.stderr.write(f"plait: {words}. End it with os._exit()\n")
         elif not isinstance(error, SystemExit):
             sys.excepthook(type(error), error, error.__traceback__)

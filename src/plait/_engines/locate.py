@@ -39,7 +39,8 @@ def explain(value: object, name: str, error: BaseException) -> str:
         return f"{path} is a {refusal}"
     kind = type(culprit).__name__
     advice = _REASONS.get(kind, "leave it out with __getstate__, or create it inside the function")
-    return f"{path} is {_article(kind)} {kind} object, which cannot be pickled ({str(error) or type(error).__name__}); {advice}"
+    why = str(error) or type(error).__name__
+    return f"{path} is {_article(kind)} {kind} object, which cannot be pickled ({why}); {advice}"
 
 
 def find(value: object, name: str, fails: Callable[[object], bool] | None = None) -> tuple[str, object]:
