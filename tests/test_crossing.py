@@ -168,3 +168,16 @@ def test_a_child_that_the_function_forks_ends_where_it_leaves_it(engine: str) ->
         assert list(plait.map(fork, deeds, engine=engine, workers=1)) == [7, 1, 7]
     with plait.Pool("process", workers=1) as pool:
         assert [pool.submit(fork, "exit").result() for _ in range(2)] == [7, 7]
+
+
+def fails(*_: object) -> None:
+    raise ValueError("here")
+
+
+@pytest.mark.parametrize("engine", ["inline", "thread", "process", "auto"])
+@pytest.mark.parametrize("inputs", [1, 2])
+def test_a_traceback_begins_in_the_function(engine: str, inputs: int) -> None:
+    stream = plait.map(fails, *[[1, 2]] * inputs, engine=engine, timeout=20 if inputs == 2 else None)
+    for outcome in stream.outcomes():
+        assert outcome.error is not None
+        assert [frame.name for frame in traceback.extract_tb(outcome.error.__traceback__)] == ["fails"]

@@ -153,7 +153,7 @@ class Worker(WorkerTask):
             assignment = decode(payload, refs, bool(flags & wire.STORED), self._inputs_window(refs))
             self._assignments[key] = assignment  # type: ignore[assignment]  # what FunctionCargo packed
         except BaseException as error:  # the user's module may raise anything while it is imported
-            self.send(wire.REFUSED, key, dumps(describe(error, 1), 5))
+            self.send(wire.REFUSED, key, dumps(describe(error, ours=True), 5))
 
     def _extra(self, flags: int, payload: memoryview) -> tuple[list[tuple[int, int]], memoryview]:
         if not flags & wire.HAS_EXTRA:
@@ -187,7 +187,7 @@ class Worker(WorkerTask):
             cargo, items = [items], None
         except BaseException as error:  # an item's __setstate__ may raise anything
             self._words[MODE] = boards.IDLE
-            self._answer(key, wire.UNREADABLE, 0, data=dumps(describe(error, 1), 5))
+            self._answer(key, wire.UNREADABLE, 0, data=dumps(describe(error, ours=True), 5))
             return
         self._first, self._base, self._attempt = first, base, attempt
         fn, self._timeout, self._seeding, variables, _ = assignment
@@ -259,7 +259,7 @@ class Worker(WorkerTask):
             except BaseException as error:
                 if self._forked:
                     self._leave_child(error)
-                failures[len(values)] = describe(error, 1)
+                failures[len(values)] = describe(error, ours=True)
                 values.append(None)
         if self._forked:
             self._leave_child(None)
@@ -322,7 +322,7 @@ class Worker(WorkerTask):
     def _pack_failure(self, error: BaseException) -> bytes:
         if self._forked:
             self._leave_child(error)
-        return dumps(describe(error, 1), 5)
+        return dumps(describe(error, ours=True), 5)
 
     def _pack_all(self, values: list[object], failures: dict[int, object]) -> bytes:
         try:

@@ -181,8 +181,8 @@ class _OneAtATime:
 
 def _refusal() -> Iterator[Any]:
     raise UsageError(
-        "this stream is waiting for its next result already, for another thread, or for the function or input that asks "
-        "now; iterate it in one thread, or call next() on it under a lock"
+        "this stream is waiting for its next result already: for another thread, or for the function or input that is "
+        "asking now; iterate it in one thread, or call next() on it under a lock"
     )
     yield
 
