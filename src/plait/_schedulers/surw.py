@@ -63,9 +63,7 @@ class SurwScheduler:
     def end(self, executed: Sequence[Event]) -> None:
         counts: dict[What, int] = {}
         _count_elements(counts, map(_WHAT, executed))
-        if (
-            whole := frozenset(counts.items())
-        ) in self._known:  # it differs in its order only
+        if (whole := frozenset(counts.items())) in self._known:  # it differs in its order only
             return
         if len(self._known) < _MOST:
             self._known.add(whole)
