@@ -6,6 +6,7 @@ from __future__ import annotations
 import functools
 import os
 import sys
+import threading
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -181,3 +182,33 @@ def test_a_traceback_begins_in_the_function(engine: str, inputs: int) -> None:
     for outcome in stream.outcomes():
         assert outcome.error is not None
         assert [frame.name for frame in traceback.extract_tb(outcome.error.__traceback__)] == ["fails"]
+
+
+class AnyName:
+    """Answers to any name, with more of the same; as mocks do."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+
+    def __getattr__(self, name: str) -> AnyName:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return AnyName()
+
+    def __call__(self, item: int) -> int:
+        return item
+
+
+@pytest.mark.timeout(30)
+def test_a_function_that_answers_to_any_name_is_refused_like_others() -> None:
+    with pytest.raises(NotTransferable, match=r"AnyName\.lock is a lock object"):
+        list(plait.map(AnyName(), [1], engine="process"))
+    assert list(plait.map(AnyName(), [1], engine="thread")) == [1]
+
+
+def test_data_that_is_nested_too_deeply_is_said_to_be() -> None:
+    deep: list[Any] = []
+    for _ in range(200_000):
+        deep = [deep]
+    with pytest.raises(NotTransferable, match="item is nested too deeply to be pickled"):
+        list(plait.map(len, [deep], engine="process"))

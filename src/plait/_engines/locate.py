@@ -33,6 +33,8 @@ def explain(value: object, name: str, error: BaseException) -> str:
     """Where the culprit is, what it is, why it cannot be sent, and what to do; `name` is what `value` is called."""
     if isinstance(error, MemoryError):
         return f"there is not enough memory to pickle {name}; pass less, or the path of a file"
+    if isinstance(error, RecursionError):
+        return f"{name} is nested too deeply to be pickled ({error}); pass flatter data"
     path, culprit = find(value, name)
     refusal = getattr(type(culprit), STAYS_HERE, "")
     if refusal:

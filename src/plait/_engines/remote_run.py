@@ -159,7 +159,7 @@ class RemoteRun:
             self._feed.hand_back(batch.base, batch.items[:half], batch.attempt)
             self._feed.hand_back(batch.base + half, batch.items[half:], batch.attempt)
             return
-        self._ledger.fail(batch, refusal_of(batch, error), NOT_SENT)
+        self._ledger.fail(batch, refusal_of(batch, error, self._reserve.host.kind), NOT_SENT)
 
     # --- waiting and taking
 
