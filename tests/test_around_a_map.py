@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -202,3 +203,36 @@ def test_a_map_at_the_exit_of_the_interpreter(engine: str, tmp_path: Path) -> No
     """In a thread that outlives the main thread, in an exit handler, and one that is open and that nobody closes."""
     said = "main 999000\nthread 999000\natexit 999000\n"
     assert run(ENDING, engine, folder=tmp_path) == (said, "", 3)
+
+
+@pytest.mark.parametrize("engine", ["inline", "thread"])
+def test_a_stream_that_its_own_input_asks_says_so_and_can_go_on(engine: str) -> None:
+    streams: list[plait.Stream[int]] = []
+
+    def own() -> Iterator[int]:
+        yield 1
+        with pytest.raises(plait.errors.UsageError, match="waiting for its next result already"):
+            next(streams[0])
+        yield 2
+
+    streams.append(plait.map(abs, own(), engine=engine))
+    assert list(streams[0]) == [1, 2]
+
+
+def test_threads_that_share_a_stream_lose_nothing() -> None:
+    stream = plait.map(abs, range(2000), engine="thread")
+    seen: list[int] = []
+
+    def consume() -> None:
+        while True:
+            try:
+                for value in stream:
+                    seen.append(value)
+                return
+            except plait.errors.UsageError:  # another one waits
+                time.sleep(0.0005)
+
+    with plait.scope() as s:
+        for _ in range(3):
+            s.submit(consume)
+    assert sorted(seen) == list(range(2000))

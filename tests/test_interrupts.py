@@ -37,6 +37,7 @@ class Pressed:
         self.number = number
         self.lines = 0
         self.where = ""
+        self._before: dict[int, int] = {}  # by the id of the frame, which would be kept alive
 
     def __enter__(self) -> Pressed:
         sys.settrace(self._trace)
@@ -49,13 +50,20 @@ class Pressed:
         name = frame.f_globals.get("__name__", "")
         if not name.startswith(("plait._run", "plait._engines", "plait._core")) or name == interrupts.__name__:
             return None
-        if event == "line" and not _only_yields(frame):
+        if event == "line" and not _only_yields(frame) and not self._leaves_a_block(frame):
             self.lines += 1
             if self.lines == self.number:
                 sys.settrace(None)
                 self.where = f"{name}:{frame.f_lineno}"
                 signal.raise_signal(signal.SIGINT)
         return self._trace
+
+    def _leaves_a_block(self, frame: FrameType) -> bool:
+        """Whether the line is a ``with`` at its end: what it calls there it has called when Python looks for signals."""
+        line, before = frame.f_lineno, self._before.get(id(frame), 0)
+        self._before[id(frame)] = line
+        text = linecache.getline(frame.f_code.co_filename, line)
+        return before > line and text.lstrip().startswith("with ")
 
 
 def _only_yields(frame: FrameType) -> bool:
@@ -118,6 +126,32 @@ def test_ctrl_c_at_any_line_of_the_driver(name: str, way: Way, order: str) -> No
     finally:
         engine.close()
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+@pytest.mark.parametrize("caught", [False, True])
+def test_ctrl_c_at_any_line_of_a_scope_loses_no_task(caught: bool) -> None:
+    def run_scope(number: int) -> tuple[Pressed, bool]:
+        raised = False
+        with Pressed(number) as pressed:
+            try:
+                with plait.scope("thread", workers=2) as s:
+                    try:
+                        tasks = [s.submit(double, x) for x in range(3)]
+                        tasks[0].result()
+                    except (KeyboardInterrupt, plait.errors.StopTask):
+                        raised = True
+                        if not caught:
+                            raise
+            except KeyboardInterrupt:
+                raised = True
+            finally:
+                sys.settrace(None)
+        return pressed, raised
+
+    whole, _ = run_scope(0)
+    for trial in range(TRIALS):
+        pressed, raised = run_scope(1 + trial * whole.lines // TRIALS)
+        assert raised or not pressed.where, f"Ctrl-C at {pressed.where} was lost"
 
 
 def test_ctrl_c_in_the_body_of_the_loop_stops_the_map() -> None:

@@ -146,5 +146,6 @@ def say(text: str) -> None:
 
 def _in_words(outcome: Outcome[Any], error: BaseException) -> str:
     kind = "" if isinstance(error, CommandFailed) else f"{type(error).__name__}: "
-    first, _, _ = f"{kind}{error}".partition("\n")
-    return f"item {outcome.index}, {brief(outcome.input)}: {first if len(first) <= 200 else first[:199] + '…'}"
+    item = f"item {outcome.index}, {brief(outcome.input)}"
+    first, _, _ = f"{kind}{str(error).removeprefix(f'{item}, ')}".partition("\n")
+    return f"{item}: {first if len(first) <= 200 else first[:199] + '…'}"

@@ -15,6 +15,7 @@ from typing import Any
 
 from plait._core.current import current_task
 from plait._core.mishaps import Announced
+from plait._core.notes import add_note
 from plait._core.worker_state import (
     TEAR_DOWN_SECONDS,
     Mishap,
@@ -98,8 +99,8 @@ class LoopState(WorkerState):
             value = await (_first(kept.name, made) if generator else made)
         except BaseException as error:
             del self._kept[kept.key]
-            error.add_note(
-                f"plait: raised in the set-up of {kept.name} on {self.worker}; the next call there tries again"
+            add_note(
+                error, f"plait: raised in the set-up of {kept.name} on {self.worker}; the next call there tries again"
             )
             kept.fail(error)
             if not isinstance(error, Exception):

@@ -5,7 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from plait._core.notes import add_note
+
 R = TypeVar("R")
+
+NOT_SENT = "not sent"  # stands for the worker of an item that could not be sent to any
 
 _NOTE_KEY = "__plait_outcome__"
 
@@ -47,11 +51,13 @@ class Outcome(Generic[R]):
 
 def attach(error: BaseException, outcome: Outcome[Any]) -> None:
     """Make the error carry its item: a note for people, the outcome for `outcome_of`."""
-    if _NOTE_KEY in error.__dict__:
+    own = object.__getattribute__(error, "__dict__")  # whatever its class makes of attributes
+    if _NOTE_KEY in own:
         return
-    error.__dict__[_NOTE_KEY] = outcome
+    own[_NOTE_KEY] = outcome
+    where = outcome.worker if outcome.worker == NOT_SENT else f"on {outcome.worker}"
     attempts = "" if outcome.attempts <= 1 else f", attempt {outcome.attempts}"
-    error.add_note(f"plait: item {outcome.index}, {brief(outcome.input)}, on {outcome.worker}{attempts}")
+    add_note(error, f"plait: item {outcome.index}, {brief(outcome.input)}, {where}{attempts}")
 
 
 def outcome_of(error: BaseException) -> Outcome[Any] | None:
@@ -64,7 +70,7 @@ def outcome_of(error: BaseException) -> Outcome[Any] | None:
     ...     print(plait.errors.outcome_of(error).input)
     x
     """
-    found = error.__dict__.get(_NOTE_KEY)
+    found = object.__getattribute__(error, "__dict__").get(_NOTE_KEY)
     return found if isinstance(found, Outcome) else None
 
 

@@ -7,6 +7,7 @@ import sys
 from _collections_abc import Callable
 
 from plait._core.interrupts import calls_out
+from plait._core.notes import add_note
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # workers import this module, and typing would double their start-up time
@@ -82,7 +83,7 @@ class WorkerState:
                 self.instances[key] = instance
             elif isinstance(error, Exception):
                 note = f"plait: raised in the set-up of {name} on {self.worker}; the next call there tries again"
-                error.add_note(note)
+                add_note(error, note)
             raise
         finally:
             self._making.pop()

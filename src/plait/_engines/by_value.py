@@ -8,8 +8,9 @@ import sys
 from _collections_abc import Callable
 from contextvars import ContextVar
 from pickle import PickleBuffer
-from types import ModuleType
-from typing import Any
+from types import MemberDescriptorType, ModuleType
+from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary, WeakValueDictionary
 
 import cloudpickle  # type: ignore[import-untyped]  # it ships no types
 
@@ -18,10 +19,11 @@ from plait._core.per_worker import PerWorker
 from plait._engines.functions import home_of, make_cached, variable
 
 _LRU_WRAPPER = type(functools.lru_cache(len))
+_WEAK = (WeakKeyDictionary, WeakValueDictionary)  # functools.singledispatch has one
 
 
 class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # untyped, see above
-    """cloudpickle, and memoryviews, which pickle refuses although PEP 574 can carry them.
+    """cloudpickle, and what it refuses or does not keep: memoryviews (PEP 574 carries them), slots, weak dictionaries.
 
     Attributes:
         modules: the names of those that the other side cannot import.
@@ -38,7 +40,12 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # untyped, see above
             return make_cached, (obj.__wrapped__, obj.cache_parameters())
         if type(obj) is PerWorker and not self.modules.isdisjoint(_and_packages(obj.__module__)):
             return obj.by_value()
-        return super().reducer_override(obj)
+        if type(obj) in _WEAK:
+            return type(obj), (dict(obj),)
+        reduced = super().reducer_override(obj)
+        if isinstance(obj, type) and isinstance(reduced, tuple) and "__slots__" in obj.__dict__:
+            return _with_slots(obj, *reduced)
+        return reduced
 
 
 def dumps_by_value(value: object, place: Callable[[PickleBuffer], bool], modules: tuple[object, ...]) -> bytes:
@@ -59,6 +66,18 @@ def dumps_by_value(value: object, place: Callable[[PickleBuffer], bool], modules
     finally:
         for module in by_value:
             cloudpickle.unregister_pickle_by_value(module)
+
+
+def _with_slots(kind: type, make: Any, args: tuple[Any, ...], state: tuple[Any, ...], *rest: Any) -> tuple[Any, ...]:
+    """How cloudpickle makes a class anew, and with the slots it had: it loses them from 3.1 on."""
+    if len(args) < 4 or not isinstance(args[3], dict) or NamedTuple in kind.__dict__.get("__orig_bases__", ()):
+        return make, args, state, *rest  # enums have no slots of their own, and named tuples refuse to be given any
+    own = kind.__dict__
+    slots = [name for name, value in own.items() if type(value) is MemberDescriptorType and value.__objclass__ is kind]
+    holds = [name for name in ("__dict__", "__weakref__") if name in own]
+    members = {name: value for name, value in state[0].items() if name not in slots and name != "__slotnames__"}
+    namespace = {**args[3], "__slots__": (*slots, *holds)}  # under their mangled names, which are not mangled again
+    return make, (*args[:3], namespace, *args[4:]), (members, *state[1:]), *rest
 
 
 def _and_packages(module: str) -> list[str]:

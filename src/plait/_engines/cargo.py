@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from _collections_abc import Callable
 from contextvars import ContextVar
+from functools import partial
 from types import ModuleType
 from typing import Any
 
@@ -18,6 +19,7 @@ from plait._engines.codec import Packed, encode
 from plait._engines.locate import PARTS, explain
 from plait._engines.remote_worker import RemoteWorker
 
+_A = {"process": "a process", "interpreter": "an interpreter"}  # by the kind of a host
 _SHOWN = 60  # characters of a call that cannot be sent
 
 
@@ -100,9 +102,13 @@ class FunctionCargo:
     def _inner(self) -> object:
         """What the user passed, without our own wrapper and ``functools.partial``."""
         inner: object = self._fn
-        while (wrapped := getattr(inner, "fn", getattr(inner, "func", None))) is not None:
-            inner = wrapped
-        return inner
+        while True:  # by type: an object of the user's, such as a mock, may answer to any name, without end
+            if isinstance(inner, partial):
+                inner = inner.func
+            elif str(type(inner).__module__).startswith("plait._") and getattr(inner, "fn", None) is not None:
+                inner = inner.fn  # type: ignore[attr-defined]  # asked for above
+            else:
+                return inner
 
     @property
     def needs_cloudpickle(self) -> bool:
@@ -147,10 +153,10 @@ def frame(
     return wire.pack(operation, key, extra + head + packed.data, flags=flags, function=function)
 
 
-def refusal_of(batch: Batch, error: BaseException) -> NotTransferable:
+def refusal_of(batch: Batch, error: BaseException, kind: str) -> NotTransferable:
     """The failure of a single item that cannot be pickled."""
     item = batch.items[0]
     what = brief(item, _SHOWN) if hasattr(type(item), PARTS) else f"item {batch.base}"
-    failure = NotTransferable(f"{what} cannot be sent to a process: {explain(item, 'item', error)}")
+    failure = NotTransferable(f"{what} cannot be sent to {_A[kind]}: {explain(item, 'item', error)}")
     failure.__cause__ = error
     return failure

@@ -13,6 +13,7 @@ from plait._core.current import Task, current_task
 from plait._core.job import Job, Running
 from plait._core.sizing import MOST_AHEAD, BatchSizer
 from plait._engines.halting import Seat
+from plait._engines.inherited import hold
 from plait._engines.stealing import Portion
 
 _BATCH_SECONDS = 0.001
@@ -55,7 +56,16 @@ class Crew:
         self._bell: SimpleQueue[None] = SimpleQueue()
         self._quorum = 0  # finished batches at which to ring for the driver; 0 while it does not listen
         self._rung = 0.0
+        self.forked = False  # whether this is a child that one of the functions has made
+        hold(self)
         self.widen()
+
+    def forget(self) -> None:
+        """In a forked child nothing of the run is left but the item that forked, to whose end it goes on."""
+        self.forked = True
+        for seat in self.seats:
+            if seat.portion is not None:
+                seat.portion.end()
 
     @property
     def unwanted(self) -> bool:

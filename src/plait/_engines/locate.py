@@ -31,13 +31,18 @@ _REASONS = {
 
 def explain(value: object, name: str, error: BaseException) -> str:
     """Where the culprit is, what it is, why it cannot be sent, and what to do; `name` is what `value` is called."""
+    if isinstance(error, MemoryError):
+        return f"there is not enough memory to pickle {name}; pass less, or the path of a file"
+    if isinstance(error, RecursionError):
+        return f"{name} is nested too deeply to be pickled ({error}); pass flatter data"
     path, culprit = find(value, name)
     refusal = getattr(type(culprit), STAYS_HERE, "")
     if refusal:
         return f"{path} is a {refusal}"
     kind = type(culprit).__name__
     advice = _REASONS.get(kind, "leave it out with __getstate__, or create it inside the function")
-    return f"{path} is {_article(kind)} {kind} object, which cannot be pickled ({error}); {advice}"
+    why = str(error) or type(error).__name__
+    return f"{path} is {_article(kind)} {kind} object, which cannot be pickled ({why}); {advice}"
 
 
 def find(value: object, name: str, fails: Callable[[object], bool] | None = None) -> tuple[str, object]:

@@ -7,6 +7,7 @@ from _collections_abc import Callable, Iterable
 
 from plait._core.batch import Batch
 from plait._core.interrupts import calls_out
+from plait._core.our_frames import without_our_frames
 
 
 @calls_out
@@ -49,7 +50,6 @@ def run_timed(
 
 
 def keep_failure(batch: Batch, error: BaseException) -> None:
-    """The next item of the batch failed; our own frame is cut off its traceback, so it keeps no batch alive."""
-    trace = error.__traceback__
-    batch.failures[len(batch.values)] = error.with_traceback(trace.tb_next if trace is not None else None)
+    """The next item of the batch failed; frames of ours are cut off its traceback, and none keeps the batch alive."""
+    batch.failures[len(batch.values)] = error.with_traceback(without_our_frames(error.__traceback__))
     batch.values.append(None)

@@ -47,11 +47,14 @@ class PipeBell:
 class _Pipe:
     """Two descriptors that are closed with the last reference."""
 
+    read = write = -1
+
     def __init__(self) -> None:
         self.read, self.write = os.pipe()
         os.set_blocking(self.read, False)
         os.set_blocking(self.write, False)
 
     def __del__(self) -> None:
-        os.close(self.read)
-        os.close(self.write)
+        if self.read >= 0:  # else no pipe could be made
+            os.close(self.read)
+            os.close(self.write)

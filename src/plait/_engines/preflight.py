@@ -12,6 +12,7 @@ from plait._core.errors import NotTransferable
 from plait._core.star import Star
 from plait._engines.refusals import ADVICE, Imports, in_words, refused_module
 
+_MOST_LAYERS = 100  # of decorators
 _CONDITIONS = ("_IF_", "FOR_ITER", "SEND", "RETURN", "YIELD", "RAISE")  # after these nothing is certain to happen
 
 
@@ -70,7 +71,9 @@ def certain_imports(fn: object) -> Iterator[str]:
 
 def innermost(fn: object) -> object:
     """The function within our own wrapper, ``functools.partial`` and decorators."""
-    while (wrapped := _inner(fn)) is not None:
+    for _ in range(_MOST_LAYERS):  # an object that answers to any name has no end of them
+        if (wrapped := _inner(fn)) is None:
+            break
         fn = wrapped
     return fn
 

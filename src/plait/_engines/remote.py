@@ -11,46 +11,69 @@ from _collections_abc import Generator
 from _pickle import dumps, loads
 from types import FrameType, FunctionType, TracebackType
 
+from plait._core.notes import add_note, notes_of
+from plait._core.our_frames import without_our_frames
+
 _HEAD, _TAIL = 20, 30  # frames kept of a very deep traceback
 
 Frame = tuple[str, int, str]
 Description = dict[str, object]
 
 
-def describe(error: BaseException, skip: int = 0, depth: int = 8) -> Description:
-    """The exception in builtin types; `skip` frames of our own are left out."""
+def describe(error: BaseException, *, ours: bool = False, depth: int = 8) -> Description:
+    """The exception in builtin types; `ours`: it was caught in code of ours, whose frames are left out."""
     kind = type(error)
     found: Description = {
         "type": kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}",
         "text": _text(error),
-        "frames": _frames(error.__traceback__, skip),
-        "notes": [str(note) for note in getattr(error, "__notes__", ())],
-        "suppress": error.__suppress_context__,
+        "frames": [],
+        "notes": notes_of(error),
+        "suppress": False,
+        "pickle": None,
+        "why": "",
     }
+    try:
+        _describe_attributes(found, error, ours, depth)
+    except Exception as failure:  # its class makes something of its own of them; the description must go out
+        found["why"] = f"it cannot be read: {type(failure).__name__}: {_text(failure)}"
+    return found
+
+
+def _describe_attributes(found: Description, error: BaseException, ours: bool, depth: int) -> None:
+    found["frames"] = _frames(without_our_frames(error.__traceback__) if ours else error.__traceback__)
+    found["suppress"] = error.__suppress_context__
     found["pickle"], found["why"] = _pickled(error)
     if depth:
         for name in ("__cause__", "__context__"):
             other = getattr(error, name)
             if other is not None and not (name == "__context__" and error.__suppress_context__):
-                found[name] = describe(other, 0, depth - 1)
-    return found
+                found[name] = describe(other, depth=depth - 1)
+        if isinstance(error, BaseExceptionGroup):  # the traceback of each member is where something went wrong
+            found["message"] = error.message
+            found["members"] = [describe(member, depth=depth - 1) for member in error.exceptions]
 
 
 def rebuild(description: Description) -> BaseException:
     """The exception again, or a RemoteError with its type and text."""
     error = _unpickled(description)
+    _dress(error, description)
+    return error
+
+
+def _dress(error: BaseException, description: Description) -> None:
+    """Give the exception what pickles do not carry: its traceback, notes and causes."""
     frames = description["frames"]
     assert isinstance(frames, list)
     error.__traceback__ = _traceback(frames)
+    known = notes_of(error)
     for note in description["notes"]:  # type: ignore[attr-defined]  # a list of str, see describe
-        if note not in getattr(error, "__notes__", ()):
-            error.add_note(note)
+        if note not in known:
+            add_note(error, note)
     for name in ("__cause__", "__context__"):
         other = description.get(name)
         if isinstance(other, dict):
             setattr(error, name, rebuild(other))
     error.__suppress_context__ = bool(description["suppress"])
-    return error
 
 
 def _pickled(error: BaseException) -> tuple[bytes | None, str]:
@@ -112,8 +135,20 @@ def _unpickled(description: Description) -> BaseException:
             why = f"it could not be rebuilt here: {type(failure).__name__}: {_text(failure)}"
         else:
             if isinstance(error, BaseException):
+                if isinstance(error, BaseExceptionGroup):
+                    for member, its in zip(error.exceptions, _members(description), strict=False):
+                        _dress(member, its)
                 return error
+    if members := _members(description):  # one of them cannot be rebuilt: the others can
+        return BaseExceptionGroup(str(description["message"]), [rebuild(member) for member in members])
     return RemoteError(str(description["type"]), str(description["text"]), why)
+
+
+def _members(description: Description) -> list[Description]:
+    """Those of an exception group."""
+    members = description.get("members", [])
+    assert isinstance(members, list)
+    return members
 
 
 def _text(error: BaseException) -> str:
@@ -123,13 +158,12 @@ def _text(error: BaseException) -> str:
         return f"<its __str__ raised {type(failure).__name__}>"
 
 
-def _frames(trace: TracebackType | None, skip: int) -> list[Frame]:
+def _frames(trace: TracebackType | None) -> list[Frame]:
     found: list[Frame] = []
     while trace is not None:
         code = trace.tb_frame.f_code
         found.append((code.co_filename, trace.tb_lineno, code.co_name))
         trace = trace.tb_next
-    found = found[skip:]
     return found if len(found) <= _HEAD + _TAIL else found[:_HEAD] + found[-_TAIL:]
 
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from plait._core.batch import Batch
 from plait._core.errors import PlaitError
 from plait._core.job import Job, Running
+from plait._core.outcome import NOT_SENT
 from plait._engines import board as boards
 from plait._engines import wire
 from plait._engines.arena import Arena
@@ -158,7 +159,7 @@ class RemoteRun:
             self._feed.hand_back(batch.base, batch.items[:half], batch.attempt)
             self._feed.hand_back(batch.base + half, batch.items[half:], batch.attempt)
             return
-        self._ledger.fail(batch, refusal_of(batch, error), "not sent")
+        self._ledger.fail(batch, refusal_of(batch, error, self._reserve.host.kind), NOT_SENT)
 
     # --- waiting and taking
 

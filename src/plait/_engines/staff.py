@@ -13,6 +13,7 @@ from plait._engines.remote_worker import RemoteWorker
 from plait._engines.reserve import Reserve
 
 _SCARCE = (errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM, errno.ENOSPC)  # nothing more is to be had
+_CURES = {errno.EMFILE: "; allow this program more (ulimit -n), or close some"}
 
 
 class Staff:
@@ -82,7 +83,7 @@ class Staff:
         except OSError as error:
             if error.errno not in _SCARCE:
                 raise
-            self.make_do(str(error))
+            self.make_do(f"{error}{_CURES.get(error.errno, '')}")
             return None
         self._workers[worker.results] = worker
         self._job.tally.peak = max(self._job.tally.peak, len(self._workers))

@@ -11,6 +11,7 @@ from plait._core.current import current_task
 from plait._core.errors import StopTask
 from plait._core.mishaps import Announced
 from plait._core.rng import Seeding
+from plait._engines import forked
 from plait._engines.crew import Crew
 from plait._engines.halting import Seat
 from plait._engines.line_output import LineThread
@@ -124,6 +125,8 @@ class Worker(Seat):
                 try:
                     self._enter()
                     loop(batch, self.portion.iterator)
+                    if self._crew.forked:
+                        forked.leave(batch.failures.get(len(batch.values) - 1))
                     if self.alarm is not None:
                         self._heed(batch)
                 except StopTask:

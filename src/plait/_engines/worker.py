@@ -72,11 +72,14 @@ class Worker(WorkerTask):
         self._sending = _thread.allocate_lock()
         self._memory_bytes = 0
         self._timed = False
+        self._forked = False  # whether this is a child that the function has made
 
     def serve(self) -> None:
         """Answer frames, one after the other."""
         current_task.set(self)
         self.thread_id = _thread.get_ident()
+        if self.owns_process and hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self._note_fork)
         self.send(wire.HELLO, os.getpid() if self.owns_process else 0, b"")
         while True:
             operation, flags, function, key, payload = self._receive()
@@ -150,7 +153,7 @@ class Worker(WorkerTask):
             assignment = decode(payload, refs, bool(flags & wire.STORED), self._inputs_window(refs))
             self._assignments[key] = assignment  # type: ignore[assignment]  # what FunctionCargo packed
         except BaseException as error:  # the user's module may raise anything while it is imported
-            self.send(wire.REFUSED, key, dumps(describe(error, 1), 5))
+            self.send(wire.REFUSED, key, dumps(describe(error, ours=True), 5))
 
     def _extra(self, flags: int, payload: memoryview) -> tuple[list[tuple[int, int]], memoryview]:
         if not flags & wire.HAS_EXTRA:
@@ -184,7 +187,7 @@ class Worker(WorkerTask):
             cargo, items = [items], None
         except BaseException as error:  # an item's __setstate__ may raise anything
             self._words[MODE] = boards.IDLE
-            self._answer(key, wire.UNREADABLE, 0, data=dumps(describe(error, 1), 5))
+            self._answer(key, wire.UNREADABLE, 0, data=dumps(describe(error, ours=True), 5))
             return
         self._first, self._base, self._attempt = first, base, attempt
         fn, self._timeout, self._seeding, variables, _ = assignment
@@ -254,8 +257,12 @@ class Worker(WorkerTask):
                     values.append(fn(item))  # noqa: PERF401  a failure must not take the values before it along
                 break
             except BaseException as error:
-                failures[len(values)] = describe(error, 1)
+                if self._forked:
+                    self._leave_child(error)
+                failures[len(values)] = describe(error, ours=True)
                 values.append(None)
+        if self._forked:
+            self._leave_child(None)
         self._guard.rest(boards.PACKING)
         item = taken = None
         items = []  # as in _run_tracked
@@ -284,6 +291,8 @@ class Worker(WorkerTask):
             self.part()
 
     def _pack(self, value: object) -> tuple[int, bytes]:
+        if self._forked:
+            self._leave_child(None)
         opcodes = entries.OPCODES.get(type(value))
         if opcodes is not None and len(data := opcodes(value)) < entries.LIMIT:
             return entries.PLAIN, data
@@ -311,7 +320,9 @@ class Worker(WorkerTask):
         return wire.WHOLE, data, length
 
     def _pack_failure(self, error: BaseException) -> bytes:
-        return dumps(describe(error, 1), 5)
+        if self._forked:
+            self._leave_child(error)
+        return dumps(describe(error, ours=True), 5)
 
     def _pack_all(self, values: list[object], failures: dict[int, object]) -> bytes:
         try:
@@ -328,6 +339,14 @@ class Worker(WorkerTask):
         return dumps((values, failures, stored), 5)
 
     # --- the end
+
+    def _note_fork(self) -> None:
+        self._forked = True
+
+    def _leave_child(self, error: BaseException | None) -> NoReturn:
+        from plait._engines import forked  # most functions do not fork
+
+        forked.leave(error)
 
     def part(self) -> None:
         """End; what the worker holds is torn down before."""

@@ -204,7 +204,7 @@ def _innermost(function: Any) -> Any:
     while True:
         if isinstance(function, functools.partial):
             function = function.func
-        elif hasattr(function, "__plait_key__") and not isinstance(function, type):
+        elif hasattr(type(function), "__plait_key__"):  # its class, as an object may answer to any name
             wrapped = getattr(function, "fn", None)
             if wrapped is None:
                 return function

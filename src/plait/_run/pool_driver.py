@@ -84,8 +84,8 @@ class PoolDriver:
             thread = threading.Thread(target=self._drive, name=f"plait-{self.noun}", daemon=daemons_allowed())
             if self._thread is not None:  # already, or just now, by a destructor that submits
                 return
-            self._thread = thread
             try:
+                self._thread = thread
                 self._enroll()
                 thread.start()
             except BaseException:

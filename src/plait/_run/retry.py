@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from plait._core.batch import Batch
 from plait._core.errors import Cancelled, NotTransferable, TaskTimeout, UsageError, WorkerDied
+from plait._core.notes import add_note
 
 Worth = type[BaseException] | Callable[[BaseException], object]
 
@@ -123,5 +124,5 @@ def _says_yes(worth: Callable[[BaseException], object], error: BaseException) ->
     try:
         return bool(worth(error))
     except Exception as own:
-        error.add_note(f"plait: not run again, because Retry(on={worth!r}) raised {type(own).__name__}: {own}")
+        add_note(error, f"plait: not run again, because Retry(on={worth!r}) raised {type(own).__name__}: {own}")
         return False

@@ -16,6 +16,7 @@ from plait._core.cancelling import Interruptible
 from plait._core.errors import Cancelled
 from plait._core.interrupts import drives, unwatch, watch
 from plait._core.job import Job, Running
+from plait._core.notes import add_note
 from plait._core.onlooker import ONLOOKER, name_of
 from plait._core.outcome import Outcome, attach, brief
 from plait._engines.interface import IDLE, Engine
@@ -371,9 +372,9 @@ class Run:
 
     def _raise_input_error(self, error: BaseException) -> None:
         self.job.feed.error = None
-        error.add_note(
-            f"plait: raised by the input iterator after item {self.job.feed.taken - 1}; the items before it were run"
-        )
+        taken = self.job.feed.taken
+        where = f"after item {taken - 1}; the items before it were run" if taken else "before its first item"
+        add_note(error, f"plait: raised by the input iterator {where}")
         raise error
 
     def _update_report(self) -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import inspect
 import math
+import weakref
 from _collections_abc import Callable, Coroutine, Iterable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, Unpack, overload
@@ -149,7 +150,9 @@ class Scope:
     # --- the block
 
     def __enter__(self) -> Scope:
-        self._life.open()
+        life = self._life
+        life.open()
+        life.guard = weakref.ref(self, lambda _: life.abandon())
         self._life.start_clock()
         return self
 
@@ -178,14 +181,15 @@ class Scope:
         self._check(fn)
         future: Future[Any] = Future()
         item = ScopeCall(fn, args, kwargs, future)
-        life.tasks.add(future, race)
         try:
+            life.tasks.add(future, race)
             if self._loop_side is not None and is_coroutine_function(fn):
                 self._loop_side.start(item)
             else:
                 self._crew.start(item)
-        except BaseException as error:
-            item.fail(error)
+        except BaseException as error:  # also Ctrl-C at any point: the block waits for whatever it has booked
+            if future.set_running_or_notify_cancel():  # else a worker has it already
+                item.resolve(None, error)
             raise
         if life.cancelled:  # at this moment, so that nobody may have told the driver
             life.withdraw(future)

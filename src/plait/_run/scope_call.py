@@ -9,6 +9,7 @@ from typing import Any
 
 from plait._core.current import current_task
 from plait._core.errors import Cancelled, StopTask
+from plait._core.notes import add_note, notes_of
 from plait._run.call_words import call_in_words
 from plait._run.future import Future
 from plait._run.pool_call import Call, RemoteCall
@@ -82,5 +83,5 @@ class ScopeCall(Call):
 def note_task(error: BaseException, words: str, where: str) -> None:
     """Say in the error which task it ended, once."""
     note = f"plait: task {words}{where}"
-    if note not in getattr(error, "__notes__", ()):
-        error.add_note(note)
+    if note not in notes_of(error):
+        add_note(error, note)

@@ -44,7 +44,7 @@ class ScopeCrew:
         self._lock = threading.RLock()
         self._context = contextvars.Context()
         self._runs: weakref.WeakSet[Run] = weakref.WeakSet()
-        self._stopped = False
+        self._stopped = self._ended = False
         self.elsewhere: Callable[[], list[Running]] = list
 
     @property
@@ -102,6 +102,15 @@ class ScopeCrew:
             run.halt()
         for lane in self._lanes:
             lane.end()
+        self._ended = True
+
+    def abandon(self) -> None:
+        """Stop everything, and wait for nothing; does nothing after `end`."""
+        if self._ended or self.is_unused:
+            return
+        self.stop()
+        for lane in self._lanes:
+            lane.close()
 
     @property
     def runs_in_loop(self) -> list[Run]:
@@ -162,6 +171,10 @@ class Lane:
         """Return when the driver has ended, and close an engine that is the scope's own."""
         if self.driver is not None:
             self.driver.end()
+        self.close()
+
+    def close(self) -> None:
+        """Close an engine that is the scope's own."""
         if self._owned:
             self.engine.close()
 

@@ -35,12 +35,14 @@ class Life:
         cancelled: whether its tasks are being stopped.
         tasks: those that were started in it.
         seeding: what the random generators of tasks in an event loop are made from.
+        guard: abandons it when Ctrl-C comes so that the end of the block is never waited for.
         on_cancel, on_idle: called when it is cancelled, and when no task is open; for the event loop.
     """
 
     def __init__(self, crew: ScopeCrew, deadline: float | None) -> None:
         self.deadline = deadline
         self.cancelled = False
+        self.guard: object = None
         self.on_cancel: Callable[[], None] = _nothing
         self._bell = Bell()
         self.on_idle: Callable[[], None] = self._bell.ring
@@ -102,17 +104,25 @@ class Life:
                 error = pressed
                 self.body_ended(pressed)
                 self._wait()
-        except BaseException:
-            self.close()  # Ctrl-C once more: wait no longer, what is left are daemon threads
+            self.close()
+            self._crew.end()
+            self.guard = None
+        except BaseException:  # Ctrl-C once more: wait no longer, what is left are daemon threads
+            self.abandon()
             raise
-        self.close()
-        self._crew.end()
         if error is body and echo:
             error = None
         try:
             return self.conclude(body, error, self.outer_stop(body if echo else None))
         finally:
             self._crew.warn()
+
+    def abandon(self) -> None:
+        """Stop what runs and wait for nothing, unless the end of the block was waited for."""
+        self.guard = None
+        if not self._over:
+            self.close()
+        self._crew.abandon()
 
     def body_ended(self, error: BaseException | None) -> None:
         """If it was by an error, cancel the tasks; Ctrl-C says what was running."""

@@ -37,13 +37,13 @@ class Tasks:
         Raises:
             Closed: the scope is over.
         """
+        future.add_done_callback(self._ended)  # first, since Ctrl-C may come between any two steps
         with self._lock:
             if self._closed:
                 raise over()
-            self._open[future] = race
             if race is not None:
                 race.enter(future)
-        future.add_done_callback(self._ended)
+            self._open[future] = race
 
     def close_if_idle(self) -> bool:
         """Take no more tasks if none is open; whether that is so."""
@@ -75,6 +75,8 @@ class Tasks:
         assert isinstance(future, Future)
         error = None if future.cancelled() else future.exception()
         with self._lock:
+            if future not in self._open:  # it was refused, or its submit was interrupted
+                return
             race = self._open.pop(future)
             idle = not self._open
             if race is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from _collections_abc import Sequence
 
+from plait._core.notes import add_note
 from plait._core.outcome import brief
 
 
@@ -36,7 +37,7 @@ def verdict(
         return body
     else:
         if late is not None:
-            body.add_note(f"plait: {late}")
+            add_note(body, f"plait: {late}")
         found = [body, *others]
     if len(found) < 2:
         return found[0] if found else None
@@ -59,4 +60,4 @@ def _chain(error: BaseException | None) -> set[int]:
 
 def _mention(error: BaseException, others: Sequence[BaseException]) -> None:
     for other in others:
-        error.add_note(f"plait: a task had failed, too: {brief(other)}")
+        add_note(error, f"plait: a task had failed, too: {brief(other)}")

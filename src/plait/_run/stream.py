@@ -41,14 +41,12 @@ class Stream(Generic[R]):
     def __init__(self, run: Run, length: int | None) -> None:
         self._run = run
         self._length = length
-        self._values: Iterator[R] | None = None
+        self._values = cast("Iterator[R]", chain.from_iterable(_OneAtATime(_values(run))))
         self._used = False
 
     def __iter__(self) -> Iterator[R]:
         self._used = True
         _refuse_to_block(self._run)
-        if self._values is None:
-            self._values = cast("Iterator[R]", chain.from_iterable(_values(self._run)))
         return self._values
 
     def __next__(self) -> R:
@@ -130,7 +128,7 @@ class Outcomes(Generic[R]):
             run = self._run
             _refuse_to_block(run)
             batches = run.batches(stop_at_failure=False)
-            self._iterator = chain.from_iterable(_outcomes(run, batch) for batch in batches)
+            self._iterator = chain.from_iterable(_OneAtATime(_outcomes(run, batch) for batch in batches))
         return self._iterator
 
     def __next__(self) -> Outcome[R]:
@@ -157,6 +155,36 @@ def _refuse_to_block(run: Run) -> None:
             "this stream is being iterated with `async for`, in whose event loop its functions run; "
             "go on with `async for`, which does not block that loop"
         )
+
+
+class _OneAtATime:
+    """The batches for a `chain`. Asked for the next one while it waits for one, a chain would lose both, or crash."""
+
+    __slots__ = ("_busy", "_source")
+
+    def __init__(self, source: Iterator[Iterable[Any]]) -> None:
+        self._source = source
+        self._busy = False
+
+    def __iter__(self) -> Iterator[Iterable[Any]]:
+        return self
+
+    def __next__(self) -> Iterable[Any]:
+        if self._busy:
+            return _refusal()  # not raised here, which would end the chain for whoever waits
+        try:
+            self._busy = True
+            return next(self._source)
+        finally:
+            self._busy = False
+
+
+def _refusal() -> Iterator[Any]:
+    raise UsageError(
+        "this stream is waiting for its next result already: for another thread, or for the function or input that is "
+        "asking now; iterate it in one thread, or call next() on it under a lock"
+    )
+    yield
 
 
 # How far the consumer is in a batch is noted right before it gets each value, so that an interrupt finds it exact.

@@ -1,0 +1,22 @@
+"""Notes on exceptions of users' classes, whose own attributes may do anything: reading and adding never raises."""
+
+from __future__ import annotations
+
+
+def notes_of(error: BaseException) -> list[str]:
+    """The notes of an exception as text; those that cannot be read are left out."""
+    try:
+        notes = getattr(error, "__notes__", ())
+        return [str(note) for note in notes] if isinstance(notes, (list, tuple)) else []
+    except Exception:  # its class has a __getattr__ that fails, or a note has such a __str__
+        return []
+
+
+def add_note(error: BaseException, note: str) -> None:
+    """Add a note, also to an exception whose class would prevent it; no error is lost over what is said of it."""
+    try:
+        BaseException.add_note(error, note)
+    except Exception:
+        own = object.__getattribute__(error, "__dict__")
+        if "__notes__" not in own:  # else somebody has put something there that is no list: theirs to keep
+            own["__notes__"] = [note]

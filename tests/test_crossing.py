@@ -1,0 +1,214 @@
+"""What crosses to a worker and back as it is: errors of any class, groups, classes with slots, generic functions; and what a
+fork in a worker must not do."""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import pytest
+
+import plait
+from plait._core.notes import add_note, notes_of
+from plait.errors import NotTransferable, RemoteError
+
+pytestmark = pytest.mark.usefixtures("nothing_left")
+
+
+class Delegating(Exception):
+    """As proxies do that look up everything in something else, and raise what that raises."""
+
+    def __getattr__(self, name: str) -> object:
+        raise KeyError(name)
+
+
+class NoNotes(Exception):
+    def add_note(self, note: str) -> None:
+        raise RuntimeError(note)
+
+
+class Keyed(Exception):
+    def __init__(self, *, code: int) -> None:
+        super().__init__(code)
+        self.open = open  # by name
+        self.file = sys.stderr.buffer  # which cannot be pickled
+
+
+def raised(kind: Callable[[], BaseException], _: object) -> None:
+    raise kind()
+
+
+def with_text_for_notes() -> Exception:
+    error = ValueError("with text for notes")
+    error.__notes__ = "text"  # type: ignore[assignment]  # anybody may
+    return error
+
+
+@pytest.mark.parametrize("engine", ["inline", "thread", "process"])
+@pytest.mark.parametrize("make", [lambda: Delegating("x"), lambda: NoNotes("x"), with_text_for_notes])
+def test_an_error_is_raised_whatever_its_class_does_to_notes(make: Callable[[], Exception], engine: str) -> None:
+    with pytest.raises((type(make()), RemoteError)) as caught:
+        list(plait.map(functools.partial(raised, make), [7], engine=engine))
+    outcome = plait.errors.outcome_of(caught.value)
+    assert outcome is not None
+    assert outcome.input == 7
+
+
+def test_notes_are_added_once_more_only_where_they_can_be() -> None:
+    error = Delegating("x")
+    add_note(error, "plait: item 1")
+    assert notes_of(error) == ["plait: item 1"]
+    assert notes_of(with_text_for_notes()) == []
+
+
+def members(codes: list[int]) -> None:
+    errors: list[Exception] = []
+    for code in codes:
+        try:
+            raise (Keyed(code=code) if code < 0 else ValueError(code))
+        except Exception as error:
+            errors.append(error)
+    raise ExceptionGroup("several", errors)
+
+
+@pytest.mark.parametrize("codes", [[1, 2], [1, -2]])
+def test_a_group_of_errors_comes_back_as_one_with_the_lines_of_its_members(codes: list[int]) -> None:
+    with pytest.raises(ExceptionGroup, match="several") as caught:
+        list(plait.map(members, [codes], engine="process"))
+    kinds = [type(error) for error in caught.value.exceptions]
+    assert kinds == [ValueError, RemoteError if -2 in codes else ValueError]
+    for error in caught.value.exceptions:
+        assert traceback.extract_tb(error.__traceback__)[-1].name == "members"
+
+
+def test_what_could_not_be_sent_was_on_no_worker() -> None:
+    with pytest.raises(NotTransferable) as caught:
+        list(plait.map(len, [sys._getframe()], engine="process"))
+    assert caught.value.__notes__[-1].endswith(", not sent")
+
+
+def test_an_input_that_fails_at_once_has_no_item_before() -> None:
+    def broken() -> Any:
+        raise ValueError("no input")
+        yield
+
+    with pytest.raises(ValueError, match="no input") as caught:
+        list(plait.map(len, broken(), engine="thread"))
+    assert caught.value.__notes__ == ["plait: raised by the input iterator before its first item"]
+
+
+def test_objects_of_local_classes_with_slots_come_back_as_they_were() -> None:
+    class Base:
+        __slots__ = ("__hidden", "x")
+
+        def __init__(self, x: int) -> None:
+            self.x, self.__hidden = x, -x
+
+        def hidden(self) -> int:
+            return self.__hidden
+
+    class Child(Base):
+        __slots__ = "y"  # noqa: PLC0205  as people write it
+
+    class Plain(Child):
+        """With a dictionary again."""
+
+    @dataclass(slots=True, weakref_slot=True)
+    class Record:
+        number: int
+        text: str = "t"
+
+    class Pair(NamedTuple):
+        left: int
+
+    child, plain = Child(1), Plain(2)
+    child.y = plain.y = plain.z = 3  # type: ignore[attr-defined]  # its dictionary takes it
+    items = [Base(0), child, plain, Record(4), Pair(5)]
+    back = list(plait.map(lambda value: value, items, engine="process", workers=1))
+    assert [type(value) for value in back] == [type(value) for value in items]
+    assert (back[1].x, back[1].y, back[1].hidden()) == (1, 3, -1)
+    assert (back[2].x, back[2].y, back[2].z) == (2, 3, 3)
+    assert not hasattr(back[1], "__dict__")
+    assert back[3:] == items[3:]
+
+
+def test_a_local_generic_function_crosses() -> None:
+    @functools.singledispatch
+    def kind(_: object) -> str:
+        return "object"
+
+    @kind.register
+    def _(_: int) -> str:
+        return "int"
+
+    kind("fills its cache, which is a weak dictionary")
+    assert list(plait.map(kind, [1, "a"], engine="process", workers=1)) == ["int", "object"]
+
+
+def fork(deed: str) -> int:
+    child = os.fork()
+    if child == 0:
+        if deed == "exit":
+            sys.exit(7)
+        return -1
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+@pytest.mark.parametrize("engine", ["thread", "process"])
+def test_a_child_that_the_function_forks_ends_where_it_leaves_it(engine: str) -> None:
+    deeds = ["exit", "return", "exit"]
+    for _ in range(2):
+        assert list(plait.map(fork, deeds, engine=engine, workers=1)) == [7, 1, 7]
+    with plait.Pool("process", workers=1) as pool:
+        assert [pool.submit(fork, "exit").result() for _ in range(2)] == [7, 7]
+
+
+def fails(*_: object) -> None:
+    raise ValueError("here")
+
+
+@pytest.mark.parametrize("engine", ["inline", "thread", "process", "auto"])
+@pytest.mark.parametrize("inputs", [1, 2])
+def test_a_traceback_begins_in_the_function(engine: str, inputs: int) -> None:
+    stream = plait.map(fails, *[[1, 2]] * inputs, engine=engine, timeout=20 if inputs == 2 else None)
+    for outcome in stream.outcomes():
+        assert outcome.error is not None
+        assert [frame.name for frame in traceback.extract_tb(outcome.error.__traceback__)] == ["fails"]
+
+
+class AnyName:
+    """Answers to any name, with more of the same; as mocks do."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+
+    def __getattr__(self, name: str) -> AnyName:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return AnyName()
+
+    def __call__(self, item: int) -> int:
+        return item
+
+
+@pytest.mark.timeout(30)
+def test_a_function_that_answers_to_any_name_is_refused_like_others() -> None:
+    with pytest.raises(NotTransferable, match=r"AnyName\.lock is a lock object"):
+        list(plait.map(AnyName(), [1], engine="process"))
+    assert list(plait.map(AnyName(), [1], engine="thread")) == [1]
+
+
+def test_data_that_is_nested_too_deeply_is_said_to_be() -> None:
+    deep: list[Any] = []
+    for _ in range(200_000):
+        deep = [deep]
+    with pytest.raises(NotTransferable, match="item is nested too deeply to be pickled"):
+        list(plait.map(len, [deep], engine="process"))
