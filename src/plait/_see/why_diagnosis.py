@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from plait._see import why_source
 from plait._see.why_cures import NOBODY, RANK
-from plait._see.why_dump import Dump, Thread
+from plait._see.why_dump import Dump
 from plait._see.why_elsewhere import elsewhere
-from plait._see.why_keys import Holding
-from plait._see.why_known import Diagnosis, Known, Step, examine, is_thread, step
-
-_FOR_EVER = ("lock", "join", "condition", "event", "semaphore", "barrier", "queue get", "queue put", "queue join")
-_RESULTS = ("future", "futures")
-_NOT_TOLD = ("idle", "plait", "service")
-_BOUND = (*_FOR_EVER, *_RESULTS, *_NOT_TOLD, "import", "work", "exit")  # who waits so does not go on by itself
+from plait._see.why_graph import FOR_EVER, RESULTS, awaited, taken, with_held
+from plait._see.why_known import Diagnosis, Known, Step, examine, step
+from plait._see.why_nobody import nobody
 
 
 def diagnose(dump: Dump) -> Diagnosis | None:
@@ -22,7 +18,7 @@ def diagnose(dump: Dump) -> Diagnosis | None:
 
 def judge(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
     """As `diagnose`, of threads that have been examined."""
-    for find in (_gil, _cycle, _pool, _blocked_loop, _forked, _pipe, _nobody, elsewhere, _task, _busy, _chain):
+    for find in (_gil, _cycle, _pool, _blocked_loop, _forked, _pipe, nobody, elsewhere, _task, _busy, _chain):
         found = find(dump, everybody)
         if found is not None:
             return found
@@ -46,7 +42,7 @@ def _gil(_: Dump, everybody: list[Known]) -> Diagnosis | None:
 
 def _cycle(_: Dump, everybody: list[Known]) -> Diagnosis | None:
     """Threads that wait for each other."""
-    edges = {at: _awaited(everybody, at) for at in range(len(everybody))}
+    edges = {at: awaited(everybody, at) for at in range(len(everybody))}
     for start in range(len(everybody)):
         path = [start]
         while edges[path[-1]] is not None:
@@ -63,7 +59,7 @@ def _ring(everybody: list[Known], ring: list[int]) -> Diagnosis:
         only = everybody[ring[0]]
         return Diagnosis(
             f"{only.thread.name} waits for itself",
-            tuple(_with_held([only], everybody)),
+            tuple(with_held([only], everybody)),
             "It waits for what only it could let go.",
             "It has it as a reader, and wants it as a writer, or the other way round: let go before taking it again."
             if only.wait.kind == "condition"
@@ -75,7 +71,7 @@ def _ring(everybody: list[Known], ring: list[int]) -> Diagnosis:
     imports = any(known.wait.kind == "import" for known in members)
     return Diagnosis(
         f"Deadlock: {names} wait for each other",
-        tuple(_with_held(members, everybody)),
+        tuple(with_held(members, everybody)),
         "Each keeps what the next one waits for. None of them can ever go on.",
         "Start no thread, and wait for none, while a module is imported: put that into a function that is called later."
         if imports
@@ -84,79 +80,12 @@ def _ring(everybody: list[Known], ring: list[int]) -> Diagnosis:
     )
 
 
-def _with_held(members: list[Known], everybody: list[Known]) -> list[Step]:
-    steps = []
-    for known in members:
-        wanted = {key for other in everybody for key in other.wait.keys}
-        held = [one for one in known.held if one.key in wanted]
-        steps += [_taken(known, one) for one in held]
-        owned = [other for other in everybody if _owns(known, other) and other.wait.kind == "lock"]
-        if owned and not held:
-            steps.append(Step(known.thread.name, f"has {owned[0].wait.what}, as the lock itself says", "", ""))
-        steps.append(step(known))
-    return steps
-
-
-def _taken(known: Known, held: Holding) -> Step:
-    """That a thread has something, with the line of the user's own that took it."""
-    own = held.frame._replace(line=held.line) if held.own in (None, held.frame) else held.own
-    assert own is not None
-    where = "" if held.own in (None, held.frame) else f" ({held.place})"
-    return Step(
-        known.thread.name, f"has {held.expression}{where}, taken", own.place, why_source.text(own.file, own.line)
-    )
-
-
-def _owns(known: Known, other: Known) -> bool:
-    return bool(other.wait.owner) and other.wait.owner == known.thread.ident and known is not other
-
-
-def _awaited(everybody: list[Known], at: int) -> int | None:
-    """Whom a thread waits for: who has the lock, whom it joins, who imports the module, who works for its result."""
-    known = everybody[at]
-    wait = known.wait
-    if wait.limited:
-        return None
-    others = enumerate(everybody)
-    if wait.owner:
-        return next((n for n, other in others if _owns(other, known)), None)
-    if wait.keys and (wait.kind != "condition" or all(other.wait.kind in _BOUND for other in everybody)):
-        return next((n for n, other in others if any(held.key in wait.keys for held in other.held)), None)
-    if wait.kind == "join" and wait.address:
-        return next((n for n, other in others if is_thread(other.thread, wait.address)), None)
-    if wait.kind == "import":
-        name = _module(known.thread)
-        found = (n for n, other in others if n != at and name in _importing(other.thread))
-        return next(found, None)
-    if wait.kind in _RESULTS and not any(
-        other.wait.kind in ("runs", "C code", "sleep", "system") for other in everybody
-    ):
-        return next((n for n, other in others if n != at and other.wait.pooled and other.wait.kind == "import"), None)
-    return None
-
-
-def _module(thread: Thread) -> str:
-    """The module that an import waits for."""
-    for frame in thread.frames:
-        if frame.file.startswith("<frozen importlib") and "name" in frame.variables:
-            return frame.variables["name"].text
-    return ""
-
-
-def _importing(thread: Thread) -> list[str]:
-    """The modules whose import a thread is in the middle of."""
-    frames = [frame for frame in thread.frames if frame.file.startswith("<frozen importlib")]
-    waiting = any(frame.function.rpartition(".")[2] == "acquire" for frame in frames)
-    names = [frame.variables["name"].text for frame in frames if "name" in frame.variables]
-    return names[1:] if waiting else names
-
-
 def _pool(_: Dump, everybody: list[Known]) -> Diagnosis | None:
     """All workers of a pool wait for what only a worker of it could do."""
     pools = {known.wait.pooled for known in everybody if known.wait.pooled}
     for pool in pools:
         workers = [known for known in everybody if known.wait.pooled == pool]
-        if all(known.wait.kind in _RESULTS and not known.wait.limited for known in workers):
+        if all(known.wait.kind in RESULTS and not known.wait.limited for known in workers):
             return Diagnosis(
                 "A pool waits for itself",
                 tuple(map(step, workers)),
@@ -175,15 +104,15 @@ def _blocked_loop(_: Dump, everybody: list[Known]) -> Diagnosis | None:
             owners = [(task, held) for task in tasks for held in task.held if held.key in known.wait.keys]
             return Diagnosis(
                 "An event loop is blocked",
-                (step(known), *(_taken(task, held) for task, held in owners[:1])),
+                (step(known), *(taken(task, held) for task, held in owners[:1])),
                 "A coroutine waits in the way of threads, without await: no other task of the loop can go on"
                 + (", and one of them has what it waits for." if owners else "."),
                 "Await what is to be done instead of asking a future for its result; asyncio.wrap_future(...) makes "
                 "any future one that can be awaited."
-                if known.wait.kind in _RESULTS
+                if known.wait.kind in RESULTS
                 else "Use the asyncio counterpart (asyncio.Queue, asyncio.Lock, asyncio.sleep, streams), or "
                 "`await asyncio.to_thread(...)`.",
-                certain=known.wait.kind in _FOR_EVER and not known.wait.limited,
+                certain=known.wait.kind in FOR_EVER and not known.wait.limited,
             )
     return None
 
@@ -208,10 +137,11 @@ def _pipe(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
     writing = next((pid for pid, where in dump.children if "pipe_write" in where), None)
     writer = next((known for known in everybody if "pipe_write" in known.thread.where), None)
     child = Step(f"child {writing}", "waits for room in a pipe", "", "")
+    tasks = [step(known) for known in everybody if known.thread.task and known.wait.kind == "await"]
     if waiting is not None and writing is not None:
         return Diagnosis(
             "A pipe is full that nobody reads",
-            (step(waiting), child),
+            (*(tasks if waiting.wait.frame is None else []), step(waiting), child),
             f"This process waits for the end of process {writing}, and that one waits until somebody reads what it "
             "writes.",
             "Read before you wait: subprocess.run(..., capture_output=True) or communicate() instead of wait(); from a "
@@ -228,64 +158,6 @@ def _pipe(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
         "Read and write in different threads or processes; with a child process use communicate(), which does both.",
         certain=False,
     )
-
-
-def _nobody(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
-    """What is waited for can only come from a thread, and there is none that runs."""
-    if any(_may_go_on(dump, known) for known in everybody):
-        return None
-    kinds = (*_FOR_EVER, *_RESULTS)
-    waiting = [known for known in everybody if known.wait.kind in kinds and not _ends(known, everybody)]
-    if not waiting:
-        return None
-    first = min(waiting, key=lambda known: RANK.index(known.wait.kind))
-    others = [known for known in everybody if known is not first and known.wait.kind not in _NOT_TOLD]
-    told = NOBODY[first.wait.kind]
-    what = first.wait.what
-    stands = _generators(first) if first.wait.kind == "lock" else []
-    return Diagnosis(
-        told[0].format(what=what or "what it waits for"),
-        (step(first), *stands, *map(step, others)),
-        f"{told[1]} No other thread of this process is left that could: "
-        + ("there is none." if not others else "they all wait, too."),
-        "Let no generator keep a lock while it stands at a `yield`: collect first, in the `with`, and yield afterwards."
-        if stands
-        else told[2],
-    )
-
-
-def _generators(known: Known) -> list[Step]:
-    """Generators that stand at a `yield` with what is waited for, where its file has such."""
-    frame, what = known.wait.deep or known.wait.frame, known.wait.what
-    if frame is None:
-        return []
-    does = f"is a generator, and has {what} while it stands at a `yield`"
-    found = why_source.generators_with(frame.file, what)
-    return [Step(f"{one.expression}()", does, frame._replace(line=one.line).place, "") for one in found]
-
-
-def _may_go_on(dump: Dump, known: Known) -> bool:
-    """Whether a thread can go on by itself, or by what another process does."""
-    wait = known.wait
-    if wait.limited or wait.kind not in _BOUND:
-        return True
-    return (bool(dump.children) and (wait.kind in ("work", "service") or wait.shared)) or (
-        wait.shared and _member(dump)
-    )
-
-
-def _member(dump: Dump) -> bool:
-    """Whether it is a process of `multiprocessing`, so that who has started it can end its waits."""
-    frames = [frame for thread in dump.threads for frame in thread.frames]
-    return any(
-        frame.file.endswith("multiprocessing/process.py") and frame.function.endswith("_bootstrap") for frame in frames
-    )
-
-
-def _ends(known: Known, everybody: list[Known]) -> bool:
-    """Whether a thread joins one that is there: then that one is who to look at."""
-    at = next(number for number, other in enumerate(everybody) if other is known)
-    return known.wait.kind in ("join", "lock", *_RESULTS) and _awaited(everybody, at) is not None
 
 
 def _task(_: Dump, everybody: list[Known]) -> Diagnosis | None:
@@ -343,18 +215,18 @@ def _chain(_: Dump, everybody: list[Known]) -> Diagnosis | None:
     ends: list[int] = []
     for at in range(len(everybody)):
         path = [at]
-        while (following := _awaited(everybody, path[-1])) is not None and following not in path:
+        while (following := awaited(everybody, path[-1])) is not None and following not in path:
             path.append(following)
         if len(path) > 1:
             ends.append(path[-1])
     if not ends:
         return None
     last = everybody[max(ends, key=ends.count)]
-    waiting = [known for at, known in enumerate(everybody) if _awaited(everybody, at) is not None]
+    waiting = [known for at, known in enumerate(everybody) if awaited(everybody, at) is not None]
     runs = last.wait.kind in ("runs", "C code") or last.thread.busy
     return Diagnosis(
         f'"{last.thread.name}" is waited for, and {"runs" if runs else "does not end"}',
-        tuple(_with_held([last, *waiting], everybody)),
+        tuple(with_held([last, *waiting], everybody)),
         _NOT_FOR_EVER + (_COMPUTES if runs else _MAY_COME),
         "See whether the condition of its loop can come true; a loop that waits for a variable needs an Event instead."
         if runs

@@ -130,11 +130,11 @@ _LOST = (
     "multiprocessing.Pool waits for that item for ever."
 )
 _CURES = {
-    "future": "See what that process waits for. concurrent.futures.ProcessPoolExecutor and plait.map fail at once when a "
-    "worker dies.",
+    "future": "See what that process waits for. concurrent.futures.ProcessPoolExecutor and plait.map fail at once when "
+    "a worker dies.",
     "lock": "See which process has it; who is killed while it has a lock of multiprocessing never lets it go.",
-    "system": "Let each process close the end of the Pipe that it does not use: then recv() raises EOFError once the other "
-    "side is gone; or ask poll(timeout) first.",
+    "system": "Let each process close the end of the Pipe that it does not use: then recv() raises EOFError once the "
+    "other side is gone; or ask poll(timeout) first.",
     "other": "See what that process waits for, or whether it has failed; and wait with a timeout.",
 }
 

@@ -25,6 +25,7 @@ _WAITS = (
     ("n_tty_read", "waits for a key"),
     ("unix_stream", "waits for something to come through a socket"),
     ("locks_lock", "waits for the lock of a file"),
+    ("do_sigtimedwait", "waits for a signal"),
     ("flock_lock", "waits for the lock of a file"),
     ("posix_lock", "waits for the lock of a file"),
     ("fcntl_setlk", "waits for the lock of a file"),

@@ -53,6 +53,8 @@ def calls(file: str, line: int) -> tuple[Call, ...]:
             size = (node.end_lineno or 0) - node.lineno
             if isinstance(node.func, ast.Attribute):
                 found.append((size, Call(ast.unparse(node.func.value), node.func.attr, _limited(node))))
+                if node.func.attr == "enter_context" and node.args:
+                    found.append((size, Call(ast.unparse(node.args[0]), _ENTERS)))
             elif isinstance(node.func, ast.Name):
                 given = node.args[0] if node.args and node.func.id == "iter" else None  # iter(inbox.get, None)
                 method = Call(ast.unparse(given.value), given.attr) if isinstance(given, ast.Attribute) else None
@@ -110,7 +112,9 @@ def _acquired(function: ast.AST, line: int) -> Iterator[Held]:
         if (node.end_lineno or node.lineno) >= line:
             break
         expression, method = ast.unparse(node.func.value), node.func.attr
-        if _TAKES.fullmatch(method):
+        if method == "enter_context" and node.args:
+            taken[ast.unparse(node.args[0]), method] = node.lineno
+        elif _TAKES.fullmatch(method):
             taken[expression, method] = node.lineno
         else:
             taken.pop((expression, _opposite(method)), None)

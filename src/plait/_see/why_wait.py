@@ -46,8 +46,20 @@ _SHAPES = (
 _FOR_TASKS = (("taskgroups.py", "__aexit__"), ("tasks.py", "wait"), ("tasks.py", "_wait"))
 _BOTTOM = ("_bootstrap", "_bootstrap_inner", "run")
 _CONDITIONS = {"Semaphore": "semaphore", "BoundedSemaphore": "semaphore", "Event": "event", "Barrier": "barrier"}
+_TOLD_BY_NAME = (
+    "join",
+    "exit",
+    "future",
+    "futures",
+    "queue join",
+    "queue get",
+    "queue put",
+    "child",
+    "idle",
+    "service",
+)
 _LOCKS = ("acquire", "__enter__", "acquire_lock")
-_QUEUES = {"get": "queue get", "put": "queue put"}
+_QUEUES = {"get": "queue get"}  # those in C, whose put() never waits
 _WORDS = {"sleep": "sleep", "join": "join", "waitpid": "child", "wait": "event"}
 
 
@@ -98,7 +110,9 @@ def wait_of(thread: Thread) -> Wait:
     kind, address = _by_library(inner)
     if any(_OURS.search(one.file) and not one.file.endswith(_CHANNELS) for one in inner):
         return Wait("work", "", frame, (), address, loop, pooled)
-    deep = inner[0] if not kind and inner and inner[0].file[:1] != "<" else None
+    if inner and _is(inner[0], "threading.py", "__enter__") and kind != "semaphore":
+        kind = "lock"  # that of the condition, which a queue or event begins with
+    deep = _deep(inner, kind)
     call = _call(deep or frame, kind)
     if not kind:
         kind = _by_line(thread, call)
@@ -111,8 +125,28 @@ def wait_of(thread: Thread) -> Wait:
         deep = None
     what = call.receiver if call is not None else ""
     keys, owner = _keys((*inner, *outer), kind), _owner(deep or frame, what)
-    what = what if deep is None else shown(deep, what)
+    if deep is not None:
+        what = shown(deep, what)
+    elif frame is not None and kind in ("lock", "condition"):
+        frame, deep = _called_for(outer)
     return Wait(kind, what, frame, keys, address, loop, pooled, _limited(inner, call), deep, owner, shared)
+
+
+def _deep(inner: tuple[Frame, ...], kind: str) -> Frame | None:
+    """The frame of a library that waits, where that is another one than the user's own has called for it."""
+    if not inner or inner[0].file[:1] == "<" or kind in _TOLD_BY_NAME:
+        return None
+    return next((one for one in inner if not _NO_WRAPPER.search(one.file)), None)
+
+
+def _called_for(outer: tuple[Frame, ...]) -> tuple[Frame, Frame | None]:
+    """Who has called a method of the user's own in order to take what that waits for; and that, if it is another."""
+    at = 0
+    while at + 1 < len(outer) and is_own(outer[at]) and why_source.takes_for_its_caller(outer[at].file, outer[at].line):
+        at += 1
+        while at + 1 < len(outer) and outer[at].file.endswith("contextlib.py"):
+            at += 1
+    return (outer[at], outer[0]) if at and is_own(outer[at]) else (outer[0], None)
 
 
 def _keys(frames: tuple[Frame, ...], kind: str) -> tuple[Key, ...]:
