@@ -96,7 +96,7 @@ def held(file: str, line: int) -> tuple[Held, ...]:
         return ()
     function = _function(tree, line)
     found: list[Held] = []
-    for node in ast.walk(function):
+    for node in _within(function):
         if isinstance(node, ast.With | ast.AsyncWith) and node.body[0].lineno <= line <= (node.end_lineno or 0):
             entered = [item.context_expr for item in node.items]
             found += [Held(ast.unparse(one), one.lineno) for one in entered if line > (one.end_lineno or one.lineno)]
@@ -106,7 +106,8 @@ def held(file: str, line: int) -> tuple[Held, ...]:
 
 def _acquired(function: ast.AST, line: int) -> Iterator[Held]:
     taken: dict[tuple[str, str], int] = {}
-    found = [node for node in ast.walk(function) if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)]
+    own = _within(function)
+    found = [node for node in own if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)]
     for node in sorted(found, key=lambda call: (call.lineno, call.col_offset)):
         assert isinstance(node.func, ast.Attribute)
         if (node.end_lineno or node.lineno) >= line:
@@ -120,6 +121,16 @@ def _acquired(function: ast.AST, line: int) -> Iterator[Held]:
             taken.pop((expression, _opposite(method)), None)
     for (expression, _), since in taken.items():
         yield Held(expression, since)
+
+
+def _within(function: ast.AST) -> Iterator[ast.AST]:
+    """What a function or module consists of, without the functions in it."""
+    waiting = list(ast.iter_child_nodes(function))
+    while waiting:
+        node = waiting.pop()
+        yield node
+        if not isinstance(node, Function):
+            waiting += ast.iter_child_nodes(node)
 
 
 def _opposite(method: str) -> str:

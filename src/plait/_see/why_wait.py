@@ -105,7 +105,7 @@ def wait_of(thread: Thread) -> Wait:
     outer = thread.frames[mine:] if mine is not None else ()
     loop = any(_is(one, "base_events.py", "_run_once") for one in outer)
     pooled = _pooled(thread)
-    if frame is None and any(_OURS.search(one.file) for one in inner):
+    if frame is None and any(_PARTS.search(one.file) for one in inner):
         return Wait("plait", "", None)
     kind, address = _by_library(inner)
     if any(_OURS.search(one.file) and not one.file.endswith(_CHANNELS) for one in inner):
@@ -241,6 +241,7 @@ def _is(frame: Frame, file: str, function: str) -> bool:
 
 
 _OURS = re.compile(r"[/\\]plait[/\\]_(run|engines|core)[/\\]")
+_PARTS = re.compile(r"[/\\]plait[/\\]_\w+[/\\]")
 _CHANNELS = ("channel.py", "channel_waiter.py")
 _PROCESSES = re.compile(r"[/\\]multiprocessing[/\\](queues|synchronize|connection|managers)\.py$")
 _NO_WRAPPER = re.compile(r"[/\\](threading|queue|_base|contextlib)\.py$|[/\\](multiprocessing|concurrent)[/\\]")
