@@ -89,7 +89,10 @@ def test_the_other_side_of_a_socket_is_named() -> None:
 
 
 def test_the_other_process_is_asked_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    answers = {1: "it waits\n\nall of process 1:\n\nthe other process: plait why 2\n", 2: "why\n\ncure\n\nall of process 2:"}
+    answers = {
+        1: "it waits\n\nall of process 1:\n\nthe other process: plait why 2\n",
+        2: "why\n\ncure\n\nall of process 2:",
+    }
     monkeypatch.setattr(why, "ask", answers.get)
     assert why.why(1) == "it waits\n\nall of process 1:\n\nprocess 2: why\n\ncure\n\n"
 
