@@ -29,6 +29,7 @@ from plait._see.sampler_target import PYTHON, Process, Thread
 # States of plait._core.trace; what a thread waits for in which system call the program says.
 _GIL, _CORE, _FUTEX, _SOCKET, _OTHER = 3, 4, 5, 13, 16
 _SHARE = 0.025  # of one core, at most
+_SAVING = 1.5  # times as long as else between two looks, at most
 _LOOK_EVERY = 0.002  # seconds between looks for new threads
 _CHILDREN_EVERY = 0.1
 _CHILDREN_SHARE = 500  # times as long as it takes to find them, at least
@@ -79,8 +80,10 @@ class Sampler:
                 if not self._look_for_threads():
                     break
                 if rounds:
-                    cost = (time.thread_time() - busy) / rounds
-                    period = max(1 / rate, cost / _SHARE)
+                    spent = time.thread_time() - busy
+                    cost = spent / rounds
+                    over = spent / (_SHARE * (now - began))  # what the start has cost is saved afterwards
+                    period = max(1 / rate, cost / _SHARE * min(_SAVING, max(1.0, over)))
             if now >= children:
                 before = time.thread_time()
                 self._look_for_children()
