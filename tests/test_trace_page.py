@@ -73,7 +73,9 @@ def test_the_picture_is_driven(browser: Any, tmp_path: Path) -> None:
     browser.execute_script("canvas.dispatchEvent(new WheelEvent('wheel', {deltaY: -1, cancelable: true}))")
     assert browser.execute_script("return to - from") == pytest.approx(800_000)
     browser.execute_script("dispatchEvent(new KeyboardEvent('keydown', {key: '0'}))")
-    assert browser.execute_script("return tip.style.display") == "none"  # what it said is not under the pointer any more
+    assert (
+        browser.execute_script("return tip.style.display") == "none"
+    )  # what it said is not under the pointer any more
     assert browser.execute_script("return to - from") == 1_000_000
 
     find = browser.find_element("id", "find")
