@@ -46,12 +46,18 @@ def goes_on(execution: Execution) -> bool:
     return execution.until is None or monotonic() < execution.until
 
 
+def only_time_helps(execution: Execution) -> bool:
+    """Whether all who can go on ask again and again for what somebody will do who waits for a moment to come."""
+    sleeps = any(waiting.deadline is not None for waiting in execution.threads)
+    return sleeps and len(execution.events) < _MOST and not execution.away and not _changes(execution)
+
+
 def _changes(execution: Execution) -> bool:
-    return any(event.kind in _CHANGES for event in execution.events[-_LATELY:])
+    return any(event.kind in _CHANGES for event in execution.events[-LATELY:])
 
 
 _MOST = 2_000_000  # steps: about a gigabyte
-_LATELY = 20_000  # steps
+LATELY = 20_000  # steps
 _CHANGES = (Kind.WRITE, Kind.ACQUIRE, Kind.RELEASE, Kind.START, Kind.JOIN, Kind.OUTSIDE, Kind.END)
 
 

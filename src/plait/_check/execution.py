@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING
 
 from plait._check.border import Border
 from plait._check.controlled import Abort, Controlled, Gate
-from plait._check.diagnosis import at_limit, goes_on, stuck, uncaught
+from plait._check.diagnosis import LATELY, at_limit, goes_on, only_time_helps, stuck, uncaught
 from plait._check.fair import Fair
 from plait._check.places import Places
 from plait._check.remarks import Remarks, held_up
@@ -337,6 +337,10 @@ class Execution(Border):
             self._fair = True
             self._limit *= 2
             self._choose = Fair(self.events).choose
+            return
+        if only_time_helps(self):
+            self._advance(me)
+            self._limit += LATELY
             return
         if self.gave_up or not goes_on(self):
             at_limit(self, me)

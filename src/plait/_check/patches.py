@@ -116,6 +116,8 @@ def _stand_ins() -> Iterator[tuple[Any, Any]]:
     yield threading._PyRLock, StandInRLock  # type: ignore[attr-defined]  # the pure Python one
     yield threading.RLock, StandInRLock
     yield _thread.start_new_thread, stand_in_threads.start_new_thread
+    yield threading.enumerate, stand_in_threads.enumerate_threads
+    yield threading.active_count, stand_in_threads.active_count
     yield queue.SimpleQueue, StandInSimpleQueue
     yield time.sleep, clock.sleep
     yield os._exit, exit_at_once

@@ -15,7 +15,7 @@ from plait._check.record import Failure, Record, Switch, ThreadInfo
 from plait._check.stage import STAGE
 from plait._check.stand_in_exit import run_exits
 from plait._check.stand_in_loop import close_tasks
-from plait._check.stand_in_threads import join_all, main_thread, number_from_one
+from plait._check.stand_in_threads import forget_unborn, join_all, main_thread, number_from_one
 from plait._core.event import label
 
 if TYPE_CHECKING:
@@ -56,6 +56,7 @@ def perform(
         STAGE.execution = None
         sys.stdin, sys.stdout, sys.stderr = streams
         reset_pools()
+        forget_unborn()
     scheduler.end(execution.events)
     return _record(execution, output.getvalue(), seed, name)
 
