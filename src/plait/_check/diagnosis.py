@@ -6,6 +6,7 @@ import sys
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from plait._check.kept import kept
 from plait._check.record import Blocked, Failure, Frame
 from plait._core.event import Kind, label
 
@@ -22,7 +23,9 @@ def uncaught(execution: Execution, me: Controlled, error: BaseException) -> Fail
     text = str(error)
     summary = f"{type(error).__name__}: {text}" if text else type(error).__name__
     stack = execution.sites.trace(error.__traceback__)
-    return Failure("exception", f"{summary} in {me.name}", me.number, error, stack, ())
+    before = kept(error, execution.sites.files)
+    cause = uncaught(execution, me, before) if before is not None else None
+    return Failure("exception", f"{summary} in {me.name}", me.number, error, stack, (), cause)
 
 
 def at_limit(execution: Execution, me: Controlled) -> None:

@@ -8,8 +8,9 @@ from plait._check.clock import EARLY
 from plait._check.deadlocks import waiting_cycle
 from plait._check.explain_deadlock import explain_cycle, explain_nested
 from plait._check.explain_endless import explain_endless
-from plait._check.explain_exception import best_split, explain_exception
+from plait._check.explain_exception import best_split
 from plait._check.explain_hang import explain_hang
+from plait._check.explain_kept import explain_raised
 from plait._check.explain_outcome import explain_outcome
 from plait._check.explain_remark import explain_remark
 from plait._check.explain_split import explain_split
@@ -50,7 +51,7 @@ def _explained(history: History, failure: Failure, passing: Record | None, sourc
     if failure.kind == "asyncio" and (remark := gravest(history.record.remarks)) is not None:
         return explain_remark(history, remark, sources)
     if failure.kind == "exception":
-        return explain_exception(history, failure, before, sources) or _misused(history, sources)
+        return explain_raised(history, failure, before, sources) or _misused(history, sources)
     if failure.kind == "steps":
         return explain_endless(history, sources)
     if failure.kind == "outcome":

@@ -33,6 +33,7 @@ from plait._schedulers.table import make_scheduler
 
 _CANARY_RUNS = 64  # a random walk that misses the race as often does not work
 _COLLECT = 64  # executions between two collections of garbage; loops collect within one, and shall find their own
+_ALONE = 8  # executions that start nothing after which no more is expected
 _PRIME = 1_000_003  # between the seeds of two searches
 
 Examine = Callable[[Record], object]
@@ -207,7 +208,7 @@ class _Search:
             finding = examine(record) if examine is not None else None
             if record.failure is not None or finding:
                 return record, finding, ""
-            if tally.gave_up:
+            if tally.gave_up or (number == _ALONE and tally.alone):
                 break
             if number % _COLLECT == 0 or _has_tasks(record):
                 gc.collect(1)

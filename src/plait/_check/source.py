@@ -90,6 +90,10 @@ class Sources:
             return False
         return _start(test) <= (site.line, site.column) and _site_end(site) <= _end(test)
 
+    def asks_again(self, site: Site) -> bool:
+        """Whether the site is in the test of a `while`, which looks each time anew."""
+        return self.in_test(site) and isinstance(self.enclosing(site, (ast.If, ast.While, ast.IfExp)), ast.While)
+
     def iterated(self, site: Site) -> bool:
         """Whether a loop or a comprehension goes through what stands at the site."""
         loop = self.enclosing(site, (ast.For, ast.AsyncFor, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp))
