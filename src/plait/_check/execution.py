@@ -70,6 +70,7 @@ class Execution(Border):
         gave_up: why the execution was ended although nothing had failed.
         hasty: whether the scheduler lets a short wait of this thread end at once.
         at_exit: what the program has registered for its end.
+        broken: the first test of the program's own test run that failed.
         remarks: what asyncio does wrong at some place.
         until: the moment of real time up to which a long execution goes on; None for any.
         left: the threads that could not be unwound.
@@ -90,6 +91,7 @@ class Execution(Border):
         self.always = Gate(is_open=True)
         self.now = 0.0
         self.failure: Failure | None = None
+        self.broken: Failure | None = None
         self.aborting = False
         self.returned: deque[Controlled] = deque()
         self.away = 0

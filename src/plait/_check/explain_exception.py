@@ -10,12 +10,12 @@ from typing import NamedTuple
 from plait._check.atomicity import Split, one_call, overlap, splits
 from plait._check.explain_queue import explain_queue
 from plait._check.explain_split import explain_split
-from plait._check.explain_swap import explain_captured, explain_swap
+from plait._check.explain_swap import ends, explain_captured, explain_swap
 from plait._check.explain_torn import explain_factory, explain_iteration, explain_torn
 from plait._check.findings import Finding, Side
 from plait._check.history import History
 from plait._check.known_errors import known
-from plait._check.ordering import swaps
+from plait._check.ordering import gone, swaps
 from plait._check.record import Failure
 from plait._check.source import Sources
 from plait._check.torn import torn
@@ -115,7 +115,11 @@ def _torn(crash: Crash) -> Finding | None:
 def _swapped(crash: Crash) -> Finding | None:
     """A use and a change in another order than in the execution that passed."""
     found = swaps(crash.history, crash.before, crash.suspects) if crash.before is not None else []
-    return explain_swap(crash.history, found[0], crash.sources) if found else None
+    if found:
+        return explain_swap(crash.history, found[0], crash.sources)
+    lost = gone(crash.history, crash.suspects) if isinstance(crash.failure.exception, AttributeError) else None
+    ended = lost is not None and ends(crash.sources, lost.site)
+    return explain_swap(crash.history, lost, crash.sources) if lost is not None and ended else None
 
 
 def _some_split(crash: Crash) -> Finding | None:

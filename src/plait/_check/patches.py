@@ -18,6 +18,7 @@ import queue
 import sys
 import threading
 import time
+import unittest
 import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -28,7 +29,7 @@ from plait._check import clock, stand_in_loop, stand_in_threads
 from plait._check.outside import entry_points
 from plait._check.remarks import unawaited
 from plait._check.stand_in_counter import iadd, subtract, update
-from plait._check.stand_in_exit import exit_at_once, register, unregister
+from plait._check.stand_in_exit import exit_at_once, keeps_failure, register, unregister
 from plait._check.stand_in_locks import StandInLock, StandInRLock, StandInWaiter
 from plait._check.stand_in_queue import StandInSimpleQueue
 from plait._check.stand_in_signals import Signals
@@ -73,6 +74,8 @@ class Patches:
             self._set(Counter, name, stand_in)
         for name in ("start", "join", "is_alive"):
             self._set(threading.Thread, name, getattr(stand_in_threads, name))
+        for name in ("addFailure", "addError"):
+            self._set(unittest.TestResult, name, keeps_failure(getattr(unittest.TestResult, name)))
         for handler in logging._handlers.values():  # type: ignore[attr-defined]  # all that there are
             if isinstance(getattr(handler, "lock", None), _RLOCK):
                 self._set(handler, "lock", _adopted(handler.lock))
