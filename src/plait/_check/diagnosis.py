@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 from time import monotonic
-from typing import TYPE_CHECKING
+from types import FrameType
+from typing import TYPE_CHECKING, Any
 
 from plait._check.kept import kept
 from plait._check.record import Blocked, Failure, Frame
@@ -98,8 +99,17 @@ def _stack_of(execution: Execution, number: int) -> tuple[Frame, ...]:
     me = execution.threads[number]
     task = me.task
     if task is not None and me.gate is None:
-        return execution.sites.frames(task.get_stack())
+        return execution.sites.frames(_awaiting(task.get_coro()))
     return execution.sites.stack(sys._current_frames().get(me.ident))
+
+
+def _awaiting(coroutine: Any) -> list[FrameType]:
+    """The frames of a suspended task: it, what it awaits, and so on."""
+    found: list[FrameType] = []
+    while (frame := getattr(coroutine, "cr_frame", None)) is not None:
+        found.append(frame)
+        coroutine = coroutine.cr_await
+    return found
 
 
 def _cycle(waits: dict[int, int]) -> tuple[int, ...]:

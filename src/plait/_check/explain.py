@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from plait._check.clock import EARLY
 from plait._check.deadlocks import waiting_cycle
-from plait._check.explain_deadlock import explain_cycle, explain_nested
+from plait._check.explain_deadlock import explain_cycle, explain_nested, waits_at
 from plait._check.explain_endless import explain_endless
 from plait._check.explain_exception import best_split
 from plait._check.explain_hang import explain_hang
@@ -18,8 +18,9 @@ from plait._check.findings import FAILS, Finding, Moment, Side
 from plait._check.hangs import Cause, cause
 from plait._check.history import History
 from plait._check.record import Failure, Record
-from plait._check.remarks import GRAVITY, gravest
+from plait._check.remarks import FOREIGN, GRAVITY, gravest
 from plait._check.source import Sources
+from plait._check.waits import waiting
 from plait._check.words import Words, changeovers, frame_site, headline, innermost, own
 from plait._core.event import Kind, conflict
 
@@ -80,13 +81,24 @@ def _stuck(history: History, failure: Failure, before: History | None, sources: 
     circle = waiting_cycle(failure)
     if circle:
         return explain_cycle(history, circle, sources)
-    nested = explain_nested(history, failure, sources)
-    if nested is not None:
-        return nested
-    found = cause(history, failure, sources)
-    if found is None:
+    found = explain_nested(history, failure, sources) or _not_woken(history, failure, sources)
+    if found is not None:
+        return found
+    why = cause(history, failure, sources)
+    if why is None:
         return None
-    return _behind(history, failure, found, before, sources) or explain_hang(history, failure, found, sources)
+    return _behind(history, failure, why, before, sources) or explain_hang(history, failure, why, sources)
+
+
+def _not_woken(history: History, failure: Failure, sources: Sources) -> Finding | None:
+    """A loop that another thread has given something to do without waking it: its tasks wait."""
+    remark = next((one for one in history.record.remarks if one.kind == FOREIGN), None)
+    tasks = [one for one in failure.blocked if one.pending.kind == Kind.WAIT and waiting(one).kind != "loop"]
+    if remark is None or not tasks:
+        return None
+    finding = explain_remark(history, remark, sources)
+    rows = [Moment(one.thread, waits_at(one), "waits, and is not woken") for one in tasks[:2]]
+    return finding._replace(moments=(*finding.moments, *rows))
 
 
 def _behind(

@@ -90,6 +90,23 @@ class Sources:
             return False
         return _start(test) <= (site.line, site.column) and _site_end(site) <= _end(test)
 
+    def calling(self, file: str, name: str, method: str) -> int:
+        """The line where a method is called on what has this last name, `0` if there is none."""
+        for node in ast.walk(self._tree(file) or ast.Module([], [])):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == method:
+                if _last_name(node.func.value) == name:
+                    return node.lineno
+        return 0
+
+    def entered_around(self, file: str, line: int) -> str:
+        """What an `async with` around the line, or before it on the line, has entered; "" if there is none."""
+        found = ""
+        for node in ast.walk(self._tree(file) or ast.Module([], [])):
+            if isinstance(node, ast.AsyncWith) and node.lineno <= line <= (node.end_lineno or line):
+                before = node.items if node.lineno < line else node.items[:-1]
+                found = ast.unparse(before[-1].context_expr) if before else found
+        return found
+
     def asks_again(self, site: Site) -> bool:
         """Whether the site is in the test of a `while`, which looks each time anew."""
         return self.in_test(site) and isinstance(self.enclosing(site, (ast.If, ast.While, ast.IfExp)), ast.While)
