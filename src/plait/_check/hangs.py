@@ -89,9 +89,7 @@ def _cause(history: History, failure: Failure, blocked: Blocked, sources: Source
             tally.subtract([one.method for one in calls if one.thread == other.thread][-1:])
     rule = _RULES.get(what.kind)
     kind = "barrier short of parties" if what.kind.endswith("barrier") else "hang"
-    kind, calls = (
-        rule(_Case(history, blocked, calls, peers, began, failure, sources)) if rule else (kind, ())
-    )
+    kind, calls = rule(_Case(history, blocked, calls, peers, began, failure, sources)) if rule else (kind, ())
     return Cause(kind, blocked, what, calls, peers, began, tally)
 
 

@@ -18,6 +18,7 @@ from plait._check.access import own_attributes
 _NAMES = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*")
 _MOST = 100  # elements of a container that are looked at
 _DEEP = 2  # containers in containers
+_BUILT_IN = (list, tuple, deque, set, dict)  # those of the program's own classes may run its code
 
 
 def kept(error: BaseException, files: Container[str]) -> BaseException | None:
@@ -86,6 +87,6 @@ def _exceptions(value: object, depth: int) -> Iterator[BaseException]:
     if isinstance(value, BaseException):
         if value.__traceback__ is not None:
             yield value
-    elif depth < _DEEP and kind in (list, tuple, deque, set, dict):
-        for one in islice(value.values() if kind is dict else value, _MOST):  # type: ignore[attr-defined,call-overload]
+    elif depth < _DEEP and isinstance(value, list | tuple | deque | set | dict) and kind in _BUILT_IN:
+        for one in islice(value.values() if isinstance(value, dict) else value, _MOST):
             yield from _exceptions(one, depth + 1)

@@ -86,12 +86,16 @@ class StandInLoop(asyncio.SelectorEventLoop):
         self._from_threads.append(handle)
         return handle
 
-    def call_soon(self, callback: Any, *args: Any, context: Context | None = None) -> events.Handle:
+    def call_soon(  # type: ignore[override]  # any callback
+        self, callback: Any, *args: Any, context: Context | None = None
+    ) -> events.Handle:
         """As `loop.call_soon`: noted when the thread of the loop is another one."""
         self._from_elsewhere()
         return super().call_soon(callback, *args, context=context)
 
-    def call_at(self, when: float, callback: Any, *args: Any, context: Context | None = None) -> asyncio.TimerHandle:
+    def call_at(  # type: ignore[override]  # any callback
+        self, when: float, callback: Any, *args: Any, context: Context | None = None
+    ) -> asyncio.TimerHandle:
         """As `loop.call_at`: noted when the thread of the loop is another one."""
         self._from_elsewhere()
         return super().call_at(when, callback, *args, context=context)

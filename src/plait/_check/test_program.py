@@ -58,8 +58,8 @@ class TestProgram(FunctionProgram):
 def has_tests(source: str) -> bool:
     """Whether a module defines what a test runner would call.
 
-    >>> has_tests("def test_it(): ..."), has_tests("class TestIt:\\n    def test_it(self): ..."), has_tests("test = 1")
-    (True, True, False)
+    >>> has_tests("def test_it(): ..."), has_tests("class TestIt: test_it = 1"), has_tests("test = 1")
+    (True, False, False)
     """
     body = ast.parse(source).body
     methods = [node for one in body if isinstance(one, ast.ClassDef) for node in one.body]
