@@ -69,8 +69,7 @@ HANGS = {
         "without `await`",
     ),
     "a thread that does not wake it": (
-        "future = asyncio.get_running_loop().create_future()\n"
-        "threading.Thread(target=lambda: future.set_result(1)).start()\nawait future",
+        "future = asyncio.Future()\nthreading.Thread(target=lambda: future.set_result(1)).start()\nawait future",
         "",
         "loop used from another thread",
         "calls `future.set_result(1)` in line 5",

@@ -5,9 +5,10 @@ from __future__ import annotations
 from plait._check.explain_exception import explain_exception
 from plait._check.findings import Finding, Moment
 from plait._check.history import History
-from plait._check.record import Failure
+from plait._check.record import Failure, Frame
 from plait._check.source import Sources
-from plait._check.words import frame_site, headline, innermost
+from plait._check.words import frame_site, headline, innermost, own
+from plait._core.event import Event
 
 
 def explain_raised(history: History, failure: Failure, before: History | None, sources: Sources) -> Finding | None:
@@ -15,31 +16,44 @@ def explain_raised(history: History, failure: Failure, before: History | None, s
     if failure.cause is not None:
         found = explain_raised(history, failure.cause, before, sources)
         if found is not None:
-            return _with_row(found, failure.cause, history)
-    return explain_exception(history, failure._replace(thread=raised_by(history, failure)), before, sources)
+            return _with_row(found, failure.cause, history, sources)
+    return explain_exception(history, failure._replace(thread=raised_by(history, failure, sources)), before, sources)
 
 
-def raised_by(history: History, failure: Failure) -> int:
-    """The thread that was in the function where the exception was raised: not always the one that it ended."""
-    frame = innermost(failure.stack)
-    if frame is None:
+def raised_by(history: History, failure: Failure, sources: Sources) -> int:
+    """The thread in which the exception was raised: not always the one that it has ended.
+
+    It is the one that was where the exception was handled; else one that did not get beyond the line that raised it.
+    """
+    frames = own(failure.stack)
+    if not frames:
         return failure.thread
+    handled = sources.handlers(frames[0].file, frames[0].line)
+    caught = [event.thread for event in _inside(history, frames[0]) if event.site and event.site.line in handled]
+    if caught:
+        return caught[-1]
+    last = {event.thread: event.site.line for event in _inside(history, frames[-1]) if event.site}
+    stopped = [thread for thread, line in last.items() if line == frames[-1].line] or list(last)
+    return failure.thread if failure.thread in stopped or not stopped else stopped[-1]
+
+
+def _inside(history: History, frame: Frame) -> list[Event]:
+    """What the threads have done in the function of the frame."""
     threads = {info.number for info in history.record.threads if info.kind == "thread"}
-    inside = [
-        event.thread
+    return [
+        event
         for event in history.events
         if event.site is not None and (event.site.file, event.site.function) == (frame.file, frame.function)
         if event.thread in threads
     ]
-    return failure.thread if failure.thread in inside or not inside else inside[-1]
 
 
-def _with_row(finding: Finding, cause: Failure, history: History) -> Finding:
+def _with_row(finding: Finding, cause: Failure, history: History, sources: Sources) -> Finding:
     """The same with the exception that was kept, as a row behind the others."""
     site = frame_site(innermost(cause.stack))
     if site is None or any(moment.does.startswith(_RAISES) for moment in finding.moments):
         return finding
-    row = Moment(raised_by(history, cause), site, f"{_RAISES}{headline(cause)}, which is kept for later")
+    row = Moment(raised_by(history, cause, sources), site, f"{_RAISES}{headline(cause)}, which is kept for later")
     return finding._replace(moments=(*finding.moments, row))
 
 

@@ -107,6 +107,27 @@ class Sources:
                 found = ast.unparse(before[-1].context_expr) if before else found
         return found
 
+    def is_call(self, site: Site) -> bool:
+        """Whether it is a call that stands there, or the method of one: no assignment."""
+        span = (site.line, site.column), _site_end(site)
+        around = [one for one in self._around(site) if isinstance(one, ast.expr)]
+        return any(
+            isinstance(one, ast.Call) and span in (((_start(one)), _end(one)), (_start(one.func), _end(one.func)))
+            for one in around
+        )
+
+    def handled(self, site: Site, other: Site) -> bool:
+        """Whether the second stands where an exception of the first is handled."""
+        return site.function == other.function and other.line in self.handlers(site.file, site.line)
+
+    def handlers(self, file: str, line: int) -> range:
+        """The lines where exceptions of this line are handled, in the innermost `try` that does."""
+        found = range(0)
+        for node in ast.walk(self._tree(file) or ast.Module([], [])):
+            if isinstance(node, ast.Try) and node.handlers and node.body[0].lineno <= line < node.handlers[0].lineno:
+                found = range(node.handlers[0].lineno, (node.handlers[-1].end_lineno or 0) + 1)
+        return found
+
     def asks_again(self, site: Site) -> bool:
         """Whether the site is in the test of a `while`, which looks each time anew."""
         return self.in_test(site) and isinstance(self.enclosing(site, (ast.If, ast.While, ast.IfExp)), ast.While)

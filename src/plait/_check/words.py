@@ -15,6 +15,9 @@ from plait._core.event import Kind, Site
 from plait._draw.timeline import short_name
 
 
+IN_FILES = "what is in files"
+
+
 class Says(NamedTuple):
     """Templates of two sentences: why it is wrong, and the fix."""
 
@@ -46,7 +49,7 @@ class Words:
         place = self.history.record.places.get(event.place)
         label = place.label if place is not None else "the object"
         if label == "Files":
-            return "what is in files"
+            return IN_FILES
         text = self.sources.thing(event.site, event.name)
         if text:
             return text
