@@ -19,6 +19,7 @@ from plait._check.fresh import FreshModules, Rewrite
 from plait._check.hooks import Hooks
 from plait._check.patches import Patches
 from plait._check.performance import perform
+from plait._check.process_state import ProcessState
 from plait._check.program import Program, Script
 from plait._check.record import Record, Switch
 from plait._check.sites import Sites
@@ -133,6 +134,7 @@ class _Search:
         self._sites = Sites()
         self._sites.files = self._fresh.files
         self._program = make(self._fresh)
+        self._process = ProcessState()
         self._canary = Canary(rewrite)
         self._tally = Tally()
         self._typed = Input()
@@ -144,7 +146,7 @@ class _Search:
         gc.disable()
         Hooks(self._types).install()
         try:
-            with Patches(), self._fresh:
+            with Patches(), self._fresh, self._process:
                 canary = self._find_canary()
                 record, finding, exhausted = self._search(budget, seed, examine, began) if canary else (None, None, "")
                 if record is not None and conclude is not None:
@@ -176,6 +178,7 @@ class _Search:
     def _forget(self) -> None:
         self._fresh.forget()
         self._types.forget()
+        self._process.restore()
 
     def _find_canary(self) -> bool:
         scheduler = RandomWalkScheduler()
