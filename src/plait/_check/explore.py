@@ -60,6 +60,12 @@ class Result(NamedTuple):
     seconds: float
 
 
+class Doubt(NamedTuple):
+    """What `conclude` answers when the failure says nothing about schedules, and why."""
+
+    reason: str
+
+
 class Budget(NamedTuple):
     """How long to search: what is reached first ends it. None is no limit."""
 
@@ -82,7 +88,7 @@ def explore(
 
     `mine` says which files are the user's; `examine` looks at each record and returns what it has found, which ends the
     search as a failure does. Then `conclude` gets the record, what `examine` returned for it, and a function that
-    performs the program under given switches.
+    performs the program under given switches; it may answer with a `Doubt`.
     """
     if not STAGE.taken.acquire(False):
         raise UsageError("a check is going on in this process already; run one after the other")
@@ -156,13 +162,14 @@ class _Search:
         finally:
             if collected:
                 gc.enable()
+        doubt = finding.reason if isinstance(finding, Doubt) else ""
         tally = self._tally
         coverage = tally.coverage([f"{file} ({why})" for file, why in self._fresh.plain.items()])
         word = verdict(
             coverage,
-            failed=record is not None,
+            failed=record is not None and not doubt,
             exhausted=exhausted,
-            gave_up=tally.gave_up,
+            gave_up=tally.gave_up or doubt,
             observed=bool(self._fresh.files),
             canary=canary,
         )

@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import Any
 
 _OF_LOGGERS = ("level", "propagate", "disabled")
-_NEW = (logging.NOTSET, True, False, [], [])  # what a logger is like that nobody has configured
+_NEW: tuple[Any, ...] = (logging.NOTSET, True, False, [], [])  # what a logger is like that nobody has configured
 
 
 class ProcessState:
@@ -93,4 +93,4 @@ def _slots() -> list[tuple[Any, str]]:
     found: list[tuple[Any, str]] = [(asyncio.events, "_event_loop_policy")]
     import multiprocessing.context as processes
 
-    return [*found, (processes._default_context, "_actual_context")]  # type: ignore[attr-defined]  # the one that there is
+    return [*found, (processes._default_context, "_actual_context")]

@@ -14,7 +14,6 @@ from plait._check.source import Sources
 from plait._core.event import Kind, Site
 from plait._draw.timeline import short_name
 
-
 IN_FILES = "what is in files"
 
 
