@@ -74,6 +74,11 @@ TOUCHES = {
         "if not db.execute('select n from t').fetchall(): db.execute('insert into t values (1)')",
         "len(db.execute('select n from t').fetchall()) == 1 and not db.close()",
     ),
+    "a property that is computed once": Touch(
+        "import functools\nmade = []\nclass C:\n    @functools.cached_property\n    def v(self): made.append(1)\nc = C()",
+        "c.v",
+        "len(made) == 1",
+    ),
     "a text in memory": Touch(
         "import io\nfile = io.StringIO()",
         "n = file.getvalue()\n        if not n: file.write('x')",

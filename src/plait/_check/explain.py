@@ -24,6 +24,7 @@ from plait._check.waits import waiting
 from plait._check.words import Words, changeovers, frame_site, headline, innermost, own
 from plait._core.event import Kind, conflict
 
+_SWITCHES = 4  # the last ones, which are told when nothing explains the failure
 _RECENT = 30  # accesses of the failing thread that are looked at when nothing else explains it
 _ENOUGH_FOR_A_HANG = 8  # points of a split that is believed where no symptom says which part is wrong
 
@@ -140,7 +141,7 @@ def _unexplained(history: History, failure: Failure, sources: Sources, *, always
     """What is known when the cause is not: where the threads changed over, and how it ended."""
     words = Words(history, sources)
     site = frame_site(innermost(failure.stack))
-    stopped = [words.moment(index) for index in _contended(history, failure.thread)] or [
+    stopped = [words.moment(index) for index in _interleaved(history, failure.thread)] or [
         words.moment(index, "has to wait before this") for index in changeovers(history, site)
     ]
     kind = {"steps": "no end", "died": "died"}.get(failure.kind, "fails under a schedule")
@@ -208,6 +209,19 @@ def _rivals(history: History) -> list[int]:
                 return [earlier, later]
     site = next((info.started for info in history.record.threads if info.started is not None), None)
     return changeovers(history, site)
+
+
+def _interleaved(history: History, thread: int) -> list[int]:
+    """What threads did last before others went on, and what those did first; else what the failing one had from them."""
+    found: set[int] = set()
+    touches = {index for index, event in enumerate(history.events) if event.kind in (Kind.READ, Kind.WRITE)}
+    for switch in history.record.switches[-_SWITCHES:]:
+        mine = history.of.get(switch.thread, [])[: switch.step]
+        at = mine[-1] if mine else -1
+        found.update([index for index in mine if index in touches][-1:])
+        found.update([index for index in history.of.get(switch.to, []) if index > at and index in touches][:1])
+    shared = _contended(history, thread)
+    return sorted({*found, *shared[-2:]}) if len({history.events[index].thread for index in found}) > 1 else shared
 
 
 def _contended(history: History, thread: int) -> list[int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import queue
+import re
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -49,7 +50,8 @@ def explain_exception(history: History, failure: Failure, before: History | None
 
 def _known(crash: Crash) -> Finding | None:
     """An exception that says itself what is wrong."""
-    told = known(crash.failure.exception)
+    last = crash.failure.stack[-1].file if crash.failure.stack else ""
+    told = known(crash.failure.exception, re.split(r"[/\\]", last)[-1])
     if told is None:
         return None
     words = Words(crash.history, crash.sources)
@@ -75,7 +77,8 @@ def _queue(crash: Crash) -> Finding | None:
 
 def _iterated(crash: Crash) -> Finding | None:
     """A container that another thread changed while it was iterated, as the exception says."""
-    if not any(text in str(crash.failure.exception) for text in _ITERATED):
+    quotes = isinstance(crash.failure.exception, AssertionError | SystemExit)
+    if quotes or not any(text in str(crash.failure.exception) for text in _ITERATED):
         return None
     events = crash.history.events
     for reading in crash.suspects:

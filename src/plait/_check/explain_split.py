@@ -7,7 +7,7 @@ from plait._check.findings import Finding
 from plait._check.history import History
 from plait._check.source import Sources
 from plait._check.window import on_gil_builds
-from plait._check.words import IN_FILES, Words
+from plait._check.words import OUTSIDE, Words
 from plait._core.event import Kind
 
 
@@ -181,26 +181,33 @@ def _or_else(fix: str, history: History, split: Split, words: Words, kind: str) 
     if kind == "data race":
         lines = words.lines([history.events[index].site for index in (split.first, split.second)])
         return f"{fix} If losing some does no harm, say why behind {lines}: `# plait: may be lost: the reason`."
-    if kind == "check then act":
-        return fix + _ready_made(history, split, words.sources)
-    return fix
+    return fix + _ready_made(history, split, words.sources, kind)
 
 
 def _plain(text: str) -> str:
     """What is no name in the source stands without quotes."""
-    return text.replace(f"`{IN_FILES}`", IN_FILES)
+    for name in OUTSIDE.values():
+        text = text.replace(f"`{name}`", name)
+    return text
 
 
-def _ready_made(history: History, split: Split, sources: Sources) -> str:
-    """What the standard library has for a check and an act in one."""
+def _ready_made(history: History, split: Split, sources: Sources, kind: str) -> str:
+    """What would do both in one step."""
     place = history.record.places.get(history.events[split.second].place)
     label = place.label if place is not None else ""
-    site = history.events[split.first].site
+    if label == "Database":
+        return (
+            " Or let the database do both at once: one statement (`SET n = n - ?`), or one transaction that begins with "
+            "`BEGIN IMMEDIATE`, on a connection for each thread."
+        )
+    if kind != "check then act":
+        return ""
     if label == "Files":
         return (
             " Against other processes no lock of threads helps: do it at once, without asking, and catch the exception "
             "(`FileNotFoundError`; `FileExistsError` with `open(path, 'x')`)."
         )
+    site = history.events[split.first].site
     asks = site is not None and " not in " in sources.line(site.file, site.line)
     if asks and label in ("dict", "OrderedDict") and history.events[split.second].name != "[]":
         return " If making the value twice does no harm, `dict.setdefault` checks and sets in one step."

@@ -12,6 +12,7 @@ import asyncio
 import atexit
 import concurrent.futures._base as futures
 import concurrent.futures.thread as pool_module
+import functools
 import logging
 import os
 import queue
@@ -29,6 +30,7 @@ from plait._check import clock, stand_in_loop, stand_in_threads
 from plait._check.outside import entry_points
 from plait._check.remarks import unawaited
 from plait._check.stand_in_counter import iadd, subtract, update
+from plait._check.stand_in_cached import computed_once
 from plait._check.stand_in_exit import exit_at_once, keeps_failure, register, unregister
 from plait._check.stand_in_locks import StandInLock, StandInRLock, StandInWaiter
 from plait._check.stand_in_queue import StandInSimpleQueue
@@ -74,6 +76,7 @@ class Patches:
             self._set(Counter, name, stand_in)
         for name in ("start", "join", "is_alive"):
             self._set(threading.Thread, name, getattr(stand_in_threads, name))
+        self._set(functools.cached_property, "__get__", computed_once(functools.cached_property.__get__))
         for name in ("addFailure", "addError"):
             self._set(unittest.TestResult, name, keeps_failure(getattr(unittest.TestResult, name)))
         for handler in logging._handlers.values():  # type: ignore[attr-defined]  # all that there are

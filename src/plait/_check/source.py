@@ -50,7 +50,8 @@ class Sources:
         )
         called = any(isinstance(one, ast.Call) and one.func is node for one in around)
         if isinstance(node, ast.Call) and part[:1] == "[" and node.args and self._owns_nothing(node.func, site.file):
-            node = next((one for one in node.args if not isinstance(one, ast.Constant)), node.args[0])
+            owner = node.func.value if isinstance(node.func, ast.Attribute) else node.args[0]
+            node = next((one for one in node.args if not isinstance(one, ast.Constant)), owner)
             called = False
         touched = _touched(node, part, site, called=called) if node is not None else None
         text = ast.unparse(touched) if touched is not None else ""

@@ -14,7 +14,7 @@ from plait._check.source import Sources
 from plait._core.event import Kind, Site
 from plait._draw.timeline import short_name
 
-IN_FILES = "what is in files"
+OUTSIDE = {"Files": "what is in files", "Database": "what is in the database"}  # by the label of what stands for it
 
 
 class Says(NamedTuple):
@@ -47,8 +47,8 @@ class Words:
         event = self.history.events[index]
         place = self.history.record.places.get(event.place)
         label = place.label if place is not None else "the object"
-        if label == "Files":
-            return IN_FILES
+        if label in OUTSIDE:
+            return OUTSIDE[label]
         text = self.sources.thing(event.site, event.name)
         if text:
             return text
