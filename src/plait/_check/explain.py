@@ -10,7 +10,7 @@ from plait._check.explain_deadlock import explain_cycle, explain_nested, waits_a
 from plait._check.explain_endless import explain_endless
 from plait._check.explain_exception import best_split
 from plait._check.explain_hang import explain_hang
-from plait._check.explain_kept import explain_raised
+from plait._check.explain_kept import explain_raised, with_kept
 from plait._check.explain_outcome import explain_outcome
 from plait._check.explain_remark import explain_remark
 from plait._check.explain_split import explain_split
@@ -40,8 +40,11 @@ def explain(failing: Record, passing: Record | None, sources: Sources) -> Findin
         raise ValueError("the record has no failure to explain")
     history = History(failing)
     finding = _explained(history, failure, passing, sources)
-    finding = finding or _unexplained(history, failure, sources, always=passing is None)
-    finding = _with_end(finding, failure) if failure.kind == "exception" else finding
+    finding = finding or with_kept(
+        _unexplained(history, failure, sources, always=passing is None), failure, history, sources
+    )
+    ends = failure.kind == "exception" or finding.kind in ("fails under a schedule", "no end", "died")
+    finding = _with_end(finding, failure) if ends else finding
     words = Words(history, sources)
     return words.named(finding._replace(why=finding.why + _held_up(history, words)))
 
@@ -152,7 +155,7 @@ def _unexplained(history: History, failure: Failure, sources: Sources, *, always
         told.why + _last_words(history, failure),
         told.fix,
         (Side(failure.thread, words.thread(failure.thread), "fails", site, own(failure.stack)),),
-        (*stopped, Moment(failure.thread, site, f"{FAILS}{headline(failure)}")),
+        tuple(stopped),
         gil=None,
         reason="the cause is not recognised",
         certain=False,

@@ -16,7 +16,7 @@ def explain_raised(history: History, failure: Failure, before: History | None, s
     if failure.cause is not None:
         found = explain_raised(history, failure.cause, before, sources)
         if found is not None:
-            return _with_row(found, failure.cause, history, sources)
+            return with_kept(found, failure, history, sources)
     return explain_exception(history, failure._replace(thread=raised_by(history, failure, sources)), before, sources)
 
 
@@ -48,10 +48,11 @@ def _inside(history: History, frame: Frame) -> list[Event]:
     ]
 
 
-def _with_row(finding: Finding, cause: Failure, history: History, sources: Sources) -> Finding:
-    """The same with the exception that was kept, as a row behind the others."""
-    site = frame_site(innermost(cause.stack))
-    if site is None or any(moment.does.startswith(_RAISES) for moment in finding.moments):
+def with_kept(finding: Finding, failure: Failure, history: History, sources: Sources) -> Finding:
+    """The same with the exception that was kept before the failure, as a row behind the others."""
+    cause = failure.cause
+    site = frame_site(innermost(cause.stack)) if cause is not None else None
+    if cause is None or site is None or any(moment.does.startswith(_RAISES) for moment in finding.moments):
         return finding
     row = Moment(raised_by(history, cause, sources), site, f"{_RAISES}{headline(cause)}, which is kept for later")
     return finding._replace(moments=(*finding.moments, row))

@@ -74,6 +74,8 @@ def _blocks(remark: Remark, words: Words) -> Finding:
 
 
 def _foreign(remark: Remark, words: Words) -> Finding:
+    if words.is_task(remark.thread):
+        return _of_two_loops(remark, words)
     call = re.fullmatch(r"([\w.\[\]]+)\((.*)\)", remark.what)
     handed = f"loop.call_soon_threadsafe({', '.join(filter(None, call.groups()))})" if call is not None else ""
     return _finding(
@@ -87,6 +89,21 @@ def _foreign(remark: Remark, words: Words) -> Finding:
         remark,
         words,
         "gives the loop something to do, but does not wake it",
+    )
+
+
+def _of_two_loops(remark: Remark, words: Words) -> Finding:
+    return _finding(
+        FOREIGN,
+        "What two event loops share",
+        f"{words.thread(remark.thread)} gives something to do in {words.line(remark.site)} to an event loop that runs in "
+        "another thread than its own. What asyncio makes, a Lock or a Queue for example, serves the tasks of one loop: "
+        "the other loop may be asleep and is not woken.",
+        "Keep to one loop; or use what threads have (`threading.Lock`, `queue.Queue`), and ask the tasks of another "
+        "loop by `asyncio.run_coroutine_threadsafe(...)`.",
+        remark,
+        words,
+        "gives another loop something to do, but does not wake it",
     )
 
 

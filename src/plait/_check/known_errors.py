@@ -61,6 +61,22 @@ KNOWN = (
         "queue.Queue.",
     ),
     Known(
+        "asynchronous generator is already running",
+        "shared iterator",
+        "An async generator shared by tasks",
+        "A task asks an async generator for its next value in {here} while another task is inside it. A generator runs "
+        "for one task at a time and has no lock.",
+        "Let one task go through it and put the values into an asyncio.Queue, from which the others take.",
+    ),
+    Known(
+        r"released too many times|release unlocked lock|release un-acquired lock|task_done\(\) called too many times",
+        "fails under a schedule",
+        "Given back more often than taken",
+        "{name} gives something back in {here} that it does not have: this way through the program has done so already, "
+        "or has not come to the taking.",
+        "Give back once for each time it was taken: use `with`, or one `finally:` that belongs to the one `acquire()`.",
+    ),
+    Known(
         "cannot re-enter the tee iterator",
         "shared iterator",
         "The copies of itertools.tee, used by two threads",

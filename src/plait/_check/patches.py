@@ -29,8 +29,8 @@ from typing import Any
 from plait._check import clock, stand_in_loop, stand_in_threads
 from plait._check.outside import entry_points
 from plait._check.remarks import unawaited
-from plait._check.stand_in_counter import iadd, subtract, update
 from plait._check.stand_in_cached import computed_once
+from plait._check.stand_in_counter import iadd, subtract, update
 from plait._check.stand_in_exit import exit_at_once, keeps_failure, register, unregister
 from plait._check.stand_in_locks import StandInLock, StandInRLock, StandInWaiter
 from plait._check.stand_in_queue import StandInSimpleQueue
