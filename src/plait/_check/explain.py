@@ -215,7 +215,7 @@ def _rivals(history: History) -> list[int]:
 
 
 def _interleaved(history: History, thread: int) -> list[int]:
-    """What threads did last before others went on, and what those did first; else what the failing one had from them."""
+    """What threads did last before others went on, and what those did first; else what the failing one shared."""
     found: set[int] = set()
     touches = {index for index, event in enumerate(history.events) if event.kind in (Kind.READ, Kind.WRITE)}
     for switch in history.record.switches[-_SWITCHES:]:

@@ -197,8 +197,8 @@ def _ready_made(history: History, split: Split, sources: Sources, kind: str) -> 
     label = place.label if place is not None else ""
     if label == "Database":
         return (
-            " Or let the database do both at once: one statement (`SET n = n - ?`), or one transaction that begins with "
-            "`BEGIN IMMEDIATE`, on a connection for each thread."
+            " Or let the database do both at once: one statement (`SET n = n - ?`), or one transaction that begins "
+            "with `BEGIN IMMEDIATE`, on a connection for each thread."
         )
     if kind != "check then act":
         return ""

@@ -72,8 +72,8 @@ KNOWN = (
         r"released too many times|release unlocked lock|release un-acquired lock|task_done\(\) called too many times",
         "fails under a schedule",
         "Given back more often than taken",
-        "{name} gives something back in {here} that it does not have: this way through the program has done so already, "
-        "or has not come to the taking.",
+        "{name} gives something back in {here} that it does not have: this way through the program has done so "
+        "already, or has not come to the taking.",
         "Give back once for each time it was taken: use `with`, or one `finally:` that belongs to the one `acquire()`.",
     ),
     Known(

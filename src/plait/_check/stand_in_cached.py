@@ -1,4 +1,4 @@
-"""What stands in for `functools.cached_property`: looking whether there is a value, and keeping a new one, are events."""
+"""What stands in for `functools.cached_property`: the look for a value and the keeping of a new one are events."""
 
 from __future__ import annotations
 
