@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import NamedTuple
 
@@ -107,6 +108,8 @@ assert {holds}
 @pytest.mark.filterwarnings("ignore::ResourceWarning")  # of executions that were cut off
 @pytest.mark.parametrize("name", TOUCHES)
 def test_it_is_seen(name: str, tmp_path: Path) -> None:
+    if "computed once" in name and sys.version_info < (3, 12):
+        pytest.skip("a cached_property has a lock of its own before Python 3.12")
     touch = TOUCHES[name]
     words = []
     for lock in ("contextlib.nullcontext()", "threading.Lock()"):

@@ -96,8 +96,8 @@ def _of_two_loops(remark: Remark, words: Words) -> Finding:
     return _finding(
         FOREIGN,
         "What two event loops share",
-        f"{words.thread(remark.thread)} gives something to do in {words.line(remark.site)} to an event loop that is not "
-        "its own. What asyncio makes, a Lock or a Queue for example, serves the tasks of one loop: "
+        f"{words.thread(remark.thread)} gives something to do in {words.line(remark.site)} to an event loop that is "
+        "not its own. What asyncio makes, a Lock or a Queue for example, serves the tasks of one loop: "
         "the other loop may be asleep and is not woken.",
         "Keep to one loop; or use what threads have (`threading.Lock`, `queue.Queue`), and ask the tasks of another "
         "loop by `asyncio.run_coroutine_threadsafe(...)`.",
