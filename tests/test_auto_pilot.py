@@ -43,6 +43,8 @@ ALONE = Seen(0.1, calls=10, seconds=0.1, computed=0.1, ready=0.0, gil=0.1)
         (Seen(0.3, calls=30, seconds=0.5, computed=0.3, ready=0.2, gil=0.1), 2.0),  # on half of them
         (Seen(0.2, calls=20, seconds=0.3, computed=0.2, ready=0.0, gil=0.9), 1.0),  # by turns, because of the GIL
         (Seen(0.2, calls=25, seconds=0.3, computed=0.3, ready=0.0, gil=0.1), 1.5),  # side by side, and slower each
+        (Seen(0.2, calls=14, seconds=0.3, computed=0.3, ready=0.0, gil=0.1, settled=0.18), 1.0),  # half as fast each
+        (Seen(0.2, calls=13, seconds=0.3, computed=0.3, ready=0.0, gil=0.1, settled=0.16), 2.0),  # few have ended
     ],
 )
 def test_a_race_is_judged_by_what_was_computed(end: Seen, speed: float) -> None:

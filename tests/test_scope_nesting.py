@@ -9,10 +9,12 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import FunctionType
 
 import pytest
 
 import plait
+from plait._engines import zygote_client
 from plait.errors import StopTask, TaskTimeout
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
@@ -218,6 +220,28 @@ def test_a_map_inside_a_task_is_stopped_with_it(tmp_path: Path) -> None:
             s.cancel()
         assert task.cancelled()
         assert ended == [StopTask]
+
+
+def test_a_map_that_is_stopped_with_its_task_ends_what_it_holds_however_long_that_takes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def slowly(pid: int, patience: float = 3.0) -> None:
+        for _ in range(30):  # as on a busy machine
+            sleep(0.01)  # type: ignore[name-defined]  # noqa: F821
+        wait_for(pid, patience)  # type: ignore[name-defined]  # noqa: F821
+
+    known = {"__name__": zygote_client.__name__, "sleep": time.sleep, "wait_for": zygote_client._wait_for}
+    monkeypatch.setattr(zygote_client, "_wait_for", FunctionType(slowly.__code__, known, argdefs=(3.0,)))
+    begun = threading.Event()
+
+    def consume() -> None:
+        for _ in plait.map(abs, range(10**9), engine="process", workers=1):
+            begun.set()
+
+    with plait.scope() as s:
+        s.submit(consume)
+        begun.wait(PATIENCE)
+        s.cancel()
 
 
 def test_deadlines_nest() -> None:

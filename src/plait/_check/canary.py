@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Final
@@ -36,9 +37,15 @@ class Canary:
     name = "canary"
 
     def __init__(self, rewrite: Rewrite) -> None:
-        self._code: CodeType = with_sites(rewrite(SOURCE, FILE, module="__main__"))
+        self._code = _rewritten(rewrite)  # type: ignore[arg-type]  # it is a function, which can be hashed
 
     def main(self) -> object:
         module = ModuleType("__main__")
         exec(self._code, module.__dict__)
         return None
+
+
+@cache
+def _rewritten(rewrite: Rewrite) -> CodeType:
+    """Once for all searches of a process: tests may make hundreds."""
+    return with_sites(rewrite(SOURCE, FILE, module="__main__"))

@@ -15,6 +15,7 @@ class Input:
         self.stream = sys.stdin
         self.read = bytearray()
         self.ended = False
+        self._last: tuple[_Again, TextIO] | None = None
 
     def again(self, output: io.StringIO) -> TextIO:
         """Standard input from its beginning; what cannot be read as a file stays what it is.
@@ -23,8 +24,14 @@ class Input:
         """
         if type(self.stream) is not io.TextIOWrapper or self.stream.closed:
             return self.stream
-        again = io.BufferedReader(_Again(self, output))
-        return io.TextIOWrapper(again, encoding=self.stream.encoding, errors=self.stream.errors)
+        if self._last is not None and self._last[0].untouched and not self._last[1].closed:
+            again, text = self._last
+            again.output = output
+            return text
+        again = _Again(self, output)
+        text = io.TextIOWrapper(io.BufferedReader(again), encoding=self.stream.encoding, errors=self.stream.errors)
+        self._last = again, text
+        return text
 
 
 class _Again(io.RawIOBase):
@@ -33,7 +40,8 @@ class _Again(io.RawIOBase):
     def __init__(self, source: Input, output: io.StringIO) -> None:
         super().__init__()
         self._source = source
-        self._output = output
+        self.output = output
+        self.untouched = True
         self._at = 0
 
     def readable(self) -> bool:
@@ -47,6 +55,7 @@ class _Again(io.RawIOBase):
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # of all buffers it gets this one
         source = self._source
+        self.untouched = False
         if self._at == len(source.read) and not source.ended:
             self._more(len(buffer))
         part = source.read[self._at : self._at + len(buffer)]
@@ -58,7 +67,7 @@ class _Again(io.RawIOBase):
         """Reads where nobody has read before."""
         source = self._source
         if source.stream.isatty() and sys.__stderr__ is not None:
-            sys.__stderr__.write(self._output.getvalue().rpartition("\n")[2])
+            sys.__stderr__.write(self.output.getvalue().rpartition("\n")[2])
             sys.__stderr__.flush()
         at = len(source.read)
         part = os.read(source.stream.fileno(), count)  # it may block: others go on meanwhile

@@ -65,7 +65,7 @@ class Job:
     `cancel` and `revoke` may be called from any thread. The engine that runs the job sets `wake`, which makes its
     driver look at `cancelled` and `revoked` at once, `snapshot`, which lists what is running now, and `unfetched`: its
     queue of finished batches, in which those are found that it had not yielded when an exception, such as Ctrl-C, ended
-    its generator.
+    its generator. It may set `arrived`, which is then called instead of `wake` for an item that comes by itself.
 
     Attributes:
         final: whether the engine is closed after this run, so that no worker need be kept.
@@ -95,6 +95,7 @@ class Job:
         self.revoked: deque[int] = deque()
         self.unfetched: deque[Batch] = deque()
         self.wake: Callable[[], None] = _nothing
+        self.arrived: Callable[[], None] | None = None
         self.snapshot: Callable[[], list[Running]] = _nobody
 
     def cancel(self) -> None:

@@ -14,9 +14,9 @@ from typing import NamedTuple
 from plait._core.budget import available_cores
 from plait._core.gil import has_gil
 from plait._core.job import Job
-from plait._engines.choice import HOLDS, TINY, Choice, Measured, choose, is_worth_asking_again, wants_race
+from plait._engines.choice import HOLDS, Choice, Measured, choose, is_worth_asking_again, wants_race
 from plait._engines.growth import Growth
-from plait._engines.measuring_calls import TINY_CALLS, CallMeter
+from plait._engines.measuring_calls import CallMeter, is_tiny
 from plait._engines.measuring_gil import Canary
 from plait._engines.measuring_transfer import measure_transfer
 
@@ -29,7 +29,9 @@ _SOON_HEARD = 0.009  # the same, when it hardly ever got the GIL while several c
 _SOON_CALLS = 4
 _WAITS_AFTER = 0.002  # seconds after which a function that has not computed is given more threads
 _RACE = 0.025  # seconds that two threads run side by side
-_RACED_CALLS = 8  # from so many on, what a call costs in the race tells something
+_RACED_CALLS = 4  # so many must have ended for what a call costs in the race to tell something
+_LONG_RACE = 3  # how many times longer it lasts for that
+_RACE_SHARE = 0.02  # of all the work there is: for so long it may last anyway
 _HINDERED = 10  # how many times longer all this may take when others have the cores
 _PATIENCE = 2.0  # seconds after which nobody waits for the first call any more
 _START = 0.05  # seconds that processes take to start at least
@@ -49,7 +51,8 @@ class Seen(NamedTuple):
         ready: seconds ready for a core that was not free.
         gil: the share of the time in which somebody held the GIL.
         doubtful: whether it seems to wait, but only because it may be waiting for a core.
-        hiccup: seconds of these in one call which says nothing about the others.
+        tiny: seconds of one call, if calls cost next to nothing.
+        settled: seconds on a core of the calls that have ended, if that is known apart.
     """
 
     now: float
@@ -59,7 +62,8 @@ class Seen(NamedTuple):
     ready: float
     gil: float
     doubtful: bool = False
-    hiccup: float = 0.0
+    tiny: float | None = None
+    settled: float | None = None
 
     @property
     def busy(self) -> float:
@@ -67,14 +71,14 @@ class Seen(NamedTuple):
         return self.computed + self.ready
 
     @property
+    def ended(self) -> float:
+        """Seconds on a core of the calls that have ended."""
+        return self.computed if self.settled is None else self.settled
+
+    @property
     def unhindered(self) -> float:
         """Seconds it would have taken if nobody else had had the cores."""
         return min(self.seconds, max(self.seconds - self.ready, self.computed))
-
-    @property
-    def tiny(self) -> bool:
-        """Whether there were many calls and all but one cost next to nothing."""
-        return self.calls >= TINY_CALLS and self.seconds - self.hiccup < self.calls * TINY
 
     @property
     def waits(self) -> bool:
@@ -105,12 +109,14 @@ class Pilot:
         self._alone: Seen | None = None  # on one thread, before a race
         self._start: Seen | None = None  # when it began
         self._racing = False
+        self._tiny = False
         self._holds = False  # the feed, until the first call has ended
         self.meter = CallMeter(call, self._stop_metering)
         self.choice: Choice | None = None
 
     def _stop_metering(self) -> None:
         """The calls are tiny, says the thread that makes them: what is to be known of them is known."""
+        self._tiny = True
         self._job.fn = self._fn
 
     def growth(self, ceiling: int, cores: int, late_limit: float) -> Growth:
@@ -145,7 +151,7 @@ class Pilot:
         if self._holds and seen.calls:
             self._holds = False
             self._job.feed.release()
-        if seen.tiny:
+        if seen.tiny is not None:
             self._decide(seen)
         elif self._canary is None:
             if seen.seconds >= _BRIEF / 2:
@@ -167,16 +173,20 @@ class Pilot:
     def _see(self) -> Seen:
         now = time.perf_counter()
         threads = list(self.meter.threads.values())
+        settled = [thread.settled() for thread in threads]
         spent = [thread.spent() for thread in threads]
         seen = Seen(
             now=now,
-            calls=sum(thread.calls for thread in threads),
+            calls=sum(calls for calls, _ in settled),
             seconds=sum(thread.seconds(now) for thread in threads),
             computed=sum(computed for computed, _ in spent),
             ready=sum(ready for _, ready in spent),
             gil=self._canary.waiting if self._canary is not None else 0.0,
-            hiccup=max((thread.hiccup for thread in threads), default=0.0),
+            settled=sum(computed for _, computed in settled),
         )
+        short = sum(thread.short for thread in threads)
+        if self._tiny or is_tiny(seen.calls, short, seen.computed):
+            seen = seen._replace(tiny=sum(thread.briefly for thread in threads) / short)
         return seen._replace(doubtful=seen.seems_to_wait and any(thread.runnable for thread in threads))
 
     def _holds_all_the_time(self, seen: Seen) -> bool:
@@ -189,6 +199,8 @@ class Pilot:
         """Whether two threads have run side by side for long enough."""
         if self._start is not None:
             ran, computed = seen.now - self._start.now, seen.computed - self._start.computed
+            if seen.calls - self._start.calls < _RACED_CALLS and ran < self._longest_race(seen):
+                return False
             return ran >= _RACE and (computed >= _RACE or ran >= _HINDERED * _RACE)
         if len(self.meter.threads) > 1:
             self._start = seen
@@ -196,6 +208,11 @@ class Pilot:
             self._racing = False
             return True
         return False
+
+    def _longest_race(self, seen: Seen) -> float:
+        left = self._job.feed.left
+        whole = _RACE_SHARE * left * seen.seconds / max(1, seen.calls) if left else 0.0
+        return max(_LONG_RACE * _RACE, whole)
 
     def _decide(self, seen: Seen) -> None:
         measured = self._measured(seen)
@@ -220,7 +237,7 @@ class Pilot:
     def _measured(self, seen: Seen) -> Measured:
         return Measured(
             calls=max(1, seen.calls),
-            elapsed=min(seen.unhindered, seen.seconds - seen.hiccup) if seen.tiny else seen.unhindered,
+            elapsed=seen.unhindered if seen.tiny is None else seen.tiny * seen.calls,
             busy=seen.computed,
             gil=seen.gil,
             left=self._job.feed.left,
@@ -282,7 +299,8 @@ def race_speed(alone: Seen, start: Seen, end: Seen) -> float:
     """How much more two threads did, from start to end, than one would have done in the same time. Pure.
 
     That is the cores they kept busy, less what a call cost more than alone, and divided by what one would have kept
-    busy. No call need have ended for that. Having to wait for a core is others' doing and counts as having had it.
+    busy. When too few calls have ended, nobody knows what one cost, and only the cores count. Having to wait for a core
+    is others' doing and counts as having had it.
 
     >>> alone = Seen(0.1, calls=10, seconds=0.1, computed=0.1, ready=0.0, gil=0.1)
     >>> end = Seen(0.2, calls=30, seconds=0.3, computed=0.3, ready=0.0, gil=0.1)
@@ -291,7 +309,7 @@ def race_speed(alone: Seen, start: Seen, end: Seen) -> float:
     """
     share = min(1.0, alone.busy / alone.seconds) if alone.seconds else 1.0
     speed = (end.busy - start.busy) / (end.now - start.now) / max(share, 0.01)
-    raced, computed = end.calls - start.calls, end.computed - start.computed
-    if raced >= _RACED_CALLS and alone.calls >= _RACED_CALLS and computed > 0:
-        speed *= (alone.computed / alone.calls) / (computed / raced)
+    raced, computed = end.calls - start.calls, end.ended - start.ended
+    if raced >= _RACED_CALLS and alone.calls and computed > 0:
+        speed *= (alone.ended / alone.calls) / (computed / raced)
     return min(speed, 4.0)

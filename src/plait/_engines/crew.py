@@ -129,6 +129,19 @@ class Crew:
                 seat.rouse()
         self.ring()
 
+    def welcome(self) -> None:
+        """One more item has come by itself; any thread. A worker that is parked takes it, without the driver's help."""
+        if self.parked and self.lock.acquire(False):  # in a destructor this thread itself may hold it
+            try:
+                enough = self.feed.queued <= self.parked
+                if enough:
+                    self._unpark(1)
+            finally:
+                self.lock.release()
+            if enough:
+                return
+        self.ring()
+
     def ring(self) -> None:
         """Make the driver look at once; any thread."""
         self._quorum = 0

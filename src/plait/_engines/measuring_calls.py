@@ -12,8 +12,9 @@ from plait._engines.core_wait import is_runnable, waited_for_core
 
 TINY_CALLS = 256  # who takes so little time for each of them need not be measured any further
 _SAMPLES = 2  # calls whose argument is compared before and after
-_HICCUP = 0.02  # seconds: nobody is kept from a core or the GIL for longer, but now and then
+_MOSTLY = 0.75  # the share of calls that must be short, whatever the others had to wait for
 _LONG = 0.001  # seconds: who takes longer to pickle is not pickled for a second call
+_EXACT = 0.0005  # seconds: of calls that take longer it is noted what they have computed when they end
 _ATOMS = (int, str, float, bytes, bool, complex, type(None))
 
 
@@ -45,7 +46,7 @@ class CallMeter:
             return self._fn(item)
         finally:
             spent.end()
-            if spent.calls == TINY_CALLS and spent.inside - spent.hiccup < TINY_CALLS * TINY:
+            if spent.calls == TINY_CALLS and is_tiny(TINY_CALLS, spent.short, spent.spent()[0]):
                 self._tiny()
 
     def _new_thread(self) -> Spent:
@@ -92,10 +93,11 @@ class Spent:
         began: when the call in progress began, or 0.
         inside: seconds of calls that have ended.
         calls: how many these are.
-        longest: seconds that the longest of them took.
+        short: how many of them took next to no time.
+        briefly: seconds of these.
     """
 
-    __slots__ = ("_base", "_clock_id", "_native_id", "began", "calls", "inside", "longest")
+    __slots__ = ("_base", "_clock_id", "_native_id", "_settled", "began", "briefly", "calls", "inside", "short")
 
     def __init__(self) -> None:
         self._native_id = threading.get_native_id()
@@ -103,8 +105,9 @@ class Spent:
             self._clock_id: int | None = time.pthread_getcpuclockid(threading.get_ident())
         except (AttributeError, OSError):  # nobody can tell on this platform: what it does counts as computing
             self._clock_id = None
-        self.began = self.inside = self.longest = 0.0
-        self.calls = 0
+        self.began = self.inside = self.briefly = 0.0
+        self.calls = self.short = 0
+        self._settled: tuple[int, float] | None = (0, 0.0)
         self._base = 0.0, 0.0
         self._base = self.spent()
 
@@ -112,14 +115,16 @@ class Spent:
         """The call in progress has ended."""
         took = time.perf_counter() - self.began
         self.inside += took
-        self.longest = max(self.longest, took)
+        if took < TINY:
+            self.short += 1
+            self.briefly += took
         self.calls += 1
+        self._settled = (self.calls, self.spent()[0]) if took > _EXACT else None
         self.began = 0.0
 
-    @property
-    def hiccup(self) -> float:
-        """Seconds of the one call among many that may have waited for a core or the GIL, or prepared the others."""
-        return self.longest if self.longest <= _HICCUP else 0.0
+    def settled(self) -> tuple[int, float]:
+        """How many calls have ended, and the seconds on a core that they took."""
+        return self._settled or (self.calls, self.spent()[0])  # short ones: the one in progress does not matter
 
     def seconds(self, now: float) -> float:
         """Seconds in calls, that in progress included."""
@@ -140,6 +145,18 @@ class Spent:
     def runnable(self) -> bool:
         """Whether it has a core or is ready for one: then what it waited lately is not in `spent` yet."""
         return is_runnable(self._native_id)
+
+
+def is_tiny(calls: int, short: int, computed: float) -> bool:
+    """Whether so many calls, with so many short ones among them and so many seconds on a core, say that calls are tiny.
+
+    Those that were not short may have waited for a core or the GIL, unless they have computed themselves. To measure
+    a call costs about as much as the call.
+
+    >>> is_tiny(256, 250, 300e-6), is_tiny(256, 250, 0.1), is_tiny(20, 20, 20e-6)
+    (True, False, False)
+    """
+    return calls >= TINY_CALLS and short >= _MOSTLY * calls and computed < 2 * calls * TINY
 
 
 def _is_part(item: object, value: object) -> bool:

@@ -14,6 +14,8 @@ from plait._engines.inherited import hold
 from plait._engines.parting import Parting
 from plait._engines.remote_worker import RemoteWorker
 
+UNINTERRUPTIBLE = True  # see `halting`: to end what is kept here takes a moment, and half of it would be left behind
+
 
 class Reserve:
     """The warm part of one engine; thread-safe, since several runs may be driven at the same time.

@@ -102,6 +102,7 @@ class Driver:
         crew, feed, job = self._crew, self._feed, self._job
         finished = crew.finished
         job.wake = crew.call_off
+        job.arrived = crew.welcome
         job.snapshot = crew.snapshot
         self._looked = time.perf_counter()
         job.unfetched = feed.withdrawn = finished
@@ -247,6 +248,7 @@ class Driver:
         if growth.reason and job.tally.peak < growth.ceiling:
             job.tally.reasons.append(f"stayed at {job.tally.peak} of {job.workers} threads: {growth.reason}")
         job.wake = _nobody_to_wake
+        job.arrived = None
         job.snapshot = lambda: running
         self._crew.seats.clear()
         self._crew.lost.clear()

@@ -42,7 +42,7 @@ class PoolDriver:
         token: str,
         feed: type[QueueFeed] = QueueFeed,
     ) -> None:
-        self.feed = feed(self._wake)
+        self.feed = feed(self._wake, self._arrived)
         self._engine = engine
         self._owned = owned
         self._token = token
@@ -223,3 +223,6 @@ class PoolDriver:
 
     def _wake(self) -> None:
         self._job.wake()
+
+    def _arrived(self) -> None:
+        (self._job.arrived or self._job.wake)()

@@ -23,13 +23,14 @@ class QueueFeed(Feed):
 
     interdependent = True
 
-    def __init__(self, notify: Callable[[], None]) -> None:
+    def __init__(self, notify: Callable[[], None], arrived: Callable[[], None]) -> None:
         super().__init__(iter(()))
         self._lock = threading.RLock()  # type: ignore[assignment]  # as a Lock; a destructor may submit while we hold it
         self._queue: deque[Call] = deque()
         self._started: dict[int, Call] = {}
         self._refusal: Callable[[], BaseException] | None = None
         self._notify = notify
+        self._arrived = arrived
         self.first_taken = threading.Event()
 
     def put(self, call: Call) -> None:
@@ -42,7 +43,7 @@ class QueueFeed(Feed):
             if self._refusal is not None:
                 raise self._refusal()
             self._queue.append(call)
-        self._notify()
+        self._arrived()
 
     def close(self, refusal: Callable[[], BaseException]) -> None:
         """Take nothing more, give out what is queued, and let the run end after that."""

@@ -29,6 +29,8 @@ from plait._run.recalled import Recalled
 from plait._run.report import Report
 from plait._run.retry import Retry, split_retries
 
+UNINTERRUPTIBLE = True  # see `halting`: a map inside a task of another map is told to stop, and then ends what it holds
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # asyncio is heavy, and most runs need it for nothing else
     from plait._engines.loop_bell import LoopBell

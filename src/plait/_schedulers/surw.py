@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections import Counter
+from collections import _count_elements  # type: ignore[attr-defined]  # what Counter counts with, in C
 from collections.abc import Sequence
 from operator import itemgetter
 from typing import TYPE_CHECKING
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from plait._schedulers.interface import ThreadState
 
 Thing = tuple[str, int]
+What = tuple[int, Kind, int, str]
+
+_MOST = 1000  # executions that are told from others by what happened in them
 
 
 class SurwScheduler:
@@ -30,6 +33,7 @@ class SurwScheduler:
         self._random = random.Random()
         self._counts: dict[Thing, dict[int, int]] = {}
         self._shared: list[Thing] = []
+        self._known: set[frozenset[tuple[What, int]]] = set()
 
     def begin(self, seed: int) -> bool:
         self._random.seed(seed)
@@ -57,11 +61,18 @@ class SurwScheduler:
         return chosen
 
     def end(self, executed: Sequence[Event]) -> None:
-        seen: dict[Thing, Counter[int]] = {}
-        for (thread, kind, place, name), count in Counter(map(_WHAT, executed)).items():
+        counts: dict[What, int] = {}
+        _count_elements(counts, map(_WHAT, executed))
+        if (whole := frozenset(counts.items())) in self._known:  # it differs in its order only
+            return
+        if len(self._known) < _MOST:
+            self._known.add(whole)
+        seen: dict[Thing, dict[int, int]] = {}
+        for (thread, kind, place, name), count in counts.items():
             thing = _touched(kind, place, name)
             if thing is not None:
-                seen.setdefault(thing, Counter())[thread] += count
+                by = seen.setdefault(thing, {})
+                by[thread] = by.get(thread, 0) + count
         for thing, by in seen.items():
             known = self._counts.setdefault(thing, {})
             for thread, count in by.items():
