@@ -346,3 +346,22 @@ def test_a_loop_variable_that_is_read_too_late() -> None:
     finding = explain(run.record(run.failed(0, 4, AssertionError())), None, run.sources)
     assert finding.title == "Read too late: name"
     assert "`args=(name,)`" in finding.fix
+
+
+def test_what_nothing_explains_is_told_by_what_was_done_around_the_switches() -> None:
+    run = Recording(COUNTER).started(1, 2)
+    run.read(1, 5, "self.value", name="other")
+    run.write(2, 7, "self.value", name="another")
+    run.read(1, 6, "log", name="last")
+    switch = Switch(1, 1, 2, "")
+    finding = explain(run.record(run.failed(0, 9, AssertionError("1")), switch), None, run.sources)
+    assert finding.kind == "fails under a schedule"
+    assert [(moment.thread, moment.site.line) for moment in finding.moments if moment.site][:2] == [(1, 5), (2, 7)]
+
+
+def test_an_assertion_that_quotes_an_error_is_not_taken_for_it() -> None:
+    run = Recording(COUNTER).started(1)
+    run.read(1, 5, "self.value", name="value")
+    error = AssertionError("[ValueError('generator already executing')]")
+    finding = explain(run.record(run.failed(0, 9, error)), None, run.sources)
+    assert finding.kind == "fails under a schedule"

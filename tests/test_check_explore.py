@@ -159,6 +159,44 @@ def test_looking_for_ever_is_a_failure(tmp_path: Path) -> None:
     assert result.record.failure.kind == "steps"
 
 
+def test_who_asks_again_and_again_for_what_a_sleeper_will_do_comes_to_an_end(tmp_path: Path) -> None:
+    waits = """
+        import threading, time
+        done = False
+        def work():
+            global done
+            time.sleep(1)
+            done = True
+        thread = threading.Thread(target=work)
+        thread.start()
+        while not done:
+            pass
+        assert done
+    """
+    assert explore(tmp_path, waits, runs=1).verdict.word == "passed"
+
+
+def test_all_threads_of_the_program_are_listed_and_no_others(tmp_path: Path) -> None:
+    joins = """
+        import threading
+        done = []
+        for n in range(2):
+            threading.Thread(target=done.append, args=(n,)).start()
+        me = threading.current_thread()
+        for thread in threading.enumerate():
+            if thread is not me:
+                thread.join()
+        assert len(done) == 2
+        assert threading.enumerate() == [me]
+        assert threading.active_count() == 1
+    """
+    assert explore(tmp_path, joins, runs=30).verdict.word == "passed"
+
+
+def test_a_program_that_starts_nothing_is_tried_a_few_times_only(tmp_path: Path) -> None:
+    assert explore(tmp_path, "assert True", runs=1000).coverage.schedules < 10
+
+
 SLEEPER = """
     import threading, time
     ready = []
@@ -255,7 +293,8 @@ def test_the_main_thread_may_install_handlers_of_signals(tmp_path: Path) -> None
 
 
 def test_every_execution_reads_what_was_typed_once(tmp_path: Path) -> None:
-    (tmp_path / "program.py").write_text("import sys\nassert [input(), *sys.stdin] == ['1', '2\\n']\n")
+    starts = "import sys, threading\nthreading.Thread(target=print).start()\n"
+    (tmp_path / "program.py").write_text(starts + "assert [input(), *sys.stdin] == ['1', '2\\n']\n")
     command = [sys.executable, "-m", "plait", "check", "--runs", "3", "program.py"]
     run = subprocess.run(command, input="1\n2\n", cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
     assert (run.returncode, run.stdout.partition(",")[0]) == (0, "passed: 3 schedules")

@@ -156,3 +156,11 @@ def test_tests_are_explored_one_by_one(tmp_path: Path, capfd: pytest.CaptureFixt
     assert "Lost update of c.n" in capfd.readouterr().out
     assert run(["check", "--json", "-m", "pytest", "test_it.py"]) == 2
     assert "--json cannot be said for all" in capfd.readouterr().err
+
+
+def test_what_starts_nothing_is_not_checked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "test_alone.py").write_text("def test_it(): ...\n")
+    assert run(["check", "test_alone.py"]) == 3
+    words = " ".join(capsys.readouterr().out.split())
+    assert "not checked: it starts no thread and no task" in words
+    assert "`plait check -m pytest test_alone.py`" in words

@@ -73,11 +73,14 @@ def test_the_picture_is_driven(browser: Any, tmp_path: Path) -> None:
     browser.execute_script("canvas.dispatchEvent(new WheelEvent('wheel', {deltaY: -1, cancelable: true}))")
     assert browser.execute_script("return to - from") == pytest.approx(800_000)
     browser.execute_script("dispatchEvent(new KeyboardEvent('keydown', {key: '0'}))")
+    assert (
+        browser.execute_script("return tip.style.display") == "none"
+    )  # what it said is not under the pointer any more
     assert browser.execute_script("return to - from") == 1_000_000
 
     find = browser.find_element("id", "find")
     find.send_keys("item 7")
-    assert browser.find_element("id", "hits").text == "1 hits, 0 lanes"
+    assert browser.find_element("id", "hits").text == "1 hit, 0 lanes"
     find.send_keys("\n")
     assert browser.execute_script("return [from < 400000, to > 600000, to - from < 1000000 + 1]") == [True] * 3
     browser.execute_script("look(0, D.end); document.querySelector('li.shown').click()")

@@ -161,6 +161,38 @@ def test_the_gravest_comes_first() -> None:
     assert found[4].startswith("12% of thread time waits for a core (0.25 s)")
 
 
+def test_who_waits_for_room_in_a_queue_learns_who_is_slower() -> None:
+    trace = made({"producer": [(0, QUEUE)], "consumer": [(0, SLEEP)], "logger": [(0, QUEUE)]})
+    for began in range(0, SECOND, SECOND // 4):
+        trace.waits.append(Wait(0, began, began + SECOND // 5, QUEUE, "Queue.put", "app.py:4 in produce", -1, "", -1))
+    trace.waits.append(Wait(2, 0, SECOND, QUEUE, "SimpleQueue.get", "app.py:9 in log", -1, "", -1))  # is only idle
+    found = summarise(trace, [], [], 2)
+    said = "producer waited 0.80 s for room in a queue, most at app.py:4 in produce: who takes from it is slower"
+    assert [one for one in found if "queue, most at" in one] == [said]
+
+
+def test_many_tasks_that_block_their_loop_at_one_line_are_one_finding() -> None:
+    trace = made({"MainThread": [(0, SLEEP)]})
+    blocks = [
+        Blocked(1, at * 200_000, at * 200_000 + 100_000, f"handle ({at})", "app.py:7 in handle") for at in range(3)
+    ]
+    (found,) = blocked_words(trace, blocks, [], 0)
+    assert "blocked for 0.30 s by handle (0) and 2 others at app.py:7 in handle, in 3 steps" in found[1]
+
+
+def test_where_the_holders_of_a_lock_were() -> None:
+    trace = made({"a": [(0, LOCK)], "b": [(0, LOCK)], "c": [(0, SLEEP)]})
+    waits = [(0, 0, 4, 2), (1, 1, 8, 2), (0, 5, 9, 1)]  # waiter, from, to, and who had it first
+    for lane, began, ended, holder in waits:
+        at = "app.py:5 in keep"
+        trace.waits.append(
+            Wait(lane, began * 100_000, ended * 100_000, LOCK, "TABLE", "app.py:4 in keep", holder, at, holder)
+        )
+    text = next(one for one in summarise(trace, [], [], 2) if one.startswith("TABLE"))
+    assert "app.py:5 in keep" in text
+    assert text.endswith("waited for at app.py:4 in keep")
+
+
 def test_a_blocked_loop_and_who_was_ready() -> None:
     """One step of 0.3 s; a task was ready from its middle on, another one only when it was over."""
     trace = made({"MainThread": [(0, SLEEP)]})

@@ -61,8 +61,8 @@ IGNORED = (
 )  # fmt: skip
 _APART = (threading.local, enum.Enum, Gate, asyncio.Future, asyncio.AbstractEventLoop)  # nor the user's own ones
 _ITERATORS: tuple[type, ...] = (
-    types.GeneratorType, itertools.count, itertools.cycle, itertools.chain, itertools.islice, itertools.repeat, map,
-    filter, zip, enumerate, reversed, type(iter([])), type(iter(())), type(iter({})), type(iter({}.items())),
+    types.GeneratorType, *(one for one in vars(itertools).values() if isinstance(one, type)), map, filter,
+    zip, enumerate, reversed, type(iter([])), type(iter(())), type(iter({})), type(iter({}.items())),
     type(iter({}.values())), type(iter(set())), type(iter(range(1))), type(iter("")), type(iter(b"")),
 )  # fmt: skip
 _FLAGS = (threading.Event, concurrent.futures.Future)

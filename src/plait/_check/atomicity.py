@@ -18,6 +18,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from plait._check.access import CHANGES
 from plait._check.history import History
 from plait._check.record import Switch
 from plait._check.steer import steer
@@ -30,6 +31,7 @@ _KINDS = {
     (_WRITE, _WRITE, _READ): "changed after the write",
     (_WRITE, _READ, _WRITE): "broken invariant",
 }
+_METHODS = CHANGES | {"get", "keys", "values", "items", "count", "index"}
 _MANY = 32  # accesses of others that are looked at between two of one thread
 _FEW = 4  # of the same thread at the same place in the source that are looked at for predictions
 _CANDIDATES = 24
@@ -167,6 +169,7 @@ def _goes_on(read: Event, following: Event) -> bool:
         and following.kind in (_READ, _WRITE)
         and (one.file, one.line) == (other.file, other.line)
         and other.column <= one.column
+        and (one.column == other.column or other.text not in _METHODS)  # it is no argument of a method
         and (one.end_line, one.end_column) <= (other.end_line, other.end_column)
     )
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from time import monotonic
 from typing import NamedTuple
 
-from plait._check.explore import Again, Budget, explore
+from plait._check.explore import Again, Budget, Doubt, explore
 from plait._check.findings import Finding
 from plait._check.fresh import FreshModules
 from plait._check.investigate import Case, Told, investigate
@@ -16,14 +16,20 @@ from plait._check.predict import loss
 from plait._check.program import Program
 from plait._check.record import Record
 from plait._check.settle import settle
+from plait._check.shrink import same_failure
 from plait._check.source import Sources
 from plait._check.token import decode, stale
 from plait._check.verdict import Coverage, Verdict
+from plait._check.words import headline
 from plait._schedulers.hinted import HintedScheduler
 from plait._schedulers.interface import Scheduler
 from plait._schedulers.replay import ReplayScheduler
 from plait._schedulers.table import make_scheduler
 
+_LEFT = (
+    "{}: it comes by now under a schedule that has passed before, too. So the order of threads is not to blame, but "
+    "what an earlier execution has left behind, in files for example. Make it clean up, or begin by that"
+)
 _SHRINKING = 1.0  # seconds for making a failure short
 
 
@@ -64,9 +70,11 @@ def search(
     hinted = HintedScheduler(make_scheduler(scheduler), ReplayScheduler)
     look = Look(hinted.hint, sources, one_output=one_output)
 
-    def conclude(record: Record, case: object, again: Again) -> Told:
+    def conclude(record: Record, case: object, again: Again) -> Told | Doubt:
         end = monotonic() + _SHRINKING
         known = case if isinstance(case, Case) else Case(record)
+        if _left_behind(known, again):
+            return Doubt(_LEFT.format(headline(record.failure)) if record.failure is not None else "")
         return investigate(known, again, lambda: monotonic() < end, sources)
 
     found = explore(
@@ -80,6 +88,13 @@ def search(
     )
     told = found.finding if isinstance(found.finding, Told) else None
     return Checked(found.verdict, found.coverage, told, look.notes, sources)
+
+
+def _left_behind(case: Case, again: Again) -> bool:
+    """Whether the schedule that has passed fails in the same way by now: then the schedule is not to blame."""
+    if case.passing is None or case.record.failure is None:
+        return False
+    return same_failure(again(case.passing.switches).failure, case.record.failure)
 
 
 def follow(subject: Subject, token: str, *, one_output: bool = False) -> Checked:

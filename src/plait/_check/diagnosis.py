@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import sys
 from time import monotonic
-from typing import TYPE_CHECKING
+from types import FrameType
+from typing import TYPE_CHECKING, Any
 
+from plait._check.kept import kept
 from plait._check.record import Blocked, Failure, Frame
 from plait._core.event import Kind, label
 
@@ -22,7 +24,9 @@ def uncaught(execution: Execution, me: Controlled, error: BaseException) -> Fail
     text = str(error)
     summary = f"{type(error).__name__}: {text}" if text else type(error).__name__
     stack = execution.sites.trace(error.__traceback__)
-    return Failure("exception", f"{summary} in {me.name}", me.number, error, stack, ())
+    before = kept(error, execution.sites.files)
+    cause = uncaught(execution, me, before) if before is not None else None
+    return Failure("exception", f"{summary} in {me.name}", me.number, error, stack, (), cause)
 
 
 def at_limit(execution: Execution, me: Controlled) -> None:
@@ -46,12 +50,18 @@ def goes_on(execution: Execution) -> bool:
     return execution.until is None or monotonic() < execution.until
 
 
+def only_time_helps(execution: Execution) -> bool:
+    """Whether all who can go on ask again and again for what somebody will do who waits for a moment to come."""
+    sleeps = any(waiting.deadline is not None for waiting in execution.threads)
+    return sleeps and len(execution.events) < _MOST and not execution.away and not _changes(execution)
+
+
 def _changes(execution: Execution) -> bool:
-    return any(event.kind in _CHANGES for event in execution.events[-_LATELY:])
+    return any(event.kind in _CHANGES for event in execution.events[-LATELY:])
 
 
 _MOST = 2_000_000  # steps: about a gigabyte
-_LATELY = 20_000  # steps
+LATELY = 20_000  # steps
 _CHANGES = (Kind.WRITE, Kind.ACQUIRE, Kind.RELEASE, Kind.START, Kind.JOIN, Kind.OUTSIDE, Kind.END)
 
 
@@ -89,8 +99,17 @@ def _stack_of(execution: Execution, number: int) -> tuple[Frame, ...]:
     me = execution.threads[number]
     task = me.task
     if task is not None and me.gate is None:
-        return execution.sites.frames(task.get_stack())
+        return execution.sites.frames(_awaiting(task.get_coro()))
     return execution.sites.stack(sys._current_frames().get(me.ident))
+
+
+def _awaiting(coroutine: Any) -> list[FrameType]:
+    """The frames of a suspended task: it, what it awaits, and so on."""
+    found: list[FrameType] = []
+    while (frame := getattr(coroutine, "cr_frame", None)) is not None:
+        found.append(frame)
+        coroutine = coroutine.cr_await
+    return found
 
 
 def _cycle(waits: dict[int, int]) -> tuple[int, ...]:

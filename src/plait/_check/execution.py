@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING
 
 from plait._check.border import Border
 from plait._check.controlled import Abort, Controlled, Gate
-from plait._check.diagnosis import at_limit, goes_on, stuck, uncaught
+from plait._check.diagnosis import LATELY, at_limit, goes_on, only_time_helps, stuck, uncaught
 from plait._check.fair import Fair
 from plait._check.places import Places
 from plait._check.remarks import Remarks, held_up
@@ -70,6 +70,7 @@ class Execution(Border):
         gave_up: why the execution was ended although nothing had failed.
         hasty: whether the scheduler lets a short wait of this thread end at once.
         at_exit: what the program has registered for its end.
+        broken: the first test of the program's own test run that failed.
         remarks: what asyncio does wrong at some place.
         until: the moment of real time up to which a long execution goes on; None for any.
         left: the threads that could not be unwound.
@@ -90,6 +91,7 @@ class Execution(Border):
         self.always = Gate(is_open=True)
         self.now = 0.0
         self.failure: Failure | None = None
+        self.broken: Failure | None = None
         self.aborting = False
         self.returned: deque[Controlled] = deque()
         self.away = 0
@@ -337,6 +339,10 @@ class Execution(Border):
             self._fair = True
             self._limit *= 2
             self._choose = Fair(self.events).choose
+            return
+        if only_time_helps(self):
+            self._advance(me)
+            self._limit += LATELY
             return
         if self.gave_up or not goes_on(self):
             at_limit(self, me)

@@ -6,10 +6,11 @@ from typing import NamedTuple
 
 from plait._check.clock import EARLY
 from plait._check.deadlocks import waiting_cycle
-from plait._check.explain_deadlock import explain_cycle, explain_nested
+from plait._check.explain_deadlock import explain_cycle, explain_nested, waits_at
 from plait._check.explain_endless import explain_endless
-from plait._check.explain_exception import best_split, explain_exception
+from plait._check.explain_exception import best_split
 from plait._check.explain_hang import explain_hang
+from plait._check.explain_kept import explain_raised, with_kept
 from plait._check.explain_outcome import explain_outcome
 from plait._check.explain_remark import explain_remark
 from plait._check.explain_split import explain_split
@@ -17,11 +18,13 @@ from plait._check.findings import FAILS, Finding, Moment, Side
 from plait._check.hangs import Cause, cause
 from plait._check.history import History
 from plait._check.record import Failure, Record
-from plait._check.remarks import GRAVITY, gravest
+from plait._check.remarks import FOREIGN, GRAVITY, gravest
 from plait._check.source import Sources
+from plait._check.waits import waiting
 from plait._check.words import Words, changeovers, frame_site, headline, innermost, own
 from plait._core.event import Kind, conflict
 
+_SWITCHES = 4  # the last ones, which are told when nothing explains the failure
 _RECENT = 30  # accesses of the failing thread that are looked at when nothing else explains it
 _ENOUGH_FOR_A_HANG = 8  # points of a split that is believed where no symptom says which part is wrong
 
@@ -37,8 +40,11 @@ def explain(failing: Record, passing: Record | None, sources: Sources) -> Findin
         raise ValueError("the record has no failure to explain")
     history = History(failing)
     finding = _explained(history, failure, passing, sources)
-    finding = finding or _unexplained(history, failure, sources, always=passing is None)
-    finding = _with_end(finding, failure) if failure.kind == "exception" else finding
+    finding = finding or with_kept(
+        _unexplained(history, failure, sources, always=passing is None), failure, history, sources
+    )
+    ends = failure.kind == "exception" or finding.kind in ("fails under a schedule", "no end", "died")
+    finding = _with_end(finding, failure) if ends else finding
     words = Words(history, sources)
     return words.named(finding._replace(why=finding.why + _held_up(history, words)))
 
@@ -50,7 +56,7 @@ def _explained(history: History, failure: Failure, passing: Record | None, sourc
     if failure.kind == "asyncio" and (remark := gravest(history.record.remarks)) is not None:
         return explain_remark(history, remark, sources)
     if failure.kind == "exception":
-        return explain_exception(history, failure, before, sources) or _misused(history, sources)
+        return explain_raised(history, failure, before, sources) or _misused(history, sources)
     if failure.kind == "steps":
         return explain_endless(history, sources)
     if failure.kind == "outcome":
@@ -79,13 +85,24 @@ def _stuck(history: History, failure: Failure, before: History | None, sources: 
     circle = waiting_cycle(failure)
     if circle:
         return explain_cycle(history, circle, sources)
-    nested = explain_nested(history, failure, sources)
-    if nested is not None:
-        return nested
-    found = cause(history, failure, sources)
-    if found is None:
+    found = explain_nested(history, failure, sources) or _not_woken(history, failure, sources)
+    if found is not None:
+        return found
+    why = cause(history, failure, sources)
+    if why is None:
         return None
-    return _behind(history, failure, found, before, sources) or explain_hang(history, failure, found, sources)
+    return _behind(history, failure, why, before, sources) or explain_hang(history, failure, why, sources)
+
+
+def _not_woken(history: History, failure: Failure, sources: Sources) -> Finding | None:
+    """A loop that another thread has given something to do without waking it: its tasks wait."""
+    remark = next((one for one in history.record.remarks if one.kind == FOREIGN), None)
+    tasks = [one for one in failure.blocked if one.pending.kind == Kind.WAIT and waiting(one).kind != "loop"]
+    if remark is None or not tasks:
+        return None
+    finding = explain_remark(history, remark, sources)
+    rows = [Moment(one.thread, waits_at(one), "waits, and is not woken") for one in tasks[:2]]
+    return finding._replace(moments=(*finding.moments, *rows))
 
 
 def _behind(
@@ -127,7 +144,7 @@ def _unexplained(history: History, failure: Failure, sources: Sources, *, always
     """What is known when the cause is not: where the threads changed over, and how it ended."""
     words = Words(history, sources)
     site = frame_site(innermost(failure.stack))
-    stopped = [words.moment(index) for index in _contended(history, failure.thread)] or [
+    stopped = [words.moment(index) for index in _interleaved(history, failure.thread)] or [
         words.moment(index, "has to wait before this") for index in changeovers(history, site)
     ]
     kind = {"steps": "no end", "died": "died"}.get(failure.kind, "fails under a schedule")
@@ -138,7 +155,7 @@ def _unexplained(history: History, failure: Failure, sources: Sources, *, always
         told.why + _last_words(history, failure),
         told.fix,
         (Side(failure.thread, words.thread(failure.thread), "fails", site, own(failure.stack)),),
-        (*stopped, Moment(failure.thread, site, f"{FAILS}{headline(failure)}")),
+        tuple(stopped),
         gil=None,
         reason="the cause is not recognised",
         certain=False,
@@ -195,6 +212,19 @@ def _rivals(history: History) -> list[int]:
                 return [earlier, later]
     site = next((info.started for info in history.record.threads if info.started is not None), None)
     return changeovers(history, site)
+
+
+def _interleaved(history: History, thread: int) -> list[int]:
+    """What threads did last before others went on, and what those did first; else what the failing one shared."""
+    found: set[int] = set()
+    touches = {index for index, event in enumerate(history.events) if event.kind in (Kind.READ, Kind.WRITE)}
+    for switch in history.record.switches[-_SWITCHES:]:
+        mine = history.of.get(switch.thread, [])[: switch.step]
+        at = mine[-1] if mine else -1
+        found.update([index for index in mine if index in touches][-1:])
+        found.update([index for index in history.of.get(switch.to, []) if index > at and index in touches][:1])
+    shared = _contended(history, thread)
+    return sorted({*found, *shared[-2:]}) if len({history.events[index].thread for index in found}) > 1 else shared
 
 
 def _contended(history: History, thread: int) -> list[int]:

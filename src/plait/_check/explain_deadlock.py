@@ -162,7 +162,17 @@ _THINGS = {
     "futures": "results",
     "executor": "the end of a pool",
     "idle": "work in a pool",
-    "await": "something in the event loop",
+    "await": "a result",
+    "await event": "an asyncio.Event to be set",
+    "await lock": "an asyncio.Lock",
+    "await semaphore": "an asyncio.Semaphore",
+    "await condition": "a notify()",
+    "await barrier": "others at a barrier",
+    "await queue get": "an item in a queue",
+    "await queue put": "room in a queue",
+    "await queue join": "a queue to be done",
+    "await tasks": "other tasks",
+    "loop": "the tasks of its event loop",
 }
 
 

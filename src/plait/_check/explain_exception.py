@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import ast
 import queue
+import re
 from collections.abc import Callable
 from typing import NamedTuple
 
 from plait._check.atomicity import Split, one_call, overlap, splits
 from plait._check.explain_queue import explain_queue
 from plait._check.explain_split import explain_split
-from plait._check.explain_swap import explain_captured, explain_swap
+from plait._check.explain_swap import ends, explain_captured, explain_swap
 from plait._check.explain_torn import explain_factory, explain_iteration, explain_torn
 from plait._check.findings import Finding, Side
 from plait._check.history import History
 from plait._check.known_errors import known
-from plait._check.ordering import swaps
+from plait._check.ordering import gone, swaps
 from plait._check.record import Failure
 from plait._check.source import Sources
 from plait._check.torn import torn
@@ -49,7 +50,8 @@ def explain_exception(history: History, failure: Failure, before: History | None
 
 def _known(crash: Crash) -> Finding | None:
     """An exception that says itself what is wrong."""
-    told = known(crash.failure.exception)
+    last = crash.failure.stack[-1].file if crash.failure.stack else ""
+    told = known(crash.failure.exception, re.split(r"[/\\]", last)[-1])
     if told is None:
         return None
     words = Words(crash.history, crash.sources)
@@ -75,7 +77,8 @@ def _queue(crash: Crash) -> Finding | None:
 
 def _iterated(crash: Crash) -> Finding | None:
     """A container that another thread changed while it was iterated, as the exception says."""
-    if not any(text in str(crash.failure.exception) for text in _ITERATED):
+    quotes = isinstance(crash.failure.exception, AssertionError | SystemExit)
+    if quotes or not any(text in str(crash.failure.exception) for text in _ITERATED):
         return None
     events = crash.history.events
     for reading in crash.suspects:
@@ -115,7 +118,11 @@ def _torn(crash: Crash) -> Finding | None:
 def _swapped(crash: Crash) -> Finding | None:
     """A use and a change in another order than in the execution that passed."""
     found = swaps(crash.history, crash.before, crash.suspects) if crash.before is not None else []
-    return explain_swap(crash.history, found[0], crash.sources) if found else None
+    if found:
+        return explain_swap(crash.history, found[0], crash.sources)
+    lost = gone(crash.history, crash.suspects) if isinstance(crash.failure.exception, AttributeError) else None
+    ended = lost is not None and ends(crash.sources, lost.site)
+    return explain_swap(crash.history, lost, crash.sources) if lost is not None and ended else None
 
 
 def _some_split(crash: Crash) -> Finding | None:
@@ -189,6 +196,8 @@ def _points(history: History, split: Split, failure: Failure, sources: Sources) 
     if first.kind == Kind.READ and first.site != second.site and sources.in_test(first.site):
         points += 2
     apart = -4 if first.kind == Kind.WRITE else -1  # what is written in one function may be changed in another
+    if split.kind == "non-repeatable read" and first.site == second.site and sources.asks_again(first.site):
+        points -= 10  # a loop that looks whether it is to go on
     points += 3 if one_call(history, split.first, split.second) else apart
     points += 1 if first.thread == failure.thread else 0
     steps = range(history.steps[split.first] + 1, history.steps[split.second] + 1)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Iterator
 
 from plait._check.atomicity import overlap
 from plait._check.explain_deadlock import waits_at, what
 from plait._check.findings import Finding, Moment, Side
 from plait._check.hang_words import TITLES, WORDS
-from plait._check.hangs import Cause
+from plait._check.hang_words_async import ASYNC_TITLES, ASYNC_WORDS
+from plait._check.hangs import Cause, cleared, in_pool, kept_around
 from plait._check.history import History
-from plait._check.record import Failure
+from plait._check.record import Blocked, Failure
 from plait._check.source import Sources
 from plait._check.waits import receiver, waiting
 from plait._check.words import Words, listed, own
@@ -27,21 +29,22 @@ def explain_hang(history: History, failure: Failure, cause: Cause, sources: Sour
     site = waits_at(cause.blocked)
     thing = _thing(cause, words, sources)
     waits = f"waits for {thing or what(cause.blocked, words, '')}, for ever"
-    why, fix = WORDS[_variant(history, cause, sources)]
+    variant = _variant(history, cause, sources)
+    why, fix = (ASYNC_WORDS if variant in ASYNC_WORDS else WORDS)[variant]
     facts = _facts(history, failure, cause, words, sources)
     rows = [(call.at, words.moment(call.at, _did(call.method, thing))) for call in cause.calls]
     change = unnotified(history, cause) if cause.kind == "nobody sets it" else -1
     if change >= 0:
         rows.append((change, words.moment(change, f"{words.does(change)} and does not notify")))
     rows.append((cause.began, Moment(cause.blocked.thread, site, waits, words.holds(cause.blocked))))
-    for other in sorted(failure.blocked, key=lambda one: one.pending.kind == Kind.JOIN):
+    for other in sorted(_told(failure), key=lambda one: one.pending.kind == Kind.JOIN):
         if other.thread != cause.blocked.thread and (other in cause.peers or len(rows) < 5):
             moment = Moment(other.thread, waits_at(other), f"waits for {what(other, words, '')}", words.holds(other))
             rows.append((len(history.events), moment))
     side = Side(cause.blocked.thread, words.thread(cause.blocked.thread), waits, site, own(cause.blocked.stack))
     return Finding(
         cause.kind,
-        TITLES[cause.kind] + (f": {thing}" if thing else ""),
+        ASYNC_TITLES.get(variant, TITLES[cause.kind]) + (f": {thing}" if thing else ""),
         why.format_map(facts),
         fix.format_map(facts),
         (side, *(words.side(call.at) for call in cause.calls)),
@@ -50,9 +53,18 @@ def explain_hang(history: History, failure: Failure, cause: Cause, sources: Sour
     )
 
 
+def _told(failure: Failure) -> list[Blocked]:
+    """Those who are worth a row: not the thread of an event loop, all of whose tasks wait."""
+    return [blocked for blocked in failure.blocked if waiting(blocked).kind != "loop"] or list(failure.blocked)
+
+
 def _variant(history: History, cause: Cause, sources: Sources) -> str:
     """Which of the sentences of a kind fit."""
     kind = cause.waiting.kind
+    if f"{cause.kind}, {kind}" in ASYNC_WORDS:
+        return f"{cause.kind}, {kind}"
+    if cause.kind == "waits for itself" and not in_pool(cause.blocked):
+        return "waits for itself, loop"
     if cause.kind == "lost wake-up" and kind == "event":
         mine = cause.calls[-1].thread == cause.blocked.thread
         return "lost wake-up, cleared too late" if mine else "lost wake-up, cleared"
@@ -81,7 +93,7 @@ def _facts(history: History, failure: Failure, cause: Cause, words: Words, sourc
     done = cause.tally["task_done"]
     stuck = [
         f"{words.thread(blocked.thread)} waits for {what(blocked, words)} in {words.line(waits_at(blocked), site)}"
-        for blocked in failure.blocked[:4]
+        for blocked in _told(failure)[:4]
     ]
     change = unnotified(history, cause)
     outside = _checked_outside(cause, sources)
@@ -108,6 +120,8 @@ def _facts(history: History, failure: Failure, cause: Cause, words: Words, sourc
         "change": words.line(history.events[change].site, site) if change >= 0 else "",
         "all": "; ".join(stuck),
         "rest": _rest(failure, cause, words),
+        "cleared": f"line {cleared(cause.blocked, sources)}",
+        "circle": "; ".join(_keeping(failure, words, sources)),
         "for": _for(failure, cause, words),
     }
 
@@ -115,7 +129,7 @@ def _facts(history: History, failure: Failure, cause: Cause, words: Words, sourc
 def _rest(failure: Failure, cause: Cause, words: Words) -> str:
     """What the other threads do, apart from those that wait for the end of the one in question."""
     mine = cause.blocked.thread
-    others = [one for one in failure.blocked if one.thread != mine and waiting(one).kind != "idle"]
+    others = [one for one in failure.blocked if one.thread != mine and waiting(one).kind not in ("idle", "loop")]
     others = [one for one in others if one.pending.kind != Kind.JOIN or one.pending.place != mine]
     if not others:
         return (
@@ -127,6 +141,21 @@ def _rest(failure: Failure, cause: Cause, words: Words) -> str:
         f"{words.thread(one.thread)} waits for {what(one, words)} in {words.line(waits_at(one))}" for one in others[:2]
     ]
     return f"{listed(waits)}, and the rest has ended or waits too" if len(others) > 2 else listed(waits)
+
+
+def _keeping(failure: Failure, words: Words, sources: Sources) -> Iterator[str]:
+    """What each task keeps while it waits for another thing."""
+    for blocked in failure.blocked:
+        site, mine = waits_at(blocked), kept_around(blocked, sources)
+        if site is not None and mine and waiting(blocked).kind in ("await lock", "await semaphore"):
+            wants = _entered(sources.line(site.file, site.line)) or what(blocked, words, "")
+            yield f"{words.thread(blocked.thread)} keeps `{mine}` and waits for `{wants}` in {words.line(site)}"
+
+
+def _entered(text: str) -> str:
+    """What a line takes: `b` in ``async with b:``, in ``async with a, b:`` and in ``await b.acquire()``."""
+    found = re.match(r"(?:async\s+)?with\s+(?:.*,\s*)?([\w.\[\]]+)(?:\s+as\s+\w+)?\s*:", text)
+    return found[1] if found else receiver(text, "acquire")
 
 
 def _for(failure: Failure, cause: Cause, words: Words) -> str:
@@ -168,8 +197,7 @@ def _thing(cause: Cause, words: Words, sources: Sources) -> str:
     site = waits_at(cause.blocked)
     text = sources.line(site.file, site.line) if site is not None else ""
     found = next((name for method in _METHODS if (name := receiver(text, method))), "")
-    entered = re.match(r"(?:async\s+)?with\s+([\w.\[\]]+)\s*:", text)
-    found = found or (entered[1] if entered else "")
+    found = found or _entered(text)
     return found or (words.lock(cause.blocked.pending.place) if cause.waiting.kind == "lock" else "")
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 from plait._check.findings import Finding, Moment, Side
 from plait._check.history import History
 from plait._check.record import Frame, Remark
-from plait._check.remarks import ACROSS_AWAIT, BLOCKS, COLLECTED, NEVER_AWAITED
+from plait._check.remarks import ACROSS_AWAIT, BLOCKS, COLLECTED, FOREIGN, NEVER_AWAITED
 from plait._check.source import Sources
 from plait._check.words import Words
 
@@ -71,6 +73,40 @@ def _blocks(remark: Remark, words: Words) -> Finding:
     )
 
 
+def _foreign(remark: Remark, words: Words) -> Finding:
+    if words.is_task(remark.thread):
+        return _of_two_loops(remark, words)
+    call = re.fullmatch(r"([\w.\[\]]+)\((.*)\)", remark.what)
+    handed = f"loop.call_soon_threadsafe({', '.join(filter(None, call.groups()))})" if call is not None else ""
+    return _finding(
+        FOREIGN,
+        f"The event loop is used from another thread: {remark.what}",
+        f"{words.thread(remark.thread)} calls `{remark.what}` in {words.line(remark.site)}, which gives an event loop "
+        "something to do that runs in another thread. Hardly anything of asyncio is made for that: the loop may be "
+        "asleep and is not woken, so whoever waits for it waits until something else happens, or for ever.",
+        f"Hand it to the loop: `{handed or 'loop.call_soon_threadsafe(function, ...)'}`; a coroutine with "
+        "`asyncio.run_coroutine_threadsafe(...)`. Both wake it.",
+        remark,
+        words,
+        "gives the loop something to do, but does not wake it",
+    )
+
+
+def _of_two_loops(remark: Remark, words: Words) -> Finding:
+    return _finding(
+        FOREIGN,
+        "What two event loops share",
+        f"{words.thread(remark.thread)} gives something to do in {words.line(remark.site)} to an event loop that is "
+        "not its own. What asyncio makes, a Lock or a Queue for example, serves the tasks of one loop: "
+        "the other loop may be asleep and is not woken.",
+        "Keep to one loop; or use what threads have (`threading.Lock`, `queue.Queue`), and ask the tasks of another "
+        "loop by `asyncio.run_coroutine_threadsafe(...)`.",
+        remark,
+        words,
+        "gives another loop something to do, but does not wake it",
+    )
+
+
 def _across_await(remark: Remark, words: Words) -> Finding:
     name, lock = words.thread(remark.thread), words.lock(int(remark.what))
     return _finding(
@@ -86,7 +122,13 @@ def _across_await(remark: Remark, words: Words) -> Finding:
     )
 
 
-_EXPLAIN = {NEVER_AWAITED: _never_awaited, COLLECTED: _collected, BLOCKS: _blocks, ACROSS_AWAIT: _across_await}
+_EXPLAIN = {
+    NEVER_AWAITED: _never_awaited,
+    COLLECTED: _collected,
+    FOREIGN: _foreign,
+    BLOCKS: _blocks,
+    ACROSS_AWAIT: _across_await,
+}
 
 
 def _finding(kind: str, title: str, why: str, fix: str, remark: Remark, words: Words, does: str) -> Finding:

@@ -7,7 +7,7 @@ from plait._check.findings import Finding
 from plait._check.history import History
 from plait._check.source import Sources
 from plait._check.window import on_gil_builds
-from plait._check.words import Words
+from plait._check.words import OUTSIDE, Words
 from plait._core.event import Kind
 
 
@@ -36,8 +36,8 @@ def explain_split(history: History, split: Split, sources: Sources) -> Finding:
     return Finding(
         kind,
         f"{_TITLE[kind]} {thing}",
-        why + _who_lacks_it(history, split, words),
-        _fix(history, split, words, kind, thing),
+        _plain(why + _who_lacks_it(history, split, words)),
+        _plain(_fix(history, split, words, kind, thing)),
         (words.side(split.first), words.side(split.other)),
         tuple(moments),
         gil=gil,
@@ -47,13 +47,18 @@ def explain_split(history: History, split: Split, sources: Sources) -> Finding:
 
 def kind_of_split(history: History, split: Split, sources: Sources) -> str:
     """The kind as people know it: a read in the test of an `if` or `while` is a check that is acted upon."""
-    site = history.events[split.first].site
-    checks = history.events[split.first].kind == Kind.READ and site is not None and sources.in_test(site)
-    if checks and split.kind in ("lost update", "non-repeatable read", "data race"):
+    first, second = history.events[split.first], history.events[split.second]
+    if first.kind != Kind.READ or first.site is None or second.site is None:
+        return split.kind
+    if sources.in_test(first.site) and split.kind in ("lost update", "non-repeatable read", "data race"):
+        return "check then act"
+    acts = second.name == "[]" and second.site.text not in _OVERWRITE and sources.is_call(second.site)
+    if split.kind == "lost update" and (acts or sources.handled(first.site, second.site)):
         return "check then act"
     return split.kind
 
 
+_OVERWRITE = ("clear", "update", "__setitem__")  # other methods add or remove something and overwrite nothing
 _TITLE = {
     "lost update": "Lost update of",
     "data race": "Lost update of",
@@ -176,15 +181,32 @@ def _or_else(fix: str, history: History, split: Split, words: Words, kind: str) 
     if kind == "data race":
         lines = words.lines([history.events[index].site for index in (split.first, split.second)])
         return f"{fix} If losing some does no harm, say why behind {lines}: `# plait: may be lost: the reason`."
-    if kind == "check then act":
-        return fix + _ready_made(history, split, words.sources)
-    return fix
+    return fix + _ready_made(history, split, words.sources, kind)
 
 
-def _ready_made(history: History, split: Split, sources: Sources) -> str:
-    """What the standard library has for a check and an act in one."""
+def _plain(text: str) -> str:
+    """What is no name in the source stands without quotes."""
+    for name in OUTSIDE.values():
+        text = text.replace(f"`{name}`", name)
+    return text
+
+
+def _ready_made(history: History, split: Split, sources: Sources, kind: str) -> str:
+    """What would do both in one step."""
     place = history.record.places.get(history.events[split.second].place)
     label = place.label if place is not None else ""
+    if label == "Database":
+        return (
+            " Or let the database do both at once: one statement (`SET n = n - ?`), or one transaction that begins "
+            "with `BEGIN IMMEDIATE`, on a connection for each thread."
+        )
+    if kind != "check then act":
+        return ""
+    if label == "Files":
+        return (
+            " Against other processes no lock of threads helps: do it at once, without asking, and catch the exception "
+            "(`FileNotFoundError`; `FileExistsError` with `open(path, 'x')`)."
+        )
     site = history.events[split.first].site
     asks = site is not None and " not in " in sources.line(site.file, site.line)
     if asks and label in ("dict", "OrderedDict") and history.events[split.second].name != "[]":

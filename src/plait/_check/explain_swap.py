@@ -41,7 +41,7 @@ def explain_swap(history: History, swap: Swap, sources: Sources) -> Finding:
             f"{change}. Or do what {change} does before the thread is started."
         )
     else:
-        kind = "used after the end" if _ends(sources, swap.site) else "wrong order"
+        kind = "used after the end" if ends(sources, swap.site) else "wrong order"
         title = f"{'Used after its end' if kind == 'used after the end' else 'In the wrong order'}: {thing}"
         why = (
             f"{user} uses `{thing}` in {use} after {writer} has changed it in {change}. "
@@ -113,7 +113,8 @@ def _window_of_swap(history: History, swap: Swap, sources: Sources) -> tuple[boo
     return on_gil_builds(history, last, swap.change, sources)
 
 
-def _ends(sources: Sources, site: Site | None) -> bool:
+def ends(sources: Sources, site: Site | None) -> bool:
+    """Whether what is written there is an end: `None`, a `del`, a function that closes or removes something."""
     if site is None:
         return False
     statement = sources.statement(site)

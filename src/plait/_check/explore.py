@@ -19,6 +19,7 @@ from plait._check.fresh import FreshModules, Rewrite
 from plait._check.hooks import Hooks
 from plait._check.patches import Patches
 from plait._check.performance import perform
+from plait._check.process_state import ProcessState
 from plait._check.program import Program, Script
 from plait._check.record import Record, Switch
 from plait._check.sites import Sites
@@ -33,6 +34,7 @@ from plait._schedulers.table import make_scheduler
 
 _CANARY_RUNS = 64  # a random walk that misses the race as often does not work
 _COLLECT = 64  # executions between two collections of garbage; loops collect within one, and shall find their own
+_ALONE = 8  # executions that start nothing after which no more is expected
 _PRIME = 1_000_003  # between the seeds of two searches
 
 Examine = Callable[[Record], object]
@@ -58,6 +60,12 @@ class Result(NamedTuple):
     seconds: float
 
 
+class Doubt(NamedTuple):
+    """What `conclude` answers when the failure says nothing about schedules, and why."""
+
+    reason: str
+
+
 class Budget(NamedTuple):
     """How long to search: what is reached first ends it. None is no limit."""
 
@@ -80,7 +88,7 @@ def explore(
 
     `mine` says which files are the user's; `examine` looks at each record and returns what it has found, which ends the
     search as a failure does. Then `conclude` gets the record, what `examine` returned for it, and a function that
-    performs the program under given switches.
+    performs the program under given switches; it may answer with a `Doubt`.
     """
     if not STAGE.taken.acquire(False):
         raise UsageError("a check is going on in this process already; run one after the other")
@@ -132,6 +140,7 @@ class _Search:
         self._sites = Sites()
         self._sites.files = self._fresh.files
         self._program = make(self._fresh)
+        self._process = ProcessState()
         self._canary = Canary(rewrite)
         self._tally = Tally()
         self._typed = Input()
@@ -143,7 +152,7 @@ class _Search:
         gc.disable()
         Hooks(self._types).install()
         try:
-            with Patches(), self._fresh:
+            with Patches(), self._fresh, self._process:
                 canary = self._find_canary()
                 record, finding, exhausted = self._search(budget, seed, examine, began) if canary else (None, None, "")
                 if record is not None and conclude is not None:
@@ -153,13 +162,14 @@ class _Search:
         finally:
             if collected:
                 gc.enable()
+        doubt = finding.reason if isinstance(finding, Doubt) else ""
         tally = self._tally
         coverage = tally.coverage([f"{file} ({why})" for file, why in self._fresh.plain.items()])
         word = verdict(
             coverage,
-            failed=record is not None,
+            failed=record is not None and not doubt,
             exhausted=exhausted,
-            gave_up=tally.gave_up,
+            gave_up=tally.gave_up or doubt,
             observed=bool(self._fresh.files),
             canary=canary,
         )
@@ -175,6 +185,7 @@ class _Search:
     def _forget(self) -> None:
         self._fresh.forget()
         self._types.forget()
+        self._process.restore()
 
     def _find_canary(self) -> bool:
         scheduler = RandomWalkScheduler()
@@ -207,7 +218,7 @@ class _Search:
             finding = examine(record) if examine is not None else None
             if record.failure is not None or finding:
                 return record, finding, ""
-            if tally.gave_up:
+            if tally.gave_up or (number == _ALONE and tally.alone):
                 break
             if number % _COLLECT == 0 or _has_tasks(record):
                 gc.collect(1)

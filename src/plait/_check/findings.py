@@ -123,6 +123,7 @@ KINDS: dict[str, tuple[str, ...]] = {
     "depends on the schedule": ("CWE-362", "nondeterminism", "Go: flaky output"),
     "never awaited": ("CWE-252", "Python: coroutine was never awaited"),
     "collected while it runs": ("CWE-672", "Python: Task was destroyed but it is pending"),
+    "loop used from another thread": ("CWE-662", "asyncio debug mode: Non-thread-safe operation"),
     "blocks the loop": ("CWE-833", "asyncio: slow callback"),
     "lock held across an await": (*_DEADLOCK, "CWE-667"),
     "hang": ("CWE-833",),

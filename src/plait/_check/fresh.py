@@ -15,6 +15,7 @@ from plait._check.stage import STAGE
 from plait._core.event import Site
 
 _SITE_FIELDS = len(Site._fields)
+_ADVICE = {"AssertionRewritingHook": ": leave pytest to check, by `plait check -m pytest` and the file"}
 _IMPORT = builtins.__import__
 
 
@@ -68,10 +69,10 @@ class FreshModules:
             return
         for name in [name for name in sys.modules if name not in self._known]:
             file = getattr(sys.modules[name], "__file__", None)
-            if isinstance(file, str) and name != "__main__" and file not in self.files and self._mine(file):
+            if isinstance(file, str) and name != "__main__" and self._mine(file):
                 loader = type(getattr(sys.modules.pop(name), "__loader__", None)).__name__
                 if file.endswith(".py"):
-                    self.plain.setdefault(file, f"loaded by {loader}, not by check")
+                    self.plain.setdefault(file, f"loaded by {loader}, not by check{_ADVICE.get(loader, '')}")
         self._known = set(sys.modules)
 
     def code(self, file: str, module: str) -> CodeType:

@@ -88,10 +88,8 @@ def _cause(history: History, failure: Failure, blocked: Blocked, sources: Source
         if _inner_lock(history, other)[1] == lock >= 0:
             tally.subtract([one.method for one in calls if one.thread == other.thread][-1:])
     rule = _RULES.get(what.kind)
-    kind = "barrier short of parties" if what.kind == "barrier" else "hang"
-    kind, calls = (
-        rule(_Case(history, blocked, calls, peers, began, failure, _guarded(blocked, sources))) if rule else (kind, ())
-    )
+    kind = "barrier short of parties" if what.kind.endswith("barrier") else "hang"
+    kind, calls = rule(_Case(history, blocked, calls, peers, began, failure, sources)) if rule else (kind, ())
     return Cause(kind, blocked, what, calls, peers, began, tally)
 
 
@@ -104,7 +102,7 @@ class _Case(NamedTuple):
     peers: tuple[Blocked, ...]
     began: int
     failure: Failure
-    guarded: bool
+    sources: Sources
 
 
 _Answer = tuple[str, tuple[Call, ...]]
@@ -128,7 +126,7 @@ def _condition(case: _Case) -> _Answer:
     single = [call for call in woken if call.method == "notify"]
     if single and (case.peers or single[-1].at > case.began):
         return "notify too few", tuple(single[-1:])
-    if woken and woken[-1].at < case.began and not case.guarded:
+    if woken and woken[-1].at < case.began and not _guarded(case.blocked, case.sources):
         return "lost wake-up", tuple(woken[-1:])
     return "nobody sets it", tuple(woken[-1:])
 
@@ -197,12 +195,52 @@ def _left(case: _Case) -> tuple[Call, ...]:
 
 
 def _future(case: _Case) -> _Answer:
-    if _in_pool(case.blocked):
+    if _is_task(case.history, case.blocked):  # it waits as a thread does, and the loop with it
         return "waits for itself", ()
-    return ("hang" if any(map(_in_pool, case.failure.blocked)) else "nobody sets it"), ()
+    if in_pool(case.blocked):
+        return "waits for itself", ()
+    return ("hang" if any(map(in_pool, case.failure.blocked)) else "nobody sets it"), ()
 
 
-def _in_pool(blocked: Blocked) -> bool:
+def _result(case: _Case) -> _Answer:
+    """A task that awaits a future, or another task."""
+    others = any(_is_task(case.history, one) for one in case.failure.blocked if one is not case.blocked)
+    return ("hang" if others or not _is_task(case.history, case.blocked) else "nobody sets it"), ()
+
+
+def _async_event(case: _Case) -> _Answer:
+    return ("lost wake-up" if cleared(case.blocked, case.sources) else "nobody sets it"), ()
+
+
+def _async_lock(case: _Case) -> _Answer:
+    rivals = [one for one in case.failure.blocked if waiting(one).kind in ("await lock", "await semaphore")]
+    keep = [one for one in rivals if kept_around(one, case.sources)]
+    return ("deadlock" if len(keep) > 1 and case.blocked in keep else "never released"), ()
+
+
+def _async_join(case: _Case) -> _Answer:
+    empty = any(waiting(one).kind == "await queue get" for one in case.failure.blocked)
+    return ("missing task_done" if empty else "nothing comes"), ()
+
+
+def _is_task(history: History, blocked: Blocked) -> bool:
+    return any(info.number == blocked.thread and info.kind == "task" for info in history.record.threads)
+
+
+def cleared(blocked: Blocked, sources: Sources) -> int:
+    """The line where the event that a task awaits is cleared; 0 if there is none."""
+    frame = waiting(blocked).frame
+    name = receiver(sources.line(frame.file, frame.line), "wait").rpartition(".")[2] if frame is not None else ""
+    return sources.calling(frame.file, name, "clear") if frame is not None and name else 0
+
+
+def kept_around(blocked: Blocked, sources: Sources) -> str:
+    """What a task keeps while it waits, by an `async with` around that; "" if nothing."""
+    frame = waiting(blocked).frame
+    return sources.entered_around(frame.file, frame.line) if frame is not None else ""
+
+
+def in_pool(blocked: Blocked) -> bool:
     """Whether it runs the user's code as a worker of a pool."""
     frames = blocked.stack
     working = any(frame.file.endswith("thread.py") and frame.function.endswith("_worker") for frame in frames)
@@ -219,6 +257,14 @@ _RULES = {
     "queue put": _queue,
     "future": _future,
     "futures": _future,
+    "await": _result,
+    "await event": _async_event,
+    "await lock": _async_lock,
+    "await semaphore": _async_lock,
+    "await condition": lambda _: ("nobody sets it", ()),
+    "await queue get": lambda _: ("nothing comes", ()),
+    "await queue put": lambda _: ("nothing comes", ()),
+    "await queue join": _async_join,
 }
 
 

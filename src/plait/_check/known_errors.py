@@ -61,6 +61,48 @@ KNOWN = (
         "queue.Queue.",
     ),
     Known(
+        "asynchronous generator is already running",
+        "shared iterator",
+        "An async generator shared by tasks",
+        "A task asks an async generator for its next value in {here} while another task is inside it. A generator runs "
+        "for one task at a time and has no lock.",
+        "Let one task go through it and put the values into an asyncio.Queue, from which the others take.",
+    ),
+    Known(
+        r"released too many times|release unlocked lock|release un-acquired lock|task_done\(\) called too many times",
+        "fails under a schedule",
+        "Given back more often than taken",
+        "{name} gives something back in {here} that it does not have: this way through the program has done so "
+        "already, or has not come to the taking.",
+        "Give back once for each time it was taken: use `with`, or one `finally:` that belongs to the one `acquire()`.",
+    ),
+    Known(
+        "cannot re-enter the tee iterator",
+        "shared iterator",
+        "The copies of itertools.tee, used by two threads",
+        "{name} asks one of the iterators that itertools.tee() gave for its next value in {here} while another thread "
+        "asks its twin. Both take from the same source, and have no lock.",
+        "Let one thread read the source and hand the values to each consumer through a queue.Queue; or give each a "
+        "list.",
+    ),
+    Known(
+        "^KeyError: .* in weakref.py$",
+        "used after the end",
+        "An entry of a weak dictionary that is gone",
+        "{name} takes an entry of a weak dictionary in {here} that is not there any more. An entry goes with the last "
+        "one who holds its value, at any moment: also between a check and the use.",
+        "Ask once and hold the answer: `value = known.get(key)`, then `if value is None: ...`.",
+    ),
+    Known(
+        "bound to a different event loop|attached to a different loop",
+        "loop used from another thread",
+        "Used in another event loop than its own",
+        "{name} awaits something in {here} that belongs to another event loop: what asyncio makes serves one loop, "
+        "and each `asyncio.run(...)` has one of its own.",
+        "Make it inside the coroutine that `asyncio.run` runs, and keep to one loop; ask another thread's loop with "
+        "`asyncio.run_coroutine_threadsafe(...)`.",
+    ),
+    Known(
         "cannot schedule new futures after",
         "used after the end",
         "Submitted after the end of the pool",
@@ -71,11 +113,13 @@ KNOWN = (
 )
 
 
-def known(error: BaseException | None) -> Known | None:
-    """What is known of the exception; None for most.
+def known(error: BaseException | None, file: str = "") -> Known | None:
+    """What is known of the exception, which came out of this file; None for most, and for what only quotes others.
 
     >>> known(ValueError("generator already executing")).kind
     'shared iterator'
     """
-    text = str(error) if error is not None else ""
+    if error is None or isinstance(error, AssertionError | SystemExit):
+        return None
+    text = f"{type(error).__name__}: {error} in {file}"
     return next((one for one in KNOWN if re.search(one.pattern, text)), None)

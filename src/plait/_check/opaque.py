@@ -35,13 +35,20 @@ class Act(IntEnum):
     CHANGE = 2
     LOOK_AT_FILES = 3
     CHANGE_FILES = 4
+    LOOK_AT_DATA = 5
+    CHANGE_DATA = 6
 
 
 class Files:
     """Stands for all that is kept in files: which of them a call means cannot be told."""
 
 
+class Database:
+    """Stands for all that is kept in databases: which of them, and what in it, cannot be told."""
+
+
 FILES: Final = Files()
+DATABASE: Final = Database()
 
 
 class Opaque:
@@ -82,6 +89,8 @@ class Opaque:
             found.append((_WRITE if changes else _READ, container_of(thing), "[]"))
         elif sort is _INSTANCE:
             act = self.act(kind, name)
+            if act is Act.CHANGE_DATA and given and type(given[0]) is str and given[0].lstrip()[:6].upper() == "SELECT":
+                act = Act.LOOK_AT_DATA
             if act:
                 found.append(_access(act, thing))
         elif sort is Sort.MODULE:
@@ -175,12 +184,15 @@ def _with_files(module: str, name: str) -> Act:
     """What a function of this module, or a method of its objects, does to files."""
     if name not in _OF_FILES[module]:
         return Act.NONE
+    if module == "sqlite3":
+        return Act.LOOK_AT_DATA if name.startswith("fetch") else Act.CHANGE_DATA
     return Act.LOOK_AT_FILES if name in _LOOKS else Act.CHANGE_FILES
 
 
 def _access(act: Act, thing: object) -> Access:
-    kind = _READ if act in (Act.LOOK, Act.LOOK_AT_FILES) else _WRITE
-    return kind, (FILES if act >= Act.LOOK_AT_FILES else thing), "[]"
+    kind = _READ if act in (Act.LOOK, Act.LOOK_AT_FILES, Act.LOOK_AT_DATA) else _WRITE
+    outside = DATABASE if act >= Act.LOOK_AT_DATA else FILES
+    return kind, (outside if act >= Act.LOOK_AT_FILES else thing), "[]"
 
 
 _WHOLE: Final = (str, bytes, tuple, frozenset)

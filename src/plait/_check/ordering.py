@@ -59,6 +59,15 @@ def swaps(failing: History, passing: History, suspects: list[int]) -> list[Swap]
     return found
 
 
+def gone(failing: History, suspects: list[int]) -> Swap | None:
+    """The use of what another thread has changed last, which nothing had to let it do before; None if there is none."""
+    for use in suspects[:_LOOKED_AT]:
+        seen = _last_write(failing, use)
+        if seen is not None and _foreign(failing, seen, use) and not failing.must(seen, use):
+            return Swap(use, seen, failing.events[seen].site, failing.events[seen].thread, late=False)
+    return None
+
+
 def _twin(failing: History, passing: History, use: int) -> int | None:
     """The same use in the other execution: same thread, same place in the source, the same turn if there is one."""
     event = failing.events[use]

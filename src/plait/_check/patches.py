@@ -12,12 +12,14 @@ import asyncio
 import atexit
 import concurrent.futures._base as futures
 import concurrent.futures.thread as pool_module
+import functools
 import logging
 import os
 import queue
 import sys
 import threading
 import time
+import unittest
 import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -27,8 +29,9 @@ from typing import Any
 from plait._check import clock, stand_in_loop, stand_in_threads
 from plait._check.outside import entry_points
 from plait._check.remarks import unawaited
+from plait._check.stand_in_cached import computed_once
 from plait._check.stand_in_counter import iadd, subtract, update
-from plait._check.stand_in_exit import exit_at_once, register, unregister
+from plait._check.stand_in_exit import exit_at_once, keeps_failure, register, unregister
 from plait._check.stand_in_locks import StandInLock, StandInRLock, StandInWaiter
 from plait._check.stand_in_queue import StandInSimpleQueue
 from plait._check.stand_in_signals import Signals
@@ -73,6 +76,9 @@ class Patches:
             self._set(Counter, name, stand_in)
         for name in ("start", "join", "is_alive"):
             self._set(threading.Thread, name, getattr(stand_in_threads, name))
+        self._set(functools.cached_property, "__get__", computed_once(functools.cached_property.__get__))
+        for name in ("addFailure", "addError"):
+            self._set(unittest.TestResult, name, keeps_failure(getattr(unittest.TestResult, name)))
         for handler in logging._handlers.values():  # type: ignore[attr-defined]  # all that there are
             if isinstance(getattr(handler, "lock", None), _RLOCK):
                 self._set(handler, "lock", _adopted(handler.lock))
@@ -116,6 +122,8 @@ def _stand_ins() -> Iterator[tuple[Any, Any]]:
     yield threading._PyRLock, StandInRLock  # type: ignore[attr-defined]  # the pure Python one
     yield threading.RLock, StandInRLock
     yield _thread.start_new_thread, stand_in_threads.start_new_thread
+    yield threading.enumerate, stand_in_threads.enumerate_threads
+    yield threading.active_count, stand_in_threads.active_count
     yield queue.SimpleQueue, StandInSimpleQueue
     yield time.sleep, clock.sleep
     yield os._exit, exit_at_once

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, cast, overload
 
 from plait._check.execution import Choose, Execution
 from plait._check.patches import end_of_pools, reset_pools
-from plait._check.record import Failure, Record, Switch, ThreadInfo
+from plait._check.record import Record, Switch, ThreadInfo
 from plait._check.stage import STAGE
-from plait._check.stand_in_exit import run_exits
+from plait._check.stand_in_exit import exited, run_exits
 from plait._check.stand_in_loop import close_tasks
-from plait._check.stand_in_threads import join_all, main_thread, number_from_one
+from plait._check.stand_in_threads import forget_unborn, join_all, main_thread, number_from_one
 from plait._core.event import label
 
 if TYPE_CHECKING:
@@ -56,6 +56,7 @@ def perform(
         STAGE.execution = None
         sys.stdin, sys.stdout, sys.stderr = streams
         reset_pools()
+        forget_unborn()
     scheduler.end(execution.events)
     return _record(execution, output.getvalue(), seed, name)
 
@@ -71,8 +72,7 @@ def _main(execution: Execution, program: Program) -> None:
         join_all(execution)
         run_exits(execution)
     if code not in (None, 0):
-        summary = f"exit status {code}" if isinstance(code, int) else f"exit: {code}"
-        execution.fail(Failure("exception", summary, 0, SystemExit(code), (), ()))
+        execution.fail(exited(execution, code))
 
 
 def _record(execution: Execution, output: str, seed: int, name: str) -> Record:

@@ -70,7 +70,8 @@ class Failure(NamedTuple):
 
     `kind` is "exception" (uncaught in a thread, or the program's own non-zero exit), "deadlock" (all wait, and there is
     a cycle of locks or joins), "hang" (all wait, for something that nobody will do), "steps" (no end within the limit),
-    "asyncio" (a coroutine or a task was lost, see `remarks`), or "died" (the process of the run is gone).
+    "asyncio" (a coroutine or a task was lost, see `remarks`), or "died" (the process of the run is gone). `cause` is an
+    exception that was caught before, of which this one is only the echo.
     """
 
     kind: str
@@ -79,6 +80,7 @@ class Failure(NamedTuple):
     exception: BaseException | None
     stack: tuple[Frame, ...]
     blocked: tuple[Blocked, ...]
+    cause: Failure | None = None
 
 
 class Remark(NamedTuple):

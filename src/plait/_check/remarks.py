@@ -21,9 +21,10 @@ if TYPE_CHECKING:
 
 NEVER_AWAITED = "never awaited"
 COLLECTED = "collected while it runs"
+FOREIGN = "loop used from another thread"
 BLOCKS = "blocks the loop"
 ACROSS_AWAIT = "lock held across an await"
-GRAVITY = (NEVER_AWAITED, COLLECTED, BLOCKS, ACROSS_AWAIT)
+GRAVITY = (NEVER_AWAITED, COLLECTED, FOREIGN, BLOCKS, ACROSS_AWAIT)
 _FAILURES = GRAVITY[:2]
 
 
@@ -101,6 +102,13 @@ def blocked(execution: Execution, me: Controlled, what: str, site: Site | None, 
     """A callback or task of a loop makes the whole loop wait."""
     if site is not None:
         execution.remarks.add(Remark(BLOCKS, me.number, what, site, None, seconds))
+
+
+def foreign(execution: Execution, me: Controlled) -> None:
+    """A thread that is not the loop's gives the loop something to do, and does not wake it."""
+    site = execution.sites.here(1)
+    if site is not None:
+        execution.remarks.add(Remark(FOREIGN, me.number, site.text, site))
 
 
 def held_up(execution: Execution, me: Controlled, pending: Event) -> None:

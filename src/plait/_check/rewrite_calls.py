@@ -85,7 +85,7 @@ class Calls(Expressions):
 
     def _names(self, node: ast.Call) -> list[ast.expr]:
         """Plain arguments once more; `getattr` and the like need constants, too."""
-        everything = isinstance(node.func, ast.Name) and node.func.id in _TOLD
+        everything = _takes_constants(node.func)
         return [
             again(argument, argument)
             for argument in _all(node)
@@ -102,7 +102,7 @@ class Calls(Expressions):
     def _last(self, hook: str, node: ast.Call, called: ast.expr, site: ast.Constant) -> None:
         """Wraps what is evaluated last, so that the event comes right before the call."""
         originals = _all(node)
-        everything = isinstance(node.func, ast.Name) and node.func.id in _TOLD
+        everything = _takes_constants(node.func)
         self._arguments(node)
         others: list[ast.expr] = []
         for number, original in enumerate(originals[:-1]):
@@ -129,6 +129,13 @@ class Calls(Expressions):
                 is_function = name in ("map", "filter") and not number
                 if not (is_function or isinstance(original, ast.Starred)):
                     node.args[number] = self.steps(original, node.args[number])
+
+
+def _takes_constants(function: ast.expr) -> bool:
+    """Whether constants among the arguments say what the call does: the name of an attribute, a statement in SQL."""
+    if isinstance(function, ast.Attribute):
+        return function.attr == "execute"
+    return isinstance(function, ast.Name) and function.id in _TOLD
 
 
 def _all(node: ast.Call) -> list[ast.expr]:

@@ -50,7 +50,8 @@ class Sources:
         )
         called = any(isinstance(one, ast.Call) and one.func is node for one in around)
         if isinstance(node, ast.Call) and part[:1] == "[" and node.args and self._owns_nothing(node.func, site.file):
-            node = next((one for one in node.args if not isinstance(one, ast.Constant)), node.args[0])
+            owner = node.func.value if isinstance(node.func, ast.Attribute) else node.args[0]
+            node = next((one for one in node.args if not isinstance(one, ast.Constant)), owner)
             called = False
         touched = _touched(node, part, site, called=called) if node is not None else None
         text = ast.unparse(touched) if touched is not None else ""
@@ -89,6 +90,48 @@ class Sources:
         if not isinstance(test, ast.expr):
             return False
         return _start(test) <= (site.line, site.column) and _site_end(site) <= _end(test)
+
+    def calling(self, file: str, name: str, method: str) -> int:
+        """The line where a method is called on what has this last name, `0` if there is none."""
+        for node in ast.walk(self._tree(file) or ast.Module([], [])):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == method:
+                if _last_name(node.func.value) == name:
+                    return node.lineno
+        return 0
+
+    def entered_around(self, file: str, line: int) -> str:
+        """What an `async with` around the line, or before it on the line, has entered; "" if there is none."""
+        found = ""
+        for node in ast.walk(self._tree(file) or ast.Module([], [])):
+            if isinstance(node, ast.AsyncWith) and node.lineno <= line <= (node.end_lineno or line):
+                before = node.items if node.lineno < line else node.items[:-1]
+                found = ast.unparse(before[-1].context_expr) if before else found
+        return found
+
+    def is_call(self, site: Site) -> bool:
+        """Whether it is a call that stands there, or the method of one: no assignment."""
+        span = (site.line, site.column), _site_end(site)
+        around = [one for one in self._around(site) if isinstance(one, ast.expr)]
+        return any(
+            isinstance(one, ast.Call) and span in (((_start(one)), _end(one)), (_start(one.func), _end(one.func)))
+            for one in around
+        )
+
+    def handled(self, site: Site, other: Site) -> bool:
+        """Whether the second stands where an exception of the first is handled."""
+        return site.function == other.function and other.line in self.handlers(site.file, site.line)
+
+    def handlers(self, file: str, line: int) -> range:
+        """The lines where exceptions of this line are handled, in the innermost `try` that does."""
+        found = range(0)
+        for node in ast.walk(self._tree(file) or ast.Module([], [])):
+            if isinstance(node, ast.Try) and node.handlers and node.body[0].lineno <= line < node.handlers[0].lineno:
+                found = range(node.handlers[0].lineno, (node.handlers[-1].end_lineno or 0) + 1)
+        return found
+
+    def asks_again(self, site: Site) -> bool:
+        """Whether the site is in the test of a `while`, which looks each time anew."""
+        return self.in_test(site) and isinstance(self.enclosing(site, (ast.If, ast.While, ast.IfExp)), ast.While)
 
     def iterated(self, site: Site) -> bool:
         """Whether a loop or a comprehension goes through what stands at the site."""

@@ -1,15 +1,20 @@
-"""The end of the process under control: `os._exit` ends its own execution only; what `atexit` knows runs with it."""
+"""The end of the process under control: `os._exit` ends its own execution only; what `atexit` knows runs with it.
+
+`unittest.main` ends with an exit status that says nothing: the exception of the first test that failed is kept.
+"""
 
 from __future__ import annotations
 
 import atexit
 import os
 import sys
+import unittest
 from collections.abc import Callable
-from functools import partial
+from functools import partial, wraps
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from plait._check.controlled import Abort
+from plait._check.diagnosis import uncaught
 from plait._check.record import Failure
 from plait._check.stage import STAGE
 
@@ -52,6 +57,26 @@ def unregister(function: Callable[..., Any], /) -> None:
     if execution is not None:
         execution.at_exit[:] = [one for one in execution.at_exit if one.func != function]
     _real_unregister(function)
+
+
+def keeps_failure(real: Callable[..., Any]) -> Callable[..., Any]:
+    """What stands in for the methods of a `unittest.TestResult` that are told of a test that failed."""
+
+    @wraps(real)
+    def told(self: unittest.TestResult, test: unittest.TestCase, err: Any) -> Any:
+        execution = STAGE.execution
+        me = execution.here() if execution is not None and not execution.aborting else None
+        if execution is not None and me is not None and execution.broken is None:
+            execution.broken = uncaught(execution, me, err[1])
+        return real(self, test, err)
+
+    return told
+
+
+def exited(execution: Execution, code: object) -> Failure:
+    """The failure of a program that has ended itself with this code."""
+    summary = f"exit status {code}" if isinstance(code, int) else f"exit: {code}"
+    return execution.broken or Failure("exception", summary, 0, SystemExit(code), (), ())
 
 
 def run_exits(execution: Execution) -> None:

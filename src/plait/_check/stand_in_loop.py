@@ -16,11 +16,12 @@ import weakref
 from asyncio import events
 from contextlib import suppress
 from contextvars import Context
+from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
 from plait._check.controlled import Abort, Controlled, Gate
 from plait._check.record import Remark
-from plait._check.remarks import COLLECTED, suspended
+from plait._check.remarks import COLLECTED, foreign, suspended
 from plait._check.stage import STAGE
 from plait._core.event import Event, Kind
 
@@ -84,6 +85,34 @@ class StandInLoop(asyncio.SelectorEventLoop):
         handle = super().call_soon_threadsafe(callback, *args, context=context)
         self._from_threads.append(handle)
         return handle
+
+    def call_soon(  # type: ignore[override]  # any callback
+        self, callback: Any, *args: Any, context: Context | None = None
+    ) -> events.Handle:
+        """As `loop.call_soon`: noted when the thread of the loop is another one."""
+        self._from_elsewhere()
+        return super().call_soon(callback, *args, context=context)
+
+    def call_at(  # type: ignore[override]  # any callback
+        self, when: float, callback: Any, *args: Any, context: Context | None = None
+    ) -> asyncio.TimerHandle:
+        """As `loop.call_at`: noted when the thread of the loop is another one."""
+        self._from_elsewhere()
+        return super().call_at(when, callback, *args, context=context)
+
+    def stop(self) -> None:
+        """As `loop.stop`: noted when the thread of the loop is another one."""
+        self._from_elsewhere()
+        super().stop()
+
+    def _from_elsewhere(self) -> None:
+        execution = STAGE.execution
+        host: int | None = self._thread_id  # type: ignore[attr-defined]  # of the base class
+        if execution is None or host is None or host == get_ident() or execution.aborting:
+            return
+        me = execution.here()
+        if me is not None:
+            foreign(execution, me)
 
     def run_forever(self) -> None:
         """As `loop.run_forever`; coroutines remember where they were made."""

@@ -23,6 +23,7 @@ _real_start = threading.Thread.start
 _real_join = threading.Thread.join
 _real_is_alive = threading.Thread.is_alive
 _real_new = _thread.start_new_thread
+_real_enumerate = threading.enumerate
 _real_hook = threading.__excepthook__
 _NUMBER = "_plait_number"
 _CONTROL = "_plait_control"  # the attribute of a Thread that has its thread of control
@@ -42,6 +43,7 @@ def start(self: threading.Thread) -> None:
     child = _begin(execution, me, self.name, daemon=self.daemon)
     self.__dict__[_CONTROL] = child
     self._started._flag = True  # type: ignore[attr-defined]  # nobody waits for it yet
+    _limbo()[self] = self  # it is one of `threading.enumerate()` from now on, though it has not done anything yet
     execution.launch(child, lambda: _bootstrap(execution, child, self))
     self._ident = child.ident  # type: ignore[attr-defined]  # whoever has started it may ask for it at once
 
@@ -100,6 +102,22 @@ def start_new_thread(
     return child.number + 1
 
 
+def enumerate_threads() -> list[threading.Thread]:
+    """As `threading.enumerate`: those of the program, not those of the process that checks it."""
+    execution = STAGE.execution
+    if execution is None or execution.here() is None:
+        return _real_enumerate()
+    if not execution.aborting:
+        execution.step(Kind.TRY, -1, "alive", execution.sites.here())
+    active: dict[int, threading.Thread] = threading._active  # type: ignore[attr-defined]  # nobody else runs now
+    return [thread for thread in (*active.values(), *_limbo()) if _control(thread) is not None]
+
+
+def active_count() -> int:
+    """As `threading.active_count`."""
+    return len(enumerate_threads())
+
+
 def join_all(execution: Execution) -> None:
     """What the interpreter does at its end: the main thread waits for those that are no daemons."""
     me = execution.threads[0]
@@ -143,6 +161,12 @@ def number_of(self: object) -> int:
     return found
 
 
+def forget_unborn() -> None:
+    """Threads that were started in an execution that ended before they began are not there any more."""
+    for thread in [one for one in _limbo() if _control(one) is not None]:
+        del _limbo()[thread]
+
+
 class _Numbers:
     """What the next one gets."""
 
@@ -168,6 +192,7 @@ def _bootstrap(execution: Execution, me: Controlled, thread: threading.Thread) -
     thread._native_id = me.native  # type: ignore[attr-defined]  # as Thread._bootstrap_inner does
     active: dict[int, threading.Thread] = threading._active  # type: ignore[attr-defined]  # as it does
     active[me.ident] = thread
+    _limbo().pop(thread, None)
     try:
         thread.run()
     except (Abort, SystemExit):
@@ -182,6 +207,11 @@ def _bootstrap(execution: Execution, me: Controlled, thread: threading.Thread) -
     finally:
         if active.get(me.ident) is thread:
             del active[me.ident]
+
+
+def _limbo() -> dict[threading.Thread, threading.Thread]:
+    found: dict[threading.Thread, threading.Thread] = threading._limbo  # type: ignore[attr-defined]  # as start() does
+    return found
 
 
 def _control(thread: threading.Thread) -> Controlled | None:

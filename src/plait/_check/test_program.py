@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import unittest
 from collections.abc import Callable
@@ -52,6 +53,18 @@ class TestProgram(FunctionProgram):
             method = getattr(instance, self.method)
             _around(stack, instance, _METHOD, method)
             return self.finish(method)
+
+
+def has_tests(source: str) -> bool:
+    """Whether a module defines what a test runner would call.
+
+    >>> has_tests("def test_it(): ..."), has_tests("class TestIt: test_it = 1"), has_tests("test = 1")
+    (True, False, False)
+    """
+    body = ast.parse(source).body
+    methods = [node for one in body if isinstance(one, ast.ClassDef) for node in one.body]
+    functions = (node for node in (*body, *methods) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+    return any(node.name.startswith("test") for node in functions)
 
 
 class _Outcome(unittest.TestResult):

@@ -91,6 +91,11 @@ class Tally:
         self._left.update(record.left)
         self.gave_up = self.gave_up or record.gave_up
 
+    @property
+    def alone(self) -> bool:
+        """Whether there was one thread in every execution, and nothing to choose: they are all the same."""
+        return self._threads + self._tasks + self._uncontrolled == 1
+
     def coverage(self, plain: Sequence[str]) -> Coverage:
         """All of it."""
         return Coverage(

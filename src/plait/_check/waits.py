@@ -38,6 +38,23 @@ _SHAPES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("condition", ("threading.py:wait",)),
 )
 
+_AWAITED = {  # by the method of asyncio, innermost last
+    "Event.wait": "await event",
+    "Lock.acquire": "await lock",
+    "Semaphore.acquire": "await semaphore",
+    "Condition.wait": "await condition",
+    "Barrier._block": "await barrier",
+    "Barrier._wait": "await barrier",
+    "Queue.get": "await queue get",
+    "Queue.put": "await queue put",
+    "Queue.join": "await queue join",
+    "TaskGroup.__aexit__": "await tasks",
+    "TaskGroup._aexit": "await tasks",
+    "wait": "await tasks",
+    "_wait": "await tasks",
+    "BaseEventLoop.run_forever": "loop",
+}
+
 
 def waiting(blocked: Blocked) -> Waiting:
     """What the thread waits for.
@@ -52,11 +69,14 @@ def waiting(blocked: Blocked) -> Waiting:
     frame = blocked.stack[mine] if mine >= 0 else None
     if blocked.pending.kind == Kind.JOIN:
         return Waiting("join", frame)
-    names = [f"{_base(frame.file)}:{frame.function.rpartition('.')[2]}" for frame in blocked.stack[mine + 1 :]]
+    inner = blocked.stack[mine + 1 :]
+    if blocked.pending.kind == Kind.WAIT:
+        return Waiting(next((_AWAITED[one.function] for one in inner if one.function in _AWAITED), "await"), frame)
+    names = [f"{_base(frame.file)}:{frame.function.rpartition('.')[2]}" for frame in inner]
     for kind, shape in _SHAPES:
         if _contains(names, shape):
             return Waiting(kind, frame)
-    return Waiting({Kind.SLEEP: "sleep", Kind.WAIT: "await"}.get(blocked.pending.kind, "lock"), frame)
+    return Waiting("sleep" if blocked.pending.kind == Kind.SLEEP else "lock", frame)
 
 
 def receiver(line: str, method: str) -> str:

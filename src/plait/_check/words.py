@@ -14,6 +14,8 @@ from plait._check.source import Sources
 from plait._core.event import Kind, Site
 from plait._draw.timeline import short_name
 
+OUTSIDE = {"Files": "what is in files", "Database": "what is in the database"}  # by the label of what stands for it
+
 
 class Says(NamedTuple):
     """Templates of two sentences: why it is wrong, and the fix."""
@@ -40,13 +42,17 @@ class Words:
         short = name.partition(" (")[0] if name.startswith("Thread-") else name
         return "the main thread" if name == "MainThread" else short
 
+    def is_task(self, number: int) -> bool:
+        """Whether it is a task of asyncio, and no thread."""
+        return any(info.number == number and info.kind == "task" for info in self.history.record.threads)
+
     def thing(self, index: int) -> str:
         """The part of an object that an event touches, as the source has it: ``self.value``."""
         event = self.history.events[index]
         place = self.history.record.places.get(event.place)
         label = place.label if place is not None else "the object"
-        if label == "Files":
-            return "what is in files"
+        if label in OUTSIDE:
+            return OUTSIDE[label]
         text = self.sources.thing(event.site, event.name)
         if text:
             return text

@@ -28,6 +28,8 @@ from plait._check.pulse import Pulse
 from plait._check.sarif import sarif
 from plait._check.stage import STAGE
 from plait._check.story import Around, page, tell
+from plait._check.test_program import has_tests
+from plait._check.verdict import Verdict
 from plait._cli.check_guard import Death, guarded
 from plait._cli.target import find_function
 from plait._core.errors import UsageError
@@ -90,11 +92,24 @@ def _run(options: Options, pulse: Pulse | None) -> int:
             seconds = options.seconds if options.seconds or options.runs else _SECONDS
             budget = Budget(options.runs, seconds)
             once = options.one_output
-            checked = search(subject, budget, seed=options.seed, scheduler=options.scheduler, one_output=once)
+            found = search(subject, budget, seed=options.seed, scheduler=options.scheduler, one_output=once)
+            checked = _earned(found, options)
     except (UsageError, click.ClickException) as error:
         click.echo(f"Error: {error.format_message() if isinstance(error, click.ClickException) else error}", err=True)
         return NOT_A_CHECK
     return _write(checked, options)
+
+
+def _earned(checked: Checked, options: Options) -> Checked:
+    """The same, unless it passed because it does nothing that could fail: a program that starts no thread."""
+    coverage = checked.coverage
+    if checked.verdict.word != "passed" or coverage.threads + coverage.tasks + coverage.uncontrolled > 1:
+        return checked
+    reason = "it starts no thread and no task, so there is one order only"
+    file = options.words[0] if options.module is None else ""
+    if file.endswith(".py") and has_tests(Path(file).read_text(encoding="utf-8", errors="replace")):
+        reason += f". It defines tests, which nobody calls: `{shlex.join(['plait', 'check', '-m', 'pytest', file])}`"
+    return checked._replace(verdict=Verdict("not checked", reason))
 
 
 def _write(checked: Checked, options: Options) -> int:

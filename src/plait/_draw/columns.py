@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterator
+from itertools import zip_longest
 
 from plait._draw.timeline import Row, Timeline, files_of, short_name
 
@@ -86,8 +87,9 @@ class _Painter:
         if len(self._files) == 1:
             yield _MARGIN + self._paint(_DIM, short_name(self._files[0]))
         indent = " " * (self._gutter + 2)
-        heads = [wrap(name, self._cell - len(indent))[0] for name in self._timeline.lanes]
-        yield self._join([(indent + name, self._lane_colour(at)) for at, name in enumerate(heads)])
+        heads = [wrap(name, self._cell - len(indent)) for name in self._timeline.lanes]
+        for line in zip_longest(*heads, fillvalue=""):
+            yield self._join([(indent + name, self._lane_colour(at)) for at, name in enumerate(line)])
         holding: dict[int, tuple[str, ...]] = {}
         for row in self._timeline.rows:
             if row.lane < 0:

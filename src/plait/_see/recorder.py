@@ -85,7 +85,7 @@ class Recorder:
             (queue.Queue, "get", State.QUEUE),
             (queue.Queue, "put", State.QUEUE),
         ):
-            self._put(owner, method, self._waiting(getattr(owner, method), state))
+            self._put(owner, method, self._waiting(getattr(owner, method), state, method))
         self._put(Bell, "wait", self._bell(Bell.wait))
         self._put(queue, "SimpleQueue", self._simple_queue(queue.SimpleQueue))
 
@@ -125,7 +125,7 @@ class Recorder:
 
         return bootstrap
 
-    def _waiting(self, original: Callable[..., Any], state: State) -> Callable[..., Any]:
+    def _waiting(self, original: Callable[..., Any], state: State, method: str) -> Callable[..., Any]:
         noted = self.noted
 
         @functools.wraps(original)
@@ -135,7 +135,7 @@ class Recorder:
                 return original(self, *args, **kwargs)
             finally:
                 if now() - began >= _SHORTEST:
-                    name = _name_of(self, state)
+                    name = _name_of(self, state, method)
                     noted.append(Noted(_thread.get_native_id(), began, now(), state, name, place(_caller())))
 
         return wait
@@ -173,7 +173,7 @@ class Recorder:
                     return super().get(True, timeout)
                 finally:
                     pool = sys._getframe(1).f_code.co_filename.startswith(_POOLS)  # a worker without work
-                    state, name = (State.IDLE, "work") if pool else (State.QUEUE, "SimpleQueue")
+                    state, name = (State.IDLE, "work") if pool else (State.QUEUE, "SimpleQueue.get")
                     noted.append(Noted(_thread.get_native_id(), began, now(), state, name, place(_caller())))
 
         return SimpleQueue
@@ -184,7 +184,9 @@ def _caller() -> FrameType | None:
     return user_frame(sys._getframe(1))
 
 
-def _name_of(waited_for: Any, state: State) -> str:
+def _name_of(waited_for: Any, state: State, method: str) -> str:
     if state is State.JOIN:
         return f"thread {waited_for.name}"
+    if state is State.QUEUE:
+        return f"{type(waited_for).__name__}.{method}"
     return type(waited_for).__name__

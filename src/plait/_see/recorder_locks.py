@@ -1,8 +1,9 @@
 """Locks that know their last owner, and tell a recorder when somebody has to wait for them.
 
-Each lock has functions of its own, whose variables are what they need: nothing is looked up on the way to a lock that
-is free. To release is the C lock's own method: its owner is not forgotten, since who has to wait finds the lock taken,
-and the last owner is the one that has it. An RLock knows its owner in C.
+To enter a lock that nobody has is left to C, so that nothing is noted; who has to wait for it the first time looks for
+the thread that is within a `with` of it. From then on, and from the first `acquire`, its functions note the owner: each
+lock has its own, whose variables are what they need. To release is the C lock's own method: the owner is not forgotten,
+since who has to wait finds the lock taken, and the last owner is the one that has it. An RLock knows its owner in C.
 """
 
 from __future__ import annotations
@@ -10,10 +11,13 @@ from __future__ import annotations
 import _thread
 import re
 import sys
+import weakref
 from _thread import get_ident
 from collections.abc import Callable
+from itertools import repeat
 from typing import Any
 
+from plait._see.holders import holder_of
 from plait._see.sampler import now
 from plait._see.whereabouts import PLAIT, made_at, place, user_frame
 
@@ -39,7 +43,27 @@ def lock_types(contended: Contended) -> tuple[type, type]:
     return Lock, RLock
 
 
-class _Lock:
+class _WithMethods(type):
+    """Whoever asks the class of a lock for its methods, as ExitStack does, gets functions, which slots are not."""
+
+    @property
+    def __enter__(cls) -> Callable[[Any], bool]:
+        return _enter_it
+
+    @property
+    def __exit__(cls) -> Callable[..., None]:  # noqa: PLE0302, PYI036  it gives a function, and is none
+        return _leave_it
+
+
+def _enter_it(lock: Any) -> bool:
+    return bool(lock.__enter__())
+
+
+def _leave_it(lock: Any, *failure: object) -> None:
+    lock.__exit__(*failure)
+
+
+class _Lock(metaclass=_WithMethods):
     """A lock of `_thread` with a name; its methods are in its slots."""
 
     __slots__ = ("__enter__", "__exit__", "__weakref__", "acquire", "name", "raw", "release")
@@ -79,50 +103,75 @@ class _Lock:
         return f"<{self.name} {self.raw!r}>"
 
 
-def _equip_lock(lock: Any, try_now: Callable[..., bool], wait: Callable[[int, float], bool]) -> None:
-    """Methods that note the owner."""
-    owner = 0
+class _Answers(dict[bool, bool]):
+    """What to do with the answer of a lock that was asked without waiting: nothing when it was free, or else wait."""
 
-    def enter(try_now: Callable[..., bool] = try_now, me: Callable[[], int] = get_ident) -> bool:
+    __slots__ = ("wait",)
+
+    wait: Callable[[], bool]
+
+    def __missing__(self, _: bool) -> bool:
+        return self.wait()
+
+
+def _enter(try_now: Callable[..., bool], wait: Callable[[], bool]) -> Callable[[], bool]:
+    """Take a lock, and `wait` where it is not free. Until then no Python code runs: it is C that calls C."""
+    answers = _Answers({True: True})
+    answers.wait = wait
+    return map(answers.__getitem__, map(try_now, repeat(False))).__next__
+
+
+def _equip_lock(lock: Any, try_now: Callable[..., bool], wait: Callable[[int, float], bool]) -> None:
+    """Methods that note the owner, from the first time on that somebody has to wait, or calls `acquire`."""
+    owner = 0
+    me = get_ident
+    itself = weakref.ref(lock)
+
+    def note() -> None:
+        known = itself()
+        if known is not None:
+            known.__enter__, known.acquire = enter, acquire
+
+    def enter() -> bool:
         nonlocal owner
         if try_now(False):
             owner = me()
             return True
-        wait(owner, -1)
+        wait(owner or holder_of(itself()), -1)
         owner = me()
         return True
 
-    def acquire(
-        blocking: bool = True,
-        timeout: float = -1,
-        *,
-        try_now: Callable[..., bool] = try_now,
-        me: Callable[[], int] = get_ident,
-    ) -> bool:
+    def acquire(blocking: bool = True, timeout: float = -1) -> bool:
         nonlocal owner
         if try_now(False):
             owner = me()
             return True
-        got = wait(owner, timeout) if blocking else try_now(False, timeout)  # which says what is wrong with them
+        got = wait(owner or holder_of(itself()), timeout) if blocking else try_now(False, timeout)  # or what is wrong
         if got:
             owner = me()
         return got
 
-    lock.__enter__, lock.acquire = enter, acquire
+    def first_enter() -> bool:
+        note()
+        return enter()
+
+    def first_acquire(blocking: bool = True, timeout: float = -1) -> bool:
+        note()
+        return acquire(blocking, timeout)
+
+    lock.__enter__, lock.acquire = _enter(try_now, first_enter), first_acquire
 
 
 def _equip_rlock(lock: Any, try_now: Callable[..., bool], wait: Callable[[int, float], bool]) -> None:
     """Methods that ask for the owner where somebody has to wait."""
+    raw = lock.raw
 
-    def enter(try_now: Callable[..., bool] = try_now) -> bool:
-        return try_now(False) or wait(_owner(lock.raw), -1)
-
-    def acquire(blocking: bool = True, timeout: float = -1, *, try_now: Callable[..., bool] = try_now) -> bool:
+    def acquire(blocking: bool = True, timeout: float = -1) -> bool:
         if try_now(False):
             return True
-        return wait(_owner(lock.raw), timeout) if blocking else try_now(False, timeout)
+        return wait(_owner(raw), timeout) if blocking else try_now(False, timeout)
 
-    lock.__enter__, lock.acquire = enter, acquire
+    lock.__enter__, lock.acquire = _enter(try_now, lambda: wait(_owner(raw), -1)), acquire
 
 
 def _owner(raw: Any) -> int:

@@ -172,8 +172,8 @@ def _dated(due: dict[int, int]) -> type:
     class Handle(_HANDLE):  # type: ignore[misc]  # the class of this Python
         __slots__ = ("since",)
 
-        def __init__(self, *args: Any) -> None:
-            super().__init__(*args)
+        def __init__(self, *args: Any, **options: Any) -> None:  # by name from Python 3.15 on
+            super().__init__(*args, **options)
             self.since = due.get(_thread.get_ident()) or now() if due else now()
 
     return Handle

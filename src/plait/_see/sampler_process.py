@@ -24,11 +24,12 @@ import time
 from contextlib import suppress
 
 from plait._see.sampler_ring import UNIT, Ring
-from plait._see.sampler_target import PYTHON, Process, Thread
+from plait._see.sampler_target import Process, Thread
 
 # States of plait._core.trace; what a thread waits for in which system call the program says.
 _GIL, _CORE, _FUTEX, _SOCKET, _OTHER = 3, 4, 5, 13, 16
 _SHARE = 0.025  # of one core, at most
+_SAVING = 1.5  # times as long as else between two looks, at most
 _LOOK_EVERY = 0.002  # seconds between looks for new threads
 _CHILDREN_EVERY = 0.1
 _CHILDREN_SHARE = 500  # times as long as it takes to find them, at least
@@ -79,8 +80,10 @@ class Sampler:
                 if not self._look_for_threads():
                     break
                 if rounds:
-                    cost = (time.thread_time() - busy) / rounds
-                    period = max(1 / rate, cost / _SHARE)
+                    spent = time.thread_time() - busy
+                    cost = spent / rounds
+                    over = spent / (_SHARE * (now - began))  # what the start has cost is saved afterwards
+                    period = max(1 / rate, cost / _SHARE * min(_SAVING, max(1.0, over)))
             if now >= children:
                 before = time.thread_time()
                 self._look_for_children()
@@ -133,11 +136,9 @@ class Sampler:
     def _running(self, process: Process, thread: Thread, moment: int, punctual: bool) -> None:
         """It is ready, with a core or without; what it runs, if it has one, is what it needs for that."""
         holder = process.holder() if process.memory >= 0 else thread.tid
-        if time.perf_counter_ns() - moment > _LATE * 1e9:
-            holder = thread.tid if thread.runs == PYTHON else 0
-            punctual = False
-        runs = thread.sees(holder, punctual)
         thread.blocked = False
+        late = time.perf_counter_ns() - moment > _LATE * 1e9  # then what was read is not of one moment, and not counted
+        runs = thread.runs if late else thread.sees(holder, punctual)
         if runs != thread.state:
             self._note(thread, moment, runs, 0)
 

@@ -18,14 +18,14 @@ class Standstill:
     def __init__(self) -> None:
         self._seen: object = None
         self._since = self._looked = time.monotonic()
-        self._spent = time.process_time()
+        self._spent = _spent()
         self._told = False
 
     def reached(self, seconds: float) -> float | None:
         """For how long nothing has moved, once it is longer than that; None before, and after it was said."""
         me = threading.get_ident()
         seen = {ident: _place(frame) for ident, frame in sys._current_frames().items() if ident != me}
-        now, spent = time.monotonic(), time.process_time()
+        now, spent = time.monotonic(), _spent()
         moved = seen != self._seen or spent - self._spent > _STILL * (now - self._looked)
         self._spent, self._looked = spent, now
         if moved:
@@ -34,6 +34,11 @@ class Standstill:
             self._told = True
             return now - self._since
         return None
+
+
+def _spent() -> float:
+    """Seconds of processor time of all threads but the calling one, whose looking around is no movement."""
+    return time.process_time() - time.thread_time()
 
 
 def _place(frame: FrameType | None) -> tuple[int, int] | None:

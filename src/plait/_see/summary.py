@@ -14,6 +14,7 @@ Finding = tuple[float, str]  # the seconds that it is about, and a sentence
 _RUNNING = (State.PYTHON, State.NATIVE)
 _TOGETHER = 0.1
 _GAIN = 0.85  # of the time as it was: a forecast above is no gain
+_FLOWS = 3  # waits for a queue: who waits only once or twice is idle
 _WORTH = 0.02  # of the time of threads: what is less is not told
 
 
@@ -33,7 +34,13 @@ def summarise(trace: Trace, runs: list[Figures], blocked: list[Finding], cores: 
     parts = sorted(((sums[state], state) for state in State if state is not State.IDLE), reverse=True)
     shares = [f"{seconds / total:.0%} {WORDS[state]}" for seconds, state in parts if seconds >= _WORTH * total]
     found.append("where it went: " + ", ".join(shares))
-    graver = [*blocked, *_gil(trace, times, sums, total, runs, cores), *_locks(trace), *_core(sums, total, cores)]
+    graver = [
+        *blocked,
+        *_gil(trace, times, sums, total, runs, cores),
+        *_locks(trace),
+        *_queues(trace, total),
+        *_core(sums, total, cores),
+    ]
     graver += tell_runs(trace, runs)
     return found + [text for _, text in sorted(graver, key=lambda one: -one[0])]
 
@@ -120,14 +127,44 @@ def _locks(trace: Trace) -> list[Finding]:
                 holders[key] = holders.get(key, 0.0) + length / 1e6
         if holders:
             (lane, line), cost = max(holders.items(), key=lambda item: item[1])
-            at_line = f", then at {line}" if line else ""
-            text += f"; {cost:.2f} s of it held by {trace.lanes[lane].name}{at_line}"
-        where: dict[str, int] = {}
-        for at in places:
-            wait = trace.waits[at]
-            where[wait.where] = where.get(wait.where, 0) + wait.ended - wait.began
-        line = max(where, key=lambda key: where[key])
+            text += f"; {cost:.2f} s of it held by {trace.lanes[lane].name}" + (f", then at {line}" if line else "")
+            lines = _by_line(trace, places, held=True)
+            if not line and lines:
+                text += f"; who held it was most at {max(lines, key=lambda one: lines[one])}"
+        where = _by_line(trace, places)
+        line = max(where, key=lambda key: where[key], default="")
         found.append((seconds, text + (f"; waited for at {line}" if line else "")))
+    return found
+
+
+def _by_line(trace: Trace, places: list[int], held: bool = False) -> dict[str, int]:
+    """How long was waited at each line, or while the holder was at it."""
+    found: dict[str, int] = {}
+    for wait in (trace.waits[at] for at in places):
+        line = wait.held_at if held else wait.where
+        if line:
+            found[line] = found.get(line, 0) + wait.ended - wait.began
+    return found
+
+
+def _queues(trace: Trace, total: float) -> list[Finding]:
+    """Who waits for room in a queue, or for items: the others are slower."""
+    found = []
+    for method, lacks, slower in (("put", "room in", "takes from"), ("get", "an item of", "puts into")):
+        places = [
+            at
+            for at, wait in enumerate(trace.waits)
+            if wait.state is State.QUEUE and wait.name.endswith(f".{method}") and trace.lanes[wait.lane].kind != "task"
+        ]
+        seconds = _length(trace, places)
+        if seconds < 0.1 * total or len(places) < _FLOWS:
+            continue
+        lanes = list(dict.fromkeys(trace.lanes[trace.waits[at].lane].name for at in places))
+        who = lanes[0] if len(lanes) == 1 else f"{len(lanes)} threads"
+        lines = _by_line(trace, places)
+        line = f", most at {max(lines, key=lambda one: lines[one])}" if lines else ""
+        text = f"{who} waited {seconds:.2f} s for {lacks} a queue{line}: who {slower} it is slower"
+        found.append((seconds, text))
     return found
 
 

@@ -65,12 +65,12 @@ def blocked_words(
     lanes = {lane.tid: lane for lane in trace.lanes if lane.tid}
     ordered = sorted(steps, key=lambda step: step.began)
     moments = [step.began for step in ordered]
-    groups: dict[tuple[str, str], list[Blocked]] = {}
+    groups: dict[str, list[Blocked]] = {}  # by line, where that was seen: many tasks may come to the same one
     for one in blocked:
         if _own(trace, lanes.get(one.tid), one, origin) >= BLOCKING:
-            groups.setdefault((one.name, one.where), []).append(one)
+            groups.setdefault(one.where or one.name, []).append(one)
     found = []
-    for (name, where), ones in groups.items():
+    for ones in groups.values():
         delays: dict[int, int] = {}
         for one in ones:
             for at in range(bisect_left(moments, one.ended), len(ordered)):
@@ -81,7 +81,8 @@ def blocked_words(
                 if step.tid == one.tid and late >= _DELAY:
                     delays[step.task] = max(delays.get(step.task, 0), late)
         seconds = sum(one.ended - one.began for one in ones) / 1e6
-        text = f"the event loop was blocked for {seconds:.2f} s by {name}" + (f" at {where}" if where else "")
+        text = f"the event loop was blocked for {seconds:.2f} s by {_names(ones)}"
+        text += f" at {ones[0].where}" if ones[0].where else ""
         text += f", in {len(ones)} steps" if len(ones) > 1 else ""
         if delays:
             many = f"{len(delays)} tasks were" if len(delays) > 1 else "1 task was"
@@ -92,6 +93,11 @@ def blocked_words(
             (seconds + sum(delays.values()) / 1e6, text + ". asyncio.to_thread runs what blocks beside the loop")
         )
     return sorted(found, reverse=True)[:3]
+
+
+def _names(ones: list[Blocked]) -> str:
+    first, *others = dict.fromkeys(one.name for one in ones)
+    return first + ("" if not others else f" and {len(others)} other{'s' if len(others) > 1 else ''}")
 
 
 def _own(trace: Trace, lane: Lane | None, one: Blocked, origin: int) -> int:

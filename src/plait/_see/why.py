@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from contextlib import suppress
+
 from plait._see.watchdog import ask
-from plait._see.why_outside import look
+from plait._see.why_outside import CannotLook, look
 from plait._see.why_words import tell
+
+_OTHER = re.compile(r"^(the other process: plait why (\d+))$", re.MULTILINE)
+_MOST = 3  # other processes that are asked, too
 
 
 def why(pid: int) -> str:
@@ -13,4 +19,17 @@ def why(pid: int) -> str:
     Raises:
         CannotLook: there is no such process, or nothing can be seen of it; the message says what is missing.
     """
+    said = _asked(pid)
+    for line, other in list(_OTHER.findall(said))[:_MOST]:
+        with suppress(CannotLook):
+            said = said.replace(line, _of_other(int(other), _asked(int(other))))
+    return said
+
+
+def _asked(pid: int) -> str:
     return ask(pid) or tell(look(pid))
+
+
+def _of_other(pid: int, said: str) -> str:
+    """What the answer of another process begins with."""
+    return f"process {pid}: {said.partition('all of process')[0].rstrip()}\n"

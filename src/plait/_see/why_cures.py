@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-RANK = ("queue join", "lock", "semaphore", "barrier", "event", "condition", "queue put", "queue get", "join")
+RANK = (
+    "queue join",
+    "lock",
+    "semaphore",
+    "barrier",
+    "event",
+    "condition",
+    "queue put",
+    "queue get",
+    "future",
+    "futures",
+    "join",
+)
 NOBODY = {
     "queue join": (
         "Not all items of {what} were marked as done",
@@ -21,8 +33,8 @@ NOBODY = {
     ),
     "lock": (
         "{what} was never let go",
-        "Whoever had it has ended, or has left it, without release().",
-        "Use `with`, or release it in a `finally`.",
+        "Whoever had it has ended, or has left it, without release(); or one that waits here has it.",
+        "Use `with`, or release it in a `finally`; take locks in the same order everywhere.",
     ),
     "semaphore": (
         "All permits of {what} are gone",
@@ -43,6 +55,16 @@ NOBODY = {
         "Too few come to {what}",
         "It waits for the other parties.",
         "See that as many threads call wait() as it has parties, also after an exception; wait with a timeout.",
+    ),
+    "future": (
+        "Nobody sets the result of {what}",
+        "It waits for set_result() or set_exception().",
+        "See that one of them is called on every path, also after an exception; and wait with result(timeout=...).",
+    ),
+    "futures": (
+        "Nobody sets the results of futures",
+        "It waits for set_result() or set_exception() of each.",
+        "See that one of them is called on every path, also after an exception; and wait with a timeout.",
     ),
     "join": ("A thread does not end", "It waits for its end.", "See what that thread waits for."),
 }

@@ -2,49 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from plait._see import why_source
 from plait._see.why_cures import NOBODY, RANK
-from plait._see.why_dump import Dump, Thread
-from plait._see.why_wait import Holding, Wait, holdings, wait_of
-
-_FOR_EVER = ("lock", "join", "condition", "event", "semaphore", "barrier", "queue get", "queue put", "queue join")
-
-
-class Step(NamedTuple):
-    """One line of the explanation: who, what it does, where, and the line itself."""
-
-    who: str
-    does: str
-    place: str
-    text: str
-
-
-class Diagnosis(NamedTuple):
-    """Why it hangs.
-
-    Attributes:
-        title: in one line.
-        steps: the culprit first.
-        why: one or two sentences.
-        cure: what to change.
-        certain: whether it can never go on; False when it may be waiting for what is still to come.
-    """
-
-    title: str
-    steps: tuple[Step, ...]
-    why: str
-    cure: str
-    certain: bool = True
-
-
-class Known(NamedTuple):
-    """A thread, what it waits for and what it holds."""
-
-    thread: Thread
-    wait: Wait
-    held: list[Holding]
+from plait._see.why_dump import Dump
+from plait._see.why_elsewhere import elsewhere
+from plait._see.why_graph import FOR_EVER, RESULTS, awaited, taken, with_held
+from plait._see.why_known import Diagnosis, Known, Step, examine, step
+from plait._see.why_nobody import nobody
 
 
 def diagnose(dump: Dump) -> Diagnosis | None:
@@ -52,55 +16,13 @@ def diagnose(dump: Dump) -> Diagnosis | None:
     return judge(dump, examine(dump))
 
 
-def examine(dump: Dump) -> list[Known]:
-    """What is known of each thread."""
-    return [Known(thread, wait_of(thread), holdings(thread)) for thread in dump.threads]
-
-
 def judge(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
     """As `diagnose`, of threads that have been examined."""
-    for find in (_gil, _cycle, _pool, _blocked_loop, _forked, _pipe, _nobody, _task, _busy):
+    for find in (_gil, _cycle, _pool, _blocked_loop, _forked, _pipe, nobody, elsewhere, _task, _busy, _chain):
         found = find(dump, everybody)
         if found is not None:
             return found
     return None
-
-
-def step(known: Known) -> Step:
-    """What a thread does, in a line."""
-    wait = known.wait
-    frame = wait.frame
-    line = why_source.text(frame.file, frame.line) if frame is not None else ""
-    does = _DOES[wait.kind].format(what=wait.what or "something") + (", with a timeout," if wait.limited else "")
-    return Step(known.thread.name, does, frame.place if frame else "", line)
-
-
-_DOES = {
-    "import": "waits for an import that another thread has begun",
-    "join": "waits for the end of {what}",
-    "future": "waits for the result of a future",
-    "futures": "waits for futures",
-    "queue join": "waits until all items of {what} are done",
-    "queue get": "waits for an item from {what}",
-    "queue put": "waits for room in {what}",
-    "child": "waits for the end of a child process",
-    "idle": "is idle: a worker of a pool without work",
-    "loop": "waits in its event loop: no task can go on",
-    "lock": "waits for {what}",
-    "semaphore": "waits for a permit of {what}",
-    "event": "waits until {what} is set",
-    "barrier": "waits for the others at {what}",
-    "condition": "waits to be notified on {what}",
-    "sleep": "sleeps",
-    "await": "awaits {what}",
-    "tasks": "awaits other tasks",
-    "system": "{what}",
-    "work": "waits for what it has plait do",
-    "plait": "is a thread of plait's own",
-    "C code": "runs C code and has the GIL",
-    "runs": "runs",
-    "something": "waits for something in C code",
-}
 
 
 def _gil(_: Dump, everybody: list[Known]) -> Diagnosis | None:
@@ -120,7 +42,7 @@ def _gil(_: Dump, everybody: list[Known]) -> Diagnosis | None:
 
 def _cycle(_: Dump, everybody: list[Known]) -> Diagnosis | None:
     """Threads that wait for each other."""
-    edges = {at: _awaited(everybody, at) for at in range(len(everybody))}
+    edges = {at: awaited(everybody, at) for at in range(len(everybody))}
     for start in range(len(everybody)):
         path = [start]
         while edges[path[-1]] is not None:
@@ -137,9 +59,11 @@ def _ring(everybody: list[Known], ring: list[int]) -> Diagnosis:
         only = everybody[ring[0]]
         return Diagnosis(
             f"{only.thread.name} waits for itself",
-            tuple(_with_held([only], everybody)),
+            tuple(with_held([only], everybody)),
             "It waits for what only it could let go.",
-            "Split the function: one that takes the lock, and one that expects it taken"
+            "It has it as a reader, and wants it as a writer, or the other way round: let go before taking it again."
+            if only.wait.kind == "condition"
+            else "Split the function: one that takes the lock, and one that expects it taken"
             + ("." if only.thread.task else "; or use a threading.RLock."),
         )
     members = [everybody[at] for at in ring]
@@ -147,7 +71,7 @@ def _ring(everybody: list[Known], ring: list[int]) -> Diagnosis:
     imports = any(known.wait.kind == "import" for known in members)
     return Diagnosis(
         f"Deadlock: {names} wait for each other",
-        tuple(_with_held(members, everybody)),
+        tuple(with_held(members, everybody)),
         "Each keeps what the next one waits for. None of them can ever go on.",
         "Start no thread, and wait for none, while a module is imported: put that into a function that is called later."
         if imports
@@ -156,62 +80,12 @@ def _ring(everybody: list[Known], ring: list[int]) -> Diagnosis:
     )
 
 
-def _with_held(members: list[Known], everybody: list[Known]) -> list[Step]:
-    steps = []
-    for known in members:
-        wanted = [other.wait.key for other in everybody if other is not known]
-        for held in known.held:
-            if held.key in wanted or held.key == known.wait.key:
-                line = why_source.text(held.frame.file, held.line)
-                steps.append(Step(known.thread.name, f"has {held.expression}, taken", held.place, line))
-        steps.append(step(known))
-    return steps
-
-
-def _awaited(everybody: list[Known], at: int) -> int | None:
-    """Whom a thread waits for: who has the lock, whom it joins, who imports the module."""
-    known = everybody[at]
-    wait = known.wait
-    if wait.limited:
-        return None
-    if wait.kind in ("lock", "await") and wait.key is not None:
-        return next((n for n, other in enumerate(everybody) if any(h.key == wait.key for h in other.held)), None)
-    if wait.kind == "join" and wait.address:
-        return next((n for n, other in enumerate(everybody) if _is_thread(other.thread, wait.address)), None)
-    if wait.kind == "import":
-        name = _module(known.thread)
-        found = (n for n, other in enumerate(everybody) if n != at and name in _importing(other.thread))
-        return next(found, None)
-    return None
-
-
-def _is_thread(thread: Thread, address: int) -> bool:
-    bottom = [frame for frame in thread.frames if frame.function.rpartition(".")[2] in ("_bootstrap", "run")]
-    return any("self" in frame.variables and frame.variables["self"].address == address for frame in bottom)
-
-
-def _module(thread: Thread) -> str:
-    """The module that an import waits for."""
-    for frame in thread.frames:
-        if frame.file.startswith("<frozen importlib") and "name" in frame.variables:
-            return frame.variables["name"].text
-    return ""
-
-
-def _importing(thread: Thread) -> list[str]:
-    """The modules whose import a thread is in the middle of."""
-    frames = [frame for frame in thread.frames if frame.file.startswith("<frozen importlib")]
-    waiting = any(frame.function.rpartition(".")[2] == "acquire" for frame in frames)
-    names = [frame.variables["name"].text for frame in frames if "name" in frame.variables]
-    return names[1:] if waiting else names
-
-
 def _pool(_: Dump, everybody: list[Known]) -> Diagnosis | None:
     """All workers of a pool wait for what only a worker of it could do."""
     pools = {known.wait.pooled for known in everybody if known.wait.pooled}
     for pool in pools:
         workers = [known for known in everybody if known.wait.pooled == pool]
-        if all(known.wait.kind in ("future", "futures") and not known.wait.limited for known in workers):
+        if all(known.wait.kind in RESULTS and not known.wait.limited for known in workers):
             return Diagnosis(
                 "A pool waits for itself",
                 tuple(map(step, workers)),
@@ -226,13 +100,19 @@ def _pool(_: Dump, everybody: list[Known]) -> Diagnosis | None:
 def _blocked_loop(_: Dump, everybody: list[Known]) -> Diagnosis | None:
     for known in everybody:
         if known.wait.inside and known.wait.kind not in ("loop", "idle", "runs", "C code"):
+            tasks = [other for other in everybody if other.thread.task]
+            owners = [(task, held) for task in tasks for held in task.held if held.key in known.wait.keys]
             return Diagnosis(
                 "An event loop is blocked",
-                (step(known),),
-                "A coroutine waits in the way of threads, without await: no other task of the loop can go on.",
-                "Use the asyncio counterpart (asyncio.Queue, asyncio.Lock, asyncio.sleep, streams), or "
+                (step(known), *(taken(task, held) for task, held in owners[:1])),
+                "A coroutine waits in the way of threads, without await: no other task of the loop can go on"
+                + (", and one of them has what it waits for." if owners else "."),
+                "Await what is to be done instead of asking a future for its result; asyncio.wrap_future(...) makes "
+                "any future one that can be awaited."
+                if known.wait.kind in RESULTS
+                else "Use the asyncio counterpart (asyncio.Queue, asyncio.Lock, asyncio.sleep, streams), or "
                 "`await asyncio.to_thread(...)`.",
-                certain=known.wait.kind in _FOR_EVER and not known.wait.limited,
+                certain=known.wait.kind in FOR_EVER and not known.wait.limited,
             )
     return None
 
@@ -257,10 +137,11 @@ def _pipe(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
     writing = next((pid for pid, where in dump.children if "pipe_write" in where), None)
     writer = next((known for known in everybody if "pipe_write" in known.thread.where), None)
     child = Step(f"child {writing}", "waits for room in a pipe", "", "")
+    tasks = [step(known) for known in everybody if known.thread.task and known.wait.kind == "await"]
     if waiting is not None and writing is not None:
         return Diagnosis(
             "A pipe is full that nobody reads",
-            (step(waiting), child),
+            (*(tasks if waiting.wait.frame is None else []), step(waiting), child),
             f"This process waits for the end of process {writing}, and that one waits until somebody reads what it "
             "writes.",
             "Read before you wait: subprocess.run(..., capture_output=True) or communicate() instead of wait(); from a "
@@ -279,31 +160,6 @@ def _pipe(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
     )
 
 
-def _nobody(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
-    """What is waited for can only come from a thread, and there is none that runs."""
-    bound = (*_FOR_EVER, "future", "futures", "idle", "import", "plait", *(() if dump.children else ("work",)))
-    free = [known for known in everybody if known.wait.kind not in bound or known.wait.limited]
-    waiting = [known for known in everybody if known.wait.kind in _FOR_EVER and not _ends(known, everybody)]
-    if free or not waiting:
-        return None
-    first = min(waiting, key=lambda known: RANK.index(known.wait.kind))
-    others = [known for known in everybody if known is not first and known.wait.kind not in ("idle", "plait")]
-    told = NOBODY[first.wait.kind]
-    return Diagnosis(
-        told[0].format(what=first.wait.what or "what it waits for"),
-        tuple(map(step, [first, *others])),
-        f"{told[1]} No other thread of this process is left that could: "
-        + ("there is none." if not others else "they all wait, too."),
-        told[2],
-    )
-
-
-def _ends(known: Known, everybody: list[Known]) -> bool:
-    """Whether a thread joins one that is there: then that one is who to look at."""
-    at = next(number for number, other in enumerate(everybody) if other is known)
-    return known.wait.kind in ("join", "lock") and _awaited(everybody, at) is not None
-
-
 def _task(_: Dump, everybody: list[Known]) -> Diagnosis | None:
     """Tasks of an event loop that wait, while the loop has nothing to do."""
     tasks = [known for known in everybody if known.thread.task]
@@ -314,16 +170,31 @@ def _task(_: Dump, everybody: list[Known]) -> Diagnosis | None:
     if not waiting:
         return None
     others = [known for known in tasks if known.wait.kind == "tasks"]
-    first = waiting[0]
+    first = min(waiting, key=lambda known: RANK.index(kind) if (kind := _awaits(known)) else len(RANK))
+    told = NOBODY.get(_awaits(first))
+    rest = [known for known in waiting if known is not first]
     return Diagnosis(
         f"{first.thread.name} waits for {first.wait.what or 'a future'}",
-        tuple(map(step, [*waiting, *others, *asleep])),
+        tuple(map(step, [first, *rest, *others, *asleep])),
         "The event loop has nothing to do: each of its tasks waits for a future, a timer or a socket."
         + (" The tasks that sleep will go on." if asleep else " Only what comes from outside can wake one of them."),
         "See who is to set what is awaited, and that it does so on every path, also after an exception; await with "
-        "asyncio.timeout(...).",
+        "asyncio.timeout(...)."
+        if told is None
+        else told[2].replace("thread", "task"),
         certain=False,
     )
+
+
+def _awaits(known: Known) -> str:
+    """The kind of wait that a task's `await` is, as the name of the method says; "" for others."""
+    frame = known.wait.frame
+    what = "" if frame is None else why_source.awaited(frame.file, frame.line)
+    method = what.removesuffix("()").rpartition(".")[2].partition("(")[0]
+    if known.held and any(held.key in known.wait.keys for held in known.held):
+        return "lock"
+    kinds = {"join": "queue join", "get": "queue get", "put": "queue put", "acquire": "lock"}
+    return kinds.get(method, "") if what.endswith(")") else ""
 
 
 def _busy(_: Dump, everybody: list[Known]) -> Diagnosis | None:
@@ -337,3 +208,33 @@ def _busy(_: Dump, everybody: list[Known]) -> Diagnosis | None:
         "Start the program with PLAIT_WATCHDOG=30, and ask again: then its tasks are named, each with its line.",
         certain=False,
     )
+
+
+def _chain(_: Dump, everybody: list[Known]) -> Diagnosis | None:
+    """Whom all others wait for, one after the other, is who to look at."""
+    ends: list[int] = []
+    for at in range(len(everybody)):
+        path = [at]
+        while (following := awaited(everybody, path[-1])) is not None and following not in path:
+            path.append(following)
+        if len(path) > 1:
+            ends.append(path[-1])
+    if not ends:
+        return None
+    last = everybody[max(ends, key=ends.count)]
+    waiting = [known for at, known in enumerate(everybody) if awaited(everybody, at) is not None]
+    runs = last.wait.kind in ("runs", "C code") or last.thread.busy
+    return Diagnosis(
+        f'"{last.thread.name}" is waited for, and {"runs" if runs else "does not end"}',
+        tuple(with_held([last, *waiting], everybody)),
+        _NOT_FOR_EVER + (_COMPUTES if runs else _MAY_COME),
+        "See whether the condition of its loop can come true; a loop that waits for a variable needs an Event instead."
+        if runs
+        else "See why it takes so long; keep no lock, and join no thread, while something slow is done.",
+        certain=False,
+    )
+
+
+_NOT_FOR_EVER = "No wait that cannot end was found. "
+_COMPUTES = "This thread computes: if it is at the same lines when you look again, it is in a loop that does not end."
+_MAY_COME = "What this thread waits for may still come; until then nobody who waits for it goes on."

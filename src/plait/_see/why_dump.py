@@ -26,10 +26,25 @@ class Frame(NamedTuple):
     def place(self) -> str:
         """``app.py:12``.
 
-        >>> Frame("/home/me/app.py", 12, "main").place
-        'app.py:12'
+        >>> Frame("/home/me/app.py", 12, "main").place, Frame("/usr/lib/logging/__init__.py", 7, "handle").place
+        ('app.py:12', 'logging/__init__.py:7')
         """
-        return f"{self.file.replace(chr(92), '/').rpartition('/')[2]}:{self.line}"
+        *_, folder, name = ["", *self.file.replace(chr(92), "/").split("/")]
+        return f"{folder}/{name}:{self.line}" if name == "__init__.py" and folder else f"{name}:{self.line}"
+
+
+class OtherEnd(NamedTuple):
+    """Who has the other end of what a thread waits for in the kernel.
+
+    Attributes:
+        kind: ``pipe``, ``socket`` or ``file``.
+        name: what it is: the descriptor of a pipe, the address of a peer, the path of a file.
+        processes: who writes to the pipe, reads from it, or has the lock of the file; the process itself, too.
+    """
+
+    kind: str
+    name: str
+    processes: tuple[int, ...] = ()
 
 
 class Thread(NamedTuple):
@@ -44,6 +59,7 @@ class Thread(NamedTuple):
         has_gil: whether it had the GIL.
         task: whether it is a task of an event loop.
         where: the function of the kernel that it is in, such as ``futex_wait``; "" when it runs, or is not known.
+        other_end: of the pipe, socket or file that it waits for; None when that is not known.
     """
 
     name: str
@@ -54,6 +70,7 @@ class Thread(NamedTuple):
     has_gil: bool = False
     task: bool = False
     where: str = ""
+    other_end: OtherEnd | None = None
 
 
 class Dump(NamedTuple):
@@ -65,6 +82,7 @@ class Dump(NamedTuple):
         missing: what could not be seen, and how to see it; "" when nothing is known to be missing.
         children: the processes that it has started, each with what the system says it waits for.
         forked: whether it is a fork of a Python program that has not started another one.
+        ends: the other ends of the pipes, sockets and files that its children wait for, by their numbers.
     """
 
     pid: int
@@ -72,3 +90,4 @@ class Dump(NamedTuple):
     missing: str = ""
     children: tuple[tuple[int, str], ...] = ()
     forked: bool = False
+    ends: Mapping[int, OtherEnd] = {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import queue
+import re
 import sys
 import threading
 from collections.abc import Iterator
@@ -11,12 +12,15 @@ from types import FrameType, GetSetDescriptorType
 from typing import TYPE_CHECKING, Any
 
 from plait._see.why_dump import Dump, Frame, Thing, Thread
+from plait._see.why_other_end import ends_of_children, other_end
 from plait._see.why_proc import children, forked, waits_in
 
 if TYPE_CHECKING:
     import asyncio
 
 _PLAIN = (str, int, float, bool, type(None))
+_RLOCK = type(threading.RLock())
+_OWNER = re.compile(r"owner=([1-9]\d*)")
 _DEEPEST = 200  # frames of a stack that are looked at
 _SHARED = (  # what threads wait for, whatever it is called where
     type(threading.Lock()),
@@ -44,10 +48,12 @@ def look_inside() -> Dump:
         name = thread.name if thread is not None else f"thread {ident}"
         frames = list(_stack(frame))
         native = (thread.native_id if thread else 0) or 0
-        threads.append(Thread(name, ident, native, tuple(map(_frame, frames)), where=waits_in(pid, native)))
+        where = waits_in(pid, native)
+        end = other_end(pid, native, where)
+        threads.append(Thread(name, ident, native, tuple(map(_frame, frames)), where=where, other_end=end))
         tasks += _tasks(frames)
     threads.sort(key=lambda thread: (thread.name != "MainThread", thread.native))
-    return Dump(pid, (*threads, *tasks), "", children(pid), forked(pid, ours=1))
+    return Dump(pid, (*threads, *tasks), "", children(pid), forked(pid, ours=1), ends_of_children(pid))
 
 
 def _stack(frame: FrameType | None) -> Iterator[FrameType]:
@@ -69,6 +75,9 @@ def _frame(frame: FrameType) -> Frame:
 
 
 def _thing(value: object) -> Thing:
+    if type(value) is _RLOCK:
+        found = _OWNER.search(repr(value))  # C code, which takes no lock
+        return Thing("RLock", id(value), found[1] if found is not None else "")
     return Thing(type(value).__name__, id(value), str(value)[:80] if type(value) in _PLAIN else "")
 
 

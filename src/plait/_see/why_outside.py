@@ -14,6 +14,7 @@ from typing import Any
 
 from plait._core.errors import PlaitError
 from plait._see.why_dump import Dump, Frame, Thing, Thread
+from plait._see.why_other_end import ends_of_children, other_end
 from plait._see.why_proc import children, forked, waits_in, whereabouts
 from plait._see.why_remote import tasks_of
 
@@ -44,7 +45,9 @@ def look(pid: int) -> Dump:
     threads = [_over_time(one, second.get(one.native, one), hungry) for one in first]
     threads.sort(key=lambda one: (one.native != pid, one.native))
     loops = any(frame.function.endswith("_run_once") for thread in threads for frame in thread.frames)
-    return Dump(pid, (*threads, *(tasks_of(pid) if loops else ())), "", children(pid), forked(pid))
+    return Dump(
+        pid, (*threads, *(tasks_of(pid) if loops else ())), "", children(pid), forked(pid), ends_of_children(pid)
+    )
 
 
 def _over_time(first: Thread, second: Thread, hungry: set[int]) -> Thread:
@@ -118,6 +121,7 @@ def _reason(errors: str) -> str:
 
 def _thread(pid: int, entry: dict[str, Any]) -> Thread:
     native = entry.get("os_thread_id") or 0
+    where = waits_in(pid, native)
     name = "MainThread" if native == pid else f"thread {entry['thread_id']}"  # without `threading` there are no names
     return Thread(
         entry.get("thread_name") or name,
@@ -126,7 +130,8 @@ def _thread(pid: int, entry: dict[str, Any]) -> Thread:
         tuple(map(_frame, entry["frames"])),
         entry["active"],
         entry["owns_gil"],
-        where=waits_in(pid, native),
+        where=where,
+        other_end=other_end(pid, native, where),
     )
 
 

@@ -25,7 +25,11 @@ _WAITS = (
     ("n_tty_read", "waits for a key"),
     ("unix_stream", "waits for something to come through a socket"),
     ("locks_lock", "waits for the lock of a file"),
+    ("do_sigtimedwait", "waits for a signal"),
     ("flock_lock", "waits for the lock of a file"),
+    ("posix_lock", "waits for the lock of a file"),
+    ("fcntl_setlk", "waits for the lock of a file"),
+    ("do_lock_file", "waits for the lock of a file"),
 )
 _STATES = {"R": "runs", "D": "waits for a disk", "T": "is stopped", "t": "is stopped by a debugger", "Z": "has ended"}
 
@@ -91,7 +95,14 @@ def children(pid: int) -> tuple[tuple[int, str], ...]:
         text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
     except OSError:
         return ()
-    return tuple((int(child), _foremost(int(child))) for child in text.split())
+    found: list[tuple[int, str]] = []
+    for child in map(int, text.split()):
+        command = _read(f"/proc/{child}/cmdline")
+        if "multiprocessing.forkserver" in command:  # the processes that it starts for us are its children
+            found += children(child)
+        elif "multiprocessing.resource_tracker" not in command and command:  # one that has ended has none
+            found.append((child, _foremost(child)))
+    return tuple(found)
 
 
 def _foremost(pid: int) -> str:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import ast
 import linecache
+import re
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 _remembered = lru_cache(maxsize=4096)  # a hundred threads stand in a few places
-_RELEASES = {"acquire": "release", "acquire_lock": "release_lock"}
+_TAKES = re.compile(r"_?(acquire\w*|lock)")
+_ENTERS = "__enter__"
 
 
 class Call(NamedTuple):
@@ -51,8 +53,12 @@ def calls(file: str, line: int) -> tuple[Call, ...]:
             size = (node.end_lineno or 0) - node.lineno
             if isinstance(node.func, ast.Attribute):
                 found.append((size, Call(ast.unparse(node.func.value), node.func.attr, _limited(node))))
+                if node.func.attr == "enter_context" and node.args:
+                    found.append((size, Call(ast.unparse(node.args[0]), _ENTERS)))
             elif isinstance(node.func, ast.Name):
-                found.append((size, Call("", node.func.id)))
+                given = node.args[0] if node.args and node.func.id == "iter" else None  # iter(inbox.get, None)
+                method = Call(ast.unparse(given.value), given.attr) if isinstance(given, ast.Attribute) else None
+                found.append((size, method or Call("", node.func.id)))
     return tuple(call for _, call in sorted(found, key=lambda entry: entry[0]))
 
 
@@ -90,7 +96,7 @@ def held(file: str, line: int) -> tuple[Held, ...]:
         return ()
     function = _function(tree, line)
     found: list[Held] = []
-    for node in ast.walk(function):
+    for node in _within(function):
         if isinstance(node, ast.With | ast.AsyncWith) and node.body[0].lineno <= line <= (node.end_lineno or 0):
             entered = [item.context_expr for item in node.items]
             found += [Held(ast.unparse(one), one.lineno) for one in entered if line > (one.end_lineno or one.lineno)]
@@ -99,19 +105,107 @@ def held(file: str, line: int) -> tuple[Held, ...]:
 
 
 def _acquired(function: ast.AST, line: int) -> Iterator[Held]:
-    taken: dict[str, int] = {}
-    found = [node for node in ast.walk(function) if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)]
-    for node in sorted(found, key=lambda call: call.lineno):
+    taken: dict[tuple[str, str], int] = {}
+    own = _within(function)
+    found = [node for node in own if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)]
+    for node in sorted(found, key=lambda call: (call.lineno, call.col_offset)):
         assert isinstance(node.func, ast.Attribute)
-        if node.lineno >= line:
+        if (node.end_lineno or node.lineno) >= line:
             break
-        expression = ast.unparse(node.func.value)
-        if node.func.attr in _RELEASES:
-            taken[expression] = node.lineno
-        elif node.func.attr in _RELEASES.values():
-            taken.pop(expression, None)
-    for expression, since in taken.items():
+        expression, method = ast.unparse(node.func.value), node.func.attr
+        if method == "enter_context" and node.args:
+            taken[ast.unparse(node.args[0]), method] = node.lineno
+        elif _TAKES.fullmatch(method):
+            taken[expression, method] = node.lineno
+        else:
+            taken.pop((expression, _opposite(method)), None)
+    for (expression, _), since in taken.items():
         yield Held(expression, since)
+
+
+def _within(function: ast.AST) -> Iterator[ast.AST]:
+    """What a function or module consists of, without the functions in it."""
+    waiting = list(ast.iter_child_nodes(function))
+    while waiting:
+        node = waiting.pop()
+        yield node
+        if not isinstance(node, Function):
+            waiting += ast.iter_child_nodes(node)
+
+
+def _opposite(method: str) -> str:
+    """The method that takes what this one lets go."""
+    return method.replace("unlock", "lock").replace("release", "acquire")
+
+
+@_remembered
+def taking(file: str, line: int) -> str:
+    """What a line takes as a lock: by `acquire` or a method of such a name, or as what a ``with`` enters."""
+    return next(
+        (one.receiver for one in calls(file, line) if _TAKES.fullmatch(one.method) or one.method == _ENTERS), ""
+    )
+
+
+@_remembered
+def takes_for_its_caller(file: str, line: int) -> bool:
+    """Whether what is taken in this line is left to whoever has called the function, or entered it as a context."""
+    tree = _tree(file)
+    if tree is None:
+        return False
+    function = _function(tree, line)
+    name = getattr(function, "name", "")
+    if _TAKES.fullmatch(name):
+        return True
+    entered = any(one.method == _ENTERS for one in calls(file, line))
+    if name == _ENTERS:
+        return not entered or "__enter__()" in text(file, line)
+    yields = [node.lineno for node in ast.walk(function) if isinstance(node, ast.Yield)]
+    if not yields or isinstance(function, ast.Module):
+        return False
+    return any(one.line == line for at in yields for one in held(file, at))
+
+
+@_remembered
+def generators_with(file: str, expression: str) -> tuple[Held, ...]:
+    """Where generators of a file stand still with this taken: the generator's name, and the line of its `yield`."""
+    tree = _tree(file)
+    found = []
+    for function in ast.walk(tree) if tree is not None else ():
+        if not isinstance(function, ast.FunctionDef) or any(
+            "contextmanager" in ast.unparse(one) for one in function.decorator_list
+        ):
+            continue
+        for node in ast.walk(function):
+            if isinstance(node, ast.Yield | ast.YieldFrom):
+                if any(one.expression == expression for one in held(file, node.lineno)):
+                    found.append(Held(function.name, node.lineno))
+                    break
+    return tuple(found)
+
+
+@_remembered
+def is_global(file: str, name: str) -> bool:
+    """Whether a name is one of the module's own: assigned, imported or defined there, or declared ``global``."""
+    return name in _globals(file)
+
+
+@lru_cache(maxsize=256)
+def _globals(file: str) -> frozenset[str]:
+    tree = _tree(file)
+    found: set[str] = set()
+    waiting: list[ast.AST] = [tree] if tree is not None else []
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            found.add(node.name)
+            found.update(name for one in ast.walk(node) if isinstance(one, ast.Global) for name in one.names)
+            continue
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            found.update((alias.asname or alias.name).partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            found.add(node.id)
+        waiting += ast.iter_child_nodes(node)
+    return frozenset(found)
 
 
 def _function(tree: ast.AST, line: int) -> ast.AST:

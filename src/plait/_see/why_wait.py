@@ -1,4 +1,4 @@
-"""What one thread waits for, and what it holds, told from its stack and the source."""
+"""What one thread waits for, told from its stack and the source."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from plait._see import why_source
 from plait._see.why_dump import Frame, Thread
+from plait._see.why_keys import Key, is_own, key_of, shown, taken_at
 from plait._see.why_proc import kernel_wait
 from plait._see.why_source import Call
 
@@ -15,10 +16,22 @@ _SHAPES = (
     ("_bootstrap>", "acquire", "import"),
     ("threading.py", "join", "join"),
     ("threading.py", "_wait_for_tstate_lock", "join"),
+    ("threading.py", "_shutdown", "exit"),
     ("_base.py", "result", "future"),
     ("_base.py", "exception", "future"),
     ("_base.py", "wait", "futures"),
     ("_base.py", "as_completed", "futures"),
+    ("multiprocessing/queues.py", "_feed", "service"),
+    ("multiprocessing/queues.py", "get", "queue get"),
+    ("multiprocessing/queues.py", "put", "queue put"),
+    ("multiprocessing/queues.py", "join", "queue join"),
+    ("multiprocessing/pool.py", "get", "future"),
+    ("multiprocessing/pool.py", "wait", "future"),
+    ("multiprocessing/pool.py", "next", "future"),
+    ("multiprocessing/pool.py", "_handle_workers", "service"),
+    ("multiprocessing/pool.py", "_handle_tasks", "service"),
+    ("multiprocessing/pool.py", "_handle_results", "service"),
+    ("concurrent/futures/process.py", "run", "service"),
     ("queue.py", "join", "queue join"),
     ("queue.py", "get", "queue get"),
     ("queue.py", "put", "queue put"),
@@ -31,17 +44,23 @@ _SHAPES = (
     ("base_events.py", "_run_once", "loop"),
 )
 _FOR_TASKS = (("taskgroups.py", "__aexit__"), ("tasks.py", "wait"), ("tasks.py", "_wait"))
+_BOTTOM = ("_bootstrap", "_bootstrap_inner", "run")
 _CONDITIONS = {"Semaphore": "semaphore", "BoundedSemaphore": "semaphore", "Event": "event", "Barrier": "barrier"}
+_TOLD_BY_NAME = (
+    "join",
+    "exit",
+    "future",
+    "futures",
+    "queue join",
+    "queue get",
+    "queue put",
+    "child",
+    "idle",
+    "service",
+)
 _LOCKS = ("acquire", "__enter__", "acquire_lock")
-_QUEUES = {"get": "queue get", "put": "queue put"}
+_QUEUES = {"get": "queue get"}  # those in C, whose put() never waits
 _WORDS = {"sleep": "sleep", "join": "join", "waitpid": "child", "wait": "event"}
-
-
-class Key(NamedTuple):
-    """What tells an object from others: where it, or what it is an attribute of, is in memory, and the attribute."""
-
-    root: str
-    path: str
 
 
 class Wait(NamedTuple):
@@ -53,35 +72,27 @@ class Wait(NamedTuple):
             and then `what` is what it tells.
         what: what it waits for, as the source has it; "" if the source is not there.
         frame: the innermost frame of the user's own.
-        key: what tells the object from others; None when it is not known.
+        keys: what tells a lock from others, and what it is wrapped in; none when that is not known.
         address: where the object is, from the frames of the standard library; 0 when it is not known.
         inside: whether it waits in a callback or coroutine of an event loop, which it holds up.
         pooled: the address of the queue of the pool that the thread works for; 0 for none.
         limited: whether it goes on by itself after a while.
+        deep: the frame of a library that waits for the user's own, where the source tells what for; None for none.
+        owner: the thread that has the lock, as the lock itself says; 0 when it does not.
+        shared: whether other processes can end the wait, too.
     """
 
     kind: str
     what: str
     frame: Frame | None
-    key: Key | None = None
+    keys: tuple[Key, ...] = ()
     address: int = 0
     inside: bool = False
     pooled: int = 0
     limited: bool = False
-
-
-class Holding(NamedTuple):
-    """A lock that a thread has, as far as the source tells: the expression, where it was taken, by which frame."""
-
-    expression: str
-    key: Key
-    frame: Frame
-    line: int
-
-    @property
-    def place(self) -> str:
-        """Where it was taken."""
-        return self.frame._replace(line=self.line).place
+    deep: Frame | None = None
+    owner: int = 0
+    shared: bool = False
 
 
 def wait_of(thread: Thread) -> Wait:
@@ -93,21 +104,76 @@ def wait_of(thread: Thread) -> Wait:
     frame = thread.frames[mine] if mine is not None else None
     outer = thread.frames[mine:] if mine is not None else ()
     loop = any(_is(one, "base_events.py", "_run_once") for one in outer)
-    pool = next((one for one in thread.frames if _is(one, "thread.py", "_worker")), None)
-    pooled = pool.variables["work_queue"].address if pool is not None and "work_queue" in pool.variables else 0
-    if frame is None and any(_OURS.search(one.file) for one in inner):
+    pooled = _pooled(thread)
+    if frame is None and any(_PARTS.search(one.file) for one in inner):
         return Wait("plait", "", None)
     kind, address = _by_library(inner)
     if any(_OURS.search(one.file) and not one.file.endswith(_CHANNELS) for one in inner):
-        return Wait("work", "", frame, None, 0, loop, pooled)
-    call = _call(frame, kind)
+        return Wait("work", "", frame, (), address, loop, pooled)
+    if inner and _is(inner[0], "threading.py", "__enter__") and kind != "semaphore":
+        kind = "lock"  # that of the condition, which a queue or event begins with
+    deep = _deep(inner, kind)
+    call = _call(deep or frame, kind)
     if not kind:
         kind = _by_line(thread, call)
+    if kind == "lock" and thread.where and not thread.where.startswith("futex"):
+        kind = "something"
+    shared = any(_PROCESSES.search(one.file) for one in inner)
     if kind == "something" and (known := kernel_wait(thread.where)):
-        return Wait("system", known, frame, None, 0, loop, pooled)
+        return Wait("system", known, frame, _keys((*inner, *outer), "lock"), address, loop, pooled, shared=shared)
+    if kind in ("something", "runs", "C code"):
+        deep = None
     what = call.receiver if call is not None else ""
-    key = key_of(frame, what) if frame is not None and what else None
-    return Wait(kind, what, frame, key, address, loop, pooled, _limited(inner, call))
+    keys, owner = _keys((*inner, *outer), kind), _owner(deep or frame, what)
+    if deep is not None:
+        what = shown(deep, what)
+    elif frame is not None and kind in ("lock", "condition"):
+        frame, deep = _called_for(outer)
+    return Wait(kind, what, frame, keys, address, loop, pooled, _limited(inner, call), deep, owner, shared)
+
+
+def _deep(inner: tuple[Frame, ...], kind: str) -> Frame | None:
+    """The frame of a library that waits, where that is another one than the user's own has called for it."""
+    if not inner or inner[0].file[:1] == "<" or kind in _TOLD_BY_NAME:
+        return None
+    return next((one for one in inner if not _NO_WRAPPER.search(one.file)), None)
+
+
+def _called_for(outer: tuple[Frame, ...]) -> tuple[Frame, Frame | None]:
+    """Who has called a method of the user's own in order to take what that waits for; and that, if it is another."""
+    at = 0
+    while at + 1 < len(outer) and is_own(outer[at]) and why_source.takes_for_its_caller(outer[at].file, outer[at].line):
+        at += 1
+        while at + 1 < len(outer) and outer[at].file.endswith("contextlib.py"):
+            at += 1
+    return (outer[at], outer[0]) if at and is_own(outer[at]) else (outer[0], None)
+
+
+def _keys(frames: tuple[Frame, ...], kind: str) -> tuple[Key, ...]:
+    """As what a lock is known: where it waits, and to whoever has called that in order to take a lock."""
+    if kind == "condition":  # that a lock with a state of its own, such as one for readers and writers, waits for
+        frames = tuple(frame for frame in frames if not _NO_WRAPPER.search(frame.file))
+        if not frames or not why_source.takes_for_its_caller(frames[0].file, frames[0].line):
+            return ()
+        frames = frames[1:]
+    elif kind != "lock":
+        return ()
+    return tuple(key for key in taken_at(frames) if key is not None)
+
+
+def _pooled(thread: Thread) -> int:
+    """The queue of the pool that a thread works for, by its address; 0 for none."""
+    for frame in thread.frames:
+        for file, function, variable in (("thread.py", "_worker", "work_queue"), ("pool.py", "worker", "inqueue")):
+            if _is(frame, file, function) and variable in frame.variables:
+                return frame.variables[variable].address
+    return 0
+
+
+def _owner(frame: Frame | None, what: str) -> int:
+    """The thread that an RLock says it belongs to."""
+    thing = frame.variables.get(what) if frame is not None else None
+    return int(thing.text) if thing is not None and thing.type == "RLock" and thing.text.isdigit() else 0
 
 
 def _limited(inner: tuple[Frame, ...], call: Call | None) -> bool:
@@ -116,36 +182,6 @@ def _limited(inner: tuple[Frame, ...], call: Call | None) -> bool:
     if given is not None:
         return given not in ("", "None", "-1", "-1.0")
     return call is not None and not inner and call.limited
-
-
-def holdings(thread: Thread) -> list[Holding]:
-    """The locks that the thread has taken and not let go, as far as its source tells; innermost frame first."""
-    found = []
-    for frame in thread.frames:
-        if not is_own(frame):
-            continue
-        for one in why_source.held(frame.file, frame.line):
-            key = key_of(frame, one.expression)
-            if key is not None:
-                found.append(Holding(one.expression, key, frame, one.line))
-    return found
-
-
-def key_of(frame: Frame, expression: str) -> Key | None:
-    """What tells the object of an expression from others; None for an expression that is no path of names."""
-    if not _PATH.fullmatch(expression):
-        return None
-    itself = frame.variables.get(expression)
-    if itself is not None:
-        return Key(str(itself.address), "")
-    root, _, path = expression.partition(".")
-    thing = frame.variables.get(root)
-    return Key(str(thing.address) if thing is not None else f"{frame.file}:{root}", path)
-
-
-def is_own(frame: Frame) -> bool:
-    """Whether the frame is the user's own code: not the standard library's, an installed package's, or ours."""
-    return not frame.file.startswith("<frozen ") and _INSTALLED.search(frame.file) is None
 
 
 def _task_wait(thread: Thread) -> Wait:
@@ -158,20 +194,25 @@ def _task_wait(thread: Thread) -> Wait:
     what = what.removesuffix(".acquire()")
     # The variables are known from inside only; without them, equal names of two functions would mean the same.
     key = key_of(frame, what) if frame is not None and frame.variables else None
+    keys = () if key is None else (key,)
     others = any(_is(one, *function) for one in thread.frames for function in _FOR_TASKS)
-    return Wait("tasks" if others or what.startswith("asyncio.gather(") else "await", what, frame, key)
+    return Wait("tasks" if others or what.startswith("asyncio.gather(") else "await", what, frame, keys)
 
 
 def _by_library(inner: tuple[Frame, ...]) -> tuple[str, int]:
     """The kind of wait that the frames of the standard library beneath the user's mean, and the object's address."""
     for frame in reversed(inner):  # the outermost says what the user has called
         name = frame.function.rpartition(".")[2]
+        if frame.file.endswith("threading.py") and name in _BOTTOM:
+            continue
         owner = frame.variables.get("self")
         address = owner.address if owner is not None else 0
         for file, function, kind in _SHAPES:
             if frame.file.endswith(file) and name == function:
                 return kind, address
-        if frame.file.endswith("threading.py") and owner is not None:
+        if frame.file.endswith(("threading.py", "multiprocessing/synchronize.py")) and owner is not None:
+            if name == "__enter__" and _CONDITIONS.get(owner.type) != "semaphore":
+                return "lock", address
             return _CONDITIONS.get(owner.type, "condition"), address
     return "", 0
 
@@ -200,6 +241,7 @@ def _is(frame: Frame, file: str, function: str) -> bool:
 
 
 _OURS = re.compile(r"[/\\]plait[/\\]_(run|engines|core)[/\\]")
+_PARTS = re.compile(r"[/\\]plait[/\\]_\w+[/\\]")
 _CHANNELS = ("channel.py", "channel_waiter.py")
-_PATH = re.compile(r"[\w.]+")
-_INSTALLED = re.compile(r"[/\\](site-packages|dist-packages|lib[/\\]python3\.\d+t?|plait[/\\]_\w+)[/\\]")
+_PROCESSES = re.compile(r"[/\\]multiprocessing[/\\](queues|synchronize|connection|managers)\.py$")
+_NO_WRAPPER = re.compile(r"[/\\](threading|queue|_base|contextlib)\.py$|[/\\](multiprocessing|concurrent)[/\\]")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import textwrap
 
-from plait._see.why_diagnosis import Diagnosis, Step, examine, judge, step
+from plait._see.why_diagnosis import judge
 from plait._see.why_dump import Dump
+from plait._see.why_known import Diagnosis, Step, examine, step
 
 _WIDTH = 88
 
@@ -18,8 +19,11 @@ def tell(dump: Dump) -> str:
     width = max((len(known.thread.name) for known in everybody), default=0)
     rows = [_row(step(known), width) for known in everybody]
     parts.append("\n".join([f"all of process {dump.pid}:", *rows]))
+    ask = diagnosis.processes if diagnosis is not None else ()
     if dump.children and any(known.wait.kind == "child" for known in everybody):
-        parts.append("\n".join(f"its child process: plait why {child}" for child, _ in dump.children))
+        ask = tuple(dict.fromkeys((*ask, *(child for child, _ in dump.children))))
+    if ask:
+        parts.append("\n".join(f"the other process: plait why {pid}" for pid in ask))
     if dump.missing:
         parts.append(dump.missing)
     return "\n\n".join(parts)

@@ -1,0 +1,61 @@
+"""Says why an exception came that a thread caught and kept, or that a future brought to somebody else."""
+
+from __future__ import annotations
+
+from plait._check.explain_exception import explain_exception
+from plait._check.findings import Finding, Moment
+from plait._check.history import History
+from plait._check.record import Failure, Frame
+from plait._check.source import Sources
+from plait._check.words import frame_site, headline, innermost, own
+from plait._core.event import Event
+
+
+def explain_raised(history: History, failure: Failure, before: History | None, sources: Sources) -> Finding | None:
+    """The finding for an exception, looked at where it was raised first."""
+    if failure.cause is not None:
+        found = explain_raised(history, failure.cause, before, sources)
+        if found is not None:
+            return with_kept(found, failure, history, sources)
+    return explain_exception(history, failure._replace(thread=raised_by(history, failure, sources)), before, sources)
+
+
+def raised_by(history: History, failure: Failure, sources: Sources) -> int:
+    """The thread in which the exception was raised: not always the one that it has ended.
+
+    It is the one that was where the exception was handled; else one that did not get beyond the line that raised it.
+    """
+    frames = own(failure.stack)
+    if not frames:
+        return failure.thread
+    handled = sources.handlers(frames[0].file, frames[0].line)
+    caught = [event.thread for event in _inside(history, frames[0]) if event.site and event.site.line in handled]
+    if caught:
+        return caught[-1]
+    last = {event.thread: event.site.line for event in _inside(history, frames[-1]) if event.site}
+    stopped = [thread for thread, line in last.items() if line == frames[-1].line] or list(last)
+    return failure.thread if failure.thread in stopped or not stopped else stopped[-1]
+
+
+def _inside(history: History, frame: Frame) -> list[Event]:
+    """What the threads have done in the function of the frame."""
+    threads = {info.number for info in history.record.threads if info.kind == "thread"}
+    return [
+        event
+        for event in history.events
+        if event.site is not None and (event.site.file, event.site.function) == (frame.file, frame.function)
+        if event.thread in threads
+    ]
+
+
+def with_kept(finding: Finding, failure: Failure, history: History, sources: Sources) -> Finding:
+    """The same with the exception that was kept before the failure, as a row behind the others."""
+    cause = failure.cause
+    site = frame_site(innermost(cause.stack)) if cause is not None else None
+    if cause is None or site is None or any(moment.does.startswith(_RAISES) for moment in finding.moments):
+        return finding
+    row = Moment(raised_by(history, cause, sources), site, f"{_RAISES}{headline(cause)}, which is kept for later")
+    return finding._replace(moments=(*finding.moments, row))
+
+
+_RAISES = "gets "

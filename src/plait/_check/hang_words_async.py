@@ -1,0 +1,72 @@
+"""The sentences about hangs of asyncio's tasks, in the form of `hang_words`; those of threads serve for the rest."""
+
+from __future__ import annotations
+
+from plait._check.words import Says
+
+_LEFT = "nobody who is left {does}: all others have ended or wait, too."
+_CANCELLED = (
+    "A task that is cancelled, by a timeout for example, stops at its `await`: what stands behind that is not done, "
+    "unless it stands in a `finally:`."
+)
+_TAKEN = Says(
+    "{name} waits for `{thing}` in {here}. It is taken, and " + _LEFT.format(does="gives it back"),
+    "Take it with `async with {thing}:`, which gives it back whatever happens. " + _CANCELLED,
+)
+_CIRCLE = Says(
+    "{circle}. None of them can ever go on.",
+    "Take both in one order, whoever comes: sort them by something that never changes (a number, `id()`) if they are "
+    "not always the same; or hold one lock around both.",
+)
+
+ASYNC_TITLES = {
+    "waits for itself, loop": "The event loop waits for itself",
+    "nobody sets it, await condition": "Nobody notifies",
+}
+
+ASYNC_WORDS = {
+    "waits for itself, loop": Says(
+        "{name} waits in {here} without `await`, and with it the thread of the event loop. What it waits for needs the "
+        "loop to go on, or somebody who waits for the loop.",
+        "Write `await` in place of it: the coroutine or task itself, or `await asyncio.wrap_future(future)`. Only code "
+        "that runs in another thread may call `result()`.",
+    ),
+    "nobody sets it, await": Says(
+        "{name} awaits a result in {here} that " + _LEFT.format(does="will set"),
+        "Set a result or an exception on every way out of what computes it: `try: ... except BaseException as error: "
+        "future.set_exception(error)`.",
+    ),
+    "nobody sets it, await event": Says(
+        "{name} waits for `{thing}` in {here}, and " + _LEFT.format(does="sets it"),
+        "Make sure that it is set on every way out, in a `finally:`; or wait with `asyncio.timeout(...)`.",
+    ),
+    "lost wake-up, await event": Says(
+        "{name} waits for `{thing}` in {here}, and "
+        + _LEFT.format(does="sets it")
+        + " It is cleared in {cleared}: whoever begins to wait behind that has missed the set() before.",
+        "Leave an Event set that says that something is ready. For what comes again and again use an asyncio.Queue, or "
+        "a Condition with a value that is checked in a loop.",
+    ),
+    "nobody sets it, await condition": Says(
+        "{name} waits for a notify of `{thing}` in {here}, and " + _LEFT.format(does="notifies"),
+        "Keep what has happened in a variable, set it before the notify, and wait with "
+        "`await {thing}.wait_for(lambda: ready)`: a notify() is not kept for those who come later.",
+    ),
+    "never released, await lock": _TAKEN,
+    "never released, await semaphore": _TAKEN,
+    "deadlock, await lock": _CIRCLE,
+    "deadlock, await semaphore": _CIRCLE,
+    "missing task_done, await queue join": Says(
+        "{name} waits in {here} until every item of `{thing}` is done. All have been taken, but task_done() was not "
+        "called for each.",
+        "Call task_done() once for each get(), in a `finally:`, so that an exception does not skip it.",
+    ),
+    "nothing comes, await queue put": Says(
+        "{name} waits for room in `{thing}` in {here}, but " + _LEFT.format(does="will take something out"),
+        "Let the consumer go on until the producers are done, whatever fails in between; or make the queue larger.",
+    ),
+    "nothing comes, await queue join": Says(
+        "{name} waits in {here} until all items of `{thing}` are done, but " + _LEFT.format(does="will take one"),
+        "Let the consumers go on, whatever fails in between, until every item has its task_done().",
+    ),
+}

@@ -1,0 +1,96 @@
+"""What a program changes in its process beyond its own modules, put back for the next execution.
+
+The environment, the working directory, loggers and their handlers, hooks for exceptions and the like would else make
+the second execution another program than the first. Random numbers are the same in each execution: it is the order of
+things that is varied. What is in files stays as it is left.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import random
+import sys
+import threading
+from contextlib import suppress
+from types import TracebackType
+from typing import Any
+
+_OF_LOGGERS = ("level", "propagate", "disabled")
+_NEW: tuple[Any, ...] = (logging.NOTSET, True, False, [], [])  # what a logger is like that nobody has configured
+
+
+class ProcessState:
+    """Takes down what there is on entry; `restore` puts it back, and so does the exit."""
+
+    def __enter__(self) -> ProcessState:
+        self._environment = dict(_environment())
+        self._folder = os.getcwd()
+        self._path = list(sys.path)
+        self._hooks = sys.excepthook, sys.unraisablehook, threading.excepthook
+        self._recursion = sys.getrecursionlimit()
+        self._loggers = {logger: _settings(logger) for logger in _loggers()}
+        self._slots = [(owner, name, getattr(owner, name)) for owner, name in _slots()]
+        self._random = random.getstate()
+        random.seed(0)
+        self._seeded = random.getstate()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.restore()
+        random.setstate(self._random)
+
+    def restore(self) -> None:
+        """As it was before the program ran."""
+        random.setstate(self._seeded)
+        if _environment() != self._environment:
+            known = {os.fsdecode(name): os.fsdecode(value) for name, value in self._environment.items()}
+            os.environ.clear()
+            os.environ.update(known)
+        with suppress(OSError):  # one that is gone cannot be asked for, or gone back to
+            if os.getcwd() != self._folder:
+                os.chdir(self._folder)
+        if sys.path != self._path:
+            sys.path[:] = self._path
+        sys.excepthook, sys.unraisablehook, threading.excepthook = self._hooks
+        if sys.getrecursionlimit() != self._recursion:
+            sys.setrecursionlimit(self._recursion)
+        for owner, name, value in self._slots:
+            setattr(owner, name, value)
+        self._restore_loggers()
+
+    def _restore_loggers(self) -> None:
+        changed = False
+        for logger in _loggers():
+            settings = self._loggers.get(logger, _NEW)
+            if _settings(logger) != settings:
+                changed = True
+                for name, value in zip(_OF_LOGGERS, settings, strict=False):
+                    setattr(logger, name, value)
+                logger.handlers, logger.filters = list(settings[3]), list(settings[4])
+        if changed:
+            logging.root.manager._clear_cache()  # type: ignore[attr-defined]  # as setLevel() does
+
+
+def _environment() -> Any:
+    return os.environ._data  # type: ignore[attr-defined]  # encoded as the system has it: comparing that is cheap
+
+
+def _loggers() -> list[logging.Logger]:
+    known = logging.root.manager.loggerDict.values()
+    return [logging.root, *(logger for logger in known if isinstance(logger, logging.Logger))]
+
+
+def _settings(logger: logging.Logger) -> tuple[int, bool, bool, list[Any], list[Any]]:
+    return logger.level, logger.propagate, logger.disabled, list(logger.handlers), list(logger.filters)
+
+
+def _slots() -> list[tuple[Any, str]]:
+    """Attributes in which the standard library keeps what a program may set once."""
+    found: list[tuple[Any, str]] = [(asyncio.events, "_event_loop_policy")]
+    import multiprocessing.context as processes
+
+    return [*found, (processes._default_context, "_actual_context")]

@@ -1,0 +1,186 @@
+"""Findings whose cause is not in this process: another process, a locked file, the other end of a connection."""
+
+from __future__ import annotations
+
+from plait._see import why_source
+from plait._see.why_dump import Dump
+from plait._see.why_known import Diagnosis, Known, Step, step
+from plait._see.why_proc import kernel_wait
+
+_STREAMS = {"0": "standard input", "1": "standard output", "2": "standard error"}
+_QUERIES = ("execute", "executemany", "executescript", "commit", "backup", "__enter__")
+
+
+def elsewhere(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
+    """The gravest of them; None for none."""
+    for find in (_crossed, _input, _file, _shared, _child, _socket):
+        found = find(dump, everybody)
+        if found is not None:
+            return found
+    return None
+
+
+def _crossed(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
+    """It reads one pipe of a child, which waits for room in another."""
+    for known in everybody:
+        end = known.thread.other_end
+        if end is None or end.kind != "pipe" or "pipe_read" not in known.thread.where:
+            continue
+        for child, where in dump.children:
+            full = dump.ends.get(child)
+            if child in end.processes and "pipe_write" in where and full is not None and dump.pid in full.processes:
+                stream = _STREAMS.get(full.name, f"descriptor {full.name}")
+                return Diagnosis(
+                    "A pipe is full that nobody reads",
+                    (step(known), Step(f"child {child}", f"waits for room in its {stream}", "", "")),
+                    f"This process reads from one pipe of process {child} until that ends, and that one waits until "
+                    f"somebody reads its {stream}, which is another pipe of 64 KiB.",
+                    "communicate(), or subprocess.run(..., capture_output=True), reads both; stderr=subprocess.STDOUT "
+                    "makes them one, stderr=subprocess.DEVNULL throws it away.",
+                    certain=False,
+                )
+    return None
+
+
+def _input(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
+    """It waits for a child, which waits for the end of its input."""
+    for child, where in dump.children:
+        end = dump.ends.get(child)
+        if end is None or end.name != "0" or "pipe_read" not in where or dump.pid not in end.processes:
+            continue
+        for known in everybody:
+            mine = known.thread.other_end
+            reads = mine is not None and child in mine.processes and "pipe_read" in known.thread.where
+            if reads or known.wait.kind == "child":
+                return Diagnosis(
+                    "A child waits for the rest of its input",
+                    (step(known), Step(f"child {child}", "waits for something on its standard input", "", "")),
+                    f"This process waits for process {child}, and that one reads its standard input, which this "
+                    "process has not closed: it cannot know that nothing more will come.",
+                    "Close it when all is written: p.stdin.close(); or use communicate(input), which does.",
+                    certain=False,
+                )
+    return None
+
+
+def _file(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
+    """It waits for the lock of a file, or of a database that is one."""
+    for known in everybody:
+        end, frame = known.thread.other_end, known.wait.frame
+        if end is None or end.kind != "file" or frame is None or known.wait.kind != "system":
+            continue
+        calls = why_source.calls(frame.file, frame.line)
+        database = known.thread.where.startswith("hrtimer")
+        if database and not any(one.method in _QUERIES for one in calls):
+            continue
+        name = end.name.rpartition("/")[2]
+        here = dump.pid in end.processes
+        others = tuple(one for one in end.processes if one != dump.pid)
+        owner = (
+            "this process itself has locked it, by another connection or open file"
+            if here
+            else "process " + " and ".join(map(str, others)) + " has locked it"
+            if others
+            else "somebody has locked it"
+        )
+        return Diagnosis(
+            f"The database {name} is locked" if database else f"The file {name} is locked",
+            (step(known)._replace(does=f"waits for the lock of {end.name}"),),
+            f"{owner[0].upper()}{owner[1:]}.",
+            "Commit or roll back before another connection writes; keep transactions short, and close connections."
+            if database
+            else "Do not lock a file twice by two open files; let the lock go in a `finally`, and take it with "
+            "LOCK_NB and a limit of tries.",
+            certain=False,
+            processes=others,
+        )
+    return None
+
+
+def _shared(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
+    """It waits for a result, an item or a lock that another process can give."""
+    pool = any(known.wait.kind == "service" for known in everybody)
+    known = next((one for one in everybody if _from_processes(one, pool)), None)
+    if known is None:
+        return None
+    rows = tuple(_row(child, where) for child, where in dump.children)
+    result = known.wait.kind in ("future", "futures")
+    lost = result and bool(rows) and all(where.startswith(_IDLE) for _, where in dump.children)
+    return Diagnosis(
+        f"{known.thread.name} waits for another process",
+        (step(known), *rows),
+        "What it waits for comes from another process."
+        + ("" if rows else " This one has no child that runs: if a child was to do it, that has ended.")
+        + (_LOST if lost else ""),
+        _CURES["future" if result else known.wait.kind if known.wait.kind in _CURES else "other"],
+        certain=False,
+        processes=tuple(child for child, _ in dump.children)[:4],
+    )
+
+
+def _from_processes(known: Known, pool: bool) -> bool:
+    wait = known.wait
+    if wait.limited or wait.frame is None or wait.kind in ("service", "idle"):
+        return False
+    return wait.shared or (pool and wait.kind in ("future", "futures"))
+
+
+_LOST = (
+    " None of its children computes: when a worker that had an item is killed (out of memory, os._exit, a crash), "
+    "multiprocessing.Pool waits for that item for ever."
+)
+_CURES = {
+    "future": "See what that process waits for. concurrent.futures.ProcessPoolExecutor and plait.map fail at once when "
+    "a worker dies.",
+    "lock": "See which process has it; who is killed while it has a lock of multiprocessing never lets it go.",
+    "system": "Let each process close the end of the Pipe that it does not use: then recv() raises EOFError once the "
+    "other side is gone; or ask poll(timeout) first.",
+    "other": "See what that process waits for, or whether it has failed; and wait with a timeout.",
+}
+
+
+def _child(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
+    """It waits for the end of a child."""
+    known = next((one for one in everybody if one.wait.kind == "child" and not one.wait.limited), None)
+    if known is None or not dump.children:
+        return None
+    return Diagnosis(
+        f"{known.thread.name} waits for the end of a child process",
+        (step(known), *(_row(child, where) for child, where in dump.children)),
+        "The child does not end, and this process waits until it does.",
+        "See what the child waits for.",
+        certain=False,
+        processes=tuple(child for child, _ in dump.children)[:4],
+    )
+
+
+def _socket(_: Dump, everybody: list[Known]) -> Diagnosis | None:
+    """It waits for the other side of a connection, and nobody runs."""
+    if any(known.wait.kind in ("runs", "C code", "loop", "sleep", "work") for known in everybody):
+        return None
+    known = next((one for one in everybody if one.thread.other_end is not None and one.wait.kind == "system"), None)
+    if known is None or known.thread.other_end is None or known.thread.other_end.kind == "file":
+        return None
+    end = known.thread.other_end
+    accepts = known.thread.where.startswith("inet_csk_accept")
+    peer = f" from {end.name}" if end.name and end.kind == "socket" else ""
+    return Diagnosis(
+        f"{known.thread.name} {known.wait.what}{peer}",
+        (step(known),),
+        "Nobody has connected. A server that has nothing to do looks like this."
+        if accepts
+        else "Nothing has come, and no timeout will end the wait: where the other side is gone without a word, it "
+        "lasts for ever.",
+        "See whether the client asks for this address and port."
+        if accepts
+        else "Give it a timeout (settimeout(...), or timeout=... of the library), and see what the other side does.",
+        certain=False,
+        processes=tuple(one for one in end.processes if one != _.pid),
+    )
+
+
+_IDLE = ("futex", "pipe_read", "anon_pipe_read", "do_futex")
+
+
+def _row(child: int, where: str) -> Step:
+    return Step(f"child {child}", kernel_wait(where) or "runs", "", "")

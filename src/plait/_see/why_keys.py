@@ -1,0 +1,138 @@
+"""What tells a lock from others, which locks a thread has, and as what one that it waits for is known further out."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import NamedTuple
+
+from plait._see import why_source
+from plait._see.why_dump import Frame, Thing, Thread
+
+_PATH = re.compile(r"[\w.]+")
+_NO_OWNERS = re.compile(r"^<frozen |[/\\](threading|queue|_base|selectors)\.py$|[/\\]asyncio[/\\]\w+\.py$")
+
+
+class Key(NamedTuple):
+    """What tells an object from others: where it, or what it is reached from, is in memory, and how it is reached."""
+
+    root: str
+    path: str
+
+
+class Holding(NamedTuple):
+    """A lock that a thread has, as far as the source tells: the expression, where it was taken, by which frame.
+
+    `own` is the frame of the user's own that led there.
+    """
+
+    expression: str
+    key: Key
+    frame: Frame
+    line: int
+    own: Frame | None = None
+
+    @property
+    def place(self) -> str:
+        """Where it was taken."""
+        return self.frame._replace(line=self.line).place
+
+
+def holdings(thread: Thread) -> list[Holding]:
+    """The locks that the thread has taken and not let go, as far as the source tells; innermost frame first."""
+    found = []
+    for at, frame in enumerate(thread.frames):
+        if _NO_OWNERS.search(frame.file) or (thread.task and not frame.variables and not is_own(frame)):
+            continue
+        own = next((outer for outer in thread.frames[at:] if is_own(outer)), None)
+        for one in why_source.held(frame.file, frame.line):
+            key = key_of(frame, one.expression)
+            if key is not None:
+                found.append(Holding(shown(frame, one.expression), key, frame, one.line, own))
+    return found
+
+
+def taken_at(frames: tuple[Frame, ...]) -> Iterator[Key | None]:
+    """What the innermost frame takes, and as what it is known to those that called it for that.
+
+    A wrapped lock is taken by a method that takes the lock within; whoever calls that waits for the wrapper.
+    """
+    for frame in frames:
+        if frame.file.endswith("contextlib.py"):
+            continue
+        taking = why_source.taking(frame.file, frame.line)
+        if taking:
+            yield key_of(frame, taking)
+        if not why_source.takes_for_its_caller(frame.file, frame.line):
+            return
+
+
+def key_of(frame: Frame, expression: str) -> Key | None:
+    """What tells the object of an expression from others; None for one that is made of more than names and values."""
+    if _PATH.fullmatch(expression):
+        itself = frame.variables.get(expression)
+        if itself is not None:
+            return Key(str(itself.address), "")
+    root, path = _parts(expression)
+    thing = frame.variables.get(root)
+    if not root or (thing is None and not why_source.is_global(frame.file, root)):
+        return None  # a variable of a function around this one, which is another one for each call
+    names = [part[1:] for part in path if part.startswith("=")]
+    if any(name not in frame.variables and not why_source.is_global(frame.file, name) for name in names):
+        return None
+    words = [_value(frame, part[1:]) if part.startswith("=") else part for part in path]
+    return Key(str(thing.address) if thing is not None else f"{frame.file}:{root}", " ".join(words))
+
+
+def shown(frame: Frame, expression: str) -> str:
+    """An expression for people, who do not know what `self` is in a library."""
+    thing = frame.variables.get("self")
+    if is_own(frame) or thing is None or not thing.type or expression.partition(".")[0] != "self":
+        return expression
+    return f"{thing.type}{expression[4:]}"
+
+
+def is_own(frame: Frame) -> bool:
+    """Whether the frame is the user's own code: not the standard library's, an installed package's, or ours."""
+    return not frame.file.startswith("<frozen ") and _INSTALLED.search(frame.file) is None
+
+
+_INSTALLED = re.compile(r"[/\\](site-packages|dist-packages|lib[/\\]python3\.\d+t?|plait[/\\]_\w+)[/\\]")
+
+
+def _value(frame: Frame, name: str) -> str:
+    thing = frame.variables.get(name, Thing("", 0, f"{frame.file}:{name}"))
+    return thing.text or str(thing.address)
+
+
+@lru_cache(maxsize=4096)
+def _parts(expression: str) -> tuple[str, tuple[str, ...]]:
+    """The name that an expression begins with, and how it goes on; names within, that stand for values, after ``=``.
+
+    >>> _parts("self.locks[name].inner"), _parts("lock_for(key)"), _parts("locks[i + 1]")
+    (('self', ('.locks', '[', '=name', ']', '.inner')), ('lock_for', ('(', '=key', ')')), ('', ()))
+    """
+    try:
+        node: ast.expr = ast.parse(expression, mode="eval").body
+    except SyntaxError:
+        return "", ()
+    path: list[str] = []
+    while not isinstance(node, ast.Name):
+        if isinstance(node, ast.Attribute):
+            path[:0] = [f".{node.attr}"]
+            node = node.value
+            continue
+        if isinstance(node, ast.Subscript):
+            inner, brackets, following = [node.slice], "[]", node.value
+        elif isinstance(node, ast.Call) and not node.keywords:
+            inner, brackets, following = node.args, "()", node.func
+        else:
+            return "", ()
+        if not all(isinstance(one, ast.Name | ast.Constant) for one in inner):
+            return "", ()
+        words = [f"={one.id}" if isinstance(one, ast.Name) else ast.unparse(one) for one in inner]
+        path[:0] = [brackets[0], *words, brackets[1]]
+        node = following
+    return node.id, tuple(path)

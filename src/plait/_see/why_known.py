@@ -1,0 +1,115 @@
+"""What is known of each thread, and the form of a diagnosis: what every finding is made of."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from plait._see import why_source
+from plait._see.why_dump import Dump, Thread
+from plait._see.why_keys import Holding, holdings, key_of
+from plait._see.why_wait import Wait, wait_of
+
+
+class Step(NamedTuple):
+    """One line of the explanation: who, what it does, where, and the line itself."""
+
+    who: str
+    does: str
+    place: str
+    text: str
+
+
+class Diagnosis(NamedTuple):
+    """Why it hangs.
+
+    Attributes:
+        title: in one line.
+        steps: the culprit first.
+        why: one or two sentences.
+        cure: what to change.
+        certain: whether it can never go on; False when it may be waiting for what is still to come.
+        processes: who else to ask, by number.
+    """
+
+    title: str
+    steps: tuple[Step, ...]
+    why: str
+    cure: str
+    certain: bool = True
+    processes: tuple[int, ...] = ()
+
+
+class Known(NamedTuple):
+    """A thread, what it waits for and what it holds."""
+
+    thread: Thread
+    wait: Wait
+    held: list[Holding]
+
+
+def examine(dump: Dump) -> list[Known]:
+    """What is known of each thread."""
+    found = [_known(thread) for thread in dump.threads]
+    return [_joining(known, found) for known in found]
+
+
+def step(known: Known) -> Step:
+    """What a thread does, in a line."""
+    wait = known.wait
+    frame = wait.frame
+    line = why_source.text(frame.file, frame.line) if frame is not None else ""
+    does = _DOES[wait.kind].format(what=wait.what or "something") + (", with a timeout," if wait.limited else "")
+    if wait.deep is not None:
+        does += f" ({wait.deep.place})"
+    return Step(known.thread.name, does, frame.place if frame else "", line)
+
+
+def is_thread(thread: Thread, address: int) -> bool:
+    """Whether its `threading.Thread` is at this address."""
+    bottom = [frame for frame in thread.frames if frame.function.rpartition(".")[2] in ("_bootstrap", "run")]
+    return any("self" in frame.variables and frame.variables["self"].address == address for frame in bottom)
+
+
+def _joining(known: Known, everybody: list[Known]) -> Known:
+    """Of one that waits for the end of a thread, with the name of that."""
+    wait = known.wait
+    if wait.kind != "join" or not wait.address:
+        return known
+    other = next((one.thread.name for one in everybody if is_thread(one.thread, wait.address)), "")
+    return known._replace(wait=wait._replace(what=f'{wait.what or "thread"} ("{other}")')) if other else known
+
+
+def _known(thread: Thread) -> Known:
+    wait = wait_of(thread)
+    released = key_of(wait.frame, wait.what) if wait.kind == "condition" and not wait.keys and wait.frame else None
+    return Known(thread, wait, [held for held in holdings(thread) if released is None or held.key != released])
+
+
+_DOES = {
+    "import": "waits for an import that another thread has begun",
+    "join": "waits for the end of {what}",
+    "exit": "has come to the end of the program, and waits for the threads that are left",
+    "future": "waits for the result of a future",
+    "futures": "waits for futures",
+    "queue join": "waits until all items of {what} are done",
+    "queue get": "waits for an item from {what}",
+    "queue put": "waits for room in {what}",
+    "child": "waits for the end of a child process",
+    "idle": "is idle: a worker of a pool without work",
+    "service": "is a thread of the standard library's own",
+    "loop": "waits in its event loop: no task can go on",
+    "lock": "waits for {what}",
+    "semaphore": "waits for a permit of {what}",
+    "event": "waits until {what} is set",
+    "barrier": "waits for the others at {what}",
+    "condition": "waits to be notified on {what}",
+    "sleep": "sleeps",
+    "await": "awaits {what}",
+    "tasks": "awaits other tasks",
+    "system": "{what}",
+    "work": "waits for what it has plait do",
+    "plait": "is a thread of plait's own",
+    "C code": "runs C code and has the GIL",
+    "runs": "runs",
+    "something": "waits for something in C code",
+}

@@ -1,0 +1,81 @@
+"""The finding that nobody is left who could end a wait."""
+
+from __future__ import annotations
+
+from plait._see import why_source
+from plait._see.why_cures import NOBODY, RANK
+from plait._see.why_dump import Dump
+from plait._see.why_graph import FOR_EVER, NOT_TOLD, RESULTS, awaited, may_go_on, taken
+from plait._see.why_keys import Key, key_of
+from plait._see.why_known import Diagnosis, Known, Step, step
+
+
+def nobody(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
+    """What is waited for can only come from a thread, and there is none that runs."""
+    if any(may_go_on(dump, known) for known in everybody):
+        return None
+    kinds = (*FOR_EVER, *RESULTS)
+    waiting = [known for known in everybody if known.wait.kind in kinds and not _ends(known, everybody)]
+    if not waiting:
+        return None
+    first = min(waiting, key=lambda known: RANK.index(known.wait.kind))
+    others = [known for known in everybody if known is not first and known.wait.kind not in NOT_TOLD]
+    stands = _generators(first) if first.wait.kind == "lock" else []
+    kept = _kept(first)
+    has = [known for known in everybody if kept in [held.key for held in known.held]] if kept is not None else []
+    title, why, cure = NOBODY[first.wait.kind]
+    if has:
+        why = f"{_names(has)} {'has' if len(has) == 1 else 'have'} it, and {'waits' if len(has) == 1 else 'wait'}, too."
+        cure = "Keep nothing that others need while you wait for something else: let go of it first."
+    elif _in_the_way(first, everybody):
+        why += f" {first.thread.name} has what another thread waits for, which may be the one that should do that."
+        cure = "Keep no lock while you wait for what another thread is to do under that lock: let go of it first."
+    if stands:
+        cure = "Let no generator keep a lock while it stands at a `yield`: collect first, in the `with`, then yield."
+    steps = [*_told(first, everybody), *stands]
+    for known in others:
+        steps += _told(known, everybody)
+    return Diagnosis(
+        title.format(what=first.wait.what or "what it waits for"),
+        tuple(steps),
+        f"{why} No other thread of this process is left that could: "
+        + ("there is none." if not others else "they all wait, too."),
+        cure,
+    )
+
+
+def _told(known: Known, everybody: list[Known]) -> list[Step]:
+    """What a thread has that somebody waits for, or that may be it, and what it waits for itself."""
+    wanted = {key for other in everybody for key in (*other.wait.keys, _kept(other))}
+    unknown = known.wait.kind == "lock" and not known.wait.keys  # whose it is cannot be told: then all there is
+    return [*(taken(known, held) for held in known.held if unknown or held.key in wanted), step(known)]
+
+
+def _kept(known: Known) -> Key | None:
+    """The semaphore that a thread waits for, of which others have permits."""
+    wait = known.wait
+    return key_of(wait.frame, wait.what) if wait.kind == "semaphore" and wait.frame and not wait.deep else None
+
+
+def _in_the_way(first: Known, everybody: list[Known]) -> bool:
+    return any(held.key in other.wait.keys for other in everybody if other is not first for held in first.held)
+
+
+def _names(found: list[Known]) -> str:
+    return " and ".join(known.thread.name for known in found)
+
+
+def _generators(known: Known) -> list[Step]:
+    """Generators that stand at a `yield` with what is waited for, where its file has such."""
+    frame, what = known.wait.deep or known.wait.frame, known.wait.what
+    if frame is None:
+        return []
+    does = f"is a generator, and has {what} while it stands at a `yield`"
+    found = why_source.generators_with(frame.file, what)
+    return [Step(f"{one.expression}()", does, frame._replace(line=one.line).place, "") for one in found]
+
+
+def _ends(known: Known, everybody: list[Known]) -> bool:
+    """Whether a thread joins one that is there: then that one is who to look at."""
+    at = next(number for number, other in enumerate(everybody) if other is known)
+    return known.wait.kind in ("join", "lock", *RESULTS) and awaited(everybody, at) is not None

@@ -1,0 +1,131 @@
+"""Who has the other end of the pipe, socket or locked file that a thread waits for, as the system tells. Linux only."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from plait._see.sampler_calls import calls_of
+from plait._see.why_dump import OtherEnd
+from plait._see.why_proc import children, waits_in
+
+_LOCKS = ("locks_lock", "flock_lock", "posix_lock", "fcntl_setlk", "do_lock_file")
+_SOCKETS = ("sk_wait", "wait_woken", "unix_stream", "inet_csk_accept")
+_WRITES = 0o3  # of the flags of an open file, those that say whether it is for reading, writing or both
+
+
+def other_end(pid: int, thread: int, where: str) -> OtherEnd | None:
+    """What a thread waits for that is in this function of the kernel; None when the system does not tell."""
+    if "pipe_" in where:
+        return _pipe(pid, thread, reads="pipe_read" in where)
+    if where.startswith(_SOCKETS):
+        return _socket(pid, thread)
+    if where.startswith(_LOCKS):
+        return _file(pid, thread)
+    return _database(pid) if where.startswith("hrtimer") else None
+
+
+def ends_of_children(pid: int) -> dict[int, OtherEnd]:
+    """The other ends of what the children of a process wait for."""
+    found = {child: other_end(child, child, waits_in(child, child)) for child, _ in children(pid)}
+    return {child: end for child, end in found.items() if end is not None}
+
+
+def _pipe(pid: int, thread: int, reads: bool) -> OtherEnd | None:
+    number = _descriptor(pid, thread)
+    link = _link(pid, number)
+    if not link.startswith("pipe:"):
+        return None
+    family = {
+        pid,
+        _parent(pid),
+        *(child for child, _ in children(pid)),
+        *(child for child, _ in children(_parent(pid))),
+    }
+    others = [one for one in sorted(family) if any(_has(one, link, writes=reads))]
+    return OtherEnd("pipe", str(number), tuple(others))
+
+
+def _has(pid: int, link: str, writes: bool) -> Iterator[bool]:
+    for number in _listed(f"/proc/{pid}/fd"):
+        if _link(pid, int(number)) == link:
+            flags = re.search(r"^flags:\s*(\d+)", _read(f"/proc/{pid}/fdinfo/{number}"), re.MULTILINE)
+            yield flags is not None and bool(int(flags[1], 8) & _WRITES) == writes
+
+
+def _socket(pid: int, thread: int) -> OtherEnd:
+    inode = _link(pid, _descriptor(pid, thread))[8:-1]
+    for row in _read(f"/proc/{pid}/net/tcp").splitlines()[1:]:
+        fields = row.split()
+        if len(fields) > 9 and fields[9] == inode:
+            host, _, port = fields[2].partition(":")
+            numbers = [str(int(host[at : at + 2], 16)) for at in (6, 4, 2, 0)]
+            return OtherEnd("socket", f"{'.'.join(numbers)}:{int(port, 16)}" if int(port, 16) else "")
+    return OtherEnd("socket", "")
+
+
+def _file(pid: int, thread: int) -> OtherEnd | None:
+    number = _descriptor(pid, thread)
+    path = _link(pid, number)
+    return OtherEnd("file", path, _lockers(f"/proc/{pid}/fd/{number}")) if path else None
+
+
+def _database(pid: int) -> OtherEnd | None:
+    """A file that this process has open and somebody has locked: who is refused it waits by sleeping."""
+    if not _read("/proc/locks"):
+        return None
+    for number in _listed(f"/proc/{pid}/fd"):
+        path = _link(pid, int(number))
+        lockers = _lockers(f"/proc/{pid}/fd/{number}") if path.startswith("/") and not path.startswith("/dev/") else ()
+        if lockers:
+            return OtherEnd("file", path, lockers)
+    return None
+
+
+def _lockers(file: str) -> tuple[int, ...]:
+    """The processes that have a lock of a file."""
+    try:
+        status = os.stat(file)
+    except OSError:
+        return ()
+    inode = f"{os.major(status.st_dev):02x}:{os.minor(status.st_dev):02x}:{status.st_ino}"
+    rows = [row.split() for row in _read("/proc/locks").splitlines() if "->" not in row]
+    return tuple(dict.fromkeys(int(row[4]) for row in rows if len(row) > 5 and row[5] == inode))
+
+
+def _descriptor(pid: int, thread: int) -> int:
+    """The first argument of the system call that a thread is in, where that is a descriptor; -1 for none."""
+    words = _read(f"/proc/{pid}/task/{thread}/syscall").split()
+    known = calls_of(platform.machine())
+    if known is None or len(words) < 2 or not words[0].isdigit():
+        return -1
+    return int(words[1], 16) if int(words[0]) in (*known[1], 72, 25) else -1  # fcntl on x86_64, and on aarch64
+
+
+def _parent(pid: int) -> int:
+    fields = _read(f"/proc/{pid}/stat").rpartition(")")[2].split()
+    return int(fields[1]) if len(fields) > 1 else 0
+
+
+def _link(pid: int, number: int) -> str:
+    try:
+        return os.readlink(f"/proc/{pid}/fd/{number}")
+    except OSError:
+        return ""
+
+
+def _listed(folder: str) -> list[str]:
+    try:
+        return os.listdir(folder)
+    except OSError:
+        return []
+
+
+def _read(file: str) -> str:
+    try:
+        return Path(file).read_text(errors="replace")
+    except OSError:
+        return ""

@@ -1,0 +1,101 @@
+"""Tasks that wait for ever: what for, where, and what would mend it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from textwrap import dedent, indent
+
+import pytest
+
+from plait._check.conclude import Checked, Subject, search
+from plait._check.explore import Budget
+from plait._check.function_program import own_files
+from plait._check.program import Script
+
+
+def check(folder: Path, body: str, before: str = "") -> Checked:
+    file = folder / "program.py"
+    source = f"import asyncio, threading\n{dedent(before)}\nasync def main():\n{indent(dedent(body), '    ')}\nasyncio.run(main())\n"
+    file.write_text(source)
+    subject = Subject(lambda fresh: Script(str(file), [], fresh), own_files(str(file), ()))
+    return search(subject, Budget(50, None), seed=0, scheduler="rotation")
+
+
+BOTH = """
+async def both(one, two):
+    async with one:
+        await asyncio.sleep(0)
+        async with two:
+            pass
+"""
+WORKER = """
+async def work(todo):
+    while True:
+        await todo.get()
+"""
+HANGS = {
+    "an event": ("ready = asyncio.Event()\nawait ready.wait()", "", "nobody sets it", "waits for `ready` in line 5"),
+    "an event that was cleared": (
+        "ready = asyncio.Event()\nready.set()\nready.clear()\nawait ready.wait()",
+        "",
+        "lost wake-up",
+        "cleared in line 6",
+    ),
+    "an item": ("todo = asyncio.Queue()\nawait todo.get()", "", "nothing comes", "an item from `todo` in line 5"),
+    "room": ("todo = asyncio.Queue(1)\nfor _ in 'ab':\n    await todo.put(1)", "", "nothing comes", "room in `todo`"),
+    "a queue": (
+        "todo = asyncio.Queue()\nworker = asyncio.create_task(work(todo))\ntodo.put_nowait(1)\nawait todo.join()",
+        WORKER,
+        "missing task_done",
+        "task_done() was not called for each",
+    ),
+    "a lock": (
+        "lock = asyncio.Lock()\nawait lock.acquire()\nasync with lock:\n    pass",
+        "",
+        "never released",
+        "It is taken",
+    ),
+    "two locks": (
+        "a, b = asyncio.Lock(), asyncio.Lock()\nawait asyncio.gather(both(a, b), both(b, a))",
+        BOTH,
+        "deadlock",
+        "keeps `one` and waits for `two` in line 6",
+    ),
+    "a result": ("await asyncio.get_running_loop().create_future()", "", "nobody sets it", "awaits a result in line 4"),
+    "its own loop": (
+        "loop = asyncio.get_running_loop()\nasyncio.run_coroutine_threadsafe(asyncio.sleep(0), loop).result()",
+        "",
+        "waits for itself",
+        "without `await`",
+    ),
+    "a thread that does not wake it": (
+        "future = asyncio.Future()\nthreading.Thread(target=lambda: future.set_result(1)).start()\nawait future",
+        "",
+        "loop used from another thread",
+        "calls `future.set_result(1)` in line 5",
+    ),
+}
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning", "ignore::pytest.PytestUnraisableExceptionWarning")  # of bugs
+@pytest.mark.parametrize("name", HANGS)
+def test_it_says_what_a_task_waits_for(name: str, tmp_path: Path) -> None:
+    body, before, kind, says = HANGS[name]
+    told = check(tmp_path, body, before).told
+    assert told is not None
+    assert told.finding.kind == kind
+    assert says in told.finding.why
+
+
+def test_a_program_that_passes_is_told_that_a_thread_uses_its_loop(tmp_path: Path) -> None:
+    body = """
+    todo = asyncio.Queue()
+    getter = asyncio.create_task(todo.get())
+    await asyncio.sleep(0)
+    threading.Thread(target=lambda: todo.put_nowait(1)).start()
+    await asyncio.sleep(1)
+    assert await getter == 1
+    """
+    checked = check(tmp_path, body)
+    assert checked.verdict.word == "passed"
+    assert [note.kind for note in checked.notes] == ["loop used from another thread"]

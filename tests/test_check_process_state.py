@@ -1,0 +1,54 @@
+"""Each execution finds the process as the first one did; what stays all the same is not blamed on the schedule."""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from plait._check.conclude import Checked, Subject, search
+from plait._check.explore import Budget, explore_script
+from plait._check.function_program import own_files
+from plait._check.program import Script
+
+CHANGES = {
+    "the environment": "import os\nassert 'CHK' not in os.environ\nos.environ['CHK'] = '1'",
+    "the folder": "import os\nos.makedirs('inside', exist_ok=True)\nos.chdir('inside')",
+    "loggers": "import logging\nlog = logging.getLogger('chk')\nassert not log.handlers\nlog.addHandler(logging.NullHandler())",
+    "the root logger": "import logging\nlevel = logging.root.level\nassert level == 30\nlogging.root.setLevel(level - 1)",
+    "the start method": "import multiprocessing\nmultiprocessing.set_start_method('spawn')",
+    "a hook": "import threading\nassert threading.excepthook is threading.__excepthook__\nthreading.excepthook = print",
+    "random numbers": "import random\nassert random.random() == random.Random(0).random()",
+    "the path": "import sys\nassert 'chk' not in sys.path\nsys.path.append('chk')",
+}
+STARTS = "\nimport threading\nthreading.Thread(target=print).start()\n"
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_what_a_program_changes_is_put_back(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "program.py").write_text(CHANGES[name] + STARTS)
+    before = os.getcwd(), dict(os.environ), list(sys.path), threading.excepthook, random.getstate()
+    found = explore_script(tmp_path / "program.py", runs=3, seconds=None)
+    assert found.verdict.word == "passed", found.record
+    assert (os.getcwd(), dict(os.environ), list(sys.path), threading.excepthook, random.getstate()) == before
+    assert not logging.getLogger("chk").handlers
+
+
+def check(file: Path) -> Checked:
+    subject = Subject(lambda fresh: Script(str(file), [], fresh), own_files(str(file), ()))
+    return search(subject, Budget(20, None), seed=0, scheduler="rotation")
+
+
+def test_what_is_left_in_files_is_not_blamed_on_the_schedule(tmp_path: Path) -> None:
+    (tmp_path / "program.py").write_text("import os\nos.mkdir(os.path.dirname(__file__) + '/out')" + STARTS)
+    checked = check(tmp_path / "program.py")
+    assert checked.verdict.word == "inconclusive"
+    assert checked.told is None
+    assert checked.verdict.reason.startswith("FileExistsError")
+    assert "left behind" in checked.verdict.reason

@@ -1,0 +1,117 @@
+"""``plait why`` where the cause is another process, a locked file or the other end of a connection."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from plait._see import why
+from plait._see.why_diagnosis import Diagnosis, diagnose
+from plait._see.why_dump import Dump, Frame, Thing, Thread
+from plait._see.why_inside import look_inside
+
+LONG = 30.0  # seconds
+
+pytestmark = [
+    pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc"),
+    pytest.mark.usefixtures("nothing_left"),
+]
+
+
+def diagnosed(work: Callable[[], object], title: str, release: Callable[[], object]) -> Diagnosis:
+    """What is found while a thread does something that does not end until it is released."""
+    thread = threading.Thread(target=work, name="waits")
+    thread.start()
+    deadline = time.monotonic() + LONG
+    try:
+        while True:
+            dump = look_inside()
+            mine = tuple(one for one in dump.threads if one.name == "waits")
+            found = diagnose(Dump(dump.pid, mine, "", dump.children, False, dump.ends))
+            if (found is not None and title in found.title) or time.monotonic() > deadline:
+                assert found is not None
+                assert title in found.title, found
+                return found
+    finally:
+        release()
+        thread.join()
+
+
+def test_a_child_that_waits_for_the_rest_of_its_input() -> None:
+    with subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        assert child.stdin is not None
+        assert child.stdout is not None
+        found = diagnosed(child.stdout.read, "A child waits for the rest of its input", child.stdin.close)
+    assert f"child {child.pid}" in [step.who for step in found.steps]
+    assert "p.stdin.close()" in found.cure
+
+
+def test_a_pipe_of_a_child_that_is_read_while_another_one_is_full() -> None:
+    program = "import os; os.write(2, bytes(100_000)); os.write(1, b'done')"
+    with subprocess.Popen(
+        [sys.executable, "-S", "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as child:
+        assert child.stdout is not None
+        assert child.stderr is not None
+        found = diagnosed(child.stdout.read, "A pipe is full that nobody reads", child.stderr.read)
+    assert "waits for room in its standard error" in [step.does for step in found.steps]
+
+
+def test_a_file_that_this_process_itself_has_locked(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    with path.open("w") as first, path.open("w") as second:
+        fcntl.flock(first, fcntl.LOCK_EX)
+        found = diagnosed(
+            lambda: fcntl.flock(second, fcntl.LOCK_EX),
+            "The file lock is locked",
+            lambda: fcntl.flock(first, fcntl.LOCK_UN),
+        )
+    if Path("/proc/locks").read_text():
+        assert "This process itself has locked it" in found.why or "Somebody" in found.why
+
+
+def test_the_other_side_of_a_socket_is_named() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()) as ours:
+        theirs, _ = server.accept()
+        found = diagnosed(lambda: ours.recv(1), "waits for", theirs.close)
+        port = server.getsockname()[1]
+    assert found.title.endswith(f"from 127.0.0.1:{port}")
+    assert "timeout" in found.cure
+
+
+def test_the_other_process_is_asked_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = {
+        1: "it waits\n\nall of process 1:\n\nthe other process: plait why 2\n",
+        2: "why\n\ncure\n\nall of process 2:",
+    }
+    monkeypatch.setattr(why, "ask", answers.get)
+    assert why.why(1) == "it waits\n\nall of process 1:\n\nprocess 2: why\n\ncure\n\n"
+
+
+def test_children_that_have_ended_do_not_count() -> None:
+    with subprocess.Popen(["true"]) as child:
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+        assert child.pid not in [pid for pid, _ in look_inside().children]
+
+
+def test_a_pool_of_processes_may_still_give_its_result() -> None:
+    """Its own threads wait, too, and that says nothing."""
+    future = Frame("/usr/lib/python3.11/concurrent/futures/_base.py", 451, "result", {"timeout": Thing("", 0, "None")})
+    manager = Frame("/usr/lib/python3.11/concurrent/futures/process.py", 346, "run", {})
+    threads = (
+        Thread("MainThread", 1, 1, (future, Frame(__file__, 1, "test"))),
+        Thread("Thread-1", 2, 2, (manager,)),
+    )
+    found = diagnose(Dump(1, threads, "", ((7, "hrtimer_nanosleep"),)))
+    assert found is not None
+    assert (found.title, found.certain) == ("MainThread waits for another process", False)
+    assert found.processes == (7,)

@@ -1,0 +1,205 @@
+"""``plait why`` on locks that are wrapped, as programs have them: the rules, on stacks made by hand."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from plait._see import why_source
+from plait._see.why_diagnosis import diagnose
+from plait._see.why_dump import Dump, Frame, Thing, Thread
+from plait._see.why_inside import look_inside
+from plait._see.why_wait import wait_of
+
+CONTEXTS = """
+@contextmanager
+def transaction(self):
+    self.mutex.acquire()
+    try:
+        yield self
+    finally:
+        self.mutex.release()
+
+def copy(source, target):
+    with source.transaction():
+        with target.transaction():
+            pass
+
+def __enter__(self):
+    self._lock.acquire()
+
+def brief(self):
+    with self.mutex:
+        pass
+
+def lock(self):
+    self._lock.acquire()
+
+def both(first, second):
+    first.lock()
+    second.lock()
+
+def named(key, other):
+    with lock_for(key):
+        with lock_for(other):
+            pass
+
+def upgrade(rw):
+    rw.acquire_read()
+    rw.acquire_write()
+
+def acquire_write(self):
+    with self.changed:
+        self.changed.wait()
+
+def lock_for(key):
+    return locks[key]
+
+def stack(a, b):
+    with ExitStack() as stack:
+        stack.enter_context(a)
+        stack.enter_context(b)
+"""
+LINES = {text.strip(): number for number, text in enumerate(CONTEXTS.splitlines(), 1)}
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> str:
+    (tmp_path / "program.py").write_text(CONTEXTS)
+    return str(tmp_path / "program.py")
+
+
+def frame(file: str, text: str, **variables: int | str) -> Frame:
+    """A frame that stands at the line with this text."""
+    things = {name: Thing("", 0, at) if isinstance(at, str) else Thing("Thing", at) for name, at in variables.items()}
+    return Frame(file, LINES[text], why_source._function(why_source._tree(file), LINES[text]).name, things)  # type: ignore[union-attr,arg-type]
+
+
+def thread(name: str, *frames: Frame) -> Thread:
+    return Thread(name, 1, 1, frames, busy=False, where="futex_wait")
+
+
+def ring(*threads: Thread) -> str:
+    found = diagnose(Dump(1, threads))
+    assert found is not None
+    assert found.certain
+    return found.title
+
+
+RING = 'Deadlock: "a" and "b" wait for each other'
+
+
+def test_a_context_manager_that_keeps_a_lock(file: str) -> None:
+    def moves(name: str, source: int, target: int) -> Thread:
+        within = frame(file, "self.mutex.acquire()", self=target)
+        return thread(name, within, frame(file, "with target.transaction():", source=source, target=target))
+
+    assert ring(moves("a", 1, 2), moves("b", 2, 1)) == RING
+    wait = wait_of(moves("a", 1, 2))
+    assert wait.frame is not None
+    assert wait.frame.line == LINES["with target.transaction():"]  # the caller's line, not that of the helper
+
+
+def test_a_lock_of_a_method_called_lock(file: str) -> None:
+    def takes(name: str, first: int, second: int) -> Thread:
+        line = LINES["def lock(self):"] + 1
+        within = Frame(file, line, "lock", {"self": Thing("Mutex", second)})
+        return thread(name, within, frame(file, "second.lock()", first=first, second=second))
+
+    assert ring(takes("a", 1, 2), takes("b", 2, 1)) == RING
+
+
+def test_a_lock_that_is_only_held_for_a_moment_is_not_the_callers(file: str) -> None:
+    assert not why_source.takes_for_its_caller(file, LINES["def brief(self):"] + 1)
+    assert why_source.takes_for_its_caller(file, LINES["def __enter__(self):"] + 1)
+
+
+def test_a_lock_from_a_table_by_its_key(file: str) -> None:
+    def takes(name: str, key: str, other: str) -> Thread:
+        return thread(name, frame(file, "with lock_for(other):", key=key, other=other))
+
+    assert ring(takes("a", "x", "y"), takes("b", "y", "x")) == RING
+
+
+def test_equal_names_of_other_variables_are_no_ring(file: str) -> None:
+    """From outside, the variables of the function around a closure are not seen: equal names say nothing."""
+    (Path(file).parent / "deco.py").write_text(
+        "def wrap(lock):\n    def inner():\n        with lock:\n            run()\n"
+    )
+    deco = str(Path(file).parent / "deco.py")
+    both = [thread(name, Frame(deco, 3, "inner"), Frame(deco, 4, "inner")) for name in "ab"]
+    found = diagnose(Dump(1, tuple(both)))
+    assert found is not None
+    assert "wait for each other" not in found.title
+    assert "itself" not in found.title
+
+
+def test_contexts_of_an_exit_stack(file: str) -> None:
+    def enters(name: str, first: int, second: int) -> Thread:
+        return thread(name, frame(file, "stack.enter_context(b)", a=first, b=second))
+
+    assert ring(enters("a", 1, 2), enters("b", 2, 1)) == RING
+
+
+def test_a_reader_that_wants_to_write(file: str) -> None:
+    library = Frame("/usr/lib/python3.11/threading.py", 320, "wait", {"self": Thing("Condition", 9)})
+    within = frame(file, "self.changed.wait()", self=1)
+    found = diagnose(Dump(1, (thread("a", library, within, frame(file, "rw.acquire_write()", rw=1)),)))
+    assert found is not None
+    assert found.title == "a waits for itself"
+    assert "reader" in found.cure
+
+
+def test_what_functions_of_a_module_hold_is_not_held_by_the_module(tmp_path: Path) -> None:
+    file = tmp_path / "module.py"
+    file.write_text("def holder():\n    lock.acquire()\n\nholder()\n")
+    assert why_source.held(str(file), 4) == ()
+
+
+def test_a_wait_in_the_system_is_no_wait_for_a_lock(tmp_path: Path) -> None:
+    """With what `with` enters on the way, such as a connection."""
+    file = tmp_path / "fetch.py"
+    file.write_text("with urlopen(url) as page:\n    pass\n")
+    socket = Frame("/usr/lib/python3.11/socket.py", 706, "readinto", {"self": Thing("SocketIO", 3)})
+    waits = Thread("a", 1, 1, (socket, Frame(str(file), 1, "<module>")), where="wait_woken")
+    assert wait_of(waits).kind == "system"
+
+
+def test_a_condition_that_is_entered_waits_for_its_lock(tmp_path: Path) -> None:
+    file = tmp_path / "box.py"
+    file.write_text("def put(box):\n    with box.changed:\n        pass\n")
+    library = Frame("/usr/lib/python3.11/threading.py", 264, "__enter__", {"self": Thing("Condition", 5)})
+    assert wait_of(thread("a", library, Frame(str(file), 2, "put", {"box": Thing("Box", 1)}))).kind == "lock"
+
+
+def test_an_rlock_says_whose_it_is() -> None:
+    """From inside: whatever the source says, and however it was taken."""
+    lock, go, there = threading.RLock(), threading.Event(), threading.Event()
+
+    def keep(take: object) -> None:
+        take()  # type: ignore[operator]
+        there.set()
+        go.wait()
+        lock.release()
+
+    keeper = threading.Thread(target=keep, args=(lock.acquire,), name="keeper")
+    keeper.start()
+    there.wait()
+
+    def want() -> None:
+        with lock:
+            pass
+
+    wants = threading.Thread(target=want, name="wants")
+    wants.start()
+    try:
+        found = next(one for one in look_inside().threads if one.name == "wants")
+        while wait_of(found).kind != "lock":
+            found = next(one for one in look_inside().threads if one.name == "wants")
+        assert wait_of(found).owner == keeper.ident
+    finally:
+        go.set()
+        keeper.join()
+        wants.join()
