@@ -65,7 +65,7 @@ def blocked(go: str) -> None:
 
 
 def native_with_gil(go: str) -> int:
-    return sum(itertools.repeat(1, 100_000_000))
+    return sum(itertools.repeat(1, 400_000_000))  # longer than the limit and the patience after it
 
 
 STOPPED = [cooperative, python_loop, tidy_loop]
