@@ -6,6 +6,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -185,6 +186,17 @@ def test_a_timeout_ends_the_wait_and_leaves_the_line() -> None:
     assert not channel._getters
     assert not channel._putters
     assert issubclass(WaitTimeout, TimeoutError)
+
+
+@pytest.mark.parametrize("timeout", ["1", float("nan"), float("inf"), True])
+def test_a_timeout_is_a_number_of_seconds(timeout: Any) -> None:
+    channel: plait.channel[int] = plait.channel(1)
+    with pytest.raises(UsageError, match="timeout=.*: expected how many seconds"):
+        channel.get(timeout=timeout)
+    with pytest.raises(UsageError, match="or None for no limit"):
+        channel.put(1, timeout=timeout)
+    with pytest.raises(WaitTimeout):
+        channel.get(timeout=0)
 
 
 def test_a_timeout_of_zero_does_not_wait() -> None:

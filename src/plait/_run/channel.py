@@ -84,8 +84,11 @@ class Channel(Generic[T]):
         Raises:
             Closed: the channel is closed, before or while this waits; the item was not taken.
             WaitTimeout: there was no room in time.
+            UsageError: a timeout that is no number of seconds.
         """
         cancellation_point()
+        if timeout is not None:
+            _check(timeout)
         with self._lock:
             if self._accept(item):
                 return
@@ -102,8 +105,11 @@ class Channel(Generic[T]):
         Raises:
             Closed: the channel is closed and every item has been got.
             WaitTimeout: nothing came in time.
+            UsageError: a timeout that is no number of seconds.
         """
         cancellation_point()
+        if timeout is not None:
+            _check(timeout)
         with self._lock:
             if self._items or self._putters:
                 item = self._take()
@@ -293,6 +299,11 @@ class Channel(Generic[T]):
                 "the end of the scope in which its producers run"
             )
         return Closed("the channel is closed and empty; a loop over it, `for item in channel`, ends when that happens")
+
+
+def _check(timeout: float) -> None:
+    if not isinstance(timeout, (int, float)) or isinstance(timeout, bool) or not timeout < inf:
+        raise UsageError(f"timeout={timeout!r}: expected how many seconds to wait at most, or None for no limit")
 
 
 _NOTHING = object()
