@@ -160,7 +160,7 @@ def _refuse_to_block(run: Run) -> None:
 class _OneAtATime:
     """The batches for a `chain`. Asked for the next one while it waits for one, a chain would lose both, or crash."""
 
-    __slots__ = ("_busy", "_source")
+    __slots__ = ("__weakref__", "_busy", "_source")  # weak: else a check would keep it, and with it the work, alive
 
     def __init__(self, source: Iterator[Iterable[Any]]) -> None:
         self._source = source
