@@ -206,6 +206,11 @@ def test_a_function_that_answers_to_any_name_is_refused_like_others() -> None:
     assert list(plait.map(AnyName(), [1], engine="thread")) == [1]
 
 
+def test_an_item_that_answers_to_any_name_is_refused_like_others() -> None:
+    with pytest.raises(NotTransferable, match=r"item 0 cannot be sent to a process: item\.lock is a lock object"):
+        list(plait.map(id, [AnyName()], engine="process"))
+
+
 def test_data_that_is_nested_too_deeply_is_said_to_be() -> None:
     deep: list[Any] = []
     for _ in range(200_000):

@@ -265,20 +265,3 @@ def test_shutdown_can_cancel_what_has_not_started(nothing_left: None, tmp_path: 
 def test_a_pool_nobody_refers_to_ends(nothing_left: None) -> None:
     futures = [plait.Pool("process", workers=1).submit(int, n) for n in range(3)]
     assert [future.result(PATIENCE) for future in futures] == [0, 1, 2]
-
-
-class Proxy:
-    """Answers to any name, as proxies and mocks do."""
-
-    def __init__(self) -> None:
-        self.lock = threading.Lock()
-
-    def __getattr__(self, name: str) -> int:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        return 7
-
-
-def test_an_item_that_answers_to_any_name_is_refused_like_others() -> None:
-    with pytest.raises(NotTransferable, match=r"item 0 cannot be sent to a process: item\.lock is a lock object"):
-        list(plait.map(id, [Proxy()], engine="process"))

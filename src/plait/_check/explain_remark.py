@@ -74,7 +74,7 @@ def _blocks(remark: Remark, words: Words) -> Finding:
 
 
 def _foreign(remark: Remark, words: Words) -> Finding:
-    if words.is_task(remark.thread):
+    if words.history.is_task(remark.thread):
         return _of_two_loops(remark, words)
     call = re.fullmatch(r"([\w.\[\]]+)\((.*)\)", remark.what)
     handed = f"loop.call_soon_threadsafe({', '.join(filter(None, call.groups()))})" if call is not None else ""

@@ -218,7 +218,7 @@ class _Search:
             finding = examine(record) if examine is not None else None
             if record.failure is not None or finding:
                 return record, finding, ""
-            if tally.gave_up or (number == _ALONE and tally.alone):
+            if tally.gave_up or (number == _ALONE and tally.coverage(()).alone):
                 break
             if number % _COLLECT == 0 or _has_tasks(record):
                 gc.collect(1)

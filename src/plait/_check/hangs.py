@@ -195,7 +195,7 @@ def _left(case: _Case) -> tuple[Call, ...]:
 
 
 def _future(case: _Case) -> _Answer:
-    if _is_task(case.history, case.blocked):  # it waits as a thread does, and the loop with it
+    if case.history.is_task(case.blocked.thread):  # it waits as a thread does, and the loop with it
         return "waits for itself", ()
     if in_pool(case.blocked):
         return "waits for itself", ()
@@ -204,8 +204,8 @@ def _future(case: _Case) -> _Answer:
 
 def _result(case: _Case) -> _Answer:
     """A task that awaits a future, or another task."""
-    others = any(_is_task(case.history, one) for one in case.failure.blocked if one is not case.blocked)
-    return ("hang" if others or not _is_task(case.history, case.blocked) else "nobody sets it"), ()
+    others = any(case.history.is_task(one.thread) for one in case.failure.blocked if one is not case.blocked)
+    return ("hang" if others or not case.history.is_task(case.blocked.thread) else "nobody sets it"), ()
 
 
 def _async_event(case: _Case) -> _Answer:
@@ -221,10 +221,6 @@ def _async_lock(case: _Case) -> _Answer:
 def _async_join(case: _Case) -> _Answer:
     empty = any(waiting(one).kind == "await queue get" for one in case.failure.blocked)
     return ("missing task_done" if empty else "nothing comes"), ()
-
-
-def _is_task(history: History, blocked: Blocked) -> bool:
-    return any(info.number == blocked.thread and info.kind == "task" for info in history.record.threads)
 
 
 def cleared(blocked: Blocked, sources: Sources) -> int:

@@ -49,6 +49,10 @@ class History:
         self._before = _Order(self, lambda _: True)
         self._must = _Order(self, self.signals.__contains__)
 
+    def is_task(self, number: int) -> bool:
+        """Whether it is a task of asyncio, and no thread."""
+        return any(info.number == number and info.kind == "task" for info in self.record.threads)
+
     def before(self, one: int, other: int) -> bool:
         """Whether event `one` happened before event `other` by the program's own ordering, not by chance."""
         return self._before.holds(one, other)

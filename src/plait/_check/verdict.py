@@ -33,6 +33,11 @@ class Coverage(NamedTuple):
     plain: tuple[str, ...]
     tasks: int = 0
 
+    @property
+    def alone(self) -> bool:
+        """Whether there was one thread in every execution, and nothing to choose: they are all the same."""
+        return self.threads + self.tasks + self.uncontrolled == 1
+
     def __str__(self) -> str:
         words = [
             _count(self.schedules, "schedule") + (f" ({self.distinct:,} distinct)" if self.schedules > 1 else ""),
@@ -90,11 +95,6 @@ class Tally:
         self._outside.update(record.outside)
         self._left.update(record.left)
         self.gave_up = self.gave_up or record.gave_up
-
-    @property
-    def alone(self) -> bool:
-        """Whether there was one thread in every execution, and nothing to choose: they are all the same."""
-        return self._threads + self._tasks + self._uncontrolled == 1
 
     def coverage(self, plain: Sequence[str]) -> Coverage:
         """All of it."""

@@ -42,10 +42,6 @@ class Words:
         short = name.partition(" (")[0] if name.startswith("Thread-") else name
         return "the main thread" if name == "MainThread" else short
 
-    def is_task(self, number: int) -> bool:
-        """Whether it is a task of asyncio, and no thread."""
-        return any(info.number == number and info.kind == "task" for info in self.history.record.threads)
-
     def thing(self, index: int) -> str:
         """The part of an object that an event touches, as the source has it: ``self.value``."""
         event = self.history.events[index]

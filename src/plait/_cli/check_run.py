@@ -102,8 +102,7 @@ def _run(options: Options, pulse: Pulse | None) -> int:
 
 def _earned(checked: Checked, options: Options) -> Checked:
     """The same, unless it passed because it does nothing that could fail: a program that starts no thread."""
-    coverage = checked.coverage
-    if checked.verdict.word != "passed" or coverage.threads + coverage.tasks + coverage.uncontrolled > 1:
+    if checked.verdict.word != "passed" or not checked.coverage.alone:
         return checked
     reason = "it starts no thread and no task, so there is one order only"
     file = options.words[0] if options.module is None else ""

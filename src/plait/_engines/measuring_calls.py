@@ -46,7 +46,7 @@ class CallMeter:
             return self._fn(item)
         finally:
             spent.end()
-            if spent.calls == TINY_CALLS and is_tiny(TINY_CALLS, spent.short, spent.spent()[0]):
+            if spent.calls == TINY_CALLS and is_tiny(TINY_CALLS, spent.short, spent.computed()):
                 self._tiny()
 
     def _new_thread(self) -> Spent:
@@ -119,27 +119,31 @@ class Spent:
             self.short += 1
             self.briefly += took
         self.calls += 1
-        self._settled = (self.calls, self.spent()[0]) if took > _EXACT else None
+        self._settled = (self.calls, self.computed()) if took > _EXACT else None
         self.began = 0.0
 
     def settled(self) -> tuple[int, float]:
         """How many calls have ended, and the seconds on a core that they took."""
-        return self._settled or (self.calls, self.spent()[0])  # short ones: the one in progress does not matter
+        return self._settled or (self.calls, self.computed())  # short ones: the one in progress does not matter
 
     def seconds(self, now: float) -> float:
         """Seconds in calls, that in progress included."""
         began = self.began
         return self.inside + (max(0.0, now - began) if began else 0.0)
 
-    def spent(self) -> tuple[float, float]:
-        """Seconds on a core, and seconds ready for one that was not free."""
+    def computed(self) -> float:
+        """Seconds on a core."""
         if self._clock_id is None:
-            return time.perf_counter() - self._base[0], 0.0
+            return time.perf_counter() - self._base[0]
         try:
-            computed = time.clock_gettime(self._clock_id)
+            return time.clock_gettime(self._clock_id) - self._base[0]
         except OSError:  # the thread has ended
-            return 0.0, 0.0
-        return computed - self._base[0], waited_for_core(self._native_id) - self._base[1]
+            return 0.0
+
+    def spent(self) -> tuple[float, float]:
+        """Seconds on a core, and seconds ready for one that was not free: to know these takes a look at a file."""
+        ready = 0.0 if self._clock_id is None else max(0.0, waited_for_core(self._native_id) - self._base[1])
+        return self.computed(), ready
 
     @property
     def runnable(self) -> bool:

@@ -13,6 +13,7 @@ from plait._core.cancelling import current_block
 from plait._core.current import Task, current_task
 from plait._core.errors import PoolBroken, StopTask
 from plait._core.onlooker import ONLOOKER
+from plait._core.our_frames import without_our_frames
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # process workers import this file
@@ -56,7 +57,7 @@ class Call:
             raise  # the engine is being stopped; the driver resolves what is left
         except BaseException as error:
             _tell(words, began, failed=True)
-            self.resolve(None, _without_our_frames(error))
+            self.resolve(None, error.with_traceback(without_our_frames(error.__traceback__)))
         else:
             _tell(words, began, failed=False)
             self.resolve(value, None)
@@ -204,12 +205,3 @@ def _run_as(
         current_task.set(task)
     current_block.set(None)
     return fn(*args, **kwargs)
-
-
-def _without_our_frames(error: BaseException) -> BaseException:
-    """The error with a traceback that starts in the user's function, when it got that far."""
-    trace = error.__traceback__
-    for _ in range(2):
-        if trace is not None and trace.tb_next is not None:
-            trace = trace.tb_next
-    return error.with_traceback(trace)

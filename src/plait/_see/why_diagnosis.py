@@ -5,7 +5,7 @@ from __future__ import annotations
 from plait._see import why_source
 from plait._see.why_cures import NOBODY, RANK
 from plait._see.why_dump import Dump
-from plait._see.why_elsewhere import elsewhere
+from plait._see.why_elsewhere import ELSEWHERE
 from plait._see.why_graph import FOR_EVER, RESULTS, awaited, taken, with_held
 from plait._see.why_known import Diagnosis, Known, Step, examine, step
 from plait._see.why_nobody import nobody
@@ -18,7 +18,7 @@ def diagnose(dump: Dump) -> Diagnosis | None:
 
 def judge(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
     """As `diagnose`, of threads that have been examined."""
-    for find in (_gil, _cycle, _pool, _blocked_loop, _forked, _pipe, nobody, elsewhere, _task, _busy, _chain):
+    for find in (_gil, _cycle, _pool, _blocked_loop, _forked, _pipe, nobody, *ELSEWHERE, _task, _busy, _chain):
         found = find(dump, everybody)
         if found is not None:
             return found

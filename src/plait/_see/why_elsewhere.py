@@ -11,15 +11,6 @@ _STREAMS = {"0": "standard input", "1": "standard output", "2": "standard error"
 _QUERIES = ("execute", "executemany", "executescript", "commit", "backup", "__enter__")
 
 
-def elsewhere(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
-    """The gravest of them; None for none."""
-    for find in (_crossed, _input, _file, _shared, _child, _socket):
-        found = find(dump, everybody)
-        if found is not None:
-            return found
-    return None
-
-
 def _crossed(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
     """It reads one pipe of a child, which waits for room in another."""
     for known in everybody:
@@ -154,7 +145,7 @@ def _child(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
     )
 
 
-def _socket(_: Dump, everybody: list[Known]) -> Diagnosis | None:
+def _socket(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
     """It waits for the other side of a connection, and nobody runs."""
     if any(known.wait.kind in ("runs", "C code", "loop", "sleep", "work") for known in everybody):
         return None
@@ -175,7 +166,7 @@ def _socket(_: Dump, everybody: list[Known]) -> Diagnosis | None:
         if accepts
         else "Give it a timeout (settimeout(...), or timeout=... of the library), and see what the other side does.",
         certain=False,
-        processes=tuple(one for one in end.processes if one != _.pid),
+        processes=tuple(one for one in end.processes if one != dump.pid),
     )
 
 
@@ -184,3 +175,6 @@ _IDLE = ("futex", "pipe_read", "anon_pipe_read", "do_futex")
 
 def _row(child: int, where: str) -> Step:
     return Step(f"child {child}", kernel_wait(where) or "runs", "", "")
+
+
+ELSEWHERE = (_crossed, _input, _file, _shared, _child, _socket)  # the gravest first

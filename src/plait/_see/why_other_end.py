@@ -6,11 +6,10 @@ import os
 import platform
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 from plait._see.sampler_calls import calls_of
 from plait._see.why_dump import OtherEnd
-from plait._see.why_proc import children, waits_in
+from plait._see.why_proc import children, listed, text_of, waits_in
 
 _LOCKS = ("locks_lock", "flock_lock", "posix_lock", "fcntl_setlk", "do_lock_file")
 _SOCKETS = ("sk_wait", "wait_woken", "unix_stream", "inet_csk_accept")
@@ -50,15 +49,15 @@ def _pipe(pid: int, thread: int, reads: bool) -> OtherEnd | None:
 
 
 def _has(pid: int, link: str, writes: bool) -> Iterator[bool]:
-    for number in _listed(f"/proc/{pid}/fd"):
+    for number in listed(f"/proc/{pid}/fd"):
         if _link(pid, int(number)) == link:
-            flags = re.search(r"^flags:\s*(\d+)", _read(f"/proc/{pid}/fdinfo/{number}"), re.MULTILINE)
+            flags = re.search(r"^flags:\s*(\d+)", text_of(f"/proc/{pid}/fdinfo/{number}"), re.MULTILINE)
             yield flags is not None and bool(int(flags[1], 8) & _WRITES) == writes
 
 
 def _socket(pid: int, thread: int) -> OtherEnd:
     inode = _link(pid, _descriptor(pid, thread))[8:-1]
-    for row in _read(f"/proc/{pid}/net/tcp").splitlines()[1:]:
+    for row in text_of(f"/proc/{pid}/net/tcp").splitlines()[1:]:
         fields = row.split()
         if len(fields) > 9 and fields[9] == inode:
             host, _, port = fields[2].partition(":")
@@ -70,35 +69,40 @@ def _socket(pid: int, thread: int) -> OtherEnd:
 def _file(pid: int, thread: int) -> OtherEnd | None:
     number = _descriptor(pid, thread)
     path = _link(pid, number)
-    return OtherEnd("file", path, _lockers(f"/proc/{pid}/fd/{number}")) if path else None
+    return OtherEnd("file", path, _lockers(f"/proc/{pid}/fd/{number}", _locks())) if path else None
 
 
 def _database(pid: int) -> OtherEnd | None:
     """A file that this process has open and somebody has locked: who is refused it waits by sleeping."""
-    if not _read("/proc/locks"):
+    locks = _locks()
+    if not locks:
         return None
-    for number in _listed(f"/proc/{pid}/fd"):
+    for number in listed(f"/proc/{pid}/fd"):
         path = _link(pid, int(number))
-        lockers = _lockers(f"/proc/{pid}/fd/{number}") if path.startswith("/") and not path.startswith("/dev/") else ()
-        if lockers:
+        on_disk = path.startswith("/") and not path.startswith("/dev/")
+        if on_disk and (lockers := _lockers(f"/proc/{pid}/fd/{number}", locks)):
             return OtherEnd("file", path, lockers)
     return None
 
 
-def _lockers(file: str) -> tuple[int, ...]:
-    """The processes that have a lock of a file."""
+def _locks() -> list[list[str]]:
+    """The locks of files that somebody has: the fields of each."""
+    return [row.split() for row in text_of("/proc/locks").splitlines() if "->" not in row]
+
+
+def _lockers(file: str, locks: list[list[str]]) -> tuple[int, ...]:
+    """The processes that have one of the locks of a file."""
     try:
         status = os.stat(file)
     except OSError:
         return ()
     inode = f"{os.major(status.st_dev):02x}:{os.minor(status.st_dev):02x}:{status.st_ino}"
-    rows = [row.split() for row in _read("/proc/locks").splitlines() if "->" not in row]
-    return tuple(dict.fromkeys(int(row[4]) for row in rows if len(row) > 5 and row[5] == inode))
+    return tuple(dict.fromkeys(int(row[4]) for row in locks if len(row) > 5 and row[5] == inode))
 
 
 def _descriptor(pid: int, thread: int) -> int:
     """The first argument of the system call that a thread is in, where that is a descriptor; -1 for none."""
-    words = _read(f"/proc/{pid}/task/{thread}/syscall").split()
+    words = text_of(f"/proc/{pid}/task/{thread}/syscall").split()
     known = calls_of(platform.machine())
     if known is None or len(words) < 2 or not words[0].isdigit():
         return -1
@@ -106,26 +110,12 @@ def _descriptor(pid: int, thread: int) -> int:
 
 
 def _parent(pid: int) -> int:
-    fields = _read(f"/proc/{pid}/stat").rpartition(")")[2].split()
+    fields = text_of(f"/proc/{pid}/stat").rpartition(")")[2].split()
     return int(fields[1]) if len(fields) > 1 else 0
 
 
 def _link(pid: int, number: int) -> str:
     try:
         return os.readlink(f"/proc/{pid}/fd/{number}")
-    except OSError:
-        return ""
-
-
-def _listed(folder: str) -> list[str]:
-    try:
-        return os.listdir(folder)
-    except OSError:
-        return []
-
-
-def _read(file: str) -> str:
-    try:
-        return Path(file).read_text(errors="replace")
     except OSError:
         return ""

@@ -37,8 +37,8 @@ _STATES = {"R": "runs", "D": "waits for a disk", "T": "is stopped", "t": "is sto
 def whereabouts(pid: int) -> list[str]:
     """What each thread of a process does, as far as the system tells; nothing where it does not."""
     rows = []
-    for thread in sorted(int(name) for name in _listed(f"/proc/{pid}/task")):
-        text = _read(f"/proc/{pid}/task/{thread}/stat")
+    for thread in sorted(int(name) for name in listed(f"/proc/{pid}/task")):
+        text = text_of(f"/proc/{pid}/task/{thread}/stat")
         name, _, rest = text.partition("(")[2].rpartition(")")
         if rest:
             rows.append(f"thread {thread} ({name})  {meaning(rest.split()[0], waits_in(pid, thread))}")
@@ -66,14 +66,16 @@ def kernel_wait(where: str) -> str:
     return next((words for begin, words in _WAITS if where.startswith(begin)), "")
 
 
-def _listed(folder: str) -> list[str]:
+def listed(folder: str) -> list[str]:
+    """The names in a folder; none where it cannot be read."""
     try:
         return os.listdir(folder)
     except OSError:
         return []
 
 
-def _read(file: str) -> str:
+def text_of(file: str) -> str:
+    """What is in a file; "" where it cannot be read."""
     try:
         return Path(file).read_text(errors="replace")
     except OSError:
@@ -82,22 +84,16 @@ def _read(file: str) -> str:
 
 def waits_in(pid: int, thread: int) -> str:
     """The function of the kernel that a thread is in, such as ``futex_wait``; "" where it cannot be read."""
-    try:
-        name = Path(f"/proc/{pid}/task/{thread}/wchan").read_text()
-    except OSError:
-        return ""
+    name = text_of(f"/proc/{pid}/task/{thread}/wchan")
     return "" if name == "0" else name
 
 
 def children(pid: int) -> tuple[tuple[int, str], ...]:
     """The children of a process, and what the system says that each waits for."""
-    try:
-        text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
-    except OSError:
-        return ()
+    text = text_of(f"/proc/{pid}/task/{pid}/children")
     found: list[tuple[int, str]] = []
     for child in map(int, text.split()):
-        command = _read(f"/proc/{child}/cmdline")
+        command = text_of(f"/proc/{child}/cmdline")
         if "multiprocessing.forkserver" in command:  # the processes that it starts for us are its children
             found += children(child)
         elif "multiprocessing.resource_tracker" not in command and command:  # one that has ended has none
@@ -107,7 +103,7 @@ def children(pid: int) -> tuple[tuple[int, str], ...]:
 
 def _foremost(pid: int) -> str:
     """What a process waits for: room in a pipe, if a thread of it does, or else what its first one waits for."""
-    where = [waits_in(pid, int(thread)) for thread in sorted(_listed(f"/proc/{pid}/task"), key=int)]
+    where = [waits_in(pid, int(thread)) for thread in sorted(listed(f"/proc/{pid}/task"), key=int)]
     return next((one for one in where if "pipe_write" in one), where[0] if where else "")
 
 

@@ -48,7 +48,7 @@ def calls(file: str, line: int) -> tuple[Call, ...]:
             for item in node.items:
                 inside = item.context_expr
                 if inside.lineno <= line <= (inside.end_lineno or inside.lineno):
-                    found.append((10**6, Call(ast.unparse(inside), "__enter__")))
+                    found.append((10**6, Call(ast.unparse(inside), _ENTERS)))
         elif isinstance(node, ast.Call) and node.lineno <= line <= (node.end_lineno or node.lineno):
             size = (node.end_lineno or 0) - node.lineno
             if isinstance(node.func, ast.Attribute):
