@@ -17,6 +17,7 @@ from plait._check.canary import Canary
 from plait._check.code_cache import cached_rewrite
 from plait._check.fresh import FreshModules, Rewrite
 from plait._check.hooks import Hooks
+from plait._check.one_core import OneCore
 from plait._check.patches import Patches
 from plait._check.performance import perform
 from plait._check.process_state import ProcessState
@@ -141,6 +142,7 @@ class _Search:
         self._sites.files = self._fresh.files
         self._program = make(self._fresh)
         self._process = ProcessState()
+        self._core = OneCore()
         self._canary = Canary(rewrite)
         self._tally = Tally()
         self._typed = Input()
@@ -152,7 +154,7 @@ class _Search:
         gc.disable()
         Hooks(self._types).install()
         try:
-            with Patches(), self._fresh, self._process:
+            with self._core, Patches(self._core.stand_ins()), self._fresh, self._process:
                 canary = self._find_canary()
                 record, finding, exhausted = self._search(budget, seed, examine, began) if canary else (None, None, "")
                 if record is not None and conclude is not None:
@@ -214,6 +216,7 @@ class _Search:
                 self._program, scheduler, self._sites, seed=mine, name=self._name, typed=self._typed, until=until
             )
             self._forget()
+            self._core.look()
             tally.add(record)
             finding = examine(record) if examine is not None else None
             if record.failure is not None or finding:

@@ -46,9 +46,13 @@ _WAITS = "_allocate_lock"  # what `threading` allocates for itself, to wait on
 
 
 class Patches:
-    """Puts the stand-ins in place on entry and what was there before back on exit."""
+    """Puts the stand-ins in place on entry and what was there before back on exit.
 
-    def __init__(self) -> None:
+    `more` are pairs of an original and what stands in for it, beside those that are always replaced.
+    """
+
+    def __init__(self, more: Iterable[tuple[Any, Any]] = ()) -> None:
+        self._more = more
         self._undo: list[tuple[Any, str, Any]] = []
         self._table: dict[int, Any] = {}
         self._back: dict[int, Any] = {}
@@ -57,7 +61,7 @@ class Patches:
     def __enter__(self) -> Patches:
         stand_in_loop.prepare()
         self._before = set(sys.modules)
-        for original, stand_in in _stand_ins():
+        for original, stand_in in (*_stand_ins(), *self._more):
             self._table[id(original)] = stand_in
             self._back[id(stand_in)] = original
         for name, module in list(sys.modules.items()):
