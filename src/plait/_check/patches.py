@@ -38,6 +38,7 @@ from plait._check.stand_in_signals import Signals
 
 _LOCK = type(_thread.allocate_lock())
 _RLOCK = type(_thread.RLock())
+_LOCKS = {_LOCK, _RLOCK}
 _OURS = ("plait._check", "plait._schedulers", "_pytest", "pluggy")  # these go on living in real time
 _LOOPS = sys.modules[asyncio.SelectorEventLoop.__module__]
 _POLICY = getattr(_LOOPS, "_DefaultEventLoopPolicy", None) or asyncio.DefaultEventLoopPolicy  # before Python 3.14
@@ -99,11 +100,13 @@ class Patches:
                     setattr(module, name, self._back[id(value)])
 
     def _sweep(self, module: ModuleType) -> None:
-        table = self._table
+        table, values = self._table, list(module.__dict__.values())
+        if table.keys().isdisjoint(map(id, values)) and _LOCKS.isdisjoint(map(type, values)):
+            return
         for name, value in list(module.__dict__.items()):
             if id(value) in table:
                 self._set(module, name, table[id(value)])
-            elif type(value) is _LOCK or type(value) is _RLOCK:
+            elif type(value) in _LOCKS:
                 self._set(module, name, _adopted(value))
 
     def _set(self, owner: Any, name: str, value: Any) -> None:
