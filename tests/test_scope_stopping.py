@@ -195,7 +195,7 @@ def test_a_thread_that_cannot_be_stopped_is_left_behind_and_named(stubborn: Call
             s.cancel()
     (warning,) = seen
     assert "could not stop 1 thread, now left behind: " in str(warning.message)
-    assert "stay() on thread-1 for 0." in str(warning.message)
+    assert "stay() on thread-1 for " in str(warning.message)
     assert warning.filename == __file__
     assert task.cancelled()
 
@@ -210,7 +210,7 @@ def test_one_task_that_cannot_be_stopped_is_left_behind_and_the_scope_goes_on(st
             with pytest.raises(Cancelled):
                 task.result(PATIENCE)
             assert s.submit(int, "3").result(PATIENCE) == 3
-    assert "stay() on thread-1 for 0." in str(seen[0].message)
+    assert "stay() on thread-1 for " in str(seen[0].message)
 
 
 # --- deadlines
@@ -335,9 +335,7 @@ def test_what_the_end_waits_for_is_said_in_the_log(
             stranger = threading.Thread(target=lambda: (spin_until(lambda: caplog.records), gate.set()))
             stranger.start()
     stranger.join()
-    assert (
-        caplog.records[0].getMessage().startswith("plait.scope waits for 2 tasks: Event.wait(20.0) on thread-1 for 0.")
-    )
+    assert caplog.records[0].getMessage().startswith("plait.scope waits for 2 tasks: Event.wait(20.0) on thread-1 for ")
     assert caplog.records[0].getMessage().endswith(", 1 not begun")
 
 
@@ -355,7 +353,7 @@ def test_in_a_terminal_it_is_said_on_stderr(monkeypatch: pytest.MonkeyPatch) -> 
         stranger = threading.Thread(target=lambda: (spin_until(terminal.getvalue), gate.set()))
         stranger.start()
     stranger.join()
-    assert terminal.getvalue().startswith("plait.scope waits for 1 task: Event.wait(20.0) on thread-1 for 0.")
+    assert terminal.getvalue().startswith("plait.scope waits for 1 task: Event.wait(20.0) on thread-1 for ")
 
 
 def test_nothing_is_said_of_a_short_wait(capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture) -> None:
