@@ -134,7 +134,7 @@ class Scout:
 
     def end(self) -> None:
         """There is no scout any more, nor will there be one."""
-        if not self._over:
+        if self._asked and not self._over:
             self._receive()
             for _ in self._discovered():
                 pass  # too late
