@@ -339,7 +339,11 @@ for name in "ab":
 
 @pytest.mark.parametrize(
     ("source", "one_output", "kind"),
-    [(LOSES, False, "data race"), (LOSES + "assert counter.value == 2", False, "lost update"), (OUTPUT, True, "depends on the schedule")],
+    [
+        (LOSES, False, "data race"),
+        (LOSES + "assert counter.value == 2", False, "lost update"),
+        (OUTPUT, True, "depends on the schedule"),
+    ],
 )
 def test_all_that_a_scout_can_find_is_told(source: str, one_output: bool, kind: str, tmp_path: Path) -> None:
     file = str(written(source, tmp_path))
