@@ -5,7 +5,6 @@ It may ask for a scout, a second one that searches beside it (see `_check/scout.
 
 from __future__ import annotations
 
-import contextlib
 import faulthandler
 import os
 import select
@@ -104,6 +103,7 @@ class _Guard:
         try:
             status = self._wait()
         except KeyboardInterrupt:  # the child has heard it, too
+            self._close_link()
             if self._ended(_FAREWELL) is None:
                 _kill(self._child)
             raise
@@ -129,18 +129,23 @@ class _Guard:
         ready, _, _ = select.select([self._over], [], [], seconds)
         if ready and os.read(self._over, 1) == _SCOUT:
             self._start_scout()
-            return None
+            return self._ended(seconds)
         pid, status = os.waitpid(self._child, 0 if ready else os.WNOHANG)  # nobody holds the other end any more
         return os.waitstatus_to_exitcode(status) if pid else None
 
     def _start_scout(self) -> None:
         if self._link is None or self._go_ahead is None:
             return
-        with contextlib.suppress(OSError):  # too many processes: the search sees that there is none
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])  # the scout would come back to here by it
+        try:
             self._scout = os.fork()
             if not self._scout:
-                _scout(self._link, self._go_ahead)
-        self._close_link()
+                _scout(self._link, self._go_ahead, before)
+        except OSError:  # too many processes: the search sees that there is none
+            pass
+        finally:
+            self._close_link()
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     def _end_scout(self) -> None:
         if self._scout:
@@ -153,11 +158,12 @@ class _Guard:
             self._link = None
 
 
-def _scout(link: Link, go_ahead: GoAhead) -> NoReturn:
+def _scout(link: Link, go_ahead: GoAhead, signals: set[signal.Signals | int]) -> NoReturn:
     """What a scout does from its first moment to its last; what goes wrong there, the search sees and repeats."""
     try:
         scouting = link.scouting()
         try:
+            signal.pthread_sigmask(signal.SIG_SETMASK, signals)
             go_ahead(scouting)
         except KeyboardInterrupt:  # the search has heard it, too
             scouting.leave()
