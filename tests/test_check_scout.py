@@ -147,7 +147,7 @@ def test_who_may_scout() -> None:
 def test_a_bug_that_the_scout_finds_is_told_and_replayed(tmp_path: Path) -> None:
     status, report, _ = check(RARE + FAILS, tmp_path)
     assert (status, report["verdict"], report["coverage"]["processes"]) == (1, "failed", 2), report
-    assert NUMBER <= report["coverage"]["schedules"] <= 2 * NUMBER + 1
+    assert NUMBER <= report["coverage"]["schedules"] <= 3 * NUMBER  # the search has waited for each report
     (finding,) = report["findings"]
     assert finding["token"]
     again = check(RARE + FAILS, tmp_path, "--replay", finding["token"])
