@@ -228,7 +228,7 @@ class _Search:
             return self._search(course, self._tally, runs, until, None)
         try:
             found = self._search(course, self._tally, runs, until, second)
-            if found is _NOTHING:
+            if found is _NOTHING and second.scout.asked:
                 found = self._follow(second) or found
         finally:
             second.scout.end()

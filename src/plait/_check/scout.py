@@ -101,6 +101,7 @@ class Scout:
     Attributes:
         tally: what it has counted.
         pulse: which execution it has begun, and whether it ended of its own accord.
+        asked: whether it was asked for.
     """
 
     def __init__(self, reports: int, bound: int, pulse: Pulse, ask: Callable[[], object]) -> None:
@@ -108,8 +109,8 @@ class Scout:
         self.pulse = pulse
         self._reports, self._bound = reports, bound
         self._ask = ask
-        self._due = monotonic() + _AFTER
-        self._asked = self._over = False
+        self._due: float | None = None
+        self.asked = self._over = False
         self._read = bytearray()
 
     @property
@@ -119,8 +120,10 @@ class Scout:
 
     def discoveries(self) -> Iterator[Discovery]:
         """What it has found since the last time; asks for it when the search has gone on for long enough."""
-        if not self._asked:
-            if monotonic() >= self._due:
+        if not self.asked:
+            now = monotonic()
+            self._due = self._due or now + _AFTER
+            if now >= self._due:
                 self._begin()
         elif not self._over:
             self._receive()
@@ -134,11 +137,11 @@ class Scout:
 
     def end(self) -> None:
         """There is no scout any more, nor will there be one."""
-        if self._asked and not self._over:
+        if self.asked and not self._over:
             self._receive()
             for _ in self._discovered():
                 pass  # too late
-        self._asked = self._over = True
+        self.asked = self._over = True
         if self._bound >= 0:
             os.close(self._bound)
             os.close(self._reports)
@@ -146,7 +149,7 @@ class Scout:
         self.pulse.end()
 
     def _begin(self) -> None:
-        self._asked = True
+        self.asked = True
         if available_cores(private_bytes_of_linux(os.getpid())).count > 1:
             self._ask()
         else:

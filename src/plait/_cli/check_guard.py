@@ -57,8 +57,7 @@ def guarded(work: Work, go_ahead: GoAhead | None = None) -> int | Death:
     over, held = os.pipe()
     lifeline, ours = os.pipe()
     link = Link() if go_ahead is not None and can_tie() else None
-    sys.stdout.flush()
-    sys.stderr.flush()
+    _flush()
     child = os.fork()
     if child:
         os.close(held)
@@ -71,12 +70,19 @@ def guarded(work: Work, go_ahead: GoAhead | None = None) -> int | Death:
     os.close(ours)
     if can_tie():
         tie(lifeline, os.getpid())
-    faulthandler.enable(all_threads=False)
+    if sys.stderr is not None:
+        faulthandler.enable(all_threads=False)
     pulse.start()
     status = work(pulse, link.searching(partial(os.write, held, _SCOUT)) if link is not None else None)
-    sys.stdout.flush()
+    _flush()
     pulse.end()
     return status
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:  # as it is where somebody has closed it
+            stream.flush()
 
 
 def _can_fork() -> bool:
