@@ -31,7 +31,7 @@ PEER_SEEDS = {"interleave-test random": 3, "interleave-test pct": 3}  # frontrun
 def main(seeds: int, names: list[str]) -> None:
     table = Table("check, the corpus of bugs")
     buggy = [path for path in BUGGY if not names or path.stem in names]
-    ours = {path.stem: [_search(path, seed, LIMIT) for seed in range(seeds)] for path in buggy}
+    ours = {path.stem: [search(path, seed, LIMIT) for seed in range(seeds)] for path in buggy}
     _add_ours(table, ours)
     if not names:
         _add_alarms(table, seeds)
@@ -60,7 +60,7 @@ def _add_ours(table: Table, ours: dict[str, list[Search]]) -> None:
 
 
 def _add_alarms(table: Table, seeds: int) -> None:
-    searches = {path: [_search(path, seed, RIGHT_EXECUTIONS) for seed in range(seeds)] for path in RIGHT}
+    searches = {path: [search(path, seed, RIGHT_EXECUTIONS) for seed in range(seeds)] for path in RIGHT}
     wrong = sorted(f"{path.parent.name}/{path.stem}" for path, each in searches.items() if any(one.at for one in each))
     every = [search for each in searches.values() for search in each]
     executions = sum(search.executions for search in every)
@@ -101,7 +101,7 @@ def _add_peer(table: Table, tool: str, buggy: list[Path], ours: dict[str, list[S
     table.add_fact("CPU for one execution", tool, f"{each_ms(every):.2f} ms; plait on the same: {each_ms(same):.2f} ms")
 
 
-def _search(path: Path, seed: int, limit: int) -> Search:
+def search(path: Path, seed: int, limit: int) -> Search:
     """A search as `plait check` makes it, without the investigation of what it finds."""
     from plait._check.explore import Budget, Course, explore
     from plait._check.look import Look

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import importlib
 import os
 import signal
 import sys
@@ -25,7 +26,7 @@ import pytest
 from executions import Executions
 
 import plait
-from plait.errors import MemoryExceeded, NotTransferable, RemoteError, TaskTimeout, WorkerDied, outcome_of
+from plait.errors import MemoryExceeded, NotTransferable, PlaitError, RemoteError, TaskTimeout, WorkerDied, outcome_of
 from plait.testing._functions import meet
 
 ENGINES = ["inline", "thread", "process"]
@@ -446,6 +447,46 @@ def test_large_results_before_a_death_are_kept(mark: Executions) -> None:
     assert [o.index for o in outcomes if o.error] == [6]
     assert all(len(o.value) == 300_000 for o in outcomes if o.index % 2)
     assert mark.counts() == dict.fromkeys(range(12), 1)
+
+
+# --- at the start of a worker
+
+DIES_AT_ITS_IMPORT = """
+import os
+if os.getpid() != {parent}:
+    with open({log!r}, "ab", buffering=0) as log:
+        log.write(b".")
+    if os.path.getsize({log!r}) <= {times}:
+        os.kill(os.getpid(), {number})
+
+def triple(x):
+    return 3 * x
+"""
+
+
+def dying_at_its_import(path: pytest.MonkeyPatch, folder: Path, times: int, number: int) -> Any:
+    """A function whose module ends the first so many workers that import it, by a signal."""
+    name = f"dies_at_its_import_{folder.name}"
+    source = DIES_AT_ITS_IMPORT.format(parent=os.getpid(), log=str(folder / "log"), times=times, number=number)
+    (folder / f"{name}.py").write_text(source)
+    path.syspath_prepend(str(folder))
+    return importlib.import_module(name).triple
+
+
+def test_workers_that_somebody_kills_before_they_begin_are_replaced_again_and_again(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    triple = dying_at_its_import(monkeypatch, tmp_path, 20, signal.SIGKILL)
+    assert list(plait.map(triple, range(100), engine="process", workers=3)) == [3 * x for x in range(100)]
+
+
+def test_workers_that_end_at_their_start_end_the_map_and_say_why(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    triple = dying_at_its_import(monkeypatch, tmp_path, 1000, signal.SIGABRT)
+    with pytest.raises(PlaitError, match=r"(?s)died before they could run an item: SIGABRT.*importing the function"):
+        list(plait.map(triple, range(100), engine="process", workers=3))
+    assert (tmp_path / "log").stat().st_size <= 18
 
 
 # --- the other end

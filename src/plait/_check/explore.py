@@ -17,6 +17,7 @@ from plait._check.canary import Canary
 from plait._check.code_cache import cached_rewrite
 from plait._check.fresh import FreshModules, Rewrite
 from plait._check.hooks import Hooks
+from plait._check.one_core import OneCore
 from plait._check.patches import Patches
 from plait._check.performance import perform
 from plait._check.process_state import ProcessState
@@ -165,6 +166,7 @@ class _Search:
         self._sites.files = self._fresh.files
         self._program = make(self._fresh)
         self._process = ProcessState()
+        self._core = OneCore()
         self._canary = Canary(rewrite)
         self._tally = Tally()
         self._typed = Input()
@@ -176,7 +178,7 @@ class _Search:
         gc.disable()
         Hooks(self._types).install()
         try:
-            with Patches(), self._fresh, self._process:
+            with self._core, Patches(self._core.stand_ins()), self._fresh, self._process:
                 canary = self._find_canary()
                 until = None if budget.seconds is None else began + budget.seconds
                 found = self._both(course, budget.runs, until, second) if canary else _NOTHING
@@ -253,6 +255,7 @@ class _Search:
                 self._program, scheduler, self._sites, seed=seed, name=self._name, typed=self._typed, until=until
             )
             self._forget()
+            self._core.look()
             tally.add(record)
             finding = course.examine(record) if course.examine is not None else None
             if record.failure is not None or finding:

@@ -38,6 +38,7 @@ from plait._check.stand_in_signals import Signals
 
 _LOCK = type(_thread.allocate_lock())
 _RLOCK = type(_thread.RLock())
+_LOCKS = {_LOCK, _RLOCK}
 _OURS = ("plait._check", "plait._schedulers", "_pytest", "pluggy")  # these go on living in real time
 _LOOPS = sys.modules[asyncio.SelectorEventLoop.__module__]
 _POLICY = getattr(_LOOPS, "_DefaultEventLoopPolicy", None) or asyncio.DefaultEventLoopPolicy  # before Python 3.14
@@ -46,9 +47,13 @@ _WAITS = "_allocate_lock"  # what `threading` allocates for itself, to wait on
 
 
 class Patches:
-    """Puts the stand-ins in place on entry and what was there before back on exit."""
+    """Puts the stand-ins in place on entry and what was there before back on exit.
 
-    def __init__(self) -> None:
+    `more` are pairs of an original and what stands in for it, beside those that are always replaced.
+    """
+
+    def __init__(self, more: Iterable[tuple[Any, Any]] = ()) -> None:
+        self._more = more
         self._undo: list[tuple[Any, str, Any]] = []
         self._table: dict[int, Any] = {}
         self._back: dict[int, Any] = {}
@@ -57,7 +62,7 @@ class Patches:
     def __enter__(self) -> Patches:
         stand_in_loop.prepare()
         self._before = set(sys.modules)
-        for original, stand_in in _stand_ins():
+        for original, stand_in in (*_stand_ins(), *self._more):
             self._table[id(original)] = stand_in
             self._back[id(stand_in)] = original
         for name, module in list(sys.modules.items()):
@@ -95,11 +100,13 @@ class Patches:
                     setattr(module, name, self._back[id(value)])
 
     def _sweep(self, module: ModuleType) -> None:
-        table = self._table
+        table, values = self._table, list(module.__dict__.values())
+        if table.keys().isdisjoint(map(id, values)) and _LOCKS.isdisjoint(map(type, values)):
+            return
         for name, value in list(module.__dict__.items()):
             if id(value) in table:
                 self._set(module, name, table[id(value)])
-            elif type(value) is _LOCK or type(value) is _RLOCK:
+            elif type(value) in _LOCKS:
                 self._set(module, name, _adopted(value))
 
     def _set(self, owner: Any, name: str, value: Any) -> None:

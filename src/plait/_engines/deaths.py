@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from plait._core.batch import Batch
 from plait._core.errors import Cancelled, MemoryExceeded, NotTransferable, TaskTimeout, WorkerDied
 from plait._core.job import Job
@@ -12,7 +14,8 @@ from plait._engines.flight import Flight
 from plait._engines.remote_worker import RemoteWorker
 from plait._engines.returns import Returned, blamed, cause_of_death, culprit, died_reading, read_remains
 
-_GIVE_UP_AFTER = 5  # workers in a row that died before they had run an item
+_GIVE_UP_AFTER = 5  # times in a row that workers died before they had run an item
+_GIVE_UP_ON_KILLS = 50  # the same, where somebody killed them: nothing that they do at their start would end them so
 _LAST_WORDS = 12  # lines
 
 
@@ -46,6 +49,8 @@ class Coroner:
         self._job = job
         self._oom_kills = _oom_kills()
         self._useless = 0
+        self._killed = 0
+        self._began_again = 0.0
         self._unborn = 0
         self.hopeless = ""
 
@@ -53,8 +58,9 @@ class Coroner:
         """One Loss per flight that the worker held."""
         self._job.tally.workers_died += 1
         kills = _oom_kills()
-        cause, signal, code = cause_of_death(status, kills > self._oom_kills)
+        out_of_memory = kills > self._oom_kills
         self._oom_kills = kills
+        cause, signal, code = cause_of_death(status, out_of_memory)
         losses: list[Loss] = []
         for flight in worker.flights:
             returned = read_remains(worker, flight)
@@ -65,12 +71,19 @@ class Coroner:
                 failure = self._failure(worker, item, cause, signal, code)
             unread = died_reading(worker, flight)
             losses.append(Loss(flight, returned, offset if offset is not None else -1, failure, unread=unread))
-        self._note_usefulness(worker, losses, cause)
+        if worker.board.words[boards.CURRENT] or any(loss.failure or loss.unread for loss in losses):
+            self._useless = self._killed = 0
+        elif worker.started > self._began_again:  # those that die together count once
+            self._note_useless(cause, killed=status is None or (signal == 9 and not out_of_memory))
         return losses
+
+    def note_born(self) -> None:
+        """A worker has said hello."""
+        self._unborn = 0
 
     def note_unborn(self, workers: int) -> None:
         """A zygote died before it had forked a worker, one of as many as `workers` that it may have been asked for."""
-        self._unborn += 1 if workers else 0
+        self._unborn += 1 if workers else 0  # of all since a worker said hello
         if self._unborn > _GIVE_UP_AFTER * max(1, workers):
             self.hopeless = (
                 "the process that forks the workers dies again and again before it can do so; "
@@ -103,13 +116,17 @@ class Coroner:
             message += "\n" + "\n".join("  " + line for line in words.splitlines()[:_LAST_WORDS])
         return WorkerDied(message, worker.pid, signal, code)
 
-    def _note_usefulness(self, worker: RemoteWorker, losses: list[Loss], cause: str) -> None:
-        progress = worker.board.words[boards.CURRENT] or any(loss.failure or loss.unread for loss in losses)
-        self._useless = 0 if progress else self._useless + 1
-        if self._useless >= _GIVE_UP_AFTER:
+    def _note_useless(self, cause: str, *, killed: bool) -> None:
+        self._began_again = time.monotonic()
+        if killed:
+            self._killed += 1
+        else:
+            self._useless += 1
+        if self._useless >= _GIVE_UP_AFTER or self._killed >= _GIVE_UP_ON_KILLS:
             self.hopeless = (
-                f"{self._useless} worker processes in a row died before they could run an item: {cause}. "
-                "Something that every worker does at its start, such as importing the function's module, ends it."
+                f"{self._useless + self._killed} times in a row worker processes died before they could run an item: "
+                f"{cause}. Something that every worker does at its start, such as importing the function's module, "
+                "ends it."
             )
 
 

@@ -239,6 +239,7 @@ class RemoteRun:
             self._assign()  # before the next answer is unpickled: the worker waits, or soon will
         elif operation == wire.HELLO:
             worker.pid, worker.present = key, True
+            self._coroner.note_born()
         elif operation == wire.MISHAP:
             self._job.tally.note(read_mishap(payload))
         elif operation == wire.REFUSED:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from _collections_abc import Iterator
 from collections import deque
 
@@ -30,6 +31,7 @@ class RemoteWorker:
         token: its number.
         name: what it is, and its number.
         pid: its process; 0 until it has said hello, and for good when it has no process of its own.
+        started: when it was asked for, by time.monotonic.
         present: whether it has said hello.
         doomed: why it is being ended, or an empty string.
         doomed_at: the sequence number of the item that is to blame.
@@ -39,6 +41,7 @@ class RemoteWorker:
         self.token = token
         self.name = f"{kind}-{token}"
         self.pid = 0
+        self.started = time.monotonic()
         self.present = False
         self.commands = link.commands
         self.results = link.results
