@@ -301,7 +301,7 @@ class Told(Scouting):
     """Keeps what a scout tells."""
 
     def __init__(self) -> None:
-        super().__init__(-1, Pulse())
+        super().__init__(-1, Pulse(), 0)
         self.told: list[Discovery] = []
 
     def tell(self) -> None:

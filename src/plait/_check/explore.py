@@ -166,7 +166,7 @@ class _Search:
         self._sites.files = self._fresh.files
         self._program = make(self._fresh)
         self._process = ProcessState()
-        self._core = OneCore()
+        self._core = OneCore(STAGE.beside)
         self._canary = Canary(rewrite)
         self._tally = Tally()
         self._typed = Input()

@@ -66,8 +66,8 @@ class Link:
         os.set_blocking(self._reports, False)
         return Scout(self._reports, self._bound, self.pulse, ask)
 
-    def scouting(self) -> Scouting:
-        """For the scout: from now on it has nothing of the command's, and touches nothing of others'."""
+    def scouting(self, search: int) -> Scouting:
+        """For the scout of this search: from now on it has nothing of the command's, and touches nothing of others'."""
         nothing = os.open(os.devnull, os.O_RDWR)
         kept = (self._report, self._bond)
         for fd in _STANDARD:
@@ -80,7 +80,7 @@ class Link:
         tie(self._bond, os.getpid())
         faulthandler.disable()  # the search says it again
         sys.dont_write_bytecode = True
-        end = Scouting(self._report, self.pulse)
+        end = Scouting(self._report, self.pulse, search)
         stay_apart(end.leave)
         return end
 
@@ -174,10 +174,17 @@ class Scout:
 
 
 class Scouting:
-    """The scout's own end."""
+    """The scout's own end.
 
-    def __init__(self, report: int, pulse: Pulse) -> None:
+    Attributes:
+        pulse: which execution it has begun.
+        search: the process of the search.
+        tally: what was counted since the last report.
+    """
+
+    def __init__(self, report: int, pulse: Pulse, search: int) -> None:
         self.pulse = pulse
+        self.search = search
         self.tally = Tally()
         self._report = report
         self._next = 0.0

@@ -146,12 +146,24 @@ class _Guard:
         try:
             self._scout = os.fork()
             if not self._scout:
-                _scout(self._link, self._go_ahead, before)
+                self._be_scout(self._link, self._go_ahead, before)
         except OSError:  # too many processes: the search sees that there is none
             pass
         finally:
             self._close_link()
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+    def _be_scout(self, link: Link, go_ahead: GoAhead, signals: set[signal.Signals | int]) -> NoReturn:
+        """A scout from its first moment to its last; what goes wrong in it, the search sees and repeats."""
+        try:
+            scouting = link.scouting(self._child)
+            try:
+                signal.pthread_sigmask(signal.SIG_SETMASK, signals)
+                go_ahead(scouting)
+            except KeyboardInterrupt:  # the search has heard it, too
+                scouting.leave()
+        finally:
+            _exit(1)
 
     def _end_scout(self) -> None:
         if self._scout:
@@ -162,19 +174,6 @@ class _Guard:
         if self._link is not None:
             self._link.close_for_scout()
             self._link = None
-
-
-def _scout(link: Link, go_ahead: GoAhead, signals: set[signal.Signals | int]) -> NoReturn:
-    """What a scout does from its first moment to its last; what goes wrong there, the search sees and repeats."""
-    try:
-        scouting = link.scouting()
-        try:
-            signal.pthread_sigmask(signal.SIG_SETMASK, signals)
-            go_ahead(scouting)
-        except KeyboardInterrupt:  # the search has heard it, too
-            scouting.leave()
-    finally:
-        _exit(1)
 
 
 def _stopped(child: int) -> bool:

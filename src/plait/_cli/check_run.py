@@ -97,7 +97,7 @@ def _run_pytest(options: Options) -> int:
 
 
 def _scout(options: Options, scouting: Scouting) -> None:
-    STAGE.pulse = scouting.pulse
+    STAGE.pulse, STAGE.beside = scouting.pulse, scouting.search
     go_ahead(_subject(options), scouting, scheduler=options.scheduler, one_output=options.one_output)
 
 
