@@ -301,6 +301,44 @@ def test_tiny_items_are_not_moved_and_those_that_turn_slow_get_threads() -> None
     assert stream.report.peak_workers > 4
 
 
+def test_a_thread_that_rests_goes_on_when_items_begin_to_wait_for_one_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(auto_pilot, "choose", lambda _: Choice("thread", "threads: for the test", alone=True))
+    monkeypatch.setattr(auto_pilot, "wants_race", lambda measured: measured.race is None)
+    monkeypatch.setattr(auto_pilot.Pilot, "_holds_all_the_time", lambda *_: False)
+    met = threading.Event()
+
+    def meet(x: int) -> int:
+        if x == 800:
+            assert met.wait(20)
+        elif x == 801:
+            met.set()
+        else:
+            compute(3000)
+        return x
+
+    assert list(plait.map(meet, range(900))) == list(range(900))
+
+
+@pytest.mark.parametrize(
+    ("measured", "alone"),
+    [
+        (Measured(calls=4, elapsed=0.2, busy=0.19, gil=0.9, left=1, cores=2), True),  # does not pay for processes
+        (Measured(calls=4, elapsed=0.2, busy=0.19, gil=0.7, left=1, cores=2), False),  # it may let the GIL go
+        (Measured(4, 0.2, 0.2, 0.3, 1, 2, race=1.1), True),
+        (Measured(4, 0.2, 0.2, 0.3, 1, 2, race=1.4), False),
+        (Measured(calls=4, elapsed=0.2, busy=0.19, gil=0.9, left=100, cores=1), True),
+        (Measured(calls=256, elapsed=256e-6, busy=256e-6, gil=0.9, left=10**6, cores=2), True),
+        (Measured(4, 0.2, 0.2, 0.9, 100, 2, transfer=0.03, transfer_bytes=8 << 20), True),
+        (Measured(calls=4, elapsed=0.2, busy=0.004, gil=0.1, left=100, cores=2), False),  # it waits
+        (Measured(calls=4, elapsed=0.2, busy=0.38, gil=0.1, left=100, cores=2), False),
+        (Measured(calls=4, elapsed=0.2, busy=0.19, gil=0.9, left=100, cores=2, free_threaded=True), False),
+    ],
+)
+def test_when_one_thread_does_as_much_as_more(measured: Measured, alone: bool) -> None:
+    assert choose(measured).engine == "thread"
+    assert choose(measured).alone is alone
+
+
 def test_one_call_that_was_held_up_does_not_make_tiny_items_long() -> None:
     calls = itertools.count()
 

@@ -173,7 +173,7 @@ PROGRAMS = {
                 got.append("end")
             return got
         def chained():
-            return (yield from numbers(2)), (yield from [7, 8])
+            return (yield from numbers(2)), (yield from list("78"))
         def run(generator):
             seen = []
             try:

@@ -20,6 +20,7 @@ import plait
 from plait._core.feed import Feed
 from plait._core.job import Job
 from plait._engines.crew import Crew
+from plait._engines.growth import Growth
 from plait._engines.halting import Seat
 from plait._engines.stealing import DequePortion, Portion, TruncatedPortion
 from plait._engines.thread import ThreadEngine
@@ -454,3 +455,73 @@ def test_streams_are_put_back_when_runs_overlap() -> None:
     assert sys.stdout is shared
     del second
     assert sys.stdout is plain
+
+
+# --- threads that are too many
+
+
+class OneTooMany(Growth):
+    """Wants two threads until both have run something, then one, unless that is stuck and may be helped."""
+
+    def __init__(
+        self, ceiling: int, cores: int, late: float, seen: set[int], rested: threading.Event, *, help_it: bool = False
+    ) -> None:
+        super().__init__(ceiling, cores, late)
+        self.seen = seen
+        self.rested = rested
+        self.help_it = help_it
+
+    def add(self, threads: int, backlog: int, late: float, busy: float | None, *, stuck: bool = False) -> int:
+        if self.rested.is_set():
+            return 1 if stuck and self.help_it else 0
+        if threads < 2:
+            return 1
+        if len(self.seen) < 2:
+            return 0
+        self.rested.set()
+        return -1
+
+
+@pytest.mark.parametrize("leave", ["to the end", "early"])
+def test_a_thread_that_is_too_many_rests(engine: ThreadEngine, leave: str) -> None:
+    seen: set[int] = set()
+    rested = threading.Event()
+    engine.growth = lambda *args: OneTooMany(*args, seen=seen, rested=rested)
+
+    def run(x: int) -> bool:
+        seen.add(threading.get_ident())
+        rested.wait(0.001)
+        return rested.is_set()
+
+    items = itertools.takewhile(lambda _: sum(later) < 2000, itertools.count())
+    later = [False]
+    outcomes = []
+    for outcome in plait.map(run, items, engine=engine).outcomes():
+        later.append(outcome.value)
+        outcomes.append(outcome)
+        if leave == "early" and sum(later) > 100:
+            break
+    else:
+        assert len({outcome.worker for outcome in outcomes}) == 2
+        assert len({outcome.worker for outcome in outcomes[-300:]}) == 1
+
+
+def test_a_thread_that_rests_is_called_back(engine: ThreadEngine) -> None:
+    seen: set[int] = set()
+    rested, met = threading.Event(), threading.Event()
+    engine.growth = lambda *args: OneTooMany(*args, seen=seen, rested=rested, help_it=True)
+
+    def run(x: int) -> int:
+        seen.add(threading.get_ident())
+        if x < 1000:
+            rested.wait(0.001)
+        elif x == 1000:
+            assert met.wait(LONG)
+        else:
+            met.set()
+        return x
+
+    stream = plait.map(run, range(1100), engine=engine)
+    assert list(stream) == list(range(1100))
+    assert rested.is_set()
+    assert stream.report.peak_workers == 2

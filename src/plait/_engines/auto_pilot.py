@@ -14,7 +14,7 @@ from typing import NamedTuple
 from plait._core.budget import available_cores
 from plait._core.gil import has_gil
 from plait._core.job import Job
-from plait._engines.choice import HOLDS, Choice, Measured, choose, is_worth_asking_again, wants_race
+from plait._engines.choice import HOLDS, Choice, Measured, choose, is_worth_asking_again, suffices, wants_race
 from plait._engines.growth import Growth
 from plait._engines.measuring_calls import CallMeter, is_tiny
 from plait._engines.measuring_gil import Canary
@@ -38,6 +38,7 @@ _START = 0.05  # seconds that processes take to start at least
 _OWN_MODULES = 150  # that they have anyway, and so has this process
 _IMPORT = 0.0004  # seconds to import one of the others
 _CALM = 0.001  # seconds between two looks
+_FULL = 0.75  # of a core is about what threads keep busy that only take the GIL from each other
 
 
 class Seen(NamedTuple):
@@ -140,6 +141,11 @@ class Pilot:
         if seen is None:
             return 1
         return 1 if seen.seconds < _PATIENCE and not seen.waits else None
+
+    @property
+    def one_suffices(self) -> bool:
+        """Whether more threads than one are a waste as long as they compute."""
+        return self.choice is not None and self.choice.alone
 
     def look(self) -> None:
         """Decide, if that makes sense now."""
@@ -258,7 +264,7 @@ class Pilot:
         )
         if reason:
             nature = "it holds the GIL" if measured.race is None else "two do not do twice the work"
-            return Choice("thread", f"threads, although {nature}: {reason}")
+            return Choice("thread", f"threads, although {nature}: {reason}", alone=suffices(measured))
         return choose(measured._replace(transfer=transfer.seconds, transfer_bytes=transfer.size))
 
 
@@ -274,6 +280,9 @@ class PilotGrowth(Growth):
     def add(self, threads: int, backlog: int, late: float, busy: float | None, *, stuck: bool = False) -> int:
         self._pilot.look()
         wanted = self._pilot.threads_wanted()
+        if wanted is None and self._pilot.one_suffices and not stuck and (busy is None or busy >= _FULL):
+            self.reason = "another would only have waited for the GIL, or for memory"
+            return min(0, 1 - threads)
         if wanted is None:
             return super().add(threads, backlog, late, busy, stuck=stuck)
         self.reason = ""  # what kept threads from being added says nothing about the engine that comes now

@@ -9,6 +9,7 @@ _WAITING = 0.5  # below this share of busy time the function waits for something
 HOLDS = 0.85  # the share of the time others had to wait for the GIL, from which on no race is needed to know
 _UNRACED = 0.5  # the same, where no race could be run
 _AS_GOOD = 0.75  # threads are chosen when they reach this share of what processes would: they need no start, no memory
+_MORE = 1.15  # times the work of one that two threads must do to be worth it
 _WORTH = 1.5  # how often what processes save of the work that is left must pay for their start
 _DEAR = 0.4  # of the computing time; from there on two processes are no faster than one thread
 
@@ -54,10 +55,14 @@ class Measured(NamedTuple):
 
 
 class Choice(NamedTuple):
-    """The engine for the remaining items, and why."""
+    """The engine for the remaining items, and why.
+
+    `alone` says that one thread does about as much as more of them would, as long as it computes.
+    """
 
     engine: str
     reason: str
+    alone: bool = False
 
 
 def choose(measured: Measured) -> Choice:
@@ -86,19 +91,33 @@ def _if_plain(measured: Measured) -> Choice | None:
         return Choice("thread", "threads: this interpreter has no GIL")
     if measured.calls and measured.cost < TINY:
         return Choice(
-            "thread", f"threads: at {in_words(measured.cost)} per item, moving items would cost more than running them"
+            "thread",
+            f"threads: at {in_words(measured.cost)} per item, moving items would cost more than running them",
+            alone=True,
         )
     if measured.share < _WAITING and measured.gil < HOLDS:
         return Choice("thread", f"threads: {100 * (1 - measured.share):.0f} % of the time it waits")
     if measured.cores < 2:
-        return Choice("thread", "threads: there is only one core to use")
+        return Choice("thread", "threads: there is only one core to use", alone=True)
     left = measured.calls if measured.left is None else measured.left  # of what has no end in sight, as much again
     if left * measured.cost * (1 - 1 / measured.cores) < _WORTH * measured.start:
-        return Choice("thread", f"threads: what is left, about {in_words(left * measured.cost)}, {_UNWORTHY}")
+        what = f"threads: what is left, about {in_words(left * measured.cost)}, {_UNWORTHY}"
+        return Choice("thread", what, alone=suffices(measured))
     return None
 
 
 _UNWORTHY = "does not pay for processes"
+
+
+def suffices(measured: Measured) -> bool:
+    """Whether one thread does about as much of this as two, which take the GIL from each other.
+
+    >>> suffices(Measured(calls=4, elapsed=0.2, busy=0.2, gil=0.9, left=100, cores=2))
+    True
+    """
+    if measured.free_threaded or measured.share < _WAITING:
+        return False
+    return measured.race < _MORE if measured.race is not None else measured.gil >= HOLDS
 
 
 def is_worth_asking_again(choice: Choice, measured: Measured) -> bool:
@@ -126,6 +145,7 @@ def _if_dear(measured: Measured) -> Choice | None:
     return Choice(
         "thread",
         f"threads: to move {much} per item takes {in_words(measured.transfer)}, computing {in_words(computing)}",
+        alone=suffices(measured),
     )
 
 

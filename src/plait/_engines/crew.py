@@ -54,6 +54,7 @@ class Crew:
         self._outer: Task | None = job.context.get(current_task)
         self._park: SimpleQueue[None] = SimpleQueue()
         self._bell: SimpleQueue[None] = SimpleQueue()
+        self._bench: SimpleQueue[None] = SimpleQueue()  # where those wait that are too many
         self._quorum = 0  # finished batches at which to ring for the driver; 0 while it does not listen
         self._rung = 0.0
         self.forked = False  # whether this is a child that one of the functions has made
@@ -82,9 +83,13 @@ class Crew:
     def next_batch(self, seat: Seat) -> Batch | None:
         """The next batch for a worker, who waits for it as long as it takes; None when it is to go home."""
         while True:
+            while seat.resting and not self.unwanted:
+                self._bench.get()
             with self.lock:
                 if self.unwanted or seat.abandoned:
                     return None
+                if seat.resting:
+                    continue
                 batch = self.feed.take(self._sizer.size)
                 if batch is None and self.steal(time.perf_counter(), 1):
                     batch = self.feed.take(self._sizer.size)
@@ -208,6 +213,11 @@ class Crew:
         return 2 * max(1, len(self.seats)) * self._sizer.size
 
     @property
+    def active(self) -> int:
+        """How many threads run items, or would."""
+        return sum(not seat.resting for seat in self.seats)
+
+    @property
     def clocked(self) -> bool:
         """Whether the CPU time of the threads can be read."""
         return any(seat.clock_id is not None for seat in self.seats)
@@ -229,6 +239,24 @@ class Crew:
         with self.lock:
             self.seats.remove(seat)
             self.staying -= 1
+
+    def rest(self, count: int) -> None:
+        """So many workers run nothing from now on, when their batches are done, the youngest first."""
+        with self.lock:
+            for seat in [seat for seat in self.seats if not seat.resting][-count:]:
+                seat.resting = True
+                self.take_rest(seat)
+
+    def recall(self, count: int) -> int:
+        """Let up to `count` of the workers that rest go on; how many those are."""
+        with self.lock:
+            recalled = [seat for seat in self.seats if seat.resting][: max(0, count)]
+            for seat in recalled:
+                seat.resting = False
+        if recalled:
+            for _ in self.seats:  # each sees for itself whether it is meant
+                self._bench.put(None)
+        return len(recalled)
 
     def listen(self, seconds: float, quorum: int) -> float:
         """Wait until `quorum` batches have finished, a worker found nothing to do, or `seconds` have passed.
@@ -293,7 +321,8 @@ class Crew:
     def stuck(self, now: float) -> bool:
         """Whether every thread runs an item that takes far longer than items did lately."""
         usual = _STUCK_UNKNOWN if self._sizer.cost is None else max(_STUCK, 10 * self._sizer.cost)
-        return all((batch := seat.batch) is not None and 0.0 < batch.started < now - usual for seat in self.seats)
+        active = [seat for seat in self.seats if not seat.resting]
+        return all((batch := seat.batch) is not None and 0.0 < batch.started < now - usual for seat in active)
 
     def dismiss(self) -> None:
         """Send every worker home that is not in the user's code; the others are told not to go on."""
@@ -301,6 +330,7 @@ class Crew:
             self.stopping = True
         for seat in self.seats:  # more than are parked does no harm, and this may be called again
             self._park.put(None)
+            self._bench.put(None)
             seat.rouse()
 
     def wait_empty(self, seconds: float) -> bool:

@@ -30,7 +30,10 @@ class Growth:
         self._late_limit = late_limit
 
     def add(self, threads: int, backlog: int, late: float, busy: float | None, *, stuck: bool = False) -> int:
-        """How many threads to add now that `backlog` items wait for a free one; `reason` says why there are no more."""
+        """How many threads to add now that `backlog` items wait for a free one; `reason` says why there are no more.
+
+        A negative number says how many are too many.
+        """
         if threads >= self.ceiling or backlog <= 0:
             return 0
         if stuck:  # what keeps the GIL or the cores busy may never end, and the others have not had a turn

@@ -78,6 +78,7 @@ class Seat(Task):
         batch: the batch it runs, or None.
         portion: the items of that batch which nobody has taken yet; written under the crew's lock.
         released: how many values of that batch have been delivered before its end; written under the crew's lock.
+        resting: whether it is to run nothing for now; written under the crew's lock.
         began: when its item began, in runs that measure items; 0.0 between items.
         inside: whether it may be in the user's code; written under `door`.
         injected: whether a StopTask was injected and not taken back; written under `door`.
@@ -102,6 +103,7 @@ class Seat(Task):
         "name",
         "portion",
         "released",
+        "resting",
         "thread",
     )
 
@@ -112,6 +114,7 @@ class Seat(Task):
         self.batch: Batch | None = None
         self.portion: Portion | None = None
         self.released = 0
+        self.resting = False
         self.began = 0.0
         self.door = threading.RLock()
         self.inside = False

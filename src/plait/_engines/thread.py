@@ -192,16 +192,18 @@ class Driver:
         self._rate, self._yielded = self._yielded / elapsed, 0
         self._saturated = late >= self._late_limit
         crew.release_stalled(now)
-        threads = len(crew.seats)
+        threads = crew.active
         backlog = crew.share_out(now, room=threads < self._growth.ceiling)
         added = 0
         if threads < self._growth.ceiling and backlog and not self._feed.prompt:
             busy = self._busy(elapsed) if crew.clocked else None
             added = self._growth.add(threads, backlog, late, busy, stuck=crew.stuck(now))
+            if added < 0:
+                crew.rest(-added)
             self._hire(added)
         if self._saturated:
             self._tick = _IDLE_TICK
-        elif added or (backlog and threads < self._growth.ceiling):
+        elif added > 0 or (backlog and threads < self._growth.ceiling):
             self._tick = _TICK
         else:
             self._tick = min(self._tick * 1.5, _STALL_TICK if crew.may_stall else _IDLE_TICK)
@@ -218,7 +220,7 @@ class Driver:
 
     def _hire(self, count: int) -> None:
         crew = self._crew
-        for _ in range(count):
+        for _ in range(count - crew.recall(count)):
             if len(crew.seats) >= self._growth.ceiling:
                 return
             self._hired += 1

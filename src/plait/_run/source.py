@@ -14,6 +14,7 @@ from importlib.util import MAGIC_NUMBER
 from types import CodeType
 
 _SILENT = ("ctx", "kind", "type_comment", "type_ignores")  # fields that say nothing, or not the same everywhere
+_LATER = ("is_lazy",)  # fields of later Pythons, which mean nothing when they are 0
 _Node = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 
 
@@ -43,7 +44,10 @@ def dump(node: object) -> str:
         fields = [
             f"{field}={dump(value)}"
             for field in node._fields
-            if field not in _SILENT and (value := getattr(node, field, None)) is not None and value != []
+            if field not in _SILENT
+            and (value := getattr(node, field, None)) is not None
+            and value != []
+            and (value or field not in _LATER)
         ]
         return f"{type(node).__name__}({','.join(fields)})"
     if isinstance(node, list):
