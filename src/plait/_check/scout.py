@@ -143,24 +143,31 @@ class Scout:
                 pass  # too late
         self.asked = self._over = True
         if self._bound >= 0:
-            os.close(self._bound)
-            os.close(self._reports)
+            for fd in (self._bound, self._reports):
+                with suppress(OSError):  # a program may close all that there is
+                    os.close(fd)
             self._bound = -1
         self.pulse.end()
 
     def _begin(self) -> None:
         self.asked = True
         if available_cores(private_bytes_of_linux(os.getpid())).count > 1:
-            self._ask()
+            with suppress(OSError):  # closed by the program, as what is read next: there will be no scout
+                self._ask()
         else:
             self._over = True
             self.pulse.end()
 
     def _receive(self) -> None:
-        with suppress(BlockingIOError):
+        try:
             while part := os.read(self._reports, _PART):
                 self._read += part
             self._over = True
+        except BlockingIOError:
+            pass  # that was all, for now
+        except OSError:  # the program has closed it
+            self._over = True
+            self.pulse.end()
 
     def _discovered(self) -> Iterator[Discovery]:
         read = self._read
