@@ -103,7 +103,7 @@ def _add_peer(table: Table, tool: str, buggy: list[Path], ours: dict[str, list[S
 
 def search(path: Path, seed: int, limit: int) -> Search:
     """A search as `plait check` makes it, without the investigation of what it finds."""
-    from plait._check.explore import Budget, explore
+    from plait._check.explore import Budget, Course, explore
     from plait._check.look import Look
     from plait._check.program import Script
     from plait._check.source import Sources
@@ -119,10 +119,8 @@ def search(path: Path, seed: int, limit: int) -> Search:
     result = explore(
         lambda fresh: Script(file, (), fresh),
         budget=Budget(limit, None),
-        seed=seed,
-        scheduler=scheduler,
+        course=Course(scheduler, look, seed),
         mine=file.__eq__,
-        examine=look,
     )
     cpu = time.process_time() - began
     executions = result.coverage.schedules

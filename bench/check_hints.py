@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 from time import perf_counter
 
-from plait._check.explore import Again, Budget, explore, explore_script
+from plait._check.explore import Again, Budget, Course, explore, explore_script
 from plait._check.function_program import own_files
 from plait._check.investigate import Case, Told, investigate
 from plait._check.look import Look
@@ -75,10 +75,8 @@ def _shrunk(path: Path) -> tuple[int, int, float] | None:
     explore(
         lambda fresh: Script(str(path), (), fresh),
         budget=Budget(LIMIT, None),
-        seed=1,
-        scheduler=scheduler,
+        course=Course(scheduler, look, 1),
         mine=own_files(str(path)),
-        examine=look,
         conclude=conclude,
     )
     return found[0] if found else None

@@ -97,3 +97,21 @@ def test_a_program_of_one_core_keeps_it() -> None:
         """
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.skipif(len(getattr(os, "sched_getaffinity", lambda _: [0])(0)) < 2, reason="there is one core only")
+def test_it_leaves_the_core_of_another_search_to_that(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(one_core, "_LOOK", 0.0)
+    monkeypatch.setattr(one_core, "_ENOUGH", 1e9)  # as if it had got nothing of it
+    for taken in os.sched_getaffinity(0):
+        asked = "import os, sys; os.sched_setaffinity(0, {" + str(taken) + "}); print(); sys.stdin.read()"
+        with subprocess.Popen(
+            [sys.executable, "-c", asked], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        ) as other:
+            assert other.stdout is not None
+            other.stdout.readline()
+            with OneCore(other.pid) as core:
+                for _ in range(5):
+                    assert os.sched_getaffinity(0) != {taken}
+                    core.look()
+            other.communicate("")

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from time import monotonic
 from typing import NamedTuple
 
-from plait._check.explore import Again, Budget, Doubt, explore
+from plait._check.explore import Again, Budget, Course, Doubt, Second, explore
 from plait._check.findings import Finding
 from plait._check.fresh import FreshModules
 from plait._check.investigate import Case, Told, investigate
@@ -15,6 +15,7 @@ from plait._check.look import Look
 from plait._check.predict import loss
 from plait._check.program import Program
 from plait._check.record import Record
+from plait._check.scout import SEED, Scout, Scouting
 from plait._check.settle import settle
 from plait._check.shrink import same_failure
 from plait._check.source import Sources
@@ -60,15 +61,24 @@ class Subject(NamedTuple):
 
 
 def search(
-    subject: Subject, budget: Budget, *, seed: int, scheduler: str | Scheduler, one_output: bool = False
+    subject: Subject,
+    budget: Budget,
+    *,
+    seed: int,
+    scheduler: str | Scheduler,
+    one_output: bool = False,
+    scout: Scout | None = None,
 ) -> Checked:
     """Performs the subject under many schedules until it fails or the budget is used up.
 
-    With `one_output` it fails, too, when it does not print the same under all of them.
+    With `one_output` it fails, too, when it does not print the same under all of them. A `scout` does `go_ahead` in
+    another process meanwhile.
     """
     sources = Sources(_lines)
-    hinted = HintedScheduler(make_scheduler(scheduler), ReplayScheduler)
-    look = Look(hinted.hint, sources, one_output=one_output)
+    hinted, look = _looking(scheduler, sources, one_output=one_output)
+    second = None
+    if scout is not None:
+        second = Second(scout, look.confirm, Course(*_looking(scheduler, sources, one_output=one_output), SEED))
 
     def conclude(record: Record, case: object, again: Again) -> Told | Doubt:
         end = monotonic() + _SHRINKING
@@ -80,14 +90,44 @@ def search(
     found = explore(
         subject.make,
         budget=budget,
-        seed=seed,
-        scheduler=hinted,
+        course=Course(hinted, look, seed),
         mine=subject.mine,
-        examine=look,
         conclude=conclude,
+        second=second,
     )
     told = found.finding if isinstance(found.finding, Told) else None
     return Checked(found.verdict, found.coverage, told, look.notes, sources)
+
+
+def go_ahead(subject: Subject, scouting: Scouting, *, scheduler: str | Scheduler, one_output: bool = False) -> None:
+    """Searches as a scout does: until it is ended, or has found something, which it tells."""
+    hinted, look = _looking(scheduler, Sources(_lines), one_output=one_output)
+
+    def examine(record: Record) -> Case | None:
+        case = look(record)
+        scouting.tally.add(record)
+        scouting.tell()
+        return case
+
+    def conclude(record: Record, case: object, _: Again) -> None:
+        prediction = case.prediction if isinstance(case, Case) and record.failure is None else None
+        turns = [(thread, step, to) for thread, step, to, _ in record.switches]
+        scouting.discover(turns, prediction.sites if prediction is not None else ())
+
+    explore(
+        subject.make,
+        budget=Budget(None, None),
+        course=Course(hinted, examine, SEED),
+        mine=subject.mine,
+        conclude=conclude,
+    )
+    scouting.finish()
+
+
+def _looking(scheduler: str | Scheduler, sources: Sources, *, one_output: bool) -> tuple[HintedScheduler, Look]:
+    """A scheduler, and who looks at what it does and tells it what to try."""
+    hinted = HintedScheduler(make_scheduler(scheduler), ReplayScheduler)
+    return hinted, Look(hinted.hint, sources, one_output=one_output)
 
 
 def _left_behind(case: Case, again: Again) -> bool:
@@ -124,9 +164,8 @@ def follow(subject: Subject, token: str, *, one_output: bool = False) -> Checked
     found = explore(
         subject.make,
         budget=Budget(1, None),
-        scheduler=ReplayScheduler([switch[:3] for switch in switches]),
+        course=Course(ReplayScheduler([switch[:3] for switch in switches]), lambda _: True),
         mine=subject.mine,
-        examine=lambda _: True,
         conclude=conclude,
     )
     told = found.finding if isinstance(found.finding, Told) else None

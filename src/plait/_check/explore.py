@@ -23,6 +23,7 @@ from plait._check.performance import perform
 from plait._check.process_state import ProcessState
 from plait._check.program import Program, Script
 from plait._check.record import Record, Switch
+from plait._check.scout import Discovery, Scout
 from plait._check.sites import Sites
 from plait._check.stage import STAGE
 from plait._check.stand_in_input import Input
@@ -37,6 +38,9 @@ _CANARY_RUNS = 64  # a random walk that misses the race as often does not work
 _COLLECT = 64  # executions between two collections of garbage; loops collect within one, and shall find their own
 _ALONE = 8  # executions that start nothing after which no more is expected
 _PRIME = 1_000_003  # between the seeds of two searches
+
+_Found = tuple[Record | None, object, str]  # what ended the search, what was seen in it, what was searched to the end
+_NOTHING: _Found = (None, None, "")
 
 Examine = Callable[[Record], object]
 Again = Callable[[Sequence[Switch]], Record]
@@ -67,6 +71,28 @@ class Doubt(NamedTuple):
     reason: str
 
 
+class Course(NamedTuple):
+    """Executions one after the other: what chooses their schedules, what looks at each, the seed of them all."""
+
+    scheduler: Scheduler | str
+    examine: Examine | None = None
+    seed: int = 0
+
+
+class Second(NamedTuple):
+    """A second search, in another process.
+
+    Attributes:
+        scout: that process, as we see it.
+        judge: what the record of what it has discovered says, performed here; nothing if that did not come true.
+        course: the executions that it performs, to do them again.
+    """
+
+    scout: Scout
+    judge: Callable[[Record, Discovery], object]
+    course: Course
+
+
 class Budget(NamedTuple):
     """How long to search: what is reached first ends it. None is no limit."""
 
@@ -78,24 +104,24 @@ def explore(
     make: Callable[[FreshModules], Program],
     *,
     budget: Budget,
-    seed: int = 0,
-    scheduler: Scheduler | str = "rotation",
+    course: Course,
     mine: Callable[[str], bool],
-    examine: Examine | None = None,
     conclude: Conclude | None = None,
     rewrite: Rewrite = cached_rewrite,
+    second: Second | None = None,
 ) -> Result:
     """Performs the program that `make` gives under many schedules.
 
-    `mine` says which files are the user's; `examine` looks at each record and returns what it has found, which ends the
-    search as a failure does. Then `conclude` gets the record, what `examine` returned for it, and a function that
-    performs the program under given switches; it may answer with a `Doubt`.
+    `mine` says which files are the user's; what the course's `examine` returns for a record ends the search as a
+    failure does. Then `conclude` gets the record, what was returned for it, and a function that performs the program
+    under given switches; it may answer with a `Doubt`. What a second search finds while this one goes on is performed
+    here, and judged as if it were our own.
     """
     if not STAGE.taken.acquire(False):
         raise UsageError("a check is going on in this process already; run one after the other")
     try:
-        search = _Search(make, scheduler, mine, rewrite)
-        return search.run(budget, seed, examine, conclude)
+        search = _Search(make, mine, rewrite, course.scheduler)
+        return search.run(budget, course, conclude, second)
     finally:
         STAGE.taken.release()
 
@@ -117,10 +143,8 @@ def explore_script(
     return explore(
         lambda fresh: Script(file, arguments, fresh),
         budget=Budget(runs, seconds),
-        seed=seed,
-        scheduler=scheduler,
+        course=Course(scheduler, examine, seed),
         mine=lambda name: name.startswith(folder),
-        examine=examine,
         rewrite=rewrite,
     )
 
@@ -131,24 +155,24 @@ class _Search:
     def __init__(
         self,
         make: Callable[[FreshModules], Program],
-        scheduler: Scheduler | str,
         mine: Callable[[str], bool],
         rewrite: Rewrite,
+        scheduler: Scheduler | str,
     ) -> None:
-        self._scheduler = make_scheduler(scheduler)
+        make_scheduler(scheduler)  # it says so if there is none of that name
         self._name = scheduler if isinstance(scheduler, str) else type(scheduler).__name__
         self._fresh = FreshModules(mine, rewrite)
         self._sites = Sites()
         self._sites.files = self._fresh.files
         self._program = make(self._fresh)
         self._process = ProcessState()
-        self._core = OneCore()
+        self._core = OneCore(STAGE.beside)
         self._canary = Canary(rewrite)
         self._tally = Tally()
         self._typed = Input()
         self._types = Types(self._fresh.files)
 
-    def run(self, budget: Budget, seed: int, examine: Examine | None, conclude: Conclude | None) -> Result:
+    def run(self, budget: Budget, course: Course, conclude: Conclude | None, second: Second | None) -> Result:
         began = monotonic()
         collected = gc.isenabled()
         gc.disable()
@@ -156,7 +180,9 @@ class _Search:
         try:
             with self._core, Patches(self._core.stand_ins()), self._fresh, self._process:
                 canary = self._find_canary()
-                record, finding, exhausted = self._search(budget, seed, examine, began) if canary else (None, None, "")
+                until = None if budget.seconds is None else began + budget.seconds
+                found = self._both(course, budget.runs, until, second) if canary else _NOTHING
+                record, finding, exhausted = found
                 if record is not None and conclude is not None:
                     finding = conclude(record, finding, self._again)
                 if record is not None and _has_tasks(record):
@@ -166,7 +192,8 @@ class _Search:
                 gc.enable()
         doubt = finding.reason if isinstance(finding, Doubt) else ""
         tally = self._tally
-        coverage = tally.coverage([f"{file} ({why})" for file, why in self._fresh.plain.items()])
+        processes = 2 if second is not None and second.scout.tally.schedules else 1
+        coverage = tally.coverage([f"{file} ({why})" for file, why in self._fresh.plain.items()], processes)
         word = verdict(
             coverage,
             failed=record is not None and not doubt,
@@ -177,7 +204,7 @@ class _Search:
         )
         return Result(word, coverage, record, finding, monotonic() - began)
 
-    def _again(self, switches: Sequence[Switch]) -> Record:
+    def _again(self, switches: Sequence[Switch | tuple[int, int, int]]) -> Record:
         scheduler = ReplayScheduler([switch[:3] for switch in switches])
         scheduler.begin(0)
         record = perform(self._program, scheduler, self._sites, seed=0, name=scheduler.name, typed=self._typed)
@@ -197,35 +224,74 @@ class _Search:
                 return True
         return False
 
+    def _both(self, course: Course, runs: int | None, until: float | None, second: Second | None) -> _Found:
+        """Searches; what a second search has found by the end counts, too, and so does what it has seen."""
+        if second is None:
+            return self._search(course, self._tally, runs, until, None)
+        try:
+            found = self._search(course, self._tally, runs, until, second)
+            if found is _NOTHING and second.scout.asked:
+                found = self._follow(second) or found
+        finally:
+            second.scout.end()
+        self._tally.add_all(second.scout.tally.all())
+        return found
+
     def _search(
-        self, budget: Budget, seed: int, examine: Examine | None, began: float
-    ) -> tuple[Record | None, object, str]:
-        scheduler, tally = self._scheduler, self._tally
+        self, course: Course, tally: Tally, runs: int | None, until: float | None, second: Second | None
+    ) -> _Found:
+        scheduler = make_scheduler(course.scheduler)
         number = 0
-        until = None if budget.seconds is None else began + budget.seconds
-        while budget.runs is None or number < budget.runs:
+        while runs is None or number < runs:
             if until is not None and monotonic() > until:
                 break
             number += 1
             if STAGE.pulse is not None:
                 STAGE.pulse.begin(number)
-            mine = seed * _PRIME + number
-            if not scheduler.begin(mine):
+            seed = course.seed * _PRIME + number
+            if not scheduler.begin(seed):
                 return None, None, getattr(scheduler, "proof", "every schedule")
             record = perform(
-                self._program, scheduler, self._sites, seed=mine, name=self._name, typed=self._typed, until=until
+                self._program, scheduler, self._sites, seed=seed, name=self._name, typed=self._typed, until=until
             )
             self._forget()
             self._core.look()
             tally.add(record)
-            finding = examine(record) if examine is not None else None
+            finding = course.examine(record) if course.examine is not None else None
             if record.failure is not None or finding:
                 return record, finding, ""
+            if second is not None and (found := self._follow(second)) is not None:
+                return found
             if tally.gave_up or (number == _ALONE and tally.coverage(()).alone):
                 break
             if number % _COLLECT == 0 or _has_tasks(record):
                 gc.collect(1)
-        return None, None, ""
+        return _NOTHING
+
+    def _follow(self, second: Second) -> _Found | None:
+        """What the second search has found, if it comes true here; where its process has died, we go, too."""
+        for discovery in second.scout.discoveries():
+            record = self._again(discovery.turns)
+            finding = second.judge(record, discovery)
+            if finding:
+                return record, finding, ""
+            second.scout.discredit()
+        if second.scout.died:
+            return self._repeat(second)
+        return None
+
+    def _repeat(self, second: Second) -> _Found | None:
+        """Performs what it has performed, up to the execution in which its process died: ours will die in it, too."""
+        runs = second.scout.pulse.number
+        second.scout.end()
+        if STAGE.pulse is None:
+            return None
+        number = STAGE.pulse.number
+        STAGE.pulse.repeat(True)
+        found = self._search(second.course, Tally(), runs, None, None)
+        STAGE.pulse.repeat(False)
+        STAGE.pulse.begin(number)
+        return None if found is _NOTHING else found
 
 
 def _has_tasks(record: Record) -> bool:

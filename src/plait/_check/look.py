@@ -11,6 +11,7 @@ from plait._check.history import History
 from plait._check.investigate import Case
 from plait._check.predict import Prediction, lost, predictions
 from plait._check.record import Record, Switch
+from plait._check.scout import Discovery
 from plait._check.source import Sources
 from plait._core.event import Site
 
@@ -59,6 +60,17 @@ class Look:
         if self._one_output and record.output != self._passing.output:
             return Case(record, self._passing)
         self._predict(record)
+        return None
+
+    def confirm(self, record: Record, discovery: Discovery) -> Case | None:
+        """The case when a scout's discovery has come true in this record, which was performed for it."""
+        if record.failure is not None:
+            return Case(record, self._passing)
+        seen = Prediction("data race", (), discovery.sites)
+        if discovery.sites and lost(seen, record, self._sources) is not None:
+            return Case(record, self._passing, seen)
+        if self._one_output and self._passing is not None and record.output != self._passing.output:
+            return Case(record, self._passing)
         return None
 
     def _remark(self, record: Record) -> None:

@@ -3,6 +3,7 @@
 To wake a thread on another core, and to let it begin while the one that woke it still has the GIL, costs more than most
 steps of a program. So the search runs on the core where it is, by the policy SCHED_BATCH, under which a thread that is
 woken does not displace the one that runs; where others want that core, it moves on. Measured by bench/check_core.py.
+A scout leaves the core of the search to that.
 """
 
 from __future__ import annotations
@@ -21,9 +22,13 @@ _STARTS = {"_posixsubprocess": ("fork_exec",), "os": ("fork", "forkpty", "posix_
 
 
 class OneCore:
-    """Moves to one core on entry and gives the others back on exit; does nothing where a system cannot do that."""
+    """Moves to one core on entry and gives the others back on exit; does nothing where a system cannot do that.
 
-    def __init__(self) -> None:
+    `beside` is the process that searches beside this one and keeps its own core; 0 for none.
+    """
+
+    def __init__(self, beside: int = 0) -> None:
+        self._beside = beside
         self._all: set[int] = set()  # empty where nothing is done
         self._policy = -1
         self._core = -1
@@ -34,7 +39,8 @@ class OneCore:
             try:
                 self._ask = os.sched_getaffinity
                 self._all, self._policy = self._ask(0), os.sched_getscheduler(0)
-                self._stay(_core_now())
+                here, free = _core_now(), sorted(self._all - self._taken())
+                self._stay(here if here in free or not free else free[0])
             except OSError:  # forbidden, as in some sandboxes, or no /proc
                 self._all = set()
         return self
@@ -53,7 +59,7 @@ class OneCore:
             return
         used = process_time()
         if used - self._used < _ENOUGH * (now - self._looked):
-            others = sorted(self._all - {self._core})
+            others = sorted(self._all - {self._core} - self._taken()) or [self._core]
             self._stay(others[monotonic_ns() // 1000 % len(others)])
         self._looked, self._used = now, used
 
@@ -66,6 +72,16 @@ class OneCore:
             for name in names:
                 if start := getattr(sys.modules.get(module), name, None):
                     yield start, self._with_all(start)
+
+    def _taken(self) -> set[int]:
+        """The one core of the search beside which this one searches, if it has moved to one."""
+        if not self._beside:
+            return set()
+        try:
+            cores = self._ask(self._beside)
+        except OSError:  # it is gone
+            return set()
+        return cores if len(cores) == 1 else set()
 
     def _stay(self, core: int) -> None:
         os.sched_setaffinity(0, {core})

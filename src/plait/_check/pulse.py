@@ -7,7 +7,7 @@ import mmap
 from time import sleep
 
 _BEAT = 0.1  # seconds
-_BEATS, _NUMBER, _DONE = range(3)
+_BEATS, _NUMBER, _DONE, _REPEATING = range(4)
 
 
 class Pulse:
@@ -17,6 +17,7 @@ class Pulse:
         number: of the execution that has begun last, from 1; 0 before the first.
         beats: how often the child has beaten; it does not while C code keeps its GIL.
         done: whether the child has said all that it had to say.
+        repeating: whether the execution is one that a scout had begun, of the scout's seed (see `scout`).
     """
 
     def __init__(self) -> None:
@@ -34,6 +35,10 @@ class Pulse:
     def done(self) -> bool:
         return bool(self._words[_DONE])
 
+    @property
+    def repeating(self) -> bool:
+        return bool(self._words[_REPEATING])
+
     def start(self) -> None:
         """Beat from now on, in a thread that nothing controls."""
         _thread.start_new_thread(self._beat, ())
@@ -41,6 +46,10 @@ class Pulse:
     def begin(self, number: int) -> None:
         """This execution begins."""
         self._words[_NUMBER] = number
+
+    def repeat(self, repeating: bool) -> None:
+        """The executions from here on are those of the scout, or no longer."""
+        self._words[_REPEATING] = repeating
 
     def end(self) -> None:
         """All has been said."""

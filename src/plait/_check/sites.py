@@ -29,14 +29,18 @@ class Sites:
         frame: FrameType | None = sys._getframe(depth + 1)
         files = self.files
         while frame is not None:
-            if frame.f_code.co_filename in files:
-                return self.at(frame)
+            code = frame.f_code
+            if code.co_filename in files:
+                return self._at(code, frame)
             frame = frame.f_back
         return None
 
     def at(self, frame: FrameType) -> Site:
         """Where in the user's source the frame is."""
-        code, instruction = frame.f_code, frame.f_lasti
+        return self._at(frame.f_code, frame)
+
+    def _at(self, code: CodeType, frame: FrameType) -> Site:
+        instruction = frame.f_lasti
         made = self._made.get(id(code))
         if made is None:
             made = self._made[id(code)] = (code, {})

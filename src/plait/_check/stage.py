@@ -21,15 +21,17 @@ class Stage:
         execution: the one in progress; None between two of them, when hooks and stand-ins only pass on.
         pid: the process that performs it; a fork of it is not under control.
         pulse: what is told when an execution begins, if another process looks after this one.
+        beside: the process that searches beside this one, which is its scout; 0 for none.
         taken: locked while somebody searches: two searches at a time would be in each other's way.
     """
 
-    __slots__ = ("execution", "pid", "pulse", "taken")
+    __slots__ = ("beside", "execution", "pid", "pulse", "taken")
 
     def __init__(self) -> None:
         self.execution: Execution | None = None
         self.pid = -1
         self.pulse: Pulse | None = None
+        self.beside = 0
         self.taken = _thread.allocate_lock()
 
 

@@ -69,6 +69,7 @@ class _Again(io.RawIOBase):
         if source.stream.isatty() and sys.__stderr__ is not None:
             sys.__stderr__.write(self.output.getvalue().rpartition("\n")[2])
             sys.__stderr__.flush()
+        sys.audit("plait.check.input")  # a scout ends here: there is one input for all
         at = len(source.read)
         part = os.read(source.stream.fileno(), count)  # it may block: others go on meanwhile
         if at == len(source.read):

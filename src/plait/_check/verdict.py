@@ -21,6 +21,7 @@ class Coverage(NamedTuple):
         left: threads that would not end.
         plain: the user's files that could not be observed, each with the reason.
         tasks: asyncio tasks under control, at most in one execution.
+        processes: how many have searched.
     """
 
     schedules: int
@@ -32,6 +33,7 @@ class Coverage(NamedTuple):
     left: tuple[str, ...]
     plain: tuple[str, ...]
     tasks: int = 0
+    processes: int = 1
 
     @property
     def alone(self) -> bool:
@@ -40,7 +42,7 @@ class Coverage(NamedTuple):
 
     def __str__(self) -> str:
         words = [
-            _count(self.schedules, "schedule") + (f" ({self.distinct:,} distinct)" if self.schedules > 1 else ""),
+            _count(self.schedules, "schedule") + self._how(),
             _count(self.threads, "thread")
             + (f" and {_count(self.tasks, 'task')}" if self.tasks else "")
             + " controlled",
@@ -56,6 +58,12 @@ class Coverage(NamedTuple):
             words.append(f"{_count(len(self.plain), 'file')} not observed")
         return ", ".join(words)
 
+    def _how(self) -> str:
+        if self.schedules <= 1:
+            return ""
+        by = f"{self.processes} processes, " if self.processes > 1 else ""
+        return f" ({by}{self.distinct:,} distinct)"
+
 
 class Verdict(NamedTuple):
     """The answer in one word of the five, and why."""
@@ -67,6 +75,10 @@ class Verdict(NamedTuple):
     def exit_status(self) -> int:
         """For the command: 0 passed or proved, 1 failed, 3 otherwise."""
         return {"passed": 0, "proved": 0, "failed": 1}.get(self.word, 3)
+
+
+Counted = tuple[int, list[int], tuple[int, int, int, int], list[str], list[str], str]
+"""What a tally has counted, in values that go from one process to another."""
 
 
 class Tally:
@@ -96,7 +108,29 @@ class Tally:
         self._left.update(record.left)
         self.gave_up = self.gave_up or record.gave_up
 
-    def coverage(self, plain: Sequence[str]) -> Coverage:
+    def all(self) -> Counted:
+        """All of it, to be added to the tally of another process."""
+        return (
+            self.schedules,
+            list(self._distinct),
+            (self._threads, self._tasks, self._accesses, self._uncontrolled),
+            list(self._outside),
+            list(self._left),
+            self.gave_up,
+        )
+
+    def add_all(self, counted: Counted) -> None:
+        """What another tally has counted."""
+        schedules, distinct, most, outside, left, gave_up = counted
+        mine = self._threads, self._tasks, self._accesses, self._uncontrolled
+        self.schedules += schedules
+        self._distinct.update(distinct)
+        self._threads, self._tasks, self._accesses, self._uncontrolled = map(max, mine, most)
+        self._outside.update(outside)
+        self._left.update(left)
+        self.gave_up = self.gave_up or gave_up
+
+    def coverage(self, plain: Sequence[str], processes: int = 1) -> Coverage:
         """All of it."""
         return Coverage(
             self.schedules,
@@ -108,6 +142,7 @@ class Tally:
             tuple(sorted(self._left)),
             tuple(sorted(plain)),
             self._tasks,
+            processes,
         )
 
 

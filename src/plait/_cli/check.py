@@ -52,7 +52,7 @@ class CheckCommand(ProgramCommand):
 @click.option("-m", "module", metavar="MODULE", help="Run this module, as python -m does; the rest are its arguments.")
 @click.option("--runs", type=click.IntRange(min=1), help="Executions at most.")
 @click.option("--seconds", type=click.FloatRange(min=0, min_open=True), help="Of searching at most.  [default: 10]")
-@click.option("--seed", type=int, default=0, show_default=True, help="The same seed gives the same schedules.")
+@click.option("--seed", type=int, help="The same seed gives the same schedules, in one process.  [default: 0]")
 @click.option("--scheduler", metavar="NAME", default="rotation", show_default=True, help="How schedules are chosen.")
 @click.option("--observe", multiple=True, metavar="NAME", help="Observe this installed package or module, too.")
 @click.option("--one-output", is_flag=True, help="It is a failure, too, when it does not always print the same.")

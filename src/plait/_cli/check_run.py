@@ -8,7 +8,7 @@ import shlex
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from typing import Any
 import click
 
 import plait
-from plait._check.conclude import Checked, Subject, follow, search
+from plait._check.conclude import Checked, Subject, follow, go_ahead, search
 from plait._check.died import died
 from plait._check.explore import Budget
 from plait._check.findings import Finding
@@ -26,6 +26,7 @@ from plait._check.module_program import ModuleProgram, module_spec
 from plait._check.program import Script
 from plait._check.pulse import Pulse
 from plait._check.sarif import sarif
+from plait._check.scout import SEED, Scout, Scouting
 from plait._check.stage import STAGE
 from plait._check.story import Around, page, tell
 from plait._check.test_program import has_tests
@@ -38,6 +39,7 @@ from plait._draw.columns import printable
 NOT_A_CHECK = 2
 _NO_TESTS = 5  # what pytest ends with then
 _SECONDS = 10.0
+_BEST = "rotation"
 _NARROWEST, _WIDEST = 60, 100
 
 
@@ -49,7 +51,7 @@ class Options:
     module: str | None
     runs: int | None
     seconds: float | None
-    seed: int
+    seed: int | None
     scheduler: str
     observe: tuple[str, ...]
     one_output: bool
@@ -58,14 +60,26 @@ class Options:
     sarif: str | None
     html: str | None
 
+    @property
+    def first_seed(self) -> int:
+        """The seed of the schedules, given or not."""
+        return self.seed or 0
+
+    @property
+    def may_scout(self) -> bool:
+        """Whether a second process may help: where nobody has asked for certain schedules."""
+        asked = self.seed, self.runs, self.replay
+        return all(one is None for one in asked) and self.scheduler == _BEST
+
 
 def run_check(options: Options) -> int:
     """The exit status; what was found is on standard output and in the files that were asked for."""
     if options.module == "pytest":
         return _run_pytest(options)
-    ended = guarded(partial(_run, options))
+    ended = guarded(partial(_run, options), partial(_scout, options) if options.may_scout else None)
     if isinstance(ended, Death):
-        return _write(died(*ended, seed=options.seed, scheduler=options.scheduler), options)
+        own = replace(options, seed=SEED if ended.repeating else options.first_seed)
+        return _write(died(ended.number, ended.status, seed=own.first_seed, scheduler=own.scheduler), own)
     return ended
 
 
@@ -82,7 +96,12 @@ def _run_pytest(options: Options) -> int:
     return {0: 0, 1: 1, _NO_TESTS: 3}.get(subprocess.call(command), NOT_A_CHECK)
 
 
-def _run(options: Options, pulse: Pulse | None) -> int:
+def _scout(options: Options, scouting: Scouting) -> None:
+    STAGE.pulse, STAGE.beside = scouting.pulse, scouting.search
+    go_ahead(_subject(options), scouting, scheduler=options.scheduler, one_output=options.one_output)
+
+
+def _run(options: Options, pulse: Pulse | None, scout: Scout | None) -> int:
     STAGE.pulse = pulse
     try:
         subject = _subject(options)
@@ -91,8 +110,14 @@ def _run(options: Options, pulse: Pulse | None) -> int:
         else:
             seconds = options.seconds if options.seconds or options.runs else _SECONDS
             budget = Budget(options.runs, seconds)
-            once = options.one_output
-            found = search(subject, budget, seed=options.seed, scheduler=options.scheduler, one_output=once)
+            found = search(
+                subject,
+                budget,
+                seed=options.first_seed,
+                scheduler=options.scheduler,
+                one_output=options.one_output,
+                scout=scout,
+            )
             checked = _earned(found, options)
     except (UsageError, click.ClickException) as error:
         click.echo(f"Error: {error.format_message() if isinstance(error, click.ClickException) else error}", err=True)
@@ -166,7 +191,7 @@ def _around(checked: Checked, options: Options) -> Around:
     if checked.told is not None and not token:  # nobody was left who could have made one
         again = [
             "--seed",
-            str(options.seed),
+            str(options.first_seed),
             "--runs",
             str(checked.coverage.schedules),
             "--scheduler",

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import _signal as signal  # type: ignore[import-not-found]  # the C module: signal.py would import enum
-import fcntl
 import os
-import select
 
+from plait._core.lifeline import tie
 from plait._engines import board as boards
 from plait._engines.board import Board
 from plait._engines.ends import PipeEnds
@@ -29,12 +27,6 @@ def _isolate(lifeline: int, board: int) -> None:
     import faulthandler
 
     os.setpgid(0, 0)
-    fcntl.fcntl(lifeline, fcntl.F_SETOWN, -os.getpid())
-    fcntl.fcntl(lifeline, fcntl.F_SETSIG, signal.SIGKILL)
-    fcntl.fcntl(lifeline, fcntl.F_SETFL, fcntl.fcntl(lifeline, fcntl.F_GETFL) | os.O_ASYNC)
-    poll = select.poll()
-    poll.register(lifeline, 0)
-    if poll.poll(0):
-        os._exit(0)
+    tie(lifeline, -os.getpid())
     os.lseek(board, boards.LAST_WORDS, os.SEEK_SET)
     faulthandler.enable(board, all_threads=False)
