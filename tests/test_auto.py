@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
@@ -21,6 +22,7 @@ from plait._engines.choice import Choice, Measured, choose
 from plait._engines.measuring_gil import Canary
 from plait._engines.sharing import is_immutable, obstacle
 
+T = TypeVar("T")
 RESULTS: list[int] = []
 LIMIT = 10
 TABLE = (1, 2, 3)
@@ -347,26 +349,40 @@ def test_one_call_that_was_held_up_does_not_make_tiny_items_long() -> None:
             threading.Event().wait(0.005)  # as when others have the core or the GIL; nobody sets it
         return x
 
-    stream = plait.map(held_up_once, range(100_000))
-    assert list(stream) == list(range(100_000))
-    assert any("moving items would cost more" in reason for reason in stream.report.why)
+    def run() -> plait.Report:
+        stream = plait.map(held_up_once, range(100_000))
+        assert list(stream) == list(range(100_000))
+        return stream.report
+
+    assert any("moving items would cost more" in reason for report in tries(run) for reason in report.why)
 
 
 def test_items_that_hold_the_gil_move_and_say_how_long_they_held_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(auto_pilot, "start_seconds", lambda _: 0.01)  # a test run has imported very much
-    stream = plait.map(compute, [30_000] * 400, workers=2)
-    assert list(stream) == [compute(30_000)] * 400
-    assert stream.report.engine == "process"
-    held = [re.match(r"processes: it holds the GIL (\d+) % of .* per item", reason) for reason in stream.report.why]
-    assert [int(found[1]) >= 50 for found in held if found] == [True], stream.report.why
+
+    def run() -> plait.Report:
+        stream = plait.map(compute, [30_000] * 400, workers=2)
+        assert list(stream) == [compute(30_000)] * 400
+        return stream.report
+
+    def says(report: plait.Report) -> bool:
+        found = [re.match(r"processes: it holds the GIL (\d+) % of .* per item", reason) for reason in report.why]
+        return report.engine == "process" and [int(each[1]) >= 50 for each in found if each] == [True]
+
+    assert any(says(report) for report in tries(run))
 
 
 def test_items_that_wait_get_many_threads_at_once() -> None:
-    stream = plait.map(lambda _: time.sleep(0.01), range(200))
-    list(stream)
-    assert stream.report.engine == "thread"
-    assert stream.report.peak_workers > 8
-    assert any("of the time it waits" in reason for reason in stream.report.why)
+    def run() -> plait.Report:
+        stream = plait.map(lambda _: time.sleep(0.01), range(200))
+        list(stream)
+        return stream.report
+
+    def says(report: plait.Report) -> bool:
+        waits = any("of the time it waits" in reason for reason in report.why)
+        return waits and report.engine == "thread" and report.peak_workers > 8
+
+    assert any(says(report) for report in tries(run))
 
 
 def test_what_returns_its_argument_itself_stays() -> None:
@@ -389,15 +405,20 @@ def test_measuring_leaves_nothing_behind() -> None:
 
 
 def test_the_canary_knows_who_holds_the_gil() -> None:
-    canary = Canary()
-    compute(1_000_000)
-    held = canary.waiting
-    canary.join()
-    resting = Canary()
-    time.sleep(0.05)
-    released = resting.waiting
-    resting.join()
-    assert 1 >= held > 0.6 > 0.4 > released >= 0
+    def heard(work: Callable[[], object]) -> float:
+        canary = Canary()
+        work()
+        waiting = canary.waiting
+        canary.join()
+        return waiting
+
+    assert any(1 >= held > 0.6 for held in tries(lambda: heard(lambda: compute(1_000_000))))
+    assert any(0.4 > released >= 0 for released in tries(lambda: heard(lambda: time.sleep(0.05))))
+
+
+def tries(measure: Callable[[], T]) -> Iterator[T]:
+    """What it gives, five times: a machine that is busy with other things may blur a measurement, hardly all of them."""
+    return (measure() for _ in range(5))
 
 
 def compute(n: int) -> int:
