@@ -342,14 +342,14 @@ def test_when_one_thread_does_as_much_as_more(measured: Measured, alone: bool) -
 
 
 def test_one_call_that_was_held_up_does_not_make_tiny_items_long() -> None:
-    calls = itertools.count()
-
-    def held_up_once(x: int) -> int:
-        if next(calls) == 100:
-            threading.Event().wait(0.005)  # as when others have the core or the GIL; nobody sets it
-        return x
-
     def run() -> plait.Report:
+        calls = itertools.count()
+
+        def held_up_once(x: int) -> int:
+            if next(calls) == 100:
+                threading.Event().wait(0.005)  # as when others have the core or the GIL; nobody sets it
+            return x
+
         stream = plait.map(held_up_once, range(100_000))
         assert list(stream) == list(range(100_000))
         return stream.report

@@ -111,7 +111,7 @@ def go_ahead(subject: Subject, scouting: Scouting, *, scheduler: str | Scheduler
 
     def conclude(record: Record, case: object, _: Again) -> None:
         prediction = case.prediction if isinstance(case, Case) and record.failure is None else None
-        turns = [(thread, step, to) for thread, step, to, _ in record.switches]
+        turns = [switch[:3] for switch in record.switches]
         scouting.discover(turns, prediction.sites if prediction is not None else ())
 
     explore(

@@ -27,6 +27,7 @@ from plait._core.budget import available_cores
 from plait._core.event import Site
 from plait._core.lifeline import tie
 from plait._engines.facts import private_bytes_of_linux
+from plait._schedulers.hinted import Turns
 
 SEED = 1  # of the scout's schedules; those of the search, which nobody has given a seed, are from seed 0
 _AFTER = 0.3  # seconds of searching without a finding
@@ -36,8 +37,6 @@ _PART = 1 << 16  # bytes that are read at a time
 _STANDARD = (0, 1, 2)
 
 _exit = os._exit  # the real one, whatever stands in for it later
-
-Turns = Sequence[tuple[int, int, int]]
 
 
 class Discovery(NamedTuple):
@@ -206,7 +205,7 @@ class Scouting:
     def discover(self, turns: Turns, sites: Sequence[Site | None]) -> None:
         """This was found."""
         plain = [None if site is None else tuple(site) for site in sites]
-        self._write(([tuple(turn) for turn in turns], plain))
+        self._write((list(turns), plain))
 
     def finish(self) -> None:
         """Nothing more will be found."""

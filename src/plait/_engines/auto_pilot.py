@@ -280,11 +280,11 @@ class PilotGrowth(Growth):
     def add(self, threads: int, backlog: int, late: float, busy: float | None, *, stuck: bool = False) -> int:
         self._pilot.look()
         wanted = self._pilot.threads_wanted()
-        if wanted is None and self._pilot.one_suffices and not stuck and (busy is None or busy >= _FULL):
+        if wanted is None:
+            if not self._pilot.one_suffices or stuck or (busy is not None and busy < _FULL):
+                return super().add(threads, backlog, late, busy, stuck=stuck)
             self.reason = "another would only have waited for the GIL, or for memory"
             return min(0, 1 - threads)
-        if wanted is None:
-            return super().add(threads, backlog, late, busy, stuck=stuck)
         self.reason = ""  # what kept threads from being added says nothing about the engine that comes now
         return max(0, min(wanted - threads, self.ceiling - threads, backlog))
 

@@ -249,8 +249,10 @@ class Crew:
 
     def recall(self, count: int) -> int:
         """Let up to `count` of the workers that rest go on; how many those are."""
+        if count <= 0:
+            return 0
         with self.lock:
-            recalled = [seat for seat in self.seats if seat.resting][: max(0, count)]
+            recalled = [seat for seat in self.seats if seat.resting][:count]
             for seat in recalled:
                 seat.resting = False
         if recalled:

@@ -200,7 +200,8 @@ class Driver:
             added = self._growth.add(threads, backlog, late, busy, stuck=crew.stuck(now))
             if added < 0:
                 crew.rest(-added)
-            self._hire(added)
+            else:
+                self._hire(added)
         if self._saturated:
             self._tick = _IDLE_TICK
         elif added > 0 or (backlog and threads < self._growth.ceiling):

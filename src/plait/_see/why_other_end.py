@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from plait._see.sampler_calls import calls_of
 from plait._see.why_dump import OtherEnd
-from plait._see.why_proc import children, listed, text_of, waits_in
+from plait._see.why_proc import children, listed, parent, text_of, waits_in
 
 _LOCKS = ("locks_lock", "flock_lock", "posix_lock", "fcntl_setlk", "do_lock_file")
 _SOCKETS = ("sk_wait", "wait_woken", "unix_stream", "inet_csk_accept")
@@ -40,9 +40,9 @@ def _pipe(pid: int, thread: int, reads: bool) -> OtherEnd | None:
         return None
     family = {
         pid,
-        _parent(pid),
+        parent(pid),
         *(child for child, _ in children(pid)),
-        *(child for child, _ in children(_parent(pid))),
+        *(child for child, _ in children(parent(pid))),
     }
     others = [one for one in sorted(family) if any(_has(one, link, writes=reads))]
     return OtherEnd("pipe", str(number), tuple(others))
@@ -107,11 +107,6 @@ def _descriptor(pid: int, thread: int) -> int:
     if known is None or len(words) < 2 or not words[0].isdigit():
         return -1
     return int(words[1], 16) if int(words[0]) in (*known[1], 72, 25) else -1  # fcntl on x86_64, and on aarch64
-
-
-def _parent(pid: int) -> int:
-    fields = text_of(f"/proc/{pid}/stat").rpartition(")")[2].split()
-    return int(fields[1]) if len(fields) > 1 else 0
 
 
 def _link(pid: int, number: int) -> str:

@@ -88,6 +88,12 @@ def waits_in(pid: int, thread: int) -> str:
     return "" if name == "0" else name
 
 
+def parent(pid: int) -> int:
+    """The process that has started a process, or has taken it over; 0 where that cannot be read."""
+    fields = text_of(f"/proc/{pid}/stat").rpartition(")")[2].split()
+    return int(fields[1]) if len(fields) > 1 else 0
+
+
 def children(pid: int) -> tuple[tuple[int, str], ...]:
     """The children of a process, and what the system says that each waits for."""
     text = text_of(f"/proc/{pid}/task/{pid}/children")
@@ -113,9 +119,8 @@ def forked(pid: int, ours: int = 0) -> bool:
     Threads that are `ours` do not count.
     """
     try:
-        parent = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
-        mine, theirs = (Path(f"/proc/{one}/cmdline").read_bytes() for one in (pid, parent))
+        mine, theirs = (Path(f"/proc/{one}/cmdline").read_bytes() for one in (pid, parent(pid)))
         threads = len(os.listdir(f"/proc/{pid}/task"))
-    except (OSError, IndexError, ValueError):
+    except OSError:
         return False
     return mine == theirs and threads == 1 + ours
