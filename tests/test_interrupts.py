@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator
 from types import FrameType
 from typing import Any
@@ -67,8 +68,9 @@ class Pressed:
 
 
 def _only_yields(frame: FrameType) -> bool:
-    """Whether the line yields a variable. Python looks for signals at calls and jumps: none comes right before it."""
-    return re.fullmatch(r"yield \w+", linecache.getline(frame.f_code.co_filename, frame.f_lineno).strip()) is not None
+    """Whether the line gives a variable. Python looks for signals at calls and jumps: none comes right before it."""
+    line = linecache.getline(frame.f_code.co_filename, frame.f_lineno).strip()
+    return re.fullmatch(r"(yield|return) \w+", line) is not None
 
 
 Way = Callable[[plait.Stream[int]], Iterable[int]]
@@ -152,6 +154,45 @@ def test_ctrl_c_at_any_line_of_a_scope_loses_no_task(caught: bool) -> None:
     for trial in range(TRIALS):
         pressed, raised = run_scope(1 + trial * whole.lines // TRIALS)
         assert raised or not pressed.where, f"Ctrl-C at {pressed.where} was lost"
+
+
+class PressedBetween(Pressed):
+    """Presses Ctrl-C before a line of those between a run that has begun and the chain that hands its values out."""
+
+    def __init__(self, number: int, times: int) -> None:
+        super().__init__(number)
+        self.times = times
+
+    def _trace(self, frame: FrameType, event: str, _: object) -> Callable[..., Any] | None:
+        if frame.f_globals.get("__name__", "") != "plait._run.stream":
+            return None
+        drives = frame.f_code.co_name == "__next__" and frame.f_locals["self"]._run.started
+        if event == "line" and drives and not _only_yields(frame):
+            self.lines += 1
+            if self.lines == self.number:
+                sys.settrace(None)
+                self.where = f"line {frame.f_lineno}"
+                for _time in range(self.times):
+                    signal.raise_signal(signal.SIGINT)
+        return self._trace
+
+
+def wait_from_the_third_on(x: int) -> int:
+    while x > 2 and not plait.current().cancelled:
+        time.sleep(0.001)
+    return x
+
+
+@pytest.mark.parametrize("times", [1, 2])
+@pytest.mark.parametrize("way", [as_values, as_outcomes])
+def test_ctrl_c_between_the_run_and_its_consumer_says_what_was_running(way: Way, times: int) -> None:
+    for number in range(1, 7):  # as many there are before it waits for the fourth item
+        with PressedBetween(number, times) as pressed, pytest.raises(KeyboardInterrupt) as caught:
+            for _ in way(plait.map(wait_from_the_third_on, range(10), engine="thread", workers=2)):
+                pass
+        (note,) = caught.value.__notes__
+        assert note.startswith("plait: stopped after"), pressed.where
+        assert pressed.where
 
 
 def test_ctrl_c_in_the_body_of_the_loop_stops_the_map() -> None:

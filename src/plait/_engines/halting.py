@@ -174,7 +174,9 @@ class Seat(Task):
         """Raise StopTask in the function at its next bytecode, if it is in there (and if `alarm` still stands).
 
         Not now when it would do harm where the thread is: call again a moment later; only one is ever pending.
+        The GIL is given up first, so that nothing comes between the look and the raising.
         """
+        time.sleep(0)
         with self.door:
             wanted = self.inside and not self.injected and (alarm is None or self.alarm is alarm)
             if wanted and interruptible(self.thread):
@@ -239,14 +241,29 @@ def _sheltered(frame: FrameType | None) -> bool:
     return False
 
 
+def in_loop_machinery(frame: FrameType | None) -> bool:
+    """Whether asyncio's own code runs there, or what it calls; a loop's wait for something to do is none of it."""
+    while frame is not None:
+        package, _, _ = frame.f_globals.get("__name__", "").partition(".")
+        if package == "asyncio":
+            return True
+        if package == "selectors" and frame.f_code.co_name == "select":
+            return False
+        if package not in sys.stdlib_module_names and not package.startswith("namedtuple_"):
+            return False
+        frame = frame.f_back
+    return False
+
+
 def interruptible(thread: threading.Thread) -> bool:
     """Whether an exception may arrive where the thread is.
 
     In an import it could leave a lock of the import system locked for ever. In ``Thread.start`` CPython 3.11 would give
-    it to the new thread, whose state bears the identity of its creator until it runs.
+    it to the new thread, whose state bears the identity of its creator until it runs. In asyncio's own code a loop
+    could lose what is to wake a task, and wait for ever, or stay open with its descriptors.
     """
     frame = sys._current_frames().get(thread.ident or 0)
-    if _sheltered(frame):
+    if _sheltered(frame) or in_loop_machinery(frame):
         return False
     while frame is not None:
         code = frame.f_code

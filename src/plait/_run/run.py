@@ -66,7 +66,7 @@ class Run:
         self._work: Generator[Batch, None, None] | None = None
         self.handing: Handing | None = None
         self._disturber: KeyboardInterrupt | None = None
-        self._held_back: KeyboardInterrupt | None = None
+        self.held_back: KeyboardInterrupt | None = None
         self._explained: KeyboardInterrupt | None = None
         self._interrupted: list[Running] = []
         self._began = 0.0
@@ -95,6 +95,11 @@ class Run:
         """How far it was when it was stopped, what was running then, and what could not be stopped."""
         report = self._report
         return stopping_words(report.items, running, len(report.abandoned), report.engine)
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing is left to do: an interrupt is raised where it comes."""
+        return self._closed
 
     @property
     def halted(self) -> bool:
@@ -151,7 +156,7 @@ class Run:
                 except KeyboardInterrupt as interrupt:  # in the user's code, or pressed twice
                     if self._halted:
                         raise
-                    self._held_back = interrupt
+                    self.held_back = interrupt
                 finally:
                     self.halt()
             except KeyboardInterrupt as interrupt:
@@ -167,9 +172,9 @@ class Run:
 
     def hold_back(self, interrupt: KeyboardInterrupt) -> bool:
         """See `interrupts`."""
-        if self._closed or self._held_back is not None:
+        if self._closed or self.held_back is not None:
             return False
-        self._held_back = interrupt
+        self.held_back = interrupt
         self._interrupted = self.job.snapshot()  # what polls `cancelled` ends by itself, before anybody looks again
         self.job.cancel()
         return True
@@ -213,15 +218,15 @@ class Run:
                 self._report.cancelled = not finished
                 self._meter.finish(self._report)
                 unwatch(self)
-                self._closed = True  # from here on an interrupt is raised where it comes
+                self._closed = True
                 if self._disturber is not None:
                     self.explain(self._disturber)
-                if self._held_back is None:
+                if self.held_back is None:
                     warn_abandoned(self._report.abandoned, self._report.engine)
                     warn_mishaps(self._report.mishaps)
                 else:
-                    self.explain(self._held_back)
-                    raise self._held_back
+                    self.explain(self.held_back)
+                    raise self.held_back
 
     def cancel(self) -> None:
         """Ask the driver to stop; it does so at once, in its own thread."""
@@ -255,7 +260,7 @@ class Run:
             batch.fetched = True
             if finals is self._settled:
                 self._settled = []
-            while self._held_back is None and (ready := order.ready()) is not None:
+            while self.held_back is None and (ready := order.ready()) is not None:
                 if isinstance(ready, Recalled):
                     yield from self._deliver_recalled(ready)
                     continue

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from plait._core.batch import Batch
 from plait._core.errors import UsageError
+from plait._core.interrupts import drives
 from plait._core.outcome import Outcome
 from plait._run.report import Report
 from plait._run.run import Run
@@ -41,7 +42,7 @@ class Stream(Generic[R]):
     def __init__(self, run: Run, length: int | None) -> None:
         self._run = run
         self._length = length
-        self._values = cast("Iterator[R]", chain.from_iterable(_OneAtATime(_values(run))))
+        self._values = cast("Iterator[R]", chain.from_iterable(_OneAtATime(run, _values(run))))
         self._used = False
 
     def __iter__(self) -> Iterator[R]:
@@ -128,7 +129,7 @@ class Outcomes(Generic[R]):
             run = self._run
             _refuse_to_block(run)
             batches = run.batches(stop_at_failure=False)
-            self._iterator = chain.from_iterable(_OneAtATime(_outcomes(run, batch) for batch in batches))
+            self._iterator = chain.from_iterable(_OneAtATime(run, (_outcomes(run, batch) for batch in batches)))
         return self._iterator
 
     def __next__(self) -> Outcome[R]:
@@ -158,25 +159,38 @@ def _refuse_to_block(run: Run) -> None:
 
 
 class _OneAtATime:
-    """The batches for a `chain`. Asked for the next one while it waits for one, a chain would lose both, or crash."""
+    """The batches for a `chain`. Asked for the next one while it waits for one, a chain would lose both, or crash.
 
-    __slots__ = ("__weakref__", "_busy", "_source")  # weak: else a check would keep it, and with it the work, alive
+    It is a `Driver` for the steps between the run and the chain: raised in one of them, Ctrl-C would carry a traceback
+    that keeps the run open, and so would not say what was running.
+    """
 
-    def __init__(self, source: Iterator[Iterable[Any]]) -> None:
+    __slots__ = ("__weakref__", "_busy", "_run", "_source")  # weak: else a check would keep it, and the work, alive
+
+    def __init__(self, run: Run, source: Iterator[Iterable[Any]]) -> None:
+        self._run = run
         self._source = source
         self._busy = False
 
     def __iter__(self) -> Iterator[Iterable[Any]]:
         return self
 
+    @drives
     def __next__(self) -> Iterable[Any]:
         if self._busy:
             return _refusal()  # not raised here, which would end the chain for whoever waits
         try:
             self._busy = True
-            return next(self._source)
+            values = next(self._source)
         finally:
             self._busy = False
+        if self._run.held_back is not None:
+            self._run.halt()
+        return values
+
+    def hold_back(self, interrupt: KeyboardInterrupt) -> bool:
+        """See `interrupts`; when it is pressed twice within these steps, the first will be raised soon enough."""
+        return self._run.hold_back(interrupt) or not self._run.closed
 
 
 def _refusal() -> Iterator[Any]:
