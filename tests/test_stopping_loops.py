@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import sys
 import threading
 from types import FrameType
@@ -49,8 +50,12 @@ class Injected:
         self.thread = threading.Thread(target=self._run, daemon=True)
 
     def run(self) -> None:
-        self.thread.start()
-        self.thread.join(PATIENCE)
+        gc.disable()  # a callback of the collector is no code of the loop
+        try:
+            self.thread.start()
+            self.thread.join(PATIENCE)
+        finally:
+            gc.enable()
         assert not self.thread.is_alive(), f"the loop hangs after StopTask at {self.where}"
 
     def _run(self) -> None:

@@ -44,11 +44,14 @@ class Feed:
             as it has workers, and gives an item only to a worker that is free.
         prompt: whether each item should have a worker at once, also when more of them are not faster, as when a thread
             is started for it.
+        unhurried: whether nobody waits for the driver to hear of an item that a thread has run, as when the item itself
+            hands its result on.
         limit: how many items may start a second, or None. It holds for whatever is taken, retries included.
     """
 
     interdependent = False
     prompt = False
+    unhurried = False
     limit: RateLimit | None = None
 
     def __init__(self, source: Iterable[object]) -> None:

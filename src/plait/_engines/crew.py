@@ -32,6 +32,7 @@ class Crew:
         finished: batches for the driver; workers append.
         parked: workers that wait for something to do; changed under `lock`.
         staying: threads that have not ended, those in `lost` left out; changed under `lock`.
+        ceiling: how many workers there may be.
         stopping: no more batches; set before any thread is made to stop.
         failure: an error of the engine itself; set by a worker.
     """
@@ -48,6 +49,7 @@ class Crew:
         self.finished: deque[Batch] = deque()
         self.parked = 0
         self.staying = 0
+        self.ceiling = job.workers
         self.stopping = False
         self.failure: BaseException | None = None
         self._sizer = BatchSizer(_BATCH_SECONDS)
@@ -57,6 +59,7 @@ class Crew:
         self._bench: SimpleQueue[None] = SimpleQueue()  # where those wait that are too many
         self._quorum = 0  # finished batches at which to ring for the driver; 0 while it does not listen
         self._rung = 0.0
+        self._awaited = False  # whether something happened before the driver listened; set by any thread
         self.forked = False  # whether this is a child that one of the functions has made
         hold(self)
         self.widen()
@@ -101,7 +104,10 @@ class Crew:
                     seat.released = 0
                     return batch
                 self.parked += 1
-            if self._quorum and (self.finished or self.feed.due is not None):
+                if self.feed.unhurried and self.feed.ready:  # it came when nobody was parked yet, and rings for nobody
+                    self.parked -= 1
+                    continue
+            if self._quorum and ((self.finished and not self.feed.unhurried) or self.feed.due is not None):
                 self.ring()  # the driver knows neither of what it did not wait for nor of whom to wake when it is time
             self._park.get()
 
@@ -117,7 +123,7 @@ class Crew:
             self.finished.append(batch)
         else:
             self.release(seat, batch, done)
-        if 0 < self._quorum <= len(self.finished):
+        if 0 < self._quorum <= len(self.finished) or (batch.failures and self.feed.unhurried):
             self.ring()
 
     def left(self, seat: Seat) -> None:
@@ -146,16 +152,25 @@ class Crew:
 
     def welcome(self) -> None:
         """One more item has come by itself; any thread. A worker that is parked takes it, without the driver's help."""
-        if self.parked and self.lock.acquire(False):  # in a destructor this thread itself may hold it
+        full = len(self.seats) >= self.ceiling
+        if self.parked:
+            if not self.lock.acquire(False):  # in a destructor this thread itself may hold it
+                self.ring()
+                return
             try:
-                enough = self.feed.queued <= self.parked
-                if enough:
+                enough = full or self.feed.queued <= self.parked
+                if enough and self.parked:
                     self._unpark(1)
             finally:
                 self.lock.release()
             if enough:
                 return
-        self.ring()
+        elif full:
+            return  # whoever has done what it is doing looks for more
+        if self._quorum:
+            self.ring()
+        else:
+            self._awaited = True
 
     def ring(self) -> None:
         """Make the driver look at once; any thread."""
@@ -267,8 +282,9 @@ class Crew:
         """
         began = time.perf_counter()
         self._quorum = quorum
-        if len(self.finished) >= quorum:
+        if self._awaited or len(self.finished) >= quorum:
             self._quorum = 0
+            self._awaited = False
             return 0.0
         due = began + seconds
         try:

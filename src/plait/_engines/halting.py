@@ -174,9 +174,7 @@ class Seat(Task):
         """Raise StopTask in the function at its next bytecode, if it is in there (and if `alarm` still stands).
 
         Not now when it would do harm where the thread is: call again a moment later; only one is ever pending.
-        The GIL is given up first, so that nothing comes between the look and the raising.
         """
-        time.sleep(0)
         with self.door:
             wanted = self.inside and not self.injected and (alarm is None or self.alarm is alarm)
             if wanted and interruptible(self.thread):

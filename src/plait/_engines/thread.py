@@ -40,7 +40,10 @@ _SAMPLE = 4  # threads that are asked whether they wait for a core
 _TICK = 0.0005  # seconds between looks while threads may be added
 _STALL_TICK = 0.002  # while a batch is running whose items others could take
 _IDLE_TICK = 0.01  # while there is nothing to decide
+_LONG = 1.0  # seconds in which nothing happens, after which it is looked as seldom as
+_LONG_TICK = 0.05  # this: items that take so long can wait for it
 _CALM_TICK = 60.0  # while every item has its thread: whatever happens rings
+_LEISURE = 64  # finished items of which the driver hears together when nobody waits for it to
 _HORIZON = 0.0005  # finished batches are delivered together when more of them are about to follow within this time;
 _SATURATED_HORIZON = 0.008  # waking up costs more when the GIL has to be forced over
 _AT_ONCE = 0.002  # seconds in which threads that have nothing to do are gone
@@ -88,9 +91,12 @@ class Driver:
         self._late_limit = late_limit(sys.getswitchinterval())
         self._cores = 1 if job.feed.prompt else available_cores().count  # takes a while, and is of no matter then
         self._growth = growth(job.workers, self._cores, self._late_limit)
+        self._crew.ceiling = self._growth.ceiling
         self._watch = Watch(self._crew, job.timeout)
         self._tick = _TICK
         self._looked = 0.0
+        self._heard = 0.0  # of a finished batch, or of items that wait for a thread when none did
+        self._backlog = 0
         self._saturated = False
         self._yielded = 0
         self._rate = 0.0
@@ -104,7 +110,7 @@ class Driver:
         job.wake = crew.call_off
         job.arrived = crew.welcome
         job.snapshot = crew.snapshot
-        self._looked = time.perf_counter()
+        self._looked = self._heard = time.perf_counter()
         job.unfetched = feed.withdrawn = finished
         lines = WholeLines()
         try:
@@ -172,7 +178,9 @@ class Driver:
             seconds = min(seconds, max(0.0, due - now) + 0.0001)
         horizon = _SATURATED_HORIZON if self._saturated else _HORIZON
         quorum = 1 + int(self._rate * horizon)
-        if quorum > 1:
+        if self._feed.unhurried and not self._feed.over:
+            quorum = _LEISURE
+        elif quorum > 1:
             seconds = min(seconds, 2 * horizon)
         before = waited_for_core() if self._was_late else 0.0
         late = crew.listen(seconds, quorum)
@@ -188,12 +196,17 @@ class Driver:
         if self._watch.needed and self._watch.look(now):
             self._hire(1)
         elapsed = now - self._looked
+        if self._yielded:
+            self._heard = now
         self._looked = now
         self._rate, self._yielded = self._yielded / elapsed, 0
         self._saturated = late >= self._late_limit
         crew.release_stalled(now)
         threads = crew.active
         backlog = crew.share_out(now, room=threads < self._growth.ceiling)
+        if backlog and not self._backlog:
+            self._heard = now
+        self._backlog = backlog
         added = 0
         if threads < self._growth.ceiling and backlog and not self._feed.prompt:
             busy = self._busy(elapsed) if crew.clocked else None
@@ -202,7 +215,9 @@ class Driver:
                 crew.rest(-added)
             else:
                 self._hire(added)
-        if self._saturated:
+        if now - self._heard > _LONG and added <= 0:
+            self._tick = _LONG_TICK
+        elif self._saturated:
             self._tick = _IDLE_TICK
         elif added > 0 or (backlog and threads < self._growth.ceiling):
             self._tick = _TICK
@@ -233,7 +248,7 @@ class Driver:
                 if isinstance(error.__context__, (KeyboardInterrupt, StopTask)):
                     raise error.__context__ from None  # it broke into start(), which lost its lock; the thread runs
                 crew.unjoin(worker)
-                self._growth.ceiling = len(crew.seats)
+                self._growth.ceiling = crew.ceiling = len(crew.seats)
                 self._job.tally.reasons.append(f"no more than {len(crew.seats)} threads could be started: {error}")
                 break
         self._job.tally.peak = max(self._job.tally.peak, len(crew.seats))

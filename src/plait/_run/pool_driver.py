@@ -140,7 +140,8 @@ class PoolDriver:
         """What is being run now, or was given to a worker that has not said so yet."""
         running = self._job.snapshot()
         begun = {one.index for one in running}
-        return running + [Running(call.index, call, "", 0.0) for call in self.feed.running() if call.index not in begun]
+        given = [call for call in self.feed.running() if call.future is not None]  # else it has ended meanwhile
+        return running + [Running(call.index, call, "", 0.0) for call in given if call.index not in begun]
 
     def abandoned(self) -> list[Running]:
         """What could not be stopped."""

@@ -22,6 +22,7 @@ class QueueFeed(Feed):
     """
 
     interdependent = True
+    unhurried = True
 
     def __init__(self, notify: Callable[[], None], arrived: Callable[[], None]) -> None:
         super().__init__(iter(()))
