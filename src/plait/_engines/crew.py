@@ -18,6 +18,7 @@ from plait._engines.stealing import Portion
 
 _BATCH_SECONDS = 0.001
 _STALLED = 2 * _BATCH_SECONDS  # a batch that takes longer is shared with threads that have nothing to do
+_SOON = 0.001  # seconds within which the driver need not be told of a new item
 _STUCK = 0.02  # an item that takes longer, and ten times longer than usual, does not keep the others waiting
 _STUCK_UNKNOWN = 0.05
 
@@ -52,6 +53,7 @@ class Crew:
         self.ceiling = job.workers
         self.stopping = False
         self.failure: BaseException | None = None
+        self._singly = job.feed.interdependent  # then a batch is one item, of which there is nothing to steal
         self._sizer = BatchSizer(_BATCH_SECONDS)
         self._outer: Task | None = job.context.get(current_task)
         self._park: SimpleQueue[None] = SimpleQueue()
@@ -60,6 +62,7 @@ class Crew:
         self._quorum = 0  # finished batches at which to ring for the driver; 0 while it does not listen
         self._rung = 0.0
         self._awaited = False  # whether something happened before the driver listened; set by any thread
+        self._dozing = True  # whether the driver would not look for long if nobody rang
         self.forked = False  # whether this is a child that one of the functions has made
         hold(self)
         self.widen()
@@ -94,7 +97,7 @@ class Crew:
                 if seat.resting:
                     continue
                 batch = self.feed.take(self._sizer.size)
-                if batch is None and self.steal(time.perf_counter(), 1):
+                if batch is None and not self._singly and self.steal(time.perf_counter(), 1):
                     batch = self.feed.take(self._sizer.size)
                 if batch is not None:
                     seat.portion = self.portion(batch.items)
@@ -117,7 +120,7 @@ class Crew:
         with self.lock:
             seat.batch = None
             self._sizer.record(done, batch.ended - batch.started)
-            if not self.stopping:
+            if not self.stopping and not self._singly:
                 self.widen()
         if done and done == len(batch.items) and not seat.released:
             self.finished.append(batch)
@@ -167,10 +170,11 @@ class Crew:
                 return
         elif full:
             return  # whoever has done what it is doing looks for more
-        if self._quorum:
-            self.ring()
-        else:
-            self._awaited = True
+        if self._dozing:  # else it looks soon anyway
+            if self._quorum:
+                self.ring()
+            else:
+                self._awaited = True
 
     def ring(self) -> None:
         """Make the driver look at once; any thread."""
@@ -281,6 +285,7 @@ class Crew:
         Returns how late the wake-up was.
         """
         began = time.perf_counter()
+        self._dozing = self.feed.prompt or seconds > _SOON
         self._quorum = quorum
         if self._awaited or len(self.finished) >= quorum:
             self._quorum = 0
