@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import sys
 from itertools import chain, islice
 
 import click
 
 from plait._cli import inputs as reading
 from plait._cli.json_items import Unreadable
+from plait._cli.saying import say
 from plait._cli.target import find_function
 from plait._core.errors import UsageError
-from plait._draw.columns import printable
 from plait._see.advise import advise
 
 _HELP = """Measure a Python function on every engine, and say which one suits it, with how many workers, and why.
@@ -69,7 +68,7 @@ def advise_command(
         except OSError as error:
             raise click.ClickException(f"cannot write {html!r}: {error.strerror}") from error
     text = json.dumps(found.as_dict(), indent=2) if as_json else str(found)
-    click.echo(printable(text, sys.stdout.encoding))
+    say(text)
     return 0
 
 

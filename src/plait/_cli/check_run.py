@@ -32,9 +32,9 @@ from plait._check.story import Around, page, tell
 from plait._check.test_program import has_tests
 from plait._check.verdict import Verdict
 from plait._cli.check_guard import Death, guarded
+from plait._cli.saying import say
 from plait._cli.target import find_function
 from plait._core.errors import UsageError
-from plait._draw.columns import printable
 
 NOT_A_CHECK = 2
 _NO_TESTS = 5  # what pytest ends with then
@@ -119,10 +119,10 @@ def _run(options: Options, pulse: Pulse | None, scout: Scout | None) -> int:
                 scout=scout,
             )
             checked = _earned(found, options)
+        return _write(checked, options)
     except (UsageError, click.ClickException) as error:
         click.echo(f"Error: {error.format_message() if isinstance(error, click.ClickException) else error}", err=True)
         return NOT_A_CHECK
-    return _write(checked, options)
 
 
 def _earned(checked: Checked, options: Options) -> Checked:
@@ -139,9 +139,9 @@ def _earned(checked: Checked, options: Options) -> Checked:
 def _write(checked: Checked, options: Options) -> int:
     _write_files(checked, options)
     if options.as_json:
-        click.echo(json.dumps(_report(checked), indent=2))
+        say(json.dumps(_report(checked), indent=2))
     else:
-        click.echo(printable(_words(checked, options), sys.stdout.encoding))
+        say(_words(checked, options))
     return 3 if checked.stale else checked.verdict.exit_status
 
 
@@ -174,7 +174,7 @@ def _words(checked: Checked, options: Options) -> str:
     lines = []
     if checked.told is not None:
         width = min(max(shutil.get_terminal_size().columns, _NARROWEST), _WIDEST)
-        colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+        colour = sys.stdout is not None and sys.stdout.isatty() and "NO_COLOR" not in os.environ
         lines.append(tell(checked.told.finding, _around(checked, options), checked.sources, width, colour=colour))
     elif checked.stale:
         lines.append(checked.stale)

@@ -9,6 +9,7 @@ import click
 
 from plait._cli.findings import Finding, findings
 from plait._cli.machine import Facts, examine
+from plait._cli.saying import say
 from plait._core.memory import in_units
 
 _WIDTH = 12
@@ -30,9 +31,9 @@ def doctor_command(modules: tuple[str, ...], as_json: bool) -> int:
     facts = examine(modules)
     found = findings(facts)
     if as_json:
-        click.echo(json.dumps({**facts, "findings": [finding._asdict() for finding in found]}, indent=2))
+        say(json.dumps({**facts, "findings": [finding._asdict() for finding in found]}, indent=2))
     else:
-        click.echo("\n".join([*describe(facts), "", *advice(found)]))
+        say("\n".join([*describe(facts), "", *advice(found)]))
     return int(any(finding.level == "problem" for finding in found))
 
 

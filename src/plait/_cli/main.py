@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib
-import os
 import sys
 import traceback
 import warnings
@@ -13,6 +11,7 @@ from typing import Any, NoReturn
 import click
 
 import plait
+from plait._cli.saying import let_go_of_stdout, occupy_closed_streams
 
 _COMMANDS = {
     "map": ("plait._cli.map", "map_command", "Run a Python function or a shell command for each item."),
@@ -39,9 +38,10 @@ class LazyGroup(click.Group):
         warnings.showwarning = _show_warning
         try:
             status = super().invoke(ctx)
-            sys.stdout.flush()
+            if sys.stdout is not None:
+                sys.stdout.flush()
         except BrokenPipeError:
-            _let_go_of_stdout()
+            let_go_of_stdout()
             return _BROKEN_PIPE
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
@@ -85,6 +85,7 @@ def cli() -> None:
 
 def main() -> NoReturn:
     """Run the command line and exit."""
+    occupy_closed_streams()
     sys.exit(run())
 
 
@@ -114,11 +115,3 @@ def _show_warning(
         text = warnings.formatwarning(message, category, filename, lineno, line).rstrip()
     if sys.stderr is not None:
         print(text, file=file or sys.stderr)
-
-
-def _let_go_of_stdout() -> None:
-    """Nobody reads any more: what is still buffered must not fail again when the interpreter flushes it."""
-    with contextlib.suppress(OSError, ValueError):
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
-        os.close(nowhere)

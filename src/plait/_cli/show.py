@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import click
 
+from plait._cli.saying import say
 from plait._core.errors import UsageError
-from plait._draw.columns import printable
 from plait._see.show import show
 
 
@@ -29,7 +28,10 @@ def show_command(file: str, to: str, output: str | None) -> int:
     except UsageError as error:
         raise click.ClickException(str(error)) from error
     if output is not None:
-        Path(output).write_text(text, encoding="utf-8")
+        try:
+            Path(output).write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise click.ClickException(f"cannot write {output!r}: {error.strerror}") from error
     else:
-        click.echo(printable(text, sys.stdout.encoding), nl=False)
+        say(text, nl=False)
     return 0

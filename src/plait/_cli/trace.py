@@ -10,8 +10,8 @@ from pathlib import Path
 import click
 
 from plait._cli.program import ProgramCommand
+from plait._cli.saying import say
 from plait._core.errors import UsageError
-from plait._draw.columns import printable
 from plait._see.show import SUFFIXES, form_of
 from plait._see.trace import trace
 
@@ -67,7 +67,7 @@ def trace_command(module: str | None, output: str, children: bool, words: tuple[
         except BaseException:
             sys.excepthook(*sys.exc_info())
             status = 1
-    click.echo(printable(f"{recorded}\nwritten: {output}", sys.stderr.encoding), err=True)
+    say(f"{recorded}\nwritten: {output}", err=True)
     return status
 
 

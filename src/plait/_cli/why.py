@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from plait._cli.saying import say
 from plait._see.why import why
 from plait._see.why_outside import CannotLook
 
@@ -17,7 +18,7 @@ def why_command(pid: int) -> int:
     other one it looks from outside with py-spy (pip install py-spy), which needs the right to trace.
     """
     try:
-        click.echo(why(pid))
+        say(why(pid))
     except CannotLook as error:
         raise click.ClickException(str(error)) from error
     return 0

@@ -1,0 +1,47 @@
+"""Writes what a command has to say to standard output or error; nowhere, when that is closed."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+
+import click
+
+from plait._draw.columns import printable
+
+
+def say(text: str, *, err: bool = False, nl: bool = True) -> None:
+    """Write the text, as far as the stream's encoding can show it.
+
+    Raises:
+        BrokenPipeError: nobody reads any more.
+        ClickException: it cannot be written, such as to a full disk.
+    """
+    stream = sys.stderr if err else sys.stdout
+    if stream is None:
+        return
+    try:
+        click.echo(printable(text, stream.encoding), err=err, nl=nl)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        let_go_of_stdout()
+        raise click.ClickException(f"cannot write to standard output: {error.strerror}") from error
+
+
+def occupy_closed_streams() -> None:
+    """A standard stream that is closed leads nowhere, lest a pipe or file of ours be taken for it."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest number that is free
+
+
+def let_go_of_stdout() -> None:
+    """What is still buffered must not fail again when the interpreter flushes it."""
+    with contextlib.suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
