@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import dataclasses
 import gc
 import os
 import threading
@@ -572,3 +573,39 @@ def spin_until(condition: Callable[[], object]) -> None:
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.0005)
+
+
+@dataclasses.dataclass(frozen=True)
+class Frozen(Exception):
+    status: int
+
+    def __reduce__(self) -> tuple[type[Frozen], tuple[int]]:
+        return Frozen, (self.status,)
+
+
+@pytest.mark.parametrize("engine", ["thread", "process", "inline"])
+def test_an_error_that_cannot_be_changed_is_raised_as_itself(engine: str) -> None:
+    def fail() -> None:
+        try:
+            raise Frozen(1)
+        except Frozen as error:
+            raise Frozen(404) from error
+
+    with pytest.raises(Frozen) as caught, plait.scope(engine, workers=1) as s:
+        s.submit(fail)
+    assert caught.value.status == 404
+    assert isinstance(caught.value.__cause__, Frozen)
+
+
+def test_the_error_of_one_task_is_one_error_however_many_have_asked_for_its_result() -> None:
+    go = threading.Event()
+
+    def fail() -> None:
+        go.wait(30)
+        raise KeyError("x")
+
+    with pytest.raises(KeyError, match="x"), plait.scope() as s:
+        failing = s.submit(fail)
+        for _ in range(5):
+            s.submit(failing.result)
+        go.set()

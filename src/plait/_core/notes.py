@@ -1,4 +1,4 @@
-"""Notes on exceptions of users' classes, whose own attributes may do anything: reading and adding never raises."""
+"""Notes and causes of exceptions of users' classes, whose own attributes may do anything: none of this ever raises."""
 
 from __future__ import annotations
 
@@ -20,3 +20,8 @@ def add_note(error: BaseException, note: str) -> None:
         own = object.__getattribute__(error, "__dict__")
         if "__notes__" not in own:  # else somebody has put something there that is no list: theirs to keep
             own["__notes__"] = [note]
+
+
+def set_attribute(error: BaseException, name: str, value: object) -> None:
+    """Set what every exception has, such as ``__context__``, also where its class lets nobody set anything."""
+    BaseException.__dict__[name].__set__(error, value)

@@ -8,11 +8,17 @@ from __future__ import annotations
 
 import sys
 import threading
-from _collections_abc import Iterable
+from _collections_abc import Iterable, Iterator
+from collections import deque
+from copy import copy
 
 from plait._core.daemons import daemons_allowed
 
 _SWAP = threading.Lock()  # runs start and end in several threads
+# A ``print`` that is under way may hold ``sys.stdout`` without a reference of its own (gh-130163), so the stand-in of a
+# map that ends meanwhile must stay. It is used again for the same stream: only who replaces that again and again makes
+# more of them.
+_KEPT: deque[LineOutput] = deque(maxlen=8)
 
 
 class LineThread(threading.Thread):
@@ -38,11 +44,21 @@ class LineOutput:
     back after its last run has ended, so it goes on working for ever.
     """
 
-    __slots__ = ("target", "users")
+    __slots__ = ("__weakref__", "target", "users")
 
     def __init__(self, target: object) -> None:
         self.target = target
         self.users = 0
+
+    @classmethod
+    def over(cls, target: object) -> LineOutput:
+        """The one that stands for this stream. With the lock held."""
+        for kept in _KEPT:
+            if kept.target is target:
+                return kept
+        made = cls(target)
+        _KEPT.append(made)
+        return made
 
     def write(self, text: str) -> int:
         """Write whole lines; hold back the rest when a `LineThread` calls."""
@@ -76,7 +92,29 @@ class LineOutput:
         return written
 
     def __getattr__(self, name: str) -> object:
+        if name in LineOutput.__slots__:  # of a copy that is being made: there is nothing behind it yet
+            raise AttributeError(name)
         return getattr(self.target, name)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if name in LineOutput.__slots__:
+            object.__setattr__(self, name, value)
+        else:
+            setattr(self.target, name, value)
+
+    def __copy__(self) -> object:
+        return copy(self.target)
+
+    def __enter__(self) -> LineOutput:
+        self.target.__enter__()  # type: ignore[attr-defined]  # whatever sys.stdout was
+        return self
+
+    def __exit__(self, *error: object) -> object:
+        self.flush()
+        return self.target.__exit__(*error)  # type: ignore[attr-defined]  # whatever sys.stdout was
+
+    def __iter__(self) -> Iterator[object]:
+        return iter(self.target)  # type: ignore[call-overload, no-any-return]  # whatever sys.stdout was
 
     def __repr__(self) -> str:
         return f"<plait line output over {self.target!r}>"
@@ -95,7 +133,7 @@ class WholeLines:
                 if stream is None:  # a program without a console
                     continue
                 if not isinstance(stream, LineOutput):
-                    stream = LineOutput(stream)
+                    stream = LineOutput.over(stream)
                     setattr(sys, name, stream)
                 stream.users += 1
                 self._outputs.append((name, stream))

@@ -11,7 +11,7 @@ from _collections_abc import Generator
 from _pickle import dumps, loads
 from types import FrameType, FunctionType, TracebackType
 
-from plait._core.notes import add_note, notes_of
+from plait._core.notes import add_note, notes_of, set_attribute
 from plait._core.our_frames import without_our_frames
 
 _HEAD, _TAIL = 20, 30  # frames kept of a very deep traceback
@@ -64,7 +64,7 @@ def _dress(error: BaseException, description: Description) -> None:
     """Give the exception what pickles do not carry: its traceback, notes and causes."""
     frames = description["frames"]
     assert isinstance(frames, list)
-    error.__traceback__ = _traceback(frames)
+    error.with_traceback(_traceback(frames))
     known = notes_of(error)
     for note in description["notes"]:  # type: ignore[attr-defined]  # a list of str, see describe
         if note not in known:
@@ -72,8 +72,8 @@ def _dress(error: BaseException, description: Description) -> None:
     for name in ("__cause__", "__context__"):
         other = description.get(name)
         if isinstance(other, dict):
-            setattr(error, name, rebuild(other))
-    error.__suppress_context__ = bool(description["suppress"])
+            set_attribute(error, name, rebuild(other))
+    set_attribute(error, "__suppress_context__", bool(description["suppress"]))
 
 
 def _pickled(error: BaseException) -> tuple[bytes | None, str]:

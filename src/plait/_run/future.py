@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from _collections_abc import Callable, Generator
 from concurrent import futures
 from concurrent.futures import _base as states
@@ -105,6 +106,13 @@ class Future(futures.Future[R]):
             self._why = why
             finish = self._become_cancelled()
         finish()
+
+    def disown(self, why: str) -> None:
+        """In a forked child: the task runs in the parent only. Calls nobody back; locks may be held."""
+        self._condition = threading.Condition()
+        self._state = states.CANCELLED_AND_NOTIFIED
+        self._done_callbacks: list[Callable[[futures.Future[R]], object]] = []
+        self._why = why
 
     def __await__(self) -> Generator[Any, None, R]:
         if not self.done():

@@ -9,9 +9,11 @@ from typing import Any
 from plait._core.bell import Bell
 from plait._core.cancelling import Block, cancellation_point, current_block, sources
 from plait._core.current import current_task
-from plait._core.errors import StopTask, TaskTimeout, UsageError
+from plait._core.errors import PlaitError, StopTask, TaskTimeout, UsageError
+from plait._core.notes import set_attribute
 from plait._core.rng import Seeding, seeding
 from plait._core.vigil import VIGIL
+from plait._engines.inherited import hold
 from plait._run.farewell import explain
 from plait._run.future import Future
 from plait._run.scope_crew import ScopeCrew
@@ -35,6 +37,7 @@ class Life:
         cancelled: whether its tasks are being stopped.
         tasks: those that were started in it.
         seeding: what the random generators of tasks in an event loop are made from.
+        forked: whether this is the copy in a child that was forked in the block: nothing runs in it.
         guard: abandons it when Ctrl-C comes so that the end of the block is never waited for.
         on_cancel, on_idle: called when it is cancelled, and when no task is open; for the event loop.
     """
@@ -55,6 +58,8 @@ class Life:
         self._clock: threading.Timer | None = None
         self._late: TaskTimeout | None = None
         self._over = False
+        self.forked = False
+        self._lost = 0
         self.seeding: Seeding = (0, (), False)
 
     # --- its course
@@ -73,6 +78,7 @@ class Life:
         self._token = current_block.set(self._block)
         self.seeding = seeding(current_task.get(None))
         self._crew.open()
+        hold(self)
         VIGIL.begin(self)
         for source in self._outer:
             source.listen(self._look_up)
@@ -94,6 +100,8 @@ class Life:
         Raises:
             what the block raises.
         """
+        if self.forked:
+            return self.leave_copy(body)
         error = body
         echo = isinstance(body, StopTask) and (self.cancelled or self.unwanted)
         try:
@@ -116,6 +124,26 @@ class Life:
             return self.conclude(body, error, self.outer_stop(body if echo else None))
         finally:
             self._crew.warn()
+
+    def forget(self) -> None:
+        """In a forked child: the tasks go on in the parent only."""
+        if self._over:
+            return
+        self.forked = True
+        self.guard = None
+        self._lock = threading.RLock()
+        self._lost = self.tasks.disown("runs in the process that forked this one, and only there")
+
+    def leave_copy(self, body: BaseException | None) -> bool:
+        """As `leave`, in a forked child, where there is nothing to wait for.
+
+        Raises:
+            PlaitError: tasks were running at the fork, which have no result here.
+        """
+        self.close()
+        if body is None and self._lost:
+            raise elsewhere()
+        return False
 
     def abandon(self) -> None:
         """Stop what runs and wait for nothing, unless the end of the block was waited for."""
@@ -163,7 +191,7 @@ class Life:
         try:
             raise found
         finally:
-            found.__context__ = context  # what it was raised from, not what ended the body
+            set_attribute(found, "__context__", context)  # what it was raised from, not what ended the body
 
     # --- cancelling
 
@@ -226,7 +254,10 @@ class Life:
         Raises:
             Closed: it is over.
             UsageError: it has not begun.
+            PlaitError: this is a forked child.
         """
+        if self.forked:
+            raise elsewhere()
         if self._over:
             raise over()
         if self._token is None:
@@ -246,3 +277,8 @@ class Life:
 
 def _nothing() -> None:
     """There is no event loop to be told."""
+
+
+def elsewhere() -> PlaitError:
+    """What a forked child is told that goes on with the scope of its parent."""
+    return PlaitError("this scope was opened by the process that forked this one; only there its tasks can go on")

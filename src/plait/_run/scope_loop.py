@@ -145,6 +145,8 @@ class LoopSide:
             what the block raises.
         """
         life = self._life
+        if life.forked:
+            return life.leave_copy(body)
         self._leaving = True
         error = body
         echo = isinstance(body, (StopTask, asyncio.CancelledError)) and (

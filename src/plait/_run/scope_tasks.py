@@ -58,6 +58,14 @@ class Tasks:
         with self._lock:
             return list(self._open)
 
+    def disown(self, why: str) -> int:
+        """In a forked child: none of them will end here. Returns how many those are."""
+        lost, self._open = list(self._open), {}
+        self._lock = threading.RLock()
+        for future in lost:
+            future.disown(f"{future._name()} {why}")
+        return len(lost)
+
     def race(self, race: Race) -> None:
         """All that are open, and the first that has succeeded since the last race, take part in this one."""
         with self._lock:

@@ -18,18 +18,25 @@ def verdict(
         errors: what the tasks raised, in that order; not what cancelled ones ended with.
         late: says that the deadline has passed, if it has.
 
-    One error is raised as itself, several as a group. What the body raised because of a task's error, which is then its
-    cause or context, stands for that error, too. Ctrl-C and ``SystemExit`` go through the block as they are, with the
-    others named in a note.
+    One error is raised as itself, several as a group; one that several tasks raised, as when they asked for the result
+    of the same other task, is one. What the body raised because of a task's error, which is then its cause or context,
+    stands for that error, too. Ctrl-C and ``SystemExit`` go through the block as they are, with the others named in a
+    note.
 
     >>> first, second = ValueError("no"), KeyError("b")
     >>> verdict(None, [first], None) is first
     True
+    >>> verdict(None, [second, second], None)
+    KeyError('b')
     >>> verdict(first, [first, second], None)
     ExceptionGroup('2 errors in a plait.scope', [ValueError('no'), KeyError('b')])
     """
     told = _chain(body)
-    others = [error for error in errors if id(error) not in told]
+    others = []
+    for error in errors:
+        if id(error) not in told:
+            others.append(error)
+            told.add(id(error))
     if body is None:
         found = ([late] if late is not None else []) + others
     elif isinstance(body, (KeyboardInterrupt, SystemExit)):
