@@ -49,10 +49,15 @@ HANGS = {
     "gil_held": ("One thread has the GIL", "gil_held.py:7"),
     "pipe_to_itself": ("A pipe is full", "pipe_to_itself.py:4"),
     "queue_of_process": ("A pipe is full that nobody reads", "queue_of_process.py:15"),
+    "scope_lock": ('Deadlock: "MainThread" and "plait-thread-1" wait for each other', "scope_lock.py:13"),
+    "map_lock": ('Deadlock: "MainThread" and "plait-thread-', "map_lock.py:13"),
+    "loop_lock": ('Deadlock: "MainThread" and "plait-loop" wait for each other', "loop_lock.py:13"),
+    "pool_lent": ("A pool waits for itself", "pool_lent.py:5"),
 }
 WATCHED = {
     **{name: HANGS[name] for name in ("lock_cycle", "lost_wakeup", "queue_join", "pool_self", "blocked_loop")},
     **{name: HANGS[name] for name in ("pipe_to_itself", "queue_of_process", "fork_lock")},
+    **{name: HANGS[name] for name in ("scope_lock", "map_lock", "loop_lock", "pool_lent")},
     "async_locks": ('Deadlock: "Task-2 (move)" and "Task-3 (move)" wait for each other', "async_locks.py:7"),
     "task_group": ("reader (read) waits for inbox.get()", "task_group.py:5"),
     "other_names": ('"one" and "two" wait for each other', "other_names.py:21"),
@@ -384,6 +389,9 @@ def fetch(n):
 def twice(n):
     with lock:
         lock.acquire()
+def once(n):
+    with lock:
+        return n
 def patient(n):
     time.sleep(1)
     threading.Event().wait(0.5)
@@ -420,6 +428,7 @@ def in_terminal(folder: Path, program: str, until: str) -> str:
     [
         ("list(plait.map(fetch, range(4), engine='thread', workers=2))", "Nothing will come: inbox"),
         ("with plait.scope() as s:\n    s.submit(fetch, 1)", "Nothing will come: inbox"),
+        ("with lock:\n    list(plait.map(once, range(4), engine='thread', workers=2))", "Deadlock"),
         ("plait.map(twice, [1], engine='inline').outcomes().__next__()", "MainThread waits for itself"),
     ],
 )

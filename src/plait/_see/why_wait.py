@@ -10,6 +10,7 @@ from plait._see.why_dump import Frame, Thread
 from plait._see.why_keys import Key, is_own, key_of, shown, taken_at
 from plait._see.why_proc import kernel_wait
 from plait._see.why_source import Call
+from plait._see.why_teams import crew_of
 
 # Names of functions of the standard library that mean a wait, the file they are in, and the kind. Read from the top.
 _SHAPES = (
@@ -75,7 +76,7 @@ class Wait(NamedTuple):
         keys: what tells a lock from others, and what it is wrapped in; none when that is not known.
         address: where the object is, from the frames of the standard library; 0 when it is not known.
         inside: whether it waits in a callback or coroutine of an event loop, which it holds up.
-        pooled: the address of the queue of the pool that the thread works for; 0 for none.
+        pooled: the address of the queue of the pool that the thread works for, or of its crew; 0 for none.
         limited: whether it goes on by itself after a while.
         deep: the frame of a library that waits for the user's own, where the source tells what for; None for none.
         owner: the thread that has the lock, as the lock itself says; 0 when it does not.
@@ -106,7 +107,7 @@ def wait_of(thread: Thread) -> Wait:
     loop = any(_is(one, "base_events.py", "_run_once") for one in outer)
     pooled = _pooled(thread)
     if frame is None and any(_PARTS.search(one.file) for one in inner):
-        return Wait("plait", "", None)
+        return Wait("plait", "", None, pooled=pooled)
     kind, address = _by_library(inner)
     if any(_OURS.search(one.file) and not one.file.endswith(_CHANNELS) for one in inner):
         return Wait("work", "", frame, (), address, loop, pooled)
@@ -162,12 +163,12 @@ def _keys(frames: tuple[Frame, ...], kind: str) -> tuple[Key, ...]:
 
 
 def _pooled(thread: Thread) -> int:
-    """The queue of the pool that a thread works for, by its address; 0 for none."""
+    """The queue of the pool that a thread works for, or its crew, by its address; 0 for none."""
     for frame in thread.frames:
         for file, function, variable in (("thread.py", "_worker", "work_queue"), ("pool.py", "worker", "inqueue")):
             if _is(frame, file, function) and variable in frame.variables:
                 return frame.variables[variable].address
-    return 0
+    return crew_of(thread)
 
 
 def _owner(frame: Frame | None, what: str) -> int:
