@@ -63,6 +63,13 @@ WATCHED = {
     "other_names": ('"one" and "two" wait for each other', "other_names.py:21"),
     "future_never_set": ("Task-1 (main) waits for self.answer", "future_never_set.py:9"),
 }
+# The title, and what is said of the other process, which is asked, too.
+OTHERS = {
+    "process_map": ("MainThread waits for worker processes", "MainThread waits for something", "process_map.py:8"),
+    "process_pool": ("MainThread waits for worker processes", '"MainThread" runs', r"process_pool.py:[67]"),
+    "child_spins": ("MainThread waits for another process", '"MainThread" runs', r"child_spins.py:[67]"),
+    "forkserver_child": ("MainThread waits for another process", "No wait that cannot end", "forkserver_child.py:6"),
+}
 
 
 @contextmanager
@@ -125,6 +132,23 @@ def test_the_culprit_is_named(name: str) -> None:
         said = why(pid).stdout
     assert title in said.partition("\n")[0], said
     assert place in re.findall(r"\w+\.py:\d+", said.partition("cure:")[0])[:2], said
+
+
+@pytest.mark.usefixtures("pyspy")
+@pytest.mark.parametrize("watched", [{}, {"PLAIT_WATCHDOG": "1000"}], ids=["outside", "watchdog"])
+@pytest.mark.parametrize("name", OTHERS)
+def test_what_the_other_process_does_is_told_with_its_line(name: str, watched: dict[str, str]) -> None:
+    title, theirs, place = OTHERS[name]
+    deadline = time.monotonic() + LONG
+    other = ""
+    with hanging(name, **watched) as pid:
+        _look(pid)
+        while not (other.startswith(theirs) and re.search(place, other)) and time.monotonic() < deadline:
+            said = why(pid).stdout
+            other = re.split(r"^process \d+: ", said, maxsplit=1, flags=re.MULTILINE)[-1]
+    assert said.startswith(title), said
+    assert other.startswith(theirs), said
+    assert re.search(place, other), said
 
 
 @pytest.mark.usefixtures("pyspy")

@@ -19,7 +19,20 @@ def diagnose(dump: Dump) -> Diagnosis | None:
 
 def judge(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
     """As `diagnose`, of threads that have been examined."""
-    for find in (_gil, _cycle, _pool, _blocked_loop, _forked, _pipe, nobody, *ELSEWHERE, _task, _busy, _chain):
+    for find in (
+        _gil,
+        _cycle,
+        _pool,
+        _blocked_loop,
+        _forked,
+        _pipe,
+        nobody,
+        *ELSEWHERE,
+        _task,
+        _busy,
+        _chain,
+        _computes,
+    ):
         found = find(dump, everybody)
         if found is not None:
             return found
@@ -249,13 +262,22 @@ def _chain(_: Dump, everybody: list[Known]) -> Diagnosis | None:
         f'"{last.thread.name}" is waited for, and {"runs" if runs else "does not end"}',
         tuple(with_held([last, *waiting], everybody)),
         _NOT_FOR_EVER + (_COMPUTES if runs else _MAY_COME),
-        "See whether the condition of its loop can come true; a loop that waits for a variable needs an Event instead."
-        if runs
-        else "See why it takes so long; keep no lock, and join no thread, while something slow is done.",
+        _LOOP if runs else "See why it takes so long; keep no lock, and join no thread, while something slow is done.",
         certain=False,
     )
 
 
+def _computes(_: Dump, everybody: list[Known]) -> Diagnosis | None:
+    """The only thread that does anything runs."""
+    others = [known for known in everybody if known.wait.kind not in BOUND]
+    if len(others) != 1 or others[0].wait.kind != "runs" or others[0].wait.frame is None:
+        return None
+    return Diagnosis(
+        f'"{others[0].thread.name}" runs', (step(others[0]),), _NOT_FOR_EVER + _COMPUTES, _LOOP, certain=False
+    )
+
+
+_LOOP = "See whether the condition of its loop can come true; a loop that waits for a variable needs an Event instead."
 _NOT_FOR_EVER = "No wait that cannot end was found. "
 _COMPUTES = "This thread computes: if it is at the same lines when you look again, it is in a loop that does not end."
 _MAY_COME = "What this thread waits for may still come; until then nobody who waits for it goes on."

@@ -83,6 +83,7 @@ class Dump(NamedTuple):
         children: the processes that it has started, each with what the system says it waits for.
         forked: whether it is a fork of a Python program that has not started another one.
         ends: the other ends of the pipes, sockets and files that its children wait for, by their numbers.
+        workers: the worker processes that plait has for it, each with what the system says it waits for.
     """
 
     pid: int
@@ -91,3 +92,4 @@ class Dump(NamedTuple):
     children: tuple[tuple[int, str], ...] = ()
     forked: bool = False
     ends: Mapping[int, OtherEnd] = {}
+    workers: tuple[tuple[int, str], ...] = ()

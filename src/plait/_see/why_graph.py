@@ -6,7 +6,7 @@ from plait._see import why_source
 from plait._see.why_dump import Dump, Thread
 from plait._see.why_keys import Holding
 from plait._see.why_known import Known, Step, is_thread, step
-from plait._see.why_teams import awaits_all
+from plait._see.why_teams import awaits_all, drives_processes
 
 FOR_EVER = ("lock", "join", "condition", "event", "semaphore", "barrier", "queue get", "queue put", "queue join")
 RESULTS = ("future", "futures")
@@ -129,7 +129,7 @@ def _importing(thread: Thread) -> list[str]:
 def may_go_on(dump: Dump, known: Known) -> bool:
     """Whether a thread can go on by itself, or by what another process does."""
     wait = known.wait
-    if wait.limited or wait.kind not in BOUND:
+    if wait.limited or wait.kind not in BOUND or drives_processes(known.thread):
         return True
     theirs = wait.kind == "service" or (wait.kind == "work" and not known.crews) or wait.shared
     return (bool(dump.children) and theirs) or (wait.shared and _member(dump))

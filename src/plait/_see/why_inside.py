@@ -7,13 +7,14 @@ import queue
 import re
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from types import FrameType, GetSetDescriptorType
 from typing import TYPE_CHECKING, Any
 
 from plait._see.why_dump import Dump, Frame, Thing, Thread
 from plait._see.why_other_end import ends_of_children, other_end
-from plait._see.why_proc import children, forked, waits_in
+from plait._see.why_proc import children, forked, listed, run_time, waits_in, workers
 
 if TYPE_CHECKING:
     import asyncio
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 _PLAIN = (str, int, float, bool, type(None))
 _RLOCK = type(threading.RLock())
 _OWNER = re.compile(r"owner=([1-9]\d*)")
+_MOMENT = 0.05  # seconds for which it is watched who runs
+_RUNS = 0.2  # the part of it from which on a thread does, though others may have the GIL in between
 _DEEPEST = 200  # frames of a stack that are looked at
 _SHARED = (  # what threads wait for, whatever it is called where
     type(threading.Lock()),
@@ -37,6 +40,7 @@ _SHARED = (  # what threads wait for, whatever it is called where
 def look_inside() -> Dump:
     """What this process does now, the calling thread left out. Takes no lock that another thread could hold."""
     pid = os.getpid()
+    busy = _busy(pid)
     known = dict(threading._active)  # type: ignore[attr-defined]  # enumerate() takes a lock
     me = threading.get_ident()
     threads = []
@@ -50,10 +54,25 @@ def look_inside() -> Dump:
         native = (thread.native_id if thread else 0) or 0
         where = waits_in(pid, native)
         end = other_end(pid, native, where)
-        threads.append(Thread(name, ident, native, tuple(map(_frame, frames)), where=where, other_end=end))
+        threads.append(
+            Thread(name, ident, native, tuple(map(_frame, frames)), native in busy or None, where=where, other_end=end)
+        )
         tasks += _tasks(frames)
     threads.sort(key=lambda thread: (thread.name != "MainThread", thread.native))
-    return Dump(pid, (*threads, *tasks), "", children(pid), forked(pid, ours=1), ends_of_children(pid))
+    return Dump(pid, (*threads, *tasks), "", children(pid), forked(pid, ours=1), ends_of_children(pid), workers(pid))
+
+
+def _busy(pid: int) -> set[int]:
+    """The threads, as the system calls them, that run: those that have used the processor for a part of this moment.
+
+    Meanwhile this one does not have the GIL. Where a thread stands does not tell: each one that runs stands still
+    while it is looked at.
+    """
+    before = {int(native): run_time(pid, int(native)) for native in listed(f"/proc/{pid}/task")}
+    began = time.monotonic_ns()
+    time.sleep(_MOMENT)
+    enough = _RUNS * (time.monotonic_ns() - began)
+    return {native for native, since in before.items() if run_time(pid, native) - since > enough}
 
 
 def _stack(frame: FrameType | None) -> Iterator[FrameType]:
