@@ -8,13 +8,17 @@ import re
 import sys
 import threading
 import time
+from collections import ChainMap
 from collections.abc import Iterator
-from types import FrameType, GetSetDescriptorType
+from contextlib import suppress
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+from plait._see import why_source
 from plait._see.why_dump import Dump, Frame, Thing, Thread
 from plait._see.why_other_end import ends_of_children, other_end
 from plait._see.why_proc import children, forked, listed, run_time, waits_in, workers
+from plait._see.why_values import Unknown, value_of, variables_of
 
 if TYPE_CHECKING:
     import asyncio
@@ -87,10 +91,26 @@ def _frame(frame: FrameType) -> Frame:
     variables = {name: _thing(value) for name, value in list(frame.f_globals.items()) if _shared(value)}
     for name, value in list(frame.f_locals.items()):
         variables[name] = _thing(value)
-        for part, inner in list(_attributes(value).items()):
+        for part, inner in list(variables_of(value).items()):
             if _shared(inner):
                 variables[f"{name}.{part}"] = _thing(inner)
+    variables |= _expressions(frame, variables)
     return Frame(frame.f_code.co_filename, frame.f_lineno or 0, frame.f_code.co_qualname, variables)
+
+
+def _expressions(frame: FrameType, known: dict[str, Thing]) -> dict[str, Thing]:
+    """What the line takes, and what is held around it, that is no variable: ``forks[i + 1]``."""
+    file, line = frame.f_code.co_filename, frame.f_lineno or 0
+    wanted = {call.receiver for call in why_source.calls(file, line)}
+    wanted |= {one.expression for one in why_source.held(file, line)}
+    names = ChainMap(frame.f_locals, frame.f_globals)
+    found = {}
+    for expression in wanted - known.keys() - {""}:
+        with suppress(Unknown):
+            value = value_of(expression, names)
+            if type(value) not in _PLAIN:
+                found[expression] = _thing(value)
+    return found
 
 
 def _thing(value: object) -> Thing:
@@ -103,17 +123,6 @@ def _thing(value: object) -> Thing:
 def _shared(value: object) -> bool:
     """Whether threads wait for it. Asks its type only: an object's own code could wait for a lock itself."""
     return issubclass(type(value), _SHARED)
-
-
-def _attributes(value: object) -> dict[str, object]:
-    """Those in an object's own dictionary, without running any code of its class; proxies have such code."""
-    for cls in type(value).__mro__:
-        if "__dict__" in cls.__dict__:
-            if type(cls.__dict__["__dict__"]) is not GetSetDescriptorType:
-                return {}
-            found = object.__getattribute__(value, "__dict__")
-            return found if type(found) is dict else {}
-    return {}
 
 
 def _tasks(frames: list[FrameType]) -> list[Thread]:

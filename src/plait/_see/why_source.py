@@ -189,6 +189,24 @@ def is_global(file: str, name: str) -> bool:
     return name in _globals(file)
 
 
+@_remembered
+def number(file: str, name: str) -> int | None:
+    """The whole number that a name of the module stands for; None for anything else, or where it is assigned twice."""
+    tree = _tree(file)
+    nodes = list(ast.walk(tree)) if tree is not None else []
+    stores = [node for node in nodes if isinstance(node, ast.Name) and node.id == name and _is_store(node)]
+    given = [node for node in tree.body if isinstance(node, ast.Assign)] if tree is not None else []
+    values = [one.value for one in given if len(one.targets) == 1 and one.targets[0] in stores]
+    if len(stores) != 1 or len(values) != 1 or not isinstance(values[0], ast.Constant):
+        return None
+    value = values[0].value
+    return value if type(value) is int else None
+
+
+def _is_store(node: ast.Name) -> bool:
+    return not isinstance(node.ctx, ast.Load)
+
+
 @lru_cache(maxsize=256)
 def _globals(file: str) -> frozenset[str]:
     tree = _tree(file)
