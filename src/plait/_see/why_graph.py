@@ -121,7 +121,7 @@ def _module(thread: Thread) -> str:
 def _importing(thread: Thread) -> list[str]:
     """The modules whose import a thread is in the middle of."""
     frames = [frame for frame in thread.frames if frame.file.startswith("<frozen importlib")]
-    waiting = any(frame.function.rpartition(".")[2] == "acquire" for frame in frames)
+    waiting = any(frame.name == "acquire" for frame in frames)
     names = [frame.variables["name"].text for frame in frames if "name" in frame.variables]
     return names[1:] if waiting else names
 

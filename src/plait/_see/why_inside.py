@@ -11,6 +11,7 @@ import time
 from collections import ChainMap
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import islice
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -95,7 +96,13 @@ def _frame(frame: FrameType) -> Frame:
             if _shared(inner):
                 variables[f"{name}.{part}"] = _thing(inner)
     variables |= _expressions(frame, variables)
-    return Frame(frame.f_code.co_filename, frame.f_lineno or 0, frame.f_code.co_qualname, variables)
+    return Frame(frame.f_code.co_filename, frame.f_lineno or 0, frame.f_code.co_qualname, variables, _column(frame))
+
+
+def _column(frame: FrameType) -> int:
+    """Where in its line a frame stands; -1 where the program was compiled without that."""
+    line, _, column, _ = next(islice(frame.f_code.co_positions(), max(0, frame.f_lasti // 2), None), (None,) * 4)
+    return column if column is not None and line == frame.f_lineno else -1
 
 
 def _expressions(frame: FrameType, known: dict[str, Thing]) -> dict[str, Thing]:

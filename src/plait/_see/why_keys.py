@@ -48,7 +48,8 @@ def holdings(thread: Thread) -> list[Holding]:
         if _NO_OWNERS.search(frame.file) or (thread.task and not frame.variables and not is_own(frame)):
             continue
         own = next((outer for outer in thread.frames[at:] if is_own(outer)), None)
-        for one in why_source.held(frame.file, frame.line):
+        callee = thread.frames[at - 1].name if at else ""
+        for one in why_source.held(frame.file, frame.line, frame.column, callee):
             key = key_of(frame, one.expression)
             if key is not None or not one.expression.endswith(")"):  # what a call makes is hardly ever a lock
                 found.append(Holding(shown(frame, one.expression), key, frame, one.line, own))
@@ -63,7 +64,7 @@ def taken_at(frames: tuple[Frame, ...]) -> Iterator[Key | None]:
     for frame in frames:
         if frame.file.endswith("contextlib.py"):
             continue
-        taking = why_source.taking(frame.file, frame.line)
+        taking = why_source.taking(frame.file, frame.line, frame.column)
         if taking:
             yield key_of(frame, taking)
         if not why_source.takes_for_its_caller(frame.file, frame.line):

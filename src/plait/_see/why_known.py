@@ -68,7 +68,7 @@ def step(known: Known) -> Step:
 
 def is_thread(thread: Thread, address: int) -> bool:
     """Whether its `threading.Thread` is at this address."""
-    bottom = [frame for frame in thread.frames if frame.function.rpartition(".")[2] in ("_bootstrap", "run")]
+    bottom = [frame for frame in thread.frames if frame.name in ("_bootstrap", "run")]
     return any("self" in frame.variables and frame.variables["self"].address == address for frame in bottom)
 
 

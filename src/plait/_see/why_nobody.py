@@ -6,7 +6,7 @@ from plait._see import why_source
 from plait._see.why_cures import NOBODY, RANK
 from plait._see.why_dump import Dump
 from plait._see.why_graph import FOR_EVER, NOT_TOLD, RESULTS, awaited, may_go_on, taken
-from plait._see.why_keys import Key, key_of
+from plait._see.why_keys import Key, is_own, key_of
 from plait._see.why_known import Diagnosis, Known, Step, step
 
 
@@ -64,8 +64,16 @@ def _may_be_kept(first: Known, everybody: list[Known]) -> bool:
     """
     if first.wait.kind != "lock":
         return False
+    if any(map(_has_some, everybody)):
+        return True
     held = [one.key for known in everybody for one in known.held]
     return bool(held) and not all(_is_address(key) for key in (*held, *(first.wait.keys or (None,))))
+
+
+def _has_some(known: Known) -> bool:
+    """Whether a thread stands in a ``with a, b:``, and nobody can tell which of them it has already."""
+    own = [frame for frame in known.thread.frames if is_own(frame)]
+    return any(len(why_source.entered_together(frame.file, frame.line, frame.column)) > 1 for frame in own)
 
 
 def _is_address(key: Key | None) -> bool:

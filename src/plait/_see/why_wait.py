@@ -124,13 +124,19 @@ def wait_of(thread: Thread) -> Wait:
         return Wait("system", known, frame, _keys((*inner, *outer), "lock"), address, loop, pooled, shared=shared)
     if kind in ("something", "runs", "C code"):
         deep = None
-    what = call.receiver if call is not None else ""
+    what = " or ".join(_any_of(deep or frame, call)) if call is not None else ""
     keys, owner = _keys((*inner, *outer), kind), _owner(deep or frame, what)
     if deep is not None:
         what = shown(deep, what)
     elif frame is not None and kind in ("lock", "condition"):
         frame, deep = _called_for(outer)
     return Wait(kind, what, frame, keys, address, loop, pooled, _limited(inner, call), deep, owner, shared)
+
+
+def _any_of(frame: Frame | None, call: Call) -> tuple[str, ...]:
+    """What a call is made on: any of what ``with a, b:`` enters, where the place in the line is not known."""
+    together = why_source.entered_together(frame.file, frame.line, frame.column) if frame is not None else ()
+    return together if call.receiver in together else (call.receiver,)
 
 
 def _deep(inner: tuple[Frame, ...], kind: str) -> Frame | None:
@@ -203,7 +209,7 @@ def _task_wait(thread: Thread) -> Wait:
 def _by_library(inner: tuple[Frame, ...]) -> tuple[str, int]:
     """The kind of wait that the frames of the standard library beneath the user's mean, and the object's address."""
     for frame in reversed(inner):  # the outermost says what the user has called
-        name = frame.function.rpartition(".")[2]
+        name = frame.name
         if frame.file.endswith("threading.py") and name in _BOTTOM:
             continue
         owner = frame.variables.get("self")
@@ -231,14 +237,14 @@ def _by_line(thread: Thread, call: Call | None) -> str:
 
 def _call(frame: Frame | None, kind: str) -> Call | None:
     """The call in the user's line that waits."""
-    found = why_source.calls(frame.file, frame.line) if frame is not None else ()
+    found = why_source.calls(frame.file, frame.line, frame.column) if frame is not None else ()
     wanted = {"join": ("join",), "future": ("result", "exception"), "queue get": ("get",), "queue put": ("put",)}
     names = wanted.get(kind, (*_LOCKS, *_QUEUES, *_WORDS))
     return next((call for call in found if call.method in names), found[0] if found else None)
 
 
 def _is(frame: Frame, file: str, function: str) -> bool:
-    return frame.file.endswith(file) and frame.function.rpartition(".")[2] == function
+    return frame.file.endswith(file) and frame.name == function
 
 
 _OURS = re.compile(r"[/\\]plait[/\\]_(run|engines|core)[/\\]")
