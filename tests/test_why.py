@@ -49,14 +49,29 @@ HANGS = {
     "gil_held": ("One thread has the GIL", "gil_held.py:7"),
     "pipe_to_itself": ("A pipe is full", "pipe_to_itself.py:4"),
     "queue_of_process": ("A pipe is full that nobody reads", "queue_of_process.py:15"),
+    "scope_lock": ('Deadlock: "MainThread" and "plait-thread-1" wait for each other', "scope_lock.py:13"),
+    "map_lock": ('Deadlock: "MainThread" and "plait-thread-', "map_lock.py:13"),
+    "loop_lock": ('Deadlock: "MainThread" and "plait-loop" wait for each other', "loop_lock.py:13"),
+    "pool_lent": ("A pool waits for itself", "pool_lent.py:5"),
+    "one_line": ('Deadlock: "one" and "two" wait for each other', "one_line.py:16"),
+    "philosophers": ('Deadlock: "p0" and "p1" and "p2" wait for each other', "philosophers.py:9"),
 }
 WATCHED = {
     **{name: HANGS[name] for name in ("lock_cycle", "lost_wakeup", "queue_join", "pool_self", "blocked_loop")},
     **{name: HANGS[name] for name in ("pipe_to_itself", "queue_of_process", "fork_lock")},
+    **{name: HANGS[name] for name in ("scope_lock", "map_lock", "loop_lock", "pool_lent", "philosophers", "one_line")},
+    "philosophers_slots": ('Deadlock: "p0" and "p1" and "p2" wait for each other', "philosophers_slots.py:18"),
     "async_locks": ('Deadlock: "Task-2 (move)" and "Task-3 (move)" wait for each other', "async_locks.py:7"),
     "task_group": ("reader (read) waits for inbox.get()", "task_group.py:5"),
     "other_names": ('"one" and "two" wait for each other', "other_names.py:21"),
     "future_never_set": ("Task-1 (main) waits for self.answer", "future_never_set.py:9"),
+}
+# The title, and what is said of the other process, which is asked, too.
+OTHERS = {
+    "process_map": ("MainThread waits for worker processes", "MainThread waits for something", "process_map.py:8"),
+    "process_pool": ("MainThread waits for worker processes", '"MainThread" runs', r"process_pool.py:[67]"),
+    "child_spins": ("MainThread waits for another process", '"MainThread" runs', r"child_spins.py:[67]"),
+    "forkserver_child": ("MainThread waits for another process", "No wait that cannot end", "forkserver_child.py:6"),
 }
 
 
@@ -120,6 +135,23 @@ def test_the_culprit_is_named(name: str) -> None:
         said = why(pid).stdout
     assert title in said.partition("\n")[0], said
     assert place in re.findall(r"\w+\.py:\d+", said.partition("cure:")[0])[:2], said
+
+
+@pytest.mark.usefixtures("pyspy")
+@pytest.mark.parametrize("watched", [{}, {"PLAIT_WATCHDOG": "1000"}], ids=["outside", "watchdog"])
+@pytest.mark.parametrize("name", OTHERS)
+def test_what_the_other_process_does_is_told_with_its_line(name: str, watched: dict[str, str]) -> None:
+    title, theirs, place = OTHERS[name]
+    deadline = time.monotonic() + LONG
+    other = ""
+    with hanging(name, **watched) as pid:
+        _look(pid)
+        while not (other.startswith(theirs) and re.search(place, other)) and time.monotonic() < deadline:
+            said = why(pid).stdout
+            other = re.split(r"^process \d+: ", said, maxsplit=1, flags=re.MULTILINE)[-1]
+    assert said.startswith(title), said
+    assert other.startswith(theirs), said
+    assert re.search(place, other), said
 
 
 @pytest.mark.usefixtures("pyspy")
@@ -384,6 +416,9 @@ def fetch(n):
 def twice(n):
     with lock:
         lock.acquire()
+def once(n):
+    with lock:
+        return n
 def patient(n):
     time.sleep(1)
     threading.Event().wait(0.5)
@@ -420,6 +455,7 @@ def in_terminal(folder: Path, program: str, until: str) -> str:
     [
         ("list(plait.map(fetch, range(4), engine='thread', workers=2))", "Nothing will come: inbox"),
         ("with plait.scope() as s:\n    s.submit(fetch, 1)", "Nothing will come: inbox"),
+        ("with lock:\n    list(plait.map(once, range(4), engine='thread', workers=2))", "Deadlock"),
         ("plait.map(twice, [1], engine='inline').outcomes().__next__()", "MainThread waits for itself"),
     ],
 )

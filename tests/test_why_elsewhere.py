@@ -14,10 +14,13 @@ from pathlib import Path
 
 import pytest
 
+import plait
 from plait._see import why
 from plait._see.why_diagnosis import Diagnosis, diagnose
 from plait._see.why_dump import Dump, Frame, Thing, Thread
 from plait._see.why_inside import look_inside
+from plait._see.why_proc import forked
+from plait._see.why_words import NOTHING
 
 LONG = 30.0  # seconds
 
@@ -95,6 +98,57 @@ def test_the_other_process_is_asked_too(monkeypatch: pytest.MonkeyPatch) -> None
     }
     monkeypatch.setattr(why, "ask", answers.get)
     assert why.why(1) == "it waits\n\nall of process 1:\n\nprocess 2: why\n\ncure\n\n"
+
+
+def test_where_nothing_was_found_the_threads_of_the_other_process_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    nothing = f"{NOTHING}\n\nall of process 2:\n  a  runs at b.py:3\n       x\n\nthe other process: plait why 3"
+    answers = {1: "it waits\n\nall of process 1:\n\nthe other process: plait why 2\n", 2: nothing}
+    monkeypatch.setattr(why, "ask", answers.get)
+    assert why.why(1).endswith(f"process 2: {NOTHING}\n\n  a  runs at b.py:3\n       x\n\n")
+
+
+def test_a_worker_of_plait_is_told_from_a_child() -> None:
+    """Whatever thread has started it; it is no fork with locks of its parent's threads either."""
+    with plait.Pool("process", workers=1) as pool, subprocess.Popen(["cat"], stdin=subprocess.PIPE) as child:
+        worker = pool.submit(os.getpid).result()
+        dump = look_inside()
+        assert worker in [pid for pid, _ in dump.workers]
+        assert child.pid not in [pid for pid, _ in dump.workers]
+        assert worker not in [pid for pid, _ in dump.children]
+        assert child.pid in [pid for pid, _ in dump.children]
+        assert not forked(worker)
+
+
+def test_the_children_of_any_thread_are_seen() -> None:
+    started, go = threading.Event(), threading.Event()
+    children: list[int] = []
+
+    def start() -> None:
+        with subprocess.Popen(["cat"], stdin=subprocess.PIPE) as child:
+            children.append(child.pid)
+            started.set()
+            go.wait()
+
+    thread = threading.Thread(target=start)
+    thread.start()
+    started.wait()
+    try:
+        assert children[0] in [pid for pid, _ in look_inside().children]
+    finally:
+        go.set()
+        thread.join()
+
+
+def test_a_pool_of_plait_on_processes_may_still_give_its_result() -> None:
+    future = Frame("/usr/lib/python3.11/concurrent/futures/_base.py", 451, "result", {"timeout": Thing("", 0, "None")})
+    drives = Frame("/lib/plait/_engines/remote_run.py", 93, "drive", {})
+    threads = (
+        Thread("MainThread", 1, 1, (future, Frame(__file__, 1, "test"))),
+        Thread("plait-pool", 2, 2, (drives,)),
+    )
+    found = diagnose(Dump(1, threads, workers=((7, "hrtimer_nanosleep"),)))
+    assert found is not None
+    assert (found.title, found.certain, found.processes) == ("MainThread waits for worker processes", False, (7,))
 
 
 def test_children_that_have_ended_do_not_count() -> None:

@@ -53,6 +53,12 @@ class ScopeCrew:
         return not self._runs and all(lane.driver is None for lane in self._lanes)
 
     @property
+    def drivers(self) -> tuple[Driver | None, Driver | None]:
+        """Those of the tasks: of plain ones or all, and of those that are awaited where another engine does that."""
+        first, *others = self._lanes
+        return first.driver, others[0].driver if others else None
+
+    @property
     def name(self) -> str:
         """Of the engine."""
         return self._lanes[0].engine.name

@@ -270,6 +270,7 @@ class Life:
     def _wait(self) -> None:
         patience = Patience()
         while not self.tasks.close_if_idle():
+            _driver, _awaiting = self._crew.drivers  # `plait why` reads here whose workers are waited for
             if not self._bell.wait(patience.next()):
                 patience.used()
                 self.remind()

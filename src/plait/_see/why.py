@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from plait._see.watchdog import ask
 from plait._see.why_outside import CannotLook, look
-from plait._see.why_words import tell
+from plait._see.why_words import NOTHING, tell
 
 _OTHER = re.compile(r"^(the other process: plait why (\d+))$", re.MULTILINE)
 _MOST = 3  # other processes that are asked, too
@@ -31,5 +31,7 @@ def _asked(pid: int) -> str:
 
 
 def _of_other(pid: int, said: str) -> str:
-    """What the answer of another process begins with."""
-    return f"process {pid}: {said.partition('all of process')[0].rstrip()}\n"
+    """What the answer of another process begins with; where nothing was found, with what its threads do."""
+    found, _, rows = said.partition(f"all of process {pid}:")
+    rows = rows.lstrip("\n").partition("\n\n")[0].rstrip() if found.startswith(NOTHING) else ""
+    return f"process {pid}: {found.rstrip()}\n" + (f"\n{rows}\n" if rows else "")

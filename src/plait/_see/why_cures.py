@@ -36,6 +36,11 @@ NOBODY = {
         "Whoever had it has ended, or has left it, without release(); or one that waits here has it.",
         "Use `with`, or release it in a `finally`; take locks in the same order everywhere.",
     ),
+    "some lock": (
+        "Nobody lets go of {what}",
+        "One of those that wait may have it, under another name; or whoever had it has ended without release().",
+        "Take locks in the same order everywhere, and use `with`. With PLAIT_WATCHDOG=30 their names do not matter.",
+    ),
     "semaphore": (
         "All permits of {what} are gone",
         "Those who took them have ended, or have left, without release().",

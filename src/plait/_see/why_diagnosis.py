@@ -6,9 +6,10 @@ from plait._see import why_source
 from plait._see.why_cures import NOBODY, RANK
 from plait._see.why_dump import Dump
 from plait._see.why_elsewhere import ELSEWHERE
-from plait._see.why_graph import FOR_EVER, RESULTS, awaited, taken, with_held
+from plait._see.why_graph import BOUND, FOR_EVER, RESULTS, awaited, may_go_on, needed, taken, with_held
 from plait._see.why_known import Diagnosis, Known, Step, examine, step
 from plait._see.why_nobody import nobody
+from plait._see.why_teams import awaits_all
 
 
 def diagnose(dump: Dump) -> Diagnosis | None:
@@ -18,7 +19,20 @@ def diagnose(dump: Dump) -> Diagnosis | None:
 
 def judge(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
     """As `diagnose`, of threads that have been examined."""
-    for find in (_gil, _cycle, _pool, _blocked_loop, _forked, _pipe, nobody, *ELSEWHERE, _task, _busy, _chain):
+    for find in (
+        _gil,
+        _cycle,
+        _pool,
+        _blocked_loop,
+        _forked,
+        _pipe,
+        nobody,
+        *ELSEWHERE,
+        _task,
+        _busy,
+        _chain,
+        _computes,
+    ):
         found = find(dump, everybody)
         if found is not None:
             return found
@@ -40,17 +54,18 @@ def _gil(_: Dump, everybody: list[Known]) -> Diagnosis | None:
     return None
 
 
-def _cycle(_: Dump, everybody: list[Known]) -> Diagnosis | None:
+def _cycle(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
     """Threads that wait for each other."""
-    edges = {at: awaited(everybody, at) for at in range(len(everybody))}
+    edges = needed(dump, everybody)
     for start in range(len(everybody)):
-        path = [start]
-        while edges[path[-1]] is not None:
-            following = edges[path[-1]]
-            assert following is not None
-            if following in path:
-                return _ring(everybody, path[path.index(following) :])
-            path.append(following)
+        paths, seen = [[start]], {start}
+        for path in paths:  # the shortest first
+            for following in edges[path[-1]]:
+                if following == start:
+                    return _ring(everybody, path)
+                if following not in seen:
+                    seen.add(following)
+                    paths.append([*path, following])
     return None
 
 
@@ -75,26 +90,44 @@ def _ring(everybody: list[Known], ring: list[int]) -> Diagnosis:
         "Each keeps what the next one waits for. None of them can ever go on.",
         "Start no thread, and wait for none, while a module is imported: put that into a function that is called later."
         if imports
+        else "Keep no lock while you wait for what another thread is to do under that lock: let go of it first."
+        if any(known.crews for known in members)
         else "Take the locks in the same order everywhere, or take one lock for both; and let go of a lock before you "
         "wait for a thread that needs it.",
     )
 
 
-def _pool(_: Dump, everybody: list[Known]) -> Diagnosis | None:
+def _pool(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
     """All workers of a pool wait for what only a worker of it could do."""
     pools = {known.wait.pooled for known in everybody if known.wait.pooled}
     for pool in pools:
         workers = [known for known in everybody if known.wait.pooled == pool]
-        if all(known.wait.kind in RESULTS and not known.wait.limited for known in workers):
+        if all(_for_pool(known, pool) for known in workers) and not _may_come(dump, everybody, pool):
             return Diagnosis(
                 "A pool waits for itself",
                 tuple(map(step, workers)),
-                f"{'The only worker' if len(workers) == 1 else f'All {len(workers)} workers'} of a pool wait for "
-                "results of tasks that no worker is left to run.",
+                (
+                    "The only worker of a pool waits"
+                    if len(workers) == 1
+                    else f"All {len(workers)} workers of a pool wait"
+                )
+                + " for results of tasks that no worker is left to run.",
                 "Do not wait for a task of a pool within another task of it: return the future, or give inner tasks a "
                 "pool of their own (plait.map and plait.scope have a worker for each).",
             )
     return None
+
+
+def _for_pool(known: Known, pool: int) -> bool:
+    """Whether a worker of a pool waits for what may be a task of the pool."""
+    return pool in known.crews or (known.wait.kind in RESULTS and not known.wait.limited)
+
+
+def _may_come(dump: Dump, everybody: list[Known], pool: int) -> bool:
+    """Whether others than the workers of a pool may give them the results that they wait for."""
+    if any(pool in known.crews and not awaits_all(known.thread) and known.wait.pooled != pool for known in everybody):
+        return True  # it is no pool, but the crew of a map, to which nobody submits
+    return any(known.wait.pooled not in (0, pool) and may_go_on(dump, known) for known in everybody)
 
 
 def _blocked_loop(_: Dump, everybody: list[Known]) -> Diagnosis | None:
@@ -223,18 +256,28 @@ def _chain(_: Dump, everybody: list[Known]) -> Diagnosis | None:
         return None
     last = everybody[max(ends, key=ends.count)]
     waiting = [known for at, known in enumerate(everybody) if awaited(everybody, at) is not None]
-    runs = last.wait.kind in ("runs", "C code") or last.thread.busy
+    polls = last.thread.busy and (last.wait.limited or last.wait.kind not in BOUND)
+    runs = last.wait.kind in ("runs", "C code") or polls
     return Diagnosis(
         f'"{last.thread.name}" is waited for, and {"runs" if runs else "does not end"}',
         tuple(with_held([last, *waiting], everybody)),
         _NOT_FOR_EVER + (_COMPUTES if runs else _MAY_COME),
-        "See whether the condition of its loop can come true; a loop that waits for a variable needs an Event instead."
-        if runs
-        else "See why it takes so long; keep no lock, and join no thread, while something slow is done.",
+        _LOOP if runs else "See why it takes so long; keep no lock, and join no thread, while something slow is done.",
         certain=False,
     )
 
 
+def _computes(_: Dump, everybody: list[Known]) -> Diagnosis | None:
+    """The only thread that does anything runs."""
+    others = [known for known in everybody if known.wait.kind not in BOUND]
+    if len(others) != 1 or others[0].wait.kind != "runs" or others[0].wait.frame is None:
+        return None
+    return Diagnosis(
+        f'"{others[0].thread.name}" runs', (step(others[0]),), _NOT_FOR_EVER + _COMPUTES, _LOOP, certain=False
+    )
+
+
+_LOOP = "See whether the condition of its loop can come true; a loop that waits for a variable needs an Event instead."
 _NOT_FOR_EVER = "No wait that cannot end was found. "
 _COMPUTES = "This thread computes: if it is at the same lines when you look again, it is in a loop that does not end."
 _MAY_COME = "What this thread waits for may still come; until then nobody who waits for it goes on."

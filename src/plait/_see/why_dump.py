@@ -15,12 +15,24 @@ class Thing(NamedTuple):
 
 
 class Frame(NamedTuple):
-    """One level of a stack; `function` is the qualified name where the interpreter knows it."""
+    """One level of a stack.
+
+    Attributes:
+        function: the qualified name where the interpreter knows it.
+        variables: those of the function, and what is reached from them.
+        column: where in the line it stands, in bytes as the syntax tree counts; -1 where that is not known.
+    """
 
     file: str
     line: int
     function: str
     variables: Mapping[str, Thing] = {}
+    column: int = -1
+
+    @property
+    def name(self) -> str:
+        """Of the function, without what it is in."""
+        return self.function.rpartition(".")[2]
 
     @property
     def place(self) -> str:
@@ -83,6 +95,7 @@ class Dump(NamedTuple):
         children: the processes that it has started, each with what the system says it waits for.
         forked: whether it is a fork of a Python program that has not started another one.
         ends: the other ends of the pipes, sockets and files that its children wait for, by their numbers.
+        workers: the worker processes that plait has for it, each with what the system says it waits for.
     """
 
     pid: int
@@ -91,3 +104,4 @@ class Dump(NamedTuple):
     children: tuple[tuple[int, str], ...] = ()
     forked: bool = False
     ends: Mapping[int, OtherEnd] = {}
+    workers: tuple[tuple[int, str], ...] = ()

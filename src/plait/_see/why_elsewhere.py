@@ -6,6 +6,7 @@ from plait._see import why_source
 from plait._see.why_dump import Dump
 from plait._see.why_known import Diagnosis, Known, Step, step
 from plait._see.why_proc import kernel_wait
+from plait._see.why_teams import drives_processes
 
 _STREAMS = {"0": "standard input", "1": "standard output", "2": "standard error"}
 _QUERIES = ("execute", "executemany", "executescript", "commit", "backup", "__enter__")
@@ -109,6 +110,24 @@ def _shared(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
     )
 
 
+def _work(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
+    """It waits for what plait's worker processes do."""
+    kinds = ("work", "future", "futures")
+    known = next((one for one in everybody if one.wait.kind in kinds and not one.crews and not one.wait.limited), None)
+    if known is None or not dump.workers or not any(drives_processes(one.thread) for one in everybody):
+        return None
+    rows = [Step(f"worker {pid}", kernel_wait(where) or "runs", "", "") for pid, where in dump.workers]
+    return Diagnosis(
+        f"{known.thread.name} waits for worker processes",
+        (step(known), *rows),
+        "What it waits for is done by plait's worker processes.",
+        "See what they wait for, each at its line; plait.map(..., timeout=30) ends an item that takes longer than so "
+        "many seconds, and goes on with a new worker.",
+        certain=False,
+        processes=tuple(pid for pid, _ in dump.workers)[:4],
+    )
+
+
 def _from_processes(known: Known, pool: bool) -> bool:
     wait = known.wait
     if wait.limited or wait.frame is None or wait.kind in ("service", "idle"):
@@ -177,4 +196,4 @@ def _row(child: int, where: str) -> Step:
     return Step(f"child {child}", kernel_wait(where) or "runs", "", "")
 
 
-ELSEWHERE = (_crossed, _input, _file, _shared, _child, _socket)  # the gravest first
+ELSEWHERE = (_crossed, _input, _file, _work, _shared, _child, _socket)  # the gravest first

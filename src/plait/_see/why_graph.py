@@ -6,6 +6,7 @@ from plait._see import why_source
 from plait._see.why_dump import Dump, Thread
 from plait._see.why_keys import Holding
 from plait._see.why_known import Known, Step, is_thread, step
+from plait._see.why_teams import awaits_all, drives_processes
 
 FOR_EVER = ("lock", "join", "condition", "event", "semaphore", "barrier", "queue get", "queue put", "queue join")
 RESULTS = ("future", "futures")
@@ -47,6 +48,9 @@ def awaited(everybody: list[Known], at: int) -> int | None:
     if wait.limited:
         return None
     others = enumerate(everybody)
+    if known.crews:
+        workers = _workers(everybody, known)
+        return workers[0] if len(workers) == 1 else None
     if wait.owner:
         return next((n for n, other in others if _owns(other, known)), None)
     if wait.keys and (wait.kind != "condition" or all(other.wait.kind in BOUND for other in everybody)):
@@ -64,6 +68,48 @@ def awaited(everybody: list[Known], at: int) -> int | None:
     return None
 
 
+def needed(dump: Dump, everybody: list[Known]) -> list[list[int]]:
+    """Of each thread those without whom it cannot go on: each of them alone keeps it from that.
+
+    A map goes on with whatever comes first, and so needs its workers only where none of them can go on.
+    """
+    single = [awaited(everybody, at) for at in range(len(everybody))]
+    found = [
+        _workers(everybody, known) if known.crews else [other for other in (single[at],) if other is not None]
+        for at, known in enumerate(everybody)
+    ]
+    free = _free(dump, everybody, found)
+    return [
+        [] if known.crews and at in free and not awaits_all(known.thread) else found[at]
+        for at, known in enumerate(everybody)
+    ]
+
+
+def _free(dump: Dump, everybody: list[Known], needed: list[list[int]]) -> set[int]:
+    """The threads that may go on: by themselves, or because those may whom they wait for."""
+    free = {at for at, known in enumerate(everybody) if not needed[at] and may_go_on(dump, known)}
+    free |= {at for at, known in enumerate(everybody) if known.wait.limited}
+    while True:
+        more = {at for at in range(len(everybody)) if at not in free and _freed(everybody[at], needed[at], free)}
+        if not more:
+            return free
+        free |= more
+
+
+def _freed(known: Known, needed: list[int], free: set[int]) -> bool:
+    if known.crews and not awaits_all(known.thread):
+        return any(other in free for other in needed)
+    if needed:
+        return all(other in free for other in needed)
+    return known.wait.kind not in NOT_TOLD and bool(free)  # anybody may set an event
+
+
+def _workers(everybody: list[Known], known: Known) -> list[int]:
+    """Who is at work for a map, scope or pool that a thread waits for."""
+    at_work = [n for n, other in enumerate(everybody) if other.wait.kind not in NOT_TOLD and other is not known]
+    return [n for n in at_work if everybody[n].wait.pooled in known.crews]
+
+
 def _module(thread: Thread) -> str:
     """The module that an import waits for."""
     for frame in thread.frames:
@@ -75,7 +121,7 @@ def _module(thread: Thread) -> str:
 def _importing(thread: Thread) -> list[str]:
     """The modules whose import a thread is in the middle of."""
     frames = [frame for frame in thread.frames if frame.file.startswith("<frozen importlib")]
-    waiting = any(frame.function.rpartition(".")[2] == "acquire" for frame in frames)
+    waiting = any(frame.name == "acquire" for frame in frames)
     names = [frame.variables["name"].text for frame in frames if "name" in frame.variables]
     return names[1:] if waiting else names
 
@@ -83,11 +129,10 @@ def _importing(thread: Thread) -> list[str]:
 def may_go_on(dump: Dump, known: Known) -> bool:
     """Whether a thread can go on by itself, or by what another process does."""
     wait = known.wait
-    if wait.limited or wait.kind not in BOUND:
+    if wait.limited or wait.kind not in BOUND or drives_processes(known.thread):
         return True
-    return (bool(dump.children) and (wait.kind in ("work", "service") or wait.shared)) or (
-        wait.shared and _member(dump)
-    )
+    theirs = wait.kind == "service" or (wait.kind == "work" and not known.crews) or wait.shared
+    return (bool(dump.children) and theirs) or (wait.shared and _member(dump))
 
 
 def _member(dump: Dump) -> bool:

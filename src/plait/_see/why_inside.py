@@ -7,13 +7,19 @@ import queue
 import re
 import sys
 import threading
+import time
+from collections import ChainMap
 from collections.abc import Iterator
-from types import FrameType, GetSetDescriptorType
+from contextlib import suppress
+from itertools import islice
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+from plait._see import why_source
 from plait._see.why_dump import Dump, Frame, Thing, Thread
 from plait._see.why_other_end import ends_of_children, other_end
-from plait._see.why_proc import children, forked, waits_in
+from plait._see.why_proc import children, forked, listed, run_time, waits_in, workers
+from plait._see.why_values import Unknown, value_of, variables_of
 
 if TYPE_CHECKING:
     import asyncio
@@ -21,6 +27,8 @@ if TYPE_CHECKING:
 _PLAIN = (str, int, float, bool, type(None))
 _RLOCK = type(threading.RLock())
 _OWNER = re.compile(r"owner=([1-9]\d*)")
+_MOMENT = 0.05  # seconds for which it is watched who runs
+_RUNS = 0.2  # the part of it from which on a thread does, though others may have the GIL in between
 _DEEPEST = 200  # frames of a stack that are looked at
 _SHARED = (  # what threads wait for, whatever it is called where
     type(threading.Lock()),
@@ -37,6 +45,7 @@ _SHARED = (  # what threads wait for, whatever it is called where
 def look_inside() -> Dump:
     """What this process does now, the calling thread left out. Takes no lock that another thread could hold."""
     pid = os.getpid()
+    busy = _busy(pid)
     known = dict(threading._active)  # type: ignore[attr-defined]  # enumerate() takes a lock
     me = threading.get_ident()
     threads = []
@@ -50,10 +59,25 @@ def look_inside() -> Dump:
         native = (thread.native_id if thread else 0) or 0
         where = waits_in(pid, native)
         end = other_end(pid, native, where)
-        threads.append(Thread(name, ident, native, tuple(map(_frame, frames)), where=where, other_end=end))
+        threads.append(
+            Thread(name, ident, native, tuple(map(_frame, frames)), native in busy or None, where=where, other_end=end)
+        )
         tasks += _tasks(frames)
     threads.sort(key=lambda thread: (thread.name != "MainThread", thread.native))
-    return Dump(pid, (*threads, *tasks), "", children(pid), forked(pid, ours=1), ends_of_children(pid))
+    return Dump(pid, (*threads, *tasks), "", children(pid), forked(pid, ours=1), ends_of_children(pid), workers(pid))
+
+
+def _busy(pid: int) -> set[int]:
+    """The threads, as the system calls them, that run: those that have used the processor for a part of this moment.
+
+    Meanwhile this one does not have the GIL. Where a thread stands does not tell: each one that runs stands still
+    while it is looked at.
+    """
+    before = {int(native): run_time(pid, int(native)) for native in listed(f"/proc/{pid}/task")}
+    began = time.monotonic_ns()
+    time.sleep(_MOMENT)
+    enough = _RUNS * (time.monotonic_ns() - began)
+    return {native for native, since in before.items() if run_time(pid, native) - since > enough}
 
 
 def _stack(frame: FrameType | None) -> Iterator[FrameType]:
@@ -68,10 +92,32 @@ def _frame(frame: FrameType) -> Frame:
     variables = {name: _thing(value) for name, value in list(frame.f_globals.items()) if _shared(value)}
     for name, value in list(frame.f_locals.items()):
         variables[name] = _thing(value)
-        for part, inner in list(_attributes(value).items()):
+        for part, inner in list(variables_of(value).items()):
             if _shared(inner):
                 variables[f"{name}.{part}"] = _thing(inner)
-    return Frame(frame.f_code.co_filename, frame.f_lineno or 0, frame.f_code.co_qualname, variables)
+    variables |= _expressions(frame, variables)
+    return Frame(frame.f_code.co_filename, frame.f_lineno or 0, frame.f_code.co_qualname, variables, _column(frame))
+
+
+def _column(frame: FrameType) -> int:
+    """Where in its line a frame stands; -1 where the program was compiled without that."""
+    line, _, column, _ = next(islice(frame.f_code.co_positions(), max(0, frame.f_lasti // 2), None), (None,) * 4)
+    return column if column is not None and line == frame.f_lineno else -1
+
+
+def _expressions(frame: FrameType, known: dict[str, Thing]) -> dict[str, Thing]:
+    """What the line takes, and what is held around it, that is no variable: ``forks[i + 1]``."""
+    file, line = frame.f_code.co_filename, frame.f_lineno or 0
+    wanted = {call.receiver for call in why_source.calls(file, line)}
+    wanted |= {one.expression for one in why_source.held(file, line)}
+    names = ChainMap(frame.f_locals, frame.f_globals)
+    found = {}
+    for expression in wanted - known.keys() - {""}:
+        with suppress(Unknown):
+            value = value_of(expression, names)
+            if type(value) not in _PLAIN:
+                found[expression] = _thing(value)
+    return found
 
 
 def _thing(value: object) -> Thing:
@@ -84,17 +130,6 @@ def _thing(value: object) -> Thing:
 def _shared(value: object) -> bool:
     """Whether threads wait for it. Asks its type only: an object's own code could wait for a lock itself."""
     return issubclass(type(value), _SHARED)
-
-
-def _attributes(value: object) -> dict[str, object]:
-    """Those in an object's own dictionary, without running any code of its class; proxies have such code."""
-    for cls in type(value).__mro__:
-        if "__dict__" in cls.__dict__:
-            if type(cls.__dict__["__dict__"]) is not GetSetDescriptorType:
-                return {}
-            found = object.__getattribute__(value, "__dict__")
-            return found if type(found) is dict else {}
-    return {}
 
 
 def _tasks(frames: list[FrameType]) -> list[Thread]:

@@ -9,9 +9,10 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from plait._see import why_source
-from plait._see.why_dump import Frame, Thing, Thread
+from plait._see.why_dump import Frame, Thread
+from plait._see.why_values import Unknown, evaluate
 
-_PATH = re.compile(r"[\w.]+")
+_INTEGER = re.compile(r"-?\d{1,18}")
 _NO_OWNERS = re.compile(r"^<frozen |[/\\](threading|queue|_base|selectors)\.py$|[/\\]asyncio[/\\]\w+\.py$")
 
 
@@ -25,11 +26,11 @@ class Key(NamedTuple):
 class Holding(NamedTuple):
     """A lock that a thread has, as far as the source tells: the expression, where it was taken, by which frame.
 
-    `own` is the frame of the user's own that led there.
+    `own` is the frame of the user's own that led there; `key` is None where nobody can tell which object it is.
     """
 
     expression: str
-    key: Key
+    key: Key | None
     frame: Frame
     line: int
     own: Frame | None = None
@@ -47,9 +48,10 @@ def holdings(thread: Thread) -> list[Holding]:
         if _NO_OWNERS.search(frame.file) or (thread.task and not frame.variables and not is_own(frame)):
             continue
         own = next((outer for outer in thread.frames[at:] if is_own(outer)), None)
-        for one in why_source.held(frame.file, frame.line):
+        callee = thread.frames[at - 1].name if at else ""
+        for one in why_source.held(frame.file, frame.line, frame.column, callee):
             key = key_of(frame, one.expression)
-            if key is not None:
+            if key is not None or not one.expression.endswith(")"):  # what a call makes is hardly ever a lock
                 found.append(Holding(shown(frame, one.expression), key, frame, one.line, own))
     return found
 
@@ -62,7 +64,7 @@ def taken_at(frames: tuple[Frame, ...]) -> Iterator[Key | None]:
     for frame in frames:
         if frame.file.endswith("contextlib.py"):
             continue
-        taking = why_source.taking(frame.file, frame.line)
+        taking = why_source.taking(frame.file, frame.line, frame.column)
         if taking:
             yield key_of(frame, taking)
         if not why_source.takes_for_its_caller(frame.file, frame.line):
@@ -71,18 +73,17 @@ def taken_at(frames: tuple[Frame, ...]) -> Iterator[Key | None]:
 
 def key_of(frame: Frame, expression: str) -> Key | None:
     """What tells the object of an expression from others; None for one that is made of more than names and values."""
-    if _PATH.fullmatch(expression):
-        itself = frame.variables.get(expression)
-        if itself is not None:
-            return Key(str(itself.address), "")
+    itself = frame.variables.get(expression)
+    if itself is not None:
+        return Key(str(itself.address), "")
     root, path = _parts(expression)
     thing = frame.variables.get(root)
     if not root or (thing is None and not why_source.is_global(frame.file, root)):
         return None  # a variable of a function around this one, which is another one for each call
-    names = [part[1:] for part in path if part.startswith("=")]
-    if any(name not in frame.variables and not why_source.is_global(frame.file, name) for name in names):
+    try:
+        words = [_value(frame, part[1:]) if part.startswith("=") else part for part in path]
+    except Unknown:
         return None
-    words = [_value(frame, part[1:]) if part.startswith("=") else part for part in path]
     return Key(str(thing.address) if thing is not None else f"{frame.file}:{root}", " ".join(words))
 
 
@@ -102,17 +103,47 @@ def is_own(frame: Frame) -> bool:
 _INSTALLED = re.compile(r"[/\\](site-packages|dist-packages|lib[/\\]python3\.\d+t?|plait[/\\]_\w+)[/\\]")
 
 
-def _value(frame: Frame, name: str) -> str:
-    thing = frame.variables.get(name, Thing("", 0, f"{frame.file}:{name}"))
-    return thing.text or str(thing.address)
+def _value(frame: Frame, expression: str) -> str:
+    """What stands for the value of a name or of arithmetic with numbers: equal for equal ones.
+
+    Raises:
+        Unknown: nobody can tell.
+    """
+    node = ast.parse(expression, mode="eval").body
+    if not isinstance(node, ast.Name):
+        return repr(evaluate(node, lambda part: _number(frame, part)))
+    if node.id in frame.variables:
+        thing = frame.variables[node.id]
+        return thing.text or str(thing.address)
+    if not why_source.is_global(frame.file, node.id):
+        raise Unknown
+    number = why_source.number(frame.file, node.id)
+    return f"{frame.file}:{node.id}" if number is None else str(number)
+
+
+def _number(frame: Frame, node: ast.expr) -> int:
+    """The number that a variable is, as its text or the only assignment to it says."""
+    if not isinstance(node, ast.Name):
+        raise Unknown
+    thing = frame.variables.get(node.id)
+    if thing is not None:
+        if thing.type not in ("", "int") or not _INTEGER.fullmatch(thing.text):
+            raise Unknown
+        return int(thing.text)
+    number = why_source.number(frame.file, node.id)
+    if number is None:
+        raise Unknown
+    return number
 
 
 @lru_cache(maxsize=4096)
 def _parts(expression: str) -> tuple[str, tuple[str, ...]]:
-    """The name that an expression begins with, and how it goes on; names within, that stand for values, after ``=``.
+    """The name that an expression begins with, and how it goes on; what has to be counted in that, after ``=``.
 
-    >>> _parts("self.locks[name].inner"), _parts("lock_for(key)"), _parts("locks[i + 1]")
-    (('self', ('.locks', '[', '=name', ']', '.inner')), ('lock_for', ('(', '=key', ')')), ('', ()))
+    >>> _parts("self.locks[name].inner"), _parts("lock_for(key)")
+    (('self', ('.locks', '[', '=name', ']', '.inner')), ('lock_for', ('(', '=key', ')')))
+    >>> _parts("locks[i + 1]"), _parts("locks[f(i)]")
+    (('locks', ('[', '=i + 1', ']')), ('', ()))
     """
     try:
         node: ast.expr = ast.parse(expression, mode="eval").body
@@ -130,9 +161,9 @@ def _parts(expression: str) -> tuple[str, tuple[str, ...]]:
             inner, brackets, following = node.args, "()", node.func
         else:
             return "", ()
-        if not all(isinstance(one, ast.Name | ast.Constant) for one in inner):
+        if not all(isinstance(one, ast.Name | ast.Constant | ast.BinOp | ast.UnaryOp) for one in inner):
             return "", ()
-        words = [f"={one.id}" if isinstance(one, ast.Name) else ast.unparse(one) for one in inner]
+        words = [ast.unparse(one) if isinstance(one, ast.Constant) else f"={ast.unparse(one)}" for one in inner]
         path[:0] = [brackets[0], *words, brackets[1]]
         node = following
     return node.id, tuple(path)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from plait._see import why_source
 from plait._see.why_dump import Dump, Thread
 from plait._see.why_keys import Holding, holdings, key_of
+from plait._see.why_teams import crews_awaited
 from plait._see.why_wait import Wait, wait_of
 
 
@@ -40,16 +41,17 @@ class Diagnosis(NamedTuple):
 
 
 class Known(NamedTuple):
-    """A thread, what it waits for and what it holds."""
+    """A thread, what it waits for and what it holds; and the crews of plait that do what it waits for."""
 
     thread: Thread
     wait: Wait
     held: list[Holding]
+    crews: tuple[int, ...] = ()
 
 
 def examine(dump: Dump) -> list[Known]:
     """What is known of each thread."""
-    found = [_known(thread) for thread in dump.threads]
+    found = [_known(thread, dump.threads) for thread in dump.threads]
     return [_joining(known, found) for known in found]
 
 
@@ -66,7 +68,7 @@ def step(known: Known) -> Step:
 
 def is_thread(thread: Thread, address: int) -> bool:
     """Whether its `threading.Thread` is at this address."""
-    bottom = [frame for frame in thread.frames if frame.function.rpartition(".")[2] in ("_bootstrap", "run")]
+    bottom = [frame for frame in thread.frames if frame.name in ("_bootstrap", "run")]
     return any("self" in frame.variables and frame.variables["self"].address == address for frame in bottom)
 
 
@@ -79,10 +81,12 @@ def _joining(known: Known, everybody: list[Known]) -> Known:
     return known._replace(wait=wait._replace(what=f'{wait.what or "thread"} ("{other}")')) if other else known
 
 
-def _known(thread: Thread) -> Known:
+def _known(thread: Thread, everybody: tuple[Thread, ...]) -> Known:
     wait = wait_of(thread)
+    crews = crews_awaited(thread, everybody) if wait.kind == "work" else ()
     released = key_of(wait.frame, wait.what) if wait.kind == "condition" and not wait.keys and wait.frame else None
-    return Known(thread, wait, [held for held in holdings(thread) if released is None or held.key != released])
+    held = [held for held in holdings(thread) if released is None or held.key != released]
+    return Known(thread, wait, held, crews)
 
 
 _DOES = {

@@ -6,7 +6,7 @@ from plait._see import why_source
 from plait._see.why_cures import NOBODY, RANK
 from plait._see.why_dump import Dump
 from plait._see.why_graph import FOR_EVER, NOT_TOLD, RESULTS, awaited, may_go_on, taken
-from plait._see.why_keys import Key, key_of
+from plait._see.why_keys import Key, is_own, key_of
 from plait._see.why_known import Diagnosis, Known, Step, step
 
 
@@ -23,7 +23,7 @@ def nobody(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
     stands = _generators(first) if first.wait.kind == "lock" else []
     kept = _kept(first)
     has = [known for known in everybody if kept in [held.key for held in known.held]] if kept is not None else []
-    title, why, cure = NOBODY[first.wait.kind]
+    title, why, cure = NOBODY["some lock" if _may_be_kept(first, everybody) else first.wait.kind]
     if has:
         why = f"{_names(has)} {'has' if len(has) == 1 else 'have'} it, and {'waits' if len(has) == 1 else 'wait'}, too."
         cure = "Keep nothing that others need while you wait for something else: let go of it first."
@@ -46,8 +46,8 @@ def nobody(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
 
 def _told(known: Known, everybody: list[Known]) -> list[Step]:
     """What a thread has that somebody waits for, or that may be it, and what it waits for itself."""
-    wanted = {key for other in everybody for key in (*other.wait.keys, _kept(other))}
-    unknown = known.wait.kind == "lock" and not known.wait.keys  # whose it is cannot be told: then all there is
+    wanted = {key for other in everybody for key in (*other.wait.keys, _kept(other)) if key is not None}
+    unknown = _may_be_kept(known, everybody)  # whose it is cannot be told: then all there is
     return [*(taken(known, held) for held in known.held if unknown or held.key in wanted), step(known)]
 
 
@@ -55,6 +55,29 @@ def _kept(known: Known) -> Key | None:
     """The semaphore that a thread waits for, of which others have permits."""
     wait = known.wait
     return key_of(wait.frame, wait.what) if wait.kind == "semaphore" and wait.frame and not wait.deep else None
+
+
+def _may_be_kept(first: Known, everybody: list[Known]) -> bool:
+    """Whether what a thread waits for may be a lock that one of them has under another name.
+
+    Two objects are known to be different ones where it is known where in memory each is.
+    """
+    if first.wait.kind != "lock":
+        return False
+    if any(map(_has_some, everybody)):
+        return True
+    held = [one.key for known in everybody for one in known.held]
+    return bool(held) and not all(_is_address(key) for key in (*held, *(first.wait.keys or (None,))))
+
+
+def _has_some(known: Known) -> bool:
+    """Whether a thread stands in a ``with a, b:``, and nobody can tell which of them it has already."""
+    own = [frame for frame in known.thread.frames if is_own(frame)]
+    return any(len(why_source.entered_together(frame.file, frame.line, frame.column)) > 1 for frame in own)
+
+
+def _is_address(key: Key | None) -> bool:
+    return key is not None and not key.path and key.root.isdigit()
 
 
 def _in_the_way(first: Known, everybody: list[Known]) -> bool:

@@ -15,7 +15,7 @@ from typing import Any
 from plait._core.errors import PlaitError
 from plait._see.why_dump import Dump, Frame, Thing, Thread
 from plait._see.why_other_end import ends_of_children, other_end
-from plait._see.why_proc import children, forked, waits_in, whereabouts
+from plait._see.why_proc import children, forked, waits_in, whereabouts, workers
 from plait._see.why_remote import tasks_of
 
 _PATIENCE = 30.0  # seconds for one look
@@ -45,9 +45,9 @@ def look(pid: int) -> Dump:
     threads = [_over_time(one, second.get(one.native, one), hungry) for one in first]
     threads.sort(key=lambda one: (one.native != pid, one.native))
     loops = any(frame.function.endswith("_run_once") for thread in threads for frame in thread.frames)
-    return Dump(
-        pid, (*threads, *(tasks_of(pid) if loops else ())), "", children(pid), forked(pid), ends_of_children(pid)
-    )
+    tasks = tasks_of(pid) if loops else ()
+    ends = ends_of_children(pid)
+    return Dump(pid, (*threads, *tasks), "", children(pid), forked(pid), ends, workers(pid))
 
 
 def _over_time(first: Thread, second: Thread, hungry: set[int]) -> Thread:

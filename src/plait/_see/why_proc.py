@@ -31,6 +31,8 @@ _WAITS = (
     ("fcntl_setlk", "waits for the lock of a file"),
     ("do_lock_file", "waits for the lock of a file"),
 )
+_FORKSERVER, _ZYGOTE, _WORKER = "multiprocessing.forkserver", "plait._engines.zygote", "plait._engines.portable_worker"
+_HELPERS = (_FORKSERVER, _ZYGOTE, _WORKER, "multiprocessing.resource_tracker", "plait._see.sampler")
 _STATES = {"R": "runs", "D": "waits for a disk", "T": "is stopped", "t": "is stopped by a debugger", "Z": "has ended"}
 
 
@@ -88,6 +90,11 @@ def waits_in(pid: int, thread: int) -> str:
     return "" if name == "0" else name
 
 
+def run_time(pid: int, thread: int) -> int:
+    """For how many nanoseconds a thread has run; 0 where that cannot be read."""
+    return int((text_of(f"/proc/{pid}/task/{thread}/schedstat").split() or ["0"])[0])
+
+
 def parent(pid: int) -> int:
     """The process that has started a process, or has taken it over; 0 where that cannot be read."""
     fields = text_of(f"/proc/{pid}/stat").rpartition(")")[2].split()
@@ -95,16 +102,39 @@ def parent(pid: int) -> int:
 
 
 def children(pid: int) -> tuple[tuple[int, str], ...]:
-    """The children of a process, and what the system says that each waits for."""
-    text = text_of(f"/proc/{pid}/task/{pid}/children")
-    found: list[tuple[int, str]] = []
-    for child in map(int, text.split()):
-        command = text_of(f"/proc/{child}/cmdline")
-        if "multiprocessing.forkserver" in command:  # the processes that it starts for us are its children
-            found += children(child)
-        elif "multiprocessing.resource_tracker" not in command and command:  # one that has ended has none
-            found.append((child, _foremost(child)))
-    return tuple(found)
+    """The children of a process, and what the system says that each waits for; not plait's own workers."""
+    found: list[int] = []
+    for child, helper in _started(pid):
+        if helper == _FORKSERVER:  # the processes that it starts for us are its children
+            found += [each for each, _ in _started(child)]
+        elif not helper:
+            found.append(child)
+    return tuple((child, _foremost(child)) for child in found)
+
+
+def workers(pid: int) -> tuple[tuple[int, str], ...]:
+    """The worker processes that plait has for a process, and what the system says that each waits for."""
+    found: list[int] = []
+    for child, helper in _started(pid):
+        if helper == _ZYGOTE:
+            found += [each for each, _ in _started(child)]
+        elif helper == _WORKER:
+            found.append(child)
+    return tuple((child, _foremost(child)) for child in found)
+
+
+def _started(pid: int) -> list[tuple[int, str]]:
+    """The children that any thread of a process has started and that have not ended, and which helper each is."""
+    mine = text_of(f"/proc/{pid}/cmdline")
+    threads = sorted(listed(f"/proc/{pid}/task"), key=int)
+    found = [int(word) for one in threads for word in text_of(f"/proc/{pid}/task/{one}/children").split()]
+    commands = [(child, text_of(f"/proc/{child}/cmdline")) for child in found]
+    return [(child, "" if command == mine else _helper(command)) for child, command in commands if command]
+
+
+def _helper(command: str) -> str:
+    """Which helper it is, of multiprocessing or of plait, that a process with this command line is a copy of."""
+    return next((name for name in _HELPERS if name in command), "")
 
 
 def _foremost(pid: int) -> str:
@@ -116,11 +146,11 @@ def _foremost(pid: int) -> str:
 def forked(pid: int, ours: int = 0) -> bool:
     """Whether the process is a copy of its parent, the same program with the same arguments, and has one thread only.
 
-    Threads that are `ours` do not count.
+    Threads that are `ours` do not count, nor do copies of a helper, which has one thread only when it is copied.
     """
     try:
         mine, theirs = (Path(f"/proc/{one}/cmdline").read_bytes() for one in (pid, parent(pid)))
         threads = len(os.listdir(f"/proc/{pid}/task"))
     except OSError:
         return False
-    return mine == theirs and threads == 1 + ours
+    return mine == theirs and threads == 1 + ours and not _helper(mine.decode(errors="replace"))

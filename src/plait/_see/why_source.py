@@ -39,17 +39,25 @@ def text(file: str, line: int) -> str:
 
 
 @_remembered
-def calls(file: str, line: int) -> tuple[Call, ...]:
-    """The calls that begin or go on in a line, the innermost first; what a ``with`` enters counts as ``__enter__``."""
+def calls(file: str, line: int, column: int = -1) -> tuple[Call, ...]:
+    """The calls that begin or go on in a line, the innermost first; what a ``with`` enters counts as ``__enter__``.
+
+    Where the column is known, those around it, if there are such.
+    """
+    there = _calls(file, line, column) if column >= 0 else ()
+    return there or _calls(file, line, -1)
+
+
+def _calls(file: str, line: int, column: int) -> tuple[Call, ...]:
     tree = _tree(file)
     found: list[tuple[int, Call]] = []
     for node in ast.walk(tree) if tree is not None else ():
         if isinstance(node, ast.With):
             for item in node.items:
                 inside = item.context_expr
-                if inside.lineno <= line <= (inside.end_lineno or inside.lineno):
+                if _is_around(inside, line, column):
                     found.append((10**6, Call(ast.unparse(inside), _ENTERS)))
-        elif isinstance(node, ast.Call) and node.lineno <= line <= (node.end_lineno or node.lineno):
+        elif isinstance(node, ast.Call) and _is_around(node, line, column):
             size = (node.end_lineno or 0) - node.lineno
             if isinstance(node.func, ast.Attribute):
                 found.append((size, Call(ast.unparse(node.func.value), node.func.attr, _limited(node))))
@@ -60,6 +68,16 @@ def calls(file: str, line: int) -> tuple[Call, ...]:
                 method = Call(ast.unparse(given.value), given.attr) if isinstance(given, ast.Attribute) else None
                 found.append((size, method or Call("", node.func.id)))
     return tuple(call for _, call in sorted(found, key=lambda entry: entry[0]))
+
+
+def _is_around(node: ast.expr, line: int, column: int) -> bool:
+    if column < 0:
+        return node.lineno <= line <= (node.end_lineno or node.lineno)
+    return (node.lineno, node.col_offset) <= (line, column) < _end(node)
+
+
+def _end(node: ast.expr) -> tuple[int, int]:
+    return (node.end_lineno or node.lineno, node.end_col_offset or 0)
 
 
 def _limited(call: ast.Call) -> bool:
@@ -89,28 +107,47 @@ def _entered(node: ast.AST) -> list[ast.expr]:
 
 
 @_remembered
-def held(file: str, line: int) -> tuple[Held, ...]:
-    """What the ``with`` blocks around a line have entered, and what was acquired before it and not released."""
+def held(file: str, line: int, column: int = -1, callee: str = "") -> tuple[Held, ...]:
+    """What the ``with`` blocks around a place have entered, and what was acquired before it and not released.
+
+    The column is -1 where it is not known; then the function that was called there tells the body of a ``with`` in
+    one line from its head.
+    """
     tree = _tree(file)
     if tree is None:
         return ()
     function = _function(tree, line)
     found: list[Held] = []
     for node in _within(function):
-        if isinstance(node, ast.With | ast.AsyncWith) and node.body[0].lineno <= line <= (node.end_lineno or 0):
+        if isinstance(node, ast.With | ast.AsyncWith) and node.lineno <= line <= (node.end_lineno or 0):
             entered = [item.context_expr for item in node.items]
-            found += [Held(ast.unparse(one), one.lineno) for one in entered if line > (one.end_lineno or one.lineno)]
-    found += _acquired(function, line)
+            heads = {name for one in entered for name in _called(one)}
+            inside = callee if callee not in (*heads, "__enter__", "__aenter__") else ""
+            found += [Held(ast.unparse(one), one.lineno) for one in entered if _is_past(one, line, column, inside)]
+    found += _acquired(function, line, column, callee)
     return tuple(sorted(found, key=lambda one: one.line))
 
 
-def _acquired(function: ast.AST, line: int) -> Iterator[Held]:
+def _is_past(node: ast.expr, line: int, column: int, callee: str) -> bool:
+    """Whether a place is after an expression; in its line, because that has been left for a function beyond it."""
+    if column >= 0:
+        return _end(node) <= (line, column)
+    return line > _end(node)[0] or (line == _end(node)[0] and callee != "")
+
+
+def _called(node: ast.expr) -> list[str]:
+    """The names of the functions that an expression calls."""
+    functions = [call.func for call in ast.walk(node) if isinstance(call, ast.Call)]
+    return [one.attr if isinstance(one, ast.Attribute) else ast.unparse(one) for one in functions]
+
+
+def _acquired(function: ast.AST, line: int, column: int, callee: str) -> Iterator[Held]:
     taken: dict[tuple[str, str], int] = {}
     own = _within(function)
     found = [node for node in own if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)]
     for node in sorted(found, key=lambda call: (call.lineno, call.col_offset)):
         assert isinstance(node.func, ast.Attribute)
-        if (node.end_lineno or node.lineno) >= line:
+        if not _is_past(node, line, column, "" if callee in _called(node) else callee):
             break
         expression, method = ast.unparse(node.func.value), node.func.attr
         if method == "enter_context" and node.args:
@@ -139,11 +176,31 @@ def _opposite(method: str) -> str:
 
 
 @_remembered
-def taking(file: str, line: int) -> str:
-    """What a line takes as a lock: by `acquire` or a method of such a name, or as what a ``with`` enters."""
+def taking(file: str, line: int, column: int = -1) -> str:
+    """What a line takes as a lock: by `acquire` or a method of such a name, or as what a ``with`` enters.
+
+    "" for nothing, or where it may be any of several.
+    """
+    if len(entered_together(file, line, column)) > 1:
+        return ""
     return next(
-        (one.receiver for one in calls(file, line) if _TAKES.fullmatch(one.method) or one.method == _ENTERS), ""
+        (one.receiver for one in calls(file, line, column) if _TAKES.fullmatch(one.method) or one.method == _ENTERS), ""
     )
+
+
+@_remembered
+def entered_together(file: str, line: int, column: int) -> tuple[str, ...]:
+    """What may be entered by ``with`` at a place: several in ``with a, b:`` where the column is not known.
+
+    Nor is it known before CPython 3.12, where it is that of the whole statement.
+    """
+    tree = _tree(file)
+    items = [item for node in ast.walk(tree) if isinstance(node, ast.With) for item in node.items] if tree else []
+    found = [item.context_expr for item in items if _is_around(item.context_expr, line, -1)]
+    there = [one for one in found if column >= 0 and _is_around(one, line, column)]
+    if not there and column >= 0 and any(_end(one) <= (line, column) for one in found):
+        return ()
+    return tuple(map(ast.unparse, there or found))
 
 
 @_remembered
@@ -159,10 +216,10 @@ def takes_for_its_caller(file: str, line: int) -> bool:
     entered = any(one.method == _ENTERS for one in calls(file, line))
     if name == _ENTERS:
         return not entered or "__enter__()" in text(file, line)
-    yields = [node.lineno for node in ast.walk(function) if isinstance(node, ast.Yield)]
+    yields = [(node.lineno, node.col_offset) for node in ast.walk(function) if isinstance(node, ast.Yield)]
     if not yields or isinstance(function, ast.Module):
         return False
-    return any(one.line == line for at in yields for one in held(file, at))
+    return any(one.line == line for at in yields for one in held(file, *at))
 
 
 @_remembered
@@ -177,7 +234,7 @@ def generators_with(file: str, expression: str) -> tuple[Held, ...]:
             continue
         for node in ast.walk(function):
             if isinstance(node, ast.Yield | ast.YieldFrom):
-                if any(one.expression == expression for one in held(file, node.lineno)):
+                if any(one.expression == expression for one in held(file, node.lineno, node.col_offset)):
                     found.append(Held(function.name, node.lineno))
                     break
     return tuple(found)
@@ -187,6 +244,24 @@ def generators_with(file: str, expression: str) -> tuple[Held, ...]:
 def is_global(file: str, name: str) -> bool:
     """Whether a name is one of the module's own: assigned, imported or defined there, or declared ``global``."""
     return name in _globals(file)
+
+
+@_remembered
+def number(file: str, name: str) -> int | None:
+    """The whole number that a name of the module stands for; None for anything else, or where it is assigned twice."""
+    tree = _tree(file)
+    nodes = list(ast.walk(tree)) if tree is not None else []
+    stores = [node for node in nodes if isinstance(node, ast.Name) and node.id == name and _is_store(node)]
+    given = [node for node in tree.body if isinstance(node, ast.Assign)] if tree is not None else []
+    values = [one.value for one in given if len(one.targets) == 1 and one.targets[0] in stores]
+    if len(stores) != 1 or len(values) != 1 or not isinstance(values[0], ast.Constant):
+        return None
+    value = values[0].value
+    return value if type(value) is int else None
+
+
+def _is_store(node: ast.Name) -> bool:
+    return not isinstance(node.ctx, ast.Load)
 
 
 @lru_cache(maxsize=256)

@@ -10,6 +10,7 @@ from plait._see.why_dump import Frame, Thread
 from plait._see.why_keys import Key, is_own, key_of, shown, taken_at
 from plait._see.why_proc import kernel_wait
 from plait._see.why_source import Call
+from plait._see.why_teams import crew_of
 
 # Names of functions of the standard library that mean a wait, the file they are in, and the kind. Read from the top.
 _SHAPES = (
@@ -75,7 +76,7 @@ class Wait(NamedTuple):
         keys: what tells a lock from others, and what it is wrapped in; none when that is not known.
         address: where the object is, from the frames of the standard library; 0 when it is not known.
         inside: whether it waits in a callback or coroutine of an event loop, which it holds up.
-        pooled: the address of the queue of the pool that the thread works for; 0 for none.
+        pooled: the address of the queue of the pool that the thread works for, or of its crew; 0 for none.
         limited: whether it goes on by itself after a while.
         deep: the frame of a library that waits for the user's own, where the source tells what for; None for none.
         owner: the thread that has the lock, as the lock itself says; 0 when it does not.
@@ -106,7 +107,7 @@ def wait_of(thread: Thread) -> Wait:
     loop = any(_is(one, "base_events.py", "_run_once") for one in outer)
     pooled = _pooled(thread)
     if frame is None and any(_PARTS.search(one.file) for one in inner):
-        return Wait("plait", "", None)
+        return Wait("plait", "", None, pooled=pooled)
     kind, address = _by_library(inner)
     if any(_OURS.search(one.file) and not one.file.endswith(_CHANNELS) for one in inner):
         return Wait("work", "", frame, (), address, loop, pooled)
@@ -123,13 +124,19 @@ def wait_of(thread: Thread) -> Wait:
         return Wait("system", known, frame, _keys((*inner, *outer), "lock"), address, loop, pooled, shared=shared)
     if kind in ("something", "runs", "C code"):
         deep = None
-    what = call.receiver if call is not None else ""
+    what = " or ".join(_any_of(deep or frame, call)) if call is not None else ""
     keys, owner = _keys((*inner, *outer), kind), _owner(deep or frame, what)
     if deep is not None:
         what = shown(deep, what)
     elif frame is not None and kind in ("lock", "condition"):
         frame, deep = _called_for(outer)
     return Wait(kind, what, frame, keys, address, loop, pooled, _limited(inner, call), deep, owner, shared)
+
+
+def _any_of(frame: Frame | None, call: Call) -> tuple[str, ...]:
+    """What a call is made on: any of what ``with a, b:`` enters, where the place in the line is not known."""
+    together = why_source.entered_together(frame.file, frame.line, frame.column) if frame is not None else ()
+    return together if call.receiver in together else (call.receiver,)
 
 
 def _deep(inner: tuple[Frame, ...], kind: str) -> Frame | None:
@@ -162,12 +169,12 @@ def _keys(frames: tuple[Frame, ...], kind: str) -> tuple[Key, ...]:
 
 
 def _pooled(thread: Thread) -> int:
-    """The queue of the pool that a thread works for, by its address; 0 for none."""
+    """The queue of the pool that a thread works for, or its crew, by its address; 0 for none."""
     for frame in thread.frames:
         for file, function, variable in (("thread.py", "_worker", "work_queue"), ("pool.py", "worker", "inqueue")):
             if _is(frame, file, function) and variable in frame.variables:
                 return frame.variables[variable].address
-    return 0
+    return crew_of(thread)
 
 
 def _owner(frame: Frame | None, what: str) -> int:
@@ -202,7 +209,7 @@ def _task_wait(thread: Thread) -> Wait:
 def _by_library(inner: tuple[Frame, ...]) -> tuple[str, int]:
     """The kind of wait that the frames of the standard library beneath the user's mean, and the object's address."""
     for frame in reversed(inner):  # the outermost says what the user has called
-        name = frame.function.rpartition(".")[2]
+        name = frame.name
         if frame.file.endswith("threading.py") and name in _BOTTOM:
             continue
         owner = frame.variables.get("self")
@@ -230,14 +237,14 @@ def _by_line(thread: Thread, call: Call | None) -> str:
 
 def _call(frame: Frame | None, kind: str) -> Call | None:
     """The call in the user's line that waits."""
-    found = why_source.calls(frame.file, frame.line) if frame is not None else ()
+    found = why_source.calls(frame.file, frame.line, frame.column) if frame is not None else ()
     wanted = {"join": ("join",), "future": ("result", "exception"), "queue get": ("get",), "queue put": ("put",)}
     names = wanted.get(kind, (*_LOCKS, *_QUEUES, *_WORDS))
     return next((call for call in found if call.method in names), found[0] if found else None)
 
 
 def _is(frame: Frame, file: str, function: str) -> bool:
-    return frame.file.endswith(file) and frame.function.rpartition(".")[2] == function
+    return frame.file.endswith(file) and frame.name == function
 
 
 _OURS = re.compile(r"[/\\]plait[/\\]_(run|engines|core)[/\\]")

@@ -15,7 +15,7 @@ def tell(dump: Dump) -> str:
     """All that is known, for people."""
     everybody = examine(dump)
     diagnosis = judge(dump, everybody)
-    parts = [_diagnosis(diagnosis) if diagnosis is not None else _NOTHING]
+    parts = [_diagnosis(diagnosis) if diagnosis is not None else NOTHING]
     width = max((len(known.thread.name) for known in everybody), default=0)
     rows = [_row(step(known), width) for known in everybody]
     parts.append("\n".join([f"all of process {dump.pid}:", *rows]))
@@ -29,7 +29,7 @@ def tell(dump: Dump) -> str:
     return "\n\n".join(parts)
 
 
-_NOTHING = "No wait that cannot end was found: what is waited for may still come."
+NOTHING = "No wait that cannot end was found: what is waited for may still come."
 
 
 def _diagnosis(diagnosis: Diagnosis) -> str:
