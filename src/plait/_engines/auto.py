@@ -60,7 +60,7 @@ class AutoEngine:
             else:  # this run ends with what is in flight
                 job.feed.hold()
 
-        pilot = Pilot(job, call, settle)
+        pilot = Pilot(job, call, settle, self._requested or 0)
         job.fn = pilot.meter
         job.tally.settle_on("thread", job.workers, "")
         engine = ThreadEngine()
