@@ -40,7 +40,7 @@ class Pick(NamedTuple):
 
     @property
     def speed_up(self) -> float:
-        """How many times as fast as a loop the best is for these items, its start included: never more than they are."""
+        """How many times as fast as a loop the best is for these items, start included: no more than there are."""
         return self.loop.seconds(self.items) / self.best.seconds(self.items)
 
 
