@@ -7,6 +7,7 @@ import json
 import math
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -111,6 +112,15 @@ def test_what_cannot_be_measured_is_said():
         plait.advise(wait, [1], seconds=0)
     with pytest.raises(UsageError, match="total=0"):
         plait.advise(wait, [1], total=0)
+
+
+def test_making_a_generator_is_nothing_to_measure() -> None:
+    def squares(n: int) -> Iterator[int]:
+        yield from (x * x for x in range(n))
+
+    for function, what in ((squares, "a generator"), (lambda n: map(abs, range(n)), "a map object")):
+        with pytest.raises(UsageError, match=f"gives {what}: its code does not run before that is iterated"):
+            plait.advise(function, [100], seconds=0.2)
 
 
 def test_what_cannot_cross_is_a_problem_of_processes_alone():

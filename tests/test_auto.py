@@ -9,7 +9,7 @@ import os
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -408,6 +408,35 @@ def test_items_that_wait_more_than_they_compute_are_measured_before_they_wait_fo
         return report.engine == "thread" and found is not None and 50 < int(found[1]) < 95
 
     assert sum(says(report) for report in tries(run)) >= 3
+
+
+def counts_up(n: int) -> Iterator[int]:
+    compute(10_000)
+    yield from range(n)
+
+
+async def counts_up_later(n: int) -> AsyncIterator[int]:
+    for x in range(n):
+        yield x
+
+
+def lets_it_be_mapped(n: int) -> Iterator[int]:
+    compute(2_000)  # so that this alone takes a while
+    return map(compute, range(n))
+
+
+@pytest.mark.parametrize("items", [3, 3_000])
+@pytest.mark.parametrize(
+    ("function", "what"),
+    [(counts_up, "a generator"), (counts_up_later, "an asynchronous"), (lets_it_be_mapped, "a map object")],
+)
+def test_what_has_yet_to_run_stays_and_is_not_called_tiny(
+    function: Callable[[int], object], what: str, items: int
+) -> None:
+    stream = plait.map(function, [2] * items)
+    assert len(list(stream)) == items
+    assert stream.report.engine == "thread"
+    assert stream.report.why[0].startswith(f"threads: a call only makes {what}")
 
 
 def test_what_returns_its_argument_itself_stays() -> None:

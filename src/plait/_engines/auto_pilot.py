@@ -265,6 +265,8 @@ class Pilot:
         if self._start is not None:
             measured = measured._replace(race=race_speed(alone, self._start, seen))
         choice = choose(measured)
+        if self.meter.lazy:
+            choice = Choice("thread", because_lazy(self.meter.lazy), alone=choice.alone or suffices(measured))
         if choice.engine == "process":
             if not self.meter.samples:
                 if not seen.calls:  # nobody knows what it returns until it has ended; another would have to end first
@@ -335,6 +337,11 @@ def _knows_enough(seen: Seen) -> bool:
     """Whether what was seen on one thread says what the function is like."""
     limit = _BRIEF if seen.calls >= ENOUGH_CALLS else _ALONE if seen.calls >= 2 else _LONG_ALONE
     return seen.unhindered >= limit or seen.seconds >= _HINDERED * limit
+
+
+def because_lazy(made: str) -> str:
+    """Why calls that give something which has yet to run stay on threads: to make it is all that they do."""
+    return f"threads: a call only makes {made}, whose code runs where it is iterated, in this process"
 
 
 def start_seconds(modules: int) -> float:
