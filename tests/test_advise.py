@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -14,7 +16,7 @@ import plait
 from plait._see.advise_forecast import forecast
 from plait._see.advise_load import Taken, between, unhindered
 from plait._see.advise_profile import Profile
-from plait._see.advise_rule import contenders, enough_workers, next_workers, pick, weigh
+from plait._see.advise_rule import Pick, contenders, enough_workers, knowing_one_call, next_workers, pick, weigh
 from plait._see.advise_trial import Trial
 from plait._see.advise_words import curve, sentence, table
 from plait.errors import UsageError
@@ -110,6 +112,15 @@ def test_what_cannot_be_measured_is_said():
         plait.advise(wait, [1], seconds=0)
     with pytest.raises(UsageError, match="total=0"):
         plait.advise(wait, [1], total=0)
+
+
+def test_making_a_generator_is_nothing_to_measure() -> None:
+    def squares(n: int) -> Iterator[int]:
+        yield from (x * x for x in range(n))
+
+    for function, what in ((squares, "a generator"), (lambda n: map(abs, range(n)), "a map object")):
+        with pytest.raises(UsageError, match=f"gives {what}: its code does not run before that is iterated"):
+            plait.advise(function, [100], seconds=0.2)
 
 
 def test_what_cannot_cross_is_a_problem_of_processes_alone():
@@ -262,14 +273,44 @@ def test_words():
     picked = pick(trials, 1000, COMPUTES)
     assert picked is not None
     assert sentence("f", picked, COMPUTES, trials, 2) == (
-        'f: use engine="process" with 2 workers, 1.9 times as fast as a loop: it computes and holds the GIL 97 % of 10 ms '
-        "per item; it pays from 11 items on."
+        'f: use engine="process" with 2 workers, 1.9 times as fast as a loop over 1,000 items: it computes and holds '
+        "the GIL 97 % of 10 ms per item; it pays from 11 items on."
     )
     lines = table(trials, picked.best, 1000)
     assert lines[-1] == "interpreter: numpy does not load"
     assert "5 MiB" in lines[-2]
     assert lines[-2].endswith("5.2 s *")
     assert curve(trials, picked.best)[-1].count("█") == 40
+
+
+@pytest.mark.parametrize("items", [1, 2, 9, 60, 999, 10**6])
+@pytest.mark.parametrize(("engine", "workers", "per_second"), [
+    ("async", 1000, 69_500.0), ("thread", 8, 790.0), ("thread", 64, 101.0), ("process", 2, 205.0), ("inline", 1, 100.0),
+])  # fmt: skip
+def test_no_promise_is_beyond_what_so_many_items_allow(
+    items: int, engine: str, workers: int, per_second: float
+) -> None:
+    loop, other = knowing_one_call(
+        [trial("async" if engine == "async" else "inline", 1, 100), trial(engine, workers, per_second)]
+    )
+    picked = Pick(other, [loop, other], None, items)
+    assert picked.speed_up <= items
+    assert other.seconds(items) >= loop.seconds(1) == 0.01
+    assert other.seconds(items) >= items / per_second
+    if per_second <= 100 * workers:
+        assert other.seconds(items) >= math.ceil(items / workers) * min(0.01, workers / per_second)
+
+
+def test_no_more_workers_are_tried_than_there_are_items() -> None:
+    found = plait.advise(wait, [1], seconds=0.2)
+    assert (found.engine, found.speed_up) == ("inline", 1.0)
+    assert "nothing is faster for 1 item:" in found.sentence
+    assert max(one.workers for one in found.trials if one.engine == "thread") == 1
+    assert str(found).count("1 items") == 0
+    several = plait.advise(awaits, range(3), seconds=0.2)
+    assert several.workers <= 3
+    assert several.speed_up <= 3
+    assert several.seconds >= several.trials[0].seconds(1)
 
 
 def test_functions_with_threads_of_their_own_are_told():

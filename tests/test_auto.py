@@ -9,7 +9,7 @@ import os
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -48,6 +48,12 @@ counter = 0
         (Measured(4, 0.2, 0.2, 0.3, 10**4, 16, race=1.6), "process", "two threads do only 1.6"),
         (Measured(4, 0.2, 0.2, 0.02, 10**4, 16, race=1.9), "thread", "1.9 times"),
         (Measured(4, 0.2, 0.08, 0.9, 100, 2), "process", "90 %"),  # others held it meanwhile, so that it seems to wait
+        (Measured(40, 0.36, 0.1, 0.28, 400, 2), "thread", "72 % of the time it waits"),  # two processes wait as well
+        (Measured(40, 0.36, 0.1, 0.28, 400, 2, processes=8), "process", "8 do 2.0 times the work of threads"),
+        (Measured(40, 0.36, 0.1, 0.28, 4000, 16), "process", "28 % of 9 ms per item, so that 16 do 4.5 times"),
+        (Measured(40, 0.36, 0.1, 0.01, 4000, 16), "thread", "72 % of the time it waits"),  # computes without the GIL
+        (Measured(40, 0.36, 0.01, 0.01, 400, 2, threads=1, processes=1), "thread", "97 % of the time it waits"),
+        (Measured(0, 0.021, 0.001, 0.01, 400, 2), "thread", "95 % of the first 21 ms it waited"),
         (Measured(4, 0.2, 0.2, 0.9, 100, 2, transfer=0.03, transfer_bytes=8 << 20), "thread", "to move 8 MiB per item"),
         (Measured(4, 0.2, 0.2, 0.9, 100, 2, transfer=0.01, transfer_bytes=8 << 20), "process", "90 %"),
         (Measured(4, 0.2, 0.2, 0.9, None, 2), "process", "90 %"),
@@ -383,6 +389,54 @@ def test_items_that_wait_get_many_threads_at_once() -> None:
         return waits and report.engine == "thread" and report.peak_workers > 8
 
     assert any(says(report) for report in tries(run))
+
+
+def test_items_that_wait_more_than_they_compute_are_measured_before_they_wait_for_one_another() -> None:
+    def mixed(_: int) -> None:
+        time.sleep(0.004)
+        began = time.thread_time()
+        while time.thread_time() - began < 0.002:
+            pass
+
+    def run() -> plait.Report:
+        stream = plait.map(mixed, range(100))
+        list(stream)
+        return stream.report
+
+    def says(report: plait.Report) -> bool:
+        found = re.match(r"threads: (\d+) % of the time it waits", report.why[0])
+        return report.engine == "thread" and found is not None and 50 < int(found[1]) < 95
+
+    assert sum(says(report) for report in tries(run)) >= 3
+
+
+def counts_up(n: int) -> Iterator[int]:
+    compute(10_000)
+    yield from range(n)
+
+
+async def counts_up_later(n: int) -> AsyncIterator[int]:
+    for x in range(n):
+        yield x
+
+
+def lets_it_be_mapped(n: int) -> Iterator[int]:
+    compute(2_000)  # so that this alone takes a while
+    return map(compute, range(n))
+
+
+@pytest.mark.parametrize("items", [3, 3_000])
+@pytest.mark.parametrize(
+    ("function", "what"),
+    [(counts_up, "a generator"), (counts_up_later, "an asynchronous"), (lets_it_be_mapped, "a map object")],
+)
+def test_what_has_yet_to_run_stays_and_is_not_called_tiny(
+    function: Callable[[int], object], what: str, items: int
+) -> None:
+    stream = plait.map(function, [2] * items)
+    assert len(list(stream)) == items
+    assert stream.report.engine == "thread"
+    assert stream.report.why[0].startswith(f"threads: a call only makes {what}")
 
 
 def test_what_returns_its_argument_itself_stays() -> None:

@@ -13,7 +13,11 @@ import pytest
 pytestmark = pytest.mark.usefixtures("nothing_left")
 
 MODULE = """
+import os
+import subprocess
+import sys
 import time
+print("imported")
 
 def wait(line):
     time.sleep(0.002)
@@ -24,6 +28,22 @@ def sixfold(number):
 
 def fail(line):
     raise ValueError(line)
+
+def leave(line):
+    raise SystemExit(*[int(line)] if line.isdigit() else [])
+
+def leave_later(line, calls=iter(range(10_000))):
+    if next(calls) == 30:
+        sys.exit("enough")
+
+def interrupt(line):
+    raise KeyboardInterrupt
+
+def talk(line):
+    print("printed")
+    os.write(1, b"written\\n")
+    if line == "line 0":
+        subprocess.run(["/bin/sh", "-c", "echo echoed"], check=True)
 """
 
 
@@ -45,7 +65,7 @@ def run(folder: Path, *arguments: str, stdin: str = "") -> subprocess.CompletedP
 
 def test_the_answer_comes_first(folder):
     done = run(folder, "work:wait", "lines.txt", "--html", "advice.html")
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, done.stderr) == (0, "imported\n" * done.stderr.count("imported"))
     first, *rest = done.stdout.splitlines()
     assert first.startswith('wait: use engine="thread" with ')
     assert re.match(r"One call: [2-4] ms, \d % of it computing", rest[0])
@@ -71,6 +91,10 @@ def test_arguments_as_items(folder):
     ("arguments", "said"),
     [
         (["work:fail", "lines.txt"], "cannot be measured, because it fails: ValueError: line 0"),
+        (["work:leave", ":::", "3"], "work:leave cannot be measured, because it fails: SystemExit: 3\n"),
+        (["work:leave", ":::", "x"], "because it fails: SystemExit\n"),
+        (["work:leave_later", ":::", "x"], "because it fails: SystemExit: enough\n"),
+        (["wait", "lines.txt"], "expected module:function, module:Class.method or file.py:function"),
         (["work:wait", "nowhere.txt"], "cannot read 'nowhere.txt'"),
         (["work:wate", "lines.txt"], "did you mean 'wait'?"),
         (["work:wait", "-"], "there is no item"),
@@ -83,3 +107,14 @@ def test_what_cannot_begin_is_said(folder, arguments, said):
     assert done.returncode == 255
     assert said in done.stderr
     assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+def test_what_the_function_prints_is_no_part_of_the_answer(folder):
+    done = run(folder, "work:talk", "lines.txt", "--json")
+    assert json.loads(done.stdout)["function"] == "talk"
+    assert {"imported", "printed", "written", "echoed"} <= set(done.stderr.split())
+
+
+def test_an_interrupt_is_no_failure(folder):
+    assert run(folder, "work:interrupt", "lines.txt").returncode == 130

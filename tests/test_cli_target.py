@@ -8,6 +8,7 @@ import sys
 import click
 import pytest
 
+from plait._cli.main import run
 from plait._cli.target import find_function
 
 
@@ -66,7 +67,7 @@ def test_a_file_in_a_package_keeps_its_relative_imports(folder):
         ("tols_for_plait:shout", ["no module 'tols_for_plait'", "did you mean 'tools_for_plait'"]),
         ("tols_for_plait.py:shout", ["no file 'tols_for_plait.py'", "did you mean 'tools_for_plait.py'"]),
         ("tools_for_plait:number", ["int", "cannot be called"]),
-        ("tools_for_plait", ["expected module:function", "'gzip {}'"]),
+        ("tools_for_plait", ["expected module:function, module:Class.method or file.py:function"]),
         (":shout", ["expected module:function"]),
         ("tools_for_plait:", ["expected module:function"]),
         ("nowhere/tools.py:f", ["no file 'nowhere/tools.py'"]),
@@ -96,3 +97,15 @@ def test_a_module_that_misses_another_says_which(folder):
 def test_a_file_whose_name_is_taken(folder):
     (folder / "json.py").write_text("def f(x):\n    return x\n")
     assert "give the file another name" in said("json.py:f")
+
+
+@pytest.mark.parametrize(
+    ("command", "also"),
+    [("map", "or a shell command in quotes"), ("advise", ""), ("check", "or a script whose name ends in .py")],
+)
+def test_each_command_says_what_it_takes(folder, capfd, command, also):
+    assert run([command, "tools_for_plait"]) in (2, 255)
+    said = capfd.readouterr().err
+    assert "expected module:function, module:Class.method" in said
+    assert also in said
+    assert ("shell command" in said) == (command == "map")

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from itertools import chain, islice
 
 import click
@@ -10,8 +13,10 @@ import click
 from plait._cli import inputs as reading
 from plait._cli.json_items import Unreadable
 from plait._cli.saying import say
+from plait._cli.sink import prints_at_stderr
 from plait._cli.target import find_function
 from plait._core.errors import UsageError
+from plait._see.advice import Advice
 from plait._see.advise import advise
 
 _HELP = """Measure a Python function on every engine, and say which one suits it, with how many workers, and why.
@@ -20,6 +25,7 @@ TARGET is module:function, module:Class.method or file.py:function (the current 
 The items are the lines of the files INPUTS, or of standard input (no INPUTS, or -); after ::: INPUTS themselves.
 The function is called with them, round and round and many times with each.
 
+What the function prints goes to standard error.
 The answer comes first, in one sentence; then what one call costs, a table and a curve over the number of workers.
 
 \b
@@ -51,16 +57,9 @@ def advise_command(
     html: str | None,
 ) -> int:
     """Measure, and say what was found."""
-    fn = find_function(target)
-    items = _items(inputs, jsonl=jsonl)
-    try:
-        found = advise(fn, items, seconds=seconds, total=total)
-    except UsageError as error:
-        raise click.ClickException(str(error)) from error
-    except Exception as error:
-        raise click.ClickException(
-            f"{target} cannot be measured, because it fails: {type(error).__name__}: {error}"
-        ) from error
+    with _prints_apart():
+        fn = find_function(target)
+        found = _measure(target, fn, _items(inputs, jsonl=jsonl), seconds, total)
     if html is not None:
         try:
             with open(html, "w", encoding="utf-8") as file:
@@ -70,6 +69,23 @@ def advise_command(
     text = json.dumps(found.as_dict(), indent=2) if as_json else str(found)
     say(text)
     return 0
+
+
+def _prints_apart() -> AbstractContextManager[object]:
+    """Standard output is for the answer; on a terminal, what the function prints is in the same place anyway."""
+    return nullcontext() if sys.stdout is None or sys.stdout.isatty() else prints_at_stderr()
+
+
+def _measure(target: str, fn: Callable[..., object], items: list[object], seconds: float, total: int | None) -> Advice:
+    try:
+        return advise(fn, items, seconds=seconds, total=total)
+    except UsageError as error:
+        raise click.ClickException(str(error)) from error
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # sys.exit() in the function, too: the command did not end by itself
+        what = f"{type(error).__name__}: {error}".removesuffix(": ")
+        raise click.ClickException(f"{target} cannot be measured, because it fails: {what}") from error
 
 
 def _items(inputs: tuple[str, ...], *, jsonl: bool) -> list[object]:

@@ -156,7 +156,7 @@ def _subject(options: Options) -> Subject:
         raise UsageError("what should be checked? expected a script, module:function, or -m and a module")
     target, *arguments = options.words
     if not target.endswith(".py"):
-        function = find_function(target)
+        function = find_function(target, instead="a script whose name ends in .py")
         if arguments:
             raise UsageError(f"{target} is called without arguments, but {shlex.join(arguments)} was given")
         checkable(function)  # type: ignore[arg-type]  # it says so if it takes arguments

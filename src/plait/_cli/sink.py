@@ -85,11 +85,19 @@ def open_streams(*, keep_prints_apart: bool) -> Iterator[Streams]:
         with Descriptor(real) as out:
             yield Streams(out.write, _write_error, out.flush)
         return
+    with prints_at_stderr() as kept, Descriptor(kept) as out:
+        yield Streams(out.write, _write_error, out.flush)
+
+
+@contextlib.contextmanager
+def prints_at_stderr() -> Iterator[int]:
+    """Meanwhile, what is printed in whatever way and process goes to standard error; gives what was standard output."""
+    sys.stdout.flush()
+    real = sys.stdout.fileno()
     kept = os.dup(real)
     _point_at_stderr(real)
     try:
-        with Descriptor(kept) as out:
-            yield Streams(out.write, _write_error, out.flush)
+        yield kept
     finally:
         with contextlib.suppress(OSError):
             sys.stdout.flush()  # what functions have printed; whoever does not read that may still want the results

@@ -14,8 +14,10 @@ from typing import Any
 import click
 
 
-def find_function(target: str) -> Callable[[Any], object]:
+def find_function(target: str, *, instead: str = "") -> Callable[[Any], object]:
     """The function; the current folder, or the folder of the file, is made importable first, here and in workers.
+
+    `instead` says what else the command takes for a target, for who named something else than a function.
 
     Raises:
         click.ClickException: there is no such module or function; the message has names that are close.
@@ -23,10 +25,8 @@ def find_function(target: str) -> Callable[[Any], object]:
     """
     place, separator, path = target.rpartition(":")
     if not separator or not place or not path:
-        raise click.ClickException(
-            f"{target!r}: expected module:function, module:Class.method, file.py:function, "
-            "or a shell command in quotes with a blank or {} in it, such as 'gzip {}'"
-        )
+        *names, last = "module:function", "module:Class.method", "file.py:function", *([instead] if instead else [])
+        raise click.ClickException(f"{target!r}: expected {', '.join(names)} or {last}")
     module = _import_file(place) if place.endswith(".py") else _import_module(place)
     found: object = module
     for step, name in enumerate(path.split(".")):

@@ -46,7 +46,7 @@ def function_work(target: str, engine: str | None, workers: int | None, *, jsonl
     Raises:
         click.ClickException: it cannot be found.
     """
-    fn = find_function(target)
+    fn = find_function(target, instead="a shell command in quotes with a blank or {} in it, such as 'gzip {}'")
     name = getattr(fn, "__name__", target)
     return Work(ReadableOnly(fn) if jsonl else fn, name, engine or "auto", workers, 1 << 30, _nothing)
 

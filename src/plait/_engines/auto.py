@@ -12,7 +12,7 @@ from types import CoroutineType
 from plait._core.batch import Batch
 from plait._core.errors import UsageError
 from plait._core.job import Job
-from plait._engines.auto_pilot import Pilot
+from plait._engines.auto_pilot import Pilot, because_lazy
 from plait._engines.choice import Choice
 from plait._engines.inline import InlineEngine
 from plait._engines.interface import Plan
@@ -60,7 +60,7 @@ class AutoEngine:
             else:  # this run ends with what is in flight
                 job.feed.hold()
 
-        pilot = Pilot(job, call, settle)
+        pilot = Pilot(job, call, settle, self._requested or 0)
         job.fn = pilot.meter
         job.tally.settle_on("thread", job.workers, "")
         engine = ThreadEngine()
@@ -73,7 +73,9 @@ class AutoEngine:
             pilot.end()
             job.fn = plain
         if pilot.choice is None:
-            job.tally.settle_on("thread", job.workers, "threads: it was over before there was anything to measure")
+            lazy = pilot.meter.lazy
+            brief = "threads: it was over before there was anything to measure"
+            job.tally.settle_on("thread", job.workers, because_lazy(lazy) if lazy else brief)
         return pilot.choice
 
     def _on_processes(self, job: Job, choice: Choice) -> Generator[Batch, None, None]:

@@ -1,7 +1,8 @@
 """Pilot: measures the first items of a map while they run on threads, first on one, and on two if it takes a race.
 
-As long as it measures it also says when threads are added, which is what makes the measurements mean something. It
-decides in the driver's thread, so that nobody has to be asked. The rule itself is `choice`.
+As long as it measures it also says when threads are added, which is what makes the measurements mean something: items
+of several threads wait for one another and for the GIL, so what one costs is known of those that ran alone. It decides
+in the driver's thread, so that nobody has to be asked. The rule itself is `choice`.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ _LONG_ALONE = 0.06  # the same, when there was one
 _HEARD = 0.018  # seconds for which the canary must have listened
 _SOON_HEARD = 0.009  # the same, when it hardly ever got the GIL while several calls ended
 _SOON_CALLS = 4
-_WAITS_AFTER = 0.002  # seconds after which a function that has not computed is given more threads
+_WAITS_AFTER = 0.002  # seconds after which a function that has hardly computed is taken for one that waits, when
+_WAITING_CALLS = 2  # so many calls have ended, or one has waited for _ALONE
 _RACE = 0.025  # seconds that two threads run side by side
 _RACED_CALLS = 4  # so many must have ended for what a call costs in the race to tell something
 _LONG_RACE = 3  # how many times longer it lasts for that
@@ -54,6 +56,7 @@ class Seen(NamedTuple):
         doubtful: whether it seems to wait, but only because it may be waiting for a core.
         tiny: seconds of one call, if calls cost next to nothing.
         settled: seconds on a core of the calls that have ended, if that is known apart.
+        inside: wall time of these, if that is known apart.
     """
 
     now: float
@@ -65,6 +68,7 @@ class Seen(NamedTuple):
     doubtful: bool = False
     tiny: float | None = None
     settled: float | None = None
+    inside: float | None = None
 
     @property
     def busy(self) -> float:
@@ -77,6 +81,14 @@ class Seen(NamedTuple):
         return self.computed if self.settled is None else self.settled
 
     @property
+    def of_ended(self) -> Seen:
+        """The same of nothing but the calls that have ended, if any has: a call in progress says not what one costs."""
+        if not self.calls or self.inside is None or not 0 < self.inside < self.seconds:
+            return self
+        part = self.inside / self.seconds
+        return self._replace(seconds=self.inside, computed=self.ended, ready=self.ready * part)
+
+    @property
     def unhindered(self) -> float:
         """Seconds it would have taken if nobody else had had the cores."""
         return min(self.seconds, max(self.seconds - self.ready, self.computed))
@@ -84,7 +96,22 @@ class Seen(NamedTuple):
     @property
     def waits(self) -> bool:
         """Whether it mostly waits for something else than a core or the GIL."""
-        return self.seconds >= _WAITS_AFTER and self.seems_to_wait and self.gil < 0.5 and not self.doubtful
+        return self.seconds >= _WAITS_AFTER and self.seems_to_wait and self.own_gil < 0.5 and not self.doubtful
+
+    @property
+    def own_gil(self) -> float:
+        """The share of the time in which it held the GIL, or would have, of what mostly waits, if it had had a core.
+
+        Who is kept from a core with the GIL in hand holds it for longer than it computes. Of what computes nobody knows
+        in which of its moments that happened.
+        """
+        held, own = self.gil * self.seconds - self.ready, self.seconds - self.ready
+        return max(0.0, held) / own if self.seems_to_wait and own > 0 else self.gil
+
+    @property
+    def surely_waits(self) -> bool:
+        """Whether that is known of whole calls, or of one that lasts."""
+        return self.waits and (self.calls >= _WAITING_CALLS or self.seconds >= _ALONE)
 
     @property
     def seems_to_wait(self) -> bool:
@@ -94,20 +121,25 @@ class Seen(NamedTuple):
 class Pilot:
     """Watches the first calls of a job, made with `call`, chooses the engine for the others and has `settle` know.
 
+    `processes` is how many may be started, 0 for as many as cores.
+
     Attributes:
         meter: what the threads call meanwhile.
         choice: what was decided, or None as long as nothing is.
     """
 
-    def __init__(self, job: Job, call: Callable[..., object], settle: Callable[[Choice], None]) -> None:
+    def __init__(
+        self, job: Job, call: Callable[..., object], settle: Callable[[Choice], None], processes: int = 0
+    ) -> None:
         self._job = job
+        self._processes = processes
         self._fn = job.fn
         self._settle = settle
         self._canary: Canary | None = None
         self._cores = 0
         self._looked = 0.0
         self._seen: Seen | None = None
-        self._alone: Seen | None = None  # on one thread, before a race
+        self._alone: Seen | None = None  # the last time that there was one thread
         self._start: Seen | None = None  # when it began
         self._racing = False
         self._tiny = False
@@ -138,9 +170,7 @@ class Pilot:
         if self._racing:
             return 2
         seen = self._seen
-        if seen is None:
-            return 1
-        return 1 if seen.seconds < _PATIENCE and not seen.waits else None
+        return 1 if seen is None or seen.calls or seen.seconds < _PATIENCE else None
 
     @property
     def one_suffices(self) -> bool:
@@ -154,6 +184,8 @@ class Pilot:
             return
         self._looked = now
         self._seen = seen = self._see()
+        if len(self.meter.threads) <= 1:
+            self._alone = seen
         if self._holds and seen.calls:
             self._holds = False
             self._job.feed.release()
@@ -165,16 +197,18 @@ class Pilot:
         elif self._racing:
             if self._is_raced(seen):
                 self._decide(seen)
-        elif self._holds_all_the_time(seen):
+        elif self._holds_all_the_time(seen) or self._had_better_have_more(seen):
             self._decide(seen)
         elif _knows_enough(seen):
             unsure = seen.doubtful or (not seen.waits and self._canary.heard.seconds < _HEARD)
-            if unsure and seen.seconds < _PATIENCE:
-                return
-            if len(self.meter.threads) == 1 and wants_race(self._measured(seen)):
-                self._alone, self._racing = seen, True
-            else:
-                self._decide(seen)
+            if not unsure or seen.seconds >= _PATIENCE:
+                self._race_or_decide(seen)
+
+    def _race_or_decide(self, seen: Seen) -> None:
+        if len(self.meter.threads) == 1 and wants_race(self._measured(seen)):
+            self._racing = True
+        else:
+            self._decide(seen)
 
     def _see(self) -> Seen:
         now = time.perf_counter()
@@ -189,6 +223,7 @@ class Pilot:
             ready=sum(ready for _, ready in spent),
             gil=self._canary.waiting if self._canary is not None else 0.0,
             settled=sum(computed for _, computed in settled),
+            inside=sum(thread.inside for thread in threads),
         )
         short = sum(thread.short for thread in threads)
         if self._tiny or is_tiny(seen.calls, short, seen.computed):
@@ -200,6 +235,10 @@ class Pilot:
         if self._canary is None or len(self.meter.threads) > 1 or seen.calls < _SOON_CALLS or seen.seems_to_wait:
             return False
         return seen.gil >= HOLDS and self._canary.heard.seconds >= _SOON_HEARD
+
+    def _had_better_have_more(self, seen: Seen) -> bool:
+        """Whether it waits, so that more threads are what it takes."""
+        return seen.surely_waits and choose(self._measured(seen)).engine == "thread"
 
     def _is_raced(self, seen: Seen) -> bool:
         """Whether two threads have run side by side for long enough."""
@@ -221,11 +260,13 @@ class Pilot:
         return max(_LONG_RACE * _RACE, whole)
 
     def _decide(self, seen: Seen) -> None:
-        measured = self._measured(seen)
-        if self._alone is not None and self._start is not None:
-            speed = race_speed(self._alone, self._start, seen)
-            measured = self._measured(self._alone)._replace(race=speed, gil=seen.gil)  # by now more was heard of it
+        alone = seen if self._alone is None or seen.tiny is not None else self._alone
+        measured = self._measured(alone)
+        if self._start is not None:
+            measured = measured._replace(race=race_speed(alone, self._start, seen))
         choice = choose(measured)
+        if self.meter.lazy:
+            choice = Choice("thread", because_lazy(self.meter.lazy), alone=choice.alone or suffices(measured))
         if choice.engine == "process":
             if not self.meter.samples:
                 if not seen.calls:  # nobody knows what it returns until it has ended; another would have to end first
@@ -241,15 +282,18 @@ class Pilot:
         self._settle(choice)
 
     def _measured(self, seen: Seen) -> Measured:
+        of_ended = seen.of_ended
         return Measured(
-            calls=max(1, seen.calls),
-            elapsed=seen.unhindered if seen.tiny is None else seen.tiny * seen.calls,
-            busy=seen.computed,
-            gil=seen.gil,
+            calls=seen.calls,
+            elapsed=of_ended.unhindered if seen.tiny is None else seen.tiny * seen.calls,
+            busy=of_ended.computed,
+            gil=seen.own_gil,
             left=self._job.feed.left,
             cores=self._cores or available_cores().count,
             free_threaded=not has_gil(),
             start=start_seconds(len(sys.modules)),
+            threads=self._job.workers,
+            processes=self._processes,
         )
 
     def _if_it_may_move(self, measured: Measured, choice: Choice) -> Choice:
@@ -293,6 +337,11 @@ def _knows_enough(seen: Seen) -> bool:
     """Whether what was seen on one thread says what the function is like."""
     limit = _BRIEF if seen.calls >= ENOUGH_CALLS else _ALONE if seen.calls >= 2 else _LONG_ALONE
     return seen.unhindered >= limit or seen.seconds >= _HINDERED * limit
+
+
+def because_lazy(made: str) -> str:
+    """Why calls that give something which has yet to run stay on threads: to make it is all that they do."""
+    return f"threads: a call only makes {made}, whose code runs where it is iterated, in this process"
 
 
 def start_seconds(modules: int) -> float:

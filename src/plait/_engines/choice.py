@@ -9,6 +9,7 @@ _WAITING = 0.5  # below this share of busy time the function waits for something
 HOLDS = 0.85  # the share of the time others had to wait for the GIL, from which on no race is needed to know
 _UNRACED = 0.5  # the same, where no race could be run
 _AS_GOOD = 0.75  # threads are chosen when they reach this share of what processes would: they need no start, no memory
+_LEAST = 0.001  # the share of the time, with the GIL or on a core, that is told from nothing
 _MORE = 1.15  # times the work of one that two threads must do to be worth it
 _WORTH = 1.5  # how often what processes save of the work that is left must pay for their start
 _DEAR = 0.4  # of the computing time; from there on two processes are no faster than one thread
@@ -29,6 +30,9 @@ class Measured(NamedTuple):
         transfer: seconds to pickle and unpickle one argument and one result.
         transfer_bytes: how large these are.
         start: seconds that processes take to start.
+        threads, processes: how many of each there may be; as many processes as cores where 0 is said.
+
+    The figures are those of items that ran by themselves: what they cost while they wait for one another is no measure.
     """
 
     calls: int
@@ -42,6 +46,8 @@ class Measured(NamedTuple):
     transfer: float = 0.0
     transfer_bytes: int = 0
     start: float = 0.05
+    threads: int = 64
+    processes: int = 0
 
     @property
     def cost(self) -> float:
@@ -52,6 +58,21 @@ class Measured(NamedTuple):
     def share(self) -> float:
         """The share of its time, from 0 to 1, that the function computes."""
         return min(1.0, self.busy / self.elapsed) if self.elapsed > 0 else 1.0
+
+    @property
+    def waits(self) -> bool:
+        """Whether it mostly waits, and lets others run meanwhile."""
+        return self.share < _WAITING and self.gil < HOLDS
+
+    @property
+    def of_threads(self) -> float:
+        """How many items threads do in the time that one takes alone: they overlap their waits and share the GIL."""
+        return min(self.threads, 1 / max(self.gil, _LEAST), self.cores / max(self.share, _LEAST))
+
+    @property
+    def of_processes(self) -> float:
+        """The same of processes, of which each does one item at a time."""
+        return min(self.processes or self.cores, self.cores / max(self.share, _LEAST))
 
 
 class Choice(NamedTuple):
@@ -82,7 +103,7 @@ def wants_race(measured: Measured) -> bool:
     >>> wants_race(Measured(calls=4, elapsed=0.2, busy=0.2, gil=0.3, left=100, cores=2))
     True
     """
-    return measured.race is None and measured.gil < HOLDS and _if_plain(measured) is None
+    return measured.race is None and measured.gil < HOLDS and not measured.waits and _if_plain(measured) is None
 
 
 def _if_plain(measured: Measured) -> Choice | None:
@@ -95,11 +116,14 @@ def _if_plain(measured: Measured) -> Choice | None:
             f"threads: at {in_words(measured.cost)} per item, moving items would cost more than running them",
             alone=True,
         )
-    if measured.share < _WAITING and measured.gil < HOLDS:
-        return Choice("thread", f"threads: {100 * (1 - measured.share):.0f} % of the time it waits")
+    if measured.waits and measured.of_threads >= _AS_GOOD * measured.of_processes:
+        share = f"{100 * (1 - measured.share):.0f} % of the"
+        if not measured.calls:
+            return Choice("thread", f"threads: {share} first {in_words(measured.elapsed)} it waited")
+        return Choice("thread", f"threads: {share} time it waits")
     if measured.cores < 2:
         return Choice("thread", "threads: there is only one core to use", alone=True)
-    left = measured.calls if measured.left is None else measured.left  # of what has no end in sight, as much again
+    left = max(1, measured.calls) if measured.left is None else measured.left  # without an end in sight, as much again
     if left * measured.cost * (1 - 1 / measured.cores) < _WORTH * measured.start:
         what = f"threads: what is left, about {in_words(left * measured.cost)}, {_UNWORTHY}"
         return Choice("thread", what, alone=suffices(measured))
@@ -127,7 +151,7 @@ def is_worth_asking_again(choice: Choice, measured: Measured) -> bool:
 
 def _if_it_releases(measured: Measured) -> Choice | None:
     waits = f"others wait for it {100 * measured.gil:.0f} % of the time"
-    if measured.gil >= HOLDS:
+    if measured.gil >= HOLDS or measured.waits:  # of what waits, `_if_plain` knows what threads do
         return None
     if measured.race is None:
         return Choice("thread", f"threads: it lets the GIL go, {waits}") if measured.gil < _UNRACED else None
@@ -152,6 +176,9 @@ def _if_dear(measured: Measured) -> Choice | None:
 def _processes(measured: Measured) -> Choice:
     if measured.gil >= _UNRACED or measured.race is None:
         held = f"it holds the GIL {100 * measured.gil:.0f} % of {in_words(measured.cost)} per item"
+        if measured.waits:
+            more = measured.of_processes / measured.of_threads
+            held += f", so that {measured.processes or measured.cores} do {more:.1f} times the work of threads"
         return Choice("process", f"processes: {held}")
     return Choice(
         "process",

@@ -6,6 +6,7 @@ import threading
 import time
 from _collections_abc import Callable
 from _pickle import dumps
+from types import AsyncGeneratorType, GeneratorType
 
 from plait._engines.choice import TINY
 from plait._engines.core_wait import is_runnable, waited_for_core
@@ -15,6 +16,10 @@ _SAMPLES = 2  # calls whose argument is compared before and after
 _MOSTLY = 0.75  # the share of calls that must be short, whatever the others had to wait for
 _LONG = 0.001  # seconds: who takes longer to pickle is not pickled for a second call
 _EXACT = 0.0005  # seconds: of calls that take longer it is noted what they have computed when they end
+_LAZY: dict[type, str] = {
+    GeneratorType: "a generator", AsyncGeneratorType: "an asynchronous generator", map: "a map object",
+    filter: "a filter object",
+}  # fmt: skip
 _ATOMS = (int, str, float, bytes, bool, complex, type(None))
 
 
@@ -26,6 +31,7 @@ class CallMeter:
         samples: arguments and results of the first calls that succeeded.
         may_change: whether an argument was an object that can be changed.
         obstacle: why arguments or results cannot be moved to another process, as far as was seen.
+        lazy: what calls gave whose code does not run before it is iterated, such as "a generator"; or nothing.
     """
 
     def __init__(self, fn: Callable[..., object], tiny: Callable[[], None]) -> None:
@@ -34,7 +40,7 @@ class CallMeter:
         self._sampled = 0
         self.threads: dict[int, Spent] = {}
         self.samples: list[tuple[object, object]] = []
-        self.obstacle = ""
+        self.obstacle = self.lazy = ""
         self.may_change = False
 
     def __call__(self, item: object) -> object:
@@ -62,6 +68,7 @@ class CallMeter:
         finally:
             spent.end()
         self._compare(item, before, value)
+        self.lazy = self.lazy or _LAZY.get(type(value), "")
         self.samples.append((item, value))
         return value
 

@@ -53,8 +53,9 @@ class Report:
     def __str__(self) -> str:
         state = "done" if self.finished else "cancelled" if self.cancelled else "running"
         failed = f", {self.failed:,} failed" if self.failed else ""
+        items = f"{self.items:,} item{'' if self.items == 1 else 's'}"
         lines = [
-            f"{state}: {self.items:,} items{failed} in {self.seconds:.2f} s ({self.per_second:,.0f} items/s)",
+            f"{state}: {items}{failed} in {self.seconds:.2f} s ({self.per_second:,.0f} items/s)",
             f"engine: {self.engine}, {self.peak_workers} of {self.workers} workers",
         ]
         lines += [f"  {reason}" for reason in self.why]

@@ -47,7 +47,7 @@ class Advice:
 
     @property
     def speed_up(self) -> float:
-        """How many times as fast as a loop that is, when it runs."""
+        """How many times as fast as a loop over all items that is, its start included."""
         return self._pick.speed_up
 
     def as_dict(self) -> dict[str, Any]:

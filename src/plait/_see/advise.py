@@ -18,7 +18,7 @@ from plait._engines.auto_pilot import start_seconds
 from plait._engines.table import make_engine
 from plait._see.advice import Advice
 from plait._see.advise_profile import Profile, profile, profile_coroutine
-from plait._see.advise_rule import contenders, enough_workers, next_workers, pick, weigh
+from plait._see.advise_rule import contenders, enough_workers, knowing_one_call, next_workers, pick, weigh
 from plait._see.advise_trial import Bench, Trial
 
 _SAMPLE = 10_000  # items that are looked at
@@ -76,6 +76,7 @@ def advise(
     measured = replace(measured, hindered=median([measured.hindered, *single]))
     if not awaits:
         trials = weigh(trials, measured, cores, start_seconds(len(sys.modules)))
+    trials = knowing_one_call(trials)
     picked = pick(trials, count, measured)
     if picked is None:
         raise UsageError(f"{_name(fn)} could not be measured: {'; '.join(trial.problem for trial in trials)}")
@@ -95,8 +96,8 @@ class _Line(NamedTuple):
 def _plan(measured: Profile, cores: int, count: int, *, awaits: bool) -> list[tuple[str, int, int]]:
     """The engines to try, each with the most workers and the factor from one number of them to the next."""
     if awaits:
-        return [("async", _CALLS, 10)]
-    threads = min(_THREADS, max(2, count))
+        return [("async", min(_CALLS, count), 10)]
+    threads = min(_THREADS, count)
     most = max(2, cores * 4 if measured.waits else cores)
     plan = [("inline", 1, 2), ("thread", threads, 2), ("process", most, 2)]
     if sys.version_info >= (3, 14):

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from plait._core.errors import UsageError
 from plait._engines.auto import Plain
 from plait._engines.core_wait import waited_for_core
 from plait._engines.measuring_calls import CallMeter
@@ -72,10 +73,17 @@ def profile(fn: Callable[..., object], items: Sequence[object], seconds: float) 
 
     Raises:
         Exception: what the function raised.
+        UsageError: all it does is to make a generator.
     """
     meter = CallMeter(Plain(fn), lambda: None)
     for item in items[:2]:  # what it imports and fills now, it will not again
         meter(item)
+        if meter.lazy:
+            name = getattr(fn, "__qualname__", type(fn).__qualname__)
+            raise UsageError(
+                f"{name} gives {meter.lazy}: its code does not run before that is iterated, so there is nothing to "
+                "measure; pass a function that iterates it, such as one that returns a list"
+            )
     calls, step = 0, 1
     with _Watch() as watch:
         while True:

@@ -36,13 +36,17 @@ class Pick(NamedTuple):
     @property
     def loop(self) -> Trial:
         """The trial that stands for a plain loop."""
-        ran = [trial for trial in self.trials if not trial.problem]
-        return min(ran, key=lambda trial: (SIMPLEST_FIRST.index(trial.engine), trial.workers))
+        return _loop(self.trials)
 
     @property
     def speed_up(self) -> float:
-        """How many times as fast as a loop the best one is."""
-        return self.best.per_second / self.loop.per_second
+        """How many times as fast as a loop the best is for these items, start included: no more than there are."""
+        return self.loop.seconds(self.items) / self.best.seconds(self.items)
+
+
+def _loop(trials: Sequence[Trial]) -> Trial:
+    ran = [trial for trial in trials if not trial.problem]
+    return min(ran, key=lambda trial: (SIMPLEST_FIRST.index(trial.engine), trial.workers))
 
 
 def pick(trials: Sequence[Trial], items: int, profile: Profile) -> Pick | None:
@@ -103,6 +107,18 @@ def weigh(trials: Sequence[Trial], profile: Profile, cores: int, start: float) -
     (97, 186, 0.1)
     """
     return [_weighed(trial, profile, cores, start) for trial in trials]
+
+
+def knowing_one_call(trials: Sequence[Trial]) -> list[Trial]:
+    """The trials, each with what one call takes in a loop.
+
+    >>> loop, many = knowing_one_call([Trial("async", 1, 100.0), Trial("async", 1000, 69500.0)])
+    >>> many.seconds(60), loop.seconds(60)
+    (0.01, 0.6)
+    """
+    if all(trial.problem for trial in trials):
+        return list(trials)
+    return [replace(trial, call_seconds=1 / _loop(trials).per_second) for trial in trials]
 
 
 def _weighed(trial: Trial, profile: Profile, cores: int, start: float) -> Trial:

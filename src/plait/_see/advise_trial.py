@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextvars
+import math
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -41,6 +42,7 @@ class Trial:
         problem: why it could not run, in words; or an empty string.
         rounds: items per second in each round, less what other programs took of the cores.
         hindered: of the time that its threads were ready for a core, the share in which others had it, as far as known.
+        call_seconds: what one call takes in a loop, once that is known; no map takes less.
     """
 
     engine: str
@@ -53,6 +55,7 @@ class Trial:
     problem: str = ""
     rounds: list[float] = field(default_factory=list)
     hindered: float = 0.0
+    call_seconds: float = 0.0
 
     def add(self, per_second: float) -> None:
         """It ran once more."""
@@ -60,8 +63,18 @@ class Trial:
         self.per_second = median(self.rounds)
 
     def seconds(self, items: int) -> float:
-        """How long a map of so many items would take, from a cold start."""
-        return self.start_seconds + items / self.per_second if self.per_second else float("inf")
+        """How long a map of so many items would take, from a cold start.
+
+        A worker does one whole item after the other, so that few items are no faster than the one who has most of them.
+
+        >>> four = Trial("thread", 4, per_second=400.0, call_seconds=0.01)
+        >>> four.seconds(1), four.seconds(5), four.seconds(4000)
+        (0.01, 0.02, 10.0)
+        """
+        if not self.per_second:
+            return float("inf")
+        turns = math.ceil(items / self.workers) * min(self.call_seconds, self.workers / self.per_second)
+        return self.start_seconds + max(items / self.per_second, turns, self.call_seconds)
 
 
 class Bench:

@@ -21,12 +21,11 @@ def sentence(function: str, picked: Pick, profile: Profile, trials: Sequence[Tri
     """What to use and why, with figures."""
     best = picked.best
     if best.engine == "inline":
-        use = f'{function}: use a plain loop (engine="inline"), nothing is faster for {picked.items:,} items'
+        use = f'{function}: use a plain loop (engine="inline"), nothing is faster for {_count(picked.items, "item")}'
     else:
-        workers = "worker" if best.workers == 1 else "workers"
         use = (
-            f'{function}: use engine="{best.engine}" with {best.workers} {workers}, '
-            f"{picked.speed_up:.1f} times as fast as a loop"
+            f'{function}: use engine="{best.engine}" with {_count(best.workers, "worker")}, '
+            f"{picked.speed_up:.1f} times as fast as a loop over {_count(picked.items, 'item')}"
         )
     return f"{use}: {'; '.join(_reasons(picked, profile, trials, cores))}."
 
@@ -46,13 +45,16 @@ def _reasons(picked: Pick, profile: Profile, trials: Sequence[Trial], cores: int
     faster = max((trial for trial in trials if trial.engine in REMOTE), key=lambda one: one.per_second, default=None)
     if faster is None or not faster.per_second or best.engine in REMOTE:
         if even is not None and best.engine in REMOTE:
-            yield f"it pays from {even:,} {'item' if even == 1 else 'items'} on"
+            yield f"it pays from {_count(even, 'item')} on"
         return
     if profile.obstacle:
         yield f"it stays in this process, because {profile.obstacle}"
     elif even is not None:
         times = faster.per_second / picked.loop.per_second
-        yield f"from {even:,} items on {faster.workers} {_NAMES[faster.engine]} would be {times:.1f} times as fast"
+        yield (
+            f"from {_count(even, 'item')} on {faster.workers} {_NAMES[faster.engine]} would be faster, "
+            f"{times:.1f} times as fast with many"
+        )
     elif profile.transfer_seconds > 0.4 * profile.busy_seconds and profile.busy_seconds > profile.seconds / 2:
         yield (
             f"to move {in_units(profile.transfer_bytes)} per item to another process and back takes "
@@ -75,7 +77,7 @@ def _nature(profile: Profile) -> str:
 def facts(profile: Profile) -> list[str]:
     """What one call costs, in two lines, and a third when the machine was busy."""
     share = 100 * profile.busy_seconds / profile.seconds
-    measured = f"({profile.calls:,} calls, {profile.cores:.1f} cores busy)"
+    measured = f"({_count(profile.calls, 'call')}, {profile.cores:.1f} cores busy)"
     held = f"{100 * profile.gil:.0f} % with the GIL held"
     lines = [f"One call: {in_words(profile.seconds)}, {share:.0f} % of it computing, {held} {measured}."]
     if profile.transfer_bytes:
@@ -91,7 +93,7 @@ def facts(profile: Profile) -> list[str]:
 
 def table(trials: Sequence[Trial], best: Trial, items: int) -> list[str]:
     """A row for each trial, the advised one marked."""
-    rows = [("engine", "workers", "items/s", "start", "memory each", f"{items:,} items")]
+    rows = [("engine", "workers", "items/s", "start", "memory each", _count(items, "item"))]
     for trial in _ran(trials):
         took = in_words(trial.seconds(items)) + (" *" if trial is best else "")
         rows.append((trial.engine, f"{trial.workers}", _rate(trial.per_second), _start(trial), _memory(trial), took))
@@ -124,6 +126,10 @@ def curve(trials: Sequence[Trial], best: Trial) -> list[str]:
         bar = "█" * max(1, round(_BAR * trial.per_second / most))
         lines.append(f"{name:<11} {trial.workers:>4}  {bar} {_rate(trial.per_second)}{' *' if trial is best else ''}")
     return lines
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _ran(trials: Sequence[Trial]) -> list[Trial]:
