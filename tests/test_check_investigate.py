@@ -71,6 +71,17 @@ def test_a_loss_that_the_program_did_not_notice_ends_the_search_too() -> None:
     assert [switch[:2] for switch in told.record.switches] == [SPLIT[:2]]
 
 
+def test_what_others_add_between_two_rounds_of_a_loop_is_not_lost() -> None:
+    hints: list[Sequence[Switch]] = []
+    look = Look(hints.append, passing().sources)
+    look(program(()))
+    whole = passing()
+    for thread in (1, 2):
+        whole.read(thread, 4, "self.value", name="value")
+        whole.write(thread, 4, "self.value", name="value")
+    assert look(whole.record(None, *hints[0])) is None
+
+
 def test_a_failure_is_shrunk_compared_and_gets_a_token() -> None:
     noise = tuple(Switch(2, step, 1, "noise") for step in range(5))
     case = Case(program((*noise[:2], SPLIT, *noise[2:])))

@@ -124,6 +124,10 @@ class Execution(Border):
                     self.strangers.add(_get_ident())
                 return found
             me = found
+        if self.places.due <= len(self.events):
+            self.places.sweep(len(self.events))
+            if self.aborting:
+                refuse(me)
         me.pending = event = _new(Event, (me.number, kind, place, name, site, atomic))
         ready = self.ready
         if len(ready) > 1 or self.returned:
@@ -151,6 +155,10 @@ class Execution(Border):
 
         The caller records what has happened then.
         """
+        if self.places.due <= len(self.events) and not me.quiet:
+            self.places.sweep(len(self.events))
+            if self.aborting:
+                refuse(me)
         me.pending = pending
         me.timed_out = False
         chosen = me
@@ -273,6 +281,8 @@ class Execution(Border):
 
     def _ended(self, me: Controlled) -> None:
         try:
+            if not self.aborting:
+                self.places.sweep(len(self.events))  # what was local to it goes before its end
             if not self.aborting:
                 self.note(me, Kind.END, me.number, "", None)
             me.pending = None

@@ -9,6 +9,7 @@ from __future__ import annotations
 import builtins
 import operator
 import types
+import weakref
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +38,9 @@ _OWN = Part.OWN
 _BUILTIN = types.BuiltinFunctionType
 _READING = (getattr, hasattr)
 _BY_NAME = (*_READING, setattr, delattr)
+_WEAK = frozenset(
+    {weakref.ref, weakref.WeakMethod, weakref.WeakSet, weakref.WeakKeyDictionary, weakref.WeakValueDictionary}
+)  # what they say depends on what is still there
 _CONSTANT = (types.FunctionType, types.BuiltinFunctionType, types.ModuleType, type)
 MODULE_SCOPE = "_@scope"  # the hidden global variable that tells the variables of one module from those of another
 
@@ -189,7 +193,7 @@ class Hooks:
         execution = STAGE.execution
         if execution is not None:
             sort = self._types.sort(type(thing))
-            if sort is _CONTAINER or self._holds(thing, sort):
+            if sort is _CONTAINER or self._holds(execution, thing, sort):
                 execution.step(_WRITE, execution.places.number(thing), "[]", site)
                 self._happen(execution, self._opaque.looks((value,)), site)
         return value
@@ -202,9 +206,13 @@ class Hooks:
 
     def _happen(self, execution: Execution, accesses: Iterable[Access], site: Any) -> None:
         for kind, thing, name in accesses:
+            if type(thing) in _WEAK:
+                execution.places.due = 0
             execution.step(kind, execution.places.number(thing), name, site)
 
-    def _holds(self, thing: Any, sort: Sort) -> bool:
+    def _holds(self, execution: Execution, thing: Any, sort: Sort) -> bool:
+        if type(thing) in _WEAK:
+            execution.places.due = 0
         return sort is _COLLECTION or (sort is _INSTANCE and self._opaque.holds(type(thing)))
 
     def read_item(self, thing: Any, site: Any, key: Any) -> Any:
@@ -212,7 +220,7 @@ class Hooks:
         execution = STAGE.execution
         if execution is not None:
             sort = self._types.sort(type(thing))
-            if sort is _CONTAINER or (sort >= _INSTANCE and self._holds(thing, sort)):
+            if sort is _CONTAINER or (sort >= _INSTANCE and self._holds(execution, thing, sort)):
                 execution.step(_READ, execution.places.number(thing), element(key), site)
         return thing
 
@@ -221,7 +229,7 @@ class Hooks:
         execution = STAGE.execution
         if execution is not None:
             sort = self._types.sort(type(thing))
-            if sort is _CONTAINER or (sort >= _INSTANCE and self._holds(thing, sort)):
+            if sort is _CONTAINER or (sort >= _INSTANCE and self._holds(execution, thing, sort)):
                 execution.step(_WRITE, execution.places.number(thing), element(key), site)
         return thing
 
@@ -234,7 +242,7 @@ class Hooks:
                 execution.step(_READ, execution.places.number(container_of(thing)), "[]", site)
             elif sort is _ITERATOR:
                 execution.step(_WRITE, execution.places.number(thing), "[]", site)
-            elif sort >= _INSTANCE and self._holds(thing, sort):
+            elif sort >= _INSTANCE and self._holds(execution, thing, sort):
                 execution.step(_READ, execution.places.number(thing), "[]", site)
         return thing
 
@@ -252,9 +260,10 @@ class Hooks:
 
     def iterate(self, thing: Any, site: Any) -> Any:
         """Before a loop over it; each step of the loop will be an event."""
-        if STAGE.execution is not None:
+        execution = STAGE.execution
+        if execution is not None:
             sort = self._types.sort(type(thing))
-            if sort is _CONTAINER or (sort >= _INSTANCE and self._holds(thing, sort)):
+            if sort is _CONTAINER or (sort >= _INSTANCE and self._holds(execution, thing, sort)):
                 return Steps(iter(thing), container_of(thing), _READ, site)
             if sort is _ITERATOR:
                 return Steps(thing, thing, _WRITE, site)

@@ -13,6 +13,7 @@ import atexit
 import concurrent.futures._base as futures
 import concurrent.futures.thread as pool_module
 import functools
+import gc
 import logging
 import os
 import queue
@@ -32,6 +33,7 @@ from plait._check.remarks import unawaited
 from plait._check.stand_in_cached import computed_once
 from plait._check.stand_in_counter import iadd, subtract, update
 from plait._check.stand_in_exit import exit_at_once, keeps_failure, register, unregister
+from plait._check.stand_in_gc import collect
 from plait._check.stand_in_locks import StandInLock, StandInRLock, StandInWaiter
 from plait._check.stand_in_queue import StandInSimpleQueue
 from plait._check.stand_in_signals import Signals
@@ -136,6 +138,7 @@ def _stand_ins() -> Iterator[tuple[Any, Any]]:
     yield os._exit, exit_at_once
     yield atexit.register, register
     yield atexit.unregister, unregister
+    yield gc.collect, collect
     yield from Signals().stand_ins()
     yield asyncio.new_event_loop, stand_in_loop.new_event_loop
     yield asyncio.SelectorEventLoop, stand_in_loop.StandInLoop

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
+import sys
 import weakref
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from plait._check.record import Place
 
@@ -11,18 +13,35 @@ if TYPE_CHECKING:
     from plait._core.event import Site
 
 
+_getrefcount = sys.getrefcount
+_collect = gc.collect
+_ALONE: Final = next(map(_getrefcount, [[]]))  # references to what nobody has but a list
+_FREE = 20_000  # looks at what is kept that an execution may take as often as it likes; then each costs it a step
+_LOOKS = 16  # that a sweep counts for, beside those at what is kept
+_NEVER = sys.maxsize
+
+
 class Places:
     """Gives each object a number for as long as it lives.
 
     The number of an object that has died is not given again, though its address may be. Objects that cannot be
-    referred to weakly (lists, dicts) are kept alive instead, until the execution is over.
+    referred to weakly (lists, dicts, most iterators) are kept alive instead, until a sweep finds that nobody else has
+    them: what is in them would live on, and the program can notice that.
+
+    Attributes:
+        numbers: of what lives, by ``id``.
+        next: the number that the next one gets.
+        due: how many events there are when `sweep` is to be called.
     """
 
-    __slots__ = ("_forget", "_kept", "_labels", "_made", "next", "numbers")
+    __slots__ = ("_again", "_forget", "_kept", "_labels", "_looks", "_made", "due", "next", "numbers")
 
     def __init__(self) -> None:
         self.numbers: dict[int, int] = {}
         self.next = 0
+        self.due = _NEVER
+        self._again = 0
+        self._looks = 0
         self._kept: list[object] = []
         self._labels: list[str] = []
         self._made: dict[int, Site | None] = {}
@@ -40,8 +59,50 @@ class Places:
             self._forget[key] = weakref.ref(thing, _Forgetting(self.numbers, key))
         except TypeError:
             self._kept.append(thing)
+            self.due = min(self.due, self._again)
         number = self.numbers[key] = self.new(type(thing).__name__, None)
         return number
+
+    def sweep(self, events: int) -> None:
+        """What the program has let go of goes; what that runs, ``__del__`` for example, may come here again."""
+        kept = self._kept
+        while _ALONE in map(_getrefcount, kept):
+            self._drop([at for at, count in enumerate(map(_getrefcount, kept)) if count == _ALONE])
+        self._looks += len(kept) + _LOOKS
+        if self._looks >= _FREE:
+            self._again = events + len(kept) + _LOOKS
+        self.due = self._again if kept else _NEVER
+
+    def collect(self) -> int:
+        """As `gc.collect`, for which what only we hold on to is garbage, too.
+
+        What is kept is put into a circle that nobody else refers to, and the collector is told to save what it finds:
+        the circle, and with it all that hung on it alone.
+        """
+        self.sweep(0)
+        held = _Circle(self._kept[:])
+        self._kept.clear()
+        flags, before = gc.get_debug(), gc.garbage[:]
+        del held
+        gc.set_debug(gc.DEBUG_SAVEALL)
+        try:
+            _collect()
+        finally:
+            gc.set_debug(flags)
+        held = next(one for one in gc.garbage if type(one) is _Circle)
+        self._kept[:0] = held.things
+        found = set(map(id, gc.garbage))
+        self._drop([at for at, thing in enumerate(held.things) if id(thing) in found])
+        held.itself = None
+        held.things.clear()
+        gc.garbage[:] = before
+        return _collect()
+
+    def _drop(self, positions: list[int]) -> None:
+        dead = [self._kept[at] for at in positions]
+        for at in reversed(positions):
+            self.numbers.pop(id(self._kept.pop(at)), None)
+        dead.clear()
 
     def new(self, label: str, made: Site | None) -> int:
         """The next number, for what keeps it itself."""
@@ -73,3 +134,11 @@ class _Forgetting:
 
     def __call__(self, _: object) -> None:
         self.numbers.pop(self.key, None)
+
+
+class _Circle:
+    """Refers to itself, and to these."""
+
+    def __init__(self, things: list[object]) -> None:
+        self.things = things
+        self.itself: _Circle | None = self

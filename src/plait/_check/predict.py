@@ -7,6 +7,7 @@ but an update was lost in it before our eyes, the loss is told. Everything else 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from plait._check.atomicity import Split, candidates, splits
@@ -61,10 +62,7 @@ def predictions(record: Record, sources: Sources) -> list[Prediction]:
 def loss(record: Record, sources: Sources) -> Finding | None:
     """The finding for the first update that was lost in this execution, though the program did not notice."""
     history = History(record)
-    for split in splits(history):
-        if split.kind == "lost update" and modifies(history, split.second, sources):
-            return _told(history, split, sources)
-    return None
+    return next((_told(history, split, sources) for split in _losses(history, sources)), None)
 
 
 def lost(prediction: Prediction, record: Record, sources: Sources) -> Finding | None:
@@ -72,10 +70,19 @@ def lost(prediction: Prediction, record: Record, sources: Sources) -> Finding | 
     if prediction.kind != "data race":
         return None
     history = History(record)
+    found = (split for split in _losses(history, sources) if _sites(history, split) == prediction.sites)
+    return next((_told(history, split, sources) for split in found), None)
+
+
+def _losses(history: History, sources: Sources) -> Iterator[Split]:
+    """The updates in one statement between whose read and write another thread has written.
+
+    Sites alone do not say so: the read and the write of ``n += 1`` have one and the same, and in a loop, the write of
+    one round and the read of the next surround the writes of others without any harm.
+    """
     for split in splits(history):
-        if _sites(history, split) == prediction.sites:
-            return _told(history, split, sources)
-    return None
+        if split.kind == "lost update" and modifies(history, split.second, sources):
+            yield split
 
 
 def _told(history: History, split: Split, sources: Sources) -> Finding:

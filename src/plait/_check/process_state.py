@@ -1,8 +1,8 @@
 """What a program changes in its process beyond its own modules, put back for the next execution.
 
 The environment, the working directory, loggers and their handlers, hooks for exceptions and the like would else make
-the second execution another program than the first. Random numbers are the same in each execution: it is the order of
-things that is varied. What is in files stays as it is left.
+the second execution another program than the first; so would finalizers that have had their end. Random numbers are
+the same in each execution: it is the order of things that is varied. What is in files stays as it is left.
 """
 
 from __future__ import annotations
@@ -13,12 +13,14 @@ import os
 import random
 import sys
 import threading
+import weakref
 from contextlib import suppress
 from types import TracebackType
 from typing import Any
 
 _OF_LOGGERS = ("level", "propagate", "disabled")
 _NEW: tuple[Any, ...] = (logging.NOTSET, True, False, [], [])  # what a logger is like that nobody has configured
+_OF_FINALIZERS = ("_registry", "_shutdown", "_registered_with_atexit")  # of `weakref.finalize`, for all of them
 
 
 class ProcessState:
@@ -32,6 +34,8 @@ class ProcessState:
         self._recursion = sys.getrecursionlimit()
         self._loggers = {logger: _settings(logger) for logger in _loggers()}
         self._slots = [(owner, name, getattr(owner, name)) for owner, name in _slots()]
+        self._finalizers = {name: getattr(weakref.finalize, name) for name in _OF_FINALIZERS}
+        self._begin_finalizers()
         self._random = random.getstate()
         random.seed(0)
         self._seeded = random.getstate()
@@ -42,6 +46,8 @@ class ProcessState:
     ) -> None:
         self.restore()
         random.setstate(self._random)
+        for name, value in self._finalizers.items():
+            setattr(weakref.finalize, name, value)
 
     def restore(self) -> None:
         """As it was before the program ran."""
@@ -61,6 +67,12 @@ class ProcessState:
         for owner, name, value in self._slots:
             setattr(owner, name, value)
         self._restore_loggers()
+        self._begin_finalizers()
+
+    def _begin_finalizers(self) -> None:
+        """Each execution has its own ones, and runs them at its end."""
+        for name, value in zip(_OF_FINALIZERS, (_Finalizers(self._finalizers["_registry"]), False, False), strict=True):
+            setattr(weakref.finalize, name, value)
 
     def _restore_loggers(self) -> None:
         changed = False
@@ -73,6 +85,17 @@ class ProcessState:
                 logger.handlers, logger.filters = list(settings[3]), list(settings[4])
         if changed:
             logging.root.manager._clear_cache()  # type: ignore[attr-defined]  # as setLevel() does
+
+
+class _Finalizers(dict[Any, Any]):
+    """Those of one execution; those that were there before it are called when their object dies, as ever."""
+
+    def __init__(self, before: dict[Any, Any]) -> None:
+        super().__init__()
+        self._before = before
+
+    def pop(self, key: Any, *default: Any) -> Any:
+        return super().pop(key) if key in self else self._before.pop(key, *default)
 
 
 def _environment() -> Any:

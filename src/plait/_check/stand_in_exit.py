@@ -9,6 +9,7 @@ import atexit
 import os
 import sys
 import unittest
+import weakref
 from collections.abc import Callable
 from functools import partial, wraps
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 _exit = os._exit
 _real_register = atexit.register
 _real_unregister = atexit.unregister
+_run_finalizers = weakref.finalize._exitfunc  # type: ignore[attr-defined]  # each execution runs its own ones
 
 
 def exit_at_once(status: int) -> NoReturn:
@@ -45,7 +47,8 @@ def register(function: Callable[..., Any], /, *args: Any, **options: Any) -> Cal
     """As `atexit.register`: it is called at the end of the execution."""
     execution = STAGE.execution
     me = execution.here() if execution is not None and STAGE.pid == os.getpid() else None
-    if execution is None or me is None or me.quiet:  # what a library registers when it is imported is for the process
+    imports = me is not None and me.quiet and function != _run_finalizers
+    if execution is None or me is None or imports:  # what a library registers when it is imported is for the process
         return _real_register(function, *args, **options)
     execution.at_exit.append(partial(function, *args, **options))
     return function

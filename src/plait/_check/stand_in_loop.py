@@ -163,7 +163,7 @@ class StandInLoop(asyncio.SelectorEventLoop):
         self._look_at_files(0)
         self._timers_due(execution)
         if not self._ready and not self._stopping:  # type: ignore[attr-defined]  # of the base class
-            self._collect()
+            self._collect(execution)
             self._wait(execution, host)
             self._timers_due(execution)
         if self._ready:  # type: ignore[attr-defined]  # of the base class
@@ -192,10 +192,11 @@ class StandInLoop(asyncio.SelectorEventLoop):
             execution.wait(host, self._gate, pending, seconds)
         execution.note(host, Kind.WAIT, self._place, "", pending.site)
 
-    def _collect(self) -> None:
+    def _collect(self, execution: Execution) -> None:
         """What nobody holds may be taken away at any moment, and is while all tasks wait: only the first few times."""
         if self._tasks and self._collections:
             self._collections -= 1
+            execution.places.sweep(len(execution.events))
             gc.collect(1)  # what an execution has made is young: there is no collection during a search but this
 
     def _wait_outside(self, execution: Execution, host: Controlled, seconds: float | None) -> None:
