@@ -22,6 +22,33 @@ class Touch(NamedTuple):
 BOX = "class Box:\n    n = 0\nbox = Box()"
 TOUCHES = {
     "getattr and setattr": Touch(BOX, "setattr(box, 'n', getattr(box, 'n') + 1)", "box.n == 2"),
+    "a frozen dataclass": Touch(
+        "import dataclasses\n@dataclasses.dataclass(frozen=True)\nclass F:\n    n: int = 0\n    def add(self):\n"
+        "        n = self.n\n        object.__setattr__(self, 'n', n + 1)\nf = F()",
+        "f.add()",
+        "f.n == 2",
+    ),
+    "a frozen dataclass, changed from outside": Touch(
+        "import dataclasses\n@dataclasses.dataclass(frozen=True)\nclass F:\n    n: int = 0\nf = F()\nput = object.__setattr__",
+        "n = f.n; put(f, 'n', n + 1)",
+        "f.n == 2",
+    ),
+    "the slots of an object": Touch(
+        BOX, "n = object.__getattribute__(box, 'n'); object.__setattr__(box, 'n', n + 1)", "box.n == 2"
+    ),
+    "slots that are bound": Touch(BOX, "n = box.__getattribute__('n'); box.__setattr__('n', n + 1)", "box.n == 2"),
+    "the slots of a class": Touch(
+        BOX, "n = type.__getattribute__(Box, 'n'); type.__setattr__(Box, 'n', n + 1)", "Box.n == 2"
+    ),
+    "an attribute that is deleted by its slot": Touch(
+        BOX + "\nbox.m = 1", "if 'm' in box.__dict__: object.__delattr__(box, 'm')", "True"
+    ),
+    "the slots of super()": Touch(
+        "class S:\n    n = 0\n    def add(self):\n"
+        "        super().__setattr__('n', super().__getattribute__('n') + 1)\nbox = S()",
+        "box.add()",
+        "box.n == 2",
+    ),
     "a namespace": Touch("import types\nbox = types.SimpleNamespace(n=0)", "box.n = box.n + 1", "box.n == 2"),
     "a method in a variable": Touch(
         "seen, at = [], set()", "add = seen.append; at.add(len(seen)); add(1)", "len(at) == 2"

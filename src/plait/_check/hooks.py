@@ -12,7 +12,8 @@ import types
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from plait._check.access import CHANGES, LOOKS, Part, Sort, Types, container_of, own_attributes
+from plait._check.access import CHANGES, LOOKS, MAKERS, Part, Sort, Types, container_of, own_attributes
+from plait._check.named import SLOTS, Named, by_method, inherited, named
 from plait._check.opaque import Access, Opaque
 from plait._check.stage import STAGE
 from plait._core.event import Kind, Site
@@ -34,9 +35,6 @@ _INSTANCE, _CONTAINER, _ITERATOR, _CLASS, _MODULE = (
 )
 _COLLECTION = Sort.COLLECTION
 _OWN = Part.OWN
-_BUILTIN = types.BuiltinFunctionType
-_READING = (getattr, hasattr)
-_BY_NAME = (*_READING, setattr, delattr)
 _CONSTANT = (types.FunctionType, types.BuiltinFunctionType, types.ModuleType, type)
 MODULE_SCOPE = "_@scope"  # the hidden global variable that tells the variables of one module from those of another
 
@@ -65,6 +63,7 @@ class Hooks:
             "passing": self.passing,
             "grows": self.grows,
             "parent": self.parent,
+            "inheriting": self.inheriting,
             "read_item": self.read_item,
             "write_item": self.write_item,
             "contains": self.whole,
@@ -141,7 +140,9 @@ class Hooks:
         execution = STAGE.execution
         if execution is not None:
             sort = self._types.sort(type(thing))
-            if sort is _CONTAINER and not given:
+            if site[6] in SLOTS:
+                self._by_name(by_method(thing, site[6], given), site)
+            elif sort is _CONTAINER and not given:
                 kind = _WRITE if site[6] in CHANGES else _READ
                 execution.step(kind, execution.places.number(container_of(thing)), "[]", site)
             elif sort is Sort.FLAG:
@@ -166,8 +167,9 @@ class Hooks:
         """Before a function is called, when the arguments `given` have been evaluated."""
         execution = STAGE.execution
         if execution is not None:
-            if len(given) > 1 and type(function) is _BUILTIN and function in _BY_NAME and type(given[1]) is str:
-                self._by_name(function, given[0], given[1], site)
+            attribute = named(function, given)
+            if attribute is not None:
+                self._by_name(attribute, site)
             else:
                 self._happen(execution, self._opaque.called(function, given), site)
         return function
@@ -184,6 +186,12 @@ class Hooks:
             kind = _WRITE if site[6] in CHANGES else _READ
             execution.step(kind, execution.places.number(thing), "[]", site)
 
+    def inheriting(self, value: Any, thing: Any, site: Any, *given: Any) -> Any:
+        """When the last argument of ``super().__setattr__`` or the like has been evaluated; `given` are others."""
+        if STAGE.execution is not None:
+            self._by_name(inherited(thing, site[6], (*given, value), site[5]), site)
+        return value
+
     def grows(self, value: Any, thing: Any, site: Any) -> Any:
         """Before something is added in place to what a local variable has; it may be a list that others have, too."""
         execution = STAGE.execution
@@ -194,11 +202,16 @@ class Hooks:
                 self._happen(execution, self._opaque.looks((value,)), site)
         return value
 
-    def _by_name(self, function: Any, thing: Any, name: str, site: Any) -> None:
-        named = self._named.get((site, name))
-        if named is None:
-            named = self._named[site, name] = Site._make((*site[:6], name))
-        (self.read if function in _READING else self.write)(thing, named)
+    def _by_name(self, attribute: Named | None, site: Any) -> None:
+        if attribute is None:
+            return
+        thing, name, reads = attribute
+        known = self._named.get((site, name))
+        if known is None:
+            known = self._named[site, name] = Site._make((*site[:6], name))
+        if not reads and site[5].rpartition(".")[2] not in MAKERS:
+            self._types.thaw(type(thing))
+        (self.read if reads else self.write)(thing, known)
 
     def _happen(self, execution: Execution, accesses: Iterable[Access], site: Any) -> None:
         for kind, thing, name in accesses:
