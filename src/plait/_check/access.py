@@ -24,6 +24,7 @@ from collections.abc import Container, Iterable, Iterator
 from enum import IntEnum
 from typing import Any
 
+from plait._check.buffers import memory_of
 from plait._check.controlled import Gate
 from plait._check.named import SLOTS
 
@@ -157,7 +158,9 @@ _attribute = object.__getattribute__
 
 
 def container_of(thing: object) -> object:
-    """The dict that this is a view of, or the container itself."""
+    """What this is a view of, a dict or somebody's memory, or the container itself."""
+    if type(thing) is memoryview:
+        return memory_of(thing)
     if type(thing) in _VIEWS:
         return next(iter(gc.get_referents(thing)), thing)
     return thing
@@ -203,8 +206,10 @@ def _part(kind: type, name: str) -> Part:
     for base in kind.__mro__:
         if name in base.__dict__:
             value: Any = base.__dict__[name]
-            if isinstance(value, (types.MemberDescriptorType, types.GetSetDescriptorType)):
-                return Part.OWN if isinstance(value, types.MemberDescriptorType) else Part.FIXED
+            if isinstance(value, types.MemberDescriptorType) or type(value).__name__ == "CField":
+                return Part.OWN  # a slot, or a field of a structure of ctypes
+            if isinstance(value, types.GetSetDescriptorType):  # state that C code keeps: `value` of a number of ctypes
+                return Part.FIXED if name[:2] == "__" else Part.OWN
             if isinstance(value, _FIXED) or hasattr(type(value), "__get__"):
                 return Part.FIXED
             return Part.SHARED

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from plait._check.access import CHANGES, LOOKS, MAKERS, Part, Sort, Types, container_of, own_attributes
+from plait._check.buffers import element_of
 from plait._check.named import SLOTS, Named, by_method, inherited, named
 from plait._check.opaque import Access, Opaque
 from plait._check.stage import STAGE
@@ -198,7 +199,7 @@ class Hooks:
         if execution is not None:
             sort = self._types.sort(type(thing))
             if sort is _CONTAINER or self._holds(thing, sort):
-                execution.step(_WRITE, execution.places.number(thing), "[]", site)
+                execution.step(_WRITE, execution.places.number(container_of(thing)), "[]", site)
                 self._happen(execution, self._opaque.looks((value,)), site)
         return value
 
@@ -225,8 +226,11 @@ class Hooks:
         execution = STAGE.execution
         if execution is not None:
             sort = self._types.sort(type(thing))
-            if sort is _CONTAINER or (sort >= _INSTANCE and self._holds(thing, sort)):
+            if sort is _CONTAINER:
                 execution.step(_READ, execution.places.number(thing), element(key), site)
+            elif sort >= _INSTANCE and self._holds(thing, sort) and not _is_view(thing, key):
+                name = element(element_of(thing, key) if type(thing) is memoryview else key)
+                execution.step(_READ, execution.places.number(container_of(thing)), name, site)
         return thing
 
     def write_item(self, thing: Any, site: Any, key: Any) -> Any:
@@ -234,8 +238,11 @@ class Hooks:
         execution = STAGE.execution
         if execution is not None:
             sort = self._types.sort(type(thing))
-            if sort is _CONTAINER or (sort >= _INSTANCE and self._holds(thing, sort)):
+            if sort is _CONTAINER:
                 execution.step(_WRITE, execution.places.number(thing), element(key), site)
+            elif sort >= _INSTANCE and self._holds(thing, sort):
+                name = element(element_of(thing, key) if type(thing) is memoryview else key)
+                execution.step(_WRITE, execution.places.number(container_of(thing)), name, site)
         return thing
 
     def whole(self, thing: Any, site: Any) -> Any:
@@ -248,7 +255,7 @@ class Hooks:
             elif sort is _ITERATOR:
                 execution.step(_WRITE, execution.places.number(thing), "[]", site)
             elif sort >= _INSTANCE and self._holds(thing, sort):
-                execution.step(_READ, execution.places.number(thing), "[]", site)
+                execution.step(_READ, execution.places.number(container_of(thing)), "[]", site)
         return thing
 
     def text(self, thing: Any, site: Any) -> Any:
@@ -345,6 +352,11 @@ class Steps:
         execution = STAGE.execution
         if execution is not None:
             execution.step(self._kind, execution.places.number(self._thing), "[]", self._site)
+
+
+def _is_view(thing: Any, key: Any) -> bool:
+    """Whether it is a part of a view of memory, in which nobody has looked yet."""
+    return type(thing) is memoryview and (key is WHOLE or type(key) is slice)
 
 
 def element(key: Any) -> str:

@@ -1,8 +1,8 @@
 """What a program changes in its process beyond its own modules, put back for the next execution.
 
-The environment, the working directory, loggers and their handlers, hooks for exceptions and the like would else make
-the second execution another program than the first. Random numbers are the same in each execution: it is the order of
-things that is varied. What is in files stays as it is left.
+The environment, the working directory, what it puts into `sys.modules`, loggers and their handlers, hooks for
+exceptions and the like would else make the second execution another program than the first. Random numbers are the same
+in each execution: it is the order of things that is varied. What is in files stays as it is left.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ class ProcessState:
         self._environment = dict(_environment())
         self._folder = os.getcwd()
         self._path = list(sys.path)
+        self._modules = dict(sys.modules)
         self._hooks = sys.excepthook, sys.unraisablehook, threading.excepthook
         self._recursion = sys.getrecursionlimit()
         self._loggers = {logger: _settings(logger) for logger in _loggers()}
@@ -55,12 +56,23 @@ class ProcessState:
                 os.chdir(self._folder)
         if sys.path != self._path:
             sys.path[:] = self._path
+        if sys.modules != self._modules:
+            self._restore_modules()
         sys.excepthook, sys.unraisablehook, threading.excepthook = self._hooks
         if sys.getrecursionlimit() != self._recursion:
             sys.setrecursionlimit(self._recursion)
         for owner, name, value in self._slots:
             setattr(owner, name, value)
         self._restore_loggers()
+
+    def _restore_modules(self) -> None:
+        """What was imported meanwhile stays and is not imported again; what the program has put there itself goes."""
+        for name, module in list(sys.modules.items()):
+            if name not in self._modules and _was_imported(name, module):
+                self._modules[name] = module
+            elif self._modules.get(name, self) is not module:
+                del sys.modules[name]
+        sys.modules.update(self._modules)
 
     def _restore_loggers(self) -> None:
         changed = False
@@ -73,6 +85,12 @@ class ProcessState:
                 logger.handlers, logger.filters = list(settings[3]), list(settings[4])
         if changed:
             logging.root.manager._clear_cache()  # type: ignore[attr-defined]  # as setLevel() does
+
+
+def _was_imported(name: str, module: Any) -> bool:
+    """Whether an import has put it there, of itself or of the package that it is a part of; not a line of its own."""
+    made = any(getattr(module, one, None) is not None for one in ("__spec__", "__file__", "__loader__"))
+    return made or ("." in name and name.partition(".")[0] in sys.modules)
 
 
 def _environment() -> Any:

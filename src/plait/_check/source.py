@@ -49,8 +49,9 @@ class Sources:
         node = next(
             (one for one in around if isinstance(one, ast.expr | ast.stmt) and (_start(one), _end(one)) == span), None
         )
+        node = node.value if isinstance(node, ast.Expr) else node
         called = any(isinstance(one, ast.Call) and one.func is node for one in around)
-        named = self._attribute_of(node.value if isinstance(node, ast.Expr) else node, site)
+        named = self._attribute_of(node, site)
         if named and part[:1] != "[":
             return f"{named}.{part}" if len(named) + len(part) < _LONGEST_NAME else ""
         if isinstance(node, ast.Call) and part[:1] == "[" and node.args and self._owns_nothing(node.func, site.file):
@@ -261,8 +262,6 @@ def _touched(node: ast.AST, part: str, site: Site, *, called: bool) -> ast.expr 
     if isinstance(node, ast.Assign | ast.AnnAssign | ast.Delete):
         targets = [node.target] if isinstance(node, ast.AnnAssign) else node.targets
         return next((target for target in targets if _last_name(target) == part.strip("[]")), targets[0])
-    if isinstance(node, ast.Expr):
-        return _touched(node.value, part, site, called=False)
     whole = part.startswith("[")
     if isinstance(node, ast.Compare) and whole:
         return node.comparators[-1]
