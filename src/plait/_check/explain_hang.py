@@ -29,10 +29,12 @@ def explain_hang(history: History, failure: Failure, cause: Cause, sources: Sour
     site = waits_at(cause.blocked)
     thing = _thing(cause, words, sources)
     waits = f"waits for {thing or what(cause.blocked, words, '')}, for ever"
-    variant = _variant(history, cause, sources)
+    variant = _variant(history, failure, cause, sources)
     why, fix = (ASYNC_WORDS if variant in ASYNC_WORDS else WORDS)[variant]
     facts = _facts(history, failure, cause, words, sources)
     rows = [(call.at, words.moment(call.at, _did(call.method, thing))) for call in cause.calls]
+    if cause.blocked.since is not None:
+        rows.append((cause.began - 1, Moment(cause.blocked.holder, cause.blocked.since, _did("acquire", thing))))
     change = unnotified(history, cause) if cause.kind == "nobody sets it" else -1
     if change >= 0:
         rows.append((change, words.moment(change, f"{words.does(change)} and does not notify")))
@@ -58,11 +60,11 @@ def _told(failure: Failure) -> list[Blocked]:
     return [blocked for blocked in failure.blocked if waiting(blocked).kind != "loop"] or list(failure.blocked)
 
 
-def _variant(history: History, cause: Cause, sources: Sources) -> str:
+def _variant(history: History, failure: Failure, cause: Cause, sources: Sources) -> str:
     """Which of the sentences of a kind fit."""
     kind = cause.waiting.kind
     if f"{cause.kind}, {kind}" in ASYNC_WORDS:
-        return f"{cause.kind}, {kind}"
+        return f"{cause.kind}, {kind}{_holding(history, failure, cause, sources)}"
     if cause.kind == "waits for itself" and not in_pool(cause.blocked):
         return "waits for itself, loop"
     if cause.kind == "lost wake-up" and kind == "event":
@@ -79,6 +81,16 @@ def _variant(history: History, cause: Cause, sources: Sources) -> str:
     return (
         f"{cause.kind}, {_ENDINGS.get(kind, '')}" if f"{cause.kind}, {_ENDINGS.get(kind, '')}" in WORDS else cause.kind
     )
+
+
+def _holding(history: History, failure: Failure, cause: Cause, sources: Sources) -> str:
+    """The end of a variant's name that says what is known of who has the lock of asyncio; "" if it is not."""
+    if cause.waiting.kind != "await lock" or cause.blocked.holder < 0 or cause.kind == "self-deadlock":
+        return ""
+    if cause.kind == "never released":
+        return ", held"
+    circle = len({*_keeping(failure, Words(history, sources), sources)}) > 1
+    return "" if circle else ", kept"
 
 
 _ENDINGS = {"semaphore": "semaphore", "future": "future", "queue put": "full", "queue join": "not done"}
@@ -122,6 +134,8 @@ def _facts(history: History, failure: Failure, cause: Cause, words: Words, sourc
         "rest": _rest(failure, cause, words),
         "cleared": f"line {cleared(cause.blocked, sources)}",
         "circle": "; ".join(_keeping(failure, words, sources)),
+        "holder": words.thread(cause.blocked.holder),
+        "since": words.line(cause.blocked.since, site),
         "for": _for(failure, cause, words),
     }
 
@@ -160,8 +174,8 @@ def _entered(text: str) -> str:
 
 def _for(failure: Failure, cause: Cause, words: Words) -> str:
     """What the thread that keeps a semaphore waits for."""
-    keeper = cause.calls[-1].thread if cause.calls else -1
-    stuck = next((one for one in failure.blocked if one.thread == keeper), None)
+    keeps = cause.calls[-1].thread if cause.calls else cause.blocked.holder
+    stuck = next((one for one in failure.blocked if one.thread == keeps), None)
     return f", for {what(stuck, words)} in {words.line(waits_at(stuck))}" if stuck is not None else ""
 
 
