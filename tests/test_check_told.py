@@ -45,6 +45,23 @@ threads = [threading.Thread(target=stats.hit) for _ in range(2)]
         "Lost update of self.hits",
         ("in line 8 and", "in line 9.", "writes self.hits: overwrites"),
     ),
+    "an RLock that is given back too few times": Told(
+        """
+import threading
+lock, data = threading.RLock(), []
+def inner():
+    lock.acquire()
+    data.append(1)
+    if len(data) > 1: return
+    lock.release()
+def outer():
+    with lock: inner()
+threads = [threading.Thread(target=outer) for _ in range(3)]
+"""
+        + THREADS,
+        "Never released: lock",
+        ("has taken it in line 5 and never gave it back", "5 takes lock"),
+    ),
     "an attribute by super()": Told(
         """
 import threading

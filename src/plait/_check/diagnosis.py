@@ -95,9 +95,10 @@ def _blocked(execution: Execution) -> tuple[Blocked, ...]:
         stack = _stack_of(execution, me.number)
         lock = wanted_from(_awaiting(me.task.get_coro())) if me.task is not None and me.gate is None else None
         if lock is None:
-            found.append(Blocked(me.number, me.pending, stack, holder, held))
+            since = me.gate.since() if me.gate is not None else None
         else:
-            found.append(Blocked(me.number, me.pending, stack, lock.thread, held, lock.since))
+            holder, since = lock
+        found.append(Blocked(me.number, me.pending, stack, holder, held, since))
     return tuple(found)
 
 
