@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from check_records import Recording
 
 from plait._check.atomicity import candidates, splits
@@ -9,6 +10,7 @@ from plait._check.history import History
 from plait._check.predict import lost, predictions
 from plait._check.races import races
 from plait._check.reversals import reversals
+from plait._check.torn import torn
 
 COUNTER = """
 lock = Lock()
@@ -96,6 +98,38 @@ def test_serial_updates_are_no_split() -> None:
     bumps(recording, 1)
     bumps(recording, 2)
     assert splits(History(recording.record())) == []
+
+
+def around_a_thread(read_before: bool = True) -> Recording:
+    """A thread is started, and waited for, between what the first one does before and after."""
+    code = "show(out)\nbegin()\nend()\nassert out == rest\ndef work():\n    out = 1\n    rest = 1\n"
+    recording = Recording(code)
+    (recording.read if read_before else recording.write)(0, 1, "out", name="out")
+    recording.start(0, 1, 2)
+    recording.write(1, 6, "out", name="out")
+    recording.write(1, 7, "rest", name="rest")
+    recording.end(1)
+    recording.join(0, 1, 3)
+    recording.read(0, 4, "out", name="out")
+    recording.read(0, 4, "rest", name="rest")
+    return recording
+
+
+@pytest.mark.parametrize("read_before", [True, False])
+def test_what_a_thread_does_before_a_start_and_after_the_join_is_not_split(read_before: bool) -> None:
+    history = History(around_a_thread(read_before).record())
+    assert splits(history) == []
+    assert torn(history) is None
+
+
+def test_who_only_starts_or_only_joins_is_not_split_by_that_thread_but_by_others() -> None:
+    recording = Recording("begin()\nout = 1\n").started(2)
+    first = recording.read(0, 2, "out", name="out")
+    recording.start(0, 1, 1)
+    recording.write(1, 2, "out", name="out")
+    other = recording.write(2, 2, "out", name="out")
+    second = recording.write(0, 2, "out", name="out")
+    assert splits(History(recording.record())) == [("lost update", first, other, second)]
 
 
 def test_a_lock_let_go_in_between_is_named_as_such_and_proposed() -> None:

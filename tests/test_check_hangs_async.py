@@ -50,10 +50,37 @@ HANGS = {
         "task_done() was not called for each",
     ),
     "a lock": (
-        "lock = asyncio.Lock()\nawait lock.acquire()\nasync with lock:\n    pass",
+        "lock = asyncio.Lock()\nawait asyncio.create_task(lock.acquire())\nasync with lock:\n    pass",
         "",
         "never released",
-        "It is taken",
+        "and never gave it back",
+    ),
+    "a lock that another task has": (
+        (
+            "lock = asyncio.Lock()\nasync def take(): await lock.acquire()\nawait asyncio.create_task(take())\n"
+            "async with lock:\n    pass"
+        ),
+        "",
+        "never released",
+        "Task-2 (main.<locals>.take) has taken it in line 5 and never gave it back",
+    ),
+    "a lock that it has itself": (
+        (
+            "lock = asyncio.Lock()\nasync def inner():\n    async with lock: pass\n"
+            "other = asyncio.create_task(inner())\nasync with lock:\n    await inner()"
+        ),
+        "",
+        "self-deadlock",
+        "takes `lock` in line 6, but holds it already, since line 8",
+    ),
+    "a lock that is kept by who waits": (
+        (
+            "lock = asyncio.Lock()\nasync def inner():\n    async with lock: pass\n"
+            "async with lock:\n    await asyncio.gather(inner())"
+        ),
+        "",
+        "deadlock",
+        "Task-1 (main) has taken it in line 7 and keeps it while it waits itself, for a result in line 8",
     ),
     "two locks": (
         "a, b = asyncio.Lock(), asyncio.Lock()\nawait asyncio.gather(both(a, b), both(b, a))",

@@ -22,6 +22,33 @@ class Touch(NamedTuple):
 BOX = "class Box:\n    n = 0\nbox = Box()"
 TOUCHES = {
     "getattr and setattr": Touch(BOX, "setattr(box, 'n', getattr(box, 'n') + 1)", "box.n == 2"),
+    "a frozen dataclass": Touch(
+        "import dataclasses\n@dataclasses.dataclass(frozen=True)\nclass F:\n    n: int = 0\n    def add(self):\n"
+        "        n = self.n\n        object.__setattr__(self, 'n', n + 1)\nf = F()",
+        "f.add()",
+        "f.n == 2",
+    ),
+    "a frozen dataclass, changed from outside": Touch(
+        "import dataclasses\n@dataclasses.dataclass(frozen=True)\nclass F:\n    n: int = 0\nf = F()\nput = object.__setattr__",
+        "n = f.n; put(f, 'n', n + 1)",
+        "f.n == 2",
+    ),
+    "the slots of an object": Touch(
+        BOX, "n = object.__getattribute__(box, 'n'); object.__setattr__(box, 'n', n + 1)", "box.n == 2"
+    ),
+    "slots that are bound": Touch(BOX, "n = box.__getattribute__('n'); box.__setattr__('n', n + 1)", "box.n == 2"),
+    "the slots of a class": Touch(
+        BOX, "n = type.__getattribute__(Box, 'n'); type.__setattr__(Box, 'n', n + 1)", "Box.n == 2"
+    ),
+    "an attribute that is deleted by its slot": Touch(
+        BOX + "\nbox.m = 1", "if 'm' in box.__dict__: object.__delattr__(box, 'm')", "True"
+    ),
+    "the slots of super()": Touch(
+        "class S:\n    n = 0\n    def add(self):\n"
+        "        super().__setattr__('n', super().__getattribute__('n') + 1)\nbox = S()",
+        "box.add()",
+        "box.n == 2",
+    ),
     "a namespace": Touch("import types\nbox = types.SimpleNamespace(n=0)", "box.n = box.n + 1", "box.n == 2"),
     "a method in a variable": Touch(
         "seen, at = [], set()", "add = seen.append; at.add(len(seen)); add(1)", "len(at) == 2"
@@ -68,6 +95,42 @@ TOUCHES = {
     ),
     "an array": Touch("import array\na = array.array('i', [0])", "a[0] = a[0] + 1", "a[0] == 2"),
     "a view of bytes": Touch("a = memoryview(bytearray(1))", "a[0] = a[0] + 1", "a[0] == 2"),
+    "a view of a part of bytes": Touch(
+        "b = bytearray(8)", "v = memoryview(b)[4:]; n = v[-1]; memoryview(b).cast('B')[7] = n + 1", "b[7] == 2"
+    ),
+    "a view of an array": Touch(
+        "import array\na = array.array('i', [0, 0])", "n = a[1]; memoryview(a)[1:][0] = n + 1", "a[1] == 2"
+    ),
+    "numbers packed into bytes": Touch(
+        "import struct\nb = bytearray(4)",
+        "n = struct.unpack_from('I', b, 0)[0]; struct.pack_into('I', b, 0, n + 1)",
+        "struct.unpack('I', b)[0] == 2",
+    ),
+    "a Struct": Touch(
+        "import struct\nb, form = bytearray(4), struct.Struct('I')",
+        "n = form.unpack_from(b)[0]; form.pack_into(b, 0, n + 1)",
+        "form.unpack(b)[0] == 2",
+    ),
+    "a number out of bytes": Touch(
+        "b = bytearray(1)", "n = int.from_bytes(b, 'big'); b[:] = bytes((n + 1,))", "b[0] == 2"
+    ),
+    "bytes that are read into": Touch(
+        "import io\nb, at = bytearray(1), []",
+        "file = io.BytesIO(b'x'); at.append(bytes(b)); file.readinto(b)",
+        "at == [b'\\0', b'x']",
+    ),
+    "a number of ctypes": Touch("import ctypes\nc = ctypes.c_int(0)", "v = c.value; c.value = v + 1", "c.value == 2"),
+    "a structure of ctypes": Touch(
+        "import ctypes\nclass C(ctypes.Structure): _fields_ = [('n', ctypes.c_int)]\nc = C()",
+        "c.n = c.n + 1",
+        "c.n == 2",
+    ),
+    "a sum of floats": Touch("import math\na = [1.0]", "n = math.fsum(a); a.append(n)", "math.fsum(a) == 4"),
+    "the table of modules": Touch(
+        "import sys, types\nmade = []",
+        "if 'mm' not in sys.modules: sys.modules['mm'] = types.ModuleType('mm'); made.append(1)",
+        "len(made) == 1",
+    ),
     "code in a text": Touch("d = {'n': 0}", "v = eval('n', d)\n        exec(f'n = {v} + 1', d)", "d['n'] == 2"),
     "a Counter": Touch("import collections\nc = collections.Counter(a=1)", "c.update({'a': 1})", "c['a'] == 3"),
     "a database": Touch(
@@ -103,6 +166,16 @@ for thread in threads: thread.start()
 for thread in threads: thread.join()
 assert {holds}
 """
+
+
+def test_parts_of_bytes_do_not_touch_each_other(tmp_path: Path) -> None:
+    file = tmp_path / "program.py"
+    file.write_text(
+        "import threading\nb = bytearray(2)\ndef work(part): part[0] += 1\n"
+        "threads = [threading.Thread(target=work, args=(memoryview(b)[at:],)) for at in range(2)]\n"
+        "for thread in threads: thread.start()\nfor thread in threads: thread.join()\n"
+    )
+    assert explore_script(file, runs=100, seconds=None).verdict.word in ("passed", "proved")
 
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning")  # of executions that were cut off

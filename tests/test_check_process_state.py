@@ -24,6 +24,9 @@ CHANGES = {
     "the start method": "import multiprocessing\nmultiprocessing.set_start_method('spawn')",
     "a hook": "import threading\nassert threading.excepthook is threading.__excepthook__\nthreading.excepthook = print",
     "random numbers": "import random\nassert random.random() == random.Random(0).random()",
+    "a module of its own": "import sys, types\nassert 'chk' not in sys.modules\nsys.modules['chk'] = types.ModuleType('chk')",
+    "a module that it replaces": "import sys, json\nassert json.__file__\nsys.modules['json'] = sys",
+    "a module that it takes away": "import sys\ndel sys.modules['json']",
     "the path": "import sys\nassert 'chk' not in sys.path\nsys.path.append('chk')",
 }
 STARTS = "\nimport threading\nthreading.Thread(target=print).start()\n"
@@ -34,10 +37,22 @@ def test_what_a_program_changes_is_put_back(name: str, tmp_path: Path, monkeypat
     monkeypatch.chdir(tmp_path)
     (tmp_path / "program.py").write_text(CHANGES[name] + STARTS)
     before = os.getcwd(), dict(os.environ), list(sys.path), threading.excepthook, random.getstate()
+    modules = sys.modules["json"], sys.modules.get("chk")
     found = explore_script(tmp_path / "program.py", runs=3, seconds=None)
     assert found.verdict.word == "passed", found.record
     assert (os.getcwd(), dict(os.environ), list(sys.path), threading.excepthook, random.getstate()) == before
     assert not logging.getLogger("chk").handlers
+    assert (sys.modules["json"], sys.modules.get("chk")) == modules
+
+
+def test_what_is_imported_is_imported_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "this", raising=False)
+    monkeypatch.setattr("builtins.print", lambda *_: None)
+    (tmp_path / "program.py").write_text(
+        "import this, sys\nsys.once = getattr(sys, 'once', this)\nassert sys.once is this" + STARTS
+    )
+    assert explore_script(tmp_path / "program.py", runs=3, seconds=None).verdict.word == "passed"
+    monkeypatch.delattr(sys, "once")
 
 
 def check(file: Path) -> Checked:

@@ -20,11 +20,13 @@ import queue
 import sys
 import threading
 import types
-from collections.abc import Container
+from collections.abc import Container, Iterable, Iterator
 from enum import IntEnum
 from typing import Any
 
+from plait._check.buffers import memory_of
 from plait._check.controlled import Gate
+from plait._check.named import SLOTS
 
 
 class Sort(IntEnum):
@@ -73,6 +75,8 @@ _FIXED = (
     types.WrapperDescriptorType, property, classmethod, staticmethod, type,
 )  # fmt: skip
 
+MAKERS = frozenset(("__init__", "__post_init__", "__new__", "__setstate__", "__copy__", "__deepcopy__"))
+"""The methods that give a new instance its values, which nobody else has yet."""
 CHANGES = frozenset(
     """append pop extend insert remove clear sort reverse update setdefault popitem add discard appendleft popleft
     extendleft rotate move_to_end subtract difference_update intersection_update symmetric_difference_update send throw
@@ -96,7 +100,7 @@ class Types:
         found = self.sorts.get(kind)
         if found is None:
             mine = self.is_mine(kind)
-            found = self.sorts[kind] = _sort(kind, mine)
+            found = self.sorts[kind] = Sort.IGNORED if self._is_frozen(kind) else _sort(kind, mine)
             if mine or getattr(sys.modules.get(kind.__module__), kind.__name__, None) is not kind:
                 self._new.append(kind)
         return found
@@ -104,6 +108,18 @@ class Types:
     def is_mine(self, kind: type) -> bool:
         """Whether the class stands in the user's source."""
         return getattr(sys.modules.get(kind.__module__), "__file__", None) in self.files
+
+    def thaw(self, kind: type) -> None:
+        """Somebody changes instances of this frozen dataclass all the same."""
+        if self.sort(kind) is Sort.IGNORED and _says_frozen(kind):
+            self.sorts[kind] = Sort.INSTANCE
+
+    def _is_frozen(self, kind: type) -> bool:
+        """Whether nothing changes its instances, as it says: no method of its own goes behind its back."""
+        if not _says_frozen(kind):
+            return False
+        mine = (value for base in kind.__mro__ for name, value in vars(base).items() if name not in MAKERS)
+        return not any(SLOTS.intersection(code.co_names) for code in _codes(mine) if code.co_filename in self.files)
 
     def forget(self) -> None:
         """The classes of an execution go with it."""
@@ -142,15 +158,29 @@ _attribute = object.__getattribute__
 
 
 def container_of(thing: object) -> object:
-    """The dict that this is a view of, or the container itself."""
+    """What this is a view of, a dict or somebody's memory, or the container itself."""
+    if type(thing) is memoryview:
+        return memory_of(thing)
     if type(thing) in _VIEWS:
         return next(iter(gc.get_referents(thing)), thing)
     return thing
 
 
+def _says_frozen(kind: type) -> bool:
+    return bool(getattr(getattr(kind, "__dataclass_params__", None), "frozen", False))
+
+
+def _codes(values: Iterable[Any]) -> Iterator[types.CodeType]:
+    """The code of functions, and of those in properties and the like."""
+    for value in values:
+        for name in ("fget", "fset", "func", "__func__", "__wrapped__"):
+            yield from _codes([getattr(value, name)] if hasattr(type(value), name) else ())
+        code = getattr(value, "__code__", None)
+        if isinstance(code, types.CodeType):
+            yield code
+
+
 def _sort(kind: type, mine: bool) -> Sort:
-    if getattr(getattr(kind, "__dataclass_params__", None), "frozen", False):
-        return Sort.IGNORED
     known = next((base for base in kind.__mro__ if base in _KNOWN), None)
     if known is None:
         changes = kind.__flags__ & _HEAP or kind.__dictoffset__ or hasattr(kind, "__setitem__")
@@ -176,8 +206,10 @@ def _part(kind: type, name: str) -> Part:
     for base in kind.__mro__:
         if name in base.__dict__:
             value: Any = base.__dict__[name]
-            if isinstance(value, (types.MemberDescriptorType, types.GetSetDescriptorType)):
-                return Part.OWN if isinstance(value, types.MemberDescriptorType) else Part.FIXED
+            if isinstance(value, types.MemberDescriptorType) or type(value).__name__ == "CField":
+                return Part.OWN  # a slot, or a field of a structure of ctypes
+            if isinstance(value, types.GetSetDescriptorType):  # state that C code keeps: `value` of a number of ctypes
+                return Part.FIXED if name[:2] == "__" else Part.OWN
             if isinstance(value, _FIXED) or hasattr(type(value), "__get__"):
                 return Part.FIXED
             return Part.SHARED

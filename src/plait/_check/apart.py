@@ -98,7 +98,7 @@ _ASK: Final[dict[str, Callable[..., bool]]] = {
 }
 _INSIDE: Final = frozenset(
     """
-    array.__new__ builtins.id builtins.input code.__new__ compile exec function.__new__
+    array.__new__ builtins.id builtins.input code.__new__ compile ctypes.addressof exec function.__new__
     gc.get_objects gc.get_referents gc.get_referrers glob.glob glob.glob/2
     marshal.dumps marshal.load marshal.loads
     object.__delattr__ object.__getattr__ object.__setattr__

@@ -69,7 +69,7 @@ def splits(history: History) -> list[Split]:
                 if other.at >= second.at:
                     break
                 kind = _kind(history, first, other, second)
-                if kind:
+                if kind and not history.in_order(first.at, other.at, second.at):
                     found.append(Split(kind, first.at, other.at, second.at))
     return sorted(found, key=lambda split: (split.second, split.first, split.other))
 

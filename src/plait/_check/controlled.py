@@ -36,6 +36,10 @@ class Gate:
         """The number of the thread of control that it waits for, -1 if it is nobody in particular."""
         return -1
 
+    def since(self) -> Site | None:
+        """Where that one took it, the time that it has not given back; None if it cannot be said."""
+        return None
+
 
 class Controlled(ThreadState):
     """A thread of control.

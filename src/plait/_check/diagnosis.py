@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from plait._check.kept import kept
 from plait._check.record import Blocked, Failure, Frame
+from plait._check.stand_in_async_lock import wanted_from
 from plait._core.event import Kind, label
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def _endless(execution: Execution, me: Controlled) -> Failure:
 def stuck(execution: Execution, me: Controlled) -> Failure:
     """Nobody can go on, ever."""
     blocked = _blocked(execution)
-    cycle = _cycle({one.thread: one.holder for one in blocked})
+    cycle = _cycle({one.thread: one.holder for one in blocked if one.pending.kind != Kind.WAIT})
     names = {thread.number: thread.name for thread in execution.threads}
     if cycle:
         chain = " waits for ".join(names[number] for number in (*cycle, cycle[0]))
@@ -91,7 +92,13 @@ def _blocked(execution: Execution) -> tuple[Blocked, ...]:
             continue
         holder = me.gate.holder() if me.gate is not None else -1
         held = tuple((getattr(lock, "number", -1), site) for lock, site in me.held.items())
-        found.append(Blocked(me.number, me.pending, _stack_of(execution, me.number), holder, held))
+        stack = _stack_of(execution, me.number)
+        lock = wanted_from(_awaiting(me.task.get_coro())) if me.task is not None and me.gate is None else None
+        if lock is None:
+            since = me.gate.since() if me.gate is not None else None
+        else:
+            holder, since = lock
+        found.append(Blocked(me.number, me.pending, stack, holder, held, since))
     return tuple(found)
 
 

@@ -11,13 +11,13 @@ from plait._check.explain_deadlock import waits_at, what
 from plait._check.findings import Finding, Moment, Side
 from plait._check.hang_words import TITLES, WORDS
 from plait._check.hang_words_async import ASYNC_TITLES, ASYNC_WORDS
-from plait._check.hangs import Cause, cleared, in_pool, kept_around
+from plait._check.hangs import Call, Cause, cleared, in_pool, kept_around
 from plait._check.history import History
 from plait._check.record import Blocked, Failure
 from plait._check.source import Sources
 from plait._check.waits import receiver, waiting
 from plait._check.words import Words, listed, own
-from plait._core.event import Kind
+from plait._core.event import Kind, Site
 
 _LOOKED = 12  # events before a wait in which the thread looked at what it waits for
 _METHODS = ("wait_for", "wait", "get", "put", "join", "acquire", "result", "exception", "shutdown")
@@ -29,10 +29,12 @@ def explain_hang(history: History, failure: Failure, cause: Cause, sources: Sour
     site = waits_at(cause.blocked)
     thing = _thing(cause, words, sources)
     waits = f"waits for {thing or what(cause.blocked, words, '')}, for ever"
-    variant = _variant(history, cause, sources)
+    variant = _variant(history, failure, cause, sources)
     why, fix = (ASYNC_WORDS if variant in ASYNC_WORDS else WORDS)[variant]
     facts = _facts(history, failure, cause, words, sources)
-    rows = [(call.at, words.moment(call.at, _did(call.method, thing))) for call in cause.calls]
+    rows = [(call.at, _called(history, cause, call, words, thing)) for call in cause.calls]
+    if cause.blocked.since is not None and not cause.calls:
+        rows.append((cause.began - 1, Moment(cause.blocked.holder, cause.blocked.since, _did("acquire", thing))))
     change = unnotified(history, cause) if cause.kind == "nobody sets it" else -1
     if change >= 0:
         rows.append((change, words.moment(change, f"{words.does(change)} and does not notify")))
@@ -47,10 +49,21 @@ def explain_hang(history: History, failure: Failure, cause: Cause, sources: Sour
         ASYNC_TITLES.get(variant, TITLES[cause.kind]) + (f": {thing}" if thing else ""),
         why.format_map(facts),
         fix.format_map(facts),
-        (side, *(words.side(call.at) for call in cause.calls)),
+        (side, *(words.side(call.at)._replace(site=_place(history, cause, call)) for call in cause.calls)),
         tuple(moment for _, moment in sorted(rows, key=lambda row: row[0])),
         certain=cause.kind != "hang",
     )
+
+
+def _called(history: History, cause: Cause, call: Call, words: Words, thing: str) -> Moment:
+    """The row for a call."""
+    return words.moment(call.at, _did(call.method, thing))._replace(site=_place(history, cause, call))
+
+
+def _place(history: History, cause: Cause, call: Call) -> Site | None:
+    """Where a call is; of a lock that was taken several times, the time that was not given back."""
+    since = cause.blocked.since if call.method == "acquire" and cause.waiting.kind == "lock" else None
+    return since or history.events[call.at].site
 
 
 def _told(failure: Failure) -> list[Blocked]:
@@ -58,11 +71,11 @@ def _told(failure: Failure) -> list[Blocked]:
     return [blocked for blocked in failure.blocked if waiting(blocked).kind != "loop"] or list(failure.blocked)
 
 
-def _variant(history: History, cause: Cause, sources: Sources) -> str:
+def _variant(history: History, failure: Failure, cause: Cause, sources: Sources) -> str:
     """Which of the sentences of a kind fit."""
     kind = cause.waiting.kind
     if f"{cause.kind}, {kind}" in ASYNC_WORDS:
-        return f"{cause.kind}, {kind}"
+        return f"{cause.kind}, {kind}{_holding(history, failure, cause, sources)}"
     if cause.kind == "waits for itself" and not in_pool(cause.blocked):
         return "waits for itself, loop"
     if cause.kind == "lost wake-up" and kind == "event":
@@ -81,13 +94,23 @@ def _variant(history: History, cause: Cause, sources: Sources) -> str:
     )
 
 
+def _holding(history: History, failure: Failure, cause: Cause, sources: Sources) -> str:
+    """The end of a variant's name that says what is known of who has the lock of asyncio; "" if it is not."""
+    if cause.waiting.kind != "await lock" or cause.blocked.holder < 0 or cause.kind == "self-deadlock":
+        return ""
+    if cause.kind == "never released":
+        return ", held"
+    circle = len({*_keeping(failure, Words(history, sources), sources)}) > 1
+    return "" if circle else ", kept"
+
+
 _ENDINGS = {"semaphore": "semaphore", "future": "future", "queue put": "full", "queue join": "not done"}
 
 
 def _facts(history: History, failure: Failure, cause: Cause, words: Words, sources: Sources) -> dict[str, str]:
     """What the sentences are filled with."""
     site = waits_at(cause.blocked)
-    calls = [(words.thread(call.thread), words.line(history.events[call.at].site, site)) for call in cause.calls]
+    calls = [(words.thread(call.thread), words.line(_place(history, cause, call), site)) for call in cause.calls]
     who, where = calls[-1] if calls else ("", "")
     together = 1 + len(cause.peers)
     done = cause.tally["task_done"]
@@ -122,6 +145,8 @@ def _facts(history: History, failure: Failure, cause: Cause, words: Words, sourc
         "rest": _rest(failure, cause, words),
         "cleared": f"line {cleared(cause.blocked, sources)}",
         "circle": "; ".join(_keeping(failure, words, sources)),
+        "holder": words.thread(cause.blocked.holder),
+        "since": words.line(cause.blocked.since, site),
         "for": _for(failure, cause, words),
     }
 
@@ -160,8 +185,8 @@ def _entered(text: str) -> str:
 
 def _for(failure: Failure, cause: Cause, words: Words) -> str:
     """What the thread that keeps a semaphore waits for."""
-    keeper = cause.calls[-1].thread if cause.calls else -1
-    stuck = next((one for one in failure.blocked if one.thread == keeper), None)
+    keeps = cause.calls[-1].thread if cause.calls else cause.blocked.holder
+    stuck = next((one for one in failure.blocked if one.thread == keeps), None)
     return f", for {what(stuck, words)} in {words.line(waits_at(stuck))}" if stuck is not None else ""
 
 

@@ -13,6 +13,10 @@ _TAKEN = Says(
     "{name} waits for `{thing}` in {here}. It is taken, and " + _LEFT.format(does="gives it back"),
     "Take it with `async with {thing}:`, which gives it back whatever happens. " + _CANCELLED,
 )
+_HELD = Says(
+    "{name} waits for `{thing}` in {here}. {holder} has taken it in {since} and never gave it back.",
+    _TAKEN.fix,
+)
 _CIRCLE = Says(
     "{circle}. None of them can ever go on.",
     "Take both in one order, whoever comes: sort them by something that never changes (a number, `id()`) if they are "
@@ -52,7 +56,19 @@ ASYNC_WORDS = {
         "Keep what has happened in a variable, set it before the notify, and wait with "
         "`await {thing}.wait_for(lambda: ready)`: a notify() is not kept for those who come later.",
     ),
+    "self-deadlock, await lock": Says(
+        "{name} takes `{thing}` in {here}, but holds it already, since {since}. An asyncio.Lock does not ask who holds "
+        "it: the task waits for itself.",
+        "asyncio has no lock that its holder may take again: move what needs `{thing}` into a coroutine that expects "
+        "it to be held, and await that one in {here} too.",
+    ),
     "never released, await lock": _TAKEN,
+    "never released, await lock, held": _HELD,
+    "deadlock, await lock, kept": Says(
+        "{name} waits for `{thing}` in {here}. {holder} has taken it in {since} and keeps it while it waits "
+        "itself{for}. None of them can ever go on.",
+        "Hold nothing that others need while you wait for them: await them outside the `async with {thing}:`.",
+    ),
     "never released, await semaphore": _TAKEN,
     "deadlock, await lock": _CIRCLE,
     "deadlock, await semaphore": _CIRCLE,

@@ -55,10 +55,13 @@ def cause(history: History, failure: Failure, sources: Sources) -> Cause | None:
     """The one cause that explains the most: not of a thread that merely waits for others that are stuck."""
     stuck = [_cause(history, failure, blocked, sources) for blocked in failure.blocked]
     root = _root(failure)
-    stuck.sort(
-        key=lambda one: (one.kind not in _CERTAIN, one.kind == "hang", one.blocked.thread != root, one.blocked.thread)
-    )
-    return stuck[0] if stuck else None
+    return min(stuck, key=lambda one: _doubt(one, root), default=None)
+
+
+def _doubt(one: Cause, root: int) -> tuple[bool | int, ...]:
+    """The less, the surer: who waits for itself needs nobody else for that."""
+    alone = one.kind == "self-deadlock"
+    return not alone, one.kind not in _CERTAIN, one.kind == "hang", one.blocked.thread != root, one.blocked.thread
 
 
 # These are defects wherever they are; of the others the one that the main thread waits for in the end is told.
@@ -215,7 +218,10 @@ def _async_event(case: _Case) -> _Answer:
 def _async_lock(case: _Case) -> _Answer:
     rivals = [one for one in case.failure.blocked if waiting(one).kind in ("await lock", "await semaphore")]
     keep = [one for one in rivals if kept_around(one, case.sources)]
-    return ("deadlock" if len(keep) > 1 and case.blocked in keep else "never released"), ()
+    if case.blocked.holder == case.blocked.thread:
+        return "self-deadlock", ()
+    circle = len(keep) > 1 and case.blocked in keep
+    return ("deadlock" if circle or keeper(case.blocked, case.failure) is not None else "never released"), ()
 
 
 def _async_join(case: _Case) -> _Answer:
@@ -234,6 +240,12 @@ def kept_around(blocked: Blocked, sources: Sources) -> str:
     """What a task keeps while it waits, by an `async with` around that; "" if nothing."""
     frame = waiting(blocked).frame
     return sources.entered_around(frame.file, frame.line) if frame is not None else ""
+
+
+def keeper(blocked: Blocked, failure: Failure) -> Blocked | None:
+    """The task that has the lock of asyncio that one waits for, if it waits itself."""
+    mine = blocked.holder if blocked.pending.kind == Kind.WAIT else -1
+    return next((one for one in failure.blocked if one.thread == mine >= 0), None)
 
 
 def in_pool(blocked: Blocked) -> bool:

@@ -45,6 +45,7 @@ class History:
         self.signals: set[int] = set()
         self._changes: list[int] = []
         self._words: dict[int, list[str]] = {}
+        self._threads: dict[int, list[int]] = {}  # for each thread, where it starts others and waits for their ends
         self._replay()
         self._before = _Order(self, lambda _: True)
         self._must = _Order(self, self.signals.__contains__)
@@ -60,6 +61,20 @@ class History:
     def must(self, one: int, other: int) -> bool:
         """Whether `one` comes before `other` whoever gets the locks first."""
         return self._must.holds(one, other)
+
+    def in_order(self, first: int, other: int, second: int) -> bool:
+        """Whether a thread lets another one begin, or waits for its end, between two events: no lock belongs over them.
+
+        `other` is of the other thread; what can only come between the two is in order as well.
+        """
+        if self.must(first, other) and self.must(other, second):
+            return True
+        thread = self.events[first].thread
+        return any(
+            self.must(index, other) if self.events[index].kind == Kind.START else self.must(other, index)
+            for index in self._threads.get(thread, ())
+            if first < index < second
+        )
 
     def locks(self, index: int) -> frozenset[int]:
         """The places of the locks held at an event."""
@@ -113,6 +128,8 @@ class History:
                 self._changes.append(index)
             self.steps.append(len(mine))
             mine.append(index)
+            if event.kind in (Kind.START, Kind.JOIN):
+                self._threads.setdefault(event.thread, []).append(index)
             self.held.append(holds.get(event.thread, ()))
             if event.kind == Kind.ACQUIRE and event.place not in self.owners:
                 self.owners[event.place] = index

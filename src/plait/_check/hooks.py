@@ -13,7 +13,9 @@ import weakref
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from plait._check.access import CHANGES, LOOKS, Part, Sort, Types, container_of, own_attributes
+from plait._check.access import CHANGES, LOOKS, MAKERS, Part, Sort, Types, container_of, own_attributes
+from plait._check.buffers import element_of
+from plait._check.named import SLOTS, Named, by_method, inherited, named
 from plait._check.opaque import Access, Opaque
 from plait._check.stage import STAGE
 from plait._core.event import Kind, Site
@@ -35,9 +37,6 @@ _INSTANCE, _CONTAINER, _ITERATOR, _CLASS, _MODULE = (
 )
 _COLLECTION = Sort.COLLECTION
 _OWN = Part.OWN
-_BUILTIN = types.BuiltinFunctionType
-_READING = (getattr, hasattr)
-_BY_NAME = (*_READING, setattr, delattr)
 _WEAK = frozenset(
     {weakref.ref, weakref.WeakMethod, weakref.WeakSet, weakref.WeakKeyDictionary, weakref.WeakValueDictionary}
 )  # what they say depends on what is still there
@@ -69,6 +68,7 @@ class Hooks:
             "passing": self.passing,
             "grows": self.grows,
             "parent": self.parent,
+            "inheriting": self.inheriting,
             "read_item": self.read_item,
             "write_item": self.write_item,
             "contains": self.whole,
@@ -145,7 +145,9 @@ class Hooks:
         execution = STAGE.execution
         if execution is not None:
             sort = self._types.sort(type(thing))
-            if sort is _CONTAINER and not given:
+            if site[6] in SLOTS:
+                self._by_name(by_method(thing, site[6], given), site)
+            elif sort is _CONTAINER and not given:
                 kind = _WRITE if site[6] in CHANGES else _READ
                 execution.step(kind, execution.places.number(container_of(thing)), "[]", site)
             elif sort is Sort.FLAG:
@@ -170,8 +172,9 @@ class Hooks:
         """Before a function is called, when the arguments `given` have been evaluated."""
         execution = STAGE.execution
         if execution is not None:
-            if len(given) > 1 and type(function) is _BUILTIN and function in _BY_NAME and type(given[1]) is str:
-                self._by_name(function, given[0], given[1], site)
+            attribute = named(function, given)
+            if attribute is not None:
+                self._by_name(attribute, site)
             else:
                 self._happen(execution, self._opaque.called(function, given), site)
         return function
@@ -188,21 +191,32 @@ class Hooks:
             kind = _WRITE if site[6] in CHANGES else _READ
             execution.step(kind, execution.places.number(thing), "[]", site)
 
+    def inheriting(self, value: Any, thing: Any, site: Any, *given: Any) -> Any:
+        """When the last argument of ``super().__setattr__`` or the like has been evaluated; `given` are others."""
+        if STAGE.execution is not None:
+            self._by_name(inherited(thing, site[6], (*given, value), site[5]), site)
+        return value
+
     def grows(self, value: Any, thing: Any, site: Any) -> Any:
         """Before something is added in place to what a local variable has; it may be a list that others have, too."""
         execution = STAGE.execution
         if execution is not None:
             sort = self._types.sort(type(thing))
             if sort is _CONTAINER or self._holds(execution, thing, sort):
-                execution.step(_WRITE, execution.places.number(thing), "[]", site)
+                execution.step(_WRITE, execution.places.number(container_of(thing)), "[]", site)
                 self._happen(execution, self._opaque.looks((value,)), site)
         return value
 
-    def _by_name(self, function: Any, thing: Any, name: str, site: Any) -> None:
-        named = self._named.get((site, name))
-        if named is None:
-            named = self._named[site, name] = Site._make((*site[:6], name))
-        (self.read if function in _READING else self.write)(thing, named)
+    def _by_name(self, attribute: Named | None, site: Any) -> None:
+        if attribute is None:
+            return
+        thing, name, reads = attribute
+        known = self._named.get((site, name))
+        if known is None:
+            known = self._named[site, name] = Site._make((*site[:6], name))
+        if not reads and site[5].rpartition(".")[2] not in MAKERS:
+            self._types.thaw(type(thing))
+        (self.read if reads else self.write)(thing, known)
 
     def _happen(self, execution: Execution, accesses: Iterable[Access], site: Any) -> None:
         for kind, thing, name in accesses:
@@ -220,8 +234,11 @@ class Hooks:
         execution = STAGE.execution
         if execution is not None:
             sort = self._types.sort(type(thing))
-            if sort is _CONTAINER or (sort >= _INSTANCE and self._holds(execution, thing, sort)):
+            if sort is _CONTAINER:
                 execution.step(_READ, execution.places.number(thing), element(key), site)
+            elif sort >= _INSTANCE and self._holds(execution, thing, sort) and not _is_view(thing, key):
+                name = element(element_of(thing, key) if type(thing) is memoryview else key)
+                execution.step(_READ, execution.places.number(container_of(thing)), name, site)
         return thing
 
     def write_item(self, thing: Any, site: Any, key: Any) -> Any:
@@ -229,8 +246,11 @@ class Hooks:
         execution = STAGE.execution
         if execution is not None:
             sort = self._types.sort(type(thing))
-            if sort is _CONTAINER or (sort >= _INSTANCE and self._holds(execution, thing, sort)):
+            if sort is _CONTAINER:
                 execution.step(_WRITE, execution.places.number(thing), element(key), site)
+            elif sort >= _INSTANCE and self._holds(execution, thing, sort):
+                name = element(element_of(thing, key) if type(thing) is memoryview else key)
+                execution.step(_WRITE, execution.places.number(container_of(thing)), name, site)
         return thing
 
     def whole(self, thing: Any, site: Any) -> Any:
@@ -243,7 +263,7 @@ class Hooks:
             elif sort is _ITERATOR:
                 execution.step(_WRITE, execution.places.number(thing), "[]", site)
             elif sort >= _INSTANCE and self._holds(execution, thing, sort):
-                execution.step(_READ, execution.places.number(thing), "[]", site)
+                execution.step(_READ, execution.places.number(container_of(thing)), "[]", site)
         return thing
 
     def text(self, thing: Any, site: Any) -> Any:
@@ -341,6 +361,11 @@ class Steps:
         execution = STAGE.execution
         if execution is not None:
             execution.step(self._kind, execution.places.number(self._thing), "[]", self._site)
+
+
+def _is_view(thing: Any, key: Any) -> bool:
+    """Whether it is a part of a view of memory, in which nobody has looked yet."""
+    return type(thing) is memoryview and (key is WHOLE or type(key) is slice)
 
 
 def element(key: Any) -> str:

@@ -101,8 +101,9 @@ class Opaque:
             memory = isinstance(thing, (io.StringIO, io.BytesIO))
             act = Act.LOOK if name in _LOOKS else Act.CHANGE
             found.append(_access(act if memory else Act(act + 2), thing))
-        if given and name in _CONSUME:
-            found += self.looks(given)
+        if given and (name in _CONSUME or name in _FILLING):
+            kind_of_look = _WRITE if name in _FILLING else _READ
+            found += [access for one in given for access in self._look(one, kind_of_look)]
         return found
 
     def looks(self, given: tuple[Any, ...]) -> list[Access]:
@@ -138,12 +139,12 @@ class Opaque:
         root = module.partition(".")[0]
         if root in _OF_PROCESS and name[:3] in ("get", "set"):
             return [(_READ if name[:3] == "get" else _WRITE, sys.modules[root], "[]")]
-        if root in _APART or root in _FIXED:
+        if root in _APART:
             return ()
         if module in _OF_FILES:
             act = _with_files(module, name)
             return [_access(act, FILES)] if act else ()
-        kind = _WRITE if name in _CHANGING else _READ
+        kind = _WRITE if name in _CHANGING or name in _FILLING else _READ
         found = [access for thing in given for access in self._look(thing, kind)]
         if name in _OF_INSTANCES:
             found += [access for thing in given for access in self.fields(thing)]
@@ -164,7 +165,7 @@ class Opaque:
             return [(kind, container_of(thing), "[]")]
         if sort is _ITERATOR:
             return [(_WRITE, thing, "[]")]
-        return [(kind, thing, "[]")] if sort is _INSTANCE and self.holds(type(thing)) else []
+        return [(kind, container_of(thing), "[]")] if sort is _INSTANCE and self.holds(type(thing)) else []
 
     def _inherits(self, kind: type, name: str) -> bool:
         base = _definer(kind, name)
@@ -192,27 +193,31 @@ def _with_files(module: str, name: str) -> Act:
 def _access(act: Act, thing: object) -> Access:
     kind = _READ if act in (Act.LOOK, Act.LOOK_AT_FILES, Act.LOOK_AT_DATA) else _WRITE
     outside = DATABASE if act >= Act.LOOK_AT_DATA else FILES
-    return kind, (outside if act >= Act.LOOK_AT_FILES else thing), "[]"
+    return kind, (outside if act >= Act.LOOK_AT_FILES else container_of(thing)), "[]"
 
 
 _WHOLE: Final = (str, bytes, tuple, frozenset)
 _CONSUME: Final = frozenset(
     """update extend extendleft union intersection difference symmetric_difference difference_update issubset
     issuperset intersection_update symmetric_difference_update isdisjoint subtract join format format_map writelines
-    writerow writerows executemany fromkeys from_iterable""".split()
+    writerow writerows executemany fromkeys from_iterable unpack unpack_from iter_unpack frombytes fromlist
+    from_bytes""".split()
 )
 """Methods that look at all of what they are given."""
+_FILLING: Final = frozenset("pack_into readinto readinto1 recv_into recvfrom_into".split())
+"""Methods and functions that put bytes into what they are given."""
 _CHANGING: Final = frozenset(
     """heappush heappop heapify heapreplace heappushpop insort insort_left insort_right shuffle setitem delitem iadd
-    iconcat ior iand isub readinto next exec""".split()
+    iconcat ior iand isub next exec""".split()
 )
 """Functions that change what they are given."""
 _OF_INSTANCES: Final = frozenset("copy deepcopy asdict astuple replace dumps dump vars print pprint".split())
 """Functions that look at all attributes."""
 _LOOKS: Final = frozenset(
-    """get keys values items copy count index most_common elements total peek tolist __contains__ __len__ __getitem__
-    __iter__ __bool__ __eq__ exists getcwd isfile isdir is_file is_dir lexists islink getsize getmtime stat lstat
-    listdir scandir walk access iterdir glob rglob read_text read_bytes read readline readlines getvalue tell""".split()
+    """get keys values items copy count index most_common elements total peek tolist tobytes hex cast __contains__
+    __len__ __getitem__ __iter__ __bool__ __eq__ exists getcwd isfile isdir is_file is_dir lexists islink
+    getsize getmtime stat lstat listdir scandir walk access iterdir glob rglob read_text read_bytes read
+    readline readlines getvalue tell""".split()
 )
 """Methods and functions that change nothing."""
 _OF_FILES: Final = {

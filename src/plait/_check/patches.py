@@ -30,6 +30,7 @@ from typing import Any
 from plait._check import clock, stand_in_loop, stand_in_threads
 from plait._check.outside import entry_points
 from plait._check.remarks import unawaited
+from plait._check.stand_in_async_lock import forgetting_holder, noting_holder
 from plait._check.stand_in_cached import computed_once
 from plait._check.stand_in_counter import iadd, subtract, update
 from plait._check.stand_in_exit import exit_at_once, keeps_failure, register, unregister
@@ -84,6 +85,8 @@ class Patches:
         for name in ("start", "join", "is_alive"):
             self._set(threading.Thread, name, getattr(stand_in_threads, name))
         self._set(functools.cached_property, "__get__", computed_once(functools.cached_property.__get__))
+        self._set(asyncio.Lock, "acquire", noting_holder(asyncio.Lock.acquire))
+        self._set(asyncio.Lock, "release", forgetting_holder(asyncio.Lock.release))
         for name in ("addFailure", "addError"):
             self._set(unittest.TestResult, name, keeps_failure(getattr(unittest.TestResult, name)))
         for handler in logging._handlers.values():  # type: ignore[attr-defined]  # all that there are

@@ -3,6 +3,11 @@
 The environment, the working directory, loggers and their handlers, hooks for exceptions and the like would else make
 the second execution another program than the first; so would finalizers that have had their end. Random numbers are
 the same in each execution: it is the order of things that is varied. What is in files stays as it is left.
+
+
+The environment, the working directory, what it puts into `sys.modules`, loggers and their handlers, hooks for
+exceptions and the like would else make the second execution another program than the first. Random numbers are the same
+in each execution: it is the order of things that is varied. What is in files stays as it is left.
 """
 
 from __future__ import annotations
@@ -30,6 +35,7 @@ class ProcessState:
         self._environment = dict(_environment())
         self._folder = os.getcwd()
         self._path = list(sys.path)
+        self._modules = dict(sys.modules)
         self._hooks = sys.excepthook, sys.unraisablehook, threading.excepthook
         self._recursion = sys.getrecursionlimit()
         self._loggers = {logger: _settings(logger) for logger in _loggers()}
@@ -61,6 +67,8 @@ class ProcessState:
                 os.chdir(self._folder)
         if sys.path != self._path:
             sys.path[:] = self._path
+        if sys.modules != self._modules:
+            self._restore_modules()
         sys.excepthook, sys.unraisablehook, threading.excepthook = self._hooks
         if sys.getrecursionlimit() != self._recursion:
             sys.setrecursionlimit(self._recursion)
@@ -73,6 +81,15 @@ class ProcessState:
         """Each execution has its own ones, and runs them at its end."""
         for name, value in zip(_OF_FINALIZERS, (_Finalizers(self._finalizers["_registry"]), False, False), strict=True):
             setattr(weakref.finalize, name, value)
+
+    def _restore_modules(self) -> None:
+        """What was imported meanwhile stays and is not imported again; what the program has put there itself goes."""
+        for name, module in list(sys.modules.items()):
+            if name not in self._modules and _was_imported(name, module):
+                self._modules[name] = module
+            elif self._modules.get(name, self) is not module:
+                del sys.modules[name]
+        sys.modules.update(self._modules)
 
     def _restore_loggers(self) -> None:
         changed = False
@@ -96,6 +113,12 @@ class _Finalizers(dict[Any, Any]):
 
     def pop(self, key: Any, *default: Any) -> Any:
         return super().pop(key) if key in self else self._before.pop(key, *default)
+
+
+def _was_imported(name: str, module: Any) -> bool:
+    """Whether an import has put it there, of itself or of the package that it is a part of; not a line of its own."""
+    made = any(getattr(module, one, None) is not None for one in ("__spec__", "__file__", "__loader__"))
+    return made or ("." in name and name.partition(".")[0] in sys.modules)
 
 
 def _environment() -> Any:

@@ -55,7 +55,8 @@ class Blocked(NamedTuple):
     """A thread of control that cannot go on: what it waits for, where, and who holds it.
 
     `holder` is the number of the thread that owns the lock or that is joined, -1 if nobody does; `held` are the places
-    of the locks it holds itself, each with the site of the acquisition.
+    of the locks it holds itself, each with the site of the acquisition. `since` is where the
+    holder took it, the time that it has not given back; for a task the lock may be one of asyncio.
     """
 
     thread: int
@@ -63,6 +64,7 @@ class Blocked(NamedTuple):
     stack: tuple[Frame, ...]
     holder: int
     held: tuple[tuple[int, Site | None], ...]
+    since: Site | None = None
 
 
 class Failure(NamedTuple):

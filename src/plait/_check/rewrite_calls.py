@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 from typing import Final
 
+from plait._check.named import SLOTS
 from plait._check.rewrite_expressions import Expressions, again, at_place, is_super
 
 # Builtins that look at all of their argument; those that go through it step by step, as a loop does.
@@ -43,14 +44,18 @@ class Calls(Expressions):
 
     def _super_method(self, node: ast.Call, function: ast.Attribute) -> ast.expr:
         """``super().m()``: the event comes before the arguments, since nothing can stand around `super`."""
-        self._arguments(node)
         owner = self.around.scope.node
-        if not isinstance(owner, (ast.FunctionDef, ast.AsyncFunctionDef)) or not owner.args.args:
+        args = owner.args.args if isinstance(owner, (ast.FunctionDef, ast.AsyncFunctionDef)) else []
+        myself = at_place(ast.Name(args[0].arg, ast.Load()), node) if args else None
+        if myself is None or not self.is_local(myself):
+            self._arguments(node)
             return node
-        myself = at_place(ast.Name(owner.args.args[0].arg, ast.Load()), node)
-        if not self.is_local(myself):
+        site = self.site(node, self.private(function.attr))
+        if function.attr in SLOTS and node.args:
+            self._last("inheriting", node, myself, site)
             return node
-        event = self.hook("parent", node, myself, self.site(node, self.private(function.attr)))
+        self._arguments(node)
+        event = self.hook("parent", node, myself, site)
         return at_place(ast.BoolOp(ast.Or(), [event, node]), node)
 
     def _method(self, node: ast.Call, function: ast.Attribute) -> ast.expr:
@@ -85,7 +90,7 @@ class Calls(Expressions):
 
     def _names(self, node: ast.Call) -> list[ast.expr]:
         """Plain arguments once more; `getattr` and the like need constants, too."""
-        everything = _takes_constants(node.func)
+        everything = _takes_constants(node)
         return [
             again(argument, argument)
             for argument in _all(node)
@@ -102,7 +107,7 @@ class Calls(Expressions):
     def _last(self, hook: str, node: ast.Call, called: ast.expr, site: ast.Constant) -> None:
         """Wraps what is evaluated last, so that the event comes right before the call."""
         originals = _all(node)
-        everything = _takes_constants(node.func)
+        everything = _takes_constants(node)
         self._arguments(node)
         others: list[ast.expr] = []
         for number, original in enumerate(originals[:-1]):
@@ -131,11 +136,17 @@ class Calls(Expressions):
                     node.args[number] = self.steps(original, node.args[number])
 
 
-def _takes_constants(function: ast.expr) -> bool:
+def _takes_constants(node: ast.Call) -> bool:
     """Whether constants among the arguments say what the call does: the name of an attribute, a statement in SQL."""
+    function = node.func
     if isinstance(function, ast.Attribute):
-        return function.attr == "execute"
-    return isinstance(function, ast.Name) and function.id in _TOLD
+        return function.attr == "execute" or function.attr in SLOTS
+    return isinstance(function, ast.Name) and (function.id in _TOLD or any(map(_is_name, node.args[:2])))
+
+
+def _is_name(node: ast.expr) -> bool:
+    """Whether it may be the name of an attribute: ``keep(self, "value", 1)`` with ``keep = object.__setattr__``."""
+    return isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.isidentifier()
 
 
 def _all(node: ast.Call) -> list[ast.expr]:

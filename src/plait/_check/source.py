@@ -6,6 +6,7 @@ import ast
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 
+from plait._check.named import BY_NAME, SLOTS
 from plait._core.event import Site
 
 _LOOPS = (ast.For, ast.AsyncFor, ast.While, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
@@ -48,7 +49,11 @@ class Sources:
         node = next(
             (one for one in around if isinstance(one, ast.expr | ast.stmt) and (_start(one), _end(one)) == span), None
         )
+        node = node.value if isinstance(node, ast.Expr) else node
         called = any(isinstance(one, ast.Call) and one.func is node for one in around)
+        named = self._attribute_of(node, site)
+        if named and part[:1] != "[":
+            return f"{named}.{part}" if len(named) + len(part) < _LONGEST_NAME else ""
         if isinstance(node, ast.Call) and part[:1] == "[" and node.args and self._owns_nothing(node.func, site.file):
             owner = node.func.value if isinstance(node.func, ast.Attribute) else node.args[0]
             node = next((one for one in node.args if not isinstance(one, ast.Constant)), owner)
@@ -195,6 +200,21 @@ class Sources:
         names = {alias.asname or alias.name for one in imports for alias in one.names}
         return ast.unparse(function.value) in names | {"dict", "list", "set"}
 
+    def _attribute_of(self, call: ast.AST | None, site: Site) -> str:
+        """What a call that names an attribute finds it in: `box` in ``setattr(box, "n", 1)``; "" if it names none."""
+        if not isinstance(call, ast.Call):
+            return ""
+        function, args = call.func, call.args
+        if isinstance(function, ast.Name) and function.id in BY_NAME and args:
+            return ast.unparse(args[0])
+        if not isinstance(function, ast.Attribute) or function.attr not in SLOTS:
+            return ""
+        if len(args) > 1 + (function.attr == "__setattr__"):
+            return ast.unparse(args[0])
+        inside = self.function(site) if ast.unparse(function.value).startswith("super(") else None
+        mine = inside.args.args if isinstance(inside, ast.FunctionDef | ast.AsyncFunctionDef) else []
+        return mine[0].arg if mine else ast.unparse(function.value)
+
     def _around(self, site: Site) -> Iterator[ast.AST]:
         """Nodes that contain the site, from the outside in."""
         start, end = (site.line, site.column), _site_end(site)
@@ -242,8 +262,6 @@ def _touched(node: ast.AST, part: str, site: Site, *, called: bool) -> ast.expr 
     if isinstance(node, ast.Assign | ast.AnnAssign | ast.Delete):
         targets = [node.target] if isinstance(node, ast.AnnAssign) else node.targets
         return next((target for target in targets if _last_name(target) == part.strip("[]")), targets[0])
-    if isinstance(node, ast.Expr):
-        return _touched(node.value, part, site, called=False)
     whole = part.startswith("[")
     if isinstance(node, ast.Compare) and whole:
         return node.comparators[-1]

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 from plait._check.clock import EARLY, ends_early
 from plait._check.controlled import Abort, Controlled, Gate
 from plait._check.stage import STAGE
+from plait._check.taken import Taken, give_back
 from plait._core.event import Event, Kind
 
 if TYPE_CHECKING:
@@ -102,6 +103,9 @@ class StandInLock(Gate):
 
     def holder(self) -> int:
         return -1 if self.owner is None else self.owner.number
+
+    def since(self) -> Site | None:
+        return None if self.owner is None else self.owner.held.get(self)
 
     def _at_fork_reinit(self) -> None:
         self._execution = self._real = self.owner = None
@@ -225,30 +229,47 @@ class StandInLock(Gate):
 class StandInRLock(StandInLock):
     """A lock that its owner may take again; only the first time and the last are events."""
 
-    __slots__ = ("_count",)
+    __slots__ = ("_taken",)
 
     label = "RLock"
 
     def __init__(self) -> None:
         super().__init__()
-        self._count = 0
+        self._taken: list[Taken] = []
 
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
         """As `threading.RLock.acquire`."""
         _check(blocking, timeout)
+        return self._take_once_more(blocking, timeout, block=False)
+
+    def release(self) -> None:
+        """As `threading.RLock.release`."""
+        self._give_back(block=False)
+
+    def __enter__(self) -> bool:
+        return self._take_once_more(blocking=True, timeout=-1, block=True)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._give_back(block=True)
+
+    def since(self) -> Site | None:
+        return self._taken[0].site if self._taken else None
+
+    def _take_once_more(self, blocking: bool, timeout: float, *, block: bool) -> bool:
         me = self._caller()
         if me is None:
             return self._really().acquire(blocking, timeout)
         if self.owner is me and self._execution is STAGE.execution:
-            self._count += 1
+            self._taken.append(Taken(self._site(), block))
             return True
         if self._acquire(me, blocking, timeout):
-            self._count = 1
+            self._taken = [Taken(me.held.get(self), block)]
             return True
         return False
 
-    def release(self) -> None:
-        """As `threading.RLock.release`."""
+    def _give_back(self, *, block: bool) -> None:
         execution = STAGE.execution
         if execution is not None and execution.aborting:
             self._let_be()
@@ -259,11 +280,11 @@ class StandInRLock(StandInLock):
             return
         if self.owner is not me:
             raise RuntimeError("cannot release un-acquired lock")
-        self._count -= 1
-        if not self._count:
+        if len(self._taken) > 1:
+            give_back(self._taken, self._site(), block=block)
+        else:
+            self._taken = []
             self._release(me)
-
-    __enter__ = acquire
 
     def _is_owned(self) -> bool:
         try:
@@ -275,22 +296,22 @@ class StandInRLock(StandInLock):
         return self.owner is me
 
     def _recursion_count(self) -> int:
-        return self._count if self._is_owned() else 0
+        return len(self._taken) if self._is_owned() else 0
 
-    def _release_save(self) -> int:
-        count, self._count = self._count, 1
+    def _release_save(self) -> list[Taken]:
+        taken, self._taken = self._taken, self._taken[:1]
         self.release()
-        return count
+        return taken
 
-    def _acquire_restore(self, count: int) -> None:
+    def _acquire_restore(self, taken: list[Taken]) -> None:
         self.acquire()
-        self._count = count
+        self._taken = taken
 
     def _make_real(self) -> _thread.RLock:
         return _raw_rlock()
 
     def __repr__(self) -> str:
-        return super().__repr__().replace("_thread.lock", f"_thread.RLock count={self._count}")
+        return super().__repr__().replace("_thread.lock", f"_thread.RLock count={len(self._taken)}")
 
 
 class StandInWaiter(StandInLock):

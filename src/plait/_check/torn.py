@@ -48,7 +48,7 @@ def _all(history: History) -> Iterator[Torn]:
             for first in reversed(mine[max(0, at - _NEAR) : at]):
                 others = [index for index in accesses if first < index < second and events[index].thread != thread]
                 found = _between(history, first, others[:_NEAR], second) if others else None
-                if found is not None:
+                if found is not None and not any(history.in_order(first, one, second) for one in found.between):
                     yield found
                     break
 

@@ -1,0 +1,103 @@
+"""What is told of whole programs: the right title, the lines that are to blame, and a fix that would mend it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from plait._check.conclude import Subject, search
+from plait._check.explore import Budget
+from plait._check.findings import Finding
+from plait._check.function_program import own_files
+from plait._check.program import Script
+
+
+class Told(NamedTuple):
+    """A program, the title of what is found in it, and what else is said; what is not said begins with ``not``."""
+
+    program: str
+    title: str
+    says: tuple[str, ...] = ()
+
+
+THREADS = """
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+"""
+PROGRAMS = {
+    "an attribute that is set by its slot": Told(
+        """
+import threading
+from dataclasses import dataclass
+@dataclass(frozen=True)
+class Stats:
+    hits: int = 0
+    def hit(self):
+        n = self.hits
+        object.__setattr__(self, "hits", n + 1)
+stats = Stats()
+threads = [threading.Thread(target=stats.hit) for _ in range(2)]
+"""
+        + THREADS
+        + "assert stats.hits == 2",
+        "Lost update of self.hits",
+        ("in line 8 and", "in line 9.", "writes self.hits: overwrites"),
+    ),
+    "an RLock that is given back too few times": Told(
+        """
+import threading
+lock, data = threading.RLock(), []
+def inner():
+    lock.acquire()
+    data.append(1)
+    if len(data) > 1: return
+    lock.release()
+def outer():
+    with lock: inner()
+threads = [threading.Thread(target=outer) for _ in range(3)]
+"""
+        + THREADS,
+        "Never released: lock",
+        ("has taken it in line 5 and never gave it back", "5 takes lock"),
+    ),
+    "an attribute by super()": Told(
+        """
+import threading
+class Stats:
+    def __init__(self): self.n = 0
+    def hit(self): super().__setattr__("n", getattr(self, "n") + 1)
+stats = Stats()
+threads = [threading.Thread(target=stats.hit) for _ in range(2)]
+"""
+        + THREADS
+        + "assert stats.n == 2",
+        "Lost update of self.n",
+        ("writes self.n",),
+    ),
+}
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning", "ignore::pytest.PytestUnraisableExceptionWarning")  # of bugs
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_it_is_told_what_it_is(name: str, tmp_path: Path) -> None:
+    told = PROGRAMS[name]
+    finding = found(told.program, tmp_path)
+    assert finding.title == told.title, finding
+    text = " / ".join(
+        [finding.why, finding.fix, *(f"{one.site and one.site.line} {one.does}" for one in finding.moments)]
+    )
+    for part in told.says:
+        unwanted = part.removeprefix("not ")
+        assert (unwanted in text) == (unwanted == part), (part, text)
+
+
+def found(program: str, folder: Path) -> Finding:
+    """What is told of a program."""
+    file = folder / "program.py"
+    file.write_text(program)
+    subject = Subject(lambda fresh: Script(str(file), [], fresh), own_files(str(file), ()))
+    checked = search(subject, Budget(300, None), seed=0, scheduler="rotation")
+    assert checked.told is not None, checked.verdict
+    return checked.told.finding
