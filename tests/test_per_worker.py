@@ -571,6 +571,47 @@ def test_a_slow_tear_down_in_a_thread_is_left_behind_and_named(impatient: None) 
     go_on.set()
 
 
+def test_a_tear_down_that_is_left_behind_is_told_to_end_where_it_waits_in_plait(
+    impatient: None,
+) -> None:
+    ended = threading.Event()
+    never = plait.channel(None)
+
+    @plait.per_worker
+    def slow() -> Iterator[int]:
+        yield 1
+        try:
+            never.get()
+        finally:
+            ended.set()
+
+    stream = plait.map(lambda _: slow(), [0, 1], engine="thread", workers=1)
+    next(stream)
+    stream.cancel()
+    with pytest.warns(RuntimeWarning, match=r"tear-down of slow\(\) on thread-1 did not end within 0.2 s"):
+        stream.close()
+    assert ended.wait(SLOW)
+    assert len(stream.report.mishaps) == 1, stream.report.mishaps
+
+
+def test_a_tear_down_is_no_part_of_the_block_that_was_cancelled() -> None:
+    out = plait.channel(None)
+
+    @plait.per_worker
+    def rows() -> Iterator[list[int]]:
+        kept: list[int] = []
+        yield kept
+        out.put(len(kept))
+
+    def fails(_: int) -> None:
+        raise ValueError("it fails")
+
+    with pytest.raises(ValueError, match="it fails"), plait.scope() as scope:
+        for _ in plait.map(lambda x: rows().append(x), range(3), engine="thread", workers=1):
+            scope.submit(fails, 1).exception()
+    assert out.get(timeout=0) >= 1
+
+
 def test_a_slow_tear_down_in_a_process_is_killed_and_named(impatient: None) -> None:
     @plait.per_worker
     def slow() -> Iterator[int]:

@@ -25,7 +25,8 @@ class Task:
         attempt: 1, or more when the item is being retried.
         worker: the worker that runs it, such as ``"thread-3"``.
         deadline: when its time is up, on the clock of ``time.perf_counter``, or None without a timeout.
-        cancelled: whether it should return soon because nobody wants its result any more.
+        cancelled: whether it should return soon because nobody wants its result any more; not while it tears down
+            what it holds, which the end of the items does not end.
         seeding: what the random numbers of its map are made from; for ``plait.rng``.
         ticket: equal as long as the same attempt at the same item runs on this worker; for ``plait.rng``.
         thread_id: the identity of the worker's thread, once it has begun; the engine sets it.
@@ -82,6 +83,11 @@ class Task:
     def holds(self) -> bool:
         """Whether the worker has set something up, or tears it down."""
         return hasattr(self, "_state") and bool(self._state.instances or self._state.ending)
+
+    @property
+    def tears_down(self) -> bool:
+        """Whether its items are over and it has time left to tear down what it holds: nothing has cancelled that."""
+        return hasattr(self, "_state") and self._state.ended and not self._state.overdue
 
     def on_hold(self) -> None:
         """From now on the worker may hold something that must be torn down before it ends."""

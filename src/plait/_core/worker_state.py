@@ -6,6 +6,7 @@ import os
 import sys
 from _collections_abc import Callable
 
+from plait._core.current import StopTask
 from plait._core.interrupts import calls_out
 from plait._core.notes import add_note
 
@@ -45,9 +46,21 @@ class WorkerState:
         instances: by key, in the order of set-up.
         ending: what is being torn down now, in words, or ``""``.
         ended: whether `end` was called: nothing can be set up any more.
+        overdue: whether nobody waits for the end any more: waits in it are to end; set by any thread.
     """
 
-    __slots__ = ("__weakref__", "_making", "_on_hold", "ended", "ending", "instances", "pid", "thread", "worker")
+    __slots__ = (
+        "__weakref__",
+        "_making",
+        "_on_hold",
+        "ended",
+        "ending",
+        "instances",
+        "overdue",
+        "pid",
+        "thread",
+        "worker",
+    )
 
     def __init__(self, worker: str, thread: int, on_hold: Callable[[], object]) -> None:
         self.worker = worker
@@ -55,7 +68,7 @@ class WorkerState:
         self.pid = os.getpid()
         self.instances: dict[object, Instance] = {}
         self.ending = ""
-        self.ended = False
+        self.ended = self.overdue = False
         self._making: list[tuple[object, str]] = []
         self._on_hold: Callable[[], object] | None = on_hold
 
@@ -106,6 +119,8 @@ class WorkerState:
             except KeyboardInterrupt as error:
                 interrupt = error
             except BaseException as error:  # SystemExit too: it must not keep the others from being torn down
+                if self.overdue and isinstance(error, StopTask):
+                    continue  # its wait was ended, after it had been told that it is left behind
                 what = f"{type(error).__name__}: {error}"
                 error.__traceback__ = _theirs(error)
                 _forget_around(error, around)

@@ -7,6 +7,7 @@ from asyncio import Task as LoopTask
 from asyncio import TimerHandle
 from typing import TYPE_CHECKING
 
+from plait._core.cancelling import current_block
 from plait._core.current import current_task
 from plait._core.loop_state import LoopState
 from plait._engines.async_watch import GRACE
@@ -70,6 +71,7 @@ class AsyncEnding:
         if state is not None and self._last is not None and not state.empty:
             context = crew.job.context.copy()
             context.run(current_task.set, self._last)  # what is torn down may use what is not yet
+            context.run(current_block.set, None)  # which has ended the items, if it was cancelled
             ending = state.end_all(crew.job.tally.note)
             self._parting = LoopTask(ending, loop=crew.loop, name="plait-async-end", context=context)
             self._parting.add_done_callback(lambda _: crew.driver.call())

@@ -87,7 +87,7 @@ class AsyncWorker(Task):
 
     @property
     def cancelled(self) -> bool:
-        return self.alarm is not None or self.abandoned or self._crew.unwanted
+        return (self.alarm is not None or self.abandoned or self._crew.unwanted) and not self.tears_down
 
     @property
     def seeding(self) -> Seeding:
@@ -98,6 +98,10 @@ class AsyncWorker(Task):
         """All workers of a run share what their functions have set up: they take turns in one thread."""
         assert self._crew.ending.state is not None
         return self._crew.ending.state
+
+    @property
+    def tears_down(self) -> bool:
+        return self.state.ended and not self.state.overdue
 
     def _running(self) -> Batch:
         if self.batch is None:

@@ -158,7 +158,7 @@ class InlineTask(Task):
 
     @property
     def cancelled(self) -> bool:
-        return self.job.cancelled or (self._outer is not None and self._outer.cancelled)
+        return (self.job.cancelled and not self.tears_down) or (self._outer is not None and self._outer.cancelled)
 
     @property
     def seeding(self) -> Seeding:

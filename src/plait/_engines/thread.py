@@ -299,6 +299,9 @@ def halt(crew: Crew, *, patient: bool = True) -> None:
             if seat.thread.is_alive() and seat.holds:
                 what = f"the tear-down of {seat.state.ending or 'an instance'} on {seat.name}"
                 crew.job.tally.note(Mishap(f"{what} did not end within {given:g} s and was left behind", None))
+                seat.state.overdue = True
+                seat.rouse()
+                seat.thread.join(_FAREWELL)
 
 
 def _interrupt(crew: Crew) -> None:
@@ -318,7 +321,7 @@ def _interrupt(crew: Crew) -> None:
             if crew.wait_empty(AGAIN):
                 return
             late = max(late, time.perf_counter() - due)
-        if any(seat.is_sheltered() for seat in crew.seats) and time.perf_counter() < latest:
+        if any(seat.inside and seat.is_sheltered() for seat in crew.seats) and time.perf_counter() < latest:
             continue
         if not rounds or not any(seat.inside and seat.kept_waiting(late) for seat in crew.seats):
             return

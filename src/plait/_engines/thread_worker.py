@@ -7,6 +7,7 @@ import time
 from _collections_abc import Iterator
 
 from plait._core.batch import Batch
+from plait._core.cancelling import current_block
 from plait._core.current import current_task
 from plait._core.errors import StopTask
 from plait._core.mishaps import Announced
@@ -51,7 +52,7 @@ class Worker(Seat):
 
     @property
     def cancelled(self) -> bool:
-        return self.alarm is not None or self.abandoned or self._crew.unwanted
+        return (self.alarm is not None or self.abandoned or self._crew.unwanted) and not self.tears_down
 
     @property
     def seeding(self) -> Seeding:
@@ -94,6 +95,7 @@ class Worker(Seat):
     def _part(self) -> None:
         """Tear down what the functions have set up in this thread."""
         self.batch = None
+        current_block.set(None)  # what ends the block around the map has ended the items; this has its own time
         if self.abandoned:  # the run is over, or will be: nobody reads its tally
             with Announced() as announced:
                 self.end_state(announced.note)

@@ -42,7 +42,8 @@ class WorkerTask(Task):
 
     @property
     def cancelled(self) -> bool:
-        return self._stopping  # a process that holds nothing is not told, but killed; an interpreter is told
+        # a process that holds nothing is not told, but killed; an interpreter is told
+        return self._stopping and not self.tears_down
 
     @property
     def seeding(self) -> Seeding:

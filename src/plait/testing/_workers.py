@@ -112,6 +112,20 @@ class WorkersContract(ContractBase):
             assert "OSError: bad end" in told[0]
             assert balance(folder) == (1, 0)
 
+    def test_a_tear_down_may_use_plait(self) -> None:
+        for leave in (False, True):
+            with self.folder() as folder, self.engine() as engine:
+                stream = plait.map(use_rows, [folder] * 3, engine=engine, workers=1)
+                assert next(stream) == folder
+                if leave:
+                    stream.cancel()
+                    stream.close()
+                else:
+                    assert list(stream) == [folder] * 2
+                assert stream.report.mishaps == []
+                engine.close()
+                assert history(folder)[-2:] == ["mapped 3", "put 1"]
+
     def test_an_instance_outlives_a_map_if_its_worker_does(self) -> None:
         with self.folder() as folder, self.engine() as engine, plait.Pool(engine, workers=1) as pool:
             maps = [set(plait.map(use, [folder] * 5, engine=pool)) for _ in range(3)]
@@ -223,6 +237,21 @@ def fails_twice(path: str) -> int:
 def ends_badly() -> Iterator[str]:
     yield "fine so far"
     raise OSError("bad end")
+
+
+@plait.per_worker
+def rows(folder: str) -> Iterator[list[int]]:
+    kept: list[int] = []
+    yield kept
+    note(folder, f"mapped {sum(plait.map(abs, [-1, -2], engine='inline'))}")
+    channel = plait.channel[int](None)
+    channel.put(min(len(kept), 1))
+    note(folder, f"put {channel.get(timeout=0)}")
+
+
+def use_rows(folder: str) -> str:
+    rows(folder).append(1)
+    return folder
 
 
 def use(folder: str) -> Use:
