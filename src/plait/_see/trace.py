@@ -18,7 +18,7 @@ from plait._core.onlooker import ONLOOKER
 from plait._core.trace import Trace
 from plait._see.items import Ran, Told, add_items
 from plait._see.recorder import Recorder
-from plait._see.recorder_tasks import WATCH, TaskRecorder
+from plait._see.recorder_tasks import TaskRecorder
 from plait._see.recorder_transfer import TransferRecorder
 from plait._see.runs import runs_of
 from plait._see.sampler import Sampler, now
@@ -100,7 +100,7 @@ class trace:  # noqa: N801  used as a verb: with plait.trace("run.html")
         trace = self._trace
         trace.microseconds = ended - self._origin
         workers = {pid: told.batch.worker for told in self._batches if (pid := told.pid)}
-        names = {tid: name for tid, name in self._recorder.names.items() if name != WATCH}
+        names = self._recorder.names
         others = {pid: words for pid, words in samples.processes.items() if self._children and _OURS not in words}
         lives = self._recorder.lives
         add_threads(trace, samples, self._recorder.noted, names, lives, self._origin, workers, others)

@@ -1,0 +1,64 @@
+"""UnseenThread: calls a function at intervals, in a thread that the program neither counts nor can join.
+
+`threading` does not know it: no `Thread` is made for it, and it may call nothing that asks for the current one.
+"""
+
+from __future__ import annotations
+
+import _thread
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+_JOINABLE: Any = getattr(_thread, "start_joinable_thread", None)  # from Python 3.13 on
+
+
+class UnseenThread:
+    """Calls `look` every so many seconds between `start` and `stop`; both may be called by any thread, and again."""
+
+    def __init__(self, look: Callable[[], object], seconds: float) -> None:
+        self._look = look
+        self._seconds = seconds
+        self._pid = os.getpid()
+        self._guard = _thread.allocate_lock()
+        self._running: tuple[_thread.LockType, Callable[[], object]] | None = None  # a lock to release, and to join
+
+    def start(self) -> None:
+        """Begin, unless it runs; nothing happens in a forked child, or when there can be no more threads."""
+        if os.getpid() != self._pid:
+            return
+        with self._guard, suppress(RuntimeError):
+            if self._running is None:
+                runs = _thread.allocate_lock()
+                runs.acquire()
+                self._running = runs, self._launch(runs)
+
+    def stop(self) -> None:
+        """End, and return when it has; a forked child has none that could be ended."""
+        if os.getpid() != self._pid:
+            return
+        with self._guard:
+            running, self._running = self._running, None
+            if running is not None:
+                runs, join = running
+                runs.release()
+                join()
+
+    def _launch(self, runs: _thread.LockType) -> Callable[[], object]:
+        """Start the thread; what waits for its end."""
+        ended = _thread.allocate_lock()
+        ended.acquire()
+
+        def run() -> None:
+            try:
+                while not runs.acquire(timeout=self._seconds):
+                    self._look()
+            finally:
+                ended.release()
+
+        if _JOINABLE is not None:
+            join: Callable[[], object] = _JOINABLE(run, daemon=True).join
+            return join
+        _thread.start_new_thread(run, ())
+        return ended.acquire
