@@ -86,6 +86,7 @@ class Recorder:
             (queue.Queue, "put", State.QUEUE),
         ):
             self._put(owner, method, self._waiting(getattr(owner, method), state, method))
+        self._put(threading, "_shutdown", self._ending(threading._shutdown))  # type: ignore[attr-defined]  # the last wait
         self._put(Bell, "wait", self._bell(Bell.wait))
         self._put(queue, "SimpleQueue", self._simple_queue(queue.SimpleQueue))
 
@@ -139,6 +140,20 @@ class Recorder:
                     noted.append(Noted(_thread.get_native_id(), began, now(), state, name, place(_caller())))
 
         return wait
+
+    def _ending(self, original: Callable[[], None]) -> Callable[[], None]:
+        """The main thread's wait for all others, after the program's last line."""
+        noted = self.noted
+
+        @functools.wraps(original)
+        def shutdown() -> None:
+            began = now()
+            try:
+                original()
+            finally:
+                noted.append(Noted(_thread.get_native_id(), began, now(), State.JOIN, "the threads that go on", ""))
+
+        return shutdown
 
     def _bell(self, original: Callable[[Bell, float | None], bool]) -> Callable[..., bool]:
         noted = self.noted

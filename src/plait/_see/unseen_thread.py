@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import _thread
 import os
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
 _JOINABLE: Any = getattr(_thread, "start_joinable_thread", None)  # from Python 3.13 on
+_LOOKS = 1000  # for a thread that has ended
 
 
 class UnseenThread:
@@ -21,7 +23,7 @@ class UnseenThread:
         self._look = look
         self._seconds = seconds
         self._pid = os.getpid()
-        self._guard = _thread.allocate_lock()
+        self._guard = _thread.RLock()  # a signal's handler may stop what is just started
         self._running: tuple[_thread.LockType, Callable[[], object]] | None = None  # a lock to release, and to join
 
     def start(self) -> None:
@@ -47,18 +49,36 @@ class UnseenThread:
 
     def _launch(self, runs: _thread.LockType) -> Callable[[], object]:
         """Start the thread; what waits for its end."""
-        ended = _thread.allocate_lock()
-        ended.acquire()
 
         def run() -> None:
-            try:
-                while not runs.acquire(timeout=self._seconds):
-                    self._look()
-            finally:
-                ended.release()
+            while not runs.acquire(timeout=self._seconds):
+                self._look()
 
         if _JOINABLE is not None:
             join: Callable[[], object] = _JOINABLE(run, daemon=True).join
             return join
-        _thread.start_new_thread(run, ())
-        return ended.acquire
+        return _started(run)
+
+
+def _started(run: Callable[[], object]) -> Callable[[], object]:
+    """Start a thread where none can be joined; what waits until it has gone, for the system's eyes, too."""
+    ended = _thread.allocate_lock()
+    ended.acquire()
+    folders: list[str] = []
+
+    def noted() -> None:
+        folders.append(f"/proc/self/task/{_thread.get_native_id()}")
+        try:
+            run()
+        finally:
+            ended.release()
+
+    def join() -> None:
+        ended.acquire()
+        for _ in range(_LOOKS):
+            if not os.path.exists(folders[0]):
+                break
+            time.sleep(0)  # it has nothing left to do, and tells nobody that it has gone
+
+    _thread.start_new_thread(noted, ())
+    return join
