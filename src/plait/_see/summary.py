@@ -15,6 +15,7 @@ _RUNNING = (State.PYTHON, State.NATIVE)
 _TOGETHER = 0.1
 _GAIN = 0.85  # of the time as it was: a forecast above is no gain
 _FLOWS = 3  # waits for a queue: who waits only once or twice is idle
+_LOOKS = 20  # at each thread: fewer say nothing
 _WORTH = 0.02  # of the time of threads: what is less is not told
 
 
@@ -23,13 +24,16 @@ def summarise(trace: Trace, runs: list[Figures], blocked: list[Finding], cores: 
 
     `blocked` is what is known of event loops: sentences with the seconds that were lost.
     """
+    looks = trace.facts.get("rate", 0.0) * trace.seconds
+    if 0 < looks < _LOOKS:
+        return [f"it was too short to say where the time went: {trace.seconds * 1000:.1f} ms, in {looks:.0f} looks"]
     times = [trace.times(at) if lane.kind != "task" else {} for at, lane in enumerate(trace.lanes)]
     total = sum(sum(seconds for state, seconds in one.items() if state is not State.IDLE) for one in times)
     if total <= 0:
         return ["it was over before anybody had looked at its threads"]
     sums = {state: sum(one.get(state, 0.0) for one in times) for state in State}
     busy = sum(sums[state] for state in _RUNNING)
-    average = busy / trace.seconds
+    average = min(busy / trace.seconds, cores)
     found = [f"{total:.2f} s of thread time in {trace.seconds:.2f} s; {average:.2f} cores were busy on average"]
     parts = sorted(((sums[state], state) for state in State if state is not State.IDLE), reverse=True)
     shares = [f"{seconds / total:.0%} {WORDS[state]}" for seconds, state in parts if seconds >= _WORTH * total]

@@ -78,8 +78,8 @@ def _late_batch(trace: Trace, run: Figures) -> list[tuple[float, str]]:
 
 def _empty(trace: Trace, run: Figures) -> list[tuple[float, str]]:
     """Workers that had no item, and what the thread that feeds them did meanwhile."""
-    whole = len(run.lanes) * run.seconds
-    if run.empty < _EMPTY * whole or run.consumer < 0:
+    whole = run.hungry
+    if not whole or run.empty < _EMPTY * whole or run.consumer < 0:
         return []
     feeder = trace.lanes[run.consumer]
     did: dict[State, float] = {}
@@ -89,7 +89,7 @@ def _empty(trace: Trace, run: Figures) -> list[tuple[float, str]]:
     if mostly in (State.GIL, State.CORE):
         return []  # which is told, and the reason for this
     text = f"{run.name}: its {len(run.lanes)} workers had no item for {run.empty / whole:.0%} of the time "
-    text += f"({run.empty:.2f} s of {whole:.2f} s)"
+    text += f"in which items were still to come ({run.empty:.2f} s of {whole:.2f} s)"
     if mostly in _OWN:
         text += f"; {feeder.name}, which takes their results, spent {did[mostly]:.2f} s {WORDS[mostly]}: "
         text += "the loop around the map, or its input, is what is slow"
