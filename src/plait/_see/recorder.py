@@ -177,6 +177,9 @@ class Recorder:
         class SimpleQueue(original):  # type: ignore[misc]  # the C class of this Python
             """The standard library's, noting who waits for an item."""
 
+            def __reduce_ex__(self, protocol: Any) -> Any:
+                return original().__reduce_ex__(protocol)  # says that it cannot be pickled
+
             def get(self, block: bool = True, timeout: float | None = None) -> Any:
                 try:
                     return super().get(False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from plait._core.trace import WORDS, State, Trace, Wait
 from plait._see.forecast import Forecast, forecast
@@ -15,7 +15,8 @@ _RUNNING = (State.PYTHON, State.NATIVE)
 _TOGETHER = 0.1
 _GAIN = 0.85  # of the time as it was: a forecast above is no gain
 _FLOWS = 3  # waits for a queue: who waits only once or twice is idle
-_LOOKS = 20  # at each thread: fewer say nothing
+_LOOKS = 10  # at each thread: fewer say nothing
+_LEAST = 0.01  # seconds of what is told of a trace that is so short
 _WORTH = 0.02  # of the time of threads: what is less is not told
 
 
@@ -24,13 +25,15 @@ def summarise(trace: Trace, runs: list[Figures], blocked: list[Finding], cores: 
 
     `blocked` is what is known of event loops: sentences with the seconds that were lost.
     """
-    looks = trace.facts.get("rate", 0.0) * trace.seconds
-    if 0 < looks < _LOOKS:
-        return [f"it was too short to say where the time went: {trace.seconds * 1000:.1f} ms, in {looks:.0f} looks"]
     times = [trace.times(at) if lane.kind != "task" else {} for at, lane in enumerate(trace.lanes)]
     total = sum(sum(seconds for state, seconds in one.items() if state is not State.IDLE) for one in times)
     if total <= 0:
         return ["it was over before anybody had looked at its threads"]
+    exact = [*blocked, *_locks(trace), *_queues(trace, total), *tell_runs(trace, runs)]
+    looks = trace.facts.get("rate", 0.0) * trace.seconds
+    if 0 < looks < _LOOKS:
+        short = f"it was too short to say where the time went: {trace.seconds * 1000:.1f} ms, in {looks:.0f} looks"
+        return [short, *_sorted(one for one in exact if one[0] >= _LEAST)]
     sums = {state: sum(one.get(state, 0.0) for one in times) for state in State}
     busy = sum(sums[state] for state in _RUNNING)
     average = min(busy / trace.seconds, cores)
@@ -38,15 +41,11 @@ def summarise(trace: Trace, runs: list[Figures], blocked: list[Finding], cores: 
     parts = sorted(((sums[state], state) for state in State if state is not State.IDLE), reverse=True)
     shares = [f"{seconds / total:.0%} {WORDS[state]}" for seconds, state in parts if seconds >= _WORTH * total]
     found.append("where it went: " + ", ".join(shares))
-    graver = [
-        *blocked,
-        *_gil(trace, times, sums, total, runs, cores),
-        *_locks(trace),
-        *_queues(trace, total),
-        *_core(sums, total, cores),
-    ]
-    graver += tell_runs(trace, runs)
-    return found + [text for _, text in sorted(graver, key=lambda one: -one[0])]
+    return found + _sorted([*exact, *_gil(trace, times, sums, total, runs, cores), *_core(sums, total, cores)])
+
+
+def _sorted(findings: Iterable[Finding]) -> list[str]:
+    return [text for _, text in sorted(findings, key=lambda one: -one[0])]
 
 
 def _gil(
