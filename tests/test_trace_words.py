@@ -97,7 +97,7 @@ def test_workers_without_items() -> None:
     batches = [told(7, "thread-1", n, 1, n / 10, n / 10 + 0.01) for n in range(10)]
     (text,) = sentences(trace, batches)
     assert text.startswith(
-        "resize: its 1 workers had no item for 90% of the time in which items were still to come (0.81 s of 0.90 s); "
+        "resize: its worker had no item for 90% of the time in which items were still to come (0.81 s of 0.90 s); "
         "MainThread, which"
     )
     assert "spent 0.91 s sleeping: the loop around the map, or its input, is what is slow" in text
@@ -193,7 +193,7 @@ def test_the_gravest_comes_first() -> None:
     assert found[0] == "2.00 s of thread time in 1.00 s; 0.00 cores were busy on average"
     assert found[1] == "where it went: 50% waiting for a lock, 38% sleeping, 12% waiting for a core"
     assert found[2] == (
-        "TABLE (app.py:3): 1.00 s of waiting in 1 waits of 1 thread; 1.00 s of it held by b, then at app.py:5 in b; "
+        "TABLE (app.py:3): 1.00 s of waiting in 1 wait of 1 thread; 1.00 s of it held by b, then at app.py:5 in b; "
         "waited for at app.py:9 in a"
     )
     assert found[3] == "the event loop was blocked"

@@ -33,7 +33,7 @@ _LIBRARY = (os.path.dirname(asyncio.__file__) + os.sep, PLAIT)
 _KEPT = 1_000_000
 _AWAITED = {
     "Lock.acquire": State.LOCK,
-    "Semaphore.acquire": State.CONDITION,
+    "Semaphore.acquire": State.SEMAPHORE,
     "Condition.wait": State.CONDITION,
     "Event.wait": State.EVENT,
     "Queue.get": State.QUEUE,
@@ -41,6 +41,7 @@ _AWAITED = {
     "sleep": State.SLEEP,
     "StreamReader._wait_for_data": State.SOCKET,
 }
+_NAMED = (State.LOCK, State.SEMAPHORE, State.CONDITION, State.EVENT)
 
 
 class Step(NamedTuple):
@@ -211,21 +212,22 @@ def _awaited(task: asyncio.Task[Any]) -> tuple[State, str, str, asyncio.Lock | N
     if getattr(task, "_fut_waiter", None) is None:
         return State.READY, "its turn", place(frame), None
     state = _AWAITED.get(name, State.FUTURE)
-    lock = inner.f_locals.get("self") if state is State.LOCK and inner is not None else None
-    if isinstance(lock, asyncio.Lock):
-        return state, _called(lock, frame), place(frame), lock
+    thing = inner.f_locals.get("self") if state in _NAMED and inner is not None else None
+    if thing is not None:
+        return state, _called(thing, frame), place(frame), thing if isinstance(thing, asyncio.Lock) else None
     return state, name if name in _AWAITED else "a future", place(frame), None
 
 
-def _called(lock: asyncio.Lock, frame: Any) -> str:
-    """What the coroutine that awaits a lock calls it."""
+def _called(thing: object, frame: Any) -> str:
+    """What the coroutine that awaits a lock or the like calls it."""
+    kind = f"asyncio.{type(thing).__name__}"
     variables = frame.f_locals if frame is not None else {}
     owner = variables.get("self")
     for prefix, names in (("", variables), ("self.", getattr(owner, "__dict__", {}))):
         for name, value in names.items():
-            if value is lock:
-                return f"{prefix}{name} (asyncio.Lock)"
-    return "an asyncio.Lock"
+            if value is thing:
+                return f"{prefix}{name} ({kind})"
+    return f"an {kind}"
 
 
 def _of_a_user(frame: Any) -> Any:

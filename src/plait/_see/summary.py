@@ -12,6 +12,8 @@ from plait._see.summary_runs import SHORT, tell_runs
 
 Finding = tuple[float, str]  # the seconds that it is about, and a sentence
 _RUNNING = (State.PYTHON, State.NATIVE)
+_HELD = (State.LOCK, State.SEMAPHORE)
+_SIGNALS = {State.CONDITION: "a condition", State.EVENT: "an event", State.BARRIER: "a barrier"}
 _TOGETHER = 0.1
 _GAIN = 0.85  # of the time as it was: a forecast above is no gain
 _FLOWS = 3  # waits for a queue: who waits only once or twice is idle
@@ -41,7 +43,8 @@ def summarise(trace: Trace, runs: list[Figures], blocked: list[Finding], cores: 
     parts = sorted(((sums[state], state) for state in State if state is not State.IDLE), reverse=True)
     shares = [f"{seconds / total:.0%} {WORDS[state]}" for seconds, state in parts if seconds >= _WORTH * total]
     found.append("where it went: " + ", ".join(shares))
-    return found + _sorted([*exact, *_gil(trace, times, sums, total, runs, cores), *_core(sums, total, cores)])
+    graver = [*exact, *_gil(trace, times, sums, total, runs, cores), *_core(sums, total, cores)]
+    return found + _sorted(graver) + _sorted(_signals(trace, total))
 
 
 def _sorted(findings: Iterable[Finding]) -> list[str]:
@@ -103,26 +106,21 @@ def _instead(
 def _together(times: list[dict[State, float]], lanes: tuple[int, ...]) -> float:
     """The share of their time that threads wait for one another: as processes they could not share what they share."""
     each = [times[at] for at in lanes]
-    waits = sum(
-        one.get(state, 0.0) for one in each for state in (State.LOCK, State.QUEUE, State.CONDITION, State.EVENT)
-    )
+    waits = sum(one.get(state, 0.0) for one in each for state in (*_HELD, State.QUEUE, *_SIGNALS))
     return waits / max(1e-9, sum(sum(one.values()) for one in each))
 
 
 def _locks(trace: Trace) -> list[Finding]:
     by_lock: dict[str, list[int]] = {}
     for at, wait in enumerate(trace.waits):
-        if wait.state is State.LOCK:
+        if wait.state in _HELD:
             by_lock.setdefault(wait.name, []).append(at)
     found = []
     for name, places in sorted(by_lock.items(), key=lambda item: -_length(trace, item[1]))[:3]:
         seconds = _length(trace, places)
         if seconds < 0.01 * trace.seconds:
             continue
-        waiters = {trace.waits[at].lane for at in places}
-        who = "tasks" if any(trace.lanes[at].kind == "task" for at in waiters) else "threads"
-        who = who if len(waiters) > 1 else who[:-1]
-        text = f"{name}: {seconds:.2f} s of waiting in {len(places)} waits of {len(waiters)} {who}"
+        text = f"{name}: {seconds:.2f} s of waiting {_in_waits(trace, places)}"
         holders: dict[tuple[int, str], float] = {}
         takers = sorted((trace.waits[at].ended, trace.waits[at].lane) for at in places)
         for at in places:
@@ -138,6 +136,34 @@ def _locks(trace: Trace) -> list[Finding]:
         line = max(where, key=lambda key: where[key], default="")
         found.append((seconds, text + (f"; waited for at {line}" if line else "")))
     return found
+
+
+def _signals(trace: Trace, total: float) -> list[Finding]:
+    """What threads wait for that nobody holds: it comes when others are ready. Last, since it may be meant so."""
+    by_name: dict[tuple[str, State], list[int]] = {}
+    for at, wait in enumerate(trace.waits):
+        if wait.state in _SIGNALS and trace.lanes[wait.lane].kind != "task":
+            by_name.setdefault((wait.name, wait.state), []).append(at)
+    found = []
+    for (name, state), places in by_name.items():
+        seconds = _length(trace, places)
+        if seconds >= 0.1 * total:
+            lines = _by_line(trace, places)
+            line = f"; waited for at {max(lines, key=lambda one: lines[one])}" if lines else ""
+            text = f"{name}: {seconds:.2f} s of waiting for {_SIGNALS[state]}, {_in_waits(trace, places)}{line}"
+            found.append((seconds, text))
+    return sorted(found, reverse=True)[:3]
+
+
+def _in_waits(trace: Trace, places: list[int]) -> str:
+    """``in 3 waits of 1 thread``."""
+    waiters = {trace.waits[at].lane for at in places}
+    who = "task" if any(trace.lanes[at].kind == "task" for at in waiters) else "thread"
+    return f"in {_many(len(places), 'wait')} of {_many(len(waiters), who)}"
+
+
+def _many(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _by_line(trace: Trace, places: list[int], held: bool = False) -> dict[str, int]:
