@@ -123,6 +123,13 @@ def test_a_trace_that_is_too_short_says_just_that() -> None:
     assert summarise(trace, [], [], 2) == ["it was too short to say where the time went: 3.0 ms, in 3 looks"]
 
 
+def test_times_of_a_lane_and_of_its_index() -> None:
+    trace = made({"a": [(0, PYTHON)], "b": [(0, SLEEP)]})
+    assert (
+        [trace.times(lane) for lane in trace.lanes] == [trace.times(0), trace.times(1)] == [{PYTHON: 1.0}, {SLEEP: 1.0}]
+    )
+
+
 def test_no_more_cores_are_busy_than_there_are() -> None:
     trace = made({name: [(0, PYTHON)] for name in "abc"})
     assert "2.00 cores were busy" in summarise(trace, [], [], 2)[0]

@@ -193,12 +193,12 @@ class Trace:
         """How long it was."""
         return self.microseconds / 1e6
 
-    def times(self, lane: int) -> dict[State, float]:
-        """Seconds that a lane spent in each state.
+    def times(self, lane: int | Lane) -> dict[State, float]:
+        """Seconds that a lane, or the one of that index, spent in each state.
 
         Time on a core and time without one are the system's own totals; what remains is divided as it was sampled.
         """
-        return times_of(self.lanes[lane], self.microseconds)
+        return times_of(lane if isinstance(lane, Lane) else self.lanes[lane], self.microseconds)
 
     def __str__(self) -> str:
         lines = [f"{self.title}: {self.seconds:.2f} s", *(f"* {finding}" for finding in self.summary)]
