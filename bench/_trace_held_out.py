@@ -78,7 +78,7 @@ def barrier() -> list[Truth]:
         for _ in range(scaled(5)):
             watch.sleep(pause)
             came[0] = now()
-            with watch.waiting(State.CONDITION, lambda: came[0]):
+            with watch.waiting(State.BARRIER, lambda: came[0]):
                 meet.wait()
 
     for pause in (0.02, 0.06, 0.12):

@@ -205,7 +205,7 @@ def conditions_and_events() -> list[Truth]:
             event.wait()
 
     def awaits_token(watch: Stopwatch) -> None:
-        with watch.waiting(State.CONDITION, lambda: given[0]):
+        with watch.waiting(State.SEMAPHORE, lambda: given[0]):
             tokens.acquire()
 
     crew.start(awaits_condition)

@@ -12,6 +12,8 @@ from plait._see.recorder import Noted
 from plait._see.recorder_tasks import Blocked, Step
 from plait._see.recorder_transfer import Sums, TransferRecorder
 from plait._see.runs import Figures, runs_of
+from plait._see.sampler import Counted, Samples
+from plait._see.states import add_threads
 from plait._see.stretches import refined
 from plait._see.summary import summarise
 from plait._see.summary_runs import tell_runs
@@ -95,9 +97,53 @@ def test_workers_without_items() -> None:
     batches = [told(7, "thread-1", n, 1, n / 10, n / 10 + 0.01) for n in range(10)]
     (text,) = sentences(trace, batches)
     assert text.startswith(
-        "resize: its 1 workers had no item for 89% of the time (0.81 s of 0.91 s); MainThread, which"
+        "resize: its worker had no item for 90% of the time in which items were still to come (0.81 s of 0.90 s); "
+        "MainThread, which"
     )
     assert "spent 0.91 s sleeping: the loop around the map, or its input, is what is slow" in text
+
+
+def test_workers_are_without_items_only_while_there_are_some_to_come() -> None:
+    """One that has had its last is, until the last item of the map is given to another; from then on nobody lacks any."""
+    trace = made({"MainThread": [(0, SLEEP)], "thread-1": [(0, State.IDLE)], "thread-2": [(0, State.IDLE)]})
+    batches = [
+        told(7, "thread-1", 0, 1, 0.0, 0.1),
+        told(7, "thread-2", 1, 1, 0.0, 0.1),
+        told(7, "thread-2", 2, 1, 0.4, 1.0),
+    ]
+    (text,) = (one for one in sentences(trace, batches) if "no item" in one)
+    assert text.startswith(
+        "resize: its 2 workers had no item for 75% of the time in which items were still to come (0.60 s of 0.80 s)"
+    )
+
+
+def test_a_trace_that_is_too_short_says_just_that() -> None:
+    trace = made({"a": [(0, PYTHON)], "b": [(0, CORE)]}, 0.003)
+    trace.facts["rate"] = 1000.0
+    assert summarise(trace, [], [], 2) == ["it was too short to say where the time went: 3.0 ms, in 3 looks"]
+
+
+def test_times_of_a_lane_and_of_its_index() -> None:
+    trace = made({"a": [(0, PYTHON)], "b": [(0, SLEEP)]})
+    assert (
+        [trace.times(lane) for lane in trace.lanes] == [trace.times(0), trace.times(1)] == [{PYTHON: 1.0}, {SLEEP: 1.0}]
+    )
+
+
+def test_no_more_cores_are_busy_than_there_are() -> None:
+    trace = made({name: [(0, PYTHON)] for name in "abc"})
+    assert "2.00 cores were busy" in summarise(trace, [], [], 2)[0]
+
+
+def test_what_is_seen_before_the_trace_and_after_it_is_no_part_of_it() -> None:
+    trace = Trace("app.py", 0.0, 100)
+    looks: list[tuple[int, int, int]] = [(0, PYTHON, 0), (40, SLEEP, 0), (160, PYTHON, 0), (190, SLEEP, 0)]
+    samples = Samples({1: looks}, threads=[Counted(0, 1, "", 0, 1.0, 0.0)], rate=1e6)
+    late = Noted(1, 140, 180, SLEEP, "sleep", "app.py:3")
+    add_threads(trace, samples, [late], {1: "MainThread"}, {}, 50, {}, {})
+    assert [(began, ended) for began, ended, _, _ in trace.lanes[0].stretches(100)][-1][1] == 100
+    assert sum(trace.times(0).values()) == pytest.approx(100e-6)
+    assert [(wait.began, wait.ended) for wait in trace.waits] == [(90, 100)]
 
 
 def test_data_on_their_way() -> None:
@@ -154,7 +200,7 @@ def test_the_gravest_comes_first() -> None:
     assert found[0] == "2.00 s of thread time in 1.00 s; 0.00 cores were busy on average"
     assert found[1] == "where it went: 50% waiting for a lock, 38% sleeping, 12% waiting for a core"
     assert found[2] == (
-        "TABLE (app.py:3): 1.00 s of waiting in 1 waits of 1 thread; 1.00 s of it held by b, then at app.py:5 in b; "
+        "TABLE (app.py:3): 1.00 s of waiting in 1 wait of 1 thread; 1.00 s of it held by b, then at app.py:5 in b; "
         "waited for at app.py:9 in a"
     )
     assert found[3] == "the event loop was blocked"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import runpy
 import sys
 from pathlib import Path
 
@@ -11,10 +10,14 @@ import click
 
 from plait._cli.program import ProgramCommand
 from plait._cli.saying import say
+from plait._cli.trace_end import LastAct
+from plait._cli.trace_program import leave_threads, run_program
 from plait._core.errors import UsageError
-from plait._see.show import SUFFIXES, form_of
+from plait._core.trace import Trace
+from plait._see.show import SUFFIXES, form_of, reserved, save
 from plait._see.trace import trace
 
+_NOT_WRITTEN = 255
 _HELP = """Run a program and record what its threads and workers do: the summary, then a picture.
 
 TARGET is a script; with -m, the name of a module. ARGUMENTS are the program's own. The summary is on standard error
@@ -27,7 +30,8 @@ plait trace app.py --fast input.txt -o run.html
 plait trace -o run.json -m mypackage.worker --jobs 3
 plait trace --children starts_others.py
 
-Options of plait come before TARGET; -o may come last, too. The exit status is the program's.
+Options of plait come before TARGET; -o may come last, too. The exit status is the program's; 255 when the picture
+could not be written.
 """
 
 
@@ -41,7 +45,7 @@ Options of plait come before TARGET; -o may come last, too. The exit status is t
 @click.option(
     "-o",
     "output",
-    type=click.Path(dir_okay=False),
+    type=click.Path(),
     default="trace.html",
     show_default=True,
     help="Where to write: .html, .json for ui.perfetto.dev, or .txt.",
@@ -53,20 +57,30 @@ Options of plait come before TARGET; -o may come last, too. The exit status is t
 def trace_command(module: str | None, output: str, children: bool, words: tuple[str, ...]) -> int:
     """Run the program and return its exit status."""
     words, output = _with_late_output(module, words, output)
-    _check(module, output, words)
+    path = _checked(module, output, words)
     sys.argv = [module, *words] if module is not None else list(words)
-    recording = trace(output, children=children)
-    status: int = 0
-    with recording as recorded:
-        try:
-            _run(module, words)
-        except SystemExit as end:
-            status = _status(end)
-        except KeyboardInterrupt:
-            status = 130
-        except BaseException:
-            sys.excepthook(*sys.exc_info())
-            status = 1
+    program = os.getpid()
+    recording = trace(children=children)
+
+    def killed() -> None:
+        recording.__exit__(None, None, None)
+        _report(recorded, output, path, 0)
+
+    with recording as recorded, LastAct(killed):
+        status = run_program(module, words)
+    leave_threads()
+    if os.getpid() != program:
+        return status  # a child that was forked, whose trace it is not
+    return _report(recorded, output, path, status)
+
+
+def _report(recorded: Trace, output: str, path: Path, status: int) -> int:
+    """Write the trace, say what is in it, and return the exit status of the whole."""
+    try:
+        save(recorded, path)
+    except OSError as error:
+        say(f"{recorded}\nplait trace: {output} cannot be written: {error.strerror}", err=True)
+        return status or _NOT_WRITTEN
     say(f"{recorded}\nwritten: {output}", err=True)
     return status
 
@@ -79,31 +93,14 @@ def _with_late_output(module: str | None, words: tuple[str, ...], output: str) -
     return words, output
 
 
-def _check(module: str | None, output: str, words: tuple[str, ...]) -> None:
+def _checked(module: str | None, output: str, words: tuple[str, ...]) -> Path:
+    """Where to write, when there is something to run."""
     try:
         form_of(Path(output))
+        if module is None and not words:
+            raise click.UsageError("what should be traced? expected a script, or -m and a module")
+        if module is None and not os.path.isfile(words[0]):
+            raise click.UsageError(f"there is no file {words[0]!r}")
+        return reserved(Path(output))
     except UsageError as error:
         raise click.BadParameter(str(error), param_hint="-o") from error
-    if module is None and not words:
-        raise click.UsageError("what should be traced? expected a script, or -m and a module")
-    if module is None and not os.path.isfile(words[0]):
-        raise click.UsageError(f"there is no file {words[0]!r}")
-
-
-def _run(module: str | None, words: tuple[str, ...]) -> None:
-    if module is not None:
-        sys.path.insert(0, os.getcwd())
-        runpy.run_module(module, run_name="__main__", alter_sys=True)
-    else:
-        sys.path.insert(0, os.path.dirname(os.path.abspath(words[0])))
-        runpy.run_path(words[0], run_name="__main__")
-
-
-def _status(end: SystemExit) -> int:
-    """As the interpreter understands what a program gives to ``sys.exit``."""
-    if end.code is None:
-        return 0
-    if isinstance(end.code, int):
-        return end.code
-    click.echo(end.code, err=True)
-    return 1

@@ -20,7 +20,7 @@ class State(IntEnum):
     CORE = 4  # ready, and no core was free
     LOCK = 5
     QUEUE = 6
-    CONDITION = 7  # a condition, semaphore or barrier
+    CONDITION = 7
     EVENT = 8
     JOIN = 9  # for the end of a thread or task
     FUTURE = 10  # for a result: of a future, a task, a map
@@ -31,6 +31,8 @@ class State(IntEnum):
     IDLE = 15  # waits for work: a worker without an item, an event loop without an event
     OTHER = 16  # in some other system call
     READY = 17  # a task that could go on, while its event loop runs something else
+    SEMAPHORE = 18
+    BARRIER = 19
 
 
 WORDS: dict[State, str] = {
@@ -52,6 +54,8 @@ WORDS: dict[State, str] = {
     State.IDLE: "idle",
     State.OTHER: "in a system call",
     State.READY: "ready, the event loop is busy",
+    State.SEMAPHORE: "waiting for a semaphore",
+    State.BARRIER: "waiting for a barrier",
 }
 
 
@@ -189,12 +193,12 @@ class Trace:
         """How long it was."""
         return self.microseconds / 1e6
 
-    def times(self, lane: int) -> dict[State, float]:
-        """Seconds that a lane spent in each state.
+    def times(self, lane: int | Lane) -> dict[State, float]:
+        """Seconds that a lane, or the one of that index, spent in each state.
 
         Time on a core and time without one are the system's own totals; what remains is divided as it was sampled.
         """
-        return times_of(self.lanes[lane], self.microseconds)
+        return times_of(lane if isinstance(lane, Lane) else self.lanes[lane], self.microseconds)
 
     def __str__(self) -> str:
         lines = [f"{self.title}: {self.seconds:.2f} s", *(f"* {finding}" for finding in self.summary)]

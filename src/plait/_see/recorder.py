@@ -22,6 +22,7 @@ from plait._core.bell import Bell
 from plait._core.trace import State
 from plait._engines.core_wait import counted
 from plait._see.recorder_locks import lock_types
+from plait._see.recorder_semaphores import Takers
 from plait._see.sampler import now
 from plait._see.whereabouts import place, user_frame
 
@@ -65,6 +66,7 @@ class Recorder:
         self.lives: dict[int, Life] = {}
         self._originals: list[tuple[Any, str, object]] = []
         self._natives: dict[int, int] = {}
+        self._takers = Takers()
 
     def install(self) -> None:
         """Begin."""
@@ -76,8 +78,7 @@ class Recorder:
         self._put(threading.Thread, "_bootstrap_inner", self._naming(threading.Thread._bootstrap_inner))  # type: ignore[attr-defined]  # where a thread learns its numbers
         for owner, method, state in (
             (threading.Condition, "wait", State.CONDITION),
-            (threading.Semaphore, "acquire", State.CONDITION),
-            (threading.Barrier, "wait", State.CONDITION),
+            (threading.Barrier, "wait", State.BARRIER),
             (threading.Event, "wait", State.EVENT),
             (threading.Thread, "join", State.JOIN),
             (concurrent.futures.Future, "result", State.FUTURE),
@@ -86,6 +87,12 @@ class Recorder:
             (queue.Queue, "put", State.QUEUE),
         ):
             self._put(owner, method, self._waiting(getattr(owner, method), state, method))
+        takes = self._taking(threading.Semaphore.acquire)
+        self._put(threading.Semaphore, "acquire", takes)
+        self._put(threading.Semaphore, "__enter__", takes)
+        for kind in (threading.Semaphore, threading.BoundedSemaphore):
+            self._put(kind, "release", self._giving(kind.release))
+        self._put(threading, "_shutdown", self._ending(threading._shutdown))  # type: ignore[attr-defined]  # the last wait
         self._put(Bell, "wait", self._bell(Bell.wait))
         self._put(queue, "SimpleQueue", self._simple_queue(queue.SimpleQueue))
 
@@ -140,6 +147,55 @@ class Recorder:
 
         return wait
 
+    def _taking(self, original: Callable[..., bool]) -> Callable[..., bool]:
+        noted, takers = self.noted, self._takers
+
+        @functools.wraps(original)
+        def acquire(semaphore: threading.Semaphore, blocking: bool = True, timeout: float | None = None) -> bool:
+            if blocking and original(semaphore, False):  # what takes long now is no wait for the semaphore
+                takers.took(semaphore)
+                return True
+            owner = takers.first(semaphore) if blocking else 0
+            held_at = place(user_frame(sys._current_frames().get(owner))) if owner else ""
+            began = now()
+            got: bool = False
+            try:
+                got = original(semaphore, blocking, timeout)
+                return got
+            finally:
+                if got:
+                    takers.took(semaphore)
+                if blocking:
+                    name, where = _name_of(semaphore, State.SEMAPHORE, "acquire"), place(_caller())
+                    holder, tid = self._natives.get(owner, 0), _thread.get_native_id()
+                    noted.append(Noted(tid, began, now(), State.SEMAPHORE, name, where, holder, held_at, got))
+
+        return acquire
+
+    def _giving(self, original: Callable[..., None]) -> Callable[..., None]:
+        takers = self._takers
+
+        @functools.wraps(original)
+        def release(semaphore: threading.Semaphore, *args: Any, **kwargs: Any) -> None:
+            takers.gives(semaphore)
+            original(semaphore, *args, **kwargs)
+
+        return release
+
+    def _ending(self, original: Callable[[], None]) -> Callable[[], None]:
+        """The main thread's wait for all others, after the program's last line."""
+        noted = self.noted
+
+        @functools.wraps(original)
+        def shutdown() -> None:
+            began = now()
+            try:
+                original()
+            finally:
+                noted.append(Noted(_thread.get_native_id(), began, now(), State.JOIN, "the threads that go on", ""))
+
+        return shutdown
+
     def _bell(self, original: Callable[[Bell, float | None], bool]) -> Callable[..., bool]:
         noted = self.noted
 
@@ -161,6 +217,9 @@ class Recorder:
 
         class SimpleQueue(original):  # type: ignore[misc]  # the C class of this Python
             """The standard library's, noting who waits for an item."""
+
+            def __reduce_ex__(self, protocol: Any) -> Any:
+                return original().__reduce_ex__(protocol)  # says that it cannot be pickled
 
             def get(self, block: bool = True, timeout: float | None = None) -> Any:
                 try:
@@ -189,4 +248,9 @@ def _name_of(waited_for: Any, state: State, method: str) -> str:
         return f"thread {waited_for.name}"
     if state is State.QUEUE:
         return f"{type(waited_for).__name__}.{method}"
-    return type(waited_for).__name__
+    kind = type(waited_for).__name__
+    lock = getattr(getattr(waited_for, "_cond", waited_for), "_lock", None)  # what it is made of knows its name
+    name, _, where = getattr(lock, "name", "").partition(" (")
+    if not where:
+        return kind
+    return f"{kind.lower() if name == 'lock' else name} ({where}"

@@ -96,8 +96,15 @@ class _Lock(metaclass=_WithMethods):
 
         self.equip(self, raw.acquire, wait)
 
+    def __init_subclass__(cls) -> None:
+        if cls.__module__ != __name__:  # as where nobody traces
+            raise TypeError("the type of a threading lock is not an acceptable base type")
+
     def __getattr__(self, name: str) -> Any:
         return getattr(self.raw, name)
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return self.raw.__reduce_ex__(protocol)  # says that a lock cannot be pickled
 
     def __repr__(self) -> str:
         return f"<{self.name} {self.raw!r}>"
@@ -143,10 +150,12 @@ def _equip_lock(lock: Any, try_now: Callable[..., bool], wait: Callable[[int, fl
 
     def acquire(blocking: bool = True, timeout: float = -1) -> bool:
         nonlocal owner
+        if timeout != -1:
+            _object_to(blocking, timeout)
         if try_now(False):
             owner = me()
             return True
-        got = wait(owner or holder_of(itself()), timeout) if blocking else try_now(False, timeout)  # or what is wrong
+        got = wait(owner or holder_of(itself()), timeout) if blocking else False
         if got:
             owner = me()
         return got
@@ -167,11 +176,18 @@ def _equip_rlock(lock: Any, try_now: Callable[..., bool], wait: Callable[[int, f
     raw = lock.raw
 
     def acquire(blocking: bool = True, timeout: float = -1) -> bool:
+        if timeout != -1:
+            _object_to(blocking, timeout)
         if try_now(False):
             return True
-        return wait(_owner(raw), timeout) if blocking else try_now(False, timeout)
+        return wait(_owner(raw), timeout) if blocking else False
 
     lock.__enter__, lock.acquire = _enter(try_now, lambda: wait(_owner(raw), -1)), acquire
+
+
+def _object_to(blocking: bool, timeout: float) -> None:
+    """Say what is wrong with arguments, if something is: a lock that is free is not asked with them."""
+    _thread.allocate_lock().acquire(blocking, timeout)
 
 
 def _owner(raw: Any) -> int:

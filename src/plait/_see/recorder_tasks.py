@@ -3,7 +3,7 @@
 A step is `asyncio.events.Handle._run`; its callback belongs to the task. After the step the task is ready, has ended,
 or awaits something, which the innermost coroutine says. Since when it could have gone on the handle of its next step
 says, which is made when that is known; after a timer, the moment at which the timer was due. Steps that last longer
-than `BLOCKING` are looked at by a thread that wakes while a loop runs, and notes the line.
+than `BLOCKING` are looked at by a thread that is there while a loop runs, and notes the line.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import asyncio.events
 import functools
 import os
 import sys
-import threading
 import time
 import weakref
 from collections import deque
@@ -22,18 +21,19 @@ from typing import Any, Literal, NamedTuple
 
 from plait._core.trace import State
 from plait._see.sampler import now
+from plait._see.unseen_thread import UnseenThread
 from plait._see.whereabouts import PLAIT, place, user_frame
 
-WATCH = "plait-trace-watch"
 BLOCKING = 50_000  # microseconds of a step
 _EVENTS: Any = asyncio.events
 _LOCK: Any = asyncio.Lock
 _HANDLE: Any = asyncio.events.Handle  # every step of every loop goes through its `_run`
+_LOOP: Any = asyncio.BaseEventLoop
 _LIBRARY = (os.path.dirname(asyncio.__file__) + os.sep, PLAIT)
 _KEPT = 1_000_000
 _AWAITED = {
     "Lock.acquire": State.LOCK,
-    "Semaphore.acquire": State.CONDITION,
+    "Semaphore.acquire": State.SEMAPHORE,
     "Condition.wait": State.CONDITION,
     "Event.wait": State.EVENT,
     "Queue.get": State.QUEUE,
@@ -41,6 +41,7 @@ _AWAITED = {
     "sleep": State.SLEEP,
     "StreamReader._wait_for_data": State.SOCKET,
 }
+_NAMED = (State.LOCK, State.SEMAPHORE, State.CONDITION, State.EVENT)
 
 
 class Step(NamedTuple):
@@ -84,8 +85,8 @@ class TaskRecorder:
         self._seen: dict[int, tuple[int, str]] = {}  # thread: began, line
         self._due: dict[int, int] = {}  # thread: when the timer was due that it runs
         self._ahead = now() - time.monotonic_ns() // 1000  # of our clock, before that of loops
-        self._stop = threading.Event()
-        self._watch = threading.Thread(target=self._look, name=WATCH, daemon=True)
+        self._loops: set[int] = set()  # threads that run one
+        self._watch = UnseenThread(self._look, BLOCKING / 2e6)
 
     def install(self) -> None:
         """Begin."""
@@ -97,6 +98,9 @@ class TaskRecorder:
             task = task if isinstance(task, asyncio.Task) else None
             began = now()
             thread = _thread.get_ident()
+            if thread not in self._loops:
+                self._loops.add(thread)
+                self._watch.start()
             if isinstance(handle, asyncio.TimerHandle):
                 self._due[thread] = min(began, int(handle.when() * 1e6) + self._ahead)
             name = _name_of(task) if task is not None else getattr(handle._callback, "__qualname__", "a callback")
@@ -116,18 +120,29 @@ class TaskRecorder:
             self._owners[lock] = self._number(asyncio.current_task())
             return True
 
+        self._run_forever = run_forever = _LOOP.run_forever
+
+        @functools.wraps(run_forever)
+        def watched(loop: asyncio.BaseEventLoop) -> None:
+            try:
+                run_forever(loop)
+            finally:
+                self._loops.discard(_thread.get_ident())
+                if not self._loops:
+                    self._watch.stop()
+
+        _LOOP.run_forever = watched
         _LOCK.acquire = owned
         _HANDLE._run = run
         _EVENTS.Handle = _dated(self._due)
-        self._watch.start()
 
     def remove(self) -> None:
         """End."""
         _LOCK.acquire = self._acquire
         _HANDLE._run = self._original
         _EVENTS.Handle = _HANDLE
-        self._stop.set()
-        self._watch.join()
+        _LOOP.run_forever = self._run_forever
+        self._watch.stop()
         self._numbers.clear()
 
     def _note(self, task: asyncio.Task[Any] | None, thread: int, ready: int, began: int, name: str) -> None:
@@ -158,12 +173,11 @@ class TaskRecorder:
         return known[1]
 
     def _look(self) -> None:
-        while not self._stop.wait(BLOCKING / 2e6):
-            late = now() - BLOCKING // 2
-            for thread, (_, began, _) in list(self._running.items()):
-                if began < late:
-                    line = place(_of_a_user(sys._current_frames().get(thread)))
-                    self._seen[thread] = began, line
+        late = now() - BLOCKING // 2
+        for thread, (_, began, _) in list(self._running.items()):
+            if began < late:
+                line = place(_of_a_user(sys._current_frames().get(thread)))
+                self._seen[thread] = began, line
 
 
 def _dated(due: dict[int, int]) -> type:
@@ -198,21 +212,22 @@ def _awaited(task: asyncio.Task[Any]) -> tuple[State, str, str, asyncio.Lock | N
     if getattr(task, "_fut_waiter", None) is None:
         return State.READY, "its turn", place(frame), None
     state = _AWAITED.get(name, State.FUTURE)
-    lock = inner.f_locals.get("self") if state is State.LOCK and inner is not None else None
-    if isinstance(lock, asyncio.Lock):
-        return state, _called(lock, frame), place(frame), lock
+    thing = inner.f_locals.get("self") if state in _NAMED and inner is not None else None
+    if thing is not None:
+        return state, _called(thing, frame), place(frame), thing if isinstance(thing, asyncio.Lock) else None
     return state, name if name in _AWAITED else "a future", place(frame), None
 
 
-def _called(lock: asyncio.Lock, frame: Any) -> str:
-    """What the coroutine that awaits a lock calls it."""
+def _called(thing: object, frame: Any) -> str:
+    """What the coroutine that awaits a lock or the like calls it."""
+    kind = f"asyncio.{type(thing).__name__}"
     variables = frame.f_locals if frame is not None else {}
     owner = variables.get("self")
     for prefix, names in (("", variables), ("self.", getattr(owner, "__dict__", {}))):
         for name, value in names.items():
-            if value is lock:
-                return f"{prefix}{name} (asyncio.Lock)"
-    return "an asyncio.Lock"
+            if value is thing:
+                return f"{prefix}{name} ({kind})"
+    return f"an {kind}"
 
 
 def _of_a_user(frame: Any) -> Any:

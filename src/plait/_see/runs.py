@@ -24,7 +24,9 @@ class Figures:
         items, batches: how many.
         work: seconds that items took, of all workers together.
         between: seconds that workers in other processes were busy between their items, with pickling and the like.
-        empty: seconds that workers had no item, from the first item of the map on, before their own last one.
+        hungry: seconds that all workers together could have had an item: from the first item of the map on, as long as
+            one was still to come.
+        empty: of those, the seconds that workers had none.
         last: the item that ended last.
         transfer: what went to the workers and back, if this was the only map on processes.
     """
@@ -37,6 +39,7 @@ class Figures:
     batches: int = 0
     work: float = 0.0
     between: float = 0.0
+    hungry: float = 0.0
     empty: float = 0.0
     last: Slice | None = None
     transfer: Sums | None = None
@@ -90,22 +93,28 @@ def runs_of(trace: Trace, batches: Iterable[Told], sums: Sums, origin: int) -> l
 
 def _look_between(trace: Trace, run: Figures, slices: dict[int, list[Slice]]) -> None:
     """What its workers did between their items; `slices` are those of each lane, in the order in which they began."""
-    began = run.began
-    for at, (_, last) in run.lanes.items():
-        own = [one for one in slices.get(at, ()) if one.group == run.name and one.ended <= run.ended]
-        if own:
-            slowest = max(own, key=lambda one: one.ended)
-            if run.last is None or slowest.ended > run.last.ended:
-                run.last = slowest
-        moment = began
+    items = {
+        at: [one for one in slices.get(at, ()) if one.group == run.name and one.ended <= run.ended] for at in run.lanes
+    }
+    run.last = max((one for own in items.values() for one in own), key=lambda one: one.ended, default=None)
+    last = max((own[-1].began for own in items.values() if own), default=run.began)
+    for at, own in items.items():
+        moment = run.began
         gaps = []
         for one in own:
             if one.began > moment:
                 gaps.append((moment, one.began))
             moment = max(moment, one.ended)
-        busy = sum(_busy(trace, at, low, high) for low, high in gaps) / 1e6 if run.elsewhere else 0.0
-        run.between += busy
-        run.empty += max(0.0, sum(high - low for low, high in gaps if low < last) / 1e6 - busy)
+        run.between += _lacking(trace, run, at, gaps)[0]
+        hungry = [(low, min(high, last)) for low, high in [*gaps, (moment, last)] if low < last]
+        run.empty += _lacking(trace, run, at, hungry)[1]
+        run.hungry += (last - run.began) / 1e6
+
+
+def _lacking(trace: Trace, run: Figures, at: int, gaps: list[tuple[int, int]]) -> tuple[float, float]:
+    """Of the time between items, the seconds that a worker was busy all the same, in its process; and the others."""
+    busy = sum(_busy(trace, at, low, high) for low, high in gaps) / 1e6 if run.elsewhere else 0.0
+    return busy, max(0.0, sum(high - low for low, high in gaps) / 1e6 - busy)
 
 
 def _busy(trace: Trace, at: int, low: int, high: int) -> int:

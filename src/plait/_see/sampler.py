@@ -123,6 +123,18 @@ class Sampler:
             self._ring = -1
         return found
 
+    def leave(self) -> None:
+        """Let go of a sampler that looks at the process this one was forked from."""
+        process, self._process = self._process, None
+        if process is not None:
+            process.returncode = 0  # it is no child of ours
+            for pipe in (process.stdin, process.stdout):
+                assert pipe is not None
+                pipe.close()
+        if self._ring >= 0:
+            os.close(self._ring)
+            self._ring = -1
+
     def _launch(self, gil: GilAddress | None, calls: tuple[dict[int, int], list[int]]) -> subprocess.Popen[bytes]:
         home = str(Path(__file__).parents[2])
         program = f"import sys; sys.path.append({home!r}); from plait._see.sampler_process import main; main()"

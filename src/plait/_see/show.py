@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import json
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from plait._core.errors import UsageError
@@ -19,6 +22,13 @@ _FORMS: dict[str, Callable[[Trace], str]] = {
     "perfetto": draw_perfetto,
 }
 SUFFIXES = {".html": "html", ".htm": "html", ".json": "perfetto", ".txt": "text"}
+
+_UNFINISHED = "nothing has been traced into this file: the program goes on, or it was killed or called os._exit"
+_MARKS = {
+    "text": f"{_UNFINISHED}\n",
+    "html": f'<!doctype html>\n<meta charset="utf-8">\n<title>plait trace</title>\n<p>{_UNFINISHED}</p>\n',
+    "perfetto": json.dumps(_UNFINISHED) + "\n",
+}
 
 
 def show(source: Trace | str | os.PathLike[str], to: str = "text") -> str:
@@ -45,8 +55,11 @@ def show(source: Trace | str | os.PathLike[str], to: str = "text") -> str:
 
 def load(path: Path) -> Trace:
     """The trace in a file."""
+    text = path.read_text(encoding="utf-8")
+    if text in _MARKS.values():
+        raise UsageError(f"{path}: {_UNFINISHED}")
     try:
-        return from_file(path.read_text(encoding="utf-8"))
+        return from_file(text)
     except ValueError as error:
         raise UsageError(f"{path}: not a trace of plait's; expected a page or JSON that plait trace wrote") from error
 
@@ -59,6 +72,34 @@ def form_of(path: Path) -> str:
     return form
 
 
+def reserved(path: Path) -> Path:
+    """The whole path of a file that can be written; until `save` does so, it says that there is no trace in it.
+
+    Raises:
+        UsageError: it cannot be written, or its name says no form.
+    """
+    form, whole = form_of(path), Path(os.path.abspath(path))
+    if whole.is_dir():
+        raise UsageError(f"{str(path)!r} is a folder; expected the name of a file")
+    if not whole.parent.is_dir():
+        raise UsageError(f"{str(path)!r}: there is no folder {str(whole.parent)!r}; make it first, or name another")
+    try:
+        if whole.is_file() or not whole.exists():
+            whole.write_text(_MARKS[form], encoding="utf-8")
+        elif not os.access(whole, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
+        raise UsageError(f"{str(path)!r} cannot be written: {error.strerror}; name another file") from error
+    return whole
+
+
 def save(trace: Trace, path: Path) -> None:
-    """Write the trace in the form that the name of the file asks for."""
-    path.write_text(show(trace, form_of(path)), encoding="utf-8")
+    """Write the trace in the form that the name of the file asks for; a file that cannot be is not left half."""
+    text = show(trace, form_of(path))
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError:
+        with suppress(OSError):
+            if path.is_file():
+                path.unlink()
+        raise

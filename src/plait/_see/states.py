@@ -50,12 +50,13 @@ def add_threads(
             changes = [(origin, State.PYTHON, 0)]
         elif one.tid in lives:
             one, changes, without_core = _whole(one, changes, without_core, lives[one.tid])
-        pieces = refined(changes, outer.get(one.tid, []), origin + trace.microseconds, slack)
-        lane = _lane(one, pieces, sorted(without_core), origin)
+        ended = origin + trace.microseconds
+        pieces = refined(changes, outer.get(one.tid, []), ended, slack)
+        lane = _lane(one, _within(pieces, origin, ended), sorted(without_core), origin)
         lane.name = names.get(one.tid) or _elsewhere(one, workers.get(one.pid, ""), others.get(one.pid, ""))
         lanes[one.tid] = len(trace.lanes)
         trace.lanes.append(lane)
-    trace.waits += _waits(outer, lanes, origin)
+    trace.waits += _waits(outer, lanes, origin, trace.microseconds)
 
 
 def _elsewhere(one: Counted, worker: str, command: str) -> str:
@@ -101,6 +102,12 @@ def _whole(
     return one, [*seen, (life.ended, State.ABSENT, 0)], without_core
 
 
+def _within(pieces: Iterable[Piece], began: int, ended: int) -> list[Piece]:
+    """What was between two moments: the sampler looks from before the trace begins until after it has ended."""
+    cut = ((max(low, began), min(high, ended), state, text) for low, high, state, text in pieces)
+    return [piece for piece in cut if piece[0] < piece[1]]
+
+
 def _lane(one: Counted, pieces: list[Piece], without_core: Sequence[tuple[int, int]], origin: int) -> Lane:
     lane = Lane(one.name, "thread", one.pid, one.tid)
     if one.cpu >= 0:
@@ -113,12 +120,14 @@ def _lane(one: Counted, pieces: list[Piece], without_core: Sequence[tuple[int, i
         while following < len(without_core) and without_core[following][0] < ended:
             low, high = without_core[following]
             if low > moment:
-                lane.add(max(0, moment - origin), State(state), text)
+                lane.add(moment - origin, State(state), text)
             lane.add(max(0, max(low, moment) - origin), State.CORE)
             moment = min(high, ended)
             following += 1
         if moment < ended:
-            lane.add(max(0, moment - origin), State(state), text)
+            lane.add(moment - origin, State(state), text)
+    if not pieces:
+        lane.add(0, State.ABSENT)
     return lane
 
 
@@ -131,7 +140,7 @@ def _outermost(waits: Sequence[Noted]) -> list[Noted]:
     return found
 
 
-def _waits(waits: dict[int, list[Noted]], lanes: dict[int, int], origin: int) -> list[Wait]:
+def _waits(waits: dict[int, list[Noted]], lanes: dict[int, int], origin: int, end: int) -> list[Wait]:
     """For the trace; who let a lock go is who got it last before the waiter did."""
     takers: dict[str, list[tuple[int, int]]] = {}
     for found in waits.values():
@@ -149,7 +158,7 @@ def _waits(waits: dict[int, list[Noted]], lanes: dict[int, int], origin: int) ->
             if one.state is State.LOCK and one.got:
                 before = [who for when, who in _between(takers[one.name], one.began, one.ended) if who != tid]
                 giver = lanes.get(before[-1], giver) if before else giver
-            began, ended = max(0, one.began - origin), max(0, one.ended - origin)
+            began, ended = (min(end, max(0, moment - origin)) for moment in (one.began, one.ended))
             result.append(Wait(lanes[tid], began, ended, one.state, one.name, one.where, holder, one.held_at, giver))
     return sorted(result, key=lambda wait: wait.began)
 

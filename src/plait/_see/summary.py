@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from plait._core.trace import WORDS, State, Trace, Wait
 from plait._see.forecast import Forecast, forecast
@@ -12,9 +12,13 @@ from plait._see.summary_runs import SHORT, tell_runs
 
 Finding = tuple[float, str]  # the seconds that it is about, and a sentence
 _RUNNING = (State.PYTHON, State.NATIVE)
+_HELD = (State.LOCK, State.SEMAPHORE)
+_SIGNALS = {State.CONDITION: "a condition", State.EVENT: "an event", State.BARRIER: "a barrier"}
 _TOGETHER = 0.1
 _GAIN = 0.85  # of the time as it was: a forecast above is no gain
 _FLOWS = 3  # waits for a queue: who waits only once or twice is idle
+_LOOKS = 10  # at each thread: fewer say nothing
+_LEAST = 0.01  # seconds of what is told of a trace that is so short
 _WORTH = 0.02  # of the time of threads: what is less is not told
 
 
@@ -27,22 +31,24 @@ def summarise(trace: Trace, runs: list[Figures], blocked: list[Finding], cores: 
     total = sum(sum(seconds for state, seconds in one.items() if state is not State.IDLE) for one in times)
     if total <= 0:
         return ["it was over before anybody had looked at its threads"]
+    exact = [*blocked, *_locks(trace), *_queues(trace, total), *tell_runs(trace, runs)]
+    looks = trace.facts.get("rate", 0.0) * trace.seconds
+    if 0 < looks < _LOOKS:
+        short = f"it was too short to say where the time went: {trace.seconds * 1000:.1f} ms, in {looks:.0f} looks"
+        return [short, *_sorted(one for one in exact if one[0] >= _LEAST)]
     sums = {state: sum(one.get(state, 0.0) for one in times) for state in State}
     busy = sum(sums[state] for state in _RUNNING)
-    average = busy / trace.seconds
+    average = min(busy / trace.seconds, cores)
     found = [f"{total:.2f} s of thread time in {trace.seconds:.2f} s; {average:.2f} cores were busy on average"]
     parts = sorted(((sums[state], state) for state in State if state is not State.IDLE), reverse=True)
     shares = [f"{seconds / total:.0%} {WORDS[state]}" for seconds, state in parts if seconds >= _WORTH * total]
     found.append("where it went: " + ", ".join(shares))
-    graver = [
-        *blocked,
-        *_gil(trace, times, sums, total, runs, cores),
-        *_locks(trace),
-        *_queues(trace, total),
-        *_core(sums, total, cores),
-    ]
-    graver += tell_runs(trace, runs)
-    return found + [text for _, text in sorted(graver, key=lambda one: -one[0])]
+    graver = [*exact, *_gil(trace, times, sums, total, runs, cores), *_core(sums, total, cores)]
+    return found + _sorted(graver) + _sorted(_signals(trace, total))
+
+
+def _sorted(findings: Iterable[Finding]) -> list[str]:
+    return [text for _, text in sorted(findings, key=lambda one: -one[0])]
 
 
 def _gil(
@@ -100,26 +106,21 @@ def _instead(
 def _together(times: list[dict[State, float]], lanes: tuple[int, ...]) -> float:
     """The share of their time that threads wait for one another: as processes they could not share what they share."""
     each = [times[at] for at in lanes]
-    waits = sum(
-        one.get(state, 0.0) for one in each for state in (State.LOCK, State.QUEUE, State.CONDITION, State.EVENT)
-    )
+    waits = sum(one.get(state, 0.0) for one in each for state in (*_HELD, State.QUEUE, *_SIGNALS))
     return waits / max(1e-9, sum(sum(one.values()) for one in each))
 
 
 def _locks(trace: Trace) -> list[Finding]:
     by_lock: dict[str, list[int]] = {}
     for at, wait in enumerate(trace.waits):
-        if wait.state is State.LOCK:
+        if wait.state in _HELD:
             by_lock.setdefault(wait.name, []).append(at)
     found = []
     for name, places in sorted(by_lock.items(), key=lambda item: -_length(trace, item[1]))[:3]:
         seconds = _length(trace, places)
         if seconds < 0.01 * trace.seconds:
             continue
-        waiters = {trace.waits[at].lane for at in places}
-        who = "tasks" if any(trace.lanes[at].kind == "task" for at in waiters) else "threads"
-        who = who if len(waiters) > 1 else who[:-1]
-        text = f"{name}: {seconds:.2f} s of waiting in {len(places)} waits of {len(waiters)} {who}"
+        text = f"{name}: {seconds:.2f} s of waiting {_in_waits(trace, places)}"
         holders: dict[tuple[int, str], float] = {}
         takers = sorted((trace.waits[at].ended, trace.waits[at].lane) for at in places)
         for at in places:
@@ -135,6 +136,34 @@ def _locks(trace: Trace) -> list[Finding]:
         line = max(where, key=lambda key: where[key], default="")
         found.append((seconds, text + (f"; waited for at {line}" if line else "")))
     return found
+
+
+def _signals(trace: Trace, total: float) -> list[Finding]:
+    """What threads wait for that nobody holds: it comes when others are ready. Last, since it may be meant so."""
+    by_name: dict[tuple[str, State], list[int]] = {}
+    for at, wait in enumerate(trace.waits):
+        if wait.state in _SIGNALS and trace.lanes[wait.lane].kind != "task":
+            by_name.setdefault((wait.name, wait.state), []).append(at)
+    found = []
+    for (name, state), places in by_name.items():
+        seconds = _length(trace, places)
+        if seconds >= 0.1 * total:
+            lines = _by_line(trace, places)
+            line = f"; waited for at {max(lines, key=lambda one: lines[one])}" if lines else ""
+            text = f"{name}: {seconds:.2f} s of waiting for {_SIGNALS[state]}, {_in_waits(trace, places)}{line}"
+            found.append((seconds, text))
+    return sorted(found, reverse=True)[:3]
+
+
+def _in_waits(trace: Trace, places: list[int]) -> str:
+    """``in 3 waits of 1 thread``."""
+    waiters = {trace.waits[at].lane for at in places}
+    who = "task" if any(trace.lanes[at].kind == "task" for at in waiters) else "thread"
+    return f"in {_many(len(places), 'wait')} of {_many(len(waiters), who)}"
+
+
+def _many(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _by_line(trace: Trace, places: list[int], held: bool = False) -> dict[str, int]:

@@ -78,8 +78,8 @@ def _late_batch(trace: Trace, run: Figures) -> list[tuple[float, str]]:
 
 def _empty(trace: Trace, run: Figures) -> list[tuple[float, str]]:
     """Workers that had no item, and what the thread that feeds them did meanwhile."""
-    whole = len(run.lanes) * run.seconds
-    if run.empty < _EMPTY * whole or run.consumer < 0:
+    whole = run.hungry
+    if not whole or run.empty < _EMPTY * whole or run.consumer < 0:
         return []
     feeder = trace.lanes[run.consumer]
     did: dict[State, float] = {}
@@ -88,14 +88,18 @@ def _empty(trace: Trace, run: Figures) -> list[tuple[float, str]]:
     mostly = max(did, key=lambda state: did[state], default=State.ABSENT)
     if mostly in (State.GIL, State.CORE):
         return []  # which is told, and the reason for this
-    text = f"{run.name}: its {len(run.lanes)} workers had no item for {run.empty / whole:.0%} of the time "
-    text += f"({run.empty:.2f} s of {whole:.2f} s)"
+    text = f"{run.name}: {_workers(run)} had no item for {run.empty / whole:.0%} of the time "
+    text += f"in which items were still to come ({run.empty:.2f} s of {whole:.2f} s)"
     if mostly in _OWN:
         text += f"; {feeder.name}, which takes their results, spent {did[mostly]:.2f} s {WORDS[mostly]}: "
         text += "the loop around the map, or its input, is what is slow"
     elif run.transfer is not None and run.transfer.sent_seconds + run.transfer.read_seconds > _EMPTY * run.seconds:
         text += "; pickling here is what they waited for"
     return [(run.empty, text)]
+
+
+def _workers(run: Figures) -> str:
+    return f"its {len(run.lanes)} workers" if len(run.lanes) > 1 else "its worker"
 
 
 def _seconds(one: Slice) -> float:

@@ -18,11 +18,11 @@ from plait._core.onlooker import ONLOOKER
 from plait._core.trace import Trace
 from plait._see.items import Ran, Told, add_items
 from plait._see.recorder import Recorder
-from plait._see.recorder_tasks import WATCH, TaskRecorder
+from plait._see.recorder_tasks import TaskRecorder
 from plait._see.recorder_transfer import TransferRecorder
 from plait._see.runs import runs_of
 from plait._see.sampler import Sampler, now
-from plait._see.show import form_of, save
+from plait._see.show import form_of, reserved, save
 from plait._see.states import add_threads, await_results
 from plait._see.summary import summarise
 from plait._see.task_lanes import add_tasks, blocked_words
@@ -37,7 +37,8 @@ class trace:  # noqa: N801  used as a verb: with plait.trace("run.html")
 
     The block is given the `Trace`, which is filled when it ends; also when an exception ends it. Locks, queues and
     threads that are made in the block are known by name and holder; of those made before, only that somebody waits.
-    Off Linux only the waits that plait records are seen, and the trace says so.
+    A child that is forked in the block ends its own copy of it without a trace. Off Linux only the waits that plait
+    records are seen, and the trace says so.
 
     Args:
         path: ``.html`` for a page, ``.json`` for ui.perfetto.dev, ``.txt`` for a terminal; None for no file.
@@ -45,8 +46,9 @@ class trace:  # noqa: N801  used as a verb: with plait.trace("run.html")
             children; plait's own workers always are.
 
     Raises:
-        UsageError: the path ends in something else, or a trace is being recorded in this process already.
-        OSError: the file cannot be written.
+        UsageError: the path ends in something else or cannot be written, or a trace is being recorded in this process
+            already.
+        OSError: the file could not be written in the end, such as to a full disk.
 
     >>> import plait, time
     >>> with plait.trace() as trace:
@@ -56,7 +58,7 @@ class trace:  # noqa: N801  used as a verb: with plait.trace("run.html")
     """
 
     def __init__(self, path: str | os.PathLike[str] | None = None, *, children: bool = False) -> None:
-        self._path = None if path is None else Path(path)
+        self._path = None if path is None else Path(os.path.abspath(path))  # the program may change the folder
         if self._path is not None:
             form_of(self._path)
         self._children = children
@@ -66,6 +68,9 @@ class trace:  # noqa: N801  used as a verb: with plait.trace("run.html")
         if not _recording.acquire(blocking=False):
             raise UsageError("plait.trace: a trace is being recorded already; a process can record one at a time")
         try:
+            if self._path is not None:
+                reserved(self._path)
+            self._pid = os.getpid()
             self._sampler = Sampler()
             self._sampler.start()
             self._recorder = Recorder()
@@ -88,30 +93,35 @@ class trace:  # noqa: N801  used as a verb: with plait.trace("run.html")
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        ended = now()
         try:
-            ended = now()
             ONLOOKER.told = ONLOOKER.ran = None
             self._transfer.remove()
             self._tasks.remove()
             self._recorder.remove()
+            if os.getpid() != self._pid:  # a child that was forked in the block: the trace is its parent's
+                self._sampler.leave()
+                return
             samples = self._sampler.stop()
         finally:
             _recording.release()
         trace = self._trace
         trace.microseconds = ended - self._origin
-        workers = {pid: told.batch.worker for told in self._batches if (pid := told.pid)}
-        names = {tid: name for tid, name in self._recorder.names.items() if name != WATCH}
+        batches, names = list(self._batches), dict(self._recorder.names)  # threads that go on may still add to them
+        workers = {pid: told.batch.worker for told in batches if (pid := told.pid)}
         others = {pid: words for pid, words in samples.processes.items() if self._children and _OURS not in words}
-        lives = self._recorder.lives
+        lives = dict(self._recorder.lives)
         add_threads(trace, samples, self._recorder.noted, names, lives, self._origin, workers, others)
-        await_results(trace, self._consumed, self._origin)
-        add_items(trace, self._batches, self._calls, self._origin)
-        add_tasks(trace, self._tasks.steps, self._tasks.names, self._origin)
+        await_results(trace, list(self._consumed), self._origin)
+        add_items(trace, batches, list(self._calls), self._origin)
+        steps, blocked = list(self._tasks.steps), list(self._tasks.blocked)
+        add_tasks(trace, steps, self._tasks.names, self._origin)
         trace.missing += samples.missing
         trace.facts |= {"rate": samples.rate, "cost": samples.cost}
-        blocked = blocked_words(trace, self._tasks.blocked, self._tasks.steps, self._origin)
-        runs = runs_of(trace, self._batches, self._transfer.sums(), self._origin)
-        trace.summary = summarise(trace, runs, blocked, available_cores().count)
+        runs = runs_of(trace, batches, self._transfer.sums(), self._origin)
+        trace.summary = summarise(
+            trace, runs, blocked_words(trace, blocked, steps, self._origin), available_cores().count
+        )
         if self._path is not None:
             save(trace, self._path)
 

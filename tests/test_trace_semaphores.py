@@ -1,0 +1,156 @@
+"""Waits for semaphores, barriers, conditions and events in a trace: by name, with the line, and who holds a semaphore."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+
+import plait
+from plait._core.trace import State, Trace, Wait
+
+pytestmark = pytest.mark.usefixtures("nothing_left")
+on_linux = pytest.mark.skipif(sys.platform != "linux", reason="states are sampled on Linux")
+
+
+def run(*functions: Callable[[], object]) -> None:
+    threads = [threading.Thread(target=function, name=function.__name__) for function in functions]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def only_wait(trace: Trace, state: State, lane: str) -> Wait:
+    (found,) = (wait for wait in trace.waits if wait.state is state and trace.lanes[wait.lane].name == lane)
+    return found
+
+
+@pytest.mark.parametrize("kind", ["Semaphore", "BoundedSemaphore"])
+@pytest.mark.parametrize("how", ["with", "acquire"])
+def test_a_semaphore_its_holder_and_the_lines(kind: str, how: str) -> None:
+    with plait.trace() as trace:
+        slots = getattr(threading, kind)(1)
+        held = threading.Event()
+
+        def holder() -> None:
+            with slots:
+                held.set()
+                time.sleep(0.2)
+
+        def waiter() -> None:
+            held.wait()
+            if how == "with":
+                with slots:
+                    pass
+            else:
+                slots.acquire()
+                slots.release()
+
+        run(holder, waiter)
+    wait = only_wait(trace, State.SEMAPHORE, "waiter")
+    assert wait.name.startswith("slots (test_trace_semaphores.py:")
+    assert wait.where.endswith("in waiter")
+    assert trace.lanes[wait.holder].name == "holder"
+    assert wait.held_at.endswith("in holder")
+    (said,) = (finding for finding in trace.summary if finding.startswith("slots"))
+    assert "in 1 wait of 1 thread" in said
+    assert "held by holder, then at test_trace_semaphores.py:" in said
+
+
+def test_a_semaphore_that_passes_word_has_no_holder() -> None:
+    with plait.trace() as trace:
+        word, asked, answered = threading.Semaphore(0), threading.Event(), threading.Event()
+
+        def giver() -> None:
+            word.release()
+            asked.wait()
+            time.sleep(0.05)
+            word.release()
+
+        def waiter() -> None:
+            word.acquire()
+            answered.set()
+            asked.set()
+            word.acquire()
+
+        run(giver, waiter)
+    waits = [wait for wait in trace.waits if wait.state is State.SEMAPHORE]
+    assert waits
+    assert {wait.holder for wait in waits} == {-1}
+
+
+@on_linux
+def test_barriers_conditions_and_events_are_found_by_name() -> None:
+    with plait.trace() as trace:
+        meet = threading.Barrier(2)
+        stop = threading.Event()
+        ready = threading.Condition()
+        told: list[bool] = []
+
+        def early() -> None:
+            meet.wait()
+            stop.wait()
+            with ready:
+                ready.wait_for(lambda: told)
+
+        thread = threading.Thread(target=early, name="early")
+        thread.start()
+        time.sleep(0.1)
+        meet.wait()
+        time.sleep(0.1)
+        stop.set()
+        time.sleep(0.1)
+        with ready:
+            told.append(True)
+            ready.notify()
+        thread.join()
+    for state, name in ((State.BARRIER, "meet"), (State.EVENT, "stop"), (State.CONDITION, "ready")):
+        wait = only_wait(trace, state, "early")
+        assert wait.name.startswith(f"{name} (test_trace_semaphores.py:")
+        assert wait.where.endswith("in early")
+        assert any(said.startswith(f"{wait.name}: 0.") and "waited for at" in said for said in trace.summary[2:])
+    assert "waiting for a barrier" in trace.summary[1]
+
+
+def test_what_nobody_has_named() -> None:
+    with plait.trace() as trace:
+
+        def waiter() -> None:
+            threading.Event().wait(0.01)
+
+        run(waiter)
+    assert only_wait(trace, State.EVENT, "waiter").name.startswith("event (test_trace_semaphores.py:")
+
+
+def test_a_semaphore_of_asyncio() -> None:
+    async def work(slots: asyncio.Semaphore) -> None:
+        async with slots:
+            await asyncio.sleep(0.02)
+
+    async def main() -> None:
+        slots = asyncio.Semaphore(1)
+        await asyncio.gather(work(slots), work(slots))
+
+    with plait.trace() as trace:
+        asyncio.run(main())
+    assert [wait.name for wait in trace.waits if wait.state is State.SEMAPHORE] == ["slots (asyncio.Semaphore)"]
+
+
+def test_semaphores_are_as_they_were_afterwards() -> None:
+    kinds = threading.Semaphore, threading.BoundedSemaphore
+    names = "acquire", "release", "__enter__"
+    before = [getattr(kind, name) for kind in kinds for name in names]
+    with plait.trace():
+        slots = threading.BoundedSemaphore(2)
+        with slots, slots:
+            assert not slots.acquire(blocking=False)
+        with pytest.raises(ValueError, match="too many times"):
+            slots.release()
+    assert [getattr(kind, name) for kind in kinds for name in names] == before
+    with slots, slots:
+        pass

@@ -1,0 +1,109 @@
+"""A trace is not seen by the program: no thread to join or to count, nothing that a forked child does for its parent."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import os
+import pickle
+import queue
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import plait
+from plait._see.unseen_thread import UnseenThread
+
+pytestmark = pytest.mark.usefixtures("nothing_left")
+
+
+def test_nobody_counts_or_joins_a_thread_of_the_trace() -> None:
+    seen = []
+
+    async def main() -> None:
+        seen.append(set(threading.enumerate()))
+        time.sleep(0.06)  # noqa: ASYNC251  long enough to be looked at
+        seen.append(set(threading.enumerate()))
+
+    before = set(threading.enumerate())
+    with plait.trace() as trace:
+        seen.append(set(threading.enumerate()))
+        asyncio.run(main())
+        seen.append(set(threading.enumerate()))
+    assert seen == [before] * 4
+    assert not any("watch" in lane.name for lane in trace.lanes)
+
+
+FORKS = """
+import asyncio, os, plait
+with plait.trace():
+    for _ in range(3):
+        child = os.fork()
+        if child == 0:
+            os._exit(0)
+        os.waitpid(child, 0)
+        asyncio.run(asyncio.sleep(0))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+def test_a_program_of_one_thread_may_fork() -> None:
+    """Python 3.12 and later warn of a fork where the system counts more threads than one."""
+    words = [sys.executable, "-W", "always::DeprecationWarning:__main__", "-c", FORKS]
+    assert subprocess.run(words, capture_output=True, text=True, check=True).stderr == ""
+
+
+MADE = {
+    "Lock": lambda: threading.Lock(),
+    "RLock": lambda: threading.RLock(),
+    "Condition": lambda: threading.Condition(),
+    "Semaphore": lambda: threading.Semaphore(),
+    "Event": lambda: threading.Event(),
+    "SimpleQueue": lambda: queue.SimpleQueue(),
+}
+
+
+@pytest.mark.parametrize("name", MADE)
+@pytest.mark.parametrize("carry", [pickle.dumps, copy.deepcopy])
+def test_what_cannot_be_pickled_says_so_in_the_same_words(name: str, carry: Callable[[object], object]) -> None:
+    with pytest.raises(TypeError) as plain:
+        carry(MADE[name]())
+    with plait.trace(), pytest.raises(TypeError) as traced:
+        carry(MADE[name]())
+    assert str(traced.value) == str(plain.value)
+
+
+@pytest.mark.parametrize("name", ["Lock", "RLock"])
+def test_a_lock_is_no_base(name: str) -> None:
+    with plait.trace(), pytest.raises(TypeError, match="not an acceptable base type"):
+        type("Own", (getattr(threading, name),), {})
+
+
+@pytest.mark.parametrize("name", ["Lock", "RLock"])
+@pytest.mark.parametrize("words", [{"timeout": "x"}, {"timeout": -3}, {"blocking": False, "timeout": 1}])
+def test_wrong_arguments_are_so_for_a_free_lock(name: str, words: dict[str, Any]) -> None:
+    with pytest.raises((TypeError, ValueError)) as plain:
+        getattr(threading, name)().acquire(**words)
+    with plait.trace(), pytest.raises((TypeError, ValueError)) as traced:
+        getattr(threading, name)().acquire(**words)
+    assert str(traced.value) == str(plain.value)
+
+
+def test_an_unseen_thread_begins_and_ends_again() -> None:
+    looked = threading.Event()
+    thread = UnseenThread(looked.set, 0.001)
+    thread.stop()
+    for _ in range(3):
+        looked.clear()
+        thread.start()
+        thread.start()
+        assert looked.wait(10)
+        thread.stop()
+    looked.clear()
+    thread.stop()
+    assert not looked.is_set()
