@@ -132,8 +132,10 @@ def test_what_nobody_holds_comes_last() -> None:
     trace.waits.append(Wait(2, 0, SECOND // 10, State.EVENT, "stop (app.py:1)", "app.py:2 in c"))  # too little
     assert summarise(trace, [], [], 2)[1:] == [
         "where it went: 33% waiting for a barrier, 33% waiting for a semaphore, 33% sleeping",
-        "slots (app.py:4): 0.50 s of waiting in 1 wait of 1 thread; 0.50 s of it held by c, then at app.py:5 in c; "
-        "waited for at app.py:7 in b",
+        (
+            "slots (app.py:4): 0.50 s of waiting in 1 wait of 1 thread; 0.50 s of it held by c, then at app.py:5 in c; "
+            "waited for at app.py:7 in b"
+        ),
         "meet (app.py:3): 1.00 s of waiting for a barrier, in 1 wait of 1 thread; waited for at app.py:9 in a",
     ]
 
