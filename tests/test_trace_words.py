@@ -123,6 +123,23 @@ def test_a_trace_that_is_too_short_says_just_that() -> None:
     assert summarise(trace, [], [], 2) == ["it was too short to say where the time went: 3.0 ms, in 3 looks"]
 
 
+def test_what_nobody_holds_comes_last() -> None:
+    trace = made({"a": [(0, State.BARRIER)], "b": [(0, State.SEMAPHORE)], "c": [(0, SLEEP)]})
+    trace.waits.append(Wait(0, 0, SECOND, State.BARRIER, "meet (app.py:3)", "app.py:9 in a"))
+    trace.waits.append(
+        Wait(1, 0, SECOND // 2, State.SEMAPHORE, "slots (app.py:4)", "app.py:7 in b", 2, "app.py:5 in c")
+    )
+    trace.waits.append(Wait(2, 0, SECOND // 10, State.EVENT, "stop (app.py:1)", "app.py:2 in c"))  # too little
+    assert summarise(trace, [], [], 2)[1:] == [
+        "where it went: 33% waiting for a barrier, 33% waiting for a semaphore, 33% sleeping",
+        (
+            "slots (app.py:4): 0.50 s of waiting in 1 wait of 1 thread; 0.50 s of it held by c, then at app.py:5 in c; "
+            "waited for at app.py:7 in b"
+        ),
+        "meet (app.py:3): 1.00 s of waiting for a barrier, in 1 wait of 1 thread; waited for at app.py:9 in a",
+    ]
+
+
 def test_times_of_a_lane_and_of_its_index() -> None:
     trace = made({"a": [(0, PYTHON)], "b": [(0, SLEEP)]})
     assert (
