@@ -223,6 +223,16 @@ def takes_for_its_caller(file: str, line: int) -> bool:
 
 
 @_remembered
+def passed(file: str, method: str) -> tuple[Held, ...]:
+    """What a file gives such a method of to a call, without calling it: ``Thread(target=barrier.wait)``."""
+    tree = _tree(file)
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)] if tree is not None else []
+    given = [one for call in calls for one in (*call.args, *(word.value for word in call.keywords))]
+    found = [one for one in given if isinstance(one, ast.Attribute) and one.attr == method]
+    return tuple(Held(ast.unparse(one.value), one.lineno) for one in found)
+
+
+@_remembered
 def generators_with(file: str, expression: str) -> tuple[Held, ...]:
     """Where generators of a file stand still with this taken: the generator's name, and the line of its `yield`."""
     tree = _tree(file)

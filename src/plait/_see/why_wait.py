@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import takewhile
 from typing import NamedTuple
 
 from plait._see import why_source
@@ -107,7 +108,9 @@ def wait_of(thread: Thread) -> Wait:
     loop = any(_is(one, "base_events.py", "_run_once") for one in outer)
     pooled = _pooled(thread)
     if frame is None and any(_PARTS.search(one.file) for one in inner):
-        return Wait("plait", "", None, pooled=pooled)
+        inner = tuple(takewhile(lambda one: not _PARTS.search(one.file), inner))
+        if not inner or not crew_of(thread) or any(_is(one, "base_events.py", "_run_once") for one in inner):
+            return Wait("plait", "", None, pooled=pooled)
     kind, address = _by_library(inner)
     if any(_OURS.search(one.file) and not one.file.endswith(_CHANNELS) for one in inner):
         return Wait("work", "", frame, (), address, loop, pooled)
@@ -208,6 +211,8 @@ def _task_wait(thread: Thread) -> Wait:
 
 def _by_library(inner: tuple[Frame, ...]) -> tuple[str, int]:
     """The kind of wait that the frames of the standard library beneath the user's mean, and the object's address."""
+    if any(_is(frame, "thread.py", "run") for frame in inner):  # a task that is a method of the library's own
+        inner = tuple(frame for frame in inner if not frame.file.endswith("thread.py"))
     for frame in reversed(inner):  # the outermost says what the user has called
         name = frame.name
         if frame.file.endswith("threading.py") and name in _BOTTOM:
