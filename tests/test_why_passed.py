@@ -50,6 +50,12 @@ def test_of_several_the_one_whose_object_it_is(tmp_path: Path) -> None:
     assert told(file, TWO, EVENT, variables=names) == ("waits until third is set", "program.py:6")
 
 
+def test_of_several_the_one_that_was_made_as_such(tmp_path: Path) -> None:
+    """From outside, where no names of the module are known."""
+    made = TWO + "first, third = threading.Barrier(2), Event()\n"
+    assert told(tmp_path / "program.py", made, EVENT) == ("waits until third is set", "program.py:6")
+
+
 def test_where_it_was_passed_on_twice_the_line_is_not_told(tmp_path: Path) -> None:
     twice = STARTS + "threading.Thread(target=first.wait).start()\n"
     assert told(tmp_path / "program.py", twice, EVENT) == ("waits until first is set", "")

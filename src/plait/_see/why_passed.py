@@ -25,19 +25,18 @@ def named(wait: Wait, thread: Thread, everybody: Sequence[Thread]) -> Wait:
     method = _method(thread)
     if wait.frame is not None or method is None or not wait.address:
         return wait
-    owner = method.variables.get("self")
+    kind = method.variables["self"].type if "self" in method.variables else ""
     own = [frame for one in everybody for frame in one.frames if is_own(frame)]
     names = {name for frame in own for name, thing in frame.variables.items() if thing.address == wait.address}
     passed = [
         (one.expression, Frame(file, one.line, ""))
         for file in dict.fromkeys(frame.file for frame in own)
         for one in why_source.passed(file, method.name)
-        if not names or one.expression in names
+        if (one.expression in names if names else why_source.made_as(file, one.expression) in ("", kind))
     ]
     expressions = {expression for expression, _ in passed}
     if len(expressions) == 1:
         return wait._replace(what=expressions.pop(), frame=passed[0][1] if len(passed) == 1 else None)
-    kind = owner.type if owner is not None else ""
     article = "an" if kind[:1] in _VOWELS else "a"
     return wait._replace(what=min(names, default=f"{article} {kind}" if kind else "", key=len))
 

@@ -233,6 +233,19 @@ def passed(file: str, method: str) -> tuple[Held, ...]:
 
 
 @_remembered
+def made_as(file: str, expression: str) -> str:
+    """The name of the class whose call a file assigns to an expression, ``Event``; "" where it does not say one."""
+    tree = _tree(file)
+    found = [node for node in ast.walk(tree) if isinstance(node, ast.Assign)] if tree is not None else []
+    pairs = [(target, node.value) for node in found for target in node.targets]
+    pairs += [pair for one, value in pairs if isinstance(one, ast.Tuple) and isinstance(value, ast.Tuple)
+              for pair in zip(one.elts, value.elts, strict=False)]  # fmt: skip
+    calls = [value.func for one, value in pairs if isinstance(value, ast.Call) and ast.unparse(one) == expression]
+    names = {ast.unparse(one).rpartition(".")[2] for one in calls}
+    return names.pop() if len(names) == 1 else ""
+
+
+@_remembered
 def generators_with(file: str, expression: str) -> tuple[Held, ...]:
     """Where generators of a file stand still with this taken: the generator's name, and the line of its `yield`."""
     tree = _tree(file)
