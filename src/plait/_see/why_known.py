@@ -99,6 +99,8 @@ _DOES = {
     "queue join": "waits until all items of {what} are done",
     "queue get": "waits for an item from {what}",
     "queue put": "waits for room in {what}",
+    "channel get": "waits for an item from {what}",
+    "channel put": "waits for room in {what}",
     "child": "waits for the end of a child process",
     "idle": "is idle: a worker of a pool without work",
     "service": "is a thread of the standard library's own",

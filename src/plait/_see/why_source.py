@@ -246,6 +246,14 @@ def made_as(file: str, expression: str) -> str:
 
 
 @_remembered
+def iterated(file: str, line: int) -> str:
+    """What a ``for`` in a line goes over; "" for none."""
+    tree = _tree(file)
+    loops = [node for node in ast.walk(tree) if isinstance(node, ast.For)] if tree is not None else []
+    return next((ast.unparse(one.iter) for one in loops if _is_around(one.iter, line, -1)), "")
+
+
+@_remembered
 def generators_with(file: str, expression: str) -> tuple[Held, ...]:
     """Where generators of a file stand still with this taken: the generator's name, and the line of its `yield`."""
     tree = _tree(file)
