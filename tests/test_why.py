@@ -53,13 +53,20 @@ HANGS = {
     "map_lock": ('Deadlock: "MainThread" and "plait-thread-', "map_lock.py:13"),
     "loop_lock": ('Deadlock: "MainThread" and "plait-loop" wait for each other', "loop_lock.py:13"),
     "pool_lent": ("A pool waits for itself", "pool_lent.py:5"),
+    "passed_on": ("Too few come to barrier", "passed_on.py:14"),
+    "channel_never_fed": ("Nothing will come: rows", "channel_never_fed.py:5"),
+    "channel_full": ("Nobody takes from rows", "channel_full.py:6"),
     "one_line": ('Deadlock: "one" and "two" wait for each other', "one_line.py:16"),
     "philosophers": ('Deadlock: "p0" and "p1" and "p2" wait for each other', "philosophers.py:9"),
 }
 WATCHED = {
     **{name: HANGS[name] for name in ("lock_cycle", "lost_wakeup", "queue_join", "pool_self", "blocked_loop")},
     **{name: HANGS[name] for name in ("pipe_to_itself", "queue_of_process", "fork_lock")},
-    **{name: HANGS[name] for name in ("scope_lock", "map_lock", "loop_lock", "pool_lent", "philosophers", "one_line")},
+    **{
+        name: HANGS[name]
+        for name in ("scope_lock", "map_lock", "loop_lock", "pool_lent", "philosophers", "one_line", "passed_on")
+    },
+    **{name: HANGS[name] for name in ("channel_never_fed", "channel_full")},
     "philosophers_slots": ('Deadlock: "p0" and "p1" and "p2" wait for each other', "philosophers_slots.py:18"),
     "async_locks": ('Deadlock: "Task-2 (move)" and "Task-3 (move)" wait for each other', "async_locks.py:7"),
     "task_group": ("reader (read) waits for inbox.get()", "task_group.py:5"),

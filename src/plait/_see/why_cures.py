@@ -11,6 +11,8 @@ RANK = (
     "condition",
     "queue put",
     "queue get",
+    "channel put",
+    "channel get",
     "future",
     "futures",
     "join",
@@ -30,6 +32,16 @@ NOBODY = {
         "Nobody takes from {what}",
         "It waits for room.",
         "See whether the thread that takes items has ended by an exception; give put() a timeout.",
+    ),
+    "channel get": (
+        "Nothing will come: {what}",
+        "It waits for an item, or for the end.",
+        "Whoever puts items closes the channel when there are no more: `with` does that, also after an exception.",
+    ),
+    "channel put": (
+        "Nobody takes from {what}",
+        "It waits for room.",
+        "See whether who takes items has ended; if it has, have it close the channel: then put() raises Closed.",
     ),
     "lock": (
         "{what} was never let go",

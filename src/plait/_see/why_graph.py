@@ -8,7 +8,8 @@ from plait._see.why_keys import Holding
 from plait._see.why_known import Known, Step, is_thread, step
 from plait._see.why_teams import awaits_all, drives_processes
 
-FOR_EVER = ("lock", "join", "condition", "event", "semaphore", "barrier", "queue get", "queue put", "queue join")
+FOR_EVER = ("lock", "join", "condition", "event", "semaphore", "barrier", "queue get", "queue put", "queue join",
+            "channel get", "channel put")  # fmt: skip
 RESULTS = ("future", "futures")
 NOT_TOLD = ("idle", "plait", "service")
 BOUND = (*FOR_EVER, *RESULTS, *NOT_TOLD, "import", "work", "exit")  # who waits so does not go on by itself

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from plait._see import why_source
 from plait._see.why_dump import Dump, Thread
 from plait._see.why_keys import Holding, holdings, key_of
+from plait._see.why_passed import named
 from plait._see.why_teams import crews_awaited
 from plait._see.why_wait import Wait, wait_of
 
@@ -82,7 +83,7 @@ def _joining(known: Known, everybody: list[Known]) -> Known:
 
 
 def _known(thread: Thread, everybody: tuple[Thread, ...]) -> Known:
-    wait = wait_of(thread)
+    wait = named(wait_of(thread), thread, everybody)
     crews = crews_awaited(thread, everybody) if wait.kind == "work" else ()
     released = key_of(wait.frame, wait.what) if wait.kind == "condition" and not wait.keys and wait.frame else None
     held = [held for held in holdings(thread) if released is None or held.key != released]
@@ -98,6 +99,8 @@ _DOES = {
     "queue join": "waits until all items of {what} are done",
     "queue get": "waits for an item from {what}",
     "queue put": "waits for room in {what}",
+    "channel get": "waits for an item from {what}",
+    "channel put": "waits for room in {what}",
     "child": "waits for the end of a child process",
     "idle": "is idle: a worker of a pool without work",
     "service": "is a thread of the standard library's own",

@@ -223,6 +223,37 @@ def takes_for_its_caller(file: str, line: int) -> bool:
 
 
 @_remembered
+def passed(file: str, method: str) -> tuple[Held, ...]:
+    """What a file gives such a method of to a call, without calling it: ``Thread(target=barrier.wait)``."""
+    tree = _tree(file)
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)] if tree is not None else []
+    given = [one for call in calls for one in (*call.args, *(word.value for word in call.keywords))]
+    found = [one for one in given if isinstance(one, ast.Attribute) and one.attr == method]
+    return tuple(Held(ast.unparse(one.value), one.lineno) for one in found)
+
+
+@_remembered
+def made_as(file: str, expression: str) -> str:
+    """The name of the class whose call a file assigns to an expression, ``Event``; "" where it does not say one."""
+    tree = _tree(file)
+    found = [node for node in ast.walk(tree) if isinstance(node, ast.Assign)] if tree is not None else []
+    pairs = [(target, node.value) for node in found for target in node.targets]
+    pairs += [pair for one, value in pairs if isinstance(one, ast.Tuple) and isinstance(value, ast.Tuple)
+              for pair in zip(one.elts, value.elts, strict=False)]  # fmt: skip
+    calls = [value.func for one, value in pairs if isinstance(value, ast.Call) and ast.unparse(one) == expression]
+    names = {ast.unparse(one).rpartition(".")[2] for one in calls}
+    return names.pop() if len(names) == 1 else ""
+
+
+@_remembered
+def iterated(file: str, line: int) -> str:
+    """What a ``for`` in a line goes over; "" for none."""
+    tree = _tree(file)
+    loops = [node for node in ast.walk(tree) if isinstance(node, ast.For)] if tree is not None else []
+    return next((ast.unparse(one.iter) for one in loops if _is_around(one.iter, line, -1)), "")
+
+
+@_remembered
 def generators_with(file: str, expression: str) -> tuple[Held, ...]:
     """Where generators of a file stand still with this taken: the generator's name, and the line of its `yield`."""
     tree = _tree(file)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import takewhile
 from typing import NamedTuple
 
 from plait._see import why_source
@@ -43,6 +44,8 @@ _SHAPES = (
     ("thread.py", "_worker", "idle"),
     ("pool.py", "worker", "idle"),
     ("base_events.py", "_run_once", "loop"),
+    ("_run/channel.py", "get", "channel get"),
+    ("_run/channel.py", "put", "channel put"),
 )
 _FOR_TASKS = (("taskgroups.py", "__aexit__"), ("tasks.py", "wait"), ("tasks.py", "_wait"))
 _BOTTOM = ("_bootstrap", "_bootstrap_inner", "run")
@@ -55,6 +58,8 @@ _TOLD_BY_NAME = (
     "queue join",
     "queue get",
     "queue put",
+    "channel get",
+    "channel put",
     "child",
     "idle",
     "service",
@@ -107,9 +112,12 @@ def wait_of(thread: Thread) -> Wait:
     loop = any(_is(one, "base_events.py", "_run_once") for one in outer)
     pooled = _pooled(thread)
     if frame is None and any(_PARTS.search(one.file) for one in inner):
-        return Wait("plait", "", None, pooled=pooled)
+        inner = tuple(takewhile(lambda one: not _PARTS.search(one.file), inner))
+        if not inner or not crew_of(thread) or any(_is(one, "base_events.py", "_run_once") for one in inner):
+            return Wait("plait", "", None, pooled=pooled)
     kind, address = _by_library(inner)
-    if any(_OURS.search(one.file) and not one.file.endswith(_CHANNELS) for one in inner):
+    ours = any(_OURS.search(one.file) and not one.file.endswith(_CHANNELS) for one in inner)
+    if ours and not kind.startswith("channel"):
         return Wait("work", "", frame, (), address, loop, pooled)
     if inner and _is(inner[0], "threading.py", "__enter__") and kind != "semaphore":
         kind = "lock"  # that of the condition, which a queue or event begins with
@@ -124,7 +132,7 @@ def wait_of(thread: Thread) -> Wait:
         return Wait("system", known, frame, _keys((*inner, *outer), "lock"), address, loop, pooled, shared=shared)
     if kind in ("something", "runs", "C code"):
         deep = None
-    what = " or ".join(_any_of(deep or frame, call)) if call is not None else ""
+    what = _what(deep or frame, kind, call)
     keys, owner = _keys((*inner, *outer), kind), _owner(deep or frame, what)
     if deep is not None:
         what = shown(deep, what)
@@ -133,10 +141,14 @@ def wait_of(thread: Thread) -> Wait:
     return Wait(kind, what, frame, keys, address, loop, pooled, _limited(inner, call), deep, owner, shared)
 
 
-def _any_of(frame: Frame | None, call: Call) -> tuple[str, ...]:
-    """What a call is made on: any of what ``with a, b:`` enters, where the place in the line is not known."""
-    together = why_source.entered_together(frame.file, frame.line, frame.column) if frame is not None else ()
-    return together if call.receiver in together else (call.receiver,)
+def _what(frame: Frame | None, kind: str, call: Call | None) -> str:
+    """What is waited for: any of what ``with a, b:`` enters, where the place in the line is not known."""
+    if frame is None:
+        return ""
+    if kind == "channel get" and (call is None or call.method != "get"):
+        return why_source.iterated(frame.file, frame.line)
+    together = why_source.entered_together(frame.file, frame.line, frame.column)
+    return "" if call is None else " or ".join(together) if call.receiver in together else call.receiver
 
 
 def _deep(inner: tuple[Frame, ...], kind: str) -> Frame | None:
@@ -208,6 +220,8 @@ def _task_wait(thread: Thread) -> Wait:
 
 def _by_library(inner: tuple[Frame, ...]) -> tuple[str, int]:
     """The kind of wait that the frames of the standard library beneath the user's mean, and the object's address."""
+    if any(_is(frame, "thread.py", "run") for frame in inner):  # a task that is a method of the library's own
+        inner = tuple(frame for frame in inner if not frame.file.endswith("thread.py"))
     for frame in reversed(inner):  # the outermost says what the user has called
         name = frame.name
         if frame.file.endswith("threading.py") and name in _BOTTOM:
@@ -239,6 +253,7 @@ def _call(frame: Frame | None, kind: str) -> Call | None:
     """The call in the user's line that waits."""
     found = why_source.calls(frame.file, frame.line, frame.column) if frame is not None else ()
     wanted = {"join": ("join",), "future": ("result", "exception"), "queue get": ("get",), "queue put": ("put",)}
+    wanted |= {"channel get": ("get",), "channel put": ("put",)}
     names = wanted.get(kind, (*_LOCKS, *_QUEUES, *_WORDS))
     return next((call for call in found if call.method in names), found[0] if found else None)
 
