@@ -112,6 +112,24 @@ def cached(x: int) -> int:
     return x
 
 
+@functools.cache
+def cached_for_ever(*x: int) -> int:
+    return x[0]
+
+
+def calls_what_is_cached(x: int) -> int:
+    return cached(x)
+
+
+@functools.cache
+def made_once() -> int:
+    return 3
+
+
+def calls_what_is_made_once(x: int) -> int:
+    return made_once() + x
+
+
 @dataclass(frozen=True)
 class Frozen:
     factor: int = 2
@@ -154,7 +172,7 @@ def closure_over_a_number() -> Callable[[int], int]:
     [
         reads_a_constant,
         calls_the_library,
-        cached,
+        calls_what_is_made_once,
         uses_a_frozen_object,
         closure_over_a_number(),
         functools.partial(pow, 2),
@@ -179,6 +197,10 @@ def test_what_may_move(function: object) -> None:
         (in_an_inner_function, "assigns to the global name 'counter'"),
         (sets_an_attribute, "assigns to an attribute of 'threading'"),
         (with_a_default, "a default argument"),
+        (cached, '"cached" keeps its results in a cache of this process'),
+        (cached_for_ever, '"cached_for_ever" keeps its results'),
+        (calls_what_is_cached, '"cached" keeps its results'),
+        (functools.partial(cached, 1), '"cached" keeps its results'),
         (closure_that_counts(), "assigns to the captured name 'total'"),
         (Accumulator().add, "has state"),
         (RESULTS.append, "belongs to a list"),

@@ -6,6 +6,7 @@ import collections
 import functools
 import io
 import os
+import random
 import sys
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -201,6 +202,33 @@ def test_default_arguments_and_captured_names():
     count, counted = by_nonlocal()
     done = len(run(count))
     assert counted() == done
+
+
+@functools.cache
+def keeps(x: int) -> int:
+    return burn() + x
+
+
+def draws(_: int) -> float:
+    burn()
+    return random.random()
+
+
+def test_caches_are_filled_here() -> None:
+    keeps.cache_clear()
+    results = run(keeps)
+    assert keeps.cache_info().currsize == len(set(results)) == ITEMS
+
+
+def test_random_numbers_are_those_of_the_seed() -> None:
+    before = random.getstate()
+    try:
+        random.seed(1)
+        drawn = run(draws)
+        random.seed(1)
+        assert sorted(drawn) == sorted(random.random() for _ in drawn)
+    finally:
+        random.setstate(before)
 
 
 def test_objects_with_state():

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 import random
+import secrets
 import string
 import sys
 import types
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
+from random import randint
+from random import random as rolls
 
 import pytest
 
@@ -293,8 +297,9 @@ def makes_harmless_ones(x):
     return Harmless(x).doubled + Harmless.half(x) + Point(x).x
 
 
-def draws_random_numbers(n):
-    return sum(random.random() for _ in range(n))
+def draws_random_numbers_of_its_own(n):
+    draw = random.Random(n)
+    return draw.random() + random.SystemRandom().random() + secrets.randbelow(3)
 
 
 def fills_a_list_of_its_own(x):
@@ -327,12 +332,60 @@ def recurses(n):
 @pytest.mark.parametrize(
     "function",
     [
-        reads_constants, calls_a_function_of_a_module, makes_harmless_ones, draws_random_numbers, fills_a_list_of_its_own,
+        reads_constants, calls_a_function_of_a_module, makes_harmless_ones, draws_random_numbers_of_its_own, fills_a_list_of_its_own,
         hands_a_list_to_a_helper, imports_a_library, recurses, Harmless, Harmless.half, Point,
     ],
 )  # fmt: skip
 def test_what_may_move(function: object) -> None:
     assert obstacle(function) == ""
+
+
+def draws_random_numbers(n):
+    return sum(random.random() for _ in range(n))
+
+
+def draws_by_name(n):
+    return rolls() + n
+
+
+def draws_a_whole_number_by_name(n):
+    return randint(1, n)
+
+
+def seeds(n):
+    random.seed(n)
+
+
+def draws_within(n):
+    import random as other
+
+    return other.shuffle([n])
+
+
+def draws_through_a_helper(n):
+    return draws_by_name(n)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        draws_random_numbers, draws_by_name, draws_a_whole_number_by_name, seeds, draws_within, draws_through_a_helper,
+        lambda _: random.gauss(0, 1), random.random, random.randrange, partial(random.gauss, 0),
+    ],
+)  # fmt: skip
+def test_what_draws_from_the_numbers_of_the_whole_program_must_stay(function: object) -> None:
+    assert "uses random numbers of the whole program" in obstacle(function)
+    assert "plait.rng(seed)" in obstacle(function)
+
+
+def test_so_must_what_draws_from_those_of_numpy() -> None:
+    numpy = pytest.importorskip("numpy")
+    assert numpy.random.rand() < 1  # it is loaded when it is used, as it has been when a function is looked at
+    for function in (lambda _: numpy.random.rand(), lambda n: numpy.random.seed(n), lambda _: numpy.random.normal()):
+        assert "uses random numbers of the whole program" in obstacle(function)
+    assert obstacle(lambda n: numpy.random.default_rng(n).random()) == ""
+    draw = numpy.random.default_rng(1)
+    assert obstacle(lambda _: draw.random()).startswith('"draw" is shared')
 
 
 def test_classes_of_the_arguments_are_read_too() -> None:

@@ -1,8 +1,9 @@
 """Whether a function depends on memory it shares with the rest of the program, as far as its code shows.
 
 It does when it stores to a global or captured name or to something it got by one, when it uses a mutable object that is
-global, captured, or an attribute of a module or class, when it has state of its own, or when it cannot be pickled. The
-functions and classes it uses are looked at too, unless they belong to an installed package or the standard library.
+global, captured, or an attribute of a module or class, when it has state of its own, such as a cache, when it draws
+from random numbers that all the program draws from, or when it cannot be pickled. The functions and classes it uses are
+looked at too, unless they belong to an installed package or the standard library.
 `sharing_code` reads the byte code. When in doubt the answer is yes.
 """
 
@@ -83,6 +84,8 @@ class _Reader:
                 if not is_immutable(value) and not isinstance(value, FunctionType):
                     return f"an argument bound to it, {_name(value)}, is shared"
             return self.of(function.func)
+        if why := _draws(getattr(function, "__name__", ""), function):
+            return why
         if isinstance(function, BuiltinFunctionType):
             owner = function.__self__
             known = owner is None or isinstance(owner, ModuleType) or is_immutable(owner)
@@ -103,6 +106,8 @@ class _Reader:
             return next((why for part in parts if part and (why := self.of_used(name, part))), "")
         if isinstance(value, MethodType) and isinstance(value.__self__, type):
             return self._of_code(value.__self__)
+        if why := _draws(name, value):
+            return why
         if is_immutable(value) or _is_frozen_instance(value) or isinstance(value, _DESCRIPTORS):
             return ""
         return f'"{name}" is shared; pass engine="process" if it is only read'
@@ -130,7 +135,7 @@ class _Reader:
             found = (self.of_used(f"{value.__name__}.{name}", part) for name, part in parts)
             return next((why for why in found if why), "") or self._of_bases(value)
         if not isinstance(value, FunctionType):
-            return self.of_used(value.__name__, value.__wrapped__)
+            return _keeps_results(value) or self.of_used(value.__name__, value.__wrapped__)
         return self._of_function(value)
 
     def _of_bases(self, value: type) -> str:
@@ -165,7 +170,7 @@ class _Reader:
         if name in captured or name in scope:
             value = captured[name] if name in captured else scope[name]
             if not isinstance(value, (ModuleType, FunctionType, type)) and is_immutable(value):
-                return f'"{name}" is changed meanwhile' if is_rebound(name, function) else ""
+                return f'"{name}" is changed meanwhile' if is_rebound(name, function) else _draws(name, value)
             return self._of_path(name, value, use)
         return f"it uses {name}(), which may reach anything" if name in _REFLECTION and not use.stores else ""
 
@@ -185,7 +190,7 @@ class _Reader:
                 name, value = f"{name}.{attribute}", found
                 continue
             if installed and callable(found):  # nobody shares the state of a package on purpose
-                return ""
+                return _draws(f"{name}.{attribute}", found)
             return self.of_used(f"{name}.{attribute}", found) or (
                 self.of_used(name, value) if isinstance(value, type) else ""
             )
@@ -205,6 +210,44 @@ def _is_made(name: str, part: object) -> bool:
 def _is_wrapper(value: object) -> bool:
     """Whether it is made of a function by a decorator such as ``functools.lru_cache``."""
     return callable(value) and hasattr(value, "__wrapped__") and not hasattr(value, "__self__")
+
+
+def _keeps_results(value: Any) -> str:
+    """What speaks against moving a function that ``functools`` gave a cache: the program's own would stay empty.
+
+    One without parameters is a constant that is made when it is needed, wherever that is.
+    """
+    if not isinstance(value, functools._lru_cache_wrapper):
+        return ""
+    code = getattr(value.__wrapped__, "__code__", None)
+    if code is not None and not (code.co_argcount or code.co_kwonlyargcount or code.co_flags & _VARIADIC):
+        return ""
+    return f'"{value.__name__}" keeps its results in a cache of this process; pass engine="process" if it need not'
+
+
+_VARIADIC = 0x04 | 0x08  # CO_VARARGS, CO_VARKEYWORDS
+
+
+_OF_NUMPY = frozenset({"seed", "ranf", "sample", "set_bit_generator"})  # plain functions, the others are methods
+
+
+def _draws(name: str, value: Any) -> str:
+    """What speaks against moving a function that draws from a generator such as those of `random`, or seeds it.
+
+    Who has called ``random.seed`` wants the numbers of a loop; nobody can tell from a generator whether anybody has.
+    """
+    owner = getattr(value, "__self__", None)
+    if isinstance(owner, (type, ModuleType)) or type(owner).__name__ == "SystemRandom":
+        return ""
+    of_numpy = str(getattr(value, "__module__", "")).startswith("numpy.random") and owner is None
+    if not (of_numpy and getattr(value, "__name__", "") in _OF_NUMPY) and not any(
+        hasattr(owner, method) for method in ("setstate", "set_state")
+    ):
+        return ""
+    return (
+        f'"{name}" uses random numbers of the whole program; '
+        'pass engine="process" if others will do, or take them from plait.rng(seed)'
+    )
 
 
 def _attribute(owner: object, name: str) -> object:
