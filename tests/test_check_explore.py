@@ -11,7 +11,11 @@ from types import CodeType
 import pytest
 
 from plait._check.explore import Result, explore_script
+from plait._check.fair import Fair
+from plait._check.record import Record
 from plait._check.rewrite import rewrite
+from plait._core.event import Event, Kind
+from plait._schedulers.interface import ThreadState
 from plait.errors import UsageError
 
 
@@ -337,3 +341,63 @@ def test_the_users_getattr_is_not_asked_by_the_checker(tmp_path: Path) -> None:
         assert Proxy().upper() == "PROXY"
     """
     assert explore(tmp_path, source, runs=2).verdict.word == "passed"
+
+
+SPINS = {
+    "empty": "while q.empty(): pass",
+    "qsize": "while q.qsize() < 3: pass",
+    "is_alive": "while t.is_alive(): pass",
+    "is_set": "while not e.is_set(): pass",
+    "locked": "while lock.locked(): pass",
+    "acquire": "while not lock.acquire(blocking=False): pass",
+    "active_count": "while threading.active_count() > 1: pass",
+    "done": "while not f.done(): pass",
+    "a flag": "while not flag: pass",
+    "drained": "while not drained.empty(): pass",
+}
+
+
+@pytest.mark.parametrize("scheduler", ["rotation", "surw", "bounded"])
+@pytest.mark.parametrize("name", SPINS)
+def test_who_spins_does_not_starve_whom_it_waits_for(name: str, scheduler: str, tmp_path: Path) -> None:
+    source = f"""
+        import concurrent.futures, queue, threading
+        q, drained, e, flag, lock = queue.Queue(), queue.Queue(), threading.Event(), [], threading.Lock()
+        f = concurrent.futures.Future()
+        lock.acquire()
+        for n in range(3): drained.put(n)
+        def other():
+            for n in range(3):
+                q.put(n)
+                drained.get()
+            e.set()
+            f.set_result(1)
+            lock.release()
+            flag.append(1)
+        t = threading.Thread(target=other)
+        t.start()
+        {SPINS[name]}
+        t.join()
+    """
+    longest = [0]
+
+    def look(record: Record) -> None:
+        longest[0] = max(longest[0], len(record.events))
+
+    result = explore(tmp_path, source, runs=40, seconds=None, scheduler=scheduler, examine=look)
+    assert result.verdict.word == "passed"
+    assert longest[0] < 40_000  # the limit, after which all have their share, is at 100,000
+
+
+def test_the_fair_choice_gives_everybody_a_share_whatever_the_number_of_events_at_a_choice() -> None:
+    events: list[Event] = []
+    fair = Fair(events)
+    threads = [ThreadState(0, "one"), ThreadState(1, "other")]
+    running: ThreadState | None = None
+    seen = set()
+    events += [Event(0, Kind.ENTER, -1, "", None)]
+    for _ in range(200):
+        running = fair.choose(threads, running, threads)
+        seen.add(running.number)
+        events += [Event(running.number, Kind.ENTER, -1, "", None)] * 2  # so that it is always an odd one
+    assert seen == {0, 1}

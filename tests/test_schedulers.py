@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 import plait
+from plait._schedulers.interface import ThreadState
 from plait._schedulers.reduction import Race, races
 from plait.schedulers import Event, Kind, ReplayScheduler, Scheduler
 from plait.testing import SchedulerContract
@@ -100,3 +101,16 @@ def test_events_that_a_join_orders_do_not_race(ordered: bool) -> None:
     join = Event(0, Kind.JOIN, 1, "", None)
     executed = [Event(0, Kind.START, 1, "", None), write, *([join] if ordered else []), read]
     assert races(executed) == ([] if ordered else [Race(1, 0)])
+
+
+@pytest.mark.parametrize("steps", [2, 3])
+def test_a_hint_is_followed_although_somebody_spins_until_its_thread_goes_on(steps: int) -> None:
+    spins, awaited = ThreadState(0, "spins"), ThreadState(1, "awaited")
+    awaited.steps = steps
+    both = [spins, awaited]
+    chosen = {}
+    for impatient in (False, True):
+        scheduler = ReplayScheduler([(1, 3, 0)], impatient=impatient)
+        scheduler.begin(0)
+        chosen[impatient] = {scheduler.choose(both, spins, both).number for _ in range(5000)}
+    assert chosen == {False: {0}, True: {0, 1}}

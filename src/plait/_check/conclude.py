@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import linecache
 from collections.abc import Callable
+from functools import partial
 from time import monotonic
 from typing import NamedTuple
 
@@ -126,7 +127,7 @@ def go_ahead(subject: Subject, scouting: Scouting, *, scheduler: str | Scheduler
 
 def _looking(scheduler: str | Scheduler, sources: Sources, *, one_output: bool) -> tuple[HintedScheduler, Look]:
     """A scheduler, and who looks at what it does and tells it what to try."""
-    hinted = HintedScheduler(make_scheduler(scheduler), ReplayScheduler)
+    hinted = HintedScheduler(make_scheduler(scheduler), partial(ReplayScheduler, impatient=True))
     return hinted, Look(hinted.hint, sources, one_output=one_output)
 
 

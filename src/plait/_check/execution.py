@@ -30,6 +30,7 @@ from plait._check.diagnosis import LATELY, at_limit, goes_on, only_time_helps, s
 from plait._check.fair import Fair
 from plait._check.places import Places
 from plait._check.remarks import Remarks, held_up
+from plait._check.signals import deliver, in_main
 from plait._check.unwinding import refuse, unwind
 from plait._check.watchdog import watch
 from plait._core.event import Event, Kind
@@ -70,6 +71,7 @@ class Execution(Border):
         gave_up: why the execution was ended although nothing had failed.
         hasty: whether the scheduler lets a short wait of this thread end at once.
         at_exit: what the program has registered for its end.
+        signals: the handlers that the main thread has to call before it does anything else, by number of the signal.
         broken: the first test of the program's own test run that failed.
         remarks: what asyncio does wrong at some place.
         until: the moment of real time up to which a long execution goes on; None for any.
@@ -106,8 +108,9 @@ class Execution(Border):
         self.until: float | None = None
         self.gave_up = ""
         self.at_exit: list[partial[object]] = []
+        self.signals: dict[int, Callable[[], object]] = {}
         self.remarks = Remarks()
-        self.hasty = hasty or _never
+        self.hasty = hasty or (lambda _: False)
         self._choose = choose
         self._limit = limit
         self._fair = False
@@ -135,8 +138,10 @@ class Execution(Border):
                 self.admit()
             chosen = self._choose(ready, me, self.threads)
             if chosen is not me:
-                self._switched(me, me, chosen)
+                self._switched(me, chosen)
                 self._hand_over(me, chosen)
+        if self.signals:
+            deliver(self, me)
         me.steps += 1
         self.events.append(event)
         if len(self.events) >= self._limit:
@@ -157,22 +162,31 @@ class Execution(Border):
         """
         if self.places.due <= len(self.events) and not me.quiet:
             self.places.sweep(len(self.events))
-            if self.aborting:
-                refuse(me)
+        if self.aborting:
+            refuse(me)
+        deliver(self, me)
         me.pending = pending
-        me.timed_out = False
         chosen = me
         if gate.is_open and not self.returned:
             if len(self.ready) > 1:
                 chosen = self._choose(self.ready, me, self.threads)
             if chosen is me:
                 return True
-        me.deadline = None if seconds is None else self.now + max(seconds, 0.0)
+        deadline = None if seconds is None else self.now + max(seconds, 0.0)
+        in_time = self._await(me, gate, pending, deadline, chosen)
+        while deliver(self, me) and in_time and not gate.is_open:  # it was only woken for that
+            in_time = self._await(me, gate, pending, deadline, me)
+        return in_time
+
+    def _await(self, me: Controlled, gate: Gate, pending: Event, deadline: float | None, chosen: Controlled) -> bool:
+        me.pending = pending
+        me.timed_out = False
+        me.deadline = deadline
         gate.wanting.append(me)
         me.gate = gate
         try:
             if chosen is not me:
-                self._switched(me, me, chosen)
+                self._switched(me, chosen)
                 self._hand_over(me, chosen)
                 return not me.timed_out
             if not gate.is_open:
@@ -194,7 +208,7 @@ class Execution(Border):
         """Those that want it must wait."""
         gate.is_open = False
         for waiting in gate.wanting:
-            if not waiting.timed_out:
+            if not (waiting.timed_out or (self.signals and in_main(self, waiting))):
                 self.unready(waiting)
 
     def here(self) -> Controlled | None:
@@ -313,7 +327,7 @@ class Execution(Border):
         running = me if me.ready else None
         chosen = self._choose(ready, running, self.threads) if len(ready) > 1 else ready[0]
         if chosen is not (running or ready[0]):
-            self._switched(me, running, chosen)
+            self._switched(me, chosen)
         if chosen is not me:
             self._hand_over(me, chosen)
 
@@ -341,7 +355,7 @@ class Execution(Border):
             if self.aborting:
                 refuse(me)
 
-    def _switched(self, me: Controlled, running: Controlled | None, chosen: Controlled) -> None:
+    def _switched(self, me: Controlled, chosen: Controlled) -> None:
         self.switches.append((me.number, me.steps, me.pending, chosen.number, len(self.events)))
 
     def _at_limit(self, me: Controlled) -> None:
@@ -382,7 +396,3 @@ class Execution(Border):
                 waiting.timed_out = True
                 waiting.deadline = None
                 self.make_ready(waiting)
-
-
-def _never(_: Controlled) -> bool:
-    return False

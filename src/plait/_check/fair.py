@@ -17,12 +17,14 @@ class Fair:
 
     def __init__(self, events: Sequence[Event]) -> None:
         self._events = events
+        self._since = len(events)
 
     def choose(
         self, ready: Sequence[Controlled], running: Controlled | None, threads: Sequence[Controlled]
     ) -> Controlled:
         """The running one until its share is used up, then the next by number."""
-        if running is not None and len(self._events) % _QUANTUM:
+        if running is not None and len(self._events) - self._since < _QUANTUM:
             return running
+        self._since = len(self._events)
         after = -1 if running is None else running.number
         return next((candidate for candidate in ready if candidate.number > after), ready[0])

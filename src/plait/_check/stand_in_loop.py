@@ -11,6 +11,7 @@ import asyncio
 import gc
 import heapq
 import selectors
+import signal
 import sys
 import weakref
 from asyncio import events
@@ -45,6 +46,7 @@ class StandInLoop(asyncio.SelectorEventLoop):
         self._begun: set[Controlled] = set()
         self._collections = _COLLECTIONS
         self._from_threads: list[events.Handle] = []
+        self._handled: set[int] = set()
         self._place = -1
         self._files = "an event loop waited for files or sockets"
         execution = STAGE.execution
@@ -138,10 +140,16 @@ class StandInLoop(asyncio.SelectorEventLoop):
         self._over(execution, control, id(context["task"]))
 
     def add_signal_handler(self, sig: int, callback: Any, *args: Any) -> None:  # type: ignore[override]  # any callback
-        """No signal comes while a program is checked."""
+        """As `loop.add_signal_handler`; the only signals are those that the program sends itself."""
+        signal.signal(sig, lambda *_: self.call_soon_threadsafe(callback, *args))
+        self._handled.add(sig)
 
     def remove_signal_handler(self, sig: int) -> bool:
-        """No signal comes while a program is checked."""
+        """As `loop.remove_signal_handler`."""
+        if sig not in self._handled:
+            return False
+        self._handled.remove(sig)
+        signal.signal(sig, signal.default_int_handler if sig == signal.SIGINT else signal.SIG_DFL)
         return True
 
     def _make_self_pipe(self) -> None:

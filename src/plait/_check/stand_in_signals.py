@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import _thread
 import os
 import signal
+import sys
 from collections.abc import Iterator
+from functools import partial
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+from plait._check.signals import arrive, deliver
 from plait._check.stage import STAGE
 
 if TYPE_CHECKING:
@@ -17,6 +22,10 @@ _real_getsignal = signal.getsignal
 _real_raise = signal.raise_signal
 _real_wakeup = signal.set_wakeup_fd
 _real_kill = os.kill
+_real_interrupt = _thread.interrupt_main
+_real_thread_kill = getattr(signal, "pthread_kill", None)  # not on Windows
+_get_ident = _thread.get_ident
+_INTERRUPT = signal.SIGINT
 
 
 class Signals:
@@ -33,6 +42,9 @@ class Signals:
         yield _real_raise, self.raise_signal
         yield _real_wakeup, self.set_wakeup_fd
         yield _real_kill, self.kill
+        yield _real_interrupt, self.interrupt_main
+        if _real_thread_kill is not None:
+            yield _real_thread_kill, self.pthread_kill
 
     def signal(self, number: int, handler: Any, /) -> Any:
         """As `signal.signal`."""
@@ -51,21 +63,45 @@ class Signals:
         return known[number] if known is not None and number in known else _real_getsignal(number)
 
     def raise_signal(self, number: int, /) -> None:
-        """As `signal.raise_signal`; the handler is called where the signal is sent."""
-        known = self._known()
-        handler = known.get(number) if known is not None else None
-        if callable(handler):
-            handler(number, None)
-        elif handler is not signal.SIG_IGN:
+        """As `signal.raise_signal`: the main thread calls the handler, at once if it is the one that sends."""
+        if not self._takes(number):
             _real_raise(number)
 
     def kill(self, pid: int, number: int, /) -> None:
         """As `os.kill`."""
-        known = self._known()
-        if pid == os.getpid() and known is not None and number in known:
-            self.raise_signal(number)
-        else:
+        if pid != os.getpid() or not self._takes(number):
             _real_kill(pid, number)
+
+    def pthread_kill(self, ident: int, number: int, /) -> None:
+        """As `signal.pthread_kill`: it is the main thread that calls the handler all the same."""
+        if _real_thread_kill is not None and not self._takes(number):
+            _real_thread_kill(ident, number)
+
+    def interrupt_main(self, number: int = _INTERRUPT, /) -> None:
+        """As `_thread.interrupt_main`: nothing happens where there is no handler."""
+        if self._known() is None:
+            _real_interrupt(signal.Signals(number))
+        elif callable(self._handler(number)):
+            self._takes(number)
+
+    def _takes(self, number: int) -> bool:
+        """Whether the program has said what is to happen; then the main thread will do it."""
+        execution = STAGE.execution
+        if self._known() is None or execution is None or self._handler(number) == signal.SIG_DFL:
+            return False
+        if callable(self._handler(number)):
+            arrive(execution, number, partial(self._handle, number))
+            deliver(execution, execution.running)
+        return True
+
+    def _handle(self, number: int) -> None:
+        handler = self._handler(number)
+        if callable(handler):
+            handler(number, _interrupted())
+
+    def _handler(self, number: int) -> Any:
+        """What the program has installed; for Ctrl-C there is something from the beginning."""
+        return self._handlers.get(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
 
     def set_wakeup_fd(self, fd: int, /, **options: bool) -> int:
         """As `signal.set_wakeup_fd`."""
@@ -83,4 +119,13 @@ class Signals:
 
 def _in_main() -> bool:
     execution = STAGE.execution
-    return execution is not None and execution.running.number == 0
+    return execution is not None and _get_ident() == execution.threads[0].ident
+
+
+def _interrupted() -> FrameType | None:
+    """The frame of the program's in which the main thread is."""
+    execution = STAGE.execution
+    frame: FrameType | None = sys._getframe()
+    while frame is not None and execution is not None and frame.f_code.co_filename not in execution.sites.files:
+        frame = frame.f_back
+    return frame

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from plait._schedulers.interface import ThreadState
 
 
-_GREED = 2000  # choices in a row, after the last turn, after which the running thread lets the next one go
+_GREED = 2000  # choices in a row after which the running thread lets the next one go
 
 
 class Turn(NamedTuple):
@@ -26,13 +26,19 @@ class ReplayScheduler:
 
     A turn that no longer applies (its thread has gone past it, or `to` cannot go on) is left out: see `missed`.
 
+    Args:
+        turns: as (thread, step, to).
+        impatient: whether a thread that goes on and on lets the next one go, too, while a turn has not come: it may
+            wait for the very thread whose turn that is. What was recorded is followed to the letter without it.
+
     Attributes:
         missed: the indices of the turns that did not apply in the last execution.
     """
 
     name = "replay"
 
-    def __init__(self, turns: Sequence[tuple[int, int, int]]) -> None:
+    def __init__(self, turns: Sequence[tuple[int, int, int]], *, impatient: bool = False) -> None:
+        self._impatient = impatient
         self._turns = [Turn(*turn[:3]) for turn in turns]
         self._at = self._row = 0
         self.missed: list[int] = []
@@ -49,15 +55,21 @@ class ReplayScheduler:
         while self._at < len(self._turns):
             turn = self._turns[self._at]
             thread = threads[turn.thread] if turn.thread < len(threads) else None
-            if thread is None or thread.steps < turn.step:
-                return plain
-            if thread.steps == turn.step and thread is not running and thread in ready and not thread.done:
-                return plain  # it has not come to this turn yet: somebody else runs
+            if (
+                thread is None
+                or thread.steps < turn.step
+                or (thread.steps == turn.step and _waits(thread, ready, running))
+            ):
+                return self._go_on(plain, ready, running) if self._impatient else plain
             self._at += 1
+            self._row = 0
             chosen = next((candidate for candidate in ready if candidate.number == turn.to), None)
             if thread.steps == turn.step and chosen is not None:
                 return chosen
             self.missed.append(self._at - 1)
+        return self._go_on(plain, ready, running)
+
+    def _go_on(self, plain: ThreadState, ready: Sequence[ThreadState], running: ThreadState | None) -> ThreadState:
         self._row = self._row + 1 if running is not None else 0
         if self._row > _GREED:  # it asks again and again for what only another can do
             self._row = 0
@@ -74,3 +86,8 @@ class ReplayScheduler:
 
     def end(self, executed: Sequence[Event]) -> None:
         self.missed.extend(range(self._at, len(self._turns)))
+
+
+def _waits(thread: ThreadState, ready: Sequence[ThreadState], running: ThreadState | None) -> bool:
+    """Whether it has not come to its turn yet, because somebody else runs."""
+    return thread is not running and thread in ready and not thread.done

@@ -16,13 +16,16 @@ if TYPE_CHECKING:
 Thing = tuple[str, int]
 What = tuple[int, Kind, int, str]
 
+_GREED = 1000  # choices that a thread waits for its turn before whoever has it is taken to wait for that very thread
 _MOST = 1000  # executions that are told from others by what happened in them
 
 
 class SurwScheduler:
     """Chooses one shared thing for each execution, and all orders of the accesses to it have about equal chances.
 
-    It learns from the executions before which things several threads touch, and how often each does.
+    It learns from the executions before which things several threads touch, and how often each does. A thread that
+    spins until another has done something would have the turn for ever; so the rest of an execution in which somebody
+    waits for long is a random walk.
 
     Source: Zhao, Wolff, Mathur, Roychoudhury: Selectively uniform concurrency testing, ASPLOS 2025.
     """
@@ -40,6 +43,7 @@ class SurwScheduler:
         self._target = self._random.choice(self._shared) if self._shared else None
         self._left = dict(self._counts[self._target]) if self._target is not None else {}
         self._next: int = -1
+        self._waited: dict[int, int] = {}
         return True
 
     def choose(
@@ -58,6 +62,8 @@ class SurwScheduler:
             self._left[chosen.number] = self._left.get(chosen.number, 0) - 1
             if chosen.number == self._next:
                 self._next = -1
+        if len(free) < len(ready):
+            self._wait(touching, chosen)
         return chosen
 
     def end(self, executed: Sequence[Event]) -> None:
@@ -78,6 +84,13 @@ class SurwScheduler:
             for thread, count in by.items():
                 known[thread] = max(known.get(thread, 0), count)
         self._shared = [thing for thing, by in self._counts.items() if len(by) > 1]
+
+    def _wait(self, touching: Sequence[ThreadState], chosen: ThreadState) -> None:
+        waited = self._waited
+        for thread in touching:
+            waited[thread.number] = 0 if thread is chosen else waited.get(thread.number, 0) + 1
+            if waited[thread.number] > _GREED:
+                self._target = None
 
     def _draw(self, threads: Sequence[ThreadState]) -> int:
         alive = [thread.number for thread in threads if not thread.done]
