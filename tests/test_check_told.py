@@ -62,6 +62,26 @@ threads = [threading.Thread(target=outer) for _ in range(3)]
         "Never released: lock",
         ("has taken it in line 5 and never gave it back", "5 takes lock"),
     ),
+    "a wait of a task without a loop": Told(
+        """
+import asyncio
+async def main():
+    cond, items, got = asyncio.Condition(), [], []
+    async def consume():
+        async with cond:
+            if not items:
+                await cond.wait()
+            got.append(items.pop())
+    async def produce():
+        async with cond:
+            items.append(1)
+            cond.notify_all()
+    await asyncio.gather(consume(), consume(), produce(), produce())
+asyncio.run(main())
+""",
+        "A wait without a loop: cond.wait()",
+        ("waits in line 8", "another task has been quicker", "not asyncio.Lock"),
+    ),
     "an attribute by super()": Told(
         """
 import threading
