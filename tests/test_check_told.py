@@ -62,6 +62,35 @@ threads = [threading.Thread(target=outer) for _ in range(3)]
         "Never released: lock",
         ("has taken it in line 5 and never gave it back", "5 takes lock"),
     ),
+    "an argument of a method": Told(
+        """
+import threading
+class Outbox:
+    def __init__(self): self.buf, self.sent = [0], []
+    def add(self, x): self.buf.append(x)
+    def flush(self):
+        self.sent.extend(self.buf)
+        self.buf.clear()
+box = Outbox()
+threads = [threading.Thread(target=box.add, args=(1,)), threading.Thread(target=box.flush)]
+"""
+        + THREADS
+        + "box.flush()\nassert box.sent == [0, 1], box.sent",
+        "Lost update of self.buf",
+        ("reads `self.buf` in line 7", "5 changes self.buf"),
+    ),
+    "an argument of a function": Told(
+        """
+import operator, threading
+d = {"n": 0}
+def work(): operator.setitem(d, "n", operator.getitem(d, "n") + 1)
+threads = [threading.Thread(target=work) for _ in range(2)]
+"""
+        + THREADS
+        + "assert d['n'] == 2",
+        "Checked, then changed by another thread: d",
+        ("4 changes d", "not operator"),
+    ),
     "a wait of a task without a loop": Told(
         """
 import asyncio

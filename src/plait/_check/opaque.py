@@ -101,8 +101,8 @@ class Opaque:
             memory = isinstance(thing, (io.StringIO, io.BytesIO))
             act = Act.LOOK if name in _LOOKS else Act.CHANGE
             found.append(_access(act if memory else Act(act + 2), thing))
-        if given and (name in _CONSUME or name in _FILLING):
-            kind_of_look = _WRITE if name in _FILLING else _READ
+        if given and (name in CONSUMING or name in FILLING):
+            kind_of_look = _WRITE if name in FILLING else _READ
             found += [access for one in given for access in self._look(one, kind_of_look)]
         return found
 
@@ -144,7 +144,7 @@ class Opaque:
         if module in _OF_FILES:
             act = _with_files(module, name)
             return [_access(act, FILES)] if act else ()
-        kind = _WRITE if name in _CHANGING or name in _FILLING else _READ
+        kind = _WRITE if name in _CHANGING or name in FILLING else _READ
         found = [access for thing in given for access in self._look(thing, kind)]
         if name in _OF_INSTANCES:
             found += [access for thing in given for access in self.fields(thing)]
@@ -197,14 +197,14 @@ def _access(act: Act, thing: object) -> Access:
 
 
 _WHOLE: Final = (str, bytes, tuple, frozenset)
-_CONSUME: Final = frozenset(
+CONSUMING: Final = frozenset(
     """update extend extendleft union intersection difference symmetric_difference difference_update issubset
     issuperset intersection_update symmetric_difference_update isdisjoint subtract join format format_map writelines
     writerow writerows executemany fromkeys from_iterable unpack unpack_from iter_unpack frombytes fromlist
     from_bytes""".split()
 )
 """Methods that look at all of what they are given."""
-_FILLING: Final = frozenset("pack_into readinto readinto1 recv_into recvfrom_into".split())
+FILLING: Final = frozenset("pack_into readinto readinto1 recv_into recvfrom_into".split())
 """Methods and functions that put bytes into what they are given."""
 _CHANGING: Final = frozenset(
     """heappush heappop heapify heapreplace heappushpop insort insort_left insort_right shuffle setitem delitem iadd
