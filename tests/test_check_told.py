@@ -62,6 +62,48 @@ threads = [threading.Thread(target=outer) for _ in range(3)]
         "Never released: lock",
         ("has taken it in line 5 and never gave it back", "5 takes lock"),
     ),
+    "an object that others see before it is ready": Told(
+        """
+import threading
+class Settings:
+    _inst, _lock = None, threading.Lock()
+    @classmethod
+    def get(cls):
+        if cls._inst is None:
+            with cls._lock:
+                if cls._inst is None:
+                    cls._inst = cls()
+                    cls._inst.load()
+        return cls._inst
+    def load(self): self.values = {"debug": True}
+out = []
+def work(): out.append(Settings.get().values["debug"])
+threads = [threading.Thread(target=work) for _ in range(2)]
+"""
+        + THREADS,
+        "Used before it is ready: cls._inst",
+        ("in line 10 and makes it ready only then, in line 11", "finds it in line 7", "not join"),
+    ),
+    "a global that others see before it is ready": Told(
+        """
+import threading
+class Settings: pass
+made, lock = None, threading.Lock()
+def get():
+    global made
+    if made is None:
+        with lock:
+            if made is None:
+                made = Settings()
+                made.debug = max(1, 0)
+    return made
+def work(): assert get().debug
+threads = [threading.Thread(target=work) for _ in range(2)]
+"""
+        + THREADS,
+        "Used before it is ready: made",
+        ("in line 10 and makes it ready only then, in line 11", "not join"),
+    ),
     "an argument of a method": Told(
         """
 import threading

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from plait._check.atomicity import Split, one_call, overlap, splits
+from plait._check.explain_published import explain_published
 from plait._check.explain_queue import explain_queue
 from plait._check.explain_split import explain_split
 from plait._check.explain_swap import ends, explain_captured, explain_swap
@@ -120,7 +121,8 @@ def _swapped(crash: Crash) -> Finding | None:
     """A use and a change in another order than in the execution that passed."""
     found = swaps(crash.history, crash.before, crash.suspects) if crash.before is not None else []
     if found:
-        return explain_swap(crash.history, found[0], crash.sources)
+        early = explain_published(crash.history, found[0].writer, crash.failure.thread, crash.sources)
+        return early or explain_swap(crash.history, found[0], crash.sources)
     lost = gone(crash.history, crash.suspects) if isinstance(crash.failure.exception, AttributeError) else None
     ended = lost is not None and ends(crash.sources, lost.site)
     return explain_swap(crash.history, lost, crash.sources) if lost is not None and ended else None

@@ -93,6 +93,8 @@ class Opaque:
                 act = Act.LOOK_AT_DATA
             if act:
                 found.append(_access(act, thing))
+            if act >= Act.LOOK_AT_DATA and hasattr(kind, "fetchone"):
+                found.append((_WRITE, thing, "[]"))  # a cursor has the rows of its last statement
         elif sort is Sort.MODULE:
             return self.called(thing.__dict__.get(name), given)
         elif sort is Sort.CLASS and given and isinstance(given[0], thing) and not self._types.is_mine(thing):
@@ -186,7 +188,7 @@ def _with_files(module: str, name: str) -> Act:
     if name not in _OF_FILES[module]:
         return Act.NONE
     if module == "sqlite3":
-        return Act.LOOK_AT_DATA if name.startswith("fetch") else Act.CHANGE_DATA
+        return Act.CHANGE if name.startswith("fetch") else Act.CHANGE_DATA  # the rows are those of the statement
     return Act.LOOK_AT_FILES if name in _LOOKS else Act.CHANGE_FILES
 
 

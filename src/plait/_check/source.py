@@ -85,6 +85,16 @@ class Sources:
         """The innermost statement around the site."""
         return next(reversed([node for node in self._around(site) if isinstance(node, ast.stmt)]), None)
 
+    def behind(self, site: Site) -> ast.stmt | None:
+        """The statement that follows that of the site in the same block; None if it is the last one."""
+        statement = self.statement(site)
+        for node in self._around(site):
+            for block in (getattr(node, name, None) for name in ("body", "orelse", "finalbody")):
+                if isinstance(block, list) and statement in block[:-1]:
+                    following: ast.stmt = block[block.index(statement) + 1]
+                    return following
+        return None
+
     def enclosing(self, site: Site, kind: type[ast.AST] | tuple[type[ast.AST], ...]) -> ast.AST | None:
         """The innermost node of this kind around the site, inside the function that it is in."""
         found: ast.AST | None = None
