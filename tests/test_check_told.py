@@ -104,6 +104,37 @@ threads = [threading.Thread(target=work) for _ in range(2)]
         "Used before it is ready: made",
         ("in line 10 and makes it ready only then, in line 11", "not join"),
     ),
+    "a number in a file": Told(
+        """
+import os, threading
+path = os.path.join(os.path.dirname(__file__), "number")
+with open(path, "w") as file: file.write("0")
+def work():
+    with open(path) as file: n = int(file.read())
+    with open(path, "w") as file: file.write(str(n + 1))
+threads = [threading.Thread(target=work) for _ in range(2)]
+"""
+        + THREADS
+        + "with open(path) as file: assert file.read() == '2'",
+        "Checked, then changed by another thread: what is in files",
+        ("in line 6 and acts on the answer in line 7", "changes it in line 7", "7 changes what is in files"),
+    ),
+    "a number in a database": Told(
+        """
+import sqlite3, threading
+db = sqlite3.connect(":memory:", check_same_thread=False)
+db.execute("create table t (n)")
+db.execute("insert into t values (0)")
+def work():
+    n, = db.execute("select n from t").fetchone()
+    db.execute("update t set n = ?", (n + 1,))
+threads = [threading.Thread(target=work) for _ in range(2)]
+"""
+        + THREADS
+        + "n, = db.execute('select n from t').fetchone()\ndb.close()\nassert n == 2",
+        "Checked, then changed by another thread: what is in the database",
+        ("in line 7 and acts on the answer in line 8", "not Read it once", "BEGIN IMMEDIATE"),
+    ),
     "an argument of a method": Told(
         """
 import threading

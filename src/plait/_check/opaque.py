@@ -91,6 +91,8 @@ class Opaque:
             act = self.act(kind, name)
             if act is Act.CHANGE_DATA and given and type(given[0]) is str and given[0].lstrip()[:6].upper() == "SELECT":
                 act = Act.LOOK_AT_DATA
+            if act is Act.CHANGE_FILES and _only_reads(name, given):
+                act = Act.LOOK_AT_FILES
             if act:
                 found.append(_access(act, thing))
             if act >= Act.LOOK_AT_DATA and hasattr(kind, "fetchone"):
@@ -144,7 +146,8 @@ class Opaque:
         if root in _APART:
             return ()
         if module in _OF_FILES:
-            act = _with_files(module, name)
+            reads = module in ("io", "_io") and _only_reads(name, given[1:])
+            act = Act.LOOK_AT_FILES if reads else _with_files(module, name)
             return [_access(act, FILES)] if act else ()
         kind = _WRITE if name in _CHANGING or name in FILLING else _READ
         found = [access for thing in given for access in self._look(thing, kind)]
@@ -192,12 +195,20 @@ def _with_files(module: str, name: str) -> Act:
     return Act.LOOK_AT_FILES if name in _LOOKS else Act.CHANGE_FILES
 
 
+def _only_reads(name: str, given: tuple[Any, ...]) -> bool:
+    """Whether it opens a file and says nothing of writing, in the mode that may be among these arguments."""
+    modes = [set(one) for one in given if type(one) is str and _MODES.issuperset(one)]
+    return name == "open" and not any(mode & _WRITING for mode in modes)
+
+
 def _access(act: Act, thing: object) -> Access:
     kind = _READ if act in (Act.LOOK, Act.LOOK_AT_FILES, Act.LOOK_AT_DATA) else _WRITE
     outside = DATABASE if act >= Act.LOOK_AT_DATA else FILES
     return kind, (outside if act >= Act.LOOK_AT_FILES else container_of(thing)), "[]"
 
 
+_MODES: Final = frozenset("rwxabt+")
+_WRITING: Final = frozenset("wxa+")
 _WHOLE: Final = (str, bytes, tuple, frozenset)
 CONSUMING: Final = frozenset(
     """update extend extendleft union intersection difference symmetric_difference difference_update issubset
