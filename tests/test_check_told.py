@@ -135,6 +135,21 @@ threads = [threading.Thread(target=work) for _ in range(2)]
         "Checked, then changed by another thread: what is in the database",
         ("in line 7 and acts on the answer in line 8", "not Read it once", "BEGIN IMMEDIATE"),
     ),
+    "a dict that changes while it is copied": Told(
+        """
+import copy, threading
+class Item:
+    def __init__(self, n): self.n = n
+    def __deepcopy__(self, memo): return Item(self.n)
+state = {n: Item(n) for n in range(3)}
+def snap(): copy.deepcopy(state)
+def add(): state[9] = Item(9)
+threads = [threading.Thread(target=snap), threading.Thread(target=add)]
+"""
+        + THREADS,
+        "Changed while it is iterated: state",
+        ("goes through `state` in line 7", "changes it in line 8"),
+    ),
     "an argument of a method": Told(
         """
 import threading

@@ -83,11 +83,15 @@ def _iterated(crash: Crash) -> Finding | None:
     if quotes or not any(text in str(crash.failure.exception) for text in _ITERATED):
         return None
     events = crash.history.events
-    for reading in crash.suspects:
-        for index in range(reading - 1, -1, -1):
-            other = events[index]
-            if other.kind == Kind.WRITE and other.thread != events[reading].thread and overlap(other, events[reading]):
-                return explain_iteration(crash.history, reading, index, crash.sources)
+    before = [(reading, index) for reading in crash.suspects for index in range(reading - 1, -1, -1)]
+    meanwhile = [(reading, index) for reading in crash.suspects for index in range(reading + 1, len(events))]
+    for reading, index in (
+        *before,
+        *meanwhile,
+    ):  # what others' code goes through in one call is changed after its event
+        other = events[index]
+        if other.kind == Kind.WRITE and other.thread != events[reading].thread and overlap(other, events[reading]):
+            return explain_iteration(crash.history, reading, index, crash.sources)
     return None
 
 
