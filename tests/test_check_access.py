@@ -100,6 +100,14 @@ def test_serial_updates_are_no_split() -> None:
     assert splits(History(recording.record())) == []
 
 
+def test_what_is_read_before_a_commit_is_nothing_half_changed() -> None:
+    recording = Recording("db.execute(UPDATE)\ndb.commit()\n").started(1, 2)
+    recording.write(1, 1, "execute", of="db", name="[]")
+    recording.read(2, 1, "execute", of="db", name="[]")
+    recording.write(1, 2, "commit", of="db", name="[]")
+    assert splits(History(recording.record())) == []
+
+
 def around_a_thread(read_before: bool = True) -> Recording:
     """A thread is started, and waited for, between what the first one does before and after."""
     code = "show(out)\nbegin()\nend()\nassert out == rest\ndef work():\n    out = 1\n    rest = 1\n"

@@ -138,6 +138,16 @@ TOUCHES = {
         "if not db.execute('select n from t').fetchall(): db.execute('insert into t values (1)')",
         "[len(db.execute('select n from t').fetchall()), db.close()][0] == 1",
     ),
+    "the rows of a cursor": Touch(
+        "import sqlite3\ndb = sqlite3.connect(':memory:', check_same_thread=False)\ncursor, got = db.cursor(), []",
+        "cursor.execute('select 1'); got.append(cursor.fetchone())",
+        "[got, db.close()][0] == [(1,), (1,)]",
+    ),
+    "a file that is opened to be written": Touch(
+        "import pathlib\npath = pathlib.Path(__file__).with_name('n')\npath.write_text('0')",
+        "n = int(path.read_text())\n        with path.open('w') as file: file.write(str(n + 1))",
+        "path.read_text() == '2'",
+    ),
     "a property that is computed once": Touch(
         "import functools\nmade = []\nclass C:\n    @functools.cached_property\n    def v(self): made.append(1)\nc = C()",
         "c.v",

@@ -62,6 +62,143 @@ threads = [threading.Thread(target=outer) for _ in range(3)]
         "Never released: lock",
         ("has taken it in line 5 and never gave it back", "5 takes lock"),
     ),
+    "an object that others see before it is ready": Told(
+        """
+import threading
+class Settings:
+    _inst, _lock = None, threading.Lock()
+    @classmethod
+    def get(cls):
+        if cls._inst is None:
+            with cls._lock:
+                if cls._inst is None:
+                    cls._inst = cls()
+                    cls._inst.load()
+        return cls._inst
+    def load(self): self.values = {"debug": True}
+out = []
+def work(): out.append(Settings.get().values["debug"])
+threads = [threading.Thread(target=work) for _ in range(2)]
+"""
+        + THREADS,
+        "Used before it is ready: cls._inst",
+        ("in line 10 and makes it ready only then, in line 11", "finds it in line 7", "not join"),
+    ),
+    "a global that others see before it is ready": Told(
+        """
+import threading
+class Settings: pass
+made, lock = None, threading.Lock()
+def get():
+    global made
+    if made is None:
+        with lock:
+            if made is None:
+                made = Settings()
+                made.debug = max(1, 0)
+    return made
+def work(): assert get().debug
+threads = [threading.Thread(target=work) for _ in range(2)]
+"""
+        + THREADS,
+        "Used before it is ready: made",
+        ("in line 10 and makes it ready only then, in line 11", "not join"),
+    ),
+    "a number in a file": Told(
+        """
+import os, threading
+path = os.path.join(os.path.dirname(__file__), "number")
+with open(path, "w") as file: file.write("0")
+def work():
+    with open(path) as file: n = int(file.read())
+    with open(path, "w") as file: file.write(str(n + 1))
+threads = [threading.Thread(target=work) for _ in range(2)]
+"""
+        + THREADS
+        + "with open(path) as file: assert file.read() == '2'",
+        "Checked, then changed by another thread: what is in files",
+        ("in line 6 and acts on the answer in line 7", "changes it in line 7", "7 changes what is in files"),
+    ),
+    "a number in a database": Told(
+        """
+import sqlite3, threading
+db = sqlite3.connect(":memory:", check_same_thread=False)
+db.execute("create table t (n)")
+db.execute("insert into t values (0)")
+def work():
+    n, = db.execute("select n from t").fetchone()
+    db.execute("update t set n = ?", (n + 1,))
+threads = [threading.Thread(target=work) for _ in range(2)]
+"""
+        + THREADS
+        + "n, = db.execute('select n from t').fetchone()\ndb.close()\nassert n == 2",
+        "Checked, then changed by another thread: what is in the database",
+        ("in line 7 and acts on the answer in line 8", "not Read it once", "BEGIN IMMEDIATE"),
+    ),
+    "a dict that changes while it is copied": Told(
+        """
+import copy, threading
+class Item:
+    def __init__(self, n): self.n = n
+    def __deepcopy__(self, memo): return Item(self.n)
+state = {n: Item(n) for n in range(3)}
+def snap(): copy.deepcopy(state)
+def add(): state[9] = Item(9)
+threads = [threading.Thread(target=snap), threading.Thread(target=add)]
+"""
+        + THREADS,
+        "Changed while it is iterated: state",
+        ("goes through `state` in line 7", "changes it in line 8"),
+    ),
+    "an argument of a method": Told(
+        """
+import threading
+class Outbox:
+    def __init__(self): self.buf, self.sent = [0], []
+    def add(self, x): self.buf.append(x)
+    def flush(self):
+        self.sent.extend(self.buf)
+        self.buf.clear()
+box = Outbox()
+threads = [threading.Thread(target=box.add, args=(1,)), threading.Thread(target=box.flush)]
+"""
+        + THREADS
+        + "box.flush()\nassert box.sent == [0, 1], box.sent",
+        "Lost update of self.buf",
+        ("reads `self.buf` in line 7", "5 changes self.buf"),
+    ),
+    "an argument of a function": Told(
+        """
+import operator, threading
+d = {"n": 0}
+def work(): operator.setitem(d, "n", operator.getitem(d, "n") + 1)
+threads = [threading.Thread(target=work) for _ in range(2)]
+"""
+        + THREADS
+        + "assert d['n'] == 2",
+        "Checked, then changed by another thread: d",
+        ("4 changes d", "not operator"),
+    ),
+    "a wait of a task without a loop": Told(
+        """
+import asyncio
+async def main():
+    cond, items, got = asyncio.Condition(), [], []
+    async def consume():
+        async with cond:
+            if not items:
+                await cond.wait()
+            got.append(items.pop())
+    async def produce():
+        async with cond:
+            items.append(1)
+            cond.notify_all()
+    await asyncio.gather(consume(), consume(), produce(), produce())
+asyncio.run(main())
+""",
+        "A wait without a loop: cond.wait()",
+        ("waits in line 8", "another task has been quicker", "not asyncio.Lock"),
+    ),
     "an attribute by super()": Told(
         """
 import threading

@@ -201,6 +201,8 @@ def _kind(history: History, first: Access, other: Access, second: Access) -> str
     if not (overlap(first.event, other.event) and overlap(other.event, second.event)):
         return ""
     kind = _KINDS.get((first.event.kind, other.event.kind, second.event.kind), "")
+    if kind == "broken invariant" and second.event.site is not None and second.event.site.text == "commit":
+        return ""  # nobody else sees a transaction before its end
     both = history.locks(first.at) & history.locks(second.at)
     if kind and both and not history.held_over(first.at, second.at):
         return "lock released in between"

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from plait._check.atomicity import Split, one_call, overlap, splits
+from plait._check.explain_published import explain_published
 from plait._check.explain_queue import explain_queue
 from plait._check.explain_split import explain_split
 from plait._check.explain_swap import ends, explain_captured, explain_swap
@@ -20,6 +21,7 @@ from plait._check.ordering import gone, swaps
 from plait._check.record import Failure
 from plait._check.source import Sources
 from plait._check.torn import torn
+from plait._check.waits import receiver
 from plait._check.words import Words, changeovers, frame_site, headline, innermost, own
 from plait._core.event import Kind, Site
 
@@ -81,11 +83,15 @@ def _iterated(crash: Crash) -> Finding | None:
     if quotes or not any(text in str(crash.failure.exception) for text in _ITERATED):
         return None
     events = crash.history.events
-    for reading in crash.suspects:
-        for index in range(reading - 1, -1, -1):
-            other = events[index]
-            if other.kind == Kind.WRITE and other.thread != events[reading].thread and overlap(other, events[reading]):
-                return explain_iteration(crash.history, reading, index, crash.sources)
+    before = [(reading, index) for reading in crash.suspects for index in range(reading - 1, -1, -1)]
+    meanwhile = [(reading, index) for reading in crash.suspects for index in range(reading + 1, len(events))]
+    for reading, index in (
+        *before,
+        *meanwhile,
+    ):  # what others' code goes through in one call is changed after its event
+        other = events[index]
+        if other.kind == Kind.WRITE and other.thread != events[reading].thread and overlap(other, events[reading]):
+            return explain_iteration(crash.history, reading, index, crash.sources)
     return None
 
 
@@ -119,7 +125,8 @@ def _swapped(crash: Crash) -> Finding | None:
     """A use and a change in another order than in the execution that passed."""
     found = swaps(crash.history, crash.before, crash.suspects) if crash.before is not None else []
     if found:
-        return explain_swap(crash.history, found[0], crash.sources)
+        early = explain_published(crash.history, found[0].writer, crash.failure.thread, crash.sources)
+        return early or explain_swap(crash.history, found[0], crash.sources)
     lost = gone(crash.history, crash.suspects) if isinstance(crash.failure.exception, AttributeError) else None
     ended = lost is not None and ends(crash.sources, lost.site)
     return explain_swap(crash.history, lost, crash.sources) if lost is not None and ended else None
@@ -133,7 +140,8 @@ def _some_split(crash: Crash) -> Finding | None:
     if wrote and crash.points < _SOME:
         return None  # what a thread has written others may change
     skipped = _skipped(crash.history, crash.split, crash.sources)
-    return skipped or explain_split(crash.history, crash.split, crash.sources)
+    unlooped = _unlooped(crash.history, crash.split, crash.sources)
+    return skipped or unlooped or explain_split(crash.history, crash.split, crash.sources)
 
 
 def _skipped(history: History, split: Split, sources: Sources) -> Finding | None:
@@ -217,16 +225,19 @@ def _unlooped(history: History, split: Split, sources: Sources) -> Finding | Non
         if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "wait"):
             continue
         place = Site(site.file, node.lineno, node.col_offset, node.lineno, node.col_offset, "", "") if site else None
-        if place is None or sources.enclosing(place, ast.While) is not None or not _waited(history, split, node.lineno):
+        if place is None or sources.enclosing(place, ast.While) is not None:
+            continue
+        if not _waited(history, split, place, sources):
             continue
         found = explain_split(history, split, sources)
         thing = ast.unparse(node.func.value)
-        one = Words(history, sources).thread(history.events[split.first].thread)
+        thread = history.events[split.first].thread
+        one, kind = Words(history, sources).thread(thread), "task" if history.is_task(thread) else "thread"
         return found._replace(
             kind="wait without loop",
             title=f"A wait without a loop: {thing}.wait()",
             why=f"{one} checks once, waits in line {node.lineno}, and goes on as soon as it is woken. By then another "
-            "thread has been quicker and changed it again, so what it waited for is not so.",
+            f"{kind} has been quicker and changed it again, so what it waited for is not so.",
             fix=f"Use `while` instead of `if` around `{thing}.wait()`, or `{thing}.wait_for(...)`.",
             gil=True,
             reason="it waits in between",
@@ -234,11 +245,20 @@ def _unlooped(history: History, split: Split, sources: Sources) -> Finding | Non
     return None
 
 
-def _waited(history: History, split: Split, line: int) -> bool:
-    """Whether the thread waited at this line between the two accesses, and not for a lock of its own."""
+def _waited(history: History, split: Split, place: Site, sources: Sources) -> bool:
+    """Whether the thread waited at this line between the two accesses, and not for a lock of its own.
+
+    A task waits there under the lock of an asyncio.Condition; else it may be another thing that has a `wait`.
+    """
+    waits = Kind.ACQUIRE
+    if history.is_task(history.events[split.first].thread):
+        entered = sources.entered_around(place.file, place.line)
+        if receiver(sources.line(place.file, place.line), "wait") != entered:
+            return False
+        waits = Kind.PAUSE
     mine = history.of[history.events[split.first].thread]
     between = (history.events[index] for index in mine[history.steps[split.first] : history.steps[split.second]])
-    return any(event.kind == Kind.ACQUIRE and event.site is not None and event.site.line == line for event in between)
+    return any(event.kind == waits and event.site is not None and event.site.line == place.line for event in between)
 
 
 def _line(site: Site | None) -> tuple[str, int] | None:

@@ -91,8 +91,12 @@ class Opaque:
             act = self.act(kind, name)
             if act is Act.CHANGE_DATA and given and type(given[0]) is str and given[0].lstrip()[:6].upper() == "SELECT":
                 act = Act.LOOK_AT_DATA
+            if act is Act.CHANGE_FILES and _only_reads(name, given):
+                act = Act.LOOK_AT_FILES
             if act:
                 found.append(_access(act, thing))
+            if act >= Act.LOOK_AT_DATA and hasattr(kind, "fetchone"):
+                found.append((_WRITE, thing, "[]"))  # a cursor has the rows of its last statement
         elif sort is Sort.MODULE:
             return self.called(thing.__dict__.get(name), given)
         elif sort is Sort.CLASS and given and isinstance(given[0], thing) and not self._types.is_mine(thing):
@@ -101,8 +105,8 @@ class Opaque:
             memory = isinstance(thing, (io.StringIO, io.BytesIO))
             act = Act.LOOK if name in _LOOKS else Act.CHANGE
             found.append(_access(act if memory else Act(act + 2), thing))
-        if given and (name in _CONSUME or name in _FILLING):
-            kind_of_look = _WRITE if name in _FILLING else _READ
+        if given and (name in CONSUMING or name in FILLING):
+            kind_of_look = _WRITE if name in FILLING else _READ
             found += [access for one in given for access in self._look(one, kind_of_look)]
         return found
 
@@ -142,9 +146,10 @@ class Opaque:
         if root in _APART:
             return ()
         if module in _OF_FILES:
-            act = _with_files(module, name)
+            reads = module in ("io", "_io") and _only_reads(name, given[1:])
+            act = Act.LOOK_AT_FILES if reads else _with_files(module, name)
             return [_access(act, FILES)] if act else ()
-        kind = _WRITE if name in _CHANGING or name in _FILLING else _READ
+        kind = _WRITE if name in _CHANGING or name in FILLING else _READ
         found = [access for thing in given for access in self._look(thing, kind)]
         if name in _OF_INSTANCES:
             found += [access for thing in given for access in self.fields(thing)]
@@ -186,8 +191,14 @@ def _with_files(module: str, name: str) -> Act:
     if name not in _OF_FILES[module]:
         return Act.NONE
     if module == "sqlite3":
-        return Act.LOOK_AT_DATA if name.startswith("fetch") else Act.CHANGE_DATA
+        return Act.CHANGE if name.startswith("fetch") else Act.CHANGE_DATA  # the rows are those of the statement
     return Act.LOOK_AT_FILES if name in _LOOKS else Act.CHANGE_FILES
+
+
+def _only_reads(name: str, given: tuple[Any, ...]) -> bool:
+    """Whether it opens a file and says nothing of writing, in the mode that may be among these arguments."""
+    modes = [set(one) for one in given if type(one) is str and _MODES.issuperset(one)]
+    return name == "open" and not any(mode & _WRITING for mode in modes)
 
 
 def _access(act: Act, thing: object) -> Access:
@@ -196,15 +207,17 @@ def _access(act: Act, thing: object) -> Access:
     return kind, (outside if act >= Act.LOOK_AT_FILES else container_of(thing)), "[]"
 
 
+_MODES: Final = frozenset("rwxabt+")
+_WRITING: Final = frozenset("wxa+")
 _WHOLE: Final = (str, bytes, tuple, frozenset)
-_CONSUME: Final = frozenset(
+CONSUMING: Final = frozenset(
     """update extend extendleft union intersection difference symmetric_difference difference_update issubset
     issuperset intersection_update symmetric_difference_update isdisjoint subtract join format format_map writelines
     writerow writerows executemany fromkeys from_iterable unpack unpack_from iter_unpack frombytes fromlist
     from_bytes""".split()
 )
 """Methods that look at all of what they are given."""
-_FILLING: Final = frozenset("pack_into readinto readinto1 recv_into recvfrom_into".split())
+FILLING: Final = frozenset("pack_into readinto readinto1 recv_into recvfrom_into".split())
 """Methods and functions that put bytes into what they are given."""
 _CHANGING: Final = frozenset(
     """heappush heappop heapify heapreplace heappushpop insort insort_left insort_right shuffle setitem delitem iadd

@@ -137,10 +137,10 @@ class Calls(Expressions):
 
 
 def _takes_constants(node: ast.Call) -> bool:
-    """Whether constants among the arguments say what the call does: the name of an attribute, a statement in SQL."""
+    """Whether constants among the arguments say what the call does: a name, a statement in SQL, a file's mode."""
     function = node.func
     if isinstance(function, ast.Attribute):
-        return function.attr == "execute" or function.attr in SLOTS
+        return function.attr in ("execute", "open") or function.attr in SLOTS
     return isinstance(function, ast.Name) and (function.id in _TOLD or any(map(_is_name, node.args[:2])))
 
 

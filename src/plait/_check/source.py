@@ -6,7 +6,9 @@ import ast
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 
+from plait._check.access import CHANGES
 from plait._check.named import BY_NAME, SLOTS
+from plait._check.opaque import CONSUMING, FILLING
 from plait._core.event import Site
 
 _LOOPS = (ast.For, ast.AsyncFor, ast.While, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
@@ -37,10 +39,11 @@ class Sources:
         text = lines[site.line - 1].encode() if 0 < site.line <= len(lines) else b""
         return len(text[: site.column].decode(errors="replace"))
 
-    def thing(self, site: Site | None, part: str) -> str:
+    def thing(self, site: Site | None, part: str, *, changes: bool = False) -> str:
         """What an access at the site touches, as the source calls it: ``self.value``, ``cache[key]``; "" if not known.
 
-        `part` is the name of the event: an attribute, a variable, or a container's ``[]``.
+        `part` is the name of the event: an attribute, a variable, or a container's ``[]``; `changes` whether it is a
+        write. Of ``a.extend(b)`` the write is of `a`, the read of `b`.
         """
         if site is None:
             return ""
@@ -54,10 +57,13 @@ class Sources:
         named = self._attribute_of(node, site)
         if named and part[:1] != "[":
             return f"{named}.{part}" if len(named) + len(part) < _LONGEST_NAME else ""
-        if isinstance(node, ast.Call) and part[:1] == "[" and node.args and self._owns_nothing(node.func, site.file):
-            owner = node.func.value if isinstance(node.func, ast.Attribute) else node.args[0]
-            node = next((one for one in node.args if not isinstance(one, ast.Constant)), owner)
-            called = False
+        if isinstance(node, ast.Call) and part[:1] == "[" and node.args:
+            if ast.unparse(node.func) == "print" and changes:
+                return "sys.stdout"
+            if self._owns_nothing(node.func, site.file) or _is_of_argument(node.func, changes=changes):
+                owner = node.func.value if isinstance(node.func, ast.Attribute) else node.args[0]
+                node = next((one for one in node.args if not isinstance(one, ast.Constant | ast.JoinedStr)), owner)
+                called = False
         touched = _touched(node, part, site, called=called) if node is not None else None
         text = ast.unparse(touched) if touched is not None else ""
         return text if len(text) <= _LONGEST_NAME else ""
@@ -78,6 +84,16 @@ class Sources:
     def statement(self, site: Site) -> ast.stmt | None:
         """The innermost statement around the site."""
         return next(reversed([node for node in self._around(site) if isinstance(node, ast.stmt)]), None)
+
+    def behind(self, site: Site) -> ast.stmt | None:
+        """The statement that follows that of the site in the same block; None if it is the last one."""
+        statement = self.statement(site)
+        for node in self._around(site):
+            for block in (getattr(node, name, None) for name in ("body", "orelse", "finalbody")):
+                if isinstance(block, list) and statement in block[:-1]:
+                    following: ast.stmt = block[block.index(statement) + 1]
+                    return following
+        return None
 
     def enclosing(self, site: Site, kind: type[ast.AST] | tuple[type[ast.AST], ...]) -> ast.AST | None:
         """The innermost node of this kind around the site, inside the function that it is in."""
@@ -239,6 +255,13 @@ class Sources:
 
 _COMPOUND = (ast.If, ast.While, ast.For, ast.AsyncFor, ast.With, ast.AsyncWith, ast.Try, ast.Match, ast.FunctionDef,
              ast.AsyncFunctionDef, ast.ClassDef)  # fmt: skip
+
+
+def _is_of_argument(function: ast.expr, *, changes: bool) -> bool:
+    """Whether an access of a method call is that of an argument: what the method is called on is accessed otherwise."""
+    if not isinstance(function, ast.Attribute):
+        return False
+    return function.attr in FILLING if changes else function.attr in CHANGES & CONSUMING
 
 
 def _switching(node: ast.expr | ast.stmt, first: Site, second: Site) -> str:

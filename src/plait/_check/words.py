@@ -49,7 +49,7 @@ class Words:
         label = place.label if place is not None else "the object"
         if label in OUTSIDE:
             return OUTSIDE[label]
-        text = self.sources.thing(event.site, event.name)
+        text = self.sources.thing(event.site, event.name, changes=event.kind == Kind.WRITE)
         if text:
             return text
         if event.name == "[]":
