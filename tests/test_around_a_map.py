@@ -131,6 +131,32 @@ def test_ctrl_c_keeps_what_was_computed_and_says_what_was_running(engine: str, d
     assert not program.left()
 
 
+# --- a working folder that is gone
+
+NOWHERE = """
+import os, sys, tempfile, plait
+
+async def absolute(x):
+    return abs(x)
+
+def main(engine):
+    folder = tempfile.mkdtemp()
+    os.chdir(folder)
+    os.rmdir(folder)
+    sys.path[0] = ""
+    print(list(plait.map(absolute if engine == "async" else abs, [-1, -2], engine=engine)))
+
+if __name__ == "__main__":
+    main(sys.argv[1])
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a folder that is in use cannot be deleted here")
+@pytest.mark.parametrize("engine", ["async", *ENGINES])
+def test_a_map_in_a_folder_that_was_deleted(engine: str, tmp_path: Path) -> None:
+    assert run(NOWHERE, engine, folder=tmp_path) == ("[1, 2]\n", "", 0)
+
+
 # --- a fork
 
 FORKED = """
