@@ -131,6 +131,32 @@ def test_ctrl_c_keeps_what_was_computed_and_says_what_was_running(engine: str, d
     assert not program.left()
 
 
+# --- a working folder that is gone
+
+NOWHERE = """
+import os, sys, tempfile, plait
+
+async def absolute(x):
+    return abs(x)
+
+def main(engine):
+    folder = tempfile.mkdtemp()
+    os.chdir(folder)
+    os.rmdir(folder)
+    sys.path[0] = ""
+    print(list(plait.map(absolute if engine == "async" else abs, [-1, -2], engine=engine)))
+
+if __name__ == "__main__":
+    main(sys.argv[1])
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a folder that is in use cannot be deleted here")
+@pytest.mark.parametrize("engine", ["async", *ENGINES])
+def test_a_map_in_a_folder_that_was_deleted(engine: str, tmp_path: Path) -> None:
+    assert run(NOWHERE, engine, folder=tmp_path) == ("[1, 2]\n", "", 0)
+
+
 # --- a fork
 
 FORKED = """
@@ -168,6 +194,58 @@ if __name__ == "__main__":
 def test_a_map_after_a_fork(engine: str, tmp_path: Path) -> None:
     """In the child, by name and on the engine that the parent uses at that moment; and in the parent."""
     assert run(FORKED, engine, folder=tmp_path) == ("999999000000 999000\n", "", 0)
+
+
+FORKED_OPEN = """
+import os, signal, sys, warnings, plait
+warnings.simplefilter("ignore", DeprecationWarning)  # about forking with threads, which is what is tried here
+parent, children = os.getpid(), []
+
+def double(x):
+    return 2 * x
+
+async def double_later(x):
+    return 2 * x
+
+def fork():
+    child = os.fork()
+    if child:
+        children.append(child)
+    else:
+        signal.alarm(20)  # nobody else ends a child that waits for ever
+
+def numbers(where):
+    for number in range(100_000):
+        if number == 150 and where == "input":
+            fork()
+        yield number
+
+def main(engine, where):
+    stream = plait.map(double_later if engine == "async" else double, numbers(where), engine=engine, workers=2)
+    try:
+        next(stream)
+        if where == "loop":
+            fork()
+        print("all", sum(stream), flush=True)
+    except plait.errors.PlaitError as error:
+        print("child" if os.getpid() != parent else "parent", error, flush=True)
+    if os.getpid() != parent:
+        os._exit(7)
+    print([os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children])
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+@pytest.mark.parametrize("where", ["loop", "input"])
+@pytest.mark.parametrize("engine", ["thread", "process", "async", "auto"])
+def test_a_map_that_was_open_at_a_fork_goes_on_in_the_parent_only(engine: str, where: str, tmp_path: Path) -> None:
+    """The child is told so, in an error that it may catch; it is not ended, as one is that a function has made."""
+    out, errors, status = run(FORKED_OPEN, engine, where, folder=tmp_path)
+    told = "child this map was started by the process that forked this one; only there it can go on"
+    assert (sorted(out.splitlines()), errors, status) == (["[7]", "all 9999900000", told], "", 0)
 
 
 # --- the end of the interpreter

@@ -38,6 +38,17 @@ def test_functions_of_installed_modules():
     assert find_function("os.path:join")("a", "b") == "a/b"
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="a folder that is in use cannot be deleted here")
+def test_in_a_folder_that_was_deleted(folder):
+    folder.joinpath("tools_for_plait.py").unlink()
+    folder.rmdir()
+    before = list(sys.path)
+    assert find_function("math:sqrt") is math.sqrt
+    assert sys.path == before
+    assert "neither here (in a folder that was deleted) nor installed" in said("no_such_module_at_all:f")
+    assert said("tools_for_plait.py:shout").startswith("there is no file 'tools_for_plait.py'")
+
+
 def test_the_current_folder_is_importable(folder):
     assert find_function("tools_for_plait:shout")("a") == "A"
     assert find_function("tools_for_plait:Kit.twice")("a") == "aa"

@@ -10,6 +10,7 @@ import json
 import math
 import os
 import pickle
+import re
 import sqlite3
 import subprocess
 import sys
@@ -406,6 +407,61 @@ def test_an_item_without_content_fails_alone_and_says_where_it_has_none(journal)
     assert "item['a'][0], a lock, has no content (_thread.lock: cannot pickle '_thread.lock' object)" in str(error)
     assert "__plait_key__" in str(error)
     assert len(rows(journal)) == 2
+
+
+class BadKey:
+    def __plait_key__(self):
+        raise AttributeError("no text")
+
+
+class BadItems(dict):
+    def items(self):
+        raise RuntimeError("no items")
+
+
+class BadState:
+    def __getstate__(self):
+        raise RuntimeError("no state")
+
+
+class BadIteration(set):
+    def __iter__(self):
+        raise RuntimeError("no elements")
+
+
+@pytest.mark.parametrize(
+    ("bad", "why"),
+    [
+        (BadKey, r"BadKey.__plait_key__\(\) raised AttributeError: no text"),
+        (BadItems, "no items"),
+        (BadState, "no state"),
+        (BadIteration, "reading what it consists of raised RuntimeError: no elements"),
+    ],
+)
+@pytest.mark.parametrize("inside", [False, True])
+def test_an_item_whose_own_methods_raise_fails_alone_and_says_why(journal, bad, why, inside):
+    item = {"a": [bad()]} if inside else bad()
+    outcomes = list(plait.map(lambda x: 1, [1, item, 3], engine="inline", journal=journal).outcomes())
+    assert [outcome.ok for outcome in outcomes] == [True, False, True]
+    error = outcomes[1].error
+    assert isinstance(error, UsageError)
+    assert "item['a'][0], a Bad" in str(error) if inside else "item 1, " in str(error)
+    assert re.search(why, str(error))
+    assert type(error.__cause__) in (AttributeError, RuntimeError)
+
+
+class Sly:
+    """It answers to no name without an error."""
+
+    def __init__(self, number):
+        self.number = number
+
+    def __getattr__(self, name):
+        raise RuntimeError(f"no {name}")
+
+
+def test_what_people_are_shown_of_an_item_costs_nobody_an_outcome(journal):
+    assert run(lambda x: 1, [Sly(0), Sly(1)], journal)[0] == [1, 1]
 
 
 class Handle:

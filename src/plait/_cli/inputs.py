@@ -11,6 +11,7 @@ from itertools import chain
 import click
 
 from plait._cli.json_items import Unreadable
+from plait._core.search_path import working_folder
 
 _CHUNK = 1 << 16
 _STDIN = 0
@@ -76,7 +77,9 @@ def names_matching(patterns: list[str]) -> list[object]:
     for pattern in patterns:
         found = [pattern] if os.path.lexists(pattern) else sorted(glob.glob(pattern, recursive=True))
         if not found:
-            raise click.ClickException(f"--glob: no file matches {pattern!r} in {os.getcwd()}")
+            raise click.ClickException(
+                f"--glob: no file matches {pattern!r} in {working_folder() or 'this folder, which was deleted'}"
+            )
         names += found
     return names
 

@@ -13,6 +13,8 @@ from typing import Any
 
 import click
 
+from plait._core.search_path import working_folder
+
 
 def find_function(target: str, *, instead: str = "") -> Callable[[Any], object]:
     """The function; the current folder, or the folder of the file, is made importable first, here and in workers.
@@ -43,14 +45,15 @@ def find_function(target: str, *, instead: str = "") -> Callable[[Any], object]:
 
 
 def _import_module(name: str) -> ModuleType:
-    _make_importable(os.getcwd())
+    _make_importable(working_folder())
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
         missing = error.name or name
         if name == missing or name.startswith(f"{missing}."):
+            here = working_folder() or "in a folder that was deleted"
             raise click.ClickException(
-                f"there is no module {missing!r}, neither here ({os.getcwd()}) nor installed for {sys.executable}"
+                f"there is no module {missing!r}, neither here ({here}) nor installed for {sys.executable}"
                 f"{_close(missing, _modules())}"
             ) from None
         raise _import_failed(name, error) from error
@@ -59,7 +62,7 @@ def _import_module(name: str) -> ModuleType:
 
 
 def _import_file(path: str) -> ModuleType:
-    full = os.path.abspath(path)
+    full = os.path.abspath(path) if working_folder() else path
     if not os.path.isfile(full):
         folder = os.path.dirname(full)
         near = [name for name in os.listdir(folder) if name.endswith(".py")] if os.path.isdir(folder) else []
@@ -69,7 +72,7 @@ def _import_file(path: str) -> ModuleType:
     while os.path.isfile(os.path.join(folder, "__init__.py")):  # in a package, so that its relative imports work
         folder, package = os.path.split(folder)
         name = f"{package}.{name}"
-    _make_importable(os.getcwd())
+    _make_importable(working_folder())
     _make_importable(folder)
     try:
         module = importlib.import_module(name)
@@ -85,6 +88,8 @@ def _import_file(path: str) -> ModuleType:
 
 
 def _make_importable(folder: str) -> None:
+    if not folder:
+        return
     if folder in sys.path:
         sys.path.remove(folder)
     sys.path.insert(0, folder)

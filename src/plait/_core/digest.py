@@ -57,6 +57,10 @@ class Digester:
             return blake2b(b"v" + self.encode(value), digest_size=SIZE).digest()
         except RecursionError:
             raise Undigestible("it is nested too deeply") from None
+        except Undigestible:
+            raise
+        except Exception as error:  # methods of the user's were called: of a dict, an iterator, of attributes
+            raise Undigestible(f"reading what it consists of raised {type(error).__name__}: {error}") from error
         finally:
             self._depths.clear()
             self._written.clear()
@@ -95,7 +99,7 @@ class Digester:
             return b"d", self._pairs(value.items())
         key = getattr(kind, "__plait_key__", None)
         if key is not None:
-            return b"k", self._all((kind, key(value)))
+            return b"k", self._all((kind, _key(key, value, kind)))
         if isinstance(value, _CODE):
             return b"c", self._code(value)
         if isinstance(value, (set, frozenset)):  # pickle takes their elements in an order that varies
@@ -161,6 +165,13 @@ _ATOMS: dict[type, Callable[[Any], tuple[bytes, bytes]]] = {
     type(...): lambda _: (b".", b""),
     range: lambda value: (b"r", b"%x,%x,%x" % (value.start, value.stop, value.step)),
 }
+
+
+def _key(key: Callable[[Any], object], value: object, kind: type) -> object:
+    try:
+        return key(value)
+    except Exception as error:
+        raise Undigestible(f"{_name(kind)}.__plait_key__() raised {type(error).__name__}: {error}") from error
 
 
 def _part(tag: bytes, body: bytes) -> bytes:

@@ -17,6 +17,7 @@ from collections import deque
 from itertools import chain, islice
 
 from plait._core.batch import Batch
+from plait._core.home import stay_home
 from plait._core.interrupts import calls_out
 from plait._core.known import Known
 
@@ -47,12 +48,14 @@ class Feed:
         unhurried: whether nobody waits for the driver to hear of an item that a thread has run, as when the item itself
             hands its result on.
         limit: how many items may start a second, or None. It holds for whatever is taken, retries included.
+        home: the process whose threads or workers run the items; None: whoever asks for results runs them.
     """
 
     interdependent = False
     prompt = False
     unhurried = False
     limit: RateLimit | None = None
+    home: int | None = None
 
     def __init__(self, source: Iterable[object]) -> None:
         self._lock = threading.Lock()
@@ -89,7 +92,11 @@ class Feed:
         """Pull from an iterator until `wanted` items are ready, the window is full, or a slice of time is spent.
 
         True when it was the time: there is more to be pulled.
+
+        Raises:
+            PlaitError: this is a forked child of the process at home.
         """
+        stay_home(self.home)
         if self._sequence is not None or self.over or self._held:
             return False
         now = time.perf_counter()
@@ -116,6 +123,7 @@ class Feed:
             raise
         except BaseException as raised:
             error = raised
+        stay_home(self.home, error)
         spent = time.perf_counter() - now
         size -= len(chunk)
         self._add(chunk)

@@ -12,6 +12,7 @@ from plait._core.batch import Batch
 from plait._core.bell import Bell
 from plait._core.current import current_task
 from plait._core.errors import StopTask
+from plait._core.home import stay_home
 from plait._core.job import Job, Running
 from plait._core.worker_state import TEAR_DOWN_SECONDS
 from plait._engines.async_crew import AsyncCrew
@@ -38,6 +39,7 @@ class Driver:
         self._job = job
         self._feed = job.feed
         self._crew = crew
+        job.feed.home = os.getpid()
 
     def batches(self) -> Generator[Batch, None, None]:
         """Finished batches; closing this stops the work."""
@@ -50,6 +52,7 @@ class Driver:
             while not feed.finished and not crew.unwanted:
                 while finished and not job.cancelled:
                     yield finished[0]  # taken out when it has arrived: Ctrl-C may come in between
+                    stay_home(feed.home)
                     finished.popleft()
                 more = crew.provide()
                 if not (finished or feed.finished):

@@ -6,6 +6,7 @@ import os
 import sys
 
 from plait._core.errors import PlaitError
+from plait._core.search_path import search_path
 
 _BOOT = "import sys; sys.path[:] = {path!r}; from {module} import main; main({arguments})"
 _STANDARD_FINDERS = ("_frozen_importlib", "_distutils_hack", "six", "importlib", "_pytest", "plait")
@@ -22,8 +23,7 @@ def command(module: str, *arguments: int) -> list[str]:
             "worker processes need a Python interpreter, and sys.executable is empty, as in a program that embeds "
             'Python; set sys.executable to a python of this version, or use engine="thread"'
         )
-    path = [entry or os.getcwd() for entry in sys.path]
-    boot = _BOOT.format(path=path, module=module, arguments=", ".join(map(str, arguments)))
+    boot = _BOOT.format(path=search_path(), module=module, arguments=", ".join(map(str, arguments)))
     return [sys.executable, *_flags(), "-c", boot]
 
 

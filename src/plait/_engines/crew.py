@@ -43,7 +43,7 @@ class Crew:
         self.feed = job.feed
         self.portion = portion
         self.measured = job.timed or job.timeout is not None
-        self.pid = os.getpid()
+        self.pid = job.feed.home = os.getpid()
         self.lock = threading.Lock()
         self.seats: list[Seat] = []
         self.lost: list[Seat] = []

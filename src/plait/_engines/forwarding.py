@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-import os
 import sys
 from _pickle import dumps, loads
 
+from plait._core.search_path import search_path, working_folder
 from plait._engines import wire
 
 
@@ -45,13 +45,9 @@ def next_setting() -> bytes:
 
 def _surroundings() -> dict[str, object]:
     """What may have changed since a worker was started."""
-    try:
-        folder = os.getcwd()
-    except OSError:  # it has been deleted; workers stay where they are
-        folder = ""
     return {
-        "path": [found for entry in sys.path if (found := entry or folder)],
-        "folder": folder,
+        "path": search_path(),
+        "folder": working_folder(),  # workers stay where they are when it has been deleted
         "forward": (_is_replaced(sys.stdout, sys.__stdout__, 1), _is_replaced(sys.stderr, sys.__stderr__, 2)),
         "levels": _levels(),
         "authkey": _authkey(),

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import errno
 import os
-import sys
 import threading
 import time
 import warnings
 from typing import TYPE_CHECKING
 
 from plait._core.daemons import daemons_allowed
+from plait._core.search_path import search_path
 from plait._core.worker_state import TEAR_DOWN_SECONDS
 from plait._engines.board import CLAMPED, ENDING, FAST, FOR_GOOD, HALT, MODE, PARKED, READING, TRACKED, Board
 from plait._engines.patience import GRACE, UNWIND
@@ -51,9 +51,7 @@ class InterpreterThread:
         self._board: Board | None = Board(segments[0].map())
         numbers = [end.fileno() for end in self._ends]
         addresses = [self._share(segment) for segment in segments]
-        self._boot = _BOOT.format(
-            path=[entry or os.getcwd() for entry in sys.path], arguments=f"{numbers}, {addresses}, {environment}"
-        )
+        self._boot = _BOOT.format(path=search_path(), arguments=f"{numbers}, {addresses}, {environment}")
         self._thread = threading.Thread(target=self._live, name=f"plait-interpreter-{token}", daemon=daemons_allowed())
 
     def start(self) -> None:

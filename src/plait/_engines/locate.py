@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from _collections_abc import Callable, Iterator
+from itertools import islice
 from types import FunctionType
 
 STAYS_HERE = "STAYS_HERE"  # the attribute of classes of ours that says what they are, why they stay and what to do
@@ -79,12 +80,10 @@ def does_not_pickle(value: object) -> bool:
 
 
 def _children(value: object) -> Iterator[tuple[str, object]]:
-    count = 0
-    for step, child in _all_children(value):
-        count += 1
-        if count > _CHILDREN:
-            return
-        yield step, child
+    try:
+        yield from islice(_all_children(value), _CHILDREN)
+    except Exception:  # its own methods and attributes may raise anything: then it is the culprit itself
+        return
 
 
 def _all_children(value: object) -> Iterator[tuple[str, object]]:

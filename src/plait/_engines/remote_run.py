@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from plait._core.batch import Batch
 from plait._core.errors import PlaitError
+from plait._core.home import stay_home
 from plait._core.job import Job, Running
 from plait._core.outcome import NOT_SENT
 from plait._engines import board as boards
@@ -55,7 +56,7 @@ class RemoteRun:
         self._feed = job.feed
         self._planner = BatchPlanner(job.workers)
         self._arena: Arena | None = reserve.arena()
-        self._owner = os.getpid()
+        self._feed.home = self._owner = os.getpid()
         self._tracked = job.timeout is not None or job.timed or not is_repeatable(job.fn)
         self._supervisor = Supervisor(job, reserve.memory_bytes, reserve.host.private_bytes)
         self._coroner = Coroner(job)
@@ -164,8 +165,7 @@ class RemoteRun:
     # --- waiting and taking
 
     def _wait(self) -> None:
-        if self._owner != os.getpid():
-            raise PlaitError("this map was started by the process that forked this one; only there it can go on")
+        stay_home(self._owner)
         staff, timeout = self._staff, self._patience()
         events = staff.listen(timeout)
         for fd, event in events:

@@ -18,6 +18,7 @@ from plait._core.batch import Batch
 from plait._core.budget import available_cores
 from plait._core.current import current_task
 from plait._core.errors import StopTask
+from plait._core.home import stay_home
 from plait._core.job import Job, Running
 from plait._core.worker_state import TEAR_DOWN_SECONDS, Mishap
 from plait._engines.core_wait import is_runnable, waited_for_core
@@ -118,6 +119,7 @@ class Driver:
                 while finished and not job.cancelled:
                     self._yielded += 1
                     yield finished[0]  # taken out when it has arrived: Ctrl-C may come in between
+                    stay_home(feed.home)
                     finished.popleft()
                     if crew.parked:
                         crew.share_out(time.perf_counter(), room=False)

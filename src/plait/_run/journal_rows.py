@@ -10,12 +10,13 @@ import dataclasses
 import json
 import math
 import traceback
-from _collections_abc import Sequence
+from _collections_abc import Callable, Sequence
 from _pickle import dumps, loads
 from typing import Any, NamedTuple
 
 from plait._core.batch import Batch
 from plait._core.errors import JournalError
+from plait._core.outcome import brief
 from plait._engines.remote import describe, rebuild
 from plait._run.naming import text_of, type_name
 
@@ -110,12 +111,15 @@ def input_cell(item: Any) -> object:
     if (kind is int and -_INT64 <= item < _INT64) or (kind is float and math.isfinite(item)):
         return item
     key = getattr(kind, "__plait_key__", None)
-    return for_people(item if key is None else key(item))
+    return for_people(item, key)
 
 
-def for_people(value: object) -> str:
-    """A value as JSON that says what matters of it."""
-    return _clean(json.dumps(_shown(value, [_SHOWN_NODES]), ensure_ascii=False))
+def for_people(value: object, key: Callable[[Any], object] | None = None) -> str:
+    """A value, or what `key` makes of it, as JSON that says what matters of it; whatever its own methods do."""
+    try:
+        return _clean(json.dumps(_shown(value if key is None else key(value), [_SHOWN_NODES]), ensure_ascii=False))
+    except Exception as error:  # what people are shown must not cost them the outcome
+        return _clean(json.dumps({"__repr__": f"<{type_name(type(value))}, of which a part raised {brief(error)}>"}))
 
 
 def _exact(value: object) -> str | None:
@@ -167,7 +171,7 @@ def _parts(value: Any) -> Any:
     """The dict or sequence that a value looks like, or a text about it; its own ``__repr__`` may be very slow."""
     if isinstance(value, (dict, list, tuple, set, frozenset)):
         return value
-    if hasattr(value, "for_people"):  # a command's result
+    if hasattr(type(value), "for_people"):  # a command's result
         return value.for_people()
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: getattr(value, field.name, None) for field in dataclasses.fields(value)}

@@ -21,6 +21,7 @@ from plait._core.batch import Batch
 from plait._core.digest import Digester, Undigestible
 from plait._core.errors import Cancelled, JournalError, UsageError
 from plait._core.feed import Feed
+from plait._core.our_frames import without_our_frames
 from plait._core.outcome import brief
 from plait._engines.locate import find
 from plait._run.function_key import Codes
@@ -156,10 +157,13 @@ class Keeper:
     def _refusal(self, index: int, item: object, error: Undigestible) -> UsageError:
         path, culprit = find(item, "item", self._has_no_digest)
         where = "it" if culprit is item else f"{path}, a {type(culprit).__qualname__},"
-        return UsageError(
+        refusal = UsageError(
             f"item {index}, {brief(item)}, cannot be found again in a journal: {where} has no content ({error}); "
             "map over what it is made from, or give its class a method __plait_key__ that returns plain data"
         )
+        if (cause := error.__cause__) is not None:  # the user's own, with the place where it was raised
+            refusal.__cause__ = cause.with_traceback(without_our_frames(cause.__traceback__))
+        return refusal
 
     def _has_no_digest(self, value: object) -> bool:
         try:

@@ -116,12 +116,8 @@ class WorkersContract(ContractBase):
         for leave in (False, True):
             with self.folder() as folder, self.engine() as engine:
                 stream = plait.map(use_rows, [folder] * 3, engine=engine, workers=1)
-                assert next(stream) == folder
-                if leave:
-                    stream.cancel()
-                    stream.close()
-                else:
-                    assert list(stream) == [folder] * 2
+                assert list(itertools.islice(stream, 1 if leave else 3))
+                stream.close()
                 assert stream.report.mishaps == []
                 engine.close()
                 assert history(folder)[-2:] == ["mapped 3", "put 1"]
