@@ -164,3 +164,56 @@ def test_what_starts_nothing_is_not_checked(tmp_path: Path, capsys: pytest.Captu
     words = " ".join(capsys.readouterr().out.split())
     assert "not checked: it starts no thread and no task" in words
     assert "`plait check -m pytest test_alone.py`" in words
+
+
+@pytest.mark.parametrize("words", [["broken.py"], ["-m", "broken"]])
+def test_what_is_no_python_is_said_once_and_is_no_finding(
+    words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "broken.py").write_text("import threading\nx = (1,\ndef f(): pass\n")
+    assert run(["check", *words]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith(f"Error: {tmp_path / 'broken.py'}, line 2: '(' was never closed")
+    assert said.err.count("broken.py") == 1
+
+
+def test_what_is_said_of_tasks_is_said_in_their_words(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "tasks.py").write_text(
+        dedent(
+            """
+            import asyncio
+
+            seen, known = [], {}
+
+            async def find():
+                await asyncio.sleep(0)
+                return 1
+
+            async def add():
+                known["n"] = known.get("n", 0) + await find()
+
+            async def once():
+                if not seen:
+                    await asyncio.sleep(0)
+                    seen.append(1)
+
+            async def main(what):
+                await asyncio.gather(what(), what())
+
+            def counts():
+                asyncio.run(main(add))
+                assert known == {"n": 2}
+
+            def checks():
+                asyncio.run(main(once))
+                assert seen == [1]
+            """
+        )
+    )
+    assert run(["check", "tasks:counts"]) == 1
+    assert "Put no `await` into line 11, or hold one `asyncio.Lock` over it" in " ".join(
+        capsys.readouterr().out.split()
+    )
+    assert run(["check", "tasks:checks"]) == 1
+    assert capsys.readouterr().out.startswith("Checked, then changed by another task: seen")

@@ -17,6 +17,7 @@ def explain_split(history: History, split: Split, sources: Sources) -> Finding:
     kind = kind_of_split(history, split, sources)
     thing = words.thing(split.second if kind == "check then act" else split.first)
     one, other = (words.thread(history.events[index].thread) for index in (split.first, split.other))
+    rival = "task" if history.is_task(history.events[split.other].thread) else "thread"
     sites = [history.events[index].site for index in split[1:]]
     gil, reason = on_gil_builds(history, split.first, split.second, sources)
     same = sites[0] is not None and sites[2] is not None and sites[0].line == sites[2].line
@@ -35,7 +36,7 @@ def explain_split(history: History, split: Split, sources: Sources) -> Finding:
     moments = [words.moment(index, _remark(history, split, words, index)) for index in _shown(history, split)]
     return Finding(
         kind,
-        f"{_TITLE[kind]} {thing}",
+        f"{_TITLE[kind].format(other=rival)} {thing}",
         _plain(why + _who_lacks_it(history, split, words)),
         _plain(_fix(history, split, words, kind, thing)),
         (words.side(split.first), words.side(split.other)),
@@ -62,9 +63,9 @@ _OVERWRITE = ("clear", "update", "__setitem__")  # other methods add or remove s
 _TITLE = {
     "lost update": "Lost update of",
     "data race": "Lost update of",
-    "check then act": "Checked, then changed by another thread:",
+    "check then act": "Checked, then changed by another {other}:",
     "non-repeatable read": "Changed between two reads:",
-    "changed after the write": "Changed by another thread before it is used:",
+    "changed after the write": "Changed by another {other} before it is used:",
     "broken invariant": "Seen half changed:",
     "lock released in between": "The lock is let go too early:",
 }
@@ -162,9 +163,10 @@ def _fix(history: History, split: Split, words: Words, kind: str, thing: str) ->
         return f"Take `{words.lock(min(mine))}` in {where} too."
     threads = {history.events[index].thread for index in (split.first, split.other)}
     if not theirs and all(history.record.threads[number].kind == "task" for number in threads):
+        between, them = ("between", "them") if " and " in lines else ("into", "it")
         return (
-            f"Put no `await` between {lines}, or hold one `asyncio.Lock` over them (`async with lock:`), and the same "
-            f"lock wherever else `{thing}` is changed."
+            f"Put no `await` {between} {lines}, or hold one `asyncio.Lock` over {them} "
+            f"(`async with lock:`), and the same lock wherever else `{thing}` is changed."
         )
     lock = f"`{words.lock(min(theirs))}`" if theirs else "one lock"
     everywhere = "" if theirs else f", and the same lock wherever else `{thing}` is changed"

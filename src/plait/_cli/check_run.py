@@ -8,6 +8,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import warnings
 from dataclasses import dataclass, fields, replace
 from functools import partial
 from pathlib import Path
@@ -149,6 +150,7 @@ def _subject(options: Options) -> Subject:
     if options.module is not None:
         sys.path.insert(0, os.getcwd())
         spec = module_spec(options.module)
+        _must_compile(str(spec.origin))
         return Subject(
             lambda fresh: ModuleProgram(spec, options.words, fresh), own_files(str(spec.origin), options.observe)
         )
@@ -164,8 +166,21 @@ def _subject(options: Options) -> Subject:
     file = os.path.abspath(target)
     if not os.path.isfile(file):
         raise UsageError(f"there is no file {target!r}")
+    _must_compile(file)
     sys.path.insert(0, os.path.dirname(file))
     return Subject(lambda fresh: Script(file, arguments, fresh), own_files(file, options.observe))
+
+
+def _must_compile(file: str) -> None:
+    """No schedule is to blame for a program that is none."""
+    try:
+        with warnings.catch_warnings(action="ignore"):  # they come when it runs
+            compile(Path(file).read_bytes(), file, "exec", dont_inherit=True)
+    except (SyntaxError, ValueError) as error:
+        line = getattr(error, "lineno", None)
+        what = getattr(error, "msg", None) or str(error)
+        where = f"{file}, line {line}" if line else file
+        raise UsageError(f"{where}: {what}. That is no Python {sys.version_info[0]}.{sys.version_info[1]}") from None
 
 
 def _words(checked: Checked, options: Options) -> str:
