@@ -220,15 +220,18 @@ def numbers(where):
             fork()
         yield number
 
+def say(text):
+    os.write(1, f"{text}\\n".encode())  # in one piece: two processes write
+
 def main(engine, where):
     stream = plait.map(double_later if engine == "async" else double, numbers(where), engine=engine, workers=2)
     try:
         next(stream)
         if where == "loop":
             fork()
-        print("all", sum(stream), flush=True)
+        say(f"all {sum(stream)}")
     except plait.errors.PlaitError as error:
-        print("child" if os.getpid() != parent else "parent", error, flush=True)
+        say(f"{'child' if os.getpid() != parent else 'parent'} {error}")
     if os.getpid() != parent:
         os._exit(7)
     print([os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children])
@@ -240,7 +243,7 @@ if __name__ == "__main__":
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 @pytest.mark.parametrize("where", ["loop", "input"])
-@pytest.mark.parametrize("engine", ["thread", "process", "async", "auto"])
+@pytest.mark.parametrize("engine", ["thread", "async", "auto"])
 def test_a_map_that_was_open_at_a_fork_goes_on_in_the_parent_only(engine: str, where: str, tmp_path: Path) -> None:
     """The child is told so, in an error that it may catch; it is not ended, as one is that a function has made."""
     out, errors, status = run(FORKED_OPEN, engine, where, folder=tmp_path)
