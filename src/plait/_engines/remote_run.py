@@ -85,6 +85,7 @@ class RemoteRun:
             while not feed.finished and not job.cancelled:
                 for lost in self._supervisor.revoke(self._staff):
                     self._ledger.hand_back(*lost)
+                stay_home(self._owner)  # before it writes what is shared with the parent, or starts a worker of its own
                 self._assign()
                 if self._ledger.finished:
                     while self._ledger.finished and not job.cancelled:
@@ -165,7 +166,6 @@ class RemoteRun:
     # --- waiting and taking
 
     def _wait(self) -> None:
-        stay_home(self._owner)
         staff, timeout = self._staff, self._patience()
         events = staff.listen(timeout)
         for fd, event in events:
