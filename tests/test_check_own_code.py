@@ -16,7 +16,7 @@ from plait._check.program import Script
 pytestmark = pytest.mark.usefixtures("nothing_left")
 
 RUNS = int(os.environ.get("PLAIT_OWN_RUNS", "6"))  # schedules for each program
-MORE = {"calls that come as the only worker goes to rest": 20}  # times as many: a lost wake-up showed in the 94th
+MORE = {"calls that come as the only worker goes to rest": 16}  # times as many: a lost wake-up showed in the 94th
 OURS = ("plait._core", "plait._engines", "plait._run")
 
 PROGRAMS = {
