@@ -76,3 +76,10 @@ def test_a_page_that_cannot_be_written_is_said(folder: Path) -> None:
     done = plait(folder, ["show", "run.html", "--to", "perfetto", "-o", "no/such/folder.json"], "")
     assert "Error: cannot write 'no/such/folder.json': No such file or directory" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_findings_that_cannot_be_written_are_said(folder: Path) -> None:
+    done = plait(folder, ["check", "--html", "no/such/page.html", "loses.py"], "")
+    assert done.returncode == 2
+    assert done.stderr.count("Error: cannot write 'no/such/page.html': No such file or directory") == 1
+    assert "Traceback" not in done.stderr

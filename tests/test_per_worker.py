@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gc
 import logging
 import os
@@ -752,3 +753,21 @@ def test_ctrl_c_twice_does_not_wait_for_the_tear_down(engine: str) -> None:
     lines = interrupted(2, engine, "slow")
     assert {"ready", "down", "interrupted"} <= set(lines)  # what it logged may have been on its way
     assert time.monotonic() - began < SLOW / 2
+
+
+@dataclasses.dataclass(frozen=True)
+class Frozen(Exception):
+    status: int
+
+
+def test_a_tear_down_may_raise_an_error_that_cannot_be_changed() -> None:
+    @plait.per_worker
+    def session() -> Iterator[int]:
+        yield 1
+        raise Frozen(404)
+
+    stream = plait.map(lambda x: x + session(), range(3), engine="thread", workers=1)
+    with pytest.warns(RuntimeWarning, match="the tear-down of .*session"):
+        assert list(stream) == [1, 2, 3]
+    (mishap,) = stream.report.mishaps
+    assert "raised Frozen" in mishap

@@ -12,7 +12,7 @@ import click
 
 from plait._cli import inputs as reading
 from plait._cli.json_items import Unreadable
-from plait._cli.saying import say
+from plait._cli.saying import say, write_file
 from plait._cli.sink import prints_at_stderr
 from plait._cli.target import find_function
 from plait._core.errors import UsageError
@@ -61,11 +61,7 @@ def advise_command(
         fn = find_function(target)
         found = _measure(target, fn, _items(inputs, jsonl=jsonl), seconds, total)
     if html is not None:
-        try:
-            with open(html, "w", encoding="utf-8") as file:
-                file.write(found.page())
-        except OSError as error:
-            raise click.ClickException(f"cannot write {html!r}: {error.strerror}") from error
+        write_file(html, found.page())
     text = json.dumps(found.as_dict(), indent=2) if as_json else str(found)
     say(text)
     return 0

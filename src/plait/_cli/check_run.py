@@ -33,7 +33,7 @@ from plait._check.story import Around, page, tell
 from plait._check.test_program import has_tests
 from plait._check.verdict import Verdict
 from plait._cli.check_guard import Death, guarded
-from plait._cli.saying import say
+from plait._cli.saying import say, write_file
 from plait._cli.target import find_function
 from plait._core.errors import UsageError
 
@@ -234,8 +234,8 @@ def _report(checked: Checked) -> dict[str, Any]:
 def _write_files(checked: Checked, options: Options) -> None:
     if options.sarif:
         log = sarif(_found(checked), checked.sources, root=os.getcwd(), version=plait.__version__)
-        Path(options.sarif).write_text(json.dumps(log, indent=2), encoding="utf-8")
+        write_file(options.sarif, json.dumps(log, indent=2))
     if options.html:
         around = _around(checked, options)
         told = [(finding, around if token else Around("", "")) for finding, token in _found(checked)]
-        Path(options.html).write_text(page(told, checked.sources), encoding="utf-8")
+        write_file(options.html, page(told, checked.sources))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+from pathlib import Path
 
 import click
 
@@ -28,6 +29,18 @@ def say(text: str, *, err: bool = False, nl: bool = True) -> None:
     except OSError as error:
         let_go_of_stdout()
         raise click.ClickException(f"cannot write to standard output: {error.strerror}") from error
+
+
+def write_file(path: str, text: str) -> None:
+    """Write what a command was asked to put into a file.
+
+    Raises:
+        ClickException: that is not possible.
+    """
+    try:
+        Path(path).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise click.ClickException(f"cannot write {path!r}: {error.strerror}") from error
 
 
 def occupy_closed_streams() -> None:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
-from plait._cli.saying import say
+from plait._cli.saying import say, write_file
 from plait._core.errors import UsageError
 from plait._see.show import show
 
@@ -28,10 +26,7 @@ def show_command(file: str, to: str, output: str | None) -> int:
     except UsageError as error:
         raise click.ClickException(str(error)) from error
     if output is not None:
-        try:
-            Path(output).write_text(text, encoding="utf-8")
-        except OSError as error:
-            raise click.ClickException(f"cannot write {output!r}: {error.strerror}") from error
+        write_file(output, text)
     else:
         say(text, nl=False)
     return 0

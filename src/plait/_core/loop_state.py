@@ -132,7 +132,7 @@ class LoopState(WorkerState):
             return
         except BaseException as raised:  # it must not keep the others from being torn down
             error = raised
-            error.__traceback__ = raised.__traceback__.tb_next if raised.__traceback__ is not None else None
+            error.with_traceback(raised.__traceback__.tb_next if raised.__traceback__ is not None else None)
         self._keepers.remove(kept)
         if error is None:
             return

@@ -8,7 +8,7 @@ from _collections_abc import Callable
 
 from plait._core.current import StopTask
 from plait._core.interrupts import calls_out
-from plait._core.notes import add_note
+from plait._core.notes import add_note, set_attribute
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # workers import this module, and typing would double their start-up time
@@ -122,7 +122,7 @@ class WorkerState:
                 if self.overdue and isinstance(error, StopTask):
                     continue  # its wait was ended, after it had been told that it is left behind
                 what = f"{type(error).__name__}: {error}"
-                error.__traceback__ = _theirs(error)
+                error.with_traceback(_theirs(error))
                 _forget_around(error, around)
                 report(Mishap(f"the tear-down of {instance.name} on {self.worker} raised {what}", error))
         self.ending = ""
@@ -182,7 +182,7 @@ def _forget_around(error: BaseException, around: BaseException | None) -> None:
     """Leave out of the error's context what ended the run around it, which has nothing to do with it."""
     while error.__context__ is not None:
         if error.__context__ is around:
-            error.__context__ = None
+            set_attribute(error, "__context__", None)
             return
         error = error.__context__
 
