@@ -34,8 +34,9 @@ def double(x: int) -> int:
 class Pressed:
     """Presses Ctrl-C before the line with a certain number, of those that the main thread runs in plait's code."""
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, times: int = 1) -> None:
         self.number = number
+        self.times = times
         self.lines = 0
         self.where = ""
         self._before: dict[int, int] = {}  # by the id of the frame, which would be kept alive
@@ -51,13 +52,18 @@ class Pressed:
         name = frame.f_globals.get("__name__", "")
         if not name.startswith(("plait._run", "plait._engines", "plait._core")) or name == interrupts.__name__:
             return None
-        if event == "line" and not _only_yields(frame) and not self._leaves_a_block(frame):
+        if event == "line" and self._counts(frame) and not _only_yields(frame) and not self._leaves_a_block(frame):
             self.lines += 1
             if self.lines == self.number:
                 sys.settrace(None)
                 self.where = f"{name}:{frame.f_lineno}"
-                signal.raise_signal(signal.SIGINT)
+                for _time in range(self.times):
+                    signal.raise_signal(signal.SIGINT)
         return self._trace
+
+    def _counts(self, frame: FrameType) -> bool:
+        """Whether a line there is one of those."""
+        return True
 
     def _leaves_a_block(self, frame: FrameType) -> bool:
         """Whether the line is a ``with`` at its end: what it calls there it has called when Python looks for signals."""
@@ -159,22 +165,9 @@ def test_ctrl_c_at_any_line_of_a_scope_loses_no_task(caught: bool) -> None:
 class PressedBetween(Pressed):
     """Presses Ctrl-C before a line of those between a run that has begun and the chain that hands its values out."""
 
-    def __init__(self, number: int, times: int) -> None:
-        super().__init__(number)
-        self.times = times
-
-    def _trace(self, frame: FrameType, event: str, _: object) -> Callable[..., Any] | None:
-        if frame.f_globals.get("__name__", "") != "plait._run.stream":
-            return None
-        drives = frame.f_code.co_name == "__next__" and frame.f_locals["self"]._run.started
-        if event == "line" and drives and not _only_yields(frame):
-            self.lines += 1
-            if self.lines == self.number:
-                sys.settrace(None)
-                self.where = f"line {frame.f_lineno}"
-                for _time in range(self.times):
-                    signal.raise_signal(signal.SIGINT)
-        return self._trace
+    def _counts(self, frame: FrameType) -> bool:
+        between = frame.f_globals.get("__name__", "") == "plait._run.stream" and frame.f_code.co_name == "__next__"
+        return between and frame.f_locals["self"]._run.started
 
 
 def wait_from_the_third_on(x: int) -> int:

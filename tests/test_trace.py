@@ -9,11 +9,11 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from threads import run
 
 import plait
 from plait._core.trace import State, Trace
@@ -24,14 +24,6 @@ on_linux = pytest.mark.skipif(sys.platform != "linux", reason="states are sample
 
 def lane_of(trace: Trace, name: str) -> int:
     return next(at for at, lane in enumerate(trace.lanes) if lane.name == name)
-
-
-def run(*functions: Callable[[], object]) -> None:
-    threads = [threading.Thread(target=function, name=function.__name__) for function in functions]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
 
 
 @on_linux

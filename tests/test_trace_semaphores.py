@@ -5,22 +5,14 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable
 
 import pytest
+from threads import run
 
 import plait
 from plait._core.trace import State, Trace, Wait
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
-
-
-def run(*functions: Callable[[], object]) -> None:
-    threads = [threading.Thread(target=function, name=function.__name__) for function in functions]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
 
 
 def only_wait(trace: Trace, state: State, lane: str) -> Wait:

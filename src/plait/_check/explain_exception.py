@@ -84,11 +84,9 @@ def _iterated(crash: Crash) -> Finding | None:
         return None
     events = crash.history.events
     before = [(reading, index) for reading in crash.suspects for index in range(reading - 1, -1, -1)]
+    # what others' code goes through in one call is changed after its event
     meanwhile = [(reading, index) for reading in crash.suspects for index in range(reading + 1, len(events))]
-    for reading, index in (
-        *before,
-        *meanwhile,
-    ):  # what others' code goes through in one call is changed after its event
+    for reading, index in (*before, *meanwhile):
         other = events[index]
         if other.kind == Kind.WRITE and other.thread != events[reading].thread and overlap(other, events[reading]):
             return explain_iteration(crash.history, reading, index, crash.sources)

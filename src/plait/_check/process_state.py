@@ -1,13 +1,9 @@
 """What a program changes in its process beyond its own modules, put back for the next execution.
 
-The environment, the working directory, loggers and their handlers, hooks for exceptions and the like would else make
-the second execution another program than the first; so would finalizers that have had their end. Random numbers are
-the same in each execution: it is the order of things that is varied. What is in files stays as it is left.
-
-
 The environment, the working directory, what it puts into `sys.modules`, loggers and their handlers, hooks for
-exceptions and the like would else make the second execution another program than the first. Random numbers are the same
-in each execution: it is the order of things that is varied. What is in files stays as it is left.
+exceptions and the like would else make the second execution another program than the first; so would finalizers that
+have had their end. Random numbers are the same in each execution: it is the order of things that is varied. What is in
+files stays as it is left.
 """
 
 from __future__ import annotations

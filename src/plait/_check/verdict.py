@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from plait._check.record import Record
 from plait._core.event import Kind
+from plait._core.how_many import how_many
 
 
 class Coverage(NamedTuple):
@@ -42,20 +43,20 @@ class Coverage(NamedTuple):
 
     def __str__(self) -> str:
         words = [
-            _count(self.schedules, "schedule") + self._how(),
-            _count(self.threads, "thread")
-            + (f" and {_count(self.tasks, 'task')}" if self.tasks else "")
+            how_many(self.schedules, "schedule") + self._how(),
+            how_many(self.threads, "thread")
+            + (f" and {how_many(self.tasks, 'task')}" if self.tasks else "")
             + " controlled",
-            _count(self.accesses, "shared access", "shared accesses"),
+            how_many(self.accesses, "shared access", "shared accesses"),
         ]
         if self.outside:
-            words.append(f"{_count(len(self.outside), 'call')} outside our control")
+            words.append(f"{how_many(len(self.outside), 'call')} outside our control")
         if self.uncontrolled:
-            words.append(f"{_count(self.uncontrolled, 'thread')} not controlled")
+            words.append(f"{how_many(self.uncontrolled, 'thread')} not controlled")
         if self.left:
-            words.append(f"{_count(len(self.left), 'thread')} left behind")
+            words.append(f"{how_many(len(self.left), 'thread')} left behind")
         if self.plain:
-            words.append(f"{_count(len(self.plain), 'file')} not observed")
+            words.append(f"{how_many(len(self.plain), 'file')} not observed")
         return ", ".join(words)
 
     def _how(self) -> str:
@@ -164,18 +165,14 @@ def verdict(coverage: Coverage, *, failed: bool, exhausted: str, gave_up: str, o
         return Verdict("inconclusive", doubt)
     if exhausted and not coverage.outside:
         return Verdict("proved", exhausted)
-    return Verdict("passed", f"{_count(coverage.schedules, 'schedule')}, not a proof")
+    return Verdict("passed", f"{how_many(coverage.schedules, 'schedule')}, not a proof")
 
 
 def _doubt(coverage: Coverage) -> str:
     if coverage.plain:
         return f"could not be observed: {'; '.join(coverage.plain)}"
     if coverage.uncontrolled:
-        return f"{_count(coverage.uncontrolled, 'thread')} took part that we do not control"
+        return f"{how_many(coverage.uncontrolled, 'thread')} took part that we do not control"
     if coverage.left:
         return f"would not end: {', '.join(coverage.left)}"
     return ""
-
-
-def _count(number: int, one: str, many: str = "") -> str:
-    return f"{number:,} {one if number == 1 else many or one + 's'}"

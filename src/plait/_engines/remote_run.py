@@ -56,7 +56,7 @@ class RemoteRun:
         self._feed = job.feed
         self._planner = BatchPlanner(job.workers)
         self._arena: Arena | None = reserve.arena()
-        self._feed.home = self._owner = os.getpid()
+        self._feed.home = os.getpid()
         self._tracked = job.timeout is not None or job.timed or not is_repeatable(job.fn)
         self._supervisor = Supervisor(job, reserve.memory_bytes, reserve.host.private_bytes)
         self._coroner = Coroner(job)
@@ -85,7 +85,9 @@ class RemoteRun:
             while not feed.finished and not job.cancelled:
                 for lost in self._supervisor.revoke(self._staff):
                     self._ledger.hand_back(*lost)
-                stay_home(self._owner)  # before it writes what is shared with the parent, or starts a worker of its own
+                stay_home(
+                    self._feed.home
+                )  # before it writes what is shared with the parent, or starts a worker of its own
                 self._assign()
                 if self._ledger.finished:
                     while self._ledger.finished and not job.cancelled:
@@ -340,7 +342,7 @@ class RemoteRun:
         known = list(running.values())
         job.wake = _nothing
         job.snapshot = lambda: known  # as it was when the work was stopped
-        if self._owner != os.getpid():
+        if self._feed.home != os.getpid():
             return  # a forked child's copy: all of it is the parent's
         try:
             if self._reserve.host.grace and not job.final:

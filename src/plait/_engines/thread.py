@@ -92,7 +92,6 @@ class Driver:
         self._late_limit = late_limit(sys.getswitchinterval())
         self._cores = 1 if job.feed.prompt else available_cores().count  # takes a while, and is of no matter then
         self._growth = growth(job.workers, self._cores, self._late_limit)
-        self._crew.ceiling = self._growth.ceiling
         self._watch = Watch(self._crew, job.timeout)
         self._tick = _TICK
         self._looked = 0.0

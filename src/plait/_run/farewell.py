@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from types import TracebackType
 
+from plait._core.how_many import how_many
 from plait._core.job import Running
 from plait._core.mishaps import warn
 from plait._core.outcome import brief
@@ -29,10 +30,10 @@ def in_words(running: Running) -> str:
 
 def stopping_words(done: int, running: list[str], abandoned: int = 0, engine: str = "") -> str:
     """What had been done and what was running when somebody stopped the work; `running` in the order of importance."""
-    first = f"plait: stopped after {_count(done, 'item', 'items')}; {_count(len(running), 'was', 'were')} running"
+    first = f"plait: stopped after {how_many(done, 'item')}; {how_many(len(running), 'was', 'were')} running"
     if abandoned:
         one, many, _ = _left_behind(engine)
-        first += f", and {_count(abandoned, one, many)} could not be stopped and were left behind"
+        first += f", and {how_many(abandoned, one, many)} could not be stopped and were left behind"
     lines = [first, *(f"  {one}" for one in running[:_SHOWN])]
     if len(running) > _SHOWN:
         lines.append(f"  and {len(running) - _SHOWN} more")
@@ -53,7 +54,7 @@ def warn_abandoned(abandoned: list[str], engine: str) -> None:
         "" if len(abandoned) <= _SHOWN else f"; and {len(abandoned) - _SHOWN} more"
     )
     one, many, advice = _left_behind(engine)
-    warn(f" could not stop {_count(len(abandoned), one, many)}, now left behind: {names}. {advice}")
+    warn(f" could not stop {how_many(len(abandoned), one, many)}, now left behind: {names}. {advice}")
 
 
 def warn_mishaps(mishaps: list[str]) -> None:
@@ -72,7 +73,3 @@ def _theirs(trace: TracebackType | None) -> TracebackType | None:
 def _left_behind(engine: str) -> tuple[str, str, str]:
     """What it is that an engine leaves behind, one and many of it, and what would have helped."""
     return _COROUTINE if engine == "async" else _THREAD
-
-
-def _count(number: int, one: str, many: str) -> str:
-    return f"{number:,} {one if number == 1 else many}"

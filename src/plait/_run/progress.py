@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from plait._core.errors import UsageError
+from plait._core.how_many import how_many
 from plait._run.report import Report
 
 _CALLBACK_PAUSE = 0.1  # seconds between two calls of a callback
@@ -202,7 +203,7 @@ def details(progress: Progress) -> list[str]:
 def closing_line(report: Report, name: str) -> str:
     """One line about a map that has ended: what was done, how fast, on which engine, and why on that."""
     failed = f", {report.failed:,} failed" if report.failed else ""
-    items = f"{report.items:,} item{'' if report.items == 1 else 's'}"
+    items = how_many(report.items, "item")
     begin = f"{name}: {items}" if report.finished else f"{name}: stopped after {items}"
     workers = max(1, report.peak_workers)
     reason = f", {report.why[0]}" if report.why else ""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from plait._core.how_many import how_many
+
 
 @dataclass(slots=True)
 class Report:
@@ -53,9 +55,8 @@ class Report:
     def __str__(self) -> str:
         state = "done" if self.finished else "cancelled" if self.cancelled else "running"
         failed = f", {self.failed:,} failed" if self.failed else ""
-        items = f"{self.items:,} item{'' if self.items == 1 else 's'}"
         lines = [
-            f"{state}: {items}{failed} in {self.seconds:.2f} s ({self.per_second:,.0f} items/s)",
+            f"{state}: {how_many(self.items, 'item')}{failed} in {self.seconds:.2f} s ({self.per_second:,.0f} items/s)",
             f"engine: {self.engine}, {self.peak_workers} of {self.workers} workers",
         ]
         lines += [f"  {reason}" for reason in self.why]

@@ -142,7 +142,7 @@ class Life:
         """
         self.close()
         if body is None and self._lost:
-            raise elsewhere()
+            raise _elsewhere()
         return False
 
     def abandon(self) -> None:
@@ -257,7 +257,7 @@ class Life:
             PlaitError: this is a forked child.
         """
         if self.forked:
-            raise elsewhere()
+            raise _elsewhere()
         if self._over:
             raise over()
         if self._token is None:
@@ -280,6 +280,6 @@ def _nothing() -> None:
     """There is no event loop to be told."""
 
 
-def elsewhere() -> PlaitError:
+def _elsewhere() -> PlaitError:
     """What a forked child is told that goes on with the scope of its parent."""
     return PlaitError("this scope was opened by the process that forked this one; only there its tasks can go on")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from plait._core.how_many import how_many
 from plait._core.memory import in_units
 from plait._draw.advice_page import Point
 from plait._engines.choice import in_words
@@ -21,11 +22,11 @@ def sentence(function: str, picked: Pick, profile: Profile, trials: Sequence[Tri
     """What to use and why, with figures."""
     best = picked.best
     if best.engine == "inline":
-        use = f'{function}: use a plain loop (engine="inline"), nothing is faster for {_count(picked.items, "item")}'
+        use = f'{function}: use a plain loop (engine="inline"), nothing is faster for {how_many(picked.items, "item")}'
     else:
         use = (
-            f'{function}: use engine="{best.engine}" with {_count(best.workers, "worker")}, '
-            f"{picked.speed_up:.1f} times as fast as a loop over {_count(picked.items, 'item')}"
+            f'{function}: use engine="{best.engine}" with {how_many(best.workers, "worker")}, '
+            f"{picked.speed_up:.1f} times as fast as a loop over {how_many(picked.items, 'item')}"
         )
     return f"{use}: {'; '.join(_reasons(picked, profile, trials, cores))}."
 
@@ -45,14 +46,14 @@ def _reasons(picked: Pick, profile: Profile, trials: Sequence[Trial], cores: int
     faster = max((trial for trial in trials if trial.engine in REMOTE), key=lambda one: one.per_second, default=None)
     if faster is None or not faster.per_second or best.engine in REMOTE:
         if even is not None and best.engine in REMOTE:
-            yield f"it pays from {_count(even, 'item')} on"
+            yield f"it pays from {how_many(even, 'item')} on"
         return
     if profile.obstacle:
         yield f"it stays in this process, because {profile.obstacle}"
     elif even is not None:
         times = faster.per_second / picked.loop.per_second
         yield (
-            f"from {_count(even, 'item')} on {faster.workers} {_NAMES[faster.engine]} would be faster, "
+            f"from {how_many(even, 'item')} on {faster.workers} {_NAMES[faster.engine]} would be faster, "
             f"{times:.1f} times as fast with many"
         )
     elif profile.transfer_seconds > 0.4 * profile.busy_seconds and profile.busy_seconds > profile.seconds / 2:
@@ -77,7 +78,7 @@ def _nature(profile: Profile) -> str:
 def facts(profile: Profile) -> list[str]:
     """What one call costs, in two lines, and a third when the machine was busy."""
     share = 100 * profile.busy_seconds / profile.seconds
-    measured = f"({_count(profile.calls, 'call')}, {profile.cores:.1f} cores busy)"
+    measured = f"({how_many(profile.calls, 'call')}, {profile.cores:.1f} cores busy)"
     held = f"{100 * profile.gil:.0f} % with the GIL held"
     lines = [f"One call: {in_words(profile.seconds)}, {share:.0f} % of it computing, {held} {measured}."]
     if profile.transfer_bytes:
@@ -93,7 +94,7 @@ def facts(profile: Profile) -> list[str]:
 
 def table(trials: Sequence[Trial], best: Trial, items: int) -> list[str]:
     """A row for each trial, the advised one marked."""
-    rows = [("engine", "workers", "items/s", "start", "memory each", _count(items, "item"))]
+    rows = [("engine", "workers", "items/s", "start", "memory each", how_many(items, "item"))]
     for trial in _ran(trials):
         took = in_words(trial.seconds(items)) + (" *" if trial is best else "")
         rows.append((trial.engine, f"{trial.workers}", _rate(trial.per_second), _start(trial), _memory(trial), took))
@@ -126,10 +127,6 @@ def curve(trials: Sequence[Trial], best: Trial) -> list[str]:
         bar = "█" * max(1, round(_BAR * trial.per_second / most))
         lines.append(f"{name:<11} {trial.workers:>4}  {bar} {_rate(trial.per_second)}{' *' if trial is best else ''}")
     return lines
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _ran(trials: Sequence[Trial]) -> list[Trial]:
