@@ -311,7 +311,7 @@ def test_from_inside_the_place_in_the_line_is_known() -> None:
         first.lock.release()
         for each in threads:
             each.join()
-    assert found.title == (RING if sys.version_info >= (3, 12) else "Nobody lets go of self.lock")
+    assert found.title == (RING if sys.version_info >= (3, 13) else "Nobody lets go of self.lock")
 
 
 class Lock:

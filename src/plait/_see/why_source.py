@@ -192,7 +192,7 @@ def taking(file: str, line: int, column: int = -1) -> str:
 def entered_together(file: str, line: int, column: int) -> tuple[str, ...]:
     """What may be entered by ``with`` at a place: several in ``with a, b:`` where the column is not known.
 
-    Nor is it known before CPython 3.12, where it is that of the whole statement.
+    Nor is it known before CPython 3.13, where it is that of the whole statement.
     """
     tree = _tree(file)
     items = [item for node in ast.walk(tree) if isinstance(node, ast.With) for item in node.items] if tree else []
