@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -186,6 +187,16 @@ def test_a_timeout_ends_the_wait_and_leaves_the_line() -> None:
     assert not channel._getters
     assert not channel._putters
     assert issubclass(WaitTimeout, TimeoutError)
+
+
+@pytest.mark.parametrize("timeout", [1e10, sys.maxsize, 1e300])
+def test_a_timeout_may_be_longer_than_any_wait(timeout: float) -> None:
+    channel: plait.channel[int] = plait.channel(1)
+    with plait.scope(deadline=timeout) as s:
+        putter = s.submit(lambda: spin_until(lambda: waiting(channel, "get")) or channel.put(1, timeout=timeout))
+        assert channel.get(timeout=timeout) == 1
+        assert putter.result(timeout=timeout) is None
+    assert list(plait.map(asyncio.sleep, [0.001], engine="async", timeout=timeout)) == [None]
 
 
 @pytest.mark.parametrize("timeout", ["1", float("nan"), float("inf"), True])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+from concurrent.futures import InvalidStateError
 
 import pytest
 from check_records import Recording
@@ -259,14 +260,18 @@ def test_what_says_ready_is_written_too_early() -> None:
         ("generator already executing", "shared iterator"),
         ("cannot schedule new futures after shutdown", "used after the end"),
         ("'_thread._local' object has no attribute 'x'", "used before ready"),
+        ("weakly-referenced object no longer exists", "used after the end"),
+        ("invalid state", "check then act"),
     ],
 )
 def test_errors_that_name_the_defect(text: str, kind: str) -> None:
     run = Recording(COUNTER).started(1)
-    finding = explain(run.record(run.failed(1, 6, RuntimeError(text))), None, run.sources)
+    types = {"weakly-referenced object no longer exists": ReferenceError, "invalid state": InvalidStateError}
+    error = types.get(text, RuntimeError)(text)
+    finding = explain(run.record(run.failed(1, 6, error)), None, run.sources)
     assert finding.kind == kind
     assert "line 6" in finding.why
-    assert finding.moments[-1].does == f"fails: RuntimeError: {text}"
+    assert finding.moments[-1].does == f"fails: {type(error).__name__}: {text}"
 
 
 def test_a_queue_that_was_asked_first() -> None:
@@ -279,6 +284,54 @@ def test_a_queue_that_was_asked_first() -> None:
     assert finding.kind == "check then act"
     assert "asks `q.empty()` in line 2" in finding.why
     assert "catch queue.Empty" in finding.fix
+
+
+def test_a_future_that_was_asked_first() -> None:
+    code = "def work():\n    if not f.done():\n        f.set_result(1)\n"
+    run = Recording(code).started(1, 2)
+    for thread, line in ((1, 2), (2, 2), (2, 3), (1, 3)):
+        run.acquire(thread, line, "f")
+        run.release(thread, line, "f")
+    finding = explain(run.record(run.failed(1, 3, InvalidStateError("FINISHED"))), None, run.sources)
+    assert finding.kind == "check then act"
+    assert "asks `f.done()` in line 2 and acts on the answer in line 3. In between Thread-2 uses it" in finding.why
+    assert finding.fix == "Do not ask first: call `f.set_result()` and catch concurrent.futures.InvalidStateError."
+
+
+def test_a_weak_reference_that_is_asked_twice() -> None:
+    code = "def use():\n    if ref() is not None:\n        ref().work()\ndef drop():\n    node = None\n"
+    run = Recording(code).started(1, 2)
+    run.place("ref", "weakref")
+    run.read(1, 2, "ref()", of="ref", name="[]")
+    run.write(2, 5, "node")
+    run.read(1, 3, "ref()", of="ref", name="[]")
+    error = AttributeError("'NoneType' object has no attribute 'work'")
+    finding = explain(run.record(run.failed(1, 3, error)), None, run.sources)
+    assert finding.kind == "used after the end"
+    assert "`ref()` gave the object in line 2, and None in line 3" in finding.why
+    assert "Thread-2 lets go of it in line 5" in finding.why
+    assert "`found = ref()`" in finding.fix
+    assert [(moment.thread, moment.site.line) for moment in finding.moments if moment.site] == [
+        (1, 2),
+        (2, 5),
+        (1, 3),
+        (1, 3),
+    ]
+
+
+def test_an_error_that_was_kept_stands_before_what_was_done_with_it() -> None:
+    code = "def work():\n    try:\n        f()\n    except Exception as e:\n        errors.append(e)\ndef test():\n    assert not errors\n"
+    run = Recording(code).started(1, 2)
+    run.read(1, 3, "f", name="f")
+    run.write(2, 3, "f", name="other")
+    run.write(1, 5, "errors", name="[]")
+    run.read(0, 7, "errors", name="[]")
+    kept = run.failed(1, 3, ValueError("odd"))
+    failure = run.failed(0, 7, AssertionError("[ValueError('odd')]"))._replace(cause=kept)
+    finding = explain(run.record(failure), None, run.sources)
+    assert [moment.site.line for moment in finding.moments if moment.site][-3:] == [5, 7, 7]
+    at = next(n for n, moment in enumerate(finding.moments) if "kept for later" in moment.does)
+    assert all(moment.site.line != 5 for moment in finding.moments[:at] if moment.site)
 
 
 def test_different_locks_do_not_keep_each_other_out() -> None:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import ast
-import queue
 import re
 from collections.abc import Callable
 from typing import NamedTuple
 
 from plait._check.atomicity import Split, one_call, overlap, splits
+from plait._check.explain_asked import explain_asked
 from plait._check.explain_published import explain_published
-from plait._check.explain_queue import explain_queue
 from plait._check.explain_split import explain_split
 from plait._check.explain_swap import ends, explain_captured, explain_swap
 from plait._check.explain_torn import explain_factory, explain_iteration, explain_torn
+from plait._check.explain_weakref import explain_weakref
 from plait._check.findings import Finding, Side
 from plait._check.history import History
 from plait._check.known_errors import known
@@ -58,7 +58,9 @@ def _known(crash: Crash) -> Finding | None:
         return None
     words = Words(crash.history, crash.sources)
     site = frame_site(innermost(crash.failure.stack))
-    carried = any(frame.file.endswith("_base.py") for frame in crash.failure.stack)  # a future has brought it here
+    carried = any(  # a future has brought it here
+        frame.file.endswith("_base.py") and not frame.function.startswith("set_") for frame in crash.failure.stack
+    )
     facts = {
         "name": "a worker of the pool" if carried else words.thread(crash.failure.thread),
         "here": words.line(site),
@@ -70,11 +72,14 @@ def _known(crash: Crash) -> Finding | None:
     )
 
 
-def _queue(crash: Crash) -> Finding | None:
-    """A queue that was asked whether there is something in it."""
-    if not isinstance(crash.failure.exception, queue.Empty | queue.Full):
-        return None
-    return explain_queue(crash.history, crash.failure, crash.sources)
+def _asked(crash: Crash) -> Finding | None:
+    """A queue or a future that was asked before it was used."""
+    return explain_asked(crash.history, crash.failure, crash.sources)
+
+
+def _weakref(crash: Crash) -> Finding | None:
+    """A weak reference whose object went between two questions."""
+    return explain_weakref(crash.history, crash.failure, crash.sources)
 
 
 def _iterated(crash: Crash) -> Finding | None:
@@ -151,7 +156,7 @@ def _skipped(history: History, split: Split, sources: Sources) -> Finding | None
 
 
 _RULES: tuple[Callable[[Crash], Finding | None], ...] = (
-    _known, _queue, _iterated, _sure_split, _factory, _captured, _torn, _swapped, _some_split,
+    _asked, _known, _weakref, _iterated, _sure_split, _factory, _captured, _torn, _swapped, _some_split,
 )  # fmt: skip
 
 

@@ -49,13 +49,22 @@ def _inside(history: History, frame: Frame) -> list[Event]:
 
 
 def with_kept(finding: Finding, failure: Failure, history: History, sources: Sources) -> Finding:
-    """The same with the exception that was kept before the failure, as a row behind the others."""
+    """The same with the exception that was kept before the failure, as a row before what its thread did with it."""
     cause = failure.cause
     site = frame_site(innermost(cause.stack)) if cause is not None else None
     if cause is None or site is None or any(moment.does.startswith(_RAISES) for moment in finding.moments):
         return finding
-    row = Moment(raised_by(history, cause, sources), site, f"{_RAISES}{headline(cause)}, which is kept for later")
-    return finding._replace(moments=(*finding.moments, row))
+    thread = raised_by(history, cause, sources)
+    row = Moment(thread, site, f"{_RAISES}{headline(cause)}, which is kept for later")
+    line = site.file, site.line
+    reached = [index for index in history.of.get(thread, []) if _line(history.events[index]) == line]
+    later = (at for at, one in enumerate(finding.moments) if reached and one.at > reached[-1])
+    at = next(later, len(finding.moments))
+    return finding._replace(moments=(*finding.moments[:at], row, *finding.moments[at:]))
+
+
+def _line(event: Event) -> tuple[str, int] | None:
+    return (event.site.file, event.site.line) if event.site is not None else None
 
 
 _RAISES = "gets "

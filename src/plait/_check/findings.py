@@ -19,12 +19,14 @@ class Moment(NamedTuple):
         site: where in the user's source; None when it is not known.
         does: in words, "reads value"; it stands beside the line.
         held: the names of the locks that the thread holds meanwhile.
+        at: the index of its event; -1 where it is none.
     """
 
     thread: int
     site: Site | None
     does: str
     held: tuple[str, ...] = ()
+    at: int = -1
 
 
 class Side(NamedTuple):

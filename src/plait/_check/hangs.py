@@ -289,13 +289,13 @@ def _inner_lock(history: History, blocked: Blocked) -> tuple[int, int]:
     return len(history.events), -1
 
 
-def calls_on(history: History, lock: int, sources: Sources) -> Iterator[Call]:
+def calls_on(history: History, lock: int, sources: Sources, known: tuple[str, ...] = _CALLS) -> Iterator[Call]:
     """What was done under the lock, in order: one call for each time it was taken, or several under a `with`."""
     for index, event in enumerate(history.events):
         if event.place != lock or event.kind != Kind.ACQUIRE or event.site is None or _woken(history, index):
             continue
         line = sources.line(event.site.file, event.site.line)
-        methods = [method for method in _CALLS if receiver(line, method)][:1]
+        methods = [method for method in known if receiver(line, method)][:1]
         if not methods:
             block = sources.enclosing(event.site, (ast.With, ast.AsyncWith))
             methods = list(_methods(block)) if block is not None else []

@@ -94,6 +94,23 @@ KNOWN = (
         "Ask once and hold the answer: `value = known.get(key)`, then `if value is None: ...`.",
     ),
     Known(
+        "^ReferenceError: weakly-referenced object no longer exists",
+        "used after the end",
+        "A weak proxy whose object is gone",
+        "{name} uses a weak proxy in {here}, and the object behind it is not there any more: it goes with the last one "
+        "who holds it, at any moment.",
+        "Use `weakref.ref` and hold its answer while you work: `found = ref()`, then `if found is None: ...`.",
+    ),
+    Known(
+        "^InvalidStateError: ",
+        "check then act",
+        "A future that is given its result twice",
+        "{name} gives a future its result in {here} when it has one already, or was cancelled. Asking `done()` before "
+        "is no help: another one can come in between.",
+        "Let one place only give the result. Where several race for it, let the first one win: hold one lock over the "
+        "question and the answer, or catch `InvalidStateError`.",
+    ),
+    Known(
         "bound to a different event loop|attached to a different loop",
         "loop used from another thread",
         "Used in another event loop than its own",

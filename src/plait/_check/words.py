@@ -121,7 +121,7 @@ class Words:
     def moment(self, index: int, does: str = "") -> Moment:
         """The row of the timeline for an event."""
         event = self.history.events[index]
-        return Moment(event.thread, event.site, does or self.does(index), self.held(index))
+        return Moment(event.thread, event.site, does or self.does(index), self.held(index), index)
 
     def side(self, index: int) -> Side:
         """The thread of an event as one that takes part in the defect."""

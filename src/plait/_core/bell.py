@@ -27,4 +27,4 @@ class Bell:
 
     def wait(self, seconds: float | None = None) -> bool:
         """Return when the bell has been rung since the last `wait`; False if `seconds` have passed without."""
-        return self._lock.acquire(timeout=-1.0 if seconds is None else seconds)
+        return self._lock.acquire(timeout=-1.0 if seconds is None else min(seconds, threading.TIMEOUT_MAX))

@@ -107,6 +107,11 @@ class Run:
         return self._halted
 
     @property
+    def awaited(self) -> bool:
+        """Whether somebody waits in it for the next batch at this moment."""
+        return bool(getattr(self._work, "gi_running", False))
+
+    @property
     def lives_in_loop(self) -> bool:
         """Whether it goes on only as long as the coroutine that iterates it asks for more."""
         return self._bell is not None and not self._halted

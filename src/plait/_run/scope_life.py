@@ -87,7 +87,7 @@ class Life:
     def start_clock(self) -> None:
         """Have a thread see to the deadline, if there is one."""
         if self.deadline is not None:
-            self._clock = threading.Timer(self.deadline, self.expire)
+            self._clock = threading.Timer(min(self.deadline, threading.TIMEOUT_MAX), self.expire)
             self._clock.daemon = True
             self._clock.name = "plait-deadline"
             self._clock.start()

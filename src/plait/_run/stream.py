@@ -79,8 +79,15 @@ class Stream(Generic[R]):
         self._run.cancel()
 
     def close(self) -> None:
-        """Stop the work and wait until it has stopped; called by the thread that iterates."""
-        self._run.halt()
+        """Stop the work and wait until it has stopped.
+
+        Where somebody waits for the next result meanwhile, such as another thread, this only stops the work: the
+        iteration there raises `Cancelled`, when the work has stopped.
+        """
+        if self._run.awaited:
+            self._run.cancel()
+        else:
+            self._run.halt()
 
     def __length_hint__(self) -> int:
         return self._length if self._length is not None else NotImplemented

@@ -94,6 +94,17 @@ class StoppingContract(ContractBase):
             canceller.join()
             assert stream.report.cancelled
 
+    def test_close_while_another_thread_waits_for_a_result(self) -> None:
+        with self.folder() as folder, self.engine() as engine:
+            items = itertools.repeat(("forever", f"{folder}/began"))
+            stream = plait.map(forever, items, engine=engine, workers=self.workers)
+            closer = threading.Thread(target=_close_when_begun, args=(stream, f"{folder}/began"))
+            closer.start()
+            with raises(Cancelled):
+                list(stream)
+            closer.join()
+            assert stream.report.cancelled
+
     def test_cancel_keeps_what_was_computed(self) -> None:
         with self.folder() as folder, self.engine() as engine:
             began = [
@@ -289,6 +300,11 @@ def _revoke_when_retried(stream: plait.Stream[object], index: int) -> None:
     while not stream.report.retries and time.monotonic() < end:
         time.sleep(NAP)  # nobody tells when a retry was planned
     stream._run.job.revoke(index)
+
+
+def _close_when_begun(stream: plait.Stream[object], path: str) -> None:
+    wait_for(path)
+    stream.close()
 
 
 def _cancel_when_begun(stream: plait.Stream[object], path: str, items: int) -> None:
