@@ -17,9 +17,12 @@ from typing import Any
 import pytest
 
 import plait
+from plait._see import sampler_life
+from plait._see.sampler_life import Aside
 from plait._see.unseen_thread import UnseenThread
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
+on_linux = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing looks")
 
 
 def test_nobody_counts_or_joins_a_thread_of_the_trace() -> None:
@@ -56,6 +59,53 @@ def test_a_program_of_one_thread_may_fork() -> None:
     """Python 3.12 and later warn of a fork where the system counts more threads than one."""
     words = [sys.executable, "-W", "always::DeprecationWarning:__main__", "-c", FORKS]
     assert subprocess.run(words, capture_output=True, text=True, check=True).stderr == ""
+
+
+WAITS = """
+import os, plait
+with plait.trace() as trace:
+    for status in range(3):
+        if os.fork() == 0:
+            os._exit(status)
+    ended = []
+    while True:
+        try:
+            ended.append(os.waitstatus_to_exitcode(os.wait()[1]))
+        except ChildProcessError:
+            break
+print(sorted(ended), trace.missing)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+def test_a_program_may_wait_for_all_its_children() -> None:
+    done = subprocess.run([sys.executable, "-c", WAITS], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout == "[0, 1, 2] []\n"
+
+
+@on_linux
+def test_what_looks_and_does_not_end_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sampler_life, "_PATIENCE", 0.05)
+    aside = Aside("import time; print('ready', flush=True); time.sleep(1000)", [], [])
+    assert aside.stdout.readline() == b"ready\n"
+    aside.end()
+    with pytest.raises(OSError, match="No such"):
+        _stat(aside.pid)
+
+
+@on_linux
+def test_what_cannot_look_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    with plait.trace() as trace:
+        pass
+    assert "the sampler could not start: the process ended before it had begun" in trace.missing[-1]
+
+
+def _stat(pid: int) -> None:
+    """Raises an error for a process that is gone, or that only waits for its parent to ask how it ended."""
+    with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
+        if file.read().rpartition(")")[2].split()[0] == "Z":
+            raise ProcessLookupError(3, "No such process")
 
 
 MADE = {

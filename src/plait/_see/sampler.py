@@ -7,7 +7,6 @@ import json
 import os
 import platform
 import struct
-import subprocess
 import sys
 import time
 from contextlib import suppress
@@ -19,11 +18,11 @@ from plait._core.gil import has_gil
 from plait._core.trace import State
 from plait._see.gil_address import GilAddress, find_gil
 from plait._see.sampler_calls import FUTEX, SCHED_SETATTR, calls_of
+from plait._see.sampler_life import Aside
 from plait._see.sampler_ring import RECORD, UNIT
 
 _RING = 4_000_000  # records: the last 64 MB of changes, of which only what was written takes memory
 _RATE = 1000.0
-_START_SECONDS = 10.0
 _TURN = 100_000  # nanoseconds
 _PR_SET_PTRACER = 0x59616D61
 
@@ -68,7 +67,7 @@ class Sampler:
     """Looks at the threads of this process from `start` to `stop`; where that cannot be, `stop` says why."""
 
     def __init__(self) -> None:
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Aside | None = None
         self._ring = -1
         self._missing: list[str] = []
 
@@ -93,27 +92,29 @@ class Sampler:
         gil = find_gil(FUTEX[machine])
         self._note(gil)
         self._ring = os.memfd_create("plait-trace")
-        process = self._process = self._launch(gil, calls)
+        try:
+            process = self._process = self._launch(gil, calls)
+        except OSError as error:
+            self._missing.append(f"what threads do between their waits: the sampler could not start: {error}")
+            return
         if sys.platform == "linux":  # where only ancestors may look (Yama), this one may, too
             ctypes.CDLL(None).prctl(_PR_SET_PTRACER, ctypes.c_ulong(process.pid), 0, 0, 0)
             _prompt(process.pid, SCHED_SETATTR[machine])
-        assert process.stdout is not None
         if process.stdout.readline() != b"ready\n":
             self._missing.append("what threads do between their waits: the sampler could not start")
-            self._end(process)
+            process.end()
+            self._process = None
 
     def stop(self) -> Samples:
         """What it has seen."""
         found = Samples(missing=self._missing)
         process, self._process = self._process, None
         if process is not None:
-            assert process.stdin is not None
-            assert process.stdout is not None
             with suppress(OSError):
                 process.stdin.write(b".")
                 process.stdin.flush()
             report = process.stdout.read()
-            self._end(process)
+            process.end()
             if report:
                 self._read(json.loads(report), found)
             else:
@@ -127,40 +128,17 @@ class Sampler:
         """Let go of a sampler that looks at the process this one was forked from."""
         process, self._process = self._process, None
         if process is not None:
-            process.returncode = 0  # it is no child of ours
-            for pipe in (process.stdin, process.stdout):
-                assert pipe is not None
-                pipe.close()
+            process.let_go()
         if self._ring >= 0:
             os.close(self._ring)
             self._ring = -1
 
-    def _launch(self, gil: GilAddress | None, calls: tuple[dict[int, int], list[int]]) -> subprocess.Popen[bytes]:
+    def _launch(self, gil: GilAddress | None, calls: tuple[dict[int, int], list[int]]) -> Aside:
         home = str(Path(__file__).parents[2])
         program = f"import sys; sys.path.append({home!r}); from plait._see.sampler_process import main; main()"
         where = json.dumps(gil._asdict() if gil is not None else None)
         words = [str(os.getpid()), str(self._ring), str(_RING), str(_RATE), where, json.dumps(calls)]
-        return subprocess.Popen(
-            [sys.executable, "-I", "-S", "-c", program, *words],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            pass_fds=[self._ring],
-            start_new_session=True,  # Ctrl-C is the program's
-            env={},
-            bufsize=-1,
-        )
-
-    def _end(self, process: subprocess.Popen[bytes]) -> None:
-        for pipe in (process.stdin, process.stdout):
-            if pipe is not None:
-                with suppress(OSError):
-                    pipe.close()
-        try:
-            process.wait(_START_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        self._process = None
+        return Aside(program, words, [self._ring])
 
     def _note(self, gil: GilAddress | None) -> None:
         if gil is None and not has_gil():
