@@ -58,8 +58,9 @@ async def awaits(x: int) -> int:
 def test_what_waits_gets_threads():
     found = plait.advise(wait, range(500), seconds=1.0)
     assert found.engine == "thread"
-    assert found.workers >= 16
-    assert found.speed_up > 8
+    busy = found.profile.hindered > 0.1  # others had the cores: what each number of threads did says little
+    assert found.workers >= (8 if busy else 16)
+    assert found.speed_up > (4 if busy else 8)
     assert "it waits" in found.sentence
     assert found.profile.busy_seconds < found.profile.seconds / 2
 

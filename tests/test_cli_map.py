@@ -292,6 +292,7 @@ def test_what_was_written_before_the_errors_file_was_full_stays(folder):
     done = plait(folder, "map", "tools:picky", "--engine", "inline", "--errors", "/dev/full", stdin="a\nb\nbad\n")
     assert done.returncode == 255
     assert values(done) == [1, 1]
+    assert done.stderr.splitlines()[-1] == "Error: --errors: cannot write '/dev/full': No space left on device"
 
 
 @pytest.mark.parametrize(

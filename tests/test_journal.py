@@ -680,7 +680,7 @@ def test_a_journal_is_not_even_opened_before_the_first_result_is_asked_for(journ
     del stream
 
 
-@pytest.mark.parametrize("wrong", [3, b"bytes", "", ":memory:", True, object()])
+@pytest.mark.parametrize("wrong", [3, b"bytes", "", ":memory:", "a\0b", True, object()])
 def test_what_is_no_journal(wrong):
     with pytest.raises(UsageError, match="expected the path of a file, or a plait.Journal"):
         plait.map(double, [1], journal=wrong)

@@ -150,8 +150,15 @@ def open_errors(path: str | None) -> Iterator[Write | None]:
         file = open(path, "wb", buffering=0)  # noqa: SIM115  # closed below; only opening it is in the try
     except OSError as error:
         raise click.ClickException(f"--errors: cannot write {path!r}: {error.strerror}") from error
+
+    def write(data: bytes) -> None:
+        try:
+            write_all(file.fileno(), data)
+        except OSError as error:
+            raise click.ClickException(f"--errors: cannot write {path!r}: {error.strerror}") from error
+
     with file:
-        yield lambda data: write_all(file.fileno(), data)
+        yield write
 
 
 def _point_at_stderr(descriptor: int) -> None:

@@ -37,7 +37,7 @@ class Journal:
             path = os.fspath(self.path)
         except TypeError:
             path = ""
-        if not isinstance(path, str) or not path or path == ":memory:":
+        if not isinstance(path, str) or not path or path == ":memory:" or "\0" in path:
             raise UsageError(f"journal={self.path!r}: expected the path of a file, or a plait.Journal")
 
 
