@@ -30,11 +30,22 @@ def pytest_configure() -> None:
             signal.signal(getattr(signal, name), _nothing)
 
 
+def pytest_collection_finish() -> None:
+    """What is there before the tests need not be looked through in every one of thousands of collections."""
+    gc.collect()
+    gc.freeze()
+
+
+def pytest_sessionfinish() -> None:
+    """What plugins do at the end finds everything again."""
+    gc.unfreeze()
+
+
 @pytest.fixture
 def nothing_left() -> Iterator[None]:
     """Fails the test if it leaves a thread, a child process or an open descriptor behind."""
     before = _held()
-    gc.freeze()  # what is there now need not be looked through after each of thousands of tests
+    gc.freeze()  # for good: thawed, all of it would be looked through again
     yield
     left = _wait_until_gone(before)
     assert not left, f"left behind: {', '.join(sorted(left))}"
@@ -59,7 +70,6 @@ def _nothing(number: int, frame: object) -> None:
 def _wait_until_gone(before: set[str]) -> set[str]:
     deadline = time.monotonic() + _PATIENCE
     gc.collect()
-    gc.unfreeze()
     while (left := _held() - before) and time.monotonic() < deadline:
         time.sleep(0.01)  # nobody can be asked to tell when the kernel has removed a process
         gc.collect()  # what a thread that has just ended held

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import random
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -27,6 +29,7 @@ CHANGES = {
     "a module of its own": "import sys, types\nassert 'chk' not in sys.modules\nsys.modules['chk'] = types.ModuleType('chk')",
     "a module that it replaces": "import sys, json\nassert json.__file__\nsys.modules['json'] = sys",
     "a module that it takes away": "import sys\ndel sys.modules['json']",
+    "what collections call": "import gc\nassert not any(one is print for one in gc.callbacks)\ngc.callbacks.append(print)",
     "the path": "import sys\nassert 'chk' not in sys.path\nsys.path.append('chk')",
 }
 STARTS = "\nimport threading\nthreading.Thread(target=print).start()\n"
@@ -43,6 +46,32 @@ def test_what_a_program_changes_is_put_back(name: str, tmp_path: Path, monkeypat
     assert (os.getcwd(), dict(os.environ), list(sys.path), threading.excepthook, random.getstate()) == before
     assert not logging.getLogger("chk").handlers
     assert (sys.modules["json"], sys.modules.get("chk")) == modules
+
+
+def test_what_others_are_called_for_at_collections_is_not_the_programs(tmp_path: Path) -> None:
+    seen = []
+
+    def note(phase: str, _: object) -> None:
+        seen.append((phase, time.perf_counter()))  # a clock that a search replaces in this module, too
+
+    (tmp_path / "program.py").write_text(
+        "import gc, threading, time\n"
+        "thread = threading.Thread(target=gc.collect)\n"
+        "before = time.perf_counter()\n"
+        "for _ in range(9): gc.collect()\n"
+        "thread.start()\nthread.join()\n"
+        "assert time.perf_counter() - before < 0.001, 'a clock has been looked at'\n"
+    )
+    gc.callbacks.append(note)
+    try:
+        began = time.perf_counter()
+        found = explore_script(tmp_path / "program.py", runs=3, seconds=None)
+        assert gc.callbacks[-1] is note
+    finally:
+        gc.callbacks.remove(note)
+    assert found.verdict.word == "passed", found.record and found.record.failure
+    assert len(seen) >= 60
+    assert all(began <= moment <= time.perf_counter() for _, moment in seen)
 
 
 def test_what_is_imported_is_imported_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ files stays as it is left.
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import random
@@ -18,6 +19,8 @@ import weakref
 from contextlib import suppress
 from types import TracebackType
 from typing import Any
+
+from plait._check.stand_in_gc import Unseen
 
 _OF_LOGGERS = ("level", "propagate", "disabled")
 _NEW: tuple[Any, ...] = (logging.NOTSET, True, False, [], [])  # what a logger is like that nobody has configured
@@ -38,6 +41,8 @@ class ProcessState:
         self._slots = [(owner, name, getattr(owner, name)) for owner, name in _slots()]
         self._finalizers = {name: getattr(weakref.finalize, name) for name in _OF_FINALIZERS}
         self._begin_finalizers()
+        self._callbacks = [Unseen(callback) for callback in gc.callbacks]
+        gc.callbacks[:] = self._callbacks
         self._random = random.getstate()
         random.seed(0)
         self._seeded = random.getstate()
@@ -48,6 +53,7 @@ class ProcessState:
     ) -> None:
         self.restore()
         random.setstate(self._random)
+        gc.callbacks[:] = [unseen.callback for unseen in self._callbacks]
         for name, value in self._finalizers.items():
             setattr(weakref.finalize, name, value)
 
@@ -71,6 +77,8 @@ class ProcessState:
         for owner, name, value in self._slots:
             setattr(owner, name, value)
         self._restore_loggers()
+        if gc.callbacks != self._callbacks:
+            gc.callbacks[:] = self._callbacks
         self._begin_finalizers()
 
     def _begin_finalizers(self) -> None:

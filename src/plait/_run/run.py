@@ -352,9 +352,7 @@ class Run:
 
     def _overtaking(self, failed: Batch) -> Iterator[Batch]:
         """Hand a failed batch to the consumer, who raises, although earlier items are still running."""
-        for offset in sorted(failed.failures):
-            piece = failed.part(offset, offset + 1)
-            yield piece
+        yield from (failed.part(offset, offset + 1) for offset in sorted(failed.failures))
 
     def _leftovers(self) -> Iterator[Batch]:
         """After a stop: what had finished and was not delivered, then one Cancelled per item that had not."""

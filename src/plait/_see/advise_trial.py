@@ -7,8 +7,9 @@ import math
 import os
 import time
 from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from itertools import cycle, islice
+from itertools import cycle, islice, takewhile
 from statistics import median
 from threading import get_native_id
 
@@ -25,7 +26,7 @@ from plait._see.advise_profile import Profile
 _SHARED = ("thread", "interpreter", "inline", "async")  # workers that live in this process
 _MOST = 4_000_000  # items of one trial
 _BOOT = 2.0  # seconds after which nobody waits any longer for the last worker
-_BRIEF = 0.02  # seconds of work to find out whether it is there
+_PLENTY = 100_000  # items at a time while it is waited for
 _LENIENT = 0.9  # what a call may cost, at the least, of what it cost in the profile
 
 
@@ -115,10 +116,9 @@ class Bench:
         warm = self._map(workers, workers)
         if self._engine.name in REMOTE:
             seen, deadline = set(warm.names), time.perf_counter() + _BOOT
-            count = max(2 * workers, int(_BRIEF / self._cost))
-            while len(seen) < workers and time.perf_counter() < deadline and not warm.problem:
-                seen |= self._map(workers, count).names
-                count *= 2  # who is still starting when a map ends has to start again
+            while len(seen) < workers and not warm.problem and (left := deadline - time.perf_counter()) > 0:
+                count = max(2 * workers, min(_PLENTY, int(left / self._cost) * workers))
+                seen |= self._map(workers, count, left, seen).names
         return warm
 
     def repeat(self, trial: Trial, seconds: float) -> None:
@@ -149,10 +149,15 @@ class Bench:
             found.update(core_times(pid))
         return found
 
-    def _map(self, workers: int, count: int, seconds: float = float("inf")) -> _Ran:
-        """So many items, or fewer after so many seconds, but at least one for each worker."""
+    def _map(self, workers: int, count: int, seconds: float = math.inf, known: AbstractSet[str] = frozenset()) -> _Ran:
+        """So many items, or fewer after so many seconds, but at least one for each worker.
+
+        With workers that are `known`, no more are begun as soon as the others have done something, too: to stop what
+        runs would cost workers.
+        """
         ran = _Ran()
-        feed = Feed(list(islice(cycle(self._items), count)))
+        items = islice(cycle(self._items), count)
+        feed = Feed(takewhile(lambda _: len(ran.names | known) < workers, items) if known else list(items))
         job = Job(self._fn, feed, workers=workers, timeout=None, context=contextvars.copy_context())
         feed.serve(job)
         before = self._core_times()
