@@ -34,6 +34,7 @@ class Ledger:
         done = len(returned.values)
         if not done:
             return
+        assert done <= flight.count, f"{worker.label} ran {done - flight.count} items that it had given back"
         now = time.perf_counter()
         batch = flight.finish(returned.values, returned.failures, worker.label, returned.seconds, now)
         if self._timed:

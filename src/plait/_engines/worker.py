@@ -245,10 +245,13 @@ class Worker(WorkerTask):
         failures: dict[int, object] = {}
         words[CURRENT] = self._first
         words[MODE] = boards.FAST
-        if words[STOP_AT] <= self._first:  # looked at after MODE was set, so that the driver can rely on either
+        stop = words[STOP_AT] - self._first  # looked at after MODE was set, so that the driver can rely on either
+        if stop <= 0:
             words[MODE] = boards.IDLE
             self._answer(key, wire.LOGGED, 0)
             return 0
+        if stop < len(items):
+            del items[stop:]  # taken back while they were unpickled: they are somebody else's
         self._guard.watch(items, values, self._first, began + 2 * budget)
         iterator = iter(items)
         while True:
