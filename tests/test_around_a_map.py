@@ -243,7 +243,7 @@ if __name__ == "__main__":
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 @pytest.mark.parametrize("where", ["loop", "input"])
-@pytest.mark.parametrize("engine", ["thread", "async", "auto"])
+@pytest.mark.parametrize("engine", ["thread", "process", "async", "auto"])
 def test_a_map_that_was_open_at_a_fork_goes_on_in_the_parent_only(engine: str, where: str, tmp_path: Path) -> None:
     """The child is told so, in an error that it may catch; it is not ended, as one is that a function has made."""
     out, errors, status = run(FORKED_OPEN, engine, where, folder=tmp_path)
