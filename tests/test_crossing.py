@@ -9,6 +9,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -217,3 +218,24 @@ def test_data_that_is_nested_too_deeply_is_said_to_be() -> None:
         deep = [deep]
     with pytest.raises(NotTransferable, match="item is nested too deeply to be pickled"):
         list(plait.map(len, [deep], engine="process"))
+
+
+def test_what_belongs_to_one_process_says_so() -> None:
+    with plait.Pool("thread") as pool, plait.map(abs, [1], engine="inline") as stream:
+        for kept, text in ((pool, "Pool"), (stream, "Stream")):
+            with pytest.raises(
+                NotTransferable, match=rf"item\['it'\] is a plait\.{text}, which belongs to one process"
+            ):
+                list(plait.map(len, [{"it": kept}], engine="process", workers=1))
+        assert list(stream) == [1]
+
+
+def test_a_context_variable_keeps_its_default() -> None:
+    plain: ContextVar[str] = ContextVar("plain", default="unset")
+    other: ContextVar[str] = ContextVar("plain", default="another default")
+    without: ContextVar[str] = ContextVar("plain")
+
+    def values(_: object) -> list[str]:
+        return [plain.get(), other.get(), without.get("no default")]
+
+    assert list(plait.map(values, [1], engine="process", workers=1)) == [["unset", "another default", "no default"]]
