@@ -239,3 +239,22 @@ def test_a_context_variable_keeps_its_default() -> None:
         return [plain.get(), other.get(), without.get("no default")]
 
     assert list(plait.map(values, [1], engine="process", workers=1)) == [["unset", "another default", "no default"]]
+
+
+def no_argument() -> None: ...
+
+
+@pytest.mark.parametrize("engine", ["auto", "inline", "thread", "process"])
+@pytest.mark.parametrize("pooled", [False, True])
+@pytest.mark.parametrize("fn", [no_argument, int])
+def test_a_call_that_fails_before_any_line_of_the_users_shows_none_of_ours(
+    engine: str, pooled: bool, fn: Callable[..., object]
+) -> None:
+    if pooled:
+        with plait.Pool(engine, workers=1, initializer=int) as pool:
+            error = pool.submit(fn, "x").exception()
+    else:
+        (outcome,) = plait.map(fn, ["x"], engine=engine, timeout=30).outcomes()
+        error = outcome.error
+    assert isinstance(error, (TypeError, ValueError))
+    assert error.__traceback__ is None
