@@ -5,12 +5,15 @@ from __future__ import annotations
 
 import functools
 import os
+import subprocess
 import sys
 import threading
 import traceback
+import warnings
 from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
@@ -258,3 +261,56 @@ def test_a_call_that_fails_before_any_line_of_the_users_shows_none_of_ours(
         error = outcome.error
     assert isinstance(error, (TypeError, ValueError))
     assert error.__traceback__ is None
+
+
+class OwnWarning(UserWarning):
+    """Of a module that a worker may not have loaded when it hears of the filter."""
+
+
+def warned(kind: type[Warning]) -> str:
+    with warnings.catch_warnings(record=True) as shown:
+        try:
+            warnings.warn("some words", kind, stacklevel=1)
+        except Warning:
+            return "raised"
+    return "shown" if shown else "dropped"
+
+
+def test_workers_have_the_filters_of_warnings_of_the_program() -> None:
+    kinds = [UserWarning, OwnWarning, DeprecationWarning, FutureWarning, UserWarning]
+    with plait.Pool("process", workers=1) as pool, warnings.catch_warnings():
+        warnings.simplefilter("always")
+        assert list(plait.map(warned, kinds, engine=pool)) == ["shown"] * 5
+        warnings.simplefilter("error", DeprecationWarning)
+        warnings.filterwarnings("ignore", "SOME .*", OwnWarning)
+        warnings.filterwarnings("ignore", "other .*", UserWarning)
+        warnings.filterwarnings("ignore", category=FutureWarning, module="test_cros+ing")
+        for engine in (pool, "process", "thread"):
+            found = list(plait.map(warned, kinds, engine=engine, workers=1))
+            assert found == ["shown", "dropped", "raised", "dropped", "shown"]
+
+
+PROGRAM = """
+import plait
+
+class Missing(Exception):
+    pass
+
+def find(n):
+    raise Missing(n)  # in line 8
+
+try:
+    list(plait.map(find, [5], engine="process"))
+except Missing as error:
+    trace = error.__traceback__
+    while trace.tb_next is not None:
+        trace = trace.tb_next
+    print(trace.tb_frame.f_code.co_filename, trace.tb_lineno)
+"""
+
+
+def test_the_traceback_of_a_function_that_names_a_class_of_the_program_names_its_file(tmp_path: Path) -> None:
+    path = tmp_path / "program.py"
+    path.write_text(PROGRAM)
+    program = subprocess.run([sys.executable, str(path)], capture_output=True, text=True, timeout=60)
+    assert (program.stdout, program.stderr) == (f"{path} 8\n", "")
