@@ -11,6 +11,7 @@ import threading
 import traceback
 import warnings
 from collections.abc import Callable
+from contextlib import closing
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ import pytest
 
 import plait
 from plait._core.notes import add_note, notes_of
+from plait.engines import ProcessEngine
 from plait.errors import NotTransferable, RemoteError
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
@@ -314,3 +316,21 @@ def test_the_traceback_of_a_function_that_names_a_class_of_the_program_names_its
     path.write_text(PROGRAM)
     program = subprocess.run([sys.executable, str(path)], capture_output=True, text=True, timeout=60)
     assert (program.stdout, program.stderr) == (f"{path} 8\n", "")
+
+
+sent: ContextVar[str] = ContextVar("sent", default="unset")
+
+
+def swap(value: str) -> str:
+    before = sent.get()
+    sent.set(value)
+    return before
+
+
+def test_a_worker_does_not_hand_context_variables_from_one_map_to_the_next() -> None:
+    with closing(ProcessEngine(context=[sent])) as engine:
+        token = sent.set("mine")
+        assert list(plait.map(swap, ["a", "b"], engine=engine, workers=1)) == ["mine", "a"]
+        sent.reset(token)
+        assert list(plait.map(swap, ["c"], engine=engine, workers=1)) == ["unset"]
+        assert list(plait.map(swap, ["d"], engine=engine, workers=1)) == ["unset"]
