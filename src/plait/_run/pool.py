@@ -17,6 +17,7 @@ from typing import Any, ParamSpec, TypeVar, cast
 from plait._core.batch import Batch
 from plait._core.coroutines import is_coroutine_function
 from plait._core.errors import NotTransferable, PoolBroken, UsageError
+from plait._core.how_many import how_many
 from plait._core.job import Job
 from plait._engines.interface import Engine, Plan, is_engine
 from plait._engines.table import make_engine
@@ -184,7 +185,7 @@ class Pool(Executor):
         return None
 
     def __repr__(self) -> str:
-        return f"<plait.Pool on {self._own_engine.name}, {self._plan.workers} workers>"
+        return f"<plait.Pool on {self._own_engine.name}, {how_many(self._plan.workers, 'worker')}>"
 
     @property
     def _max_workers(self) -> int:

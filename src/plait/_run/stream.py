@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from plait._core.batch import Batch
 from plait._core.errors import NotTransferable, UsageError
+from plait._core.how_many import how_many
 from plait._core.interrupts import drives
 from plait._core.outcome import Outcome
 from plait._run.report import Report
@@ -126,7 +127,7 @@ class Stream(Generic[R]):
     def __repr__(self) -> str:
         report = self._run.report
         state = "done" if report.finished else "cancelled" if report.cancelled else "open"
-        return f"<plait.Stream on {report.engine}, {report.items} items {state}>"
+        return f"<plait.Stream on {report.engine}, {how_many(report.items, 'item')} {state}>"
 
 
 class Outcomes(Generic[R]):
