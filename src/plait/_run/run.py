@@ -14,7 +14,6 @@ from typing import Any
 from plait._core.batch import Batch
 from plait._core.cancelling import Interruptible
 from plait._core.errors import Cancelled
-from plait._core.how_many import how_many
 from plait._core.interrupts import drives, unwatch, watch
 from plait._core.job import Job, Running
 from plait._core.notes import add_note
@@ -174,7 +173,7 @@ class Run:
         if feed.error is not None:
             self._raise_input_error(feed.error)
         if stop_at_failure and self.job.cancelled:
-            raise Cancelled(f"the map was cancelled after {how_many(self._report.items, 'item')}")
+            raise Cancelled(f"the map was cancelled after {self._report.items:,} items")
 
     def hold_back(self, interrupt: KeyboardInterrupt) -> bool:
         """See `interrupts`."""
