@@ -194,7 +194,7 @@ def test_timeout(folder, engine):
 def test_the_report_says_engine_workers_and_rate(folder):
     done = plait(folder, "map", "tools:shout", "--engine", "process", "--workers", "1", "--report", stdin="a\nb\n")
     assert "done: 2 items in" in done.stderr
-    assert "engine: process, 1 of 1 workers" in done.stderr
+    assert "engine: process, 1 of 1 worker" in done.stderr
 
 
 def test_the_bar_without_a_terminal_is_one_line(folder):
@@ -221,7 +221,7 @@ def test_halt_sees_a_failure_whose_turn_in_the_output_is_far_off(folder):
     )
     done = plait(folder, "map", "waits:f", *arguments, stdin="slow\nbad\n")
     assert done.returncode == 1
-    assert "1 started items were stopped" in done.stderr
+    assert "1 started item was stopped" in done.stderr
 
 
 def test_halt_soon_starts_nothing_more(folder):

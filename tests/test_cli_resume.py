@@ -75,9 +75,7 @@ def test_without_resume_nothing_that_was_recorded_is_touched(folder):
     plait(folder, "tools:work", "--journal", "run.sqlite", stdin="a\n")
     done = plait(folder, "tools:work", "--journal", "run.sqlite", stdin="a\nb\n")
     assert (done.returncode, done.stdout) == (255, "")
-    assert (
-        "'run.sqlite' has 1 outcomes of 'work': add --resume to go on from there, or name another file" in done.stderr
-    )
+    assert "'run.sqlite' has 1 outcome of 'work': add --resume to go on from there, or name another file" in done.stderr
     assert ran(folder) == ["a"]
     other = plait(folder, "tools:slow", "--journal", "run.sqlite", stdin="1\n")
     assert other.returncode == 0

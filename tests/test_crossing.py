@@ -5,17 +5,23 @@ from __future__ import annotations
 
 import functools
 import os
+import subprocess
 import sys
 import threading
 import traceback
+import warnings
 from collections.abc import Callable
+from contextlib import closing
+from contextvars import ContextVar
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
 import plait
 from plait._core.notes import add_note, notes_of
+from plait.engines import ProcessEngine
 from plait.errors import NotTransferable, RemoteError
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
@@ -217,3 +223,114 @@ def test_data_that_is_nested_too_deeply_is_said_to_be() -> None:
         deep = [deep]
     with pytest.raises(NotTransferable, match="item is nested too deeply to be pickled"):
         list(plait.map(len, [deep], engine="process"))
+
+
+def test_what_belongs_to_one_process_says_so() -> None:
+    with plait.Pool("thread") as pool, plait.map(abs, [1], engine="inline") as stream:
+        for kept, text in ((pool, "Pool"), (stream, "Stream")):
+            with pytest.raises(
+                NotTransferable, match=rf"item\['it'\] is a plait\.{text}, which belongs to one process"
+            ):
+                list(plait.map(len, [{"it": kept}], engine="process", workers=1))
+        assert list(stream) == [1]
+
+
+def test_a_context_variable_keeps_its_default() -> None:
+    plain: ContextVar[str] = ContextVar("plain", default="unset")
+    other: ContextVar[str] = ContextVar("plain", default="another default")
+    without: ContextVar[str] = ContextVar("plain")
+
+    def values(_: object) -> list[str]:
+        return [plain.get(), other.get(), without.get("no default")]
+
+    assert list(plait.map(values, [1], engine="process", workers=1)) == [["unset", "another default", "no default"]]
+
+
+def no_argument() -> None: ...
+
+
+@pytest.mark.parametrize("engine", ["auto", "inline", "thread", "process"])
+@pytest.mark.parametrize("pooled", [False, True])
+@pytest.mark.parametrize("fn", [no_argument, int])
+def test_a_call_that_fails_before_any_line_of_the_users_shows_none_of_ours(
+    engine: str, pooled: bool, fn: Callable[..., object]
+) -> None:
+    if pooled:
+        with plait.Pool(engine, workers=1, initializer=int) as pool:
+            error = pool.submit(fn, "x").exception()
+    else:
+        (outcome,) = plait.map(fn, ["x"], engine=engine, timeout=30).outcomes()
+        error = outcome.error
+    assert isinstance(error, (TypeError, ValueError))
+    assert error.__traceback__ is None
+
+
+class OwnWarning(UserWarning):
+    """Of a module that a worker may not have loaded when it hears of the filter."""
+
+
+def warned(kind: type[Warning]) -> str:
+    with warnings.catch_warnings(record=True) as shown:
+        try:
+            warnings.warn("some words", kind, stacklevel=1)
+        except Warning:
+            return "raised"
+    return "shown" if shown else "dropped"
+
+
+def test_workers_have_the_filters_of_warnings_of_the_program() -> None:
+    kinds = [UserWarning, OwnWarning, DeprecationWarning, FutureWarning, UserWarning]
+    with plait.Pool("process", workers=1) as pool, warnings.catch_warnings():
+        warnings.simplefilter("always")
+        assert list(plait.map(warned, kinds, engine=pool)) == ["shown"] * 5
+        warnings.simplefilter("error", DeprecationWarning)
+        warnings.filterwarnings("ignore", "SOME .*", OwnWarning)
+        warnings.filterwarnings("ignore", "other .*", UserWarning)
+        warnings.filterwarnings("ignore", category=FutureWarning, module="test_cros+ing")
+        for engine in (pool, "process", "thread"):
+            found = list(plait.map(warned, kinds, engine=engine, workers=1))
+            assert found == ["shown", "dropped", "raised", "dropped", "shown"]
+
+
+PROGRAM = """
+import plait
+
+class Missing(Exception):
+    pass
+
+def find(n):
+    raise Missing(n)  # in line 8
+
+try:
+    list(plait.map(find, [5], engine="process"))
+except Missing as error:
+    trace = error.__traceback__
+    while trace.tb_next is not None:
+        trace = trace.tb_next
+    print(trace.tb_frame.f_code.co_filename, trace.tb_lineno)
+"""
+
+
+def test_the_traceback_of_a_function_that_names_a_class_of_the_program_names_its_file(tmp_path: Path) -> None:
+    path = tmp_path / "program.py"
+    path.write_text(PROGRAM)
+    program = subprocess.run([sys.executable, str(path)], capture_output=True, text=True, timeout=60)
+    assert (program.stdout, program.stderr) == (f"{path} 8\n", "")
+
+
+sent: ContextVar[str] = ContextVar("sent", default="unset")
+
+
+def swap(value: str) -> str:
+    before = sent.get()
+    sent.set(value)
+    return before
+
+
+def test_a_worker_does_not_hand_context_variables_from_one_map_to_the_next() -> None:
+    with closing(ProcessEngine(context=[sent])) as engine:
+        token = sent.set("mine")
+        assert list(plait.map(swap, ["a", "b"], engine=engine, workers=1)) == ["mine", "a"]
+        sent.reset(token)
+        assert list(plait.map(swap, ["c"], engine=engine, workers=1)) == ["unset"]
+        assert list(plait.map(swap, ["d"], engine=engine, workers=1)) == ["unset"]

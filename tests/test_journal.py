@@ -484,8 +484,9 @@ def test_a_value_that_cannot_be_pickled_is_delivered_and_warned_of(journal):
 
     for _ in range(2):
         stream = plait.map(lock_or, range(3), engine="inline", journal=journal)
-        with pytest.warns(RuntimeWarning, match=r"1 outcomes could not be recorded in .*item 1: TypeError"):
+        with pytest.warns(RuntimeWarning, match=r"1 outcome could not be recorded in .*item 1: TypeError") as warned:
             found = list(stream)
+        assert [warning.filename for warning in warned] == [__file__]
         assert found[::2] == [0, 2]
         assert (
             "1 could not be recorded (item 1: TypeError: cannot pickle '_thread.lock' object)" in stream.report.journal

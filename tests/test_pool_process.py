@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -223,6 +224,77 @@ def test_the_initializer_runs_once_in_each_worker(tmp_path: Path, nothing_left: 
         marks = [path.name.split("-")[1] for path in tmp_path.iterdir()]
         assert marks
         assert len(set(marks)) == len(marks)
+
+
+INITIALIZER = """
+import functools
+import plait
+
+model = None
+calls = 0
+seen = []
+unit = "m"
+
+def load(name):
+    global model, calls, path
+    model, calls, path = name, 100, name + ".bin"
+
+def initialize(name):
+    load(name)
+    seen.append(name)
+
+def label(number):
+    return f"{number} {unit}"
+
+def use(number):
+    global calls
+    calls += 1
+    return label(number), model, path, calls, seen
+
+class Job:
+    def __init__(self, number):
+        self.number = number
+    def run(self):
+        return self.number, model
+
+def run(job):
+    return job.run()
+
+with plait.Pool("process", workers=1, initializer=initialize, initargs=("net",)) as pool:
+    print(pool.submit(use, 1).result())
+    print(pool.submit(functools.partial(use, 2)).result())
+    unit = "km"
+    def label(number):
+        return f"{number} new {unit}"
+    print(list(pool.map(use, [3, 4], chunksize=2)))
+    print(pool.submit(Job(5).run).result(), pool.submit(run, Job(6)).result(), pool.submit(lambda: model).result())
+    print(list(plait.map(lambda number: (number, model, path, seen), [7], engine=pool)))
+print(model, calls, seen)
+"""
+
+
+def test_calls_see_what_an_initializer_of_the_program_has_set(tmp_path: Path) -> None:
+    """As in the standard library's pools; each call travels with the other globals as they are when it is submitted."""
+    (tmp_path / "program.py").write_text(INITIALIZER)
+    program = subprocess.run(
+        [sys.executable, "program.py"], cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE
+    )
+    assert program.stderr == ""
+    assert program.stdout.splitlines() == [
+        "('1 m', 'net', 'net.bin', 101, ['net'])",
+        "('2 m', 'net', 'net.bin', 102, ['net'])",
+        "[('3 new km', 'net', 'net.bin', 103, ['net']), ('4 new km', 'net', 'net.bin', 104, ['net'])]",
+        "(5, 'net') (6, 'net') net",
+        "[(7, 'net', 'net.bin', ['net'])]",
+        "None 0 []",
+    ]
+
+
+def test_what_cannot_be_handed_to_an_initializer_is_named(nothing_left: None) -> None:
+    lock = multiprocessing.Lock()
+    with plait.Pool("process", workers=1, initializer=prepare, initargs=("", lock)) as pool:
+        with pytest.raises(PoolBroken, match=r"initargs\[1\] is a Lock object.*Manager"):
+            pool.submit(int).result(PATIENCE)
 
 
 def test_a_failing_initializer_breaks_the_pool(nothing_left: None) -> None:

@@ -559,7 +559,7 @@ def test_it_says_what_it_is() -> None:
     with s:
         gate = threading.Event()
         s.submit(gate.wait, PATIENCE)
-        assert repr(s) == "<plait.Scope on thread, 1 tasks, open>"
+        assert repr(s) == "<plait.Scope on thread, 1 task, open>"
         gate.set()
 
 

@@ -10,6 +10,7 @@ import click
 from plait._cli.halt import Halt
 from plait._cli.sink import Sink, Streams
 from plait._core.errors import Cancelled, JournalError
+from plait._core.how_many import how_many
 from plait._core.interrupts import drives
 from plait._core.outcome import Outcome, brief
 from plait._run.arriving import Arrivals
@@ -91,10 +92,14 @@ class Delivery:
         report = self._stream.report
         lines = []
         if halted and halt is not None:
-            stopped = f"; {self._stopped:,} started items were stopped" if self._stopped else ""
-            lines.append(f"plait: halted by --halt {halt.text} after {report.items:,} items{stopped}")
+            stopped = (
+                f"; {how_many(self._stopped, 'started item was', 'started items were')} stopped"
+                if self._stopped
+                else ""
+            )
+            lines.append(f"plait: halted by --halt {halt.text} after {how_many(report.items, 'item')}{stopped}")
         if report.failed:
-            lines.append(f"plait: {report.failed:,} of {report.items:,} items failed")
+            lines.append(f"plait: {report.failed:,} of {how_many(report.items, 'item')} failed")
             lines += [f"  {line}" for line in self._first_failures]
             if report.failed > len(self._first_failures):
                 lines.append(f"  and {report.failed - len(self._first_failures):,} more")

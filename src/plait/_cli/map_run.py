@@ -17,6 +17,7 @@ from plait._cli.sink import CommandSink, JsonSink, Sink, open_errors, open_strea
 from plait._cli.template import is_command
 from plait._cli.work import Work, command_work, function_work
 from plait._core.errors import JournalError, PlaitError, UsageError
+from plait._core.how_many import how_many
 from plait._run.arriving import Arrivals
 from plait._run.farewell import stopping_words
 from plait._run.journal import Journal, count_recorded
@@ -119,7 +120,7 @@ def _journal(options: Options, work: Work) -> Journal | None:
     journal = Journal(options.journal or DEFAULT_JOURNAL, retry_failed=options.retry_failed)
     if not resumes and (there := count_recorded(journal, work.fn)):
         raise click.ClickException(
-            f"{options.journal!r} has {there:,} outcomes of {work.name!r}: add --resume to go on from there, "
+            f"{options.journal!r} has {how_many(there, 'outcome')} of {work.name!r}: add --resume to go on from there, "
             "or name another file"
         )
     return journal

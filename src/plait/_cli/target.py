@@ -40,7 +40,9 @@ def find_function(target: str, *, instead: str = "") -> Callable[[Any], object]:
             )
         found = getattr(found, name)
     if not callable(found):
-        raise click.ClickException(f"{target!r} is {type(found).__name__}, which cannot be called; expected a function")
+        raise click.ClickException(
+            f"{target!r} is of type {type(found).__name__}, which cannot be called; expected a function"
+        )
     return found
 
 

@@ -8,12 +8,14 @@ if TYPE_CHECKING:  # workers import this
 
 
 def without_our_frames(trace: TracebackType | None) -> TracebackType | None:
-    """The traceback from the first frame on that is not plait's; only the caller's is cut off when there is no other.
+    """The traceback from the first frame on that is not plait's; None when there is no other.
+
+    So it is when the call itself fails, with the wrong number of arguments, or in a function of C, such as ``int``.
 
     >>> without_our_frames(None) is None
     True
     """
-    rest = trace = trace.tb_next if trace is not None else None
+    rest = trace.tb_next if trace is not None else None
     while rest is not None and str(rest.tb_frame.f_globals.get("__name__")).startswith("plait._"):
         rest = rest.tb_next
-    return rest or trace
+    return rest

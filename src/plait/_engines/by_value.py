@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import functools
 import io
+import marshal
 import sys
 from _collections_abc import Callable
 from contextvars import ContextVar
 from pickle import PickleBuffer
-from types import MemberDescriptorType, ModuleType
+from types import CodeType, MemberDescriptorType, ModuleType
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
@@ -34,6 +35,8 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # untyped, see above
     def reducer_override(self, obj: Any) -> Any:
         if type(obj) is memoryview:
             return _view, (PickleBuffer(obj), obj.format, obj.shape)
+        if type(obj) is CodeType:  # of which it does not keep the name of the file
+            return marshal.loads, (marshal.dumps(obj),)
         if type(obj) is ContextVar:
             return variable, home_of(obj)
         if type(obj) is _LRU_WRAPPER and not is_importable(obj):

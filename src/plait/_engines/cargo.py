@@ -129,7 +129,8 @@ class FunctionCargo:
         except Exception as error:
             inner = self._inner()
             name = getattr(inner, "__name__", type(inner).__name__)
-            raise NotTransferable(f"the function cannot be sent to a process: {explain(inner, name, error)}") from error
+            why = explain(self._fn if hasattr(type(self._fn), PARTS) else inner, name, error)
+            raise NotTransferable(f"the function cannot be sent to a process: {why}") from error
 
 
 def pack_items(batch: Batch, arena: Arena | None, modules: tuple[ModuleType, ...]) -> Packed:

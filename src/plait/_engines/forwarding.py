@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import re
 import sys
+import warnings
 from _pickle import dumps, loads
 
 from plait._core.search_path import search_path, working_folder
@@ -51,6 +53,7 @@ def _surroundings() -> dict[str, object]:
         "forward": (_is_replaced(sys.stdout, sys.__stdout__, 1), _is_replaced(sys.stderr, sys.__stderr__, 2)),
         "levels": _levels(),
         "authkey": _authkey(),
+        "filters": _filters(),
     }
 
 
@@ -77,3 +80,16 @@ def _levels() -> dict[str, int]:
         if isinstance(logger, logging.Logger) and logger.level:
             levels[name] = logger.level
     return levels
+
+
+def _filters() -> list[tuple[object, ...]]:
+    """The filters of warnings, in plain words: classes by their names, patterns as texts and flags."""
+    return [
+        (action, _pattern(message), (category.__module__, category.__qualname__), _pattern(module), line)
+        for action, message, category, module, line in list(warnings.filters)
+        if isinstance(category, type)
+    ]
+
+
+def _pattern(found: object) -> object:
+    return (found.pattern, found.flags) if isinstance(found, re.Pattern) else found

@@ -14,7 +14,7 @@ import marshal
 import sys
 from _collections_abc import Callable
 from _pickle import PickleBuffer, Pickler
-from contextvars import ContextVar
+from contextvars import Context, ContextVar
 from types import CellType, CodeType, FunctionType, ModuleType
 
 from plait._core.importable import is_importable
@@ -24,7 +24,8 @@ if TYPE_CHECKING:  # workers import this module, and typing would double their s
     from typing import Any
 
 _LruWrapper: Any = _functools._lru_cache_wrapper
-_homeless: dict[str, ContextVar[object]] = {}
+_homeless: dict[tuple[object, ...], ContextVar[object]] = {}
+_PLAIN = (type(None), bool, int, float, str, bytes)
 _MODULE_FACTS = ("__name__", "__file__", "__package__")
 
 
@@ -119,21 +120,25 @@ def make_cached(function: Callable[..., object], parameters: dict[str, Any]) -> 
     return lru_cache(**parameters)(function)
 
 
-def home_of(wanted: ContextVar[Any]) -> tuple[str, str]:
-    """The module and name under which another interpreter finds a context variable; no module when it has none."""
+def home_of(wanted: ContextVar[Any]) -> tuple[Any, ...]:
+    """The module and name under which another interpreter finds a context variable; without one its default too."""
     for module in list(sys.modules.values()):
         if module is None or getattr(module, "__name__", "__main__") == "__main__":
             continue
         for name, value in list(getattr(module, "__dict__", {}).items()):
             if value is wanted:
                 return module.__name__, name
-    return "", wanted.name
+    try:
+        return "", wanted.name, Context().run(wanted.get)
+    except LookupError:
+        return "", wanted.name
 
 
-def variable(module: str, name: str) -> ContextVar[Any]:
-    """The context variable of that home; one per name for those of ``__main__`` and of functions."""
+def variable(module: str, name: str, *default: object) -> ContextVar[Any]:
+    """The context variable of that home; one per name and default for those of ``__main__`` and of functions."""
     if not module:
-        return _homeless.setdefault(name, ContextVar(name))
+        key = name, *((type(each), each if type(each) in _PLAIN else None) for each in default)
+        return _homeless.setdefault(key, ContextVar(name, default=default[0]) if default else ContextVar(name))
     found: ContextVar[Any] = getattr(_import(module), name)
     return found
 

@@ -14,6 +14,9 @@ _CHILDREN = 200
 
 _LOCK = "locks belong to one process; create it inside the function, or use the lock of a file or database"
 
+# Locks, queues and values that a process can only be given as it starts.
+_INHERITED = ("multiprocessing.synchronize", "multiprocessing.queues", "multiprocessing.sharedctypes")
+
 _REASONS = {
     "lock": _LOCK,
     "RLock": _LOCK,
@@ -41,8 +44,10 @@ def explain(value: object, name: str, error: BaseException) -> str:
     if refusal:
         return f"{path} is a {refusal}"
     kind = type(culprit).__name__
-    advice = _REASONS.get(kind, "leave it out with __getstate__, or create it inside the function")
     why = str(error) or type(error).__name__
+    advice = _REASONS.get(kind, "leave it out with __getstate__, or create it inside the function")
+    if _is_inherited(culprit):
+        advice = "pass one of a multiprocessing.Manager() instead, or its values"
     return f"{path} is {_article(kind)} {kind} object, which cannot be pickled ({why}); {advice}"
 
 
@@ -56,7 +61,7 @@ def find(value: object, name: str, fails: Callable[[object], bool] | None = None
     seen: set[int] = set()
     path = name
     for _ in range(_DEPTH):
-        if hasattr(type(value), STAYS_HERE):
+        if hasattr(type(value), STAYS_HERE) or _is_inherited(value):
             break
         seen.add(id(value))
         for step, child in _children(value):
@@ -77,6 +82,10 @@ def does_not_pickle(value: object) -> bool:
     except Exception:
         return True
     return False
+
+
+def _is_inherited(value: object) -> bool:
+    return type(value).__module__ in _INHERITED
 
 
 def _children(value: object) -> Iterator[tuple[str, object]]:

@@ -13,6 +13,7 @@ import sys
 import time
 from _collections_abc import Callable, Sequence
 from _pickle import dumps, loads
+from contextvars import copy_context
 
 from plait._core.current import current_task
 from plait._engines import board as boards
@@ -27,14 +28,14 @@ from plait._engines.worker_task import WorkerTask
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # typing would double a worker's start-up time
-    from contextvars import ContextVar
+    from contextvars import Context
     from typing import Any, NoReturn
 
     from plait._core.rng import Seeding
     from plait._engines.ends import Ends
     from plait._engines.hosting import Segment
 
-    Assignment = tuple[Callable[..., object], float | None, Seeding, list[tuple[ContextVar[Any], Any]], object]
+    Assignment = tuple[Callable[..., object], float | None, Seeding, Context]
 
 _FAST_SECONDS = 2.5e-6  # of this thread's CPU time; items cheaper than this run FAST
 _TRACKING_SECONDS = 1e-6  # what tracking an item costs, at least
@@ -150,8 +151,12 @@ class Worker(WorkerTask):
     def _learn(self, flags: int, key: int, payload: memoryview) -> None:
         try:
             refs, payload = self._extra(flags, payload)
-            assignment = decode(payload, refs, bool(flags & wire.STORED), self._inputs_window(refs))
-            self._assignments[key] = assignment  # type: ignore[assignment]  # what FunctionCargo packed
+            assignment: Any = decode(payload, refs, bool(flags & wire.STORED), self._inputs_window(refs))
+            fn, timeout, seeding, variables, _ = assignment  # what FunctionCargo packed
+            context = copy_context()  # its own: what it sets, and what is set for it, is not seen by other runs
+            for variable, value in variables:
+                context.run(variable.set, value)
+            self._assignments[key] = fn, timeout, seeding, context
         except BaseException as error:  # the user's module may raise anything while it is imported
             self.send(wire.REFUSED, key, dumps(describe(error, ours=True), 5))
 
@@ -190,15 +195,13 @@ class Worker(WorkerTask):
             self._answer(key, wire.UNREADABLE, 0, data=dumps(describe(error, ours=True), 5))
             return
         self._first, self._base, self._attempt = first, base, attempt
-        fn, self._timeout, self._seeding, variables, _ = assignment
-        for variable, value in variables:
-            variable.set(value)
+        fn, self._timeout, self._seeding, context = assignment
         tracked = (
             flags & wire.TRACKED or count < _FAST_ITEMS or self._costs.get(function, 1.0) > _FAST_SECONDS or not plain
         )
         began, spent = time.perf_counter_ns(), time.thread_time_ns()
         self._timed = bool(flags & wire.TIMED)
-        done = (self._run_tracked if tracked else self._run_fast)(fn, cargo, key, began, budget)
+        done = context.run(self._run_tracked if tracked else self._run_fast, fn, cargo, key, began, budget)
         if done:  # CPU time: a machine that is busy with something else must not make items look slow
             cost = (time.thread_time_ns() - spent) * 1e-9 / done
             self._costs[function] = cost - _TRACKING_SECONDS if tracked else cost

@@ -1,4 +1,4 @@
-"""What a new worker takes over from its driver: search path, folder, main module, printing and logging."""
+"""What a new worker takes over from its driver: search path, folder, main module, printing, logging, warnings."""
 
 from __future__ import annotations
 
@@ -33,6 +33,9 @@ def apply(setting: dict[str, Any], send: Send) -> None:
         _prints(setting["forward"], send)
     if "levels" in setting:
         _once_imported("logging", lambda: _forward_logs(setting["levels"], send))
+    if "filters" in setting:
+        for module in {"warnings"}.union(category for _, _, (category, _), _, _ in setting["filters"]):
+            _once_imported(module, lambda: _filter_warnings(setting["filters"]))
     if setting.get("authkey"):
         _once_imported("multiprocessing.process", lambda: _know_managers(setting["authkey"]))
 
@@ -126,6 +129,32 @@ class _ThenCall:
 def _know_managers(authkey: bytes) -> None:
     """Managers of multiprocessing, whose proxies may be arguments, answer only to who has the driver's key."""
     sys.modules["multiprocessing.process"].current_process().authkey = authkey
+
+
+def _filter_warnings(filters: list[tuple[Any, ...]]) -> None:
+    """Warnings are shown, dropped and raised as in the driver, by those filters whose classes are there already."""
+    warnings = sys.modules.get("warnings")
+    if warnings is None:
+        return
+    found: list[Any] = []
+    for action, message, (module, name), where, line in filters:
+        kind: Any = sys.modules.get(module)
+        for part in name.split("."):
+            kind = getattr(kind, part, None)
+        if isinstance(kind, type) and issubclass(kind, Warning):
+            found.append((action, _compiled(message), kind, _compiled(where), line))
+    if found != warnings.filters:
+        warnings.filters[:] = found
+        with warnings.catch_warnings():  # which forgets what was decided by the filters before
+            pass
+
+
+def _compiled(pattern: Any) -> Any:
+    if not isinstance(pattern, tuple):
+        return pattern
+    import re  # which workers that need no patterns can do without
+
+    return re.compile(*pattern)
 
 
 def _forward_logs(levels: dict[str, int], send: Send) -> None:

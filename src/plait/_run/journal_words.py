@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import warnings
+from plait._core.how_many import how_many
+from plait._core.mishaps import warn
 
 _SHOWN = 3
 
@@ -48,11 +49,9 @@ class JournalWords:
     def warn(self) -> None:
         """Say aloud what a user does not expect of a journal."""
         if self.unstored:
-            warnings.warn(
-                f"plait: {len(self.unstored):,} outcomes could not be recorded in {self._path} and will be computed "
-                f"again by a map that resumes: {_few(self.unstored)}. A journal holds what can be pickled.",
-                RuntimeWarning,
-                stacklevel=2,
+            warn(
+                f": {how_many(len(self.unstored), 'outcome')} could not be recorded in {self._path} and will be "
+                f"computed again by a map that resumes: {_few(self.unstored)}. A journal holds what can be pickled."
             )
 
 

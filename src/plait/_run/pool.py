@@ -16,7 +16,8 @@ from typing import Any, ParamSpec, TypeVar, cast
 
 from plait._core.batch import Batch
 from plait._core.coroutines import is_coroutine_function
-from plait._core.errors import PoolBroken, UsageError
+from plait._core.errors import NotTransferable, PoolBroken, UsageError
+from plait._core.how_many import how_many
 from plait._core.job import Job
 from plait._engines.interface import Engine, Plan, is_engine
 from plait._engines.table import make_engine
@@ -57,6 +58,8 @@ class Pool(Executor):
     ...     future.result()
     1024
     """
+
+    STAYS_HERE = "plait.Pool, which belongs to one process; make one in the function that runs there"
 
     def __init__(
         self,
@@ -182,7 +185,7 @@ class Pool(Executor):
         return None
 
     def __repr__(self) -> str:
-        return f"<plait.Pool on {self._own_engine.name}, {self._plan.workers} workers>"
+        return f"<plait.Pool on {self._own_engine.name}, {how_many(self._plan.workers, 'worker')}>"
 
     @property
     def _max_workers(self) -> int:
@@ -193,6 +196,9 @@ class Pool(Executor):
     def _broken(self) -> PoolBroken | None:
         """As the standard library's executors call it."""
         return self._driver.broken
+
+    def __reduce__(self) -> str:
+        raise NotTransferable(f"this is a {self.STAYS_HERE}")
 
     def _alive(self) -> PoolDriver:
         """The driver of this process: after a fork the parent's threads and workers are not ours to use or to end."""

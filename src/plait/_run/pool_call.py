@@ -20,6 +20,8 @@ if TYPE_CHECKING:  # process workers import this file
     from contextvars import ContextVar
     from typing import Any
 
+    from plait._run.prepared_globals import PreparedGlobals
+
 LOGGER = logging.getLogger("concurrent.futures")  # where the standard library's executors log
 
 
@@ -159,24 +161,55 @@ def call(item: Callable[[], object]) -> object:
 
 
 class Prepared:
-    """`fn`, before whose first call in each worker the pool's initializer is run."""
+    """`fn`, before whose first call in each worker the pool's initializer is run.
 
-    __slots__ = ("args", "fn", "initializer", "token")
+    One that was sent to another process or interpreter sees to it that what the initializer sets there is seen.
+    """
+
+    __slots__ = ("args", "fn", "initializer", "sent", "token")
 
     def __init__(
-        self, fn: Callable[..., object], initializer: Callable[..., object], args: tuple[object, ...], token: str
+        self,
+        fn: Callable[..., object],
+        initializer: Callable[..., object],
+        args: tuple[object, ...],
+        token: str,
+        sent: bool = False,
     ) -> None:
         self.fn = fn
         self.initializer = initializer
         self.args = args
         self.token = token
+        self.sent = sent
+
+    def __reduce__(self) -> tuple[type[Prepared], tuple[object, ...]]:
+        return Prepared, (self.fn, self.initializer, self.args, self.token, True)
+
+    def plait_parts(self) -> Iterator[tuple[str, object]]:
+        """What is sent to another process, and what people call it."""
+        yield getattr(self.fn, "__name__", "the function"), self.fn
+        yield "the initializer", self.initializer
+        yield from ((f"initargs[{position}]", value) for position, value in enumerate(self.args))
 
     def __call__(self, item: object) -> object:
-        if self.token not in _prepared.tokens:
+        if self.token not in _prepared.pools:
             self._prepare()
-        return self.fn(item)
+        prepared = _prepared.pools[self.token]
+        if prepared is None:
+            return self.fn(item)
+        parts = (item.fn, *item.args, *item.kwargs.values()) if isinstance(item, RemoteCall) else (self.fn, item)
+        entered = prepared.enter(parts)
+        try:
+            return self.fn(item)
+        finally:
+            prepared.leave(entered)
 
     def _prepare(self) -> None:
+        prepared = None
+        if self.sent:
+            from plait._run.prepared_globals import PreparedGlobals, globals_of  # only where it is needed
+
+            prepared = None if globals_of(self.initializer) is None else PreparedGlobals(self.initializer)
         try:
             self.initializer(*self.args)
         except BaseException as error:
@@ -184,14 +217,16 @@ class Prepared:
             raise PoolBroken(
                 f"the pool's initializer raised {error!r}; the pool cannot be used any more, make a new one", self.token
             ) from error
-        _prepared.tokens.add(self.token)
+        if prepared is not None:
+            prepared.keep()
+        _prepared.pools[self.token] = prepared
 
 
 class _PreparedWorkers(threading.local):
     """Per worker, which is a thread here or the main thread of another process: the pools it has been prepared for."""
 
     def __init__(self) -> None:
-        self.tokens: set[str] = set()
+        self.pools: dict[str, PreparedGlobals | None] = {}
 
 
 _prepared = _PreparedWorkers()

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, Unpack, overload
 from plait._core.cancelling import cancellation_point
 from plait._core.coroutines import is_coroutine_function
 from plait._core.errors import Cancelled, NotTransferable, UsageError
+from plait._core.how_many import how_many
 from plait._core.outcome import brief
 from plait._engines.interface import Engine, Lender
 from plait._run.future import Future
@@ -142,7 +143,7 @@ class Scope:
         self._life.cancel()
 
     def __repr__(self) -> str:
-        return f"<plait.Scope on {self._crew.name}, {len(self._life.tasks.open)} tasks, {self._life.state}>"
+        return f"<plait.Scope on {self._crew.name}, {how_many(len(self._life.tasks.open), 'task')}, {self._life.state}>"
 
     def __reduce__(self) -> str:
         raise NotTransferable(f"this is a {self.STAYS_HERE}")

@@ -13,7 +13,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from plait._core.batch import Batch
-from plait._core.errors import UsageError
+from plait._core.errors import NotTransferable, UsageError
+from plait._core.how_many import how_many
 from plait._core.interrupts import drives
 from plait._core.outcome import Outcome
 from plait._run.report import Report
@@ -39,6 +40,8 @@ class Stream(Generic[R]):
     ['A', 'B'] 2
     """
 
+    STAYS_HERE = "plait.Stream, which belongs to one process; pass its results, or map the items there"
+
     def __init__(self, run: Run, length: int | None) -> None:
         self._run = run
         self._length = length
@@ -63,6 +66,9 @@ class Stream(Generic[R]):
         if not self._run.started:
             self._run.job.timed = True
         return Outcomes(self._run)
+
+    def __reduce__(self) -> str:
+        raise NotTransferable(f"this is a {self.STAYS_HERE}")
 
     @property
     def report(self) -> Report:
@@ -121,7 +127,7 @@ class Stream(Generic[R]):
     def __repr__(self) -> str:
         report = self._run.report
         state = "done" if report.finished else "cancelled" if report.cancelled else "open"
-        return f"<plait.Stream on {report.engine}, {report.items} items {state}>"
+        return f"<plait.Stream on {report.engine}, {how_many(report.items, 'item')} {state}>"
 
 
 class Outcomes(Generic[R]):
