@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mmap
+from contextvars import copy_context
 from typing import Any
 
 import pytest
@@ -36,7 +37,7 @@ def answer(stop_at: int, ran: list[int]) -> tuple[int, Board]:
     ends, board = Unconnected(), Board(mmap.mmap(-1, SIZE))
     board.clear()
     worker = Worker(ends, board, None, None, lambda _: 0)
-    worker._assignments[FUNCTION] = (ran.append, None, (0, (), False), [], None)
+    worker._assignments[FUNCTION] = (ran.append, None, (0, (), False), copy_context())
     worker._costs[FUNCTION] = 1e-7
     board.words[STOP_AT] = stop_at
     head = wire.BATCH_HEAD.pack(FIRST, 10**9, 0, 1, COUNT)

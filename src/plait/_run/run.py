@@ -14,6 +14,7 @@ from typing import Any
 from plait._core.batch import Batch
 from plait._core.cancelling import Interruptible
 from plait._core.errors import Cancelled
+from plait._core.how_many import how_many
 from plait._core.interrupts import drives, unwatch, watch
 from plait._core.job import Job, Running
 from plait._core.notes import add_note
@@ -173,7 +174,7 @@ class Run:
         if feed.error is not None:
             self._raise_input_error(feed.error)
         if stop_at_failure and self.job.cancelled:
-            raise Cancelled(f"the map was cancelled after {self._report.items:,} items")
+            raise Cancelled(f"the map was cancelled after {how_many(self._report.items, 'item')}")
 
     def hold_back(self, interrupt: KeyboardInterrupt) -> bool:
         """See `interrupts`."""
@@ -359,9 +360,8 @@ class Run:
         handing, self.handing = self.handing, None
         yield from rest_of(handing)
         self._fetch_rest()
-        for final in self._settled:
-            self._order.add(final)
-        self._settled = []
+        while self._settled:
+            self._order.add(self._settled.pop(0))
         for batch in self._order.rest():
             if isinstance(batch, Recalled):
                 yield from self._deliver_recalled(batch)
@@ -373,8 +373,8 @@ class Run:
             return
         for index, item in self._accounts.missing():
             piece = Batch(index, [item], attempt=0)
-            piece.values = [None]
-            piece.failures = {0: Cancelled(f"item {index}, {brief(item)}, had not ended when the work was stopped")}
+            stopped = Cancelled(f"item {index}, {brief(item)}, had not ended when the work was stopped")
+            piece.values, piece.failures = [None], {0: stopped}
             self._accounts.settle(piece)
             yield piece
 
@@ -396,5 +396,5 @@ class Run:
         report.why += [reason for reason in tally.reasons if reason not in report.why]
         report.abandoned = [in_words(running) for running in tally.abandoned]
         report.mishaps = list(tally.mishaps)
-        if self._began and not self._report.finished and not self._report.cancelled:
+        if self._began and not report.finished and not report.cancelled:
             report.seconds = time.perf_counter() - self._began
