@@ -190,6 +190,12 @@ def test_the_holder_of_an_asyncio_lock() -> None:
     assert "in waiter" in wait.where
 
 
+def test_a_file_that_is_no_text_is_no_trace(tmp_path: Path) -> None:
+    (tmp_path / "other.json").write_bytes(b"\x89PNG\xf0\x00\xff")
+    with pytest.raises(plait.errors.UsageError, match="not a trace"):
+        plait.show(tmp_path / "other.json")
+
+
 def test_what_cannot_be_meant(tmp_path: Path) -> None:
     with pytest.raises(plait.errors.UsageError, match=r"ends in \.html"):
         plait.trace("run.svg")

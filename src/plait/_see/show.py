@@ -55,7 +55,7 @@ def show(source: Trace | str | os.PathLike[str], to: str = "text") -> str:
 
 def load(path: Path) -> Trace:
     """The trace in a file."""
-    text = path.read_text(encoding="utf-8")
+    text = path.read_text(encoding="utf-8", errors="replace")  # what is no text is no trace either
     if text in _MARKS.values():
         raise UsageError(f"{path}: {_UNFINISHED}")
     try:
