@@ -406,7 +406,16 @@ def test_what_is_no_process_and_no_python_is_said() -> None:
         said = why(other.pid)
         other.kill()
     assert said.returncode != 0
-    assert str(other.pid) in said.stderr
+    assert f"{other.pid}: sleep is not a Python" in said.stderr
+    assert "Stack backtrace" not in said.stderr
+
+
+@pytest.mark.parametrize("pid", ["sleep", "-5", "0", "1.5", "9" * 30])
+def test_what_is_no_number_of_a_process_is_said(pid: str) -> None:
+    words = [sys.executable, "-m", "plait", "why", "--", pid]
+    run = subprocess.run(words, capture_output=True, text=True, timeout=LONG, check=False)
+    assert run.returncode == 255
+    assert f"'{pid}': expected the number of a process" in run.stderr
 
 
 IN_TERMINAL = """

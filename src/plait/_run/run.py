@@ -89,8 +89,7 @@ class Run:
     @property
     def running(self) -> list[str]:
         """The items that are being run at this moment, or were at Ctrl-C, in words, the longest first."""
-        running = self._interrupted or self.job.snapshot()
-        return [in_words(one) for one in sorted(running, key=lambda one: -one.seconds)]
+        return [in_words(one) for one in sorted(self._interrupted or self.job.snapshot(), key=lambda one: -one.seconds)]
 
     def stopping_words(self, running: list[str]) -> str:
         """How far it was when it was stopped, what was running then, and what could not be stopped."""
@@ -360,8 +359,9 @@ class Run:
         handing, self.handing = self.handing, None
         yield from rest_of(handing)
         self._fetch_rest()
-        while self._settled:
-            self._order.add(self._settled.pop(0))
+        for final in self._settled:
+            self._order.add(final)
+        self._settled = []
         for batch in self._order.rest():
             if isinstance(batch, Recalled):
                 yield from self._deliver_recalled(batch)

@@ -15,7 +15,7 @@ from typing import Any
 from plait._core.errors import PlaitError
 from plait._see.why_dump import Dump, Frame, Thing, Thread
 from plait._see.why_other_end import ends_of_children, other_end
-from plait._see.why_proc import children, forked, waits_in, whereabouts, workers
+from plait._see.why_proc import children, forked, text_of, waits_in, whereabouts, workers
 from plait._see.why_remote import tasks_of
 
 _PATIENCE = 30.0  # seconds for one look
@@ -97,7 +97,7 @@ def _pyspy(pid: int) -> list[dict[str, Any]]:
         if not run.returncode:
             break
     if run.returncode:
-        raise CannotLook(f"{pid}: {_reason(run.stderr)}{_system(pid)}")
+        raise CannotLook(f"{pid}: {_reason(pid, run.stderr)}{_system(pid)}")
     threads: list[dict[str, Any]] = json.loads(run.stdout)
     return threads
 
@@ -108,15 +108,17 @@ def _system(pid: int) -> str:
     return "\n\nAll that the system tells of it:\n" + "\n".join(f"  {row}" for row in rows) if rows else ""
 
 
-def _reason(errors: str) -> str:
+def _reason(pid: int, errors: str) -> str:
+    said = errors.strip().removeprefix("Error: ").partition("\n")[0] or "it says nothing"  # its own stack follows
     if "ermission" in errors or "EPERM" in errors or "ptrace" in errors:
         return (
             "this user may not look into it: run the command as the user who started it, as root (sudo), or with "
             "ptrace allowed (sysctl kernel.yama.ptrace_scope=0; docker run --cap-add SYS_PTRACE)"
         )
     if "python" in errors.lower():
-        return f"it is not a Python that py-spy knows: {errors.strip().splitlines()[-1]}"
-    return f"py-spy could not look into it: {errors.strip() or 'it says nothing'}"
+        name = text_of(f"/proc/{pid}/comm").strip()
+        return f"{name or 'it'} is not a Python that py-spy knows ({said})"
+    return f"py-spy could not look into it: {said}"
 
 
 def _thread(pid: int, entry: dict[str, Any]) -> Thread:
