@@ -39,6 +39,7 @@ def test_it_leaves_the_block_at_once(engine: str) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "7\n", "")
 
 
+@pytest.mark.skipif(sys.version_info >= (3, 14), reason="asyncio.run of CPython 3.14 hangs in a child forked in it")
 def test_it_leaves_an_async_block_at_once() -> None:
     done = program(
         """
