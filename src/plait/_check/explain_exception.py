@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from plait._check.atomicity import Split, one_call, overlap, splits
 from plait._check.explain_asked import explain_asked
+from plait._check.explain_leftover import explain_leftover
 from plait._check.explain_published import explain_published
 from plait._check.explain_split import explain_split
 from plait._check.explain_swap import ends, explain_captured, explain_swap
@@ -17,7 +18,8 @@ from plait._check.explain_weakref import explain_weakref
 from plait._check.findings import Finding, Side
 from plait._check.history import History
 from plait._check.known_errors import known
-from plait._check.ordering import gone, swaps
+from plait._check.leftover import leftover
+from plait._check.ordering import gone, origins, swaps
 from plait._check.record import Failure
 from plait._check.source import Sources
 from plait._check.torn import torn
@@ -117,6 +119,15 @@ def _captured(crash: Crash) -> Finding | None:
     return explain_captured(crash.history, crash.sources)
 
 
+def _leftover(crash: Crash) -> Finding | None:
+    """A wrong result because items are left in a queue."""
+    wrong = isinstance(crash.failure.exception, AssertionError | SystemExit)
+    if not wrong or crash.before is None:
+        return None
+    found = leftover(crash.history, crash.before, crash.failure.thread, crash.sources)
+    return explain_leftover(crash.history, found, crash.sources) if found is not None else None
+
+
 def _torn(crash: Crash) -> Finding | None:
     """A wrong result because of two parts that do not belong together."""
     wrong = isinstance(crash.failure.exception, AssertionError | SystemExit)
@@ -126,7 +137,10 @@ def _torn(crash: Crash) -> Finding | None:
 
 def _swapped(crash: Crash) -> Finding | None:
     """A use and a change in another order than in the execution that passed."""
-    found = swaps(crash.history, crash.before, crash.suspects) if crash.before is not None else []
+    before, suspects = crash.before, crash.suspects
+    found = swaps(crash.history, before, suspects) if before is not None else []
+    if not found and before is not None:
+        found = swaps(crash.history, before, origins(crash.history, suspects))
     if found:
         early = explain_published(crash.history, found[0].writer, crash.failure.thread, crash.sources)
         return early or explain_swap(crash.history, found[0], crash.sources)
@@ -156,7 +170,7 @@ def _skipped(history: History, split: Split, sources: Sources) -> Finding | None
 
 
 _RULES: tuple[Callable[[Crash], Finding | None], ...] = (
-    _asked, _known, _weakref, _iterated, _sure_split, _factory, _captured, _torn, _swapped, _some_split,
+    _asked, _known, _weakref, _iterated, _sure_split, _factory, _captured, _leftover, _torn, _swapped, _some_split,
 )  # fmt: skip
 
 
@@ -180,6 +194,7 @@ def best_split(
 ) -> tuple[Split | None, int]:
     """The split that explains the failure best, and how many points speak for it."""
     symptoms = [history.events[index] for index in suspects]
+    raised = _raised(history, failure)
     usual = {_signature(before, split) for split in splits(before)} if before is not None else set()
     best: tuple[int, int] | None = None
     chosen = None
@@ -188,10 +203,21 @@ def best_split(
         middle = history.events[split.other]
         points += 4 if any(overlap(middle, symptom) for symptom in symptoms) else 0
         points -= 6 if _signature(history, split) in usual else 0
+        points -= 8 if middle.thread == failure.thread and split.other > raised else 0
+        points -= 8 if history.events[split.second].thread == failure.thread and split.second > raised else 0
         rank = points, split.second
         if best is None or rank > best:
             best, chosen = rank, split
     return chosen, best[0] if best else 0
+
+
+def _raised(history: History, failure: Failure) -> int:
+    """The last access on the line that raised the exception: what the thread does after it explains nothing."""
+    frame = innermost(failure.stack)
+    line = (frame.file, frame.line) if frame is not None else None
+    mine = history.of.get(failure.thread, [])
+    found = next((index for index in reversed(mine) if _line(history.events[index].site) == line), None)
+    return len(history.events) if found is None else found
 
 
 def _points(history: History, split: Split, failure: Failure, sources: Sources) -> int:

@@ -17,7 +17,8 @@ from plait._check.source import Sources
 from plait._check.token import encode
 from plait._core.event import Kind
 
-_ATTEMPTS = 8  # executions that are tried to find one that passes
+_ATTEMPTS = 16  # executions that are tried to find one that passes
+_LATE = 3  # accesses of the thread that starts the others, before which they are let go on
 
 
 class Case(NamedTuple):
@@ -83,16 +84,22 @@ def _passing(record: Record, run: Run, more: Callable[[], bool]) -> Record | Non
 
 
 def _others(record: Record) -> Iterator[Sequence[Switch]]:
-    """Plain; each new thread first; and without the last switches, one after the other."""
+    """Plain; each new thread first, and again before its starter's last accesses; without the last switches."""
     yield ()
     steps: dict[int, int] = {}
     begins = []
+    again = []
     for event in record.events:
         steps[event.thread] = steps.get(event.thread, 0) + 1
         if event.kind == Kind.START:
             begins.append(Switch(event.thread, steps[event.thread], event.place, ""))
+        if event.kind in (Kind.READ, Kind.WRITE) and begins and begins[-1].thread == event.thread:
+            again.append(Switch(event.thread, steps[event.thread] - 1, begins[-1].to, ""))
     yield tuple(begins)
     for begin in begins:
         yield (begin,)
+    for late in reversed(again[-_LATE:]):
+        yield (late,)
+        yield (*begins, late)
     for length in range(len(record.switches) - 1, 0, -1):
         yield tuple(record.switches[:length])

@@ -102,6 +102,16 @@ KNOWN = (
         "Use `weakref.ref` and hold its answer while you work: `found = ref()`, then `if found is None: ...`.",
     ),
     Known(
+        r"^TypeError: '<' not supported between instances of .* in (queues?|heapq)\.py$",
+        "fails under a schedule",
+        "Two entries of a priority queue that cannot be compared",
+        "{name} uses a priority queue in {here} that has two entries with the same priority at that moment. They are "
+        "compared by what comes next in them, and that has no order. In schedules that pass, one is gone before the "
+        "other comes.",
+        "Put a number between the two that is never the same: `queue.put((priority, next(numbers), item))` with "
+        "`numbers = itertools.count()`; or give the items an order (`@dataclass(order=True)`).",
+    ),
+    Known(
         "^InvalidStateError: ",
         "check then act",
         "A future that is given its result twice",

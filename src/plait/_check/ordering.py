@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from plait._check.atomicity import overlap
+from plait._check.atomicity import one_call, overlap
 from plait._check.history import History
 from plait._core.event import Kind, Site
 
 _LOOKED_AT = 6  # accesses of the failing thread, backwards from the failure
+_READ_BEFORE = 6  # events of a thread before its write
 
 
 class Swap(NamedTuple):
@@ -56,6 +57,19 @@ def swaps(failing: History, passing: History, suspects: list[int]) -> list[Swap]
             and not failing.must(seen, use)
         ):
             found.append(Swap(use, seen, seen_site, failing.events[seen].thread, late=False))
+    return found
+
+
+def origins(failing: History, suspects: list[int]) -> list[int]:
+    """What another thread had read, in the same call, when it wrote what a suspect read: it may be wrong already."""
+    found: list[int] = []
+    for use in suspects[:_LOOKED_AT]:
+        wrote = _last_write(failing, use)
+        if wrote is None or not _foreign(failing, wrote, use):
+            continue
+        mine = failing.of[failing.events[wrote].thread][: failing.steps[wrote]]
+        near = [index for index in mine[-_READ_BEFORE:] if failing.events[index].kind == Kind.READ]
+        found += [index for index in reversed(near) if one_call(failing, index, wrote) and index not in found]
     return found
 
 

@@ -106,8 +106,9 @@ class Sources:
         return found
 
     def in_test(self, site: Site) -> bool:
-        """Whether the site is in the test of an `if` or `while`, or in an `assert`."""
-        test = getattr(self.enclosing(site, (ast.If, ast.While, ast.IfExp, ast.Assert)), "test", None)
+        """Whether the site is in the test of an `if` or `while`, in what a `match` looks at, or in an `assert`."""
+        found = self.enclosing(site, (ast.If, ast.While, ast.IfExp, ast.Assert, ast.Match))
+        test = found.subject if isinstance(found, ast.Match) else getattr(found, "test", None)
         if not isinstance(test, ast.expr):
             return False
         return _start(test) <= (site.line, site.column) and _site_end(site) <= _end(test)
