@@ -13,6 +13,7 @@ from _pickle import PickleBuffer, PicklingError, Unpickler, dumps, loads
 from copyreg import _extension_cache  # type: ignore[attr-defined]  # classes that pickles name by number
 
 from plait._engines.arena import THRESHOLD, Arena, ArenaFull, Window
+from plait._engines.carried import SENDING
 from plait._engines.functions import dumps_simple
 
 Refs = list[tuple[int, int]]
@@ -54,11 +55,15 @@ def encode(value: object, arena: Arena | None, holders: int = 1, modules: tuple[
             return True
         return False
 
+    outer = SENDING.modules, SENDING.made
+    SENDING.modules, SENDING.made = modules, {}
     try:
         data = _pickle(value, place, refs, arena, holders, modules)
     except BaseException:
         release(refs, arena, holders)
         raise
+    finally:
+        SENDING.modules, SENDING.made = outer
     if arena is None or len(data) < THRESHOLD * 2:
         return Packed(data, refs, stored=False)
     try:
@@ -66,6 +71,28 @@ def encode(value: object, arena: Arena | None, holders: int = 1, modules: tuple[
     except ArenaFull:
         return Packed(data, refs, stored=False)
     return Packed(b"", refs, stored=True)
+
+
+def pickled(function: object, modules: tuple[object, ...]) -> bytes:
+    """All of a function that cannot be sent as a name, as `encode` would have it.
+
+    Raises:
+        Exception: as `encode`.
+    """
+    if not modules:
+        try:
+            data = dumps_simple(function, _inside)
+        except Exception:  # as below
+            data = b""
+        if data:
+            return data
+    from plait._engines.by_value import dumps_by_value  # heavy, as below
+
+    return dumps_by_value(function, _inside, modules)
+
+
+def _inside(_: PickleBuffer) -> bool:
+    return True
 
 
 def encode_small(value: object) -> bytes | None:

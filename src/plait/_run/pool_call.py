@@ -14,6 +14,7 @@ from plait._core.current import Task, current_task
 from plait._core.errors import PoolBroken, StopTask
 from plait._core.onlooker import ONLOOKER
 from plait._core.our_frames import without_our_frames
+from plait._engines.carried import carried
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # process workers import this file
@@ -65,7 +66,7 @@ class Call:
             self.resolve(value, None)
 
     def __reduce__(self) -> tuple[type[RemoteCall], tuple[object, ...]]:
-        return RemoteCall, (self.fn, self.args, self.kwargs)
+        return RemoteCall, (carried(self.fn), self.args, self.kwargs)
 
     def plait_parts(self) -> Iterator[tuple[str, object]]:
         """What is sent to another process, and what people call it."""

@@ -10,6 +10,7 @@ from typing import Any
 from plait._core.current import current_task
 from plait._core.errors import Cancelled, StopTask
 from plait._core.notes import add_note, notes_of
+from plait._engines.carried import carried
 from plait._run.call_words import call_in_words
 from plait._run.future import Future
 from plait._run.pool_call import Call, RemoteCall
@@ -45,7 +46,7 @@ class ScopeCall(Call):
     __repr__ = words
 
     def __reduce__(self) -> tuple[type[RemoteCall], tuple[object, ...]]:
-        return RemoteCall, (self.fn, self.args, self.kwargs, self._values())
+        return RemoteCall, (carried(self.fn), self.args, self.kwargs, self._values())
 
     def plait_parts(self) -> Iterator[tuple[str, object]]:
         """What is sent to another process, and what people call it."""
