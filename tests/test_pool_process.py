@@ -291,7 +291,7 @@ def test_calls_see_what_an_initializer_of_the_program_has_set(tmp_path: Path) ->
 
 
 def test_what_cannot_be_handed_to_an_initializer_is_named(nothing_left: None) -> None:
-    lock = multiprocessing.Lock()
+    lock = multiprocessing.get_context("fork").Lock()  # of others a process of multiprocessing's keeps account
     with plait.Pool("process", workers=1, initializer=prepare, initargs=("", lock)) as pool:
         with pytest.raises(PoolBroken, match=r"initargs\[1\] is a Lock object.*Manager"):
             pool.submit(int).result(PATIENCE)
