@@ -334,3 +334,23 @@ def test_a_worker_does_not_hand_context_variables_from_one_map_to_the_next() -> 
         sent.reset(token)
         assert list(plait.map(swap, ["c"], engine=engine, workers=1)) == ["unset"]
         assert list(plait.map(swap, ["d"], engine=engine, workers=1)) == ["unset"]
+
+
+def test_a_call_of_a_pool_sees_the_context_variables_of_its_submitter() -> None:
+    with closing(ProcessEngine(context=[sent])) as engine, plait.Pool(engine, workers=1) as pool:
+        assert pool.submit(sent.get).result() == "unset"
+        token = sent.set("mine")
+        first = pool.submit(swap, "a")
+        sent.set("yours")
+        second, third = pool.submit(swap, "b"), pool.map(swap, "cd")
+        sent.reset(token)
+        assert [first.result(), second.result(), *third] == ["mine", "yours", "yours", "yours"]
+        assert pool.submit(swap, "e").result() == "unset"
+
+
+def test_a_context_variable_that_cannot_cross_is_named() -> None:
+    held: ContextVar[object] = ContextVar("held")
+    held.set(threading.Lock())
+    with closing(ProcessEngine(context=[held])) as engine, plait.Pool(engine, workers=1) as pool:
+        with pytest.raises(NotTransferable, match="the context variable held is a lock object"):
+            pool.submit(int).result()

@@ -88,6 +88,7 @@ class Pool(Executor):
         self._pid = os.getpid()
         self._token = os.urandom(8).hex()
         self._own_engine = make_engine(choice) if isinstance(choice, str) else choice
+        self._variables: tuple[ContextVar[Any], ...] = getattr(self._own_engine, "context", ())
         self._plan = self._own_engine.plan(self._workers, None)
         self._driver = PoolDriver(
             self._own_engine, self._prepared(self._caller()), workers=self._plan.workers, owned=owned, token=self._token
@@ -105,7 +106,7 @@ class Pool(Executor):
         """
         self._refuse(fn)
         future: Future[R] = Future()
-        self._alive().put(Call(fn, args, kwargs, cast("Future[object]", future)))
+        self._alive().put(Call(fn, args, kwargs, cast("Future[object]", future), self._variables))
         return future
 
     def map(

@@ -32,18 +32,27 @@ class Call:
     A worker that shares this process's memory resolves the future itself, in the context of the submitter. Another
     process is sent a `RemoteCall`; the driver resolves the future when the value comes back. Whoever resolves it lets
     go of everything here, so that nothing outlives the call.
+
+    Attributes:
+        variables: the context variables whose values go along to another process.
     """
 
-    __slots__ = ("args", "context", "fn", "future", "index", "kwargs", "thread", "worker")
+    __slots__ = ("args", "context", "fn", "future", "index", "kwargs", "thread", "variables", "worker")
 
     def __init__(
-        self, fn: Callable[..., object], args: tuple[object, ...], kwargs: Mapping[str, object], future: Future[object]
+        self,
+        fn: Callable[..., object],
+        args: tuple[object, ...],
+        kwargs: Mapping[str, object],
+        future: Future[object],
+        variables: Sequence[ContextVar[Any]] = (),
     ) -> None:
         self.fn: Callable[..., object] | None = fn
         self.args = args
         self.kwargs = kwargs
         self.context: Context | None = copy_context()
         self.future: Future[object] | None = future
+        self.variables = variables
         self.index = -1  # its place among the items of the job, once a worker has taken it
         self.thread = 0
         self.worker = ""  # the one that ran it, once it has ended
@@ -66,7 +75,8 @@ class Call:
             self.resolve(value, None)
 
     def __reduce__(self) -> tuple[type[RemoteCall], tuple[object, ...]]:
-        return RemoteCall, (carried(self.fn), self.args, self.kwargs)
+        values = (self._values(),) if self.variables else ()
+        return RemoteCall, (carried(self.fn), self.args, self.kwargs, *values)
 
     def plait_parts(self) -> Iterator[tuple[str, object]]:
         """What is sent to another process, and what people call it."""
@@ -74,6 +84,7 @@ class Call:
 
         yield getattr(self.fn, "__name__", "the function"), self.fn
         yield from named_arguments(self.fn, self.args, self.kwargs)
+        yield from ((f"the context variable {variable.name}", value) for variable, value in self._values())
 
     def __repr__(self) -> str:
         from plait._run.call_words import call_in_words
@@ -109,6 +120,10 @@ class Call:
         if self.future is not None:
             self.future.cancel()
             self.start()
+
+    def _values(self) -> list[tuple[ContextVar[Any], object]]:
+        context = self.context or Context()
+        return [(variable, context[variable]) for variable in self.variables if variable in context]
 
     def _let_go(self) -> None:
         self.future = self.fn = self.context = None

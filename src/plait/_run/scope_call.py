@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from _collections_abc import Callable, Iterator, Mapping, Sequence
+from _collections_abc import Callable, Mapping
 from concurrent.futures import InvalidStateError
-from contextvars import Context, ContextVar
-from typing import Any
 
 from plait._core.current import current_task
 from plait._core.errors import Cancelled, StopTask
 from plait._core.notes import add_note, notes_of
-from plait._engines.carried import carried
 from plait._run.call_words import call_in_words
 from plait._run.future import Future
-from plait._run.pool_call import Call, RemoteCall
+from plait._run.pool_call import Call
 
 UNINTERRUPTIBLE = True  # see `cancelling`: what a task's end sets in motion is not broken off
 
@@ -23,10 +20,9 @@ class ScopeCall(Call):
 
     Attributes:
         scope: the driver it belongs to, where it runs among the calls of others.
-        variables: the context variables whose values go along to another process.
     """
 
-    __slots__ = ("_name", "scope", "variables")
+    __slots__ = ("_name", "scope")
 
     future: Future[object] | None
 
@@ -36,7 +32,6 @@ class ScopeCall(Call):
         super().__init__(fn, args, kwargs, future)
         self._name = ""
         self.scope: object = None
-        self.variables: Sequence[ContextVar[Any]] = ()
         future._name = self.words
 
     def words(self) -> str:
@@ -44,14 +39,6 @@ class ScopeCall(Call):
         return self._name if self.fn is None else call_in_words(self.fn, self.args, self.kwargs)
 
     __repr__ = words
-
-    def __reduce__(self) -> tuple[type[RemoteCall], tuple[object, ...]]:
-        return RemoteCall, (carried(self.fn), self.args, self.kwargs, self._values())
-
-    def plait_parts(self) -> Iterator[tuple[str, object]]:
-        """What is sent to another process, and what people call it."""
-        yield from super().plait_parts()
-        yield from ((f"the context variable {variable.name}", value) for variable, value in self._values())
 
     def resolve(self, value: object, error: BaseException | None) -> None:
         """Give the future what became of the call, unless somebody did, and let go of it."""
@@ -69,10 +56,6 @@ class ScopeCall(Call):
         else:
             note_task(error, self._name, self._where())
             super().resolve(None, error)
-
-    def _values(self) -> list[tuple[ContextVar[Any], object]]:
-        context = self.context or Context()
-        return [(variable, context[variable]) for variable in self.variables if variable in context]
 
     def _where(self) -> str:
         if not self.worker:
