@@ -133,7 +133,7 @@ def test_a_large_function_is_sent_with_each_call() -> None:
 
 def test_a_worker_keeps_the_last_functions_only(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(carrying, "_arrived", {})
-    sent = [pickled(local(n), ()) for n in range(carrying._MOST + 3)]
+    sent = [pickled(local(n)) for n in range(carrying._MOST + 3)]
     first: list[Any] = [arrive(data) for data in sent]
     assert [function() for function in first] == list(range(len(sent)))
     assert len(carrying._arrived) == carrying._MOST

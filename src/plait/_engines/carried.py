@@ -19,9 +19,8 @@ _MOST = 64  # functions that a worker keeps
 
 
 class _Sending(_local):
-    """What is being pickled in this thread: by value what belongs to `modules`; `made` has the bytes of functions."""
+    """What is being pickled in this thread: `made` has the functions that have been; None: they go as they are."""
 
-    modules: tuple[object, ...] = ()
     made: dict[int, tuple[object, object]] | None = None
 
 
@@ -44,7 +43,8 @@ class Carried:
 def carried(fn: Callable[..., object] | None) -> object:
     """What to put into the pickle of a call for its function: itself where a worker finds it by its name.
 
-    Objects with state of their own, partials and methods of objects are sent anew with each call, as arguments are.
+    Objects with state of their own, partials and methods of objects are sent anew with each call, as arguments are; and
+    so is everything where modules go along that workers cannot import.
     """
     made = SENDING.made
     if made is None or not _is_by_value(fn):
@@ -52,18 +52,14 @@ def carried(fn: Callable[..., object] | None) -> object:
     if id(fn) not in made:
         from plait._engines.codec import pickled  # which imports this module
 
-        data = pickled(fn, SENDING.modules)
+        data = pickled(fn)
         made[id(fn)] = fn, Carried(data) if len(data) <= _LARGEST else fn
     return made[id(fn)][1]
 
 
 def _is_by_value(fn: object) -> bool:
     function = fn.__func__ if type(fn) is MethodType and isinstance(fn.__self__, type) else fn
-    if type(function) is not FunctionType:
-        return False
-    if any(getattr(module, "__name__", "") == function.__module__ for module in SENDING.modules):
-        return True
-    return not is_importable(function)
+    return type(function) is FunctionType and not is_importable(function)
 
 
 def arrive(data: bytes) -> Callable[..., object]:

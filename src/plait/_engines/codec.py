@@ -55,15 +55,14 @@ def encode(value: object, arena: Arena | None, holders: int = 1, modules: tuple[
             return True
         return False
 
-    outer = SENDING.modules, SENDING.made
-    SENDING.modules, SENDING.made = modules, {}
+    outer, SENDING.made = SENDING.made, None if modules else {}
     try:
         data = _pickle(value, place, refs, arena, holders, modules)
     except BaseException:
         release(refs, arena, holders)
         raise
     finally:
-        SENDING.modules, SENDING.made = outer
+        SENDING.made = outer
     if arena is None or len(data) < THRESHOLD * 2:
         return Packed(data, refs, stored=False)
     try:
@@ -73,22 +72,18 @@ def encode(value: object, arena: Arena | None, holders: int = 1, modules: tuple[
     return Packed(b"", refs, stored=True)
 
 
-def pickled(function: object, modules: tuple[object, ...]) -> bytes:
+def pickled(function: object) -> bytes:
     """All of a function that cannot be sent as a name, as `encode` would have it.
 
     Raises:
         Exception: as `encode`.
     """
-    if not modules:
-        try:
-            data = dumps_simple(function, _inside)
-        except Exception:  # as below
-            data = b""
-        if data:
-            return data
-    from plait._engines.by_value import dumps_by_value  # heavy, as below
+    try:
+        return dumps_simple(function, _inside)
+    except Exception:  # as below
+        from plait._engines.by_value import dumps_by_value  # heavy, as below
 
-    return dumps_by_value(function, _inside, modules)
+        return dumps_by_value(function, _inside, ())
 
 
 def _inside(_: PickleBuffer) -> bool:
