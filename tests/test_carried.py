@@ -33,9 +33,6 @@ def loads(_=None):
         model = load()
     return fresh
 
-async def loads_later():
-    return loads()
-
 class Registry:
     items = []
 

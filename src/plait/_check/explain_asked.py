@@ -17,17 +17,33 @@ from plait._core.event import Kind
 
 
 class _Kind(NamedTuple):
-    """What can be asked before it is used: the methods that ask, those that act, and the errors of an act in vain."""
+    """What can be asked before it is used: the methods that ask, those that act, and the errors of an act in vain.
+
+    The errors are those of `module`, as people import them.
+    """
 
     what: str
+    module: str
     checks: tuple[str, ...]
     acts: tuple[str, ...]
     errors: tuple[type[Exception], ...]
 
 
 _KINDS = (
-    _Kind("queue", ("empty", "full", "qsize"), ("get_nowait", "put_nowait", "get", "put"), (queue.Empty, queue.Full)),
-    _Kind("future", ("done", "running", "cancelled"), ("set_result", "set_exception", "cancel"), (InvalidStateError,)),
+    _Kind(
+        "queue",
+        "queue",
+        ("empty", "full", "qsize"),
+        ("get_nowait", "put_nowait", "get", "put"),
+        (queue.Empty, queue.Full),
+    ),
+    _Kind(
+        "future",
+        "concurrent.futures",
+        ("done", "running", "cancelled"),
+        ("set_result", "set_exception", "cancel"),
+        (InvalidStateError,),
+    ),
 )
 
 
@@ -63,11 +79,8 @@ def _finding(
         f"{name} asks `{thing}.{check.method}()` in {words.line(sites[0])} and acts on the answer "
         f"in {words.line(sites[2], sites[0])}. In between {who} uses it in "
         f"{words.line(sites[1], sites[0])}, so the answer does not hold any more.",
-        f"Do not ask first: call `{thing}.{act.method}()` and catch {_MODULE.get(kind.what, '')}{raised}.",
+        f"Do not ask first: call `{thing}.{act.method}()` and catch {kind.module}.{raised}.",
         (words.side(check.at), words.side(other.at)),
         tuple(words.moment(call.at, f"calls {thing}.{call.method}()") for call in (check, other, act)),
         reason=f"it takes the {kind.what}'s lock in between",
     )
-
-
-_MODULE = {"queue": "queue.", "future": "concurrent.futures."}

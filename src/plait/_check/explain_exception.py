@@ -24,7 +24,7 @@ from plait._check.record import Failure
 from plait._check.source import Sources
 from plait._check.torn import torn
 from plait._check.waits import receiver
-from plait._check.words import Words, changeovers, frame_site, headline, innermost, own
+from plait._check.words import Words, changeovers, frame_site, headline, innermost, line_of, own
 from plait._core.event import Kind, Site
 
 _ITERATED = ("changed size during iteration", "mutated during iteration", "keys changed during iteration")
@@ -42,6 +42,11 @@ class Crash(NamedTuple):
     split: Split | None
     points: int
     sources: Sources
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether the program itself says that a result is wrong; an exception that it quotes is not its own."""
+        return isinstance(self.failure.exception, AssertionError | SystemExit)
 
 
 def explain_exception(history: History, failure: Failure, before: History | None, sources: Sources) -> Finding | None:
@@ -86,8 +91,7 @@ def _weakref(crash: Crash) -> Finding | None:
 
 def _iterated(crash: Crash) -> Finding | None:
     """A container that another thread changed while it was iterated, as the exception says."""
-    quotes = isinstance(crash.failure.exception, AssertionError | SystemExit)
-    if quotes or not any(text in str(crash.failure.exception) for text in _ITERATED):
+    if crash.is_judged or not any(text in str(crash.failure.exception) for text in _ITERATED):
         return None
     events = crash.history.events
     before = [(reading, index) for reading in crash.suspects for index in range(reading - 1, -1, -1)]
@@ -121,8 +125,7 @@ def _captured(crash: Crash) -> Finding | None:
 
 def _leftover(crash: Crash) -> Finding | None:
     """A wrong result because items are left in a queue."""
-    wrong = isinstance(crash.failure.exception, AssertionError | SystemExit)
-    if not wrong or crash.before is None:
+    if not crash.is_judged or crash.before is None:
         return None
     found = leftover(crash.history, crash.before, crash.failure.thread, crash.sources)
     return explain_leftover(crash.history, found, crash.sources) if found is not None else None
@@ -130,17 +133,16 @@ def _leftover(crash: Crash) -> Finding | None:
 
 def _torn(crash: Crash) -> Finding | None:
     """A wrong result because of two parts that do not belong together."""
-    wrong = isinstance(crash.failure.exception, AssertionError | SystemExit)
-    found = torn(crash.history) if wrong else None
+    found = torn(crash.history) if crash.is_judged else None
     return explain_torn(crash.history, found, crash.sources) if found is not None else None
 
 
 def _swapped(crash: Crash) -> Finding | None:
     """A use and a change in another order than in the execution that passed."""
-    before, suspects = crash.before, crash.suspects
-    found = swaps(crash.history, before, suspects) if before is not None else []
-    if not found and before is not None:
-        found = swaps(crash.history, before, origins(crash.history, suspects))
+    history, before, suspects = crash.history, crash.before, crash.suspects
+    found = []
+    if before is not None:
+        found = swaps(history, before, suspects) or swaps(history, before, origins(history, suspects))
     if found:
         early = explain_published(crash.history, found[0].writer, crash.failure.thread, crash.sources)
         return early or explain_swap(crash.history, found[0], crash.sources)
@@ -183,7 +185,7 @@ def _suspects(history: History, failure: Failure) -> list[int]:
         index for index in history.of.get(failure.thread, []) if history.events[index].kind in (Kind.READ, Kind.WRITE)
     ]
     lines = {(frame.file, frame.line) for frame in own(failure.stack)}
-    hot = [index for index in mine if _line(history.events[index].site) in lines]
+    hot = [index for index in mine if line_of(history.events[index].site) in lines]
     others = {event.place for event in history.events if event.thread != failure.thread}
     shared = [index for index in hot if history.events[index].place in others]
     return list(reversed(shared or sorted({*hot, *mine[-4:]})))
@@ -213,10 +215,9 @@ def best_split(
 
 def _raised(history: History, failure: Failure) -> int:
     """The last access on the line that raised the exception: what the thread does after it explains nothing."""
-    frame = innermost(failure.stack)
-    line = (frame.file, frame.line) if frame is not None else None
+    line = line_of(frame_site(innermost(failure.stack)))
     mine = history.of.get(failure.thread, [])
-    found = next((index for index in reversed(mine) if _line(history.events[index].site) == line), None)
+    found = next((index for index in reversed(mine) if line_of(history.events[index].site) == line), None)
     return len(history.events) if found is None else found
 
 
@@ -288,7 +289,3 @@ def _waited(history: History, split: Split, place: Site, sources: Sources) -> bo
     mine = history.of[history.events[split.first].thread]
     between = (history.events[index] for index in mine[history.steps[split.first] : history.steps[split.second]])
     return any(event.kind == waits and event.site is not None and event.site.line == place.line for event in between)
-
-
-def _line(site: Site | None) -> tuple[str, int] | None:
-    return (site.file, site.line) if site is not None else None

@@ -7,7 +7,7 @@ from plait._check.findings import Finding, Moment
 from plait._check.history import History
 from plait._check.record import Failure, Frame
 from plait._check.source import Sources
-from plait._check.words import frame_site, headline, innermost, own
+from plait._check.words import frame_site, headline, innermost, line_of, own
 from plait._core.event import Event
 
 
@@ -56,15 +56,10 @@ def with_kept(finding: Finding, failure: Failure, history: History, sources: Sou
         return finding
     thread = raised_by(history, cause, sources)
     row = Moment(thread, site, f"{_RAISES}{headline(cause)}, which is kept for later")
-    line = site.file, site.line
-    reached = [index for index in history.of.get(thread, []) if _line(history.events[index]) == line]
+    reached = [index for index in history.of.get(thread, []) if line_of(history.events[index].site) == line_of(site)]
     later = (at for at, one in enumerate(finding.moments) if reached and one.at > reached[-1])
     at = next(later, len(finding.moments))
     return finding._replace(moments=(*finding.moments[:at], row, *finding.moments[at:]))
-
-
-def _line(event: Event) -> tuple[str, int] | None:
-    return (event.site.file, event.site.line) if event.site is not None else None
 
 
 _RAISES = "gets "

@@ -8,7 +8,6 @@ from plait._check.history import History
 from plait._check.leftover import Leftover
 from plait._check.source import Sources
 from plait._check.words import Words
-from plait._core.event import Kind
 
 
 def explain_leftover(history: History, found: Leftover, sources: Sources) -> Finding:
@@ -19,7 +18,7 @@ def explain_leftover(history: History, found: Leftover, sources: Sources) -> Fin
     one = found.items == 1
     last = f"takes its last one in {words.line(history.events[got.at].site, site)}" if got is not None else "takes none"
     taker = got.thread if got is not None else min(found.takers)
-    ended = history.events[history.of[taker][-1]].kind == Kind.END
+    ended = history.ended(taker)
     why = (
         f"{'1 item is' if one else f'{found.items} items are'} still in `{thing}` at the end, and nobody takes "
         f"{'it' if one else 'them'}: {words.thread(put.thread)} puts the last one in {words.line(site)}; "

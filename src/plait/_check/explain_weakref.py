@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from plait._check.findings import Finding, Moment
+from plait._check.findings import Finding
 from plait._check.history import History
 from plait._check.record import Failure
 from plait._check.source import Sources
 from plait._check.window import on_gil_builds
-from plait._check.words import Words, frame_site, innermost
+from plait._check.words import Words, frame_site, innermost, line_of
 from plait._core.event import Kind
 
 _LABELS = ("weakref", "ReferenceType", "WeakMethod", "KeyedRef")  # what such references are called by their types
@@ -34,20 +34,19 @@ def explain_weakref(history: History, failure: Failure, sources: Sources) -> Fin
     sites = [history.events[index].site for index in asked[:2]]
     thing = words.thing(asked.first)
     thing = thing if thing.endswith(")") else f"{thing}()"
-    then = f"{words.line(sites[1], sites[0])}" if sites[1] != sites[0] else "the same line"
+    then = words.line(sites[1], sites[0]) if sites[1] != sites[0] else "the same line"
     why = (
         f"{one} asks the weak reference twice: `{thing}` gave the object in {words.line(sites[0])}, and None in {then}."
     )
-    sides, rows = [words.side(asked.first)], [(asked.first, words.moment(asked.first, f"{thing} gives the object"))]
-    rows.append((asked.second, words.moment(asked.second, f"{thing} gives None")))
+    sides, moments = [words.side(asked.first)], [words.moment(asked.first, f"{thing} gives the object")]
     if asked.other >= 0:
         event = history.events[asked.other]
         why += f" In between {words.thread(event.thread)} lets go of it in {words.line(event.site, sites[0])}; a weak "
         why += "reference keeps nothing alive."
         sides.append(words.side(asked.other))
-        rows.append((asked.other, words.moment(asked.other)))
+        moments.append(words.moment(asked.other))
+    moments.append(words.moment(asked.second, f"{thing} gives None"))
     gil, reason = on_gil_builds(history, asked.first, asked.second, sources)
-    moments: tuple[Moment, ...] = tuple(moment for _, moment in sorted(rows, key=lambda row: row[0]))
     return Finding(
         "used after the end",
         f"A weak reference that is asked twice: {thing}",
@@ -55,7 +54,7 @@ def explain_weakref(history: History, failure: Failure, sources: Sources) -> Fin
         f"Ask once and hold the answer, which keeps the object alive: `found = {thing}`, then `if found is not None:` "
         "and go on with `found`.",
         tuple(sides),
-        moments,
+        tuple(moments),
         gil=gil,
         reason=reason,
     )
@@ -73,7 +72,7 @@ def _asked(history: History, failure: Failure) -> _Asked | None:
         return None
     second = history.events[reads[-1]]
     earlier = [index for index in reads[:-1] if history.events[index].place == second.place]
-    if not earlier or second.site is None or (second.site.file, second.site.line) != (site.file, site.line):
+    if not earlier or line_of(second.site) != line_of(site):
         return None
     first = earlier[-1]
     between = [

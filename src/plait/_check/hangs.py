@@ -119,7 +119,7 @@ def _lock(case: _Case) -> _Answer:
     taken = (Call(acquired, owner, "acquire"),)
     if owner == case.blocked.thread:
         return "self-deadlock", taken
-    return ("never released" if _ended(case.history, owner) else "hang"), taken
+    return ("never released" if case.history.ended(owner) else "hang"), taken
 
 
 def _condition(case: _Case) -> _Answer:
@@ -318,8 +318,3 @@ def _methods(block: ast.AST) -> Iterator[str]:
     for node in ast.walk(block):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _CALLS[:4]:
             yield node.func.attr
-
-
-def _ended(history: History, thread: int) -> bool:
-    mine = history.of.get(thread, [])
-    return bool(mine) and history.events[mine[-1]].kind == Kind.END

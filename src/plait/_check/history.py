@@ -116,6 +116,11 @@ class History:
         known = self.record.places.get(place)
         return known is not None and known.label in ("Lock", "RLock") and place not in self.signals
 
+    def ended(self, thread: int) -> bool:
+        """Whether the thread has come to its end."""
+        mine = self.of.get(thread, [])
+        return bool(mine) and self.events[mine[-1]].kind == Kind.END
+
     def name(self, thread: int) -> str:
         """What people call the thread."""
         return next((info.name for info in self.record.threads if info.number == thread), f"thread {thread}")

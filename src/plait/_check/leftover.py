@@ -43,15 +43,10 @@ def leftover(failing: History, passing: History, thread: int, sources: Sources) 
     for found in _queues(failing, sources):
         before = [one for one in usual if one.sites & found.sites]
         takers = found.takers.union(*(one.takers for one in before))
-        gone = all(number == thread or _ended(failing, number) for number in takers)
+        gone = all(number == thread or failing.ended(number) for number in takers)
         if takers and gone and found.items > max((one.items for one in before), default=0):
             return found._replace(takers=takers)
     return None
-
-
-def _ended(history: History, thread: int) -> bool:
-    mine = history.of.get(thread, [])
-    return bool(mine) and history.events[mine[-1]].kind == Kind.END
 
 
 def _queues(history: History, sources: Sources) -> Iterator[Leftover]:

@@ -77,8 +77,7 @@ class ProcessState:
         for owner, name, value in self._slots:
             setattr(owner, name, value)
         self._restore_loggers()
-        if gc.callbacks != self._callbacks:
-            gc.callbacks[:] = self._callbacks
+        gc.callbacks[:] = self._callbacks
         self._begin_finalizers()
 
     def _begin_finalizers(self) -> None:

@@ -167,6 +167,11 @@ def frame_site(frame: Frame | None) -> Site | None:
     return Site(frame.file, frame.line, 0, frame.line, 0, frame.function, "") if frame is not None else None
 
 
+def line_of(site: Site | None) -> tuple[str, int] | None:
+    """The file and the line of a place; None for none."""
+    return (site.file, site.line) if site is not None else None
+
+
 def innermost(stack: Sequence[Frame]) -> Frame | None:
     """The innermost frame of the user's own code."""
     return next((frame for frame in reversed(stack) if frame.mine), None)

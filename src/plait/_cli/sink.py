@@ -149,16 +149,20 @@ def open_errors(path: str | None) -> Iterator[Write | None]:
     try:
         file = open(path, "wb", buffering=0)  # noqa: SIM115  # closed below; only opening it is in the try
     except OSError as error:
-        raise click.ClickException(f"--errors: cannot write {path!r}: {error.strerror}") from error
+        raise _no_errors_file(path, error) from error
 
     def write(data: bytes) -> None:
         try:
             write_all(file.fileno(), data)
         except OSError as error:
-            raise click.ClickException(f"--errors: cannot write {path!r}: {error.strerror}") from error
+            raise _no_errors_file(path, error) from error
 
     with file:
         yield write
+
+
+def _no_errors_file(path: str, error: OSError) -> click.ClickException:
+    return click.ClickException(f"--errors: cannot write {path!r}: {error.strerror}")
 
 
 def _point_at_stderr(descriptor: int) -> None:

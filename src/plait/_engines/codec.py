@@ -78,12 +78,7 @@ def pickled(function: object) -> bytes:
     Raises:
         Exception: as `encode`.
     """
-    try:
-        return dumps_simple(function, _inside)
-    except Exception:  # as below
-        from plait._engines.by_value import dumps_by_value  # heavy, as below
-
-        return dumps_by_value(function, _inside, ())
+    return _pickle_by_value(function, _inside, [], None, 1, ())
 
 
 def _inside(_: PickleBuffer) -> bool:
@@ -167,6 +162,18 @@ def _pickle(
             if b"__main__" not in data:
                 return data
             release(refs, arena, holders)
+    return _pickle_by_value(value, place, refs, arena, holders, modules)
+
+
+def _pickle_by_value(
+    value: object,
+    place: Callable[[PickleBuffer], bool],
+    refs: Refs,
+    arena: Arena | None,
+    holders: int,
+    modules: tuple[object, ...],
+) -> bytes:
+    if not modules:
         try:
             return dumps_simple(value, place)
         except Exception:  # cloudpickle may know better; if not, its error is the one to show

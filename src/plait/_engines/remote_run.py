@@ -85,9 +85,7 @@ class RemoteRun:
             while not feed.finished and not job.cancelled:
                 for lost in self._supervisor.revoke(self._staff):
                     self._ledger.hand_back(*lost)
-                stay_home(
-                    self._feed.home
-                )  # before it writes what is shared with the parent, or starts a worker of its own
+                stay_home(feed.home)  # before it writes what is shared with the parent, or starts a worker of its own
                 self._assign()
                 if self._ledger.finished:
                     while self._ledger.finished and not job.cancelled:

@@ -57,7 +57,7 @@ class Report:
         failed = f", {self.failed:,} failed" if self.failed else ""
         lines = [
             f"{state}: {how_many(self.items, 'item')}{failed} in {self.seconds:.2f} s ({self.per_second:,.0f} items/s)",
-            f"engine: {self.engine}, {self.peak_workers} of {how_many(self.workers, 'worker')}",
+            f"engine: {self.engine}, {self.peak_workers:,} of {how_many(self.workers, 'worker')}",
         ]
         lines += [f"  {reason}" for reason in self.why]
         if self.journal:

@@ -6,7 +6,7 @@ import gc
 import itertools
 import threading
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 
 import plait
 from plait.errors import Cancelled
@@ -84,25 +84,20 @@ class StoppingContract(ContractBase):
             assert _size(path) == stopped_at
 
     def test_cancel_from_another_thread(self) -> None:
-        with self.folder() as folder, self.engine() as engine:
-            items = itertools.repeat(("forever", f"{folder}/began"))
-            stream = plait.map(forever, items, engine=engine, workers=self.workers)
-            canceller = threading.Thread(target=cancel_when, args=(stream, f"{folder}/began"))
-            canceller.start()
-            with raises(Cancelled):
-                list(stream)
-            canceller.join()
-            assert stream.report.cancelled
+        self._stop_from_another_thread(cancel_when)
 
     def test_close_while_another_thread_waits_for_a_result(self) -> None:
+        self._stop_from_another_thread(_close_when_begun)
+
+    def _stop_from_another_thread(self, stop: Callable[[plait.Stream[object], str], None]) -> None:
         with self.folder() as folder, self.engine() as engine:
             items = itertools.repeat(("forever", f"{folder}/began"))
             stream = plait.map(forever, items, engine=engine, workers=self.workers)
-            closer = threading.Thread(target=_close_when_begun, args=(stream, f"{folder}/began"))
-            closer.start()
+            stopper = threading.Thread(target=stop, args=(stream, f"{folder}/began"))
+            stopper.start()
             with raises(Cancelled):
                 list(stream)
-            closer.join()
+            stopper.join()
             assert stream.report.cancelled
 
     def test_cancel_keeps_what_was_computed(self) -> None:
