@@ -4,6 +4,7 @@ fork in a worker must not do."""
 from __future__ import annotations
 
 import functools
+import logging
 import os
 import subprocess
 import sys
@@ -290,6 +291,29 @@ def test_workers_have_the_filters_of_warnings_of_the_program() -> None:
         for engine in (pool, "process", "thread"):
             found = list(plait.map(warned, kinds, engine=engine, workers=1))
             assert found == ["shown", "dropped", "raised", "dropped", "shown"]
+
+
+def warns(words: str) -> None:
+    warnings.warn(words, UserWarning, stacklevel=1)
+
+
+def test_what_workers_warn_of_is_logged_here_where_warnings_are_logged(
+    caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with plait.Pool("process", workers=1) as pool, warnings.catch_warnings():
+        warnings.simplefilter("always")
+        logging.captureWarnings(True)
+        try:
+            for engine in (pool, "process"):
+                list(plait.map(warns, ["too hot"], engine=engine, workers=1))
+        finally:
+            logging.captureWarnings(False)
+        list(plait.map(warns, ["too cold"], engine=pool))
+    logged = [record.getMessage() for record in caplog.records if record.name == "py.warnings"]
+    assert ["too hot" in message for message in logged] == [True, True]
+    printed = capfd.readouterr().err
+    assert "too hot" not in printed
+    assert "UserWarning: too cold" in printed
 
 
 PROGRAM = """

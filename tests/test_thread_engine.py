@@ -20,7 +20,7 @@ import plait
 from plait._core.feed import Feed
 from plait._core.job import Job
 from plait._engines.crew import Crew
-from plait._engines.growth import Growth
+from plait._engines.growth import Growth, Look
 from plait._engines.halting import Seat
 from plait._engines.stealing import DequePortion, Portion, TruncatedPortion
 from plait._engines.thread import ThreadEngine
@@ -471,10 +471,10 @@ class OneTooMany(Growth):
         self.rested = rested
         self.help_it = help_it
 
-    def add(self, threads: int, backlog: int, late: float, busy: float | None, *, stuck: bool = False) -> int:
+    def change(self, look: Look) -> int:
         if self.rested.is_set():
-            return 1 if stuck and self.help_it else 0
-        if threads < 2:
+            return 1 if look.stuck and self.help_it else 0
+        if look.threads < 2:
             return 1
         if len(self.seen) < 2:
             return 0

@@ -16,7 +16,7 @@ from plait._core.budget import available_cores
 from plait._core.gil import has_gil
 from plait._core.job import Job
 from plait._engines.choice import HOLDS, Choice, Measured, choose, is_worth_asking_again, suffices, wants_race
-from plait._engines.growth import Growth
+from plait._engines.growth import Growth, Look
 from plait._engines.measuring_calls import CallMeter, is_tiny
 from plait._engines.measuring_gil import Canary
 from plait._engines.measuring_transfer import measure_transfer
@@ -321,16 +321,18 @@ class PilotGrowth(Growth):
         super().__init__(ceiling, cores, late_limit)
         self._pilot = pilot
 
-    def add(self, threads: int, backlog: int, late: float, busy: float | None, *, stuck: bool = False) -> int:
+    def change(self, look: Look) -> int:
         self._pilot.look()
         wanted = self._pilot.threads_wanted()
         if wanted is None:
-            if not self._pilot.one_suffices or stuck or (busy is not None and busy < _FULL):
-                return super().add(threads, backlog, late, busy, stuck=stuck)
+            if not self._pilot.one_suffices or look.stuck or (look.busy is not None and look.busy < _FULL):
+                return super().change(look)
+            self.eager = False
             self.reason = "another would only have waited for the GIL, or for memory"
-            return min(0, 1 - threads)
+            return min(0, 1 - look.threads)
         self.reason = ""  # what kept threads from being added says nothing about the engine that comes now
-        return max(0, min(wanted - threads, self.ceiling - threads, backlog))
+        self.eager = True
+        return max(0, min(wanted - look.threads, self.ceiling - look.threads, look.backlog))
 
 
 def _knows_enough(seen: Seen) -> bool:

@@ -57,3 +57,12 @@ def is_runnable(thread: int | None) -> bool:
             return file.read(128).rpartition(b")")[2][:2] == b" R"
     except OSError:
         return False
+
+
+def switches() -> int | None:
+    """How often threads of this process have given up their core to wait for something; None where nobody can tell."""
+    try:
+        from resource import RUSAGE_SELF, getrusage  # POSIX only
+    except ImportError:
+        return None
+    return getrusage(RUSAGE_SELF).ru_nvcsw

@@ -14,7 +14,7 @@ from plait._core.job import Job, Running
 from plait._core.sizing import MOST_AHEAD, BatchSizer
 from plait._engines.halting import Seat
 from plait._engines.inherited import hold
-from plait._engines.stealing import Portion
+from plait._engines.stealing import Portion, is_stalled
 
 _BATCH_SECONDS = 0.001
 _STALLED = 2 * _BATCH_SECONDS  # a batch that takes longer is shared with threads that have nothing to do
@@ -34,6 +34,7 @@ class Crew:
         parked: workers that wait for something to do; changed under `lock`.
         staying: threads that have not ended, those in `lost` left out; changed under `lock`.
         ceiling: how many workers there may be.
+        done: how many items have ended, and when the last batch of them did; changed under `lock`.
         stopping: no more batches; set before any thread is made to stop.
         failure: an error of the engine itself; set by a worker.
     """
@@ -51,6 +52,7 @@ class Crew:
         self.parked = 0
         self.staying = 0
         self.ceiling = job.workers
+        self.done = 0, 0.0
         self.stopping = False
         self.failure: BaseException | None = None
         self._singly = job.feed.interdependent  # then a batch is one item, of which there is nothing to steal
@@ -120,6 +122,7 @@ class Crew:
         with self.lock:
             seat.batch = None
             self._sizer.record(done, batch.ended - batch.started)
+            self.done = self.done[0] + done, batch.ended
             if not self.stopping and not self._singly:
                 self.widen()
         if done and done == len(batch.items) and not seat.released:
@@ -191,7 +194,11 @@ class Crew:
 
     def steal(self, now: float, wanted: int) -> bool:
         """Hand back what stalled workers have not begun, the oldest batch first, until `wanted` items are free."""
-        stalled = [(batch.started, seat) for seat in self.seats if (batch := _stalled(seat, now)) is not None]
+        stalled = [
+            (batch.started, seat)
+            for seat in self.seats
+            if (batch := seat.batch) is not None and is_stalled(batch, now - _STALLED)
+        ]
         freed = 0
         for started, seat in sorted(stalled, key=lambda entry: entry[0]):
             freed += self.take_rest(seat)
@@ -235,6 +242,11 @@ class Crew:
     def active(self) -> int:
         """How many threads run items, or would."""
         return sum(not seat.resting for seat in self.seats)
+
+    @property
+    def occupied(self) -> int:
+        """How many threads have items, those that are to rest included."""
+        return sum(seat.batch is not None for seat in self.seats)
 
     @property
     def clocked(self) -> bool:
@@ -386,11 +398,3 @@ class Crew:
         self.parked -= count
         for _ in range(count):
             self._park.put(None)
-
-
-def _stalled(seat: Seat, now: float) -> Batch | None:
-    """The worker's batch if it takes too long and has items that others could run."""
-    batch = seat.batch
-    if batch is None or not 0.0 < batch.started < now - _STALLED or len(batch.items) <= len(batch.values) + 1:
-        return None
-    return batch

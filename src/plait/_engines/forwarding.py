@@ -54,6 +54,7 @@ def _surroundings() -> dict[str, object]:
         "levels": _levels(),
         "authkey": _authkey(),
         "filters": _filters(),
+        "captured": getattr(logging, "_warnings_showwarning", None) is not None,  # logging.captureWarnings
     }
 
 

@@ -92,3 +92,8 @@ def _popped(items: deque[object]) -> Iterator[object]:
             yield items.popleft()
     except IndexError:
         return
+
+
+def is_stalled(batch: Batch, before: float) -> bool:
+    """Whether the batch was begun before that moment and still has items that others could run."""
+    return 0.0 < batch.started < before and len(batch.items) > len(batch.values) + 1

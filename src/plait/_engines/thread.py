@@ -21,9 +21,9 @@ from plait._core.errors import StopTask
 from plait._core.home import stay_home
 from plait._core.job import Job, Running
 from plait._core.worker_state import TEAR_DOWN_SECONDS, Mishap
-from plait._engines.core_wait import is_runnable, waited_for_core
+from plait._engines.core_wait import is_runnable, switches, waited_for_core
 from plait._engines.crew import Crew
-from plait._engines.growth import Growth, late_limit
+from plait._engines.growth import Growth, Look, late_limit
 from plait._engines.halting import ROUNDS, Seat
 from plait._engines.injection import prepare_injection
 from plait._engines.inline import InlineEngine
@@ -100,6 +100,7 @@ class Driver:
         self._saturated = False
         self._yielded = 0
         self._rate = 0.0
+        self._spent = 0.0
         self._hired = 0
         self._was_late = False
 
@@ -209,9 +210,12 @@ class Driver:
             self._heard = now
         self._backlog = backlog
         added = 0
-        if threads < self._growth.ceiling and backlog and not self._feed.prompt:
-            busy = self._busy(elapsed) if crew.clocked else None
-            added = self._growth.add(threads, backlog, late, busy, stuck=crew.stuck(now))
+        if not self._feed.prompt and (threads > 1 or backlog):
+            look = Look(now, threads, crew.occupied, backlog, *crew.done, late, stuck=backlog > 0 and crew.stuck(now))
+            if crew.clocked:
+                busy = self._busy(elapsed)
+                look = look._replace(busy=busy, spent=self._spent, switches=switches())
+            added = self._growth.change(look)
             if added < 0:
                 crew.rest(-added)
             else:
@@ -220,7 +224,7 @@ class Driver:
             self._tick = _LONG_TICK
         elif self._saturated:
             self._tick = _IDLE_TICK
-        elif added > 0 or (backlog and threads < self._growth.ceiling):
+        elif added or self._growth.eager:
             self._tick = _TICK
         else:
             self._tick = min(self._tick * 1.5, _STALL_TICK if crew.may_stall else _IDLE_TICK)
@@ -228,11 +232,14 @@ class Driver:
     def _busy(self, elapsed: float) -> float:
         """How many cores the threads kept busy since the last look, or would have, had others not had them."""
         seats = self._crew.seats
-        busy: float = sum(seat.cpu_spent() for seat in seats) / elapsed
+        spent: float = sum(seat.cpu_spent() for seat in seats)
+        self._spent += spent
+        busy = spent / elapsed
         if busy < self._cores:
-            some = seats[:_SAMPLE]
+            active = [seat for seat in seats if not seat.resting]
+            some = active[:_SAMPLE]
             ready = sum(is_runnable(seat.thread.native_id) for seat in some)
-            busy = max(busy, ready * len(seats) / len(some))
+            busy = max(busy, ready * len(active) / len(some))
         return busy
 
     def _hire(self, count: int) -> None:

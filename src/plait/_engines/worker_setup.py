@@ -32,10 +32,10 @@ def apply(setting: dict[str, Any], send: Send) -> None:
     if "forward" in setting:
         _prints(setting["forward"], send)
     if "levels" in setting:
-        _once_imported("logging", lambda: _forward_logs(setting["levels"], send))
+        _once_imported("logging", lambda: _forward_logs(setting["levels"], setting["captured"], send))
     if "filters" in setting:
         for module in {"warnings"}.union(category for _, _, (category, _), _, _ in setting["filters"]):
-            _once_imported(module, lambda: _filter_warnings(setting["filters"]))
+            _once_imported(module, lambda: _treat_warnings(setting["filters"], setting["captured"]))
     if setting.get("authkey"):
         _once_imported("multiprocessing.process", lambda: _know_managers(setting["authkey"]))
 
@@ -131,8 +131,8 @@ def _know_managers(authkey: bytes) -> None:
     sys.modules["multiprocessing.process"].current_process().authkey = authkey
 
 
-def _filter_warnings(filters: list[tuple[Any, ...]]) -> None:
-    """Warnings are shown, dropped and raised as in the driver, by those filters whose classes are there already."""
+def _treat_warnings(filters: list[tuple[Any, ...]], captured: bool) -> None:
+    """Warnings are shown, logged, dropped and raised as in the driver, by filters whose classes are there already."""
     warnings = sys.modules.get("warnings")
     if warnings is None:
         return
@@ -147,6 +147,8 @@ def _filter_warnings(filters: list[tuple[Any, ...]]) -> None:
         warnings.filters[:] = found
         with warnings.catch_warnings():  # which forgets what was decided by the filters before
             pass
+    if captured and "logging" not in sys.modules:
+        import logging  # noqa: F401  which captures them as soon as it is there
 
 
 def _compiled(pattern: Any) -> Any:
@@ -157,7 +159,7 @@ def _compiled(pattern: Any) -> Any:
     return re.compile(*pattern)
 
 
-def _forward_logs(levels: dict[str, int], send: Send) -> None:
+def _forward_logs(levels: dict[str, int], captured: bool, send: Send) -> None:
     import logging
 
     class Forward(logging.Handler):
@@ -187,6 +189,7 @@ def _forward_logs(levels: dict[str, int], send: Send) -> None:
             logger.setLevel(logging.NOTSET)
     for name, level in levels.items():
         logging.getLogger(name or None).setLevel(level)
+    logging.captureWarnings(captured)
 
 
 def _is_plain(value: object, depth: int = 4) -> bool:

@@ -100,7 +100,7 @@ class Sampler:
         if sys.platform == "linux":  # where only ancestors may look (Yama), this one may, too
             ctypes.CDLL(None).prctl(_PR_SET_PTRACER, ctypes.c_ulong(process.pid), 0, 0, 0)
             _prompt(process.pid, SCHED_SETATTR[machine])
-        if process.stdout.readline() != b"ready\n":
+        if not _let_begin(process):
             self._missing.append("what threads do between their waits: the sampler could not start")
             process.end()
             self._process = None
@@ -167,6 +167,14 @@ class Sampler:
                 found.without_core.setdefault(tid, []).append((moment, moment + text * UNIT))
             else:
                 found.changes.setdefault(tid, []).append((moment, state, text))
+
+
+def _let_begin(process: Aside) -> bool:
+    """Whether it looks, now that it may."""
+    with suppress(BrokenPipeError):
+        process.stdin.write(b"!")
+        process.stdin.flush()
+    return process.stdout.readline() == b"ready\n"
 
 
 def _prompt(pid: int, number: int) -> None:

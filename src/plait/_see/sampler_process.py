@@ -58,17 +58,17 @@ class Sampler:
 
     def run(self, rate: float) -> dict[str, object]:
         """Sample; what was counted, when it is over."""
+        os.read(0, 1)  # until it may look
         os.set_blocking(0, False)
         gc.disable()  # nothing here refers to itself
         self._look_for_children()
         self._look_for_threads()
+        busy = time.thread_time()
+        self._round(True)  # however soon it is over, every thread was looked at
         print("ready", flush=True)
         began = time.perf_counter()
-        busy = time.thread_time()
-        period, rounds = 1 / rate, 0
-        look = ask = cost = 0.0
-        children = began + _CHILDREN_EVERY
-        due = began
+        period, rounds = 1 / rate, 1
+        ask, look, children, due = 0.0, began + _LOOK_EVERY, began + _CHILDREN_EVERY, began
         while True:
             now = time.perf_counter()
             if now >= ask:
@@ -79,11 +79,9 @@ class Sampler:
                 look = now + max(_LOOK_EVERY, 2 * period)
                 if not self._look_for_threads():
                     break
-                if rounds:
-                    spent = time.thread_time() - busy
-                    cost = spent / rounds
-                    over = spent / (_SHARE * (now - began))  # what the start has cost is saved afterwards
-                    period = max(1 / rate, cost / _SHARE * min(_SAVING, max(1.0, over)))
+                spent = time.thread_time() - busy
+                over = spent / (_SHARE * (now - began))  # what the start has cost is saved afterwards
+                period = max(1 / rate, spent / rounds / _SHARE * min(_SAVING, max(1.0, over)))
             if now >= children:
                 before = time.thread_time()
                 self._look_for_children()
@@ -103,7 +101,7 @@ class Sampler:
             "processes": self._words,
             "texts": list(self._texts),
             "rate": rounds / seconds,
-            "cost": (time.thread_time() - busy) / seconds if rounds else 0.0,
+            "cost": (time.thread_time() - busy) / seconds,
             "refused": self._refused,
         }
 
