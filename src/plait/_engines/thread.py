@@ -45,7 +45,8 @@ _LONG = 1.0  # seconds in which nothing happens, after which it is looked as sel
 _LONG_TICK = 0.05  # this: items that take so long can wait for it
 _CALM_TICK = 60.0  # while every item has its thread: whatever happens rings
 _LEISURE = 64  # finished items of which the driver hears together when nobody waits for it to
-_HORIZON = 0.0005  # finished batches are delivered together when more of them are about to follow within this time;
+_HORIZON = 0.002  # finished batches are delivered together when more of them are about to follow within this time;
+_PROMPT_HORIZON = 0.0005  # somebody may wait for just this one;
 _SATURATED_HORIZON = 0.008  # waking up costs more when the GIL has to be forced over
 _AT_ONCE = 0.002  # seconds in which threads that have nothing to do are gone
 _FAREWELL = 0.3  # seconds to wait for threads that are out of the user's code, on a busy machine
@@ -178,7 +179,9 @@ class Driver:
             seconds = min(seconds, self._watch.due(now) + 0.0001)
         if (crew.parked or not crew.seats) and (due := self._feed.due) is not None:
             seconds = min(seconds, max(0.0, due - now) + 0.0001)
-        horizon = _SATURATED_HORIZON if self._saturated else _HORIZON
+        horizon = _PROMPT_HORIZON if self._feed.prompt else _HORIZON
+        if self._saturated:
+            horizon = _SATURATED_HORIZON
         quorum = 1 + int(self._rate * horizon)
         if self._feed.unhurried and not self._feed.over:
             quorum = _LEISURE
