@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 import plait
-from plait._engines import halting
+from plait._engines import halting, timeouts
 from plait._engines.halting import interruptible
 from plait._engines.stealing import DequePortion, Portion, TruncatedPortion
 from plait._engines.thread import ThreadEngine
@@ -200,6 +200,16 @@ def test_every_other_item_times_out_and_none_of_the_rest(engine: ThreadEngine) -
     found = list(plait.map(run, range(12), engine=engine, timeout=0.1, workers=3).outcomes())
     assert [type(outcome.error) for outcome in found] == [type(None), TaskTimeout] * 6
     assert [outcome.value for outcome in found] == [None if x % 2 else x for x in range(12)]
+
+
+def test_a_driver_that_looks_late_interrupts_an_item_before_it_gives_it_up(
+    engine: ThreadEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(timeouts, "UNWIND", -1.0)  # as if all the time for it had passed before the first step
+    never = threading.Event()
+    (outcome,) = plait.map(spin_until, [never], engine=engine, timeout=0.05).outcomes()
+    assert isinstance(outcome.error, TaskTimeout)
+    assert "left behind" not in str(outcome.error)
 
 
 @pytest.mark.parametrize("kept", ["without a core", "without the GIL", "no"])

@@ -76,20 +76,24 @@ class Watch:
         return max(0.001, soonest)
 
     def _press(self, seat: Seat, alarm: Alarm, now: float) -> bool:
-        if seat.injected or now - alarm.raised >= GRACE + UNWIND:
-            alarm.looks += 1
-            alarm.late = max(alarm.late, now - alarm.due)
-            if now < alarm.last or alarm.looks < LOOKS:
-                alarm.due = now + AGAIN
-                return False
-            if seat.is_sheltered() and now - alarm.raised < HELD_UP:
-                alarm.due = now + AGAIN
-                return False
-            if not alarm.rounds or not seat.kept_waiting(alarm.late):
-                return self._give_up(seat, alarm)
-            alarm.rounds -= 1
+        if not seat.injected:
+            first = not alarm.last
+            seat.inject(alarm)
+            if first or seat.injected or now - alarm.raised < GRACE + UNWIND:
+                return self._wait_for(seat, alarm, now)
+        alarm.looks += 1
+        alarm.late = max(alarm.late, now - alarm.due)
+        if now < alarm.last or alarm.looks < LOOKS or (seat.is_sheltered() and now - alarm.raised < HELD_UP):
+            alarm.due = now + AGAIN
+            return False
+        if not alarm.rounds or not seat.kept_waiting(alarm.late):
+            return self._give_up(seat, alarm)
+        alarm.rounds -= 1
+        return self._wait_for(seat, alarm, now)
+
+    def _wait_for(self, seat: Seat, alarm: Alarm, now: float) -> bool:
+        """Give it the time for one step; it is not given up."""
         seat.kept_waiting()
-        seat.inject(alarm)
         alarm.looks, alarm.late, alarm.last, alarm.due = 0, 0.0, now + UNWIND, now + AGAIN
         return False
 
