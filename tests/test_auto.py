@@ -21,6 +21,7 @@ from plait._engines import auto_pilot
 from plait._engines.choice import Choice, Measured, choose
 from plait._engines.measuring_gil import Canary
 from plait._engines.sharing import is_immutable, obstacle
+from plait._engines.warming import Warming
 
 T = TypeVar("T")
 RESULTS: list[int] = []
@@ -236,10 +237,16 @@ def change(item: list[int]) -> int:
 
 @pytest.fixture
 def moves(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every function is judged to hold the GIL, after its first call."""
+    """Every function is judged to hold the GIL, after its first call, and no item runs while processes get ready."""
     monkeypatch.setattr(auto_pilot, "choose", lambda _: Choice("process", "processes: for the test"))
     for limit in ("_BRIEF", "_ALONE", "_LONG_ALONE"):
         monkeypatch.setattr(auto_pilot, limit, 0.0)
+
+    def over(warming: Warming) -> bool:
+        warming._thread.join()
+        return True
+
+    monkeypatch.setattr(Warming, "over", property(over))
 
 
 @pytest.mark.usefixtures("moves")

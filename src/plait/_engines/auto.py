@@ -1,7 +1,7 @@
 """AutoEngine: starts on threads, which share memory as a plain loop does, measures, and moves the rest if that pays.
 
 Meaning first: items go to processes only when the function holds the GIL, what is left is worth the start, and nothing
-shows that it depends on shared memory; the report says which of these decided.
+shows that it depends on shared memory; the report says which of these decided. Threads go on until processes are ready.
 """
 
 from __future__ import annotations
@@ -17,6 +17,11 @@ from plait._engines.choice import Choice
 from plait._engines.inline import InlineEngine
 from plait._engines.interface import Plan
 from plait._engines.thread import ThreadEngine
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from plait._engines.process import ProcessEngine
+    from plait._engines.warming import Warming
 
 
 class AutoEngine:
@@ -41,26 +46,32 @@ class AutoEngine:
             job.fn = Plain(job.fn)
             yield from InlineEngine().run(job)
             return
-        choice = yield from self._on_threads(job)
-        job.feed.release()
-        if choice is not None and choice.engine == "process" and not (job.cancelled or job.feed.finished):
-            yield from self._on_processes(job, choice)
+        move = Move(job, self._requested)
+        try:
+            yield from self._on_threads(job, move)
+            job.feed.release()
+            if move.pending and job.feed.finished:
+                job.tally.settle_on("thread", job.workers, "threads: it was over before processes were ready")
+            elif move.pending and not job.cancelled:
+                yield from move.go()
+        finally:
+            move.end()
 
     def close(self) -> None:
         """Nothing is held between runs."""
 
-    def _on_threads(self, job: Job) -> Generator[Batch, None, Choice | None]:
-        """Run on threads: to the end if they suit, otherwise until that is known."""
+    def _on_threads(self, job: Job, move: Move) -> Generator[Batch, None, None]:
+        """Run on threads: to the end if they suit, otherwise until processes are ready."""
         plain, call = job.fn, Plain(job.fn)
 
-        def settle(choice: Choice) -> None:
-            if choice.engine == "thread":  # they go on without being measured
-                job.fn = plain
+        def follow(choice: Choice) -> None:
+            job.fn = plain  # they go on without being measured
+            if choice.engine == "process":
+                move.prepare(choice, plain)
+            elif pilot.unsure is None:
                 job.tally.settle_on("thread", job.workers, choice.reason)
-            else:  # this run ends with what is in flight
-                job.feed.hold()
 
-        pilot = Pilot(job, call, settle, self._requested or 0)
+        pilot = Pilot(job, call, follow, self._requested or 0)
         job.fn = pilot.meter
         job.tally.settle_on("thread", job.workers, "")
         engine = ThreadEngine()
@@ -76,22 +87,63 @@ class AutoEngine:
             lazy = pilot.meter.lazy
             brief = "threads: it was over before there was anything to measure"
             job.tally.settle_on("thread", job.workers, because_lazy(lazy) if lazy else brief)
-        return pilot.choice
+        elif pilot.unsure is not None:
+            job.tally.settle_on("thread", job.workers, pilot.choice.reason)
 
-    def _on_processes(self, job: Job, choice: Choice) -> Generator[Batch, None, None]:
-        from plait._engines.process import ProcessEngine
 
-        engine = ProcessEngine()
-        plan = engine.plan(self._requested, job.feed.left)
+class Move:
+    """The move of a job from threads to processes.
+
+    Attributes:
+        pending: why it is to be made, or None when it is not.
+    """
+
+    def __init__(self, job: Job, requested: int | None) -> None:
+        self.pending: Choice | None = None
+        self._job = job
+        self._requested = requested
+        self._engine: ProcessEngine | None = None
+        self._warming: Warming | None = None
+
+    def prepare(self, choice: Choice, fn: Callable[..., object]) -> None:
+        """Have processes get ready; when they are, threads end with what they run. Called again and again."""
+        if self._warming is None:
+            from plait._engines.process import ProcessEngine
+            from plait._engines.warming import Warming
+
+            self.pending = choice
+            self._engine = ProcessEngine()
+            self._warming = Warming(self._engine, fn, self._plan().workers)
+        elif self._warming.over:
+            self._job.feed.hold()
+
+    def go(self) -> Generator[Batch, None, None]:
+        """Run the rest there."""
+        job, choice = self._job, self.pending
+        assert self._engine is not None
+        assert self._warming is not None
+        assert choice is not None
+        self._warming.end()
+        plan = self._plan()
         job.workers = plan.workers
         job.tally.settle_on("process", plan.workers, choice.reason)
         job.tally.reasons.append(plan.reason)
         job.tally.peak = 0
         job.final = True
+        yield from self._engine.run(job)
+
+    def end(self) -> None:
+        """End the processes."""
         try:
-            yield from engine.run(job)
+            if self._warming is not None:
+                self._warming.end()
         finally:
-            engine.close()
+            if self._engine is not None:
+                self._engine.close()
+
+    def _plan(self) -> Plan:
+        assert self._engine is not None
+        return self._engine.plan(self._requested, self._job.feed.left)
 
 
 class Plain:

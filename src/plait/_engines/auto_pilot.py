@@ -39,6 +39,7 @@ _PATIENCE = 2.0  # seconds after which nobody waits for the first call any more
 _START = 0.05  # seconds that processes take to start at least
 _OWN_MODULES = 150  # that they have anyway, and so has this process
 _IMPORT = 0.0004  # seconds to import one of the others
+_MORE_CALLS = 1.1  # times as many, after which an unsure choice is made once more
 _CALM = 0.001  # seconds between two looks
 _FULL = 0.75  # of a core is about what threads keep busy that only take the GIL from each other
 
@@ -119,22 +120,23 @@ class Seen(NamedTuple):
 
 
 class Pilot:
-    """Watches the first calls of a job, made with `call`, chooses the engine for the others and has `settle` know.
+    """Watches the first calls of a job, made with `call`, and chooses the engine for the others.
 
-    `processes` is how many may be started, 0 for as many as cores.
+    From then on it says so to `follow` at each look. `processes` is how many may be started, 0 for as many as cores.
 
     Attributes:
         meter: what the threads call meanwhile.
         choice: what was decided, or None as long as nothing is.
+        unsure: what was measured, if more items than anybody knows of now would change that.
     """
 
     def __init__(
-        self, job: Job, call: Callable[..., object], settle: Callable[[Choice], None], processes: int = 0
+        self, job: Job, call: Callable[..., object], follow: Callable[[Choice], None], processes: int = 0
     ) -> None:
         self._job = job
         self._processes = processes
         self._fn = job.fn
-        self._settle = settle
+        self._follow = follow
         self._canary: Canary | None = None
         self._cores = 0
         self._looked = 0.0
@@ -146,6 +148,7 @@ class Pilot:
         self._holds = False  # the feed, until the first call has ended
         self.meter = CallMeter(call, self._stop_metering)
         self.choice: Choice | None = None
+        self.unsure: Measured | None = None
 
     def _stop_metering(self) -> None:
         """The calls are tiny, says the thread that makes them: what is to be known of them is known."""
@@ -179,9 +182,16 @@ class Pilot:
 
     def look(self) -> None:
         """Decide, if that makes sense now."""
-        now = time.perf_counter()
-        if self.choice is not None or (now - self._looked < _CALM and not self._holds):
+        if self.choice is not None:
+            if self.unsure is not None:
+                self._reconsider(self.unsure)
+            self._follow(self.choice)
             return
+        now = time.perf_counter()
+        if now - self._looked >= _CALM or self._holds:
+            self._measure(now)
+
+    def _measure(self, now: float) -> None:
         self._looked = now
         self._seen = seen = self._see()
         if len(self.meter.threads) <= 1:
@@ -274,12 +284,23 @@ class Pilot:
                     self._job.feed.hold()
                 return
             choice = self._if_it_may_move(measured, choice)
-        if is_worth_asking_again(choice, measured):
-            return
+        self.unsure = measured if is_worth_asking_again(choice, measured) else None
         self.choice = choice
         if self._canary is not None:
             self._canary.stop()
-        self._settle(choice)
+        self._follow(choice)
+
+    def _reconsider(self, measured: Measured) -> None:
+        """There were more items than anybody knew: they may be worth processes after all."""
+        calls = self._job.feed.taken
+        if calls < _MORE_CALLS * measured.calls:
+            return
+        measured = measured._replace(calls=calls, elapsed=measured.cost * calls)
+        choice = choose(measured)
+        if choice.engine == "process":
+            choice = self._if_it_may_move(measured, choice)
+        self.unsure = measured if is_worth_asking_again(choice, measured) else None
+        self.choice = choice
 
     def _measured(self, seen: Seen) -> Measured:
         of_ended = seen.of_ended
@@ -331,7 +352,9 @@ class PilotGrowth(Growth):
             self.reason = "another would only have waited for the GIL, or for memory"
             return min(0, 1 - look.threads)
         self.reason = ""  # what kept threads from being added says nothing about the engine that comes now
-        self.eager = True
+        self.eager = self._pilot.choice is None
+        if look.stuck and not self.eager:
+            return super().change(look)
         return max(0, min(wanted - look.threads, self.ceiling - look.threads, look.backlog))
 
 

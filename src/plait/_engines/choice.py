@@ -11,7 +11,7 @@ _UNRACED = 0.5  # the same, where no race could be run
 _AS_GOOD = 0.75  # threads are chosen when they reach this share of what processes would: they need no start, no memory
 _LEAST = 0.001  # the share of the time, with the GIL or on a core, that is told from nothing
 _MORE = 1.15  # times the work of one that two threads must do to be worth it
-_WORTH = 1.5  # how often what processes save of the work that is left must pay for their start
+_WORTH = 1.0  # how often what processes save of the work that is left must pay for their start
 _DEAR = 0.4  # of the computing time; from there on two processes are no faster than one thread
 
 

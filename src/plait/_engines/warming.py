@@ -1,0 +1,81 @@
+"""Warming: worker processes get ready in a thread of their own, while the items that they are for run elsewhere."""
+
+from __future__ import annotations
+
+import contextvars
+import sys
+import threading
+from _collections_abc import Callable
+from types import FunctionType, ModuleType
+
+from plait._core.daemons import daemons_allowed
+from plait._core.feed import Feed
+from plait._core.importable import is_importable
+from plait._core.job import Job
+from plait._engines.functions import names_in
+from plait._engines.preflight import certain_imports, innermost
+from plait._engines.process import ProcessEngine
+from plait._engines.refusals import Imports
+
+UNINTERRUPTIBLE = True  # see `halting`: half of what is ended here would be left behind
+
+
+class Warming:
+    """Starts as many workers of an engine, which import what a function needs; who is late may have to do so later.
+
+    What goes wrong here is told by the run that needs the workers.
+    """
+
+    def __init__(self, engine: ProcessEngine, fn: Callable[..., object], workers: int) -> None:
+        self._engine = engine
+        imports = Imports(list(dict.fromkeys(modules_of(fn))))
+        feed = Feed([imports] * workers)
+        self._job = Job(bool, feed, workers=workers, timeout=None, context=contextvars.Context())
+        feed.serve(self._job)
+        self._thread = threading.Thread(target=self._warm, name="plait-warming", daemon=daemons_allowed())
+        self._thread.start()
+
+    @property
+    def over(self) -> bool:
+        """Whether they are ready, or cannot be."""
+        return not self._thread.is_alive()
+
+    def end(self) -> None:
+        """Return when nothing happens in the thread any more; workers that are not ready by now are ended."""
+        self._job.cancel()
+        if not sys.is_finalizing():  # then it stands still for good
+            self._thread.join()
+
+    def _warm(self) -> None:
+        feed = self._job.feed
+        try:
+            for batch in self._engine.run(self._job):
+                feed.settle(len(batch.items))
+                feed.deliver(len(batch.items))
+        except Exception:  # no worker can be started, for example
+            return
+
+
+def modules_of(fn: object) -> list[str]:
+    """The modules that a process imports when it is sent the function, and those that each call imports.
+
+    >>> import json
+    >>> modules_of(json.loads)
+    ['json']
+    """
+    function = innermost(fn)
+    function = getattr(function, "__func__", function)
+    if not isinstance(function, FunctionType):
+        function = getattr(type(function), "__call__", None)  # noqa: B004  # the method itself is wanted
+        if not isinstance(function, FunctionType):
+            return []
+    found = list(certain_imports(function))
+    if function.__module__ != "__main__":
+        return [function.__module__, *found]
+    for name in sorted(names_in(function.__code__) & function.__globals__.keys()):
+        value = function.__globals__[name]
+        if isinstance(value, ModuleType):
+            found.append(value.__name__)
+        elif isinstance(value, (FunctionType, type)) and is_importable(value):
+            found.append(value.__module__)
+    return found

@@ -1,0 +1,203 @@
+"""engine="auto": threads go on until processes are ready, and what is left then moves to them."""
+
+from __future__ import annotations
+
+import colorsys
+import contextvars
+import functools
+import itertools
+import json
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+import plait
+from plait._core.feed import Feed
+from plait._core.job import Job
+from plait._engines import auto_pilot, warming
+from plait._engines.auto_pilot import Pilot
+from plait._engines.choice import Choice, Measured, choose
+from plait._engines.process import ProcessEngine
+from plait._engines.warming import Warming, modules_of
+
+pytestmark = pytest.mark.usefixtures("nothing_left")
+LONG = 30.0
+
+
+def double(x: int) -> int:
+    time.sleep(0.0002)
+    return 2 * x
+
+
+@pytest.fixture
+def ready(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """Every function is judged to hold the GIL, and processes are ready when this is set."""
+    event = threading.Event()
+    monkeypatch.setattr(auto_pilot, "choose", lambda _: Choice("process", "processes: for the test"))
+    for limit in ("_BRIEF", "_ALONE", "_LONG_ALONE"):
+        monkeypatch.setattr(auto_pilot, limit, 0.0)
+    monkeypatch.setattr(Warming, "over", property(lambda _: event.is_set()))
+    return event
+
+
+def engines(outcomes: Iterator[plait.Outcome[int]]) -> Iterator[str]:
+    """Where each item ran."""
+    for outcome in outcomes:
+        assert outcome.value == 2 * outcome.index
+        yield outcome.worker.partition("-")[0]
+
+
+def test_threads_go_on_until_processes_are_ready(ready: threading.Event) -> None:
+    with plait.map(double, itertools.count(), workers=2) as stream:
+        ran = engines(stream.outcomes())
+        assert list(itertools.islice(ran, 1000)) == ["thread"] * 1000
+        ready.set()
+        assert "process" in ran
+        assert stream.report.engine == "process"
+        assert "processes: for the test" in stream.report.why
+
+
+def test_what_is_done_before_processes_are_ready_does_not_move(ready: threading.Event) -> None:
+    stream = plait.map(double, range(500), workers=2)
+    assert list(engines(stream.outcomes())) == ["thread"] * 500
+    assert not ready.is_set()
+    assert stream.report.engine == "thread"
+    assert stream.report.why == ["threads: it was over before processes were ready"]
+
+
+def test_who_leaves_while_processes_get_ready_leaves_nothing_behind(ready: threading.Event) -> None:
+    for _ in range(3):
+        with plait.map(double, itertools.count(), workers=2) as stream:
+            assert len(list(itertools.islice(stream, 100))) == 100
+    assert not ready.is_set()
+
+
+def test_items_that_wait_for_others_get_help_while_processes_get_ready(ready: threading.Event) -> None:
+    met = threading.Event()
+
+    def run(x: int) -> int:
+        if x == 200:
+            assert met.wait(LONG)
+        elif x > 200:
+            met.set()
+        return double(x)
+
+    assert list(plait.map(run, range(300), workers=2)) == [2 * x for x in range(300)]
+    assert not ready.is_set()
+
+
+def test_an_error_while_processes_get_ready_ends_the_map(ready: threading.Event) -> None:
+    def run(x: int) -> int:
+        if x == 300:
+            raise ValueError(x)
+        return double(x)
+
+    with pytest.raises(ValueError, match="300"):
+        list(plait.map(run, itertools.count(), workers=2))
+
+
+def test_processes_that_cannot_be_started_are_the_error_of_the_map(
+    ready: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ready.set()
+    monkeypatch.setattr(sys, "executable", "/no/such/python")
+    with pytest.raises(FileNotFoundError, match="no/such/python"):
+        list(plait.map(double, itertools.count(), workers=2))
+
+
+def test_a_worker_imports_what_the_function_needs_before_it_gets_items() -> None:
+    loaded = of_main(lambda _: "colorsys" in sys.modules)  # which itself needs nothing
+    engine, cold = ProcessEngine(), ProcessEngine()
+    try:
+        warm = Warming(engine, colorsys.rgb_to_hls, 1)
+        warm._thread.join(LONG)
+        assert warm.over
+        for one, found in ((engine, True), (cold, False)):
+            job = Job(loaded, Feed([0]), workers=1, timeout=None, context=contextvars.Context())
+            assert [_kept(job, batch.values) for batch in one.run(job)] == [[found]]
+    finally:
+        warm.end()
+        engine.close()
+        cold.close()
+
+
+def _kept(job: Job, values: list[object]) -> list[object]:
+    job.feed.settle(len(values))
+    return values
+
+
+class Calls:
+    def __call__(self, x: int) -> str:
+        return json.dumps(x)
+
+
+def needs_a_module(x: int) -> str:
+    import colorsys
+
+    return json.dumps([x, colorsys.ONE_THIRD])
+
+
+def of_main(fn: Callable[..., object]) -> Callable[..., object]:
+    """As if the program itself had defined it."""
+    fn.__module__ = "__main__"
+    return fn
+
+
+@pytest.mark.parametrize(
+    ("fn", "modules"),
+    [
+        (json.loads, ["json"]),
+        (functools.partial(json.loads, cls=None), ["json"]),
+        (json.JSONEncoder().encode, ["json.encoder"]),
+        (Calls(), [__name__]),
+        (len, []),
+        (needs_a_module, ["colorsys", __name__]),
+        (of_main(lambda x: json.dumps(x)), ["json"]),
+        (of_main(lambda x: threading.Event() or Job), ["plait._core.job", "threading"]),
+    ],
+)
+def test_what_a_function_needs(fn: Callable[..., object], modules: list[str]) -> None:
+    assert sorted(modules_of(fn)) == modules
+
+
+# --- nobody knows how many items there are
+
+
+def test_an_unsure_choice_is_made_again_when_there_are_more_items() -> None:
+    job = Job(abs, Feed(iter(range(10_000))), workers=64, timeout=None, context=contextvars.copy_context())
+    followed: list[Choice] = []
+    pilot = Pilot(job, abs, followed.append)
+    pilot.meter.samples.append((1, 1))
+    measured = Measured(calls=20, elapsed=0.04, busy=0.04, gil=0.95, left=None, cores=2)
+    pilot.choice, pilot.unsure = choose(measured), measured
+    assert pilot.choice.engine == "thread"
+    job.feed.taken = 21
+    pilot.look()
+    assert pilot.unsure is measured
+    job.feed.taken = 30
+    pilot.look()
+    assert pilot.choice.engine == "thread"
+    assert pilot.unsure.calls == 30
+    job.feed.taken = 200
+    pilot.look()
+    assert pilot.choice.reason == "processes: it holds the GIL 95 % of 2 ms per item"
+    assert pilot.unsure is None
+    assert [choice.engine for choice in followed] == ["thread", "thread", "process"]
+    pilot.end()
+
+
+def test_few_items_of_an_unknown_number_say_why_they_stayed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(warming, "Warming", None)
+    monkeypatch.setattr(
+        auto_pilot,
+        "choose",
+        lambda _: Choice("thread", "threads: what is left, about 1 ms, does not pay for processes"),
+    )
+    for limit in ("_BRIEF", "_ALONE", "_LONG_ALONE"):
+        monkeypatch.setattr(auto_pilot, limit, 0.0)
+    stream = plait.map(double, iter(range(300)), workers=2)
+    assert list(stream) == [2 * x for x in range(300)]
+    assert stream.report.why == ["threads: what is left, about 1 ms, does not pay for processes"]
