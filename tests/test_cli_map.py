@@ -53,6 +53,15 @@ def flaky(x):
 
 async def coroutine(x):
     return x
+
+def letters(x):
+    yield from x
+    if "bad" in x:
+        raise ValueError(f"{x} is bad")
+
+async def letters_later(x):
+    for letter in x:
+        yield letter
 """
 
 
@@ -165,9 +174,30 @@ def test_a_rate_and_a_backoff(folder):
     assert values(plait(folder, *flaky, stdin="x\n")) == [3]
 
 
+@pytest.mark.parametrize("engine", ENGINES)
+def test_what_a_function_yields_is_a_list_which_the_workers_make(folder, engine):
+    done = plait(folder, "map", "tools:letters", "--engine", engine, stdin="ab\nbad\n")
+    records = [json.loads(line) for line in done.stdout.splitlines()]
+    assert records[0]["value"] == ["a", "b"]
+    assert records[1]["error"]["message"] == "bad is bad"
+    assert done.returncode == 1
+
+
+def test_what_a_coroutine_function_yields_or_returns(folder):
+    assert values(plait(folder, "map", "tools:letters_later", stdin="ab\nc\n")) == [["a", "b"], ["c"]]
+    done = plait(folder, "map", "tools:coroutine", "--jsonl", stdin="[1]\nno json\n")
+    records = [json.loads(line) for line in done.stdout.splitlines()]
+    assert records[0]["value"] == [1]
+    assert "not JSON" in records[1]["error"]["message"]
+
+
 @pytest.mark.parametrize(
     ("option", "value", "expected"),
-    [("--rate", "10", 'such as "10/s"'), ("--rate", "0/s", 'such as "10/s"'), ("--backoff", "-1", "expected seconds")],
+    [
+        ("--rate", "10", 'such as "10/s"'),
+        ("--rate", "0/s", 'such as "10/s"'),
+        ("--backoff", "-1", "-1.0 is not in the range x>=0"),
+    ],
 )
 def test_a_rate_or_backoff_that_cannot_be_meant(folder, option, value, expected):
     done = plait(folder, "map", "tools:shout", option, value, stdin="x\n")
@@ -259,8 +289,8 @@ def test_results_come_while_the_input_is_still_open(folder, engine, nothing_left
         (["map", "tools:shout", "--glob", "*.jpg"], ["no file matches"]),
         (["map", "tools:shout", "--glob"], ["at least one pattern"]),
         (["map", "tools:shout", "--jsonl", "--null"], ["exclude one another"]),
-        (["map", "tools:shout", "--engine", "warp"], ["engine='warp'", "process"]),
-        (["map", "tools:shout", "--timeout", "0"], ["timeout=0"]),
+        (["map", "tools:shout", "--engine", "warp"], ["--engine", "'warp' is not one of", "'process'"]),
+        (["map", "tools:shout", "--timeout", "0"], ["--timeout", "0.0 is not in the range x>0"]),
         (["map", "tools:shout", "--halt", "soonish"], ["now,fail=3"]),
         (["map", "tools:shout", "--workers", "0"], ["--workers"]),
         (["map", "tools:shout", "--errors", "no/such/folder"], ["--errors", "no/such/folder"]),

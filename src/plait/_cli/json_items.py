@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from _collections_abc import Callable
-from typing import Any
+from _collections_abc import Awaitable, Callable
+from typing import Any, cast
 
 
 class Unreadable:
@@ -33,6 +33,18 @@ class ReadableOnly:
         return self.fn
 
     def __call__(self, item: object) -> object:
-        if isinstance(item, Unreadable):
-            raise ValueError(item.message)  # noqa: TRY004  # its text is wrong, not its type
+        _refuse_unreadable(item)
         return self.fn(item)
+
+
+class AsyncReadableOnly(ReadableOnly):
+    """The same for a coroutine function."""
+
+    async def __call__(self, item: object) -> object:
+        _refuse_unreadable(item)
+        return await cast("Awaitable[object]", self.fn(item))
+
+
+def _refuse_unreadable(item: object) -> None:
+    if isinstance(item, Unreadable):
+        raise ValueError(item.message)  # noqa: TRY004  # its text is wrong, not its type

@@ -10,6 +10,8 @@ from plait._cli.halt import Halt
 from plait._cli.map_run import DEFAULT_JOURNAL, Options, run_map
 from plait._engines.table import ENGINES
 
+_NOT_NEGATIVE = click.FloatRange(min=0)
+_POSITIVE = click.FloatRange(min=0, min_open=True)
 _HELP = """Run a Python function or a shell command for each item, several at a time.
 
 TARGET is module:function, module:Class.method or file.py:function (the current folder is importable), or a shell
@@ -23,8 +25,8 @@ Items of a command:  INPUTS themselves, or the lines of standard input (no INPUT
 After ::: INPUTS are the items of a function too.
 
 A function's results are JSON lines with the keys index, input and value, or instead of value an error with type,
-message and traceback. A value that JSON cannot say is {"__repr__": "..."}. What functions print goes to standard error.
-A command's output is passed on as it is, each command's whole.
+message and traceback. What it yields is a list; a value that JSON cannot say is {"__repr__": "..."}. What functions
+print goes to standard error. A command's output is passed on as it is, each command's whole.
 
 With --resume, what an earlier run has recorded is put out again without being run, failures too, so that the output
 is that of a run which was never interrupted.
@@ -60,11 +62,11 @@ class HaltType(click.ParamType[Halt | None]):
 @click.option("--jsonl", is_flag=True, help="Inputs are JSON lines; an item is the value of a line.")
 @click.option("-0", "--null", is_flag=True, help="Inputs are separated by NUL, as find -print0 writes them.")
 @click.option("--glob", is_flag=True, help="INPUTS are patterns; the items are the names of the files that match.")
-@click.option("--engine", metavar="NAME", help=f"One of {', '.join(ENGINES)}. Commands run on threads.")
+@click.option("--engine", type=click.Choice(list(ENGINES)), help="What functions run on. Commands run on threads.")
 @click.option("-j", "--workers", type=click.IntRange(min=1), help="Items at the same time. [default: what fits]")
-@click.option("--timeout", type=float, metavar="SECONDS", help="For each item, from the moment it starts.")
+@click.option("--timeout", type=_POSITIVE, metavar="SECONDS", help="For each item, from the moment it starts.")
 @click.option("--retries", type=click.IntRange(min=0), default=0, help="Run a failed item again, so many times.")
-@click.option("--backoff", type=float, default=0.0, metavar="SECONDS", help="Wait so long first, then twice as long.")
+@click.option("--backoff", type=_NOT_NEGATIVE, default=0.0, metavar="SECONDS", help="Wait first, then twice as long.")
 @click.option("--rate", metavar="N/UNIT", help="Start no more items than that: 10/s, 100/min, 5/h.")
 @click.option("--journal", type=click.Path(dir_okay=False), metavar="FILE", help="Record every outcome in this file.")
 @click.option(

@@ -9,11 +9,13 @@ from typing import Any
 
 import click
 
-from plait._cli.json_items import ReadableOnly, Unreadable
+from plait._cli.json_items import AsyncReadableOnly, ReadableOnly, Unreadable
+from plait._cli.listing import listing
 from plait._cli.records import to_json
 from plait._cli.target import find_function
 from plait._cli.template import CommandTemplate
 from plait._core.budget import available_cores
+from plait._core.coroutines import is_coroutine_function
 from plait._run.command import CommandRunner
 
 _MOST_OPEN = 1000
@@ -48,7 +50,10 @@ def function_work(target: str, engine: str | None, workers: int | None, *, jsonl
     """
     fn = find_function(target, instead="a shell command in quotes with a blank or {} in it, such as 'gzip {}'")
     name = getattr(fn, "__name__", target)
-    return Work(ReadableOnly(fn) if jsonl else fn, name, engine or "auto", workers, 1 << 30, _nothing)
+    fn = listing(fn)
+    if jsonl:
+        fn = AsyncReadableOnly(fn) if is_coroutine_function(fn) else ReadableOnly(fn)
+    return Work(fn, name, engine or "auto", workers, 1 << 30, _nothing)
 
 
 def command_work(target: str, engine: str | None, workers: int | None) -> Work:
