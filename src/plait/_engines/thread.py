@@ -102,6 +102,7 @@ class Driver:
         self._yielded = 0
         self._rate = 0.0
         self._spent = 0.0
+        self._done = 0
         self._hired = 0
         self._was_late = False
 
@@ -212,13 +213,16 @@ class Driver:
         if backlog and not self._backlog:
             self._heard = now
         self._backlog = backlog
-        added = 0
-        if not self._feed.prompt and (threads > 1 or backlog):
+        added, eager = 0, False
+        news = crew.done[0] - self._done
+        self._done += news
+        if not self._feed.prompt and ((backlog and threads < self._growth.ceiling) or (news and threads > 1)):
             look = Look(now, threads, crew.occupied, backlog, *crew.done, late, stuck=backlog > 0 and crew.stuck(now))
             if crew.clocked:
                 busy = self._busy(elapsed)
                 look = look._replace(busy=busy, spent=self._spent, switches=switches())
             added = self._growth.change(look)
+            eager = self._growth.eager
             if added < 0:
                 crew.rest(-added)
             else:
@@ -227,7 +231,7 @@ class Driver:
             self._tick = _LONG_TICK
         elif self._saturated:
             self._tick = _IDLE_TICK
-        elif added or self._growth.eager:
+        elif added or eager:
             self._tick = _TICK
         else:
             self._tick = min(self._tick * 1.5, _STALL_TICK if crew.may_stall else _IDLE_TICK)
