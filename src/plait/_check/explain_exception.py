@@ -13,9 +13,10 @@ from plait._check.explain_leftover import explain_leftover
 from plait._check.explain_published import explain_published
 from plait._check.explain_split import explain_split
 from plait._check.explain_swap import ends, explain_captured, explain_swap
-from plait._check.explain_torn import explain_factory, explain_iteration, explain_torn
+from plait._check.explain_torn import explain_factory, explain_half, explain_iteration, explain_torn
 from plait._check.explain_weakref import explain_weakref
 from plait._check.findings import Finding, Side
+from plait._check.half import half
 from plait._check.history import History
 from plait._check.known_errors import known
 from plait._check.leftover import leftover
@@ -143,9 +144,12 @@ def _swapped(crash: Crash) -> Finding | None:
     found = []
     if before is not None:
         found = swaps(history, before, suspects) or swaps(history, before, origins(history, suspects))
-    if found:
-        early = explain_published(crash.history, found[0].writer, crash.failure.thread, crash.sources)
-        return early or explain_swap(crash.history, found[0], crash.sources)
+    if found and before is not None:
+        early = explain_published(history, found[0].writer, crash.failure.thread, crash.sources)
+        partly = None if early else half(history, before, found[0], crash.sources)
+        if partly is not None:
+            return explain_half(history, partly, before, crash.sources)
+        return early or explain_swap(history, found[0], crash.sources)
     lost = gone(crash.history, crash.suspects) if isinstance(crash.failure.exception, AttributeError) else None
     ended = lost is not None and ends(crash.sources, lost.site)
     return explain_swap(crash.history, lost, crash.sources) if lost is not None and ended else None

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from plait._check.atomicity import overlap
-from plait._check.findings import Finding
+from plait._check.findings import Finding, Moment
+from plait._check.half import Half
 from plait._check.history import History
 from plait._check.source import Sources
 from plait._check.torn import Torn
@@ -20,9 +21,10 @@ def explain_torn(history: History, found: Torn, sources: Sources) -> Finding:
     sites = [history.events[index].site for index in (found.first, *found.between, found.second)]
     things = list(dict.fromkeys(f"`{words.thing(index)}`" for index in (found.first, found.second)))
     verb, seen = ("changes", "reads") if history.events[found.first].kind == Kind.WRITE else ("reads", "changes")
-    early = history.events[found.between[0]].site
+    early, late = (history.events[index].site for index in found.between)
     if verb == "changes" and early is not None and sources.in_test(early) and found.between[0] != found.between[1]:
-        return _told_too_early(history, found, words, sources)
+        if late is None or not sources.compared(early, late):
+            return _told_too_early(history, found, words, sources)
     half = "sees the one changed and the other not" if verb == "changes" else "so they do not belong together"
     gil, reason = on_gil_builds(history, found.first, found.second, sources)
     lines = words.lines([sites[0], sites[3]])
@@ -34,13 +36,45 @@ def explain_torn(history: History, found: Torn, sources: Sources) -> Finding:
         if verb == "changes"
         else f"{one} {verb} {listed(things)} in two steps ({lines}). Between them {other} {seen} both "
         f"({words.lines(sites[1:3])}), {half}.",
-        f"Hold one lock over {lines}, from the first step to the last, and the same lock over "
-        f"{words.lines(sites[1:3])}.",
+        _together(history, (found.first, found.between[0]), lines, words.lines(sites[1:3])),
         (words.side(found.first), words.side(found.between[0])),
         tuple(words.moment(index) for index in sorted({found.first, *found.between, found.second})),
         gil=gil,
         reason=reason,
     )
+
+
+def explain_half(history: History, found: Half, passing: History, sources: Sources) -> Finding:
+    """The finding for two parts of which one was seen changed, when the other would have been changed next."""
+    words = Words(history, sources)
+    use, other = found.uses
+    events = [history.events[index] for index in (found.change, use, other)]
+    writer, reader = words.thread(events[0].thread), words.thread(events[1].thread)
+    one, two = words.thing(use), words.thing(other)
+    lines, reads = words.lines([events[0].site, found.site]), words.lines([events[1].site, events[2].site])
+    gil, reason = on_gil_builds(passing, *found.changes, sources)
+    would = Moment(events[0].thread, found.site, f"would write {two}, but has not come so far")
+    return Finding(
+        "broken invariant",
+        f"Seen half changed: {one} and {two}",
+        f"{writer} changes `{one}` and `{two}` in two steps ({lines}). Between them {reader} reads both ({reads}) and "
+        "sees the one changed and the other not.",
+        _together(history, (found.change, use), lines, reads),
+        (words.side(found.change), words.side(use)),
+        (*(words.moment(index) for index in sorted({found.change, use, other})), would),
+        gil=gil,
+        reason=reason,
+    )
+
+
+def _together(history: History, sides: tuple[int, int], lines: str, others: str) -> str:
+    """What keeps others from coming in between."""
+    if all(history.is_task(history.events[index].thread) for index in sides):
+        return (
+            f"Put no `await` between the steps in {lines}: tasks take turns only there. Or hold one `asyncio.Lock` "
+            f"over them, and over {others}."
+        )
+    return f"Hold one lock over {lines}, from the first step to the last, and the same lock over {others}."
 
 
 def _told_too_early(history: History, found: Torn, words: Words, sources: Sources) -> Finding:

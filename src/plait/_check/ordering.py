@@ -119,14 +119,15 @@ def _missing(failing: History, passing: History, use: int) -> Swap | None:
     for other in passing.events:
         if other.kind != Kind.WRITE or other.thread == event.thread or other.name != event.name:
             continue
-        if _label(passing, other.place) == _label(failing, event.place):
+        if label(passing, other.place) == label(failing, event.place):
             if not _happened(failing, use, other.thread, other.site):
                 later = _later(failing, use, other.thread, other.site)
                 return Swap(use, later, other.site, other.thread, late=True)
     return None
 
 
-def _label(history: History, place: int) -> str:
+def label(history: History, place: int) -> str:
+    """What kind of object it is, which says the same in every execution; "" if that is not known."""
     known = history.record.places.get(place)
     return known.label if known is not None else ""
 

@@ -113,6 +113,13 @@ class Sources:
             return False
         return _start(test) <= (site.line, site.column) and _site_end(site) <= _end(test)
 
+    def compared(self, site: Site, other: Site) -> bool:
+        """Whether one test looks at both together: in ``a and b.x`` one only says whether to look at the other."""
+        both = [node for node in self._around(site) if node in set(self._around(other))]
+        innermost = next(reversed([node for node in both if isinstance(node, (ast.stmt, ast.expr))]), None)
+        in_one = isinstance(innermost, ast.expr) and not isinstance(innermost, ast.BoolOp)
+        return in_one and self.in_test(site) and self.in_test(other)
+
     def calling(self, file: str, name: str, method: str) -> int:
         """The line where a method is called on what has this last name, `0` if there is none."""
         for node in ast.walk(self._tree(file) or ast.Module([], [])):

@@ -1,0 +1,83 @@
+"""Half changed: a thread saw one of two parts after its change and the other before its own, and then it failed.
+
+`torn` finds this where both changes were made. Here the second was still to come when the execution failed; that it
+would have come is known from one that passed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from plait._check.atomicity import one_call, overlap
+from plait._check.history import History
+from plait._check.ordering import Swap, label
+from plait._check.source import Sources
+from plait._core.event import Event, Kind, Site
+
+_NEAR = 40  # events of the writer between the two changes
+
+
+class Half(NamedTuple):
+    """Two uses of parts that belong together.
+
+    Attributes:
+        change: index of the change that had been made when the execution failed.
+        uses: indices there of the use of that part, and of the use of the other, which was to be changed next.
+        site: where that would have been done.
+        changes: indices of both changes in the execution that passed.
+    """
+
+    change: int
+    uses: tuple[int, int]
+    site: Site | None
+    changes: tuple[int, int]
+
+
+def half(failing: History, passing: History, swap: Swap, sources: Sources) -> Half | None:
+    """What was seen half changed at a use of one of the parts; None if nothing was."""
+    written = [index for index in failing.of.get(swap.writer, []) if failing.events[index].kind == Kind.WRITE]
+    here = {failing.events[index].site: index for index in written if index < swap.use}
+    for first, second in _pairs(passing, swap.writer):
+        one, two = passing.events[first], passing.events[second]
+        change = here.get(one.site, -1)
+        if change < 0 or two.site in here or swap.site != (two.site if swap.late else one.site):
+            continue
+        for other in failing.of[failing.events[swap.use].thread]:
+            seen, missed = (other, swap.use) if swap.late else (swap.use, other)
+            parts = (failing.events[seen], failing.events[missed])
+            if seen < change or missed < change or not overlap(parts[0], failing.events[change]):
+                continue
+            if _is(failing, parts[1], passing, two) and _belong(failing, seen, missed, one.place == two.place, sources):
+                return Half(change, (seen, missed), two.site, (first, second))
+    return None
+
+
+def _pairs(history: History, writer: int) -> Iterator[tuple[int, int]]:
+    """Two changes of different things that the thread makes in one call, the one soon after the other."""
+    mine = history.of.get(writer, [])
+    for at, first in enumerate(mine):
+        if history.events[first].kind == Kind.WRITE:
+            for second in mine[at + 1 : at + 1 + _NEAR]:
+                event = history.events[second]
+                if event.kind == Kind.WRITE and not overlap(event, history.events[first]):
+                    if one_call(history, first, second):
+                        yield first, second
+
+
+def _is(failing: History, read: Event, passing: History, change: Event) -> bool:
+    """Whether it reads what the change, of another execution, is of."""
+    named = read.kind == Kind.READ and read.name == change.name
+    return named and label(failing, read.place) == label(passing, change.place)
+
+
+def _belong(failing: History, seen: int, missed: int, of_one: bool, sources: Sources) -> bool:
+    """Whether the two uses are of parts of one object, or of one statement, and no test of the one guards the other."""
+    one, two = failing.events[seen], failing.events[missed]
+    if one.kind != Kind.READ or one.site is None or two.site is None or overlap(one, two):
+        return False
+    if of_one != (one.place == two.place) or not one_call(failing, min(seen, missed), max(seen, missed)):
+        return False
+    if seen < missed and sources.in_test(one.site) and not sources.compared(one.site, two.site):
+        return False
+    return of_one or sources.statement(one.site) is sources.statement(two.site)
