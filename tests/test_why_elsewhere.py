@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -17,9 +18,10 @@ import pytest
 import plait
 from plait._see import why
 from plait._see.why_diagnosis import Diagnosis, diagnose
-from plait._see.why_dump import Dump, Frame, Thing, Thread
+from plait._see.why_dump import Dump, Frame, OtherEnd, Thing, Thread
 from plait._see.why_inside import look_inside
-from plait._see.why_proc import forked
+from plait._see.why_other_end import other_end
+from plait._see.why_proc import forked, waits_in
 from plait._see.why_words import NOTHING
 
 LONG = 30.0  # seconds
@@ -56,6 +58,44 @@ def test_a_child_that_waits_for_the_rest_of_its_input() -> None:
         found = diagnosed(child.stdout.read, "A child waits for the rest of its input", child.stdin.close)
     assert f"child {child.pid}" in [step.who for step in found.steps]
     assert "p.stdin.close()" in found.cure
+
+
+def test_a_child_that_is_stopped() -> None:
+    with subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        child.send_signal(signal.SIGSTOP)
+        found = diagnosed(child.wait, "waits waits for a process that is stopped", child.kill)
+    assert [(step.who, step.does) for step in found.steps[1:]] == [(f"child {child.pid}", "is stopped")]
+    assert f"kill -CONT {child.pid}" in found.cure
+
+
+def test_a_process_that_is_stopped_itself() -> None:
+    waiting = Thread("a", 1, 1, (Frame("/home/app.py", 3, "f"),), where="do_signal_stop")
+    found = diagnose(Dump(77, (waiting,)))
+    assert found is not None
+    assert (found.title, found.steps[0].does) == ("The process is stopped", "is stopped")
+    assert "kill -CONT 77" in found.cure
+
+
+@pytest.mark.parametrize(("end", "cure"), [("pipe", "See what is to write"), ("terminal", "Type it and press Enter")])
+def test_standard_input_that_nobody_writes_to(end: str, cure: str) -> None:
+    reads = Thread("a", 1, 1, (Frame("/home/app.py", 3, "f"),), where="wait_woken", other_end=OtherEnd(end, "0", (9,)))
+    found = diagnose(Dump(77, (reads,)))
+    assert found is not None
+    assert (found.title, found.processes) == ("a waits for its standard input", (9,))
+    assert found.cure.startswith(cure)
+
+
+def test_a_terminal_is_told_from_a_socket() -> None:
+    program = "import os; os.read(0, 1)"
+    ours, theirs = os.openpty()
+    with subprocess.Popen([sys.executable, "-S", "-c", program], stdin=theirs) as child:
+        deadline = time.monotonic() + LONG
+        while not (where := waits_in(child.pid, child.pid)).startswith(("wait_woken", "n_tty")):
+            assert time.monotonic() < deadline, where
+        assert other_end(child.pid, child.pid, where) == OtherEnd("terminal", "0")
+        os.write(ours, b"x\n")
+    os.close(ours)
+    os.close(theirs)
 
 
 def test_a_pipe_of_a_child_that_is_read_while_another_one_is_full() -> None:

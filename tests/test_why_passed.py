@@ -74,3 +74,13 @@ def test_a_worker_without_work_is_told_from_one_that_runs_such_a_method() -> Non
     assert wait_of(Thread("w", 1, 1, (EVENT, *POOL, *BOTTOM))).kind == "event"
     assert wait_of(Thread("w", 1, 1, (WORKER, *BOTTOM))).kind == "plait"
     assert wait_of(Thread("w", 1, 1, (EVENT, CALLS, WORKER, *BOTTOM))).kind == "event"
+
+
+def test_a_worker_process_without_work_is_idle() -> None:
+    worker = Frame(f"{LIBRARY}concurrent/futures/process.py", 1, "_process_worker")
+    frames = (
+        Frame(f"{LIBRARY}multiprocessing/queues.py", 1, "Queue.get"),
+        worker,
+        Frame("/home/app.py", 3, "<module>"),
+    )
+    assert wait_of(Thread("w", 1, 1, frames)).kind == "idle"

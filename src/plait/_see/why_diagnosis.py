@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from plait._see import why_source
 from plait._see.why_cures import NOBODY, RANK
 from plait._see.why_dump import Dump
-from plait._see.why_elsewhere import ELSEWHERE
-from plait._see.why_graph import BOUND, FOR_EVER, RESULTS, awaited, may_go_on, needed, taken, with_held
+from plait._see.why_elsewhere import ELSEWHERE, stopped
+from plait._see.why_graph import BOUND, FOR_EVER, NOT_TOLD, RESULTS, awaited, may_go_on, needed, taken, with_held
 from plait._see.why_known import Diagnosis, Known, Step, examine, step
 from plait._see.why_nobody import nobody
+from plait._see.why_task_wait import primitive
 from plait._see.why_teams import awaits_all
 
 
@@ -20,6 +20,7 @@ def diagnose(dump: Dump) -> Diagnosis | None:
 def judge(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
     """As `diagnose`, of threads that have been examined."""
     for find in (
+        stopped,
         _gil,
         _cycle,
         _pool,
@@ -196,38 +197,61 @@ def _pipe(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
 def _task(_: Dump, everybody: list[Known]) -> Diagnosis | None:
     """Tasks of an event loop that wait, while the loop has nothing to do."""
     tasks = [known for known in everybody if known.thread.task]
-    if not tasks or not any(known.wait.kind == "loop" for known in everybody):
+    loop = next((known for known in everybody if known.wait.kind == "loop"), None)
+    waiting = [known for known in tasks if known.wait.kind == "await"]
+    if loop is None or not waiting:
         return None
     asleep = [known for known in tasks if known.wait.kind == "sleep"]
-    waiting = [known for known in tasks if known.wait.kind == "await"]
-    if not waiting:
-        return None
     others = [known for known in tasks if known.wait.kind == "tasks"]
-    first = min(waiting, key=lambda known: RANK.index(kind) if (kind := _awaits(known)) else len(RANK))
-    told = NOBODY.get(_awaits(first))
+    threads = [known for known in everybody if known.wait.pooled and known.wait.kind not in NOT_TOLD]
+    first = min(waiting, key=lambda known: (_is_kept(known, everybody), _rank(known)))
     rest = [known for known in waiting if known is not first]
     return Diagnosis(
         f"{first.thread.name} waits for {first.wait.what or 'a future'}",
-        tuple(map(step, [first, *rest, *others, *asleep])),
+        tuple(with_held([first, *threads, *rest, *others, *asleep], everybody)),
         "The event loop has nothing to do: each of its tasks waits for a future, a timer or a socket."
-        + (" The tasks that sleep will go on." if asleep else " Only what comes from outside can wake one of them."),
-        "See who is to set what is awaited, and that it does so on every path, also after an exception; await with "
-        "asyncio.timeout(...)."
-        if told is None
-        else told[2].replace("thread", "task"),
+        + _wakes(asleep, threads, loop.wait.limited),
+        _cure_of_task(first, rest, threads),
         certain=False,
     )
 
 
-def _awaits(known: Known) -> str:
-    """The kind of wait that a task's `await` is, as the name of the method says; "" for others."""
-    frame = known.wait.frame
-    what = "" if frame is None else why_source.awaited(frame.file, frame.line)
-    method = what.removesuffix("()").rpartition(".")[2].partition("(")[0]
-    if known.held and any(held.key in known.wait.keys for held in known.held):
-        return "lock"
-    kinds = {"join": "queue join", "get": "queue get", "put": "queue put", "acquire": "lock"}
-    return kinds.get(method, "") if what.endswith(")") else ""
+def _is_kept(known: Known, everybody: list[Known]) -> bool:
+    """Whether one of them has what another waits for: then that one is who to look at."""
+    return any(held.key in known.wait.keys for one in everybody for held in one.held)
+
+
+def _rank(known: Known) -> int:
+    kind = primitive(known.thread)
+    return RANK.index(kind) if kind else len(RANK)
+
+
+def _cure_of_task(first: Known, rest: list[Known], threads: list[Known]) -> str:
+    if any(_is_kept(known, [first]) for known in rest):
+        return (
+            "Keep nothing that others need while you await something else: let go of it first. See who is to set what "
+            "is awaited, or await it with asyncio.timeout(...)."
+        )
+    told = NOBODY.get(primitive(first.thread))
+    if told is not None:
+        return told[2].replace("thread", "task").replace("`with`", "`async with`")
+    if threads:
+        return "See why the thread takes so long: what it does was begun by a task, which may wait for it."
+    return (
+        "See who is to set what is awaited, and that it does so on every path, also after an exception; await with "
+        "asyncio.timeout(...)."
+    )
+
+
+def _wakes(asleep: list[Known], threads: list[Known], timer: bool) -> str:
+    """What may wake one of the tasks of a loop."""
+    if asleep:
+        return " The tasks that sleep will go on."
+    if threads:
+        return " A thread of a pool is at work, and may wake one of them."
+    if timer:
+        return " A timer of the loop runs, as one of a timeout, and may wake one of them."
+    return " Only what comes from outside can wake one of them."
 
 
 def _busy(_: Dump, everybody: list[Known]) -> Diagnosis | None:
@@ -268,12 +292,17 @@ def _chain(_: Dump, everybody: list[Known]) -> Diagnosis | None:
 
 
 def _computes(_: Dump, everybody: list[Known]) -> Diagnosis | None:
-    """The only thread that does anything runs."""
-    others = [known for known in everybody if known.wait.kind not in BOUND]
+    """The only thread that does anything runs; the tasks of its event loop, if there is one, cannot meanwhile."""
+    others = [known for known in everybody if known.wait.kind not in BOUND and not known.thread.task]
     if len(others) != 1 or others[0].wait.kind != "runs" or others[0].wait.frame is None:
         return None
+    only = others[0]
     return Diagnosis(
-        f'"{others[0].thread.name}" runs', (step(others[0]),), _NOT_FOR_EVER + _COMPUTES, _LOOP, certain=False
+        f'"{only.thread.name}" runs' + (", and its event loop waits for that" if only.wait.inside else ""),
+        (step(only),),
+        _NOT_FOR_EVER + _COMPUTES + (" No task of its event loop can go on meanwhile." if only.wait.inside else ""),
+        _LOOP + (" What computes for long is for `await asyncio.to_thread(...)`, or a process." * only.wait.inside),
+        certain=False,
     )
 
 

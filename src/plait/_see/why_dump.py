@@ -49,8 +49,8 @@ class OtherEnd(NamedTuple):
     """Who has the other end of what a thread waits for in the kernel.
 
     Attributes:
-        kind: ``pipe``, ``socket`` or ``file``.
-        name: what it is: the descriptor of a pipe, the address of a peer, the path of a file.
+        kind: ``pipe``, ``socket``, ``terminal`` or ``file``.
+        name: what it is: the descriptor of a pipe or terminal, the address of a peer, the path of a file.
         processes: who writes to the pipe, reads from it, or has the lock of the file; the process itself, too.
     """
 
@@ -70,6 +70,7 @@ class Thread(NamedTuple):
         busy: whether it was seen to run; None when nobody can tell.
         has_gil: whether it had the GIL.
         task: whether it is a task of an event loop.
+        turn: of a task that awaits nothing: ``current`` while its loop runs it, ``ready`` when it waits for its turn.
         where: the function of the kernel that it is in, such as ``futex_wait``; "" when it runs, or is not known.
         other_end: of the pipe, socket or file that it waits for; None when that is not known.
     """
@@ -83,6 +84,7 @@ class Thread(NamedTuple):
     task: bool = False
     where: str = ""
     other_end: OtherEnd | None = None
+    turn: str = ""
 
 
 class Dump(NamedTuple):

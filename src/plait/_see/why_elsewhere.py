@@ -12,6 +12,45 @@ _STREAMS = {"0": "standard input", "1": "standard output", "2": "standard error"
 _QUERIES = ("execute", "executemany", "executescript", "commit", "backup", "__enter__")
 
 
+def stopped(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
+    """A signal has stopped it, or a process that it waits for, and nobody lets that go on."""
+    mine = [known for known in everybody if known.thread.where.startswith(_STOPPED)]
+    if mine:
+        return Diagnosis(
+            "The process is stopped",
+            tuple(map(step, mine)),
+            _BY_SIGNAL,
+            f"Let it go on: kill -CONT {dump.pid}; then ask again.",
+            certain=False,
+        )
+    theirs = [(pid, where) for pid, where in (*dump.children, *dump.workers) if where.startswith(_STOPPED)]
+    pool = any(known.wait.kind == "service" for known in everybody)
+    waits = next((known for known in everybody if _for_others(known, pool, [pid for pid, _ in theirs])), None)
+    if not theirs or waits is None:
+        return None
+    return Diagnosis(
+        f"{waits.thread.name} waits for a process that is stopped",
+        (step(waits), *(_row(pid, where) for pid, where in theirs)),
+        _BY_SIGNAL,
+        f"Let it go on: kill -CONT {' '.join(str(pid) for pid, _ in theirs)}; then ask again.",
+        certain=False,
+    )
+
+
+def _for_others(known: Known, pool: bool, stopped: list[int]) -> bool:
+    """Whether a thread waits for what one of these processes may do."""
+    end = known.thread.other_end
+    reads = end is not None and end.kind == "pipe" and any(pid in end.processes for pid in stopped)
+    return reads or known.wait.kind in ("child", "work") or _from_processes(known, pool)
+
+
+_STOPPED = "do_signal_stop"
+_BY_SIGNAL = (
+    "A signal has stopped it: SIGSTOP, Ctrl-Z, or reading from the terminal in the background. It goes on when it is "
+    "sent SIGCONT."
+)
+
+
 def _crossed(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
     """It reads one pipe of a child, which waits for room in another."""
     for known in everybody:
@@ -164,9 +203,35 @@ def _child(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
     )
 
 
+def _typed(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
+    """It waits for its standard input, and nobody runs."""
+    if any(known.wait.kind in _ALIVE for known in everybody):
+        return None
+    for known in everybody:
+        end = known.thread.other_end
+        reads = known.thread.where.startswith(_READS)
+        if end is None or known.wait.kind != "system" or end.kind not in ("pipe", "terminal") or not reads:
+            continue
+        if end.name == "0":
+            return Diagnosis(
+                f"{known.thread.name} waits for its standard input",
+                (step(known)._replace(does="waits for something on its standard input"),),
+                "It goes on when something is typed."
+                if end.kind == "terminal"
+                else "Nothing has come through the pipe.",
+                "Type it and press Enter, or Ctrl-D for its end; where nobody can type, start the program with "
+                "`< /dev/null` or `< FILE`."
+                if end.kind == "terminal"
+                else "See what is to write to that pipe; where nothing is to come, start it with `< /dev/null`.",
+                certain=False,
+                processes=tuple(one for one in end.processes if one != dump.pid),
+            )
+    return None
+
+
 def _socket(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
     """It waits for the other side of a connection, and nobody runs."""
-    if any(known.wait.kind in ("runs", "C code", "loop", "sleep", "work") for known in everybody):
+    if any(known.wait.kind in _ALIVE for known in everybody):
         return None
     known = next((one for one in everybody if one.thread.other_end is not None and one.wait.kind == "system"), None)
     if known is None or known.thread.other_end is None or known.thread.other_end.kind == "file":
@@ -189,6 +254,8 @@ def _socket(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
     )
 
 
+_ALIVE = ("runs", "C code", "loop", "sleep", "work")
+_READS = ("pipe_read", "anon_pipe_read", "wait_woken", "n_tty_read")
 _IDLE = ("futex", "pipe_read", "anon_pipe_read", "do_futex")
 
 
@@ -196,4 +263,4 @@ def _row(child: int, where: str) -> Step:
     return Step(f"child {child}", kernel_wait(where) or "runs", "", "")
 
 
-ELSEWHERE = (_crossed, _input, _file, _work, _shared, _child, _socket)  # the gravest first
+ELSEWHERE = (_crossed, _input, _file, _work, _shared, _child, _typed, _socket)  # the gravest first

@@ -30,6 +30,7 @@ _OWNER = re.compile(r"owner=([1-9]\d*)")
 _MOMENT = 0.05  # seconds for which it is watched who runs
 _RUNS = 0.2  # the part of it from which on a thread does, though others may have the GIL in between
 _DEEPEST = 200  # frames of a stack that are looked at
+_END_OF_LINE = 10**6  # a column that what is held by a line itself is before
 _SHARED = (  # what threads wait for, whatever it is called where
     type(threading.Lock()),
     type(threading.RLock()),
@@ -106,10 +107,11 @@ def _column(frame: FrameType) -> int:
 
 
 def _expressions(frame: FrameType, known: dict[str, Thing]) -> dict[str, Thing]:
-    """What the line takes, and what is held around it, that is no variable: ``forks[i + 1]``."""
+    """What the line takes or awaits, and what is held around it, that is no variable: ``forks[i + 1]``."""
     file, line = frame.f_code.co_filename, frame.f_lineno or 0
     wanted = {call.receiver for call in why_source.calls(file, line)}
-    wanted |= {one.expression for one in why_source.held(file, line)}
+    wanted |= {one.expression for one in why_source.held(file, line, _END_OF_LINE)}
+    wanted.add(why_source.awaited(file, line, _column(frame)).removesuffix(".acquire()"))
     names = ChainMap(frame.f_locals, frame.f_globals)
     found = {}
     for expression in wanted - known.keys() - {""}:
@@ -140,7 +142,9 @@ def _tasks(frames: list[FrameType]) -> list[Thread]:
         return []
     waiting = [task for task in asyncio.all_tasks(loop) if not task.done()]
     found = [(_leaf(task), task.get_name(), task) for task in waiting]
-    return [_task(task) for _, _, task in sorted(found, key=lambda entry: (not entry[0], entry[1]))]
+    current = asyncio.current_task(loop)
+    ordered = sorted(found, key=lambda entry: (not entry[0], entry[1]))
+    return [_task(task, "current" if task is current else _turn(task)) for _, _, task in ordered]
 
 
 def _leaf(task: asyncio.Task[Any]) -> bool:
@@ -148,7 +152,12 @@ def _leaf(task: asyncio.Task[Any]) -> bool:
     return type(waits).__name__ not in ("Task", "_GatheringFuture")
 
 
-def _task(task: asyncio.Task[Any]) -> Thread:
+def _turn(task: asyncio.Task[Any]) -> str:
+    """That a task waits for nothing but its turn: it has not begun, or its `await` was only to let others go first."""
+    return "ready" if getattr(task, "_fut_waiter", task) is None else ""
+
+
+def _task(task: asyncio.Task[Any], turn: str) -> Thread:
     frames = []
     coroutine: Any = task.get_coro()
     for _ in range(_DEEPEST):
@@ -159,4 +168,4 @@ def _task(task: asyncio.Task[Any]) -> Thread:
         coroutine = getattr(coroutine, "cr_await", None) or getattr(coroutine, "ag_await", None)
     coroutine = task.get_coro()
     name = f"{task.get_name()} ({getattr(coroutine, '__qualname__', type(coroutine).__name__)})"
-    return Thread(name, 0, 0, tuple(reversed(frames)), None, False, task=True)
+    return Thread(name, 0, 0, tuple(reversed(frames)), None, False, task=True, turn=turn)

@@ -8,6 +8,7 @@ from plait._see import why_source
 from plait._see.why_dump import Dump, Thread
 from plait._see.why_keys import Holding, holdings, key_of
 from plait._see.why_passed import named
+from plait._see.why_task_wait import task_wait
 from plait._see.why_teams import crews_awaited
 from plait._see.why_wait import Wait, wait_of
 
@@ -83,7 +84,7 @@ def _joining(known: Known, everybody: list[Known]) -> Known:
 
 
 def _known(thread: Thread, everybody: tuple[Thread, ...]) -> Known:
-    wait = named(wait_of(thread), thread, everybody)
+    wait = task_wait(thread) if thread.task else named(wait_of(thread), thread, everybody)
     crews = crews_awaited(thread, everybody) if wait.kind == "work" else ()
     released = key_of(wait.frame, wait.what) if wait.kind == "condition" and not wait.keys and wait.frame else None
     held = [held for held in holdings(thread) if released is None or held.key != released]
@@ -113,6 +114,8 @@ _DOES = {
     "sleep": "sleeps",
     "await": "awaits {what}",
     "tasks": "awaits other tasks",
+    "current": "is the task that its event loop runs",
+    "ready": "could go on, and waits for its turn",
     "system": "{what}",
     "work": "waits for what it has plait do",
     "plait": "is a thread of plait's own",

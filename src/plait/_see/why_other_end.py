@@ -12,7 +12,7 @@ from plait._see.why_dump import OtherEnd
 from plait._see.why_proc import children, listed, parent, text_of, waits_in
 
 _LOCKS = ("locks_lock", "flock_lock", "posix_lock", "fcntl_setlk", "do_lock_file")
-_SOCKETS = ("sk_wait", "wait_woken", "unix_stream", "inet_csk_accept")
+_SOCKETS = ("sk_wait", "wait_woken", "n_tty_read", "unix_stream", "inet_csk_accept")
 _WRITES = 0o3  # of the flags of an open file, those that say whether it is for reading, writing or both
 
 
@@ -56,7 +56,11 @@ def _has(pid: int, link: str, writes: bool) -> Iterator[bool]:
 
 
 def _socket(pid: int, thread: int) -> OtherEnd:
-    inode = _link(pid, _descriptor(pid, thread))[8:-1]
+    number = _descriptor(pid, thread)
+    link = _link(pid, number)
+    if link.startswith("/dev/"):
+        return OtherEnd("terminal", str(number))
+    inode = link[8:-1]
     for row in text_of(f"/proc/{pid}/net/tcp").splitlines()[1:]:
         fields = row.split()
         if len(fields) > 9 and fields[9] == inode:

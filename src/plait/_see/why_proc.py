@@ -30,6 +30,8 @@ _WAITS = (
     ("posix_lock", "waits for the lock of a file"),
     ("fcntl_setlk", "waits for the lock of a file"),
     ("do_lock_file", "waits for the lock of a file"),
+    ("do_signal_stop", "is stopped"),
+    ("ptrace_stop", "is stopped by a debugger"),
 )
 _FORKSERVER, _ZYGOTE, _WORKER = "multiprocessing.forkserver", "plait._engines.zygote", "plait._engines.portable_worker"
 _HELPERS = (_FORKSERVER, _ZYGOTE, _WORKER, "multiprocessing.resource_tracker", "plait._see.sampler")

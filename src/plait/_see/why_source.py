@@ -87,16 +87,21 @@ def _limited(call: ast.Call) -> bool:
 
 
 @_remembered
-def awaited(file: str, line: int) -> str:
-    """What is awaited in a line; "" if nothing is, or it is not known."""
+def awaited(file: str, line: int, column: int = -1) -> str:
+    """What is awaited in a line; "" if nothing is, or it is not known.
+
+    Where the column is known, the innermost `await` around it, if there is one: a line such as ``async with lock: await
+    send()`` has two.
+    """
     tree = _tree(file)
-    for node in ast.walk(tree) if tree is not None else ():
-        if isinstance(node, ast.Await) and node.lineno <= line <= (node.end_lineno or node.lineno):
-            return ast.unparse(node.value)
-        for inside in _entered(node):
-            if inside.lineno <= line <= (inside.end_lineno or inside.lineno):
-                return ast.unparse(inside)
-    return ""
+    nodes = list(ast.walk(tree)) if tree is not None else []
+    awaits = [node for node in nodes if isinstance(node, ast.Await)]
+    there = [node for node in awaits if column >= 0 and _is_around(node, line, column)]
+    if there:
+        return ast.unparse(there[-1].value)  # the walk comes to what is further out first
+    entered = [inside for node in nodes for inside in _entered(node)]
+    found = [*entered, *(node.value for node in awaits)]
+    return next((ast.unparse(one) for one in found if _is_around(one, line, -1)), "")
 
 
 def _entered(node: ast.AST) -> list[ast.expr]:

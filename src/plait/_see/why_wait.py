@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from plait._see import why_source
 from plait._see.why_dump import Frame, Thread
-from plait._see.why_keys import Key, is_own, key_of, shown, taken_at
+from plait._see.why_keys import Key, is_own, shown, taken_at
 from plait._see.why_proc import kernel_wait
 from plait._see.why_source import Call
 from plait._see.why_teams import crew_of
@@ -34,6 +34,7 @@ _SHAPES = (
     ("multiprocessing/pool.py", "_handle_tasks", "service"),
     ("multiprocessing/pool.py", "_handle_results", "service"),
     ("concurrent/futures/process.py", "run", "service"),
+    ("concurrent/futures/process.py", "_process_worker", "idle"),
     ("queue.py", "join", "queue join"),
     ("queue.py", "get", "queue get"),
     ("queue.py", "put", "queue put"),
@@ -47,7 +48,6 @@ _SHAPES = (
     ("_run/channel.py", "get", "channel get"),
     ("_run/channel.py", "put", "channel put"),
 )
-_FOR_TASKS = (("taskgroups.py", "__aexit__"), ("tasks.py", "wait"), ("tasks.py", "_wait"))
 _BOTTOM = ("_bootstrap", "_bootstrap_inner", "run")
 _CONDITIONS = {"Semaphore": "semaphore", "BoundedSemaphore": "semaphore", "Event": "event", "Barrier": "barrier"}
 _TOLD_BY_NAME = (
@@ -102,9 +102,7 @@ class Wait(NamedTuple):
 
 
 def wait_of(thread: Thread) -> Wait:
-    """What the thread waits for."""
-    if thread.task:
-        return _task_wait(thread)
+    """What a thread waits for that is no task."""
     mine = next((at for at, frame in enumerate(thread.frames) if is_own(frame)), None)
     inner = thread.frames[: len(thread.frames) if mine is None else mine]
     frame = thread.frames[mine] if mine is not None else None
@@ -201,21 +199,6 @@ def _limited(inner: tuple[Frame, ...], call: Call | None) -> bool:
     if given is not None:
         return given not in ("", "None", "-1", "-1.0")
     return call is not None and not inner and call.limited
-
-
-def _task_wait(thread: Thread) -> Wait:
-    frame = next((frame for frame in thread.frames if is_own(frame)), None)
-    if any(_is(frame, "tasks.py", "sleep") for frame in thread.frames):
-        return Wait("sleep", "", frame)
-    what = why_source.awaited(frame.file, frame.line) if frame is not None else ""
-    if what.startswith(("asyncio.sleep(", "sleep(")):
-        return Wait("sleep", "", frame)
-    what = what.removesuffix(".acquire()")
-    # The variables are known from inside only; without them, equal names of two functions would mean the same.
-    key = key_of(frame, what) if frame is not None and frame.variables else None
-    keys = () if key is None else (key,)
-    others = any(_is(one, *function) for one in thread.frames for function in _FOR_TASKS)
-    return Wait("tasks" if others or what.startswith("asyncio.gather(") else "await", what, frame, keys)
 
 
 def _by_library(inner: tuple[Frame, ...]) -> tuple[str, int]:

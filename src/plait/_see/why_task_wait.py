@@ -1,0 +1,60 @@
+"""What one task of an event loop waits for, told from its awaits and the source. Pure."""
+
+from __future__ import annotations
+
+from plait._see import why_source
+from plait._see.why_dump import Frame, Thread
+from plait._see.why_keys import is_own, key_of
+from plait._see.why_wait import Wait
+
+_FOR_TASKS = (("taskgroups.py", "__aexit__"), ("tasks.py", "wait"), ("tasks.py", "_wait"))
+_PRIMITIVES = {
+    "Lock.acquire": "lock",
+    "Semaphore.acquire": "semaphore",
+    "Event.wait": "event",
+    "Condition.wait": "condition",
+    "Barrier.wait": "barrier",
+    "Queue.get": "queue get",
+    "Queue.put": "queue put",
+    "Queue.join": "queue join",
+}
+_METHODS = {"join": "queue join", "get": "queue get", "put": "queue put", "acquire": "lock"}
+_FILES = ("asyncio/locks.py", "asyncio/queues.py")
+
+
+def task_wait(thread: Thread) -> Wait:
+    """What a task waits for: `await` and what, `tasks`, `sleep`; `current` for the one that its loop runs now."""
+    frame = next((frame for frame in thread.frames if is_own(frame)), None)
+    if thread.turn:
+        return Wait(thread.turn, "", frame)
+    if any(_is(frame, "tasks.py", "sleep") for frame in thread.frames):
+        return Wait("sleep", "", frame)
+    if frame is None:  # a coroutine of a library's own, as after create_task(event.wait())
+        return Wait("await", f"{thread.frames[-1].function}()" if thread.frames else "", None)
+    what = why_source.awaited(frame.file, frame.line, frame.column)
+    if what.startswith(("asyncio.sleep(", "sleep(")):
+        return Wait("sleep", "", frame)
+    what = what.removesuffix(".acquire()")
+    # The variables are known from inside only; without them, equal names of two functions would mean the same.
+    key = key_of(frame, what) if frame.variables else None
+    keys = () if key is None else (key,)
+    others = any(_is(one, *function) for one in thread.frames for function in _FOR_TASKS)
+    return Wait("tasks" if others or what.startswith("asyncio.gather(") else "await", what, frame, keys)
+
+
+def primitive(thread: Thread) -> str:
+    """The kind of wait that a task's `await` is: `lock`, `queue get`; "" for one of another kind.
+
+    The methods of asyncio's own that it is in tell, or else the name of the method that its line awaits.
+    """
+    for frame in reversed(thread.frames):  # the outermost: Queue.join() waits for an Event
+        if frame.file.endswith(_FILES) and frame.function in _PRIMITIVES:
+            return _PRIMITIVES[frame.function]
+    own = next((frame for frame in thread.frames if is_own(frame)), None)
+    what = why_source.awaited(own.file, own.line, own.column) if own is not None else ""
+    method = what.removesuffix("()").rpartition(".")[2].partition("(")[0]
+    return _METHODS.get(method, "") if what.endswith(")") else ""
+
+
+def _is(frame: Frame, file: str, function: str) -> bool:
+    return frame.file.endswith(file) and frame.name == function

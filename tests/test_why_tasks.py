@@ -1,0 +1,120 @@
+"""``plait why`` on programs with an event loop: which task is the culprit, what it awaits, and what may still wake it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from plait._see import why_source
+from plait._see.why_dump import Frame, Thread
+from plait._see.why_task_wait import primitive
+
+ROOT = Path(__file__).parent.parent
+LONG = 30.0  # seconds
+
+pytestmark = [
+    pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc"),
+    pytest.mark.usefixtures("nothing_left"),
+]
+
+SERVER = """
+async def main():
+    server = await asyncio.start_server(print, "127.0.0.1", 0)
+    async with server: await server.serve_forever()
+"""
+KEPT = """
+slots = asyncio.Semaphore(1)
+async def send(): await asyncio.get_running_loop().create_future()
+async def one():
+    async with slots: await send()
+async def main(): await asyncio.gather(one(), one())
+"""
+LEFT = """
+lock = asyncio.Lock()
+async def main():
+    await lock.acquire()
+    await asyncio.gather(enter())
+async def enter():
+    async with lock: pass
+"""
+COMPUTES = """
+async def spin(n):
+    await asyncio.sleep(0)
+    while n: pass
+async def main(): await asyncio.gather(spin(1), spin(0))
+"""
+IN_THREAD = """
+def slow(): time.sleep(1000)
+async def main(): await asyncio.to_thread(slow)
+"""
+TIMED = """
+async def main():
+    never = asyncio.Event()
+    async with asyncio.timeout(1000): await never.wait()
+"""
+LIBRARY = """
+async def main():
+    async with asyncio.TaskGroup() as tasks: tasks.create_task(asyncio.Barrier(2).wait())
+"""
+# The program, and what is said of it in this order.
+PROGRAMS = {
+    "server": (SERVER, ["Task-1 (main) waits for server.serve_forever()", "awaits server.serve_forever()"]),
+    "kept": (KEPT, ["Task-2 (one) waits for asyncio", "Task-2 (one)   has slots", "Keep nothing that others need"]),
+    "left": (LEFT, ["Task-2 (enter) waits for lock", "cure: Use `async with`"]),
+    "computes": (
+        COMPUTES,
+        ['"MainThread" runs, and its event loop waits for that', "is the task that its event loop runs", "its turn"],
+    ),
+    "in thread": (IN_THREAD, ["Task-1 (main) waits for asyncio.to_thread", "asyncio_0      sleeps", "A thread of a"]),
+    "timed": (TIMED, ["Task-1 (main) waits for never.wait()", "A timer of the loop runs", "cure: See that set()"]),
+    "library": (LIBRARY, ["Task-2 (Barrier.wait) waits for Barrier.wait()", "cure: See that as many tasks"]),
+}
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_the_task_to_look_at_is_named(tmp_path: Path, name: str) -> None:
+    source, expected = PROGRAMS[name]
+    file = tmp_path / "app.py"
+    file.write_text(f"import asyncio, time, plait\n{source}\nasyncio.run(main())\n")
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "PLAIT_WATCHDOG": "1000"}
+    program = subprocess.Popen([sys.executable, str(file)], env=environment, process_group=0)
+    deadline = time.monotonic() + LONG
+    try:
+        while not _in_order(said := _why(program.pid), expected) and time.monotonic() < deadline:
+            continue
+    finally:
+        os.killpg(program.pid, 9)
+        program.wait()
+    assert _in_order(said, expected), said
+
+
+def _why(pid: int) -> str:
+    command = [sys.executable, "-m", "plait", "why", str(pid)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=LONG, check=False).stdout
+
+
+def _in_order(said: str, expected: list[str]) -> bool:
+    for words in expected:
+        _, found, said = said.partition(words)
+        if not found:
+            return False
+    return True
+
+
+def test_which_await_of_a_line_it_is(tmp_path: Path) -> None:
+    file = tmp_path / "app.py"
+    file.write_text("async def f(a, b):\n    async with a: await b.send(await b.get())\n")
+    awaited = [why_source.awaited(str(file), 2, column) for column in (15, 24, 31, -1)]
+    assert awaited == ["a", "b.send(await b.get())", "b.get()", "a"]
+
+
+def test_what_asyncio_itself_is_in_tells_the_kind_of_wait() -> None:
+    frames = Frame("/lib/asyncio/locks.py", 1, "Event.wait"), Frame("/lib/asyncio/queues.py", 1, "Queue.join")
+    assert primitive(Thread("a", 0, 0, frames, task=True)) == "queue join"
+    assert primitive(Thread("a", 0, 0, frames[:1], task=True)) == "event"
+    assert primitive(Thread("a", 0, 0, (Frame("/home/app.py", 1, "Event.wait"),), task=True)) == ""
