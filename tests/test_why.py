@@ -24,6 +24,7 @@ from plait._see.why_dump import Dump, Frame, Thing, Thread
 from plait._see.why_inside import look_inside
 from plait._see.why_outside import CannotLook, look
 from plait._see.why_wait import wait_of
+from plait._see.why_words import tell
 
 FOLDER = Path(__file__).parent / "hangs"
 ROOT = Path(__file__).parent.parent
@@ -569,6 +570,21 @@ def test_what_a_call_gives_is_no_lock_that_others_have(tmp_path: Path) -> None:
 
 def test_a_thread_that_runs_waits_for_nothing(move: Path) -> None:
     assert wait_of(thread("a", move, 3, source=1, target=2)._replace(busy=True)).kind == "runs"
+
+
+def test_of_many_threads_that_do_the_same_a_few_are_shown(move: Path) -> None:
+    main = thread("MainThread", move, 2, source=1, target=2)
+    workers = [thread(f"w{number}", move, 4, source=5, target=9) for number in range(150)]
+    said = tell(Dump(1, (main, *workers)))
+    assert "w2" in said
+    assert "w4 " not in said
+    assert said.count("and 147 more do the same, the last of them w149") == 1
+    assert len(said.splitlines()) < 40
+    named = [one._replace(name="w") for one in workers]
+    assert tell(Dump(1, (main, *named))).count("\n  w ") == 3
+    few = tell(Dump(1, (main, *workers[:4])))
+    assert "w3" in few
+    assert "the same" not in few
 
 
 @pytest.mark.usefixtures("pyspy")
