@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import math
+import re
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pytest
@@ -53,6 +54,15 @@ def fails(x: int) -> int:
 async def awaits(x: int) -> int:
     await asyncio.sleep(0.002)
     return x
+
+
+def fails_late(x: int) -> None:
+    if x == 9:
+        raise ZeroDivisionError(x)
+
+
+async def awaits_late(x: int) -> None:
+    fails_late(x)
 
 
 def test_what_waits_gets_threads():
@@ -112,6 +122,14 @@ def test_what_cannot_be_measured_is_said():
         plait.advise(wait, [1], seconds=0)
     with pytest.raises(UsageError, match="total=0"):
         plait.advise(wait, [1], total=0)
+
+
+@pytest.mark.parametrize("late", [fails_late, awaits_late])
+def test_which_item_it_fails_with_is_said(late: Callable[[int], object]) -> None:
+    with pytest.raises(ZeroDivisionError) as raised:
+        plait.advise(late, [7, 8, 9], seconds=0.5)
+    (note,) = raised.value.__notes__
+    assert re.fullmatch(r"plait: raised while it was measured with the item 9, at test_advise.py:\d+", note)
 
 
 def test_making_a_generator_is_nothing_to_measure() -> None:
@@ -306,6 +324,8 @@ def test_no_more_workers_are_tried_than_there_are_items() -> None:
     assert (found.engine, found.speed_up) == ("inline", 1.0)
     assert "nothing is faster for 1 item:" in found.sentence
     assert max(one.workers for one in found.trials if one.engine == "thread") == 1
+    assert max(one.workers for one in found.trials if one.engine == "process") <= 2  # for what it says of many items
+    assert "-0.0 cores" not in str(found)
     assert str(found).count("1 items") == 0
     several = plait.advise(awaits, range(3), seconds=0.2)
     assert several.workers <= 3

@@ -91,6 +91,7 @@ def test_arguments_as_items(folder):
     ("arguments", "said"),
     [
         (["work:fail", "lines.txt"], "cannot be measured, because it fails: ValueError: line 0"),
+        (["work:fail", "lines.txt"], "plait: raised while it was measured with the item 'line 0', at work.py:"),
         (["work:leave", ":::", "3"], "work:leave cannot be measured, because it fails: SystemExit: 3\n"),
         (["work:leave", ":::", "x"], "because it fails: SystemExit\n"),
         (["work:leave_later", ":::", "x"], "because it fails: SystemExit: enough\n"),
@@ -99,7 +100,7 @@ def test_arguments_as_items(folder):
         (["work:wate", "lines.txt"], "did you mean 'wait'?"),
         (["work:wait", "-"], "there is no item"),
         (["work:sixfold", "lines.txt", "--jsonl"], "not JSON"),
-        (["work:wait", "lines.txt", "--html", "no/where.html"], "cannot write 'no/where.html'"),
+        (["work:fail", "lines.txt", "--html", "no/where.html"], "cannot write 'no/where.html': No such file"),
     ],
 )
 def test_what_cannot_begin_is_said(folder, arguments, said):

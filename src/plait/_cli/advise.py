@@ -12,10 +12,11 @@ import click
 
 from plait._cli import inputs as reading
 from plait._cli.json_items import Unreadable
-from plait._cli.saying import say, write_file
+from plait._cli.saying import check_writable, say, write_file
 from plait._cli.sink import prints_at_stderr
 from plait._cli.target import find_function
 from plait._core.errors import UsageError
+from plait._core.notes import notes_of
 from plait._see.advice import Advice
 from plait._see.advise import advise
 
@@ -57,13 +58,15 @@ def advise_command(
     html: str | None,
 ) -> int:
     """Measure, and say what was found."""
+    if html is not None:
+        check_writable(html)
     with _prints_apart():
         fn = find_function(target)
         found = _measure(target, fn, _items(inputs, jsonl=jsonl), seconds, total)
-    if html is not None:
-        write_file(html, found.page())
     text = json.dumps(found.as_dict(), indent=2) if as_json else str(found)
     say(text)
+    if html is not None:
+        write_file(html, found.page())
     return 0
 
 
@@ -81,7 +84,8 @@ def _measure(target: str, fn: Callable[..., object], items: list[object], second
         raise
     except BaseException as error:  # sys.exit() in the function, too: the command did not end by itself
         what = f"{type(error).__name__}: {error}".removesuffix(": ")
-        raise click.ClickException(f"{target} cannot be measured, because it fails: {what}") from error
+        notes = "".join(f"\n{note}" for note in notes_of(error))
+        raise click.ClickException(f"{target} cannot be measured, because it fails: {what}{notes}") from error
 
 
 def _items(inputs: tuple[str, ...], *, jsonl: bool) -> list[object]:

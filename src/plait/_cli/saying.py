@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sys
 from pathlib import Path
@@ -29,6 +30,22 @@ def say(text: str, *, err: bool = False, nl: bool = True) -> None:
     except OSError as error:
         let_go_of_stdout()
         raise click.ClickException(f"cannot write to standard output: {error.strerror}") from error
+
+
+def check_writable(path: str) -> None:
+    """See to it that a file can be written, before what is to be in it costs anything.
+
+    Raises:
+        ClickException: it cannot.
+    """
+    file = Path(path)
+    try:
+        there = file if file.exists() else file.parent
+        there.stat()
+        if not os.access(there, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
+        raise click.ClickException(f"cannot write {path!r}: {error.strerror}") from error
 
 
 def write_file(path: str, text: str) -> None:

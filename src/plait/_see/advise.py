@@ -98,7 +98,7 @@ def _plan(measured: Profile, cores: int, count: int, *, awaits: bool) -> list[tu
     if awaits:
         return [("async", min(_CALLS, count), 10)]
     threads = min(_THREADS, count)
-    most = max(2, cores * 4 if measured.waits else cores)
+    most = min(max(2, count), max(2, cores * 4 if measured.waits else cores))
     plan = [("inline", 1, 2), ("thread", threads, 2), ("process", most, 2)]
     if sys.version_info >= (3, 14):
         plan.insert(2, ("interpreter", most, 2))

@@ -7,15 +7,19 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from traceback import walk_tb
 from typing import Any
 
 from plait._core.errors import UsageError
+from plait._core.notes import add_note
+from plait._core.outcome import brief
 from plait._engines.auto import Plain
 from plait._engines.core_wait import waited_for_core
 from plait._engines.measuring_calls import CallMeter
 from plait._engines.measuring_gil import Canary
 from plait._engines.measuring_transfer import measure_transfer
 from plait._engines.sharing import obstacle
+from plait._see.whereabouts import PLAIT
 
 _LIBRARIES = ("openblas", "mkl_rt", "blis", "libgomp", "libomp", "accelerate")
 _CALLS_AT_MOST = 1_000_000
@@ -77,7 +81,11 @@ def profile(fn: Callable[..., object], items: Sequence[object], seconds: float) 
     """
     meter = CallMeter(Plain(fn), lambda: None)
     for item in items[:2]:  # what it imports and fills now, it will not again
-        meter(item)
+        try:
+            meter(item)
+        except BaseException as error:
+            _tell(error, item)
+            raise
         if meter.lazy:
             name = getattr(fn, "__qualname__", type(fn).__qualname__)
             raise UsageError(
@@ -87,8 +95,13 @@ def profile(fn: Callable[..., object], items: Sequence[object], seconds: float) 
     calls, step = 0, 1
     with _Watch() as watch:
         while True:
-            for position in range(calls, calls + step):
-                fn(items[position % len(items)])
+            position = calls
+            try:
+                for position in range(calls, calls + step):
+                    fn(items[position % len(items)])
+            except BaseException as error:
+                _tell(error, items[position % len(items)])
+                raise
             calls += step
             spent = watch.seconds
             if spent >= seconds or calls >= _CALLS_AT_MOST:
@@ -103,6 +116,15 @@ def profile(fn: Callable[..., object], items: Sequence[object], seconds: float) 
         obstacle=meter.obstacle or transfer.obstacle or obstacle(fn, transfer.classes, may_change=meter.may_change),
         libraries=_libraries(),
     )
+
+
+def _tell(error: BaseException, item: object) -> None:
+    """Have an exception say with which item it was raised, and at which line of the program."""
+    if isinstance(error, (KeyboardInterrupt, UsageError)):
+        return
+    frames = [frame for frame, _ in walk_tb(error.__traceback__) if not frame.f_code.co_filename.startswith(PLAIT)]
+    lines = [f"{os.path.basename(frame.f_code.co_filename)}:{frame.f_lineno}" for frame in frames]
+    add_note(error, f"plait: raised while it was measured with the item {brief(item)}{', at '.join(['', *lines[-1:]])}")
 
 
 def _libraries() -> tuple[str, ...]:
@@ -139,13 +161,17 @@ def profile_coroutine(fn: Callable[..., object], items: Sequence[object], second
 
 
 async def _one_after_the_other(fn: Callable[..., Any], items: Sequence[object], seconds: float) -> Profile:
-    await fn(items[0])
     calls = 0
-    with _Watch() as watch:
-        while watch.seconds < seconds or not calls:
-            await fn(items[calls % len(items)])
-            calls += 1
-        return watch.found(calls)
+    try:
+        await fn(items[0])
+        with _Watch() as watch:
+            while watch.seconds < seconds or not calls:
+                await fn(items[calls % len(items)])
+                calls += 1
+            return watch.found(calls)
+    except BaseException as error:
+        _tell(error, items[calls % len(items)])
+        raise
 
 
 class _Watch:
@@ -171,7 +197,7 @@ class _Watch:
             calls=calls,
             seconds=own / calls,
             busy_seconds=busy / calls,
-            cores=(all_busy - self._canary.busy) / own,
+            cores=max(0.0, all_busy - self._canary.busy) / own,  # two clocks, which differ by a little
             gil=self._canary.waiting,
             hindered=waited / (busy + waited) if waited > 0 else 0.0,
         )
