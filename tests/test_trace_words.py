@@ -190,6 +190,16 @@ def test_what_moves_is_counted_while_it_is_asked() -> None:
     assert vars(remote_run)["pack_items"] is before
 
 
+@pytest.mark.parametrize("waits", [State.JOIN, State.FUTURE])
+def test_who_waits_for_the_others_goes_as_they_go(waits: State) -> None:
+    """As the main thread, which has to ask for the GIL once it has started them, and waits for their ends."""
+    first, last = [(0, PYTHON), (SECOND // 2, GIL)], [(0, GIL), (SECOND // 2, PYTHON)]
+    follows = made({"main": [(0, GIL), (SECOND // 10, waits)], "a": first, "b": last})
+    assert forecast(follows, frozenset(), frozenset(), 2) == (1.0, 0.5, (1, 2))
+    works = made({"main": [*first, (SECOND * 6 // 10, waits)], "a": last})
+    assert forecast(works, frozenset(), frozenset(), 2) == (1.0, 0.5, (0, 1))
+
+
 def test_processes_instead() -> None:
     """Each of two has run for 0.5 s and waited for the other as long: two cores take half the time."""
     both = made({"a": [(0, PYTHON), (SECOND // 2, GIL)], "b": [(0, GIL), (SECOND // 2, PYTHON)]})

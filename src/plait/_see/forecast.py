@@ -8,6 +8,7 @@ from plait._core.trace import State, Trace
 from plait._see.queueing import cycle_seconds
 
 _COMPETES = 0.05  # of its time: who waits less for the GIL is not slowed down by it
+_FOLLOWS = 0.5  # of its time: who waits longer for the ends and results of others goes as they go
 
 
 class Forecast(NamedTuple):
@@ -22,9 +23,9 @@ def forecast(trace: Trace, workers: frozenset[int], consumers: frozenset[int], c
     """What it would take if the threads that wait for the GIL were processes, each with a GIL of its own.
 
     What they ran on a core, and waited for anything but the GIL or a core, stays. Workers of a map share their work
-    evenly, the threads that consume their results wait for nothing else, other threads keep what they have; and no more
-    can run at once than there are cores. Starting the processes and moving the data is not in it. None when nobody
-    waits for the GIL.
+    evenly, the threads that consume their results wait for nothing else, other threads keep what they have, but for
+    waits for the end or result of another, which comes sooner; and no more can run at once than there are cores.
+    Starting the processes and moving the data is not in it. None when nobody waits for the GIL.
     """
     own: dict[int, tuple[float, float]] = {}  # lane: seconds on a core, seconds in all without those waits
     for at, lane in enumerate(trace.lanes):
@@ -33,9 +34,10 @@ def forecast(trace: Trace, workers: frozenset[int], consumers: frozenset[int], c
         times = trace.times(at)
         life = sum(seconds for state, seconds in times.items() if state is not State.IDLE)
         lost = times.get(State.GIL, 0.0)
-        if lost >= _COMPETES * life > 0:
+        for_others = 0.0 if at in consumers else times.get(State.JOIN, 0.0) + times.get(State.FUTURE, 0.0)
+        if lost >= _COMPETES * life > 0 and for_others < _FOLLOWS * life:
             cpu = times.get(State.PYTHON, 0.0) + times.get(State.NATIVE, 0.0)
-            own[at] = cpu, cpu if at in consumers else life - lost - times.get(State.CORE, 0.0)
+            own[at] = cpu, cpu if at in consumers else life - lost - times.get(State.CORE, 0.0) - for_others
     if len(own) < 2:
         return None
     inner = [at for at in own if at not in consumers] or list(own)
