@@ -24,7 +24,7 @@ from plait._engines.core_wait import counted
 from plait._see.recorder_locks import lock_types
 from plait._see.recorder_semaphores import Takers
 from plait._see.sampler import now
-from plait._see.whereabouts import place, user_frame
+from plait._see.whereabouts import own_frame, place
 
 _KEPT = 1_000_000
 _POOLS = os.path.dirname(concurrent.futures.__file__)
@@ -156,7 +156,7 @@ class Recorder:
                 takers.took(semaphore)
                 return True
             owner = takers.first(semaphore) if blocking else 0
-            held_at = place(user_frame(sys._current_frames().get(owner))) if owner else ""
+            held_at = place(own_frame(sys._current_frames().get(owner))) if owner else ""
             began = now()
             got: bool = False
             try:
@@ -240,7 +240,7 @@ class Recorder:
 
 def _caller() -> FrameType | None:
     """The frame of the program that waits."""
-    return user_frame(sys._getframe(1))
+    return own_frame(sys._getframe(1))
 
 
 def _name_of(waited_for: Any, state: State, method: str) -> str:

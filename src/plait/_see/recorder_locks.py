@@ -19,7 +19,7 @@ from typing import Any
 
 from plait._see.holders import holder_of
 from plait._see.sampler import now
-from plait._see.whereabouts import PLAIT, made_at, place, user_frame
+from plait._see.whereabouts import PLAIT, made_at, own_frame, place, user_frame
 
 Contended = Callable[[str, int, int, bool, str], None]
 _OWNER = re.compile(r"owner=(\d+)")
@@ -85,7 +85,7 @@ class _Lock(metaclass=_WithMethods):
         tell = self.tell
 
         def wait(owner: int, timeout: float) -> bool:
-            held_at = place(user_frame(sys._current_frames().get(owner))) if owner else ""
+            held_at = place(own_frame(sys._current_frames().get(owner))) if owner else ""
             began = now()
             got: bool = False
             try:
