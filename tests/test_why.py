@@ -399,6 +399,21 @@ def test_a_bad_number_of_seconds_is_said(tmp_path: Path) -> None:
     assert "PLAIT_WATCHDOG='often': expected a number of seconds above 0" in run.stderr
 
 
+@pytest.mark.parametrize("seconds", ["inf", "1e9", ""])
+def test_a_watchdog_that_never_speaks_by_itself_or_is_none(tmp_path: Path, seconds: str) -> None:
+    program = "import plait, threading; print([one.name for one in threading.enumerate() if one.name[0] == 'p'])"
+    with subprocess.Popen(
+        [sys.executable, "-c", f"{program}; input()"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, text=True, cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "src"), "PLAIT_WATCHDOG": seconds},
+    ) as run:  # fmt: skip
+        assert run.stdout is not None
+        assert run.stdout.readline() == ("['plait-watchdog']\n" if seconds else "[]\n")
+        if seconds:
+            assert "waits for its standard input" in why(run.pid).stdout
+        assert run.communicate("\n") == ("", "")
+
+
 def test_what_is_no_process_and_no_python_is_said() -> None:
     none = why(2**22 + 1)
     assert none.returncode != 0

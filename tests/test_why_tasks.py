@@ -27,6 +27,14 @@ async def main():
     server = await asyncio.start_server(print, "127.0.0.1", 0)
     async with server: await server.serve_forever()
 """
+SESSION = """
+class Session(asyncio.Event):
+    async def __aenter__(self): pass
+    async def __aexit__(self, *_): pass
+async def main():
+    session = Session()
+    async with session: await session.wait()
+"""
 KEPT = """
 slots = asyncio.Semaphore(1)
 async def send(): await asyncio.get_running_loop().create_future()
@@ -63,7 +71,8 @@ async def main():
 """
 # The program, and what is said of it in this order.
 PROGRAMS = {
-    "server": (SERVER, ["Task-1 (main) waits for server.serve_forever()", "awaits server.serve_forever()"]),
+    "server": (SERVER, ["No wait that cannot end was found", "Task-1 (main)  serves whoever connects at app.py:5"]),
+    "session": (SESSION, ["Task-1 (main) waits for session.wait()", "awaits session.wait()", "cure: See that set()"]),
     "kept": (KEPT, ["Task-2 (one) waits for asyncio", "Task-2 (one)   has slots", "Keep nothing that others need"]),
     "left": (LEFT, ["Task-2 (enter) waits for lock", "cure: Use `async with`"]),
     "computes": (

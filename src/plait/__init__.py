@@ -118,7 +118,7 @@ def _start_watchdog() -> None:
 def _watch_terminal() -> None:
     """Where somebody reads along, maps and scopes that can never go on say so."""
     try:
-        if "PLAIT_WATCHDOG" in os.environ or sys.flags.no_site or sys.stderr is None or not sys.stderr.isatty():
+        if os.environ.get("PLAIT_WATCHDOG") or sys.flags.no_site or sys.stderr is None or not sys.stderr.isatty():
             return
     except ValueError:  # it was closed
         return
@@ -131,5 +131,5 @@ def _watch_terminal() -> None:
         VIGIL.wake = TerminalWatchdog().wake
 
 
-if "PLAIT_WATCHDOG" in os.environ and not sys.flags.no_site:  # our own workers start without site
+if os.environ.get("PLAIT_WATCHDOG") and not sys.flags.no_site:  # our own workers start without site
     _start_watchdog()

@@ -23,7 +23,10 @@ _FORMS: dict[str, Callable[[Trace], str]] = {
 }
 SUFFIXES = {".html": "html", ".htm": "html", ".json": "perfetto", ".txt": "text"}
 
-_UNFINISHED = "nothing has been traced into this file: the program goes on, or it was killed or called os._exit"
+_UNFINISHED = (
+    "nothing has been traced into this file: the program goes on, or it was killed, called os._exit, or became another "
+    "program by exec"
+)
 _MARKS = {
     "text": f"{_UNFINISHED}\n",
     "html": f'<!doctype html>\n<meta charset="utf-8">\n<title>plait trace</title>\n<p>{_UNFINISHED}</p>\n',

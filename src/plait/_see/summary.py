@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 
+from plait._core.how_many import how_many
 from plait._core.trace import WORDS, State, Trace, Wait
 from plait._see.forecast import Forecast, forecast
 from plait._see.runs import Figures
@@ -34,7 +35,8 @@ def summarise(trace: Trace, runs: list[Figures], blocked: list[Finding], cores: 
     exact = [*blocked, *_locks(trace), *_queues(trace, total), *tell_runs(trace, runs)]
     looks = trace.facts.get("rate", 0.0) * trace.seconds
     if 0 < looks < _LOOKS:
-        short = f"it was too short to say where the time went: {trace.seconds * 1000:.1f} ms, in {looks:.0f} looks"
+        seen = how_many(round(looks), "look")
+        short = f"it was too short to say where the time went: {trace.seconds * 1000:.1f} ms, in {seen}"
         return [short, *_sorted(one for one in exact if one[0] >= _LEAST)]
     sums = {state: sum(one.get(state, 0.0) for one in times) for state in State}
     busy = sum(sums[state] for state in _RUNNING)

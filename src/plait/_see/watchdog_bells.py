@@ -16,6 +16,8 @@ import sys
 import time
 from pathlib import Path
 
+_LONGEST = 86400.0  # seconds for one poll, which counts milliseconds in 32 bits
+
 
 class Bells:
     """The door and the pipe of one process; a fork of it makes its own and closes these."""
@@ -33,7 +35,7 @@ class Bells:
         poll = select.poll()
         for number in numbers:
             poll.register(number, select.POLLIN)
-        events = poll.poll(seconds * 1000)
+        events = poll.poll(min(seconds, _LONGEST) * 1000)
         if any(event & select.POLLNVAL for _, event in events):
             self._lose()
             return False, False

@@ -256,7 +256,7 @@ def _wakes(asleep: list[Known], threads: list[Known], timer: bool) -> str:
 
 def _busy(_: Dump, everybody: list[Known]) -> Diagnosis | None:
     loop = next((known for known in everybody if known.wait.kind == "loop"), None)
-    if loop is None or any(known.wait.kind == "runs" for known in everybody):
+    if loop is None or any(known.wait.kind == "runs" or known.thread.task for known in everybody):
         return None
     return Diagnosis(
         "The event loop waits",

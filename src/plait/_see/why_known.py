@@ -114,6 +114,7 @@ _DOES = {
     "sleep": "sleeps",
     "await": "awaits {what}",
     "tasks": "awaits other tasks",
+    "serves": "serves whoever connects",
     "current": "is the task that its event loop runs",
     "ready": "could go on, and waits for its turn",
     "system": "{what}",

@@ -23,10 +23,12 @@ _FILES = ("asyncio/locks.py", "asyncio/queues.py")
 
 
 def task_wait(thread: Thread) -> Wait:
-    """What a task waits for: `await` and what, `tasks`, `sleep`; `current` for the one that its loop runs now."""
+    """What a task waits for: `await` and what, `tasks`, `sleep`; `serves`; `current` for the one that its loop runs."""
     frame = next((frame for frame in thread.frames if is_own(frame)), None)
     if thread.turn:
         return Wait(thread.turn, "", frame)
+    if any(_is(one, "base_events.py", "serve_forever") for one in thread.frames):
+        return Wait("serves", "", frame)
     if any(_is(frame, "tasks.py", "sleep") for frame in thread.frames):
         return Wait("sleep", "", frame)
     if frame is None:  # a coroutine of a library's own, as after create_task(event.wait())
