@@ -219,8 +219,12 @@ threads = [threading.Thread(target=stats.hit) for _ in range(2)]
 @pytest.mark.filterwarnings("ignore::RuntimeWarning", "ignore::pytest.PytestUnraisableExceptionWarning")  # of bugs
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_it_is_told_what_it_is(name: str, tmp_path: Path) -> None:
-    told = PROGRAMS[name]
-    finding = found(told.program, tmp_path)
+    is_told(PROGRAMS[name], tmp_path)
+
+
+def is_told(told: Told, folder: Path) -> None:
+    """See to it that what is said of a program is what was to be."""
+    finding = found(told.program, folder)
     assert finding.title == told.title, finding
     text = " / ".join(
         [finding.why, finding.fix, *(f"{one.site and one.site.line} {one.does}" for one in finding.moments)]

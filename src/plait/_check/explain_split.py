@@ -162,7 +162,7 @@ def _fix(history: History, split: Split, words: Words, kind: str, thing: str) ->
     if mine and not theirs & mine:
         return f"Take `{words.lock(min(mine))}` in {where} too."
     threads = {history.events[index].thread for index in (split.first, split.other)}
-    if not theirs and all(history.record.threads[number].kind == "task" for number in threads):
+    if not theirs and all(map(history.is_task, threads)):
         between, them = ("between", "them") if " and " in lines else ("into", "it")
         return (
             f"Put no `await` {between} {lines}, or hold one `asyncio.Lock` over {them} "

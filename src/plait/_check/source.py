@@ -115,8 +115,9 @@ class Sources:
 
     def compared(self, site: Site, other: Site) -> bool:
         """Whether one test looks at both together: in ``a and b.x`` one only says whether to look at the other."""
-        both = [node for node in self._around(site) if node in set(self._around(other))]
-        innermost = next(reversed([node for node in both if isinstance(node, (ast.stmt, ast.expr))]), None)
+        theirs = set(self._around(other))
+        both = [one for one in self._around(site) if one in theirs and isinstance(one, (ast.stmt, ast.expr))]
+        innermost = both[-1] if both else None
         in_one = isinstance(innermost, ast.expr) and not isinstance(innermost, ast.BoolOp)
         return in_one and self.in_test(site) and self.in_test(other)
 

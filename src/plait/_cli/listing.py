@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from _collections_abc import AsyncGenerator, Callable, Generator
+from _collections_abc import Callable
 from typing import Any
 
 
@@ -23,26 +23,19 @@ def listing(fn: Callable[[Any], object]) -> Callable[[Any], object]:
 class Listing:
     """``Listing(fn)(item)`` is ``list(fn(item))``."""
 
-    def __init__(self, fn: Callable[[Any], Generator[object, Any, Any]]) -> None:
+    def __init__(self, fn: Callable[[Any], Any]) -> None:
         self.fn = fn
         self.__name__ = getattr(fn, "__name__", "map")
 
     def __plait_key__(self) -> object:
         return self.fn
 
-    def __call__(self, item: object) -> list[object]:
+    def __call__(self, item: object) -> object:
         return list(self.fn(item))
 
 
-class AsyncListing:
+class AsyncListing(Listing):
     """The same for an asynchronous generator function."""
-
-    def __init__(self, fn: Callable[[Any], AsyncGenerator[object, Any]]) -> None:
-        self.fn = fn
-        self.__name__ = getattr(fn, "__name__", "map")
-
-    def __plait_key__(self) -> object:
-        return self.fn
 
     async def __call__(self, item: object) -> list[object]:
         return [value async for value in self.fn(item)]

@@ -45,7 +45,7 @@ def check_writable(path: str) -> None:
         if not os.access(there, os.W_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     except OSError as error:
-        raise click.ClickException(f"cannot write {path!r}: {error.strerror}") from error
+        raise _cannot_write(path, error) from error
 
 
 def write_file(path: str, text: str) -> None:
@@ -57,7 +57,11 @@ def write_file(path: str, text: str) -> None:
     try:
         Path(path).write_text(text, encoding="utf-8")
     except OSError as error:
-        raise click.ClickException(f"cannot write {path!r}: {error.strerror}") from error
+        raise _cannot_write(path, error) from error
+
+
+def _cannot_write(path: str, error: OSError) -> click.ClickException:
+    return click.ClickException(f"cannot write {path!r}: {error.strerror}")
 
 
 def occupy_closed_streams() -> None:

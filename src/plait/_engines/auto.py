@@ -102,7 +102,6 @@ class Move:
         self.pending: Choice | None = None
         self._job = job
         self._requested = requested
-        self._engine: ProcessEngine | None = None
         self._warming: Warming | None = None
 
     def prepare(self, choice: Choice, fn: Callable[..., object]) -> None:
@@ -112,38 +111,36 @@ class Move:
             from plait._engines.warming import Warming
 
             self.pending = choice
-            self._engine = ProcessEngine()
-            self._warming = Warming(self._engine, fn, self._plan().workers)
+            engine = ProcessEngine()
+            self._warming = Warming(engine, fn, self._plan(engine).workers)
         elif self._warming.over:
             self._job.feed.hold()
 
     def go(self) -> Generator[Batch, None, None]:
         """Run the rest there."""
-        job, choice = self._job, self.pending
-        assert self._engine is not None
-        assert self._warming is not None
+        job, choice, warming = self._job, self.pending, self._warming
         assert choice is not None
-        self._warming.end()
-        plan = self._plan()
+        assert warming is not None
+        warming.end()
+        plan = self._plan(warming.engine)
         job.workers = plan.workers
         job.tally.settle_on("process", plan.workers, choice.reason)
         job.tally.reasons.append(plan.reason)
         job.tally.peak = 0
         job.final = True
-        yield from self._engine.run(job)
+        yield from warming.engine.run(job)
 
     def end(self) -> None:
         """End the processes."""
+        if self._warming is None:
+            return
         try:
-            if self._warming is not None:
-                self._warming.end()
+            self._warming.end()
         finally:
-            if self._engine is not None:
-                self._engine.close()
+            self._warming.engine.close()
 
-    def _plan(self) -> Plan:
-        assert self._engine is not None
-        return self._engine.plan(self._requested, self._job.feed.left)
+    def _plan(self, engine: ProcessEngine) -> Plan:
+        return engine.plan(self._requested, self._job.feed.left)
 
 
 class Plain:

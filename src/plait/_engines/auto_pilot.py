@@ -284,8 +284,7 @@ class Pilot:
                     self._job.feed.hold()
                 return
             choice = self._if_it_may_move(measured, choice)
-        self.unsure = measured if is_worth_asking_again(choice, measured) else None
-        self.choice = choice
+        self._settle(choice, measured)
         if self._canary is not None:
             self._canary.stop()
         self._follow(choice)
@@ -299,6 +298,9 @@ class Pilot:
         choice = choose(measured)
         if choice.engine == "process":
             choice = self._if_it_may_move(measured, choice)
+        self._settle(choice, measured)
+
+    def _settle(self, choice: Choice, measured: Measured) -> None:
         self.unsure = measured if is_worth_asking_again(choice, measured) else None
         self.choice = choice
 

@@ -24,10 +24,13 @@ class Warming:
     """Starts as many workers of an engine, which import what a function needs; who is late may have to do so later.
 
     What goes wrong here is told by the run that needs the workers.
+
+    Attributes:
+        engine: the engine, for that run.
     """
 
     def __init__(self, engine: ProcessEngine, fn: Callable[..., object], workers: int) -> None:
-        self._engine = engine
+        self.engine = engine
         imports = Imports(list(dict.fromkeys(modules_of(fn))))
         feed = Feed([imports] * workers)
         self._job = Job(bool, feed, workers=workers, timeout=None, context=contextvars.Context())
@@ -49,7 +52,7 @@ class Warming:
     def _warm(self) -> None:
         feed = self._job.feed
         try:
-            for batch in self._engine.run(self._job):
+            for batch in self.engine.run(self._job):
                 feed.settle(len(batch.items))
                 feed.deliver(len(batch.items))
         except Exception:  # no worker can be started, for example
