@@ -18,7 +18,7 @@ from plait._core.job import Job
 from plait._engines.choice import HOLDS, Choice, Measured, choose, is_worth_asking_again, suffices, wants_race
 from plait._engines.growth import Growth, Look
 from plait._engines.measuring_calls import CallMeter, is_tiny
-from plait._engines.measuring_gil import Canary
+from plait._engines.measuring_gil import Canary, Heard
 from plait._engines.measuring_transfer import measure_transfer
 
 ENOUGH_CALLS = 256
@@ -101,13 +101,9 @@ class Seen(NamedTuple):
 
     @property
     def own_gil(self) -> float:
-        """The share of the time in which it held the GIL, or would have, of what mostly waits, if it had had a core.
-
-        Who is kept from a core with the GIL in hand holds it for longer than it computes. Of what computes nobody knows
-        in which of its moments that happened.
-        """
-        held, own = self.gil * self.seconds - self.ready, self.seconds - self.ready
-        return max(0.0, held) / own if self.seems_to_wait and own > 0 else self.gil
+        """The share of the time in which it held the GIL, or would have, of what mostly waits, if it had had a core."""
+        heard = Heard(self.gil * self.seconds, self.seconds)
+        return heard.unhindered(self.ready) if self.seems_to_wait else heard.share
 
     @property
     def surely_waits(self) -> bool:

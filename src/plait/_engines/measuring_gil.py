@@ -80,3 +80,14 @@ class Heard(NamedTuple):
     @property
     def share(self) -> float:
         return self.late / self.seconds if self.seconds else 0.0
+
+    def unhindered(self, ready: float) -> float:
+        """The share if they, who mostly wait, had had a core in the seconds that they were ready for one.
+
+        Who is kept from a core with the GIL in hand holds it for longer than it computes. Of what computes nobody knows
+        in which of its moments that happened.
+
+        >>> Heard(late=0.5, seconds=1.0).unhindered(0.5)
+        0.0
+        """
+        return max(0.0, self.late - ready) / (self.seconds - ready) if self.seconds > ready else self.share

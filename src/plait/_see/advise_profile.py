@@ -193,12 +193,13 @@ class _Watch:
         """What one of so many calls cost."""
         spent, busy, all_busy, waited = (now - then for now, then in zip(_clocks(), self._began, strict=True))
         own = max(spent - waited, busy, 1e-9)
+        heard = self._canary.heard
         return Profile(
             calls=calls,
             seconds=own / calls,
             busy_seconds=busy / calls,
             cores=max(0.0, all_busy - self._canary.busy) / own,  # two clocks, which differ by a little
-            gil=self._canary.waiting,
+            gil=heard.unhindered(waited) if busy < _WAITING * own else heard.share,
             hindered=waited / (busy + waited) if waited > 0 else 0.0,
         )
 
