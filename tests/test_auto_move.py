@@ -1,4 +1,4 @@
-"""engine="auto": threads go on until processes are ready, and what is left then moves to them."""
+"""engine="auto": items go on in this process until others are ready, and what is left then moves to them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def ready(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
     """Every function is judged to hold the GIL, and processes are ready when this is set."""
     event = threading.Event()
     monkeypatch.setattr(auto_pilot, "choose", lambda _: Choice("process", "processes: for the test"))
-    for limit in ("_BRIEF", "_ALONE", "_LONG_ALONE"):
+    for limit in ("_BRIEF", "ALONE", "_LONG_ALONE"):
         monkeypatch.setattr(auto_pilot, limit, 0.0)
     monkeypatch.setattr(Warming, "over", property(lambda _: event.is_set()))
     return event
@@ -50,10 +50,10 @@ def engines(outcomes: Iterator[plait.Outcome[int]]) -> Iterator[str]:
         yield outcome.worker.partition("-")[0]
 
 
-def test_threads_go_on_until_processes_are_ready(ready: threading.Event) -> None:
+def test_items_go_on_in_this_process_until_others_are_ready(ready: threading.Event) -> None:
     with plait.map(double, itertools.count(), workers=2) as stream:
         ran = engines(stream.outcomes())
-        assert list(itertools.islice(ran, 1000)) == ["thread"] * 1000
+        assert set(itertools.islice(ran, 1000)) == {"thread", "inline"}
         ready.set()
         assert "process" in ran
         assert stream.report.engine == "process"
@@ -62,6 +62,14 @@ def test_threads_go_on_until_processes_are_ready(ready: threading.Event) -> None
 
 def test_what_is_done_before_processes_are_ready_does_not_move(ready: threading.Event) -> None:
     stream = plait.map(double, range(500), workers=2)
+    assert set(engines(stream.outcomes())) == {"thread", "inline"}
+    assert not ready.is_set()
+    assert stream.report.engine == "inline"
+    assert stream.report.why == ["inline: it was over before processes were ready"]
+
+
+def test_threads_go_on_where_the_caller_must_not(ready: threading.Event) -> None:
+    stream = plait.map(double, range(500), workers=2, timeout=20)
     assert list(engines(stream.outcomes())) == ["thread"] * 500
     assert not ready.is_set()
     assert stream.report.engine == "thread"
@@ -196,7 +204,7 @@ def test_few_items_of_an_unknown_number_say_why_they_stayed(monkeypatch: pytest.
         "choose",
         lambda _: Choice("thread", "threads: what is left, about 1 ms, does not pay for processes"),
     )
-    for limit in ("_BRIEF", "_ALONE", "_LONG_ALONE"):
+    for limit in ("_BRIEF", "ALONE", "_LONG_ALONE"):
         monkeypatch.setattr(auto_pilot, limit, 0.0)
     stream = plait.map(double, iter(range(300)), workers=2)
     assert list(stream) == [2 * x for x in range(300)]

@@ -11,11 +11,12 @@ import pytest
 
 from plait._core.feed import Feed
 from plait._core.job import Job
-from plait._engines.auto_pilot import Pilot, Seen, race_speed
+from plait._engines.auto_pilot import Pilot
 from plait._engines.choice import Choice
 from plait._engines.core_wait import core_times, is_runnable, waited_for_core
 from plait._engines.measuring_calls import Spent
 from plait._engines.measuring_gil import Heard
+from plait._engines.seen import Seen, race_speed
 
 
 @pytest.mark.parametrize(

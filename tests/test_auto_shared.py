@@ -30,7 +30,7 @@ BUFFER = io.StringIO()
 def eager(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Whatever was measured, the rule wants processes, after the first call."""
     monkeypatch.setattr(auto_pilot, "choose", lambda _: Choice("process", "processes: for the test"))
-    for limit in ("_BRIEF", "_ALONE", "_LONG_ALONE", "_HEARD"):
+    for limit in ("_BRIEF", "ALONE", "_LONG_ALONE", "_HEARD"):
         monkeypatch.setattr(auto_pilot, limit, 0.0)
     yield
     for shared in (LOG, COUNTS, Bag.made):

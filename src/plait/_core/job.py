@@ -69,6 +69,7 @@ class Job:
 
     Attributes:
         final: whether the engine is closed after this run, so that no worker need be kept.
+        pumped: whether a thread of ours iterates, on behalf of a coroutine, and no Ctrl-C comes there.
         seeding: what the random generators of its items are made from.
     """
 
@@ -90,7 +91,7 @@ class Job:
         self.timed = timed
         self.seeding = seeding(context.get(current_task))
         self.tally = Tally()
-        self.final = False
+        self.final = self.pumped = False
         self.cancelled = False
         self.revoked: deque[int] = deque()
         self.unfetched: deque[Batch] = deque()

@@ -1,11 +1,13 @@
 """AutoEngine: starts on threads, which share memory as a plain loop does, measures, and moves the rest if that pays.
 
 Meaning first: items go to processes only when the function holds the GIL, what is left is worth the start, and nothing
-shows that it depends on shared memory; the report says which of these decided. Threads go on until processes are ready.
+shows that it depends on shared memory; the report says which of these decided. Until processes are ready, items go on
+in this one. Where one thread does as much as several, that is the caller's, see `caller_runs`.
 """
 
 from __future__ import annotations
 
+import time
 from _collections_abc import Callable, Generator
 from types import CoroutineType
 
@@ -13,6 +15,7 @@ from plait._core.batch import Batch
 from plait._core.errors import UsageError
 from plait._core.job import Job
 from plait._engines.auto_pilot import Pilot, because_lazy
+from plait._engines.caller_runs import CallerRuns
 from plait._engines.choice import Choice
 from plait._engines.inline import InlineEngine
 from plait._engines.interface import Plan
@@ -22,6 +25,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from plait._engines.process import ProcessEngine
     from plait._engines.warming import Warming
+
+
+_NAP = 50e-6  # seconds
 
 
 class AutoEngine:
@@ -46,53 +52,98 @@ class AutoEngine:
             job.fn = Plain(job.fn)
             yield from InlineEngine().run(job)
             return
-        move = Move(job, self._requested)
+        course = Course(job, self._requested)
         try:
-            yield from self._on_threads(job, move)
-            job.feed.release()
-            if move.pending and job.feed.finished:
-                job.tally.settle_on("thread", job.workers, "threads: it was over before processes were ready")
-            elif move.pending and not job.cancelled:
-                yield from move.go()
+            yield from course.batches()
         finally:
-            move.end()
+            course.end()
 
     def close(self) -> None:
         """Nothing is held between runs."""
 
-    def _on_threads(self, job: Job, move: Move) -> Generator[Batch, None, None]:
-        """Run on threads: to the end if they suit, otherwise until processes are ready."""
-        plain, call = job.fn, Plain(job.fn)
 
-        def follow(choice: Choice) -> None:
-            job.fn = plain  # they go on without being measured
-            if choice.engine == "process":
-                move.prepare(choice, plain)
-            elif pilot.unsure is None:
-                job.tally.settle_on("thread", job.workers, choice.reason)
+class Course:
+    """The course of one run: on threads, until a pilot knows where the rest goes; there the items are plain calls."""
 
-        pilot = Pilot(job, call, follow, self._requested or 0)
+    def __init__(self, job: Job, requested: int | None) -> None:
+        self._job = job
+        self._plain = job.fn
+        self._move = Move(job, requested)
+        self._caller = CallerRuns(job)
+        self._pilot = Pilot(job, Plain(job.fn), self._follow, requested or 0)
+
+    def batches(self) -> Generator[Batch, None, None]:
+        """Run to the end, or to that of the job."""
+        job, feed, move, caller, pilot = self._job, self._job.feed, self._move, self._caller, self._pilot
         job.fn = pilot.meter
         job.tally.settle_on("thread", job.workers, "")
-        engine = ThreadEngine()
-        engine.growth = pilot.growth
-        try:
-            for batch in engine.run(job):
+        while True:
+            by_caller = caller.wanted
+            for batch in self._by_caller() if by_caller else caller.watched(self._on_threads()):
                 yield batch
                 pilot.look()
+            feed.release()
+            if job.cancelled or feed.finished or move.ready or caller.wanted == by_caller:
+                break
+        pilot.end()
+        if move.pending is None:
+            self._settle()
+        elif feed.finished:
+            self._settle_on("threads: it was over before processes were ready")
+        elif not job.cancelled:
+            yield from move.go()
+
+    def end(self) -> None:
+        """End what was started for it."""
+        try:
+            self._pilot.end()
+            self._job.fn = self._plain
         finally:
-            pilot.end()
-            job.fn = plain
-        if pilot.choice is None:
-            lazy = pilot.meter.lazy
-            brief = "threads: it was over before there was anything to measure"
-            job.tally.settle_on("thread", job.workers, because_lazy(lazy) if lazy else brief)
-        elif pilot.unsure is not None:
-            job.tally.settle_on("thread", job.workers, pilot.choice.reason)
+            self._move.end()
+
+    def _on_threads(self) -> Generator[Batch, None, None]:
+        engine = ThreadEngine()
+        engine.growth = self._pilot.growth
+        return engine.run(self._job)
+
+    def _by_caller(self) -> Generator[Batch, None, None]:
+        peak = self._job.tally.peak
+        try:
+            yield from self._caller.batches(self._move.let_start)
+        finally:
+            self._job.tally.peak = max(peak, self._job.tally.peak)
+
+    def _follow(self, choice: Choice) -> None:
+        job, pilot, caller = self._job, self._pilot, self._caller
+        job.fn = self._plain  # they go on without being measured
+        moves = choice.engine == "process"
+        if moves:
+            self._move.prepare(choice, self._plain)
+        if (moves or choice.alone) and not caller.wanted:
+            if caller.consider(pilot.cost, job.feed.left, pilot.notices_threads):
+                pilot.leave()
+                job.feed.hold()
+        if not moves and pilot.unsure is None:
+            self._settle()
+
+    def _settle(self) -> None:
+        """Say where it runs unless it moves, and why."""
+        if self._pilot.choice is not None:
+            self._settle_on(self._caller.against or self._pilot.choice.reason)
+        elif self._pilot.meter.lazy:
+            self._settle_on(because_lazy(self._pilot.meter.lazy))
+        else:
+            self._settle_on("threads: it was over before there was anything to measure")
+
+    def _settle_on(self, reason: str) -> None:
+        if self._caller.wanted:
+            self._job.tally.settle_on("inline", 1, reason.replace("threads", "inline", 1))
+        else:
+            self._job.tally.settle_on("thread", self._job.workers, reason)
 
 
 class Move:
-    """The move of a job from threads to processes.
+    """The move of a job to processes.
 
     Attributes:
         pending: why it is to be made, or None when it is not.
@@ -104,8 +155,21 @@ class Move:
         self._requested = requested
         self._warming: Warming | None = None
 
+    @property
+    def ready(self) -> bool:
+        """Whether the processes are, or cannot be."""
+        return self._warming is not None and self._warming.over
+
+    def let_start(self) -> float:
+        """Let the GIL go for a moment if processes are being started, which takes it again and again; the seconds."""
+        if self._warming is None or self._warming.over:
+            return 0.0
+        began = time.perf_counter()
+        time.sleep(_NAP)
+        return time.perf_counter() - began
+
     def prepare(self, choice: Choice, fn: Callable[..., object]) -> None:
-        """Have processes get ready; when they are, threads end with what they run. Called again and again."""
+        """Have processes get ready; when they are, others end with what they run. Called again and again."""
         if self._warming is None:
             from plait._engines.process import ProcessEngine
             from plait._engines.warming import Warming

@@ -10,7 +10,6 @@ from __future__ import annotations
 import sys
 import time
 from _collections_abc import Callable
-from typing import NamedTuple
 
 from plait._core.budget import available_cores
 from plait._core.gil import has_gil
@@ -18,20 +17,17 @@ from plait._core.job import Job
 from plait._engines.choice import HOLDS, Choice, Measured, choose, is_worth_asking_again, suffices, wants_race
 from plait._engines.growth import Growth, Look
 from plait._engines.measuring_calls import CallMeter, is_tiny
-from plait._engines.measuring_gil import Canary, Heard
+from plait._engines.measuring_gil import Canary
 from plait._engines.measuring_transfer import measure_transfer
+from plait._engines.seen import ALONE, RACED_CALLS, Seen, race_speed
 
 ENOUGH_CALLS = 256
 _BRIEF = 0.001  # seconds of calls, when there were enough
-_ALONE = 0.02  # seconds of calls on one thread, when there were two of them
-_LONG_ALONE = 0.06  # the same, when there was one
+_LONG_ALONE = 0.06  # seconds of calls on one thread, when there was one; see ALONE
 _HEARD = 0.018  # seconds for which the canary must have listened
 _SOON_HEARD = 0.009  # the same, when it hardly ever got the GIL while several calls ended
 _SOON_CALLS = 4
-_WAITS_AFTER = 0.002  # seconds after which a function that has hardly computed is taken for one that waits, when
-_WAITING_CALLS = 2  # so many calls have ended, or one has waited for _ALONE
 _RACE = 0.025  # seconds that two threads run side by side
-_RACED_CALLS = 4  # so many must have ended for what a call costs in the race to tell something
 _LONG_RACE = 3  # how many times longer it lasts for that
 _RACE_SHARE = 0.02  # of all the work there is: for so long it may last anyway
 _HINDERED = 10  # how many times longer all this may take when others have the cores
@@ -44,77 +40,6 @@ _CALM = 0.001  # seconds between two looks
 _FULL = 0.75  # of a core is about what threads keep busy that only take the GIL from each other
 
 
-class Seen(NamedTuple):
-    """What all threads together have spent until now.
-
-    Attributes:
-        now: when that was.
-        calls: how many calls have ended.
-        seconds: wall time of them and of those in progress.
-        computed: seconds on a core.
-        ready: seconds ready for a core that was not free.
-        gil: the share of the time in which somebody held the GIL.
-        doubtful: whether it seems to wait, but only because it may be waiting for a core.
-        tiny: seconds of one call, if calls cost next to nothing.
-        settled: seconds on a core of the calls that have ended, if that is known apart.
-        inside: wall time of these, if that is known apart.
-    """
-
-    now: float
-    calls: int
-    seconds: float
-    computed: float
-    ready: float
-    gil: float
-    doubtful: bool = False
-    tiny: float | None = None
-    settled: float | None = None
-    inside: float | None = None
-
-    @property
-    def busy(self) -> float:
-        """Seconds in which they had a core, or would have had one if nobody else had."""
-        return self.computed + self.ready
-
-    @property
-    def ended(self) -> float:
-        """Seconds on a core of the calls that have ended."""
-        return self.computed if self.settled is None else self.settled
-
-    @property
-    def of_ended(self) -> Seen:
-        """The same of nothing but the calls that have ended, if any has: a call in progress says not what one costs."""
-        if not self.calls or self.inside is None or not 0 < self.inside < self.seconds:
-            return self
-        part = self.inside / self.seconds
-        return self._replace(seconds=self.inside, computed=self.ended, ready=self.ready * part)
-
-    @property
-    def unhindered(self) -> float:
-        """Seconds it would have taken if nobody else had had the cores."""
-        return min(self.seconds, max(self.seconds - self.ready, self.computed))
-
-    @property
-    def waits(self) -> bool:
-        """Whether it mostly waits for something else than a core or the GIL."""
-        return self.seconds >= _WAITS_AFTER and self.seems_to_wait and self.own_gil < 0.5 and not self.doubtful
-
-    @property
-    def own_gil(self) -> float:
-        """The share of the time in which it held the GIL, or would have, of what mostly waits, if it had had a core."""
-        heard = Heard(self.gil * self.seconds, self.seconds)
-        return heard.unhindered(self.ready) if self.seems_to_wait else heard.share
-
-    @property
-    def surely_waits(self) -> bool:
-        """Whether that is known of whole calls, or of one that lasts."""
-        return self.waits and (self.calls >= _WAITING_CALLS or self.seconds >= _ALONE)
-
-    @property
-    def seems_to_wait(self) -> bool:
-        return self.computed < self.unhindered / 2
-
-
 class Pilot:
     """Watches the first calls of a job, made with `call`, and chooses the engine for the others.
 
@@ -124,6 +49,7 @@ class Pilot:
         meter: what the threads call meanwhile.
         choice: what was decided, or None as long as nothing is.
         unsure: what was measured, if more items than anybody knows of now would change that.
+        cost: seconds of one item, once the choice is made.
     """
 
     def __init__(
@@ -135,6 +61,7 @@ class Pilot:
         self._follow = follow
         self._canary: Canary | None = None
         self._cores = 0
+        self._growth: PilotGrowth | None = None
         self._looked = 0.0
         self._seen: Seen | None = None
         self._alone: Seen | None = None  # the last time that there was one thread
@@ -145,6 +72,7 @@ class Pilot:
         self.meter = CallMeter(call, self._stop_metering)
         self.choice: Choice | None = None
         self.unsure: Measured | None = None
+        self.cost = 0.0
 
     def _stop_metering(self) -> None:
         """The calls are tiny, says the thread that makes them: what is to be known of them is known."""
@@ -154,7 +82,14 @@ class Pilot:
     def growth(self, ceiling: int, cores: int, late_limit: float) -> Growth:
         """The growth of the threads of a run that this pilot watches."""
         self._cores = cores
-        return PilotGrowth(ceiling, cores, late_limit, self)
+        self._growth = PilotGrowth(ceiling, cores, late_limit, self)
+        return self._growth
+
+    def leave(self) -> None:
+        """What is left runs elsewhere: nobody wonders why there were not more threads."""
+        if self._growth is not None:
+            self._growth.ends = True
+            self._growth.reason = ""
 
     def end(self) -> None:
         """Stop measuring."""
@@ -165,7 +100,7 @@ class Pilot:
     def threads_wanted(self) -> int | None:
         """How many threads there should be now; None for as many as help."""
         if self.choice is not None:
-            return None if self.choice.engine == "thread" else 0
+            return None if self.choice.engine == "thread" else 1  # at least
         if self._racing:
             return 2
         seen = self._seen
@@ -175,6 +110,12 @@ class Pilot:
     def one_suffices(self) -> bool:
         """Whether more threads than one are a waste as long as they compute."""
         return self.choice is not None and self.choice.alone
+
+    def notices_threads(self) -> bool:
+        """Whether the function could notice that its calls go on in another thread, as far as its code shows."""
+        from plait._engines.sharing import obstacle  # as below
+
+        return bool(obstacle(self._fn, across_threads=True))
 
     def look(self) -> None:
         """Decide, if that makes sense now."""
@@ -250,7 +191,7 @@ class Pilot:
         """Whether two threads have run side by side for long enough."""
         if self._start is not None:
             ran, computed = seen.now - self._start.now, seen.computed - self._start.computed
-            if seen.calls - self._start.calls < _RACED_CALLS and ran < self._longest_race(seen):
+            if seen.calls - self._start.calls < RACED_CALLS and ran < self._longest_race(seen):
                 return False
             return ran >= _RACE and (computed >= _RACE or ran >= _HINDERED * _RACE)
         if len(self.meter.threads) > 1:
@@ -298,6 +239,7 @@ class Pilot:
 
     def _settle(self, choice: Choice, measured: Measured) -> None:
         self.unsure = measured if is_worth_asking_again(choice, measured) else None
+        self.cost = measured.cost
         self.choice = choice
 
     def _measured(self, seen: Seen) -> Measured:
@@ -334,14 +276,17 @@ class Pilot:
 class PilotGrowth(Growth):
     """As many threads as the pilot wants to measure, and after that as many as help."""
 
-    __slots__ = ("_pilot",)
+    __slots__ = ("_pilot", "ends")
 
     def __init__(self, ceiling: int, cores: int, late_limit: float, pilot: Pilot) -> None:
         super().__init__(ceiling, cores, late_limit)
         self._pilot = pilot
+        self.ends = False
 
     def change(self, look: Look) -> int:
         self._pilot.look()
+        if self.ends:
+            return 0
         wanted = self._pilot.threads_wanted()
         if wanted is None:
             if not self._pilot.one_suffices or look.stuck or (look.busy is not None and look.busy < _FULL):
@@ -358,7 +303,7 @@ class PilotGrowth(Growth):
 
 def _knows_enough(seen: Seen) -> bool:
     """Whether what was seen on one thread says what the function is like."""
-    limit = _BRIEF if seen.calls >= ENOUGH_CALLS else _ALONE if seen.calls >= 2 else _LONG_ALONE
+    limit = _BRIEF if seen.calls >= ENOUGH_CALLS else ALONE if seen.calls >= 2 else _LONG_ALONE
     return seen.unhindered >= limit or seen.seconds >= _HINDERED * limit
 
 
@@ -374,23 +319,3 @@ def start_seconds(modules: int) -> float:
     (0.05, 0.35)
     """
     return _START + max(0, modules - _OWN_MODULES) * _IMPORT
-
-
-def race_speed(alone: Seen, start: Seen, end: Seen) -> float:
-    """How much more two threads did, from start to end, than one would have done in the same time. Pure.
-
-    That is the cores they kept busy, less what a call cost more than alone, and divided by what one would have kept
-    busy. When too few calls have ended, nobody knows what one cost, and only the cores count. Having to wait for a core
-    is others' doing and counts as having had it.
-
-    >>> alone = Seen(0.1, calls=10, seconds=0.1, computed=0.1, ready=0.0, gil=0.1)
-    >>> end = Seen(0.2, calls=30, seconds=0.3, computed=0.3, ready=0.0, gil=0.1)
-    >>> race_speed(alone, alone, end)
-    2.0
-    """
-    share = min(1.0, alone.busy / alone.seconds) if alone.seconds else 1.0
-    speed = (end.busy - start.busy) / (end.now - start.now) / max(share, 0.01)
-    raced, computed = end.calls - start.calls, end.ended - start.ended
-    if raced >= _RACED_CALLS and alone.calls and computed > 0:
-        speed *= (alone.ended / alone.calls) / (computed / raced)
-    return min(speed, 4.0)

@@ -40,6 +40,7 @@ class InlineEngine:
             yield from ThreadEngine().run(job)
             return
         task = InlineTask(job, self._portion)
+        entered = job.context.run(current_task.set, task)
         try:
             yield from self._batches(job, task)
         finally:
@@ -47,6 +48,7 @@ class InlineEngine:
             job.snapshot = lambda: running
             task.end()
             job.context.run(task.end_state, job.tally.note)
+            job.context.run(current_task.reset, entered)
 
     def close(self) -> None:
         """Nothing is held between runs."""
@@ -56,7 +58,6 @@ class InlineEngine:
         loop = run_timed if job.timed else run_plain
         job.snapshot = task.snapshot
         job.tally.peak = 1
-        job.context.run(current_task.set, task)
         feed = job.feed
         job.wake = task.look_up
         job.unfetched = feed.withdrawn

@@ -24,6 +24,7 @@ from types import (
 from typing import Any
 
 from plait._core.installed import is_installed
+from plait._core.per_worker import PerWorker
 from plait._core.star import Star
 from plait._engines.functions import names_in
 from plait._engines.sharing_code import Use, uses
@@ -52,13 +53,16 @@ def is_immutable(value: object) -> bool:
     )
 
 
-def obstacle(function: object, classes: tuple[object, ...] = (), *, may_change: bool = False) -> str:
+def obstacle(
+    function: object, classes: tuple[object, ...] = (), *, may_change: bool = False, across_threads: bool = False
+) -> str:
     """Why the function must stay in this process, or an empty string when nothing speaks against moving it.
 
     `classes` are those of its arguments and results, whose methods it may call; `may_change` says that arguments are
-    objects that can be changed at all.
+    objects that can be changed at all; `across_threads` that it only moves to another thread of this process, where
+    copies are no matter, but what a worker has of its own.
     """
-    reader = _Reader(may_change=may_change)
+    reader = _Reader(may_change=may_change, across_threads=across_threads)
     return (
         reader.of(function)
         or next((why for found in classes if (why := reader.of_used("", found))), "")
@@ -69,9 +73,10 @@ def obstacle(function: object, classes: tuple[object, ...] = (), *, may_change: 
 class _Reader:
     """Reads functions and classes, each once."""
 
-    def __init__(self, *, may_change: bool) -> None:
+    def __init__(self, *, may_change: bool, across_threads: bool) -> None:
         self._seen: set[int] = set()
         self._may_change = may_change
+        self._across_threads = across_threads
         self._names: set[str] = set()  # of globals and attributes that are used anywhere
         self._first: object = None  # the function that is called with the items
 
@@ -99,6 +104,8 @@ class _Reader:
 
     def of_used(self, name: str, value: Any) -> str:
         """What speaks against moving a function that uses this value."""
+        if self._across_threads and isinstance(value, PerWorker):
+            return f'"{name}" is made once for each worker'
         if isinstance(value, (FunctionType, type)) or _is_wrapper(value):
             return self._of_code(value)
         if isinstance(value, (staticmethod, classmethod, property, functools.cached_property)):

@@ -21,6 +21,7 @@ class Pump:
 
     def __init__(self, run: Run, batches: Iterator[Batch]) -> None:
         self._run = run
+        self._run.job.pumped = True
         self._batches = batches
         self._thread: threading.Thread | None = None
         self._wanted = threading.Semaphore(0)

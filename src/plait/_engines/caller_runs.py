@@ -1,0 +1,126 @@
+"""CallerRuns: the caller's own thread runs items while it would only wait for them, so that none is handed over.
+
+One thread that is handed its items takes up to one and a half times as long as a plain loop. That is spared where more
+threads than one do no more, as long as the caller comes back for the next result at once, and items do not wait.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from _collections_abc import Callable, Generator
+
+from plait._core.batch import Batch
+from plait._core.cancelling import sources
+from plait._core.job import Job
+from plait._engines.choice import in_words
+from plait._engines.core_wait import waited_for_core
+from plait._engines.inline import InlineEngine
+
+_BRIEF = 0.01  # seconds: nobody but Ctrl-C can end an item here, so only those that end soon by themselves are run
+_WORTH = 0.005  # seconds of work that is left: for less it is not worth the change
+_AWAY = 0.5  # the share of the time that the caller spends elsewhere, from which on somebody had better go on meanwhile
+_WAITING = 0.25  # the share of the time that items or the caller wait, from which on threads do more
+_WINDOW = 0.01  # seconds after which that is judged
+_WINDOWS = 3  # one after the other that must say so: the machine may stand still for a moment
+_PUMPED = "threads: a coroutine iterates"
+
+
+class CallerRuns:
+    """Whether the items of a job run in the thread that iterates, and those that do.
+
+    Only where that makes no difference but speed: where no timeout, rate, task or block may have to end an item, and
+    where nothing shows that the function notices in which thread it runs.
+
+    Attributes:
+        wanted: whether the caller should run what is left.
+        against: why it should no longer, once it has begun, or an empty string.
+    """
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self._may = job.timeout is None and job.feed.limit is None and not job.pumped
+        self._began = time.perf_counter()
+        self._away = 0.0
+        self.wanted = False
+        self.against = ""
+
+    def watched(self, batches: Generator[Batch, None, None]) -> Generator[Batch, None, None]:
+        """The same batches, of threads, while it is noted how long the caller is elsewhere."""
+        for batch in batches:
+            left = time.perf_counter()
+            yield batch
+            self._away += time.perf_counter() - left
+
+    def consider(self, cost: float, left: int | None, stays: Callable[[], bool]) -> bool:
+        """Whether the caller should run what is left: once decided against, it is never asked again.
+
+        `cost` is seconds of one item; `stays` tells, when it comes to that, whether something speaks against it.
+        """
+        if self.wanted or not self._may:
+            return self.wanted
+        self._may = False
+        here = time.perf_counter() - self._began
+        self.wanted = (
+            cost <= _BRIEF
+            and (left is None or left * cost >= _WORTH)
+            and self._away < _AWAY * here
+            and not (sources() or _in_event_loop() or stays())
+        )
+        return self.wanted
+
+    def batches(self, pause: Callable[[], float]) -> Generator[Batch, None, None]:
+        """Run items here; hold the feed when that was no good idea after all. `pause` says how long it has waited."""
+        window = _Window()
+        for batch in InlineEngine().run(self._job):
+            window.work()
+            yield batch
+            self.against = window.consume(pause()) or (_PUMPED if self._job.pumped else "")
+            if self.against:
+                self.wanted = False
+                self._job.feed.hold()
+
+
+class _Window:
+    """The last moments of the calling thread: how much of them it worked, waited, or was elsewhere."""
+
+    def __init__(self) -> None:
+        self._bad = 0
+        self._start(time.perf_counter())
+
+    def _start(self, now: float) -> None:
+        self._began = self._at = now
+        self._computed = time.thread_time()
+        self._ready = waited_for_core()
+        self._away = self._paused = 0.0
+
+    def work(self) -> None:
+        """It has run items until now."""
+        self._at = time.perf_counter()
+
+    def consume(self, paused: float) -> str:
+        """It has been elsewhere since, but for so many seconds in which it paused; what speaks against it, if any."""
+        now = time.perf_counter()
+        self._away += now - self._at - paused
+        self._paused += paused
+        if now - self._began < _WINDOW:
+            return ""
+        took = now - self._began - self._paused
+        away, waited = self._away / took, 0.0
+        if not self._paused:  # who pauses lets others have the GIL
+            waited = took - (time.thread_time() - self._computed)
+            if waited > _WAITING * took:
+                waited -= waited_for_core() - self._ready
+        self._start(now)
+        self._bad = self._bad + 1 if away > _AWAY or waited > _WAITING * took else 0
+        if self._bad < _WINDOWS:
+            return ""
+        if away > _AWAY:
+            return f"threads: {100 * away:.0f} % of the time is spent on the results, between the items"
+        return f"threads: of {in_words(took)} it has waited {in_words(waited)}"
+
+
+def _in_event_loop() -> bool:
+    """Whether an event loop runs in the calling thread: there a function could not start one of its own."""
+    asyncio = sys.modules.get("asyncio")
+    return asyncio is not None and asyncio._get_running_loop() is not None

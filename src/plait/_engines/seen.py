@@ -1,0 +1,103 @@
+"""Seen: what the threads of a run have spent on its items until now, and what that says of them. Pure."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from plait._engines.measuring_gil import Heard
+
+ALONE = 0.02  # seconds of calls on one thread that say what they are like, when there were two of them
+RACED_CALLS = 4  # so many must have ended for what a call costs in the race to tell something
+_WAITS_AFTER = 0.002  # seconds after which a function that has hardly computed is taken for one that waits, when
+_WAITING_CALLS = 2  # so many calls have ended, or one has waited for ALONE
+
+
+class Seen(NamedTuple):
+    """What all threads together have spent until now.
+
+    Attributes:
+        now: when that was.
+        calls: how many calls have ended.
+        seconds: wall time of them and of those in progress.
+        computed: seconds on a core.
+        ready: seconds ready for a core that was not free.
+        gil: the share of the time in which somebody held the GIL.
+        doubtful: whether it seems to wait, but only because it may be waiting for a core.
+        tiny: seconds of one call, if calls cost next to nothing.
+        settled: seconds on a core of the calls that have ended, if that is known apart.
+        inside: wall time of these, if that is known apart.
+    """
+
+    now: float
+    calls: int
+    seconds: float
+    computed: float
+    ready: float
+    gil: float
+    doubtful: bool = False
+    tiny: float | None = None
+    settled: float | None = None
+    inside: float | None = None
+
+    @property
+    def busy(self) -> float:
+        """Seconds in which they had a core, or would have had one if nobody else had."""
+        return self.computed + self.ready
+
+    @property
+    def ended(self) -> float:
+        """Seconds on a core of the calls that have ended."""
+        return self.computed if self.settled is None else self.settled
+
+    @property
+    def of_ended(self) -> Seen:
+        """The same of nothing but the calls that have ended, if any has: a call in progress says not what one costs."""
+        if not self.calls or self.inside is None or not 0 < self.inside < self.seconds:
+            return self
+        part = self.inside / self.seconds
+        return self._replace(seconds=self.inside, computed=self.ended, ready=self.ready * part)
+
+    @property
+    def unhindered(self) -> float:
+        """Seconds it would have taken if nobody else had had the cores."""
+        return min(self.seconds, max(self.seconds - self.ready, self.computed))
+
+    @property
+    def waits(self) -> bool:
+        """Whether it mostly waits for something else than a core or the GIL."""
+        return self.seconds >= _WAITS_AFTER and self.seems_to_wait and self.own_gil < 0.5 and not self.doubtful
+
+    @property
+    def own_gil(self) -> float:
+        """The share of the time in which it held the GIL, or would have, of what mostly waits, if it had had a core."""
+        heard = Heard(self.gil * self.seconds, self.seconds)
+        return heard.unhindered(self.ready) if self.seems_to_wait else heard.share
+
+    @property
+    def surely_waits(self) -> bool:
+        """Whether that is known of whole calls, or of one that lasts."""
+        return self.waits and (self.calls >= _WAITING_CALLS or self.seconds >= ALONE)
+
+    @property
+    def seems_to_wait(self) -> bool:
+        return self.computed < self.unhindered / 2
+
+
+def race_speed(alone: Seen, start: Seen, end: Seen) -> float:
+    """How much more two threads did, from start to end, than one would have done in the same time. Pure.
+
+    That is the cores they kept busy, less what a call cost more than alone, and divided by what one would have kept
+    busy. When too few calls have ended, nobody knows what one cost, and only the cores count. Having to wait for a core
+    is others' doing and counts as having had it.
+
+    >>> alone = Seen(0.1, calls=10, seconds=0.1, computed=0.1, ready=0.0, gil=0.1)
+    >>> end = Seen(0.2, calls=30, seconds=0.3, computed=0.3, ready=0.0, gil=0.1)
+    >>> race_speed(alone, alone, end)
+    2.0
+    """
+    share = min(1.0, alone.busy / alone.seconds) if alone.seconds else 1.0
+    speed = (end.busy - start.busy) / (end.now - start.now) / max(share, 0.01)
+    raced, computed = end.calls - start.calls, end.ended - start.ended
+    if raced >= RACED_CALLS and alone.calls and computed > 0:
+        speed *= (alone.ended / alone.calls) / (computed / raced)
+    return min(speed, 4.0)

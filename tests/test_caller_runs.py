@@ -1,0 +1,231 @@
+"""engine="auto": where one thread does as much as more, it is the caller's own, as long as that makes no difference."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+import plait
+from plait._core.feed import Feed
+from plait._core.job import Job
+from plait._engines import auto_pilot, caller_runs
+from plait._engines.caller_runs import CallerRuns
+from plait._engines.choice import Choice
+
+pytestmark = pytest.mark.usefixtures("nothing_left", "alone")
+
+COUNTED: list[int] = []
+
+
+@pytest.fixture
+def alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of every function it is said, after its first calls, that more threads do no more than one."""
+    monkeypatch.setattr(auto_pilot, "choose", lambda _: Choice("thread", "threads: for the test", alone=True))
+    for limit in ("_BRIEF", "ALONE", "_LONG_ALONE"):
+        monkeypatch.setattr(auto_pilot, limit, 0.0)
+    for limit, value in (("_WORTH", 0.0), ("_AWAY", 2.0), ("_WAITING", 2.0)):  # a busy machine is no reason to go back
+        monkeypatch.setattr(caller_runs, limit, value)
+
+
+@pytest.fixture
+def as_usual(alone: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What speaks against the caller is judged as it is outside of tests."""
+    monkeypatch.setattr(caller_runs, "_AWAY", 0.5)
+    monkeypatch.setattr(caller_runs, "_WAITING", 0.25)
+
+
+def compute(x: int) -> int:
+    for _ in range(3_000):
+        x ^= 1
+    return x
+
+
+def where(x: int) -> int:
+    compute(x)
+    return threading.get_ident()
+
+
+def counts(x: int) -> int:
+    COUNTED.append(compute(x))
+    return threading.get_ident()
+
+
+@plait.per_worker
+def own() -> list[int]:
+    return []
+
+
+def has_its_own(x: int) -> int:
+    own().append(compute(x))
+    return threading.get_ident()
+
+
+def only_here(stream: plait.Stream[int]) -> bool:
+    """Whether the calling thread ran items at last, and others before that."""
+    ran = list(stream)
+    here = threading.get_ident()
+    return ran[0] != here and ran[-1] == here
+
+
+def test_the_caller_runs_what_is_left_and_the_report_says_so() -> None:
+    stream = plait.map(where, range(5_000))
+    assert only_here(stream)
+    assert stream.report.engine == "inline"
+    assert stream.report.workers == stream.report.peak_workers == 1
+    assert stream.report.why == ["inline: for the test"]
+
+
+def test_nothing_is_lost_or_comes_twice() -> None:
+    assert list(plait.map(compute, itertools.islice(itertools.count(), 5_000))) == [compute(x) for x in range(5_000)]
+
+
+def test_failures_and_retries_are_as_everywhere() -> None:
+    tried: list[int] = []
+
+    def fails_once(x: int) -> int:
+        compute(x)
+        if x % 100 == 0 and x not in tried:
+            tried.append(x)
+            raise ValueError(x)
+        return x
+
+    assert list(plait.map(fails_once, range(2_000), retry=plait.Retry(2, backoff=0))) == list(range(2_000))
+    outcomes = list(plait.map(where, [*range(2_000), "no number", 1]).outcomes())
+    assert [outcome.index for outcome in outcomes if outcome.error is not None] == [2_000]
+    assert outcomes[-1].worker == "inline"
+
+
+@pytest.mark.usefixtures("as_usual")
+def test_who_waits_between_the_results_has_a_thread_go_on_meanwhile() -> None:
+    stream = plait.map(where, itertools.count())
+    here = threading.get_ident()
+    with stream:
+        while next(stream) != here:
+            pass
+        for _ in range(100_000):
+            time.sleep(0.0005)  # the consumer's own work
+            if next(stream) != here:
+                break
+        assert next(stream) != here
+        report = stream.report
+    assert report.engine == "thread"
+    assert any("spent on the results" in reason or "it has waited" in reason for reason in report.why), report.why
+
+
+@pytest.mark.usefixtures("as_usual")
+def test_items_that_begin_to_wait_get_threads() -> None:
+    def waits_later(x: int) -> int:
+        if x > 3_000:
+            time.sleep(0.002)
+        return compute(x)
+
+    stream = plait.map(waits_later, range(3_600))
+    assert list(stream) == [compute(x) for x in range(3_600)]
+    assert stream.report.engine == "thread"
+    assert stream.report.peak_workers > 4
+    assert any("it has waited" in reason for reason in stream.report.why)
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        lambda: plait.map(where, range(3_000), timeout=20),
+        lambda: plait.map(counts, range(3_000)),  # what it shares might notice
+        lambda: plait.map(has_its_own, range(3_000)),
+        lambda: plait.map(where, range(3_000), rate="1000000/s"),
+    ],
+    ids=["timeout", "shared", "per_worker", "rate"],
+)
+def test_what_could_tell_the_difference_stays_on_threads(start: Callable[[], plait.Stream[int]]) -> None:
+    assert threading.get_ident() not in list(start())
+
+
+def test_a_task_or_a_block_that_may_be_cancelled_has_its_items_on_threads() -> None:
+    with plait.scope(deadline=60):
+        assert threading.get_ident() not in list(plait.map(where, range(2_000)))
+
+    def inner(_: int) -> bool:
+        return threading.get_ident() in list(plait.map(where, range(2_000)))
+
+    assert list(plait.map(inner, range(2), engine="thread")) == [False, False]
+
+
+def test_no_event_loop_is_in_the_way_of_one_that_an_item_starts() -> None:
+    async def nothing() -> int:
+        return 1
+
+    def starts_a_loop(x: int) -> int:
+        if x > 1_000 and x % 500 == 0:
+            return asyncio.run(nothing())
+        return compute(x)
+
+    async def main() -> list[int]:
+        return list(plait.map(starts_a_loop, range(2_000)))
+
+    assert asyncio.run(main()).count(1) >= 2
+
+
+def test_no_thread_of_ours_runs_items_for_a_coroutine() -> None:
+    async def main() -> set[str]:
+        return {outcome.worker async for outcome in plait.map(compute, range(3_000)).outcomes()}
+
+    assert "inline" not in asyncio.run(main())
+
+
+def test_whoever_goes_on_with_a_coroutine_gets_threads() -> None:
+    async def rest(stream: plait.Stream[int]) -> list[int]:
+        return [ident async for ident in stream]
+
+    stream = plait.map(where, range(20_000))
+    here = threading.get_ident()
+    while next(stream) != here:
+        pass
+    ran = asyncio.run(rest(stream))
+    assert ran[-1] != here
+    assert stream.report.items == 20_000
+
+
+def test_context_variables_and_the_current_item_are_those_of_the_map() -> None:
+    def position(x: int) -> int:
+        compute(x)
+        return plait.current().index
+
+    assert list(plait.map(position, range(3_000))) == list(range(3_000))
+    with pytest.raises(LookupError):
+        plait.current().index  # noqa: B018  # the item is over
+
+
+class TestWhetherTheCallerShould:
+    def job(self, items: int = 100) -> Job:
+        import contextvars
+
+        feed = Feed(range(items))
+        return Job(compute, feed, workers=2, timeout=None, context=contextvars.copy_context())
+
+    def test_brief_items_of_which_enough_are_left(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(caller_runs, "_WORTH", 0.005)
+        assert CallerRuns(self.job()).consider(0.001, 100, lambda: False)
+        assert CallerRuns(self.job()).consider(0.001, None, lambda: False)
+        assert not CallerRuns(self.job()).consider(0.001, 4, lambda: False)
+        assert not CallerRuns(self.job()).consider(0.05, 100, lambda: False)
+        assert not CallerRuns(self.job()).consider(0.001, 100, lambda: True)
+
+    def test_it_is_asked_only_once(self) -> None:
+        caller = CallerRuns(self.job())
+        assert not caller.consider(0.05, 100, lambda: False)
+        assert not caller.consider(0.001, 100, lambda: False)
+
+    @pytest.mark.usefixtures("as_usual")
+    def test_a_caller_who_is_elsewhere_does_not(self) -> None:
+        def batches() -> Iterator[None]:
+            yield None
+
+        caller = CallerRuns(self.job())
+        for _ in caller.watched(batches()):  # type: ignore[arg-type]  # what is in them is of no matter
+            time.sleep(0.01)  # its own work
+        assert not caller.consider(0.001, 100, lambda: False)
