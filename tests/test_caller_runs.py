@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -30,6 +32,7 @@ def alone(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(auto_pilot, limit, 0.0)
     for limit, value in (("_WORTH", 0.0), ("_AWAY", 2.0), ("_WAITING", 2.0)):  # a busy machine is no reason to go back
         monkeypatch.setattr(caller_runs, limit, value)
+    monkeypatch.setattr(caller_runs, "only_ours", lambda: True)  # pytest-timeout has a handler of its own
 
 
 @pytest.fixture
@@ -118,6 +121,17 @@ def test_who_waits_between_the_results_has_a_thread_go_on_meanwhile() -> None:
 
 
 @pytest.mark.usefixtures("as_usual")
+def test_one_long_pause_is_enough() -> None:
+    stream = plait.map(where, itertools.count())
+    here = threading.get_ident()
+    with stream:
+        while next(stream) != here:
+            pass
+        time.sleep(2)  # far longer than it has taken to come here
+        assert here not in itertools.islice(stream, 3_000, 3_100)
+
+
+@pytest.mark.usefixtures("as_usual")
 def test_items_that_begin_to_wait_get_threads() -> None:
     def waits_later(x: int) -> int:
         if x > 3_000:
@@ -153,6 +167,31 @@ def test_a_task_or_a_block_that_may_be_cancelled_has_its_items_on_threads() -> N
         return threading.get_ident() in list(plait.map(where, range(2_000)))
 
     assert list(plait.map(inner, range(2), engine="thread")) == [False, False]
+
+
+def test_what_a_signal_handler_raises_is_no_failure_of_an_item() -> None:
+    script = """
+import os, signal, plait
+from plait._engines import auto_pilot, caller_runs
+from plait._engines.choice import Choice
+
+def terminate(*_):
+    raise SystemExit("terminated in good order")
+
+def work(x):
+    if x == 5_000:
+        os.kill(os.getpid(), signal.SIGTERM)
+    for _ in range(3_000):
+        x ^= 1
+    return x
+
+auto_pilot.choose = lambda _: Choice("thread", "threads: for the test", alone=True)
+signal.signal(signal.SIGTERM, terminate)
+print("never here", [one for one in plait.map(work, range(10_000)).outcomes() if one.error])
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
+    assert done.stderr.strip() == "terminated in good order"
+    assert done.stdout == ""
 
 
 def test_no_event_loop_is_in_the_way_of_one_that_an_item_starts() -> None:

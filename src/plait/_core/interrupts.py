@@ -84,6 +84,19 @@ def unwatch(run: Watched) -> None:
             return
 
 
+def only_ours() -> bool:
+    """Whether no handler of the program's own may raise in the calling thread, at any moment and whatever it runs.
+
+    What such a handler raises within an item would be taken for the item's own failure.
+    """
+    import threading
+
+    if threading.current_thread() is not threading.main_thread():
+        return True
+    handlers = [signal.getsignal(number) for number in signal.valid_signals()]
+    return not any(callable(one) and one not in (_handle, signal.default_int_handler) for one in handlers)
+
+
 def hold_back(frame: FrameType | None, interrupt: KeyboardInterrupt) -> bool:
     """Have the run that the main thread drives at this moment, if any, raise the interrupt; False: raise it now."""
     found: Driver | None = None

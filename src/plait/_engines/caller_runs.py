@@ -12,6 +12,7 @@ from _collections_abc import Callable, Generator
 
 from plait._core.batch import Batch
 from plait._core.cancelling import sources
+from plait._core.interrupts import only_ours
 from plait._core.job import Job
 from plait._engines.choice import in_words
 from plait._engines.core_wait import waited_for_core
@@ -19,8 +20,8 @@ from plait._engines.inline import InlineEngine
 
 _BRIEF = 0.01  # seconds: nobody but Ctrl-C can end an item here, so only those that end soon by themselves are run
 _WORTH = 0.005  # seconds of work that is left: for less it is not worth the change
-_AWAY = 0.5  # the share of the time that the caller spends elsewhere, from which on somebody had better go on meanwhile
-_WAITING = 0.25  # the share of the time that items or the caller wait, from which on threads do more
+_AWAY = 0.5  # the share of all its time that the caller spends elsewhere, from which on somebody had better go on
+_WAITING = 0.25  # the share of a while that items or the caller wait, from which on threads do more
 _WINDOW = 0.01  # seconds after which that is judged
 _WINDOWS = 3  # one after the other that must say so: the machine may stand still for a moment
 _PUMPED = "threads: a coroutine iterates"
@@ -29,8 +30,8 @@ _PUMPED = "threads: a coroutine iterates"
 class CallerRuns:
     """Whether the items of a job run in the thread that iterates, and those that do.
 
-    Only where that makes no difference but speed: where no timeout, rate, task or block may have to end an item, and
-    where nothing shows that the function notices in which thread it runs.
+    Only where that makes no difference but speed: where no timeout, rate, task or block may have to end an item, where
+    no signal handler may raise in one, and where nothing shows that the function notices in which thread it runs.
 
     Attributes:
         wanted: whether the caller should run what is left.
@@ -65,6 +66,7 @@ class CallerRuns:
             cost <= _BRIEF
             and (left is None or left * cost >= _WORTH)
             and self._away < _AWAY * here
+            and only_ours()
             and not (sources() or _in_event_loop() or stays())
         )
         return self.wanted
@@ -82,17 +84,18 @@ class CallerRuns:
 
 
 class _Window:
-    """The last moments of the calling thread: how much of them it worked, waited, or was elsewhere."""
+    """What the calling thread does: how much of its time it works, waits, or is elsewhere."""
 
     def __init__(self) -> None:
         self._bad = 0
+        self._took = self._away = 0.0  # altogether
         self._start(time.perf_counter())
 
     def _start(self, now: float) -> None:
         self._began = self._at = now
         self._computed = time.thread_time()
         self._ready = waited_for_core()
-        self._away = self._paused = 0.0
+        self._paused = 0.0
 
     def work(self) -> None:
         """It has run items until now."""
@@ -105,19 +108,17 @@ class _Window:
         self._paused += paused
         if now - self._began < _WINDOW:
             return ""
-        took = now - self._began - self._paused
-        away, waited = self._away / took, 0.0
+        took, waited = now - self._began - self._paused, 0.0
         if not self._paused:  # who pauses lets others have the GIL
             waited = took - (time.thread_time() - self._computed)
             if waited > _WAITING * took:
                 waited -= waited_for_core() - self._ready
+        self._took += took
         self._start(now)
-        self._bad = self._bad + 1 if away > _AWAY or waited > _WAITING * took else 0
-        if self._bad < _WINDOWS:
-            return ""
-        if away > _AWAY:
-            return f"threads: {100 * away:.0f} % of the time is spent on the results, between the items"
-        return f"threads: of {in_words(took)} it has waited {in_words(waited)}"
+        self._bad = self._bad + 1 if waited > _WAITING * took else 0
+        if self._away > _AWAY * self._took and self._took > _WINDOWS * _WINDOW:
+            return f"threads: {100 * self._away / self._took:.0f} % of the time is spent on the results, between items"
+        return f"threads: of {in_words(took)} it has waited {in_words(waited)}" if self._bad >= _WINDOWS else ""
 
 
 def _in_event_loop() -> bool:
