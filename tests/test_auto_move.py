@@ -17,7 +17,7 @@ import pytest
 import plait
 from plait._core.feed import Feed
 from plait._core.job import Job
-from plait._engines import auto_pilot, warming
+from plait._engines import auto_pilot, caller_runs, warming
 from plait._engines.auto_pilot import Pilot
 from plait._engines.choice import Choice, Measured, choose
 from plait._engines.process import ProcessEngine
@@ -40,6 +40,8 @@ def ready(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
     for limit in ("_BRIEF", "ALONE", "_LONG_ALONE"):
         monkeypatch.setattr(auto_pilot, limit, 0.0)
     monkeypatch.setattr(Warming, "over", property(lambda _: event.is_set()))
+    for limit, value in (("_WORTH", 0.0), ("_AWAY", 2.0), ("only_ours", lambda: True)):
+        monkeypatch.setattr(caller_runs, limit, value)
     return event
 
 
