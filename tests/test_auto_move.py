@@ -85,6 +85,35 @@ def test_who_leaves_while_processes_get_ready_leaves_nothing_behind(ready: threa
     assert not ready.is_set()
 
 
+def no_thread(*_: object) -> None:
+    raise RuntimeError("can't start new thread")
+
+
+@pytest.mark.parametrize("what", [(warming, "Warming"), (auto_pilot, "Canary")], ids=["warming", "canary"])
+def test_where_no_thread_can_be_started_items_stay(
+    ready: threading.Event, monkeypatch: pytest.MonkeyPatch, what: tuple[object, str]
+) -> None:
+    ready.set()
+    monkeypatch.setattr(*what, no_thread)
+    stream = plait.map(double, range(500), workers=2)
+    assert list(stream) == [2 * x for x in range(500)]
+    assert stream.report.engine == "thread"
+    assert any("can't start new thread" in reason for reason in stream.report.why)
+
+
+def test_where_no_process_can_be_started_items_stay(ready: threading.Event, monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(*_: object) -> Iterator[None]:
+        raise OSError("no more processes")
+
+    monkeypatch.undo()
+    monkeypatch.setattr(auto_pilot, "choose", lambda _: Choice("process", "processes: for the test"))
+    monkeypatch.setattr(ProcessEngine, "run", run)
+    stream = plait.map(double, range(3_000), workers=2)
+    assert list(stream) == [2 * x for x in range(3_000)]
+    assert stream.report.engine in ("thread", "inline")
+    assert any("processes could not be started: no more processes" in reason for reason in stream.report.why)
+
+
 def test_items_that_wait_for_others_get_help_while_processes_get_ready(ready: threading.Event) -> None:
     met = threading.Event()
 

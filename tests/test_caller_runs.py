@@ -236,7 +236,7 @@ def test_context_variables_and_the_current_item_are_those_of_the_map() -> None:
 
     assert list(plait.map(position, range(3_000))) == list(range(3_000))
     with pytest.raises(LookupError):
-        plait.current().index  # noqa: B018  # the item is over
+        plait.current().index  # the item is over
 
 
 class TestWhetherTheCallerShould:

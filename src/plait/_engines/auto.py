@@ -117,8 +117,9 @@ class Course:
         job, pilot, caller = self._job, self._pilot, self._caller
         job.fn = self._plain  # they go on without being measured
         moves = choice.engine == "process"
-        if moves:
-            self._move.prepare(choice, self._plain)
+        if moves and (obstacle := self._move.prepare(choice, self._plain)):
+            pilot.stay(obstacle)
+            return
         if (moves or choice.alone) and not caller.wanted:
             if caller.consider(pilot.cost, job.feed.left, pilot.notices_threads):
                 pilot.leave()
@@ -157,8 +158,9 @@ class Move:
 
     @property
     def ready(self) -> bool:
-        """Whether the processes are, or cannot be."""
-        return self._warming is not None and self._warming.over
+        """Whether the processes are."""
+        warming = self._warming
+        return self.pending is not None and warming is not None and warming.over and warming.failure is None
 
     def let_start(self) -> float:
         """Let the GIL go for a moment if processes are being started, which takes it again and again; the seconds."""
@@ -168,17 +170,28 @@ class Move:
         time.sleep(_NAP)
         return time.perf_counter() - began
 
-    def prepare(self, choice: Choice, fn: Callable[..., object]) -> None:
-        """Have processes get ready; when they are, others end with what they run. Called again and again."""
+    def prepare(self, choice: Choice, fn: Callable[..., object]) -> str:
+        """Have processes get ready; when they are, others end with what they run. Called again and again.
+
+        What is returned says why nothing can move, or is an empty string.
+        """
         if self._warming is None:
             from plait._engines.process import ProcessEngine
             from plait._engines.warming import Warming
 
-            self.pending = choice
             engine = ProcessEngine()
-            self._warming = Warming(engine, fn, self._plan(engine).workers)
+            try:
+                self._warming = Warming(engine, fn, self._plan(engine).workers)
+            except RuntimeError as error:
+                engine.close()
+                return f"threads: no thread could be started to start processes: {error}"
+            self.pending = choice
         elif self._warming.over:
+            if self._warming.failure is not None:
+                self.pending = None
+                return f"threads: processes could not be started: {self._warming.failure}"
             self._job.feed.hold()
+        return ""
 
     def go(self) -> Generator[Batch, None, None]:
         """Run the rest there."""

@@ -140,7 +140,7 @@ class Pilot:
             self._decide(seen)
         elif self._canary is None:
             if seen.seconds >= _BRIEF / 2:
-                self._canary = Canary()
+                self._listen()
         elif self._racing:
             if self._is_raced(seen):
                 self._decide(seen)
@@ -150,6 +150,17 @@ class Pilot:
             unsure = seen.doubtful or (not seen.waits and self._canary.heard.seconds < _HEARD)
             if not unsure or seen.seconds >= _PATIENCE:
                 self._race_or_decide(seen)
+
+    def _listen(self) -> None:
+        try:
+            self._canary = Canary()
+        except RuntimeError as error:
+            self.stay(f"threads: no thread could be started to measure with: {error}")
+
+    def stay(self, reason: str) -> None:
+        """Everything stays on threads, whatever was measured."""
+        self.unsure, self.choice = None, Choice("thread", reason)
+        self._follow(self.choice)
 
     def _race_or_decide(self, seen: Seen) -> None:
         if len(self.meter.threads) == 1 and wants_race(self._measured(seen)):

@@ -23,14 +23,17 @@ UNINTERRUPTIBLE = True  # see `halting`: half of what is ended here would be lef
 class Warming:
     """Starts as many workers of an engine, which import what a function needs; who is late may have to do so later.
 
-    What goes wrong here is told by the run that needs the workers.
-
     Attributes:
-        engine: the engine, for that run.
+        engine: the engine, for the run that needs the workers.
+        failure: why there can be none, or None as far as is known.
+
+    Raises:
+        RuntimeError: the system has no thread to give.
     """
 
     def __init__(self, engine: ProcessEngine, fn: Callable[..., object], workers: int) -> None:
         self.engine = engine
+        self.failure: Exception | None = None
         imports = Imports(list(dict.fromkeys(modules_of(fn))))
         feed = Feed([imports] * workers)
         self._job = Job(bool, feed, workers=workers, timeout=None, context=contextvars.Context())
@@ -55,8 +58,8 @@ class Warming:
             for batch in self.engine.run(self._job):
                 feed.settle(len(batch.items))
                 feed.deliver(len(batch.items))
-        except Exception:  # no worker can be started, for example
-            return
+        except Exception as error:  # no worker can be started, for example
+            self.failure = error
 
 
 def modules_of(fn: object) -> list[str]:
