@@ -35,9 +35,8 @@ def alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(caller_runs, "only_ours", lambda: True)  # pytest-timeout has a handler of its own
 
 
-@pytest.fixture
-def as_usual(alone: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What speaks against the caller is judged as it is outside of tests."""
+def judge(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From now on what speaks against the caller is judged as it is outside of tests."""
     monkeypatch.setattr(caller_runs, "_AWAY", 0.5)
     monkeypatch.setattr(caller_runs, "_WAITING", 0.25)
 
@@ -103,13 +102,13 @@ def test_failures_and_retries_are_as_everywhere() -> None:
     assert outcomes[-1].worker == "inline"
 
 
-@pytest.mark.usefixtures("as_usual")
-def test_who_waits_between_the_results_has_a_thread_go_on_meanwhile() -> None:
+def test_who_waits_between_the_results_has_a_thread_go_on_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
     stream = plait.map(where, itertools.count())
     here = threading.get_ident()
     with stream:
         while next(stream) != here:
             pass
+        judge(monkeypatch)
         for _ in range(100_000):
             time.sleep(0.0005)  # the consumer's own work
             if next(stream) != here:
@@ -120,19 +119,20 @@ def test_who_waits_between_the_results_has_a_thread_go_on_meanwhile() -> None:
     assert any("spent on the results" in reason or "it has waited" in reason for reason in report.why), report.why
 
 
-@pytest.mark.usefixtures("as_usual")
-def test_one_long_pause_is_enough() -> None:
+def test_one_long_pause_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     stream = plait.map(where, itertools.count())
     here = threading.get_ident()
     with stream:
         while next(stream) != here:
             pass
+        judge(monkeypatch)
         time.sleep(2)  # far longer than it has taken to come here
         assert here not in itertools.islice(stream, 3_000, 3_100)
 
 
-@pytest.mark.usefixtures("as_usual")
-def test_items_that_begin_to_wait_get_threads() -> None:
+def test_items_that_begin_to_wait_get_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(caller_runs, "_WAITING", 0.25)
+
     def waits_later(x: int) -> int:
         if x > 3_000:
             time.sleep(0.002)
@@ -259,8 +259,9 @@ class TestWhetherTheCallerShould:
         assert not caller.consider(0.05, 100, lambda: False)
         assert not caller.consider(0.001, 100, lambda: False)
 
-    @pytest.mark.usefixtures("as_usual")
-    def test_a_caller_who_is_elsewhere_does_not(self) -> None:
+    def test_a_caller_who_is_elsewhere_does_not(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        judge(monkeypatch)
+
         def batches() -> Iterator[None]:
             yield None
 
