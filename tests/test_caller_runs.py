@@ -74,6 +74,13 @@ def only_here(stream: plait.Stream[int]) -> bool:
     return ran[0] != here and ran[-1] == here
 
 
+def until_here(stream: plait.Stream[int]) -> None:
+    """Take results until one comes from the calling thread."""
+    here = threading.get_ident()
+    while next(stream) != here:
+        pass
+
+
 def test_the_caller_runs_what_is_left_and_the_report_says_so() -> None:
     stream = plait.map(where, range(5_000))
     assert only_here(stream)
@@ -106,8 +113,7 @@ def test_who_waits_between_the_results_has_a_thread_go_on_meanwhile(monkeypatch:
     stream = plait.map(where, itertools.count())
     here = threading.get_ident()
     with stream:
-        while next(stream) != here:
-            pass
+        until_here(stream)
         judge(monkeypatch)
         for _ in range(100_000):
             time.sleep(0.0005)  # the consumer's own work
@@ -123,8 +129,7 @@ def test_one_long_pause_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     stream = plait.map(where, itertools.count())
     here = threading.get_ident()
     with stream:
-        while next(stream) != here:
-            pass
+        until_here(stream)
         judge(monkeypatch)
         time.sleep(2)  # far longer than it has taken to come here
         assert here not in itertools.islice(stream, 3_000, 3_100)
@@ -222,8 +227,7 @@ def test_whoever_goes_on_with_a_coroutine_gets_threads() -> None:
 
     stream = plait.map(where, range(20_000))
     here = threading.get_ident()
-    while next(stream) != here:
-        pass
+    until_here(stream)
     ran = asyncio.run(rest(stream))
     assert ran[-1] != here
     assert stream.report.items == 20_000

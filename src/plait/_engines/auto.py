@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from plait._engines.warming import Warming
 
 
-_NAP = 50e-6  # seconds
+_NAP = 50e-6  # seconds for which the caller lets the GIL go after each batch while processes start
 
 
 class AutoEngine:

@@ -54,12 +54,12 @@ class CallerRuns:
             self._away += time.perf_counter() - left
 
     def consider(self, cost: float, left: int | None, stays: Callable[[], bool]) -> bool:
-        """Whether the caller should run what is left: once decided against, it is never asked again.
+        """Whether the caller should run what is left from now on; asked again, it should not.
 
         `cost` is seconds of one item; `stays` tells, when it comes to that, whether something speaks against it.
         """
-        if self.wanted or not self._may:
-            return self.wanted
+        if not self._may:
+            return False
         self._may = False
         here = time.perf_counter() - self._began
         self.wanted = (
