@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
+import itertools
 import json
 import os
 import signal
@@ -30,6 +33,57 @@ def run(script: str, *arguments: str, folder: Path) -> tuple[str, str, int]:
         program.process.kill()
     assert not program.left()
     return output, errors, program.process.returncode
+
+
+# --- its input
+
+
+def numbers(ended: list[bool]) -> Iterator[int]:
+    """All of them; says when it has ended."""
+    try:
+        yield from itertools.count()
+    finally:
+        ended.append(True)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_the_input_of_a_loop_that_is_left_ends_as_that_of_a_plain_loop(engine: str) -> None:
+    """Its ``finally`` blocks run when the map is let go of, not at some later collection of garbage."""
+    ended: list[bool] = []
+    gc.disable()
+    try:
+        for _ in plait.map(abs, numbers(ended), engine=engine, workers=1):
+            break
+        assert ended == [True]
+    finally:
+        gc.enable()
+
+
+@pytest.mark.parametrize("engine", ["async", "thread"])
+@pytest.mark.parametrize("sync", [True, False])
+def test_the_input_of_a_map_that_was_left_ends_although_its_workers_refer_to_it(engine: str, sync: bool) -> None:
+    ended: list[bool] = []
+
+    async def same(n: int) -> int:
+        return n
+
+    def stream() -> plait.Stream[object]:
+        return plait.map(same if engine == "async" else abs, numbers(ended), engine=engine, workers=1)
+
+    async def iterate() -> None:
+        async for _ in stream():
+            break
+
+    gc.disable()
+    try:
+        if sync:
+            for _ in stream():
+                break
+        else:
+            asyncio.run(iterate())
+        assert ended == [True]
+    finally:
+        gc.enable()
 
 
 # --- many items
@@ -320,3 +374,13 @@ def test_threads_that_share_a_stream_lose_nothing() -> None:
         for _ in range(3):
             s.submit(consume)
     assert sorted(seen) == list(range(2000))
+
+
+@pytest.mark.parametrize("engine", ["inline", "thread", "process"])
+def test_the_report_says_how_long_the_whole_map_took(engine: str) -> None:
+    stream = plait.map(sum, [range(100_000)] * 50, engine=engine)  # longer than what comes before it begins
+    began = time.perf_counter()
+    for _ in stream:
+        reached = time.perf_counter() - began
+    took = time.perf_counter() - began
+    assert 0.5 * reached < stream.report.seconds <= took

@@ -20,6 +20,7 @@ import plait
 from plait._engines import auto_pilot
 from plait._engines.choice import Choice, Measured, choose
 from plait._engines.measuring_gil import Canary
+from plait._engines.seen import Seen
 from plait._engines.sharing import is_immutable, obstacle
 from plait._engines.warming import Warming
 
@@ -36,7 +37,7 @@ counter = 0
         (Measured(calls=4, elapsed=0.2, busy=0.004, gil=0.0, left=100, cores=2), "thread", "98 % of the time it waits"),
         (Measured(calls=4, elapsed=0.2, busy=0.19, gil=0.9, left=100, cores=2), "process", "90 % of 50 ms per item"),
         (Measured(calls=4, elapsed=0.2, busy=0.19, gil=0.9, left=None, cores=2), "process", "holds the GIL"),
-        (Measured(calls=4, elapsed=0.2, busy=0.19, gil=0.9, left=1, cores=2), "thread", "about 50 ms"),
+        (Measured(calls=4, elapsed=0.2, busy=0.19, gil=0.9, left=1, cores=2), "thread", "about 48 ms"),
         (Measured(calls=4, elapsed=0.2, busy=0.19, gil=0.9, left=100, cores=1), "thread", "only one core"),
         (Measured(calls=4, elapsed=0.2, busy=0.38, gil=0.1, left=100, cores=2), "thread", "lets the GIL go"),
         (Measured(calls=256, elapsed=256e-6, busy=256e-6, gil=0.9, left=10**6, cores=2), "thread", "1 µs per item"),
@@ -239,8 +240,8 @@ def change(item: list[int]) -> int:
 def moves(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every function is judged to hold the GIL, after its first call, and no item runs while processes get ready."""
     monkeypatch.setattr(auto_pilot, "choose", lambda _: Choice("process", "processes: for the test"))
-    for limit in ("_BRIEF", "ALONE", "_LONG_ALONE"):
-        monkeypatch.setattr(auto_pilot, limit, 0.0)
+    monkeypatch.setattr(auto_pilot, "BRIEF", 0.0)
+    monkeypatch.setattr(Seen, "enough", True)
 
     def over(warming: Warming) -> bool:
         warming._thread.join()
@@ -432,11 +433,10 @@ def test_items_that_wait_more_than_they_compute_are_measured_before_they_wait_fo
         list(stream)
         return stream.report
 
-    def says(report: plait.Report) -> bool:
-        found = re.match(r"threads: (\d+) % of the time it waits", report.why[0])
-        return report.engine == "thread" and found is not None and 50 < int(found[1]) < 95
-
-    assert sum(says(report) for report in tries(run)) >= 3
+    says = [re.match(r"threads: (\d+) % of the time it waits", report.why[0]) for report in tries(run)]
+    shares = [int(found[1]) for found in says if found]
+    assert shares  # a busy machine hinders some of them
+    assert all(50 < share < 95 for share in shares)
 
 
 def counts_up(n: int) -> Iterator[int]:

@@ -21,6 +21,7 @@ from plait._engines import auto_pilot, caller_runs, warming
 from plait._engines.auto_pilot import Pilot
 from plait._engines.choice import Choice, Measured, choose
 from plait._engines.process import ProcessEngine
+from plait._engines.seen import Seen
 from plait._engines.warming import Warming, modules_of
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
@@ -36,8 +37,8 @@ def double(x: int) -> int:
 def judged(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every function is judged to hold the GIL."""
     monkeypatch.setattr(auto_pilot, "choose", lambda _: Choice("process", "processes: for the test"))
-    for limit in ("_BRIEF", "ALONE", "_LONG_ALONE"):
-        monkeypatch.setattr(auto_pilot, limit, 0.0)
+    monkeypatch.setattr(auto_pilot, "BRIEF", 0.0)
+    monkeypatch.setattr(Seen, "enough", True)
     for limit, value in (("_WORTH", 0.0), ("_AWAY", 2.0), ("only_ours", lambda: True)):
         monkeypatch.setattr(caller_runs, limit, value)
 
@@ -227,8 +228,8 @@ def test_few_items_of_an_unknown_number_say_why_they_stayed(monkeypatch: pytest.
         "choose",
         lambda _: Choice("thread", "threads: what is left, about 1 ms, does not pay for processes"),
     )
-    for limit in ("_BRIEF", "ALONE", "_LONG_ALONE"):
-        monkeypatch.setattr(auto_pilot, limit, 0.0)
+    monkeypatch.setattr(auto_pilot, "BRIEF", 0.0)
+    monkeypatch.setattr(Seen, "enough", True)
     stream = plait.map(double, iter(range(300)), workers=2)
     assert list(stream) == [2 * x for x in range(300)]
-    assert stream.report.why == ["threads: what is left, about 1 ms, does not pay for processes"]
+    assert "threads: what is left, about 1 ms, does not pay for processes" in stream.report.why

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import contextvars
 import os
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
 
+from plait._core.budget import available_cores
 from plait._core.feed import Feed
 from plait._core.job import Job
+from plait._engines import auto_pilot
 from plait._engines.auto_pilot import Pilot
-from plait._engines.choice import Choice
+from plait._engines.choice import Choice, Measured, choose, suffices, wants_race
 from plait._engines.core_wait import core_times, is_runnable, waited_for_core
 from plait._engines.measuring_calls import Spent
 from plait._engines.measuring_gil import Heard
+from plait._engines.measuring_helpers import Helpers
 from plait._engines.seen import Seen, race_speed
 
 
@@ -56,11 +62,13 @@ def pilot(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Pilot]]:
     job = Job(abs, Feed(range(1000)), workers=64, timeout=None, context=contextvars.copy_context())
     one = Pilot(job, abs, lambda _: None)
     one.growth(64, 2, 0.002)
+    monkeypatch.setattr(one, "_see", lambda: WAITING._replace(seconds=0.001))
+    one.look()  # from now on the canary sings
 
     def look(seen: Seen, threads: int = 1) -> Pilot:
         monkeypatch.setattr(one, "_see", lambda: seen)
         monkeypatch.setattr(one, "_looked", 0.0)
-        one.meter.threads.update({number: Spent() for number in range(threads)})
+        one.meter.threads = {number: one.meter.threads.get(number) or Spent() for number in range(threads)}
         one.look()
         return one
 
@@ -68,11 +76,47 @@ def pilot(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Pilot]]:
     one.end()
 
 
-def test_no_thread_is_added_before_it_is_known_what_an_item_costs_alone(pilot: Callable[..., Pilot]) -> None:
+WAITED = WAITING._replace(calls=1, inside=0.006)
+
+
+def test_threads_are_added_on_trial_when_the_first_item_has_waited(pilot: Callable[..., Pilot]) -> None:
     assert pilot(WAITING).threads_wanted() == 1
-    one = pilot(ENDED)
+    assert pilot(WAITED._replace(doubtful=True)).threads_wanted() == 1
+    assert pilot(WAITED).threads_wanted() == 8
+    one = pilot(ENDED, threads=8)
     assert one.threads_wanted() is None
-    assert one.choice == Choice("thread", "threads: 75 % of the time it waits")
+    assert one.choice == Choice("thread", "threads: 79 % of the time it waits")
+
+
+@pytest.mark.parametrize("doubtful", [False, True])
+def test_those_on_trial_rest_when_items_compute_after_all(pilot: Callable[..., Pilot], doubtful: bool) -> None:
+    pilot(WAITED)
+    computes = Seen(1.1, 2, seconds=0.2, computed=0.05, ready=0.01, gil=0.97, settled=0.01, inside=0.02)
+    one = pilot(computes._replace(doubtful=doubtful), threads=8)
+    assert (one.threads_wanted(), one.wants_fewer, one.choice) == (1, True, None)
+    one.meter.threads[0].began = one.meter.threads[1].began = 1.0
+    assert pilot(computes, threads=8).wants_fewer
+    one.meter.threads[1].began = 0.0  # from here on it is alone
+    assert not pilot(computes, threads=8).wants_fewer
+    assert one.meter.threads == {}
+    assert pilot(WAITED).threads_wanted() == 1  # once is enough
+    assert pilot(Seen(1.3, 3, seconds=0.03, computed=0.03, ready=0.0, gil=0.0)).choice is None
+    one.meter.samples.append((1, 2))
+    one = pilot(Seen(3.4, 210, seconds=2.1, computed=2.1, ready=0.0, gil=0.97))
+    assert one.choice == Choice("process", "processes: it holds the GIL 97 % of 10 ms per item")
+
+
+def test_those_on_trial_go_on_when_items_wait_for_the_gil_now_and_then(pilot: Callable[..., Pilot]) -> None:
+    pilot(WAITED)
+    one = pilot(WAITED._replace(calls=20, seconds=0.2, computed=0.09, gil=0.45), threads=8)
+    assert one.choice == Choice("thread", "threads: 55 % of the time it waits")
+
+
+def test_those_on_trial_get_others_when_all_of_them_wait_for_long(pilot: Callable[..., Pilot]) -> None:
+    pilot(WAITED)
+    assert pilot(WAITED._replace(seconds=0.1), threads=8).choice is None
+    one = pilot(WAITED._replace(seconds=0.161, computed=0.008), threads=8)
+    assert one.choice == Choice("thread", "threads: 95 % of the time it waits")
 
 
 def test_who_waits_for_long_gets_threads_before_the_first_item_has_ended(pilot: Callable[..., Pilot]) -> None:
@@ -83,7 +127,7 @@ def test_who_waits_for_long_gets_threads_before_the_first_item_has_ended(pilot: 
 
 
 def test_what_items_cost_that_wait_for_one_another_decides_nothing(pilot: Callable[..., Pilot]) -> None:
-    pilot(WAITING)
+    pilot(WAITING._replace(doubtful=True))
     pilot(ENDED._replace(calls=1, doubtful=True))
     one = pilot(CROWDED, threads=14)
     assert one.choice == Choice("thread", "threads: 75 % of the time it waits")
@@ -92,6 +136,44 @@ def test_what_items_cost_that_wait_for_one_another_decides_nothing(pilot: Callab
 def test_a_call_in_progress_says_not_what_one_costs() -> None:
     assert ENDED.of_ended == ENDED._replace(seconds=0.016, computed=0.004)
     assert WAITING.of_ended == WAITING
+
+
+LISTENED_TO = Seen(1.0, 100, seconds=0.03, computed=0.03, ready=0.0, gil=0.3, settled=0.03, inside=0.03)
+UNHEARD = LISTENED_TO._replace(now=1.006, calls=150, seconds=0.034, computed=0.034, settled=0.034, inside=0.034)
+
+
+def test_what_a_call_costs_is_known_of_those_that_nobody_listens_to(
+    pilot: Callable[..., Pilot], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who lets the GIL go at every turn has to wait for those that listen, each time."""
+    monkeypatch.setattr(auto_pilot, "_HEARD", 0.0)
+    one = pilot(LISTENED_TO)
+    assert (one.choice, one.in_a_hurry, one.threads_wanted()) == (None, False, 1)
+    assert pilot(UNHEARD._replace(calls=102)).choice is None
+    one = pilot(UNHEARD)
+    assert one.cost == pytest.approx(0.00008)
+    assert one.choice == Choice("thread", "threads: what is left, about 80 ms, does not pay for processes")
+
+
+def test_long_calls_are_not_waited_for(pilot: Callable[..., Pilot], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(auto_pilot, "_HEARD", 0.0)
+    pilot(LISTENED_TO)
+    assert pilot(UNHEARD._replace(calls=101, now=1.03)).threads_wanted() == 2
+
+
+def test_a_race_in_which_two_do_less_than_one_ends_early(
+    pilot: Callable[..., Pilot], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(auto_pilot, "_HEARD", 0.0)
+    dear = [one._replace(calls=one.calls // 10) for one in (LISTENED_TO, UNHEARD)]
+    pilot(dear[0]).meter.samples.append((1, 2))
+    start = dear[1]._replace(now=1.01)
+    assert pilot(dear[1]).threads_wanted() == 2
+    pilot(start, threads=2)
+    ran = start._replace(now=1.021, calls=49, computed=0.067, seconds=0.057, settled=0.067, inside=0.057)
+    assert pilot(ran, threads=2).choice is None  # as much as one
+    ran = ran._replace(computed=0.045, settled=0.07)
+    assert pilot(ran, threads=2).choice is not None
 
 
 ALONE = Seen(0.1, calls=10, seconds=0.1, computed=0.1, ready=0.0, gil=0.1)
@@ -134,3 +216,48 @@ def test_what_the_system_tells_of_threads():
         thread.join()
     assert core_times(2**22 + 1) == {}
     assert not is_runnable(2**22 + 1)
+
+
+def test_one_call_that_keeps_the_cores_busy_by_itself_gets_one_thread() -> None:
+    """More would only take them from each other, and processes would only move the items."""
+    measured = Measured(calls=40, elapsed=0.2, busy=0.2, gil=0.2, left=10_000, cores=4, helped=2.7)
+    assert not wants_race(measured)
+    assert choose(measured) == Choice(
+        "thread", "threads: one call keeps 3.7 of 4 cores busy, with threads of its own", alone=True
+    )
+    assert suffices(measured)
+    assert wants_race(measured._replace(helped=1.0))
+    assert wants_race(measured._replace(gil=0.6))
+    assert choose(measured._replace(busy=0.01, helped=2.7)).alone  # it waits for those threads
+    assert not choose(measured._replace(busy=0.01, helped=0.0)).alone
+
+
+def test_threads_that_are_not_of_python_are_seen_to_compute() -> None:
+    numpy = pytest.importorskip("numpy")
+    if available_cores().count < 2 or os.environ.get("OPENBLAS_NUM_THREADS"):
+        pytest.skip("there are no cores for threads of a BLAS")
+    matrix = numpy.ones((400, 400))
+    helpers = Helpers()
+    until = time.monotonic() + 20
+    while helpers.cores() < 0.1 and time.monotonic() < until:
+        matrix @ matrix
+    assert helpers.cores() >= 0.1
+
+
+def test_those_of_python_are_not() -> None:
+    """In a process of its own: those of a BLAS go on for a moment when they have done their work."""
+    script = """
+import threading, time
+from plait._engines.measuring_helpers import Helpers
+
+ends = threading.Event()
+spinning = threading.Thread(target=lambda: [None for _ in iter(ends.is_set, True)])
+helpers = Helpers()
+spinning.start()
+while time.clock_gettime(time.pthread_getcpuclockid(spinning.ident)) < 0.02:
+    pass
+print(helpers.cores())
+ends.set()
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
+    assert float(done.stdout) < 0.05

@@ -17,6 +17,7 @@ import pytest
 import plait
 from plait._engines import auto_pilot
 from plait._engines.choice import Choice
+from plait._engines.seen import Seen
 
 pytestmark = pytest.mark.usefixtures("nothing_left", "eager")
 ITEMS = 60
@@ -31,8 +32,9 @@ BUFFER = io.StringIO()
 def eager(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Whatever was measured, the rule wants processes, after the first call."""
     monkeypatch.setattr(auto_pilot, "choose", lambda _: Choice("process", "processes: for the test"))
-    for limit in ("_BRIEF", "ALONE", "_LONG_ALONE", "_HEARD"):
-        monkeypatch.setattr(auto_pilot, limit, 0.0)
+    monkeypatch.setattr(auto_pilot, "BRIEF", 0.0)
+    monkeypatch.setattr(auto_pilot, "_HEARD", 0.0)
+    monkeypatch.setattr(Seen, "enough", True)
     yield
     for shared in (LOG, COUNTS, Bag.made):
         shared.clear()

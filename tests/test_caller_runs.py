@@ -18,6 +18,7 @@ from plait._core.job import Job
 from plait._engines import auto_pilot, caller_runs
 from plait._engines.caller_runs import CallerRuns
 from plait._engines.choice import Choice
+from plait._engines.seen import Seen
 
 pytestmark = pytest.mark.usefixtures("nothing_left", "alone")
 
@@ -28,8 +29,8 @@ COUNTED: list[int] = []
 def alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of every function it is said, after its first calls, that more threads do no more than one."""
     monkeypatch.setattr(auto_pilot, "choose", lambda _: Choice("thread", "threads: for the test", alone=True))
-    for limit in ("_BRIEF", "ALONE", "_LONG_ALONE"):
-        monkeypatch.setattr(auto_pilot, limit, 0.0)
+    monkeypatch.setattr(auto_pilot, "BRIEF", 0.0)
+    monkeypatch.setattr(Seen, "enough", True)
     for limit, value in (("_WORTH", 0.0), ("_AWAY", 2.0), ("_WAITING", 2.0)):  # a busy machine is no reason to go back
         monkeypatch.setattr(caller_runs, limit, value)
     monkeypatch.setattr(caller_runs, "only_ours", lambda: True)  # pytest-timeout has a handler of its own

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -156,3 +157,19 @@ def test_an_unknown_scheduler_and_a_damaged_token_are_refused(program: ModuleTyp
         plait.check(program.test_locked, scheduler=3)  # type: ignore[arg-type]  # that is what is tested
     with pytest.raises(UsageError, match="copy all of it"):
         plait.replay(program.test_locked, "1abc")
+
+
+def test_a_script_may_check_what_it_imports(tmp_path: Path) -> None:
+    (tmp_path / "adding.py").write_text(
+        "import threading\nlock, seen = threading.Lock(), []\n"
+        "def add():\n    with lock:\n        seen.append(len(seen))\n"
+        "def test_add():\n"
+        "    threads = [threading.Thread(target=add) for _ in range(2)]\n"
+        "    for thread in threads: thread.start()\n"
+        "    for thread in threads: thread.join()\n"
+        "    assert seen == [0, 1]\n"
+    )
+    script = tmp_path / "script.py"
+    script.write_text("import plait\nfrom adding import test_add\nprint(plait.check(test_add, runs=3).verdict)\n")
+    run = subprocess.run([sys.executable, str(script)], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (run.returncode, run.stdout) == (0, "passed\n"), run.stderr

@@ -121,7 +121,7 @@ def test_a_use_before_the_value_is_there() -> None:
     record = failing.record(failing.failed(2, 7, AttributeError("data")))
     finding = explain(record, passing.record(), failing.sources)
     assert finding.kind == "used before ready"
-    assert "before Thread-1 has given it its value in line 3" in finding.why
+    assert "writes `self.ready` in line 2 and only then `self.data` in line 3" in finding.why
 
 
 def test_a_use_after_the_end() -> None:

@@ -88,6 +88,12 @@ HANGS = {
         "deadlock",
         "keeps `one` and waits for `two` in line 6",
     ),
+    "a lock, within an asynchronous generator": (
+        "lock = asyncio.Lock()\nasync with lock:\n    async for _ in rows(lock): pass",
+        "async def rows(lock):\n    async with lock: yield 1",
+        "self-deadlock",
+        "takes `lock` in line 3, but holds it already, since line 6",
+    ),
     "a result": ("await asyncio.get_running_loop().create_future()", "", "nobody sets it", "awaits a result in line 4"),
     "its own loop": (
         "loop = asyncio.get_running_loop()\nasyncio.run_coroutine_threadsafe(asyncio.sleep(0), loop).result()",

@@ -71,6 +71,44 @@ TOUCHES = {
     "an environment": Touch(
         "import os\nos.environ['N'] = '0'", "os.environ['N'] = str(int(os.environ['N']) + 1)", "os.environ['N'] == '2'"
     ),
+    "the working directory": Touch(
+        "import os\nhere, seen = os.getcwd(), []",
+        "os.chdir('/'); seen.append(os.path.abspath('x')); os.chdir(here)",
+        "seen == ['/x'] * 2",
+    ),
+    "the folder of a block": Touch(
+        "import os\nhere = os.getcwd()", "with contextlib.chdir('/'): assert os.getcwd() == '/'", "os.getcwd() == here"
+    ),
+    "filters of warnings": Touch(
+        "import warnings\nbefore, levels = warnings.filters[:], ['error', 'ignore']",
+        "with warnings.catch_warnings(): warnings.simplefilter(levels.pop())",
+        "warnings.filters == before",
+    ),
+    "standard output": Touch(
+        "import io\nseen = []",
+        "with contextlib.redirect_stdout(io.StringIO()) as out: print('x')\n        seen.append(out.getvalue())",
+        "seen == ['x\\n'] * 2",
+    ),
+    "what is patched": Touch(
+        "import types\nfrom unittest import mock\napi = types.SimpleNamespace(n=0)",
+        "with mock.patch.object(api, 'n', 1): pass",
+        "api.n == 0",
+    ),
+    "a dict that is patched": Touch(
+        "from unittest import mock\nd = {}",
+        "with mock.patch.dict(d, {'n': threading.get_ident()}): assert d['n'] == threading.get_ident()",
+        "not d",
+    ),
+    "the level of a logger": Touch(
+        "import logging\nlog = logging.getLogger('chk')",
+        "old = log.level; log.setLevel(old + 1); log.setLevel(old)",
+        "log.level == 0",
+    ),
+    "handlers of a logger": Touch(
+        "import logging\nlog = logging.getLogger('chk')",
+        "if not log.handlers: log.addHandler(logging.NullHandler())",
+        "len(log.handlers) == 1",
+    ),
     "a UserDict": Touch("from collections import UserDict\nd = UserDict(n=0)", "d['n'] = d['n'] + 1", "d['n'] == 2"),
     "weak values": Touch(
         "import weakref\nclass C: pass\npool, made = weakref.WeakValueDictionary(), []",

@@ -136,6 +136,19 @@ NOTED = {
         """,
         [("lock held across an await", 6)],
     ),
+    "a lock of threads kept by an asynchronous generator": (
+        """
+        lock = threading.Lock()
+        async def rows():
+            with lock:
+                await asyncio.sleep(0.1)
+                yield 1
+        async def main():
+            async for _ in rows(): pass
+        asyncio.run(main())
+        """,
+        [("lock held across an await", 6)],
+    ),
 }
 
 

@@ -27,6 +27,49 @@ for thread in threads: thread.start()
 for thread in threads: thread.join()
 """
 PROGRAMS = {
+    "threads of one name": Told(
+        """
+import threading
+n = 0
+def work():
+    global n
+    before = n
+    n = before + 1
+threads = [threading.Thread(target=work, name="worker") for _ in range(2)]
+"""
+        + THREADS
+        + "assert n == 2",
+        "Lost update of n",
+        ("worker #1 reads `n`", "In between worker #2 writes"),
+    ),
+    "a lock that is taken only for the second half": Told(
+        """
+import threading
+class Plugins:
+    made, lock = None, threading.Lock()
+    @classmethod
+    def get(cls):
+        if cls.made is None:
+            with cls.lock: cls.made = []
+        return cls.made
+def work(n): Plugins.get().append(n)
+threads = [threading.Thread(target=work, args=(n,)) for n in range(2)]
+"""
+        + THREADS
+        + "assert len(Plugins.made) == 2",
+        "Checked, then changed by another thread: cls.made",
+        ("holds it in line 8 only, not in line 7", "not does not take it"),
+    ),
+    "tasks only": Told(
+        """
+import asyncio
+async def look(table): return table["missing"]
+async def main(): await asyncio.gather(look({}), asyncio.sleep(1))
+asyncio.run(main())
+""",
+        "Fails under every schedule that was tried: KeyError: 'missing'",
+        ("the order of the tasks", "not thread"),
+    ),
     "an attribute that is set by its slot": Told(
         """
 import threading

@@ -17,6 +17,181 @@ class Account:
 account = Account()
 """
 PROGRAMS = {
+    "what is read between a change and an update, each under the lock": Told(
+        """
+import threading
+class Account:
+    def __init__(self): self.balance, self.lock, self.log = 100, threading.Lock(), []
+    def pay(self):
+        with self.lock: self.balance -= 10
+        with self.lock: self.balance -= 1
+    def report(self):
+        with self.lock: self.log.append(self.balance)
+account = Account()
+threads = [threading.Thread(target=account.pay), threading.Thread(target=account.report)]
+"""
+        + THREADS
+        + "assert account.log[0] in (100, 89)",
+        "The lock is let go too early: self.balance",
+        ("one `with` block around lines 6 and 7",),
+    ),
+    "what is looked for between taking it away and putting it back": Told(
+        """
+import threading
+class Index:
+    def __init__(self): self.docs, self.lock = {"a": 1}, threading.Lock()
+    def replace(self, key, value):
+        with self.lock: old = self.docs.pop(key)
+        with self.lock: self.docs[key] = (value, old)
+    def find(self, key):
+        with self.lock: return self.docs[key]
+index = Index()
+threads = [threading.Thread(target=index.replace, args=("a", 2)), threading.Thread(target=index.find, args=("a",))]
+"""
+        + THREADS,
+        "The lock is let go too early: self.docs",
+        ("one `with` block around lines 6 and 7",),
+    ),
+    "tasks that ask before they take the lock": Told(
+        """
+import asyncio
+class Cache:
+    def __init__(self): self.lock, self.value, self.loads = asyncio.Lock(), None, 0
+    async def get(self):
+        if self.value is None:
+            async with self.lock:
+                await asyncio.sleep(0)
+                self.loads += 1
+                self.value = 1
+async def main():
+    cache = Cache()
+    await asyncio.gather(cache.get(), cache.get())
+    assert cache.loads == 1
+asyncio.run(main())
+""",
+        "Checked, then changed by another task: self.value",
+        ("Hold `self.lock` over lines 6 and 10: put line 6 into the `async with` block of line 7.",),
+    ),
+    "a task that keeps the lock, and one that does not": Told(
+        """
+import asyncio
+class Account:
+    def __init__(self): self.lock, self.n = asyncio.Lock(), 0
+    async def add(self):
+        async with self.lock:
+            old = self.n
+            await asyncio.sleep(0)
+            self.n = old + 1
+    async def add_fast(self): self.n += 1
+async def main():
+    account = Account()
+    await asyncio.gather(account.add(), account.add_fast())
+    assert account.n == 2
+asyncio.run(main())
+""",
+        "Lost update of self.n",
+        ("Take `self.lock` in line 10 too (`async with self.lock:`).",),
+    ),
+    "tasks that take the lock twice": Told(
+        """
+import asyncio
+class Pool:
+    def __init__(self): self.lock, self.free = asyncio.Lock(), [1]
+    async def take(self):
+        async with self.lock:
+            n = len(self.free)
+        await asyncio.sleep(0)
+        async with self.lock:
+            if n:
+                return self.free.pop()
+async def main():
+    pool = Pool()
+    await asyncio.gather(pool.take(), pool.take())
+asyncio.run(main())
+""",
+        "Checked, then changed by another task: self.free",
+        ("Keep `self.lock` from the first to the last: one `async with` block around lines 7 and 11.",),
+    ),
+    "what is changed twice under a lock that is let go in between": Told(
+        """
+import threading
+class Door:
+    def __init__(self): self.state, self.lock = "open", threading.Lock()
+    def close(self):
+        with self.lock: self.state = "closing"
+        with self.lock: self.state = "closed"
+    def look(self):
+        with self.lock: return self.state
+door, seen = Door(), []
+threads = [threading.Thread(target=door.close), threading.Thread(target=lambda: seen.append(door.look()))]
+"""
+        + THREADS
+        + "assert seen[0] != 'closing'",
+        "The lock is let go too early: self.state",
+        ("Thread-1 changes `self.state` in line 6", "Thread-2 reads it in line 9, and sees a state", "not looks at"),
+    ),
+    "what is set, and used in a function that is called": Told(
+        """
+import threading
+class Db:
+    def __init__(self): self.schema, self.log = "public", []
+    def query(self, table):
+        self.log.append(self.name(table))
+        return self.name(table)
+    def name(self, table): return f"{self.schema}.{table}"
+db, found = Db(), {}
+def handle(tenant):
+    db.schema = tenant
+    rows = db.query("users")
+    found[tenant] = rows
+threads = [threading.Thread(target=handle, args=(name,)) for name in ("a", "b")]
+"""
+        + THREADS
+        + "assert found == {'a': 'a.users', 'b': 'b.users'}",
+        "Changed by another thread before it is used: db.schema",
+        ("Hold one lock in `handle` from line 11 until the call is over that comes to line 8",),
+    ),
+    "settings of the process": Told(
+        """
+import sys, threading
+seen = []
+def work(n):
+    sys.setrecursionlimit(n)
+    seen.append(sys.getrecursionlimit() - n)
+threads = [threading.Thread(target=work, args=(n,)) for n in (5000, 6000)]
+"""
+        + THREADS
+        + "assert seen == [0, 0]",
+        "Changed by another thread before it is used: the settings of sys",
+        ("changes the settings of sys in line 5", "not `the settings"),
+    ),
+    "a promise that says it is kept before its value is there": Told(
+        """
+import threading
+class Promise:
+    def __init__(self): self.state, self.value, self.then, self.lock = "open", None, [], threading.Lock()
+    def keep(self, value):
+        with self.lock: self.state, self.value = "kept", value
+        for function in self.then: function(self.value)
+    def use(self, function):
+        if self.state == "open": self.then.append(function)
+        else: function(self.value)
+def chained(n):
+    promise = Promise()
+    thread = threading.Thread(target=promise.keep, args=(n,))
+    thread.start()
+    promise.use(lambda value: value + 1)
+    thread.join()
+for n in range(2): chained(n)
+""",
+        "Used before it is ready: self.value",
+        (
+            "writes `self.state` in line 6 and only then `self.value`, in the same line",
+            "main thread sees the one (line 9) and uses the other (line 10)",
+            "write `self.value` first and `self.state` last; or take `self.lock",
+            "not join()",
+        ),
+    ),
     "a sum that is checked in between": Told(
         ACCOUNT
         + """

@@ -36,6 +36,9 @@ def leave_later(line, calls=iter(range(10_000))):
     if next(calls) == 30:
         sys.exit("enough")
 
+def vanish(line):
+    os._exit(3)
+
 def interrupt(line):
     raise KeyboardInterrupt
 
@@ -95,6 +98,10 @@ def test_arguments_as_items(folder):
         (["work:leave", ":::", "3"], "work:leave cannot be measured, because it fails: SystemExit: 3\n"),
         (["work:leave", ":::", "x"], "because it fails: SystemExit\n"),
         (["work:leave_later", ":::", "x"], "because it fails: SystemExit: enough\n"),
+        (
+            ["work:vanish", "lines.txt"],
+            "work:vanish cannot be measured, because it ends the process: os._exit(3) at work.py:",
+        ),
         (["wait", "lines.txt"], "expected module:function, module:Class.method or file.py:function"),
         (["work:wait", "nowhere.txt"], "cannot read 'nowhere.txt'"),
         (["work:wate", "lines.txt"], "did you mean 'wait'?"),

@@ -134,6 +134,18 @@ def test_an_output_that_depends_on_the_schedule(tmp_path: Path, capsys: pytest.C
     assert run(["check", "--replay", token, "prints.py"]) == 0
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_a_token_of_an_output_shows_another_one_whichever_came_first(
+    seed: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "prints.py").write_text(
+        "import threading\nfor name in 'ab':\n    threading.Thread(target=lambda name=name: print(name)).start()\n"
+    )
+    assert run(["check", "--one-output", "--seed", str(seed), "prints.py"]) == 1
+    token = capsys.readouterr().out.partition("--replay ")[2].split()[0]
+    assert run(["check", "--replay", token, "--one-output", "prints.py"]) == 1
+
+
 def test_a_package_that_is_named_is_observed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["check", "--observe", "no_such_package", "right.py"]) == 2
     assert "--observe no_such_package" in capsys.readouterr().err

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -340,6 +341,20 @@ def test_streams_that_are_closed(folder, redirect, status, words):
     assert done.returncode == status
     assert words in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("lambda x: x * 2",), "is Python, and would be run as a shell command; put it into a file"),
+        (("echo {}",), "no standard input to read items from; put them after the command"),
+    ],
+)
+def test_what_is_meant_otherwise_is_not_run_as_a_command(folder, arguments, words):
+    shell = shlex.join([sys.executable, "-m", "plait", "map", *arguments]) + " <&-"
+    done = subprocess.run(["sh", "-c", shell], capture_output=True, cwd=folder, text=True, check=False)
+    assert (done.returncode, done.stdout) == (255, "")
+    assert words in done.stderr
 
 
 def test_what_a_module_prints_when_it_is_imported_is_no_result(folder):

@@ -137,6 +137,40 @@ def test_a_signal_ends_commands_and_all_they_have_started(folder, command, numbe
     assert gone(pid)
 
 
+@pytest.mark.parametrize(
+    "command", ["echo $$ > pids; exec sleep 1000 # {}", "trap '' TERM; sleep 1000 & echo $! > pids; wait # {}"]
+)
+def test_commands_do_not_outlive_a_program_that_is_killed(folder, command):
+    """Nothing of the program is left to end them: another process does, which nothing else keeps alive."""
+    with start(folder, command, "--workers", "1", "x") as process:
+        with open(folder / "pids") as pids:
+            pid = int(pids.readline())
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate(timeout=30)
+    assert gone(pid)
+
+
+def test_a_command_does_not_outlive_a_program_that_it_kills_at_once(folder):
+    for number in range(5):
+        seconds = f"1000.{os.getpid()}{number}"
+        with start(folder, f"kill -KILL $PPID; sleep {seconds}; sleep {seconds} # {{}}", "x") as process:
+            assert process.wait(30) == -signal.SIGKILL
+        for each in psutil.process_iter(["cmdline"]):
+            if any(seconds in word for word in each.info["cmdline"] or ()):
+                assert gone(each.pid)
+
+
+def test_a_guard_that_is_killed_costs_no_command(folder):
+    command = "case {} in a) read line < pids;; esac; echo {} $line"
+    with start(folder, command, "--workers", "1", "a", "b") as process:
+        with open(folder / "pids", "w") as pids:  # the first command runs
+            guard = next(each for each in psutil.Process(process.pid).children() if "groups=" in each.cmdline()[-1])
+            guard.kill()
+            pids.write("1\n")
+        out, err = process.communicate(timeout=30)
+    assert (out, err) == ("a 1\nb\n", "")
+
+
 def test_a_timeout_ends_the_whole_group_and_the_others_go_on(folder):
     command = "case {} in slow) sleep 1000 & echo $! > pids; wait;; *) echo {};; esac"
     with start(folder, command, "--workers", "2", "--timeout", "1", "a", "slow", "b") as process:

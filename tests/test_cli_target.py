@@ -82,6 +82,11 @@ def test_a_file_in_a_package_keeps_its_relative_imports(folder):
         (":shout", ["expected module:function"]),
         ("tools_for_plait:", ["expected module:function"]),
         ("nowhere/tools.py:f", ["no file 'nowhere/tools.py'"]),
+        ("tools_for_plait.shout", ["did you mean 'tools_for_plait:shout'?"]),
+        ("tools_for_plait.Kit.twice", ["did you mean 'tools_for_plait:Kit.twice'?"]),
+        ("os.path.basename", ["did you mean 'os.path:basename'?"]),
+        ("len", ["did you mean 'builtins:len'?"]),
+        ("tools_for_plait.py", ["for a function in this file, write 'tools_for_plait.py:NAME'"]),
     ],
 )
 def test_wrong_targets(folder, target, words):

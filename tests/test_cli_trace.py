@@ -39,6 +39,17 @@ def test_a_script(tmp_path: Path, words: list[str]) -> None:
     assert plait(tmp_path, "show", "run.json").stdout == shown.stdout
 
 
+@pytest.mark.parametrize(("columns", "width"), [("80", 80), ("200", 200), ("5", 60)])
+def test_text_is_as_wide_as_the_terminal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, columns: str, width: int
+) -> None:
+    (tmp_path / "app.py").write_text(PROGRAM)
+    plait(tmp_path, "trace", "-o", "run.json", "app.py")
+    monkeypatch.setenv("COLUMNS", columns)
+    lines = plait(tmp_path, "show", "run.json").stdout.splitlines()
+    assert max(map(len, lines)) == width
+
+
 @pytest.mark.parametrize(
     ("words", "arguments", "written"),
     [

@@ -226,6 +226,12 @@ def test_data_that_is_nested_too_deeply_is_said_to_be() -> None:
         list(plait.map(len, [deep], engine="process"))
 
 
+def test_an_object_of_a_built_in_class_that_has_no_name_is_refused_with_what_to_do() -> None:
+    with pytest.raises(NotTransferable, match=r"its class sys\.flags is built in.*; make a plain tuple of it first"):
+        list(plait.map(lambda _: {"of": sys.flags}, [1], engine="process"))
+    assert list(plait.map(lambda _: tuple(sys.flags), [1], engine="process"))
+
+
 def test_what_belongs_to_one_process_says_so() -> None:
     with plait.Pool("thread") as pool, plait.map(abs, [1], engine="inline") as stream:
         for kept, text in ((pool, "Pool"), (stream, "Stream")):

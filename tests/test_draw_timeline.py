@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from html.parser import HTMLParser
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -51,13 +52,37 @@ def test_files_are_named_when_there_are_several() -> None:
     assert "b.py:4  y" in draw_columns(two)
 
 
+@pytest.mark.parametrize("letters", [10, 25, 35, 60, 200])
+@pytest.mark.parametrize("lanes", [2, 3])
+def test_long_names_of_files_leave_room_for_the_text(letters: int, lanes: int) -> None:
+    names = [f"/x/{'long_' * 50}"[: 3 + letters] + f"{n}.py" for n in range(lanes)]
+    rows = tuple(Row(n, name, 1234, "x = 1", "reads self.value") for n, name in enumerate(names))
+    drawn = draw_columns(Timeline(tuple("ABC"[:lanes]), rows))
+    assert drawn.count(".py:1234  x = 1") == drawn.count("↳ reads") == lanes  # in one piece
+    assert all(cells(line) <= 80 for line in drawn.splitlines())
+
+
+@pytest.mark.parametrize("letter", ["計", "🎉", "e\u0301", "\x07"])
+@pytest.mark.parametrize("letters", [2, 30])
+def test_names_of_files_are_as_wide_as_the_terminal_shows_them(letter: str, letters: int) -> None:
+    rows = Row(0, f"/x/{letter * letters}.py", 3, "x = n", "reads n"), Row(1, "/x/b.py", 14, letter * 90, "writes n")
+    drawn = draw_columns(Timeline(("A", "B"), rows), 120).split("\n")
+    assert "\x07" not in "".join(drawn)
+    assert all(cells(line) <= 120 for line in drawn)
+    assert len({cells(line.partition("│")[0]) for line in drawn if "│" in line}) == 1
+    assert (
+        len({cells(line[: line.index(mark)]) for line in drawn for mark in ("x = n", "↳ reads") if mark in line}) == 1
+    )
+
+
 def test_nothing_to_draw() -> None:
     assert draw_columns(Timeline(("A",), ())) == ""
 
 
 texts = st.text(st.characters(exclude_categories=("Cs",)), max_size=60)
+files = st.sampled_from(["a.py", "計算機.py", "🎉" * 30, "\x07"])
 rows = st.builds(
-    Row, st.integers(-1, 1), st.just("a.py"), st.integers(0, 5000), texts, texts, st.lists(texts, max_size=2).map(tuple)
+    Row, st.integers(-1, 1), files, st.integers(0, 5000), texts, texts, st.lists(texts, max_size=2).map(tuple)
 )
 
 
@@ -78,10 +103,10 @@ def test_colours_change_nothing_else(drawn: list[Row]) -> None:
 
 
 @unhurried
-@given(texts, st.integers(2, 40))
+@given(texts, st.integers(-3, 40))
 def test_wrapping_loses_nothing_but_blanks(text: str, width: int) -> None:
     pieces = wrap(text, width)
-    assert all(cells(piece) <= width for piece in pieces)
+    assert all(cells(piece) <= max(2, width) for piece in pieces)
     squeezed = "".join(letter if letter.isprintable() else "·" for letter in text.expandtabs(4)).replace(" ", "")
     assert "".join(pieces).replace(" ", "") == squeezed
 

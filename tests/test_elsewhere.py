@@ -33,6 +33,7 @@ for module, names in {
         if hasattr(module, name):
             delattr(module, name)
 os.process_cpu_count = os.cpu_count  # as os.py has it where there is no affinity
+subprocess._CAN_USE_PIDFD_OPEN = False  # which it has found out before (CPython 3.15)
 """
 NOT_ON_WINDOWS = (
     """

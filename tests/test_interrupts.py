@@ -16,6 +16,7 @@ import pytest
 
 import plait
 from plait._core import interrupts
+from plait._core.cancelling import current_block
 
 ENGINES = ["inline", "thread", "process"]
 ITEMS = 40
@@ -32,11 +33,15 @@ def double(x: int) -> int:
 
 
 class Pressed:
-    """Presses Ctrl-C before the line with a certain number, of those that the main thread runs in plait's code."""
+    """Presses Ctrl-C before the line with a certain number, of those that the main thread runs in plait's code.
 
-    def __init__(self, number: int, times: int = 1) -> None:
+    It is pressed `times` times, and, if it was held back, once more `again` lines later.
+    """
+
+    def __init__(self, number: int, times: int = 1, again: int = 0) -> None:
         self.number = number
         self.times = times
+        self.again = again
         self.lines = 0
         self.where = ""
         self._before: dict[int, int] = {}  # by the id of the frame, which would be kept alive
@@ -54,16 +59,17 @@ class Pressed:
             return None
         if event == "line" and self._counts(frame) and not _only_yields(frame) and not self._leaves_a_block(frame):
             self.lines += 1
-            if self.lines == self.number:
+            if self.lines == self.number + self.again:
                 sys.settrace(None)
+            if self.lines in (self.number, self.number + self.again):
                 self.where = f"{name}:{frame.f_lineno}"
                 for _time in range(self.times):
                     signal.raise_signal(signal.SIGINT)
         return self._trace
 
     def _counts(self, frame: FrameType) -> bool:
-        """Whether a line there is one of those."""
-        return True
+        """Whether a line there is one of those: what a destructor raises, Python cannot pass on."""
+        return frame.f_code.co_name != "__del__"
 
     def _leaves_a_block(self, frame: FrameType) -> bool:
         """Whether the line is a ``with`` at its end: what it calls there it has called when Python looks for signals."""
@@ -136,6 +142,27 @@ def test_ctrl_c_at_any_line_of_the_driver(name: str, way: Way, order: str) -> No
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
+@pytest.mark.filterwarnings("ignore:plait.map")  # that was never iterated, if it comes so early
+@pytest.mark.parametrize("again", [1, 20, 60, 120, 200, 260, 320, 400, 500])
+@pytest.mark.parametrize("name", ["thread", "process"])
+def test_ctrl_c_pressed_twice_leaves_nothing_behind(name: str, again: int) -> None:
+    def run_map(number: int) -> tuple[Pressed, bool]:
+        with Pressed(number, again=again) as pressed:
+            try:
+                for _ in plait.map(double, iter(range(ITEMS)), engine=name, workers=2):
+                    pass
+            except KeyboardInterrupt:
+                return pressed, True
+            finally:
+                sys.settrace(None)
+        return pressed, False
+
+    whole, _ = run_map(0)
+    for trial in range(TRIALS):
+        pressed, raised = run_map(1 + trial * whole.lines // TRIALS)
+        assert raised or not pressed.where, f"Ctrl-C at {pressed.where} was lost"
+
+
 @pytest.mark.parametrize("caught", [False, True])
 def test_ctrl_c_at_any_line_of_a_scope_loses_no_task(caught: bool) -> None:
     def run_scope(number: int) -> tuple[Pressed, bool]:
@@ -156,10 +183,12 @@ def test_ctrl_c_at_any_line_of_a_scope_loses_no_task(caught: bool) -> None:
                 sys.settrace(None)
         return pressed, raised
 
+    before = current_block.get()
     whole, _ = run_scope(0)
-    for trial in range(TRIALS):
-        pressed, raised = run_scope(1 + trial * whole.lines // TRIALS)
+    for number in range(1, whole.lines, 3):
+        pressed, raised = run_scope(number)
         assert raised or not pressed.where, f"Ctrl-C at {pressed.where} was lost"
+        assert current_block.get() is before, pressed.where
 
 
 class PressedBetween(Pressed):

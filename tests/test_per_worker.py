@@ -14,6 +14,7 @@ import threading
 import time
 import types
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ import pytest
 import plait
 from plait._core.worker_state import WorkerState
 from plait._engines import parting, thread
+from plait.engines import ProcessEngine
 from plait.errors import PlaitError, StopTask, TaskTimeout, UsageError
 
 SOURCE = Path(__file__).resolve().parents[1] / "src"
@@ -297,6 +299,20 @@ def test_a_function_sent_by_value_is_set_up_once_in_a_warm_worker(main: types.Mo
         assert pool.submit(main.__dict__["use"], file).result() in first
         assert events(file) == ["up a"]
     assert events(file) == ["up a", "down a"]
+
+
+def test_a_worker_that_is_one_too_many_tears_down(main: types.ModuleType, file: str) -> None:
+    """Two runs at the same time have a worker each; the engine keeps no more than one of them asked for."""
+    use = defined(CELL, main)
+
+    def items(engine: ProcessEngine) -> Iterator[str]:
+        yield file
+        assert len(list(plait.map(use, [file], engine=engine, workers=1))) == 1
+
+    with closing(ProcessEngine()) as engine:
+        assert len(list(plait.map(use, items(engine), engine=engine, workers=1))) == 1
+        assert sorted(events(file)) == ["down a", "up a", "up a"]
+    assert sorted(events(file)) == ["down a", "down a", "up a", "up a"]
 
 
 def test_a_function_that_was_changed_is_set_up_again(main: types.ModuleType, file: str) -> None:

@@ -16,23 +16,28 @@ import pytest
 SOURCE = Path(__file__).resolve().parents[1] / "src"
 ENGINES = ["inline", "thread", "process"]
 
-# Presses Ctrl-C when the main thread has come to wait inside a function of that name.
+# Presses Ctrl-C when the main thread has come to wait inside a function of that name, and again until it is awake:
+# Python overlooks a signal that comes when a thread is about to wait, until it has waited. Two that come together are one.
 INTERRUPT = """
         import plait, signal, sys, threading, time
 
         def interrupt_in(function):
+            def waits(frame):
+                return frame.f_code.co_name == "wait" and function in callers(frame)
+
             def interrupt():
-                while not (function in names(sys._current_frames()[main]) and "wait" in names(sys._current_frames()[main])):
+                while not waits(frame := sys._current_frames()[main]):
                     time.sleep(0.001)
-                signal.pthread_kill(main, signal.SIGINT)
+                while sys._current_frames()[main] is frame:
+                    signal.pthread_kill(main, signal.SIGINT)
+                    time.sleep(0.001)
 
             main = threading.main_thread().ident
             threading.Thread(target=interrupt).start()
 
-        def names(frame):
-            while frame is not None:
+        def callers(frame):
+            while frame := frame.f_back:
                 yield frame.f_code.co_name
-                frame = frame.f_back
         """
 
 

@@ -118,6 +118,10 @@ def test_the_last_words_of_a_crash_are_told(engine):
     assert "in _die" in str(outcome.error)
 
 
+FORKS = pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # from CPython 3.15 on fork() raises it
+
+
+@FORKS
 def test_the_death_of_a_worker_is_noticed_although_its_child_holds_its_sockets(engine, tmp_path):
     (outcome,) = plait.map(_leave_a_child, [str(tmp_path / "child")], engine=engine).outcomes()
     assert isinstance(outcome.error, WorkerDied)
@@ -197,6 +201,7 @@ def test_no_file_is_left_even_while_it_works(engine, folder):
         assert os.listdir(folder) == []
 
 
+@FORKS
 def test_a_forked_child_neither_ends_the_workers_nor_waits_for_them(engine):
     before = set(plait.map(lambda _: os.getpid(), range(50), engine=engine, workers=1))
     child = os.fork()

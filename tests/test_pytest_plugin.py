@@ -92,7 +92,7 @@ def test_every_test_that_can_be_is_explored(pytester: pytest.Pytester) -> None:
     result.assert_outcomes(passed=4, failed=1, skipped=1)
     result.stdout.fnmatch_lines(["*Lost update of self.value*", "*Only on a free-threaded build*"])
     result.stdout.fnmatch_lines(
-        ["3 tests under * schedules", "not checked: *test_with_a_fixture: it uses the fixture capfd*"]
+        ["4 tests under * schedules", "not checked: *test_with_a_fixture: it uses the fixture capfd*"]
     )
 
 
@@ -188,6 +188,15 @@ class TestOld(Base, unittest.TestCase):
     def test_fails_as_expected(self):
         self.assertTrue(False)
 
+    @unittest.expectedFailure
+    def test_loses_as_expected(self):
+        together(self.counter)
+        self.assertEqual(self.counter.value, 2)
+
+    @unittest.expectedFailure
+    def test_passes_unexpectedly(self):
+        pass
+
 class TestAsync(unittest.IsolatedAsyncioTestCase):
     async def asyncSetUp(self):
         self.counter = Counter()
@@ -241,8 +250,9 @@ def test_tests_of_unittest_are_explored(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(HEAD + UNITTEST)
     result = run(pytester, "--plait=0.5", "-rf")
     failed = {line.split(" ")[1].rpartition("::")[2] for line in result.outlines if line.startswith("FAILED")}
-    assert failed == {"test_loses", "test_inherited", "test_loses_across_await"}
-    result.assert_outcomes(failed=3, passed=2, skipped=2)
+    assert failed == {"test_loses", "test_inherited", "test_loses_across_await", "test_passes_unexpectedly"}
+    result.assert_outcomes(failed=4, passed=1, skipped=2, xfailed=2)
+    result.stdout.fnmatch_lines(["*expected to fail, and passed under all schedules*"])
     result.stdout.fnmatch_lines(["*Lost update of self.value*", "*Lost update of self.counter.value*"])
     assert "not checked" not in result.stdout.str()
 
@@ -283,3 +293,135 @@ def test_a_path_behind_the_option_is_explained(pytester: pytest.Pytester) -> Non
     result = run(pytester, "--plait", "test_something.py")
     assert result.ret != 0
     assert "--plait=SECONDS" in result.stderr.str() + result.stdout.str()
+
+
+def test_a_parameter_of_a_fixture_is_not_what_the_test_gets(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+import pytest
+
+@pytest.fixture(params=[1, 2])
+def sized(request):
+    return [0] * request.param
+
+@pytest.fixture
+def doubled(request):
+    return request.param * 2
+
+def test_sized(sized):
+    assert set(sized) == {0}
+
+@pytest.mark.parametrize("doubled", ["x"], indirect=True)
+def test_doubled(doubled):
+    assert doubled == "xx"
+
+@pytest.mark.parametrize("sized", ["in its place"])
+def test_direct(sized):
+    assert sized == "in its place"
+"""
+    )
+    result = run(pytester, "--plait=0.2")
+    result.assert_outcomes(passed=4)
+    result.stdout.fnmatch_lines(
+        ["1 test under *", "not checked: *test_sized?1?: it uses the fixture sized: it depends*"]
+    )
+
+
+def test_a_mark_that_says_what_nobody_knows_is_explained(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile("import pytest\n@pytest.mark.plait(3, second=1)\ndef test_it(): pass")
+    result = run(pytester)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*does not know 3, second: it takes runs, seconds, seed, scheduler, skip"])
+
+
+def test_a_warning_is_listed_once_and_not_for_each_execution(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+import threading, warnings
+import pytest
+
+warnings.warn("old")
+
+def test_it():
+    threads = [threading.Thread(target=warnings.warn, args=("in it",)) for _ in range(2)]
+    for thread in threads: thread.start()
+    for thread in threads: thread.join()
+    with pytest.warns(UserWarning, match="recorded"):
+        warnings.warn("recorded")
+"""
+    )
+    result = run(pytester, "--plait=0.3")
+    result.assert_outcomes(passed=1, warnings=3)  # that of the module when it is collected, too
+
+
+def test_what_decorators_wrap_and_other_plugins_run_is_explored(pytester: pytest.Pytester) -> None:
+    pytester.makeconftest(
+        """
+import asyncio, functools, inspect
+import pytest
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item):  # as pytest-asyncio does it
+    if inspect.iscoroutinefunction(item.obj):
+        function = item.obj
+        item.obj = functools.wraps(function)(lambda **given: asyncio.run(function(**given)))
+    return (yield)
+
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup(fixturedef, request):
+    function = fixturedef.func
+    if inspect.iscoroutinefunction(function):
+        fixturedef.func = functools.wraps(function)(lambda: asyncio.run(function()))
+    return (yield)
+"""
+    )
+    pytester.makepyfile(
+        HEAD
+        + """
+from unittest import mock
+import pytest
+
+@pytest.fixture
+async def later(): return Counter()
+
+@mock.patch("os.getcwd")
+def test_patched(getcwd, tmp_path):
+    counter = Counter()
+    together(counter)
+    assert counter.value == 2
+
+async def test_coroutine():
+    counter = Counter()
+    async def add():
+        before = counter.value
+        await asyncio.sleep(0)
+        counter.value = before + 1
+    await asyncio.gather(add(), add())
+    assert counter.value == 2
+
+def test_with_what_is_asynchronous(later):
+    assert later.value == 0
+"""
+    )
+    result = run(pytester, "--plait=0.5")
+    result.assert_outcomes(failed=2, passed=1)
+    result.stdout.fnmatch_lines(["*Lost update of self.value*", "*Lost update of counter.value*"])
+    result.stdout.fnmatch_lines(["2 tests under *", "not checked: *: it uses the fixture later: it is asynchronous"])
+
+
+def test_what_has_come_of_a_test_is_part_of_its_report(pytester: pytest.Pytester) -> None:
+    """As pytest-xdist sends it from the process that runs the test to the one that prints the summary."""
+    pytester.makeconftest(
+        """
+import json
+
+def pytest_runtest_logreport(report):
+    if report.when == "call":
+        sent = report._to_json()
+        print("sent", json.loads(json.dumps({name: sent.get(name) for name in ("outcome", "plait")})))
+"""
+    )
+    pytester.makepyfile(TESTS)
+    result = run(pytester, "--plait=0.3", "-s", "-k", "loses or with_a_fixture")
+    result.stdout.fnmatch_lines(["*'failed', 'plait': ?*, ''?*", "*'passed', 'plait': ?0, 'it uses the fixture capfd*"])
+    result.stdout.fnmatch_lines(["1 test under *"])

@@ -17,6 +17,7 @@ from concurrent.futures import FIRST_COMPLETED, as_completed, wait
 import pytest
 
 import plait
+from plait._core.cancelling import current_block
 from plait.errors import Cancelled, Closed, StopTask, UsageError
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
@@ -543,6 +544,16 @@ def test_what_is_no_function_is_refused_with_advice() -> None:
             s.submit(3)  # type: ignore[call-overload]
         with pytest.raises(UsageError, match=r"s.submit\(fetch, url\)"):
             s.submit(fetch("a"))  # type: ignore[call-overload]
+
+
+def test_a_block_whose_deadline_nobody_can_see_to_has_not_begun(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    with pytest.raises(RuntimeError, match="can't start new thread"), plait.scope(deadline=1.0):
+        pass
+    assert current_block.get(None) is None
 
 
 @pytest.mark.parametrize("options", [{"workers": 0}, {"workers": True}, {"deadline": 0}, {"deadline": "1"}])

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import plait
+from plait._core.cancelling import current_block
 from plait.errors import Cancelled, Closed, TaskTimeout, UsageError
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
@@ -518,8 +519,9 @@ def test_outside_of_a_task_there_is_no_async_with() -> None:
     coroutine = enter()
     loop = asyncio.new_event_loop()
     try:
-        with pytest.raises((UsageError, RuntimeError)):
+        with pytest.raises(UsageError, match="this waits in an event loop of asyncio, and none runs here"):
             coroutine.send(None)
+        assert current_block.get(None) is None  # what comes next is not within a block that has not begun
     finally:
         coroutine.close()
         loop.close()

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import queue
+import re
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -168,6 +170,18 @@ def test_other_children_where_asked() -> None:
 
 
 @on_linux
+def test_children_that_compute_and_are_not_shown_are_told() -> None:
+    code = "import time\nwhile time.process_time() < 0.3: pass"
+    with plait.trace() as trace:
+        subprocess.run([sys.executable, "-c", code], check=True)
+    (told,) = [text for text in trace.missing if "other process" in text]
+    assert re.match(r"1 other process, which computed for 0\.\d\d s: `plait trace --children` or ", told)
+    with plait.trace(children=True) as trace:
+        subprocess.run([sys.executable, "-c", code], check=True)
+    assert not any("other process" in text for text in trace.missing)
+
+
+@on_linux
 def test_the_holder_of_an_asyncio_lock() -> None:
     async def holder(lock: asyncio.Lock) -> None:
         async with lock:
@@ -188,6 +202,28 @@ def test_the_holder_of_an_asyncio_lock() -> None:
     assert trace.lanes[wait.lane].name == "waiter"
     assert trace.lanes[wait.holder].name == "holder"
     assert "in waiter" in wait.where
+
+
+@on_linux
+def test_what_is_awaited_within_an_asynchronous_generator() -> None:
+    async def rows(ready: asyncio.Event) -> AsyncIterator[int]:
+        await ready.wait()
+        yield 1
+
+    async def reader(ready: asyncio.Event) -> None:
+        async for _ in rows(ready):
+            pass
+
+    async def main() -> None:
+        ready = asyncio.Event()
+        asyncio.get_running_loop().call_later(0.05, ready.set)
+        await asyncio.create_task(reader(ready), name="reader")
+
+    with plait.trace() as trace:
+        asyncio.run(main())
+    wait = next(one for one in trace.waits if one.state is State.EVENT)
+    assert wait.name == "ready (asyncio.Event)"
+    assert "in rows" in wait.where
 
 
 def test_a_file_that_is_no_text_is_no_trace(tmp_path: Path) -> None:

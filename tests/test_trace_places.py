@@ -6,6 +6,7 @@ import logging
 import sys
 import threading
 import time
+from pathlib import Path
 from types import FrameType
 
 import pytest
@@ -79,3 +80,29 @@ def test_a_frame_of_the_library_is_told_apart() -> None:
     assert made_at(found[0]).partition(" (")[2].startswith("logging/__init__.py:")
     assert place(own_frame(found[0])).endswith("in test_a_frame_of_the_library_is_told_apart")
     assert place(None) == ""
+
+
+NAMES = {
+    "first = Lock(); second = Lock()": ["first", "second"],
+    "a, b = Lock(), Lock()": ["a", "b"],
+    "a, b = (Lock() for _ in 'ab')": ["lock", "lock"],
+    "locks = [Lock() for _ in 'ab']": ["locks", "locks"],
+    "box.lock: object = Lock()": ["box.lock"],
+    "if 1: boxes['a'] = Lock()": ["boxes['a']"],
+    "(a := Lock())": ["lock"],
+    "a = (Lock(\n    ))": ["a"],
+}
+
+
+@pytest.mark.parametrize("source", NAMES)
+def test_what_is_made_is_called_by_what_it_is_assigned_to(source: str, tmp_path: Path) -> None:
+    names: list[str] = []
+
+    def lock() -> None:
+        names.append(made_at(sys._getframe(1)).partition(" (")[0])
+
+    file = tmp_path / "app.py"
+    file.write_text(f"if True:\n    {source}\n")
+    space = {"Lock": lock, "box": threading.local(), "boxes": {}}
+    exec(compile(file.read_text(), str(file), "exec"), space)
+    assert names == NAMES[source]

@@ -244,6 +244,19 @@ def test_who_waits_for_room_in_a_queue_learns_who_is_slower() -> None:
     assert [one for one in found if "queue, most at" in one] == [said]
 
 
+def test_who_was_woken_and_waits_for_a_core_waits_for_no_queue() -> None:
+    """On a busy machine both ends would be told that the other one is slower."""
+    stages = [(at * SECOND // 10, State.QUEUE if at % 5 == 0 else State.CORE) for at in range(10)]
+    trace = made({"producer": stages, "consumer": stages})
+    for began in range(0, SECOND, SECOND // 2):
+        for lane, method in ((0, "put"), (1, "get")):
+            for at in (began, began + SECOND // 4):
+                line = f"app.py:{lane} in f"
+                trace.waits.append(Wait(lane, at, at + SECOND // 4, QUEUE, f"Queue.{method}", line, -1, "", -1))
+    found = [one for one in summarise(trace, [], [], 2) if "queue, most at" in one]
+    assert [one.partition(" for ")[0] for one in found] == ["producer waited 0.20 s", "consumer waited 0.20 s"]
+
+
 def test_many_tasks_that_block_their_loop_at_one_line_are_one_finding() -> None:
     trace = made({"MainThread": [(0, SLEEP)]})
     blocks = [
@@ -251,6 +264,16 @@ def test_many_tasks_that_block_their_loop_at_one_line_are_one_finding() -> None:
     ]
     (found,) = blocked_words(trace, blocks, [], 0)
     assert "blocked for 0.30 s by handle (0) and 2 others at app.py:7 in handle, in 3 steps" in found[1]
+
+
+def test_brief_steps_are_told_when_they_delay_others_again_and_again() -> None:
+    trace = made({"MainThread": [(0, SLEEP)]})  # of one second
+    blocks = [Blocked(1, at * 100_000, at * 100_000 + 25_000, "handle", "app.py:7 in handle") for at in range(5)]
+    late = [Step(2, 1, block.began + 5_000, block.ended, block.ended + 10, SLEEP, "", "") for block in blocks]
+    (found,) = blocked_words(trace, blocks, late, 0)
+    assert "blocked for 0.12 s by handle at app.py:7 in handle, in 5 steps; 1 task was ready" in found[1]
+    assert blocked_words(trace, blocks, [], 0) == []
+    assert blocked_words(trace, blocks[:3], late, 0) == []
 
 
 def test_where_the_holders_of_a_lock_were() -> None:

@@ -567,6 +567,27 @@ def test_a_lock_that_one_takes_twice(move: Path) -> None:
     assert found.title == "a waits for itself"
 
 
+@pytest.mark.parametrize(
+    ("rest", "certain"),
+    [
+        ("threading.Timer(9, a.lock.release).start()", False),
+        ("def later(account):\n    account.lock.release()", False),
+        ("threading.Timer(9, print).start()", True),
+        ("def now(account):\n    account.lock.acquire()\n    try: pass\n    finally: account.lock.release()", True),
+    ],
+)
+@pytest.mark.parametrize("names", [("a",), ("a", "b")])
+def test_locks_that_a_timer_may_release(move: Path, names: tuple[str, ...], rest: str, certain: bool) -> None:
+    move.write_text(f"{move.read_text()}\n{rest}\n")
+    waits = Frame(threading.__file__, 1, "Event.wait", {"self": Thing("Event", 5), "timeout": Thing("float", 6, "9.0")})
+    timer = Thread("Thread-1", 2, 2, (waits, Frame(threading.__file__, 2, "Timer.run")), busy=False)
+    others = {"a": thread("a", move, 4, source=1, target=len(names)), "b": thread("b", move, 4, source=2, target=1)}
+    found = diagnose(Dump(1, (*(others[name] for name in names), timer)))
+    assert found is not None
+    assert found.certain is certain
+    assert ('"Thread-1"' in found.why) is not certain
+
+
 def test_no_ring_where_one_waits_with_a_timeout(tmp_path: Path) -> None:
     file = tmp_path / "move.py"
     file.write_text("def move(source, target):\n    with source.lock:\n        target.lock.acquire(timeout=5)\n")

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 import plait
-from plait._see import why
+from plait._see import why, why_outside
 from plait._see.why_diagnosis import Diagnosis, diagnose
 from plait._see.why_dump import Dump, Frame, OtherEnd, Thing, Thread
 from plait._see.why_inside import look_inside
@@ -131,6 +131,58 @@ def test_the_other_side_of_a_socket_is_named() -> None:
     assert "timeout" in found.cure
 
 
+def test_who_sends_to_one_who_does_not_read_comes_before_who_waits_for_clients() -> None:
+    """With the lock that it keeps meanwhile."""
+    lock = threading.Lock()
+
+    def send() -> None:
+        with lock:
+            while True:
+                try:
+                    ours.sendall(b"x" * 1_000_000)
+                except OSError:
+                    return
+
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()) as ours:
+        theirs, _ = server.accept()
+        found = diagnosed(send, "waits waits for room in a socket to 127.0.0.1:", theirs.close)
+    assert "does not read" in found.why
+
+
+def test_the_order_of_sockets() -> None:
+    frames = {name: Frame(f"/home/{name}.py", 1, name) for name in ("accept", "read")}
+    accepts = Thread(
+        "MainThread", 1, 1, (frames["accept"],), False, where="inet_csk_accept", other_end=OtherEnd("socket", "")
+    )
+    reads = Thread(
+        "reader", 2, 2, (frames["read"],), False, where="wait_woken", other_end=OtherEnd("socket", "1.2.3.4:5")
+    )
+    found = diagnose(Dump(1, (accepts, reads)))
+    assert found is not None
+    assert found.title.startswith("reader waits for")
+
+
+def test_what_a_proxy_of_a_manager_waits_for(tmp_path: Path) -> None:
+    file = tmp_path / "app.py"
+    file.write_text("with lock: pass\n")
+    asks = Frame("/usr/lib/python3.11/multiprocessing/connection.py", 378, "Connection._recv", {})
+    proxy = Frame("/usr/lib/python3.11/multiprocessing/managers.py", 820, "BaseProxy._callmethod", {})
+    main = Thread("MainThread", 1, 1, (asks, proxy, Frame(str(file), 1, "<module>")), False, where="unix_stream_read")
+    found = diagnose(Dump(1, (main,), "", ((7, "futex_wait"),)))
+    assert found is not None
+    assert "the process of its manager" in found.cure
+
+
+def test_a_queue_within_a_library_is_not_called_by_what_the_line_calls(tmp_path: Path) -> None:
+    file = tmp_path / "app.py"
+    file.write_text("root.warning('full')\n")
+    put = Frame("/usr/lib/python3.11/queue.py", 140, "Queue.put", {"timeout": Thing("", 0, "None")})
+    emit = Frame("/usr/lib/python3.11/logging/handlers.py", 1500, "QueueHandler.emit", {})
+    found = diagnose(Dump(1, (Thread("MainThread", 1, 1, (put, emit, Frame(str(file), 1, "<module>"))),)))
+    assert found is not None
+    assert found.title == "Nobody takes from a queue"
+
+
 def test_the_other_process_is_asked_too(monkeypatch: pytest.MonkeyPatch) -> None:
     answers = {
         1: "it waits\n\nall of process 1:\n\nthe other process: plait why 2\n",
@@ -209,3 +261,21 @@ def test_a_pool_of_processes_may_still_give_its_result() -> None:
     assert found is not None
     assert (found.title, found.certain) == ("MainThread waits for another process", False)
     assert found.processes == (7,)
+
+
+def test_who_sends_on_what_is_put_into_a_queue_gives_nothing_to_its_own_process() -> None:
+    waits = Frame(threading.__file__, 1, "Event.wait", {"self": Thing("Event", 5), "timeout": Thing("", 6, "None")})
+    feeds = Frame("/usr/lib/python3.11/multiprocessing/queues.py", 239, "_feed", {})
+    main = Thread("MainThread", 1, 1, (waits, Frame(__file__, 1, "test")))
+    found = diagnose(Dump(1, (main, Thread("QueueFeederThread", 2, 2, (feeds,))), "", ((7, "hrtimer_nanosleep"),)))
+    assert found is not None
+    assert found.title.startswith("Nobody sets")
+    assert found.certain
+
+
+def test_callers_that_a_fork_has_left_behind_are_no_lines() -> None:
+    frames = [
+        {"filename": name, "line": line, "name": "f", "locals": None} for name, line in (("a.py", 3), ("__init__", 0))
+    ]
+    entry = {"thread_id": 1, "active": False, "owns_gil": False, "frames": frames}
+    assert [frame.place for frame in why_outside._thread(os.getpid(), entry).frames] == ["a.py:3"]

@@ -69,6 +69,53 @@ LIBRARY = """
 async def main():
     async with asyncio.TaskGroup() as tasks: tasks.create_task(asyncio.Barrier(2).wait())
 """
+GENERATOR = """
+async def rows(queue):
+    yield 1
+    yield await queue.get()
+async def main():
+    async for _ in rows(asyncio.Queue()): pass
+"""
+AWAITABLE = """
+class Ready:
+    def __init__(self): self.event = asyncio.Event()
+    def __await__(self):
+        yield from self.event.wait().__await__()
+async def main():
+    await Ready()
+"""
+STUBBORN = """
+async def work():
+    while True:
+        try: await asyncio.Event().wait()
+        except asyncio.CancelledError: pass
+async def main():
+    task = asyncio.create_task(work())
+    await asyncio.sleep(0)
+    task.cancel()
+    await task
+"""
+CHILD = """
+async def main():
+    code = "print('x' * 1000000)"
+    child = await asyncio.create_subprocess_exec(sys.executable, "-c", code, stdout=asyncio.subprocess.PIPE)
+    await child.wait()
+"""
+STANDS = """
+lock = asyncio.Lock()
+async def rows():
+    async with lock:
+        for row in range(9): yield row
+async def main():
+    found = rows()
+    await anext(found)
+    async with lock: pass
+"""
+UNTOLD = """
+async def main():
+    changed = asyncio.Condition()
+    async with changed: await changed.wait_for(lambda: False)
+"""
 # The program, and what is said of it in this order.
 PROGRAMS = {
     "server": (SERVER, ["No wait that cannot end was found", "Task-1 (main)  serves whoever connects at app.py:5"]),
@@ -81,6 +128,53 @@ PROGRAMS = {
     ),
     "in thread": (IN_THREAD, ["Task-1 (main) waits for asyncio.to_thread", "asyncio_0      sleeps", "A thread of a"]),
     "timed": (TIMED, ["Task-1 (main) waits for never.wait()", "A timer of the loop runs", "cure: See that set()"]),
+    "generator": (GENERATOR, ["Task-1 (main) waits for queue.get()", "app.py:5", "cure: Put one sentinel"]),
+    "awaitable": (AWAITABLE, ["Task-1 (main) waits for self.event.wait()", "app.py:6", "cure: See that set()"]),
+    "stubborn": (
+        STUBBORN,
+        [
+            "Task-2 (work) was cancelled, and does not end",
+            "was cancelled, and awaits asyncio",
+            "app.py:5",
+            "CancelledError",
+        ],
+    ),
+    "stubborn sleeper": (
+        STUBBORN.replace("asyncio.Event().wait()", "asyncio.sleep(1000)"),
+        ["Task-2 (work) was cancelled, and does not end", "was cancelled, and sleeps", "app.py:5", "CancelledError"],
+    ),
+    "child with a full pipe": (
+        CHILD,
+        [
+            "A pipe is full that nobody reads",
+            "Task-1 (main)  waits for the end of a child",
+            "app.py:6",
+            "room in a pipe",
+        ],
+    ),
+    "child that goes on": (
+        CHILD.replace("print('x' * 1000000)", "import time; time.sleep(1000)"),
+        [
+            "Task-1 (main) waits for the end of a child",
+            "app.py:6",
+            "child ",
+            "sleeps",
+            "cure: See what the child waits for",
+        ],
+    ),
+    "generator that stands": (
+        STANDS,
+        [
+            "Task-1 (main) waits for lock",
+            "rows()         is a generator, and has lock",
+            "app.py:6",
+            "cure: Let no generator",
+        ],
+    ),
+    "condition that nobody notifies": (
+        UNTOLD,
+        ["Task-1 (main) waits for changed.wait_for", "cure: Keep", "notify() after"],
+    ),
     "library": (LIBRARY, ["Task-2 (Barrier.wait) waits for Barrier.wait()", "cure: See that as many tasks"]),
 }
 
@@ -89,7 +183,7 @@ PROGRAMS = {
 def test_the_task_to_look_at_is_named(tmp_path: Path, name: str) -> None:
     source, expected = PROGRAMS[name]
     file = tmp_path / "app.py"
-    file.write_text(f"import asyncio, time, plait\n{source}\nasyncio.run(main())\n")
+    file.write_text(f"import asyncio, sys, time, plait\n{source}\nasyncio.run(main())\n")
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "PLAIT_WATCHDOG": "1000"}
     program = subprocess.Popen([sys.executable, str(file)], env=environment, process_group=0)
     deadline = time.monotonic() + LONG

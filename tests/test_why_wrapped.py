@@ -330,3 +330,38 @@ class Lock:
     def __exit__(self, *_: object) -> None:
         if self.lock.locked():
             self.lock.release()
+
+
+MIRROR = """
+class Store:
+    @contextmanager
+    def transaction(self):
+        self.mutex.acquire()
+        yield
+        self.mutex.release()
+
+def sync(a, b):
+    with a.transaction():
+        with b.transaction():
+            pass
+"""
+
+
+def test_where_an_rlock_was_taken_by_a_context_manager(tmp_path: Path) -> None:
+    """Its function is not on the stack of who has the lock, only on that of who waits for it."""
+    file = tmp_path / "mirror.py"
+    file.write_text(MIRROR)
+
+    def mirror(number: int, other: int) -> Thread:
+        mutex = Thing("RLock", 10 + other, str(other))
+        takes = Frame(str(file), 5, "Store.transaction", {"self": Thing("Store", other), "self.mutex": mutex})
+        enters = Frame("/usr/lib/python3.11/contextlib.py", 137, "_GeneratorContextManager.__enter__", {})
+        return Thread(f"t{number}", number, number, (takes, enters, Frame(str(file), 11, "sync", {})), False)
+
+    found = diagnose(Dump(1, (mirror(1, 2), mirror(2, 1))))
+    assert found is not None
+    assert found.title == 'Deadlock: "t1" and "t2" wait for each other'
+    has = [step for step in found.steps if "has" in step.does]
+    assert [(step.who, step.place, step.text) for step in has] == [
+        (who, "mirror.py:10", "with a.transaction():") for who in ("t1", "t2")
+    ]

@@ -97,7 +97,8 @@ def __getattr__(name: str) -> object:
     elif name in _MODULES:
         found = import_module(f"plait.{name}")
     else:
-        raise AttributeError(f"module 'plait' has no attribute {name!r}")
+        elsewhere = "; it is plait.errors." + name if name in import_module("plait.errors").__all__ else ""
+        raise AttributeError(f"module 'plait' has no attribute {name!r}{elsewhere}")
     globals()[name] = found
     return found
 

@@ -6,14 +6,16 @@ runs as it always does and is listed at the end, with the reason; a marked one f
 
 from __future__ import annotations
 
+import inspect
 import io
 import sys
 import tempfile
 import unittest
-from collections.abc import Callable, Iterator
+import warnings
+from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import pytest
 
@@ -57,6 +59,7 @@ class _Explorer:
         self._explored = 0
         self._schedules = 0
         self._plain: dict[str, str] = {}
+        self._ends: dict[str, tuple[int, str]] = {}
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> bool | None:
@@ -71,6 +74,22 @@ class _Explorer:
             wanted, demanded = self._wanted(item)
             if wanted is not None and self._explore(item, wanted, demanded):
                 item.runtest = _nothing  # type: ignore[method-assign]  # what calls it does so right after this
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, Any]:
+        """What has come of a test travels with its report: pytest-xdist runs it in another process than this one."""
+        report = yield
+        if call.when == "call" and item.nodeid in self._ends:
+            report.plait = list(self._ends.pop(item.nodeid))
+        return report
+
+    def pytest_runtest_logreport(self, report: Any) -> None:
+        schedules, reason = getattr(report, "plait", (0, ""))
+        self._schedules += schedules
+        if reason:
+            self._plain[report.nodeid] = reason
+        elif schedules and (hasattr(report, "wasxfail") or not report.skipped):
+            self._explored += 1
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         if not self._explored and not self._plain:
@@ -88,6 +107,10 @@ class _Explorer:
         mark = item.get_closest_marker("plait")
         if mark is not None:
             options: dict[str, Any] = {"seconds": seconds or _SECONDS, **mark.kwargs}
+            unknown = [*map(repr, mark.args), *(options.keys() - {*Wanted._fields, "skip"})]
+            if unknown:
+                known = ", ".join((*Wanted._fields, "skip"))
+                pytest.fail(f"@pytest.mark.plait does not know {', '.join(unknown)}: it takes {known}", pytrace=False)
             if options.pop("skip", ""):
                 return None, False
             return Wanted(**options), True
@@ -95,37 +118,42 @@ class _Explorer:
 
     def _explore(self, item: pytest.Function, wanted: Wanted, demanded: bool) -> bool:
         """Whether the test has been explored; it raises what the test does."""
-        values = item.callspec.params if hasattr(item, "callspec") else {}
         info = item._fixtureinfo
         fixtures = {name: _fixture(defined[-1]) for name, defined in info.name2fixturedefs.items() if defined}
+        params = item.callspec.params if hasattr(item, "callspec") else {}
+        values = {name: value for name, value in params.items() if _is_direct(fixtures.get(name))}
         test = ExploredTest(item.function, item.cls, info.argnames, fixtures, values)
         reason = test.obstacle()
         if not reason:
-            checked = test.explore(wanted, self._tokens().get(item.nodeid, ""))
-            self._schedules += checked.coverage.schedules
+            with _each_warning_once():
+                checked = test.explore(wanted, self._tokens().get(item.nodeid, ""))
+            self._ends[item.nodeid] = checked.coverage.schedules, ""
             reason = self._settle(item, checked)
-        if reason:
-            self._not_checked(item, reason, demanded)
-            return False
-        self._explored += 1
-        return True
-
-    def _not_checked(self, item: pytest.Function, reason: str, demanded: bool) -> None:
+        if not reason:
+            return True
         if demanded:
             pytest.fail(f"not checked: {reason}", pytrace=False)
-        self._plain[item.nodeid] = reason
+        self._ends[item.nodeid] = 0, reason
+        return False
 
     def _settle(self, item: pytest.Function, checked: Checked) -> str:
         """Why nothing can be said; "" if the test passed. What failed is raised, and its token kept."""
         told = checked.told
         if told is None:
             self._keep(item.nodeid, "")
-            return "" if checked.verdict.word in ("passed", "proved") else checked.verdict.reason
+            if checked.verdict.word not in ("passed", "proved"):
+                return checked.verdict.reason
+            if _is_expected_to_fail(item):
+                pytest.fail("it was expected to fail, and passed under all schedules that were tried", pytrace=False)
+            return ""
         error = told.record.failure.exception if told.record.failure is not None else None
         if isinstance(error, pytest.skip.Exception | pytest.xfail.Exception | unittest.SkipTest):
             raise error
+        if _is_expected_to_fail(item):
+            pytest.xfail(told.finding.title)
         self._keep(item.nodeid, told.token)
-        around = Around(str(checked.coverage), "run it again: this schedule is tried first")
+        again = "run it again: this schedule is tried first"
+        around = Around(str(checked.coverage), again if self._cache is not None else "needs pytest's cacheprovider")
         pytest.fail(tell(told.finding, around, checked.sources), pytrace=False)
 
     @property
@@ -154,9 +182,47 @@ def _fixture(defined: pytest.FixtureDef[Any]) -> Fixture:
         obstacle = f"it is made once for each {defined.scope}"
     elif defined.params is not None or "request" in defined.argnames:
         obstacle = "it depends on the request"
+    elif any(test(inspect.unwrap(function)) for test in (inspect.iscoroutinefunction, inspect.isasyncgenfunction)):
+        obstacle = "it is asynchronous"
     elif "." in getattr(function, "__qualname__", "."):
         obstacle = "it is no function at the top level of a module"
     return Fixture(function, tuple(defined.argnames), obstacle)
+
+
+def _is_direct(fixture: Fixture | None) -> bool:
+    """Whether the value of a parameter goes to the test itself; that of a fixture goes to the fixture."""
+    return fixture is None or fixture.function.__name__ == _OF_A_PARAMETER
+
+
+_OF_A_PARAMETER: Final = "get_direct_param_fixture_func"  # pytest has a fixture of its own for each of those
+
+
+def _is_expected_to_fail(item: pytest.Function) -> bool:
+    """Whether `unittest.expectedFailure` says so; pytest itself looks after `xfail`."""
+    return any(getattr(one, "__unittest_expecting_failure__", False) for one in (item.function, item.cls))
+
+
+@contextmanager
+def _each_warning_once() -> Iterator[None]:
+    """Each execution imports the modules again, and warns again: the first time is enough for pytest's list.
+
+    What the test has recorded by itself, with `pytest.warns` for example, does not come here.
+    """
+    show, shown = warnings.showwarning, set[tuple[str, str, str, int]]()
+
+    def show_once(
+        message: Warning | str, category: type[Warning], filename: str, lineno: int, *rest: Any, **options: Any
+    ) -> None:
+        known = str(message), category.__name__, filename, lineno
+        if known not in shown:
+            shown.add(known)
+            show(message, category, filename, lineno, *rest, **options)
+
+    warnings.showwarning = show_once
+    try:
+        yield
+    finally:
+        warnings.showwarning = show
 
 
 @contextmanager

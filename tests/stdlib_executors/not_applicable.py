@@ -73,6 +73,12 @@ NOT_APPLICABLE = (
     Listed("ProcessPoolSpawnProcessPoolExecutorTest.test_failed_worker_replacement_*", _PROCESSES, since=(3, 14)),
     Listed("ProcessPoolSpawnProcessPoolExecutorTest.test_max_workers_too_large", "tests a limit of Windows"),
     Listed(
+        "ProcessPoolSpawnProcessPoolExecutorTest.test_traceback_when_child_process_terminates_abruptly",
+        "expects the exit code in multiprocessing's private _RemoteTraceback; WorkerDied has it in exit_code, which \
+the contract checks",
+        since=(3, 15),
+    ),
+    Listed(
         "ProcessPoolSpawnProcessPoolExecutorTest.test_traceback",
         "expects multiprocessing's private _RemoteTraceback as the cause; the contract checks that the line is shown",
     ),

@@ -33,6 +33,7 @@ _KINDS = {
 }
 _METHODS = CHANGES | {"get", "keys", "values", "items", "count", "index"}
 _MANY = 32  # accesses of others that are looked at between two of one thread
+_ARGUMENTS = 16  # events of the arguments of a call that are looked through
 _FEW = 4  # of the same thread at the same place in the source that are looked at for predictions
 _CANDIDATES = 24
 
@@ -65,13 +66,31 @@ def splits(history: History) -> list[Split]:
     found = []
     for accesses in by_place(history).values():
         for at, first, second in _pairs(accesses):
-            for other in accesses[at + 1 : at + 1 + _MANY]:
+            near = accesses[at + 1 : at + 1 + _MANY]
+            updated = _updated(near, first, second)
+            for other in near:
                 if other.at >= second.at:
                     break
-                kind = _kind(history, first, other, second)
-                if kind and not history.in_order(first.at, other.at, second.at):
-                    found.append(Split(kind, first.at, other.at, second.at))
+                last = updated if updated is not None and other.event.kind == _READ else second
+                kind = _kind(history, first, other, last)
+                if kind and not history.in_order(first.at, other.at, last.at):
+                    found.append(Split(kind, first.at, other.at, last.at))
     return sorted(found, key=lambda split: (split.second, split.first, split.other))
+
+
+def _updated(near: list[Access], first: Access, second: Access) -> Access | None:
+    """The write of an update (``n -= fee``) that begins with the second access, after a write: the two belong together.
+
+    Not that of the next round of a loop, which the same line writes again.
+    """
+    if first.event.kind != _WRITE or second.event.kind != _READ:
+        return None
+    after = next((one for one in near if one.at > second.at and one.event.thread == second.event.thread), None)
+    if after is None or after.event.kind != _WRITE or after.event.name != second.event.name:
+        return None
+    one, two = second.event.site, after.event.site
+    is_update = one is not None and two is not None and (one.file, one.line) == (two.file, two.line)
+    return after if is_update and two != first.event.site else None
 
 
 def candidates(history: History) -> list[Candidate]:
@@ -131,7 +150,7 @@ def by_place(history: History) -> dict[int, list[Access]]:
         if event.kind in (_READ, _WRITE) and event.place >= 0:
             accesses.setdefault(event.place, []).append(Access(index, event))
             container = inside.get((event.place, event.name), -1)
-            if container >= 0 and event.kind == _READ and not _continued(history, index):
+            if container >= 0 and event.kind == _READ and not _continued(history, index, container):
                 accesses.setdefault(container, []).append(Access(index, event._replace(place=container, name="[]")))
     return accesses
 
@@ -147,9 +166,16 @@ def _containers(history: History) -> dict[tuple[int, str], int]:
     return inside
 
 
-def _continued(history: History, index: int) -> bool:
-    following = _following(history, index)
-    return following is not None and _goes_on(history.events[index], following)
+def _continued(history: History, index: int, container: int) -> bool:
+    """Whether the same expression goes on to touch the container, if only after the arguments of the call."""
+    event, mine = history.events[index], history.of[history.events[index].thread]
+    step = history.steps[index] + 1
+    for following in (history.events[later] for later in mine[step : step + _ARGUMENTS]):
+        if following.site == event.site:
+            return False
+        if following.place == container and _goes_on(event, following):
+            return True
+    return False
 
 
 def _following(history: History, index: int) -> Event | None:
@@ -205,8 +231,14 @@ def _kind(history: History, first: Access, other: Access, second: Access) -> str
         return ""  # nobody else sees a transaction before its end
     both = history.locks(first.at) & history.locks(second.at)
     if kind and both and not history.held_over(first.at, second.at):
-        return "lock released in between"
+        looks_again = kind == "non-repeatable read" and _goes_round(first.event.site, second.event.site)
+        return "" if looks_again else "lock released in between"
     return kind
+
+
+def _goes_round(one: Site | None, two: Site | None) -> bool:
+    """Whether it is another round of a loop: what is looked at again in each is not taken for granted."""
+    return _in_one(one, two) and one is not None and two is not None and two[1:3] <= one[1:3]
 
 
 def _possible(history: History, first: Access, other: Access, second: Access) -> Split | None:
@@ -231,6 +263,18 @@ def one_call(history: History, first: int, second: int) -> bool:
     return not any(
         event.kind == Kind.ENTER and event.site is not None and event.site.function == one.function for event in between
     )
+
+
+def called_within(history: History, first: int, second: int) -> bool:
+    """Whether the second event is of something that the function of the first one has called, as what follows shows."""
+    one, mine = history.events[first].site, history.of[history.events[first].thread]
+    after = mine[history.steps[second] + 1 :]
+    back = next((index for index in after if (site := history.events[index].site) and _in_one(site, one)), -1)
+    return back >= 0 and one_call(history, first, back)
+
+
+def _in_one(site: Site | None, other: Site | None) -> bool:
+    return site is not None and other is not None and (site.file, site.function) == (other.file, other.function)
 
 
 def _likelihood(candidate: Candidate) -> tuple[int, int]:

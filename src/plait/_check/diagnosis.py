@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sys
 from time import monotonic
-from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from plait._check.kept import kept
 from plait._check.record import Blocked, Failure, Frame
 from plait._check.stand_in_async_lock import wanted_from
+from plait._core.awaits import awaited_frames
 from plait._core.event import Kind, label
 
 if TYPE_CHECKING:
@@ -93,7 +93,8 @@ def _blocked(execution: Execution) -> tuple[Blocked, ...]:
         holder = me.gate.holder() if me.gate is not None else -1
         held = tuple((getattr(lock, "number", -1), site) for lock, site in me.held.items())
         stack = _stack_of(execution, me.number)
-        lock = wanted_from(_awaiting(me.task.get_coro())) if me.task is not None and me.gate is None else None
+        awaits = list(awaited_frames(me.task.get_coro())) if me.task is not None and me.gate is None else []
+        lock = wanted_from(awaits)
         if lock is None:
             since = me.gate.since() if me.gate is not None else None
         else:
@@ -106,17 +107,8 @@ def _stack_of(execution: Execution, number: int) -> tuple[Frame, ...]:
     me = execution.threads[number]
     task = me.task
     if task is not None and me.gate is None:
-        return execution.sites.frames(_awaiting(task.get_coro()))
+        return execution.sites.frames(list(awaited_frames(task.get_coro())))
     return execution.sites.stack(sys._current_frames().get(me.ident))
-
-
-def _awaiting(coroutine: Any) -> list[FrameType]:
-    """The frames of a suspended task: it, what it awaits, and so on."""
-    found: list[FrameType] = []
-    while (frame := getattr(coroutine, "cr_frame", None)) is not None:
-        found.append(frame)
-        coroutine = coroutine.cr_await
-    return found
 
 
 def _cycle(waits: dict[int, int]) -> tuple[int, ...]:

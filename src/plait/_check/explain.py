@@ -114,6 +114,8 @@ def _behind(
     best, points = best_split(history, before, [], failure, sources)
     if best is None or points < _ENOUGH_FOR_A_HANG or best.kind not in ("lost update", "lock released in between"):
         return None
+    if history.events[best.other].kind == Kind.READ:
+        return None  # who only looked has changed nothing for anybody
     hang = explain_hang(history, failure, found, sources)
     finding = explain_split(history, best, sources)
     last = next(
@@ -149,11 +151,13 @@ def _unexplained(history: History, failure: Failure, sources: Sources, *, always
     ]
     kind = {"steps": "no end", "died": "died"}.get(failure.kind, "fails under a schedule")
     told = _ALWAYS if always and kind == "fails under a schedule" else _UNEXPLAINED[kind]
+    numbers = [info.number for info in history.record.threads]
+    rivals = "threads" if sum(not history.is_task(number) for number in numbers) > 1 else "tasks"
     return Finding(
         kind,
         f"{told.title}: {headline(failure)}",
-        told.why + _last_words(history, failure),
-        told.fix,
+        told.why.format(threads=rivals) + _last_words(history, failure),
+        told.fix.format(threads=rivals),
         (Side(failure.thread, words.thread(failure.thread), "fails", site, own(failure.stack)),),
         tuple(stopped),
         gil=None,
@@ -188,15 +192,15 @@ _UNEXPLAINED = {
     ),
     "no end": _Told(
         "It does not end",
-        "The threads go on without an end, even when each gets its turn: they may wait for each other in loops.",
+        "The {threads} go on without an end, even when each gets its turn: they may wait for each other in loops.",
         "See what each of them waits for, and let it wait with a Condition or an Event instead.",
     ),
     "died": _Told("The process died", "The process that ran it ended before the run was over.", "See its last lines."),
 }
 _ALWAYS = _Told(
     "Fails under every schedule that was tried",
-    "It may have nothing to do with the order of the threads: no schedule was found under which it passes.",
-    "See whether it fails without threads, too; if it does, mend that first.",
+    "It may have nothing to do with the order of the {threads}: no schedule was found under which it passes.",
+    "See whether it fails without {threads}, too; if it does, mend that first.",
 )
 
 

@@ -18,6 +18,13 @@ SELF = Says(
     "expects it to be held.",
 )
 
+SIGNAL = Says(
+    "{name} takes `{thing}` a second time in {here}, and has not let go of it since {where}: it waits until another "
+    "thread releases it, and nobody who is left will.",
+    "If `{thing}` is a signal, see to it that the other thread releases it in every order; with a threading.Event that "
+    "is plain. If it guards something, release it before it is taken again, or take it with `with`.",
+)
+
 
 def explain_cycle(history: History, circle: tuple[Blocked, ...], sources: Sources) -> Finding:
     """The finding for threads that wait for each other in a circle."""
@@ -122,17 +129,26 @@ def _self_deadlock(history: History, blocked: Blocked, words: Words) -> Finding:
     name, lock = words.thread(blocked.thread), words.lock(blocked.pending.place)
     since = next((since for place, since in _held(history, blocked) if place == blocked.pending.place), None)
     side = Side(blocked.thread, name, f"waits for {lock}", site, own(blocked.stack))
+    signal = _is_signal(since, site)
+    says = SIGNAL if signal else SELF
     return Finding(
         "self-deadlock",
-        f"Deadlock with itself: {lock}",
-        SELF.why.format(name=name, thing=lock, here=words.line(site), where=words.line(since)),
-        SELF.fix,
+        f"Nobody releases {lock}" if signal else f"Deadlock with itself: {lock}",
+        says.why.format(name=name, thing=lock, here=words.line(site), where=words.line(since)),
+        says.fix.format(thing=lock),
         (side,),
         (
             Moment(blocked.thread, since, f"takes {lock}"),
             Moment(blocked.thread, site, f"waits for {lock}, for ever", (lock,)),
         ),
     )
+
+
+def _is_signal(since: Site | None, site: Site | None) -> bool:
+    """Whether one function takes a lock in one place and again in another, without `with`: it wants somebody else."""
+    if since is None or site is None or since.function != site.function or since.line == site.line:
+        return False
+    return since.file == site.file and all(".acquire(" in each.text for each in (since, site))
 
 
 def waits_at(blocked: Blocked) -> Site | None:

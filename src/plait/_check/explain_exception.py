@@ -7,12 +7,14 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
-from plait._check.atomicity import Split, one_call, overlap, splits
+from plait._check.atomicity import Split, called_within, one_call, overlap, splits
 from plait._check.explain_asked import explain_asked
 from plait._check.explain_leftover import explain_leftover
+from plait._check.explain_process import explain_process
 from plait._check.explain_published import explain_published
 from plait._check.explain_split import explain_split
-from plait._check.explain_swap import ends, explain_captured, explain_swap
+from plait._check.explain_swap import ends, explain_captured, explain_gap, explain_swap
+from plait._check.explain_timed import explain_timed
 from plait._check.explain_torn import explain_factory, explain_half, explain_iteration, explain_torn
 from plait._check.explain_weakref import explain_weakref
 from plait._check.findings import Finding, Side
@@ -90,6 +92,16 @@ def _weakref(crash: Crash) -> Finding | None:
     return explain_weakref(crash.history, crash.failure, crash.sources)
 
 
+def _process(crash: Crash) -> Finding | None:
+    """What the process has one of, which threads have set at the same time."""
+    return explain_process(crash.history, crash.before, crash.failure.thread, crash.sources)
+
+
+def _timed(crash: Crash) -> Finding | None:
+    """A wait that ended by its timeout, since nobody notified."""
+    return explain_timed(crash.history, crash.failure.thread, crash.sources)
+
+
 def _iterated(crash: Crash) -> Finding | None:
     """A container that another thread changed while it was iterated, as the exception says."""
     if crash.is_judged or not any(text in str(crash.failure.exception) for text in _ITERATED):
@@ -149,7 +161,7 @@ def _swapped(crash: Crash) -> Finding | None:
         partly = None if early else half(history, before, found[0], crash.sources)
         if partly is not None:
             return explain_half(history, partly, before, crash.sources)
-        return early or explain_swap(history, found[0], crash.sources)
+        return early or explain_gap(history, found[0], crash.sources) or explain_swap(history, found[0], crash.sources)
     lost = gone(crash.history, crash.suspects) if isinstance(crash.failure.exception, AttributeError) else None
     ended = lost is not None and ends(crash.sources, lost.site)
     return explain_swap(crash.history, lost, crash.sources) if lost is not None and ended else None
@@ -176,7 +188,8 @@ def _skipped(history: History, split: Split, sources: Sources) -> Finding | None
 
 
 _RULES: tuple[Callable[[Crash], Finding | None], ...] = (
-    _asked, _known, _weakref, _iterated, _sure_split, _factory, _captured, _leftover, _torn, _swapped, _some_split,
+    _asked, _known, _weakref, _iterated, _process, _timed, _sure_split, _factory, _captured, _leftover, _torn, _swapped,
+    _some_split,
 )  # fmt: skip
 
 
@@ -240,6 +253,7 @@ def _points(history: History, split: Split, failure: Failure, sources: Sources) 
     apart = -4 if first.kind == Kind.WRITE else -1  # what is written in one function may be changed in another
     if split.kind == "non-repeatable read" and first.site == second.site and sources.asks_again(first.site):
         points -= 10  # a loop that looks whether it is to go on
+    apart = 1 if called_within(history, split.first, split.second) else apart
     points += 3 if one_call(history, split.first, split.second) else apart
     points += 1 if first.thread == failure.thread else 0
     steps = range(history.steps[split.first] + 1, history.steps[split.second] + 1)

@@ -11,7 +11,7 @@ from plait._check.explain_deadlock import waits_at, what
 from plait._check.findings import Finding, Moment, Side
 from plait._check.hang_words import TITLES, WORDS
 from plait._check.hang_words_async import ASYNC_TITLES, ASYNC_WORDS
-from plait._check.hangs import Call, Cause, cleared, in_pool, kept_around
+from plait._check.hangs import Call, Cause, cleared, in_pool, kept_around, undone
 from plait._check.history import History
 from plait._check.record import Blocked, Failure
 from plait._check.source import Sources
@@ -35,9 +35,10 @@ def explain_hang(history: History, failure: Failure, cause: Cause, sources: Sour
     rows = [(call.at, _called(history, cause, call, words, thing)) for call in cause.calls]
     if cause.blocked.since is not None and not cause.calls:
         rows.append((cause.began - 1, Moment(cause.blocked.holder, cause.blocked.since, _did("acquire", thing))))
-    change = unnotified(history, cause) if cause.kind == "nobody sets it" else -1
+    change = _change(history, cause, sources)
     if change >= 0:
-        rows.append((change, words.moment(change, f"{words.does(change)} and does not notify")))
+        end = " and does not notify" if cause.kind == "nobody sets it" else ": not what it was when it notified"
+        rows.append((change, words.moment(change, words.does(change) + end)))
     rows.append((cause.began, Moment(cause.blocked.thread, site, waits, words.holds(cause.blocked))))
     for other in sorted(_told(failure), key=lambda one: one.pending.kind == Kind.JOIN):
         if other.thread != cause.blocked.thread and (other in cause.peers or len(rows) < 5):
@@ -82,7 +83,8 @@ def _variant(history: History, failure: Failure, cause: Cause, sources: Sources)
         mine = cause.calls[-1].thread == cause.blocked.thread
         return "lost wake-up, cleared too late" if mine else "lost wake-up, cleared"
     if cause.kind == "lost wake-up":
-        return "lost wake-up, checked outside" if _checked_outside(cause, sources) else cause.kind
+        late = _change(history, cause, sources) >= 0
+        return "lost wake-up, undone" if late else _missed(cause, sources)
     if cause.kind == "notify too few" and not _peers_differ(cause):
         return "notify too few, alone"
     if cause.kind == "nobody sets it" and kind == "condition" and unnotified(history, cause) >= 0:
@@ -92,6 +94,11 @@ def _variant(history: History, failure: Failure, cause: Cause, sources: Sources)
     return (
         f"{cause.kind}, {_ENDINGS.get(kind, '')}" if f"{cause.kind}, {_ENDINGS.get(kind, '')}" in WORDS else cause.kind
     )
+
+
+def _missed(cause: Cause, sources: Sources) -> str:
+    """Which sentences fit a notify that nobody heard."""
+    return "lost wake-up, checked outside" if _checked_outside(cause, sources) else cause.kind
 
 
 def _holding(history: History, failure: Failure, cause: Cause, sources: Sources) -> str:
@@ -118,7 +125,7 @@ def _facts(history: History, failure: Failure, cause: Cause, words: Words, sourc
         f"{words.thread(blocked.thread)} waits for {what(blocked, words)} in {words.line(waits_at(blocked), site)}"
         for blocked in _told(failure)[:4]
     ]
-    change = unnotified(history, cause)
+    change = _change(history, cause, sources)
     outside = _checked_outside(cause, sources)
     return {
         "name": words.thread(cause.blocked.thread),
@@ -188,6 +195,14 @@ def _for(failure: Failure, cause: Cause, words: Words) -> str:
     keeps = cause.calls[-1].thread if cause.calls else cause.blocked.holder
     stuck = next((one for one in failure.blocked if one.thread == keeps), None)
     return f", for {what(stuck, words)} in {words.line(waits_at(stuck))}" if stuck is not None else ""
+
+
+def _change(history: History, cause: Cause, sources: Sources) -> int:
+    """The change of what is waited for that explains the hang, or -1: nobody was told of it, or it came too early."""
+    if cause.kind == "nobody sets it":
+        return unnotified(history, cause) if cause.waiting.kind not in ("future", "futures") else -1
+    found = undone(history, cause.blocked, cause.began, sources) if cause.kind == "lost wake-up" else None
+    return found.change if found is not None else -1
 
 
 def unnotified(history: History, cause: Cause) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from plait._check.atomicity import Split
+from plait._check.atomicity import Split, called_within
 from plait._check.findings import Finding
 from plait._check.history import History
 from plait._check.source import Sources
@@ -21,7 +21,9 @@ def explain_split(history: History, split: Split, sources: Sources) -> Finding:
     sites = [history.events[index].site for index in split[1:]]
     gil, reason = on_gil_builds(history, split.first, split.second, sources)
     same = sites[0] is not None and sites[2] is not None and sites[0].line == sites[2].line
-    why = _WHY[f"{kind}, one line" if same and f"{kind}, one line" in _WHY else kind].format(
+    reads = [history.events[index].kind == Kind.READ for index in split[1:]]
+    variants = (f"{kind}, one line" if same else "", f"{kind}, seen" if reads[1] else "")
+    why = _WHY[next((one for one in variants if one in _WHY), kind)].format(
         one=one,
         other=other,
         thing=thing,
@@ -29,6 +31,8 @@ def explain_split(history: History, split: Split, sources: Sources) -> Finding:
         first=words.line(sites[0]),
         between=words.line(sites[1], sites[0]),
         second=words.line(sites[2], sites[0]),
+        looks="looks at" if reads[0] else "changes",
+        saw="saw" if reads[0] else "wrote",
         again="again " if sites[0] == sites[2] else "",
         lock=_lock_let_go(history, split, words),
         text=sources.line(sites[0].file, sites[0].line) if sites[0] is not None else "",
@@ -86,8 +90,10 @@ _WHY = {
     "between {other} changes it, too, in {between}.",
     "broken invariant": "{one} changes `{thing}` in two steps, in {first} and {second}. In between {other} reads it in "
     "{between}, and sees a state that nobody was meant to see.",
-    "lock released in between": "{one} looks at `{seen}` in {first} under {lock}, lets go of it, and takes it again "
-    "for {second}. In between {other} changes it in {between}: what {one} saw does not hold any more.",
+    "lock released in between": "{one} {looks} `{seen}` in {first} under {lock}, lets go of it, and takes it again "
+    "for {second}. In between {other} changes it in {between}: what {one} {saw} does not hold any more.",
+    "lock released in between, seen": "{one} changes `{seen}` in {first} under {lock}, lets go of it, and takes it "
+    "again for {second}. In between {other} reads it in {between}, and sees a state that nobody was meant to see.",
 }
 
 
@@ -138,7 +144,12 @@ def _who_lacks_it(history: History, split: Split, words: Words) -> str:
     if mine and not theirs & mine:
         return f" {one} holds `{words.lock(min(mine))}` meanwhile, but {other} does not take it."
     if theirs and not mine and split.kind != "lock released in between":
-        return f" {other} holds `{words.lock(min(theirs))}` there, but {one} does not take it."
+        lock, sites = min(theirs), [history.events[index].site for index in (split.first, split.second)]
+        has = [lock in history.locks(index) for index in (split.first, split.second)]
+        where, elsewhere = (words.line(site) for site in (sites if has[0] else sites[::-1]))
+        some = any(has) and where != elsewhere
+        does = f"holds it in {where} only, not in {elsewhere}" if some else "does not take it"
+        return f" {other} holds `{words.lock(lock)}` there, but {one} {does}."
     return ""
 
 
@@ -163,17 +174,40 @@ def _fix(history: History, split: Split, words: Words, kind: str, thing: str) ->
         return f"Take `{words.lock(min(mine))}` in {where} too."
     threads = {history.events[index].thread for index in (split.first, split.other)}
     if not theirs and all(map(history.is_task, threads)):
-        between, them = ("between", "them") if " and " in lines else ("into", "it")
-        return (
-            f"Put no `await` {between} {lines}, or hold one `asyncio.Lock` over {them} "
-            f"(`async with lock:`), and the same lock wherever else `{thing}` is changed."
-        )
+        return _among_tasks(split, history, words, lines, thing)
     lock = f"`{words.lock(min(theirs))}`" if theirs else "one lock"
     everywhere = "" if theirs else f", and the same lock wherever else `{thing}` is changed"
+    if apart and sites[0] is not None and called_within(history, split.first, split.second):
+        first, second = (words.line(site, sites[0]) for site in sites)
+        caller = sites[0].function.rpartition(".")[2]
+        over = f"in `{caller}` from {first} until the call is over that comes to {second}"
+        return _or_else(f"Hold {lock} {over}{everywhere}.", history, split, words, kind)
     around = (
         "in the function that calls both" if apart else f"`with lock:` around {'both' if ' and ' in lines else 'it'}"
     )
     return _or_else(f"Hold {lock} over {lines} ({around}){everywhere}.", history, split, words, kind)
+
+
+def _among_tasks(split: Split, history: History, words: Words, lines: str, thing: str) -> str:
+    """The fix where tasks take turns: one lock over both, that which one of them has already if there is one."""
+    first, other, second = (history.events[index].site for index in split[1:])
+    blocks = [words.sources.async_block(site) if site is not None else ("", 0) for site in (first, other, second)]
+    mine = next((name for name, _ in (blocks[2], blocks[0]) if name), "")
+    if mine and blocks[0] == blocks[2]:
+        return f"Take `{mine}` in {words.line(other, first)} too (`async with {mine}:`)."
+    if mine and blocks[0][0] == blocks[2][0]:
+        return f"Keep `{mine}` from the first to the last: one `async with` block around {lines}."
+    if mine:
+        outside, (_, block) = (first, blocks[2]) if blocks[2][0] else (second, blocks[0])
+        return f"Hold `{mine}` over {lines}: put {words.line(outside)} into the `async with` block of line {block}."
+    if blocks[1][0]:
+        theirs = blocks[1][0]
+        return f"Hold `{theirs}` over {lines}, too (`async with {theirs}:`), as around {words.line(other, first)}."
+    between, them = ("between", "them") if " and " in lines else ("into", "it")
+    return (
+        f"Put no `await` {between} {lines}, or hold one `asyncio.Lock` over {them} "
+        f"(`async with lock:`), and the same lock wherever else `{thing}` is changed."
+    )
 
 
 def _or_else(fix: str, history: History, split: Split, words: Words, kind: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 
+from plait._check.atomicity import overlap
 from plait._check.findings import Finding, Moment
 from plait._check.history import History
 from plait._check.ordering import Swap
@@ -11,6 +12,45 @@ from plait._check.source import Sources
 from plait._check.window import on_gil_builds
 from plait._check.words import Words
 from plait._core.event import Kind, Site
+
+
+def explain_gap(history: History, swap: Swap, sources: Sources) -> Finding | None:
+    """The finding for a use between two changes of one call, each under the lock that the use has; None if it is not.
+
+    What the first has taken away, the second would have put back.
+    """
+    use, site = history.events[swap.use], swap.site
+    if not swap.late or site is None or not history.locks(swap.use):
+        return None
+    mine = [index for index in history.of.get(swap.writer, []) if index < swap.use]
+    changed = [
+        index for index in mine if history.events[index].kind == Kind.WRITE and overlap(history.events[index], use)
+    ]
+    if not changed or not history.locks(changed[-1]) & history.locks(swap.use):
+        return None
+    first = history.events[changed[-1]]
+    if first.site is None or first.site.function != site.function or first.site.line >= site.line:
+        return None
+    words = Words(history, sources)
+    writer, user = words.thread(swap.writer), words.thread(use.thread)
+    lock = words.lock(min(history.locks(changed[-1]) & history.locks(swap.use)))
+    thing, lines = words.thing(changed[-1]), words.lines([first.site, site])
+    return Finding(
+        "lock released in between",
+        f"The lock is let go too early: {thing}",
+        f"{writer} changes `{thing}` in {words.line(first.site)} under `{lock}` and lets go of it, before it changes "
+        f"it again in {words.line(site)}. In between {user} reads it in {words.line(use.site, site)}, and sees a "
+        "state that nobody was meant to see.",
+        f"Keep `{lock}` from the first to the last: one `with` block around {lines}.",
+        (words.side(changed[-1]), words.side(swap.use)),
+        (
+            words.moment(changed[-1]),
+            words.moment(swap.use),
+            Moment(swap.writer, site, f"would write {words.thing(swap.use)}, but has not come so far"),
+        ),
+        gil=True,
+        reason="a lock is let go in between",
+    )
 
 
 def explain_swap(history: History, swap: Swap, sources: Sources) -> Finding:

@@ -10,7 +10,7 @@ from plait._check.source import Sources
 from plait._check.torn import Torn
 from plait._check.window import on_gil_builds
 from plait._check.words import Words, listed
-from plait._core.event import Kind
+from plait._core.event import Kind, Site
 
 
 def explain_torn(history: History, found: Torn, sources: Sources) -> Finding:
@@ -54,6 +54,20 @@ def explain_half(history: History, found: Half, passing: History, sources: Sourc
     lines, reads = words.lines([events[0].site, found.site]), words.lines([events[1].site, events[2].site])
     gil, reason = on_gil_builds(passing, *found.changes, sources)
     would = Moment(events[0].thread, found.site, f"would write {two}, but has not come so far")
+    moments = (*(words.moment(index) for index in sorted({found.change, use, other})), would)
+    if found.guards:
+        sites = [events[0].site, events[1].site, events[2].site, found.site]
+        mine = Words(passing, sources)
+        things = (words.thing(found.change), mine.thing(found.changes[1]), two)
+        return Finding(
+            "used before ready",
+            f"Used before it is ready: {two}",
+            *_turned(words, (writer, reader), things, sites, _kept(history, words, found.change)),
+            (words.side(other), words.side(found.change)),
+            moments,
+            gil=gil,
+            reason=reason,
+        )
     return Finding(
         "broken invariant",
         f"Seen half changed: {one} and {two}",
@@ -61,7 +75,7 @@ def explain_half(history: History, found: Half, passing: History, sources: Sourc
         "sees the one changed and the other not.",
         _together(history, (found.change, use), lines, reads),
         (words.side(found.change), words.side(use)),
-        (*(words.moment(index) for index in sorted({found.change, use, other})), would),
+        moments,
         gil=gil,
         reason=reason,
     )
@@ -86,16 +100,38 @@ def _told_too_early(history: History, found: Torn, words: Words, sources: Source
     return Finding(
         "used before ready",
         f"Used before it is ready: {thing}",
-        f"{writer} writes `{says}` in {words.line(sites[0])} and only then `{thing}` in {words.line(sites[3])}. In "
-        f"between {reader} sees the one ({words.line(sites[1], sites[0])}) and uses the other "
-        f"({words.line(sites[2], sites[0])}), which is not there yet.",
-        f"Turn the two around: write `{thing}` first and `{says}` last; or hold one lock over both, and over the "
-        f"reading.",
+        *_turned(words, (writer, reader), (says, thing, thing), sites, _kept(history, words, found.first)),
         (words.side(found.between[1]), words.side(found.first)),
         tuple(words.moment(index) for index in sorted({found.first, *found.between, found.second})),
         gil=gil,
         reason=reason,
     )
+
+
+def _kept(history: History, words: Words, change: int) -> str:
+    """The lock that is held over a change; "" if none is."""
+    return words.lock(min(history.locks(change))) if history.locks(change) else ""
+
+
+def _turned(
+    words: Words, threads: tuple[str, str], things: tuple[str, str, str], sites: list[Site | None], lock: str
+) -> tuple[str, str]:
+    """Why it is wrong and what to do when `says` is written before the thing, and read before it is used.
+
+    `sites` are those of the write, the look at it, the use, and the write that comes too late; both writes are under
+    the lock, if there is one.
+    """
+    (writer, reader), (says, thing, used) = threads, things
+    other = "the other" if used == thing else f"`{used}`"
+    last = words.line(sites[3], sites[0])
+    last = f" in {last}" if last != words.line(sites[0]) else ", in the same line"
+    also = f"take `{lock}` for the reading, too" if lock else "hold one lock over both, and over the reading"
+    why = (
+        f"{writer} writes `{says}` in {words.line(sites[0])} and only then `{thing}`{last}. In between {reader} sees "
+        f"the one ({words.line(sites[1], sites[0])}) and uses {other} ({words.line(sites[2], sites[0])}), which is not "
+        "there yet."
+    )
+    return why, f"Turn the two around: write `{thing}` first and `{says}` last; or {also}."
 
 
 def explain_factory(history: History, sources: Sources) -> Finding | None:

@@ -46,7 +46,7 @@ class FreshModules:
     def __enter__(self) -> FreshModules:
         for name, module in list(sys.modules.items()):
             file = getattr(module, "__file__", None)
-            if name != "__main__" and isinstance(file, str) and self._mine(file):
+            if isinstance(file, str) and self._mine(file) and not _is_main(module):
                 self._before[name] = sys.modules.pop(name)
         self._known = set(sys.modules)
         sys.meta_path.insert(0, self)
@@ -69,7 +69,7 @@ class FreshModules:
             return
         for name in [name for name in sys.modules if name not in self._known]:
             file = getattr(sys.modules[name], "__file__", None)
-            if isinstance(file, str) and name != "__main__" and self._mine(file):
+            if isinstance(file, str) and self._mine(file) and not _is_main(sys.modules[name]):
                 loader = type(getattr(sys.modules.pop(name), "__loader__", None)).__name__
                 if file.endswith(".py"):
                     self.plain.setdefault(file, f"loaded by {loader}, not by check{_ADVICE.get(loader, '')}")
@@ -115,6 +115,11 @@ class FreshModules:
             return compile(source, file, "exec", dont_inherit=True)
         self.files.add(file)
         return with_sites(code)
+
+
+def _is_main(module: ModuleType) -> bool:
+    """Whether it is the script that called us, which stays; `multiprocessing` gives it a second name."""
+    return module is sys.modules.get("__main__")
 
 
 class _Loader(SourceFileLoader):

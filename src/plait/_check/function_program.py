@@ -95,12 +95,12 @@ def checkable(function: Callable[[], object]) -> None:
 
 
 def file_of(function: Callable[..., object]) -> str:
-    """The source file of a function.
+    """The source file of a function; of one that decorators have wrapped, that of what stands in the source.
 
     Raises:
         UsageError: it has none.
     """
-    file = inspect.getsourcefile(function)
+    file = inspect.getsourcefile(inspect.unwrap(function))
     if file is None or not os.path.exists(file):
         raise UsageError(f"check({function.__qualname__}): its source cannot be found, so it cannot be observed")
     return os.path.abspath(file)

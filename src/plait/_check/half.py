@@ -26,12 +26,14 @@ class Half(NamedTuple):
         uses: indices there of the use of that part, and of the use of the other, which was to be changed next.
         site: where that would have been done.
         changes: indices of both changes in the execution that passed.
+        guards: whether the first use is a test that says whether to go on to the other.
     """
 
     change: int
     uses: tuple[int, int]
     site: Site | None
     changes: tuple[int, int]
+    guards: bool
 
 
 def half(failing: History, passing: History, swap: Swap, sources: Sources) -> Half | None:
@@ -49,7 +51,8 @@ def half(failing: History, passing: History, swap: Swap, sources: Sources) -> Ha
             if seen < change or missed < change or not overlap(parts[0], failing.events[change]):
                 continue
             if _is(failing, parts[1], passing, two) and _belong(failing, seen, missed, one.place == two.place, sources):
-                return Half(change, (seen, missed), two.site, (first, second))
+                guards = seen < missed and _guards(parts[0].site, parts[1].site, sources)
+                return Half(change, (seen, missed), two.site, (first, second), guards)
     return None
 
 
@@ -72,12 +75,15 @@ def _is(failing: History, read: Event, passing: History, change: Event) -> bool:
 
 
 def _belong(failing: History, seen: int, missed: int, of_one: bool, sources: Sources) -> bool:
-    """Whether the two uses are of parts of one object, or of one statement, and no test of the one guards the other."""
+    """Whether the two uses are of parts of one object, or of one statement."""
     one, two = failing.events[seen], failing.events[missed]
     if one.kind != Kind.READ or one.site is None or two.site is None or overlap(one, two):
         return False
     if of_one != (one.place == two.place) or not one_call(failing, min(seen, missed), max(seen, missed)):
         return False
-    if seen < missed and sources.in_test(one.site) and not sources.compared(one.site, two.site):
-        return False
     return of_one or sources.statement(one.site) is sources.statement(two.site)
+
+
+def _guards(one: Site | None, two: Site | None, sources: Sources) -> bool:
+    """Whether a test of the one lets the thread come to the other."""
+    return one is not None and two is not None and sources.in_test(one) and not sources.compared(one, two)

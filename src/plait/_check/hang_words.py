@@ -68,6 +68,12 @@ WORDS = {
         "notifies in {where}, which nobody hears, and then {name} waits in {here}.",
         "Check under the lock: move the check of {checked} into the `with` block, as `while` around `{thing}.wait()`.",
     ),
+    "lost wake-up, undone": Says(
+        "{who} notifies in {where}, and {name} is woken. But before {name} has looked again, {changer} comes back and "
+        "changes `{changed}` in {change}. So {name} finds that it has to wait, in {here}, as if it had not been woken.",
+        "Wait for what does not turn back: count the rounds. Read `turn = self.turn` before the wait, wait with `while "
+        "turn == self.turn`, and add one to `self.turn` before the notify_all(). `threading.Barrier` does so.",
+    ),
     "lost wake-up, cleared too late": Says(
         "`{thing}` was set again in {set} while {name} was still busy; then {name} clears it in {where}, and with it "
         "that signal, and waits for it in {here}. Nobody sets it again.",

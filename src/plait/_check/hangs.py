@@ -12,10 +12,11 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from plait._check.atomicity import overlap
 from plait._check.history import History
 from plait._check.record import Blocked, Failure
 from plait._check.source import Sources
-from plait._check.waits import Waiting, receiver, waiting
+from plait._check.waits import Waiting, condition_of, receiver, waiting
 from plait._core.event import Kind
 
 _CALLS = ("notify_all", "notify", "set", "clear", "put_nowait", "put", "get_nowait", "get", "task_done", "release",
@@ -79,12 +80,16 @@ def _root(failure: Failure) -> int:
 
 
 def _cause(history: History, failure: Failure, blocked: Blocked, sources: Sources) -> Cause:
-    what = waiting(blocked)
+    what = _waiting(history, blocked)
     began, lock = _inner_lock(history, blocked)
     calls = tuple(calls_on(history, lock, sources)) if lock >= 0 else ()
+    calls = tuple(call for call in calls if not _of_another(call, history, what, sources))
     others = (other for other in failure.blocked if other.thread != blocked.thread)
+    mine = what.kind, lock, condition_of(what, sources)
     peers = tuple(
-        other for other in others if (waiting(other).kind, _inner_lock(history, other)[1]) == (what.kind, lock)
+        other
+        for other in others
+        if mine == ((it := waiting(other)).kind, _inner_lock(history, other)[1], condition_of(it, sources))
     )
     tally = Counter(call.method for call in calls)
     for other in failure.blocked:  # a call that has not come back has not done anything yet
@@ -94,6 +99,13 @@ def _cause(history: History, failure: Failure, blocked: Blocked, sources: Source
     kind = "barrier short of parties" if what.kind.endswith("barrier") else "hang"
     kind, calls = rule(_Case(history, blocked, calls, peers, began, failure, sources)) if rule else (kind, ())
     return Cause(kind, blocked, what, calls, peers, began, tally)
+
+
+def _waiting(history: History, blocked: Blocked) -> Waiting:
+    """What it waits for; a `SimpleQueue`, which is no Python code, looks like a lock on the stack."""
+    what, place = waiting(blocked), history.record.places.get(blocked.pending.place)
+    is_queue = what.kind == "lock" and place is not None and place.label == "SimpleQueue"
+    return what._replace(kind="queue get") if is_queue else what
 
 
 class _Case(NamedTuple):
@@ -131,7 +143,43 @@ def _condition(case: _Case) -> _Answer:
         return "notify too few", tuple(single[-1:])
     if woken and woken[-1].at < case.began and not _guarded(case.blocked, case.sources):
         return "lost wake-up", tuple(woken[-1:])
+    late = undone(case.history, case.blocked, case.began, case.sources)
+    if late is not None:
+        at = late.notify
+        return "lost wake-up", tuple(call for call in case.calls if call.at <= at and call.thread == late.thread)[-1:]
     return "nobody sets it", tuple(woken[-1:])
+
+
+class Undone(NamedTuple):
+    """A notify by a thread, and the change because of which whoever it woke waits again: the indices of both."""
+
+    notify: int
+    thread: int
+    change: int
+
+
+def undone(history: History, blocked: Blocked, began: int, sources: Sources) -> Undone | None:
+    """What a thread was woken for last, and what has undone that before it looked; None if nothing has.
+
+    The change is that of somebody who comes to wait, too: a barrier that is used again, before all have left it. What
+    is taken behind the wait, as an item is, was never meant for everybody.
+    """
+    events, site = history.events, blocked.pending.site
+    mine = [index for index in history.of[blocked.thread] if index < began]
+    woken = [step for step, index in enumerate(mine) if step and _woken(history, index)]
+    loop = sources.enclosing(site, ast.While) if site is not None else None
+    if not woken or site is None or not isinstance(loop, ast.While):
+        return None
+    back, signal = mine[woken[-1]], events[mine[woken[-1] - 1]].place
+    ends = (Kind.RELEASE, signal)
+    notify = next((index for index in range(back, -1, -1) if (events[index].kind, events[index].place) == ends), -1)
+    looked = [events[index] for index in mine if index > back and events[index].kind == Kind.READ]
+    for index in range(back - 1, notify, -1) if notify >= 0 else ():
+        event = events[index]
+        if event.kind == Kind.WRITE and event.site is not None and any(overlap(event, read) for read in looked):
+            if event.site.function == site.function and event.site.line < loop.lineno:
+                return Undone(notify, events[notify].thread, index)
+    return None
 
 
 def _event(case: _Case) -> _Answer:
@@ -200,9 +248,17 @@ def _left(case: _Case) -> tuple[Call, ...]:
 def _future(case: _Case) -> _Answer:
     if case.history.is_task(case.blocked.thread):  # it waits as a thread does, and the loop with it
         return "waits for itself", ()
-    if in_pool(case.blocked):
+    if in_pool(case.blocked) and not _has_idle(case):
         return "waits for itself", ()
-    return ("hang" if any(map(in_pool, case.failure.blocked)) else "nobody sets it"), ()
+    others = [one for one in case.failure.blocked if one is not case.blocked]
+    return ("hang" if any(map(in_pool, others)) else "nobody sets it"), ()
+
+
+def _has_idle(case: _Case) -> bool:
+    """Whether a worker of the same pool has nothing to do: what is waited for is nothing that the pool is to run."""
+    pool = case.history.name(case.blocked.thread).rpartition("_")[0]
+    idle = (one.thread for one in case.failure.blocked if waiting(one).kind == "idle")
+    return any(case.history.name(thread).rpartition("_")[0] == pool for thread in idle)
 
 
 def _result(case: _Case) -> _Answer:
@@ -311,6 +367,25 @@ def _woken(history: History, index: int) -> bool:
         return False
     before = history.events[history.of[history.events[index].thread][step - 1]]
     return before.kind == Kind.ACQUIRE and before.place in history.signals
+
+
+def _of_another(call: Call, history: History, what: Waiting, sources: Sources) -> bool:
+    """Whether it notifies another condition, of the same lock, for which others wait."""
+    site = history.events[call.at].site
+    if what.kind != "condition" or what.frame is None or site is None or not call.method.startswith("notify"):
+        return False
+    mine = condition_of(what, sources)
+    block = sources.enclosing(site, (ast.With, ast.AsyncWith))
+    names = set(_receivers(block, call.method)) if block is not None else set()
+    waited = [name for name in names if any(sources.calling(site.file, name, way) for way in ("wait", "wait_for"))]
+    return bool(mine and names) and mine not in names and len(waited) == len(names)
+
+
+def _receivers(block: ast.AST, method: str) -> Iterator[str]:
+    """The last names of what a method is called on in a block."""
+    for node in ast.walk(block):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == method:
+            yield ast.unparse(node.func.value).rpartition(".")[2]
 
 
 def _methods(block: ast.AST) -> Iterator[str]:

@@ -122,8 +122,10 @@ class History:
         return bool(mine) and self.events[mine[-1]].kind == Kind.END
 
     def name(self, thread: int) -> str:
-        """What people call the thread."""
-        return next((info.name for info in self.record.threads if info.number == thread), f"thread {thread}")
+        """What people call the thread; with its number when others have the same name."""
+        mine = next((info.name for info in self.record.threads if info.number == thread), f"thread {thread}")
+        namesakes = [info.number for info in self.record.threads if info.name == mine]
+        return f"{mine} #{namesakes.index(thread) + 1}" if len(namesakes) > 1 else mine
 
     def _replay(self) -> None:
         holds: dict[int, tuple[int, ...]] = {}

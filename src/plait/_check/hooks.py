@@ -11,12 +11,14 @@ import operator
 import types
 import weakref
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from plait._check.access import CHANGES, LOOKS, MAKERS, Part, Sort, Types, container_of, own_attributes
 from plait._check.buffers import element_of
 from plait._check.named import SLOTS, Named, by_method, inherited, named
-from plait._check.opaque import Access, Opaque
+from plait._check.opaque import Opaque
+from plait._check.process_wide import Access, Within, of_manager
 from plait._check.stage import STAGE
 from plait._core.event import Kind, Site
 
@@ -75,6 +77,7 @@ class Hooks:
             "whole": self.whole,
             "text": self.text,
             "iterate": self.iterate,
+            "within": self.within,
             "load": self.load,
             "store": self.store,
             "enter": self.enter,
@@ -288,6 +291,17 @@ class Hooks:
             if sort is _ITERATOR:
                 return Steps(thing, thing, _WRITE, site)
         return thing
+
+    def within(self, manager: Any, site: Any) -> Any:
+        """Before a `with` block; one that changes the process for a while is told when it begins and when it ends."""
+        execution = STAGE.execution
+        access = of_manager(manager) if execution is not None else None
+        return manager if access is None else Within(manager, partial(self._again, access, site))
+
+    def _again(self, access: Access, site: Any) -> None:
+        execution = STAGE.execution
+        if execution is not None:
+            self._happen(execution, (access,), site)
 
     def load(self, scope: object, site: Any) -> None:
         """Before a shared variable is loaded."""

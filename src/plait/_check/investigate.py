@@ -65,11 +65,15 @@ def _lost(record: Record, prediction: Prediction, run: Run, more: Callable[[], b
 
 
 def _other_outcome(case: Case, run: Run, more: Callable[[], bool], sources: Sources) -> Told:
-    """An output that is not that of the execution before it."""
-    usual = case.passing.output if case.passing is not None else ""
-    shorter = shrink(case.record, run, more, lambda one, _: one.failure is None and one.output != usual)
+    """An output that is not that of the execution without switches, which is what a token is compared with."""
+    usual, unusual = run(()), case.record
+    if usual.failure is not None:
+        usual = case.passing or usual
+    elif usual.output == unusual.output:
+        unusual = case.passing or unusual
+    shorter = shrink(unusual, run, more, lambda one, _: one.failure is None and one.output != usual.output)
     failing = shorter._replace(failure=Failure("outcome", "the output depends on the schedule", 0, None, (), ()))
-    return Told(explain(failing, case.passing, sources), shorter, encode(shorter.switches))
+    return Told(explain(failing, usual, sources), shorter, encode(shorter.switches))
 
 
 def _passing(record: Record, run: Run, more: Callable[[], bool]) -> Record | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import io
+import os
 import sys
 import types
 import weakref
@@ -17,9 +18,9 @@ from enum import IntEnum
 from typing import Any, Final
 
 from plait._check.access import CHANGES, IGNORED, Sort, Types, container_of, own_attributes
+from plait._check.process_wide import SETTINGS, Access, of_function, of_manager, of_method
+from plait._check.stage import STAGE
 from plait._core.event import Kind
-
-Access = tuple[Kind, object, str]  # what is done to which part of what
 
 _CONTAINER, _COLLECTION, _ITERATOR, _INSTANCE = Sort.CONTAINER, Sort.COLLECTION, Sort.ITERATOR, Sort.INSTANCE
 _READ, _WRITE = Kind.READ, Kind.WRITE
@@ -87,6 +88,8 @@ class Opaque:
         if sort is _CONTAINER or sort is _ITERATOR or (sort is _COLLECTION and self._inherits(kind, name)):
             changes = sort is _ITERATOR or name in CHANGES
             found.append((_WRITE if changes else _READ, container_of(thing), "[]"))
+        elif sort is _INSTANCE and (wide := self._wide(thing, name, given)) is not None:
+            found.append(wide)
         elif sort is _INSTANCE:
             act = self.act(kind, name)
             if act is Act.CHANGE_DATA and given and type(given[0]) is str and given[0].lstrip()[:6].upper() == "SELECT":
@@ -109,6 +112,12 @@ class Opaque:
             kind_of_look = _WRITE if name in FILLING else _READ
             found += [access for one in given for access in self._look(one, kind_of_look)]
         return found
+
+    def _wide(self, thing: Any, name: str, given: tuple[Any, ...]) -> Access | None:
+        """What it does to something that the process has one of; None if nothing."""
+        if name == "enter_context" and given:
+            return of_manager(given[0])
+        return of_method(thing, name)
 
     def looks(self, given: tuple[Any, ...]) -> list[Access]:
         """Looking at all of each argument that is a container; what goes through an iterator takes from it."""
@@ -141,19 +150,22 @@ class Opaque:
     def _function(self, function: Any, given: tuple[Any, ...]) -> Iterable[Access]:
         module, name = str(function.__module__), function.__name__
         root = module.partition(".")[0]
-        if root in _OF_PROCESS and name[:3] in ("get", "set"):
-            return [(_READ if name[:3] == "get" else _WRITE, sys.modules[root], "[]")]
+        wide = of_function(module, name)
+        if wide is not None:
+            return [wide]
         if root in _APART:
             return ()
         if module in _OF_FILES:
             reads = module in ("io", "_io") and _only_reads(name, given[1:])
             act = Act.LOOK_AT_FILES if reads else _with_files(module, name)
-            return [_access(act, FILES)] if act else ()
+            folder = [(_READ, SETTINGS["folder"], "[]")] if given and _is_relative(given[0]) else []
+            return [*folder, _access(act, FILES)] if act else ()
         kind = _WRITE if name in _CHANGING or name in FILLING else _READ
         found = [access for thing in given for access in self._look(thing, kind)]
         if name in _OF_INSTANCES:
             found += [access for thing in given for access in self.fields(thing)]
         if function is print:
+            found += [(_READ, SETTINGS["stdout"], "[]")] if _is_told(SETTINGS["stdout"]) else []
             found.append((_WRITE, sys.stdout, "[]"))
         return found
 
@@ -199,6 +211,17 @@ def _only_reads(name: str, given: tuple[Any, ...]) -> bool:
     """Whether it opens a file and says nothing of writing, in the mode that may be among these arguments."""
     modes = [set(one) for one in given if type(one) is str and _MODES.issuperset(one)]
     return name == "open" and not any(mode & _WRITING for mode in modes)
+
+
+def _is_told(thing: object) -> bool:
+    """Whether something has touched it in this execution: of `sys.stdout`, whether it was redirected."""
+    execution = STAGE.execution
+    return execution is not None and id(thing) in execution.places.numbers
+
+
+def _is_relative(path: Any) -> bool:
+    """Whether it is the name of a file, from the working directory on."""
+    return type(path) is str and not os.path.isabs(path)
 
 
 def _access(act: Act, thing: object) -> Access:
@@ -252,8 +275,6 @@ _OF_FILES: Final = {
         "sqlite3": "execute executemany executescript commit rollback fetchone fetchall fetchmany",
     }.items()
 }
-_OF_PROCESS: Final = frozenset("sys locale gc faulthandler".split())
-"""Modules whose functions get and set what the whole process has."""
 _APART: Final = frozenset(
     """threading _thread asyncio concurrent contextlib contextvars functools queue _queue typing types abc
     unittest pytest _pytest plait logging multiprocessing warnings inspect sys gc time signal enum argparse importlib

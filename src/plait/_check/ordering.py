@@ -44,8 +44,10 @@ def swaps(failing: History, passing: History, suspects: list[int]) -> list[Swap]
         expected_site = passing.events[expected].site if expected is not None else None
         seen_site = failing.events[seen].site if seen is not None else None
         if expected is not None and expected_site != seen_site:
-            writer = passing.events[expected].thread
-            if not _foreign(passing, expected, twin):
+            writer = _on_its_way(failing, use, expected_site, of_it=True)
+            if writer < 0 and _foreign(passing, expected, twin):
+                writer = passing.events[expected].thread
+            elif writer < 0:
                 writer = _on_its_way(failing, use, expected_site)
             if writer >= 0 and not _happened(failing, use, writer, expected_site):
                 found.append(Swap(use, _later(failing, use, writer, expected_site), expected_site, writer, late=True))
@@ -132,11 +134,16 @@ def label(history: History, place: int) -> str:
     return known.label if known is not None else ""
 
 
-def _on_its_way(failing: History, use: int, site: Site | None) -> int:
-    """Another thread that is in the function of the site, for what this one would have done itself; -1 if none is."""
-    user = failing.events[use].thread
+def _on_its_way(failing: History, use: int, site: Site | None, *, of_it: bool = False) -> int:
+    """Another thread that is in the function of the site, -1 if none is: it may do there what somebody else does else.
+
+    With `of_it` only one that has touched there what is used: the function may be busy with another object.
+    """
+    user, place = failing.events[use].thread, failing.events[use].place
     for index in range(use - 1, -1, -1):
         event = failing.events[index]
+        if of_it and event.place != place:
+            continue
         if (
             event.thread != user
             and event.site is not None

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from plait._check.record import Failure, Frame, Remark
 from plait._check.stage import STAGE
+from plait._core.awaits import awaited_frames
 from plait._core.event import Event, Kind, Site, label
 
 if TYPE_CHECKING:
@@ -128,9 +129,7 @@ def suspended(execution: Execution, me: Controlled) -> None:
 def _awaits(execution: Execution, me: Controlled) -> Site | None:
     """The innermost `await` of a task in the user's source."""
     found = None
-    coroutine: Any = me.task.get_coro() if me.task is not None else None
-    while getattr(coroutine, "cr_frame", None) is not None:
-        if coroutine.cr_code.co_filename in execution.sites.files:
-            found = execution.sites.at(coroutine.cr_frame)
-        coroutine = coroutine.cr_await
+    for frame in awaited_frames(me.task.get_coro() if me.task is not None else None):
+        if frame.f_code.co_filename in execution.sites.files:
+            found = execution.sites.at(frame)
     return found

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator
 from typing import Any, Final
 
+from plait._check.process_wide import WITH
 from plait._check.rewrite_calls import Calls
 from plait._check.rewrite_expressions import at_place, has_slice, token
 
@@ -159,6 +160,9 @@ class Statements(Calls):
             if isinstance(node, ast.AsyncWith):
                 site = self.site(original, "async with")
                 item.context_expr = self.hook("pause", original, item.context_expr, site)
+            elif isinstance(original, (ast.Name, ast.Attribute, ast.Call, ast.NamedExpr)):
+                site = self.site(original, WITH)
+                item.context_expr = self.hook("within", original, item.context_expr, site)
             if item.optional_vars is not None:
                 bound += _names(item.optional_vars)
                 item.optional_vars = self.visit(item.optional_vars)

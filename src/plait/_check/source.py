@@ -105,6 +105,11 @@ class Sources:
                 found = node
         return found
 
+    def end_of_block(self, site: Site) -> int:
+        """The last line of the statement around the site, with all that is in it."""
+        statement = self.statement(site)
+        return (statement.end_lineno if statement is not None else None) or site.end_line
+
     def in_test(self, site: Site) -> bool:
         """Whether the site is in the test of an `if` or `while`, in what a `match` looks at, or in an `assert`."""
         found = self.enclosing(site, (ast.If, ast.While, ast.IfExp, ast.Assert, ast.Match))
@@ -137,6 +142,14 @@ class Sources:
                 before = node.items if node.lineno < line else node.items[:-1]
                 found = ast.unparse(before[-1].context_expr) if before else found
         return found
+
+    def async_block(self, site: Site) -> tuple[str, int]:
+        """What the innermost `async with` around the site keeps, which has a name, and its line; "" and 0 if none."""
+        node = self.enclosing(site, ast.AsyncWith)
+        if not isinstance(node, ast.AsyncWith) or node.lineno == site.line:
+            return "", 0
+        kept = [one.context_expr for one in node.items if isinstance(one.context_expr, ast.Name | ast.Attribute)]
+        return (ast.unparse(kept[-1]), node.lineno) if kept else ("", 0)
 
     def is_call(self, site: Site) -> bool:
         """Whether it is a call that stands there, or the method of one: no assignment."""
@@ -298,6 +311,8 @@ def _touched(node: ast.AST, part: str, site: Site, *, called: bool) -> ast.expr 
     if isinstance(node, ast.Compare) and whole:
         return node.comparators[-1]
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and (whole or node.func.attr == site.text):
+        if not whole and part != site.text:
+            return ast.Attribute(node.func.value, part)  # what the method keeps there: `level` of `setLevel()`
         return node.func.value if whole else node.func
     if isinstance(node, ast.Call) and whole and node.args:
         return node.args[0]

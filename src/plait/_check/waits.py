@@ -6,6 +6,7 @@ import re
 from typing import NamedTuple
 
 from plait._check.record import Blocked, Frame
+from plait._check.source import Sources
 from plait._core.event import Kind
 
 
@@ -83,6 +84,14 @@ def receiver(line: str, method: str) -> str:
     """What a method is called on, in a line of source: ``self.ready`` in ``self.ready.wait()``; "" if not there."""
     found = re.search(rf"([A-Za-z_][\w.]*(?:\[[^\]]*\])?)\.{method}\b", line)
     return found.group(1) if found else ""
+
+
+def condition_of(what: Waiting, sources: Sources) -> str:
+    """The last name of the condition that is waited on; several may have one lock."""
+    if what.kind != "condition" or what.frame is None:
+        return ""
+    line = sources.line(what.frame.file, what.frame.line)
+    return (receiver(line, "wait_for") or receiver(line, "wait")).rpartition(".")[2]
 
 
 def _contains(names: list[str], shape: tuple[str, ...]) -> bool:

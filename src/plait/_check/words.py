@@ -9,12 +9,18 @@ from typing import NamedTuple
 
 from plait._check.findings import Finding, Moment, Side
 from plait._check.history import History
+from plait._check.process_wide import BY_LABEL, PATCHED, WITH
 from plait._check.record import Blocked, Failure, Frame
 from plait._check.source import Sources
 from plait._core.event import Kind, Site
 from plait._draw.timeline import short_name
 
-OUTSIDE = {"Files": "what is in files", "Database": "what is in the database"}  # by the label of what stands for it
+OUTSIDE = {
+    "Files": "what is in files",
+    "Database": "what is in the database",
+    **{label: setting.name for label, setting in BY_LABEL.items()},
+}
+"""By the label of what stands for it."""
 
 
 class Says(NamedTuple):
@@ -49,6 +55,8 @@ class Words:
         label = place.label if place is not None else "the object"
         if label in OUTSIDE:
             return OUTSIDE[label]
+        if event.site is not None and event.site.text == WITH:
+            return PATCHED.name if event.name == "[]" else f"the patched {event.name}"
         text = self.sources.thing(event.site, event.name, changes=event.kind == Kind.WRITE)
         if text:
             return text

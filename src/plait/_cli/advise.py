@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from itertools import chain, islice
+from typing import NoReturn
 
 import click
 
@@ -38,6 +40,7 @@ plait advise mypackage.rows:parse rows.jsonl --jsonl --total 5000000 --json
 Exit status: 0 there is an answer, 130 Ctrl-C, 255 there is none.
 """
 _MOST = 10_000  # items that are read
+_NO_ANSWER = 255  # exit status
 
 
 @click.command("advise", help=_HELP, context_settings={"max_content_width": 120})
@@ -77,7 +80,8 @@ def _prints_apart() -> AbstractContextManager[object]:
 
 def _measure(target: str, fn: Callable[..., object], items: list[object], seconds: float, total: int | None) -> Advice:
     try:
-        return advise(fn, items, seconds=seconds, total=total)
+        with _says_who_exits(target):
+            return advise(fn, items, seconds=seconds, total=total)
     except UsageError as error:
         raise click.ClickException(str(error)) from error
     except KeyboardInterrupt:
@@ -86,6 +90,27 @@ def _measure(target: str, fn: Callable[..., object], items: list[object], second
         what = f"{type(error).__name__}: {error}".removesuffix(": ")
         notes = "".join(f"\n{note}" for note in notes_of(error))
         raise click.ClickException(f"{target} cannot be measured, because it fails: {what}{notes}") from error
+
+
+@contextmanager
+def _says_who_exits(target: str) -> Iterator[None]:
+    """Have a function that ends the whole process with `os._exit` end it with a word, and as a command that failed."""
+    pid, real = os.getpid(), os._exit
+
+    def exit_with_a_word(status: int) -> NoReturn:
+        if os.getpid() == pid:  # and not in a fork, for which it is the right thing
+            caller = sys._getframe(1)
+            line = f"{os.path.basename(caller.f_code.co_filename)}:{caller.f_lineno}"
+            words = f"Error: {target} cannot be measured, because it ends the process: os._exit({status}) at {line}\n"
+            os.write(2, words.encode())
+            status = _NO_ANSWER
+        real(status)
+
+    os._exit = exit_with_a_word
+    try:
+        yield
+    finally:
+        os._exit = real
 
 
 def _items(inputs: tuple[str, ...], *, jsonl: bool) -> list[object]:

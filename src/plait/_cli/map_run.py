@@ -160,7 +160,8 @@ def _items(options: Options, *, of_command: bool) -> tuple[Any, int | None]:
         return [reading.parsed(texts) if options.jsonl else reading.plain(texts)], len(texts)
     files = given or [_STDIN]
     if _STDIN in files and sys.stdin is None:
-        raise click.ClickException("there is no standard input to read items from; name a file, or put them after :::")
+        instead = "put them after the command" if of_command else "name a file, or put them after :::"
+        raise click.ClickException(f"there is no standard input to read items from; {instead}")
     reading.check_readable(files)
     if _STDIN in files and sys.stdin is not None and sys.stdin.isatty():
         say("plait: reads items from the terminal, one a line; Ctrl-D ends them")

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 import click
 
 from plait._cli.saying import say, write_file
 from plait._core.errors import UsageError
-from plait._see.show import show
+from plait._draw.trace_text import draw_text
+from plait._see.show import load, show
+
+_OF_FILES, _NARROWEST, _WIDEST = 100, 60, 250
 
 
 @click.command("show")
@@ -22,7 +28,7 @@ from plait._see.show import show
 def show_command(file: str, to: str, output: str | None) -> int:
     """Show a trace that plait trace wrote: a page, or JSON."""
     try:
-        text = show(file, to)
+        text = draw_text(load(Path(file)), _width()) if to == "text" and output is None else show(file, to)
     except UsageError as error:
         raise click.ClickException(str(error)) from error
     if output is not None:
@@ -30,3 +36,8 @@ def show_command(file: str, to: str, output: str | None) -> int:
     else:
         say(text, nl=False)
     return 0
+
+
+def _width() -> int:
+    """Of the terminal, or of what COLUMNS says; what goes elsewhere is as wide as a file."""
+    return min(max(shutil.get_terminal_size((_OF_FILES, 0)).columns, _NARROWEST), _WIDEST)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
+import builtins
+import importlib.util
 import os
 import pkgutil
 import sys
@@ -28,7 +29,7 @@ def find_function(target: str, *, instead: str = "") -> Callable[[Any], object]:
     place, separator, path = target.rpartition(":")
     if not separator or not place or not path:
         *names, last = "module:function", "module:Class.method", "file.py:function", *([instead] if instead else [])
-        raise click.ClickException(f"{target!r}: expected {', '.join(names)} or {last}")
+        raise click.ClickException(f"{target!r}: expected {', '.join(names)} or {last}{_meant(target)}")
     module = _import_file(place) if place.endswith(".py") else _import_module(place)
     found: object = module
     for step, name in enumerate(path.split(".")):
@@ -107,6 +108,28 @@ def _import_failed(name: str, error: BaseException) -> click.ClickException:
     lines = ["Traceback (most recent call last):\n", *traceback.format_list(frames)] if frames else []
     lines += traceback.format_exception_only(error)
     return click.ClickException(f"importing {name!r} failed:\n{''.join(lines).rstrip()}")
+
+
+def _meant(target: str) -> str:
+    """The function that was named the way code names it: ``math.sqrt``, ``len``, a file."""
+    if target.endswith(".py") and os.path.isfile(target):
+        return f"; for a function in this file, write {target + ':NAME'!r}"
+    if hasattr(builtins, target):
+        return f"; did you mean {'builtins:' + target!r}?"
+    names = target.split(".")
+    _make_importable(working_folder())
+    for length in range(len(names) - 1, 0, -1):
+        module = ".".join(names[:length])
+        if _is_module(module):
+            return f"; did you mean {module + ':' + '.'.join(names[length:])!r}?"
+    return ""
+
+
+def _is_module(name: str) -> bool:
+    try:
+        return importlib.util.find_spec(name) is not None
+    except Exception:  # what it is in is no package, or fails when it is imported
+        return False
 
 
 def _modules() -> list[str]:

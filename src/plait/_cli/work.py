@@ -66,6 +66,11 @@ def command_work(target: str, engine: str | None, workers: int | None) -> Work:
         raise click.ClickException(
             f"--engine {engine}: commands are processes already; expected thread, or no --engine"
         )
+    if target.startswith("lambda "):
+        raise click.ClickException(
+            f"{target!r} is Python, and would be run as a shell command; put it into a file as a function, and name it "
+            "as file.py:function"
+        )
     try:
         template = CommandTemplate(target)
     except ValueError as error:

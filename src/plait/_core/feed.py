@@ -181,7 +181,8 @@ class Feed:
             self._iterator, self._sequence = iter(self._sequence), None
 
     def let_go(self) -> None:
-        """The run is over: nothing more will be asked for."""
+        """The run is over: nothing more will be asked for, so a generator ends now, whoever still holds this."""
+        self._iterator = iter(())
 
     def hold(self) -> None:
         """Give out nothing more until `release`: a run over this feed ends when what is in flight has ended."""
@@ -245,6 +246,10 @@ class Feed:
             if batch is not None:
                 self.limit.start(len(batch.items), now)
             return batch
+
+    def extend(self, batch: Batch) -> bool:
+        """Add the next item to a batch whose items have ended, for its worker; False if none follows."""
+        return False
 
     def withdraw(self, index: int) -> bool:
         """Never give out this item from now on; False if it is not here any more, but with a worker or ended."""

@@ -5,7 +5,7 @@ before it is booked, and then it would be lost. Therefore the handler, while it 
 code, gives the interrupt to the run, which stops the work and raises it. It raises at once
 
  * in the user's code: the function of an inline map, the iterator of the input, the body of the loop;
- * at the second Ctrl-C.
+ * at the second Ctrl-C, though not in the midst of what must be brought to its end, lest something is left behind.
 
 Only Python's own handler is replaced, and only while a map is open. Who has another one calls `hold_back` in it.
 """
@@ -13,6 +13,7 @@ Only Python's own handler is replaced, and only while a map is open. Who has ano
 from __future__ import annotations
 
 import _signal as signal  # type: ignore[import-not-found]  # the C module: signal.py would import enum
+from sys import _getframe
 
 from plait._core.vigil import VIGIL
 
@@ -41,6 +42,8 @@ if TYPE_CHECKING:  # typing would double a worker's start-up time
 
 _drivers: set[CodeType] = set()
 _outside: set[CodeType] = set()
+_finishing: set[CodeType] = set()
+_held: list[tuple[int, KeyboardInterrupt]] = []  # one that came there, and the frame that is to raise it
 _open: set[Watched] = set()
 
 
@@ -54,6 +57,26 @@ def calls_out(function: F) -> F:
     """Marks a function, called by a driver, that calls the user's code: an interrupt is raised in there at once."""
     _outside.add(function.__code__)
     return function
+
+
+def finishes(function: F) -> F:
+    """Marks a function that takes moments and is of no use half done: in there an interrupt is raised when it ends."""
+
+    def finished(*args: object) -> object:
+        try:
+            return function(*args)
+        finally:
+            if _held and _held[0][0] == id(_getframe()):
+                raise _held.pop()[1]
+
+    _finishing.add(finished.__code__)
+    finished.__name__, finished.__doc__ = function.__name__, function.__doc__
+    return finished  # type: ignore[return-value]  # it takes what the function takes, and gives what that gives
+
+
+def had_better_hurry() -> bool:
+    """Whether an interrupt waits for the end of what `finishes`."""
+    return bool(_held)
 
 
 def watch(run: Watched) -> None:
@@ -100,7 +123,10 @@ def only_ours() -> bool:
 def hold_back(frame: FrameType | None, interrupt: KeyboardInterrupt) -> bool:
     """Have the run that the main thread drives at this moment, if any, raise the interrupt; False: raise it now."""
     found: Driver | None = None
+    finishing: FrameType | None = None
     while frame is not None and frame.f_code not in _outside:
+        if frame.f_code in _finishing:
+            finishing = frame  # the outermost in the end
         if frame.f_code in _drivers:
             found = frame.f_locals["self"]
             break
@@ -109,7 +135,9 @@ def hold_back(frame: FrameType | None, interrupt: KeyboardInterrupt) -> bool:
         return True
     for run in list(_open):
         run.disturb(interrupt)
-    return False
+    if finishing is not None:
+        _held[:] = [(id(finishing), interrupt)]
+    return finishing is not None
 
 
 def _handle(_: int, frame: FrameType | None) -> None:

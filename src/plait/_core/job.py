@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from _collections_abc import Callable
 from collections import deque
 from contextvars import Context
@@ -70,6 +71,7 @@ class Job:
     Attributes:
         final: whether the engine is closed after this run, so that no worker need be kept.
         pumped: whether a thread of ours iterates, on behalf of a coroutine, and no Ctrl-C comes there.
+        arithmetic: the context of `decimal` in which it was made, as it was then; None where nobody uses one.
         seeding: what the random generators of its items are made from.
     """
 
@@ -89,6 +91,7 @@ class Job:
         self.timeout = timeout
         self.context = context
         self.timed = timed
+        self.arithmetic = _arithmetic()
         self.seeding = seeding(context.get(current_task))
         self.tally = Tally()
         self.final = self.pumped = False
@@ -111,6 +114,11 @@ class Job:
         """
         self.revoked.append(index)
         self.wake()
+
+
+def _arithmetic() -> object:
+    decimal = sys.modules.get("decimal")
+    return None if decimal is None else decimal.getcontext().copy()
 
 
 def _nothing() -> None:

@@ -1,8 +1,9 @@
 """A timeline in a terminal: a column for each thread side by side, time going down.
 
 Text that is too wide is wrapped, wide characters count twice and what cannot be printed is a dot, so that no row leaves
-its column. Where a column would be narrower than 24 cells the threads stand one under the other instead. Colours
-are a dozen bytes of ANSI written here, since rich is imported by the file that moves the cursor and nothing else.
+its column. Where a column, or what the names of files leave of it, would be too narrow the threads stand one under the
+other instead. Colours are a dozen bytes of ANSI written here, since rich is imported by the file that moves the cursor
+and nothing else.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from itertools import zip_longest
 from plait._draw.timeline import Row, Timeline, files_of, short_name
 
 _NARROWEST = 24
+_LEAST = 16  # cells of a column that are left for text beside the file and the line
+_LONGEST = 36  # cells of a file and a line; of a longer one the end is shown
 _MARGIN = "  "
 _BAR = " │ "
 _DIM, _BOLD, _END = "\x1b[2m", "\x1b[1m", "\x1b[0m"
@@ -38,7 +41,7 @@ def draw_columns(timeline: Timeline, width: int = 80, *, colour: bool = False) -
     painter = _Painter(timeline, cell, colour)
     lines = (
         painter.side_by_side(width - len(_MARGIN))
-        if cell >= _NARROWEST
+        if cell >= max(_NARROWEST, painter.gutter + 2 + _LEAST)
         else painter.one_below_the_other(width - len(_MARGIN))
     )
     return "\n".join(line.rstrip() for line in lines)
@@ -61,10 +64,10 @@ def cells(text: str) -> int:
 
 def wrap(text: str, width: int) -> list[str]:
     """The text in pieces of at most `width` cells, cut at a blank where there is a good one."""
-    text = "".join(letter if letter.isprintable() else "·" for letter in text.expandtabs(4))
-    pieces = []
-    while cells(text) > width:
-        cut = _fitting(text, max(1, width))
+    text = _dotted(text)
+    pieces, width = [], max(1, width)
+    while cells(text) > width and len(text) > 1:
+        cut = _fitting(text, width)
         blank = text.rfind(" ", cut // 4, cut + 1)
         cut = blank if blank > 0 else cut
         pieces.append(text[:cut].rstrip())
@@ -80,13 +83,13 @@ class _Painter:
         self._cell = cell
         self._colour = colour
         self._files = files_of(timeline)
-        self._gutter = max(len(self._where(row)) for row in timeline.rows)
+        self.gutter = max(cells(self._where(row)) for row in timeline.rows)
 
     def side_by_side(self, width: int) -> Iterator[str]:
         lanes = len(self._timeline.lanes)
         if len(self._files) == 1:
-            yield _MARGIN + self._paint(_DIM, short_name(self._files[0]))
-        indent = " " * (self._gutter + 2)
+            yield _MARGIN + self._paint(_DIM, _last(_dotted(short_name(self._files[0])), width))
+        indent = " " * (self.gutter + 2)
         heads = [wrap(name, self._cell - len(indent)) for name in self._timeline.lanes]
         for line in zip_longest(*heads, fillvalue=""):
             yield self._join([(indent + name, self._lane_colour(at)) for at, name in enumerate(line)])
@@ -102,7 +105,7 @@ class _Painter:
 
     def one_below_the_other(self, width: int) -> Iterator[str]:
         if len(self._files) == 1:
-            yield _MARGIN + self._paint(_DIM, short_name(self._files[0]))
+            yield _MARGIN + self._paint(_DIM, _last(_dotted(short_name(self._files[0])), width))
         holding: dict[int, tuple[str, ...]] = {}
         lane = -1
         for row in self._timeline.rows:
@@ -116,8 +119,8 @@ class _Painter:
                 yield _MARGIN + "  " + self._paint(paint, text)
 
     def _row(self, row: Row, holding: dict[int, tuple[str, ...]], width: int) -> Iterator[tuple[str, str]]:
-        indent = " " * (self._gutter + 2)
-        where = f"{self._where(row):>{self._gutter}}  "
+        indent = " " * (self.gutter + 2)
+        where = _before(self._where(row), self.gutter) + "  "
         for piece in _shortened(wrap(row.source, width - len(indent))) if row.source else ():
             yield where + piece, ""
             where = indent
@@ -137,7 +140,8 @@ class _Painter:
     def _where(self, row: Row) -> str:
         if not row.line:
             return ""
-        return str(row.line) if len(self._files) < 2 else f"{short_name(row.file)}:{row.line}"
+        where = str(row.line) if len(self._files) < 2 else _dotted(f"{short_name(row.file)}:{row.line}")
+        return where if cells(where) <= _LONGEST else "…" + _last(where, _LONGEST - 1)
 
     def _join(self, columns: list[tuple[str, str]]) -> str:
         padded = [
@@ -156,7 +160,22 @@ class _Painter:
 
 def _shortened(pieces: list[str]) -> list[str]:
     """The first two pieces of a line of source: enough to know it."""
-    return pieces if len(pieces) < 3 else [pieces[0], pieces[1][:-1] + "…"]
+    return pieces if len(pieces) < 3 else [pieces[0], pieces[1][: _fitting(pieces[1], cells(pieces[1]) - 1)] + "…"]
+
+
+def _dotted(text: str) -> str:
+    """The text with a dot for each letter that cannot be printed."""
+    return "".join(letter if letter.isprintable() else "·" for letter in text.expandtabs(4))
+
+
+def _before(text: str, width: int) -> str:
+    """The text at the right of `width` cells."""
+    return " " * (width - cells(text)) + text
+
+
+def _last(text: str, width: int) -> str:
+    """What fits of the end of the text, or all of it."""
+    return text[len(text) - _fitting(text[::-1], width) :]
 
 
 def _cells(letter: str) -> int:

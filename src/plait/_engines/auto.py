@@ -14,9 +14,9 @@ from types import CoroutineType
 from plait._core.batch import Batch
 from plait._core.errors import UsageError
 from plait._core.job import Job
-from plait._engines.auto_pilot import Pilot, because_lazy
+from plait._engines.auto_pilot import Pilot
 from plait._engines.caller_runs import CallerRuns
-from plait._engines.choice import Choice
+from plait._engines.choice import Choice, because_lazy
 from plait._engines.inline import InlineEngine
 from plait._engines.interface import Plan
 from plait._engines.thread import ThreadEngine

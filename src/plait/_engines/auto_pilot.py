@@ -1,12 +1,14 @@
 """Pilot: measures the first items of a map while they run on threads, first on one, and on two if it takes a race.
 
 As long as it measures it also says when threads are added, which is what makes the measurements mean something: items
-of several threads wait for one another and for the GIL, so what one costs is known of those that ran alone. It decides
-in the driver's thread, so that nobody has to be asked. The rule itself is `choice`.
+of several threads wait for one another and for the GIL, so what one costs is known of those that ran alone. When the
+first call has waited, some threads are added on trial: if other items compute, they rest, and it is measured anew. It
+decides in the driver's thread, so that nobody has to be asked. The rule itself is `choice`.
 """
 
 from __future__ import annotations
 
+import enum
 import sys
 import time
 from _collections_abc import Callable
@@ -14,29 +16,37 @@ from _collections_abc import Callable
 from plait._core.budget import available_cores
 from plait._core.gil import has_gil
 from plait._core.job import Job
-from plait._engines.choice import HOLDS, Choice, Measured, choose, is_worth_asking_again, suffices, wants_race
+from plait._engines.choice import (
+    HOLDS,
+    Choice,
+    Measured,
+    because_lazy,
+    choose,
+    is_worth_asking_again,
+    start_seconds,
+    suffices,
+    wants_race,
+)
 from plait._engines.growth import Growth, Look
 from plait._engines.measuring_calls import CallMeter, is_tiny
 from plait._engines.measuring_gil import Canary
 from plait._engines.measuring_transfer import measure_transfer
-from plait._engines.seen import ALONE, RACED_CALLS, Seen, race_speed
+from plait._engines.seen import ALONE, BRIEF, HINDERED, RACED_CALLS, WAITING_CALLS, Seen, is_lost, race_speed
 
-ENOUGH_CALLS = 256
-_BRIEF = 0.001  # seconds of calls, when there were enough
-_LONG_ALONE = 0.06  # seconds of calls on one thread, when there was one; see ALONE
 _HEARD = 0.018  # seconds for which the canary must have listened
 _SOON_HEARD = 0.009  # the same, when it hardly ever got the GIL while several calls ended
 _SOON_CALLS = 4
 _RACE = 0.025  # seconds that two threads run side by side
 _LONG_RACE = 3  # how many times longer it lasts for that
 _RACE_SHARE = 0.02  # of all the work there is: for so long it may last anyway
-_HINDERED = 10  # how many times longer all this may take when others have the cores
+_SOON_LOST = 0.01  # seconds after which it ends when the two clearly hinder each other
 _PATIENCE = 2.0  # seconds after which nobody waits for the first call any more
-_START = 0.05  # seconds that processes take to start at least
-_OWN_MODULES = 150  # that they have anyway, and so has this process
-_IMPORT = 0.0004  # seconds to import one of the others
+_ON_TRIAL = 8  # threads when the first call has waited, until others have
 _MORE_CALLS = 1.1  # times as many, after which an unsure choice is made once more
 _CALM = 0.001  # seconds between two looks
+_UNHEARD = 0.006  # seconds of calls that nobody listens to
+_LONG_UNHEARD = 0.03  # for so long at most, and until
+_UNHEARD_CALLS = 3  # have ended
 _FULL = 0.75  # of a core is about what threads keep busy that only take the GIL from each other
 
 
@@ -66,7 +76,9 @@ class Pilot:
         self._seen: Seen | None = None
         self._alone: Seen | None = None  # the last time that there was one thread
         self._start: Seen | None = None  # when it began
+        self._unheard: Seen | None = None  # when it was left alone
         self._racing = False
+        self._trial = _Trial.MAY_COME
         self._tiny = False
         self._holds = False  # the feed, until the first call has ended
         self.meter = CallMeter(call, self._stop_metering)
@@ -103,8 +115,22 @@ class Pilot:
             return None if self.choice.engine == "thread" else 1  # at least
         if self._racing:
             return 2
+        if self._trial is _Trial.FAILED:
+            return 1
+        if self._trial is _Trial.RUNS:
+            return _ON_TRIAL
         seen = self._seen
         return 1 if seen is None or seen.calls or seen.seconds < _PATIENCE else None
+
+    @property
+    def in_a_hurry(self) -> bool:
+        """Whether it wants to look again soon."""
+        return self.choice is None and self._unheard is None
+
+    @property
+    def wants_fewer(self) -> bool:
+        """Whether the threads beyond those that are wanted should rest."""
+        return self._trial is _Trial.FAILED
 
     @property
     def one_suffices(self) -> bool:
@@ -125,13 +151,13 @@ class Pilot:
             self._follow(self.choice)
             return
         now = time.perf_counter()
-        if now - self._looked >= _CALM or self._holds:
+        if now - self._looked >= (_UNHEARD if self._unheard is not None else _CALM) or self._holds:
             self._measure(now)
 
     def _measure(self, now: float) -> None:
         self._looked = now
         self._seen = seen = self._see()
-        if len(self.meter.threads) <= 1:
+        if len(self.meter.threads) <= 1 and self._unheard is None:
             self._alone = seen
         if self._holds and seen.calls:
             self._holds = False
@@ -139,17 +165,17 @@ class Pilot:
         if seen.tiny is not None:
             self._decide(seen)
         elif self._canary is None:
-            if seen.seconds >= _BRIEF / 2:
+            if seen.seconds >= BRIEF / 2:
                 self._listen()
         elif self._racing:
             if self._is_raced(seen):
                 self._decide(seen)
-        elif self._holds_all_the_time(seen) or self._had_better_have_more(seen):
-            self._decide(seen)
-        elif _knows_enough(seen):
-            unsure = seen.doubtful or (not seen.waits and self._canary.heard.seconds < _HEARD)
-            if not unsure or seen.seconds >= _PATIENCE:
-                self._race_or_decide(seen)
+        elif self._unheard is not None:
+            self._hear_nothing(seen, self._unheard)
+        elif self._trial in (_Trial.RUNS, _Trial.FAILED):
+            self._judge_trial(seen)
+        else:
+            self._judge_alone(seen, self._canary)
 
     def _listen(self) -> None:
         try:
@@ -162,8 +188,56 @@ class Pilot:
         self.unsure, self.choice = None, Choice("thread", reason)
         self._follow(self.choice)
 
-    def _race_or_decide(self, seen: Seen) -> None:
-        if len(self.meter.threads) == 1 and wants_race(self._measured(seen)):
+    def _judge_alone(self, seen: Seen, canary: Canary) -> None:
+        """Decide if one thread has shown enough, or have more threads on trial if the first call has waited."""
+        if self._holds_all_the_time(seen, canary) or self._had_better_have_more(seen):
+            self._decide(seen)
+        elif seen.enough:
+            unsure = seen.doubtful or (not seen.waits and canary.heard.seconds < _HEARD)
+            if not unsure or seen.seconds >= _PATIENCE:
+                self._race_or_decide(seen, canary)
+        elif self._trial is _Trial.MAY_COME and seen.calls and seen.waits:
+            self._trial = _Trial.RUNS
+
+    def _judge_trial(self, seen: Seen) -> None:
+        """Go on with the threads that were added because the first call waited, or measure anew without them."""
+        threads = len(self.meter.threads)
+        if self._trial is _Trial.FAILED:
+            if self.meter.running <= 1 or seen.seconds >= threads * _PATIENCE:
+                self._measure_anew()
+        elif seen.computes:
+            self._trial = _Trial.FAILED
+        elif seen.waits and (seen.calls >= WAITING_CALLS or seen.seconds >= threads * ALONE):
+            self._alone = seen = seen._replace(inside=None)  # those that have ended may be those that did not wait
+            if choose(self._measured(seen)).engine == "thread":
+                self._decide(seen)
+            else:
+                self._trial = _Trial.FAILED
+
+    def _measure_anew(self) -> None:
+        """What was seen says nothing: too many have run at the same time."""
+        assert self._canary is not None
+        self._canary.join()
+        self._canary = self._seen = self._alone = None
+        self._trial = _Trial.OVER
+        self.meter.forget()
+
+    def _race_or_decide(self, seen: Seen, canary: Canary) -> None:
+        if len(self.meter.threads) > 1 or not wants_race(measured := self._measured(seen)):
+            self._decide(seen)
+        elif measured.cost * _UNHEARD_CALLS > _LONG_UNHEARD:
+            self._racing = True
+        else:
+            self._unheard = seen
+            canary.stop()
+
+    def _hear_nothing(self, seen: Seen, since: Seen) -> None:
+        """Let some calls go undisturbed: what lets the GIL go at every turn gets it back later while others listen."""
+        if seen.calls - since.calls >= _UNHEARD_CALLS:
+            self._alone = seen.at_the_pace_since(since)
+        elif seen.now - since.now < _LONG_UNHEARD:
+            return
+        if wants_race(self._measured(self._alone or seen)):
             self._racing = True
         else:
             self._decide(seen)
@@ -188,11 +262,11 @@ class Pilot:
             seen = seen._replace(tiny=sum(thread.briefly for thread in threads) / short)
         return seen._replace(doubtful=seen.seems_to_wait and any(thread.runnable for thread in threads))
 
-    def _holds_all_the_time(self, seen: Seen) -> bool:
+    def _holds_all_the_time(self, seen: Seen, canary: Canary) -> bool:
         """Whether there is no need to go on measuring."""
-        if self._canary is None or len(self.meter.threads) > 1 or seen.calls < _SOON_CALLS or seen.seems_to_wait:
+        if len(self.meter.threads) > 1 or seen.calls < _SOON_CALLS or seen.seems_to_wait:
             return False
-        return seen.gil >= HOLDS and self._canary.heard.seconds >= _SOON_HEARD
+        return seen.gil >= HOLDS and canary.heard.seconds >= _SOON_HEARD
 
     def _had_better_have_more(self, seen: Seen) -> bool:
         """Whether it waits, so that more threads are what it takes."""
@@ -202,9 +276,11 @@ class Pilot:
         """Whether two threads have run side by side for long enough."""
         if self._start is not None:
             ran, computed = seen.now - self._start.now, seen.computed - self._start.computed
+            if ran >= _SOON_LOST and is_lost(self._alone or seen, self._start, seen):
+                return True
             if seen.calls - self._start.calls < RACED_CALLS and ran < self._longest_race(seen):
                 return False
-            return ran >= _RACE and (computed >= _RACE or ran >= _HINDERED * _RACE)
+            return ran >= _RACE and (computed >= _RACE or ran >= HINDERED * _RACE)
         if len(self.meter.threads) > 1:
             self._start = seen
         elif not self._job.feed.ready:  # nobody is there to race against
@@ -242,7 +318,7 @@ class Pilot:
         calls = self._job.feed.taken
         if calls < _MORE_CALLS * measured.calls:
             return
-        measured = measured._replace(calls=calls, elapsed=measured.cost * calls)
+        measured = measured.of_more(calls)
         choice = choose(measured)
         if choice.engine == "process":
             choice = self._if_it_may_move(measured, choice)
@@ -266,6 +342,7 @@ class Pilot:
             start=start_seconds(len(sys.modules)),
             threads=self._job.workers,
             processes=self._processes,
+            helped=self.meter.helped,
         )
 
     def _if_it_may_move(self, measured: Measured, choice: Choice) -> Choice:
@@ -282,6 +359,15 @@ class Pilot:
             nature = "it holds the GIL" if measured.race is None else "two do not do twice the work"
             return Choice("thread", f"threads, although {nature}: {reason}", alone=suffices(measured))
         return choose(measured._replace(transfer=transfer.seconds, transfer_bytes=transfer.size))
+
+
+class _Trial(enum.Enum):
+    """Of more threads than one, before it is known what an item costs."""
+
+    MAY_COME = enum.auto()
+    RUNS = enum.auto()
+    FAILED = enum.auto()  # until all but one rest
+    OVER = enum.auto()
 
 
 class PilotGrowth(Growth):
@@ -306,27 +392,9 @@ class PilotGrowth(Growth):
             self.reason = "another would only have waited for the GIL, or for memory"
             return min(0, 1 - look.threads)
         self.reason = ""  # what kept threads from being added says nothing about the engine that comes now
-        self.eager = self._pilot.choice is None
-        if look.stuck and not self.eager:
+        self.eager = self._pilot.in_a_hurry
+        if look.stuck and self._pilot.choice is not None:
             return super().change(look)
+        if self._pilot.wants_fewer:
+            return min(0, wanted - look.threads)
         return max(0, min(wanted - look.threads, self.ceiling - look.threads, look.backlog))
-
-
-def _knows_enough(seen: Seen) -> bool:
-    """Whether what was seen on one thread says what the function is like."""
-    limit = _BRIEF if seen.calls >= ENOUGH_CALLS else ALONE if seen.calls >= 2 else _LONG_ALONE
-    return seen.unhindered >= limit or seen.seconds >= _HINDERED * limit
-
-
-def because_lazy(made: str) -> str:
-    """Why calls that give something which has yet to run stay on threads: to make it is all that they do."""
-    return f"threads: a call only makes {made}, whose code runs where it is iterated, in this process"
-
-
-def start_seconds(modules: int) -> float:
-    """About how long worker processes take to start, if they import what this process has imported. Pure.
-
-    >>> start_seconds(100), start_seconds(900)
-    (0.05, 0.35)
-    """
-    return _START + max(0, modules - _OWN_MODULES) * _IMPORT

@@ -9,6 +9,7 @@ from plait._core.errors import PlaitError
 from plait._core.search_path import search_path
 
 _BOOT = "import sys; sys.path[:] = {path!r}; from {module} import main; main({arguments})"
+_UTF8_BY_DEFAULT = sys.version_info >= (3, 15)  # PEP 686
 _STANDARD_FINDERS = ("_frozen_importlib", "_distutils_hack", "six", "importlib", "_pytest", "plait")
 
 
@@ -36,8 +37,8 @@ def _flags() -> list[str]:
         flags.append("-" + "O" * sys.flags.optimize)
     if sys.flags.dont_write_bytecode:
         flags.append("-B")
-    if sys.flags.utf8_mode and not os.environ.get("PYTHONUTF8"):
-        flags += ["-X", "utf8"]
+    if sys.flags.utf8_mode != _UTF8_BY_DEFAULT and not os.environ.get("PYTHONUTF8"):
+        flags += ["-X", f"utf8={sys.flags.utf8_mode}"]
     for name, value in sys._xoptions.items():
         if name not in ("frozen_modules", "importtime"):
             flags += ["-X", name if value is True else f"{name}={value}"]

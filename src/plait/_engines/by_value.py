@@ -1,4 +1,10 @@
-"""Pickles what exists only in this process: functions and classes of ``__main__``, lambdas, closures, memoryviews."""
+"""Pickles what exists only in this process: functions and classes of ``__main__``, lambdas, closures, memoryviews.
+
+A class travels with each pickle that has an object of it. Where it is known already it stays the one it is, with what
+has been done to it there, as a module that is imported twice does. Only what is sent to workers may change it, and only
+when the class has changed at home: that is what its *version* tells, a digest of all that is in it. As long as nobody
+has changed it, nor anything that it names, it goes to workers as the bytes of the first time, its *bundle*.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +12,12 @@ import functools
 import io
 import marshal
 import sys
+from _blake2 import blake2b
 from _collections_abc import Callable
 from contextvars import ContextVar
-from pickle import PickleBuffer
-from types import CodeType, MemberDescriptorType, ModuleType
+from operator import getitem
+from pickle import PickleBuffer, PicklingError
+from types import CodeType, FunctionType, MemberDescriptorType, ModuleType
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
@@ -17,10 +25,14 @@ import cloudpickle  # type: ignore[import-untyped]  # it ships no types
 
 from plait._core.importable import is_importable
 from plait._core.per_worker import PerWorker
+from plait._engines.bundles import bundle_of, read_anew
 from plait._engines.functions import home_of, make_cached, variable
+from plait._engines.worker_main import enter, is_of_main, withdraw
 
 _LRU_WRAPPER = type(functools.lru_cache(len))
-_WEAK = (WeakKeyDictionary, WeakValueDictionary)  # functools.singledispatch has one
+_VERSION_BYTES = 16
+_MADE_WHILE_RUNNING = 1 << 9  # Py_TPFLAGS_HEAPTYPE; other classes are of C code, of which a copy could not be made
+_known: WeakKeyDictionary[type, bytes | None] = WeakKeyDictionary()  # classes, with the version that was sent here
 
 
 class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # untyped, see above
@@ -28,31 +40,127 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # untyped, see above
 
     Attributes:
         modules: the names of those that the other side cannot import.
+        versions: whether a class that is known over there is changed if it has changed here.
+        bundles: whether classes that are as they were go as they went before.
     """
 
     modules: frozenset[str] = frozenset()
+    versions = False
+    bundles = False
 
     def reducer_override(self, obj: Any) -> Any:
-        if type(obj) is memoryview:
-            return _view, (PickleBuffer(obj), obj.format, obj.shape)
-        if type(obj) is CodeType:  # of which it does not keep the name of the file
-            return marshal.loads, (marshal.dumps(obj),)
-        if type(obj) is ContextVar:
-            return variable, home_of(obj)
+        bundle = bundle_of(obj, by_name, _dumps_classes) if self.bundles and isinstance(obj, type) else None
+        return self._reduced(obj) if bundle is None else (getitem, (bundle, bundle.place_of(obj)))
+
+    def _reduced(self, obj: Any) -> Any:
+        if (reduce := _REDUCERS.get(type(obj))) is not None:
+            return reduce(obj)
         if type(obj) is _LRU_WRAPPER and not is_importable(obj):
             return make_cached, (obj.__wrapped__, obj.cache_parameters())
         if type(obj) is PerWorker and not self.modules.isdisjoint(_and_packages(obj.__module__)):
             return obj.by_value()
-        if type(obj) in _WEAK:
-            return type(obj), (dict(obj),)
         reduced = super().reducer_override(obj)
-        if isinstance(obj, type) and isinstance(reduced, tuple) and "__slots__" in obj.__dict__:
-            return _with_slots(obj, *reduced)
+        if isinstance(reduced, tuple) and len(reduced) > 2:  # it goes by value
+            return self._reduced_class(obj, reduced) if isinstance(obj, type) else _of_main(obj, reduced)
         return reduced
 
+    def _reduced_class(self, kind: type, reduced: tuple[Any, ...]) -> tuple[Any, ...]:
+        if not kind.__flags__ & _MADE_WHILE_RUNNING:
+            name = f"{kind.__module__}.{kind.__qualname__}"
+            raise PicklingError(f"its class {name} is built in, and not found by that name")
+        _known.setdefault(kind, None)
+        if "__slots__" in kind.__dict__:
+            reduced = _with_slots(kind, *reduced)
+        make, args, (members, slots), *rest, _ = reduced
+        version = self._version(members) if self.versions else None
+        return (
+            _make_once,
+            (make, *args),
+            (version, kind.__qualname__, is_of_main(kind), (members, slots)),
+            *rest,
+            settle,
+        )
 
-def dumps_by_value(value: object, place: Callable[[PickleBuffer], bool], modules: tuple[object, ...]) -> bytes:
+    def _version(self, members: dict[str, Any]) -> bytes:
+        """A digest of what is in a class; of the other classes that it names only which they are."""
+        digest = blake2b(digest_size=_VERSION_BYTES)
+        pickler = _Digester(_Writer(digest.update), protocol=5, buffer_callback=lambda each: digest.update(each.raw()))
+        pickler.modules = self.modules
+        pickler.dump({name: value for name, value in members.items() if name != "__slotnames__"})  # set by pickling
+        return digest.digest()
+
+
+class _Digester(_Pickler):
+    """Writes what makes the version of a class."""
+
+    def _reduced_class(self, kind: type, reduced: tuple[Any, ...]) -> tuple[Any, ...]:
+        *_, tracker, _ = reduced[1]  # by which cloudpickle knows the class in all processes
+        return str, (tracker,)
+
+
+class _Writer(NamedTuple):
+    write: Callable[[Any], None]
+
+
+def _of_main(function: FunctionType, reduced: tuple[Any, ...]) -> tuple[Any, ...]:
+    return (*reduced[:-1], fill_of_main) if is_of_main(function) else reduced
+
+
+def fill_of_main(function: FunctionType, state: Any) -> None:
+    """Give a function what is in it, and a worker's ``__main__`` the function."""
+    cloudpickle.cloudpickle._function_setstate(function, state)
+    enter(function)
+
+
+def _cached_property(function: Callable[[Any], Any], name: str | None) -> functools.cached_property[Any]:
+    made = functools.cached_property(function)
+    made.attrname = name
+    return made
+
+
+def _make_once(make: Callable[..., type], *args: Any) -> type:
+    """A class as cloudpickle makes it, if it is not known here: its bases and metaclass may count what is made."""
+    known = cloudpickle.cloudpickle._DYNAMIC_CLASS_TRACKER_BY_ID.get(args[-2])
+    return make(*args) if known is None else known
+
+
+def settle(kind: type, state: tuple[bytes | None, str, bool, Any]) -> None:
+    """Give a class what is in it when a pickle has just made it; leave it as it is when it is known here."""
+    version, name, of_main, members = state
+    if kind not in _known or (version is not None and version != _known[kind]):
+        cloudpickle.cloudpickle._class_setstate(kind, members)
+        kind.__qualname__ = name  # which cloudpickle takes for its last part
+        if kind in _known:
+            read_anew()
+        _known[kind] = version
+    if of_main:
+        if enter(kind):
+            read_anew()
+    else:
+        withdraw(kind)
+
+
+def by_name(value: object) -> bool:
+    """Whether a class, function or module goes as its name."""
+    return bool(cloudpickle.cloudpickle._should_pickle_by_reference(value))
+
+
+def _dumps_classes(kinds: object) -> bytes:
+    return dumps_by_value(kinds, lambda _: True, (), versions=True)
+
+
+def dumps_by_value(
+    value: object,
+    place: Callable[[PickleBuffer], bool],
+    modules: tuple[object, ...],
+    *,
+    versions: bool = False,
+    bundles: bool = False,
+) -> bytes:
     """The pickle of `value`; what belongs to `modules` goes by value as if it were defined in ``__main__``.
+
+    With `versions`, classes that are known where it is read are changed if they have changed here. With `bundles` those
+    of ``__main__`` go as they went before while they are as they were.
 
     Raises:
         Exception: whatever the object's own methods raise, or pickle's errors about it.
@@ -64,6 +172,8 @@ def dumps_by_value(value: object, place: Callable[[PickleBuffer], bool], modules
         with io.BytesIO() as file:
             pickler = _Pickler(file, protocol=5, buffer_callback=place)
             pickler.modules = frozenset(module.__name__ for module in by_value)
+            pickler.versions = versions
+            pickler.bundles = bundles
             pickler.dump(value)
             return file.getvalue()
     finally:
@@ -89,7 +199,21 @@ def _and_packages(module: str) -> list[str]:
     return [".".join(parts[: n + 1]) for n in range(len(parts))]
 
 
+def _weak(values: Any) -> tuple[Any, ...]:
+    return type(values), (dict(values),)
+
+
 def _view(buffer: Any, form: str, shape: tuple[int, ...]) -> memoryview:
     """A memoryview over the buffer that arrived."""
     view = memoryview(buffer).cast("B")
     return view if form == "B" and len(shape) == 1 else view.cast(form, shape)  # type: ignore[call-overload]  # the format is whatever the sender's view had
+
+
+_REDUCERS: dict[type, Callable[[Any], tuple[Any, ...]]] = {
+    memoryview: lambda view: (_view, (PickleBuffer(view), view.format, view.shape)),
+    CodeType: lambda code: (marshal.loads, (marshal.dumps(code),)),  # cloudpickle does not keep the name of the file
+    ContextVar: lambda wanted: (variable, home_of(wanted)),
+    functools.cached_property: lambda made: (_cached_property, (made.func, made.attrname)),  # it has a lock before 3.12
+    WeakKeyDictionary: _weak,  # functools.singledispatch has one
+    WeakValueDictionary: _weak,
+}

@@ -6,7 +6,6 @@ threads than one do no more, as long as the caller comes back for the next resul
 
 from __future__ import annotations
 
-import sys
 import time
 from _collections_abc import Callable, Generator
 
@@ -14,6 +13,7 @@ from plait._core.batch import Batch
 from plait._core.cancelling import sources
 from plait._core.interrupts import only_ours
 from plait._core.job import Job
+from plait._core.loop_here import loop_here
 from plait._engines.choice import in_words
 from plait._engines.core_wait import waited_for_core
 from plait._engines.inline import InlineEngine
@@ -67,7 +67,9 @@ class CallerRuns:
             and (left is None or left * cost >= _WORTH)
             and self._away < _AWAY * here
             and only_ours()
-            and not (sources() or _in_event_loop() or stays())
+            and not sources()
+            and loop_here() is None  # else a function could not start one of its own
+            and not stays()
         )
         return self.wanted
 
@@ -119,9 +121,3 @@ class _Window:
         if self._away > _AWAY * self._took and self._took > _WINDOWS * _WINDOW:
             return f"threads: {100 * self._away / self._took:.0f} % of the time is spent on the results, between items"
         return f"threads: of {in_words(took)} it has waited {in_words(waited)}" if self._bad >= _WINDOWS else ""
-
-
-def _in_event_loop() -> bool:
-    """Whether an event loop runs in the calling thread: there a function could not start one of its own."""
-    asyncio = sys.modules.get("asyncio")
-    return asyncio is not None and asyncio._get_running_loop() is not None

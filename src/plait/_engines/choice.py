@@ -12,6 +12,11 @@ _AS_GOOD = 0.75  # threads are chosen when they reach this share of what process
 _LEAST = 0.001  # the share of the time, with the GIL or on a core, that is told from nothing
 _MORE = 1.15  # times the work of one that two threads must do to be worth it
 _WORTH = 1.0  # how often what processes save of the work that is left must pay for their start
+_WORTH_A_RACE = 0.1  # seconds of work that is left, for which it matters whether threads help or hinder each other
+_START = 0.05  # seconds that processes take to start at least
+_OWN_MODULES = 150  # that they have anyway, and so has this process
+_IMPORT = 0.0004  # seconds to import one of the others
+_HELPED = 0.6  # of the other cores must be busy for a call to have them to itself
 _DEAR = 0.4  # of the computing time; from there on two processes are no faster than one thread
 
 
@@ -31,6 +36,7 @@ class Measured(NamedTuple):
         transfer_bytes: how large these are.
         start: seconds that processes take to start.
         threads, processes: how many of each there may be; as many processes as cores where 0 is said.
+        helped: how many cores other threads kept busy that are not Python's, as those of a BLAS are.
 
     The figures are those of items that ran by themselves: what they cost while they wait for one another is no measure.
     """
@@ -48,16 +54,38 @@ class Measured(NamedTuple):
     start: float = 0.05
     threads: int = 64
     processes: int = 0
+    helped: float = 0.0
 
     @property
     def cost(self) -> float:
         """Seconds of wall time per item."""
         return self.elapsed / max(1, self.calls)
 
+    def of_more(self, calls: int) -> Measured:
+        """The same if so many calls had ended, each of which took as long."""
+        return self._replace(calls=calls, elapsed=self.cost * calls, busy=self.share * self.cost * calls)
+
+    @property
+    def cost_of_rest(self) -> float:
+        """Seconds that what is left takes, one item after the other; without an end in sight, as many items again.
+
+        Of what computes only that counts: what lets the GIL go at every turn waits for those who measure it.
+        """
+        left = max(1, self.calls) if self.left is None else self.left
+        return left * (self.cost if self.waits else self.cost * self.share)
+
     @property
     def share(self) -> float:
         """The share of its time, from 0 to 1, that the function computes."""
         return min(1.0, self.busy / self.elapsed) if self.elapsed > 0 else 1.0
+
+    @property
+    def parallel(self) -> bool:
+        """Whether one call keeps the cores busy, because it computes on several threads itself, without the GIL.
+
+        With it in hand it may not need those threads just then: a BLAS has its own spin for a while after each use.
+        """
+        return self.cores > 1 and self.helped >= _HELPED * (self.cores - 1) and self.gil < _UNRACED
 
     @property
     def waits(self) -> bool:
@@ -98,12 +126,20 @@ def choose(measured: Measured) -> Choice:
 
 
 def wants_race(measured: Measured) -> bool:
-    """Whether only a race of two threads can tell if threads suit a function.
+    """Whether only a race of two threads can tell if threads suit a function, or if one of them does as much.
 
     >>> wants_race(Measured(calls=4, elapsed=0.2, busy=0.2, gil=0.3, left=100, cores=2))
     True
+    >>> brief = Measured(calls=4, elapsed=0.02, busy=0.02, gil=0.3, left=40, cores=2, start=0.2)
+    >>> choose(brief).reason, wants_race(brief), wants_race(brief._replace(left=10))
+    ('threads: what is left, about 200 ms, does not pay for processes', True, False)
+    >>> choose(brief._replace(helped=0.9)).reason
+    'threads: one call keeps 1.9 of 2 cores busy, with threads of its own'
     """
-    return measured.race is None and measured.gil < HOLDS and not measured.waits and _if_plain(measured) is None
+    if measured.race is not None or measured.gil >= HOLDS or measured.waits:
+        return False
+    plain = _if_plain(measured)
+    return plain is None or (plain.reason.endswith(_UNWORTHY) and measured.cost_of_rest >= _WORTH_A_RACE)
 
 
 def _if_plain(measured: Measured) -> Choice | None:
@@ -116,6 +152,10 @@ def _if_plain(measured: Measured) -> Choice | None:
             f"threads: at {in_words(measured.cost)} per item, moving items would cost more than running them",
             alone=True,
         )
+    if measured.parallel:
+        busy = min(measured.cores, measured.share + measured.helped)
+        what = f"threads: one call keeps {busy:.1f} of {measured.cores} cores busy, with threads of its own"
+        return Choice("thread", what, alone=True)
     if measured.waits and measured.of_threads >= _AS_GOOD * measured.of_processes:
         share = f"{100 * (1 - measured.share):.0f} % of the"
         if not measured.calls:
@@ -123,9 +163,9 @@ def _if_plain(measured: Measured) -> Choice | None:
         return Choice("thread", f"threads: {share} time it waits")
     if measured.cores < 2:
         return Choice("thread", "threads: there is only one core to use", alone=True)
-    left = max(1, measured.calls) if measured.left is None else measured.left  # without an end in sight, as much again
-    if left * measured.cost * (1 - 1 / measured.cores) < _WORTH * measured.start:
-        what = f"threads: what is left, about {in_words(left * measured.cost)}, {_UNWORTHY}"
+    rest = measured.cost_of_rest
+    if rest * (1 - 1 / measured.cores) < _WORTH * measured.start:
+        what = f"threads: what is left, about {in_words(rest)}, {_UNWORTHY}"
         return Choice("thread", what, alone=suffices(measured))
     return None
 
@@ -139,6 +179,8 @@ def suffices(measured: Measured) -> bool:
     >>> suffices(Measured(calls=4, elapsed=0.2, busy=0.2, gil=0.9, left=100, cores=2))
     True
     """
+    if measured.parallel:
+        return True
     if measured.free_threaded or measured.share < _WAITING:
         return False
     return measured.race < _MORE if measured.race is not None else measured.gil >= HOLDS
@@ -184,6 +226,20 @@ def _processes(measured: Measured) -> Choice:
         "process",
         f"processes: two threads do only {measured.race:.1f} times the work of one, {in_words(measured.cost)} per item",
     )
+
+
+def because_lazy(made: str) -> str:
+    """Why calls that give something which has yet to run stay on threads: to make it is all that they do."""
+    return f"threads: a call only makes {made}, whose code runs where it is iterated, in this process"
+
+
+def start_seconds(modules: int) -> float:
+    """About how long worker processes take to start, if they import what this process has imported. Pure.
+
+    >>> start_seconds(100), start_seconds(900)
+    (0.05, 0.35)
+    """
+    return _START + max(0, modules - _OWN_MODULES) * _IMPORT
 
 
 def in_words(seconds: float) -> str:

@@ -33,10 +33,18 @@ class Packed:
         self.stored = stored
 
 
-def encode(value: object, arena: Arena | None, holders: int = 1, modules: tuple[object, ...] = ()) -> Packed:
+def encode(
+    value: object,
+    arena: Arena | None,
+    holders: int = 1,
+    modules: tuple[object, ...] = (),
+    *,
+    home: bool = False,
+) -> Packed:
     """The object as bytes, with large buffers in `arena` (None: everything in the bytes).
 
-    Objects of the `modules` are pickled by value too.
+    Objects of the `modules` are pickled by value too. What goes `home` is named if it has come from ``__main__`` there,
+    and changes nothing that is known there.
 
     Raises:
         Exception: whatever pickle, cloudpickle or the object's own methods raise; no slot stays taken.
@@ -57,7 +65,7 @@ def encode(value: object, arena: Arena | None, holders: int = 1, modules: tuple[
 
     outer, SENDING.made = SENDING.made, None if modules else {}
     try:
-        data = _pickle(value, place, refs, arena, holders, modules)
+        data = _pickle(value, place, refs, arena, holders, modules, home)
     except BaseException:
         release(refs, arena, holders)
         raise
@@ -78,7 +86,7 @@ def pickled(function: object) -> bytes:
     Raises:
         Exception: as `encode`.
     """
-    return _pickle_by_value(function, _inside, [], None, 1, ())
+    return _pickle_by_value(function, _inside, [], None, 1, (), False)
 
 
 def _inside(_: PickleBuffer) -> bool:
@@ -86,12 +94,12 @@ def _inside(_: PickleBuffer) -> bool:
 
 
 def encode_small(value: object) -> bytes | None:
-    """The pickle of an object without large buffers that plain pickle can carry; None: `encode` has to see to it."""
+    """The pickle, to go home, of an object without large buffers that plain pickle can carry; None: see `encode`."""
     try:
         data = dumps(value, 5, buffer_callback=_is_small)
     except Exception:  # whatever it is, it comes again
         return None
-    return data if len(data) < THRESHOLD and b"__main__" not in data else None
+    return data if len(data) < THRESHOLD else None
 
 
 def _is_small(buffer: PickleBuffer) -> bool:
@@ -152,6 +160,7 @@ def _pickle(
     arena: Arena | None,
     holders: int,
     modules: tuple[object, ...],
+    home: bool,
 ) -> bytes:
     if not modules:
         try:
@@ -159,10 +168,10 @@ def _pickle(
         except (PicklingError, AttributeError, TypeError):
             release(refs, arena, holders)
         else:
-            if b"__main__" not in data:
+            if home or b"__main__" not in data:
                 return data
             release(refs, arena, holders)
-    return _pickle_by_value(value, place, refs, arena, holders, modules)
+    return _pickle_by_value(value, place, refs, arena, holders, modules, home)
 
 
 def _pickle_by_value(
@@ -172,6 +181,7 @@ def _pickle_by_value(
     arena: Arena | None,
     holders: int,
     modules: tuple[object, ...],
+    home: bool,
 ) -> bytes:
     if not modules:
         try:
@@ -180,4 +190,4 @@ def _pickle_by_value(
             release(refs, arena, holders)
     from plait._engines.by_value import dumps_by_value  # heavy: only for what plain pickle cannot carry
 
-    return dumps_by_value(value, place, modules)
+    return dumps_by_value(value, place, modules, versions=not home, bundles=not (home or modules))

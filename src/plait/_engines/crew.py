@@ -12,12 +12,12 @@ from plait._core.batch import Batch
 from plait._core.current import Task, current_task
 from plait._core.job import Job, Running
 from plait._core.sizing import MOST_AHEAD, BatchSizer
+from plait._engines.following import BATCH_SECONDS, Following
 from plait._engines.halting import Seat
 from plait._engines.inherited import hold
 from plait._engines.stealing import Portion, is_stalled
 
-_BATCH_SECONDS = 0.001
-_STALLED = 2 * _BATCH_SECONDS  # a batch that takes longer is shared with threads that have nothing to do
+_STALLED = 2 * BATCH_SECONDS  # a batch that takes longer is shared with threads that have nothing to do
 _SOON = 0.001  # seconds within which the driver need not be told of a new item
 _STUCK = 0.02  # an item that takes longer, and ten times longer than usual, does not keep the others waiting
 _STUCK_UNKNOWN = 0.05
@@ -55,8 +55,8 @@ class Crew:
         self.done = 0, 0.0
         self.stopping = False
         self.failure: BaseException | None = None
-        self._singly = job.feed.interdependent  # then a batch is one item, of which there is nothing to steal
-        self._sizer = BatchSizer(_BATCH_SECONDS)
+        self._singly = job.feed.interdependent  # then nothing of a batch is to be stolen: what follows is not in it yet
+        self._sizer = BatchSizer(BATCH_SECONDS)
         self._outer: Task | None = job.context.get(current_task)
         self._park: SimpleQueue[None] = SimpleQueue()
         self._bell: SimpleQueue[None] = SimpleQueue()
@@ -102,7 +102,7 @@ class Crew:
                 if batch is None and not self._singly and self.steal(time.perf_counter(), 1):
                     batch = self.feed.take(self._sizer.size)
                 if batch is not None:
-                    seat.portion = self.portion(batch.items)
+                    seat.portion = self.portion(batch.items) if not self._singly else Following(self, seat, batch)
                     if self.unwanted:  # `call_off` has come between the two
                         return None
                     seat.batch = batch

@@ -9,7 +9,7 @@ import warnings
 from _pickle import dumps, loads
 
 from plait._core.search_path import search_path, working_folder
-from plait._engines import wire
+from plait._engines import python_settings, wire
 
 
 def forward(operation: int, key: int, payload: memoryview) -> None:
@@ -25,13 +25,14 @@ def forward(operation: int, key: int, payload: memoryview) -> None:
             logger.handle(record)
 
 
-def first_setting(name: str, memory_bytes: int | None) -> bytes:
+def first_setting(name: str, memory_bytes: int | None, arithmetic: object) -> bytes:
     """The frame that tells a new worker all it needs to know about this process."""
     for stream in (sys.stdout, sys.stderr):
         if stream is not None and not getattr(stream, "closed", False):
             stream.flush()  # what was printed before the work comes out before what workers print
     setting: dict[str, object] = {
-        **_surroundings(),
+        **_surroundings(arithmetic),
+        **python_settings.of_the_program(),
         "name": name,
         "memory_bytes": memory_bytes or 0,
         "main": getattr(sys.modules.get("__main__"), "__file__", None),
@@ -40,14 +41,16 @@ def first_setting(name: str, memory_bytes: int | None) -> bytes:
     return wire.pack(wire.SETTING, 0, dumps(setting, 5))
 
 
-def next_setting() -> bytes:
+def next_setting(arithmetic: object) -> bytes:
     """The frame that brings a warm worker up to date."""
-    return wire.pack(wire.SETTING, 0, dumps(_surroundings(), 5))
+    return wire.pack(wire.SETTING, 0, dumps(_surroundings(arithmetic), 5))
 
 
-def _surroundings() -> dict[str, object]:
+def _surroundings(arithmetic: object) -> dict[str, object]:
     """What may have changed since a worker was started."""
     return {
+        **python_settings.of_this_moment(),
+        "arithmetic": None if arithmetic is None else dumps(arithmetic, 5),  # read where decimal is imported
         "path": search_path(),
         "folder": working_folder(),  # workers stay where they are when it has been deleted
         "forward": (_is_replaced(sys.stdout, sys.__stdout__, 1), _is_replaced(sys.stderr, sys.__stderr__, 2)),

@@ -18,6 +18,7 @@ from contextvars import Context, ContextVar
 from types import CellType, CodeType, FunctionType, ModuleType
 
 from plait._core.importable import is_importable
+from plait._engines.worker_main import enter, is_of_main
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # workers import this module, and typing would double their start-up time
@@ -81,8 +82,9 @@ class _SimplePickler(Pickler):
         facts = {name: function.__globals__[name] for name in _MODULE_FACTS if name in function.__globals__}
         state = {
             "globals": facts | named,
-            "captured": [_content(cell) for cell in function.__closure__ or ()],
+            "captured": [content_of(cell) for cell in function.__closure__ or ()],
             "attributes": dict(function.__dict__),
+            "of main": is_of_main(function),
             "fields": {
                 "__defaults__": function.__defaults__,
                 "__kwdefaults__": function.__kwdefaults__,
@@ -111,6 +113,8 @@ def fill_function(function: FunctionType, state: dict[str, Any]) -> None:
     for name, value in state["fields"].items():
         setattr(function, name, value)
     function.__dict__.update(state["attributes"])
+    if state["of main"]:
+        enter(function)
 
 
 def make_cached(function: Callable[..., object], parameters: dict[str, Any]) -> object:
@@ -157,8 +161,9 @@ def names_in(code: CodeType) -> set[str]:
     return names
 
 
-def _content(cell: CellType) -> tuple[object] | None:
+def content_of(cell: CellType) -> tuple[object] | None:
+    """What a function has captured there; None where nothing is assigned yet."""
     try:
         return (cell.cell_contents,)
-    except ValueError:  # not assigned yet
+    except ValueError:
         return None

@@ -22,6 +22,7 @@ from plait._engines.patience import AGAIN, GRACE, UNWIND
 
 _MOMENT = 0.005  # seconds in which most workers are gone, so that nothing needs to be prepared
 _SELDOM = 1.0  # seconds between two attempts in the long run
+_FOR_EVER = 1e6  # seconds
 
 
 class Halter:
@@ -79,24 +80,33 @@ class Halter:
         self._words[STOP_AT] = 0
         self._commands.shutdown(_socket.SHUT_RD)  # an idle worker waits for commands
         began = time.perf_counter()
-        if self._gone.wait(_MOMENT):
+        if self._is_gone(_MOMENT):
             return
         prepare_injection()
         while self._words[HALT] == PATIENTLY and (left := began + GRACE - time.perf_counter()) > 0:
-            if self._gone.wait(min(left, _MOMENT)):
+            if self._is_gone(min(left, _MOMENT)):
                 return
         pause = AGAIN
         while True:
             self._interrupt()
-            if self._gone.wait(pause):
+            if self._is_gone(pause):
                 return
             pause = min(2 * pause, _SELDOM) if time.perf_counter() > began + GRACE + UNWIND else AGAIN
 
+    def _is_gone(self, seconds: float) -> bool:
+        """Whether the worker leaves, which is waited for."""
+        try:
+            return self._gone.wait(seconds)
+        except RuntimeError:  # PythonFinalizationError: from CPython 3.15 on nobody waits for a lock at the very end
+            time.sleep(seconds)
+            return False
+
     def _interrupt(self) -> None:
+        if self._words[HALT] == FOR_GOOD:
+            inject(self._worker, _parking(self._words))
+            return
         with self._door:
-            if self._words[HALT] == FOR_GOOD:
-                inject(self._worker, _parking(self._words))
-            elif not self._calm and self._may_interrupt():
+            if not self._calm and self._may_interrupt():
                 self._pending = inject(self._worker, StopTask)
 
 
@@ -106,9 +116,7 @@ def _parking(words: memoryview) -> type[BaseException]:
     class Parked(BaseException):
         def __init__(self) -> None:
             words[MODE] = PARKED
-            lock = _thread.allocate_lock()
-            lock.acquire()
             while True:
-                lock.acquire()
+                time.sleep(_FOR_EVER)  # no lock: see `_is_gone`
 
     return Parked

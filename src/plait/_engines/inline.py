@@ -46,6 +46,7 @@ class InlineEngine:
         finally:
             running = task.snapshot()  # whoever explains an interrupt asks after the stop
             job.snapshot = lambda: running
+            job.wake = _nothing  # nor does the job keep the task, and so itself and its input, alive any longer
             task.end()
             job.context.run(task.end_state, job.tally.note)
             job.context.run(current_task.reset, entered)
@@ -182,3 +183,7 @@ class InlineTask(Task):
         if offset >= len(batch.items):
             return []
         return [Running(batch.base + offset, batch.items[offset], "inline", time.perf_counter() - batch.started)]
+
+
+def _nothing() -> None:
+    """Nobody drives the job any more."""

@@ -33,6 +33,8 @@ def main(ends: list[int], segments: list[Address | None], environment: dict[str,
     """Serve until there is nobody to serve. The descriptors belong to the caller, who closes them afterwards."""
     _extend(environment)
     sockets = [_socket.socket(fileno=fd) for fd in ends]
+    for each in sockets:
+        each.setblocking(True)  # whatever socket.setdefaulttimeout says: the process has one value for all interpreters
     commands, results, orders = sockets
     page, own, inputs = (None if address is None else _open(address) for address in segments)
     assert page is not None

@@ -46,6 +46,8 @@ def explain(value: object, name: str, error: BaseException) -> str:
     kind = type(culprit).__name__
     why = str(error) or type(error).__name__
     advice = _REASONS.get(kind, "leave it out with __getstate__, or create it inside the function")
+    if isinstance(culprit, tuple):  # it holds what can be pickled, such as sys.flags
+        advice = "make a plain tuple of it first"
     if _is_inherited(culprit):
         advice = "pass one of a multiprocessing.Manager() instead, or its values"
     return f"{path} is {_article(kind)} {kind} object, which cannot be pickled ({why}); {advice}"
@@ -104,20 +106,31 @@ def _all_children(value: object) -> Iterator[tuple[str, object]]:
         yield from ((".{an element}", child) for child in value)
     elif isinstance(value, FunctionType):
         yield from _captured(value)
+    elif isinstance(value, type):
+        yield from ((f" → class {base.__qualname__}", base) for base in value.__bases__)
+        yield from ((f".{name}", child) for name, child in value.__dict__.items() if not name.startswith("__"))
+    elif isinstance(value, (staticmethod, classmethod)):
+        yield "", value.__func__
     else:
-        if hasattr(value, "__self__") and hasattr(value, "__func__"):
-            yield ".__self__", value.__self__
-        state = getattr(value, "__dict__", None)
-        if isinstance(state, dict):
-            yield from ((f".{key}", child) for key, child in state.items())
-        for kind in type(value).__mro__:
-            slots = kind.__dict__.get("__slots__", ())
-            for slot in (slots,) if isinstance(slots, str) else slots:
-                if hasattr(value, slot):
-                    yield f".{slot}", getattr(value, slot)
-        for part in ("func", "args", "keywords", "fn"):  # functools.partial and our own wrappers
-            if hasattr(value, part) and not isinstance(state, dict):
-                yield f".{part}", getattr(value, part)
+        yield from _of_object(value)
+
+
+def _of_object(value: object) -> Iterator[tuple[str, object]]:
+    """What it has as its own, then its class."""
+    if hasattr(value, "__self__") and hasattr(value, "__func__"):
+        yield ".__self__", value.__self__
+    state = getattr(value, "__dict__", None)
+    if isinstance(state, dict):
+        yield from ((f".{key}", child) for key, child in state.items())
+    for kind in type(value).__mro__:
+        slots = kind.__dict__.get("__slots__", ())
+        for slot in (slots,) if isinstance(slots, str) else slots:
+            if hasattr(value, slot):
+                yield f".{slot}", getattr(value, slot)
+    for part in ("func", "args", "keywords", "fn"):  # functools.partial and our own wrappers
+        if hasattr(value, part) and not isinstance(state, dict):
+            yield f".{part}", getattr(value, part)
+    yield f" → class {type(value).__qualname__}", type(value)
 
 
 def _captured(function: FunctionType) -> Iterator[tuple[str, object]]:

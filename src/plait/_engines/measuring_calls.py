@@ -10,6 +10,7 @@ from types import AsyncGeneratorType, GeneratorType
 
 from plait._engines.choice import TINY
 from plait._engines.core_wait import is_runnable, waited_for_core
+from plait._engines.measuring_helpers import Helpers
 
 TINY_CALLS = 256  # who takes so little time for each of them need not be measured any further
 _SAMPLES = 2  # calls whose argument is compared before and after
@@ -38,6 +39,7 @@ class CallMeter:
         self._fn = fn
         self._tiny = tiny
         self._sampled = 0
+        self._helpers: Helpers | None = None
         self.threads: dict[int, Spent] = {}
         self.samples: list[tuple[object, object]] = []
         self.obstacle = self.lazy = ""
@@ -55,7 +57,23 @@ class CallMeter:
             if spent.calls == TINY_CALLS and is_tiny(TINY_CALLS, spent.short, spent.computed()):
                 self._tiny()
 
+    @property
+    def running(self) -> int:
+        """How many calls are in progress."""
+        return sum(spent.began > 0 for spent in self.threads.values())
+
+    @property
+    def helped(self) -> float:
+        """How many cores threads that are not Python's have kept busy since the first call began."""
+        return self._helpers.cores() if self._helpers is not None else 0.0
+
+    def forget(self) -> None:
+        """Note what calls cost from now on; those in progress do not count."""
+        self.threads = {}
+        self._helpers = None
+
     def _new_thread(self) -> Spent:
+        self._helpers = self._helpers or Helpers()
         self.threads[threading.get_ident()] = spent = Spent()
         return spent
 

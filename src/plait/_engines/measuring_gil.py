@@ -27,6 +27,7 @@ class Canary:
     def __init__(self) -> None:
         self.busy = 0.0
         self._stopped = False
+        self._final = Heard(0.0, 0.0)
         self._late = 0.0
         self._total = 0.0
         self._since = time.perf_counter(), 0.0  # of this turn: when it began, and the seconds without a core until then
@@ -35,7 +36,9 @@ class Canary:
 
     @property
     def heard(self) -> Heard:
-        """What it knows until now."""
+        """What it knows until now, or knew when it was stopped."""
+        if self._stopped:
+            return self._final
         late, total, (since, delayed) = self._late, self._total, self._since
         pending = time.perf_counter() - since
         if pending > _TURN:
@@ -49,11 +52,12 @@ class Canary:
 
     def stop(self) -> None:
         """Have the thread end; it does within a millisecond, or when it gets the GIL."""
+        self._final = self.heard
         self._stopped = True
 
     def join(self) -> None:
         """Wait for its end."""
-        self._stopped = True
+        self.stop()
         self._thread.join()
 
     def _sing(self) -> None:

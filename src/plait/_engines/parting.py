@@ -16,6 +16,7 @@ import time
 from _collections_abc import Callable, Iterable
 from _pickle import loads
 
+from plait._core.interrupts import had_better_hurry
 from plait._core.worker_state import TEAR_DOWN_SECONDS, Mishap
 from plait._engines import wire
 from plait._engines.board import ENDING, HOLDS, MODE, TRACKED
@@ -90,7 +91,7 @@ class Parting:
                         worker.interrupt()
             for worker in list(self._staying.values()):
                 given = _GRACE + _UNWIND if worker in stubborn else TEAR_DOWN_SECONDS + _LATE
-                if now - began > given:
+                if now - began > given or had_better_hurry():
                     self._give_up(worker, stuck=worker in stubborn)
 
     def _attend(self, worker: RemoteWorker, fd: int) -> None:

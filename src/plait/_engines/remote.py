@@ -79,12 +79,7 @@ def _dress(error: BaseException, description: Description) -> None:
 def _pickled(error: BaseException) -> tuple[bytes | None, str]:
     """The pickle of an exception that can be rebuilt from it, or None and why not."""
     try:
-        try:
-            data = dumps(error, 5)
-        except Exception:
-            from plait._engines.by_value import dumps_by_value
-
-            data = dumps_by_value(error, lambda _: True, ())
+        data = _by_name_or_value(error)
         again = loads(data)
         if type(again) is not type(error):
             return None, f"it unpickles as {type(again).__name__}"
@@ -95,15 +90,23 @@ def _pickled(error: BaseException) -> tuple[bytes | None, str]:
 
 def _pickled_parts(error: BaseException) -> bytes | None:
     """The pickle of an exception whose ``__init__`` takes other arguments than ``args``: made without calling it."""
-    from plait._engines.by_value import dumps_by_value
-
     parts = _Parts(type(error), error.args, {k: v for k, v in error.__dict__.items() if k != "__notes__"})
     try:
-        data = dumps_by_value(parts, lambda _: True, ())
+        data = _by_name_or_value(parts)
         loads(data)
     except Exception:  # it stays a description
         return None
     return data
+
+
+def _by_name_or_value(value: object) -> bytes:
+    """The pickle of a value whose class is the program's own again where it is read, also by a later run of it."""
+    try:
+        return dumps(value, 5)
+    except Exception:
+        from plait._engines.by_value import dumps_by_value
+
+        return dumps_by_value(value, lambda _: True, ())
 
 
 class _Parts:

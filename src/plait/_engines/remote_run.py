@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from plait._core.batch import Batch
 from plait._core.errors import PlaitError
 from plait._core.home import stay_home
+from plait._core.interrupts import finishes
 from plait._core.job import Job, Running
 from plait._core.outcome import NOT_SENT
 from plait._engines import board as boards
@@ -29,6 +30,7 @@ from plait._engines.forwarding import forward
 from plait._engines.ledger import Ledger
 from plait._engines.parting import Parting, read_mishap
 from plait._engines.planning import BatchPlanner
+from plait._engines.reimport import refuse_endless_work
 from plait._engines.remote import rebuild
 from plait._engines.remote_worker import Frame, RemoteWorker
 from plait._engines.repeatable import is_repeatable
@@ -50,6 +52,7 @@ class RemoteRun:
     """One job on the workers of a reserve: of processes or interpreters, the host makes the difference."""
 
     def __init__(self, reserve: Reserve, job: Job, preflight: Preflight | None = None) -> None:
+        refuse_endless_work()
         self._preflight = preflight
         self._reserve = reserve
         self._job = job
@@ -369,6 +372,7 @@ class RemoteRun:
                 elif event:
                     self._staff.flush(fd)
 
+    @finishes
     def _dispose(
         self, workers: list[RemoteWorker], leaving: list[RemoteWorker], running: dict[RemoteWorker, Running]
     ) -> None:
@@ -381,7 +385,7 @@ class RemoteRun:
             elif not worker.dead:
                 worker.send(wire.pack(wire.FORGET, self._cargo.number, b""))
                 worker.functions.discard(self._cargo.number)
-                self._reserve.give_back(worker)
+                self._reserve.give_back(worker, self._job.tally.note)
         self._job.tally.abandoned += [one for worker, one in self._lost if worker.left_behind]
         if hasattr(self, "_cargo"):
             self._cargo.release()

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import threading
+from _collections_abc import Callable
 from contextvars import ContextVar
 from typing import Any
 
 from plait._core import budget
+from plait._core.interrupts import finishes
 from plait._core.mishaps import Announced
+from plait._core.worker_state import Mishap
 from plait._engines import hosting
 from plait._engines.arena import Arena
 from plait._engines.inherited import hold
@@ -65,11 +68,16 @@ class Reserve:
         with self._lock:
             self._most = max(self._most, workers)
             if self._launcher is None or self._launcher.dead:
-                if self._launcher is not None:
-                    self._launcher.reap()
-                share = max(1, budget.available_cores().count // workers)
-                self._launcher = self.host.launcher(budget.worker_environment(share))
+                return self._replace_launcher(workers)
             return self._launcher
+
+    @finishes
+    def _replace_launcher(self, workers: int) -> hosting.Launcher:
+        if self._launcher is not None:
+            self._launcher.reap()
+        share = max(1, budget.available_cores().count // workers)
+        self._launcher = self.host.launcher(budget.worker_environment(share))
+        return self._launcher
 
     def lease(self, launcher: hosting.Launcher) -> RemoteWorker:
         """An idle worker, or a new one, which may take its first batch at once."""
@@ -83,34 +91,45 @@ class Reserve:
             token = self._tokens
         return launcher.launch(token, self._inputs)
 
-    def give_back(self, worker: RemoteWorker) -> None:
-        """A worker with nothing to do, for the next run; no more stay than one run has asked for, however many ran."""
+    def give_back(self, worker: RemoteWorker, report: Callable[[Mishap], object]) -> None:
+        """A worker with nothing to do, for the next run; no more stay than one run has asked for, however many ran.
+
+        One that does not stay tears down what it holds before it ends; `report` hears what goes wrong then.
+        """
         with self._lock:
             if len(self._idle) < self._most:
                 self._idle.append(worker)
                 return
-        worker.close()
+        try:
+            Parting(self.host.poll(), report).end([worker])
+        finally:
+            worker.close()
 
     def close(self) -> None:
         """End the idle workers and free everything; what is needed again is made again."""
         with self._lock:
             idle, self._idle = self._idle, []
+        try:
+            if idle:
+                with Announced() as announced:
+                    Parting(self.host.poll(), announced.note).end(idle)
+        finally:
+            self._free(idle)
+
+    @finishes
+    def _free(self, idle: list[RemoteWorker]) -> None:
+        with self._lock:
             launcher, self._launcher = self._launcher, None
             arena, self._arena = self._arena, None
             inputs, self._inputs = self._inputs, None
-        with Announced() as announced:
-            try:
-                if idle:
-                    Parting(self.host.poll(), announced.note).end(idle)
-            finally:
-                for worker in idle:
-                    worker.close()
-                if launcher is not None:
-                    launcher.close()
-                if arena is not None:
-                    arena.close()
-                elif inputs is not None:
-                    inputs.close()
+        for worker in idle:
+            worker.close()
+        if launcher is not None:
+            launcher.close()
+        if arena is not None:
+            arena.close()
+        elif inputs is not None:
+            inputs.close()
 
     def __del__(self) -> None:
         if hasattr(self, "_functions"):

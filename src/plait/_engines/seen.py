@@ -6,10 +6,17 @@ from typing import NamedTuple
 
 from plait._engines.measuring_gil import Heard
 
-ALONE = 0.02  # seconds of calls on one thread that say what they are like, when there were two of them
-RACED_CALLS = 4  # so many must have ended for what a call costs in the race to tell something
+BRIEF = 0.001  # seconds of calls that say what they are like, when there were enough of them,
+_ENOUGH_CALLS = 256
+ALONE = 0.02  # when there were two, on one thread,
+_LONG_ALONE = 0.06  # when there was one;
+HINDERED = 10  # times longer all this may take when others have the cores
+RACED_CALLS = 4  # so many must have ended for what a call costs in the race to tell something,
+_MANY_RACED = 32  # and so many to tell early that
+_LOST = 0.8  # of the work of one is all that two do
+_HOLDS = 0.5  # the share of the time with the GIL in hand from which on it does not count as waiting
 _WAITS_AFTER = 0.002  # seconds after which a function that has hardly computed is taken for one that waits, when
-_WAITING_CALLS = 2  # so many calls have ended, or one has waited for ALONE
+WAITING_CALLS = 2  # so many calls have ended, or one has waited for ALONE
 
 
 class Seen(NamedTuple):
@@ -57,15 +64,43 @@ class Seen(NamedTuple):
         part = self.inside / self.seconds
         return self._replace(seconds=self.inside, computed=self.ended, ready=self.ready * part)
 
+    def at_the_pace_since(self, start: Seen) -> Seen:
+        """The same calls, had each of them cost what those cost that have ended since then; the GIL as at that time.
+
+        >>> first = Seen(0.1, calls=10, seconds=2.0, computed=2.0, ready=0.0, gil=0.4, settled=2.0, inside=2.0)
+        >>> first._replace(calls=20, seconds=3.0, settled=2.75, inside=3.0).at_the_pace_since(first)[1:4]
+        (20, 2.0, 1.5)
+        """
+        if start.inside is None or self.inside is None or self.calls <= start.calls:
+            return self
+        more = self.calls / (self.calls - start.calls)
+        seconds = more * (self.inside - start.inside)
+        computed = more * (self.ended - start.ended)
+        ready = more * (self.ready - start.ready)
+        return self._replace(
+            seconds=seconds, computed=computed, ready=ready, gil=start.gil, settled=computed, inside=seconds
+        )
+
     @property
     def unhindered(self) -> float:
         """Seconds it would have taken if nobody else had had the cores."""
         return min(self.seconds, max(self.seconds - self.ready, self.computed))
 
     @property
+    def enough(self) -> bool:
+        """Whether what was seen on one thread says what the function is like."""
+        limit = BRIEF if self.calls >= _ENOUGH_CALLS else ALONE if self.calls >= 2 else _LONG_ALONE
+        return self.unhindered >= limit or self.seconds >= HINDERED * limit
+
+    @property
     def waits(self) -> bool:
         """Whether it mostly waits for something else than a core or the GIL."""
-        return self.seconds >= _WAITS_AFTER and self.seems_to_wait and self.own_gil < 0.5 and not self.doubtful
+        return self.seconds >= _WAITS_AFTER and self.seems_to_wait and self.own_gil < _HOLDS and not self.doubtful
+
+    @property
+    def computes(self) -> bool:
+        """Whether it surely does not wait for anything but a core or the GIL."""
+        return self.own_gil >= _HOLDS or not (self.seems_to_wait or self.doubtful)
 
     @property
     def own_gil(self) -> float:
@@ -76,7 +111,7 @@ class Seen(NamedTuple):
     @property
     def surely_waits(self) -> bool:
         """Whether that is known of whole calls, or of one that lasts."""
-        return self.waits and (self.calls >= _WAITING_CALLS or self.seconds >= ALONE)
+        return self.waits and (self.calls >= WAITING_CALLS or self.seconds >= ALONE)
 
     @property
     def seems_to_wait(self) -> bool:
@@ -101,3 +136,14 @@ def race_speed(alone: Seen, start: Seen, end: Seen) -> float:
     if raced >= RACED_CALLS and alone.calls and computed > 0:
         speed *= (alone.ended / alone.calls) / (computed / raced)
     return min(speed, 4.0)
+
+
+def is_lost(alone: Seen, start: Seen, end: Seen) -> bool:
+    """Whether two threads clearly do less than one, so that the race need not go on. Pure.
+
+    >>> alone = Seen(0.1, calls=100, seconds=0.1, computed=0.1, ready=0.0, gil=0.1)
+    >>> end = Seen(0.11, calls=140, seconds=0.12, computed=0.2, ready=0.0, gil=0.1)
+    >>> is_lost(alone, alone, end._replace(now=0.2)), is_lost(alone, alone, end)
+    (True, False)
+    """
+    return end.calls - start.calls >= _MANY_RACED and race_speed(alone, start, end) < _LOST

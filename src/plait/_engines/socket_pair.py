@@ -20,6 +20,7 @@ def socket_pair() -> tuple[Socket, Socket]:
     """Two connected stream sockets, which no child inherits by itself."""
     one, other = (Socket(fileno=lifted(end.detach())) for end in socket.socketpair())
     for end in (one, other):
+        end.setblocking(True)  # whatever socket.setdefaulttimeout says; at a worker's end it would not block at all
         if end.family == socket.AF_INET:  # a pair on Windows: it would wait for more to send with it
             end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for option in (socket.SO_SNDBUF, socket.SO_RCVBUF):

@@ -12,8 +12,14 @@ from plait._engines.hosting import READABLE, WRITABLE, Launcher
 from plait._engines.remote_worker import RemoteWorker
 from plait._engines.reserve import Reserve
 
-_SCARCE = (errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM, errno.ENOSPC)  # nothing more is to be had
-_CURES = {errno.EMFILE: "; allow this program more (ulimit -n), or close some"}
+_CURES = {  # by what says that nothing more is to be had
+    errno.EMFILE: "; allow this program more (ulimit -n), or close some",
+    errno.EFBIG: "; allow this program larger files (ulimit -f): what it shares with a worker is one, in memory",
+    errno.ENFILE: "",
+    errno.EAGAIN: "",
+    errno.ENOMEM: "",
+    errno.ENOSPC: "",
+}
 
 
 class Staff:
@@ -23,6 +29,10 @@ class Staff:
         bell: rung by whoever wants the driver to look.
         launcher: what starts workers and knows how they ended.
         limit: how many workers there may be.
+
+    Raises:
+        PlaitError: the system has nothing to give that workers could be started with.
+        OSError: anything else is wrong, such as an interpreter that does not exist.
     """
 
     def __init__(self, reserve: Reserve, job: Job) -> None:
@@ -31,10 +41,13 @@ class Staff:
         self._workers: dict[int, RemoteWorker] = {}
         self._kind = reserve.host.kind
         self._poll = reserve.host.poll()
-        self.bell = reserve.host.bell()
         self.limit = job.workers
-        self._poll.register(self.bell.fileno(), READABLE)
-        self.launcher: Launcher = self._follow()
+        try:
+            self.bell = reserve.host.bell()
+            self._poll.register(self.bell.fileno(), READABLE)
+            self.launcher: Launcher = self._follow()
+        except OSError as error:
+            self.make_do(_scarcity(error))
 
     def __iter__(self) -> Iterator[RemoteWorker]:
         return iter(list(self._workers.values()))
@@ -73,25 +86,27 @@ class Staff:
             PlaitError: it has none to give, and there are none.
             OSError: anything else is wrong, such as an interpreter that does not exist.
         """
-        if self.launcher.dead:
-            self.unfollow()
-            self.launcher = self._follow()
-        if preload:
-            self.launcher.preload()
         try:
+            if self.launcher.dead:
+                self.unfollow()
+                self.launcher = self._follow()
+            if preload:
+                self.launcher.preload()
             worker = self._reserve.lease(self.launcher)
         except OSError as error:
-            if error.errno not in _SCARCE:
-                raise
-            self.make_do(f"{error}{_CURES.get(error.errno, '')}")
+            self.make_do(_scarcity(error))
             return None
         self._workers[worker.results] = worker
         self._job.tally.peak = max(self._job.tally.peak, len(self._workers))
         self._poll.register(worker.results, READABLE)
-        setting = next_setting() if worker.key else first_setting(worker.name, self._reserve.memory_bytes)
+        arithmetic = self._job.arithmetic
+        if worker.key:
+            setting = next_setting(arithmetic)
+        else:
+            setting = first_setting(worker.name, self._reserve.memory_bytes, arithmetic)
         if setting != worker.setting:
             worker.setting = setting
-            worker.send(setting)
+            self.expect_room(worker, full=worker.send(setting))
         return worker
 
     def make_do(self, why: str) -> None:
@@ -110,7 +125,7 @@ class Staff:
         for worker in self:
             if not worker.outbox:
                 self.discard(worker)
-                self._reserve.give_back(worker)
+                self._reserve.give_back(worker, self._job.tally.note)
 
     def discard(self, worker: RemoteWorker) -> None:
         """The worker is not of this run any more."""
@@ -136,9 +151,13 @@ class Staff:
             self._poll.register(worker.commands, WRITABLE)
 
     def flush(self, fd: int) -> None:
-        """The pipe with this descriptor has room again."""
+        """The pipe with this descriptor has room again.
+
+        Where a worker has ended since that was seen, it may by now be the pipe of the one in its place, which nobody
+        waits for.
+        """
         for worker in self._workers.values():
-            if worker.commands == fd:
+            if worker.commands == fd and worker.outbox:
                 if not worker.flush():
                     self._poll.unregister(fd)
                 return
@@ -160,3 +179,14 @@ class Staff:
         except (KeyError, ValueError):
             return  # it was dead before and nobody has needed a new one yet, or the engine has been closed
         self.launcher.bells.discard(self.bell)
+
+
+def _scarcity(error: OSError) -> str:
+    """What the system has no more of, and what can be done about it.
+
+    Raises:
+        OSError: it is another error.
+    """
+    if error.errno not in _CURES:
+        raise error
+    return f"{error}{_CURES[error.errno]}"

@@ -17,6 +17,9 @@ ENGINES = {
 }
 
 
+_ELSEWHERE = {"multiprocessing": "process", "subinterpreter": "interpreter", "asyncio": "async", "serial": "inline"}
+
+
 def make_engine(name: str) -> Engine:
     """A new engine of that name.
 
@@ -24,8 +27,33 @@ def make_engine(name: str) -> Engine:
         UsageError: there is none.
     """
     if name not in ENGINES:
-        raise UsageError(f"engine={name!r}: expected one of {', '.join(ENGINES)}, a plait.Pool, or an engine object")
+        raise no_engine(name)
     module, cls = ENGINES[name]
     engine = getattr(importlib.import_module(module), cls)()
     assert is_engine(engine)
     return engine
+
+
+def no_engine(engine: object, others: str = "a plait.Pool, or an engine object") -> UsageError:
+    """What to say of something that was passed as `engine` and is none, where `others` than names are taken, too.
+
+    >>> str(no_engine("threads")).partition("; ")[2]
+    'did you mean engine="thread"?'
+    >>> str(no_engine(4)).partition("; ")[2]
+    'for 4 workers write workers=4'
+    """
+    expected = f"engine={engine!r}: expected one of {', '.join(ENGINES)}, {others}"
+    if isinstance(engine, int):
+        return UsageError(f"{expected}; for {engine} workers write workers={engine}")
+    if isinstance(engine, type):
+        return UsageError(f"{expected}; this is a class: pass an instance of it")
+    meant = _meant(engine) if isinstance(engine, str) else ""
+    return UsageError(f'{expected}; did you mean engine="{meant}"?' if meant else expected)
+
+
+def _meant(name: str) -> str:
+    from difflib import get_close_matches  # only to say it
+
+    known = {**{engine: engine for engine in ENGINES}, **_ELSEWHERE}
+    found = get_close_matches(name.strip().lower(), known, n=1, cutoff=0.7)
+    return known[found[0]] if found else ""

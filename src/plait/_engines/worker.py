@@ -306,7 +306,7 @@ class Worker(WorkerTask):
         if small is not None:
             return entries.VALUE, small
         try:
-            packed = encode(value, self._arena)
+            packed = encode(value, self._arena, home=True)
         except Exception as error:
             return entries.FAILURE, self._pack_failure(_refused(value, error))
         if not packed.refs:
@@ -332,9 +332,7 @@ class Worker(WorkerTask):
 
     def _pack_all(self, values: list[object], failures: dict[int, object]) -> bytes:
         try:
-            data = dumps((values, failures, {}), 5)
-            if b"__main__" not in data:
-                return data
+            return dumps((values, failures, {}), 5)
         except Exception:  # noqa: S110  some value does not pickle plainly: below, one by one
             pass
         stored: dict[int, tuple[int, bytes]] = {}

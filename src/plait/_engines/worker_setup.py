@@ -1,4 +1,4 @@
-"""What a new worker takes over from its driver: search path, folder, main module, printing, logging, warnings."""
+"""What a worker takes over from its driver: Python's settings, path, folder, main module, printing, logs, warnings."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import io
 import os
 import sys
 from _pickle import dumps
-from types import ModuleType
 
-from plait._engines import wire
+from plait._engines import python_settings, wire
+from plait._engines.worker_main import WorkerMain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # every worker imports this module, and typing would double its start-up time
@@ -29,6 +29,7 @@ def apply(setting: dict[str, Any], send: Send) -> None:
             pass
     if "main" in setting:
         _fresh_main(setting["main"], setting["argv"])
+    python_settings.take_over(setting, _once_imported)
     if "forward" in setting:
         _prints(setting["forward"], send)
     if "levels" in setting:
@@ -43,7 +44,7 @@ def apply(setting: dict[str, Any], send: Send) -> None:
 def _fresh_main(file: str | None, argv: list[str]) -> None:
     """``__main__`` is empty here: what functions need of it travels with them."""
     sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115  for the life of the process
-    module = ModuleType("__main__")
+    module = WorkerMain("__main__")
     if file:
         module.__file__ = file
     sys.modules["__main__"] = module

@@ -187,6 +187,7 @@ def _wait_for(pid: int, patience: float = 3.0) -> None:
 def _socketpair() -> tuple[int, int]:
     """Our end, and one to be inherited, which is none of 0, 1 and 2 even if those are closed here."""
     one, other = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_STREAM)
+    other.setblocking(True)  # whatever socket.setdefaulttimeout says
     there = fcntl.fcntl(other.fileno(), fcntl.F_DUPFD, 3)
     other.close()
     return one.detach(), there

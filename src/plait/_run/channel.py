@@ -18,7 +18,16 @@ from typing import Generic, TypeVar, cast
 
 from plait._core.cancelling import cancellation_point, wait_until
 from plait._core.errors import Closed, NotTransferable, UsageError, WaitTimeout
-from plait._run.channel_waiter import CLOSED, EXPIRED, SERVED, WAITING, LoopWaiter, ThreadWaiter, Waiter
+from plait._run.channel_waiter import (
+    CLOSED,
+    EXPIRED,
+    SERVED,
+    WAITING,
+    LoopWaiter,
+    ThreadWaiter,
+    Waiter,
+    refuse_in_coroutine,
+)
 
 T = TypeVar("T")
 
@@ -84,7 +93,7 @@ class Channel(Generic[T]):
         Raises:
             Closed: the channel is closed, before or while this waits; the item was not taken.
             WaitTimeout: there was no room in time.
-            UsageError: a timeout that is no number of seconds.
+            UsageError: a timeout that is no number of seconds; or it would wait, without one, in a coroutine function.
         """
         cancellation_point()
         if timeout is not None:
@@ -105,7 +114,7 @@ class Channel(Generic[T]):
         Raises:
             Closed: the channel is closed and every item has been got.
             WaitTimeout: nothing came in time.
-            UsageError: a timeout that is no number of seconds.
+            UsageError: a timeout that is no number of seconds; or it would wait, without one, in a coroutine function.
         """
         cancellation_point()
         if timeout is not None:
@@ -245,6 +254,8 @@ class Channel(Generic[T]):
     def _line_up_to_put(self, waiter: Waiter, timeout: float | None) -> None:
         if timeout is not None and timeout <= 0:
             raise self._too_late(self._putters, 0)
+        if timeout is None and isinstance(waiter, ThreadWaiter):
+            refuse_in_coroutine("channel.put(item)", "await channel.aput(item)")
         self._putters.append(waiter)
 
     def _line_up_to_get(self, waiter: Waiter, timeout: float | None) -> None:
@@ -252,6 +263,8 @@ class Channel(Generic[T]):
             raise self._over(self._getters)
         if timeout is not None and timeout <= 0:
             raise self._too_late(self._getters, 0)
+        if timeout is None and isinstance(waiter, ThreadWaiter):
+            refuse_in_coroutine("channel.get()", "await channel.aget(), or `async for item in channel`")
         self._getters.append(waiter)
 
     # --- waiting

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import sys
+from inspect import CO_ASYNC_GENERATOR, CO_COROUTINE
 from typing import TYPE_CHECKING
 
 from plait._core.bell import Bell
+from plait._core.errors import UsageError
+from plait._core.loop_here import loop_here
 
 if TYPE_CHECKING:
     import asyncio
@@ -58,10 +62,10 @@ class LoopWaiter(Waiter):
     __slots__ = ("loop", "woken")
 
     def __init__(self, item: object = None) -> None:
-        import asyncio  # heavy, and loaded already where an event loop runs
+        from plait._run.running_loop import running_loop  # with asyncio: heavy, and loaded already where a loop runs
 
         super().__init__(item)
-        self.loop = asyncio.get_running_loop()
+        self.loop = running_loop()
         self.woken: asyncio.Future[None] = self.loop.create_future()
 
     def wake(self, state: int, item: object) -> bool:
@@ -70,7 +74,7 @@ class LoopWaiter(Waiter):
             return False
         before, self.item, self.state = self.item, item, state
         try:
-            if _running_loop() is self.loop:
+            if loop_here() is self.loop:
                 self.woken.set_result(None)
             else:
                 self.loop.call_soon_threadsafe(self._wake)
@@ -84,7 +88,20 @@ class LoopWaiter(Waiter):
             self.woken.set_result(None)
 
 
-def _running_loop() -> asyncio.AbstractEventLoop | None:
-    import asyncio
+def refuse_in_coroutine(what: str, instead: str) -> None:
+    """Called by a thread that is about to wait as long as it takes.
 
-    return asyncio._get_running_loop()
+    Raises:
+        UsageError: a coroutine function of a running event loop has asked for it; nothing else in the loop would go on,
+            and often what it waits for least of all.
+    """
+    if loop_here() is None:
+        return
+    frame = sys._getframe(1)
+    while str(frame.f_globals.get("__name__")).startswith("plait._") and frame.f_back is not None:
+        frame = frame.f_back
+    code = frame.f_code
+    if code.co_flags & (CO_COROUTINE | CO_ASYNC_GENERATOR) and code.co_name != "<module>":  # a notebook's cell may
+        raise UsageError(
+            f"{what} would wait in a coroutine, {code.co_qualname}(), and hold up its event loop; write {instead}"
+        )

@@ -20,6 +20,7 @@ from typing import IO
 from plait._core.current import Task, current
 from plait._core.daemons import daemons_allowed
 from plait._core.errors import StopTask
+from plait._run.command_guard import CommandGuard
 
 _LOOK = 0.02  # seconds between two looks at whether the command is still wanted; well within a thread's grace
 _TERM_GRACE = 0.1  # seconds from SIGTERM to SIGKILL
@@ -146,6 +147,7 @@ class CommandRunner:
         self._lock = threading.Lock()
         self._running: set[Process] = set()
         self._closed = False
+        self._guard: CommandGuard | None = None  # from the first command on
 
     def __call__(self, item: object) -> CommandResult:
         task = current()
@@ -188,12 +190,16 @@ class CommandRunner:
             left = list(self._running)
         for process in left:
             self._dismiss(process, grace=0.0)
+        if self._guard is not None:
+            self._guard.close()
 
     def _start(self, command: str, stdout: IO[bytes], stderr: IO[bytes]) -> Process:
         with self._lock:
             if self._closed:
                 raise StopTask
-            process = Process(command, stdout, stderr)
+            if self._guard is None and sys.platform != "win32":
+                self._guard = CommandGuard()
+            process = Process(command, stdout, stderr, self._guard)
             self._running.add(process)
             return process
 
@@ -207,19 +213,11 @@ class CommandRunner:
 
 
 class Process:
-    """A shell command in a session of its own."""
+    """A shell command in a session of its own, which does not outlive us where there is a guard."""
 
-    def __init__(self, command: str, stdout: IO[bytes], stderr: IO[bytes]) -> None:
-        alone = sys.platform != "win32"
-        self._popen = subprocess.Popen(  # noqa: S602  # a shell command is what was asked for
-            command,
-            shell=True,
-            stdin=subprocess.DEVNULL,
-            stdout=stdout,
-            stderr=stderr,
-            start_new_session=alone,
-            creationflags=0 if alone else _NEW_GROUP,
-        )
+    def __init__(self, command: str, stdout: IO[bytes], stderr: IO[bytes], guard: CommandGuard | None) -> None:
+        self._guard = guard
+        self._popen = _start_alone(command, stdout, stderr) if guard is None else guard.start(command, stdout, stderr)
         self._lock = threading.RLock()
         self._watch = os.pidfd_open(self._popen.pid) if hasattr(os, "pidfd_open") else None
 
@@ -236,8 +234,11 @@ class Process:
         return True
 
     def reap(self) -> int:
-        """Its exit status, or minus the number of the signal that ended it; waits for it."""
+        """Its exit status, or minus the number of the signal that ended it; for one that has ended."""
         with self._lock:
+            guard, self._guard = self._guard, None
+            if guard is not None:
+                guard.remove(self._popen.pid)  # before its number is free, and once only
             return self._popen.wait()
 
     def end(self, grace: float) -> None:
@@ -269,3 +270,15 @@ class Process:
             os.killpg(self._popen.pid, number)
         except (ProcessLookupError, PermissionError):
             return  # nobody is left, or only processes of other users, which are not ours to end
+
+
+def _start_alone(command: str, stdout: IO[bytes], stderr: IO[bytes]) -> subprocess.Popen[bytes]:
+    """A shell with the command, where there is no guard, that is on Windows."""
+    return subprocess.Popen(  # noqa: S602  # a shell command is what was asked for
+        command,
+        shell=True,
+        stdin=subprocess.DEVNULL,
+        stdout=stdout,
+        stderr=stderr,
+        creationflags=_NEW_GROUP,
+    )

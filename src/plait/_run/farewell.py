@@ -1,13 +1,18 @@
-"""What is said when work is stopped: what was running, and what could not be stopped. Never more than five lines."""
+"""What is said when work is stopped or its input fails: where that was, what was running, what could not be stopped.
+
+Never more than five lines.
+"""
 
 from __future__ import annotations
 
 import os
 from types import TracebackType
 
+from plait._core.feed import Feed
 from plait._core.how_many import how_many
 from plait._core.job import Running
 from plait._core.mishaps import warn
+from plait._core.notes import add_note
 from plait._core.outcome import brief
 
 _THREAD = ("thread", "threads", 'Let the function poll plait.current().cancelled, or use engine="process".')
@@ -73,3 +78,12 @@ def _theirs(trace: TracebackType | None) -> TracebackType | None:
 def _left_behind(engine: str) -> tuple[str, str, str]:
     """What it is that an engine leaves behind, one and many of it, and what would have helped."""
     return _COROUTINE if engine == "async" else _THREAD
+
+
+def taken_error(feed: Feed) -> BaseException:
+    """What the input raised, for the consumer, with a word on where that was; the feed has it no longer."""
+    error, feed.error = feed.error, None
+    assert error is not None
+    where = f"after item {feed.taken - 1}; the items before it were run" if feed.taken else "before its first item"
+    add_note(error, f"plait: raised by the input iterator {where}")
+    return error

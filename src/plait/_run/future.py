@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 from _collections_abc import Callable, Generator
 from concurrent import futures
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from plait._core.bell import Bell
 from plait._core.cancelling import cancellation_point, wait_until
 from plait._core.errors import Cancelled, NotTransferable, UsageError, WaitTimeout
+from plait._core.loop_here import loop_here
 
 if TYPE_CHECKING:
     import asyncio
@@ -118,7 +118,9 @@ class Future(futures.Future[R]):
         if not self.done():
             import asyncio  # heavy, and loaded already by whoever awaits
 
-            loop = asyncio.get_running_loop()
+            from plait._run.running_loop import running_loop
+
+            loop = running_loop()
             ended = loop.create_future()
 
             def tell(_: futures.Future[R]) -> None:
@@ -154,7 +156,7 @@ class Future(futures.Future[R]):
     def _wait(self, timeout: float | None) -> None:
         if self.done():
             return
-        if self._home is not None and self._home is _running_loop():
+        if self._home is not None and self._home is loop_here():
             raise UsageError(
                 f"{self._name()} runs in this event loop, which would stand still in result(); await the future instead"
             )
@@ -182,11 +184,6 @@ class _Doorbell:
         self.bell.ring()
 
     add_exception = add_cancelled = add_result
-
-
-def _running_loop() -> asyncio.AbstractEventLoop | None:
-    loaded = sys.modules.get("asyncio")
-    return None if loaded is None else loaded._get_running_loop()
 
 
 def _end(ended: asyncio.Future[None]) -> None:

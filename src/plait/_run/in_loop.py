@@ -11,6 +11,7 @@ from plait._core.batch import Batch
 from plait._engines.loop_bell import LoopBell
 from plait._run.async_input import input_gone
 from plait._run.run import Run
+from plait._run.running_loop import running_loop
 
 _SLICE = 0.005  # seconds of delivering without a wait, after which the rest of the loop has its turn
 
@@ -28,7 +29,7 @@ class InLoop:
 
     async def __aenter__(self) -> InLoop:
         if not self._run.started:
-            loop = asyncio.get_running_loop()
+            loop = running_loop()
             self._run.live_in(LoopBell(loop))
             self._run.job.feed.live_in(loop)
         self._since = time.perf_counter()

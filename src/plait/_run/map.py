@@ -17,7 +17,7 @@ from plait._core.onlooker import ONLOOKER
 from plait._core.rate import RateLimit, parse_rate
 from plait._core.star import Star
 from plait._engines.interface import Engine, Lender, is_engine
-from plait._engines.table import make_engine
+from plait._engines.table import make_engine, no_engine
 from plait._run.arriving import Arrivals
 from plait._run.journal import Journal, as_journal
 from plait._run.progress import Meter, Progress, start_meter
@@ -25,6 +25,7 @@ from plait._run.report import Report
 from plait._run.retry import Retry
 from plait._run.run import Run
 from plait._run.stream import Stream
+from plait._run.worker_count import Workers, worker_count
 
 if TYPE_CHECKING:
     from plait._run.keeper import Keeper
@@ -37,7 +38,7 @@ _ORDERS = ("input", "completion")
 class MapOptions(TypedDict, total=False):
     """The options of `map` but the engine, for those who hand them on."""
 
-    workers: int | None
+    workers: Workers
     order: str
     timeout: float | None
     retry: Retry | int | None
@@ -51,7 +52,7 @@ def map(  # noqa: A001, PLR0913  the builtin's concurrent sister; users write pl
     /,
     *iterables: Iterable[Any] | AsyncIterable[Any],
     engine: str | Engine | Lender = "auto",
-    workers: int | None = None,
+    workers: Workers = None,
     order: str = "input",
     timeout: float | None = None,
     retry: Retry | int | None = None,
@@ -74,7 +75,8 @@ def map(  # noqa: A001, PLR0913  the builtin's concurrent sister; users write pl
         iterables: any iterables, endless ones included, and async iterables, which are pulled in the event loop.
         engine: ``"auto"``, ``"inline"``, ``"thread"``, ``"process"``, ``"interpreter"``, ``"async"`` for coroutine
             functions, a `Pool`, or an engine object.
-        workers: how many items may run at the same time; by default what the machine and the container allow.
+        workers: how many items may run at the same time; by default, or with ``"auto"``, what the machine and the
+            container allow, and of threads as many as help.
         order: ``"input"`` or ``"completion"``.
         timeout: seconds that one item may run, counted from the start of its execution.
         retry: a `Retry`, or how often a failed item may be run again.
@@ -92,7 +94,7 @@ def map(  # noqa: A001, PLR0913  the builtin's concurrent sister; users write pl
     >>> list(plait.map(pow, [2, 3], [5, 2], engine="thread"))
     [32, 9]
     """
-    _check(fn, iterables, workers, order, timeout)
+    _check(fn, iterables, order, timeout)
     if isinstance(retry, int) and not isinstance(retry, bool):
         retry = Retry(retry)
     elif retry is not None and not isinstance(retry, Retry):
@@ -100,7 +102,7 @@ def map(  # noqa: A001, PLR0913  the builtin's concurrent sister; users write pl
     call: Callable[..., R] = fn if len(iterables) == 1 else Star(fn)
     length = _length(iterables)
     runner, owned = _engine_for(fn, engine)
-    plan = runner.plan(workers, length)
+    plan = runner.plan(worker_count(workers), length)
     feed = _feed(iterables)
     feed.limit = None if rate is None else RateLimit(parse_rate(rate))
     job = Job(
@@ -138,7 +140,6 @@ def _keeper(journal: Journal, call: Callable[..., object]) -> Keeper:
 def _check(
     fn: Callable[..., object],
     iterables: tuple[Iterable[Any] | AsyncIterable[Any], ...],
-    workers: int | None,
     order: str,
     timeout: float | None,
 ) -> None:
@@ -148,9 +149,12 @@ def _check(
         raise UsageError("plait.map(fn): expected at least one iterable after the function")
     for items in iterables:
         if not any(hasattr(items, name) for name in ("__iter__", "__getitem__", "__aiter__")):
-            raise UsageError(f"plait.map(fn, {items!r}): expected an iterable; to map one item, write [{items!r}]")
-    if workers is not None and (not isinstance(workers, int) or isinstance(workers, bool) or workers < 1):
-        raise UsageError(f"workers={workers!r}: expected a whole number of at least 1, or None to let plait decide")
+            instead = (
+                "iter(queue.get, END) gives what is in a queue, up to a value END; a plait.channel can be looped over"
+                if hasattr(items, "get") and hasattr(items, "put")
+                else f"to map one item, write [{items!r}]"
+            )
+            raise UsageError(f"plait.map(fn, {items!r}): expected an iterable; {instead}")
     if order not in _ORDERS:
         raise UsageError(f'order={order!r}: expected "input" or "completion"')
     if timeout is not None and not (
@@ -196,4 +200,4 @@ def engine_of(engine: str | Engine | Lender) -> tuple[Engine, bool]:
     own = getattr(engine, "engine", engine)  # a Pool lends its engine
     if is_engine(own):
         return own, False
-    raise UsageError(f"engine={engine!r}: expected a name, a plait.Pool, or an engine object")
+    raise no_engine(engine)

@@ -20,9 +20,10 @@ from plait._core.errors import NotTransferable, PoolBroken, UsageError
 from plait._core.how_many import how_many
 from plait._core.job import Job
 from plait._engines.interface import Engine, Plan, is_engine
-from plait._engines.table import make_engine
+from plait._engines.table import make_engine, no_engine
 from plait._run.pool_call import Call, Prepared, call
 from plait._run.pool_driver import PoolDriver
+from plait._run.worker_count import Workers, worker_count
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -64,19 +65,17 @@ class Pool(Executor):
     def __init__(
         self,
         engine: str | Engine = "auto",
-        workers: int | None = None,
+        workers: Workers = None,
         *,
         initializer: Callable[..., object] | None = None,
         initargs: tuple[Any, ...] = (),
     ) -> None:
-        if workers is not None and (not isinstance(workers, int) or isinstance(workers, bool) or workers < 1):
-            raise UsageError(f"workers={workers!r}: expected a whole number of at least 1, or None to let plait decide")
         if initializer is not None and not callable(initializer):
             raise TypeError(f"initializer={initializer!r}: expected a function to call in each worker, or None")
         if not isinstance(engine, str) and not is_engine(engine):
-            raise UsageError(f"engine={engine!r}: expected a name or an engine object")
+            raise no_engine(engine, "or an engine object")
         self._engine_choice = "thread" if engine == "auto" else engine
-        self._workers = workers
+        self._workers = worker_count(workers)
         self._initializer = initializer
         self._initargs = tuple(initargs)
         self._open()

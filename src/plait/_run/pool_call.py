@@ -229,7 +229,8 @@ class Prepared:
         try:
             self.initializer(*self.args)
         except BaseException as error:
-            LOGGER.critical("Exception in initializer:", exc_info=True)
+            theirs = type(error), error, without_our_frames(error.__traceback__)
+            LOGGER.critical("Exception in initializer:", exc_info=theirs)
             raise PoolBroken(
                 f"the pool's initializer raised {error!r}; the pool cannot be used any more, make a new one", self.token
             ) from error
@@ -254,5 +255,6 @@ def _run_as(
     """Call `fn` in the submitter's context, except that ``plait.current()`` is the task that runs here, in no block."""
     if task is not None:
         current_task.set(task)
-    current_block.set(None)
+    if current_block.get(None) is not None:
+        current_block.set(None)
     return fn(*args, **kwargs)

@@ -8,7 +8,7 @@ from contextvars import Context
 
 from plait._core.batch import Batch
 from plait._core.daemons import daemons_allowed
-from plait._core.errors import Cancelled, NotTransferable, PoolBroken
+from plait._core.errors import Cancelled, NotTransferable, PlaitError, PoolBroken
 from plait._core.job import Job, Running
 from plait._core.onlooker import ONLOOKER
 from plait._engines.interface import Engine
@@ -169,8 +169,10 @@ class PoolDriver:
                 raise RuntimeError("it ended before the pool was shut down")
         except BaseException as error:
             name, noun = self._engine.name, self.noun
-            LOGGER.critical("the %s engine of a %s failed", name, noun, exc_info=True)
-            self._break(f"the {noun}'s {name} engine failed: {error!r}; make a new {noun}", error)
+            told = isinstance(error, PlaitError)  # and so says all there is to say
+            LOGGER.critical("the %s engine of a %s failed: %s", name, noun, error, exc_info=not told)
+            why = error if told else repr(error)
+            self._break(f"the {noun}'s {name} engine failed: {why}; make a new {noun}", error)
         finally:
             try:
                 self._resolve_rest()
@@ -194,6 +196,8 @@ class PoolDriver:
             error = batch.failures.get(offset)
             if not isinstance(error, NotTransferable):
                 call.worker = call.worker or batch.worker
+            if call.future is None and error is None and ONLOOKER.told is None:
+                continue  # it has handed on its result
             value, batch.values[offset] = batch.values[offset], None
             if ONLOOKER.told is not None and call.fn is not None:  # else it was run, and told of, in this process
                 ONLOOKER.told(repr(call), id(self._job), batch)

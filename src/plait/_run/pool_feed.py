@@ -10,12 +10,14 @@ from plait._core.batch import Batch
 from plait._core.feed import Feed
 from plait._run.pool_call import Call
 
+UNINTERRUPTIBLE = True  # see `halting`: a call that was taken out of the queue must not be lost on its way
+
 
 class QueueFeed(Feed):
     """The submitted calls of one pool, first in, first out, one per batch.
 
     A batch of several would withhold the results of its first calls while a later one runs, and the later one may be
-    waiting for just those results.
+    waiting for just those results. A worker whose calls hand their results on themselves may `extend` its batch.
 
     `first_taken` is set once a worker has taken a call.
     `put` and `end` may be called from any thread; `end` also from a destructor, wherever that may run.
@@ -112,17 +114,31 @@ class QueueFeed(Feed):
         self.settle(len(batch.items))
         self.deliver(len(batch.items))
 
+    def extend(self, batch: Batch) -> bool:
+        with self._lock:
+            if self.taken != batch.end or self._held or self._returned:
+                return False
+            call = self._next_call()
+            if call is None:
+                return False
+            batch.items.append(call)  # type: ignore[attr-defined]  # ours are lists
+            return True
+
     def _take_new(self, size: int) -> Batch | None:
+        call = self._next_call()
+        return None if call is None else Batch(call.index, [call])
+
+    def _next_call(self) -> Call | None:
         skipped = False
         while self._queue:
             call = self._queue.popleft()
-            call.index = base = self.taken  # before it can be seen to run, and be revoked
+            call.index = index = self.taken  # before it can be seen to run, and be revoked
             if call.start():
-                if base == 0:
+                if index == 0:
                     self.first_taken.set()
                 self.taken += 1
-                self._started[base] = call
-                return Batch(base, [call])
+                self._started[index] = call
+                return call
             skipped = True
         if skipped and self.over:
             self._notify()  # the last calls were cancelled: the run may be finished now

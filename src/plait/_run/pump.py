@@ -11,6 +11,7 @@ from plait._core.batch import Batch
 from plait._core.daemons import daemons_allowed
 from plait._run.async_input import input_gone
 from plait._run.run import Run
+from plait._run.running_loop import running_loop
 
 
 class Pump:
@@ -28,7 +29,7 @@ class Pump:
         self._closing = False
 
     async def __aenter__(self) -> Pump:
-        self._loop = asyncio.get_running_loop()
+        self._loop = running_loop()
         if not self._run.started:
             self._run.job.feed.live_in(self._loop)
         self._ended: asyncio.Future[None] = self._loop.create_future()

@@ -15,14 +15,14 @@ from plait._core.batch import Batch
 from plait._core.cancelling import Interruptible
 from plait._core.errors import Cancelled
 from plait._core.how_many import how_many
-from plait._core.interrupts import drives, unwatch, watch
+from plait._core.interrupts import drives, finishes, unwatch, watch
 from plait._core.job import Job, Running
-from plait._core.notes import add_note
 from plait._core.onlooker import ONLOOKER, name_of
 from plait._core.outcome import Outcome, attach, brief
 from plait._engines.interface import IDLE, Engine
 from plait._run.accounts import Accounts
-from plait._run.farewell import explain, in_words, stopping_words, warn_abandoned, warn_mishaps
+from plait._run.call_advice import note_call_advice
+from plait._run.farewell import explain, in_words, stopping_words, taken_error, warn_abandoned, warn_mishaps
 from plait._run.handing import Handing, rest_of
 from plait._run.ordering import CompletionOrder, InputOrder
 from plait._run.outcomes import outcomes_of
@@ -55,6 +55,7 @@ class Run:
         journal: Keeper | None = None,
     ) -> None:
         self.engine = engine
+        self._fn = job.fn  # which an engine may replace
         self.job = job
         self._report = report
         self._owned = owned
@@ -71,7 +72,7 @@ class Run:
         self._explained: KeyboardInterrupt | None = None
         self._interrupted: list[Running] = []
         self._began = 0.0
-        self._halted = self._closed = False
+        self._finished = self._halted = self._closed = False
         self._bell: LoopBell | None = None
         self._epoch = time.time() - time.perf_counter()
 
@@ -146,18 +147,15 @@ class Run:
         feed = self.job.feed
         if self._disturber is not None:  # Ctrl-C in the body of the loop
             self.halt()
-        if self._work is None:
-            watch(self)
-            self._began = time.perf_counter()
-            self._meter.start()
-            self.job.final = self._owned
-            self._work = self._begin() if self._journal is None else self._begin_with(self._journal)
         with Interruptible(self.cancel) as wait:
             if wait.cancelled:
                 self.cancel()
             try:
                 try:
-                    yield from self._working(self._work, stop_at_failure)
+                    if self._work is None and not self._halted:
+                        self._start()
+                    if self._work is not None:
+                        yield from self._working(self._work, stop_at_failure)
                 except KeyboardInterrupt as interrupt:  # in the user's code, or pressed twice
                     if self._halted:
                         raise
@@ -165,13 +163,14 @@ class Run:
                 finally:
                     self.halt()
             except KeyboardInterrupt as interrupt:
+                self.halt()  # it may have come before the other call was made
                 self.explain(interrupt)
                 raise
             if self.job.cancelled and self._bell is None:  # in an event loop it is awaits that end early
                 wait.check()
         yield from self._leftovers()
         if feed.error is not None:
-            self._raise_input_error(feed.error)
+            raise taken_error(feed)
         if stop_at_failure and self.job.cancelled:
             raise Cancelled(f"the map was cancelled after {how_many(self._report.items, 'item')}")
 
@@ -203,35 +202,38 @@ class Run:
         """
         if self._halted:
             return
-        self._halted = True
-        finished = self.job.feed.finished and not self.job.cancelled
-        if not finished:
-            self.job.cancelled = True
         try:
+            self._halted = True
+            self._finished = self.job.feed.finished and not self.job.cancelled
+            if not self._finished:
+                self.job.cancelled = True
             if self._work is not None:
                 self._work.close()
         finally:
-            self.job.feed.let_go()
-            if self._owned:
-                self.engine.close()
-            try:
-                if self._journal is not None:
-                    self._close_journal(self._journal)
-            finally:
-                self._update_report()
-                self._report.finished = finished
-                self._report.cancelled = not finished
-                self._meter.finish(self._report)
-                unwatch(self)
-                self._closed = True
-                if self._disturber is not None:
-                    self.explain(self._disturber)
-                if self.held_back is None:
-                    warn_abandoned(self._report.abandoned, self._report.engine)
-                    warn_mishaps(self._report.mishaps)
-                else:
-                    self.explain(self.held_back)
-                    raise self.held_back
+            self._close_books()
+
+    @finishes
+    def _close_books(self) -> None:
+        self.job.feed.let_go()
+        if self._owned:
+            self.engine.close()
+        try:
+            if self._journal is not None:
+                self._close_journal(self._journal)
+        finally:
+            self._update_report()
+            self._report.finished, self._report.cancelled = self._finished, not self._finished
+            self._meter.finish(self._report)
+            unwatch(self)
+            self._closed = True
+            if self._disturber is not None:
+                self.explain(self._disturber)
+            if self.held_back is None:
+                warn_abandoned(self._report.abandoned, self._report.engine)
+                warn_mishaps(self._report.mishaps)
+            else:
+                self.explain(self.held_back)
+                raise self.held_back
 
     def cancel(self) -> None:
         """Ask the driver to stop; it does so at once, in its own thread."""
@@ -249,6 +251,8 @@ class Run:
             ended.__cause__ = error
             error = ended
         attach(error, next(self.outcomes_of(batch.part(offset, offset + 1))))
+        if type(error) is TypeError:
+            note_call_advice(error, self._fn, batch.items[offset])
         return error
 
     # --- steps of `batches`
@@ -275,12 +279,19 @@ class Run:
                 self._taken()
                 feed.deliver(len(ready.items))
             for final in finals:
-                if stop_at_failure and final.failures and not self._halted:
-                    yield from self._overtaking(final)
+                if stop_at_failure and not self._halted:  # the consumer raises, although earlier items still run
+                    yield from (final.part(offset, offset + 1) for offset in sorted(final.failures))
 
     def _taken(self) -> None:
         """The consumer has come back for more."""
         self.handing = self._disturber = None
+
+    def _start(self) -> None:
+        watch(self)
+        self._began = time.perf_counter()
+        self._meter.start()
+        self.job.final = self._owned
+        self._work = self._begin() if self._journal is None else self._begin_with(self._journal)
 
     def _begin(self) -> Generator[Batch, None, None]:
         if self._bell is None:
@@ -350,10 +361,6 @@ class Run:
         self._meter.advance(self._report.items, self._report.failed)
         return final
 
-    def _overtaking(self, failed: Batch) -> Iterator[Batch]:
-        """Hand a failed batch to the consumer, who raises, although earlier items are still running."""
-        yield from (failed.part(offset, offset + 1) for offset in sorted(failed.failures))
-
     def _leftovers(self) -> Iterator[Batch]:
         """After a stop: what had finished and was not delivered, then one Cancelled per item that had not."""
         handing, self.handing = self.handing, None
@@ -377,13 +384,6 @@ class Run:
             piece.values, piece.failures = [None], {0: stopped}
             self._accounts.settle(piece)
             yield piece
-
-    def _raise_input_error(self, error: BaseException) -> None:
-        self.job.feed.error = None
-        taken = self.job.feed.taken
-        where = f"after item {taken - 1}; the items before it were run" if taken else "before its first item"
-        add_note(error, f"plait: raised by the input iterator {where}")
-        raise error
 
     def _update_report(self) -> None:
         report, tally = self._report, self.job.tally

@@ -29,6 +29,7 @@ from plait._run.scope_call import ScopeCall
 from plait._run.scope_crew import ScopeCrew
 from plait._run.scope_life import Life
 from plait._run.scope_race import Race
+from plait._run.worker_count import Workers, worker_count
 
 if TYPE_CHECKING:
     from plait._run.scope_loop import LoopSide
@@ -40,9 +41,7 @@ R = TypeVar("R")
 UNINTERRUPTIBLE = True  # see `cancelling`
 
 
-def scope(
-    engine: str | Engine | Lender = "thread", *, workers: int | None = None, deadline: float | None = None
-) -> Scope:
+def scope(engine: str | Engine | Lender = "thread", *, workers: Workers = None, deadline: float | None = None) -> Scope:
     """A block that tasks cannot outlive: ``with plait.scope() as s:``, in async code ``async with``.
 
     Promises, on every engine:
@@ -72,13 +71,11 @@ def scope(
     >>> one.result() + two.result()
     1051
     """
-    if workers is not None and (not isinstance(workers, int) or isinstance(workers, bool) or workers < 1):
-        raise UsageError(f"workers={workers!r}: expected a whole number of at least 1, or None to let plait decide")
     if deadline is not None and not (
         isinstance(deadline, (int, float)) and not isinstance(deadline, bool) and 0 < deadline < math.inf
     ):
         raise UsageError(f"deadline={deadline!r}: expected seconds for the block, more than 0, or None for no limit")
-    return Scope(ScopeCrew(engine, workers), deadline)
+    return Scope(ScopeCrew(engine, worker_count(workers)), deadline)
 
 
 class Scope:
@@ -152,19 +149,15 @@ class Scope:
 
     def __enter__(self) -> Scope:
         life = self._life
-        life.open()
-        life.guard = weakref.ref(self, lambda _: life.abandon())
-        self._life.start_clock()
+        life.guard = weakref.ref(self, lambda _: life.abandon())  # also when Ctrl-C comes before the block has begun
+        life.open(life.start_clock)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> bool:
         return self._life.leave(error)
 
     async def __aenter__(self) -> Scope:
-        from plait._run.scope_loop import LoopSide  # with asyncio, which sync code can do without
-
-        self._life.open()
-        self._loop_side = LoopSide(self._life, self._crew)
+        self._life.open(self._enter_loop)
         return self
 
     async def __aexit__(
@@ -174,6 +167,11 @@ class Scope:
         return await self._loop_side.leave(error)
 
     # --- starting
+
+    def _enter_loop(self) -> None:
+        from plait._run.scope_loop import LoopSide  # with asyncio, which sync code can do without
+
+        self._loop_side = LoopSide(self._life, self._crew)
 
     def _submit(
         self, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any], race: Race | None

@@ -64,25 +64,31 @@ class Life:
 
     # --- its course
 
-    def open(self) -> None:
-        """The block begins.
+    def open(self, also: Callable[[], None]) -> None:
+        """The block begins, if `also` does.
 
         Raises:
             UsageError: it has begun before.
             StopTask: the task or the block around it was cancelled.
+            what `also` raises.
         """
         if self._token is not None:
             raise UsageError("a scope can be opened once; call plait.scope() for each block")
         cancellation_point()
         self._outer = sources()
-        self._token = current_block.set(self._block)
-        self.seeding = seeding(current_task.get(None))
-        self._crew.open()
-        hold(self)
-        VIGIL.begin(self)
-        for source in self._outer:
-            source.listen(self._look_up)
-        self._look_up()
+        try:
+            self._token = current_block.set(self._block)
+            self.seeding = seeding(current_task.get(None))
+            self._crew.open()
+            hold(self)
+            VIGIL.begin(self)
+            for source in self._outer:
+                source.listen(self._look_up)
+            self._look_up()
+            also()
+        except BaseException:  # also Ctrl-C: nothing that comes later is within a block that has not begun
+            self.close()
+            raise
 
     def start_clock(self) -> None:
         """Have a thread see to the deadline, if there is one."""
@@ -148,8 +154,7 @@ class Life:
     def abandon(self) -> None:
         """Stop what runs and wait for nothing, unless the end of the block was waited for."""
         self.guard = None
-        if not self._over:
-            self.close()
+        self.close()  # Ctrl-C may have broken off an earlier one
         self._crew.abandon()
 
     def body_ended(self, error: BaseException | None) -> None:
@@ -160,7 +165,7 @@ class Life:
             self.cancel()
 
     def close(self) -> None:
-        """Nothing can cancel it any more, and nothing in it waits."""
+        """Nothing can cancel it any more, and nothing in it waits. May be called again."""
         self._over = True
         VIGIL.end(self)
         if self._clock is not None:
@@ -171,7 +176,7 @@ class Life:
         if self._token is not None:
             try:
                 current_block.reset(self._token)
-            except ValueError:  # the block was left in another context than it was entered, as by a closed generator
+            except (ValueError, RuntimeError):  # it was left in another context, as by a closed generator, or before
                 return
 
     def conclude(self, body: BaseException | None, error: BaseException | None, outer: BaseException | None) -> bool:

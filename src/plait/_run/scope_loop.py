@@ -18,6 +18,7 @@ from plait._core.current import current_task
 from plait._core.errors import Cancelled, StopTask, UsageError
 from plait._core.job import Running
 from plait._run.in_loop import InLoop
+from plait._run.running_loop import running_loop
 from plait._run.scope_call import ScopeCall
 from plait._run.scope_crew import ScopeCrew
 from plait._run.scope_life import Life
@@ -31,15 +32,15 @@ class LoopSide:
     """What a scope does in the event loop in which its block was entered."""
 
     def __init__(self, life: Life, crew: ScopeCrew) -> None:
+        self._loop = running_loop()
         parent = asyncio.current_task()
         if parent is None:
             raise UsageError(
                 "async with plait.scope() works inside of a task of an event loop, as asyncio.run makes one"
             )
+        self._parent = parent
         self._life = life
         self._crew = crew
-        self._loop = asyncio.get_running_loop()
-        self._parent = parent
         self._requests = parent.cancelling()
         self._tasks: dict[ScopeCall, LoopTask] = {}
         self._started = 0

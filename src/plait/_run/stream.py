@@ -16,6 +16,7 @@ from plait._core.batch import Batch
 from plait._core.errors import NotTransferable, UsageError
 from plait._core.how_many import how_many
 from plait._core.interrupts import drives
+from plait._core.loop_here import loop_here
 from plait._core.outcome import Outcome
 from plait._run.report import Report
 from plait._run.run import Run
@@ -23,6 +24,9 @@ from plait._run.run import Run
 if TYPE_CHECKING:
     from plait._run.in_loop import InLoop
     from plait._run.pump import Pump
+
+_HOW = "loop over it, or call list() on it"
+_HOW_IN_A_LOOP = "in a coroutine write `async for`, as in [value async for value in plait.map(...)]"
 
 R = TypeVar("R")
 
@@ -119,7 +123,7 @@ class Stream(Generic[R]):
     def __del__(self) -> None:
         if not getattr(self, "_used", True) and not self._run.job.cancelled:
             warnings.warn(
-                "plait.map(...) was never iterated, so nothing ran; loop over it, or call list() on it",
+                f"plait.map(...) was never iterated, so nothing ran; {_HOW if loop_here() is None else _HOW_IN_A_LOOP}",
                 RuntimeWarning,
                 stacklevel=2,
             )

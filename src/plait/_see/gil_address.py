@@ -17,6 +17,7 @@ from typing import NamedTuple
 from plait._core.gil import has_gil
 
 _SECONDS = 1.0
+_LOOKS = 5  # while the note of the holder is not near what a thread waits for: it may be what hands over the GIL
 _FARTHEST = 128  # bytes that the note of the holder may lie before the word
 _STATE_BYTES = 1024  # of a PyThreadState in which its thread's number is looked for
 
@@ -45,13 +46,18 @@ def find_gil(futex: int) -> GilAddress | None:
     """
     if not has_gil():
         return None
-    word = _waited_for(futex)
-    if word is None:
-        return None
+    holder, native, word = None, 0, 0
+    for _ in range(_LOOKS):
+        waited_for = _waited_for(futex)
+        if waited_for is None:
+            return None
+        word = waited_for
+        holder, native = _holder_near(word) or (None, 0)
+        if holder is not None:
+            break
     start, file = _mapping(word)
     if not file.startswith("/"):
         return None
-    holder, native = _holder_near(word) or (None, 0)
     return GilAddress(file, word - start, None if holder is None else holder - start, native)
 
 

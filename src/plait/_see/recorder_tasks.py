@@ -19,12 +19,13 @@ import weakref
 from collections import deque
 from typing import Any, Literal, NamedTuple
 
+from plait._core.awaits import awaited_frames
 from plait._core.trace import State
 from plait._see.sampler import now
 from plait._see.unseen_thread import UnseenThread
 from plait._see.whereabouts import PLAIT, place, user_frame
 
-BLOCKING = 50_000  # microseconds of a step
+BLOCKING = 20_000  # microseconds of a step
 _EVENTS: Any = asyncio.events
 _LOCK: Any = asyncio.Lock
 _HANDLE: Any = asyncio.events.Handle  # every step of every loop goes through its `_run`
@@ -202,13 +203,11 @@ def _name_of(task: asyncio.Task[Any]) -> str:
 
 def _awaited(task: asyncio.Task[Any]) -> tuple[State, str, str, asyncio.Lock | None]:
     """What a task waits for: its state, in words, the line of the program that awaits it, and a lock that it is."""
-    coroutine: Any = task.get_coro()
-    frame, name, inner = None, "", None
-    while coroutine is not None and hasattr(coroutine, "cr_await"):
-        if coroutine.cr_frame is not None and not coroutine.cr_code.co_filename.startswith(_LIBRARY):
-            frame = coroutine.cr_frame
-        name, inner = coroutine.__qualname__, coroutine.cr_frame
-        coroutine = coroutine.cr_await
+    frame, inner = None, None
+    for inner in awaited_frames(task.get_coro()):
+        if not inner.f_code.co_filename.startswith(_LIBRARY):
+            frame = inner
+    name = inner.f_code.co_qualname if inner is not None else ""
     if getattr(task, "_fut_waiter", None) is None:
         return State.READY, "its turn", place(frame), None
     state = _AWAITED.get(name, State.FUTURE)

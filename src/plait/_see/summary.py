@@ -187,7 +187,7 @@ def _queues(trace: Trace, total: float) -> list[Finding]:
             for at, wait in enumerate(trace.waits)
             if wait.state is State.QUEUE and wait.name.endswith(f".{method}") and trace.lanes[wait.lane].kind != "task"
         ]
-        seconds = _length(trace, places)
+        seconds = _waiting(trace, places)
         if seconds < 0.1 * total or len(places) < _FLOWS:
             continue
         lanes = list(dict.fromkeys(trace.lanes[trace.waits[at].lane].name for at in places))
@@ -223,6 +223,22 @@ def _core(sums: dict[State, float], total: float, cores: int) -> list[Finding]:
 
 def _are(many: int) -> str:
     return "are" if many > 1 else "is"
+
+
+def _waiting(trace: Trace, places: list[int]) -> float:
+    """Seconds of waits in which nothing else was waited for: who was woken still needs a core and the GIL."""
+    waits = [trace.waits[at] for at in places]
+    return (
+        sum(
+            ended - began
+            for wait in waits
+            for began, ended, state, _ in trace.lanes[wait.lane].stretches_between(
+                wait.began, wait.ended, trace.microseconds
+            )
+            if state is wait.state
+        )
+        / 1e6
+    )
 
 
 def _length(trace: Trace, places: list[int]) -> float:

@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from plait._core.trace import Lane, State, Trace, Wait
 from plait._see.recorder_tasks import BLOCKING, Blocked, Step
 
+_LONG = 50_000  # microseconds of a step that is told for itself; shorter ones are when they delay others
+_SHARE = 0.1  # and together take so much of the time
 _DELAY = 1_000  # microseconds that a task has to wait to have been delayed
 _SOON = 50_000  # microseconds after a block in which the delayed go on
 _MOST = 500  # lanes of tasks; the longest-lived are drawn
@@ -61,6 +63,7 @@ def blocked_words(
     """The steps that blocked an event loop, with the line, and how many tasks could have gone on meanwhile.
 
     Each with the seconds that tasks were kept waiting. A step that had no core, or not the GIL, blocked nothing.
+    Brief ones count when they keep others waiting again and again.
     """
     lanes = {lane.tid: lane for lane in trace.lanes if lane.tid}
     ordered = sorted(steps, key=lambda step: step.began)
@@ -81,6 +84,8 @@ def blocked_words(
                 if step.tid == one.tid and late >= _DELAY:
                     delays[step.task] = max(delays.get(step.task, 0), late)
         seconds = sum(one.ended - one.began for one in ones) / 1e6
+        if max(one.ended - one.began for one in ones) < _LONG and (not delays or seconds < _SHARE * trace.seconds):
+            continue
         text = f"the event loop was blocked for {seconds:.2f} s by {_names(ones)}"
         text += f" at {ones[0].where}" if ones[0].where else ""
         text += f", in {len(ones)} steps" if len(ones) > 1 else ""

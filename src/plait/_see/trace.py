@@ -14,6 +14,7 @@ from types import TracebackType
 from plait._core.batch import Batch
 from plait._core.budget import available_cores
 from plait._core.errors import UsageError
+from plait._core.how_many import how_many
 from plait._core.onlooker import ONLOOKER
 from plait._core.trace import Trace
 from plait._see.items import Ran, Told, add_items
@@ -21,13 +22,14 @@ from plait._see.recorder import Recorder
 from plait._see.recorder_tasks import TaskRecorder
 from plait._see.recorder_transfer import TransferRecorder
 from plait._see.runs import runs_of
-from plait._see.sampler import Sampler, now
+from plait._see.sampler import Sampler, Samples, now
 from plait._see.show import form_of, reserved, save
 from plait._see.states import add_threads, await_results
 from plait._see.summary import summarise
 from plait._see.task_lanes import add_tasks, blocked_words
 
 _OURS = "plait._engines."  # in the command line of what starts workers
+_MATTERS = 0.05  # of the time: processes that are not shown are told when they have computed for so long
 _KEPT = 1_000_000  # batches, and calls
 _recording = threading.Lock()
 
@@ -109,14 +111,16 @@ class trace:  # noqa: N801  used as a verb: with plait.trace("run.html")
         trace.microseconds = ended - self._origin
         batches, names = list(self._batches), dict(self._recorder.names)  # threads that go on may still add to them
         workers = {pid: told.batch.worker for told in batches if (pid := told.pid)}
-        others = {pid: words for pid, words in samples.processes.items() if self._children and _OURS not in words}
+        foreign = {pid: words for pid, words in samples.processes.items() if _OURS not in words}
+        others = foreign if self._children else {}
         lives = dict(self._recorder.lives)
         add_threads(trace, samples, self._recorder.noted, names, lives, self._origin, workers, others)
         await_results(trace, list(self._consumed), self._origin)
         add_items(trace, batches, list(self._calls), self._origin)
         steps, blocked = list(self._tasks.steps), list(self._tasks.blocked)
         add_tasks(trace, steps, self._tasks.names, self._origin)
-        trace.missing += samples.missing
+        unshown = foreign.keys() - {self._pid, *workers, *others}
+        trace.missing += [*samples.missing, *_unshown(samples, unshown, trace.seconds)]
         trace.facts |= {"rate": samples.rate, "cost": samples.cost}
         runs = runs_of(trace, batches, self._transfer.sums(), self._origin)
         trace.summary = summarise(
@@ -133,3 +137,17 @@ class trace:  # noqa: N801  used as a verb: with plait.trace("run.html")
 
     def _ran(self, words: str, began: float, failed: bool) -> None:
         self._calls.append(Ran(_thread.get_native_id(), int(began * 1e6), now(), words, failed))
+
+
+def _unshown(samples: Samples, unshown: set[int], seconds: float) -> list[str]:
+    """What is to be said of those processes if they have computed."""
+    computed: dict[int, float] = {}
+    for thread in samples.threads:
+        if thread.pid in unshown:
+            computed[thread.pid] = computed.get(thread.pid, 0.0) + thread.cpu
+    total = sum(computed.values())
+    if total < _MATTERS * seconds:
+        return []
+    many = how_many(len(computed), "other process", "other processes")
+    cure = "`plait trace --children` or plait.trace(children=True) shows them"
+    return [f"{many}, which computed for {total:.2f} s: {cure}"]

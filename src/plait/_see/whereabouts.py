@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import ast
 import concurrent.futures
 import linecache
 import os
 import queue
 import re
 import threading
-from types import FrameType
+from functools import lru_cache
+from itertools import islice
+from types import CodeType, FrameType
 
 PLAIT = os.path.dirname(os.path.dirname(__file__)) + os.sep
 _HIDDEN = (os.path.dirname(concurrent.futures.__file__) + os.sep, PLAIT)
@@ -52,9 +55,30 @@ def made_at(frame: FrameType | None) -> str:
     """What an object made in this frame is called: the name it is assigned to, and where."""
     if frame is None:
         return "lock"
-    line = linecache.getline(frame.f_code.co_filename, frame.f_lineno)
-    found = re.match(r"\s*([\w.\[\]'\"]+)\s*(?::[^=]+)?=[^=]", line)
-    return f"{found[1] if found else 'lock'} ({_line(frame)})"
+    return f"{_assigned(frame.f_code, frame.f_lineno, frame.f_lasti) or 'lock'} ({_line(frame)})"
+
+
+@lru_cache(maxsize=1024)  # a class makes a lock for each of its objects
+def _assigned(code: CodeType, number: int, instruction: int) -> str:
+    """What the value of an instruction is assigned to in its line, which may have others: ``a, b = Lock(), Lock()``."""
+    line = linecache.getline(code.co_filename, number)
+    column = next(islice(code.co_positions(), instruction // 2, None), (None,) * 4)[2]
+    try:
+        nodes = list(ast.walk(ast.parse(line.strip())))
+    except SyntaxError:  # a part of a longer statement
+        nodes = []
+    if column is None or not nodes:
+        found = re.match(r"\s*([\w.\[\]'\"]+)\s*(?::[^=]+)?=[^=]", line)
+        return found[1] if found else ""
+    at = column - (len(line) - len(line.lstrip()))
+    pairs = [(target, node.value) for node in nodes if isinstance(node, ast.Assign) for target in node.targets]
+    pairs += [(node.target, node.value) for node in nodes if isinstance(node, ast.AnnAssign) and node.value is not None]
+    for one, value in pairs:
+        if isinstance(one, ast.Tuple) and isinstance(value, ast.Tuple):
+            pairs += zip(one.elts, value.elts, strict=False)
+        elif not isinstance(one, ast.Tuple) and value.col_offset <= at < (value.end_col_offset or 0):
+            return ast.unparse(one)
+    return ""
 
 
 def _line(frame: FrameType) -> str:

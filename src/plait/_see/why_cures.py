@@ -66,7 +66,7 @@ NOBODY = {
     "condition": (
         "Nobody notifies {what}",
         "It waits for notify(); one that came before the wait began is lost.",
-        "Keep what it waits for in a variable under the same lock, and write `while not ready: condition.wait()`.",
+        "Keep what it waits for under its lock, write `while not ready: condition.wait()`; notify() after changes.",
     ),
     "barrier": (
         "Too few come to {what}",

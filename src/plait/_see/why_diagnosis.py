@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from plait._see import why_source
 from plait._see.why_cures import NOBODY, RANK
 from plait._see.why_dump import Dump
-from plait._see.why_elsewhere import ELSEWHERE, stopped
+from plait._see.why_elsewhere import ELSEWHERE, child_awaited, stopped
 from plait._see.why_graph import BOUND, FOR_EVER, NOT_TOLD, RESULTS, awaited, may_go_on, needed, taken, with_held
+from plait._see.why_keys import is_own
 from plait._see.why_known import Diagnosis, Known, Step, examine, step
-from plait._see.why_nobody import nobody
+from plait._see.why_nobody import NO_GENERATOR, generators, nobody
 from plait._see.why_task_wait import primitive
 from plait._see.why_teams import awaits_all
 
@@ -71,16 +73,20 @@ def _cycle(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
 
 
 def _ring(everybody: list[Known], ring: list[int]) -> Diagnosis:
+    timer = _releasing_timer([everybody[at] for at in ring], everybody)
     if len(ring) == 1:
         only = everybody[ring[0]]
         return Diagnosis(
             f"{only.thread.name} waits for itself",
             tuple(with_held([only], everybody)),
-            "It waits for what only it could let go.",
+            f'It waits for what only it could let go, or what "{timer}" calls, which is a threading.Timer that waits.'
+            if timer
+            else "It waits for what only it could let go.",
             "It has it as a reader, and wants it as a writer, or the other way round: let go before taking it again."
             if only.wait.kind == "condition"
             else "Split the function: one that takes the lock, and one that expects it taken"
             + ("." if only.thread.task else "; or use a threading.RLock."),
+            certain=not timer,
         )
     members = [everybody[at] for at in ring]
     names = " and ".join(f'"{known.thread.name}"' for known in members)
@@ -88,14 +94,38 @@ def _ring(everybody: list[Known], ring: list[int]) -> Diagnosis:
     return Diagnosis(
         f"Deadlock: {names} wait for each other",
         tuple(with_held(members, everybody)),
-        "Each keeps what the next one waits for. None of them can ever go on.",
+        "Each keeps what the next one waits for. "
+        + (
+            f'None of them can ever go on, unless "{timer}", a threading.Timer that waits, lets go of one of the locks.'
+            if timer
+            else "None of them can ever go on."
+        ),
         "Start no thread, and wait for none, while a module is imported: put that into a function that is called later."
         if imports
         else "Keep no lock while you wait for what another thread is to do under that lock: let go of it first."
         if any(known.crews for known in members)
         else "Take the locks in the same order everywhere, or take one lock for both; and let go of a lock before you "
         "wait for a thread that needs it.",
+        certain=not timer,
     )
+
+
+def _releasing_timer(members: list[Known], everybody: list[Known]) -> str:
+    """A `threading.Timer` that may let go of a lock for which one of them waits; "" for none.
+
+    Who has an RLock lets it go himself, and so do programs that release nothing but what the same function has taken.
+    """
+    if not any(known.wait.kind == "lock" and not known.wait.owner for known in members):
+        return ""
+    files = {frame.file for known in everybody for frame in known.thread.frames if is_own(frame)}
+    if not any(map(why_source.releases_for_others, files)):
+        return ""
+    return next((known.thread.name for known in everybody if _is_timer(known)), "")
+
+
+def _is_timer(known: Known) -> bool:
+    """Whether it is a thread of `threading.Timer` whose time has not come."""
+    return known.wait.kind == "event" and known.wait.limited and known.wait.frame is None
 
 
 def _pool(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
@@ -167,7 +197,7 @@ def _forked(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
 
 def _pipe(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
     """Somebody waits for room in a pipe, and who could read from it waits, too."""
-    waiting = next((known for known in everybody if known.wait.kind == "child"), None)
+    waiting = child_awaited(everybody)
     writing = next((pid for pid, where in dump.children if "pipe_write" in where), None)
     writer = next((known for known in everybody if "pipe_write" in known.thread.where), None)
     child = Step(f"child {writing}", "waits for room in a pipe", "", "")
@@ -199,19 +229,23 @@ def _task(_: Dump, everybody: list[Known]) -> Diagnosis | None:
     tasks = [known for known in everybody if known.thread.task]
     loop = next((known for known in everybody if known.wait.kind == "loop"), None)
     waiting = [known for known in tasks if known.wait.kind == "await"]
-    if loop is None or not waiting:
-        return None
     asleep = [known for known in tasks if known.wait.kind == "sleep"]
+    cancelled = [known for known in (*waiting, *asleep) if known.thread.cancelled]
+    if loop is None or not (waiting or cancelled):
+        return None
     others = [known for known in tasks if known.wait.kind == "tasks"]
     threads = [known for known in everybody if known.wait.pooled and known.wait.kind not in NOT_TOLD]
-    first = min(waiting, key=lambda known: (_is_kept(known, everybody), _rank(known)))
-    rest = [known for known in waiting if known is not first]
+    first = min(cancelled or waiting, key=lambda known: (_is_kept(known, everybody), _rank(known)))
+    stands = generators(first) if primitive(first.thread) == "lock" and not cancelled else []
+    rest = [known for known in (*waiting, *others, *asleep) if known is not first]
     return Diagnosis(
-        f"{first.thread.name} waits for {first.wait.what or 'a future'}",
-        tuple(with_held([first, *threads, *rest, *others, *asleep], everybody)),
+        f"{first.thread.name} was cancelled, and does not end"
+        if cancelled
+        else f"{first.thread.name} waits for {first.wait.what or 'a future'}",
+        (*with_held([first], everybody), *stands, *with_held([*threads, *rest], everybody)),
         "The event loop has nothing to do: each of its tasks waits for a future, a timer or a socket."
         + _wakes(asleep, threads, loop.wait.limited),
-        _cure_of_task(first, rest, threads),
+        NO_GENERATOR if stands else _cure_of_task(first, rest, threads),
         certain=False,
     )
 
@@ -227,6 +261,11 @@ def _rank(known: Known) -> int:
 
 
 def _cure_of_task(first: Known, rest: list[Known], threads: list[Known]) -> str:
+    if first.thread.cancelled:
+        return (
+            "Raise CancelledError again wherever it is caught, and await in a `finally` only what comes to an end: who "
+            "has cancelled the task may wait for it."
+        )
     if any(_is_kept(known, [first]) for known in rest):
         return (
             "Keep nothing that others need while you await something else: let go of it first. See who is to set what "

@@ -73,6 +73,7 @@ class Thread(NamedTuple):
         turn: of a task that awaits nothing: ``current`` while its loop runs it, ``ready`` when it waits for its turn.
         where: the function of the kernel that it is in, such as ``futex_wait``; "" when it runs, or is not known.
         other_end: of the pipe, socket or file that it waits for; None when that is not known.
+        cancelled: of a task that awaits something: whether it was cancelled, and has not ended.
     """
 
     name: str
@@ -85,6 +86,7 @@ class Thread(NamedTuple):
     where: str = ""
     other_end: OtherEnd | None = None
     turn: str = ""
+    cancelled: bool = False
 
 
 class Dump(NamedTuple):

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Set as AbstractSet
+
 from plait._see import why_source
 from plait._see.why_dump import Dump
+from plait._see.why_graph import with_held
+from plait._see.why_keys import Key
 from plait._see.why_known import Diagnosis, Known, Step, step
 from plait._see.why_proc import kernel_wait
 from plait._see.why_teams import drives_processes
+from plait._see.why_wait import ROOM
 
 _STREAMS = {"0": "standard input", "1": "standard output", "2": "standard error"}
 _QUERIES = ("execute", "executemany", "executescript", "commit", "backup", "__enter__")
@@ -143,7 +148,7 @@ def _shared(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
         "What it waits for comes from another process."
         + ("" if rows else " This one has no child that runs: if a child was to do it, that has ended.")
         + (_LOST if lost else ""),
-        _CURES["future" if result else known.wait.kind if known.wait.kind in _CURES else "other"],
+        _CURES[_kind(known)],
         certain=False,
         processes=tuple(child for child, _ in dump.children)[:4],
     )
@@ -174,6 +179,14 @@ def _from_processes(known: Known, pool: bool) -> bool:
     return wait.shared or (pool and wait.kind in ("future", "futures"))
 
 
+def _kind(known: Known) -> str:
+    """Which of the cures it is."""
+    if any(frame.file.endswith("multiprocessing/managers.py") for frame in known.thread.frames):
+        return "manager"
+    kind = "future" if known.wait.kind == "futures" else known.wait.kind
+    return kind if kind in _CURES else "other"
+
+
 _LOST = (
     " None of its children computes: when a worker that had an item is killed (out of memory, os._exit, a crash), "
     "multiprocessing.Pool waits for that item for ever."
@@ -184,14 +197,23 @@ _CURES = {
     "lock": "See which process has it; who is killed while it has a lock of multiprocessing never lets it go.",
     "system": "Let each process close the end of the Pipe that it does not use: then recv() raises EOFError once the "
     "other side is gone; or ask poll(timeout) first.",
+    "manager": "What is asked of a proxy is done by the process of its manager, which waits for it: see who has taken "
+    "the lock, or was to put the item. Who ends while it has a lock of a manager never lets it go.",
     "other": "See what that process waits for, or whether it has failed; and wait with a timeout.",
 }
 
 
+def child_awaited(everybody: list[Known]) -> Known | None:
+    """Who waits for the end of a child; one at a line of the program, rather than a thread that does it for a task."""
+    found = [known for known in everybody if known.wait.kind == "child"]
+    return min(found, key=lambda known: known.wait.frame is None, default=None)
+
+
 def _child(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
     """It waits for the end of a child."""
-    known = next((one for one in everybody if one.wait.kind == "child" and not one.wait.limited), None)
-    if known is None or not dump.children:
+    known = child_awaited([one for one in everybody if not one.wait.limited])
+    others = any(one.wait.kind == "await" for one in everybody)
+    if known is None or not dump.children or (known.thread.task and others):
         return None
     return Diagnosis(
         f"{known.thread.name} waits for the end of a child process",
@@ -233,15 +255,29 @@ def _socket(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
     """It waits for the other side of a connection, and nobody runs."""
     if any(known.wait.kind in _ALIVE for known in everybody):
         return None
-    known = next((one for one in everybody if one.thread.other_end is not None and one.wait.kind == "system"), None)
-    if known is None or known.thread.other_end is None or known.thread.other_end.kind == "file":
+    found = [
+        (known, known.thread.other_end)
+        for known in everybody
+        if known.wait.kind == "system" and known.thread.other_end is not None and known.thread.other_end.kind != "file"
+    ]
+    if not found:
         return None
-    end = known.thread.other_end
-    accepts = known.thread.where.startswith("inet_csk_accept")
-    peer = f" from {end.name}" if end.name and end.kind == "socket" else ""
+    wanted = {key for one in everybody for key in one.wait.keys}
+    known, end = min(found, key=lambda one: (_accepts(one[0]), not _keeps(one[0], wanted), one[0].wait.what != ROOM))
+    accepts, name = _accepts(known), end.name if end.kind == "socket" else ""
+    if known.wait.what == ROOM:
+        return Diagnosis(
+            f"{known.thread.name} {ROOM}{f' to {name}' if name else ''}",
+            tuple(with_held([known], everybody)),
+            "The other side does not read what it is sent, and no timeout will end the wait.",
+            "Give it a timeout (settimeout(...)), have both sides read while they write, and keep no lock "
+            "while you send.",
+            certain=False,
+            processes=tuple(one for one in end.processes if one != dump.pid),
+        )
     return Diagnosis(
-        f"{known.thread.name} {known.wait.what}{peer}",
-        (step(known),),
+        f"{known.thread.name} {known.wait.what}{f' from {name}' if name else ''}",
+        tuple(with_held([known], everybody)),
         "Nobody has connected. A server that has nothing to do looks like this."
         if accepts
         else "Nothing has come, and no timeout will end the wait: where the other side is gone without a word, it "
@@ -252,6 +288,14 @@ def _socket(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
         certain=False,
         processes=tuple(one for one in end.processes if one != dump.pid),
     )
+
+
+def _accepts(known: Known) -> bool:
+    return known.thread.where.startswith("inet_csk_accept")
+
+
+def _keeps(known: Known, wanted: AbstractSet[Key]) -> bool:
+    return any(held.key in wanted for held in known.held)
 
 
 _ALIVE = ("runs", "C code", "loop", "sleep", "work")

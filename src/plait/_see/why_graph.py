@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
+
 from plait._see import why_source
 from plait._see.why_dump import Dump, Thread
-from plait._see.why_keys import Holding
+from plait._see.why_keys import Holding, is_own
 from plait._see.why_known import Known, Step, is_thread, step
 from plait._see.why_teams import awaits_all, drives_processes
 
 FOR_EVER = ("lock", "join", "condition", "event", "semaphore", "barrier", "queue get", "queue put", "queue join",
             "channel get", "channel put")  # fmt: skip
 RESULTS = ("future", "futures")
-NOT_TOLD = ("idle", "plait", "service")
+NOT_TOLD = ("idle", "plait", "service", "feeder")
 BOUND = (*FOR_EVER, *RESULTS, *NOT_TOLD, "import", "work", "exit")  # who waits so does not go on by itself
 
 
@@ -23,9 +25,28 @@ def with_held(members: list[Known], everybody: list[Known]) -> list[Step]:
         steps += [taken(known, one) for one in held]
         owned = [other for other in everybody if _owns(known, other) and other.wait.kind == "lock"]
         if owned and not held:
-            steps.append(Step(known.thread.name, f"has {owned[0].wait.what}, as the lock itself says", "", ""))
+            steps.append(_owning(known, owned[0]))
         steps.append(step(known))
     return steps
+
+
+def _owning(known: Known, other: Known) -> Step:
+    """That a thread has an RLock, as that says, for which another one waits; where it has taken it in the same way.
+
+    A function that takes a lock for its caller, as context managers do, is no longer on the stack of who has it.
+    """
+    function = other.wait.deep.name if other.wait.deep is not None else ""
+    found = [
+        frame._replace(line=one.line)
+        for frame in known.thread.frames
+        if function and is_own(frame)
+        for one in why_source.held(frame.file, frame.line, frame.column)
+        if re.search(rf"\b{re.escape(function)}\(", one.expression)
+    ]
+    has = f"has {other.wait.what}, as the lock itself says"
+    if not found:
+        return Step(known.thread.name, has, "", "")
+    return Step(known.thread.name, f"{has}, taken", found[0].place, why_source.text(found[0].file, found[0].line))
 
 
 def taken(known: Known, held: Holding) -> Step:
@@ -132,6 +153,8 @@ def may_go_on(dump: Dump, known: Known) -> bool:
     wait = known.wait
     if wait.limited or wait.kind not in BOUND or drives_processes(known.thread):
         return True
+    if wait.kind == "feeder":  # what it sends on was put by another thread, and it gives nothing to this process
+        return False
     theirs = wait.kind == "service" or (wait.kind == "work" and not known.crews) or wait.shared
     return (bool(dump.children) and theirs) or (wait.shared and _member(dump))
 

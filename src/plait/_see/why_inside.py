@@ -15,6 +15,7 @@ from itertools import islice
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+from plait._core.awaits import awaited_frames
 from plait._see import why_source
 from plait._see.why_dump import Dump, Frame, Thing, Thread
 from plait._see.why_other_end import ends_of_children, other_end
@@ -158,14 +159,8 @@ def _turn(task: asyncio.Task[Any]) -> str:
 
 
 def _task(task: asyncio.Task[Any], turn: str) -> Thread:
-    frames = []
-    coroutine: Any = task.get_coro()
-    for _ in range(_DEEPEST):
-        frame = getattr(coroutine, "cr_frame", None) or getattr(coroutine, "ag_frame", None)
-        if frame is None:
-            break
-        frames.append(_frame(frame))
-        coroutine = getattr(coroutine, "cr_await", None) or getattr(coroutine, "ag_await", None)
     coroutine = task.get_coro()
+    frames = [_frame(frame) for frame in awaited_frames(coroutine)]
+    cancelled = bool(task.cancelling()) and not turn
     name = f"{task.get_name()} ({getattr(coroutine, '__qualname__', type(coroutine).__name__)})"
-    return Thread(name, 0, 0, tuple(reversed(frames)), None, False, task=True, turn=turn)
+    return Thread(name, 0, 0, tuple(reversed(frames)), None, False, task=True, turn=turn, cancelled=cancelled)

@@ -62,7 +62,10 @@ def step(known: Known) -> Step:
     wait = known.wait
     frame = wait.frame
     line = why_source.text(frame.file, frame.line) if frame is not None else ""
-    does = _DOES[wait.kind].format(what=wait.what or "something") + (", with a timeout," if wait.limited else "")
+    limited = wait.limited and wait.kind not in ("service", "feeder")
+    does = _DOES[wait.kind].format(what=wait.what or "something") + (", with a timeout," if limited else "")
+    if known.thread.cancelled:
+        does = f"was cancelled, and {does}"
     if wait.deep is not None:
         does += f" ({wait.deep.place})"
     return Step(known.thread.name, does, frame.place if frame else "", line)
@@ -104,6 +107,7 @@ _DOES = {
     "channel put": "waits for room in {what}",
     "child": "waits for the end of a child process",
     "idle": "is idle: a worker of a pool without work",
+    "feeder": "sends what is put into a queue to other processes",
     "service": "is a thread of the standard library's own",
     "loop": "waits in its event loop: no task can go on",
     "lock": "waits for {what}",

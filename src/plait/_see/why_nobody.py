@@ -9,6 +9,8 @@ from plait._see.why_graph import FOR_EVER, NOT_TOLD, RESULTS, awaited, may_go_on
 from plait._see.why_keys import Key, is_own, key_of
 from plait._see.why_known import Diagnosis, Known, Step, step
 
+NO_GENERATOR = "Let no generator keep a lock while it stands at a `yield`: collect first, in the `with`, then yield."
+
 
 def nobody(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
     """What is waited for can only come from a thread, and there is none that runs."""
@@ -20,7 +22,7 @@ def nobody(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
         return None
     first = min(waiting, key=lambda known: RANK.index(known.wait.kind))
     others = [known for known in everybody if known is not first and known.wait.kind not in NOT_TOLD]
-    stands = _generators(first) if first.wait.kind == "lock" else []
+    stands = generators(first) if first.wait.kind == "lock" else []
     kept = _kept(first)
     has = [known for known in everybody if kept in [held.key for held in known.held]] if kept is not None else []
     title, why, cure = NOBODY["some lock" if _may_be_kept(first, everybody) else first.wait.kind]
@@ -31,7 +33,7 @@ def nobody(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
         why += f" {first.thread.name} has what another thread waits for, which may be the one that should do that."
         cure = "Keep no lock while you wait for what another thread is to do under that lock: let go of it first."
     if stands:
-        cure = "Let no generator keep a lock while it stands at a `yield`: collect first, in the `with`, then yield."
+        cure = NO_GENERATOR
     steps = [*_told(first, everybody), *stands]
     for known in others:
         steps += _told(known, everybody)
@@ -88,7 +90,7 @@ def _names(found: list[Known]) -> str:
     return " and ".join(known.thread.name for known in found)
 
 
-def _generators(known: Known) -> list[Step]:
+def generators(known: Known) -> list[Step]:
     """Generators that stand at a `yield` with what is waited for, where its file has such."""
     frame, what = known.wait.deep or known.wait.frame, known.wait.what
     if frame is None:

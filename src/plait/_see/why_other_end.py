@@ -12,7 +12,7 @@ from plait._see.why_dump import OtherEnd
 from plait._see.why_proc import children, listed, parent, text_of, waits_in
 
 _LOCKS = ("locks_lock", "flock_lock", "posix_lock", "fcntl_setlk", "do_lock_file")
-_SOCKETS = ("sk_wait", "wait_woken", "n_tty_read", "unix_stream", "inet_csk_accept")
+_SOCKETS = ("sk_wait", "sk_stream", "sock_alloc_send", "wait_woken", "n_tty_read", "unix_stream", "inet_csk_accept")
 _WRITES = 0o3  # of the flags of an open file, those that say whether it is for reading, writing or both
 
 

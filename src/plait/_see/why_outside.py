@@ -129,7 +129,7 @@ def _thread(pid: int, entry: dict[str, Any]) -> Thread:
         entry.get("thread_name") or name,
         entry["thread_id"],
         native,
-        tuple(map(_frame, entry["frames"])),
+        tuple(_frame(frame) for frame in entry["frames"] if frame["line"]),  # of a caller that a fork has left behind
         entry["active"],
         entry["owns_gil"],
         where=where,

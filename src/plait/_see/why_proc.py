@@ -20,6 +20,8 @@ _WAITS = (
     ("do_select", "waits for events"),
     ("poll_schedule_timeout", "waits for events"),
     ("inet_csk_accept", "waits for a connection"),
+    ("sk_stream_wait_memory", "waits for room in a socket"),
+    ("sock_alloc_send", "waits for room in a socket"),
     ("sk_wait_data", "waits for something to come through a socket"),
     ("wait_woken", "waits for a socket or a terminal"),
     ("n_tty_read", "waits for a key"),

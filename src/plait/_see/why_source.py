@@ -91,14 +91,14 @@ def awaited(file: str, line: int, column: int = -1) -> str:
     """What is awaited in a line; "" if nothing is, or it is not known.
 
     Where the column is known, the innermost `await` around it, if there is one: a line such as ``async with lock: await
-    send()`` has two.
+    send()`` has two. The method ``__await__`` awaits with `yield from`.
     """
     tree = _tree(file)
     nodes = list(ast.walk(tree)) if tree is not None else []
-    awaits = [node for node in nodes if isinstance(node, ast.Await)]
+    awaits = [node for node in nodes if isinstance(node, ast.Await | ast.YieldFrom)]
     there = [node for node in awaits if column >= 0 and _is_around(node, line, column)]
-    if there:
-        return ast.unparse(there[-1].value)  # the walk comes to what is further out first
+    if there:  # the walk comes to what is further out first
+        return ast.unparse(there[-1].value).removesuffix(".__await__()")
     entered = [inside for node in nodes for inside in _entered(node)]
     found = [*entered, *(node.value for node in awaits)]
     return next((ast.unparse(one) for one in found if _is_around(one, line, -1)), "")
@@ -228,6 +228,21 @@ def takes_for_its_caller(file: str, line: int) -> bool:
 
 
 @_remembered
+def releases_for_others(file: str) -> bool:
+    """Whether a file passes on a method ``release``, or calls it where nothing of that name was acquired."""
+    tree = _tree(file)
+    for function in ast.walk(tree) if tree is not None else ():
+        if isinstance(function, Function | ast.Module):
+            methods = [node for node in _within(function) if isinstance(node, ast.Attribute)]
+            called = {id(node.func) for node in _within(function) if isinstance(node, ast.Call)}
+            taken = {ast.unparse(one.value) for one in methods if one.attr == "acquire"}
+            releases = [one for one in methods if one.attr == "release"]
+            if any(id(one) not in called or ast.unparse(one.value) not in taken for one in releases):
+                return True
+    return False
+
+
+@_remembered
 def passed(file: str, method: str) -> tuple[Held, ...]:
     """What a file gives such a method of to a call, without calling it: ``Thread(target=barrier.wait)``."""
     tree = _tree(file)
@@ -264,7 +279,7 @@ def generators_with(file: str, expression: str) -> tuple[Held, ...]:
     tree = _tree(file)
     found = []
     for function in ast.walk(tree) if tree is not None else ():
-        if not isinstance(function, ast.FunctionDef) or any(
+        if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef) or any(
             "contextmanager" in ast.unparse(one) for one in function.decorator_list
         ):
             continue

@@ -31,6 +31,8 @@ def task_wait(thread: Thread) -> Wait:
         return Wait("serves", "", frame)
     if any(_is(frame, "tasks.py", "sleep") for frame in thread.frames):
         return Wait("sleep", "", frame)
+    if any(_is(one, "asyncio/subprocess.py", "wait") for one in thread.frames):
+        return Wait("child", "", frame)
     if frame is None:  # a coroutine of a library's own, as after create_task(event.wait())
         return Wait("await", f"{thread.frames[-1].function}()" if thread.frames else "", None)
     what = why_source.awaited(frame.file, frame.line, frame.column)

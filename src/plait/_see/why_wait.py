@@ -23,7 +23,7 @@ _SHAPES = (
     ("_base.py", "exception", "future"),
     ("_base.py", "wait", "futures"),
     ("_base.py", "as_completed", "futures"),
-    ("multiprocessing/queues.py", "_feed", "service"),
+    ("multiprocessing/queues.py", "_feed", "feeder"),
     ("multiprocessing/queues.py", "get", "queue get"),
     ("multiprocessing/queues.py", "put", "queue put"),
     ("multiprocessing/queues.py", "join", "queue join"),
@@ -34,6 +34,7 @@ _SHAPES = (
     ("multiprocessing/pool.py", "_handle_tasks", "service"),
     ("multiprocessing/pool.py", "_handle_results", "service"),
     ("concurrent/futures/process.py", "run", "service"),
+    ("multiprocessing/managers.py", "serve_forever", "service"),
     ("concurrent/futures/process.py", "_process_worker", "idle"),
     ("queue.py", "join", "queue join"),
     ("queue.py", "get", "queue get"),
@@ -63,10 +64,15 @@ _TOLD_BY_NAME = (
     "child",
     "idle",
     "service",
+    "feeder",
 )
 _LOCKS = ("acquire", "__enter__", "acquire_lock")
+_SENDS = ("send", "sendall", "sendmsg", "sendto", "sendfile")  # the kernel waits in one place for this and for recv()
+_OF_QUEUES = ("get", "put", "join", "recv", "")
 _QUEUES = {"get": "queue get"}  # those in C, whose put() never waits
 _WORDS = {"sleep": "sleep", "join": "join", "waitpid": "child", "wait": "event"}
+
+ROOM = "waits for room in a socket"
 
 
 class Wait(NamedTuple):
@@ -127,6 +133,7 @@ def wait_of(thread: Thread) -> Wait:
         kind = "something"
     shared = any(_PROCESSES.search(one.file) for one in inner)
     if kind == "something" and (known := kernel_wait(thread.where)):
+        known = ROOM if "socket" in known and call is not None and call.method in _SENDS else known
         return Wait("system", known, frame, _keys((*inner, *outer), "lock"), address, loop, pooled, shared=shared)
     if kind in ("something", "runs", "C code"):
         deep = None
@@ -143,6 +150,8 @@ def _what(frame: Frame | None, kind: str, call: Call | None) -> str:
     """What is waited for: any of what ``with a, b:`` enters, where the place in the line is not known."""
     if frame is None:
         return ""
+    if kind in ("queue get", "queue put") and call is not None and call.method not in _OF_QUEUES:
+        return "a queue"  # of a library that the line has called, such as logging
     if kind == "channel get" and (call is None or call.method != "get"):
         return why_source.iterated(frame.file, frame.line)
     together = why_source.entered_together(frame.file, frame.line, frame.column)

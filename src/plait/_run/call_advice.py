@@ -1,0 +1,62 @@
+"""What to do about a function that cannot be called with an item."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+
+from plait._core.notes import add_note, notes_of
+from plait._core.star import Star
+
+
+def note_call_advice(error: TypeError, fn: Callable[..., object], item: object) -> None:
+    """Have the error that a call with the item has raised say what to do about it, once."""
+    advice = call_advice(fn, item)
+    if advice and (note := f"plait: {advice}") not in notes_of(error):
+        add_note(error, note)
+
+
+def call_advice(fn: Callable[..., object], item: object) -> str:
+    """One line for whose parameters do not fit the item; nothing where they do, or where nobody can tell.
+
+    >>> def add(a, b): ...
+    >>> call_advice(add, 1)
+    'each item is one argument, for add(a, b)'
+    >>> call_advice(add, (1, 2)).partition("; ")[2]
+    'to pass the parts of an item, write plait.map(lambda item: add(*item), items)'
+    >>> call_advice(abs, 1)
+    ''
+    """
+    several = isinstance(fn, Star) and isinstance(item, tuple)
+    called = fn.fn if isinstance(fn, Star) else fn
+    try:
+        signature = inspect.signature(called)
+    except (TypeError, ValueError):  # some of those written in C have none
+        return ""
+    if _fits(signature, *(item if several else (item,))):  # type: ignore[misc]  # a tuple, then
+        return ""
+    name = getattr(called, "__name__", "fn")
+    name = name if name.isidentifier() else "fn"
+    takes = f"{name}{_bare(signature)}"
+    if several:
+        return f"each of the {len(item)} iterables gives one argument, for {takes}"  # type: ignore[arg-type]  # as above
+    said = f"each item is one argument, for {takes}"
+    if isinstance(item, (tuple, list)) and _fits(signature, *item):
+        return f"{said}; to pass the parts of an item, write plait.map(lambda item: {name}(*item), items)"
+    if isinstance(item, Mapping) and all(isinstance(key, str) for key in item) and _fits(signature, **item):
+        return f"{said}; to pass the values of an item by name, write plait.map(lambda item: {name}(**item), items)"
+    return said
+
+
+def _fits(signature: inspect.Signature, /, *args: object, **kwargs: object) -> bool:
+    try:
+        signature.bind(*args, **kwargs)
+    except TypeError:
+        return False
+    return True
+
+
+def _bare(signature: inspect.Signature) -> inspect.Signature:
+    """The same without types."""
+    bare = [parameter.replace(annotation=inspect.Parameter.empty) for parameter in signature.parameters.values()]
+    return inspect.Signature(bare)

@@ -1,0 +1,87 @@
+"""What is told of whole programs in which one thread takes a lock twice: it may want itself, or somebody else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from test_check_told import Told, is_told
+
+PROGRAMS = {
+    "a lock as a signal wants somebody else": Told(
+        """
+import threading, collections
+waiters, ready = collections.deque(), []
+def wait_until_ready():
+    signal = threading.Lock()
+    signal.acquire()
+    if not ready:
+        waiters.append(signal)
+        signal.acquire()
+def make_ready():
+    if waiters: waiters.popleft().release()
+    ready.append(1)
+threads = [threading.Thread(target=wait_until_ready), threading.Thread(target=make_ready)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+""",
+        "Nobody releases signal",
+        ("see to it that the other thread releases it in every order", "not RLock"),
+    ),
+    "acquire written for release": Told(
+        """
+import threading
+lock, total = threading.Lock(), 0
+def add():
+    global total
+    lock.acquire()
+    total += 1
+    lock.acquire()
+thread = threading.Thread(target=add)
+thread.start()
+thread.join()
+""",
+        "Nobody releases lock",
+        ("release it before it is taken again", "not RLock"),
+    ),
+    "a method that calls another one wants itself": Told(
+        """
+import threading
+class Account:
+    def __init__(self): self.lock, self.total = threading.Lock(), 0
+    def add(self, n):
+        self.lock.acquire()
+        self.total += n
+        self.lock.release()
+    def add_twice(self, n):
+        self.lock.acquire()
+        self.add(n)
+        self.lock.release()
+thread = threading.Thread(target=Account().add_twice, args=(1,))
+thread.start()
+thread.join()
+""",
+        "Deadlock with itself: self.lock",
+        ("RLock",),
+    ),
+    "a function that calls itself, too": Told(
+        """
+import threading
+lock = threading.Lock()
+def count(n):
+    lock.acquire()
+    if n: count(n - 1)
+    lock.release()
+thread = threading.Thread(target=count, args=(2,))
+thread.start()
+thread.join()
+""",
+        "Deadlock with itself: lock",
+        ("RLock",),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_it_is_told_what_it_is(name: str, tmp_path: Path) -> None:
+    is_told(PROGRAMS[name], tmp_path)

@@ -1,0 +1,89 @@
+"""`engine=` and `workers=` as people write them at first who come from other tools, and what they are told."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+import plait
+from plait.errors import UsageError
+
+
+def a_map(**options: Any) -> object:
+    return list(plait.map(abs, [-1], **options))
+
+
+def a_pool(**options: Any) -> object:
+    with plait.Pool(**options) as pool:
+        return [pool.submit(abs, -1).result()]
+
+
+def a_scope(**options: Any) -> object:
+    with plait.scope(**options) as s:
+        return [s.submit(abs, -1).result()]
+
+
+EVERYWHERE = pytest.mark.parametrize("use", [a_map, a_pool, a_scope])
+Use = Callable[..., object]
+
+
+@EVERYWHERE
+def test_a_number_of_workers_in_the_place_of_the_engine(use: Use) -> None:
+    with pytest.raises(UsageError, match="; for 4 workers write workers=4$"):
+        use(engine=4)
+
+
+@EVERYWHERE
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("threads", "thread"),
+        ("Process", "process"),
+        ("multiprocessing", "process"),
+        ("asyncio", "async"),
+        ("proces", "process"),
+        ("subinterpreters", "interpreter"),
+    ],
+)
+def test_an_engine_by_another_name(use: Use, name: str, meant: str) -> None:
+    with pytest.raises(UsageError, match=re.escape(f'; did you mean engine="{meant}"?')):
+        use(engine=name)
+
+
+@EVERYWHERE
+def test_an_engine_that_nobody_can_guess(use: Use) -> None:
+    with pytest.raises(UsageError, match="engine='dask': expected one of auto, inline, .* an engine object$"):
+        use(engine="dask")
+
+
+@EVERYWHERE
+def test_a_class_and_somebody_elses_pool(use: Use) -> None:
+    with pytest.raises(UsageError, match="this is a class: pass an instance of it"):
+        use(engine=plait.Pool)
+    with ThreadPoolExecutor(1) as executor, pytest.raises(UsageError, match="ThreadPoolExecutor.*: expected one"):
+        use(engine=executor)
+
+
+@EVERYWHERE
+def test_workers_may_be_left_to_plait_in_so_many_words(use: Use) -> None:
+    assert use(workers="auto") == use(workers=None) == use() == [1]
+
+
+@EVERYWHERE
+@pytest.mark.parametrize("workers", [0, -1, "4", 2.0, True, "many"])
+def test_workers_that_are_no_number_of_them(use: Use, workers: object) -> None:
+    with pytest.raises(UsageError, match=re.escape(f"workers={workers!r}: expected a whole number of at least 1")):
+        use(workers=workers)
+
+
+def test_errors_are_looked_for_in_the_package_itself() -> None:
+    with pytest.raises(
+        AttributeError, match="^module 'plait' has no attribute 'TaskTimeout'; it is plait.errors.TaskTimeout$"
+    ):
+        plait.TaskTimeout  # that is the mistake
+    with pytest.raises(AttributeError, match="^module 'plait' has no attribute 'Timeout'$"):
+        plait.Timeout  # as above
