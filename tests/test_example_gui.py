@@ -15,7 +15,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 PICTURES = ROOT / "docs" / "pictures"
 _BLOCKED = 0.05  # seconds
-_ATTEMPTS = 3  # what others do on the machine may spoil one; what blocks the loop by itself is in all of them
+_ATTEMPTS = 6  # what others do on the machine may spoil a part of one; what blocks the loop by itself is in all of them
 
 # Presses the buttons, and measures how long the event loop was kept from its events: by anything that runs in this
 # process, the GIL included, but not by other programs that had the core.
@@ -32,15 +32,14 @@ def waited_for_a_core():
 
 class Test:
     def __init__(self, root, window):
-        self.root, self.window, self.worst, self.phase, self.beats = root, window, 0.0, 0, 0
+        self.root, self.window, self.worst, self.phase, self.beats = root, window, [0.0] * 5, 0, 0
         self.last = time.perf_counter(), waited_for_a_core()
         root.after(1, self.beat)
 
     def beat(self):
         now = time.perf_counter(), waited_for_a_core()
         blocked = now[0] - self.last[0] - (now[1] - self.last[1])
-        if self.phase:
-            self.worst = max(self.worst, blocked)
+        self.worst[self.phase] = max(self.worst[self.phase], blocked)
         self.last, self.beats = now, self.beats + 1
         self.root.after(1, self.beat)
         self.step()
@@ -64,7 +63,7 @@ class Test:
             self.phase = 3
         elif self.phase == 3 and window.task.done() and str(window.start["state"]) != "disabled":
             print("finished", window.done, window.task.result())
-            print("blocked", self.worst)
+            print("blocked", *self.worst[1:4])
             window.leave()
             self.phase = 4
 
@@ -95,11 +94,16 @@ def display() -> Iterator[str]:
 
 def test_the_window_counts_cancels_and_is_never_blocked(display: str) -> None:
     picture = [str(PICTURES / "gui.png")] if "PLAIT_PICTURES" in os.environ else []
-    assert any(_drive(display, picture) < _BLOCKED for _ in range(_ATTEMPTS))
+    at_best = [float("inf")] * 3
+    for _ in range(_ATTEMPTS):
+        at_best = [min(pair) for pair in zip(at_best, _drive(display, picture), strict=True)]
+        if max(at_best) < _BLOCKED:
+            return
+    pytest.fail(f"blocked for {at_best} s while it converts, is cancelled, and converts again")
 
 
-def _drive(display: str, arguments: list[str]) -> float:
-    """For how many seconds the window answered nothing, at worst, in a run that did what it should."""
+def _drive(display: str, arguments: list[str]) -> list[float]:
+    """For how many seconds the window answered nothing, at worst, in each part of a run that did what it should."""
     run = subprocess.run(
         [sys.executable, "-c", DRIVER, *arguments],
         cwd=ROOT,
@@ -115,4 +119,4 @@ def _drive(display: str, arguments: list[str]) -> float:
     assert cancelled.startswith("cancelled True")
     assert cancelled.endswith(", then cancelled")
     assert finished == "finished 300 None"
-    return float(blocked.split()[1])
+    return [float(seconds) for seconds in blocked.split()[1:]]
