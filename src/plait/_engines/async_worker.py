@@ -28,7 +28,7 @@ from plait._engines.stealing import Portion
 if TYPE_CHECKING:
     from plait._engines.async_crew import AsyncCrew
 
-_LOOK = 32  # quick items after which a worker looks whether the rest of the loop has waited long enough; each, if not
+_LOOKS = 8  # how often in a batch of quick items a worker looks whether the rest of the loop has waited long enough
 _QUICK = 512  # the size of a batch from which on its items are quick: they have shown that they take a few microseconds
 
 
@@ -120,10 +120,10 @@ class AsyncWorker(Task):
         fn = crew.function
         while (batch := crew.next_batch(self) or await crew.park(self)) is not None:
             values = batch.values
-            look = _LOOK if len(batch.items) >= _QUICK else 1
+            stride = _stride(batch)
             while True:
                 try:
-                    for item in islice(self.portion.iterator, look):
+                    for item in islice(self.portion.iterator, stride):
                         values.append(await fn(item))
                 except BaseException as error:
                     if not self._goes_on_after(error, batch):
@@ -144,10 +144,10 @@ class AsyncWorker(Task):
         clock = time.perf_counter
         while (batch := crew.next_batch(self) or await crew.park(self)) is not None:
             values = batch.values
-            look = _LOOK if len(batch.items) >= _QUICK else 1
+            stride = _stride(batch)
             while True:
                 try:
-                    for item in islice(self.portion.iterator, look):
+                    for item in islice(self.portion.iterator, stride):
                         self.began = clock()
                         values.append(await fn(item))
                         self._note_end(batch)
@@ -235,6 +235,12 @@ class AsyncWorker(Task):
         if offset >= len(items):
             return None
         return Running(batch.base + offset, items[offset], self.name, now - (self.began or batch.started))
+
+
+def _stride(batch: Batch) -> int:
+    """How many items are run between two looks: some half a millisecond of quick ones, otherwise one."""
+    items = len(batch.items)
+    return items // _LOOKS if items >= _QUICK else 1
 
 
 @coroutine
