@@ -20,6 +20,13 @@ def only_wait(trace: Trace, state: State, lane: str) -> Wait:
     return found
 
 
+def until_somebody_waits(condition: threading.Condition) -> None:
+    """Returns when a thread waits for it, and has done so for a while."""
+    while not condition._waiters:  # type: ignore[attr-defined]
+        time.sleep(0.001)
+    time.sleep(0.05)
+
+
 @pytest.mark.parametrize("kind", ["Semaphore", "BoundedSemaphore"])
 @pytest.mark.parametrize("how", ["with", "acquire"])
 def test_a_semaphore_its_holder_and_the_lines(kind: str, how: str) -> None:
@@ -30,7 +37,9 @@ def test_a_semaphore_its_holder_and_the_lines(kind: str, how: str) -> None:
         def holder() -> None:
             with slots:
                 held.set()
-                time.sleep(0.2)
+                while not slots._cond._waiters:
+                    time.sleep(0.001)
+                time.sleep(0.1)
 
         def waiter() -> None:
             held.wait()
@@ -59,7 +68,7 @@ def test_a_semaphore_that_passes_word_has_no_holder() -> None:
         def giver() -> None:
             word.release()
             asked.wait()
-            time.sleep(0.05)
+            until_somebody_waits(word._cond)  # type: ignore[attr-defined]
             word.release()
 
         def waiter() -> None:
@@ -89,11 +98,11 @@ def test_barriers_conditions_and_events_have_names_and_lines() -> None:
 
         thread = threading.Thread(target=early, name="early")
         thread.start()
-        time.sleep(0.1)
+        until_somebody_waits(meet._cond)  # type: ignore[attr-defined]
         meet.wait()
-        time.sleep(0.1)
+        until_somebody_waits(stop._cond)  # type: ignore[attr-defined]
         stop.set()
-        time.sleep(0.1)
+        until_somebody_waits(ready)
         with ready:
             told.append(True)
             ready.notify()
