@@ -12,7 +12,8 @@ from pythons import OLDEST, find_pythons, probe
 
 _ENGINES = ("tests/test_contract.py", "tests/test_contract_portable.py", "tests/test_faults.py", "tests/torture")
 _PAGES = "tests/test_snippets.py::test_page"
-_REST = (*(f"--ignore={file}" for file in _ENGINES), f"--deselect={_PAGES}")
+_STYLE = "tests/test_style.py"
+_REST = (*(f"--ignore={file}" for file in (*_ENGINES, _STYLE)), f"--deselect={_PAGES}")
 _PARTS = (  # the longest first, so that the lanes end at about the same time
     ("rest", "the other tests, examples and doctests", _REST),
     ("engines", "the contract of engines, faults and torture", _ENGINES),
@@ -47,6 +48,7 @@ def plan(chosen: list[str]) -> tuple[list[Gate], list[Result]]:
         ("lint", "ruff's rules", [tool + "ruff", "check", "."]),
         ("format", "ruff's formatter would change nothing", [tool + "ruff", "format", "--check", "."]),
         ("types", "mypy --strict", [tool + "mypy", "--strict"]),
+        ("style", "the rules of ours that ruff does not know", [tool + "python", "-m", "pytest", "-q", _STYLE]),
         ("layers", "imports go down the layers only", [tool + "lint-imports", "--no-cache"]),
         ("docs", "the site builds, strictly", [sys.executable, "scripts/build_docs.py"]),
         ("wheel", "the built wheel works in an empty environment", [sys.executable, "scripts/try_wheel.py"]),
