@@ -84,6 +84,28 @@ def members(codes: list[int]) -> None:
     raise ExceptionGroup("several", errors)
 
 
+@pytest.mark.parametrize("captured", [False, True])
+def test_modules_that_are_imported_by_their_dotted_names_are_there(
+    captured: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = f"dotted_{captured}".lower()
+    inner = tmp_path / package / "inner"
+    inner.mkdir(parents=True)
+    (tmp_path / package / "__init__.py").touch()
+    (inner / "__init__.py").touch()
+    (inner / "deep.py").write_text("def double(n): return 2 * n")
+    monkeypatch.syspath_prepend(tmp_path)
+    top = __import__(f"{package}.inner.deep")
+    scope: dict[str, Any] = {"top": top}
+    by_global = "def double(n):\n    return (lambda: top.inner.deep.double(n))()"
+    by_cell = (
+        f"def make(top):\n    {by_global.replace(chr(10), chr(10) + '    ')}\n    return double\ndouble = make(top)"
+    )
+    exec(by_cell if captured else by_global, scope)
+    with closing(ProcessEngine()) as engine:
+        assert list(plait.map(scope["double"], [1, 2], engine=engine, workers=1)) == [2, 4]
+
+
 @pytest.mark.parametrize("codes", [[1, 2], [1, -2]])
 def test_a_group_of_errors_comes_back_as_one_with_the_lines_of_its_members(codes: list[int]) -> None:
     with pytest.raises(ExceptionGroup, match="several") as caught:

@@ -80,9 +80,11 @@ class _SimplePickler(Pickler):
             name: function.__globals__[name] for name in names_in(function.__code__) if name in function.__globals__
         }
         facts = {name: function.__globals__[name] for name in _MODULE_FACTS if name in function.__globals__}
+        captured = [content_of(cell) for cell in function.__closure__ or ()]
         state = {
+            "modules": _modules_inside([*named.values(), *(cell[0] for cell in captured if cell)], function.__code__),
             "globals": facts | named,
-            "captured": [content_of(cell) for cell in function.__closure__ or ()],
+            "captured": captured,
             "attributes": dict(function.__dict__),
             "of main": is_of_main(function),
             "fields": {
@@ -95,6 +97,21 @@ class _SimplePickler(Pickler):
             },
         }
         return make_function, shell, state, None, None, fill_function
+
+
+def _modules_inside(values: list[object], code: CodeType) -> list[ModuleType]:
+    """The modules that the code reaches through a package among `values`: ``import a.b`` binds only the name a."""
+    packages = [value for value in values if isinstance(value, ModuleType) and "__path__" in value.__dict__]
+    names = names_in(code) if packages else set()
+    found: dict[str, ModuleType] = {}
+    while packages:
+        package = packages.pop()
+        for name in names:
+            inside = sys.modules.get(f"{package.__name__}.{name}")
+            if isinstance(inside, ModuleType) and inside.__name__ not in found:
+                found[inside.__name__] = inside
+                packages.append(inside)
+    return list(found.values())
 
 
 def make_function(code: bytes, scope: dict[str, object], name: str, cells: int) -> FunctionType:
