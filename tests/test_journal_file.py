@@ -250,6 +250,7 @@ except plait.errors.JournalError as error:
     rest = [outcome.index for outcome in stream.outcomes() if outcome.ok]
     assert 5 < len(seen) < 60, len(seen)
     assert rest and min(rest) >= len(seen), rest
+    assert stream.report.items == len(seen) + len(rest), stream.report
     print(len(seen))
 """
 

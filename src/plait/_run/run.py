@@ -307,6 +307,7 @@ class Run:
         """What is in the journal for certain and may be delivered; nothing while there is more to commit with it."""
         final = self._settle(batch)
         self._settled += final
+        batch.fetched = True  # it is on the books, also where it cannot be written
         for piece in final:
             journal.record(piece)
         if self.job.unfetched and self.job.unfetched[-1] is not batch and journal.may_gather:
