@@ -36,6 +36,30 @@ def test_filling(template, value, command):
     assert CommandTemplate(template).fill(value, 7) == command
 
 
+@pytest.mark.parametrize("strange", ["{1}", "{2/.}", "{-1}", "{%}", "{##}"])
+@pytest.mark.parametrize("template", ["echo {} %s", "echo %s", 'echo "%s"', "cp --to=%s {}", "%s x", "sort <%s"])
+def test_replacement_strings_that_only_gnu_parallel_has_are_not_taken_for_text(template, strange):
+    with pytest.raises(ValueError, match="not one of the replacement strings") as refused:
+        CommandTemplate(template % strange)
+    assert str(refused.value).startswith(strange)
+
+
+@pytest.mark.parametrize(
+    "template", ['grep -E "[0-9]{3}"', "grep -E '(a|b){1}'", "sed -E 's/x{2}/y/'", "echo \\{1}", "echo {a,b}{1,2}"]
+)
+def test_what_a_regex_repeats_is_text(template):
+    assert CommandTemplate(f"{template} {{}}").fill("f", 1) == f"{template} f"
+
+
+def test_an_item_is_taken_apart_as_the_message_says():
+    with pytest.raises(ValueError, match="takes it apart with") as refused:
+        CommandTemplate("echo {2} {1}")
+    cure = str(refused.value).partition("takes it apart with ")[2].replace("...", 'echo "$second" "$first"')
+    command = CommandTemplate(cure).fill("one two", 1)
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True)
+    assert done.stdout == "two one\n"
+
+
 def test_between_backquotes_nothing_can_be_quoted():
     with pytest.raises(ValueError, match="backquotes"):
         CommandTemplate("echo `basename {}`")

@@ -8,6 +8,8 @@ import shlex
 from _collections_abc import Callable
 
 _REPLACEMENT = re.compile(r"\{(?:|\.|/|//|/\.|#)\}")
+# GNU parallel's for several inputs and columns, its slot and its total, where no word could have them: x{2} is a regex.
+_STRANGE = re.compile(r"""(?<![^\s"'=<>|&;(])\{-?\d+(?:\.|/|//|/\.)?\}|\{(?:%|\#\#)\}""")
 _FILE_TARGET = re.compile(r".+\.py:[\w.]+")
 
 _PARTS: dict[str, Callable[[str], str]] = {
@@ -41,10 +43,16 @@ class CommandTemplate:
     'echo "<\\$HOME>"'
 
     Raises:
-        ValueError: a replacement string between backquotes, where nothing can be quoted safely.
+        ValueError: a replacement string between backquotes, where nothing can be quoted safely, or one that only GNU
+            parallel has.
     """
 
     def __init__(self, text: str) -> None:
+        if (strange := _STRANGE.search(text)) is not None:
+            raise ValueError(
+                f"{strange[0]} is not one of the replacement strings, which are {' '.join(_PARTS)} {{#}}; "
+                "a command has one item, and takes it apart with printf '%s\\n' {} | { read -r first second; ...; }"
+            )
         self.text = text if _REPLACEMENT.search(text) else f"{text} {{}}"
         self._pieces = _pieces(self.text)
 
