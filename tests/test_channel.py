@@ -6,7 +6,7 @@ import asyncio
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
@@ -351,6 +351,49 @@ def test_coroutines_and_threads_use_the_same_channel() -> None:
         assert sorted(await coroutine + await thread) == list(range(100))
 
     asyncio.run(main())
+
+
+async def put_and_await(channel: plait.channel[Any]) -> None:
+    await channel.put(1)  # type: ignore[func-returns-value]  # the mistake
+
+
+async def get_and_await(channel: plait.channel[Any]) -> None:
+    await channel.get()
+
+
+async def get_and_await_in_a_generator(channel: plait.channel[Any]) -> list[object]:
+    async def items() -> AsyncIterator[object]:
+        yield await channel.get(timeout=0)
+
+    return [item async for item in items()]
+
+
+@pytest.mark.parametrize(
+    ("mistaken", "instead"),
+    [(put_and_await, "aput"), (get_and_await, "aget"), (get_and_await_in_a_generator, "aget")],
+)
+@pytest.mark.parametrize("times", [1, 100])  # the interpreter changes what is run often
+def test_the_ends_for_threads_are_not_awaited(mistaken: Any, instead: str, times: int) -> None:
+    async def main() -> None:
+        channel: plait.channel[Any] = plait.channel(None)
+        channel.put("first")
+        for _ in range(times):
+            with pytest.raises(UsageError, match=f"write await channel.{instead}"):
+                await mistaken(channel)
+        assert channel.get() == "first"
+        with pytest.raises(WaitTimeout):
+            channel.get(timeout=0)
+
+    asyncio.run(main())
+
+
+def test_an_item_that_can_be_awaited_is() -> None:
+    async def main() -> object:
+        channel: plait.channel[Any] = plait.channel(None)
+        channel.put(asyncio.sleep(0, "slept"))
+        return await channel.get()
+
+    assert asyncio.run(main()) == "slept"
 
 
 def test_the_async_ends_close_time_out_and_end() -> None:

@@ -18,6 +18,7 @@ from typing import Generic, TypeVar, cast
 
 from plait._core.cancelling import cancellation_point, wait_until
 from plait._core.errors import Closed, NotTransferable, UsageError, WaitTimeout
+from plait._core.loop_here import loop_here
 from plait._run.channel_waiter import (
     CLOSED,
     EXPIRED,
@@ -26,6 +27,7 @@ from plait._run.channel_waiter import (
     LoopWaiter,
     ThreadWaiter,
     Waiter,
+    refuse_awaited,
     refuse_in_coroutine,
 )
 
@@ -93,11 +95,13 @@ class Channel(Generic[T]):
         Raises:
             Closed: the channel is closed, before or while this waits; the item was not taken.
             WaitTimeout: there was no room in time.
-            UsageError: a timeout that is no number of seconds; or it would wait, without one, in a coroutine function.
+            UsageError: a timeout that is no number of seconds; in a coroutine: it would wait without one, or is awaited.
         """
         cancellation_point()
         if timeout is not None:
             _check(timeout)
+        if loop_here() is not None:
+            refuse_awaited(*_PUT)
         with self._lock:
             if self._accept(item):
                 return
@@ -114,13 +118,15 @@ class Channel(Generic[T]):
         Raises:
             Closed: the channel is closed and every item has been got.
             WaitTimeout: nothing came in time.
-            UsageError: a timeout that is no number of seconds; or it would wait, without one, in a coroutine function.
+            UsageError: a timeout that is no number of seconds; in a coroutine: it would wait without one, or is awaited.
         """
         cancellation_point()
         if timeout is not None:
             _check(timeout)
         with self._lock:
             if self._items or self._putters:
+                if loop_here() is not None and not hasattr(self._first, "__await__"):
+                    refuse_awaited(*_GET)
                 item = self._take()
                 if item is not _NOTHING:
                     return cast("T", item)
@@ -228,6 +234,11 @@ class Channel(Generic[T]):
             return True
         return False
 
+    @property
+    def _first(self) -> object:
+        """What `_take` would give, of what there is."""
+        return self._items[0] if self._items else self._putters[0].item
+
     def _take(self) -> object:
         """The first item of the buffer, or without a buffer of a putter; `_NOTHING` if its putters are gone."""
         items = self._items
@@ -255,7 +266,7 @@ class Channel(Generic[T]):
         if timeout is not None and timeout <= 0:
             raise self._too_late(self._putters, 0)
         if timeout is None and isinstance(waiter, ThreadWaiter):
-            refuse_in_coroutine("channel.put(item)", "await channel.aput(item)")
+            refuse_in_coroutine(*_PUT)
         self._putters.append(waiter)
 
     def _line_up_to_get(self, waiter: Waiter, timeout: float | None) -> None:
@@ -264,7 +275,7 @@ class Channel(Generic[T]):
         if timeout is not None and timeout <= 0:
             raise self._too_late(self._getters, 0)
         if timeout is None and isinstance(waiter, ThreadWaiter):
-            refuse_in_coroutine("channel.get()", "await channel.aget(), or `async for item in channel`")
+            refuse_in_coroutine(*_GET)
         self._getters.append(waiter)
 
     # --- waiting
@@ -320,5 +331,7 @@ def _check(timeout: float) -> None:
 
 
 _NOTHING = object()
+_PUT = "channel.put(item)", "await channel.aput(item)"
+_GET = "channel.get()", "await channel.aget(), or `async for item in channel`"
 
 channel = Channel  # as users write it, also in annotations: `lines: plait.channel[str]`

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from inspect import CO_ASYNC_GENERATOR, CO_COROUTINE
+from opcode import opmap
 from typing import TYPE_CHECKING
 
 from plait._core.bell import Bell
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     import asyncio
 
 WAITING, SERVED, CLOSED, EXPIRED = range(4)
+_CACHE = 0  # what fills the places that CPython keeps for itself behind an instruction
+_GET_AWAITABLE = opmap.get("GET_AWAITABLE", -1)
 
 
 class Waiter:
@@ -105,3 +108,20 @@ def refuse_in_coroutine(what: str, instead: str) -> None:
         raise UsageError(
             f"{what} would wait in a coroutine, {code.co_qualname}(), and hold up its event loop; write {instead}"
         )
+
+
+def refuse_awaited(what: str, instead: str) -> None:
+    """Called by a method for threads that was called where an event loop runs.
+
+    Raises:
+        UsageError: what it returns would be awaited, which fails after the item has been put or taken.
+    """
+    frame = sys._getframe(2)
+    code = frame.f_code
+    if not code.co_flags & (CO_COROUTINE | CO_ASYNC_GENERATOR):
+        return
+    instructions, following = code.co_code, frame.f_lasti + 2
+    while instructions[following] == _CACHE:
+        following += 2
+    if instructions[following] == _GET_AWAITABLE:
+        raise UsageError(f"{what} is for threads, and nothing to await, as {code.co_qualname}() does; write {instead}")
