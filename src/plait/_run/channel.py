@@ -95,7 +95,7 @@ class Channel(Generic[T]):
         Raises:
             Closed: the channel is closed, before or while this waits; the item was not taken.
             WaitTimeout: there was no room in time.
-            UsageError: a timeout that is no number of seconds; in a coroutine: it would wait without one, or is awaited.
+            UsageError: a timeout that is no number of seconds; a coroutine awaits it, or has it wait without a timeout.
         """
         cancellation_point()
         if timeout is not None:
@@ -118,7 +118,7 @@ class Channel(Generic[T]):
         Raises:
             Closed: the channel is closed and every item has been got.
             WaitTimeout: nothing came in time.
-            UsageError: a timeout that is no number of seconds; in a coroutine: it would wait without one, or is awaited.
+            UsageError: a timeout that is no number of seconds; a coroutine awaits it, or has it wait without a timeout.
         """
         cancellation_point()
         if timeout is not None:

@@ -197,5 +197,5 @@ def running_in_words(running: Iterable[Running]) -> list[str]:
     for one in sorted(running, key=lambda one: -one.seconds):
         task = one.item.words() if isinstance(one.item, ScopeCall) else brief(one.item)
         if task:  # it ends at this moment
-            words.append(f"{task} on {one.worker} for {one.seconds:.1f} s" if one.worker else f"{task}, about to begin")
+            words.append(f"{task} on {one.worker} for {one.seconds:.1f} s" if one.worker else f"{task} about to begin")
     return words
