@@ -17,6 +17,7 @@ import pytest
 import plait
 from plait._core import interrupts
 from plait._core.cancelling import current_block
+from plait._core.notes import notes_of
 
 ENGINES = ["inline", "thread", "process"]
 ITEMS = 40
@@ -177,8 +178,9 @@ def test_ctrl_c_at_any_line_of_a_scope_loses_no_task(caught: bool) -> None:
                         raised = True
                         if not caught:
                             raise
-            except KeyboardInterrupt:
+            except KeyboardInterrupt as interrupt:
                 raised = True
+                assert not any("task double(" in note for note in notes_of(interrupt)), pressed.where
             finally:
                 sys.settrace(None)
         return pressed, raised

@@ -188,7 +188,7 @@ class Scope:
                 self._crew.start(item)
         except BaseException as error:  # also Ctrl-C at any point: the block waits for whatever it has booked
             if future.set_running_or_notify_cancel():  # else a worker has it already
-                item.resolve(None, error)
+                item.resolve(None, error, blamed=isinstance(error, Exception))
             raise
         if life.cancelled:  # at this moment, so that nobody may have told the driver
             life.withdraw(future)

@@ -40,8 +40,11 @@ class ScopeCall(Call):
 
     __repr__ = words
 
-    def resolve(self, value: object, error: BaseException | None) -> None:
-        """Give the future what became of the call, unless somebody did, and let go of it."""
+    def resolve(self, value: object, error: BaseException | None, *, blamed: bool = True) -> None:
+        """Give the future what became of the call, unless somebody did, and let go of it.
+
+        The error says which task it was of, if the task is to be `blamed`.
+        """
         future = self.future
         if future is None or error is None:
             super().resolve(value, error)
@@ -54,7 +57,8 @@ class ScopeCall(Call):
             except InvalidStateError:
                 return  # it ended at this moment
         else:
-            note_task(error, self._name, self._where())
+            if blamed:
+                note_task(error, self._name, self._where())
             super().resolve(None, error)
 
     def _where(self) -> str:
