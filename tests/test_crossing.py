@@ -3,7 +3,9 @@ fork in a worker must not do."""
 
 from __future__ import annotations
 
+import colorsys
 import functools
+import importlib.util
 import logging
 import os
 import subprocess
@@ -104,6 +106,21 @@ def test_modules_that_are_imported_by_their_dotted_names_are_there(
     exec(by_cell if captured else by_global, scope)
     with closing(ProcessEngine()) as engine:
         assert list(plait.map(scope["double"], [1, 2], engine=engine, workers=1)) == [2, 4]
+
+
+@pytest.mark.parametrize("name", ["loaded_by_its_path", "colorsys"])  # a name of its own, and one of another module
+def test_a_module_that_was_loaded_by_the_path_of_its_file_goes_along(name: str, tmp_path: Path) -> None:
+    (tmp_path / "any.py").write_text(
+        "factor = 4\nclass Scaled:\n    def by(self, n): return n * factor\ndef scale(n): return Scaled().by(n)\n"
+    )
+    spec = importlib.util.spec_from_file_location(name, tmp_path / "any.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert colorsys is not module
+    for function in (lambda n: module.scale(n), lambda n: module.Scaled().by(n), module.scale):
+        assert list(plait.map(function, [1, 2], engine="process", workers=1)) == [4, 8]
 
 
 @pytest.mark.parametrize("codes", [[1, 2], [1, -2]])

@@ -55,6 +55,8 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # untyped, see above
     def _reduced(self, obj: Any) -> Any:
         if (reduce := _REDUCERS.get(type(obj))) is not None:
             return reduce(obj)
+        if type(obj) is ModuleType and sys.modules.get(obj.__name__, obj) is not obj:  # another one has its name
+            return cloudpickle.cloudpickle.dynamic_subimport, (obj.__name__, _without_builtins(obj.__dict__))
         if type(obj) is _LRU_WRAPPER and not is_importable(obj):
             return make_cached, (obj.__wrapped__, obj.cache_parameters())
         if type(obj) is PerWorker and not self.modules.isdisjoint(_and_packages(obj.__module__)):
@@ -197,6 +199,10 @@ def _and_packages(module: str) -> list[str]:
     """The module, and the packages it is in: cloudpickle's rule for what belongs to a module."""
     parts = module.split(".")
     return [".".join(parts[: n + 1]) for n in range(len(parts))]
+
+
+def _without_builtins(members: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in members.items() if name != "__builtins__"}
 
 
 def _weak(values: Any) -> tuple[Any, ...]:

@@ -59,6 +59,8 @@ class _SimplePickler(Pickler):
                 raise NotSimple(value.__qualname__)
             return NotImplemented
         if type(value) is ModuleType:
+            if sys.modules.get(value.__name__) is not value:  # made by hand, as from the path of a file
+                raise NotSimple(value.__name__)
             return _import, (value.__name__,)
         if type(value) is _LruWrapper and not is_importable(value):
             return make_cached, (value.__wrapped__, value.cache_parameters())
