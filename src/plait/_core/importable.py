@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import _frozen_importlib
 import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # workers import this module, and typing would double their start-up time
     from typing import Any
+
+
+# The names of what is being imported, and of some more at times; without it nothing is known to be.
+_locked: dict[str, object] = getattr(_frozen_importlib, "_module_locks", {})
 
 
 def is_importable(value: Any) -> bool:
@@ -18,6 +23,16 @@ def is_importable(value: Any) -> bool:
     for name in value.__qualname__.split("."):
         found = getattr(found, name, None)
     return found is value
+
+
+def is_importing() -> bool:
+    """Whether a module's import has not ended, in any thread."""
+    return bool(_locked) and any(_is_unfinished(sys.modules.get(name)) for name in list(_locked))
+
+
+def is_being_imported(value: Any) -> bool:
+    """Whether the import of the module that it is of has not ended."""
+    return _is_unfinished(sys.modules.get(getattr(value, "__module__", None) or ""))
 
 
 def _is_unfinished(module: Any) -> bool:

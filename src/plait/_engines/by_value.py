@@ -23,9 +23,10 @@ from weakref import WeakKeyDictionary, WeakValueDictionary
 
 import cloudpickle  # type: ignore[import-untyped]  # it ships no types
 
-from plait._core.importable import is_importable
+from plait._core.importable import is_being_imported, is_importable
 from plait._core.per_worker import PerWorker
 from plait._engines.bundles import bundle_of, read_anew
+from plait._engines.carried import STRANGERS
 from plait._engines.functions import home_of, make_cached, variable
 from plait._engines.worker_main import enter, is_of_main, withdraw
 
@@ -61,10 +62,16 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # untyped, see above
             return make_cached, (obj.__wrapped__, obj.cache_parameters())
         if type(obj) is PerWorker and not self.modules.isdisjoint(_and_packages(obj.__module__)):
             return obj.by_value()
-        reduced = super().reducer_override(obj)
+        reduced = self._anew(obj) if is_being_imported(obj) else super().reducer_override(obj)
         if isinstance(reduced, tuple) and len(reduced) > 2:  # it goes by value
             return self._reduced_class(obj, reduced) if isinstance(obj, type) else _of_main(obj, reduced)
         return reduced
+
+    def _anew(self, obj: Any) -> Any:
+        """By value, although it would be found by its name: workers would import what is only being imported here."""
+        if isinstance(obj, type):
+            return cloudpickle.cloudpickle._dynamic_class_reduce(obj)
+        return self._dynamic_function_reduce(obj) if isinstance(obj, FunctionType) else NotImplemented
 
     def _reduced_class(self, kind: type, reduced: tuple[Any, ...]) -> tuple[Any, ...]:
         if not kind.__flags__ & _MADE_WHILE_RUNNING:
@@ -140,6 +147,7 @@ def settle(kind: type, state: tuple[bytes | None, str, bool, Any]) -> None:
             read_anew()
     else:
         withdraw(kind)
+        STRANGERS.here = STRANGERS.here or kind.__module__ not in sys.modules
 
 
 def by_name(value: object) -> bool:

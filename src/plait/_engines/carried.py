@@ -24,7 +24,14 @@ class _Sending(_local):
     made: dict[int, tuple[object, object]] | None = None
 
 
+class _Strangers:
+    """Whether a worker has classes by value whose module it has not: pickle would import that to look them up."""
+
+    here = False
+
+
 SENDING = _Sending()
+STRANGERS = _Strangers()
 _arrived: dict[bytes, Callable[..., object]] = {}  # in a worker
 
 

@@ -12,8 +12,9 @@ from _io import BytesIO
 from _pickle import PickleBuffer, PicklingError, Unpickler, dumps, loads
 from copyreg import _extension_cache  # type: ignore[attr-defined]  # classes that pickles name by number
 
+from plait._core.importable import is_importing
 from plait._engines.arena import THRESHOLD, Arena, ArenaFull, Window
-from plait._engines.carried import SENDING
+from plait._engines.carried import SENDING, STRANGERS
 from plait._engines.functions import dumps_simple
 
 Refs = list[tuple[int, int]]
@@ -95,6 +96,8 @@ def _inside(_: PickleBuffer) -> bool:
 
 def encode_small(value: object) -> bytes | None:
     """The pickle, to go home, of an object without large buffers that plain pickle can carry; None: see `encode`."""
+    if STRANGERS.here:
+        return None
     try:
         data = dumps(value, 5, buffer_callback=_is_small)
     except Exception:  # whatever it is, it comes again
@@ -162,7 +165,7 @@ def _pickle(
     modules: tuple[object, ...],
     home: bool,
 ) -> bytes:
-    if not modules:
+    if not (modules or (STRANGERS.here if home else is_importing())):  # it imports what it names, or waits for that
         try:
             data = dumps(value, 5, buffer_callback=place)
         except (PicklingError, AttributeError, TypeError):

@@ -5,9 +5,9 @@ from __future__ import annotations
 import threading
 import time
 from _collections_abc import Callable
-from _pickle import dumps
 from types import AsyncGeneratorType, GeneratorType
 
+from plait._engines.careful import dumps_carefully
 from plait._engines.choice import TINY
 from plait._engines.core_wait import is_runnable, waited_for_core
 from plait._engines.measuring_helpers import Helpers
@@ -96,7 +96,7 @@ class CallMeter:
         self.may_change = self.may_change or type(item) is not tuple or any(type(part) not in _ATOMS for part in item)
         began = time.perf_counter()
         try:
-            return dumps(item, 5)
+            return dumps_carefully(item)
         except Exception as error:
             self.obstacle = f"its arguments cannot be pickled: {error}"
             return None

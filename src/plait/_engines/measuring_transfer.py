@@ -7,6 +7,8 @@ import pickle
 import time
 from typing import NamedTuple
 
+from plait._engines.careful import dumps_carefully
+
 _COPY = 4e9  # bytes of large buffers a second: they are copied into shared memory and not pickled
 _TIMES = 5
 _BRIEFLY = 0.001  # seconds of measuring
@@ -40,7 +42,7 @@ def measure_transfer(samples: list[tuple[object, object]]) -> Transfer:
         return Transfer(0.0, 0)
     for what, sample in (("arguments", [item for item, _ in samples]), ("results", [value for _, value in samples])):
         try:
-            pickle.dumps(sample, 5, buffer_callback=lambda _: None)
+            dumps_carefully(sample, lambda _: None)
         except Exception as error:
             return Transfer(0.0, 0, f"its {what} cannot be pickled: {error}")
     buffers: list[pickle.PickleBuffer] = []

@@ -13,6 +13,7 @@ from types import FrameType, FunctionType, TracebackType
 
 from plait._core.notes import add_note, notes_of, set_attribute
 from plait._core.our_frames import without_our_frames
+from plait._engines.carried import STRANGERS
 
 _HEAD, _TAIL = 20, 30  # frames kept of a very deep traceback
 
@@ -102,11 +103,13 @@ def _pickled_parts(error: BaseException) -> bytes | None:
 def _by_name_or_value(value: object) -> bytes:
     """The pickle of a value whose class is the program's own again where it is read, also by a later run of it."""
     try:
-        return dumps(value, 5)
-    except Exception:
-        from plait._engines.by_value import dumps_by_value
+        if not STRANGERS.here:
+            return dumps(value, 5)
+    except Exception:  # noqa: S110  it goes by value
+        pass
+    from plait._engines.by_value import dumps_by_value
 
-        return dumps_by_value(value, lambda _: True, ())
+    return dumps_by_value(value, lambda _: True, ())
 
 
 class _Parts:

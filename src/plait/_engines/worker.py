@@ -20,6 +20,7 @@ from plait._engines import board as boards
 from plait._engines import entries, wire, worker_setup
 from plait._engines.arena import Arena, ArenaFull, Window
 from plait._engines.board import CURRENT, HOLDS, LOGGED, MODE, STARTED, STOP_AT, Board
+from plait._engines.carried import STRANGERS
 from plait._engines.codec import decode, decode_items, encode, encode_small
 from plait._engines.guard import Guard
 from plait._engines.remote import describe
@@ -332,7 +333,8 @@ class Worker(WorkerTask):
 
     def _pack_all(self, values: list[object], failures: dict[int, object]) -> bytes:
         try:
-            return dumps((values, failures, {}), 5)
+            if not STRANGERS.here:
+                return dumps((values, failures, {}), 5)
         except Exception:  # noqa: S110  some value does not pickle plainly: below, one by one
             pass
         stored: dict[int, tuple[int, bytes]] = {}

@@ -305,8 +305,7 @@ class Run:
 
     def _recorded(self, batch: Batch, journal: Keeper) -> list[Batch]:
         """What is in the journal for certain and may be delivered; nothing while there is more to commit with it."""
-        final = self._settle(batch)
-        self._settled += final
+        self._settled += (final := self._settle(batch))
         batch.fetched = True  # it is on the books, also where it cannot be written
         for piece in final:
             journal.record(piece)
