@@ -164,6 +164,14 @@ def test_items_as_arguments(folder):
     assert values(plait(folder, "map", "tools:shout", "--engine", "inline", ":::", "a", "b")) == ["A", "B"]
 
 
+@pytest.mark.parametrize("sign", [":::", ":::+", "::::", "::::+"])
+@pytest.mark.parametrize("target", ["tools:shout", "echo {}"])
+def test_a_second_list_of_items_is_refused(folder, sign, target):
+    done = plait(folder, "map", target, ":::", "a", sign, "b")
+    assert (done.returncode, done.stdout) == (255, "")
+    assert f"{sign}: the items are one list" in done.stderr
+
+
 def test_a_value_that_is_no_json_is_marked(folder):
     assert values(plait(folder, "map", "tools:odd", "--engine", "inline", stdin="x\n")) == [
         {"__repr__": "<class 'object'>"}

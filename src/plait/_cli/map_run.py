@@ -27,6 +27,7 @@ from plait._run.retry import Retry
 from plait._run.stream import Stream
 
 _ITEMS_FOLLOW = ":::"
+_MORE_LISTS = (_ITEMS_FOLLOW, ":::+", "::::", "::::+")  # GNU parallel's, of which it makes pairs
 _STDIN = "-"
 DEFAULT_JOURNAL = "plait-journal.sqlite"
 
@@ -157,6 +158,7 @@ def _items(options: Options, *, of_command: bool) -> tuple[Any, int | None]:
     follow = bool(given) and given[0] == _ITEMS_FOLLOW
     if follow or (of_command and not from_stdin):
         texts = given[1:] if follow else given
+        _refuse_more_lists(texts)
         return [reading.parsed(texts) if options.jsonl else reading.plain(texts)], len(texts)
     files = given or [_STDIN]
     if _STDIN in files and sys.stdin is None:
@@ -169,3 +171,12 @@ def _items(options: Options, *, of_command: bool) -> tuple[Any, int | None]:
     counts = options.bar or (options.halt is not None and not options.jsonl)
     total = reading.count_items(files, separator) if counts else None
     return reading.read_items(files, separator, reading.parsed if options.jsonl else reading.plain), total
+
+
+def _refuse_more_lists(texts: list[str]) -> None:
+    for text in texts:
+        if text in _MORE_LISTS:
+            raise click.ClickException(
+                f"{text}: the items are one list, after the first :::; write pairs and the lines of files to standard "
+                "input, one item a line, and name no items"
+            )
