@@ -305,6 +305,37 @@ threads = [threading.Thread(target=session.close), threading.Thread(target=sessi
         "Seen half changed: self.socket and self.open",
         ("in two steps (lines 6 and 7)", "Hold one lock over lines 6 and 7", "the same lock over line 9"),
     ),
+    "each call asks for itself": Told(
+        """
+import threading
+import time
+class Link:
+    def __init__(self): self.alive = True
+    def send(self, data):
+        if not self.alive: raise ConnectionResetError("link is down")
+    def close(self): self.alive = False
+class Client:
+    def __init__(self): self.link, self.lock, self.stop = Link(), threading.Lock(), threading.Event()
+    def reconnect(self):
+        while not self.stop.wait(0.2):
+            with self.lock:
+                self.link.close()
+                self.link = Link()
+    def send(self, data):
+        link = self.link
+        link.send(str(data))
+client = Client()
+thread = threading.Thread(target=client.reconnect)
+thread.start()
+for n in range(4):
+    client.send(n)
+    time.sleep(0.15)
+client.stop.set()
+thread.join()
+""",
+        "Used after its end: self.alive",
+        ("hold one lock over the check and the use", "not acts on the answer", "not has given it its value"),
+    ),
 }
 
 

@@ -251,8 +251,8 @@ def _points(history: History, split: Split, failure: Failure, sources: Sources) 
     if first.kind == Kind.READ and first.site != second.site and sources.in_test(first.site):
         points += 2
     apart = -4 if first.kind == Kind.WRITE else -1  # what is written in one function may be changed in another
-    if split.kind == "non-repeatable read" and first.site == second.site and sources.asks_again(first.site):
-        points -= 10  # a loop that looks whether it is to go on
+    if split.kind == "non-repeatable read" and first.site == second.site and sources.in_test(first.site):
+        points -= 10  # who asks again, in another turn or another call, takes nothing for granted
     apart = 1 if called_within(history, split.first, split.second) else apart
     points += 3 if one_call(history, split.first, split.second) else apart
     points += 1 if first.thread == failure.thread else 0

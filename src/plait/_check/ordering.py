@@ -49,7 +49,8 @@ def swaps(failing: History, passing: History, suspects: list[int]) -> list[Swap]
                 writer = passing.events[expected].thread
             elif writer < 0:
                 writer = _on_its_way(failing, use, expected_site)
-            if writer >= 0 and not _happened(failing, use, writer, expected_site):
+            made = _made(failing, use, expected_site)
+            if writer >= 0 and not made and not _happened(failing, use, writer, expected_site):
                 found.append(Swap(use, _later(failing, use, writer, expected_site), expected_site, writer, late=True))
                 continue
         if (
@@ -162,6 +163,13 @@ def _happened(history: History, use: int, writer: int, site: Site | None) -> boo
         and overlap(history.events[index], history.events[use])
         for index in history.of.get(writer, [])
     )
+
+
+def _made(history: History, use: int, site: Site | None) -> bool:
+    """Whether this is where what is used has got its first value: another object may get its own there later."""
+    event = history.events[use]
+    writes = (one.site for one in history.events[:use] if one.kind == Kind.WRITE and overlap(one, event))
+    return next(writes, None) == site is not None
 
 
 def _later(history: History, use: int, writer: int, site: Site | None) -> int:

@@ -12,6 +12,8 @@ import asyncio
 import atexit
 import concurrent.futures._base as futures
 import concurrent.futures.thread as pool_module
+import copyreg
+import datetime
 import functools
 import gc
 import logging
@@ -33,6 +35,7 @@ from plait._check.remarks import unawaited
 from plait._check.stand_in_async_lock import forgetting_holder, noting_holder
 from plait._check.stand_in_cached import computed_once
 from plait._check.stand_in_counter import iadd, subtract, update
+from plait._check.stand_in_datetime import StandInDatetime, calendar, pickled
 from plait._check.stand_in_exit import exit_at_once, keeps_failure, register, unregister
 from plait._check.stand_in_gc import collect
 from plait._check.stand_in_locks import StandInLock, StandInRLock, StandInWaiter
@@ -42,6 +45,7 @@ from plait._check.stand_in_signals import Signals
 _LOCK = type(_thread.allocate_lock())
 _RLOCK = type(_thread.RLock())
 _LOCKS = {_LOCK, _RLOCK}
+_DATETIME = datetime.datetime
 _OURS = ("plait._check", "plait._schedulers", "_pytest", "pluggy")  # these go on living in real time
 _LOOPS = sys.modules[asyncio.SelectorEventLoop.__module__]
 _POLICY = getattr(_LOOPS, "_DefaultEventLoopPolicy", None) or asyncio.DefaultEventLoopPolicy  # before Python 3.14
@@ -89,6 +93,7 @@ class Patches:
         self._set(asyncio.Lock, "release", forgetting_holder(asyncio.Lock.release))
         for name in ("addFailure", "addError"):
             self._set(unittest.TestResult, name, keeps_failure(getattr(unittest.TestResult, name)))
+        copyreg.pickle(_DATETIME, pickled)
         for handler in logging._handlers.values():  # type: ignore[attr-defined]  # all that there are
             if isinstance(getattr(handler, "lock", None), _RLOCK):
                 self._set(handler, "lock", _adopted(handler.lock))
@@ -97,6 +102,7 @@ class Patches:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        copyreg.dispatch_table.pop(_DATETIME, None)
         for owner, name, value in reversed(self._undo):
             setattr(owner, name, value)
         for module in [module for name, module in list(sys.modules.items()) if name not in self._before]:
@@ -145,7 +151,8 @@ def _stand_ins() -> Iterator[tuple[Any, Any]]:
     yield from Signals().stand_ins()
     yield asyncio.new_event_loop, stand_in_loop.new_event_loop
     yield asyncio.SelectorEventLoop, stand_in_loop.StandInLoop
-    for name, stand_in in clock.clocks(float(int(time.time()))).items():
+    yield _DATETIME, StandInDatetime
+    for name, stand_in in {**clock.clocks(float(int(time.time()))), **calendar()}.items():
         yield getattr(time, name), stand_in
 
 

@@ -172,10 +172,6 @@ class Sources:
                 found = range(node.handlers[0].lineno, (node.handlers[-1].end_lineno or 0) + 1)
         return found
 
-    def asks_again(self, site: Site) -> bool:
-        """Whether the site is in the test of a `while`, which looks each time anew."""
-        return self.in_test(site) and isinstance(self.enclosing(site, (ast.If, ast.While, ast.IfExp)), ast.While)
-
     def iterated(self, site: Site) -> bool:
         """Whether a loop or a comprehension goes through what stands at the site."""
         loop = self.enclosing(site, (ast.For, ast.AsyncFor, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp))

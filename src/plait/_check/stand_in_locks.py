@@ -314,6 +314,11 @@ class StandInRLock(StandInLock):
         return super().__repr__().replace("_thread.lock", f"_thread.RLock count={len(self._taken)}")
 
 
+for _stand_in, _real in ((StandInLock, type(_raw_lock())), (StandInRLock, _raw_rlock)):
+    for _name in ("__module__", "__name__", "__qualname__"):  # by which programs tell a lock
+        setattr(_stand_in, _name, getattr(_real, _name))
+
+
 class StandInWaiter(StandInLock):
     """What `threading` allocates for itself, to wait on: the first time that it is taken is no choice."""
 
