@@ -431,3 +431,59 @@ def pytest_runtest_logreport(report):
     result = explored(pytester, "-s", "-k", "loses or with_a_fixture", failed=1, passed=1)
     result.stdout.fnmatch_lines(["*'failed', 'plait': ?*, ''?*", "*'passed', 'plait': ?0, 'it uses the fixture capfd*"])
     result.stdout.fnmatch_lines(["1 test under *"])
+
+
+def test_what_an_explored_test_was_to_do_is_looked_at_in_each_execution_only(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+import threading
+from unittest import mock
+import pytest
+
+def both(function):
+    threads = [threading.Thread(target=function) for _ in range(2)]
+    for thread in threads: thread.start()
+    for thread in threads: thread.join()
+
+@pytest.fixture
+def inner(tmp_path):
+    log = tmp_path / "log"
+    yield log
+    assert log.read_text() == "done"
+
+@pytest.fixture
+def sender(inner):
+    sender = mock.Mock()
+    yield sender
+    sender.assert_called()
+    inner.write_text("done")
+
+def test_sends(sender):
+    both(sender)
+
+@pytest.fixture
+def counted():
+    counted = [0]
+    yield counted
+    assert counted == [2]
+
+def test_loses(counted):
+    def add():
+        before = counted[0]
+        counted[0] = before + 1
+    both(add)
+
+class TestInClass:
+    def setup_method(self):
+        self.done = []
+
+    def teardown_method(self):
+        assert self.done == [1, 1]
+
+    def test_done(self):
+        both(lambda: self.done.append(1))
+"""
+    )
+    result = run(pytester, "--plait=0.3")
+    result.assert_outcomes(passed=2, failed=1)
+    result.stdout.fnmatch_lines(["*Lost update of counted*"])

@@ -13,7 +13,7 @@ import tempfile
 import unittest
 import warnings
 from collections.abc import Callable, Generator, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -143,6 +143,8 @@ class _Explorer:
             self._keep(item.nodeid, "")
             if checked.verdict.word not in ("passed", "proved"):
                 return checked.verdict.reason
+        _end_unused(item)
+        if told is None:
             if _is_expected_to_fail(item):
                 pytest.fail("it was expected to fail, and passed under all schedules that were tried", pytrace=False)
             return ""
@@ -187,6 +189,19 @@ def _fixture(defined: pytest.FixtureDef[Any]) -> Fixture:
     elif "." in getattr(function, "__qualname__", "."):
         obstacle = "it is no function at the top level of a module"
     return Fixture(function, tuple(defined.argnames), obstacle)
+
+
+def _end_unused(item: pytest.Function) -> None:
+    """End the fixtures that pytest has made for a test that will not run with them.
+
+    What they say at their end of a test that did nothing is not so; those of each execution have had their say.
+    """
+    info = item._fixtureinfo
+    for name in reversed(info.names_closure):
+        defined = info.name2fixturedefs.get(name, ())
+        if defined and defined[-1].scope == "function" and not _fixture(defined[-1]).stands_in:
+            with suppress(Exception, pytest.fail.Exception):
+                defined[-1].finish(item._request)  # type: ignore[arg-type]  # it only asks for the node
 
 
 def _is_direct(fixture: Fixture | None) -> bool:
