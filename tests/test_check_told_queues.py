@@ -290,6 +290,63 @@ threads = [threading.Thread(target=render, args=(name,)) for name in ("a", "b")]
         "Lost update of os.environ",
         ("deletes", "not in line 9"),
     ),
+    "a timer that is not told of its first job": Told(
+        """
+import heapq
+import queue
+import threading
+import time
+class Scheduler:
+    def __init__(self):
+        self.heap, self.changed, self.ready = [], threading.Condition(), queue.Queue()
+        threading.Thread(target=self.run, name="timer", daemon=True).start()
+        threading.Thread(target=self.work, name="worker", daemon=True).start()
+    def after(self, delay, job):
+        with self.changed:
+            heapq.heappush(self.heap, (time.monotonic() + delay, job))
+    def run(self):
+        while True:
+            with self.changed:
+                while not self.heap:
+                    self.changed.wait()
+                _, job = heapq.heappop(self.heap)
+            self.ready.put(job)
+    def work(self):
+        while True:
+            self.ready.get()()
+done = threading.Event()
+scheduler = Scheduler()
+time.sleep(1)
+scheduler.after(0.1, done.set)
+done.wait()
+""",
+        "Nobody will wake it: self.changed",
+        ("changes `self.heap` in line 13, which timer waits for in line 18, but does not notify", "notify_all()"),
+    ),
+    "nobody sets it, and others take in turns": Told(
+        """
+import threading
+class Tokens:
+    def __init__(self): self.free, self.changed = 1, threading.Condition()
+    def take(self):
+        with self.changed:
+            while not self.free: self.changed.wait()
+            self.free -= 1
+    def give(self):
+        with self.changed:
+            self.free += 1
+            self.changed.notify()
+tokens, done = Tokens(), threading.Event()
+def work():
+    tokens.take()
+    tokens.take()
+threading.Thread(target=work, name="worker", daemon=True).start()
+tokens.take()
+tokens.give()
+done.wait()
+""",
+        "Nobody will wake it: done",
+    ),
 }
 
 

@@ -6,20 +6,19 @@ import ast
 import re
 from collections.abc import Iterator
 
-from plait._check.atomicity import overlap
 from plait._check.explain_deadlock import waits_at, what
 from plait._check.findings import Finding, Moment, Side
 from plait._check.hang_words import TITLES, WORDS
 from plait._check.hang_words_async import ASYNC_TITLES, ASYNC_WORDS
-from plait._check.hangs import Call, Cause, cleared, in_pool, kept_around, undone
+from plait._check.hangs import Call, Cause, cleared, kept_around, undone
 from plait._check.history import History
 from plait._check.record import Blocked, Failure
 from plait._check.source import Sources
-from plait._check.waits import receiver, waiting
+from plait._check.untold import changed_since
+from plait._check.waits import in_pool, receiver, waiting
 from plait._check.words import Words, listed, own
 from plait._core.event import Kind, Site
 
-_LOOKED = 12  # events before a wait in which the thread looked at what it waits for
 _METHODS = ("wait_for", "wait", "get", "put", "join", "acquire", "result", "exception", "shutdown")
 
 
@@ -87,7 +86,7 @@ def _variant(history: History, failure: Failure, cause: Cause, sources: Sources)
         return "lost wake-up, undone" if late else _missed(cause, sources)
     if cause.kind == "notify too few" and not _peers_differ(cause):
         return "notify too few, alone"
-    if cause.kind == "nobody sets it" and kind == "condition" and unnotified(history, cause) >= 0:
+    if cause.kind == "nobody sets it" and kind == "condition" and _unnotified(history, cause) >= 0:
         return "nobody sets it, changed"
     if cause.kind == "nobody sets it" and kind == "condition" and cause.peers:
         return "nobody sets it, each other"
@@ -200,21 +199,13 @@ def _for(failure: Failure, cause: Cause, words: Words) -> str:
 def _change(history: History, cause: Cause, sources: Sources) -> int:
     """The change of what is waited for that explains the hang, or -1: nobody was told of it, or it came too early."""
     if cause.kind == "nobody sets it":
-        return unnotified(history, cause) if cause.waiting.kind not in ("future", "futures") else -1
+        return _unnotified(history, cause) if cause.waiting.kind not in ("future", "futures") else -1
     found = undone(history, cause.blocked, cause.began, sources) if cause.kind == "lost wake-up" else None
     return found.change if found is not None else -1
 
 
-def unnotified(history: History, cause: Cause) -> int:
-    """The last change by another thread, since the wait began, of what the waiting one had looked at; or -1."""
-    mine = [index for index in history.of.get(cause.blocked.thread, []) if index < cause.began]
-    looked = [history.events[index] for index in mine[-_LOOKED:] if history.events[index].kind == Kind.READ]
-    for index in range(len(history.events) - 1, cause.began, -1):
-        event = history.events[index]
-        if event.kind == Kind.WRITE and event.thread != cause.blocked.thread:
-            if any(overlap(event, read) for read in looked):
-                return index
-    return -1
+def _unnotified(history: History, cause: Cause) -> int:
+    return changed_since(history, cause.blocked.thread, cause.began)
 
 
 def _checked_outside(cause: Cause, sources: Sources) -> int:

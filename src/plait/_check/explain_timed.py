@@ -6,6 +6,7 @@ from plait._check.atomicity import overlap
 from plait._check.findings import Finding
 from plait._check.history import History
 from plait._check.source import Sources
+from plait._check.untold import keeps_silent
 from plait._check.waits import receiver
 from plait._check.words import Words
 from plait._core.event import Kind
@@ -68,13 +69,5 @@ def _missed(history: History, end: int) -> tuple[int, int, int] | None:
         event = events[index]
         if event.kind == Kind.WRITE and event.thread != events[end].thread:
             if events[began].place in history.locks(index) and any(overlap(event, read) for read in looked):
-                return (began, index, end) if _keeps_silent(history, index, end, events[began].place) else None
+                return (began, index, end) if keeps_silent(history, index, end, events[began].place) else None
     return None
-
-
-def _keeps_silent(history: History, change: int, end: int, lock: int) -> bool:
-    """Whether who made a change had let go of the lock before the end, and had woken nobody."""
-    mine = history.of[history.events[change].thread]
-    after = [history.events[index] for index in mine if change < index < end]
-    released = [event.place for event in after if event.kind == Kind.RELEASE]
-    return lock in released and history.signals.isdisjoint(released[: released.index(lock)])

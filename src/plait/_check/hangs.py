@@ -16,7 +16,8 @@ from plait._check.atomicity import overlap
 from plait._check.history import History
 from plait._check.record import Blocked, Failure
 from plait._check.source import Sources
-from plait._check.waits import Waiting, condition_of, receiver, waiting
+from plait._check.untold import untold
+from plait._check.waits import Waiting, condition_of, in_pool, receiver, waiting
 from plait._core.event import Kind
 
 _CALLS = ("notify_all", "notify", "set", "clear", "put_nowait", "put", "get_nowait", "get", "task_done", "release",
@@ -56,13 +57,19 @@ def cause(history: History, failure: Failure, sources: Sources) -> Cause | None:
     """The one cause that explains the most: not of a thread that merely waits for others that are stuck."""
     stuck = [_cause(history, failure, blocked, sources) for blocked in failure.blocked]
     root = _root(failure)
-    return min(stuck, key=lambda one: _doubt(one, root), default=None)
+    return min(stuck, key=lambda one: _doubt(history, one, root), default=None)
 
 
-def _doubt(one: Cause, root: int) -> tuple[bool | int, ...]:
+def _doubt(history: History, one: Cause, root: int) -> tuple[bool | int, ...]:
     """The less, the surer: who waits for itself needs nobody else for that."""
-    alone = one.kind == "self-deadlock"
-    return not alone, one.kind not in _CERTAIN, one.kind == "hang", one.blocked.thread != root, one.blocked.thread
+    rank = 0 if one.kind == "self-deadlock" else 1 if one.kind in _CERTAIN else 2 if _is_untold(history, one) else 3
+    return rank, one.kind == "hang", one.blocked.thread != root, one.blocked.thread
+
+
+def _is_untold(history: History, one: Cause) -> bool:
+    """Whether it waits on a condition for what has come, and nobody has said so."""
+    waits = (one.kind, one.waiting.kind) == ("nobody sets it", "condition")
+    return waits and untold(history, one.blocked, one.began, _inner_lock(history, one.blocked)[1])
 
 
 # These are defects wherever they are; of the others the one that the main thread waits for in the end is told.
@@ -302,13 +309,6 @@ def keeper(blocked: Blocked, failure: Failure) -> Blocked | None:
     """The task that has the lock of asyncio that one waits for, if it waits itself."""
     mine = blocked.holder if blocked.pending.kind == Kind.WAIT else -1
     return next((one for one in failure.blocked if one.thread == mine >= 0), None)
-
-
-def in_pool(blocked: Blocked) -> bool:
-    """Whether it runs the user's code as a worker of a pool."""
-    frames = blocked.stack
-    working = any(frame.file.endswith("thread.py") and frame.function.endswith("_worker") for frame in frames)
-    return working and any(frame.mine for frame in frames)
 
 
 _RULES = {

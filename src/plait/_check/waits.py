@@ -101,3 +101,10 @@ def _contains(names: list[str], shape: tuple[str, ...]) -> bool:
 
 def _base(file: str) -> str:
     return re.split(r"[/\\]", file)[-1]
+
+
+def in_pool(blocked: Blocked) -> bool:
+    """Whether it runs the user's code as a worker of a pool."""
+    frames = blocked.stack
+    working = any(frame.file.endswith("thread.py") and frame.function.endswith("_worker") for frame in frames)
+    return working and any(frame.mine for frame in frames)

@@ -1,0 +1,42 @@
+"""What one thread waits for on a condition and another one has changed, without telling anybody."""
+
+from __future__ import annotations
+
+from plait._check.atomicity import overlap
+from plait._check.history import History
+from plait._check.record import Blocked
+from plait._core.event import Kind
+
+_LOOKED = 12  # events before a wait in which the thread looked at what it waits for
+_TAKES = ("pop", "popleft", "popitem", "heappop", "remove", "discard", "clear", "del")
+
+
+def untold(history: History, blocked: Blocked, began: int, lock: int) -> bool:
+    """Whether what a thread waits for has been changed under the lock of its condition, and nobody was told of it.
+
+    Not by one that takes something away, or by others that wait for the same.
+    """
+    change = changed_since(history, blocked.thread, began)
+    site, mine = history.events[change].site if change >= 0 else None, blocked.pending.site
+    if site is None or mine is None or site.function == mine.function or site.text in _TAKES:
+        return False
+    return lock in history.locks(change) and keeps_silent(history, change, len(history.events), lock)
+
+
+def changed_since(history: History, thread: int, began: int) -> int:
+    """The last change by another thread, since the wait of this one began, of what this one had looked at; or -1."""
+    mine = [index for index in history.of.get(thread, []) if index < began]
+    looked = [history.events[index] for index in mine[-_LOOKED:] if history.events[index].kind == Kind.READ]
+    for index in range(len(history.events) - 1, began, -1):
+        event = history.events[index]
+        if event.kind == Kind.WRITE and event.thread != thread and any(overlap(event, read) for read in looked):
+            return index
+    return -1
+
+
+def keeps_silent(history: History, change: int, end: int, lock: int) -> bool:
+    """Whether who made a change had let go of the lock before the end, and had woken nobody."""
+    mine = history.of[history.events[change].thread]
+    after = [history.events[index] for index in mine if change < index < end]
+    released = [event.place for event in after if event.kind == Kind.RELEASE]
+    return lock in released and history.signals.isdisjoint(released[: released.index(lock)])
