@@ -347,6 +347,42 @@ done.wait()
 """,
         "Nobody will wake it: done",
     ),
+    "a request after the last one that is served": Told(
+        """
+import queue
+import threading
+from concurrent.futures import Future
+class Actor:
+    def __init__(self):
+        self.inbox, self.stopped = queue.SimpleQueue(), threading.Event()
+        self.thread = threading.Thread(target=self.run, name="actor")
+        self.thread.start()
+    def run(self):
+        while (future := self.inbox.get()) is not None: future.set_result(1)
+        self.stopped.set()
+    def ask(self):
+        if self.stopped.is_set(): raise RuntimeError
+        future = Future()
+        self.inbox.put(future)
+        return future
+    def stop(self):
+        self.inbox.put(None)
+        self.thread.join()
+actor = Actor()
+def client():
+    try: actor.ask().result()
+    except RuntimeError: pass
+threads = [threading.Thread(target=client, name="client"), threading.Thread(target=actor.stop)]
+"""
+        + THREADS,
+        "Left in the queue: self.inbox",
+        (
+            "client puts the last one in line 16; actor takes its last one in line 11 and has ended",
+            "client waits in line 23 for what it asked for",
+            "under one lock",
+            "not every way out",
+        ),
+    ),
 }
 
 

@@ -11,12 +11,14 @@ from plait._check.explain_endless import explain_endless
 from plait._check.explain_exception import best_split
 from plait._check.explain_hang import explain_hang
 from plait._check.explain_kept import explain_raised, with_kept
+from plait._check.explain_leftover import explain_unserved
 from plait._check.explain_outcome import explain_outcome
 from plait._check.explain_remark import explain_remark
 from plait._check.explain_split import explain_split
 from plait._check.findings import FAILS, Finding, Moment, Side
 from plait._check.hangs import Cause, cause
 from plait._check.history import History
+from plait._check.leftover import leftover
 from plait._check.record import Failure, Record
 from plait._check.remarks import FOREIGN, GRAVITY, gravest
 from plait._check.source import Sources
@@ -91,7 +93,8 @@ def _stuck(history: History, failure: Failure, before: History | None, sources: 
     why = cause(history, failure, sources)
     if why is None:
         return None
-    return _behind(history, failure, why, before, sources) or explain_hang(history, failure, why, sources)
+    behind = _behind(history, failure, why, before, sources) or _unserved(history, failure, why, before, sources)
+    return behind or explain_hang(history, failure, why, sources)
 
 
 def _not_woken(history: History, failure: Failure, sources: Sources) -> Finding | None:
@@ -126,6 +129,16 @@ def _behind(
         sides=(*finding.sides, hang.sides[0]),
         moments=(*finding.moments, last),
     )
+
+
+def _unserved(
+    history: History, failure: Failure, found: Cause, before: History | None, sources: Sources
+) -> Finding | None:
+    """What a stuck thread waits for is asked for in a queue from which nobody takes anything any more."""
+    if found.kind != "nobody sets it":
+        return None
+    left = leftover(history, before, found.blocked.thread, sources)
+    return explain_unserved(history, failure, left, sources) if left is not None else None
 
 
 def _with_end(finding: Finding, failure: Failure) -> Finding:

@@ -1,11 +1,13 @@
-"""Says that a result is wrong because items are still in a queue: whoever should have taken them has left too early."""
+"""Says that a result is wrong or never comes since items are still in a queue: who takes them has left too early."""
 
 from __future__ import annotations
 
-from plait._check.findings import Finding
+from plait._check.explain_deadlock import waits_at, what
+from plait._check.findings import Finding, Moment
 from plait._check.hangs import Call
 from plait._check.history import History
 from plait._check.leftover import Leftover
+from plait._check.record import Failure
 from plait._check.source import Sources
 from plait._check.words import Words
 
@@ -33,6 +35,22 @@ def explain_leftover(history: History, found: Leftover, sources: Sources) -> Fin
         "(join them first, or count one sentinel for each), or empty the queue once more after the stop.",
         tuple(words.side(call.at) for call in calls),
         tuple(words.moment(call.at, _does(call, put, thing)) for call in calls),
+    )
+
+
+def explain_unserved(history: History, failure: Failure, found: Leftover, sources: Sources) -> Finding | None:
+    """The same where somebody waits for what an item was to bring about; None if who put it does not wait."""
+    asks = next((one for one in failure.blocked if one.thread == found.put.thread), None)
+    if asks is None:
+        return None
+    finding, words = explain_leftover(history, found, sources), Words(history, sources)
+    end = Moment(asks.thread, waits_at(asks), f"waits for {what(asks, words, '')}, for ever", words.holds(asks))
+    return finding._replace(
+        why=f"{finding.why} {words.thread(asks.thread)} waits in {words.line(waits_at(asks))} for what it asked for.",
+        fix="Take no more requests once the one who serves them is about to end: look whether it is, and put, under "
+        f"one lock, and set that under the same lock. Or let it empty `{found.name}` once more at its end, and answer "
+        "each request with an exception.",
+        moments=(*finding.moments, end),
     )
 
 

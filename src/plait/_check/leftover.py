@@ -34,12 +34,12 @@ class Leftover(NamedTuple):
     takers: frozenset[int]
 
 
-def leftover(failing: History, passing: History, thread: int, sources: Sources) -> Leftover | None:
+def leftover(failing: History, passing: History | None, thread: int, sources: Sources) -> Leftover | None:
     """The first queue with more left in it than in the execution that passed, and nobody to take it; None without.
 
     Those who take have ended, or are the thread that fails.
     """
-    usual = list(_queues(passing, sources))
+    usual = list(_queues(passing, sources)) if passing is not None else []
     for found in _queues(failing, sources):
         before = [one for one in usual if one.sites & found.sites]
         takers = found.takers.union(*(one.takers for one in before))
