@@ -336,6 +336,38 @@ thread.join()
         "Used after its end: self.alive",
         ("hold one lock over the check and the use", "not acts on the answer", "not has given it its value"),
     ),
+    "a gauge that only counts what a check has let in": Told(
+        """
+import threading
+import time
+class Breaker:
+    def __init__(self): self.open, self.lock = True, threading.Lock()
+    @property
+    def is_open(self):
+        with self.lock: return self.open
+    def enter(self):
+        if not self.is_open: return False
+        with self.lock: self.open = False
+        return True
+class Gauge:
+    def __init__(self): self.now, self.most, self.lock = 0, 0, threading.Lock()
+    def work(self):
+        with self.lock:
+            self.now += 1
+            self.most = max(self.most, self.now)
+        time.sleep(0.5)
+        with self.lock:
+            self.now -= 1
+breaker, gauge = Breaker(), Gauge()
+def probe():
+    if breaker.enter(): gauge.work()
+threads = [threading.Thread(target=probe) for _ in range(2)]
+"""
+        + THREADS
+        + "assert gauge.most == 1",
+        "The lock is let go too early: self.open",
+        ("in line 8", "for line 11"),
+    ),
 }
 
 

@@ -273,6 +273,17 @@ def called_within(history: History, first: int, second: int) -> bool:
     return back >= 0 and one_call(history, first, back)
 
 
+def updates(history: History, index: int) -> bool:
+    """Whether a read is that of an update (``n -= 1``), which sees to it that its own part is right."""
+    read, mine = history.events[index], history.of[history.events[index].thread]
+    for event in (history.events[later] for later in mine[history.steps[index] + 1 :]):
+        if read.site is None or event.site is None or event.site.line != read.site.line:
+            return False
+        if event.kind == _WRITE and (event.place, event.name) == (read.place, read.name):
+            return True
+    return False
+
+
 def _in_one(site: Site | None, other: Site | None) -> bool:
     return site is not None and other is not None and (site.file, site.function) == (other.file, other.function)
 

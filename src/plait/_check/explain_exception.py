@@ -224,7 +224,7 @@ def best_split(
         points -= 6 if _signature(history, split) in usual else 0
         points -= 8 if middle.thread == failure.thread and split.other > raised else 0
         points -= 8 if history.events[split.second].thread == failure.thread and split.second > raised else 0
-        rank = points, split.second
+        rank = points, -split.second
         if best is None or rank > best:
             best, chosen = rank, split
     return chosen, best[0] if best else 0
@@ -250,6 +250,8 @@ def _points(history: History, split: Split, failure: Failure, sources: Sources) 
     }.get(split.kind, 0)
     if first.kind == Kind.READ and first.site != second.site and sources.in_test(first.site):
         points += 2
+    if first.kind == second.kind == Kind.READ and first.site.line != second.site.line and sources.forgets(first.site):
+        points -= 3  # who reads again, and has not kept what it read
     apart = -4 if first.kind == Kind.WRITE else -1  # what is written in one function may be changed in another
     if split.kind == "non-repeatable read" and first.site == second.site and sources.in_test(first.site):
         points -= 10  # who asks again, in another turn or another call, takes nothing for granted

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from plait._check.atomicity import one_call, overlap
+from plait._check.atomicity import one_call, overlap, updates
 from plait._check.history import History
 from plait._core.event import Kind, Site
 
@@ -72,7 +72,8 @@ def origins(failing: History, suspects: list[int]) -> list[int]:
             continue
         mine = failing.of[failing.events[wrote].thread][: failing.steps[wrote]]
         near = [index for index in mine[-_READ_BEFORE:] if failing.events[index].kind == Kind.READ]
-        found += [index for index in reversed(near) if one_call(failing, index, wrote) and index not in found]
+        near = [index for index in near if one_call(failing, index, wrote) and not updates(failing, index)]
+        found += [index for index in reversed(near) if index not in found]
     return found
 
 

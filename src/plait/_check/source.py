@@ -105,6 +105,13 @@ class Sources:
                 found = node
         return found
 
+    def forgets(self, site: Site) -> bool:
+        """Whether what is read there goes into an object or a call, and the lines that follow do not know it."""
+        found = self.statement(site)
+        targets = found.targets if isinstance(found, ast.Assign) else [getattr(found, "target", None)]
+        into = all(isinstance(target, ast.Attribute | ast.Subscript) for target in targets)
+        return isinstance(found, ast.Expr) or (into and isinstance(found, ast.Assign | ast.AugAssign | ast.AnnAssign))
+
     def end_of_block(self, site: Site) -> int:
         """The last line of the statement around the site, with all that is in it."""
         statement = self.statement(site)

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from plait._check.atomicity import one_call, overlap
+from plait._check.atomicity import one_call, overlap, updates
 from plait._check.history import History
 from plait._core.event import Event, Kind
 
@@ -64,8 +64,10 @@ def _between(history: History, first: int, others: list[int], second: int) -> To
         return None
     if not one_call(history, first, second) and (one.kind == Kind.READ or _makes(one)):
         return None
+    if one.kind == Kind.READ and updates(history, first) and updates(history, second):
+        return None
     kind = Kind.READ if one.kind == Kind.WRITE else Kind.WRITE
-    touching = [index for index in others if history.events[index].kind == kind]
+    touching = [index for index in others if history.events[index].kind == kind and not updates(history, index)]
     for former in touching:
         for latter in touching:
             same = former == latter or history.events[former].thread == history.events[latter].thread
