@@ -383,6 +383,45 @@ threads = [threading.Thread(target=client, name="client"), threading.Thread(targ
             "not every way out",
         ),
     ),
+    "a connection that an error keeps out of its pool": Told(
+        """
+import contextlib
+import threading
+import time
+class Pool:
+    def __init__(self): self.free, self.back = ["a", "b"], threading.Condition()
+    def take(self, timeout):
+        deadline = time.monotonic() + timeout
+        with self.back:
+            while not self.free:
+                left = deadline - time.monotonic()
+                if left <= 0: raise TimeoutError("no connection")
+                self.back.wait(left)
+            return self.free.pop()
+    def give(self, one):
+        with self.back:
+            self.free.append(one)
+            self.back.notify()
+    @contextlib.contextmanager
+    def connection(self):
+        one = self.take(5)
+        yield one
+        self.give(one)
+pool = Pool()
+def work(name):
+    with contextlib.suppress(KeyError), pool.connection():
+        if name == "bad": raise KeyError(name)
+threads = [threading.Thread(target=work, args=(name,), name=name) for name in ("bad", "bad", "good")]
+"""
+        + THREADS,
+        "Waited in vain: self.free",
+        (
+            "good waits in line 13 until its timeout is over",
+            "bad #1 and bad #2 did so last, in line 14",
+            "in a `finally:`",
+            "not lets go",
+        ),
+    ),
 }
 
 

@@ -14,7 +14,7 @@ from plait._check.explain_process import explain_process
 from plait._check.explain_published import explain_published
 from plait._check.explain_split import explain_split
 from plait._check.explain_swap import ends, explain_captured, explain_gap, explain_swap
-from plait._check.explain_timed import explain_timed
+from plait._check.explain_timed import explain_timed, explain_vain
 from plait._check.explain_torn import explain_factory, explain_half, explain_iteration, explain_torn
 from plait._check.explain_weakref import explain_weakref
 from plait._check.findings import Finding, Side
@@ -102,6 +102,11 @@ def _timed(crash: Crash) -> Finding | None:
     return explain_timed(crash.history, crash.failure.thread, crash.sources)
 
 
+def _vain(crash: Crash) -> Finding | None:
+    """A wait that ended by its timeout, since what it waited for did not come."""
+    return explain_vain(crash.history, crash.failure, crash.sources)
+
+
 def _iterated(crash: Crash) -> Finding | None:
     """A container that another thread changed while it was iterated, as the exception says."""
     if crash.is_judged or not any(text in str(crash.failure.exception) for text in _ITERATED):
@@ -171,9 +176,8 @@ def _some_split(crash: Crash) -> Finding | None:
     """The best split there is."""
     if crash.split is None:
         return None
-    wrote = crash.history.events[crash.split.first].kind == Kind.WRITE
-    if wrote and crash.points < _SOME:
-        return None  # what a thread has written others may change
+    if crash.points < _SOME:
+        return None  # it is seen in executions that pass, too, or what a thread has written others may change
     skipped = _skipped(crash.history, crash.split, crash.sources)
     unlooped = _unlooped(crash.history, crash.split, crash.sources)
     return skipped or unlooped or explain_split(crash.history, crash.split, crash.sources)
@@ -188,8 +192,8 @@ def _skipped(history: History, split: Split, sources: Sources) -> Finding | None
 
 
 _RULES: tuple[Callable[[Crash], Finding | None], ...] = (
-    _asked, _known, _weakref, _iterated, _process, _timed, _sure_split, _factory, _captured, _leftover, _torn, _swapped,
-    _some_split,
+    _asked, _known, _weakref, _iterated, _process, _timed, _sure_split, _factory, _captured, _leftover, _vain, _torn,
+    _swapped, _some_split,
 )  # fmt: skip
 
 

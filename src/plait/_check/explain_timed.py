@@ -1,14 +1,17 @@
-"""Says why a wait with a timeout ended by it: what it waited for had come, and nobody had notified."""
+"""Says why a wait with a timeout ended by it: nobody notified, or what it waited for had not come at all."""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 from plait._check.atomicity import overlap
 from plait._check.findings import Finding
 from plait._check.history import History
+from plait._check.record import Failure
 from plait._check.source import Sources
 from plait._check.untold import keeps_silent
 from plait._check.waits import receiver
-from plait._check.words import Words
+from plait._check.words import Words, frame_site, innermost, line_of, listed
 from plait._core.event import Kind
 
 _LOOKED = 12  # events before a wait in which the thread looked at what it waits for
@@ -48,6 +51,81 @@ def explain_timed(history: History, thread: int, sources: Sources) -> Finding | 
     )
 
 
+def explain_vain(history: History, failure: Failure, sources: Sources) -> Finding | None:
+    """The finding for a wait by whose timeout a thread fails, and nobody had done what it waited for; None if not."""
+    events, words = history.events, Words(history, sources)
+    end = next((at for at in _timeouts(history) if events[at].thread == failure.thread), -1)
+    raised, site = frame_site(innermost(failure.stack)), events[end].site if end >= 0 else None
+    wait = _wait(history, end) if end >= 0 else None
+    if wait is None or site is None or raised is None or (raised.file, raised.function) != (site.file, site.function):
+        return None
+    if _changed(history, wait, end) >= 0 or not wait.looked:
+        return None
+    last = _last_changes(history, wait)
+    before_it = [index for index in wait.looked if line_of(events[index].site) != line_of(site)] or wait.looked
+    name, thing = words.thread(failure.thread), words.thing((last or before_it)[-1])
+    who, where = listed([words.thread(events[index].thread) for index in last]), [events[index].site for index in last]
+    before = f"; {who} did so last, in {words.lines(where)}" if last else ""
+    back = f"See whether what is taken in {words.lines(where)} is given back on every way out: in a `finally:`. "
+    return Finding(
+        "nobody sets it",
+        f"Waited in vain: {thing}",
+        f"{name} waits in {words.line(site)} until its timeout is over, and fails by that. All the time nobody changes "
+        f"`{thing}`{before}.",
+        f"{back if last else ''}If the others only need more time, wait longer.",
+        (words.side(wait.began)._replace(site=site, does="waits in vain"), *map(words.side, last)),
+        (
+            *map(words.moment, last),
+            words.moment(wait.began, "waits, with a timeout")._replace(site=site, held=()),
+            words.moment(end, "the timeout is over")._replace(held=()),
+        ),
+        gil=True,
+        reason="it waits in between",
+    )
+
+
+class _Wait(NamedTuple):
+    """A wait on a condition: the events by which it began and that its thread had read before, the lock's place."""
+
+    began: int
+    looked: list[int]
+    lock: int
+
+
+def _wait(history: History, end: int) -> _Wait | None:
+    """The wait that ended by an event; None if it was no condition that it waited for."""
+    events, mine = history.events, history.of[history.events[end].thread]
+    step = history.steps[end]
+    if step < 2 or events[mine[step - 1]].kind != Kind.RELEASE:
+        return None  # it was a lock that it waited for
+    own, began = events[mine[step - 2]], mine[step - 1]
+    if own.kind != Kind.ACQUIRE or own.place != events[end].place:
+        return None
+    looked = [index for index in mine[max(0, step - _LOOKED) : step] if events[index].kind == Kind.READ]
+    return _Wait(began, looked, events[began].place)
+
+
+def _changed(history: History, wait: _Wait, end: int) -> int:
+    """The last change by another thread of what a waiting one has looked at, under its lock; or -1."""
+    events = history.events
+    for index in range(end - 1, wait.began, -1):
+        if events[index].kind == Kind.WRITE and events[index].thread != events[end].thread:
+            if wait.lock in history.locks(index) and any(overlap(events[index], events[read]) for read in wait.looked):
+                return index
+    return -1
+
+
+def _last_changes(history: History, wait: _Wait) -> list[int]:
+    """The last change of what it looked at by each other thread, before the wait: of the last two of them."""
+    events = history.events
+    found: dict[int, int] = {}
+    for index in range(wait.began):
+        if events[index].kind == Kind.WRITE and events[index].thread != events[wait.began].thread:
+            if wait.lock in history.locks(index) and any(overlap(events[index], events[read]) for read in wait.looked):
+                found[events[index].thread] = index
+    return sorted(found.values())[-2:]
+
+
 def _timeouts(history: History) -> list[int]:
     """Where waits were over by their timeouts, the last first."""
     events = history.events
@@ -57,17 +135,8 @@ def _timeouts(history: History) -> list[int]:
 
 def _missed(history: History, end: int) -> tuple[int, int, int] | None:
     """When the wait of a condition began, the change by another thread of what was looked at before, and the end."""
-    events, mine = history.events, history.of[history.events[end].thread]
-    step = history.steps[end]
-    if step < 2 or events[mine[step - 1]].kind != Kind.RELEASE:
-        return None  # it was a lock that it waited for
-    own, began = events[mine[step - 2]], mine[step - 1]
-    if own.kind != Kind.ACQUIRE or own.place != events[end].place:
+    wait = _wait(history, end)
+    change = _changed(history, wait, end) if wait is not None else -1
+    if wait is None or change < 0 or not keeps_silent(history, change, end, wait.lock):
         return None
-    looked = [events[index] for index in mine[max(0, step - _LOOKED) : step] if events[index].kind == Kind.READ]
-    for index in range(end - 1, began, -1):
-        event = events[index]
-        if event.kind == Kind.WRITE and event.thread != events[end].thread:
-            if events[began].place in history.locks(index) and any(overlap(event, read) for read in looked):
-                return (began, index, end) if keeps_silent(history, index, end, events[began].place) else None
-    return None
+    return wait.began, change, end
