@@ -34,6 +34,100 @@ async def work(todo):
         await todo.get()
 """
 HANGS = {
+    "a hand-made queue that does not wake the second": (
+        """
+        items, waiters, got = [], [], []
+        async def get():
+            while not items:
+                waiters.append(asyncio.get_running_loop().create_future())
+                await waiters[-1]
+            got.append(items.pop())
+        def put(item):
+            items.append(item)
+            if len(items) == 1:
+                waiters.pop(0).set_result(None)
+        tasks = [asyncio.create_task(get()) for _ in range(2)]
+        await asyncio.sleep(0.1)
+        put(1)
+        put(2)
+        await asyncio.gather(*tasks)
+        """,
+        "",
+        "nobody sets it",
+        "changes `items` in line 12",
+    ),
+    "a hand-made event": (
+        """
+        waiters = []
+        async def wait():
+            waiters.append(asyncio.get_running_loop().create_future())
+            await waiters[-1]
+        async with asyncio.TaskGroup() as group:
+            group.create_task(wait(), name="one")
+        """,
+        "",
+        "nobody sets it",
+        "one awaits a result in line 8 that nobody who is left will set",
+    ),
+    "a shielded one": (
+        "todo = asyncio.Queue()\nawait asyncio.shield(asyncio.create_task(todo.get(), name='one'))",
+        "",
+        "nothing comes",
+        "one waits for an item",
+    ),
+    "a shielded one that awaits a result": (
+        """
+        async def wait(): await asyncio.get_running_loop().create_future()
+        await asyncio.wait_for(asyncio.shield(asyncio.create_task(wait(), name='one')), None)
+        """,
+        "",
+        "nobody sets it",
+        "one awaits a result in line 5",
+    ),
+    "two that await each other": (
+        """
+        tasks = []
+        async def other(at): await tasks[at]
+        tasks += [asyncio.create_task(other(1), name="one"), asyncio.create_task(other(0), name="two")]
+        await asyncio.wait(tasks)
+        """,
+        "",
+        "deadlock",
+        "one awaits two in line 6; two awaits one in line 6",
+    ),
+    "a result of one that has ended": (
+        """
+        todo, answers = asyncio.Queue(), {}
+        async def answer():
+            while True:
+                key = await todo.get()
+                answers[key].set_result(int(key))
+        async def ask(key):
+            answers[key] = asyncio.get_running_loop().create_future()
+            await todo.put(key)
+            return await answers[key]
+        reader = asyncio.create_task(answer(), name="reader")
+        await asyncio.gather(ask("1"), ask("x"), ask("2"))
+        """,
+        "",
+        "nobody sets it",
+        "In line 9 reader has ended with ValueError: invalid literal",
+    ),
+    "a condition that nobody notifies": (
+        """
+        free, back = [1], asyncio.Condition()
+        async def take():
+            async with back:
+                while not free: await back.wait()
+                one = free.pop()
+            await asyncio.sleep(0.1)
+            async with back: free.append(one)
+        await asyncio.gather(take(), take())
+        """,
+        "",
+        "nobody sets it",
+        "changes `free` in line 11, which Task-3 (main.<locals>.take) waits for in line 8, but does not notify",
+    ),
     "an event": ("ready = asyncio.Event()\nawait ready.wait()", "", "nobody sets it", "waits for `ready` in line 5"),
     "an event that was cleared": (
         "ready = asyncio.Event()\nready.set()\nready.clear()\nawait ready.wait()",

@@ -6,6 +6,7 @@ import sys
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from plait._check.awaited import awaited
 from plait._check.kept import kept
 from plait._check.record import Blocked, Failure, Frame
 from plait._check.stand_in_async_lock import wanted_from
@@ -82,11 +83,23 @@ def stuck(execution: Execution, me: Controlled) -> Failure:
         return Failure("deadlock", f"deadlock: {chain}", cycle[0], None, _stack_of(execution, cycle[0]), blocked)
     waiting = "; ".join(f"{names[one.thread]} waits to {label(one.pending)}" for one in blocked)
     first = blocked[0].thread if blocked else me.number
-    return Failure("hang", f"nobody can go on: {waiting}", first, None, _stack_of(execution, first), blocked)
+    stack = _stack_of(execution, first)
+    return Failure("hang", f"nobody can go on: {waiting}", first, None, stack, blocked, _unasked(execution))
+
+
+def _unasked(execution: Execution) -> Failure | None:
+    """The exception with which a task has ended, and for which nobody has asked."""
+    for me in execution.threads:
+        task = me.task if me.done else None
+        error = getattr(task, "_exception", None) if getattr(task, "_log_traceback", False) else None
+        if error is not None:
+            return uncaught(execution, me, error)
+    return None
 
 
 def _blocked(execution: Execution) -> tuple[Blocked, ...]:
     found = []
+    tasks = {me.number: me.task for me in execution.threads if me.task is not None and not me.done}
     for me in execution.threads:
         if me.done or me.ready or me.pending is None or me.pending.kind in _PASSING:
             continue
@@ -99,7 +112,8 @@ def _blocked(execution: Execution) -> tuple[Blocked, ...]:
             since = me.gate.since() if me.gate is not None else None
         else:
             holder, since = lock
-        found.append(Blocked(me.number, me.pending, stack, holder, held, since))
+        others = awaited(me.task, tasks) if me.task is not None and me.gate is None else ()
+        found.append(Blocked(me.number, me.pending, stack, holder, held, since, others))
     return tuple(found)
 
 

@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Iterator
 
+from plait._check.awaited import ring
 from plait._check.explain_deadlock import waits_at, what
 from plait._check.findings import Finding, Moment, Side
 from plait._check.hang_words import TITLES, WORDS
@@ -16,7 +17,7 @@ from plait._check.record import Blocked, Failure
 from plait._check.source import Sources
 from plait._check.untold import changed_since
 from plait._check.waits import in_pool, receiver, waiting
-from plait._check.words import Words, listed, own
+from plait._check.words import Words, frame_site, headline, innermost, listed, own
 from plait._core.event import Kind, Site
 
 _METHODS = ("wait_for", "wait", "get", "put", "join", "acquire", "result", "exception", "shutdown")
@@ -31,28 +32,43 @@ def explain_hang(history: History, failure: Failure, cause: Cause, sources: Sour
     variant = _variant(history, failure, cause, sources)
     why, fix = (ASYNC_WORDS if variant in ASYNC_WORDS else WORDS)[variant]
     facts = _facts(history, failure, cause, words, sources)
+    why, fix = why.format_map(facts), fix.format_map(facts)
     rows = [(call.at, _called(history, cause, call, words, thing)) for call in cause.calls]
     if cause.blocked.since is not None and not cause.calls:
         rows.append((cause.began - 1, Moment(cause.blocked.holder, cause.blocked.since, _did("acquire", thing))))
     change = _change(history, cause, sources)
     if change >= 0:
-        end = " and does not notify" if cause.kind == "nobody sets it" else ": not what it was when it notified"
+        silent = " and does not wake it" if cause.waiting.kind == "await" else " and does not notify"
+        end = silent if cause.kind == "nobody sets it" else ": not what it was when it notified"
         rows.append((change, words.moment(change, words.does(change) + end)))
     rows.append((cause.began, Moment(cause.blocked.thread, site, waits, words.holds(cause.blocked))))
     for other in sorted(_told(failure), key=lambda one: one.pending.kind == Kind.JOIN):
         if other.thread != cause.blocked.thread and (other in cause.peers or len(rows) < 5):
             moment = Moment(other.thread, waits_at(other), f"waits for {what(other, words, '')}", words.holds(other))
             rows.append((len(history.events), moment))
+    if (ended := _ended(failure)) is not None:
+        rows.append((-1, ended))
+        why = f"{why} In {words.line(ended.site, site)} {words.thread(ended.thread)} has {ended.does}."
+        fix = f"See to that error first; and let whoever may end so hand it on to those who wait. {fix}"
     side = Side(cause.blocked.thread, words.thread(cause.blocked.thread), waits, site, own(cause.blocked.stack))
     return Finding(
         cause.kind,
         ASYNC_TITLES.get(variant, TITLES[cause.kind]) + (f": {thing}" if thing else ""),
-        why.format_map(facts),
-        fix.format_map(facts),
+        why,
+        fix,
         (side, *(words.side(call.at)._replace(site=_place(history, cause, call)) for call in cause.calls)),
         tuple(moment for _, moment in sorted(rows, key=lambda row: row[0])),
         certain=cause.kind != "hang",
     )
+
+
+def _ended(failure: Failure) -> Moment | None:
+    """The end of a task by an exception for which nobody has asked; None if there was none."""
+    cause = failure.cause
+    site = frame_site(innermost(cause.stack)) if cause is not None else None
+    if cause is None or site is None:
+        return None
+    return Moment(cause.thread, site, f"ended with {headline(cause)}, for which nobody has asked")
 
 
 def _called(history: History, cause: Cause, call: Call, words: Words, thing: str) -> Moment:
@@ -75,7 +91,9 @@ def _variant(history: History, failure: Failure, cause: Cause, sources: Sources)
     """Which of the sentences of a kind fit."""
     kind = cause.waiting.kind
     if f"{cause.kind}, {kind}" in ASYNC_WORDS:
-        return f"{cause.kind}, {kind}{_holding(history, failure, cause, sources)}"
+        changed = ", changed" if _change(history, cause, sources) >= 0 else ""
+        variant = f"{cause.kind}, {kind}{changed or _holding(history, failure, cause, sources)}"
+        return variant if variant in ASYNC_WORDS else f"{cause.kind}, {kind}"
     if cause.kind == "waits for itself" and not in_pool(cause.blocked):
         return "waits for itself, loop"
     if cause.kind == "lost wake-up" and kind == "event":
@@ -151,6 +169,7 @@ def _facts(history: History, failure: Failure, cause: Cause, words: Words, sourc
         "rest": _rest(failure, cause, words),
         "cleared": f"line {cleared(cause.blocked, sources)}",
         "circle": "; ".join(_keeping(failure, words, sources)),
+        "ring": "; ".join(_ring(failure, cause, words)),
         "holder": words.thread(cause.blocked.holder),
         "since": words.line(cause.blocked.since, site),
         "for": _for(failure, cause, words),
@@ -172,6 +191,14 @@ def _rest(failure: Failure, cause: Cause, words: Words) -> str:
         f"{words.thread(one.thread)} waits for {what(one, words)} in {words.line(waits_at(one))}" for one in others[:2]
     ]
     return f"{listed(waits)}, and the rest has ended or waits too" if len(others) > 2 else listed(waits)
+
+
+def _ring(failure: Failure, cause: Cause, words: Words) -> Iterator[str]:
+    """Whom each task of a ring awaits."""
+    numbers = ring(failure, cause.blocked.thread)
+    sites = {one.thread: waits_at(one) for one in failure.blocked}
+    for one, other in zip(numbers, (*numbers[1:], *numbers[:1]), strict=True):
+        yield f"{words.thread(one)} awaits {words.thread(other)} in {words.line(sites.get(one))}"
 
 
 def _keeping(failure: Failure, words: Words, sources: Sources) -> Iterator[str]:

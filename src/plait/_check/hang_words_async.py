@@ -26,6 +26,7 @@ _CIRCLE = Says(
 ASYNC_TITLES = {
     "waits for itself, loop": "The event loop waits for itself",
     "nobody sets it, await condition": "Nobody notifies",
+    "nobody sets it, await condition, changed": "Nobody notifies",
 }
 
 ASYNC_WORDS = {
@@ -38,7 +39,19 @@ ASYNC_WORDS = {
     "nobody sets it, await": Says(
         "{name} awaits a result in {here} that " + _LEFT.format(does="will set"),
         "Set a result or an exception on every way out of what computes it: `try: ... except BaseException as error: "
-        "future.set_exception(error)`.",
+        "future.set_exception(error)`. Who wakes others by hand has to wake one for each thing that comes, and none "
+        "that is cancelled; `asyncio.Queue`, `Event` and `Semaphore` do.",
+    ),
+    "nobody sets it, await, changed": Says(
+        "{name} awaits a result in {here} that " + _LEFT.format(does="will set") + " {changer} changes `{changed}` in "
+        "{change}, which {name} had looked at before, but does not wake it.",
+        "Wake one that waits for each thing that comes: set a result in {change} too, whatever there was before; or "
+        "use `asyncio.Queue`, `Event` or `Semaphore`, which do.",
+    ),
+    "nobody sets it, await condition, changed": Says(
+        "{changer} changes `{changed}` in {change}, which {name} waits for in {here}, but does not notify: {name} "
+        "never looks again.",
+        "Call `{thing}.notify_all()` after the change in {change}, under `async with {thing}:`.",
     ),
     "nobody sets it, await event": Says(
         "{name} waits for `{thing}` in {here}, and " + _LEFT.format(does="sets it"),
@@ -72,6 +85,11 @@ ASYNC_WORDS = {
     "never released, await semaphore": _TAKEN,
     "deadlock, await lock": _CIRCLE,
     "deadlock, await semaphore": _CIRCLE,
+    "deadlock, await": Says(
+        "{ring}. None of them can ever go on.",
+        "Let one of them not wait for the end of the other: hand over what it needs, in a future, an event or a queue, "
+        "as soon as that is there.",
+    ),
     "missing task_done, await queue join": Says(
         "{name} waits in {here} until every item of `{thing}` is done. All have been taken, but task_done() was not "
         "called for each.",

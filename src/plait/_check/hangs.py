@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from plait._check.atomicity import overlap
+from plait._check.awaited import ring
 from plait._check.history import History
 from plait._check.record import Blocked, Failure
 from plait._check.source import Sources
@@ -270,8 +271,12 @@ def _has_idle(case: _Case) -> bool:
 
 def _result(case: _Case) -> _Answer:
     """A task that awaits a future, or another task."""
-    others = any(case.history.is_task(one.thread) for one in case.failure.blocked if one is not case.blocked)
-    return ("hang" if others or not case.history.is_task(case.blocked.thread) else "nobody sets it"), ()
+    merely = ("await", "await tasks", "loop", "idle")  # who waits for something else says more
+    if ring(case.failure, case.blocked.thread):
+        return "deadlock", ()
+    if case.blocked.awaited or any(waiting(one).kind not in merely for one in case.failure.blocked):
+        return "hang", ()
+    return ("nobody sets it" if case.history.is_task(case.blocked.thread) else "hang"), ()
 
 
 def _async_event(case: _Case) -> _Answer:
@@ -342,7 +347,7 @@ def _inner_lock(history: History, blocked: Blocked) -> tuple[int, int]:
         released, own = history.events[mine[-1]], history.events[mine[-2]]
         if released.kind == Kind.RELEASE and own.kind == Kind.ACQUIRE and own.place == blocked.pending.place:
             return mine[-2], released.place
-    return len(history.events), -1
+    return mine[-1] if mine and blocked.pending.kind == Kind.WAIT else len(history.events), -1
 
 
 def calls_on(history: History, lock: int, sources: Sources, known: tuple[str, ...] = _CALLS) -> Iterator[Call]:

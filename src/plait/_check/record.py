@@ -56,7 +56,8 @@ class Blocked(NamedTuple):
 
     `holder` is the number of the thread that owns the lock or that is joined, -1 if nobody does; `held` are the places
     of the locks it holds itself, each with the site of the acquisition. `since` is where the
-    holder took it, the time that it has not given back; for a task the lock may be one of asyncio.
+    holder took it, the time that it has not given back; for a task the lock may be one of asyncio. `awaited` are the
+    tasks whose end a task waits for.
     """
 
     thread: int
@@ -65,6 +66,7 @@ class Blocked(NamedTuple):
     holder: int
     held: tuple[tuple[int, Site | None], ...]
     since: Site | None = None
+    awaited: tuple[int, ...] = ()
 
 
 class Failure(NamedTuple):
@@ -73,7 +75,7 @@ class Failure(NamedTuple):
     `kind` is "exception" (uncaught in a thread, or the program's own non-zero exit), "deadlock" (all wait, and there is
     a cycle of locks or joins), "hang" (all wait, for something that nobody will do), "steps" (no end within the limit),
     "asyncio" (a coroutine or a task was lost, see `remarks`), or "died" (the process of the run is gone). `cause` is an
-    exception that was caught before, of which this one is only the echo.
+    exception that was caught before, of which this one is only the echo; of a hang, one that has ended a task.
     """
 
     kind: str

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import heapq
+import re
 import selectors
 import signal
 import sys
@@ -278,6 +279,8 @@ class StandInLoop(asyncio.SelectorEventLoop):
             self._from_threads.remove(handle)
             execution.note(me, Kind.ACQUIRE, self._place, "", None)
         if me is not host:
+            if me not in self._begun:
+                _take_name(me)
             self._begun.add(me)
         try:
             handle._run()
@@ -310,6 +313,13 @@ class StandInLoop(asyncio.SelectorEventLoop):
         self._begun.discard(me)
         self._tasks.pop(task, None)
         execution.open(me.ended)
+
+
+def _take_name(me: Controlled) -> None:
+    """Before Python 3.12 the name that a program gives to a task is set after that is made."""
+    name = me.task.get_name() if me.task is not None else ""
+    if name and not re.fullmatch(r"Task-\d+", name):
+        me.name = name
 
 
 def close_tasks(execution: Execution) -> None:

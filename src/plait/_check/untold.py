@@ -18,20 +18,23 @@ def untold(history: History, blocked: Blocked, began: int, lock: int) -> bool:
     """
     change = changed_since(history, blocked.thread, began)
     site, mine = history.events[change].site if change >= 0 else None, blocked.pending.site
-    if site is None or mine is None or site.function == mine.function or site.text in _TAKES:
+    if site is None or mine is None or site.function == mine.function:
         return False
     return lock in history.locks(change) and keeps_silent(history, change, len(history.events), lock)
 
 
 def changed_since(history: History, thread: int, began: int) -> int:
-    """The last change by another thread, since the wait of this one began, of what this one had looked at; or -1."""
+    """The last change by others, since the wait of a thread began, of what it had looked at; or -1.
+
+    Nobody waits for one that takes something away.
+    """
     mine = [index for index in history.of.get(thread, []) if index < began]
     looked = [history.events[index] for index in mine[-_LOOKED:] if history.events[index].kind == Kind.READ]
-    for index in range(len(history.events) - 1, began, -1):
-        event = history.events[index]
-        if event.kind == Kind.WRITE and event.thread != thread and any(overlap(event, read) for read in looked):
-            return index
-    return -1
+    later = range(len(history.events) - 1, began, -1)
+    theirs = [one for one in later if history.events[one].kind == Kind.WRITE and history.events[one].thread != thread]
+    changes = [one for one in theirs if any(overlap(history.events[one], read) for read in looked)]
+    gives = (one for one in changes if (site := history.events[one].site) is None or site.text not in _TAKES)
+    return next(gives, -1)
 
 
 def keeps_silent(history: History, change: int, end: int, lock: int) -> bool:
