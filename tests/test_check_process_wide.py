@@ -49,6 +49,13 @@ WIDE = {
         "warnings.filters == before",
         "the filters of warnings",
     ),
+    "filters, through a stack": Wide(
+        "before, levels = warnings.filters[:], ['error', 'ignore']",
+        "with contextlib.ExitStack() as stack:\n        stack.enter_context(warnings.catch_warnings())\n"
+        "        warnings.simplefilter(levels.pop())",
+        "warnings.filters == before",
+        "the filters of warnings",
+    ),
     "patch": Wide(
         "api = types.SimpleNamespace(fetch=0)",
         "with mock.patch.object(api, 'fetch', 1):\n        pass",

@@ -12,7 +12,8 @@ from plait._check.source import Sources
 from plait._check.words import Words
 from plait._core.event import Event, Kind, Site
 
-_SETS = frozenset(("seed", "setstate", "setLevel", "chdir", "fchdir", WITH))
+_ENTERS = "enter_context"  # of an ExitStack: it does to its argument what a `with` block does
+_SETS = frozenset(("seed", "setstate", "setLevel", "chdir", "fchdir", WITH, _ENTERS))
 """What puts it to a value that the thread relies on afterwards, by the text of its site; other changes only use it."""
 
 
@@ -56,7 +57,7 @@ def _setting(history: History, events: list[Event]) -> Setting | None:
     label = place.label if place is not None else ""
     if label in BY_LABEL:
         return BY_LABEL[label]
-    sets = [event for event in events if _sets(event)]
+    sets = [event for event in events if _sets(event) and event.site is not None and event.site.text != _ENTERS]
     if not sets:
         return None
     return LOGGER if sets[0].name == "level" and label.endswith("Logger") else PATCHED

@@ -11,6 +11,7 @@ import operator
 import types
 import weakref
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ from plait._check.access import CHANGES, LOOKS, MAKERS, Part, Sort, Types, conta
 from plait._check.buffers import element_of
 from plait._check.named import SLOTS, Named, by_method, inherited, named
 from plait._check.opaque import Opaque
-from plait._check.process_wide import Access, Within, of_manager
+from plait._check.process_wide import Access, Within, of_manager, of_managers
 from plait._check.stage import STAGE
 from plait._core.event import Kind, Site
 
@@ -295,13 +296,15 @@ class Hooks:
     def within(self, manager: Any, site: Any) -> Any:
         """Before a `with` block; one that changes the process for a while is told when it begins and when it ends."""
         execution = STAGE.execution
-        access = of_manager(manager) if execution is not None else None
-        return manager if access is None else Within(manager, partial(self._again, access, site))
+        if execution is None or not (type(manager) is ExitStack or of_manager(manager)):
+            return manager
+        return Within(manager, partial(self._again, manager, site))
 
-    def _again(self, access: Access, site: Any) -> None:
+    def _again(self, manager: Any, site: Any) -> None:
         execution = STAGE.execution
-        if execution is not None:
-            self._happen(execution, (access,), site)
+        accesses = of_managers(manager)
+        if execution is not None and accesses:
+            self._happen(execution, accesses, site)
 
     def load(self, scope: object, site: Any) -> None:
         """Before a shared variable is loaded."""

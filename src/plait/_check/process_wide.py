@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 import sys
+from contextlib import ExitStack
 from typing import Any, Final, NamedTuple
 
 from plait._core.event import Kind
@@ -110,6 +111,15 @@ def of_manager(manager: Any) -> Access | None:
     if kind.__name__ == "_patch_dict" and not isinstance(manager.in_dict, str):
         return _SET, manager.in_dict, "[]"
     return None
+
+
+def of_managers(manager: Any) -> tuple[Access, ...]:
+    """The same for one that may be an `ExitStack`, with all that has been entered through it, the last first."""
+    if type(manager) is ExitStack:
+        ends = reversed(getattr(manager, "_exit_callbacks", ()))
+        return tuple(access for _, end in ends for access in of_managers(getattr(end, "__self__", None)))
+    access = of_manager(manager)
+    return (access,) if access is not None else ()
 
 
 class Within:
