@@ -302,8 +302,7 @@ class Hooks:
 
     def _again(self, manager: Any, site: Any) -> None:
         execution = STAGE.execution
-        accesses = of_managers(manager)
-        if execution is not None and accesses:
+        if execution is not None and (accesses := of_managers(manager)):
             self._happen(execution, accesses, site)
 
     def load(self, scope: object, site: Any) -> None:
