@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from plait._core.batch import Batch
 from plait._core.trace import Lane, State, Trace, Wait
 from plait._see.forecast import forecast
 from plait._see.items import Ran, Told, add_items
-from plait._see.recorder import Noted
+from plait._see.recorder import Life, Noted
 from plait._see.recorder_tasks import Blocked, Step
 from plait._see.recorder_transfer import Sums, TransferRecorder
 from plait._see.runs import Figures, runs_of
@@ -38,14 +40,17 @@ def made(lanes: dict[str, list[tuple[int, State]]], seconds: float = 1.0) -> Tra
 @pytest.mark.parametrize(
     ("looks", "found"),
     [
-        ([(0, PYTHON)], "PYTHON 0-100, QUEUE 100-200, PYTHON 200-300"),  # nobody looked while it waited
+        ([(0, PYTHON)], "PYTHON 0-100, QUEUE 100-200, UNSEEN 200-240, PYTHON 240-300"),  # nobody looked while it waited
         ([(0, PYTHON), (150, LOCK), (230, SLEEP)], "PYTHON 0-100, QUEUE 100-200, SLEEP 200-300"),
         (
             [(0, PYTHON), (150, LOCK), (180, GIL), (210, PYTHON)],
-            "PYTHON 0-100, QUEUE 100-180, GIL 180-200, PYTHON 200-300",
+            "PYTHON 0-100, QUEUE 100-180, GIL 180-200, UNSEEN 200-210, PYTHON 210-300",
         ),
-        ([(0, SLEEP), (90, LOCK), (210, PYTHON)], "SLEEP 0-100, QUEUE 100-200, PYTHON 200-300"),  # seen too early
-        ([(0, LOCK)], "LOCK 0-100, QUEUE 100-200, PYTHON 200-240, LOCK 240-300"),  # one that was not noted
+        (
+            [(0, SLEEP), (90, LOCK), (210, PYTHON)],
+            "SLEEP 0-100, QUEUE 100-200, UNSEEN 200-210, PYTHON 210-300",
+        ),  # seen too early
+        ([(0, LOCK)], "LOCK 0-100, QUEUE 100-200, UNSEEN 200-240, LOCK 240-300"),  # one that was not noted
     ],
 )
 def test_stretches(looks: list[tuple[int, State]], found: str) -> None:
@@ -327,3 +332,16 @@ def test_a_worker_between_items_is_idle() -> None:
         ("load('b')", "load", True),
     ]
     assert trace.times(0)[State.IDLE] == pytest.approx(0.3)
+
+
+def test_a_thread_that_was_over_before_anybody_looked_did_not_run() -> None:
+    """It was there for a tenth of a second and had a core for a thousandth: nobody knows what it waited for."""
+    trace, here = Trace("app.py", 0.0, SECOND), os.getpid()
+    samples = Samples(rate=50.0, threads=[Counted(here, 1, "", 0, 0.0, 0.0)], changes={1: [(0, SLEEP, 0)]})
+    lives = {2: Life(100, 100_100, 0.001, 0.0), 3: Life(100, 100_100, 0.0999, 0.0)}
+    add_threads(trace, samples, [], {1: "main", 2: "waits", 3: "runs"}, lives, 0, {}, {})
+    states = {lane.name: State(lane.states[0]) for lane in trace.lanes}
+    assert states == {"main": SLEEP, "waits": State.UNSEEN, "runs": PYTHON}
+    times = {lane.name: trace.times(lane) for lane in trace.lanes}
+    assert times["waits"][State.UNSEEN] == pytest.approx(0.099)
+    assert State.UNSEEN not in times["runs"]

@@ -33,6 +33,10 @@ class State(IntEnum):
     READY = 17  # a task that could go on, while its event loop runs something else
     SEMAPHORE = 18
     BARRIER = 19
+    UNSEEN = 20  # off its core, and nobody looked what for
+
+
+STATES = tuple(State)  # by number: to call State takes ten times as long
 
 
 WORDS: dict[State, str] = {
@@ -56,6 +60,7 @@ WORDS: dict[State, str] = {
     State.READY: "ready, the event loop is busy",
     State.SEMAPHORE: "waiting for a semaphore",
     State.BARRIER: "waiting for a barrier",
+    State.UNSEEN: "waiting, unseen for what",
 }
 
 
@@ -71,6 +76,8 @@ class Wait(NamedTuple):
         holder: the lane that had it when the wait began, or -1.
         held_at: the line at which the holder was then; "" when it is not known.
         giver: the lane that let it go in the end, or -1.
+        which: of several locks or semaphores of that name, which one: 0, 1, 2 ...
+        got: False when it gave up.
     """
 
     lane: int
@@ -82,6 +89,8 @@ class Wait(NamedTuple):
     holder: int = -1
     held_at: str = ""
     giver: int = -1
+    which: int = 0
+    got: bool = True
 
 
 class Slice(NamedTuple):
@@ -140,7 +149,7 @@ class Lane:
         for at, state in enumerate(self.states):
             ended = self.moments[at + 1] if at + 1 < len(self.moments) else end
             if state and ended > self.moments[at]:
-                yield self.moments[at], ended, State(state), self.details[at]
+                yield self.moments[at], ended, STATES[state], self.details[at]
 
     def stretches_between(self, low: int, high: int, end: int) -> Iterator[tuple[int, int, State, int]]:
         """As `stretches`, those in a part of the time, cut at its ends."""
@@ -150,7 +159,7 @@ class Lane:
                 break
             ended = min(high, self.moments[at + 1] if at + 1 < len(self.moments) else end)
             if state and ended > max(began, low):
-                yield max(began, low), ended, State(state), self.details[at]
+                yield max(began, low), ended, STATES[state], self.details[at]
 
     def state_at(self, moment: int) -> State:
         """What it did at a moment."""
@@ -206,6 +215,7 @@ class Trace:
 
 
 _ON_CORE = (State.PYTHON, State.NATIVE)
+_SAMPLED = (State.GIL, State.SLEEP, State.FILE, State.SOCKET, State.CHILD, State.IDLE, State.OTHER)  # by looks only
 
 
 def times_of(lane: Lane, end: int) -> dict[State, float]:
@@ -218,6 +228,13 @@ def times_of(lane: Lane, end: int) -> dict[State, float]:
     >>> lane.cpu, lane.queued = 1.0, 2.0
     >>> times_of(lane, 5_000_000)[State.GIL]
     1.5
+
+    What nobody looked at went as what was looked at, but for the waits that a thread has noted itself.
+
+    >>> lane = Lane("b", "thread", 1, 2, cpu=0.0, queued=0.0)
+    >>> lane.add(0, State.LOCK); lane.add(3_000_000, State.SLEEP); lane.add(3_500_000, State.UNSEEN)
+    >>> times_of(lane, 5_000_000) == {State.LOCK: 3.0, State.SLEEP: 2.0}
+    True
     """
     found: dict[State, float] = {}
     for began, ended, state, _ in lane.stretches(end):
@@ -229,8 +246,13 @@ def times_of(lane: Lane, end: int) -> dict[State, float]:
     queued = min(lane.queued, there - cpu)
     on_core = {state: found.pop(state) for state in _ON_CORE if state in found}
     found.pop(State.CORE, None)
-    blocked = sum(found.values())
     rest = there - cpu - queued
+    unseen = min(found.pop(State.UNSEEN, 0.0), max(0.0, rest - sum(found.values())))
+    if unseen > 0:
+        looked_at = {state: found[state] for state in _SAMPLED if state in found}
+        for state, seconds in _shared(looked_at, unseen, State.UNSEEN).items():
+            found[state] = found.get(state, 0.0) + seconds
+    blocked = sum(found.values())
     if lane.native is None:
         times = _shared(on_core, cpu, State.PYTHON)
     else:
@@ -238,10 +260,10 @@ def times_of(lane: Lane, end: int) -> dict[State, float]:
         times = {state: time for state, time in ((State.PYTHON, cpu - native), (State.NATIVE, native)) if time > 0}
     if queued > 0:
         times[State.CORE] = queued
-    for state, seconds in _shared(found, rest, State.OTHER).items():
+    for state, seconds in _shared(found, rest, State.UNSEEN).items():
         times[state] = seconds
     if not blocked and rest < 0.01 * there:  # a tick of rounding is no state
-        times.pop(State.OTHER, None)
+        times.pop(State.UNSEEN, None)
     return times
 
 

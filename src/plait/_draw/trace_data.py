@@ -23,7 +23,7 @@ def encode(trace: Trace) -> str:
         return names.setdefault(text, len(names))
 
     waits = [
-        (*wait[:4], number(wait.name), number(wait.where), wait.holder, number(wait.held_at), wait.giver)
+        (*wait[:4], number(wait.name), number(wait.where), wait.holder, number(wait.held_at), *map(int, wait[8:]))
         for wait in trace.waits
     ]
     slices = [(*one[:3], number(one.name), number(one.group), int(one.failed)) for one in trace.slices]
@@ -33,7 +33,7 @@ def encode(trace: Trace) -> str:
         "end": trace.microseconds,
         "words": [WORDS[state] for state in State],
         "lanes": [_lane(trace, at) for at in range(len(trace.lanes))],
-        "waits": _columns(waits, 1, 9),
+        "waits": _columns(waits, 1, 11),
         "slices": _columns(slices, 1, 6),
         "names": list(names),
         "texts": trace.texts,
@@ -78,8 +78,8 @@ def _decode(data: dict[str, Any]) -> Trace:
                 lane["native"],
             )
         )
-    for lane, began, length, state, name, where, holder, held_at, giver in _rows(data["waits"]):
-        at = names[where], holder, names[held_at], giver
+    for lane, began, length, state, name, where, holder, held_at, giver, which, got in _rows(data["waits"]):
+        at = names[where], holder, names[held_at], giver, which, bool(got)
         trace.waits.append(Wait(lane, began, began + length, State(state), names[name], *at))
     for lane, began, length, name, group, failed in _rows(data["slices"]):
         trace.slices.append(Slice(lane, began, began + length, names[name], names[group], bool(failed)))

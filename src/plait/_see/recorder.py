@@ -32,7 +32,10 @@ _SHORTEST = 20  # microseconds of a call that counts as having waited
 
 
 class Noted(NamedTuple):
-    """A wait as its thread noted it; threads by the numbers the system gives them, 0 for nobody."""
+    """A wait as its thread noted it; threads by the numbers the system gives them, 0 for nobody.
+
+    `one` tells what has the same name apart: no two that exist at the same time have the same.
+    """
 
     tid: int
     began: int
@@ -43,6 +46,7 @@ class Noted(NamedTuple):
     holder: int = 0
     held_at: str = ""
     got: bool = True
+    one: int = 0
 
 
 class Life(NamedTuple):
@@ -111,11 +115,9 @@ class Recorder:
             self.names[thread.native_id] = thread.name
             self._natives[thread.ident] = thread.native_id
 
-    def _contended(self, name: str, owner: int, began: int, got: bool, held_at: str) -> None:
-        state = State.LOCK
-        frame = _caller()
-        holder = self._natives.get(owner, 0)
-        self.noted.append(Noted(_thread.get_native_id(), began, now(), state, name, place(frame), holder, held_at, got))
+    def _contended(self, name: str, one: int, owner: int, began: int, got: bool, held_at: str) -> None:
+        tid, state, holder = _thread.get_native_id(), State.LOCK, self._natives.get(owner, 0)
+        self.noted.append(Noted(tid, began, now(), state, name, place(_caller()), holder, held_at, got, one))
 
     def _naming(self, original: Callable[[Any], None]) -> Callable[[Any], None]:
         @functools.wraps(original)
@@ -168,7 +170,8 @@ class Recorder:
                 if blocking:
                     name, where = _name_of(semaphore, State.SEMAPHORE, "acquire"), place(_caller())
                     holder, tid = self._natives.get(owner, 0), _thread.get_native_id()
-                    noted.append(Noted(tid, began, now(), State.SEMAPHORE, name, where, holder, held_at, got))
+                    one = id(semaphore)
+                    noted.append(Noted(tid, began, now(), State.SEMAPHORE, name, where, holder, held_at, got, one))
 
         return acquire
 

@@ -21,12 +21,12 @@ from plait._see.holders import holder_of
 from plait._see.sampler import now
 from plait._see.whereabouts import PLAIT, made_at, own_frame, place, user_frame
 
-Contended = Callable[[str, int, int, bool, str], None]
+Contended = Callable[[str, int, int, int, bool, str], None]
 _OWNER = re.compile(r"owner=(\d+)")
 
 
 def lock_types(contended: Contended) -> tuple[type, type]:
-    """A Lock and an RLock that call ``contended(name, owner, began, got, held_at)`` after each wait."""
+    """A Lock and an RLock that call ``contended(name, its id, owner, began, got, held_at)`` after each wait."""
 
     class Lock(_Lock):
         __slots__ = ()
@@ -91,7 +91,7 @@ class _Lock(metaclass=_WithMethods):
             try:
                 got = bool(raw.acquire(True, timeout))
             finally:
-                tell(name, owner, began, got, held_at)
+                tell(name, id(raw), owner, began, got, held_at)
             return got
 
         self.equip(self, raw.acquire, wait)

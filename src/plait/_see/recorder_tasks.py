@@ -49,7 +49,8 @@ class Step(NamedTuple):
     """One step of a task.
 
     `ready` is since when it could have begun; `after` is what the task awaits from then on, ABSENT when it has ended;
-    `awaits` says that in words, `where` the line that awaits, `holder` the task that has the lock it awaits, or 0.
+    `awaits` says that in words, `where` the line that awaits, `holder` the task that has the lock it awaits, or 0, and
+    `lock` tells that from others of the same name.
     """
 
     task: int
@@ -61,6 +62,7 @@ class Step(NamedTuple):
     awaits: str
     where: str
     holder: int = 0
+    lock: int = 0
 
 
 class Blocked(NamedTuple):
@@ -154,14 +156,14 @@ class TaskRecorder:
             self.blocked.append(Blocked(tid, began, ended, name, seen[1] if seen[0] == began else ""))
         if task is None:
             return
-        number, holder = self._number(task), 0
+        number, lock = self._number(task), None
         if task.done():
             self._numbers.pop(id(task), None)
             after, awaits, where = State.ABSENT, "", ""
         else:
             after, awaits, where, lock = _awaited(task)
-            holder = self._owners.get(lock, 0) if lock is not None else 0
-        self.steps.append(Step(number, tid, ready, began, ended, after, awaits, where, holder))
+        held = (0, 0) if lock is None else (self._owners.get(lock, 0), id(lock))
+        self.steps.append(Step(number, tid, ready, began, ended, after, awaits, where, *held))
 
     def _number(self, task: asyncio.Task[Any] | None) -> int:
         """A task's number; its name is kept."""

@@ -6,10 +6,10 @@ import os
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 
-from plait._core.trace import Lane, State, Trace, Wait
+from plait._core.trace import STATES, Lane, State, Trace, Wait
 from plait._see.recorder import Life, Noted
 from plait._see.sampler import Counted, Samples
-from plait._see.stretches import Change, Piece, refined
+from plait._see.stretches import Change, Piece, refined, with_unseen
 
 
 def add_threads(
@@ -47,12 +47,13 @@ def add_threads(
         changes: list[Change] = samples.changes.get(one.tid, [])
         without_core = samples.without_core.get(one.tid, [])
         if one.cpu < 0:  # nobody looked: what is no wait is running
-            changes = [(origin, State.PYTHON, 0)]
+            changes = [(origin, State.UNSEEN, 0)]
         elif one.tid in lives:
             one, changes, without_core = _whole(one, changes, without_core, lives[one.tid])
         ended = origin + trace.microseconds
         pieces = refined(changes, outer.get(one.tid, []), ended, slack)
-        lane = _lane(one, _within(pieces, origin, ended), sorted(without_core), origin)
+        pieces = with_unseen(_within(pieces, origin, ended), one.cpu + one.queued)
+        lane = _lane(one, pieces, sorted(without_core), origin)
         lane.name = names.get(one.tid) or _elsewhere(one, workers.get(one.pid, ""), others.get(one.pid, ""))
         lanes[one.tid] = len(trace.lanes)
         trace.lanes.append(lane)
@@ -93,7 +94,7 @@ def _whole(
     """With the beginning and the end that nobody saw, of a thread that has counted itself."""
     seen = [change for change in changes if change[0] < life.ended]
     if not seen or seen[0][0] > life.began:
-        seen.insert(0, (life.began, State.PYTHON, 0))
+        seen.insert(0, (life.began, State.UNSEEN, 0))
     lacked = int((life.queued - one.queued) * 1e6)
     if lacked > 0:
         without_core = [*without_core, (life.ended - lacked, life.ended)]
@@ -120,12 +121,12 @@ def _lane(one: Counted, pieces: list[Piece], without_core: Sequence[tuple[int, i
         while following < len(without_core) and without_core[following][0] < ended:
             low, high = without_core[following]
             if low > moment:
-                lane.add(moment - origin, State(state), text)
+                lane.add(moment - origin, STATES[state], text)
             lane.add(max(0, max(low, moment) - origin), State.CORE)
             moment = min(high, ended)
             following += 1
         if moment < ended:
-            lane.add(moment - origin, State(state), text)
+            lane.add(moment - origin, STATES[state], text)
     if not pieces:
         lane.add(0, State.ABSENT)
     return lane
@@ -142,26 +143,36 @@ def _outermost(waits: Sequence[Noted]) -> list[Noted]:
 
 def _waits(waits: dict[int, list[Noted]], lanes: dict[int, int], origin: int, end: int) -> list[Wait]:
     """For the trace; who let a lock go is who got it last before the waiter did."""
-    takers: dict[str, list[tuple[int, int]]] = {}
+    takers: dict[tuple[str, int], list[tuple[int, int]]] = {}
     for found in waits.values():
         for one in found:
             if one.state is State.LOCK and one.got:
-                takers.setdefault(one.name, []).append((one.ended, one.tid))
+                takers.setdefault((one.name, one.one), []).append((one.ended, one.tid))
     for line in takers.values():
         line.sort()
+    numbers: dict[str, dict[int, int]] = {}
     result = []
     for tid, found in waits.items():
         if tid not in lanes:
             continue
         for one in found:
-            holder = giver = lanes.get(one.holder, -1)
+            holder = lanes.get(one.holder, -1)
+            giver = holder if one.got else -1
             if one.state is State.LOCK and one.got:
-                before = [who for when, who in _between(takers[one.name], one.began, one.ended) if who != tid]
-                giver = lanes.get(before[-1], giver) if before else giver
+                giver = lanes.get(_last_before(takers[one.name, one.one], one), giver)
+            known = numbers.setdefault(one.name, {})
+            which = known.setdefault(one.one, len(known))
             began, ended = (min(end, max(0, moment - origin)) for moment in (one.began, one.ended))
-            result.append(Wait(lanes[tid], began, ended, one.state, one.name, one.where, holder, one.held_at, giver))
+            held = holder, one.held_at, giver, which, one.got
+            result.append(Wait(lanes[tid], began, ended, one.state, one.name, one.where, *held))
     return sorted(result, key=lambda wait: wait.began)
 
 
-def _between(line: list[tuple[int, int]], began: int, ended: int) -> list[tuple[int, int]]:
-    return line[bisect_left(line, (began, 0)) : bisect_left(line, (ended, 0))]
+def _last_before(line: list[tuple[int, int]], wait: Noted) -> int:
+    """Who of others got it last while this one waited; 0 for nobody."""
+    at = bisect_left(line, (wait.ended, 0)) - 1
+    while at >= 0 and line[at][0] >= wait.began:
+        if line[at][1] != wait.tid:
+            return line[at][1]
+        at -= 1
+    return 0

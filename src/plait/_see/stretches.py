@@ -11,21 +11,23 @@ Change = tuple[int, int, int]  # from this moment on it was seen in that state, 
 Piece = tuple[int, int, int, int]  # began, ended, state, text
 
 _OWN = (State.GIL, State.NATIVE, State.PYTHON)  # what is no wait for what was noted, even while it lasts
-_NO_WAIT = (State.PYTHON, State.NATIVE, State.ABSENT)
-_MAY_BE_NOTED = (*_OWN, State.LOCK)  # as what a noted wait is seen; what else was seen in one, began after it
+_RUNS = (State.PYTHON, State.NATIVE)
+_MOSTLY = 0.5
+_NO_WAIT = (*_RUNS, State.ABSENT)
+_MAY_BE_NOTED = (*_OWN, State.LOCK, State.UNSEEN)  # as a noted wait is seen; what else was seen in one, began after it
 
 
 def refined(changes: Sequence[Change], waits: Sequence[Noted], end: int, slack: int) -> list[Piece]:
     """The stretches of a thread, without gaps, from the first change to the end.
 
     A noted wait begins and ends where the thread says so: what was seen before it does not reach into it, and what was
-    seen in it, no further. After it the thread runs, until the next look: for `slack` at most. Within it, what is seen
+    seen in it, no further. After it nobody has looked until the next look: for `slack` at most. Within it, what is seen
     to be something else, such as the wait for the GIL after it has been let go, is that. Waits do not overlap.
 
     >>> wait = Noted(7, 10, 50, State.QUEUE, "Queue", "a.py:3")
     >>> looks = [(0, State.PYTHON, 0), (20, State.LOCK, 0), (40, State.GIL, 0), (60, State.PYTHON, 0)]
     >>> [(began, ended, State(state).name) for began, ended, state, _ in refined(looks, [wait], 100, 20)]
-    [(0, 10, 'PYTHON'), (10, 40, 'QUEUE'), (40, 50, 'GIL'), (50, 100, 'PYTHON')]
+    [(0, 10, 'PYTHON'), (10, 40, 'QUEUE'), (40, 50, 'GIL'), (50, 60, 'UNSEEN'), (60, 100, 'PYTHON')]
     """
     pieces: list[Piece] = []
     at = 0
@@ -57,20 +59,36 @@ def refined(changes: Sequence[Change], waits: Sequence[Noted], end: int, slack: 
     return pieces
 
 
+def with_unseen(pieces: Sequence[Piece], seconds: float) -> list[Piece]:
+    """What nobody looked at, between two waits mostly: it ran, unless it had too little time on a core for that.
+
+    `seconds` are those that it ran or was ready to; less than 0 where the system does not tell.
+
+    >>> with_unseen([(0, 10, State.QUEUE, 0), (10, 30, State.UNSEEN, 0)], 15e-6)[1][2].name
+    'PYTHON'
+    >>> with_unseen([(0, 10, State.QUEUE, 0), (10, 30, State.UNSEEN, 0)], 1e-6)[1][2].name
+    'UNSEEN'
+    """
+    ran = sum(ended - began for began, ended, state, _ in pieces if state in (*_RUNS, State.UNSEEN))
+    if 0 <= seconds * 1e6 < _MOSTLY * ran:
+        return list(pieces)
+    return [piece if piece[2] != State.UNSEEN else (*piece[:2], State.PYTHON, piece[3]) for piece in pieces]
+
+
 def _waited_before(pieces: Sequence[Piece], since: int) -> tuple[int, int]:
     """What it waited for before it was seen to run for a moment: that a wait had begun was seen too early."""
     for _, ended, state, text in reversed(pieces[-2:]):
-        if ended >= since and state not in _OWN:
+        if ended >= since and state not in (*_OWN, State.UNSEEN):
             return state, text
-    return State.PYTHON, 0
+    return State.UNSEEN, 0
 
 
 def _between(pieces: list[Piece], began: int, ended: int, state: int, text: int, slack: int) -> None:
-    """What was seen, but for the moment after a wait, when the thread runs."""
-    if slack and state not in (State.PYTHON, State.ABSENT):
-        ran = min(ended, began + slack)
-        _add(pieces, began, ran, State.PYTHON, 0)
-        began = ran
+    """What was seen, but for the moment after a wait, when nobody has looked yet."""
+    if slack and state != State.ABSENT:
+        unseen = min(ended, began + slack)
+        _add(pieces, began, unseen, State.UNSEEN, 0)
+        began = unseen
     _add(pieces, began, ended, state, text)
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from plait._core.how_many import how_many
-from plait._core.trace import WORDS, State, Trace, Wait
+from plait._core.trace import WORDS, State, Trace
 from plait._see.forecast import Forecast, forecast
+from plait._see.held import blocked, held
 from plait._see.runs import Figures
 from plait._see.summary_runs import SHORT, tell_runs
 
@@ -23,16 +23,16 @@ _LEAST = 0.01  # seconds of what is told of a trace that is so short
 _WORTH = 0.02  # of the time of threads: what is less is not told
 
 
-def summarise(trace: Trace, runs: list[Figures], blocked: list[Finding], cores: int) -> list[str]:
+def summarise(trace: Trace, runs: list[Figures], loops: list[Finding], cores: int) -> list[str]:
     """Sentences about where the time of threads went, and what would change it on so many cores.
 
-    `blocked` is what is known of event loops: sentences with the seconds that were lost.
+    `loops` is what is known of event loops: sentences with the seconds that were lost.
     """
     times = [trace.times(at) if lane.kind != "task" else {} for at, lane in enumerate(trace.lanes)]
     total = sum(sum(seconds for state, seconds in one.items() if state is not State.IDLE) for one in times)
     if total <= 0:
         return ["it was over before anybody had looked at its threads"]
-    exact = [*blocked, *_locks(trace), *_queues(trace, total), *tell_runs(trace, runs)]
+    exact = [*loops, *_locks(trace), *_queues(trace, total), *tell_runs(trace, runs)]
     looks = trace.facts.get("rate", 0.0) * trace.seconds
     if 0 < looks < _LOOKS:
         seen = how_many(round(looks), "look")
@@ -113,25 +113,24 @@ def _together(times: list[dict[State, float]], lanes: tuple[int, ...]) -> float:
 
 
 def _locks(trace: Trace) -> list[Finding]:
-    by_lock: dict[str, list[int]] = {}
+    by_name: dict[str, list[int]] = {}
     for at, wait in enumerate(trace.waits):
         if wait.state in _HELD:
-            by_lock.setdefault(wait.name, []).append(at)
+            by_name.setdefault(wait.name, []).append(at)
     found = []
-    for name, places in sorted(by_lock.items(), key=lambda item: -_length(trace, item[1]))[:3]:
-        seconds = _length(trace, places)
+    for name, places in sorted(by_name.items(), key=lambda item: -_length(trace, item[1]))[:3]:
+        waits = blocked(trace, [trace.waits[at] for at in places])
+        seconds = sum(one.microseconds for one in waits) / 1e6
         if seconds < 0.01 * trace.seconds:
             continue
-        text = f"{name}: {seconds:.2f} s of waiting {_in_waits(trace, places)}"
-        holders: dict[tuple[int, str], float] = {}
-        takers = sorted((trace.waits[at].ended, trace.waits[at].lane) for at in places)
-        for at in places:
-            for key, length in _held(trace.waits[at], takers):
-                holders[key] = holders.get(key, 0.0) + length / 1e6
+        which = len({one.wait.which for one in waits})
+        text = f"{name}{f', {which} of that name' if which > 1 else ''}: {seconds:.2f} s of waiting "
+        text += _in_waits(trace, places)
+        holders = held(waits)
         if holders:
             (lane, line), cost = max(holders.items(), key=lambda item: item[1])
             text += f"; {cost:.2f} s of it held by {trace.lanes[lane].name}" + (f", then at {line}" if line else "")
-            lines = _by_line(trace, places, held=True)
+            lines = _by_line(trace, places, of_holders=True)
             if not line and lines:
                 text += f"; who held it was most at {max(lines, key=lambda one: lines[one])}"
         where = _by_line(trace, places)
@@ -168,11 +167,11 @@ def _many(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def _by_line(trace: Trace, places: list[int], held: bool = False) -> dict[str, int]:
+def _by_line(trace: Trace, places: list[int], of_holders: bool = False) -> dict[str, int]:
     """How long was waited at each line, or while the holder was at it."""
     found: dict[str, int] = {}
     for wait in (trace.waits[at] for at in places):
-        line = wait.held_at if held else wait.where
+        line = wait.held_at if of_holders else wait.where
         if line:
             found[line] = found.get(line, 0) + wait.ended - wait.began
     return found
@@ -197,20 +196,6 @@ def _queues(trace: Trace, total: float) -> list[Finding]:
         text = f"{who} waited {seconds:.2f} s for {lacks} a queue{line}: who {slower} it is slower"
         found.append((seconds, text))
     return found
-
-
-def _held(wait: Wait, takers: list[tuple[int, int]]) -> Iterator[tuple[tuple[int, str], int]]:
-    """Who had the lock during a wait, and where it was when that began; and for how long: others may get it first."""
-    holder, moment = (wait.holder, wait.held_at), wait.began
-    for at in range(bisect_right(takers, (wait.began, len(takers))), len(takers)):
-        taken, lane = takers[at]
-        if taken >= wait.ended:
-            break
-        if holder[0] >= 0:
-            yield holder, taken - moment
-        holder, moment = (lane, ""), taken
-    if holder[0] >= 0:
-        yield holder, wait.ended - moment
 
 
 def _core(sums: dict[State, float], total: float, cores: int) -> list[Finding]:

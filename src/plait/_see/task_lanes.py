@@ -24,6 +24,7 @@ def add_tasks(trace: Trace, steps: Iterable[Step], names: dict[int, str], origin
     if len(by_task) > _MOST:
         trace.missing.append(f"{len(by_task) - _MOST:,} of {len(by_task):,} tasks: the {_MOST} longest are drawn")
     lanes = {task: len(trace.lanes) + at for at, task in enumerate(sorted(longest))}
+    locks: dict[str, dict[int, int]] = {}
     for task, number in lanes.items():
         lane = Lane(names[task], "task", 0, 0)
         trace.lanes.append(lane)
@@ -39,22 +40,24 @@ def add_tasks(trace: Trace, steps: Iterable[Step], names: dict[int, str], origin
             if ready < until and step.after is not State.ABSENT:
                 lane.add(ready, State.READY)
             if step.after not in (State.ABSENT, State.READY) and ready > ended:
-                holder = lanes.get(step.holder, -1)
-                trace.waits.append(Wait(number, ended, ready, step.after, step.awaits, step.where, holder, "", holder))
+                holder, known = lanes.get(step.holder, -1), locks.setdefault(step.awaits, {})
+                held = holder, "", holder, known.setdefault(step.lock, len(known))
+                trace.waits.append(Wait(number, ended, ready, step.after, step.awaits, step.where, *held))
     _let_go(trace, frozenset(lanes.values()))
     trace.waits.sort(key=lambda wait: wait.began)
 
 
 def _let_go(trace: Trace, lanes: frozenset[int]) -> None:
     """Who lets a lock go is who got it last before the waiter did."""
-    last: dict[str, tuple[int, int]] = {}
+    last: dict[tuple[str, int], tuple[int, int]] = {}
     for at in sorted(range(len(trace.waits)), key=lambda at: trace.waits[at].ended):
         wait = trace.waits[at]
         if wait.lane in lanes and wait.state is State.LOCK:
-            ended, giver = last.get(wait.name, (0, -1))
+            lock = wait.name, wait.which
+            ended, giver = last.get(lock, (0, -1))
             if ended > wait.began:
                 trace.waits[at] = wait._replace(giver=giver)
-            last[wait.name] = wait.ended, wait.lane
+            last[lock] = wait.ended, wait.lane
 
 
 def blocked_words(

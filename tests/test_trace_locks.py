@@ -1,0 +1,66 @@
+"""Whom a trace says to have had a lock, and how long it was waited for: from notes to lanes, waits and sentences."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from plait._core.trace import Lane, State, Trace, Wait
+from plait._draw.trace_data import from_file
+from plait._draw.trace_page import draw_trace_page
+from plait._see.held import Blocked, blocked, held
+from plait._see.recorder import Noted
+from plait._see.sampler import Samples
+from plait._see.states import add_threads
+from plait._see.summary import summarise
+
+LOCK = State.LOCK
+SECOND = 1_000_000
+
+
+def test_locks_of_one_name_are_told_apart() -> None:
+    """Each object of a class has its own: who got another one let nobody's go."""
+    trace, names = Trace("app.py", 0.0, 300), {1: "a", 2: "b", 3: "c", 4: "d"}
+    noted = [
+        Noted(2, 0, 200, LOCK, "self.lock (app.py:4)", "app.py:7 in f", 1, "app.py:8 in f", True, 70),
+        Noted(4, 10, 150, LOCK, "self.lock (app.py:4)", "app.py:7 in f", 3, "app.py:8 in f", True, 80),
+    ]
+    add_threads(trace, Samples(), noted, names, {}, 0, {}, {})
+    assert [trace.lanes[wait.giver].name for wait in trace.waits] == ["a", "c"]
+    assert len({wait.which for wait in trace.waits}) == 2
+    assert {trace.lanes[lane].name for lane, _ in held(blocked(trace, trace.waits))} == {"a", "c"}
+    assert from_file(draw_trace_page(trace)).waits == trace.waits
+
+
+def test_who_gives_up_has_had_no_lock_and_was_given_none() -> None:
+    trace, names = Trace("app.py", 0.0, 300), {1: "a", 2: "b", 3: "c"}
+    noted = [
+        Noted(2, 0, 100, LOCK, "lock", "app.py:7 in f", 1, "app.py:8 in f", False),
+        Noted(3, 10, 200, LOCK, "lock", "app.py:7 in f", 1, "app.py:8 in f", True),
+    ]
+    add_threads(trace, Samples(), noted, names, {}, 0, {}, {})
+    assert [wait.giver for wait in trace.waits] == [-1, 0]
+    assert {trace.lanes[lane].name for lane, _ in held(blocked(trace, trace.waits))} == {"a"}
+
+
+def test_who_has_got_a_lock_and_waits_for_the_gil_waits_for_no_lock() -> None:
+    trace = Trace("app.py", 0.0, SECOND, [Lane("a", "thread", 1, 1), Lane("b", "thread", 1, 2)])
+    trace.lanes[0].add(0, LOCK)
+    trace.lanes[0].add(SECOND // 4, State.GIL)
+    trace.lanes[1].add(0, State.SLEEP)
+    trace.waits.append(Wait(0, 0, SECOND, LOCK, "TABLE", "app.py:3 in f", 1, "app.py:9 in g", 1))
+    text = next(one for one in summarise(trace, [], [], 2) if one.startswith("TABLE"))
+    assert text.startswith("TABLE: 0.25 s of waiting in 1 wait of 1 thread; 0.25 s of it held by b")
+
+
+def test_a_crowd_at_one_lock_is_told_soon() -> None:
+    """Every thread waits while every other one gets it: the pairs are too many to look at each."""
+    many = 40_000
+    noted = [Noted(at % 4 + 1, at, at + many, LOCK, "lock", "", (at + 1) % 4 + 1, "", True) for at in range(many)]
+    began = time.process_time()
+    trace = Trace("app.py", 0.0, 2 * many)
+    add_threads(trace, Samples(), noted, dict.fromkeys(range(1, 5), "t"), {}, 0, {}, {})
+    waits = [Wait(at % 4, at, at + many, LOCK, "lock", "", (at + 1) % 4) for at in range(many)]
+    assert sum(held([Blocked(wait, wait.ended) for wait in waits]).values()) == pytest.approx(many * many / 1e6)
+    assert time.process_time() - began < 20.0
