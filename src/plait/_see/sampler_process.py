@@ -124,7 +124,7 @@ class Sampler:
                 ran = lacked = 0
                 if stats != thread.seen:
                     ran, lacked = thread.count(stats)
-                    thread.settle(lacked)
+                    thread.settle(ran, lacked)
                 self._without_core(thread, moment - ran, lacked)
                 if line[0] in b"r-":
                     self._running(process, thread, moment, punctual)

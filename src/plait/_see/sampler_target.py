@@ -6,10 +6,9 @@ import os
 import struct
 import time
 
+from plait._see.sampler_looks import Looks
+
 PYTHON, NATIVE = 1, 2  # states of plait._core.trace
-_HOLDS, _FREE, _OTHERS = 0, 1, 2  # the GIL
-_SURE, _DOUBTFUL = (1000, 1000, 1000), (25, 10, 2)  # weights of looks, in that order
-_BRIEF = 300_000  # nanoseconds without a core, as when the sampler takes it to look
 _NOTE = struct.Struct("<Qi")  # of the GIL: who had it last, and whether it is taken
 _GIL_BYTES = range(-48, 140)  # around the word: the conditions and mutexes by which the GIL is handed over
 
@@ -128,8 +127,8 @@ class Thread:
         self.line = b""
         self.blocked = False
         self.owed = self.until = 0
-        self.asked = [0, 0, 0]  # looks at which it was ready, by who had the GIL, since its counts changed
-        self.looks = [0, 0]  # with the GIL and without, weighted
+        self.asked = [0, 0]  # looks at which it was ready, with the GIL and without, since its counts changed
+        self.looks = Looks()
         self.first = time.perf_counter_ns()
         words = self.seen.split()
         self.cpu, self.queued = int(words[0]), int(words[1])
@@ -150,30 +149,24 @@ class Thread:
         return ran, lacked
 
     def sees(self, holder: int, punctual: bool) -> int:
-        """It is ready, and somebody, or nobody, has the GIL. Whether it has a core, too, `settle` knows later."""
-        at = _HOLDS if holder == self.tid else _FREE if not holder else _OTHERS
+        """It is ready, and somebody, or nobody, has the GIL. Whether it has a core, too, `settle` knows later.
+
+        Who looks late has waited for a core that somebody has just left, and sees what is not usual.
+        """
+        holds = holder == self.tid
         if punctual:
-            self.asked[at] += 1
-        else:
-            self.looks[at != _HOLDS] += _DOUBTFUL[at]
-        self.runs = PYTHON if at == _HOLDS else NATIVE
+            self.asked[not holds] += 1
+        self.runs = PYTHON if holds else NATIVE
         return self.runs
 
-    def settle(self, lacked: int) -> None:
-        """It was ready without a core for so long, between the looks that are asked about and this one.
-
-        If it was not, it had one at those looks. If it was, they count little, and hardly at all when another thread
-        has the GIL: who has been woken to take it, and has no core to take it on, looks as if it ran without.
-        """
-        holds, free, others = _SURE if lacked < _BRIEF else _DOUBTFUL
-        self.looks[0] += holds * self.asked[_HOLDS]
-        self.looks[1] += free * self.asked[_FREE] + others * self.asked[_OTHERS]
-        self.asked[:] = 0, 0, 0
+    def settle(self, ran: int, lacked: int) -> None:
+        """It was on a core for so long, and ready without one, between the looks that are asked about and this one."""
+        self.looks.add(self.asked[0], self.asked[1], ran, lacked)
+        self.asked[:] = 0, 0
 
     def without_gil(self) -> int:
-        """Nanoseconds on a core without the GIL: of all, the same share as of the looks at which it had a core."""
-        looks = sum(self.looks)
-        return (self.cpu - self.base[0]) * self.looks[1] // looks if looks else 0
+        """Nanoseconds on a core without the GIL."""
+        return int((self.cpu - self.base[0]) * self.looks.native())
 
     def close(self) -> None:
         os.close(self.calls)
