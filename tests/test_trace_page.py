@@ -101,6 +101,28 @@ def test_colours_follow_the_reader(browser: Any, tmp_path: Path) -> None:
     assert (tmp_path / "run.html").read_text().count("http") == 0
 
 
+def test_marks_of_time_differ_however_near_they_are(browser: Any, tmp_path: Path) -> None:
+    """Fifteen seconds after the beginning, a stretch of some milliseconds."""
+    trace = example()
+    trace.microseconds = 30_000_000
+    opened(browser, trace, tmp_path)
+    noted = (
+        "const seen = [], whole = pen.fillText; pen.fillText = (text, ...at) => { if (at[1] === 8) seen.push(text); };"
+    )
+    for span in (30_000_000, 200_000, 900, 7):
+        texts = browser.execute_script(f"{noted} look(15e6, 15e6 + {span}); draw(); pen.fillText = whole; return seen")
+        assert len(set(texts)) == len(texts) > 1
+
+
+def test_the_legend_has_all_that_is_drawn_and_nothing_is_wider_than_the_window(browser: Any, tmp_path: Path) -> None:
+    trace = example()
+    trace.lanes[0].add(950_000, State.UNSEEN)  # which its times share out among what was seen
+    trace.lanes += [Lane(f"waits {at}", "thread", 1, 10 + at) for at in range(100)]
+    opened(browser, trace, tmp_path)
+    assert "unseen" in browser.find_element("id", "legend").text
+    assert browser.execute_script("return document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+
+
 def test_a_million_states_open(browser: Any, tmp_path: Path) -> None:
     opened(browser, example(1_000_000), tmp_path)
     assert browser.execute_script("return D.lanes[0].moments.length") == 1_000_000

@@ -160,11 +160,7 @@ def _in_waits(trace: Trace, places: list[int]) -> str:
     """``in 3 waits of 1 thread``."""
     waiters = {trace.waits[at].lane for at in places}
     who = "task" if any(trace.lanes[at].kind == "task" for at in waiters) else "thread"
-    return f"in {_many(len(places), 'wait')} of {_many(len(waiters), who)}"
-
-
-def _many(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    return f"in {how_many(len(places), 'wait')} of {how_many(len(waiters), who)}"
 
 
 def _by_line(trace: Trace, places: list[int], of_holders: bool = False) -> dict[str, int]:
