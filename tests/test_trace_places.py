@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import logging.handlers
+import queue
+import subprocess
 import sys
 import threading
 import time
@@ -106,3 +110,66 @@ def test_what_is_made_is_called_by_what_it_is_assigned_to(source: str, tmp_path:
     space = {"Lock": lock, "box": threading.local(), "boxes": {}}
     exec(compile(file.read_text(), str(file), "exec"), space)
     assert names == NAMES[source]
+
+
+def test_what_blocks_a_loop_within_the_library_is_told_at_the_line_that_called_it() -> None:
+    with plait.trace() as trace:
+
+        async def fetches() -> None:
+            await asyncio.sleep(0)
+            subprocess.run([sys.executable, "-c", "import time; time.sleep(0.3)"], check=True)  # noqa: ASYNC221  it blocks
+
+        asyncio.run(fetches())
+    told = next(finding for finding in trace.summary if "event loop was blocked" in finding)
+    assert " at test_trace_places.py:" in told
+    assert " in fetches" in told
+
+
+def test_what_a_loop_runs_of_the_library_alone_is_not_told_at_the_line_that_runs_the_loop() -> None:
+    with plait.trace() as trace:
+
+        async def waits() -> None:
+            asyncio.get_running_loop().call_soon(time.sleep, 0.3)
+            await asyncio.sleep(0.4)
+
+        asyncio.run(waits())
+    told = next(finding for finding in trace.summary if "event loop was blocked" in finding)
+    assert "test_trace_places.py" not in told
+
+
+def test_an_asyncio_lock_has_the_name_by_which_its_line_enters_it() -> None:
+    class Table:
+        def __init__(self) -> None:
+            self.guard = asyncio.Lock()
+
+    async def both(table: Table) -> None:
+        async def one() -> None:
+            async with table.guard:
+                await asyncio.sleep(0.01)
+
+        await asyncio.gather(one(), one())
+
+    with plait.trace() as trace:
+        asyncio.run(both(Table()))
+    assert "table.guard (asyncio.Lock)" in {wait.name for wait in trace.waits}
+
+
+def test_a_thread_of_the_library_that_lacks_work_is_idle() -> None:
+    records: queue.Queue[logging.LogRecord] = queue.Queue()
+    done = threading.Event()
+
+    class Last(logging.NullHandler):
+        def handle(self, record: logging.LogRecord) -> bool:
+            done.set()
+            return True
+
+    with plait.trace() as trace:
+        listener = logging.handlers.QueueListener(records, Last())
+        listener.start()
+        time.sleep(0.1)  # in which it has nothing to do
+        records.put(logging.makeLogRecord({}))
+        assert done.wait(LONG)
+        listener.stop()
+    its = [wait for wait in trace.waits if "_monitor" in trace.lanes[wait.lane].name]
+    assert {wait.state for wait in its} == {State.IDLE}
+    assert not any("queue" in finding for finding in trace.summary)

@@ -34,6 +34,12 @@ def holder_of(lock: object) -> int:
     return 0
 
 
+def entered_as(frame: FrameType, lock: object) -> str:
+    """What the `with` in the line of a frame calls a lock: ``table.lock``; "" when nothing there leads to it."""
+    paths = _paths(linecache.getline(frame.f_code.co_filename, frame.f_lineno or 0).strip())
+    return next((".".join(path) for path in paths if _leads_to(frame, path, lock)), "")
+
+
 def _entered(frame: FrameType, waits: bool) -> Iterator[tuple[str, ...]]:
     """What the `with` blocks around the line of a frame have entered: paths of names."""
     lines = linecache.getlines(frame.f_code.co_filename)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import _thread
 import concurrent.futures
 import functools
-import os
 import queue
 import sys
 import threading
@@ -24,10 +23,9 @@ from plait._engines.core_wait import counted
 from plait._see.recorder_locks import lock_types
 from plait._see.recorder_semaphores import Takers
 from plait._see.sampler import now
-from plait._see.whereabouts import own_frame, place
+from plait._see.whereabouts import own_frame, place, program_frame
 
 _KEPT = 1_000_000
-_POOLS = os.path.dirname(concurrent.futures.__file__)
 _SHORTEST = 20  # microseconds of a call that counts as having waited
 
 
@@ -144,8 +142,9 @@ class Recorder:
                 return original(self, *args, **kwargs)
             finally:
                 if now() - began >= _SHORTEST:
-                    name = _name_of(self, state, method)
-                    noted.append(Noted(_thread.get_native_id(), began, now(), state, name, place(_caller())))
+                    idle = _lacks_work(state, method)
+                    what = (State.IDLE, "work") if idle else (state, _name_of(self, state, method))
+                    noted.append(Noted(_thread.get_native_id(), began, now(), *what, place(_caller())))
 
         return wait
 
@@ -234,9 +233,9 @@ class Recorder:
                 try:
                     return super().get(True, timeout)
                 finally:
-                    pool = sys._getframe(1).f_code.co_filename.startswith(_POOLS)  # a worker without work
-                    state, name = (State.IDLE, "work") if pool else (State.QUEUE, "SimpleQueue.get")
-                    noted.append(Noted(_thread.get_native_id(), began, now(), state, name, place(_caller())))
+                    idle = _lacks_work(State.QUEUE, "get")
+                    what = (State.IDLE, "work") if idle else (State.QUEUE, "SimpleQueue.get")
+                    noted.append(Noted(_thread.get_native_id(), began, now(), *what, place(_caller())))
 
         return SimpleQueue
 
@@ -244,6 +243,11 @@ class Recorder:
 def _caller() -> FrameType | None:
     """The frame of the program that waits."""
     return own_frame(sys._getframe(1))
+
+
+def _lacks_work(state: State, method: str) -> bool:
+    """Whether a thread of the standard library's own, as pools and logging have, waits until it is given some."""
+    return state is State.QUEUE and method == "get" and program_frame(sys._getframe(1)) is None
 
 
 def _name_of(waited_for: Any, state: State, method: str) -> str:

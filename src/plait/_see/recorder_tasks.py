@@ -17,13 +17,15 @@ import sys
 import time
 import weakref
 from collections import deque
+from types import CodeType, FrameType
 from typing import Any, Literal, NamedTuple
 
 from plait._core.awaits import awaited_frames
 from plait._core.trace import State
+from plait._see.holders import entered_as
 from plait._see.sampler import now
 from plait._see.unseen_thread import UnseenThread
-from plait._see.whereabouts import PLAIT, place, user_frame
+from plait._see.whereabouts import PLAIT, place, program_frame
 
 BLOCKING = 20_000  # microseconds of a step
 _EVENTS: Any = asyncio.events
@@ -136,7 +138,8 @@ class TaskRecorder:
 
         _LOOP.run_forever = watched
         _LOCK.acquire = owned
-        _HANDLE._run = run
+        step: Any = run
+        _HANDLE._run, self._step = step, step.__code__  # below it in a stack is who runs the loop
         _EVENTS.Handle = _dated(self._due)
 
     def remove(self) -> None:
@@ -179,7 +182,8 @@ class TaskRecorder:
         late = now() - BLOCKING // 2
         for thread, (_, began, _) in list(self._running.items()):
             if began < late:
-                line = place(_of_a_user(sys._current_frames().get(thread)))
+                frame = sys._current_frames().get(thread)
+                line = place(program_frame(frame, self._step) or _in_step(frame, self._step))
                 self._seen[thread] = began, line
 
 
@@ -222,16 +226,22 @@ def _awaited(task: asyncio.Task[Any]) -> tuple[State, str, str, asyncio.Lock | N
 def _called(thing: object, frame: Any) -> str:
     """What the coroutine that awaits a lock or the like calls it."""
     kind = f"asyncio.{type(thing).__name__}"
-    variables = frame.f_locals if frame is not None else {}
+    if frame is None:
+        return f"an {kind}"
+    variables = frame.f_locals
     owner = variables.get("self")
-    for prefix, names in (("", variables), ("self.", getattr(owner, "__dict__", {}))):
-        for name, value in names.items():
+    for prefix, names in (("", variables), ("self.", getattr(owner, "__dict__", {})), ("", frame.f_globals)):
+        for name, value in list(names.items()):
             if value is thing:
                 return f"{prefix}{name} ({kind})"
-    return f"an {kind}"
+    name = entered_as(frame, thing)
+    return f"{name} ({kind})" if name else f"an {kind}"
 
 
-def _of_a_user(frame: Any) -> Any:
-    while frame is not None and frame.f_code.co_filename.startswith(_LIBRARY):
+def _in_step(frame: FrameType | None, step: CodeType) -> FrameType | None:
+    """The innermost frame of a step that is not asyncio's own; none where a callback is C."""
+    while frame is not None and frame.f_code is not step:
+        if not frame.f_code.co_filename.startswith(_LIBRARY):
+            return frame
         frame = frame.f_back
-    return user_frame(frame)
+    return None

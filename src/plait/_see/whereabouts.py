@@ -26,13 +26,17 @@ def own_frame(frame: FrameType | None) -> FrameType | None:
 
     Who has called logging or multiprocessing learns little from a line within these.
     """
-    own = frame
-    while own is not None and not own.f_code.co_filename.startswith(_COMMAND):
-        file = own.f_code.co_filename
+    return program_frame(frame) or user_frame(frame)
+
+
+def program_frame(frame: FrameType | None, until: CodeType | None = None) -> FrameType | None:
+    """The innermost frame of the program's own, or of a package that it uses, within a call of `until`; or none."""
+    while frame is not None and frame.f_code is not until and not frame.f_code.co_filename.startswith(_COMMAND):
+        file = frame.f_code.co_filename
         if not file.startswith(("<frozen ", PLAIT)) and (not file.startswith(_LIBRARY) or file.startswith(_INSTALLED)):
-            return own
-        own = own.f_back
-    return user_frame(frame)
+            return frame
+        frame = frame.f_back
+    return None
 
 
 def user_frame(frame: FrameType | None) -> FrameType | None:
