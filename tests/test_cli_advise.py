@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -38,6 +39,10 @@ def leave_later(line, calls=iter(range(10_000))):
 
 def vanish(line):
     os._exit(3)
+
+def crash(line):
+    import ctypes
+    ctypes.string_at(0)
 
 def interrupt(line):
     raise KeyboardInterrupt
@@ -116,6 +121,13 @@ def test_what_cannot_begin_is_said(folder, arguments, said):
     assert said in done.stderr
     assert "Traceback" not in done.stderr
     assert done.stdout == ""
+
+
+def test_a_crash_is_told_at_its_line(folder):
+    done = run(folder, "work:crash", "lines.txt")
+    assert done.returncode == -signal.SIGSEGV
+    assert "Segmentation fault" in done.stderr
+    assert re.search(r'work.py", line \d+ in crash', done.stderr)
 
 
 def test_what_the_function_prints_is_no_part_of_the_answer(folder):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import json
 import os
 import sys
@@ -41,6 +42,7 @@ Exit status: 0 there is an answer, 130 Ctrl-C, 255 there is none.
 """
 _MOST = 10_000  # items that are read
 _NO_ANSWER = 255  # exit status
+_ERRORS = 2  # standard error, as the system knows it
 
 
 @click.command("advise", help=_HELP, context_settings={"max_content_width": 120})
@@ -63,6 +65,7 @@ def advise_command(
     """Measure, and say what was found."""
     if html is not None:
         check_writable(html)
+    faulthandler.enable(_ERRORS, all_threads=False)  # C code that crashes ends the command: it says at which line
     with _prints_apart():
         fn = find_function(target)
         found = _measure(target, fn, _items(inputs, jsonl=jsonl), seconds, total)
@@ -102,7 +105,7 @@ def _says_who_exits(target: str) -> Iterator[None]:
             caller = sys._getframe(1)
             line = f"{os.path.basename(caller.f_code.co_filename)}:{caller.f_lineno}"
             words = f"Error: {target} cannot be measured, because it ends the process: os._exit({status}) at {line}\n"
-            os.write(2, words.encode())
+            os.write(_ERRORS, words.encode())
             status = _NO_ANSWER
         real(status)
 
