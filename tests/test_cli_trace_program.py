@@ -227,3 +227,20 @@ def test_the_file_is_where_it_was_when_the_program_began(tmp_path: Path) -> None
     assert python(tmp_path, "block.py").returncode == 0
     assert {file.name for file in tmp_path.glob("**/*.html")} == {"run.html", "block.html"}
     assert not list((tmp_path / "elsewhere").iterdir())
+
+
+def test_who_does_not_wait_for_the_picture_is_told_that_there_is_none(tmp_path: Path) -> None:
+    """Ctrl-C when the program has ended; here the program has it come at the right moment, half the file being there."""
+    (tmp_path / "app.py").write_text(
+        "import pathlib, plait._cli.trace as command\n"
+        "def save(trace, path):\n"
+        "    path.write_text('<!doctype html>half')\n"
+        "    raise KeyboardInterrupt\n"
+        "command.save = save\n"
+        "print('done')\n"
+    )
+    done = plait_trace(tmp_path, "-o", "run.html", "app.py")
+    assert (done.returncode, done.stdout) == (130, "done\n")
+    assert done.stderr == "plait trace: stopped by Ctrl-C while the trace was put together; there is none in run.html\n"
+    with pytest.raises(plait.errors.UsageError, match="nothing has been traced into this file"):
+        plait.show(tmp_path / "run.html")

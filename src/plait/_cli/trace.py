@@ -18,6 +18,7 @@ from plait._see.show import SUFFIXES, form_of, reserved, save
 from plait._see.trace import trace
 
 _NOT_WRITTEN = 255
+_INTERRUPTED = 130
 _HELP = """Run a program and record what its threads and workers do: the summary, then a picture.
 
 TARGET is a script; with -m, the name of a module. ARGUMENTS are the program's own. The summary is on standard error
@@ -66,12 +67,17 @@ def trace_command(module: str | None, output: str, children: bool, words: tuple[
         recording.__exit__(None, None, None)
         _report(recorded, output, path, 0)
 
-    with recording as recorded, LastAct(killed):
-        status = run_program(module, words)
-    leave_threads()
-    if os.getpid() != program:
-        return status  # a child that was forked, whose trace it is not
-    return _report(recorded, output, path, status)
+    try:
+        with recording as recorded, LastAct(killed):
+            status = run_program(module, words)
+        leave_threads()
+        if os.getpid() != program:
+            return status  # a child that was forked, whose trace it is not
+        return _report(recorded, output, path, status)
+    except KeyboardInterrupt:  # the program has ended: what Ctrl-C does to it, it has done
+        reserved(path)
+        say(f"plait trace: stopped by Ctrl-C while the trace was put together; there is none in {output}", err=True)
+        return _INTERRUPTED
 
 
 def _report(recorded: Trace, output: str, path: Path, status: int) -> int:

@@ -24,8 +24,8 @@ _FORMS: dict[str, Callable[[Trace], str]] = {
 SUFFIXES = {".html": "html", ".htm": "html", ".json": "perfetto", ".txt": "text"}
 
 _UNFINISHED = (
-    "nothing has been traced into this file: the program goes on, or it was killed, called os._exit, or became another "
-    "program by exec"
+    "nothing has been traced into this file: the program goes on, or it crashed, was killed, called os._exit, became "
+    "another program by exec, or the trace was stopped before it was written"
 )
 _MARKS = {
     "text": f"{_UNFINISHED}\n",
