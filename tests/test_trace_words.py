@@ -345,3 +345,11 @@ def test_a_thread_that_was_over_before_anybody_looked_did_not_run() -> None:
     times = {lane.name: trace.times(lane) for lane in trace.lanes}
     assert times["waits"][State.UNSEEN] == pytest.approx(0.099)
     assert State.UNSEEN not in times["runs"]
+
+
+def test_a_busy_machine_does_not_hide_the_gil() -> None:
+    """Of the time in which threads were not kept from a core, a half waits for the GIL."""
+    tenths = [(0, CORE), (8 * SECOND // 10, PYTHON), (9 * SECOND // 10, GIL)]
+    found = summarise(made({"a": tenths, "b": tenths, "main": [(0, State.JOIN)]}), [], [], 2)
+    assert any(one.startswith("7% of thread time waits for the GIL") for one in found)
+    assert any("waits for a core" in one for one in found[2:])

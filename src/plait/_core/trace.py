@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -160,6 +160,15 @@ class Lane:
             ended = min(high, self.moments[at + 1] if at + 1 < len(self.moments) else end)
             if state and ended > max(began, low):
                 yield max(began, low), ended, STATES[state], self.details[at]
+
+    def last_end(self, state: State, low: int, high: int, end: int) -> int:
+        """When it was last in a state between two moments; the first of these where it was not."""
+        at = bisect_left(self.moments, high) - 1
+        while at >= 0 and (until := self.moments[at + 1] if at + 1 < len(self.moments) else end) > low:
+            if self.states[at] == state:
+                return min(until, high)
+            at -= 1
+        return low
 
     def state_at(self, moment: int) -> State:
         """What it did at a moment."""

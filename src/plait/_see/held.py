@@ -27,8 +27,7 @@ def blocked(trace: Trace, waits: Sequence[Wait]) -> list[Blocked]:
     """Each wait up to the last moment at which its lane was seen to wait for it."""
     found = []
     for wait in waits:
-        around = trace.lanes[wait.lane].stretches_between(wait.began, wait.ended, trace.microseconds)
-        until = max((ended for _, ended, state, _ in around if state is wait.state), default=wait.began)
+        until = trace.lanes[wait.lane].last_end(wait.state, wait.began, wait.ended, trace.microseconds)
         found.append(Blocked(wait, until))
     return found
 

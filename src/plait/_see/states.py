@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
+from operator import attrgetter
 
 from plait._core.trace import STATES, Lane, State, Trace, Wait
 from plait._see.recorder import Life, Noted
@@ -30,7 +31,7 @@ def add_threads(
     """
     trace.texts = samples.texts
     waits: dict[int, list[Noted]] = {}
-    for wait in sorted(noted, key=lambda wait: (wait.began, -wait.ended)):
+    for wait in sorted(sorted(noted, key=attrgetter("ended"), reverse=True), key=attrgetter("began")):
         waits.setdefault(wait.tid, []).append(wait)
     outer = {tid: _outermost(found) for tid, found in waits.items()}
     if samples.threads:
@@ -153,19 +154,18 @@ def _waits(waits: dict[int, list[Noted]], lanes: dict[int, int], origin: int, en
     numbers: dict[str, dict[int, int]] = {}
     result = []
     for tid, found in waits.items():
-        if tid not in lanes:
-            continue
-        for one in found:
-            holder = lanes.get(one.holder, -1)
-            giver = holder if one.got else -1
-            if one.state is State.LOCK and one.got:
-                giver = lanes.get(_last_before(takers[one.name, one.one], one), giver)
-            known = numbers.setdefault(one.name, {})
-            which = known.setdefault(one.one, len(known))
-            began, ended = (min(end, max(0, moment - origin)) for moment in (one.began, one.ended))
-            held = holder, one.held_at, giver, which, one.got
-            result.append(Wait(lanes[tid], began, ended, one.state, one.name, one.where, *held))
-    return sorted(result, key=lambda wait: wait.began)
+        lane = lanes.get(tid, -1)
+        for one in found if lane >= 0 else ():
+            _, began, ended, state, name, where, holder, held_at, got, which = one
+            holder = lanes.get(holder, -1)
+            giver = holder if got else -1
+            if state is State.LOCK and got:
+                giver = lanes.get(_last_before(takers[name, which], one), giver)
+            known = numbers.setdefault(name, {})
+            which = known.setdefault(which, len(known))
+            began, ended = min(end, max(0, began - origin)), min(end, max(0, ended - origin))
+            result.append(Wait(lane, began, ended, state, name, where, holder, held_at, giver, which, got))
+    return sorted(result, key=attrgetter("began"))
 
 
 def _last_before(line: list[tuple[int, int]], wait: Noted) -> int:
