@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
+from array import array
 from html.parser import HTMLParser
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from plait._draw.columns import cells, draw_columns, printable, wrap
+from plait._core.trace import Lane, Trace
+from plait._draw.columns import cells, draw_columns, printable, shortened, wrap
 from plait._draw.page import Chapter, draw_page
 from plait._draw.timeline import Row, Timeline
+from plait._draw.trace_text import draw_text
 
 unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # others run beside it
 
@@ -156,3 +159,23 @@ def test_the_page_is_whole_and_needs_no_network() -> None:
     assert "<code>a &lt; b</code>" in page
     assert "prefers-color-scheme: dark" in page
     assert page.count("<h1>") == 2
+
+
+@unhurried
+@given(st.text(st.sampled_from("ab _計🎉\x07"), max_size=40), st.integers(6, 30))
+def test_a_name_is_shortened_in_its_middle(name: str, width: int) -> None:
+    short, whole = shortened(name, width), name.replace("\x07", "·")
+    assert cells(short) <= width
+    begin, cut, end = short.partition("…")
+    assert whole.startswith(begin)
+    assert whole.endswith(end)
+    assert bool(cut) is (cells(whole) > width)
+
+
+def test_lanes_whose_names_differ_at_their_ends_have_different_names_in_a_terminal() -> None:
+    names = [f"ThreadPoolExecutor-0_{at}" for at in range(12)]
+    lanes = [
+        Lane(name, "thread", 1, at, array("q", [0]), bytearray([1]), array("L", [0])) for at, name in enumerate(names)
+    ]
+    drawn = draw_text(Trace("app.py", 0.0, 1_000_000, lanes), 80).splitlines()
+    assert len({line.partition("|")[0] for line in drawn if "|#" in line}) == len(names)

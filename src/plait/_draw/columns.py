@@ -62,6 +62,19 @@ def cells(text: str) -> int:
     return sum(map(_cells, text))
 
 
+def shortened(text: str, width: int) -> str:
+    """The text in at most `width` cells, 6 at least: cut out is its middle, since names often differ at their ends.
+
+    >>> shortened("ThreadPoolExecutor-0_1", 20)
+    'ThreadPool…cutor-0_1'
+    """
+    text = _dotted(text)
+    if cells(text) <= width:
+        return text
+    end = _last(text, (width - 1) // 2)
+    return text[: _fitting(text, width - 1 - cells(end))] + "…" + end
+
+
 def wrap(text: str, width: int) -> list[str]:
     """The text in pieces of at most `width` cells, cut at a blank where there is a good one."""
     text = _dotted(text)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from plait._core.trace import WORDS, Lane, State, Trace
-from plait._draw.columns import cells, wrap
+from plait._draw.columns import cells, shortened, wrap
 
 LETTERS = dict(zip(State, " #CGcLQVEJRzfsp-orSB?", strict=True))
 _NAME = 20
@@ -20,7 +20,7 @@ def draw_text(trace: Trace, width: int = 100) -> str:
     for lane in trace.lanes:
         row = _row(lane, trace.microseconds, room)
         seen |= set(row)
-        name = wrap(lane.name, _NAME)[0]
+        name = shortened(lane.name, _NAME)
         lines.append((name + " " * (_NAME - cells(name)) + " |" + "".join(LETTERS[state] for state in row)).rstrip())
     lines.append(" " * _NAME + " 0" + f"{trace.seconds:.2f} s".rjust(room - 1))
     keys = ", ".join(f"{LETTERS[state]} {WORDS[state]}" for state in State if state in seen and state)
