@@ -19,6 +19,7 @@ from pathlib import Path
 
 import pytest
 
+from plait._see import why_outside
 from plait._see.why_diagnosis import Diagnosis, diagnose
 from plait._see.why_dump import Dump, Frame, Thing, Thread
 from plait._see.why_inside import look_inside
@@ -163,10 +164,10 @@ def test_what_the_other_process_does_is_told_with_its_line(name: str, watched: d
 
 
 @pytest.mark.usefixtures("pyspy")
-@pytest.mark.skipif(sys.version_info < (3, 14), reason="tasks cannot be read from outside")
-def test_a_task_is_seen_from_outside() -> None:
-    title, place = WATCHED["future_never_set"]
-    with hanging("future_never_set") as pid:
+@pytest.mark.parametrize("name", ["future_never_set", "task_group"])
+def test_a_task_is_seen_from_outside(name: str) -> None:
+    title, place = WATCHED[name]
+    with hanging(name) as pid:
         until(pid, title)
         said = why(pid).stdout
     assert title in said.partition("\n")[0], said
@@ -174,11 +175,21 @@ def test_a_task_is_seen_from_outside() -> None:
 
 
 @pytest.mark.usefixtures("pyspy")
-@pytest.mark.skipif(sys.version_info >= (3, 14), reason="tasks can be read from outside")
-def test_how_a_task_could_be_seen_is_said() -> None:
+@pytest.mark.skipif(sys.version_info >= (3, 14), reason="its own reader of tasks knows no variables")
+def test_locks_of_tasks_are_seen_from_outside() -> None:
+    title, place = WATCHED["async_locks"]
+    with hanging("async_locks") as pid:
+        found = until(pid, title)
+    assert found.certain
+    assert place in {step.place for step in found.steps}
+
+
+@pytest.mark.usefixtures("pyspy")
+def test_how_a_task_could_be_seen_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(why_outside, "tasks_of", lambda *_: ())
     with hanging("future_never_set") as pid:
         until(pid, "The event loop waits")
-        said = why(pid).stdout
+        said = tell(_look(pid))
     assert "PLAIT_WATCHDOG=30" in said
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
+import sysconfig
 import time
 from pathlib import Path
 
@@ -181,10 +183,22 @@ PROGRAMS = {
 
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_the_task_to_look_at_is_named(tmp_path: Path, name: str) -> None:
-    source, expected = PROGRAMS[name]
-    file = tmp_path / "app.py"
-    file.write_text(f"import asyncio, sys, time, plait\n{source}\nasyncio.run(main())\n")
-    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "PLAIT_WATCHDOG": "1000"}
+    _check_what_is_said(tmp_path, *PROGRAMS[name], PLAIT_WATCHDOG="1000")
+
+
+@pytest.mark.skipif(
+    shutil.which("py-spy", path=sysconfig.get_path("scripts")) is None, reason="py-spy is not installed"
+)
+@pytest.mark.skipif(sys.version_info >= (3, 14), reason="its own reader of tasks tells less")
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_the_task_to_look_at_is_named_from_outside(tmp_path: Path, name: str) -> None:
+    _check_what_is_said(tmp_path, *PROGRAMS[name])
+
+
+def _check_what_is_said(folder: Path, source: str, expected: list[str], **watchdog: str) -> None:
+    file = folder / "app.py"
+    file.write_text(f"import asyncio, sys, time{', plait' * bool(watchdog)}\n{source}\nasyncio.run(main())\n")
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src"), **watchdog}
     program = subprocess.Popen([sys.executable, str(file)], env=environment, process_group=0)
     deadline = time.monotonic() + LONG
     try:

@@ -45,7 +45,7 @@ def look(pid: int) -> Dump:
     threads = [_over_time(one, second.get(one.native, one), hungry) for one in first]
     threads.sort(key=lambda one: (one.native != pid, one.native))
     loops = any(frame.function.endswith("_run_once") for thread in threads for frame in thread.frames)
-    tasks = tasks_of(pid) if loops else ()
+    tasks = tasks_of(pid, threads) if loops else ()
     ends = ends_of_children(pid)
     return Dump(pid, (*threads, *tasks), "", children(pid), forked(pid), ends, workers(pid))
 

@@ -1,57 +1,79 @@
-"""The tasks of event loops in another process, from CPython 3.14 on: read out of its memory, by its own interpreter.
+"""The tasks of event loops in another process, read out of its memory by a Python of its own version.
 
-That is what ``python -m asyncio pstree`` does. The layout of tasks belongs to one version of CPython, so the process's
-own executable is run for it, whatever Python runs us. Nothing is executed in the process that is looked at.
+The layout of tasks belongs to one version of CPython, so the process's own executable is run for it, whatever Python
+runs us: from CPython 3.14 on it reads them as ``python -m asyncio pstree`` does, before that with `why_memory`. Nothing
+is executed in the process that is looked at.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from plait._see.why_dump import Frame, Thread
+from plait._see.why_dump import Frame, Thing, Thread
 
 _PATIENCE = 10.0  # seconds
+_TRIES = 3  # who runs may change under the look
 _READ = """
 import json, sys
 import _remote_debugging
 def line(frame):
     return frame.lineno if hasattr(frame, "lineno") else frame.location.lineno
+loops = _remote_debugging.RemoteUnwinder(int(sys.argv[1])).get_all_awaited_by()
+tasks = [task for loop in loops for task in loop.awaited_by]
+await_others = {by.task_name for task in tasks for by in task.awaited_by}
 found = []
-for loop in _remote_debugging.RemoteUnwinder(int(sys.argv[1])).get_all_awaited_by():
-    for task in loop.awaited_by:
-        stacks = [[[f.filename, line(f), f.funcname] for f in part.call_stack] for part in task.coroutine_stack]
-        found.append([task.task_id, task.task_name, sum(stacks, []), [part.task_name for part in task.awaited_by]])
+for task in tasks:
+    stacks = [[[f.filename, line(f), f.funcname] for f in part.call_stack] for part in task.coroutine_stack]
+    found.append([task.task_name, sum(stacks, []), task.task_id not in await_others])
 print(json.dumps(found))
 """
+_MEMORY = str(Path(__file__).with_name("why_memory.py"))
 
 
-def tasks_of(pid: int) -> tuple[Thread, ...]:
+def tasks_of(pid: int, threads: Sequence[Thread]) -> tuple[Thread, ...]:
     """The tasks, first those that wait for no other task; none where they cannot be read."""
     try:
         executable = str(Path(f"/proc/{pid}/exe").resolve(strict=True))
-        run = subprocess.run(
-            [executable, "-I", "-S", "-c", _READ, str(pid)],
-            capture_output=True, text=True, timeout=_PATIENCE, check=False,
-        )  # fmt: skip
-        return in_order(json.loads(run.stdout)) if run.returncode == 0 else ()
-    except (OSError, ValueError, subprocess.TimeoutExpired):
+    except OSError:
         return ()
+    known = _known(threads)
+    for program in (["-c", _READ, str(pid)], *[[_MEMORY, str(pid), *known]] * _TRIES):
+        try:
+            run = subprocess.run(
+                [executable, "-I", "-S", *program], capture_output=True, text=True, timeout=_PATIENCE, check=False
+            )
+            if run.returncode == 0:
+                return in_order(json.loads(run.stdout))
+        except (OSError, ValueError, subprocess.TimeoutExpired):
+            return ()
+    return ()
+
+
+def _known(threads: Sequence[Thread]) -> list[str]:
+    """The objects of asyncio that are on the stacks, which lead to its tasks: where each is, and a method of it."""
+    frames = [frame for thread in threads for frame in thread.frames]
+    found = [frame for frame in frames if f"asyncio{os.sep}" in frame.file and "self" in frame.variables]
+    return [f"{frame.variables['self'].address}:{frame.name}" for frame in reversed(found)]
 
 
 def in_order(found: list[Any]) -> tuple[Thread, ...]:
-    """The tasks from what was read: number, name, frames innermost first, and the numbers of those that await it.
+    """The tasks from what was read: name, frames innermost first, and whether it waits for no other task.
 
-    >>> [task.name for task in in_order([[1, "outer", [["a.py", 9, "main"]], []], [2, "inner", [], [1]]])]
+    >>> [task.name for task in in_order([["outer", [["a.py", 9, "main"]], False], ["inner", [], True]])]
     ['inner', 'outer (main)']
     """
-    waiting_for_tasks = {number for _, _, _, awaited_by in found for number in awaited_by}
-    ordered = sorted(found, key=lambda task: (task[0] in waiting_for_tasks, task[1]))
-    return tuple(_task(name, frames) for _, name, frames, _ in ordered)
+    return tuple(_task(*task) for task in sorted(found, key=lambda task: (not task[2], task[0])))
 
 
-def _task(name: str, frames: list[Any]) -> Thread:
+def _task(name: str, frames: list[Any], _: bool, cancelled: bool = False, turn: str = "") -> Thread:
     what = f"{name} ({frames[-1][2]})" if frames else name
-    return Thread(what, 0, 0, tuple(Frame(file, line, function) for file, line, function in frames), task=True)
+    return Thread(what, 0, 0, tuple(_frame(*frame) for frame in frames), task=True, cancelled=cancelled, turn=turn)
+
+
+def _frame(file: str, line: int, function: str, column: int = -1, variables: dict[str, Any] | None = None) -> Frame:
+    return Frame(file, line, function, {name: Thing(*thing) for name, thing in (variables or {}).items()}, column)

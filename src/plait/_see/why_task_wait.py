@@ -39,8 +39,9 @@ def task_wait(thread: Thread) -> Wait:
     if what.startswith(("asyncio.sleep(", "sleep(")):
         return Wait("sleep", "", frame)
     what = what.removesuffix(".acquire()")
-    # The variables are known from inside only; without them, equal names of two functions would mean the same.
-    key = key_of(frame, what) if frame.variables else None
+    # Whoever cannot read the variables does not know the column either; without them, equal names of two functions
+    # would mean the same.
+    key = key_of(frame, what) if frame.variables or frame.column >= 0 else None
     keys = () if key is None else (key,)
     others = any(_is(one, *function) for one in thread.frames for function in _FOR_TASKS)
     return Wait("tasks" if others or what.startswith("asyncio.gather(") else "await", what, frame, keys)
