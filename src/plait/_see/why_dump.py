@@ -100,6 +100,7 @@ class Dump(NamedTuple):
         forked: whether it is a fork of a Python program that has not started another one.
         ends: the other ends of the pipes, sockets and files that its children wait for, by their numbers.
         workers: the worker processes that plait has for it, each with what the system says it waits for.
+        handled: the signals for which the program has handlers of its own.
     """
 
     pid: int
@@ -109,3 +110,4 @@ class Dump(NamedTuple):
     forked: bool = False
     ends: Mapping[int, OtherEnd] = {}
     workers: tuple[tuple[int, str], ...] = ()
+    handled: tuple[str, ...] = ()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import queue
 import re
+import signal
 import sys
 import threading
 import time
@@ -12,11 +13,12 @@ from collections import ChainMap
 from collections.abc import Iterator
 from contextlib import suppress
 from itertools import islice
-from types import FrameType
+from types import FrameType, FunctionType
 from typing import TYPE_CHECKING, Any
 
 from plait._core.awaits import awaited_frames
 from plait._see import why_source
+from plait._see.whereabouts import PLAIT
 from plait._see.why_dump import Dump, Frame, Thing, Thread
 from plait._see.why_other_end import ends_of_children, other_end
 from plait._see.why_proc import children, forked, listed, run_time, waits_in, workers
@@ -66,7 +68,20 @@ def look_inside() -> Dump:
         )
         tasks += _tasks(frames)
     threads.sort(key=lambda thread: (thread.name != "MainThread", thread.native))
-    return Dump(pid, (*threads, *tasks), "", children(pid), forked(pid, ours=1), ends_of_children(pid), workers(pid))
+    ends = ends_of_children(pid)
+    return Dump(pid, (*threads, *tasks), "", children(pid), forked(pid, ours=1), ends, workers(pid), _handled())
+
+
+def _handled() -> tuple[str, ...]:
+    """The signals for which the program has handlers: neither Python's own, nor ours, which are there for a while."""
+    handlers = [(number, signal.getsignal(number)) for number in sorted(signal.valid_signals())]
+    own = [
+        number
+        for number, handler in handlers
+        if callable(handler) and handler is not signal.default_int_handler
+        if type(handler) is not FunctionType or not handler.__code__.co_filename.startswith(PLAIT)
+    ]
+    return tuple(one.name for one in own if isinstance(one, signal.Signals))
 
 
 def _busy(pid: int) -> set[int]:

@@ -9,6 +9,7 @@ from plait._see.why_graph import FOR_EVER, NOT_TOLD, RESULTS, awaited, may_go_on
 from plait._see.why_keys import Key, is_own, key_of
 from plait._see.why_known import Diagnosis, Known, Step, step
 
+_BY_HANDLERS = ("event", "condition", "queue get", *RESULTS)  # what those of signals are used for: to stop, to reload
 NO_GENERATOR = "Let no generator keep a lock while it stands at a `yield`: collect first, in the `with`, then yield."
 
 
@@ -34,15 +35,18 @@ def nobody(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
         cure = "Keep no lock while you wait for what another thread is to do under that lock: let go of it first."
     if stands:
         cure = NO_GENERATOR
+    signals = dump.handled if first.wait.kind in _BY_HANDLERS else ()
     steps = [*_told(first, everybody), *stands]
     for known in others:
         steps += _told(known, everybody)
     return Diagnosis(
-        title.format(what=first.wait.what or "what it waits for"),
+        title.format(what=first.wait.what or "what it waits for") + (", unless at a signal" if signals else ""),
         tuple(steps),
         f"{why} No other thread of this process is left that could: "
-        + ("there is none." if not others else "they all wait, too."),
+        + ("there is none." if not others else "they all wait, too.")
+        + (f" A handler of {' or '.join(signals)} may: a program that waits for its signal looks so." * bool(signals)),
         cure,
+        certain=not signals,
     )
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from plait._core.errors import PlaitError
 from plait._see.why_dump import Dump, Frame, Thing, Thread
 from plait._see.why_other_end import ends_of_children, other_end
-from plait._see.why_proc import children, forked, text_of, waits_in, whereabouts, workers
+from plait._see.why_proc import caught, children, forked, text_of, waits_in, whereabouts, workers
 from plait._see.why_remote import tasks_of
 
 _PATIENCE = 30.0  # seconds for one look
@@ -47,7 +47,7 @@ def look(pid: int) -> Dump:
     loops = any(frame.function.endswith("_run_once") for thread in threads for frame in thread.frames)
     tasks = tasks_of(pid, threads) if loops else ()
     ends = ends_of_children(pid)
-    return Dump(pid, (*threads, *tasks), "", children(pid), forked(pid), ends, workers(pid))
+    return Dump(pid, (*threads, *tasks), "", children(pid), forked(pid), ends, workers(pid), caught(pid))
 
 
 def _over_time(first: Thread, second: Thread, hungry: set[int]) -> Thread:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import signal
 from pathlib import Path
 
 # Names of functions of the kernel begin so, and mean that a thread waits for this. Read from the top.
@@ -37,6 +39,7 @@ _WAITS = (
 )
 _FORKSERVER, _ZYGOTE, _WORKER = "multiprocessing.forkserver", "plait._engines.zygote", "plait._engines.portable_worker"
 _HELPERS = (_FORKSERVER, _ZYGOTE, _WORKER, "multiprocessing.resource_tracker", "plait._see.sampler")
+_BY_PYTHON = ("SIGINT", "SIGSEGV", "SIGFPE", "SIGABRT", "SIGBUS", "SIGILL")
 _STATES = {"R": "runs", "D": "waits for a disk", "T": "is stopped", "t": "is stopped by a debugger", "Z": "has ended"}
 
 
@@ -92,6 +95,13 @@ def waits_in(pid: int, thread: int) -> str:
     """The function of the kernel that a thread is in, such as ``futex_wait``; "" where it cannot be read."""
     name = text_of(f"/proc/{pid}/task/{thread}/wchan")
     return "" if name == "0" else name
+
+
+def caught(pid: int) -> tuple[str, ...]:
+    """The signals that a process has handlers for, but those which Python or faulthandler handles by itself."""
+    found = re.search(r"^SigCgt:\s*([0-9a-f]+)$", text_of(f"/proc/{pid}/status"), re.MULTILINE)
+    mask = int(found[1], 16) if found is not None else 0
+    return tuple(one.name for one in signal.Signals if mask >> one - 1 & 1 and one.name not in _BY_PYTHON)
 
 
 def run_time(pid: int, thread: int) -> int:
