@@ -51,12 +51,15 @@ class OtherEnd(NamedTuple):
     Attributes:
         kind: ``pipe``, ``socket``, ``terminal`` or ``file``.
         name: what it is: the descriptor of a pipe or terminal, the address of a peer, the path of a file.
-        processes: who writes to the pipe, reads from it, or has the lock of the file; the process itself, too.
+        processes: who writes to the pipe, reads from it, has the lock of the file, or has the other socket; the process
+            itself, too.
+        accepted: of a socket: whether anybody has accepted the connection; those who could are the processes otherwise.
     """
 
     kind: str
     name: str
     processes: tuple[int, ...] = ()
+    accepted: bool = True
 
 
 class Thread(NamedTuple):

@@ -1,17 +1,13 @@
-"""Findings whose cause is not in this process: another process, a locked file, the other end of a connection."""
+"""Findings whose cause is not in this process: another process, a locked file, a connection."""
 
 from __future__ import annotations
 
-from collections.abc import Set as AbstractSet
-
 from plait._see import why_source
 from plait._see.why_dump import Dump
-from plait._see.why_graph import with_held
-from plait._see.why_keys import Key
 from plait._see.why_known import Diagnosis, Known, Step, step
 from plait._see.why_proc import kernel_wait
+from plait._see.why_sockets import ALIVE, asks_itself, other_side
 from plait._see.why_teams import drives_processes
-from plait._see.why_wait import ROOM
 
 _STREAMS = {"0": "standard input", "1": "standard output", "2": "standard error"}
 _QUERIES = ("execute", "executemany", "executescript", "commit", "backup", "__enter__")
@@ -227,7 +223,7 @@ def _child(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
 
 def _typed(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
     """It waits for its standard input, and nobody runs."""
-    if any(known.wait.kind in _ALIVE for known in everybody):
+    if any(known.wait.kind in ALIVE for known in everybody):
         return None
     for known in everybody:
         end = known.thread.other_end
@@ -251,54 +247,6 @@ def _typed(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
     return None
 
 
-def _socket(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
-    """It waits for the other side of a connection, and nobody runs."""
-    if any(known.wait.kind in _ALIVE for known in everybody):
-        return None
-    found = [
-        (known, known.thread.other_end)
-        for known in everybody
-        if known.wait.kind == "system" and known.thread.other_end is not None and known.thread.other_end.kind != "file"
-    ]
-    if not found:
-        return None
-    wanted = {key for one in everybody for key in one.wait.keys}
-    known, end = min(found, key=lambda one: (_accepts(one[0]), not _keeps(one[0], wanted), one[0].wait.what != ROOM))
-    accepts, name = _accepts(known), end.name if end.kind == "socket" else ""
-    if known.wait.what == ROOM:
-        return Diagnosis(
-            f"{known.thread.name} {ROOM}{f' to {name}' if name else ''}",
-            tuple(with_held([known], everybody)),
-            "The other side does not read what it is sent, and no timeout will end the wait.",
-            "Give it a timeout (settimeout(...)), have both sides read while they write, and keep no lock "
-            "while you send.",
-            certain=False,
-            processes=tuple(one for one in end.processes if one != dump.pid),
-        )
-    return Diagnosis(
-        f"{known.thread.name} {known.wait.what}{f' from {name}' if name else ''}",
-        tuple(with_held([known], everybody)),
-        "Nobody has connected. A server that has nothing to do looks like this."
-        if accepts
-        else "Nothing has come, and no timeout will end the wait: where the other side is gone without a word, it "
-        "lasts for ever.",
-        "See whether the client asks for this address and port."
-        if accepts
-        else "Give it a timeout (settimeout(...), or timeout=... of the library), and see what the other side does.",
-        certain=False,
-        processes=tuple(one for one in end.processes if one != dump.pid),
-    )
-
-
-def _accepts(known: Known) -> bool:
-    return known.thread.where.startswith("inet_csk_accept")
-
-
-def _keeps(known: Known, wanted: AbstractSet[Key]) -> bool:
-    return any(held.key in wanted for held in known.held)
-
-
-_ALIVE = ("runs", "C code", "loop", "sleep", "work")
 _READS = ("pipe_read", "anon_pipe_read", "wait_woken", "n_tty_read")
 _IDLE = ("futex", "pipe_read", "anon_pipe_read", "do_futex")
 
@@ -307,4 +255,4 @@ def _row(child: int, where: str) -> Step:
     return Step(f"child {child}", kernel_wait(where) or "runs", "", "")
 
 
-ELSEWHERE = (_crossed, _input, _file, _work, _shared, _child, _typed, _socket)  # the gravest first
+ELSEWHERE = (_crossed, _input, _file, asks_itself, _work, _shared, _child, _typed, other_side)  # the gravest first

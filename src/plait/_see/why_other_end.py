@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 import platform
 import re
+import socket
+import sys
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from plait._see.sampler_calls import calls_of
 from plait._see.why_dump import OtherEnd
@@ -13,6 +16,9 @@ from plait._see.why_proc import children, listed, parent, text_of, waits_in
 
 _LOCKS = ("locks_lock", "flock_lock", "posix_lock", "fcntl_setlk", "do_lock_file")
 _SOCKETS = ("sk_wait", "sk_stream", "sock_alloc_send", "wait_woken", "n_tty_read", "unix_stream", "inet_csk_accept")
+_OPEN, _LISTENS = "01", "0A"
+_NOBODY = "0"
+_MAPPED = bytes(10) + b"\xff\xff"  # what an address of version 4 begins with where it is one of version 6
 _WRITES = 0o3  # of the flags of an open file, those that say whether it is for reading, writing or both
 
 
@@ -60,14 +66,62 @@ def _socket(pid: int, thread: int) -> OtherEnd:
     link = _link(pid, number)
     if link.startswith("/dev/"):
         return OtherEnd("terminal", str(number))
-    inode = link[8:-1]
-    for row in text_of(f"/proc/{pid}/net/tcp").splitlines()[1:]:
+    rows = [*_connections(pid)]
+    mine = next((row for row in rows if row.inode == link[8:-1]), None)
+    if mine is None or not mine.remote.port:
+        return OtherEnd("socket", "")
+    theirs = [row for row in rows if (row.local, row.remote) == (mine.remote, mine.local)]
+    queued = [(row.state, row.inode) for row in theirs] == [(_OPEN, _NOBODY)]
+    if queued:
+        theirs = [row for row in rows if row.state == _LISTENS and row.local.port == mine.remote.port]
+    return OtherEnd("socket", str(mine.remote), _owners(pid, theirs), not queued)
+
+
+class _Address(NamedTuple):
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
+
+
+class _Connection(NamedTuple):
+    local: _Address
+    remote: _Address
+    state: str
+    inode: str
+
+
+def _connections(pid: int) -> Iterator[_Connection]:
+    """All TCP sockets in the network of a process, those of others, too."""
+    for row in (text_of(f"/proc/{pid}/net/tcp") + text_of(f"/proc/{pid}/net/tcp6")).splitlines():
         fields = row.split()
-        if len(fields) > 9 and fields[9] == inode:
-            host, _, port = fields[2].partition(":")
-            numbers = [str(int(host[at : at + 2], 16)) for at in (6, 4, 2, 0)]
-            return OtherEnd("socket", f"{'.'.join(numbers)}:{int(port, 16)}" if int(port, 16) else "")
-    return OtherEnd("socket", "")
+        if len(fields) > 9 and fields[3] != "st":
+            yield _Connection(_address(fields[1]), _address(fields[2]), fields[3], fields[9])
+
+
+def _address(text: str) -> _Address:
+    """An address as the system has it: the bytes of each 32 bits in the order of the machine.
+
+    >>> str(_address("0100007F:1F90")), str(_address("00000000000000000000000001000000:0050"))
+    ('127.0.0.1:8080', '[::1]:80')
+    """
+    host, _, port = text.partition(":")
+    data = b"".join(
+        int(host[at : at + 8], 16).to_bytes(4, sys.byteorder) for at in range(0, len(host), 8)
+    ).removeprefix(_MAPPED)
+    return _Address(socket.inet_ntop(socket.AF_INET if len(data) == 4 else socket.AF_INET6, data), int(port, 16))
+
+
+def _owners(pid: int, sockets: list[_Connection]) -> tuple[int, ...]:
+    """The processes that have one of the sockets open, as far as this user may know: the given one first."""
+    links = {f"socket:[{one.inode}]" for one in sockets if one.inode != _NOBODY}
+    others = sorted(int(name) for name in listed("/proc") if name.isdigit()) if links else []
+    return tuple(
+        one
+        for one in dict.fromkeys((pid, *others))
+        if any(_link(one, int(number)) in links for number in listed(f"/proc/{one}/fd"))
+    )
 
 
 def _file(pid: int, thread: int) -> OtherEnd | None:

@@ -47,7 +47,9 @@ def look(pid: int) -> Dump:
     loops = any(frame.function.endswith("_run_once") for thread in threads for frame in thread.frames)
     tasks = tasks_of(pid, threads) if loops else ()
     ends = ends_of_children(pid)
-    return Dump(pid, (*threads, *tasks), "", children(pid), forked(pid), ends, workers(pid), caught(pid))
+    ours = ("SIGQUIT",) if any(thread.name == "plait-watchdog" for thread in threads) else ()
+    handled = tuple(one for one in caught(pid) if one not in ours)
+    return Dump(pid, (*threads, *tasks), "", children(pid), forked(pid), ends, workers(pid), handled)
 
 
 def _over_time(first: Thread, second: Thread, hungry: set[int]) -> Thread:

@@ -68,6 +68,8 @@ _TOLD_BY_NAME = (
 )
 _LOCKS = ("acquire", "__enter__", "acquire_lock")
 _SENDS = ("send", "sendall", "sendmsg", "sendto", "sendfile")  # the kernel waits in one place for this and for recv()
+_EITHER = "wait_woken"  # where the kernel waits for either of these
+_BY_END = {"socket": "waits for something to come through a socket", "terminal": "waits for a key"}
 _OF_QUEUES = ("get", "put", "join", "recv", "")
 _QUEUES = {"get": "queue get"}  # those in C, whose put() never waits
 _WORDS = {"sleep": "sleep", "join": "join", "waitpid": "child", "wait": "event"}
@@ -132,8 +134,7 @@ def wait_of(thread: Thread) -> Wait:
     if kind == "lock" and thread.where and not thread.where.startswith("futex"):
         kind = "something"
     shared = any(_PROCESSES.search(one.file) for one in inner)
-    if kind == "something" and (known := kernel_wait(thread.where)):
-        known = ROOM if "socket" in known and call is not None and call.method in _SENDS else known
+    if kind == "something" and (known := _by_system(thread, call)):
         return Wait("system", known, frame, _keys((*inner, *outer), "lock"), address, loop, pooled, shared=shared)
     if kind in ("something", "runs", "C code"):
         deep = None
@@ -144,6 +145,16 @@ def wait_of(thread: Thread) -> Wait:
     elif frame is not None and kind in ("lock", "condition"):
         frame, deep = _called_for(outer)
     return Wait(kind, what, frame, keys, address, loop, pooled, _limited(inner, call), deep, owner, shared)
+
+
+def _by_system(thread: Thread, call: Call | None) -> str:
+    """What a thread waits for as the system tells; "" when it does not."""
+    known = kernel_wait(thread.where)
+    if "socket" in known and call is not None and call.method in _SENDS:
+        return ROOM
+    if thread.other_end is not None and thread.where.startswith(_EITHER):
+        return _BY_END.get(thread.other_end.kind, known)
+    return known
 
 
 def _what(frame: Frame | None, kind: str, call: Call | None) -> str:

@@ -1,0 +1,41 @@
+"""Runs a program that hangs, with a watchdog or without, and asks it why."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+LONG = 30.0  # seconds
+PYSPY = shutil.which("py-spy", path=sysconfig.get_path("scripts"))
+EITHER_WAY = pytest.mark.parametrize(
+    "watchdog",
+    ["import plait\n", pytest.param("\n", marks=pytest.mark.skipif(PYSPY is None, reason="needs py-spy"))],
+    ids=["watchdog", "outside"],
+)
+
+
+def said_of(folder: Path, program: str, title: str) -> str:
+    """What `plait why` says of a program, once it has come to where it hangs: what begins with this title."""
+    file = folder / "app.py"
+    file.write_text(program)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "PLAIT_WATCHDOG": "1000"}
+    running = subprocess.Popen([sys.executable, str(file)], env=environment, process_group=0)
+    command = [sys.executable, "-m", "plait", "why", str(running.pid)]
+    deadline = time.monotonic() + LONG
+    said = ""
+    try:
+        while not said.startswith(title) and time.monotonic() < deadline:
+            said = subprocess.run(command, capture_output=True, text=True, timeout=LONG, check=False).stdout
+    finally:
+        os.killpg(running.pid, 9)
+        running.wait()
+    assert said.startswith(title), said
+    return said
