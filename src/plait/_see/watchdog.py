@@ -16,6 +16,7 @@ import traceback
 
 from plait._core.errors import UsageError
 from plait._see.standstill import Standstill
+from plait._see.stuck import Stuck
 from plait._see.watchdog_bells import Bells, address, peer
 from plait._see.why_inside import look_inside
 from plait._see.why_words import tell
@@ -81,22 +82,39 @@ class Watchdog:
         self.begin()
 
     def _watch(self, bells: Bells) -> None:
-        standstill = Standstill()
+        standstill, stuck = Standstill(), Stuck()
+        said = partly = ""
         while True:
             asked, signalled = bells.wait(self._seconds / _LOOKS)
             if asked and bells.door is not None:
                 _answer(bells.door)
             if signalled:
-                _say("asked by SIGQUIT")
+                _say("asked by SIGQUIT", _words())
             if not asked and not signalled:
-                still = standstill.reached(self._seconds)
+                still, some = standstill.reached(self._seconds), _stuck(stuck, self._seconds)
                 if still is not None:
-                    _say(f"nothing has moved for {still:.0f} s")
+                    said = _say(f"nothing has moved for {still:.0f} s", _words(), unless=partly)
+                elif some:
+                    partly = _say(f"some have not moved for {self._seconds:g} s", some, unless=said)
 
 
-def _say(occasion: str) -> None:
-    """To standard error, past whatever buffers and locks the program has there."""
-    os.write(2, f"plait: {occasion}\n\n{_words()}\n".encode())
+def _say(occasion: str, words: str, unless: str = "") -> str:
+    """To standard error, past whatever buffers and locks the program has there; the finding that was said.
+
+    Nothing where that is the one that was said before.
+    """
+    finding = words.partition("\n\nall of process")[0]  # what every thread does changes where some go on
+    if finding != unless:
+        os.write(2, f"plait: {occasion}\n\n{words}\n".encode())
+    return finding
+
+
+def _stuck(stuck: Stuck, seconds: float) -> str:
+    """What is said of those who can never go on while others do; "" for none, or where looking has failed."""
+    with contextlib.suppress(Exception):
+        dump = stuck.found(seconds)
+        return tell(dump) if dump is not None else ""
+    return ""
 
 
 def _answer(door: socket.socket) -> None:

@@ -67,7 +67,7 @@ class Thread(NamedTuple):
 
     Attributes:
         name: what the program calls it.
-        ident: as `threading.get_ident` gives it; for a task 0.
+        ident: as `threading.get_ident` gives it; for a task its address, or 0 from outside.
         native: what the system calls it.
         frames: its stack.
         busy: whether it was seen to run; None when nobody can tell.

@@ -59,7 +59,7 @@ def look_inside() -> Dump:
             continue
         thread = known.get(ident)
         name = thread.name if thread is not None else f"thread {ident}"
-        frames = list(_stack(frame))
+        frames = list(stack_of(frame))
         native = (thread.native_id if thread else 0) or 0
         where = waits_in(pid, native)
         end = other_end(pid, native, where)
@@ -97,7 +97,8 @@ def _busy(pid: int) -> set[int]:
     return {native for native, since in before.items() if run_time(pid, native) - since > enough}
 
 
-def _stack(frame: FrameType | None) -> Iterator[FrameType]:
+def stack_of(frame: FrameType | None) -> Iterator[FrameType]:
+    """A frame and those that have called it, innermost first."""
     for _ in range(_DEEPEST):
         if frame is None:
             return
@@ -150,15 +151,20 @@ def _shared(value: object) -> bool:
     return issubclass(type(value), _SHARED)
 
 
-def _tasks(frames: list[FrameType]) -> list[Thread]:
-    """The tasks of the loop that runs on this stack: first those that wait for no other task."""
+def tasks_of(frames: list[FrameType]) -> list[asyncio.Task[Any]]:
+    """The tasks of the loop that runs on this stack."""
     loop = next((frame.f_locals.get("self") for frame in frames if frame.f_code.co_name == "run_forever"), None)
     asyncio = sys.modules.get("asyncio")  # who has not imported it has no tasks
     if loop is None or asyncio is None or not issubclass(type(loop), asyncio.AbstractEventLoop):
         return []
-    waiting = [task for task in asyncio.all_tasks(loop) if not task.done()]
+    return [task for task in asyncio.all_tasks(loop) if not task.done()]
+
+
+def _tasks(frames: list[FrameType]) -> list[Thread]:
+    """The tasks of the loop that runs on this stack: first those that wait for no other task."""
+    waiting = tasks_of(frames)
     found = [(_leaf(task), task.get_name(), task) for task in waiting]
-    current = asyncio.current_task(loop)
+    current = sys.modules["asyncio"].current_task(waiting[0].get_loop()) if waiting else None
     ordered = sorted(found, key=lambda entry: (not entry[0], entry[1]))
     return [_task(task, "current" if task is current else _turn(task)) for _, _, task in ordered]
 
@@ -178,4 +184,4 @@ def _task(task: asyncio.Task[Any], turn: str) -> Thread:
     frames = [_frame(frame) for frame in awaited_frames(coroutine)]
     cancelled = bool(task.cancelling()) and not turn
     name = f"{task.get_name()} ({getattr(coroutine, '__qualname__', type(coroutine).__name__)})"
-    return Thread(name, 0, 0, tuple(reversed(frames)), None, False, task=True, turn=turn, cancelled=cancelled)
+    return Thread(name, id(task), 0, tuple(reversed(frames)), None, False, task=True, turn=turn, cancelled=cancelled)

@@ -104,7 +104,7 @@ def caught(pid: int) -> tuple[str, ...]:
     return tuple(one.name for one in signal.Signals if mask >> one - 1 & 1 and one.name not in _BY_PYTHON)
 
 
-def run_time(pid: int, thread: int) -> int:
+def run_time(pid: int | str, thread: int) -> int:
     """For how many nanoseconds a thread has run; 0 where that cannot be read."""
     return int((text_of(f"/proc/{pid}/task/{thread}/schedstat").split() or ["0"])[0])
 
