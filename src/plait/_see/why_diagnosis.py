@@ -6,12 +6,12 @@ from plait._see import why_source
 from plait._see.why_cures import NOBODY, RANK
 from plait._see.why_dump import Dump
 from plait._see.why_elsewhere import ELSEWHERE, child_awaited, stopped
-from plait._see.why_graph import BOUND, FOR_EVER, NOT_TOLD, RESULTS, awaited, may_go_on, needed, taken, with_held
+from plait._see.why_graph import BOUND, FOR_EVER, NOT_TOLD, RESULTS, awaited, needed, taken, with_held
 from plait._see.why_keys import is_own
 from plait._see.why_known import Diagnosis, Known, Step, examine, step
 from plait._see.why_nobody import NO_GENERATOR, generators, nobody
+from plait._see.why_pools import is_taken, waits_for_itself
 from plait._see.why_task_wait import primitive
-from plait._see.why_teams import awaits_all
 
 
 def diagnose(dump: Dump) -> Diagnosis | None:
@@ -25,10 +25,11 @@ def judge(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
         stopped,
         _gil,
         _cycle,
-        _pool,
+        waits_for_itself,
         _blocked_loop,
         _forked,
         _pipe,
+        is_taken,
         nobody,
         *ELSEWHERE,
         _task,
@@ -126,39 +127,6 @@ def _releasing_timer(members: list[Known], everybody: list[Known]) -> str:
 def _is_timer(known: Known) -> bool:
     """Whether it is a thread of `threading.Timer` whose time has not come."""
     return known.wait.kind == "event" and known.wait.limited and known.wait.frame is None
-
-
-def _pool(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
-    """All workers of a pool wait for what only a worker of it could do."""
-    pools = {known.wait.pooled for known in everybody if known.wait.pooled}
-    for pool in pools:
-        workers = [known for known in everybody if known.wait.pooled == pool]
-        if all(_for_pool(known, pool) for known in workers) and not _may_come(dump, everybody, pool):
-            return Diagnosis(
-                "A pool waits for itself",
-                tuple(map(step, workers)),
-                (
-                    "The only worker of a pool waits"
-                    if len(workers) == 1
-                    else f"All {len(workers)} workers of a pool wait"
-                )
-                + " for results of tasks that no worker is left to run.",
-                "Do not wait for a task of a pool within another task of it: return the future, or give inner tasks a "
-                "pool of their own (plait.map and plait.scope have a worker for each).",
-            )
-    return None
-
-
-def _for_pool(known: Known, pool: int) -> bool:
-    """Whether a worker of a pool waits for what may be a task of the pool."""
-    return pool in known.crews or (known.wait.kind in RESULTS and not known.wait.limited)
-
-
-def _may_come(dump: Dump, everybody: list[Known], pool: int) -> bool:
-    """Whether others than the workers of a pool may give them the results that they wait for."""
-    if any(pool in known.crews and not awaits_all(known.thread) and known.wait.pooled != pool for known in everybody):
-        return True  # it is no pool, but the crew of a map, to which nobody submits
-    return any(known.wait.pooled not in (0, pool) and may_go_on(dump, known) for known in everybody)
 
 
 def _blocked_loop(_: Dump, everybody: list[Known]) -> Diagnosis | None:

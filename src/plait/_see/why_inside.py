@@ -143,6 +143,8 @@ def _thing(value: object) -> Thing:
     if type(value) is _RLOCK:
         found = _OWNER.search(repr(value))  # C code, which takes no lock
         return Thing("RLock", id(value), found[1] if found is not None else "")
+    if type(value) is queue.SimpleQueue:  # what a pool has not begun
+        return Thing("SimpleQueue", id(value), str(value.qsize()))
     return Thing(type(value).__name__, id(value), str(value)[:80] if type(value) in _PLAIN else "")
 
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from plait._see import why_source
 from plait._see.why_dump import Dump, Thread
 from plait._see.why_keys import Holding, holdings, key_of
+from plait._see.why_manager import served
 from plait._see.why_passed import named
 from plait._see.why_task_wait import task_wait
 from plait._see.why_teams import crews_awaited
@@ -87,7 +88,7 @@ def _joining(known: Known, everybody: list[Known]) -> Known:
 
 
 def _known(thread: Thread, everybody: tuple[Thread, ...]) -> Known:
-    wait = task_wait(thread) if thread.task else named(wait_of(thread), thread, everybody)
+    wait = task_wait(thread) if thread.task else served(named(wait_of(thread), thread, everybody), thread)
     crews = crews_awaited(thread, everybody) if wait.kind == "work" else ()
     released = key_of(wait.frame, wait.what) if wait.kind == "condition" and not wait.keys and wait.frame else None
     held = [held for held in holdings(thread) if released is None or held.key != released]
@@ -119,6 +120,8 @@ _DOES = {
     "await": "awaits {what}",
     "tasks": "awaits other tasks",
     "serves": "serves whoever connects",
+    "client": "serves a process that asks for nothing now",
+    "proxy": "waits in {what}, which a proxy in the process of that name has asked for",
     "current": "is the task that its event loop runs",
     "ready": "could go on, and waits for its turn",
     "system": "{what}",

@@ -1,0 +1,85 @@
+"""Findings of pools of threads: all workers wait, for results of the pool or for what calls behind them are to do."""
+
+from __future__ import annotations
+
+from plait._see.why_dump import Dump
+from plait._see.why_graph import FOR_EVER, RESULTS, awaited, may_go_on
+from plait._see.why_known import Diagnosis, Known, step
+from plait._see.why_teams import awaits_all
+
+
+def waits_for_itself(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
+    """All workers of a pool wait for what only a worker of it could do."""
+    pools = {known.wait.pooled for known in everybody if known.wait.pooled}
+    for pool in pools:
+        workers = [known for known in everybody if known.wait.pooled == pool]
+        if all(_for_pool(known, pool) for known in workers) and not _may_come(dump, everybody, pool):
+            return Diagnosis(
+                "A pool waits for itself",
+                tuple(map(step, workers)),
+                (
+                    "The only worker of a pool waits"
+                    if len(workers) == 1
+                    else f"All {len(workers)} workers of a pool wait"
+                )
+                + " for results of tasks that no worker is left to run.",
+                "Do not wait for a task of a pool within another task of it: return the future, or give inner tasks a "
+                "pool of their own (plait.map and plait.scope have a worker for each).",
+            )
+    return None
+
+
+def _for_pool(known: Known, pool: int) -> bool:
+    """Whether a worker of a pool waits for what may be a task of the pool."""
+    return pool in known.crews or (known.wait.kind in RESULTS and not known.wait.limited)
+
+
+def _may_come(dump: Dump, everybody: list[Known], pool: int) -> bool:
+    """Whether others than the workers of a pool may give them the results that they wait for."""
+    if any(pool in known.crews and not awaits_all(known.thread) and known.wait.pooled != pool for known in everybody):
+        return True  # it is no pool, but the crew of a map, to which nobody submits
+    return any(known.wait.pooled not in (0, pool) and may_go_on(dump, known) for known in everybody)
+
+
+def is_taken(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
+    """All workers of a pool wait for what others are to do, and there are calls that no worker has begun."""
+    for pool in {known.wait.pooled for known in everybody if known.wait.pooled}:
+        workers = [known for known in everybody if known.wait.pooled == pool]
+        behind = _behind(workers, everybody)
+        others = [known for known in everybody if known not in workers and may_go_on(dump, known)]
+        if not behind or not all(known.wait.kind in FOR_EVER and not known.wait.limited for known in workers):
+            continue
+        if any(awaited(everybody, at) is not None for at, known in enumerate(everybody) if known in workers):
+            continue  # whoever has what they wait for is who to look at
+        if all(known.wait.kind == "loop" or known.thread.task for known in others):
+            return _taken(workers, behind, certain=not others and not dump.handled)
+    return None
+
+
+def _taken(workers: list[Known], behind: int, *, certain: bool) -> Diagnosis:
+    who = "The only worker of a pool waits" if len(workers) == 1 else f"All {len(workers)} workers of a pool wait"
+    return Diagnosis(
+        f"{who}, and {behind} call{'s wait' if behind > 1 else ' waits'} for a worker",
+        tuple(map(step, workers)),
+        "No call that waits for a worker begins before one of these has ended, and one of them may be what these are "
+        "waiting for.",
+        "Have the pool begin first what others wait for, give that a pool of its own, or this one more workers "
+        "(max_workers=...); in an event loop wait with what asyncio has for it, which takes no worker.",
+        certain=certain,
+    )
+
+
+def _behind(workers: list[Known], everybody: list[Known]) -> int:
+    """How many calls wait for a worker: as the queue of the pool says, or as many tasks wait for more than it has."""
+    frames = [frame for known in workers for frame in known.thread.frames]
+    queues = [frame.variables["work_queue"].text for frame in frames if "work_queue" in frame.variables]
+    if any(text.isdigit() for text in queues):
+        return max(int(text) for text in queues if text.isdigit())
+    if not any(known.thread.name.startswith("asyncio_") for known in workers):
+        return 0
+    return max(0, sum(map(_is_for_thread, everybody)) - len(workers))
+
+
+def _is_for_thread(known: Known) -> bool:
+    """Whether it is a task that waits for `asyncio.to_thread`."""
+    return any(one.file.endswith("asyncio/threads.py") and one.name == "to_thread" for one in known.thread.frames)
