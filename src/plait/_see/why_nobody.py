@@ -9,6 +9,14 @@ from plait._see.why_graph import FOR_EVER, NOT_TOLD, RESULTS, awaited, may_go_on
 from plait._see.why_keys import Key, is_own, key_of
 from plait._see.why_known import Diagnosis, Known, Step, step
 
+_ENDED_BY = {  # a wait of this kind, by these methods of what is waited for
+    "event": ("set",),
+    "condition": ("notify", "notify_all"),
+    "queue get": ("put", "put_nowait"),
+    "queue put": ("get", "get_nowait"),
+    "semaphore": ("release",),
+    "future": ("set_result", "set_exception"),
+}
 _BY_HANDLERS = ("event", "condition", "queue get", *RESULTS)  # what those of signals are used for: to stop, to reload
 NO_GENERATOR = "Let no generator keep a lock while it stands at a `yield`: collect first, in the `with`, then yield."
 
@@ -35,10 +43,14 @@ def nobody(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
         cure = "Keep no lock while you wait for what another thread is to do under that lock: let go of it first."
     if stands:
         cure = NO_GENERATOR
+    later = [] if has or stands else [call for known in everybody for call in _later(known, first)][:1]
+    if later:
+        cure = f"Have {later[0][0]} come before that wait, or in another thread."
     signals = dump.handled if first.wait.kind in _BY_HANDLERS else ()
     steps = [*_told(first, everybody), *stands]
     for known in others:
         steps += _told(known, everybody)
+    steps += [one for _, one in later]
     return Diagnosis(
         title.format(what=first.wait.what or "what it waits for") + (", unless at a signal" if signals else ""),
         tuple(steps),
@@ -48,6 +60,22 @@ def nobody(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
         cure,
         certain=not signals,
     )
+
+
+def _later(known: Known, first: Known) -> list[tuple[str, Step]]:
+    """What a thread would call after its own wait, in the same function, that ends the wait of the first."""
+    name, methods = first.wait.what.rpartition(".")[2], _ENDED_BY.get(first.wait.kind, ())
+    found = [
+        (frame, one)
+        for frame in known.thread.frames
+        if is_own(frame)
+        for one in why_source.called_later(frame.file, frame.line, name, methods)
+    ]
+    does = "would end that wait, but only afterwards,"
+    return [
+        (one.expression, Step(known.thread.name, does, at.place, why_source.text(at.file, at.line)))
+        for at, one in ((frame._replace(line=one.line), one) for frame, one in found)
+    ]
 
 
 def _told(known: Known, everybody: list[Known]) -> list[Step]:

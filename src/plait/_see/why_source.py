@@ -253,6 +253,21 @@ def passed(file: str, method: str) -> tuple[Held, ...]:
 
 
 @_remembered
+def called_later(file: str, line: int, name: str, methods: tuple[str, ...]) -> tuple[Held, ...]:
+    """Where the function around a line calls such a method, further down, of what is called so: ``self.stop.set()``."""
+    tree = _tree(file)
+    nodes = list(_within(_function(tree, line))) if tree is not None else []
+    functions = [node.func for node in nodes if isinstance(node, ast.Call) and node.lineno > line]
+    found = [one for one in functions if isinstance(one, ast.Attribute) and one.attr in methods]
+    there = [Held(f"{ast.unparse(one)}()", one.lineno) for one in found if _last_name(one.value) == name]
+    return tuple(sorted(there, key=lambda one: one.line))
+
+
+def _last_name(node: ast.expr) -> str:
+    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
+
+
+@_remembered
 def made_as(file: str, expression: str) -> str:
     """The name of the class whose call a file assigns to an expression, ``Event``; "" where it does not say one."""
     tree = _tree(file)
