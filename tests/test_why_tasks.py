@@ -118,11 +118,58 @@ async def main():
     changed = asyncio.Condition()
     async with changed: await changed.wait_for(lambda: False)
 """
+PERMITS = """
+async def one(slots):
+    async with slots:
+        await asyncio.sleep(0)
+        async with slots: pass
+async def two(slots):
+    async with slots: await asyncio.sleep(1000)
+async def main():
+    slots = asyncio.Semaphore(2)
+    await asyncio.gather(one(slots), two(slots))
+"""
+WRAPPED = """
+class Guard:
+    def __init__(self): self.lock = asyncio.Lock()
+    async def __aenter__(self): await self.lock.acquire()
+    async def __aexit__(self, *_): self.lock.release()
+async def save(guard):
+    async with guard: pass
+async def main():
+    guard = Guard()
+    async with guard:
+        await save(guard)
+"""
+MANAGED = """
+import contextlib
+lock = asyncio.Lock()
+@contextlib.asynccontextmanager
+async def turn():
+    async with lock: yield
+async def save():
+    async with turn(): pass
+async def main():
+    async with turn():
+        await save()
+"""
 # The program, and what is said of it in this order.
 PROGRAMS = {
     "server": (SERVER, ["No wait that cannot end was found", "Task-1 (main)  serves whoever connects at app.py:5"]),
     "session": (SESSION, ["Task-1 (main) waits for session.wait()", "awaits session.wait()", "cure: See that set()"]),
     "kept": (KEPT, ["Task-2 (one) waits for asyncio", "Task-2 (one)   has slots", "Keep nothing that others need"]),
+    "permits": (
+        PERMITS,
+        ["Task-2 (one) waits for slots", "has slots, taken at app.py:4", "Task-3 (two)   has slots", "Keep nothing"],
+    ),
+    "wrapped lock": (
+        WRAPPED,
+        ["Task-1 (main) waits for itself", "has guard, taken at app.py:11", "awaits self.lock at app.py:5"],
+    ),
+    "managed lock": (
+        MANAGED,
+        ["Task-1 (main) waits for itself", "has turn(), taken at app.py:11", "awaits lock at app.py:7"],
+    ),
     "left": (LEFT, ["Task-2 (enter) waits for lock", "cure: Use `async with`"]),
     "computes": (
         COMPUTES,

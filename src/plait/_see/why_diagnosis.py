@@ -234,7 +234,7 @@ def _cure_of_task(first: Known, rest: list[Known], threads: list[Known]) -> str:
             "Raise CancelledError again wherever it is caught, and await in a `finally` only what comes to an end: who "
             "has cancelled the task may wait for it."
         )
-    if any(_is_kept(known, [first]) for known in rest):
+    if any(_is_kept(known, [first]) for known in (first, *rest)):
         return (
             "Keep nothing that others need while you await something else: let go of it first. See who is to set what "
             "is awaited, or await it with asyncio.timeout(...)."

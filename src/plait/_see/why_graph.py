@@ -8,6 +8,7 @@ from plait._see import why_source
 from plait._see.why_dump import Dump, Thread
 from plait._see.why_keys import Holding, is_own
 from plait._see.why_known import Known, Step, is_thread, step
+from plait._see.why_task_wait import primitive
 from plait._see.why_teams import awaits_all, drives_processes
 
 FOR_EVER = ("lock", "join", "condition", "event", "semaphore", "barrier", "queue get", "queue put", "queue join",
@@ -67,8 +68,8 @@ def awaited(everybody: list[Known], at: int) -> int | None:
     """Whom a thread waits for: who has the lock, whom it joins, who imports the module, who works for its result."""
     known = everybody[at]
     wait = known.wait
-    if wait.limited:
-        return None
+    if wait.limited or (known.thread.task and primitive(known.thread) == "semaphore"):
+        return None  # of a semaphore others have permits, too
     others = enumerate(everybody)
     if known.crews:
         workers = _workers(everybody, known)

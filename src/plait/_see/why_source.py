@@ -221,6 +221,8 @@ def takes_for_its_caller(file: str, line: int) -> bool:
     entered = any(one.method == _ENTERS for one in calls(file, line))
     if name == _ENTERS:
         return not entered or "__enter__()" in text(file, line)
+    if name == "__aenter__":
+        return not text(file, line).startswith("async with ")
     yields = [(node.lineno, node.col_offset) for node in ast.walk(function) if isinstance(node, ast.Yield)]
     if not yields or isinstance(function, ast.Module):
         return False

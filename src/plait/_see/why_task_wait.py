@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from plait._see import why_source
 from plait._see.why_dump import Frame, Thread
-from plait._see.why_keys import is_own, key_of
+from plait._see.why_keys import Key, is_own, key_of
 from plait._see.why_wait import Wait
 
 _FOR_TASKS = (("taskgroups.py", "__aexit__"), ("tasks.py", "wait"), ("tasks.py", "_wait"))
@@ -39,12 +41,25 @@ def task_wait(thread: Thread) -> Wait:
     if what.startswith(("asyncio.sleep(", "sleep(")):
         return Wait("sleep", "", frame)
     what = what.removesuffix(".acquire()")
-    # Whoever cannot read the variables does not know the column either; without them, equal names of two functions
-    # would mean the same.
-    key = key_of(frame, what) if frame.variables or frame.column >= 0 else None
-    keys = () if key is None else (key,)
+    keys = tuple(_keys(thread.frames[thread.frames.index(frame) :]))
     others = any(_is(one, *function) for one in thread.frames for function in _FOR_TASKS)
     return Wait("tasks" if others or what.startswith("asyncio.gather(") else "await", what, frame, keys)
+
+
+def _keys(frames: tuple[Frame, ...]) -> Iterator[Key]:
+    """As what it is known that a task waits for: where it awaits, and to whoever has entered that for the purpose."""
+    for frame in frames:
+        if frame.file.endswith("contextlib.py"):
+            continue
+        # Whoever cannot read the variables does not know the column either; without them, equal names of two functions
+        # would mean the same.
+        if not frame.variables and frame.column < 0:
+            return
+        key = key_of(frame, why_source.awaited(frame.file, frame.line, frame.column).removesuffix(".acquire()"))
+        if key is not None:
+            yield key
+        if not why_source.takes_for_its_caller(frame.file, frame.line):
+            return
 
 
 def primitive(thread: Thread) -> str:
