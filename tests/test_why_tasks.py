@@ -153,6 +153,13 @@ async def main():
     async with turn():
         await save()
 """
+OWN_CLASS = """
+class Own(asyncio.Task): pass
+async def wait(): await asyncio.Event().wait()
+async def main():
+    asyncio.get_running_loop().set_task_factory(lambda loop, coroutine, **more: Own(coroutine, loop=loop, **more))
+    await asyncio.create_task(wait(), name="own \u4e2d")
+"""
 # The program, and what is said of it in this order.
 PROGRAMS = {
     "server": (SERVER, ["No wait that cannot end was found", "Task-1 (main)  serves whoever connects at app.py:5"]),
@@ -170,6 +177,7 @@ PROGRAMS = {
         MANAGED,
         ["Task-1 (main) waits for itself", "has turn(), taken at app.py:11", "awaits lock at app.py:7"],
     ),
+    "tasks of a class of its own": (OWN_CLASS, ["own \u4e2d (wait) waits for asyncio.Event().wait()", "app.py:4"]),
     "left": (LEFT, ["Task-2 (enter) waits for lock", "cure: Use `async with`"]),
     "computes": (
         COMPUTES,

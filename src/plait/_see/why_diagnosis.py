@@ -203,7 +203,8 @@ def _task(_: Dump, everybody: list[Known]) -> Diagnosis | None:
         return None
     others = [known for known in tasks if known.wait.kind == "tasks"]
     threads = [known for known in everybody if known.wait.pooled and known.wait.kind not in NOT_TOLD]
-    first = min(cancelled or waiting, key=lambda known: (_is_kept(known, everybody), _rank(known)))
+    holders = [known for known in everybody if known.held]
+    first = min(cancelled or waiting, key=lambda known: (_is_kept(known, holders), _rank(known)))
     stands = generators(first) if primitive(first.thread) == "lock" and not cancelled else []
     rest = [known for known in (*waiting, *others, *asleep) if known is not first]
     return Diagnosis(

@@ -20,11 +20,12 @@ BOUND = (*FOR_EVER, *RESULTS, *NOT_TOLD, "import", "work", "exit")  # who waits 
 
 def with_held(members: list[Known], everybody: list[Known]) -> list[Step]:
     steps = []
+    wanted = {key for other in everybody for key in other.wait.keys}
+    for_owners = [other for other in everybody if other.wait.owner and other.wait.kind == "lock"]
     for known in members:
-        wanted = {key for other in everybody for key in other.wait.keys}
         held = [one for one in known.held if one.key in wanted]
         steps += [taken(known, one) for one in held]
-        owned = [other for other in everybody if _owns(known, other) and other.wait.kind == "lock"]
+        owned = [other for other in for_owners if _owns(known, other)]
         if owned and not held:
             steps.append(_owning(known, owned[0]))
         steps.append(step(known))
@@ -77,7 +78,8 @@ def awaited(everybody: list[Known], at: int) -> int | None:
     if wait.owner:
         return next((n for n, other in others if _owns(other, known)), None)
     if wait.keys and (wait.kind != "condition" or all(other.wait.kind in BOUND for other in everybody)):
-        return next((n for n, other in others if any(held.key in wait.keys for held in other.held)), None)
+        holders = (pair for pair in others if pair[1].held)  # there may be thousands of tasks that have nothing
+        return next((n for n, other in holders if any(held.key in wait.keys for held in other.held)), None)
     if wait.kind == "join" and wait.address:
         return next((n for n, other in others if is_thread(other.thread, wait.address)), None)
     if wait.kind == "import":

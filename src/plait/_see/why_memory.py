@@ -15,6 +15,7 @@ import os
 import sys
 import weakref
 from collections.abc import AsyncGenerator, Iterator
+from functools import lru_cache
 from types import CodeType
 from typing import Any
 
@@ -51,7 +52,10 @@ class Memory:
 
     def type_of(self, thing: int) -> str:
         """The name of an object's class, without its module."""
-        cls = self.word(thing + _WORD)
+        return self.name_of(self.word(thing + _WORD))
+
+    def name_of(self, cls: int) -> str:
+        """The name of a class, without its module."""
         if cls not in self._types:
             name = self.read(self.word(cls + 3 * _WORD), 200).partition(b"\0")[0]
             self._types[cls] = name.decode(errors="replace").rpartition(".")[2]
@@ -208,6 +212,8 @@ class Reader:
 
     def __init__(self, pid: int, layout: Layout) -> None:
         self._memory, self._layout = Memory(pid), layout
+        self._place_of = lru_cache(maxsize=None)(self._place)  # thousands of tasks stand in a few places
+        self._names_of = lru_cache(maxsize=None)(self._names)
 
     def tasks(self, root: int, method: str) -> Iterator[list[Any]]:
         """Those that the module has which an object's method is of: name, frames, and so on."""
@@ -220,7 +226,7 @@ class Reader:
         for group in filter(None, (memory.value(names, name) for name in _OF_TASKS)):
             for task in self._members(group):
                 try:
-                    if task and memory.type_of(task) == "Task":
+                    if task and self._is_task(task):
                         yield from self._task(task)
                 except (OSError, ValueError):  # it has ended meanwhile
                     continue
@@ -235,13 +241,22 @@ class Reader:
         found = [one for one in memory.members(address) if memory.type_of(one) == "ReferenceType"]
         return [memory.word(one + layout.referent) for one in found]
 
+    def _is_task(self, thing: int) -> bool:
+        """Whether it is of asyncio's class, or one that a program has made of that."""
+        cls = self._memory.word(thing + _WORD)
+        while cls:
+            if self._memory.name_of(cls) == "Task":
+                return True
+            cls = self._memory.word(cls + self._layout.base)
+        return False
+
     def _task(self, task: int) -> Iterator[list[Any]]:
         memory, layout = self._memory, self._layout
         coroutine, waiter = memory.word(task + layout.coroutine), memory.word(task + layout.waiter)
         state = memory.number(coroutine + layout.state, 1)
         if state > 0:
             return
-        leaf = not waiter or memory.type_of(waiter) not in ("Task", "_GatheringFuture")
+        leaf = not waiter or not (self._is_task(waiter) or memory.type_of(waiter) == "_GatheringFuture")
         turn = "current" if state == 0 else "" if waiter else "ready"
         cancelled = memory.number(task + layout.cancels) > 0 and not turn
         yield [self._name(task), [*self._frames(coroutine)][::-1], leaf, cancelled, turn]
@@ -265,9 +280,8 @@ class Reader:
                 return
             code = memory.word(awaited + layout.code)
             instruction = memory.word(awaited + layout.next) - code - layout.begin
-            line, column = self._place(code, instruction)
+            file, name, line, column = self._place_of(code, instruction)
             variables = dict(self._variables(awaited, code))
-            file, name = (memory.text(memory.word(code + at)) for at in (layout.filename, layout.qualname))
             yield [file, line, name, column, variables]
             top = memory.number(awaited + layout.top)
             if state == 0 or instruction < 0 or not 0 < top < _MOST:
@@ -277,20 +291,24 @@ class Reader:
                 return
 
     def _variables(self, frame: int, code: int) -> Iterator[tuple[str, tuple[str, int]]]:
-        names = self._memory.items(self._memory.word(code + self._layout.names))
-        for at, name in enumerate(names):
+        for at, name in enumerate(self._names_of(code)):
             thing = self._memory.word(frame + self._layout.variables + at * _WORD)
             if thing and self._memory.type_of(thing) != "cell":
-                yield self._memory.text(name), (self._memory.type_of(thing), thing)
+                yield name, (self._memory.type_of(thing), thing)
 
-    def _place(self, code: int, instruction: int) -> tuple[int, int]:
-        """The line and the column in it that an instruction is of."""
+    def _names(self, code: int) -> list[str]:
+        return [*map(self._memory.text, self._memory.items(self._memory.word(code + self._layout.names)))]
+
+    def _place(self, code: int, instruction: int) -> tuple[str, str, int, int]:
+        """The file, the function, the line and the column in it that an instruction is of."""
+        names = (self._layout.filename, self._layout.qualname)
+        file, name = (self._memory.text(self._memory.word(code + at)) for at in names)
         first = self._memory.number(code + self._layout.first_line)
         nothing = bytes([9, 0]) * (max(instruction, 0) // 2 + 1)
         table = self._memory.data(self._memory.word(code + self._layout.lines))
         copy = _empty.__code__.replace(co_firstlineno=first, co_linetable=table, co_code=nothing)
         line, _, column, _ = [*copy.co_positions()][max(instruction, 0) // 2]
-        return line or first, -1 if column is None else column
+        return file, name, line or first, -1 if column is None else column
 
 
 class _Awaited:
