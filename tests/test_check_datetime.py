@@ -113,6 +113,12 @@ def test_nothing_of_it_is_left(tmp_path: Path) -> None:
     assert pickle.loads(pickle.dumps(real)) is real
 
 
+def test_how_a_program_pickles_moments_itself_is_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(copyreg.dispatch_table, datetime.datetime, str)
+    _checked(START, tmp_path)
+    assert copyreg.dispatch_table[datetime.datetime] is str
+
+
 def test_a_lock_says_what_it_is(tmp_path: Path) -> None:
     program = """
 for made in threading.Lock(), threading.RLock():

@@ -93,6 +93,7 @@ class Patches:
         self._set(asyncio.Lock, "release", forgetting_holder(asyncio.Lock.release))
         for name in ("addFailure", "addError"):
             self._set(unittest.TestResult, name, keeps_failure(getattr(unittest.TestResult, name)))
+        self._pickling = copyreg.dispatch_table.get(_DATETIME)
         copyreg.pickle(_DATETIME, pickled)
         for handler in logging._handlers.values():  # type: ignore[attr-defined]  # all that there are
             if isinstance(getattr(handler, "lock", None), _RLOCK):
@@ -103,6 +104,8 @@ class Patches:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         copyreg.dispatch_table.pop(_DATETIME, None)
+        if self._pickling is not None:  # the program's own
+            copyreg.pickle(_DATETIME, self._pickling)
         for owner, name, value in reversed(self._undo):
             setattr(owner, name, value)
         for module in [module for name, module in list(sys.modules.items()) if name not in self._before]:
