@@ -36,6 +36,11 @@ def wait_rarely(x: int) -> int:
     return x
 
 
+def stall_rarely(x: int) -> int:
+    time.sleep(0.2 if x % 100 == 50 else 0.005)
+    return x
+
+
 def compute(seconds: float) -> float:
     end = time.thread_time() + seconds  # CPU time: other processes on the machine do not shorten the work
     while time.thread_time() < end:

@@ -154,3 +154,49 @@ def test_a_feed_that_is_held_ends_when_what_is_in_flight_has_ended():
     assert not feed.finished
     assert feed.take(5).base == 1
     assert feed.take(5).base == 4
+
+
+# --- while the consumer waits for one item
+
+
+def taken_of(feed):
+    found = []
+    while True:
+        feed.fill(100)
+        if (batch := feed.take(1)) is None:
+            return found
+        found += batch.items
+
+
+@pytest.mark.parametrize("kind", [iter, list])
+def test_more_may_be_taken_while_the_consumer_waits_for_one_and_no_more_than_that(kind):
+    feed = Feed(kind(range(1000)))
+    feed.window = 4
+    assert not feed.reach(3, 10)  # there is room
+    assert taken_of(feed) == [0, 1, 2, 3]
+    for more in ([4, 5, 6], [7, 8, 9], [10, 11, 12], [13]):
+        assert feed.reach(3, 10)
+        assert taken_of(feed) == more
+    assert not feed.reach(3, 10)
+    assert taken_of(feed) == []
+
+
+def test_once_the_consumer_has_it_the_window_is_what_it_was():
+    feed = Feed(range(1000))
+    feed.window = 4
+    taken_of(feed)
+    feed.reach(6, 10)
+    assert len(taken_of(feed)) == 6
+    feed.deliver(1)
+    assert taken_of(feed) == []
+    assert feed.reach(2, 10)  # it waits for the next one
+    assert taken_of(feed) == [10, 11]
+    feed.deliver(9)
+    assert taken_of(feed) == [12, 13]
+
+
+def test_nothing_is_made_room_for_once_all_has_been_taken():
+    feed = Feed(range(4))
+    feed.window = 4
+    taken_of(feed)
+    assert not feed.reach(3, 10)

@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from told import asked
 
 from plait._see import why_outside
 from plait._see.why_diagnosis import Diagnosis, diagnose
@@ -141,7 +142,7 @@ def test_the_culprit_is_named(name: str) -> None:
     title, place = HANGS[name]
     with hanging(name) as pid:
         until(pid, title)
-        said = why(pid).stdout
+        said = asked(pid)
     assert title in said.partition("\n")[0], said
     assert place in re.findall(r"\w+\.py:\d+", said.partition("cure:")[0])[:2], said
 
@@ -156,7 +157,7 @@ def test_what_the_other_process_does_is_told_with_its_line(name: str, watched: d
     with hanging(name, **watched) as pid:
         _look(pid)
         while not (other.startswith(theirs) and re.search(place, other)) and time.monotonic() < deadline:
-            said = why(pid).stdout
+            said = asked(pid)
             other = re.split(r"^process \d+: ", said, maxsplit=1, flags=re.MULTILINE)[-1]
     assert said.startswith(title), said
     assert other.startswith(theirs), said
@@ -169,7 +170,7 @@ def test_a_task_is_seen_from_outside(name: str) -> None:
     title, place = WATCHED[name]
     with hanging(name) as pid:
         until(pid, title)
-        said = why(pid).stdout
+        said = asked(pid)
     assert title in said.partition("\n")[0], said
     assert place in said.partition("cure:")[0], said
 
@@ -217,7 +218,7 @@ def test_a_watchdog_answers(name: str) -> None:
     title, place = WATCHED[name]
     deadline = time.monotonic() + LONG
     with hanging(name, PLAIT_WATCHDOG="1000") as pid:
-        while title not in (said := why(pid).stdout) and time.monotonic() < deadline:
+        while title not in (said := asked(pid)) and time.monotonic() < deadline:
             continue
     assert title in said.partition("\n")[0]
     assert place in said.partition("cure:")[0]
@@ -257,7 +258,7 @@ def test_ctrl_backslash_has_a_watchdog_speak() -> None:
     try:
         assert program.stderr is not None
         deadline = time.monotonic() + LONG
-        while title not in why(program.pid).stdout and time.monotonic() < deadline:
+        while title not in asked(program.pid) and time.monotonic() < deadline:
             continue
         for _ in range(2):
             program.send_signal(signal.SIGQUIT)
@@ -301,9 +302,9 @@ def test_a_fork_has_a_watchdog_of_its_own() -> None:
         assert parent.stdout is not None
         child = int(parent.stdout.readline())
         deadline = time.monotonic() + LONG
-        while f"all of process {child}:" not in (said := why(child).stdout) and time.monotonic() < deadline:
+        while f"all of process {child}:" not in (said := asked(child)) and time.monotonic() < deadline:
             continue
-        mine = why(parent.pid).stdout
+        mine = asked(parent.pid)
     finally:
         os.killpg(parent.pid, 9)
         parent.communicate()
@@ -383,9 +384,9 @@ def test_a_watchdog_outlives_what_it_cannot_see() -> None:
     )
     try:
         deadline = time.monotonic() + LONG
-        while "AttributeError" not in (said := why(run.pid).stdout) and time.monotonic() < deadline:
+        while "AttributeError" not in (said := asked(run.pid)) and time.monotonic() < deadline:
             continue
-        again = why(run.pid).stdout
+        again = asked(run.pid)
     finally:
         run.kill()
         run.wait()
@@ -640,6 +641,6 @@ def test_the_page_shows_what_is_said() -> None:
     assert (FOLDER / "lock_cycle.py").read_text() in page
     with hanging("lock_cycle") as pid:
         until(pid, HANGS["lock_cycle"][0])
-        said = why(pid).stdout.replace(str(pid), "1234")
+        said = asked(pid).replace(str(pid), "1234")
     shown = page.partition("$ plait why 1234\n")[2].partition("```")[0]
     assert said == shown

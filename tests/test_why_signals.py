@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
@@ -22,7 +23,8 @@ pytestmark = [
 def test_who_waits_for_a_signal_does_not_hang_for_certain(tmp_path: Path, watchdog: str) -> None:
     program = watchdog + IMPORTS + WAITS.format(HANDLES)
     said = said_of(tmp_path, program, "Nobody sets stop, unless at a signal\n")
-    assert "handler of SIGTERM may" in " ".join(said.split()), said
+    # a watchdog that has just begun is asked from outside, and has taken SIGQUIT before its thread has a name
+    assert re.search(r"handler of (SIGQUIT or )?SIGTERM may", " ".join(said.split())), said
 
 
 @EITHER_WAY

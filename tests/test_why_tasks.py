@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+from told import asked
 
 from plait._see import why_source
 from plait._see.why_dump import Frame, Thread
@@ -257,17 +258,12 @@ def _check_what_is_said(folder: Path, source: str, expected: list[str], **watchd
     program = subprocess.Popen([sys.executable, str(file)], env=environment, process_group=0)
     deadline = time.monotonic() + LONG
     try:
-        while not _in_order(said := _why(program.pid), expected) and time.monotonic() < deadline:
+        while not _in_order(said := asked(program.pid), expected) and time.monotonic() < deadline:
             continue
     finally:
         os.killpg(program.pid, 9)
         program.wait()
     assert _in_order(said, expected), said
-
-
-def _why(pid: int) -> str:
-    command = [sys.executable, "-m", "plait", "why", str(pid)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=LONG, check=False).stdout
 
 
 def _in_order(said: str, expected: list[str]) -> bool:

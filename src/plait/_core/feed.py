@@ -1,7 +1,7 @@
 """Where engines pull their next batch from: new items as far as the window allows, first what was handed back.
 
 Promises:
- * items are pulled only as far ahead of the consumer as `window`, so endless inputs run in constant memory;
+ * items are pulled as far ahead of the consumer as `window` and `reach` say: endless inputs run in constant memory;
  * a list, tuple or range is sliced by whoever needs a batch; any other iterator is advanced only inside `fill`, which
    the consumer's own thread calls: a database cursor or a generator never sees another thread;
  * an error of the input iterator ends the input; what was pulled before is still run and delivered.
@@ -19,7 +19,7 @@ from itertools import chain, islice
 from plait._core.batch import Batch
 from plait._core.home import stay_home
 from plait._core.interrupts import calls_out
-from plait._core.known import Known
+from plait._core.known import Known, between
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # job imports feed; workers import this module and never limit a rate
@@ -74,6 +74,7 @@ class Feed:
         self.withdrawn: deque[Batch] = deque()
         self.handed_out: deque[tuple[int, Sequence[object]]] = deque()
         self.window = 1
+        self._beyond = 0
         self.taken = 0
         self.delivered = 0
         self.settled = 0
@@ -142,7 +143,7 @@ class Feed:
             with self._lock:
                 base = self.taken + self._known.ahead + len(self._buffer)
             known = self._sift(base, chunk)
-            rest = [chunk[start - base : stop - base] for start, stop in _between(known, base, base + len(chunk))]
+            rest = [chunk[start - base : stop - base] for start, stop in between(known, base, base + len(chunk))]
             # As long as nothing is to be run, the next chunk may be larger than the window.
             self._sift_size = 0 if rest else min(SIFT_CAP, 2 * len(chunk))
             chunk = list(chain.from_iterable(rest))
@@ -166,6 +167,7 @@ class Feed:
     def deliver(self, items: int, *, known: bool = False) -> None:
         """The consumer has taken that many items, all `known` to the sieve or none: the window moves."""
         self.delivered += items
+        self._beyond = 0
         if known:
             self._known.waiting -= items
 
@@ -179,6 +181,13 @@ class Feed:
         if self._sequence is not None:
             self._length = len(self._sequence)
             self._iterator, self._sequence = iter(self._sequence), None
+
+    def reach(self, items: int, most: int) -> bool:
+        """Without room, make it for so many more, `most` in all, until the consumer has the item it waits for."""
+        if self.interdependent or self.over or self.room > 0:
+            return False
+        self._beyond = min(self._open - self.window + items, most)
+        return self.room > 0
 
     def let_go(self) -> None:
         """The run is over: nothing more will be asked for, so a generator ends now, whoever still holds this."""
@@ -292,7 +301,7 @@ class Feed:
     @property
     def room(self) -> int:
         """How many new items may be taken before the consumer takes some; those of known outcome take no room."""
-        return self.window - self._open
+        return self.window + self._beyond - self._open
 
     @property
     def _open(self) -> int:
@@ -389,11 +398,3 @@ class Feed:
 def _pull(chunk: list[object], iterator: Iterator[object], size: int) -> None:
     """That many items of the user's, or fewer; the chunk has what there was when the iterator raises."""
     chunk.extend(islice(iterator, size))
-
-
-def _between(ranges: list[tuple[int, int]], start: int, stop: int) -> Iterator[tuple[int, int]]:
-    """What lies from `start` to `stop` and in none of the ranges."""
-    for begin, end in [*ranges, (stop, stop)]:
-        if start < begin:
-            yield start, begin
-        start = end

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from _collections_abc import Iterable
+from _collections_abc import Iterable, Iterator
 from collections import deque
 
 
@@ -46,3 +46,15 @@ class Known:
             start, index = self._ranges.popleft()
             self.ahead -= index - start
         return index
+
+
+def between(ranges: Iterable[tuple[int, int]], start: int, stop: int) -> Iterator[tuple[int, int]]:
+    """What lies from `start` to `stop` and in none of the ranges.
+
+    >>> list(between([(2, 4), (7, 8)], 0, 8))
+    [(0, 2), (4, 7)]
+    """
+    for begin, end in [*ranges, (stop, stop)]:
+        if start < begin:
+            yield start, begin
+        start = end

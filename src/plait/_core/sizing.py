@@ -6,6 +6,7 @@ from collections import deque
 
 _LATELY = 8  # batches
 MOST_AHEAD = 131_072  # items that may be taken ahead of the consumer, however cheap they are and many the workers
+_BEYOND = 64  # items for each worker that may be taken beyond the window while the consumer waits for one
 
 
 class BatchSizer:
@@ -60,3 +61,12 @@ def guided_target(left_seconds: float, workers: int, low: float, high: float) ->
     0.01
     """
     return min(high, max(low, left_seconds / (4 * workers)))
+
+
+def most_beyond(workers: int) -> int:
+    """How many items may be taken beyond the window while the consumer waits for one that takes long.
+
+    >>> most_beyond(2), most_beyond(10_000)
+    (128, 131072)
+    """
+    return min(_BEYOND * workers, MOST_AHEAD)

@@ -27,7 +27,7 @@ from plait._core.bell import Bell
 from plait._core.current import Task, current_task
 from plait._core.errors import StopTask
 from plait._core.job import Job, Running
-from plait._core.sizing import BatchSizer
+from plait._core.sizing import BatchSizer, most_beyond
 from plait._engines.async_doorbell import Doorbell
 from plait._engines.async_ending import AsyncEnding
 from plait._engines.async_watch import AsyncWatch
@@ -218,6 +218,8 @@ class AsyncCrew:
 
     def provide(self) -> bool:
         """Pull items, and have the workers look if there is something new; whether there is more to be pulled now."""
+        if self._hungry:
+            self.feed.reach(len(self.workers), most_beyond(self.job.workers))
         more = self.feed.fill(max(self.job.workers, 2 * len(self.workers) * self._sizer.size))
         if self.limit < self.job.workers:
             self._ask(self._restore)

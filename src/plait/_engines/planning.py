@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from plait._core.sizing import MOST_AHEAD, BatchSizer, guided_target
+from plait._core.sizing import MOST_AHEAD, BatchSizer, guided_target, most_beyond
 
 _SHORTEST, _LONGEST, _STEADY = 0.002, 0.05, 0.008  # seconds a batch may take: at the tail, at most, of unknown inputs
 _PREFETCH_BELOW = 0.005  # items cheaper than this wait in the worker's pipe, so that it never idles
 _SHORT = 0.004  # batches that take less: the driver may be busy with another worker's for longer than one of them lasts
 _CAP = 16384  # items in a batch
+_BEYOND_BYTES = 1 << 26  # of items and results that wait for one that takes long
 _BATCH_BYTES = 1 << 22  # one way: memory in flight is bounded by that, and the processor's cache holds some of it
 
 
@@ -69,10 +70,15 @@ class BatchPlanner:
         return max(2 * self._workers, min(8 * self._workers * self._bounded(self._sizer.largest), MOST_AHEAD))
 
     @property
+    def beyond(self) -> int:
+        """How many more, while the consumer waits for one that takes long."""
+        return self._bounded(most_beyond(self._workers), _BEYOND_BYTES)
+
+    @property
     def _most(self) -> int:
         """How many items a batch may have for what it takes to get them there or their results back."""
         return self._bounded(self._sizer.size)
 
-    def _bounded(self, size: int) -> int:
+    def _bounded(self, size: int, most: int = _BATCH_BYTES) -> int:
         bytes_each = max(self._sent, self._returned)
-        return max(1, min(size, int(_BATCH_BYTES / bytes_each))) if bytes_each else size
+        return max(1, min(size, int(most / bytes_each))) if bytes_each else size

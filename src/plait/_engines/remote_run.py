@@ -95,6 +95,8 @@ class RemoteRun:
                         yield self._ledger.finished[0]  # taken out when it has arrived: Ctrl-C may come in between
                         self._ledger.finished.popleft()
                 elif not feed.finished:
+                    if self._staff.has_free and feed.reach(len(self._staff), self._planner.beyond):
+                        self._assign()
                     self._wait()
         finally:
             self._stop()

@@ -20,6 +20,7 @@ from plait._core.current import current_task
 from plait._core.errors import StopTask
 from plait._core.home import stay_home
 from plait._core.job import Job, Running
+from plait._core.sizing import most_beyond
 from plait._core.worker_state import TEAR_DOWN_SECONDS, Mishap
 from plait._engines.core_wait import is_runnable, switches, waited_for_core
 from plait._engines.crew import Crew
@@ -154,6 +155,8 @@ class Driver:
         crew, revoked = self._crew, self._job.revoked
         while revoked:
             self._watch.revoke(revoked.popleft(), time.perf_counter())
+        if crew.parked:  # nothing has ended, or the consumer would not be waiting
+            self._feed.reach(len(crew.seats), most_beyond(len(crew.seats)))
         self._feed.fill(crew.appetite)
         if self._feed.prompt:
             self._attend()

@@ -93,18 +93,18 @@ class Watchdog:
             if not asked and not signalled:
                 still, some = standstill.reached(self._seconds), _stuck(stuck, self._seconds)
                 if still is not None:
-                    said = _say(f"nothing has moved for {still:.0f} s", _words(), unless=partly)
+                    said = _say(f"nothing has moved for {still:.0f} s", _words(), unless=(partly,))
                 elif some:
-                    partly = _say(f"some have not moved for {self._seconds:g} s", some, unless=said)
+                    partly = _say(f"some have not moved for {self._seconds:g} s", some, unless=(said, partly))
 
 
-def _say(occasion: str, words: str, unless: str = "") -> str:
+def _say(occasion: str, words: str, unless: tuple[str, ...] = ()) -> str:
     """To standard error, past whatever buffers and locks the program has there; the finding that was said.
 
-    Nothing where that is the one that was said before.
+    Nothing where that is one that was said before.
     """
     finding = words.partition("\n\nall of process")[0]  # what every thread does changes where some go on
-    if finding != unless:
+    if finding not in unless:
         os.write(2, f"plait: {occasion}\n\n{words}\n".encode())
     return finding
 

@@ -126,8 +126,11 @@ def wait_for(path: str) -> Generator[None, None, str]:
 
 @napping
 def wait_unless_plain(item: tuple[str, str]) -> Generator[None, None, str]:
-    """Items are ("value", anything) and ("wait", a file to wait for)."""
-    return (yield from wait_for.steps(item[1])) if item[0] == "wait" else item[1]
+    """Items are ("value", anything), ("wait", a file to wait for) and ("nap", how often)."""
+    kind, what = item
+    for _ in range(int(what) if kind == "nap" else 0):
+        yield
+    return (yield from wait_for.steps(what)) if kind == "wait" else what
 
 
 @napping

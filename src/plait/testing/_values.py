@@ -55,6 +55,15 @@ class ValuesContract(ContractBase):
             found = list(plait.map(wait_unless_plain, calls, engine=engine, workers=2))
             assert len(found) == 8001
 
+    def test_others_go_on_while_the_consumer_waits_for_one(self) -> None:
+        """Items that fill a batch each, and the first waits until forty times as many as workers have been taken."""
+        if self.workers == 1:
+            return
+        with self.folder() as folder, self.engine() as engine:
+            items = [("wait", f"{folder}/met-0")] + [("nap", "6")] * 80
+            stream = plait.map(wait_unless_plain, itertools.chain(items, _touching(folder)), engine=engine, workers=2)
+            assert list(stream) == [what for _, what in items]
+
     def test_as_many_items_run_at_once_as_there_are_workers(self) -> None:
         with self.folder() as folder, self.engine() as engine:
             items = [(folder, number, self.workers) for number in range(self.workers)]
