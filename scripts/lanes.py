@@ -19,7 +19,7 @@ from typing import IO, NamedTuple
 
 from pythons import ROOT, Python
 
-_LIMIT = 1200  # seconds for one gate: a gate that hangs is red, not endless
+_LIMIT = 1800  # seconds for one gate: a gate that hangs is red, not endless
 _HIDDEN = ("PYTHONPATH", "PYTHONHOME", "PYTHONDONTWRITEBYTECODE")  # variables that change what runs, or how fast
 
 
