@@ -15,6 +15,7 @@ from told import asked
 
 from plait._see import why_source
 from plait._see.why_dump import Frame, Thread
+from plait._see.why_remote import is_trusted
 from plait._see.why_task_wait import primitive
 
 ROOT = Path(__file__).parent.parent
@@ -286,3 +287,17 @@ def test_what_asyncio_itself_is_in_tells_the_kind_of_wait() -> None:
     assert primitive(Thread("a", 0, 0, frames, task=True)) == "queue join"
     assert primitive(Thread("a", 0, 0, frames[:1], task=True)) == "event"
     assert primitive(Thread("a", 0, 0, (Frame("/home/app.py", 1, "Event.wait"),), task=True)) == ""
+
+
+def test_nothing_is_run_that_others_could_have_made(tmp_path: Path) -> None:
+    file, me = tmp_path / "python", os.getuid()
+    file.touch(0o755)
+    assert is_trusted(str(file), me)
+    file.chmod(0o757)
+    assert not is_trusted(str(file), me)
+    file.chmod(0o755)
+    if me == 0:
+        os.chown(file, 4711, -1)
+        assert not is_trusted(str(file), 0)
+    assert is_trusted(str(file), file.stat().st_uid)
+    assert me == 0 or not is_trusted(str(file), me + 1)
