@@ -33,8 +33,11 @@ def asked(pid: int) -> str:
         return ""
 
 
-def said_of(folder: Path, program: str, title: str) -> str:
-    """What `plait why` says of a program, once it has come to where it hangs: what begins with this title."""
+def said_of(folder: Path, program: str, title: str, also: tuple[str, ...] = ()) -> str:
+    """What `plait why` says of a program, once it has come to where it hangs: what begins with this title.
+
+    And has these words, where a program may be said to do the same before it is there.
+    """
     file = folder / "app.py"
     file.write_text(program)
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "PLAIT_WATCHDOG": "1000"}
@@ -42,7 +45,7 @@ def said_of(folder: Path, program: str, title: str) -> str:
     deadline = time.monotonic() + LONG
     said = ""
     try:
-        while not said.startswith(title) and time.monotonic() < deadline:
+        while not (said.startswith(title) and all(words in said for words in also)) and time.monotonic() < deadline:
             said = asked(running.pid)
     finally:
         os.killpg(running.pid, 9)
