@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from plait._check.atomicity import overlap
 from plait._check.findings import Finding
 from plait._check.history import History
 from plait._check.record import Failure
 from plait._check.source import Sources
-from plait._check.untold import keeps_silent
+from plait._check.untold import changes_of, keeps_silent, looked_at
 from plait._check.waits import receiver
 from plait._check.words import Words, frame_site, innermost, line_of, listed
 from plait._core.event import Kind
-
-_LOOKED = 12  # events before a wait in which the thread looked at what it waits for
 
 
 def explain_timed(history: History, thread: int, sources: Sources) -> Finding | None:
@@ -101,29 +99,23 @@ def _wait(history: History, end: int) -> _Wait | None:
     own, began = events[mine[step - 2]], mine[step - 1]
     if own.kind != Kind.ACQUIRE or own.place != events[end].place:
         return None
-    looked = [index for index in mine[max(0, step - _LOOKED) : step] if events[index].kind == Kind.READ]
-    return _Wait(began, looked, events[began].place)
+    return _Wait(began, looked_at(history, events[end].thread, end), events[began].place)
 
 
 def _changed(history: History, wait: _Wait, end: int) -> int:
     """The last change by another thread of what a waiting one has looked at, under its lock; or -1."""
-    events = history.events
-    for index in range(end - 1, wait.began, -1):
-        if events[index].kind == Kind.WRITE and events[index].thread != events[end].thread:
-            if wait.lock in history.locks(index) and any(overlap(events[index], events[read]) for read in wait.looked):
-                return index
-    return -1
+    return next(_changes(history, wait, range(end - 1, wait.began, -1)), -1)
 
 
 def _last_changes(history: History, wait: _Wait) -> list[int]:
     """The last change of what it looked at by each other thread, before the wait: of the last two of them."""
-    events = history.events
-    found: dict[int, int] = {}
-    for index in range(wait.began):
-        if events[index].kind == Kind.WRITE and events[index].thread != events[wait.began].thread:
-            if wait.lock in history.locks(index) and any(overlap(events[index], events[read]) for read in wait.looked):
-                found[events[index].thread] = index
+    found = {history.events[index].thread: index for index in _changes(history, wait, range(wait.began))}
     return sorted(found.values())[-2:]
+
+
+def _changes(history: History, wait: _Wait, among: Iterable[int]) -> Iterator[int]:
+    changes = changes_of(history, history.events[wait.began].thread, wait.looked, among)
+    return (index for index in changes if wait.lock in history.locks(index))
 
 
 def _timeouts(history: History) -> list[int]:

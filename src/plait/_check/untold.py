@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
+
 from plait._check.atomicity import overlap
 from plait._check.history import History
 from plait._check.record import Blocked
@@ -28,13 +30,24 @@ def changed_since(history: History, thread: int, began: int) -> int:
 
     Nobody waits for one that takes something away.
     """
-    mine = [index for index in history.of.get(thread, []) if index < began]
-    looked = [history.events[index] for index in mine[-_LOOKED:] if history.events[index].kind == Kind.READ]
-    later = range(len(history.events) - 1, began, -1)
-    theirs = [one for one in later if history.events[one].kind == Kind.WRITE and history.events[one].thread != thread]
-    changes = [one for one in theirs if any(overlap(history.events[one], read) for read in looked)]
+    changes = changes_of(history, thread, looked_at(history, thread, began), range(len(history.events) - 1, began, -1))
     gives = (one for one in changes if (site := history.events[one].site) is None or site.text not in _TAKES)
     return next(gives, -1)
+
+
+def looked_at(history: History, thread: int, before: int) -> list[int]:
+    """What a thread has read shortly before an event."""
+    mine = [index for index in history.of.get(thread, []) if index < before]
+    return [index for index in mine[-_LOOKED:] if history.events[index].kind == Kind.READ]
+
+
+def changes_of(history: History, thread: int, looked: Sequence[int], among: Iterable[int]) -> Iterator[int]:
+    """The events among these by which others change what a thread has read."""
+    events = history.events
+    for index in among:
+        if events[index].kind == Kind.WRITE and events[index].thread != thread:
+            if any(overlap(events[index], events[read]) for read in looked):
+                yield index
 
 
 def keeps_silent(history: History, change: int, end: int, lock: int) -> bool:

@@ -34,6 +34,10 @@ class Frame(NamedTuple):
         """Of the function, without what it is in."""
         return self.function.rpartition(".")[2]
 
+    def is_of(self, file: str, name: str) -> bool:
+        """Whether it is a call of the function of that name, in a file whose path ends so."""
+        return self.file.endswith(file) and self.name == name
+
     @property
     def place(self) -> str:
         """``app.py:12``.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from plait._see.why_dump import Frame, Thread
+from plait._see.why_dump import Thread
 from plait._see.why_wait import Wait
 
 _FILE, _CONNECTION = "multiprocessing/managers.py", "multiprocessing/connection.py"
@@ -15,19 +15,15 @@ def served(wait: Wait, thread: Thread) -> Wait:
     """
     if wait.frame is not None or wait.kind in ("runs", "C code"):
         return wait
-    if any(_is(frame, _FILE, "accepter") for frame in thread.frames):
+    if any(frame.is_of(_FILE, "accepter") for frame in thread.frames):
         return Wait("serves", "", None)
-    at = next((at for at, frame in enumerate(thread.frames) if _is(frame, _FILE, "serve_client")), None)
+    at = next((at for at, frame in enumerate(thread.frames) if frame.is_of(_FILE, "serve_client")), None)
     if at is None:
         return wait
-    if any(_is(frame, _CONNECTION, "recv") for frame in thread.frames[:at]):
+    if any(frame.is_of(_CONNECTION, "recv") for frame in thread.frames[:at]):
         return Wait("client", "", None)
     method = thread.frames[at].variables.get("methodname")
     return Wait("proxy", f"{method.text.strip(_QUOTES)}()" if method is not None else "a call", None)
 
 
 _QUOTES = "\"'"
-
-
-def _is(frame: Frame, file: str, function: str) -> bool:
-    return frame.file.endswith(file) and frame.name == function

@@ -82,4 +82,4 @@ def _behind(workers: list[Known], everybody: list[Known]) -> int:
 
 def _is_for_thread(known: Known) -> bool:
     """Whether it is a task that waits for `asyncio.to_thread`."""
-    return any(one.file.endswith("asyncio/threads.py") and one.name == "to_thread" for one in known.thread.frames)
+    return any(frame.is_of("asyncio/threads.py", "to_thread") for frame in known.thread.frames)

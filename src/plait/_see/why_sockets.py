@@ -54,8 +54,7 @@ def _to_itself(known: Known, pid: int) -> bool:
 
 def _is_served(known: Known) -> bool:
     """Whether a thread is in the middle of what a server has it do that answers one connection after the other."""
-    file, function = _SERVES
-    return any(frame.file.endswith(file) and frame.name == function for frame in known.thread.frames)
+    return any(frame.is_of(*_SERVES) for frame in known.thread.frames)
 
 
 def other_side(dump: Dump, everybody: list[Known]) -> Diagnosis | None:

@@ -29,11 +29,11 @@ def task_wait(thread: Thread) -> Wait:
     frame = next((frame for frame in thread.frames if is_own(frame)), None)
     if thread.turn:
         return Wait(thread.turn, "", frame)
-    if any(_is(one, "base_events.py", "serve_forever") for one in thread.frames):
+    if any(one.is_of("base_events.py", "serve_forever") for one in thread.frames):
         return Wait("serves", "", frame)
-    if any(_is(frame, "tasks.py", "sleep") for frame in thread.frames):
+    if any(frame.is_of("tasks.py", "sleep") for frame in thread.frames):
         return Wait("sleep", "", frame)
-    if any(_is(one, "asyncio/subprocess.py", "wait") for one in thread.frames):
+    if any(one.is_of("asyncio/subprocess.py", "wait") for one in thread.frames):
         return Wait("child", "", frame)
     if frame is None:  # a coroutine of a library's own, as after create_task(event.wait())
         return Wait("await", f"{thread.frames[-1].function}()" if thread.frames else "", None)
@@ -42,7 +42,7 @@ def task_wait(thread: Thread) -> Wait:
         return Wait("sleep", "", frame)
     what = what.removesuffix(".acquire()")
     keys = tuple(_keys(thread.frames[thread.frames.index(frame) :]))
-    others = any(_is(one, *function) for one in thread.frames for function in _FOR_TASKS)
+    others = any(one.is_of(*function) for one in thread.frames for function in _FOR_TASKS)
     return Wait("tasks" if others or what.startswith("asyncio.gather(") else "await", what, frame, keys)
 
 
@@ -74,7 +74,3 @@ def primitive(thread: Thread) -> str:
     what = why_source.awaited(own.file, own.line, own.column) if own is not None else ""
     method = what.removesuffix("()").rpartition(".")[2].partition("(")[0]
     return _METHODS.get(method, "") if what.endswith(")") else ""
-
-
-def _is(frame: Frame, file: str, function: str) -> bool:
-    return frame.file.endswith(file) and frame.name == function

@@ -115,17 +115,17 @@ def wait_of(thread: Thread) -> Wait:
     inner = thread.frames[: len(thread.frames) if mine is None else mine]
     frame = thread.frames[mine] if mine is not None else None
     outer = thread.frames[mine:] if mine is not None else ()
-    loop = any(_is(one, "base_events.py", "_run_once") for one in outer)
+    loop = any(one.is_of("base_events.py", "_run_once") for one in outer)
     pooled = _pooled(thread)
     if frame is None and any(_PARTS.search(one.file) for one in inner):
         inner = tuple(takewhile(lambda one: not _PARTS.search(one.file), inner))
-        if not inner or not crew_of(thread) or any(_is(one, "base_events.py", "_run_once") for one in inner):
+        if not inner or not crew_of(thread) or any(one.is_of("base_events.py", "_run_once") for one in inner):
             return Wait("plait", "", None, pooled=pooled)
     kind, address = _by_library(inner)
     ours = any(_OURS.search(one.file) and not one.file.endswith(_CHANNELS) for one in inner)
     if ours and not kind.startswith("channel"):
         return Wait("work", "", frame, (), address, loop, pooled)
-    if inner and _is(inner[0], "threading.py", "__enter__") and kind != "semaphore":
+    if inner and inner[0].is_of("threading.py", "__enter__") and kind != "semaphore":
         kind = "lock"  # that of the condition, which a queue or event begins with
     deep = _deep(inner, kind)
     call = _call(deep or frame, kind)
@@ -202,7 +202,7 @@ def _pooled(thread: Thread) -> int:
     """The queue of the pool that a thread works for, or its crew, by its address; 0 for none."""
     for frame in thread.frames:
         for file, function, variable in (("thread.py", "_worker", "work_queue"), ("pool.py", "worker", "inqueue")):
-            if _is(frame, file, function) and variable in frame.variables:
+            if frame.is_of(file, function) and variable in frame.variables:
                 return frame.variables[variable].address
     return crew_of(thread)
 
@@ -223,7 +223,7 @@ def _limited(inner: tuple[Frame, ...], call: Call | None) -> bool:
 
 def _by_library(inner: tuple[Frame, ...]) -> tuple[str, int]:
     """The kind of wait that the frames of the standard library beneath the user's mean, and the object's address."""
-    if any(_is(frame, "thread.py", "run") for frame in inner):  # a task that is a method of the library's own
+    if any(frame.is_of("thread.py", "run") for frame in inner):  # a task that is a method of the library's own
         inner = tuple(frame for frame in inner if not frame.file.endswith("thread.py"))
     for frame in reversed(inner):  # the outermost says what the user has called
         name = frame.name
@@ -232,7 +232,7 @@ def _by_library(inner: tuple[Frame, ...]) -> tuple[str, int]:
         owner = frame.variables.get("self")
         address = owner.address if owner is not None else 0
         for file, function, kind in _SHAPES:
-            if frame.file.endswith(file) and name == function:
+            if frame.is_of(file, function):
                 return kind, address
         if frame.file.endswith(("threading.py", "multiprocessing/synchronize.py")) and owner is not None:
             if name == "__enter__" and _CONDITIONS.get(owner.type) != "semaphore":
@@ -259,10 +259,6 @@ def _call(frame: Frame | None, kind: str) -> Call | None:
     wanted |= {"channel get": ("get",), "channel put": ("put",)}
     names = wanted.get(kind, (*_LOCKS, *_QUEUES, *_WORDS))
     return next((call for call in found if call.method in names), found[0] if found else None)
-
-
-def _is(frame: Frame, file: str, function: str) -> bool:
-    return frame.file.endswith(file) and frame.name == function
 
 
 _OURS = re.compile(r"[/\\]plait[/\\]_(run|engines|core)[/\\]")
