@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import time
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:  # workers import this module: what it imports is charged to e
 
 DEADLY = 57
 LENGTH = 1 << 20  # doubles in an array
+_TEXT = bytes(range(256)) * 1000
 
 
 def same(x: int) -> int:
@@ -46,6 +48,10 @@ def compute(seconds: float) -> float:
     while time.thread_time() < end:
         pass
     return seconds
+
+
+def fingerprint(x: int) -> str:
+    return hashlib.md5(_TEXT[x : x + 500], usedforsecurity=False).hexdigest()
 
 
 def compute_index(x: int) -> int:

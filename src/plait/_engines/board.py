@@ -13,7 +13,7 @@
     then logs, used in turn by successive batches, then the last words of a crash (written by faulthandler).
 
 Promises: a result is on the log before the next item starts, so a crash loses only the item it hits (in FAST mode, for
-items of about a microsecond that have no effect outside their process, the results of one slice of a few milliseconds,
+items of a few microseconds that have no effect outside their process, the results of one slice of a few milliseconds,
 which are computed again). A result without room there goes through the pipe; until it has gone, its item is the one to
 lose (SENDING). An item is claimed (CURRENT) before STOP_AT is looked at, and the driver looks at CURRENT again a system
 call after it set STOP_AT: whatever lies beyond both was not started and never will be.
@@ -52,24 +52,21 @@ class Board:
         words[MODE] = READING
         words[LOGGED] = 0
         words[BATCH] = batch
-        self._start = batch % DEPTH * _LOG_SIZE
+        self._start = _LOGS + batch % DEPTH * _LOG_SIZE
         self._end = self._start + _LOG_SIZE
 
-    def log(self, entry: bytes) -> bool:
-        """Put the next item's result on the log; False when it has no room."""
-        start = self._start + self.words[LOGGED]
-        stop = start + len(entry)
-        if stop > self._end:
-            return False
-        self._log[start:stop] = entry
-        self.words[LOGGED] = stop - self._start  # from here on a crash does not lose it
-        return True
+    def room(self) -> tuple[mmap.mmap, int, int]:
+        """The memory that the current batch's log is in, and from where to where it may go.
+
+        What is put there counts from when LOGGED says so.
+        """
+        return self._memory, self._start, self._end
 
     def put_whole(self, data: bytes) -> bool:
         """Put all results of the batch as one piece where its log would be; False when it has no room."""
         if len(data) > _LOG_SIZE:
             return False
-        self._log[self._start : self._start + len(data)] = data
+        self._memory[self._start : self._start + len(data)] = data
         return True
 
     def results(self, batch: int, length: int) -> memoryview:

@@ -12,18 +12,29 @@ from _pickle import dumps, loads
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # workers import this module, and typing would double their start-up time
     from _collections_abc import Callable
-    from typing import Any
+    from typing import Any, Final
 
 PLAIN, VALUE, FAILURE, STORED_VALUE = range(4)  # opcodes; a pickle; a described error; a pickled (refs, stored, data)
 LIMIT = 1 << 16  # bytes of a plain value
 
 _OPEN, _CLOSE = b"\x80\x05](", b"e."  # a list of all that stands between the two
 _FRAME = 0x95
+_WRAPS = 0x96
+_HEAD = 9  # bytes before the data of what is wrapped
 
 
 def wrapped(kind: int, data: bytes) -> bytes:
     """The entry for a result that does not stand for itself."""
-    return b"".join((_WRAPPED.pack(b"\x96", len(data) + 1), data, _KINDS[kind]))
+    return b"".join((_WRAPPED.pack(_WRAPS, len(data) + 1), data, _KINDS[kind]))
+
+
+def unwrapped(entry: bytes) -> tuple[int, bytes | memoryview]:
+    r"""The kind of an entry, and its data.
+
+    >>> unwrapped(wrapped(VALUE, b"data"))[0] == VALUE, unwrapped(FLAT[bool](True))
+    (True, (0, b'\x88'))
+    """
+    return (entry[-1], memoryview(entry)[_HEAD:-1]) if entry[0] == _WRAPS else (PLAIN, entry)
 
 
 def timed(entry: bytes, spent: int) -> bytes:
@@ -37,36 +48,66 @@ def read(log: bytes | bytearray | memoryview) -> list[Any]:
     return whole
 
 
-_INT, _FLOAT, _SIZED = struct.Struct("<ci"), struct.Struct(">cd"), struct.Struct("<cI")
+_pack_int, _pack_float, _pack_size = struct.Struct("<ci").pack, struct.Struct(">cd").pack, struct.Struct("<cI").pack
 _KINDS = [bytes([kind]) for kind in range(4)]
-_TOO_LONG = bytes(LIMIT)
-_WRAPPED, _TIME = struct.Struct("<cQ"), struct.Struct("<cBq")
+_ELSEWHERE = b""  # no opcodes
+_WRAPPED, _TIME = struct.Struct("<BQ"), struct.Struct("<cBq")
 
 
 def _int(value: int) -> bytes:
-    if -0x80000000 <= value <= 0x7FFFFFFF:
-        return _INT.pack(b"J", value)
-    data = dumps(value, 5)
-    return data[11:-1] if data[2] == _FRAME else data[2:-1]
+    try:
+        return _pack_int(b"J", value)
+    except struct.error:  # it is a large one
+        data = dumps(value, 5)
+        if len(data) >= LIMIT:
+            return _ELSEWHERE
+        return data[11:-1] if data[2] == _FRAME else data[2:-1]
 
 
 def _str(value: str) -> bytes:
     if len(value) >= LIMIT:
-        return _TOO_LONG
-    data = value.encode("utf-8", "surrogatepass")
-    return _SIZED.pack(b"X", len(data)) + data
+        return _ELSEWHERE
+    try:
+        data = value.encode()
+    except UnicodeEncodeError:
+        data = value.encode("utf-8", "surrogatepass")
+    return _pack_size(b"X", len(data)) + data
 
 
 def _bytes(value: bytes) -> bytes:
-    return _SIZED.pack(b"B", len(value)) + value if len(value) < LIMIT else _TOO_LONG
+    return _pack_size(b"B", len(value)) + value if len(value) < LIMIT else _ELSEWHERE
 
 
-# For each plain type, what gives the opcodes of a value; results longer than LIMIT belong elsewhere.
-OPCODES: dict[type, Callable[[Any], bytes]] = {
+def _tuple(value: tuple[Any, ...]) -> bytes:
+    if len(value) == 2:
+        first, second = value
+        one, two = PLAIN_TYPES[type(first)](first), PLAIN_TYPES[type(second)](second)
+        return one + two + b"\x86" if one and two else _ELSEWHERE
+    if len(value) == 3:
+        parts = [PLAIN_TYPES[type(part)](part) for part in value]
+        return b"".join([*parts, b"\x87"]) if all(parts) else _ELSEWHERE
+    return _ELSEWHERE
+
+
+class Flat(dict[type, "Callable[[Any], bytes]"]):
+    """What gives the opcodes of a value, by its type; no opcodes for values of other types."""
+
+    def __missing__(self, _: type) -> Callable[[Any], bytes]:
+        return _elsewhere
+
+
+def _elsewhere(_: object) -> bytes:
+    return _ELSEWHERE
+
+
+# Plain types; of results that are too long there are no opcodes, and they belong elsewhere.
+PLAIN_TYPES: Final = Flat({
     int: _int,
-    float: lambda value: _FLOAT.pack(b"G", value),
+    float: lambda value: _pack_float(b"G", value),
     str: _str,
     bytes: _bytes,
     bool: lambda value: b"\x88" if value else b"\x89",
     type(None): lambda _: b"N",
-}
+})  # fmt: skip
+# The same, and two or three plain values in a tuple.
+FLAT: Final = Flat({**PLAIN_TYPES, tuple: _tuple})

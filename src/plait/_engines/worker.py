@@ -38,7 +38,7 @@ if TYPE_CHECKING:  # typing would double a worker's start-up time
 
     Assignment = tuple[Callable[..., object], float | None, Seeding, Context]
 
-_FAST_SECONDS = 2.5e-6  # of this thread's CPU time; items cheaper than this run FAST
+_FAST_SECONDS = 10e-6  # of this thread's CPU time; items cheaper than this run FAST
 _TRACKING_SECONDS = 1e-6  # what tracking an item costs, at least
 _FAST_ITEMS = 64  # and only in batches worth it
 
@@ -74,6 +74,7 @@ class Worker(WorkerTask):
         self._sending = _thread.allocate_lock()
         self._memory_bytes = 0
         self._timed = False
+        self._flat = entries.Flat(entries.FLAT)
         self._forked = False  # whether this is a child that the function has made
 
     def serve(self) -> None:
@@ -208,38 +209,42 @@ class Worker(WorkerTask):
             self._costs[function] = cost - _TRACKING_SECONDS if tracked else cost
 
     def _run_tracked(self, fn: Callable[..., object], cargo: list[Any], key: int, began: int, budget: int) -> int:
-        words, log, pack, clock = self._words, self._board.log, self._pack, time.perf_counter_ns
-        first, timed = self._first, self._timed
+        words, flat, clock, timed = self._words, self._flat, time.perf_counter_ns, self._timed
+        log, start, limit = self._board.room()
         words[MODE] = boards.TRACKED
         end = began + 2 * budget
-        now = began
-        done = 0
+        now, at = began, start
+        sequence = first = self._first
         items: Sequence[object] = cargo.pop()
         for item in items:
-            sequence = first + done
             words[CURRENT] = sequence
-            if words[STOP_AT] <= sequence or (now > end and done):
+            if words[STOP_AT] <= sequence or (now > end and sequence != first):
                 break
             words[STARTED] = now
             try:
-                kind, data = pack(fn(item))
+                item = fn(item)  # the result takes its place, so that it goes when the next one comes
+                entry = flat[type(item)](item) or self._entry(item)
             except BaseException as error:
                 if self.is_stopped_by(error):
                     break
-                kind, data = entries.FAILURE, self._pack_failure(error)
+                entry = entries.wrapped(entries.FAILURE, self._pack_failure(error))
             now = clock()
-            entry = data if kind == entries.PLAIN else entries.wrapped(kind, data)
-            if not log(entries.timed(entry, now - began) if timed else entry):
+            sequence += 1
+            logged = entries.timed(entry, now - began) if timed else entry
+            stop = at + len(logged)
+            if stop > limit:
                 words[MODE] = boards.SENDING
-                logged = words[LOGGED]
-                self._answer(key, wire.LOGGED, now - began, last=kind, data=data, length=logged)
+                kind, data = entries.unwrapped(entry)
+                self._answer(key, wire.LOGGED, now - began, last=kind, data=data, length=at - start)
                 words[MODE] = boards.IDLE
-                return done + 1
-            done += 1
+                return sequence - first
+            log[at:stop] = logged
+            at = stop
+            words[LOGGED] = at - start  # from here on a crash does not lose it
         words[MODE] = boards.IDLE
         item = items = ()  # the arguments' views end now, so that their slots ride back with this answer
-        self._answer(key, wire.LOGGED, now - began, length=words[LOGGED])
-        return done
+        self._answer(key, wire.LOGGED, now - began, length=at - start)
+        return sequence - first
 
     def _run_fast(self, fn: Callable[..., object], cargo: list[Any], key: int, began: int, budget: int) -> int:
         words = self._words
@@ -282,7 +287,9 @@ class Worker(WorkerTask):
 
     # --- results
 
-    def _answer(self, key: int, kind: int, spent: int, *, last: int = 255, data: bytes = b"", length: int = 0) -> None:
+    def _answer(
+        self, key: int, kind: int, spent: int, *, last: int = 255, data: bytes | memoryview = b"", length: int = 0
+    ) -> None:
         """The result of a batch; `last` is the kind of one more entry, whose data did not fit on the log."""
         _flush()  # what was printed comes out before the results, also without a newline
         payload = wire.RESULT_HEAD.pack(kind, last, spent, length) + data
@@ -297,12 +304,12 @@ class Worker(WorkerTask):
         if leaving:
             self.part()
 
-    def _pack(self, value: object) -> tuple[int, bytes]:
+    def _entry(self, value: object) -> bytes:
         if self._forked:
             self._leave_child(None)
-        opcodes = entries.OPCODES.get(type(value))
-        if opcodes is not None and len(data := opcodes(value)) < entries.LIMIT:
-            return entries.PLAIN, data
+        return entries.wrapped(*self._pack(value))
+
+    def _pack(self, value: object) -> tuple[int, bytes]:
         small = encode_small(value)
         if small is not None:
             return entries.VALUE, small
@@ -339,7 +346,7 @@ class Worker(WorkerTask):
             pass
         stored: dict[int, tuple[int, bytes]] = {}
         for offset, value in enumerate(values):
-            if type(value) not in entries.OPCODES:
+            if type(value) not in entries.PLAIN_TYPES:
                 stored[offset] = self._pack(value)
                 values[offset] = None
         return dumps((values, failures, stored), 5)
@@ -348,6 +355,7 @@ class Worker(WorkerTask):
 
     def _note_fork(self) -> None:
         self._forked = True
+        self._flat.clear()  # so that whatever the function returns asks for it
 
     def _leave_child(self, error: BaseException | None) -> NoReturn:
         from plait._engines import forked  # most functions do not fork
