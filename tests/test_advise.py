@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
@@ -18,6 +19,7 @@ from plait._see.advise_forecast import forecast
 from plait._see.advise_load import Taken, between, unhindered
 from plait._see.advise_profile import Profile
 from plait._see.advise_rule import Pick, contenders, enough_workers, knowing_one_call, next_workers, pick, weigh
+from plait._see.advise_sample import sample
 from plait._see.advise_trial import Trial
 from plait._see.advise_words import curve, sentence, table
 from plait.errors import UsageError
@@ -348,3 +350,20 @@ def test_items_that_are_dear_to_move_do_not_keep_it_for_longer_than_was_wanted()
     assert moved  # a call takes 0.1 us: by that alone, millions of items would have been tried, an hour of copying
     assert all(0 < trial.items < 20_000 for trial in moved)
     assert advice.engine in ("inline", "thread")
+
+
+def test_what_is_looked_at_comes_from_all_over_the_items() -> None:
+    """Sorted items are the rule, and what costs most often stands last."""
+    seen: set[int] = set()
+    plait.advise(seen.add, range(1_000_000), seconds=0.2)
+    assert min(seen) == 0
+    assert max(seen) > 990_000
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 10, 97, 1200, 10_000])
+def test_the_first_of_them_are_like_all_of_them(count: int) -> None:
+    items = sample(iter(range(count)), 10_000)
+    assert sorted(items) == list(range(count))
+    for few in range(1, min(count, 200)):
+        largest = max(later - earlier for earlier, later in pairwise(sorted([*items[:few], count])))
+        assert largest <= max(2, 2 * count / few)

@@ -60,6 +60,14 @@ counter = 0
         (Measured(4, 0.2, 0.2, 0.9, 100, 2, transfer=0.01, transfer_bytes=8 << 20), "process", "90 %"),
         (Measured(4, 0.2, 0.2, 0.9, None, 2), "process", "90 %"),
         (Measured(4, 0.04, 0.04, 0.9, None, 2), "thread", "does not pay"),  # an endless input, as far as one knows yet
+        (
+            Measured(4, 14e-6, 14e-6, 0.9, 200_000, 2, start=0.2),
+            "thread",
+            "700 ms, does not pay",
+        ),  # handling costs, too
+        (Measured(4, 14e-6, 14e-6, 0.9, 200_000, 8, start=0.2), "process", "90 % of 4 µs"),
+        (Measured(4, 0.02, 0.02, 0.9, 60, 2, start=0.12), "process", "90 % of 5 ms"),
+        (Measured(4, 0.02, 0.02, 0.9, 60, 2, transfer=0.0019, start=0.12), "thread", "300 ms, does not pay"),
         (Measured(calls=0, elapsed=0.0, busy=0.0, gil=0.0, left=0, cores=2), "thread", ""),
     ],
 )

@@ -155,6 +155,41 @@ def test_what_a_call_costs_is_known_of_those_that_nobody_listens_to(
     assert one.choice == Choice("thread", "threads: what is left, about 80 ms, does not pay for processes")
 
 
+@pytest.mark.parametrize("calls", [200, 2000])
+def test_who_holds_the_gil_in_brief_calls_is_left_alone_too(
+    pilot: Callable[..., Pilot], monkeypatch: pytest.MonkeyPatch, calls: int
+) -> None:
+    """What one costs beside those who listen may be twice what it costs otherwise."""
+    monkeypatch.setattr(auto_pilot, "_HEARD", 0.0)
+    monkeypatch.setattr(auto_pilot, "start_seconds", lambda _: 0.2)
+    one = pilot(WAITING._replace(seconds=0.001))
+    one._job.feed = Feed(range(50_000))
+    one.meter.samples.append((1, 2))
+    heard = LISTENED_TO._replace(calls=calls, gil=0.97)
+    assert (pilot(heard).choice is None) == (calls == 2000)
+    if calls == 2000:
+        pilot(heard._replace(now=1.006, calls=3500, seconds=0.036, computed=0.036, settled=0.036, inside=0.036))
+        assert one.cost == pytest.approx(4e-6)
+        assert one.choice == Choice("thread", "threads: what is left, about 200 ms, does not pay for processes", True)
+
+
+def test_a_first_call_that_goes_on_may_make_much_of_what_is_left(
+    pilot: Callable[..., Pilot], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(auto_pilot, "_HEARD", 0.0)
+    monkeypatch.setattr(auto_pilot, "start_seconds", lambda _: 0.2)
+    one = pilot(WAITING)
+    one._job.feed = Feed(range(6))
+    computes = Seen(1.0, 0, seconds=0.03, computed=0.03, ready=0.0, gil=0.97, settled=0.0, inside=0.0)
+    for seconds in (0.061, 0.065):
+        assert pilot(computes._replace(seconds=seconds, computed=seconds)).choice is None
+    one = pilot(computes._replace(seconds=0.4, computed=0.4))
+    assert (one.choice, one._holds) == (None, True)  # it would be processes, once it is known what it returns
+    one.meter.samples.append((1, 2))
+    one = pilot(computes._replace(calls=1, seconds=0.5, computed=0.5, settled=0.5, inside=0.5))
+    assert one.choice == Choice("process", "processes: it holds the GIL 97 % of 500 ms per item")
+
+
 def test_long_calls_are_not_waited_for(pilot: Callable[..., Pilot], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(auto_pilot, "_HEARD", 0.0)
     pilot(LISTENED_TO)

@@ -27,7 +27,7 @@ _HELP = """Measure a Python function on every engine, and say which one suits it
 
 TARGET is module:function, module:Class.method or file.py:function (the current folder is importable).
 The items are the lines of the files INPUTS, or of standard input (no INPUTS, or -); after ::: INPUTS themselves.
-The function is called with them, round and round and many times with each.
+The function is called with them, round and round and not in their order, and many times with each.
 
 What the function prints goes to standard error.
 The answer comes first, in one sentence; then what one call costs, a table and a curve over the number of workers.

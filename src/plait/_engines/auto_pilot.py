@@ -22,7 +22,7 @@ from plait._engines.choice import (
     Measured,
     because_lazy,
     choose,
-    is_worth_asking_again,
+    is_too_little,
     start_seconds,
     suffices,
     wants_race,
@@ -46,6 +46,7 @@ _MORE_CALLS = 1.1  # times as many, after which an unsure choice is made once mo
 _CALM = 0.001  # seconds between two looks
 _UNHEARD = 0.006  # seconds of calls that nobody listens to
 _LONG_UNHEARD = 0.03  # for so long at most, and until
+_DISTURBED = 20e-6  # seconds of a call that costs noticeably more while somebody listens
 _UNHEARD_CALLS = 3  # have ended
 _FULL = 0.75  # of a core is about what threads keep busy that only take the GIL from each other
 
@@ -190,8 +191,10 @@ class Pilot:
 
     def _judge_alone(self, seen: Seen, canary: Canary) -> None:
         """Decide if one thread has shown enough, or have more threads on trial if the first call has waited."""
-        if self._holds_all_the_time(seen, canary) or self._had_better_have_more(seen):
+        if self._had_better_have_more(seen):
             self._decide(seen)
+        elif self._holds_all_the_time(seen, canary):
+            self._race_or_decide(seen, canary)
         elif seen.enough:
             unsure = seen.doubtful or (not seen.waits and canary.heard.seconds < _HEARD)
             if not unsure or seen.seconds >= _PATIENCE:
@@ -223,13 +226,18 @@ class Pilot:
         self.meter.forget()
 
     def _race_or_decide(self, seen: Seen, canary: Canary) -> None:
-        if len(self.meter.threads) > 1 or not wants_race(measured := self._measured(seen)):
+        measured = self._measured(seen)
+        if len(self.meter.threads) > 1 or not (wants_race(measured) or self._seems_dearer(measured)):
             self._decide(seen)
         elif measured.cost * _UNHEARD_CALLS > _LONG_UNHEARD:
             self._racing = True
         else:
             self._unheard = seen
             canary.stop()
+
+    def _seems_dearer(self, measured: Measured) -> bool:
+        """Whether calls may be so much dearer by being listened to that processes seem to pay."""
+        return measured.calls > 0 and measured.cost < _DISTURBED and choose(measured).engine == "process"
 
     def _hear_nothing(self, seen: Seen, since: Seen) -> None:
         """Let some calls go undisturbed: what lets the GIL go at every turn gets it back later while others listen."""
@@ -299,6 +307,8 @@ class Pilot:
         if self._start is not None:
             measured = measured._replace(race=race_speed(alone, self._start, seen))
         choice = choose(measured)
+        if not seen.calls and measured.left and is_too_little(choice):
+            return  # the first call goes on: it may last long enough for what is left to be much
         if self.meter.lazy:
             choice = Choice("thread", because_lazy(self.meter.lazy), alone=choice.alone or suffices(measured))
         if choice.engine == "process":
@@ -325,7 +335,7 @@ class Pilot:
         self._settle(choice, measured)
 
     def _settle(self, choice: Choice, measured: Measured) -> None:
-        self.unsure = measured if is_worth_asking_again(choice, measured) else None
+        self.unsure = measured if measured.left is None and is_too_little(choice) else None
         self.cost = measured.cost
         self.choice = choice
 

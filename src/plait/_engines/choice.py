@@ -17,6 +17,7 @@ _START = 0.05  # seconds that processes take to start at least
 _OWN_MODULES = 150  # that they have anyway, and so has this process
 _IMPORT = 0.0004  # seconds to import one of the others
 _HELPED = 0.6  # of the other cores must be busy for a call to have them to itself
+_HANDLING = 2e-6  # seconds that handing over one item takes, beside what pickling it and its result does
 _DEAR = 0.4  # of the computing time; from there on two processes are no faster than one thread
 
 
@@ -75,6 +76,12 @@ class Measured(NamedTuple):
         return left * (self.cost if self.waits else self.cost * self.share)
 
     @property
+    def saved(self) -> float:
+        """Seconds of what is left that processes would save, once they have started; they handle each item, too."""
+        handled = 1 + (_HANDLING + self.transfer) / max(self.cost * self.share, TINY)
+        return self.cost_of_rest * (1 - handled / self.cores)
+
+    @property
     def share(self) -> float:
         """The share of its time, from 0 to 1, that the function computes."""
         return min(1.0, self.busy / self.elapsed) if self.elapsed > 0 else 1.0
@@ -122,7 +129,13 @@ def choose(measured: Measured) -> Choice:
     >>> choose(Measured(calls=4, elapsed=0.2, busy=0.2, gil=0.9, left=100, cores=2)).engine
     'process'
     """
-    return _if_plain(measured) or _if_it_releases(measured) or _if_dear(measured) or _processes(measured)
+    return (
+        _if_plain(measured)
+        or _if_it_releases(measured)
+        or _if_dear(measured)
+        or _if_too_little(measured)
+        or _processes(measured)
+    )
 
 
 def wants_race(measured: Measured) -> bool:
@@ -139,7 +152,7 @@ def wants_race(measured: Measured) -> bool:
     if measured.race is not None or measured.gil >= HOLDS or measured.waits:
         return False
     plain = _if_plain(measured)
-    return plain is None or (plain.reason.endswith(_UNWORTHY) and measured.cost_of_rest >= _WORTH_A_RACE)
+    return plain is None or (is_too_little(plain) and measured.cost_of_rest >= _WORTH_A_RACE)
 
 
 def _if_plain(measured: Measured) -> Choice | None:
@@ -163,11 +176,14 @@ def _if_plain(measured: Measured) -> Choice | None:
         return Choice("thread", f"threads: {share} time it waits")
     if measured.cores < 2:
         return Choice("thread", "threads: there is only one core to use", alone=True)
-    rest = measured.cost_of_rest
-    if rest * (1 - 1 / measured.cores) < _WORTH * measured.start:
-        what = f"threads: what is left, about {in_words(rest)}, {_UNWORTHY}"
-        return Choice("thread", what, alone=suffices(measured))
-    return None
+    return _if_too_little(measured._replace(transfer=0.0))  # when that makes the difference, it is what is told
+
+
+def _if_too_little(measured: Measured) -> Choice | None:
+    if measured.saved >= _WORTH * measured.start:
+        return None
+    what = f"threads: what is left, about {in_words(measured.cost_of_rest)}, {_UNWORTHY}"
+    return Choice("thread", what, alone=suffices(measured))
 
 
 _UNWORTHY = "does not pay for processes"
@@ -186,9 +202,9 @@ def suffices(measured: Measured) -> bool:
     return measured.race < _MORE if measured.race is not None else measured.gil >= HOLDS
 
 
-def is_worth_asking_again(choice: Choice, measured: Measured) -> bool:
-    """Whether more items may turn a choice that was made because there seemed to be little left."""
-    return measured.left is None and choice.reason.endswith(_UNWORTHY)
+def is_too_little(choice: Choice) -> bool:
+    """Whether a choice was made because there seemed to be too little left for processes."""
+    return choice.reason.endswith(_UNWORTHY)
 
 
 def _if_it_releases(measured: Measured) -> Choice | None:

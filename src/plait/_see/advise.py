@@ -7,7 +7,6 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
-from itertools import islice
 from statistics import median
 from typing import Any, NamedTuple
 
@@ -19,6 +18,7 @@ from plait._engines.table import make_engine
 from plait._see.advice import Advice
 from plait._see.advise_profile import Profile, profile, profile_coroutine
 from plait._see.advise_rule import contenders, enough_workers, knowing_one_call, next_workers, pick, weigh
+from plait._see.advise_sample import sample
 from plait._see.advise_trial import Bench, Trial
 
 _SAMPLE = 10_000  # items that are looked at
@@ -40,7 +40,8 @@ def advise(
 
     Args:
         fn: called with one item.
-        items: the items of the map in question, or some that are like them.
+        items: the items of the map in question, or some that are like them. Up to 10,000 are looked at: of a sequence
+            some from all over it, else the first ones; not in their order, so that some of each kind come early.
         seconds: about how long to measure, in all; no call is cut short, so that slow functions take longer.
         total: how many items the map will have; by default as many as there are here.
 
@@ -58,17 +59,17 @@ def advise(
         raise UsageError(f"seconds={seconds!r}: expected how long to measure, more than 0")
     if total is not None and total < 1:
         raise UsageError(f"total={total!r}: expected how many items the map will have, or None")
-    sample = list(islice(items, _SAMPLE))
-    if not sample:
+    looked_at = sample(items, _SAMPLE)
+    if not looked_at:
         raise UsageError("plait.advise(fn, items): there is no item to measure with; expected one at least")
-    count = total or max(len(sample), operator.length_hint(items, 0))
+    count = total or max(len(looked_at), operator.length_hint(items, 0))
     share = seconds / _SHARES
     awaits = is_coroutine_function(fn)
-    measured = (profile_coroutine if awaits else profile)(fn, sample, share)
+    measured = (profile_coroutine if awaits else profile)(fn, looked_at, share)
     cores = available_cores().count
     with ExitStack() as stack:
         lines = [
-            _Line(_open(stack, name, fn, sample, measured, cores), most, step, enough_workers(name, measured, cores))
+            _Line(_open(stack, name, fn, looked_at, measured, cores), most, step, enough_workers(name, measured, cores))
             for name, most, step in _plan(measured, cores, count, awaits=awaits)
         ]
         trials = _try_out(lines, share)
