@@ -28,7 +28,7 @@ from plait._engines.choice import (
     wants_race,
 )
 from plait._engines.growth import Growth, Look
-from plait._engines.measuring_calls import CallMeter, is_tiny
+from plait._engines.measuring_calls import CallMeter
 from plait._engines.measuring_gil import Canary
 from plait._engines.measuring_transfer import measure_transfer
 from plait._engines.seen import ALONE, BRIEF, HINDERED, RACED_CALLS, WAITING_CALLS, Seen, is_lost, race_speed
@@ -251,24 +251,7 @@ class Pilot:
             self._decide(seen)
 
     def _see(self) -> Seen:
-        now = time.perf_counter()
-        threads = list(self.meter.threads.values())
-        settled = [thread.settled() for thread in threads]
-        spent = [thread.spent() for thread in threads]
-        seen = Seen(
-            now=now,
-            calls=sum(calls for calls, _ in settled),
-            seconds=sum(thread.seconds(now) for thread in threads),
-            computed=sum(computed for computed, _ in spent),
-            ready=sum(ready for _, ready in spent),
-            gil=self._canary.waiting if self._canary is not None else 0.0,
-            settled=sum(computed for _, computed in settled),
-            inside=sum(thread.inside for thread in threads),
-        )
-        short = sum(thread.short for thread in threads)
-        if self._tiny or is_tiny(seen.calls, short, seen.computed):
-            seen = seen._replace(tiny=sum(thread.briefly for thread in threads) / short)
-        return seen._replace(doubtful=seen.seems_to_wait and any(thread.runnable for thread in threads))
+        return self.meter.seen(self._canary.waiting if self._canary is not None else 0.0, tiny=self._tiny)
 
     def _holds_all_the_time(self, seen: Seen, canary: Canary) -> bool:
         """Whether there is no need to go on measuring."""

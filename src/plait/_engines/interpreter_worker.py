@@ -15,6 +15,7 @@ from plait._core.current import StopTask
 from plait._engines.board import ENDING, HOLDS, IDLE, MODE, Board
 from plait._engines.ends import SocketEnds
 from plait._engines.halter import Halter
+from plait._engines.packing import Packer
 from plait._engines.refusals import annotate
 from plait._engines.segments import FileSegment, open_segment
 from plait._engines.worker import Worker
@@ -76,10 +77,19 @@ class Left(BaseException):
     """The worker is to end."""
 
 
+class AnnotatingPacker(Packer):
+    """Its failures say what is known of modules that do not load in subinterpreters."""
+
+    def failure(self, error: BaseException) -> bytes:
+        annotate(error)
+        return super().failure(error)
+
+
 class InterpreterWorker(Worker):
     """One worker in an interpreter of its own, in a thread of somebody else's process."""
 
     owns_process = False
+    packer_type = AnnotatingPacker
 
     def __init__(
         self,
@@ -109,10 +119,6 @@ class InterpreterWorker(Worker):
     def set_up(self, setting: dict[str, object]) -> None:
         """All but the working folder, of which the process has only one."""
         super().set_up({key: value for key, value in setting.items() if key != "folder"})
-
-    def _pack_failure(self, error: BaseException) -> bytes:
-        annotate(error)
-        return super()._pack_failure(error)
 
     @property
     def may_be_interrupted(self) -> bool:

@@ -11,6 +11,7 @@ from plait._engines.careful import dumps_carefully
 from plait._engines.choice import TINY
 from plait._engines.core_wait import is_runnable, waited_for_core
 from plait._engines.measuring_helpers import Helpers
+from plait._engines.seen import Seen
 
 TINY_CALLS = 256  # who takes so little time for each of them need not be measured any further
 _SAMPLES = 2  # calls whose argument is compared before and after
@@ -66,6 +67,30 @@ class CallMeter:
     def helped(self) -> float:
         """How many cores threads that are not Python's have kept busy since the first call began."""
         return self._helpers.cores() if self._helpers is not None else 0.0
+
+    def seen(self, gil: float, *, tiny: bool) -> Seen:
+        """What all threads have spent until now; `gil` is the share of the time in which somebody held it.
+
+        `tiny`: calls have been found to cost next to nothing.
+        """
+        now = time.perf_counter()
+        threads = list(self.threads.values())
+        settled = [thread.settled() for thread in threads]
+        spent = [thread.spent() for thread in threads]
+        seen = Seen(
+            now=now,
+            calls=sum(calls for calls, _ in settled),
+            seconds=sum(thread.seconds(now) for thread in threads),
+            computed=sum(computed for computed, _ in spent),
+            ready=sum(ready for _, ready in spent),
+            gil=gil,
+            settled=sum(computed for _, computed in settled),
+            inside=sum(thread.inside for thread in threads),
+        )
+        short = sum(thread.short for thread in threads)
+        if tiny or is_tiny(seen.calls, short, seen.computed):
+            seen = seen._replace(tiny=sum(thread.briefly for thread in threads) / short)
+        return seen._replace(doubtful=seen.seems_to_wait and any(thread.runnable for thread in threads))
 
     def forget(self) -> None:
         """Note what calls cost from now on; those in progress do not count."""

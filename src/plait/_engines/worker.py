@@ -18,11 +18,11 @@ from contextvars import copy_context
 from plait._core.current import current_task
 from plait._engines import board as boards
 from plait._engines import entries, wire, worker_setup
-from plait._engines.arena import Arena, ArenaFull, Window
+from plait._engines.arena import Arena, Window
 from plait._engines.board import CURRENT, HOLDS, LOGGED, MODE, STARTED, STOP_AT, Board
-from plait._engines.carried import STRANGERS
-from plait._engines.codec import decode, decode_items, encode, encode_small
+from plait._engines.codec import decode, decode_items
 from plait._engines.guard import Guard
+from plait._engines.packing import Packer
 from plait._engines.remote import describe
 from plait._engines.wire import BATCH_HEAD, HEAD
 from plait._engines.worker_task import WorkerTask
@@ -50,6 +50,7 @@ class Worker(WorkerTask):
     """
 
     start_thread = staticmethod(_thread.start_new_thread)
+    packer_type = Packer
 
     def __init__(
         self,
@@ -74,15 +75,14 @@ class Worker(WorkerTask):
         self._sending = _thread.allocate_lock()
         self._memory_bytes = 0
         self._timed = False
-        self._flat = entries.Flat(entries.FLAT)
-        self._forked = False  # whether this is a child that the function has made
+        self._packer = self.packer_type(board, self._arena)
 
     def serve(self) -> None:
         """Answer frames, one after the other."""
         current_task.set(self)
         self.thread_id = _thread.get_ident()
         if self.owns_process and hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=self._note_fork)
+            os.register_at_fork(after_in_child=self._packer.note_fork)
         self.send(wire.HELLO, os.getpid() if self.owns_process else 0, b"")
         while True:
             operation, flags, function, key, payload = self._receive()
@@ -209,7 +209,8 @@ class Worker(WorkerTask):
             self._costs[function] = cost - _TRACKING_SECONDS if tracked else cost
 
     def _run_tracked(self, fn: Callable[..., object], cargo: list[Any], key: int, began: int, budget: int) -> int:
-        words, flat, clock, timed = self._words, self._flat, time.perf_counter_ns, self._timed
+        words, clock, timed, packer = self._words, time.perf_counter_ns, self._timed, self._packer
+        flat, entry_of = packer.flat, packer.entry
         log, start, limit = self._board.room()
         words[MODE] = boards.TRACKED
         end = began + 2 * budget
@@ -223,11 +224,11 @@ class Worker(WorkerTask):
             words[STARTED] = now
             try:
                 item = fn(item)  # the result takes its place, so that it goes when the next one comes
-                entry = flat[type(item)](item) or self._entry(item)
+                entry = flat[type(item)](item) or entry_of(item)
             except BaseException as error:
                 if self.is_stopped_by(error):
                     break
-                entry = entries.wrapped(entries.FAILURE, self._pack_failure(error))
+                entry = entries.wrapped(entries.FAILURE, packer.failure(error))
             now = clock()
             sequence += 1
             logged = entries.timed(entry, now - began) if timed else entry
@@ -247,7 +248,7 @@ class Worker(WorkerTask):
         return sequence - first
 
     def _run_fast(self, fn: Callable[..., object], cargo: list[Any], key: int, began: int, budget: int) -> int:
-        words = self._words
+        words, packer = self._words, self._packer
         taken = cargo.pop()
         items = taken if type(taken) is list else list(taken)  # the guard may clear it
         values: list[object] = []
@@ -269,23 +270,21 @@ class Worker(WorkerTask):
                     values.append(fn(item))  # noqa: PERF401  a failure must not take the values before it along
                 break
             except BaseException as error:
-                if self._forked:
-                    self._leave_child(error)
+                if packer.forked:
+                    packer.leave_child(error)
                 failures[len(values)] = describe(error, ours=True)
                 values.append(None)
-        if self._forked:
-            self._leave_child(None)
+        if packer.forked:
+            packer.leave_child(None)
         self._guard.rest(boards.PACKING)
         item = taken = None
         items = []  # as in _run_tracked
         spent = time.perf_counter_ns() - began
-        data = self._pack_all(values, failures)
+        data = packer.whole(values, failures)
         words[MODE] = boards.IDLE
-        kind, data, length = self._placed(data)
+        kind, data, length = packer.placed(data)
         self._answer(key, kind, spent, data=data, length=length)
         return len(values)
-
-    # --- results
 
     def _answer(
         self, key: int, kind: int, spent: int, *, last: int = 255, data: bytes | memoryview = b"", length: int = 0
@@ -304,63 +303,7 @@ class Worker(WorkerTask):
         if leaving:
             self.part()
 
-    def _entry(self, value: object) -> bytes:
-        if self._forked:
-            self._leave_child(None)
-        return entries.wrapped(*self._pack(value))
-
-    def _pack(self, value: object) -> tuple[int, bytes]:
-        small = encode_small(value)
-        if small is not None:
-            return entries.VALUE, small
-        try:
-            packed = encode(value, self._arena, home=True)
-        except Exception as error:
-            return entries.FAILURE, self._pack_failure(_refused(value, error))
-        if not packed.refs:
-            return entries.VALUE, packed.data
-        return entries.STORED_VALUE, dumps((packed.refs, packed.stored, packed.data), 5)
-
-    def _placed(self, data: bytes) -> tuple[int, bytes, int]:
-        """All results of a batch: where they are, what the frame says of it, and their length."""
-        length = len(data)
-        if self._board.put_whole(data):
-            return wire.ON_BOARD, b"", length
-        if self._arena is not None:
-            try:
-                return wire.IN_ARENA, dumps(self._arena.put(memoryview(data)), 5), length
-            except ArenaFull:
-                pass
-        return wire.WHOLE, data, length
-
-    def _pack_failure(self, error: BaseException) -> bytes:
-        if self._forked:
-            self._leave_child(error)
-        return dumps(describe(error, ours=True), 5)
-
-    def _pack_all(self, values: list[object], failures: dict[int, object]) -> bytes:
-        try:
-            if not STRANGERS.here:
-                return dumps((values, failures, {}), 5)
-        except Exception:  # noqa: S110  some value does not pickle plainly: below, one by one
-            pass
-        stored: dict[int, tuple[int, bytes]] = {}
-        for offset, value in enumerate(values):
-            if type(value) not in entries.PLAIN_TYPES:
-                stored[offset] = self._pack(value)
-                values[offset] = None
-        return dumps((values, failures, stored), 5)
-
     # --- the end
-
-    def _note_fork(self) -> None:
-        self._forked = True
-        self._flat.clear()  # so that whatever the function returns asks for it
-
-    def _leave_child(self, error: BaseException | None) -> NoReturn:
-        from plait._engines import forked  # most functions do not fork
-
-        forked.leave(error)
 
     def part(self) -> None:
         """End; what the worker holds is torn down before."""
@@ -390,13 +333,6 @@ def _arena(segment: Segment | None) -> Arena | None:
         return None if segment is None else Arena(segment)
     except (OSError, ValueError):  # an address space limit, or no arena at all: large buffers go through the pipe
         return None
-
-
-def _refused(value: object, error: Exception) -> Exception:
-    from plait._core.errors import NotTransferable
-    from plait._engines.locate import explain
-
-    return NotTransferable(f"the result cannot be sent back: {explain(value, 'result', error)}").with_traceback(None)
 
 
 def _flush() -> None:
