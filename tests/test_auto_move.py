@@ -7,6 +7,8 @@ import contextvars
 import functools
 import itertools
 import json
+import os
+import re
 import sys
 import threading
 import time
@@ -15,12 +17,14 @@ from collections.abc import Callable, Iterator
 import pytest
 
 import plait
+from plait._core.batch import Batch
 from plait._core.feed import Feed
 from plait._core.job import Job
 from plait._engines import auto_pilot, caller_runs, warming
 from plait._engines.auto_pilot import Pilot
 from plait._engines.choice import Choice, Measured, choose
 from plait._engines.process import ProcessEngine
+from plait._engines.proof import Proof
 from plait._engines.seen import Seen
 from plait._engines.warming import Warming, modules_of
 
@@ -233,3 +237,75 @@ def test_few_items_of_an_unknown_number_say_why_they_stayed(monkeypatch: pytest.
     stream = plait.map(double, iter(range(300)), workers=2)
     assert list(stream) == [2 * x for x in range(300)]
     assert "threads: what is left, about 1 ms, does not pay for processes" in stream.report.why
+
+
+def slow_elsewhere(pid: int, x: int) -> int:
+    """Takes five times as long in another process than this, as what they all have to share may do."""
+    end = time.thread_time() + (0.0002 if os.getpid() == pid else 0.001)
+    while time.thread_time() < end:
+        pass
+    return 2 * x
+
+
+def test_what_processes_do_not_do_faster_comes_back(judged: None) -> None:
+    with plait.map(functools.partial(slow_elsewhere, os.getpid()), itertools.count(), workers=2) as stream:
+        ran = engines(stream.outcomes())
+        assert "process" in ran
+        assert "inline" in ran
+        assert set(list(itertools.islice(ran, 2000))[-500:]) == {"inline"}  # those before had been sent already
+        assert stream.report.engine == "inline"
+        assert re.fullmatch(r"inline: 2 processes did only 0\.\d times the work of one thread", stream.report.why[-1])
+
+
+def test_what_comes_back_loses_nothing_and_keeps_its_order(judged: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Proof, "_speed", lambda *_: 0.5)
+    stream = plait.map(functools.partial(slow_elsewhere, os.getpid()), range(3000), workers=2)
+    assert list(engines(stream.outcomes())).count("process") > 0
+    assert stream.report.items == 3000
+
+
+def test_dearer_items_are_no_reason_to_come_back(judged: None) -> None:
+    stream = plait.map(slower_and_slower, range(1500), workers=2)
+    ran = list(engines(stream.outcomes()))
+    assert ran[-1] == "process"
+    assert stream.report.engine == "process"
+    first = ran.index("process")
+    assert "inline" in ran[first:]  # it was tried
+
+
+def slower_and_slower(x: int) -> int:
+    end = time.thread_time() + (0.0002 if x < 300 else 0.002)
+    while time.thread_time() < end:
+        pass
+    return 2 * x
+
+
+def batch(worker: str, items: int, seconds: float) -> Batch:
+    one = Batch(0, list(range(items)))
+    one.values = list(range(items))
+    one.worker, one.started, one.ended = worker, 1.0, 1.0 + seconds
+    return one
+
+
+def test_processes_are_doubted_after_a_while_and_compared_with_what_is_here() -> None:
+    proof = Proof(0.001, 2, cores=8)
+    assert not proof.note(batch("process-1", 1, 5.0))  # it imports
+    assert not proof.note(batch("process-2", 1, 5.0))
+    assert not proof.note(batch("process-1", 20, 0.09))
+    assert proof.note(batch("process-2", 5, 0.02))
+    assert not proof.note(batch("process-2", 5, 0.02))  # it has been said
+    assert not proof.note_here(batch("inline", 1, 1.0))
+    assert not proof.note_here(batch("inline", 20, 0.04))
+    assert proof.note_here(batch("inline", 5, 0.01))
+    assert proof.failed == "threads: 2 processes did only 0.9 times the work of one thread"
+    assert proof.note_here(batch("inline", 5, 0.1))  # items have become dearer
+    assert proof.failed == ""
+
+
+def test_processes_that_have_done_well_are_not_doubted_later() -> None:
+    proof = Proof(0.001, 2, cores=8)
+    for _ in range(2):
+        assert not proof.note(batch("process-1", 1, 0.001))
+    assert not proof.note(batch("process-1", 1000, 1.0))
+    assert not proof.note(batch("process-1", 1, 100.0))
+    assert not proof.doubted

@@ -12,6 +12,7 @@ from _collections_abc import Callable, Generator
 from types import CoroutineType
 
 from plait._core.batch import Batch
+from plait._core.budget import available_cores
 from plait._core.errors import UsageError
 from plait._core.job import Job
 from plait._engines.auto_pilot import Pilot
@@ -19,6 +20,7 @@ from plait._engines.caller_runs import CallerRuns
 from plait._engines.choice import Choice, because_lazy
 from plait._engines.inline import InlineEngine
 from plait._engines.interface import Plan
+from plait._engines.proof import Proof
 from plait._engines.thread import ThreadEngine
 
 TYPE_CHECKING = False
@@ -74,9 +76,21 @@ class Course:
 
     def batches(self) -> Generator[Batch, None, None]:
         """Run to the end, or to that of the job."""
-        job, feed, move, caller, pilot = self._job, self._job.feed, self._move, self._caller, self._pilot
+        job, feed, move, pilot = self._job, self._job.feed, self._move, self._pilot
         job.fn = pilot.meter
         job.tally.settle_on("thread", job.workers, "")
+        yield from self._here()
+        pilot.end()
+        if move.pending is None:
+            self._settle()
+        elif feed.finished:
+            self._settle_on("threads: it was over before processes were ready")
+        elif not job.cancelled:
+            yield from self._there()
+
+    def _here(self) -> Generator[Batch, None, None]:
+        """On threads or by the caller, to the end or until processes are ready."""
+        job, feed, move, caller, pilot = self._job, self._job.feed, self._move, self._caller, self._pilot
         while True:
             by_caller = caller.wanted
             for batch in self._by_caller() if by_caller else caller.watched(self._on_threads()):
@@ -85,13 +99,35 @@ class Course:
             feed.release()
             if job.cancelled or feed.finished or move.ready or caller.wanted == by_caller:
                 break
-        pilot.end()
-        if move.pending is None:
-            self._settle()
-        elif feed.finished:
-            self._settle_on("threads: it was over before processes were ready")
-        elif not job.cancelled:
-            yield from move.go()
+
+    def _there(self) -> Generator[Batch, None, None]:
+        """In processes, unless they do less than the caller, where that may run items: then here again."""
+        job, feed, move = self._job, self._job.feed, self._move
+        if not self._caller.wanted:
+            yield from move.go(final=True)
+            return
+        threads, proof = job.workers, Proof(self._pilot.cost, move.workers, available_cores().count)
+        for batch in move.go():
+            yield batch
+            if proof.note(batch):
+                feed.hold()
+        if not proof.doubted or job.cancelled:
+            return
+        feed.release()
+        for batch in InlineEngine().run(job):
+            yield batch
+            if proof.note_here(batch):
+                feed.hold()
+        feed.release()
+        if job.cancelled or feed.finished:
+            return
+        if why := proof.failed:
+            job.workers = threads
+            move.give_up()
+            self._pilot.stay(why)
+            yield from self._here()
+        else:
+            yield from move.go(final=True)
 
     def end(self) -> None:
         """End what was started for it."""
@@ -193,8 +229,14 @@ class Move:
             self._job.feed.hold()
         return ""
 
-    def go(self) -> Generator[Batch, None, None]:
-        """Run the rest there."""
+    @property
+    def workers(self) -> int:
+        """How many processes there will be."""
+        assert self._warming is not None
+        return self._plan(self._warming.engine).workers
+
+    def go(self, *, final: bool = False) -> Generator[Batch, None, None]:
+        """Run what is left there; with `final` nothing is run there afterwards."""
         job, choice, warming = self._job, self.pending, self._warming
         assert choice is not None
         assert warming is not None
@@ -202,10 +244,17 @@ class Move:
         plan = self._plan(warming.engine)
         job.workers = plan.workers
         job.tally.settle_on("process", plan.workers, choice.reason)
-        job.tally.reasons.append(plan.reason)
+        if plan.reason not in job.tally.reasons:
+            job.tally.reasons.append(plan.reason)
         job.tally.peak = 0
-        job.final = True
+        job.final = final
         yield from warming.engine.run(job)
+
+    def give_up(self) -> None:
+        """Nothing moves any more."""
+        self.pending = None
+        self.end()
+        self._warming = None
 
     def end(self) -> None:
         """End the processes."""

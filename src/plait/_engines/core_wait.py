@@ -30,9 +30,9 @@ def counted(thread: int | None = None, pid: int | None = None) -> tuple[float, f
         return None
 
 
-def waited_for_core(thread: int | None = None) -> float:
+def waited_for_core(thread: int | None = None, pid: int | None = None) -> float:
     """Seconds so far without a core, although it was ready to run: that is others' doing."""
-    return core_use(thread)[1]
+    return core_use(thread, pid)[1]
 
 
 def core_times(pid: int) -> dict[int, tuple[float, float]]:

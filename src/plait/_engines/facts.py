@@ -5,6 +5,16 @@ from __future__ import annotations
 import mmap
 
 
+def pid_in(label: str) -> int:
+    """The process that the label of a worker names; 0 when it names none.
+
+    >>> pid_in("process-3 (pid 12)"), pid_in("thread-1")
+    (12, 0)
+    """
+    number = label.rpartition("(pid ")[2].removesuffix(")")
+    return int(number) if number.isdigit() else 0
+
+
 def private_bytes_of_linux(pid: int) -> int:
     """The memory that only this process uses; 0 when it is gone."""
     try:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import os
-import re
 from bisect import bisect_right
 from collections.abc import Iterable
 from typing import NamedTuple
 
 from plait._core.batch import Batch
 from plait._core.trace import Lane, Slice, State, Trace
+from plait._engines.facts import pid_in
 
 _SHORT = 100  # microseconds of an item; shorter ones are drawn as one slice for their batch
-_PID = re.compile(r"\(pid (\d+)\)")
 
 
 class Told(NamedTuple):
@@ -31,8 +30,7 @@ class Told(NamedTuple):
     @property
     def pid(self) -> int:
         """Of the worker process; 0 for a thread of this one."""
-        found = _PID.search(self.batch.worker)
-        return int(found[1]) if found else 0
+        return pid_in(self.batch.worker)
 
     def span(self, origin: int) -> tuple[int, int]:
         """When it began and ended, in microseconds of the trace; before the trace is less than 0."""
