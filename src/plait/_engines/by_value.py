@@ -217,13 +217,21 @@ def _weak(values: Any) -> tuple[Any, ...]:
     return type(values), (dict(values),)
 
 
+def _open_file(file: io.TextIOWrapper) -> Any:
+    """An open file stays what it is, or is refused; cloudpickle makes a copy of its text, which is no file."""
+    if file is sys.stdout or file is sys.stderr:
+        return NotImplemented
+    raise PicklingError("cannot pickle an open file")
+
+
 def _view(buffer: Any, form: str, shape: tuple[int, ...]) -> memoryview:
     """A memoryview over the buffer that arrived."""
     view = memoryview(buffer).cast("B")
     return view if form == "B" and len(shape) == 1 else view.cast(form, shape)  # type: ignore[call-overload]  # the format is whatever the sender's view had
 
 
-_REDUCERS: dict[type, Callable[[Any], tuple[Any, ...]]] = {
+_REDUCERS: dict[type, Callable[[Any], Any]] = {
+    io.TextIOWrapper: _open_file,
     memoryview: lambda view: (_view, (PickleBuffer(view), view.format, view.shape)),
     CodeType: lambda code: (marshal.loads, (marshal.dumps(code),)),  # cloudpickle does not keep the name of the file
     ContextVar: lambda wanted: (variable, home_of(wanted)),
