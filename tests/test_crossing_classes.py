@@ -97,6 +97,12 @@ class Item(Base):
 class Other:
     value = 0
 
+class Another(Base):
+    __slots__ = ()
+
+    def look(self):
+        return ("another",)
+
 class Colour(enum.Enum):
     RED = 1
 
@@ -119,6 +125,10 @@ def main():
         Item.kind = "y"
         show()
         Base.look = lambda self: ("new",)
+        show()
+        Item.__bases__ = (Another,)
+        show()
+        Item.__bases__ = (Base,)
         show()
 
 if __name__ == "__main__":
@@ -271,6 +281,8 @@ def test_a_class_that_has_changed_in_the_program_changes_in_workers(tmp_path: Pa
         "2 3 0 x True",
         "2 3 4 x True",
         "2 3 4 y True",
+        "new y True",
+        "another y True",
         "new y True",
     ]
 

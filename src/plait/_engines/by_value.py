@@ -81,21 +81,22 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # untyped, see above
         if "__slots__" in kind.__dict__:
             reduced = _with_slots(kind, *reduced)
         make, args, (members, slots), *rest, _ = reduced
-        version = self._version(members) if self.versions else None
+        version = self._version(members, kind.__bases__) if self.versions else None
         return (
             _make_once,
             (make, *args),
-            (version, kind.__qualname__, is_of_main(kind), (members, slots)),
+            (version, kind.__qualname__, is_of_main(kind), kind.__bases__, (members, slots)),
             *rest,
             settle,
         )
 
-    def _version(self, members: dict[str, Any]) -> bytes:
-        """A digest of what is in a class; of the other classes that it names only which they are."""
+    def _version(self, members: dict[str, Any], bases: tuple[type, ...]) -> bytes:
+        """A digest of what a class is made of; of the other classes that it names only which they are."""
         digest = blake2b(digest_size=_VERSION_BYTES)
         pickler = _Digester(_Writer(digest.update), protocol=5, buffer_callback=lambda each: digest.update(each.raw()))
         pickler.modules = self.modules
-        pickler.dump({name: value for name, value in members.items() if name != "__slotnames__"})  # set by pickling
+        own = {name: value for name, value in members.items() if name != "__slotnames__"}  # which pickling sets
+        pickler.dump((own, bases))
         return digest.digest()
 
 
@@ -133,10 +134,12 @@ def _make_once(make: Callable[..., type], *args: Any) -> type:
     return make(*args) if known is None else known
 
 
-def settle(kind: type, state: tuple[bytes | None, str, bool, Any]) -> None:
+def settle(kind: type, state: tuple[bytes | None, str, bool, tuple[type, ...], Any]) -> None:
     """Give a class what is in it when a pickle has just made it; leave it as it is when it is known here."""
-    version, name, of_main, members = state
+    version, name, of_main, bases, members = state
     if kind not in _known or (version is not None and version != _known[kind]):
+        if kind.__bases__ != bases:  # those of a generic class are its bases only once it has been made
+            kind.__bases__ = bases
         cloudpickle.cloudpickle._class_setstate(kind, members)
         kind.__qualname__ = name  # which cloudpickle takes for its last part
         if kind in _known:
