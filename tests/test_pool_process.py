@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import ctypes
 import multiprocessing
 import os
 import signal
@@ -60,6 +61,14 @@ def prepare(folder: str) -> None:
 
 def prepared(_: object = None) -> str | None:
     return os.environ.get("PLAIT_TEST_PREPARED")
+
+
+def leave() -> None:
+    os._exit(3)
+
+
+def crash() -> None:
+    ctypes.string_at(0)
 
 
 def not_prepared() -> None:
@@ -304,6 +313,30 @@ def test_a_failing_initializer_breaks_the_pool(nothing_left: None) -> None:
         with pytest.raises(PoolBroken, match="not prepared"):
             while True:
                 pool.submit(int).exception(PATIENCE)
+
+
+@pytest.mark.parametrize(
+    ("ends", "how"), [(leave, "it left with exit code 3"), (crash, "SIGSEGV(?s:.*)a new one\n  .*\n(?s:.*)in crash")]
+)
+def test_an_initializer_that_ends_its_worker_breaks_the_pool(
+    ends: Callable[[], object], how: str, nothing_left: None
+) -> None:
+    ended = f"the pool's initializer ended its worker process-.*: {how}"
+    with plait.Pool("process", workers=2, initializer=ends) as pool:
+        with pytest.raises(PoolBroken, match=ended):
+            pool.submit(int).result(PATIENCE)
+        with pytest.raises(PoolBroken, match=ended):
+            while True:
+                pool.submit(int).exception(PATIENCE)
+    with plait.Pool("process", workers=1, initializer=ends) as pool, pytest.raises(PoolBroken, match=ended):
+        list(plait.map(int, ["1"], engine=pool))
+
+
+def test_a_call_that_ends_its_worker_is_not_mistaken_for_its_initializer(nothing_left: None) -> None:
+    with plait.Pool("process", workers=1, initializer=int) as pool:
+        with pytest.raises(WorkerDied, match=r"leave\(\).*exit code 3"):
+            pool.submit(leave).result(PATIENCE)
+        assert pool.submit(int).result(PATIENCE) == 0
 
 
 def test_an_initializer_that_cannot_cross_breaks_the_pool(nothing_left: None, caplog: pytest.LogCaptureFixture) -> None:

@@ -66,6 +66,9 @@ class Task:
     def ticket(self) -> Hashable:
         return self.index, self.attempt
 
+    def prepares(self, begins: bool) -> None:
+        """The initializer of a pool begins or has ended: what kills the worker meanwhile is not the item."""
+
     # --- what the worker holds
 
     @property

@@ -10,6 +10,7 @@
          BATCH     the number of the current batch
          HOLDS     whether the worker has something to tear down before it ends
          HALT      how the halter of an interpreter goes about it (PATIENTLY, AT_ONCE, FOR_GOOD: the process ends)
+         PREPARES  whether the initializer of a pool is running, for which the item that runs is not to be blamed
     then logs, used in turn by successive batches, then the last words of a crash (written by faulthandler).
 
 Promises: a result is on the log before the next item starts, so a crash loses only the item it hits (in FAST mode, for
@@ -23,7 +24,7 @@ from __future__ import annotations
 
 import mmap
 
-CURRENT, STARTED, LOGGED, STOP_AT, MODE, BATCH, HOLDS, HALT = range(8)
+CURRENT, STARTED, LOGGED, STOP_AT, MODE, BATCH, HOLDS, HALT, PREPARES = range(9)
 READING, TRACKED, FAST, CLAMPED, PACKING, IDLE, SENDING, ENDING, PARKED = range(9)
 PATIENTLY, AT_ONCE, FOR_GOOD = range(3)
 NEVER = (1 << 64) - 1

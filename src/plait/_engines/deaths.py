@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import cast
 
 from plait._core.batch import Batch
 from plait._core.errors import Cancelled, MemoryExceeded, NotTransferable, TaskTimeout, WorkerDied
@@ -17,6 +18,7 @@ from plait._engines.returns import Returned, blamed, cause_of_death, culprit, di
 _GIVE_UP_AFTER = 5  # times in a row that workers died before they had run an item
 _GIVE_UP_ON_KILLS = 50  # the same, where somebody killed them: nothing that they do at their start would end them so
 _LAST_WORDS = 12  # lines
+_NOT_PREPARED = "plait_not_prepared"  # the method of a pool's functions that says what a failed initializer means
 
 
 class Loss:
@@ -110,11 +112,11 @@ class Coroner:
             return MemoryExceeded(
                 f"{item} made {worker.label} outgrow its memory limit; it was killed", worker.pid, signal, code
             )
-        message = f"{item} lost its worker {worker.label}: {cause}"
-        words = worker.board.last_words()
-        if words:
-            message += "\n" + "\n".join("  " + line for line in words.splitlines()[:_LAST_WORDS])
-        return WorkerDied(message, worker.pid, signal, code)
+        words = "".join("\n  " + line for line in worker.board.last_words().splitlines()[:_LAST_WORDS])
+        if worker.board.words[boards.PREPARES] and hasattr(self._job.fn, _NOT_PREPARED):
+            broken = getattr(self._job.fn, _NOT_PREPARED)(f"ended its worker {worker.label}: {cause}", words)
+            return cast("BaseException", broken)
+        return WorkerDied(f"{item} lost its worker {worker.label}: {cause}{words}", worker.pid, signal, code)
 
     def _note_useless(self, cause: str, *, killed: bool) -> None:
         self._began_again = time.monotonic()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from plait._core.current import Task
-from plait._engines.board import CURRENT, HOLDS, MODE, STARTED, STOP_AT, TRACKED
+from plait._engines.board import CURRENT, HOLDS, MODE, PREPARES, STARTED, STOP_AT, TRACKED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # typing would double a worker's start-up time
@@ -52,6 +52,9 @@ class WorkerTask(Task):
     @property
     def ticket(self) -> int:
         return self._words[CURRENT]
+
+    def prepares(self, begins: bool) -> None:
+        self._words[PREPARES] = begins
 
     # --- a worker that holds something is asked to leave, see `parting`
 

@@ -207,6 +207,11 @@ class Prepared:
         yield "the initializer", self.initializer
         yield from ((f"initargs[{position}]", value) for position, value in enumerate(self.args))
 
+    def plait_not_prepared(self, how: str, words: str = "") -> PoolBroken:
+        """What becomes of the item before which the initializer has failed; `words` are the worker's last ones."""
+        message = f"the pool's initializer {how}; the pool cannot be used any more, make a new one{words}"
+        return PoolBroken(message, self.token)
+
     def __call__(self, item: object) -> object:
         if self.token not in _prepared.pools:
             self._prepare()
@@ -226,14 +231,18 @@ class Prepared:
             from plait._run.prepared_globals import PreparedGlobals, globals_of  # only where it is needed
 
             prepared = None if globals_of(self.initializer) is None else PreparedGlobals(self.initializer)
+        task = current_task.get(None)
+        if task is not None:
+            task.prepares(True)
         try:
             self.initializer(*self.args)
         except BaseException as error:
             theirs = type(error), error, without_our_frames(error.__traceback__)
             LOGGER.critical("Exception in initializer:", exc_info=theirs)
-            raise PoolBroken(
-                f"the pool's initializer raised {error!r}; the pool cannot be used any more, make a new one", self.token
-            ) from error
+            raise self.plait_not_prepared(f"raised {error!r}") from error
+        finally:
+            if task is not None:
+                task.prepares(False)
         if prepared is not None:
             prepared.keep()
         _prepared.pools[self.token] = prepared
