@@ -137,3 +137,49 @@ def test_a_pool_tells_a_scarcity_in_one_line(tmp_path: Path) -> None:
     assert logged.startswith("no worker process could be started: ")
     assert "\n" not in logged
     assert done.stdout == f"the pool's process engine failed: {logged}; make a new pool\n"
+
+
+SCARCE_LOOP = """
+import resource
+import plait
+from plait.errors import PlaitError
+
+async def double(n):
+    return 2 * n
+
+def mapped():
+    return list(plait.map(double, [1]))
+
+def submitted():
+    with plait.scope() as s:
+        return [s.submit(double, 1).result()]
+
+few, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+for run in (mapped, submitted):
+    print(run())
+    said = set()
+    for limit in range(3, 12):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, most))
+        try:
+            run()
+        except PlaitError as error:
+            said.add(str(error))
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (few, most))
+    print(*said)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits of Linux")
+def test_what_is_scarce_for_an_event_loop_is_said_with_its_cure(tmp_path: Path) -> None:
+    (tmp_path / "script.py").write_text(SCARCE_LOOP)
+    words = [sys.executable, str(tmp_path / "script.py")]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
+    scarce = "no event loop could be started: [Errno 24] Too many open files; allow this program more (ulimit -n), or close some"
+    assert set(done.stderr.splitlines()) == {f"the async engine of a scope failed: {scarce}"}
+    assert done.stdout.splitlines() == [
+        "[2]",
+        scarce,
+        "[2]",
+        f"the scope's async engine failed: {scarce}; make a new scope",
+    ]

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import os
+import selectors
+import socket
 import threading
 import warnings
 from _collections_abc import Callable
 
-from plait._core.errors import StopTask
+from plait._core.errors import PlaitError, StopTask
 from plait._engines.line_output import LineThread
+from plait._engines.scarcity import scarcity
 
 _FAREWELL = 0.3  # seconds that what is left in the loop may take to end before it is named and left behind
 
 
 class LoopThread:
     """A running event loop. When it ends, so does all that was started in it.
+
+    Raises:
+        PlaitError: the system has nothing to give that a loop could be made of.
 
     Attributes:
         loop: the loop; give it work with ``call_soon_threadsafe``.
@@ -42,6 +48,8 @@ class LoopThread:
             raise
         if self._error is not None:
             self.thread.join()
+            if isinstance(self._error, OSError):
+                raise PlaitError(f"no event loop could be started: {scarcity(self._error)}") from self._error
             raise self._error
 
     @property
@@ -70,6 +78,7 @@ class LoopThread:
 
     def _run(self) -> None:
         try:
+            _see_whether_one_can_be_made()
             with asyncio.Runner(loop_factory=self._factory) as runner:
                 self.loop = runner.get_loop()
                 self._ready.set()
@@ -88,3 +97,14 @@ class LoopThread:
     def _what_is_left(self) -> str:
         tasks = [str(task.get_coro()) for task in asyncio.all_tasks(self.loop)]
         return f"{'; '.join(tasks[:3])} of {len(tasks)}" if tasks else "a thread of asyncio.to_thread still runs"
+
+
+def _see_whether_one_can_be_made() -> None:
+    """Take what a loop needs, and free it: one that is half made prints an error of its own when it goes.
+
+    Raises:
+        OSError: there is not enough left.
+    """
+    with selectors.DefaultSelector():
+        for end in socket.socketpair():
+            end.close()

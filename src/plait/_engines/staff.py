@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 from _collections_abc import Iterator
 
 from plait._core.errors import PlaitError
@@ -11,15 +10,7 @@ from plait._engines.forwarding import first_setting, next_setting
 from plait._engines.hosting import READABLE, WRITABLE, Launcher
 from plait._engines.remote_worker import RemoteWorker
 from plait._engines.reserve import Reserve
-
-_CURES = {  # by what says that nothing more is to be had
-    errno.EMFILE: "; allow this program more (ulimit -n), or close some",
-    errno.EFBIG: "; allow this program larger files (ulimit -f): what it shares with a worker is one, in memory",
-    errno.ENFILE: "",
-    errno.EAGAIN: "",
-    errno.ENOMEM: "",
-    errno.ENOSPC: "",
-}
+from plait._engines.scarcity import scarcity
 
 
 class Staff:
@@ -47,7 +38,7 @@ class Staff:
             self._poll.register(self.bell.fileno(), READABLE)
             self.launcher: Launcher = self._follow()
         except OSError as error:
-            self.make_do(_scarcity(error))
+            self.make_do(scarcity(error))
 
     def __iter__(self) -> Iterator[RemoteWorker]:
         return iter(list(self._workers.values()))
@@ -94,7 +85,7 @@ class Staff:
                 self.launcher.preload()
             worker = self._reserve.lease(self.launcher)
         except OSError as error:
-            self.make_do(_scarcity(error))
+            self.make_do(scarcity(error))
             return None
         self._workers[worker.results] = worker
         self._job.tally.peak = max(self._job.tally.peak, len(self._workers))
@@ -179,14 +170,3 @@ class Staff:
         except (KeyError, ValueError):
             return  # it was dead before and nobody has needed a new one yet, or the engine has been closed
         self.launcher.bells.discard(self.bell)
-
-
-def _scarcity(error: OSError) -> str:
-    """What the system has no more of, and what can be done about it.
-
-    Raises:
-        OSError: it is another error.
-    """
-    if error.errno not in _CURES:
-        raise error
-    return f"{error}{_CURES[error.errno]}"
