@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+import plait
+
 pytestmark = pytest.mark.usefixtures("nothing_left")
 
 KEPT = """
@@ -300,3 +302,14 @@ def test_a_recorded_error_is_of_the_scripts_class_in_its_next_run(tmp_path: Path
 def test_what_comes_back_is_of_the_scripts_own_classes(tmp_path: Path) -> None:
     """Also where a worker has put into a global what cannot be sent, and where a name has come to mean another class."""
     assert lines_of(BACK, tmp_path) == ["True True True True", "True", "True", "True"]
+
+
+@pytest.mark.parametrize("engine", ["thread", "process"])
+def test_an_error_whose_class_says_that_it_is_elsewhere_arrives_as_itself(engine: str) -> None:
+    text = "as by importorskip"  # in a function by value
+    with pytest.raises(pytest.skip.Exception, match=text) as caught:
+        list(plait.map(lambda _: pytest.skip(text), [1], engine=engine, workers=1))
+    assert type(caught.value) is pytest.skip.Exception
+    assert list(plait.map(lambda kind: (kind, text), [pytest.fail.Exception], engine=engine)) == [
+        (pytest.fail.Exception, text)
+    ]

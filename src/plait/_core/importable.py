@@ -25,6 +25,24 @@ def is_importable(value: Any) -> bool:
     return found is value
 
 
+def module_with(kind: type) -> Any:
+    """The module that has a class which is not where it says it is, as errors of pytest are not; None if there is none.
+
+    Classes of ``__main__``, and of modules that are still being imported, are where they say, or will be.
+    """
+    own = sys.modules.get(kind.__module__)
+    if own is None or own.__name__ == "__main__" or _is_unfinished(own) or _has(own, kind):
+        return None
+    for module in list(sys.modules.values()):
+        if _has(module, kind) and module.__name__ != "__main__" and not _is_unfinished(module):
+            return module
+    return None
+
+
+def _has(module: Any, kind: type) -> bool:
+    return getattr(module, "__dict__", {}).get(kind.__qualname__) is kind
+
+
 def is_importing() -> bool:
     """Whether a module's import has not ended, in any thread."""
     return bool(_locked) and any(_is_unfinished(sys.modules.get(name)) for name in list(_locked))

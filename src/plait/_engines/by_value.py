@@ -23,7 +23,7 @@ from weakref import WeakKeyDictionary, WeakValueDictionary
 
 import cloudpickle  # type: ignore[import-untyped]  # it ships no types
 
-from plait._core.importable import is_being_imported, is_importable
+from plait._core.importable import is_being_imported, is_importable, module_with
 from plait._core.per_worker import PerWorker
 from plait._engines.bundles import bundle_of, read_anew
 from plait._engines.carried import STRANGERS
@@ -74,6 +74,9 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # untyped, see above
         return self._dynamic_function_reduce(obj) if isinstance(obj, FunctionType) else NotImplemented
 
     def _reduced_class(self, kind: type, reduced: tuple[Any, ...]) -> tuple[Any, ...]:
+        module = module_with(kind)
+        if module is not None and self.modules.isdisjoint(_and_packages(module.__name__)):
+            return getattr, (module, kind.__qualname__)
         if not kind.__flags__ & _MADE_WHILE_RUNNING:
             name = f"{kind.__module__}.{kind.__qualname__}"
             raise PicklingError(f"its class {name} is built in, and not found by that name")
