@@ -25,7 +25,21 @@ def test_input_order_waits_for_what_is_missing() -> None:
     first.delivered = True
     assert order.ready() is late
     assert order.rest() == [late]
+    late.delivered = True
     assert order.rest() == []
+
+
+def test_what_lies_behind_a_gap_is_kept() -> None:
+    order = InputOrder()
+    first, second, behind = batch(0, 2), batch(2), batch(5)
+    for each in (behind, second, first):
+        order.add(each)
+    assert order.rest(gapless=True) == [first, second]
+    first.delivered = True
+    assert order.rest(gapless=True) == [second]
+    second.delivered = True
+    assert order.rest(gapless=True) == []
+    assert order.rest() == [behind]
 
 
 def test_completion_order_waits_for_nothing() -> None:

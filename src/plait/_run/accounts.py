@@ -6,6 +6,8 @@ from _collections_abc import Sequence
 from collections import deque
 
 from plait._core.batch import Batch
+from plait._core.errors import Cancelled
+from plait._core.outcome import brief
 
 
 class Accounts:
@@ -34,3 +36,11 @@ class Accounts:
             for index, item in enumerate(items, base)
             if index >= self._low and index not in done
         ]
+
+
+def unended(index: int, item: object) -> Batch:
+    """What becomes of an item that had not ended when the work was stopped."""
+    piece = Batch(index, [item], attempt=0)
+    stopped = Cancelled(f"item {index}, {brief(item)}, had not ended when the work was stopped")
+    piece.values, piece.failures = [None], {0: stopped}
+    return piece

@@ -6,6 +6,8 @@ back for more.
 
 from __future__ import annotations
 
+from itertools import takewhile
+
 from plait._core.batch import Batch
 
 
@@ -29,11 +31,14 @@ class InputOrder:
             found = self._waiting.get(self._next)
         return found
 
-    def rest(self) -> list[Batch]:
-        """What finished and was not delivered, in input order; forgets it."""
-        left = sorted(self._waiting.values(), key=lambda batch: batch.base)
-        self._waiting.clear()
-        return [batch for batch in left if not batch.delivered]
+    def rest(self, *, gapless: bool = False) -> list[Batch]:
+        """What finished and has not been delivered, in input order; if `gapless`, up to the first that is missing."""
+        self.ready()
+        left = sorted(_undelivered(self._waiting), key=lambda batch: batch.base)
+        if not gapless:
+            return left
+        ends = [self._next, *(batch.end for batch in left)]
+        return [batch for batch, _ in takewhile(lambda each: each[0].base == each[1], zip(left, ends, strict=False))]
 
 
 class CompletionOrder:
@@ -55,8 +60,10 @@ class CompletionOrder:
             del self._waiting[base]
         return None
 
-    def rest(self) -> list[Batch]:
-        """What was not delivered; forgets it."""
-        left = list(self._waiting.values())
-        self._waiting.clear()
-        return [batch for batch in left if not batch.delivered]
+    def rest(self, *, gapless: bool = False) -> list[Batch]:
+        """What has not been delivered; where there is no order there is no gap either."""
+        return _undelivered(self._waiting)
+
+
+def _undelivered(waiting: dict[int, Batch]) -> list[Batch]:
+    return [batch for batch in waiting.values() if not batch.delivered]

@@ -18,9 +18,9 @@ from plait._core.how_many import how_many
 from plait._core.interrupts import drives, finishes, unwatch, watch
 from plait._core.job import Job, Running
 from plait._core.onlooker import ONLOOKER, name_of
-from plait._core.outcome import Outcome, attach, brief
+from plait._core.outcome import Outcome, attach
 from plait._engines.interface import IDLE, Engine
-from plait._run.accounts import Accounts
+from plait._run.accounts import Accounts, unended
 from plait._run.call_advice import note_call_advice
 from plait._run.farewell import explain, in_words, stopping_words, taken_error, warn_abandoned, warn_mishaps
 from plait._run.handing import Handing, rest_of
@@ -168,7 +168,7 @@ class Run:
                 raise
             if self.job.cancelled and self._bell is None:  # in an event loop it is awaits that end early
                 wait.check()
-        yield from self._leftovers()
+        yield from self._leftovers(stop_at_failure)
         if feed.error is not None:
             raise taken_error(feed)
         if stop_at_failure and self.job.cancelled:
@@ -361,7 +361,7 @@ class Run:
         self._meter.advance(self._report.items, self._report.failed)
         return final
 
-    def _leftovers(self) -> Iterator[Batch]:
+    def _leftovers(self, stop_at_failure: bool) -> Iterator[Batch]:
         """After a stop: what had finished and was not delivered, then one Cancelled per item that had not."""
         handing, self.handing = self.handing, None
         yield from rest_of(handing)
@@ -369,19 +369,18 @@ class Run:
         for final in self._settled:
             self._order.add(final)
         self._settled = []
-        for batch in self._order.rest():
+        for batch in self._order.rest(gapless=stop_at_failure):  # what lies behind a gap stays for `outcomes`
             if isinstance(batch, Recalled):
                 yield from self._deliver_recalled(batch)
             else:
+                batch.delivered = True
                 yield batch
         if self._journal is not None:
             self._journal.close(self._report)
         if not self.job.cancelled:
             return
         for index, item in self._accounts.missing():
-            piece = Batch(index, [item], attempt=0)
-            stopped = Cancelled(f"item {index}, {brief(item)}, had not ended when the work was stopped")
-            piece.values, piece.failures = [None], {0: stopped}
+            piece = unended(index, item)
             self._accounts.settle(piece)
             yield piece
 

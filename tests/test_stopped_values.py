@@ -1,0 +1,105 @@
+"""After a stop the values in order end where one is missing, and `outcomes` gives everything else exactly once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Generator, Iterator
+
+import pytest
+
+import plait
+from plait import Stream
+from plait._engines.inline import InlineEngine
+from plait.engines import Batch, Job
+from plait.errors import Cancelled
+
+TAKEN = 7
+
+
+class ScriptedEngine(InlineEngine):
+    """Takes seven items, finishes the first, and when it is stopped has finished those it was told, in this order."""
+
+    def __init__(self, *ended: int, failing: int | None = None) -> None:
+        super().__init__()
+        self._ended = ended
+        self._failing = failing
+
+    def run(self, job: Job) -> Generator[Batch, None, None]:
+        job.feed.window = TAKEN
+        taken = [batch for _ in range(TAKEN) if (batch := job.feed.take(1)) is not None]
+        try:
+            yield self._finished(taken[0])
+        finally:
+            job.unfetched += [self._finished(taken[each]) for each in self._ended]
+
+    def _finished(self, batch: Batch) -> Batch:
+        batch.values = list(batch.items)
+        if batch.base == self._failing:
+            batch.values, batch.failures = [None], {0: ValueError(batch.base)}
+        return batch
+
+
+def stopped(
+    stop: Callable[[Stream[int]], None], *ended: int, failing: int | None = None, order: str = "input"
+) -> tuple[list[int], BaseException | None, Stream[int]]:
+    """The values before and after the stop, what the loop then raised, and the stream."""
+    stream = plait.map(int, list(range(100)), engine=ScriptedEngine(*ended, failing=failing), order=order)
+    values: list[int] = []
+    try:
+        for value in stream:
+            values.append(value)
+            if value == 0:
+                stop(stream)
+    except (Cancelled, ValueError) as error:
+        return values, error, stream
+    return values, None, stream
+
+
+def rest(outcomes: Iterator[plait.Outcome[int]]) -> tuple[list[int], list[int]]:
+    """Which items have an outcome of their own, and which were cancelled, as they came."""
+    all_of_them = list(outcomes)
+    cancelled = [each.index for each in all_of_them if isinstance(each.error, Cancelled)]
+    return [each.index for each in all_of_them if each.index not in cancelled], cancelled
+
+
+@pytest.mark.parametrize("stop", [Stream.cancel, Stream.close])
+def test_values_in_order_end_before_a_gap(stop: Callable[[Stream[int]], None]) -> None:
+    values, error, stream = stopped(stop, 6, 4, 1, 2)
+    assert values == [0, 1, 2]
+    assert isinstance(error, Cancelled)
+    assert "item 3" in str(error)
+    assert rest(iter(stream.outcomes())) == ([4, 6], [5])
+    assert rest(iter(stream.outcomes())) == ([], [])
+
+
+@pytest.mark.parametrize("stop", [Stream.cancel, Stream.close])
+def test_values_as_completed_know_no_gap(stop: Callable[[Stream[int]], None]) -> None:
+    values, error, stream = stopped(stop, 6, 4, 1, 2, order="completion")
+    assert values == [0, 6, 4, 1, 2]
+    assert isinstance(error, Cancelled)
+    assert rest(iter(stream.outcomes())) == ([], [5])
+
+
+@pytest.mark.parametrize(
+    ("order", "before", "behind"), [("input", [0, 1], [3, 4, 6]), ("completion", [0, 6], [4, 1, 3])]
+)
+def test_what_lies_behind_a_failure_is_not_lost(order: str, before: list[int], behind: list[int]) -> None:
+    values, error, stream = stopped(Stream.cancel, 6, 2, 4, 1, 3, failing=2, order=order)
+    assert values == before
+    assert isinstance(error, ValueError)
+    assert rest(iter(stream.outcomes())) == (behind, [5])
+
+
+def test_async_values_in_order_end_before_a_gap() -> None:
+    async def main() -> None:
+        stream = plait.map(int, list(range(100)), engine=ScriptedEngine(6, 4, 1, 2))
+        values = []
+        with pytest.raises(Cancelled, match="item 3"):
+            async for value in stream:
+                values.append(value)
+                stream.cancel()
+        assert values == [0, 1, 2]
+        left = [outcome.index async for outcome in stream.outcomes()]
+        assert left == [4, 6, 5]
+
+    asyncio.run(main())
