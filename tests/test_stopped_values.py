@@ -6,9 +6,11 @@ import asyncio
 from collections.abc import Callable, Generator, Iterator
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import plait
-from plait import Stream
+from plait import Stream, errors
 from plait._engines.inline import InlineEngine
 from plait.engines import Batch, Job
 from plait.errors import Cancelled
@@ -103,3 +105,69 @@ def test_async_values_in_order_end_before_a_gap() -> None:
         assert left == [4, 6, 5]
 
     asyncio.run(main())
+
+
+class ShuffledEngine(ScriptedEngine):
+    """Yields what it is told, failures among it, and has the others finished when it is stopped."""
+
+    def __init__(self, yielded: list[int], ended: list[int], failing: set[int]) -> None:
+        super().__init__(*ended)
+        self._yielded = yielded
+        self._fails = failing
+
+    def run(self, job: Job) -> Generator[Batch, None, None]:
+        job.feed.window = TAKEN
+        taken = [batch for _ in range(TAKEN) if (batch := job.feed.take(1)) is not None]
+        to_yield = iter(self._yielded)
+        try:
+            yield from (self._finished(taken[each]) for each in to_yield)
+            job.cancel()
+        finally:
+            job.unfetched += [self._finished(taken[each]) for each in (*to_yield, *self._ended)]
+
+    def _finished(self, batch: Batch) -> Batch:
+        self._failing = batch.base if batch.base in self._fails else None
+        return super()._finished(batch)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    finished=st.permutations(range(TAKEN)),
+    first=st.integers(0, TAKEN),
+    lost=st.integers(0, 3),
+    failing=st.sets(st.integers(0, TAKEN - 1), max_size=3),
+    order=st.sampled_from(["input", "completion"]),
+    stop_after=st.integers(1, TAKEN),
+    stop=st.sampled_from([Stream.cancel, Stream.close]),
+)
+def test_every_item_once_whatever_the_stop_meets(
+    finished: list[int],
+    first: int,
+    lost: int,
+    failing: set[int],
+    order: str,
+    stop_after: int,
+    stop: Callable[[Stream[int]], None],
+) -> None:
+    engine = ShuffledEngine(finished[:first], finished[first : TAKEN - lost], failing)
+    unended = set(finished[max(first, TAKEN - lost) :])
+    stream = plait.map(int, list(range(100)), engine=engine, order=order)
+    values: list[int] = []
+    raised = None
+    try:
+        for value in stream:
+            values.append(value)
+            if len(values) == stop_after:
+                stop(stream)
+    except (Cancelled, ValueError) as error:
+        raised = errors.outcome_of(error)
+    if order == "input":
+        assert values == list(range(len(values)))
+    outcomes = list(stream.outcomes())
+    indices = [outcome.index for outcome in outcomes]
+    assert len(set(indices)) == len(indices)
+    assert not set(indices) & set(values)
+    assert {*values, *indices, *([raised.index] if raised else [])} == set(range(TAKEN))
+    for outcome in outcomes:
+        kind = Cancelled if outcome.index in unended else ValueError if outcome.index in failing else type(None)
+        assert isinstance(outcome.error, kind)
