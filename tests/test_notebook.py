@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 import time
 from collections.abc import Iterator
@@ -79,6 +80,13 @@ def test_the_page_in_a_notebook(kernel: Kernel) -> None:
 def test_a_cell_with_await(kernel: Kernel) -> None:
     messages = kernel.run("import plait\nprint([n async for n in plait.map(abs, [-1, -2], engine='process')])")
     assert printed(messages) == "[1, 2]\n"
+
+
+def test_an_error_from_a_process_is_shown_with_its_line(kernel: Kernel) -> None:
+    cell = "import plait\ndef invert(n):\n    return 1 / n\nlist(plait.map(invert, [1, 0], engine='process'))"
+    (error,) = [content for kind, content in kernel.run(cell) if kind == "error"]
+    assert error["ename"] == "ZeroDivisionError"
+    assert "return 1 / n" in re.sub(r"\x1b\[[0-9;]*m", "", "".join(map(str, error["traceback"])))
 
 
 def test_progress_is_one_output_that_is_updated(kernel: Kernel) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from _collections_abc import Generator
 from _pickle import dumps, loads
+from itertools import islice
 from types import FrameType, FunctionType, TracebackType
 
 from plait._core.notes import add_note, notes_of, set_attribute
@@ -17,7 +18,8 @@ from plait._engines.carried import STRANGERS
 
 _HEAD, _TAIL = 20, 30  # frames kept of a very deep traceback
 
-Frame = tuple[str, int, str]
+Span = tuple[int, int | None, int | None, int | None]  # line, end line, column, end column, as of ``co_positions()``
+Frame = tuple[str, str, Span]
 Description = dict[str, object]
 
 
@@ -165,28 +167,69 @@ def _text(error: BaseException) -> str:
 
 
 def _frames(trace: TracebackType | None) -> list[Frame]:
-    found: list[Frame] = []
+    found: list[TracebackType] = []
     while trace is not None:
-        code = trace.tb_frame.f_code
-        found.append((code.co_filename, trace.tb_lineno, code.co_name))
+        found.append(trace)
         trace = trace.tb_next
-    return found if len(found) <= _HEAD + _TAIL else found[:_HEAD] + found[-_TAIL:]
+    kept = found if len(found) <= _HEAD + _TAIL else found[:_HEAD] + found[-_TAIL:]
+    return [(one.tb_frame.f_code.co_filename, one.tb_frame.f_code.co_name, _span(one)) for one in kept]
+
+
+def _span(trace: TracebackType) -> Span:
+    """Where in the source the entry stands, with columns where they are known."""
+    if trace.tb_lasti >= 0:
+        line, *rest = next(islice(trace.tb_frame.f_code.co_positions(), trace.tb_lasti // 2, None), (None,))
+        if line == trace.tb_lineno and None not in rest:
+            end_line, column, end_column = rest
+            return line, end_line, column, end_column
+    return trace.tb_lineno, None, None, None
 
 
 def _traceback(frames: list[Frame]) -> TracebackType | None:
     """A traceback with one entry per frame; each stands on the frame of a stub with the original's names."""
     trace: TracebackType | None = None
-    for filename, line, name in reversed(frames):
-        trace = TracebackType(trace, _stub_frame(filename, line, name), -1, line)
+    for filename, name, span in reversed(frames):
+        # At its first instruction, which has the original's place: tools that look at the instruction would look for
+        # one at -1 for ever (IPython's `executing` does), and carets stand where they stood.
+        trace = TracebackType(trace, _stub_frame(filename, name, span), 0, span[0])
     return trace
 
 
-def _stub_frame(filename: str, line: int, name: str) -> FrameType:
+def _stub_frame(filename: str, name: str, span: Span) -> FrameType:
     """A frame that never ran. It is a generator's, which refers to no caller, so it keeps nothing here alive."""
-    code = _stub.__code__.replace(co_filename=filename, co_name=name, co_qualname=name, co_firstlineno=max(1, line))
+    stub = _stub.__code__
+    code = stub.replace(
+        co_filename=filename,
+        co_name=name,
+        co_qualname=name,
+        co_firstlineno=max(1, span[0]),
+        co_linetable=_line_table(span, len(stub.co_code) // 2),
+    )
     generator = FunctionType(code, {"__name__": name, "__file__": filename})()
     frame: FrameType = generator.gi_frame
     return frame
+
+
+def _line_table(span: Span, units: int) -> bytes:
+    """The place of each of so many code units is `span`: CPython's Objects/locations.md, forms 13 and 14.
+
+    >>> _line_table((7, None, None, None), 9)
+    b'\xef\x00\xe8\x00'
+    """
+    line, end_line, column, end_column = span
+    if end_line is None or column is None or end_column is None:
+        form, place = 13, b"\0"
+    else:
+        form, place = 14, b"\0" + b"".join(map(_varint, (end_line - line, column + 1, end_column + 1)))
+    return b"".join(bytes([0x80 | form << 3 | min(8, units - done) - 1]) + place for done in range(0, units, 8))
+
+
+def _varint(number: int) -> bytes:
+    found = bytearray()
+    while number >= 64:
+        found.append(0x40 | number & 63)
+        number >>= 6
+    return bytes([*found, number])
 
 
 def _stub() -> Generator[None, None, None]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dis
 import itertools
+import linecache
 import time
 import traceback
 from collections.abc import Generator, Iterator
@@ -48,6 +50,20 @@ class FailuresContract(ContractBase):
             with raises(ValueError) as caught:
                 list(plait.map(fail_at_three, [3], engine=engine))
             assert 'raise ValueError(f"no {x}")' in "".join(traceback.format_exception(caught[0]))
+
+    def test_an_entry_of_a_traceback_is_at_an_instruction_and_at_its_columns(self) -> None:
+        with self.engine() as engine:
+            with raises(ValueError) as caught:
+                list(plait.map(fail_at_three, [3], engine=engine))
+            trace = caught[0].__traceback__
+            while trace is not None:
+                last = trace
+                offsets = {one.offset for one in dis.get_instructions(last.tb_frame.f_code)}
+                assert last.tb_lasti in offsets, last.tb_frame  # IPython looks for it, for ever if it is not there
+                trace = trace.tb_next
+            entry = traceback.extract_tb(last)[-1]
+            text = linecache.getline(entry.filename, entry.lineno or 0)
+            assert text[entry.colno : entry.end_colno] == 'raise ValueError(f"no {x}")'
 
     def test_values_before_the_failure_are_delivered(self) -> None:
         with self.engine() as engine:
