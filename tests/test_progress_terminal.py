@@ -55,6 +55,31 @@ def test_the_bar_on_a_real_terminal():
     assert shown[4:] == ["after", ""]
 
 
+PRINTING = """
+import sys, time, plait
+def work(x):
+    print("out", x)
+    print("err", x, file=sys.stderr)
+    return x
+def slow(items):
+    for item in items:
+        yield item
+        time.sleep(0.15)  # so that the bar is drawn in between
+with plait.Pool("process", workers=1) as pool:
+    list(plait.map(work, [0], engine=pool))
+    list(plait.map(work, slow(range(1, 4)), engine=pool, progress=True))
+    list(plait.map(work, [4], engine=pool))
+"""
+
+
+def test_what_workers_print_passes_above_the_bar():
+    status, sent = run_on_terminal(PRINTING)
+    assert status == 0
+    shown = [line.rpartition("\x1b[K")[2] for line in sent.split("\r\n")]
+    words = [f"{name} {number}" for number in range(5) for name in ("out", "err")]
+    assert [line for line in shown if not line.startswith("work: ")] == [*words, ""]
+
+
 def test_a_map_that_is_open_when_the_interpreter_ends():
     status, sent = run_on_terminal(OPEN_AT_EXIT)
     assert status == 0

@@ -68,9 +68,14 @@ def _authkey() -> bytes:
 
 
 def _is_replaced(stream: object, original: object, number: int) -> bool:
-    """Whether print() here ends up elsewhere than in the descriptor workers inherit: in notebooks, under capture."""
+    """Whether print() here ends up elsewhere than in the descriptor workers inherit: in notebooks, under capture.
+
+    Or above a progress bar, which what is written to the descriptor would get into.
+    """
     if stream is None or stream is original:
         return False
+    if getattr(stream, "draws", False) is True:
+        return True
     try:
         return stream.fileno() != number  # type: ignore[attr-defined, no-any-return]  # whatever stands for sys.stdout
     except (AttributeError, OSError, ValueError):

@@ -2,7 +2,7 @@
 
 The bar is redrawn by the display thread. While it stands, ``sys.stdout`` and ``sys.stderr`` (as far as they are
 terminals) are wrapped: a write first erases the bar, and a finished line brings it back below. Between a write and the
-end of its line the bar stays away. A second map that wants a bar meanwhile sees the wrapper and writes plain lines.
+end of its line the bar stays away. What workers print comes that way, too: `BarStream.draws` asks for it. A second map that wants a bar meanwhile sees the wrapper and writes plain lines.
 """
 
 from __future__ import annotations
@@ -41,6 +41,11 @@ class BarDisplay:
         self._midline = False
         self._open = True
         self._wrapped: dict[str, BarStream] = {}
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the bar may be drawn."""
+        return self._open
 
     def open(self) -> None:
         """Wrap the standard streams. Others may wrap them further during the run, and have to take that off again."""
@@ -103,6 +108,11 @@ class BarStream:
         self.wrapped = wrapped
         self._display = display
 
+    @property
+    def draws(self) -> bool:
+        """Whether what goes to the terminal past this object would get into the bar."""
+        return self._display.is_open
+
     def write(self, text: str) -> int:
         return self._display.write(self.wrapped, text)
 
@@ -115,7 +125,7 @@ class BarStream:
 
 def bar_is_shown(stream: object) -> bool:
     """Whether another map draws its bar on the stream now."""
-    return isinstance(stream, BarStream) and stream._display._open
+    return isinstance(stream, BarStream) and stream.draws
 
 
 def render_bar(progress: Progress, width: int, encoding: str | None = None) -> str:
