@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import subprocess
+import sys
 
 import pytest
 
@@ -132,6 +134,16 @@ def test_the_map_of_a_scope_has_the_same_options_but_the_engine() -> None:
 def test_the_options_of_scope() -> None:
     parameters = inspect.signature(plait.scope).parameters.values()
     assert [p.name for p in parameters] == ["engine", "workers", "deadline"]
+
+
+@pytest.mark.parametrize("error", sorted(set(PUBLIC["plait.errors"]) - {"outcome_of"}))
+def test_a_traceback_names_an_error_as_a_program_catches_it(error: str) -> None:
+    assert getattr(plait.errors, error).__module__ == "plait.errors"
+
+
+def test_errors_are_found_where_they_say_they_are_as_soon_as_there_can_be_any() -> None:
+    program = "import sys, plait; plait.Retry; assert 'plait.errors' in sys.modules"
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
 
 
 def test_plait_errors_derive_from_what_a_caller_would_catch() -> None:

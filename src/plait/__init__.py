@@ -94,6 +94,7 @@ def __getattr__(name: str) -> object:
         _watch_terminal()
     if name in _HOMES:
         found: object = getattr(import_module(_HOMES[name]), name)
+        import_module("plait.errors")  # errors say that they are of it, so it has to be there to be looked into
     elif name in _MODULES:
         found = import_module(f"plait.{name}")
     else:

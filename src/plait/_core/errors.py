@@ -156,3 +156,7 @@ class WorkerDied(TaskError, BrokenExecutor):
 
 class MemoryExceeded(WorkerDied, MemoryError):
     """The worker was killed while it ran the item because it outgrew ``memory_bytes=``."""
+
+
+for _name in __all__:  # tracebacks say where a program that wants to catch it finds it
+    globals()[_name].__module__ = "plait.errors"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-_PUBLIC = {"builtins": "", "__main__": "", "plait._run.command": "", "plait._core.errors": "plait.errors."}
+_PUBLIC = {"builtins": "", "__main__": "", "plait._run.command": ""}
 
 
 def type_name(kind: type) -> str:
