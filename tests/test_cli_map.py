@@ -305,7 +305,11 @@ def test_results_come_while_the_input_is_still_open(folder, engine, nothing_left
         (["map", "tools:shout", "--errors", "no/such/folder"], ["--errors", "no/such/folder"]),
         (["map", "tools:coroutine", "--engine", "inline"], ["coroutine function"]),
         (["map", "tools:shout", "--nonsense"], ["--nonsense"]),
-        (["map"], ["TARGET"]),
+        (["map", "tools:shout", "3"], ["cannot read '3'", "write ::: before the items"]),
+        (["map"], ["TARGET", "what should be run? expected module:function"]),
+        (["advise"], ["TARGET", "what should be measured? expected module:function"]),
+        (["show"], ["FILE", "which trace? expected a file"]),
+        (["why"], ["PID", "which process? expected its number"]),
         (["mop"], ["no command 'mop'", "did you mean 'map'"]),
     ],
 )

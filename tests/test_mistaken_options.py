@@ -87,3 +87,57 @@ def test_errors_are_looked_for_in_the_package_itself() -> None:
         plait.TaskTimeout  # that is the mistake
     with pytest.raises(AttributeError, match="^module 'plait' has no attribute 'Timeout'$"):
         plait.Timeout  # as above
+
+
+@pytest.mark.parametrize(
+    ("call", "name", "meant"),
+    [
+        (a_map, "max_workers", "did you mean workers=?"),
+        (a_pool, "max_workers", "did you mean workers=?"),
+        (a_scope, "n_jobs", "did you mean workers=?"),
+        (a_map, "retries", "did you mean retry=?"),
+        (a_map, "deadline", "did you mean timeout=?"),
+        (a_scope, "timeout", "did you mean deadline=?"),
+        (a_map, "backend", "did you mean engine=?"),
+        (a_map, "progess", "did you mean progress=?"),
+        (a_map, "chunksize", "batches are sized by themselves"),
+        (a_map, "return_exceptions", ".outcomes()"),
+        (a_scope, "xyz", "it has engine=, workers=, deadline=$"),
+    ],
+)
+def test_an_option_by_another_name(call: Use, name: str, meant: str) -> None:
+    has = "" if meant.endswith("$") else ".* It has .*workers="
+    with pytest.raises(TypeError, match=f"has no option {name}=; .*{re.escape(meant.rstrip('$'))}{has}"):
+        call(**{name: 3})
+
+
+def test_an_option_by_another_name_in_a_map_of_a_scope() -> None:
+    options: dict[str, Any] = {"chunksize": 3}
+    with pytest.raises(TypeError, match="has no option chunksize="), plait.scope() as s:
+        s.map(abs, [1], **options)
+
+
+def test_every_option_that_is_meant_is_one_of_a_call() -> None:
+    import inspect
+
+    from plait._core.mistaken import _MEANT
+
+    calls = (plait.map, plait.scope, plait.Pool)
+    options = {p.name for call in calls for p in inspect.signature(call).parameters.values()}
+    assert {name for names in _MEANT.values() for name in names} <= options
+
+
+def test_the_class_of_an_engine_in_the_place_of_an_engine() -> None:
+    kind: Any = plait.engines.ThreadEngine
+    with pytest.raises(UsageError, match="this is a class: pass an instance of it"):
+        a_map(engine=kind)
+
+
+def test_what_threading_calls_the_function() -> None:
+    with pytest.raises(UsageError, match=r"s\.submit\(fetch, url\)"), plait.scope() as s:
+        s.submit(target=print, args=(1,))  # type: ignore[call-overload]  # that is what is tested
+
+
+def test_a_channel_without_a_size_says_what_there_is() -> None:
+    with pytest.raises(UsageError, match=r"plait\.channel\(\): expected how many .* None for any number"):
+        plait.channel()

@@ -28,6 +28,24 @@ def lane_of(trace: Trace, name: str) -> int:
     return next(at for at, lane in enumerate(trace.lanes) if lane.name == name)
 
 
+def test_a_trace_a_report_and_an_advice_are_short_where_they_are_only_mentioned() -> None:
+    class Printer:
+        shown = ""
+
+        def text(self, text: str) -> None:
+            self.shown = text
+
+    with plait.trace() as trace:
+        stream = plait.map(abs, range(1000), engine="thread", workers=2)
+        list(stream)
+    assert len(repr(trace)) < 120 + len(trace.title)
+    assert repr(trace).startswith(f"<plait.Trace of {trace.title}: ")
+    for thing in (trace, stream.report, plait.advise(abs, range(3), seconds=0.1)):
+        printer = Printer()
+        thing._repr_pretty_(printer, False)  # IPython's protocol
+        assert printer.shown == str(thing)
+
+
 @on_linux
 @pytest.mark.parametrize("kind", ["Lock", "RLock"])
 def test_a_lock_its_holder_and_the_lines(kind: str) -> None:

@@ -110,6 +110,10 @@ def _open(name: str) -> int:
         if os.path.isdir(name):
             raise IsADirectoryError(21, "it is a folder; for the files in it, use --glob", name)
         return os.open(name, os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0))
+    except FileNotFoundError as error:
+        raise click.ClickException(
+            f"cannot read {name!r}: {error.strerror}; if it is an item and no file of items, write ::: before the items"
+        ) from error
     except OSError as error:
         raise click.ClickException(f"cannot read {name!r}: {error.strerror}") from error
 

@@ -22,6 +22,23 @@ _COMMANDS = {
     "show": ("plait._cli.show", "show_command", "Show a recorded trace as text, as a page or for Perfetto."),
     "doctor": ("plait._cli.doctor", "doctor_command", "Say what this machine and this Python can do concurrently."),
 }
+_HELP = """Run Python functions and shell commands concurrently, find races and deadlocks, and see what happens.
+
+\b
+plait map resize.py:thumbnail --glob '*.jpg'   run a function for every item
+plait map 'gzip -k {}' *.log                   or a shell command
+plait check test_bank.py:test_transfer         find the schedule that breaks it
+plait trace app.py                             who runs, who waits, for whom
+plait why 4711                                 why a process hangs
+
+`plait COMMAND --help` says more of each.
+"""
+_WANTED = {  # what to say where a command is called without its argument
+    "map": "what should be run? expected module:function, file.py:function or a shell command in quotes",
+    "advise": "what should be measured? expected module:function or file.py:function, then its inputs",
+    "show": "which trace? expected a file that plait trace has written, such as trace.html",
+    "why": "which process? expected its number, as `ps` or `pgrep -f NAME` tell it",
+}
 _USAGE_ERROR = 255  # as GNU parallel: 1 to 101 say how many items failed
 _BROKEN_PIPE = 141  # what a shell says of a program that SIGPIPE has ended
 _INTERRUPTED = 130
@@ -77,10 +94,12 @@ class LazyGroup(click.Group):
         return super().resolve_command(ctx, args)
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    help=_HELP, cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
 @click.version_option(plait.__version__, prog_name="plait", message="%(prog)s %(version)s")
 def cli() -> None:
-    """Run Python functions and shell commands concurrently, and see what this machine can do."""
+    """Find the subcommand."""
 
 
 def main() -> NoReturn:
@@ -93,6 +112,10 @@ def run(arguments: list[str] | None = None) -> int:
     """Run the command line and say its exit status."""
     try:
         status = cli.main(arguments, prog_name="plait", standalone_mode=False)
+    except click.MissingParameter as error:
+        wanted = _WANTED.get((error.ctx and error.ctx.info_name) or "")
+        (click.UsageError(wanted, error.ctx) if wanted else error).show()
+        return _USAGE_ERROR
     except click.ClickException as error:
         error.show()
         return _USAGE_ERROR

@@ -7,7 +7,9 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+from plait._core.how_many import how_many
 
 
 class State(IntEnum):
@@ -217,6 +219,13 @@ class Trace:
         Time on a core and time without one are the system's own totals; what remains is divided as it was sampled.
         """
         return times_of(lane if isinstance(lane, Lane) else self.lanes[lane], self.microseconds)
+
+    def __repr__(self) -> str:  # in full it is as long as the trace: megabytes, in a cell of a notebook
+        seen = f"{how_many(len(self.lanes), 'lane')}, {how_many(len(self.summary), 'finding')}"
+        return f"<plait.Trace of {self.title}: {self.seconds:.2f} s, {seen}>"
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        printer.text(str(self))  # what IPython and notebooks show
 
     def __str__(self) -> str:
         lines = [f"{self.title}: {self.seconds:.2f} s", *(f"* {finding}" for finding in self.summary)]

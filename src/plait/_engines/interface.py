@@ -57,7 +57,9 @@ class Engine(Protocol):
 
 def is_engine(thing: object) -> TypeGuard[Engine]:
     """Whether it has an engine's methods; ``isinstance`` on a protocol would take longer than a small map."""
-    return all(callable(getattr(thing, method, None)) for method in ("plan", "run", "close"))
+    return not isinstance(thing, type) and all(
+        callable(getattr(thing, name, None)) for name in ("plan", "run", "close")
+    )
 
 
 class Lender(Protocol):

@@ -211,7 +211,7 @@ def _stub_frame(filename: str, name: str, span: Span) -> FrameType:
 
 
 def _line_table(span: Span, units: int) -> bytes:
-    """The place of each of so many code units is `span`: CPython's Objects/locations.md, forms 13 and 14.
+    r"""The place of each of so many code units is `span`: CPython's Objects/locations.md, forms 13 and 14.
 
     >>> _line_table((7, None, None, None), 9)
     b'\xef\x00\xe8\x00'

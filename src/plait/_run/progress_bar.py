@@ -2,7 +2,8 @@
 
 The bar is redrawn by the display thread. While it stands, ``sys.stdout`` and ``sys.stderr`` (as far as they are
 terminals) are wrapped: a write first erases the bar, and a finished line brings it back below. Between a write and the
-end of its line the bar stays away. What workers print comes that way, too: `BarStream.draws` asks for it. A second map that wants a bar meanwhile sees the wrapper and writes plain lines.
+end of its line the bar stays away. What worker processes print comes that way, too: `BarStream.draws` asks for it. A
+second map that wants a bar meanwhile sees the wrapper and writes plain lines.
 """
 
 from __future__ import annotations

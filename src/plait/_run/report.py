@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from plait._core.how_many import how_many
 
@@ -51,6 +52,9 @@ class Report:
     def per_second(self) -> float:
         """Items per second of wall time."""
         return self.items / self.seconds if self.seconds > 0 else 0.0
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        printer.text(str(self))  # what IPython and notebooks show
 
     def __str__(self) -> str:
         state = "done" if self.finished else "cancelled" if self.cancelled else "running"

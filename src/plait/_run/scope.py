@@ -15,12 +15,13 @@ import math
 import weakref
 from _collections_abc import Callable, Coroutine, Iterable, Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, Unpack, overload
+from typing import TYPE_CHECKING, Any, Never, ParamSpec, TypeVar, Unpack, overload
 
 from plait._core.cancelling import cancellation_point
 from plait._core.coroutines import is_coroutine_function
 from plait._core.errors import Cancelled, NotTransferable, UsageError
 from plait._core.how_many import how_many
+from plait._core.mistaken import no_option
 from plait._core.outcome import brief
 from plait._engines.interface import Engine, Lender
 from plait._run.future import Future
@@ -41,7 +42,13 @@ R = TypeVar("R")
 UNINTERRUPTIBLE = True  # see `cancelling`
 
 
-def scope(engine: str | Engine | Lender = "thread", *, workers: Workers = None, deadline: float | None = None) -> Scope:
+def scope(
+    engine: str | Engine | Lender = "thread",
+    *,
+    workers: Workers = None,
+    deadline: float | None = None,
+    **_mistaken: Never,
+) -> Scope:
     """A block that tasks cannot outlive: ``with plait.scope() as s:``, in async code ``async with``.
 
     Promises, on every engine:
@@ -71,6 +78,8 @@ def scope(engine: str | Engine | Lender = "thread", *, workers: Workers = None, 
     >>> one.result() + two.result()
     1051
     """
+    if _mistaken:
+        raise no_option("plait.scope", next(iter(_mistaken)), ("engine", "workers", "deadline"))
     if deadline is not None and not (
         isinstance(deadline, (int, float)) and not isinstance(deadline, bool) and 0 < deadline < math.inf
     ):
@@ -96,7 +105,7 @@ class Scope:
     @overload
     def submit(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Future[R]: ...
 
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+    def submit(self, fn: Callable[..., Any] | None = None, /, *args: Any, **kwargs: Any) -> Future[Any]:
         """Start ``fn(*args, **kwargs)`` as a task of this scope, in a copy of the caller's context variables.
 
         Raises:
@@ -104,6 +113,8 @@ class Scope:
             Cancelled: the scope was cancelled; in its own body and tasks the submit ends by ``StopTask`` instead.
             UsageError: `fn` is no function.
         """
+        if fn is None:  # where it may have been passed as `target=`, which would be an argument of the function
+            raise UsageError("s.submit(): expected a function, then what to call it with: s.submit(fetch, url)")
         return self._submit(fn, args, kwargs, None)
 
     def map(self, fn: Callable[..., R], /, *iterables: Iterable[Any], **options: Unpack[MapOptions]) -> Stream[R]:

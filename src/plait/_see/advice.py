@@ -83,6 +83,9 @@ class Advice:
         ]
         return "\n".join(parts)
 
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        printer.text(str(self))  # what IPython shows
+
     def _repr_html_(self) -> str:
         from html import escape
 

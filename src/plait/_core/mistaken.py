@@ -1,0 +1,39 @@
+"""Options by the names that other libraries give them: what to say of them, and what they are called here."""
+
+from __future__ import annotations
+
+from _collections_abc import Iterable
+
+_WORKERS = "max_workers num_workers n_workers n_jobs jobs num_threads threads num_processes processes concurrency"
+_MEANT = {
+    **dict.fromkeys(_WORKERS.split(), ("workers",)),
+    **dict.fromkeys(("backend", "executor", "pool", "mode"), ("engine",)),
+    **dict.fromkeys(("retries", "max_retries", "attempts", "tries"), ("retry",)),
+    **dict.fromkeys(("bar", "progress_bar", "progressbar", "verbose", "desc"), ("progress",)),
+    **dict.fromkeys(("timeout", "deadline", "time_limit", "max_time"), ("timeout", "deadline")),
+    **dict.fromkeys(("rate_limit", "max_per_second"), ("rate",)),
+    **dict.fromkeys(("ordered", "unordered", "return_as"), ("order",)),
+    **dict.fromkeys(("cache", "checkpoint"), ("journal",)),
+}
+_INSTEAD = {
+    **dict.fromkeys(("chunksize", "chunk_size", "batch_size", "pre_dispatch"), "batches are sized by themselves"),
+    "return_exceptions": "its .outcomes() gives errors as values",
+    "initializer": "plait.Pool has it; @plait.per_worker sets something up in each worker",
+    "daemon": "nothing outlives its block or loop",
+}
+
+
+def no_option(call: str, name: str, options: Iterable[str]) -> TypeError:
+    """What to raise where `call` was given an option that it does not have.
+
+    >>> str(no_option("plait.map", "max_workers", ("engine", "workers")))
+    'plait.map() has no option max_workers=; did you mean workers=? It has engine=, workers='
+    """
+    from difflib import get_close_matches  # only to say it
+
+    has = list(options)
+    found = [meant for meant in _MEANT.get(name, ()) if meant in has] or get_close_matches(name, has, n=1, cutoff=0.7)
+    hint = (
+        f"did you mean {found[0]}=? It has" if found else f"{_INSTEAD[name]}. It has" if name in _INSTEAD else "it has"
+    )
+    return TypeError(f"{call}() has no option {name}=; {hint} {', '.join(f'{each}=' for each in has)}")
