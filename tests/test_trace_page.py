@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import plait
 from plait._core.trace import Lane, Slice, State, Trace, Wait
 from plait._draw.trace_page import draw_trace_page
 
+PICTURES = Path(__file__).resolve().parent.parent / "docs" / "pictures"
 pytestmark = pytest.mark.skipif(
     not (shutil.which("chromium") and shutil.which("chromedriver")), reason="no chromium here"
 )
@@ -126,3 +131,29 @@ def test_the_legend_has_all_that_is_drawn_and_nothing_is_wider_than_the_window(b
 def test_a_million_states_open(browser: Any, tmp_path: Path) -> None:
     opened(browser, example(1_000_000), tmp_path)
     assert browser.execute_script("return D.lanes[0].moments.length") == 1_000_000
+
+
+def test_the_picture_in_the_docs_is_one_of_a_program(browser: Any, tmp_path: Path) -> None:
+    """The tests of the web server say how pictures get into the docs: with PLAIT_PICTURES in the environment."""
+
+    def serve() -> None:
+        for _ in range(3):
+            time.sleep(0.1)  # stands for a request
+            with lock:
+                time.sleep(0.12)  # stands for a query
+
+    with plait.trace() as trace:
+        lock = threading.Lock()
+        threads = [threading.Thread(target=serve, name=f"server {number}") for number in range(3)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    trace.title = "app.py"
+    opened(browser, trace, tmp_path)
+    assert browser.title.startswith("app.py")
+    assert sorted(lane.name for lane in trace.lanes)[1:] == ["server 0", "server 1", "server 2"]
+    browser.set_window_size(1000, 560)
+    if "PLAIT_PICTURES" in os.environ:
+        browser.save_screenshot(str(PICTURES / "trace.png"))

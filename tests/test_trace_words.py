@@ -245,7 +245,7 @@ def test_who_waits_for_room_in_a_queue_learns_who_is_slower() -> None:
         trace.waits.append(Wait(0, began, began + SECOND // 5, QUEUE, "Queue.put", "app.py:4 in produce", -1, "", -1))
     trace.waits.append(Wait(2, 0, SECOND, QUEUE, "SimpleQueue.get", "app.py:9 in log", -1, "", -1))  # is only idle
     found = summarise(trace, [], [], 2)
-    said = "producer waited 0.80 s for room in a queue, most at app.py:4 in produce: who takes from it is slower"
+    said = "producer waited 0.80 s for room in a queue, most at app.py:4 in produce: whoever takes from it is slower"
     assert [one for one in found if "queue, most at" in one] == [said]
 
 

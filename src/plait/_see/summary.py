@@ -132,7 +132,7 @@ def _locks(trace: Trace) -> list[Finding]:
             text += f"; {cost:.2f} s of it held by {trace.lanes[lane].name}" + (f", then at {line}" if line else "")
             lines = _by_line(trace, places, of_holders=True)
             if not line and lines:
-                text += f"; who held it was most at {max(lines, key=lambda one: lines[one])}"
+                text += f"; its holder was mostly at {max(lines, key=lambda one: lines[one])}"
         where = _by_line(trace, places)
         line = max(where, key=lambda key: where[key], default="")
         found.append((seconds, text + (f"; waited for at {line}" if line else "")))
@@ -189,7 +189,7 @@ def _queues(trace: Trace, total: float) -> list[Finding]:
         who = lanes[0] if len(lanes) == 1 else f"{len(lanes)} threads"
         lines = _by_line(trace, places)
         line = f", most at {max(lines, key=lambda one: lines[one])}" if lines else ""
-        text = f"{who} waited {seconds:.2f} s for {lacks} a queue{line}: who {slower} it is slower"
+        text = f"{who} waited {seconds:.2f} s for {lacks} a queue{line}: whoever {slower} it is slower"
         found.append((seconds, text))
     return found
 
@@ -199,11 +199,8 @@ def _core(sums: dict[State, float], total: float, cores: int) -> list[Finding]:
     if queued < 0.1 * total:
         return []
     text = f"{queued / total:.0%} of thread time waits for a core ({queued:.2f} s)"
-    return [(queued, f"{text}: more wants to run, here or in other programs, than the {cores} there {_are(cores)}")]
-
-
-def _are(many: int) -> str:
-    return "are" if many > 1 else "is"
+    why = f"here and in other programs, more threads want to run than there are cores ({cores})"
+    return [(queued, f"{text}: {why}")]
 
 
 def _waiting(trace: Trace, places: list[int]) -> float:
