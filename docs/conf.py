@@ -52,6 +52,7 @@ DOORWAYS = (plait, plait.engines, plait.errors, plait.testing)
 for doorway in DOORWAYS:
     for name in doorway.__all__:
         getattr(doorway, name)
+plait.channel.__name__ = "channel"  # else it is "alias of Channel", and no more
 plait.__all__.sort(key=lambda name: (name != "map", name[0].isupper(), name))
 
 for field in PyObject.doc_field_types:
@@ -96,6 +97,7 @@ def shorten(app, what, name, obj, options, signature, returns):
     """Types by their last name."""
     if getattr(obj, "_is_protocol", False):
         return "", None
+    signature = signature and signature.replace(", **_mistaken: ~typing.Never", "").replace(", **_mistaken: Never", "")
     return tuple(_QUALIFIED.sub("", text.replace("~", "")) if text else text for text in (signature, returns))
 
 

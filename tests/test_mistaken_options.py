@@ -136,8 +136,3 @@ def test_the_class_of_an_engine_in_the_place_of_an_engine() -> None:
 def test_what_threading_calls_the_function() -> None:
     with pytest.raises(UsageError, match=r"s\.submit\(fetch, url\)"), plait.scope() as s:
         s.submit(target=print, args=(1,))  # type: ignore[call-overload]  # that is what is tested
-
-
-def test_a_channel_without_a_size_says_what_there_is() -> None:
-    with pytest.raises(UsageError, match=r"plait\.channel\(\): expected how many .* None for any number"):
-        plait.channel()

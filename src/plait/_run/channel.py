@@ -9,7 +9,6 @@
 
 from __future__ import annotations
 
-import sys
 from _collections_abc import AsyncIterator, Iterator
 from collections import deque
 from math import inf
@@ -35,8 +34,6 @@ from plait._run.channel_waiter import (
 T = TypeVar("T")
 
 UNINTERRUPTIBLE = True  # see `cancelling`
-
-_UNSAID = -sys.maxsize  # there is no default: this one is refused, with what may be said
 
 
 class Channel(Generic[T]):
@@ -73,11 +70,11 @@ class Channel(Generic[T]):
         "it on threads"
     )
 
-    def __init__(self, size: int | None = _UNSAID) -> None:
+    def __init__(self, size: int | None) -> None:
         if size is not None and (not isinstance(size, int) or isinstance(size, bool) or size < 0):
             raise UsageError(
-                f"plait.channel({'' if size == _UNSAID else repr(size)}): expected how many items it holds at most, 0 to "
-                "hand each over directly, or None for any number"
+                f"plait.channel({size!r}): expected how many items it holds at most, 0 to hand each over directly, or "
+                "None for any number"
             )
         self._size = inf if size is None else size
         self._lock = Lock()
