@@ -170,6 +170,25 @@ def test_tests_are_explored_one_by_one(tmp_path: Path, capfd: pytest.CaptureFixt
     assert "--json cannot be said for all" in capfd.readouterr().err
 
 
+@pytest.mark.parametrize("command", ["check", "trace"])
+def test_an_option_of_ours_that_goes_to_a_script_is_told(
+    command: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "plain.py").write_text("x = 1\n")
+    (tmp_path / "takes.py").write_text(
+        "import argparse\nmine = argparse.ArgumentParser()\nmine.add_argument('--json')\n"
+    )
+    option = {"check": "--json", "trace": "--children"}[command]
+    run([command, "plain.py", "input.txt", option])
+    assert (
+        f"note: plain.py is given {option}, which it does not mention; what is meant for plait {command} stands before"
+        in (capfd.readouterr().err)
+    )
+    for words in (["plain.py", "--other"], ["takes.py", "--json", "1"], [option, "plain.py"]):
+        run([command, *words])
+        assert "note:" not in capfd.readouterr().err
+
+
 def test_what_starts_nothing_is_not_checked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "test_alone.py").write_text("def test_it(): ...\n")
     assert run(["check", "test_alone.py"]) == 3
