@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import pytest
@@ -136,3 +137,19 @@ def test_the_class_of_an_engine_in_the_place_of_an_engine() -> None:
 def test_what_threading_calls_the_function() -> None:
     with pytest.raises(UsageError, match=r"s\.submit\(fetch, url\)"), plait.scope() as s:
         s.submit(target=print, args=(1,))  # type: ignore[call-overload]  # that is what is tested
+
+
+@pytest.mark.parametrize(
+    ("fn", "items", "name"),
+    [
+        (abs, [[1]], "abs"),
+        (pow, [[1], [2]], "pow"),
+        (partial(pow, 2), [[1]], "partial"),
+        (lambda x: x, [[1]], "<lambda>"),
+    ],
+)
+def test_a_map_that_nobody_iterates_is_told_by_its_function(
+    fn: Callable[..., object], items: list[list[int]], name: str
+) -> None:
+    with pytest.warns(RuntimeWarning, match=re.escape(f"plait.map({name}, ...) was never iterated")):
+        plait.map(fn, *items)

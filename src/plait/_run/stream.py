@@ -122,8 +122,11 @@ class Stream(Generic[R]):
 
     def __del__(self) -> None:
         if not getattr(self, "_used", True) and not self._run.job.cancelled:
-            warnings.warn(
-                f"plait.map(...) was never iterated, so nothing ran; {_HOW if loop_here() is None else _HOW_IN_A_LOOP}",
+            fn = getattr(self._run.job.fn, "fn", self._run.job.fn)  # of a `Star`
+            name = getattr(fn, "__name__", "") or type(fn).__name__
+            warnings.warn(  # with the name: the line is the one where Python let go of it, which may be anywhere
+                f"plait.map({name}, ...) was never iterated, so nothing ran; "
+                f"{_HOW if loop_here() is None else _HOW_IN_A_LOOP}",
                 RuntimeWarning,
                 stacklevel=2,
             )
