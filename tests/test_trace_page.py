@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
+import runpy
 import shutil
-import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -133,27 +132,38 @@ def test_a_million_states_open(browser: Any, tmp_path: Path) -> None:
     assert browser.execute_script("return D.lanes[0].moments.length") == 1_000_000
 
 
+APP = """
+import threading
+import time
+
+lock = threading.Lock()
+
+
+def serve():
+    for _ in range(3):
+        time.sleep(0.1)  # stands for a request
+        with lock:
+            time.sleep(0.12)  # stands for a query
+
+
+threads = [threading.Thread(target=serve, name=f"server {number}") for number in range(3)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+"""
+
+
 def test_the_picture_in_the_docs_is_one_of_a_program(browser: Any, tmp_path: Path) -> None:
-    """The tests of the web server say how pictures get into the docs: with PLAIT_PICTURES in the environment."""
-
-    def serve() -> None:
-        for _ in range(3):
-            time.sleep(0.1)  # stands for a request
-            with lock:
-                time.sleep(0.12)  # stands for a query
-
+    """It gets there with PLAIT_PICTURES in the environment."""
+    app = tmp_path / "app.py"
+    app.write_text(APP)
     with plait.trace() as trace:
-        lock = threading.Lock()
-        threads = [threading.Thread(target=serve, name=f"server {number}") for number in range(3)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-
+        runpy.run_path(str(app))
     trace.title = "app.py"
     opened(browser, trace, tmp_path)
     assert browser.title.startswith("app.py")
     assert sorted(lane.name for lane in trace.lanes)[1:] == ["server 0", "server 1", "server 2"]
-    browser.set_window_size(1000, 560)
+    browser.set_window_size(1000, 600)
     if "PLAIT_PICTURES" in os.environ:
         browser.save_screenshot(str(PICTURES / "trace.png"))
