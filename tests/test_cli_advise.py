@@ -110,7 +110,7 @@ def test_arguments_as_items(folder):
         (["wait", "lines.txt"], "expected module:function, module:Class.method or file.py:function"),
         (["work:wait", "nowhere.txt"], "cannot read 'nowhere.txt'"),
         (["work:wate", "lines.txt"], "did you mean 'wait'?"),
-        (["work:wait", "-"], "there is no item"),
+        (["work:wait", "-"], "there is no item to measure with: name a file that has one a line, or write :::"),
         (["work:sixfold", "lines.txt", "--jsonl"], "not JSON"),
         (["work:fail", "lines.txt", "--html", "no/where.html"], "cannot write 'no/where.html': No such file"),
     ],

@@ -86,6 +86,9 @@ def test_a_file_in_a_package_keeps_its_relative_imports(folder):
         ("tools_for_plait.Kit.twice", ["did you mean 'tools_for_plait:Kit.twice'?"]),
         ("os.path.basename", ["did you mean 'os.path:basename'?"]),
         ("len", ["did you mean 'builtins:len'?"]),
+        ("tools_for_plait.py.shout", ["did you mean 'tools_for_plait.py:shout'?"]),
+        ("tools_for_plait.py::Kit::twice", ["did you mean 'tools_for_plait.py:Kit.twice'?"]),
+        ("tools_for_plait", ["for a function in this file, write 'tools_for_plait.py:NAME'"]),
         ("tools_for_plait.py", ["for a function in this file, write 'tools_for_plait.py:NAME'"]),
     ],
 )

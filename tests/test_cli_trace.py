@@ -81,11 +81,14 @@ def test_a_module_and_an_exception(tmp_path: Path) -> None:
     ("words", "said"),
     [
         (["no.py"], "there is no file 'no.py'"),
+        (["app"], "there is no file 'app'; did you mean 'app.py'?"),
+        (["app.py:main"], "a function is traced in a program: with plait.trace('run.html'): main()"),
         ([], "what should be traced?"),
         (["-o", "x.svg", "no.py"], "ends in .html"),
     ],
 )
 def test_what_cannot_be_meant(tmp_path: Path, words: list[str], said: str) -> None:
+    (tmp_path / "app.py").write_text("def main(): ...\n")
     done = plait(tmp_path, "trace", *words)
     assert said in done.stderr
     assert done.returncode == 255

@@ -68,7 +68,12 @@ def advise_command(
     faulthandler.enable(_ERRORS, all_threads=False)  # C code that crashes ends the command: it says at which line
     with _prints_apart():
         fn = find_function(target)
-        found = _measure(target, fn, _items(inputs, jsonl=jsonl), seconds, total)
+        items = _items(inputs, jsonl=jsonl)
+        if not items:
+            raise click.ClickException(
+                "there is no item to measure with: name a file that has one a line, or write ::: and the items"
+            )
+        found = _measure(target, fn, items, seconds, total)
     text = json.dumps(found.as_dict(), indent=2) if as_json else str(found)
     say(text)
     if html is not None:

@@ -27,9 +27,11 @@ def find_function(target: str, *, instead: str = "") -> Callable[[Any], object]:
         click.ClickException: importing the module failed; the message has the traceback.
     """
     place, separator, path = target.rpartition(":")
-    if not separator or not place or not path:
+    if not separator or not place or not path or "::" in target:
         *names, last = "module:function", "module:Class.method", "file.py:function", *([instead] if instead else [])
-        raise click.ClickException(f"{target!r}: expected {', '.join(names)} or {last}{_meant(target)}")
+        raise click.ClickException(
+            f"{target!r}: expected {', '.join(names)} or {last}{_meant(target, script=instead.endswith('.py'))}"
+        )
     module = _import_file(place) if place.endswith(".py") else _import_module(place)
     found: object = module
     for step, name in enumerate(path.split(".")):
@@ -110,10 +112,19 @@ def _import_failed(name: str, error: BaseException) -> click.ClickException:
     return click.ClickException(f"importing {name!r} failed:\n{''.join(lines).rstrip()}")
 
 
-def _meant(target: str) -> str:
-    """The function that was named the way code names it: ``math.sqrt``, ``len``, a file."""
-    if target.endswith(".py") and os.path.isfile(target):
-        return f"; for a function in this file, write {target + ':NAME'!r}"
+def _meant(target: str, *, script: bool) -> str:
+    """The function that was named the way code or pytest names it, or as a file: ``math.sqrt``, ``test.py::test``."""
+    file, separator, rest = target.partition("::")
+    if separator:
+        return f"; did you mean {file + ':' + rest.replace('::', '.')!r}?"
+    file, separator, rest = target.partition(".py.")
+    if separator and os.path.isfile(f"{file}.py"):
+        return f"; did you mean {f'{file}.py:{rest}'!r}?"
+    if script and os.path.isfile(f"{target}.py"):
+        return f"; did you mean {f'{target}.py'!r}?"
+    file = target if target.endswith(".py") else f"{target}.py"
+    if os.path.isfile(file):
+        return f"; for a function in this file, write {file + ':NAME'!r}"
     if hasattr(builtins, target):
         return f"; did you mean {'builtins:' + target!r}?"
     names = target.split(".")

@@ -106,7 +106,17 @@ def _checked(module: str | None, output: str, words: tuple[str, ...]) -> Path:
         if module is None and not words:
             raise click.UsageError("what should be traced? expected a script, or -m and a module")
         if module is None and not os.path.isfile(words[0]):
-            raise click.UsageError(f"there is no file {words[0]!r}")
+            raise click.UsageError(f"there is no file {words[0]!r}{_instead_of(words[0])}")
         return reserved(Path(output))
     except UsageError as error:
         raise click.BadParameter(str(error), param_hint="-o") from error
+
+
+def _instead_of(word: str) -> str:
+    """What to write for something else than a script."""
+    file, _, function = word.partition(":")
+    if function:
+        return f"; a function is traced in a program: with plait.trace('run.html'): {function.lstrip(':')}()"
+    if os.path.isfile(f"{file}.py"):
+        return f"; did you mean {f'{file}.py'!r}?"
+    return ""
