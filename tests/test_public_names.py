@@ -112,6 +112,21 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
         plait.mapp
 
 
+@pytest.mark.parametrize(
+    ("name", "instead"),
+    [("Thread", "plait.scope"), ("gather", "plait.map"), ("Queue", "plait.channel"), ("Lock", "threading")],
+)
+def test_a_name_of_another_library_says_what_to_use(name: str, instead: str) -> None:
+    with pytest.raises(AttributeError, match=f"has no attribute '{name}'; .*{instead}"):
+        getattr(plait, name)
+
+
+def test_a_name_that_is_nearly_right_is_told_by_python() -> None:
+    command = [sys.executable, "-c", "import plait; plait.chanel"]
+    said = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False).stderr
+    assert "Did you mean: 'channel'?" in said
+
+
 def test_the_doorways_are_the_only_public_modules() -> None:
     import pkgutil
 

@@ -98,8 +98,13 @@ def __getattr__(name: str) -> object:
     elif name in _MODULES:
         found = import_module(f"plait.{name}")
     else:
-        elsewhere = "; it is plait.errors." + name if name in import_module("plait.errors").__all__ else ""
-        raise AttributeError(f"module 'plait' has no attribute {name!r}{elsewhere}")
+        if name in import_module("plait.errors").__all__:
+            elsewhere = "; it is plait.errors." + name
+        else:
+            elsewhere = import_module("plait._core.mistaken").instead_of(name)
+        raise AttributeError(
+            f"module 'plait' has no attribute {name!r}{elsewhere}", name=name, obj=sys.modules["plait"]
+        )
     globals()[name] = found
     return found
 

@@ -1,4 +1,4 @@
-"""Options by the names that other libraries give them: what to say of them, and what they are called here."""
+"""Options and names as other libraries have them: what to say of them, and what they are called here."""
 
 from __future__ import annotations
 
@@ -37,3 +37,25 @@ def no_option(call: str, name: str, options: Iterable[str]) -> TypeError:
         f"did you mean {found[0]}=? It has" if found else f"{_INSTEAD[name]}. It has" if name in _INSTEAD else "it has"
     )
     return TypeError(f"{call}() has no option {name}=; {hint} {', '.join(f'{each}=' for each in has)}")
+
+
+_SCOPE = "start functions with s.submit(fn) in `with plait.scope() as s:`"
+_MAP = "plait.map(fn, items) runs a function for many items"
+_SAME = "those of threading work in what plait runs"
+_POOL = "plait.Pool is an executor"
+_NAMES = {
+    **dict.fromkeys(("Thread", "Process", "submit", "run", "spawn", "TaskGroup", "create_task"), _SCOPE),
+    **dict.fromkeys(("gather", "starmap", "imap", "Parallel", "parallel", "as_completed"), _MAP),
+    **dict.fromkeys(("Lock", "RLock", "Event", "Semaphore", "Condition", "Barrier"), _SAME),
+    **dict.fromkeys(("Executor", "ThreadPoolExecutor", "ProcessPoolExecutor", "ThreadPool"), _POOL),
+    **dict.fromkeys(("Queue", "Channel", "queue"), "plait.channel(size) hands items from task to task"),
+}
+
+
+def instead_of(name: str) -> str:
+    """What to use where a program asks plait for a name that other libraries have, after a semicolon; or nothing.
+
+    >>> instead_of("Queue")
+    '; plait.channel(size) hands items from task to task'
+    """
+    return f"; {_NAMES[name]}" if name in _NAMES else ""
