@@ -116,6 +116,14 @@ def test_the_last_words_of_a_crash_are_told(engine):
     assert isinstance(outcome.error, WorkerDied)
     assert outcome.error.signal == signal.SIGSEGV
     assert "in _die" in str(outcome.error)
+    assert f"plait{os.sep}_" not in str(outcome.error)  # not what is below: our own lines help nobody
+
+
+def test_the_last_words_of_a_crash_have_none_of_our_lines():
+    (outcome,) = plait.map(_die, ["crash"], engine="process").outcomes()
+    assert "in _die" in str(outcome.error)
+    assert f"plait{os.sep}_" not in str(outcome.error)
+    assert "<string>" not in str(outcome.error)
 
 
 FORKS = pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # from CPython 3.15 on fork() raises it

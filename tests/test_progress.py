@@ -286,6 +286,11 @@ def test_prints_pass_above_the_bar():
         ]
 
 
+def test_a_map_that_was_stopped_before_its_first_result_has_no_rate():
+    report = Report(engine="thread", workers=2, peak_workers=2, seconds=3.0)
+    assert closing_line(report, "f") == "f: stopped after 0 items in 3.0 s (thread engine, 2 workers)"
+
+
 def test_a_second_bar_writes_lines_above_the_first():
     with terminal() as shown:
         first = choose_display(sys.stderr)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from typing import cast
 
@@ -14,6 +15,8 @@ from plait._engines import supervision
 from plait._engines.flight import Flight
 from plait._engines.remote_worker import RemoteWorker
 from plait._engines.returns import Returned, blamed, cause_of_death, culprit, died_reading, read_remains
+
+_HOME = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "_")  # plait's own files begin so
 
 _GIVE_UP_AFTER = 5  # times in a row that workers died before they had run an item
 _GIVE_UP_ON_KILLS = 50  # the same, where somebody killed them: nothing that they do at their start would end them so
@@ -112,7 +115,7 @@ class Coroner:
             return MemoryExceeded(
                 f"{item} made {worker.label} outgrow its memory limit; it was killed", worker.pid, signal, code
             )
-        words = "".join("\n  " + line for line in worker.board.last_words().splitlines()[:_LAST_WORDS])
+        words = "".join("\n  " + line for line in _of_the_program(worker.board.last_words())[:_LAST_WORDS])
         if worker.board.words[boards.PREPARES] and hasattr(self._job.fn, _NOT_PREPARED):
             broken = getattr(self._job.fn, _NOT_PREPARED)(f"ended its worker {worker.label}: {cause}", words)
             return cast("BaseException", broken)
@@ -140,3 +143,11 @@ def _oom_kills() -> int:
     except OSError:
         return 0
     return int(rest.split(None, 1)[0]) if found else 0
+
+
+def _of_the_program(words: str) -> list[str]:
+    """The lines of a crash without those of its stack that are plait's, which say nothing to who reads them."""
+    lines = words.splitlines()
+    ours = [line for line in lines if line.lstrip().startswith((f'File "{_HOME}', 'File "<string>", line 1 in'))]
+    left = [line for line in lines if line not in ours]
+    return left if any(line.lstrip().startswith('File "') for line in left) else lines

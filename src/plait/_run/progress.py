@@ -207,8 +207,9 @@ def closing_line(report: Report, name: str) -> str:
     begin = f"{name}: {items}" if report.finished else f"{name}: stopped after {items}"
     workers = max(1, report.peak_workers)
     reason = f", {report.why[0]}" if report.why else ""
+    rate = f", {rate_in_words(report.per_second)}" if report.per_second else ""
     return (
-        f"{begin}{failed} in {duration(report.seconds)}, {rate_in_words(report.per_second)} "
+        f"{begin}{failed} in {duration(report.seconds)}{rate} "
         f"({report.engine} engine, {workers} worker{'' if workers == 1 else 's'}{reason})"
     )
 
