@@ -14,6 +14,7 @@ somebody while nobody holds it (a `SimpleQueue`), is a signal and not held at al
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Callable
 
 from plait._check.record import Record
@@ -102,13 +103,15 @@ class History:
         mine = self.of.get(thread, [])
         if step >= len(mine):
             return label(None)
-        words = self._labels(thread)
-        times = words[: step + 1].count(words[step])
-        return words[step] if times == 1 else f"{words[step]}#{times}"
+        return self._labels(thread)[step]
 
     def _labels(self, thread: int) -> list[str]:
         if thread not in self._words:
-            self._words[thread] = [label(self.events[index]) for index in self.of[thread]]
+            times: Counter[str] = Counter()
+            found = self._words[thread] = []
+            for words in (label(self.events[index]) for index in self.of[thread]):
+                times[words] += 1
+                found.append(words if times[words] == 1 else f"{words}#{times[words]}")
         return self._words[thread]
 
     def is_lock(self, place: int) -> bool:

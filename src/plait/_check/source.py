@@ -27,6 +27,8 @@ class Sources:
         self._read = read
         self._lines: dict[str, list[str]] = {}
         self._trees: dict[str, ast.Module | None] = {}
+        self._covering: dict[str, dict[int, list[ast.expr | ast.stmt]]] = {}  # by line: a file is asked often
+        self._constant: dict[str, set[str]] = {}
 
     def line(self, file: str, number: int) -> str:
         """The text of a line without its indentation, "" when it is not known."""
@@ -203,13 +205,9 @@ class Sources:
         if any(isinstance(node, ast.Constant | ast.JoinedStr) for node in (statement.value, *operands)):
             return True
         name = _last_name(statement.target)
-        return any(
-            isinstance(node, ast.Assign)
-            and isinstance(node.value, ast.Constant)
-            and any(_last_name(target) == name for target in node.targets)
-            for tree in self._trees.values()
-            for node in ast.walk(tree or ast.Module([], []))
-        )
+        for file in self._trees.keys() - self._constant.keys():
+            self._constant[file] = _given_constants(self._trees[file])
+        return any(name in names for names in self._constant.values())
 
     def known(self, file: str) -> bool:
         """Whether the file can be read and parsed."""
@@ -259,8 +257,10 @@ class Sources:
     def _around(self, site: Site) -> Iterator[ast.AST]:
         """Nodes that contain the site, from the outside in."""
         start, end = (site.line, site.column), _site_end(site)
-        for node in ast.walk(self._tree(site.file) or ast.Module([], [])):  # breadth first: parents before children
-            if isinstance(node, ast.expr | ast.stmt) and _start(node) <= start and end <= _end(node):
+        if site.file not in self._covering:
+            self._covering[site.file] = _by_line(self._tree(site.file))
+        for node in self._covering[site.file].get(site.line, ()):
+            if _start(node) <= start and end <= _end(node):
                 yield node
 
     def _lines_of(self, file: str) -> list[str]:
@@ -280,6 +280,22 @@ class Sources:
 
 _COMPOUND = (ast.If, ast.While, ast.For, ast.AsyncFor, ast.With, ast.AsyncWith, ast.Try, ast.Match, ast.FunctionDef,
              ast.AsyncFunctionDef, ast.ClassDef)  # fmt: skip
+
+
+def _by_line(tree: ast.Module | None) -> dict[int, list[ast.expr | ast.stmt]]:
+    """The expressions and statements on each line, those that contain others before those."""
+    found: dict[int, list[ast.expr | ast.stmt]] = {}
+    for node in ast.walk(tree or ast.Module([], [])):  # breadth first
+        if isinstance(node, ast.expr | ast.stmt):
+            for line in range(node.lineno, _end(node)[0] + 1):
+                found.setdefault(line, []).append(node)
+    return found
+
+
+def _given_constants(tree: ast.Module | None) -> set[str]:
+    """The last names of all that is assigned a number or a text somewhere in the file."""
+    nodes = (node for node in ast.walk(tree or ast.Module([], [])) if isinstance(node, ast.Assign))
+    return {_last_name(target) for node in nodes if isinstance(node.value, ast.Constant) for target in node.targets}
 
 
 def _is_of_argument(function: ast.expr, *, changes: bool) -> bool:
