@@ -6,6 +6,7 @@ import ctypes  # noqa: F401  # libffi keeps a descriptor open from the first imp
 import gc
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -21,8 +22,9 @@ def pytest_configure() -> None:
     """Hear what `nohup` and the background jobs of a shell ignore, here and in the programs that tests start.
 
     Those inherit what is ignored, but get the default of what has a handler. Ours for SIGHUP does nothing, so that
-    the tests themselves outlive their terminal as they were asked to.
+    the tests themselves outlive their terminal as they were asked to. And workers find a pytest that is imported soon.
     """
+    sys.path.insert(0, str(Path(__file__).parent / "in_workers"))
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     for name in ("SIGHUP", "SIGQUIT"):

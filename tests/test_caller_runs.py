@@ -43,6 +43,7 @@ def judge(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def compute(x: int) -> int:
+    """The same number, after a while."""
     for _ in range(3_000):
         x ^= 1
     return x
@@ -91,7 +92,7 @@ def test_the_caller_runs_what_is_left_and_the_report_says_so() -> None:
 
 
 def test_nothing_is_lost_or_comes_twice() -> None:
-    assert list(plait.map(compute, itertools.islice(itertools.count(), 5_000))) == [compute(x) for x in range(5_000)]
+    assert list(plait.map(compute, itertools.islice(itertools.count(), 5_000))) == list(range(5_000))
 
 
 def test_failures_and_retries_are_as_everywhere() -> None:
@@ -145,7 +146,7 @@ def test_items_that_begin_to_wait_get_threads(monkeypatch: pytest.MonkeyPatch) -
         return compute(x)
 
     stream = plait.map(waits_later, range(3_600))
-    assert list(stream) == [compute(x) for x in range(3_600)]
+    assert list(stream) == list(range(3_600))
     assert stream.report.engine == "thread"
     assert stream.report.peak_workers > 4
     assert any("it has waited" in reason for reason in stream.report.why)
@@ -226,12 +227,12 @@ def test_whoever_goes_on_with_a_coroutine_gets_threads() -> None:
     async def rest(stream: plait.Stream[int]) -> list[int]:
         return [ident async for ident in stream]
 
-    stream = plait.map(where, range(20_000))
+    stream = plait.map(where, range(5_000))
     here = threading.get_ident()
     until_here(stream)
     ran = asyncio.run(rest(stream))
     assert ran[-1] != here
-    assert stream.report.items == 20_000
+    assert stream.report.items == 5_000
 
 
 def test_context_variables_and_the_current_item_are_those_of_the_map() -> None:

@@ -9,7 +9,6 @@ from itertools import count
 from typing import Any, ParamSpec, Protocol, TypeVar, cast
 
 from plait._core.batch import Batch
-from plait._core.coroutines import is_coroutine_function
 from plait._core.job import Job
 from plait._core.star import Star
 from plait._engines.interface import Engine, Plan
@@ -67,6 +66,8 @@ def napping(steps: Callable[P, Generator[None, None, R]]) -> Napping[P, R]:
 
 def awaited(fn: Callable[..., Any]) -> Callable[..., Any]:
     """The coroutine version of a function of the contract; coroutine functions, such as a pool's, as they are."""
+    from plait._core.coroutines import is_coroutine_function  # which imports inspect: workers import this file
+
     if is_coroutine_function(fn):
         return fn
     if isinstance(fn, Star):

@@ -6,7 +6,6 @@ import os
 import time
 from collections.abc import Callable, Generator
 from contextvars import ContextVar
-from pathlib import Path
 
 import plait
 from plait.testing._awaiting import NAP as NAP
@@ -103,21 +102,21 @@ def caused(x: int) -> int:
 
 def mark(path: str) -> str:
     """Add a byte to the file."""
-    with Path(path).open("ab") as file:
+    with open(path, "ab") as file:
         file.write(b".")
     return path
 
 
 def marks(path: str) -> int:
     """How many bytes the file has; 0 when there is none."""
-    return Path(path).stat().st_size if Path(path).exists() else 0
+    return os.stat(path).st_size if os.path.exists(path) else 0
 
 
 @napping
 def wait_for(path: str) -> Generator[None, None, str]:
     """Return when the file exists."""
     end = time.monotonic() + PATIENCE
-    while not Path(path).exists():
+    while not os.path.exists(path):
         if time.monotonic() > end:
             raise AssertionError(f"{path} did not appear within {PATIENCE} seconds")
         yield
