@@ -15,6 +15,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from plait._engines.facts import has_children
+
 _PATIENCE = 5.0  # seconds that what a test ended may take to be gone
 
 
@@ -87,7 +89,9 @@ def _threads() -> set[str]:
 
 
 def _children() -> set[str]:
-    found = set()
+    found: set[str] = set()
+    if not has_children():
+        return found
     for child in psutil.Process().children(recursive=True):
         try:
             if child.status() != psutil.STATUS_ZOMBIE or child.ppid() == os.getpid():

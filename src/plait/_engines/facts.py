@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mmap
+import os
 
 
 def pid_in(label: str) -> int:
@@ -42,9 +43,22 @@ def private_bytes_anywhere(pid: int) -> int:
 
 def descendants() -> set[int]:
     """The pids of the processes that this one has started, and of those that they have started."""
+    if not has_children():
+        return set()
     import psutil  # heavy: only for tests of engines
 
     return {child.pid for child in psutil.Process().children(recursive=True)}
+
+
+def has_children() -> bool:
+    """Whether this process has any, or may have: the system says at once when there are none, and lists slowly."""
+    if not hasattr(os, "waitid"):
+        return True
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)  # and they stay to be waited for
+    except ChildProcessError:
+        return False
+    return True
 
 
 def proportional_bytes(pid: int) -> int | None:
