@@ -7,12 +7,12 @@ import json
 import math
 import re
 import threading
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import pairwise
 
 import pytest
+from advised import awaits, compute, fails, notes, wait
 
 import plait
 from plait._see.advise_forecast import forecast
@@ -25,37 +25,10 @@ from plait._see.advise_words import curve, sentence, table
 from plait.errors import UsageError
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
-SEEN: list[int] = []
 LOOP = Trial("inline", 1, 100.0)
 THREADS = Trial("thread", 8, 101.0)
 PROCESSES = Trial("process", 2, 195.0, start_seconds=0.05, worker_bytes=5 << 20)
 COMPUTES = Profile(calls=30, seconds=0.01, busy_seconds=0.01, cores=1.0, gil=0.97, transfer_bytes=24)
-
-
-def compute(n: int) -> int:
-    total = 0
-    for x in range(n):
-        total += x * x
-    return total
-
-
-def wait(x: float) -> float:
-    time.sleep(0.002)
-    return x
-
-
-def notes(x: int) -> int:
-    SEEN.append(x)
-    return compute(2000)
-
-
-def fails(x: int) -> int:
-    raise ZeroDivisionError(x)
-
-
-async def awaits(x: int) -> int:
-    await asyncio.sleep(0.002)
-    return x
 
 
 def fails_late(x: int) -> None:

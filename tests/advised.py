@@ -1,0 +1,35 @@
+"""Functions of a known kind for `test_advise`, apart from it: every worker that is tried imports what is here."""
+
+from __future__ import annotations
+
+import time
+
+SEEN: list[int] = []
+
+
+def compute(n: int) -> int:
+    total = 0
+    for x in range(n):
+        total += x * x
+    return total
+
+
+def wait(x: float) -> float:
+    time.sleep(0.002)
+    return x
+
+
+def notes(x: int) -> int:
+    SEEN.append(x)
+    return compute(2000)
+
+
+def fails(x: int) -> int:
+    raise ZeroDivisionError(x)
+
+
+async def awaits(x: int) -> int:
+    import asyncio  # which the workers that are tried with the others need not wait for
+
+    await asyncio.sleep(0.002)
+    return x
