@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 import threading
 from collections import Counter
-from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _WIDTH = 4
 _OPENING = threading.Lock()
@@ -17,7 +20,7 @@ class Executions:
     def __init__(self, folder: Path, name: str = "executions") -> None:
         self.path = str(folder / name)
         self._fd = -1
-        Path(self.path).touch()
+        open(self.path, "ab").close()
 
     def __getstate__(self) -> str:
         return self.path
@@ -44,7 +47,8 @@ class Executions:
 
     def counts(self) -> Counter[int]:
         """How often each index was run so far."""
-        data = Path(self.path).read_bytes()
+        with open(self.path, "rb") as file:
+            data = file.read()
         return Counter(int.from_bytes(data[at : at + _WIDTH], "little") for at in range(0, len(data), _WIDTH))
 
     def twice(self) -> list[int]:

@@ -8,15 +8,12 @@ not cross anything inline and on threads, so unpicklable ones must simply work t
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import importlib
 import os
 import signal
-import sys
 import tempfile
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,6 +21,24 @@ from typing import Any
 import psutil
 import pytest
 from executions import Executions
+from faulty import (
+    DEEDS,
+    ENDLESS,
+    ExplodingText,
+    KillsSlowly,
+    Odd,
+    Refuses,
+    Unbuildable,
+    UnpickledWrongly,
+    big_result,
+    big_then_dies,
+    eat,
+    hang,
+    index_of,
+    many,
+    odd_result,
+    work,
+)
 
 import plait
 from plait.errors import MemoryExceeded, NotTransferable, PlaitError, RemoteError, TaskTimeout, WorkerDied, outcome_of
@@ -36,79 +51,6 @@ BOUND = 20.0  # seconds in which any cell must have ended, on a loaded machine
 pytestmark = [pytest.mark.usefixtures("nothing_left"), pytest.mark.timeout(60)]
 
 
-class Odd(BaseException):
-    """Not an Exception."""
-
-
-class Unbuildable(Exception):
-    """Its pickle cannot be rebuilt: ``__init__`` wants more than ``args``, and refuses."""
-
-    def __init__(self, code: int, text: str) -> None:
-        super().__init__(f"{code}: {text}")
-        self.lock = threading.Lock()
-
-
-class UnpickledWrongly(Exception):
-    """Pickles as something that is no exception."""
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return int, ("5",)
-
-
-class ExplodingText(Exception):
-    def __str__(self) -> str:
-        raise RuntimeError("no text")
-
-    __repr__ = __str__
-
-
-def spend(seconds: float) -> None:
-    end = time.perf_counter() + seconds
-    if seconds >= 1e-3:
-        time.sleep(seconds)
-    while time.perf_counter() < end:
-        pass
-
-
-def recurse(depth: int) -> int:
-    return recurse(depth + 1) + 1
-
-
-def raise_(error: BaseException) -> None:
-    raise error
-
-
-def segfault() -> None:
-    ctypes.string_at(0)
-
-
-def no_core() -> None:
-    import resource
-
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-
-
-DEEDS: dict[str, Callable[[], object]] = {
-    "raises": lambda: raise_(ValueError("bad item")),
-    "SystemExit": lambda: sys.exit(3),
-    "GeneratorExit": lambda: raise_(GeneratorExit("g")),
-    "StopIteration": lambda: raise_(StopIteration("s")),
-    "StopAsyncIteration": lambda: raise_(StopAsyncIteration("s")),
-    "KeyboardInterrupt": lambda: raise_(KeyboardInterrupt("k")),
-    "Odd": lambda: raise_(Odd("odd")),
-    "RecursionError": lambda: recurse(0),
-    "MemoryError": lambda: bytearray(1 << 62),
-    "group": lambda: raise_(BaseExceptionGroup("two", [ValueError("a"), Odd("b")])),
-    "unbuildable": lambda: raise_(Unbuildable(7, "no way back")),
-    "wrong pickle": lambda: raise_(UnpickledWrongly("x")),
-    "no text": lambda: raise_(ExplodingText("x")),
-    "os._exit": lambda: os._exit(5),
-    "os._exit(0)": lambda: os._exit(0),
-    "SIGKILL": lambda: os.kill(os.getpid(), signal.SIGKILL),
-    "SIGTERM": lambda: os.kill(os.getpid(), signal.SIGTERM),
-    "SIGABRT": os.abort,
-    "segfault": segfault,
-}
 RAISED = {
     "raises": ValueError,
     "SystemExit": SystemExit,
@@ -125,15 +67,6 @@ RAISED = {
     "no text": (ExplodingText, RemoteError),
 }
 DEADLY = [name for name in DEEDS if name not in RAISED]
-
-
-def work(mark: Executions, deed: str, at: int, seconds: float, index: int) -> int:
-    mark(index)
-    if index == at:
-        DEEDS[deed]()
-    if seconds:
-        spend(seconds)
-    return index * 3
 
 
 @pytest.fixture
@@ -269,39 +202,7 @@ def test_many_deaths_in_one_map(speed: str, mark: Executions) -> None:
     assert mark.counts() == dict.fromkeys(range(count), 1)
 
 
-def many(mark: Executions, culprits: set[int], seconds: float, index: int) -> int:
-    mark(index)
-    if index in culprits:
-        os._exit(9)
-    if seconds:
-        spend(seconds)
-    return index
-
-
 # --- never ends
-
-
-def endless_loop() -> None:
-    while True:
-        pass
-
-
-def endless_sleep() -> None:
-    time.sleep(1000)
-
-
-def hold_the_gil() -> None:
-    ctypes.PyDLL(None).sleep(1000)
-
-
-ENDLESS: dict[str, Callable[[], None]] = {"loop": endless_loop, "sleep": endless_sleep, "C": hold_the_gil}
-
-
-def hang(mark: Executions, how: str, at: int, index: int) -> int:
-    mark(index)
-    if index == at:
-        ENDLESS[how]()
-    return index * 3
 
 
 @pytest.mark.parametrize("how", ENDLESS)
@@ -337,18 +238,6 @@ def test_leaving_the_loop_ends_an_item_that_never_ends(how: str, mark: Execution
 # --- what does not cross
 
 
-class Refuses:
-    """An argument that cannot be pickled."""
-
-    def __init__(self, index: int) -> None:
-        self.index = index
-        self.lock = threading.Lock()
-
-
-def index_of(item: Any) -> int:
-    return 3 * (item if isinstance(item, int) else item.index)
-
-
 @pytest.mark.parametrize("speed", ["noop", "5ms"])
 @pytest.mark.parametrize("engine", ENGINES)
 def test_an_argument_that_cannot_be_pickled(engine: str, speed: str) -> None:
@@ -365,23 +254,6 @@ def test_an_argument_that_cannot_be_pickled(engine: str, speed: str) -> None:
     assert isinstance(error, NotTransferable)
     assert f"item {at}" in str(error)
     assert "item.lock" in str(error)
-
-
-class KillsSlowly:
-    """An argument whose unpickling takes a while and then ends the process."""
-
-    def __init__(self, mark: Executions, index: int) -> None:
-        self.mark = mark
-        self.index = index
-
-    def __reduce__(self) -> Any:
-        return kill_slowly, (self.mark, self.index)
-
-
-def kill_slowly(mark: Executions, index: int) -> None:
-    mark(index)
-    time.sleep(0.03)  # long enough for its worker to count as stalled
-    os.kill(os.getpid(), signal.SIGKILL)
 
 
 @pytest.mark.parametrize("portable", [False, True], ids=["linux", "portable"])
@@ -403,11 +275,6 @@ def test_arguments_that_kill_among_others(mark: Executions) -> None:
     assert isinstance(error, WorkerDied)
 
 
-def odd_result(mark: Executions, at: int, index: int) -> Any:
-    mark(index)
-    return threading.Lock() if index == at else index * 3
-
-
 @pytest.mark.parametrize("count", [24, 4000])
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_result_that_cannot_be_pickled(engine: str, count: int, mark: Executions) -> None:
@@ -422,10 +289,6 @@ def test_a_result_that_cannot_be_pickled(engine: str, count: int, mark: Executio
     assert "lock" in str(error)
 
 
-def big_result(index: int) -> Any:
-    return b"\x05" * 100_000_000 if index == 5 else index * 3
-
-
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_result_of_100_megabytes(engine: str) -> None:
     outcomes = outcomes_of(plait.map(big_result, range(12), engine=engine, workers=2), False)
@@ -433,13 +296,6 @@ def test_a_result_of_100_megabytes(engine: str) -> None:
     big = next(o.value for o in outcomes if o.index == 5)
     assert len(big) == 100_000_000
     assert big[0] == big[-1] == 5
-
-
-def big_then_dies(mark: Executions, index: int) -> Any:
-    mark(index)
-    if index == 6:
-        os._exit(1)
-    return [str(index)] * 300_000 if index % 2 else index
 
 
 def test_large_results_before_a_death_are_kept(mark: Executions) -> None:
@@ -528,15 +384,6 @@ def test_a_consumer_that_stops_early(engine: str, speed: str, mark: Executions) 
     assert time.monotonic() - began < 2
     assert seen == [index * 3 for index in range(10)]
     assert mark.twice() == []
-
-
-def eat(index: int) -> int:
-    hoard = []
-    if index == 3:
-        while True:
-            hoard.append(bytearray(os.urandom(1 << 20)))
-            time.sleep(0.001)
-    return index * 3
 
 
 def test_an_item_that_outgrows_the_memory_limit() -> None:
