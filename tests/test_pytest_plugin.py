@@ -72,11 +72,17 @@ TESTS = """
 """
 
 
-def run(pytester: pytest.Pytester, *arguments: str) -> pytest.RunResult:
-    """In a process of its own: a run in this one would import parts of plait twice."""
+def run(pytester: pytest.Pytester, *arguments: str, installed: bool = False) -> pytest.RunResult:
+    """In a process of its own: a run in this one would import parts of plait twice.
+
+    Without the other plugins that are installed, which take as long to import as pytest itself, unless they are wanted.
+    """
     known = any(one.value == "plait.pytest_plugin" for one in entry_points(group="pytest11"))
-    plugin = () if known else ("-p", "plait.pytest_plugin")
-    return pytester.runpytest_subprocess(*plugin, *arguments)
+    plugin = () if known and installed else ("-p", "plait.pytest_plugin")
+    with pytest.MonkeyPatch.context() as patch:
+        if not installed:
+            patch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+        return pytester.runpytest_subprocess(*plugin, *arguments)
 
 
 def explored(pytester: pytest.Pytester, *arguments: str, **outcomes: int) -> pytest.RunResult:
@@ -91,7 +97,7 @@ def explored(pytester: pytest.Pytester, *arguments: str, **outcomes: int) -> pyt
 
 def test_without_being_asked_it_does_nothing(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(TESTS)
-    result = run(pytester)
+    result = run(pytester, installed=True)
     result.assert_outcomes(passed=5, skipped=1)
     assert "schedules" not in result.stdout.str()
 
@@ -123,7 +129,7 @@ def test_a_mark_asks_for_it_with_options_and_demands_it(pytester: pytest.Pyteste
         .replace("def test_with_a", "@pytest.mark.plait\n    def test_with_a")
         .replace("def test_skips", "@pytest.mark.plait(skip='slow')\n    def test_skips")
     )
-    result = run(pytester)
+    result = run(pytester, installed=True)
     result.assert_outcomes(failed=2, passed=3, skipped=1)
     result.stdout.fnmatch_lines(["*Lost update of self.value*"])
     result.stdout.fnmatch_lines(["*not checked: it uses the fixture capfd*"])
