@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from marked import Marked
+from nested import inner
 
 import plait
 
@@ -115,15 +116,6 @@ def test_millions_of_items_in_constant_memory(engine: str, tmp_path: Path) -> No
 
 
 # --- maps in maps
-
-
-def inner(item: tuple[list[str], int]) -> int:
-    """The sum of 0 ... n-1 squared, by as many maps inside one another as there are engines."""
-    engines, n = item
-    if not engines:
-        return n
-    deeper = [(engines[1:], number) for number in range(n)]
-    return sum(plait.map(inner, deeper, engine=engines[0], workers=2))
 
 
 @pytest.mark.usefixtures("nothing_left")
