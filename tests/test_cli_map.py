@@ -8,9 +8,12 @@ import pty
 import shlex
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import pytest
+
+from plait._cli.main import run
 
 ENGINES = ["inline", "thread", "process"]
 
@@ -83,6 +86,22 @@ def plait(folder: Path, *arguments: str, stdin: str | bytes = "") -> subprocess.
         check=False,
     )
     return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+@pytest.fixture
+def refuse(folder, monkeypatch, capfd):
+    """Runs the command in this process, for what is refused before anything begins: status, output, errors."""
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)
+
+    def refused(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.delitem(sys.modules, "tools", raising=False)
+        status = run(list(arguments))
+        sys.modules.pop("tools", None)
+        return status, *capfd.readouterr()
+
+    return refused
 
 
 def values(done: subprocess.CompletedProcess[str]) -> list[object]:
@@ -166,10 +185,10 @@ def test_items_as_arguments(folder):
 
 @pytest.mark.parametrize("sign", [":::", ":::+", "::::", "::::+"])
 @pytest.mark.parametrize("target", ["tools:shout", "echo {}"])
-def test_a_second_list_of_items_is_refused(folder, sign, target):
-    done = plait(folder, "map", target, ":::", "a", sign, "b")
-    assert (done.returncode, done.stdout) == (255, "")
-    assert f"{sign}: the items are one list" in done.stderr
+def test_a_second_list_of_items_is_refused(refuse, sign, target):
+    status, output, errors = refuse("map", target, ":::", "a", sign, "b")
+    assert (status, output) == (255, "")
+    assert f"{sign}: the items are one list" in errors
 
 
 def test_a_value_that_is_no_json_is_marked(folder):
@@ -313,12 +332,12 @@ def test_results_come_while_the_input_is_still_open(folder, engine, nothing_left
         (["mop"], ["no command 'mop'", "did you mean 'map'"]),
     ],
 )
-def test_what_cannot_begin_says_why_and_is_not_mistaken_for_a_count(folder, arguments, words):
-    done = plait(folder, *arguments)
-    assert done.returncode == 255
-    assert done.stdout == ""
-    assert [word for word in words if word not in done.stderr] == [], done.stderr
-    assert "Traceback" not in done.stderr
+def test_what_cannot_begin_says_why_and_is_not_mistaken_for_a_count(refuse, arguments, words):
+    status, output, errors = refuse(*arguments)
+    assert status == 255
+    assert output == ""
+    assert [word for word in words if word not in errors] == [], errors
+    assert "Traceback" not in errors
 
 
 def test_a_full_disk_is_said_and_is_not_mistaken_for_a_count(folder):
