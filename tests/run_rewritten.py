@@ -14,13 +14,11 @@ from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from pathlib import Path
 from types import CodeType, ModuleType
 
-from plait._check.access import Types
-from plait._check.hooks import Hooks
-from plait._check.rewrite import rewrite
-
 
 class Loader(SourceFileLoader):
     def get_code(self, fullname: str) -> CodeType:
+        from plait._check.rewrite import rewrite  # a plain run does without plait
+
         return rewrite(importlib.util.decode_source(Path(self.path).read_bytes()), self.path, module=fullname)
 
 
@@ -45,6 +43,9 @@ def is_among(name: str, names: tuple[str, ...]) -> bool:
 
 def main(mode: str, test: str, tested: str) -> None:
     if mode == "rewritten":
+        from plait._check.access import Types
+        from plait._check.hooks import Hooks
+
         names = (test, tested) if tested else (test,)
         Hooks(Types()).install()
         for module in [name for name in sys.modules if is_among(name, names)]:
