@@ -53,6 +53,12 @@ TOUCHES = {
     "a method in a variable": Touch(
         "seen, at = [], set()", "add = seen.append; at.add(len(seen)); add(1)", "len(at) == 2"
     ),
+    "a lambda that a method is given": Touch(
+        "d, one = {'n': 0}, [1]", "list(one).sort(key=lambda _: d.update(n=d['n'] + 1))", "d['n'] == 2"
+    ),
+    "a lambda that what is in a variable is given": Touch(
+        "d = {'n': 0}\ndef run(call): call()", "do = run; do(lambda: d.update(n=d['n'] + 1))", "d['n'] == 2"
+    ),
     "a method of its class": Touch("d = {'n': 0}", "dict.__setitem__(d, 'n', dict.get(d, 'n') + 1)", "d['n'] == 2"),
     "super()": Touch(
         "class D(dict):\n    def add(self):\n        n = super().get('n', 0)\n        super().__setitem__('n', n + 1)\nd = D()",

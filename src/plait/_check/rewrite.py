@@ -20,7 +20,7 @@ from plait._check.hooks import MODULE_SCOPE
 from plait._check.rewrite_statements import Statements
 from plait._check.scopes import Scopes
 
-VERSION = 9
+VERSION = 10
 
 
 def rewrite(source: str, file: str, *, module: str) -> CodeType:  # noqa: ARG001  # others may need its name

@@ -64,6 +64,7 @@ class Calls(Expressions):
         site = self.site(node, self.private(function.attr))
         if all(self.is_plain(argument) for argument in _all(node)):
             function.value = self.hook("call", receiver, seen, site, *self._names(node))
+            self._lambdas(node)
             return node
         plain = self.is_local(receiver) or isinstance(receiver, ast.Constant)
         hidden = (seen, again(receiver, receiver)) if plain else self.hide(seen)
@@ -84,6 +85,7 @@ class Calls(Expressions):
             self._arguments(node)
         elif all(self.is_plain(argument) for argument in _all(node)):
             node.func = self.hook("calling", function, seen, site, *self._names(node))
+            self._lambdas(node)
         else:
             node.func = seen
             self._last("passing", node, again(function, function), site)
@@ -96,6 +98,12 @@ class Calls(Expressions):
             for argument in _all(node)
             if isinstance(argument, ast.Name) or (everything and isinstance(argument, ast.Constant))
         ]
+
+    def _lambdas(self, node: ast.Call) -> None:
+        """The bodies of lambdas among plain arguments: making one does nothing, calling it may."""
+        for argument in _all(node):
+            if isinstance(argument, ast.Lambda):
+                self.visit(argument)
 
     def _arguments(self, node: ast.Call) -> None:
         node.args = [self.visit(argument) for argument in node.args]
