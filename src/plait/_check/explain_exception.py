@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from plait._check.atomicity import Split, called_within, one_call, overlap, splits
 from plait._check.explain_asked import explain_asked
+from plait._check.explain_both import explain_both
 from plait._check.explain_leftover import explain_leftover
 from plait._check.explain_process import explain_process
 from plait._check.explain_published import explain_published
@@ -54,7 +55,7 @@ class Crash(NamedTuple):
 
 def explain_exception(history: History, failure: Failure, before: History | None, sources: Sources) -> Finding | None:
     """The finding of the first rule that fits, None if none does."""
-    suspects = _suspects(history, failure)
+    suspects = _suspects(history, failure, sources)
     split, points = best_split(history, before, suspects, failure, sources)
     crash = Crash(history, failure, before, suspects, split, points, sources)
     return next((found for rule in _RULES if (found := rule(crash)) is not None), None)
@@ -141,6 +142,11 @@ def _captured(crash: Crash) -> Finding | None:
     return explain_captured(crash.history, crash.sources)
 
 
+def _both(crash: Crash) -> Finding | None:
+    """A check that two threads have passed before either had acted."""
+    return explain_both(crash.history, crash.failure, crash.suspects, crash.sources)
+
+
 def _leftover(crash: Crash) -> Finding | None:
     """A wrong result because items are left in a queue."""
     if not crash.is_judged or crash.before is None:
@@ -192,13 +198,15 @@ def _skipped(history: History, split: Split, sources: Sources) -> Finding | None
 
 
 _RULES: tuple[Callable[[Crash], Finding | None], ...] = (
-    _asked, _known, _weakref, _iterated, _process, _timed, _sure_split, _factory, _captured, _leftover, _vain, _torn,
+    _asked, _known, _weakref, _iterated, _process, _timed, _sure_split, _factory, _captured, _both, _leftover, _vain, _torn,
     _swapped, _some_split,
 )  # fmt: skip
 
 
-def _suspects(history: History, failure: Failure) -> list[int]:
+def _suspects(history: History, failure: Failure, sources: Sources) -> list[int]:
     """What the failing thread touched on the lines of the failure, the last first; else what it touched last.
+
+    The line of a `raise` touches nothing: it is the test around it that has failed.
 
     What nobody else touches tells little: it is made of what was read before.
     """
@@ -206,6 +214,8 @@ def _suspects(history: History, failure: Failure) -> list[int]:
         index for index in history.of.get(failure.thread, []) if history.events[index].kind in (Kind.READ, Kind.WRITE)
     ]
     lines = {(frame.file, frame.line) for frame in own(failure.stack)}
+    last = innermost(failure.stack)
+    lines |= {(last.file, line) for line in sources.tested(last.file, last.line)} if last is not None else set()
     hot = [index for index in mine if line_of(history.events[index].site) in lines]
     others = {event.place for event in history.events if event.thread != failure.thread}
     shared = [index for index in hot if history.events[index].place in others]

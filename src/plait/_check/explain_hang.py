@@ -15,7 +15,7 @@ from plait._check.hangs import Call, Cause, cleared, kept_around, undone
 from plait._check.history import History
 from plait._check.record import Blocked, Failure
 from plait._check.source import Sources
-from plait._check.untold import changed_since
+from plait._check.untold import changed_since, judged, without
 from plait._check.waits import in_pool, receiver, waiting
 from plait._check.words import Words, frame_site, headline, innermost, listed, own
 from plait._core.event import Kind, Site
@@ -30,6 +30,8 @@ def explain_hang(history: History, failure: Failure, cause: Cause, sources: Sour
     thing = _thing(cause, words, sources)
     waits = f"waits for {thing or what(cause.blocked, words, '')}, for ever"
     variant = _variant(history, failure, cause, sources)
+    if variant.endswith(", judged"):
+        cause = cause._replace(calls=())  # those that stand there behind an `if` were not made
     why, fix = (ASYNC_WORDS if variant in ASYNC_WORDS else WORDS)[variant]
     facts = _facts(history, failure, cause, words, sources)
     why, fix = why.format_map(facts), fix.format_map(facts)
@@ -39,6 +41,7 @@ def explain_hang(history: History, failure: Failure, cause: Cause, sources: Sour
     change = _change(history, cause, sources)
     if change >= 0:
         silent = " and does not wake it" if cause.waiting.kind == "await" else " and does not notify"
+        silent = ": not enough to notify" if judged(history, change, sources) >= 0 else silent
         end = silent if cause.kind == "nobody sets it" else ": not what it was when it notified"
         rows.append((change, words.moment(change, words.does(change) + end)))
     rows.append((cause.began, Moment(cause.blocked.thread, site, waits, words.holds(cause.blocked))))
@@ -104,8 +107,8 @@ def _variant(history: History, failure: Failure, cause: Cause, sources: Sources)
         return "lost wake-up, undone" if late else _missed(cause, sources)
     if cause.kind == "notify too few" and not _peers_differ(cause):
         return "notify too few, alone"
-    if cause.kind == "nobody sets it" and kind == "condition" and _unnotified(history, cause) >= 0:
-        return "nobody sets it, changed"
+    if cause.kind == "nobody sets it" and kind == "condition" and (change := _unnotified(history, cause)) >= 0:
+        return "nobody sets it, judged" if judged(history, change, sources) >= 0 else "nobody sets it, changed"
     if cause.kind == "nobody sets it" and kind == "condition" and cause.peers:
         return "nobody sets it, each other"
     return (
@@ -143,6 +146,8 @@ def _facts(history: History, failure: Failure, cause: Cause, words: Words, sourc
         for blocked in _told(failure)[:4]
     ]
     change = _change(history, cause, sources)
+    judge = judged(history, change, sources) if change >= 0 else -1
+    ended = [words.thread(one) for one in without(history, change)] if judge >= 0 else []
     outside = _checked_outside(cause, sources)
     return {
         "name": words.thread(cause.blocked.thread),
@@ -165,6 +170,8 @@ def _facts(history: History, failure: Failure, cause: Cause, words: Words, sourc
         "changer": words.thread(history.events[change].thread) if change >= 0 else "",
         "changed": words.thing(change) if change >= 0 else "",
         "change": words.line(history.events[change].site, site) if change >= 0 else "",
+        "judged": words.line(history.events[judge].site, site) if judge >= 0 else "",
+        "without": f" {listed(ended)} ended without coming to it." if ended else "",
         "all": "; ".join(stuck),
         "rest": _rest(failure, cause, words),
         "cleared": f"line {cleared(cause.blocked, sources)}",

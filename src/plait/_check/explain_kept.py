@@ -38,13 +38,11 @@ def raised_by(history: History, failure: Failure, sources: Sources) -> int:
 
 
 def _inside(history: History, frame: Frame) -> list[Event]:
-    """What the threads have done in the function of the frame."""
-    threads = {info.number for info in history.record.threads if info.kind == "thread"}
+    """What threads and tasks have done in the function of the frame."""
     return [
         event
         for event in history.events
         if event.site is not None and (event.site.file, event.site.function) == (frame.file, frame.function)
-        if event.thread in threads
     ]
 
 

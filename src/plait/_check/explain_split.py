@@ -213,7 +213,10 @@ def _among_tasks(split: Split, history: History, words: Words, lines: str, thing
 def _or_else(fix: str, history: History, split: Split, words: Words, kind: str) -> str:
     """The fix with what else would do."""
     if kind == "non-repeatable read":
-        return f"Read it once into a local name and use that; or: {fix[0].lower()}{fix[1:]}"
+        names = {history.events[index].name for index in (split.first, split.second)}
+        parts = any(name == "[]" for name in names) or len(names) > 1
+        once = "Take a copy once, which is one step," if parts else "Read it once into a local name"
+        return f"{once} and use that; or: {fix[0].lower()}{fix[1:]}"
     if kind == "data race":
         lines = words.lines([history.events[index].site for index in (split.first, split.second)])
         return f"{fix} If losing some does no harm, say why behind {lines}: `# plait: may be lost: the reason`."

@@ -9,9 +9,10 @@ from plait._check.findings import Finding, Moment
 from plait._check.history import History
 from plait._check.ordering import Swap
 from plait._check.source import Sources
+from plait._check.waits import receiver
 from plait._check.window import on_gil_builds
 from plait._check.words import Words
-from plait._core.event import Kind, Site
+from plait._core.event import Event, Kind, Site
 
 
 def explain_gap(history: History, swap: Swap, sources: Sources) -> Finding | None:
@@ -76,10 +77,7 @@ def explain_swap(history: History, swap: Swap, sources: Sources) -> Finding:
         why = (
             f"{user} uses `{thing}` in {use} before {writer} has given it its value in {change}. Nothing makes it wait."
         )
-        fix = (
-            f"Let {user} wait until it is there: join() {writer}, or wait for a threading.Event that is set after "
-            f"{change}. Or do what {change} does before the thread is started."
-        )
+        fix = _wait_for(history, swap, words)
     else:
         kind = "used after the end" if ends(sources, swap.site) else "wrong order"
         title = f"{'Used after its end' if kind == 'used after the end' else 'In the wrong order'}: {thing}"
@@ -94,6 +92,43 @@ def explain_swap(history: History, swap: Swap, sources: Sources) -> Finding:
     side = words.side(swap.use)
     other = side._replace(thread=swap.writer, name=writer, does=f"writes {thing}", site=swap.site)
     return Finding(kind, title, why, fix, (side, other), moments, gil=gil, reason=reason)
+
+
+def _wait_for(history: History, swap: Swap, words: Words) -> str:
+    """How a use can wait for the change it relies on: what has let its thread go on should come after it."""
+    use = history.events[swap.use]
+    user, writer, change = words.thread(use.thread), words.thread(swap.writer), words.line(swap.site, use.site)
+    told = _let_go_on(history, swap, words.sources)
+    if told is not None:
+        return f"Do what {change} does before {words.line(told, swap.site)}, which lets {user} go on."
+    if any((event.kind, event.place) == (Kind.START, use.thread) for event in _of(history, swap.writer)):
+        return (
+            f"Do what {change} does before {user} is started; or let {user} wait for a threading.Event that is set "
+            f"after {change}."
+        )
+    return (
+        f"Let {user} wait until it is there: join() {writer}, or wait for a threading.Event that is set after "
+        f"{change}. Or do what {change} does before the thread is started."
+    )
+
+
+def _let_go_on(history: History, swap: Swap, sources: Sources) -> Site | None:
+    """Where the writer has told the user to go on, in the function that writes too late; None if it has not."""
+    late = swap.site
+    for index in reversed(history.of.get(swap.writer, [])):
+        site = history.events[index].site
+        told = index < swap.use and history.events[index].kind == Kind.RELEASE and history.before(index, swap.use)
+        if told and site is not None and late is not None and site.function == late.function and site.line < late.line:
+            text = sources.line(site.file, site.line)
+            return site if any(receiver(text, method) for method in _TELLING) else None
+    return None
+
+
+_TELLING = ("set", "put", "put_nowait", "notify", "notify_all", "release", "set_result")
+
+
+def _of(history: History, thread: int) -> list[Event]:
+    return [history.events[index] for index in history.of.get(thread, [])]
 
 
 def explain_captured(history: History, sources: Sources) -> Finding | None:

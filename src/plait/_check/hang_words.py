@@ -111,6 +111,12 @@ WORDS = {
         "never looks again.",
         "Call `{thing}.notify_all()` after the change in {change}, under the lock of `{thing}`.",
     ),
+    "nobody sets it, judged": Says(
+        "{name} waits on `{thing}` in {here}. {changer} was the last to change `{changed}`, in {change}, and has seen in "
+        "{judged} that it was not time to notify. Nobody who is left will change it again.{without}",
+        "See to it that each thread that is counted on comes to {change} on every way out, in a `finally:`; or count "
+        "fewer.",
+    ),
     "nobody sets it, future": Says(
         "{name} waits in {here} for a result that nobody who is left will set: every other thread has ended or waits "
         "too.",

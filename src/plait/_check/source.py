@@ -127,6 +127,13 @@ class Sources:
             return False
         return _start(test) <= (site.line, site.column) and _site_end(site) <= _end(test)
 
+    def tested(self, file: str, line: int) -> range:
+        """The lines of the test that has led to a `raise` at this line; none if no `raise` stands there."""
+        for node in ast.walk(self._tree(file) or ast.Module([], [])):
+            if isinstance(node, ast.If) and any(isinstance(one, ast.Raise) and one.lineno == line for one in node.body):
+                return range(node.lineno, (node.test.end_lineno or node.lineno) + 1)
+        return range(0)
+
     def compared(self, site: Site, other: Site) -> bool:
         """Whether one test looks at both together: in ``a and b.x`` one only says whether to look at the other."""
         theirs = set(self._around(other))

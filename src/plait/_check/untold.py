@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterable, Iterator, Sequence
 
 from plait._check.atomicity import overlap
 from plait._check.history import History
 from plait._check.record import Blocked
+from plait._check.source import Sources
 from plait._core.event import Kind
 
 _LOOKED = 12  # events before a wait in which the thread looked at what it waits for
@@ -33,6 +35,35 @@ def changed_since(history: History, thread: int, began: int) -> int:
     changes = changes_of(history, thread, looked_at(history, thread, began), range(len(history.events) - 1, began, -1))
     gives = (one for one in changes if (site := history.events[one].site) is None or site.text not in _TAKES)
     return next(gives, -1)
+
+
+def judged(history: History, change: int, sources: Sources) -> int:
+    """Where the thread of a change has asked whether it was enough to notify, and found that it was not; or -1.
+
+    ``self.left -= 1`` and then ``if not self.left: self.done.notify_all()``.
+    """
+    events = history.events
+    for index in history.of[events[change].thread][history.steps[change] + 1 :]:
+        event = events[index]
+        if event.kind == Kind.RELEASE:
+            return -1
+        if event.kind == Kind.READ and overlap(event, events[change]) and event.site is not None:
+            test = sources.enclosing(event.site, ast.If)
+            if sources.in_test(event.site) and isinstance(test, ast.If) and _notifies(test):
+                return index
+    return -1
+
+
+def without(history: History, change: int) -> list[int]:
+    """The threads that have ended and have not come to a change that another one has made."""
+    site = history.events[change].site
+    came = {event.thread for event in history.events if event.kind == Kind.WRITE and event.site == site}
+    return [info.number for info in history.record.threads if info.number not in came and history.ended(info.number)]
+
+
+def _notifies(test: ast.If) -> bool:
+    called = (node.func.attr for node in ast.walk(test) if isinstance(node, ast.Call) and hasattr(node.func, "attr"))
+    return any(name in ("notify", "notify_all", "set", "release") for name in called)
 
 
 def looked_at(history: History, thread: int, before: int) -> list[int]:

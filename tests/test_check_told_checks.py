@@ -1,0 +1,168 @@
+"""What is told of whole programs in which two pass one check, or somebody goes on before the other one is ready."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from test_check_told import THREADS, Told, is_told
+
+LATCH = """
+import threading
+class Latch:
+    def __init__(self, n): self.n, self.zero = n, threading.Condition()
+    def done(self):
+        with self.zero:
+            self.n -= 1
+            if self.n == 0: self.zero.notify_all()
+    def wait(self):
+        with self.zero:
+            while self.n: self.zero.wait()
+latch, names, lock = Latch(2), set(), threading.Lock()
+"""
+PROGRAMS = {
+    "a pipe that two threads close, since each has seen it open": Told(
+        """
+import threading
+class Pipe:
+    closed = False
+    def close(self):
+        if self.closed:
+            raise RuntimeError("closed twice")
+        self.closed = True
+class Watch:
+    def __init__(self): self.pipe, self.stopped = Pipe(), False
+    def stop(self):
+        if not self.stopped:
+            self.pipe.close()
+            self.stopped = True
+watch = Watch()
+threads = [threading.Thread(target=watch.stop) for _ in range(2)]
+"""
+        + THREADS,
+        "Both have passed the check: self.stopped",
+        ("in line 12 and changes it only in line 14", "over lines 12 to 14", "right behind the check"),
+    ),
+    "what is taken twice from a set, by a guard that returns": Told(
+        """
+import threading
+class Slots:
+    def __init__(self): self.free, self.used = {1}, {}
+    def use(self, key):
+        if key not in self.free:
+            return
+        if key in self.used:
+            raise KeyError(key)
+        self.used[key] = threading.get_ident()
+        self.free.discard(key)
+slots = Slots()
+threads = [threading.Thread(target=slots.use, args=(1,)) for _ in range(2)]
+"""
+        + THREADS,
+        "Both have passed the check: self.free",
+        ("changes it only in line 11",),
+    ),
+    "a client whose tasks connect twice": Told(
+        """
+import asyncio
+class Client:
+    connection, connecting = None, False
+    async def connect(self):
+        if self.connecting: raise RuntimeError("connect() called twice")
+        self.connecting = True
+        await asyncio.sleep(0.01)
+        return object()
+    async def get(self):
+        if self.connection is None:
+            self.connection = await self.connect()
+        return self.connection
+async def main():
+    client = Client()
+    await asyncio.gather(client.get(), client.get())
+asyncio.run(main())
+""",
+        "Both have passed the check: self.connection",
+        ("one `asyncio.Lock` over lines 11 to 12", "no `await` in between"),
+    ),
+    "a latch that one thread leaves without counting": Told(
+        LATCH
+        + """
+def pull(name):
+    with lock:
+        if name in names: return
+        names.add(name)
+    latch.done()
+for _ in range(2): threading.Thread(target=pull, args=("alpine",)).start()
+latch.wait()
+""",
+        "Nobody will wake it: self.zero",
+        (
+            "has seen in line 8 that it was not time",
+            "ended without coming to it",
+            "not does not notify",
+            "not notify_all",
+        ),
+    ),
+    "a latch that counts too far": Told(
+        LATCH
+        + """
+latch.n = 3
+for _ in range(2): threading.Thread(target=latch.done).start()
+latch.wait()
+""",
+        "Nobody will wake it: self.zero",
+        ("has seen in line 8 that it was not time", "count fewer", "not ended without"),
+    ),
+    "an event that is set before the result is there": Told(
+        """
+import threading
+class Call:
+    def __init__(self): self.done, self.result = threading.Event(), None
+    def answer(self):
+        self.done.set()
+        self.result = 42
+    def wait(self):
+        self.done.wait()
+        assert self.result == 42
+call = Call()
+threads = [threading.Thread(target=call.answer), threading.Thread(target=call.wait)]
+"""
+        + THREADS,
+        "Used before it is ready: self.result",
+        ("Do what line 7 does before line 6, which lets Thread-2 go on.", "not join()"),
+    ),
+    "a thread that is started before what it uses is there": Told(
+        """
+import threading
+class Server:
+    def __init__(self):
+        self.thread = threading.Thread(target=self.loop)
+        self.thread.start()
+        self.handlers = {"ping": lambda: "pong"}
+    def loop(self):
+        self.handlers["ping"]()
+server = Server()
+server.thread.join()
+""",
+        "Used before it is ready: self.handlers",
+        ("Do what line 7 does before Thread-1 is started", "not join() the main"),
+    ),
+    "elements by their numbers, while others are removed": Told(
+        """
+import threading
+log, seen = [1, 2], []
+def remove(): log.remove(2)
+def show():
+    for i in range(len(log)): seen.append(log[i])
+threads = [threading.Thread(target=remove), threading.Thread(target=show)]
+"""
+        + THREADS,
+        "Changed between two reads: log",
+        ("Take a copy once", "not local name"),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_what_is_told(name: str, tmp_path: Path) -> None:
+    is_told(PROGRAMS[name], tmp_path)
