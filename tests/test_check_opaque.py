@@ -197,6 +197,16 @@ TOUCHES = {
         "c.v",
         "len(made) == 1",
     ),
+    "the precision of decimal numbers": Touch(
+        "import decimal, itertools\nc, seen, digits = decimal.Context(), [], itertools.count(3)",
+        "p = c.prec = next(digits); seen.append(len(str(c.divide(decimal.Decimal(1), 3))) == p + 2)",
+        "all(seen)",
+    ),
+    "a hash": Touch(
+        "import hashlib\nh, want = hashlib.md5(), hashlib.md5(b'abab').digest()",
+        "h.update(b'a'); h.update(b'b')",
+        "h.digest() == want",
+    ),
     "a text in memory": Touch(
         "import io\nfile = io.StringIO()",
         "n = file.getvalue()\n        if not n: file.write('x')",

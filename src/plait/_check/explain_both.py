@@ -98,7 +98,7 @@ def _did(history: History, check: int, suspects: list[int]) -> int:
 
 
 def _changed_behind(sources: Sources, site: Site, part: str, line: int) -> int:
-    """The first line behind another one, in the function of a check, where what it looks at is changed; 0 if none is."""
+    """The first line behind another one, in the function of a check, that changes what it looks at; 0 if none."""
     function, thing = sources.function(site), sources.thing(site, part)
     nodes = ast.walk(function) if function is not None and thing else ()
     changed = (node for node in nodes if isinstance(node, ast.expr) and _changes(node, thing, part))

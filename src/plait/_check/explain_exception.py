@@ -198,8 +198,8 @@ def _skipped(history: History, split: Split, sources: Sources) -> Finding | None
 
 
 _RULES: tuple[Callable[[Crash], Finding | None], ...] = (
-    _asked, _known, _weakref, _iterated, _process, _timed, _sure_split, _factory, _captured, _both, _leftover, _vain, _torn,
-    _swapped, _some_split,
+    _asked, _known, _weakref, _iterated, _process, _timed, _sure_split, _factory, _captured, _both, _leftover, _vain,
+    _torn, _swapped, _some_split,
 )  # fmt: skip
 
 

@@ -112,8 +112,8 @@ WORDS = {
         "Call `{thing}.notify_all()` after the change in {change}, under the lock of `{thing}`.",
     ),
     "nobody sets it, judged": Says(
-        "{name} waits on `{thing}` in {here}. {changer} was the last to change `{changed}`, in {change}, and has seen in "
-        "{judged} that it was not time to notify. Nobody who is left will change it again.{without}",
+        "{name} waits on `{thing}` in {here}. {changer} was the last to change `{changed}`, in {change}, and has seen "
+        "in {judged} that it was not time to notify. Nobody who is left will change it again.{without}",
         "See to it that each thread that is counted on comes to {change} on every way out, in a `finally:`; or count "
         "fewer.",
     ),

@@ -112,6 +112,14 @@ KNOWN = (
         "`numbers = itertools.count()`; or give the items an order (`@dataclass(order=True)`).",
     ),
     Known(
+        "^InvalidStateError: invalid state",  # as asyncio says it
+        "check then act",
+        "A future that is given its result twice",
+        "{name} gives a future its result in {here} when it has one already, or was cancelled.",
+        "Ask right before, with no `await` in between: `if not future.done(): future.set_result(...)`. From another "
+        "thread have the loop do both: `loop.call_soon_threadsafe(...)` of a function that asks and sets.",
+    ),
+    Known(
         "^InvalidStateError: ",
         "check then act",
         "A future that is given its result twice",

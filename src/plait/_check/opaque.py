@@ -88,18 +88,8 @@ class Opaque:
         if sort is _CONTAINER or sort is _ITERATOR or (sort is _COLLECTION and self._inherits(kind, name)):
             changes = sort is _ITERATOR or name in CHANGES
             found.append((_WRITE if changes else _READ, container_of(thing), "[]"))
-        elif sort is _INSTANCE and (wide := self._wide(thing, name, given)) is not None:
-            found.append(wide)
         elif sort is _INSTANCE:
-            act = self.act(kind, name)
-            if act is Act.CHANGE_DATA and given and type(given[0]) is str and given[0].lstrip()[:6].upper() == "SELECT":
-                act = Act.LOOK_AT_DATA
-            if act is Act.CHANGE_FILES and _only_reads(name, given):
-                act = Act.LOOK_AT_FILES
-            if act:
-                found.append(_access(act, thing))
-            if act >= Act.LOOK_AT_DATA and hasattr(kind, "fetchone"):
-                found.append((_WRITE, thing, "[]"))  # a cursor has the rows of its last statement
+            found += self._of_instance(thing, name, given)
         elif sort is Sort.MODULE:
             return self.called(thing.__dict__.get(name), given)
         elif sort is Sort.CLASS and given and isinstance(given[0], thing) and not self._types.is_mine(thing):
@@ -112,6 +102,21 @@ class Opaque:
             kind_of_look = _WRITE if name in FILLING else _READ
             found += [access for one in given for access in self._look(one, kind_of_look)]
         return found
+
+    def _of_instance(self, thing: Any, name: str, given: tuple[Any, ...]) -> list[Access]:
+        kind = type(thing)
+        wide, obeyed = self._wide(thing, name, given), _OBEYED.get(f"{kind.__module__}.{kind.__name__}")
+        if wide is not None:
+            return [wide]
+        if obeyed is not None:
+            return [(_READ, thing, each) for each in obeyed]
+        act = self.act(kind, name)
+        if act is Act.CHANGE_DATA and given and type(given[0]) is str and given[0].lstrip()[:6].upper() == "SELECT":
+            act = Act.LOOK_AT_DATA
+        if act is Act.CHANGE_FILES and _only_reads(name, given):
+            act = Act.LOOK_AT_FILES
+        rows = act >= Act.LOOK_AT_DATA and hasattr(kind, "fetchone")  # a cursor has those of its last statement
+        return [*([_access(act, thing)] if act else []), *([(_WRITE, thing, "[]")] if rows else [])]
 
     def _wide(self, thing: Any, name: str, given: tuple[Any, ...]) -> Access | None:
         """What it does to something that the process has one of; None if nothing."""
@@ -253,7 +258,7 @@ _LOOKS: Final = frozenset(
     """get keys values items copy count index most_common elements total peek tolist tobytes hex cast __contains__
     __len__ __getitem__ __iter__ __bool__ __eq__ exists getcwd isfile isdir is_file is_dir lexists islink
     getsize getmtime stat lstat listdir scandir walk access iterdir glob rglob read_text read_bytes read
-    readline readlines getvalue tell""".split()
+    readline readlines getvalue tell digest hexdigest""".split()
 )
 """Methods and functions that change nothing."""
 _OF_FILES: Final = {
@@ -282,7 +287,9 @@ _APART: Final = frozenset(
 )
 """Modules whose functions and methods have events of their own, or touch nothing that is the user's."""
 _FIXED: Final = frozenset(
-    """datetime _datetime _pydatetime decimal _decimal fractions re _sre uuid ipaddress string math struct _struct
-    hashlib _hashlib""".split()
+    """datetime _datetime _pydatetime decimal _decimal fractions re _sre uuid ipaddress string math struct
+    _struct""".split()
 )
 """Modules whose objects do not change."""
+_OBEYED: Final = {"decimal.Context": ("prec", "rounding"), "_decimal.Context": ("prec", "rounding")}
+"""Attributes that all methods of these go by, and that anybody may set."""
