@@ -147,6 +147,81 @@ server.thread.join()
         "Used before it is ready: self.handlers",
         ("Do what line 7 does before Thread-1 is started", "not join() the main"),
     ),
+    "two events, each of which is set after the wait for the other": Told(
+        """
+import threading
+class Pair:
+    def __init__(self): self.ready, self.steady = threading.Event(), threading.Event()
+    def left(self):
+        self.steady.wait()
+        self.ready.set()
+    def right(self):
+        self.ready.wait()
+        self.steady.set()
+pair = Pair()
+threads = [threading.Thread(target=pair.left), threading.Thread(target=pair.right)]
+"""
+        + THREADS,
+        "Deadlock of Thread-1 and Thread-2: each waits first",
+        ("would set `self.ready`, which Thread-2 waits for, only after that", "move line 7 before line 6"),
+    ),
+    "three queues in a ring of tasks": Told(
+        """
+import asyncio
+async def main():
+    a, b, c = asyncio.Queue(), asyncio.Queue(), asyncio.Queue()
+    async def one():
+        await a.get()
+        await b.put(1)
+    async def two():
+        await b.get()
+        await c.put(1)
+    async def three():
+        await c.get()
+        await a.put(1)
+    await asyncio.gather(one(), two(), three())
+asyncio.run(main())
+""",
+        "Deadlock of Task-2 (main.<locals>.one), Task-4 (main.<locals>.three) and Task-3 (main.<locals>.two): "
+        "each waits first",
+        ("None of them can ever go on", "put something into `b`"),
+    ),
+    "a reply that does not come is no ring, though a stop would follow": Told(
+        """
+import queue, threading
+requests, replies = queue.Queue(), queue.Queue()
+def serve():
+    while (request := requests.get()) is not None:
+        if request != 2: replies.put(request)
+def ask():
+    for n in (1, 2):
+        requests.put(n)
+        replies.get()
+    requests.put(None)
+threads = [threading.Thread(target=serve), threading.Thread(target=ask)]
+"""
+        + THREADS,
+        "Nothing will come: requests",
+        ("not before it waits",),
+    ),
+    "a semaphore that begins with nothing is a signal": Told(
+        """
+import threading
+customers, lock, waiting = threading.Semaphore(0), threading.Lock(), 0
+def come():
+    global waiting
+    with lock:
+        if waiting: return
+        waiting += 1
+    customers.release()
+def serve():
+    for _ in range(2): customers.acquire()
+threads = [threading.Thread(target=target) for target in (come, come, serve)]
+"""
+        + THREADS,
+        "Nobody will wake it: customers",
+        ("began with no unit", "not units as are needed", "on every way out"),
+    ),
     "elements by their numbers, while others are removed": Told(
         """
 import threading

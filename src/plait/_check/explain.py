@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from plait._check.clock import EARLY
 from plait._check.deadlocks import waiting_cycle
+from plait._check.explain_crossed import explain_crossed
 from plait._check.explain_deadlock import explain_cycle, explain_nested, waits_at
 from plait._check.explain_endless import explain_endless
 from plait._check.explain_exception import best_split
@@ -94,7 +95,9 @@ def _stuck(history: History, failure: Failure, before: History | None, sources: 
     if why is None:
         return None
     behind = _behind(history, failure, why, before, sources) or _unserved(history, failure, why, before, sources)
-    return behind or explain_hang(history, failure, why, sources)
+    signals = why.kind in ("nobody sets it", "nothing comes")
+    crossed = explain_crossed(history, failure, why.blocked, sources) if signals else None
+    return behind or crossed or explain_hang(history, failure, why, sources)
 
 
 def _not_woken(history: History, failure: Failure, sources: Sources) -> Finding | None:

@@ -107,13 +107,26 @@ def _variant(history: History, failure: Failure, cause: Cause, sources: Sources)
         return "lost wake-up, undone" if late else _missed(cause, sources)
     if cause.kind == "notify too few" and not _peers_differ(cause):
         return "notify too few, alone"
-    if cause.kind == "nobody sets it" and kind == "condition" and (change := _unnotified(history, cause)) >= 0:
-        return "nobody sets it, judged" if judged(history, change, sources) >= 0 else "nobody sets it, changed"
-    if cause.kind == "nobody sets it" and kind == "condition" and cause.peers:
-        return "nobody sets it, each other"
+    if cause.kind == "nobody sets it" and (variant := _unset(history, cause, sources)):
+        return variant
     return (
         f"{cause.kind}, {_ENDINGS.get(kind, '')}" if f"{cause.kind}, {_ENDINGS.get(kind, '')}" in WORDS else cause.kind
     )
+
+
+def _unset(history: History, cause: Cause, sources: Sources) -> str:
+    """Which of the sentences of `nobody sets it` fit a condition or a semaphore; "" for the general ones."""
+    if cause.waiting.kind == "condition" and (change := _unnotified(history, cause)) >= 0:
+        return f"nobody sets it, {'judged' if judged(history, change, sources) >= 0 else 'changed'}"
+    if cause.waiting.kind == "condition" and cause.peers:
+        return "nobody sets it, each other"
+    return "nobody sets it, signal" if cause.waiting.kind == "semaphore" and _began_empty(cause) else ""
+
+
+def _began_empty(cause: Cause) -> bool:
+    """Whether each unit of a semaphore that was taken had been given by a `release()` before."""
+    tally = cause.tally
+    return not tally["with"] and tally["acquire"] <= tally["release"]
 
 
 def _missed(cause: Cause, sources: Sources) -> str:

@@ -128,6 +128,12 @@ WORDS = {
         "Release it once for each acquire, with `with` or in a `finally:`; and start it with as many units as are "
         "needed.",
     ),
+    "nobody sets it, signal": Says(
+        "{name} waits for `{thing}` in {here}, which has been released as often as it was acquired, and began with no "
+        "unit. Each acquire() waits for another thread's release() then, and nobody who is left does it: {rest}.",
+        "See to it that whoever is to release `{thing}` does so on every way out, in a `finally:`, once for each "
+        "acquire(); or wait with a timeout.",
+    ),
     "nothing comes": Says(
         "{name} waits for an item from `{thing}` in {here}, but nobody who is left will put one: {rest}.{ended}",
         "Tell each consumer when to stop: put one sentinel for each of them, or use `queue.shutdown()` (3.13).",

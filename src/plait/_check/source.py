@@ -150,6 +150,23 @@ class Sources:
                     return node.lineno
         return 0
 
+    def called_behind(self, file: str, line: int, name: str, methods: Sequence[str]) -> int:
+        """The line behind this one, in its function, that calls one of the methods on what has this last name.
+
+        0 if there is none, and where such a call stands before it as well.
+        """
+        kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
+        nodes = [node for node in ast.walk(self._tree(file) or ast.Module([], [])) if isinstance(node, kinds)]
+        around = [node for node in nodes if node.lineno <= line <= (node.end_lineno or node.lineno)]
+        called = (node.func for node in (ast.walk(around[-1]) if around else ()) if isinstance(node, ast.Call))
+        lines = [
+            function.lineno
+            for function in called
+            if isinstance(function, ast.Attribute)
+            if function.attr in methods and ast.unparse(function.value).rpartition(".")[2] == name
+        ]
+        return min(lines) if lines and min(lines) > line else 0
+
     def entered_around(self, file: str, line: int) -> str:
         """What an `async with` around the line, or before it on the line, has entered; "" if there is none."""
         found = ""
