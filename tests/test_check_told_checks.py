@@ -147,6 +147,47 @@ server.thread.join()
         "Used before it is ready: self.handlers",
         ("Do what line 7 does before Thread-1 is started", "not join() the main"),
     ),
+    "a timer that fires while it is cancelled": Told(
+        """
+import threading, time
+class Session:
+    def __init__(self):
+        self.alive, self.timer = True, threading.Timer(1, self.expire)
+        self.timer.start()
+    def expire(self): self.alive = False
+    def done(self):
+        self.timer.cancel()
+        if not self.alive:
+            raise TimeoutError
+session = Session()
+time.sleep(1)
+session.done()
+""",
+        "Used after its end: self.alive",
+        ("cancel() does not stop a Timer whose time has come", "before it comes to line 7", "not join the users"),
+    ),
+    "a task that is shielded and forgotten": Told(
+        """
+import asyncio
+class File:
+    is_open = True
+    def write(self):
+        if not self.is_open: raise ValueError("closed")
+async def flush(file):
+    await asyncio.sleep(0.02)
+    file.write()
+async def main():
+    file = File()
+    task = asyncio.create_task(flush(file))
+    try: await asyncio.wait_for(asyncio.shield(task), 0.01)
+    except TimeoutError: pass
+    file.is_open = False
+    await task
+asyncio.run(main())
+""",
+        "Used after its end: self.is_open",
+        ("in line 6 after Task-1 (main) has changed it in line 15", "await the tasks that do", "not join the users"),
+    ),
     "two events, each of which is set after the wait for the other": Told(
         """
 import threading

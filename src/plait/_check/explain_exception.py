@@ -173,7 +173,8 @@ def _swapped(crash: Crash) -> Finding | None:
         if partly is not None:
             return explain_half(history, partly, before, crash.sources)
         return early or explain_gap(history, found[0], crash.sources) or explain_swap(history, found[0], crash.sources)
-    lost = gone(crash.history, crash.suspects) if isinstance(crash.failure.exception, AttributeError) else None
+    alone = before is None or isinstance(crash.failure.exception, AttributeError)  # nothing to compare it with
+    lost = gone(crash.history, crash.suspects) if alone else None
     ended = lost is not None and ends(crash.sources, lost.site)
     return explain_swap(crash.history, lost, crash.sources) if lost is not None and ended else None
 

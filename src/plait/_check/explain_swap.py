@@ -85,13 +85,30 @@ def explain_swap(history: History, swap: Swap, sources: Sources) -> Finding:
             f"{user} uses `{thing}` in {use} after {writer} has changed it in {change}. "
             "The program relies on the other order, and nothing enforces it."
         )
-        fix = (
-            f"Let {change} wait until nobody uses `{thing}` any more: join the users first; or hold one lock "
-            "over the check and the use, and over the change."
-        )
+        fix = _keep_apart(history, swap, words)
     side = words.side(swap.use)
     other = side._replace(thread=swap.writer, name=writer, does=f"writes {thing}", site=swap.site)
     return Finding(kind, title, why, fix, (side, other), moments, gil=gil, reason=reason)
+
+
+def _keep_apart(history: History, swap: Swap, words: Words) -> str:
+    """How an end can wait for the last use."""
+    use = history.events[swap.use]
+    thing, change = words.thing(swap.use), words.line(swap.site, use.site)
+    if history.is_timer(swap.writer):
+        return (
+            f"cancel() does not stop a Timer whose time has come. Where it is cancelled say so in a variable as well, "
+            f"under a lock, and let the Timer ask for that under the same lock before it comes to {change}."
+        )
+    if history.is_task(use.thread):
+        return (
+            f"Let {change} wait until nobody uses `{thing}` any more: await the tasks that do, with `await task`, with "
+            "`asyncio.gather`, or by the end of a `TaskGroup`. Who is cancelled or no longer waited for may still run."
+        )
+    return (
+        f"Let {change} wait until nobody uses `{thing}` any more: join the users first; or hold one lock "
+        "over the check and the use, and over the change."
+    )
 
 
 def _wait_for(history: History, swap: Swap, words: Words) -> str:

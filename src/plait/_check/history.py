@@ -55,6 +55,10 @@ class History:
         """Whether it is a task of asyncio, and no thread."""
         return any(info.number == number and info.kind == "task" for info in self.record.threads)
 
+    def is_timer(self, number: int) -> bool:
+        """Whether it is the thread of a `threading.Timer`."""
+        return any(info.number == number and info.kind == "timer" for info in self.record.threads)
+
     def before(self, one: int, other: int) -> bool:
         """Whether event `one` happened before event `other` by the program's own ordering, not by chance."""
         return self._before.holds(one, other)

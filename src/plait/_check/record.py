@@ -34,7 +34,7 @@ class Frame(NamedTuple):
 
 
 class ThreadInfo(NamedTuple):
-    """A thread of control of the execution. `kind` is "thread" or "task"; `started` is where in the user's source."""
+    """A thread of control of the execution. `kind` is "thread", "timer" or "task"; `started` is where."""
 
     number: int
     name: str

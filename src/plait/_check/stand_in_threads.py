@@ -41,6 +41,7 @@ def start(self: threading.Thread) -> None:
     if _control(self) is not None or self.ident is not None:
         raise RuntimeError("threads can only be started once")
     child = _begin(execution, me, self.name, daemon=self.daemon)
+    child.kind = "timer" if isinstance(self, threading.Timer) else child.kind
     self.__dict__[_CONTROL] = child
     self._started._flag = True  # type: ignore[attr-defined]  # nobody waits for it yet
     _limbo()[self] = self  # it is one of `threading.enumerate()` from now on, though it has not done anything yet
