@@ -147,6 +147,48 @@ server.thread.join()
         "Used before it is ready: self.handlers",
         ("Do what line 7 does before Thread-1 is started", "not join() the main"),
     ),
+    "two ends of one queue, each of which looks only at the other": Told(
+        """
+import threading
+class Deque:
+    def __init__(self): self.items, self.head, self.tail, self.lock = [0, 1], 0, 2, threading.Lock()
+    def pop(self):
+        last = self.tail - 1
+        if last < self.head: return None
+        self.tail = last
+        return self.items[last]
+    def steal(self):
+        with self.lock:
+            first = self.head
+            if first >= self.tail: return None
+            self.head = first + 1
+            return self.items[first]
+deque, got = Deque(), []
+deque.head = 1
+threads = [threading.Thread(target=lambda: got.append(deque.pop())), threading.Thread(target=lambda: got.append(deque.steal()))]
+"""
+        + THREADS
+        + "assert sorted(got, key=str) == [1, None], got",
+        "Each checked before the other had acted: self.head and self.tail",
+        ("over lines 7 and 8", "the same lock over lines 13 and 14"),
+    ),
+    "flags that are set after the look at that of the other": Told(
+        """
+import threading
+busy, inside = [False, False], []
+def enter(me):
+    while busy[1 - me]: pass
+    busy[me] = True
+    inside.append(me)
+    assert inside == [me]
+    inside.remove(me)
+    busy[me] = False
+threads = [threading.Thread(target=enter, args=(me,)) for me in range(2)]
+"""
+        + THREADS,
+        "Each checked before the other had acted: busy[1 - me] and busy[1 - me]",
+        ("Hold one lock over lines 5 and 6, from the look to the end of what goes by it.",),
+    ),
     "a timer that fires while it is cancelled": Told(
         """
 import threading, time

@@ -13,6 +13,7 @@ from plait._check.explain_both import explain_both
 from plait._check.explain_leftover import explain_leftover
 from plait._check.explain_process import explain_process
 from plait._check.explain_published import explain_published
+from plait._check.explain_skew import explain_skew
 from plait._check.explain_split import explain_split
 from plait._check.explain_swap import ends, explain_captured, explain_gap, explain_swap
 from plait._check.explain_timed import explain_timed, explain_vain
@@ -190,6 +191,11 @@ def _some_split(crash: Crash) -> Finding | None:
     return skipped or unlooped or explain_split(crash.history, crash.split, crash.sources)
 
 
+def _skew(crash: Crash) -> Finding | None:
+    """Two that have looked at each other's part before either had changed its own."""
+    return explain_skew(crash.history, crash.sources)
+
+
 def _skipped(history: History, split: Split, sources: Sources) -> Finding | None:
     """Two steps of one loop over a container that changes in between: elements are skipped, or seen twice."""
     one, two = history.events[split.first].site, history.events[split.second].site
@@ -200,7 +206,7 @@ def _skipped(history: History, split: Split, sources: Sources) -> Finding | None
 
 _RULES: tuple[Callable[[Crash], Finding | None], ...] = (
     _asked, _known, _weakref, _iterated, _process, _timed, _sure_split, _factory, _captured, _both, _leftover, _vain,
-    _torn, _swapped, _some_split,
+    _skew, _torn, _swapped, _some_split,
 )  # fmt: skip
 
 

@@ -1,0 +1,104 @@
+"""Says that each of two threads has looked at what the other one changes, before either had changed its own part.
+
+``if not stopping: busy = True`` and ``if not busy: stopping = True``: neither writes what it has read, so no update is
+lost and nothing that was read has changed when it is written; databases call that a write skew. Mutual exclusion by
+flags that are set too late (Dekker, Peterson, the bakery) and a queue that two ends take from fail so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from plait._check.atomicity import one_call, overlap
+from plait._check.findings import Finding
+from plait._check.history import History
+from plait._check.source import Sources
+from plait._check.window import on_gil_builds
+from plait._check.words import Words
+from plait._core.event import Event, Kind
+
+_NEAR = 8  # events between the check and the change that goes by it
+_MOST = 300  # of these, the last ones
+
+
+class Skew(NamedTuple):
+    """A thread's look in a test, and its change behind that; the same of another thread, the other way round."""
+
+    look: int
+    change: int
+    other_look: int
+    other_change: int
+
+
+def explain_skew(history: History, sources: Sources) -> Finding | None:
+    """The finding for the last such pair of an execution; None if there is none."""
+    found = max(_skews(history, sources), default=None, key=lambda one: max(one))
+    if found is None:
+        return None
+    words = Words(history, sources)
+    events = history.events
+    one, other = (words.thread(events[index].thread) for index in (found.look, found.other_look))
+    sites = [events[index].site for index in found]
+    mine, theirs = (words.lines(pair) for pair in (sites[:2], sites[2:]))
+    lock = "one `asyncio.Lock`" if history.is_task(events[found.look].thread) else "one lock"
+    also = f", and the same lock over {theirs}" if theirs != mine else ""
+    gil, reason = on_gil_builds(history, found.look, found.change, sources)
+    return Finding(
+        "check then act",
+        f"Each checked before the other had acted: {words.thing(found.look)} and {words.thing(found.other_look)}",
+        f"{one} looks at `{words.thing(found.look)}` in {words.line(sites[0])} and goes by it when it changes "
+        f"`{words.thing(found.change)}` in {words.line(sites[1])}. {other} looks at `{words.thing(found.other_look)}` "
+        f"in {words.line(sites[2])} and changes `{words.thing(found.other_change)}` in {words.line(sites[3])}. Both "
+        "had looked before either had changed anything, so what they saw does not hold any more.",
+        f"Hold {lock} over {mine}, from the look to the end of what goes by it{also}.",
+        (words.side(found.look), words.side(found.other_look)),
+        tuple(words.moment(index) for index in sorted(found)),
+        gil=gil,
+        reason=reason,
+    )
+
+
+def _skews(history: History, sources: Sources) -> Iterator[Skew]:
+    acts = sorted(_acts(history, sources))[-_MOST:]
+    for look, change in acts:
+        for other_look, other_change in acts:
+            skew = Skew(look, change, other_look, other_change)
+            if history.events[look].thread < history.events[other_look].thread and _cross(history, skew):
+                yield skew
+
+
+def _acts(history: History, sources: Sources) -> Iterator[tuple[int, int]]:
+    """A look in a test, and the first change of something else by the same call behind it."""
+    shared = _shared(history)
+    for mine in history.of.values():
+        for step, look in enumerate(mine):
+            event = history.events[look]
+            if event.kind != Kind.READ or event.site is None or event.place not in shared:
+                continue
+            if not sources.in_test(event.site):
+                continue
+            behind = (index for index in mine[step + 1 : step + _NEAR] if _writes_else(history.events[index], event))
+            change = next((index for index in behind if one_call(history, look, index)), None)
+            if change is not None:
+                yield look, change
+
+
+def _writes_else(event: Event, look: Event) -> bool:
+    return event.kind == Kind.WRITE and not overlap(event, look)
+
+
+def _shared(history: History) -> set[int]:
+    """Places that several threads touch."""
+    seen: dict[int, set[int]] = {}
+    for event in history.events:
+        seen.setdefault(event.place, set()).add(event.thread)
+    return {place for place, threads in seen.items() if len(threads) > 1}
+
+
+def _cross(history: History, skew: Skew) -> bool:
+    """Whether each looks at what the other one changes, and both looked before either changed."""
+    look, change, other_look, other_change = (history.events[index] for index in skew)
+    if not (overlap(look, other_change) and overlap(other_look, change)):
+        return False
+    return max(skew.look, skew.other_look) < min(skew.change, skew.other_change)
