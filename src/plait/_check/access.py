@@ -184,7 +184,7 @@ def _sort(kind: type, mine: bool) -> Sort:
     known = next((base for base in kind.__mro__ if base in _KNOWN), None)
     if known is None:
         changes = kind.__flags__ & _HEAP or kind.__dictoffset__ or hasattr(kind, "__setitem__")
-        changes = changes or kind.__setattr__ is not object.__setattr__
+        changes = changes or any("__setattr__" in base.__dict__ for base in kind.__mro__[:-1])
         return Sort.INSTANCE if changes else Sort.IGNORED
     sort = _KNOWN[known]
     if mine and sort is Sort.CONTAINER:
