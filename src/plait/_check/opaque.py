@@ -109,7 +109,7 @@ class Opaque:
         if wide is not None:
             return [wide]
         if obeyed is not None:
-            return [(_READ, thing, each) for each in obeyed]
+            return [(_READ, thing, obeyed)]
         act = self.act(kind, name)
         if act is Act.CHANGE_DATA and given and type(given[0]) is str and given[0].lstrip()[:6].upper() == "SELECT":
             act = Act.LOOK_AT_DATA
@@ -291,5 +291,5 @@ _FIXED: Final = frozenset(
     _struct""".split()
 )
 """Modules whose objects do not change."""
-_OBEYED: Final = {"decimal.Context": ("prec", "rounding"), "_decimal.Context": ("prec", "rounding")}
-"""Attributes that all methods of these go by, and that anybody may set."""
+_OBEYED: Final = {"decimal.Context": "prec", "_decimal.Context": "prec"}
+"""The attribute that all methods of these go by, and that anybody may set; one only, for a call is one step."""
