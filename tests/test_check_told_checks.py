@@ -189,6 +189,23 @@ threads = [threading.Thread(target=enter, args=(me,)) for me in range(2)]
         "Each checked before the other had acted: busy[1 - me] and busy[1 - me]",
         ("Hold one lock over lines 5 and 6, from the look to the end of what goes by it.",),
     ),
+    "a lock that a generator holds, which was left": Told(
+        """
+import asyncio
+lock = asyncio.Lock()
+async def rows():
+    async with lock:
+        for row in range(3): yield row
+async def main():
+    found = rows()
+    async for row in found:
+        break
+    async with lock: pass
+asyncio.run(main())
+""",
+        "Deadlock with itself: lock",
+        ("since line 5, by an async generator that it has left", "contextlib.aclosing", "not move what needs"),
+    ),
     "a timer that fires while it is cancelled": Told(
         """
 import threading, time

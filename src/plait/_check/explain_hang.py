@@ -136,12 +136,22 @@ def _missed(cause: Cause, sources: Sources) -> str:
 
 def _holding(history: History, failure: Failure, cause: Cause, sources: Sources) -> str:
     """The end of a variant's name that says what is known of who has the lock of asyncio; "" if it is not."""
-    if cause.waiting.kind != "await lock" or cause.blocked.holder < 0 or cause.kind == "self-deadlock":
+    if cause.waiting.kind != "await lock" or cause.blocked.holder < 0:
         return ""
+    if cause.kind == "self-deadlock":
+        return ", left" if _in_generator(cause.blocked, sources) else ""
     if cause.kind == "never released":
         return ", held"
     circle = len({*_keeping(failure, Words(history, sources), sources)}) > 1
     return "" if circle else ", kept"
+
+
+def _in_generator(blocked: Blocked, sources: Sources) -> bool:
+    """Whether what a task waits for was taken in a generator that it is not in any more."""
+    function = sources.function(blocked.since) if blocked.since is not None else None
+    gives = function is not None and any(isinstance(node, ast.Yield) for node in ast.walk(function))
+    inside = {(frame.file, frame.function) for frame in blocked.stack}
+    return gives and blocked.since is not None and (blocked.since.file, blocked.since.function) not in inside
 
 
 _ENDINGS = {"semaphore": "semaphore", "future": "future", "queue put": "full", "queue join": "not done"}

@@ -75,6 +75,12 @@ ASYNC_WORDS = {
         "asyncio has no lock that its holder may take again: move what needs `{thing}` into a coroutine that expects "
         "it to be held, and await that one in {here} too.",
     ),
+    "self-deadlock, await lock, left": Says(
+        "{name} takes `{thing}` in {here}. It has it already, since {since}, by an async generator that it has left "
+        "before its end: that one stands at a `yield`, and lets go only when it is closed.",
+        "Close the generator when it is left: `async with contextlib.aclosing(...) as rows:` around the loop over it; "
+        "or let it give out a list, and hold nothing at a `yield`.",
+    ),
     "never released, await lock": _TAKEN,
     "never released, await lock, held": _HELD,
     "deadlock, await lock, kept": Says(
