@@ -189,6 +189,19 @@ threads = [threading.Thread(target=enter, args=(me,)) for me in range(2)]
         "Each checked before the other had acted: busy[1 - me] and busy[1 - me]",
         ("Hold one lock over lines 5 and 6, from the look to the end of what goes by it.",),
     ),
+    "a handler that is given a moment to be called": Told(
+        """
+import concurrent.futures, time
+from unittest.mock import Mock
+called = Mock()
+with concurrent.futures.ThreadPoolExecutor(1) as pool:
+    pool.submit(called, True)
+    time.sleep(0.1)
+    called.assert_called_once()
+""",
+        "Fails when the others take longer: AssertionError: Expected 'mock' to have been called once. Called 0 times.",
+        ("while the main thread waits in line 7, as on a busy machine", "has to have happened, and", "not could not be told"),
+    ),
     "a lock that a generator holds, which was left": Told(
         """
 import asyncio

@@ -25,7 +25,7 @@ from plait._check.remarks import FOREIGN, GRAVITY, gravest
 from plait._check.source import Sources
 from plait._check.waits import waiting
 from plait._check.words import Words, changeovers, frame_site, headline, innermost, own
-from plait._core.event import Kind, conflict
+from plait._core.event import Event, Kind, conflict
 
 _SWITCHES = 4  # the last ones, which are told when nothing explains the failure
 _RECENT = 30  # accesses of the failing thread that are looked at when nothing else explains it
@@ -69,13 +69,18 @@ def _explained(history: History, failure: Failure, passing: Record | None, sourc
 
 def _held_up(history: History, words: Words) -> str:
     """What it takes when a sleep ended before the others did what they could have done; "" for most failures."""
-    early = next((event for event in history.events if event.kind == Kind.SLEEP and event.name == EARLY), None)
+    early = _early(history)
     if early is None:
         return ""
     return (
         f" It takes that the others are held up while {words.thread(early.thread)} waits in {words.line(early.site)}, "
         "as on a busy machine: only the time keeps them in order."
     )
+
+
+def _early(history: History) -> Event | None:
+    """The first wait by time that ended before the others did what they could have done; None if none did."""
+    return next((event for event in history.events if event.kind == Kind.SLEEP and event.name == EARLY), None)
 
 
 def _misused(history: History, sources: Sources) -> Finding | None:
@@ -167,6 +172,8 @@ def _unexplained(history: History, failure: Failure, sources: Sources, *, always
     ]
     kind = {"steps": "no end", "died": "died"}.get(failure.kind, "fails under a schedule")
     told = _ALWAYS if always and kind == "fails under a schedule" else _UNEXPLAINED[kind]
+    by_time = kind == "fails under a schedule" and _early(history) is not None
+    kind, told = ("wrong order", _BY_TIME) if by_time else (kind, told)
     numbers = [info.number for info in history.record.threads]
     rivals = "threads" if sum(not history.is_task(number) for number in numbers) > 1 else "tasks"
     return Finding(
@@ -176,9 +183,9 @@ def _unexplained(history: History, failure: Failure, sources: Sources, *, always
         told.fix.format(threads=rivals),
         (Side(failure.thread, words.thread(failure.thread), "fails", site, own(failure.stack)),),
         tuple(stopped),
-        gil=None,
-        reason="the cause is not recognised",
-        certain=False,
+        gil=True if by_time else None,
+        reason="" if by_time else "the cause is not recognised",
+        certain=by_time,
     )
 
 
@@ -213,6 +220,12 @@ _UNEXPLAINED = {
     ),
     "died": _Told("The process died", "The process that ran it ended before the run was over.", "See its last lines."),
 }
+_BY_TIME = _Told(
+    "Fails when the others take longer",
+    "It goes on when a time is over, and counts on what the others have done by then.",
+    "Wait for what has to have happened, and not for a time: for a threading.Event that is set then, a join(), or the "
+    "result of a future; with a timeout where it may never come.",
+)
 _ALWAYS = _Told(
     "Fails under every schedule that was tried",
     "It may have nothing to do with the order of the {threads}: no schedule was found under which it passes.",
