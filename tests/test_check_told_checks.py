@@ -200,7 +200,11 @@ with concurrent.futures.ThreadPoolExecutor(1) as pool:
     called.assert_called_once()
 """,
         "Fails when the others take longer: AssertionError: Expected 'mock' to have been called once. Called 0 times.",
-        ("while the main thread waits in line 7, as on a busy machine", "has to have happened, and", "not could not be told"),
+        (
+            "while the main thread waits in line 7, as on a busy machine",
+            "has to have happened, and",
+            "not could not be told",
+        ),
     ),
     "a lock that a generator holds, which was left": Told(
         """
