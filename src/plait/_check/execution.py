@@ -127,8 +127,9 @@ class Execution(Border):
                     self.strangers.add(_get_ident())
                 return found
             me = found
-        if self.places.due <= len(self.events):
-            self.places.sweep(len(self.events))
+        events = self.events
+        if self.places.due <= len(events):
+            self.places.sweep(len(events))
             if self.aborting:
                 refuse(me)
         me.pending = event = _new(Event, (me.number, kind, place, name, site, atomic))
@@ -143,8 +144,8 @@ class Execution(Border):
         if self.signals:
             deliver(self, me)
         me.steps += 1
-        self.events.append(event)
-        if len(self.events) >= self._limit:
+        events.append(event)
+        if len(events) >= self._limit:
             self._at_limit(me)
         return me
 

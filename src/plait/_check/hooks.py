@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from plait._check.access import CHANGES, LOOKS, MAKERS, Part, Sort, Types, container_of, own_attributes
 from plait._check.buffers import element_of
 from plait._check.named import SLOTS, Named, by_method, inherited, named
-from plait._check.opaque import Opaque
+from plait._check.opaque import METHODS_OF_FILES, Opaque
 from plait._check.process_wide import Access, Within, of_manager, of_managers
 from plait._check.stage import STAGE
 from plait._core.event import Kind, Site
@@ -157,7 +157,7 @@ class Hooks:
             elif sort is Sort.FLAG:
                 if site[6] in LOOKS:
                     execution.step(Kind.TRY, -1, "look", site)
-            else:
+            elif sort or given or site[6] in METHODS_OF_FILES:  # most calls are of what is ignored
                 if sort >= _INSTANCE:
                     self.read(thing, site)
                 self._happen(execution, self._opaque.method(thing, site[6], given), site)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from operator import attrgetter
 
 from plait._check.explain_remark import explain_remark
 from plait._check.findings import Finding
@@ -15,6 +16,7 @@ from plait._check.scout import Discovery
 from plait._check.source import Sources
 from plait._core.event import Site
 
+_SITE = attrgetter("site")
 _LONGEST = 10_000  # events; beyond, predicting costs more than it saves
 _TRIED = 40  # predictions that are run in a search
 
@@ -40,6 +42,7 @@ class Look:
         self._remarked: set[tuple[str, tuple[Site | None, ...]]] = set()
         self._notes: list[Finding] = []
         self._seen: set[Site | None] = set()
+        self._objects: dict[int, Site | None] = {}
 
     @property
     def notes(self) -> tuple[Finding, ...]:
@@ -82,10 +85,16 @@ class Look:
 
     def _predict(self, record: Record) -> None:
         """What this execution shows of the source for the first time is worth trying; the rest has been tried."""
-        sites = {event.site for event in record.events}
-        if len(self._told) >= _TRIED or len(record.events) > _LONGEST or sites <= self._seen:
+        if len(self._told) >= _TRIED or len(record.events) > _LONGEST:
             return
-        self._seen |= sites
+        objects = set(map(id, map(_SITE, record.events)))
+        if objects <= self._objects.keys():  # a site is one object in most events, and these need no comparing
+            return
+        self._objects.update((id(event.site), event.site) for event in record.events)
+        sites = set(self._objects.values())
+        if sites == self._seen:
+            return
+        self._seen = sites
         for prediction in predictions(record, self._sources):
             key = prediction.kind, prediction.sites
             if key not in self._told and len(self._told) < _TRIED:

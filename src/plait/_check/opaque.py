@@ -280,6 +280,7 @@ _OF_FILES: Final = {
         "sqlite3": "execute executemany executescript commit rollback fetchone fetchall fetchmany",
     }.items()
 }
+METHODS_OF_FILES: Final = _OF_FILES["io"]
 _APART: Final = frozenset(
     """threading _thread asyncio concurrent contextlib contextvars functools queue _queue typing types abc
     unittest pytest _pytest plait logging multiprocessing warnings inspect sys gc time signal enum argparse importlib

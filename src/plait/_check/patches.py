@@ -63,6 +63,7 @@ class Patches:
         self._more = more
         self._undo: list[tuple[Any, str, Any]] = []
         self._table: dict[int, Any] = {}
+        self._ids: set[int] = set()  # of the originals, once more: a set is asked faster
         self._back: dict[int, Any] = {}
         self._before: set[str] = set()
 
@@ -72,6 +73,7 @@ class Patches:
         for original, stand_in in (*_stand_ins(), *self._more):
             self._table[id(original)] = stand_in
             self._back[id(stand_in)] = original
+        self._ids.update(self._table)
         for name, module in list(sys.modules.items()):
             if not name.startswith(_OURS) and isinstance(module, ModuleType):
                 self._sweep(module)
@@ -115,7 +117,7 @@ class Patches:
 
     def _sweep(self, module: ModuleType) -> None:
         table, values = self._table, list(module.__dict__.values())
-        if table.keys().isdisjoint(map(id, values)) and _LOCKS.isdisjoint(map(type, values)):
+        if self._ids.isdisjoint(map(id, values)) and _LOCKS.isdisjoint(map(type, values)):
             return
         for name, value in list(module.__dict__.items()):
             if id(value) in table:

@@ -7,6 +7,7 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Sequence
+from operator import itemgetter
 from typing import TYPE_CHECKING, cast, overload
 
 from plait._check.execution import Choose, Execution
@@ -96,6 +97,9 @@ def _record(execution: Execution, output: str, seed: int, name: str) -> Record:
     )
 
 
+_TURN = itemgetter(0, 1, 3)  # of a choice: who ran, after how many steps, who went on
+
+
 class _Switches(Sequence[Switch]):
     """The choices of an execution; their labels are made when somebody looks."""
 
@@ -108,7 +112,7 @@ class _Switches(Sequence[Switch]):
         return len(self._raw)
 
     def __hash__(self) -> int:
-        return hash(tuple((thread, step, to) for thread, step, _, to, _ in self._raw))
+        return hash(tuple(map(_TURN, self._raw)))
 
     def __eq__(self, other: object) -> bool:
         return list(self) == list(other) if isinstance(other, Sequence) else NotImplemented

@@ -68,8 +68,10 @@ class Places:
         kept = self._kept
         while _ALONE in map(_getrefcount, kept):
             self._drop([at for at, count in enumerate(map(_getrefcount, kept)) if count == _ALONE])
-        self._looks += len(kept) + _LOOKS
-        if self._looks >= _FREE:
+        looks = self._looks = self._looks + len(kept) + _LOOKS
+        if looks < _FREE and kept:
+            return  # it is due again at once: most sweeps end here
+        if looks >= _FREE:
             self._again = events + len(kept) + _LOOKS
         self.due = self._again if kept else _NEVER
 

@@ -23,7 +23,8 @@ from typing import Any
 from plait._check.stand_in_gc import Unseen
 
 _OF_LOGGERS = ("level", "propagate", "disabled")
-_NEW: tuple[Any, ...] = (logging.NOTSET, True, False, [], [])  # what a logger is like that nobody has configured
+_Settings = tuple[int, bool, bool, list[Any], list[Any]]
+_NEW: _Settings = (logging.NOTSET, True, False, [], [])  # what a logger is like that nobody has configured
 _OF_FINALIZERS = ("_registry", "_shutdown", "_registered_with_atexit")  # of `weakref.finalize`, for all of them
 
 
@@ -34,10 +35,10 @@ class ProcessState:
         self._environment = dict(_environment())
         self._folder = os.getcwd()
         self._path = list(sys.path)
-        self._modules = dict(sys.modules)
+        self._take_down_modules()
         self._hooks = sys.excepthook, sys.unraisablehook, threading.excepthook
         self._recursion = sys.getrecursionlimit()
-        self._loggers = {logger: _settings(logger) for logger in _loggers()}
+        self._loggers = {logger: _copy(_settings(logger)) for logger in _loggers()}
         self._slots = [(owner, name, getattr(owner, name)) for owner, name in _slots()]
         self._finalizers = {name: getattr(weakref.finalize, name) for name in _OF_FINALIZERS}
         self._begin_finalizers()
@@ -69,7 +70,7 @@ class ProcessState:
                 os.chdir(self._folder)
         if sys.path != self._path:
             sys.path[:] = self._path
-        if sys.modules != self._modules:
+        if list(sys.modules.values()) != self._values or list(sys.modules) != self._names:  # cheaper than of two dicts
             self._restore_modules()
         sys.excepthook, sys.unraisablehook, threading.excepthook = self._hooks
         if sys.getrecursionlimit() != self._recursion:
@@ -82,8 +83,14 @@ class ProcessState:
 
     def _begin_finalizers(self) -> None:
         """Each execution has its own ones, and runs them at its end."""
-        for name, value in zip(_OF_FINALIZERS, (_Finalizers(self._finalizers["_registry"]), False, False), strict=True):
-            setattr(weakref.finalize, name, value)
+        begun = _Finalizers(self._finalizers["_registry"]), False, False
+        if tuple(getattr(weakref.finalize, name) for name in _OF_FINALIZERS) != begun:
+            for name, value in zip(_OF_FINALIZERS, begun, strict=True):
+                setattr(weakref.finalize, name, value)
+
+    def _take_down_modules(self) -> None:
+        self._modules = dict(sys.modules)
+        self._names, self._values = list(sys.modules), list(sys.modules.values())
 
     def _restore_modules(self) -> None:
         """What was imported meanwhile stays and is not imported again; what the program has put there itself goes."""
@@ -93,6 +100,7 @@ class ProcessState:
             elif self._modules.get(name, self) is not module:
                 del sys.modules[name]
         sys.modules.update(self._modules)
+        self._take_down_modules()
 
     def _restore_loggers(self) -> None:
         changed = False
@@ -133,8 +141,13 @@ def _loggers() -> list[logging.Logger]:
     return [logging.root, *(logger for logger in known if isinstance(logger, logging.Logger))]
 
 
-def _settings(logger: logging.Logger) -> tuple[int, bool, bool, list[Any], list[Any]]:
-    return logger.level, logger.propagate, logger.disabled, list(logger.handlers), list(logger.filters)
+def _settings(logger: logging.Logger) -> _Settings:
+    return logger.level, logger.propagate, logger.disabled, logger.handlers, logger.filters
+
+
+def _copy(settings: _Settings) -> _Settings:
+    level, propagate, disabled, handlers, filters = settings
+    return level, propagate, disabled, list(handlers), list(filters)
 
 
 def _slots() -> list[tuple[Any, str]]:
