@@ -7,11 +7,13 @@ import sys
 from pathlib import Path
 from textwrap import dedent
 from types import CodeType
+from typing import Any
 
 import pytest
 
 from plait._check.explore import Result, explore_script
 from plait._check.fair import Fair
+from plait._check.performance import perform
 from plait._check.record import Record
 from plait._check.rewrite import rewrite
 from plait._core.event import Event, Kind
@@ -108,6 +110,18 @@ def test_a_canary_that_is_not_found_means_not_checked(tmp_path: Path) -> None:
     assert result.verdict.word == "not checked"
     assert "built-in race" in result.verdict.reason
     assert result.verdict.exit_status == 3
+
+
+def test_the_canary_is_found_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    performed: list[str] = []
+
+    def noted(*given: Any, name: str, **options: Any) -> Record:
+        performed.append(name)
+        return perform(*given, name=name, **options)
+
+    monkeypatch.setattr("plait._check.explore.perform", noted)
+    explore(tmp_path, LOSES, runs=1)
+    assert performed == ["canary", "rotation"]
 
 
 def test_a_file_that_cannot_be_rewritten_is_no_pass(tmp_path: Path) -> None:
