@@ -20,6 +20,7 @@ from plait._see import why, why_outside
 from plait._see.why_diagnosis import Diagnosis, diagnose
 from plait._see.why_dump import Dump, Frame, OtherEnd, Thing, Thread
 from plait._see.why_inside import look_inside
+from plait._see.why_known import examine, step
 from plait._see.why_other_end import other_end
 from plait._see.why_proc import forked, waits_in
 from plait._see.why_words import NOTHING
@@ -279,3 +280,47 @@ def test_callers_that_a_fork_has_left_behind_are_no_lines() -> None:
     ]
     entry = {"thread_id": 1, "active": False, "owns_gil": False, "frames": frames}
     assert [frame.place for frame in why_outside._thread(os.getpid(), entry).frames] == ["a.py:3"]
+
+
+def test_callers_of_the_fork_that_multiprocessing_made_are_no_lines() -> None:
+    """What a worker of a pool does is not what the thread of its parent does that has started it."""
+    frames = [
+        {"filename": f"/lib/multiprocessing/{name}.py", "line": 3, "name": function, "locals": None}
+        for name, function in (("pool", "worker"), ("process", "_bootstrap"), ("pool", "_handle_workers"))
+    ]
+    entry = {"thread_id": 1, "active": False, "owns_gil": False, "frames": frames}
+    assert [frame.name for frame in why_outside._thread(os.getpid(), entry).frames] == ["worker", "_bootstrap"]
+
+
+@pytest.mark.parametrize(
+    ("library", "lost"), [("multiprocessing/pool.py", True), ("concurrent/futures/_base.py", False)]
+)
+def test_that_a_pool_forgets_what_a_killed_worker_had_is_said_of_that_pool_only(library: str, lost: bool) -> None:
+    name = "ApplyResult.get" if lost else "Future.result"
+    future = Frame(f"/usr/lib/python3.11/{library}", 451, name, {"timeout": Thing("", 0, "None")})
+    manager = Frame("/usr/lib/python3.11/concurrent/futures/process.py", 346, "run", {})
+    threads = Thread("MainThread", 1, 1, (future, Frame(__file__, 1, "test"))), Thread("Thread-1", 2, 2, (manager,))
+    found = diagnose(Dump(1, threads, "", ((7, "futex_wait"),)))
+    assert found is not None
+    assert found.title == "MainThread waits for another process"
+    assert ("multiprocessing.Pool waits for that item for ever" in found.why) is lost
+
+
+@pytest.mark.parametrize(
+    ("line", "idle", "where", "does"),
+    [
+        (1, True, "do_sys_poll", "waits for events"),
+        (2, True, "do_sys_poll", "waits for events, again and again,"),
+        (2, False, "do_sys_poll", "runs"),
+        (2, True, "futex_wait", "runs"),  # it may wait for the GIL
+        (2, True, "", "runs"),
+    ],
+)
+def test_who_waits_again_and_again_does_not_run(line: int, idle: bool, where: str, does: str) -> None:
+    """As a server that looks every half second whether it is to end."""
+    looks = [
+        Thread("a", 1, 5, (Frame("/lib/selectors.py", number, "select"),), busy=False, where=where)
+        for number in (1, line)
+    ]
+    thread = why_outside._over_time(looks[0], looks[1], set(), {5} if idle else set())
+    assert step(examine(Dump(1, (thread,)))[0]).does == does

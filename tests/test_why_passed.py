@@ -61,6 +61,12 @@ def test_where_it_was_passed_on_twice_the_line_is_not_told(tmp_path: Path) -> No
     assert told(tmp_path / "program.py", twice, EVENT) == ("waits until first is set", "")
 
 
+def test_a_method_of_a_library_that_waits_for_something_of_its_own(tmp_path: Path) -> None:
+    reads = Frame("/lib/site-packages/watchdog/api.py", 5, "Emitter.queue_events", {"self": Thing("Emitter", 4)})
+    said = told(tmp_path / "program.py", STARTS, GET, reads)
+    assert said == ("waits for an item from something (api.py:5)", "")
+
+
 def test_where_it_may_be_any_its_kind_is_told(tmp_path: Path) -> None:
     file = tmp_path / "program.py"
     assert told(file, TWO, EVENT) == ("waits until an Event is set", "")

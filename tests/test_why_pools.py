@@ -88,6 +88,66 @@ def test_a_pool_without_calls_behind_its_workers_is_not_taken() -> None:
     assert found.title.startswith("Nobody sets")
 
 
+LIBRARY = "/lib/python3.13"
+POOL, EXECUTOR = f"{LIBRARY}/multiprocessing/pool.py", f"{LIBRARY}/concurrent/futures/process.py"
+NO_TIMEOUT = {"timeout": Thing("NoneType", 1, "None")}
+OWN = Frame("/home/app.py", 2, "done")
+
+
+@pytest.mark.parametrize(
+    ("waits", "serves", "title"),
+    [
+        (Frame(POOL, 1, "ApplyResult.get", NO_TIMEOUT), Frame(POOL, 2, "Pool._handle_results"), "for a result"),
+        (Frame(f"{LIBRARY}/concurrent/futures/_base.py", 1, "Future.result", NO_TIMEOUT),
+         Frame(EXECUTOR, 2, "_ExecutorManagerThread.run"), "for a result"),
+        (Frame(f"{LIBRARY}/queue.py", 1, "Queue.put", NO_TIMEOUT), Frame(POOL, 2, "Pool._handle_results"), ""),
+    ],
+)  # fmt: skip
+def test_a_callback_that_waits_in_the_thread_that_hands_out_results(waits: Frame, serves: Frame, title: str) -> None:
+    main = Thread("MainThread", 1, 1, (Frame(POOL, 1, "ApplyResult.get", NO_TIMEOUT), OWN), busy=False)
+    hands_out = Thread("results", 2, 2, (waits, OWN, serves), busy=False)
+    found = diagnose(Dump(1, (main, hands_out), children=((7, "futex_wait"),)))
+    assert found is not None
+    assert found.title.startswith(f"A callback waits {title}".strip())
+    assert found.certain is bool(title)
+    assert found.steps[0].place == "app.py:2"
+
+
+def test_a_callback_that_has_returned_keeps_nobody() -> None:
+    main = Thread("MainThread", 1, 1, (Frame(POOL, 1, "ApplyResult.get", NO_TIMEOUT), OWN), busy=False)
+    hands_out = Thread("results", 2, 2, (Frame(POOL, 2, "Pool._handle_results"),), busy=False)
+    found = diagnose(Dump(1, (main, hands_out), children=((7, "futex_wait"),)))
+    assert found is not None
+    assert found.title == "MainThread waits for another process"
+
+
+def test_a_loop_that_ends_waits_for_the_thread_of_a_task_that_was_cancelled(tmp_path: Path) -> None:
+    program = """
+import asyncio, threading
+stop = threading.Event()
+async def main():
+    task = asyncio.create_task(asyncio.to_thread(stop.wait))
+    await asyncio.sleep(0.1)
+    task.cancel()
+asyncio.run(main())
+"""
+    said = said_of(tmp_path, program, "asyncio.run() has ended its tasks, and waits for asyncio_0\n")
+    assert "waits until stop is set at app.py:5" in said.partition("cure:")[0], said
+
+
+def test_the_only_worker_that_is_at_work_is_who_to_look_at() -> None:
+    """Though a thread that wakes up now and then may do anything."""
+    result = Frame(f"{LIBRARY}/concurrent/futures/_base.py", 1, "Future.result", NO_TIMEOUT)
+    event = {"self": Thing("Event", 7), "timeout": Thing("float", 1, "10.0")}
+    monitor = Thread("monitor", 4, 4, (Frame(f"{LIBRARY}/threading.py", 5, "Event.wait", event),
+                                       Frame("/lib/site-packages/tqdm/_monitor.py", 3, "run")), busy=False)  # fmt: skip
+    main = Thread("MainThread", 1, 1, (result, OWN), busy=False)
+    idle = Thread("idle", 3, 3, _workers("0")[0].frames[-1:], busy=False)
+    found = diagnose(Dump(1, (main, _workers("0")[0], idle, monitor)))
+    assert found is not None
+    assert found.title == '"pool_2" is waited for, and does not end'
+
+
 def _workers(behind: str) -> tuple[Thread, ...]:
     waits = Frame(
         "/lib/python3.13/threading.py",

@@ -11,12 +11,14 @@ import time
 from pathlib import Path
 
 import pytest
-from told import asked
+from told import EITHER_WAY, asked, said_of
 
 from plait._see import why_source
-from plait._see.why_dump import Frame, Thread
+from plait._see.why_diagnosis import diagnose
+from plait._see.why_dump import Dump, Frame, Thing, Thread
 from plait._see.why_remote import is_trusted
 from plait._see.why_task_wait import primitive
+from plait._see.why_wait import wait_of
 
 ROOT = Path(__file__).parent.parent
 LONG = 30.0  # seconds
@@ -287,6 +289,68 @@ def test_what_asyncio_itself_is_in_tells_the_kind_of_wait() -> None:
     assert primitive(Thread("a", 0, 0, frames, task=True)) == "queue join"
     assert primitive(Thread("a", 0, 0, frames[:1], task=True)) == "event"
     assert primitive(Thread("a", 0, 0, (Frame("/home/app.py", 1, "Event.wait"),), task=True)) == ""
+
+
+def test_what_a_library_waits_for_is_its_own_affair() -> None:
+    event, own = Frame("/usr/lib/python3.13/asyncio/locks.py", 1, "Event.wait"), Frame("/home/app.py", 1, "main")
+    library = Frame("/lib/site-packages/httpcore/pool.py", 2, "wait_for_connection")
+    assert primitive(Thread("a", 0, 0, (event, own), task=True)) == "event"
+    asks = Thread("a", 0, 0, (event, library, own), task=True)
+    assert primitive(asks) == ""
+    loop = Thread("MainThread", 1, 1, (Frame("/usr/lib/python3.13/asyncio/base_events.py", 1, "_run_once"), own))
+    found = diagnose(Dump(1, (loop, asks)))
+    assert found is not None
+    assert found.cure.startswith("See what the library waits for there")
+    assert "(pool.py:2)" in found.steps[0].does
+    ticks = Thread("b", 0, 0, (Frame("/usr/lib/python3.13/asyncio/tasks.py", 1, "sleep"), own), task=True)
+    assert diagnose(Dump(1, (loop, asks, ticks))) is None  # a server that has nothing to do
+
+
+def test_a_loop_in_c_is_a_loop() -> None:
+    """Such as that of uvloop, of which only asyncio's runner is seen."""
+    runs = Frame("/usr/lib/python3.13/asyncio/runners.py", 118, "Runner.run")
+    waits = Frame("/usr/lib/python3.13/threading.py", 1, "Event.wait", {"self": Thing("Event", 7)})
+    idle = wait_of(Thread("a", 1, 1, (runs, Frame("/home/app.py", 1, "<module>")), busy=False, where="do_epoll_wait"))
+    assert idle.kind == "loop"
+    blocked = wait_of(Thread("a", 1, 1, (waits, Frame("/home/app.py", 1, "main"), runs), busy=False))
+    assert (blocked.kind, blocked.inside) == ("event", True)
+
+
+@EITHER_WAY
+def test_tasks_of_a_loop_in_c(tmp_path: Path, watchdog: str) -> None:
+    pytest.importorskip("uvloop")
+    program = f"""
+import asyncio, uvloop
+{watchdog}
+async def move(first, second):
+    async with first:
+        await asyncio.sleep(0.1)
+        async with second: pass
+async def main():
+    a, b = asyncio.Lock(), asyncio.Lock()
+    await asyncio.gather(move(a, b), move(b, a))
+uvloop.run(main())
+"""
+    title = 'Deadlock: "Task-2 (move)" and "Task-3 (move)" wait for each other\n'
+    if not watchdog.strip() and sys.version_info >= (3, 14):
+        pytest.skip("its own reader of tasks has no variables")
+    said = said_of(tmp_path, program, title)
+    assert "app.py:8" in said.partition("cure:")[0], said
+
+
+def test_who_has_what_others_wait_for_comes_first(tmp_path: Path) -> None:
+    """A handler that keeps a lock while it asks its own server, before the client that waits for the handler."""
+    file = tmp_path / "app.py"
+    file.write_text("async def f():\n    async with lock:\n        await ask()\n    await ask()\nlock = 1\n")
+
+    def task(name: str, line: int, column: int) -> Thread:
+        return Thread(name, 0, 0, (Frame(str(file), line, "f", {}, column),), task=True)
+
+    loop = Thread("MainThread", 1, 1, (Frame("/usr/lib/python3.13/asyncio/base_events.py", 1, "_run_once"),))
+    found = diagnose(Dump(1, (loop, task("client", 4, 10), task("keeps", 3, 14), task("wants", 2, 15))))
+    assert found is not None
+    assert found.title == "keeps waits for ask()"
+    assert found.cure.startswith("Keep nothing that others need")
 
 
 def test_nothing_is_run_that_others_could_have_made(tmp_path: Path) -> None:

@@ -77,7 +77,7 @@ def file(tmp_path: Path) -> str:
 def frame(file: str, text: str, **variables: int | str) -> Frame:
     """A frame that stands at the line with this text."""
     things = {name: Thing("", 0, at) if isinstance(at, str) else Thing("Thing", at) for name, at in variables.items()}
-    return Frame(file, LINES[text], why_source._function(why_source._tree(file), LINES[text]).name, things)  # type: ignore[union-attr,arg-type]
+    return Frame(file, LINES[text], why_source._function(why_source.tree_of(file), LINES[text]).name, things)  # type: ignore[union-attr,arg-type]
 
 
 def thread(name: str, *frames: Frame) -> Thread:
@@ -252,6 +252,34 @@ def test_the_body_of_a_with_in_its_own_line(tmp_path: Path, line: int, column: i
 def test_what_a_call_in_the_body_waits_for(tmp_path: Path, column: int) -> None:
     inner = (Frame(str(tmp_path / "one_line.py"), AGAIN, "again"),)
     assert holdings(stands(tmp_path, 7, column, inner)) == []  # what a call makes
+
+
+def test_who_waits_in_c_code_of_the_body_has_the_lock(tmp_path: Path) -> None:
+    """From outside, where it is not known where in the line that is: ``with lock: return sock.recv(1)``."""
+    file = tmp_path / "reads.py"
+    file.write_text("def read():\n    with lock: return sock.recv(1)\n\nlock = sock = 1\n")
+    reads = Thread("a", 1, 1, (Frame(str(file), 2, "read"),), busy=False, where="unix_stream_read_generic")
+    assert [held.expression for held in holdings(reads)] == ["lock"]
+    assert wait_of(reads).keys == ()
+    assert holdings(reads._replace(where="futex_wait")) == []  # it may be the lock that it waits for
+
+
+@pytest.mark.parametrize(
+    ("taking", "held"),
+    [
+        ("box.lock()", ["box"]),
+        ("portalocker.lock(file)", []),
+        ("portalocker.acquire()", []),
+        ("client.lock('name')", []),
+        ("if late: box.acquire()", []),
+        ("if box.acquire(): pass", ["box"]),
+    ],
+)
+def test_what_is_no_lock_that_is_held(tmp_path: Path, taking: str, held: list[str]) -> None:
+    """A function of a module, what makes a lock, and what another branch takes."""
+    file = tmp_path / "program.py"
+    file.write_text(f"import portalocker\n\ndef f(box, client, file, late):\n    {taking}\n    file.read()\n")
+    assert [one.expression for one in why_source.held(str(file), 5)] == held
 
 
 def test_the_head_of_a_with_is_not_held(tmp_path: Path) -> None:

@@ -28,6 +28,11 @@ NOBODY = {
         "It waits for an item.",
         "Put one sentinel for each consumer, or call shutdown() (3.13); see whether who puts items has failed.",
     ),
+    "pool": (
+        "Nothing comes back to {what}",
+        "It waits for an item, such as a connection that another thread gives back.",
+        "Give back what was taken: close it, or use `with`, also after an exception; and wait with a timeout.",
+    ),
     "queue put": (
         "Nobody takes from {what}",
         "It waits for room.",

@@ -6,11 +6,12 @@ from plait._see import why_source
 from plait._see.why_cures import NOBODY, RANK
 from plait._see.why_dump import Dump
 from plait._see.why_elsewhere import ELSEWHERE, child_awaited, stopped
-from plait._see.why_graph import BOUND, FOR_EVER, NOT_TOLD, RESULTS, awaited, needed, taken, with_held
+from plait._see.why_graph import BOUND, FOR_EVER, NOT_TOLD, RESULTS, awaited, is_timer, needed, taken, with_held
 from plait._see.why_keys import is_own
 from plait._see.why_known import Diagnosis, Known, Step, examine, step
+from plait._see.why_left import leavers, left_taken
 from plait._see.why_nobody import NO_GENERATOR, generators, nobody
-from plait._see.why_pools import is_taken, waits_for_itself
+from plait._see.why_pools import callback_waits, is_taken, loop_ends, waits_for_itself
 from plait._see.why_task_wait import primitive
 
 
@@ -26,12 +27,15 @@ def judge(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
         _gil,
         _cycle,
         waits_for_itself,
+        callback_waits,
         _blocked_loop,
         _forked,
         _pipe,
         is_taken,
         nobody,
         *ELSEWHERE,
+        left_taken,
+        loop_ends,
         _task,
         _busy,
         _chain,
@@ -121,12 +125,7 @@ def _releasing_timer(members: list[Known], everybody: list[Known]) -> str:
     files = {frame.file for known in everybody for frame in known.thread.frames if is_own(frame)}
     if not any(map(why_source.releases_for_others, files)):
         return ""
-    return next((known.thread.name for known in everybody if _is_timer(known)), "")
-
-
-def _is_timer(known: Known) -> bool:
-    """Whether it is a thread of `threading.Timer` whose time has not come."""
-    return known.wait.kind == "event" and known.wait.limited and known.wait.frame is None
+    return next((known.thread.name for known in everybody if is_timer(known)), "")
 
 
 def _blocked_loop(_: Dump, everybody: list[Known]) -> Diagnosis | None:
@@ -153,6 +152,8 @@ def _forked(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
     stuck = [known for known in everybody if known.wait.kind == "lock"]
     if not dump.forked or len(everybody) != 1 or not stuck:
         return None
+    if leavers(stuck[0]):
+        return left_taken(dump, everybody)
     return Diagnosis(
         "A lock was held by another thread when this process was forked",
         (step(stuck[0]),),
@@ -202,9 +203,16 @@ def _task(_: Dump, everybody: list[Known]) -> Diagnosis | None:
     if loop is None or not (waiting or cancelled):
         return None
     others = [known for known in tasks if known.wait.kind == "tasks"]
+    ticks = bool(asleep) or any(known.wait.kind == "serves" for known in tasks)
     threads = [known for known in everybody if known.wait.pooled and known.wait.kind not in NOT_TOLD]
     holders = [known for known in everybody if known.held]
-    first = min(cancelled or waiting, key=lambda known: (_is_kept(known, holders), _rank(known)))
+    wanted = [known for known in waiting if _is_kept(known, holders)]
+    if ticks and not (cancelled or wanted or any(map(_is_told, waiting))):
+        return None  # a server that has nothing to do looks like this
+    first = min(
+        cancelled or waiting,
+        key=lambda known: (known in wanted, not _keeps(known, wanted), ticks and not _is_told(known), _rank(known)),
+    )
     stands = generators(first) if primitive(first.thread) == "lock" and not cancelled else []
     rest = [known for known in (*waiting, *others, *asleep) if known is not first]
     return Diagnosis(
@@ -222,6 +230,16 @@ def _task(_: Dump, everybody: list[Known]) -> Diagnosis | None:
 def _is_kept(known: Known, everybody: list[Known]) -> bool:
     """Whether one of them has what another waits for: then that one is who to look at."""
     return any(held.key in known.wait.keys for one in everybody for held in one.held)
+
+
+def _is_told(known: Known) -> bool:
+    """Whether a line of the user's own awaits something itself: what libraries await, they know."""
+    return known.wait.frame is not None and known.wait.deep is None
+
+
+def _keeps(known: Known, wanted: list[Known]) -> bool:
+    """Whether it has what one of them waits for."""
+    return any(_is_kept(one, [known]) for one in wanted)
 
 
 def _rank(known: Known) -> int:
@@ -243,6 +261,11 @@ def _cure_of_task(first: Known, rest: list[Known], threads: list[Known]) -> str:
     told = NOBODY.get(primitive(first.thread))
     if told is not None:
         return told[2].replace("thread", "task").replace("`with`", "`async with`")
+    if first.wait.deep is not None:
+        return (
+            "See what the library waits for there: an answer that does not come, or a connection from a pool whose "
+            "connections are all out, which has to get them back (`async with`). Give the call a timeout."
+        )
     if threads:
         return "See why the thread takes so long: what it does was begun by a task, which may wait for it."
     return (
@@ -280,14 +303,14 @@ def _chain(_: Dump, everybody: list[Known]) -> Diagnosis | None:
     ends: list[int] = []
     for at in range(len(everybody)):
         path = [at]
-        while (following := awaited(everybody, path[-1])) is not None and following not in path:
+        while (following := _next(everybody, path[-1])) is not None and following not in path:
             path.append(following)
         if len(path) > 1:
             ends.append(path[-1])
     if not ends:
         return None
     last = everybody[max(ends, key=ends.count)]
-    waiting = [known for at, known in enumerate(everybody) if awaited(everybody, at) is not None]
+    waiting = [known for at, known in enumerate(everybody) if _next(everybody, at) is not None]
     polls = last.thread.busy and (last.wait.limited or last.wait.kind not in BOUND)
     runs = last.wait.kind in ("runs", "C code") or polls
     return Diagnosis(
@@ -297,6 +320,15 @@ def _chain(_: Dump, everybody: list[Known]) -> Diagnosis | None:
         _LOOP if runs else "See why it takes so long; keep no lock, and join no thread, while something slow is done.",
         certain=False,
     )
+
+
+def _next(everybody: list[Known], at: int) -> int | None:
+    """Whom a thread waits for; for a result, the only thread that works for a pool, where there is one."""
+    found = awaited(everybody, at)
+    if found is not None or everybody[at].wait.kind not in RESULTS or everybody[at].wait.limited:
+        return found
+    at_work = [n for n, other in enumerate(everybody) if other.wait.pooled and other.wait.kind not in NOT_TOLD]
+    return at_work[0] if len(at_work) == 1 and at_work != [at] else None
 
 
 def _computes(_: Dump, everybody: list[Known]) -> Diagnosis | None:

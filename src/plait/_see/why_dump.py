@@ -39,6 +39,11 @@ class Frame(NamedTuple):
         return self.file.endswith(file) and self.name == name
 
     @property
+    def runs_loop(self) -> bool:
+        """Whether it runs an event loop; of a loop in C, such as that of uvloop, only who has started it is seen."""
+        return self.is_of("asyncio/base_events.py", "_run_once") or self.is_of("asyncio/runners.py", "run")
+
+    @property
     def place(self) -> str:
         """``app.py:12``.
 
@@ -47,6 +52,12 @@ class Frame(NamedTuple):
         """
         *_, folder, name = ["", *self.file.replace(chr(92), "/").split("/")]
         return f"{folder}/{name}:{self.line}" if name == "__init__.py" and folder else f"{name}:{self.line}"
+
+
+def since_fork(frames: tuple[Frame, ...]) -> tuple[Frame, ...]:
+    """A stack without those who had called for the fork that made this process: they are where they were, for ever."""
+    at = next((at for at, frame in enumerate(frames) if frame.is_of("multiprocessing/process.py", "_bootstrap")), None)
+    return frames if at is None else frames[: at + 1]
 
 
 class OtherEnd(NamedTuple):
@@ -81,6 +92,7 @@ class Thread(NamedTuple):
         where: the function of the kernel that it is in, such as ``futex_wait``; "" when it runs, or is not known.
         other_end: of the pipe, socket or file that it waits for; None when that is not known.
         cancelled: of a task that awaits something: whether it was cancelled, and has not ended.
+        moved: the function of the kernel that it was in at two looks, though it has gone on in between; "" for none.
     """
 
     name: str
@@ -94,6 +106,7 @@ class Thread(NamedTuple):
     other_end: OtherEnd | None = None
     turn: str = ""
     cancelled: bool = False
+    moved: str = ""
 
 
 class Dump(NamedTuple):

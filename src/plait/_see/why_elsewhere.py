@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from plait._see import why_source
 from plait._see.why_dump import Dump
+from plait._see.why_graph import is_member
 from plait._see.why_known import Diagnosis, Known, Step, step
 from plait._see.why_proc import kernel_wait
 from plait._see.why_sockets import ALIVE, asks_itself, other_side
@@ -136,14 +137,12 @@ def _shared(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
     if known is None:
         return None
     rows = tuple(_row(child, where) for child, where in dump.children)
-    result = known.wait.kind in ("future", "futures")
-    lost = result and bool(rows) and all(where.startswith(_IDLE) for _, where in dump.children)
+    killed = _kind(known) == "result" and bool(rows) and all(where.startswith(_IDLE) for _, where in dump.children)
+    alone = "" if rows else _OF_MEMBER if is_member(dump) else _CHILDLESS
     return Diagnosis(
         f"{known.thread.name} waits for another process",
         (step(known), *rows),
-        "What it waits for comes from another process."
-        + ("" if rows else " This one has no child that runs: if a child was to do it, that has ended.")
-        + (_LOST if lost else ""),
+        f"What it waits for comes from another process.{alone}{_LOST * killed}",
         _CURES[_kind(known)],
         certain=False,
         processes=tuple(child for child, _ in dump.children)[:4],
@@ -179,17 +178,25 @@ def _kind(known: Known) -> str:
     """Which of the cures it is."""
     if any(frame.file.endswith("multiprocessing/managers.py") for frame in known.thread.frames):
         return "manager"
-    kind = "future" if known.wait.kind == "futures" else known.wait.kind
-    return kind if kind in _CURES else "other"
+    if known.wait.kind in ("future", "futures"):
+        return "result" if any(frame.file.endswith(_POOL) for frame in known.thread.frames) else "future"
+    return known.wait.kind if known.wait.kind in _CURES else "other"
 
 
 _LOST = (
     " None of its children computes: when a worker that had an item is killed (out of memory, os._exit, a crash), "
     "multiprocessing.Pool waits for that item for ever."
 )
+_POOL = "multiprocessing/pool.py"
+_CHILDLESS = " This one has no child that runs: if a child was to do it, that has ended."
+_OF_MEMBER = " This one was started by another process, which may be the one that should do it, or may have failed."
 _CURES = {
-    "future": "See what that process waits for. concurrent.futures.ProcessPoolExecutor and plait.map fail at once when "
+    "result": "See what that process waits for. concurrent.futures.ProcessPoolExecutor and plait.map fail at once when "
     "a worker dies.",
+    "future": "See what that process waits for, at its line; plait.map(..., timeout=30) ends an item that takes longer "
+    "than so many seconds, and goes on with a new worker.",
+    "queue get": "Put one sentinel for each process that takes items, or have it take with a timeout; and see whether "
+    "who puts items has failed.",
     "lock": "See which process has it; who is killed while it has a lock of multiprocessing never lets it go.",
     "system": "Let each process close the end of the Pipe that it does not use: then recv() raises EOFError once the "
     "other side is gone; or ask poll(timeout) first.",

@@ -159,10 +159,16 @@ def may_go_on(dump: Dump, known: Known) -> bool:
     if wait.kind == "feeder":  # what it sends on was put by another thread, and it gives nothing to this process
         return False
     theirs = wait.kind == "service" or (wait.kind == "work" and not known.crews) or wait.shared
-    return (bool(dump.children) and theirs) or (wait.shared and _member(dump))
+    return (bool(dump.children) and theirs) or (wait.shared and is_member(dump))
 
 
-def _member(dump: Dump) -> bool:
+def is_timer(known: Known) -> bool:
+    """Whether it is a thread of `threading.Timer` whose time has not come."""
+    threads = all(frame.file.endswith("threading.py") for frame in known.thread.frames)
+    return known.wait.kind == "event" and known.wait.limited and threads
+
+
+def is_member(dump: Dump) -> bool:
     """Whether it is a process of `multiprocessing`, so that who has started it can end its waits."""
     frames = [frame for thread in dump.threads for frame in thread.frames]
     return any(

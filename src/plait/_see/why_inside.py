@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from plait._core.awaits import awaited_frames
 from plait._see import why_source
 from plait._see.whereabouts import PLAIT
-from plait._see.why_dump import Dump, Frame, Thing, Thread
+from plait._see.why_dump import Dump, Frame, Thing, Thread, since_fork
 from plait._see.why_other_end import ends_of_children, other_end
 from plait._see.why_proc import children, forked, listed, run_time, waits_in, workers
 from plait._see.why_values import Unknown, value_of, variables_of
@@ -64,7 +64,15 @@ def look_inside() -> Dump:
         where = waits_in(pid, native)
         end = other_end(pid, native, where)
         threads.append(
-            Thread(name, ident, native, tuple(map(_frame, frames)), native in busy or None, where=where, other_end=end)
+            Thread(
+                name,
+                ident,
+                native,
+                since_fork(tuple(map(_frame, frames))),
+                native in busy or None,
+                where=where,
+                other_end=end,
+            )
         )
         tasks += _tasks(frames)
     threads.sort(key=lambda thread: (thread.name != "MainThread", thread.native))
@@ -155,11 +163,20 @@ def _shared(value: object) -> bool:
 
 def tasks_of(frames: list[FrameType]) -> list[asyncio.Task[Any]]:
     """The tasks of the loop that runs on this stack."""
-    loop = next((frame.f_locals.get("self") for frame in frames if frame.f_code.co_name == "run_forever"), None)
     asyncio = sys.modules.get("asyncio")  # who has not imported it has no tasks
+    loop = next((loop for frame in frames if (loop := _loop_of(frame)) is not None), None)
     if loop is None or asyncio is None or not issubclass(type(loop), asyncio.AbstractEventLoop):
         return []
     return [task for task in asyncio.all_tasks(loop) if not task.done()]
+
+
+def _loop_of(frame: FrameType) -> Any:
+    """The event loop that a frame runs; a loop in C, such as that of uvloop, has none of its own."""
+    if frame.f_code.co_name == "run_forever":
+        return frame.f_locals.get("self")
+    if frame.f_code.co_qualname == "Runner.run":
+        return variables_of(frame.f_locals.get("self")).get("_loop")
+    return None
 
 
 def _tasks(frames: list[FrameType]) -> list[Thread]:

@@ -48,12 +48,20 @@ def holdings(thread: Thread) -> list[Holding]:
         if _NO_OWNERS.search(frame.file) or (thread.task and not frame.variables and not is_own(frame)):
             continue
         own = next((outer for outer in thread.frames[at:] if is_own(outer)), None)
-        callee = thread.frames[at - 1].name if at else ""
+        callee = thread.frames[at - 1].name if at else _within_c(thread)
         for one in why_source.held(frame.file, frame.line, frame.column, callee):
             key = key_of(frame, one.expression)
             if key is not None or not one.expression.endswith(")"):  # what a call makes is hardly ever a lock
                 found.append(Holding(shown(frame, one.expression), key, frame, one.line, own))
     return found
+
+
+def _within_c(thread: Thread) -> str:
+    """The name, which is not known, of the C code that a thread is in, where that is not taking a lock; "" otherwise.
+
+    Locks are waited for in a futex. Who waits for a socket in ``with lock: return sock.recv(1)`` has the lock.
+    """
+    return f"<{thread.where}>" if thread.where and not thread.where.startswith("futex") else ""
 
 
 def taken_at(frames: tuple[Frame, ...]) -> Iterator[Key | None]:

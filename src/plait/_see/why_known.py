@@ -63,8 +63,9 @@ def step(known: Known) -> Step:
     wait = known.wait
     frame = wait.frame
     line = why_source.text(frame.file, frame.line) if frame is not None else ""
-    limited = wait.limited and wait.kind not in ("service", "feeder")
-    does = _DOES[wait.kind].format(what=wait.what or "something") + (", with a timeout," if limited else "")
+    limited = wait.limited and wait.kind not in ("service", "feeder", "runs", "C code")
+    often = _AGAIN if known.thread.moved else ", with a timeout," if limited else ""
+    does = _DOES[wait.kind].format(what=wait.what or "something") + often
     if known.thread.cancelled:
         does = f"was cancelled, and {does}"
     if wait.deep is not None:
@@ -95,6 +96,7 @@ def _known(thread: Thread, everybody: tuple[Thread, ...]) -> Known:
     return Known(thread, wait, held, crews)
 
 
+_AGAIN = ", again and again,"
 _DOES = {
     "import": "waits for an import that another thread has begun",
     "join": "waits for the end of {what}",

@@ -5,9 +5,10 @@ from __future__ import annotations
 from plait._see import why_source
 from plait._see.why_cures import NOBODY, RANK
 from plait._see.why_dump import Dump
-from plait._see.why_graph import FOR_EVER, NOT_TOLD, RESULTS, awaited, may_go_on, taken
+from plait._see.why_graph import FOR_EVER, NOT_TOLD, RESULTS, awaited, is_timer, may_go_on, taken
 from plait._see.why_keys import Key, is_own, key_of
 from plait._see.why_known import Diagnosis, Known, Step, step
+from plait._see.why_left import leavers
 
 _ENDED_BY = {  # a wait of this kind, by these methods of what is waited for
     "event": ("set",),
@@ -23,18 +24,22 @@ NO_GENERATOR = "Let no generator keep a lock while it stands at a `yield`: colle
 
 def nobody(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
     """What is waited for can only come from a thread, and there is none that runs."""
-    if any(may_go_on(dump, known) for known in everybody):
+    alive = [known for known in everybody if may_go_on(dump, known)]
+    timers = [known.thread.name for known in alive if is_timer(known)]
+    if len(timers) < len(alive):
         return None
     kinds = (*FOR_EVER, *RESULTS)
-    waiting = [known for known in everybody if known.wait.kind in kinds and not _ends(known, everybody)]
+    waiting = [known for known in everybody if known.wait.kind in kinds and known not in alive]
+    waiting = [known for known in waiting if not _ends(known, everybody)]
     if not waiting:
         return None
     first = min(waiting, key=lambda known: RANK.index(known.wait.kind))
     others = [known for known in everybody if known is not first and known.wait.kind not in NOT_TOLD]
     stands = generators(first) if first.wait.kind == "lock" else []
+    left = [] if stands else leavers(first)
     kept = _kept(first)
     has = [known for known in everybody if kept in [held.key for held in known.held]] if kept is not None else []
-    title, why, cure = NOBODY["some lock" if _may_be_kept(first, everybody) else first.wait.kind]
+    title, why, cure = NOBODY[_kind(first, everybody)]
     if has:
         why = f"{_names(has)} {'has' if len(has) == 1 else 'have'} it, and {'waits' if len(has) == 1 else 'wait'}, too."
         cure = "Keep nothing that others need while you wait for something else: let go of it first."
@@ -47,19 +52,28 @@ def nobody(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
     if later:
         cure = f"Have {later[0][0]} come before that wait, or in another thread."
     signals = dump.handled if first.wait.kind in _BY_HANDLERS else ()
-    steps = [*_told(first, everybody), *stands]
+    doubt = ", unless at a signal" if signals else ", unless a timer does it" if timers else ""
+    steps = [*_told(first, everybody), *stands, *left]
     for known in others:
         steps += _told(known, everybody)
     steps += [one for _, one in later]
     return Diagnosis(
-        title.format(what=first.wait.what or "what it waits for") + (", unless at a signal" if signals else ""),
+        title.format(what=first.wait.what or "what it waits for") + doubt,
         tuple(steps),
         f"{why} No other thread of this process is left that could: "
         + ("there is none." if not others else "they all wait, too.")
-        + (f" A handler of {' or '.join(signals)} may: a program that waits for its signal looks so." * bool(signals)),
+        + (f" A handler of {' or '.join(signals)} may: a program that waits for its signal looks so." * bool(signals))
+        + (f" What {' or '.join(timers)} will call may, a threading.Timer whose time has not come." * bool(timers)),
         cure,
-        certain=not signals,
+        certain=not doubt,
     )
+
+
+def _kind(first: Known, everybody: list[Known]) -> str:
+    """Which of the findings it is."""
+    if first.wait.kind == "queue get" and first.wait.deep is not None:
+        return "pool"
+    return "some lock" if _may_be_kept(first, everybody) else first.wait.kind
 
 
 def _later(known: Known, first: Known) -> list[tuple[str, Step]]:

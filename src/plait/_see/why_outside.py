@@ -13,15 +13,16 @@ from pathlib import Path
 from typing import Any
 
 from plait._core.errors import PlaitError
-from plait._see.why_dump import Dump, Frame, Thing, Thread
+from plait._see.why_dump import Dump, Frame, Thing, Thread, since_fork
 from plait._see.why_other_end import ends_of_children, other_end
-from plait._see.why_proc import caught, children, forked, text_of, waits_in, whereabouts, workers
+from plait._see.why_proc import caught, children, forked, run_time, text_of, waits_in, whereabouts, workers
 from plait._see.why_remote import tasks_of
 
 _PATIENCE = 30.0  # seconds for one look
 _TRIES = 3  # without stopping the process
 _BETWEEN = 0.2  # seconds between two of them
 _HUNGRY = 10  # turns in that time by which one knows who waits for the GIL
+_HARDLY = 0.05  # the part of it below which a thread does not run, though it has moved: it waits again and again
 
 
 class CannotLook(PlaitError):
@@ -38,13 +39,15 @@ def look(pid: int) -> Dump:
     if not _exists(pid):
         raise CannotLook(f"{pid}: there is no process of that number")
     first = [_thread(pid, entry) for entry in _pyspy(pid)]
-    turns = _turns(pid, first)
+    turns, ran, began = _turns(pid, first), _ran(pid, first), time.monotonic_ns()
     time.sleep(_BETWEEN)
     second = {thread.native: thread for thread in (_thread(pid, entry) for entry in _pyspy(pid))}
     hungry = {native for native, before in turns.items() if _turns_of(pid, native) - before >= _HUNGRY}
-    threads = [_over_time(one, second.get(one.native, one), hungry) for one in first]
+    enough = _HARDLY * (time.monotonic_ns() - began)
+    idle = {native for native, before in ran.items() if 0 <= run_time(pid, native) - before < enough}
+    threads = [_over_time(one, second.get(one.native, one), hungry, idle) for one in first]
     threads.sort(key=lambda one: (one.native != pid, one.native))
-    loops = any(frame.function.endswith("_run_once") for thread in threads for frame in thread.frames)
+    loops = any(frame.runs_loop for thread in threads for frame in thread.frames)
     tasks = tasks_of(pid, threads) if loops else ()
     ends = ends_of_children(pid)
     ours = ("SIGQUIT",) if any(thread.name == "plait-watchdog" for thread in threads) else ()
@@ -52,12 +55,22 @@ def look(pid: int) -> Dump:
     return Dump(pid, (*threads, *tasks), "", children(pid), forked(pid), ends, workers(pid), handled)
 
 
-def _over_time(first: Thread, second: Thread, hungry: set[int]) -> Thread:
-    """A thread as both looks have it: it has the GIL if it kept it all the time, while others asked for it."""
+def _over_time(first: Thread, second: Thread, hungry: set[int], idle: set[int]) -> Thread:
+    """A thread as both looks have it: it has the GIL if it kept it all the time, while others asked for it.
+
+    One that has moved runs, unless it was waiting for the same both times and has hardly run in between. Who waits for
+    the GIL hardly runs either.
+    """
     same = first.frames[:1] == second.frames[:1]
     kept = same and first.has_gil and second.has_gil and bool(hungry - {first.native})
-    where = second.where if same and first.where == second.where else ""  # it is read a moment after the stack
-    return second._replace(busy=bool(second.busy or not same), has_gil=kept, where=where)
+    where = second.where if first.where == second.where else ""  # it is read a moment after the stack
+    if not same and not second.busy and first.native in idle and where and not where.startswith("futex"):
+        return second._replace(has_gil=False, where="", other_end=None, moved=where)
+    return second._replace(busy=bool(second.busy or not same), has_gil=kept, where=where if same else "")
+
+
+def _ran(pid: int, threads: list[Thread]) -> dict[int, int]:
+    return {thread.native: time for thread in threads if (time := run_time(pid, thread.native))}
 
 
 def _turns(pid: int, threads: list[Thread]) -> dict[int, int]:
@@ -131,7 +144,7 @@ def _thread(pid: int, entry: dict[str, Any]) -> Thread:
         entry.get("thread_name") or name,
         entry["thread_id"],
         native,
-        tuple(_frame(frame) for frame in entry["frames"] if frame["line"]),  # of a caller that a fork has left behind
+        since_fork(tuple(_frame(frame) for frame in entry["frames"] if frame["line"])),  # 0: a fork has left it
         entry["active"],
         entry["owns_gil"],
         where=where,

@@ -23,9 +23,12 @@ _VOWELS = "AEIOU"
 def named(wait: Wait, thread: Thread, everybody: Sequence[Thread]) -> Wait:
     """The wait, with a name, and with a line if there is one where it can have been passed on."""
     method = _method(thread)
+    itself = method.variables.get("self") if method is not None else None
     if wait.frame is not None or method is None or not wait.address:
         return wait
-    kind = method.variables["self"].type if "self" in method.variables else ""
+    if itself is None or itself.address != wait.address:  # a library's own, which waits for something of its own
+        return wait
+    kind = itself.type
     own = [frame for one in everybody for frame in one.frames if is_own(frame)]
     names = {name for frame in own for name, thing in frame.variables.items() if thing.address == wait.address}
     passed = [

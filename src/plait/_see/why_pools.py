@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from plait._see.why_dump import Dump
-from plait._see.why_graph import FOR_EVER, RESULTS, awaited, may_go_on
+from plait._see.why_graph import FOR_EVER, NOT_TOLD, RESULTS, awaited, may_go_on
 from plait._see.why_known import Diagnosis, Known, step
 from plait._see.why_teams import awaits_all
 
@@ -27,6 +27,53 @@ def waits_for_itself(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
                 "pool of their own (plait.map and plait.scope have a worker for each).",
             )
     return None
+
+
+def callback_waits(_: Dump, everybody: list[Known]) -> Diagnosis | None:
+    """A callback of a pool of processes waits, in the thread that hands out the results."""
+    kinds = (*FOR_EVER, *RESULTS)
+    serving = [known for known in everybody if _hands_out(known)]
+    known = next((one for one in serving if one.wait.frame is not None and one.wait.kind in kinds), None)
+    if known is None or known.wait.limited:
+        return None
+    itself = known.wait.kind in RESULTS
+    others = [one for one in everybody if one.wait.kind in RESULTS and one is not known]
+    return Diagnosis(
+        f"A callback waits for a result, and {known.thread.name} has to hand that out"
+        if itself
+        else f"A callback waits, and {known.thread.name} hands out no results meanwhile",
+        tuple(map(step, (known, *others))),
+        f"{known.thread.name} hands out what the processes of a pool send, and runs the callbacks in between: until "
+        f"this one has returned, nobody gets a result of that pool{', and it waits for one itself' * itself}.",
+        "Wait for nothing in a callback: begin what comes next with apply_async() or submit() and a callback of its "
+        "own, or put the result into a queue for another thread.",
+        certain=itself and len(serving) == 1,
+    )
+
+
+def _hands_out(known: Known) -> bool:
+    return any(frame.is_of(*each) for frame in known.thread.frames for each in _SERVE)
+
+
+_SERVE = (("multiprocessing/pool.py", "_handle_results"), ("concurrent/futures/process.py", "run"))
+
+
+def loop_ends(_: Dump, everybody: list[Known]) -> Diagnosis | None:
+    """`asyncio.run` has come to its end, and waits for a thread of the loop's pool."""
+    ends = any(frame.name == "shutdown_default_executor" for known in everybody for frame in known.thread.frames)
+    workers = [known for known in everybody if known.wait.pooled and known.wait.kind not in NOT_TOLD]
+    loop = next((known for known in everybody if known.wait.kind == "loop"), None)
+    if not ends or not workers or loop is None:
+        return None
+    return Diagnosis(
+        f"asyncio.run() has ended its tasks, and waits for {workers[0].thread.name}",
+        tuple(map(step, (*workers, loop))),
+        "It does not return before the threads of asyncio.to_thread() and run_in_executor() have ended. To cancel a "
+        "task that awaits one leaves the thread as it is.",
+        "Have what runs in the thread come to an end: give its wait a timeout, or an Event that is set in a `finally` "
+        "around the await.",
+        certain=False,
+    )
 
 
 def _for_pool(known: Known, pool: int) -> bool:

@@ -69,6 +69,9 @@ def other_side(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
     if not found:
         return None
     wanted = {key for one in everybody for key in one.wait.keys}
+    found = [(known, end) for known, end in found if known.wait.frame is not None or _keeps(known, wanted)]
+    if not found:  # threads of libraries that read for as long as they live
+        return None
     known, end = min(found, key=lambda one: (_accepts(one[0]), not _keeps(one[0], wanted), one[0].wait.what != ROOM))
     accepts, name = _accepts(known), end.name if end.kind == "socket" else ""
     if known.wait.what == ROOM:

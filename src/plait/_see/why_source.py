@@ -12,18 +12,20 @@ from typing import NamedTuple
 Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 _remembered = lru_cache(maxsize=4096)  # a hundred threads stand in a few places
 _TAKES = re.compile(r"_?(acquire\w*|lock)")
+_TAKES_ITSELF = "lock"  # without arguments: client.lock(name) makes one
 _ENTERS = "__enter__"
 
 
 class Call(NamedTuple):
     """A method that is called on a line, and what it is called on: ``self.lock`` and ``acquire``; "" for a function.
 
-    It is `limited` when it is given a timeout, or told not to wait at all.
+    It is `limited` when it is given a timeout, or told not to wait at all; and `takes` what it is called on, as a lock.
     """
 
     receiver: str
     method: str
     limited: bool = False
+    takes: bool = False
 
 
 class Held(NamedTuple):
@@ -49,20 +51,21 @@ def calls(file: str, line: int, column: int = -1) -> tuple[Call, ...]:
 
 
 def _calls(file: str, line: int, column: int) -> tuple[Call, ...]:
-    tree = _tree(file)
+    tree = tree_of(file)
     found: list[tuple[int, Call]] = []
     for node in ast.walk(tree) if tree is not None else ():
         if isinstance(node, ast.With):
             for item in node.items:
                 inside = item.context_expr
                 if _is_around(inside, line, column):
-                    found.append((10**6, Call(ast.unparse(inside), _ENTERS)))
+                    found.append((10**6, Call(ast.unparse(inside), _ENTERS, takes=True)))
         elif isinstance(node, ast.Call) and _is_around(node, line, column):
             size = (node.end_lineno or 0) - node.lineno
             if isinstance(node.func, ast.Attribute):
-                found.append((size, Call(ast.unparse(node.func.value), node.func.attr, _limited(node))))
+                receiver = ast.unparse(node.func.value)
+                found.append((size, Call(receiver, node.func.attr, is_limited(node), is_taking(tree, node, receiver))))
                 if node.func.attr == "enter_context" and node.args:
-                    found.append((size, Call(ast.unparse(node.args[0]), _ENTERS)))
+                    found.append((size, Call(ast.unparse(node.args[0]), _ENTERS, takes=True)))
             elif isinstance(node.func, ast.Name):
                 given = node.args[0] if node.args and node.func.id == "iter" else None  # iter(inbox.get, None)
                 method = Call(ast.unparse(given.value), given.attr) if isinstance(given, ast.Attribute) else None
@@ -80,7 +83,8 @@ def _end(node: ast.expr) -> tuple[int, int]:
     return (node.end_lineno or node.lineno, node.end_col_offset or 0)
 
 
-def _limited(call: ast.Call) -> bool:
+def is_limited(call: ast.Call) -> bool:
+    """Whether a call is given a timeout, or told not to wait."""
     given = [word.value for word in call.keywords if word.arg in ("timeout", "blocking", "block")]
     given += call.args[:2] if isinstance(call.func, ast.Attribute) and call.func.attr == "acquire" else []
     return any(not (isinstance(one, ast.Constant) and one.value in (None, True, -1)) for one in given)
@@ -93,7 +97,7 @@ def awaited(file: str, line: int, column: int = -1) -> str:
     Where the column is known, the innermost `await` around it, if there is one: a line such as ``async with lock: await
     send()`` has two. The method ``__await__`` awaits with `yield from`.
     """
-    tree = _tree(file)
+    tree = tree_of(file)
     nodes = list(ast.walk(tree)) if tree is not None else []
     awaits = [node for node in nodes if isinstance(node, ast.Await | ast.YieldFrom)]
     there = [node for node in awaits if column >= 0 and _is_around(node, line, column)]
@@ -118,18 +122,18 @@ def held(file: str, line: int, column: int = -1, callee: str = "") -> tuple[Held
     The column is -1 where it is not known; then the function that was called there tells the body of a ``with`` in
     one line from its head.
     """
-    tree = _tree(file)
+    tree = tree_of(file)
     if tree is None:
         return ()
     function = _function(tree, line)
     found: list[Held] = []
-    for node in _within(function):
+    for node in within(function):
         if isinstance(node, ast.With | ast.AsyncWith) and node.lineno <= line <= (node.end_lineno or 0):
             entered = [item.context_expr for item in node.items]
             heads = {name for one in entered for name in _called(one)}
             inside = callee if callee not in (*heads, "__enter__", "__aenter__") else ""
             found += [Held(ast.unparse(one), one.lineno) for one in entered if _is_past(one, line, column, inside)]
-    found += _acquired(function, line, column, callee)
+    found += _acquired(tree, function, line, column, callee)
     return tuple(sorted(found, key=lambda one: one.line))
 
 
@@ -146,9 +150,9 @@ def _called(node: ast.expr) -> list[str]:
     return [one.attr if isinstance(one, ast.Attribute) else ast.unparse(one) for one in functions]
 
 
-def _acquired(function: ast.AST, line: int, column: int, callee: str) -> Iterator[Held]:
+def _acquired(tree: ast.AST, function: ast.AST, line: int, column: int, callee: str) -> Iterator[Held]:
     taken: dict[tuple[str, str], int] = {}
-    own = _within(function)
+    own = list(within(function))
     found = [node for node in own if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)]
     for node in sorted(found, key=lambda call: (call.lineno, call.col_offset)):
         assert isinstance(node.func, ast.Attribute)
@@ -157,15 +161,44 @@ def _acquired(function: ast.AST, line: int, column: int, callee: str) -> Iterato
         expression, method = ast.unparse(node.func.value), node.func.attr
         if method == "enter_context" and node.args:
             taken[ast.unparse(node.args[0]), method] = node.lineno
-        elif _TAKES.fullmatch(method):
-            taken[expression, method] = node.lineno
+        elif is_taking(tree, node, expression):
+            if not _is_elsewhere(own, node, line):
+                taken[expression, method] = node.lineno
         else:
-            taken.pop((expression, _opposite(method)), None)
+            taken.pop((expression, opposite(method)), None)
     for (expression, _), since in taken.items():
         yield Held(expression, since)
 
 
-def _within(function: ast.AST) -> Iterator[ast.AST]:
+def _is_elsewhere(nodes: list[ast.AST], there: ast.AST, line: int) -> bool:
+    """Whether something is in a branch that a line is not in: then nobody can tell whether it was come by."""
+    branches = [part for node in nodes for part in _branches(node) if part]
+    others = [part for part in branches if not part[0].lineno <= line <= (part[-1].end_lineno or 0)]
+    return any(one is there for part in others for each in part for one in ast.walk(each))
+
+
+def _branches(node: ast.AST) -> list[list[ast.stmt]]:
+    if isinstance(node, ast.If):
+        return [node.body, node.orelse]
+    return [node.body] if isinstance(node, ast.ExceptHandler | ast.match_case) else []
+
+
+def is_taking(tree: ast.AST | None, call: ast.Call, receiver: str) -> bool:
+    """Whether the call of a method takes what it is called on, as a lock."""
+    method = call.func.attr if isinstance(call.func, ast.Attribute) else ""
+    if not _TAKES.fullmatch(method) or (method == _TAKES_ITSELF and call.args):
+        return False
+    return tree is None or receiver not in _modules(tree)
+
+
+@lru_cache(maxsize=256)
+def _modules(tree: ast.AST) -> frozenset[str]:
+    """The names of modules in a file, which are no locks."""
+    imports = [node for node in ast.walk(tree) if isinstance(node, ast.Import)]
+    return frozenset(alias.asname or alias.name for node in imports for alias in node.names)
+
+
+def within(function: ast.AST) -> Iterator[ast.AST]:
     """What a function or module consists of, without the functions in it."""
     waiting = list(ast.iter_child_nodes(function))
     while waiting:
@@ -175,7 +208,7 @@ def _within(function: ast.AST) -> Iterator[ast.AST]:
             waiting += ast.iter_child_nodes(node)
 
 
-def _opposite(method: str) -> str:
+def opposite(method: str) -> str:
     """The method that takes what this one lets go."""
     return method.replace("unlock", "lock").replace("release", "acquire")
 
@@ -188,9 +221,7 @@ def taking(file: str, line: int, column: int = -1) -> str:
     """
     if len(entered_together(file, line, column)) > 1:
         return ""
-    return next(
-        (one.receiver for one in calls(file, line, column) if _TAKES.fullmatch(one.method) or one.method == _ENTERS), ""
-    )
+    return next((one.receiver for one in calls(file, line, column) if one.takes), "")
 
 
 @_remembered
@@ -199,7 +230,7 @@ def entered_together(file: str, line: int, column: int) -> tuple[str, ...]:
 
     Nor is it known before CPython 3.13, where it is that of the whole statement.
     """
-    tree = _tree(file)
+    tree = tree_of(file)
     items = [item for node in ast.walk(tree) if isinstance(node, ast.With) for item in node.items] if tree else []
     found = [item.context_expr for item in items if _is_around(item.context_expr, line, -1)]
     there = [one for one in found if column >= 0 and _is_around(one, line, column)]
@@ -211,7 +242,7 @@ def entered_together(file: str, line: int, column: int) -> tuple[str, ...]:
 @_remembered
 def takes_for_its_caller(file: str, line: int) -> bool:
     """Whether what is taken in this line is left to whoever has called the function, or entered it as a context."""
-    tree = _tree(file)
+    tree = tree_of(file)
     if tree is None:
         return False
     function = _function(tree, line)
@@ -232,11 +263,11 @@ def takes_for_its_caller(file: str, line: int) -> bool:
 @_remembered
 def releases_for_others(file: str) -> bool:
     """Whether a file passes on a method ``release``, or calls it where nothing of that name was acquired."""
-    tree = _tree(file)
+    tree = tree_of(file)
     for function in ast.walk(tree) if tree is not None else ():
         if isinstance(function, Function | ast.Module):
-            methods = [node for node in _within(function) if isinstance(node, ast.Attribute)]
-            called = {id(node.func) for node in _within(function) if isinstance(node, ast.Call)}
+            methods = [node for node in within(function) if isinstance(node, ast.Attribute)]
+            called = {id(node.func) for node in within(function) if isinstance(node, ast.Call)}
             taken = {ast.unparse(one.value) for one in methods if one.attr == "acquire"}
             releases = [one for one in methods if one.attr == "release"]
             if any(id(one) not in called or ast.unparse(one.value) not in taken for one in releases):
@@ -247,7 +278,7 @@ def releases_for_others(file: str) -> bool:
 @_remembered
 def passed(file: str, method: str) -> tuple[Held, ...]:
     """What a file gives such a method of to a call, without calling it: ``Thread(target=barrier.wait)``."""
-    tree = _tree(file)
+    tree = tree_of(file)
     calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)] if tree is not None else []
     given = [one for call in calls for one in (*call.args, *(word.value for word in call.keywords))]
     found = [one for one in given if isinstance(one, ast.Attribute) and one.attr == method]
@@ -257,8 +288,8 @@ def passed(file: str, method: str) -> tuple[Held, ...]:
 @_remembered
 def called_later(file: str, line: int, name: str, methods: tuple[str, ...]) -> tuple[Held, ...]:
     """Where the function around a line calls such a method, further down, of what is called so: ``self.stop.set()``."""
-    tree = _tree(file)
-    nodes = list(_within(_function(tree, line))) if tree is not None else []
+    tree = tree_of(file)
+    nodes = list(within(_function(tree, line))) if tree is not None else []
     functions = [node.func for node in nodes if isinstance(node, ast.Call) and node.lineno > line]
     found = [one for one in functions if isinstance(one, ast.Attribute) and one.attr in methods]
     there = [Held(f"{ast.unparse(one)}()", one.lineno) for one in found if _last_name(one.value) == name]
@@ -272,7 +303,7 @@ def _last_name(node: ast.expr) -> str:
 @_remembered
 def made_as(file: str, expression: str) -> str:
     """The name of the class whose call a file assigns to an expression, ``Event``; "" where it does not say one."""
-    tree = _tree(file)
+    tree = tree_of(file)
     found = [node for node in ast.walk(tree) if isinstance(node, ast.Assign)] if tree is not None else []
     pairs = [(target, node.value) for node in found for target in node.targets]
     pairs += [pair for one, value in pairs if isinstance(one, ast.Tuple) and isinstance(value, ast.Tuple)
@@ -285,7 +316,7 @@ def made_as(file: str, expression: str) -> str:
 @_remembered
 def iterated(file: str, line: int) -> str:
     """What a ``for`` in a line goes over; "" for none."""
-    tree = _tree(file)
+    tree = tree_of(file)
     loops = [node for node in ast.walk(tree) if isinstance(node, ast.For)] if tree is not None else []
     return next((ast.unparse(one.iter) for one in loops if _is_around(one.iter, line, -1)), "")
 
@@ -293,7 +324,7 @@ def iterated(file: str, line: int) -> str:
 @_remembered
 def generators_with(file: str, expression: str) -> tuple[Held, ...]:
     """Where generators of a file stand still with this taken: the generator's name, and the line of its `yield`."""
-    tree = _tree(file)
+    tree = tree_of(file)
     found = []
     for function in ast.walk(tree) if tree is not None else ():
         if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef) or any(
@@ -317,7 +348,7 @@ def is_global(file: str, name: str) -> bool:
 @_remembered
 def number(file: str, name: str) -> int | None:
     """The whole number that a name of the module stands for; None for anything else, or where it is assigned twice."""
-    tree = _tree(file)
+    tree = tree_of(file)
     nodes = list(ast.walk(tree)) if tree is not None else []
     stores = [node for node in nodes if isinstance(node, ast.Name) and node.id == name and _is_store(node)]
     given = [node for node in tree.body if isinstance(node, ast.Assign)] if tree is not None else []
@@ -334,7 +365,7 @@ def _is_store(node: ast.Name) -> bool:
 
 @lru_cache(maxsize=256)
 def _globals(file: str) -> frozenset[str]:
-    tree = _tree(file)
+    tree = tree_of(file)
     found: set[str] = set()
     waiting: list[ast.AST] = [tree] if tree is not None else []
     while waiting:
@@ -361,7 +392,8 @@ def _function(tree: ast.AST, line: int) -> ast.AST:
 
 
 @lru_cache(maxsize=256)
-def _tree(file: str) -> ast.Module | None:
+def tree_of(file: str) -> ast.Module | None:
+    """The syntax tree of a file; None where it has none, or cannot be read."""
     try:
         return ast.parse("".join(linecache.getlines(file)))
     except (SyntaxError, ValueError):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from itertools import takewhile
 
 from plait._see import why_source
 from plait._see.why_dump import Frame, Thread
@@ -43,7 +45,8 @@ def task_wait(thread: Thread) -> Wait:
     what = what.removesuffix(".acquire()")
     keys = tuple(_keys(thread.frames[thread.frames.index(frame) :]))
     others = any(one.is_of(*function) for one in thread.frames for function in _FOR_TASKS)
-    return Wait("tasks" if others or what.startswith("asyncio.gather(") else "await", what, frame, keys)
+    kind = "tasks" if others or what.startswith("asyncio.gather(") else "await"
+    return Wait(kind, what, frame, keys, deep=library(thread))
 
 
 def _keys(frames: tuple[Frame, ...]) -> Iterator[Key]:
@@ -65,8 +68,11 @@ def _keys(frames: tuple[Frame, ...]) -> Iterator[Key]:
 def primitive(thread: Thread) -> str:
     """The kind of wait that a task's `await` is: `lock`, `queue get`; "" for one of another kind.
 
-    The methods of asyncio's own that it is in tell, or else the name of the method that its line awaits.
+    The methods of asyncio's own that it is in tell, or else the name of the method that its line awaits. What a library
+    has called those for is its own affair.
     """
+    if library(thread) is not None:
+        return ""
     for frame in reversed(thread.frames):  # the outermost: Queue.join() waits for an Event
         if frame.file.endswith(_FILES) and frame.function in _PRIMITIVES:
             return _PRIMITIVES[frame.function]
@@ -74,3 +80,12 @@ def primitive(thread: Thread) -> str:
     what = why_source.awaited(own.file, own.line, own.column) if own is not None else ""
     method = what.removesuffix("()").rpartition(".")[2].partition("(")[0]
     return _METHODS.get(method, "") if what.endswith(")") else ""
+
+
+def library(thread: Thread) -> Frame | None:
+    """The innermost frame of an installed library that a line of the user's own has called; None for none."""
+    inner = takewhile(lambda frame: not is_own(frame), thread.frames)
+    return next((frame for frame in inner if _INSTALLED.search(frame.file)), None)
+
+
+_INSTALLED = re.compile(r"[/\\](site|dist)-packages[/\\]")

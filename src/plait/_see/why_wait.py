@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from plait._see import why_source
 from plait._see.why_dump import Frame, Thread
-from plait._see.why_keys import Key, is_own, shown, taken_at
+from plait._see.why_keys import Key, is_own, key_of, shown, taken_at
 from plait._see.why_proc import kernel_wait
 from plait._see.why_source import Call
 from plait._see.why_teams import crew_of
@@ -46,6 +46,7 @@ _SHAPES = (
     ("thread.py", "_worker", "idle"),
     ("pool.py", "worker", "idle"),
     ("base_events.py", "_run_once", "loop"),
+    ("asyncio/runners.py", "run", "loop"),
     ("_run/channel.py", "get", "channel get"),
     ("_run/channel.py", "put", "channel put"),
 )
@@ -115,11 +116,11 @@ def wait_of(thread: Thread) -> Wait:
     inner = thread.frames[: len(thread.frames) if mine is None else mine]
     frame = thread.frames[mine] if mine is not None else None
     outer = thread.frames[mine:] if mine is not None else ()
-    loop = any(one.is_of("base_events.py", "_run_once") for one in outer)
+    loop = any(one.runs_loop for one in outer)
     pooled = _pooled(thread)
     if frame is None and any(_PARTS.search(one.file) for one in inner):
         inner = tuple(takewhile(lambda one: not _PARTS.search(one.file), inner))
-        if not inner or not crew_of(thread) or any(one.is_of("base_events.py", "_run_once") for one in inner):
+        if not inner or not crew_of(thread) or any(one.runs_loop for one in inner):
             return Wait("plait", "", None, pooled=pooled)
     kind, address = _by_library(inner)
     ours = any(_OURS.search(one.file) and not one.file.endswith(_CHANNELS) for one in inner)
@@ -135,7 +136,9 @@ def wait_of(thread: Thread) -> Wait:
         kind = "something"
     shared = any(_PROCESSES.search(one.file) for one in inner)
     if kind == "something" and (known := _by_system(thread, call)):
-        return Wait("system", known, frame, _keys((*inner, *outer), "lock"), address, loop, pooled, shared=shared)
+        taken = () if inner or frame is None else _of_line(frame)  # in C code of its body
+        keys = tuple(key for key in _keys((*inner, *outer), "lock") if key not in taken)
+        return Wait("system", known, frame, keys, address, loop, pooled, bool(thread.moved), shared=shared)
     if kind in ("something", "runs", "C code"):
         deep = None
     what = _what(deep or frame, kind, call)
@@ -149,7 +152,7 @@ def wait_of(thread: Thread) -> Wait:
 
 def _by_system(thread: Thread, call: Call | None) -> str:
     """What a thread waits for as the system tells; "" when it does not."""
-    known = kernel_wait(thread.where)
+    known = kernel_wait(thread.where or thread.moved)
     if "socket" in known and call is not None and call.method in _SENDS:
         return ROOM
     if thread.other_end is not None and thread.where.startswith(_EITHER):
@@ -162,7 +165,7 @@ def _what(frame: Frame | None, kind: str, call: Call | None) -> str:
     if frame is None:
         return ""
     if kind in ("queue get", "queue put") and call is not None and call.method not in _OF_QUEUES:
-        return "a queue"  # of a library that the line has called, such as logging
+        return "a queue"  # within the standard library, such as logging
     if kind == "channel get" and (call is None or call.method != "get"):
         return why_source.iterated(frame.file, frame.line)
     together = why_source.entered_together(frame.file, frame.line, frame.column)
@@ -171,7 +174,11 @@ def _what(frame: Frame | None, kind: str, call: Call | None) -> str:
 
 def _deep(inner: tuple[Frame, ...], kind: str) -> Frame | None:
     """The frame of a library that waits, where that is another one than the user's own has called for it."""
-    if not inner or inner[0].file[:1] == "<" or kind in _TOLD_BY_NAME:
+    if not inner or inner[0].file[:1] == "<":
+        return None
+    if kind in ("queue get", "queue put"):  # such as a pool of connections is made of
+        return next((one for one in inner if _LIBRARY.search(one.file) and one.name not in _OF_QUEUES), None)
+    if kind in _TOLD_BY_NAME:
         return None
     return next((one for one in inner if not _NO_WRAPPER.search(one.file)), None)
 
@@ -196,6 +203,12 @@ def _keys(frames: tuple[Frame, ...], kind: str) -> tuple[Key, ...]:
     elif kind != "lock":
         return ()
     return tuple(key for key in taken_at(frames) if key is not None)
+
+
+def _of_line(frame: Frame) -> tuple[Key | None, ...]:
+    """What the line of a frame takes."""
+    taking = why_source.taking(frame.file, frame.line, frame.column)
+    return (key_of(frame, taking),) if taking else ()
 
 
 def _pooled(thread: Thread) -> int:
@@ -265,4 +278,5 @@ _OURS = re.compile(r"[/\\]plait[/\\]_(run|engines|core)[/\\]")
 _PARTS = re.compile(r"[/\\]plait[/\\]_\w+[/\\]")
 _CHANNELS = ("channel.py", "channel_waiter.py")
 _PROCESSES = re.compile(r"[/\\]multiprocessing[/\\](queues|synchronize|connection|managers)\.py$")
+_LIBRARY = re.compile(r"[/\\](site|dist)-packages[/\\]")
 _NO_WRAPPER = re.compile(r"[/\\](threading|queue|_base|contextlib)\.py$|[/\\](multiprocessing|concurrent)[/\\]")

@@ -1,0 +1,93 @@
+"""Locks that nobody has: where the source takes one, and may end without letting it go. Pure."""
+
+from __future__ import annotations
+
+import ast
+from functools import lru_cache
+from typing import NamedTuple
+
+from plait._see import why_source
+from plait._see.why_dump import Dump
+from plait._see.why_graph import awaited
+from plait._see.why_known import Diagnosis, Known, Step, step
+
+
+class Left(NamedTuple):
+    """A function that takes something and may end without letting it go, at which line; `ever` if it does let go."""
+
+    function: str
+    line: int
+    ever: bool
+
+
+def left_taken(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
+    """Who waits for a lock that no thread is seen to have, and that a function in its file does not always let go."""
+    for at, known in enumerate(everybody):
+        steps = leavers(known)
+        if steps and not known.wait.limited and awaited(everybody, at) is None:
+            return Diagnosis(
+                f"{known.thread.name} waits for {known.wait.what}, which no thread is seen to have",
+                (step(known), *steps),
+                "Whoever had it has left it without release(), as it seems: a function in the same file may."
+                + (" Or it was taken so at the moment when this process was forked." if dump.forked else ""),
+                CURE,
+                certain=False,
+            )
+    return None
+
+
+def leavers(known: Known) -> list[Step]:
+    """The functions in the file of the line that waits for a lock which may leave that taken; the surest first."""
+    frame, what = known.wait.deep or known.wait.frame, known.wait.what
+    if known.wait.kind != "lock" or known.thread.task or frame is None or not what:
+        return []
+    return [
+        Step(
+            f"{one.function}()",
+            f"takes {what}, and lets it go only if nothing is raised in between,"
+            if one.ever
+            else f"takes {what}, and does not let it go,",
+            frame._replace(line=one.line).place,
+            why_source.text(frame.file, one.line),
+        )
+        for one in sorted(_left(frame.file, what), key=lambda one: one.ever)
+    ][:_MOST]
+
+
+CURE = "Use `with`, or release it in a `finally`."
+_MOST = 3
+
+
+@lru_cache(maxsize=4096)
+def _left(file: str, expression: str) -> tuple[Left, ...]:
+    """The functions of a file that take something and may end with it taken, but those that take it for their caller.
+
+    Who passes its release on, or lets it go in a `finally` or after an error, is none of them either.
+    """
+    tree = why_source.tree_of(file)
+    found = []
+    for function in ast.walk(tree) if tree is not None else ():
+        if not isinstance(function, ast.FunctionDef):
+            continue
+        calls = [one for one in why_source.within(function) if isinstance(one, ast.Call)]
+        methods = {id(one.func): one for one in calls if isinstance(one.func, ast.Attribute)}
+        named = [one for one in why_source.within(function) if isinstance(one, ast.Attribute)]
+        named = [one for one in named if ast.unparse(one.value) == expression]
+        taken = [one for one in named if id(one) in methods and _takes(tree, methods[id(one)], expression)]
+        gives = [one for one in named if why_source.opposite(one.attr) in {each.attr for each in taken}]
+        gives = [one for one in gives if one not in taken]
+        surely = {id(each) for one in ast.walk(function) if isinstance(one, ast.Try) for each in _afterwards(one)}
+        if not taken or why_source.takes_for_its_caller(file, taken[0].lineno):
+            continue
+        if all(id(one) in methods and id(one) not in surely for one in gives):
+            found.append(Left(function.name, taken[0].lineno, bool(gives)))
+    return tuple(found)
+
+
+def _takes(tree: ast.AST | None, call: ast.Call, expression: str) -> bool:
+    return why_source.is_taking(tree, call, expression) and not why_source.is_limited(call)
+
+
+def _afterwards(node: ast.Try) -> list[ast.AST]:
+    """What is in the `finally` and the `except` of a ``try``."""
+    return [each for part in (*node.finalbody, *node.handlers) for each in ast.walk(part)]
