@@ -35,6 +35,17 @@ pool = ThreadPoolExecutor(1)
 pool.submit(lambda: (threading.main_thread().join(0.05), print("item")))
 print("main")
 """,
+    "a log in the place of the streams": """
+import sys
+class Log:
+    def write(self, text):
+        print(text, end="", file=sys.__stdout__)
+    def flush(self):
+        pass
+print("before")
+sys.stdout = sys.stderr = Log()
+print("after")
+""",
     "words for an exit": "import sys; print(1); sys.exit('words')",
     "another folder": "import os, sys; print(__file__, sys.argv); os.chdir('/'); print(os.path.exists(__file__))",
     "an error": "def fail():\n    raise KeyError('lost')\n\ntry:\n    fail()\nfinally:\n    1 / 0\n",
@@ -244,3 +255,25 @@ def test_who_does_not_wait_for_the_picture_is_told_that_there_is_none(tmp_path: 
     assert done.stderr == "plait trace: stopped by Ctrl-C while the trace was put together; there is none in run.html\n"
     with pytest.raises(plait.errors.UsageError, match="nothing has been traced into this file"):
         plait.show(tmp_path / "run.html")
+
+
+def test_a_trace_whose_place_has_gone_is_written_elsewhere(tmp_path: Path) -> None:
+    """As on a full disk: what was recorded cannot be had again."""
+    (tmp_path / "there").mkdir()
+    (tmp_path / "other").mkdir()
+    (tmp_path / "app.py").write_text("import os\nos.remove('there/run.html')\nos.rmdir('there')\n")
+    words = [sys.executable, "-m", "plait", "trace", "-o", "there/run.html", "app.py"]
+    environment = {**os.environ, "TMPDIR": str(tmp_path / "other")}
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, env=environment)
+    assert done.returncode == 255
+    assert "there/run.html cannot be written: No such file or directory; it is in " in done.stderr, done.stderr
+    where = Path(done.stderr.rpartition("it is in ")[2].strip())
+    assert where.is_relative_to(tmp_path / "other")
+    assert "MainThread" in plait.show(where)
+
+
+def test_whoever_has_closed_the_stream_for_errors_keeps_his_status(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text("import sys\nprint(1)\nsys.stderr.close()\nsys.exit(3)\n")
+    done = plait_trace(tmp_path, "-o", "run.html", "app.py")
+    assert (done.stdout, done.stderr, done.returncode) == ("1\n", "", 3)
+    assert "MainThread" in plait.show(tmp_path / "run.html")

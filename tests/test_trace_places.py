@@ -18,6 +18,7 @@ from threads import run
 
 import plait
 from plait._core.trace import State
+from plait._see.recorder_tasks import TaskRecorder
 from plait._see.whereabouts import made_at, own_frame, place
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
@@ -123,6 +124,28 @@ def test_what_blocks_a_loop_within_the_library_is_told_at_the_line_that_called_i
     told = next(finding for finding in trace.summary if "event loop was blocked" in finding)
     assert " at test_trace_places.py:" in told
     assert " in fetches" in told
+
+
+def test_the_line_of_a_step_is_the_one_at_which_it_was_seen_most_often() -> None:
+    """Not the last: a thread that computes lets others look most easily where it calls the system at the end."""
+    recorder, thread = TaskRecorder(), threading.get_ident()
+    recorder._running[thread] = 1, 0, "computes"
+    recorder._step = compile("", "none", "exec")
+
+    for times, line in ((3, "computes"), (1, "sends")):
+        looks = [threading.Thread(target=recorder._look) for _ in range(times)]
+        text = f"def {line}():\n    for one in looks: one.start(), one.join()\n{line}()"
+        exec(compile(text, f"{line}.py", "exec"), {"looks": looks})
+    assert recorder._seen_in(thread, 0) == "computes.py:2 in computes"
+    assert recorder._seen_in(thread, 1) == ""
+
+
+def test_a_loop_in_c_is_said_not_to_be_seen(tmp_path: Path) -> None:
+    pytest.importorskip("uvloop")
+    (tmp_path / "app.py").write_text("import asyncio, uvloop\nuvloop.run(asyncio.sleep(0.01))\n")
+    words = [sys.executable, "-m", "plait", "trace", "app.py"]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert "not seen: the tasks of uvloop.Loop, and what blocked it" in done.stderr
 
 
 def test_what_a_loop_runs_of_the_library_alone_is_not_told_at_the_line_that_runs_the_loop() -> None:

@@ -21,7 +21,7 @@ def say(text: str, *, err: bool = False, nl: bool = True) -> None:
         ClickException: it cannot be written, such as to a full disk.
     """
     stream = sys.stderr if err else sys.stdout
-    if stream is None:
+    if stream is None or stream.closed:
         return
     try:
         click.echo(printable(text, stream.encoding), err=err, nl=nl)

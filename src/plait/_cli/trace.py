@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
+from contextlib import suppress
 from pathlib import Path
+from typing import TextIO
 
 import click
 
@@ -60,11 +63,12 @@ def trace_command(module: str | None, output: str, children: bool, words: tuple[
     words, output = _with_late_output(module, words, output)
     path = _checked(module, output, words)
     sys.argv = [module, *words] if module is not None else list(words)
-    program = os.getpid()
+    program, streams = os.getpid(), (sys.stdout, sys.stderr)
     recording = trace(children=children)
 
     def killed() -> None:
         recording.__exit__(None, None, None)
+        _take_back(streams)
         _report(recorded, output, path, 0)
 
     try:
@@ -73,6 +77,7 @@ def trace_command(module: str | None, output: str, children: bool, words: tuple[
         leave_threads()
         if os.getpid() != program:
             return status  # a child that was forked, whose trace it is not
+        _take_back(streams)
         return _report(recorded, output, path, status)
     except KeyboardInterrupt:  # the program has ended: what Ctrl-C does to it, it has done
         reserved(path)
@@ -80,15 +85,35 @@ def trace_command(module: str | None, output: str, children: bool, words: tuple[
         return _INTERRUPTED
 
 
+def _take_back(streams: tuple[TextIO, TextIO]) -> None:
+    """Have our words go where they went before the program put streams of its own there, such as those of a log."""
+    for name, stream in zip(("stdout", "stderr"), streams, strict=True):
+        with suppress(Exception):  # it may be anything
+            getattr(sys, name).flush()
+        setattr(sys, name, stream)
+
+
 def _report(recorded: Trace, output: str, path: Path, status: int) -> int:
     """Write the trace, say what is in it, and return the exit status of the whole."""
     try:
         save(recorded, path)
     except OSError as error:
-        say(f"{recorded}\nplait trace: {output} cannot be written: {error.strerror}", err=True)
+        instead = _elsewhere(recorded, path.name)
+        where = f"; it is in {instead}" if instead else ""
+        say(f"{recorded}\nplait trace: {output} cannot be written: {error.strerror}{where}", err=True)
         return status or _NOT_WRITTEN
     say(f"{recorded}\nwritten: {output}", err=True)
     return status
+
+
+def _elsewhere(recorded: Trace, name: str) -> str:
+    """Where the trace was written to when its own place is full, since it cannot be had again; "" for nowhere."""
+    try:
+        file = Path(tempfile.mkdtemp(prefix="plait-trace-")) / name
+        save(recorded, file)
+    except OSError:
+        return ""
+    return str(file)
 
 
 def _with_late_output(module: str | None, words: tuple[str, ...], output: str) -> tuple[tuple[str, ...], str]:

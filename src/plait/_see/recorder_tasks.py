@@ -3,7 +3,8 @@
 A step is `asyncio.events.Handle._run`; its callback belongs to the task. After the step the task is ready, has ended,
 or awaits something, which the innermost coroutine says. Since when it could have gone on the handle of its next step
 says, which is made when that is known; after a timer, the moment at which the timer was due. Steps that last longer
-than `BLOCKING` are looked at by a thread that is there while a loop runs, and notes the line.
+than `BLOCKING` are looked at by a thread that is there while a loop runs, and counts the lines. The one seen most often
+tells, not the last: a thread that computes lets others look most easily where it calls the system at the end.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import os
 import sys
 import time
 import weakref
-from collections import deque
+from collections import Counter, deque
 from types import CodeType, FrameType
 from typing import Any, Literal, NamedTuple
 
@@ -32,6 +33,7 @@ _EVENTS: Any = asyncio.events
 _LOCK: Any = asyncio.Lock
 _HANDLE: Any = asyncio.events.Handle  # every step of every loop goes through its `_run`
 _LOOP: Any = asyncio.BaseEventLoop
+_RUNNER: Any = asyncio.Runner
 _LIBRARY = (os.path.dirname(asyncio.__file__) + os.sep, PLAIT)
 _KEPT = 1_000_000
 _AWAITED = {
@@ -68,7 +70,7 @@ class Step(NamedTuple):
 
 
 class Blocked(NamedTuple):
-    """A step that blocked its event loop: who ran it, in which thread, and the line that was seen, or ""."""
+    """A step that blocked its event loop: who ran it, in which thread, and the line seen most often, or ""."""
 
     tid: int
     began: int
@@ -87,7 +89,8 @@ class TaskRecorder:
         self._owners: weakref.WeakKeyDictionary[asyncio.Lock, int] = weakref.WeakKeyDictionary()
         self._numbers: dict[int, tuple[asyncio.Task[Any], int]] = {}
         self._running: dict[int, tuple[int, int, str]] = {}  # thread: native number, began, task
-        self._seen: dict[int, tuple[int, str]] = {}  # thread: began, line
+        self._seen: dict[int, tuple[int, Counter[str]]] = {}  # thread: began, how often each line
+        self.strange: set[str] = set()  # loops whose steps are not seen, by their class
         self._due: dict[int, int] = {}  # thread: when the timer was due that it runs
         self._ahead = now() - time.monotonic_ns() // 1000  # of our clock, before that of loops
         self._loops: set[int] = set()  # threads that run one
@@ -136,6 +139,16 @@ class TaskRecorder:
                 if not self._loops:
                     self._watch.stop()
 
+        self._run_loop = run_loop = _RUNNER.run
+
+        @functools.wraps(run_loop)
+        def told(runner: asyncio.Runner, *args: Any, **options: Any) -> Any:
+            kind = type(runner.get_loop())
+            if not issubclass(kind, asyncio.BaseEventLoop):
+                self.strange.add(f"{kind.__module__.partition('.')[0]}.{kind.__qualname__}")
+            return run_loop(runner, *args, **options)
+
+        _RUNNER.run = told
         _LOOP.run_forever = watched
         _LOCK.acquire = owned
         step: Any = run
@@ -148,6 +161,7 @@ class TaskRecorder:
         _HANDLE._run = self._original
         _EVENTS.Handle = _HANDLE
         _LOOP.run_forever = self._run_forever
+        _RUNNER.run = self._run_loop
         self._watch.stop()
         self._numbers.clear()
 
@@ -155,8 +169,7 @@ class TaskRecorder:
         ended = now()
         tid = _thread.get_native_id()
         if ended - began >= BLOCKING:
-            seen = self._seen.get(thread, (0, ""))
-            self.blocked.append(Blocked(tid, began, ended, name, seen[1] if seen[0] == began else ""))
+            self.blocked.append(Blocked(tid, began, ended, name, self._seen_in(thread, began)))
         if task is None:
             return
         number, lock = self._number(task), None
@@ -167,6 +180,11 @@ class TaskRecorder:
             after, awaits, where, lock = _awaited(task)
         held = (0, 0) if lock is None else (self._owners.get(lock, 0), id(lock))
         self.steps.append(Step(number, tid, ready, began, ended, after, awaits, where, *held))
+
+    def _seen_in(self, thread: int, began: int) -> str:
+        """The line at which the step of a thread that began then was seen most often."""
+        step, lines = self._seen.get(thread, (0, Counter[str]()))
+        return max(lines, key=lines.__getitem__) if step == began and lines else ""
 
     def _number(self, task: asyncio.Task[Any] | None) -> int:
         """A task's number; its name is kept."""
@@ -184,7 +202,11 @@ class TaskRecorder:
             if began < late:
                 frame = sys._current_frames().get(thread)
                 line = place(program_frame(frame, self._step) or _in_step(frame, self._step))
-                self._seen[thread] = began, line
+                seen = self._seen.get(thread)
+                if seen is None or seen[0] != began:
+                    seen = self._seen[thread] = began, Counter()
+                if line:
+                    seen[1][line] += 1
 
 
 def _dated(due: dict[int, int]) -> type:

@@ -120,7 +120,7 @@ class trace:  # noqa: N801  used as a verb: with plait.trace("run.html")
         steps, blocked = list(self._tasks.steps), list(self._tasks.blocked)
         add_tasks(trace, steps, self._tasks.names, self._origin)
         unshown = foreign.keys() - {self._pid, *workers, *others}
-        trace.missing += [*samples.missing, *_unshown(samples, unshown, trace.seconds)]
+        trace.missing += [*samples.missing, *_unshown(samples, unshown, trace.seconds), *_strange(self._tasks.strange)]
         trace.facts |= {"rate": samples.rate, "cost": samples.cost}
         runs = runs_of(trace, batches, self._transfer.sums(), self._origin)
         trace.summary = summarise(
@@ -137,6 +137,10 @@ class trace:  # noqa: N801  used as a verb: with plait.trace("run.html")
 
     def _ran(self, words: str, began: float, failed: bool) -> None:
         self._calls.append(Ran(_thread.get_native_id(), int(began * 1e6), now(), words, failed))
+
+
+def _strange(loops: set[str]) -> list[str]:
+    return [f"the tasks of {loop}, and what blocked it: asyncio's own event loop shows them" for loop in sorted(loops)]
 
 
 def _unshown(samples: Samples, unshown: set[int], seconds: float) -> list[str]:

@@ -33,7 +33,8 @@ def program_frame(frame: FrameType | None, until: CodeType | None = None) -> Fra
     """The innermost frame of the program's own, or of a package that it uses, within a call of `until`; or none."""
     while frame is not None and frame.f_code is not until and not frame.f_code.co_filename.startswith(_COMMAND):
         file = frame.f_code.co_filename
-        if not file.startswith(("<frozen ", PLAIT)) and (not file.startswith(_LIBRARY) or file.startswith(_INSTALLED)):
+        theirs = not file.startswith(("<frozen ", PLAIT)) and frame.f_lineno  # 0 in what a library has had compiled
+        if theirs and (not file.startswith(_LIBRARY) or file.startswith(_INSTALLED)):
             return frame
         frame = frame.f_back
     return None
