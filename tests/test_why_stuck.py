@@ -60,6 +60,16 @@ for turn in range(200):
 print("ENOUGH", flush=True)
 """
 
+UNSEEN = """
+import plait, sys, threading, types
+def run_forever(self):
+    threading.Event().wait()
+threading.Thread(target=run_forever, args=(1,), daemon=True).start()
+sys.modules["asyncio"] = types.ModuleType("asyncio")
+while True:
+    sum(range(10_000))
+"""
+
 pytestmark = [
     pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads the time that threads have run from /proc"),
     pytest.mark.usefixtures("nothing_left"),
@@ -88,6 +98,12 @@ def test_who_can_never_go_on_is_told_once_though_others_do(
 def test_who_waits_now_and_then_is_not_told(tmp_path: Path) -> None:
     said = _said(tmp_path, QUARREL, "ENOUGH")
     assert said.strip() == "ENOUGH", said
+
+
+def test_that_looking_fails_again_and_again_is_said_once(tmp_path: Path) -> None:
+    """As where asyncio is no module as it should be; standing still is another matter."""
+    said = _said(tmp_path, UNSEEN, "AttributeError", more=10)
+    assert said.count("the watchdog cannot see whether some can never go on") == 1, said
 
 
 def _said(folder: Path, program: str, end: str, more: int = 0) -> str:

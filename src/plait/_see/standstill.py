@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-import threading
 import time
+from _thread import get_ident
 from types import FrameType
 
 _STILL = 0.02  # share of a core below which a process is taken to be at a standstill
@@ -23,7 +23,7 @@ class Standstill:
 
     def reached(self, seconds: float) -> float | None:
         """For how long nothing has moved, once it is longer than that; None before, and after it was said."""
-        me = threading.get_ident()
+        me = get_ident()
         seen = {ident: _place(frame) for ident, frame in sys._current_frames().items() if ident != me}
         now, spent = time.monotonic(), _spent()
         moved = seen != self._seen or spent - self._spent > _STILL * (now - self._looked)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
+from _thread import get_ident
 from collections.abc import Iterator
 
 from plait._core.awaits import awaited_frames
@@ -60,7 +61,7 @@ def _places() -> Iterator[tuple[int, object]]:
     """Where each thread and task is. Who waits for a lock is not woken, and so has not run for a nanosecond."""
     known = dict(threading._active)  # type: ignore[attr-defined]  # enumerate() takes a lock
     for ident, frame in sys._current_frames().items():
-        if ident == threading.get_ident():
+        if ident == get_ident():
             continue
         thread = known.get(ident)
         native = (thread.native_id if thread is not None else 0) or 0

@@ -23,6 +23,7 @@ from plait._see.why_words import tell
 
 _VARIABLE = "PLAIT_WATCHDOG"
 _LOOKS = 4  # in the time after which nothing has moved
+_FAILURES = 5  # in a row, of which one speaks
 _ANSWER = 5.0  # seconds for an answer
 
 
@@ -69,6 +70,7 @@ class Watchdog:
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
         self._bells: Bells | None = None
+        self._failed = 0  # looks, one after the other, at whether some can never go on
 
     def begin(self) -> None:
         """Watch this process for as long as it lives."""
@@ -91,11 +93,27 @@ class Watchdog:
             if signalled:
                 _say("asked by SIGQUIT", _words())
             if not asked and not signalled:
-                still, some = standstill.reached(self._seconds), _stuck(stuck, self._seconds)
+                still, some = standstill.reached(self._seconds), self._stuck(stuck)
                 if still is not None:
                     said = _say(f"nothing has moved for {still:.0f} s", _words(), unless=(partly,))
                 elif some:
                     partly = _say(f"some have not moved for {self._seconds:g} s", some, unless=(said, partly))
+
+    def _stuck(self, stuck: Stuck) -> str:
+        """What is said of those who can never go on while others do; "" for none.
+
+        A look may fail because the program changes meanwhile. When several do so in a row, that is said, once.
+        """
+        try:
+            dump = stuck.found(self._seconds)
+            said = tell(dump) if dump is not None else ""
+        except Exception:
+            self._failed += 1
+            if self._failed == _FAILURES:
+                _say("the watchdog cannot see whether some can never go on", traceback.format_exc())
+            return ""
+        self._failed = 0
+        return said
 
 
 def _say(occasion: str, words: str, unless: tuple[str, ...] = ()) -> str:
@@ -107,14 +125,6 @@ def _say(occasion: str, words: str, unless: tuple[str, ...] = ()) -> str:
     if finding not in unless:
         os.write(2, f"plait: {occasion}\n\n{words}\n".encode())
     return finding
-
-
-def _stuck(stuck: Stuck, seconds: float) -> str:
-    """What is said of those who can never go on while others do; "" for none, or where looking has failed."""
-    with contextlib.suppress(Exception):
-        dump = stuck.found(seconds)
-        return tell(dump) if dump is not None else ""
-    return ""
 
 
 def _answer(door: socket.socket) -> None:

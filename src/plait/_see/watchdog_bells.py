@@ -2,6 +2,8 @@ r"""What wakes a watchdog before its time: somebody at its door, who asks for th
 
 The signal is taken by faulthandler, whose handler is C code: it writes a few bytes into a pipe, whatever the main
 thread is stuck in. A handler in Python would have to wait until the main thread goes on, which it does not.
+
+What a watchdog calls is taken from its modules at once: libraries of green threads put functions of their own there.
 """
 
 from __future__ import annotations
@@ -13,9 +15,13 @@ import signal
 import socket
 import struct
 import sys
-import time
 from pathlib import Path
+from time import sleep
+from typing import Any
 
+_POLL: Any = getattr(select, "poll", None)
+_READABLE, _CLOSED = getattr(select, "POLLIN", 0), getattr(select, "POLLNVAL", 0)
+_SOCKET = socket.socket
 _LONGEST = 86400.0  # seconds for one poll, which counts milliseconds in 32 bits
 
 
@@ -29,14 +35,14 @@ class Bells:
     def wait(self, seconds: float) -> tuple[bool, bool]:
         """Whether somebody is at the door, and whether the signal has come; at once, or after so many seconds."""
         numbers = [*([] if self.door is None else [self.door.fileno()]), *self._pipe[:1]]
-        if not numbers:
-            time.sleep(seconds)
+        if not numbers or _POLL is None:
+            sleep(seconds)
             return False, False
-        poll = select.poll()
+        poll = _POLL()
         for number in numbers:
-            poll.register(number, select.POLLIN)
+            poll.register(number, _READABLE)
         events = poll.poll(min(seconds, _LONGEST) * 1000)
-        if any(event & select.POLLNVAL for _, event in events):
+        if any(event & _CLOSED for _, event in events):
             self._lose()
             return False, False
         rung = [number for number, _ in events]
@@ -79,7 +85,7 @@ def _door() -> socket.socket | None:
     """Where to knock; None where there are no such names, or somebody else has ours."""
     if not sys.platform.startswith("linux"):
         return None
-    door = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    door = _SOCKET(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         door.bind(address(os.getpid()))
     except OSError:  # a process with this number in another container that shares our network
@@ -91,7 +97,7 @@ def _door() -> socket.socket | None:
 
 def _signal_pipe() -> tuple[int, ...]:
     """The ends of the pipe into which SIGQUIT is written; none where the program has its own use for the signal."""
-    if not hasattr(signal, "SIGQUIT") or not hasattr(select, "poll") or _taken(signal.SIGQUIT):
+    if not hasattr(signal, "SIGQUIT") or _POLL is None or _taken(signal.SIGQUIT):
         return ()
     reading, writing = os.pipe()
     os.set_blocking(writing, False)

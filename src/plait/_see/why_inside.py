@@ -8,11 +8,12 @@ import re
 import signal
 import sys
 import threading
-import time
+from _thread import get_ident
 from collections import ChainMap
 from collections.abc import Iterator
 from contextlib import suppress
 from itertools import islice
+from time import monotonic_ns, sleep
 from types import FrameType, FunctionType
 from typing import TYPE_CHECKING, Any
 
@@ -51,7 +52,7 @@ def look_inside() -> Dump:
     pid = os.getpid()
     busy = _busy(pid)
     known = dict(threading._active)  # type: ignore[attr-defined]  # enumerate() takes a lock
-    me = threading.get_ident()
+    me = get_ident()
     threads = []
     tasks: list[Thread] = []
     for ident, frame in sys._current_frames().items():
@@ -99,9 +100,9 @@ def _busy(pid: int) -> set[int]:
     while it is looked at.
     """
     before = {int(native): run_time(pid, int(native)) for native in listed(f"/proc/{pid}/task")}
-    began = time.monotonic_ns()
-    time.sleep(_MOMENT)
-    enough = _RUNS * (time.monotonic_ns() - began)
+    began = monotonic_ns()
+    sleep(_MOMENT)
+    enough = _RUNS * (monotonic_ns() - began)
     return {native for native, since in before.items() if run_time(pid, native) - since > enough}
 
 
