@@ -11,6 +11,7 @@ from threads import run
 
 import plait
 from plait._core.trace import State, Trace, Wait
+from plait._draw.trace_data import from_file
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
 
@@ -59,6 +60,41 @@ def test_a_semaphore_its_holder_and_the_lines(kind: str, how: str) -> None:
     (said,) = (finding for finding in trace.summary if finding.startswith("slots"))
     assert "in 1 wait of 1 thread" in said
     assert "held by holder, then at test_trace_semaphores.py:" in said
+
+
+def test_a_semaphore_with_several_permits_is_no_lock() -> None:
+    """It goes to whoever comes next when any of those who have one lets go: nobody has held all of the wait."""
+    with plait.trace() as trace:
+        slots, both = threading.Semaphore(2), threading.Barrier(3)
+        go = threading.Event()
+
+        def first() -> None:
+            with slots:
+                both.wait()
+                until_somebody_waits(slots._cond)  # type: ignore[attr-defined]
+                go.set()
+
+        def second() -> None:
+            with slots:
+                both.wait()
+                go.wait()
+
+        def waiter() -> None:
+            both.wait()
+            with slots:
+                pass
+
+        run(first, second, waiter)
+    wait = only_wait(trace, State.SEMAPHORE, "waiter")
+    assert wait.permits == 2
+    assert trace.lanes[wait.holder].name in ("first", "second")
+    assert wait.giver == -1  # either of them
+    (said,) = (finding for finding in trace.summary if finding.startswith("slots"))
+    assert ", 2 permits: " in said
+    assert "; who had one longest was most at test_trace_semaphores.py:" in said
+    assert "held by" not in said
+    page = plait.show(trace, "html")
+    assert [one.permits for one in from_file(page).waits] == [one.permits for one in trace.waits]
 
 
 def test_a_semaphore_that_passes_word_has_no_holder() -> None:

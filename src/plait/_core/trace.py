@@ -80,6 +80,7 @@ class Wait(NamedTuple):
         giver: the lane that let it go in the end, or -1.
         which: of several locks or semaphores of that name, which one: 0, 1, 2 ...
         got: False when it gave up.
+        permits: how many had it at the same time: more than one only of a semaphore, of which one is the `holder`.
     """
 
     lane: int
@@ -93,6 +94,7 @@ class Wait(NamedTuple):
     giver: int = -1
     which: int = 0
     got: bool = True
+    permits: int = 1
 
 
 class Slice(NamedTuple):

@@ -33,7 +33,7 @@ def encode(trace: Trace) -> str:
         "end": trace.microseconds,
         "words": [WORDS[state] for state in State],
         "lanes": [_lane(trace, at) for at in range(len(trace.lanes))],
-        "waits": _columns(waits, 1, 11),
+        "waits": _columns(waits, 1, 12),
         "slices": _columns(slices, 1, 6),
         "names": list(names),
         "texts": trace.texts,
@@ -78,8 +78,8 @@ def _decode(data: dict[str, Any]) -> Trace:
                 lane["native"],
             )
         )
-    for lane, began, length, state, name, where, holder, held_at, giver, which, got in _rows(data["waits"]):
-        at = names[where], holder, names[held_at], giver, which, bool(got)
+    for lane, began, length, state, name, where, holder, held_at, giver, which, got, *permits in _rows(data["waits"]):
+        at = names[where], holder, names[held_at], giver, which, bool(got), *permits
         trace.waits.append(Wait(lane, began, began + length, State(state), names[name], *at))
     for lane, began, length, name, group, failed in _rows(data["slices"]):
         trace.slices.append(Slice(lane, began, began + length, names[name], names[group], bool(failed)))

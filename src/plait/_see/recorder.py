@@ -32,7 +32,8 @@ _SHORTEST = 20  # microseconds of a call that counts as having waited
 class Noted(NamedTuple):
     """A wait as its thread noted it; threads by the numbers the system gives them, 0 for nobody.
 
-    `one` tells what has the same name apart: no two that exist at the same time have the same.
+    `one` tells what has the same name apart: no two that exist at the same time have the same. `permits` says how many
+    had it when the wait began, of whom the holder is one.
     """
 
     tid: int
@@ -45,6 +46,7 @@ class Noted(NamedTuple):
     held_at: str = ""
     got: bool = True
     one: int = 0
+    permits: int = 1
 
 
 class Life(NamedTuple):
@@ -156,7 +158,7 @@ class Recorder:
             if blocking and original(semaphore, False):  # what takes long now is no wait for the semaphore
                 takers.took(semaphore)
                 return True
-            owner = takers.first(semaphore) if blocking else 0
+            owner, permits = takers.first(semaphore) if blocking else (0, 1)
             held_at = place(own_frame(sys._current_frames().get(owner))) if owner else ""
             began = now()
             got: bool = False
@@ -169,8 +171,8 @@ class Recorder:
                 if blocking:
                     name, where = _name_of(semaphore, State.SEMAPHORE, "acquire"), place(_caller())
                     holder, tid = self._natives.get(owner, 0), _thread.get_native_id()
-                    one = id(semaphore)
-                    noted.append(Noted(tid, began, now(), State.SEMAPHORE, name, where, holder, held_at, got, one))
+                    last = holder, held_at, got, id(semaphore), permits
+                    noted.append(Noted(tid, began, now(), State.SEMAPHORE, name, where, *last))
 
         return acquire
 

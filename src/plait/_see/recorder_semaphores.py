@@ -31,7 +31,7 @@ class Takers:
         except ValueError:
             self._takers[semaphore] = None
 
-    def first(self, semaphore: threading.Semaphore) -> int:
-        """Who has had it longest, if that keeps others waiting; 0 for nobody."""
+    def first(self, semaphore: threading.Semaphore) -> tuple[int, int]:
+        """Who has had it longest, if that keeps others waiting, 0 for nobody; and how many have it."""
         takers = None if semaphore._value else self._takers.get(semaphore)
-        return takers[0] if takers else 0
+        return (takers[0], len(takers)) if takers else (0, 1)

@@ -156,15 +156,15 @@ def _waits(waits: dict[int, list[Noted]], lanes: dict[int, int], origin: int, en
     for tid, found in waits.items():
         lane = lanes.get(tid, -1)
         for one in found if lane >= 0 else ():
-            _, began, ended, state, name, where, holder, held_at, got, which = one
+            _, began, ended, state, name, where, holder, held_at, got, which, permits = one
             holder = lanes.get(holder, -1)
-            giver = holder if got else -1
+            giver = holder if got and permits == 1 else -1
             if state is State.LOCK and got:
                 giver = lanes.get(_last_before(takers[name, which], one), giver)
             known = numbers.setdefault(name, {})
             which = known.setdefault(which, len(known))
             began, ended = min(end, max(0, began - origin)), min(end, max(0, ended - origin))
-            result.append(Wait(lane, began, ended, state, name, where, holder, held_at, giver, which, got))
+            result.append(Wait(lane, began, ended, state, name, where, holder, held_at, giver, which, got, permits))
     return sorted(result, key=attrgetter("began"))
 
 

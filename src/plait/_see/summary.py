@@ -124,9 +124,16 @@ def _locks(trace: Trace) -> list[Finding]:
         if seconds < 0.01 * trace.seconds:
             continue
         which = len({one.wait.which for one in waits})
-        text = f"{name}{f', {which} of that name' if which > 1 else ''}: {seconds:.2f} s of waiting "
-        text += _in_waits(trace, places)
-        holders = held(waits)
+        permits = max(one.wait.permits for one in waits)
+        text = f"{name}{f', {which} of that name' if which > 1 else ''}"
+        text += (
+            f"{f', {permits} permits' if permits > 1 else ''}: {seconds:.2f} s of waiting {_in_waits(trace, places)}"
+        )
+        holders = held(waits) if permits == 1 else {}
+        if permits > 1:  # it does not go from one thread to the next, as a lock does
+            lines = _by_line(trace, places, of_holders=True)
+            longest = max(lines, key=lambda one: lines[one], default="")
+            text += f"; who had one longest was most at {longest}" if longest else ""
         if holders:
             (lane, line), cost = max(holders.items(), key=lambda item: item[1])
             text += f"; {cost:.2f} s of it held by {trace.lanes[lane].name}" + (f", then at {line}" if line else "")
