@@ -23,16 +23,16 @@ _LEAST = 0.01  # seconds of what is told of a trace that is so short
 _WORTH = 0.02  # of the time of threads: what is less is not told
 
 
-def summarise(trace: Trace, runs: list[Figures], loops: list[Finding], cores: int) -> list[str]:
+def summarise(trace: Trace, runs: list[Figures], others: list[Finding], cores: int) -> list[str]:
     """Sentences about where the time of threads went, and what would change it on so many cores.
 
-    `loops` is what is known of event loops: sentences with the seconds that were lost.
+    `others` is what is known of event loops and executors: sentences with the seconds that were lost.
     """
     times = [trace.times(at) if lane.kind != "task" else {} for at, lane in enumerate(trace.lanes)]
     total = sum(sum(seconds for state, seconds in one.items() if state is not State.IDLE) for one in times)
     if total <= 0:
         return ["it was over before anybody had looked at its threads"]
-    exact = [*loops, *_locks(trace), *_queues(trace, total), *tell_runs(trace, runs)]
+    exact = [*others, *_locks(trace), *_queues(trace, total), *tell_runs(trace, runs)]
     looks = trace.facts.get("rate", 0.0) * trace.seconds
     if 0 < looks < _LOOKS:
         seen = how_many(round(looks), "look")

@@ -19,6 +19,7 @@ from plait._core.onlooker import ONLOOKER
 from plait._core.trace import Trace
 from plait._see.items import Ran, Told, add_items
 from plait._see.recorder import Recorder
+from plait._see.recorder_calls import CallRecorder
 from plait._see.recorder_tasks import TaskRecorder
 from plait._see.recorder_transfer import TransferRecorder
 from plait._see.runs import runs_of
@@ -26,6 +27,7 @@ from plait._see.sampler import Sampler, Samples, now
 from plait._see.show import form_of, reserved, save
 from plait._see.states import add_threads, await_results
 from plait._see.summary import summarise
+from plait._see.summary_calls import tell_calls
 from plait._see.task_lanes import add_tasks, blocked_words
 
 _OURS = "plait._engines."  # in the command line of what starts workers
@@ -84,6 +86,8 @@ class trace:  # noqa: N801  used as a verb: with plait.trace("run.html")
             self._tasks.install()
             self._transfer = TransferRecorder()
             self._transfer.install()
+            self._begun = CallRecorder()
+            self._begun.install()
             ONLOOKER.told, ONLOOKER.ran = self._told, self._ran
         except BaseException:
             _recording.release()
@@ -98,6 +102,7 @@ class trace:  # noqa: N801  used as a verb: with plait.trace("run.html")
         ended = now()
         try:
             ONLOOKER.told = ONLOOKER.ran = None
+            self._begun.remove()
             self._transfer.remove()
             self._tasks.remove()
             self._recorder.remove()
@@ -123,9 +128,11 @@ class trace:  # noqa: N801  used as a verb: with plait.trace("run.html")
         trace.missing += [*samples.missing, *_unshown(samples, unshown, trace.seconds), *_strange(self._tasks.strange)]
         trace.facts |= {"rate": samples.rate, "cost": samples.cost}
         runs = runs_of(trace, batches, self._transfer.sums(), self._origin)
-        trace.summary = summarise(
-            trace, runs, blocked_words(trace, blocked, steps, self._origin), available_cores().count
-        )
+        known = [
+            *blocked_words(trace, blocked, steps, self._origin),
+            *tell_calls(trace, list(self._begun.begun), self._origin),
+        ]
+        trace.summary = summarise(trace, runs, known, available_cores().count)
         if self._path is not None:
             save(trace, self._path)
 
