@@ -294,6 +294,21 @@ def test_where_the_holders_of_a_lock_were() -> None:
     assert text.endswith("waited for at app.py:4 in keep")
 
 
+def test_a_lock_that_many_threads_had_in_turn() -> None:
+    """As where each request has a thread of its own: who of them had it longest says nothing."""
+    trace = Trace("app.py", 0.0, 1_000_000)
+    for at in range(8):
+        lane = Lane(f"request {at}", "thread", 1, at + 1)
+        lane.add(0, State.LOCK)
+        trace.lanes.append(lane)
+        wait = Wait(
+            at, at * 100_000, at * 100_000 + 90_000, State.LOCK, "lock (app.py:1)", "app.py:3", (at + 1) % 8, "app.py:4"
+        )
+        trace.waits.append(wait)
+    (said,) = (text for text in summarise(trace, [], [], 2) if text.startswith("lock"))
+    assert "; held by 8 threads, one after the other; who held it was most at app.py:4; waited for at app.py:3" in said
+
+
 def test_a_blocked_loop_and_who_was_ready() -> None:
     """One step of 0.3 s; a task was ready from its middle on, another one only when it was over."""
     trace = made({"MainThread": [(0, SLEEP)]})

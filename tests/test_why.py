@@ -600,6 +600,27 @@ def test_locks_that_a_timer_may_release(move: Path, names: tuple[str, ...], rest
     assert ('"Thread-1"' in found.why) is not certain
 
 
+@pytest.mark.parametrize("library", ["", "/lib/site-packages/tqdm/_monitor.py"])
+def test_what_a_timer_may_bring_and_a_thread_of_a_library_may_not_be_known_to(tmp_path: Path, library: str) -> None:
+    """A timer calls a function of the program's; a thread of a library that looks now and then may do anything."""
+    file = tmp_path / "app.py"
+    file.write_text("def takes(inbox):\n    inbox.get()\n")
+    get = Frame(
+        "/usr/lib/python3.13/queue.py", 1, "Queue.get", {"self": Thing("Queue", 8), "timeout": Thing("", 0, "None")}
+    )
+    waits = Frame(threading.__file__, 1, "Event.wait", {"self": Thing("Event", 5), "timeout": Thing("float", 6, "9.0")})
+    inner = (Frame(library, 7, "run"),) if library else ()
+    later = Thread("Thread-1", 2, 2, (waits, *inner, Frame(threading.__file__, 2, "run")), busy=False)
+    takes = Thread("takes", 3, 3, (get, Frame(str(file), 2, "takes")), busy=False)
+    found = diagnose(Dump(1, (takes, later)))
+    if library:
+        assert found is None
+    else:
+        assert found is not None
+        assert (found.title, found.certain) == ("Nothing will come: inbox, unless a timer does it", False)
+        assert "What Thread-1 will call may, a threading.Timer" in found.why
+
+
 def test_no_ring_where_one_waits_with_a_timeout(tmp_path: Path) -> None:
     file = tmp_path / "move.py"
     file.write_text("def move(source, target):\n    with source.lock:\n        target.lock.acquire(timeout=5)\n")
@@ -629,7 +650,7 @@ def test_of_many_threads_that_do_the_same_a_few_are_shown(move: Path) -> None:
     assert said.count("and 147 more do the same, the last of them w149") == 1
     assert len(said.splitlines()) < 40
     named = [one._replace(name="w") for one in workers]
-    assert tell(Dump(1, (main, *named))).count("\n  w ") == 3
+    assert tell(Dump(1, (main, *named))).partition("all of process")[2].count("\n  w ") == 3
     few = tell(Dump(1, (main, *workers[:4])))
     assert "w3" in few
     assert "the same" not in few

@@ -20,6 +20,7 @@ _GAIN = 0.85  # of the time as it was: a forecast above is no gain
 _FLOWS = 3  # waits for a queue: who waits only once or twice is idle
 _LOOKS = 10  # at each thread: fewer say nothing
 _LEAST = 0.01  # seconds of what is told of a trace that is so short
+_CROWD = 5  # holders of which none had a lock for most of the time
 _WORTH = 0.02  # of the time of threads: what is less is not told
 
 
@@ -136,7 +137,11 @@ def _locks(trace: Trace) -> list[Finding]:
             text += f"; who had one longest was most at {longest}" if longest else ""
         if holders:
             (lane, line), cost = max(holders.items(), key=lambda item: item[1])
-            text += f"; {cost:.2f} s of it held by {trace.lanes[lane].name}" + (f", then at {line}" if line else "")
+            many = len({lane for lane, _ in holders})
+            if many >= _CROWD and cost < seconds / _CROWD:  # as where each request has a thread of its own
+                text, line = f"{text}; held by {many} threads, one after the other", ""
+            else:
+                text += f"; {cost:.2f} s of it held by {trace.lanes[lane].name}{f', then at {line}' if line else ''}"
             lines = _by_line(trace, places, of_holders=True)
             if not line and lines:
                 text += f"; its holder was mostly at {max(lines, key=lambda one: lines[one])}"
