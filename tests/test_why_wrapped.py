@@ -282,6 +282,16 @@ def test_what_is_no_lock_that_is_held(tmp_path: Path, taking: str, held: list[st
     assert [one.expression for one in why_source.held(str(file), 5)] == held
 
 
+def test_what_was_tried_in_vain_is_not_held(tmp_path: Path) -> None:
+    """As in a lock of one's own that waits once it has found itself taken."""
+    file = tmp_path / "program.py"
+    file.write_text(
+        "def f(box):\n    try:\n        box.acquire_nowait()\n    except Full:\n        wait()\n    wait()\n"
+    )
+    assert why_source.held(str(file), 5) == ()
+    assert [one.expression for one in why_source.held(str(file), 6)] == ["box"]
+
+
 def test_the_head_of_a_with_is_not_held(tmp_path: Path) -> None:
     assert holdings(stands(tmp_path, 6)) == []
     assert holdings(stands(tmp_path, 6, 5)) == []

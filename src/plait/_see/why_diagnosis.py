@@ -141,6 +141,8 @@ def _blocked_loop(_: Dump, everybody: list[Known]) -> Diagnosis | None:
                 "Await what is to be done instead of asking a future for its result; asyncio.wrap_future(...) makes "
                 "any future one that can be awaited."
                 if known.wait.kind in RESULTS
+                else _COUNTERPART_IN_TRIO
+                if _is_trio(known)
                 else "Use the asyncio counterpart (asyncio.Queue, asyncio.Lock, asyncio.sleep, streams), or "
                 "`await asyncio.to_thread(...)`.",
                 certain=known.wait.kind in FOR_EVER and not known.wait.limited,
@@ -222,9 +224,24 @@ def _task(_: Dump, everybody: list[Known]) -> Diagnosis | None:
         (*with_held([first], everybody), *stands, *with_held([*threads, *rest], everybody)),
         "The event loop has nothing to do: each of its tasks waits for a future, a timer or a socket."
         + _wakes(asleep, threads, loop.wait.limited),
-        NO_GENERATOR if stands else _cure_of_task(first, rest, threads),
+        NO_GENERATOR if stands else _in_words_of(loop, _cure_of_task(first, rest, threads)),
         certain=False,
     )
+
+
+def _in_words_of(loop: Known, cure: str) -> str:
+    """With what there is where the loop is trio's."""
+    return cure.replace("asyncio.timeout(...)", "trio.fail_after(...)") if _is_trio(loop) else cure
+
+
+def _is_trio(known: Known) -> bool:
+    return any(frame.is_of("trio/_core/_run.py", "run") for frame in known.thread.frames)
+
+
+_COUNTERPART_IN_TRIO = (
+    "Use the trio counterpart (memory channels, trio.Lock, trio.sleep, streams), or "
+    "`await trio.to_thread.run_sync(...)`."
+)
 
 
 def _is_kept(known: Known, everybody: list[Known]) -> bool:

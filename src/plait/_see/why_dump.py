@@ -41,7 +41,7 @@ class Frame(NamedTuple):
     @property
     def runs_loop(self) -> bool:
         """Whether it runs an event loop; of a loop in C, such as that of uvloop, only who has started it is seen."""
-        return self.is_of("asyncio/base_events.py", "_run_once") or self.is_of("asyncio/runners.py", "run")
+        return any(self.is_of(*each) for each in _LOOPS)
 
     @property
     def place(self) -> str:
@@ -58,6 +58,13 @@ def since_fork(frames: tuple[Frame, ...]) -> tuple[Frame, ...]:
     """A stack without those who had called for the fork that made this process: they are where they were, for ever."""
     at = next((at for at, frame in enumerate(frames) if frame.is_of("multiprocessing/process.py", "_bootstrap")), None)
     return frames if at is None else frames[: at + 1]
+
+
+_LOOPS = (
+    ("asyncio/base_events.py", "_run_once"),
+    ("asyncio/runners.py", "run"),
+    ("trio/_core/_run.py", "run"),
+)
 
 
 class OtherEnd(NamedTuple):

@@ -21,8 +21,10 @@ from plait._core.awaits import awaited_frames
 from plait._see import why_source
 from plait._see.whereabouts import PLAIT
 from plait._see.why_dump import Dump, Frame, Thing, Thread, since_fork
+from plait._see.why_keys import is_own
 from plait._see.why_other_end import ends_of_children, other_end
 from plait._see.why_proc import children, forked, listed, run_time, waits_in, workers
+from plait._see.why_trio import trio_tasks
 from plait._see.why_values import Unknown, value_of, variables_of
 
 if TYPE_CHECKING:
@@ -33,6 +35,7 @@ _RLOCK = type(threading.RLock())
 _OWNER = re.compile(r"owner=([1-9]\d*)")
 _MOMENT = 0.05  # seconds for which it is watched who runs
 _RUNS = 0.2  # the part of it from which on a thread does, though others may have the GIL in between
+_MAIN = threading.main_thread().ident  # as the system has it, whatever takes the place of `threading` later
 _DEEPEST = 200  # frames of a stack that are looked at
 _END_OF_LINE = 10**6  # a column that what is held by a line itself is before
 _SHARED = (  # what threads wait for, whatever it is called where
@@ -59,7 +62,7 @@ def look_inside() -> Dump:
         if ident == me:
             continue
         thread = known.get(ident)
-        name = thread.name if thread is not None else f"thread {ident}"
+        name = thread.name if thread is not None else "MainThread" if ident == _MAIN else f"thread {ident}"
         frames = list(stack_of(frame))
         native = (thread.native_id if thread else 0) or 0
         where = waits_in(pid, native)
@@ -76,9 +79,18 @@ def look_inside() -> Dump:
             )
         )
         tasks += _tasks(frames)
+        tasks += _tasks_of_trio(frames)
     threads.sort(key=lambda thread: (thread.name != "MainThread", thread.native))
     ends = ends_of_children(pid)
     return Dump(pid, (*threads, *tasks), "", children(pid), forked(pid, ours=1), ends, workers(pid), _handled())
+
+
+def _tasks_of_trio(stack: list[FrameType]) -> Iterator[Thread]:
+    """Those that run code of the program's own."""
+    for one in trio_tasks(stack):
+        frames = tuple(map(_frame, one.frames[:_DEEPEST]))
+        if any(map(is_own, frames)):
+            yield Thread(one.name, one.ident, 0, frames, task=True)
 
 
 def _handled() -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from plait._see.why_dump import Frame, Thread
 from plait._see.why_values import Unknown, evaluate
 
 _INTEGER = re.compile(r"-?\d{1,18}")
-_NO_OWNERS = re.compile(r"^<frozen |[/\\](threading|queue|_base|selectors)\.py$|[/\\]asyncio[/\\]\w+\.py$")
+_NO_OWNERS = re.compile(r"^<frozen |[/\\](threading|queue|_base|selectors)\.py$|[/\\](asyncio|trio|anyio)[/\\]\w+\.py$")
 
 
 class Key(NamedTuple):

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
+from plait._see.why_branches import is_elsewhere
+
 Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 _remembered = lru_cache(maxsize=4096)  # a hundred threads stand in a few places
 _TAKES = re.compile(r"_?(acquire\w*|lock)")
@@ -162,25 +164,12 @@ def _acquired(tree: ast.AST, function: ast.AST, line: int, column: int, callee: 
         if method == "enter_context" and node.args:
             taken[ast.unparse(node.args[0]), method] = node.lineno
         elif is_taking(tree, node, expression):
-            if not _is_elsewhere(own, node, line):
+            if not is_elsewhere(own, node, line):
                 taken[expression, method] = node.lineno
         else:
             taken.pop((expression, opposite(method)), None)
     for (expression, _), since in taken.items():
         yield Held(expression, since)
-
-
-def _is_elsewhere(nodes: list[ast.AST], there: ast.AST, line: int) -> bool:
-    """Whether something is in a branch that a line is not in: then nobody can tell whether it was come by."""
-    branches = [part for node in nodes for part in _branches(node) if part]
-    others = [part for part in branches if not part[0].lineno <= line <= (part[-1].end_lineno or 0)]
-    return any(one is there for part in others for each in part for one in ast.walk(each))
-
-
-def _branches(node: ast.AST) -> list[list[ast.stmt]]:
-    if isinstance(node, ast.If):
-        return [node.body, node.orelse]
-    return [node.body] if isinstance(node, ast.ExceptHandler | ast.match_case) else []
 
 
 def is_taking(tree: ast.AST | None, call: ast.Call, receiver: str) -> bool:

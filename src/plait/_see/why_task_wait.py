@@ -11,7 +11,14 @@ from plait._see.why_dump import Frame, Thread
 from plait._see.why_keys import Key, is_own, key_of
 from plait._see.why_wait import Wait
 
-_FOR_TASKS = (("taskgroups.py", "__aexit__"), ("tasks.py", "wait"), ("tasks.py", "_wait"))
+_FOR_TASKS = (
+    ("taskgroups.py", "__aexit__"),
+    ("tasks.py", "wait"),
+    ("tasks.py", "_wait"),
+    ("trio/_core/_run.py", "_nested_child_finished"),
+    ("anyio/_backends/_asyncio.py", "__aexit__"),
+)
+_SLEEPS = ("asyncio.sleep(", "trio.sleep(", "anyio.sleep(", "sleep(")
 _PRIMITIVES = {
     "Lock.acquire": "lock",
     "Semaphore.acquire": "semaphore",
@@ -40,7 +47,7 @@ def task_wait(thread: Thread) -> Wait:
     if frame is None:  # a coroutine of a library's own, as after create_task(event.wait())
         return Wait("await", f"{thread.frames[-1].function}()" if thread.frames else "", None)
     what = why_source.awaited(frame.file, frame.line, frame.column)
-    if what.startswith(("asyncio.sleep(", "sleep(")):
+    if what.startswith(_SLEEPS):
         return Wait("sleep", "", frame)
     what = what.removesuffix(".acquire()")
     keys = tuple(_keys(thread.frames[thread.frames.index(frame) :]))
@@ -83,9 +90,12 @@ def primitive(thread: Thread) -> str:
 
 
 def library(thread: Thread) -> Frame | None:
-    """The innermost frame of an installed library that a line of the user's own has called; None for none."""
+    """The innermost frame of an installed library that a line of the user's own has called; None for none.
+
+    Those whose locks, events and channels programs await as they do asyncio's are none.
+    """
     inner = takewhile(lambda frame: not is_own(frame), thread.frames)
     return next((frame for frame in inner if _INSTALLED.search(frame.file)), None)
 
 
-_INSTALLED = re.compile(r"[/\\](site|dist)-packages[/\\]")
+_INSTALLED = re.compile(r"[/\\](site|dist)-packages[/\\](?!(anyio|trio)[/\\])")

@@ -45,8 +45,6 @@ _SHAPES = (
     ("multiprocessing/process.py", "join", "child"),
     ("thread.py", "_worker", "idle"),
     ("pool.py", "worker", "idle"),
-    ("base_events.py", "_run_once", "loop"),
-    ("asyncio/runners.py", "run", "loop"),
     ("_run/channel.py", "get", "channel get"),
     ("_run/channel.py", "put", "channel put"),
 )
@@ -244,6 +242,8 @@ def _by_library(inner: tuple[Frame, ...]) -> tuple[str, int]:
             continue
         owner = frame.variables.get("self")
         address = owner.address if owner is not None else 0
+        if frame.runs_loop:
+            return "loop", address
         for file, function, kind in _SHAPES:
             if frame.is_of(file, function):
                 return kind, address
