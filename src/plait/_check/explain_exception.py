@@ -174,7 +174,8 @@ def _swapped(crash: Crash) -> Finding | None:
         if partly is not None:
             return explain_half(history, partly, before, crash.sources)
         return early or explain_gap(history, found[0], crash.sources) or explain_swap(history, found[0], crash.sources)
-    alone = before is None or isinstance(crash.failure.exception, AttributeError)  # nothing to compare it with
+    alone = before is None and not crash.is_judged  # then there is nothing to compare it with
+    alone = alone or isinstance(crash.failure.exception, AttributeError)
     lost = gone(crash.history, crash.suspects) if alone else None
     ended = lost is not None and ends(crash.sources, lost.site)
     return explain_swap(crash.history, lost, crash.sources) if lost is not None and ended else None
