@@ -14,7 +14,7 @@ import time
 from _collections_abc import Callable
 
 from plait._core.budget import available_cores
-from plait._core.gil import has_gil
+from plait._core.gil import Promptly, has_gil
 from plait._core.job import Job
 from plait._engines.choice import (
     HOLDS,
@@ -163,6 +163,10 @@ class Pilot:
         if self._holds and seen.calls:
             self._holds = False
             self._job.feed.release()
+        with Promptly():  # it reads files, and modules, beside a thread that computes
+            self._judge(seen)
+
+    def _judge(self, seen: Seen) -> None:
         if seen.tiny is not None:
             self._decide(seen)
         elif self._canary is None:

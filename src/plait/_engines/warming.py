@@ -10,6 +10,7 @@ from types import FunctionType, ModuleType
 
 from plait._core.daemons import daemons_allowed
 from plait._core.feed import Feed
+from plait._core.gil import Promptly
 from plait._core.importable import is_importable
 from plait._core.job import Job
 from plait._engines.functions import names_in
@@ -55,9 +56,10 @@ class Warming:
     def _warm(self) -> None:
         feed = self._job.feed
         try:
-            for batch in self.engine.run(self._job):
-                feed.settle(len(batch.items))
-                feed.deliver(len(batch.items))
+            with Promptly():
+                for batch in self.engine.run(self._job):
+                    feed.settle(len(batch.items))
+                    feed.deliver(len(batch.items))
         except Exception as error:  # no worker can be started, for example
             self.failure = error
 
