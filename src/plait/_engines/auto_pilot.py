@@ -255,7 +255,7 @@ class Pilot:
             self._decide(seen)
 
     def _see(self) -> Seen:
-        return self.meter.seen(self._canary.waiting if self._canary is not None else 0.0, tiny=self._tiny)
+        return self.meter.seen(self._canary, tiny=self._tiny)
 
     def _holds_all_the_time(self, seen: Seen, canary: Canary) -> bool:
         """Whether there is no need to go on measuring."""

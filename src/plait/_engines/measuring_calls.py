@@ -7,9 +7,11 @@ import time
 from _collections_abc import Callable
 from types import AsyncGeneratorType, GeneratorType
 
+from plait._core.gil import Promptly
 from plait._engines.careful import dumps_carefully
 from plait._engines.choice import TINY
 from plait._engines.core_wait import is_runnable, waited_for_core
+from plait._engines.measuring_gil import Canary
 from plait._engines.measuring_helpers import Helpers
 from plait._engines.seen import Seen
 
@@ -17,6 +19,7 @@ TINY_CALLS = 256  # who takes so little time for each of them need not be measur
 _SAMPLES = 2  # calls whose argument is compared before and after
 _MOSTLY = 0.75  # the share of calls that must be short, whatever the others had to wait for
 _LONG = 0.001  # seconds: who takes longer to pickle is not pickled for a second call
+_STALE = 0.005  # seconds that a look at the threads may last
 _EXACT = 0.0005  # seconds: of calls that take longer it is noted what they have computed when they end
 _LAZY: dict[type, str] = {
     GeneratorType: "a generator", AsyncGeneratorType: "an asynchronous generator", map: "a map object",
@@ -68,11 +71,15 @@ class CallMeter:
         """How many cores threads that are not Python's have kept busy since the first call began."""
         return self._helpers.cores() if self._helpers is not None else 0.0
 
-    def seen(self, gil: float, *, tiny: bool) -> Seen:
-        """What all threads have spent until now; `gil` is the share of the time in which somebody held it.
+    def seen(self, canary: Canary | None, *, tiny: bool) -> Seen:
+        """What all threads have spent until now, and what the canary has; `tiny`: calls cost next to nothing."""
+        seen = self._seen(canary, tiny=tiny)
+        if time.perf_counter() - seen.now > _STALE:  # others took the GIL meanwhile: its parts are of different times
+            with Promptly():
+                seen = self._seen(canary, tiny=tiny)
+        return seen
 
-        `tiny`: calls have been found to cost next to nothing.
-        """
+    def _seen(self, canary: Canary | None, *, tiny: bool) -> Seen:
         now = time.perf_counter()
         threads = list(self.threads.values())
         settled = [thread.settled() for thread in threads]
@@ -83,7 +90,7 @@ class CallMeter:
             seconds=sum(thread.seconds(now) for thread in threads),
             computed=sum(computed for computed, _ in spent),
             ready=sum(ready for _, ready in spent),
-            gil=gil,
+            gil=canary.waiting if canary is not None else 0.0,
             settled=sum(computed for _, computed in settled),
             inside=sum(thread.inside for thread in threads),
         )
