@@ -306,7 +306,7 @@ def test_a_lock_that_many_threads_had_in_turn() -> None:
         )
         trace.waits.append(wait)
     (said,) = (text for text in summarise(trace, [], [], 2) if text.startswith("lock"))
-    assert "; held by 8 threads, one after the other; who held it was most at app.py:4; waited for at app.py:3" in said
+    assert "; held by 8 threads, one after the other; its holder was mostly at app.py:4; waited for at app.py:3" in said
 
 
 def test_a_blocked_loop_and_who_was_ready() -> None:
