@@ -104,6 +104,7 @@ def _function(function: FunctionType, seen: set[int]) -> bool:
         names.update(
             code.co_names
         )  # of globals and of attributes: the latter belong to something that is looked at too
+    modules = [value for name in names if isinstance(value := scope.get(name), ModuleType)]
     for name in names:
         if name in scope:
             if not is_repeatable(scope[name], seen):
@@ -111,7 +112,7 @@ def _function(function: FunctionType, seen: set[int]) -> bool:
         elif hasattr(builtins, name) and not is_repeatable(getattr(builtins, name), seen):
             if not _is_error(getattr(builtins, name)):
                 return False
-        if any(isinstance(scope.get(other), ModuleType) and _leads_out(scope[other], name) for other in names):
+        if any(_leads_out(module, name) for module in modules):
             return False
     captured = []
     for cell in function.__closure__ or ():
