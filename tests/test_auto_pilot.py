@@ -19,6 +19,7 @@ from plait._engines import auto_pilot
 from plait._engines.auto_pilot import Pilot
 from plait._engines.choice import Choice, Measured, choose, suffices, wants_race
 from plait._engines.core_wait import core_times, is_runnable, waited_for_core
+from plait._engines.growth import Look
 from plait._engines.measuring_calls import Spent
 from plait._engines.measuring_gil import Heard
 from plait._engines.measuring_helpers import Helpers
@@ -94,9 +95,11 @@ def test_those_on_trial_rest_when_items_compute_after_all(pilot: Callable[..., P
     computes = Seen(1.1, 2, seconds=0.2, computed=0.05, ready=0.01, gil=0.97, settled=0.01, inside=0.02)
     one = pilot(computes._replace(doubtful=doubtful), threads=8)
     assert (one.threads_wanted(), one.wants_fewer, one.choice) == (1, True, None)
-    one.meter.threads[0].began = one.meter.threads[1].began = 1.0
+    one.note_threads(Look(now=1.1, threads=8, running=1, backlog=9, done=2, done_at=1.1))  # they wait between items
     assert pilot(computes, threads=8).wants_fewer
-    one.meter.threads[1].began = 0.0  # from here on it is alone
+    one.note_threads(Look(now=1.1, threads=1, running=2, backlog=9, done=2, done_at=1.1))
+    assert pilot(computes, threads=8).wants_fewer
+    one.note_threads(Look(now=1.1, threads=1, running=1, backlog=9, done=2, done_at=1.1))  # from here on it is alone
     assert not pilot(computes, threads=8).wants_fewer
     assert one.meter.threads == {}
     assert pilot(WAITED).threads_wanted() == 1  # once is enough

@@ -80,6 +80,7 @@ class Pilot:
         self._unheard: Seen | None = None  # when it was left alone
         self._racing = False
         self._trial = _Trial.MAY_COME
+        self._alone_again = False
         self._tiny = False
         self._holds = False  # the feed, until the first call has ended
         self.meter = CallMeter(call, self._stop_metering)
@@ -132,6 +133,10 @@ class Pilot:
     def wants_fewer(self) -> bool:
         """Whether the threads beyond those that are wanted should rest."""
         return self._trial is _Trial.FAILED
+
+    def note_threads(self, look: Look) -> None:
+        """Those beyond the first may have come to rest."""
+        self._alone_again = look.threads <= 1 and look.running <= 1
 
     @property
     def one_suffices(self) -> bool:
@@ -210,16 +215,20 @@ class Pilot:
         """Go on with the threads that were added because the first call waited, or measure anew without them."""
         threads = len(self.meter.threads)
         if self._trial is _Trial.FAILED:
-            if self.meter.running <= 1 or seen.seconds >= threads * _PATIENCE:
+            if self._alone_again or seen.seconds >= threads * _PATIENCE:
                 self._measure_anew()
         elif seen.computes:
-            self._trial = _Trial.FAILED
+            self._fail_trial()
         elif seen.waits and (seen.calls >= WAITING_CALLS or seen.seconds >= threads * ALONE):
             self._alone = seen = seen._replace(inside=None)  # those that have ended may be those that did not wait
             if choose(self._measured(seen)).engine == "thread":
                 self._decide(seen)
             else:
-                self._trial = _Trial.FAILED
+                self._fail_trial()
+
+    def _fail_trial(self) -> None:
+        self._trial = _Trial.FAILED
+        self._alone_again = False
 
     def _measure_anew(self) -> None:
         """What was seen says nothing: too many have run at the same time."""
@@ -378,6 +387,7 @@ class PilotGrowth(Growth):
         self.ends = False
 
     def change(self, look: Look) -> int:
+        self._pilot.note_threads(look)
         self._pilot.look()
         if self.ends:
             return 0

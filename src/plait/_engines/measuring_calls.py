@@ -62,11 +62,6 @@ class CallMeter:
                 self._tiny()
 
     @property
-    def running(self) -> int:
-        """How many calls are in progress."""
-        return sum(spent.began > 0 for spent in self.threads.values())
-
-    @property
     def helped(self) -> float:
         """How many cores threads that are not Python's have kept busy since the first call began."""
         return self._helpers.cores() if self._helpers is not None else 0.0
