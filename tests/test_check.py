@@ -138,6 +138,13 @@ def test_what_cannot_be_checked_says_what_to_do(program: ModuleType, name: str, 
         plait.check(test[0] if isinstance(test, list) else test)
 
 
+def test_what_was_typed_in_cannot_be_checked_and_is_told_where_it_can() -> None:
+    code = "import plait\ndef test(): pass\nplait.check(test)"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "check(test): its source is in no file" in run.stderr
+    assert "write it and what it calls into a .py file" in run.stderr
+
+
 def test_a_search_needs_an_end(program: ModuleType) -> None:
     with pytest.raises(UsageError, match="runs= or seconds="):
         plait.check(program.test_locked, seconds=None)
@@ -157,6 +164,26 @@ def test_an_unknown_scheduler_and_a_damaged_token_are_refused(program: ModuleTyp
         plait.check(program.test_locked, scheduler=3)  # type: ignore[arg-type]  # that is what is tested
     with pytest.raises(UsageError, match="copy all of it"):
         plait.replay(program.test_locked, "1abc")
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        ("plait.check(test_locked, runs=3).verdict", "passed\n"),
+        ("plait.check(test_locked, seconds=None, runs=5000, scheduler='bounded').verdict", "proved\n"),
+        ("plait.check(with_a_pool, runs=3).verdict", "passed\n"),
+    ],
+)
+def test_a_script_may_check_a_function_of_its_own(call: str, said: str, tmp_path: Path) -> None:
+    (tmp_path / "script.py").write_text(
+        "import plait\n"
+        + dedent(COUNTER)
+        + "def with_a_pool():\n    with plait.Pool('thread', workers=2) as pool:\n"
+        + "        assert pool.submit(abs, -1).result() == 1\n"
+        + f"if __name__ == '__main__':\n    print({call})\n"
+    )
+    run = subprocess.run([sys.executable, "script.py"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (run.returncode, run.stdout) == (0, said), run.stderr
 
 
 def test_a_script_may_check_what_it_imports(tmp_path: Path) -> None:

@@ -70,6 +70,16 @@ assert type(later) is Stamp and isinstance(later, datetime) and not isinstance(n
 assert Stamp(2020, 1, 1).short() == "2020" and issubclass(Stamp, datetime) and not issubclass(datetime, Stamp)
 assert type(Stamp.fromisoformat("2020-01-01")) is Stamp and pickle.loads(pickle.dumps(later)) == later
 """,
+    "derived, and abstract": """
+import abc
+class Marked(abc.ABC):
+    @abc.abstractmethod
+    def mark(self): ...
+class Stamp(datetime, Marked):
+    def mark(self): return self.year
+class Unfinished(datetime, Marked): pass
+assert Stamp(2020, 1, 1).mark() == 2020 and isinstance(Stamp.now(), Marked) and not isinstance(now, Stamp)
+""",
     "copied": """
 assert copy.copy(now) == copy.deepcopy(now) == now == datetime.fromisoformat(now.isoformat())
 for protocol in range(pickle.HIGHEST_PROTOCOL + 1):

@@ -75,6 +75,15 @@ class FreshModules:
                     self.plain.setdefault(file, f"loaded by {loader}, not by check{_ADVICE.get(loader, '')}")
         self._known = set(sys.modules)
 
+    def run(self, file: str, name: str) -> ModuleType:
+        """A script, run with hooks as a module of this name."""
+        module = ModuleType(name)
+        module.__file__ = file
+        self._found[name] = (file, None)  # so that it is forgotten, too
+        sys.modules[name] = module
+        exec(self.code(file, name), module.__dict__)
+        return module
+
     def code(self, file: str, module: str) -> CodeType:
         """The code of a file, with hooks."""
         found = self._codes.get(file)

@@ -8,7 +8,6 @@ import importlib.util
 import inspect
 import itertools
 import os
-import sys
 import sysconfig
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -45,8 +44,9 @@ class FunctionProgram:
         self.arguments = arguments or _nothing
 
     def main(self) -> object:
-        module = self._script() if self.module == "__main__" else builtins.__import__(self.module, fromlist=["*"])
-        return self.call(module)
+        if self.module == "__main__":
+            return self.call(self._fresh.run(self._file, _MAIN))
+        return self.call(builtins.__import__(self.module, fromlist=["*"]))
 
     def call(self, module: ModuleType) -> object:
         """Calls it in its module, which has just been imported."""
@@ -58,14 +58,6 @@ class FunctionProgram:
         with self.arguments() as arguments:
             result = function(**arguments)
             return asyncio.run(result) if inspect.iscoroutine(result) else None
-
-    def _script(self) -> ModuleType:
-        """The script that the function is in, run as a module of another name."""
-        module = ModuleType(_MAIN)
-        module.__file__ = self._file
-        sys.modules[_MAIN] = module
-        exec(self._fresh.code(self._file, _MAIN), module.__dict__)
-        return module
 
 
 def _nothing() -> AbstractContextManager[Mapping[str, object]]:
@@ -102,7 +94,10 @@ def file_of(function: Callable[..., object]) -> str:
     """
     file = inspect.getsourcefile(inspect.unwrap(function))
     if file is None or not os.path.exists(file):
-        raise UsageError(f"check({function.__qualname__}): its source cannot be found, so it cannot be observed")
+        raise UsageError(
+            f"check({function.__qualname__}): its source is in no file, as that of a notebook is not, so it cannot be "
+            f"observed; write it and what it calls into a .py file, import it and check that"
+        )
     return os.path.abspath(file)
 
 

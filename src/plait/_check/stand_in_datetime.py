@@ -8,6 +8,7 @@ that tables by type go on working, and both take an object of the one for an obj
 from __future__ import annotations
 
 import time
+from abc import ABCMeta
 from collections.abc import Callable
 from datetime import UTC, datetime, tzinfo
 from typing import Any, Self
@@ -15,8 +16,11 @@ from typing import Any, Self
 _REAL = datetime  # the name stands for the other one while a search goes on
 
 
-class _EqualToReal(type):
-    """The class of the stand-in: it counts as the real class wherever the two are compared."""
+class _EqualToReal(ABCMeta):
+    """The class of the stand-in: it counts as the real class wherever the two are compared.
+
+    What is derived from it may be derived from an abstract class, too.
+    """
 
     def __eq__(cls, other: object) -> bool:
         return other is _REAL if _is_stand_in(cls) and other is not cls else cls is other
@@ -25,10 +29,10 @@ class _EqualToReal(type):
         return hash(_REAL) if _is_stand_in(cls) else type.__hash__(cls)
 
     def __instancecheck__(cls, instance: object) -> bool:
-        return isinstance(instance, _REAL) if _is_stand_in(cls) else type.__instancecheck__(cls, instance)
+        return isinstance(instance, _REAL) if _is_stand_in(cls) else super().__instancecheck__(instance)
 
     def __subclasscheck__(cls, subclass: type) -> bool:
-        return issubclass(subclass, _REAL) if _is_stand_in(cls) else type.__subclasscheck__(cls, subclass)
+        return issubclass(subclass, _REAL) if _is_stand_in(cls) else super().__subclasscheck__(subclass)
 
 
 def _is_stand_in(cls: type) -> bool:
