@@ -16,6 +16,7 @@ from _collections_abc import Callable
 from plait._core.budget import available_cores
 from plait._core.gil import Promptly, has_gil
 from plait._core.job import Job
+from plait._engines.auto_growth import PilotGrowth
 from plait._engines.choice import (
     HOLDS,
     Choice,
@@ -48,7 +49,6 @@ _UNHEARD = 0.006  # seconds of calls that nobody listens to
 _LONG_UNHEARD = 0.03  # for so long at most, and until
 _DISTURBED = 20e-6  # seconds of a call that costs noticeably more while somebody listens
 _UNHEARD_CALLS = 3  # have ended
-_FULL = 0.75  # of a core is about what threads keep busy that only take the GIL from each other
 
 
 class Pilot:
@@ -374,34 +374,3 @@ class _Trial(enum.Enum):
     RUNS = enum.auto()
     FAILED = enum.auto()  # until all but one rest
     OVER = enum.auto()
-
-
-class PilotGrowth(Growth):
-    """As many threads as the pilot wants to measure, and after that as many as help."""
-
-    __slots__ = ("_pilot", "ends")
-
-    def __init__(self, ceiling: int, cores: int, late_limit: float, pilot: Pilot) -> None:
-        super().__init__(ceiling, cores, late_limit)
-        self._pilot = pilot
-        self.ends = False
-
-    def change(self, look: Look) -> int:
-        self._pilot.note_threads(look)
-        self._pilot.look()
-        if self.ends:
-            return 0
-        wanted = self._pilot.threads_wanted()
-        if wanted is None:
-            if not self._pilot.one_suffices or look.stuck or (look.busy is not None and look.busy < _FULL):
-                return super().change(look)
-            self.eager = False
-            self.reason = "another would only have waited for the GIL, or for memory"
-            return min(0, 1 - look.threads)
-        self.reason = ""  # what kept threads from being added says nothing about the engine that comes now
-        self.eager = self._pilot.in_a_hurry
-        if look.stuck and self._pilot.choice is not None:
-            return super().change(look)
-        if self._pilot.wants_fewer:
-            return min(0, wanted - look.threads)
-        return max(0, min(wanted - look.threads, self.ceiling - look.threads, look.backlog))
