@@ -126,6 +126,34 @@ NOTED = {
         """,
         [("blocks the loop", 6)],
     ),
+    "a lock that a thread keeps while it sleeps": (
+        """
+        lock = threading.Lock()
+        def save():
+            with lock:
+                time.sleep(1)
+        async def main():
+            saving = asyncio.create_task(asyncio.to_thread(save))
+            await asyncio.sleep(0.5)
+            with lock:
+                pass
+            await saving
+        asyncio.run(main())
+        """,
+        [("blocks the loop", 10)],
+    ),
+    "a lock that is a signal": (
+        """
+        async def main():
+            done = threading.Lock()
+            done.acquire()
+            thread = threading.Thread(target=done.release)
+            thread.start()
+            done.acquire()
+        asyncio.run(main())
+        """,
+        [("blocks the loop", 8)],
+    ),
     "a lock that is kept": (
         """
         lock = threading.Lock()
@@ -209,6 +237,33 @@ RIGHT = {
             await asyncio.sleep(0.1)
         async def main():
             await asyncio.gather(work(), work())
+        asyncio.run(main())
+        """,
+    "a lock that threads take, too, and keep for nothing that takes time": """
+        inner, lock = threading.Lock(), threading.Lock()
+        n = 0
+        def add():
+            global n
+            with inner:
+                with lock:
+                    n = int(n) + 1
+        async def main():
+            loop = asyncio.get_running_loop()
+            futures = [loop.run_in_executor(None, add) for _ in range(3)]
+            add()
+            futures.append(loop.run_in_executor(None, add))
+            await asyncio.gather(*futures)
+        asyncio.run(main())
+        """,
+    "a queue of threads that has room": """
+        import queue
+        jobs = queue.Queue()
+        async def main():
+            worker = asyncio.create_task(asyncio.to_thread(lambda: [jobs.get(), jobs.get()]))
+            await asyncio.sleep(0)
+            jobs.put(1)
+            jobs.put(2)
+            await worker
         asyncio.run(main())
         """,
     "an asyncio lock that is kept": """

@@ -113,9 +113,24 @@ def foreign(execution: Execution, me: Controlled) -> None:
 
 
 def held_up(execution: Execution, me: Controlled, pending: Event) -> None:
-    """Somebody has to wait: a task of an event loop must not, in the way of threads."""
-    if me.kind == "task" and pending.kind is not Kind.SLEEP:
+    """Somebody has to wait: a task of an event loop must not, in the way of threads, unless it is for a moment."""
+    if me.kind == "task" and pending.kind is not Kind.SLEEP and not _for_a_moment(execution, me):
         blocked(execution, me, label(pending), pending.site)
+
+
+def _for_a_moment(execution: Execution, me: Controlled) -> bool:
+    """Whether it waits for a lock whose holder waits for nothing, or in turn for such a lock."""
+    number = me.number
+    for _ in execution.threads:  # at most: they may wait in a circle
+        one = execution.threads[number]
+        if one.ready:
+            return True
+        if one.gate is None or one.pending is None or one.pending.kind is not Kind.ACQUIRE:
+            return False
+        number = one.gate.holder()
+        if number < 0:
+            return False
+    return False
 
 
 def suspended(execution: Execution, me: Controlled) -> None:
