@@ -53,6 +53,29 @@ TOUCHES = {
     "a method in a variable": Touch(
         "seen, at = [], set()", "add = seen.append; at.add(len(seen)); add(1)", "len(at) == 2"
     ),
+    "a method in an attribute": Touch(
+        "class Bus:\n    def __init__(self, send):\n        self.send = send\nseen, at = [], set()\nbus = Bus(seen.append)",
+        "at.add(len(seen)); bus.send(1)",
+        "len(at) == 2",
+    ),
+    "a method in a slot": Touch(
+        "class Bus:\n    __slots__ = ('send',)\nseen, at = [], set()\nbus = Bus()\nbus.send = seen.append",
+        "at.add(len(seen)); one = [1]; bus.send(one[0])",
+        "len(at) == 2",
+    ),
+    "a method in an element": Touch(
+        "seen, at = [], set()\nhandlers = {'send': seen.append}",
+        "at.add(len(seen)); handlers['send'](1)",
+        "len(at) == 2",
+    ),
+    "a method in an element, given more than a name": Touch(
+        "seen, at = [], set()\nhandlers = {'send': seen.append}",
+        "at.add(len(seen)); handlers['send'](len(at))",
+        "len(at) == 2",
+    ),
+    "a method that a function gives": Touch(
+        "seen, at = [], set()\ndef sender(): return seen.append", "at.add(len(seen)); sender()(1)", "len(at) == 2"
+    ),
     "a lambda that a method is given": Touch(
         "d, one = {'n': 0}, [1]", "list(one).sort(key=lambda _: d.update(n=d['n'] + 1))", "d['n'] == 2"
     ),

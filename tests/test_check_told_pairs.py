@@ -17,6 +17,25 @@ class Account:
 account = Account()
 """
 PROGRAMS = {
+    "what a method that was handed over changes": Told(
+        """
+import threading
+class Pool:
+    def __init__(self, close): self.used, self.lock, self.close = [1], threading.Lock(), close
+    def clear(self):
+        with self.lock: gone, self.used = self.used, []
+        for one in gone: self.close(one)
+closed = []
+pool = Pool(closed.append)
+def use():
+    count = len(closed)
+    assert len(closed) == count
+threads = [threading.Thread(target=use), threading.Thread(target=pool.clear)]
+"""
+        + THREADS,
+        "Changed between two reads: closed",
+        ("changes closed",),
+    ),
     "what is read between a change and an update, each under the lock": Told(
         """
 import threading

@@ -17,7 +17,7 @@ from collections.abc import Iterable
 from enum import IntEnum
 from typing import Any, Final
 
-from plait._check.access import CHANGES, IGNORED, Sort, Types, container_of, own_attributes
+from plait._check.access import CHANGES, IGNORED, Part, Sort, Types, container_of, own_attributes
 from plait._check.process_wide import SETTINGS, Access, of_function, of_manager, of_method
 from plait._check.stage import STAGE
 from plait._core.event import Kind
@@ -105,6 +105,9 @@ class Opaque:
 
     def _of_instance(self, thing: Any, name: str, given: tuple[Any, ...]) -> list[Access]:
         kind = type(thing)
+        kept = self._kept(thing, name)
+        if kept is not None:
+            return [*self.called(kept, given)]
         wide, obeyed = self._wide(thing, name, given), _OBEYED.get(f"{kind.__module__}.{kind.__name__}")
         if wide is not None:
             return [wide]
@@ -117,6 +120,15 @@ class Opaque:
             act = Act.LOOK_AT_FILES
         rows = act >= Act.LOOK_AT_DATA and hasattr(kind, "fetchone")  # a cursor has those of its last statement
         return [*([_access(act, thing)] if act else []), *([(_WRITE, thing, "[]")] if rows else [])]
+
+    def _kept(self, thing: Any, name: str) -> Any:
+        """What an attribute of the instance itself has, a function that it was given; None if it is the class's."""
+        kept = own_attributes(thing).get(name)
+        if kept is None and self._types.part(type(thing), name) is Part.OWN:
+            slot = _definer(type(thing), name).__dict__.get(name)
+            if type(slot) is types.MemberDescriptorType:
+                kept = getattr(thing, name, None)
+        return kept
 
     def _wide(self, thing: Any, name: str, given: tuple[Any, ...]) -> Access | None:
         """What it does to something that the process has one of; None if nothing."""

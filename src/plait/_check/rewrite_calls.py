@@ -31,8 +31,7 @@ class Calls(Expressions):
             inherited = is_super(function.value)
             return self._super_method(node, function) if inherited else self._method(node, function)
         if not isinstance(function, ast.Name):
-            node.func = self.visit(function)
-            self._arguments(node)
+            self._expression(node, function)
         elif not self.scopes.is_builtin(function.id, self.around.scope) or (function.id in _TOLD and node.args):
             self._call(node, function)
         else:
@@ -89,6 +88,22 @@ class Calls(Expressions):
         else:
             node.func = seen
             self._last("passing", node, again(function, function), site)
+
+    def _expression(self, node: ast.Call, function: ast.expr) -> None:
+        """A call of what is not named: of an element, of what another call gives."""
+        plain = all(self.is_plain(argument) for argument in _all(node))
+        seen = self.visit(function)
+        site = self.site(node, "()")
+        hidden = None if plain or isinstance(function, ast.Lambda) else self.hide(seen)
+        if plain:
+            node.func = self.hook("calling", function, seen, site, *self._names(node))
+            self._lambdas(node)
+        elif hidden is None:
+            node.func = seen
+            self._arguments(node)
+        else:
+            node.func, name = hidden
+            self._last("passing", node, name, site)
 
     def _names(self, node: ast.Call) -> list[ast.expr]:
         """Plain arguments once more; `getattr` and the like need constants, too."""

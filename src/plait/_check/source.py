@@ -6,9 +6,8 @@ import ast
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 
-from plait._check.access import CHANGES
+from plait._check.callee import hides, is_of_argument, owns_nothing
 from plait._check.named import BY_NAME, SLOTS
-from plait._check.opaque import CONSUMING, FILLING
 from plait._core.event import Site
 
 _LOOPS = (ast.For, ast.AsyncFor, ast.While, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
@@ -50,11 +49,7 @@ class Sources:
         if site is None:
             return ""
         around = list(self._around(site))
-        span = (site.line, site.column), _site_end(site)
-        node = next(
-            (one for one in around if isinstance(one, ast.expr | ast.stmt) and (_start(one), _end(one)) == span), None
-        )
-        node = node.value if isinstance(node, ast.Expr) else node
+        node = self._exactly(site)
         called = any(isinstance(one, ast.Call) and one.func is node for one in around)
         named = self._attribute_of(node, site)
         if named and part[:1] != "[":
@@ -62,13 +57,18 @@ class Sources:
         if isinstance(node, ast.Call) and part[:1] == "[" and node.args:
             if ast.unparse(node.func) == "print" and changes:
                 return "sys.stdout"
-            if self._owns_nothing(node.func, site.file) or _is_of_argument(node.func, changes=changes):
+            if owns_nothing(node.func, self._tree(site.file)) or is_of_argument(node.func, changes=changes):
                 owner = node.func.value if isinstance(node.func, ast.Attribute) else node.args[0]
                 node = next((one for one in node.args if not isinstance(one, ast.Constant | ast.JoinedStr)), owner)
                 called = False
         touched = _touched(node, part, site, called=called) if node is not None else None
         text = ast.unparse(touched) if touched is not None else ""
         return text if len(text) <= _LONGEST_NAME else ""
+
+    def hides(self, site: Site | None, kind: str) -> bool:
+        """Whether the call at the site does not say which container of this kind it touches: ``self.on_event(x)``."""
+        call = self._exactly(site) if site is not None else None
+        return site is not None and isinstance(call, ast.Call) and hides(call, kind, self._tree(site.file))
 
     def assigned(self, site: Site | None) -> str:
         """What is given the value that is made at the site: ``self.lock`` in ``self.lock = Lock()``; "" if nothing."""
@@ -255,14 +255,6 @@ class Sources:
                     return words
         return ""
 
-    def _owns_nothing(self, function: ast.expr, file: str) -> bool:
-        """Whether it is a function, or a method of a text or a class: what such a call looks at are its arguments."""
-        if not isinstance(function, ast.Attribute) or isinstance(function.value, ast.Constant):
-            return True
-        imports = (one for one in ast.walk(self._tree(file) or ast.Module([], [])) if isinstance(one, ast.Import))
-        names = {alias.asname or alias.name for one in imports for alias in one.names}
-        return ast.unparse(function.value) in names | {"dict", "list", "set"}
-
     def _attribute_of(self, call: ast.AST | None, site: Site) -> str:
         """What a call that names an attribute finds it in: `box` in ``setattr(box, "n", 1)``; "" if it names none."""
         if not isinstance(call, ast.Call):
@@ -277,6 +269,13 @@ class Sources:
         inside = self.function(site) if ast.unparse(function.value).startswith("super(") else None
         mine = inside.args.args if isinstance(inside, ast.FunctionDef | ast.AsyncFunctionDef) else []
         return mine[0].arg if mine else ast.unparse(function.value)
+
+    def _exactly(self, site: Site) -> ast.expr | ast.stmt | None:
+        """The node that begins and ends where the site does, the outermost one."""
+        span = (site.line, site.column), _site_end(site)
+        nodes = (one for one in self._around(site) if isinstance(one, ast.expr | ast.stmt))
+        node = next((one for one in nodes if (_start(one), _end(one)) == span), None)
+        return node.value if isinstance(node, ast.Expr) else node
 
     def _around(self, site: Site) -> Iterator[ast.AST]:
         """Nodes that contain the site, from the outside in."""
@@ -320,13 +319,6 @@ def _given_constants(tree: ast.Module | None) -> set[str]:
     """The last names of all that is assigned a number or a text somewhere in the file."""
     nodes = (node for node in ast.walk(tree or ast.Module([], [])) if isinstance(node, ast.Assign))
     return {_last_name(target) for node in nodes if isinstance(node.value, ast.Constant) for target in node.targets}
-
-
-def _is_of_argument(function: ast.expr, *, changes: bool) -> bool:
-    """Whether an access of a method call is that of an argument: what the method is called on is accessed otherwise."""
-    if not isinstance(function, ast.Attribute):
-        return False
-    return function.attr in FILLING if changes else function.attr in CHANGES & CONSUMING
 
 
 def _switching(node: ast.expr | ast.stmt, first: Site, second: Site) -> str:

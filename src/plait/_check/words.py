@@ -12,7 +12,7 @@ from plait._check.history import History
 from plait._check.process_wide import BY_LABEL, PATCHED, WITH
 from plait._check.record import Blocked, Failure, Frame
 from plait._check.source import Sources
-from plait._core.event import Kind, Site
+from plait._core.event import Event, Kind, Site
 from plait._draw.timeline import short_name
 
 OUTSIDE = {
@@ -57,7 +57,7 @@ class Words:
             return OUTSIDE[label]
         if event.site is not None and event.site.text == WITH:
             return PATCHED.name if event.name == "[]" else f"the patched {event.name}"
-        text = self.sources.thing(event.site, event.name, changes=event.kind == Kind.WRITE)
+        text = self._called(event, label) or (self._elsewhere(event, label) if event.name == "[]" else "")
         if text:
             return text
         if event.name == "[]":
@@ -144,6 +144,18 @@ class Words:
             fix=_sentences(finding.fix),
             threads=tuple((number, self.history.name(number)) for number in numbers),
         )
+
+    def _called(self, event: Event, label: str) -> str:
+        """What the source calls a thing where it is touched; "" where it does not say."""
+        site = event.site
+        if event.name == "[]" and self.sources.hides(site, label):
+            return ""
+        return self.sources.thing(site, event.name, changes=event.kind == Kind.WRITE)
+
+    def _elsewhere(self, event: Event, label: str) -> str:
+        """What it is called where others touch the same."""
+        same = (one for one in self.history.events if one.place == event.place and one.name == event.name)
+        return next(filter(None, (self._called(one, label) for one in same if one.site != event.site)), "")
 
     def _ambiguous(self, place: int, name: str) -> bool:
         """Whether another lock that is taken has the same name but is made elsewhere."""
