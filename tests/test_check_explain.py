@@ -206,7 +206,7 @@ def test_one_side_holds_a_lock_that_the_other_does_not_take() -> None:
     run.release(2, 11)
     run.write(1, 3, "self.value", name="value")
     finding = explain(run.record(run.failed(0, 9, AssertionError())), None, run.sources)
-    assert "Thread-2 holds `the Lock` there, but Thread-1 does not take it" in finding.why
+    assert "Thread-2 holds `lock` there, but Thread-1 does not take it" in finding.why
 
 
 def test_an_unknown_cause_is_not_made_up() -> None:

@@ -8,6 +8,24 @@ import pytest
 from test_check_told import Told, is_told
 
 PROGRAMS = {
+    "a lock that a function has made": Told(
+        """
+import threading
+def make(): return threading.Lock()
+class Handler:
+    def __init__(self): self.lock, self.out = make(), []
+    def emit(self, text):
+        with self.lock:
+            self.out.append(text)
+            if text == "first": self.emit("again")
+handler = Handler()
+thread = threading.Thread(target=handler.emit, args=("first",))
+thread.start()
+thread.join()
+""",
+        "Deadlock with itself: self.lock",
+        ("takes `self.lock`",),
+    ),
     "a lock as a signal wants somebody else": Told(
         """
 import threading, collections

@@ -16,7 +16,95 @@ class Account:
         self.b += n
 account = Account()
 """
+READ_WRITE = """
+import asyncio, contextlib, threading
+class Lock:
+    def __init__(self): self.cond, self.readers, self.writes = threading.Condition(), 0, False
+    @contextlib.contextmanager
+    def read(self):
+        with self.cond:
+            self.cond.wait_for(lambda: not self.writes)
+            self.readers += 1
+        try: yield
+        finally:
+            with self.cond: self.readers -= 1
+    @contextlib.contextmanager
+    def write(self):
+        with self.cond:
+            self.cond.wait_for(lambda: not self.writes)
+            self.writes = True
+        try: yield
+        finally:
+            with self.cond:
+                self.writes = False
+                self.cond.notify_all()
+lock, table = Lock(), {"a": 1, "b": 1}
+"""
 PROGRAMS = {
+    "a lock for reading and writing that lets both in": Told(
+        READ_WRITE
+        + """
+def change():
+    with lock.write():
+        table["a"] += 1
+        table["b"] += 1
+def look():
+    with lock.read():
+        a = table["a"]
+        assert a == table["b"]
+threads = [threading.Thread(target=change), threading.Thread(target=look)]
+"""
+        + THREADS,
+        "Seen half changed: table['a'] and table['b']",
+        ("`with lock.read():` and `with lock.write():` stand around all of this", "let both in", "not Hold one lock"),
+    ),
+    "a lock that lets several write": Told(
+        READ_WRITE
+        + """
+def change():
+    with lock.read():
+        before = int(table["a"])
+        table["a"] = before + 1
+threads = [threading.Thread(target=change) for _ in range(2)]
+"""
+        + THREADS
+        + "assert table['a'] == 3",
+        "Lost update of table['a']",
+        ("`with lock.read():` stands around all of this already", "one `threading.Lock` in its place"),
+    ),
+    "a lock of tasks that is another one for each": Told(
+        """
+import asyncio
+total = 0
+def lock(): return asyncio.Lock()
+async def add():
+    global total
+    async with lock():
+        before = total
+        await asyncio.sleep(0)
+        total = before + 1
+async def main():
+    await asyncio.gather(add(), add())
+    assert total == 2
+asyncio.run(main())
+""",
+        "Lost update of total",
+        ("`async with lock():` stands around all of this already", "`lock` is not the same object"),
+    ),
+    "what two take away": Told(
+        """
+import threading
+cache = {"a": 1, "b": 2}
+def evict():
+    for key in ("a", "b"):
+        old = cache.get(key)
+        if old is not None: del cache[key]
+threads = [threading.Thread(target=evict) for _ in range(2)]
+"""
+        + THREADS,
+        "Checked, then changed by another thread: cache[key]",
+        ("not is lost", "not Lost update"),
+    ),
     "what a method that was handed over changes": Told(
         """
 import threading

@@ -287,7 +287,7 @@ def greet(): return os.environ["NAME"]
 threads = [threading.Thread(target=render, args=(name,)) for name in ("a", "b")]
 """
         + THREADS,
-        "Lost update of os.environ",
+        "Checked, then changed by another thread: os.environ['NAME']",
         ("deletes", "not in line 9"),
     ),
     "a timer that is not told of its first job": Told(

@@ -13,6 +13,7 @@ from plait._check.explain_exception import best_split
 from plait._check.explain_hang import explain_hang
 from plait._check.explain_kept import explain_raised, with_kept
 from plait._check.explain_leftover import explain_unserved
+from plait._check.explain_let_in import let_in
 from plait._check.explain_outcome import explain_outcome
 from plait._check.explain_remark import explain_remark
 from plait._check.explain_split import explain_split
@@ -49,6 +50,7 @@ def explain(failing: Record, passing: Record | None, sources: Sources) -> Findin
     ends = failure.kind == "exception" or finding.kind in ("fails under a schedule", "no end", "died")
     finding = _with_end(finding, failure) if ends else finding
     words = Words(history, sources)
+    finding = let_in(finding, sources)
     return words.named(finding._replace(why=finding.why + _held_up(history, words)))
 
 

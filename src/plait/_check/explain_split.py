@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+
 from plait._check.atomicity import Split, called_within
 from plait._check.findings import Finding
 from plait._check.history import History
@@ -58,7 +60,8 @@ def kind_of_split(history: History, split: Split, sources: Sources) -> str:
     if sources.in_test(first.site) and split.kind in ("lost update", "non-repeatable read", "data race"):
         return "check then act"
     acts = second.name == "[]" and second.site.text not in _OVERWRITE and sources.is_call(second.site)
-    if split.kind == "lost update" and (acts or sources.handled(first.site, second.site)):
+    deletes = isinstance(sources.statement(second.site), ast.Delete)
+    if split.kind == "lost update" and (acts or deletes or sources.handled(first.site, second.site)):
         return "check then act"
     return split.kind
 
@@ -175,7 +178,8 @@ def _fix(history: History, split: Split, words: Words, kind: str, thing: str) ->
     threads = {history.events[index].thread for index in (split.first, split.other)}
     if not theirs and all(map(history.is_task, threads)):
         return _among_tasks(split, history, words, lines, thing)
-    lock = f"`{words.lock(min(theirs))}`" if theirs else "one lock"
+    name = words.lock(min(theirs)) if theirs else ""
+    lock = f"`{name}`" if name else "one lock"
     everywhere = "" if theirs else f", and the same lock wherever else `{thing}` is changed"
     if apart and sites[0] is not None and called_within(history, split.first, split.second):
         first, second = (words.line(site, sites[0]) for site in sites)
@@ -183,7 +187,9 @@ def _fix(history: History, split: Split, words: Words, kind: str, thing: str) ->
         over = f"in `{caller}` from {first} until the call is over that comes to {second}"
         return _or_else(f"Hold {lock} {over}{everywhere}.", history, split, words, kind)
     around = (
-        "in the function that calls both" if apart else f"`with lock:` around {'both' if ' and ' in lines else 'it'}"
+        "in the function that calls both"
+        if apart
+        else f"`with {name if name and ' ' not in name else 'lock'}:` around {'both' if ' and ' in lines else 'it'}"
     )
     return _or_else(f"Hold {lock} over {lines} ({around}){everywhere}.", history, split, words, kind)
 

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from plait._check.atomicity import Split, candidates, splits
 from plait._check.deadlocks import Cycle, predicted
 from plait._check.explain_deadlock import explain_prediction
+from plait._check.explain_let_in import let_in
 from plait._check.explain_split import explain_split
 from plait._check.findings import Finding
 from plait._check.history import History
@@ -86,7 +87,8 @@ def _losses(history: History, sources: Sources) -> Iterator[Split]:
 
 
 def _told(history: History, split: Split, sources: Sources) -> Finding:
-    return Words(history, sources).named(explain_split(history, split._replace(kind="data race"), sources))
+    finding = explain_split(history, split._replace(kind="data race"), sources)
+    return Words(history, sources).named(let_in(finding, sources))
 
 
 def _sites(history: History, split: Split) -> tuple[Site | None, ...]:

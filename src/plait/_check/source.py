@@ -83,6 +83,19 @@ class Sources:
         text = ast.unparse(target)
         return text if len(text) <= _LONGEST_NAME else ""
 
+    def entered(self, site: Site) -> str:
+        """What a `with` statement enters, or ``acquire`` is called on, at the site, if it has a name; else ""."""
+        start = site.line, site.column
+        block = next((one for one in self._around(site) if isinstance(one, ast.With) and _start(one) == start), None)
+        node = block or self._exactly(site)
+        asked = node.func if isinstance(node, ast.Call) else None
+        if isinstance(asked, ast.Attribute) and asked.attr == "acquire":
+            node = asked.value
+        if isinstance(node, ast.With) and len(node.items) == 1:
+            node = node.items[0].context_expr
+        text = ast.unparse(node) if isinstance(node, ast.Name | ast.Attribute) else ""
+        return text if len(text) <= _LONGEST_NAME else ""
+
     def statement(self, site: Site) -> ast.stmt | None:
         """The innermost statement around the site."""
         return next(reversed([node for node in self._around(site) if isinstance(node, ast.stmt)]), None)
@@ -105,6 +118,16 @@ class Sources:
                 found = None
             if isinstance(node, kind):
                 found = node
+        return found
+
+    def blocks(self, site: Site) -> list[ast.With | ast.AsyncWith]:
+        """The `with` blocks in the body of which the site is, inside its function."""
+        found: list[ast.With | ast.AsyncWith] = []
+        for node in self._around(site):
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+                found = []
+            if isinstance(node, ast.With | ast.AsyncWith) and _start(node.body[0]) <= (site.line, site.column):
+                found.append(node)
         return found
 
     def forgets(self, site: Site) -> bool:

@@ -72,6 +72,7 @@ class Words:
         name = self.sources.assigned(known.made)
         if name and known.made is not None and self._ambiguous(place, name):
             name = f"{known.made.function.rpartition('.')[0]}.{name.removeprefix('self.')}".lstrip(".")
+        name = name or self._taken_as(place)
         if not name:
             name = known.label if known.label not in ("", "lock") else "lock"
             where = f" of line {known.made.line}" if known.made is not None else ""
@@ -163,6 +164,12 @@ class Words:
         taken = {event.place for event in self.history.events if event.kind == Kind.ACQUIRE and event.place in places}
         made = {places[other].made for other in taken | {place} if places[other].label == places[place].label}
         return sum(self.sources.assigned(site) == name for site in made) > 1
+
+    def _taken_as(self, place: int) -> str:
+        """What the lines that take a lock call it, if all call it the same: a function may have made it."""
+        sites = {one.site for one in self.history.events if one.place == place and one.kind == Kind.ACQUIRE}
+        names = {self.sources.entered(site) for site in sites if site is not None}
+        return names.pop() if len(names) == 1 else ""
 
     def _twins(self, place: int) -> bool:
         return self._same_place(place) != [place]
