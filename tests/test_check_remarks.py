@@ -255,6 +255,13 @@ RIGHT = {
             await asyncio.gather(*futures)
         asyncio.run(main())
         """,
+    "a process that has ended when it is waited for": """
+        import sys
+        async def main():
+            child = await asyncio.create_subprocess_exec(sys.executable, "-c", "")
+            assert await child.wait() == 0
+        asyncio.run(main())
+        """,
     "a queue of threads that has room": """
         import queue
         jobs = queue.Queue()

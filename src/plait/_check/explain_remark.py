@@ -17,7 +17,7 @@ _PUBLIC = "concurrency is asyncio's, the GIL has nothing to do with it"
 def explain_remark(history: History, remark: Remark, sources: Sources) -> Finding:
     """The finding for something that is wrong at one place, whatever the schedule."""
     words = Words(history, sources)
-    return _EXPLAIN[remark.kind](remark, words)
+    return words.named(_EXPLAIN[remark.kind](remark, words))
 
 
 def _never_awaited(remark: Remark, words: Words) -> Finding:

@@ -23,6 +23,7 @@ from plait._core.event import Kind
 Blocks = Callable[..., bool]
 
 _real_select = select.select
+_real_waitid = getattr(os, "waitid", None)
 
 
 def entry_points() -> Iterator[tuple[Any, str, Any]]:
@@ -116,5 +117,12 @@ def _selects(_read: Any, _write: Any, _error: Any, timeout: float | None = None)
     return timeout is None or timeout > 0
 
 
-def _waits(_pid: int, options: int) -> bool:
-    return not options & getattr(os, "WNOHANG", 0)
+def _waits(pid: int, options: int) -> bool:
+    if options & getattr(os, "WNOHANG", 0):
+        return False
+    if _real_waitid is None or pid <= 0:
+        return True
+    try:
+        return _real_waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
+    except OSError:
+        return False  # it is no child, or not any more: the call says so
