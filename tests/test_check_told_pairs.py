@@ -91,6 +91,25 @@ asyncio.run(main())
         "Lost update of total",
         ("`async with lock():` stands around all of this already", "`lock` is not the same object"),
     ),
+    "what a call gives is gone through": Told(
+        """
+import threading
+subs = {}
+def on(topic, call): subs.setdefault(topic, []).append(call)
+def publish(topic):
+    for call in subs.get(topic, []): call(topic)
+got = []
+def other(topic): pass
+on("news", other)
+on("news", got.append)
+threads = [
+    threading.Thread(target=lambda: subs["news"].remove(other)), threading.Thread(target=publish, args=("news",))
+]
+"""
+        + THREADS
+        + "assert got",
+        "Changed while it is iterated: subs.get(topic, [])",
+    ),
     "what two take away": Told(
         """
 import threading

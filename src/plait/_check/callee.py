@@ -35,6 +35,18 @@ def hides(call: ast.Call, kind: str, tree: ast.Module | None) -> bool:
     return not isinstance(function, ast.Attribute) or not (function.attr in methods or owns_nothing(function, tree))
 
 
+def is_result(call: ast.Call, text: str) -> bool:
+    """Whether an access at a call, whose site has this text, is one of what the call gives, and not of what it does.
+
+    >>> call = ast.parse("subs.get(1)", mode="eval").body
+    >>> is_result(call, "for"), is_result(call, "get")
+    (True, False)
+    """
+    function = call.func
+    name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "()")
+    return not text.endswith(name)
+
+
 def owns_nothing(function: ast.expr, tree: ast.Module | None) -> bool:
     """Whether it is a function, or a method of a text or a class: what such a call looks at are its arguments."""
     if not isinstance(function, ast.Attribute) or isinstance(function.value, ast.Constant):

@@ -6,8 +6,9 @@ import ast
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 
-from plait._check.callee import hides, is_of_argument, owns_nothing
+from plait._check.callee import hides, is_of_argument, is_result, owns_nothing
 from plait._check.named import BY_NAME, SLOTS
+from plait._check.touched import last_name, touched_in
 from plait._core.event import Site
 
 _LOOPS = (ast.For, ast.AsyncFor, ast.While, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
@@ -54,6 +55,9 @@ class Sources:
         named = self._attribute_of(node, site)
         if named and part[:1] != "[":
             return f"{named}.{part}" if len(named) + len(part) < _LONGEST_NAME else ""
+        if isinstance(node, ast.Call) and part[:1] == "[" and is_result(node, site.text):
+            text = ast.unparse(node)
+            return text if len(text) <= _LONGEST_NAME else ""
         if isinstance(node, ast.Call) and part[:1] == "[" and node.args:
             if ast.unparse(node.func) == "print" and changes:
                 return "sys.stdout"
@@ -61,14 +65,16 @@ class Sources:
                 owner = node.func.value if isinstance(node.func, ast.Attribute) else node.args[0]
                 node = next((one for one in node.args if not isinstance(one, ast.Constant | ast.JoinedStr)), owner)
                 called = False
-        touched = _touched(node, part, site, called=called) if node is not None else None
+        touched = touched_in(node, part, site, called=called) if node is not None else None
         text = ast.unparse(touched) if touched is not None else ""
         return text if len(text) <= _LONGEST_NAME else ""
 
     def hides(self, site: Site | None, kind: str) -> bool:
         """Whether the call at the site does not say which container of this kind it touches: ``self.on_event(x)``."""
         call = self._exactly(site) if site is not None else None
-        return site is not None and isinstance(call, ast.Call) and hides(call, kind, self._tree(site.file))
+        if site is None or not isinstance(call, ast.Call) or is_result(call, site.text):
+            return False
+        return hides(call, kind, self._tree(site.file))
 
     def assigned(self, site: Site | None) -> str:
         """What is given the value that is made at the site: ``self.lock`` in ``self.lock = Lock()``; "" if nothing."""
@@ -169,7 +175,7 @@ class Sources:
         """The line where a method is called on what has this last name, `0` if there is none."""
         for node in ast.walk(self._tree(file) or ast.Module([], [])):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == method:
-                if _last_name(node.func.value) == name:
+                if last_name(node.func.value) == name:
                     return node.lineno
         return 0
 
@@ -251,7 +257,7 @@ class Sources:
         operands = (statement.value.left, statement.value.right) if isinstance(statement.value, ast.BinOp) else ()
         if any(isinstance(node, ast.Constant | ast.JoinedStr) for node in (statement.value, *operands)):
             return True
-        name = _last_name(statement.target)
+        name = last_name(statement.target)
         for file in self._trees.keys() - self._constant.keys():
             self._constant[file] = _given_constants(self._trees[file])
         return any(name in names for names in self._constant.values())
@@ -341,7 +347,7 @@ def _by_line(tree: ast.Module | None) -> dict[int, list[ast.expr | ast.stmt]]:
 def _given_constants(tree: ast.Module | None) -> set[str]:
     """The last names of all that is assigned a number or a text somewhere in the file."""
     nodes = (node for node in ast.walk(tree or ast.Module([], [])) if isinstance(node, ast.Assign))
-    return {_last_name(target) for node in nodes if isinstance(node.value, ast.Constant) for target in node.targets}
+    return {last_name(target) for node in nodes if isinstance(node.value, ast.Constant) for target in node.targets}
 
 
 def _switching(node: ast.expr | ast.stmt, first: Site, second: Site) -> str:
@@ -356,34 +362,6 @@ def _switching(node: ast.expr | ast.stmt, first: Site, second: Site) -> str:
     if isinstance(node, _WAITS) and _start(node) > _site_end(first):
         return "it may switch threads where it waits"
     return ""
-
-
-def _touched(node: ast.AST, part: str, site: Site, *, called: bool) -> ast.expr | None:
-    """The expression for what is touched, inside the node that the site is of."""
-    if isinstance(node, ast.AugAssign):
-        return node.target
-    if isinstance(node, ast.Assign | ast.AnnAssign | ast.Delete):
-        targets = [node.target] if isinstance(node, ast.AnnAssign) else node.targets
-        return next((target for target in targets if _last_name(target) == part.strip("[]")), targets[0])
-    whole = part.startswith("[")
-    if isinstance(node, ast.Compare) and whole:
-        return node.comparators[-1]
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and (whole or node.func.attr == site.text):
-        if not whole and part != site.text:
-            return ast.Attribute(node.func.value, part)  # what the method keeps there: `level` of `setLevel()`
-        return node.func.value if whole else node.func
-    if isinstance(node, ast.Call) and whole and node.args:
-        return node.args[0]
-    if isinstance(node, ast.Attribute) and whole and called:
-        return node.value
-    return node if isinstance(node, ast.expr) else None
-
-
-def _last_name(target: ast.expr) -> str:
-    """`value` for ``self.value`` and for ``value``; a subscript has the name of what it is a part of."""
-    if isinstance(target, ast.Subscript):
-        return _last_name(target.value)
-    return target.attr if isinstance(target, ast.Attribute) else target.id if isinstance(target, ast.Name) else ""
 
 
 def _start(node: ast.expr | ast.stmt) -> tuple[int, int]:

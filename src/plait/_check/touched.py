@@ -1,0 +1,35 @@
+"""Which expression in the source stands for what an access touches."""
+
+from __future__ import annotations
+
+import ast
+
+from plait._core.event import Site
+
+
+def touched_in(node: ast.AST, part: str, site: Site, *, called: bool) -> ast.expr | None:
+    """The expression for what is touched, inside the node that the site is of."""
+    if isinstance(node, ast.AugAssign):
+        return node.target
+    if isinstance(node, ast.Assign | ast.AnnAssign | ast.Delete):
+        targets = [node.target] if isinstance(node, ast.AnnAssign) else node.targets
+        return next((target for target in targets if last_name(target) == part.strip("[]")), targets[0])
+    whole = part.startswith("[")
+    if isinstance(node, ast.Compare) and whole:
+        return node.comparators[-1]
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and (whole or node.func.attr == site.text):
+        if not whole and part != site.text:
+            return ast.Attribute(node.func.value, part)  # what the method keeps there: `level` of `setLevel()`
+        return node.func.value if whole else node.func
+    if isinstance(node, ast.Call) and whole and node.args:
+        return node.args[0]
+    if isinstance(node, ast.Attribute) and whole and called:
+        return node.value
+    return node if isinstance(node, ast.expr) else None
+
+
+def last_name(target: ast.expr) -> str:
+    """`value` for ``self.value`` and for ``value``; a subscript has the name of what it is a part of."""
+    if isinstance(target, ast.Subscript):
+        return last_name(target.value)
+    return target.attr if isinstance(target, ast.Attribute) else target.id if isinstance(target, ast.Name) else ""
