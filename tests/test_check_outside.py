@@ -147,6 +147,29 @@ def test_a_daemon_that_catches_everything_is_unwound(tmp_path: Path, nothing_lef
     assert told(explore(tmp_path, source))[0] == "passed"
 
 
+def test_a_task_that_catches_everything_for_ever_is_put_to_rest(tmp_path: Path) -> None:
+    main = threading.main_thread()
+    result = explore(
+        tmp_path,
+        """
+        import asyncio
+        async def work():
+            while True:
+                try: await asyncio.sleep(1)
+                except BaseException: pass
+        async def main():
+            task = asyncio.create_task(work())
+            await asyncio.sleep(0)
+            task.cancel()
+            await task
+        asyncio.run(main())
+        """,
+        runs=1,
+    )
+    assert told(result) == ("failed", "no end after 200,000 steps")
+    assert threading.main_thread() is main
+
+
 def test_threads_are_unwound_through_their_finally(tmp_path: Path, nothing_left: None) -> None:
     source = """
         import threading

@@ -16,7 +16,7 @@ from plait._check.record import Record, Switch, ThreadInfo
 from plait._check.stage import STAGE
 from plait._check.stand_in_exit import exited, run_exits
 from plait._check.stand_in_loop import close_tasks
-from plait._check.stand_in_threads import forget_unborn, join_all, main_thread, number_from_one
+from plait._check.stand_in_threads import forget_unborn, join_all, main_thread, main_thread_kept, number_from_one
 from plait._core.event import label
 
 if TYPE_CHECKING:
@@ -50,7 +50,8 @@ def perform(
     number_from_one()
     STAGE.execution, STAGE.pid = execution, os.getpid()
     try:
-        execution.run(lambda: _main(execution, program))
+        with main_thread_kept():
+            execution.run(lambda: _main(execution, program))
         close_tasks(execution)
         execution.failure = execution.failure or (None if execution.gave_up else execution.remarks.failure())
     finally:

@@ -16,7 +16,6 @@ import signal
 import sys
 import weakref
 from asyncio import events
-from contextlib import suppress
 from contextvars import Context
 from threading import get_ident
 from typing import TYPE_CHECKING, Any
@@ -25,6 +24,7 @@ from plait._check.controlled import Abort, Controlled, Gate
 from plait._check.record import Remark
 from plait._check.remarks import COLLECTED, foreign, suspended
 from plait._check.stage import STAGE
+from plait._check.unwinding import end_coroutine
 from plait._core.event import Event, Kind
 
 if TYPE_CHECKING:
@@ -335,8 +335,7 @@ def close_tasks(execution: Execution) -> None:
         task._log_destroy_pending = False  # type: ignore[attr-defined]  # nothing of the program's is lost
         coroutine = task.get_coro()
         if coroutine is not None and hasattr(coroutine, "close"):
-            with suppress(BaseException):  # what it does while it is closed is no business of anybody
-                coroutine.close()
+            end_coroutine(execution, control, coroutine.close)
 
 
 def prepare() -> None:

@@ -153,6 +153,18 @@ def main_thread(execution: Execution) -> Iterator[None]:
         active.pop(me.ident, None)
 
 
+@contextmanager
+def main_thread_kept() -> Iterator[None]:
+    """Afterwards `threading.main_thread` says what it said before, though a program never left its `main_thread`."""
+    before = threading._main_thread  # type: ignore[attr-defined]  # what main_thread() says
+    try:
+        yield
+    finally:
+        if threading._main_thread is not before:  # type: ignore[attr-defined]  # what main_thread() says
+            threading._active.pop(threading._main_thread.ident, None)  # type: ignore[attr-defined]  # as above
+            threading._main_thread = before  # type: ignore[attr-defined]  # what main_thread() says
+
+
 def number_of(self: object) -> int:
     """The hash of a thread or a future, in place of its address: sets of them have the same order in each execution."""
     known = self.__dict__

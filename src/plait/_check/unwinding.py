@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import _thread
 import sys
+from contextlib import suppress
 from time import monotonic
 from typing import TYPE_CHECKING
 
 from plait._check.controlled import Abort, Controlled
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from plait._check.execution import Execution
 
 _raw_lock = _thread.allocate_lock
+_start = _thread.start_new_thread
 _STUBBORN = 1000  # times that a thread may swallow its `Abort` before it is put to rest for ever
 _PATIENCE = 1.0  # seconds of real time that a thread may take to unwind
+_BRIEF = 0.2  # seconds for a coroutine to end by itself
 _SHORT = 0.05  # seconds for one that is in a call outside our control
 
 
@@ -47,6 +52,34 @@ def unwind(execution: Execution) -> list[str]:
         if not me.done:
             left.append(_whereabouts(execution, me))
     return left
+
+
+def end_coroutine(execution: Execution, me: Controlled, close: Callable[[], None]) -> None:
+    """Closes the coroutine of a task that the end of the execution has cut off.
+
+    Where the execution has failed, it may be one that swallows everything and goes on for ever. So it is closed in a
+    thread of its own, which is told like the others that all is over when it takes long, and put to rest in the end.
+    """
+    if execution.failure is None:
+        with suppress(BaseException):  # what it does while it is closed is no business of anybody
+            close()
+        return
+    me.gone = _raw_lock()
+    me.gone.acquire()
+    _start(_close, (me, close))
+    if me.gone.acquire(True, _BRIEF):
+        return
+    execution.by_ident[me.ident] = me
+    deadline = monotonic() + _PATIENCE
+    while not me.gone.acquire(True, 0.01) and monotonic() < deadline and me.aborts <= _STUBBORN:
+        pass
+
+
+def _close(me: Controlled, close: Callable[[], None]) -> None:
+    me.ident = _thread.get_ident()
+    with suppress(BaseException):
+        close()
+    me.gone.release()
 
 
 def _whereabouts(execution: Execution, me: Controlled) -> str:
