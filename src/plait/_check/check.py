@@ -9,6 +9,7 @@ from typing import NamedTuple
 from plait._check.conclude import Checked, Subject, follow, search
 from plait._check.explore import Budget
 from plait._check.function_program import FunctionProgram, checkable, file_of, own_files
+from plait._check.stage import STAGE
 from plait._check.story import Around, tell
 from plait._core.errors import CheckFailed, NotChecked, UsageError
 from plait._schedulers.interface import Scheduler
@@ -52,7 +53,8 @@ def check(
     checkable(test)
     if runs is None and seconds is None:
         raise UsageError("check() needs an end: runs= or seconds=")
-    return _answer(search(_subject(test), Budget(runs, seconds), seed=seed, scheduler=scheduler), test)
+    budget = Budget(runs, seconds)
+    return STAGE.calls.answer(lambda: _answer(search(_subject(test), budget, seed=seed, scheduler=scheduler), test))
 
 
 def replay(test: Callable[[], object], token: str) -> Passed:
@@ -64,7 +66,7 @@ def replay(test: Callable[[], object], token: str) -> Passed:
         UsageError: the token is damaged, or the test cannot mean anything.
     """
     checkable(test)
-    return _answer(follow(_subject(test), token), test)
+    return STAGE.calls.answer(lambda: _answer(follow(_subject(test), token), test))
 
 
 def _subject(test: Callable[[], object]) -> Subject:

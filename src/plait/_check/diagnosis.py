@@ -7,6 +7,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from plait._check.awaited import awaited
+from plait._check.controlled import Abort
 from plait._check.kept import kept
 from plait._check.record import Blocked, Failure, Frame
 from plait._check.stand_in_async_lock import wanted_from
@@ -43,6 +44,14 @@ def at_limit(execution: Execution, me: Controlled) -> None:
         execution.stop()
     else:
         execution.fail(_endless(execution, me))
+
+
+def checks_itself(execution: Execution) -> None:
+    """A thread of the program calls `check`, which there can be one of at a time: nothing can be said, and it ends."""
+    if execution.here() is not None:
+        execution.gave_up = "it calls plait.check itself: run it as it is, or check what it checks"
+        execution.stop()
+        raise Abort
 
 
 def goes_on(execution: Execution) -> bool:

@@ -15,6 +15,7 @@ from typing import NamedTuple
 from plait._check.access import Types
 from plait._check.canary import Canary
 from plait._check.code_cache import cached_rewrite
+from plait._check.diagnosis import checks_itself
 from plait._check.fresh import FreshModules, Rewrite
 from plait._check.hooks import Hooks
 from plait._check.one_core import OneCore
@@ -119,6 +120,8 @@ def explore(
     here, and judged as if it were our own.
     """
     if not STAGE.taken.acquire(False):
+        if STAGE.execution is not None:
+            checks_itself(STAGE.execution)
         raise UsageError("a check is going on in this process already; run one after the other")
     try:
         search = _Search(make, mine, rewrite, course.scheduler)

@@ -12,10 +12,16 @@ from types import CodeType, ModuleType, TracebackType
 from typing import Any, Protocol
 
 from plait._check.stage import STAGE
+from plait._core.errors import UsageError
 from plait._core.event import Site
+from plait._core.importable import is_unfinished
 
 _SITE_FIELDS = len(Site._fields)
 _ADVICE = {"AssertionRewritingHook": ": leave pytest to check, by `plait check -m pytest` and the file"}
+_UNFINISHED = (
+    "check is called while {} is imported, which it has to import anew for each execution, and cannot before that has "
+    "ended; call it in a function, or in the program's own file"
+)
 _IMPORT = builtins.__import__
 
 
@@ -40,14 +46,19 @@ class FreshModules:
         self._rewrite = rewrite
         self._codes: dict[str, CodeType] = {}
         self._found: dict[str, tuple[str, list[str] | None]] = {}
+        self._scripts: set[str] = set()
         self._before: dict[str, ModuleType] = {}
         self._known: set[str] = set()
 
     def __enter__(self) -> FreshModules:
         for name, module in list(sys.modules.items()):
             file = getattr(module, "__file__", None)
-            if isinstance(file, str) and self._mine(file) and not _is_main(module):
-                self._before[name] = sys.modules.pop(name)
+            if isinstance(file, str) and self._mine(file) and not is_main(name):
+                if is_unfinished(module):
+                    raise UsageError(_UNFINISHED.format(name))
+                self._before[name] = module
+        for name in self._before:
+            del sys.modules[name]
         self._known = set(sys.modules)
         sys.meta_path.insert(0, self)
         builtins.__import__ = quiet_import
@@ -63,25 +74,28 @@ class FreshModules:
 
     def forget(self) -> None:
         """The next execution imports them again; what others have loaded of the user's was not observed."""
-        for name in self._found:
+        for name in (*self._found, *self._scripts):
             sys.modules.pop(name, None)
         if len(sys.modules) == len(self._known):
             return
         for name in [name for name in sys.modules if name not in self._known]:
             file = getattr(sys.modules[name], "__file__", None)
-            if isinstance(file, str) and self._mine(file) and not _is_main(sys.modules[name]):
+            if isinstance(file, str) and self._mine(file) and not is_main(name):
                 loader = type(getattr(sys.modules.pop(name), "__loader__", None)).__name__
                 if file.endswith(".py"):
                     self.plain.setdefault(file, f"loaded by {loader}, not by check{_ADVICE.get(loader, '')}")
         self._known = set(sys.modules)
 
-    def run(self, file: str, name: str) -> ModuleType:
-        """A script, run with hooks as a module of this name."""
+    def run(self, file: str, name: str, spec: ModuleSpec | None = None) -> ModuleType:
+        """A script, run with hooks as a module of this name, as far as it had come when it called `check`."""
         module = ModuleType(name)
         module.__file__ = file
-        self._found[name] = (file, None)  # so that it is forgotten, too
+        if spec is not None:  # it was started with `python -m`, and imports relatively
+            module.__spec__, module.__package__ = spec, spec.parent
+        self._scripts.add(name)
         sys.modules[name] = module
-        exec(self.code(file, name), module.__dict__)
+        with STAGE.calls.anew():
+            exec(self.code(file, name), module.__dict__)
         return module
 
     def code(self, file: str, module: str) -> CodeType:
@@ -126,9 +140,9 @@ class FreshModules:
         return with_sites(code)
 
 
-def _is_main(module: ModuleType) -> bool:
+def is_main(name: str) -> bool:
     """Whether it is the script that called us, which stays; `multiprocessing` gives it a second name."""
-    return module is sys.modules.get("__main__")
+    return name == "__main__" or (name in sys.modules and sys.modules[name] is sys.modules.get("__main__"))
 
 
 class _Loader(SourceFileLoader):

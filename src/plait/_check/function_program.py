@@ -8,6 +8,7 @@ import importlib.util
 import inspect
 import itertools
 import os
+import sys
 import sysconfig
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -15,7 +16,7 @@ from operator import attrgetter
 from pathlib import Path
 from types import ModuleType
 
-from plait._check.fresh import FreshModules
+from plait._check.fresh import FreshModules, is_main
 from plait._core.errors import UsageError
 
 _MAIN = "__plait_main__"  # not __main__, so that a main guard keeps the rest of the script from running
@@ -44,9 +45,19 @@ class FunctionProgram:
         self.arguments = arguments or _nothing
 
     def main(self) -> object:
-        if self.module == "__main__":
-            return self.call(self._fresh.run(self._file, _MAIN))
-        return self.call(builtins.__import__(self.module, fromlist=["*"]))
+        return self.call(self._script() if is_main(self.module) else self._imported())
+
+    def _script(self) -> ModuleType:
+        return self._fresh.run(self._file, _MAIN, getattr(sys.modules["__main__"], "__spec__", None))
+
+    def _imported(self) -> ModuleType:
+        """Its module, imported; or its file, run as a module of that name, where it was not loaded by its name."""
+        try:
+            return builtins.__import__(self.module, fromlist=["*"])
+        except ModuleNotFoundError as error:
+            if not f"{self.module}.".startswith(f"{error.name}."):
+                raise  # what it imports is not there
+        return self._fresh.run(self._file, self.module)
 
     def call(self, module: ModuleType) -> object:
         """Calls it in its module, which has just been imported."""

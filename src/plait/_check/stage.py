@@ -9,6 +9,8 @@ from __future__ import annotations
 import _thread
 from typing import TYPE_CHECKING, Final
 
+from plait._check.calls import Calls
+
 if TYPE_CHECKING:
     from plait._check.execution import Execution
     from plait._check.pulse import Pulse
@@ -22,16 +24,18 @@ class Stage:
         pid: the process that performs it; a fork of it is not under control.
         pulse: what is told when an execution begins, if another process looks after this one.
         beside: the process that searches beside this one, which is its scout; 0 for none.
+        calls: those of `check` that a script makes while it is run anew.
         taken: locked while somebody searches: two searches at a time would be in each other's way.
     """
 
-    __slots__ = ("beside", "execution", "pid", "pulse", "taken")
+    __slots__ = ("beside", "calls", "execution", "pid", "pulse", "taken")
 
     def __init__(self) -> None:
         self.execution: Execution | None = None
         self.pid = -1
         self.pulse: Pulse | None = None
         self.beside = 0
+        self.calls = Calls()
         self.taken = _thread.allocate_lock()
 
 

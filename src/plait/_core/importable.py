@@ -17,7 +17,7 @@ _locked: dict[str, object] = getattr(_frozen_importlib, "_module_locks", {})
 def is_importable(value: Any) -> bool:
     """Whether another interpreter finds it under its module and qualified name."""
     module = sys.modules.get(getattr(value, "__module__", None) or "")
-    if module is None or module.__name__ == "__main__" or _is_unfinished(module):
+    if module is None or module.__name__ == "__main__" or is_unfinished(module):
         return False
     found: Any = module
     for name in value.__qualname__.split("."):
@@ -31,10 +31,10 @@ def module_with(kind: type) -> Any:
     Classes of ``__main__``, and of modules that are still being imported, are where they say, or will be.
     """
     own = sys.modules.get(kind.__module__)
-    if own is None or own.__name__ == "__main__" or _is_unfinished(own) or _has(own, kind):
+    if own is None or own.__name__ == "__main__" or is_unfinished(own) or _has(own, kind):
         return None
     for module in list(sys.modules.values()):
-        if _has(module, kind) and module.__name__ != "__main__" and not _is_unfinished(module):
+        if _has(module, kind) and module.__name__ != "__main__" and not is_unfinished(module):
             return module
     return None
 
@@ -45,14 +45,14 @@ def _has(module: Any, kind: type) -> bool:
 
 def is_importing() -> bool:
     """Whether a module's import has not ended, in any thread."""
-    return bool(_locked) and any(_is_unfinished(sys.modules.get(name)) for name in list(_locked))
+    return bool(_locked) and any(is_unfinished(sys.modules.get(name)) for name in list(_locked))
 
 
 def is_being_imported(value: Any) -> bool:
     """Whether the import of the module that it is of has not ended."""
-    return _is_unfinished(sys.modules.get(getattr(value, "__module__", None) or ""))
+    return is_unfinished(sys.modules.get(getattr(value, "__module__", None) or ""))
 
 
-def _is_unfinished(module: Any) -> bool:
+def is_unfinished(module: Any) -> bool:
     """Whether its import has not ended: elsewhere it would do anew what it does here, and threads here wait for it."""
     return getattr(getattr(module, "__spec__", None), "_initializing", False) is True

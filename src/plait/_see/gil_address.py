@@ -12,6 +12,7 @@ import ctypes
 import os
 import struct
 import time
+from types import BuiltinFunctionType
 from typing import NamedTuple
 
 from plait._core.gil import has_gil
@@ -39,12 +40,12 @@ class GilAddress(NamedTuple):
 
 
 def find_gil(futex: int) -> GilAddress | None:
-    """Where it is; None without a GIL, and where threads do not wait for it in the way we know.
+    """Where it is; None without a GIL, and where threads do not wait for it in the way we know, as under `check`.
 
     Args:
         futex: the number of the system call on this machine.
     """
-    if not has_gil():
+    if not has_gil() or not isinstance(_thread.start_new_thread, BuiltinFunctionType):
         return None
     holder, native, word = None, 0, 0
     for _ in range(_LOOKS):
