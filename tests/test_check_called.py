@@ -132,6 +132,44 @@ def test_a_check_while_the_module_is_imported_is_refused_at_once(tmp_path: Path)
     assert "call it in a function, or in the program's own file" in errors
 
 
+@pytest.mark.parametrize("option", ["-O", "-OO"])
+def test_asserts_count_when_python_leaves_them_out(option: str, tmp_path: Path) -> None:
+    written(tmp_path, "tests_in.py", TESTS + "def test_asserts():\n    both(int)\n    assert False\n")
+    written(tmp_path, "script.py", TESTS + KEEPS + LOSES)
+    assert ran(tmp_path, option, "script.py") == (0, "passed\n" + FOUND, "")
+    assert ran(tmp_path, option, "-m", "plait", "check", "tests_in.py:test_asserts")[0] == 1
+
+
+def test_what_ends_before_the_test_is_called_has_not_passed(tmp_path: Path) -> None:
+    written(tmp_path, "tests_in.py", TESTS + "import sys\nif 'plait._check.check' in sys.modules:\n    sys.exit()\n")
+    written(tmp_path, "script.py", "import plait\nfrom tests_in import test_loses\nplait.check(test_loses)\n")
+    status, _, errors = ran(tmp_path, "script.py")
+    assert status == 1
+    assert "NotChecked: inconclusive: " in errors
+    assert "ended by SystemExit(None) before tests_in:test_loses was called" in errors
+
+
+def test_a_script_that_checks_on_a_thread_of_its_own_is_told_to_guard_it(tmp_path: Path) -> None:
+    call = f"def look():\n    {KEEPS}thread = threading.Thread(target=look)\n{{}}thread.start()\n{{}}thread.join()\n"
+    written(tmp_path, "script.py", TESTS + call.format("", ""))
+    assert "starts that below `if __name__ == '__main__':`" in ran(tmp_path, "script.py")[2]
+    written(tmp_path, "script.py", TESTS + call.format(GUARD, "    "))
+    assert ran(tmp_path, "script.py") == (0, "passed\n", "")
+
+
+WRITES = "import sys\nclass Writes:\n    def write(self, text): pass\n    def flush(self): pass\n"
+
+
+@pytest.mark.parametrize("stream", ["None", "Writes()"])
+def test_a_story_needs_no_standard_error(stream: str, tmp_path: Path) -> None:
+    written(
+        tmp_path,
+        "script.py",
+        WRITES + f"sys.stderr = {stream}\n" + TESTS + GUARD + LOSES.strip().replace("\n", "\n    "),
+    )
+    assert ran(tmp_path, "script.py") == (0, FOUND, "")
+
+
 @pytest.mark.parametrize("target", ["script.py", "script.py:test_it"])
 def test_what_calls_check_itself_is_not_blamed_for_that(target: str, tmp_path: Path) -> None:
     written(tmp_path, "script.py", TESTS + f"def test_it():\n    {KEEPS}" + GUARD + "test_it()\n")

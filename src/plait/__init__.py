@@ -124,15 +124,13 @@ def _start_watchdog() -> None:
 
 def _watch_terminal() -> None:
     """Where somebody reads along, maps and scopes that can never go on say so."""
-    try:
-        if os.environ.get("PLAIT_WATCHDOG") or sys.flags.no_site or sys.stderr is None or not sys.stderr.isatty():
-            return
-    except ValueError:  # it was closed
+    if os.environ.get("PLAIT_WATCHDOG") or sys.flags.no_site or sys.stderr is None:
         return
     from plait._core.daemons import daemons_allowed
+    from plait._core.streams import is_terminal
     from plait._core.vigil import VIGIL
 
-    if VIGIL.wake is None and daemons_allowed():
+    if is_terminal(sys.stderr) and VIGIL.wake is None and daemons_allowed():
         from plait._see.watchdog_terminal import TerminalWatchdog
 
         VIGIL.wake = TerminalWatchdog().wake

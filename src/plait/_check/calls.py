@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from threading import get_ident
 from typing import TypeVar, cast
 
 T = TypeVar("T")
@@ -24,11 +25,12 @@ class Calls:
 
     def __init__(self) -> None:
         self._answers: list[tuple[object, Exception | None]] = []
-        self._next: int | None = None  # of them; None while no script is run anew
+        self._next = 0  # of them
+        self._thread = 0  # on which a script is run anew
 
     def answer(self, ask: Callable[[], T]) -> T:
         """What `ask` gives or raises; to a script that is run anew, what it was told before."""
-        if self._next is not None:
+        if self._thread == get_ident():
             if self._next >= len(self._answers):
                 raise Reached
             value, error = self._answers[self._next]
@@ -47,10 +49,10 @@ class Calls:
     @contextmanager
     def anew(self) -> Iterator[None]:
         """A script is run anew in this block, which ends where it has come to."""
-        self._next = 0
+        self._next, self._thread = 0, get_ident()
         try:
             yield
         except Reached:
             pass
         finally:
-            self._next = None
+            self._thread = 0

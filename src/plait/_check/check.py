@@ -12,6 +12,7 @@ from plait._check.function_program import FunctionProgram, checkable, file_of, o
 from plait._check.stage import STAGE
 from plait._check.story import Around, tell
 from plait._core.errors import CheckFailed, NotChecked, UsageError
+from plait._core.streams import is_terminal
 from plait._schedulers.interface import Scheduler
 
 
@@ -88,4 +89,4 @@ def _story(checked: Checked, test: Callable[[], object]) -> str:
         return ""
     command = f'plait.replay({getattr(test, "__name__", "test")}, "{checked.told.token}")'
     around = Around(str(checked.coverage), command)
-    return "\n" + tell(checked.told.finding, around, checked.sources, colour=sys.stderr.isatty())
+    return "\n" + tell(checked.told.finding, around, checked.sources, colour=is_terminal(sys.stderr))

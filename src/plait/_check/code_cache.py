@@ -37,7 +37,7 @@ def cached_rewrite(source: str, file: str, *, module: str) -> CodeType:
 
 def _digest(source: str, file: str) -> bytes:
     """Of all that the code depends on; the file's name is in its sites."""
-    parts = (str(VERSION), sys.version, str(sys.flags.optimize), file, source)
+    parts = (str(VERSION), sys.version, file, source)
     text = "\0".join(parts).encode(errors="surrogatepass")
     return hashlib.blake2b(text, digest_size=_DIGEST, key=MAGIC_NUMBER).digest()
 

@@ -46,10 +46,10 @@ def at_limit(execution: Execution, me: Controlled) -> None:
         execution.fail(_endless(execution, me))
 
 
-def checks_itself(execution: Execution) -> None:
-    """A thread of the program calls `check`, which there can be one of at a time: nothing can be said, and it ends."""
+def give_up(execution: Execution, why: str) -> None:
+    """Nothing can be said of the program, and a thread of it has found out why: the execution ends."""
     if execution.here() is not None:
-        execution.gave_up = "it calls plait.check itself: run it as it is, or check what it checks"
+        execution.gave_up = why
         execution.stop()
         raise Abort
 

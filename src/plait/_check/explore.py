@@ -15,7 +15,7 @@ from typing import NamedTuple
 from plait._check.access import Types
 from plait._check.canary import Canary
 from plait._check.code_cache import cached_rewrite
-from plait._check.diagnosis import checks_itself
+from plait._check.diagnosis import give_up
 from plait._check.fresh import FreshModules, Rewrite
 from plait._check.hooks import Hooks
 from plait._check.one_core import OneCore
@@ -34,6 +34,11 @@ from plait._schedulers.interface import Scheduler
 from plait._schedulers.random_walk import RandomWalkScheduler
 from plait._schedulers.replay import ReplayScheduler
 from plait._schedulers.table import make_scheduler
+
+_NESTED = (
+    "it calls plait.check itself: run it as it is, or check what it checks; a script that does so on a thread "
+    "of its own starts that below `if __name__ == '__main__':`"
+)
 
 _CANARY_RUNS = 64  # a random walk that misses the race as often does not work
 _CANARY_SEED = 2  # the first that finds it: with 0, each search would begin with two executions in vain
@@ -121,7 +126,7 @@ def explore(
     """
     if not STAGE.taken.acquire(False):
         if STAGE.execution is not None:
-            checks_itself(STAGE.execution)
+            give_up(STAGE.execution, _NESTED)
         raise UsageError("a check is going on in this process already; run one after the other")
     try:
         search = _Search(make, mine, rewrite, course.scheduler)

@@ -135,7 +135,7 @@ class FreshModules:
             raise  # the user's own
         except Exception as error:
             self.plain[file] = f"{type(error).__name__}: {error}"
-            return compile(source, file, "exec", dont_inherit=True)
+            return compile(source, file, "exec", dont_inherit=True, optimize=0)
         self.files.add(file)
         return with_sites(code)
 

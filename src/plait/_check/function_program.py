@@ -16,11 +16,13 @@ from operator import attrgetter
 from pathlib import Path
 from types import ModuleType
 
+from plait._check.diagnosis import give_up
 from plait._check.fresh import FreshModules, is_main
+from plait._check.stage import STAGE
 from plait._core.errors import UsageError
 
 _MAIN = "__plait_main__"  # not __main__, so that a main guard keeps the rest of the script from running
-
+_ENDED = "{} is run anew for each execution, and ended by SystemExit({!r}) before {} was called"
 
 Arguments = Callable[[], AbstractContextManager[Mapping[str, object]]]
 
@@ -45,7 +47,13 @@ class FunctionProgram:
         self.arguments = arguments or _nothing
 
     def main(self) -> object:
-        return self.call(self._script() if is_main(self.module) else self._imported())
+        try:
+            module = self._script() if is_main(self.module) else self._imported()
+        except SystemExit as end:  # it would count as the end of a program that has not failed
+            if STAGE.execution is not None:
+                give_up(STAGE.execution, _ENDED.format(self._file, end.code, self.name))
+            raise
+        return self.call(module)
 
     def _script(self) -> ModuleType:
         return self._fresh.run(self._file, _MAIN, getattr(sys.modules["__main__"], "__spec__", None))

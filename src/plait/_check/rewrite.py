@@ -36,7 +36,7 @@ def rewrite(source: str, file: str, *, module: str) -> CodeType:  # noqa: ARG001
     call = ast.Call(ast.Name("@plait.new_scope", ast.Load()), [], [])
     token = ast.Assign([ast.Name(MODULE_SCOPE, ast.Store())], call)
     tree.body.insert(first, _at_the_top(token))
-    return compile(tree, file, "exec", dont_inherit=True)
+    return compile(tree, file, "exec", dont_inherit=True, optimize=0)  # its asserts count under `python -O`, too
 
 
 def _must_be_first(number: int, node: ast.stmt) -> bool:

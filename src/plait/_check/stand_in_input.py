@@ -7,6 +7,8 @@ import os
 import sys
 from typing import TextIO
 
+from plait._core.streams import is_terminal
+
 
 class Input:
     """What the program has read so far, in any execution; nothing is read ahead of it."""
@@ -66,7 +68,7 @@ class _Again(io.RawIOBase):
     def _more(self, count: int) -> None:
         """Reads where nobody has read before."""
         source = self._source
-        if source.stream.isatty() and sys.__stderr__ is not None:
+        if is_terminal(source.stream) and sys.__stderr__ is not None:
             sys.__stderr__.write(self.output.getvalue().rpartition("\n")[2])
             sys.__stderr__.flush()
         sys.audit("plait.check.input")  # a scout ends here: there is one input for all

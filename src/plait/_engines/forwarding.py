@@ -9,6 +9,7 @@ import warnings
 from _pickle import dumps, loads
 
 from plait._core.search_path import search_path, working_folder
+from plait._core.streams import flush
 from plait._engines import python_settings, wire
 
 
@@ -29,7 +30,7 @@ def first_setting(name: str, memory_bytes: int | None, arithmetic: object) -> by
     """The frame that tells a new worker all it needs to know about this process."""
     for stream in (sys.stdout, sys.stderr):
         if stream is not None and not getattr(stream, "closed", False):
-            stream.flush()  # what was printed before the work comes out before what workers print
+            flush(stream)  # what was printed before the work comes out before what workers print
     setting: dict[str, object] = {
         **_surroundings(arithmetic),
         **python_settings.of_the_program(),

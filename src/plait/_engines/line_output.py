@@ -13,6 +13,7 @@ from collections import deque
 from copy import copy
 
 from plait._core.daemons import daemons_allowed
+from plait._core.streams import flush
 
 _SWAP = threading.Lock()  # runs start and end in several threads
 # A ``print`` that is under way may hold ``sys.stdout`` without a reference of its own (gh-130163), so the stand-in of a
@@ -84,7 +85,7 @@ class LineOutput:
         thread = threading.current_thread()
         if isinstance(thread, LineThread) and (text := thread.unfinished.pop(self, "")):
             self.write_through(text)
-        self.target.flush()  # type: ignore[attr-defined]  # whatever sys.stdout was
+        flush(self.target)
 
     def write_through(self, text: str) -> int:
         """Write to the stream itself."""

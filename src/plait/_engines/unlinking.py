@@ -12,6 +12,8 @@ import os
 import struct
 import sys
 
+from plait._core.streams import flush
+
 _COOKIE = b"xdebugpy"
 _OFFSETS = struct.Struct("8s8Q")  # the cookie, and: version, free-threaded, then of the runtime: size, finalizing,
 # the first interpreter; then of an interpreter: size, identity, the next one
@@ -31,7 +33,7 @@ def unlink(identity: int) -> None:
             file=sys.stderr,
         )
         for stream in (sys.stdout, sys.stderr):
-            stream.flush()
+            flush(stream)
         os._exit(1)
 
 

@@ -19,6 +19,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from plait._core.streams import is_terminal
 from plait._run.progress import Progress, closing_line, counted, details, progress_line
 from plait._run.progress_display import write_whole
 from plait._run.report import Report
@@ -52,7 +53,7 @@ class BarDisplay:
         """Wrap the standard streams. Others may wrap them further during the run, and have to take that off again."""
         for name in ("stdout", "stderr"):
             stream = getattr(sys, name)
-            if stream is not None and not isinstance(stream, BarStream) and _is_open_terminal(stream):
+            if stream is not None and not isinstance(stream, BarStream) and is_terminal(stream):
                 self._wrapped[name] = BarStream(stream, self)
                 setattr(sys, name, self._wrapped[name])
 
@@ -163,13 +164,6 @@ class _Encoded(io.StringIO):
     @property
     def encoding(self) -> str:  # type: ignore[override]  # StringIO says None
         return self._shown
-
-
-def _is_open_terminal(stream: TextIO) -> bool:
-    try:
-        return stream.isatty()
-    except (AttributeError, ValueError):
-        return False
 
 
 def _width(terminal: TextIO) -> int:

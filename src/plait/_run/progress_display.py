@@ -11,6 +11,7 @@ import time
 from typing import Any, Protocol, TextIO
 
 from plait._core.daemons import daemons_allowed
+from plait._core.streams import flush, is_terminal
 from plait._run.progress import Progress, RecentRate, closing_line, progress_line
 from plait._run.report import Report
 
@@ -42,7 +43,7 @@ def choose_display(stream: TextIO | None) -> Display:
         from plait._run.progress_notebook import NotebookDisplay  # only where there is a notebook
 
         return NotebookDisplay(handle)
-    if stream is not None and _is_terminal(stream) and os.environ.get("TERM") != "dumb":
+    if stream is not None and is_terminal(stream) and os.environ.get("TERM") != "dumb":
         from plait._run.progress_bar import BarDisplay, bar_is_shown  # rich: only where there is a terminal
 
         if not bar_is_shown(stream):
@@ -145,19 +146,12 @@ def write_whole(stream: TextIO, text: str) -> None:
     """
     if stream is not sys.__stderr__:
         stream.write(text)
-        stream.flush()
+        flush(stream)
         return
     data = text.encode(stream.encoding or "utf-8", "replace")
     file = stream.fileno()
     while data:
         data = data[os.write(file, data) :]
-
-
-def _is_terminal(stream: TextIO) -> bool:
-    try:
-        return stream.isatty()
-    except (AttributeError, ValueError):  # replaced by something that only writes, or closed
-        return False
 
 
 def _notebook() -> Any:

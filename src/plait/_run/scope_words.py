@@ -6,6 +6,8 @@ import sys
 import time
 from _collections_abc import Sequence
 
+from plait._core.streams import is_terminal
+
 _SHOWN = 3  # tasks that are named
 _FIRST = 5.0  # seconds of waiting after which it is said for what
 _FACTOR = 4  # each time it is said this many times later
@@ -59,11 +61,7 @@ class Patience:
 
 def say(line: str) -> None:
     """On stderr where somebody reads along, else in the log."""
-    try:
-        terminal = sys.stderr is not None and sys.stderr.isatty()
-    except ValueError:  # it was closed
-        terminal = False
-    if terminal:
+    if is_terminal(sys.stderr):
         print(line, file=sys.stderr, flush=True)
     else:
         import logging  # only here: most blocks end before there is anything to say

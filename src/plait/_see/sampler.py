@@ -91,7 +91,7 @@ class Sampler:
             return
         gil = find_gil(FUTEX[machine])
         self._note(gil)
-        self._ring = os.memfd_create("plait-trace")
+        self._ring = _memory("plait-trace")
         try:
             process = self._process = self._launch(gil, calls)
         except OSError as error:
@@ -167,6 +167,16 @@ class Sampler:
                 found.without_core.setdefault(tid, []).append((moment, moment + text * UNIT))
             else:
                 found.changes.setdefault(tid, []).append((moment, state, text))
+
+
+def _memory(name: str) -> int:
+    """A file in memory to be inherited, which is none of 0, 1 and 2 even if those are closed here."""
+    low = []
+    while (made := os.memfd_create(name)) < 3:
+        low.append(made)
+    for number in low:
+        os.close(number)
+    return made
 
 
 def _let_begin(process: Aside) -> bool:

@@ -1,0 +1,19 @@
+"""What stands for standard output and error in a program: files, nothing, or any object that has `write`."""
+
+from __future__ import annotations
+
+
+def is_terminal(stream: object) -> bool:
+    """Whether what is written to it is seen at once: not if it is missing, closed, or replaced by what only writes."""
+    ask = getattr(stream, "isatty", None)
+    try:
+        return ask is not None and bool(ask())
+    except ValueError:  # it was closed
+        return False
+
+
+def flush(stream: object) -> None:
+    """What has been written to it leaves it now; nothing for what only writes, which `print` does with, too."""
+    let_go = getattr(stream, "flush", None)
+    if let_go is not None:
+        let_go()

@@ -1,0 +1,51 @@
+"""Programs whose standard streams are closed, missing, or replaced by something that only writes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+LONG = 60.0
+WORK = """
+import plait
+
+def double(n):
+    return 2 * n
+
+def work():
+    found = [list(plait.map(double, [1], engine=engine)) for engine in ("inline", "thread", "process", "auto")]
+    with plait.scope() as scope:
+        scope.submit(double, 1)
+    with plait.trace() as trace:
+        list(plait.map(double, [1], engine="process"))
+    return found, len(trace.slices), [one for one in trace.summary if "sampler" in one]
+
+"""
+EXPECTED = "([[2], [2], [2], [2]], 1, [])"
+LACKING = "sys.stdin = sys.stdout = sys.stderr = None"
+WRITING = "class Writes:\n    def write(self, text): pass\nsys.stdout = sys.stderr = Writes()"
+
+
+@pytest.mark.parametrize("closed", [[0], [1], [2], [0, 1], [1, 2], [0, 1, 2]], ids=str)
+def test_with_descriptors_that_are_closed(closed: list[int], tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text(
+        WORK + "said = repr(work())\nwith open('said', 'w') as file:\n    file.write(said)\n"
+    )
+    closing = " ".join(f"{number}>&-" for number in closed)
+    command = ["/bin/sh", "-c", f'exec "$0" app.py {closing}', sys.executable]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=LONG, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (tmp_path / "said").read_text() == EXPECTED
+
+
+@pytest.mark.parametrize("replaced", [LACKING, WRITING], ids=["missing", "only writes"])
+def test_with_streams_that_are_no_files(replaced: str, tmp_path: Path) -> None:
+    program = f"import sys\nreal, *rest = sys.stdout, sys.stderr\n{replaced}\n{WORK}real.write(repr(work()))\nsys.stdout, sys.stderr = real, *rest\n"
+    (tmp_path / "app.py").write_text(program)
+    done = subprocess.run(
+        [sys.executable, "app.py"], cwd=tmp_path, capture_output=True, text=True, timeout=LONG, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, EXPECTED), done.stderr
