@@ -11,7 +11,7 @@ import os
 import sys
 import sysconfig
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from operator import attrgetter
 from pathlib import Path
 from types import ModuleType
@@ -129,7 +129,9 @@ def own_files(file: str, observed: Sequence[str] = ()) -> Callable[[str], bool]:
         UsageError: there is no package or module of that name with source.
     """
     named = tuple(itertools.chain.from_iterable(map(_places, observed)))
-    folders = [str(Path(file).parent) + os.sep, str(Path.cwd()) + os.sep]
+    folders = [str(Path(file).parent) + os.sep]
+    with suppress(OSError):  # the working directory was deleted, or may not be read
+        folders.append(str(Path.cwd()) + os.sep)
     installed = [sysconfig.get_path(name) + os.sep for name in ("purelib", "platlib", "stdlib")]
 
     def mine(name: str) -> bool:

@@ -25,6 +25,7 @@ import cloudpickle  # type: ignore[import-untyped]  # it ships no types
 
 from plait._core.importable import is_being_imported, is_importable, module_with
 from plait._core.per_worker import PerWorker
+from plait._engines.as_written import as_written
 from plait._engines.bundles import bundle_of, read_anew
 from plait._engines.carried import STRANGERS
 from plait._engines.functions import home_of, make_cached, variable
@@ -54,6 +55,8 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # untyped, see above
         return self._reduced(obj) if bundle is None else (getitem, (bundle, bundle.place_of(obj)))
 
     def _reduced(self, obj: Any) -> Any:
+        if type(obj) is FunctionType and not is_importable(obj):
+            obj = as_written(obj)
         if (reduce := _REDUCERS.get(type(obj))) is not None:
             return reduce(obj)
         if type(obj) is ModuleType and sys.modules.get(obj.__name__, obj) is not obj:  # another one has its name

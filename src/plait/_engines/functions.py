@@ -18,6 +18,7 @@ from contextvars import Context, ContextVar
 from types import CellType, CodeType, FunctionType, ModuleType
 
 from plait._core.importable import is_importable
+from plait._engines.as_written import as_written
 from plait._engines.worker_main import enter, is_of_main
 
 TYPE_CHECKING = False
@@ -71,6 +72,7 @@ class _SimplePickler(Pickler):
         return NotImplemented
 
     def _reduce_function(self, function: FunctionType) -> Any:
+        function = as_written(function)
         scope = self._globals.setdefault(id(function.__globals__), {})
         shell = (
             marshal.dumps(function.__code__),

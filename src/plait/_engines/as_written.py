@@ -1,0 +1,63 @@
+"""Functions that `check` observes, as they are written: only those can go to another process, which observes nothing.
+
+Observed code calls hooks, whose names no source can contain, and has constants that `marshal` does not know. Its lines,
+columns and variables are those of the source, so the source says what it is without them.
+"""
+
+from __future__ import annotations
+
+from types import CodeType, FunctionType
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # workers import this module, and typing would double their start-up time
+    from collections.abc import Iterator
+
+_HOOK = "@plait."
+_FIELDS = ("__kwdefaults__", "__qualname__", "__module__", "__doc__", "__annotations__")
+
+
+def as_written(function: FunctionType) -> FunctionType:
+    """The same function without hooks; itself if it has none, or if its source does not say what it is."""
+    code = function.__code__
+    if not _is_observed(code):
+        return function
+    found = _in_source(code)
+    cells = dict(zip(code.co_freevars, function.__closure__ or (), strict=True))
+    if found is None or not set(found.co_freevars) <= cells.keys():
+        return function
+    captured = tuple(cells[name] for name in found.co_freevars)
+    made = FunctionType(found, function.__globals__, function.__name__, function.__defaults__, captured)
+    for name in _FIELDS:
+        setattr(made, name, getattr(function, name))
+    made.__dict__.update(function.__dict__)
+    return made
+
+
+def _is_observed(code: CodeType) -> bool:
+    return any(name.startswith(_HOOK) for name in code.co_names) or any(map(_is_observed, _inside(code)))
+
+
+def _inside(code: CodeType) -> Iterator[CodeType]:
+    return (constant for constant in code.co_consts if isinstance(constant, CodeType))
+
+
+def _in_source(code: CodeType) -> CodeType | None:
+    """What the source has where this code is from; of several in one line, what has most places in common with it."""
+    try:
+        with open(code.co_filename, "rb") as file:
+            module = compile(file.read(), code.co_filename, "exec", dont_inherit=True)
+    except (OSError, SyntaxError, ValueError):
+        return None
+    places = set(code.co_positions())
+    found = [one for one in _all_inside(module) if _origin(one) == _origin(code)]
+    return max(found, key=lambda one: len(places.intersection(one.co_positions())), default=None)
+
+
+def _all_inside(code: CodeType) -> Iterator[CodeType]:
+    for one in _inside(code):
+        yield one
+        yield from _all_inside(one)
+
+
+def _origin(code: CodeType) -> tuple[str, int, int]:
+    return code.co_qualname, code.co_firstlineno, code.co_argcount
