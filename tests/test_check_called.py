@@ -149,12 +149,40 @@ def test_what_ends_before_the_test_is_called_has_not_passed(tmp_path: Path) -> N
     assert "ended by SystemExit(None) before tests_in:test_loses was called" in errors
 
 
+def test_a_test_below_the_guard_is_not_there_when_the_script_is_run_anew(tmp_path: Path) -> None:
+    below = "def test_below():\n        pass\n    plait.check(test_below)\n"
+    written(tmp_path, "script.py", TESTS + GUARD + below)
+    status, _, errors = ran(tmp_path, "script.py")
+    assert status == 1
+    assert "script.py is run anew for each execution, and does not define test_below then" in errors
+
+
+def test_a_script_that_can_be_read_once_only_is_refused(tmp_path: Path) -> None:
+    written(tmp_path, "script.py", TESTS + KEEPS)
+    done = subprocess.run(
+        ["/bin/sh", "-c", 'cat script.py | "$0" /dev/stdin', sys.executable],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=LONG,
+        check=False,
+    )
+    assert "check(test_keeps): its source is in no file" in done.stderr
+
+
 def test_a_script_that_checks_on_a_thread_of_its_own_is_told_to_guard_it(tmp_path: Path) -> None:
     call = f"def look():\n    {KEEPS}thread = threading.Thread(target=look)\n{{}}thread.start()\n{{}}thread.join()\n"
     written(tmp_path, "script.py", TESTS + call.format("", ""))
     assert "starts that below `if __name__ == '__main__':`" in ran(tmp_path, "script.py")[2]
     written(tmp_path, "script.py", TESTS + call.format(GUARD, "    "))
     assert ran(tmp_path, "script.py") == (0, "passed\n", "")
+
+
+def test_the_working_directory_may_be_gone(tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    written(tmp_path, "script.py", TESTS + GUARD + f"import os\n    os.rmdir({str(gone)!r})\n    {KEEPS}")
+    gone.mkdir()
+    assert ran(gone, str(tmp_path / "script.py")) == (0, "passed\n", "")
 
 
 WRITES = "import sys\nclass Writes:\n    def write(self, text): pass\n    def flush(self): pass\n"

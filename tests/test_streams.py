@@ -41,6 +41,16 @@ def test_with_descriptors_that_are_closed(closed: list[int], tmp_path: Path) -> 
     assert (tmp_path / "said").read_text() == EXPECTED
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="states are sampled on Linux")
+def test_where_no_file_may_have_any_bytes_a_trace_says_what_it_could_not_see(tmp_path: Path) -> None:
+    looks = "import time\nwith plait.trace() as trace:\n    time.sleep(0.05)\nprint(trace)\n"
+    (tmp_path / "app.py").write_text(WORK + looks)
+    command = ["/bin/sh", "-c", 'ulimit -f 0; exec "$0" -B app.py', sys.executable]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=LONG, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "the sampler failed: [Errno 27]" in done.stdout
+
+
 @pytest.mark.parametrize("replaced", [LACKING, WRITING], ids=["missing", "only writes"])
 def test_with_streams_that_are_no_files(replaced: str, tmp_path: Path) -> None:
     program = f"import sys\nreal, *rest = sys.stdout, sys.stderr\n{replaced}\n{WORK}real.write(repr(work()))\nsys.stdout, sys.stderr = real, *rest\n"

@@ -11,7 +11,7 @@ import os
 import sys
 import sysconfig
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext
 from operator import attrgetter
 from pathlib import Path
 from types import ModuleType
@@ -20,9 +20,9 @@ from plait._check.diagnosis import give_up
 from plait._check.fresh import FreshModules, is_main
 from plait._check.stage import STAGE
 from plait._core.errors import UsageError
+from plait._core.search_path import working_folder
 
 _MAIN = "__plait_main__"  # not __main__, so that a main guard keeps the rest of the script from running
-_ENDED = "{} is run anew for each execution, and ended by SystemExit({!r}) before {} was called"
 
 Arguments = Callable[[], AbstractContextManager[Mapping[str, object]]]
 
@@ -50,10 +50,18 @@ class FunctionProgram:
         try:
             module = self._script() if is_main(self.module) else self._imported()
         except SystemExit as end:  # it would count as the end of a program that has not failed
-            if STAGE.execution is not None:
-                give_up(STAGE.execution, _ENDED.format(self._file, end.code, self.name))
+            self._give_up(f"ended by SystemExit({end.code!r}) before {self.name} was called")
             raise
+        name = (self.owner or self.method).partition(".")[0]
+        if not hasattr(module, name):
+            self._give_up(
+                f"does not define {name} then: define it at the top of the file, before check and not in an `if`"
+            )
         return self.call(module)
+
+    def _give_up(self, why: str) -> None:
+        if STAGE.execution is not None:
+            give_up(STAGE.execution, f"{self._file} is run anew for each execution, and {why}")
 
     def _script(self) -> ModuleType:
         return self._fresh.run(self._file, _MAIN, getattr(sys.modules["__main__"], "__spec__", None))
@@ -112,7 +120,7 @@ def file_of(function: Callable[..., object]) -> str:
         UsageError: it has none.
     """
     file = inspect.getsourcefile(inspect.unwrap(function))
-    if file is None or not os.path.exists(file):
+    if file is None or not os.path.isfile(file):  # nor in what can be read once only
         raise UsageError(
             f"check({function.__qualname__}): its source is in no file, as that of a notebook is not, so it cannot be "
             f"observed; write it and what it calls into a .py file, import it and check that"
@@ -129,13 +137,12 @@ def own_files(file: str, observed: Sequence[str] = ()) -> Callable[[str], bool]:
         UsageError: there is no package or module of that name with source.
     """
     named = tuple(itertools.chain.from_iterable(map(_places, observed)))
-    folders = [str(Path(file).parent) + os.sep]
-    with suppress(OSError):  # the working directory was deleted, or may not be read
-        folders.append(str(Path.cwd()) + os.sep)
+    here = working_folder() or os.sep
+    folders = [str(Path(file).parent) + os.sep, *([here + os.sep] if here != os.sep else ())]
     installed = [sysconfig.get_path(name) + os.sep for name in ("purelib", "platlib", "stdlib")]
 
     def mine(name: str) -> bool:
-        name = os.path.abspath(name)
+        name = os.path.normpath(os.path.join(here, name))
         if name.startswith(named):
             return True
         return any(map(name.startswith, folders)) and not any(map(name.startswith, installed))

@@ -21,6 +21,7 @@ from types import TracebackType
 from typing import Any
 
 from plait._check.stand_in_gc import Unseen
+from plait._core.search_path import working_folder
 
 _OF_LOGGERS = ("level", "propagate", "disabled")
 _Settings = tuple[int, bool, bool, list[Any], list[Any]]
@@ -33,7 +34,7 @@ class ProcessState:
 
     def __enter__(self) -> ProcessState:
         self._environment = dict(_environment())
-        self._folder = os.getcwd()
+        self._folder = working_folder()
         self._path = list(sys.path)
         self._take_down_modules()
         self._hooks = sys.excepthook, sys.unraisablehook, threading.excepthook

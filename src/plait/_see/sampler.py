@@ -149,6 +149,9 @@ class Sampler:
             self._missing.append("who has the GIL: C code that runs without it counts as Python")
 
     def _read(self, report: dict[str, Any], found: Samples) -> None:
+        if "failed" in report:
+            found.missing.append(f"what threads did between their waits: the sampler failed: {report['failed']}")
+            return
         found.threads = [Counted(**thread) for thread in report["threads"]]
         found.processes = {int(pid): words for pid, words in report["processes"].items()}
         found.texts = report["texts"]

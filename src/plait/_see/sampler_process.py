@@ -274,7 +274,11 @@ def main() -> None:
     """Arguments: the process, the descriptor of the ring, its records, the rate, where the GIL is, system calls."""
     pid, fd, records, rate, gil, calls = sys.argv[1:]
     sampler = Sampler(int(pid), Ring(int(fd), int(records)), json.loads(gil), *json.loads(calls))
-    report = json.dumps(sampler.run(float(rate))).encode()
+    try:
+        seen = sampler.run(float(rate))
+    except OSError as error:  # such as a limit on the size of files
+        seen = {"failed": str(error)}
+    report = json.dumps(seen).encode()
     with suppress(BrokenPipeError):  # the program has been killed
         while report:
             report = report[os.write(1, report) :]
