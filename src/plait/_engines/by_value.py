@@ -55,8 +55,6 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # untyped, see above
         return self._reduced(obj) if bundle is None else (getitem, (bundle, bundle.place_of(obj)))
 
     def _reduced(self, obj: Any) -> Any:
-        if type(obj) is FunctionType and not is_importable(obj):
-            obj = as_written(obj)
         if (reduce := _REDUCERS.get(type(obj))) is not None:
             return reduce(obj)
         if type(obj) is ModuleType and sys.modules.get(obj.__name__, obj) is not obj:  # another one has its name
@@ -67,7 +65,10 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # untyped, see above
             return obj.by_value()
         reduced = self._anew(obj) if is_being_imported(obj) else super().reducer_override(obj)
         if isinstance(reduced, tuple) and len(reduced) > 2:  # it goes by value
-            return self._reduced_class(obj, reduced) if isinstance(obj, type) else _of_main(obj, reduced)
+            if isinstance(obj, type):
+                return self._reduced_class(obj, reduced)
+            written = as_written(obj)
+            return _of_main(obj, reduced if written is obj else self._dynamic_function_reduce(written))
         return reduced
 
     def _anew(self, obj: Any) -> Any:

@@ -47,7 +47,10 @@ def descendants() -> set[int]:
         return set()
     import psutil  # heavy: only for tests of engines
 
-    return {child.pid for child in psutil.Process().children(recursive=True)}
+    try:
+        return {child.pid for child in psutil.Process().children(recursive=True)}
+    except psutil.Error:  # there is no /proc, or it is that of other processes
+        return set()
 
 
 def has_children() -> bool:

@@ -86,6 +86,9 @@ class Sampler:
                 "such time counts as running"
             )
             return
+        if not _shows_us():
+            self._missing.append("what threads do between their waits: /proc is not that of this process's namespace")
+            return
         if not sys.executable:
             self._missing.append("what threads do between their waits: this Python does not know its own executable")
             return
@@ -170,6 +173,14 @@ class Sampler:
                 found.without_core.setdefault(tid, []).append((moment, moment + text * UNIT))
             else:
                 found.changes.setdefault(tid, []).append((moment, state, text))
+
+
+def _shows_us() -> bool:
+    """Whether processes have the numbers in /proc that they have for themselves."""
+    try:
+        return os.readlink("/proc/self") == str(os.getpid())
+    except OSError:
+        return False
 
 
 def _memory(name: str) -> int:
