@@ -18,7 +18,7 @@ from contextvars import ContextVar
 from operator import getitem
 from pickle import PickleBuffer, PicklingError
 from types import CodeType, FunctionType, MemberDescriptorType, ModuleType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NewType, ParamSpec, TypeVarTuple
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
 import cloudpickle  # type: ignore[import-untyped]  # it ships no types
@@ -240,12 +240,26 @@ def _view(buffer: Any, form: str, shape: tuple[int, ...]) -> memoryview:
     return view if form == "B" and len(shape) == 1 else view.cast(form, shape)  # type: ignore[call-overload]  # the format is whatever the sender's view had
 
 
+def _anew_unless_named(make: Callable[..., Any], *parts: str) -> Callable[[Any], Any]:
+    """Makes what only typing looks at anew, if it is not found by its name."""
+
+    def reduce(obj: Any) -> Any:
+        if obj.__module__ != "__main__":
+            return NotImplemented
+        return make, tuple(getattr(obj, part) for part in ("__name__", *parts))
+
+    return reduce
+
+
 _REDUCERS: dict[type, Callable[[Any], Any]] = {
     io.TextIOWrapper: _open_file,
     memoryview: lambda view: (_view, (PickleBuffer(view), view.format, view.shape)),
     CodeType: lambda code: (marshal.loads, (marshal.dumps(code),)),  # cloudpickle does not keep the name of the file
     ContextVar: lambda wanted: (variable, home_of(wanted)),
     functools.cached_property: lambda made: (_cached_property, (made.func, made.attrname)),  # it has a lock before 3.12
+    NewType: _anew_unless_named(NewType, "__supertype__"),
+    ParamSpec: _anew_unless_named(ParamSpec),
+    TypeVarTuple: _anew_unless_named(TypeVarTuple),
     WeakKeyDictionary: _weak,  # functools.singledispatch has one
     WeakValueDictionary: _weak,
 }

@@ -69,6 +69,8 @@ class _SimplePickler(Pickler):
             return variable, home_of(value)
         if type(value) is CodeType:
             return marshal.loads, (marshal.dumps(value),)
+        if getattr(value, "__module__", None) == "__main__":  # such as a type variable, which would go as its name
+            raise NotSimple(repr(value))
         return NotImplemented
 
     def _reduce_function(self, function: FunctionType) -> Any:
