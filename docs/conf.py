@@ -97,7 +97,6 @@ def shorten(app, what, name, obj, options, signature, returns):
     """Types by their last name."""
     if getattr(obj, "_is_protocol", False):
         return "", None
-    signature = signature and signature.replace(", **_mistaken: ~typing.Never", "").replace(", **_mistaken: Never", "")
     return tuple(_QUALIFIED.sub("", text.replace("~", "")) if text else text for text in (signature, returns))
 
 

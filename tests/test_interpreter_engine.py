@@ -314,7 +314,7 @@ def test_an_error_of_the_worker_itself_is_told(pool: plait.Pool) -> None:
     def sabotage(_: int) -> None:
         from plait._core.current import current_task
 
-        current_task.get()._board._log.release()  # type: ignore[attr-defined]
+        current_task.get()._words.release()  # type: ignore[attr-defined]
 
     (outcome,) = plait.map(sabotage, [1], engine=pool).outcomes()
     assert isinstance(outcome.error, plait.errors.WorkerDied)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from _collections_abc import Iterable
+from _collections_abc import Callable, Iterable
+from functools import wraps
+from typing import Any, TypeVar, cast
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 _WORKERS = "max_workers num_workers n_workers n_jobs jobs num_threads threads num_processes processes concurrency"
 _MEANT = {
@@ -21,6 +25,29 @@ _INSTEAD = {
     "initializer": "plait.Pool has it; @plait.per_worker sets something up in each worker",
     "daemon": "nothing outlives its block or loop",
 }
+
+
+def known_options(call: str) -> Callable[[F], F]:
+    """Decorates what users know as `call`: an option that it does not have is answered by what may be meant.
+
+    The function itself needs no parameter for those, which everything that shows signatures would show.
+    """
+
+    def decorate(fn: F) -> F:
+        code = fn.__code__
+        names = code.co_varnames[code.co_posonlyargcount : code.co_argcount + code.co_kwonlyargcount]
+        has = [name for name in names if name != "self"]
+        known = frozenset(has)
+
+        @wraps(fn)
+        def checked(*args: Any, **options: Any) -> Any:
+            if not known.issuperset(options):
+                raise no_option(call, next(name for name in options if name not in known), has)
+            return fn(*args, **options)
+
+        return cast("F", checked)
+
+    return decorate
 
 
 def no_option(call: str, name: str, options: Iterable[str]) -> TypeError:

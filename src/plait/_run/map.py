@@ -7,13 +7,13 @@ import math
 import operator
 import os
 from _collections_abc import AsyncIterable, Callable, Iterable
-from typing import TYPE_CHECKING, Any, Never, TypedDict, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, cast
 
 from plait._core.coroutines import is_coroutine_function
 from plait._core.errors import UsageError
 from plait._core.feed import Feed
 from plait._core.job import Job
-from plait._core.mistaken import no_option
+from plait._core.mistaken import known_options
 from plait._core.onlooker import ONLOOKER
 from plait._core.rate import RateLimit, parse_rate
 from plait._core.star import Star
@@ -48,6 +48,7 @@ class MapOptions(TypedDict, total=False):
     rate: str | float | None
 
 
+@known_options("plait.map")
 def map(  # noqa: A001, PLR0913  the builtin's concurrent sister; users write plait.map; eight options and no more
     fn: Callable[..., R],
     /,
@@ -60,7 +61,6 @@ def map(  # noqa: A001, PLR0913  the builtin's concurrent sister; users write pl
     progress: bool | Callable[[Progress], object] | Meter = False,
     journal: str | os.PathLike[str] | Journal | None = None,
     rate: str | float | None = None,
-    **_mistaken: Never,
 ) -> Stream[R]:
     """The results of `fn` for every item, computed concurrently, as a `Stream`.
 
@@ -96,8 +96,6 @@ def map(  # noqa: A001, PLR0913  the builtin's concurrent sister; users write pl
     >>> list(plait.map(pow, [2, 3], [5, 2], engine="thread"))
     [32, 9]
     """
-    if _mistaken:
-        raise no_option("plait.map", next(iter(_mistaken)), ("engine", *MapOptions.__annotations__))
     _check(fn, iterables, order, timeout)
     if isinstance(retry, int) and not isinstance(retry, bool):
         retry = Retry(retry)

@@ -12,14 +12,14 @@ from concurrent.futures import Executor, Future
 from contextvars import ContextVar
 from functools import partial
 from types import TracebackType
-from typing import Any, Never, ParamSpec, TypeVar, cast
+from typing import Any, ParamSpec, TypeVar, cast
 
 from plait._core.batch import Batch
 from plait._core.coroutines import is_coroutine_function
 from plait._core.errors import NotTransferable, PoolBroken, UsageError
 from plait._core.how_many import how_many
 from plait._core.job import Job
-from plait._core.mistaken import no_option
+from plait._core.mistaken import known_options
 from plait._engines.interface import Engine, Plan, is_engine
 from plait._engines.table import make_engine, no_engine
 from plait._run.pool_call import Call, Prepared, call
@@ -63,6 +63,7 @@ class Pool(Executor):
 
     STAYS_HERE = "plait.Pool, which belongs to one process; make one in the function that runs there"
 
+    @known_options("plait.Pool")
     def __init__(
         self,
         engine: str | Engine = "auto",
@@ -70,10 +71,7 @@ class Pool(Executor):
         *,
         initializer: Callable[..., object] | None = None,
         initargs: tuple[Any, ...] = (),
-        **_mistaken: Never,
     ) -> None:
-        if _mistaken:
-            raise no_option("plait.Pool", next(iter(_mistaken)), ("engine", "workers", "initializer", "initargs"))
         if initializer is not None and not callable(initializer):
             raise TypeError(f"initializer={initializer!r}: expected a function to call in each worker, or None")
         if not isinstance(engine, str) and not is_engine(engine):

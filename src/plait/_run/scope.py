@@ -15,13 +15,13 @@ import math
 import weakref
 from _collections_abc import Callable, Coroutine, Iterable, Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Never, ParamSpec, TypeVar, Unpack, overload
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, Unpack, overload
 
 from plait._core.cancelling import cancellation_point
 from plait._core.coroutines import is_coroutine_function
 from plait._core.errors import Cancelled, NotTransferable, UsageError
 from plait._core.how_many import how_many
-from plait._core.mistaken import no_option
+from plait._core.mistaken import known_options
 from plait._core.outcome import brief
 from plait._engines.interface import Engine, Lender
 from plait._run.future import Future
@@ -42,12 +42,12 @@ R = TypeVar("R")
 UNINTERRUPTIBLE = True  # see `cancelling`
 
 
+@known_options("plait.scope")
 def scope(
     engine: str | Engine | Lender = "thread",
     *,
     workers: Workers = None,
     deadline: float | None = None,
-    **_mistaken: Never,
 ) -> Scope:
     """A block that tasks cannot outlive: ``with plait.scope() as s:``, in async code ``async with``.
 
@@ -78,8 +78,6 @@ def scope(
     >>> one.result() + two.result()
     1051
     """
-    if _mistaken:
-        raise no_option("plait.scope", next(iter(_mistaken)), ("engine", "workers", "deadline"))
     if deadline is not None and not (
         isinstance(deadline, (int, float)) and not isinstance(deadline, bool) and 0 < deadline < math.inf
     ):
