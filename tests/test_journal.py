@@ -351,6 +351,31 @@ def test_a_timeout_and_a_dead_worker_are_recorded(journal):
     assert isinstance(found[2].error, TaskTimeout)
 
 
+def test_a_failure_that_is_recalled_has_the_number_its_item_has_now(journal):
+    def end(kind):
+        import os
+        import time
+
+        if kind == "dies":
+            os._exit(3)
+        while kind == "late":
+            time.sleep(0.01)
+        if kind == "raises":
+            raise LookupError("item 3, as it was")
+        return kind
+
+    options = {"engine": "process", "workers": 2, "timeout": 0.5, "journal": plait.Journal(journal, retry_failed=False)}
+    kinds = ["fine", "dies", "late", "raises"]
+    first = list(plait.map(end, kinds, **options).outcomes())
+    found = list(plait.map(end, ["fine", "raises", "late", "fine", "dies"], **options).outcomes())
+    assert [outcome.input for outcome in found] == ["fine", "raises", "late", "fine", "dies"]
+    assert str(found[1].error) == str(first[3].error) == "item 3, as it was"
+    assert str(found[2].error) == str(first[2].error)
+    assert str(first[1].error).startswith("item 1, 'dies', lost its worker")
+    assert str(found[4].error) == str(first[1].error).replace("item 1,", "item 4,", 1)
+    assert found[4].error.args == (str(found[4].error), *first[1].error.args[1:])
+
+
 def test_attempts_of_one_run_are_one_record(journal):
     tries = []
 

@@ -14,7 +14,7 @@ import threading
 import time
 import types
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ import plait
 from plait._core.worker_state import WorkerState
 from plait._engines import parting, thread
 from plait.engines import ProcessEngine
-from plait.errors import PlaitError, StopTask, TaskTimeout, UsageError
+from plait.errors import PlaitError, StopTask, TaskTimeout, UsageError, WorkerDied
 
 SOURCE = Path(__file__).resolve().parents[1] / "src"
 ENGINES = ["inline", "thread", "process", *(["interpreter"] if sys.version_info >= (3, 14) else [])]
@@ -499,7 +499,7 @@ def test_what_was_set_up_at_the_moment_of_the_stop_is_torn_down() -> None:
             super().__setitem__(key, instance)
 
     stopped: list[bool] = []
-    state = WorkerState("thread-1", threading.get_ident(), lambda: None)
+    state = WorkerState("thread-1", threading.get_ident(), lambda: None, lambda _: None)
     state.instances = Interrupted()
     with pytest.raises(StopTask):
         state.set_up("key", "generator()", generator, generator=True)
@@ -519,6 +519,63 @@ def test_a_worker_that_is_killed_tears_nothing_down_and_the_next_one_sets_up(fil
     killed, survivor = outcomes[0].value, outcomes[3].value
     assert outcomes[2].value == survivor != killed
     assert events(file) == [f"up {killed}", f"up {survivor}", f"down {survivor}"]
+
+
+@pytest.mark.parametrize("inner", [False, True])
+@pytest.mark.parametrize("how", ["leaves", "is killed", "takes too long"])
+def test_a_set_up_that_costs_the_worker_is_named(how: str, inner: bool) -> None:
+    @plait.per_worker
+    def model() -> int:
+        return ends() if inner else end()
+
+    @plait.per_worker
+    def ends() -> int:
+        return end()
+
+    def end() -> int:
+        if how == "leaves":
+            os._exit(3)
+        elif how == "is killed":
+            os.kill(os.getpid(), getattr(signal, "SIGKILL", signal.SIGTERM))
+        while True:
+            pass
+
+    def ask(n: int) -> int:
+        return model() if n else n
+
+    limit = 0.3 if how == "takes too long" else None
+    fine, lost = plait.map(ask, [0, 1], engine="process", workers=1, timeout=limit).outcomes()
+    assert fine.value == 0
+    assert isinstance(lost.error, TaskTimeout if limit else WorkerDied)
+    assert f") in the set-up of {'ends()' if inner else 'model()'}" in str(lost.error)
+
+
+@pytest.mark.parametrize("engine", [name for name in ENGINES if name != "inline"])
+def test_only_a_set_up_that_runs_is_named(engine: str) -> None:
+    @plait.per_worker
+    def model(ready: bool) -> int:
+        while not ready:
+            pass
+        return 1
+
+    @plait.per_worker
+    def broken() -> int:
+        raise LookupError
+
+    def ask(what: str) -> int:
+        if what == "a slow set-up":
+            return model(False)
+        with suppress(LookupError):
+            broken()
+        while model(True):
+            pass
+        return 0
+
+    slow, later = plait.map(ask, ["a slow set-up", "none"], engine=engine, workers=1, timeout=0.3).outcomes()
+    assert isinstance(slow.error, TaskTimeout)
+    assert "in the set-up of model()" in str(slow.error)
+    assert isinstance(later.error, TaskTimeout)
+    assert "in the set-up of" not in str(later.error)
 
 
 def test_a_worker_that_outgrew_its_memory_tears_down_before_it_is_replaced(file: str) -> None:

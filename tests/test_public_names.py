@@ -136,8 +136,7 @@ def test_the_doorways_are_the_only_public_modules() -> None:
 
 
 def test_the_options_of_map() -> None:
-    parameters = inspect.signature(plait.map).parameters.values()
-    assert [p.name for p in parameters if p.kind is p.KEYWORD_ONLY] == OPTIONS_OF_MAP
+    assert list(inspect.signature(plait.map).parameters) == ["fn", "iterables", *OPTIONS_OF_MAP]
 
 
 def test_the_map_of_a_scope_has_the_same_options_but_the_engine() -> None:
@@ -147,8 +146,11 @@ def test_the_map_of_a_scope_has_the_same_options_but_the_engine() -> None:
 
 
 def test_the_options_of_scope() -> None:
-    parameters = inspect.signature(plait.scope).parameters.values()
-    assert [p.name for p in parameters if p.kind is not p.VAR_KEYWORD] == ["engine", "workers", "deadline"]
+    assert list(inspect.signature(plait.scope).parameters) == ["engine", "workers", "deadline"]
+
+
+def test_the_options_of_a_pool() -> None:
+    assert list(inspect.signature(plait.Pool).parameters) == ["engine", "workers", "initializer", "initargs"]
 
 
 @pytest.mark.parametrize("error", sorted(set(PUBLIC["plait.errors"]) - {"outcome_of"}))

@@ -79,7 +79,7 @@ class Task:
         except AttributeError:
             from plait._core.worker_state import WorkerState
 
-            self._state: WorkerState = WorkerState(self.worker, self.thread_id, self.on_hold)
+            self._state: WorkerState = WorkerState(self.worker, self.thread_id, self.on_hold, self.on_set_up)
             return self._state
 
     @property
@@ -94,6 +94,14 @@ class Task:
 
     def on_hold(self) -> None:
         """From now on the worker may hold something that must be torn down before it ends."""
+
+    @property
+    def making(self) -> str:
+        """What a ``per_worker`` function is setting up in this worker at the moment, in words, or ``""``."""
+        return self._state.making if hasattr(self, "_state") else ""
+
+    def on_set_up(self, making: str) -> None:
+        """A set-up begins, or has ended: what kills the worker meanwhile may not be the item's doing."""
 
     def end_state(self, report: Callable[[Mishap], object]) -> None:
         """Tear down what the worker holds; the worker itself calls it, as the last thing, in its own thread."""

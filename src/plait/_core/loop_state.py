@@ -38,7 +38,7 @@ class LoopState(WorkerState):
     __slots__ = ("_keepers", "_kept", "_note", "loop")
 
     def __init__(self, worker: str, loop: asyncio.AbstractEventLoop) -> None:
-        super().__init__(worker, get_ident(), _nothing)
+        super().__init__(worker, get_ident(), _nothing, _nothing)
         self.loop = loop
         self._kept: dict[object, _Kept] = {}
         self._keepers: list[_Kept] = []  # in the order of set-up
@@ -235,5 +235,5 @@ async def _first(name: str, made: AsyncGenerator[Any, None]) -> object:
         raise misses_its_yield(name, "ended without a yield") from None
 
 
-def _nothing() -> None:
+def _nothing(_: str = "") -> None:
     """Nobody has to know."""

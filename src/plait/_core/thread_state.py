@@ -19,7 +19,7 @@ class _ThreadState(WorkerState):
     def __init__(self, inherited: WorkerState | None) -> None:
         import threading  # a worker process may never need it
 
-        super().__init__(threading.current_thread().name, get_ident(), _nothing)
+        super().__init__(threading.current_thread().name, get_ident(), _nothing, _nothing)
         self._inherited = inherited
         if threading.current_thread() is threading.main_thread():
             import atexit
@@ -39,7 +39,7 @@ class _ThreadState(WorkerState):
             self.finish()
 
 
-def _nothing() -> None:
+def _nothing(_: str = "") -> None:
     """Nobody has to know."""
 
 

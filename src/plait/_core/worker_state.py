@@ -41,10 +41,12 @@ class WorkerState:
         worker: its name, for people.
         thread: the identity of its thread.
         on_hold: called before something that must be torn down is set up for the first time.
+        on_set_up: called with what is being set up from now on, see `making`.
 
     Attributes:
         instances: by key, in the order of set-up.
         ending: what is being torn down now, in words, or ``""``.
+        making: what is being set up now, the innermost of it, in words, or ``""``.
         ended: whether `end` was called: nothing can be set up any more.
         overdue: whether nobody waits for the end any more: waits in it are to end; set by any thread.
     """
@@ -53,6 +55,7 @@ class WorkerState:
         "__weakref__",
         "_making",
         "_on_hold",
+        "_on_set_up",
         "ended",
         "ending",
         "instances",
@@ -62,7 +65,9 @@ class WorkerState:
         "worker",
     )
 
-    def __init__(self, worker: str, thread: int, on_hold: Callable[[], object]) -> None:
+    def __init__(
+        self, worker: str, thread: int, on_hold: Callable[[], object], on_set_up: Callable[[str], object]
+    ) -> None:
         self.worker = worker
         self.thread = thread
         self.pid = os.getpid()
@@ -71,6 +76,12 @@ class WorkerState:
         self.ended = self.overdue = False
         self._making: list[tuple[object, str]] = []
         self._on_hold: Callable[[], object] | None = on_hold
+        self._on_set_up = on_set_up
+
+    @property
+    def making(self) -> str:
+        making = self._making
+        return making[-1][1] if making else ""
 
     def set_up(self, key: object, name: str, make: Callable[[], object], *, generator: bool) -> object:
         """The value of a new instance; the arguments say what to call, and whether it is a generator function.
@@ -88,6 +99,7 @@ class WorkerState:
             on_hold()  # before the set-up, which may be half done when the work is stopped
         instance = Instance(name)
         self._making.append((key, name))
+        self._on_set_up(name)
         try:
             instance.set_up(make, generator=generator)
             self.instances[key] = instance
@@ -100,6 +112,7 @@ class WorkerState:
             raise
         finally:
             self._making.pop()
+            self._on_set_up(self.making)
         return instance.value
 
     def end(self, report: Callable[[Mishap], object]) -> None:

@@ -11,7 +11,8 @@
          HOLDS     whether the worker has something to tear down before it ends
          HALT      how the halter of an interpreter goes about it (PATIENTLY, AT_ONCE, FOR_GOOD: the process ends)
          PREPARES  whether the initializer of a pool is running, for which the item that runs is not to be blamed
-    then logs, used in turn by successive batches, then the last words of a crash (written by faulthandler).
+         MAKING    how many bytes of what follows the words name a per_worker function whose set-up is running
+    then that name, then logs, used in turn by successive batches, then the last words of a crash (by faulthandler).
 
 Promises: a result is on the log before the next item starts, so a crash loses only the item it hits (in FAST mode, for
 items of a few microseconds that have no effect outside their process, the results of one slice of a few milliseconds,
@@ -24,12 +25,13 @@ from __future__ import annotations
 
 import mmap
 
-CURRENT, STARTED, LOGGED, STOP_AT, MODE, BATCH, HOLDS, HALT, PREPARES = range(9)
+CURRENT, STARTED, LOGGED, STOP_AT, MODE, BATCH, HOLDS, HALT, PREPARES, MAKING = range(10)
 READING, TRACKED, FAST, CLAMPED, PACKING, IDLE, SENDING, ENDING, PARKED = range(9)
 PATIENTLY, AT_ONCE, FOR_GOOD = range(3)
 NEVER = (1 << 64) - 1
 
 _WORDS = 64
+_NAME = _WORDS * 8
 _LOGS = 4096
 _LOG_SIZE = 1 << 18
 DEPTH = 3  # batches that a worker may hold: the driver has read a log before it is used again
@@ -74,6 +76,17 @@ class Board:
         """The first bytes of what was put there for a batch."""
         start = batch % DEPTH * _LOG_SIZE
         return self._log[start : start + length]
+
+    def note_set_up(self, making: str) -> None:
+        """The worker sets this up from now on, or nothing."""
+        raw = making.encode("utf-8", "replace")[: _LOGS - _NAME]
+        self.words[MAKING] = 0
+        self._view[_NAME : _NAME + len(raw)] = raw
+        self.words[MAKING] = len(raw)
+
+    def set_up(self) -> str:
+        """What the worker is setting up, in words, or an empty string."""
+        return bytes(self._view[_NAME : _NAME + self.words[MAKING]]).decode("utf-8", "replace")
 
     def last_words(self) -> str:
         """What a crashing worker wrote, such as the stack at a segmentation fault."""

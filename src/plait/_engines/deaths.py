@@ -107,19 +107,21 @@ class Coroner:
     def _failure(
         self, worker: RemoteWorker, item: str, cause: str, signal: int | None, code: int | None
     ) -> BaseException:
+        making = worker.board.set_up()
+        where = f" in the set-up of {making}" if making else ""
         if worker.doomed == supervision.TIMEOUT:
-            return TaskTimeout(f"{item} ran longer than {self._job.timeout} s on {worker.label}, {worker.fate}")
+            return TaskTimeout(f"{item} ran longer than {self._job.timeout} s on {worker.label}{where}, {worker.fate}")
         if worker.doomed == supervision.REVOKED:
-            return Cancelled(f"{item} was cancelled while it ran on {worker.label}, {worker.fate}")
+            return Cancelled(f"{item} was cancelled while it ran on {worker.label}{where}, {worker.fate}")
         if worker.doomed == supervision.MEMORY:
             return MemoryExceeded(
-                f"{item} made {worker.label} outgrow its memory limit; it was killed", worker.pid, signal, code
+                f"{item} made {worker.label} outgrow its memory limit{where}; it was killed", worker.pid, signal, code
             )
         words = "".join("\n  " + line for line in _of_the_program(worker.board.last_words())[:_LAST_WORDS])
         if worker.board.words[boards.PREPARES] and hasattr(self._job.fn, _NOT_PREPARED):
             broken = getattr(self._job.fn, _NOT_PREPARED)(f"ended its worker {worker.label}: {cause}", words)
             return cast("BaseException", broken)
-        return WorkerDied(f"{item} lost its worker {worker.label}: {cause}{words}", worker.pid, signal, code)
+        return WorkerDied(f"{item} lost its worker {worker.label}{where}: {cause}{words}", worker.pid, signal, code)
 
     def _note_useless(self, cause: str, *, killed: bool) -> None:
         self._began_again = time.monotonic()

@@ -43,12 +43,13 @@ class Alarm:
     """The item at `offset` of a batch, which began at `began`, is not to go on since `raised`; `due` is the next step.
 
     The exception has until `last`, and for so many `looks` of the driver, to get the function out of its code.
-    `late` is the longest time by which a look came late. `timeout` is the seconds it had, or None when it was revoked.
+    `late` is the longest time by which a look came late. `making` is what a ``per_worker`` function was setting up when
+    it was raised. `timeout` is the seconds it had, or None when it was revoked.
     """
 
-    __slots__ = ("began", "due", "last", "late", "looks", "offset", "raised", "rounds", "timeout")
+    __slots__ = ("began", "due", "last", "late", "looks", "making", "offset", "raised", "rounds", "timeout")
 
-    def __init__(self, offset: int, began: float, raised: float, timeout: float | None) -> None:
+    def __init__(self, offset: int, began: float, raised: float, timeout: float | None, making: str = "") -> None:
         self.offset = offset
         self.began = began
         self.raised = raised
@@ -58,15 +59,17 @@ class Alarm:
         self.late = 0.0
         self.rounds = ROUNDS
         self.timeout = timeout
+        self.making = making
 
     def error(self, batch: Batch, worker: str, note: str = "") -> TaskTimeout | Cancelled:
         """The outcome of the item."""
         from plait._core.outcome import brief  # pulls in dataclasses, which most runs do not need here
 
         item = f"item {batch.base + self.offset}, {brief(batch.items[self.offset])},"
+        where = f"{worker} in the set-up of {self.making}" if self.making else worker
         if self.timeout is None:
-            return Cancelled(f"{item} was cancelled while it ran on {worker}{note}")
-        return TaskTimeout(f"{item} ran longer than timeout={self.timeout} s on {worker}{note}")
+            return Cancelled(f"{item} was cancelled while it ran on {where}{note}")
+        return TaskTimeout(f"{item} ran longer than timeout={self.timeout} s on {where}{note}")
 
 
 class Seat(Task):
@@ -153,7 +156,7 @@ class Seat(Task):
             batch, began = self.batch, self.began
             if batch is None or not began or now - began < timeout or self.alarm is not None:
                 return None
-            alarm = self.alarm = Alarm(len(batch.values), began, now, timeout)
+            alarm = self.alarm = Alarm(len(batch.values), began, now, timeout, self.making)
             if self.began != began or len(batch.values) != alarm.offset:
                 self.alarm = None
                 return None
@@ -164,7 +167,7 @@ class Seat(Task):
         with self.door:
             if self.alarm is not None or len(batch.values) != offset:
                 return None
-            alarm = self.alarm = Alarm(offset, self.began or batch.started or now, now, None)
+            alarm = self.alarm = Alarm(offset, self.began or batch.started or now, now, None, self.making)
             if len(batch.values) != offset:
                 self.alarm = None
                 return None

@@ -150,6 +150,9 @@ class Worker(WorkerTask):
         self._memory_bytes = int(str(setting.get("memory_bytes", self._memory_bytes)))
         self._name = str(setting.get("name", self._name))
 
+    def on_set_up(self, making: str) -> None:
+        self._board.note_set_up(making)
+
     def _learn(self, flags: int, key: int, payload: memoryview) -> None:
         try:
             refs, payload = self._extra(flags, payload)

@@ -167,7 +167,7 @@ class JournalFile:
 
     def read(self, rows: Sequence[int]) -> dict[int, tuple[Any, ...]]:
         """The columns that `journal_rows.recorded` takes, by row number; what somebody has deleted is missing."""
-        found = self._some("id, ok, value, pickle, attempts, worker, started, ended", rows)
+        found = self._some("id, item_index, ok, value, pickle, attempts, worker, started, ended", rows)
         return {row: tuple(columns) for row, *columns in found}
 
     # --- recording

@@ -15,7 +15,7 @@ from _pickle import dumps, loads
 from typing import Any, NamedTuple
 
 from plait._core.batch import Batch
-from plait._core.errors import JournalError
+from plait._core.errors import JournalError, TaskError
 from plait._core.outcome import brief
 from plait._engines.remote import describe, rebuild
 from plait._run.naming import text_of, type_name
@@ -73,12 +73,15 @@ def succeeded(row: Row) -> bool:
     return len(row) == PLAIN_COLUMNS or bool(row[PLAIN_COLUMNS])
 
 
-def recorded(row: Sequence[Any]) -> Recorded:
-    """The outcome that a row with these columns stands for: ok, value, pickle, attempts, worker, started, ended."""
-    ok, value, pickle, *rest = row
+def recorded(row: Sequence[Any], index: int) -> Recorded:
+    """The outcome that a row with these columns stands for, where its item is number `index`.
+
+    The columns are item_index, ok, value, pickle, attempts, worker, started, ended.
+    """
+    was, ok, value, pickle, *rest = row
     try:
         if not ok:
-            return Recorded(None, rebuild(loads(pickle)), *rest)
+            return Recorded(None, _renumbered(rebuild(loads(pickle)), was, index), *rest)
         if pickle is not None:
             return Recorded(loads(pickle), None, *rest)
         return Recorded(json.loads(value) if isinstance(value, str) else value, None, *rest)
@@ -89,6 +92,21 @@ def recorded(row: Sequence[Any]) -> Recorded:
         )
         unreadable.__cause__ = error
         return Recorded(None, unreadable, *rest)
+
+
+def _renumbered(error: BaseException, was: int, now: int) -> BaseException:
+    """The error; one of ours, whose words begin with the number that its item had, says the one that it has now."""
+    if was != now and isinstance(error, TaskError):
+        start = f"item {was},"
+
+        def new(text: object) -> object:
+            if isinstance(text, str) and text.startswith(start):
+                return f"item {now},{text.removeprefix(start)}"
+            return text
+
+        error.args = tuple(map(new, error.args))
+        vars(error).update({name: new(value) for name, value in vars(error).items()})
+    return error
 
 
 def value_cells(value: Any) -> tuple[object, bytes | None]:

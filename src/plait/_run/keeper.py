@@ -140,7 +140,7 @@ class Keeper:
                 continue
             if abs(row) not in found:
                 raise JournalError(f"row {abs(row)} of the journal {self._path!r} was deleted while it was in use")
-            record = recorded(found[abs(row)])
+            record = recorded(found[abs(row)], piece.base + offset)
             if isinstance(record.error, JournalError):
                 unreadable.append(abs(row))
             records.append(record)
