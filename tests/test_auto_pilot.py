@@ -226,6 +226,7 @@ ALONE = Seen(0.1, calls=10, seconds=0.1, computed=0.1, ready=0.0, gil=0.1)
         (Seen(0.2, calls=25, seconds=0.3, computed=0.3, ready=0.0, gil=0.1), 1.5),  # side by side, and slower each
         (Seen(0.2, calls=14, seconds=0.3, computed=0.3, ready=0.0, gil=0.1, settled=0.18), 1.0),  # half as fast each
         (Seen(0.2, calls=13, seconds=0.3, computed=0.3, ready=0.0, gil=0.1, settled=0.16), 2.0),  # few have ended
+        (Seen(0.2, calls=60, seconds=0.3, computed=0.3, ready=0.0, gil=0.1), 2.0),  # the first call was the dearest
     ],
 )
 def test_a_race_is_judged_by_what_was_computed(end: Seen, speed: float) -> None:
@@ -235,6 +236,13 @@ def test_a_race_is_judged_by_what_was_computed(end: Seen, speed: float) -> None:
 def test_what_a_canary_has_heard():
     assert Heard(0.0, 0.0).share == 0.0
     assert Heard(0.009, 0.01).share == pytest.approx(0.9)
+
+
+def test_half_a_wait_is_not_the_gil_where_others_have_the_cores() -> None:
+    """It waits for 20 ms and computes for 20 ms, with the GIL in hand, in which others have the cores for 80 ms."""
+    alone = Seen(0.12, calls=1, seconds=0.12, computed=0.0205, ready=0.08, gil=0.1 / 0.12)
+    assert alone.own_gil == pytest.approx(0.5, abs=0.02)
+    assert alone._replace(seconds=0.1, gil=1.0).own_gil > 0.99  # nothing but computing
 
 
 def test_what_the_system_tells_of_threads():

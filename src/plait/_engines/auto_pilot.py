@@ -24,6 +24,7 @@ from plait._engines.choice import (
     because_lazy,
     choose,
     is_too_little,
+    nature,
     start_seconds,
     suffices,
     wants_race,
@@ -362,8 +363,7 @@ class Pilot:
             or obstacle(self._fn, transfer.classes, may_change=self.meter.may_change)
         )
         if reason:
-            nature = "it holds the GIL" if measured.race is None else "two do not do twice the work"
-            return Choice("thread", f"threads, although {nature}: {reason}", alone=suffices(measured))
+            return Choice("thread", f"threads, although {nature(measured)}: {reason}", alone=suffices(measured))
         return choose(measured._replace(transfer=transfer.seconds, transfer_bytes=transfer.size))
 
 

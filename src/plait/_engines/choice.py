@@ -231,8 +231,22 @@ def _if_dear(measured: Measured) -> Choice | None:
     )
 
 
+def nature(measured: Measured) -> str:
+    """Why processes would suit a function, in short.
+
+    >>> measured = Measured(calls=4, elapsed=0.2, busy=0.2, gil=0.8, left=100, cores=2, race=1.9)
+    >>> nature(measured), nature(measured._replace(gil=0.3, race=1.1))
+    ('it holds the GIL', 'two do not do twice the work')
+    """
+    return "it holds the GIL" if _is_known_by_gil(measured) else "two do not do twice the work"
+
+
+def _is_known_by_gil(measured: Measured) -> bool:
+    return measured.gil >= _UNRACED or measured.race is None
+
+
 def _processes(measured: Measured) -> Choice:
-    if measured.gil >= _UNRACED or measured.race is None:
+    if _is_known_by_gil(measured):
         held = f"it holds the GIL {100 * measured.gil:.0f} % of {in_words(measured.cost)} per item"
         if measured.waits:
             more = measured.of_processes / measured.of_threads

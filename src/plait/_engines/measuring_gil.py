@@ -7,11 +7,13 @@ import time
 from typing import NamedTuple
 
 from plait._core.daemons import daemons_allowed
-from plait._engines.core_wait import waited_for_core
+from plait._engines.core_wait import core_use
 
 _PERIOD = 0.0003  # seconds between two attempts to wake up
 _SLACK = 0.0002  # by so much a wake-up may be late without anybody being the cause
 _TURN = _PERIOD + _SLACK
+_WAITING = 0.5  # of its time is what a function computes for that mostly waits, at most
+_OWN_TURNS = 5  # of each wake-up: it sleeps, opens a file, reads and closes it
 
 
 class Canary:
@@ -30,7 +32,7 @@ class Canary:
         self._final = Heard(0.0, 0.0)
         self._late = 0.0
         self._total = 0.0
-        self._since = time.perf_counter(), 0.0  # of this turn: when it began, and the seconds without a core until then
+        self._since = time.perf_counter(), 0.0, 0  # its last wake-up; seconds without a core and turns until then
         self._thread = threading.Thread(target=self._sing, name="plait-canary", daemon=daemons_allowed())
         self._thread.start()
 
@@ -39,10 +41,11 @@ class Canary:
         """What it knows until now, or knew when it was stopped."""
         if self._stopped:
             return self._final
-        late, total, (since, delayed) = self._late, self._total, self._since
+        late, total, (since, delayed, turns) = self._late, self._total, self._since
         pending = time.perf_counter() - since
         if pending > _TURN:
-            pending = max(0.0, pending - (waited_for_core(self._thread.native_id) - delayed))
+            _, now_delayed, now_turns = core_use(self._thread.native_id)
+            pending = max(0.0, pending - own_delay(now_delayed - delayed, now_turns - turns))
         return Heard(late + max(0.0, pending - _TURN), total + pending)
 
     @property
@@ -61,15 +64,16 @@ class Canary:
         self._thread.join()
 
     def _sing(self) -> None:
-        began, delayed = time.perf_counter(), waited_for_core()
-        self._since = began, delayed
+        began, (_, delayed, turns) = time.perf_counter(), core_use()
+        self._since = began, delayed, turns
         while not self._stopped:
             time.sleep(_PERIOD)
-            before, delayed = delayed, waited_for_core()  # to read it, the GIL is let go as well
+            before, turns_before = delayed, turns
+            _, delayed, turns = core_use()  # to read it, the GIL is let go as well
             now = time.perf_counter()
-            took = max(_PERIOD, now - began - (delayed - before))
+            took = max(_PERIOD, now - began - own_delay(delayed - before, turns - turns_before))
             began = now
-            self._since = began, delayed
+            self._since = began, delayed, turns
             self._late += max(0.0, took - _TURN)
             self._total += took
             self.busy = time.thread_time()
@@ -85,13 +89,35 @@ class Heard(NamedTuple):
     def share(self) -> float:
         return self.late / self.seconds if self.seconds else 0.0
 
-    def unhindered(self, ready: float) -> float:
-        """The share if they, who mostly wait, had had a core in the seconds that they were ready for one.
+    def unhindered(self, computed: float, ready: float) -> float:
+        """The share if they, who computed for so long, had had a core in the seconds that they were ready for one.
 
-        Who is kept from a core with the GIL in hand holds it for longer than it computes. Of what computes nobody knows
-        in which of its moments that happened.
+        Who is kept from a core with the GIL in hand holds it for longer than it computes. What mostly waits is kept
+        from it at these moments, what computes at any.
 
-        >>> Heard(late=0.5, seconds=1.0).unhindered(0.5)
+        >>> Heard(late=0.5, seconds=1.0).unhindered(computed=0.1, ready=0.5)
         0.0
+        >>> Heard(late=0.75, seconds=1.0).unhindered(computed=0.25, ready=0.5)
+        0.5
         """
-        return max(0.0, self.late - ready) / (self.seconds - ready) if self.seconds > ready else self.share
+        alone, busy = self.seconds - ready, computed + ready
+        if not busy or alone <= 0:
+            return self.share
+        if computed < alone * _WAITING:
+            return max(0.0, self.late - ready) / alone
+        held = self.late * computed / busy if self.late <= busy else self.late - ready
+        return min(1.0, held / max(alone, computed))
+
+
+def own_delay(delayed: float, turns: int) -> float:
+    """Of so many seconds ready for a core in so many turns, those that are not part of a wait for the GIL. Pure.
+
+    Who waits for the GIL wakes up after each switch interval to ask for it, for nothing as long as its holder has no
+    core. Of the other turns one is the wake-up, and one comes after each wait, of which there are four at most.
+
+    >>> own_delay(0.01, 1), own_delay(0.01, 20)
+    (0.01, 0.0025)
+    """
+    if turns <= 1:
+        return delayed
+    return delayed * min((turns + 1) / 2, _OWN_TURNS) / turns

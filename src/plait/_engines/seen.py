@@ -104,9 +104,8 @@ class Seen(NamedTuple):
 
     @property
     def own_gil(self) -> float:
-        """The share of the time in which it held the GIL, or would have, of what mostly waits, if it had had a core."""
-        heard = Heard(self.gil * self.seconds, self.seconds)
-        return heard.unhindered(self.ready) if self.seems_to_wait else heard.share
+        """The share of the time in which it held the GIL, or would have, if it had had a core."""
+        return Heard(self.gil * self.seconds, self.seconds).unhindered(self.computed, self.ready)
 
     @property
     def surely_waits(self) -> bool:
@@ -135,7 +134,7 @@ def race_speed(alone: Seen, start: Seen, end: Seen) -> float:
     raced, computed = end.calls - start.calls, end.ended - start.ended
     if raced >= RACED_CALLS and alone.calls and computed > 0:
         speed *= (alone.ended / alone.calls) / (computed / raced)
-    return min(speed, 4.0)
+    return min(speed, 2.0)  # what one call alone costs is known too well or too badly to tell more
 
 
 def is_lost(alone: Seen, start: Seen, end: Seen) -> bool:

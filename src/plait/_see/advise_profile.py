@@ -199,7 +199,7 @@ class _Watch:
             seconds=own / calls,
             busy_seconds=busy / calls,
             cores=max(0.0, all_busy - self._canary.busy) / own,  # two clocks, which differ by a little
-            gil=heard.unhindered(waited) if busy < _WAITING * own else heard.share,
+            gil=heard.unhindered(busy, max(0.0, waited)),
             hindered=waited / (busy + waited) if waited > 0 else 0.0,
         )
 
