@@ -77,6 +77,24 @@ def test_what_a_timeout_left_behind_does_not_hold_up_the_end(kind: str, tmp_path
     assert err == ""
 
 
+def test_before_the_process_goes_on_nothing_runs_in_what_was_left_behind(tmp_path: Path) -> None:
+    """Neither the function nor the halter: CPython takes apart what they run on, and crashes then."""
+    rest = f"""
+        import gc
+        from plait._engines.board import HALT, MODE, PARKED, RESTING
+        from plait._engines.interpreter_thread import InterpreterThread
+
+        list(plait.map(work, [r"{tmp_path}/a"], engine="interpreter", workers=1, timeout=0.1).outcomes())
+        (child,) = (each for each in gc.get_objects() if isinstance(each, InterpreterThread) and each.alive)
+        while not child.park():
+            time.sleep(0.001)
+        words = child._board.words
+        print(words[MODE] == PARKED, words[HALT] == RESTING)
+        sys.exit(7)
+        """
+    assert run(program(STUBBORN["swallow"], rest)) == ("True True\n", "", 7)
+
+
 @pytest.mark.parametrize("kind", ["native", "swallow", "sleep"])
 def test_what_runs_at_the_end_does_not_hold_it_up(kind: str, tmp_path: Path) -> None:
     """A map in a daemon thread, which nobody stops."""

@@ -9,7 +9,8 @@
          MODE      what the worker is doing (READING, TRACKED, FAST, CLAMPED, PACKING, IDLE, SENDING, ENDING, PARKED)
          BATCH     the number of the current batch
          HOLDS     whether the worker has something to tear down before it ends
-         HALT      how the halter of an interpreter goes about it (PATIENTLY, AT_ONCE, FOR_GOOD: the process ends)
+         HALT      how the halter of an interpreter goes about it (PATIENTLY, AT_ONCE, FOR_GOOD: the process ends, and
+                   RESTING, its answer to that: no Python code runs any more)
          PREPARES  whether the initializer of a pool is running, for which the item that runs is not to be blamed
          MAKING    how many bytes of what follows the words name a per_worker function whose set-up is running
     then that name, then logs, used in turn by successive batches, then the last words of a crash (by faulthandler).
@@ -27,7 +28,7 @@ import mmap
 
 CURRENT, STARTED, LOGGED, STOP_AT, MODE, BATCH, HOLDS, HALT, PREPARES, MAKING = range(10)
 READING, TRACKED, FAST, CLAMPED, PACKING, IDLE, SENDING, ENDING, PARKED = range(9)
-PATIENTLY, AT_ONCE, FOR_GOOD = range(3)
+PATIENTLY, AT_ONCE, FOR_GOOD, RESTING = range(4)
 NEVER = (1 << 64) - 1
 
 _WORDS = 64

@@ -3,8 +3,8 @@
 A thread that waits for the end of the driver's orders. Then, unless the function has been told a while ago that it is
 not wanted (``plait.current().cancelled``), it gets a moment; after that StopTask is raised in it at its next bytecode,
 again and again until the worker leaves. At the very end of the process, when nothing may run Python code any more, a
-function that still does is parked instead. While C code keeps the interpreter's GIL nothing of this happens: then the
-driver leaves the interpreter behind.
+function that still does is parked instead, and then the halter itself comes to rest: CPython takes apart what both run
+on. While C code keeps the interpreter's GIL nothing of this happens: then the driver leaves the interpreter behind.
 """
 
 from __future__ import annotations
@@ -16,12 +16,19 @@ import time
 from _collections_abc import Callable
 
 from plait._core.current import StopTask
-from plait._engines.board import FOR_GOOD, HALT, MODE, PARKED, PATIENTLY, STOP_AT
+from plait._engines.board import FOR_GOOD, HALT, MODE, PARKED, PATIENTLY, RESTING, STOP_AT
 from plait._engines.injection import inject, prepare_injection, take_back
 from plait._engines.patience import AGAIN, GRACE, UNWIND
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
+
 _MOMENT = 0.005  # seconds in which most workers are gone, so that nothing needs to be prepared
 _SELDOM = 1.0  # seconds between two attempts in the long run
+_ATTENTIVE = 0.02  # seconds between two looks whether the process ends
+_PARKING = 0.1  # seconds in which what runs Python code raises what was injected
+_PARKING_LOOKS = 10  # and so many looks, between which it can get a core
 _FOR_EVER = 1e6  # seconds
 
 
@@ -71,6 +78,12 @@ class Halter:
 
     def _watch(self) -> None:
         try:
+            self._halt()
+        except RuntimeError:  # PythonFinalizationError: the process has gone on before we came to rest
+            _rest()
+
+    def _halt(self) -> None:
+        try:
             while self._orders.recv(1):
                 continue
         except OSError:  # the driver is gone
@@ -95,16 +108,26 @@ class Halter:
 
     def _is_gone(self, seconds: float) -> bool:
         """Whether the worker leaves, which is waited for."""
-        try:
-            return self._gone.wait(seconds)
-        except RuntimeError:  # PythonFinalizationError: from CPython 3.15 on nobody waits for a lock at the very end
-            time.sleep(seconds)
-            return False
+        end = time.perf_counter() + seconds
+        while not self._gone.wait(min(_ATTENTIVE, max(0.0, end - time.perf_counter()))):
+            if self._words[HALT] == FOR_GOOD:
+                self._park()
+            if time.perf_counter() >= end:
+                return False
+        return True
+
+    def _park(self) -> None:
+        """Have the worker run no more Python code, unless it leaves; then never return."""
+        inject(self._worker, _parking(self._words))
+        end, looks = time.perf_counter() + _PARKING, 0
+        while self._words[MODE] != PARKED and (time.perf_counter() < end or looks < _PARKING_LOOKS):
+            if self._gone.wait(_MOMENT):
+                return
+            looks += 1
+        self._words[HALT] = RESTING
+        _rest()
 
     def _interrupt(self) -> None:
-        if self._words[HALT] == FOR_GOOD:
-            inject(self._worker, _parking(self._words))
-            return
         with self._door:
             if not self._calm and self._may_interrupt():
                 self._pending = inject(self._worker, StopTask)
@@ -116,7 +139,11 @@ def _parking(words: memoryview) -> type[BaseException]:
     class Parked(BaseException):
         def __init__(self) -> None:
             words[MODE] = PARKED
-            while True:
-                time.sleep(_FOR_EVER)  # no lock: see `_is_gone`
+            _rest()
 
     return Parked
+
+
+def _rest() -> NoReturn:
+    while True:
+        time.sleep(_FOR_EVER)  # no lock: from CPython 3.15 on waiting for one raises an error at the very end

@@ -16,8 +16,9 @@ from plait._engines.unlinking import unlink
 from plait._engines.zygote import NOT_STARTED
 
 _PATIENCE = 10.0  # milliseconds between two looks at an interpreter that was told to end
-_PARKING = 0.05  # seconds that interpreters which were left behind have at the end of the process to come to a halt
+_PARKING = 0.3  # seconds that interpreters which were left behind have at the end of the process to come to a halt
 _TICK = 0.002
+_LOOKS = 100  # and so many looks, each of which takes longer than a tick where others have the cores
 
 
 class InterpreterLauncher(SocketLauncher):
@@ -88,9 +89,10 @@ class InterpreterLauncher(SocketLauncher):
         for child in children:
             child.wait()
         stuck = self._living()
-        deadline = time.perf_counter() + _PARKING
-        while sum(child.park() for child in stuck) < len(stuck) and time.perf_counter() < deadline:
+        deadline, looks = time.perf_counter() + _PARKING, 0
+        while sum(child.park() for child in stuck) < len(stuck) and (time.perf_counter() < deadline or looks < _LOOKS):
             time.sleep(_TICK)
+            looks += 1
         for child in stuck:
             if child.identity >= 0:
                 unlink(child.identity)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from plait._core.daemons import daemons_allowed
 from plait._core.search_path import search_path
 from plait._core.worker_state import TEAR_DOWN_SECONDS
-from plait._engines.board import CLAMPED, ENDING, FAST, FOR_GOOD, HALT, MODE, PARKED, READING, TRACKED, Board
+from plait._engines.board import CLAMPED, ENDING, FAST, FOR_GOOD, HALT, MODE, READING, RESTING, TRACKED, Board
 from plait._engines.patience import GRACE, UNWIND
 from plait._engines.socket_pair import Socket
 
@@ -131,11 +131,12 @@ class InterpreterThread:
         """Nothing: a forked process has no interpreters."""
 
     def park(self) -> bool:
-        """Have it run no more Python code, ever; False when it still does, or runs C code."""
+        """Have it run no more Python code, ever; False when it still may."""
         board = self._board
-        if board is not None:
-            board.words[HALT] = FOR_GOOD
-        return self._mode() in (PARKED, None)
+        if board is None or not self.alive or board.words[HALT] == RESTING:
+            return True
+        board.words[HALT] = FOR_GOOD
+        return False
 
     def _mode(self) -> int | None:
         """What it is doing; None when it has ended."""
