@@ -31,9 +31,10 @@ print("main")
     "an executor that goes on": """
 import threading
 from concurrent.futures import ThreadPoolExecutor
-pool = ThreadPoolExecutor(1)
-pool.submit(lambda: (threading.main_thread().join(0.05), print("item")))
+pool, said = ThreadPoolExecutor(1), threading.Event()
+pool.submit(lambda: (said.wait(), threading.main_thread().join(0.05), print("item")))
 print("main")
+said.set()
 """,
     "a log in the place of the streams": """
 import sys
