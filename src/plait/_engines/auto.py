@@ -72,6 +72,8 @@ class Course:
         self._plain = job.fn
         self._move = Move(job, requested)
         self._caller = CallerRuns(job)
+        self._again = False  # whether it has begun a second time,
+        self._anew = False  # a moment ago, though the feed may be held for what was chosen before
         self._pilot = Pilot(job, Plain(job.fn), self._follow, requested or 0)
 
     def batches(self) -> Generator[Batch, None, None]:
@@ -95,14 +97,18 @@ class Course:
             by_caller = caller.wanted
             for batch in self._by_caller() if by_caller else caller.watched(self._on_threads()):
                 yield batch
+                began = time.perf_counter()
                 pilot.look()
+                caller.note_look(time.perf_counter() - began)
             feed.release()
-            if job.cancelled or feed.finished or move.ready or caller.wanted == by_caller:
+            if job.cancelled or feed.finished or move.ready or (caller.wanted == by_caller and not self._anew):
                 break
+            self._anew = False
 
     def _there(self) -> Generator[Batch, None, None]:
         """In processes, unless they do less than the caller, where that may run items: then here again."""
         job, feed, move = self._job, self._job.feed, self._move
+        job.fn = self._plain
         if not self._caller.wanted:
             yield from move.go(final=True)
             return
@@ -149,9 +155,13 @@ class Course:
         finally:
             self._job.tally.peak = max(peak, self._job.tally.peak)
 
-    def _follow(self, choice: Choice) -> None:
+    def _follow(self, choice: Choice | None) -> None:
         job, pilot, caller = self._job, self._pilot, self._caller
-        job.fn = self._plain  # they go on without being measured
+        if choice is None:
+            self._begin_again()
+            return
+        if pilot.hindsight is None:
+            job.fn = self._plain  # they go on without being measured
         moves = choice.engine == "process"
         if moves and (obstacle := self._move.prepare(choice, self._plain)):
             pilot.stay(obstacle)
@@ -163,6 +173,15 @@ class Course:
         if not moves and pilot.unsure is None:
             self._settle()
 
+    def _begin_again(self) -> None:
+        """What was chosen is wrong: measure on threads."""
+        self._again = self._anew = True
+        self._move.pending = None
+        self._job.tally.settle_on("thread", self._job.workers, "")
+        if self._caller.wanted:
+            self._caller.wanted = False
+            self._job.feed.hold()
+
     def _settle(self) -> None:
         """Say where it runs unless it moves, and why."""
         if self._pilot.choice is not None:
@@ -170,7 +189,8 @@ class Course:
         elif self._pilot.meter.lazy:
             self._settle_on(because_lazy(self._pilot.meter.lazy))
         else:
-            self._settle_on("threads: it was over before there was anything to measure")
+            later = "it was known what later calls are like" if self._again else "there was anything to measure"
+            self._settle_on(f"threads: it was over before {later}")
 
     def _settle_on(self, reason: str) -> None:
         if self._caller.wanted:
@@ -211,6 +231,7 @@ class Move:
 
         What is returned says why nothing can move, or is an empty string.
         """
+        self.pending = choice
         if self._warming is None:
             from plait._engines.process import ProcessEngine
             from plait._engines.warming import Warming
@@ -220,8 +241,8 @@ class Move:
                 self._warming = Warming(engine, fn, self._plan(engine).workers)
             except RuntimeError as error:
                 engine.close()
+                self.pending = None
                 return f"threads: no thread could be started to start processes: {error}"
-            self.pending = choice
         elif self._warming.over:
             if self._warming.failure is not None:
                 self.pending = None

@@ -30,6 +30,7 @@ from plait._engines.choice import (
     wants_race,
 )
 from plait._engines.growth import Growth, Look
+from plait._engines.hindsight import Hindsight
 from plait._engines.measuring_calls import CallMeter
 from plait._engines.measuring_gil import Canary
 from plait._engines.measuring_transfer import measure_transfer
@@ -50,22 +51,25 @@ _UNHEARD = 0.006  # seconds of calls that nobody listens to
 _LONG_UNHEARD = 0.03  # for so long at most, and until
 _DISTURBED = 20e-6  # seconds of a call that costs noticeably more while somebody listens
 _UNHEARD_CALLS = 3  # have ended
+_METERED = 100e-6  # seconds of a call, from which on it costs next to nothing to go on measuring
+_CHANCES = 2  # so often all is measured anew
 
 
 class Pilot:
     """Watches the first calls of a job, made with `call`, and chooses the engine for the others.
 
-    From then on it says so to `follow` at each look. `processes` is how many may be started, 0 for as many as cores.
+    It says so to `follow` at each look; None when it was wrong. So many `processes` may be started, 0: one for a core.
 
     Attributes:
         meter: what the threads call meanwhile.
         choice: what was decided, or None as long as nothing is.
         unsure: what was measured, if more items than anybody knows of now would change that.
         cost: seconds of one item, once the choice is made.
+        hindsight: on the choice, if it is one that later calls may prove wrong; then they are measured, too.
     """
 
     def __init__(
-        self, job: Job, call: Callable[..., object], follow: Callable[[Choice], None], processes: int = 0
+        self, job: Job, call: Callable[..., object], follow: Callable[[Choice | None], None], processes: int = 0
     ) -> None:
         self._job = job
         self._processes = processes
@@ -88,6 +92,8 @@ class Pilot:
         self.choice: Choice | None = None
         self.unsure: Measured | None = None
         self.cost = 0.0
+        self.hindsight: Hindsight | None = None
+        self._chances = _CHANCES
 
     def _stop_metering(self) -> None:
         """The calls are tiny, says the thread that makes them: what is to be known of them is known."""
@@ -155,11 +161,25 @@ class Pilot:
         if self.choice is not None:
             if self.unsure is not None:
                 self._reconsider(self.unsure)
-            self._follow(self.choice)
+            self._follow(None if self._is_wrong() else self.choice)
             return
         now = time.perf_counter()
         if now - self._looked >= (_UNHEARD if self._unheard is not None else _CALM) or self._holds:
             self._measure(now)
+
+    def _is_wrong(self) -> bool:
+        """Whether the choice does not suit later calls; if so, all is measured anew, as soon as threads rest."""
+        now = time.perf_counter()
+        if self.hindsight is None or now - self._looked < _UNHEARD:
+            return False
+        self._looked = now
+        if not self.hindsight.doubts(self.meter.ended(), self._job.feed.left):
+            return False
+        self.choice = self.unsure = self.hindsight = self._unheard = self._start = None
+        self._racing = False
+        self._chances -= 1
+        self._fail_trial()
+        return True
 
     def _measure(self, now: float) -> None:
         self._looked = now
@@ -196,7 +216,8 @@ class Pilot:
 
     def stay(self, reason: str) -> None:
         """Everything stays on threads, whatever was measured."""
-        self.unsure, self.choice = None, Choice("thread", reason)
+        self.unsure = self.hindsight = None
+        self.choice = Choice("thread", reason)
         self._follow(self.choice)
 
     def _judge_alone(self, seen: Seen, canary: Canary) -> None:
@@ -335,6 +356,9 @@ class Pilot:
         self.unsure = measured if measured.left is None and is_too_little(choice) else None
         self.cost = measured.cost
         self.choice = choice
+        lasting = self._chances > 0 and measured.cost >= _METERED
+        calls = self.meter.ended().calls + len(self.meter.threads)  # those in progress included
+        self.hindsight = Hindsight(measured, choose(measured), calls) if lasting else None
 
     def _measured(self, seen: Seen) -> Measured:
         of_ended = seen.of_ended

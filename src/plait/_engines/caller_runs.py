@@ -43,6 +43,7 @@ class CallerRuns:
         self._may = job.timeout is None and job.feed.limit is None and not job.pumped
         self._began = time.perf_counter()
         self._away = 0.0
+        self._window = _Window()
         self.wanted = False
         self.against = ""
 
@@ -52,6 +53,11 @@ class CallerRuns:
             left = time.perf_counter()
             yield batch
             self._away += time.perf_counter() - left
+
+    def note_look(self, seconds: float) -> None:
+        """So long a look at the calls has taken: it is not the caller who was elsewhere."""
+        self._away -= seconds
+        self._window.away -= seconds
 
     def consider(self, cost: float, left: int | None, stays: Callable[[], bool]) -> bool:
         """Whether the caller should run what is left from now on; asked again, it should not.
@@ -75,7 +81,7 @@ class CallerRuns:
 
     def batches(self, pause: Callable[[], float]) -> Generator[Batch, None, None]:
         """Run items here; hold the feed when that was no good idea after all. `pause` says how long it has waited."""
-        window = _Window()
+        self._window = window = _Window()
         for batch in InlineEngine().run(self._job):
             window.work()
             yield batch
@@ -86,11 +92,15 @@ class CallerRuns:
 
 
 class _Window:
-    """What the calling thread does: how much of its time it works, waits, or is elsewhere."""
+    """What the calling thread does: how much of its time it works, waits, or is elsewhere.
+
+    Attributes:
+        away: seconds in which it was elsewhere, altogether.
+    """
 
     def __init__(self) -> None:
         self._bad = 0
-        self._took = self._away = 0.0  # altogether
+        self._took = self.away = 0.0
         self._start(time.perf_counter())
 
     def _start(self, now: float) -> None:
@@ -106,7 +116,7 @@ class _Window:
     def consume(self, paused: float) -> str:
         """It has been elsewhere since, but for so many seconds in which it paused; what speaks against it, if any."""
         now = time.perf_counter()
-        self._away += now - self._at - paused
+        self.away += now - self._at - paused
         self._paused += paused
         if now - self._began < _WINDOW:
             return ""
@@ -118,6 +128,6 @@ class _Window:
         self._took += took
         self._start(now)
         self._bad = self._bad + 1 if waited > _WAITING * took else 0
-        if self._away > _AWAY * self._took and self._took > _WINDOWS * _WINDOW:
-            return f"threads: {100 * self._away / self._took:.0f} % of the time is spent on the results, between items"
+        if self.away > _AWAY * self._took and self._took > _WINDOWS * _WINDOW:
+            return f"threads: {100 * self.away / self._took:.0f} % of the time is spent on the results, between items"
         return f"threads: of {in_words(took)} it has waited {in_words(waited)}" if self._bad >= _WINDOWS else ""

@@ -11,6 +11,7 @@ from plait._core.gil import Promptly
 from plait._engines.careful import dumps_carefully
 from plait._engines.choice import TINY
 from plait._engines.core_wait import is_runnable, waited_for_core
+from plait._engines.hindsight import Ended
 from plait._engines.measuring_gil import Canary
 from plait._engines.measuring_helpers import Helpers
 from plait._engines.seen import Seen
@@ -20,6 +21,7 @@ _SAMPLES = 2  # calls whose argument is compared before and after
 _MOSTLY = 0.75  # the share of calls that must be short, whatever the others had to wait for
 _LONG = 0.001  # seconds: who takes longer to pickle is not pickled for a second call
 _STALE = 0.005  # seconds that a look at the threads may last
+_FEW = 8  # threads, for each of which a file is read
 _EXACT = 0.0005  # seconds: of calls that take longer it is noted what they have computed when they end
 _LAZY: dict[type, str] = {
     GeneratorType: "a generator", AsyncGeneratorType: "an asynchronous generator", map: "a map object",
@@ -94,6 +96,18 @@ class CallMeter:
             seen = seen._replace(tiny=sum(thread.briefly for thread in threads) / short)
         return seen._replace(doubtful=seen.seems_to_wait and any(thread.runnable for thread in threads))
 
+    def ended(self) -> Ended:
+        """What the calls that have ended took; how long threads were ready for a core is known of few of them only."""
+        threads = list(self.threads.values())
+        settled = [thread.settled() for thread in threads]
+        return Ended(
+            now=time.perf_counter(),
+            calls=sum(calls for calls, _ in settled),
+            seconds=sum(thread.inside for thread in threads),
+            computed=sum(computed for _, computed in settled),
+            ready=sum(thread.spent()[1] for thread in threads[:_FEW]),
+        )
+
     def forget(self) -> None:
         """Note what calls cost from now on; those in progress do not count."""
         self.threads = {}
@@ -149,7 +163,18 @@ class Spent:
         briefly: seconds of these.
     """
 
-    __slots__ = ("_base", "_clock_id", "_native_id", "_settled", "began", "briefly", "calls", "inside", "short")
+    __slots__ = (
+        "_base",
+        "_clock_id",
+        "_last",
+        "_native_id",
+        "_settled",
+        "began",
+        "briefly",
+        "calls",
+        "inside",
+        "short",
+    )
 
     def __init__(self) -> None:
         self._native_id = threading.get_native_id()
@@ -161,7 +186,9 @@ class Spent:
         self.calls = self.short = 0
         self._settled: tuple[int, float] | None = (0, 0.0)
         self._base = 0.0, 0.0
+        self._last = 0.0, 0.0  # what was known before the thread has ended
         self._base = self.spent()
+        self._last = 0.0, 0.0
 
     def end(self) -> None:
         """The call in progress has ended."""
@@ -190,12 +217,13 @@ class Spent:
         try:
             return time.clock_gettime(self._clock_id) - self._base[0]
         except OSError:  # the thread has ended
-            return 0.0
+            return self._last[0]
 
     def spent(self) -> tuple[float, float]:
         """Seconds on a core, and seconds ready for one that was not free: to know these takes a look at a file."""
         ready = 0.0 if self._clock_id is None else max(0.0, waited_for_core(self._native_id) - self._base[1])
-        return self.computed(), ready
+        self._last = self.computed(), max(ready, self._last[1])
+        return self._last
 
     @property
     def runnable(self) -> bool:
