@@ -72,6 +72,7 @@ class Course:
         self._plain = job.fn
         self._move = Move(job, requested)
         self._caller = CallerRuns(job)
+        self._said = ""  # why it runs where it does
         self._again = False  # whether it has begun a second time,
         self._anew = False  # a moment ago, though the feed may be held for what was chosen before
         self._pilot = Pilot(job, Plain(job.fn), self._follow, requested or 0)
@@ -175,6 +176,8 @@ class Course:
 
     def _begin_again(self) -> None:
         """What was chosen is wrong: measure on threads."""
+        if self._said in self._job.tally.reasons:
+            self._job.tally.reasons.remove(self._said)
         self._again = self._anew = True
         self._move.pending = None
         self._job.tally.settle_on("thread", self._job.workers, "")
@@ -194,8 +197,10 @@ class Course:
 
     def _settle_on(self, reason: str) -> None:
         if self._caller.wanted:
-            self._job.tally.settle_on("inline", 1, reason.replace("threads", "inline", 1))
+            self._said = reason.replace("threads", "inline", 1)
+            self._job.tally.settle_on("inline", 1, self._said)
         else:
+            self._said = reason
             self._job.tally.settle_on("thread", self._job.workers, reason)
 
 
