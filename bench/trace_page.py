@@ -26,6 +26,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
+    missing = [name for name in ("chromium", "chromedriver") if shutil.which(name) is None]
+    if missing:
+        print(f"not measured: no {' and no '.join(missing)} on PATH (Debian: apt-get install chromium chromium-driver)")
+        return
     table = Table("a page with 1,000,000 events, on this machine as busy as it is")
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "run.html"
