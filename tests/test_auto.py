@@ -248,6 +248,7 @@ def change(item: list[int]) -> int:
 def moves(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every function is judged to hold the GIL, after its first call, and no item runs while processes get ready."""
     monkeypatch.setattr(auto_pilot, "choose", lambda _: Choice("process", "processes: for the test"))
+    monkeypatch.setattr(auto_pilot, "_CHANCES", 0)
     monkeypatch.setattr(auto_pilot, "BRIEF", 0.0)
     monkeypatch.setattr(Seen, "enough", True)
 
@@ -349,6 +350,7 @@ def test_tiny_items_are_not_moved_and_those_that_turn_slow_get_threads() -> None
 
 def test_a_thread_that_rests_goes_on_when_items_begin_to_wait_for_one_another(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(auto_pilot, "choose", lambda _: Choice("thread", "threads: for the test", alone=True))
+    monkeypatch.setattr(auto_pilot, "_CHANCES", 0)
     monkeypatch.setattr(auto_pilot, "wants_race", lambda measured: measured.race is None)
     monkeypatch.setattr(auto_pilot.Pilot, "_holds_all_the_time", lambda *_: False)
     met = threading.Event()

@@ -39,7 +39,8 @@ def double(x: int) -> int:
 
 @pytest.fixture
 def judged(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every function is judged to hold the GIL."""
+    """Every function is judged to hold the GIL, once and for all."""
+    monkeypatch.setattr(auto_pilot, "_CHANCES", 0)
     monkeypatch.setattr(auto_pilot, "choose", lambda _: Choice("process", "processes: for the test"))
     monkeypatch.setattr(auto_pilot, "BRIEF", 0.0)
     monkeypatch.setattr(Seen, "enough", True)

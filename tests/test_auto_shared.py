@@ -32,6 +32,7 @@ BUFFER = io.StringIO()
 def eager(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Whatever was measured, the rule wants processes, after the first call."""
     monkeypatch.setattr(auto_pilot, "choose", lambda _: Choice("process", "processes: for the test"))
+    monkeypatch.setattr(auto_pilot, "_CHANCES", 0)
     monkeypatch.setattr(auto_pilot, "BRIEF", 0.0)
     monkeypatch.setattr(auto_pilot, "_HEARD", 0.0)
     monkeypatch.setattr(Seen, "enough", True)

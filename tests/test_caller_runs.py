@@ -29,6 +29,7 @@ COUNTED: list[int] = []
 def alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of every function it is said, after its first calls, that more threads do no more than one."""
     monkeypatch.setattr(auto_pilot, "choose", lambda _: Choice("thread", "threads: for the test", alone=True))
+    monkeypatch.setattr(auto_pilot, "_CHANCES", 0)
     monkeypatch.setattr(auto_pilot, "BRIEF", 0.0)
     monkeypatch.setattr(auto_pilot, "wants_race", lambda _: False)  # a busy machine is no reason to try two threads
     monkeypatch.setattr(Seen, "enough", True)
