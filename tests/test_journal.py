@@ -15,6 +15,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -330,21 +331,21 @@ def test_errors_come_back_with_all_that_belongs_to_them(journal):
     assert 'raise Odd(7, reason="odd")' in words[0][2]
 
 
+def ends(kind):
+    if kind == "dies":
+        os._exit(3)
+    while kind == "late":
+        time.sleep(0.01)
+    if kind == "raises":
+        raise LookupError("item 3, as it was")
+    return kind
+
+
 def test_a_timeout_and_a_dead_worker_are_recorded(journal):
-    def end(kind):
-        import os
-        import time
-
-        if kind == "dies":
-            os._exit(3)
-        while kind == "late":
-            time.sleep(0.01)
-        return kind
-
     options = {"engine": "process", "workers": 2, "timeout": 0.5, "journal": plait.Journal(journal, retry_failed=False)}
     kinds = ["fine", "dies", "late"]
-    first = list(plait.map(end, kinds, **options).outcomes())
-    found = list(plait.map(end, kinds, **options).outcomes())
+    first = list(plait.map(ends, kinds, **options).outcomes())
+    found = list(plait.map(ends, kinds, **options).outcomes())
     assert [str(outcome.error) for outcome in found] == [str(outcome.error) for outcome in first]
     assert isinstance(found[1].error, plait.errors.WorkerDied)
     assert found[1].error.exit_code == 3
@@ -352,22 +353,10 @@ def test_a_timeout_and_a_dead_worker_are_recorded(journal):
 
 
 def test_a_failure_that_is_recalled_has_the_number_its_item_has_now(journal):
-    def end(kind):
-        import os
-        import time
-
-        if kind == "dies":
-            os._exit(3)
-        while kind == "late":
-            time.sleep(0.01)
-        if kind == "raises":
-            raise LookupError("item 3, as it was")
-        return kind
-
     options = {"engine": "process", "workers": 2, "timeout": 0.5, "journal": plait.Journal(journal, retry_failed=False)}
     kinds = ["fine", "dies", "late", "raises"]
-    first = list(plait.map(end, kinds, **options).outcomes())
-    found = list(plait.map(end, ["fine", "raises", "late", "fine", "dies"], **options).outcomes())
+    first = list(plait.map(ends, kinds, **options).outcomes())
+    found = list(plait.map(ends, ["fine", "raises", "late", "fine", "dies"], **options).outcomes())
     assert [outcome.input for outcome in found] == ["fine", "raises", "late", "fine", "dies"]
     assert str(found[1].error) == str(first[3].error) == "item 3, as it was"
     assert str(found[2].error) == str(first[2].error)

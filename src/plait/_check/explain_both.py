@@ -40,6 +40,7 @@ def explain_both(history: History, failure: Failure, suspects: list[int], source
     site = history.events[found.check].site
     thing, check, late = words.thing(found.check), words.line(site), f"line {found.late}"
     lines = f"lines {site.line} to {found.late}" if site is not None else late
+    late_site = site.at_line(found.late) if site is not None else None
     gil, reason = on_gil_builds(history, found.other, found.done, sources)
     moments = [
         (first, words.moment(first, f"checks {thing}")),
@@ -55,7 +56,7 @@ def explain_both(history: History, failure: Failure, suspects: list[int], source
         (words.side(found.check), words.side(found.other)),
         (
             *(moment for _, moment in sorted(moments, key=lambda row: row[0])),
-            Moment(history.events[found.check].thread, _at(site, found.late), f"would change {thing}: too late"),
+            Moment(history.events[found.check].thread, late_site, f"would change {thing}: too late"),
         ),
         gil=gil,
         reason=reason,
@@ -114,10 +115,6 @@ def _changes(node: ast.expr, thing: str, part: str) -> bool:
         return not isinstance(node.ctx, ast.Load) and ast.unparse(node.value) == thing
     method = node.func if isinstance(node, ast.Call) else None
     return isinstance(method, ast.Attribute) and method.attr in CHANGES and ast.unparse(method.value) == thing
-
-
-def _at(site: Site | None, line: int) -> Site | None:
-    return site._replace(line=line, end_line=line, column=0, end_column=0) if site is not None else None
 
 
 def _fix(history: History, found: Both, words: Words, lines: str, thing: str) -> str:

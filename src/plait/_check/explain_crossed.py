@@ -12,7 +12,6 @@ from plait._check.record import Blocked, Failure
 from plait._check.source import Sources
 from plait._check.waits import receiver, waiting
 from plait._check.words import Words, listed, own
-from plait._core.event import Site
 
 _PUT: Final = ("put", "put_nowait")
 # What a thread waits for, by which methods, and by which methods another one gives it.
@@ -58,8 +57,9 @@ def explain_crossed(history: History, failure: Failure, first: Blocked, sources:
         rows.append(Moment(one.blocked.thread, site, f"waits for {one.thing}"))
         sides.append(Side(one.blocked.thread, name, f"waits for {one.thing}", site, own(one.blocked.stack)))
     behind = [
-        Moment(one.blocked.thread, _at(waits_at(one.blocked), one.gives), "does not come to this line")
+        Moment(one.blocked.thread, site and site.at_line(one.gives), "does not come to this line")
         for one in circle
+        for site in (waits_at(one.blocked),)
     ]
     moves = [f"line {one.gives} before {words.line(waits_at(one.blocked))}" for one in circle]
     return Finding(
@@ -106,7 +106,3 @@ def _givers(failure: Failure, one: Blocked, thing: str, sources: Sources) -> Ite
             if line:
                 yield other, line
                 break
-
-
-def _at(site: Site | None, line: int) -> Site | None:
-    return site._replace(line=line, end_line=line, column=0, end_column=0) if site is not None else None

@@ -39,6 +39,10 @@ class Site(NamedTuple):
     function: str
     text: str
 
+    def at_line(self, line: int) -> Site:
+        """Another line of the same function, as a whole."""
+        return self._replace(line=line, end_line=line, column=0, end_column=0)
+
 
 class Event(NamedTuple):
     """One step of one thread of control.
