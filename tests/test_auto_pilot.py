@@ -63,13 +63,13 @@ def pilot(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Pilot]]:
     job = Job(abs, Feed(range(1000)), workers=64, timeout=None, context=contextvars.copy_context())
     one = Pilot(job, abs, lambda _: None)
     one.growth(64, 2, 0.002)
-    monkeypatch.setattr(one, "_see", lambda: WAITING._replace(seconds=0.001))
+    monkeypatch.setattr(one.meter, "seen", lambda *_, **__: WAITING._replace(seconds=0.001))
     one.look()  # from now on the canary sings
 
     def look(seen: Seen, threads: int = 1) -> Pilot:
-        monkeypatch.setattr(one, "_see", lambda: seen)
+        monkeypatch.setattr(one.meter, "seen", lambda *_, **__: seen)
         monkeypatch.setattr(one, "_looked", 0.0)
-        one.meter.threads = {number: one.meter.threads.get(number) or Spent() for number in range(threads)}
+        one.meter.threads = {number: one.meter.threads.get(number) or Spent(exact=True) for number in range(threads)}
         one.look()
         return one
 

@@ -48,12 +48,29 @@ def test_a_choice_is_doubted_when_later_calls_are_others(
     measured: Measured, later: dict[str, float], left: int, *, doubts: bool
 ) -> None:
     hindsight = Hindsight(measured, choose(measured), calls=1)
-    assert not hindsight.doubts(NOW._replace(calls=0), left)
-    assert not hindsight.doubts(NOW, left)  # from here on
+    if not hindsight.metered:
+        assert not hindsight.doubts(NOW._replace(now=0.8), left, 0.0)
+        assert not hindsight.doubts(
+            NOW._replace(now=0.9, calls=0), left, 0.1
+        )  # the process computes: measure from here on
+        assert hindsight.metered
+    assert not hindsight.doubts(NOW._replace(calls=0), left, 0.0)
+    assert not hindsight.doubts(NOW, left, 0.0)  # from here on
     more = NOW._replace(now=0.1, seconds=0.0, computed=0.0)._replace(**later)
     now = NOW._replace(now=NOW.now + more.now, calls=NOW.calls + more.calls, ready=more.ready)
     now = now._replace(seconds=NOW.seconds + more.seconds, computed=NOW.computed + more.computed)
-    assert hindsight.doubts(now, left) == doubts
+    assert hindsight.doubts(now, left, 0.0) == doubts
+
+
+def test_what_waits_is_not_measured_as_long_as_the_process_computes_little() -> None:
+    hindsight = Hindsight(WAITS, choose(WAITS), calls=1)
+    for look in range(10):
+        assert not hindsight.doubts(NOW._replace(now=look / 10), 100, 0.06 * look)
+        assert not hindsight.metered
+    assert not hindsight.doubts(NOW._replace(now=0.91), 100, 0.7)  # too soon to tell
+    assert not hindsight.metered
+    assert not hindsight.doubts(NOW._replace(now=1.0), 100, 0.7)
+    assert hindsight.metered
 
 
 @functools.cache
@@ -88,6 +105,14 @@ def reports(fn: Callable[[int], int], items: int) -> Iterator[plait.Report]:
         yield stream.report
 
 
+def wakes_up(x: int) -> int:
+    if x < 100:
+        time.sleep(0.005)
+    else:
+        spin(0.005)
+    return x
+
+
 def test_a_first_call_that_connects_does_not_send_to_processes_what_waits() -> None:
     def says(report: plait.Report) -> bool:
         return report.engine == "thread" and any("of the time it waits" in why for why in report.why)
@@ -97,3 +122,7 @@ def test_a_first_call_that_connects_does_not_send_to_processes_what_waits() -> N
 
 def test_items_that_become_dear_move_after_all() -> None:
     assert any(report.engine == "process" for report in reports(becomes_dear, 400))
+
+
+def test_what_waits_at_first_and_computes_then_moves_after_all() -> None:
+    assert any(report.engine == "process" for report in reports(wakes_up, 1_000))

@@ -161,8 +161,8 @@ class Course:
         if choice is None:
             self._begin_again()
             return
-        if pilot.hindsight is None:
-            job.fn = self._plain  # they go on without being measured
+        metered = pilot.hindsight is not None and pilot.hindsight.metered
+        job.fn = pilot.meter if metered else self._plain  # most go on without being measured
         moves = choice.engine == "process"
         if moves and (obstacle := self._move.prepare(choice, self._plain)):
             pilot.stay(obstacle)

@@ -65,7 +65,7 @@ class Pilot:
         choice: what was decided, or None as long as nothing is.
         unsure: what was measured, if more items than anybody knows of now would change that.
         cost: seconds of one item, once the choice is made.
-        hindsight: on the choice, if it is one that later calls may prove wrong; then they are measured, too.
+        hindsight: on the choice, if it is one that later calls may prove wrong.
     """
 
     def __init__(
@@ -173,7 +173,8 @@ class Pilot:
         if self.hindsight is None or now - self._looked < _UNHEARD:
             return False
         self._looked = now
-        if not self.hindsight.doubts(self.meter.ended(), self._job.feed.left):
+        ended = self.meter.ended(exact=self.hindsight.exact)
+        if not self.hindsight.doubts(ended, self._job.feed.left, time.process_time()):
             return False
         self.choice = self.unsure = self.hindsight = self._unheard = self._start = None
         self._racing = False
@@ -183,7 +184,7 @@ class Pilot:
 
     def _measure(self, now: float) -> None:
         self._looked = now
-        self._seen = seen = self._see()
+        self._seen = seen = self.meter.seen(self._canary, tiny=self._tiny)
         if len(self.meter.threads) <= 1 and self._unheard is None:
             self._alone = seen
         if self._holds and seen.calls:
@@ -285,9 +286,6 @@ class Pilot:
         else:
             self._decide(seen)
 
-    def _see(self) -> Seen:
-        return self.meter.seen(self._canary, tiny=self._tiny)
-
     def _holds_all_the_time(self, seen: Seen, canary: Canary) -> bool:
         """Whether there is no need to go on measuring."""
         if len(self.meter.threads) > 1 or seen.calls < _SOON_CALLS or seen.seems_to_wait:
@@ -357,7 +355,8 @@ class Pilot:
         self.cost = measured.cost
         self.choice = choice
         lasting = self._chances > 0 and measured.cost >= _METERED
-        calls = self.meter.ended().calls + len(self.meter.threads)  # those in progress included
+        self.meter.exact = False
+        calls = self.meter.ended(exact=False).calls + len(self.meter.threads)  # those in progress included
         self.hindsight = Hindsight(measured, choose(measured), calls) if lasting else None
 
     def _measured(self, seen: Seen) -> Measured:

@@ -46,16 +46,27 @@ class Ended(NamedTuple):
 
 
 class Hindsight:
-    """Of one choice. The calls that were in progress when it was made tell nothing new."""
+    """Of one choice. The calls that were in progress when it was made tell nothing new.
+
+    Attributes:
+        metered: whether the calls have to be measured. Of what waits they need not before the whole process computes.
+        exact: whether it has to know how long threads were ready for a core.
+    """
 
     def __init__(self, measured: Measured, choice: Choice, calls: int) -> None:
         self._measured = measured
         self._choice = choice
+        self.exact = choice.engine == "process"
+        self.metered = self.exact or not measured.waits
+        self._busy: tuple[float, float] | None = None
         self._first = calls
         self._then: Ended | None = None
 
-    def doubts(self, now: Ended, left: int | None) -> bool:
-        """Whether to measure anew, for so many items that are left."""
+    def doubts(self, now: Ended, left: int | None, computed: float) -> bool:
+        """Whether to choose anew, for so many items that are left; the process has computed for so many seconds."""
+        if not self.metered:
+            self._suspect(now, computed)
+            return False
         if self._then is None:
             if now.calls >= self._first:
                 self._then = now
@@ -66,6 +77,15 @@ class Hindsight:
         if left is not None and left * later.seconds / later.calls < _WORTH:
             return False
         return differs(self._measured._replace(left=left), self._choice, later)
+
+    def _suspect(self, now: Ended, computed: float) -> None:
+        """Have the calls measured from now on if the process computes all the time."""
+        since, before = self._busy or (now.now, computed)
+        if self._busy is not None and now.now - since < _LONG_SATURATED:
+            return
+        self._busy = now.now, computed
+        self._first = now.calls  # what is in progress is not measured at all
+        self.metered = now.now > since and computed - before >= _SATURATED[0] * (now.now - since)
 
 
 def differs(measured: Measured, choice: Choice, later: Ended) -> bool:

@@ -39,6 +39,7 @@ class CallMeter:
         may_change: whether an argument was an object that can be changed.
         obstacle: why arguments or results cannot be moved to another process, as far as was seen.
         lazy: what calls gave whose code does not run before it is iterated, such as "a generator"; or nothing.
+        exact: whether threads that begin now note how long they are ready for a core: to know that, each opens a file.
     """
 
     def __init__(self, fn: Callable[..., object], tiny: Callable[[], None]) -> None:
@@ -50,6 +51,7 @@ class CallMeter:
         self.samples: list[tuple[object, object]] = []
         self.obstacle = self.lazy = ""
         self.may_change = False
+        self.exact = True
 
     def __call__(self, item: object) -> object:
         spent = self.threads.get(threading.get_ident()) or self._new_thread()
@@ -96,8 +98,8 @@ class CallMeter:
             seen = seen._replace(tiny=sum(thread.briefly for thread in threads) / short)
         return seen._replace(doubtful=seen.seems_to_wait and any(thread.runnable for thread in threads))
 
-    def ended(self) -> Ended:
-        """What the calls that have ended took; how long threads were ready for a core is known of few of them only."""
+    def ended(self, *, exact: bool) -> Ended:
+        """What the calls that have ended took; if `exact`, of few threads also how long they were ready for a core."""
         threads = list(self.threads.values())
         settled = [thread.settled() for thread in threads]
         return Ended(
@@ -105,17 +107,18 @@ class CallMeter:
             calls=sum(calls for calls, _ in settled),
             seconds=sum(thread.inside for thread in threads),
             computed=sum(computed for _, computed in settled),
-            ready=sum(thread.spent()[1] for thread in threads[:_FEW]),
+            ready=sum(thread.spent()[1] for thread in threads[:_FEW]) if exact else 0.0,
         )
 
     def forget(self) -> None:
         """Note what calls cost from now on; those in progress do not count."""
         self.threads = {}
         self._helpers = None
+        self.exact = True
 
     def _new_thread(self) -> Spent:
         self._helpers = self._helpers or Helpers()
-        self.threads[threading.get_ident()] = spent = Spent()
+        self.threads[threading.get_ident()] = spent = Spent(exact=self.exact)
         return spent
 
     def _sample(self, item: object, spent: Spent) -> object:
@@ -166,6 +169,7 @@ class Spent:
     __slots__ = (
         "_base",
         "_clock_id",
+        "_exact",
         "_last",
         "_native_id",
         "_settled",
@@ -176,8 +180,9 @@ class Spent:
         "short",
     )
 
-    def __init__(self) -> None:
+    def __init__(self, *, exact: bool) -> None:
         self._native_id = threading.get_native_id()
+        self._exact = exact
         try:
             self._clock_id: int | None = time.pthread_getcpuclockid(threading.get_ident())
         except (AttributeError, OSError):  # nobody can tell on this platform: what it does counts as computing
@@ -221,7 +226,9 @@ class Spent:
 
     def spent(self) -> tuple[float, float]:
         """Seconds on a core, and seconds ready for one that was not free: to know these takes a look at a file."""
-        ready = 0.0 if self._clock_id is None else max(0.0, waited_for_core(self._native_id) - self._base[1])
+        ready = 0.0
+        if self._exact and self._clock_id is not None:
+            ready = max(0.0, waited_for_core(self._native_id) - self._base[1])
         self._last = self.computed(), max(ready, self._last[1])
         return self._last
 
