@@ -17,7 +17,7 @@ from typing import TypeVar
 import pytest
 
 import plait
-from plait._engines import auto_pilot
+from plait._engines import auto_pilot, needs
 from plait._engines.choice import Choice, Measured, choose
 from plait._engines.measuring_gil import Canary
 from plait._engines.seen import Seen
@@ -404,7 +404,7 @@ def test_one_call_that_was_held_up_does_not_make_tiny_items_long() -> None:
 
 
 def test_items_that_hold_the_gil_move_and_say_how_long_they_held_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(auto_pilot, "start_seconds", lambda _: 0.01)  # a test run has imported very much
+    monkeypatch.setattr(needs, "start_seconds", lambda _: 0.01)  # a test run has imported very much
 
     def run() -> plait.Report:
         stream = plait.map(compute, [30_000] * 400, workers=2)

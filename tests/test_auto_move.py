@@ -12,6 +12,7 @@ import re
 import sys
 import threading
 import time
+import types
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -23,10 +24,11 @@ from plait._core.job import Job
 from plait._engines import auto_pilot, caller_runs, warming
 from plait._engines.auto_pilot import Pilot
 from plait._engines.choice import Choice, Measured, choose
+from plait._engines.needs import modules_of
 from plait._engines.process import ProcessEngine
 from plait._engines.proof import Proof
 from plait._engines.seen import Seen
-from plait._engines.warming import Warming, modules_of
+from plait._engines.warming import Warming
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
 LONG = 30.0
@@ -183,6 +185,18 @@ def of_main(fn: Callable[..., object]) -> Callable[..., object]:
     return fn
 
 
+def calls_another(fn: Callable[..., object]) -> Callable[..., object]:
+    """One of a script, which calls another one of it."""
+
+    def caller(x: int) -> object:
+        return called(x) or caller  # type: ignore[name-defined]  # noqa: F821  # its module has it
+
+    scope = {"called": of_main(fn), "__name__": "__main__"}
+    made = types.FunctionType(caller.__code__, scope, "caller", None, caller.__closure__)
+    scope["caller"] = made
+    return made
+
+
 @pytest.mark.parametrize(
     ("fn", "modules"),
     [
@@ -194,6 +208,7 @@ def of_main(fn: Callable[..., object]) -> Callable[..., object]:
         (needs_a_module, ["colorsys", __name__]),
         (of_main(lambda x: json.dumps(x)), ["json"]),
         (of_main(lambda x: threading.Event() or Job), ["plait._core.job", "threading"]),
+        (calls_another(lambda x: json.dumps(x)), ["json"]),
     ],
 )
 def test_what_a_function_needs(fn: Callable[..., object], modules: list[str]) -> None:

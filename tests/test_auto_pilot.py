@@ -15,7 +15,7 @@ import pytest
 from plait._core.budget import available_cores
 from plait._core.feed import Feed
 from plait._core.job import Job
-from plait._engines import auto_pilot
+from plait._engines import auto_pilot, needs
 from plait._engines.auto_pilot import Pilot
 from plait._engines.choice import Choice, Measured, choose, suffices, wants_race
 from plait._engines.core_wait import core_times, is_runnable, waited_for_core
@@ -164,7 +164,7 @@ def test_who_holds_the_gil_in_brief_calls_is_left_alone_too(
 ) -> None:
     """What one costs beside those who listen may be twice what it costs otherwise."""
     monkeypatch.setattr(auto_pilot, "_HEARD", 0.0)
-    monkeypatch.setattr(auto_pilot, "start_seconds", lambda _: 0.2)
+    monkeypatch.setattr(needs, "start_seconds", lambda _: 0.2)
     one = pilot(WAITING._replace(seconds=0.001))
     one._job.feed = Feed(range(50_000))
     one.meter.samples.append((1, 2))
@@ -180,7 +180,7 @@ def test_a_first_call_that_goes_on_may_make_much_of_what_is_left(
     pilot: Callable[..., Pilot], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(auto_pilot, "_HEARD", 0.0)
-    monkeypatch.setattr(auto_pilot, "start_seconds", lambda _: 0.2)
+    monkeypatch.setattr(needs, "start_seconds", lambda _: 0.2)
     one = pilot(WAITING)
     one._job.feed = Feed(range(6))
     computes = Seen(1.0, 0, seconds=0.03, computed=0.03, ready=0.0, gil=0.97, settled=0.0, inside=0.0)

@@ -9,7 +9,6 @@ decides in the driver's thread, so that nobody has to be asked. The rule itself 
 from __future__ import annotations
 
 import enum
-import sys
 import time
 from _collections_abc import Callable
 
@@ -25,7 +24,6 @@ from plait._engines.choice import (
     choose,
     is_too_little,
     nature,
-    start_seconds,
     suffices,
     wants_race,
 )
@@ -34,6 +32,7 @@ from plait._engines.hindsight import Hindsight
 from plait._engines.measuring_calls import CallMeter
 from plait._engines.measuring_gil import Canary
 from plait._engines.measuring_transfer import measure_transfer
+from plait._engines.needs import StartUp
 from plait._engines.seen import ALONE, BRIEF, HINDERED, RACED_CALLS, WAITING_CALLS, Seen, is_lost, race_speed
 
 _HEARD = 0.018  # seconds for which the canary must have listened
@@ -75,6 +74,7 @@ class Pilot:
         self._processes = processes
         self._fn = job.fn
         self._follow = follow
+        self._start_up = StartUp(job.fn)
         self._canary: Canary | None = None
         self._cores = 0
         self._growth: PilotGrowth | None = None
@@ -361,7 +361,7 @@ class Pilot:
 
     def _measured(self, seen: Seen) -> Measured:
         of_ended = seen.of_ended
-        return Measured(
+        measured = Measured(
             calls=seen.calls,
             elapsed=of_ended.unhindered if seen.tiny is None else seen.tiny * seen.calls,
             busy=of_ended.computed,
@@ -369,11 +369,11 @@ class Pilot:
             left=self._job.feed.left,
             cores=self._cores or available_cores().count,
             free_threaded=not has_gil(),
-            start=start_seconds(len(sys.modules)),
             threads=self._job.workers,
             processes=self._processes,
             helped=self.meter.helped,
         )
+        return self._start_up.of(measured)
 
     def _if_it_may_move(self, measured: Measured, choice: Choice) -> Choice:
         """The choice of processes, unless the function depends on shared memory or costs more to feed than to run."""

@@ -6,15 +6,12 @@ import contextvars
 import sys
 import threading
 from _collections_abc import Callable
-from types import FunctionType, ModuleType
 
 from plait._core.daemons import daemons_allowed
 from plait._core.feed import Feed
 from plait._core.gil import Promptly
-from plait._core.importable import is_importable
 from plait._core.job import Job
-from plait._engines.functions import names_in
-from plait._engines.preflight import certain_imports, innermost
+from plait._engines.needs import modules_of
 from plait._engines.process import ProcessEngine
 from plait._engines.refusals import Imports
 
@@ -62,28 +59,3 @@ class Warming:
                     feed.deliver(len(batch.items))
         except Exception as error:  # no worker can be started, for example
             self.failure = error
-
-
-def modules_of(fn: object) -> list[str]:
-    """The modules that a process imports when it is sent the function, and those that each call imports.
-
-    >>> import json
-    >>> modules_of(json.loads)
-    ['json']
-    """
-    function = innermost(fn)
-    function = getattr(function, "__func__", function)
-    if not isinstance(function, FunctionType):
-        function = getattr(type(function), "__call__", None)  # noqa: B004  # the method itself is wanted
-        if not isinstance(function, FunctionType):
-            return []
-    found = list(certain_imports(function))
-    if function.__module__ != "__main__":
-        return [function.__module__, *found]
-    for name in sorted(names_in(function.__code__) & function.__globals__.keys()):
-        value = function.__globals__[name]
-        if isinstance(value, ModuleType):
-            found.append(value.__name__)
-        elif isinstance(value, (FunctionType, type)) and is_importable(value):
-            found.append(value.__module__)
-    return found

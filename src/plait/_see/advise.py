@@ -14,6 +14,7 @@ from plait._core.budget import available_cores
 from plait._core.coroutines import is_coroutine_function
 from plait._core.errors import UsageError
 from plait._engines.choice import start_seconds
+from plait._engines.needs import modules_with
 from plait._engines.table import make_engine
 from plait._see.advice import Advice
 from plait._see.advise_profile import Profile, profile, profile_coroutine
@@ -76,7 +77,7 @@ def advise(
     single = [trial.hindered for trial in trials if trial.workers <= cores]
     measured = replace(measured, hindered=median([measured.hindered, *single]))
     if not awaits:
-        trials = weigh(trials, measured, cores, start_seconds(len(sys.modules)))
+        trials = weigh(trials, measured, cores, start_seconds(modules_with(fn, len(sys.modules))))
     trials = knowing_one_call(trials)
     picked = pick(trials, count, measured)
     if picked is None:
