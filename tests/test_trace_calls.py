@@ -35,18 +35,35 @@ def trace_of(state: State) -> Trace:
         (State.SLEEP, "more of them (max_workers=...) would begin calls sooner"),
         (State.GIL, "more threads would hardly help"),
         (State.LOCK, ""),
+        (State.FUTURE, "Give the calls that are waited for an executor of their own"),
     ],
 )
 def test_calls_that_waited(state: State, advice: str) -> None:
     begun = [Begun(1, 100, 100), Begun(2, 100, 100), Begun(1, 100, 500_100), Begun(9, 100, 900_000)]
-    ((seconds, said),) = tell_calls(trace_of(state), begun, 100)
+    ((seconds, said),) = tell_calls(trace_of(state), begun, 100, 2)
     assert seconds == 0.5
     assert said.startswith("pool: its 3 calls waited for one of 2 threads, 0.17 s each on average, in 0.50 s of the")
     assert said.endswith(advice or "of the time")
 
 
 def test_calls_that_began_at_once_are_not_told() -> None:
-    assert tell_calls(trace_of(State.SLEEP), [Begun(1, 100, 50_000)] * 9, 100) == []
+    assert tell_calls(trace_of(State.SLEEP), [Begun(1, 100, 50_000)] * 9, 100, 2) == []
+
+
+def test_calls_that_wait_for_children_that_compute() -> None:
+    trace = trace_of(State.SOCKET)
+    trace.facts["children"] = 1.6  # seconds, in one
+    ((_, said),) = tell_calls(trace, [Begun(1, 100, 900_000)], 100, 2)
+    assert said.endswith("child processes keep 1.60 of 2 cores busy: more threads help for as long as cores are free")
+
+
+def test_calls_that_sleep_and_cannot_have_the_gil_do_not_compute() -> None:
+    trace = trace_of(State.GIL)
+    for lane in trace.lanes:
+        lane.add(700_000, State.SLEEP)
+        lane.add(950_000, State.PYTHON)
+    ((_, said),) = tell_calls(trace, [Begun(1, 100, 900_000)], 100, 2)
+    assert "They mostly wait for something outside" in said
 
 
 def test_an_executor_with_too_few_threads() -> None:

@@ -19,7 +19,7 @@ from threads import run
 import plait
 from plait._core.trace import State
 from plait._see.recorder_tasks import TaskRecorder
-from plait._see.whereabouts import made_at, own_frame, place
+from plait._see.whereabouts import line_of, made_at, place
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
 LONG = 30.0  # seconds
@@ -83,7 +83,7 @@ def test_a_frame_of_the_library_is_told_apart() -> None:
     filters.filter(logging.makeLogRecord({}))
     assert place(found[0]).startswith("logging/__init__.py:")
     assert made_at(found[0]).partition(" (")[2].startswith("logging/__init__.py:")
-    assert place(own_frame(found[0])).endswith("in test_a_frame_of_the_library_is_told_apart")
+    assert line_of(found[0]).endswith("in test_a_frame_of_the_library_is_told_apart")
     assert place(None) == ""
 
 

@@ -80,7 +80,8 @@ class Wait(NamedTuple):
         giver: the lane that let it go in the end, or -1.
         which: of several locks or semaphores of that name, which one: 0, 1, 2 ...
         got: False when it gave up.
-        permits: how many had it at the same time: more than one only of a semaphore, of which one is the `holder`.
+        permits: how many had it at the same time: more than one only of a semaphore, of which one is the `holder`;
+            0 where nobody knows, of those of asyncio.
     """
 
     lane: int
@@ -119,7 +120,8 @@ class Lane:
         tid: the number that the system gives the thread; 0 for tasks.
         moments: microseconds since the trace began, rising.
         states: one byte, a `State`, for each moment.
-        details: an index into the trace's texts for each moment: the file or socket of an I/O; 0 for none.
+        details: an index into the trace's texts for each moment: the file or socket of an I/O, or who
+            sleeps if it is not time.sleep; 0 for none.
         cpu: seconds on a core, exact where the system tells; None otherwise.
         queued: seconds ready without a core; None where nobody tells.
         native: of the seconds on a core, those without the GIL, as sampled; None where nobody tells.

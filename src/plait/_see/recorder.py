@@ -12,9 +12,9 @@ import queue
 import sys
 import threading
 import time
+import weakref
 from collections import deque
 from collections.abc import Callable
-from types import FrameType
 from typing import Any, NamedTuple
 
 from plait._core.bell import Bell
@@ -23,9 +23,13 @@ from plait._engines.core_wait import counted
 from plait._see.recorder_locks import lock_types
 from plait._see.recorder_semaphores import Takers
 from plait._see.sampler import now
-from plait._see.whereabouts import own_frame, place, program_frame
+from plait._see.whereabouts import lacks_work, line_of
 
 _KEPT = 1_000_000
+_FOR_WORK = (State.QUEUE, State.CONDITION, State.EVENT)
+_START = threading.Thread.start.__code__
+RETURNED = " of what it puts back"  # who takes from a queue puts into it, too
+_NAMES = {State.IDLE: "work", State.GIL: "the beginning of a thread"}
 _SHORTEST = 20  # microseconds of a call that counts as having waited
 
 
@@ -71,6 +75,7 @@ class Recorder:
         self._originals: list[tuple[Any, str, object]] = []
         self._natives: dict[int, int] = {}
         self._takers = Takers()
+        self._putters: weakref.WeakKeyDictionary[object, set[int]] = weakref.WeakKeyDictionary()
 
     def install(self) -> None:
         """Begin."""
@@ -117,7 +122,7 @@ class Recorder:
 
     def _contended(self, name: str, one: int, owner: int, began: int, got: bool, held_at: str) -> None:
         tid, state, holder = _thread.get_native_id(), State.LOCK, self._natives.get(owner, 0)
-        self.noted.append(Noted(tid, began, now(), state, name, place(_caller()), holder, held_at, got, one))
+        self.noted.append(Noted(tid, began, now(), state, name, _caller(), holder, held_at, got, one))
 
     def _naming(self, original: Callable[[Any], None]) -> Callable[[Any], None]:
         @functools.wraps(original)
@@ -135,18 +140,22 @@ class Recorder:
         return bootstrap
 
     def _waiting(self, original: Callable[..., Any], state: State, method: str) -> Callable[..., Any]:
-        noted = self.noted
+        noted, putters = self.noted, self._putters
 
         @functools.wraps(original)
         def wait(self: Any, *args: Any, **kwargs: Any) -> Any:
             began = now()
+            if method == "put":
+                putters.setdefault(self.mutex, set()).add(_thread.get_ident())  # a queue may have no hash
             try:
                 return original(self, *args, **kwargs)
             finally:
                 if now() - began >= _SHORTEST:
-                    idle = _lacks_work(state, method)
-                    what = (State.IDLE, "work") if idle else (state, _name_of(self, state, method))
-                    noted.append(Noted(_thread.get_native_id(), began, now(), *what, place(_caller())))
+                    known = _state_of(state, method)
+                    name = _NAMES.get(known) or _name_of(self, state, method)
+                    if known is State.QUEUE and method == "get" and _thread.get_ident() in putters.get(self.mutex, ()):
+                        name += RETURNED
+                    noted.append(Noted(_thread.get_native_id(), began, now(), known, name, _caller()))
 
         return wait
 
@@ -159,7 +168,7 @@ class Recorder:
                 takers.took(semaphore)
                 return True
             owner, permits = takers.first(semaphore) if blocking else (0, 1)
-            held_at = place(own_frame(sys._current_frames().get(owner))) if owner else ""
+            held_at = line_of(sys._current_frames().get(owner)) if owner else ""
             began = now()
             got: bool = False
             try:
@@ -169,7 +178,7 @@ class Recorder:
                 if got:
                     takers.took(semaphore)
                 if blocking:
-                    name, where = _name_of(semaphore, State.SEMAPHORE, "acquire"), place(_caller())
+                    name, where = _name_of(semaphore, State.SEMAPHORE, "acquire"), _caller()
                     holder, tid = self._natives.get(owner, 0), _thread.get_native_id()
                     last = holder, held_at, got, id(semaphore), permits
                     noted.append(Noted(tid, began, now(), State.SEMAPHORE, name, where, *last))
@@ -210,7 +219,7 @@ class Recorder:
                 return original(bell, seconds)
             finally:
                 if now() - began >= _SHORTEST:
-                    where = place(_caller())
+                    where = _caller()
                     state, name = (State.FUTURE, "a result of plait's") if where else (State.IDLE, "work")
                     noted.append(Noted(_thread.get_native_id(), began, now(), state, name, where))
 
@@ -235,21 +244,26 @@ class Recorder:
                 try:
                     return super().get(True, timeout)
                 finally:
-                    idle = _lacks_work(State.QUEUE, "get")
-                    what = (State.IDLE, "work") if idle else (State.QUEUE, "SimpleQueue.get")
-                    noted.append(Noted(_thread.get_native_id(), began, now(), *what, place(_caller())))
+                    known = _state_of(State.QUEUE, "get")
+                    name = _NAMES.get(known, "SimpleQueue.get")
+                    noted.append(Noted(_thread.get_native_id(), began, now(), known, name, _caller()))
 
         return SimpleQueue
 
 
-def _caller() -> FrameType | None:
-    """The frame of the program that waits."""
-    return own_frame(sys._getframe(1))
+def _caller() -> str:
+    """The line of the program that waits."""
+    return line_of(sys._getframe(1))
 
 
-def _lacks_work(state: State, method: str) -> bool:
-    """Whether a thread of the standard library's own, as pools and logging have, waits until it is given some."""
-    return state is State.QUEUE and method == "get" and program_frame(sys._getframe(1)) is None
+def _state_of(state: State, method: str) -> State:
+    """What a wait is beside what it is for: that of a library's own thread for work, or of who starts a thread."""
+    frame = sys._getframe(1)
+    if state in _FOR_WORK and method != "put" and lacks_work(frame):
+        return State.IDLE
+    if state is State.EVENT and frame.f_back is not None and frame.f_back.f_code is _START:
+        return State.GIL  # which the new thread needs before it can say that it runs
+    return state
 
 
 def _name_of(waited_for: Any, state: State, method: str) -> str:

@@ -19,7 +19,7 @@ from typing import Any
 
 from plait._see.holders import holder_of
 from plait._see.sampler import now
-from plait._see.whereabouts import PLAIT, made_at, own_frame, place, user_frame
+from plait._see.whereabouts import PLAIT, line_of, made_at, user_frame
 
 Contended = Callable[[str, int, int, int, bool, str], None]
 _OWNER = re.compile(r"owner=(\d+)")
@@ -85,7 +85,7 @@ class _Lock(metaclass=_WithMethods):
         tell = self.tell
 
         def wait(owner: int, timeout: float) -> bool:
-            held_at = place(own_frame(sys._current_frames().get(owner))) if owner else ""
+            held_at = line_of(sys._current_frames().get(owner)) if owner else ""
             began = now()
             got: bool = False
             try:
@@ -99,6 +99,11 @@ class _Lock(metaclass=_WithMethods):
     def __init_subclass__(cls) -> None:
         if cls.__module__ != __name__:  # as where nobody traces
             raise TypeError("the type of a threading lock is not an acceptable base type")
+
+    @property  # type: ignore[misc]  # one may
+    def __class__(self) -> Any:
+        """As what it stands for: libraries make sure that a lock is one in C, as trio does."""
+        return type(self.raw)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.raw, name)

@@ -26,7 +26,7 @@ from plait._core.trace import State
 from plait._see.holders import entered_as
 from plait._see.sampler import now
 from plait._see.unseen_thread import UnseenThread
-from plait._see.whereabouts import PLAIT, place, program_frame
+from plait._see.whereabouts import PLAIT, place, whence
 
 BLOCKING = 20_000  # microseconds of a step
 _EVENTS: Any = asyncio.events
@@ -201,7 +201,7 @@ class TaskRecorder:
         for thread, (_, began, _) in list(self._running.items()):
             if began < late:
                 frame = sys._current_frames().get(thread)
-                line = place(program_frame(frame, self._step) or _in_step(frame, self._step))
+                line = whence(frame, self._step) or place(_in_step(frame, self._step))
                 seen = self._seen.get(thread)
                 if seen is None or seen[0] != began:
                     seen = self._seen[thread] = began, Counter()

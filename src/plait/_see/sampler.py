@@ -48,7 +48,7 @@ class Samples:
         without_core: of each thread, ``(began, ended)`` of stretches in which it was ready and had no core.
         processes: command lines, by pid.
         threads: what was counted, in the order in which threads ended.
-        texts: files and sockets.
+        texts: files and sockets, and who sleeps if it is not time.sleep.
         rate, cost: rounds a second, and the sampler's share of a core.
         missing: what it could not see, one sentence each.
     """

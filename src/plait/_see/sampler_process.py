@@ -27,7 +27,9 @@ from plait._see.sampler_ring import UNIT, Ring
 from plait._see.sampler_target import Process, Thread
 
 # States of plait._core.trace; what a thread waits for in which system call the program says.
-_GIL, _CORE, _FUTEX, _SOCKET, _OTHER = 3, 4, 5, 13, 16
+_GIL, _CORE, _FUTEX, _SLEEP, _SOCKET, _OTHER = 3, 4, 5, 11, 13, 16
+_SLEEPS_UNTIL = b"0x1 0x1 "  # as time.sleep does: on the clock that never goes back, until a moment of it
+_IN_C = "C code, not time.sleep"
 _SHARE = 0.025  # of one core, at most
 _SAVING = 1.5  # times as long as else between two looks, at most
 _LOOK_EVERY = 0.002  # seconds between looks for new threads
@@ -172,6 +174,8 @@ class Sampler:
         state = self._calls.get(call, _OTHER)
         if state == _FUTEX:
             return (_GIL if process.is_gil(first) else _FUTEX), 0
+        if state == _SLEEP and not line.partition(b" ")[2].startswith(_SLEEPS_UNTIL):
+            return state, self._texts.setdefault(_IN_C, len(self._texts))
         if call in self._with_fd:
             try:
                 target = os.readlink(f"/proc/{process.pid}/fd/{int(first, 16)}")

@@ -8,6 +8,7 @@ from plait._core.how_many import how_many
 from plait._core.trace import WORDS, State, Trace
 from plait._see.forecast import Forecast, forecast
 from plait._see.held import blocked, held
+from plait._see.recorder import RETURNED
 from plait._see.runs import Figures
 from plait._see.summary_runs import SHORT, tell_runs
 
@@ -17,10 +18,20 @@ _HELD = (State.LOCK, State.SEMAPHORE)
 _SIGNALS = {State.CONDITION: "a condition", State.EVENT: "an event", State.BARRIER: "a barrier"}
 _TOGETHER = 0.1
 _GAIN = 0.85  # of the time as it was: a forecast above is no gain
+_QUEUES = (
+    (".put", "room in", "whoever takes from it is slower"),
+    (".get", "an item of", "whoever puts into it is slower"),
+    (
+        f".get{RETURNED}",
+        "an item of",
+        "it is put back by those that take it, as a connection of a pool: there are fewer than threads that want one",
+    ),
+)
 _FLOWS = 3  # waits for a queue: who waits only once or twice is idle
 _LOOKS = 10  # at each thread: fewer say nothing
 _LEAST = 0.01  # seconds of what is told of a trace that is so short
 _CROWD = 5  # holders of which none had a lock for most of the time
+_CHILDREN = 0.05  # cores
 _WORTH = 0.02  # of the time of threads: what is less is not told
 
 
@@ -33,7 +44,7 @@ def summarise(trace: Trace, runs: list[Figures], others: list[Finding], cores: i
     total = sum(sum(seconds for state, seconds in one.items() if state is not State.IDLE) for one in times)
     if total <= 0:
         return ["it was over before anybody had looked at its threads"]
-    exact = [*others, *_locks(trace), *_queues(trace, total), *tell_runs(trace, runs)]
+    exact = [*others, *_locks(trace), *_queues(trace, total), *_sleeps(trace, total), *tell_runs(trace, runs)]
     looks = trace.facts.get("rate", 0.0) * trace.seconds
     if 0 < looks < _LOOKS:
         seen = how_many(round(looks), "look")
@@ -43,6 +54,9 @@ def summarise(trace: Trace, runs: list[Figures], others: list[Finding], cores: i
     busy = sum(sums[state] for state in _RUNNING)
     average = min(busy / trace.seconds, cores)
     found = [f"{total:.2f} s of thread time in {trace.seconds:.2f} s; {average:.2f} cores were busy on average"]
+    children = trace.facts.get("children", 0.0) / trace.seconds
+    if children >= _CHILDREN:
+        found[0] += f", and {children:.2f} with child processes that have ended"
     parts = sorted(((sums[state], state) for state in State if state is not State.IDLE), reverse=True)
     shares = [f"{seconds / total:.0%} {WORDS[state]}" for seconds, state in parts if seconds >= _WORTH * total]
     found.append("where it went: " + ", ".join(shares))
@@ -139,7 +153,8 @@ def _locks(trace: Trace) -> list[Finding]:
             (lane, line), cost = max(holders.items(), key=lambda item: item[1])
             many = len({lane for lane, _ in holders})
             if many >= _CROWD and cost < seconds / _CROWD:  # as where each request has a thread of its own
-                text, line = f"{text}; held by {many} threads, one after the other", ""
+                who = "tasks" if trace.lanes[lane].kind == "task" else "threads"
+                text, line = f"{text}; held by {many} {who}, one after the other", ""
             else:
                 text += f"; {cost:.2f} s of it held by {trace.lanes[lane].name}{f', then at {line}' if line else ''}"
             lines = _by_line(trace, places, of_holders=True)
@@ -187,13 +202,10 @@ def _by_line(trace: Trace, places: list[int], of_holders: bool = False) -> dict[
 
 def _queues(trace: Trace, total: float) -> list[Finding]:
     """Who waits for room in a queue, or for items: the others are slower."""
+    waits = _at_queues(trace)
     found = []
-    for method, lacks, slower in (("put", "room in", "takes from"), ("get", "an item of", "puts into")):
-        places = [
-            at
-            for at, wait in enumerate(trace.waits)
-            if wait.state is State.QUEUE and wait.name.endswith(f".{method}") and trace.lanes[wait.lane].kind != "task"
-        ]
+    for method, lacks, why in _QUEUES:
+        places = [at for at, known in waits if known == method]
         seconds = _waiting(trace, places)
         if seconds < 0.1 * total or len(places) < _FLOWS:
             continue
@@ -201,9 +213,38 @@ def _queues(trace: Trace, total: float) -> list[Finding]:
         who = lanes[0] if len(lanes) == 1 else f"{len(lanes)} threads"
         lines = _by_line(trace, places)
         line = f", most at {max(lines, key=lambda one: lines[one])}" if lines else ""
-        text = f"{who} waited {seconds:.2f} s for {lacks} a queue{line}: whoever {slower} it is slower"
+        text = f"{who} waited {seconds:.2f} s for {lacks} a queue{line}: {why}"
         found.append((seconds, text))
     return found
+
+
+def _at_queues(trace: Trace) -> list[tuple[int, str]]:
+    """Threads' waits for queues, and which of those that can be told it is."""
+    waits = [
+        (at, wait)
+        for at, wait in enumerate(trace.waits)
+        if wait.state is State.QUEUE and trace.lanes[wait.lane].kind != "task"
+    ]
+    put_back = {
+        (wait.lane, wait.where) for _, wait in waits if wait.name.endswith(RETURNED)
+    }  # not yet in the first one
+    found = []
+    for at, wait in waits:
+        method = "." + wait.name.rpartition(".")[2]
+        found.append((at, f".get{RETURNED}" if method == ".get" and (wait.lane, wait.where) in put_back else method))
+    return found
+
+
+def _sleeps(trace: Trace, total: float) -> list[Finding]:
+    """What sleeps in C, where no line of the program says so."""
+    seconds = 0.0
+    for lane in trace.lanes:
+        for began, ended, state, detail in lane.stretches(trace.microseconds):
+            seconds += (ended - began) / 1e6 if state is State.SLEEP and detail else 0.0
+    if seconds < 0.1 * total:
+        return []
+    text = f"{seconds:.2f} s of sleeping were in C code, not in time.sleep: SQLite does that while another connection "
+    return [(seconds, text + "has locked the database (keep transactions short, or let one thread write)")]
 
 
 def _core(sums: dict[State, float], total: float, cores: int) -> list[Finding]:

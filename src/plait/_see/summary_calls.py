@@ -9,12 +9,14 @@ from plait._core.trace import State, Trace
 from plait._see.recorder_calls import Begun
 
 _TOLD = 0.1  # of the time of the trace: what is less is not told
-_WAITS = (State.SLEEP, State.SOCKET, State.FILE, State.CHILD, State.OTHER, State.FUTURE, State.UNSEEN)
-_COMPUTES = (State.PYTHON, State.GIL, State.CORE, State.NATIVE)
+_WAITS = (State.SLEEP, State.SOCKET, State.FILE, State.CHILD, State.OTHER, State.UNSEEN)
+_COMPUTES = (State.PYTHON, State.NATIVE)
+_KEPT_FROM = (State.IDLE, State.GIL, State.CORE)
+_CHILDREN = 0.25  # of all cores
 _MOSTLY = 0.5
 
 
-def tell_calls(trace: Trace, begun: Iterable[Begun], origin: int) -> list[tuple[float, str]]:
+def tell_calls(trace: Trace, begun: Iterable[Begun], origin: int, cores: int) -> list[tuple[float, str]]:
     """A sentence for each executor that had calls wait for a tenth of the time or more, with the seconds of that."""
     lanes = {lane.tid: at for at, lane in enumerate(trace.lanes) if lane.kind == "thread" and lane.tid}
     pools: dict[str, list[Begun]] = {}
@@ -31,7 +33,7 @@ def tell_calls(trace: Trace, begun: Iterable[Begun], origin: int) -> list[tuple[
         mean = sum(ended - began for began, ended in spans) / len(spans) / 1e6
         whom = "its only thread" if len(workers) == 1 else f"one of {len(workers)} threads"
         text = f"{name}: its {how_many(len(calls), 'call')} waited for {whom}, "
-        text += f"{mean:.2f} s each on average, in {seconds:.2f} s of the time{_advice(trace, workers)}"
+        text += f"{mean:.2f} s each on average, in {seconds:.2f} s of the time{_advice(trace, workers, cores)}"
         found.append((seconds, text))
     return found
 
@@ -49,14 +51,24 @@ def _covered(spans: Sequence[tuple[int, int]]) -> int:
     return total
 
 
-def _advice(trace: Trace, workers: Sequence[int]) -> str:
-    """Whether more threads would help."""
+def _advice(trace: Trace, workers: Sequence[int], cores: int) -> str:
+    """Whether more threads would help, by what they do while they have a core and the GIL."""
     times = [trace.times(at) for at in workers]
-    busy = sum(seconds for one in times for state, seconds in one.items() if state is not State.IDLE)
-    waits = sum(one.get(state, 0.0) for one in times for state in _WAITS)
-    computes = sum(one.get(state, 0.0) for one in times for state in _COMPUTES)
-    if waits > _MOSTLY * busy:
+    sums = {state: sum(one.get(state, 0.0) for one in times) for state in State}
+    own = sum(seconds for state, seconds in sums.items() if state not in _KEPT_FROM)
+    if sums[State.FUTURE] > _MOSTLY * own:
+        return (
+            ". They mostly wait for results themselves: if these are of calls of the same executor, it stands still as "
+            "soon as all of its threads wait. Give the calls that are waited for an executor of their own"
+        )
+    if sum(sums[state] for state in _WAITS) > _MOSTLY * own:
+        children = trace.facts.get("children", 0.0) / trace.seconds
+        if children > _CHILDREN * cores:
+            return (
+                f". They mostly wait, and child processes keep {children:.2f} of {cores} cores busy: more threads help "
+                "for as long as cores are free"
+            )
         return ". They mostly wait for something outside: more of them (max_workers=...) would begin calls sooner"
-    if computes > _MOSTLY * busy:
+    if sum(sums[state] for state in _COMPUTES) >= _MOSTLY * own:  # or had no chance to
         return ". They compute: more threads would hardly help"
     return ""

@@ -42,7 +42,8 @@ def add_tasks(trace: Trace, steps: Iterable[Step], names: dict[int, str], origin
             if step.after not in (State.ABSENT, State.READY) and ready > ended:
                 holder, known = lanes.get(step.holder, -1), locks.setdefault(step.awaits, {})
                 held = holder, "", holder, known.setdefault(step.lock, len(known))
-                trace.waits.append(Wait(number, ended, ready, step.after, step.awaits, step.where, *held))
+                wait = Wait(number, ended, ready, step.after, step.awaits, step.where, *held)
+                trace.waits.append(wait._replace(permits=0) if step.after is State.SEMAPHORE else wait)
     _let_go(trace, frozenset(lanes.values()))
     trace.waits.sort(key=lambda wait: wait.began)
 

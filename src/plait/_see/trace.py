@@ -93,13 +93,14 @@ class trace:  # noqa: N801  used as a verb: with plait.trace("run.html")
             _recording.release()
             raise
         self._trace = Trace(self._title, time.time())
+        self._children_cpu = _of_children()
         self._origin = now()
         return self._trace
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        ended = now()
+        ended, children = now(), _of_children() - self._children_cpu
         try:
             ONLOOKER.told = ONLOOKER.ran = None
             self._begun.remove()
@@ -122,17 +123,20 @@ class trace:  # noqa: N801  used as a verb: with plait.trace("run.html")
         add_threads(trace, samples, self._recorder.noted, names, lives, self._origin, workers, others)
         await_results(trace, list(self._consumed), self._origin)
         add_items(trace, batches, list(self._calls), self._origin)
+        cores = available_cores().count
         steps, blocked = list(self._tasks.steps), list(self._tasks.blocked)
         add_tasks(trace, steps, self._tasks.names, self._origin)
         unshown = foreign.keys() - {self._pid, *workers, *others}
         trace.missing += [*samples.missing, *_unshown(samples, unshown, trace.seconds), *_strange(self._tasks.strange)]
         trace.facts |= {"rate": samples.rate, "cost": samples.cost}
+        if not self._children:
+            trace.facts["children"] = children
         runs = runs_of(trace, batches, self._transfer.sums(), self._origin)
         known = [
             *blocked_words(trace, blocked, steps, self._origin),
-            *tell_calls(trace, list(self._begun.begun), self._origin),
+            *tell_calls(trace, list(self._begun.begun), self._origin, cores),
         ]
-        trace.summary = summarise(trace, runs, known, available_cores().count)
+        trace.summary = summarise(trace, runs, known, cores)
         if self._path is not None:
             save(trace, self._path)
 
@@ -144,6 +148,12 @@ class trace:  # noqa: N801  used as a verb: with plait.trace("run.html")
 
     def _ran(self, words: str, began: float, failed: bool) -> None:
         self._calls.append(Ran(_thread.get_native_id(), int(began * 1e6), now(), words, failed))
+
+
+def _of_children() -> float:
+    """Seconds that child processes have had a core which have ended and were waited for."""
+    used = os.times()
+    return used.children_user + used.children_system
 
 
 def _strange(loops: set[str]) -> list[str]:

@@ -17,16 +17,16 @@ PLAIT = os.path.dirname(os.path.dirname(__file__)) + os.sep
 _HIDDEN = (os.path.dirname(concurrent.futures.__file__) + os.sep, PLAIT)
 _HIDDEN_FILES = (threading.__file__, queue.__file__)
 _LIBRARY = os.path.dirname(threading.__file__) + os.sep
-_INSTALLED = (f"{_LIBRARY}site-packages{os.sep}", f"{_LIBRARY}dist-packages{os.sep}")
+_INSTALLED = re.compile(r"[/\\](?:site|dist)-packages[/\\]([^/\\]+)")
 _COMMAND = os.path.join(PLAIT, "_cli") + os.sep
 
 
-def own_frame(frame: FrameType | None) -> FrameType | None:
-    """The innermost frame of the program's own, or of a package that it uses; where there is none, as `user_frame`.
+def line_of(frame: FrameType | None) -> str:
+    """The line of the program, as `whence`; where there is none, one outside of what waits are made of.
 
     Who has called logging or multiprocessing learns little from a line within these.
     """
-    return program_frame(frame) or user_frame(frame)
+    return whence(frame) or place(user_frame(frame))
 
 
 def program_frame(frame: FrameType | None, until: CodeType | None = None) -> FrameType | None:
@@ -34,7 +34,7 @@ def program_frame(frame: FrameType | None, until: CodeType | None = None) -> Fra
     while frame is not None and frame.f_code is not until and not frame.f_code.co_filename.startswith(_COMMAND):
         file = frame.f_code.co_filename
         theirs = not file.startswith(("<frozen ", PLAIT)) and frame.f_lineno  # 0 in what a library has had compiled
-        if theirs and (not file.startswith(_LIBRARY) or file.startswith(_INSTALLED)):
+        if theirs and (not file.startswith(_LIBRARY) or _INSTALLED.search(file)):
             return frame
         frame = frame.f_back
     return None
@@ -47,6 +47,38 @@ def user_frame(frame: FrameType | None) -> FrameType | None:
     ):
         frame = frame.f_back
     return frame
+
+
+def lacks_work(frame: FrameType | None) -> bool:
+    """Whether a thread that a library has started for itself waits in its own function until it is given some.
+
+    It is within one package only. A call of an executor, or what a library does for another, has a caller who waits.
+    """
+    packages, library = set(), False
+    while frame is not None:
+        file, function = frame.f_code.co_filename, frame.f_code.co_name
+        if file.startswith(_HIDDEN[0]) and function == "run":
+            return False
+        if (found := _INSTALLED.search(file)) is not None and not file.startswith(PLAIT):
+            packages.add(found[1])
+        elif not file.startswith((_LIBRARY, PLAIT, "<frozen ")) and frame.f_lineno:
+            return False
+        library = library or (file.startswith(_LIBRARY) and file != threading.__file__)
+        frame = frame.f_back
+    return len(packages) <= 1 and (library or bool(packages))
+
+
+def whence(frame: FrameType | None, until: CodeType | None = None) -> str:
+    """As `place` of the innermost frame of the program; with that of the package, in brackets, that it has called.
+
+    ``app.py:30 in fetch (connectionpool.py:280 in _get_conn)``: who has called a package is who can change something.
+    """
+    inner = own = program_frame(frame, until)
+    while own is not None and _INSTALLED.search(own.f_code.co_filename):
+        own = program_frame(own.f_back, until)
+    if own is None or own is inner:
+        return place(inner)
+    return f"{place(own)} ({place(inner)})"
 
 
 def place(frame: FrameType | None) -> str:
