@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from os import listdir
+from os import listdir, times
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -66,3 +66,9 @@ def switches() -> int | None:
     except ImportError:
         return None
     return getrusage(RUSAGE_SELF).ru_nvcsw
+
+
+def children_seconds() -> float:
+    """Seconds on a core of child processes, of those that have ended and were waited for."""
+    used = times()
+    return used.children_user + used.children_system

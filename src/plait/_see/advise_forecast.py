@@ -19,11 +19,14 @@ def forecast(engine: str, workers: int, profile: Profile, cores: int) -> float:
     >>> waits = Profile(calls=30, seconds=0.01, busy_seconds=0.0001, cores=0.1, gil=0.0)
     >>> [round(forecast(engine, 4, waits, cores=2)) for engine in ("inline", "thread", "process")]
     [100, 400, 400]
+    >>> runs = Profile(calls=30, seconds=0.01, busy_seconds=0.001, cores=0.1, gil=0.0, children_seconds=0.009)
+    >>> [round(forecast(engine, 4, runs, cores=2)) for engine in ("inline", "thread", "process")]
+    [100, 200, 200]
     """
     if engine == "inline":
         return 1 / profile.seconds
     moved = profile.transfer_seconds + _SENT if engine in REMOTE else 0.0
-    busy = min(profile.busy_seconds, profile.seconds) + moved
+    busy = min(profile.busy_seconds, profile.seconds) + profile.children_seconds + moved
     side_by_side = workers if profile.waits else min(workers, cores)
     held = 0.0 if engine in REMOTE else profile.gil * profile.seconds
     alone = profile.seconds + moved

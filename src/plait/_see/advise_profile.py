@@ -14,7 +14,7 @@ from plait._core.errors import UsageError
 from plait._core.notes import add_note
 from plait._core.outcome import brief
 from plait._engines.auto import Plain
-from plait._engines.core_wait import waited_for_core
+from plait._engines.core_wait import children_seconds, waited_for_core
 from plait._engines.measuring_calls import CallMeter
 from plait._engines.measuring_gil import Canary
 from plait._engines.measuring_transfer import measure_transfer
@@ -26,6 +26,7 @@ _CALLS_AT_MOST = 1_000_000
 BUSY = 0.1  # the share of the time others had the cores, from which on the machine is called busy
 _WAITING = 0.5  # below this share of busy time it waits for something
 _LETS_GO = 0.2  # below this share of the time threads do not wait for one another
+_CHILDREN = 0.2  # from this share of the time on its child processes count
 _HOLDS = 0.7  # from this share of the time on, threads hardly do anything but wait for one another
 
 
@@ -43,6 +44,7 @@ class Profile:
         obstacle: why items must not move to other processes, or an empty string.
         libraries: numeric libraries that are loaded and start threads.
         hindered: of the time that threads were ready for a core, the share, from 0 to 1, in which others had it.
+        children_seconds: processor time of the child processes that one call runs.
     """
 
     calls: int
@@ -55,11 +57,17 @@ class Profile:
     obstacle: str = ""
     libraries: tuple[str, ...] = ()
     hindered: float = 0.0
+    children_seconds: float = 0.0
 
     @property
     def waits(self) -> bool:
         """Whether it mostly waits for something else than a core or the GIL."""
         return self.busy_seconds < _WAITING * self.seconds and self.gil < _HOLDS
+
+    @property
+    def runs_children(self) -> bool:
+        """Whether child processes compute for it, which need cores as well."""
+        return self.children_seconds >= _CHILDREN * self.seconds
 
     @property
     def shares_well(self) -> bool:
@@ -191,7 +199,7 @@ class _Watch:
 
     def found(self, calls: int) -> Profile:
         """What one of so many calls cost."""
-        spent, busy, all_busy, waited = (now - then for now, then in zip(_clocks(), self._began, strict=True))
+        spent, busy, all_busy, waited, children = (now - then for now, then in zip(_clocks(), self._began, strict=True))
         own = max(spent - waited, busy, 1e-9)
         heard = self._canary.heard
         return Profile(
@@ -201,8 +209,9 @@ class _Watch:
             cores=max(0.0, all_busy - self._canary.busy) / own,  # two clocks, which differ by a little
             gil=heard.unhindered(busy, max(0.0, waited)),
             hindered=waited / (busy + waited) if waited > 0 else 0.0,
+            children_seconds=children / calls,
         )
 
 
-def _clocks() -> tuple[float, float, float, float]:
-    return time.perf_counter(), time.thread_time(), time.process_time(), waited_for_core()
+def _clocks() -> tuple[float, float, float, float, float]:
+    return time.perf_counter(), time.thread_time(), time.process_time(), waited_for_core(), children_seconds()

@@ -80,7 +80,7 @@ def _is_better(trial: Trial, simpler: Trial, items: int, profile: Profile) -> bo
     if simpler.seconds(items) - trial.seconds(items) < _WORTH:
         return False
     gain = simpler.seconds(items) / trial.seconds(items)
-    if profile.waits and trial.engine == simpler.engine == "thread":
+    if profile.waits and not profile.runs_children and trial.engine == simpler.engine == "thread":
         return gain > 1  # more of them are what it takes, cost nothing, and are started only while they help
     if not _is_surprising(trial, simpler, profile):
         return gain > _AS_GOOD
@@ -190,4 +190,4 @@ def enough_workers(engine: str, profile: Profile, cores: int) -> float:
     """
     if engine in REMOTE or not profile.waits:
         return cores
-    return cores * profile.seconds / max(profile.busy_seconds, 1e-9)
+    return cores * profile.seconds / max(profile.busy_seconds + profile.children_seconds, 1e-9)

@@ -141,7 +141,8 @@ class Bench:
         share = 1 / workers
         if self._engine.name == "thread":  # the driver is hardly needed, and all of them need the GIL
             taken, share = taken._replace(driver_waited=0.0), max(share, profile.gil)
-        return unhindered(ran.seconds, taken, self._cores, _LENIENT * share * ran.done * profile.seconds)
+        each = max(share * profile.seconds, profile.children_seconds / self._cores)  # children compete for cores, too
+        return unhindered(ran.seconds, taken, self._cores, _LENIENT * ran.done * each)
 
     def _core_times(self) -> dict[int, tuple[float, float]]:
         found = {}

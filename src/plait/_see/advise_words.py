@@ -67,7 +67,10 @@ def _nature(profile: Profile) -> str:
     cost = in_words(profile.seconds)
     waiting = 1 - profile.busy_seconds / profile.seconds
     if waiting > 0.5:
-        return f"it waits {100 * waiting:.0f} % of {cost} per item"
+        waits = f"it waits {100 * waiting:.0f} % of {cost} per item"
+        if not profile.runs_children:
+            return waits
+        return f"{waits}, for child processes that compute for {in_words(profile.children_seconds)}"
     if profile.gil >= _HOLDS:
         return f"it computes and holds the GIL {100 * profile.gil:.0f} % of {cost} per item"
     if profile.gil >= _MIXED:

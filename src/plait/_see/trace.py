@@ -17,6 +17,7 @@ from plait._core.errors import UsageError
 from plait._core.how_many import how_many
 from plait._core.onlooker import ONLOOKER
 from plait._core.trace import Trace
+from plait._engines.core_wait import children_seconds
 from plait._see.items import Ran, Told, add_items
 from plait._see.recorder import Recorder
 from plait._see.recorder_calls import CallRecorder
@@ -93,14 +94,14 @@ class trace:  # noqa: N801  used as a verb: with plait.trace("run.html")
             _recording.release()
             raise
         self._trace = Trace(self._title, time.time())
-        self._children_cpu = _of_children()
+        self._children_cpu = children_seconds()
         self._origin = now()
         return self._trace
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        ended, children = now(), _of_children() - self._children_cpu
+        ended, children = now(), children_seconds() - self._children_cpu
         try:
             ONLOOKER.told = ONLOOKER.ran = None
             self._begun.remove()
@@ -148,12 +149,6 @@ class trace:  # noqa: N801  used as a verb: with plait.trace("run.html")
 
     def _ran(self, words: str, began: float, failed: bool) -> None:
         self._calls.append(Ran(_thread.get_native_id(), int(began * 1e6), now(), words, failed))
-
-
-def _of_children() -> float:
-    """Seconds that child processes have had a core which have ended and were waited for."""
-    used = os.times()
-    return used.children_user + used.children_system
 
 
 def _strange(loops: set[str]) -> list[str]:
