@@ -59,6 +59,22 @@ def test_a_child_that_waits_for_the_rest_of_its_input() -> None:
         found = diagnosed(child.stdout.read, "A child waits for the rest of its input", child.stdin.close)
     assert f"child {child.pid}" in [step.who for step in found.steps]
     assert "p.stdin.close()" in found.cure
+    assert "p.stdin.flush()" in found.cure
+
+
+def test_a_named_pipe_of_which_nobody_has_the_other_end(tmp_path: Path) -> None:
+    pipe = tmp_path / "events"
+    os.mkfifo(pipe)
+    ends: list[int] = []
+    found = diagnosed(
+        lambda: pipe.write_text("x"),
+        "waits opens a named pipe alone",
+        lambda: ends.append(os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)),
+    )
+    os.close(ends[0])
+    assert found.steps[0].does == "waits until somebody opens the other end of a named pipe"
+    assert found.steps[0].place.startswith("test_why_elsewhere.py:")
+    assert not found.certain
 
 
 def test_a_child_that_is_stopped() -> None:

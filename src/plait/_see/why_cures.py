@@ -6,6 +6,7 @@ RANK = (
     "queue join",
     "lock",
     "semaphore",
+    "limiter",
     "barrier",
     "event",
     "condition",
@@ -62,6 +63,11 @@ NOBODY = {
         "All permits of {what} are gone",
         "Those who took them have ended, or have left, without release().",
         "Use `with`, or release it in a `finally`: also where the function returns early or fails.",
+    ),
+    "limiter": (
+        "All tokens of {what} are taken",
+        "Those who have them have not ended.",
+        "Its limiter has no tokens left: who has one and waits for another needs two limiters. See what they wait for.",
     ),
     "event": (
         "Nobody sets {what}",

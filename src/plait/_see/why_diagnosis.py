@@ -205,11 +205,13 @@ def _task(_: Dump, everybody: list[Known]) -> Diagnosis | None:
     if loop is None or not (waiting or cancelled):
         return None
     others = [known for known in tasks if known.wait.kind == "tasks"]
-    ticks = bool(asleep) or any(known.wait.kind == "serves" for known in tasks)
     threads = [known for known in everybody if known.wait.pooled and known.wait.kind not in NOT_TOLD]
     holders = [known for known in everybody if known.held]
     wanted = [known for known in waiting if _is_kept(known, holders)]
-    if ticks and not (cancelled or wanted or any(map(_is_told, waiting))):
+    serves = any(known.wait.kind == "serves" for known in tasks)
+    ticks = bool(asleep) or serves
+    told = [known for known in waiting if _is_told(known) and not (serves and primitive(known.thread) == "queue get")]
+    if ticks and not (cancelled or wanted or told):
         return None  # a server that has nothing to do looks like this
     first = min(
         cancelled or waiting,
@@ -327,6 +329,8 @@ def _chain(_: Dump, everybody: list[Known]) -> Diagnosis | None:
     if not ends:
         return None
     last = everybody[max(ends, key=ends.count)]
+    if last.wait.frame is None and last.wait.kind in _FOR_WORK:
+        return None  # as who has started a library's service waits for its end
     waiting = [known for at, known in enumerate(everybody) if _next(everybody, at) is not None]
     polls = last.thread.busy and (last.wait.limited or last.wait.kind not in BOUND)
     runs = last.wait.kind in ("runs", "C code") or polls
@@ -363,6 +367,7 @@ def _computes(_: Dump, everybody: list[Known]) -> Diagnosis | None:
     )
 
 
+_FOR_WORK = ("queue get", "condition", "event")
 _LOOP = "See whether the condition of its loop can come true; a loop that waits for a variable needs an Event instead."
 _NOT_FOR_EVER = "No wait that cannot end was found. "
 _COMPUTES = "This thread computes: if it is at the same lines when you look again, it is in a loop that does not end."

@@ -116,6 +116,9 @@ class Thread(NamedTuple):
     moved: str = ""
 
 
+GREEN = "Its green threads (gevent, eventlet) are not seen, only which one of them runs in each thread."
+
+
 class Dump(NamedTuple):
     """The threads of one process.
 

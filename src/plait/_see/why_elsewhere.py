@@ -6,7 +6,7 @@ from plait._see import why_source
 from plait._see.why_dump import Dump
 from plait._see.why_graph import is_member
 from plait._see.why_known import Diagnosis, Known, Step, step
-from plait._see.why_proc import kernel_wait
+from plait._see.why_proc import FIFO, kernel_wait
 from plait._see.why_sockets import ALIVE, asks_itself, other_side
 from plait._see.why_teams import drives_processes
 
@@ -90,10 +90,27 @@ def _input(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
                     (step(known), Step(f"child {child}", "waits for something on its standard input", "", "")),
                     f"This process waits for process {child}, and that one reads its standard input, which this "
                     "process has not closed: it cannot know that nothing more will come.",
-                    "Close it when all is written: p.stdin.close(); or use communicate(input), which does.",
+                    "Close it when all is written: p.stdin.close(); or use communicate(input), which does. Where "
+                    "the child is to answer first: p.stdin.flush() sends what is still in a buffer.",
                     certain=False,
                 )
     return None
+
+
+def _named_pipe(_: Dump, everybody: list[Known]) -> Diagnosis | None:
+    """It opens a named pipe of which nobody has the other end."""
+    known = next((one for one in everybody if one.wait.what == FIFO), None)
+    if known is None:
+        return None
+    return Diagnosis(
+        f"{known.thread.name} opens a named pipe alone",
+        (step(known),),
+        "To open a named pipe (os.mkfifo) for reading waits until another process opens it for writing, and the other "
+        "way round. Nobody has.",
+        "Start who is to have the other end first, and see whether it has failed; os.open(path, os.O_RDWR) does not "
+        "wait, nor does os.O_NONBLOCK.",
+        certain=False,
+    )
 
 
 def _file(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
@@ -262,4 +279,15 @@ def _row(child: int, where: str) -> Step:
     return Step(f"child {child}", kernel_wait(where) or "runs", "", "")
 
 
-ELSEWHERE = (_crossed, _input, _file, asks_itself, _work, _shared, _child, _typed, other_side)  # the gravest first
+ELSEWHERE = (
+    _crossed,
+    _input,
+    _named_pipe,
+    _file,
+    asks_itself,
+    _work,
+    _shared,
+    _child,
+    _typed,
+    other_side,
+)  # the gravest first

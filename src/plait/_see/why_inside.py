@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from plait._core.awaits import awaited_frames
 from plait._see import why_source
 from plait._see.whereabouts import PLAIT
-from plait._see.why_dump import Dump, Frame, Thing, Thread, since_fork
+from plait._see.why_dump import GREEN, Dump, Frame, Thing, Thread, since_fork
 from plait._see.why_keys import is_own
 from plait._see.why_other_end import ends_of_children, other_end
 from plait._see.why_proc import children, forked, listed, run_time, waits_in, workers
@@ -82,7 +82,8 @@ def look_inside() -> Dump:
         tasks += _tasks_of_trio(frames)
     threads.sort(key=lambda thread: (thread.name != "MainThread", thread.native))
     ends = ends_of_children(pid)
-    return Dump(pid, (*threads, *tasks), "", children(pid), forked(pid, ours=1), ends, workers(pid), _handled())
+    missing = GREEN if {"gevent", "eventlet"} & sys.modules.keys() else ""
+    return Dump(pid, (*threads, *tasks), missing, children(pid), forked(pid, ours=1), ends, workers(pid), _handled())
 
 
 def _tasks_of_trio(stack: list[FrameType]) -> Iterator[Thread]:

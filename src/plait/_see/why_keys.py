@@ -105,9 +105,12 @@ def shown(frame: Frame, expression: str) -> str:
 
 def is_own(frame: Frame) -> bool:
     """Whether the frame is the user's own code: not the standard library's, an installed package's, or ours."""
+    if frame.file == "<string>" and frame.function != "<module>" and frame.variables.keys() >= _OF_PROXIES:
+        return False
     return not frame.file.startswith("<frozen ") and _INSTALLED.search(frame.file) is None
 
 
+_OF_PROXIES = {"self", "args", "kwds"}  # of the methods that multiprocessing compiles for what a manager has
 _INSTALLED = re.compile(r"[/\\](site-packages|dist-packages|lib[/\\]python3\.\d+t?|plait[/\\]_\w+)[/\\]")
 
 

@@ -122,6 +122,7 @@ _DOES = {
     "await": "awaits {what}",
     "tasks": "awaits other tasks",
     "serves": "serves whoever connects",
+    "window": "waits for events of its windows",
     "client": "serves a process that asks for nothing now",
     "proxy": "waits in {what}, which a proxy in the process of that name has asked for",
     "current": "is the task that its event loop runs",

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from plait._core.errors import PlaitError
-from plait._see.why_dump import Dump, Frame, Thing, Thread, since_fork
+from plait._see.why_dump import GREEN, Dump, Frame, Thing, Thread, since_fork
 from plait._see.why_other_end import ends_of_children, other_end
 from plait._see.why_proc import caught, children, forked, run_time, text_of, waits_in, whereabouts, workers
 from plait._see.why_remote import tasks_of
@@ -52,7 +52,14 @@ def look(pid: int) -> Dump:
     ends = ends_of_children(pid)
     ours = ("SIGQUIT",) if any(thread.name == "plait-watchdog" for thread in threads) else ()
     handled = tuple(one for one in caught(pid) if one not in ours)
-    return Dump(pid, (*threads, *tasks), "", children(pid), forked(pid), ends, workers(pid), handled)
+    missing = GREEN if _is_green(pid, threads) else ""
+    return Dump(pid, (*threads, *tasks), missing, children(pid), forked(pid), ends, workers(pid), handled)
+
+
+def _is_green(pid: int, threads: list[Thread]) -> bool:
+    """Whether it has green threads: gevent has libraries of its own, eventlet is seen where its loop waits."""
+    within = any(f"{os.sep}eventlet{os.sep}" in frame.file for thread in threads for frame in thread.frames)
+    return within or f"{os.sep}gevent{os.sep}" in text_of(f"/proc/{pid}/maps")
 
 
 def _over_time(first: Thread, second: Thread, hungry: set[int], idle: set[int]) -> Thread:

@@ -7,6 +7,7 @@ import re
 import signal
 from pathlib import Path
 
+FIFO = "waits until somebody opens the other end of a named pipe"
 # Names of functions of the kernel begin so, and mean that a thread waits for this. Read from the top.
 _WAITS = (
     ("futex", "waits for a lock, a queue, the end of a thread, or the GIL"),
@@ -16,6 +17,7 @@ _WAITS = (
     ("anon_pipe_write", "waits for room in a pipe"),
     ("pipe_read", "waits for something to come through a pipe"),
     ("anon_pipe_read", "waits for something to come through a pipe"),
+    ("wait_for_partner", FIFO),
     ("do_epoll_wait", "waits for events, as an event loop does"),
     ("ep_poll", "waits for events, as an event loop does"),
     ("do_sys_poll", "waits for events"),

@@ -10,7 +10,7 @@ from plait._see.why_keys import Key
 from plait._see.why_known import Diagnosis, Known, step
 from plait._see.why_wait import ROOM
 
-ALIVE = ("runs", "C code", "loop", "sleep", "work")
+ALIVE = ("runs", "C code", "loop", "window", "sleep", "work")
 _SERVES = ("socketserver.py", "serve_forever")
 _NOTHING = "Nothing has come, and no timeout will end the wait"
 _GONE = ": where the other side is gone without a word, it lasts for ever."

@@ -30,6 +30,7 @@ _PRIMITIVES = {
     "Queue.join": "queue join",
 }
 _METHODS = {"join": "queue join", "get": "queue get", "put": "queue put", "acquire": "lock"}
+_LIMITER = "acquire_on_behalf_of"  # of how many threads run at a time, as anyio and trio have it
 _FILES = ("asyncio/locks.py", "asyncio/queues.py")
 
 
@@ -80,6 +81,8 @@ def primitive(thread: Thread) -> str:
     """
     if library(thread) is not None:
         return ""
+    if any(frame.name.startswith(_LIMITER) for frame in thread.frames):
+        return "limiter"
     for frame in reversed(thread.frames):  # the outermost: Queue.join() waits for an Event
         if frame.file.endswith(_FILES) and frame.function in _PRIMITIVES:
             return _PRIMITIVES[frame.function]

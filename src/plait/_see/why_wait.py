@@ -45,6 +45,7 @@ _SHAPES = (
     ("multiprocessing/process.py", "join", "child"),
     ("thread.py", "_worker", "idle"),
     ("pool.py", "worker", "idle"),
+    ("tkinter/__init__.py", "mainloop", "window"),
     ("_run/channel.py", "get", "channel get"),
     ("_run/channel.py", "put", "channel put"),
 )
@@ -64,6 +65,7 @@ _TOLD_BY_NAME = (
     "idle",
     "service",
     "feeder",
+    "window",
 )
 _LOCKS = ("acquire", "__enter__", "acquire_lock")
 _SENDS = ("send", "sendall", "sendmsg", "sendto", "sendfile")  # the kernel waits in one place for this and for recv()
