@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import linecache
+import sys
+import threading
 import time
+from _thread import get_ident
 
 import pytest
 
@@ -11,6 +15,7 @@ from plait._draw.trace_data import from_file
 from plait._draw.trace_page import draw_trace_page
 from plait._see.held import Blocked, blocked, held
 from plait._see.recorder import Noted
+from plait._see.recorder_locks import lock_types
 from plait._see.sampler import Samples
 from plait._see.states import add_threads
 from plait._see.summary import summarise
@@ -64,3 +69,46 @@ def test_a_crowd_at_one_lock_is_told_soon() -> None:
     waits = [Wait(at % 4, at, at + many, LOCK, "lock", "", (at + 1) % 4) for at in range(many)]
     assert sum(held([Blocked(wait, wait.ended) for wait in waits]).values()) == pytest.approx(many * many / 1e6)
     assert time.process_time() - began < 20.0
+
+
+def test_who_lets_a_lock_go_and_wants_it_again_does_not_wait_for_itself() -> None:
+    """Who has got it in C has the lock already, and has had no chance to say so."""
+    noted: list[tuple[int, bool, str]] = []
+    lock_type, _ = lock_types(lambda _name, _id, owner, _began, got, at: noted.append((owner, got, at)))
+    lock, me = lock_type(), get_ident()
+
+    def is_at(words: str) -> bool:
+        frame = sys._current_frames()[me]
+        return words in linecache.getline(frame.f_code.co_filename, frame.f_lineno)
+
+    def keeps() -> None:
+        with lock:
+            while not is_at("raw.acquire(True, left)"):
+                time.sleep(0.001)
+
+    other = threading.Thread(target=keeps)
+    lock.acquire()
+    other.start()
+    while not any("recorder_locks" in frame.f_code.co_filename for frame in sys._current_frames().values()):
+        time.sleep(0.001)
+    lock.release()
+    while not lock.locked():
+        pass
+    lock.acquire()
+    lock.release()
+    other.join()
+    (_, _, _), (owner, got, at) = sorted(noted, key=lambda one: one[0] != me)
+    assert (owner, got) == (other.ident, True)
+    assert at.startswith("test_trace_locks.py:")
+
+
+def test_who_gives_up_at_once_or_has_it_itself() -> None:
+    noted: list[tuple[int, bool]] = []
+    lock = lock_types(lambda _name, _id, owner, _began, got, _at: noted.append((owner, got)))[0]()
+    assert lock.acquire()
+    assert not lock.acquire(timeout=0.001)
+    assert not lock.acquire(timeout=0)
+    assert not lock.acquire(timeout=0.01)
+    assert noted == [(get_ident(), False)] * 3
+    lock.release()
+    assert lock.acquire(timeout=1)

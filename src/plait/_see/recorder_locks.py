@@ -22,6 +22,7 @@ from plait._see.sampler import now
 from plait._see.whereabouts import PLAIT, line_of, made_at, user_frame
 
 Contended = Callable[[str, int, int, int, bool, str], None]
+_SOON = 0.005  # seconds in which who has got a lock says so
 _OWNER = re.compile(r"owner=(\d+)")
 
 
@@ -69,7 +70,7 @@ class _Lock(metaclass=_WithMethods):
     __slots__ = ("__enter__", "__exit__", "__weakref__", "acquire", "name", "raw", "release")
 
     make: Callable[[], Any]
-    equip: Callable[[Any, Callable[[], Any], Callable[..., bool]], None]
+    equip: Callable[[Any, Callable[[], Any], Callable[[Callable[[], int], float], bool]], None]
     tell: Contended
 
     def __new__(cls) -> Any:
@@ -84,12 +85,19 @@ class _Lock(metaclass=_WithMethods):
         self.name = name = made_at(user_frame(sys._getframe(1)))
         tell = self.tell
 
-        def wait(owner: int, timeout: float) -> bool:
+        def wait(whose: Callable[[], int], timeout: float) -> bool:
+            owner, left = whose(), timeout
             held_at = line_of(sys._current_frames().get(owner)) if owner else ""
             began = now()
             got: bool = False
             try:
-                got = bool(raw.acquire(True, timeout))
+                if owner == get_ident():  # it has just let it go: who has got it has not said so yet
+                    first = _SOON if timeout < 0 else min(_SOON, timeout)
+                    left = timeout if timeout < 0 else timeout - first
+                    got = bool(raw.acquire(True, first))
+                    owner = 0 if got else whose()
+                    held_at = line_of(sys._current_frames().get(owner)) if owner else ""
+                got = got or bool(raw.acquire(True, left))
             finally:
                 tell(name, id(raw), owner, began, got, held_at)
             return got
@@ -133,11 +141,14 @@ def _enter(try_now: Callable[..., bool], wait: Callable[[], bool]) -> Callable[[
     return map(answers.__getitem__, map(try_now, repeat(False))).__next__
 
 
-def _equip_lock(lock: Any, try_now: Callable[..., bool], wait: Callable[[int, float], bool]) -> None:
+def _equip_lock(lock: Any, try_now: Callable[..., bool], wait: Callable[[Callable[[], int], float], bool]) -> None:
     """Methods that note the owner, from the first time on that somebody has to wait, or calls `acquire`."""
     owner = 0
     me = get_ident
     itself = weakref.ref(lock)
+
+    def whose() -> int:
+        return owner or holder_of(itself())
 
     def note() -> None:
         known = itself()
@@ -149,7 +160,7 @@ def _equip_lock(lock: Any, try_now: Callable[..., bool], wait: Callable[[int, fl
         if try_now(False):
             owner = me()
             return True
-        wait(owner or holder_of(itself()), -1)
+        wait(whose, -1)
         owner = me()
         return True
 
@@ -160,7 +171,7 @@ def _equip_lock(lock: Any, try_now: Callable[..., bool], wait: Callable[[int, fl
         if try_now(False):
             owner = me()
             return True
-        got = wait(owner or holder_of(itself()), timeout) if blocking else False
+        got = wait(whose, timeout) if blocking else False
         if got:
             owner = me()
         return got
@@ -176,7 +187,7 @@ def _equip_lock(lock: Any, try_now: Callable[..., bool], wait: Callable[[int, fl
     lock.__enter__, lock.acquire = _enter(try_now, first_enter), first_acquire
 
 
-def _equip_rlock(lock: Any, try_now: Callable[..., bool], wait: Callable[[int, float], bool]) -> None:
+def _equip_rlock(lock: Any, try_now: Callable[..., bool], wait: Callable[[Callable[[], int], float], bool]) -> None:
     """Methods that ask for the owner where somebody has to wait."""
     raw = lock.raw
 
@@ -185,9 +196,12 @@ def _equip_rlock(lock: Any, try_now: Callable[..., bool], wait: Callable[[int, f
             _object_to(blocking, timeout)
         if try_now(False):
             return True
-        return wait(_owner(raw), timeout) if blocking else False
+        return wait(whose, timeout) if blocking else False
 
-    lock.__enter__, lock.acquire = _enter(try_now, lambda: wait(_owner(raw), -1)), acquire
+    def whose() -> int:
+        return _owner(raw)
+
+    lock.__enter__, lock.acquire = _enter(try_now, lambda: wait(whose, -1)), acquire
 
 
 def _object_to(blocking: bool, timeout: float) -> None:
