@@ -23,7 +23,6 @@ pytestmark = pytest.mark.usefixtures("nothing_left")
 def test_what_children_compute_is_measured() -> None:
     found = profile(lambda _: subprocess.run([sys.executable, "-c", "sum(range(3_000_000))"], check=True), [1], 0.1)
     assert found.children_seconds > 0.005
-    assert found.runs_children
     assert not profile(lambda n: sum(range(n)), [1000], 0.01).runs_children
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 import subprocess
 import sys
@@ -56,6 +57,10 @@ def serve(wait):
 
 def looks(found):
     found.append(sys._getframe())
+
+
+async def awaits(future):
+    return await future
 
 
 def calls(function, *arguments):
@@ -238,6 +243,29 @@ def test_who_waits_for_a_database_sleeps_in_c(tmp_path: Path) -> None:
         for name in ("commits", "writes")
     }
     assert asleep == {"commits": {""}, "writes": {"C code, not time.sleep"}}
+
+
+def test_where_tasks_spend_their_time_is_told(made: Callable[[str], object]) -> None:
+    """As for a connection of a pool: threads hardly notice."""
+    package = made("aio")
+
+    async def one(free: asyncio.Future[None]) -> None:
+        await package.awaits(free)  # type: ignore[attr-defined]
+
+    async def main() -> None:
+        free = asyncio.get_running_loop().create_future()
+        tasks = [asyncio.create_task(one(free)) for _ in range(5)]
+        await asyncio.sleep(0.05)
+        free.set_result(None)
+        await asyncio.gather(*tasks)
+
+    with plait.trace() as trace:
+        asyncio.run(main())
+    (said,) = (finding for finding in trace.summary if " tasks took " in finding)
+    first = said.partition(": ")[2].partition(", ")[0]
+    assert "% waiting for a result at test_trace_libraries.py:" in first
+    assert " in one (core.py:" in first
+    assert first.endswith(" in awaits)")
 
 
 def test_child_processes_are_counted_when_they_have_ended() -> None:

@@ -26,7 +26,7 @@ _CALLS_AT_MOST = 1_000_000
 BUSY = 0.1  # the share of the time others had the cores, from which on the machine is called busy
 _WAITING = 0.5  # below this share of busy time it waits for something
 _LETS_GO = 0.2  # below this share of the time threads do not wait for one another
-_CHILDREN = 0.2  # from this share of the time on its child processes count
+_CHILDREN = 0.1  # from this share of the time on its child processes count
 _HOLDS = 0.7  # from this share of the time on, threads hardly do anything but wait for one another
 
 

@@ -26,7 +26,7 @@ from plait._core.trace import State
 from plait._see.holders import entered_as
 from plait._see.sampler import now
 from plait._see.unseen_thread import UnseenThread
-from plait._see.whereabouts import PLAIT, place, whence
+from plait._see.whereabouts import PLAIT, both, is_installed, place, whence
 
 BLOCKING = 20_000  # microseconds of a step
 _EVENTS: Any = asyncio.events
@@ -231,18 +231,20 @@ def _name_of(task: asyncio.Task[Any]) -> str:
 
 def _awaited(task: asyncio.Task[Any]) -> tuple[State, str, str, asyncio.Lock | None]:
     """What a task waits for: its state, in words, the line of the program that awaits it, and a lock that it is."""
-    frame, inner = None, None
+    own, frame, inner = None, None, None
     for inner in awaited_frames(task.get_coro()):
         if not inner.f_code.co_filename.startswith(_LIBRARY):
             frame = inner
+            own = own if is_installed(inner) else inner
+    where = both(own, frame)
     name = inner.f_code.co_qualname if inner is not None else ""
     if getattr(task, "_fut_waiter", None) is None:
-        return State.READY, "its turn", place(frame), None
+        return State.READY, "its turn", where, None
     state = _AWAITED.get(name, State.FUTURE)
     thing = inner.f_locals.get("self") if state in _NAMED and inner is not None else None
     if thing is not None:
-        return state, _called(thing, frame), place(frame), thing if isinstance(thing, asyncio.Lock) else None
-    return state, name if name in _AWAITED else "a future", place(frame), None
+        return state, _called(thing, frame), where, thing if isinstance(thing, asyncio.Lock) else None
+    return state, name if name in _AWAITED else "a future", where, None
 
 
 def _called(thing: object, frame: Any) -> str:

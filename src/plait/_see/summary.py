@@ -27,6 +27,7 @@ _QUEUES = (
         "it is put back by those that take it, as a connection of a pool: there are fewer than threads that want one",
     ),
 )
+_TOLD, _PLACES = 0.1, 3  # of the time of tasks, and how many lines at which they wait
 _FLOWS = 3  # waits for a queue: who waits only once or twice is idle
 _LOOKS = 10  # at each thread: fewer say nothing
 _LEAST = 0.01  # seconds of what is told of a trace that is so short
@@ -60,8 +61,26 @@ def summarise(trace: Trace, runs: list[Figures], others: list[Finding], cores: i
     parts = sorted(((sums[state], state) for state in State if state is not State.IDLE), reverse=True)
     shares = [f"{seconds / total:.0%} {WORDS[state]}" for seconds, state in parts if seconds >= _WORTH * total]
     found.append("where it went: " + ", ".join(shares))
+    found += _tasks(trace)
     graver = [*exact, *_gil(trace, times, sums, total, runs, cores), *_core(sums, total, cores)]
     return found + _sorted(graver) + _sorted(_signals(trace, total))
+
+
+def _tasks(trace: Trace) -> list[str]:
+    """What tasks await, with the line; threads hardly notice that they do."""
+    lanes = [at for at, lane in enumerate(trace.lanes) if lane.kind == "task"]
+    total = sum(sum(trace.times(at).values()) for at in lanes)
+    sums: dict[tuple[State, str], float] = {}
+    for wait in trace.waits:
+        if trace.lanes[wait.lane].kind == "task":
+            sums[wait.state, wait.where] = sums.get((wait.state, wait.where), 0.0) + (wait.ended - wait.began) / 1e6
+    most = sorted(sums, key=lambda one: -sums[one])[:_PLACES]
+    told = [
+        f"{sums[one] / total:.0%} {WORDS[one[0]]}{f' at {one[1]}' if one[1] else ''}"
+        for one in most
+        if sums[one] >= _TOLD * total
+    ]
+    return [f"{how_many(len(lanes), 'task')} took {total:.2f} s in all: {', '.join(told)}"] if told else []
 
 
 def _sorted(findings: Iterable[Finding]) -> list[str]:

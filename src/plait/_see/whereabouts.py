@@ -74,11 +74,19 @@ def whence(frame: FrameType | None, until: CodeType | None = None) -> str:
     ``app.py:30 in fetch (connectionpool.py:280 in _get_conn)``: who has called a package is who can change something.
     """
     inner = own = program_frame(frame, until)
-    while own is not None and _INSTALLED.search(own.f_code.co_filename):
+    while own is not None and is_installed(own):
         own = program_frame(own.f_back, until)
-    if own is None or own is inner:
-        return place(inner)
-    return f"{place(own)} ({place(inner)})"
+    return both(own, inner)
+
+
+def is_installed(frame: FrameType) -> bool:
+    """Whether it is of a package that was installed, rather than the program's own."""
+    return _INSTALLED.search(frame.f_code.co_filename) is not None
+
+
+def both(own: FrameType | None, inner: FrameType | None) -> str:
+    """The place of the program's own frame, and in brackets that of the inner one, if it is another."""
+    return place(inner) if own is None or own is inner else f"{place(own)} ({place(inner)})"
 
 
 def place(frame: FrameType | None) -> str:
