@@ -268,6 +268,16 @@ def test_where_tasks_spend_their_time_is_told(made: Callable[[str], object]) -> 
     assert first.endswith(" in awaits)")
 
 
+def test_that_green_threads_are_not_seen_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    with plait.trace() as trace:
+        pass
+    assert not any(one.startswith("green threads") for one in trace.missing)
+    monkeypatch.setitem(sys.modules, "gevent", sys)
+    with plait.trace() as trace:
+        pass
+    assert any(one.startswith("green threads") for one in trace.missing)
+
+
 def test_child_processes_are_counted_when_they_have_ended() -> None:
     with plait.trace() as trace:
         subprocess.run([sys.executable, "-c", "sum(range(10_000_000))"], check=True)

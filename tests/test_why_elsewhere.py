@@ -62,6 +62,13 @@ def test_a_child_that_waits_for_the_rest_of_its_input() -> None:
     assert "p.stdin.flush()" in found.cure
 
 
+def test_a_process_that_has_ended_and_was_not_asked_for() -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as child:
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+        with pytest.raises(plait.errors.PlaitError, match="this process has ended"):
+            why_outside.look(child.pid)
+
+
 def test_a_named_pipe_of_which_nobody_has_the_other_end(tmp_path: Path) -> None:
     pipe = tmp_path / "events"
     os.mkfifo(pipe)

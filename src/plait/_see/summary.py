@@ -50,7 +50,7 @@ def summarise(trace: Trace, runs: list[Figures], others: list[Finding], cores: i
     if 0 < looks < _LOOKS:
         seen = how_many(round(looks), "look")
         short = f"it was too short to say where the time went: {trace.seconds * 1000:.1f} ms, in {seen}"
-        return [short, *_sorted(one for one in exact if one[0] >= _LEAST)]
+        return [short, *_tasks(trace), *_sorted(one for one in exact if one[0] >= _LEAST)]
     sums = {state: sum(one.get(state, 0.0) for one in times) for state in State}
     busy = sum(sums[state] for state in _RUNNING)
     average = min(busy / trace.seconds, cores)
@@ -80,7 +80,9 @@ def _tasks(trace: Trace) -> list[str]:
         for one in most
         if sums[one] >= _TOLD * total
     ]
-    return [f"{how_many(len(lanes), 'task')} took {total:.2f} s in all: {', '.join(told)}"] if told else []
+    if not told or total < _LEAST:
+        return []
+    return [f"{how_many(len(lanes), 'task')} took {total:.2f} s in all: {', '.join(told)}"]
 
 
 def _sorted(findings: Iterable[Finding]) -> list[str]:

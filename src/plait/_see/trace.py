@@ -33,6 +33,7 @@ from plait._see.task_lanes import add_tasks, blocked_words
 
 _OURS = "plait._engines."  # in the command line of what starts workers
 _MATTERS = 0.05  # of the time: processes that are not shown are told when they have computed for so long
+_GREEN = {"gevent", "eventlet"}  # packages that have several threads of their own in one of the system's
 _KEPT = 1_000_000  # batches, and calls
 _recording = threading.Lock()
 
@@ -129,6 +130,10 @@ class trace:  # noqa: N801  used as a verb: with plait.trace("run.html")
         add_tasks(trace, steps, self._tasks.names, self._origin)
         unshown = foreign.keys() - {self._pid, *workers, *others}
         trace.missing += [*samples.missing, *_unshown(samples, unshown, trace.seconds), *_strange(self._tasks.strange)]
+        if not _GREEN.isdisjoint(sys.modules):
+            trace.missing.append(
+                "green threads (gevent, eventlet) and what they wait for: only the thread that runs them"
+            )
         trace.facts |= {"rate": samples.rate, "cost": samples.cost}
         if not self._children:
             trace.facts["children"] = children

@@ -15,7 +15,7 @@ from typing import Any
 from plait._core.errors import PlaitError
 from plait._see.why_dump import GREEN, Dump, Frame, Thing, Thread, since_fork
 from plait._see.why_other_end import ends_of_children, other_end
-from plait._see.why_proc import caught, children, forked, run_time, text_of, waits_in, whereabouts, workers
+from plait._see.why_proc import caught, children, forked, has_ended, run_time, text_of, waits_in, whereabouts, workers
 from plait._see.why_remote import tasks_of
 
 _PATIENCE = 30.0  # seconds for one look
@@ -38,6 +38,8 @@ def look(pid: int) -> Dump:
     """
     if not _exists(pid):
         raise CannotLook(f"{pid}: there is no process of that number")
+    if has_ended(pid):
+        raise CannotLook(f"{pid}: this process has ended; whoever has started it has not asked for its end yet")
     first = [_thread(pid, entry) for entry in _pyspy(pid)]
     turns, ran, began = _turns(pid, first), _ran(pid, first), time.monotonic_ns()
     time.sleep(_BETWEEN)

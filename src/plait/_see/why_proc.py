@@ -117,6 +117,11 @@ def parent(pid: int) -> int:
     return int(fields[1]) if len(fields) > 1 else 0
 
 
+def has_ended(pid: int) -> bool:
+    """Whether a process is over, and there only until whoever has started it asks."""
+    return text_of(f"/proc/{pid}/stat").rpartition(")")[2].split()[:1] == ["Z"]
+
+
 def children(pid: int) -> tuple[tuple[int, str], ...]:
     """The children of a process, and what the system says that each waits for; not plait's own workers."""
     found: list[int] = []
