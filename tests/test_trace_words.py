@@ -368,3 +368,16 @@ def test_a_busy_machine_does_not_hide_the_gil() -> None:
     found = summarise(made({"a": tenths, "b": tenths, "main": [(0, State.JOIN)]}), [], [], 2)
     assert any(one.startswith("7% of thread time waits for the GIL") for one in found)
     assert any("waits for a core" in one for one in found[2:])
+
+
+@pytest.mark.parametrize(
+    ("threads", "said"),
+    [
+        (1, "it wants 1.0 of 2 cores on average, so that mostly other processes have them"),
+        (3, "than there are cores (2)"),
+    ],
+)
+def test_who_has_the_cores(threads: int, said: str) -> None:
+    trace = made({f"{n}": [(0, PYTHON), (SECOND // 2, CORE)] for n in range(threads)})
+    (found,) = (one for one in summarise(trace, [], [], 2) if "waits for a core" in one)
+    assert found.endswith(said)

@@ -62,7 +62,7 @@ def summarise(trace: Trace, runs: list[Figures], others: list[Finding], cores: i
     shares = [f"{seconds / total:.0%} {WORDS[state]}" for seconds, state in parts if seconds >= _WORTH * total]
     found.append("where it went: " + ", ".join(shares))
     found += _tasks(trace)
-    graver = [*exact, *_gil(trace, times, sums, total, runs, cores), *_core(sums, total, cores)]
+    graver = [*exact, *_gil(trace, times, sums, total, runs, cores), *_core(sums, total, trace.seconds, cores)]
     return found + _sorted(graver) + _sorted(_signals(trace, total))
 
 
@@ -268,12 +268,15 @@ def _sleeps(trace: Trace, total: float) -> list[Finding]:
     return [(seconds, text + "has locked the database (keep transactions short, or let one thread write)")]
 
 
-def _core(sums: dict[State, float], total: float, cores: int) -> list[Finding]:
+def _core(sums: dict[State, float], total: float, seconds: float, cores: int) -> list[Finding]:
     queued = sums[State.CORE]
     if queued < 0.1 * total:
         return []
     text = f"{queued / total:.0%} of thread time waits for a core ({queued:.2f} s)"
     why = f"here and in other programs, more threads want to run than there are cores ({cores})"
+    wanted = (queued + sum(sums[state] for state in _RUNNING)) / seconds
+    if wanted < cores:
+        why = f"it wants {wanted:.1f} of {cores} cores on average, so that mostly other processes have them"
     return [(queued, f"{text}: {why}")]
 
 
