@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 
 SEEN: list[int] = []
@@ -33,3 +34,12 @@ async def awaits(x: int) -> int:
 
     await asyncio.sleep(0.002)
     return x
+
+
+@functools.lru_cache(None)
+def _table() -> bytes:
+    return b"x" * (64 << 20)
+
+
+def keeps(x: int) -> int:
+    return _table()[x]

@@ -12,7 +12,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 import pytest
-from advised import awaits, compute, fails, notes, wait
+from advised import awaits, compute, fails, keeps, notes, wait
 
 import plait
 from plait._see.advise_forecast import forecast
@@ -20,8 +20,9 @@ from plait._see.advise_load import Taken, between, unhindered
 from plait._see.advise_profile import Profile
 from plait._see.advise_rule import Pick, contenders, enough_workers, knowing_one_call, next_workers, pick, weigh
 from plait._see.advise_sample import sample
-from plait._see.advise_trial import Trial
+from plait._see.advise_trial import Bench, Trial
 from plait._see.advise_words import curve, sentence, table
+from plait.engines import ProcessEngine
 from plait.errors import UsageError
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
@@ -65,6 +66,17 @@ def test_what_computes_is_tried_on_every_engine():
     assert process.worker_bytes is None or process.worker_bytes > 1 << 20
     assert process.start_seconds > 0
     assert str(found).startswith(found.sentence)
+
+
+def test_the_memory_of_a_worker_is_its_own_and_not_that_of_what_starts_it():
+    """A mean over the workers and the process that they are forked from had halved it."""
+    measured = Profile(calls=30, seconds=0.001, busy_seconds=0.001, cores=1.0, gil=0.97)
+    engine = ProcessEngine()
+    try:
+        trial = Bench(engine, keeps, range(100), measured, 2).run(1, 0.05)
+    finally:
+        engine.close()
+    assert trial.worker_bytes is None or 64 << 20 < trial.worker_bytes < 128 << 20
 
 
 def test_what_shares_state_is_never_sent_away():

@@ -17,7 +17,7 @@ from plait._core.batch import Batch
 from plait._core.feed import Feed
 from plait._core.job import Job
 from plait._engines.core_wait import core_times
-from plait._engines.facts import descendants, proportional_bytes
+from plait._engines.facts import descendants, pid_in, proportional_bytes
 from plait._engines.interface import Engine
 from plait._see.advise_forecast import REMOTE
 from plait._see.advise_load import Taken, between, unhindered
@@ -188,7 +188,8 @@ class Bench:
     def _worker_bytes(self, ran: _Ran) -> int | None:
         if self._engine.name in _SHARED:
             return None if ran.memory is None else max(0, ran.memory - self._memory_before) // ran.workers
-        sizes = [size for pid in self._pids if (size := proportional_bytes(pid))]
+        workers = self._pids & {pid_in(name) for name in ran.names}  # there is what starts them, too
+        sizes = [size for pid in workers if (size := proportional_bytes(pid))]
         return sum(sizes) // max(1, len(sizes)) if sizes else None
 
 
