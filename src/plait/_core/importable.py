@@ -10,6 +10,9 @@ if TYPE_CHECKING:  # workers import this module, and typing would double their s
     from typing import Any
 
 
+MAIN_ANEW = "__plait_main__"
+"""What `check` calls a script that it runs anew: not ``__main__``, so that a main guard keeps its rest from running."""
+
 # The names of what is being imported, and of some more at times; without it nothing is known to be.
 _locked: dict[str, object] = getattr(_frozen_importlib, "_module_locks", {})
 
@@ -17,7 +20,7 @@ _locked: dict[str, object] = getattr(_frozen_importlib, "_module_locks", {})
 def is_importable(value: Any) -> bool:
     """Whether another interpreter finds it under its module and qualified name."""
     module = sys.modules.get(getattr(value, "__module__", None) or "")
-    if module is None or module.__name__ == "__main__" or is_unfinished(module):
+    if module is None or module.__name__ in ("__main__", MAIN_ANEW) or is_unfinished(module):
         return False
     found: Any = module
     for name in value.__qualname__.split("."):

@@ -18,8 +18,8 @@ def is_installed(code: Any) -> bool:
     >>> is_installed(json.dumps), is_installed(int), is_installed(mine)
     (True, True, False)
     """
-    inner = getattr(code, "__code__", None)
-    if inner is not None and inner.co_filename.startswith(_homes()):
+    inner = getattr(code, "__code__", None)  # of the class of all functions it is a descriptor
+    if getattr(inner, "co_filename", "").startswith(_homes()):
         return True
     name = str(getattr(code, "__module__", None) or getattr(code, "__name__", ""))
     top = name.partition(".")[0]
@@ -32,4 +32,5 @@ def is_installed(code: Any) -> bool:
 @functools.cache
 def _homes() -> tuple[str, ...]:
     paths = sysconfig.get_paths()
-    return (paths["stdlib"], paths["platstdlib"], paths["purelib"], paths["platlib"], "<frozen")
+    own = sysconfig.get_path("purelib", sysconfig.get_preferred_scheme("user"))  # of `pip install --user`
+    return (paths["stdlib"], paths["platstdlib"], paths["purelib"], paths["platlib"], own, "<frozen")

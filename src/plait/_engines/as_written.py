@@ -6,12 +6,14 @@ columns and variables are those of the source, so the source says what it is wit
 
 from __future__ import annotations
 
+import sys
 from types import CodeType, FunctionType
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # workers import this module, and typing would double their start-up time
     from collections.abc import Iterator
 
+_AWAIT = 0x2000  # ast.PyCF_ALLOW_TOP_LEVEL_AWAIT: a cell may await
 _HOOK = "@plait."
 _FIELDS = ("__kwdefaults__", "__qualname__", "__module__", "__doc__", "__annotations__")
 
@@ -44,13 +46,25 @@ def _inside(code: CodeType) -> Iterator[CodeType]:
 def _in_source(code: CodeType) -> CodeType | None:
     """What the source has where this code is from; of several in one line, what has most places in common with it."""
     try:
-        with open(code.co_filename, "rb") as file:
-            module = compile(file.read(), code.co_filename, "exec", dont_inherit=True)
+        module = compile(_text(code.co_filename), code.co_filename, "exec", _AWAIT, dont_inherit=True)
     except (OSError, SyntaxError, ValueError):
         return None
     places = set(code.co_positions())
     found = [one for one in _all_inside(module) if _origin(one) == _origin(code)]
     return max(found, key=lambda one: len(places.intersection(one.co_positions())), default=None)
+
+
+def _text(name: str) -> bytes | str:
+    """What stands in the file; of a cell of a notebook and the like, what whoever observes it has left in `linecache`.
+
+    Raises:
+        OSError: there is no such file.
+    """
+    known = getattr(sys.modules.get("linecache"), "cache", {}).get(name, ())
+    if len(known) > 1 and known[1] is None:
+        return "".join(known[2])
+    with open(name, "rb") as file:
+        return file.read()
 
 
 def _all_inside(code: CodeType) -> Iterator[CodeType]:
