@@ -138,13 +138,6 @@ def test_what_cannot_be_checked_says_what_to_do(program: ModuleType, name: str, 
         plait.check(test[0] if isinstance(test, list) else test)
 
 
-def test_what_was_typed_in_cannot_be_checked_and_is_told_where_it_can() -> None:
-    code = "import plait\ndef test(): pass\nplait.check(test)"
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert "check(test): its source is in no file" in run.stderr
-    assert "write it and what it calls into a .py file" in run.stderr
-
-
 def test_a_search_needs_an_end(program: ModuleType) -> None:
     with pytest.raises(UsageError, match="runs= or seconds="):
         plait.check(program.test_locked, seconds=None)

@@ -167,7 +167,8 @@ def test_a_script_that_can_be_read_once_only_is_refused(tmp_path: Path) -> None:
         timeout=LONG,
         check=False,
     )
-    assert "check(test_keeps): its source is in no file" in done.stderr
+    assert "check(test_keeps): its source is in no file and not known" in done.stderr
+    assert "Write it and what it calls into a .py file" in done.stderr
 
 
 def test_a_script_that_checks_on_a_thread_of_its_own_is_told_to_guard_it(tmp_path: Path) -> None:
@@ -220,3 +221,25 @@ def test_a_test_that_traces_is_explored(tmp_path: Path) -> None:
     written(tmp_path, "script.py", TESTS + traced)
     status, output, _ = ran(tmp_path, "-m", "plait", "check", "--seconds", "1", "script.py:test_it")
     assert (status, output.partition(":")[0]) == (0, "passed")
+
+
+def test_what_pip_has_installed_for_a_user_is_not_the_users_own(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PYTHONUSERBASE", str(tmp_path / "local"))
+    code = (
+        "import sysconfig, os; from plait._check.function_program import own_files; from plait._core import installed\n"
+        "file = os.path.join(sysconfig.get_path('purelib', sysconfig.get_preferred_scheme('user')), 'pack', 'a.py')\n"
+        "mine = own_files('')\n"
+        "print(mine(file), file.startswith(installed._homes()), mine(os.path.abspath('a.py')))"
+    )
+    assert ran(tmp_path, "-c", code) == (0, "False True True\n", "")
+
+
+def test_a_cached_function_of_a_script_goes_to_processes(tmp_path: Path) -> None:
+    cached = "import functools\n@functools.lru_cache\ndef double(n):\n    return 2 * n\n"
+    maps = (
+        "def test_maps():\n    assert list(plait.map(double, [1], engine='process', workers=1)) == [2]\n    both(int)\n"
+    )
+    written(tmp_path, "script.py", TESTS + cached + maps + "print(plait.check(test_maps, runs=3).verdict)\n")
+    assert ran(tmp_path, "script.py") == (0, "passed\n", "")

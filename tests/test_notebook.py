@@ -107,3 +107,48 @@ def test_interrupting_the_kernel_stops_the_work_and_says_how_far_it_was(kernel: 
     assert error["ename"] == "KeyboardInterrupt"
     assert "plait" in "".join(map(str, error["traceback"]))
     assert printed(kernel.run("print('alive')")) == "alive\n"
+
+
+COUNTING = """
+import threading, plait
+n = []
+def add():
+    if not n:
+        n.append(1)
+def test():
+    threads = [threading.Thread(target=add) for _ in range(2)]
+    for thread in threads: thread.start()
+    for thread in threads: thread.join()
+    assert n == [1]
+"""
+KEPT = "print(n, __import__('sys').modules['__main__'].__dict__ is globals(), n.append is not None)"
+
+
+def test_a_check_in_a_cell_tells_the_lines_of_the_cells(kernel: Kernel) -> None:
+    printed(kernel.run(COUNTING.strip()))
+    (error,) = [content for kind, content in kernel.run("plait.check(test, seconds=5)") if kind == "error"]
+    assert error["ename"] == "CheckFailed"
+    said = str(error["evalue"])
+    assert "Checked, then changed by another thread: n" in said
+    assert re.search(r"Cell In\[\d+\]\n", said)
+    assert re.search(r" 4  if not n:", said)
+    token = re.search(r'plait\.replay\(test, "(\w[^"]*)"\)', said)
+    assert token is not None
+    (again,) = [content for kind, content in kernel.run(f"plait.replay(test, {token[1]!r})") if kind == "error"]
+    assert again["ename"] == "CheckFailed"
+    assert printed(kernel.run(KEPT)) == "[] True True\n"
+
+
+def test_interrupting_a_check_leaves_the_notebook_as_it_was(kernel: Kernel) -> None:
+    printed(kernel.run(COUNTING.strip().replace("if not n:", "with lock:") + "\nlock = threading.Lock()"))
+    code = "print('begun', flush=True)\nplait.check(test_long, seconds=None, runs=10**9)"
+    printed(kernel.run("def test_long():\n    threading.Thread(target=add).start()"))
+    messages = []
+    for kind, content in kernel.follow(kernel.client.execute(code)):
+        messages.append((kind, content))
+        if kind == "stream" and "begun" in str(content["text"]):
+            kernel.manager.interrupt_kernel()
+    (error,) = [content for kind, content in messages if kind == "error"]
+    assert error["ename"] == "KeyboardInterrupt"
+    assert printed(kernel.run(KEPT)) == "[] True True\n"
+    assert printed(kernel.run("print(lock.locked(), plait.check(test_long, runs=3).verdict)")) == "False passed\n"

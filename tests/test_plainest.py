@@ -67,7 +67,7 @@ said.append(plait.advise(double, range(20), seconds=0.1).engine in ("inline", "t
 print(*said)
 """
 SAID = "[2, 4] [2, 4] [2, 4] [2, 4] [2, 4] [(True, 2)] 3 8 1 {} True\n"
-PASSED, REFUSED = SAID.format("passed"), SAID.format("check(test_keeps): its source is in no file, as")
+PASSED = SAID.format("passed")
 GUARDED = DEFINITIONS + "if __name__ == '__main__':\n" + indent(WORK, "    ")
 TESTED = "import unittest\nclass TestWork(unittest.TestCase):\n    def test_it(self):\n" + indent(WORK, "        ")
 CELLS = (
@@ -97,12 +97,12 @@ def zipped(folder: Path) -> list[str]:
 WAYS: dict[str, tuple[Way, str]] = {
     "a script with a guard": (written("app.py", GUARDED), PASSED),
     "a script without one": (written("app.py", DEFINITIONS + WORK), PASSED),
-    "python -c": (lambda _: ["-c", DEFINITIONS + WORK], REFUSED),
-    "standard input": (written("input", DEFINITIONS + WORK, "-"), REFUSED),
+    "python -c": (lambda _: ["-c", DEFINITIONS + WORK], PASSED),
+    "standard input": (written("input", DEFINITIONS + WORK, "-"), PASSED),
     "python -m": (written("pack/app.py", GUARDED, "-m", "pack.app"), PASSED),
-    "a zip file": (zipped, REFUSED),
+    "a zip file": (zipped, PASSED),
     "unittest": (written("test_work.py", DEFINITIONS + TESTED, "-m", "unittest", "-q"), PASSED),
-    "cells of IPython": (written("cells.py", CELLS), REFUSED),
+    "cells of IPython": (written("cells.py", CELLS), PASSED),
 }
 
 

@@ -8,12 +8,19 @@ from typing import NamedTuple
 
 from plait._check.conclude import Checked, Subject, follow, search
 from plait._check.explore import Budget
-from plait._check.function_program import FunctionProgram, checkable, file_of, own_files
+from plait._check.function_program import own_files
+from plait._check.plan import Plan, plan_of
 from plait._check.stage import STAGE
 from plait._check.story import Around, tell
-from plait._core.errors import CheckFailed, NotChecked, UsageError
+from plait._core.errors import CheckFailed, NotChecked, PlaitError, UsageError
 from plait._core.streams import is_terminal
 from plait._schedulers.interface import Scheduler
+
+_NOBODY = ("hang", "nothing comes", "nobody sets it")  # of what is not there from the start
+_AS_DEFINED = (
+    "inconclusive: {0}. But {1} was as defined, anew, which is not as it is by now. If functions were called to make "
+    "it so, call them in {2}, or in the statement that defines it"
+)
 
 
 class Passed(NamedTuple):
@@ -36,7 +43,8 @@ def check(
 
     The test is a function of a module, without arguments; it may be an ``async def``. It starts its own threads, pools,
     timers and queues. Its module, and what that imports of yours, is imported anew for each execution and runs under
-    control: one thread at a time, changing over where the schedule says, with a clock that does not wait.
+    control: one thread at a time, changing over where the schedule says, with a clock that does not wait. Of a notebook
+    or a prompt what the test needs is defined anew.
 
     Args:
         test: fails by an exception, such as that of an `assert`; a deadlock and a hang are failures too.
@@ -51,11 +59,15 @@ def check(
         NotChecked: nothing can be said, and why: a pass would be a false one.
         UsageError: the test or an option cannot mean anything.
     """
-    checkable(test)
     if runs is None and seconds is None:
         raise UsageError("check() needs an end: runs= or seconds=")
     budget = Budget(runs, seconds)
-    return STAGE.calls.answer(lambda: _answer(search(_subject(test), budget, seed=seed, scheduler=scheduler), test))
+
+    def ask() -> Passed:
+        plan = plan_of(test)
+        return _answer(search(_subject(plan), budget, seed=seed, scheduler=scheduler), plan)
+
+    return _asked(ask)
 
 
 def replay(test: Callable[[], object], token: str) -> Passed:
@@ -66,27 +78,52 @@ def replay(test: Callable[[], object], token: str) -> Passed:
         NotChecked: the token does not apply to the test any more, and at which of its switches.
         UsageError: the token is damaged, or the test cannot mean anything.
     """
-    checkable(test)
-    return STAGE.calls.answer(lambda: _answer(follow(_subject(test), token), test))
+
+    def ask() -> Passed:
+        plan = plan_of(test)
+        return _answer(follow(_subject(plan), token), plan)
+
+    return _asked(ask)
 
 
-def _subject(test: Callable[[], object]) -> Subject:
-    return Subject(lambda fresh: FunctionProgram(test, fresh), own_files(file_of(test)))
+def _asked(ask: Callable[[], Passed]) -> Passed:
+    """The answer; an error is without the frames that it came through, which are ours."""
+    try:
+        return STAGE.calls.answer(ask)
+    except PlaitError as error:
+        raise error.with_traceback(None) from error.__cause__
 
 
-def _answer(checked: Checked, test: Callable[[], object]) -> Passed:
+def _subject(plan: Plan) -> Subject:
+    return Subject(plan.make, own_files(plan.file))
+
+
+def _answer(checked: Checked, plan: Plan) -> Passed:
     if checked.told is not None:
-        raise CheckFailed(_story(checked, test), checked.told.token)
+        if plan.changed and _fails_always(checked):
+            raise NotChecked(_AS_DEFINED.format(checked.told.finding.title, ", ".join(plan.changed), plan.name))
+        raise CheckFailed(_story(checked, plan), checked.told.token)
     if checked.stale:
         raise NotChecked(checked.stale)
     if checked.verdict.word not in ("passed", "proved"):
-        raise NotChecked(f"{checked.verdict.word}: {checked.verdict.reason} ({checked.coverage})")
-    return Passed(checked.verdict.word, checked.verdict.reason, str(checked.coverage))
+        raise NotChecked(f"{checked.verdict.word}: {checked.verdict.reason} ({_coverage(checked, plan)})")
+    return Passed(checked.verdict.word, checked.verdict.reason, _coverage(checked, plan))
 
 
-def _story(checked: Checked, test: Callable[[], object]) -> str:
+def _fails_always(checked: Checked) -> bool:
+    """Whether the failure has nothing to do with the order of threads, as far as is known."""
+    if checked.told is None or checked.coverage.schedules > 1:
+        return False
+    return not checked.told.finding.certain or checked.told.finding.kind in _NOBODY
+
+
+def _coverage(checked: Checked, plan: Plan) -> str:
+    return ", ".join([str(checked.coverage), *plan.notes])
+
+
+def _story(checked: Checked, plan: Plan) -> str:
     if checked.told is None:
         return ""
-    command = f'plait.replay({getattr(test, "__name__", "test")}, "{checked.told.token}")'
-    around = Around(str(checked.coverage), command)
+    command = f'plait.replay({plan.name}, "{checked.told.token}")'
+    around = Around(_coverage(checked, plan), command)
     return "\n" + tell(checked.told.finding, around, checked.sources, colour=is_terminal(sys.stderr))

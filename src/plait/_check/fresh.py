@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import ast
 import builtins
+import copy
+import linecache
+import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from importlib.util import spec_from_file_location
 from pathlib import Path
 from types import CodeType, ModuleType, TracebackType
 from typing import Any, Protocol
+from zipimport import zipimporter
 
+from plait._check.rewrite import Part, rewrite_parts
 from plait._check.stage import STAGE
 from plait._core.errors import UsageError
 from plait._core.event import Site
@@ -37,11 +44,13 @@ class FreshModules:
     Attributes:
         files: the files that have been rewritten.
         plain: the user's files that could not be, and why.
+        texts: what stands in files that cannot be read as such, because they are in an archive or do not exist.
     """
 
     def __init__(self, mine: Callable[[str], bool], rewrite: Rewrite) -> None:
         self.files: set[str] = set()
         self.plain: dict[str, str] = {}
+        self.texts: dict[str, str] = {}
         self._mine = mine
         self._rewrite = rewrite
         self._codes: dict[str, CodeType] = {}
@@ -102,9 +111,29 @@ class FreshModules:
         """The code of a file, with hooks."""
         found = self._codes.get(file)
         if found is None:
-            source = Path(file).read_bytes()
+            text = self.texts.get(file)
+            source = Path(file).read_bytes() if text is None else text.encode(errors="surrogatepass")
             found = self._codes[file] = self._compiled(source, file, module)
         return found
+
+    def give(self, file: str, text: str) -> None:
+        """What stands in a file that cannot be read as such; who shows its lines finds them in `linecache`."""
+        self.texts[file] = text
+        if not os.path.isfile(file):
+            linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
+
+    def codes(self, parts: Sequence[Part], flags: int = 0) -> list[CodeType]:
+        """The codes of a module whose source is in several places, with hooks; `flags` are those of `compile`."""
+        try:
+            codes = rewrite_parts(copy.deepcopy(parts), flags)
+        except SyntaxError:
+            raise  # the user's own
+        except Exception as error:
+            self.plain.update((part.file, f"{type(error).__name__}: {error}") for part in parts)
+            trees = (ast.Module(part.body, []) for part in parts)
+            return [compile(tree, part.file, "exec", flags) for tree, part in zip(trees, parts, strict=True)]
+        self.files.update(part.file for part in parts)
+        return list(map(with_sites, codes))
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
@@ -114,16 +143,16 @@ class FreshModules:
         if found is None:
             spec = PathFinder.find_spec(name, path, target)
             origin = None if spec is None else spec.origin
-            if (
-                spec is None
-                or origin is None
-                or not isinstance(spec.loader, SourceFileLoader)
-                or not self._mine(origin)
-            ):
+            if spec is None or origin is None or not self._mine(origin):
+                return None
+            if isinstance(spec.loader, zipimporter) and (text := spec.loader.get_source(name)) is not None:
+                self.give(origin, text)
+            elif not isinstance(spec.loader, SourceFileLoader):
                 return None
             found = self._found[name] = (origin, spec.submodule_search_locations)
         file, inside = found
-        return spec_from_file_location(name, file, loader=_Loader(name, file, self), submodule_search_locations=inside)
+        loader: _ZipLoader | _Loader = (_ZipLoader if file in self.texts else _Loader)(name, file, self)
+        return spec_from_file_location(name, file, loader=loader, submodule_search_locations=inside)
 
     def _compiled(self, source: bytes, file: str, module: str) -> CodeType:
         from importlib.util import decode_source
@@ -156,16 +185,40 @@ class _Loader(SourceFileLoader):
         return self._fresh.code(self.path, fullname)
 
     def exec_module(self, module: ModuleType) -> None:
-        execution = STAGE.execution
-        me = None if execution is None else execution.here()
-        if me is None:
+        with _observed():
             super().exec_module(module)
-            return
-        quiet, me.quiet = me.quiet, 0
-        try:
+
+
+class _ZipLoader(zipimporter):
+    """The same for a module of an archive."""
+
+    def __init__(self, name: str, file: str, fresh: FreshModules) -> None:
+        folder = os.path.dirname(file)
+        super().__init__(os.path.dirname(folder) if os.path.basename(file) == "__init__.py" else folder)
+        self._file = file
+        self._fresh = fresh
+
+    def get_code(self, fullname: str) -> CodeType:
+        return self._fresh.code(self._file, fullname)
+
+    def exec_module(self, module: ModuleType) -> None:
+        with _observed():
             super().exec_module(module)
-        finally:
-            me.quiet = quiet
+
+
+@contextmanager
+def _observed() -> Iterator[None]:
+    """What is run in this block counts, although it is run by an import."""
+    execution = STAGE.execution
+    me = None if execution is None else execution.here()
+    if me is None:
+        yield
+        return
+    quiet, me.quiet = me.quiet, 0
+    try:
+        yield
+    finally:
+        me.quiet = quiet
 
 
 def quiet_import(

@@ -18,11 +18,11 @@ from types import ModuleType
 
 from plait._check.diagnosis import give_up
 from plait._check.fresh import FreshModules, is_main
+from plait._check.given import Given
 from plait._check.stage import STAGE
 from plait._core.errors import UsageError
+from plait._core.importable import MAIN_ANEW
 from plait._core.search_path import working_folder
-
-_MAIN = "__plait_main__"  # not __main__, so that a main guard keeps the rest of the script from running
 
 Arguments = Callable[[], AbstractContextManager[Mapping[str, object]]]
 
@@ -37,13 +37,19 @@ class FunctionProgram:
     """
 
     def __init__(
-        self, function: Callable[..., object], fresh: FreshModules, arguments: Arguments | None = None
+        self,
+        function: Callable[..., object],
+        fresh: FreshModules,
+        arguments: Arguments | None = None,
+        given: Given | None = None,
     ) -> None:
         self.name = f"{function.__module__}:{function.__qualname__}"
         self.module = function.__module__
         self.owner, _, self.method = function.__qualname__.rpartition(".")
-        self._file = file_of(function)
+        self._file = given.file if given is not None else file_of(function)
         self._fresh = fresh
+        if given is not None:
+            fresh.give(*given)
         self.arguments = arguments or _nothing
 
     def main(self) -> object:
@@ -64,7 +70,7 @@ class FunctionProgram:
             give_up(STAGE.execution, f"{self._file} is run anew for each execution, and {why}")
 
     def _script(self) -> ModuleType:
-        return self._fresh.run(self._file, _MAIN, getattr(sys.modules["__main__"], "__spec__", None))
+        return self._fresh.run(self._file, MAIN_ANEW, getattr(sys.modules["__main__"], "__spec__", None))
 
     def _imported(self) -> ModuleType:
         """Its module, imported; or its file, run as a module of that name, where it was not loaded by its name."""
@@ -83,16 +89,21 @@ class FunctionProgram:
     def finish(self, function: Callable[..., object]) -> object:
         """Calls this with its arguments, and runs what an `async def` gives to its end."""
         with self.arguments() as arguments:
-            result = function(**arguments)
-            return asyncio.run(result) if inspect.iscoroutine(result) else None
+            return finished(function, **arguments)
 
 
 def _nothing() -> AbstractContextManager[Mapping[str, object]]:
     return nullcontext({})
 
 
+def finished(function: Callable[..., object], **arguments: object) -> object:
+    """Calls this, and runs what an `async def` gives to its end."""
+    result = function(**arguments)
+    return asyncio.run(result) if inspect.iscoroutine(result) else None
+
+
 def checkable(function: Callable[[], object]) -> None:
-    """Nothing for a function that can be found in its module.
+    """Nothing for a function at the top level of a module that can be called.
 
     Raises:
         UsageError: it cannot, or takes arguments.
@@ -110,7 +121,6 @@ def checkable(function: Callable[[], object]) -> None:
         raise UsageError(
             f"check({name}): it is called without arguments, but needs {', '.join(needed)}; write a function around it"
         )
-    file_of(function)
 
 
 def file_of(function: Callable[..., object]) -> str:
@@ -122,8 +132,8 @@ def file_of(function: Callable[..., object]) -> str:
     file = inspect.getsourcefile(inspect.unwrap(function))
     if file is None or not os.path.isfile(file):  # nor in what can be read once only
         raise UsageError(
-            f"check({function.__qualname__}): its source is in no file, as that of a notebook is not, so it cannot be "
-            f"observed; write it and what it calls into a .py file, import it and check that"
+            f"check({function.__qualname__}): its source is in no file, so it cannot be observed; write "
+            f"it and what it calls into a .py file, import it and check that"
         )
     return os.path.abspath(file)
 
@@ -140,6 +150,7 @@ def own_files(file: str, observed: Sequence[str] = ()) -> Callable[[str], bool]:
     here = working_folder() or os.sep
     folders = [str(Path(file).parent) + os.sep, *([here + os.sep] if here != os.sep else ())]
     installed = [sysconfig.get_path(name) + os.sep for name in ("purelib", "platlib", "stdlib")]
+    installed.append(sysconfig.get_path("purelib", sysconfig.get_preferred_scheme("user")) + os.sep)
 
     def mine(name: str) -> bool:
         name = os.path.normpath(os.path.join(here, name))

@@ -14,7 +14,9 @@ A site is a constant tuple: the file, where in it, the function around it, and w
 from __future__ import annotations
 
 import ast
+from collections.abc import Sequence
 from types import CodeType
+from typing import NamedTuple
 
 from plait._check.hooks import MODULE_SCOPE
 from plait._check.rewrite_statements import Statements
@@ -29,14 +31,38 @@ def rewrite(source: str, file: str, *, module: str) -> CodeType:  # noqa: ARG001
     Raises:
         SyntaxError: as `compile` does.
     """
-    tree = ast.parse(source, file)
-    scopes = Scopes(tree)
-    Statements(file, scopes).visit(tree)
-    first = next((number for number, node in enumerate(tree.body) if not _must_be_first(number, node)), len(tree.body))
-    call = ast.Call(ast.Name("@plait.new_scope", ast.Load()), [], [])
-    token = ast.Assign([ast.Name(MODULE_SCOPE, ast.Store())], call)
-    tree.body.insert(first, _at_the_top(token))
-    return compile(tree, file, "exec", dont_inherit=True, optimize=0)  # its asserts count under `python -O`, too
+    (code,) = rewrite_parts([Part(file, ast.parse(source, file).body)])
+    return code
+
+
+class Part(NamedTuple):
+    """Statements of a module that stand together in one source."""
+
+    file: str
+    body: list[ast.stmt]
+
+
+def rewrite_parts(parts: Sequence[Part], flags: int = 0) -> list[CodeType]:
+    """The codes of a module that was written in several places, to be run one after the other; it has one scope.
+
+    `flags` are those of `compile`.
+
+    Raises:
+        SyntaxError: as `compile` does.
+    """
+    scopes = Scopes(ast.Module([statement for part in parts for statement in part.body], []))
+    codes = []
+    for number, (file, statements) in enumerate(parts):
+        tree = ast.Module(statements, [])
+        Statements(file, scopes).visit(tree)
+        if not number:
+            first = next((at for at, node in enumerate(tree.body) if not _must_be_first(at, node)), len(tree.body))
+            call = ast.Call(ast.Name("@plait.new_scope", ast.Load()), [], [])
+            token = ast.Assign([ast.Name(MODULE_SCOPE, ast.Store())], call)
+            tree.body.insert(first, _at_the_top(token))
+        # Its asserts count under `python -O`, too.
+        codes.append(compile(tree, file, "exec", flags, dont_inherit=True, optimize=0))
+    return codes
 
 
 def _must_be_first(number: int, node: ast.stmt) -> bool:

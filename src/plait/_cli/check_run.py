@@ -21,9 +21,10 @@ from plait._check.conclude import Checked, Subject, follow, go_ahead, search
 from plait._check.died import died
 from plait._check.explore import Budget
 from plait._check.findings import Finding
-from plait._check.function_program import FunctionProgram, checkable, file_of, own_files
+from plait._check.function_program import own_files
 from plait._check.json_report import json_report
 from plait._check.module_program import ModuleProgram, module_spec
+from plait._check.plan import plan_of
 from plait._check.program import Script
 from plait._check.pulse import Pulse
 from plait._check.sarif import sarif
@@ -162,8 +163,8 @@ def _subject(options: Options) -> Subject:
         function = find_function(target, instead="a script whose name ends in .py")
         if arguments:
             raise UsageError(f"{target} is called without arguments, but {shlex.join(arguments)} was given")
-        checkable(function)  # type: ignore[arg-type]  # it says so if it takes arguments
-        return Subject(lambda fresh: FunctionProgram(function, fresh), own_files(file_of(function), options.observe))
+        plan = plan_of(function)  # type: ignore[arg-type]  # it says so if it takes arguments
+        return Subject(plan.make, own_files(plan.file, options.observe))
     file = os.path.abspath(target)
     if not os.path.isfile(file):
         raise UsageError(f"there is no file {target!r}")
