@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import doctest
 import importlib.util
+import linecache
 import os
 import re
 import subprocess
@@ -100,11 +101,14 @@ def run_python(page: Path, block: Block, reader: types.ModuleType) -> int:
     """Run one block in the reader's namespace and compare what it prints."""
     source = "\n" * (block.line - 1) + "\n".join(block.lines) + "\n"  # line numbers are those of the page
 
+    name = f"<{page.name}:{block.line}>"  # it is a cell: what asks for its source finds it as that of a notebook
+    linecache.cache[name] = len(source), None, source.splitlines(keepends=True), name
+
     def execute() -> str | None:
         try:
-            exec(compile(source, str(page), "exec"), reader.__dict__)
+            exec(compile(source, name, "exec"), reader.__dict__)
         except BaseException as error:
-            frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(page)]
+            frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == name]
             where = frames[-1].lineno if frames and frames[-1].lineno else block.line
             return f"{where}|{''.join(traceback.format_exception(error))}"
         return None
