@@ -13,6 +13,8 @@ from typing import Any
 
 from executions import Executions
 
+import plait
+
 
 class Odd(BaseException):
     """Not an Exception."""
@@ -176,3 +178,13 @@ def eat(index: int) -> int:
             hoard.append(bytearray(os.urandom(1 << 20)))
             time.sleep(0.001)
     return index * 3
+
+
+def fail_at_700(n: int) -> int:
+    if n == 700:
+        raise KeyError(n)
+    return n
+
+
+def maps_what_fails(n: int) -> list[int]:
+    return list(plait.map(fail_at_700, [0, 10 * n], engine="thread", workers=1))

@@ -359,6 +359,41 @@ def test_what_was_computed_before_a_failure_is_not_lost_in_async_code() -> None:
     asyncio.run(main())
 
 
+@pytest.mark.parametrize("order", ["input", "completion"])
+@pytest.mark.parametrize("way", ["values", "outcomes"])
+def test_nothing_that_began_is_lost_when_a_coroutine_that_iterates_threads_is_cancelled(way: str, order: str) -> None:
+    began = threading.Event()
+
+    def work(n: int) -> int:
+        if n == 0:
+            raise ValueError("will be run again, in a while")
+        began.set()
+        while not plait.current().cancelled:
+            time.sleep(0.001)
+        return n
+
+    again = plait.Retry(1, backoff=LONG)
+    stream = plait.map(work, range(2), engine="thread", workers=2, order=order, retry=again)
+
+    async def iterate() -> None:
+        async for _ in stream if way == "values" else stream.outcomes():
+            pass
+
+    async def main() -> None:
+        task = asyncio.create_task(iterate())
+        while not (began.is_set() and stream.report.retries):
+            await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(main())
+    first, second = sorted(stream.outcomes(), key=lambda outcome: outcome.index)
+    assert (first.index, second.index) == (0, 1)
+    assert isinstance(first.error, Cancelled)
+    assert second.value == 1
+
+
 def test_a_stream_that_async_code_iterates_is_not_for_sync_code() -> None:
     async def main() -> None:
         stream = plait.map(forever, range(3), workers=1, timeout=0.01).outcomes()

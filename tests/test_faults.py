@@ -36,6 +36,7 @@ from faulty import (
     hang,
     index_of,
     many,
+    maps_what_fails,
     odd_result,
     work,
 )
@@ -159,6 +160,34 @@ def test_a_raised_error_names_its_item(engine: str, deed: str, mark: Executions)
     assert outcome is not None
     assert outcome.index == 31
     assert any("item 31" in note for note in caught.value.__notes__)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_an_error_out_of_a_map_in_an_item_names_both_items(engine: str) -> None:
+    for _ in range(2):
+        with pytest.raises(KeyError) as caught:
+            list(plait.map(maps_what_fails, [1, 2, 70], engine=engine, workers=2))
+        outcome = outcome_of(caught.value)
+        assert outcome is not None
+        assert (outcome.index, outcome.input) == (2, 70)
+        inner, outer = caught.value.__notes__
+        assert inner == "plait: item 1, 700, on thread-1"
+        assert outer.startswith("plait: item 2, 70, on ")
+
+
+def test_one_error_that_is_raised_time_and_again_names_each_item() -> None:
+    always = KeyError("the same")
+
+    def fail(n: int) -> None:
+        raise always
+
+    for n in (1, 2, 2):
+        with pytest.raises(KeyError):
+            list(plait.map(fail, [n], engine="inline"))
+        outcome = outcome_of(always)
+        assert outcome is not None
+        assert outcome.input == n
+    assert always.__notes__ == [f"plait: item 0, {n}, on inline" for n in (1, 2)]
 
 
 @pytest.mark.parametrize("timed", [False, True], ids=["values", "outcomes"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from plait._core.notes import add_note
+from plait._core.notes import add_note, notes_of
 
 R = TypeVar("R")
 
@@ -50,14 +50,18 @@ class Outcome(Generic[R]):
 
 
 def attach(error: BaseException, outcome: Outcome[Any]) -> None:
-    """Make the error carry its item: a note for people, the outcome for `outcome_of`."""
+    """Make the error carry its item: a note for people, the outcome for `outcome_of`.
+
+    One that comes out of a map in the item of another map has both notes, the inner one first, and the outcome of the
+    outer one, as whoever catches it there knows no other. So has one object that is raised time and again.
+    """
     own = object.__getattribute__(error, "__dict__")  # whatever its class makes of attributes
-    if _NOTE_KEY in own:
-        return
     own[_NOTE_KEY] = outcome
     where = outcome.worker if outcome.worker == NOT_SENT else f"on {outcome.worker}"
     attempts = "" if outcome.attempts <= 1 else f", attempt {outcome.attempts}"
-    add_note(error, f"plait: item {outcome.index}, {brief(outcome.input)}, {where}{attempts}")
+    note = f"plait: item {outcome.index}, {brief(outcome.input)}, {where}{attempts}"
+    if note not in notes_of(error):
+        add_note(error, note)
 
 
 def outcome_of(error: BaseException) -> Outcome[Any] | None:

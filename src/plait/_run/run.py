@@ -168,7 +168,9 @@ class Run:
                 raise
             if self.job.cancelled and self._bell is None:  # in an event loop it is awaits that end early
                 wait.check()
-        yield from self._leftovers(stop_at_failure)
+        for batch in self._leftovers(stop_at_failure):
+            self.handing = batch, 0  # a coroutine that has been cancelled does not take it: it stays for `outcomes`
+            yield batch
         if feed.error is not None:
             raise taken_error(feed)
         if stop_at_failure and self.job.cancelled:
@@ -363,8 +365,7 @@ class Run:
 
     def _leftovers(self, stop_at_failure: bool) -> Iterator[Batch]:
         """After a stop: what had finished and was not delivered, then one Cancelled per item that had not."""
-        handing, self.handing = self.handing, None
-        yield from rest_of(handing)
+        yield from rest_of(self.handing)
         self._fetch_rest()
         for final in self._settled:
             self._order.add(final)
@@ -377,9 +378,7 @@ class Run:
                 yield batch
         if self._journal is not None:
             self._journal.close(self._report)
-        if not self.job.cancelled:
-            return
-        for index, item in self._accounts.missing():
+        for index, item in self._accounts.missing() if self.job.cancelled else ():
             piece = unended(index, item)
             self._accounts.settle(piece)
             yield piece
