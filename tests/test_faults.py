@@ -83,7 +83,12 @@ def outcomes_of(stream: plait.Stream[Any], timed: bool) -> list[plait.Outcome[An
         return list(stream.outcomes())
     stream._used = True
     run = stream._run
-    return [outcome for batch in run.batches(stop_at_failure=False) for outcome in run.outcomes_of(batch)]
+    return [outcome for batch in run.batches(stop_at_failure=False) for outcome in all_of(run, batch)]
+
+
+def all_of(run: Any, batch: Any) -> Iterator[plait.Outcome[Any]]:
+    run.handing = batch, len(batch.items)
+    yield from run.outcomes_of(batch)
 
 
 def check_all_but(outcomes: list[plait.Outcome[Any]], count: int, at: int) -> BaseException:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from _collections_abc import Iterator
+from collections import deque
 
 from plait._core.batch import Batch
 
@@ -11,7 +12,7 @@ Handing = tuple[Batch, Iterator[object] | int]  # how many it has taken, or what
 
 
 def rest_of(handing: Handing | None) -> Iterator[Batch]:
-    """What the consumer has not taken, if there is any.
+    """What the consumer has not taken, if there is any; from an iterator it gets no more then.
 
     >>> batch = Batch(0, "abc")
     >>> batch.values = [1, 2, 3]
@@ -22,6 +23,12 @@ def rest_of(handing: Handing | None) -> Iterator[Batch]:
         return
     batch, taken = handing
     if not isinstance(taken, int):
-        taken = len(batch.items) - operator.length_hint(taken)
+        left, taken = taken, len(batch.items) - operator.length_hint(taken)
+        deque(left, maxlen=0)
     if taken < len(batch.items):
         yield batch.part(taken, len(batch.items))
+
+
+def is_handed(handing: Handing | None, batch: Batch) -> bool:
+    """Whether the consumer is still taking of this one: another iteration may have taken the rest."""
+    return handing is not None and handing[0] is batch

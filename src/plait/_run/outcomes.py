@@ -1,12 +1,13 @@
-"""From a batch to one Outcome for each of its items."""
+"""From a batch to one Outcome for each of its items, and from an outcome to the error that is raised."""
 
 from __future__ import annotations
 
-from _collections_abc import Iterator
+from _collections_abc import Callable, Iterator
 from typing import Any
 
 from plait._core.batch import Batch
-from plait._core.outcome import Outcome
+from plait._core.outcome import Outcome, attach
+from plait._run.call_advice import note_call_advice
 from plait._run.recalled import Recalled
 
 
@@ -28,3 +29,17 @@ def outcomes_of(batch: Batch, epoch: float) -> Iterator[Outcome[Any]]:
             started=began + epoch if began else 0.0,
             ended=ended + epoch if ended else 0.0,
         )
+
+
+def failure_of(outcome: Outcome[Any], fn: Callable[..., object]) -> BaseException:
+    """The error of a call of `fn`, made to carry its item."""
+    error = outcome.error
+    assert error is not None
+    if isinstance(error, (StopIteration, StopAsyncIteration)):  # raised as itself it would quietly end the loop
+        ended = RuntimeError(f"the function raised {type(error).__name__}, which is not an error a loop can see")
+        ended.__cause__ = error
+        error = ended
+    attach(error, outcome)
+    if type(error) is TypeError:
+        note_call_advice(error, fn, outcome.input)
+    return error

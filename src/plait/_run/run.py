@@ -18,14 +18,13 @@ from plait._core.how_many import how_many
 from plait._core.interrupts import drives, finishes, unwatch, watch
 from plait._core.job import Job, Running
 from plait._core.onlooker import ONLOOKER, name_of
-from plait._core.outcome import Outcome, attach
+from plait._core.outcome import Outcome
 from plait._engines.interface import IDLE, Engine
 from plait._run.accounts import Accounts, unended
-from plait._run.call_advice import note_call_advice
 from plait._run.farewell import explain, in_words, stopping_words, taken_error, warn_abandoned, warn_mishaps
 from plait._run.handing import Handing, rest_of
 from plait._run.ordering import CompletionOrder, InputOrder
-from plait._run.outcomes import outcomes_of
+from plait._run.outcomes import failure_of, outcomes_of
 from plait._run.progress import Meter
 from plait._run.recalled import Recalled
 from plait._run.report import Report
@@ -67,6 +66,7 @@ class Run:
         self._accounts = Accounts(job.feed.handed_out)
         self._work: Generator[Batch, None, None] | None = None
         self.handing: Handing | None = None
+        self._pieces: Iterator[Recalled] = iter(())
         self._disturber: KeyboardInterrupt | None = None
         self.held_back: KeyboardInterrupt | None = None
         self._explained: KeyboardInterrupt | None = None
@@ -142,7 +142,8 @@ class Run:
     def batches(self, *, stop_at_failure: bool) -> Iterator[Batch]:
         """Batches in the order of delivery. Closing this stops the work.
 
-        With `stop_at_failure` a batch that failed is delivered as soon as it is known, before its turn.
+        With `stop_at_failure` a batch that failed is delivered as soon as it is known, before its turn. Who takes items
+        of a batch notes in `handing` how far that went; another iteration, as of outcomes, goes on from there.
         """
         feed = self.job.feed
         if self._disturber is not None:  # Ctrl-C in the body of the loop
@@ -247,46 +248,54 @@ class Run:
 
     def failure(self, batch: Batch, offset: int) -> BaseException:
         """The error of one item of the batch, made to carry its item."""
-        error = batch.failures[offset]
-        if isinstance(error, (StopIteration, StopAsyncIteration)):  # raised as itself it would quietly end the loop
-            ended = RuntimeError(f"the function raised {type(error).__name__}, which is not an error a loop can see")
-            ended.__cause__ = error
-            error = ended
-        attach(error, next(self.outcomes_of(batch.part(offset, offset + 1))))
-        if type(error) is TypeError:
-            note_call_advice(error, self._fn, batch.items[offset])
-        return error
+        return failure_of(next(self.outcomes_of(batch.part(offset, offset + 1))), self._fn)
 
     # --- steps of `batches`
 
     def _working(self, work: Generator[Batch, None, None], stop_at_failure: bool) -> Iterator[Batch]:
-        feed, order = self.job.feed, self._order
+        yield from self._deliver_ready()
         for batch in work:
             if batch is IDLE:
                 yield batch
                 continue
             finals = self._settle(batch) if self._journal is None else self._recorded(batch, self._journal)
             for final in finals:
-                order.add(final)
+                self._order.add(final)
             batch.fetched = True
             if finals is self._settled:
                 self._settled = []
-            while self.held_back is None and (ready := order.ready()) is not None:
-                if isinstance(ready, Recalled):
-                    yield from self._deliver_recalled(ready)
-                    continue
-                self.handing = ready, 0
-                ready.delivered = True
-                yield ready
-                self._taken()
-                feed.deliver(len(ready.items))
+            yield from self._deliver_ready()
             for final in finals:
                 if stop_at_failure and not self._halted:  # the consumer raises, although earlier items still run
                     yield from (final.part(offset, offset + 1) for offset in sorted(final.failures))
 
-    def _taken(self) -> None:
-        """The consumer has come back for more."""
-        self.handing = self._disturber = None
+    def _deliver_ready(self) -> Iterator[Batch]:
+        """What has its turn; first what another iteration, as of values before that of outcomes, left untaken."""
+        while True:
+            yield from self._taken_over()
+            if self.held_back is not None:
+                return
+            batch: Batch | None = next(self._pieces, None)
+            if batch is None:
+                if (batch := self._order.ready()) is None:
+                    return
+                batch.delivered = True
+                if isinstance(batch, Recalled):
+                    self._read(batch)
+                    continue
+            self.handing = batch, 0
+            yield batch
+
+    def _taken_over(self) -> Iterator[Batch]:
+        """The consumer has come back for more: the window moves by what was taken of the batch last given."""
+        self._disturber = None
+        while not self._halted and (handing := self.handing) is not None:
+            batch, rest = handing[0], next(rest_of(handing), None)
+            taken = len(batch.items) - (0 if rest is None else len(rest.items))
+            self.job.feed.deliver(taken, known=isinstance(batch, Recalled))
+            self.handing = None if rest is None else (rest, 0)
+            if rest is not None:
+                yield rest
 
     def _start(self) -> None:
         watch(self)
@@ -316,15 +325,10 @@ class Run:
         journal.commit()
         return self._settled
 
-    def _deliver_recalled(self, batch: Recalled) -> Iterator[Batch]:
+    def _read(self, batch: Recalled) -> Iterator[Recalled]:
         assert self._journal is not None
-        pieces = self._journal.read(batch)
-        batch.delivered = True
-        for piece in pieces:
-            self.handing = piece, 0
-            yield piece
-            self._taken()
-            self.job.feed.deliver(len(piece.items), known=True)
+        self._pieces = self._journal.read(batch)
+        return self._pieces
 
     def _close_journal(self, journal: Keeper) -> None:
         """What has been computed is recorded, whether anybody will ask for it or not."""
@@ -366,16 +370,14 @@ class Run:
     def _leftovers(self, stop_at_failure: bool) -> Iterator[Batch]:
         """After a stop: what had finished and was not delivered, then one Cancelled per item that had not."""
         yield from rest_of(self.handing)
+        yield from self._pieces
         self._fetch_rest()
         for final in self._settled:
             self._order.add(final)
         self._settled = []
         for batch in self._order.rest(gapless=stop_at_failure):  # what lies behind a gap stays for `outcomes`
-            if isinstance(batch, Recalled):
-                yield from self._deliver_recalled(batch)
-            else:
-                batch.delivered = True
-                yield batch
+            batch.delivered = True
+            yield from self._read(batch) if isinstance(batch, Recalled) else [batch]
         if self._journal is not None:
             self._journal.close(self._report)
         for index, item in self._accounts.missing() if self.job.cancelled else ():

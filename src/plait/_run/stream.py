@@ -18,6 +18,7 @@ from plait._core.how_many import how_many
 from plait._core.interrupts import drives
 from plait._core.loop_here import loop_here
 from plait._core.outcome import Outcome
+from plait._run.handing import is_handed
 from plait._run.report import Report
 from plait._run.run import Run
 
@@ -36,7 +37,8 @@ class Stream(Generic[R]):
 
     Nothing runs before the first result is asked for. Iterate it once, with ``for`` or ``async for``; leaving the loop,
     the ``with`` block, or letting go of the Stream stops the work. A value's iteration raises the first failure as soon
-    as it is known, with a note that names the item; `outcomes` gives every failure as a value instead.
+    as it is known, with a note that names the item; `outcomes` gives every failure as a value instead. What one
+    of the two has given the other does not: `outcomes` goes on where a loop over values was left.
 
     >>> import plait
     >>> with plait.map(str.upper, ["a", "b"], engine="thread") as stream:
@@ -197,7 +199,7 @@ class _OneAtATime:
 
     @drives
     def __next__(self) -> Iterable[Any]:
-        if self._busy:
+        if self._busy or self._run.awaited:
             return _refusal()  # not raised here, which would end the chain for whoever waits
         try:
             self._busy = True
@@ -244,6 +246,8 @@ def _raising(run: Run, batch: Batch) -> Generator[object, None, None]:
     for offset in range(first):
         run.handing = batch, offset + 1
         yield batch.values[offset]
+        if not is_handed(run.handing, batch):
+            return
     run.handing = batch, first + 1
     run.halt()
     raise run.failure(batch, first)
@@ -253,6 +257,8 @@ def _outcomes(run: Run, batch: Batch) -> Iterator[Outcome[Any]]:
     for position, outcome in enumerate(run.outcomes_of(batch), 1):
         run.handing = batch, position
         yield outcome
+        if not is_handed(run.handing, batch):
+            return
 
 
 async def _values_async(run: Run) -> AsyncIterator[object]:
@@ -262,7 +268,9 @@ async def _values_async(run: Run) -> AsyncIterator[object]:
             for position, value in enumerate(batch.values[:first], 1):
                 run.handing = batch, position
                 yield value
-            if first is not None:
+                if not is_handed(run.handing, batch):
+                    break
+            if first is not None and is_handed(run.handing, batch):
                 run.handing = batch, first + 1
                 await _pump(run).halt(run)
                 raise run.failure(batch, first)

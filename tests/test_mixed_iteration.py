@@ -1,0 +1,108 @@
+"""A stream that is iterated in several ways, one after the other or in turns: everything comes once."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import plait
+from plait.errors import UsageError
+
+LONG = 30.0  # seconds after which a test that waits has failed
+LARGE = 600_000  # bytes: a journal reads them in pieces
+
+pytestmark = pytest.mark.usefixtures("nothing_left")
+
+
+def same(n: int) -> int:
+    return n
+
+
+def fail_at_ten(n: int) -> int:
+    if n == 10:
+        raise ValueError(n)
+    return n
+
+
+def large(n: int) -> bytes:
+    return bytes([n]) * LARGE
+
+
+@pytest.mark.parametrize("order", ["input", "completion"])
+@pytest.mark.parametrize("engine", ["inline", "thread", "process", "auto"])
+def test_values_and_outcomes_in_turns_give_everything_once(engine: str, order: str) -> None:
+    for seed in range(5):
+        turns = random.Random(seed)
+        stream = plait.map(same, iter(range(300)), engine=engine, workers=2, order=order)
+        values, outcomes = iter(stream), iter(stream.outcomes())
+        found: list[int | None] = []
+        for _ in range(250):
+            found.append(next(values) if turns.random() < 0.5 else next(outcomes).value)
+        found += values
+        found += [outcome.value for outcome in outcomes]
+        if order == "completion":
+            found.sort(key=str)
+            assert found == sorted(range(300), key=str)
+        else:
+            assert found == list(range(300))
+        assert stream.report.finished
+
+
+@pytest.mark.parametrize("engine", ["inline", "thread", "process"])
+def test_outcomes_go_on_where_a_loop_over_values_was_left(engine: str) -> None:
+    stream = plait.map(fail_at_ten, range(50), engine=engine, workers=1)
+    for value in stream:
+        if value == 3:
+            break
+    rest = list(stream.outcomes())
+    assert [outcome.index for outcome in rest] == list(range(4, 50))
+    assert [outcome.index for outcome in rest if not outcome.ok] == [10]
+    assert list(stream) == []
+
+
+def test_values_go_on_where_a_loop_over_outcomes_was_left() -> None:
+    stream = plait.map(fail_at_ten, range(50), engine="inline")
+    outcomes = stream.outcomes()
+    assert [next(outcomes).index for _ in range(4)] == [0, 1, 2, 3]
+    values = iter(stream)
+    assert [next(values) for _ in range(6)] == [4, 5, 6, 7, 8, 9]
+    with pytest.raises(ValueError, match="10"):
+        next(values)
+    assert all(outcome.index > 10 for outcome in outcomes)  # what had been computed by then
+
+
+@pytest.mark.parametrize("close", [False, True])
+def test_what_a_journal_recalls_is_not_lost_between_two_ways(close: bool, tmp_path: Path) -> None:
+    journal = tmp_path / "run.sqlite"
+    list(plait.map(large, range(20), engine="inline", journal=journal))
+    stream = plait.map(large, range(20), engine="inline", journal=journal)
+    found = [next(stream) for _ in range(3)]
+    if close:
+        stream.close()
+    found += [outcome.value for outcome in stream.outcomes() if outcome.value is not None]
+    assert [(value[0], len(value)) for value in found] == [(n, LARGE) for n in range(20)]
+
+
+def test_a_stream_that_waits_for_somebody_else_says_so_in_every_way() -> None:
+    asked, go_on = threading.Event(), threading.Event()
+
+    def items() -> Iterator[int]:
+        yield 0
+        asked.set()
+        assert go_on.wait(LONG)
+        yield 1
+
+    stream = plait.map(same, items(), engine="thread")
+    found: list[int] = []
+    other = threading.Thread(target=lambda: found.extend(stream))
+    other.start()
+    assert asked.wait(LONG)
+    with pytest.raises(UsageError, match="waiting for its next result already"):
+        list(stream.outcomes())
+    go_on.set()
+    other.join(LONG)
+    assert found == [0, 1]
