@@ -199,6 +199,19 @@ def test_many_timeouts_cost_their_items_only() -> None:
     assert all(isinstance(outcome.error, TaskTimeout) for outcome in outcomes if not outcome.ok)
 
 
+def test_what_ended_before_an_item_ran_out_of_time_is_not_run_again(tmp_path: Path) -> None:
+    def work(x: int) -> int:
+        with open(tmp_path / "ran", "a") as ran:
+            ran.write(f"{x} ")
+        while x % 20 == 16:
+            pass
+        return x
+
+    outcomes = list(plait.map(work, range(120), engine="interpreter", workers=2, timeout=0.3).outcomes())
+    assert [outcome.index for outcome in outcomes if not outcome.ok] == [16, 36, 56, 76, 96, 116]
+    assert sorted(map(int, (tmp_path / "ran").read_text().split())) == list(range(120))
+
+
 def test_a_result_at_the_edge_of_its_time_is_a_value_or_a_timeout() -> None:
     def work(seconds: float) -> float:
         end = time.perf_counter() + seconds

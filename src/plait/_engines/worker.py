@@ -181,7 +181,6 @@ class Worker(WorkerTask):
         return self._window
 
     def _run(self, flags: int, function: int, key: int, payload: memoryview) -> None:
-        self._board.open_log(key)
         refs, payload = self._extra(flags, payload)
         first, budget, base, attempt, count = BATCH_HEAD.unpack_from(payload)
         assignment = self._assignments.get(function)
@@ -189,6 +188,7 @@ class Worker(WorkerTask):
             self._words[MODE] = boards.IDLE
             self._answer(key, wire.LOGGED, 0)
             return
+        self._board.open_log(key)  # not before: who was told to stop leaves the log of its last batch to the driver
         try:
             # In a list, from which the loop takes them: no frame may hold the arguments longer than their loop does.
             items, plain = decode_items(
