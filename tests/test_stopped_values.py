@@ -92,6 +92,32 @@ def test_what_lies_behind_a_failure_is_not_lost(order: str, before: list[int], b
     assert rest(iter(stream.outcomes())) == (behind, [5])
 
 
+class TogetherEngine(InlineEngine):
+    """Finishes seven items as one batch, of which some failed."""
+
+    def run(self, job: Job) -> Generator[Batch, None, None]:
+        job.feed.window = TAKEN
+        batch = job.feed.take(TAKEN)
+        assert batch is not None
+        batch.values = list(batch.items)
+        batch.failures = {1: OSError(1), 3: ValueError(3), 5: OSError(5)}
+        yield batch
+
+
+@pytest.mark.parametrize(("order", "before"), [("input", [0]), ("completion", [0, 2])])
+def test_what_ended_together_with_a_failure_is_not_lost(order: str, before: list[int]) -> None:
+    again = plait.Retry(1, on=OSError)  # tears the batch into pieces, of which several can be delivered at once
+    stream = plait.map(int, list(range(100)), engine=TogetherEngine(), order=order, retry=again)
+    values = []
+    with pytest.raises(ValueError, match="3"):
+        for value in stream:
+            values.append(value)
+    assert values == before
+    ended, cancelled = rest(iter(stream.outcomes()))
+    assert sorted({*ended, 3}) == sorted({0, 2, 3, 4, 6} - {*before})
+    assert cancelled == [1, 5]
+
+
 def test_async_values_in_order_end_before_a_gap() -> None:
     async def main() -> None:
         stream = plait.map(int, list(range(100)), engine=ScriptedEngine(6, 4, 1, 2))

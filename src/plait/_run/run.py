@@ -273,7 +273,7 @@ class Run:
         """What has its turn; first what another iteration, as of values before that of outcomes, left untaken."""
         while True:
             yield from self._taken_over()
-            if self.held_back is not None:
+            if self._halted or self.held_back is not None:  # what is left is for `_leftovers`
                 return
             batch: Batch | None = next(self._pieces, None)
             if batch is None:
