@@ -16,7 +16,7 @@ import plait
 from plait._core.bell import Bell
 from plait._core.cancelling import Block, Interruptible, cancellation_point, current_block, wait_until
 from plait._core.current import Task, current_task
-from plait.errors import StopTask
+from plait.errors import Cancelled, StopTask
 
 BENCH = Path(__file__).resolve().parent.parent / "bench"
 PATIENCE = 20.0
@@ -183,3 +183,59 @@ def spin_until(condition: Callable[[], object]) -> None:
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.0005)
+
+
+class WaitsForNothing:
+    """Its second item waits in plait until it is told to stop."""
+
+    def __init__(self, how: str) -> None:
+        self.how = how
+        self.waits = threading.Event()
+
+    def __call__(self, n: int) -> int:
+        if n == 1:
+            self.waits.set()
+            if self.how == "channel":
+                plait.channel(0).get()
+            with plait.scope() as s:
+                s.submit(plait.channel(0).get)
+        return n
+
+    def cancel(self, stream: plait.Stream[int]) -> None:
+        assert self.waits.wait(PATIENCE)
+        stream.cancel()
+
+
+@pytest.mark.parametrize("how", ["channel", "scope"])
+@pytest.mark.parametrize("values", [False, True])
+@pytest.mark.parametrize("engine", ["inline", "thread"])
+def test_an_item_that_waits_in_plait_when_the_map_is_cancelled_has_not_ended(
+    engine: str, values: bool, how: str
+) -> None:
+    work = WaitsForNothing(how)
+    stream = plait.map(work, range(3), engine=engine, workers=1)
+    canceller = threading.Thread(target=work.cancel, args=(stream,))
+    canceller.start()
+    if values:
+        with pytest.raises(Cancelled, match="cancelled|item 1"):
+            list(stream)
+    else:
+        outcomes = list(stream.outcomes())
+        assert outcomes[0].value == 0
+        assert {type(outcome.error) for outcome in outcomes[1:]} == {Cancelled}
+    canceller.join()
+
+
+@pytest.mark.parametrize("timed", [False, True])
+@pytest.mark.parametrize("engine", ["inline", "thread", "process"])
+def test_stop_task_that_a_function_raises_by_itself_is_its_failure(engine: str, timed: bool) -> None:
+    def work(n: int) -> int:
+        if n == 1:
+            raise StopTask("mine")
+        return n
+
+    stream = plait.map(work, range(4), engine=engine, workers=1, timeout=PATIENCE if timed else None)
+    first, second, *others = stream.outcomes()
+    assert isinstance(second.error, StopTask)
+    assert first.ended <= second.started <= second.ended <= others[0].started
+    assert [outcome.value for outcome in (first, *others)] == [0, 2, 3]

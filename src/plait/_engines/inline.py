@@ -8,13 +8,13 @@ from _thread import get_ident
 
 from plait._core.batch import Batch
 from plait._core.bell import Bell
-from plait._core.current import Task, current_task
+from plait._core.current import StopTask, Task, current_task
 from plait._core.job import Job, Running
 from plait._core.rng import Seeding
 from plait._core.sizing import BatchSizer
 from plait._core.worker_state import WorkerState
 from plait._engines.interface import Plan
-from plait._engines.loops import run_plain, run_timed
+from plait._engines.loops import keep_failure, run_plain, run_timed
 from plait._engines.stealing import Portion, portion_type
 
 _BATCH_SECONDS = 0.001
@@ -56,7 +56,6 @@ class InlineEngine:
 
     def _batches(self, job: Job, task: InlineTask) -> Generator[Batch, None, None]:
         sizer = BatchSizer(_BATCH_SECONDS)
-        loop = run_timed if job.timed else run_plain
         job.snapshot = task.snapshot
         job.tally.peak = 1
         feed = job.feed
@@ -80,7 +79,7 @@ class InlineEngine:
             batch.worker = "inline"
             batch.started = time.perf_counter()
             try:
-                job.context.run(loop, job.fn, portion.iterator, batch, (KeyboardInterrupt,))
+                _run(job, portion, batch, task)
             except BaseException:
                 batch.ended = time.perf_counter()
                 if batch.values:  # Ctrl-C in one item does not lose those before it
@@ -183,6 +182,21 @@ class InlineTask(Task):
         if offset >= len(batch.items):
             return []
         return [Running(batch.base + offset, batch.items[offset], "inline", time.perf_counter() - batch.started)]
+
+
+def _run(job: Job, portion: Portion, batch: Batch, task: InlineTask) -> None:
+    """Run the batch. An item that StopTask ends because the work is being stopped has not ended, as on threads."""
+    loop = run_timed if job.timed else run_plain
+    while True:
+        try:
+            job.context.run(loop, job.fn, portion.iterator, batch, (KeyboardInterrupt, StopTask))
+            return
+        except StopTask as error:
+            if task.cancelled:
+                return
+            keep_failure(batch, error)  # the function raised it by itself
+            if job.timed:
+                batch.spans.append((batch.spans[-1][1] if batch.spans else batch.started, time.perf_counter()))
 
 
 def _nothing() -> None:
