@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import itertools
 import os
+import subprocess
 import sys
+import textwrap
 import threading
 import time
 import warnings
@@ -197,6 +199,27 @@ def test_many_timeouts_cost_their_items_only() -> None:
     outcomes = list(plait.map(work, range(50), engine="interpreter", workers=3, timeout=0.15).outcomes())
     assert [outcome.value for outcome in outcomes] == [None if x % 10 == 3 else x for x in range(50)]
     assert all(isinstance(outcome.error, TaskTimeout) for outcome in outcomes if not outcome.ok)
+
+
+def test_a_stop_that_comes_where_nothing_can_be_raised_is_not_told() -> None:
+    program = """
+        import plait
+
+        class Last:
+            def __init__(self, error):
+                self.error = error
+
+            def __del__(self):
+                raise self.error
+
+        def work(error):
+            Last(error)
+
+        list(plait.map(work, [plait.errors.StopTask("stopped"), ValueError("told")], engine="interpreter", workers=1))
+        """
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, check=True)
+    assert "ValueError: told" in done.stderr
+    assert "StopTask" not in done.stderr
 
 
 def test_what_ended_before_an_item_ran_out_of_time_is_not_run_again(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import _socket
 import mmap
 import os
+import sys
 import threading
 
 from plait._core.current import StopTask
@@ -33,6 +34,7 @@ if TYPE_CHECKING:  # names for type checkers only: start-up time counts
 def main(ends: list[int], segments: list[Address | None], environment: dict[str, str]) -> None:
     """Serve until there is nobody to serve. The descriptors belong to the caller, who closes them afterwards."""
     _extend(environment)
+    _let_be_lost(StopTask)
     sockets = [_socket.socket(fileno=fd) for fd in ends]
     for each in sockets:
         each.setblocking(True)  # whatever socket.setdefaulttimeout says: the process has one value for all interpreters
@@ -58,6 +60,12 @@ def main(ends: list[int], segments: list[Address | None], environment: dict[str,
         board.close()
         for each in sockets:
             each.detach()
+
+
+def _let_be_lost(kind: type[BaseException]) -> None:
+    """Have nobody told of one that came where nothing can be raised, as in a destructor: it will be raised again."""
+    tell = sys.unraisablehook
+    sys.unraisablehook = lambda lost: None if lost.exc_type is kind else tell(lost)
 
 
 class BorrowedSegment(FileSegment):
