@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import pytest
 
 import plait
-from plait.errors import NotTransferable, RemoteError, TaskTimeout, WorkerDied
+from plait.errors import Cancelled, NotTransferable, RemoteError, TaskTimeout, WorkerDied
 
 ROUNDS = int(os.environ.get("PLAIT_TORTURE", "4"))
 SEED = os.environ.get("PLAIT_SEED")
@@ -164,7 +164,7 @@ def draw(engine: str, rng: random.Random) -> Case:
             "timeout": timeout,
         },
         source=rng.choice(["list", "iterator", "fails"]),
-        way=rng.choice(["outcomes", "groups", "async", "some"]),
+        way=rng.choice(["outcomes", "groups", "async", "some", "turns", "stopped"]),
         journal=rng.random() < 0.2,
     )
 
@@ -184,6 +184,12 @@ def outcomes_of(stream: plait.Stream[Any], way: str, seen: list[plait.Outcome[An
 
     if way == "async":
         asyncio.run(ask())
+    elif way == "turns":
+        both = [iter(stream.outcomes()), iter(stream.outcomes())]
+        while (outcome := next(both[0], None)) is not None:
+            seen.append(outcome)
+            both.reverse()
+        seen += both[1]
     elif way == "groups":
         for group in stream.outcomes().groups():
             seen += group
@@ -191,8 +197,10 @@ def outcomes_of(stream: plait.Stream[Any], way: str, seen: list[plait.Outcome[An
         with stream:
             for outcome in stream.outcomes():
                 seen.append(outcome)
-                if way == "some" and len(seen) == 5:
+                if way in ("some", "stopped") and len(seen) == 5:
                     break
+        if way == "stopped":
+            seen += stream.outcomes()
 
 
 def judge(outcome: plait.Outcome[Any], case: Case) -> None:
@@ -202,7 +210,10 @@ def judge(outcome: plait.Outcome[Any], case: Case) -> None:
         assert error is None
         assert outcome.value == GIVES[kind][1](n)
     elif kind == "fails at first":
-        assert (outcome.value == 2 * n and error is None) if case.retries else isinstance(error, ValueError)
+        once = not case.retries or (
+            case.way == "stopped" and outcome.attempts == 1
+        )  # nothing is run again after a stop
+        assert isinstance(error, ValueError) if once else (outcome.value == 2 * n and error is None)
     elif kind == "hangs":
         assert isinstance(error, TaskTimeout)
     else:
@@ -234,7 +245,10 @@ def try_one(engine: str, case: Case, journal: Path) -> None:
     assert len(set(indices)) == len(indices)
     for outcome in seen:
         assert outcome.input == case.items[outcome.index]
-        judge(outcome, case)
+        if not (case.way == "stopped" and isinstance(outcome.error, Cancelled)):
+            judge(outcome, case)
+    if case.way == "stopped" and len(seen) >= 5:
+        return
     if case.options["order"] == "input":
         assert indices == list(range(len(indices)))
     if case.way == "some" and len(seen) == 5:
