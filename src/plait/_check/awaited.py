@@ -1,4 +1,4 @@
-"""Which tasks of asyncio a task waits for, also through `gather`, `wait`, `shield` and task groups."""
+"""Which tasks of asyncio a task waits for, also through `gather` and task groups, and what it keeps meanwhile."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ import asyncio
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from plait._check.record import Failure
+from plait._check.record import Blocked, Failure
+from plait._check.source import Sources
+from plait._check.waits import waiting
+from plait._core.event import Kind
 
 
 def awaited(task: asyncio.Task[Any], others: Mapping[int, asyncio.Task[Any]]) -> tuple[int, ...]:
@@ -30,6 +33,18 @@ def ring(failure: Failure, start: int) -> tuple[int, ...]:
                 seen.add(other)
                 paths.append((*path, other))
     return ()
+
+
+def kept_around(blocked: Blocked, sources: Sources) -> str:
+    """What a task keeps while it waits, by an `async with` around that; "" if nothing."""
+    frame = waiting(blocked).frame
+    return sources.entered_around(frame.file, frame.line) if frame is not None else ""
+
+
+def keeper(blocked: Blocked, failure: Failure) -> Blocked | None:
+    """The task that has the lock of asyncio that one waits for, if it waits itself."""
+    mine = blocked.holder if blocked.pending.kind == Kind.WAIT else -1
+    return next((one for one in failure.blocked if one.thread == mine >= 0), None)
 
 
 def _tells(task: asyncio.Task[Any], future: object) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from plait._check.atomicity import Split
 from plait._check.clock import EARLY
 from plait._check.deadlocks import waiting_cycle
 from plait._check.explain_crossed import explain_crossed
@@ -15,6 +16,7 @@ from plait._check.explain_kept import explain_raised, with_kept
 from plait._check.explain_leftover import explain_unserved
 from plait._check.explain_let_in import let_in
 from plait._check.explain_outcome import explain_outcome
+from plait._check.explain_permits import explain_permits
 from plait._check.explain_remark import explain_remark
 from plait._check.explain_split import explain_split
 from plait._check.findings import FAILS, Finding, Moment, Side
@@ -31,6 +33,7 @@ from plait._core.event import Event, Kind, conflict
 _SWITCHES = 4  # the last ones, which are told when nothing explains the failure
 _RECENT = 30  # accesses of the failing thread that are looked at when nothing else explains it
 _ENOUGH_FOR_A_HANG = 8  # points of a split that is believed where no symptom says which part is wrong
+_ENOUGH_FOR_A_COUNT = 6  # of one in the count by which a semaphore is given back
 
 
 def explain(failing: Record, passing: Record | None, sources: Sources) -> Finding:
@@ -104,7 +107,8 @@ def _stuck(history: History, failure: Failure, before: History | None, sources: 
     behind = _behind(history, failure, why, before, sources) or _unserved(history, failure, why, before, sources)
     signals = why.kind in ("nobody sets it", "nothing comes")
     crossed = explain_crossed(history, failure, why.blocked, sources) if signals else None
-    return behind or crossed or explain_hang(history, failure, why, sources)
+    permits = explain_permits(history, failure, why, sources)
+    return behind or crossed or permits or explain_hang(history, failure, why, sources)
 
 
 def _not_woken(history: History, failure: Failure, sources: Sources) -> Finding | None:
@@ -122,10 +126,11 @@ def _behind(
     history: History, failure: Failure, found: Cause, before: History | None, sources: Sources
 ) -> Finding | None:
     """The lost update, or the like, because of which nobody does what a stuck thread waits for."""
-    if found.kind not in ("nobody sets it", "nothing comes", "hang"):
+    signals = found.waiting.kind == "semaphore" and found.kind == "never released"
+    if not signals and found.kind not in ("nobody sets it", "nothing comes", "hang"):
         return None
     best, points = best_split(history, before, [], failure, sources)
-    if best is None or points < _ENOUGH_FOR_A_HANG or best.kind not in ("lost update", "lock released in between"):
+    if best is None or not _explains_hang(history, best, points, sources, counts=signals):
         return None
     if history.events[best.other].kind == Kind.READ:
         return None  # who only looked has changed nothing for anybody
@@ -139,6 +144,17 @@ def _behind(
         sides=(*finding.sides, hang.sides[0]),
         moments=(*finding.moments, last),
     )
+
+
+def _explains_hang(history: History, best: Split, points: int, sources: Sources, *, counts: bool) -> bool:
+    """Whether a split is believed to be behind a hang.
+
+    With `counts` it may be a counter that is asked, right after its change, whether to give a semaphore back.
+    """
+    asked = history.events[best.second].site
+    if counts and best.kind == "changed after the write" and asked is not None and sources.in_test(asked):
+        return points >= _ENOUGH_FOR_A_COUNT
+    return points >= _ENOUGH_FOR_A_HANG and best.kind in ("lost update", "lock released in between")
 
 
 def _unserved(

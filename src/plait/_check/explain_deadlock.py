@@ -7,7 +7,7 @@ from plait._check.findings import Finding, Moment, Side
 from plait._check.history import History
 from plait._check.record import Blocked, Failure
 from plait._check.source import Sources
-from plait._check.waits import waiting
+from plait._check.waits import entered, receiver, waiting
 from plait._check.words import Says, Words, frame_site, innermost, listed, own
 from plait._core.event import Kind, Site
 
@@ -163,6 +163,11 @@ def what(blocked: Blocked, words: Words, quote: str = "`") -> str:
         return f"the end of {words.thread(blocked.holder if blocked.holder >= 0 else blocked.pending.place)}"
     if kind == "lock":
         return f"{quote}{words.lock(blocked.pending.place)}{quote}"
+    site = waits_at(blocked)
+    if kind == "semaphore" and site is not None:
+        text = words.sources.line(site.file, site.line)
+        name = receiver(text, "acquire") or entered(text)
+        return f"{quote}{name}{quote}" if name else _THINGS[kind]
     return _THINGS.get(kind, kind)
 
 

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterator
 
-from plait._check.awaited import ring
+from plait._check.awaited import kept_around, ring
 from plait._check.explain_deadlock import waits_at, what
 from plait._check.findings import Finding, Moment, Side
 from plait._check.hang_words import TITLES, WORDS
 from plait._check.hang_words_async import ASYNC_TITLES, ASYNC_WORDS
-from plait._check.hangs import Call, Cause, cleared, kept_around, undone
+from plait._check.hangs import Call, Cause, cleared, undone
 from plait._check.history import History
 from plait._check.record import Blocked, Failure
 from plait._check.source import Sources
-from plait._check.untold import changed_since, judged, without
-from plait._check.waits import in_pool, receiver, waiting
+from plait._check.untold import changed_since, changes_of, judged, looked_at, without
+from plait._check.waits import entered, in_pool, receiver, waiting
 from plait._check.words import Words, frame_site, headline, innermost, listed, own
 from plait._core.event import Kind, Site
 
@@ -97,14 +96,12 @@ def _variant(history: History, failure: Failure, cause: Cause, sources: Sources)
         changed = ", changed" if _change(history, cause, sources) >= 0 else ""
         variant = f"{cause.kind}, {kind}{changed or _holding(history, failure, cause, sources)}"
         return variant if variant in ASYNC_WORDS else f"{cause.kind}, {kind}"
-    if cause.kind == "waits for itself" and not in_pool(cause.blocked):
+    if (cause.kind, in_pool(cause.blocked)) == ("waits for itself", False):
         return "waits for itself, loop"
-    if cause.kind == "lost wake-up" and kind == "event":
-        mine = cause.calls[-1].thread == cause.blocked.thread
-        return "lost wake-up, cleared too late" if mine else "lost wake-up, cleared"
     if cause.kind == "lost wake-up":
-        late = _change(history, cause, sources) >= 0
-        return "lost wake-up, undone" if late else _missed(cause, sources)
+        return _lost(history, cause, sources)
+    if cause.kind == "deadlock" and kind == "semaphore":
+        return _crossing(failure, cause)
     if cause.kind == "notify too few" and not _peers_differ(cause):
         return "notify too few, alone"
     if cause.kind == "nobody sets it" and (variant := _unset(history, cause, sources)):
@@ -115,22 +112,42 @@ def _variant(history: History, failure: Failure, cause: Cause, sources: Sources)
 
 
 def _unset(history: History, cause: Cause, sources: Sources) -> str:
-    """Which of the sentences of `nobody sets it` fit a condition or a semaphore; "" for the general ones."""
+    """Which of the sentences of `nobody sets it` fit a condition; "" for the general ones."""
     if cause.waiting.kind == "condition" and (change := _unnotified(history, cause)) >= 0:
         return f"nobody sets it, {'judged' if judged(history, change, sources) >= 0 else 'changed'}"
+    if cause.waiting.kind == "condition" and _over(history, cause) >= 0:
+        return "nobody sets it, over"
     if cause.waiting.kind == "condition" and cause.peers:
         return "nobody sets it, each other"
-    return "nobody sets it, signal" if cause.waiting.kind == "semaphore" and _began_empty(cause) else ""
+    return ""
 
 
-def _began_empty(cause: Cause) -> bool:
-    """Whether each unit of a semaphore that was taken had been given by a `release()` before."""
-    tally = cause.tally
-    return not tally["with"] and tally["acquire"] <= tally["release"]
+def _crossing(failure: Failure, cause: Cause) -> str:
+    """Which sentences fit a semaphore that is kept by a thread that waits itself."""
+    stuck = next((one for one in failure.blocked if one.thread == cause.calls[-1].thread), cause.blocked)
+    if waiting(stuck).kind == "barrier":
+        return "deadlock, barrier"
+    here, there = waits_at(cause.blocked), waits_at(stuck)
+    return "deadlock, in line" if here is not None and there is not None and here.line == there.line else "deadlock"
 
 
-def _missed(cause: Cause, sources: Sources) -> str:
-    """Which sentences fit a notify that nobody heard."""
+def _is_pulse(history: History, cause: Cause) -> bool:
+    """Whether an event is cleared by the function that has just set it."""
+    sets, clears = (history.events[call.at] for call in (cause.calls[0], cause.calls[-1]))
+    if sets.thread != clears.thread or sets.site is None or clears.site is None:
+        return False
+    return sets.site.function == clears.site.function and 0 <= clears.site.line - sets.site.line <= 1
+
+
+def _lost(history: History, cause: Cause, sources: Sources) -> str:
+    """Which of the sentences of `lost wake-up` fit."""
+    if cause.waiting.kind == "event" and _is_pulse(history, cause):
+        return "lost wake-up, pulse"
+    if cause.waiting.kind == "event":
+        mine = cause.calls[-1].thread == cause.blocked.thread
+        return "lost wake-up, cleared too late" if mine else "lost wake-up, cleared"
+    if _change(history, cause, sources) >= 0:
+        return "lost wake-up, undone"
     return "lost wake-up, checked outside" if _checked_outside(cause, sources) else cause.kind
 
 
@@ -169,6 +186,8 @@ def _facts(history: History, failure: Failure, cause: Cause, words: Words, sourc
         for blocked in _told(failure)[:4]
     ]
     change = _change(history, cause, sources)
+    over = _over(history, cause) if cause.waiting.kind == "condition" else -1
+    change = over if change < 0 else change
     judge = judged(history, change, sources) if change >= 0 else -1
     ended = [words.thread(one) for one in without(history, change)] if judge >= 0 else []
     outside = _checked_outside(cause, sources)
@@ -196,7 +215,7 @@ def _facts(history: History, failure: Failure, cause: Cause, words: Words, sourc
         "judged": words.line(history.events[judge].site, site) if judge >= 0 else "",
         "without": f" {listed(ended)} ended without coming to it." if ended else "",
         "all": "; ".join(stuck),
-        "rest": _rest(failure, cause, words),
+        "rest": rest(failure, cause, words),
         "cleared": f"line {cleared(cause.blocked, sources)}",
         "circle": "; ".join(_keeping(failure, words, sources)),
         "ring": "; ".join(_ring(failure, cause, words)),
@@ -206,7 +225,7 @@ def _facts(history: History, failure: Failure, cause: Cause, words: Words, sourc
     }
 
 
-def _rest(failure: Failure, cause: Cause, words: Words) -> str:
+def rest(failure: Failure, cause: Cause, words: Words) -> str:
     """What the other threads do, apart from those that wait for the end of the one in question."""
     mine = cause.blocked.thread
     others = [one for one in failure.blocked if one.thread != mine and waiting(one).kind not in ("idle", "loop")]
@@ -236,14 +255,8 @@ def _keeping(failure: Failure, words: Words, sources: Sources) -> Iterator[str]:
     for blocked in failure.blocked:
         site, mine = waits_at(blocked), kept_around(blocked, sources)
         if site is not None and mine and waiting(blocked).kind in ("await lock", "await semaphore"):
-            wants = _entered(sources.line(site.file, site.line)) or what(blocked, words, "")
+            wants = entered(sources.line(site.file, site.line)) or what(blocked, words, "")
             yield f"{words.thread(blocked.thread)} keeps `{mine}` and waits for `{wants}` in {words.line(site)}"
-
-
-def _entered(text: str) -> str:
-    """What a line takes: `b` in ``async with b:``, in ``async with a, b:`` and in ``await b.acquire()``."""
-    found = re.match(r"(?:async\s+)?with\s+(?:.*,\s*)?([\w.\[\]]+)(?:\s+as\s+\w+)?\s*:", text)
-    return found[1] if found else receiver(text, "acquire")
 
 
 def _for(failure: Failure, cause: Cause, words: Words) -> str:
@@ -263,6 +276,14 @@ def _change(history: History, cause: Cause, sources: Sources) -> int:
 
 def _unnotified(history: History, cause: Cause) -> int:
     return changed_since(history, cause.blocked.thread, cause.began)
+
+
+def _over(history: History, cause: Cause) -> int:
+    """The last change of what a thread waits for, if whoever made it has ended; else -1."""
+    looked = looked_at(history, cause.blocked.thread, cause.began)
+    among = range(cause.began - 1, -1, -1)
+    change = next(changes_of(history, cause.blocked.thread, looked, among), -1)
+    return change if change >= 0 and history.ended(history.events[change].thread) else -1
 
 
 def _checked_outside(cause: Cause, sources: Sources) -> int:
@@ -285,7 +306,7 @@ def _thing(cause: Cause, words: Words, sources: Sources) -> str:
     site = waits_at(cause.blocked)
     text = sources.line(site.file, site.line) if site is not None else ""
     found = next((name for method in _METHODS if (name := receiver(text, method))), "")
-    found = found or _entered(text)
+    found = found or entered(text)
     return found or (words.lock(cause.blocked.pending.place) if cause.waiting.kind == "lock" else "")
 
 

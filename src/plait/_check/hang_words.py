@@ -36,6 +36,18 @@ WORDS = {
         "None of them can ever go on.",
         "Take both in one order everywhere, or hold nothing that others need while you wait.",
     ),
+    "deadlock, in line": Says(
+        "{name} waits for `{thing}` in {here}. {who} has taken it in {where} and keeps it while it waits itself{for}. "
+        "None of them can ever go on.",
+        "Take both in one order, whoever comes: sort them first by something that never changes (a number, `id()`). Or "
+        "let one less come to {where} at a time than there are of them: with a `Semaphore(n - 1)` around both.",
+    ),
+    "deadlock, barrier": Says(
+        "{name} waits for `{thing}` in {here}. {who} has taken it in {where} and keeps it while it waits itself{for}. "
+        "The barrier wants more threads, and those cannot come to it.",
+        "Let in, of each kind, just as many as one round of the barrier is made of: compare the numbers of units of "
+        "the semaphores with the number of the barrier. Or give `{thing}` back before the barrier.",
+    ),
     "never released": Says(
         "{name} waits for `{thing}` in {here}. {who} has taken it in {where} and never gave it back.",
         "Use `with {thing}:`, or release it in a `finally:`, so that an early return or an exception gives it back "
@@ -80,6 +92,13 @@ WORDS = {
         "Clear it right after the wait, before you look for work, not afterwards: `{thing}.wait(); {thing}.clear()`. "
         "Or use a queue.Queue.",
     ),
+    "lost wake-up, pulse": Says(
+        "{who} sets `{thing}` in {set} and clears it in {where}, at once. That wakes whoever waits for it at that "
+        "moment; {name} comes to {here} only after that, and nobody sets it again.",
+        "Leave it set. Where it is used again, take a new Event for each round: whoever waits reads which one under "
+        "the lock, and the last one stores a new one there before it sets the old one. Or use `threading.Barrier`, or "
+        "a Condition with a number of rounds.",
+    ),
     "lost wake-up, cleared": Says(
         "`{thing}` was set, and {who} cleared it again in {where} before {name} looked. Now {name} waits for it in "
         "{here}, and nobody sets it again.",
@@ -106,6 +125,12 @@ WORDS = {
         "Do not wait while you keep what the others wait for: give it back first (a reader that wants to write lets go "
         "and looks again), or take all that is needed in one step.",
     ),
+    "nobody sets it, over": Says(
+        "{name} waits on `{thing}` in {here}. {changer} was the last to change `{changed}`, in {change}, and has "
+        "ended; nobody who is left changes it again: {rest}.",
+        "If nothing more comes, the wait has to end as well: ask in the `while` around it whether all is over, and "
+        "call `{thing}.notify_all()` under its lock where that comes about.",
+    ),
     "nobody sets it, changed": Says(
         "{changer} changes `{changed}` in {change}, which {name} waits for in {here}, but does not notify: {name} "
         "never looks again.",
@@ -127,12 +152,6 @@ WORDS = {
         "{name} waits for `{thing}` in {here}; all its units are taken, and nobody who is left gives one back.",
         "Release it once for each acquire, with `with` or in a `finally:`; and start it with as many units as are "
         "needed.",
-    ),
-    "nobody sets it, signal": Says(
-        "{name} waits for `{thing}` in {here}, which has been released as often as it was acquired, and began with no "
-        "unit. Each acquire() waits for another thread's release() then, and nobody who is left does it: {rest}.",
-        "See to it that whoever is to release `{thing}` does so on every way out, in a `finally:`, once for each "
-        "acquire(); or wait with a timeout.",
     ),
     "nothing comes": Says(
         "{name} waits for an item from `{thing}` in {here}, but nobody who is left will put one: {rest}.{ended}",

@@ -9,11 +9,11 @@ from __future__ import annotations
 import ast
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from plait._check.atomicity import overlap
-from plait._check.awaited import ring
+from plait._check.awaited import keeper, kept_around, ring
 from plait._check.history import History
 from plait._check.record import Blocked, Failure
 from plait._check.source import Sources
@@ -70,7 +70,7 @@ def _doubt(history: History, one: Cause, root: int) -> tuple[bool | int, ...]:
 def _is_untold(history: History, one: Cause) -> bool:
     """Whether it waits on a condition for what has come, and nobody has said so."""
     waits = (one.kind, one.waiting.kind) == ("nobody sets it", "condition")
-    return waits and untold(history, one.blocked, one.began, _inner_lock(history, one.blocked)[1])
+    return waits and untold(history, one.blocked, one.began, inner_lock(history, one.blocked)[1])
 
 
 # These are defects wherever they are; of the others the one that the main thread waits for in the end is told.
@@ -89,7 +89,7 @@ def _root(failure: Failure) -> int:
 
 def _cause(history: History, failure: Failure, blocked: Blocked, sources: Sources) -> Cause:
     what = _waiting(history, blocked)
-    began, lock = _inner_lock(history, blocked)
+    began, lock = inner_lock(history, blocked)
     calls = tuple(calls_on(history, lock, sources)) if lock >= 0 else ()
     calls = tuple(call for call in calls if not _of_another(call, history, what, sources))
     others = (other for other in failure.blocked if other.thread != blocked.thread)
@@ -97,11 +97,11 @@ def _cause(history: History, failure: Failure, blocked: Blocked, sources: Source
     peers = tuple(
         other
         for other in others
-        if mine == ((it := waiting(other)).kind, _inner_lock(history, other)[1], condition_of(it, sources))
+        if mine == ((it := waiting(other)).kind, inner_lock(history, other)[1], condition_of(it, sources))
     )
     tally = Counter(call.method for call in calls)
     for other in failure.blocked:  # a call that has not come back has not done anything yet
-        if _inner_lock(history, other)[1] == lock >= 0:
+        if inner_lock(history, other)[1] == lock >= 0:
             tally.subtract([one.method for one in calls if one.thread == other.thread][-1:])
     rule = _RULES.get(what.kind)
     kind = "barrier short of parties" if what.kind.endswith("barrier") else "hang"
@@ -200,7 +200,7 @@ def _event(case: _Case) -> _Answer:
 
 def _semaphore(case: _Case) -> _Answer:
     taken: dict[int, list[Call]] = {}
-    for call in case.calls:
+    for call in settled(case.calls, [case.blocked, *case.peers]):
         mine = taken.setdefault(call.thread, [])
         site = case.history.events[call.at].site
         leaves = any(one.method == "with" and case.history.events[one.at].site == site for one in mine)
@@ -304,18 +304,6 @@ def cleared(blocked: Blocked, sources: Sources) -> int:
     return sources.calling(frame.file, name, "clear") if frame is not None and name else 0
 
 
-def kept_around(blocked: Blocked, sources: Sources) -> str:
-    """What a task keeps while it waits, by an `async with` around that; "" if nothing."""
-    frame = waiting(blocked).frame
-    return sources.entered_around(frame.file, frame.line) if frame is not None else ""
-
-
-def keeper(blocked: Blocked, failure: Failure) -> Blocked | None:
-    """The task that has the lock of asyncio that one waits for, if it waits itself."""
-    mine = blocked.holder if blocked.pending.kind == Kind.WAIT else -1
-    return next((one for one in failure.blocked if one.thread == mine >= 0), None)
-
-
 _RULES = {
     "lock": _lock,
     "condition": _condition,
@@ -337,7 +325,7 @@ _RULES = {
 }
 
 
-def _inner_lock(history: History, blocked: Blocked) -> tuple[int, int]:
+def inner_lock(history: History, blocked: Blocked) -> tuple[int, int]:
     """By which event the waiting began, and the place of the lock inside what is waited for; -1 when there is none.
 
     A Condition's `wait` acquires a lock of its own making, releases the Condition's and acquires its own again.
@@ -363,6 +351,13 @@ def calls_on(history: History, lock: int, sources: Sources, known: tuple[str, ..
             methods = methods or ["with" if re.match(r"(async\s+)?with\b", line) else "acquire"]
         for method in methods:
             yield Call(index, event.thread, method)
+
+
+def settled(calls: Sequence[Call], waiters: Sequence[Blocked]) -> list[Call]:
+    """The calls without the last one of each of those who wait, which has not come back."""
+    waits = {one.thread for one in waiters}
+    pending = {call.thread: call for call in calls if call.thread in waits}
+    return [call for call in calls if pending.get(call.thread) is not call]
 
 
 def _woken(history: History, index: int) -> bool:

@@ -173,11 +173,14 @@ class Sources:
 
     def calling(self, file: str, name: str, method: str) -> int:
         """The line where a method is called on what has this last name, `0` if there is none."""
+        return next(self.callers(file, name, method), 0)
+
+    def callers(self, file: str, name: str, method: str) -> Iterator[int]:
+        """The lines where a method is called on what has this last name."""
         for node in ast.walk(self._tree(file) or ast.Module([], [])):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == method:
                 if last_name(node.func.value) == name:
-                    return node.lineno
-        return 0
+                    yield node.lineno
 
     def called_behind(self, file: str, line: int, name: str, methods: Sequence[str]) -> int:
         """The line behind this one, in its function, that calls one of the methods on what has this last name.

@@ -86,6 +86,12 @@ def receiver(line: str, method: str) -> str:
     return found.group(1) if found else ""
 
 
+def entered(text: str) -> str:
+    """What a line takes: `b` in ``async with b:``, in ``async with a, b:`` and in ``await b.acquire()``."""
+    found = re.match(r"(?:async\s+)?with\s+(?:.*,\s*)?([\w.\[\]]+)(?:\s+as\s+\w+)?\s*:", text)
+    return found[1] if found else receiver(text, "acquire")
+
+
 def condition_of(what: Waiting, sources: Sources) -> str:
     """The last name of the condition that is waited on; several may have one lock."""
     if what.kind != "condition" or what.frame is None:
