@@ -417,4 +417,4 @@ def test_an_assertion_that_quotes_an_error_is_not_taken_for_it() -> None:
     run.read(1, 5, "self.value", name="value")
     error = AssertionError("[ValueError('generator already executing')]")
     finding = explain(run.record(run.failed(0, 9, error)), None, run.sources)
-    assert finding.kind == "fails under a schedule"
+    assert finding.kind == "fails under every schedule"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import NamedTuple
 
 from plait._check.atomicity import Split
@@ -17,7 +18,7 @@ from plait._check.explain_leftover import explain_unserved
 from plait._check.explain_let_in import let_in
 from plait._check.explain_outcome import explain_outcome
 from plait._check.explain_permits import explain_permits
-from plait._check.explain_remark import explain_remark
+from plait._check.explain_remark import explain_remark, thrown_away
 from plait._check.explain_split import explain_split
 from plait._check.findings import FAILS, Finding, Moment, Side
 from plait._check.hangs import Cause, cause
@@ -27,7 +28,7 @@ from plait._check.record import Failure, Record
 from plait._check.remarks import FOREIGN, GRAVITY, gravest
 from plait._check.source import Sources
 from plait._check.waits import waiting
-from plait._check.words import Words, changeovers, frame_site, headline, innermost, own
+from plait._check.words import Words, begun, changeovers, frame_site, headline, innermost, own
 from plait._core.event import Event, Kind, conflict
 
 _SWITCHES = 4  # the last ones, which are told when nothing explains the failure
@@ -64,6 +65,9 @@ def _explained(history: History, failure: Failure, passing: Record | None, sourc
     if failure.kind == "asyncio" and (remark := gravest(history.record.remarks)) is not None:
         return explain_remark(history, remark, sources)
     if failure.kind == "exception":
+        thrown = thrown_away(history.record.remarks, sources)
+        if thrown is not None:
+            return explain_remark(history, thrown, sources)
         return explain_raised(history, failure, before, sources) or _misused(history, sources)
     if failure.kind == "steps":
         return explain_endless(history, sources)
@@ -189,11 +193,16 @@ def _unexplained(history: History, failure: Failure, sources: Sources, *, always
         words.moment(index, "has to wait before this") for index in changeovers(history, site)
     ]
     kind = {"steps": "no end", "died": "died"}.get(failure.kind, "fails under a schedule")
-    told = _ALWAYS if always and kind == "fails under a schedule" else _UNEXPLAINED[kind]
     by_time = kind == "fails under a schedule" and _early(history) is not None
-    kind, told = ("wrong order", _BY_TIME) if by_time else (kind, told)
+    kind = "wrong order" if by_time else kind
+    always = always and kind == "fails under a schedule"
     numbers = [info.number for info in history.record.threads]
     rivals = "threads" if sum(not history.is_task(number) for number in numbers) > 1 else "tasks"
+    plainly = always and rivals == "threads" and not history.record.switches
+    told = _BY_TIME if by_time else _PLAINLY if plainly else _ALWAYS if always else _UNEXPLAINED[kind]
+    if always:
+        stopped = [*begun(history, failure.thread), *stopped, *_calls(failure)]
+    kind = "fails under every schedule" if plainly else kind
     return Finding(
         kind,
         f"{told.title}: {headline(failure)}",
@@ -201,10 +210,18 @@ def _unexplained(history: History, failure: Failure, sources: Sources, *, always
         told.fix.format(threads=rivals),
         (Side(failure.thread, words.thread(failure.thread), "fails", site, own(failure.stack)),),
         tuple(stopped),
-        gil=True if by_time else None,
-        reason="" if by_time else "the cause is not recognised",
+        gil=True if by_time or plainly else None,
+        reason="" if by_time or plainly else "the cause is not recognised",
         certain=by_time,
     )
+
+
+def _calls(failure: Failure) -> list[Moment]:
+    """The calls down to the line that failed, as Python's traceback has them."""
+    return [
+        Moment(failure.thread, frame_site(frame), f"calls {called.function.rpartition('.')[2]}")
+        for frame, called in itertools.pairwise(own(failure.stack))
+    ]
 
 
 def _last_words(history: History, failure: Failure) -> str:
@@ -243,6 +260,12 @@ _BY_TIME = _Told(
     "It goes on when a time is over, and counts on what the others have done by then.",
     "Wait for what has to have happened, and not for a time: for a threading.Event that is set then, a join(), or the "
     "result of a future; with a timeout where it may never come.",
+)
+_PLAINLY = _Told(
+    "Fails under every schedule that was tried",
+    "It fails under the plainest schedule, too, where each of the {threads} goes on until it waits or ends, and no "
+    "schedule was found under which it passes. So the order of the {threads} is hardly to blame.",
+    "Mend it as you would in a program without {threads}; then check again.",
 )
 _ALWAYS = _Told(
     "Fails under every schedule that was tried",

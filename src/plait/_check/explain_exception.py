@@ -13,6 +13,7 @@ from plait._check.explain_both import explain_both
 from plait._check.explain_leftover import explain_leftover
 from plait._check.explain_process import explain_process
 from plait._check.explain_published import explain_published
+from plait._check.explain_release import explain_release
 from plait._check.explain_skew import explain_skew
 from plait._check.explain_split import explain_split
 from plait._check.explain_swap import ends, explain_captured, explain_gap, explain_swap
@@ -29,7 +30,7 @@ from plait._check.record import Failure
 from plait._check.source import Sources
 from plait._check.torn import torn
 from plait._check.waits import receiver
-from plait._check.words import Words, changeovers, frame_site, headline, innermost, line_of, own
+from plait._check.words import Words, begun, changeovers, frame_site, headline, innermost, line_of, own
 from plait._core.event import Kind, Site
 
 _ITERATED = ("changed size during iteration", "mutated during iteration", "keys changed during iteration")
@@ -79,6 +80,7 @@ def _known(crash: Crash) -> Finding | None:
     }
     side = Side(crash.failure.thread, facts["name"], headline(crash.failure), site, own(crash.failure.stack))
     moments = [words.moment(index) for index in changeovers(crash.history, site)]
+    moments = begun(crash.history, crash.failure.thread) if site is None else moments
     return Finding(
         told.kind, told.title, told.why.format_map(facts), told.fix.format_map(facts), (side,), tuple(moments)
     )
@@ -87,6 +89,11 @@ def _known(crash: Crash) -> Finding | None:
 def _asked(crash: Crash) -> Finding | None:
     """A queue or a future that was asked before it was used."""
     return explain_asked(crash.history, crash.failure, crash.sources)
+
+
+def _released(crash: Crash) -> Finding | None:
+    """A lock that is released while nobody has it."""
+    return explain_release(crash.history, crash.failure, crash.sources)
 
 
 def _weakref(crash: Crash) -> Finding | None:
@@ -206,8 +213,8 @@ def _skipped(history: History, split: Split, sources: Sources) -> Finding | None
 
 
 _RULES: tuple[Callable[[Crash], Finding | None], ...] = (
-    _asked, _known, _weakref, _iterated, _process, _timed, _sure_split, _factory, _captured, _both, _leftover, _vain,
-    _skew, _torn, _swapped, _some_split,
+    _asked, _released, _known, _weakref, _iterated, _process, _timed, _sure_split, _factory, _captured, _both,
+    _leftover, _vain, _skew, _torn, _swapped, _some_split,
 )  # fmt: skip
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from plait._check.findings import Finding, Moment, Side
 from plait._check.history import History
 from plait._check.record import Frame, Remark
 from plait._check.remarks import ACROSS_AWAIT, BLOCKS, COLLECTED, FOREIGN, NEVER_AWAITED
 from plait._check.source import Sources
+from plait._check.waits import receiver
 from plait._check.words import Words
 
 _PUBLIC = "concurrency is asyncio's, the GIL has nothing to do with it"
@@ -20,14 +22,28 @@ def explain_remark(history: History, remark: Remark, sources: Sources) -> Findin
     return words.named(_EXPLAIN[remark.kind](remark, words))
 
 
+def thrown_away(remarks: Sequence[Remark], sources: Sources) -> Remark | None:
+    """The first coroutine that a whole statement calls and drops, whatever fails later; None if there is none.
+
+    One that is a part of a statement may be lost because something else in it has failed.
+    """
+    for remark in remarks:
+        called = remark.what.rpartition(".")[2]
+        if remark.kind == NEVER_AWAITED and remark.site is not None and sources.drops(remark.site, called):
+            return remark
+    return None
+
+
 def _never_awaited(remark: Remark, words: Words) -> Finding:
     name, where = words.thread(remark.thread), words.line(remark.site)
+    called = remark.what.rpartition(".")[2]
+    owner = receiver(words.sources.line(remark.site.file, remark.site.line), called) if remark.site is not None else ""
     return _finding(
         NEVER_AWAITED,
         f"Never awaited: {remark.what}()",
         f"{name} calls `{remark.what}()` in {where} and throws the result away. That is a coroutine, of which nothing "
         "runs before somebody awaits it: none of it is done.",
-        f"Write `await {remark.what.rpartition('.')[2]}(...)`; or, to let it run beside, keep what "
+        f"Write `await {f'{owner}.' if owner else ''}{called}(...)`; or, to let it run beside, keep what "
         "`asyncio.create_task(...)` gives and await that.",
         remark,
         words,

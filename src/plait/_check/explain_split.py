@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Sequence
 
 from plait._check.atomicity import Split, called_within
 from plait._check.findings import Finding
@@ -10,7 +11,7 @@ from plait._check.history import History
 from plait._check.source import Sources
 from plait._check.window import on_gil_builds
 from plait._check.words import OUTSIDE, Words
-from plait._core.event import Kind
+from plait._core.event import Kind, Site
 
 
 def explain_split(history: History, split: Split, sources: Sources) -> Finding:
@@ -161,16 +162,11 @@ def _fix(history: History, split: Split, words: Words, kind: str, thing: str) ->
     lines = words.lines(sites)
     mine, theirs = history.held_over(split.first, split.second), history.locks(split.other)
     where = words.line(history.events[split.other].site, sites[0])
-    apart = sites[0] is not None and sites[1] is not None and sites[0].function != sites[1].function
-    if kind == "lock released in between" and apart:
-        return (
-            f"Hold {_lock_let_go(history, split, words)} in the function that calls both, around {lines}; if it is an "
-            "RLock, they may go on taking it themselves."
-        )
+    apart = _are_apart(sites, words.sources)
+    if any(site is not None and _spins(site, words.sources) for site in sites):
+        return _NO_SPIN.format(lines=lines)
     if kind == "lock released in between":
-        return (
-            f"Keep {_lock_let_go(history, split, words)} from the first to the last: one `with` block around {lines}."
-        )
+        return _kept(sites, _lock_let_go(history, split, words), lines, apart=apart)
     if mine and theirs and not theirs & mine:
         return f"Use one and the same lock for `{thing}`, over {lines} and in {where}."
     if mine and not theirs & mine:
@@ -192,6 +188,49 @@ def _fix(history: History, split: Split, words: Words, kind: str, thing: str) ->
         else f"`with {name if name and ' ' not in name else 'lock'}:` around {'both' if ' and ' in lines else 'it'}"
     )
     return _or_else(f"Hold {lock} over {lines} ({around}){everywhere}.", history, split, words, kind)
+
+
+def _kept(sites: Sequence[Site | None], lock: str, lines: str, *, apart: bool) -> str:
+    """The fix where a lock is let go in between."""
+    one, two = (site.function.rpartition(".")[2] if site is not None else "" for site in sites)
+    if apart and one == two:
+        return _ACCESSORS.format(name=one, lock=lock)
+    if apart:
+        return (
+            f"Hold {lock} in the function that calls both, around {lines}; if it is an RLock, they may go on taking it "
+            "themselves."
+        )
+    return f"Keep {lock} from the first to the last: one `with` block around {lines}."
+
+
+_NO_SPIN = (
+    "No lock can be held over a loop that waits for what another thread does. If {lines} are to keep threads out, put "
+    "a `threading.Lock` in their place; if they wait for something to happen, use a `threading.Condition` or an Event."
+)
+_ACCESSORS = (
+    "An update such as `x.{name} += 1` calls both, one after the other, and lets go of {lock} in between. Do it in one "
+    "method of the class that holds {lock} over both the reading and the writing, and call that."
+)
+
+
+def _are_apart(sites: Sequence[Site | None], sources: Sources) -> bool:
+    """Whether the two are in different functions: the getter and the setter of a property have one name."""
+    one, two = sites
+    if one is None or two is None:
+        return False
+    return one.function != two.function or sources.function(one) is not sources.function(two)
+
+
+def _spins(site: Site, sources: Sources) -> bool:
+    """Whether it is the test of a loop that does nothing but ask again, or sleep in between."""
+    loop = sources.enclosing(site, ast.While)
+    if not isinstance(loop, ast.While) or not sources.in_test(site):
+        return False
+    return all(
+        isinstance(one, ast.Pass | ast.Continue)
+        or (isinstance(one, ast.Expr) and (isinstance(one.value, ast.Constant) or "sleep(" in ast.unparse(one)))
+        for one in loop.body
+    )
 
 
 def _among_tasks(split: Split, history: History, words: Words, lines: str, thing: str) -> str:

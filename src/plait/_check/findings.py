@@ -131,5 +131,6 @@ KINDS: dict[str, tuple[str, ...]] = {
     "hang": ("CWE-833",),
     "no end": ("CWE-835", "livelock"),
     "fails under a schedule": ("CWE-362",),
+    "fails under every schedule": ("CWE-248", "Python: Traceback (most recent call last)"),
     "died": ("CWE-362",),
 }

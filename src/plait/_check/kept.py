@@ -37,6 +37,8 @@ def kept(error: BaseException, files: Container[str]) -> BaseException | None:
     ...     print(repr(kept(error, {__file__, check.__code__.co_filename})))
     KeyError(1)
     """
+    if isinstance(error, BaseExceptionGroup):
+        return next((one for one in error.exceptions if one.__traceback__ is not None), None)
     if error.__cause__ is not None:
         return error.__cause__ if error.__cause__.__traceback__ is not None else None
     if not isinstance(error, AssertionError):

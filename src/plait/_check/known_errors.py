@@ -26,6 +26,22 @@ KNOWN = (
         "Check it as a module, from the folder above the package: `plait check -m package.module`.",
     ),
     Known(
+        r"^TypeError: .* must be an iterable, .* in threading\.py$",
+        "fails under every schedule",
+        "Started with `args` that is no tuple",
+        "{name} is started with one value as its `args`, which takes a tuple of all arguments: `(1)` is no tuple but "
+        "the same as `1`.",
+        "Write a comma behind the value, `args=(value,)`, which makes it a tuple.",
+    ),
+    Known(
+        r"^TypeError: \S+\(\) (takes .* positional argument|missing \d+ required positional).* in threading\.py$",
+        "fails under every schedule",
+        "Started with the wrong number of arguments",
+        "{name} is started with more or fewer arguments than its function takes. `args` is a tuple with one entry for "
+        "each of them, and a text or a list that is given there counts as its letters or elements.",
+        "Write `args=(value,)` for one argument, with the comma, and `args=(one, two)` for two.",
+    ),
+    Known(
         "cannot join current thread",
         "waits for itself",
         "A thread that joins itself",

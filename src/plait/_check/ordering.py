@@ -142,17 +142,30 @@ def _on_its_way(failing: History, use: int, site: Site | None, *, of_it: bool = 
     With `of_it` only one that has touched there what is used: the function may be busy with another object.
     """
     user, place = failing.events[use].thread, failing.events[use].place
+    found: list[int] = []
     for index in range(use - 1, -1, -1):
         event = failing.events[index]
         if of_it and event.place != place:
             continue
         if (
-            event.thread != user
+            event.thread not in (user, *found)
             and event.site is not None
             and site is not None
             and event.site.function == site.function
         ):
-            return event.thread
+            found.append(event.thread)
+    return max(found, key=lambda thread: _let_go_on(failing, use, thread, site), default=-1)
+
+
+def _let_go_on(history: History, use: int, writer: int, site: Site | None) -> int:
+    """The event by which a thread in this function, before it comes to the site, has let the user go on; or -1."""
+    for index in reversed(history.of.get(writer, [])):
+        event = history.events[index]
+        if index < use and event.site is not None and site is not None and event.site.function == site.function:
+            if event.site.line >= site.line:
+                return -1
+            if event.kind == Kind.RELEASE and history.before(index, use):
+                return index
     return -1
 
 

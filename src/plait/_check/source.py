@@ -247,6 +247,12 @@ class Sources:
         )
         return any(_start(one) <= (site.line, site.column) and _site_end(site) <= _end(one) for one in iters)
 
+    def drops(self, site: Site, name: str) -> bool:
+        """Whether a statement on the line calls what has this last name and nothing else: what it gives is dropped."""
+        found = (one for one in ast.walk(self._tree(site.file) or ast.Module([], [])) if isinstance(one, ast.Expr))
+        calls = [one.value for one in found if one.lineno == site.line and isinstance(one.value, ast.Call)]
+        return any(isinstance(one.func, ast.Name | ast.Attribute) and last_name(one.func) == name for one in calls)
+
     def function(self, site: Site) -> ast.AST | None:
         """The innermost function around the site."""
         kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)

@@ -226,14 +226,23 @@ def headline(failure: Failure) -> str:
     """
     if failure.exception is None:
         return _short(failure.summary)
-    text = _short(str(failure.exception))
-    name = type(failure.exception).__name__
-    return f"{name}: {text}" if text else name
+    error, group = failure.exception, ""
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error, group = error.exceptions[0], f" (in an {type(failure.exception).__name__})"
+    text = _short(str(error))
+    name = type(error).__name__
+    return f"{name}: {text}{group}" if text else f"{name}{group}"
 
 
 def _short(text: str) -> str:
     text = text.strip().partition("\n")[0]
     return text if len(text) <= _LONGEST else text[:_LONGEST] + "…"
+
+
+def begun(history: History, thread: int) -> list[Moment]:
+    """The row for the start of a thread; none if that is no line of the user's."""
+    info = next((one for one in history.record.threads if one.number == thread), None)
+    return [Moment(info.parent, info.started, f"starts {info.name}")] if info is not None and info.started else []
 
 
 def changeovers(history: History, site: Site | None) -> list[int]:
