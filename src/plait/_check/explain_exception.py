@@ -10,6 +10,7 @@ from typing import NamedTuple
 from plait._check.atomicity import Split, called_within, one_call, overlap, splits
 from plait._check.explain_asked import explain_asked
 from plait._check.explain_both import explain_both
+from plait._check.explain_early import explain_early
 from plait._check.explain_leftover import explain_leftover
 from plait._check.explain_process import explain_process
 from plait._check.explain_published import explain_published
@@ -131,6 +132,11 @@ def _iterated(crash: Crash) -> Finding | None:
     return None
 
 
+def _early(crash: Crash) -> Finding | None:
+    """A use of what another thread puts in place only after it has let this one go on."""
+    return None if crash.is_judged else explain_early(crash.history, crash.suspects, crash.sources)
+
+
 def _sure_split(crash: Crash) -> Finding | None:
     """Two accesses that belong together, with much that speaks for it."""
     if crash.split is None or crash.points < _ENOUGH:
@@ -213,7 +219,7 @@ def _skipped(history: History, split: Split, sources: Sources) -> Finding | None
 
 
 _RULES: tuple[Callable[[Crash], Finding | None], ...] = (
-    _asked, _released, _known, _weakref, _iterated, _process, _timed, _sure_split, _factory, _captured, _both,
+    _asked, _released, _known, _weakref, _iterated, _process, _timed, _early, _sure_split, _factory, _captured, _both,
     _leftover, _vain, _skew, _torn, _swapped, _some_split,
 )  # fmt: skip
 

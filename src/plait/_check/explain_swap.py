@@ -137,11 +137,11 @@ def _let_go_on(history: History, swap: Swap, sources: Sources) -> Site | None:
         told = index < swap.use and history.events[index].kind == Kind.RELEASE and history.before(index, swap.use)
         if told and site is not None and late is not None and site.function == late.function and site.line < late.line:
             text = sources.line(site.file, site.line)
-            return site if any(receiver(text, method) for method in _TELLING) else None
+            return site if any(receiver(text, method) for method in TELLING) else None
     return None
 
 
-_TELLING = ("set", "put", "put_nowait", "notify", "notify_all", "release", "set_result")
+TELLING = ("set", "put", "put_nowait", "notify", "notify_all", "release", "set_result")
 
 
 def _of(history: History, thread: int) -> list[Event]:

@@ -203,6 +203,8 @@ def _semaphore(case: _Case) -> _Answer:
     for call in settled(case.calls, [case.blocked, *case.peers]):
         mine = taken.setdefault(call.thread, [])
         site = case.history.events[call.at].site
+        if call.method == "release" and not mine:
+            return "nobody sets it", ()  # who releases has taken nothing: it hands on
         leaves = any(one.method == "with" and case.history.events[one.at].site == site for one in mine)
         if mine and (call.method == "release" or (call.method == "with" and leaves)):
             mine.pop()

@@ -38,7 +38,7 @@ class Look:
         self._one_output = one_output
         self._passing: Record | None = None
         self._trials: deque[Prediction] = deque()
-        self._told: set[tuple[str, tuple[Site | None, ...]]] = set()
+        self._told: set[tuple[str, bool, tuple[Site | None, ...]]] = set()
         self._remarked: set[tuple[str, tuple[Site | None, ...]]] = set()
         self._notes: list[Finding] = []
         self._seen: set[Site | None] = set()
@@ -96,7 +96,7 @@ class Look:
             return
         self._seen = sites
         for prediction in predictions(record, self._sources):
-            key = prediction.kind, prediction.sites
+            key = prediction.kind, prediction.early, prediction.sites
             if key not in self._told and len(self._told) < _TRIED:
                 self._told.add(key)
                 self._trials.append(prediction)

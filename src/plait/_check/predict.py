@@ -7,7 +7,7 @@ but an update was lost in it before our eyes, the loss is told. Everything else 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from plait._check.atomicity import Split, candidates, splits
@@ -21,6 +21,7 @@ from plait._check.races import modifies, races
 from plait._check.record import Record, Switch
 from plait._check.reversals import reversals
 from plait._check.source import Sources
+from plait._check.steer import awake
 from plait._check.words import Words
 from plait._core.event import Site
 
@@ -29,13 +30,15 @@ class Prediction(NamedTuple):
     """Switches worth trying, and why: "deadlock", "data race", a kind of atomicity violation, or "order".
 
     `sites` are the places in the source that it is about: of a data race read, write of another thread, and write.
-    `note` is what a deadlock may be told as, in a side remark, when no execution confirms it.
+    `note` is what a deadlock may be told as, in a side remark, when no execution confirms it. `early` says that short
+    sleeps end at once in it.
     """
 
     kind: str
     switches: tuple[Switch, ...]
     sites: tuple[Site | None, ...]
     note: Finding | None = None
+    early: bool = False
 
 
 def predictions(record: Record, sources: Sources) -> list[Prediction]:
@@ -55,9 +58,25 @@ def predictions(record: Record, sources: Sources) -> list[Prediction]:
     found += [Prediction(one.split.kind, one.switches, _sites(history, one.split)) for one in candidates(history)]
     found += [Prediction("order", reversal.switches, reversal.sites) for reversal in reversals(history)]
     unique: dict[tuple[Switch, ...], Prediction] = {}
-    for prediction in found:
+    for prediction in _with_early(history, found):
         unique.setdefault(prediction.switches, prediction)
     return list(unique.values())
+
+
+def _with_early(history: History, predictions: Sequence[Prediction]) -> list[Prediction]:
+    """The same, and each with sleeps that end at once: those of deadlocks right behind the plain one, others last."""
+    found, last = [], []
+    for prediction in predictions:
+        plain = prediction._replace(switches=awake(history, prediction.switches, all_of_them=False))
+        early = prediction._replace(switches=awake(history, prediction.switches, all_of_them=True), early=True)
+        if early.switches == plain.switches:
+            found.append(plain)
+        elif plain.note is not None:  # which is told when the second has not come true either
+            found += [plain._replace(note=None), early]
+        else:
+            found.append(plain)
+            last.append(early)
+    return found + last
 
 
 def loss(record: Record, sources: Sources) -> Finding | None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from plait._check.clock import EARLY
 from plait._check.history import History
 from plait._check.record import Switch
+from plait._core.event import Kind
 
 
 def steer(history: History, since: int, targets: Sequence[int], then: int = -1) -> tuple[Switch, ...] | None:
@@ -25,6 +27,24 @@ def steer(history: History, since: int, targets: Sequence[int], then: int = -1) 
                 done.add(index)
                 order.append(index)
     return tuple(_switches(history, since, order, then))
+
+
+def awake(history: History, switches: Sequence[Switch], *, all_of_them: bool) -> tuple[Switch, ...]:
+    """The same with short sleeps that end at once: those that did so in this execution, or all of them.
+
+    Else time only passes when all wait, and who sleeps cannot be led anywhere. Nothing is added where nobody sleeps.
+    """
+    found: list[Switch] = []
+    reached: dict[int, int] = {}
+    for switch in switches:
+        mine = history.of.get(switch.thread, [])
+        for step in range(reached.get(switch.thread, 0), min(switch.step + 1, len(mine))):
+            event = history.events[mine[step]]
+            if event.kind == Kind.SLEEP and (event.name == EARLY or all_of_them):
+                found.append(Switch(switch.thread, step, switch.thread, history.place(switch.thread, step)))
+        reached[switch.thread] = max(reached.get(switch.thread, 0), switch.step + 1)
+        found.append(switch)
+    return tuple(found)
 
 
 def _switches(history: History, since: int, order: Sequence[int], then: int) -> list[Switch]:
