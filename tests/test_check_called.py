@@ -243,3 +243,21 @@ def test_a_cached_function_of_a_script_goes_to_processes(tmp_path: Path) -> None
     )
     written(tmp_path, "script.py", TESTS + cached + maps + "print(plait.check(test_maps, runs=3).verdict)\n")
     assert ran(tmp_path, "script.py") == (0, "passed\n", "")
+
+
+@pytest.mark.parametrize("first", ["", "plait.check\n"], ids=["not imported", "imported"])
+def test_at_the_end_of_the_interpreter_it_is_too_late(first: str, tmp_path: Path) -> None:
+    written(tmp_path, "script.py", TESTS + first + "import atexit\natexit.register(lambda: plait.check(test_keeps))\n")
+    code, output, said = ran(tmp_path, "script.py")
+    assert (code, output) == (0, "")  # Python only says that it has ignored the error
+    assert "cannot begin when the interpreter ends, in atexit: call it before the script ends" in said
+
+
+def test_a_script_that_asks_for_advice_before_it_checks_is_told_to_guard_it(tmp_path: Path) -> None:
+    advised = "print(plait.advise(abs, range(10), seconds=0.05).engine)\n"
+    written(tmp_path, "script.py", TESTS + advised + KEEPS)
+    code, output, said = ran(tmp_path, "script.py")
+    assert (code, output) == (1, "inline\n")
+    assert "it calls plait.advise, which measures" in said
+    written(tmp_path, "script.py", TESTS + GUARD + advised + f"    {KEEPS}")
+    assert ran(tmp_path, "script.py")[:2] == (0, "inline\npassed\n")

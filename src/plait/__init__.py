@@ -93,7 +93,13 @@ def __getattr__(name: str) -> object:
     if name in ("map", "scope"):
         _watch_terminal()
     if name in _HOMES:
-        found: object = getattr(import_module(_HOMES[name]), name)
+        try:
+            found: object = getattr(import_module(_HOMES[name]), name)
+        except RuntimeError as error:
+            if "after shutdown" not in str(error):
+                raise
+            too_late = f"plait.{name} cannot begin when the interpreter ends, in atexit: call it before the script ends"
+            raise import_module("plait._core.errors").UsageError(too_late) from None
         import_module("plait.errors")  # errors say that they are of it, so it has to be there to be looked into
     elif name in _MODULES:
         found = import_module(f"plait.{name}")

@@ -10,6 +10,7 @@ import itertools
 import os
 import sys
 import sysconfig
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from operator import attrgetter
@@ -106,9 +107,14 @@ def checkable(function: Callable[[], object]) -> None:
     """Nothing for a function at the top level of a module that can be called.
 
     Raises:
-        UsageError: it cannot, or takes arguments.
+        UsageError: it cannot, or takes arguments; or the interpreter ends, where no thread can be started any more.
     """
     name = getattr(function, "__qualname__", "")
+    if not threading.main_thread().is_alive():
+        raise UsageError(
+            f"check({name or function!r}): it cannot begin when the interpreter ends, in atexit: call it before the "
+            "script ends"
+        )
     if not inspect.isfunction(function) or "<" in name or "." in name:
         raise UsageError(
             f"check({name or function!r}): it must be a function at the top level of a module, since that is imported "

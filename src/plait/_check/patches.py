@@ -32,6 +32,7 @@ from typing import Any
 from plait._check import clock, stand_in_loop, stand_in_threads
 from plait._check.outside import entry_points
 from plait._check.remarks import unawaited
+from plait._check.stand_in_advise import advising
 from plait._check.stand_in_async_lock import forgetting_holder, noting_holder
 from plait._check.stand_in_cached import computed_once
 from plait._check.stand_in_counter import iadd, subtract, update
@@ -154,6 +155,7 @@ def _stand_ins() -> Iterator[tuple[Any, Any]]:
     yield atexit.unregister, unregister
     yield gc.collect, collect
     yield from Signals().stand_ins()
+    yield from advising()
     yield asyncio.new_event_loop, stand_in_loop.new_event_loop
     yield asyncio.SelectorEventLoop, stand_in_loop.StandInLoop
     yield _DATETIME, StandInDatetime
