@@ -101,7 +101,74 @@ class Numbers:
 numbers = Numbers()
 threads = [threading.Thread(target=numbers.every, args=(mine,)) for mine in (0, 1, 2)]
 """
+BUFFER = """
+import threading
+items, cond = [], threading.Condition()
+def put():
+    for n in range(3):
+        cond.acquire()
+        while items: cond.wait()
+        items.append(n)
+        cond.notify()
+        cond.release()
+def get():
+    for _ in range(3):
+        cond.acquire()
+        while not items: cond.wait()
+        items.pop()
+        cond.notify()
+        cond.release()
+threads = [threading.Thread(target=target) for target in (put, put, get, get)]
+"""
+READERS = """
+import threading
+class Readers:
+    def __init__(self): self.count, self.mutex, self.room = 0, threading.Lock(), threading.Lock()
+    def enter(self):
+        with self.mutex:
+            self.count += 1
+            if self.count == 1: self.room.acquire()
+    def leave(self):
+        with self.mutex:
+            self.count -= 1
+        if self.count == 0: self.room.release()
+readers = Readers()
+def read():
+    readers.enter()
+    readers.leave()
+def write():
+    with readers.room: pass
+threads = [threading.Thread(target=target) for target in (read, write, read)]
+"""
 PROGRAMS = {
+    "a notify between acquire() and release()": Told(
+        BUFFER + THREADS,
+        "notify() woke the wrong thread: cond",
+        ("cond.notify_all()", "one Condition for each thing"),
+    ),
+    "readers that are counted under the lock and looked at without it": Told(
+        READERS + THREADS,
+        "Changed by another thread before it is used: self.count",
+        ("waits for readers.room", "not with self.room:"),
+    ),
+    "a lock that is taken and given back by two methods": Told(
+        """
+import threading
+class Guard:
+    def __init__(self): self.lock = threading.Lock()
+    def begin(self): self.lock.acquire()
+    def end(self): self.lock.release()
+guard = Guard()
+def work(n):
+    guard.begin()
+    if n: return
+    guard.end()
+threads = [threading.Thread(target=work, args=(n,)) for n in (1, 0)]
+"""
+        + THREADS,
+        "Never released: self.lock",
+        ("released, which is in another function", "once for each acquire()"),
+    ),
     "a barrier that lets one go on": Told(
         BARRIER + THREADS,
         "Nobody will wake it: gate",

@@ -27,6 +27,7 @@ from plait._check.leftover import leftover
 from plait._check.record import Failure, Record
 from plait._check.remarks import FOREIGN, GRAVITY, gravest
 from plait._check.source import Sources
+from plait._check.uses import hands_on
 from plait._check.waits import waiting
 from plait._check.words import Words, begun, changeovers, frame_site, headline, innermost, own
 from plait._core.event import Event, Kind, conflict
@@ -130,7 +131,7 @@ def _behind(
     history: History, failure: Failure, found: Cause, before: History | None, sources: Sources
 ) -> Finding | None:
     """The lost update, or the like, because of which nobody does what a stuck thread waits for."""
-    signals = found.waiting.kind == "semaphore" and found.kind == "never released"
+    signals = found.kind == "never released" and hands_on(history, found.calls, sources)
     if not signals and found.kind not in ("nobody sets it", "nothing comes", "hang"):
         return None
     best, points = best_split(history, before, [], failure, sources)

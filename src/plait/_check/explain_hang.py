@@ -10,11 +10,12 @@ from plait._check.explain_deadlock import waits_at, what
 from plait._check.findings import Finding, Moment, Side
 from plait._check.hang_words import TITLES, WORDS
 from plait._check.hang_words_async import ASYNC_TITLES, ASYNC_WORDS
-from plait._check.hangs import Call, Cause, cleared, undone
+from plait._check.hangs import Cause, cleared, undone
 from plait._check.history import History
 from plait._check.record import Blocked, Failure
 from plait._check.source import Sources
 from plait._check.untold import changed_since, changes_of, judged, looked_at, without
+from plait._check.uses import Call, hands_on
 from plait._check.waits import entered, in_pool, receiver, waiting
 from plait._check.words import Words, frame_site, headline, innermost, listed, own
 from plait._core.event import Kind, Site
@@ -102,6 +103,8 @@ def _variant(history: History, failure: Failure, cause: Cause, sources: Sources)
         return _lost(history, cause, sources)
     if cause.kind == "deadlock" and kind == "semaphore":
         return _crossing(failure, cause)
+    if cause.kind == "never released" and hands_on(history, cause.calls, sources):
+        return "never released, elsewhere"
     if cause.kind == "notify too few" and not _peers_differ(cause):
         return "notify too few, alone"
     if cause.kind == "nobody sets it" and (variant := _unset(history, cause, sources)):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from plait._check.explain_deadlock import waits_at, what
 from plait._check.findings import Finding, Moment
-from plait._check.hangs import Call
 from plait._check.history import History
 from plait._check.leftover import Leftover
 from plait._check.record import Failure
 from plait._check.source import Sources
+from plait._check.uses import Call
 from plait._check.words import Words
 
 

@@ -6,18 +6,16 @@ Any other one hands on: what is wrong is how many units come, and from where.
 
 from __future__ import annotations
 
-import ast
-from collections.abc import Iterator
 from typing import NamedTuple
 
 from plait._check.explain_deadlock import waits_at
 from plait._check.explain_hang import explain_hang, rest
 from plait._check.findings import Finding
-from plait._check.hangs import Call, Cause, calls_on, inner_lock, settled
+from plait._check.hangs import Cause, inner_lock
 from plait._check.history import History
 from plait._check.record import Failure
 from plait._check.source import Sources
-from plait._check.touched import last_name
+from plait._check.uses import Call, calls_on, gives_back, is_turnstile, settled
 from plait._check.waits import receiver
 from plait._check.words import Says, Words
 from plait._core.event import Site
@@ -39,7 +37,7 @@ def explain_permits(history: History, failure: Failure, cause: Cause, sources: S
     uses = _uses(history, cause, site, sources)
     last = uses.taken[-1] if uses.taken else None
     taker = history.events[last.at].site if last is not None else None
-    if any(call.method == "with" for call in uses.taken) or (taker is not None and _gives_back(taker, sources)):
+    if any(call.method == "with" for call in uses.taken) or (taker is not None and gives_back(taker, sources)):
         return None
     words = Words(history, sources)
     finding = explain_hang(history, failure, cause._replace(kind="nobody sets it", calls=()), sources)
@@ -109,7 +107,7 @@ def _variant(history: History, cause: Cause, uses: _Uses, taker: Site | None, so
     site = waits_at(cause.blocked)
     if site is None or not uses.given:
         return "never given" if uses.lines else "released nowhere"
-    if taker is not None and taker.line != site.line and _is_turnstile(site, sources):
+    if taker is not None and taker.line != site.line and is_turnstile(site, sources):
         return "shut"
     at = [call.thread for call in uses.taken if _line(history, call) == site.line]
     givers = {call.thread for call in uses.given}
@@ -128,30 +126,6 @@ def _uses(history: History, cause: Cause, site: Site, sources: Sources) -> _Uses
     lines |= {line for name in names if name for line in sources.callers(site.file, name, "release")}
     taken = tuple(call for call in calls if call.method in ("acquire", "with"))
     return _Uses(taken, given, tuple(sorted(lines - {0})))
-
-
-def _gives_back(site: Site, sources: Sources) -> bool:
-    """Whether a release of what is taken here stands further down in the same function, as that of a lock does."""
-    function = sources.function(site)
-    name = receiver(sources.line(site.file, site.line), "acquire")
-    if function is None or not name:
-        return function is None
-    return any(line > site.line for line in _released(function, name)) and not _is_turnstile(site, sources)
-
-
-def _is_turnstile(site: Site, sources: Sources) -> bool:
-    """Whether the statement behind the acquire() releases the same: each who comes through lets the next one in."""
-    following = sources.behind(site)
-    name = receiver(sources.line(site.file, site.line), "acquire")
-    return bool(name) and isinstance(following, ast.Expr) and following.lineno in _released(following, name)
-
-
-def _released(node: ast.AST, name: str) -> Iterator[int]:
-    """The lines in which something of this name is released."""
-    for call in ast.walk(node):
-        if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr == "release":
-            if last_name(call.func.value) == name.partition("[")[0].rpartition(".")[2]:
-                yield call.lineno
 
 
 def _line(history: History, call: Call) -> int:

@@ -53,6 +53,12 @@ WORDS = {
         "Use `with {thing}:`, or release it in a `finally:`, so that an early return or an exception gives it back "
         "too.",
     ),
+    "never released, elsewhere": Says(
+        "{name} waits for `{thing}` in {here}. {who} has taken it in {where}, and nobody has come since to where it is "
+        "released, which is in another function.",
+        "See to it that its release() is reached on every way out, once for each acquire(): by a `with` block of a "
+        "context manager that does both, or in a `finally:`.",
+    ),
     "notify too few": Says(
         "{name} ({here}) and {peers} wait on `{thing}` for different things. The notify() of {who} in {where} woke one "
         "that had nothing to do and went back to wait; the one it was meant for sleeps on.",

@@ -7,9 +7,8 @@ them: what belongs to one of them is what was done under its lock, at lines of t
 from __future__ import annotations
 
 import ast
-import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from plait._check.atomicity import overlap
@@ -18,19 +17,9 @@ from plait._check.history import History
 from plait._check.record import Blocked, Failure
 from plait._check.source import Sources
 from plait._check.untold import untold
+from plait._check.uses import Call, calls_on, is_wake_up, settled
 from plait._check.waits import Waiting, condition_of, in_pool, receiver, waiting
 from plait._core.event import Kind
-
-_CALLS = ("notify_all", "notify", "set", "clear", "put_nowait", "put", "get_nowait", "get", "task_done", "release",
-          "acquire", "wait", "empty", "qsize", "full", "locked", "is_set")  # fmt: skip
-
-
-class Call(NamedTuple):
-    """Something done to what is waited for: by a thread, at an event, `method` as the user's line has it."""
-
-    at: int
-    thread: int
-    method: str
 
 
 class Cause(NamedTuple):
@@ -174,7 +163,7 @@ def undone(history: History, blocked: Blocked, began: int, sources: Sources) -> 
     """
     events, site = history.events, blocked.pending.site
     mine = [index for index in history.of[blocked.thread] if index < began]
-    woken = [step for step, index in enumerate(mine) if step and _woken(history, index)]
+    woken = [step for step, index in enumerate(mine) if step and is_wake_up(history, index)]
     loop = sources.enclosing(site, ast.While) if site is not None else None
     if not woken or site is None or not isinstance(loop, ast.While):
         return None
@@ -340,37 +329,6 @@ def inner_lock(history: History, blocked: Blocked) -> tuple[int, int]:
     return mine[-1] if mine and blocked.pending.kind == Kind.WAIT else len(history.events), -1
 
 
-def calls_on(history: History, lock: int, sources: Sources, known: tuple[str, ...] = _CALLS) -> Iterator[Call]:
-    """What was done under the lock, in order: one call for each time it was taken, or several under a `with`."""
-    for index, event in enumerate(history.events):
-        if event.place != lock or event.kind != Kind.ACQUIRE or event.site is None or _woken(history, index):
-            continue
-        line = sources.line(event.site.file, event.site.line)
-        methods = [method for method in known if receiver(line, method)][:1]
-        if not methods:
-            block = sources.enclosing(event.site, (ast.With, ast.AsyncWith))
-            methods = list(_methods(block)) if block is not None else []
-            methods = methods or ["with" if re.match(r"(async\s+)?with\b", line) else "acquire"]
-        for method in methods:
-            yield Call(index, event.thread, method)
-
-
-def settled(calls: Sequence[Call], waiters: Sequence[Blocked]) -> list[Call]:
-    """The calls without the last one of each of those who wait, which has not come back."""
-    waits = {one.thread for one in waiters}
-    pending = {call.thread: call for call in calls if call.thread in waits}
-    return [call for call in calls if pending.get(call.thread) is not call]
-
-
-def _woken(history: History, index: int) -> bool:
-    """Whether the lock is taken again at the end of a wait, which belongs to the call that began before it."""
-    step = history.steps[index]
-    if not step:
-        return False
-    before = history.events[history.of[history.events[index].thread][step - 1]]
-    return before.kind == Kind.ACQUIRE and before.place in history.signals
-
-
 def _of_another(call: Call, history: History, what: Waiting, sources: Sources) -> bool:
     """Whether it notifies another condition, of the same lock, for which others wait."""
     site = history.events[call.at].site
@@ -388,10 +346,3 @@ def _receivers(block: ast.AST, method: str) -> Iterator[str]:
     for node in ast.walk(block):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == method:
             yield ast.unparse(node.func.value).rpartition(".")[2]
-
-
-def _methods(block: ast.AST) -> Iterator[str]:
-    """The calls in a `with` block that have to do with waiting; all of them may have been made."""
-    for node in ast.walk(block):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _CALLS[:4]:
-            yield node.func.attr

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from plait._check.hangs import Call, calls_on
 from plait._check.history import History
 from plait._check.source import Sources
+from plait._check.uses import Call, calls_on
 from plait._check.waits import receiver
 from plait._core.event import Kind, Site
 
