@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from check_records import Recording
 
+from plait._check.atomicity import by_place, candidates, few
 from plait._check.history import History
 from plait._core.event import Kind
 
@@ -88,3 +89,14 @@ def test_what_many_put_and_one_gets_comes_after_all_of_it() -> None:
     history = History(recording.record())
     assert all(history.must(put, got) for put in puts)
     assert history.locks(got) == set()
+
+
+def test_a_few_of_very_many_threads_stand_for_all() -> None:
+    run = Recording("def add():\n    hits.n += 1\n", threads=101).started(*range(1, 101))
+    for thread in range(1, 101):
+        run.read(thread, 2, "hits.n")
+        run.write(thread, 2, "hits.n")
+    history = History(run.record())
+    (accesses,) = [many for many in by_place(history).values() if len(many) == 200]
+    assert len(few(accesses)) < 50  # and not 200, of which the triples are millions
+    assert "lost update" in {one.split.kind for one in candidates(history)}

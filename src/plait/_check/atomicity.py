@@ -35,6 +35,7 @@ _METHODS = CHANGES | {"get", "keys", "values", "items", "count", "index"}
 _MANY = 32  # accesses of others that are looked at between two of one thread
 _ARGUMENTS = 16  # events of the arguments of a call that are looked through
 _FEW = 4  # of the same thread at the same place in the source that are looked at for predictions
+_ALIKE = 24  # of all threads there: a hundred tasks that do the same would make millions of triples
 _CANDIDATES = 24
 
 
@@ -117,23 +118,27 @@ def candidates(history: History) -> list[Candidate]:
 
 
 def few(accesses: list[Access]) -> list[Access]:
-    """Those that stand for all: of each thread at each place in the source the first ones."""
-    seen: Counter[tuple[int, Site | None, Kind]] = Counter()
+    """Those that stand for all: of each thread at each place in the source the first ones, of the first threads."""
+    seen: Counter[tuple[object, ...]] = Counter()
     found = []
     for access in accesses:
-        key = access.event.thread, access.event.site, access.event.kind
-        seen[key] += 1
-        if seen[key] <= _FEW:
+        place = access.event.site, access.event.kind
+        mine = access.event.thread, *place
+        if seen[mine] < _FEW and seen[place] < _ALIKE:
+            seen[mine] += 1
+            seen[place] += 1
             found.append(access)
     return found
 
 
 def _few_pairs(accesses: list[Access]) -> Iterator[tuple[Access, Access]]:
-    seen: Counter[tuple[int, Site | None, Site | None]] = Counter()
+    seen: Counter[tuple[object, ...]] = Counter()
     for _, first, second in _pairs(accesses):
-        key = first.event.thread, first.event.site, second.event.site
-        seen[key] += 1
-        if seen[key] <= _FEW:
+        places = first.event.site, second.event.site
+        mine = first.event.thread, *places
+        if seen[mine] < _FEW and seen[places] < _ALIKE:
+            seen[mine] += 1
+            seen[places] += 1
             yield first, second
 
 

@@ -21,6 +21,7 @@ from plait._check.record import Record
 from plait._core.event import Kind, label
 
 Clock = dict[int, int]
+_NONE: frozenset[int] = frozenset()
 
 
 class History:
@@ -83,6 +84,8 @@ class History:
 
     def locks(self, index: int) -> frozenset[int]:
         """The places of the locks held at an event."""
+        if not self.held[index]:
+            return _NONE  # most events, and this is asked a million times
         return frozenset(filter(self.is_lock, (self.events[acquired].place for acquired in self.held[index])))
 
     def held_over(self, first: int, second: int) -> frozenset[int]:
