@@ -181,6 +181,24 @@ threads = [threading.Thread(target=work, args=(n,)) for n in (1, 0)]
             "not gave it back",
         ),
     ),
+    "more passengers than seats": Told(
+        """
+import threading
+board, full = threading.Semaphore(0), threading.Semaphore(0)
+def car():
+    for _ in range(2):
+        board.release(2)
+        full.acquire()
+        full.acquire()
+def ride():
+    board.acquire()
+    full.release()
+threads = [threading.Thread(target=target) for target in (car, ride, ride, ride, ride, ride)]
+"""
+        + THREADS,
+        "Nobody will wake it: board",
+        ("Each unit lets one acquire() go on: 4 did", "Give one unit for each thread that comes to line 10"),
+    ),
     "a turnstile that is shut before all are through": Told(
         TURNSTILE + THREADS,
         "Nobody will wake it: gate",

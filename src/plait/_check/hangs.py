@@ -52,7 +52,8 @@ def cause(history: History, failure: Failure, sources: Sources) -> Cause | None:
 
 def _doubt(history: History, one: Cause, root: int) -> tuple[bool | int, ...]:
     """The less, the surer: who waits for itself needs nobody else for that."""
-    rank = 0 if one.kind == "self-deadlock" else 1 if one.kind in _CERTAIN else 2 if _is_untold(history, one) else 3
+    likely = _is_untold(history, one) or _is_starved(history, one)
+    rank = 0 if one.kind == "self-deadlock" else 1 if one.kind in _CERTAIN else 2 if likely else 3
     return rank, one.kind == "hang", one.blocked.thread != root, one.blocked.thread
 
 
@@ -60,6 +61,16 @@ def _is_untold(history: History, one: Cause) -> bool:
     """Whether it waits on a condition for what has come, and nobody has said so."""
     waits = (one.kind, one.waiting.kind) == ("nobody sets it", "condition")
     return waits and untold(history, one.blocked, one.began, inner_lock(history, one.blocked)[1])
+
+
+def _is_starved(history: History, one: Cause) -> bool:
+    """Whether it waits for a unit of a semaphore where others have got one: there were too few for all who come."""
+    lock, site = inner_lock(history, one.blocked)[1], one.blocked.pending.site
+    if one.waiting.kind != "semaphore" or site is None:
+        return False
+    came = Counter(e.thread for e in history.events if (e.kind, e.place, e.site) == (Kind.ACQUIRE, lock, site))
+    stuck = {one.blocked.thread, *(peer.thread for peer in one.peers)}
+    return came[one.blocked.thread] == 1 and not came.keys() <= stuck
 
 
 # These are defects wherever they are; of the others the one that the main thread waits for in the end is told.
