@@ -6,6 +6,7 @@ import contextlib
 import io
 import itertools
 import logging
+import signal
 import sys
 import threading
 import time
@@ -91,6 +92,7 @@ def test_ctrl_c_in_a_callback_is_ctrl_c():
 
     with pytest.raises(KeyboardInterrupt):
         list(plait.map(str, range(10), engine="inline", progress=interrupted))
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler  # the map is over
 
 
 def test_a_callback_may_cancel_the_map():

@@ -208,8 +208,7 @@ class Run:
         try:
             self._halted = True
             self._finished = self.job.feed.finished and not self.job.cancelled
-            if not self._finished:
-                self.job.cancelled = True
+            self.job.cancelled = not self._finished
             if self._work is not None:
                 self._work.close()
         finally:
@@ -226,17 +225,18 @@ class Run:
         finally:
             self._update_report()
             self._report.finished, self._report.cancelled = self._finished, not self._finished
-            self._meter.finish(self._report)
-            unwatch(self)
-            self._closed = True
+            try:
+                self._meter.finish(self._report)
+            finally:  # Ctrl-C in a callback
+                unwatch(self)
+                self._closed = True
             if self._disturber is not None:
                 self.explain(self._disturber)
-            if self.held_back is None:
-                warn_abandoned(self._report.abandoned, self._report.engine)
-                warn_mishaps(self._report.mishaps)
-            else:
+            if self.held_back is not None:
                 self.explain(self.held_back)
                 raise self.held_back
+            warn_abandoned(self._report.abandoned, self._report.engine)
+            warn_mishaps(self._report.mishaps)
 
     def cancel(self) -> None:
         """Ask the driver to stop; it does so at once, in its own thread."""
