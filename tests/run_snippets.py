@@ -108,7 +108,8 @@ def run_python(page: Path, block: Block, reader: types.ModuleType) -> int:
         try:
             exec(compile(source, name, "exec"), reader.__dict__)
         except BaseException as error:
-            frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == name]
+            called = traceback.extract_tb(error.__traceback__)
+            frames = [frame for frame in called if frame.filename.startswith(f"<{page.name}:")]
             where = frames[-1].lineno if frames and frames[-1].lineno else block.line
             return f"{where}|{''.join(traceback.format_exception(error))}"
         return None
