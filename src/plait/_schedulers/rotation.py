@@ -1,4 +1,4 @@
-"""Rotation: several strategies in turn, all from one seed; each learns from the executions of all."""
+"""Rotation: several strategies in turn, all from one seed; each may learn from the executions of all."""
 
 from __future__ import annotations
 
