@@ -1,8 +1,8 @@
 """The sources that a notebook, a prompt or a program that writes code was made of, in the order in which they were run.
 
 What stands in no file is kept by whoever has run it: IPython has its history, Python 3.13's prompt and many programs
-that execute code enter it in `linecache`. Of the source that is running now only what stands above the running line
-counts: the rest has not happened yet.
+that execute code enter it in `linecache`. Later prompts keep functions only, and not the values that these need. Of the
+source that is running now only what stands above the running line counts: the rest has not happened yet.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ def _kept(scope: dict[str, Any]) -> list[Cell]:
     """Files that were run here before a prompt was opened, what code was made of, and all of the prompt."""
     typed: list[tuple[int, str]] = []
     if scope is getattr(sys.modules.get("__main__"), "__dict__", None):
-        kept = {*linecache.cache, *(key[0] for key in _typed())}
+        kept = list(linecache.cache)
         typed = sorted((int(match[1]), file) for file in kept if (match := _PROMPT.fullmatch(str(file))))
     prompt = [file for _, file in typed]
     others = [file for file in dict.fromkeys(_files_in(scope)) if file not in prompt]
@@ -129,13 +129,7 @@ def _files_in(scope: dict[str, Any]) -> Iterator[str]:
 
 
 def _text(file: str) -> str:
-    lines = linecache.getlines(file) or next((entry[2] for key, entry in _typed().items() if key[0] == file), [])
-    return "".join(lines)
-
-
-def _typed() -> dict[tuple[str, str, int], Any]:
-    """Where Python 3.14 keeps what was typed in: by file, function and line, each time all of it."""
-    return dict(getattr(linecache, "_interactive_cache", {}))
+    return "".join(linecache.getlines(file))
 
 
 def _running(scope: dict[str, Any], files: set[str]) -> tuple[str, int]:

@@ -24,9 +24,9 @@ from plait._core.importable import MAIN_ANEW
 _NOTHING = ModuleType("nothing")
 _UNNAMED = ("<timed exec>", "<unknown>")  # under which magic commands of IPython compile what they run
 _UNKNOWN = (
-    "check({0}): its source is in no file and not known, so it cannot be observed: a prompt of Python before 3.13 "
-    "keeps none, nor does a pipe. Write it and what it calls into a .py file, import it and check that, or define it "
-    "in Jupyter or IPython"
+    "check({0}): its source is in no file and not known, so it cannot be observed: only the prompt of Python "
+    "3.13 keeps it, and no pipe does. Write it and what it calls into a .py file, import it and check that, or define "
+    "it in Jupyter or IPython"
 )
 _DEFINING = "ended before all that the test needs was defined anew, which is done each time: make that smaller"
 
