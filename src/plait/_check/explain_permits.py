@@ -17,7 +17,7 @@ from plait._check.record import Failure
 from plait._check.source import Sources
 from plait._check.uses import Call, calls_on, gives_back, is_turnstile, settled
 from plait._check.waits import receiver
-from plait._check.words import Says, Words
+from plait._check.words import Says, Words, listed
 from plait._core.event import Site
 
 
@@ -122,8 +122,8 @@ def _uses(history: History, cause: Cause, site: Site, sources: Sources) -> _Uses
     calls = settled(calls, [cause.blocked, *cause.peers])
     given = tuple(call for call in calls if call.method == "release")
     lines = {_line(history, call) for call in given}
-    names = {receiver(sources.line(site.file, site.line), "acquire").rpartition(".")[2]}
-    lines |= {line for name in names if name for line in sources.callers(site.file, name, "release")}
+    if name := receiver(sources.line(site.file, site.line), "acquire").rpartition(".")[2]:
+        lines.update(sources.callers(site.file, name, "release"))
     taken = tuple(call for call in calls if call.method in ("acquire", "with"))
     return _Uses(taken, given, tuple(sorted(lines - {0})))
 
@@ -150,5 +150,4 @@ def _went_on(count: int, last: str) -> str:
 
 def _lines(lines: tuple[int, ...]) -> str:
     """``line 5``, ``lines 5 and 9``."""
-    numbers = [*map(str, lines)]
-    return f"line {numbers[0]}" if len(numbers) == 1 else f"lines {', '.join(numbers[:-1])} and {numbers[-1]}"
+    return f"line{'s' if len(lines) > 1 else ''} {listed([*map(str, lines)])}"

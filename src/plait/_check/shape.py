@@ -14,7 +14,7 @@ from typing import Any
 from plait._check.access import own_attributes
 from plait._core.installed import is_installed
 
-_PLAIN = (str, bytes, int, float, complex, bool, type(None), range)
+PLAIN = (str, bytes, int, float, complex, bool, type(None), range)
 _MOST = 10_000  # parts that are looked at; of a larger value the rest does not count
 _DEEP = 50  # nested values that are looked into
 
@@ -47,7 +47,7 @@ class _Shapes:
 
     def _of(self, value: Any) -> object:
         kind = type(value)
-        if kind in _PLAIN:
+        if kind in PLAIN:
             return value if value == value else str(value)  # noqa: PLR0124  # NaN is not
         if id(value) in self._seen or self._left < 0 or self._depth > _DEEP:
             return "again", self._seen.get(id(value), -1)

@@ -12,10 +12,9 @@ from collections.abc import Callable
 from types import FunctionType, ModuleType
 from typing import Any
 
+from plait._check.shape import PLAIN
 from plait._core.errors import UsageError
 from plait._core.installed import is_installed
-
-_SAME = (str, bytes, int, float, complex, bool, type(None), range)
 
 
 class Taken:
@@ -29,7 +28,7 @@ class Taken:
             self.again = lambda: __import__(value.__name__, fromlist=["*"])
         elif not _is_code_of_others(value):
             self.is_copy = True
-            if type(value) not in _SAME:
+            if type(value) not in PLAIN:
                 kept = _kept(value, name, wanted_by, module)
                 self.again = lambda: pickle.loads(kept)
 

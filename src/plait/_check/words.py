@@ -104,7 +104,7 @@ class Words:
         numbers = sorted({site.line for site in sites if site is not None})
         if len(numbers) < 2:
             return f"line {numbers[0]}" if numbers else "both"
-        return f"lines {', '.join(map(str, numbers[:-1]))} and {numbers[-1]}"
+        return f"lines {listed([*map(str, numbers)])}"
 
     def does(self, index: int) -> str:
         """What an event does, in words: ``reads self.value``."""
