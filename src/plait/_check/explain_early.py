@@ -11,7 +11,7 @@ from plait._check.findings import Finding
 from plait._check.history import History
 from plait._check.ordering import Swap
 from plait._check.source import Sources
-from plait._check.touched import last_name
+from plait._check.touched import last_name, last_word
 from plait._check.waits import receiver
 from plait._check.words import Words
 from plait._core.event import Kind, Site
@@ -24,7 +24,7 @@ def explain_early(history: History, suspects: list[int], sources: Sources) -> Fi
     """The finding for a use of what another thread puts in place only after it has let the user go on; else None."""
     words = Words(history, sources)
     for use in suspects[:_LOOKED_AT]:
-        name = words.thing(use).partition("[")[0].rpartition(".")[2]
+        name = last_word(words.thing(use))
         for release in _releases(history, use, sources) if name else ():
             site = history.events[release].site
             line = next(_puts(site, name, sources), 0) if site is not None else 0

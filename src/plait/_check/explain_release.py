@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import ast
-
 from plait._check.findings import Finding, Side
 from plait._check.history import History
 from plait._check.record import Failure
 from plait._check.source import Sources
-from plait._check.touched import last_name
+from plait._check.touched import calls_of, last_word
 from plait._check.waits import receiver
 from plait._check.words import Words, frame_site, headline, innermost, own
 from plait._core.event import Kind, Site
@@ -60,11 +58,11 @@ def explain_release(history: History, failure: Failure, sources: Sources) -> Fin
 
 def _places(history: History, thing: str, sources: Sources) -> set[int]:
     """The locks that are used by this name somewhere."""
-    name, found = thing.partition("[")[0].rpartition(".")[2], set()
+    name, found = last_word(thing), set()
     for event in history.events:
         if event.kind in (Kind.ACQUIRE, Kind.TRY, Kind.RELEASE) and event.site is not None and event.place >= 0:
             line = sources.line(event.site.file, event.site.line)
-            called = (receiver(line, method).partition("[")[0].rpartition(".")[2] for method in _METHODS)
+            called = (last_word(receiver(line, method)) for method in _METHODS)
             if name in called:
                 found.add(event.place)
     return found
@@ -95,9 +93,5 @@ def _takes(history: History, places: set[int], thread: int) -> bool:
 
 def _is_taken_here(site: Site, thing: str, sources: Sources) -> bool:
     """Whether the function that releases it takes it as well."""
-    function, name = sources.function(site), thing.partition("[")[0].rpartition(".")[2]
-    for node in ast.walk(function) if function is not None else ():
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "acquire":
-            if last_name(node.func.value) == name:
-                return True
-    return False
+    function = sources.function(site)
+    return function is not None and any(calls_of(function, last_word(thing), "acquire"))

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from plait._check.callee import hides, is_of_argument, is_result, owns_nothing
 from plait._check.named import BY_NAME, SLOTS
-from plait._check.touched import last_name, touched_in
+from plait._check.touched import calls_of, last_name, touched_in
 from plait._core.event import Site
 
 _LOOPS = (ast.For, ast.AsyncFor, ast.While, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
@@ -177,10 +177,7 @@ class Sources:
 
     def callers(self, file: str, name: str, method: str) -> Iterator[int]:
         """The lines where a method is called on what has this last name."""
-        for node in ast.walk(self._tree(file) or ast.Module([], [])):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == method:
-                if last_name(node.func.value) == name:
-                    yield node.lineno
+        return calls_of(self._tree(file) or ast.Module([], []), name, method)
 
     def called_behind(self, file: str, line: int, name: str, methods: Sequence[str]) -> int:
         """The line behind this one, in its function, that calls one of the methods on what has this last name.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 
 from plait._core.event import Site
 
@@ -33,3 +34,20 @@ def last_name(target: ast.expr) -> str:
     if isinstance(target, ast.Subscript):
         return last_name(target.value)
     return target.attr if isinstance(target, ast.Attribute) else target.id if isinstance(target, ast.Name) else ""
+
+
+def last_word(text: str) -> str:
+    """The same of an expression as it is written.
+
+    >>> last_word("self.locks[0]")
+    'locks'
+    """
+    return text.partition("[")[0].rpartition(".")[2]
+
+
+def calls_of(node: ast.AST, name: str, method: str) -> Iterator[int]:
+    """The lines in the node where a method is called on what has this last name."""
+    for call in ast.walk(node):
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr == method:
+            if last_name(call.func.value) == name:
+                yield call.lineno

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from plait._check.history import History
 from plait._check.record import Blocked
 from plait._check.source import Sources
-from plait._check.touched import last_name
+from plait._check.touched import calls_of, last_word
 from plait._check.waits import receiver
 from plait._core.event import Kind, Site
 
@@ -89,19 +89,17 @@ def gives_back(site: Site, sources: Sources) -> bool:
     name = receiver(sources.line(site.file, site.line), "acquire")
     if function is None or not name:
         return function is None
-    return any(line > site.line for line in _released(function, name)) and not is_turnstile(site, sources)
+    return any(line > site.line for line in calls_of(function, last_word(name), "release")) and not is_turnstile(
+        site, sources
+    )
 
 
 def is_turnstile(site: Site, sources: Sources) -> bool:
     """Whether the statement behind the acquire() releases the same: each who comes through lets the next one in."""
     following = sources.behind(site)
     name = receiver(sources.line(site.file, site.line), "acquire")
-    return bool(name) and isinstance(following, ast.Expr) and following.lineno in _released(following, name)
-
-
-def _released(node: ast.AST, name: str) -> Iterator[int]:
-    """The lines in which something of this name is released."""
-    for call in ast.walk(node):
-        if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr == "release":
-            if last_name(call.func.value) == name.partition("[")[0].rpartition(".")[2]:
-                yield call.lineno
+    return (
+        bool(name)
+        and isinstance(following, ast.Expr)
+        and following.lineno in calls_of(following, last_word(name), "release")
+    )
