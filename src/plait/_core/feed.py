@@ -260,6 +260,10 @@ class Feed:
         """Add the next item to a batch whose items have ended, for its worker; False if none follows."""
         return False
 
+    def conclude(self, batch: Batch) -> bool:
+        """Whether the driver need not hear of a batch that has ended, since this was all there is to do; any thread."""
+        return False
+
     def withdraw(self, index: int) -> bool:
         """Never give out this item from now on; False if it is not here any more, but with a worker or ended."""
         with self._lock:
@@ -295,8 +299,7 @@ class Feed:
         """Whether `take` would give a batch now."""
         if self._held or (self.limit is not None and not self.limit.allowed(time.perf_counter())):
             return False
-        soonest = self._later[:1]
-        return self._has_some or bool(soonest and soonest[0][0] <= time.perf_counter())
+        return self._has_some or any(due <= time.perf_counter() for due, *_ in self._later[:1])
 
     @property
     def room(self) -> int:
@@ -324,7 +327,11 @@ class Feed:
     def _take(self, size: int) -> Batch | None:
         while not self._held:
             batch = self._next(size)
-            if batch is None or not self._revoked or not self._holds_revoked(batch):
+            if (
+                batch is None
+                or not self._revoked
+                or not any(batch.base <= index < batch.end for index in self._revoked)
+            ):
                 return batch
             self._keep(batch)  # and take again: what is wanted of it comes first
         return None
@@ -336,9 +343,6 @@ class Feed:
             _, index, attempt, item = heapq.heappop(self._later)
             return Batch(index, [item], attempt)
         return self._take_new(size)
-
-    def _holds_revoked(self, batch: Batch) -> bool:
-        return any(batch.base <= index < batch.end for index in self._revoked)
 
     def _keep(self, batch: Batch) -> None:
         """Give the items out with the next `take`, except those that were withdrawn: these end here."""

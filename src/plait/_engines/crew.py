@@ -90,6 +90,7 @@ class Crew:
 
     def next_batch(self, seat: Seat) -> Batch | None:
         """The next batch for a worker, who waits for it as long as it takes; None when it is to go home."""
+        feed = self.feed
         while True:
             while seat.resting and not self.unwanted:
                 self._bench.get()
@@ -98,9 +99,9 @@ class Crew:
                     return None
                 if seat.resting:
                     continue
-                batch = self.feed.take(self._sizer.size)
+                batch = feed.take(self._sizer.size)
                 if batch is None and not self._singly and self.steal(time.perf_counter(), 1):
-                    batch = self.feed.take(self._sizer.size)
+                    batch = feed.take(self._sizer.size)
                 if batch is not None:
                     seat.portion = self.portion(batch.items) if not self._singly else Following(self, seat, batch)
                     if self.unwanted:  # `call_off` has come between the two
@@ -109,10 +110,10 @@ class Crew:
                     seat.released = 0
                     return batch
                 self.parked += 1
-                if self.feed.unhurried and self.feed.ready:  # it came when nobody was parked yet, and rings for nobody
+                if feed.unhurried and feed.ready:  # it came when nobody was parked yet, and rings for nobody
                     self.parked -= 1
                     continue
-            if self._quorum and ((self.finished and not self.feed.unhurried) or self.feed.due is not None):
+            if self._quorum and not feed.unhurried and (self.finished or feed.due is not None):
                 self.ring()  # the driver knows neither of what it did not wait for nor of whom to wake when it is time
             self._park.get()
 
@@ -121,11 +122,17 @@ class Crew:
         done = len(batch.values)
         with self.lock:
             seat.batch = None
-            self._sizer.record(done, batch.ended - batch.started)
             self.done = self.done[0] + done, batch.ended
-            if not self.stopping and not self._singly:
+            if self._singly:
+                self._sizer.cost = (batch.ended - batch.started) / max(done, 1)
+            elif not self.stopping:
+                self._sizer.record(done, batch.ended - batch.started)
                 self.widen()
         if done and done == len(batch.items) and not seat.released:
+            if self.feed.conclude(batch):
+                if self.feed.over:  # the driver may be waiting for the last one
+                    self.ring()
+                return
             self.finished.append(batch)
         else:
             self.release(seat, batch, done)
@@ -247,16 +254,6 @@ class Crew:
     def occupied(self) -> int:
         """How many threads have items, those that are to rest included."""
         return sum(seat.batch is not None for seat in self.seats)
-
-    @property
-    def clocked(self) -> bool:
-        """Whether the CPU time of the threads can be read."""
-        return any(seat.clock_id is not None for seat in self.seats)
-
-    @property
-    def may_stall(self) -> bool:
-        """Whether a batch is running from which others could take items."""
-        return any((batch := seat.batch) is not None and len(batch.items) > 1 for seat in self.seats)
 
     def join(self, seat: Seat) -> None:
         """A worker is about to start."""
@@ -392,6 +389,8 @@ class Crew:
         left = self.feed.left
         if self.feed.waiting:
             return max(self.parked, 1)
+        if self._singly:
+            return max(1, self.feed.queued)
         return max(1, -(-min(room, room if left is None else left) // size))
 
     def _unpark(self, count: int) -> None:

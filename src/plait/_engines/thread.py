@@ -124,7 +124,7 @@ class Driver:
                     yield finished[0]  # taken out when it has arrived: Ctrl-C may come in between
                     stay_home(feed.home)
                     finished.popleft()
-                    if crew.parked:
+                    if crew.parked and not feed.unhurried:
                         crew.share_out(time.perf_counter(), room=False)
                 self._provide()
                 if not self._growth.ceiling:
@@ -205,7 +205,9 @@ class Driver:
         if self._watch.needed and self._watch.look(now):
             self._hire(1)
         elapsed = now - self._looked
-        if self._yielded:
+        news = crew.done[0] - self._done
+        self._done += news
+        if news or self._yielded:
             self._heard = now
         self._looked = now
         self._rate, self._yielded = self._yielded / elapsed, 0
@@ -217,11 +219,9 @@ class Driver:
             self._heard = now
         self._backlog = backlog
         added, eager = 0, False
-        news = crew.done[0] - self._done
-        self._done += news
         if not self._feed.prompt and ((backlog and threads < self._growth.ceiling) or (news and threads > 1)):
             look = Look(now, threads, crew.occupied, backlog, *crew.done, late, stuck=backlog > 0 and crew.stuck(now))
-            if crew.clocked:
+            if any(seat.clock_id is not None for seat in crew.seats):  # then their CPU time can be read
                 busy = self._busy(elapsed)
                 look = look._replace(busy=busy, spent=self._spent, switches=switches())
             added = self._growth.change(look)
@@ -237,7 +237,7 @@ class Driver:
         elif added or eager:
             self._tick = _TICK
         else:
-            self._tick = min(self._tick * 1.5, _STALL_TICK if crew.may_stall else _IDLE_TICK)
+            self._tick = min(self._tick * 1.5, _STALL_TICK if _may_stall(crew) else _IDLE_TICK)
 
     def _busy(self, elapsed: float) -> float:
         """How many cores the threads kept busy since the last look, or would have, had others not had them."""
@@ -288,6 +288,11 @@ class Driver:
         job.snapshot = lambda: running
         self._crew.seats.clear()
         self._crew.lost.clear()
+
+
+def _may_stall(crew: Crew) -> bool:
+    """Whether a batch is running from which others could take items."""
+    return any((batch := seat.batch) is not None and len(batch.items) > 1 for seat in crew.seats)
 
 
 def _nobody_to_wake() -> None:

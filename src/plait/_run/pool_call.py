@@ -71,7 +71,8 @@ class Call:
             _tell(words, began, failed=True)
             self.resolve(None, error.with_traceback(without_our_frames(error.__traceback__)))
         else:
-            _tell(words, began, failed=False)
+            if began:
+                _tell(words, began, failed=False)
             self.resolve(value, None)
 
     def __reduce__(self) -> tuple[type[RemoteCall], tuple[object, ...]]:

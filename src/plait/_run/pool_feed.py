@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
-from _collections_abc import Callable
+from _collections_abc import Callable, Sequence
 from collections import deque
 
 from plait._core.batch import Batch
 from plait._core.feed import Feed
+from plait._core.onlooker import ONLOOKER
 from plait._run.pool_call import Call
 
 UNINTERRUPTIBLE = True  # see `halting`: a call that was taken out of the queue must not be lost on its way
@@ -106,15 +107,37 @@ class QueueFeed(Feed):
         """Whether calls wait; all of them may turn out to be cancelled."""
         return bool(self._returned or self._queue) and not self._held
 
+    def conclude(self, batch: Batch) -> bool:
+        if batch.failures or ONLOOKER.told is not None:
+            return False
+        calls: Sequence[Call] = batch.items  # type: ignore[assignment]  # ours are
+        for call in calls:
+            if call.future is not None:
+                return False
+            call.worker = call.worker or batch.worker
+        self.forget(batch)
+        return True
+
     def forget(self, batch: Batch) -> None:
-        """The calls of this batch have their outcome."""
+        """The calls of this batch have their outcome; any thread."""
+        first, count = batch.base, len(batch.items)
         with self._lock:
-            for index in range(batch.base, batch.end):
+            for index in range(first, first + count):
                 self._started.pop(index, None)
-        self.settle(len(batch.items))
-        self.deliver(len(batch.items))
+            self.settled += count
+            self.delivered += count
+
+    def take(self, size: int) -> Batch | None:
+        if not (self._queue or self._returned):
+            return None  # as most often when somebody asks who has just run something
+        with self._lock:
+            if self._returned or self._revoked or self._held:
+                return self._take(size)
+            return self._take_new(size)
 
     def extend(self, batch: Batch) -> bool:
+        if not self._queue:
+            return False
         with self._lock:
             if self.taken != batch.end or self._held or self._returned:
                 return False
