@@ -268,18 +268,16 @@ class Feed:
         """Never give out this item from now on; False if it is not here any more, but with a worker or ended."""
         with self._lock:
             self._revoked.add(index)
-            for later in self._later:
-                if later[1] == index:
-                    self._later.remove(later)
-                    heapq.heapify(self._later)
-                    self._end(index, later[3], later[2])
-                    return True
-            for returned in self._returned:
-                if returned[0] <= index < returned[0] + len(returned[2]):
-                    self._returned.remove(returned)
-                    heapq.heapify(self._returned)
-                    self._keep(Batch(returned[0], returned[2], returned[1]))
-                    return True
+            for later in [later for later in self._later if later[1] == index]:
+                self._later.remove(later)
+                heapq.heapify(self._later)
+                self._end(index, later[3], later[2])
+                return True
+            for returned in [one for one in self._returned if one[0] <= index < one[0] + len(one[2])]:
+                self._returned.remove(returned)
+                heapq.heapify(self._returned)
+                self._keep(Batch(returned[0], returned[2], returned[1]))
+                return True
             return index >= self.taken
 
     def hand_back(self, base: int, items: Sequence[object], attempt: int = 1) -> None:
@@ -319,19 +317,13 @@ class Feed:
     @property
     def _has_some(self) -> bool:
         """Whether something waits for nothing but a worker, or the rate."""
-        if self._returned:
-            return True
         has_new = bool(self._buffer) if self._sequence is None else not self.over
-        return has_new and self.room > 0
+        return bool(self._returned) or (has_new and self.room > 0)
 
     def _take(self, size: int) -> Batch | None:
         while not self._held:
             batch = self._next(size)
-            if (
-                batch is None
-                or not self._revoked
-                or not any(batch.base <= index < batch.end for index in self._revoked)
-            ):
+            if batch is None or not self._revoked or not self._holds_revoked(batch):
                 return batch
             self._keep(batch)  # and take again: what is wanted of it comes first
         return None
@@ -343,6 +335,9 @@ class Feed:
             _, index, attempt, item = heapq.heappop(self._later)
             return Batch(index, [item], attempt)
         return self._take_new(size)
+
+    def _holds_revoked(self, batch: Batch) -> bool:
+        return any(batch.base <= index < batch.end for index in self._revoked)
 
     def _keep(self, batch: Batch) -> None:
         """Give the items out with the next `take`, except those that were withdrawn: these end here."""
@@ -363,8 +358,8 @@ class Feed:
         from plait._core.outcome import brief
 
         ended = Batch(index, [item], attempt - 1)
-        ended.values = [None]
-        ended.failures = {0: Cancelled(f"item {index}, {brief(item)}, was cancelled before it began")}
+        cancelled = Cancelled(f"item {index}, {brief(item)}, was cancelled before it began")
+        ended.values, ended.failures = [None], {0: cancelled}
         self.withdrawn.append(ended)
         self._revoked.discard(index)
 

@@ -12,6 +12,11 @@ _BEYOND = 64  # items for each worker that may be taken beyond the window while 
 class BatchSizer:
     """Grows batches from one item towards `target` seconds each, and shrinks them at once when items turn slow.
 
+    Attributes:
+        size: items of the next batch.
+        cost: seconds of one item lately, or None.
+        largest: the largest size lately: what windows go by, which a batch that had to wait for a core must not close.
+
     >>> sizer = BatchSizer(target=0.001)
     >>> for items, seconds in [(1, 1e-7), (8, 8e-7), (64, 6.4e-6)]:
     ...     sizer.record(items, seconds)
@@ -22,7 +27,7 @@ class BatchSizer:
     (1, 512)
     """
 
-    __slots__ = ("_lately", "cap", "cost", "growth", "size", "target")
+    __slots__ = ("_lately", "cap", "cost", "growth", "largest", "size", "target")
 
     def __init__(self, target: float, growth: int = 8, cap: int = 8192) -> None:
         self.target = target
@@ -30,6 +35,7 @@ class BatchSizer:
         self.cap = cap
         self.size = 1
         self.cost: float | None = None
+        self.largest = 1
         self._lately: deque[int] = deque([1], _LATELY)
 
     def record(self, items: int, seconds: float) -> None:
@@ -43,11 +49,8 @@ class BatchSizer:
         elif items >= self.size or items >= self.cap:
             self.size = max(1, min(self.cap, self.size * self.growth, wanted))
         self._lately.append(self.size)
-
-    @property
-    def largest(self) -> int:
-        """The largest size lately: what windows go by, which a batch that had to wait for a core must not close."""
-        return max(self._lately)
+        if self.size != self.largest:
+            self.largest = max(self._lately)
 
 
 def guided_target(left_seconds: float, workers: int, low: float, high: float) -> float:

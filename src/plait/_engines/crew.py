@@ -125,11 +125,10 @@ class Crew:
             self.done = self.done[0] + done, batch.ended
             if self._singly:
                 self._sizer.cost = (batch.ended - batch.started) / max(done, 1)
-            elif not self.stopping:
-                self._sizer.record(done, batch.ended - batch.started)
-                self.widen()
+            else:
+                self._learn(done, batch.ended - batch.started)
         if done and done == len(batch.items) and not seat.released:
-            if self.feed.conclude(batch):
+            if self._singly and self.feed.conclude(batch):
                 if self.feed.over:  # the driver may be waiting for the last one
                     self.ring()
                 return
@@ -199,6 +198,13 @@ class Crew:
         threads = max(1, len(self.seats))
         self.feed.window = max(2 * threads, min((4 * threads + 8) * self._sizer.largest, MOST_AHEAD))
 
+    def _learn(self, items: int, seconds: float) -> None:
+        """So many items took so long."""
+        largest = self._sizer.largest
+        self._sizer.record(items, seconds)
+        if self._sizer.largest != largest and not self.stopping:
+            self.widen()
+
     def steal(self, now: float, wanted: int) -> bool:
         """Hand back what stalled workers have not begun, the oldest batch first, until `wanted` items are free."""
         stalled = [
@@ -210,7 +216,7 @@ class Crew:
         for started, seat in sorted(stalled, key=lambda entry: entry[0]):
             freed += self.take_rest(seat)
             if seat.batch is not None:
-                self._sizer.record(len(seat.batch.values) + 1, now - started)
+                self._learn(len(seat.batch.values) + 1, now - started)
             if freed >= wanted:
                 break
         return freed > 0
@@ -249,11 +255,6 @@ class Crew:
     def active(self) -> int:
         """How many threads run items, or would."""
         return sum(not seat.resting for seat in self.seats)
-
-    @property
-    def occupied(self) -> int:
-        """How many threads have items, those that are to rest included."""
-        return sum(seat.batch is not None for seat in self.seats)
 
     def join(self, seat: Seat) -> None:
         """A worker is about to start."""

@@ -220,7 +220,8 @@ class Driver:
         self._backlog = backlog
         added, eager = 0, False
         if not self._feed.prompt and ((backlog and threads < self._growth.ceiling) or (news and threads > 1)):
-            look = Look(now, threads, crew.occupied, backlog, *crew.done, late, stuck=backlog > 0 and crew.stuck(now))
+            running = sum(seat.batch is not None for seat in crew.seats)  # those that are to rest included
+            look = Look(now, threads, running, backlog, *crew.done, late, stuck=backlog > 0 and crew.stuck(now))
             if any(seat.clock_id is not None for seat in crew.seats):  # then their CPU time can be read
                 busy = self._busy(elapsed)
                 look = look._replace(busy=busy, spent=self._spent, switches=switches())

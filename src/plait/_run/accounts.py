@@ -20,11 +20,16 @@ class Accounts:
 
     def settle(self, batch: Batch) -> None:
         """Every item of the batch has its final outcome."""
-        self._settled[batch.base] = batch.end
-        while (end := self._settled.pop(self._low, None)) is not None:
-            self._low = end
+        base = batch.base
+        if base != self._low:
+            self._settled[base] = batch.end
+            return
+        low = batch.end
+        while self._settled and (end := self._settled.pop(low, None)) is not None:
+            low = end
+        self._low = low
         handed_out = self._handed_out
-        while handed_out and handed_out[0][0] + len(handed_out[0][1]) <= self._low:
+        while handed_out and handed_out[0][0] + len(handed_out[0][1]) <= low:
             handed_out.popleft()
 
     def missing(self) -> list[tuple[int, object]]:

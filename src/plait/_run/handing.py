@@ -19,14 +19,19 @@ def rest_of(handing: Handing | None) -> Iterator[Batch]:
     >>> [rest.values for rest in rest_of((batch, 1))]
     [[2, 3]]
     """
-    if handing is None:
-        return
+    if handing is not None and (taken := taken_of(handing)) < len(handing[0].items):
+        yield handing[0].part(taken, len(handing[0].items))
+
+
+def taken_of(handing: Handing) -> int:
+    """How many items of the batch the consumer has taken; from an iterator it gets no more then."""
     batch, taken = handing
-    if not isinstance(taken, int):
-        left, taken = taken, len(batch.items) - operator.length_hint(taken)
-        deque(left, maxlen=0)
-    if taken < len(batch.items):
-        yield batch.part(taken, len(batch.items))
+    if isinstance(taken, int):
+        return taken
+    left = operator.length_hint(taken)
+    if left:
+        deque(taken, maxlen=0)
+    return len(batch.items) - left
 
 
 def is_handed(handing: Handing | None, batch: Batch) -> bool:

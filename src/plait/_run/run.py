@@ -22,7 +22,7 @@ from plait._core.outcome import Outcome
 from plait._engines.interface import IDLE, Engine
 from plait._run.accounts import Accounts, unended
 from plait._run.farewell import explain, in_words, stopping_words, taken_error, warn_abandoned, warn_mishaps
-from plait._run.handing import Handing, rest_of
+from plait._run.handing import Handing, rest_of, taken_of
 from plait._run.ordering import CompletionOrder, InputOrder
 from plait._run.outcomes import failure_of, outcomes_of
 from plait._run.progress import Meter
@@ -290,9 +290,9 @@ class Run:
         """The consumer has come back for more: the window moves by what was taken of the batch last given."""
         self._disturber = None
         while not self._halted and (handing := self.handing) is not None:
-            batch, rest = handing[0], next(rest_of(handing), None)
-            taken = len(batch.items) - (0 if rest is None else len(rest.items))
+            batch, taken = handing[0], taken_of(handing)
             self.job.feed.deliver(taken, known=isinstance(batch, Recalled))
+            rest = batch.part(taken, len(batch.items)) if taken < len(batch.items) else None
             self.handing = None if rest is None else (rest, 0)
             if rest is not None:
                 yield rest
@@ -345,26 +345,26 @@ class Run:
                 self._settled += self._settle(batch)
 
     def _settle(self, batch: Batch) -> list[Batch]:
-        final: list[Batch] = [batch]
-        again: list[tuple[int, float]] = []
+        final, report = [batch], self._report
         if isinstance(batch, Recalled):
-            self._report.failed += batch.failed
+            report.failed += batch.failed
         elif batch.failures and self._retry is not None and not self.job.cancelled:
             import random  # slow to import, and here only where something failed
 
             final, again = split_retries(batch, self._retry, random.random)  # jitter, not a secret
-        now = time.perf_counter()
-        for offset, delay in again:
-            self.job.feed.retry(batch.base + offset, batch.items[offset], batch.attempt + 1, now + delay)
-        self._report.retries += len(again)
+            now = time.perf_counter()
+            for offset, delay in again:
+                self.job.feed.retry(batch.base + offset, batch.items[offset], batch.attempt + 1, now + delay)
+            report.retries += len(again)
         if ONLOOKER.told is not None:
             ONLOOKER.told(name_of(self.job.fn), id(self.job), batch)
         for piece in final:
+            count = len(piece.items)
             self._accounts.settle(piece)
-            self.job.feed.settle(len(piece.items))
-            self._report.items += len(piece.items)
-            self._report.failed += len(piece.failures)
-        self._meter.advance(self._report.items, self._report.failed)
+            self.job.feed.settle(count)
+            report.items += count
+            report.failed += len(piece.failures)
+        self._meter.advance(report.items, report.failed)
         return final
 
     def _leftovers(self, stop_at_failure: bool) -> Iterator[Batch]:
