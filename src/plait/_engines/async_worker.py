@@ -16,11 +16,11 @@ from types import coroutine
 from typing import TYPE_CHECKING, Any
 
 from plait._core.batch import Batch
-from plait._core.current import Task, current_task
+from plait._core.current import current_task
 from plait._core.errors import StopTask
 from plait._core.job import Running
-from plait._core.rng import Seeding
 from plait._core.worker_state import WorkerState
+from plait._engines.batch_task import BatchTask
 from plait._engines.halting import Alarm
 from plait._engines.loops import keep_failure
 from plait._engines.stealing import Portion
@@ -32,29 +32,27 @@ _LOOKS = 8  # how often in a batch of quick items a worker looks whether the res
 _QUICK = 512  # the size of a batch from which on its items are quick: they have shown that they take a few microseconds
 
 
-class AsyncWorker(Task):
+class AsyncWorker(BatchTask):
     """The state of one worker. All of it belongs to the thread of the loop; others read it to say what runs.
 
     Attributes:
-        name: such as ``"async-3"``.
         task: the task of the event loop.
-        batch: the batch it runs, or None.
         portion: the items of that batch which have not been begun; whoever cancels the run ends it.
         released: how many values of that batch have been delivered before its end.
-        began: when its item began, in runs that measure items; 0.0 between items.
         alarm: why its item was told to end, by one ``CancelledError``; the item is then the last one of its batch.
         abandoned: nobody waits for it any more, and its results are dropped.
         waiting: what it awaits while it has nothing to do.
     """
 
     __slots__ = (
-        "_crew", "abandoned", "alarm", "batch", "began", "name", "portion", "released", "task", "waiting",
+        "_crew", "abandoned", "alarm", "batch", "began", "job", "name", "portion", "released", "task", "waiting",
     )  # fmt: skip
 
     task: LoopTask[None]
 
     def __init__(self, crew: AsyncCrew, number: int) -> None:
         self._crew = crew
+        self.job = crew.job
         self.thread_id = threading.get_ident()
         self.name = f"async-{number}"
         self.batch: Batch | None = None
@@ -68,30 +66,8 @@ class AsyncWorker(Task):
     # --- what the running function may ask
 
     @property
-    def index(self) -> int:
-        batch = self._running()
-        return batch.base + len(batch.values)
-
-    @property
-    def attempt(self) -> int:
-        return self._running().attempt
-
-    @property
-    def worker(self) -> str:
-        return self.name
-
-    @property
-    def deadline(self) -> float | None:
-        timeout, began = self._crew.job.timeout, self.began
-        return began + timeout if timeout is not None and began else None
-
-    @property
     def cancelled(self) -> bool:
         return (self.alarm is not None or self.abandoned or self._crew.unwanted) and not self.tears_down
-
-    @property
-    def seeding(self) -> Seeding:
-        return self._crew.job.seeding
 
     @property
     def state(self) -> WorkerState:
@@ -102,11 +78,6 @@ class AsyncWorker(Task):
     @property
     def tears_down(self) -> bool:
         return self.state.ended and not self.state.overdue
-
-    def _running(self) -> Batch:
-        if self.batch is None:
-            raise LookupError("plait.current(): no item is running in this context")
-        return self.batch
 
     # --- the task
 

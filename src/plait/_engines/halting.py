@@ -19,9 +19,9 @@ import threading
 import time
 
 from plait._core.batch import Batch
-from plait._core.current import Task
 from plait._core.errors import Cancelled, StopTask, TaskTimeout
 from plait._core.job import Running
+from plait._engines.batch_task import BatchTask
 from plait._engines.core_wait import core_use
 from plait._engines.injection import inject, take_back
 from plait._engines.line_output import LineThread
@@ -72,17 +72,14 @@ class Alarm:
         return TaskTimeout(f"{item} ran longer than timeout={self.timeout} s on {where}{note}")
 
 
-class Seat(Task):
+class Seat(BatchTask):
     """The state of one worker. The worker's thread writes each attribute, unless it says otherwise.
 
     Attributes:
-        name: such as ``"thread-3"``.
         thread: the thread itself; the driver's.
-        batch: the batch it runs, or None.
         portion: the items of that batch which nobody has taken yet; written under the crew's lock.
         released: how many values of that batch have been delivered before its end; written under the crew's lock.
         resting: whether it is to run nothing for now; written under the crew's lock.
-        began: when its item began, in runs that measure items; 0.0 between items.
         inside: whether it may be in the user's code; written under `door`.
         injected: whether a StopTask was injected and not taken back; written under `door`.
         alarm: the item that is timed out or revoked; set by the driver, taken down by `quiet`, both under `door`.

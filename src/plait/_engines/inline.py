@@ -10,9 +10,9 @@ from plait._core.batch import Batch
 from plait._core.bell import Bell
 from plait._core.current import StopTask, Task, current_task
 from plait._core.job import Job, Running
-from plait._core.rng import Seeding
 from plait._core.sizing import BatchSizer
 from plait._core.worker_state import WorkerState
+from plait._engines.batch_task import BatchTask
 from plait._engines.interface import Plan
 from plait._engines.loops import keep_failure, run_plain, run_timed
 from plait._engines.stealing import Portion, portion_type
@@ -100,10 +100,13 @@ class InlineEngine:
             feed.withdrawn.popleft()
 
 
-class InlineTask(Task):
+class InlineTask(BatchTask):
     """The item that the calling thread is running."""
 
     __slots__ = ("_outer", "_portion", "_type", "batch", "bell", "job")
+
+    name = "inline"
+    began = 0.0  # nobody asks: a timeout needs a thread
 
     def __init__(self, job: Job, portion: type[Portion]) -> None:
         self.job = job
@@ -135,35 +138,9 @@ class InlineTask(Task):
             self.rouse()
         self.bell.ring()
 
-    def _running(self) -> Batch:
-        if self.batch is None:
-            raise LookupError("plait.current(): no item is running in this context")
-        return self.batch
-
-    @property
-    def index(self) -> int:
-        batch = self._running()
-        return batch.base + len(batch.values)
-
-    @property
-    def attempt(self) -> int:
-        return self._running().attempt
-
-    @property
-    def worker(self) -> str:
-        return "inline"
-
-    @property
-    def deadline(self) -> float | None:
-        return None
-
     @property
     def cancelled(self) -> bool:
         return (self.job.cancelled and not self.tears_down) or (self._outer is not None and self._outer.cancelled)
-
-    @property
-    def seeding(self) -> Seeding:
-        return self.job.seeding
 
     @property
     def state(self) -> WorkerState:

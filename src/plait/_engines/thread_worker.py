@@ -11,7 +11,6 @@ from plait._core.cancelling import current_block
 from plait._core.current import current_task
 from plait._core.errors import StopTask
 from plait._core.mishaps import Announced
-from plait._core.rng import Seeding
 from plait._engines import forked
 from plait._engines.crew import Crew
 from plait._engines.halting import Seat
@@ -22,51 +21,25 @@ from plait._engines.loops import keep_failure, run_plain
 class Worker(Seat):
     """A worker that has not been started; ``thread.start()`` does."""
 
-    __slots__ = ("_crew",)
+    __slots__ = ("_crew", "job")
 
     def __init__(self, crew: Crew, number: int) -> None:
         super().__init__(f"thread-{number}")
         self._crew = crew
+        self.job = crew.job
         context = crew.job.context.copy()
         self.thread = LineThread(target=lambda: context.run(self._work), name=f"plait-thread-{number}")
 
     # --- what the running function may ask
 
     @property
-    def index(self) -> int:
-        batch = self._running()
-        return batch.base + len(batch.values)
-
-    @property
-    def attempt(self) -> int:
-        return self._running().attempt
-
-    @property
-    def worker(self) -> str:
-        return self.name
-
-    @property
-    def deadline(self) -> float | None:
-        timeout, began = self._crew.job.timeout, self.began
-        return began + timeout if timeout is not None and began else None
-
-    @property
     def cancelled(self) -> bool:
         return (self.alarm is not None or self.abandoned or self._crew.unwanted) and not self.tears_down
-
-    @property
-    def seeding(self) -> Seeding:
-        return self._crew.job.seeding
 
     @property
     def siblings(self) -> int:
         """How many tasks share the machine with this one, itself included."""
         return self._crew.siblings
-
-    def _running(self) -> Batch:
-        if self.batch is None:
-            raise LookupError("plait.current(): no item is running in this context")
-        return self.batch
 
     # --- the thread
 
