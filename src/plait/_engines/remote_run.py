@@ -70,8 +70,8 @@ class RemoteRun:
 
     def drive(self) -> Generator[Batch, None, None]:
         """Finished batches, until the feed is finished or the job cancelled."""
-        job, feed = self._job, self._feed
-        job.wake = self._staff.bell.ring
+        job, feed, staff = self._job, self._feed, self._staff
+        job.wake = staff.bell.ring
         job.snapshot = self.running
         job.unfetched = job.feed.withdrawn = self._ledger.finished
         variables = [(variable, job.context[variable]) for variable in self._reserve.context if variable in job.context]
@@ -86,7 +86,7 @@ class RemoteRun:
                 needs=self._preflight and self._preflight.needs,
             )
             while not feed.finished and not job.cancelled:
-                for lost in self._supervisor.revoke(self._staff):
+                for lost in self._supervisor.revoke(staff):
                     self._ledger.hand_back(*lost)
                 stay_home(feed.home)  # before it writes what is shared with the parent, or starts a worker of its own
                 self._assign()
@@ -95,7 +95,7 @@ class RemoteRun:
                         yield self._ledger.finished[0]  # taken out when it has arrived: Ctrl-C may come in between
                         self._ledger.finished.popleft()
                 elif not feed.finished:
-                    if self._staff.has_free and feed.reach(len(self._staff), self._planner.beyond):
+                    if not feed.interdependent and staff.has_free and feed.reach(len(staff), self._planner.beyond):
                         self._assign()
                     self._wait()
         finally:
@@ -118,7 +118,7 @@ class RemoteRun:
             for worker in self._staff:
                 if not worker.can_take(depth, at_once=limited):
                     continue
-                if not self._give(worker):
+                if not self._give(worker) or (feed.interdependent and not feed.ready):
                     return
             while depth == 1 and self._staff.wants_more(one_by_one=limited):
                 feed.window = max(feed.window, self._planner.window)
@@ -203,7 +203,7 @@ class RemoteRun:
             waits.append(staff.launcher.patience)
         elif len(staff) and feed.interdependent:
             waits.append(_IDLE)
-        if staff.has_free and (due := feed.due) is not None:
+        if (due := feed.due) is not None and staff.has_free:
             waits.append(max(0.0, due - time.perf_counter()) * 1000 + 1)
         known = [wait for wait in waits if wait is not None]
         return min(known) if known else None
