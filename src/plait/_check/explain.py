@@ -18,14 +18,14 @@ from plait._check.explain_leftover import explain_unserved
 from plait._check.explain_let_in import let_in
 from plait._check.explain_outcome import explain_outcome
 from plait._check.explain_permits import explain_permits
-from plait._check.explain_remark import explain_remark, thrown_away
+from plait._check.explain_remark import explain_remark, stuck_in_call, thrown_away
 from plait._check.explain_split import explain_split
 from plait._check.findings import FAILS, Finding, Moment, Side
 from plait._check.hangs import Cause, cause
 from plait._check.history import History
 from plait._check.leftover import leftover
 from plait._check.record import Failure, Record
-from plait._check.remarks import FOREIGN, GRAVITY, gravest
+from plait._check.remarks import CALLED, FOREIGN, GRAVITY, gravest
 from plait._check.source import Sources
 from plait._check.uses import hands_on
 from plait._check.waits import waiting
@@ -61,10 +61,13 @@ def explain(failing: Record, passing: Record | None, sources: Sources) -> Findin
 
 def _explained(history: History, failure: Failure, passing: Record | None, sources: Sources) -> Finding | None:
     before = History(passing) if passing is not None else None
+    remark = gravest(history.record.remarks)
+    if remark is not None and (failure.kind == "misuse" or remark.kind == CALLED):
+        return explain_remark(history, remark, sources)
+    if failure.kind in ("deadlock", "hang", "steps") and (inside := stuck_in_call(failure, sources)) is not None:
+        return explain_remark(history, inside, sources)
     if failure.kind in ("deadlock", "hang"):
         return _stuck(history, failure, before, sources)
-    if failure.kind == "asyncio" and (remark := gravest(history.record.remarks)) is not None:
-        return explain_remark(history, remark, sources)
     if failure.kind == "exception":
         thrown = thrown_away(history.record.remarks, sources)
         if thrown is not None:

@@ -1,17 +1,22 @@
-"""Says what is wrong where asyncio is misused at one place: a coroutine thrown away, a task lost, the loop held up."""
+"""Says what is wrong at one place: a function called too early, a coroutine or a task lost, the loop held up."""
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 
 from plait._check.findings import Finding, Moment, Side
+from plait._check.handed import handed_call
+from plait._check.handed_over import handed_over
 from plait._check.history import History
-from plait._check.record import Frame, Remark
-from plait._check.remarks import ACROSS_AWAIT, BLOCKS, COLLECTED, FOREIGN, NEVER_AWAITED
-from plait._check.source import Sources
+from plait._check.record import Failure, Frame, Remark
+from plait._check.remarks import ACROSS_AWAIT, BLOCKS, CALLED, COLLECTED, FOREIGN, NEVER_AWAITED
+from plait._check.source import Sources, span
 from plait._check.waits import receiver
-from plait._check.words import Words
+from plait._check.words import Words, own
+from plait._core.event import Site
 
 _PUBLIC = "concurrency is asyncio's, the GIL has nothing to do with it"
 
@@ -32,6 +37,56 @@ def thrown_away(remarks: Sequence[Remark], sources: Sources) -> Remark | None:
         if remark.kind == NEVER_AWAITED and remark.site is not None and sources.drops(remark.site, called):
             return remark
     return None
+
+
+def _called(remark: Remark, words: Words) -> Finding:
+    name, where = words.thread(remark.thread), words.line(remark.site)
+    taker = remark.site.text if remark.site is not None else ""
+    mended = _handed_over(remark, words)
+    beside = f"Hand over the function itself, with its arguments beside it{mended}"
+    if remark.gives in _IDLE:
+        why = f"`{remark.what}` in {where} makes a {remark.gives}, of which nothing runs before {_IDLE[remark.gives]}"
+        why += f": it is no function that `{taker}` could call."
+        beside = f"Hand over a function that runs it{mended}"
+    elif remark.gives:
+        came = "None" if remark.gives == "None" else f"a value of type {remark.gives}"
+        why = f"{name} itself calls `{remark.what}` in {where}, at once, and goes on when that is over. What comes "
+        why += f"back is {came} and no function: `{taker}` has nothing that it could call later."
+    else:
+        why = f"{name} itself calls `{remark.what}` in {where}, at once, and that does not come to an end: `{taker}` "
+        why += "is not even reached."
+    or_else = f"; or let `{remark.what}` return a function, if it is to make one" if remark.gives == "None" else ""
+    title, does = f"Called instead of handed over: {remark.what}", f"calls {remark.what} itself"
+    return _finding(CALLED, title, why, f"{beside}{or_else}.", remark, words, does)._replace(reason="")
+
+
+_IDLE = {"coroutine": "an event loop has it to run", "generator": "somebody goes through it"}
+
+
+def stuck_in_call(failure: Failure, sources: Sources) -> Remark | None:
+    """The call of a function that was to be handed over, and that a thread is still in; None if there is none."""
+    stacks = [(failure.thread, failure.stack), *((one.thread, one.stack) for one in failure.blocked)]
+    for thread, stack in stacks:
+        for frame, called in pairwise(own(stack)):
+            function = called.function.rpartition(".")[2]
+            for node in sources.calls(frame.file, frame.line):
+                given = handed_call(node)
+                if given is None or ast.unparse(given.func).rpartition(".")[2] != function:
+                    continue
+                if sources.returns_nothing(called.file, called.line):
+                    site = Site(frame.file, *span(node), frame.function, ast.unparse(node.func))
+                    return Remark(CALLED, thread, ast.unparse(given), site)
+    return None
+
+
+def _handed_over(remark: Remark, words: Words) -> str:
+    """What to write in place of the call."""
+    node = words.sources.call(remark.site) if remark.site is not None else None
+    is_idle = remark.gives in _IDLE
+    if node is None or (is_idle and remark.gives != "coroutine"):
+        return ""
+    written = handed_over(node, is_coroutine=is_idle)
+    return f": write `{written}`" if written else ""
 
 
 def _never_awaited(remark: Remark, words: Words) -> Finding:
@@ -139,6 +194,7 @@ def _across_await(remark: Remark, words: Words) -> Finding:
 
 
 _EXPLAIN = {
+    CALLED: _called,
     NEVER_AWAITED: _never_awaited,
     COLLECTED: _collected,
     FOREIGN: _foreign,

@@ -123,6 +123,7 @@ KINDS: dict[str, tuple[str, ...]] = {
     "barrier short of parties": ("CWE-833", "Java: BrokenBarrier"),
     "nothing comes": ("CWE-833", "Go: goroutine leak, blocked channel receive"),
     "depends on the schedule": ("CWE-362", "nondeterminism", "Go: flaky output"),
+    "called instead of handed over": ("CWE-628",),
     "never awaited": ("CWE-252", "Python: coroutine was never awaited"),
     "collected while it runs": ("CWE-672", "Python: Task was destroyed but it is pending"),
     "loop used from another thread": ("CWE-662", "asyncio debug mode: Non-thread-safe operation"),

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from plait._check.access import CHANGES, LOOKS, MAKERS, Part, Sort, Types, container_of, own_attributes
 from plait._check.buffers import element_of
+from plait._check.handed import handed
 from plait._check.named import SLOTS, Named, by_method, inherited, named
 from plait._check.opaque import METHODS_OF_FILES, Opaque
 from plait._check.process_wide import Access, Within, of_manager, of_managers
@@ -31,14 +32,8 @@ WHOLE = object()  # the key of a subscript that cannot be known without evaluati
 _LONGEST = 40  # characters of a key that is told apart from others
 
 _READ, _WRITE, _ENTER, _PAUSE = Kind.READ, Kind.WRITE, Kind.ENTER, Kind.PAUSE
-_INSTANCE, _CONTAINER, _ITERATOR, _CLASS, _MODULE = (
-    Sort.INSTANCE,
-    Sort.CONTAINER,
-    Sort.ITERATOR,
-    Sort.CLASS,
-    Sort.MODULE,
-)
-_COLLECTION = Sort.COLLECTION
+_INSTANCE, _CONTAINER, _ITERATOR = Sort.INSTANCE, Sort.CONTAINER, Sort.ITERATOR
+_CLASS, _MODULE, _COLLECTION = Sort.CLASS, Sort.MODULE, Sort.COLLECTION
 _OWN = Part.OWN
 _WEAK = frozenset(
     {weakref.ref, weakref.WeakMethod, weakref.WeakSet, weakref.WeakKeyDictionary, weakref.WeakValueDictionary}
@@ -70,6 +65,7 @@ class Hooks:
             "calling": self.calling,
             "passing": self.passing,
             "grows": self.grows,
+            "handed": handed,
             "parent": self.parent,
             "inheriting": self.inheriting,
             "read_item": self.read_item,

@@ -42,6 +42,33 @@ KNOWN = (
         "Write `args=(value,)` for one argument, with the comma, and `args=(one, two)` for two.",
     ),
     Known(
+        r"^TypeError: '\w+' object is not callable in (threading|thread)\.py$",
+        "fails under every schedule",
+        "Started with what is no function",
+        "{name} is to call what it was given to run, and that is no function but a value: often what a function has "
+        "returned that was called too early.",
+        "Hand over the function itself, without parentheses, and its arguments beside it: `Thread(target=work, "
+        "args=(1,))`, `pool.submit(work, 1)`.",
+    ),
+    Known(
+        r"^TypeError: (a coroutine was expected, got|An asyncio\.Future, a coroutine or an awaitable is required)",
+        "fails under every schedule",
+        "A task of what is no coroutine",
+        "{name} hands something to asyncio in {here} that is no coroutine: the function itself, without parentheses, "
+        "or what a plain `def` returns, which has run to its end by then.",
+        "Make it an `async def` and call it: `create_task(work(1))`. A plain function that takes long runs beside the "
+        "loop with `asyncio.to_thread(work, 1)`.",
+    ),
+    Known(
+        r"^TypeError: (object \S+ can't be used in 'await' expression|\S+ object can't be awaited)",
+        "fails under every schedule",
+        "An `await` of what nobody can await",
+        "{name} awaits in {here} what a plain function gives: it has run to its end by then, and no other task could "
+        "go on meanwhile.",
+        "Leave the `await` away; or make it an `async def`; or, if it takes long, run it beside the loop: "
+        "`await asyncio.to_thread(work, 1)`.",
+    ),
+    Known(
         "cannot join current thread",
         "waits for itself",
         "A thread that joins itself",

@@ -74,7 +74,7 @@ class Failure(NamedTuple):
 
     `kind` is "exception" (uncaught in a thread, or the program's own non-zero exit), "deadlock" (all wait, and there is
     a cycle of locks or joins), "hang" (all wait, for something that nobody will do), "steps" (no end within the limit),
-    "asyncio" (a coroutine or a task was lost, see `remarks`), or "died" (the process of the run is gone). `cause` is an
+    "misuse" (something is wrong at one place, see `remarks`), or "died" (the process of the run is gone). `cause` is an
     exception that was caught before, of which this one is only the echo; of a hang, one that has ended a task.
     """
 
@@ -88,15 +88,17 @@ class Failure(NamedTuple):
 
 
 class Remark(NamedTuple):
-    """What asyncio does wrong at one place, whatever the schedule.
+    """What is wrong at one place, whatever the schedule.
 
     Attributes:
         kind: one of those in `remarks`.
         thread: the number of the thread of control that does it; for a task that was collected, of the task itself.
-        what: the coroutine, the call that blocks, or the number of the lock's place.
+        what: the coroutine, the call that blocks or that stands in the place of a function, or the number of the lock's
+            place.
         site: where: the call that made the coroutine, the start of the task, the call that blocks, the `await`.
         other: where the lock was taken.
         seconds: how long the loop stood still, in virtual time; 0.0 when that is not known.
+        gives: the type of what came where a function was to be handed over, "None" for nothing.
     """
 
     kind: str
@@ -105,6 +107,7 @@ class Remark(NamedTuple):
     site: Site | None
     other: Site | None = None
     seconds: float = 0.0
+    gives: str = ""
 
 
 class Record(NamedTuple):

@@ -1,7 +1,8 @@
-"""What asyncio does wrong at one place, whatever the schedule: noted while it happens, told when the execution is over.
+"""What is wrong at one place, whatever the schedule: noted while it happens, told when the execution is over.
 
-A coroutine that nobody awaits and a task that the garbage collector takes are failures, though Python only prints a
-warning at a moment of its own choosing. What holds the whole loop up, or may, is worth a remark.
+A function that is called where it was to be handed over, a coroutine that nobody awaits and a task that the garbage
+collector takes are failures, though Python says nothing, or only prints a warning at a moment of its own choosing. What
+holds the whole loop up, or may, is worth a remark.
 """
 
 from __future__ import annotations
@@ -20,13 +21,14 @@ if TYPE_CHECKING:
     from plait._check.controlled import Controlled
     from plait._check.execution import Execution
 
+CALLED = "called instead of handed over"
 NEVER_AWAITED = "never awaited"
 COLLECTED = "collected while it runs"
 FOREIGN = "loop used from another thread"
 BLOCKS = "blocks the loop"
 ACROSS_AWAIT = "lock held across an await"
-GRAVITY = (NEVER_AWAITED, COLLECTED, FOREIGN, BLOCKS, ACROSS_AWAIT)
-_FAILURES = GRAVITY[:2]
+GRAVITY = (CALLED, NEVER_AWAITED, COLLECTED, FOREIGN, BLOCKS, ACROSS_AWAIT)
+_FAILURES = GRAVITY[:3]
 
 
 class Remarks:
@@ -57,12 +59,13 @@ class Remarks:
             return None
         site = remark.site
         frames = (Frame(site.file, site.line, site.function, True),) if site is not None else ()
-        return Failure("asyncio", f"{remark.what} was {remark.kind}", remark.thread, None, frames, ())
+        return Failure("misuse", f"{remark.what} was {remark.kind}", remark.thread, None, frames, ())
 
 
 def gravest(remarks: Sequence[Remark]) -> Remark | None:
-    """The first that is a failure by itself."""
-    return next((remark for remark in remarks if remark.kind in _FAILURES), None)
+    """The first that is a failure by itself, of the gravest kind."""
+    failures = (remark for remark in remarks if remark.kind in _FAILURES)
+    return min(failures, key=lambda remark: GRAVITY.index(remark.kind), default=None)
 
 
 def unawaited(real: Callable[[Any], None]) -> Callable[[Any], None]:

@@ -22,7 +22,7 @@ from plait._check.hooks import MODULE_SCOPE
 from plait._check.rewrite_statements import Statements
 from plait._check.scopes import Scopes
 
-VERSION = 10
+VERSION = 11
 
 
 def rewrite(source: str, file: str, *, module: str) -> CodeType:  # noqa: ARG001  # others may need its name

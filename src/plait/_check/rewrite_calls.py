@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 from typing import Final
 
+from plait._check.handed import handed_call
 from plait._check.named import SLOTS
 from plait._check.rewrite_expressions import Expressions, again, at_place, is_super
 
@@ -26,6 +27,17 @@ class Calls(Expressions):
     """Rewrites expressions, calls among them; `Statements` goes on from here."""
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
+        given = handed_call(node)
+        taker, called = (ast.unparse(node.func), ast.unparse(given)) if given is not None else ("", "")
+        position = _all(node).index(given) if given is not None else -1
+        found = self._visited(node)
+        if given is not None:
+            value = _argument(node, position)
+            text: ast.expr = at_place(ast.Constant(called), given)
+            _put(node, position, self.hook("handed", given, value, self.site(node, taker), text))
+        return found
+
+    def _visited(self, node: ast.Call) -> ast.expr:
         function = node.func
         if isinstance(function, ast.Attribute):
             inherited = is_super(function.value)

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 
 from plait._check.callee import hides, is_of_argument, is_result, owns_nothing
 from plait._check.named import BY_NAME, SLOTS
-from plait._check.touched import calls_of, last_name, touched_in
+from plait._check.source_files import SourceFiles
+from plait._check.touched import last_name, touched_in
 from plait._core.event import Site
 
 _LOOPS = (ast.For, ast.AsyncFor, ast.While, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
@@ -16,24 +17,13 @@ _WAITS = (ast.Await, ast.Yield, ast.YieldFrom, ast.With, ast.AsyncWith, ast.Impo
 _LONGEST_NAME = 32
 
 
-class Sources:
-    """Files by name, read once each.
-
-    Args:
-        read: gives the lines of a file; none when there is no such file.
-    """
+class Sources(SourceFiles):
+    """What stands at a place in the source, in files that are read once each."""
 
     def __init__(self, read: Callable[[str], Sequence[str]]) -> None:
-        self._read = read
-        self._lines: dict[str, list[str]] = {}
-        self._trees: dict[str, ast.Module | None] = {}
+        super().__init__(read)
         self._covering: dict[str, dict[int, list[ast.expr | ast.stmt]]] = {}  # by line: a file is asked often
         self._constant: dict[str, set[str]] = {}
-
-    def line(self, file: str, number: int) -> str:
-        """The text of a line without its indentation, "" when it is not known."""
-        lines = self._lines_of(file)
-        return lines[number - 1].strip() if 0 < number <= len(lines) else ""
 
     def column(self, site: Site) -> int:
         """Where on its line the site begins, in characters from 0."""
@@ -156,13 +146,6 @@ class Sources:
             return False
         return _start(test) <= (site.line, site.column) and _site_end(site) <= _end(test)
 
-    def tested(self, file: str, line: int) -> range:
-        """The lines of the test that has led to a `raise` at this line; none if no `raise` stands there."""
-        for node in ast.walk(self._tree(file) or ast.Module([], [])):
-            if isinstance(node, ast.If) and any(isinstance(one, ast.Raise) and one.lineno == line for one in node.body):
-                return range(node.lineno, (node.test.end_lineno or node.lineno) + 1)
-        return range(0)
-
     def compared(self, site: Site, other: Site) -> bool:
         """Whether one test looks at both together: in ``a and b.x`` one only says whether to look at the other."""
         theirs = set(self._around(other))
@@ -170,40 +153,6 @@ class Sources:
         innermost = both[-1] if both else None
         in_one = isinstance(innermost, ast.expr) and not isinstance(innermost, ast.BoolOp)
         return in_one and self.in_test(site) and self.in_test(other)
-
-    def calling(self, file: str, name: str, method: str) -> int:
-        """The line where a method is called on what has this last name, `0` if there is none."""
-        return next(self.callers(file, name, method), 0)
-
-    def callers(self, file: str, name: str, method: str) -> Iterator[int]:
-        """The lines where a method is called on what has this last name."""
-        return calls_of(self._tree(file) or ast.Module([], []), name, method)
-
-    def called_behind(self, file: str, line: int, name: str, methods: Sequence[str]) -> int:
-        """The line behind this one, in its function, that calls one of the methods on what has this last name.
-
-        0 if there is none, and where such a call stands before it as well.
-        """
-        kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
-        nodes = [node for node in ast.walk(self._tree(file) or ast.Module([], [])) if isinstance(node, kinds)]
-        around = [node for node in nodes if node.lineno <= line <= (node.end_lineno or node.lineno)]
-        called = (node.func for node in (ast.walk(around[-1]) if around else ()) if isinstance(node, ast.Call))
-        lines = [
-            function.lineno
-            for function in called
-            if isinstance(function, ast.Attribute)
-            if function.attr in methods and ast.unparse(function.value).rpartition(".")[2] == name
-        ]
-        return min(lines) if lines and min(lines) > line else 0
-
-    def entered_around(self, file: str, line: int) -> str:
-        """What an `async with` around the line, or before it on the line, has entered; "" if there is none."""
-        found = ""
-        for node in ast.walk(self._tree(file) or ast.Module([], [])):
-            if isinstance(node, ast.AsyncWith) and node.lineno <= line <= (node.end_lineno or line):
-                before = node.items if node.lineno < line else node.items[:-1]
-                found = ast.unparse(before[-1].context_expr) if before else found
-        return found
 
     def async_block(self, site: Site) -> tuple[str, int]:
         """What the innermost `async with` around the site keeps, which has a name, and its line; "" and 0 if none."""
@@ -222,17 +171,14 @@ class Sources:
             for one in around
         )
 
+    def call(self, site: Site) -> ast.Call | None:
+        """The call that stands there; None if something else does."""
+        node = self._exactly(site)
+        return node if isinstance(node, ast.Call) else None
+
     def handled(self, site: Site, other: Site) -> bool:
         """Whether the second stands where an exception of the first is handled."""
         return site.function == other.function and other.line in self.handlers(site.file, site.line)
-
-    def handlers(self, file: str, line: int) -> range:
-        """The lines where exceptions of this line are handled, in the innermost `try` that does."""
-        found = range(0)
-        for node in ast.walk(self._tree(file) or ast.Module([], [])):
-            if isinstance(node, ast.Try) and node.handlers and node.body[0].lineno <= line < node.handlers[0].lineno:
-                found = range(node.handlers[0].lineno, (node.handlers[-1].end_lineno or 0) + 1)
-        return found
 
     def iterated(self, site: Site) -> bool:
         """Whether a loop or a comprehension goes through what stands at the site."""
@@ -267,10 +213,6 @@ class Sources:
         for file in self._trees.keys() - self._constant.keys():
             self._constant[file] = _given_constants(self._trees[file])
         return any(name in names for names in self._constant.values())
-
-    def known(self, file: str) -> bool:
-        """Whether the file can be read and parsed."""
-        return self._tree(file) is not None
 
     def can_switch(self, first: Site, second: Site) -> str:
         """What between two places lets a build with the GIL switch threads, in words; "" when nothing does.
@@ -321,20 +263,6 @@ class Sources:
             if _start(node) <= start and end <= _end(node):
                 yield node
 
-    def _lines_of(self, file: str) -> list[str]:
-        if file not in self._lines:
-            self._lines[file] = [line.rstrip("\r\n") for line in self._read(file)]
-        return self._lines[file]
-
-    def _tree(self, file: str) -> ast.Module | None:
-        if file not in self._trees:
-            try:
-                lines = self._lines_of(file)
-                self._trees[file] = ast.parse("\n".join(lines)) if lines else None
-            except (SyntaxError, ValueError):
-                self._trees[file] = None
-        return self._trees[file]
-
 
 _COMPOUND = (ast.If, ast.While, ast.For, ast.AsyncFor, ast.With, ast.AsyncWith, ast.Try, ast.Match, ast.FunctionDef,
              ast.AsyncFunctionDef, ast.ClassDef)  # fmt: skip
@@ -376,6 +304,11 @@ def _start(node: ast.expr | ast.stmt) -> tuple[int, int]:
 
 def _end(node: ast.expr | ast.stmt) -> tuple[int, int]:
     return node.end_lineno or node.lineno, node.end_col_offset or 0
+
+
+def span(node: ast.expr | ast.stmt) -> tuple[int, int, int, int]:
+    """Where the node is, as in a `Site`: the line and column of its beginning and of its end."""
+    return (*_start(node), *_end(node))
 
 
 def _site_end(site: Site) -> tuple[int, int]:
