@@ -54,7 +54,7 @@ def test_a_call_in_the_window_makes_it_possible_on_a_gil_build() -> None:
     finding = explain(run.record(run.failed(0, 9, AssertionError())), None, run.sources)
     assert finding.gil is True
     assert "log()" in finding.reason
-    assert "lines 5 and 7" in finding.fix
+    assert "lines 5 to 7" in finding.fix
 
 
 CACHE = """

@@ -57,7 +57,7 @@ def test_the_story_of_a_lost_update(finding: Finding, sources: Sources) -> None:
     story = tell(finding, AROUND, sources)
     assert story.startswith("Lost update of self.value\n\nThread-1 reads `self.value` in line 4 and writes a new value")
     assert "  10  assert counter.value == 2\n      ↳ in MainThread: fails: AssertionError: 1 != 2" in story
-    assert "fix       Hold one lock over lines 4 and 6" in story
+    assert "fix       Hold one lock over lines 4 to 6" in story
     assert "builds    Possible on a GIL build: it may switch threads at the call log()." in story
     assert "checked   14 schedules" in story
     assert story.endswith(AROUND.replay)

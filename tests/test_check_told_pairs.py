@@ -392,7 +392,7 @@ asyncio.run(main())
 """,
         "Seen half changed: account.a and account.b",
         (
-            "Put no `await` between the steps in lines 6 and 8",
+            "Put no `await` between the steps in lines 6 to 8",
             "`asyncio.Lock` over them, and over line 11",
             "not Thread",
         ),

@@ -77,10 +77,12 @@ def _edges(history: History) -> list[Edge]:
         held = history.locks(index)
         if event.kind != Kind.ACQUIRE or event.name or event.place in held or not history.is_lock(event.place):
             continue  # with a name it was an attempt, which would not have waited
+        if event.place in history.mutexes.places:
+            continue  # to give a semaphore back takes the lock inside, too
         for since in history.held[index]:
             lock = history.events[since].place
             key = lock, event.place, event.thread, history.events[since].site, event.site, held
-            if history.is_lock(lock) and key not in found:
+            if history.is_lock(lock) and lock not in history.mutexes.places and key not in found:
                 found[key] = Edge(lock, event.place, event.thread, since, index, held - {lock})
         if len(found) > _MOST:
             break

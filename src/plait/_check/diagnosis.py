@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -93,15 +94,17 @@ def stuck(execution: Execution, me: Controlled) -> Failure:
     waiting = "; ".join(f"{names[one.thread]} waits to {label(one.pending)}" for one in blocked)
     first = blocked[0].thread if blocked else me.number
     stack = _stack_of(execution, first)
-    return Failure("hang", f"nobody can go on: {waiting}", first, None, stack, blocked, _unasked(execution))
+    holders = [one.holder for one in blocked if one.pending.kind == Kind.WAIT and one.holder >= 0]
+    ended = _unasked(execution, holders)
+    return Failure("hang", f"nobody can go on: {waiting}", first, None, stack, blocked, ended)
 
 
-def _unasked(execution: Execution) -> Failure | None:
-    """The exception with which a task has ended, and for which nobody has asked."""
+def _unasked(execution: Execution, holders: Sequence[int]) -> Failure | None:
+    """The exception with which a task has ended that held what others wait for, or for which nobody has asked."""
     for me in execution.threads:
         task = me.task if me.done else None
-        error = getattr(task, "_exception", None) if getattr(task, "_log_traceback", False) else None
-        if error is not None:
+        error = getattr(task, "_exception", None)
+        if error is not None and (me.number in holders or getattr(task, "_log_traceback", False)):
             return uncaught(execution, me, error)
     return None
 
@@ -116,7 +119,7 @@ def _blocked(execution: Execution) -> tuple[Blocked, ...]:
         held = tuple((getattr(lock, "number", -1), site) for lock, site in me.held.items())
         stack = _stack_of(execution, me.number)
         awaits = list(awaited_frames(me.task.get_coro())) if me.task is not None and me.gate is None else []
-        lock = wanted_from(awaits)
+        lock = wanted_from(awaits, lambda number: execution.threads[number].done)
         if lock is None:
             since = me.gate.since() if me.gate is not None else None
         else:

@@ -29,6 +29,7 @@ from plait._check.remarks import CALLED, FOREIGN, GRAVITY, gravest
 from plait._check.source import Sources
 from plait._check.uses import hands_on
 from plait._check.waits import waiting
+from plait._check.way_out import is_left
 from plait._check.words import Words, begun, changeovers, frame_site, headline, innermost, own
 from plait._core.event import Event, Kind, conflict
 
@@ -104,7 +105,7 @@ def _misused(history: History, sources: Sources) -> Finding | None:
 
 def _stuck(history: History, failure: Failure, before: History | None, sources: Sources) -> Finding | None:
     circle = waiting_cycle(failure)
-    if circle:
+    if circle and not (len(circle) == 1 and is_left(circle[0], circle[0].since, sources)):
         return explain_cycle(history, circle, sources)
     found = explain_nested(history, failure, sources) or _not_woken(history, failure, sources)
     if found is not None:

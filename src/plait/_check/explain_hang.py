@@ -17,6 +17,7 @@ from plait._check.source import Sources
 from plait._check.untold import changed_since, changes_of, judged, looked_at, without
 from plait._check.uses import Call, hands_on
 from plait._check.waits import entered, in_pool, receiver, waiting
+from plait._check.way_out import way_out
 from plait._check.words import Words, frame_site, headline, innermost, listed, own
 from plait._core.event import Kind, Site
 
@@ -51,7 +52,8 @@ def explain_hang(history: History, failure: Failure, cause: Cause, sources: Sour
             rows.append((len(history.events), moment))
     if (ended := _ended(failure)) is not None:
         rows.append((-1, ended))
-        why = f"{why} In {words.line(ended.site, site)} {words.thread(ended.thread)} has {ended.does}."
+        if not facts["left"]:
+            why = f"{why} In {words.line(ended.site, site)} {words.thread(ended.thread)} has {ended.does}."
         fix = f"See to that error first; and let whoever may end so hand it on to those who wait. {fix}"
     side = Side(cause.blocked.thread, words.thread(cause.blocked.thread), waits, site, own(cause.blocked.stack))
     return Finding(
@@ -66,12 +68,15 @@ def explain_hang(history: History, failure: Failure, cause: Cause, sources: Sour
 
 
 def _ended(failure: Failure) -> Moment | None:
-    """The end of a task by an exception for which nobody has asked; None if there was none."""
+    """The end of a task by an exception, of one that held something or for which nobody has asked; None if none did."""
     cause = failure.cause
     site = frame_site(innermost(cause.stack)) if cause is not None else None
     if cause is None or site is None:
         return None
-    return Moment(cause.thread, site, f"ended with {headline(cause)}, for which nobody has asked")
+    is_holder = any(one.holder == cause.thread for one in failure.blocked)
+    return Moment(
+        cause.thread, site, f"ended with {headline(cause)}{'' if is_holder else ', for which nobody has asked'}"
+    )
 
 
 def _called(history: History, cause: Cause, call: Call, words: Words, thing: str) -> Moment:
@@ -156,12 +161,14 @@ def _lost(history: History, cause: Cause, sources: Sources) -> str:
 
 def _holding(history: History, failure: Failure, cause: Cause, sources: Sources) -> str:
     """The end of a variant's name that says what is known of who has the lock of asyncio; "" if it is not."""
-    if cause.waiting.kind != "await lock" or cause.blocked.holder < 0:
+    if cause.waiting.kind not in ("await lock", "await semaphore") or cause.blocked.holder < 0:
         return ""
     if cause.kind == "self-deadlock":
         return ", left" if _in_generator(cause.blocked, sources) else ""
     if cause.kind == "never released":
         return ", held"
+    if cause.waiting.kind == "await semaphore":
+        return ""
     circle = len({*_keeping(failure, Words(history, sources), sources)}) > 1
     return "" if circle else ", kept"
 
@@ -180,7 +187,10 @@ _ENDINGS = {"semaphore": "semaphore", "future": "future", "queue put": "full", "
 def _facts(history: History, failure: Failure, cause: Cause, words: Words, sources: Sources) -> dict[str, str]:
     """What the sentences are filled with."""
     site = waits_at(cause.blocked)
-    calls = [(words.thread(call.thread), words.line(_place(history, cause, call), site)) for call in cause.calls]
+    calls = [
+        (_who(history, cause, call.thread, words), words.line(_place(history, cause, call), site))
+        for call in cause.calls
+    ]
     who, where = calls[-1] if calls else ("", "")
     together = 1 + len(cause.peers)
     done = cause.tally["task_done"]
@@ -222,10 +232,28 @@ def _facts(history: History, failure: Failure, cause: Cause, words: Words, sourc
         "cleared": f"line {cleared(cause.blocked, sources)}",
         "circle": "; ".join(_keeping(failure, words, sources)),
         "ring": "; ".join(_ring(failure, cause, words)),
-        "holder": words.thread(cause.blocked.holder),
+        "left": _left(history, failure, cause, sources),
+        "holder": _who(history, cause, cause.blocked.holder, words),
         "since": words.line(cause.blocked.since, site),
         "for": _for(failure, cause, words),
     }
+
+
+def _who(history: History, cause: Cause, thread: int, words: Words) -> str:
+    """The name of who has taken something; of the one who waits for it, that it is the same."""
+    if (cause.kind, thread) != ("never released", cause.blocked.thread):
+        return words.thread(thread)
+    return "The same task" if history.is_task(thread) else "The same thread"
+
+
+def _left(history: History, failure: Failure, cause: Cause, sources: Sources) -> str:
+    """How the one who has taken it left without giving it back; "" if that is not the matter, or cannot be told."""
+    if cause.kind != "never released":
+        return ""
+    holder, since = cause.blocked.holder, cause.blocked.since
+    if cause.calls:
+        holder, since = cause.calls[-1].thread, _place(history, cause, cause.calls[-1])
+    return way_out(history, failure, holder, since, sources) if since is not None else ""
 
 
 def rest(failure: Failure, cause: Cause, words: Words) -> str:

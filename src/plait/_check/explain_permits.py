@@ -17,7 +17,7 @@ from plait._check.record import Failure
 from plait._check.source import Sources
 from plait._check.uses import Call, calls_on, gives_back, is_turnstile, settled
 from plait._check.waits import receiver
-from plait._check.words import Says, Words, listed
+from plait._check.words import Says, Words, numbered
 from plait._core.event import Site
 
 
@@ -43,14 +43,14 @@ def explain_permits(history: History, failure: Failure, cause: Cause, sources: S
     finding = explain_hang(history, failure, cause._replace(kind="nobody sets it", calls=()), sources)
     thing = finding.title.partition(": ")[2] or "it"
     here, name = words.line(site), words.thread(cause.blocked.thread)
-    only = f"It is released in {_lines(uses.lines)} only" if uses.lines else ""
+    only = f"It is released in {numbered(uses.lines)} only" if uses.lines else ""
     given = uses.given[-1] if uses.given else None
     facts = {
         "name": name,
         "thing": thing,
         "here": here,
         "only": only,
-        "lines": _lines(uses.lines) if uses.lines else "",
+        "lines": numbered(uses.lines),
         "taken": _taken(history, uses, words, site),
         "who": words.thread(last.thread) if last is not None else "",
         "where": words.line(taker, site),
@@ -146,8 +146,3 @@ def _taken(history: History, uses: _Uses, words: Words, site: Site) -> str:
 
 def _went_on(count: int, last: str) -> str:
     return f"that of {last} did" if count == 1 else f"{count} did, that of {last} as the last one"
-
-
-def _lines(lines: tuple[int, ...]) -> str:
-    """``line 5``, ``lines 5 and 9``."""
-    return f"line{'s' if len(lines) > 1 else ''} {listed([*map(str, lines)])}"

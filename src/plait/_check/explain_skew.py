@@ -40,7 +40,7 @@ def explain_skew(history: History, sources: Sources) -> Finding | None:
     events = history.events
     one, other = (words.thread(events[index].thread) for index in (found.look, found.other_look))
     sites = [events[index].site for index in found]
-    mine, theirs = (words.lines(pair) for pair in (sites[:2], sites[2:]))
+    mine, theirs = (words.block(pair) for pair in (sites[:2], sites[2:]))
     lock = "one `asyncio.Lock`" if history.is_task(events[found.look].thread) else "one lock"
     also = f", and the same lock over {theirs}" if theirs != mine else ""
     gil, reason = on_gil_builds(history, found.look, found.change, sources)

@@ -35,7 +35,7 @@ def explain_gap(history: History, swap: Swap, sources: Sources) -> Finding | Non
     words = Words(history, sources)
     writer, user = words.thread(swap.writer), words.thread(use.thread)
     lock = words.lock(min(history.locks(changed[-1]) & history.locks(swap.use)))
-    thing, lines = words.thing(changed[-1]), words.lines([first.site, site])
+    thing, lines = words.thing(changed[-1]), words.block([first.site, site])
     return Finding(
         "lock released in between",
         f"The lock is let go too early: {thing}",

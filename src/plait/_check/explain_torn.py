@@ -36,7 +36,7 @@ def explain_torn(history: History, found: Torn, sources: Sources) -> Finding:
         if verb == "changes"
         else f"{one} {verb} {listed(things)} in two steps ({lines}). Between them {other} {seen} both "
         f"({words.lines(sites[1:3])}), {half}.",
-        _together(history, (found.first, found.between[0]), lines, words.lines(sites[1:3])),
+        _together(history, (found.first, found.between[0]), words.block([sites[0], sites[3]]), words.block(sites[1:3])),
         (words.side(found.first), words.side(found.between[0])),
         tuple(words.moment(index) for index in sorted({found.first, *found.between, found.second})),
         gil=gil,
@@ -73,7 +73,12 @@ def explain_half(history: History, found: Half, passing: History, sources: Sourc
         f"Seen half changed: {one} and {two}",
         f"{writer} changes `{one}` and `{two}` in two steps ({lines}). Between them {reader} reads both ({reads}) and "
         "sees the one changed and the other not.",
-        _together(history, (found.change, use), lines, reads),
+        _together(
+            history,
+            (found.change, use),
+            words.block([events[0].site, found.site]),
+            words.block([events[1].site, events[2].site]),
+        ),
         (words.side(found.change), words.side(use)),
         moments,
         gil=gil,

@@ -49,7 +49,7 @@ WORDS = {
         "the semaphores with the number of the barrier. Or give `{thing}` back before the barrier.",
     ),
     "never released": Says(
-        "{name} waits for `{thing}` in {here}. {who} has taken it in {where} and never gave it back.",
+        "{name} waits for `{thing}` in {here}. {who} has taken it in {where} and never gave it back.{left}",
         "Use `with {thing}:`, or release it in a `finally:`, so that an early return or an exception gives it back "
         "too.",
     ),

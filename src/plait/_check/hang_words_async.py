@@ -14,7 +14,7 @@ _TAKEN = Says(
     "Take it with `async with {thing}:`, which gives it back whatever happens. " + _CANCELLED,
 )
 _HELD = Says(
-    "{name} waits for `{thing}` in {here}. {holder} has taken it in {since} and never gave it back.",
+    "{name} waits for `{thing}` in {here}. {holder} has taken it in {since} and never gave it back.{left}",
     _TAKEN.fix,
 )
 _CIRCLE = Says(
@@ -89,6 +89,7 @@ ASYNC_WORDS = {
         "Hold nothing that others need while you wait for them: await them outside the `async with {thing}:`.",
     ),
     "never released, await semaphore": _TAKEN,
+    "never released, await semaphore, held": _HELD,
     "deadlock, await lock": _CIRCLE,
     "deadlock, await semaphore": _CIRCLE,
     "deadlock, await": Says(

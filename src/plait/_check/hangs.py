@@ -19,6 +19,7 @@ from plait._check.source import Sources
 from plait._check.untold import untold
 from plait._check.uses import Call, calls_on, is_wake_up, settled
 from plait._check.waits import Waiting, condition_of, in_pool, receiver, waiting
+from plait._check.way_out import is_left
 from plait._core.event import Kind
 
 
@@ -138,7 +139,8 @@ def _lock(case: _Case) -> _Answer:
     owner = case.history.events[acquired].thread
     taken = (Call(acquired, owner, "acquire"),)
     if owner == case.blocked.thread:
-        return "self-deadlock", taken
+        left = is_left(case.blocked, case.history.events[acquired].site, case.sources)
+        return "never released" if left else "self-deadlock", taken
     return ("never released" if case.history.ended(owner) else "hang"), taken
 
 
@@ -289,7 +291,8 @@ def _async_lock(case: _Case) -> _Answer:
     rivals = [one for one in case.failure.blocked if waiting(one).kind in ("await lock", "await semaphore")]
     keep = [one for one in rivals if kept_around(one, case.sources)]
     if case.blocked.holder == case.blocked.thread:
-        return "self-deadlock", ()
+        left = is_left(case.blocked, case.blocked.since, case.sources)
+        return "never released" if left else "self-deadlock", ()
     circle = len(keep) > 1 and case.blocked in keep
     return ("deadlock" if circle or keeper(case.blocked, case.failure) is not None else "never released"), ()
 

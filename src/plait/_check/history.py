@@ -8,7 +8,8 @@ Two orders are kept, both by vector clocks (Fidge 1988, Mattern 1989; FastTrack,
   another order, and keeps those of locks that one thread releases for another: that is how a Condition wakes a waiter.
 
 What a thread holds is found by replaying acquisitions and releases. What is released by others than its holder, or by
-somebody while nobody holds it (a `SimpleQueue`), is a signal and not held at all.
+somebody while nobody holds it (a `SimpleQueue`), is a signal and not held at all. A semaphore of one unit counts as a
+lock as long as whoever takes it gives it back, see `mutexes`.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable
 
+from plait._check.mutexes import Mutexes
 from plait._check.record import Record
 from plait._core.event import Kind, label
 
@@ -35,6 +37,7 @@ class History:
         owners: who holds what at the end: a lock's place, and the index of its acquisition.
         of: for each thread, the indices of its events.
         signals: places of what one thread acquires and another releases.
+        mutexes: the semaphores that serve as locks, by the places of the locks inside.
     """
 
     def __init__(self, record: Record) -> None:
@@ -45,6 +48,7 @@ class History:
         self.owners: dict[int, int] = {}
         self.of: dict[int, list[int]] = {}
         self.signals: set[int] = set()
+        self.mutexes = Mutexes(record.places)
         self._changes: list[int] = []
         self._words: dict[int, list[str]] = {}
         self._threads: dict[int, list[int]] = {}  # for each thread, where it starts others and waits for their ends
@@ -124,7 +128,8 @@ class History:
     def is_lock(self, place: int) -> bool:
         """Whether a thread can be said to hold it: no signal, nor what a Condition waits on inside."""
         known = self.record.places.get(place)
-        return known is not None and known.label in ("Lock", "RLock") and place not in self.signals
+        is_signal = place in self.signals or place in self.mutexes.signals
+        return known is not None and known.label in ("Lock", "RLock") and not is_signal
 
     def ended(self, thread: int) -> bool:
         """Whether the thread has come to its end."""
@@ -148,7 +153,10 @@ class History:
             if event.kind in (Kind.START, Kind.JOIN):
                 self._threads.setdefault(event.thread, []).append(index)
             self.held.append(holds.get(event.thread, ()))
-            if event.kind == Kind.ACQUIRE and event.place not in self.owners:
+            if event.place in self.mutexes.places:
+                if event.kind == Kind.RELEASE:
+                    holds[event.thread] = self.mutexes.called(index, event, holds.get(event.thread, ()))
+            elif event.kind == Kind.ACQUIRE and event.place not in self.owners:
                 self.owners[event.place] = index
                 holds[event.thread] = (*holds.get(event.thread, ()), index)
             elif event.kind == Kind.RELEASE:

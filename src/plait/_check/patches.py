@@ -92,8 +92,9 @@ class Patches:
         for name in ("start", "join", "is_alive"):
             self._set(threading.Thread, name, getattr(stand_in_threads, name))
         self._set(functools.cached_property, "__get__", computed_once(functools.cached_property.__get__))
-        self._set(asyncio.Lock, "acquire", noting_holder(asyncio.Lock.acquire))
-        self._set(asyncio.Lock, "release", forgetting_holder(asyncio.Lock.release))
+        for lock in (asyncio.Lock, asyncio.Semaphore):
+            self._set(lock, "acquire", noting_holder(lock.acquire))
+            self._set(lock, "release", forgetting_holder(lock.release))
         for name in ("addFailure", "addError"):
             self._set(unittest.TestResult, name, keeps_failure(getattr(unittest.TestResult, name)))
         self._pickling = copyreg.dispatch_table.get(_DATETIME)

@@ -6,6 +6,7 @@ import ast
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 
+from plait._check.blocks import block_around
 from plait._check.callee import hides, is_of_argument, is_result, owns_nothing
 from plait._check.named import BY_NAME, SLOTS
 from plait._check.source_files import SourceFiles
@@ -133,6 +134,15 @@ class Sources(SourceFiles):
         into = all(isinstance(target, ast.Attribute | ast.Subscript) for target in targets)
         return isinstance(found, ast.Expr) or (into and isinstance(found, ast.Assign | ast.AugAssign | ast.AnnAssign))
 
+    def block(self, first: Site, last: Site) -> range:
+        """The lines that a `with` block has around it when it has both places, of one function; none if none can."""
+        function, tree = self.function(first), self._tree(first.file)
+        if first.file != last.file or function is not self.function(last) or tree is None:
+            return range(0)
+        if isinstance(function, ast.Lambda):
+            return range(0)
+        return block_around(tree.body if function is None else function.body, first, last)
+
     def end_of_block(self, site: Site) -> int:
         """The last line of the statement around the site, with all that is in it."""
         statement = self.statement(site)
@@ -196,7 +206,7 @@ class Sources(SourceFiles):
         calls = [one.value for one in found if one.lineno == site.line and isinstance(one.value, ast.Call)]
         return any(isinstance(one.func, ast.Name | ast.Attribute) and last_name(one.func) == name for one in calls)
 
-    def function(self, site: Site) -> ast.AST | None:
+    def function(self, site: Site) -> ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | None:
         """The innermost function around the site."""
         kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
         return next(reversed([node for node in self._around(site) if isinstance(node, kinds)]), None)

@@ -81,6 +81,11 @@ class SourceFiles:
         nodes = ast.walk(self._tree(file) or ast.Module([], []))
         return (one for one in nodes if isinstance(one, ast.Call) and one.lineno <= line <= (one.end_lineno or line))
 
+    def functions(self, file: str) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+        """All of a file, those inside others behind those."""
+        nodes = ast.walk(self._tree(file) or ast.Module([], []))
+        return (one for one in nodes if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef))
+
     def returns_nothing(self, file: str, line: int) -> bool:
         """Whether the function around a line returns None wherever it ends, and is no generator or coroutine."""
         function = self._function_around(file, line)
@@ -94,11 +99,9 @@ class SourceFiles:
 
     def _function_around(self, file: str, line: int) -> ast.FunctionDef | ast.AsyncFunctionDef | None:
         """The innermost function that has the line, or is decorated there."""
-        kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
-        nodes = [node for node in ast.walk(self._tree(file) or ast.Module([], [])) if isinstance(node, kinds)]
         around = [
             node
-            for node in nodes
+            for node in self.functions(file)
             if min([node.lineno, *(one.lineno for one in node.decorator_list)]) <= line <= (node.end_lineno or line)
         ]
         return around[-1] if around else None

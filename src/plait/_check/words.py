@@ -101,10 +101,15 @@ class Words:
 
     def lines(self, sites: Sequence[Site | None]) -> str:
         """``line 12`` or ``lines 12 and 14``, in the order of the source."""
-        numbers = sorted({site.line for site in sites if site is not None})
-        if len(numbers) < 2:
-            return f"line {numbers[0]}" if numbers else "both"
-        return f"lines {listed([*map(str, numbers)])}"
+        return numbered(sorted({site.line for site in sites if site is not None})) or "both"
+
+    def block(self, sites: Sequence[Site | None]) -> str:
+        """The lines that a lock is to be held over so that it is held over both places: ``lines 12 to 16``."""
+        first, last = sites[0], sites[-1]
+        found = self.sources.block(first, last) if first is not None and last is not None else range(0)
+        if len(found) < 3:
+            return self.lines([site.at_line(line) for site in sites[:1] if site for line in found] or sites)
+        return f"lines {found[0]} to {found[-1]}"
 
     def does(self, index: int) -> str:
         """What an event does, in words: ``reads self.value``."""
@@ -216,6 +221,15 @@ def listed(names: Sequence[str]) -> str:
     'A, B and C'
     """
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}" if names else ""
+
+
+def numbered(lines: Sequence[int]) -> str:
+    """``line 5``, ``lines 5 and 9``; "" for none.
+
+    >>> numbered([5, 9, 12])
+    'lines 5, 9 and 12'
+    """
+    return f"line{'s' if len(lines) > 1 else ''} {listed([*map(str, lines)])}" if lines else ""
 
 
 def headline(failure: Failure) -> str:

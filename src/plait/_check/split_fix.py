@@ -1,0 +1,228 @@
+"""Says what to change where two accesses that belong together have been split: what to hold which lock over."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+
+from plait._check.atomicity import Split, called_within, one_call, overlap
+from plait._check.history import History
+from plait._check.source import Sources
+from plait._check.words import Words
+from plait._core.event import Kind, Site
+
+
+def fix_of_split(history: History, split: Split, words: Words, kind: str, thing: str) -> str:
+    """The sentences for a split of this kind, in which `thing` has changed."""
+    sites = [history.events[index].site for index in (split.first, split.second)]
+    lines, apart = words.lines(sites), _are_apart(sites, words.sources)
+    mine, theirs = history.held_over(split.first, split.second), history.locks(split.other)
+    where = words.line(history.events[split.other].site, sites[0])
+    if any(site is not None and _spins(site, words.sources) for site in sites):
+        return _NO_SPIN.format(lines=lines)
+    over = lines if apart else words.block([_guard(history, split, words.sources), sites[1]])
+    if kind == "lock released in between":
+        return _kept(history, split, words, over, apart=apart)
+    if mine and theirs and not theirs & mine:
+        return f"Use one and the same lock for `{thing}`, over {over} and in {where}."
+    if mine and not theirs & mine:
+        return f"Take `{words.lock(min(mine))}` in {where} too."
+    threads = {history.events[index].thread for index in (split.first, split.other)}
+    if not theirs and all(map(history.is_task, threads)):
+        return _among_tasks(split, history, words, lines, thing)
+    held, elsewhere = (min(theirs), "") if theirs else _usual_lock(history, split, words)
+    name = words.lock(held) if held >= 0 else ""
+    everywhere = elsewhere or ("" if theirs else f", and the same lock wherever else `{thing}` is changed")
+    block = f"with {name if name and ' ' not in name else 'lock'}:"
+    place = _across(history, split, words, block) if apart else _turn_of_loop(sites, words.sources, block)
+    place = place or f"over {over} (`{block}` around {_amount(over)})"
+    return _or_else(f"Hold {f'`{name}`' if name else 'one lock'} {place}{everywhere}.", history, split, words, kind)
+
+
+def _across(history: History, split: Split, words: Words, block: str) -> str:
+    """What to hold the lock over where the two are in different functions."""
+    sites = [history.events[index].site for index in (split.first, split.second)]
+    first, second = (words.line(site, sites[0]) for site in sites)
+    if sites[0] is not None and called_within(history, split.first, split.second):
+        caller = sites[0].function.rpartition(".")[2]
+        return f"in `{caller}` from {first} until the call is over that comes to {second}"
+    call = _call_of_first(history, split, words.sources)
+    if call is None:
+        return f"over {words.lines(sites)} (in the function that calls both)"
+    over = words.block([call, sites[1]])
+    return f"over {over} (`{block}` around {_amount(over)}; {words.line(call)} comes to {words.line(sites[0], call)})"
+
+
+def _amount(lines: str) -> str:
+    """What stands for them behind "around"."""
+    return "all of it" if " to " in lines else "both" if " and " in lines else "it"
+
+
+def _call_of_first(history: History, split: Split, sources: Sources) -> Site | None:
+    """Where the function of the second access calls that of the first; None if it does not, or elsewhere."""
+    first, second = (history.events[index].site for index in (split.first, split.second))
+    mine = history.of[history.events[split.first].thread]
+    if first is None or second is None:
+        return None
+    entered = [
+        index
+        for index in mine[: history.steps[split.first]]
+        if history.events[index].kind == Kind.ENTER
+        if (site := history.events[index].site) is not None and site.function == second.function
+    ]
+    if not entered or not one_call(history, entered[-1], split.second):
+        return None
+    name, function = first.function.rpartition(".")[2], sources.function(second)
+    calls = [one for one in ast.walk(function) if isinstance(one, ast.Call)] if function is not None else []
+    lines = [one.lineno for one in calls if ast.unparse(one.func).rpartition(".")[2] == name]
+    return second.at_line(min(lines)) if lines and min(lines) <= second.line else None
+
+
+def _usual_lock(history: History, split: Split, words: Words) -> tuple[int, str]:
+    """The lock that others hold where they use the same object, and the line of one who does; -1 and "" for none."""
+    event = history.events[split.second]
+    used = [index for index, one in enumerate(history.events) if one.place == event.place and history.locks(index)]
+    same = [index for index in used if overlap(history.events[index], event)]
+    index = next(iter(same or used), -1)
+    if index < 0:
+        return -1, ""
+    return min(history.locks(index)), f", as it is in {words.line(history.events[index].site, event.site)}"
+
+
+def _turn_of_loop(sites: Sequence[Site | None], sources: Sources, block: str) -> str:
+    """What to lock where the test of a `while` and a line in its body belong together, which no block has both."""
+    one, two = sites
+    loop = sources.enclosing(one, ast.While) if one is not None and sources.in_test(one) else None
+    if two is None or not isinstance(loop, ast.While) or not loop.lineno < two.line <= (loop.end_lineno or 0):
+        return ""
+    return (
+        f"over the test and line {two.line}: turn the loop into `while True:`, and in it `{block}` around both, the "
+        "test as `if not ...: break`"
+    )
+
+
+def _guard(history: History, split: Split, sources: Sources) -> Site | None:
+    """The first test of an `if` in the same call that looks at what is changed: it belongs under the lock, too."""
+    first, second = history.events[split.first], history.events[split.second]
+    for index in history.of[first.thread]:
+        event = history.events[index]
+        if index >= split.first or event.site is None or event.kind != Kind.READ or not overlap(event, second):
+            continue
+        tested = sources.in_test(event.site) and sources.enclosing(event.site, (ast.If, ast.While))
+        if isinstance(tested, ast.If) and one_call(history, index, split.second):
+            return event.site
+    return first.site
+
+
+def _kept(history: History, split: Split, words: Words, lines: str, *, apart: bool) -> str:
+    """The fix where a lock is let go in between."""
+    lock = lock_let_go(history, split, words)
+    if not apart:
+        return f"Keep {lock} from the first to the last: one `with` block around {lines}."
+    sites = [history.events[index].site for index in (split.first, split.second)]
+    one, two = (site.function.rpartition(".")[2] if site is not None else "" for site in sites)
+    if one == two:
+        return _ACCESSORS.format(name=one, lock=lock)
+    place = min(history.locks(split.first) & history.locks(split.second), default=-1)
+    twice = (
+        "it is an RLock, so they may go on taking it themselves"
+        if place >= 0 and history.record.places[place].label == "RLock"
+        else "and let them not take it again, or make it a `threading.RLock`, which a thread may take twice"
+    )
+    return f"Hold {lock} in the function that calls both, around {lines}; {twice}."
+
+
+_NO_SPIN = (
+    "No lock can be held over a loop that waits for what another thread does. If {lines} are to keep threads out, put "
+    "a `threading.Lock` in their place; if they wait for something to happen, use a `threading.Condition` or an Event."
+)
+_ACCESSORS = (
+    "An update such as `x.{name} += 1` calls both, one after the other, and lets go of {lock} in between. Do it in one "
+    "method of the class that holds {lock} over both the reading and the writing, and call that."
+)
+
+
+def _are_apart(sites: Sequence[Site | None], sources: Sources) -> bool:
+    """Whether the two are in different functions: the getter and the setter of a property have one name."""
+    one, two = sites
+    if one is None or two is None:
+        return False
+    return one.function != two.function or sources.function(one) is not sources.function(two)
+
+
+def _spins(site: Site, sources: Sources) -> bool:
+    """Whether it is the test of a loop that does nothing but ask again, or sleep in between."""
+    loop = sources.enclosing(site, ast.While)
+    if not isinstance(loop, ast.While) or not sources.in_test(site):
+        return False
+    return all(
+        isinstance(one, ast.Pass | ast.Continue)
+        or (isinstance(one, ast.Expr) and (isinstance(one.value, ast.Constant) or "sleep(" in ast.unparse(one)))
+        for one in loop.body
+    )
+
+
+def _among_tasks(split: Split, history: History, words: Words, lines: str, thing: str) -> str:
+    """The fix where tasks take turns: one lock over both, that which one of them has already if there is one."""
+    first, other, second = (history.events[index].site for index in split[1:])
+    blocks = [words.sources.async_block(site) if site is not None else ("", 0) for site in (first, other, second)]
+    mine = next((name for name, _ in (blocks[2], blocks[0]) if name), "")
+    if mine and blocks[0] == blocks[2]:
+        return f"Take `{mine}` in {words.line(other, first)} too (`async with {mine}:`)."
+    if mine and blocks[0][0] == blocks[2][0]:
+        return f"Keep `{mine}` from the first to the last: one `async with` block around {lines}."
+    if mine:
+        outside, (_, block) = (first, blocks[2]) if blocks[2][0] else (second, blocks[0])
+        return f"Hold `{mine}` over {lines}: put {words.line(outside)} into the `async with` block of line {block}."
+    if blocks[1][0]:
+        theirs = blocks[1][0]
+        return f"Hold `{theirs}` over {lines}, too (`async with {theirs}:`), as around {words.line(other, first)}."
+    between, them = ("between", "them") if " and " in lines else ("into", "it")
+    over = words.block([first, second])
+    them = them if over == lines else f"{over}, from the first to the last,"
+    return (
+        f"Put no `await` {between} {lines}, or hold one `asyncio.Lock` over {them} "
+        f"(`async with lock:`), and the same lock wherever else `{thing}` is changed."
+    )
+
+
+def _or_else(fix: str, history: History, split: Split, words: Words, kind: str) -> str:
+    """The fix with what else would do."""
+    if kind == "non-repeatable read":
+        names = {history.events[index].name for index in (split.first, split.second)}
+        parts = any(name == "[]" for name in names) or len(names) > 1
+        once = "Take a copy once, which is one step," if parts else "Read it once into a local name"
+        return f"{once} and use that; or: {fix[0].lower()}{fix[1:]}"
+    if kind == "data race":
+        lines = words.lines([history.events[index].site for index in (split.first, split.second)])
+        return f"{fix} If losing some does no harm, say why behind {lines}: `# plait: may be lost: the reason`."
+    return fix + _ready_made(history, split, words.sources, kind)
+
+
+def _ready_made(history: History, split: Split, sources: Sources, kind: str) -> str:
+    """What would do both in one step."""
+    place = history.record.places.get(history.events[split.second].place)
+    label = place.label if place is not None else ""
+    if label == "Database":
+        return (
+            " Or let the database do both at once: one statement (`SET n = n - ?`), or one transaction that begins "
+            "with `BEGIN IMMEDIATE`, on a connection for each thread."
+        )
+    if kind != "check then act":
+        return ""
+    if label == "Files":
+        return (
+            " Against other processes no lock of threads helps: do it at once, without asking, and catch the exception "
+            "(`FileNotFoundError`; `FileExistsError` with `open(path, 'x')`)."
+        )
+    site = history.events[split.first].site
+    asks = site is not None and " not in " in sources.line(site.file, site.line)
+    if asks and label in ("dict", "OrderedDict") and history.events[split.second].name != "[]":
+        return " If making the value twice does no harm, `dict.setdefault` checks and sets in one step."
+    return ""
+
+
+def lock_let_go(history: History, split: Split, words: Words) -> str:
+    """The lock that both accesses have, and that is let go in between."""
+    common = sorted(history.locks(split.first) & history.locks(split.second))
+    return f"`{words.lock(common[0])}`" if common else "a lock"

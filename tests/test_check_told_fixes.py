@@ -1,0 +1,308 @@
+"""What a fix names: the whole block that one lock belongs around, which lock, and the way out without a release."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from test_check_told import THREADS, Told, is_told
+
+BEGIN = "\nimport asyncio, threading, time\nfrom concurrent.futures import ThreadPoolExecutor\n"
+BLOCKS = {
+    "a check, work, and then the act": Told(
+        BEGIN
+        + """
+class Limiter:
+    left, passed = 1, 0
+    def call(self):
+        if self.left < 1:
+            return
+        time.sleep(0.1)
+        self.left -= 1
+        self.passed += 1
+limiter = Limiter()
+threads = [threading.Thread(target=limiter.call) for _ in range(2)]
+"""
+        + THREADS
+        + "assert limiter.passed == 1",
+        "Checked, then changed by another thread: self.left",
+        ("Hold one lock over lines 8 to 11 (`with lock:` around all of it)",),
+    ),
+    "an `elif`, which no block can have alone": Told(
+        BEGIN
+        + """
+class Account:
+    money, closed = 5, False
+    def take(self, n):
+        if self.closed:
+            return 0
+        elif self.money >= n:
+            print("pays")
+            self.money -= n
+            return n
+        else:
+            return 0
+account = Account()
+threads = [threading.Thread(target=account.take, args=(4,)) for _ in range(2)]
+"""
+        + THREADS
+        + "assert account.money == 1",
+        "Checked, then changed by another thread: self.money",
+        ("over lines 8 to 15 (`with lock:` around all of it)",),
+    ),
+    "an earlier check, and the lock of another method": Told(
+        BEGIN
+        + """
+class Account:
+    def __init__(self): self.money, self.lock = 5, threading.Lock()
+    def put(self, n):
+        with self.lock: self.money += n
+    def take(self, n):
+        if self.money < n:
+            return
+        rest = self.money - n
+        print("pays")
+        self.money = rest
+account = Account()
+account.put(5)
+threads = [threading.Thread(target=account.take, args=(4,)) for _ in range(2)]
+"""
+        + THREADS
+        + "assert account.money == 2",
+        "Lost update of self.money",
+        ("Hold `self.lock` over lines 10 to 14 (`with self.lock:` around all of it), as it is in line 8",),
+    ),
+    "a loop whose test is the check": Told(
+        BEGIN
+        + """
+jobs, done = [1, 2, 3], []
+def work():
+    while jobs:
+        done.append(jobs.pop())
+threads = [threading.Thread(target=work) for _ in range(2)]
+"""
+        + THREADS,
+        "Checked, then changed by another thread: jobs",
+        ("turn the loop into `while True:`", "`with lock:` around both", "`if not ...: break`"),
+    ),
+    "a read in a method that the writer calls": Told(
+        BEGIN
+        + """
+class Stock:
+    pieces = 9
+    def left(self, n): return self.pieces - n
+    def take(self, n):
+        rest = self.left(n)
+        print(rest)
+        self.pieces = rest
+stock = Stock()
+threads = [threading.Thread(target=stock.take, args=(1,)) for _ in range(2)]
+"""
+        + THREADS
+        + "assert stock.pieces == 7",
+        "Lost update of self.pieces",
+        ("over lines 9 to 11 (`with lock:` around all of it; line 9 comes to line 7)",),
+    ),
+}
+SEMAPHORE = """
+class Stock:
+    def __init__(self): self.n, self.mine = 5, threading.{}
+    def add(self):
+        {}
+    def sell(self):
+        before = self.n
+        self.n = before - 1
+stock = Stock()
+threads = [threading.Thread(target=stock.add), threading.Thread(target=stock.sell)]
+"""
+HELD = ("holds `self.mine`", "does not take it", "`self.mine`")
+MUTEXES = {
+    "a semaphore in a block": Told(
+        BEGIN
+        + SEMAPHORE.format(
+            "Semaphore(1)", "with self.mine:\n            before = self.n\n            self.n = before + 1"
+        )
+        + THREADS
+        + "assert stock.n == 5",
+        "Lost update of self.n",
+        HELD,
+    ),
+    "a bounded semaphore that is taken and released": Told(
+        BEGIN
+        + SEMAPHORE.format(
+            "BoundedSemaphore()",
+            "self.mine.acquire()\n        before = self.n\n        self.n = before + 1\n        self.mine.release()",
+        )
+        + THREADS
+        + "assert stock.n == 5",
+        "Lost update of self.n",
+        HELD,
+    ),
+    "a semaphore that is given back in between": Told(
+        BEGIN
+        + """
+mine, n = threading.Semaphore(1), 1
+def ask():
+    with mine: return n > 0
+def take():
+    global n
+    with mine:
+        n -= 1
+        assert n >= 0
+def work():
+    if ask(): take()
+threads = [threading.Thread(target=work) for _ in range(2)]
+"""
+        + THREADS,
+        "The lock is let go too early: n",
+        ("under `mine`, lets go of it", "Hold `mine` in the function that calls both", "a `threading.RLock`"),
+    ),
+    "a semaphore of two is no lock": Told(
+        BEGIN
+        + SEMAPHORE.format(
+            "Semaphore(2)", "with self.mine:\n            before = self.n\n            self.n = before + 1"
+        )
+        + THREADS
+        + "assert stock.n == 5",
+        "Lost update of self.n",
+        ("not self.mine",),
+    ),
+    "a semaphore that others release is no lock": Told(
+        BEGIN
+        + SEMAPHORE.format("Semaphore(1)", "self.mine.acquire()\n        before = self.n\n        self.n = before + 1")
+        + THREADS
+        + "stock.mine.release()\nassert stock.n == 5",
+        "Lost update of self.n",
+        ("not `self.mine`",),
+    ),
+}
+LEFT = {
+    "a task that returns": Told(
+        BEGIN
+        + """
+lock = asyncio.Lock()
+async def work(n):
+    await lock.acquire()
+    if n == 0:
+        return
+    lock.release()
+async def main(): await asyncio.gather(*map(work, range(2)))
+asyncio.run(main())
+""",
+        "Never released: lock",
+        ("The `return` in line 9 leaves `work` without the release in line 10.",),
+    ),
+    "tasks that have all units of a semaphore": Told(
+        BEGIN
+        + """
+room = asyncio.Semaphore(2)
+async def work(n):
+    await room.acquire()
+    for _ in range(3):
+        if n: break
+    else:
+        return
+    room.release()
+async def main(): await asyncio.gather(*map(work, (0, 0, 1)))
+asyncio.run(main())
+""",
+        "Never released: room",
+        ("has taken it in line 7", "The `return` in line 11 leaves `work` without the release in line 12."),
+    ),
+    "an error that gather keeps": Told(
+        BEGIN
+        + """
+room = asyncio.Semaphore(1)
+async def parse(n):
+    if n == 0: raise ValueError("bad")
+async def work(n):
+    await room.acquire()
+    await parse(n)
+    room.release()
+async def main(): await asyncio.gather(*map(work, range(3)), return_exceptions=True)
+asyncio.run(main())
+""",
+        "Never released: room",
+        ("ValueError: bad in line 7 ended `work` before it came to the release in line 11.",),
+    ),
+    "a method that takes and one that gives back": Told(
+        BEGIN
+        + """
+class Pool:
+    def __init__(self): self.room = asyncio.Semaphore(1)
+    async def take(self): await self.room.acquire()
+    def give(self): self.room.release()
+async def use(pool, n):
+    await pool.take()
+    if n == 0: return
+    pool.give()
+async def main():
+    pool = Pool()
+    await asyncio.gather(*(use(pool, n) for n in range(3)))
+asyncio.run(main())
+""",
+        "Never released: self.room",
+        ("The `return` in line 11 leaves `use` without the release in line 12.",),
+    ),
+    "a thread that returns where it handles an error": Told(
+        BEGIN
+        + """
+lock = threading.Lock()
+def work(n):
+    lock.acquire()
+    try:
+        1 / n
+    except ZeroDivisionError:
+        return
+    lock.release()
+threads = [threading.Thread(target=work, args=(n,)) for n in range(2)]
+"""
+        + THREADS,
+        "Never released: lock",
+        ("The `return` in line 11 leaves `work` without the release in line 12.",),
+    ),
+    "a turn of a loop": Told(
+        BEGIN
+        + """
+lock = threading.Lock()
+def work():
+    for n in range(3):
+        lock.acquire()
+        if n == 1: continue
+        lock.release()
+threads = [threading.Thread(target=work)]
+"""
+        + THREADS,
+        "Never released: lock",
+        ("The same thread has taken it in line 8", "The `continue` in line 9 goes round the loop", "not RLock"),
+    ),
+    "a job of the same worker that failed": Told(
+        BEGIN
+        + """
+lock = threading.Lock()
+def work(n):
+    lock.acquire()
+    print(1 / n)
+    lock.release()
+with ThreadPoolExecutor(1) as pool:
+    for n in range(2): pool.submit(work, n)
+""",
+        "Never released: lock",
+        ("The same thread has taken it in line 7", "An exception behind line 7 ended `work`", "not RLock"),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BLOCKS)
+def test_the_whole_block_is_named(name: str, tmp_path: Path) -> None:
+    is_told(BLOCKS[name], tmp_path)
+
+
+@pytest.mark.parametrize("name", MUTEXES)
+def test_a_semaphore_of_one_unit_is_a_lock(name: str, tmp_path: Path) -> None:
+    is_told(MUTEXES[name], tmp_path)
+
+
+@pytest.mark.parametrize("name", LEFT)
+def test_the_way_out_is_named(name: str, tmp_path: Path) -> None:
+    is_told(LEFT[name], tmp_path)
