@@ -8,6 +8,7 @@ from textwrap import dedent
 
 import pytest
 
+import plait
 from plait._check.conclude import Checked, Subject, search
 from plait._check.explore import Budget
 from plait._check.function_program import own_files
@@ -17,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("nothing_left")
 
 RUNS = int(os.environ.get("PLAIT_OWN_RUNS", "6"))  # schedules for each program
 MORE = {"calls that come as the only worker goes to rest": 16}  # times as many: a lost wake-up showed in the 94th
-OURS = ("plait._core", "plait._engines", "plait._run")
+OURS = ("plait",)
 
 PROGRAMS = {
     "a channel between threads": """
@@ -142,3 +143,13 @@ def test_a_race_in_our_own_code_would_be_found(tmp_path: Path) -> None:
         200,
     )
     assert checked.verdict.word == "failed"
+
+
+def test_in_a_checkout_of_ours_our_files_are_not_the_users(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(Path(plait.__file__).parents[2])
+    mine = own_files(str(tmp_path / "app.py"))
+    assert mine(str(tmp_path / "app.py"))
+    assert mine(os.path.abspath("setup.py"))
+    assert not mine(plait.__file__)
+    assert not mine(os.path.join(os.path.dirname(plait.__file__), "_run", "map.py"))
+    assert own_files(str(tmp_path / "app.py"), ("plait._run",))(str(Path(plait.__file__).parent / "_run" / "map.py"))

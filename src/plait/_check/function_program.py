@@ -147,7 +147,7 @@ def file_of(function: Callable[..., object]) -> str:
 def own_files(file: str, observed: Sequence[str] = ()) -> Callable[[str], bool]:
     """Which files are the user's: those below the folder of `file` or the working directory, installed ones apart.
 
-    Those of the packages and modules in `observed` are so too, wherever they are.
+    plait's own are none, though they may stand in a checkout there. Those of the packages and modules in `observed` are so too, wherever they are.
 
     Raises:
         UsageError: there is no package or module of that name with source.
@@ -157,6 +157,7 @@ def own_files(file: str, observed: Sequence[str] = ()) -> Callable[[str], bool]:
     folders = [str(Path(file).parent) + os.sep, *([here + os.sep] if here != os.sep else ())]
     installed = [sysconfig.get_path(name) + os.sep for name in ("purelib", "platlib", "stdlib")]
     installed.append(sysconfig.get_path("purelib", sysconfig.get_preferred_scheme("user")) + os.sep)
+    installed.append(str(Path(__file__).resolve().parents[1]) + os.sep)
 
     def mine(name: str) -> bool:
         name = os.path.normpath(os.path.join(here, name))
