@@ -347,7 +347,10 @@ def test_different_locks_do_not_keep_each_other_out() -> None:
     run.write(1, 5, "it.cash")
     finding = explain(run.record(run.failed(0, 9, AssertionError())), None, run.sources)
     assert "They hold different locks, `one` and `two`" in finding.why
-    assert finding.fix == "Use one and the same lock for `it.cash`, over line 5 and in line 8."
+    assert (
+        finding.fix
+        == "Use one and the same lock for `it.cash`, over line 5 and in line 8. `one` is made in line 1, `two` in line 2."
+    )
 
 
 def test_locks_of_one_name_are_told_apart_by_their_classes() -> None:

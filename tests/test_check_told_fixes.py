@@ -104,6 +104,132 @@ threads = [threading.Thread(target=stock.take, args=(1,)) for _ in range(2)]
         ("over lines 9 to 11 (`with lock:` around all of it; line 9 comes to line 7)",),
     ),
 }
+CHECKS = {
+    "an answer that is kept in a name": Told(
+        BEGIN
+        + """
+cache, loads = {}, []
+def load(key):
+    loads.append(key)
+    return key
+def lookup(key):
+    value = cache.get(key)
+    if value is None:
+        value = load(key)
+        cache[key] = value
+    return value
+threads = [threading.Thread(target=lookup, args=("a",)) for _ in range(2)]
+"""
+        + THREADS
+        + "assert loads == ['a']",
+        "Checked, then changed by another thread: cache[key]",
+        ("over lines 10 to 13",),
+    ),
+    "an answer that another coroutine gives": Told(
+        BEGIN
+        + """
+stock = {"apple": 1}
+async def left(name):
+    await asyncio.sleep(0)
+    return stock[name]
+async def buy(name):
+    if await left(name) > 0:
+        await asyncio.sleep(0)
+        stock[name] -= 1
+async def main():
+    await asyncio.gather(buy("apple"), buy("apple"))
+    assert stock["apple"] == 0
+asyncio.run(main())
+""",
+        "Checked, then changed by another task: stock[name]",
+        (
+            "Put no `await` between lines 10 and 12, or hold one `asyncio.Lock` over lines 10 to 12 (`async with lock:`)",
+        ),
+    ),
+    "a number that is read again to be returned": Told(
+        BEGIN
+        + """
+class Ticket:
+    number = 0
+    @classmethod
+    def make(cls):
+        cls.number += 1
+        return f"T-{cls.number}"
+made = []
+threads = [threading.Thread(target=lambda: made.append(Ticket.make())) for _ in range(2)]
+"""
+        + THREADS
+        + "assert len(set(made)) == 2",
+        "Lost update of cls.number",
+        ("Hold one lock over lines 9 and 10 (`with lock:` around both)",),
+    ),
+    "a lock that each call makes": Told(
+        BEGIN
+        + """
+class Counter:
+    n = 0
+    def add(self):
+        lock = threading.Lock()
+        with lock:
+            self.n = self.n + 1
+counter = Counter()
+threads = [threading.Thread(target=counter.add) for _ in range(2)]
+"""
+        + THREADS
+        + "assert counter.n == 2",
+        "Lost update of self.n",
+        ("Line 8 makes a new one each time that it is run", "in the body of the class or of the module"),
+    ),
+    "a dict that is changed while a task goes through it": Told(
+        BEGIN
+        + """
+members = {"a": 1, "b": 2}
+async def broadcast():
+    for name in members: await asyncio.sleep(0)
+async def leave():
+    await asyncio.sleep(0)
+    del members["b"]
+async def main(): await asyncio.gather(broadcast(), leave())
+asyncio.run(main())
+""",
+        "Changed while it is iterated: members",
+        ("Go through a copy, `list(members)`", "not with lock"),
+    ),
+    "a table that others see before it is filled": Told(
+        BEGIN
+        + """
+class Parser:
+    tables = None
+    def get(self):
+        if Parser.tables is None:
+            Parser.tables = {}
+            for name in ("a", "b"):
+                Parser.tables[name] = len(name)
+        return Parser.tables
+def parse(): assert Parser().get()["b"] == 1
+threads = [threading.Thread(target=parse) for _ in range(2)]
+"""
+        + THREADS,
+        "Used before it is ready: Parser.tables",
+        ("keep the new one in a local name", "store it in `Parser.tables` last"),
+    ),
+    "threads that look at each other's cells": Told(
+        BEGIN
+        + """
+grid = [0, 0, 0]
+barrier = threading.Barrier(3)
+def cell(at):
+    left = grid[at - 1]
+    grid[at] = left + 1
+    barrier.wait()
+    assert grid[at] == 1
+threads = [threading.Thread(target=cell, args=(at,)) for at in range(3)]
+"""
+        + THREADS,
+        "Fails under some schedules: AssertionError",
+        ("It passes under other schedules",),
+    ),
+}
 SEMAPHORE = """
 class Stock:
     def __init__(self): self.n, self.mine = 5, threading.{}
@@ -296,6 +422,11 @@ with ThreadPoolExecutor(1) as pool:
 @pytest.mark.parametrize("name", BLOCKS)
 def test_the_whole_block_is_named(name: str, tmp_path: Path) -> None:
     is_told(BLOCKS[name], tmp_path)
+
+
+@pytest.mark.parametrize("name", CHECKS)
+def test_what_is_split_is_told_as_what_it_is(name: str, tmp_path: Path) -> None:
+    is_told(CHECKS[name], tmp_path)
 
 
 @pytest.mark.parametrize("name", MUTEXES)

@@ -65,7 +65,7 @@ def _published(history: History, writer: int, user: int, sources: Sources) -> Pu
 def _rest(site: Site, sources: Sources) -> ast.stmt | None:
     """The statement behind that of the site which goes on with the object that is made and stored there."""
     made = sources.statement(site)
-    if not isinstance(made, ast.Assign) or not isinstance(made.value, ast.Call):
+    if not isinstance(made, ast.Assign) or not isinstance(made.value, ast.Call | ast.Dict | ast.List | ast.Set):
         return None
     target = ast.unparse(made.targets[0])
     behind = sources.behind(site)

@@ -8,7 +8,7 @@ from plait._check.atomicity import Split
 from plait._check.findings import Finding
 from plait._check.history import History
 from plait._check.source import Sources
-from plait._check.split_fix import fix_of_split, lock_let_go
+from plait._check.split_fix import call_of_first, fix_of_split, lock_let_go
 from plait._check.window import on_gil_builds
 from plait._check.words import OUTSIDE, Words
 from plait._core.event import Kind
@@ -63,6 +63,11 @@ def kind_of_split(history: History, split: Split, sources: Sources) -> str:
     acts = second.name == "[]" and second.site.text not in _OVERWRITE and sources.is_call(second.site)
     deletes = isinstance(sources.statement(second.site), ast.Delete)
     if split.kind == "lost update" and (acts or deletes or sources.handled(first.site, second.site)):
+        return "check then act"
+    if split.kind == "lost update" and sources.asked_by_name(first.site, second.site):
+        return "check then act"
+    call = call_of_first(history, split, sources)
+    if split.kind in ("lost update", "non-repeatable read") and call is not None and sources.in_test(call):
         return "check then act"
     return split.kind
 

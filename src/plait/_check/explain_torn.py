@@ -189,12 +189,15 @@ def explain_iteration(history: History, reading: int, change: int, sources: Sour
     sites = [history.events[index].site for index in (reading, change)]
     one, other = words.thread(history.events[reading].thread), words.thread(history.events[change].thread)
     thing = words.thing(reading)
+    tasks = all(history.is_task(history.events[index].thread) for index in (reading, change))
     return Finding(
         "changed while iterated",
         f"Changed while it is iterated: {thing}",
         f"{one} goes through `{thing}` in {words.line(sites[0])}; before it is through, {other} changes it in "
         f"{words.line(sites[1], sites[0])}{'' if fails else ', and elements are skipped, or seen twice'}.",
-        f"Go through a copy made under a lock (`with lock: snapshot = list({thing})`), and take the same lock in "
+        f"Go through a copy, `list({thing})`: no other task runs while it is made."
+        if tasks
+        else f"Go through a copy made under a lock (`with lock: snapshot = list({thing})`), and take the same lock in "
         f"{words.line(sites[1], sites[0])}.",
         (words.side(reading), words.side(change)),
         (
@@ -205,5 +208,7 @@ def explain_iteration(history: History, reading: int, change: int, sources: Sour
             ),
         ),
         gil=True,
-        reason="a loop may switch threads each time it goes round",
+        reason="other tasks run at the await in the loop"
+        if tasks
+        else "a loop may switch threads each time it goes round",
     )

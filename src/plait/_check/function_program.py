@@ -147,7 +147,8 @@ def file_of(function: Callable[..., object]) -> str:
 def own_files(file: str, observed: Sequence[str] = ()) -> Callable[[str], bool]:
     """Which files are the user's: those below the folder of `file` or the working directory, installed ones apart.
 
-    plait's own are none, though they may stand in a checkout there. Those of the packages and modules in `observed` are so too, wherever they are.
+    plait's own are none, though they may stand in a checkout there. Those of the packages and modules in `observed` are
+    the user's, too, wherever they are.
 
     Raises:
         UsageError: there is no package or module of that name with source.

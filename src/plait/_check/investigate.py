@@ -6,6 +6,7 @@ The program is run again for it; `run` does that, and `more` says whether there 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 from plait._check.explain import explain
@@ -88,7 +89,10 @@ def _passing(record: Record, run: Run, more: Callable[[], bool]) -> Record | Non
 
 
 def _others(record: Record) -> Iterator[Sequence[Switch]]:
-    """Plain; each new thread first, and again before its starter's last accesses; without the last switches."""
+    """Plain; each new thread first, and again before its starter's last accesses; without the last switches.
+
+    Before that with all threads up to what each changes first: they have looked before anybody changes anything.
+    """
     yield ()
     steps: dict[int, int] = {}
     begins = []
@@ -100,6 +104,8 @@ def _others(record: Record) -> Iterator[Sequence[Switch]]:
         if event.kind in (Kind.READ, Kind.WRITE) and begins and begins[-1].thread == event.thread:
             again.append(Switch(event.thread, steps[event.thread] - 1, begins[-1].to, ""))
     yield tuple(begins)
+    if before := _before_changes(record):
+        yield before
     for begin in begins:
         yield (begin,)
     for late in reversed(again[-_LATE:]):
@@ -107,3 +113,18 @@ def _others(record: Record) -> Iterator[Sequence[Switch]]:
         yield (*begins, late)
     for length in range(len(record.switches) - 1, 0, -1):
         yield tuple(record.switches[:length])
+
+
+def _before_changes(record: Record) -> tuple[Switch, ...]:
+    """Each thread stops before its first change of what others touch, and the next one goes on."""
+    touched: dict[int, set[int]] = {}
+    for event in record.events:
+        touched.setdefault(event.place, set()).add(event.thread)
+    steps: dict[int, int] = {}
+    first: dict[int, int] = {}
+    for event in record.events:
+        if event.kind == Kind.WRITE and event.thread and len(touched[event.place] - {0}) > 1:
+            first.setdefault(event.thread, steps.get(event.thread, 0))
+        steps[event.thread] = steps.get(event.thread, 0) + 1
+    stopped = sorted(first)
+    return tuple(Switch(one, first[one], other, "") for one, other in pairwise(stopped))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from plait._check.blocks import block_around
 from plait._check.callee import hides, is_of_argument, is_result, owns_nothing
@@ -156,6 +156,28 @@ class Sources(SourceFiles):
             return False
         return _start(test) <= (site.line, site.column) and _site_end(site) <= _end(test)
 
+    def asked_by_name(self, site: Site, other: Site) -> bool:
+        """Whether the first gives a name its value, by which a test decides on the second, which is no new value of it.
+
+        As in ``value = cache.get(key)``, ``if value is None:``, ``cache[key] = load(key)``.
+        """
+        one, two, function = self.statement(site), self.statement(other), self.function(site)
+        if not isinstance(one, ast.Assign) or two is None or function is None or function is not self.function(other):
+            return False
+        nodes = list(ast.walk(function))
+        tests = [node.test for node in nodes if isinstance(node, ast.If | ast.While | ast.IfExp)]
+        asked = _names(test for test in tests if site.line < test.lineno <= other.line)
+        given = [node for node in nodes if isinstance(node, ast.Assign) and site.line < node.lineno < other.line]
+        anew = _names(target for node in given for target in node.targets)
+        names = _names(one.targets)
+        return bool(names & asked) and not (names & _names([two])) - anew
+
+    def follows(self, site: Site, other: Site) -> bool:
+        """Whether the second stands in the statement right behind that of the first, which is a simple one."""
+        statement = self.statement(other)
+        simple = isinstance(statement, ast.Return | ast.Assign | ast.AugAssign | ast.Expr)
+        return simple and statement is self.behind(site)
+
     def compared(self, site: Site, other: Site) -> bool:
         """Whether one test looks at both together: in ``a and b.x`` one only says whether to look at the other."""
         theirs = set(self._around(other))
@@ -286,6 +308,11 @@ def _by_line(tree: ast.Module | None) -> dict[int, list[ast.expr | ast.stmt]]:
             for line in range(node.lineno, _end(node)[0] + 1):
                 found.setdefault(line, []).append(node)
     return found
+
+
+def _names(nodes: Iterable[ast.AST]) -> set[str]:
+    """The names in them."""
+    return {one.id for node in nodes for one in ast.walk(node) if isinstance(one, ast.Name)}
 
 
 def _given_constants(tree: ast.Module | None) -> set[str]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from plait._check.atomicity import Split, called_within, one_call, overlap
 from plait._check.history import History
-from plait._check.source import Sources
+from plait._check.source import Sources, span
 from plait._check.words import Words
 from plait._core.event import Kind, Site
 
@@ -20,16 +20,17 @@ def fix_of_split(history: History, split: Split, words: Words, kind: str, thing:
     where = words.line(history.events[split.other].site, sites[0])
     if any(site is not None and _spins(site, words.sources) for site in sites):
         return _NO_SPIN.format(lines=lines)
-    over = lines if apart else words.block([_guard(history, split, words.sources), sites[1]])
+    over = lines if apart else words.block(_reach(history, split, words.sources))
     if kind == "lock released in between":
         return _kept(history, split, words, over, apart=apart)
     if mine and theirs and not theirs & mine:
-        return f"Use one and the same lock for `{thing}`, over {over} and in {where}."
+        made = _made(min(mine), min(theirs), words)
+        return f"Use one and the same lock for `{thing}`, over {over} and in {where}.{made}"
     if mine and not theirs & mine:
         return f"Take `{words.lock(min(mine))}` in {where} too."
     threads = {history.events[index].thread for index in (split.first, split.other)}
     if not theirs and all(map(history.is_task, threads)):
-        return _among_tasks(split, history, words, lines, thing)
+        return _among_tasks(split, history, words, thing)
     held, elsewhere = (min(theirs), "") if theirs else _usual_lock(history, split, words)
     name = words.lock(held) if held >= 0 else ""
     everywhere = elsewhere or ("" if theirs else f", and the same lock wherever else `{thing}` is changed")
@@ -39,6 +40,20 @@ def fix_of_split(history: History, split: Split, words: Words, kind: str, thing:
     return _or_else(f"Hold {f'`{name}`' if name else 'one lock'} {place}{everywhere}.", history, split, words, kind)
 
 
+def _made(mine: int, theirs: int, words: Words) -> str:
+    """Where the two different locks come from."""
+    one, other = (words.history.record.places[place].made for place in (mine, theirs))
+    if one is None or other is None:
+        return ""
+    if one != other:
+        where = words.line(other, one)
+        return f" `{words.lock(mine)}` is made in {words.line(one)}, `{words.lock(theirs)}` in {where}."
+    return (
+        f" {words.line(one).capitalize()} makes a new one each time that it is run, which keeps nobody out: make one "
+        "where it is run only once, in the body of the class or of the module."
+    )
+
+
 def _across(history: History, split: Split, words: Words, block: str) -> str:
     """What to hold the lock over where the two are in different functions."""
     sites = [history.events[index].site for index in (split.first, split.second)]
@@ -46,7 +61,7 @@ def _across(history: History, split: Split, words: Words, block: str) -> str:
     if sites[0] is not None and called_within(history, split.first, split.second):
         caller = sites[0].function.rpartition(".")[2]
         return f"in `{caller}` from {first} until the call is over that comes to {second}"
-    call = _call_of_first(history, split, words.sources)
+    call = call_of_first(history, split, words.sources)
     if call is None:
         return f"over {words.lines(sites)} (in the function that calls both)"
     over = words.block([call, sites[1]])
@@ -58,7 +73,7 @@ def _amount(lines: str) -> str:
     return "all of it" if " to " in lines else "both" if " and " in lines else "it"
 
 
-def _call_of_first(history: History, split: Split, sources: Sources) -> Site | None:
+def call_of_first(history: History, split: Split, sources: Sources) -> Site | None:
     """Where the function of the second access calls that of the first; None if it does not, or elsewhere."""
     first, second = (history.events[index].site for index in (split.first, split.second))
     mine = history.of[history.events[split.first].thread]
@@ -74,8 +89,9 @@ def _call_of_first(history: History, split: Split, sources: Sources) -> Site | N
         return None
     name, function = first.function.rpartition(".")[2], sources.function(second)
     calls = [one for one in ast.walk(function) if isinstance(one, ast.Call)] if function is not None else []
-    lines = [one.lineno for one in calls if ast.unparse(one.func).rpartition(".")[2] == name]
-    return second.at_line(min(lines)) if lines and min(lines) <= second.line else None
+    spans = [span(one) for one in calls if ast.unparse(one.func).rpartition(".")[2] == name]
+    before = [one for one in sorted(spans) if one[0] <= second.line]
+    return Site(second.file, *before[0], second.function, "") if before else None
 
 
 def _usual_lock(history: History, split: Split, words: Words) -> tuple[int, str]:
@@ -101,17 +117,23 @@ def _turn_of_loop(sites: Sequence[Site | None], sources: Sources, block: str) ->
     )
 
 
-def _guard(history: History, split: Split, sources: Sources) -> Site | None:
-    """The first test of an `if` in the same call that looks at what is changed: it belongs under the lock, too."""
+def _reach(history: History, split: Split, sources: Sources) -> list[Site | None]:
+    """The first and the last place in the same call that belong under the lock, with the two that were split.
+
+    An earlier test of an `if` looks at what is changed; what is read again right behind is what was written.
+    """
     first, second = history.events[split.first], history.events[split.second]
+    start, end = first.site, second.site
     for index in history.of[first.thread]:
         event = history.events[index]
-        if index >= split.first or event.site is None or event.kind != Kind.READ or not overlap(event, second):
+        if event.site is None or event.kind != Kind.READ or not overlap(event, second):
             continue
-        tested = sources.in_test(event.site) and sources.enclosing(event.site, (ast.If, ast.While))
-        if isinstance(tested, ast.If) and one_call(history, index, split.second):
-            return event.site
-    return first.site
+        if index < split.first and start is first.site and one_call(history, index, split.second):
+            tested = sources.in_test(event.site) and sources.enclosing(event.site, (ast.If, ast.While))
+            start = event.site if isinstance(tested, ast.If) else start
+        if index > split.second and end is not None and one_call(history, split.second, index):
+            end = event.site if sources.follows(end, event.site) else end
+    return [start, end]
 
 
 def _kept(history: History, split: Split, words: Words, lines: str, *, apart: bool) -> str:
@@ -162,9 +184,11 @@ def _spins(site: Site, sources: Sources) -> bool:
     )
 
 
-def _among_tasks(split: Split, history: History, words: Words, lines: str, thing: str) -> str:
+def _among_tasks(split: Split, history: History, words: Words, thing: str) -> str:
     """The fix where tasks take turns: one lock over both, that which one of them has already if there is one."""
     first, other, second = (history.events[index].site for index in split[1:])
+    first = call_of_first(history, split, words.sources) or first
+    lines = words.lines([first, second])
     blocks = [words.sources.async_block(site) if site is not None else ("", 0) for site in (first, other, second)]
     mine = next((name for name, _ in (blocks[2], blocks[0]) if name), "")
     if mine and blocks[0] == blocks[2]:
@@ -179,7 +203,7 @@ def _among_tasks(split: Split, history: History, words: Words, lines: str, thing
         return f"Hold `{theirs}` over {lines}, too (`async with {theirs}:`), as around {words.line(other, first)}."
     between, them = ("between", "them") if " and " in lines else ("into", "it")
     over = words.block([first, second])
-    them = them if over == lines else f"{over}, from the first to the last,"
+    them = them if over == lines else over
     return (
         f"Put no `await` {between} {lines}, or hold one `asyncio.Lock` over {them} "
         f"(`async with lock:`), and the same lock wherever else `{thing}` is changed."
