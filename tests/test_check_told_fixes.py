@@ -302,6 +302,109 @@ threads = [threading.Thread(target=work) for _ in range(2)]
         ("not `self.mine`",),
     ),
 }
+AGAIN = {
+    "a handler of a signal": Told(
+        """
+import os, signal, threading
+lock = threading.Lock()
+def dump(number, frame):
+    with lock: print("state")
+signal.signal(signal.SIGUSR1, dump)
+def serve():
+    for _ in range(2):
+        with lock: print("works")
+thread = threading.Thread(target=os.kill, args=(os.getpid(), signal.SIGUSR1))
+thread.start()
+serve()
+thread.join()
+""",
+        "Deadlock with itself: lock",
+        (
+            "A signal stops the main thread while it holds `lock`",
+            "Take no lock in a handler",
+            "not Use threading.RLock",
+        ),
+    ),
+    "a listener that leaves while all are called": Told(
+        BEGIN
+        + """
+class Feed:
+    def __init__(self): self.all, self.lock = [], threading.Lock()
+    def leave(self, one):
+        with self.lock: self.all.remove(one)
+    def tell(self):
+        with self.lock:
+            for one in self.all:
+                one()
+feed = Feed()
+def once(): feed.leave(once)
+feed.all.append(once)
+threads = [threading.Thread(target=feed.tell)]
+"""
+        + THREADS,
+        "Deadlock with itself: self.lock",
+        ("calls others while it holds `self.lock`", "current = list(...)", "not Use threading.RLock"),
+    ),
+    "a function with a cache": Told(
+        BEGIN
+        + """
+import functools
+@functools.lru_cache(maxsize=None)
+def connection(host): return object()
+made = []
+threads = [threading.Thread(target=lambda: made.append(connection("db"))) for _ in range(2)]
+"""
+        + THREADS
+        + "assert made[0] is made[1]",
+        "Made twice: connection()",
+        ("in line 7 runs for Thread-", "Hold one lock over the call of `connection`"),
+    ),
+    "tasks that nobody waits for": Told(
+        BEGIN
+        + """
+saved = []
+async def save(text):
+    await asyncio.sleep(1)
+    saved.append(text)
+async def main(): kept = [asyncio.create_task(save(text)) for text in "ab"]
+asyncio.run(main())
+assert len(saved) == 2
+""",
+        "Still running at the end: Task-2 (save)",
+        ("started in line 9, has come no further than line 7", "`asyncio.TaskGroup`"),
+    ),
+    "the others of a gather that has failed": Told(
+        BEGIN
+        + """
+done = []
+async def place(n):
+    if n == 0: raise RuntimeError("rejected")
+    await asyncio.sleep(1)
+    done.append(n)
+async def main():
+    try: await asyncio.gather(*map(place, range(3)))
+    except RuntimeError: pass
+    assert sorted(done) == [1, 2]
+asyncio.run(main())
+""",
+        "Still running at the end: Task-3 (place)",
+        ("has come no further than line 8", "`asyncio.gather(..., return_exceptions=True)`"),
+    ),
+    "a task that has nothing to do with it": Told(
+        BEGIN
+        + """
+async def beat():
+    while True: await asyncio.sleep(1)
+async def main():
+    kept = asyncio.create_task(beat())
+    await asyncio.sleep(3)
+    total = 1
+    assert total == 2
+asyncio.run(main())
+""",
+        "Fails under every schedule that was tried: AssertionError",
+    ),
+}
 LEFT = {
     "a task that returns": Told(
         BEGIN
@@ -432,6 +535,11 @@ def test_what_is_split_is_told_as_what_it_is(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", MUTEXES)
 def test_a_semaphore_of_one_unit_is_a_lock(name: str, tmp_path: Path) -> None:
     is_told(MUTEXES[name], tmp_path)
+
+
+@pytest.mark.parametrize("name", AGAIN)
+def test_why_it_came_to_that_is_told(name: str, tmp_path: Path) -> None:
+    is_told(AGAIN[name], tmp_path)
 
 
 @pytest.mark.parametrize("name", LEFT)

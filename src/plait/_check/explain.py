@@ -9,6 +9,7 @@ from plait._check.atomicity import Split
 from plait._check.clock import EARLY
 from plait._check.deadlocks import waiting_cycle
 from plait._check.explain_crossed import explain_crossed
+from plait._check.explain_cut_off import explain_cut_off
 from plait._check.explain_deadlock import explain_cycle, explain_nested, waits_at
 from plait._check.explain_endless import explain_endless
 from plait._check.explain_exception import best_split
@@ -73,7 +74,8 @@ def _explained(history: History, failure: Failure, passing: Record | None, sourc
         thrown = thrown_away(history.record.remarks, sources)
         if thrown is not None:
             return explain_remark(history, thrown, sources)
-        return explain_raised(history, failure, before, sources) or _misused(history, sources)
+        raised = explain_raised(history, failure, before, sources)
+        return raised or explain_cut_off(history, failure, sources) or _misused(history, sources)
     if failure.kind == "steps":
         return explain_endless(history, sources)
     if failure.kind == "outcome":
@@ -99,7 +101,8 @@ def _early(history: History) -> Event | None:
 
 def _misused(history: History, sources: Sources) -> Finding | None:
     """What asyncio does wrong at some place, where nothing else explains an exception: the gravest first."""
-    known = sorted(history.record.remarks, key=lambda remark: GRAVITY.index(remark.kind))
+    known = [remark for remark in history.record.remarks if remark.kind in GRAVITY]
+    known.sort(key=lambda remark: GRAVITY.index(remark.kind))
     return explain_remark(history, known[0], sources) if known else None
 
 

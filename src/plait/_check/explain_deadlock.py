@@ -18,6 +18,21 @@ SELF = Says(
     "expects it to be held.",
 )
 
+HANDLER = Says(
+    "A signal stops {name} while it holds `{thing}`, since {where}, and has it run the handler, which takes `{thing}` "
+    "in {here}: what the handler waits for is what it has stopped. A Lock does not ask who holds it.",
+    "Take no lock in a handler of a signal: let it only note that the signal came, in a variable or by `put()` of a "
+    "`queue.SimpleQueue`, and do the rest where the program looks at that. With an RLock it would see what is half "
+    "changed.",
+)
+
+CALLBACK = Says(
+    "{name} calls others while it holds `{thing}`, since {where}, and one of them takes `{thing}` again in {here}. A "
+    "Lock does not ask who holds it: the thread waits for itself.",
+    "Call nobody while you hold it: make a copy under the lock (`with {thing}: current = list(...)`), and go through "
+    "that when it is free. With an RLock the loop would go through what they change.",
+)
+
 SIGNAL = Says(
     "{name} takes `{thing}` a second time in {here}, and has not let go of it since {where}: it waits until another "
     "thread releases it, and nobody who is left will.",
@@ -130,7 +145,7 @@ def _self_deadlock(history: History, blocked: Blocked, words: Words) -> Finding:
     since = next((since for place, since in _held(history, blocked) if place == blocked.pending.place), None)
     side = Side(blocked.thread, name, f"waits for {lock}", site, own(blocked.stack))
     signal = _is_signal(since, site)
-    says = SIGNAL if signal else SELF
+    says = SIGNAL if signal else _how_again(blocked, since, words.sources)
     return Finding(
         "self-deadlock",
         f"Nobody releases {lock}" if signal else f"Deadlock with itself: {lock}",
@@ -142,6 +157,16 @@ def _self_deadlock(history: History, blocked: Blocked, words: Words) -> Finding:
             Moment(blocked.thread, site, f"waits for {lock}, for ever", (lock,)),
         ),
     )
+
+
+def _how_again(blocked: Blocked, since: Site | None, sources: Sources) -> Says:
+    """The sentences on how a thread has come to take what it holds."""
+    frames = own(blocked.stack)
+    if any(frame.function.rpartition(".")[2] in sources.signal_handlers(frame.file) for frame in frames):
+        return HANDLER
+    inside = [frame.line for frame in frames if since is not None and frame.function == since.function]
+    calls = since is not None and any(sources.calls_each(since, line) for line in inside)
+    return CALLBACK if calls else SELF
 
 
 def _is_signal(since: Site | None, site: Site | None) -> bool:

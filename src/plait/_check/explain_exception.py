@@ -12,6 +12,7 @@ from plait._check.explain_asked import explain_asked
 from plait._check.explain_both import explain_both
 from plait._check.explain_early import explain_early
 from plait._check.explain_leftover import explain_leftover
+from plait._check.explain_made_twice import explain_cached, explain_factory
 from plait._check.explain_process import explain_process
 from plait._check.explain_published import explain_published
 from plait._check.explain_release import explain_release
@@ -19,7 +20,7 @@ from plait._check.explain_skew import explain_skew
 from plait._check.explain_split import explain_split
 from plait._check.explain_swap import ends, explain_captured, explain_gap, explain_swap
 from plait._check.explain_timed import explain_timed, explain_vain
-from plait._check.explain_torn import explain_factory, explain_half, explain_iteration, explain_torn
+from plait._check.explain_torn import explain_half, explain_iteration, explain_torn
 from plait._check.explain_weakref import explain_weakref
 from plait._check.findings import Finding, Side
 from plait._check.half import half
@@ -151,6 +152,11 @@ def _factory(crash: Crash) -> Finding | None:
     return explain_factory(crash.history, crash.sources)
 
 
+def _cached(crash: Crash) -> Finding | None:
+    """A function with a cache that ran twice."""
+    return explain_cached(crash.history, crash.before, crash.sources)
+
+
 def _captured(crash: Crash) -> Finding | None:
     """A loop variable that a thread reads too late."""
     return explain_captured(crash.history, crash.sources)
@@ -220,7 +226,7 @@ def _skipped(history: History, split: Split, sources: Sources) -> Finding | None
 
 _RULES: tuple[Callable[[Crash], Finding | None], ...] = (
     _asked, _released, _known, _weakref, _iterated, _process, _timed, _early, _sure_split, _factory, _captured, _both,
-    _leftover, _vain, _skew, _torn, _swapped, _some_split,
+    _leftover, _vain, _skew, _torn, _swapped, _some_split, _cached,
 )  # fmt: skip
 
 

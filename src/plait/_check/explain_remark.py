@@ -12,7 +12,7 @@ from plait._check.handed import handed_call
 from plait._check.handed_over import handed_over
 from plait._check.history import History
 from plait._check.record import Failure, Frame, Remark
-from plait._check.remarks import ACROSS_AWAIT, BLOCKS, CALLED, COLLECTED, FOREIGN, NEVER_AWAITED
+from plait._check.remarks import ACROSS_AWAIT, BLOCKS, CALLED, COLLECTED, CUT_OFF, FOREIGN, NEVER_AWAITED
 from plait._check.source import Sources, span
 from plait._check.waits import receiver
 from plait._check.words import Words, own
@@ -193,7 +193,26 @@ def _across_await(remark: Remark, words: Words) -> Finding:
     )
 
 
+def _cut_off(remark: Remark, words: Words) -> Finding:
+    name, where = words.thread(remark.thread), words.line(remark.site)
+    started = f", which is started in {words.line(remark.other, remark.site)}," if remark.other is not None else ""
+    return _finding(
+        CUT_OFF,
+        f"Still running at the end: {name}",
+        f"{name}{started} has come no further than {where} when its work is looked for. Nobody waits for its end, and "
+        "`asyncio.run` cancels what is still running when its coroutine is over: what stands behind that line is not "
+        "done.",
+        "Wait for it first: keep the task and `await` it, or start it in an `asyncio.TaskGroup`, which waits for all. "
+        "A `gather` stops to wait at the first exception, and a `shield` when it is cancelled; the work goes on: "
+        "`asyncio.gather(..., return_exceptions=True)` waits for all.",
+        remark._replace(other=None),
+        words,
+        "still waits here",
+    )
+
+
 _EXPLAIN = {
+    CUT_OFF: _cut_off,
     CALLED: _called,
     NEVER_AWAITED: _never_awaited,
     COLLECTED: _collected,

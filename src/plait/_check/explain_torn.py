@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from plait._check.atomicity import overlap
 from plait._check.findings import Finding, Moment
 from plait._check.half import Half
 from plait._check.history import History
@@ -137,50 +136,6 @@ def _turned(
         "there yet."
     )
     return why, f"Turn the two around: write `{thing}` first and `{says}` last; or {also}."
-
-
-def explain_factory(history: History, sources: Sources) -> Finding | None:
-    """The finding for a defaultdict whose factory ran in one thread when another one came; None if none did."""
-    for reading, event in enumerate(history.events):
-        place = history.record.places.get(event.place)
-        if event.kind != Kind.READ or place is None or place.label != "defaultdict":
-            continue
-        mine = history.of[event.thread]
-        step = history.steps[reading] + 1
-        if step + 1 >= len(mine) or history.events[mine[step]].kind != Kind.ENTER:
-            continue  # the factory is no function of the user's, or nothing was missing
-        others = range(reading + 1, mine[step + 1])
-        between = [
-            index
-            for index in others
-            if history.events[index].thread != event.thread and overlap(history.events[index], event)
-        ]
-        if between:
-            return _factory(history, reading, between[0], mine[step], sources)
-    return None
-
-
-def _factory(history: History, reading: int, other: int, made: int, sources: Sources) -> Finding:
-    words = Words(history, sources)
-    one, two = words.thread(history.events[reading].thread), words.thread(history.events[other].thread)
-    thing, place = words.thing(reading), history.events[reading].site
-    return Finding(
-        "check then act",
-        f"Made twice: {thing}",
-        f"`{thing}` is missing when {one} asks for it in {words.line(place)}: the defaultdict calls its factory "
-        f"({words.line(history.events[made].site, place)}) and stores what it gives afterwards. Before that {two} asks "
-        f"for the same in {words.line(history.events[other].site, place)}, gets a value of its own, and one of the two "
-        f"is lost.",
-        f"Hold one lock over {words.line(place)}, wherever `{thing}` is used; or make all values before the threads "
-        f"start.",
-        (words.side(reading), words.side(other)),
-        (
-            words.moment(reading, f"asks for {thing}, which is missing"),
-            words.moment(made, "the factory begins"),
-            words.moment(other, f"asks for {thing}, which is still missing"),
-        ),
-        reason="the factory is a function, and is called in between",
-    )
 
 
 def explain_iteration(history: History, reading: int, change: int, sources: Sources, *, fails: bool = True) -> Finding:

@@ -126,6 +126,7 @@ KINDS: dict[str, tuple[str, ...]] = {
     "called instead of handed over": ("CWE-628",),
     "never awaited": ("CWE-252", "Python: coroutine was never awaited"),
     "collected while it runs": ("CWE-672", "Python: Task was destroyed but it is pending"),
+    "still running at the end": ("CWE-362", "order violation"),
     "loop used from another thread": ("CWE-662", "asyncio debug mode: Non-thread-safe operation"),
     "blocks the loop": ("CWE-833", "asyncio: slow callback"),
     "lock held across an await": (*_DEADLOCK, "CWE-667"),

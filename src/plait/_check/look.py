@@ -12,6 +12,7 @@ from plait._check.history import History
 from plait._check.investigate import Case
 from plait._check.predict import Prediction, lost, predictions
 from plait._check.record import Record, Switch
+from plait._check.remarks import GRAVITY
 from plait._check.scout import Discovery
 from plait._check.source import Sources
 from plait._core.event import Site
@@ -79,7 +80,7 @@ class Look:
     def _remark(self, record: Record) -> None:
         for remark in record.remarks:
             key = remark.kind, (remark.site, remark.other)
-            if key not in self._remarked:
+            if key not in self._remarked and remark.kind in GRAVITY:
                 self._remarked.add(key)
                 self._notes.append(explain_remark(History(record), remark, self._sources))
 

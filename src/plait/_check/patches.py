@@ -31,7 +31,7 @@ from typing import Any
 
 from plait._check import clock, stand_in_loop, stand_in_threads
 from plait._check.outside import entry_points
-from plait._check.remarks import unawaited
+from plait._check.remarks import cutting_off, unawaited
 from plait._check.stand_in_advise import advising
 from plait._check.stand_in_async_lock import forgetting_holder, noting_holder
 from plait._check.stand_in_cached import computed_once
@@ -92,6 +92,7 @@ class Patches:
         for name in ("start", "join", "is_alive"):
             self._set(threading.Thread, name, getattr(stand_in_threads, name))
         self._set(functools.cached_property, "__get__", computed_once(functools.cached_property.__get__))
+        self._set(asyncio.runners, "_cancel_all_tasks", cutting_off(asyncio.runners._cancel_all_tasks))  # type: ignore[attr-defined]
         for lock in (asyncio.Lock, asyncio.Semaphore):
             self._set(lock, "acquire", noting_holder(lock.acquire))
             self._set(lock, "release", forgetting_holder(lock.release))

@@ -27,8 +27,10 @@ COLLECTED = "collected while it runs"
 FOREIGN = "loop used from another thread"
 BLOCKS = "blocks the loop"
 ACROSS_AWAIT = "lock held across an await"
+CUT_OFF = "still running at the end"
 GRAVITY = (CALLED, NEVER_AWAITED, COLLECTED, FOREIGN, BLOCKS, ACROSS_AWAIT)
 _FAILURES = GRAVITY[:3]
+"""What is a failure by itself; the others of `GRAVITY` are worth a look. `CUT_OFF` may only explain a failure."""
 
 
 class Remarks:
@@ -151,3 +153,17 @@ def _awaits(execution: Execution, me: Controlled) -> Site | None:
         if frame.f_code.co_filename in execution.sites.files:
             found = execution.sites.at(frame)
     return found
+
+
+def cutting_off(real: Callable[[Any], None]) -> Callable[[Any], None]:
+    """What stands in for the function by which ``asyncio.run`` cancels the tasks that are left when it ends."""
+
+    def cancel_all(loop: Any) -> None:
+        execution = STAGE.execution
+        if execution is not None and not execution.aborting and execution.here() is not None:
+            for me in execution.threads:
+                if me.kind == "task" and me.task is not None and not me.done and me.task.get_loop() is loop:
+                    execution.remarks.add(Remark(CUT_OFF, me.number, me.name, _awaits(execution, me), me.started))
+        real(loop)
+
+    return cancel_all

@@ -172,6 +172,24 @@ class Sources(SourceFiles):
         names = _names(one.targets)
         return bool(names & asked) and not (names & _names([two])) - anew
 
+    def is_cached(self, site: Site) -> bool:
+        """Whether the function that begins there has one of the caches of functools around it."""
+        for function in self.functions(site.file):
+            if function.lineno == site.line and function.name == site.function.rpartition(".")[2]:
+                names = (one.func if isinstance(one, ast.Call) else one for one in function.decorator_list)
+                return any(ast.unparse(name).rpartition(".")[2] in ("cache", "lru_cache") for name in names)
+        return False
+
+    def calls_each(self, site: Site, line: int) -> bool:
+        """Whether the line is in a loop in the `with` block of the site that calls what it goes through."""
+        block = next((one for one in self._around(site) if isinstance(one, ast.With) and one.lineno == site.line), None)
+        for loop in ast.walk(block) if block is not None else ():
+            if isinstance(loop, ast.For) and loop.lineno < line <= (loop.end_lineno or 0):
+                called = _names(one.func for one in ast.walk(loop) if isinstance(one, ast.Call))
+                if called & _names([loop.target]):
+                    return True
+        return False
+
     def follows(self, site: Site, other: Site) -> bool:
         """Whether the second stands in the statement right behind that of the first, which is a simple one."""
         statement = self.statement(other)

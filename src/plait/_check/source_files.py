@@ -86,6 +86,18 @@ class SourceFiles:
         nodes = ast.walk(self._tree(file) or ast.Module([], []))
         return (one for one in nodes if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef))
 
+    def names_on(self, file: str, line: int) -> set[str]:
+        """The names of variables and attributes that stand on a line."""
+        nodes = [one for one in ast.walk(self._tree(file) or ast.Module([], [])) if getattr(one, "lineno", 0) == line]
+        names = {one.id for one in nodes if isinstance(one, ast.Name)}
+        return names | {one.attr for one in nodes if isinstance(one, ast.Attribute)}
+
+    def signal_handlers(self, file: str) -> set[str]:
+        """The last names of the functions that are set as handlers of signals there."""
+        calls = (one for one in ast.walk(self._tree(file) or ast.Module([], [])) if isinstance(one, ast.Call))
+        setting = (one for one in calls if ast.unparse(one.func) in ("signal.signal", "signal") and len(one.args) > 1)
+        return {ast.unparse(one.args[1]).rpartition(".")[2] for one in setting}
+
     def returns_nothing(self, file: str, line: int) -> bool:
         """Whether the function around a line returns None wherever it ends, and is no generator or coroutine."""
         function = self._function_around(file, line)
