@@ -92,7 +92,8 @@ class Patches:
         for name in ("start", "join", "is_alive"):
             self._set(threading.Thread, name, getattr(stand_in_threads, name))
         self._set(functools.cached_property, "__get__", computed_once(functools.cached_property.__get__))
-        self._set(asyncio.runners, "_cancel_all_tasks", cutting_off(asyncio.runners._cancel_all_tasks))  # type: ignore[attr-defined]
+        end = cutting_off(asyncio.runners._cancel_all_tasks)  # type: ignore[attr-defined]  # what asyncio.run ends by
+        self._set(asyncio.runners, "_cancel_all_tasks", end)
         for lock in (asyncio.Lock, asyncio.Semaphore):
             self._set(lock, "acquire", noting_holder(lock.acquire))
             self._set(lock, "release", forgetting_holder(lock.release))
