@@ -213,6 +213,118 @@ threads = [threading.Thread(target=parse) for _ in range(2)]
         "Used before it is ready: Parser.tables",
         ("keep the new one in a local name", "store it in `Parser.tables` last"),
     ),
+    "a check and an act in two methods, which a third one calls": Told(
+        BEGIN
+        + """
+class Repo:
+    def __init__(self): self.stock = {"A": 3}
+    def find(self, name): return self.stock[name]
+    def save(self, name, n): self.stock[name] = n
+repo, outcomes = Repo(), []
+def reserve(n):
+    have = repo.find("A")
+    if have < n:
+        outcomes.append("sold out")
+        return
+    print("reserves")
+    repo.save("A", have - n)
+    outcomes.append("ok")
+threads = [threading.Thread(target=reserve, args=(2,)) for _ in range(2)]
+"""
+        + THREADS
+        + "assert sorted(outcomes) == ['ok', 'sold out']",
+        "Lost update of self.stock[name]",
+        ("Hold one lock over lines 11 to 16 of `reserve`, which comes to lines 7 and 8",),
+    ),
+    "a lock that was not got in time": Told(
+        BEGIN
+        + """
+lock, total = threading.Lock(), 0
+def add(n):
+    global total
+    lock.acquire(timeout=1)
+    old = total
+    time.sleep(2)
+    total = old + n
+    if lock.locked(): lock.release()
+threads = [threading.Thread(target=add, args=(n,)) for n in (1, 2)]
+"""
+        + THREADS
+        + "assert total == 3",
+        "Lost update of total",
+        ("only tried to take it, in line 8", "Look at what acquire() gives in line 8", "not Hold `lock` over"),
+    ),
+    "tasks of two loops": Told(
+        BEGIN
+        + """
+counter = {"n": 0}
+async def add():
+    n = counter["n"]
+    await asyncio.sleep(0)
+    counter["n"] = n + 1
+threads = [threading.Thread(target=lambda: asyncio.run(add())) for _ in range(2)]
+"""
+        + THREADS
+        + "assert counter['n'] == 2",
+        "Lost update of counter['n']",
+        ("the event loops of different threads", "Hold one `threading.Lock` over lines 7 to 9"),
+    ),
+    "tasks that wait on one condition for different things": Told(
+        BEGIN
+        + """
+class Slot:
+    def __init__(self): self.full, self.cond = False, asyncio.Condition()
+    async def turn(self, to):
+        async with self.cond:
+            if to:
+                while self.full: await self.cond.wait()
+            else:
+                while not self.full:
+                    await self.cond.wait()
+            self.full = to
+            self.cond.notify()
+async def main():
+    slot = Slot()
+    await asyncio.gather(*(slot.turn(to) for to in (False, False, False, True, True, True)))
+asyncio.run(main())
+""",
+        "notify() woke the wrong thread: self.cond",
+        ("in different lines for different things", "notify_all()"),
+    ),
+    "a line that is written in pieces": Told(
+        BEGIN
+        + """
+import io
+out = io.StringIO()
+def export(n):
+    out.write(str(n))
+    out.write(",")
+    out.write(str(n))
+    out.write(";")
+threads = [threading.Thread(target=export, args=(n,)) for n in range(2)]
+"""
+        + THREADS
+        + "assert sorted(out.getvalue().split(';')) == ['', '0,0', '1,1']",
+        "Written in pieces: what is in files",
+        ("Write the whole in one call", "over lines 8 to 11"),
+    ),
+    "the length of a list, which an element does not change": Told(
+        BEGIN
+        + """
+class Ring:
+    def __init__(self): self.cells, self.count = [0, 0, 0], 0
+    def put(self, x):
+        at = (self.count + 1) % len(self.cells)
+        self.cells[at] = x
+        self.count += 1
+ring = Ring()
+threads = [threading.Thread(target=ring.put, args=(n,)) for n in (1, 2)]
+"""
+        + THREADS
+        + "assert sorted(ring.cells) == [0, 1, 2]",
+        "Changed between two reads: self.count",
+        ("Hold one lock over lines 8 to 10", "not Read it once"),
+    ),
     "threads that look at each other's cells": Told(
         BEGIN
         + """
@@ -281,7 +393,7 @@ threads = [threading.Thread(target=work) for _ in range(2)]
 """
         + THREADS,
         "The lock is let go too early: n",
-        ("under `mine`, lets go of it", "Hold `mine` in the function that calls both", "a `threading.RLock`"),
+        ("under `mine`, lets go of it", "Hold `mine` over line 14 of `work`, which calls both", "a `threading.RLock`"),
     ),
     "a semaphore of two is no lock": Told(
         BEGIN

@@ -13,6 +13,7 @@ from plait._check.explain_both import explain_both
 from plait._check.explain_early import explain_early
 from plait._check.explain_leftover import explain_leftover
 from plait._check.explain_made_twice import explain_cached, explain_factory
+from plait._check.explain_pieces import explain_pieces
 from plait._check.explain_process import explain_process
 from plait._check.explain_published import explain_published
 from plait._check.explain_release import explain_release
@@ -157,6 +158,11 @@ def _cached(crash: Crash) -> Finding | None:
     return explain_cached(crash.history, crash.before, crash.sources)
 
 
+def _pieces(crash: Crash) -> Finding | None:
+    """A wrong result that is made of the pieces of several threads."""
+    return explain_pieces(crash.history, crash.before, crash.sources) if crash.is_judged else None
+
+
 def _captured(crash: Crash) -> Finding | None:
     """A loop variable that a thread reads too late."""
     return explain_captured(crash.history, crash.sources)
@@ -226,7 +232,7 @@ def _skipped(history: History, split: Split, sources: Sources) -> Finding | None
 
 _RULES: tuple[Callable[[Crash], Finding | None], ...] = (
     _asked, _released, _known, _weakref, _iterated, _process, _timed, _early, _sure_split, _factory, _captured, _both,
-    _leftover, _vain, _skew, _torn, _swapped, _some_split, _cached,
+    _leftover, _vain, _skew, _torn, _swapped, _some_split, _cached, _pieces,
 )  # fmt: skip
 
 
@@ -297,11 +303,21 @@ def _points(history: History, split: Split, failure: Failure, sources: Sources) 
     if split.kind == "non-repeatable read" and first.site == second.site and sources.in_test(first.site):
         points -= 10  # who asks again, in another turn or another call, takes nothing for granted
     apart = 1 if called_within(history, split.first, split.second) else apart
+    points -= 10 if _is_length(history, split, sources) else 0
     points += 3 if one_call(history, split.first, split.second) else apart
     points += 1 if first.thread == failure.thread else 0
     steps = range(history.steps[split.first] + 1, history.steps[split.second] + 1)
     points += 2 if any(one.thread == first.thread and one.step in steps for one in history.record.switches) else 0
     return points
+
+
+def _is_length(history: History, split: Split, sources: Sources) -> bool:
+    """Whether only the length of a list was looked at, and the change between is that of an element."""
+    place = history.record.places.get(history.events[split.first].place)
+    looks = [history.events[index] for index in (split.first, split.second)]
+    sized = any(one.site is not None and one.kind == Kind.READ and sources.is_measured(one.site) for one in looks)
+    fixed = place is not None and place.label in ("list", "deque", "bytearray", "array", "memoryview")
+    return fixed and sized and history.events[split.other].name != "[]"
 
 
 def _signature(history: History, split: Split) -> tuple[object, ...]:

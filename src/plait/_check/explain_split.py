@@ -8,7 +8,7 @@ from plait._check.atomicity import Split
 from plait._check.findings import Finding
 from plait._check.history import History
 from plait._check.source import Sources
-from plait._check.split_fix import call_of_first, fix_of_split, lock_let_go
+from plait._check.split_fix import call_of_first, fix_of_split, lock_let_go, tried_in_vain
 from plait._check.window import on_gil_builds
 from plait._check.words import OUTSIDE, Words
 from plait._core.event import Kind
@@ -148,6 +148,11 @@ def _who_lacks_it(history: History, split: Split, words: Words) -> str:
     if mine and not theirs & mine:
         return f" {one} holds `{words.lock(min(mine))}` meanwhile, but {other} does not take it."
     if theirs and not mine and split.kind != "lock released in between":
+        if (tried := tried_in_vain(history, split, min(theirs))) is not None:
+            return (
+                f" {other} holds `{words.lock(min(theirs))}` there, but {one} has only tried to take it, in "
+                f"{words.line(tried)}, did not get it, and goes on all the same."
+            )
         lock, sites = min(theirs), [history.events[index].site for index in (split.first, split.second)]
         has = [lock in history.locks(index) for index in (split.first, split.second)]
         where, elsewhere = (words.line(site) for site in (sites if has[0] else sites[::-1]))

@@ -69,6 +69,12 @@ ASYNC_WORDS = {
         "Keep what has happened in a variable, set it before the notify, and wait with "
         "`await {thing}.wait_for(lambda: ready)`: a notify() is not kept for those who come later.",
     ),
+    "notify too few, await condition": Says(
+        "Tasks wait on `{thing}` in different lines for different things, {name} in {here}. A notify() wakes one of "
+        "them, and that was one that had nothing to do and went back to wait; the one it was meant for sleeps on.",
+        "Call `{thing}.notify_all()`, with each wait in a `while` that checks what it waits for; or use a condition of "
+        "its own, with the same lock, for each thing: `asyncio.Condition(lock)`.",
+    ),
     "self-deadlock, await lock": Says(
         "{name} takes `{thing}` in {here}, but holds it already, since {since}. An asyncio.Lock does not ask who holds "
         "it: the task waits for itself.",

@@ -297,6 +297,23 @@ def _async_lock(case: _Case) -> _Answer:
     return ("deadlock" if circle or keeper(case.blocked, case.failure) is not None else "never released"), ()
 
 
+def _async_condition(case: _Case) -> _Answer:
+    others = [one for one in case.failure.blocked if waiting(one).kind == "await condition" and one is not case.blocked]
+    here, name = _awaits_on(case.blocked, case.sources)
+    elsewhere = [line for line, other in (_awaits_on(one, case.sources) for one in others) if other == name]
+    frame = waiting(case.blocked).frame
+    single = frame is not None and name and case.sources.calling(frame.file, name, "notify")
+    return ("notify too few" if single and any(line != here for line in elsewhere) else "nobody sets it"), ()
+
+
+def _awaits_on(blocked: Blocked, sources: Sources) -> tuple[int, str]:
+    """The line in which a task waits on a condition, and the last name of that."""
+    frame = waiting(blocked).frame
+    line = sources.line(frame.file, frame.line) if frame is not None else ""
+    name = receiver(line, "wait_for") or receiver(line, "wait")
+    return frame.line if frame is not None else 0, name.rpartition(".")[2]
+
+
 def _async_join(case: _Case) -> _Answer:
     empty = any(waiting(one).kind == "await queue get" for one in case.failure.blocked)
     return ("missing task_done" if empty else "nothing comes"), ()
@@ -323,7 +340,7 @@ _RULES = {
     "await event": _async_event,
     "await lock": _async_lock,
     "await semaphore": _async_lock,
-    "await condition": lambda _: ("nobody sets it", ()),
+    "await condition": _async_condition,
     "await queue get": lambda _: ("nothing comes", ()),
     "await queue put": lambda _: ("nothing comes", ()),
     "await queue join": _async_join,

@@ -60,6 +60,13 @@ class History:
         """Whether it is a task of asyncio, and no thread."""
         return any(info.number == number and info.kind == "task" for info in self.record.threads)
 
+    def loop_thread(self, number: int) -> int:
+        """The thread whose event loop runs a task, as far as it is the one that has started it; of a thread, itself."""
+        parents = {info.number: info.parent for info in self.record.threads if info.kind == "task"}
+        while number in parents:
+            number = parents[number]
+        return number
+
     def is_timer(self, number: int) -> bool:
         """Whether it is the thread of a `threading.Timer`."""
         return any(info.number == number and info.kind == "timer" for info in self.record.threads)

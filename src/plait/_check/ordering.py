@@ -50,7 +50,8 @@ def swaps(failing: History, passing: History, suspects: list[int]) -> list[Swap]
             elif writer < 0:
                 writer = _on_its_way(failing, use, expected_site)
             made = _made(failing, use, expected_site)
-            if writer >= 0 and not made and not _happened(failing, use, writer, expected_site):
+            over = writer >= 0 and _has_ended(failing, use, writer)  # then it is not late, but does not come
+            if writer >= 0 and not made and not over and not _happened(failing, use, writer, expected_site):
                 found.append(Swap(use, _later(failing, use, writer, expected_site), expected_site, writer, late=True))
                 continue
         if (
@@ -84,6 +85,11 @@ def gone(failing: History, suspects: list[int]) -> Swap | None:
         if seen is not None and _foreign(failing, seen, use) and not failing.must(seen, use):
             return Swap(use, seen, failing.events[seen].site, failing.events[seen].thread, late=False)
     return None
+
+
+def _has_ended(failing: History, use: int, thread: int) -> bool:
+    """Whether the thread had come to its end before the use."""
+    return failing.ended(thread) and failing.of[thread][-1] < use
 
 
 def _twin(failing: History, passing: History, use: int) -> int | None:

@@ -180,6 +180,12 @@ class Sources(SourceFiles):
                 return any(ast.unparse(name).rpartition(".")[2] in ("cache", "lru_cache") for name in names)
         return False
 
+    def is_measured(self, site: Site) -> bool:
+        """Whether the length is asked of what stands there."""
+        node = self._exactly(site)
+        calls = (one for one in self._around(site) if isinstance(one, ast.Call) and ast.unparse(one.func) == "len")
+        return any(node in call.args for call in calls)
+
     def calls_each(self, site: Site, line: int) -> bool:
         """Whether the line is in a loop in the `with` block of the site that calls what it goes through."""
         block = next((one for one in self._around(site) if isinstance(one, ast.With) and one.lineno == site.line), None)

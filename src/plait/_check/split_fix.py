@@ -5,9 +5,10 @@ from __future__ import annotations
 import ast
 from collections.abc import Sequence
 
-from plait._check.atomicity import Split, called_within, one_call, overlap
+from plait._check.atomicity import Split, called_within, one_call, overlap, updates
 from plait._check.history import History
 from plait._check.source import Sources, span
+from plait._check.touched import called_name
 from plait._check.words import Words
 from plait._core.event import Kind, Site
 
@@ -30,7 +31,14 @@ def fix_of_split(history: History, split: Split, words: Words, kind: str, thing:
         return f"Take `{words.lock(min(mine))}` in {where} too."
     threads = {history.events[index].thread for index in (split.first, split.other)}
     if not theirs and all(map(history.is_task, threads)):
-        return _among_tasks(split, history, words, thing)
+        loops = {history.loop_thread(thread) for thread in threads}
+        return _among_tasks(split, history, words, thing) if len(loops) < 2 else _among_loops(over, thing)
+    if theirs and not mine and (tried := tried_in_vain(history, split, min(theirs))) is not None:
+        return (
+            f"Look at what acquire() gives in {words.line(tried)}: False says that `{words.lock(min(theirs))}` was not "
+            f"taken, and then {over} must not be done. Or wait for as long as it takes: `with`, or acquire() without a "
+            "timeout."
+        )
     held, elsewhere = (min(theirs), "") if theirs else _usual_lock(history, split, words)
     name = words.lock(held) if held >= 0 else ""
     everywhere = elsewhere or ("" if theirs else f", and the same lock wherever else `{thing}` is changed")
@@ -54,6 +62,34 @@ def _made(mine: int, theirs: int, words: Words) -> str:
     )
 
 
+def _caller_of_both(history: History, split: Split, words: Words) -> str:
+    """``over lines 5 to 7 of `sell```: where one function calls those of both accesses; "" if none or several do."""
+    sites = [history.events[index].site for index in (split.first, split.second)]
+    one, two = (site.function.rpartition(".")[2] if site is not None else "" for site in sites)
+    mine = [history.events[index].site for index in history.of[history.events[split.first].thread]]
+    files = dict.fromkeys(site.file for site in mine if site is not None)
+    found = []
+    for function in (each for file in files for each in words.sources.functions(file)):
+        calls = [(called_name(node), node.lineno) for node in ast.walk(function) if isinstance(node, ast.Call)]
+        first = [line for name, line in calls if name == one]
+        last = [line for name, line in calls if name == two and first and line >= min(first)]
+        if last and function.name not in (one, two):
+            found.append(f"over {words.from_to(min(first), max(last))} of `{function.name}`")
+    return found[0] if len(found) == 1 else ""
+
+
+def tried_in_vain(history: History, split: Split, lock: int) -> Site | None:
+    """Where the thread that was split tried to take the lock before, in the same call, and did not get it."""
+    first = history.events[split.first]
+    tried = None
+    for index in history.of[first.thread][: history.steps[split.first]]:
+        event = history.events[index]
+        if event.place == lock and event.kind in (Kind.TRY, Kind.ACQUIRE):
+            failed = event.kind == Kind.TRY and event.name != "locked" and one_call(history, index, split.first)
+            tried = event.site if failed else None
+    return tried
+
+
 def _across(history: History, split: Split, words: Words, block: str) -> str:
     """What to hold the lock over where the two are in different functions."""
     sites = [history.events[index].site for index in (split.first, split.second)]
@@ -62,6 +98,8 @@ def _across(history: History, split: Split, words: Words, block: str) -> str:
         caller = sites[0].function.rpartition(".")[2]
         return f"in `{caller}` from {first} until the call is over that comes to {second}"
     call = call_of_first(history, split, words.sources)
+    if call is None and (caller := _caller_of_both(history, split, words)):
+        return f"{caller}, which comes to {words.lines(sites)}"
     if call is None:
         return f"over {words.lines(sites)} (in the function that calls both)"
     over = words.block([call, sites[1]])
@@ -89,7 +127,7 @@ def call_of_first(history: History, split: Split, sources: Sources) -> Site | No
         return None
     name, function = first.function.rpartition(".")[2], sources.function(second)
     calls = [one for one in ast.walk(function) if isinstance(one, ast.Call)] if function is not None else []
-    spans = [span(one) for one in calls if ast.unparse(one.func).rpartition(".")[2] == name]
+    spans = [span(one) for one in calls if called_name(one) == name]
     before = [one for one in sorted(spans) if one[0] <= second.line]
     return Site(second.file, *before[0], second.function, "") if before else None
 
@@ -151,7 +189,9 @@ def _kept(history: History, split: Split, words: Words, lines: str, *, apart: bo
         if place >= 0 and history.record.places[place].label == "RLock"
         else "and let them not take it again, or make it a `threading.RLock`, which a thread may take twice"
     )
-    return f"Hold {lock} in the function that calls both, around {lines}; {twice}."
+    caller = _caller_of_both(history, split, words)
+    where = f"{caller}, which calls both" if caller else f"in the function that calls both, around {lines}"
+    return f"Hold {lock} {where}; {twice}."
 
 
 _NO_SPIN = (
@@ -184,6 +224,15 @@ def _spins(site: Site, sources: Sources) -> bool:
     )
 
 
+def _among_loops(over: str, thing: str) -> str:
+    """The fix where the tasks are of two loops, which run in threads of their own."""
+    return (
+        "The two tasks belong to the event loops of different threads, so no asyncio.Lock keeps them apart. Hold one "
+        f"`threading.Lock` over {over} (`with lock:`), with no `await` in it, and the same lock wherever else "
+        f"`{thing}` is changed; or run both in one loop."
+    )
+
+
 def _among_tasks(split: Split, history: History, words: Words, thing: str) -> str:
     """The fix where tasks take turns: one lock over both, that which one of them has already if there is one."""
     first, other, second = (history.events[index].site for index in split[1:])
@@ -212,7 +261,7 @@ def _among_tasks(split: Split, history: History, words: Words, thing: str) -> st
 
 def _or_else(fix: str, history: History, split: Split, words: Words, kind: str) -> str:
     """The fix with what else would do."""
-    if kind == "non-repeatable read":
+    if kind == "non-repeatable read" and not updates(history, split.second):
         names = {history.events[index].name for index in (split.first, split.second)}
         parts = any(name == "[]" for name in names) or len(names) > 1
         once = "Take a copy once, which is one step," if parts else "Read it once into a local name"

@@ -45,6 +45,11 @@ def last_word(text: str) -> str:
     return text.partition("[")[0].rpartition(".")[2]
 
 
+def called_name(call: ast.Call) -> str:
+    """The last name of what is called: `take` in ``self.pool.take(n)``."""
+    return ast.unparse(call.func).rpartition(".")[2]
+
+
 def calls_of(node: ast.AST, name: str, method: str) -> Iterator[int]:
     """The lines in the node where a method is called on what has this last name."""
     for call in ast.walk(node):

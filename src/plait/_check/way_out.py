@@ -9,7 +9,7 @@ from typing import NamedTuple
 from plait._check.history import History
 from plait._check.record import Blocked, Failure
 from plait._check.source import Sources
-from plait._check.touched import calls_of
+from plait._check.touched import called_name, calls_of
 from plait._check.uses import gives_back
 from plait._check.waits import receiver
 from plait._check.words import headline, innermost, numbered
@@ -71,16 +71,12 @@ def _span(history: History, thread: int, since: Site, sources: Sources) -> Span 
     givers = {one.name for one in sources.functions(since.file) if any(calls_of(one, name, "release"))}
     seen = {site.function.rpartition(".")[2] for site in _reversed(history, thread, since)}
     for caller in sources.functions(since.file):
-        called = [(_called(node), node.lineno) for node in ast.walk(caller) if isinstance(node, ast.Call)]
+        called = [(called_name(node), node.lineno) for node in ast.walk(caller) if isinstance(node, ast.Call)]
         took = [line for one, line in called if one == function.name]
         gave = [line for one, line in called if one in givers and took and line > min(took)]
         if caller.name in seen and gave:
             return Span(caller, min(took), tuple(sorted(gave)))
     return None
-
-
-def _called(node: ast.Call) -> str:
-    return ast.unparse(node.func).rpartition(".")[2]
 
 
 def _reversed(history: History, thread: int, since: Site, *, before: str = "") -> Iterator[Site]:

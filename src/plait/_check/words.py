@@ -107,9 +107,11 @@ class Words:
         """The lines that a lock is to be held over so that it is held over both places: ``lines 12 to 16``."""
         first, last = sites[0], sites[-1]
         found = self.sources.block(first, last) if first is not None and last is not None else range(0)
-        if len(found) < 3:
-            return self.lines([site.at_line(line) for site in sites[:1] if site for line in found] or sites)
-        return f"lines {found[0]} to {found[-1]}"
+        return self.from_to(found[0], found[-1]) if found else self.lines(sites)
+
+    def from_to(self, first: int, last: int) -> str:
+        """``line 5``, ``lines 5 and 6``, ``lines 5 to 7``."""
+        return f"lines {first} to {last}" if last > first + 1 else numbered(sorted({first, last}))
 
     def does(self, index: int) -> str:
         """What an event does, in words: ``reads self.value``."""
