@@ -202,6 +202,40 @@ PROGRAMS = {
     """,
 }
 
+if sys.version_info >= (3, 14):
+    PROGRAMS["templates, and exceptions without parentheses"] = """
+        total, width = 3, 5
+        def read(key):
+            try:
+                return {"a": total}[key]
+            except KeyError, TypeError:
+                return t"{total!r:>{width}} of {[*key]} {{}}"
+        template = read("bc")
+        result = [read("a"), template.strings, [(one.expression, one.value, one.conversion, one.format_spec)
+                  for one in template.interpolations], [part.value for part in t"{total}" if part.value]]
+        total = 4
+    """
+if sys.version_info >= (3, 15):
+    PROGRAMS["unpacking in comprehensions"] = """
+        lists, tables, seen = [[1, 2], [3], []], [{"a": 1}, {"b": 2, "a": 3}], []
+        def look(one):
+            seen.append(one)
+            return one
+        def read():
+            return [*one for one in lists if one], {**look(one) for one in tables}
+        result = [read(), {*look(one) for one in lists}, list((*one for one in lists)), seen,
+                  [one for one in ({**table} for table in tables)]]
+        lists, tables = [], []
+    """
+    PROGRAMS["lazy imports"] = """
+        lazy import xml.dom
+        lazy from math import sqrt, floor as down
+        kinds = [type(globals()[name]).__name__ for name in ("xml", "sqrt", "down")]
+        def use():
+            return sqrt(4), down(2.5), xml.dom.Node.TEXT_NODE
+        result = [kinds, use(), [type(globals()[name]).__name__ for name in ("xml", "sqrt", "down")]]
+    """
+
 
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_a_program_does_what_it_did(name: str, tmp_path: Path) -> None:

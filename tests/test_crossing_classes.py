@@ -313,3 +313,22 @@ def test_an_error_whose_class_says_that_it_is_elsewhere_arrives_as_itself(engine
     assert list(plait.map(lambda kind: (kind, text), [pytest.fail.Exception], engine=engine)) == [
         (pytest.fail.Exception, text)
     ]
+
+
+def test_bodies_of_classes_inside_of_functions_find_their_globals(tmp_path: Path) -> None:
+    (tmp_path / "script.py").write_text("""
+import plait
+
+class Known: pass
+SIZE = 3
+
+def work(n):
+    class Inside:
+        size = SIZE
+    return Inside.size, type(Known()).__name__
+
+print(*plait.map(work, [1], engine="process"))
+""")
+    command = [sys.executable, "script.py"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (0, "(3, 'Known')\n"), done.stderr

@@ -264,9 +264,12 @@ class Expressions(ast.NodeTransformer):
             else:
                 generator.iter = self.steps(original, seen)
             generator.ifs = [self.truth(test) for test in generator.ifs]
-        for field in ("elt", "key", "value"):
-            if hasattr(node, field):
-                setattr(node, field, self.visit(getattr(node, field)))
+        if isinstance(node, ast.DictComp) and node.value is None:  # {**each for each in them}, from CPython 3.15 on
+            node.key = self.whole(node.key, self.visit(node.key))
+        else:
+            for field in ("elt", "key", "value"):
+                if hasattr(node, field):
+                    setattr(node, field, self.visit(getattr(node, field)))
         self.around = before
         return node
 

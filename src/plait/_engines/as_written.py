@@ -9,13 +9,14 @@ from __future__ import annotations
 import sys
 from types import CodeType, FunctionType
 
+from plait._engines.annotations import anew, annotations_of
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # workers import this module, and typing would double their start-up time
     from collections.abc import Iterator
 
 _AWAIT = 0x2000  # ast.PyCF_ALLOW_TOP_LEVEL_AWAIT: a cell may await
 _HOOK = "@plait."
-_FIELDS = ("__kwdefaults__", "__qualname__", "__module__", "__doc__", "__annotations__")
 
 
 def as_written(function: FunctionType) -> FunctionType:
@@ -28,10 +29,8 @@ def as_written(function: FunctionType) -> FunctionType:
     if found is None or not set(found.co_freevars) <= cells.keys():
         return function
     captured = tuple(cells[name] for name in found.co_freevars)
-    made = FunctionType(found, function.__globals__, function.__name__, function.__defaults__, captured)
-    for name in _FIELDS:
-        setattr(made, name, getattr(function, name))
-    made.__dict__.update(function.__dict__)
+    made = anew(function, found, captured)
+    setattr(made, *annotations_of(function))
     return made
 
 

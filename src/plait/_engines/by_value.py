@@ -8,6 +8,7 @@ has changed it, nor anything that it names, it goes to workers as the bytes of t
 
 from __future__ import annotations
 
+import dis
 import functools
 import io
 import marshal
@@ -18,20 +19,24 @@ from contextvars import ContextVar
 from operator import getitem
 from pickle import PickleBuffer, PicklingError
 from types import CodeType, FunctionType, MemberDescriptorType, ModuleType
-from typing import Any, NamedTuple, NewType, ParamSpec, TypeVarTuple
+from typing import Any, ForwardRef, NamedTuple, NewType, ParamSpec, TypeVarTuple
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
 import cloudpickle  # type: ignore[import-untyped]  # it ships no types
 
 from plait._core.importable import is_being_imported, is_importable, module_with
+from plait._core.lazy_imports import LAZY, reduce_lazy
 from plait._core.per_worker import PerWorker
+from plait._engines.annotations import anew, annotations_of, reduce_reference
 from plait._engines.as_written import as_written
 from plait._engines.bundles import bundle_of, read_anew
 from plait._engines.carried import STRANGERS
-from plait._engines.functions import home_of, make_cached, variable
+from plait._engines.functions import Uses, home_of, make_cached, variable
+from plait._engines.sentinels import SENTINEL, reduce_sentinel
 from plait._engines.worker_main import enter, is_of_main, withdraw
 
 _LRU_WRAPPER = type(functools.lru_cache(len))
+_LOADS_IN_CLASSES = ("LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS")
 _VERSION_BYTES = 16
 _MADE_WHILE_RUNNING = 1 << 9  # Py_TPFLAGS_HEAPTYPE; other classes are of C code, of which a copy could not be made
 _known: WeakKeyDictionary[type, bytes | None] = WeakKeyDictionary()  # classes, with the version that was sent here
@@ -61,6 +66,8 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # untyped, see above
             return cloudpickle.cloudpickle.dynamic_subimport, (obj.__name__, _without_builtins(obj.__dict__))
         if type(obj) is _LRU_WRAPPER and not is_importable(obj):
             return make_cached, (obj.__wrapped__, obj.cache_parameters())
+        if type(obj) is SENTINEL:
+            return reduce_sentinel(obj, self.modules)
         if type(obj) is PerWorker and not self.modules.isdisjoint(_and_packages(obj.__module__)):
             return obj.by_value()
         reduced = self._anew(obj) if is_being_imported(obj) else super().reducer_override(obj)
@@ -77,6 +84,16 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # untyped, see above
             return cloudpickle.cloudpickle._dynamic_class_reduce(obj)
         return self._dynamic_function_reduce(obj) if isinstance(obj, FunctionType) else NotImplemented
 
+    def _dynamic_function_reduce(self, func: FunctionType) -> tuple[Any, ...]:
+        uses = Uses(func)
+        annotations, annotated = annotations_of(func)
+        bare = anew(func, func.__code__, func.__closure__ or ())
+        make, args, (attributes, fields), *rest = super()._dynamic_function_reduce(bare)
+        del fields["__annotations__"]
+        fields["__globals__"] |= {name: uses.named[name] for name in _named_in_classes(func.__code__) & {*uses.named}}
+        fields |= {annotations: annotated, "_cloudpickle_submodules": uses.modules}
+        return make, args, (attributes, fields), *rest
+
     def _reduced_class(self, kind: type, reduced: tuple[Any, ...]) -> tuple[Any, ...]:
         module = module_with(kind)
         if module is not None and self.modules.isdisjoint(_and_packages(module.__name__)):
@@ -88,6 +105,7 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # untyped, see above
         if "__slots__" in kind.__dict__:
             reduced = _with_slots(kind, *reduced)
         make, args, (members, slots), *rest, _ = reduced
+        members = _annotated(kind, members)
         version = self._version(members, kind.__bases__) if self.versions else None
         return (
             _make_once,
@@ -201,6 +219,20 @@ def dumps_by_value(
             cloudpickle.unregister_pickle_by_value(module)
 
 
+def _named_in_classes(code: CodeType) -> set[str]:
+    """The globals that bodies of classes and their annotations use, which cloudpickle does not look for."""
+    names = {one.argval for one in dis.get_instructions(code) if one.opname in _LOADS_IN_CLASSES}
+    return names.union(*(_named_in_classes(each) for each in code.co_consts if isinstance(each, CodeType)))
+
+
+def _annotated(kind: type, members: dict[str, Any]) -> dict[str, Any]:
+    """With its annotations, which from CPython 3.14 on are no member of a class, and which cloudpickle leaves out."""
+    if getattr(kind, "__annotate__", None) is None:
+        return members
+    name, value = annotations_of(kind)
+    return {**{each: members[each] for each in members if each != "__annotations_cache__"}, name: value}
+
+
 def _with_slots(kind: type, make: Any, args: tuple[Any, ...], state: tuple[Any, ...], *rest: Any) -> tuple[Any, ...]:
     """How cloudpickle makes a class anew, and with the slots it had: it loses them from 3.1 on."""
     if len(args) < 4 or not isinstance(args[3], dict) or NamedTuple in kind.__dict__.get("__orig_bases__", ()):
@@ -260,6 +292,8 @@ _REDUCERS: dict[type, Callable[[Any], Any]] = {
     NewType: _anew_unless_named(NewType, "__supertype__"),
     ParamSpec: _anew_unless_named(ParamSpec),
     TypeVarTuple: _anew_unless_named(TypeVarTuple),
+    LAZY: reduce_lazy,
+    **({ForwardRef: reduce_reference} if hasattr(ForwardRef, "evaluate") else {}),  # from CPython 3.14 on
     WeakKeyDictionary: _weak,  # functools.singledispatch has one
     WeakValueDictionary: _weak,
 }

@@ -17,8 +17,12 @@ from _pickle import PickleBuffer, Pickler
 from contextvars import Context, ContextVar
 from types import CellType, CodeType, FunctionType, ModuleType
 
+from plait._core.code_names import names_in
 from plait._core.importable import is_importable
+from plait._core.lazy_imports import LAZY, import_inside, reduce_lazy, settled
+from plait._engines.annotations import annotations_of
 from plait._engines.as_written import as_written
+from plait._engines.sentinels import SENTINEL, reduce_sentinel
 from plait._engines.worker_main import enter, is_of_main
 
 TYPE_CHECKING = False
@@ -65,10 +69,8 @@ class _SimplePickler(Pickler):
             return _import, (value.__name__,)
         if type(value) is _LruWrapper and not is_importable(value):
             return make_cached, (value.__wrapped__, value.cache_parameters())
-        if type(value) is ContextVar:
-            return variable, home_of(value)
-        if type(value) is CodeType:
-            return marshal.loads, (marshal.dumps(value),)
+        if (reduce := _REDUCERS.get(type(value))) is not None:
+            return reduce(value)
         if getattr(value, "__module__", None) == "__main__":  # such as a type variable, which would go as its name
             raise NotSimple(repr(value))
         return NotImplemented
@@ -82,15 +84,13 @@ class _SimplePickler(Pickler):
             function.__name__,
             len(function.__closure__ or ()),
         )
-        named = {
-            name: function.__globals__[name] for name in names_in(function.__code__) if name in function.__globals__
-        }
+        uses = Uses(function)
         facts = {name: function.__globals__[name] for name in _MODULE_FACTS if name in function.__globals__}
-        captured = [content_of(cell) for cell in function.__closure__ or ()]
+        annotations, annotated = annotations_of(function)
         state = {
-            "modules": _modules_inside([*named.values(), *(cell[0] for cell in captured if cell)], function.__code__),
-            "globals": facts | named,
-            "captured": captured,
+            "modules": uses.modules,
+            "globals": facts | uses.named,
+            "captured": uses.captured,
             "attributes": dict(function.__dict__),
             "of main": is_of_main(function),
             "fields": {
@@ -99,20 +99,36 @@ class _SimplePickler(Pickler):
                 "__qualname__": function.__qualname__,
                 "__module__": function.__module__,
                 "__doc__": function.__doc__,
-                "__annotations__": dict(function.__annotations__),
+                annotations: annotated,
             },
         }
         return make_function, shell, state, None, None, fill_function
 
 
-def _modules_inside(values: list[object], code: CodeType) -> list[ModuleType]:
-    """The modules that the code reaches through a package among `values`: ``import a.b`` binds only the name a."""
+class Uses:
+    """What a function uses; modules that are to be imported lazily are imported by then.
+
+    Attributes:
+        named: the globals it names.
+        captured: what it has captured, as `content_of` has it.
+        modules: those that it reaches through packages among these.
+    """
+
+    def __init__(self, function: FunctionType) -> None:
+        names, values = names_in(function.__code__), function.__globals__
+        self.named = {name: settled(values, name) for name in names if name in values}
+        self.captured = [content_of(cell) for cell in function.__closure__ or ()]
+        self.modules = _modules_inside([*self.named.values(), *(cell[0] for cell in self.captured if cell)], names)
+
+
+def _modules_inside(values: list[object], names: set[str]) -> list[ModuleType]:
+    """The modules of these names that are reached through a package among `values`: ``import a.b`` binds only a."""
     packages = [value for value in values if isinstance(value, ModuleType) and "__path__" in value.__dict__]
-    names = names_in(code) if packages else set()
     found: dict[str, ModuleType] = {}
     while packages:
         package = packages.pop()
         for name in names:
+            import_inside(package, name)
             inside = sys.modules.get(f"{package.__name__}.{name}")
             if isinstance(inside, ModuleType) and inside.__name__ not in found:
                 found[inside.__name__] = inside
@@ -175,18 +191,17 @@ def _import(name: str) -> ModuleType:
     return sys.modules[name]
 
 
-def names_in(code: CodeType) -> set[str]:
-    """The names of globals and attributes that the code and the functions defined in it use."""
-    names = set(code.co_names)
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            names |= names_in(constant)
-    return names
-
-
 def content_of(cell: CellType) -> tuple[object] | None:
     """What a function has captured there; None where nothing is assigned yet."""
     try:
         return (cell.cell_contents,)
     except ValueError:
         return None
+
+
+_REDUCERS: dict[type, Callable[[Any], Any]] = {
+    CodeType: lambda code: (marshal.loads, (marshal.dumps(code),)),
+    ContextVar: lambda wanted: (variable, home_of(wanted)),
+    LAZY: reduce_lazy,
+    SENTINEL: reduce_sentinel,
+}

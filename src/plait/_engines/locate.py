@@ -6,6 +6,8 @@ from _collections_abc import Callable, Iterator
 from itertools import islice
 from types import FunctionType
 
+from plait._core.lazy_imports import settled
+
 STAYS_HERE = "STAYS_HERE"  # the attribute of classes of ours that says what they are, why they stay and what to do
 PARTS = "plait_parts"  # the method of items of ours that lists what is sent of them, with the user's names for it
 
@@ -144,7 +146,7 @@ def _captured(function: FunctionType) -> Iterator[tuple[str, object]]:
         yield f" → default {position}", default
     for name in function.__code__.co_names:
         if name in function.__globals__:
-            yield f" → global {name!r}", function.__globals__[name]
+            yield f" → global {name!r}", settled(function.__globals__, name)
 
 
 def _article(word: str) -> str:

@@ -6,9 +6,10 @@ import sys
 from collections.abc import Iterator
 from types import FunctionType, ModuleType
 
+from plait._core.code_names import names_in
 from plait._core.importable import is_importable
+from plait._core.lazy_imports import settled
 from plait._engines.choice import Measured, choose, import_count, is_too_little, start_seconds
-from plait._engines.functions import names_in
 from plait._engines.preflight import certain_imports, innermost
 
 _OWN = 150  # modules of this process that workers have anyway
@@ -86,7 +87,7 @@ def modules_of(fn: object) -> list[str]:
     while waiting:
         scope = (one := waiting.pop()).__globals__
         for name in sorted(names_in(one.__code__) & scope.keys()):
-            value = scope[name]
+            value = settled(scope, name)
             if isinstance(value, ModuleType):
                 found.append(value.__name__)
             elif isinstance(value, (FunctionType, type)) and is_importable(value):

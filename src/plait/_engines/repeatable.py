@@ -15,6 +15,7 @@ from itertools import chain
 from opcode import opmap
 from types import BuiltinFunctionType, CodeType, FunctionType, MethodDescriptorType, ModuleType
 
+from plait._core.lazy_imports import settled
 from plait._core.star import Star
 
 TYPE_CHECKING = False
@@ -104,10 +105,11 @@ def _function(function: FunctionType, seen: set[int]) -> bool:
         names.update(
             code.co_names
         )  # of globals and of attributes: the latter belong to something that is looked at too
-    modules = [value for name in names if isinstance(value := scope.get(name), ModuleType)]
+    used = {name: settled(scope, name) for name in names if name in scope}
+    modules = [value for value in used.values() if isinstance(value, ModuleType)]
     for name in names:
-        if name in scope:
-            if not is_repeatable(scope[name], seen):
+        if name in used:
+            if not is_repeatable(used[name], seen):
                 return False
         elif hasattr(builtins, name) and not is_repeatable(getattr(builtins, name), seen):
             if not _is_error(getattr(builtins, name)):

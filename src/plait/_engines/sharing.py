@@ -23,10 +23,11 @@ from types import (
 )
 from typing import Any
 
+from plait._core.code_names import names_in
 from plait._core.installed import is_installed
+from plait._core.lazy_imports import settled
 from plait._core.per_worker import PerWorker
 from plait._core.star import Star
-from plait._engines.functions import names_in
 from plait._engines.sharing_code import Use, uses
 from plait._engines.sharing_rebinding import is_rebound
 
@@ -175,7 +176,7 @@ class _Reader:
         if use.kind == "captured" and use.stores and not use.path:
             return f"it assigns to the captured name {name!r}" if name in captured else ""
         if name in captured or name in scope:
-            value = captured[name] if name in captured else scope[name]
+            value = captured[name] if name in captured else settled(scope, name)
             if not isinstance(value, (ModuleType, FunctionType, type)) and is_immutable(value):
                 return f'"{name}" is changed meanwhile' if is_rebound(name, function) else _draws(name, value)
             return self._of_path(name, value, use)

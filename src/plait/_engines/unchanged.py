@@ -19,7 +19,10 @@ from copyreg import _slotnames  # type: ignore[attr-defined]  # which pickle set
 from itertools import repeat
 from typing import Any
 
-from plait._engines.functions import content_of, names_in
+from plait._core.code_names import names_in
+from plait._core.lazy_imports import settled
+from plait._engines.annotations import known_annotations
+from plait._engines.functions import content_of
 from plait._engines.worker_main import is_of_main
 
 _MOST = 20_000  # values that are looked at; a class that refers to more is pickled each time
@@ -110,6 +113,7 @@ class Parts:
             return
         self.kinds.append(kind)
         _slotnames(kind)
+        known_annotations(kind)  # which CPython 3.14 keeps as a member from the first time on
         own = kind.__dict__
         if _ABSTRACT in own:
             self._facts.append((_registered, kind, _registered(kind)))
@@ -122,9 +126,9 @@ class Parts:
             return
         self._facts += [(_made_of, function, _made_of(function)), (is_of_main, function, is_of_main(function))]
         self._pending += [function.__defaults__, function.__kwdefaults__, *_captured(function)]
-        self._pending += [function.__dict__, function.__annotations__]
+        self._pending += [function.__dict__, known_annotations(function)]
         values, names = function.__globals__, list(names_in(function.__code__))
-        found = [values.get(name, _MISSING) for name in names]
+        found = [settled(values, name) if name in values else _MISSING for name in names]
         self._globals.append((values, names, [*map(id, found)]))
         self._pending += [value for value in found if value is not _MISSING]
 
@@ -176,6 +180,6 @@ def _made_of(function: types.FunctionType) -> tuple[object, ...]:
         function.__kwdefaults__,
         function.__doc__,
         function.__dict__,
-        function.__annotations__,
+        known_annotations(function),
     )
     return function.__code__, function.__qualname__, [*map(id, parts)], [*map(id, _captured(function))]

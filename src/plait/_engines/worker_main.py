@@ -26,11 +26,16 @@ def is_of_main(value: Any) -> bool:
 
 def enter(value: Any) -> bool:
     """Give the ``__main__`` of a worker what has arrived for it; whether that takes the place of something else."""
+    return enter_as(value.__qualname__, value)
+
+
+def enter_as(name: str, value: object) -> bool:
+    """The same under a name that is given."""
     main = sys.modules.get("__main__")
     if not isinstance(main, WorkerMain):
         return False
-    before = getattr(main, value.__qualname__, value)
-    setattr(main, value.__qualname__, value)
+    before = getattr(main, name, value)
+    setattr(main, name, value)
     return before is not value
 
 

@@ -23,6 +23,7 @@ from typing import Any, NamedTuple
 
 from plait._core.digest import SIZE, Digester, Undigestible
 from plait._core.installed import is_installed
+from plait._core.lazy_imports import settled
 from plait._run.source import Sources, codes_in
 
 _GLOBALS = ("LOAD_GLOBAL", "LOAD_NAME")
@@ -239,7 +240,7 @@ def _globals_used(instructions: list[Instruction], scope: dict[str, Any]) -> Ite
             yield from _imported(instruction.argval, scope)
         if instruction.opname not in _GLOBALS or instruction.argval not in scope:
             continue
-        name, value = instruction.argval, scope[instruction.argval]
+        name, value = instruction.argval, settled(scope, instruction.argval)
         for following in instructions[position + 1 :]:
             if not isinstance(value, ModuleType) or following.opname not in _ATTRIBUTES or is_installed(value):
                 break

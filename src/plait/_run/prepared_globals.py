@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 from types import FunctionType, MethodType, ModuleType
 
-from plait._engines.functions import names_in
+from plait._core.code_names import names_in
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # process workers import this file
