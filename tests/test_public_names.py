@@ -124,7 +124,7 @@ def test_a_name_of_another_library_says_what_to_use(name: str, instead: str) -> 
 def test_a_name_that_is_nearly_right_is_told_by_python() -> None:
     command = [sys.executable, "-c", "import plait; plait.chanel"]
     said = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False).stderr
-    assert "Did you mean: 'channel'?" in said
+    assert "'channel'" in said or "'.channel'" in said  # as CPython 3.15 has it
 
 
 def test_the_doorways_are_the_only_public_modules() -> None:

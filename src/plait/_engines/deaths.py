@@ -107,7 +107,7 @@ class Coroner:
     def _failure(
         self, worker: RemoteWorker, item: str, cause: str, signal: int | None, code: int | None
     ) -> BaseException:
-        making = worker.board.set_up()
+        making = worker.doomed_in if worker.doomed else worker.board.set_up()
         where = f" in the set-up of {making}" if making else ""
         if worker.doomed == supervision.TIMEOUT:
             return TaskTimeout(f"{item} ran longer than {self._job.timeout} s on {worker.label}{where}, {worker.fate}")

@@ -35,6 +35,7 @@ class RemoteWorker:
         present: whether it has said hello.
         doomed: why it is being ended, or an empty string.
         doomed_at: the sequence number of the item that is to blame.
+        doomed_in: what it was setting up then, in words; an interpreter may end by leaving that first.
     """
 
     def __init__(self, token: int, kind: str, link: Link, board: Segment, arena: Segment | None) -> None:
@@ -65,6 +66,7 @@ class RemoteWorker:
         self.leaving = False
         self.doomed = ""
         self.doomed_at = 0
+        self.doomed_in = ""
         self.running_seen = (0, 0)
         hold(self)
 
@@ -220,7 +222,7 @@ class RemoteWorker:
 
     def doom(self, why: str, sequence: int) -> None:
         """End it because of one of its items."""
-        self.doomed, self.doomed_at = why, sequence
+        self.doomed, self.doomed_at, self.doomed_in = why, sequence, self.board.set_up()
         self.ask()
         self.kill()
 
