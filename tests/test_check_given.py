@@ -196,6 +196,10 @@ def typed_in(folder: Path, *words: str) -> str:
     return said.decode().replace("\r", "")
 
 
+FORKS = pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # where another test has left a thread
+
+
+@FORKS
 @pytest.mark.skipif(sys.version_info[:2] != (3, 13), reason="the prompt of this Python does not keep all")
 def test_what_is_typed_in(tmp_path: Path) -> None:
     said = typed_in(tmp_path)
@@ -204,6 +208,7 @@ def test_what_is_typed_in(tmp_path: Path) -> None:
     assert "\npassed\n" in said
 
 
+@FORKS
 @pytest.mark.skipif(sys.version_info[:2] == (3, 13), reason="the prompt of this Python keeps sources")
 def test_what_is_typed_into_a_prompt_that_keeps_nothing(tmp_path: Path) -> None:
     assert "its source is in no file and not known" in typed_in(tmp_path)

@@ -41,7 +41,9 @@ FEW = {
 }
 MORE = {
     "test_patma": "", "test_descr": "", "test_grammar": "", "test_fstring": "", "test_exceptions": "",
-    "test_asyncgen": "", "test_yield_from": "", "test_class": "", "test_set": "", "test_dict": "", "test_list": "",
+    "test_tstring": "", "test_type_annotations": "", "test_type_params": "", "test_except_star": "",
+    "test_lazy_import": "", "test_asyncgen": "", "test_yield_from": "", "test_class": "", "test_set": "",
+    "test_dict": "", "test_list": "",
     "test_dataclasses": "dataclasses", "test_enum": "enum", "test_typing": "typing", "test_functools": "functools",
     "test_argparse": "argparse", "test_ast": "ast", "test_csv": "csv", "test_difflib": "difflib",
     "test_fractions": "fractions", "test_graphlib": "graphlib", "test_ipaddress": "ipaddress", "test_json": "json",

@@ -42,10 +42,12 @@ from plait._check.stand_in_gc import collect
 from plait._check.stand_in_locks import StandInLock, StandInRLock, StandInWaiter
 from plait._check.stand_in_queue import StandInSimpleQueue
 from plait._check.stand_in_signals import Signals
+from plait._core.lazy_imports import LAZY, settle_modules
 
 _LOCK = type(_thread.allocate_lock())
 _RLOCK = type(_thread.RLock())
 _LOCKS = {_LOCK, _RLOCK}
+_LOOKED_FOR = {*_LOCKS, LAZY}
 _DATETIME = datetime.datetime
 _OURS = ("plait._check", "plait._schedulers", "_pytest", "pluggy")  # these go on living in real time
 _LOOPS = sys.modules[asyncio.SelectorEventLoop.__module__]
@@ -67,8 +69,10 @@ class Patches:
         self._ids: set[int] = set()  # of the originals, once more: a set is asked faster
         self._back: dict[int, Any] = {}
         self._before: set[str] = set()
+        self._lazy: list[tuple[ModuleType, str]] = []  # what will be imported when it is used, meanwhile or later
 
     def __enter__(self) -> Patches:
+        settle_modules(_OURS)  # before there are stand-ins that it could import in the place of what it needs
         stand_in_loop.prepare()
         self._before = set(sys.modules)
         for original, stand_in in (*_stand_ins(), *self._more):
@@ -114,18 +118,22 @@ class Patches:
             copyreg.pickle(_DATETIME, self._pickling)
         for owner, name, value in reversed(self._undo):
             setattr(owner, name, value)
-        for module in [module for name, module in list(sys.modules.items()) if name not in self._before]:
-            for name, value in list(getattr(module, "__dict__", {}).items()):
-                if id(value) in self._back:
-                    setattr(module, name, self._back[id(value)])
+        new = [module for name, module in list(sys.modules.items()) if name not in self._before]
+        imported = [(module, name) for module in new for name in getattr(module, "__dict__", {})]
+        for module, name in (*imported, *self._lazy):
+            found = id(module.__dict__.get(name))
+            if found in self._back:
+                setattr(module, name, self._back[found])
 
     def _sweep(self, module: ModuleType) -> None:
         table, values = self._table, list(module.__dict__.values())
-        if self._ids.isdisjoint(map(id, values)) and _LOCKS.isdisjoint(map(type, values)):
+        if self._ids.isdisjoint(map(id, values)) and _LOOKED_FOR.isdisjoint(map(type, values)):
             return
         for name, value in list(module.__dict__.items()):
             if id(value) in table:
                 self._set(module, name, table[id(value)])
+            elif type(value) is LAZY:
+                self._lazy.append((module, name))
             elif type(value) in _LOCKS:
                 self._set(module, name, _adopted(value))
 

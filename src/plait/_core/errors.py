@@ -25,6 +25,7 @@ from __future__ import annotations
 from concurrent.futures import BrokenExecutor, CancelledError
 
 from plait._core.current import StopTask
+from plait._core.lazy_imports import settled
 
 __all__ = [
     "Cancelled",
@@ -159,4 +160,4 @@ class MemoryExceeded(WorkerDied, MemoryError):
 
 
 for _name in __all__:  # tracebacks say where a program that wants to catch it finds it
-    globals()[_name].__module__ = "plait.errors"
+    settled(globals(), _name).__module__ = "plait.errors"

@@ -31,6 +31,17 @@ def settled(scope: dict[str, Any], name: str) -> Any:
     return found
 
 
+def settle_modules(prefixes: tuple[str, ...]) -> None:
+    """Import what the loaded modules of these names import lazily, and what the modules that come by that do."""
+    done: set[str] = set()
+    while found := [name for name in list(sys.modules) if name.startswith(prefixes) and name not in done]:
+        done.update(found)
+        for name in found:
+            scope = getattr(sys.modules[name], "__dict__", {})
+            for variable in list(scope):
+                settled(scope, variable)
+
+
 def import_inside(package: types.ModuleType, name: str) -> None:
     """Import the module of this name in a package, if ``lazy import package.name`` has made it known, and no more."""
     path = f"{package.__name__}.{name}"
