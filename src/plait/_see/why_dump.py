@@ -119,6 +119,11 @@ class Thread(NamedTuple):
 GREEN = "Its green threads (gevent, eventlet) are not seen, only which one of them runs in each thread."
 
 
+OTHERS = (
+    "Its main thread is not seen, since the process has several interpreters: only what the newest of them runs is."
+)
+
+
 class Dump(NamedTuple):
     """The threads of one process.
 

@@ -60,7 +60,7 @@ def nobody(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
     return Diagnosis(
         title.format(what=first.wait.what or "what it waits for") + doubt,
         tuple(steps),
-        f"{why} No other thread of this process is left that could: "
+        f"{why} No other thread {'that is seen' if dump.missing else 'of this process'} is left that could: "
         + ("there is none." if not others else "they all wait, too.")
         + (f" A handler of {' or '.join(signals)} may: a program that waits for its signal looks so." * bool(signals))
         + (f" What {' or '.join(timers)} will call may, a threading.Timer whose time has not come." * bool(timers)),

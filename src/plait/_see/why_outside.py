@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from plait._core.errors import PlaitError
-from plait._see.why_dump import GREEN, Dump, Frame, Thing, Thread, since_fork
+from plait._see.why_dump import GREEN, OTHERS, Dump, Frame, Thing, Thread, since_fork
 from plait._see.why_other_end import ends_of_children, other_end
-from plait._see.why_proc import caught, children, forked, has_ended, run_time, text_of, waits_in, whereabouts, workers
+from plait._see.why_proc import (
+    caught, children, executable, forked, has_ended, listed, run_time, text_of, waits_in, whereabouts, workers,
+)  # fmt: skip
 from plait._see.why_remote import tasks_of
 
 _PATIENCE = 30.0  # seconds for one look
@@ -54,7 +56,7 @@ def look(pid: int) -> Dump:
     ends = ends_of_children(pid)
     ours = ("SIGQUIT",) if any(thread.name == "plait-watchdog" for thread in threads) else ()
     handled = tuple(one for one in caught(pid) if one not in ours)
-    missing = GREEN if _is_green(pid, threads) else ""
+    missing = GREEN if _is_green(pid, threads) else _elsewhere(pid, {one.native for one in threads})
     return Dump(pid, (*threads, *tasks), missing, children(pid), forked(pid), ends, workers(pid), handled)
 
 
@@ -62,6 +64,15 @@ def _is_green(pid: int, threads: list[Thread]) -> bool:
     """Whether it has green threads: gevent has libraries of its own, eventlet is seen where its loop waits."""
     within = any(f"{os.sep}eventlet{os.sep}" in frame.file for thread in threads for frame in thread.frames)
     return within or f"{os.sep}gevent{os.sep}" in text_of(f"/proc/{pid}/maps")
+
+
+def _elsewhere(pid: int, seen: set[int]) -> str:
+    """What the system tells of the threads of other interpreters: py-spy sees those of the newest, the main one last."""
+    there = {int(name) for name in listed(f"/proc/{pid}/task")}
+    if pid in seen or not seen <= there or "python" not in executable(pid):
+        return ""
+    rows = "\n".join(f"  {row}" for row in whereabouts(pid, seen))
+    return f"{OTHERS} What the system tells of the other threads:\n{rows}"
 
 
 def _over_time(first: Thread, second: Thread, hungry: set[int], idle: set[int]) -> Thread:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+from collections.abc import Collection
 from pathlib import Path
 
 FIFO = "waits until somebody opens the other end of a named pipe"
@@ -45,10 +46,10 @@ _BY_PYTHON = ("SIGINT", "SIGSEGV", "SIGFPE", "SIGABRT", "SIGBUS", "SIGILL")
 _STATES = {"R": "runs", "D": "waits for a disk", "T": "is stopped", "t": "is stopped by a debugger", "Z": "has ended"}
 
 
-def whereabouts(pid: int) -> list[str]:
+def whereabouts(pid: int, but: Collection[int] = ()) -> list[str]:
     """What each thread of a process does, as far as the system tells; nothing where it does not."""
     rows = []
-    for thread in sorted(int(name) for name in listed(f"/proc/{pid}/task")):
+    for thread in sorted({int(name) for name in listed(f"/proc/{pid}/task")}.difference(but)):
         text = text_of(f"/proc/{pid}/task/{thread}/stat")
         name, _, rest = text.partition("(")[2].rpartition(")")
         if rest:
@@ -75,6 +76,14 @@ def kernel_wait(where: str) -> str:
     'waits for a connection'
     """
     return next((words for begin, words in _WAITS if where.startswith(begin)), "")
+
+
+def executable(pid: int) -> str:
+    """The name of the program that it runs; "" where that cannot be told."""
+    try:
+        return Path(os.readlink(f"/proc/{pid}/exe")).name
+    except OSError:
+        return ""
 
 
 def listed(folder: str) -> list[str]:
