@@ -16,7 +16,17 @@ from plait._core.errors import PlaitError
 from plait._see.why_dump import GREEN, OTHERS, Dump, Frame, Thing, Thread, since_fork
 from plait._see.why_other_end import ends_of_children, other_end
 from plait._see.why_proc import (
-    caught, children, executable, forked, has_ended, listed, run_time, text_of, waits_in, whereabouts, workers,
+    caught,
+    children,
+    executable,
+    forked,
+    has_ended,
+    listed,
+    run_time,
+    text_of,
+    waits_in,
+    whereabouts,
+    workers,
 )  # fmt: skip
 from plait._see.why_remote import tasks_of
 
