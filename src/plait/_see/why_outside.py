@@ -77,7 +77,7 @@ def _is_green(pid: int, threads: list[Thread]) -> bool:
 
 
 def _elsewhere(pid: int, seen: set[int]) -> str:
-    """What the system tells of the threads of other interpreters: py-spy sees those of the newest, the main one last."""
+    """What the system tells of the threads of other interpreters than the newest, whose threads py-spy sees."""
     there = {int(name) for name in listed(f"/proc/{pid}/task")}
     if pid in seen or not seen <= there or "python" not in executable(pid):
         return ""
