@@ -92,6 +92,23 @@ def test_what_a_script_has(name: str, engine: str, tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (0, PRINTED[name]), done.stderr
 
 
+def test_decisions_know_what_nobody_can_change(tmp_path: Path) -> None:
+    (tmp_path / "script.py").write_text("""
+from plait._engines.sharing import obstacle
+
+TABLE, LISTS, MISSING = frozendict(a=1, b=(2, "c")), frozendict(a=[1]), sentinel("MISSING")
+
+def work(n, other=MISSING, table=TABLE):
+    return TABLE["a"], n is MISSING
+
+print(repr(obstacle(work)), obstacle(lambda n: LISTS["a"]))
+""")
+    command = [sys.executable, "script.py"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=LONG, check=False)
+    found = "'' \"LISTS\" is shared; pass engine=\"process\" if it is only read\n"
+    assert (done.returncode, done.stdout) == (0, found), done.stderr
+
+
 def test_a_journal_finds_what_ran_before_and_after_the_import(tmp_path: Path) -> None:
     (tmp_path / "script.py").write_text(
         HEAD

@@ -9,6 +9,7 @@ looked at too, unless they belong to an installed package or the standard librar
 
 from __future__ import annotations
 
+import builtins
 import functools
 import sys
 from types import (
@@ -28,12 +29,14 @@ from plait._core.installed import is_installed
 from plait._core.lazy_imports import settled
 from plait._core.per_worker import PerWorker
 from plait._core.star import Star
+from plait._engines.sentinels import SENTINEL
 from plait._engines.sharing_code import Use, uses
 from plait._engines.sharing_rebinding import is_rebound
 
+_FROZEN_DICT: Any = getattr(builtins, "frozendict", None)  # from CPython 3.15 on
 _ATOMS = (
     int, float, complex, bool, str, bytes, type(None), type(...), type(NotImplemented), range, slice, frozenset,
-    ModuleType, BuiltinFunctionType, type,
+    ModuleType, BuiltinFunctionType, type, SENTINEL,
 )  # fmt: skip
 _IMMUTABLE = frozenset({  # by name: to import them would cost more than all the rest of the decision
     ("re", "Pattern"), ("decimal", "Decimal"), ("fractions", "Fraction"), ("datetime", "date"), ("datetime", "time"),
@@ -45,10 +48,12 @@ _MOST = 300  # functions and classes that are read
 _REFLECTION = frozenset({"globals", "setattr", "delattr", "exec", "eval", "vars", "__import__"})
 
 
-def is_immutable(value: object) -> bool:
+def is_immutable(value: Any) -> bool:
     """Whether nobody can tell a copy of it from the original."""
     if isinstance(value, tuple):
         return all(is_immutable(part) for part in value)
+    if type(value) is _FROZEN_DICT:
+        return all(is_immutable(part) for part in value.values())
     return isinstance(value, _ATOMS) or any(
         (base.__module__, base.__qualname__) in _IMMUTABLE for base in type(value).__mro__
     )
