@@ -105,7 +105,7 @@ print(repr(obstacle(work)), obstacle(lambda n: LISTS["a"]))
 """)
     command = [sys.executable, "script.py"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=LONG, check=False)
-    found = "'' \"LISTS\" is shared; pass engine=\"process\" if it is only read\n"
+    found = '\'\' "LISTS" is shared; pass engine="process" if it is only read\n'
     assert (done.returncode, done.stdout) == (0, found), done.stderr
 
 

@@ -183,3 +183,16 @@ def test_ctrl_c_names_what_was_running(tmp_path: Path) -> None:
     assert "KeyboardInterrupt" in err
     assert "plait: stopped after 0 items; 1 was running" in err
     assert "on interpreter-1" in err
+
+
+def test_nothing_is_left_open_that_a_warning_would_tell_of() -> None:
+    script = """
+        import plait
+        def work(n):
+            import warnings
+            return n, input.__name__
+        print(list(plait.map(work, [1], engine="interpreter")))
+        """
+    command = [sys.executable, "-W", "error", "-c", textwrap.dedent(script)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT, check=False)
+    assert (done.stdout, done.stderr) == ("[(1, 'input')]\n", "")

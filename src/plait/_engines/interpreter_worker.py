@@ -55,6 +55,8 @@ def main(ends: list[int], segments: list[Address | None], environment: dict[str,
     finally:
         _insist(worker.halter.end)
         worker.join_threads()
+        if sys.__stdin__ is not None:
+            sys.__stdin__.close()  # the empty one; nobody else would before the interpreter warns of it
         if left:  # out of the function; otherwise an error of our own, and the item is lost
             board.words[MODE] = IDLE
         board.close()

@@ -44,6 +44,7 @@ def apply(setting: dict[str, Any], send: Send) -> None:
 def _fresh_main(file: str | None, argv: list[str]) -> None:
     """``__main__`` is empty here: what functions need of it travels with them."""
     sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115  for the life of the process
+    sys.__stdin__ = sys.stdin  # type: ignore[misc]  # typeshed has it final; who puts it back gets the same
     module = WorkerMain("__main__")
     if file:
         module.__file__ = file
