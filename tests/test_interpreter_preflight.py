@@ -217,7 +217,7 @@ def test_another_engine_takes_over_in_the_middle(folder: Path, nothing_left: Non
         stream = plait.map(lambda x: (type(x).__name__, os.getpid()), items, engine=engine, workers=2)
         found = list(stream)
     assert [name for name, _ in found] == ["int"] * 3000 + ["Item"] + ["int"] * 100
-    assert found[0][1] == os.getpid()
+    assert os.getpid() in {pid for _, pid in found[:3000]}  # not of each: a worker may be slow to begin
     assert found[3000][1] != os.getpid()
     assert stream.report.engine == "process"
 

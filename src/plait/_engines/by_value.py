@@ -219,6 +219,7 @@ def dumps_by_value(
             cloudpickle.unregister_pickle_by_value(module)
 
 
+@functools.lru_cache(512)
 def _named_in_classes(code: CodeType) -> set[str]:
     """The globals that bodies of classes and their annotations use, which cloudpickle does not look for."""
     names = {one.argval for one in dis.get_instructions(code) if one.opname in _LOADS_IN_CLASSES}
