@@ -18,7 +18,7 @@ from threads import run
 
 import plait
 from plait._core.trace import State
-from plait._see.recorder_tasks import TaskRecorder
+from plait._see.recorder_steps import Steps
 from plait._see.whereabouts import line_of, made_at, place
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
@@ -128,9 +128,8 @@ def test_what_blocks_a_loop_within_the_library_is_told_at_the_line_that_called_i
 
 def test_the_line_of_a_step_is_the_one_at_which_it_was_seen_most_often() -> None:
     """Not the last: a thread that computes lets others look most easily where it calls the system at the end."""
-    recorder, thread = TaskRecorder(), threading.get_ident()
-    recorder._running[thread] = 1, 0, "computes"
-    recorder._step = compile("", "none", "exec")
+    recorder, thread = Steps(), threading.get_ident()
+    recorder._running[thread] = 0, compile("", "none", "exec")
 
     for times, line in ((3, "computes"), (1, "sends")):
         looks = [threading.Thread(target=recorder._look) for _ in range(times)]

@@ -11,7 +11,7 @@ from plait._core.trace import Lane, State, Trace, Wait
 from plait._see.forecast import forecast
 from plait._see.items import Ran, Told, add_items
 from plait._see.recorder import Life, Noted
-from plait._see.recorder_tasks import Blocked, Step
+from plait._see.recorder_steps import Blocked, Step
 from plait._see.recorder_transfer import Sums, TransferRecorder
 from plait._see.runs import Figures, runs_of
 from plait._see.sampler import Counted, Samples
@@ -381,3 +381,11 @@ def test_who_has_the_cores(threads: int, said: str) -> None:
     trace = made({f"{n}": [(0, PYTHON), (SECOND // 2, CORE)] for n in range(threads)})
     (found,) = (one for one in summarise(trace, [], [], 2) if "waits for a core" in one)
     assert found.endswith(said)
+
+
+def test_a_program_that_has_nothing_to_do_is_told_so() -> None:
+    """What little else there was says where that went, and is no reason to speak of cores."""
+    main = [(0, PYTHON), (20_000, CORE), (50_000, State.IDLE)]
+    found = summarise(made({"main": main}), [], [], 2)
+    assert found[0].endswith("; threads were idle for 0.95 s beside that")
+    assert not any(one.startswith("60% of thread time waits for a core") for one in found)

@@ -7,6 +7,7 @@ import os
 import sys
 from _pickle import dumps
 
+from plait._core.once_imported import once_imported
 from plait._engines import python_settings, wire
 from plait._engines.worker_main import WorkerMain
 
@@ -29,16 +30,16 @@ def apply(setting: dict[str, Any], send: Send) -> None:
             pass
     if "main" in setting:
         _fresh_main(setting["main"], setting["argv"])
-    python_settings.take_over(setting, _once_imported)
+    python_settings.take_over(setting, once_imported)
     if "forward" in setting:
         _prints(setting["forward"], send)
     if "levels" in setting:
-        _once_imported("logging", lambda: _forward_logs(setting["levels"], setting["captured"], send))
+        once_imported("logging", lambda: _forward_logs(setting["levels"], setting["captured"], send))
     if "filters" in setting:
         for module in {"warnings"}.union(category for _, _, (category, _), _, _ in setting["filters"]):
-            _once_imported(module, lambda: _treat_warnings(setting["filters"], setting["captured"]))
+            once_imported(module, lambda: _treat_warnings(setting["filters"], setting["captured"]))
     if setting.get("authkey"):
-        _once_imported("multiprocessing.process", lambda: _know_managers(setting["authkey"]))
+        once_imported("multiprocessing.process", lambda: _know_managers(setting["authkey"]))
 
 
 def _fresh_main(file: str | None, argv: list[str]) -> None:
@@ -82,50 +83,6 @@ class _Forwarder(io.RawIOBase):
     def write(self, data: Any) -> int:
         self._send(wire.OUTPUT, self._number, bytes(data))
         return len(data)
-
-
-def _once_imported(name: str, then: Callable[[], None]) -> None:
-    """Call `then` now, or when the module is imported first, which most workers never do."""
-    sys.meta_path[:] = [each for each in sys.meta_path if not (isinstance(each, _ImportHook) and each.name == name)]
-    if name in sys.modules:
-        then()
-    else:
-        sys.meta_path.insert(0, _ImportHook(name, then))
-
-
-class _ImportHook:
-    """Waits for the first import of one module."""
-
-    def __init__(self, name: str, then: Callable[[], None]) -> None:
-        self.name = name
-        self._then = then
-
-    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
-        if name != self.name:
-            return None
-        sys.meta_path.remove(self)
-        for finder in sys.meta_path:
-            spec = finder.find_spec(name, path, target)
-            if spec is not None:
-                spec.loader = _ThenCall(spec.loader, self._then)  # type: ignore[assignment]  # delegates all a loader does
-                return spec
-        return None
-
-
-class _ThenCall:
-    """Loads a module as its own loader does, and calls `then` before anybody can use it."""
-
-    def __init__(self, loader: Any, then: Callable[[], None]) -> None:
-        self._loader = loader
-        self._then = then
-
-    def create_module(self, spec: Any) -> Any:
-        return self._loader.create_module(spec)
-
-    def exec_module(self, module: Any) -> None:
-        module.__spec__.loader = module.__loader__ = self._loader
-        self._loader.exec_module(module)
-        self._then()
 
 
 def _know_managers(authkey: bytes) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import _thread
 import concurrent.futures
 import functools
+import linecache
 import queue
 import sys
 import threading
@@ -15,22 +16,25 @@ import time
 import weakref
 from collections import deque
 from collections.abc import Callable
+from types import FrameType
 from typing import Any, NamedTuple
 
 from plait._core.bell import Bell
 from plait._core.trace import State
 from plait._engines.core_wait import counted
-from plait._see.recorder_locks import lock_types
+from plait._see.recorder_locks import ABOUT_IT, WAIT, lock_types
 from plait._see.recorder_semaphores import Takers
+from plait._see.recorder_unfinished import Unfinished, here
 from plait._see.sampler import now
-from plait._see.whereabouts import lacks_work, line_of
+from plait._see.services import is_service
+from plait._see.whereabouts import lacks_work, line_of, user_frame
 
 _KEPT = 1_000_000
 _FOR_WORK = (State.QUEUE, State.CONDITION, State.EVENT)
 _START = threading.Thread.start.__code__
 RETURNED = " of what it puts back"  # who takes from a queue puts into it, too
 _NAMES = {State.IDLE: "work", State.GIL: "the beginning of a thread"}
-_SHORTEST = 20  # microseconds of a call that counts as having waited
+SHORTEST = 20  # microseconds of a call that counts as having waited
 
 
 class Noted(NamedTuple):
@@ -72,16 +76,19 @@ class Recorder:
         self.noted: deque[Noted] = deque(maxlen=_KEPT)
         self.names: dict[int, str] = {}
         self.lives: dict[int, Life] = {}
+        self.services: set[int] = set()
         self._originals: list[tuple[Any, str, object]] = []
         self._natives: dict[int, int] = {}
         self._takers = Takers()
+        self.unfinished = Unfinished()
         self._putters: weakref.WeakKeyDictionary[object, set[int]] = weakref.WeakKeyDictionary()
 
     def install(self) -> None:
         """Begin."""
         for thread in threading.enumerate():
             self._met(thread)
-        lock, rlock = lock_types(self._contended)
+        lock, rlock = lock_types(self._contended, self.noted.append)
+        self.unfinished.know(WAIT, *ABOUT_IT)
         self._put(threading, "Lock", lock)
         self._put(threading, "RLock", rlock)
         self._put(threading.Thread, "_bootstrap_inner", self._naming(threading.Thread._bootstrap_inner))  # type: ignore[attr-defined]  # where a thread learns its numbers
@@ -106,7 +113,8 @@ class Recorder:
         self._put(queue, "SimpleQueue", self._simple_queue(queue.SimpleQueue))
 
     def remove(self) -> None:
-        """End; locks and queues made meanwhile work on."""
+        """End; locks and queues made meanwhile work on. Of waits that go on it is noted what they are for."""
+        self.noted += self.unfinished.noted(self._natives)
         while self._originals:
             owner, name, original = self._originals.pop()
             setattr(owner, name, original)
@@ -120,9 +128,13 @@ class Recorder:
             self.names[thread.native_id] = thread.name
             self._natives[thread.ident] = thread.native_id
 
-    def _contended(self, name: str, one: int, owner: int, began: int, got: bool, held_at: str) -> None:
-        tid, state, holder = _thread.get_native_id(), State.LOCK, self._natives.get(owner, 0)
-        self.noted.append(Noted(tid, began, now(), state, name, _caller(), holder, held_at, got, one))
+    def _contended(
+        self, name: str, lock: Any, owner: int, began: int, got: bool, held_at: str, frame: FrameType, tid: int, _: int
+    ) -> Noted:
+        where = line_of(frame)
+        if _is_signal(user_frame(frame)):
+            return Noted(tid, began, now(), State.IDLE, "work", where)
+        return Noted(tid, began, now(), State.LOCK, name, where, self._natives.get(owner, 0), held_at, got, id(lock))
 
     def _naming(self, original: Callable[[Any], None]) -> Callable[[Any], None]:
         @functools.wraps(original)
@@ -130,6 +142,8 @@ class Recorder:
             began, tid = now(), _thread.get_native_id()
             self.names[tid] = thread.name
             self._natives[_thread.get_ident()] = tid
+            if is_service(thread):
+                self.services.add(tid)
             try:
                 original(thread)
             finally:
@@ -142,6 +156,13 @@ class Recorder:
     def _waiting(self, original: Callable[..., Any], state: State, method: str) -> Callable[..., Any]:
         noted, putters = self.noted, self._putters
 
+        def told(waited_for: Any, began: int, frame: FrameType, tid: int, ident: int) -> Noted:
+            known = _state_of(frame, state, method)
+            name = _NAMES.get(known) or _name_of(waited_for, state, method)
+            if known is State.QUEUE and method == "get" and ident in putters.get(waited_for.mutex, ()):
+                name += RETURNED
+            return Noted(tid, began, now(), known, name, line_of(frame))
+
         @functools.wraps(original)
         def wait(self: Any, *args: Any, **kwargs: Any) -> Any:
             began = now()
@@ -150,17 +171,21 @@ class Recorder:
             try:
                 return original(self, *args, **kwargs)
             finally:
-                if now() - began >= _SHORTEST:
-                    known = _state_of(state, method)
-                    name = _NAMES.get(known) or _name_of(self, state, method)
-                    if known is State.QUEUE and method == "get" and _thread.get_ident() in putters.get(self.mutex, ()):
-                        name += RETURNED
-                    noted.append(Noted(_thread.get_native_id(), began, now(), known, name, _caller()))
+                if now() - began >= SHORTEST:
+                    noted.append(told(self, began, *here()))
 
-        return wait
+        return self.unfinished.knows(wait, "self", "began")
 
     def _taking(self, original: Callable[..., bool]) -> Callable[..., bool]:
         noted, takers = self.noted, self._takers
+
+        def told(
+            waited_for: Any, began: int, owner: int, held_at: str, permits: int, got: bool,
+            frame: FrameType, tid: int, _: int,
+        ) -> Noted:  # fmt: skip
+            name, where = _name_of(waited_for, State.SEMAPHORE, "acquire"), line_of(frame)
+            last = self._natives.get(owner, 0), held_at, got, id(waited_for), permits
+            return Noted(tid, began, now(), State.SEMAPHORE, name, where, *last)
 
         @functools.wraps(original)
         def acquire(semaphore: threading.Semaphore, blocking: bool = True, timeout: float | None = None) -> bool:
@@ -178,12 +203,9 @@ class Recorder:
                 if got:
                     takers.took(semaphore)
                 if blocking:
-                    name, where = _name_of(semaphore, State.SEMAPHORE, "acquire"), _caller()
-                    holder, tid = self._natives.get(owner, 0), _thread.get_native_id()
-                    last = holder, held_at, got, id(semaphore), permits
-                    noted.append(Noted(tid, began, now(), State.SEMAPHORE, name, where, *last))
+                    noted.append(told(semaphore, began, owner, held_at, permits, got, *here()))
 
-        return acquire
+        return self.unfinished.knows(acquire, "semaphore", "began", "owner", "held_at", "permits", "got")
 
     def _giving(self, original: Callable[..., None]) -> Callable[..., None]:
         takers = self._takers
@@ -212,21 +234,28 @@ class Recorder:
     def _bell(self, original: Callable[[Bell, float | None], bool]) -> Callable[..., bool]:
         noted = self.noted
 
+        def told(began: int, frame: FrameType, tid: int, _: int) -> Noted:
+            where = line_of(frame)
+            state, name = (State.FUTURE, "a result of plait's") if where else (State.IDLE, "work")
+            return Noted(tid, began, now(), state, name, where)
+
         def wait(bell: Bell, seconds: float | None = None) -> bool:
             """Whoever waits for scopes, maps and channels waits for a bell; a thread of plait's own, for work."""
             began = now()
             try:
                 return original(bell, seconds)
             finally:
-                if now() - began >= _SHORTEST:
-                    where = _caller()
-                    state, name = (State.FUTURE, "a result of plait's") if where else (State.IDLE, "work")
-                    noted.append(Noted(_thread.get_native_id(), began, now(), state, name, where))
+                if now() - began >= SHORTEST:
+                    noted.append(told(began, *here()))
 
-        return wait
+        return self.unfinished.knows(wait, "began")
 
     def _simple_queue(self, original: Any) -> type:
         noted = self.noted
+
+        def told(began: int, frame: FrameType, tid: int, _: int) -> Noted:
+            known = _state_of(frame, State.QUEUE, "get")
+            return Noted(tid, began, now(), known, _NAMES.get(known, "SimpleQueue.get"), line_of(frame))
 
         class SimpleQueue(original):  # type: ignore[misc]  # the C class of this Python
             """The standard library's, noting who waits for an item."""
@@ -244,21 +273,21 @@ class Recorder:
                 try:
                     return super().get(True, timeout)
                 finally:
-                    known = _state_of(State.QUEUE, "get")
-                    name = _NAMES.get(known, "SimpleQueue.get")
-                    noted.append(Noted(_thread.get_native_id(), began, now(), known, name, _caller()))
+                    noted.append(told(began, *here()))
 
+        self.unfinished.knows(SimpleQueue.get, "began")
         return SimpleQueue
 
 
-def _caller() -> str:
-    """The line of the program that waits."""
-    return line_of(sys._getframe(1))
+def _is_signal(frame: FrameType | None) -> bool:
+    """Whether a library's own thread takes a lock in order to sleep until somebody lets it go: it waits for work."""
+    if frame is None or not lacks_work(frame):
+        return False
+    return ".acquire(" in linecache.getline(frame.f_code.co_filename, frame.f_lineno or 0)
 
 
-def _state_of(state: State, method: str) -> State:
+def _state_of(frame: FrameType, state: State, method: str) -> State:
     """What a wait is beside what it is for: that of a library's own thread for work, or of who starts a thread."""
-    frame = sys._getframe(1)
     if state in _FOR_WORK and method != "put" and lacks_work(frame):
         return State.IDLE
     if state is State.EVENT and frame.f_back is not None and frame.f_back.f_code is _START:

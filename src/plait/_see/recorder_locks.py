@@ -15,31 +15,37 @@ import weakref
 from _thread import get_ident
 from collections.abc import Callable
 from itertools import repeat
+from types import CodeType, FrameType
 from typing import Any
 
 from plait._see.holders import holder_of
+from plait._see.recorder_unfinished import here
 from plait._see.sampler import now
 from plait._see.whereabouts import PLAIT, line_of, made_at, user_frame
 
-Contended = Callable[[str, int, int, int, bool, str], None]
+Told = Callable[[str, Any, int, int, bool, str, FrameType, int, int], Any]
+ABOUT_IT = ("name", "raw", "owner", "began", "got", "held_at")  # variables of the function that waits, for `told`
 _SOON = 0.005  # seconds in which who has got a lock says so
 _OWNER = re.compile(r"owner=(\d+)")
 
 
-def lock_types(contended: Contended) -> tuple[type, type]:
-    """A Lock and an RLock that call ``contended(name, its id, owner, began, got, held_at)`` after each wait."""
+def lock_types(told: Told, keep: Callable[[Any], None]) -> tuple[type, type]:
+    """A Lock and an RLock that have each wait kept as it is told.
+
+    ``told(name, lock, owner, began, got, held_at, frame, native thread, thread)``.
+    """
 
     class Lock(_Lock):
         __slots__ = ()
         make = staticmethod(_thread.allocate_lock)
         equip = staticmethod(_equip_lock)
-        tell = staticmethod(contended)
+        tell, keep_it = staticmethod(told), staticmethod(keep)
 
     class RLock(_Lock):
         __slots__ = ()
         make = staticmethod(_thread.RLock)
         equip = staticmethod(_equip_rlock)
-        tell = staticmethod(contended)
+        tell, keep_it = staticmethod(told), staticmethod(keep)
 
     return Lock, RLock
 
@@ -71,7 +77,8 @@ class _Lock(metaclass=_WithMethods):
 
     make: Callable[[], Any]
     equip: Callable[[Any, Callable[[], Any], Callable[[Callable[[], int], float], bool]], None]
-    tell: Contended
+    tell: Told
+    keep_it: Callable[[Any], None]
 
     def __new__(cls) -> Any:
         """A lock with a name for the program; plait's own parts get what they would have got without a trace."""
@@ -83,7 +90,7 @@ class _Lock(metaclass=_WithMethods):
         self.release = raw.release
         self.__exit__ = raw.__exit__
         self.name = name = made_at(user_frame(sys._getframe(1)))
-        tell = self.tell
+        told, keep = self.tell, self.keep_it
 
         def wait(whose: Callable[[], int], timeout: float) -> bool:
             owner, left = whose(), timeout
@@ -99,7 +106,7 @@ class _Lock(metaclass=_WithMethods):
                     held_at = line_of(sys._current_frames().get(owner)) if owner else ""
                 got = got or bool(raw.acquire(True, left))
             finally:
-                tell(name, id(raw), owner, began, got, held_at)
+                keep(told(name, raw, owner, began, got, held_at, *here()))
             return got
 
         self.equip(self, raw.acquire, wait)
@@ -121,6 +128,9 @@ class _Lock(metaclass=_WithMethods):
 
     def __repr__(self) -> str:
         return f"<{self.name} {self.raw!r}>"
+
+
+WAIT = next(one for one in _Lock.__init__.__code__.co_consts if isinstance(one, CodeType) and one.co_name == "wait")
 
 
 class _Answers(dict[bool, bool]):

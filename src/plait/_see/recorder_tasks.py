@@ -2,9 +2,7 @@
 
 A step is `asyncio.events.Handle._run`; its callback belongs to the task. After the step the task is ready, has ended,
 or awaits something, which the innermost coroutine says. Since when it could have gone on the handle of its next step
-says, which is made when that is known; after a timer, the moment at which the timer was due. Steps that last longer
-than `BLOCKING` are looked at by a thread that is there while a loop runs, and counts the lines. The one seen most often
-tells, not the last: a thread that computes lets others look most easily where it calls the system at the end.
+says, which is made when that is known; after a timer, the moment at which the timer was due.
 """
 
 from __future__ import annotations
@@ -14,28 +12,22 @@ import asyncio
 import asyncio.events
 import functools
 import os
-import sys
 import time
 import weakref
-from collections import Counter, deque
-from types import CodeType, FrameType
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from plait._core.awaits import awaited_frames
 from plait._core.trace import State
-from plait._see.holders import entered_as
+from plait._see.recorder_steps import Step, Steps, called
 from plait._see.sampler import now
-from plait._see.unseen_thread import UnseenThread
-from plait._see.whereabouts import PLAIT, both, is_installed, place, whence
+from plait._see.whereabouts import PLAIT, both, is_installed
 
-BLOCKING = 20_000  # microseconds of a step
 _EVENTS: Any = asyncio.events
 _LOCK: Any = asyncio.Lock
 _HANDLE: Any = asyncio.events.Handle  # every step of every loop goes through its `_run`
 _LOOP: Any = asyncio.BaseEventLoop
 _RUNNER: Any = asyncio.Runner
 _LIBRARY = (os.path.dirname(asyncio.__file__) + os.sep, PLAIT)
-_KEPT = 1_000_000
 _AWAITED = {
     "Lock.acquire": State.LOCK,
     "Semaphore.acquire": State.SEMAPHORE,
@@ -49,56 +41,21 @@ _AWAITED = {
 _NAMED = (State.LOCK, State.SEMAPHORE, State.CONDITION, State.EVENT)
 
 
-class Step(NamedTuple):
-    """One step of a task.
-
-    `ready` is since when it could have begun; `after` is what the task awaits from then on, ABSENT when it has ended;
-    `awaits` says that in words, `where` the line that awaits, `holder` the task that has the lock it awaits, or 0, and
-    `lock` tells that from others of the same name.
-    """
-
-    task: int
-    tid: int
-    ready: int
-    began: int
-    ended: int
-    after: State
-    awaits: str
-    where: str
-    holder: int = 0
-    lock: int = 0
-
-
-class Blocked(NamedTuple):
-    """A step that blocked its event loop: who ran it, in which thread, and the line seen most often, or ""."""
-
-    tid: int
-    began: int
-    ended: int
-    name: str
-    where: str
-
-
 class TaskRecorder:
-    """Notes steps between `install` and `remove`."""
+    """Notes the steps of asyncio's tasks between `install` and `remove`."""
 
-    def __init__(self) -> None:
-        self.steps: deque[Step] = deque(maxlen=_KEPT)
-        self.names: dict[int, str] = {}
-        self.blocked: deque[Blocked] = deque(maxlen=10_000)
+    def __init__(self, steps: Steps) -> None:
+        self._steps = steps
         self._owners: weakref.WeakKeyDictionary[asyncio.Lock, int] = weakref.WeakKeyDictionary()
-        self._numbers: dict[int, tuple[asyncio.Task[Any], int]] = {}
-        self._running: dict[int, tuple[int, int, str]] = {}  # thread: native number, began, task
-        self._seen: dict[int, tuple[int, Counter[str]]] = {}  # thread: began, how often each line
         self.strange: set[str] = set()  # loops whose steps are not seen, by their class
         self._due: dict[int, int] = {}  # thread: when the timer was due that it runs
         self._ahead = now() - time.monotonic_ns() // 1000  # of our clock, before that of loops
-        self._loops: set[int] = set()  # threads that run one
-        self._watch = UnseenThread(self._look, BLOCKING / 2e6)
 
     def install(self) -> None:
         """Begin."""
         self._original = original = _HANDLE._run
+        steps = self._steps
+        steps.library += _LIBRARY
 
         @functools.wraps(original)
         def run(handle: Any) -> None:
@@ -106,26 +63,25 @@ class TaskRecorder:
             task = task if isinstance(task, asyncio.Task) else None
             began = now()
             thread = _thread.get_ident()
-            if thread not in self._loops:
-                self._loops.add(thread)
-                self._watch.start()
             if isinstance(handle, asyncio.TimerHandle):
                 self._due[thread] = min(began, int(handle.when() * 1e6) + self._ahead)
             name = _name_of(task) if task is not None else getattr(handle._callback, "__qualname__", "a callback")
-            self._running[thread] = _thread.get_native_id(), began, name
+            steps.begins(began, below)
             try:
                 original(handle)
             finally:
-                del self._running[thread]
                 self._due.pop(thread, None)
-                self._note(task, thread, min(began, getattr(handle, "since", began)), began, name)
+                ended = steps.ends(began, name)
+                if task is not None:
+                    self._note(task, name, min(began, getattr(handle, "since", began)), began, ended)
 
         self._acquire = acquire = _LOCK.acquire
 
         @functools.wraps(acquire)
         async def owned(lock: asyncio.Lock) -> Literal[True]:
             await acquire(lock)
-            self._owners[lock] = self._number(asyncio.current_task())
+            task = asyncio.current_task()
+            self._owners[lock] = 0 if task is None else self._steps.number(task, _name_of(task))
             return True
 
         self._run_forever = run_forever = _LOOP.run_forever
@@ -135,9 +91,7 @@ class TaskRecorder:
             try:
                 run_forever(loop)
             finally:
-                self._loops.discard(_thread.get_ident())
-                if not self._loops:
-                    self._watch.stop()
+                self._steps.leaves_loop()
 
         self._run_loop = run_loop = _RUNNER.run
 
@@ -152,7 +106,7 @@ class TaskRecorder:
         _LOOP.run_forever = watched
         _LOCK.acquire = owned
         step: Any = run
-        _HANDLE._run, self._step = step, step.__code__  # below it in a stack is who runs the loop
+        _HANDLE._run, below = step, step.__code__
         _EVENTS.Handle = _dated(self._due)
 
     def remove(self) -> None:
@@ -162,51 +116,17 @@ class TaskRecorder:
         _EVENTS.Handle = _HANDLE
         _LOOP.run_forever = self._run_forever
         _RUNNER.run = self._run_loop
-        self._watch.stop()
-        self._numbers.clear()
 
-    def _note(self, task: asyncio.Task[Any] | None, thread: int, ready: int, began: int, name: str) -> None:
-        ended = now()
-        tid = _thread.get_native_id()
-        if ended - began >= BLOCKING:
-            self.blocked.append(Blocked(tid, began, ended, name, self._seen_in(thread, began)))
-        if task is None:
-            return
-        number, lock = self._number(task), None
+    def _note(self, task: asyncio.Task[Any], name: str, ready: int, began: int, ended: int) -> None:
+        number, lock = self._steps.number(task, name), None
         if task.done():
-            self._numbers.pop(id(task), None)
+            self._steps.forget(task)
             after, awaits, where = State.ABSENT, "", ""
         else:
             after, awaits, where, lock = _awaited(task)
         held = (0, 0) if lock is None else (self._owners.get(lock, 0), id(lock))
-        self.steps.append(Step(number, tid, ready, began, ended, after, awaits, where, *held))
-
-    def _seen_in(self, thread: int, began: int) -> str:
-        """The line at which the step of a thread that began then was seen most often."""
-        step, lines = self._seen.get(thread, (0, Counter[str]()))
-        return max(lines, key=lines.__getitem__) if step == began and lines else ""
-
-    def _number(self, task: asyncio.Task[Any] | None) -> int:
-        """A task's number; its name is kept."""
-        if task is None:
-            return 0
-        known = self._numbers.get(id(task))
-        if known is None or known[0] is not task:
-            known = self._numbers[id(task)] = task, len(self.names) + 1
-            self.names[known[1]] = _name_of(task)
-        return known[1]
-
-    def _look(self) -> None:
-        late = now() - BLOCKING // 2
-        for thread, (_, began, _) in list(self._running.items()):
-            if began < late:
-                frame = sys._current_frames().get(thread)
-                line = whence(frame, self._step) or place(_in_step(frame, self._step))
-                seen = self._seen.get(thread)
-                if seen is None or seen[0] != began:
-                    seen = self._seen[thread] = began, Counter()
-                if line:
-                    seen[1][line] += 1
+        step = Step(number, _thread.get_native_id(), ready, began, ended, after, awaits, where, *held)
+        self._steps.steps.append(step)
 
 
 def _dated(due: dict[int, int]) -> type:
@@ -243,29 +163,5 @@ def _awaited(task: asyncio.Task[Any]) -> tuple[State, str, str, asyncio.Lock | N
     state = _AWAITED.get(name, State.FUTURE)
     thing = inner.f_locals.get("self") if state in _NAMED and inner is not None else None
     if thing is not None:
-        return state, _called(thing, frame), where, thing if isinstance(thing, asyncio.Lock) else None
+        return state, called(thing, frame), where, thing if isinstance(thing, asyncio.Lock) else None
     return state, name if name in _AWAITED else "a future", where, None
-
-
-def _called(thing: object, frame: Any) -> str:
-    """What the coroutine that awaits a lock or the like calls it."""
-    kind = f"asyncio.{type(thing).__name__}"
-    if frame is None:
-        return f"an {kind}"
-    variables = frame.f_locals
-    owner = variables.get("self")
-    for prefix, names in (("", variables), ("self.", getattr(owner, "__dict__", {})), ("", frame.f_globals)):
-        for name, value in list(names.items()):
-            if value is thing:
-                return f"{prefix}{name} ({kind})"
-    name = entered_as(frame, thing)
-    return f"{name} ({kind})" if name else f"an {kind}"
-
-
-def _in_step(frame: FrameType | None, step: CodeType) -> FrameType | None:
-    """The innermost frame of a step that is not asyncio's own; none where a callback is C."""
-    while frame is not None and frame.f_code is not step:
-        if not frame.f_code.co_filename.startswith(_LIBRARY):
-            return frame
-        frame = frame.f_back
-    return None

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from plait._core.gil import has_gil
 from plait._core.trace import State
 from plait._see.gil_address import GilAddress, find_gil
-from plait._see.sampler_calls import FUTEX, SCHED_SETATTR, calls_of
+from plait._see.sampler_calls import FUTEX, SCHED_SETATTR, Calls, calls_of
 from plait._see.sampler_life import Aside
 from plait._see.sampler_ring import RECORD, UNIT
 
@@ -136,7 +136,7 @@ class Sampler:
             os.close(self._ring)
             self._ring = -1
 
-    def _launch(self, gil: GilAddress | None, calls: tuple[dict[int, int], list[int]]) -> Aside:
+    def _launch(self, gil: GilAddress | None, calls: Calls) -> Aside:
         home = str(Path(__file__).parents[2])
         program = f"import sys; sys.path.append({home!r}); from plait._see.sampler_process import main; main()"
         where = json.dumps(gil._asdict() if gil is not None else None)

@@ -27,9 +27,10 @@ from plait._see.sampler_ring import UNIT, Ring
 from plait._see.sampler_target import Process, Thread
 
 # States of plait._core.trace; what a thread waits for in which system call the program says.
-_GIL, _CORE, _FUTEX, _SLEEP, _SOCKET, _OTHER = 3, 4, 5, 11, 13, 16
+_GIL, _CORE, _FUTEX, _SLEEP, _SOCKET, _IDLE, _OTHER = 3, 4, 5, 11, 13, 15, 16
 _SLEEPS_UNTIL = b"0x1 0x1 "  # as time.sleep does: on the clock that never goes back, until a moment of it
 _IN_C = "C code, not time.sleep"
+_TERMINALS = ("/dev/pts/", "/dev/tty", "/dev/console")
 _SHARE = 0.025  # of one core, at most
 _SAVING = 1.5  # times as long as else between two looks, at most
 _LOOK_EVERY = 0.002  # seconds between looks for new threads
@@ -45,13 +46,16 @@ class Sampler:
     """Looks again and again, until its standard input is closed or says so."""
 
     def __init__(
-        self, pid: int, ring: Ring, gil: dict[str, object] | None, calls: dict[str, int], with_fd: list[int]
+        self, pid: int, ring: Ring, gil: dict[str, object] | None, calls: dict[str, int], *numbers: list[int]
     ) -> None:
+        """`calls` and `numbers` are the parts of `Calls`."""
         self._pid = pid
         self._ring = ring
         self._gil = gil
         self._calls = {number.encode(): state for number, state in calls.items()}
-        self._with_fd = frozenset(str(number).encode() for number in with_fd)
+        self._with_fd, self._reads, self._polls, self._selects = (
+            frozenset(str(number).encode() for number in kind) for kind in numbers
+        )
         self._processes: dict[int, Process] = {}
         self._words: dict[int, str] = {}
         self._gone: list[dict[str, object]] = []
@@ -176,17 +180,29 @@ class Sampler:
             return (_GIL if process.is_gil(first) else _FUTEX), 0
         if state == _SLEEP and not line.partition(b" ")[2].startswith(_SLEEPS_UNTIL):
             return state, self._texts.setdefault(_IN_C, len(self._texts))
+        number = self._descriptor(process, call, line)
+        if number < 0:
+            return state, 0
+        try:
+            target = os.readlink(f"/proc/{process.pid}/fd/{number}")
+        except OSError:
+            return state, 0
+        if target.startswith(("socket:", "pipe:", "anon_inode:")):
+            state = _SOCKET
+        elif target.startswith(_TERMINALS) and (call in self._reads or call not in self._with_fd):
+            state = _IDLE  # somebody has to type
+        if target not in self._texts and len(self._texts) > 60_000:
+            return state, 0
+        return state, self._texts.setdefault(target, len(self._texts))
+
+    def _descriptor(self, process: Process, call: bytes, line: bytes) -> int:
+        """The only descriptor that a call waits for; -1 where there are several, or that cannot be told."""
+        first, second = (int(word, 16) for word in line.split(b" ", 3)[1:3])
         if call in self._with_fd:
-            try:
-                target = os.readlink(f"/proc/{process.pid}/fd/{int(first, 16)}")
-            except (OSError, ValueError):
-                return state, 0
-            if target.startswith(("socket:", "pipe:", "anon_inode:")):
-                state = _SOCKET
-            if target not in self._texts and len(self._texts) > 60_000:
-                return state, 0
-            return state, self._texts.setdefault(target, len(self._texts))
-        return state, 0
+            return first
+        if call in self._selects:
+            return 0 if first == 1 else -1
+        return process.descriptor_at(first) if call in self._polls and second == 1 else -1
 
     def _drop(self, process: Process, thread: Thread, moment: int) -> None:
         self._note(thread, moment, 0, 0)

@@ -95,6 +95,13 @@ class Process:
             self.holders[state] = known
         return known
 
+    def descriptor_at(self, address: int) -> int:
+        """The descriptor that an entry of `poll` at an address has; -1 where that cannot be read."""
+        try:
+            return int.from_bytes(os.pread(self.memory, 4, address), "little") if self.memory >= 0 else -1
+        except OSError:
+            return -1
+
     def close(self) -> None:
         if self.memory >= 0:
             os.close(self.memory)

@@ -58,6 +58,8 @@ def summarise(trace: Trace, runs: list[Figures], others: list[Finding], cores: i
     children = trace.facts.get("children", 0.0) / trace.seconds
     if children >= _CHILDREN:
         found[0] += f", and {children:.2f} with child processes that have ended"
+    if sums[State.IDLE] >= _TOGETHER * trace.seconds:
+        found[0] += f"; threads were idle for {sums[State.IDLE]:.2f} s beside that"
     parts = sorted(((sums[state], state) for state in State if state is not State.IDLE), reverse=True)
     shares = [f"{seconds / total:.0%} {WORDS[state]}" for seconds, state in parts if seconds >= _WORTH * total]
     found.append("where it went: " + ", ".join(shares))
@@ -270,7 +272,7 @@ def _sleeps(trace: Trace, total: float) -> list[Finding]:
 
 def _core(sums: dict[State, float], total: float, seconds: float, cores: int) -> list[Finding]:
     queued = sums[State.CORE]
-    if queued < 0.1 * total:
+    if queued < 0.1 * max(total, seconds):  # of a program that has hardly anything to do, it is not what matters
         return []
     text = f"{queued / total:.0%} of thread time waits for a core ({queued:.2f} s)"
     why = f"here and in other programs, more threads want to run than there are cores ({cores})"

@@ -1,4 +1,4 @@
-"""Lanes of asyncio tasks, made of the steps of their event loops: pure."""
+"""Lanes of tasks, made of the steps of their event loops: pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from bisect import bisect_left
 from collections.abc import Iterable
 
 from plait._core.trace import Lane, State, Trace, Wait
-from plait._see.recorder_tasks import BLOCKING, Blocked, Step
+from plait._see.recorder_steps import BLOCKING, Blocked, Step
 
 _LONG = 50_000  # microseconds of a step that is told for itself; shorter ones are when they delay others
 _SHARE = 0.1  # and together take so much of the time
@@ -99,7 +99,7 @@ def blocked_words(
         else:
             text += "; no other task was ready meanwhile"
         found.append(
-            (seconds + sum(delays.values()) / 1e6, text + ". asyncio.to_thread runs what blocks beside the loop")
+            (seconds + sum(delays.values()) / 1e6, text + f". {ones[0].beside} runs what blocks beside the loop")
         )
     return sorted(found, reverse=True)[:3]
 

@@ -18,11 +18,15 @@ from plait._core.how_many import how_many
 from plait._core.onlooker import ONLOOKER
 from plait._core.trace import Trace
 from plait._engines.core_wait import children_seconds
+from plait._see.idle import with_idle
 from plait._see.items import Ran, Told, add_items
 from plait._see.recorder import Recorder
 from plait._see.recorder_calls import CallRecorder
+from plait._see.recorder_library import LibraryRecorder
+from plait._see.recorder_steps import Steps
 from plait._see.recorder_tasks import TaskRecorder
 from plait._see.recorder_transfer import TransferRecorder
+from plait._see.recorder_trio import TrioRecorder
 from plait._see.runs import runs_of
 from plait._see.sampler import Sampler, Samples, now
 from plait._see.show import form_of, reserved, save
@@ -84,8 +88,13 @@ class trace:  # noqa: N801  used as a verb: with plait.trace("run.html")
             self._calls: deque[Ran] = deque(maxlen=_KEPT)
             self._consumed: deque[tuple[int, int, int]] = deque(maxlen=_KEPT)  # thread, from when, until when
             self._recorder.install()
-            self._tasks = TaskRecorder()
+            self._library = LibraryRecorder(self._recorder.noted, self._recorder.unfinished)
+            self._library.install()
+            self._steps = Steps()
+            self._tasks = TaskRecorder(self._steps)
             self._tasks.install()
+            self._trio = TrioRecorder(self._steps)
+            self._trio.install()
             self._transfer = TransferRecorder()
             self._transfer.install()
             self._begun = CallRecorder()
@@ -107,7 +116,10 @@ class trace:  # noqa: N801  used as a verb: with plait.trace("run.html")
             ONLOOKER.told = ONLOOKER.ran = None
             self._begun.remove()
             self._transfer.remove()
+            self._trio.remove()
             self._tasks.remove()
+            self._steps.close()
+            self._library.remove()
             self._recorder.remove()
             if os.getpid() != self._pid:  # a child that was forked in the block: the trace is its parent's
                 self._sampler.leave()
@@ -122,12 +134,13 @@ class trace:  # noqa: N801  used as a verb: with plait.trace("run.html")
         foreign = {pid: words for pid, words in samples.processes.items() if _OURS not in words}
         others = foreign if self._children else {}
         lives = dict(self._recorder.lives)
+        samples.changes = with_idle(samples.changes, self._recorder.services, self._library.windows)
         add_threads(trace, samples, self._recorder.noted, names, lives, self._origin, workers, others)
         await_results(trace, list(self._consumed), self._origin)
         add_items(trace, batches, list(self._calls), self._origin)
         cores = available_cores().count
-        steps, blocked = list(self._tasks.steps), list(self._tasks.blocked)
-        add_tasks(trace, steps, self._tasks.names, self._origin)
+        steps, blocked = list(self._steps.steps), list(self._steps.blocked)
+        add_tasks(trace, steps, self._steps.names, self._origin)
         unshown = foreign.keys() - {self._pid, *workers, *others}
         trace.missing += [*samples.missing, *_unshown(samples, unshown, trace.seconds), *_strange(self._tasks.strange)]
         if not _GREEN.isdisjoint(sys.modules):

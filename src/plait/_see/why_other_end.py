@@ -164,7 +164,7 @@ def _descriptor(pid: int, thread: int) -> int:
     known = calls_of(platform.machine())
     if known is None or len(words) < 2 or not words[0].isdigit():
         return -1
-    return int(words[1], 16) if int(words[0]) in (*known[1], 72, 25) else -1  # fcntl on x86_64, and on aarch64
+    return int(words[1], 16) if int(words[0]) in (*known.with_fd, 72, 25) else -1  # fcntl on x86_64, and on aarch64
 
 
 def _link(pid: int, number: int) -> str:

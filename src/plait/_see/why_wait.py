@@ -7,6 +7,7 @@ from itertools import takewhile
 from typing import NamedTuple
 
 from plait._see import why_source
+from plait._see.services import SERVICES
 from plait._see.why_dump import Frame, Thread
 from plait._see.why_keys import Key, is_own, key_of, shown, taken_at
 from plait._see.why_proc import kernel_wait
@@ -30,11 +31,7 @@ _SHAPES = (
     ("multiprocessing/pool.py", "get", "future"),
     ("multiprocessing/pool.py", "wait", "future"),
     ("multiprocessing/pool.py", "next", "future"),
-    ("multiprocessing/pool.py", "_handle_workers", "service"),
-    ("multiprocessing/pool.py", "_handle_tasks", "service"),
-    ("multiprocessing/pool.py", "_handle_results", "service"),
-    ("concurrent/futures/process.py", "run", "service"),
-    ("multiprocessing/managers.py", "serve_forever", "service"),
+    *((file, function, "service") for file, function in SERVICES),
     ("concurrent/futures/process.py", "_process_worker", "idle"),
     ("queue.py", "join", "queue join"),
     ("queue.py", "get", "queue get"),
