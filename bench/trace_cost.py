@@ -14,6 +14,7 @@ import shutil
 import statistics
 import subprocess
 import sys
+import sysconfig
 import tempfile
 from pathlib import Path
 
@@ -63,7 +64,7 @@ def compare(table: Table, threads: int, steps: int, rounds: int, folder: Path) -
     }
     if importlib.util.find_spec("viztracer"):
         ways["viztracer"] = [sys.executable, "-m", "viztracer", "--quiet", "-o", str(folder / "run.json"), "--"]
-    if spy := shutil.which("py-spy"):
+    if spy := shutil.which("py-spy", path=sysconfig.get_path("scripts")) or shutil.which("py-spy"):
         shown = ["--rate", "100", "--format", "raw", "-o", str(folder / "run.txt"), "--", sys.executable]
         ways["py-spy"] = [spy, "record", *shown]
     seconds: dict[str, list[float]] = {}
