@@ -10,14 +10,14 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hanging import LONG, diagnosed
 
 import plait
 from plait._see import why, why_outside
-from plait._see.why_diagnosis import Diagnosis, diagnose
+from plait._see.why_diagnosis import diagnose
 from plait._see.why_dump import Dump, Frame, OtherEnd, Thing, Thread
 from plait._see.why_inside import look_inside
 from plait._see.why_known import examine, step
@@ -25,31 +25,10 @@ from plait._see.why_other_end import other_end
 from plait._see.why_proc import forked, waits_in
 from plait._see.why_words import NOTHING
 
-LONG = 30.0  # seconds
-
 pytestmark = [
     pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc"),
     pytest.mark.usefixtures("nothing_left"),
 ]
-
-
-def diagnosed(work: Callable[[], object], title: str, release: Callable[[], object]) -> Diagnosis:
-    """What is found while a thread does something that does not end until it is released."""
-    thread = threading.Thread(target=work, name="waits")
-    thread.start()
-    deadline = time.monotonic() + LONG
-    try:
-        while True:
-            dump = look_inside()
-            mine = tuple(one for one in dump.threads if one.name == "waits")
-            found = diagnose(Dump(dump.pid, mine, "", dump.children, False, dump.ends))
-            if (found is not None and title in found.title) or time.monotonic() > deadline:
-                assert found is not None
-                assert title in found.title, found
-                return found
-    finally:
-        release()
-        thread.join()
 
 
 def test_a_child_that_waits_for_the_rest_of_its_input() -> None:

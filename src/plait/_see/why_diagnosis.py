@@ -11,6 +11,8 @@ from plait._see.why_keys import is_own
 from plait._see.why_known import Diagnosis, Known, Step, examine, step
 from plait._see.why_left import leavers, left_taken
 from plait._see.why_nobody import NO_GENERATOR, generators, nobody
+from plait._see.why_pipes import pipelined
+from plait._see.why_polls import polls
 from plait._see.why_pools import callback_waits, is_taken, loop_ends, waits_for_itself
 from plait._see.why_task_wait import primitive
 
@@ -30,6 +32,7 @@ def judge(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
         callback_waits,
         _blocked_loop,
         _forked,
+        pipelined,
         _pipe,
         is_taken,
         nobody,
@@ -38,6 +41,7 @@ def judge(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
         loop_ends,
         _task,
         _busy,
+        polls,
         _chain,
         _computes,
     ):

@@ -71,17 +71,21 @@ class OtherEnd(NamedTuple):
     """Who has the other end of what a thread waits for in the kernel.
 
     Attributes:
-        kind: ``pipe``, ``socket``, ``terminal`` or ``file``.
+        kind: ``pipe``, ``socket``, ``terminal`` or ``file``; ``polled pipe`` for one of several that it waits for.
         name: what it is: the descriptor of a pipe or terminal, the address of a peer, the path of a file.
         processes: who writes to the pipe, reads from it, has the lock of the file, or has the other socket; the process
             itself, too.
         accepted: of a socket: whether anybody has accepted the connection; those who could are the processes otherwise.
+        inputs: of a pipe: those of the processes whose standard input it is.
+        strangers: of a pipe: whether the processes are neither this one's family nor started by its children.
     """
 
     kind: str
     name: str
     processes: tuple[int, ...] = ()
     accepted: bool = True
+    inputs: tuple[int, ...] = ()
+    strangers: bool = False
 
 
 class Thread(NamedTuple):

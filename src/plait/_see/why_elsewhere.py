@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from plait._see import why_source
+from plait._see.why_cures import NOBODY
 from plait._see.why_dump import Dump
 from plait._see.why_graph import is_member
 from plait._see.why_known import Diagnosis, Known, Step, step
+from plait._see.why_pipes import kept_open
 from plait._see.why_proc import FIFO, kernel_wait
 from plait._see.why_sockets import ALIVE, asks_itself, other_side
 from plait._see.why_teams import drives_processes
@@ -153,6 +155,16 @@ def _shared(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
     known = next((one for one in everybody if _from_processes(one, pool)), None)
     if known is None:
         return None
+    if _kind(known) == "result" and _has_lost_its_results(everybody):
+        return Diagnosis(
+            f"{known.thread.name} waits for a pool that takes no results any more",
+            (step(known),),
+            "The thread that takes the results of the pool has ended, by an exception that was written to standard "
+            "error: as by a result, or an exception of a worker, that can be pickled and not unpickled. Nobody gets a "
+            "result of that pool any more.",
+            "Give an exception class all arguments that its __init__ needs: super().__init__(a, b), or a __reduce__. "
+            "concurrent.futures.ProcessPoolExecutor and plait.map raise such an error where the result is asked for.",
+        )
     rows = tuple(_row(child, where) for child, where in dump.children)
     killed = _kind(known) == "result" and bool(rows) and all(where.startswith(_IDLE) for _, where in dump.children)
     alone = "" if rows else _OF_MEMBER if is_member(dump) else _CHILDLESS
@@ -160,7 +172,7 @@ def _shared(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
         f"{known.thread.name} waits for another process",
         (step(known), *rows),
         f"What it waits for comes from another process.{alone}{_LOST * killed}",
-        _CURES[_kind(known)],
+        _CURES.get(_kind(known)) or NOBODY[known.wait.kind][2],
         certain=False,
         processes=tuple(child for child, _ in dump.children)[:4],
     )
@@ -191,13 +203,19 @@ def _from_processes(known: Known, pool: bool) -> bool:
     return wait.shared or (pool and wait.kind in ("future", "futures"))
 
 
+def _has_lost_its_results(everybody: list[Known]) -> bool:
+    """Whether there is a `multiprocessing.Pool` whose thread for results is not there; they all have three threads."""
+    names = [frame.name for one in everybody for frame in one.thread.frames if frame.file.endswith(_POOL)]
+    return names.count("_handle_workers") > names.count("_handle_results")
+
+
 def _kind(known: Known) -> str:
     """Which of the cures it is."""
     if any(frame.file.endswith("multiprocessing/managers.py") for frame in known.thread.frames):
         return "manager"
     if known.wait.kind in ("future", "futures"):
         return "result" if any(frame.file.endswith(_POOL) for frame in known.thread.frames) else "future"
-    return known.wait.kind if known.wait.kind in _CURES else "other"
+    return known.wait.kind if known.wait.kind in _CURES or known.wait.kind in NOBODY else "other"
 
 
 _LOST = (
@@ -218,7 +236,7 @@ _CURES = {
     "system": "Let each process close the end of the Pipe that it does not use: then recv() raises EOFError once the "
     "other side is gone; or ask poll(timeout) first.",
     "manager": "What is asked of a proxy is done by the process of its manager, which waits for it: see who has taken "
-    "the lock, or was to put the item. Who ends while it has a lock of a manager never lets it go.",
+    "the lock, or was to put the item or set the event. Who ends while it has a lock of a manager never lets it go.",
     "other": "See what that process waits for, or whether it has failed; and wait with a timeout.",
 }
 
@@ -235,6 +253,17 @@ def _child(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
     others = any(one.wait.kind == "await" for one in everybody)
     if known is None or not dump.children or (known.thread.task and others):
         return None
+    locked = [(child, end) for child, end in dump.ends.items() if end.kind == "file" and dump.pid in end.processes]
+    if locked:
+        child, end = locked[0]
+        return Diagnosis(
+            f"{known.thread.name} waits for a child that waits for a file which this process has locked",
+            (step(known), Step(f"child {child}", f"waits for the lock of {end.name}", "", "")),
+            f"Process {child} cannot go on until this one lets {end.name} go, and this one waits for its end.",
+            "Let the lock of the file go before you wait for the child.",
+            certain=False,
+            processes=(child,),
+        )
     return Diagnosis(
         f"{known.thread.name} waits for the end of a child process",
         (step(known), *(_row(child, where) for child, where in dump.children)),
@@ -282,6 +311,7 @@ def _row(child: int, where: str) -> Step:
 ELSEWHERE = (
     _crossed,
     _input,
+    kept_open,
     _named_pipe,
     _file,
     asks_itself,

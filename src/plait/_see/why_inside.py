@@ -56,6 +56,7 @@ def look_inside() -> Dump:
     busy = _busy(pid)
     known = dict(threading._active)  # type: ignore[attr-defined]  # enumerate() takes a lock
     me = get_ident()
+    system = listed(f"/proc/{pid}/task")
     threads = []
     tasks: list[Thread] = []
     for ident, frame in sys._current_frames().items():
@@ -65,6 +66,8 @@ def look_inside() -> Dump:
         name = thread.name if thread is not None else "MainThread" if ident == _MAIN else f"thread {ident}"
         frames = list(stack_of(frame))
         native = (thread.native_id if thread else 0) or 0
+        if str(native) not in system and (ident == _MAIN or thread is threading.main_thread()):
+            native = pid  # a fork still has the number it had in its parent
         where = waits_in(pid, native)
         end = other_end(pid, native, where)
         threads.append(

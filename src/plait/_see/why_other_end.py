@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import platform
 import re
+import select
 import socket
+import struct
 import sys
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -15,7 +17,19 @@ from plait._see.why_dump import OtherEnd
 from plait._see.why_proc import children, listed, parent, text_of, waits_in
 
 _LOCKS = ("locks_lock", "flock_lock", "posix_lock", "fcntl_setlk", "do_lock_file")
-_SOCKETS = ("sk_wait", "sk_stream", "sock_alloc_send", "wait_woken", "n_tty_read", "unix_stream", "inet_csk_accept")
+_SOCKETS = (
+    "__skb_wait",
+    "sk_wait",
+    "sk_stream",
+    "sock_alloc_send",
+    "wait_woken",
+    "n_tty_read",
+    "unix_stream",
+    "inet_csk_accept",
+)
+_POLLS = ("do_sys_poll", "do_poll", "poll_schedule_timeout")
+_ENTRY = struct.Struct("=ihh")  # of what is polled: descriptor, events asked for, events that came
+_MANY = 8  # of them that are looked at
 _OPEN, _LISTENS = "01", "0A"
 _NOBODY = "0"
 _MAPPED = bytes(10) + b"\xff\xff"  # what an address of version 4 begins with where it is one of version 6
@@ -25,7 +39,9 @@ _WRITES = 0o3  # of the flags of an open file, those that say whether it is for 
 def other_end(pid: int, thread: int, where: str) -> OtherEnd | None:
     """What a thread waits for that is in this function of the kernel; None when the system does not tell."""
     if "pipe_" in where:
-        return _pipe(pid, thread, reads="pipe_read" in where)
+        return _pipe(pid, _descriptor(pid, thread), reads="pipe_read" in where)
+    if where.startswith(_POLLS):
+        return _polled(pid, thread)
     if where.startswith(_SOCKETS):
         return _socket(pid, thread)
     if where.startswith(_LOCKS):
@@ -39,8 +55,7 @@ def ends_of_children(pid: int) -> dict[int, OtherEnd]:
     return {child: end for child, end in found.items() if end is not None}
 
 
-def _pipe(pid: int, thread: int, reads: bool) -> OtherEnd | None:
-    number = _descriptor(pid, thread)
+def _pipe(pid: int, number: int, reads: bool) -> OtherEnd | None:
     link = _link(pid, number)
     if not link.startswith("pipe:"):
         return None
@@ -51,7 +66,38 @@ def _pipe(pid: int, thread: int, reads: bool) -> OtherEnd | None:
         *(child for child, _ in children(parent(pid))),
     }
     others = [one for one in sorted(family) if any(_has(one, link, writes=reads))]
-    return OtherEnd("pipe", str(number), tuple(others))
+    strangers = not others  # as those are that a child has started which has ended
+    if strangers:
+        others = [one for one in _everybody() if any(_has(one, link, writes=reads))]
+        strangers = not any(_descends(one, pid) for one in others)
+    inputs = tuple(one for one in others if not reads and _link(one, 0) == link)
+    return OtherEnd("pipe", str(number), tuple(others), inputs=inputs, strangers=strangers)
+
+
+def _descends(pid: int, ancestor: int) -> bool:
+    """Whether a process was started by that one, or by one that it started and that is still there."""
+    while pid > 1 and pid != ancestor:
+        pid = parent(pid)
+    return pid == ancestor
+
+
+def _polled(pid: int, thread: int) -> OtherEnd | None:
+    """The first pipe of the files that a thread waits for together, where its memory may be read."""
+    words = text_of(f"/proc/{pid}/task/{thread}/syscall").split()
+    known = calls_of(platform.machine())
+    if known is None or len(words) < 3 or not words[0].isdigit() or int(words[0]) not in known.polls:
+        return None
+    many = min(int(words[2], 16), _MANY)
+    try:
+        with open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
+            entries = os.pread(memory.fileno(), many * _ENTRY.size, int(words[1], 16))
+    except OSError:
+        return None
+    for number, events, _ in _ENTRY.iter_unpack(entries[: len(entries) // _ENTRY.size * _ENTRY.size]):
+        end = _pipe(pid, number, reads=True) if events & select.POLLIN else None
+        if end is not None:
+            return end._replace(kind="polled pipe")
+    return None
 
 
 def _has(pid: int, link: str, writes: bool) -> Iterator[bool]:
@@ -116,12 +162,17 @@ def _address(text: str) -> _Address:
 def _owners(pid: int, sockets: list[_Connection]) -> tuple[int, ...]:
     """The processes that have one of the sockets open, as far as this user may know: the given one first."""
     links = {f"socket:[{one.inode}]" for one in sockets if one.inode != _NOBODY}
-    others = sorted(int(name) for name in listed("/proc") if name.isdigit()) if links else []
+    others = _everybody() if links else []
     return tuple(
         one
         for one in dict.fromkeys((pid, *others))
         if any(_link(one, int(number)) in links for number in listed(f"/proc/{one}/fd"))
     )
+
+
+def _everybody() -> list[int]:
+    """All processes that are seen."""
+    return sorted(int(name) for name in listed("/proc") if name.isdigit())
 
 
 def _file(pid: int, thread: int) -> OtherEnd | None:

@@ -27,12 +27,15 @@ _WAITS = (
     ("inet_csk_accept", "waits for a connection"),
     ("sk_stream_wait_memory", "waits for room in a socket"),
     ("sock_alloc_send", "waits for room in a socket"),
+    ("__skb_wait", "waits for something to come through a socket"),
     ("sk_wait_data", "waits for something to come through a socket"),
     ("wait_woken", "waits for a socket or a terminal"),
     ("n_tty_read", "waits for a key"),
     ("unix_stream", "waits for something to come through a socket"),
     ("locks_lock", "waits for the lock of a file"),
     ("do_sigtimedwait", "waits for a signal"),
+    ("__do_sys_pause", "waits for a signal"),
+    ("sigsuspend", "waits for a signal"),
     ("flock_lock", "waits for the lock of a file"),
     ("posix_lock", "waits for the lock of a file"),
     ("fcntl_setlk", "waits for the lock of a file"),
@@ -43,6 +46,8 @@ _WAITS = (
 _FORKSERVER, _ZYGOTE, _WORKER = "multiprocessing.forkserver", "plait._engines.zygote", "plait._engines.portable_worker"
 _HELPERS = (_FORKSERVER, _ZYGOTE, _WORKER, "multiprocessing.resource_tracker", "plait._see.sampler")
 _BY_PYTHON = ("SIGINT", "SIGSEGV", "SIGFPE", "SIGABRT", "SIGBUS", "SIGILL")
+_BY_LIBRARIES = ("SIGWINCH",)  # those that know how wide the terminal is, such as readline
+_SHOWN = 60  # characters of a command
 _STATES = {"R": "runs", "D": "waits for a disk", "T": "is stopped", "t": "is stopped by a debugger", "Z": "has ended"}
 
 
@@ -109,10 +114,18 @@ def waits_in(pid: int, thread: int) -> str:
 
 
 def caught(pid: int) -> tuple[str, ...]:
-    """The signals that a process has handlers for, but those which Python or faulthandler handles by itself."""
+    """The signals that a process has handlers for, but those which Python, faulthandler or readline handles itself."""
     found = re.search(r"^SigCgt:\s*([0-9a-f]+)$", text_of(f"/proc/{pid}/status"), re.MULTILINE)
     mask = int(found[1], 16) if found is not None else 0
-    return tuple(one.name for one in signal.Signals if mask >> one - 1 & 1 and one.name not in _BY_PYTHON)
+    return tuple(
+        one.name for one in signal.Signals if mask >> one - 1 & 1 and one.name not in (*_BY_PYTHON, *_BY_LIBRARIES)
+    )
+
+
+def command(pid: int) -> str:
+    """What a process was started as, cut short; its name where that cannot be read."""
+    words = text_of(f"/proc/{pid}/cmdline").replace("\0", " ").strip()
+    return (words if len(words) <= _SHOWN else f"{words[:_SHOWN]}...") or text_of(f"/proc/{pid}/comm").strip()
 
 
 def run_time(pid: int | str, thread: int) -> int:

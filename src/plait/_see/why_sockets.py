@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Set as AbstractSet
 
 from plait._see.why_dump import Dump
-from plait._see.why_graph import with_held
+from plait._see.why_graph import awaited, with_held
 from plait._see.why_keys import Key
 from plait._see.why_known import Diagnosis, Known, step
 from plait._see.why_wait import ROOM
 
 ALIVE = ("runs", "C code", "loop", "window", "sleep", "work")
+_ENDS = ("pipe", "socket", "terminal")
 _SERVES = ("socketserver.py", "serve_forever")
 _NOTHING = "Nothing has come, and no timeout will end the wait"
 _GONE = ": where the other side is gone without a word, it lasts for ever."
@@ -64,7 +65,7 @@ def other_side(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
     found = [
         (known, end)
         for known in everybody
-        if known.wait.kind == "system" and (end := known.thread.other_end) is not None and end.kind != "file"
+        if known.wait.kind == "system" and (end := known.thread.other_end) is not None and end.kind in _ENDS
     ]
     if not found:
         return None
@@ -72,6 +73,10 @@ def other_side(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
     found = [(known, end) for known, end in found if known.wait.frame is not None or _keeps(known, wanted)]
     if not found:  # threads of libraries that read for as long as they live
         return None
+    if all(dump.pid in end.processes for _, end in found) and any(
+        awaited(everybody, at) is not None for at in range(len(everybody))
+    ):
+        return None  # who should answer is one of those whom others keep waiting
     known, end = min(found, key=lambda one: (_accepts(one[0]), not _keeps(one[0], wanted), one[0].wait.what != ROOM))
     accepts, name = _accepts(known), end.name if end.kind == "socket" else ""
     if known.wait.what == ROOM:

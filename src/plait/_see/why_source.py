@@ -311,6 +311,15 @@ def iterated(file: str, line: int) -> str:
 
 
 @_remembered
+def loop_around(file: str, line: int) -> int:
+    """The line where the innermost `while` around a line begins, within its function; 0 for none."""
+    tree = tree_of(file)
+    nodes = within(_function(tree, line)) if tree is not None else ()
+    loops = [one.lineno for one in nodes if isinstance(one, ast.While) and one.lineno <= line <= (one.end_lineno or 0)]
+    return max(loops, default=0)
+
+
+@_remembered
 def generators_with(file: str, expression: str) -> tuple[Held, ...]:
     """Where generators of a file stand still with this taken: the generator's name, and the line of its `yield`."""
     tree = tree_of(file)

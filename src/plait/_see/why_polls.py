@@ -1,0 +1,58 @@
+"""The finding of a thread that sleeps and looks again and again, in a loop, whether it may go on. Pure."""
+
+from __future__ import annotations
+
+from plait._see import why_source
+from plait._see.why_branches import ends_of_loop
+from plait._see.why_dump import Dump, Frame
+from plait._see.why_graph import BOUND, awaited
+from plait._see.why_keys import is_own
+from plait._see.why_known import Diagnosis, Known, Step, step
+
+_SLEEPS = "sleeps"
+
+
+def polls(_: Dump, everybody: list[Known]) -> Diagnosis | None:
+    """Somebody whom others wait for, or else one of threads that all do nothing else, and what ends its loop."""
+    found = [(known, at) for at, known in enumerate(everybody) if not known.thread.task and _loop(known)[1]]
+    others = [one for one in everybody if one not in [known for known, _ in found] and not one.thread.task]
+    if not found or any(one.wait.kind not in (*BOUND, "system", "sleep") for one in others):
+        return None
+    wanted = {awaited(everybody, at) for at in range(len(everybody))}
+    known = min(found, key=lambda one: (one[1] not in wanted, one[1]))[0]
+    frame, ends = _loop(known)
+    assert frame is not None
+    line = why_source.loop_around(frame.file, frame.line)
+    head = frame._replace(line=line)
+    name = known.thread.name
+    return Diagnosis(
+        f"{name} sleeps, and looks again and again",
+        (
+            step(known),
+            Step(name, "is in the loop", head.place, why_source.text(head.file, line)),
+            *_called_by(known, frame),
+            *(step(other) for at, other in enumerate(everybody) if awaited(everybody, at) is not None),
+        ),
+        f"No wait that cannot end was found. Its loop {ends}. Nobody tells it when that is so: it looks.",
+        "See who is to bring that about, and whether that one has failed; give the loop a limit of time. What another "
+        "thread is to say is for an Event: event.wait(timeout) ends at once when it is set.",
+        certain=False,
+    )
+
+
+def _loop(known: Known) -> tuple[Frame | None, str]:
+    """The frame that sleeps in a loop which can end, and what ends that loop; "" for no such loop."""
+    wait = known.wait
+    frame = wait.deep or wait.frame
+    if frame is None or not (wait.kind == "sleep" or (wait.kind == "system" and wait.what == _SLEEPS)):
+        return None, ""
+    return frame, ends_of_loop(why_source.tree_of(frame.file), why_source.loop_around(frame.file, frame.line))
+
+
+def _called_by(known: Known, frame: Frame) -> list[Step]:
+    """The line of the program that called the function with the loop, where that is another function."""
+    frames = list(known.thread.frames)
+    if frame not in frames:
+        return []
+    outer = [one for one in frames[frames.index(frame) + 1 :] if is_own(one) and one is not known.wait.frame]
+    return [Step(known.thread.name, "was called", one.place, why_source.text(one.file, one.line)) for one in outer[:1]]
