@@ -18,6 +18,7 @@ _HIDDEN = (os.path.dirname(concurrent.futures.__file__) + os.sep, PLAIT)
 _HIDDEN_FILES = (threading.__file__, queue.__file__)
 _LIBRARY = os.path.dirname(threading.__file__) + os.sep
 _INSTALLED = re.compile(r"[/\\](?:site|dist)-packages[/\\]([^/\\]+)")
+GENERATED = re.compile(r"<(frozen |decorator-gen|__array_function__|[\w ]*\bgenerated\b)")  # files of what no file has
 _COMMAND = os.path.join(PLAIT, "_cli") + os.sep
 
 
@@ -33,7 +34,7 @@ def program_frame(frame: FrameType | None, until: CodeType | None = None) -> Fra
     """The innermost frame of the program's own, or of a package that it uses, within a call of `until`; or none."""
     while frame is not None and frame.f_code is not until and not frame.f_code.co_filename.startswith(_COMMAND):
         file = frame.f_code.co_filename
-        theirs = not file.startswith(("<frozen ", PLAIT)) and frame.f_lineno  # 0 in what a library has had compiled
+        theirs = not (file.startswith(PLAIT) or GENERATED.match(file)) and frame.f_lineno  # 0 where compiled
         if theirs and (not file.startswith(_LIBRARY) or _INSTALLED.search(file)):
             return frame
         frame = frame.f_back
@@ -61,7 +62,7 @@ def lacks_work(frame: FrameType | None) -> bool:
             return False
         if (found := _INSTALLED.search(file)) is not None and not file.startswith(PLAIT):
             packages.add(found[1])
-        elif not file.startswith((_LIBRARY, PLAIT, "<frozen ")) and frame.f_lineno:
+        elif not (file.startswith((_LIBRARY, PLAIT)) or GENERATED.match(file)) and frame.f_lineno:
             return False
         library = library or (file.startswith(_LIBRARY) and file != threading.__file__)
         frame = frame.f_back

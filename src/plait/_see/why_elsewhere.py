@@ -121,7 +121,8 @@ def _file(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
         end, frame = known.thread.other_end, known.wait.frame
         if end is None or end.kind != "file" or frame is None or known.wait.kind != "system":
             continue
-        calls = why_source.calls(frame.file, frame.line)
+        places = (frame, *known.thread.frames[:1])  # of the program, and of a library that asks the database for it
+        calls = [call for one in places for call in why_source.calls(one.file, one.line)]
         database = known.thread.where.startswith("hrtimer")
         if database and not any(one.method in _QUERIES for one in calls):
             continue

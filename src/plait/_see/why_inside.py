@@ -35,6 +35,7 @@ _RLOCK = type(threading.RLock())
 _OWNER = re.compile(r"owner=([1-9]\d*)")
 _MOMENT = 0.05  # seconds for which it is watched who runs
 _RUNS = 0.2  # the part of it from which on a thread does, though others may have the GIL in between
+_TRIES, _SOON = 3, 0.002  # and seconds between two
 _MAIN = threading.main_thread().ident  # as the system has it, whatever takes the place of `threading` later
 _DEEPEST = 200  # frames of a stack that are looked at
 _END_OF_LINE = 10**6  # a column that what is held by a line itself is before
@@ -68,7 +69,7 @@ def look_inside() -> Dump:
         native = (thread.native_id if thread else 0) or 0
         if str(native) not in system and (ident == _MAIN or thread is threading.main_thread()):
             native = pid  # a fork still has the number it had in its parent
-        where = waits_in(pid, native)
+        where = _waits_in(pid, native, native in busy)
         end = other_end(pid, native, where)
         threads.append(
             Thread(
@@ -87,6 +88,15 @@ def look_inside() -> Dump:
     ends = ends_of_children(pid)
     missing = GREEN if {"gevent", "eventlet"} & sys.modules.keys() else ""
     return Dump(pid, (*threads, *tasks), missing, children(pid), forked(pid, ours=1), ends, workers(pid), _handled())
+
+
+def _waits_in(pid: int, native: int, busy: bool) -> str:
+    """The function of the kernel that a thread is in; one that hardly runs, and does just now, soon is in one again."""
+    for _ in range(1 if busy else _TRIES):
+        if where := waits_in(pid, native):
+            return where
+        sleep(_SOON)
+    return ""
 
 
 def _tasks_of_trio(stack: list[FrameType]) -> Iterator[Thread]:

@@ -89,9 +89,12 @@ def _over_time(first: Thread, second: Thread, hungry: set[int], idle: set[int]) 
     """A thread as both looks have it: it has the GIL if it kept it all the time, while others asked for it.
 
     One that has moved runs, unless it was waiting for the same both times and has hardly run in between. Who waits for
-    the GIL hardly runs either.
+    the GIL hardly runs either. One that is refused a locked file is seen to sleep in one of them.
     """
     same = first.frames[:1] == second.frames[:1]
+    refused = next((one for one in (second, first) if one.other_end is not None and one.other_end.kind == "file"), None)
+    if same and refused is not None and first.native in idle:
+        return refused._replace(busy=False, has_gil=False)
     kept = same and first.has_gil and second.has_gil and bool(hungry - {first.native})
     where = second.where if first.where == second.where else ""  # it is read a moment after the stack
     if not same and not second.busy and first.native in idle and where and not where.startswith("futex"):
