@@ -9,7 +9,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -98,31 +97,28 @@ def test_who_waits_for_a_signal(where: str) -> None:
 @linux
 def test_what_a_fork_waits_for_is_seen_from_inside() -> None:
     """It keeps the number that the system gave its thread in the parent."""
-    read, write = os.pipe()
-    told, tell = os.pipe()
-    child = os.fork()
-    if not child:
-        looks = threading.Thread(target=lambda: os.write(tell, _where_main_waits(write)))
-        looks.start()
-        os.read(read, 1)
-        looks.join()
-        os._exit(0)
-    os.close(tell)
-    os.close(write)
-    said = os.read(told, 100)
+    program = """
+import os, threading
+from plait._see.why_inside import look_inside
+
+read, write = os.pipe()
+
+def looks():
+    where = ""
+    while "pipe_read" not in where:
+        where = next(one for one in look_inside().threads if one.name == "MainThread").where
+    print(where, flush=True)
+    os.write(write, b"x")
+
+child = os.fork()
+if child:
     os.waitpid(child, 0)
-    for one in (told, read):
-        os.close(one)
-    assert b"pipe_read" in said
-
-
-def _where_main_waits(release: int) -> bytes:
-    deadline = time.monotonic() + LONG
-    while True:
-        main = next(one for one in look_inside().threads if one.name == "MainThread")
-        if "pipe_read" in main.where or time.monotonic() > deadline:
-            os.write(release, b"x")
-            return main.where.encode()
+else:
+    threading.Thread(target=looks).start()
+    os.read(read, 1)
+"""
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=LONG)
+    assert "pipe_read" in run.stdout
 
 
 def test_a_handler_for_the_size_of_the_terminal_ends_no_wait(monkeypatch: pytest.MonkeyPatch) -> None:
