@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import sys
+import threading
+import types
+from collections.abc import Callable, Generator
 from pathlib import Path
+from types import FrameType
 
 import pytest
 
@@ -91,9 +95,43 @@ def test_a_method_of_a_proxy_is_not_the_programs_own() -> None:
     assert wait.frame.place == "app.py:8"
 
 
-def test_that_green_threads_are_not_seen_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert look_inside().missing == ""
-    monkeypatch.setitem(sys.modules, "gevent", sys)
+def test_green_threads_are_seen_from_inside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """By their frames, without those that switch; what a class of the program has in place of these is not asked."""
+
+    class Green:
+        gr_frame = property(lambda self: self.frame)
+
+        def __init__(self, frame: FrameType | None) -> None:
+            self.frame = frame
+
+    class Sub(Green):
+        @property
+        def gr_frame(self) -> object:  # type: ignore[override]
+            raise AssertionError
+
+    library = tmp_path / "gevent" / "hub.py"
+    library.parent.mkdir()
+    functions: dict[str, Callable[[], Generator[None]]] = {}
+    exec(compile("def switch():\n yield", str(library), "exec"), functions)
+    app = tmp_path / "app.py"
+    app.write_text("def takes(lock):\n    with lock: pass\n    yield\n")
+    exec(compile(app.read_text(), str(app), "exec"), functions)
+    suspended = functions["takes"](threading.Lock())  # type: ignore[call-arg]
+    next(suspended)
+    switches = functions["switch"]()
+    next(switches)
+    fake = types.ModuleType("greenlet")
+    fake.greenlet = Green  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "greenlet", fake)
+    greens = [Green(suspended.gi_frame), Sub(switches.gi_frame), Green(None)]
     dump = look_inside()
-    assert dump.missing == GREEN
-    assert tell(dump._replace(threads=(LOOP,))).endswith(GREEN)
+    (found,) = (one for one in dump.threads if one.name.startswith("green"))
+    assert (found.name, found.ident, found.native) == ("green takes", id(greens[0]), 0)
+    assert found.frames[0].place == "app.py:3"
+    assert dump.missing == ""
+
+
+def test_that_green_threads_are_not_seen_from_outside_is_said() -> None:
+    assert "PLAIT_WATCHDOG" in GREEN
+    dump = Dump(1, (LOOP,), GREEN)
+    assert tell(dump).replace("\n", " ").endswith(GREEN)

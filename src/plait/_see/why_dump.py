@@ -120,7 +120,10 @@ class Thread(NamedTuple):
     moved: str = ""
 
 
-GREEN = "Its green threads (gevent, eventlet) are not seen, only which one of them runs in each thread."
+GREEN = (
+    "Its green threads (gevent, eventlet) are not seen, only which one of them runs in each thread. A watchdog sees "
+    "them: start it with PLAIT_WATCHDOG=30, and ask again."
+)
 
 
 OTHERS = (

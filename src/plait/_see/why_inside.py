@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Any
 from plait._core.awaits import awaited_frames
 from plait._see import why_source
 from plait._see.whereabouts import PLAIT
-from plait._see.why_dump import GREEN, Dump, Frame, Thing, Thread, since_fork
+from plait._see.why_dump import Dump, Frame, Thing, Thread, since_fork
+from plait._see.why_green import green_threads
 from plait._see.why_keys import is_own
 from plait._see.why_other_end import ends_of_children, other_end
 from plait._see.why_proc import children, forked, listed, run_time, waits_in, workers
@@ -85,9 +86,9 @@ def look_inside() -> Dump:
         tasks += _tasks(frames)
         tasks += _tasks_of_trio(frames)
     threads.sort(key=lambda thread: (thread.name != "MainThread", thread.native))
+    threads += _green()
     ends = ends_of_children(pid)
-    missing = GREEN if {"gevent", "eventlet"} & sys.modules.keys() else ""
-    return Dump(pid, (*threads, *tasks), missing, children(pid), forked(pid, ours=1), ends, workers(pid), _handled())
+    return Dump(pid, (*threads, *tasks), "", children(pid), forked(pid, ours=1), ends, workers(pid), _handled())
 
 
 def _waits_in(pid: int, native: int, busy: bool) -> str:
@@ -105,6 +106,15 @@ def _tasks_of_trio(stack: list[FrameType]) -> Iterator[Thread]:
         frames = tuple(map(_frame, one.frames[:_DEEPEST]))
         if any(map(is_own, frames)):
             yield Thread(one.name, one.ident, 0, frames, task=True)
+
+
+def _green() -> Iterator[Thread]:
+    """Green threads that run code of the program's own, each called by the function that it runs."""
+    for one in green_threads():
+        frames = tuple(map(_frame, one.frames))
+        own = [frame for frame in frames if is_own(frame)]
+        if own:
+            yield Thread(f"green {own[-1].name}", one.ident, 0, frames)
 
 
 def _handled() -> tuple[str, ...]:
