@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import queue
 import sqlite3
 import subprocess
 import sys
@@ -146,6 +147,55 @@ def test_who_puts_back_what_it_takes_shares_a_pool(made: Callable[[str], object]
     wait = [one for one in trace.waits if one.name.startswith("LifoQueue.get")][-1]
     assert wait.name == f"LifoQueue.get{RETURNED}"
     assert "in second (core.py:" in wait.where
+
+
+def test_who_waits_once_for_what_others_put_back_lacks_a_connection_too() -> None:
+    """Those that have one often take it again before anybody else can."""
+    with plait.trace() as trace:
+        pool: queue.Queue[int] = queue.Queue()
+        pool.put(1)
+        has = threading.Event()
+
+        def first() -> None:
+            for _ in range(3):
+                pool.put(pool.get())
+            one = pool.get()
+            has.set()
+            while not pool.not_empty._waiters:  # type: ignore[attr-defined]
+                time.sleep(0.001)
+            pool.put(one)
+
+        def second() -> None:
+            has.wait()
+            pool.get()
+
+        run(first, second)
+    (wait,) = (one for one in trace.waits if one.name.startswith("Queue.get"))
+    assert wait.name == f"Queue.get{RETURNED}"
+
+
+def test_who_passes_on_the_end_puts_nothing_back() -> None:
+    with plait.trace() as trace:
+        items: queue.Queue[int | None] = queue.Queue()
+        for item in (1, 2, 3, None):
+            items.put(item)
+        last = threading.Event()
+
+        def first() -> None:
+            while items.get() is not None:
+                pass
+            last.set()
+            while not items.not_empty._waiters:  # type: ignore[attr-defined]
+                time.sleep(0.001)
+            items.put(None)
+
+        def second() -> None:
+            last.wait()
+            items.get()
+
+        run(first, second)
+    (wait,) = (one for one in trace.waits if one.name.startswith("Queue.get"))
+    assert wait.name == "Queue.get"
 
 
 @pytest.mark.parametrize(

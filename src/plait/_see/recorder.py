@@ -32,7 +32,8 @@ from plait._see.whereabouts import lacks_work, line_of, user_frame
 _KEPT = 1_000_000
 _FOR_WORK = (State.QUEUE, State.CONDITION, State.EVENT)
 _START = threading.Thread.start.__code__
-RETURNED = " of what it puts back"  # who takes from a queue puts into it, too
+RETURNED = " of what it puts back"  # who takes from a queue puts into it, too, or somebody else who takes does
+_WAYS = {"get": 0, "put": 1}  # of how often a thread has begun to take from a queue, and to put into it
 _NAMES = {State.IDLE: "work", State.GIL: "the beginning of a thread"}
 SHORTEST = 20  # microseconds of a call that counts as having waited
 
@@ -81,7 +82,7 @@ class Recorder:
         self._natives: dict[int, int] = {}
         self._takers = Takers()
         self.unfinished = Unfinished()
-        self._putters: weakref.WeakKeyDictionary[object, set[int]] = weakref.WeakKeyDictionary()
+        self._traffic: weakref.WeakKeyDictionary[object, dict[int, list[int]]] = weakref.WeakKeyDictionary()
 
     def install(self) -> None:
         """Begin."""
@@ -129,7 +130,7 @@ class Recorder:
             self._natives[thread.ident] = thread.native_id
 
     def _contended(
-        self, name: str, lock: Any, owner: int, began: int, got: bool, held_at: str, frame: FrameType, tid: int, _: int
+        self, name: str, lock: Any, owner: int, began: int, got: bool, held_at: str, frame: FrameType, tid: int
     ) -> Noted:
         where = line_of(frame)
         if _is_signal(user_frame(frame)):
@@ -154,20 +155,22 @@ class Recorder:
         return bootstrap
 
     def _waiting(self, original: Callable[..., Any], state: State, method: str) -> Callable[..., Any]:
-        noted, putters = self.noted, self._putters
+        noted, traffic = self.noted, self._traffic
+        way = _WAYS.get(method) if state is State.QUEUE else None
 
-        def told(waited_for: Any, began: int, frame: FrameType, tid: int, ident: int) -> Noted:
+        def told(waited_for: Any, began: int, frame: FrameType, tid: int) -> Noted:
             known = _state_of(frame, state, method)
             name = _NAMES.get(known) or _name_of(waited_for, state, method)
-            if known is State.QUEUE and method == "get" and ident in putters.get(waited_for.mutex, ()):
-                name += RETURNED
+            if known is State.QUEUE and method == "get":
+                name += RETURNED if any(map(_puts_back, traffic.get(waited_for.mutex, {}).values())) else ""
             return Noted(tid, began, now(), known, name, line_of(frame))
 
         @functools.wraps(original)
         def wait(self: Any, *args: Any, **kwargs: Any) -> Any:
             began = now()
-            if method == "put":
-                putters.setdefault(self.mutex, set()).add(_thread.get_ident())  # a queue may have no hash
+            if way is not None:
+                threads = traffic.setdefault(self.mutex, {})  # a queue may have no hash
+                threads.setdefault(_thread.get_ident(), [0, 0])[way] += 1
             try:
                 return original(self, *args, **kwargs)
             finally:
@@ -181,7 +184,7 @@ class Recorder:
 
         def told(
             waited_for: Any, began: int, owner: int, held_at: str, permits: int, got: bool,
-            frame: FrameType, tid: int, _: int,
+            frame: FrameType, tid: int,
         ) -> Noted:  # fmt: skip
             name, where = _name_of(waited_for, State.SEMAPHORE, "acquire"), line_of(frame)
             last = self._natives.get(owner, 0), held_at, got, id(waited_for), permits
@@ -234,7 +237,7 @@ class Recorder:
     def _bell(self, original: Callable[[Bell, float | None], bool]) -> Callable[..., bool]:
         noted = self.noted
 
-        def told(began: int, frame: FrameType, tid: int, _: int) -> Noted:
+        def told(began: int, frame: FrameType, tid: int) -> Noted:
             where = line_of(frame)
             state, name = (State.FUTURE, "a result of plait's") if where else (State.IDLE, "work")
             return Noted(tid, began, now(), state, name, where)
@@ -253,7 +256,7 @@ class Recorder:
     def _simple_queue(self, original: Any) -> type:
         noted = self.noted
 
-        def told(began: int, frame: FrameType, tid: int, _: int) -> Noted:
+        def told(began: int, frame: FrameType, tid: int) -> Noted:
             known = _state_of(frame, State.QUEUE, "get")
             return Noted(tid, began, now(), known, _NAMES.get(known, "SimpleQueue.get"), line_of(frame))
 
@@ -277,6 +280,12 @@ class Recorder:
 
         self.unfinished.knows(SimpleQueue.get, "began")
         return SimpleQueue
+
+
+def _puts_back(counts: list[int]) -> bool:
+    """Whether a thread puts about as often as it takes: who passes on that all is over puts once."""
+    taken, put = counts
+    return taken > 0 and 2 * put >= taken
 
 
 def _is_signal(frame: FrameType | None) -> bool:

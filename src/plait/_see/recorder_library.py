@@ -93,7 +93,7 @@ class LibraryRecorder:
 
         noted = self._noted
 
-        def told(lists: tuple[Any, ...], began: int, frame: FrameType, tid: int, _: int) -> Noted | None:
+        def told(lists: tuple[Any, ...], began: int, frame: FrameType, tid: int) -> Noted | None:
             many = sum(len(one) for one in lists[:3] if hasattr(one, "__len__"))
             return Noted(tid, began, now(), State.IDLE, "events", line_of(frame)) if many >= _SEVERAL else None
 
@@ -131,7 +131,7 @@ class LibraryRecorder:
     def _waiting(self, original: Callable[..., Any], state: State, name: str) -> Callable[..., Any]:
         noted = self._noted
 
-        def told(began: int, frame: FrameType, tid: int, _: int) -> Noted | None:
+        def told(began: int, frame: FrameType, tid: int) -> Noted | None:
             known, called = state, name
             if state is State.QUEUE and lacks_work(frame):
                 known, called = State.IDLE, "work"

@@ -23,7 +23,7 @@ from plait._see.recorder_unfinished import here
 from plait._see.sampler import now
 from plait._see.whereabouts import PLAIT, line_of, made_at, user_frame
 
-Told = Callable[[str, Any, int, int, bool, str, FrameType, int, int], Any]
+Told = Callable[[str, Any, int, int, bool, str, FrameType, int], Any]
 ABOUT_IT = ("name", "raw", "owner", "began", "got", "held_at")  # variables of the function that waits, for `told`
 _SOON = 0.005  # seconds in which who has got a lock says so
 _OWNER = re.compile(r"owner=(\d+)")
@@ -32,7 +32,7 @@ _OWNER = re.compile(r"owner=(\d+)")
 def lock_types(told: Told, keep: Callable[[Any], None]) -> tuple[type, type]:
     """A Lock and an RLock that have each wait kept as it is told.
 
-    ``told(name, lock, owner, began, got, held_at, frame, native thread, thread)``.
+    ``told(name, lock, owner, began, got, held_at, frame, thread)``, as the system has the thread.
     """
 
     class Lock(_Lock):

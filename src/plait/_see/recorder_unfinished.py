@@ -15,7 +15,7 @@ class Unfinished:
     """The functions that note waits, found in the stacks of the threads that are in them.
 
     Each has a variable `told`: what makes a note of the wait, or None, of variables of the function, of its frame, and
-    of the thread as the system and as Python call it.
+    of the thread as the system calls it.
     """
 
     def __init__(self) -> None:
@@ -40,7 +40,7 @@ class Unfinished:
                 names = self._functions[outermost.f_code]
                 if all(name in variables for name in names):  # or else it has not begun to wait
                     values = [variables[name] for name in names]
-                    found.append(variables["told"](*values, outermost, natives[ident], ident))
+                    found.append(variables["told"](*values, outermost, natives[ident]))
         return [one for one in found if one is not None]
 
     def _outermost(self, frame: FrameType | None) -> FrameType | None:
@@ -51,6 +51,6 @@ class Unfinished:
         return found
 
 
-def here() -> tuple[FrameType, int, int]:
-    """The frame of the caller, and its thread as the system and as Python call it."""
-    return sys._getframe(1), _thread.get_native_id(), _thread.get_ident()
+def here() -> tuple[FrameType, int]:
+    """The frame of the caller, and its thread as the system calls it."""
+    return sys._getframe(1), _thread.get_native_id()
