@@ -216,3 +216,29 @@ def test_who_looks_again_is_not_told_while_somebody_runs(tmp_path: Path) -> None
     runs = Thread("other", 2, 2, (Frame(str(file), 4, "work"),), busy=True)
     found = diagnose(Dump(1, (main, runs)))
     assert found is None or "looks again" not in found.title
+
+
+@pytest.mark.parametrize(
+    ("function", "busy", "where", "told"),
+    [
+        ("_handle_tasks", True, "", "pickles the arguments"),
+        ("_handle_tasks", None, "anon_pipe_write", "pickles the arguments"),
+        ("_handle_results", True, "", "unpickles it"),
+        ("_handle_workers", True, "", ""),
+        ("_handle_tasks", False, "futex_do_wait", ""),
+    ],
+)
+def test_who_carries_the_data_of_a_pool_is_told(function: str, busy: bool | None, where: str, told: str) -> None:
+    """Its workers wait for that thread: nothing says that one of them was killed."""
+    pool = "/usr/lib/python3.13/multiprocessing/pool.py"
+    asks = Frame(pool, 451, "ApplyResult.get", {"timeout": Thing("", 0, "None")})
+    main = Thread("MainThread", 1, 1, (asks, Frame(__file__, 1, "test")))
+    names = ["_handle_workers", "_handle_tasks", "_handle_results"]
+    services = [Thread(name, 2, 2, (Frame(pool, 1, name),)) for name in names]
+    at = names.index(function)
+    services[at] = services[at]._replace(busy=busy, where=where)
+    found = diagnose(Dump(1, (main, *services), "", ((7, "futex_do_wait"),)))
+    assert found is not None
+    assert found.title.endswith("data are on their way") is bool(told)
+    assert any(told in step.does for step in found.steps)
+    assert ("was killed" in found.why or "is killed" in found.why) is not bool(told)

@@ -174,7 +174,8 @@ def _pipe(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
     """Somebody waits for room in a pipe, and who could read from it waits, too."""
     waiting = child_awaited(everybody)
     writing = next((pid for pid, where in dump.children if "pipe_write" in where), None)
-    writer = next((known for known in everybody if "pipe_write" in known.thread.where), None)
+    stuck = [known for known in everybody if "pipe_write" in known.thread.where]
+    writer = next((known for known in stuck if known.wait.kind != "service"), None)  # a pool's workers read
     child = Step(f"child {writing}", "waits for room in a pipe", "", "")
     tasks = [step(known) for known in everybody if known.thread.task and known.wait.kind == "await"]
     if waiting is not None and writing is not None:

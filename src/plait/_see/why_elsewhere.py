@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from plait._see import why_source
 from plait._see.why_cures import NOBODY
+from plait._see.why_data import on_the_way
 from plait._see.why_dump import Dump
 from plait._see.why_graph import is_member
 from plait._see.why_known import Diagnosis, Known, Step, step
@@ -167,6 +168,9 @@ def _shared(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
             "concurrent.futures.ProcessPoolExecutor and plait.map raise such an error where the result is asked for.",
         )
     rows = tuple(_row(child, where) for child, where in dump.children)
+    carried = on_the_way(known, rows, everybody)
+    if carried is not None:
+        return carried
     killed = _kind(known) == "result" and bool(rows) and all(where.startswith(_IDLE) for _, where in dump.children)
     alone = "" if rows else _OF_MEMBER if is_member(dump) else _CHILDLESS
     return Diagnosis(
