@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 from textwrap import dedent
+from types import ModuleType
 
 import pytest
 
@@ -157,6 +158,42 @@ def test_a_package_that_is_named_is_observed(tmp_path: Path, capsys: pytest.Capt
     assert " 0 shared accesses" not in capsys.readouterr().out
     assert run(["check", "--runs", "5", "asks.py"]) == 0
     assert " 0 shared accesses" in capsys.readouterr().out
+
+
+def test_a_part_of_a_package_is_observed_whatever_else_of_it_keeps_that(
+    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    folder = tmp_path_factory.mktemp("installed")
+    (folder / "shelf").mkdir()
+    (folder / "shelf" / "__init__.py").write_text("from shelf.counting import Counter, counted\n")
+    (folder / "shelf" / "counting.py").write_text(
+        "counted = []\nclass Counter:\n    n = 0\n    def bump(self): self.n = int(self.n) + 1\n"
+    )
+    monkeypatch.syspath_prepend(folder)
+    in_c = ModuleType("shelf.in_c")  # as an extension module: it has no source, and is never loaded again
+    monkeypatch.setitem(sys.modules, "shelf.in_c", in_c)
+    (tmp_path / "right.py").write_text(
+        "import threading, shelf.in_c\nfrom shelf import Counter, counted, counting\n"
+        "assert counting.Counter is Counter and not counted and shelf.in_c\ncounted.append(1)\n"
+        "one = threading.Thread(target=Counter().bump)\none.start()\none.join()\n"
+    )
+    (tmp_path / "wrong.py").write_text(
+        "import threading\nfrom shelf import Counter\nc = Counter()\n"
+        "threads = [threading.Thread(target=c.bump) for _ in range(2)]\n"
+        "for thread in threads: thread.start()\nfor thread in threads: thread.join()\nassert c.n == 2\n"
+    )
+    try:
+        assert run(["check", "--runs", "5", "--observe", "shelf.counting", "right.py"]) == 0
+        assert " 0 shared accesses" not in capsys.readouterr().out
+        assert sys.modules["shelf"].counting is sys.modules["shelf.counting"]
+        assert run(["check", "--runs", "50", "--observe", "shelf.counting", "wrong.py"]) == 1
+        assert "Lost update of self.n" in capsys.readouterr().out
+    finally:
+        for name in ("shelf", "shelf.counting"):
+            sys.modules.pop(name, None)
 
 
 def test_tests_are_explored_one_by_one(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -30,6 +30,7 @@ _UNFINISHED = (
     "ended; call it in a function, or in the program's own file"
 )
 _IMPORT = builtins.__import__
+_STAYS = {*sys.stdlib_module_names, __name__.partition(".")[0]}  # packages that check itself runs on
 
 
 class Rewrite(Protocol):
@@ -40,6 +41,9 @@ class Rewrite(Protocol):
 
 class FreshModules:
     """Imports what is the user's as code with hooks, and forgets it after each execution.
+
+    Where only a part of an installed package is observed, the rest of it is imported anew, too, without hooks: it may
+    keep what it has imported of that part.
 
     Attributes:
         files: the files that have been rewritten.
@@ -58,6 +62,7 @@ class FreshModules:
         self._scripts: set[str] = set()
         self._before: dict[str, ModuleType] = {}
         self._known: set[str] = set()
+        self._packages: set[str] = set()  # of which a part is observed
 
     def __enter__(self) -> FreshModules:
         for name, module in list(sys.modules.items()):
@@ -66,6 +71,7 @@ class FreshModules:
                 if is_unfinished(module):
                     raise UsageError(_UNFINISHED.format(name))
                 self._before[name] = module
+        self._before.update((name, sys.modules[name]) for name in self._companions())
         for name in self._before:
             del sys.modules[name]
         self._known = set(sys.modules)
@@ -83,7 +89,7 @@ class FreshModules:
 
     def forget(self) -> None:
         """The next execution imports them again; what others have loaded of the user's was not observed."""
-        for name in (*self._found, *self._scripts):
+        for name in (*self._companions(), *self._found, *self._scripts):
             sys.modules.pop(name, None)
         if len(sys.modules) == len(self._known):
             return
@@ -94,6 +100,18 @@ class FreshModules:
                 if file.endswith(".py"):
                     self.plain.setdefault(file, f"loaded by {loader}, not by check{_ADVICE.get(loader, '')}")
         self._known = set(sys.modules)
+
+    def _companions(self) -> list[str]:
+        """The modules, loaded and with source, of packages of which only a part is observed: those that are not."""
+        for name in (*self._before, *self._found):
+            package = name.partition(".")[0]
+            file = getattr(sys.modules.get(package), "__file__", None)
+            if package not in _STAYS and isinstance(file, str) and not self._mine(file):
+                self._packages.add(package)
+        if not self._packages:
+            return []
+        inside = [name for name in sys.modules if name.partition(".")[0] in self._packages]
+        return [name for name in inside if name not in self._found and _has_source(sys.modules[name])]
 
     def run(self, file: str, name: str, spec: ModuleSpec | None = None) -> ModuleType:
         """A script, run with hooks as a module of this name, as far as it had come when it called `check`."""
@@ -144,6 +162,9 @@ class FreshModules:
             spec = PathFinder.find_spec(name, path, target)
             origin = None if spec is None else spec.origin
             if spec is None or origin is None or not self._mine(origin):
+                if spec is not None and name.partition(".")[0] in self._packages and _is_source(spec.loader):
+                    spec.loader = _Anew(name, str(origin))
+                    return spec
                 return None
             if isinstance(spec.loader, zipimporter) and (text := spec.loader.get_source(name)) is not None:
                 self.give(origin, text)
@@ -174,7 +195,26 @@ def is_main(name: str) -> bool:
     return name == "__main__" or (name in sys.modules and sys.modules[name] is sys.modules.get("__main__"))
 
 
-class _Loader(SourceFileLoader):
+def _has_source(module: ModuleType) -> bool:
+    return _is_source(getattr(module, "__loader__", None))
+
+
+def _is_source(loader: object) -> bool:
+    return isinstance(loader, SourceFileLoader)
+
+
+class _Anew(SourceFileLoader):
+    """Loads a module once more: where it is a package, its modules that stay, as those in C, are in it at once."""
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        within = spec.name + "."
+        stay = {name[len(within) :]: module for name, module in sys.modules.items() if name.startswith(within)}
+        module = ModuleType(spec.name)
+        vars(module).update((name, other) for name, other in stay.items() if "." not in name)
+        return module
+
+
+class _Loader(_Anew):
     """Runs a module's code with hooks, whose steps are events, whatever is imported around it."""
 
     def __init__(self, name: str, file: str, fresh: FreshModules) -> None:
