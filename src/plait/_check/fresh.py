@@ -110,8 +110,13 @@ class FreshModules:
                 self._packages.add(package)
         if not self._packages:
             return []
-        inside = [name for name in sys.modules if name.partition(".")[0] in self._packages]
-        return [name for name in inside if name not in self._found and _has_source(sys.modules[name])]
+        return [
+            name
+            for name, module in list(sys.modules.items())
+            if name.partition(".")[0] in self._packages
+            and name not in self._found
+            and isinstance(getattr(module, "__loader__", None), SourceFileLoader)
+        ]
 
     def run(self, file: str, name: str, spec: ModuleSpec | None = None) -> ModuleType:
         """A script, run with hooks as a module of this name, as far as it had come when it called `check`."""
@@ -156,19 +161,22 @@ class FreshModules:
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """As a finder on `sys.meta_path`: only what is the user's is found here."""
+        """As a finder on `sys.meta_path`: what is the user's, and what is imported anew with that, is found here."""
         found = self._found.get(name)
         if found is None:
             spec = PathFinder.find_spec(name, path, target)
             origin = None if spec is None else spec.origin
-            if spec is None or origin is None or not self._mine(origin):
-                if spec is not None and name.partition(".")[0] in self._packages and _is_source(spec.loader):
-                    spec.loader = _Anew(name, str(origin))
-                    return spec
+            if spec is None or origin is None:
                 return None
+            has_source = isinstance(spec.loader, SourceFileLoader)
+            if not self._mine(origin):
+                if not has_source or name.partition(".")[0] not in self._packages:
+                    return None
+                spec.loader = _Anew(name, origin)
+                return spec
             if isinstance(spec.loader, zipimporter) and (text := spec.loader.get_source(name)) is not None:
                 self.give(origin, text)
-            elif not isinstance(spec.loader, SourceFileLoader):
+            elif not has_source:
                 return None
             found = self._found[name] = (origin, spec.submodule_search_locations)
         file, inside = found
@@ -193,14 +201,6 @@ class FreshModules:
 def is_main(name: str) -> bool:
     """Whether it is the script that called us, which stays; `multiprocessing` gives it a second name."""
     return name == "__main__" or (name in sys.modules and sys.modules[name] is sys.modules.get("__main__"))
-
-
-def _has_source(module: ModuleType) -> bool:
-    return _is_source(getattr(module, "__loader__", None))
-
-
-def _is_source(loader: object) -> bool:
-    return isinstance(loader, SourceFileLoader)
 
 
 class _Anew(SourceFileLoader):

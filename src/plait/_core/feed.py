@@ -213,8 +213,7 @@ class Feed:
     @property
     def due(self) -> float | None:
         """When the next item that waits for its retry or for the rate may run, or None when none does."""
-        soonest = self._later[:1]  # a copy: a worker may take it at any moment
-        retry = soonest[0][0] if soonest else None
+        retry = next((due for due, *_ in self._later[:1]), None)  # of a copy: a worker may take it at any moment
         if self.limit is None or (retry is None and not self._has_some):
             return retry
         return self.limit.due if retry is None or self._has_some else max(retry, self.limit.due)
@@ -268,16 +267,18 @@ class Feed:
         """Never give out this item from now on; False if it is not here any more, but with a worker or ended."""
         with self._lock:
             self._revoked.add(index)
-            for later in [later for later in self._later if later[1] == index]:
-                self._later.remove(later)
-                heapq.heapify(self._later)
-                self._end(index, later[3], later[2])
-                return True
-            for returned in [one for one in self._returned if one[0] <= index < one[0] + len(one[2])]:
-                self._returned.remove(returned)
-                heapq.heapify(self._returned)
-                self._keep(Batch(returned[0], returned[2], returned[1]))
-                return True
+            for later in self._later:
+                if later[1] == index:
+                    self._later.remove(later)
+                    heapq.heapify(self._later)
+                    self._end(index, later[3], later[2])
+                    return True
+            for returned in self._returned:
+                if returned[0] <= index < returned[0] + len(returned[2]):
+                    self._returned.remove(returned)
+                    heapq.heapify(self._returned)
+                    self._keep(Batch(returned[0], returned[2], returned[1]))
+                    return True
             return index >= self.taken
 
     def hand_back(self, base: int, items: Sequence[object], attempt: int = 1) -> None:

@@ -123,10 +123,10 @@ class Crew:
         with self.lock:
             seat.batch = None
             self.done = self.done[0] + done, batch.ended
-            if self._singly:
-                self._sizer.cost = (batch.ended - batch.started) / max(done, 1)
-            else:
+            if not self._singly:
                 self._learn(done, batch.ended - batch.started)
+            elif done:
+                self._sizer.cost = (batch.ended - batch.started) / done
         if done and done == len(batch.items) and not seat.released:
             if self._singly and self.feed.conclude(batch):
                 if self.feed.over:  # the driver may be waiting for the last one

@@ -11,7 +11,7 @@ import _thread
 import sys
 from collections import Counter, deque
 from types import CodeType, FrameType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from plait._core.trace import State
 from plait._see.holders import entered_as
@@ -142,6 +142,11 @@ class Steps:
         return None
 
 
+def thing_of(state: State, inner: FrameType | None) -> Any:
+    """The lock or the like that a task in this state waits for, by the innermost coroutine, which is a method of it."""
+    return inner.f_locals.get("self") if state in _THINGS and inner is not None else None
+
+
 def called(thing: object, frame: FrameType | None) -> str:
     """What the coroutine that awaits a lock or the like calls it: ``self.lock (asyncio.Lock)``."""
     kind = f"{type(thing).__module__.partition('.')[0]}.{type(thing).__name__}"
@@ -157,4 +162,5 @@ def called(thing: object, frame: FrameType | None) -> str:
     return f"{name} ({kind})" if name else f"{_ARTICLES[kind[0] in 'aeiou']} {kind}"
 
 
+_THINGS = (State.LOCK, State.SEMAPHORE, State.CONDITION, State.EVENT)
 _ARTICLES = ("a", "an")

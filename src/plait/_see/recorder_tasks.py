@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 from plait._core.awaits import awaited_frames
 from plait._core.trace import State
-from plait._see.recorder_steps import Step, Steps, called
+from plait._see.recorder_steps import Step, Steps, called, thing_of
 from plait._see.sampler import now
 from plait._see.whereabouts import PLAIT, both, is_installed
 
@@ -38,7 +38,6 @@ _AWAITED = {
     "sleep": State.SLEEP,
     "StreamReader._wait_for_data": State.SOCKET,
 }
-_NAMED = (State.LOCK, State.SEMAPHORE, State.CONDITION, State.EVENT)
 
 
 class TaskRecorder:
@@ -161,7 +160,7 @@ def _awaited(task: asyncio.Task[Any]) -> tuple[State, str, str, asyncio.Lock | N
     if getattr(task, "_fut_waiter", None) is None:
         return State.READY, "its turn", where, None
     state = _AWAITED.get(name, State.FUTURE)
-    thing = inner.f_locals.get("self") if state in _NAMED and inner is not None else None
+    thing = thing_of(state, inner)
     if thing is not None:
         return state, called(thing, frame), where, thing if isinstance(thing, asyncio.Lock) else None
     return state, name if name in _AWAITED else "a future", where, None

@@ -15,7 +15,7 @@ from typing import Any
 from plait._core.awaits import awaited_frames
 from plait._core.once_imported import forget, once_imported
 from plait._core.trace import State
-from plait._see.recorder_steps import Step, Steps, called
+from plait._see.recorder_steps import Step, Steps, called, thing_of
 from plait._see.sampler import now
 from plait._see.whereabouts import both, is_installed
 
@@ -46,7 +46,6 @@ _AWAITED = {  # functions of trio's and anyio's
     "_SocketType.accept": State.SOCKET,
     "_SocketType.connect": State.SOCKET,
 }
-_NAMED = (State.LOCK, State.SEMAPHORE, State.CONDITION, State.EVENT)
 
 
 class TrioRecorder:
@@ -160,7 +159,7 @@ def _awaited(task: Any) -> tuple[State, str, str, object]:
     if not name or name.endswith("checkpoint"):
         return State.READY, "its turn", where, None
     state = _AWAITED.get(name, State.FUTURE)
-    thing = inner.f_locals.get("self") if state in _NAMED and inner is not None else None
+    thing = thing_of(state, inner)
     if thing is not None:
         return state, called(thing, deep), where, thing if state is State.LOCK else None
     return state, name if name in _AWAITED else "other tasks" if name.startswith("Nursery") else "a task", where, None
