@@ -33,7 +33,7 @@ from plait._engines.measuring_calls import CallMeter
 from plait._engines.measuring_gil import Canary
 from plait._engines.measuring_transfer import measure_transfer
 from plait._engines.needs import StartUp
-from plait._engines.seen import ALONE, BRIEF, HINDERED, RACED_CALLS, WAITING_CALLS, Seen, is_lost, race_speed
+from plait._engines.seen import BRIEF, HINDERED, RACED_CALLS, WAITING_CALLS, Seen, is_lost, race_speed
 
 _HEARD = 0.018  # seconds for which the canary must have listened
 _SOON_HEARD = 0.009  # the same, when it hardly ever got the GIL while several calls ended
@@ -43,7 +43,9 @@ _LONG_RACE = 3  # how many times longer it lasts for that
 _RACE_SHARE = 0.02  # of all the work there is: for so long it may last anyway
 _SOON_LOST = 0.01  # seconds after which it ends when the two clearly hinder each other
 _PATIENCE = 2.0  # seconds after which nobody waits for the first call any more
-_ON_TRIAL = 8  # threads when the first call has waited, until others have
+_ON_TRIAL = 8  # threads when the first call has waited, until others have; before that, twice as many each time that
+_STILL_WAIT = 0.003  # seconds more have gone by in which none has computed
+_ALL_WAIT = 0.005  # seconds, on average of all threads, after which it is believed though no call has ended
 _MORE_CALLS = 1.1  # times as many, after which an unsure choice is made once more
 _CALM = 0.001  # seconds between two looks
 _UNHEARD = 0.006  # seconds of calls that nobody listens to
@@ -85,6 +87,9 @@ class Pilot:
         self._unheard: Seen | None = None  # when it was left alone
         self._racing = False
         self._trial = _Trial.MAY_COME
+        self._on_trial = 1  # threads, since
+        self._tried = 0.0
+        self._hurried: Promptly | None = None
         self._alone_again = False
         self._tiny = False
         self._holds = False  # the feed, until the first call has ended
@@ -114,6 +119,7 @@ class Pilot:
 
     def end(self) -> None:
         """Stop measuring."""
+        self._hurry(False)
         if self._canary is not None:
             self._canary.join()
         self.meter.samples.clear()
@@ -127,7 +133,7 @@ class Pilot:
         if self._trial is _Trial.FAILED:
             return 1
         if self._trial is _Trial.RUNS:
-            return _ON_TRIAL
+            return self._on_trial
         seen = self._seen
         return 1 if seen is None or seen.calls or seen.seconds < _PATIENCE else None
 
@@ -192,6 +198,16 @@ class Pilot:
             self._job.feed.release()
         with Promptly():  # it reads files, and modules, beside a thread that computes
             self._judge(seen)
+        self._hurry(self._trial in (_Trial.RUNS, _Trial.FAILED) and self.choice is None)
+
+    def _hurry(self, hurried: bool) -> None:
+        """Whether looks have to come soon though several threads may compute."""
+        if hurried and self._hurried is None:
+            self._hurried = Promptly()
+            self._hurried.__enter__()
+        elif not hurried and self._hurried is not None:
+            self._hurried.__exit__()
+            self._hurried = None
 
     def _judge(self, seen: Seen) -> None:
         if seen.tiny is not None:
@@ -231,8 +247,9 @@ class Pilot:
             unsure = seen.doubtful or (not seen.waits and canary.heard.seconds < _HEARD)
             if not unsure or seen.seconds >= _PATIENCE:
                 self._race_or_decide(seen, canary)
-        elif self._trial is _Trial.MAY_COME and seen.calls and seen.waits:
+        elif self._trial is _Trial.MAY_COME and seen.waits:
             self._trial = _Trial.RUNS
+            self._try_more(seen)
 
     def _judge_trial(self, seen: Seen) -> None:
         """Go on with the threads that were added because the first call waited, or measure anew without them."""
@@ -242,12 +259,18 @@ class Pilot:
                 self._measure_anew()
         elif seen.computes:
             self._fail_trial()
-        elif seen.waits and (seen.calls >= WAITING_CALLS or seen.seconds >= threads * ALONE):
+        elif seen.waits and (seen.calls >= WAITING_CALLS or seen.seconds >= threads * _ALL_WAIT):
             self._alone = seen = seen._replace(inside=None)  # those that have ended may be those that did not wait
             if choose(self._measured(seen)).engine == "thread":
                 self._decide(seen)
             else:
                 self._fail_trial()
+        elif seen.waits and (seen.calls or seen.now - self._tried >= _STILL_WAIT):
+            self._try_more(seen)
+
+    def _try_more(self, seen: Seen) -> None:
+        self._tried = seen.now
+        self._on_trial = _ON_TRIAL if seen.calls else min(_ON_TRIAL, 2 * len(self.meter.threads))
 
     def _fail_trial(self) -> None:
         self._trial = _Trial.FAILED
