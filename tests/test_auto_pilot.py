@@ -81,12 +81,22 @@ WAITED = WAITING._replace(calls=1, inside=0.006)
 
 
 def test_threads_are_added_on_trial_when_the_first_item_has_waited(pilot: Callable[..., Pilot]) -> None:
-    assert pilot(WAITING).threads_wanted() == 1
     assert pilot(WAITED._replace(doubtful=True)).threads_wanted() == 1
     assert pilot(WAITED).threads_wanted() == 8
     one = pilot(ENDED, threads=8)
     assert one.threads_wanted() is None
     assert one.choice == Choice("thread", "threads: 79 % of the time it waits")
+
+
+def test_more_and_more_are_tried_while_the_first_item_waits(pilot: Callable[..., Pilot]) -> None:
+    assert pilot(WAITING).threads_wanted() == 2
+    assert pilot(WAITING._replace(now=1.002, seconds=0.008), threads=2).threads_wanted() == 2
+    assert pilot(WAITING._replace(now=1.003, seconds=0.009, doubtful=True), threads=2).threads_wanted() == 2
+    assert pilot(WAITING._replace(now=1.004, seconds=0.0095), threads=2).threads_wanted() == 4
+    assert sys.getswitchinterval() < 0.001  # if they compute, it is to be seen soon
+    one = pilot(WAITING._replace(now=1.008, seconds=0.021, computed=0.001), threads=4)
+    assert one.choice == Choice("thread", "threads: 95 % of the first 21 ms it waited")
+    assert sys.getswitchinterval() >= 0.001
 
 
 @pytest.mark.parametrize("doubtful", [False, True])
@@ -117,8 +127,8 @@ def test_those_on_trial_go_on_when_items_wait_for_the_gil_now_and_then(pilot: Ca
 
 def test_those_on_trial_get_others_when_all_of_them_wait_for_long(pilot: Callable[..., Pilot]) -> None:
     pilot(WAITED)
-    assert pilot(WAITED._replace(seconds=0.1), threads=8).choice is None
-    one = pilot(WAITED._replace(seconds=0.161, computed=0.008), threads=8)
+    assert pilot(WAITED._replace(seconds=0.039), threads=8).choice is None
+    one = pilot(WAITED._replace(seconds=0.041, computed=0.002), threads=8)
     assert one.choice == Choice("thread", "threads: 95 % of the time it waits")
 
 
@@ -181,7 +191,7 @@ def test_a_first_call_that_goes_on_may_make_much_of_what_is_left(
 ) -> None:
     monkeypatch.setattr(auto_pilot, "_HEARD", 0.0)
     monkeypatch.setattr(needs, "start_seconds", lambda _: 0.2)
-    one = pilot(WAITING)
+    one = pilot(WAITING._replace(seconds=0.001))
     one._job.feed = Feed(range(6))
     computes = Seen(1.0, 0, seconds=0.03, computed=0.03, ready=0.0, gil=0.97, settled=0.0, inside=0.0)
     for seconds in (0.061, 0.065):

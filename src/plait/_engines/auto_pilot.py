@@ -8,7 +8,6 @@ decides in the driver's thread, so that nobody has to be asked. The rule itself 
 
 from __future__ import annotations
 
-import enum
 import time
 from _collections_abc import Callable
 
@@ -16,6 +15,7 @@ from plait._core.budget import available_cores
 from plait._core.gil import Promptly, has_gil
 from plait._core.job import Job
 from plait._engines.auto_growth import PilotGrowth
+from plait._engines.auto_trial import Trial
 from plait._engines.choice import (
     HOLDS,
     Choice,
@@ -43,9 +43,7 @@ _LONG_RACE = 3  # how many times longer it lasts for that
 _RACE_SHARE = 0.02  # of all the work there is: for so long it may last anyway
 _SOON_LOST = 0.01  # seconds after which it ends when the two clearly hinder each other
 _PATIENCE = 2.0  # seconds after which nobody waits for the first call any more
-_ON_TRIAL = 8  # threads when the first call has waited, until others have; before that, twice as many each time that
-_STILL_WAIT = 0.003  # seconds more have gone by in which none has computed
-_ALL_WAIT = 0.005  # seconds, on average of all threads, after which it is believed though no call has ended
+_ALL_WAIT = 0.005  # seconds, on average of all threads on trial, after which it is believed though no call has ended
 _MORE_CALLS = 1.1  # times as many, after which an unsure choice is made once more
 _CALM = 0.001  # seconds between two looks
 _UNHEARD = 0.006  # seconds of calls that nobody listens to
@@ -86,10 +84,7 @@ class Pilot:
         self._start: Seen | None = None  # when it began
         self._unheard: Seen | None = None  # when it was left alone
         self._racing = False
-        self._trial = _Trial.MAY_COME
-        self._on_trial = 1  # threads, since
-        self._tried = 0.0
-        self._hurried: Promptly | None = None
+        self._trial = Trial()
         self._alone_again = False
         self._tiny = False
         self._holds = False  # the feed, until the first call has ended
@@ -119,7 +114,7 @@ class Pilot:
 
     def end(self) -> None:
         """Stop measuring."""
-        self._hurry(False)
+        self._trial.end()
         if self._canary is not None:
             self._canary.join()
         self.meter.samples.clear()
@@ -130,10 +125,8 @@ class Pilot:
             return None if self.choice.engine == "thread" else 1  # at least
         if self._racing:
             return 2
-        if self._trial is _Trial.FAILED:
-            return 1
-        if self._trial is _Trial.RUNS:
-            return self._on_trial
+        if self._trial.runs or self._trial.failed:
+            return self._trial.threads
         seen = self._seen
         return 1 if seen is None or seen.calls or seen.seconds < _PATIENCE else None
 
@@ -145,7 +138,7 @@ class Pilot:
     @property
     def wants_fewer(self) -> bool:
         """Whether the threads beyond those that are wanted should rest."""
-        return self._trial is _Trial.FAILED
+        return self._trial.failed
 
     def note_threads(self, look: Look) -> None:
         """Those beyond the first may have come to rest."""
@@ -198,16 +191,8 @@ class Pilot:
             self._job.feed.release()
         with Promptly():  # it reads files, and modules, beside a thread that computes
             self._judge(seen)
-        self._hurry(self._trial in (_Trial.RUNS, _Trial.FAILED) and self.choice is None)
-
-    def _hurry(self, hurried: bool) -> None:
-        """Whether looks have to come soon though several threads may compute."""
-        if hurried and self._hurried is None:
-            self._hurried = Promptly()
-            self._hurried.__enter__()
-        elif not hurried and self._hurried is not None:
-            self._hurried.__exit__()
-            self._hurried = None
+        if self.choice is not None:
+            self._trial.end()
 
     def _judge(self, seen: Seen) -> None:
         if seen.tiny is not None:
@@ -220,7 +205,7 @@ class Pilot:
                 self._decide(seen)
         elif self._unheard is not None:
             self._hear_nothing(seen, self._unheard)
-        elif self._trial in (_Trial.RUNS, _Trial.FAILED):
+        elif self._trial.runs or self._trial.failed:
             self._judge_trial(seen)
         else:
             self._judge_alone(seen, self._canary)
@@ -247,14 +232,13 @@ class Pilot:
             unsure = seen.doubtful or (not seen.waits and canary.heard.seconds < _HEARD)
             if not unsure or seen.seconds >= _PATIENCE:
                 self._race_or_decide(seen, canary)
-        elif self._trial is _Trial.MAY_COME and seen.waits:
-            self._trial = _Trial.RUNS
-            self._try_more(seen)
+        elif self._trial.may_come and seen.waits:
+            self._trial.go_on(seen, 1)
 
     def _judge_trial(self, seen: Seen) -> None:
         """Go on with the threads that were added because the first call waited, or measure anew without them."""
         threads = len(self.meter.threads)
-        if self._trial is _Trial.FAILED:
+        if self._trial.failed:
             if self._alone_again or seen.seconds >= threads * _PATIENCE:
                 self._measure_anew()
         elif seen.computes:
@@ -265,15 +249,11 @@ class Pilot:
                 self._decide(seen)
             else:
                 self._fail_trial()
-        elif seen.waits and (seen.calls or seen.now - self._tried >= _STILL_WAIT):
-            self._try_more(seen)
-
-    def _try_more(self, seen: Seen) -> None:
-        self._tried = seen.now
-        self._on_trial = _ON_TRIAL if seen.calls else min(_ON_TRIAL, 2 * len(self.meter.threads))
+        elif seen.waits:
+            self._trial.go_on(seen, threads)
 
     def _fail_trial(self) -> None:
-        self._trial = _Trial.FAILED
+        self._trial.fail()
         self._alone_again = False
 
     def _measure_anew(self) -> None:
@@ -281,7 +261,7 @@ class Pilot:
         assert self._canary is not None
         self._canary.join()
         self._canary = self._seen = self._alone = None
-        self._trial = _Trial.OVER
+        self._trial.end()
         self.meter.forget()
 
     def _race_or_decide(self, seen: Seen, canary: Canary) -> None:
@@ -411,12 +391,3 @@ class Pilot:
         if reason:
             return Choice("thread", f"threads, although {nature(measured)}: {reason}", alone=suffices(measured))
         return choose(measured._replace(transfer=transfer.seconds, transfer_bytes=transfer.size))
-
-
-class _Trial(enum.Enum):
-    """Of more threads than one, before it is known what an item costs."""
-
-    MAY_COME = enum.auto()
-    RUNS = enum.auto()
-    FAILED = enum.auto()  # until all but one rest
-    OVER = enum.auto()
