@@ -74,7 +74,7 @@ def test_a_crowd_at_one_lock_is_told_soon() -> None:
 def test_who_lets_a_lock_go_and_wants_it_again_does_not_wait_for_itself() -> None:
     """Who has got it in C has the lock already, and has had no chance to say so."""
     noted: list[tuple[int, bool, str]] = []
-    lock_type, _ = lock_types(lambda _name, _lock, owner, _began, got, at, *_: (owner, got, at), noted.append)
+    lock_type, _ = lock_types(lambda _name, _lock, holder, _began, got, *_: (holder[0], got, holder[1]), noted.append)
     lock, me = lock_type(), get_ident()
 
     def is_at(words: str) -> bool:
@@ -83,7 +83,7 @@ def test_who_lets_a_lock_go_and_wants_it_again_does_not_wait_for_itself() -> Non
 
     def keeps() -> None:
         with lock:
-            while not is_at("raw.acquire(True, left)"):
+            while not is_at("raw.acquire(True, timeout)"):
                 time.sleep(0.001)
 
     other = threading.Thread(target=keeps)
@@ -104,7 +104,7 @@ def test_who_lets_a_lock_go_and_wants_it_again_does_not_wait_for_itself() -> Non
 
 def test_who_gives_up_at_once_or_has_it_itself() -> None:
     noted: list[tuple[int, bool]] = []
-    lock = lock_types(lambda _name, _lock, owner, _began, got, *_: (owner, got), noted.append)[0]()
+    lock = lock_types(lambda _name, _lock, holder, _began, got, *_: (holder[0], got), noted.append)[0]()
     assert lock.acquire()
     assert not lock.acquire(timeout=0.001)
     assert not lock.acquire(timeout=0)

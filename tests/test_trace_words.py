@@ -44,7 +44,7 @@ def made(lanes: dict[str, list[tuple[int, State]]], seconds: float = 1.0) -> Tra
         ([(0, PYTHON), (150, LOCK), (230, SLEEP)], "PYTHON 0-100, QUEUE 100-200, SLEEP 200-300"),
         (
             [(0, PYTHON), (150, LOCK), (180, GIL), (210, PYTHON)],
-            "PYTHON 0-100, QUEUE 100-180, GIL 180-200, UNSEEN 200-210, PYTHON 210-300",
+            "PYTHON 0-100, QUEUE 100-170, GIL 170-200, UNSEEN 200-210, PYTHON 210-300",
         ),
         (
             [(0, SLEEP), (90, LOCK), (210, PYTHON)],

@@ -282,6 +282,10 @@ def times_of(lane: Lane, end: int) -> dict[State, float]:
         times = {state: time for state, time in ((State.PYTHON, cpu - native), (State.NATIVE, native)) if time > 0}
     if queued > 0:
         times[State.CORE] = queued
+    sampled = {state: found[state] for state in _SAMPLED if state in found}
+    noted = sum(seconds for state, seconds in found.items() if state not in sampled)
+    if sampled and noted < rest:
+        found = {**found, **_shared(sampled, rest - noted, State.UNSEEN)}
     for state, seconds in _shared(found, rest, State.UNSEEN).items():
         times[state] = seconds
     if not blocked and rest < 0.01 * there:  # a tick of rounding is no state

@@ -130,9 +130,9 @@ class Recorder:
             self._natives[thread.ident] = thread.native_id
 
     def _contended(
-        self, name: str, lock: Any, owner: int, began: int, got: bool, held_at: str, frame: FrameType, tid: int
+        self, name: str, lock: Any, holder: list[Any], began: int, got: bool, frame: FrameType, tid: int
     ) -> Noted:
-        where = line_of(frame)
+        where, (owner, held_at) = line_of(frame), holder
         if _is_signal(user_frame(frame)):
             return Noted(tid, began, now(), State.IDLE, "work", where)
         return Noted(tid, began, now(), State.LOCK, name, where, self._natives.get(owner, 0), held_at, got, id(lock))

@@ -23,16 +23,16 @@ from plait._see.recorder_unfinished import here
 from plait._see.sampler import now
 from plait._see.whereabouts import PLAIT, line_of, made_at, user_frame
 
-Told = Callable[[str, Any, int, int, bool, str, FrameType, int], Any]
-ABOUT_IT = ("name", "raw", "owner", "began", "got", "held_at")  # variables of the function that waits, for `told`
-_SOON = 0.005  # seconds in which who has got a lock says so
+Told = Callable[[str, Any, list[Any], int, bool, FrameType, int], Any]
+ABOUT_IT = ("name", "raw", "holder", "began", "got")  # variables of the function that waits, for `told`
 _OWNER = re.compile(r"owner=(\d+)")
 
 
 def lock_types(told: Told, keep: Callable[[Any], None]) -> tuple[type, type]:
     """A Lock and an RLock that have each wait kept as it is told.
 
-    ``told(name, lock, owner, began, got, held_at, frame, thread)``, as the system has the thread.
+    ``told(name, lock, holder, began, got, frame, thread)``: as holder, who has it and at which line; the thread as the
+    system has it.
     """
 
     class Lock(_Lock):
@@ -92,21 +92,27 @@ class _Lock(metaclass=_WithMethods):
         self.name = name = made_at(user_frame(sys._getframe(1)))
         told, keep = self.tell, self.keep_it
 
+        strangers: dict[int, list[Any]] = {}  # threads that wait, and do not know for whom: who gets it tells them
+
         def wait(whose: Callable[[], int], timeout: float) -> bool:
-            owner, left = whose(), timeout
-            held_at = line_of(sys._current_frames().get(owner)) if owner else ""
+            owner = whose()
+            holder = [owner, line_of(sys._current_frames().get(owner)) if owner else ""]
+            me = get_ident()
+            if owner == me:  # it has just let it go, and who has got it has not said so yet; or it waits for itself
+                strangers[me] = holder
             began = now()
             got: bool = False
             try:
-                if owner == get_ident():  # it has just let it go: who has got it has not said so yet
-                    first = _SOON if timeout < 0 else min(_SOON, timeout)
-                    left = timeout if timeout < 0 else timeout - first
-                    got = bool(raw.acquire(True, first))
-                    owner = 0 if got else whose()
-                    held_at = line_of(sys._current_frames().get(owner)) if owner else ""
-                got = got or bool(raw.acquire(True, left))
+                got = bool(raw.acquire(True, timeout))
             finally:
-                keep(told(name, raw, owner, began, got, held_at, *here()))
+                if strangers.pop(me, None) and got and holder[0] == me:
+                    holder[0] = 0 if whose() == me else whose()
+                if got and strangers:
+                    told_them = [me, line_of(sys._getframe())]
+                    for stranger in tuple(strangers.values()):
+                        stranger[:] = told_them
+                    strangers.clear()
+                keep(told(name, raw, holder, began, got, *here()))
             return got
 
         self.equip(self, raw.acquire, wait)

@@ -55,7 +55,7 @@ def add_threads(
         ended = origin + trace.microseconds
         pieces = refined(changes, outer.get(one.tid, []), ended, slack)
         pieces = with_unseen(_within(pieces, origin, ended), one.cpu + one.queued)
-        lane = _lane(one, pieces, sorted(without_core), origin)
+        lane = _lane(one, pieces, _outside(sorted(without_core), outer.get(one.tid, [])), origin)
         lane.name = names.get(one.tid) or _elsewhere(one, workers.get(one.pid, ""), others.get(one.pid, ""))
         lanes[one.tid] = len(trace.lanes)
         trace.lanes.append(lane)
@@ -103,6 +103,25 @@ def _whole(
     if life.cpu >= 0:
         one = one._replace(cpu=life.cpu, queued=life.queued)
     return one, [*seen, (life.ended, State.ABSENT, 0)], without_core
+
+
+def _outside(without_core: Iterable[tuple[int, int]], waits: Sequence[Noted]) -> list[tuple[int, int]]:
+    """Those that may be: who waits is not ready for a core. It is known when one was missing to a look, a wait exactly.
+
+    >>> wait = Noted(7, 10, 50, State.LOCK, "lock", "a.py:3")
+    >>> _outside([(5, 15), (20, 30), (45, 60)], [wait])
+    [(5, 10), (45, 60)]
+    """
+    found, at = [], 0
+    for low, high in without_core:
+        while at < len(waits) and waits[at].ended <= low:
+            at += 1
+        wait = waits[at] if at < len(waits) else None
+        if wait is None or high <= wait.began or (wait.began <= low and wait.ended <= high):
+            found.append((low, high))
+        elif low < wait.began:
+            found.append((low, wait.began))
+    return found
 
 
 def _within(pieces: Iterable[Piece], began: int, ended: int) -> list[Piece]:

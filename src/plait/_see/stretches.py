@@ -21,13 +21,14 @@ def refined(changes: Sequence[Change], waits: Sequence[Noted], end: int, slack: 
     """The stretches of a thread, without gaps, from the first change to the end.
 
     A noted wait begins and ends where the thread says so: what was seen before it does not reach into it, and what was
-    seen in it, no further. After it nobody has looked until the next look: for `slack` at most. Within it, what is seen
-    to be something else, such as the wait for the GIL after it has been let go, is that. Waits do not overlap.
+    seen in it, no further. After it nobody has looked until the next look: for `slack` at most, twice the time between
+    two looks. Within it, what is seen to be something else, such as the wait for the GIL after it has been let go, is
+    that. Waits do not overlap.
 
     >>> wait = Noted(7, 10, 50, State.QUEUE, "Queue", "a.py:3")
     >>> looks = [(0, State.PYTHON, 0), (20, State.LOCK, 0), (40, State.GIL, 0), (60, State.PYTHON, 0)]
     >>> [(began, ended, State(state).name) for began, ended, state, _ in refined(looks, [wait], 100, 20)]
-    [(0, 10, 'PYTHON'), (10, 40, 'QUEUE'), (40, 50, 'GIL'), (50, 60, 'UNSEEN'), (60, 100, 'PYTHON')]
+    [(0, 10, 'PYTHON'), (10, 35, 'QUEUE'), (35, 50, 'GIL'), (50, 60, 'UNSEEN'), (60, 100, 'PYTHON')]
     """
     pieces: list[Piece] = []
     at = 0
@@ -46,8 +47,12 @@ def refined(changes: Sequence[Change], waits: Sequence[Noted], end: int, slack: 
                 _between(pieces, moment, wait.began, *before, slack if following > at else 0)
                 moment = wait.began
             ended = min(wait.ended, until)
-            inside = wait.began - seen < ended - wait.began and state in _OWN
-            _add(pieces, moment, ended, *((state, text) if inside else (wait.state, 0)))
+            if state in _OWN and seen >= wait.began:
+                since = max(wait.began, _since(moment, ended, slack // 2) if state == State.GIL else moment)
+                _take_back(pieces, since)
+                _add(pieces, since, ended, state, text)
+            else:
+                _add(pieces, moment, ended, wait.state, 0)
             moment = max(moment, ended)
             following += 1
         if moment < until:
@@ -81,6 +86,22 @@ def _waited_before(pieces: Sequence[Piece], since: int) -> tuple[int, int]:
         if ended >= since and state not in (*_OWN, State.UNSEEN):
             return state, text
     return State.UNSEEN, 0
+
+
+def _since(seen: int, ended: int, period: int) -> int:
+    """Since when it was what it was seen to be and remained to the end of a wait, on average over all waits.
+
+    Of those that last less than a period most are not seen, for which those stand that are.
+    """
+    return min(ended - period, seen - period // 2)
+
+
+def _take_back(pieces: list[Piece], since: int) -> None:
+    """Say nothing of the time since then."""
+    while pieces and pieces[-1][1] > since:
+        began, _, state, text = pieces.pop()
+        if began < since:
+            pieces.append((began, since, state, text))
 
 
 def _between(pieces: list[Piece], began: int, ended: int, state: int, text: int, slack: int) -> None:
