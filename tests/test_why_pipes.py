@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import fcntl
 import os
 import select
@@ -9,6 +10,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -17,7 +19,10 @@ from hanging import LONG, diagnosed
 from plait._see.why_diagnosis import diagnose
 from plait._see.why_dump import Dump, Frame, OtherEnd, Thing, Thread
 from plait._see.why_inside import look_inside
-from plait._see.why_proc import caught, command, kernel_wait
+from plait._see.why_other_end import other_end
+from plait._see.why_proc import caught, command, kernel_wait, waits_in
+
+_ADOPTS = 36  # PR_SET_CHILD_SUBREAPER of prctl: processes whose parents have ended become ours
 
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")
 pytestmark = pytest.mark.usefixtures("nothing_left")
@@ -38,6 +43,30 @@ def test_a_child_has_ended_and_what_it_started_keeps_the_pipe_open(tmp_path: Pat
         child.communicate()
     assert f"(sh -c read x < {gate})"[:30] in found.why
     assert "start_new_session=True" in found.cure
+
+
+@linux
+def test_who_comes_to_have_our_parent_when_its_own_ends_is_a_stranger(tmp_path: Path) -> None:
+    """As in a program that was started by init, which adopts what has no parent any more."""
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    shell = ["sh", "-c", f"sh -c 'read x < {gate}' & echo started"]
+    program = f"import subprocess; subprocess.check_output({shell})"
+    ctypes.CDLL(None).prctl(_ADOPTS, 1, 0, 0, 0)
+    try:
+        with subprocess.Popen([sys.executable, "-c", program]) as reader:
+            deadline = time.monotonic() + LONG
+            try:
+                end = None
+                while end is None or not end.strangers:
+                    assert time.monotonic() < deadline, end
+                    end = other_end(reader.pid, reader.pid, waits_in(reader.pid, reader.pid))
+            finally:
+                gate.write_text("go on\n")
+            (orphan,) = end.processes
+        os.waitpid(orphan, 0)
+    finally:
+        ctypes.CDLL(None).prctl(_ADOPTS, 0, 0, 0, 0)
 
 
 @linux

@@ -32,6 +32,7 @@ _ENTRY = struct.Struct("=ihh")  # of what is polled: descriptor, events asked fo
 _MANY = 8  # of them that are looked at
 _OPEN, _LISTENS = "01", "0A"
 _NOBODY = "0"
+_STANDARD = (0, 1, 2)  # descriptors of input and output
 _MAPPED = bytes(10) + b"\xff\xff"  # what an address of version 4 begins with where it is one of version 6
 _WRITES = 0o3  # of the flags of an open file, those that say whether it is for reading, writing or both
 
@@ -59,12 +60,9 @@ def _pipe(pid: int, number: int, reads: bool) -> OtherEnd | None:
     link = _link(pid, number)
     if not link.startswith("pipe:"):
         return None
-    family = {
-        pid,
-        parent(pid),
-        *(child for child, _ in children(pid)),
-        *(child for child, _ in children(parent(pid))),
-    }
+    family = {pid, parent(pid), *(child for child, _ in children(pid))}
+    if number in _STANDARD:  # others of a pipeline; who has our parent because its own has ended is a stranger
+        family |= {child for child, _ in children(parent(pid))}
     others = [one for one in sorted(family) if any(_has(one, link, writes=reads))]
     strangers = not others  # as those are that a child has started which has ended
     if strangers:
