@@ -117,7 +117,7 @@ class Execution(Border):
 
     # What the program does
 
-    def step(self, kind: Kind, place: int, name: str, site: Site | None, atomic: bool = True) -> Controlled | None:
+    def step(self, kind: Kind, place: int, name: str, site: Site | None) -> Controlled | None:
         """The running thread is about to do this; returns when it may. None if the caller is not under our control."""
         me = self.running
         if me.ident != _get_ident() or me.quiet:
@@ -132,7 +132,7 @@ class Execution(Border):
             self.places.sweep(len(events))
             if self.aborting:
                 refuse(me)
-        me.pending = event = _new(Event, (me.number, kind, place, name, site, atomic))
+        me.pending = event = _new(Event, (me.number, kind, place, name, site, True))
         ready = self.ready
         if len(ready) > 1 or self.returned:
             if self.returned:

@@ -54,7 +54,7 @@ def explain(failing: Record, passing: Record | None, sources: Sources) -> Findin
     finding = finding or with_kept(
         _unexplained(history, failure, sources, always=passing is None), failure, history, sources
     )
-    ends = failure.kind == "exception" or finding.kind in ("fails under a schedule", "no end", "died")
+    ends = failure.kind == "exception" or finding.kind in ("fails under a schedule", "no end")
     finding = _with_end(finding, failure) if ends else finding
     words = Words(history, sources)
     finding = let_in(finding, sources)
@@ -200,7 +200,7 @@ def _unexplained(history: History, failure: Failure, sources: Sources, *, always
     stopped = [words.moment(index) for index in _interleaved(history, failure.thread)] or [
         words.moment(index, "has to wait before this") for index in changeovers(history, site)
     ]
-    kind = {"steps": "no end", "died": "died"}.get(failure.kind, "fails under a schedule")
+    kind = "no end" if failure.kind == "steps" else "fails under a schedule"
     by_time = kind == "fails under a schedule" and _early(history) is not None
     kind = "wrong order" if by_time else kind
     always = always and kind == "fails under a schedule"
@@ -261,7 +261,6 @@ _UNEXPLAINED = {
         "The {threads} go on without an end, even when each gets its turn: they may wait for each other in loops.",
         "See what each of them waits for, and let it wait with a Condition or an Event instead.",
     ),
-    "died": _Told("The process died", "The process that ran it ended before the run was over.", "See its last lines."),
 }
 _BY_TIME = _Told(
     "Fails when the others take longer",

@@ -76,11 +76,6 @@ WORDS = {
         "Keep it in a variable as well: set it under the lock before notify(), and wait with `while not ready: "
         "{thing}.wait()`, or `{thing}.wait_for(lambda: ready)`.",
     ),
-    "lost wake-up, in a loop": Says(
-        "{who} notifies in {where} before {name} waits in {here}, after it has looked and before it sleeps. A notify() "
-        "wakes those that wait at that moment; it is not kept for later.",
-        "The check and the wait must be under the same lock as the change and the notify().",
-    ),
     "lost wake-up, checked outside": Says(
         "{name} has seen in {checked} that it has to wait, but takes the lock only after that. In between {who} "
         "notifies in {where}, which nobody hears, and then {name} waits in {here}.",

@@ -115,10 +115,6 @@ class Places:
             self._made[number] = made
         return number
 
-    def name(self, number: int, label: str) -> None:
-        """What people call this one, if it is not its type."""
-        self._labels[number] = label
-
     def table(self) -> dict[int, Place]:
         """All of them, as the record of the execution keeps them."""
         made = self._made

@@ -10,7 +10,7 @@ from plait._check.source import Sources
 from plait._draw.columns import cells, draw_columns, wrap
 from plait._draw.page import Chapter, draw_page
 
-_BOLD, _DIM, _RED, _END = "\x1b[1m", "\x1b[2m", "\x1b[1;31m", "\x1b[0m"
+_BOLD, _RED, _END = "\x1b[1m", "\x1b[1;31m", "\x1b[0m"
 _INDENT = "  "
 
 

@@ -176,11 +176,6 @@ class Lane:
             at -= 1
         return low
 
-    def state_at(self, moment: int) -> State:
-        """What it did at a moment."""
-        at = bisect_right(self.moments, moment) - 1
-        return State(self.states[at]) if at >= 0 else State.ABSENT
-
 
 @dataclass(slots=True)
 class Trace:

@@ -97,11 +97,6 @@ class Arena:
                     if keep < 0 and not _remove(self._memory, offset, size):
                         return
 
-    @property
-    def live(self) -> int:
-        """How many slots are in use."""
-        return len(self._live)
-
     def close(self) -> None:
         """Unmap; the memory goes when the readers have unmapped it too."""
         self._view.release()
