@@ -19,7 +19,7 @@ class Loader(SourceFileLoader):
     def get_code(self, fullname: str) -> CodeType:
         from plait._check.rewrite import rewrite  # a plain run does without plait
 
-        return rewrite(importlib.util.decode_source(Path(self.path).read_bytes()), self.path, module=fullname)
+        return rewrite(importlib.util.decode_source(Path(self.path).read_bytes()), self.path)
 
 
 class Finder:

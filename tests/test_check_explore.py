@@ -103,7 +103,7 @@ def test_a_deadlock_is_found_with_its_cycle(tmp_path: Path, nothing_left: None) 
 
 
 def test_a_canary_that_is_not_found_means_not_checked(tmp_path: Path) -> None:
-    def plain(source: str, file: str, *, module: str) -> CodeType:
+    def plain(source: str, file: str) -> CodeType:
         return compile(source, file, "exec")
 
     result = explore(tmp_path, "pass", rewrite=plain)
@@ -125,10 +125,10 @@ def test_the_canary_is_found_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_a_file_that_cannot_be_rewritten_is_no_pass(tmp_path: Path) -> None:
-    def fails(source: str, file: str, *, module: str) -> CodeType:
+    def fails(source: str, file: str) -> CodeType:
         if "<canary>" not in file:
             raise RuntimeError("cannot")
-        return rewrite(source, file, module=module)
+        return rewrite(source, file)
 
     result = explore(tmp_path, "pass", rewrite=fails)
     assert result.verdict.word == "not checked"

@@ -244,9 +244,7 @@ def test_a_program_does_what_it_did(name: str, tmp_path: Path) -> None:
     source = dedent(PROGRAMS[name])
     file = tmp_path / "program.py"
     file.write_text(source)
-    results = [
-        _result(code, file) for code in (compile(source, str(file), "exec"), rewrite(source, str(file), module="m"))
-    ]
+    results = [_result(code, file) for code in (compile(source, str(file), "exec"), rewrite(source, str(file)))]
     assert results[0] == results[1]
 
 
@@ -279,7 +277,7 @@ def test_an_error_points_where_it_did(source: str, tmp_path: Path) -> None:
     file = tmp_path / "failing.py"
     file.write_text(source)
     plain = _trace(compile(source, str(file), "exec"))
-    assert _trace(rewrite(source, str(file), module="m")) == plain
+    assert _trace(rewrite(source, str(file))) == plain
     assert "Error" in plain
 
 
@@ -296,7 +294,7 @@ def _trace(code: Any) -> str:
 def test_star_imports_take_nothing_hidden_along(tmp_path: Path) -> None:
     names: dict[str, Any] = {"__name__": "program"}
     source = "class A: pass\na = A()\na.n = 1\na.n += 1\na.d = {}\na.d[len('x')] = a.d.get(len('y'), 0)\n"
-    exec(rewrite(source, str(tmp_path / "m.py"), module="m"), names)
+    exec(rewrite(source, str(tmp_path / "m.py")), names)
     assert sorted(name for name in names if not name.startswith("_")) == ["A", "a"]
 
 
@@ -346,7 +344,7 @@ result = log
 def test_any_program_does_what_it_did(lines: list[str]) -> None:
     source = AROUND.format(body="\n        ".join(lines))
     file = Path("any.py")
-    plain, rewritten = compile(source, "any.py", "exec"), rewrite(source, "any.py", module="m")
+    plain, rewritten = compile(source, "any.py", "exec"), rewrite(source, "any.py")
     assert _result(rewritten, file) == _result(plain, file)
 
 
@@ -357,9 +355,9 @@ def test_code_is_kept_and_found_again(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(sys, "dont_write_bytecode", False)
     file = tmp_path / "module.py"
     file.write_text("a = 1\n")
-    first = cached_rewrite("a = 1\n", str(file), module="m")
+    first = cached_rewrite("a = 1\n", str(file))
     monkeypatch.setattr(code_cache, "rewrite", None)  # what is kept needs none
-    assert cached_rewrite("a = 1\n", str(file), module="m") == first
+    assert cached_rewrite("a = 1\n", str(file)) == first
     assert len(list((tmp_path / "__pycache__").iterdir())) == 1
 
 
@@ -370,11 +368,11 @@ def test_what_is_damaged_or_old_is_made_anew(
     monkeypatch.setattr(sys, "dont_write_bytecode", False)
     file = tmp_path / "module.py"
     file.write_text("a = 1\n")
-    first = cached_rewrite("a = 1\n", str(file), module="m")
+    first = cached_rewrite("a = 1\n", str(file))
     (kept,) = (tmp_path / "__pycache__").iterdir()
     kept.write_bytes(kept.read_bytes()[:-9] if damage is None else damage)
-    assert cached_rewrite("a = 1\n", str(file), module="m") == first
-    assert cached_rewrite("a = 2\n", str(file), module="m") != first
+    assert cached_rewrite("a = 1\n", str(file)) == first
+    assert cached_rewrite("a = 2\n", str(file)) != first
 
 
 def test_a_folder_that_cannot_be_written_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -382,4 +380,4 @@ def test_a_folder_that_cannot_be_written_is_no_error(tmp_path: Path, monkeypatch
     file = tmp_path / "module.py"
     file.write_text("a = 1\n")
     (tmp_path / "__pycache__").write_text("a file, no folder")
-    assert cached_rewrite("a = 1\n", str(file), module="m").co_filename == str(file)
+    assert cached_rewrite("a = 1\n", str(file)).co_filename == str(file)

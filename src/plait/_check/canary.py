@@ -37,7 +37,7 @@ class Canary:
     name = "canary"
 
     def __init__(self, rewrite: Rewrite) -> None:
-        self._code = _rewritten(rewrite)  # type: ignore[arg-type]  # it is a function, which can be hashed
+        self._code = _rewritten(rewrite)
 
     def main(self) -> object:
         module = ModuleType("__main__")
@@ -48,4 +48,4 @@ class Canary:
 @cache
 def _rewritten(rewrite: Rewrite) -> CodeType:
     """Once for all searches of a process: tests may make hundreds."""
-    return with_sites(rewrite(SOURCE, FILE, module="__main__"))
+    return with_sites(rewrite(SOURCE, FILE))

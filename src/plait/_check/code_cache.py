@@ -19,7 +19,7 @@ from plait._check.rewrite import VERSION, rewrite
 _DIGEST = 32  # bytes of it, at the beginning of a file
 
 
-def cached_rewrite(source: str, file: str, *, module: str) -> CodeType:
+def cached_rewrite(source: str, file: str) -> CodeType:
     """As `rewrite`, which is called only if the code is not on disk.
 
     Raises:
@@ -29,7 +29,7 @@ def cached_rewrite(source: str, file: str, *, module: str) -> CodeType:
     path = _path(file)
     found = _load(path, digest) if path else None
     if found is None:
-        found = rewrite(source, file, module=module)
+        found = rewrite(source, file)
         if path:
             _keep(path, digest, found)
     return found

@@ -14,7 +14,7 @@ from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from importlib.util import spec_from_file_location
 from pathlib import Path
 from types import CodeType, ModuleType, TracebackType
-from typing import Any, Protocol
+from typing import Any
 from zipimport import zipimporter
 
 from plait._check.rewrite import Part, rewrite_parts
@@ -33,10 +33,8 @@ _IMPORT = builtins.__import__
 _STAYS = {*sys.stdlib_module_names, __name__.partition(".")[0]}  # packages that check itself runs on
 
 
-class Rewrite(Protocol):
-    """What turns the source of a module into code with hooks."""
-
-    def __call__(self, source: str, file: str, *, module: str) -> CodeType: ...
+Rewrite = Callable[[str, str], CodeType]
+"""What turns the source of a module, and the name of its file, into code with hooks."""
 
 
 class FreshModules:
@@ -127,16 +125,16 @@ class FreshModules:
         self._scripts.add(name)
         sys.modules[name] = module
         with STAGE.calls.anew():
-            exec(self.code(file, name), module.__dict__)
+            exec(self.code(file), module.__dict__)
         return module
 
-    def code(self, file: str, module: str) -> CodeType:
+    def code(self, file: str) -> CodeType:
         """The code of a file, with hooks."""
         found = self._codes.get(file)
         if found is None:
             text = self.texts.get(file)
             source = Path(file).read_bytes() if text is None else text.encode(errors="surrogatepass")
-            found = self._codes[file] = self._compiled(source, file, module)
+            found = self._codes[file] = self._compiled(source, file)
         return found
 
     def give(self, file: str, text: str) -> None:
@@ -183,12 +181,12 @@ class FreshModules:
         loader: _ZipLoader | _Loader = (_ZipLoader if file in self.texts else _Loader)(name, file, self)
         return spec_from_file_location(name, file, loader=loader, submodule_search_locations=inside)
 
-    def _compiled(self, source: bytes, file: str, module: str) -> CodeType:
+    def _compiled(self, source: bytes, file: str) -> CodeType:
         from importlib.util import decode_source
 
         text = decode_source(source)
         try:
-            code = self._rewrite(text, file, module=module)
+            code = self._rewrite(text, file)
         except SyntaxError:
             raise  # the user's own
         except Exception as error:
@@ -222,7 +220,7 @@ class _Loader(_Anew):
         self._fresh = fresh
 
     def get_code(self, fullname: str) -> CodeType:
-        return self._fresh.code(self.path, fullname)
+        return self._fresh.code(self.path)
 
     def exec_module(self, module: ModuleType) -> None:
         with _observed():
@@ -239,7 +237,7 @@ class _ZipLoader(zipimporter):
         self._fresh = fresh
 
     def get_code(self, fullname: str) -> CodeType:
-        return self._fresh.code(self._file, fullname)
+        return self._fresh.code(self._file)
 
     def exec_module(self, module: ModuleType) -> None:
         with _observed():

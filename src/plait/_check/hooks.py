@@ -60,7 +60,6 @@ class Hooks:
             "read": self.read,
             "write": self.write,
             "call": self.call,
-            "receiver": self.receiver,
             "acting": self.acting,
             "calling": self.calling,
             "passing": self.passing,
@@ -70,7 +69,6 @@ class Hooks:
             "inheriting": self.inheriting,
             "read_item": self.read_item,
             "write_item": self.write_item,
-            "contains": self.whole,
             "whole": self.whole,
             "text": self.text,
             "iterate": self.iterate,
@@ -157,10 +155,6 @@ class Hooks:
                 if sort >= _INSTANCE:
                     self.read(thing, site)
                 self._happen(execution, self._opaque.method(thing, site[6], given), site)
-        return thing
-
-    def receiver(self, thing: Any, site: Any) -> Any:
-        """Before the arguments of a method call are evaluated: `acting` follows."""
         return thing
 
     def acting(self, value: Any, thing: Any, site: Any, *given: Any) -> Any:

@@ -44,5 +44,5 @@ class ModuleProgram:
         module.__file__ = self._file
         module.__spec__ = self._spec
         module.__package__ = self._spec.parent
-        run_as_main(module, self._fresh.code(self._file, "__main__"), self._arguments)
+        run_as_main(module, self._fresh.code(self._file), self._arguments)
         return None

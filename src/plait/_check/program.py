@@ -32,7 +32,7 @@ class Script:
         module = ModuleType("__main__")
         module.__file__ = self.name
         module.__dict__["__builtins__"] = __builtins__
-        run_as_main(module, self._fresh.code(self.name, "__main__"), self._arguments)
+        run_as_main(module, self._fresh.code(self.name), self._arguments)
         return None
 
 

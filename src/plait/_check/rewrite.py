@@ -22,10 +22,10 @@ from plait._check.hooks import MODULE_SCOPE
 from plait._check.rewrite_statements import Statements
 from plait._check.scopes import Scopes
 
-VERSION = 11
+VERSION = 12
 
 
-def rewrite(source: str, file: str, *, module: str) -> CodeType:  # noqa: ARG001  # others may need its name
+def rewrite(source: str, file: str) -> CodeType:
     """The code of a module, whose functions call the hooks.
 
     Raises:

@@ -149,7 +149,7 @@ class Expressions(ast.NodeTransformer):
         node.left = self._compared(node.left, compares and not isinstance(first, _NO_LOOK))
         for number, (operator, operand) in enumerate(zip(node.ops, node.comparators, strict=True)):
             if isinstance(operator, (ast.In, ast.NotIn)) and not isinstance(operand, FRESH):
-                seen: ast.expr = self.hook("contains", operand, self.visit(operand), self.site(operand, "in"))
+                seen: ast.expr = self.hook("whole", operand, self.visit(operand), self.site(operand, "in"))
             else:
                 seen = self._compared(operand, compares and not isinstance(operator, _NO_LOOK))
             node.comparators[number] = seen
