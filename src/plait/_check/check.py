@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from plait._check.conclude import Checked, Subject, follow, search
 from plait._check.explore import Budget
+from plait._check.findings import Finding
 from plait._check.function_program import own_files
 from plait._check.plan import Plan, plan_of
 from plait._check.stage import STAGE
@@ -99,10 +100,13 @@ def _subject(plan: Plan) -> Subject:
 
 
 def _answer(checked: Checked, plan: Plan) -> Passed:
-    if checked.told is not None:
-        if plan.changed and _fails_always(checked):
-            raise NotChecked(_AS_DEFINED.format(checked.told.finding.title, ", ".join(plan.changed), plan.name))
-        raise CheckFailed(_story(checked, plan), checked.told.token)
+    told = checked.told
+    if told is not None:
+        if plan.changed and checked.coverage.schedules <= 1 and _fails_always(told.finding):
+            raise NotChecked(_AS_DEFINED.format(told.finding.title, ", ".join(plan.changed), plan.name))
+        around = Around(_coverage(checked, plan), f'plait.replay({plan.name}, "{told.token}")')
+        story = tell(told.finding, around, checked.sources, colour=is_terminal(sys.stderr))
+        raise CheckFailed(f"\n{story}", told.token)
     if checked.stale:
         raise NotChecked(checked.stale)
     if checked.verdict.word not in ("passed", "proved"):
@@ -110,20 +114,10 @@ def _answer(checked: Checked, plan: Plan) -> Passed:
     return Passed(checked.verdict.word, checked.verdict.reason, _coverage(checked, plan))
 
 
-def _fails_always(checked: Checked) -> bool:
-    """Whether the failure has nothing to do with the order of threads, as far as is known."""
-    if checked.told is None or checked.coverage.schedules > 1:
-        return False
-    return not checked.told.finding.certain or checked.told.finding.kind in _NOBODY
+def _fails_always(finding: Finding) -> bool:
+    """Whether the failure has nothing to do with the order of threads, as far as the first execution shows."""
+    return not finding.certain or finding.kind in _NOBODY
 
 
 def _coverage(checked: Checked, plan: Plan) -> str:
     return ", ".join([str(checked.coverage), *plan.notes])
-
-
-def _story(checked: Checked, plan: Plan) -> str:
-    if checked.told is None:
-        return ""
-    command = f'plait.replay({plan.name}, "{checked.told.token}")'
-    around = Around(_coverage(checked, plan), command)
-    return "\n" + tell(checked.told.finding, around, checked.sources, colour=is_terminal(sys.stderr))
