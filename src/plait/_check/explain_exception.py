@@ -143,9 +143,7 @@ def _sure_split(crash: Crash) -> Finding | None:
     """Two accesses that belong together, with much that speaks for it."""
     if crash.split is None or crash.points < _ENOUGH:
         return None
-    skipped = _skipped(crash.history, crash.split, crash.sources)
-    unlooped = _unlooped(crash.history, crash.split, crash.sources)
-    return skipped or unlooped or explain_split(crash.history, crash.split, crash.sources)
+    return _split(crash, crash.split)
 
 
 def _factory(crash: Crash) -> Finding | None:
@@ -208,18 +206,21 @@ def _swapped(crash: Crash) -> Finding | None:
 
 def _some_split(crash: Crash) -> Finding | None:
     """The best split there is."""
-    if crash.split is None:
-        return None
-    if crash.points < _SOME:
+    if crash.split is None or crash.points < _SOME:
         return None  # it is seen in executions that pass, too, or what a thread has written others may change
-    skipped = _skipped(crash.history, crash.split, crash.sources)
-    unlooped = _unlooped(crash.history, crash.split, crash.sources)
-    return skipped or unlooped or explain_split(crash.history, crash.split, crash.sources)
+    return _split(crash, crash.split)
 
 
 def _skew(crash: Crash) -> Finding | None:
     """Two that have looked at each other's part before either had changed its own."""
     return explain_skew(crash.history, crash.sources)
+
+
+def _split(crash: Crash, split: Split) -> Finding:
+    """What is told of a split: of a loop or a wait around it, or of the two accesses."""
+    history, sources = crash.history, crash.sources
+    told = _skipped(history, split, sources) or _unlooped(history, split, sources)
+    return told or explain_split(history, split, sources)
 
 
 def _skipped(history: History, split: Split, sources: Sources) -> Finding | None:

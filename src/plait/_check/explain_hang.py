@@ -114,9 +114,8 @@ def _variant(history: History, failure: Failure, cause: Cause, sources: Sources)
         return "notify too few, alone"
     if cause.kind == "nobody sets it" and (variant := _unset(history, cause, sources)):
         return variant
-    return (
-        f"{cause.kind}, {_ENDINGS.get(kind, '')}" if f"{cause.kind}, {_ENDINGS.get(kind, '')}" in WORDS else cause.kind
-    )
+    variant = f"{cause.kind}, {_ENDINGS.get(kind, '')}"
+    return variant if variant in WORDS else cause.kind
 
 
 def _unset(history: History, cause: Cause, sources: Sources) -> str:

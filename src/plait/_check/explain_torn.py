@@ -24,17 +24,15 @@ def explain_torn(history: History, found: Torn, sources: Sources) -> Finding:
     if verb == "changes" and early is not None and sources.in_test(early) and found.between[0] != found.between[1]:
         if late is None or not sources.compared(early, late):
             return _told_too_early(history, found, words, sources)
-    half = "sees the one changed and the other not" if verb == "changes" else "so they do not belong together"
+    both = "both" if len(things) > 1 or verb == "reads" else "them"
+    half = " and sees the one changed and the other not" if verb == "changes" else ", so they do not belong together"
     gil, reason = on_gil_builds(history, found.first, found.second, sources)
     lines = words.lines([sites[0], sites[3]])
     return Finding(
         "broken invariant",
         f"Seen half changed: {listed([thing.strip('`') for thing in things])}",
-        f"{one} {verb} {listed(things)} in two steps ({lines}). Between them {other} {seen} "
-        f"{'both' if len(things) > 1 else 'them'} ({words.lines(sites[1:3])}) and {half}."
-        if verb == "changes"
-        else f"{one} {verb} {listed(things)} in two steps ({lines}). Between them {other} {seen} both "
-        f"({words.lines(sites[1:3])}), {half}.",
+        f"{one} {verb} {listed(things)} in two steps ({lines}). Between them {other} {seen} {both} "
+        f"({words.lines(sites[1:3])}){half}.",
         _together(history, (found.first, found.between[0]), words.block([sites[0], sites[3]]), words.block(sites[1:3])),
         (words.side(found.first), words.side(found.between[0])),
         tuple(words.moment(index) for index in sorted({found.first, *found.between, found.second})),
