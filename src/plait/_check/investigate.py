@@ -13,7 +13,7 @@ from plait._check.explain import explain
 from plait._check.findings import Finding
 from plait._check.predict import Prediction, lost
 from plait._check.record import Failure, Record, Switch
-from plait._check.shrink import Run, same_failure, shrink
+from plait._check.shrink import Run, shrink
 from plait._check.source import Sources
 from plait._check.token import encode
 from plait._core.event import Kind
@@ -83,7 +83,7 @@ def _passing(record: Record, run: Run, more: Callable[[], bool]) -> Record | Non
         if number >= _ATTEMPTS or not more():
             return None
         other = run(switches)
-        if not same_failure(other.failure, record.failure) and other.failure is None:
+        if other.failure is None:
             return other
     return None
 

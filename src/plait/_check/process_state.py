@@ -153,7 +153,6 @@ def _copy(settings: _Settings) -> _Settings:
 
 def _slots() -> list[tuple[Any, str]]:
     """Attributes in which the standard library keeps what a program may set once."""
-    found: list[tuple[Any, str]] = [(asyncio.events, "_event_loop_policy")]
     import multiprocessing.context as processes
 
-    return [*found, (processes._default_context, "_actual_context")]
+    return [(asyncio.events, "_event_loop_policy"), (processes._default_context, "_actual_context")]

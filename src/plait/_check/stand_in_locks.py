@@ -9,7 +9,7 @@ import _thread
 import sys
 import time
 from types import TracebackType
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from plait._check.clock import EARLY, ends_early
 from plait._check.controlled import Abort, Controlled, Gate
@@ -80,7 +80,7 @@ class StandInLock(Gate):
         me = self._caller()
         if me is None:
             return self._really_locked()
-        self._use(me)
+        self._use()
         STAGE.execution.step(Kind.TRY, self.number, "locked", self._site())  # type: ignore[union-attr]  # it has a caller
         return self.owner is not None or self._really_locked()
 
@@ -122,7 +122,7 @@ class StandInLock(Gate):
         me = execution.running
         return me if me.ident == _get_ident() else execution.here()
 
-    def _use(self, me: Controlled) -> None:
+    def _use(self) -> None:
         """It belongs to this execution from the first use on: whatever was left of another one is forgotten."""
         execution = STAGE.execution
         if self._execution is execution or execution is None:
@@ -134,7 +134,7 @@ class StandInLock(Gate):
         self.number = execution.places.new(self.label, self._made)
 
     def _acquire(self, me: Controlled, blocking: bool, timeout: float) -> bool:
-        self._use(me)
+        self._use()
         execution: Execution = STAGE.execution  # type: ignore[assignment]  # it has a caller
         site = self._site()
         if me.quiet and self.owner is None and self._take_really():
@@ -339,7 +339,7 @@ class StandInWaiter(StandInLock):
         self.silent = False
 
 
-def _check(blocking: bool | int, timeout: float) -> Literal[True]:
+def _check(blocking: bool | int, timeout: float) -> None:
     if timeout != -1:
         if not blocking:
             raise ValueError("can't specify a timeout for a non-blocking call")
@@ -347,4 +347,3 @@ def _check(blocking: bool | int, timeout: float) -> Literal[True]:
             raise ValueError("timeout value must be a non-negative number")
         if timeout > _thread.TIMEOUT_MAX:
             raise OverflowError("timeout value is too large")
-    return True

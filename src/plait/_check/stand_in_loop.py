@@ -169,16 +169,16 @@ class StandInLoop(asyncio.SelectorEventLoop):
         host = None if execution is None else execution.here()
         if execution is None or host is None:
             raise RuntimeError("an event loop that was made within a check cannot go on after it")
-        self._look_at_files(0)
-        self._timers_due(execution)
+        self._look_at_files(execution)
+        self._timers_due()
         if not self._ready and not self._stopping:  # type: ignore[attr-defined]  # of the base class
             self._collect(execution)
             self._wait(execution, host)
-            self._timers_due(execution)
+            self._timers_due()
         if self._ready:  # type: ignore[attr-defined]  # of the base class
             self._turn(execution, host)
 
-    def _timers_due(self, execution: Execution) -> None:
+    def _timers_due(self) -> None:
         scheduled: list[events.TimerHandle] = self._scheduled  # type: ignore[attr-defined]  # of the base class
         end = self.time() + _SOON
         while scheduled and (scheduled[0].cancelled() or scheduled[0].when() <= end):
@@ -221,17 +221,12 @@ class StandInLoop(asyncio.SelectorEventLoop):
             execution.come_back(host)
         self._process_events(found)  # type: ignore[attr-defined]  # of the base class
 
-    def _look_at_files(self, seconds: float) -> None:
+    def _look_at_files(self, execution: Execution) -> None:
+        """What comes through files and sockets is outside our control, whether the loop waits for it or not."""
         selector: selectors.BaseSelector = self._selector  # type: ignore[attr-defined]  # of the base class
         if selector.get_map():
-            self._tell_of_files()
-            self._process_events(selector.select(seconds))  # type: ignore[attr-defined]  # of the base class
-
-    def _tell_of_files(self) -> None:
-        """What comes through files and sockets is outside our control, whether the loop waits for it or not."""
-        execution = STAGE.execution
-        if execution is not None:
             execution.tell_outside(self._files)
+            self._process_events(selector.select(0))  # type: ignore[attr-defined]  # of the base class
 
     def _turn(self, execution: Execution, host: Controlled) -> None:
         """One callback: the scheduler chooses whose."""

@@ -10,12 +10,12 @@ from plait._check.record import Switch
 from plait._core.event import Kind
 
 
-def steer(history: History, since: int, targets: Sequence[int], then: int = -1) -> tuple[Switch, ...] | None:
+def steer(history: History, since: int, targets: Sequence[int], then: int) -> tuple[Switch, ...] | None:
     """The switches that make the targets happen one after the other, or None when the program itself orders them else.
 
     All that came before event `since` comes first, as it did. Before each target comes what must come before it
-    (`History.must`), and nothing more of that thread; at the end thread `then` goes on, if one is given. Locks are not
-    looked at: when one is in the way, the execution takes another turn, which does no harm.
+    (`History.must`), and nothing more of that thread; at the end thread `then` goes on. Locks are not looked at: when
+    one is in the way, the execution takes another turn, which does no harm.
     """
     order: list[int] = []
     done: set[int] = set()
@@ -58,7 +58,7 @@ def _switches(history: History, since: int, order: Sequence[int], then: int) -> 
             found.append(_switch(history, last.get(running, -1), thread, running))
             running = thread
         last[thread] = index
-    if then not in (-1, running):
+    if then != running:
         found.append(_switch(history, last.get(running, -1), then, running))
     return found
 

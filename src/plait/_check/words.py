@@ -74,7 +74,7 @@ class Words:
             name = f"{known.made.function.rpartition('.')[0]}.{name.removeprefix('self.')}".lstrip(".")
         name = name or self._taken_as(place)
         if not name:
-            name = known.label if known.label not in ("", "lock") else "lock"
+            name = known.label
             where = f" of line {known.made.line}" if known.made is not None else ""
             return f"the {name}{where}" if not self._twins(place) else f"{name} #{self._ordinal(place)}{where}"
         return f"{name} #{self._ordinal(place)}" if self._twins(place) else name
