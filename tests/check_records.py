@@ -42,7 +42,7 @@ class Recording:
     def place(self, name: str, label: str = "object", made: int | None = None) -> int:
         if name not in self.numbers:
             number = self.numbers[name] = len(self.numbers)
-            self.places[number] = Place(number, label, self.site(made))
+            self.places[number] = Place(label, self.site(made))
         return self.numbers[name]
 
     def read(self, thread: int, line: int, text: str, *, of: str = "it", name: str = "") -> int:
@@ -103,7 +103,7 @@ class Recording:
         return Blocked(thread, Event(thread, kind, place, "", self.site(line)), tuple(frames), holder, held)
 
     def record(self, failure: Failure | None = None, *switches: Switch) -> Record:
-        return Record(0, "", tuple(self.events), switches, self.threads, self.places, failure, "", (), 0)
+        return Record(tuple(self.events), switches, self.threads, self.places, failure, "", (), 0)
 
     def _function(self, line: int) -> str:
         names = []

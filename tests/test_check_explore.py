@@ -14,6 +14,7 @@ import pytest
 from plait._check.explore import Result, explore_script
 from plait._check.fair import Fair
 from plait._check.performance import perform
+from plait._check.program import Program
 from plait._check.record import Record
 from plait._check.rewrite import rewrite
 from plait._core.event import Event, Kind
@@ -115,13 +116,13 @@ def test_a_canary_that_is_not_found_means_not_checked(tmp_path: Path) -> None:
 def test_the_canary_is_found_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     performed: list[str] = []
 
-    def noted(*given: Any, name: str, **options: Any) -> Record:
-        performed.append(name)
-        return perform(*given, name=name, **options)
+    def noted(program: Program, *given: Any, **options: Any) -> Record:
+        performed.append(program.name)
+        return perform(program, *given, **options)
 
     monkeypatch.setattr("plait._check.explore.perform", noted)
     explore(tmp_path, LOSES, runs=1)
-    assert performed == ["canary", "rotation"]
+    assert performed == ["canary", str(tmp_path / "program.py")]
 
 
 def test_a_file_that_cannot_be_rewritten_is_no_pass(tmp_path: Path) -> None:

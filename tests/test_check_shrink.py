@@ -14,7 +14,7 @@ BOOM = Failure("exception", "boom", 1, ValueError("boom"), (Frame("a.py", 1, "f"
 
 
 def record(switches: Sequence[Switch], failure: Failure | None) -> Record:
-    return Record(0, "", (), tuple(switches), (), {}, failure, "", (), 0)
+    return Record((), tuple(switches), (), {}, failure, "", (), 0)
 
 
 def switch(step: int) -> Switch:

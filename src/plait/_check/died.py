@@ -14,7 +14,7 @@ from plait._check.verdict import Coverage, Verdict
 _FROM_OUTSIDE = ("SIGKILL", "SIGTERM", "SIGHUP", "SIGINT", "SIGQUIT")
 
 
-def died(number: int, status: int | None, *, seed: int, scheduler: str) -> Checked:
+def died(number: int, status: int | None, *, seed: int) -> Checked:
     """The report on the search of `seed`, whose process has ended in execution `number`.
 
     `status` is its exit status, negative for a signal, None if it did not come back and was killed. Signals that come
@@ -38,7 +38,7 @@ def died(number: int, status: int | None, *, seed: int, scheduler: str) -> Check
         certain=False,
     )
     failure = Failure("died", how, 0, None, (), ())
-    record = Record(seed, scheduler, (), (), (), {}, failure, "", (), 0, "", ())
+    record = Record((), (), (), {}, failure, "", (), 0, "", ())
     return Checked(Verdict("failed", "a schedule breaks it"), coverage, Told(finding, record, ""), (), sources)
 
 

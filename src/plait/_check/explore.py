@@ -169,7 +169,6 @@ class _Search:
         scheduler: Scheduler | str,
     ) -> None:
         make_scheduler(scheduler)  # it says so if there is none of that name
-        self._name = scheduler if isinstance(scheduler, str) else type(scheduler).__name__
         self._fresh = FreshModules(mine, rewrite)
         self._sites = Sites()
         self._sites.files = self._fresh.files
@@ -216,7 +215,7 @@ class _Search:
     def _again(self, switches: Sequence[Switch | tuple[int, int, int]]) -> Record:
         scheduler = ReplayScheduler([switch[:3] for switch in switches])
         scheduler.begin(0)
-        record = perform(self._program, scheduler, self._sites, seed=0, name=scheduler.name, typed=self._typed)
+        record = perform(self._program, scheduler, self._sites, typed=self._typed)
         self._forget()
         return record
 
@@ -229,7 +228,7 @@ class _Search:
         scheduler = RandomWalkScheduler()
         for seed in range(_CANARY_SEED, _CANARY_SEED + _CANARY_RUNS):
             scheduler.begin(seed)
-            if perform(self._canary, scheduler, self._sites, seed=seed, name="canary").failure is not None:
+            if perform(self._canary, scheduler, self._sites).failure is not None:
                 return True
         return False
 
@@ -257,12 +256,9 @@ class _Search:
             number += 1
             if STAGE.pulse is not None:
                 STAGE.pulse.begin(number)
-            seed = course.seed * _PRIME + number
-            if not scheduler.begin(seed):
+            if not scheduler.begin(course.seed * _PRIME + number):
                 return None, None, getattr(scheduler, "proof", "every schedule")
-            record = perform(
-                self._program, scheduler, self._sites, seed=seed, name=self._name, typed=self._typed, until=until
-            )
+            record = perform(self._program, scheduler, self._sites, typed=self._typed, until=until)
             self._forget()
             self._core.look()
             tally.add(record)

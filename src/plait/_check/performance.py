@@ -31,8 +31,6 @@ def perform(
     scheduler: Scheduler,
     sites: Sites,
     *,
-    seed: int,
-    name: str,
     typed: Input | None = None,
     until: float | None = None,
 ) -> Record:
@@ -60,7 +58,7 @@ def perform(
         reset_pools()
         forget_unborn()
     scheduler.end(execution.events)
-    return _record(execution, output.getvalue(), seed, name)
+    return _record(execution, output.getvalue())
 
 
 def _main(execution: Execution, program: Program) -> None:
@@ -77,10 +75,8 @@ def _main(execution: Execution, program: Program) -> None:
         execution.fail(exited(execution, code))
 
 
-def _record(execution: Execution, output: str, seed: int, name: str) -> Record:
+def _record(execution: Execution, output: str) -> Record:
     return Record(
-        seed,
-        name,
         execution.events,
         _Switches(execution),
         [

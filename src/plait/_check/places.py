@@ -118,7 +118,7 @@ class Places:
     def table(self) -> dict[int, Place]:
         """All of them, as the record of the execution keeps them."""
         made = self._made
-        return {number: Place(number, label, made.get(number)) for number, label in enumerate(self._labels)}
+        return {number: Place(label, made.get(number)) for number, label in enumerate(self._labels)}
 
 
 class _Forgetting:

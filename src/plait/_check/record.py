@@ -46,7 +46,6 @@ class ThreadInfo(NamedTuple):
 class Place(NamedTuple):
     """An object that events name: what people call it ("Account", "Lock"), and where it was made if known."""
 
-    number: int
     label: str
     made: Site | None
 
@@ -117,8 +116,6 @@ class Record(NamedTuple):
     execution was ended although nothing had failed, and `left` which threads would not end.
     """
 
-    seed: int
-    scheduler: str
     events: Sequence[Event]
     switches: Sequence[Switch]
     threads: Sequence[ThreadInfo]

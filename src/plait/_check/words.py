@@ -41,7 +41,7 @@ class Words:
         """The name of a thread, without the function that the standard library puts behind it.
 
         >>> from plait._check.record import Record
-        >>> Words(History(Record(0, "", (), (), (), {}, None, "", (), 0)), Sources(lambda file: [])).thread(2)
+        >>> Words(History(Record((), (), (), {}, None, "", (), 0)), Sources(lambda file: [])).thread(2)
         'thread 2'
         """
         name = self.history.name(number)
@@ -189,7 +189,7 @@ class Words:
         places = self.history.record.places
         used = {event.place for event in self.history.events if event.kind == Kind.ACQUIRE} | {place}
         known = places[place]
-        return sorted(number for number in used if number in places and places[number][1:] == known[1:])
+        return sorted(number for number in used if number in places and places[number] == known)
 
 
 def _sentences(text: str) -> str:

@@ -82,7 +82,7 @@ def run_check(options: Options) -> int:
     ended = guarded(partial(_run, options), partial(_scout, options) if options.may_scout else None)
     if isinstance(ended, Death):
         own = replace(options, seed=SEED if ended.repeating else options.first_seed)
-        return _write(died(ended.number, ended.status, seed=own.first_seed, scheduler=own.scheduler), own)
+        return _write(died(ended.number, ended.status, seed=own.first_seed), own)
     return ended
 
 
