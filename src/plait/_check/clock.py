@@ -1,8 +1,8 @@
 """Virtual time: what stands in for `time.sleep` and the clocks of `time`.
 
 Time passes when everybody waits: it jumps to the next moment that somebody waits for. In some executions a short wait
-ends before that, as if the others were held up. Looking at a clock takes a
-microsecond, and more when a thread looks again and again, so that loops that wait by the clock come to their end.
+ends before that, as if the others were held up. Looking at a clock takes a microsecond, and more when a thread looks
+again and again, so that loops that wait by the clock come to their end.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from asyncio import events
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from plait._check.controlled import Controlled, Gate
 from plait._check.remarks import blocked
@@ -24,6 +24,8 @@ _LOOK = 1e-6  # seconds that a look at a clock takes
 _SHORT = 0.25  # seconds of a sleep during which all others may be held up, on a busy machine
 _IMPATIENT = 256  # looks after which each takes twice as long, until somebody sleeps
 EARLY = "early"  # the name of a sleep that ended before others did what they could have done
+
+Number = TypeVar("Number", int, float)
 
 real_sleep = time.sleep
 
@@ -79,31 +81,24 @@ def clocks(start: float) -> dict[str, Callable[[], float] | Callable[[], int]]:
     """What stands in for the clocks of `time`, by name; `start` is what ``time.time()`` says at the beginning."""
     found: dict[str, Callable[[], float] | Callable[[], int]] = {}
     for name, begins in (("monotonic", 1000.0), ("perf_counter", 1000.0), ("time", start)):
-        found[name] = _clock(getattr(time, name), begins)
-        found[f"{name}_ns"] = _clock_ns(getattr(time, f"{name}_ns"), begins)
+        found[name] = _clock(getattr(time, name), begins, float)
+        found[f"{name}_ns"] = _clock(getattr(time, f"{name}_ns"), begins, _nanoseconds)
     return found
 
 
-def _clock(real: Callable[[], float], begins: float) -> Callable[[], float]:
-    def clock() -> float:
+def _clock(real: Callable[[], Number], begins: float, say: Callable[[float], Number]) -> Callable[[], Number]:
+    def clock() -> Number:
         execution = STAGE.execution
         if execution is None or execution.here() is None:
             return real()
-        return begins + _look(execution)
+        return say(begins + _look(execution))
 
     clock.__name__ = clock.__qualname__ = real.__name__
     return clock
 
 
-def _clock_ns(real: Callable[[], int], begins: float) -> Callable[[], int]:
-    def clock() -> int:
-        execution = STAGE.execution
-        if execution is None or execution.here() is None:
-            return real()
-        return int((begins + _look(execution)) * 1e9)
-
-    clock.__name__ = clock.__qualname__ = real.__name__
-    return clock
+def _nanoseconds(seconds: float) -> int:
+    return int(seconds * 1e9)
 
 
 def _look(execution: Execution) -> float:

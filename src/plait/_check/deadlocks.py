@@ -7,7 +7,7 @@ with the switches that make it happen: only an execution that deadlocks confirms
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from plait._check.history import History
@@ -58,15 +58,22 @@ def waiting_cycle(failure: Failure) -> tuple[Blocked, ...]:
     """The threads that wait for each other in a circle, each for the next; empty when there is no circle."""
     # What a thread waits on inside a Condition is a lock that it took itself: no circle.
     by_thread = {blocked.thread: blocked for blocked in failure.blocked if waiting(blocked).kind in ("lock", "join")}
-    for start in by_thread:
-        way: list[int] = []
-        thread = start
-        while thread in by_thread and thread not in way:
-            way.append(thread)
-            thread = by_thread[thread].holder
-        if thread in way:
-            circle = way[way.index(thread) :]
-            return tuple(by_thread[one] for one in circle)
+    return tuple(by_thread[one] for one in circle({thread: one.holder for thread, one in by_thread.items()}))
+
+
+def circle(waits: Mapping[int, int]) -> tuple[int, ...]:
+    """Threads that wait for each other in a circle, the lowest number first, when each waits for one; empty without.
+
+    >>> circle({0: 3, 2: 3, 3: 2})
+    (2, 3)
+    """
+    for start in sorted(waits):
+        path, at = [start], waits[start]
+        while at in waits and at not in path:
+            path.append(at)
+            at = waits[at]
+        if at == start:
+            return tuple(path)
     return ()
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from plait._check.awaited import awaited
 from plait._check.controlled import Abort
+from plait._check.deadlocks import circle
 from plait._check.kept import kept
 from plait._check.record import Blocked, Failure, Frame
 from plait._check.stand_in_async_lock import wanted_from
@@ -86,7 +87,7 @@ def _endless(execution: Execution, me: Controlled) -> Failure:
 def stuck(execution: Execution, me: Controlled) -> Failure:
     """Nobody can go on, ever."""
     blocked = _blocked(execution)
-    cycle = _cycle({one.thread: one.holder for one in blocked if one.pending.kind != Kind.WAIT})
+    cycle = circle({one.thread: one.holder for one in blocked if one.pending.kind != Kind.WAIT})
     names = {thread.number: thread.name for thread in execution.threads}
     if cycle:
         chain = " waits for ".join(names[number] for number in (*cycle, cycle[0]))
@@ -135,15 +136,3 @@ def _stack_of(execution: Execution, number: int) -> tuple[Frame, ...]:
     if task is not None and me.gate is None:
         return execution.sites.frames(list(awaited_frames(task.get_coro())))
     return execution.sites.stack(sys._current_frames().get(me.ident))
-
-
-def _cycle(waits: dict[int, int]) -> tuple[int, ...]:
-    """Threads that wait for each other in a ring, beginning with the lowest number; empty if there is no ring."""
-    for start in sorted(waits):
-        path, at = [start], waits[start]
-        while at in waits and at not in path:
-            path.append(at)
-            at = waits[at]
-        if at == start:
-            return tuple(path)
-    return ()

@@ -248,7 +248,7 @@ class Sources(SourceFiles):
 
     def drops(self, site: Site, name: str) -> bool:
         """Whether a statement on the line calls what has this last name and nothing else: what it gives is dropped."""
-        found = (one for one in ast.walk(self._tree(site.file) or ast.Module([], [])) if isinstance(one, ast.Expr))
+        found = (one for one in self._nodes(site.file) if isinstance(one, ast.Expr))
         calls = [one.value for one in found if one.lineno == site.line and isinstance(one.value, ast.Call)]
         return any(isinstance(one.func, ast.Name | ast.Attribute) and last_name(one.func) == name for one in calls)
 
@@ -281,7 +281,7 @@ class Sources(SourceFiles):
             return "the loop goes round in between"
         statement = self.statement(second)
         end = _end(statement) if statement is not None and not isinstance(statement, _COMPOUND) else _site_end(second)
-        for node in ast.walk(self._tree(first.file) or ast.Module([], [])):
+        for node in self._nodes(first.file):
             if isinstance(node, ast.expr | ast.stmt) and _site_end(first) <= _end(node) <= end:
                 words = _switching(node, first, second)
                 if words:

@@ -55,7 +55,7 @@ class SourceFiles:
     def entered_around(self, file: str, line: int) -> str:
         """What an `async with` around the line, or before it on the line, has entered; "" if there is none."""
         found = ""
-        for node in ast.walk(self._tree(file) or ast.Module([], [])):
+        for node in self._nodes(file):
             if isinstance(node, ast.AsyncWith) and node.lineno <= line <= (node.end_lineno or line):
                 before = node.items if node.lineno < line else node.items[:-1]
                 found = ast.unparse(before[-1].context_expr) if before else found
@@ -63,7 +63,7 @@ class SourceFiles:
 
     def tested(self, file: str, line: int) -> range:
         """The lines of the test that has led to a `raise` at this line; none if no `raise` stands there."""
-        for node in ast.walk(self._tree(file) or ast.Module([], [])):
+        for node in self._nodes(file):
             if isinstance(node, ast.If) and any(isinstance(one, ast.Raise) and one.lineno == line for one in node.body):
                 return range(node.lineno, (node.test.end_lineno or node.lineno) + 1)
         return range(0)
@@ -71,30 +71,30 @@ class SourceFiles:
     def handlers(self, file: str, line: int) -> range:
         """The lines where exceptions of this line are handled, in the innermost `try` that does."""
         found = range(0)
-        for node in ast.walk(self._tree(file) or ast.Module([], [])):
+        for node in self._nodes(file):
             if isinstance(node, ast.Try) and node.handlers and node.body[0].lineno <= line < node.handlers[0].lineno:
                 found = range(node.handlers[0].lineno, (node.handlers[-1].end_lineno or 0) + 1)
         return found
 
     def calls(self, file: str, line: int) -> Iterator[ast.Call]:
         """The calls that stand on a line, the outer ones first."""
-        nodes = ast.walk(self._tree(file) or ast.Module([], []))
+        nodes = self._nodes(file)
         return (one for one in nodes if isinstance(one, ast.Call) and one.lineno <= line <= (one.end_lineno or line))
 
     def functions(self, file: str) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
         """All of a file, those inside others behind those."""
-        nodes = ast.walk(self._tree(file) or ast.Module([], []))
+        nodes = self._nodes(file)
         return (one for one in nodes if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef))
 
     def names_on(self, file: str, line: int) -> set[str]:
         """The names of variables and attributes that stand on a line."""
-        nodes = [one for one in ast.walk(self._tree(file) or ast.Module([], [])) if getattr(one, "lineno", 0) == line]
+        nodes = [one for one in self._nodes(file) if getattr(one, "lineno", 0) == line]
         names = {one.id for one in nodes if isinstance(one, ast.Name)}
         return names | {one.attr for one in nodes if isinstance(one, ast.Attribute)}
 
     def signal_handlers(self, file: str) -> set[str]:
         """The last names of the functions that are set as handlers of signals there."""
-        calls = (one for one in ast.walk(self._tree(file) or ast.Module([], [])) if isinstance(one, ast.Call))
+        calls = (one for one in self._nodes(file) if isinstance(one, ast.Call))
         setting = (one for one in calls if ast.unparse(one.func) in ("signal.signal", "signal") and len(one.args) > 1)
         return {ast.unparse(one.args[1]).rpartition(".")[2] for one in setting}
 
@@ -122,6 +122,10 @@ class SourceFiles:
         if file not in self._lines:
             self._lines[file] = [line.rstrip("\r\n") for line in self._read(file)]
         return self._lines[file]
+
+    def _nodes(self, file: str) -> Iterator[ast.AST]:
+        """All that the file is made of, those inside others behind those; nothing where it cannot be parsed."""
+        return ast.walk(self._tree(file) or ast.Module([], []))
 
     def _tree(self, file: str) -> ast.Module | None:
         if file not in self._trees:
