@@ -17,6 +17,7 @@ from types import CodeType
 from typing import NamedTuple
 
 from plait._check.cells import Statement
+from plait._core.code_names import codes_in
 
 _ONCE = frozenset({"input", "getpass", "get_ipython", "raw_input"})
 _BY_NAME = frozenset({"eval", "exec", "globals", "vars", "locals"})
@@ -54,7 +55,7 @@ class Step:
         self.statement = statement
         self.node = statement.node
         flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
-        self._codes = list(_codes_in(compile(ast.Module([self.node], []), "<cell>", "exec", flags, dont_inherit=True)))
+        self._codes = codes_in(compile(ast.Module([self.node], []), "<cell>", "exec", flags, dont_inherit=True))
 
     @cached_property
     def binds(self) -> frozenset[str]:
@@ -282,13 +283,6 @@ def _root(node: ast.AST) -> str:
     while isinstance(node, (ast.Attribute, ast.Subscript, ast.Call, ast.Starred)):
         node = node.func if isinstance(node, ast.Call) else node.value
     return node.id if isinstance(node, ast.Name) else ""
-
-
-def _codes_in(code: CodeType) -> Iterator[CodeType]:
-    yield code
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            yield from _codes_in(constant)
 
 
 def _names(code: CodeType, *ways: str) -> Iterator[str]:

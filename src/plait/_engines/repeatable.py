@@ -13,8 +13,9 @@ import sys
 from _collections_abc import Iterable
 from itertools import chain
 from opcode import opmap
-from types import BuiltinFunctionType, CodeType, FunctionType, MethodDescriptorType, ModuleType
+from types import BuiltinFunctionType, FunctionType, MethodDescriptorType, ModuleType
 
+from plait._core.code_names import codes_in
 from plait._core.lazy_imports import settled
 from plait._core.star import Star
 
@@ -99,7 +100,7 @@ def _all(values: Iterable[object], seen: set[int]) -> bool:
 def _function(function: FunctionType, seen: set[int]) -> bool:
     scope = function.__globals__
     names: set[str] = set()
-    for code in _codes(function.__code__):
+    for code in codes_in(function.__code__):
         if _IMPORT in code.co_code[::2]:
             return False
         names.update(
@@ -133,11 +134,3 @@ def _leads_out(module: ModuleType, name: str) -> bool:
 
 def _is_error(value: object) -> bool:
     return isinstance(value, type) and issubclass(value, BaseException)
-
-
-def _codes(code: CodeType) -> list[CodeType]:
-    found = [code]
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            found += _codes(constant)
-    return found

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import ast
 import linecache
-from _collections_abc import Iterator
 from importlib.util import MAGIC_NUMBER
 from types import CodeType
+
+from plait._core.code_names import codes_in
 
 _SILENT = ("ctx", "kind", "type_comment", "type_ignores")  # fields that say nothing, or not the same everywhere
 _LATER = ("is_lazy",)  # fields of later Pythons, which mean nothing when they are 0
@@ -61,14 +62,6 @@ def byte_code(code: CodeType) -> tuple[object, ...]:
     counts = (code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount, code.co_flags)
     names = (code.co_names, code.co_varnames, code.co_freevars, code.co_cellvars)
     return code.co_code, constants, counts, names, code.co_exceptiontable
-
-
-def codes_in(code: CodeType) -> Iterator[CodeType]:
-    """The code and all code in it."""
-    yield code
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            yield from codes_in(constant)
 
 
 class _File:
