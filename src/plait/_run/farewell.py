@@ -6,6 +6,7 @@ Never more than five lines.
 from __future__ import annotations
 
 import os
+from _collections_abc import Sequence
 from types import TracebackType
 
 from plait._core.feed import Feed
@@ -39,6 +40,11 @@ def stopping_words(done: int, running: list[str], abandoned: int = 0, engine: st
     if abandoned:
         one, many, _ = _left_behind(engine)
         first += f", and {how_many(abandoned, one, many)} could not be stopped and were left behind"
+    return and_running(first, running)
+
+
+def and_running(first: str, running: Sequence[str]) -> str:
+    """The line, below it some of what was running, and how many more there were."""
     lines = [first, *(f"  {one}" for one in running[:_SHOWN])]
     if len(running) > _SHOWN:
         lines.append(f"  and {len(running) - _SHOWN} more")

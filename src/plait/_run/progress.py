@@ -159,16 +159,15 @@ class RecentRate:
     [0.0, 10.0, 20.0]
     """
 
-    def __init__(self, window: float = _RATE_WINDOW) -> None:
-        self._window = window
+    def __init__(self) -> None:
         self._marks: deque[tuple[float, int]] = deque()
 
     def record(self, seconds: float, done: int) -> float:
         """The rate, now that `done` items are done after `seconds`."""
         marks = self._marks
-        while len(marks) > 1 and marks[1][0] <= seconds - self._window:
+        while len(marks) > 1 and marks[1][0] <= seconds - _RATE_WINDOW:
             marks.popleft()
-        if not marks or seconds - marks[-1][0] >= self._window / 100:
+        if not marks or seconds - marks[-1][0] >= _RATE_WINDOW / 100:
             marks.append((seconds, done))
         began, before = marks[0]
         return (done - before) / (seconds - began) if seconds > began else 0.0
@@ -200,17 +199,21 @@ def details(progress: Progress) -> list[str]:
     return [*found, f"{duration(progress.seconds)} so far" if left is None else f"{duration(left)} left"]
 
 
+def last_line(progress: Progress, report: Report | None) -> str:
+    """What is left to be read: how a map has ended; without a report, how far it is while the interpreter exits."""
+    return progress_line(progress) if report is None else closing_line(report, progress.name)
+
+
 def closing_line(report: Report, name: str) -> str:
     """One line about a map that has ended: what was done, how fast, on which engine, and why on that."""
     failed = f", {report.failed:,} failed" if report.failed else ""
     items = how_many(report.items, "item")
     begin = f"{name}: {items}" if report.finished else f"{name}: stopped after {items}"
-    workers = max(1, report.peak_workers)
     reason = f", {report.why[0]}" if report.why else ""
     rate = f", {rate_in_words(report.per_second)}" if report.per_second else ""
     return (
         f"{begin}{failed} in {duration(report.seconds)}{rate} "
-        f"({report.engine} engine, {workers} worker{'' if workers == 1 else 's'}{reason})"
+        f"({report.engine} engine, {how_many(max(1, report.peak_workers), 'worker')}{reason})"
     )
 
 

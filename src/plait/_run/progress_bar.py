@@ -20,7 +20,7 @@ from rich.table import Table
 from rich.text import Text
 
 from plait._core.streams import is_terminal
-from plait._run.progress import Progress, closing_line, counted, details, progress_line
+from plait._run.progress import Progress, counted, details, last_line
 from plait._run.progress_display import write_whole
 from plait._run.report import Report
 
@@ -69,7 +69,7 @@ class BarDisplay:
 
     def close(self, progress: Progress, report: Report | None) -> None:
         """Put the closing line in the place of the bar."""
-        text = progress_line(progress) if report is None else closing_line(report, progress.name)
+        text = last_line(progress, report)
         with self._lock:
             self._open = False
             before = "\n" if self._midline else _ERASE

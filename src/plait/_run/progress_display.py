@@ -12,7 +12,7 @@ from typing import Any, Protocol, TextIO
 
 from plait._core.daemons import daemons_allowed
 from plait._core.streams import flush, is_terminal
-from plait._run.progress import Progress, RecentRate, closing_line, progress_line
+from plait._run.progress import Progress, RecentRate, last_line, progress_line
 from plait._run.report import Report
 
 _PATIENCE = 1.0  # seconds that the end of a map waits for the last line
@@ -131,7 +131,7 @@ class LineDisplay:
 
     def close(self, progress: Progress, report: Report | None) -> None:
         """Write the closing line."""
-        self._write(progress_line(progress) if report is None else closing_line(report, progress.name))
+        self._write(last_line(progress, report))
 
     def _write(self, line: str) -> None:
         if self._stream is not None:

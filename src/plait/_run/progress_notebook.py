@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from typing import Any
 
-from plait._run.progress import Progress, closing_line, progress_line
+from plait._run.progress import Progress, last_line, progress_line
 from plait._run.report import Report
 
 _PAUSE = 0.5
@@ -28,7 +28,7 @@ class NotebookDisplay:
 
     def close(self, progress: Progress, report: Report | None) -> None:
         """Leave the closing line as the output."""
-        self._put(progress_line(progress) if report is None else closing_line(report, progress.name), "")
+        self._put(last_line(progress, report), "")
 
     def _put(self, text: str, bar: str) -> None:
         bundle = {"text/plain": text, "text/html": f"<div>{bar}<code>{html.escape(text)}</code></div>"}

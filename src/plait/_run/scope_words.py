@@ -6,7 +6,9 @@ import sys
 import time
 from _collections_abc import Sequence
 
+from plait._core.how_many import how_many
 from plait._core.streams import is_terminal
+from plait._run.farewell import and_running
 
 _SHOWN = 3  # tasks that are named
 _FIRST = 5.0  # seconds of waiting after which it is said for what
@@ -20,7 +22,7 @@ def waiting_words(running: Sequence[str], waiting: int) -> str:
     "plait.scope waits for 1 task: fetch('a') on thread-1 for 5.1 s"
     """
     total = len(running) + waiting
-    line = f"plait.scope waits for {total} {'task' if total == 1 else 'tasks'}"
+    line = f"plait.scope waits for {how_many(total, 'task')}"
     return line + (f": {in_short(running, waiting)}" if total else "")
 
 
@@ -36,11 +38,7 @@ def in_short(running: Sequence[str], waiting: int) -> str:
 
 def stopping_words(running: Sequence[str]) -> str:
     """What was running when Ctrl-C was pressed."""
-    lines = [f"plait: stopped; {len(running)} {'task was' if len(running) == 1 else 'tasks were'} running"]
-    lines += [f"  {one}" for one in running[:_SHOWN]]
-    if len(running) > _SHOWN:
-        lines.append(f"  and {len(running) - _SHOWN} more")
-    return "\n".join(lines)
+    return and_running(f"plait: stopped; {how_many(len(running), 'task was', 'tasks were')} running", running)
 
 
 class Patience:
