@@ -118,14 +118,14 @@ class Future(futures.Future[R]):
         if not self.done():
             import asyncio  # heavy, and loaded already by whoever awaits
 
-            from plait._run.running_loop import running_loop
+            from plait._run.running_loop import end_wait, running_loop
 
             loop = running_loop()
             ended = loop.create_future()
 
             def tell(_: futures.Future[R]) -> None:
                 try:
-                    loop.call_soon_threadsafe(_end, ended)
+                    loop.call_soon_threadsafe(end_wait, ended)
                 except RuntimeError:
                     return  # the loop is closed: nobody awaits any more
 
@@ -184,11 +184,6 @@ class _Doorbell:
         self.bell.ring()
 
     add_exception = add_cancelled = add_result
-
-
-def _end(ended: asyncio.Future[None]) -> None:
-    if not ended.done():
-        ended.set_result(None)
 
 
 def _nameless() -> str:

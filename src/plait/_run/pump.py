@@ -11,7 +11,7 @@ from plait._core.batch import Batch
 from plait._core.daemons import daemons_allowed
 from plait._run.async_input import input_gone
 from plait._run.run import Run
-from plait._run.running_loop import running_loop
+from plait._run.running_loop import end_wait, running_loop
 
 
 class Pump:
@@ -24,7 +24,6 @@ class Pump:
         self._run = run
         self._run.job.pumped = True
         self._batches = batches
-        self._thread: threading.Thread | None = None
         self._wanted = threading.Semaphore(0)
         self._closing = False
 
@@ -34,8 +33,7 @@ class Pump:
             self._run.job.feed.live_in(self._loop)
         self._ended: asyncio.Future[None] = self._loop.create_future()
         self._next: asyncio.Future[Batch | None] | None = None
-        self._thread = threading.Thread(target=self._work, name="plait-pump", daemon=daemons_allowed())
-        self._thread.start()
+        threading.Thread(target=self._work, name="plait-pump", daemon=daemons_allowed()).start()
         return self
 
     async def __aexit__(
@@ -102,7 +100,7 @@ class Pump:
             close = getattr(self._batches, "close", None)
             if close is not None:
                 close()
-            self._post(self._end)
+            self._post(end_wait, self._ended)
 
     def _post(self, callback: object, *args: object) -> None:
         try:
@@ -120,7 +118,3 @@ class Pump:
             waiting.set_exception(error)
         else:
             waiting.set_result(batch)
-
-    def _end(self) -> None:
-        if not self._ended.done():
-            self._ended.set_result(None)

@@ -7,6 +7,12 @@ import asyncio
 from plait._core.errors import UsageError
 
 
+def end_wait(future: asyncio.Future[None]) -> None:
+    """Whoever awaits the future goes on, if it does not already; in the loop of the future."""
+    if not future.done():
+        future.set_result(None)
+
+
 def running_loop() -> asyncio.AbstractEventLoop:
     """The loop that runs here.
 

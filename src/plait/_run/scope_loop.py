@@ -18,7 +18,7 @@ from plait._core.current import current_task
 from plait._core.errors import Cancelled, StopTask, UsageError
 from plait._core.job import Running
 from plait._run.in_loop import InLoop
-from plait._run.running_loop import running_loop
+from plait._run.running_loop import end_wait, running_loop
 from plait._run.scope_call import ScopeCall
 from plait._run.scope_crew import ScopeCrew
 from plait._run.scope_life import Life
@@ -134,8 +134,7 @@ class LoopSide:
             self._parent.cancel()
 
     def _wake(self) -> None:
-        if not self._news.done():
-            self._news.set_result(None)
+        end_wait(self._news)
 
     # --- leaving
 
@@ -201,7 +200,7 @@ class LoopSide:
             try:
                 self._crew.end()
             finally:
-                self._post(partial(_resolve, ended))
+                self._post(partial(end_wait, ended))
 
         threading.Thread(target=end, name="plait-scope-end", daemon=True).start()
         while not ended.done():
@@ -232,8 +231,3 @@ class LoopSide:
             self._remind(patience)
 
         self._timers.append(self._loop.call_later(patience.next(), remind))
-
-
-def _resolve(future: asyncio.Future[None]) -> None:
-    if not future.done():
-        future.set_result(None)
