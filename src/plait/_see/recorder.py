@@ -25,6 +25,7 @@ from plait._engines.core_wait import counted
 from plait._see.recorder_locks import ABOUT_IT, WAIT, lock_types
 from plait._see.recorder_semaphores import Takers
 from plait._see.recorder_unfinished import Unfinished, here
+from plait._see.replaced import Replaced
 from plait._see.sampler import now
 from plait._see.services import is_service
 from plait._see.whereabouts import lacks_work, line_of, user_frame
@@ -78,7 +79,7 @@ class Recorder:
         self.names: dict[int, str] = {}
         self.lives: dict[int, Life] = {}
         self.services: set[int] = set()
-        self._originals: list[tuple[Any, str, object]] = []
+        self._replaced = Replaced()
         self._natives: dict[int, int] = {}
         self._takers = Takers()
         self.unfinished = Unfinished()
@@ -90,9 +91,9 @@ class Recorder:
             self._met(thread)
         lock, rlock = lock_types(self._contended, self.noted.append)
         self.unfinished.know(WAIT, *ABOUT_IT)
-        self._put(threading, "Lock", lock)
-        self._put(threading, "RLock", rlock)
-        self._put(threading.Thread, "_bootstrap_inner", self._naming(threading.Thread._bootstrap_inner))  # type: ignore[attr-defined]  # where a thread learns its numbers
+        self._replaced.put(threading, "Lock", lock)
+        self._replaced.put(threading, "RLock", rlock)
+        self._replaced.put(threading.Thread, "_bootstrap_inner", self._naming(threading.Thread._bootstrap_inner))  # type: ignore[attr-defined]  # where a thread learns its numbers
         for owner, method, state in (
             (threading.Condition, "wait", State.CONDITION),
             (threading.Barrier, "wait", State.BARRIER),
@@ -103,26 +104,20 @@ class Recorder:
             (queue.Queue, "get", State.QUEUE),
             (queue.Queue, "put", State.QUEUE),
         ):
-            self._put(owner, method, self._waiting(getattr(owner, method), state, method))
+            self._replaced.put(owner, method, self._waiting(getattr(owner, method), state, method))
         takes = self._taking(threading.Semaphore.acquire)
-        self._put(threading.Semaphore, "acquire", takes)
-        self._put(threading.Semaphore, "__enter__", takes)
+        self._replaced.put(threading.Semaphore, "acquire", takes)
+        self._replaced.put(threading.Semaphore, "__enter__", takes)
         for kind in (threading.Semaphore, threading.BoundedSemaphore):
-            self._put(kind, "release", self._giving(kind.release))
-        self._put(threading, "_shutdown", self._ending(threading._shutdown))  # type: ignore[attr-defined]  # the last wait
-        self._put(Bell, "wait", self._bell(Bell.wait))
-        self._put(queue, "SimpleQueue", self._simple_queue(queue.SimpleQueue))
+            self._replaced.put(kind, "release", self._giving(kind.release))
+        self._replaced.put(threading, "_shutdown", self._ending(threading._shutdown))  # type: ignore[attr-defined]  # the last wait
+        self._replaced.put(Bell, "wait", self._bell(Bell.wait))
+        self._replaced.put(queue, "SimpleQueue", self._simple_queue(queue.SimpleQueue))
 
     def remove(self) -> None:
         """End; locks and queues made meanwhile work on. Of waits that go on it is noted what they are for."""
         self.noted += self.unfinished.noted(self._natives)
-        while self._originals:
-            owner, name, original = self._originals.pop()
-            setattr(owner, name, original)
-
-    def _put(self, owner: Any, name: str, value: object) -> None:
-        self._originals.append((owner, name, getattr(owner, name)))
-        setattr(owner, name, value)
+        self._replaced.put_back()
 
     def _met(self, thread: threading.Thread) -> None:
         if thread.native_id is not None and thread.ident is not None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import _thread
-import concurrent.futures.thread
+import concurrent.futures.thread as pools
 from collections import deque
 from typing import Any, NamedTuple
 
+from plait._see.replaced import Replaced
 from plait._see.sampler import now
 
-_POOLS: Any = concurrent.futures.thread
 _KEPT = 1_000_000
 
 
@@ -26,13 +26,14 @@ class CallRecorder:
 
     def __init__(self) -> None:
         self.begun: deque[Begun] = deque(maxlen=_KEPT)
+        self._replaced = Replaced()
 
     def install(self) -> None:
         """Begin."""
-        self._original = original = _POOLS._WorkItem
+        original: Any = pools._WorkItem
         begun = self.begun
 
-        class WorkItem(original):  # type: ignore[misc, valid-type]  # the class of this Python
+        class WorkItem(original):  # type: ignore[misc]  # the class of this Python
             """The standard library's, noting when it was made and when it was run."""
 
             def __init__(self, *args: Any) -> None:
@@ -43,8 +44,8 @@ class CallRecorder:
                 begun.append(Begun(_thread.get_native_id(), self.submitted, now()))
                 super().run(*args)
 
-        _POOLS._WorkItem = WorkItem
+        self._replaced.put(pools, "_WorkItem", WorkItem)
 
     def remove(self) -> None:
         """End; calls that have not begun do so as they would have."""
-        _POOLS._WorkItem = self._original
+        self._replaced.put_back()

@@ -19,6 +19,7 @@ from plait._core.once_imported import forget, once_imported
 from plait._core.trace import State
 from plait._see.recorder import SHORTEST, Noted
 from plait._see.recorder_unfinished import Unfinished, here
+from plait._see.replaced import Replaced
 from plait._see.sampler import now
 from plait._see.whereabouts import lacks_work, line_of
 
@@ -60,7 +61,7 @@ class LibraryRecorder:
         self.windows: list[Windows] = []
         self._noted = noted
         self._unfinished = unfinished
-        self._originals: list[tuple[Any, str, object]] = []
+        self._replaced = Replaced()
 
     def install(self) -> None:
         """Begin."""
@@ -72,9 +73,7 @@ class LibraryRecorder:
     def remove(self) -> None:
         """End."""
         forget(_WHOSE)
-        while self._originals:
-            owner, name, original = self._originals.pop()
-            setattr(owner, name, original)
+        self._replaced.put_back()
 
     def _see_to(self, module: str) -> None:
         for name, kind, method, state in _WAITS:
@@ -85,7 +84,7 @@ class LibraryRecorder:
             waiting = self._waiting(original, state, f"{kind}.{method}" if state is State.QUEUE else kind)
             for one in (method, *(alias for alias, same in _ALIKE.items() if same == method)):
                 if owner.__dict__.get(one) is original:
-                    self._put(owner, one, waiting)
+                    self._replaced.put(owner, one, waiting)
 
     def _see_to_select(self) -> None:
         module: Any = sys.modules["select"]
@@ -106,13 +105,13 @@ class LibraryRecorder:
                 if now() - began >= SHORTEST and (found := told(lists, began, *here())):
                     noted.append(found)
 
-        self._put(module, "select", self._unfinished.knows(select, "lists", "began"))
+        self._replaced.put(module, "select", self._unfinished.knows(select, "lists", "began"))
 
     def _see_to_windows(self) -> None:
         module: Any = sys.modules["tkinter"]
         for kind, name in _WINDOWS:
             owner = getattr(module, kind) if kind else module
-            self._put(owner, name, self._within(getattr(owner, name)))
+            self._replaced.put(owner, name, self._within(getattr(owner, name)))
 
     def _within(self, original: Callable[..., Any]) -> Callable[..., Any]:
         windows = self.windows
@@ -151,7 +150,3 @@ class LibraryRecorder:
                     noted.append(found)
 
         return self._unfinished.knows(wait, "began")
-
-    def _put(self, owner: Any, name: str, value: object) -> None:
-        self._originals.append((owner, name, getattr(owner, name)))
-        setattr(owner, name, value)

@@ -19,14 +19,11 @@ from typing import Any, Literal
 from plait._core.awaits import awaited_frames
 from plait._core.trace import State
 from plait._see.recorder_steps import Step, Steps, called, thing_of
+from plait._see.replaced import Replaced
 from plait._see.sampler import now
 from plait._see.whereabouts import PLAIT, both, is_installed
 
-_EVENTS: Any = asyncio.events
-_LOCK: Any = asyncio.Lock
 _HANDLE: Any = asyncio.events.Handle  # every step of every loop goes through its `_run`
-_LOOP: Any = asyncio.BaseEventLoop
-_RUNNER: Any = asyncio.Runner
 _LIBRARY = (os.path.dirname(asyncio.__file__) + os.sep, PLAIT)
 _AWAITED = {
     "Lock.acquire": State.LOCK,
@@ -49,10 +46,11 @@ class TaskRecorder:
         self.strange: set[str] = set()  # loops whose steps are not seen, by their class
         self._due: dict[int, int] = {}  # thread: when the timer was due that it runs
         self._ahead = now() - time.monotonic_ns() // 1000  # of our clock, before that of loops
+        self._replaced = Replaced()
 
     def install(self) -> None:
         """Begin."""
-        self._original = original = _HANDLE._run
+        original = _HANDLE._run
         steps = self._steps
         steps.library += _LIBRARY
 
@@ -74,7 +72,7 @@ class TaskRecorder:
                 if task is not None:
                     self._note(task, name, min(began, getattr(handle, "since", began)), began, ended)
 
-        self._acquire = acquire = _LOCK.acquire
+        acquire = asyncio.Lock.acquire
 
         @functools.wraps(acquire)
         async def owned(lock: asyncio.Lock) -> Literal[True]:
@@ -83,7 +81,7 @@ class TaskRecorder:
             self._owners[lock] = 0 if task is None else self._steps.number(task, _name_of(task))
             return True
 
-        self._run_forever = run_forever = _LOOP.run_forever
+        run_forever = asyncio.BaseEventLoop.run_forever
 
         @functools.wraps(run_forever)
         def watched(loop: asyncio.BaseEventLoop) -> None:
@@ -92,7 +90,7 @@ class TaskRecorder:
             finally:
                 self._steps.leaves_loop()
 
-        self._run_loop = run_loop = _RUNNER.run
+        run_loop = asyncio.Runner.run
 
         @functools.wraps(run_loop)
         def told(runner: asyncio.Runner, *args: Any, **options: Any) -> Any:
@@ -101,20 +99,17 @@ class TaskRecorder:
                 self.strange.add(f"{kind.__module__.partition('.')[0]}.{kind.__qualname__}")
             return run_loop(runner, *args, **options)
 
-        _RUNNER.run = told
-        _LOOP.run_forever = watched
-        _LOCK.acquire = owned
         step: Any = run
-        _HANDLE._run, below = step, step.__code__
-        _EVENTS.Handle = _dated(self._due)
+        below = step.__code__
+        self._replaced.put(asyncio.Runner, "run", told)
+        self._replaced.put(asyncio.BaseEventLoop, "run_forever", watched)
+        self._replaced.put(asyncio.Lock, "acquire", owned)
+        self._replaced.put(_HANDLE, "_run", step)
+        self._replaced.put(asyncio.events, "Handle", _dated(self._due))
 
     def remove(self) -> None:
         """End."""
-        _LOCK.acquire = self._acquire
-        _HANDLE._run = self._original
-        _EVENTS.Handle = _HANDLE
-        _LOOP.run_forever = self._run_forever
-        _RUNNER.run = self._run_loop
+        self._replaced.put_back()
 
     def _note(self, task: asyncio.Task[Any], name: str, ready: int, began: int, ended: int) -> None:
         number, lock = self._steps.number(task, name), None

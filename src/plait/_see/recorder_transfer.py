@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from plait._engines import parting, remote_run
 from plait._engines.codec import Packed
 from plait._engines.returns import Returned
+from plait._see.replaced import Replaced
 
 _RUN: Any = remote_run
 _PARTING: Any = parting
@@ -30,18 +31,18 @@ class TransferRecorder:
     def __init__(self) -> None:
         self._sent: list[tuple[int, float]] = []
         self._read: list[tuple[int, float]] = []
-        self._pack = _RUN.pack_items
-        self._unpack = _RUN.read_result
+        self._replaced = Replaced()
 
     def install(self) -> None:
         """Begin."""
-        self._put(
-            self._timed(self._pack, self._sent, _packed_bytes), self._timed(self._unpack, self._read, _read_bytes)
-        )
+        read = self._timed(_PARTING.read_result, self._read, _read_bytes)
+        self._replaced.put(_RUN, "pack_items", self._timed(_RUN.pack_items, self._sent, _packed_bytes))
+        self._replaced.put(_RUN, "read_result", read)
+        self._replaced.put(_PARTING, "read_result", read)
 
     def remove(self) -> None:
         """End."""
-        self._put(self._pack, self._unpack)
+        self._replaced.put_back()
 
     def sums(self) -> Sums:
         """What has been added up."""
@@ -50,11 +51,6 @@ class TransferRecorder:
             len(sent), sum(one[0] for one in sent), sum(one[1] for one in sent),
             sum(one[0] for one in read), sum(one[1] for one in read),
         )  # fmt: skip
-
-    @staticmethod
-    def _put(pack: Any, unpack: Any) -> None:
-        _RUN.pack_items = pack
-        _RUN.read_result = _PARTING.read_result = unpack
 
     @staticmethod
     def _timed(call: Callable[..., Any], into: list[tuple[int, float]], size: Callable[[Any], int]) -> Any:

@@ -16,6 +16,7 @@ from plait._core.awaits import awaited_frames
 from plait._core.once_imported import forget, once_imported
 from plait._core.trace import State
 from plait._see.recorder_steps import Step, Steps, called, thing_of
+from plait._see.replaced import Replaced
 from plait._see.sampler import now
 from plait._see.whereabouts import both, is_installed
 
@@ -53,6 +54,7 @@ class TrioRecorder:
 
     def __init__(self, steps: Steps) -> None:
         self._steps = steps
+        self._replaced = Replaced()
         self._module: Any = None
         self._instrument: _Instrument | None = None
 
@@ -65,7 +67,7 @@ class TrioRecorder:
         forget(_WHOSE)
         if self._instrument is None:
             return
-        self._module.setup_runner = self._original
+        self._replaced.put_back()
         self._instrument.steps = None
         runner = getattr(self._module.GLOBAL_RUN_CONTEXT, "runner", None)
         if runner is not None and self._instrument in runner.instruments.get("_all", ()):
@@ -78,12 +80,12 @@ class TrioRecorder:
         instrument = _Instrument(self._steps, module.unrolled_run.__code__)
         self._module, self._instrument = module, instrument
         self._steps.library += (os.path.dirname(os.path.dirname(module.__file__)) + os.sep,)
-        self._original = original = module.setup_runner
+        original = module.setup_runner
 
         def setup_runner(clock: Any, instruments: Any, *rest: Any, **options: Any) -> Any:
             return original(clock, [*instruments, instrument], *rest, **options)
 
-        module.setup_runner = setup_runner
+        self._replaced.put(module, "setup_runner", setup_runner)
         runner = getattr(module.GLOBAL_RUN_CONTEXT, "runner", None)
         if runner is not None:
             runner.instruments.add_instrument(instrument)
