@@ -71,11 +71,6 @@ class Sampler:
         self._ring = -1
         self._missing: list[str] = []
 
-    @property
-    def pid(self) -> int:
-        """The process that looks; 0 for none."""
-        return self._process.pid if self._process is not None else 0
-
     def start(self) -> None:
         """Return when it looks."""
         machine = platform.machine()
@@ -122,9 +117,7 @@ class Sampler:
                 self._read(json.loads(report), found)
             else:
                 found.missing.append("what threads did between their waits: the sampler was ended by somebody else")
-        if self._ring >= 0:
-            os.close(self._ring)
-            self._ring = -1
+        self._close()
         return found
 
     def leave(self) -> None:
@@ -132,6 +125,9 @@ class Sampler:
         process, self._process = self._process, None
         if process is not None:
             process.let_go()
+        self._close()
+
+    def _close(self) -> None:
         if self._ring >= 0:
             os.close(self._ring)
             self._ring = -1

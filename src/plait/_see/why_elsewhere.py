@@ -179,7 +179,7 @@ def _shared(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
         f"What it waits for comes from another process.{alone}{_LOST * killed}",
         _CURES.get(_kind(known)) or NOBODY[known.wait.kind][2],
         certain=False,
-        processes=tuple(child for child, _ in dump.children)[:4],
+        processes=_first(dump.children),
     )
 
 
@@ -189,7 +189,7 @@ def _work(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
     known = next((one for one in everybody if one.wait.kind in kinds and not one.crews and not one.wait.limited), None)
     if known is None or not dump.workers or not any(drives_processes(one.thread) for one in everybody):
         return None
-    rows = [Step(f"worker {pid}", kernel_wait(where) or "runs", "", "") for pid, where in dump.workers]
+    rows = [_row(pid, where, "worker") for pid, where in dump.workers]
     return Diagnosis(
         f"{known.thread.name} waits for worker processes",
         (step(known), *rows),
@@ -197,8 +197,13 @@ def _work(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
         "See what they wait for, each at its line; plait.map(..., timeout=30) ends an item that takes longer than so "
         "many seconds, and goes on with a new worker.",
         certain=False,
-        processes=tuple(pid for pid, _ in dump.workers)[:4],
+        processes=_first(dump.workers),
     )
+
+
+def _first(processes: tuple[tuple[int, str], ...]) -> tuple[int, ...]:
+    """The few of them that are worth asking."""
+    return tuple(pid for pid, _ in processes)[:4]
 
 
 def _from_processes(known: Known, pool: bool) -> bool:
@@ -275,7 +280,7 @@ def _child(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
         "The child does not end, and this process waits until it does.",
         "See what the child waits for.",
         certain=False,
-        processes=tuple(child for child, _ in dump.children)[:4],
+        processes=_first(dump.children),
     )
 
 
@@ -309,8 +314,8 @@ _READS = ("pipe_read", "anon_pipe_read", "wait_woken", "n_tty_read")
 _IDLE = ("futex", "pipe_read", "anon_pipe_read", "do_futex")
 
 
-def _row(child: int, where: str) -> Step:
-    return Step(f"child {child}", kernel_wait(where) or "runs", "", "")
+def _row(pid: int, where: str, kind: str = "child") -> Step:
+    return Step(f"{kind} {pid}", kernel_wait(where) or "runs", "", "")
 
 
 ELSEWHERE = (

@@ -219,10 +219,9 @@ def _loop_of(frame: FrameType) -> Any:
 def _tasks(frames: list[FrameType]) -> list[Thread]:
     """The tasks of the loop that runs on this stack: first those that wait for no other task."""
     waiting = tasks_of(frames)
-    found = [(_leaf(task), task.get_name(), task) for task in waiting]
     current = sys.modules["asyncio"].current_task(waiting[0].get_loop()) if waiting else None
-    ordered = sorted(found, key=lambda entry: (not entry[0], entry[1]))
-    return [_task(task, "current" if task is current else _turn(task)) for _, _, task in ordered]
+    ordered = sorted(waiting, key=lambda task: (not _leaf(task), task.get_name()))
+    return [_task(task, "current" if task is current else _turn(task)) for task in ordered]
 
 
 def _leaf(task: asyncio.Task[Any]) -> bool:

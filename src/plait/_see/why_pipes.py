@@ -62,6 +62,5 @@ def kept_open(_: Dump, everybody: list[Known]) -> Diagnosis | None:
             "file in place of a pipe; after a timeout, end all that it started: start_new_session=True, then "
             "os.killpg(child.pid, signal.SIGKILL).",
             certain=False,
-            processes=(),
         )
     return None

@@ -17,12 +17,7 @@ def waits_for_itself(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
             return Diagnosis(
                 "A pool waits for itself",
                 tuple(map(step, workers)),
-                (
-                    "The only worker of a pool waits"
-                    if len(workers) == 1
-                    else f"All {len(workers)} workers of a pool wait"
-                )
-                + " for results of tasks that no worker is left to run.",
+                f"{_all_wait(workers)} for results of tasks that no worker is left to run.",
                 "Do not wait for a task of a pool within another task of it: return the future, or give inner tasks a "
                 "pool of their own (plait.map and plait.scope have a worker for each).",
             )
@@ -104,9 +99,8 @@ def is_taken(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
 
 
 def _taken(workers: list[Known], behind: int, *, certain: bool) -> Diagnosis:
-    who = "The only worker of a pool waits" if len(workers) == 1 else f"All {len(workers)} workers of a pool wait"
     return Diagnosis(
-        f"{who}, and {behind} call{'s wait' if behind > 1 else ' waits'} for a worker",
+        f"{_all_wait(workers)}, and {behind} call{'s wait' if behind > 1 else ' waits'} for a worker",
         tuple(map(step, workers)),
         "No call that waits for a worker begins before one of these has ended, and one of them may be what these are "
         "waiting for.",
@@ -114,6 +108,10 @@ def _taken(workers: list[Known], behind: int, *, certain: bool) -> Diagnosis:
         "(max_workers=...); in an event loop wait with what asyncio has for it, which takes no worker.",
         certain=certain,
     )
+
+
+def _all_wait(workers: list[Known]) -> str:
+    return "The only worker of a pool waits" if len(workers) == 1 else f"All {len(workers)} workers of a pool wait"
 
 
 def _behind(workers: list[Known], everybody: list[Known]) -> int:

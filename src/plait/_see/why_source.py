@@ -55,7 +55,7 @@ def calls(file: str, line: int, column: int = -1) -> tuple[Call, ...]:
 def _calls(file: str, line: int, column: int) -> tuple[Call, ...]:
     tree = tree_of(file)
     found: list[tuple[int, Call]] = []
-    for node in ast.walk(tree) if tree is not None else ():
+    for node in _nodes(file):
         if isinstance(node, ast.With):
             for item in node.items:
                 inside = item.context_expr
@@ -99,8 +99,7 @@ def awaited(file: str, line: int, column: int = -1) -> str:
     Where the column is known, the innermost `await` around it, if there is one: a line such as ``async with lock: await
     send()`` has two. The method ``__await__`` awaits with `yield from`.
     """
-    tree = tree_of(file)
-    nodes = list(ast.walk(tree)) if tree is not None else []
+    nodes = list(_nodes(file))
     awaits = [node for node in nodes if isinstance(node, ast.Await | ast.YieldFrom)]
     there = [node for node in awaits if column >= 0 and _is_around(node, line, column)]
     if there:  # the walk comes to what is further out first
@@ -219,8 +218,7 @@ def entered_together(file: str, line: int, column: int) -> tuple[str, ...]:
 
     Nor is it known before CPython 3.13, where it is that of the whole statement.
     """
-    tree = tree_of(file)
-    items = [item for node in ast.walk(tree) if isinstance(node, ast.With) for item in node.items] if tree else []
+    items = [item for node in _nodes(file) if isinstance(node, ast.With) for item in node.items]
     found = [item.context_expr for item in items if _is_around(item.context_expr, line, -1)]
     there = [one for one in found if column >= 0 and _is_around(one, line, column)]
     if not there and column >= 0 and any(_end(one) <= (line, column) for one in found):
@@ -252,8 +250,7 @@ def takes_for_its_caller(file: str, line: int) -> bool:
 @_remembered
 def releases_for_others(file: str) -> bool:
     """Whether a file passes on a method ``release``, or calls it where nothing of that name was acquired."""
-    tree = tree_of(file)
-    for function in ast.walk(tree) if tree is not None else ():
+    for function in _nodes(file):
         if isinstance(function, Function | ast.Module):
             methods = [node for node in within(function) if isinstance(node, ast.Attribute)]
             called = {id(node.func) for node in within(function) if isinstance(node, ast.Call)}
@@ -267,8 +264,7 @@ def releases_for_others(file: str) -> bool:
 @_remembered
 def passed(file: str, method: str) -> tuple[Held, ...]:
     """What a file gives such a method of to a call, without calling it: ``Thread(target=barrier.wait)``."""
-    tree = tree_of(file)
-    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)] if tree is not None else []
+    calls = [node for node in _nodes(file) if isinstance(node, ast.Call)]
     given = [one for call in calls for one in (*call.args, *(word.value for word in call.keywords))]
     found = [one for one in given if isinstance(one, ast.Attribute) and one.attr == method]
     return tuple(Held(ast.unparse(one.value), one.lineno) for one in found)
@@ -292,8 +288,7 @@ def _last_name(node: ast.expr) -> str:
 @_remembered
 def made_as(file: str, expression: str) -> str:
     """The name of the class whose call a file assigns to an expression, ``Event``; "" where it does not say one."""
-    tree = tree_of(file)
-    found = [node for node in ast.walk(tree) if isinstance(node, ast.Assign)] if tree is not None else []
+    found = [node for node in _nodes(file) if isinstance(node, ast.Assign)]
     pairs = [(target, node.value) for node in found for target in node.targets]
     pairs += [pair for one, value in pairs if isinstance(one, ast.Tuple) and isinstance(value, ast.Tuple)
               for pair in zip(one.elts, value.elts, strict=False)]  # fmt: skip
@@ -305,8 +300,7 @@ def made_as(file: str, expression: str) -> str:
 @_remembered
 def iterated(file: str, line: int) -> str:
     """What a ``for`` in a line goes over; "" for none."""
-    tree = tree_of(file)
-    loops = [node for node in ast.walk(tree) if isinstance(node, ast.For)] if tree is not None else []
+    loops = [node for node in _nodes(file) if isinstance(node, ast.For)]
     return next((ast.unparse(one.iter) for one in loops if _is_around(one.iter, line, -1)), "")
 
 
@@ -322,9 +316,8 @@ def loop_around(file: str, line: int) -> int:
 @_remembered
 def generators_with(file: str, expression: str) -> tuple[Held, ...]:
     """Where generators of a file stand still with this taken: the generator's name, and the line of its `yield`."""
-    tree = tree_of(file)
     found = []
-    for function in ast.walk(tree) if tree is not None else ():
+    for function in _nodes(file):
         if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef) or any(
             "contextmanager" in ast.unparse(one) for one in function.decorator_list
         ):
@@ -347,8 +340,7 @@ def is_global(file: str, name: str) -> bool:
 def number(file: str, name: str) -> int | None:
     """The whole number that a name of the module stands for; None for anything else, or where it is assigned twice."""
     tree = tree_of(file)
-    nodes = list(ast.walk(tree)) if tree is not None else []
-    stores = [node for node in nodes if isinstance(node, ast.Name) and node.id == name and _is_store(node)]
+    stores = [node for node in _nodes(file) if isinstance(node, ast.Name) and node.id == name and _is_store(node)]
     given = [node for node in tree.body if isinstance(node, ast.Assign)] if tree is not None else []
     values = [one.value for one in given if len(one.targets) == 1 and one.targets[0] in stores]
     if len(stores) != 1 or len(values) != 1 or not isinstance(values[0], ast.Constant):
@@ -387,6 +379,12 @@ def _function(tree: ast.AST, line: int) -> ast.AST:
         if isinstance(node, Function) and node.lineno <= line <= (node.end_lineno or 0):
             best = node
     return best
+
+
+def _nodes(file: str) -> Iterator[ast.AST]:
+    """All that a file consists of; nothing where it has no syntax tree."""
+    tree = tree_of(file)
+    return ast.walk(tree) if tree is not None else iter(())
 
 
 @lru_cache(maxsize=256)
