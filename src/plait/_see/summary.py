@@ -169,8 +169,7 @@ def _locks(trace: Trace) -> list[Finding]:
         )
         holders = held(waits) if permits == 1 else {}
         if permits > 1:  # it does not go from one thread to the next, as a lock does
-            lines = _by_line(trace, places, of_holders=True)
-            longest = max(lines, key=lambda one: lines[one], default="")
+            longest = _line(trace, places, of_holders=True)
             text += f"; who had one longest was most at {longest}" if longest else ""
         if holders:
             (lane, line), cost = max(holders.items(), key=lambda item: item[1])
@@ -180,12 +179,10 @@ def _locks(trace: Trace) -> list[Finding]:
                 text, line = f"{text}; held by {many} {who}, one after the other", ""
             else:
                 text += f"; {cost:.2f} s of it held by {trace.lanes[lane].name}{f', then at {line}' if line else ''}"
-            lines = _by_line(trace, places, of_holders=True)
-            if not line and lines:
-                text += f"; its holder was mostly at {max(lines, key=lambda one: lines[one])}"
-        where = _by_line(trace, places)
-        line = max(where, key=lambda key: where[key], default="")
-        found.append((seconds, text + (f"; waited for at {line}" if line else "")))
+            longest = "" if line else _line(trace, places, of_holders=True)
+            text += f"; its holder was mostly at {longest}" if longest else ""
+        where = _line(trace, places)
+        found.append((seconds, text + (f"; waited for at {where}" if where else "")))
     return found
 
 
@@ -199,10 +196,9 @@ def _signals(trace: Trace, total: float) -> list[Finding]:
     for (name, state), places in by_name.items():
         seconds = _length(trace, places)
         if seconds >= 0.1 * total:
-            lines = _by_line(trace, places)
-            line = f"; waited for at {max(lines, key=lambda one: lines[one])}" if lines else ""
-            text = f"{name}: {seconds:.2f} s of waiting for {_SIGNALS[state]}, {_in_waits(trace, places)}{line}"
-            found.append((seconds, text))
+            where = _line(trace, places)
+            text = f"{name}: {seconds:.2f} s of waiting for {_SIGNALS[state]}, {_in_waits(trace, places)}"
+            found.append((seconds, text + (f"; waited for at {where}" if where else "")))
     return sorted(found, reverse=True)[:3]
 
 
@@ -213,14 +209,14 @@ def _in_waits(trace: Trace, places: list[int]) -> str:
     return f"in {how_many(len(places), 'wait')} of {how_many(len(waiters), who)}"
 
 
-def _by_line(trace: Trace, places: list[int], of_holders: bool = False) -> dict[str, int]:
-    """How long was waited at each line, or while the holder was at it."""
-    found: dict[str, int] = {}
+def _line(trace: Trace, places: list[int], of_holders: bool = False) -> str:
+    """The line at which was waited longest, or at which the holder was while others waited; "" for none."""
+    lengths: dict[str, int] = {}
     for wait in (trace.waits[at] for at in places):
         line = wait.held_at if of_holders else wait.where
         if line:
-            found[line] = found.get(line, 0) + wait.ended - wait.began
-    return found
+            lengths[line] = lengths.get(line, 0) + wait.ended - wait.began
+    return max(lengths, key=lambda one: lengths[one], default="")
 
 
 def _queues(trace: Trace, total: float) -> list[Finding]:
@@ -234,10 +230,9 @@ def _queues(trace: Trace, total: float) -> list[Finding]:
             continue
         lanes = list(dict.fromkeys(trace.lanes[trace.waits[at].lane].name for at in places))
         who = lanes[0] if len(lanes) == 1 else f"{len(lanes)} threads"
-        lines = _by_line(trace, places)
-        line = f", most at {max(lines, key=lambda one: lines[one])}" if lines else ""
-        text = f"{who} waited {seconds:.2f} s for {lacks} a queue{line}: {why}"
-        found.append((seconds, text))
+        where = _line(trace, places)
+        most = f", most at {where}" if where else ""
+        found.append((seconds, f"{who} waited {seconds:.2f} s for {lacks} a queue{most}: {why}"))
     return found
 
 
@@ -248,9 +243,7 @@ def _at_queues(trace: Trace) -> list[tuple[int, str]]:
         for at, wait in enumerate(trace.waits)
         if wait.state is State.QUEUE and trace.lanes[wait.lane].kind != "task"
     ]
-    put_back = {
-        (wait.lane, wait.where) for _, wait in waits if wait.name.endswith(RETURNED)
-    }  # not yet in the first one
+    put_back = {(wait.lane, wait.where) for _, wait in waits if wait.name.endswith(RETURNED)}  # not yet in the first
     found = []
     for at, wait in waits:
         method = "." + wait.name.rpartition(".")[2]
@@ -284,18 +277,11 @@ def _core(sums: dict[State, float], total: float, seconds: float, cores: int) ->
 
 def _waiting(trace: Trace, places: list[int]) -> float:
     """Seconds of waits in which nothing else was waited for: who was woken still needs a core and the GIL."""
-    waits = [trace.waits[at] for at in places]
-    return (
-        sum(
-            ended - began
-            for wait in waits
-            for began, ended, state, _ in trace.lanes[wait.lane].stretches_between(
-                wait.began, wait.ended, trace.microseconds
-            )
-            if state is wait.state
-        )
-        / 1e6
-    )
+    total = 0
+    for wait in (trace.waits[at] for at in places):
+        stretches = trace.lanes[wait.lane].stretches_between(wait.began, wait.ended, trace.microseconds)
+        total += sum(ended - began for began, ended, state, _ in stretches if state is wait.state)
+    return total / 1e6
 
 
 def _length(trace: Trace, places: list[int]) -> float:
