@@ -231,7 +231,7 @@ class Trace:
         return "\n".join([*lines, *(f"not seen: {text}" for text in self.missing)])
 
 
-_ON_CORE = (State.PYTHON, State.NATIVE)
+ON_CORE = (State.PYTHON, State.NATIVE)
 _SAMPLED = (State.GIL, State.SLEEP, State.FILE, State.SOCKET, State.CHILD, State.IDLE, State.OTHER)  # by looks only
 
 
@@ -261,7 +261,7 @@ def times_of(lane: Lane, end: int) -> dict[State, float]:
     there = sum(found.values())
     cpu = min(lane.cpu, there)
     queued = min(lane.queued, there - cpu)
-    on_core = {state: found.pop(state) for state in _ON_CORE if state in found}
+    on_core = {state: found.pop(state) for state in ON_CORE if state in found}
     found.pop(State.CORE, None)
     rest = there - cpu - queued
     unseen = min(found.pop(State.UNSEEN, 0.0), max(0.0, rest - sum(found.values())))

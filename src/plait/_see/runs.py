@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from plait._core.trace import Slice, State, Trace
+from plait._core.trace import ON_CORE, Slice, Trace
 from plait._see.items import Told
 from plait._see.recorder_transfer import Sums
-
-_BUSY = (State.PYTHON, State.NATIVE)
 
 
 @dataclass(slots=True)
@@ -119,9 +117,5 @@ def _lacking(trace: Trace, run: Figures, at: int, gaps: list[tuple[int, int]]) -
 
 def _busy(trace: Trace, at: int, low: int, high: int) -> int:
     """Microseconds that a lane was running between two moments."""
-    lane = trace.lanes[at]
-    total = 0
-    for began, ended, state, _ in lane.stretches_between(low, high, trace.microseconds):
-        if state in _BUSY:
-            total += ended - began
-    return total
+    stretches = trace.lanes[at].stretches_between(low, high, trace.microseconds)
+    return sum(ended - began for began, ended, state, _ in stretches if state in ON_CORE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from plait._core.how_many import how_many
-from plait._core.trace import WORDS, State, Trace
+from plait._core.trace import ON_CORE, WORDS, State, Trace
 from plait._see.forecast import Forecast, forecast
 from plait._see.held import blocked, held
 from plait._see.recorder import RETURNED
@@ -13,7 +13,6 @@ from plait._see.runs import Figures
 from plait._see.summary_runs import SHORT, tell_runs
 
 Finding = tuple[float, str]  # the seconds that it is about, and a sentence
-_RUNNING = (State.PYTHON, State.NATIVE)
 _HELD = (State.LOCK, State.SEMAPHORE)
 _SIGNALS = {State.CONDITION: "a condition", State.EVENT: "an event", State.BARRIER: "a barrier"}
 _TOGETHER = 0.1
@@ -52,7 +51,7 @@ def summarise(trace: Trace, runs: list[Figures], others: list[Finding], cores: i
         short = f"it was too short to say where the time went: {trace.seconds * 1000:.1f} ms, in {seen}"
         return [short, *_tasks(trace), *_sorted(one for one in exact if one[0] >= _LEAST)]
     sums = {state: sum(one.get(state, 0.0) for one in times) for state in State}
-    busy = sum(sums[state] for state in _RUNNING)
+    busy = sum(sums[state] for state in ON_CORE)
     average = min(busy / trace.seconds, cores)
     found = [f"{total:.2f} s of thread time in {trace.seconds:.2f} s; {average:.2f} cores were busy on average"]
     children = trace.facts.get("children", 0.0) / trace.seconds
@@ -269,7 +268,7 @@ def _core(sums: dict[State, float], total: float, seconds: float, cores: int) ->
         return []
     text = f"{queued / total:.0%} of thread time waits for a core ({queued:.2f} s)"
     why = f"here and in other programs, more threads want to run than there are cores ({cores})"
-    wanted = (queued + sum(sums[state] for state in _RUNNING)) / seconds
+    wanted = (queued + sum(sums[state] for state in ON_CORE)) / seconds
     if wanted < cores:
         why = f"it wants {wanted:.1f} of {cores} cores on average, so that mostly other processes have them"
     return [(queued, f"{text}: {why}")]

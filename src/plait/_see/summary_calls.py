@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from plait._core.how_many import how_many
-from plait._core.trace import State, Trace
+from plait._core.trace import ON_CORE, State, Trace
 from plait._see.recorder_calls import Begun
 
 _TOLD = 0.1  # of the time of the trace: what is less is not told
 _WAITS = (State.SLEEP, State.SOCKET, State.FILE, State.CHILD, State.OTHER, State.UNSEEN)
-_COMPUTES = (State.PYTHON, State.NATIVE)
 _KEPT_FROM = (State.IDLE, State.GIL, State.CORE)
 _CHILDREN = 0.25  # of all cores
 _MOSTLY = 0.5
@@ -69,6 +68,6 @@ def _advice(trace: Trace, workers: Sequence[int], cores: int) -> str:
                 "for as long as cores are free"
             )
         return ". They mostly wait for something outside: more of them (max_workers=...) would begin calls sooner"
-    if sum(sums[state] for state in _COMPUTES) >= _MOSTLY * own:  # or had no chance to
+    if sum(sums[state] for state in ON_CORE) >= _MOSTLY * own:  # or had no chance to
         return ". They compute: more threads would hardly help"
     return ""
