@@ -106,7 +106,7 @@ def candidates(history: History) -> list[Candidate]:
                 continue
             for other in others:
                 split = _possible(history, first, other, second)
-                key = split and (split.kind, *(history.events[index].site for index in split[1:]))
+                key = split and (split.kind, *history.sites(*split[1:]))
                 if split is None or key is None or key in found:
                     continue
                 switches = steer(history, min(first.at, other.at), (first.at, other.at), first.event.thread)

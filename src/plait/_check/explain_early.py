@@ -30,7 +30,7 @@ def explain_early(history: History, suspects: list[int], sources: Sources) -> Fi
             line = next(_puts(site, name, sources), 0) if site is not None else 0
             if site is not None and line and not _is_past(history, release, use, line):
                 writer = history.events[release].thread
-                later = (index for index in history.of[writer] if index > use and _at(history, index) == line)
+                later = (index for index in history.of[writer] if index > use and history.line(index) == line)
                 swap = Swap(use, next(later, -1), site.at_line(line), writer, late=True)
                 return explain_swap(history, swap, sources)
     return None
@@ -71,10 +71,5 @@ def _is_past(history: History, release: int, use: int, line: int) -> bool:
     writer, after = history.events[release].thread, range(release + 1, use)
     mine = [index for index in history.of[writer] if index in after]
     writes = (history.events[index] for index in mine if history.events[index].kind == Kind.WRITE)
-    passed = any(_at(history, index) > line for index in mine)
+    passed = any(history.line(index) > line for index in mine)
     return passed or any(overlap(event, history.events[use]) for event in writes)
-
-
-def _at(history: History, index: int) -> int:
-    site = history.events[index].site
-    return site.line if site is not None else 0

@@ -322,7 +322,7 @@ def _is_length(history: History, split: Split, sources: Sources) -> bool:
 
 
 def _signature(history: History, split: Split) -> tuple[object, ...]:
-    return (split.kind, *(history.events[index].site for index in split[1:]))
+    return (split.kind, *history.sites(*split[1:]))
 
 
 def _unlooped(history: History, split: Split, sources: Sources) -> Finding | None:

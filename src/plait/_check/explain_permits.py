@@ -109,7 +109,7 @@ def _variant(history: History, cause: Cause, uses: _Uses, taker: Site | None, so
         return "never given" if uses.lines else "released nowhere"
     if taker is not None and taker.line != site.line and is_turnstile(site, sources):
         return "shut"
-    at = [call.thread for call in uses.taken if _line(history, call) == site.line]
+    at = [call.thread for call in uses.taken if history.line(call.at) == site.line]
     givers = {call.thread for call in uses.given}
     others = at and cause.blocked.thread not in at and len(at) == len({*at})
     return "too few" if others and len(givers) == 1 else "all taken"
@@ -121,16 +121,11 @@ def _uses(history: History, cause: Cause, site: Site, sources: Sources) -> _Uses
     calls = list(calls_on(history, lock, sources)) if lock >= 0 else []
     calls = settled(calls, [cause.blocked, *cause.peers])
     given = tuple(call for call in calls if call.method == "release")
-    lines = {_line(history, call) for call in given}
+    lines = {history.line(call.at) for call in given}
     if name := receiver(sources.line(site.file, site.line), "acquire").rpartition(".")[2]:
         lines.update(sources.callers(site.file, name, "release"))
     taken = tuple(call for call in calls if call.method in ("acquire", "with"))
     return _Uses(taken, given, tuple(sorted(lines - {0})))
-
-
-def _line(history: History, call: Call) -> int:
-    site = history.events[call.at].site
-    return site.line if site is not None else 0
 
 
 def _taken(history: History, uses: _Uses, words: Words, site: Site) -> str:

@@ -22,7 +22,7 @@ def explain_pieces(history: History, before: History | None, sources: Sources) -
     words = Words(history, sources)
     first, between, second = found
     one, other = (words.thread(history.events[index].thread) for index in (first, between))
-    sites = [history.events[index].site for index in found]
+    sites = history.sites(*found)
     thing, lines = words.thing(first), words.block(_ends(history, first))
     gil, reason = on_gil_builds(history, first, second, sources)
     return Finding(

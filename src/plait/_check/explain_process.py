@@ -68,7 +68,7 @@ def _sets(event: Event) -> bool:
 
 
 def _sites(history: History, triple: tuple[int, int, int]) -> tuple[Site | None, ...]:
-    return tuple(history.events[index].site for index in triple)
+    return tuple(history.sites(*triple))
 
 
 def _finding(history: History, triple: tuple[int, int, int], setting: Setting, sources: Sources) -> Finding:

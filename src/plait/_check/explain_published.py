@@ -28,7 +28,7 @@ def explain_published(history: History, writer: int, user: int, sources: Sources
         return None
     words = Words(history, sources)
     one, other = words.thread(writer), words.thread(user)
-    sites = [history.events[index].site for index in (found.write, found.read)]
+    sites = history.sites(found.write, found.read)
     thing, late = words.thing(found.write), f"line {found.rest.lineno}"
     calls = any(isinstance(node, ast.Call) for node in ast.walk(found.rest))
     return Finding(

@@ -21,7 +21,7 @@ def explain_split(history: History, split: Split, sources: Sources) -> Finding:
     thing = words.thing(split.second if kind == "check then act" else split.first)
     one, other = (words.thread(history.events[index].thread) for index in (split.first, split.other))
     rival = "task" if history.is_task(history.events[split.other].thread) else "thread"
-    sites = [history.events[index].site for index in split[1:]]
+    sites = history.sites(*split[1:])
     gil, reason = on_gil_builds(history, split.first, split.second, sources)
     same = sites[0] is not None and sites[2] is not None and sites[0].line == sites[2].line
     reads = [history.events[index].kind == Kind.READ for index in split[1:]]
@@ -153,7 +153,7 @@ def _who_lacks_it(history: History, split: Split, words: Words) -> str:
                 f" {other} holds `{words.lock(min(theirs))}` there, but {one} has only tried to take it, in "
                 f"{words.line(tried)}, did not get it, and goes on all the same."
             )
-        lock, sites = min(theirs), [history.events[index].site for index in (split.first, split.second)]
+        lock, sites = min(theirs), history.sites(split.first, split.second)
         has = [lock in history.locks(index) for index in (split.first, split.second)]
         where, elsewhere = (words.line(site) for site in (sites if has[0] else sites[::-1]))
         some = any(has) and where != elsewhere

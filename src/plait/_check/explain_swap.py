@@ -169,7 +169,7 @@ def _binds(history: History, index: int, use: int) -> bool:
 
 def _again(history: History, writes: list[int]) -> bool:
     """Whether one line gives the variable its values, in a loop."""
-    return len(writes) > 1 and len({history.events[index].site for index in writes}) == 1
+    return len(writes) > 1 and len(set(history.sites(*writes))) == 1
 
 
 def _captured(history: History, use: int, change: int, sources: Sources) -> Finding:

@@ -17,10 +17,10 @@ def explain_torn(history: History, found: Torn, sources: Sources) -> Finding:
     words = Words(history, sources)
     one = words.thread(history.events[found.first].thread)
     other = words.thread(history.events[found.between[0]].thread)
-    sites = [history.events[index].site for index in (found.first, *found.between, found.second)]
+    sites = history.sites(found.first, *found.between, found.second)
     things = list(dict.fromkeys(f"`{words.thing(index)}`" for index in (found.first, found.second)))
     verb, seen = ("changes", "reads") if history.events[found.first].kind == Kind.WRITE else ("reads", "changes")
-    early, late = (history.events[index].site for index in found.between)
+    early, late = history.sites(*found.between)
     if verb == "changes" and early is not None and sources.in_test(early) and found.between[0] != found.between[1]:
         if late is None or not sources.compared(early, late):
             return _told_too_early(history, found, words, sources)
@@ -96,7 +96,7 @@ def _together(history: History, sides: tuple[int, int], lines: str, others: str)
 def _told_too_early(history: History, found: Torn, words: Words, sources: Sources) -> Finding:
     """What says that something is ready is written before it is ready."""
     writer, reader = (words.thread(history.events[index].thread) for index in (found.first, found.between[0]))
-    sites = [history.events[index].site for index in (found.first, *found.between, found.second)]
+    sites = history.sites(found.first, *found.between, found.second)
     says, thing = words.thing(found.first), words.thing(found.second)
     gil, reason = on_gil_builds(history, found.first, found.second, sources)
     return Finding(
@@ -139,7 +139,7 @@ def _turned(
 def explain_iteration(history: History, reading: int, change: int, sources: Sources, *, fails: bool = True) -> Finding:
     """The finding for a container that one thread changes while another goes through it."""
     words = Words(history, sources)
-    sites = [history.events[index].site for index in (reading, change)]
+    sites = history.sites(reading, change)
     one, other = words.thread(history.events[reading].thread), words.thread(history.events[change].thread)
     thing = words.thing(reading)
     tasks = all(history.is_task(history.events[index].thread) for index in (reading, change))

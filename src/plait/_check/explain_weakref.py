@@ -31,7 +31,7 @@ def explain_weakref(history: History, failure: Failure, sources: Sources) -> Fin
         return None
     words = Words(history, sources)
     one = words.thread(history.events[asked.first].thread)
-    sites = [history.events[index].site for index in asked[:2]]
+    sites = history.sites(*asked[:2])
     thing = words.thing(asked.first)
     thing = thing if thing.endswith(")") else f"{thing}()"
     then = words.line(sites[1], sites[0]) if sites[1] != sites[0] else "the same line"

@@ -88,13 +88,13 @@ WORDS = {
         "turn == self.turn`, and add one to `self.turn` before the notify_all(). `threading.Barrier` does so.",
     ),
     "lost wake-up, cleared too late": Says(
-        "`{thing}` was set again in {set} while {name} was still busy; then {name} clears it in {where}, and with it "
+        "`{thing}` was set again in {last} while {name} was still busy; then {name} clears it in {where}, and with it "
         "that signal, and waits for it in {here}. Nobody sets it again.",
         "Clear it right after the wait, before you look for work, not afterwards: `{thing}.wait(); {thing}.clear()`. "
         "Or use a queue.Queue.",
     ),
     "lost wake-up, pulse": Says(
-        "{who} sets `{thing}` in {set} and clears it in {where}, at once. That wakes whoever waits for it at that "
+        "{who} sets `{thing}` in {last} and clears it in {where}, at once. That wakes whoever waits for it at that "
         "moment; {name} comes to {here} only after that, and nobody sets it again.",
         "Leave it set. Where it is used again, take a new Event for each round: whoever waits reads which one under "
         "the lock, and the last one stores a new one there before it sets the old one. Or use `threading.Barrier`, or "
@@ -169,7 +169,7 @@ WORDS = {
         "Let the consumers go on, whatever fails in between, until every item has its task_done().",
     ),
     "check then act": Says(
-        "{name} asks `{thing}.{asked}()` in {seen} and acts on the answer in {here}. In between {who} uses the queue "
+        "{name} asks `{thing}.{asked}()` in {last} and acts on the answer in {here}. In between {who} uses the queue "
         "in {where}, so the answer does not hold any more.",
         "Do not ask first: call `{thing}.get_nowait()` and catch queue.Empty (or put_nowait() and queue.Full).",
     ),

@@ -20,7 +20,7 @@ from collections.abc import Callable
 
 from plait._check.mutexes import Mutexes
 from plait._check.record import Record
-from plait._core.event import Kind, label
+from plait._core.event import Kind, Site, label
 
 Clock = dict[int, int]
 _NONE: frozenset[int] = frozenset()
@@ -115,6 +115,15 @@ class History:
             count = bisect_left(mine, index)
             found[thread] = mine[count - 1 : count] if count else []
         return found
+
+    def sites(self, *indices: int) -> list[Site | None]:
+        """Where events are in the source."""
+        return [self.events[index].site for index in indices]
+
+    def line(self, index: int) -> int:
+        """The line of an event; 0 where it has none."""
+        site = self.events[index].site
+        return site.line if site is not None else 0
 
     def place(self, thread: int, step: int) -> str:
         """The label of a switch: what the thread is about to do after `step` events, and for the how many-th time."""

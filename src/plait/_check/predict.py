@@ -111,7 +111,7 @@ def _told(history: History, split: Split, sources: Sources) -> Finding:
 
 
 def _sites(history: History, split: Split) -> tuple[Site | None, ...]:
-    return tuple(history.events[index].site for index in split[1:])
+    return tuple(history.sites(*split[1:]))
 
 
 def _locks(history: History, cycle: Cycle) -> tuple[Site | None, ...]:

@@ -15,7 +15,7 @@ from plait._core.event import Kind, Site
 
 def fix_of_split(history: History, split: Split, words: Words, kind: str, thing: str) -> str:
     """The sentences for a split of this kind, in which `thing` has changed."""
-    sites = [history.events[index].site for index in (split.first, split.second)]
+    sites = history.sites(split.first, split.second)
     lines, apart = words.lines(sites), _are_apart(sites, words.sources)
     mine, theirs = history.held_over(split.first, split.second), history.locks(split.other)
     where = words.line(history.events[split.other].site, sites[0])
@@ -64,7 +64,7 @@ def _made(mine: int, theirs: int, words: Words) -> str:
 
 def _caller_of_both(history: History, split: Split, words: Words) -> str:
     """``over lines 5 to 7 of `sell```: where one function calls those of both accesses; "" if none or several do."""
-    sites = [history.events[index].site for index in (split.first, split.second)]
+    sites = history.sites(split.first, split.second)
     one, two = (site.function.rpartition(".")[2] if site is not None else "" for site in sites)
     mine = [history.events[index].site for index in history.of[history.events[split.first].thread]]
     files = dict.fromkeys(site.file for site in mine if site is not None)
@@ -92,7 +92,7 @@ def tried_in_vain(history: History, split: Split, lock: int) -> Site | None:
 
 def _across(history: History, split: Split, words: Words, block: str) -> str:
     """What to hold the lock over where the two are in different functions."""
-    sites = [history.events[index].site for index in (split.first, split.second)]
+    sites = history.sites(split.first, split.second)
     first, second = (words.line(site, sites[0]) for site in sites)
     if sites[0] is not None and called_within(history, split.first, split.second):
         caller = sites[0].function.rpartition(".")[2]
@@ -113,7 +113,7 @@ def _amount(lines: str) -> str:
 
 def call_of_first(history: History, split: Split, sources: Sources) -> Site | None:
     """Where the function of the second access calls that of the first; None if it does not, or elsewhere."""
-    first, second = (history.events[index].site for index in (split.first, split.second))
+    first, second = history.sites(split.first, split.second)
     mine = history.of[history.events[split.first].thread]
     if first is None or second is None:
         return None
@@ -179,7 +179,7 @@ def _kept(history: History, split: Split, words: Words, lines: str, *, apart: bo
     lock = lock_let_go(history, split, words)
     if not apart:
         return f"Keep {lock} from the first to the last: one `with` block around {lines}."
-    sites = [history.events[index].site for index in (split.first, split.second)]
+    sites = history.sites(split.first, split.second)
     one, two = (site.function.rpartition(".")[2] if site is not None else "" for site in sites)
     if one == two:
         return _ACCESSORS.format(name=one, lock=lock)
@@ -235,7 +235,7 @@ def _among_loops(over: str, thing: str) -> str:
 
 def _among_tasks(split: Split, history: History, words: Words, thing: str) -> str:
     """The fix where tasks take turns: one lock over both, that which one of them has already if there is one."""
-    first, other, second = (history.events[index].site for index in split[1:])
+    first, other, second = history.sites(*split[1:])
     first = call_of_first(history, split, words.sources) or first
     lines = words.lines([first, second])
     blocks = [words.sources.async_block(site) if site is not None else ("", 0) for site in (first, other, second)]
@@ -267,7 +267,7 @@ def _or_else(fix: str, history: History, split: Split, words: Words, kind: str) 
         once = "Take a copy once, which is one step," if parts else "Read it once into a local name"
         return f"{once} and use that; or: {fix[0].lower()}{fix[1:]}"
     if kind == "data race":
-        lines = words.lines([history.events[index].site for index in (split.first, split.second)])
+        lines = words.lines(history.sites(split.first, split.second))
         return f"{fix} If losing some does no harm, say why behind {lines}: `# plait: may be lost: the reason`."
     return fix + _ready_made(history, split, words.sources, kind)
 
