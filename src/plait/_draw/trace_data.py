@@ -8,6 +8,7 @@ import json
 import re
 import zlib
 from array import array
+from itertools import accumulate
 from typing import Any
 
 from plait._core.trace import WORDS, Lane, Slice, State, Trace, Wait
@@ -33,8 +34,8 @@ def encode(trace: Trace) -> str:
         "end": trace.microseconds,
         "words": [WORDS[state] for state in State],
         "lanes": [_lane(trace, at) for at in range(len(trace.lanes))],
-        "waits": _columns(waits, 1, 12),
-        "slices": _columns(slices, 1, 6),
+        "waits": _columns(waits, 12),
+        "slices": _columns(slices, 6),
         "names": list(names),
         "texts": trace.texts,
         "missing": trace.missing,
@@ -70,7 +71,7 @@ def _decode(data: dict[str, Any]) -> Trace:
                 lane["kind"],
                 lane["pid"],
                 lane["tid"],
-                array("q", _summed(lane["moments"])),
+                array("q", accumulate(lane["moments"])),
                 bytearray(lane["states"]),
                 array("L", lane["details"]),
                 lane["cpu"],
@@ -105,28 +106,19 @@ def _lane(trace: Trace, at: int) -> dict[str, object]:
     }
 
 
-def _columns(rows: list[tuple[Any, ...]], began: int, width: int) -> list[list[int]]:
-    """One list for each column; the beginnings as steps, the ends as lengths."""
+def _columns(rows: list[tuple[Any, ...]], width: int) -> list[list[int]]:
+    """One list for each column; of the second, the beginnings, the steps, and of the third, the ends, the lengths."""
     if not rows:
         return [[] for _ in range(width)]
     columns = [list(column) for column in zip(*rows, strict=True)]
-    columns[began + 1] = [end - start for start, end in zip(columns[began], columns[began + 1], strict=True)]
-    columns[began] = _steps(columns[began])
+    columns[2] = [end - start for start, end in zip(columns[1], columns[2], strict=True)]
+    columns[1] = _steps(columns[1])
     return columns
 
 
 def _rows(columns: list[list[int]]) -> list[tuple[int, ...]]:
-    return list(zip(columns[0], _summed(columns[1]), *columns[2:], strict=True))
+    return list(zip(columns[0], accumulate(columns[1]), *columns[2:], strict=True))
 
 
 def _steps(rising: list[int]) -> list[int]:
     return [b - a for a, b in zip([0, *rising], rising, strict=False)]
-
-
-def _summed(steps: list[int]) -> list[int]:
-    total = 0
-    found = []
-    for step in steps:
-        total += step
-        found.append(total)
-    return found
