@@ -11,8 +11,8 @@ from typing import Any
 
 from plait._core.cancelling import current_block
 from plait._core.current import current_task
-from plait._core.errors import PoolBroken, UsageError
-from plait._run.pool_call import LOGGER, Call
+from plait._core.errors import UsageError
+from plait._run.pool_call import LOGGER, Call, not_prepared
 
 
 async def await_call(call: Call) -> None:
@@ -120,10 +120,7 @@ class PreparedAwaiting:
             raise
         except BaseException as error:
             LOGGER.critical("Exception in initializer:", exc_info=True)
-            broken = PoolBroken(
-                f"the pool's initializer raised {error!r}; the pool cannot be used any more, make a new one",
-                self._token,
-            )
+            broken = not_prepared(f"raised {error!r}", self._token)
             broken.__cause__ = error
             prepared.set_exception(broken)
             prepared.exception()  # retrieved, whether anybody waits for it or not

@@ -177,6 +177,11 @@ def call(item: Callable[[], object]) -> object:
     return item()
 
 
+def not_prepared(how: str, token: str, words: str = "") -> PoolBroken:
+    """What becomes of a call before which the pool's initializer has failed."""
+    return PoolBroken(f"the pool's initializer {how}; the pool cannot be used any more, make a new one{words}", token)
+
+
 class Prepared:
     """`fn`, before whose first call in each worker the pool's initializer is run.
 
@@ -210,8 +215,7 @@ class Prepared:
 
     def plait_not_prepared(self, how: str, words: str = "") -> PoolBroken:
         """What becomes of the item before which the initializer has failed; `words` are the worker's last ones."""
-        message = f"the pool's initializer {how}; the pool cannot be used any more, make a new one{words}"
-        return PoolBroken(message, self.token)
+        return not_prepared(how, self.token, words)
 
     def __call__(self, item: object) -> object:
         if self.token not in _prepared.pools:
