@@ -12,11 +12,13 @@ import subprocess
 import sys
 import threading
 import traceback
+import urllib.error
 import warnings
 from collections.abc import Callable
 from contextlib import closing
 from contextvars import ContextVar
 from dataclasses import dataclass
+from email.message import Message
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -47,6 +49,14 @@ class Keyed(Exception):
         super().__init__(code)
         self.open = open  # by name
         self.file = sys.stderr.buffer  # which cannot be pickled
+
+
+class Slotted(ValueError):
+    __slots__ = ("code",)
+
+    def __init__(self, *, code: int) -> None:
+        super().__init__()
+        self.code = code
 
 
 def raised(kind: Callable[[], BaseException], _: object) -> None:
@@ -108,19 +118,38 @@ def test_modules_that_are_imported_by_their_dotted_names_are_there(
         assert list(plait.map(scope["double"], [1, 2], engine=engine, workers=1)) == [2, 4]
 
 
+def loaded(name: str, path: Path) -> Any:
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 @pytest.mark.parametrize("name", ["loaded_by_its_path", "colorsys"])  # a name of its own, and one of another module
 def test_a_module_that_was_loaded_by_the_path_of_its_file_goes_along(name: str, tmp_path: Path) -> None:
     (tmp_path / "any.py").write_text(
         "factor = 4\nclass Scaled:\n    def by(self, n): return n * factor\ndef scale(n): return Scaled().by(n)\n"
     )
-    spec = importlib.util.spec_from_file_location(name, tmp_path / "any.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = loaded(name, tmp_path / "any.py")
     assert colorsys is not module
     for function in (lambda n: module.scale(n), lambda n: module.Scaled().by(n), module.scale):
         assert list(plait.map(function, [1, 2], engine="process", workers=1)) == [4, 8]
+
+
+def test_an_error_that_is_made_anew_without_its_init_keeps_what_is_not_in_its_dict() -> None:
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        list(plait.map(raised, [functools.partial(refused, "a page")], [1], engine="process"))
+    error = caught.value
+    assert (error.url, error.filename, error.code, str(error)) == ("a page", "a page", 404, "HTTP Error 404: gone")
+    with pytest.raises(Slotted) as slotted:
+        list(plait.map(raised, [functools.partial(Slotted, code=3)], [1], engine="process"))
+    assert slotted.value.code == 3
+
+
+def refused(page: str) -> urllib.error.HTTPError:
+    return urllib.error.HTTPError(page, 404, "gone", Message(), None)
 
 
 @pytest.mark.parametrize("codes", [[1, 2], [1, -2]])

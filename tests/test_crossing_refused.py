@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import logging
+import os
+import queue
+import re
+import sqlite3
 import sys
 import threading
+import zlib
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -74,3 +81,56 @@ def test_the_streams_of_the_program_are_those_of_the_worker(monkeypatch: pytest.
     monkeypatch.setattr(sys, "stdout", sys.__stdout__)
     stdout = sys.stdout
     assert list(plait.map(lambda _: stdout is sys.stdout, [1], engine="process", workers=1)) == [True]
+
+
+class Asking:
+    """As wrappers do that forget that they have nothing yet while they are being unpickled."""
+
+    def __init__(self) -> None:
+        self.data = {"size": 3}
+
+    def __getattr__(self, name: str) -> object:
+        return self.data[name]
+
+
+def test_a_getattr_that_asks_itself_is_explained() -> None:
+    with pytest.raises(NotTransferable, match="__getattr__ is called before it has any attributes, and calls itself"):
+        list(plait.map(lambda each: each.size, [Asking()], engine="process", workers=1))
+
+
+def belongs_here() -> list[tuple[object, str]]:
+    return [
+        (threading.Event(), r"is an Event object.*pass one of a multiprocessing\.Manager\(\) instead"),
+        (queue.Queue(), "is a Queue object.*or return what the function finds"),
+        (queue.SimpleQueue(), "is a SimpleQueue object.*or return what the function finds"),
+        (logging.StreamHandler(), "is a StreamHandler object.*ask for the logger in the function, by its name"),
+        (ThreadPoolExecutor(1), "is a ThreadPoolExecutor object.*an executor belongs to one process"),
+        (Future(), "is a Future object.*wait for it here and pass its result"),
+        (sqlite3.connect(":memory:"), r"is a Connection object.*once for each worker with plait\.per_worker"),
+        (zlib.compressobj(), r"create it inside the function, or once for each worker with plait\.per_worker"),
+    ]
+
+
+@pytest.mark.parametrize(("value", "advice"), belongs_here())
+def test_what_belongs_to_one_process_is_named_as_its_user_knows_it(value: object, advice: str) -> None:
+    with pytest.raises(NotTransferable, match=f"captured 'value' .*{advice}"):
+        list(plait.map(lambda _: value, [1], engine="process", workers=1))
+
+
+def test_items_that_cannot_be_sent_say_what_to_pass(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    database = sqlite3.connect(":memory:")
+    database.row_factory = sqlite3.Row
+    with os.scandir(tmp_path) as entries:
+        items: list[tuple[object, str]] = [
+            (next(entries), r"item is a DirEntry object.*pass its path: entry\.path"),
+            (database.execute("select 1").fetchone(), r"item is a Row object.*pass tuple\(row\) or dict\(row\)"),
+            (re.match("a", "a"), r"item is a Match object.*such as match\.group\(\)"),
+            (zlib.compressobj(), "item is a Compress object.*pass what it is made from"),
+        ]
+        for item, advice in items:
+            with pytest.raises(NotTransferable, match=advice):
+                list(plait.map(id, [item], engine="process", workers=1))
+    database.close()
+    with pytest.raises(NotTransferable, match="result is a Compress object.*return what it holds, as plain data"):
+        list(plait.map(lambda _: zlib.compressobj(), [1], engine="process", workers=1))

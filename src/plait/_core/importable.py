@@ -22,6 +22,8 @@ def is_importable(value: Any) -> bool:
     module = sys.modules.get(getattr(value, "__module__", None) or "")
     if module is None or module.__name__ in ("__main__", MAIN_ANEW) or is_unfinished(module):
         return False
+    if is_adrift(value.__module__):
+        return False
     found: Any = module
     for name in value.__qualname__.split("."):
         found = getattr(found, name, None)
@@ -54,6 +56,17 @@ def is_importing() -> bool:
 def is_being_imported(value: Any) -> bool:
     """Whether the import of the module that it is of has not ended."""
     return is_unfinished(sys.modules.get(getattr(value, "__module__", None) or ""))
+
+
+def is_adrift(module: object) -> bool:
+    """Whether it has the name of a part of a package that is not there: it was loaded by its path, as plug-ins are.
+
+    An import of that name finds it here, and fails everywhere else at the package.
+    """
+    if not isinstance(module, str):  # a class may make anything of its `__module__`
+        return False
+    package = module.rpartition(".")[0]
+    return bool(package) and module in sys.modules and package not in sys.modules
 
 
 def is_unfinished(module: Any) -> bool:

@@ -15,6 +15,8 @@ import marshal
 import sys
 from _blake2 import blake2b
 from _collections_abc import Callable
+from _struct import Struct
+from _thread import _local
 from contextvars import ContextVar
 from operator import getitem
 from pickle import PickleBuffer, PicklingError
@@ -24,13 +26,14 @@ from weakref import WeakKeyDictionary, WeakValueDictionary
 
 import cloudpickle  # type: ignore[import-untyped]  # it ships no types
 
-from plait._core.importable import is_being_imported, is_importable, module_with
+from plait._core.importable import is_adrift, is_being_imported, is_importable, module_with
 from plait._core.lazy_imports import LAZY, reduce_lazy
 from plait._core.per_worker import PerWorker
 from plait._engines.annotations import anew, annotations_of, reduce_reference
 from plait._engines.as_written import as_written
 from plait._engines.bundles import bundle_of, read_anew
 from plait._engines.carried import STRANGERS
+from plait._engines.ctypes_values import is_of_ctypes, laid_out, reduce_ctypes, unless_laid_out
 from plait._engines.functions import Uses, home_of, make_cached, variable
 from plait._engines.sentinels import SENTINEL, reduce_sentinel
 from plait._engines.worker_main import enter, is_of_main, withdraw
@@ -56,13 +59,15 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # untyped, see above
     bundles = False
 
     def reducer_override(self, obj: Any) -> Any:
+        if (reduced := reduce_ctypes(obj)) is not NotImplemented:
+            return reduced
         bundle = bundle_of(obj, by_name, _dumps_classes) if self.bundles and isinstance(obj, type) else None
         return self._reduced(obj) if bundle is None else (getitem, (bundle, bundle.place_of(obj)))
 
     def _reduced(self, obj: Any) -> Any:
         if (reduce := _REDUCERS.get(type(obj))) is not None:
             return reduce(obj)
-        if type(obj) is ModuleType and sys.modules.get(obj.__name__, obj) is not obj:  # another one has its name
+        if type(obj) is ModuleType and (sys.modules.get(obj.__name__, obj) is not obj or is_adrift(obj.__name__)):
             return cloudpickle.cloudpickle.dynamic_subimport, (obj.__name__, _without_builtins(obj.__dict__))
         if type(obj) is _LRU_WRAPPER and not is_importable(obj):
             return make_cached, (obj.__wrapped__, obj.cache_parameters())
@@ -70,7 +75,7 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # untyped, see above
             return reduce_sentinel(obj, self.modules)
         if type(obj) is PerWorker and not self.modules.isdisjoint(_and_packages(obj.__module__)):
             return obj.by_value()
-        reduced = self._anew(obj) if is_being_imported(obj) else super().reducer_override(obj)
+        reduced = self._anew(obj) if _is_only_here(obj) else super().reducer_override(obj)
         if isinstance(reduced, tuple) and len(reduced) > 2:  # it goes by value
             if isinstance(obj, type):
                 return self._reduced_class(obj, reduced)
@@ -104,6 +109,7 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # untyped, see above
         _known.setdefault(kind, None)
         if "__slots__" in kind.__dict__:
             reduced = _with_slots(kind, *reduced)
+        reduced = laid_out(kind, *reduced)
         make, args, (members, slots), *rest, _ = reduced
         members = _annotated(kind, members)
         version = self._version(members, kind.__bases__) if self.versions else None
@@ -137,6 +143,11 @@ class _Writer(NamedTuple):
     write: Callable[[Any], None]
 
 
+def _is_only_here(obj: Any) -> bool:
+    """Whether its name, by which it is found here, says nothing to others."""
+    return is_being_imported(obj) or is_adrift(getattr(obj, "__module__", None))
+
+
 def _of_main(function: FunctionType, reduced: tuple[Any, ...]) -> tuple[Any, ...]:
     return (*reduced[:-1], fill_of_main) if is_of_main(function) else reduced
 
@@ -165,7 +176,8 @@ def settle(kind: type, state: tuple[bytes | None, str, bool, tuple[type, ...], A
     if kind not in _known or (version is not None and version != _known[kind]):
         if kind.__bases__ != bases:  # those of a generic class are its bases only once it has been made
             kind.__bases__ = bases
-        cloudpickle.cloudpickle._class_setstate(kind, members)
+        own, slots = members
+        cloudpickle.cloudpickle._class_setstate(kind, (unless_laid_out(kind, own), slots))
         kind.__qualname__ = name  # which cloudpickle takes for its last part
         if kind in _known:
             read_anew()
@@ -179,8 +191,8 @@ def settle(kind: type, state: tuple[bytes | None, str, bool, tuple[type, ...], A
 
 
 def by_name(value: object) -> bool:
-    """Whether a class, function or module goes as its name."""
-    return bool(cloudpickle.cloudpickle._should_pickle_by_reference(value))
+    """Whether a class, function or module goes as its name, or as what makes it, and cannot be changed."""
+    return is_of_ctypes(value) or bool(cloudpickle.cloudpickle._should_pickle_by_reference(value))
 
 
 def _dumps_classes(kinds: object) -> bytes:
@@ -293,6 +305,8 @@ _REDUCERS: dict[type, Callable[[Any], Any]] = {
     NewType: _anew_unless_named(NewType, "__supertype__"),
     ParamSpec: _anew_unless_named(ParamSpec),
     TypeVarTuple: _anew_unless_named(TypeVarTuple),
+    Struct: lambda made: (Struct, (made.format,)),
+    _local: lambda _: (_local, ()),  # empty, as it is for every thread that has not used it yet
     LAZY: reduce_lazy,
     **({ForwardRef: reduce_reference} if hasattr(ForwardRef, "evaluate") else {}),  # from CPython 3.14 on
     WeakKeyDictionary: _weak,  # functools.singledispatch has one

@@ -99,7 +99,7 @@ class Coroner:
         """The failure of a single item that a worker could not unpickle."""
         failure = NotTransferable(
             f"item {batch.base}, {brief(batch.items[0])}, could not be unpickled in the worker: "
-            f"{type(error).__name__}: {error}"
+            f"{type(error).__name__}: {error}{_why_unreadable(batch.items[0], error)}"
         )
         failure.__cause__ = error
         return failure
@@ -153,3 +153,12 @@ def _of_the_program(words: str) -> list[str]:
     ours = [line for line in lines if line.lstrip().startswith((f'File "{_HOME}', 'File "<string>", line 1 in'))]
     left = [line for line in lines if line not in ours]
     return left if any(line.lstrip().startswith('File "') for line in left) else lines
+
+
+def _why_unreadable(item: object, error: BaseException) -> str:
+    if isinstance(error, RecursionError) and hasattr(type(item), "__getattr__"):
+        return (
+            "; its __getattr__ is called before it has any attributes, and calls itself: let it raise AttributeError "
+            'for names that begin with "__"'
+        )
+    return ""

@@ -18,7 +18,7 @@ from contextvars import Context, ContextVar
 from types import CellType, CodeType, FunctionType, ModuleType
 
 from plait._core.code_names import names_in
-from plait._core.importable import is_importable
+from plait._core.importable import is_adrift, is_importable
 from plait._core.lazy_imports import LAZY, import_inside, reduce_lazy, settled
 from plait._engines.annotations import annotations_of
 from plait._engines.as_written import as_written
@@ -64,7 +64,7 @@ class _SimplePickler(Pickler):
                 raise NotSimple(value.__qualname__)
             return NotImplemented
         if type(value) is ModuleType:
-            if sys.modules.get(value.__name__) is not value:  # made by hand, as from the path of a file
+            if sys.modules.get(value.__name__) is not value or is_adrift(value.__name__):  # from the path of a file
                 raise NotSimple(value.__name__)
             return _import, (value.__name__,)
         if type(value) is _LruWrapper and not is_importable(value):

@@ -7,32 +7,13 @@ from itertools import islice
 from types import FunctionType
 
 from plait._core.lazy_imports import settled
+from plait._engines.instead import instead_of, is_whole
 
 STAYS_HERE = "STAYS_HERE"  # the attribute of classes of ours that says what they are, why they stay and what to do
 PARTS = "plait_parts"  # the method of items of ours that lists what is sent of them, with the user's names for it
 
 _DEPTH = 12
 _CHILDREN = 200
-
-_LOCK = "locks belong to one process; create it inside the function, or use the lock of a file or database"
-
-# Locks, queues and values that a process can only be given as it starts.
-_INHERITED = ("multiprocessing.synchronize", "multiprocessing.queues", "multiprocessing.sharedctypes")
-
-_REASONS = {
-    "lock": _LOCK,
-    "RLock": _LOCK,
-    "generator": "generators cannot be copied; make a list of it first",
-    "TextIOWrapper": "an open file belongs to one process; pass its path and open it in the function",
-    "BufferedReader": "an open file belongs to one process; pass its path and open it in the function",
-    "BufferedWriter": "an open file belongs to one process; pass its path and open it in the function",
-    "socket": "a socket belongs to one process; pass its address and connect in the function",
-    "Connection": "a connection belongs to one process; open it in the function",
-    "SSLContext": "create it in the function",
-    "module": "import it inside the function",
-    "ContextVar": "pass its value instead",
-    "frame": "frames cannot leave their process",
-}
 
 
 def explain(value: object, name: str, error: BaseException) -> str:
@@ -47,12 +28,7 @@ def explain(value: object, name: str, error: BaseException) -> str:
         return f"{path} is a {refusal}"
     kind = type(culprit).__name__
     why = str(error) or type(error).__name__
-    advice = _REASONS.get(kind, "leave it out with __getstate__, or create it inside the function")
-    if isinstance(culprit, tuple):  # it holds what can be pickled, such as sys.flags
-        advice = "make a plain tuple of it first"
-    if _is_inherited(culprit):
-        advice = "pass one of a multiprocessing.Manager() instead, or its values"
-    return f"{path} is {_article(kind)} {kind} object, which cannot be pickled ({why}); {advice}"
+    return f"{path} is {_article(kind)} {kind} object, which cannot be pickled ({why}); {instead_of(culprit, path)}"
 
 
 def find(value: object, name: str, fails: Callable[[object], bool] | None = None) -> tuple[str, object]:
@@ -65,7 +41,7 @@ def find(value: object, name: str, fails: Callable[[object], bool] | None = None
     seen: set[int] = set()
     path = name
     for _ in range(_DEPTH):
-        if hasattr(type(value), STAYS_HERE) or _is_inherited(value):
+        if hasattr(type(value), STAYS_HERE) or is_whole(value):
             break
         seen.add(id(value))
         for step, child in _children(value):
@@ -86,10 +62,6 @@ def does_not_pickle(value: object) -> bool:
     except Exception:
         return True
     return False
-
-
-def _is_inherited(value: object) -> bool:
-    return type(value).__module__ in _INHERITED
 
 
 def _children(value: object) -> Iterator[tuple[str, object]]:

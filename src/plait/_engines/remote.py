@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from _collections_abc import Generator
 from _pickle import dumps, loads
+from contextlib import suppress
 from itertools import islice
-from types import FrameType, FunctionType, TracebackType
+from types import FrameType, FunctionType, MemberDescriptorType, TracebackType
 
 from plait._core.notes import add_note, notes_of, set_attribute
 from plait._core.our_frames import without_our_frames
@@ -93,7 +94,8 @@ def _pickled(error: BaseException) -> tuple[bytes | None, str]:
 
 def _pickled_parts(error: BaseException) -> bytes | None:
     """The pickle of an exception whose ``__init__`` takes other arguments than ``args``: made without calling it."""
-    parts = _Parts(type(error), error.args, {k: v for k, v in error.__dict__.items() if k != "__notes__"})
+    state = {**_members(error), **{k: v for k, v in error.__dict__.items() if k != "__notes__"}}
+    parts = _Parts(type(error), error.args, state)
     try:
         data = _by_name_or_value(parts)
         loads(data)
@@ -114,6 +116,18 @@ def _by_name_or_value(value: object) -> bytes:
     return dumps_by_value(value, lambda _: True, ())
 
 
+def _members(error: BaseException) -> dict[str, object]:
+    """The plain values that classes keep outside of ``__dict__``: the `filename` of an `OSError`, slots."""
+    names = {
+        name
+        for kind in type(error).__mro__
+        for name, member in kind.__dict__.items()
+        if type(member) is MemberDescriptorType and not name.startswith("__")
+    }
+    values = {name: getattr(error, name, None) for name in names}
+    return {name: value for name, value in values.items() if type(value) in (str, int, float, bytes, bool)}
+
+
 class _Parts:
     """Pickles as the exception itself."""
 
@@ -128,8 +142,18 @@ def revive(kind: type[BaseException], args: tuple[object, ...], state: dict[str,
     """An exception with these arguments and attributes, made without its ``__init__``."""
     error = kind.__new__(kind, *args)
     error.args = args
-    error.__dict__.update(state)
+    for name, value in state.items():
+        _put(error, name, value)
     return error
+
+
+def _put(error: BaseException, name: str, value: object) -> None:
+    """Where it was: in a member of its class, or, whatever the class makes of such a name, in its ``__dict__``."""
+    if type(getattr(type(error), name, None)) is not MemberDescriptorType:
+        error.__dict__[name] = value
+        return
+    with suppress(AttributeError, TypeError):  # it is read only, and `args` have set it
+        setattr(error, name, value)
 
 
 def _unpickled(description: Description) -> BaseException:
@@ -144,15 +168,15 @@ def _unpickled(description: Description) -> BaseException:
         else:
             if isinstance(error, BaseException):
                 if isinstance(error, BaseExceptionGroup):
-                    for member, its in zip(error.exceptions, _members(description), strict=False):
+                    for member, its in zip(error.exceptions, _grouped(description), strict=False):
                         _dress(member, its)
                 return error
-    if members := _members(description):  # one of them cannot be rebuilt: the others can
+    if members := _grouped(description):  # one of them cannot be rebuilt: the others can
         return BaseExceptionGroup(str(description["message"]), [rebuild(member) for member in members])
     return RemoteError(str(description["type"]), str(description["text"]), why)
 
 
-def _members(description: Description) -> list[Description]:
+def _grouped(description: Description) -> list[Description]:
     """Those of an exception group."""
     members = description.get("members", [])
     assert isinstance(members, list)
