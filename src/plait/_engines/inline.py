@@ -62,10 +62,10 @@ class InlineEngine:
         job.wake = task.look_up
         job.unfetched = feed.withdrawn
         while not feed.finished and not task.cancelled:
-            while job.revoked:
-                feed.withdraw(job.revoked.popleft())
+            _withdraw(job)
             feed.window = max(sizer.size, _MEANWHILE) if feed.postponed else sizer.size
-            feed.fill(sizer.size)
+            if not feed.withdrawn:  # else what has been run comes first: the next item may be long in coming
+                feed.fill(sizer.size)
             if feed.withdrawn:
                 yield feed.withdrawn[0]  # taken out when it has arrived: Ctrl-C may come in between
                 feed.withdrawn.popleft()
@@ -159,6 +159,11 @@ class InlineTask(BatchTask):
         if offset >= len(batch.items):
             return []
         return [Running(batch.base + offset, batch.items[offset], "inline", time.perf_counter() - batch.started)]
+
+
+def _withdraw(job: Job) -> None:
+    while job.revoked:
+        job.feed.withdraw(job.revoked.popleft())
 
 
 def _run(job: Job, portion: Portion, batch: Batch, task: InlineTask) -> None:

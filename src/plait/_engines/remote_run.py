@@ -36,6 +36,7 @@ from plait._engines.remote_worker import Frame, RemoteWorker
 from plait._engines.repeatable import is_repeatable
 from plait._engines.reserve import Reserve
 from plait._engines.returns import read_result
+from plait._engines.slow_input import SlowInput
 from plait._engines.staff import Staff
 from plait._engines.supervision import Supervisor
 from plait._engines.zygote import NOT_STARTED
@@ -65,6 +66,7 @@ class RemoteRun:
         self._coroner = Coroner(job)
         self._staff = Staff(reserve, job)
         self._ledger = Ledger(job, self._planner, self._arena)
+        self._input = SlowInput(self._feed, self._planner, self._ledger.finished)
         self._lost: list[tuple[RemoteWorker, Running]] = []  # ended in vain, while they ran this
         self._resting = False
 
@@ -109,7 +111,7 @@ class RemoteRun:
 
     def _assign(self) -> None:
         feed = self._feed
-        if self._resting or (feed.interdependent and not feed.ready):
+        if self._resting or self._input.rests or (feed.interdependent and not feed.ready):
             return
         limited = feed.limit is not None  # what is given is to start now, not when a worker will be there for it
         for depth in range(1, boards.DEPTH + 1):
@@ -118,15 +120,15 @@ class RemoteRun:
             for worker in self._staff:
                 if not worker.can_take(depth, at_once=limited):
                     continue
-                if not self._give(worker) or (feed.interdependent and not feed.ready):
+                if not self._give(worker) or self._input.rests or (feed.interdependent and not feed.ready):
                     return
             while depth == 1 and self._staff.wants_more(one_by_one=limited):
                 feed.window = max(feed.window, self._planner.window)
-                feed.fill(1)
+                self._input.fill(1)
                 if not feed.ready:
                     return
                 new = self._staff.enlist(preload=self._cargo.needs_cloudpickle)
-                if new is None or (new.can_take(1, at_once=limited) and not self._give(new)):
+                if new is None or (new.can_take(1, at_once=limited) and not self._give(new)) or self._input.rests:
                     return
 
     def _give(self, worker: RemoteWorker) -> bool:
@@ -136,7 +138,7 @@ class RemoteRun:
         if feed.interdependent:
             size = 1
         feed.window = self._planner.window
-        feed.fill(size)
+        self._input.fill(size)
         batch = feed.take(size)
         if batch is None:
             return False
@@ -198,15 +200,14 @@ class RemoteRun:
     def _patience(self) -> float | None:
         """Milliseconds until something must be looked at although no message comes; None: never."""
         feed, staff = self._feed, self._staff
-        waits = [self._supervisor.interval(list(staff))]
+        waits = [self._supervisor.interval(list(staff)), self._input.pause_ms]
         if staff.busy:
             waits.append(staff.launcher.patience)
         elif len(staff) and feed.interdependent:
             waits.append(_IDLE)
         if (due := feed.due) is not None and staff.has_free:
             waits.append(max(0.0, due - time.perf_counter()) * 1000 + 1)
-        known = [wait for wait in waits if wait is not None]
-        return min(known) if known else None
+        return min((wait for wait in waits if wait is not None), default=None)
 
     def _news(self) -> None:
         """The launcher has said something, or is gone."""

@@ -31,6 +31,7 @@ from plait._engines.inline import InlineEngine
 from plait._engines.interface import Plan
 from plait._engines.line_output import WholeLines
 from plait._engines.patience import AGAIN, GRACE, HELD_UP, LOOKS, UNWIND
+from plait._engines.slow_input import SlowInput
 from plait._engines.stealing import Portion, portion_type
 from plait._engines.thread_worker import Worker
 from plait._engines.timeouts import Watch
@@ -90,6 +91,7 @@ class Driver:
     def __init__(self, job: Job, portion: type[Portion], growth: Callable[[int, int, float], Growth]) -> None:
         self._job = job
         self._feed = job.feed
+        self._input = SlowInput(job.feed)
         self._crew = Crew(job, portion)
         self._late_limit = late_limit(sys.getswitchinterval())
         self._cores = 1 if job.feed.prompt else available_cores().count  # takes a while, and is of no matter then
@@ -157,7 +159,8 @@ class Driver:
             self._watch.revoke(revoked.popleft(), time.perf_counter())
         if crew.parked:  # nothing has ended, or the consumer would not be waiting
             self._feed.reach(len(crew.seats), most_beyond(len(crew.seats)))
-        self._feed.fill(crew.appetite)
+        if not self._input.rests:
+            self._input.fill(crew.appetite)
         if self._feed.prompt:
             self._attend()
         elif not crew.seats and self._feed.ready:
@@ -179,6 +182,8 @@ class Driver:
         crew = self._crew
         now = time.perf_counter()
         seconds = _CALM_TICK if self._feed.prompt and not self._feed.ready else self._tick
+        if (pause := self._input.pause_ms) is not None:
+            seconds = min(seconds, pause / 1000 + 0.0001)
         if self._watch.needed:
             seconds = min(seconds, self._watch.due(now) + 0.0001)
         if (crew.parked or not crew.seats) and (due := self._feed.due) is not None:

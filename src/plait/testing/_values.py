@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import operator
 import threading
+import time
 from collections.abc import Iterable, Iterator
 
 import plait
@@ -75,6 +76,16 @@ class ValuesContract(ContractBase):
             stream = plait.map(double, _noting(range(3), pulled), engine=engine)
             assert pulled == []
             assert list(stream) == [0, 2, 4]
+
+    def test_results_do_not_wait_for_an_input_that_takes_its_time(self) -> None:
+        pulled: list[int] = []
+        ahead: list[int] = []  # of each result: how many items had been pulled after its own
+        with self.engine() as engine:
+            assert list(plait.map(double, [1], engine=engine, workers=1)) == [2]  # its workers are there now
+            stream = plait.map(double, _slowly(range(8), pulled), engine=engine, workers=1)
+            ahead.extend(len(pulled) - 1 - result // 2 for result in stream)
+        assert len(ahead) == 8
+        assert sum(each > 2 for each in ahead) <= 2, ahead  # on a busy machine one may be late
 
     def test_an_endless_input_is_pulled_in_constant_space(self) -> None:
         pulled = itertools.count()
@@ -161,6 +172,13 @@ class _Counted(Iterator[int]):
 
 def _noting(items: range, pulled: list[int]) -> Iterator[int]:
     for item in items:
+        pulled.append(item)
+        yield item
+
+
+def _slowly(items: range, pulled: list[int]) -> Iterator[int]:
+    for item in items:
+        time.sleep(0.05)  # stands for a server that answers, or a person that types
         pulled.append(item)
         yield item
 
