@@ -153,3 +153,17 @@ def test_a_map_that_nobody_iterates_is_told_by_its_function(
 ) -> None:
     with pytest.warns(RuntimeWarning, match=re.escape(f"plait.map({name}, ...) was never iterated")):
         plait.map(fn, *items)
+
+
+def scaled(n: int, *, by: int = 1) -> int:
+    return n * by
+
+
+def test_an_option_of_the_function_is_passed_by_a_partial() -> None:
+    with pytest.raises(
+        TypeError, match=re.escape("has no option by=; to pass it to the function, write ") + ".*scaled"
+    ):
+        list(plait.map(scaled, [1, 2], by=3))  # type: ignore[call-arg]  # that is the mistake
+    assert list(plait.map(partial(scaled, by=3), [1, 2])) == [3, 6]  # which is what it says
+    with pytest.raises(TypeError, match="did you mean workers="):
+        list(plait.map(print, [1], n_jobs=2))  # type: ignore[call-arg]  # that is the mistake

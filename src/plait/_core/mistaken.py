@@ -42,7 +42,8 @@ def known_options(call: str) -> Callable[[F], F]:
         @wraps(fn)
         def checked(*args: Any, **options: Any) -> Any:
             if not known.issuperset(options):
-                raise no_option(call, next(name for name in options if name not in known), has)
+                name = next(name for name in options if name not in known)
+                raise no_option(call, name, has, args[0] if args else None)
             return fn(*args, **options)
 
         return cast("F", checked)
@@ -50,8 +51,8 @@ def known_options(call: str) -> Callable[[F], F]:
     return decorate
 
 
-def no_option(call: str, name: str, options: Iterable[str]) -> TypeError:
-    """What to raise where `call` was given an option that it does not have.
+def no_option(call: str, name: str, options: Iterable[str], function: object = None) -> TypeError:
+    """What to raise where `call` was given an option that it does not have; it may be one of the user's `function`.
 
     >>> str(no_option("plait.map", "max_workers", ("engine", "workers")))
     'plait.map() has no option max_workers=; did you mean workers=? It has engine=, workers='
@@ -59,11 +60,25 @@ def no_option(call: str, name: str, options: Iterable[str]) -> TypeError:
     from difflib import get_close_matches  # only to say it
 
     has = list(options)
+    if callable(function) and name in _parameters(function):
+        fn = getattr(function, "__name__", "fn").replace("<lambda>", "fn")
+        return TypeError(
+            f"{call}() has no option {name}=; to pass it to the function, write functools.partial({fn}, {name}=...)"
+        )
     found = [meant for meant in _MEANT.get(name, ()) if meant in has] or get_close_matches(name, has, n=1, cutoff=0.7)
     hint = (
         f"did you mean {found[0]}=? It has" if found else f"{_INSTEAD[name]}. It has" if name in _INSTEAD else "it has"
     )
     return TypeError(f"{call}() has no option {name}=; {hint} {', '.join(f'{each}=' for each in has)}")
+
+
+def _parameters(function: Callable[..., object]) -> Iterable[str]:
+    from inspect import signature  # only to say it
+
+    try:
+        return signature(function).parameters
+    except (TypeError, ValueError):  # of C code that does not tell
+        return ()
 
 
 _SCOPE = "start functions with s.submit(fn) in `with plait.scope() as s:`"
