@@ -98,6 +98,16 @@ def test_a_getattr_that_asks_itself_is_explained() -> None:
         list(plait.map(lambda each: each.size, [Asking()], engine="process", workers=1))
 
 
+class Pair(tuple[int, int]):
+    def __new__(cls, first: int, second: int) -> Pair:
+        return super().__new__(cls, (first, second))
+
+
+def test_a_new_that_wants_more_than_pickle_knows_is_explained() -> None:
+    with pytest.raises(NotTransferable, match=r"missing 1 required.*; let its class say by __reduce__, or __getnew"):
+        list(plait.map(len, [Pair(1, 2)], engine="process", workers=1))
+
+
 def belongs_here() -> list[tuple[object, str]]:
     return [
         (threading.Event(), r"is an Event object.*pass one of a multiprocessing\.Manager\(\) instead"),

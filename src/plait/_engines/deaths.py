@@ -161,4 +161,6 @@ def _why_unreadable(item: object, error: BaseException) -> str:
             "; its __getattr__ is called before it has any attributes, and calls itself: let it raise AttributeError "
             'for names that begin with "__"'
         )
+    if isinstance(error, TypeError) and any(f"{name}() " in str(error) for name in ("__new__", "__init__")):
+        return "; let its class say by __reduce__, or __getnewargs__, what its objects are made from"
     return ""
