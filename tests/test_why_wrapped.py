@@ -77,7 +77,7 @@ def file(tmp_path: Path) -> str:
 def frame(file: str, text: str, **variables: int | str) -> Frame:
     """A frame that stands at the line with this text."""
     things = {name: Thing("", 0, at) if isinstance(at, str) else Thing("Thing", at) for name, at in variables.items()}
-    return Frame(file, LINES[text], why_source._function(why_source.tree_of(file), LINES[text]).name, things)  # type: ignore[union-attr,arg-type]
+    return Frame(file, LINES[text], why_source.around(why_source.tree_of(file), LINES[text]).name, things)  # type: ignore[union-attr,arg-type]
 
 
 def thread(name: str, *frames: Frame) -> Thread:

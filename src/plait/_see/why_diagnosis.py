@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from plait._see import why_source
-from plait._see.why_cures import NOBODY, RANK
 from plait._see.why_dump import Dump
 from plait._see.why_elsewhere import ELSEWHERE, child_awaited, stopped
-from plait._see.why_graph import BOUND, FOR_EVER, NOT_TOLD, RESULTS, awaited, is_timer, needed, taken, with_held
+from plait._see.why_exit import at_its_end, unread
+from plait._see.why_graph import BOUND, NOT_TOLD, RESULTS, awaited, is_timer, needed, with_held
+from plait._see.why_interrupted import interrupted
 from plait._see.why_keys import is_own
 from plait._see.why_known import Diagnosis, Known, Step, examine, step
 from plait._see.why_left import leavers, left_taken
-from plait._see.why_nobody import NO_GENERATOR, generators, nobody
+from plait._see.why_loops import blocked_loop, busy_loop, no_loop, not_woken, task_waits
+from plait._see.why_nobody import nobody
 from plait._see.why_pipes import pipelined
 from plait._see.why_polls import polls
-from plait._see.why_pools import callback_waits, is_taken, loop_ends, waits_for_itself
-from plait._see.why_task_wait import primitive
+from plait._see.why_pools import callback_waits, is_taken, loop_ends, pool_out, waits_for_itself
 
 
 def diagnose(dump: Dump) -> Diagnosis | None:
@@ -30,25 +31,29 @@ def judge(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
         _cycle,
         waits_for_itself,
         callback_waits,
-        _blocked_loop,
+        blocked_loop,
+        not_woken,
         _forked,
+        unread,
         pipelined,
         _pipe,
+        loop_ends,
         is_taken,
+        no_loop,
         nobody,
         *ELSEWHERE,
         left_taken,
-        loop_ends,
-        _task,
-        _busy,
+        task_waits,
+        busy_loop,
         polls,
+        pool_out,
         _chain,
         _computes,
     ):
         found = find(dump, everybody)
         if found is not None:
-            return found
-    return None
+            return at_its_end(everybody, found)
+    return at_its_end(everybody, None)
 
 
 def _gil(_: Dump, everybody: list[Known]) -> Diagnosis | None:
@@ -85,16 +90,15 @@ def _ring(everybody: list[Known], ring: list[int]) -> Diagnosis:
     timer = _releasing_timer([everybody[at] for at in ring], everybody)
     if len(ring) == 1:
         only = everybody[ring[0]]
+        steps, cure = interrupted(only)
+        *has, waits = with_held([only], everybody)
         return Diagnosis(
             f"{only.thread.name} waits for itself",
-            tuple(with_held([only], everybody)),
+            (*has, *steps, waits),
             f'It waits for what only it could let go, or what "{timer}" calls, which is a threading.Timer that waits.'
             if timer
             else "It waits for what only it could let go.",
-            "It has it as a reader, and wants it as a writer, or the other way round: let go before taking it again."
-            if only.wait.kind == "condition"
-            else "Split the function: one that takes the lock, and one that expects it taken"
-            + ("." if only.thread.task else "; or use a threading.RLock."),
+            cure or _cure_of_one(only),
             certain=not timer,
         )
     members = [everybody[at] for at in ring]
@@ -113,10 +117,22 @@ def _ring(everybody: list[Known], ring: list[int]) -> Diagnosis:
         if imports
         else "Keep no lock while you wait for what another thread is to do under that lock: let go of it first."
         if any(known.crews for known in members)
+        else "Await no task that awaits this one, as a method that stops a service does which its own task calls: have "
+        "it look whether the task is asyncio.current_task(), or cancel it and let somebody else await its end."
+        if all(known.thread.awaits for known in members)
         else "Take the locks in the same order everywhere, or take one lock for both; and let go of a lock before you "
         "wait for a thread that needs it.",
         certain=not timer,
     )
+
+
+def _cure_of_one(only: Known) -> str:
+    if only.wait.kind == "condition":
+        return "It has it as a reader, and wants it as a writer, or the other way round: let go before taking it again."
+    split = "Split the function: one that takes the lock, and one that expects it taken"
+    shared = only.wait.shared or only.wait.kind == "system"
+    rlock = "an RLock of the same kind" if shared else "a threading.RLock"
+    return split + ("." if only.thread.task else f"; or use {rlock}.")
 
 
 def _releasing_timer(members: list[Known], everybody: list[Known]) -> str:
@@ -132,42 +148,27 @@ def _releasing_timer(members: list[Known], everybody: list[Known]) -> str:
     return next((known.thread.name for known in everybody if is_timer(known)), "")
 
 
-def _blocked_loop(_: Dump, everybody: list[Known]) -> Diagnosis | None:
-    for known in everybody:
-        if known.wait.inside and known.wait.kind not in ("loop", "idle", "runs", "C code"):
-            tasks = [other for other in everybody if other.thread.task]
-            owners = [(task, held) for task in tasks for held in task.held if held.key in known.wait.keys]
-            return Diagnosis(
-                "An event loop is blocked",
-                (step(known), *(taken(task, held) for task, held in owners[:1])),
-                "A coroutine waits in the way of threads, without await: no other task of the loop can go on"
-                + (", and one of them has what it waits for." if owners else "."),
-                "Await what is to be done instead of asking a future for its result; asyncio.wrap_future(...) makes "
-                "any future one that can be awaited."
-                if known.wait.kind in RESULTS
-                else _COUNTERPART_IN_TRIO
-                if _is_trio(known)
-                else "Use the asyncio counterpart (asyncio.Queue, asyncio.Lock, asyncio.sleep, streams), or "
-                "`await asyncio.to_thread(...)`.",
-                certain=known.wait.kind in FOR_EVER and not known.wait.limited,
-            )
-    return None
-
-
 def _forked(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
-    stuck = [known for known in everybody if known.wait.kind == "lock"]
+    stuck = [known for known in everybody if _waits_for_a_lock(known) and not known.wait.shared]
     if not dump.forked or len(everybody) != 1 or not stuck:
         return None
+    what = (stuck[0].wait.kind == "lock" and stuck[0].wait.what) or "the lock"
     if leavers(stuck[0]):
         return left_taken(dump, everybody)
     return Diagnosis(
         "A lock was held by another thread when this process was forked",
         (step(stuck[0]),),
         "This process is a fork: it has the locks of its parent as they were at that moment, but only one thread. "
-        f"The thread that had {stuck[0].wait.what or 'the lock'} does not exist here, so nobody will let it go.",
+        f"The thread that had {what} does not exist here, so nobody will let it go.",
         "Do not fork while threads run: start processes with the start method 'spawn' or 'forkserver', or with plait, "
         "which forks from a process without threads.",
     )
+
+
+def _waits_for_a_lock(known: Known) -> bool:
+    """Whether it waits for one, or in C code for what only another thread could do, such as for a lock of a stream."""
+    in_c = known.wait.kind == "system" and not known.wait.limited and known.thread.where.startswith("futex")
+    return known.wait.kind == "lock" or in_c
 
 
 def _pipe(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
@@ -196,128 +197,6 @@ def _pipe(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
         + (f" Process {writing} waits for that as well, on a pipe of its own." if writing is not None else "")
         + " A pipe holds 64 KiB: who writes more needs somebody who reads meanwhile.",
         "Read and write in different threads or processes; with a child process use communicate(), which does both.",
-        certain=False,
-    )
-
-
-def _task(_: Dump, everybody: list[Known]) -> Diagnosis | None:
-    """Tasks of an event loop that wait, while the loop has nothing to do."""
-    tasks = [known for known in everybody if known.thread.task]
-    loop = next((known for known in everybody if known.wait.kind == "loop"), None)
-    waiting = [known for known in tasks if known.wait.kind == "await"]
-    asleep = [known for known in tasks if known.wait.kind == "sleep"]
-    cancelled = [known for known in (*waiting, *asleep) if known.thread.cancelled]
-    if loop is None or not (waiting or cancelled):
-        return None
-    others = [known for known in tasks if known.wait.kind == "tasks"]
-    threads = [known for known in everybody if known.wait.pooled and known.wait.kind not in NOT_TOLD]
-    holders = [known for known in everybody if known.held]
-    wanted = [known for known in waiting if _is_kept(known, holders)]
-    serves = any(known.wait.kind == "serves" for known in tasks)
-    ticks = bool(asleep) or serves
-    told = [known for known in waiting if _is_told(known) and not (serves and primitive(known.thread) == "queue get")]
-    if ticks and not (cancelled or wanted or told):
-        return None  # a server that has nothing to do looks like this
-    first = min(
-        cancelled or waiting,
-        key=lambda known: (known in wanted, not _keeps(known, wanted), ticks and not _is_told(known), _rank(known)),
-    )
-    stands = generators(first) if primitive(first.thread) == "lock" and not cancelled else []
-    rest = [known for known in (*waiting, *others, *asleep) if known is not first]
-    return Diagnosis(
-        f"{first.thread.name} was cancelled, and does not end"
-        if cancelled
-        else f"{first.thread.name} waits for {first.wait.what or 'a future'}",
-        (*with_held([first], everybody), *stands, *with_held([*threads, *rest], everybody)),
-        "The event loop has nothing to do: each of its tasks waits for a future, a timer or a socket."
-        + _wakes(asleep, threads, loop.wait.limited),
-        NO_GENERATOR if stands else _in_words_of(loop, _cure_of_task(first, rest, threads)),
-        certain=False,
-    )
-
-
-def _in_words_of(loop: Known, cure: str) -> str:
-    """With what there is where the loop is trio's."""
-    return cure.replace("asyncio.timeout(...)", "trio.fail_after(...)") if _is_trio(loop) else cure
-
-
-def _is_trio(known: Known) -> bool:
-    return any(frame.is_of("trio/_core/_run.py", "run") for frame in known.thread.frames)
-
-
-_COUNTERPART_IN_TRIO = (
-    "Use the trio counterpart (memory channels, trio.Lock, trio.sleep, streams), or "
-    "`await trio.to_thread.run_sync(...)`."
-)
-
-
-def _is_kept(known: Known, everybody: list[Known]) -> bool:
-    """Whether one of them has what another waits for: then that one is who to look at."""
-    return any(held.key in known.wait.keys for one in everybody for held in one.held)
-
-
-def _is_told(known: Known) -> bool:
-    """Whether a line of the user's own awaits something itself: what libraries await, they know."""
-    return known.wait.frame is not None and known.wait.deep is None
-
-
-def _keeps(known: Known, wanted: list[Known]) -> bool:
-    """Whether it has what one of them waits for."""
-    return any(_is_kept(one, [known]) for one in wanted)
-
-
-def _rank(known: Known) -> int:
-    kind = primitive(known.thread)
-    return RANK.index(kind) if kind else len(RANK)
-
-
-def _cure_of_task(first: Known, rest: list[Known], threads: list[Known]) -> str:
-    if first.thread.cancelled:
-        return (
-            "Raise CancelledError again wherever it is caught, and await in a `finally` only what comes to an end: who "
-            "has cancelled the task may wait for it."
-        )
-    if any(_is_kept(known, [first]) for known in (first, *rest)):
-        return (
-            "Keep nothing that others need while you await something else: let go of it first. See who is to set what "
-            "is awaited, or await it with asyncio.timeout(...)."
-        )
-    told = NOBODY.get(primitive(first.thread))
-    if told is not None:
-        return told[2].replace("thread", "task").replace("`with`", "`async with`")
-    if first.wait.deep is not None:
-        return (
-            "See what the library waits for there: an answer that does not come, or a connection from a pool whose "
-            "connections are all out, which has to get them back (`async with`). Give the call a timeout."
-        )
-    if threads:
-        return "See why the thread takes so long: what it does was begun by a task, which may wait for it."
-    return (
-        "See who is to set what is awaited, and that it does so on every path, also after an exception; await with "
-        "asyncio.timeout(...)."
-    )
-
-
-def _wakes(asleep: list[Known], threads: list[Known], timer: bool) -> str:
-    """What may wake one of the tasks of a loop."""
-    if asleep:
-        return " The tasks that sleep will go on."
-    if threads:
-        return " A thread of a pool is at work, and may wake one of them."
-    if timer:
-        return " A timer of the loop runs, as one of a timeout, and may wake one of them."
-    return " Only what comes from outside can wake one of them."
-
-
-def _busy(_: Dump, everybody: list[Known]) -> Diagnosis | None:
-    loop = next((known for known in everybody if known.wait.kind == "loop"), None)
-    if loop is None or any(known.wait.kind == "runs" or known.thread.task for known in everybody):
-        return None
-    return Diagnosis(
-        "The event loop waits",
-        (step(loop),),
-        "It has nothing to do. Which task waits where cannot be seen from outside of the process.",
-        "Start the program with PLAIT_WATCHDOG=30, and ask again: then its tasks are named, each with its line.",
         certain=False,
     )
 
@@ -363,15 +242,28 @@ def _computes(_: Dump, everybody: list[Known]) -> Diagnosis | None:
     if len(others) != 1 or others[0].wait.kind != "runs" or others[0].wait.frame is None:
         return None
     only = others[0]
+    eager = any(frame.is_of(*each) for frame in only.thread.frames for each in _EAGER)
     return Diagnosis(
         f'"{only.thread.name}" runs' + (", and its event loop waits for that" if only.wait.inside else ""),
         (step(only),),
         _NOT_FOR_EVER + _COMPUTES + (" No task of its event loop can go on meanwhile." if only.wait.inside else ""),
-        _LOOP + (" What computes for long is for `await asyncio.to_thread(...)`, or a process." * only.wait.inside),
+        _ENDLESS
+        if eager
+        else _LOOP
+        + (" What computes for long is for `await asyncio.to_thread(...)`, or a process." * only.wait.inside),
         certain=False,
     )
 
 
+_EAGER = (
+    ("concurrent/futures/_base.py", "map"),
+    ("concurrent/futures/process.py", "map"),
+    ("multiprocessing/pool.py", "_map_async"),
+)
+_ENDLESS = (
+    "map() of an executor or a multiprocessing.Pool takes all items before it gives the first result: of an iterable "
+    "without an end it never does. plait.map(...) takes them only a little ahead; itertools.islice(...) cuts them off."
+)
 _FOR_WORK = ("queue get", "condition", "event")
 _LOOP = "See whether the condition of its loop can come true; a loop that waits for a variable needs an Event instead."
 _NOT_FOR_EVER = "No wait that cannot end was found. "

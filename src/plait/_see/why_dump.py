@@ -38,6 +38,10 @@ class Frame(NamedTuple):
         """Whether it is a call of the function of that name, in a file whose path ends so."""
         return self.file.endswith(file) and self.name == name
 
+    def is_in(self, file: str, names: tuple[str, ...]) -> bool:
+        """Whether it is a call of one of the functions of these names, in such a file."""
+        return self.file.endswith(file) and self.name in names
+
     @property
     def runs_loop(self) -> bool:
         """Whether it runs an event loop; of a loop in C, such as that of uvloop, only who has started it is seen."""
@@ -93,7 +97,7 @@ class Thread(NamedTuple):
 
     Attributes:
         name: what the program calls it.
-        ident: as `threading.get_ident` gives it; for a task its address, or 0 from outside.
+        ident: as `threading.get_ident` gives it; for a task its address.
         native: what the system calls it.
         frames: its stack.
         busy: whether it was seen to run; None when nobody can tell.
@@ -104,6 +108,7 @@ class Thread(NamedTuple):
         other_end: of the pipe, socket or file that it waits for; None when that is not known.
         cancelled: of a task that awaits something: whether it was cancelled, and has not ended.
         moved: the function of the kernel that it was in at two looks, though it has gone on in between; "" for none.
+        awaits: of a task that awaits other tasks: their addresses.
     """
 
     name: str
@@ -118,6 +123,7 @@ class Thread(NamedTuple):
     turn: str = ""
     cancelled: bool = False
     moved: str = ""
+    awaits: tuple[int, ...] = ()
 
 
 GREEN = (
@@ -143,6 +149,7 @@ class Dump(NamedTuple):
         ends: the other ends of the pipes, sockets and files that its children wait for, by their numbers.
         workers: the worker processes that plait has for it, each with what the system says it waits for.
         handled: the signals for which the program has handlers of its own.
+        inside: whether it was looked at from inside, where all tasks are seen.
     """
 
     pid: int
@@ -153,3 +160,4 @@ class Dump(NamedTuple):
     ends: Mapping[int, OtherEnd] = {}
     workers: tuple[tuple[int, str], ...] = ()
     handled: tuple[str, ...] = ()
+    inside: bool = False

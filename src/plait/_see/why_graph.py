@@ -100,7 +100,9 @@ def needed(dump: Dump, everybody: list[Known]) -> list[list[int]]:
     """
     single = [awaited(everybody, at) for at in range(len(everybody))]
     found = [
-        _workers(everybody, known) if known.crews else [other for other in (single[at],) if other is not None]
+        _workers(everybody, known)
+        if known.crews
+        else _tasks(everybody, known) or [other for other in (single[at],) if other is not None]
         for at, known in enumerate(everybody)
     ]
     free = _free(dump, everybody, found)
@@ -108,6 +110,12 @@ def needed(dump: Dump, everybody: list[Known]) -> list[list[int]]:
         [] if known.crews and at in free and not awaits_all(known.thread) else found[at]
         for at, known in enumerate(everybody)
     ]
+
+
+def _tasks(everybody: list[Known], known: Known) -> list[int]:
+    """The tasks that a task awaits."""
+    awaits = known.thread.awaits
+    return [n for n, other in enumerate(everybody) if other.thread.task and other.thread.ident in awaits]
 
 
 def _free(dump: Dump, everybody: list[Known], needed: list[list[int]]) -> set[int]:

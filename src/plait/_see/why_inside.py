@@ -16,6 +16,7 @@ from itertools import islice
 from time import monotonic_ns, sleep
 from types import FrameType, FunctionType
 from typing import TYPE_CHECKING, Any
+from weakref import ReferenceType
 
 from plait._core.awaits import awaited_frames
 from plait._see import why_source
@@ -39,6 +40,7 @@ _RUNS = 0.2  # the part of it from which on a thread does, though others may hav
 _TRIES, _SOON = 3, 0.002  # and seconds between two
 _MAIN = threading.main_thread().ident  # as the system has it, whatever takes the place of `threading` later
 _DEEPEST = 200  # frames of a stack that are looked at
+_NOTHING = Thing("", 0)
 _END_OF_LINE = 10**6  # a column that what is held by a line itself is before
 _SHARED = (  # what threads wait for, whatever it is called where
     type(threading.Lock()),
@@ -88,7 +90,7 @@ def look_inside() -> Dump:
     threads.sort(key=lambda thread: (thread.name != "MainThread", thread.native))
     threads += _green()
     ends = ends_of_children(pid)
-    return Dump(pid, (*threads, *tasks), "", children(pid), forked(pid, ours=1), ends, workers(pid), _handled())
+    return Dump(pid, (*threads, *tasks), "", children(pid), forked(pid, ours=1), ends, workers(pid), _handled(), True)
 
 
 def _waits_in(pid: int, native: int, busy: bool) -> str:
@@ -159,7 +161,18 @@ def _frame(frame: FrameType) -> Frame:
             if _shared(inner):
                 variables[f"{name}.{part}"] = _thing(inner)
     variables |= _expressions(frame, variables)
+    if frame.f_code.co_name == "_worker" and (queued := variables.get("work_queue", _NOTHING)).text.isdigit():
+        variables["work_queue"] = queued._replace(text=str(max(0, int(queued.text) - _sentinels(frame))))
     return Frame(frame.f_code.co_filename, frame.f_lineno or 0, frame.f_code.co_qualname, variables, _column(frame))
+
+
+def _sentinels(frame: FrameType) -> int:
+    """How much is in the queue of a pool of threads that is no call, but what tells its workers to end."""
+    reference = frame.f_locals.get("executor_reference")
+    executor = variables_of(reference() if type(reference) is ReferenceType else None)
+    workers = executor.get("_threads")
+    at_the_end = len(workers) if frame.f_globals.get("_shutdown") and type(workers) is set else 0  # one for each
+    return at_the_end + (1 if executor.get("_shutdown", True) else 0)
 
 
 def _column(frame: FrameType) -> int:
@@ -230,8 +243,18 @@ def _leaf(task: asyncio.Task[Any]) -> bool:
 
 
 def _turn(task: asyncio.Task[Any]) -> str:
-    """That a task waits for nothing but its turn: it has not begun, or its `await` was only to let others go first."""
-    return "ready" if getattr(task, "_fut_waiter", task) is None else ""
+    """That a task waits for nothing but its turn: it has not begun, what it awaits is there, or it lets others go."""
+    waits = getattr(task, "_fut_waiter", task)
+    future = sys.modules["asyncio"].Future
+    return "ready" if waits is None or (issubclass(type(waits), future) and future.done(waits)) else ""
+
+
+def _awaits(task: asyncio.Task[Any]) -> tuple[int, ...]:
+    """The tasks that a task awaits, all of them: itself or by `asyncio.gather`."""
+    waits = getattr(task, "_fut_waiter", None)
+    gathered = variables_of(waits).get("_children") if type(waits).__name__ == "_GatheringFuture" else None
+    found = gathered if type(gathered) is list else [waits]
+    return tuple(id(one) for one in found if type(one).__name__ == "Task")
 
 
 def _task(task: asyncio.Task[Any], turn: str) -> Thread:
@@ -239,4 +262,5 @@ def _task(task: asyncio.Task[Any], turn: str) -> Thread:
     frames = [_frame(frame) for frame in awaited_frames(coroutine)]
     cancelled = bool(task.cancelling()) and not turn
     name = f"{task.get_name()} ({getattr(coroutine, '__qualname__', type(coroutine).__name__)})"
-    return Thread(name, id(task), 0, tuple(reversed(frames)), None, False, task=True, turn=turn, cancelled=cancelled)
+    stack = tuple(reversed(frames))
+    return Thread(name, id(task), 0, stack, task=True, turn=turn, cancelled=cancelled, awaits=_awaits(task))

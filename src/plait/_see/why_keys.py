@@ -17,6 +17,10 @@ _INTEGER = re.compile(r"-?\d{1,18}")
 _NO_OWNERS = re.compile(r"^<frozen |[/\\](threading|queue|_base|selectors)\.py$|[/\\](asyncio|trio|anyio)[/\\]\w+\.py$")
 
 
+_QUEUE = re.compile(r"lib[/\\]python[\d.t]+[/\\]queue\.py$|[/\\]Lib[/\\]queue\.py$")
+_MUTEX = "self.mutex"  # what all methods of a queue are in
+
+
 class Key(NamedTuple):
     """What tells an object from others: where it, or what it is reached from, is in memory, and how it is reached."""
 
@@ -46,6 +50,9 @@ def holdings(thread: Thread) -> list[Holding]:
     """The locks that the thread has taken and not let go, as far as the source tells; innermost frame first."""
     found = []
     for at, frame in enumerate(thread.frames):
+        if _is_within_queue(thread.frames[: at + 1]):
+            own = next((outer for outer in thread.frames[at:] if is_own(outer)), None)
+            found.append(Holding(f"the lock of {_class_of(frame)}", key_of(frame, _MUTEX), frame, frame.line, own))
         if _NO_OWNERS.search(frame.file) or (thread.task and not frame.variables and not is_own(frame)):
             continue
         own = next((outer for outer in thread.frames[at:] if is_own(outer)), None)
@@ -55,6 +62,19 @@ def holdings(thread: Thread) -> list[Holding]:
             if key is not None or not one.expression.endswith(")"):  # what a call makes is hardly ever a lock
                 found.append(Holding(shown(frame, one.expression), key, frame, one.line, own))
     return found
+
+
+def _is_within_queue(frames: tuple[Frame, ...]) -> bool:
+    """Whether the last of these is a method of a queue that has called others: a finalizer, or a method ``__lt__``."""
+    *inner, frame = frames
+    if not _QUEUE.search(frame.file) or not inner or _QUEUE.search(inner[-1].file):
+        return False
+    return any(not _NO_OWNERS.search(one.file) for one in inner)
+
+
+def _class_of(frame: Frame) -> str:
+    itself = frame.variables.get("self")
+    return f"the {itself.type}" if itself is not None and itself.type else "a queue"
 
 
 def _within_c(thread: Thread) -> str:
@@ -73,6 +93,9 @@ def taken_at(frames: tuple[Frame, ...]) -> Iterator[Key | None]:
     for frame in frames:
         if frame.file.endswith("contextlib.py"):
             continue
+        if _QUEUE.search(frame.file):
+            yield key_of(frame, _MUTEX)
+            return
         taking = why_source.taking(frame.file, frame.line, frame.column)
         if taking:
             yield key_of(frame, taking)

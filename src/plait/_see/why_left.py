@@ -79,9 +79,19 @@ def _left(file: str, expression: str) -> tuple[Left, ...]:
         surely = {id(each) for one in ast.walk(function) if isinstance(one, ast.Try) for each in _afterwards(one)}
         if not taken or why_source.takes_for_its_caller(file, taken[0].lineno):
             continue
+        if not gives and _gives_by_another_name(list(methods.values()), {one.attr for one in taken}):
+            continue
         if all(id(one) in methods and id(one) not in surely for one in gives):
             found.append(Left(function.name, taken[0].lineno, bool(gives)))
     return tuple(found)
+
+
+def _gives_by_another_name(calls: list[ast.Call], taken: set[str]) -> bool:
+    """Whether something is let go that was not taken under that name: ``get_lock().acquire()``, ``_lock.release()``."""
+    methods = [one.func for one in calls if isinstance(one.func, ast.Attribute)]
+    named = {ast.unparse(one.value) for one in methods if one.attr in taken}
+    return any(why_source.opposite(one.attr) in taken and ast.unparse(one.value) not in named
+               for one in methods if one.attr not in taken)  # fmt: skip
 
 
 def _takes(tree: ast.AST | None, call: ast.Call, expression: str) -> bool:

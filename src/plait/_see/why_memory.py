@@ -151,6 +151,7 @@ class Layout:
         self.coroutine, self.name = where(task, task.get_coro()), where(task, task.get_name())
         await asyncio.sleep(0)
         self.waiter = where(task, task._fut_waiter)  # type: ignore[attr-defined]  # what it waits for
+        self.result = _where_state(asyncio.get_running_loop())
         size = task.__sizeof__()
         before = [OWN.number(id(task) + at) for at in range(0, size - 3, 4)]
         for _ in range(_CANCELS):
@@ -159,6 +160,15 @@ class Layout:
         self.cancels = 4 * next(
             at for at, one in enumerate(zip(before, after, strict=True)) if one == (0, task.cancelling())
         )
+
+
+def _where_state(loop: asyncio.AbstractEventLoop) -> int:
+    """Where a future has its state, which is 0 for one that is pending."""
+    pending, cancelled, ended = (loop.create_future() for _ in range(3))
+    cancelled.cancel()
+    ended.set_result(None)
+    places = range(2 * _WORD, pending.__sizeof__() - 3, 4)
+    return next(at for at in places if [OWN.number(id(one) + at) for one in (pending, cancelled, ended)] == [0, 1, 2])
 
 
 def where(owner: object, part: object) -> int:
@@ -226,7 +236,7 @@ class Reader:
         for group in filter(None, (memory.value(names, name) for name in _OF_TASKS)):
             for task in self._members(group):
                 try:
-                    if task and self._is_task(task):
+                    if task and self._is_a(task, "Task"):
                         yield from self._task(task)
                 except (OSError, ValueError):  # it has ended meanwhile
                     continue
@@ -241,11 +251,11 @@ class Reader:
         found = [one for one in memory.members(address) if memory.type_of(one) == "ReferenceType"]
         return [memory.word(one + layout.referent) for one in found]
 
-    def _is_task(self, thing: int) -> bool:
-        """Whether it is of asyncio's class, or one that a program has made of that."""
+    def _is_a(self, thing: int, *names: str) -> bool:
+        """Whether it is of a class of asyncio's, or one that a program has made of that."""
         cls = self._memory.word(thing + _WORD)
         while cls:
-            if self._memory.name_of(cls) == "Task":
+            if self._memory.name_of(cls) in names:
                 return True
             cls = self._memory.word(cls + self._layout.base)
         return False
@@ -256,10 +266,12 @@ class Reader:
         state = memory.number(coroutine + layout.state, 1)
         if state > 0:
             return
-        leaf = not waiter or not (self._is_task(waiter) or memory.type_of(waiter) == "_GatheringFuture")
-        turn = "current" if state == 0 else "" if waiter else "ready"
+        other = bool(waiter) and self._is_a(waiter, "Task")
+        leaf = not other and not (waiter and memory.type_of(waiter) == "_GatheringFuture")
+        waits = waiter and not (self._is_a(waiter, "Future", "Task") and memory.number(waiter + layout.result))
+        turn = "current" if state == 0 else "" if waits else "ready"
         cancelled = memory.number(task + layout.cancels) > 0 and not turn
-        yield [self._name(task), [*self._frames(coroutine)][::-1], leaf, cancelled, turn]
+        yield [self._name(task), [*self._frames(coroutine)][::-1], leaf, cancelled, turn, task, [waiter] * other]
 
     def _name(self, task: int) -> str:
         name = self._memory.word(task + self._layout.name)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from plait._see import why_source
+from plait._see.why_assigned import ITS_OWN, is_of_pool, started_later, taken_by
 from plait._see.why_cures import NOBODY, RANK
 from plait._see.why_dump import Dump
 from plait._see.why_graph import FOR_EVER, NOT_TOLD, RESULTS, awaited, is_timer, may_go_on, taken
+from plait._see.why_interrupted import interrupted
 from plait._see.why_keys import Key, is_own, key_of
 from plait._see.why_known import Diagnosis, Known, Step, step
 from plait._see.why_left import leavers
@@ -33,7 +35,7 @@ def nobody(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
     waiting = [known for known in waiting if not _ends(known, everybody)]
     if not waiting:
         return None
-    first = min(waiting, key=lambda known: RANK.index(known.wait.kind))
+    first = min(waiting, key=lambda known: (not _takes_itself(known, known), RANK.index(known.wait.kind)))
     others = [known for known in everybody if known is not first and known.wait.kind not in NOT_TOLD]
     stands = generators(first) if first.wait.kind == "lock" else []
     left = [] if stands else leavers(first)
@@ -46,17 +48,24 @@ def nobody(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
     elif _in_the_way(first, everybody):
         why += f" {first.thread.name} has what another thread waits for, which may be the one that should do that."
         cure = "Keep no lock while you wait for what another thread is to do under that lock: let go of it first."
-    if stands:
-        cure = NO_GENERATOR
+    between, instead = interrupted(first) if first.wait.kind == "lock" else ((), "")
+    cure = instead or (NO_GENERATOR if stands else cure)
     later = [] if has or stands else [call for known in everybody for call in _later(known, first)][:1]
+    takers = [] if has else [one for known in everybody for one in _takes_itself(known, first)][:1]
+    if takers:
+        cure = ITS_OWN
+    starts = [] if takers or later or has else _starts(first, everybody)
+    if starts:
+        cure = "Start who takes from it before the first item is put that may have to wait for room."
     if later:
         cure = f"Have {later[0][0]} come before that wait, or in another thread."
     signals = dump.handled if first.wait.kind in _BY_HANDLERS else ()
     doubt = ", unless at a signal" if signals else ", unless a timer does it" if timers else ""
-    steps = [*_told(first, everybody), *stands, *left]
+    *has_some, waits = _told(first, everybody)
+    steps = [*has_some, *between, waits, *stands, *left]
     for known in others:
         steps += _told(known, everybody)
-    steps += [one for _, one in later]
+    steps += [*takers, *(one for _, one in later), *starts]
     return Diagnosis(
         title.format(what=first.wait.what or "what it waits for") + doubt,
         tuple(steps),
@@ -71,7 +80,8 @@ def nobody(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
 
 def _kind(first: Known, everybody: list[Known]) -> str:
     """Which of the findings it is."""
-    if first.wait.kind == "queue get" and first.wait.deep is not None:
+    wait = first.wait
+    if wait.kind == "queue get" and (wait.deep is not None or (wait.frame is not None and is_of_pool(wait.frame))):
         return "pool"
     return "some lock" if _may_be_kept(first, everybody) else first.wait.kind
 
@@ -90,6 +100,28 @@ def _later(known: Known, first: Known) -> list[tuple[str, Step]]:
         (one.expression, Step(known.thread.name, does, at.place, why_source.text(at.file, at.line)))
         for at, one in ((frame._replace(line=one.line), one) for frame, one in found)
     ]
+
+
+def _starts(first: Known, everybody: list[Known]) -> list[Step]:
+    """What the only thread would start after it has put what has no room, in the same function."""
+    frame = first.wait.frame
+    if first.wait.kind != "queue put" or frame is None or first.wait.deep is not None or len(everybody) > 1:
+        return []
+    expression, line = started_later(frame)
+    if not expression:
+        return []
+    does, place = "would start others, but only afterwards,", frame._replace(line=line).place
+    return [Step(first.thread.name, does, place, why_source.text(frame.file, line))]
+
+
+def _takes_itself(known: Known, first: Known) -> list[Step]:
+    """That a thread which waits for room in a queue is one that takes from it."""
+    if first.wait.kind != "queue put" or (known.wait.kind, known.wait.what) != ("queue put", first.wait.what):
+        return []
+    taken = taken_by(known.thread.frames, first.wait.what)
+    if taken is None:
+        return []
+    return [Step(known.thread.name, "is one that takes from it,", taken.place, why_source.text(taken.file, taken.line))]
 
 
 def _told(known: Known, everybody: list[Known]) -> list[Step]:

@@ -34,6 +34,7 @@ _PATIENCE = 30.0  # seconds for one look
 _TRIES = 3  # without stopping the process
 _BETWEEN = 0.2  # seconds between two of them
 _HUNGRY = 10  # turns in that time by which one knows who waits for the GIL
+_RUNS = 0.2  # the part of that time from which on it does, whatever it is seen in: a lock that it gets at once, say
 _HARDLY = 0.05  # the part of it below which a thread does not run, though it has moved: it waits again and again
 
 
@@ -59,7 +60,10 @@ def look(pid: int) -> Dump:
     hungry = {native for native, before in turns.items() if _turns_of(pid, native) - before >= _HUNGRY}
     enough = _HARDLY * (time.monotonic_ns() - began)
     idle = {native for native, before in ran.items() if 0 <= run_time(pid, native) - before < enough}
+    enough = _RUNS * (time.monotonic_ns() - began)
+    runs = {native for native, before in ran.items() if run_time(pid, native) - before >= enough}
     threads = [_over_time(one, second.get(one.native, one), hungry, idle) for one in first]
+    threads = [one._replace(busy=True, where="") if one.native in runs else one for one in threads]
     threads.sort(key=lambda one: (one.native != pid, one.native))
     loops = any(frame.runs_loop for thread in threads for frame in thread.frames)
     tasks = tasks_of(pid, threads) if loops else ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from plait._see import why_source
 from plait._see.why_branches import ends_of_loop
 from plait._see.why_dump import Dump, Frame
-from plait._see.why_graph import BOUND, awaited
+from plait._see.why_graph import BOUND, awaited, taken
 from plait._see.why_keys import is_own
 from plait._see.why_known import Diagnosis, Known, Step, step
 
@@ -25,17 +25,22 @@ def polls(_: Dump, everybody: list[Known]) -> Diagnosis | None:
     line = why_source.loop_around(frame.file, frame.line)
     head = frame._replace(line=line)
     name = known.thread.name
+    wanted_keys = {key for one in everybody for key in one.wait.keys}
+    keeps = [taken(known, held) for held in known.held if held.key in wanted_keys]
     return Diagnosis(
-        f"{name} sleeps, and looks again and again",
+        f"{name} sleeps, and looks again and again" + (", and has what others wait for" if keeps else ""),
         (
+            *keeps,
             step(known),
             Step(name, "is in the loop", head.place, why_source.text(head.file, line)),
             *_called_by(known, frame),
             *(step(other) for at, other in enumerate(everybody) if awaited(everybody, at) is not None),
         ),
         f"No wait that cannot end was found. Its loop {ends}. Nobody tells it when that is so: it looks.",
-        "See who is to bring that about, and whether that one has failed; give the loop a limit of time. What another "
-        "thread is to say is for an Event: event.wait(timeout) ends at once when it is set.",
+        "Keep nothing that others need while you wait for what they are to do: let go of it first."
+        if keeps
+        else "See who is to bring that about, and whether that one has failed; give the loop a limit of time. What "
+        "another thread is to say is for an Event: event.wait(timeout) ends at once when it is set.",
         certain=False,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from plait._see.why_cures import NOBODY
 from plait._see.why_dump import Dump
 from plait._see.why_graph import FOR_EVER, NOT_TOLD, RESULTS, awaited, may_go_on
 from plait._see.why_known import Diagnosis, Known, step
@@ -128,3 +129,25 @@ def _behind(workers: list[Known], everybody: list[Known]) -> int:
 def _is_for_thread(known: Known) -> bool:
     """Whether it is a task that waits for `asyncio.to_thread`."""
     return any(frame.is_of("asyncio/threads.py", "to_thread") for frame in known.thread.frames)
+
+
+def pool_out(_: Dump, everybody: list[Known]) -> Diagnosis | None:
+    """Somebody waits until a pool of a library, as of connections, gets one back, whatever others do meanwhile."""
+    known = next((one for one in everybody if _asks_pool(one)), None)
+    if known is None:
+        return None
+    return Diagnosis(
+        f"{known.thread.name} waits until {known.wait.what} gets something back",
+        (step(known),),
+        "A library keeps there what it lends out, such as connections: all that it may have are out."
+        + (" It gives up after its timeout." if known.wait.limited else ""),
+        NOBODY["pool"][2],
+        certain=False,
+    )
+
+
+def _asks_pool(known: Known) -> bool:
+    deep = known.wait.deep
+    itself = deep.variables.get("self") if deep is not None else None
+    names = f"{deep.file} {itself.type if itself is not None else ''}" if deep is not None else ""
+    return known.wait.kind == "queue get" and known.wait.frame is not None and "pool" in names.lower()

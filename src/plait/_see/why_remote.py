@@ -26,11 +26,15 @@ def line(frame):
     return frame.lineno if hasattr(frame, "lineno") else frame.location.lineno
 loops = _remote_debugging.RemoteUnwinder(int(sys.argv[1])).get_all_awaited_by()
 tasks = [task for loop in loops for task in loop.awaited_by]
-await_others = {by.task_name for task in tasks for by in task.awaited_by}
+awaits = {}
+for task in tasks:
+    for by in task.awaited_by:
+        awaits.setdefault(by.task_name, []).append(task.task_id)
 found = []
 for task in tasks:
     stacks = [[[f.filename, line(f), f.funcname] for f in part.call_stack] for part in task.coroutine_stack]
-    found.append([task.task_name, sum(stacks, []), task.task_id not in await_others])
+    others = awaits.get(task.task_id, [])
+    found.append([task.task_name, sum(stacks, []), not others, False, "", task.task_id, others * (len(others) == 1)])
 print(json.dumps(found))
 """
 _MEMORY = str(Path(__file__).with_name("why_memory.py"))
@@ -79,9 +83,18 @@ def in_order(found: list[Any]) -> tuple[Thread, ...]:
     return tuple(_task(*task) for task in sorted(found, key=lambda task: (not task[2], task[0])))
 
 
-def _task(name: str, frames: list[Any], _: bool, cancelled: bool = False, turn: str = "") -> Thread:
+def _task(
+    name: str,
+    frames: list[Any],
+    _: bool,
+    cancelled: bool = False,
+    turn: str = "",
+    at: int = 0,
+    awaits: Sequence[int] = (),
+) -> Thread:
     what = f"{name} ({frames[-1][2]})" if frames else name
-    return Thread(what, 0, 0, tuple(_frame(*frame) for frame in frames), task=True, cancelled=cancelled, turn=turn)
+    stack = tuple(_frame(*frame) for frame in frames)
+    return Thread(what, at, 0, stack, task=True, cancelled=cancelled, turn=turn, awaits=tuple(awaits))
 
 
 def _frame(file: str, line: int, function: str, column: int = -1, variables: dict[str, Any] | None = None) -> Frame:

@@ -126,7 +126,7 @@ def held(file: str, line: int, column: int = -1, callee: str = "") -> tuple[Held
     tree = tree_of(file)
     if tree is None:
         return ()
-    function = _function(tree, line)
+    function = around(tree, line)
     found: list[Held] = []
     for node in within(function):
         if isinstance(node, ast.With | ast.AsyncWith) and node.lineno <= line <= (node.end_lineno or 0):
@@ -232,7 +232,7 @@ def takes_for_its_caller(file: str, line: int) -> bool:
     tree = tree_of(file)
     if tree is None:
         return False
-    function = _function(tree, line)
+    function = around(tree, line)
     name = getattr(function, "name", "")
     if _TAKES.fullmatch(name):
         return True
@@ -274,7 +274,7 @@ def passed(file: str, method: str) -> tuple[Held, ...]:
 def called_later(file: str, line: int, name: str, methods: tuple[str, ...]) -> tuple[Held, ...]:
     """Where the function around a line calls such a method, further down, of what is called so: ``self.stop.set()``."""
     tree = tree_of(file)
-    nodes = list(within(_function(tree, line))) if tree is not None else []
+    nodes = list(within(around(tree, line))) if tree is not None else []
     functions = [node.func for node in nodes if isinstance(node, ast.Call) and node.lineno > line]
     found = [one for one in functions if isinstance(one, ast.Attribute) and one.attr in methods]
     there = [Held(f"{ast.unparse(one)}()", one.lineno) for one in found if _last_name(one.value) == name]
@@ -308,7 +308,7 @@ def iterated(file: str, line: int) -> str:
 def loop_around(file: str, line: int) -> int:
     """The line where the innermost `while` around a line begins, within its function; 0 for none."""
     tree = tree_of(file)
-    nodes = within(_function(tree, line)) if tree is not None else ()
+    nodes = within(around(tree, line)) if tree is not None else ()
     loops = [one.lineno for one in nodes if isinstance(one, ast.While) and one.lineno <= line <= (one.end_lineno or 0)]
     return max(loops, default=0)
 
@@ -372,7 +372,7 @@ def _globals(file: str) -> frozenset[str]:
     return frozenset(found)
 
 
-def _function(tree: ast.AST, line: int) -> ast.AST:
+def around(tree: ast.AST, line: int) -> ast.AST:
     """The innermost function around a line, or the whole module."""
     best: ast.AST = tree
     for node in ast.walk(tree):

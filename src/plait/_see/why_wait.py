@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from itertools import takewhile
+from itertools import dropwhile, takewhile
 from typing import NamedTuple
 
 from plait._see import why_source
@@ -64,6 +64,7 @@ _TOLD_BY_NAME = (
     "feeder",
     "window",
 )
+_BRIEFLY = ("lock", "semaphore", "condition", "event", "queue get", "queue put")  # who runs is in them for moments
 _LOCKS = ("acquire", "__enter__", "acquire_lock")
 _SENDS = ("send", "sendall", "sendmsg", "sendto", "sendfile")  # the kernel waits in one place for this and for recv()
 _EITHER = "wait_woken"  # where the kernel waits for either of these
@@ -129,12 +130,15 @@ def wait_of(thread: Thread) -> Wait:
     call = _call(deep or frame, kind)
     if not kind:
         kind = _by_line(thread, call)
+    if thread.busy and not thread.where and kind in _BRIEFLY:
+        kind = "runs"
     if kind == "lock" and thread.where and not thread.where.startswith("futex"):
         kind = "something"
-    shared = any(_PROCESSES.search(one.file) for one in inner)
+    shared = any(_PROCESSES.search(one.file) for one in inner) or _is_of_processes(deep or frame, call)
     if kind == "something" and (known := _by_system(thread, call)):
         taken = () if inner or frame is None else _of_line(frame)  # in C code of its body
-        keys = tuple(key for key in _keys((*inner, *outer), "lock") if key not in taken)
+        asks = tuple(dropwhile(lambda one: not one.is_in("multiprocessing/managers.py", _LOCKS), inner)) or inner
+        keys = tuple(key for key in _keys((*asks, *outer), "lock") if key not in taken)
         return Wait("system", known, frame, keys, address, loop, pooled, bool(thread.moved), shared=shared)
     if kind in ("something", "runs", "C code"):
         deep = None
@@ -167,6 +171,12 @@ def _what(frame: Frame | None, kind: str, call: Call | None) -> str:
         return why_source.iterated(frame.file, frame.line)
     together = why_source.entered_together(frame.file, frame.line, frame.column)
     return "" if call is None else " or ".join(together) if call.receiver in together else call.receiver
+
+
+def _is_of_processes(frame: Frame | None, call: Call | None) -> bool:
+    """Whether a line takes a lock of `multiprocessing`, whose acquire() is C code: the others' class is ``lock``."""
+    thing = frame.variables.get(call.receiver) if frame is not None and call is not None else None
+    return thing is not None and thing.type == "Lock"
 
 
 def _deep(inner: tuple[Frame, ...], kind: str) -> Frame | None:
@@ -249,7 +259,8 @@ def _by_library(inner: tuple[Frame, ...]) -> tuple[str, int]:
         if frame.file.endswith(("threading.py", "multiprocessing/synchronize.py")) and owner is not None:
             if name == "__enter__" and _CONDITIONS.get(owner.type) != "semaphore":
                 return "lock", address
-            return _CONDITIONS.get(owner.type, "condition"), address
+            kind = _CONDITIONS.get(owner.type, "condition")
+            return "lock" if kind == "event" and name != "wait" else kind, address  # set() waits for its lock only
     return "", 0
 
 
