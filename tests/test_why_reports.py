@@ -123,7 +123,7 @@ asyncio.run(main())
 AWAITS_WHO_AWAITS_IT = """
 import asyncio
 class Service:
-    async def work(self): await asyncio.gather(self.stop())
+    async def work(self): await asyncio.create_task(self.stop())
     async def stop(self): await self.task
 async def main():
     service = Service()
@@ -131,6 +131,7 @@ async def main():
     await service.task
 asyncio.run(main())
 """
+GATHERS_WHO_AWAITS_IT = AWAITS_WHO_AWAITS_IT.replace("asyncio.create_task(", "asyncio.gather(asyncio.sleep(0), ")
 STAYS_CONNECTED = """
 import asyncio
 async def serve(reader, writer): await reader.read()
@@ -207,9 +208,10 @@ TWICE_OF_A_MANAGER = """
 import multiprocessing
 def total(lock):
     with lock: pass
-if __name__ == "__main__":
-    lock = multiprocessing.Manager().Lock()
+def work(lock):
     with lock: total(lock)
+if __name__ == "__main__":
+    work(multiprocessing.Manager().Lock())
 """
 LOOKS_WITH_A_LOCK = """
 import threading, time
@@ -272,6 +274,11 @@ pytestmark = [
     pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc"),
     pytest.mark.usefixtures("nothing_left"),
 ]
+
+
+def test_who_is_gathered_and_awaits_who_gathers(tmp_path: Path) -> None:
+    """Which is known from inside."""
+    said_of(tmp_path, "import plait\n" + GATHERS_WHO_AWAITS_IT, 'Deadlock: "Task-', ("asyncio.current_task()",))
 
 
 @EITHER_WAY

@@ -25,7 +25,8 @@ from plait._see.why_dump import Dump, Frame, Thing, Thread, since_fork
 from plait._see.why_green import green_threads
 from plait._see.why_keys import is_own
 from plait._see.why_other_end import ends_of_children, other_end
-from plait._see.why_proc import children, forked, listed, run_time, waits_in, workers
+from plait._see.why_proc import children, forked, listed, run_time, turns_of, waits_in, workers
+from plait._see.why_still import still
 from plait._see.why_trio import trio_tasks
 from plait._see.why_values import Unknown, value_of, variables_of
 
@@ -63,6 +64,7 @@ def look_inside() -> Dump:
     system = listed(f"/proc/{pid}/task")
     threads = []
     tasks: list[Thread] = []
+    turns: dict[int, int] = {}
     for ident, frame in sys._current_frames().items():
         if ident == me:
             continue
@@ -72,6 +74,7 @@ def look_inside() -> Dump:
         native = (thread.native_id if thread else 0) or 0
         if str(native) not in system and (ident == _MAIN or thread is threading.main_thread()):
             native = pid  # a fork still has the number it had in its parent
+        turns[native] = turns_of(pid, native)
         where = _waits_in(pid, native, native in busy)
         end = other_end(pid, native, where)
         threads.append(
@@ -87,6 +90,8 @@ def look_inside() -> Dump:
         )
         tasks += _tasks(frames)
         tasks += _tasks_of_trio(frames)
+    if any(task.turn == "ready" for task in tasks):
+        threads = [still(pid, thread, turns[thread.native]) for thread in threads]
     threads.sort(key=lambda thread: (thread.name != "MainThread", thread.native))
     threads += _green()
     ends = ends_of_children(pid)
@@ -252,7 +257,8 @@ def _turn(task: asyncio.Task[Any]) -> str:
 def _awaits(task: asyncio.Task[Any]) -> tuple[int, ...]:
     """The tasks that a task awaits, all of them: itself or by `asyncio.gather`."""
     waits = getattr(task, "_fut_waiter", None)
-    gathered = variables_of(waits).get("_children") if type(waits).__name__ == "_GatheringFuture" else None
+    gathers = waits is not None and type(waits) is sys.modules["asyncio"].tasks._GatheringFuture
+    gathered = waits._children if waits is not None and gathers else None
     found = gathered if type(gathered) is list else [waits]
     return tuple(id(one) for one in found if type(one).__name__ == "Task")
 

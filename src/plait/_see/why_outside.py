@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import subprocess
 import sysconfig
 import time
-from pathlib import Path
 from typing import Any
 
 from plait._core.errors import PlaitError
@@ -24,11 +22,13 @@ from plait._see.why_proc import (
     listed,
     run_time,
     text_of,
+    turns_of,
     waits_in,
     whereabouts,
     workers,
 )  # fmt: skip
 from plait._see.why_remote import tasks_of
+from plait._see.why_still import still
 
 _PATIENCE = 30.0  # seconds for one look
 _TRIES = 3  # without stopping the process
@@ -57,7 +57,7 @@ def look(pid: int) -> Dump:
     turns, ran, began = _turns(pid, first), _ran(pid, first), time.monotonic_ns()
     time.sleep(_BETWEEN)
     second = {thread.native: thread for thread in (_thread(pid, entry) for entry in _pyspy(pid))}
-    hungry = {native for native, before in turns.items() if _turns_of(pid, native) - before >= _HUNGRY}
+    hungry = {native for native, before in turns.items() if turns_of(pid, native) - before >= _HUNGRY}
     enough = _HARDLY * (time.monotonic_ns() - began)
     idle = {native for native, before in ran.items() if 0 <= run_time(pid, native) - before < enough}
     enough = _RUNS * (time.monotonic_ns() - began)
@@ -67,6 +67,8 @@ def look(pid: int) -> Dump:
     threads.sort(key=lambda one: (one.native != pid, one.native))
     loops = any(frame.runs_loop for thread in threads for frame in thread.frames)
     tasks = tasks_of(pid, threads) if loops else ()
+    if any(task.turn == "ready" for task in tasks):
+        threads = [still(pid, thread, turns.get(thread.native, -1)) for thread in threads]
     ends = ends_of_children(pid)
     ours = ("SIGQUIT",) if any(thread.name == "plait-watchdog" for thread in threads) else ()
     handled = tuple(one for one in caught(pid) if one not in ours)
@@ -111,17 +113,7 @@ def _ran(pid: int, threads: list[Thread]) -> dict[int, int]:
 
 
 def _turns(pid: int, threads: list[Thread]) -> dict[int, int]:
-    return {thread.native: _turns_of(pid, thread.native) for thread in threads if not thread.has_gil}
-
-
-def _turns_of(pid: int, native: int) -> int:
-    """How often a thread has gone to sleep. Who waits for the GIL wakes up every few milliseconds to ask for it."""
-    try:
-        text = Path(f"/proc/{pid}/task/{native}/status").read_text()
-    except OSError:
-        return 0
-    found = re.search(r"^voluntary_ctxt_switches:\s*(\d+)", text, re.MULTILINE)
-    return int(found.group(1)) if found is not None else 0
+    return {thread.native: turns_of(pid, thread.native) for thread in threads if not thread.has_gil}
 
 
 def _exists(pid: int) -> bool:

@@ -51,6 +51,12 @@ _SHOWN = 60  # characters of a command
 _STATES = {"R": "runs", "D": "waits for a disk", "T": "is stopped", "t": "is stopped by a debugger", "Z": "has ended"}
 
 
+def turns_of(pid: int, native: int) -> int:
+    """How often a thread has gone to sleep. Who waits for the GIL wakes up every few milliseconds to ask for it."""
+    found = re.search(r"^voluntary_ctxt_switches:\s*(\d+)", text_of(f"/proc/{pid}/task/{native}/status"), re.MULTILINE)
+    return int(found.group(1)) if found is not None else 0
+
+
 def whereabouts(pid: int, but: Collection[int] = ()) -> list[str]:
     """What each thread of a process does, as far as the system tells; nothing where it does not."""
     rows = []
