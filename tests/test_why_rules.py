@@ -1,0 +1,136 @@
+"""``plait why``: rules that came from what was said falsely of programs that people have reported; stacks made by hand."""
+
+from __future__ import annotations
+
+import gc
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Event
+
+import pytest
+
+from plait._see.why_diagnosis import diagnose
+from plait._see.why_dump import Dump, Frame, Thing, Thread
+from plait._see.why_inside import look_inside
+from plait._see.why_known import examine, step
+
+LIB = "/usr/lib/python3.13/"
+INSTALLED = LIB + "site-packages/"
+
+
+def test_a_lock_of_processes_is_not_one_of_a_thread_at_the_fork(tmp_path: Path) -> None:
+    """As of a process that was killed while it had it: acquire() is C code, and shows no frame of multiprocessing."""
+    file = tmp_path / "app.py"
+    file.write_text("def work(lock):\n    lock.acquire()\n    try: do()\n    finally: lock.release()\n")
+    titles = []
+    for kind in ("lock", "Lock"):
+        waits = Frame(str(file), 2, "work", {"lock": Thing(kind, 5)})
+        found = diagnose(Dump(1, (Thread("MainThread", 1, 1, (waits,), False, where="futex_do_wait"),), forked=True))
+        assert found is not None
+        titles.append(found.title)
+    assert titles[0] == "A lock was held by another thread when this process was forked"
+    assert titles[1] != titles[0]
+
+
+@pytest.mark.parametrize("where", ["futex_do_wait", "pipe_read"])
+def test_a_fork_that_waits_in_c_code_waits_for_a_lock(tmp_path: Path, where: str) -> None:
+    file = tmp_path / "app.py"
+    file.write_text("out.flush()\n")
+    waits = Thread("MainThread", 1, 1, (Frame(str(file), 1, "main"),), False, where=where)
+    found = diagnose(Dump(1, (waits,), forked=True))
+    assert (found is not None and found.title.startswith("A lock was held")) is (where == "futex_do_wait")
+
+
+@pytest.mark.parametrize("rest", ["", "    _lock.release()\n"])
+def test_what_is_let_go_by_another_name_is_let_go(tmp_path: Path, rest: str) -> None:
+    file = tmp_path / "app.py"
+    file.write_text("def wants():\n    with door(): pass\ndef writes():\n    door().acquire()\n    work()\n" + rest)
+    waits = Thread("MainThread", 1, 1, (Frame(str(file), 2, "wants"),), False, where="futex_do_wait")
+    found = diagnose(Dump(1, (waits,)))
+    assert found is not None
+    assert any(one.who == "writes()" for one in found.steps) is not bool(rest)
+
+
+def test_only_wait_waits_until_an_event_is_set(tmp_path: Path) -> None:
+    file = tmp_path / "app.py"
+    file.write_text("stop.set()\nstop.wait()\n")
+    event = {"self": Thing("Event", 7)}
+    told = []
+    for line, name in ((1, "set"), (2, "wait")):
+        inner = Frame(LIB + "multiprocessing/synchronize.py", 1, f"Event.{name}", event)
+        thread = Thread("MainThread", 1, 1, (inner, Frame(str(file), line, "main")), False)
+        told.append(step(examine(Dump(1, (thread,)))[0]).does)
+    assert told == ["waits for stop", "waits until stop is set"]
+
+
+def test_who_runs_is_not_said_to_wait_for_a_permit(tmp_path: Path) -> None:
+    """`submit` asks for one each time, and has it at once."""
+    file = tmp_path / "app.py"
+    file.write_text("for value in pool.map(work, items): pass\n")
+    asks = Frame(LIB + "threading.py", 1, "Semaphore.acquire", {"self": Thing("Semaphore", 7)})
+    thread = Thread("MainThread", 1, 1, (asks, Frame(str(file), 1, "main")), busy=True)
+    found = diagnose(Dump(1, (thread,)))
+    assert found is not None
+    assert (found.title, found.certain) == ('"MainThread" runs', False)
+
+
+@pytest.mark.parametrize("behind", [0, 2])
+def test_what_tells_the_workers_of_a_pool_to_end_is_no_call(behind: int) -> None:
+    begun, go = Event(), Event()
+
+    def waits() -> None:
+        begun.set()
+        go.wait()
+
+    pool = ThreadPoolExecutor(1, "waits")
+    for _ in range(behind + 1):
+        pool.submit(waits)
+    begun.wait()
+    pool.shutdown(wait=False)
+    try:
+        frames = [frame for thread in look_inside().threads if thread.name == "waits_0" for frame in thread.frames]
+    finally:
+        go.set()
+        pool.shutdown()
+        gc.collect()
+    assert [frame.variables["work_queue"].text for frame in frames if frame.name == "_worker"] == [str(behind)]
+
+
+def test_a_loop_without_tasks_is_said_to_have_none_by_those_who_see_them() -> None:
+    loop = Thread("io", 2, 2, (Frame(LIB + "asyncio/base_events.py", 1, "_run_once"),), False, where="do_epoll_wait")
+    told = [found.why for inside in (True, False) if (found := diagnose(Dump(1, (loop,), inside=inside)))]
+    assert told[0] == "It has nothing to do, and no task."
+    assert "cannot be seen" in told[1]
+
+
+@pytest.mark.parametrize("where", ["do_epoll_wait", "futex_do_wait", ""])
+def test_a_loop_that_is_awake_has_its_tasks_wait_for_their_turn(where: str) -> None:
+    loop = Thread("MainThread", 1, 1, (Frame(LIB + "asyncio/base_events.py", 1, "_run_once"),), False, where=where)
+    task = Thread("Task-1", 3, 0, (Frame("/home/app.py", 4, "main"),), task=True, turn="ready")
+    found = diagnose(Dump(1, (loop, task)))
+    assert (found is not None and "was not woken" in found.title) is (where == "do_epoll_wait")
+
+
+def test_a_pool_of_a_library_that_has_nothing_left_is_told_whatever_others_do(tmp_path: Path) -> None:
+    file = tmp_path / "app.py"
+    file.write_text("pool.request('GET', '/')\n")
+    get = Frame(LIB + "queue.py", 1, "Queue.get", {"self": Thing("LifoQueue", 8), "timeout": Thing("", 0, "9")})
+    asks = Frame(INSTALLED + "urllib3/connectionpool.py", 280, "_get_conn", {"self": Thing("HTTPConnectionPool", 9)})
+    main = Thread("MainThread", 1, 1, (get, asks, Frame(str(file), 1, "main")), False)
+    other = Thread("other", 2, 2, (Frame("/home/other.py", 4, "read"),), False, where="do_sys_poll")
+    found = diagnose(Dump(1, (main, other)))
+    assert found is not None
+    assert found.title.startswith("MainThread waits until ")
+    assert "gives up after its timeout" in found.why
+
+
+def test_a_handler_within_which_a_lock_is_taken_twice_has_interrupted_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "app.py"
+    file.write_text("def twice():\n    with lock:\n        once()\ndef once():\n    with lock: pass\nmain()\n")
+    lock = {"lock": Thing("lock", 5)}
+    handler = Frame(str(file), 3, "twice", {**lock, "frame": Thing("frame", 6), "number": Thing("int", 7, "15")})
+    stack = (Frame(str(file), 5, "once", lock), handler, Frame(str(file), 6, "<module>"))
+    found = diagnose(Dump(1, (Thread("MainThread", 1, 1, stack, False, where="futex_do_wait"),)))
+    assert found is not None
+    assert found.title == "MainThread waits for itself"
+    assert not any("interrupted" in one.does for one in found.steps)
