@@ -107,17 +107,19 @@ call(tools())
 SET_BY_A_THREAD = """
 import asyncio, threading, time
 async def main():
-    event = asyncio.Event()
-    threading.Thread(target=lambda: (time.sleep(0.1), event.set())).start()
-    await event.wait()
+    while True:  # whoever is stopped for a look is woken by that
+        event = asyncio.Event()
+        threading.Thread(target=lambda: (time.sleep(0.1), event.set())).start()
+        await event.wait()
 asyncio.run(main())
 """
 PUT_BY_A_THREAD = """
 import asyncio, threading, time
 async def main():
     frames = asyncio.Queue()
-    threading.Thread(target=lambda: (time.sleep(0.1), frames.put_nowait(1))).start()
-    print(await frames.get())
+    while True:
+        threading.Thread(target=lambda: (time.sleep(0.1), frames.put_nowait(1))).start()
+        await frames.get()
 asyncio.run(main())
 """
 AWAITS_WHO_AWAITS_IT = """
@@ -252,7 +254,7 @@ CASES = {
     "event at the end": (EVENT_AT_THE_END, "Nobody sets stop\n", "The main thread has nothing more to do"),
     "unread": (UNREAD, "What was put into a multiprocessing.Queue is not read\n", "queue.cancel_join_thread()"),
     "no loop": (NO_LOOP, "MainThread waits for an event loop that does not run\n", "app.py:8"),
-    "set by a thread": (SET_BY_A_THREAD, "Task-1 (main) could go on, but its event loop was not woken", "app.py:7"),
+    "set by a thread": (SET_BY_A_THREAD, "Task-1 (main) could go on, but its event loop was not woken", "app.py:8"),
     "put by a thread": (PUT_BY_A_THREAD, "Task-1 (main) could go on, but its event loop", "call_soon_threadsafe"),
     "awaits who awaits it": (AWAITS_WHO_AWAITS_IT, 'Deadlock: "Task-', "app.py:4", "app.py:5", "asyncio.current_task()"),
     "stays connected": (STAYS_CONNECTED, "Task-1 (main) waits for server.wait_closed()\n", "server.close_clients()"),
@@ -284,5 +286,7 @@ def test_who_is_gathered_and_awaits_who_gathers(tmp_path: Path) -> None:
 @EITHER_WAY
 @pytest.mark.parametrize("name", CASES)
 def test_what_was_reported_is_told(tmp_path: Path, watchdog: str, name: str) -> None:
+    if sys.version_info >= (3, 14) and "plait" not in watchdog and name in ("set by a thread", "put by a thread"):
+        pytest.skip("what Python itself tells of tasks does not say whether what they await is there")
     program, title, *also = CASES[name]
     said_of(tmp_path, watchdog + program, title, tuple(also))
