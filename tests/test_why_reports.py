@@ -288,5 +288,7 @@ def test_who_is_gathered_and_awaits_who_gathers(tmp_path: Path) -> None:
 def test_what_was_reported_is_told(tmp_path: Path, watchdog: str, name: str) -> None:
     if sys.version_info >= (3, 14) and "plait" not in watchdog and name in ("set by a thread", "put by a thread"):
         pytest.skip("what Python itself tells of tasks does not say whether what they await is there")
+    if sys.version_info < (3, 12) and name == "stays connected":
+        pytest.skip("before Python 3.12 wait_closed() waits for no connection")
     program, title, *also = CASES[name]
     said_of(tmp_path, watchdog + program, title, tuple(also))
