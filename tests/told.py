@@ -51,4 +51,5 @@ def said_of(folder: Path, program: str, title: str, also: tuple[str, ...] = ()) 
         os.killpg(running.pid, 9)
         running.wait()
     assert said.startswith(title), said
+    assert all(words in said for words in also), (also, said)
     return said

@@ -22,7 +22,9 @@ def interrupted(known: Known) -> tuple[tuple[Step, ...], str]:
     """That what waits was called by an interruption, and what cures that; nothing and "" where it was not."""
     frames = known.thread.frames
     holders = [held.frame for held in known.held if held.key in known.wait.keys]
-    last = frames.index(holders[-1]) if holders else len(frames) - 1  # what was interrupted has the lock
+    last = len(frames) - 1  # what was interrupted, which has the lock; from outside two calls may look the same
+    if holders:
+        last -= frames[::-1].index(holders[-1])
     for at, frame in enumerate(frames[:last]):
         told = _HANDLER if _is_handler(frame) else _FINALIZER if _is_finalizer(frame) else None
         below = next((one for one in frames[at + 1 :] if is_own(one)), None)
