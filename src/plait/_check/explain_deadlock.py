@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import os
+from itertools import pairwise
+
 from plait._check.deadlocks import Cycle
 from plait._check.findings import Finding, Moment, Side
 from plait._check.history import History
-from plait._check.record import Blocked, Failure
+from plait._check.record import Blocked, Failure, Frame
 from plait._check.source import Sources
 from plait._check.waits import entered, receiver, waiting
 from plait._check.words import Says, Words, frame_site, innermost, listed, own
 from plait._core.event import Kind, Site
 
+_WAY = 6  # calls that are told of the way from one taking of a lock to the next
+
 SELF = Says(
     "{name} takes `{thing}` in {here}, but holds it already, since {where}. A Lock does not ask who holds it: "
     "the thread waits for itself.",
     "Use threading.RLock, which its holder may take again; or move what needs the lock into a function that "
-    "expects it to be held.",
+    "expects it to be held.{outside}",
 )
 
 HANDLER = Says(
@@ -24,6 +29,15 @@ HANDLER = Says(
     "Take no lock in a handler of a signal: let it only note that the signal came, in a variable or by `put()` of a "
     "`queue.SimpleQueue`, and do the rest where the program looks at that. With an RLock it would see what is half "
     "changed.",
+)
+
+FINALIZER = Says(
+    "{name} takes `{thing}` in {here}, but holds it already, since {where}. A finalizer takes it: that runs in the "
+    "middle of whatever lets go of the last reference, or has the garbage collector run, and in the same thread. Here "
+    "it waits for what it has stopped.",
+    "Take no lock in a finalizer that may be held where objects go: let it only note what is to be done, by `put()` "
+    "of a `queue.SimpleQueue` or `append()` of a deque, and have the rest done later. With threading.RLock it goes "
+    "on, and sees what is half changed.",
 )
 
 CALLBACK = Says(
@@ -146,17 +160,48 @@ def _self_deadlock(history: History, blocked: Blocked, words: Words) -> Finding:
     side = Side(blocked.thread, name, f"waits for {lock}", site, own(blocked.stack))
     signal = _is_signal(since, site)
     says = SIGNAL if signal else _how_again(blocked, since, words.sources)
+    way = () if signal else _way(blocked, since)
     return Finding(
         "self-deadlock",
         f"Nobody releases {lock}" if signal else f"Deadlock with itself: {lock}",
         says.why.format(name=name, thing=lock, here=words.line(site), where=words.line(since)),
-        says.fix.format(thing=lock),
+        says.fix.format(thing=lock, outside=_outside(way, words)),
         (side,),
         (
             Moment(blocked.thread, since, f"takes {lock}"),
+            *(
+                Moment(blocked.thread, frame_site(frame), f"comes to {called.function.rpartition('.')[2]}")
+                for frame, called in pairwise(way)
+            ),
             Moment(blocked.thread, site, f"waits for {lock}, for ever", (lock,)),
         ),
     )
+
+
+def _outside(way: tuple[Frame, ...], words: Words) -> str:
+    """The advice not to call under the lock what leads to it again; "" where nothing is called."""
+    if len(way) < 2:
+        return ""
+    return f" Or let go of it first: do what {words.line(frame_site(way[0]))} calls when the lock is free."
+
+
+def _way(blocked: Blocked, since: Site | None) -> tuple[Frame, ...]:
+    """The user's frames from the one that holds the lock to the one that wants it; () where that is the same one."""
+    frames = own(blocked.stack)
+    if since is None:
+        return ()
+    holding = [at for at, frame in enumerate(frames) if (frame.file, frame.function) == (since.file, since.function)]
+    way = frames[holding[0] :] if holding else ()
+    return tuple(way[: _WAY - 1]) + tuple(way[-1:]) if len(way) > _WAY else tuple(way)
+
+
+def _in_finalizer(blocked: Blocked, since: Site | None) -> bool:
+    """Whether the way from the one to the other leads through `__del__`, or what `weakref` calls for an object."""
+    way = _way(blocked, since)
+    if any(frame.function.rpartition(".")[2] == "__del__" for frame in way[1:]):
+        return True
+    inner = blocked.stack[blocked.stack.index(way[0]) :] if way else ()
+    return any(os.path.basename(frame.file) == "weakref.py" for frame in inner)
 
 
 def _how_again(blocked: Blocked, since: Site | None, sources: Sources) -> Says:
@@ -164,6 +209,8 @@ def _how_again(blocked: Blocked, since: Site | None, sources: Sources) -> Says:
     frames = own(blocked.stack)
     if any(frame.function.rpartition(".")[2] in sources.signal_handlers(frame.file) for frame in frames):
         return HANDLER
+    if _in_finalizer(blocked, since):
+        return FINALIZER
     inside = [frame.line for frame in frames if since is not None and frame.function == since.function]
     calls = since is not None and any(sources.calls_each(since, line) for line in inside)
     return CALLBACK if calls else SELF

@@ -57,13 +57,9 @@ def unwind(execution: Execution) -> list[str]:
 def end_coroutine(execution: Execution, me: Controlled, close: Callable[[], None]) -> None:
     """Closes the coroutine of a task that the end of the execution has cut off.
 
-    Where the execution has failed, it may be one that swallows everything and goes on for ever. So it is closed in a
-    thread of its own, which is told like the others that all is over when it takes long, and put to rest in the end.
+    It may be one that swallows everything and goes on for ever, `GeneratorExit` too. So it is closed in a thread of its
+    own, which is told like the others that all is over when it takes long, and put to rest in the end; then it is `left`.
     """
-    if execution.failure is None:
-        with suppress(BaseException):  # what it does while it is closed is no business of anybody
-            close()
-        return
     me.gone = _raw_lock()
     me.gone.acquire()
     _start(_close, (me, close))
@@ -71,8 +67,10 @@ def end_coroutine(execution: Execution, me: Controlled, close: Callable[[], None
         return
     execution.by_ident[me.ident] = me
     deadline = monotonic() + _PATIENCE
-    while not me.gone.acquire(True, 0.01) and monotonic() < deadline and me.aborts <= _STUBBORN:
-        pass
+    while not me.gone.acquire(True, 0.01):
+        if monotonic() >= deadline or me.aborts > _STUBBORN:
+            execution.left.append(_whereabouts(execution, me))
+            return
 
 
 def _close(me: Controlled, close: Callable[[], None]) -> None:
