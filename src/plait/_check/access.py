@@ -20,6 +20,7 @@ import queue
 import sys
 import threading
 import types
+import weakref
 from collections.abc import Container, Iterable, Iterator
 from enum import IntEnum
 from typing import Any
@@ -40,6 +41,7 @@ class Sort(IntEnum):
     CLASS = 4
     MODULE = 5
     COLLECTION = 6  # of a class of the user's that derives from a container: it has attributes, too
+    LOCAL = 7  # a thread-local: each thread has its own attributes there, which the tasks of a loop share
 
 
 class Part(IntEnum):
@@ -83,6 +85,11 @@ CHANGES = frozenset(
     close __setitem__ __delitem__ __iadd__ __imul__ __ior__ __iand__ __isub__ __ixor__ __next__""".split()
 )
 """The methods of builtin containers and iterators that change them; the others read."""
+
+WEAK = frozenset(
+    {weakref.ref, weakref.WeakMethod, weakref.WeakSet, weakref.WeakKeyDictionary, weakref.WeakValueDictionary}
+)
+"""What says by itself whether something is still there."""
 
 
 class Types:
@@ -197,6 +204,7 @@ _KNOWN: dict[type, Sort] = {  # by the nearest base
     type: Sort.CLASS,
     **dict.fromkeys(IGNORED, Sort.IGNORED),
     **dict.fromkeys(_FLAGS, Sort.FLAG),
+    threading.local: Sort.LOCAL,
     **dict.fromkeys(_CONTAINERS, Sort.CONTAINER),
     **dict.fromkeys(_ITERATORS, Sort.ITERATOR),
 }

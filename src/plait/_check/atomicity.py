@@ -32,6 +32,7 @@ _KINDS = {
     (_WRITE, _READ, _WRITE): "broken invariant",
 }
 _METHODS = CHANGES | {"get", "keys", "values", "items", "count", "index"}
+_ROWS = ("fetchone", "fetchall", "fetchmany")
 _MANY = 32  # accesses of others that are looked at between two of one thread
 _ARGUMENTS = 16  # events of the arguments of a call that are looked through
 _FEW = 4  # of the same thread at the same place in the source that are looked at for predictions
@@ -160,6 +161,12 @@ def by_place(history: History) -> dict[int, list[Access]]:
     return accesses
 
 
+def contents(history: History) -> dict[int, Event]:
+    """For each read of an attribute or variable that has a container: the same as a read of that container."""
+    found = (access for accesses in by_place(history).values() for access in accesses)
+    return {access.at: access.event for access in found if access.event is not history.events[access.at]}
+
+
 def _containers(history: History) -> dict[tuple[int, str], int]:
     """The container that is in an attribute or a variable, for those that always have the same one."""
     inside: dict[tuple[int, str], int] = {}
@@ -231,7 +238,7 @@ def _kind(history: History, first: Access, other: Access, second: Access) -> str
         return ""
     if not (overlap(first.event, other.event) and overlap(other.event, second.event)):
         return ""
-    kind = _KINDS.get((first.event.kind, other.event.kind, second.event.kind), "")
+    kind = _KINDS.get((first.event.kind, other.event.kind, _by_effect(second.event)), "")
     if kind == "broken invariant" and second.event.site is not None and second.event.site.text == "commit":
         return ""  # nobody else sees a transaction before its end
     both = history.locks(first.at) & history.locks(second.at)
@@ -239,6 +246,11 @@ def _kind(history: History, first: Access, other: Access, second: Access) -> str
         looks_again = kind == "non-repeatable read" and _goes_round(first.event.site, second.event.site)
         return "" if looks_again else "lock released in between"
     return kind
+
+
+def _by_effect(event: Event) -> Kind:
+    """How the second of two counts: taking rows from a cursor changes it, and gives what the first has left there."""
+    return _READ if event.site is not None and event.site.text in _ROWS else event.kind
 
 
 def _goes_round(one: Site | None, two: Site | None) -> bool:

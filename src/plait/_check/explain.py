@@ -16,6 +16,7 @@ from plait._check.explain_exception import best_split
 from plait._check.explain_hang import explain_hang
 from plait._check.explain_kept import explain_raised, with_kept
 from plait._check.explain_leftover import explain_unserved
+from plait._check.explain_lent import explain_lent
 from plait._check.explain_let_in import let_in
 from plait._check.explain_outcome import explain_outcome
 from plait._check.explain_permits import explain_permits
@@ -120,7 +121,8 @@ def _stuck(history: History, failure: Failure, before: History | None, sources: 
     signals = why.kind in ("nobody sets it", "nothing comes")
     crossed = explain_crossed(history, failure, why.blocked, sources) if signals else None
     permits = explain_permits(history, failure, why, sources)
-    return behind or crossed or permits or explain_hang(history, failure, why, sources)
+    lent = explain_lent(history, failure, why, sources)
+    return behind or crossed or permits or lent or explain_hang(history, failure, why, sources)
 
 
 def _not_woken(history: History, failure: Failure, sources: Sources) -> Finding | None:

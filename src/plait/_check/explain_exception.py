@@ -12,13 +12,15 @@ from plait._check.explain_asked import explain_asked
 from plait._check.explain_both import explain_both
 from plait._check.explain_early import explain_early
 from plait._check.explain_leftover import explain_leftover
+from plait._check.explain_local import explain_local
 from plait._check.explain_made_twice import explain_cached, explain_factory
 from plait._check.explain_pieces import explain_pieces
 from plait._check.explain_process import explain_process
 from plait._check.explain_published import explain_published
 from plait._check.explain_release import explain_release
-from plait._check.explain_skew import explain_skew
+from plait._check.explain_skew import explain_missed, explain_skew
 from plait._check.explain_split import explain_split
+from plait._check.explain_stale import explain_stale
 from plait._check.explain_swap import ends, explain_captured, explain_gap, explain_swap
 from plait._check.explain_timed import explain_timed, explain_vain
 from plait._check.explain_torn import explain_half, explain_iteration, explain_torn
@@ -134,6 +136,11 @@ def _iterated(crash: Crash) -> Finding | None:
     return None
 
 
+def _local(crash: Crash) -> Finding | None:
+    """A thread-local that tasks share."""
+    return explain_local(crash.history, crash.sources)
+
+
 def _early(crash: Crash) -> Finding | None:
     """A use of what another thread puts in place only after it has let this one go on."""
     return None if crash.is_judged else explain_early(crash.history, crash.suspects, crash.sources)
@@ -223,6 +230,16 @@ def _split(crash: Crash, split: Split) -> Finding:
     return told or explain_split(history, split, sources)
 
 
+def _missed(crash: Crash) -> Finding | None:
+    """Two of which each has missed what the other one did."""
+    return explain_missed(crash.history, crash.sources)
+
+
+def _stale(crash: Crash) -> Finding | None:
+    """A call that was given what has been changed since."""
+    return None if crash.is_judged else explain_stale(crash.history, crash.failure, crash.sources)
+
+
 def _skipped(history: History, split: Split, sources: Sources) -> Finding | None:
     """Two steps of one loop over a container that changes in between: elements are skipped, or seen twice."""
     one, two = history.events[split.first].site, history.events[split.second].site
@@ -232,8 +249,8 @@ def _skipped(history: History, split: Split, sources: Sources) -> Finding | None
 
 
 _RULES: tuple[Callable[[Crash], Finding | None], ...] = (
-    _asked, _released, _known, _weakref, _iterated, _process, _timed, _early, _sure_split, _factory, _captured, _both,
-    _leftover, _vain, _skew, _torn, _swapped, _some_split, _cached, _pieces,
+    _asked, _released, _known, _weakref, _iterated, _process, _timed, _early, _local, _sure_split, _factory, _captured,
+    _both, _leftover, _vain, _skew, _torn, _swapped, _some_split, _cached, _pieces, _missed, _stale,
 )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from plait._check.atomicity import one_call, overlap
+from plait._check.atomicity import contents, one_call, overlap
 from plait._check.findings import Finding
 from plait._check.history import History
 from plait._check.source import Sources
@@ -57,6 +57,61 @@ def explain_skew(history: History, sources: Sources) -> Finding | None:
         gil=gil,
         reason=reason,
     )
+
+
+def explain_missed(history: History, sources: Sources) -> Finding | None:
+    """The finding for two of which one changes something and then looks at what the other one does by that; else None.
+
+    A worker finds its queue empty and is about to say that it has gone; somebody puts an item in and sees it there.
+    """
+    found = max(_misses(history, sources), default=None, key=lambda one: max(one))
+    if found is None:
+        return None
+    words = Words(history, sources)
+    one, other = (words.thread(history.events[index].thread) for index in (found.look, found.other_look))
+    looked, changed = words.thing(found.look), words.thing(found.change)
+    sites = [history.events[index].site for index in found]
+    lock = "one `asyncio.Lock`" if history.is_task(history.events[found.look].thread) else "one lock"
+    locked = history.locks(found.look) & history.locks(found.change)
+    lock = f"`{words.lock(min(locked))}`, without letting go of it in between," if locked else lock
+    gil, reason = on_gil_builds(history, found.look, found.change, sources)
+    return Finding(
+        "check then act",
+        f"Each has missed what the other did: {looked} and {changed}",
+        f"{one} looks at `{looked}` in {words.line(sites[0])} and goes by it when it changes `{changed}` in "
+        f"{words.line(sites[1])}. In between {other} changes `{looked}` in {words.line(sites[3])}, and looks at "
+        f"`{changed}` in {words.line(sites[2])}, where it finds what was there before. So each counts on the other.",
+        f"Hold {lock} over {words.block(sites[:2])}, from the look to the change that goes by it; and over "
+        f"{words.block([sites[3], sites[2]])}.",
+        (words.side(found.look), words.side(found.other_look)),
+        tuple(words.moment(index) for index in sorted(found)),
+        gil=gil,
+        reason=reason,
+    )
+
+
+def _misses(history: History, sources: Sources) -> Iterator[Skew]:
+    inside = contents(history)
+    acts = sorted(_acts(history, sources))[-_MOST:]
+    for look, change in acts:
+        seen = inside.get(look, history.events[look])
+        for other_change, other_look in _answers(history, look, change, sources):
+            if overlap(seen, history.events[other_change]):
+                yield Skew(look, change, other_look, other_change)
+
+
+def _answers(history: History, look: int, change: int, sources: Sources) -> Iterator[tuple[int, int]]:
+    """Changes by others between the two, each with a test behind it of what the second of the two is yet to change."""
+    for other in range(look + 1, change):
+        event = history.events[other]
+        if event.kind != Kind.WRITE or event.thread == history.events[look].thread:
+            continue
+        mine = history.of[event.thread]
+        for index in mine[history.steps[other] + 1 : history.steps[other] + _NEAR]:
+            asked = history.events[index]
+            tests = asked.kind == Kind.READ and asked.site is not None and sources.in_test(asked.site)
+            if tests and index < change and overlap(asked, history.events[change]) and one_call(history, other, index):
+                yield other, index
 
 
 def _skews(history: History, sources: Sources) -> Iterator[Skew]:

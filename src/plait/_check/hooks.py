@@ -9,13 +9,12 @@ from __future__ import annotations
 import builtins
 import operator
 import types
-import weakref
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from plait._check.access import CHANGES, LOOKS, MAKERS, Part, Sort, Types, container_of, own_attributes
+from plait._check.access import CHANGES, LOOKS, MAKERS, WEAK, Part, Sort, Types, container_of, own_attributes
 from plait._check.buffers import element_of
 from plait._check.handed import handed
 from plait._check.named import SLOTS, Named, by_method, inherited, named
@@ -34,10 +33,7 @@ _LONGEST = 40  # characters of a key that is told apart from others
 _READ, _WRITE, _ENTER, _PAUSE = Kind.READ, Kind.WRITE, Kind.ENTER, Kind.PAUSE
 _INSTANCE, _CONTAINER, _ITERATOR = Sort.INSTANCE, Sort.CONTAINER, Sort.ITERATOR
 _CLASS, _MODULE, _COLLECTION = Sort.CLASS, Sort.MODULE, Sort.COLLECTION
-_OWN = Part.OWN
-_WEAK = frozenset(
-    {weakref.ref, weakref.WeakMethod, weakref.WeakSet, weakref.WeakKeyDictionary, weakref.WeakValueDictionary}
-)  # what they say depends on what is still there
+_LOCAL, _OWN = Sort.LOCAL, Part.OWN
 _CONSTANT = (types.FunctionType, types.BuiltinFunctionType, types.ModuleType, type)
 MODULE_SCOPE = "_@scope"  # the hidden global variable that tells the variables of one module from those of another
 
@@ -110,7 +106,10 @@ class Hooks:
             owns = sort is _INSTANCE or sort is _COLLECTION
             if self._types.part(kind, site[6]) is not Part.FIXED if owns else sort >= _CLASS:
                 place = thing.__dict__.get(MODULE_SCOPE, thing) if sort is _MODULE else thing
-                execution.step(_WRITE, execution.places.number(place), site[6], site)
+                if sort is not _LOCAL:
+                    execution.step(_WRITE, execution.places.number(place), site[6], site)
+                elif execution.running.kind == "task":
+                    execution.step(_WRITE, execution.places.number(thing.__dict__), site[6], site)
         return thing
 
     def _read_other(self, execution: Execution, thing: Any, site: Any) -> None:
@@ -134,6 +133,8 @@ class Hooks:
             if thing.__dict__.get("__file__") not in execution.sites.files or isinstance(value, _CONSTANT):
                 return
             thing = thing.__dict__.get(MODULE_SCOPE, thing)
+        elif sort is _LOCAL and execution.running.kind == "task":
+            thing = thing.__dict__  # that of the thread, which all tasks of its loop share
         else:
             return
         execution.step(_READ, execution.places.number(thing), name, site)
@@ -214,12 +215,12 @@ class Hooks:
 
     def _happen(self, execution: Execution, accesses: Iterable[Access], site: Any) -> None:
         for kind, thing, name in accesses:
-            if type(thing) in _WEAK:
+            if type(thing) in WEAK:
                 execution.places.due = 0
             execution.step(kind, execution.places.number(thing), name, site)
 
     def _holds(self, execution: Execution, thing: Any, sort: Sort) -> bool:
-        if type(thing) in _WEAK:
+        if type(thing) in WEAK:
             execution.places.due = 0
         return sort is _COLLECTION or (sort is _INSTANCE and self._opaque.holds(type(thing)))
 

@@ -98,8 +98,8 @@ KNOWN = (
         "^ProgrammingError: SQLite objects created in a thread can only be used in that same thread",
         "fails under a schedule",
         "A database connection of another thread",
-        "{name} uses a connection or a cursor of SQLite in {here} that another thread has opened. sqlite3 refuses that, "
-        "whatever the locks: each serves the thread in which it was made.",
+        "{name} uses a connection or a cursor of SQLite in {here} that another thread has opened. sqlite3 refuses "
+        "that, whatever the locks: each serves the thread in which it was made.",
         "Open one for each thread, kept in a `threading.local`; or open it with `check_same_thread=False` and hold one "
         "lock over everything that is done with it, from `execute()` to the last `fetch`.",
     ),

@@ -58,7 +58,7 @@ def end_coroutine(execution: Execution, me: Controlled, close: Callable[[], None
     """Closes the coroutine of a task that the end of the execution has cut off.
 
     It may be one that swallows everything and goes on for ever, `GeneratorExit` too. So it is closed in a thread of its
-    own, which is told like the others that all is over when it takes long, and put to rest in the end; then it is `left`.
+    own, which is told like the others that all is over when it takes long, and put to rest in the end: it is `left`.
     """
     me.gone = _raw_lock()
     me.gone.acquire()
