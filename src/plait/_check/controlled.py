@@ -57,12 +57,14 @@ class Controlled(ThreadState):
         held: the locks that it holds, each with the site where it got it.
         task_ref: gives the asyncio task that it is, which nothing of ours may keep alive; None for a thread.
         aborts: how often it was told that the execution is over.
+        cancelled: of a task that was cancelled and has not ended, how many events there were when that was seen first.
     """
 
     __slots__ = (
         "aborts",
         "away",
         "baton",
+        "cancelled",
         "daemon",
         "deadline",
         "ended",
@@ -104,6 +106,7 @@ class Controlled(ThreadState):
         self.quiet = 0
         self.held: dict[Gate, Site | None] = {}
         self.aborts = 0
+        self.cancelled = -1
 
     @property
     def task(self) -> asyncio.Task[Any] | None:

@@ -12,6 +12,7 @@ from plait._check.controlled import Abort
 from plait._check.deadlocks import circle
 from plait._check.kept import kept
 from plait._check.record import Blocked, Failure, Frame
+from plait._check.remarks import ignoring
 from plait._check.stand_in_async_lock import wanted_from
 from plait._core.awaits import awaited_frames
 from plait._core.event import Kind, label
@@ -37,10 +38,13 @@ def uncaught(execution: Execution, me: Controlled, error: BaseException) -> Fail
 def at_limit(execution: Execution, me: Controlled) -> None:
     """Very many steps, of which every thread got its share: for ever, or only long?
 
-    It is for ever, and a failure, when lately nobody has changed anything: they look, and nothing will be different.
-    Otherwise nothing can be said.
+    It is for ever, and a failure, when lately nobody has changed anything: they look, and nothing will be different; or
+    when a task was cancelled long ago and goes on. Otherwise nothing can be said.
     """
-    if _changes(execution):
+    deaf = _deaf(execution)
+    for task in deaf:
+        ignoring(execution, task)
+    if _changes(execution) and not deaf:
         steps = f"longer than {len(execution.events):,} steps"
         execution.gave_up = f"{steps}: does it end by itself? Check a smaller part, or less of it"
         execution.stop()
@@ -58,7 +62,7 @@ def give_up(execution: Execution, why: str) -> None:
 
 def goes_on(execution: Execution) -> bool:
     """Whether a long execution is to go on: something happens in it, and there is time."""
-    if len(execution.events) >= _MOST or not _changes(execution):
+    if len(execution.events) >= _MOST or not _changes(execution) or _deaf(execution):
         return False
     return execution.until is None or monotonic() < execution.until
 
@@ -67,6 +71,19 @@ def only_time_helps(execution: Execution) -> bool:
     """Whether all who can go on ask again and again for what somebody will do who waits for a moment to come."""
     sleeps = any(waiting.deadline is not None for waiting in execution.threads)
     return sleeps and len(execution.events) < _MOST and not execution.away and not _changes(execution)
+
+
+def _deaf(execution: Execution) -> list[Controlled]:
+    """The tasks that were cancelled long ago, many steps, and go on."""
+    found = []
+    for me in execution.threads:
+        if me.task is None or me.done or not me.task.cancelling():
+            me.cancelled = -1
+        elif me.cancelled < 0:
+            me.cancelled = len(execution.events)
+        elif len(execution.events) - me.cancelled >= LATELY:
+            found.append(me)
+    return found
 
 
 def _changes(execution: Execution) -> bool:

@@ -27,7 +27,7 @@ from plait._check.hangs import Cause, cause
 from plait._check.history import History
 from plait._check.leftover import leftover
 from plait._check.record import Failure, Record
-from plait._check.remarks import CALLED, FOREIGN, GRAVITY, gravest
+from plait._check.remarks import CALLED, FOREIGN, GRAVITY, IGNORES, gravest
 from plait._check.source import Sources
 from plait._check.uses import hands_on
 from plait._check.waits import waiting
@@ -78,7 +78,8 @@ def _explained(history: History, failure: Failure, passing: Record | None, sourc
         raised = explain_raised(history, failure, before, sources)
         return raised or explain_cut_off(history, failure, sources) or _misused(history, sources)
     if failure.kind == "steps":
-        return explain_endless(history, sources)
+        deaf = next((one for one in history.record.remarks if one.kind == IGNORES), None)
+        return explain_endless(history, sources) if deaf is None else explain_remark(history, deaf, sources)
     if failure.kind == "outcome":
         return explain_outcome(history, passing, _rivals(history), sources)
     return None

@@ -12,7 +12,7 @@ from plait._check.handed import handed_call
 from plait._check.handed_over import handed_over
 from plait._check.history import History
 from plait._check.record import Failure, Frame, Remark
-from plait._check.remarks import ACROSS_AWAIT, BLOCKS, CALLED, COLLECTED, CUT_OFF, FOREIGN, NEVER_AWAITED
+from plait._check.remarks import ACROSS_AWAIT, BLOCKS, CALLED, COLLECTED, CUT_OFF, FOREIGN, IGNORES, NEVER_AWAITED
 from plait._check.source import Sources, span
 from plait._check.waits import receiver
 from plait._check.words import Words, own
@@ -211,7 +211,23 @@ def _cut_off(remark: Remark, words: Words) -> Finding:
     )
 
 
+def _ignores(remark: Remark, words: Words) -> Finding:
+    name, where = words.thread(remark.thread), words.line(remark.site)
+    return _finding(
+        "no end",
+        f"Goes on although it was cancelled: {name}",
+        f"{name} was cancelled, and still goes on in {where}. `cancel()` raises CancelledError at the `await`, and an "
+        "`except` there caught it as if it were any other failure. Whoever waits for the task to end waits for ever.",
+        "Let CancelledError through: catch `Exception`, which it is none of, in place of `BaseException` or all; or "
+        "catch it to clean up, and `raise` it again.",
+        remark,
+        words,
+        "goes on, and was cancelled",
+    )
+
+
 _EXPLAIN = {
+    IGNORES: _ignores,
     CUT_OFF: _cut_off,
     CALLED: _called,
     NEVER_AWAITED: _never_awaited,

@@ -28,9 +28,10 @@ FOREIGN = "loop used from another thread"
 BLOCKS = "blocks the loop"
 ACROSS_AWAIT = "lock held across an await"
 CUT_OFF = "still running at the end"
+IGNORES = "goes on although it was cancelled"
 GRAVITY = (CALLED, NEVER_AWAITED, COLLECTED, FOREIGN, BLOCKS, ACROSS_AWAIT)
 _FAILURES = GRAVITY[:3]
-"""What is a failure by itself; the others of `GRAVITY` are worth a look. `CUT_OFF` may only explain a failure."""
+"""What is a failure by itself; the others of `GRAVITY` are worth a look. `CUT_OFF` and `IGNORES` only explain one."""
 
 
 class Remarks:
@@ -153,6 +154,11 @@ def _awaits(execution: Execution, me: Controlled) -> Site | None:
         if frame.f_code.co_filename in execution.sites.files:
             found = execution.sites.at(frame)
     return found
+
+
+def ignoring(execution: Execution, me: Controlled) -> None:
+    """A task that was cancelled goes on, and on."""
+    execution.remarks.add(Remark(IGNORES, me.number, me.name, _awaits(execution, me)))
 
 
 def cutting_off(real: Callable[[Any], None]) -> Callable[[Any], None]:

@@ -21,11 +21,12 @@ from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
 from plait._check.controlled import Abort, Controlled, Gate
-from plait._check.record import Remark
+from plait._check.diagnosis import uncaught
+from plait._check.record import Frame, Remark
 from plait._check.remarks import COLLECTED, foreign, suspended
 from plait._check.stage import STAGE
 from plait._check.unwinding import end_coroutine
-from plait._core.event import Event, Kind
+from plait._core.event import Event, Kind, Site
 
 if TYPE_CHECKING:
     from plait._check.execution import Execution
@@ -46,7 +47,8 @@ class StandInLoop(asyncio.SelectorEventLoop):
         self._tasks: dict[int, Controlled] = {}  # by identity: nothing here may keep a task alive
         self._begun: set[Controlled] = set()
         self._collections = _COLLECTIONS
-        self._from_threads: list[events.Handle] = []
+        self._from_threads: dict[events.Handle, Site | None] = {}
+        self._handed: Site | None = None  # where the callback that runs was handed over, by another thread
         self._handled: set[int] = set()
         self._place = -1
         self._files = "an event loop waited for files or sockets"
@@ -79,14 +81,14 @@ class StandInLoop(asyncio.SelectorEventLoop):
         self, callback: Any, *args: Any, context: Context | None = None
     ) -> events.Handle:
         """As `loop.call_soon_threadsafe`: an event, which happens before the callback."""
-        execution = STAGE.execution
+        execution, site = STAGE.execution, None
         me = None if execution is None or execution.aborting else execution.here()
         if execution is not None and me is not None:
             site = execution.sites.here()
             execution.wait(me, execution.always, Event(me.number, Kind.RELEASE, self._place, "", site))
             execution.note(me, Kind.RELEASE, self._place, "", site)
         handle = super().call_soon_threadsafe(callback, *args, context=context)
-        self._from_threads.append(handle)
+        self._from_threads[handle] = site
         return handle
 
     def call_soon(  # type: ignore[override]  # any callback
@@ -127,10 +129,20 @@ class StandInLoop(asyncio.SelectorEventLoop):
             sys.set_coroutine_origin_tracking_depth(depth)
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:
-        """As `loop.call_exception_handler`; a task that is taken away while it waits is a failure."""
+        """As `loop.call_exception_handler`; a task that is taken away while it waits is a failure.
+
+        So is an exception of a callback, which asyncio only writes to the log, unless the program has a handler.
+        """
         execution = STAGE.execution
         if execution is None or execution.aborting:  # nobody is there any more who could be told
             return
+        error, me = context.get("exception"), execution.here()
+        if error is not None and "handle" in context and me is not None and self.get_exception_handler() is None:
+            failure, site = uncaught(execution, me, error), self._handed
+            if site is not None and not any(frame.mine for frame in failure.stack):  # a line that is not the user's, but that one is
+                failure = failure._replace(stack=(*failure.stack, Frame(site.file, site.line, site.function, True)))
+            execution.fail(failure)
+            raise Abort
         control = self._tasks.get(id(context.get("task")))
         if control is None or "destroyed" not in context.get("message", ""):
             super().call_exception_handler(context)
@@ -270,8 +282,8 @@ class StandInLoop(asyncio.SelectorEventLoop):
         execution.note(host, Kind.PAUSE, -1, "", None)
         execution.running = me
         execution.by_ident[host.ident] = me
-        if handle in self._from_threads:
-            self._from_threads.remove(handle)
+        is_handed, self._handed = handle in self._from_threads, self._from_threads.pop(handle, None)
+        if is_handed:
             execution.note(me, Kind.ACQUIRE, self._place, "", None)
         if me is not host:
             if me not in self._begun:
