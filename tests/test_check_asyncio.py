@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from textwrap import dedent
 
+from test_check_told import Told, is_told
+
 from plait._check.explore import Result, explore_script
 
 
@@ -182,3 +184,53 @@ def test_a_server_on_a_real_socket(tmp_path: Path, nothing_left: None) -> None:
     )
     assert (summary(result), result.verdict.word) == ("passed", "passed")
     assert any("event loop" in what for what in result.coverage.outside)
+
+
+def test_an_exception_of_a_callback_is_a_failure(tmp_path: Path, nothing_left: None) -> None:
+    source = """
+        import asyncio, threading, time
+        def answer(loop, future):
+            time.sleep(1)
+            loop.call_soon_threadsafe(future.set_result, 1)
+        async def main():
+            loop = asyncio.get_running_loop()
+            {handler}
+            future = loop.create_future()
+            thread = threading.Thread(target=answer, args=(loop, future))
+            thread.start()
+            future.cancel()
+            await asyncio.to_thread(thread.join)
+            await asyncio.sleep(0)
+        asyncio.run(main())
+        """
+    found = explore(tmp_path, source.replace("{handler}", ""))
+    assert summary(found) == "InvalidStateError: invalid state in MainThread"
+    assert found.record is not None
+    assert found.record.failure is not None
+    assert found.record.failure.stack[-1].line == 5, "where it was handed to the loop"
+    handled = source.replace("{handler}", "loop.set_exception_handler(lambda *_: None)")
+    assert summary(explore(tmp_path, handled, runs=20)) == "passed"
+
+
+def test_a_task_that_goes_on_although_it_was_cancelled_is_told(tmp_path: Path) -> None:
+    told = Told(
+        """
+import asyncio
+beats = [0]
+async def beat():
+    while True:
+        try:
+            await asyncio.sleep(10)
+            beats[0] += 1
+        except BaseException: continue
+async def main():
+    task = asyncio.create_task(beat())
+    await asyncio.sleep(0)
+    task.cancel()
+    await task
+asyncio.run(main())
+""",
+        "Goes on although it was cancelled: Task-2 (beat)",
+        ("still goes on in line 7", "catch `Exception`"),
+    )
+    is_told(told, tmp_path)

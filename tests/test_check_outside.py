@@ -170,6 +170,27 @@ def test_a_task_that_catches_everything_for_ever_is_put_to_rest(tmp_path: Path) 
     assert threading.main_thread() is main
 
 
+def test_a_task_that_is_left_and_catches_everything_holds_nothing_up(tmp_path: Path) -> None:
+    result = explore(
+        tmp_path,
+        """
+        import asyncio
+        async def work():
+            while True:
+                try: await asyncio.sleep(10)
+                except BaseException: continue
+        async def main():
+            task = asyncio.create_task(work())
+            await asyncio.sleep(0)
+        asyncio.new_event_loop().run_until_complete(main())
+        """,
+        runs=1,
+    )
+    verdict, said = told(result)
+    assert verdict == "inconclusive"
+    assert "would not end: Task-2 (work)" in said
+
+
 def test_threads_are_unwound_through_their_finally(tmp_path: Path, nothing_left: None) -> None:
     source = """
         import threading

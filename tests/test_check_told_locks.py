@@ -82,6 +82,49 @@ thread.join()
         "Deadlock with itself: self.lock",
         ("RLock",),
     ),
+    "a callback of a future that is done by then": Told(
+        """
+import threading
+from concurrent.futures import Future
+class Jobs:
+    def __init__(self): self.lock, self.open = threading.Lock(), set()
+    def add(self, job):
+        with self.lock:
+            self.open.add(job)
+            job.add_done_callback(self.done)
+    def done(self, job):
+        with self.lock: self.open.discard(job)
+jobs, job = Jobs(), Future()
+threads = [threading.Thread(target=jobs.add, args=(job,)), threading.Thread(target=job.set_result, args=(1,))]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+""",
+        "Deadlock with itself: self.lock",
+        ("9 comes to done", "do what line 9 calls when the lock is free"),
+    ),
+    "a finalizer that logs under the lock of the log": Told(
+        """
+import threading
+class Log:
+    def __init__(self): self.lock, self.lines = threading.Lock(), []
+    def write(self, make):
+        with self.lock: self.lines.append(make())
+log, entries = Log(), {}
+class Entry:
+    def __init__(self): self.name = "a"
+    def __del__(self): log.write(lambda: "closed")
+def describe():
+    entry = entries.get("a")
+    return entry.name if entry else ""
+entries["a"] = Entry()
+thread = threading.Thread(target=log.write, args=(describe,))
+thread.start()
+entries.clear()
+thread.join()
+""",
+        "Deadlock with itself: self.lock",
+        ("A finalizer takes it", "comes to __del__", "queue.SimpleQueue", "not Use threading.RLock"),
+    ),
     "a function that calls itself, too": Told(
         """
 import threading

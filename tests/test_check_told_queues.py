@@ -422,6 +422,57 @@ threads = [threading.Thread(target=work, args=(name,), name=name) for name in ("
             "not lets go",
         ),
     ),
+    "a connection that a cancelled task has kept": Told(
+        """
+import asyncio, contextlib
+class Pool:
+    def __init__(self):
+        self.free = asyncio.Queue()
+        self.free.put_nowait("one")
+    async def take(self):
+        one = await self.free.get()
+        await asyncio.sleep(0.02)
+        return one
+    async def use(self):
+        one = await self.take()
+        try: await asyncio.sleep(0)
+        finally: self.free.put_nowait(one)
+async def main():
+    pool = Pool()
+    with contextlib.suppress(TimeoutError): await asyncio.wait_for(asyncio.create_task(pool.use()), 0.01)
+    await pool.use()
+asyncio.run(main())
+""",
+        "Not given back: self.free",
+        (
+            "Task-2 (Pool.use) has taken one in line 8 and has ended behind line 9",
+            "catch `BaseException`",
+            "not sentinel",
+        ),
+    ),
+    "a connection that was broken and is gone": Told(
+        """
+import queue, threading
+class Pool:
+    def __init__(self):
+        self.free, self.bad = queue.Queue(), ["one"]
+        self.free.put("one")
+    def take(self):
+        one = self.free.get()
+        if one in self.bad: raise ConnectionError(one)
+        return one
+    def give(self, one): self.free.put(one)
+pool = Pool()
+def work():
+    try: one = pool.take()
+    except ConnectionError: return
+    pool.give(one)
+threads = [threading.Thread(target=work) for _ in range(2)]
+"""
+        + THREADS,
+        "Not given back: self.free",
+        ("has taken one in line 8 and has ended behind line 9", "not sentinel"),
+    ),
 }
 
 

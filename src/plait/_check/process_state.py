@@ -16,10 +16,12 @@ import random
 import sys
 import threading
 import weakref
+from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
 from typing import Any
 
+from plait._check.controlled import Abort
 from plait._check.stand_in_gc import Unseen
 from plait._core.search_path import working_folder
 
@@ -37,7 +39,9 @@ class ProcessState:
         self._folder = working_folder()
         self._path = list(sys.path)
         self._take_down_modules()
-        self._hooks = sys.excepthook, sys.unraisablehook, threading.excepthook
+        self._unraisable = sys.unraisablehook
+        self._hooks = sys.excepthook, _untold_of_aborts(self._unraisable), threading.excepthook
+        sys.unraisablehook = self._hooks[1]
         self._recursion = sys.getrecursionlimit()
         self._loggers = {logger: _copy(_settings(logger)) for logger in _loggers()}
         self._slots = [(owner, name, getattr(owner, name)) for owner, name in _slots()]
@@ -54,6 +58,7 @@ class ProcessState:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.restore()
+        sys.unraisablehook = self._unraisable
         random.setstate(self._random)
         gc.callbacks[:] = [unseen.callback for unseen in self._callbacks]
         for name, value in self._finalizers.items():
@@ -125,6 +130,16 @@ class _Finalizers(dict[Any, Any]):
 
     def pop(self, key: Any, *default: Any) -> Any:
         return super().pop(key) if key in self else self._before.pop(key, *default)
+
+
+def _untold_of_aborts(hook: Callable[[sys.UnraisableHookArgs], object]) -> Callable[[sys.UnraisableHookArgs], object]:
+    """The hook, which is not told of what ends a thread of control that stands in a finalizer: it is ours."""
+
+    def tell(unraisable: sys.UnraisableHookArgs) -> None:
+        if not isinstance(unraisable.exc_value, Abort):
+            hook(unraisable)
+
+    return tell
 
 
 def _was_imported(name: str, module: Any) -> bool:

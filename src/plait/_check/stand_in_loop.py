@@ -139,7 +139,7 @@ class StandInLoop(asyncio.SelectorEventLoop):
         error, me = context.get("exception"), execution.here()
         if error is not None and "handle" in context and me is not None and self.get_exception_handler() is None:
             failure, site = uncaught(execution, me, error), self._handed
-            if site is not None and not any(frame.mine for frame in failure.stack):  # a line that is not the user's, but that one is
+            if site is not None and not any(frame.mine for frame in failure.stack):  # then that one is
                 failure = failure._replace(stack=(*failure.stack, Frame(site.file, site.line, site.function, True)))
             execution.fail(failure)
             raise Abort
