@@ -100,6 +100,30 @@ threads = [threading.Thread(target=store.ping) for _ in range(2)]
         "A database connection of another thread",
         ("threading.local", "check_same_thread=False"),
     ),
+    "a wait that is over before anything has changed": Told(
+        """
+import threading
+class Ready:
+    def __init__(self): self.changed, self.ready = threading.Condition(), False
+    def wait(self):
+        with self.changed:
+            if not self.ready: self.changed.wait()
+    def wake(self):
+        with self.changed: self.changed.notify_all()
+ready = Ready()
+def wait():
+    ready.wait()
+    assert ready.ready
+def mark():
+    ready.wake()
+    ready.ready = True
+    ready.wake()
+threads = [threading.Thread(target=wait), threading.Thread(target=mark)]
+"""
+        + THREADS,
+        "A wait without a loop: self.changed.wait()",
+        ("Thread-2 wakes it in line 9", "`self.ready` has not changed by then", "`while` instead of `if`"),
+    ),
     "a thread-local in a server of tasks": Told(
         """
 import asyncio, threading

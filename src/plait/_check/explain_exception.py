@@ -25,6 +25,7 @@ from plait._check.explain_swap import ends, explain_captured, explain_gap, expla
 from plait._check.explain_timed import explain_timed, explain_vain
 from plait._check.explain_torn import explain_half, explain_iteration, explain_torn
 from plait._check.explain_weakref import explain_weakref
+from plait._check.explain_woken import explain_woken
 from plait._check.findings import Finding, Side
 from plait._check.half import half
 from plait._check.history import History
@@ -146,6 +147,11 @@ def _early(crash: Crash) -> Finding | None:
     return None if crash.is_judged else explain_early(crash.history, crash.suspects, crash.sources)
 
 
+def _woken(crash: Crash) -> Finding | None:
+    """A wait without a loop that a notify has ended for nothing."""
+    return explain_woken(crash.history, crash.suspects, crash.sources)
+
+
 def _sure_split(crash: Crash) -> Finding | None:
     """Two accesses that belong together, with much that speaks for it."""
     if crash.split is None or crash.points < _ENOUGH:
@@ -249,8 +255,8 @@ def _skipped(history: History, split: Split, sources: Sources) -> Finding | None
 
 
 _RULES: tuple[Callable[[Crash], Finding | None], ...] = (
-    _asked, _released, _known, _weakref, _iterated, _process, _timed, _early, _local, _sure_split, _factory, _captured,
-    _both, _leftover, _vain, _skew, _torn, _swapped, _some_split, _cached, _pieces, _missed, _stale,
+    _asked, _released, _known, _weakref, _iterated, _process, _timed, _woken, _early, _local, _sure_split, _factory,
+    _captured, _both, _leftover, _vain, _skew, _missed, _torn, _swapped, _some_split, _cached, _pieces, _stale,
 )  # fmt: skip
 
 
