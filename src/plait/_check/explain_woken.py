@@ -15,7 +15,7 @@ from plait._core.event import Kind
 
 
 def explain_woken(history: History, suspects: list[int], sources: Sources) -> Finding | None:
-    """The finding for a failing use of what was asked before a wait, and has not changed since; None if there is none."""
+    """The finding for a failing use of what was asked before a wait, and has not changed since; else None."""
     for use in suspects:
         thread = history.events[use].thread
         mine = [index for index in history.of[thread] if index < use]
@@ -47,8 +47,8 @@ def _told(history: History, look: int, woken: int, use: int, sources: Sources) -
         "wait without loop",
         f"A wait without a loop: {thing}.wait()",
         f"{one} looks at `{asked}` in {words.line(events[look].site)}, waits in {words.line(site)}, and goes on as "
-        f"soon as it is woken.{by} But `{asked}` has not changed by then: a notify says that something may have happened, "
-        "not what.",
+        f"soon as it is woken.{by} But `{asked}` has not changed by then: a notify says that something may "
+        "have happened, not what.",
         f"Use `while` instead of `if` around `{thing}.wait()`, or `{thing}.wait_for(...)`.",
         (words.side(use),),
         tuple(rows),
