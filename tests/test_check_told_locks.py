@@ -125,6 +125,28 @@ thread.join()
         "Deadlock with itself: self.lock",
         ("A finalizer takes it", "comes to __del__", "queue.SimpleQueue", "not Use threading.RLock"),
     ),
+    "a finalizer that the garbage collector runs under its lock": Told(
+        """
+import threading, weakref
+lock, open_ones = threading.Lock(), []
+def close(name):
+    with lock: open_ones.remove(name)
+class File:
+    def __init__(self, name):
+        self.itself = self
+        weakref.finalize(self, close, name)
+def use(name):
+    file = File(name)
+    with lock: open_ones.append(name)
+def work(name):
+    for _ in range(3): use(name)
+thread = threading.Thread(target=work, args=("a",))
+thread.start()
+thread.join()
+""",
+        "Deadlock with itself: lock",
+        ("takes `lock` in line 5", "A finalizer takes it", "comes to close"),
+    ),
     "a function that calls itself, too": Told(
         """
 import threading

@@ -6,8 +6,11 @@ To run one script from a test: ``explore_script(path, runs=1000, seconds=None, s
 from __future__ import annotations
 
 import gc
+import io
 import os
+import sys
 from collections.abc import Callable, Sequence
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from time import monotonic
 from typing import NamedTuple
@@ -184,6 +187,9 @@ class _Search:
         began = monotonic()
         collected = gc.isenabled()
         gc.disable()
+        freezes = not gc.get_freeze_count()  # else the program has frozen what it wants to keep so
+        if freezes:
+            gc.freeze()  # a collection looks at what executions have made, and at nothing else
         Hooks(self._types).install()
         try:
             with self._core, Patches(self._core.stand_ins()), self._fresh, self._process:
@@ -196,6 +202,8 @@ class _Search:
                 if record is not None and _has_tasks(record):
                     gc.collect()  # coroutines that were cut off say so when they are collected: not later, to others
         finally:
+            if freezes:
+                gc.unfreeze()
             if collected:
                 gc.enable()
         doubt = finding.reason if isinstance(finding, Doubt) else ""
@@ -223,6 +231,8 @@ class _Search:
         self._fresh.forget()
         self._types.forget()
         self._process.restore()
+        if self._fresh.finalizes:
+            _collect_quietly()  # not in the next execution, which may collect its own
 
     def _find_canary(self) -> bool:
         scheduler = RandomWalkScheduler()
@@ -297,6 +307,17 @@ class _Search:
         STAGE.pulse.repeat(False)
         STAGE.pulse.begin(number)
         return None if found is _NOTHING else found
+
+
+def _collect_quietly() -> None:
+    """What finalizers say when their execution is over is no business of anybody."""
+    hook = sys.unraisablehook
+    sys.unraisablehook = lambda _: None
+    try:
+        with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+            gc.collect()
+    finally:
+        sys.unraisablehook = hook
 
 
 def _has_tasks(record: Record) -> bool:

@@ -29,6 +29,7 @@ _UNFINISHED = (
     "check is called while {} is imported, which it has to import anew for each execution, and cannot before that has "
     "ended; call it in a function, or in the program's own file"
 )
+_FINALIZERS = ("__del__", "weakref")  # who writes one of these has something run when garbage goes
 _IMPORT = builtins.__import__
 _STAYS = {*sys.stdlib_module_names, __name__.partition(".")[0]}  # packages that check itself runs on
 
@@ -46,6 +47,7 @@ class FreshModules:
     Attributes:
         files: the files that have been rewritten.
         plain: the user's files that could not be, and why.
+        finalizes: the files that have finalizers.
         texts: what stands in files that cannot be read as such, because they are in an archive or do not exist.
     """
 
@@ -53,6 +55,7 @@ class FreshModules:
         self.files: set[str] = set()
         self.plain: dict[str, str] = {}
         self.texts: dict[str, str] = {}
+        self.finalizes: set[str] = set()
         self._mine = mine
         self._rewrite = rewrite
         self._codes: dict[str, CodeType] = {}
@@ -135,6 +138,8 @@ class FreshModules:
             text = self.texts.get(file)
             source = Path(file).read_bytes() if text is None else text.encode(errors="surrogatepass")
             found = self._codes[file] = self._compiled(source, file)
+        if file in self.finalizes and STAGE.execution is not None:
+            STAGE.execution.places.finalizes = True
         return found
 
     def give(self, file: str, text: str) -> None:
@@ -185,6 +190,8 @@ class FreshModules:
         from importlib.util import decode_source
 
         text = decode_source(source)
+        if any(word in text for word in _FINALIZERS):
+            self.finalizes.add(file)
         try:
             code = self._rewrite(text, file)
         except SyntaxError:

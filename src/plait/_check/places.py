@@ -19,6 +19,7 @@ _ALONE: Final = next(map(_getrefcount, [[]]))  # references to what nobody has b
 _FREE = 20_000  # looks at what is kept that an execution may take as often as it likes; then each costs it a step
 _LOOKS = 16  # that a sweep counts for, beside those at what is kept
 _NEVER = sys.maxsize
+_MOST_LOCKED = 32  # collections of garbage in an execution, since some lock was taken
 
 
 class Places:
@@ -32,16 +33,20 @@ class Places:
         numbers: of what lives, by ``id``.
         next: the number that the next one gets.
         due: how many events there are when `sweep` is to be called.
+        finalizes: whether the program has finalizers, which may run whenever garbage is collected.
     """
 
-    __slots__ = ("_again", "_forget", "_kept", "_labels", "_looks", "_made", "due", "next", "numbers")
+    __slots__ = ("_again", "_forget", "_kept", "_labels", "_locked", "_looks", "_made", "due", "finalizes", "next",
+                 "numbers")  # fmt: skip
 
     def __init__(self) -> None:
         self.numbers: dict[int, int] = {}
         self.next = 0
         self.due = _NEVER
+        self.finalizes = False
         self._again = 0
         self._looks = 0
+        self._locked = 0
         self._kept: list[object] = []
         self._labels: list[str] = []
         self._made: dict[int, Site | None] = {}
@@ -74,6 +79,13 @@ class Places:
         if looks >= _FREE:
             self._again = events + len(kept) + _LOOKS
         self.due = self._again if kept else _NEVER
+
+    def locked(self, times: int) -> None:
+        """A lock has been taken so often; garbage may be collected at any moment: here at the first, second, fourth."""
+        if times & (times - 1) == 0 and self._locked < _MOST_LOCKED:
+            self._locked += 1
+            self.sweep(0)
+            _collect()  # what was there before the search is frozen
 
     def collect(self) -> int:
         """As `gc.collect`, for which what only we hold on to is garbage, too.

@@ -36,10 +36,11 @@ class StandInLock(Gate):
     Attributes:
         owner: the thread of control that has it.
         number: its place in the execution it was last used in.
+        taken: how often it was taken in that, counted in programs with finalizers.
         silent: whether taking it, when it is free, is no choice: locks of the standard library's own modules.
     """
 
-    __slots__ = ("__weakref__", "_execution", "_made", "_real", "number", "owner", "silent")
+    __slots__ = ("__weakref__", "_execution", "_made", "_real", "number", "owner", "silent", "taken")
 
     label = "Lock"
 
@@ -47,6 +48,7 @@ class StandInLock(Gate):
         super().__init__(is_open=True)
         self.owner: Controlled | None = None
         self.number = -1
+        self.taken = 0
         self.silent = sys._getframe(1).f_code.co_filename == _IMPORTS
         self._execution: Execution | None = None
         self._real: _thread.LockType | _thread.RLock | None = None
@@ -59,7 +61,12 @@ class StandInLock(Gate):
         me = self._caller()
         if me is None:
             return self._really().acquire(blocking, timeout)
-        return self._acquire(me, blocking, timeout)
+        taken = self._acquire(me, blocking, timeout)
+        places = STAGE.execution.places  # type: ignore[union-attr]  # it has a caller
+        if places.finalizes and taken and not (self.silent or me.quiet):
+            self.taken += 1
+            places.locked(self.taken)
+        return taken
 
     def release(self) -> None:
         """As `threading.Lock.release`."""
@@ -129,6 +136,7 @@ class StandInLock(Gate):
             return
         self._execution = execution
         self.owner = None
+        self.taken = 0
         self.is_open = True
         self.wanting = []
         self.number = execution.places.new(self.label, self._made)
