@@ -124,6 +124,24 @@ threads = [threading.Thread(target=wait), threading.Thread(target=mark)]
         "A wait without a loop: self.changed.wait()",
         ("Thread-2 wakes it in line 9", "`self.ready` has not changed by then", "`while` instead of `if`"),
     ),
+    "a dict of its own kind that drops the oldest": Told(
+        """
+import threading
+class Oldest(dict):
+    def __init__(self): self.order = []
+    def __setitem__(self, key, value):
+        if key not in self:
+            self.order.append(key)
+            super().__setitem__(key, [])
+        self[key].append(value)
+known = Oldest()
+threads = [threading.Thread(target=known.__setitem__, args=("a", n)) for n in range(2)]
+"""
+        + THREADS
+        + "assert sorted(known['a']) == [0, 1], known",
+        "Checked, then changed by another thread: self",
+        ("not super()",),
+    ),
     "a thread-local in a server of tasks": Told(
         """
 import asyncio, threading

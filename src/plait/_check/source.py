@@ -58,6 +58,7 @@ class Sources(SourceFiles):
                 called = False
         touched = touched_in(node, part, site, called=called) if node is not None else None
         text = ast.unparse(touched) if touched is not None else ""
+        text = self._myself(site) if text == "super()" else text
         return text if len(text) <= _LONGEST_NAME else ""
 
     def hides(self, site: Site | None, kind: str) -> bool:
@@ -299,9 +300,14 @@ class Sources(SourceFiles):
             return ""
         if len(args) > 1 + (function.attr == "__setattr__"):
             return ast.unparse(args[0])
-        inside = self.function(site) if ast.unparse(function.value).startswith("super(") else None
+        owner = ast.unparse(function.value)
+        return (self._myself(site) if owner.startswith("super(") else "") or owner
+
+    def _myself(self, site: Site) -> str:
+        """What the method around the site calls the object that it is of: `self`; "" outside of functions."""
+        inside = self.function(site)
         mine = inside.args.args if isinstance(inside, ast.FunctionDef | ast.AsyncFunctionDef) else []
-        return mine[0].arg if mine else ast.unparse(function.value)
+        return mine[0].arg if mine else ""
 
     def _exactly(self, site: Site) -> ast.expr | ast.stmt | None:
         """The node that begins and ends where the site does, the outermost one."""
