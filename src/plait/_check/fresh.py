@@ -138,8 +138,8 @@ class FreshModules:
             text = self.texts.get(file)
             source = Path(file).read_bytes() if text is None else text.encode(errors="surrogatepass")
             found = self._codes[file] = self._compiled(source, file)
-        if file in self.finalizes and STAGE.execution is not None:
-            STAGE.execution.places.finalizes = True
+        if STAGE.execution is not None:
+            STAGE.execution.places.loaded(finalizes=file in self.finalizes)
         return found
 
     def give(self, file: str, text: str) -> None:

@@ -19,7 +19,7 @@ _ALONE: Final = next(map(_getrefcount, [[]]))  # references to what nobody has b
 _FREE = 20_000  # looks at what is kept that an execution may take as often as it likes; then each costs it a step
 _LOOKS = 16  # that a sweep counts for, beside those at what is kept
 _NEVER = sys.maxsize
-_MOST_LOCKED = 32  # collections of garbage in an execution, since some lock was taken
+MOST_LOCKED = 32  # collections of garbage in an execution, since a lock was taken: fewer where more is to look at
 
 
 class Places:
@@ -36,8 +36,8 @@ class Places:
         finalizes: whether the program has finalizers, which may run whenever garbage is collected.
     """
 
-    __slots__ = ("_again", "_forget", "_kept", "_labels", "_locked", "_looks", "_made", "due", "finalizes", "next",
-                 "numbers")  # fmt: skip
+    __slots__ = ("_again", "_files", "_forget", "_kept", "_labels", "_locked", "_looks", "_made", "due", "finalizes",
+                 "next", "numbers")  # fmt: skip
 
     def __init__(self) -> None:
         self.numbers: dict[int, int] = {}
@@ -47,6 +47,7 @@ class Places:
         self._again = 0
         self._looks = 0
         self._locked = 0
+        self._files = 0
         self._kept: list[object] = []
         self._labels: list[str] = []
         self._made: dict[int, Site | None] = {}
@@ -80,9 +81,14 @@ class Places:
             self._again = events + len(kept) + _LOOKS
         self.due = self._again if kept else _NEVER
 
+    def loaded(self, *, finalizes: bool) -> None:
+        """A file of the user's is run, which may have finalizers."""
+        self._files += 1
+        self.finalizes = self.finalizes or finalizes
+
     def locked(self, times: int) -> None:
         """A lock has been taken so often; garbage may be collected at any moment: here at the first, second, fourth."""
-        if times & (times - 1) == 0 and self._locked < _MOST_LOCKED:
+        if times & (times - 1) == 0 and self._locked < MOST_LOCKED // self._files:
             self._locked += 1
             self.sweep(0)
             _collect()  # what was there before the search is frozen
