@@ -33,15 +33,15 @@ class Skew(NamedTuple):
 
 def explain_skew(history: History, sources: Sources) -> Finding | None:
     """The finding for the last such pair of an execution; None if there is none."""
-    found = max(_skews(history, sources), default=None, key=lambda one: max(one))
+    found = max(_skews(history, sources), default=None, key=max)
     if found is None:
         return None
     words = Words(history, sources)
     events = history.events
     one, other = (words.thread(events[index].thread) for index in (found.look, found.other_look))
-    sites = [events[index].site for index in found]
+    sites = history.sites(*found)
     mine, theirs = (words.block(pair) for pair in (sites[:2], sites[2:]))
-    lock = "one `asyncio.Lock`" if history.is_task(events[found.look].thread) else "one lock"
+    lock = _new_lock(history, found)
     also = f", and the same lock over {theirs}" if theirs != mine else ""
     gil, reason = on_gil_builds(history, found.look, found.change, sources)
     return Finding(
@@ -64,16 +64,15 @@ def explain_missed(history: History, sources: Sources) -> Finding | None:
 
     A worker finds its queue empty and is about to say that it has gone; somebody puts an item in and sees it there.
     """
-    found = max(_misses(history, sources), default=None, key=lambda one: max(one))
+    found = max(_misses(history, sources), default=None, key=max)
     if found is None:
         return None
     words = Words(history, sources)
     one, other = (words.thread(history.events[index].thread) for index in (found.look, found.other_look))
     looked, changed = words.thing(found.look), words.thing(found.change)
-    sites = [history.events[index].site for index in found]
-    lock = "one `asyncio.Lock`" if history.is_task(history.events[found.look].thread) else "one lock"
+    sites = history.sites(*found)
     locked = history.locks(found.look) & history.locks(found.change)
-    lock = f"`{words.lock(min(locked))}`, without letting go of it in between," if locked else lock
+    lock = f"`{words.lock(min(locked))}`, without letting go of it in between," if locked else _new_lock(history, found)
     gil, reason = on_gil_builds(history, found.look, found.change, sources)
     return Finding(
         "check then act",
@@ -88,6 +87,11 @@ def explain_missed(history: History, sources: Sources) -> Finding | None:
         gil=gil,
         reason=reason,
     )
+
+
+def _new_lock(history: History, found: Skew) -> str:
+    """The lock that is to be taken where there is none."""
+    return "one `asyncio.Lock`" if history.is_task(history.events[found.look].thread) else "one lock"
 
 
 def _misses(history: History, sources: Sources) -> Iterator[Skew]:

@@ -48,17 +48,21 @@ def explain_stale(history: History, failure: Failure, sources: Sources) -> Findi
 def _stale(history: History, failure: Failure) -> Iterator[tuple[int, int]]:
     """Reads on a line that was still calling others when the exception came, with a change by another thread since."""
     calling = {(frame.file, frame.line, frame.function) for frame in own(failure.stack)[:-1]}
+    changes: dict[int, list[int]] = {}  # of each object, the last first
     for index in range(len(history.events) - 1, -1, -1):
         event = history.events[index]
-        if event.kind != Kind.READ or event.site is None:
-            continue
-        if (event.site.file, event.site.line, event.site.function) not in calling:
-            continue
-        change = next((at for at in range(index + 1, len(history.events)) if _changes(history, event, at)), -1)
-        if change >= 0:
-            yield index, change
+        if event.kind == Kind.WRITE:
+            changes.setdefault(event.place, []).append(index)
+        elif event.kind == Kind.READ and _is_in(event, calling):
+            since = (at for at in reversed(changes.get(event.place, ())) if _is_others(history.events[at], event))
+            if (change := next(since, None)) is not None:
+                yield index, change
 
 
-def _changes(history: History, read: Event, at: int) -> bool:
-    event = history.events[at]
-    return event.kind == Kind.WRITE and event.thread != read.thread and overlap(event, read)
+def _is_in(read: Event, lines: set[tuple[str, int, str]]) -> bool:
+    site = read.site
+    return site is not None and (site.file, site.line, site.function) in lines
+
+
+def _is_others(change: Event, read: Event) -> bool:
+    return change.thread != read.thread and overlap(change, read)

@@ -39,7 +39,11 @@ def _told(history: History, look: int, woken: int, use: int, sources: Sources) -
     one = words.thread(events[use].thread)
     signal = events[history.of[events[woken].thread][history.steps[woken] - 1]].place
     notify = next((at for at in range(woken, -1, -1) if _lets_go(history, at, signal)), None)
-    by = f" {words.thread(events[notify].thread)} wakes it in {words.line(events[notify].site)}." if notify else ""
+    by = (
+        f" {words.thread(events[notify].thread)} wakes it in {words.line(events[notify].site)}."
+        if notify is not None
+        else ""
+    )
     rows = [words.moment(look), words.moment(woken, f"is woken from {thing}.wait()"), words.moment(use)]
     if notify is not None:
         rows.insert(1, words.moment(notify, f"wakes whoever waits for {thing}"))

@@ -125,7 +125,7 @@ class Pilot:
             return None if self.choice.engine == "thread" else 1  # at least
         if self._racing:
             return 2
-        if self._trial.runs or self._trial.failed:
+        if self._trial.lasts:
             return self._trial.threads
         seen = self._seen
         return 1 if seen is None or seen.calls or seen.seconds < _PATIENCE else None
@@ -205,7 +205,7 @@ class Pilot:
                 self._decide(seen)
         elif self._unheard is not None:
             self._hear_nothing(seen, self._unheard)
-        elif self._trial.runs or self._trial.failed:
+        elif self._trial.lasts:
             self._judge_trial(seen)
         else:
             self._judge_alone(seen, self._canary)

@@ -29,8 +29,9 @@ class Trial:
         return self._stage is _Stage.MAY_COME
 
     @property
-    def runs(self) -> bool:
-        return self._stage is _Stage.RUNS
+    def lasts(self) -> bool:
+        """Whether it says how many threads there should be: it runs, or those that it has added come to rest."""
+        return self._stage in (_Stage.RUNS, _Stage.FAILED)
 
     @property
     def failed(self) -> bool:

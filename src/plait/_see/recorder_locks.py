@@ -106,7 +106,8 @@ class _Lock(metaclass=_WithMethods):
                 got = bool(raw.acquire(True, timeout))
             finally:
                 if strangers.pop(me, None) and got and holder[0] == me:
-                    holder[0] = 0 if whose() == me else whose()
+                    last = whose()
+                    holder[0] = last if last != me else 0
                 if got and strangers:
                     told_them = [me, line_of(sys._getframe())]
                     for stranger in tuple(strangers.values()):

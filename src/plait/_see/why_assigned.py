@@ -17,9 +17,7 @@ def is_given_by(frame: Frame, what: str, function: str) -> bool:
     """Whether an expression is a call of this function, or a variable that was given one before: ``f = start(x)``."""
     if _calls(what, function):
         return True
-    tree = why_source.tree_of(frame.file)
-    around = why_source.around(tree, frame.line) if tree is not None else None
-    nodes = list(why_source.within(around)) if around is not None else []
+    nodes = why_source.nodes_around(frame.file, frame.line)
     given = [node for node in nodes if isinstance(node, ast.Assign) and node.lineno <= frame.line]
     values = [ast.unparse(one.value) for one in given if what in map(ast.unparse, one.targets)]
     return any(_calls(value, function) for value in values)
@@ -41,8 +39,7 @@ _HANDS = ("return ", "conn = ", "connection = ")
 
 def started_later(frame: Frame) -> tuple[str, int]:
     """What the function around a line starts first below it, in no loop with it, and where; "" and 0 for none."""
-    tree = why_source.tree_of(frame.file)
-    nodes = list(why_source.within(why_source.around(tree, frame.line))) if tree is not None else []
+    nodes = list(why_source.nodes_around(frame.file, frame.line))
     calls = [node for node in nodes if isinstance(node, ast.Call) and node.lineno > frame.line]
     loops = [node for node in nodes if isinstance(node, ast.While | ast.For)]
     around = [one for one in loops if one.lineno <= frame.line <= (one.end_lineno or 0)]
@@ -60,8 +57,7 @@ def taken_by(frames: tuple[Frame, ...], what: str) -> Frame | None:
     """The frame of a stack that takes items, before its line, from what it now waits to put one into."""
     name = what.rpartition(".")[2]
     for frame in frames:
-        tree = why_source.tree_of(frame.file) if is_own(frame) and name else None
-        nodes = list(why_source.within(why_source.around(tree, frame.line))) if tree is not None else []
+        nodes = why_source.nodes_around(frame.file, frame.line) if is_own(frame) and name else ()
         calls = [node for node in nodes if isinstance(node, ast.Call) and node.lineno <= frame.line]
         methods = [(one.lineno, one.func) for one in calls if isinstance(one.func, ast.Attribute)]
         for line, one in methods:

@@ -50,10 +50,9 @@ def judge(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
         _chain,
         _computes,
     ):
-        found = find(dump, everybody)
-        if found is not None:
-            return at_its_end(everybody, found)
-    return at_its_end(everybody, None)
+        if (found := find(dump, everybody)) is not None:
+            break
+    return at_its_end(everybody, found)
 
 
 def _gil(_: Dump, everybody: list[Known]) -> Diagnosis | None:

@@ -273,9 +273,7 @@ def passed(file: str, method: str) -> tuple[Held, ...]:
 @_remembered
 def called_later(file: str, line: int, name: str, methods: tuple[str, ...]) -> tuple[Held, ...]:
     """Where the function around a line calls such a method, further down, of what is called so: ``self.stop.set()``."""
-    tree = tree_of(file)
-    nodes = list(within(around(tree, line))) if tree is not None else []
-    functions = [node.func for node in nodes if isinstance(node, ast.Call) and node.lineno > line]
+    functions = [node.func for node in nodes_around(file, line) if isinstance(node, ast.Call) and node.lineno > line]
     found = [one for one in functions if isinstance(one, ast.Attribute) and one.attr in methods]
     there = [Held(f"{ast.unparse(one)}()", one.lineno) for one in found if _last_name(one.value) == name]
     return tuple(sorted(there, key=lambda one: one.line))
@@ -307,10 +305,8 @@ def iterated(file: str, line: int) -> str:
 @_remembered
 def loop_around(file: str, line: int) -> int:
     """The line where the innermost `while` around a line begins, within its function; 0 for none."""
-    tree = tree_of(file)
-    nodes = within(around(tree, line)) if tree is not None else ()
-    loops = [one.lineno for one in nodes if isinstance(one, ast.While) and one.lineno <= line <= (one.end_lineno or 0)]
-    return max(loops, default=0)
+    loops = [one for one in nodes_around(file, line) if isinstance(one, ast.While)]
+    return max((one.lineno for one in loops if one.lineno <= line <= (one.end_lineno or 0)), default=0)
 
 
 @_remembered
@@ -385,6 +381,12 @@ def _nodes(file: str) -> Iterator[ast.AST]:
     """All that a file consists of; nothing where it has no syntax tree."""
     tree = tree_of(file)
     return ast.walk(tree) if tree is not None else iter(())
+
+
+def nodes_around(file: str, line: int) -> Iterator[ast.AST]:
+    """What the innermost function around a line, or the whole module, consists of, as `within` has it."""
+    tree = tree_of(file)
+    return within(around(tree, line)) if tree is not None else iter(())
 
 
 @lru_cache(maxsize=256)
