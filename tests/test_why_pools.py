@@ -32,9 +32,9 @@ MANAGER = """
 import multiprocessing
 if __name__ == "__main__":
     with multiprocessing.get_context("fork").Manager() as manager:
-        lock = manager.Lock()
-        lock.acquire()
-        with lock: pass
+        queue = manager.Queue()
+        taken = manager.list()
+        taken.append(queue.get())
 """
 
 pytestmark = [
@@ -59,11 +59,11 @@ def test_a_worker_that_waits_for_the_call_behind_it(tmp_path: Path) -> None:
 @EITHER_WAY
 def test_what_the_process_of_a_manager_does_for_a_proxy(tmp_path: Path, watchdog: str) -> None:
     own = ("app.py:8",) if watchdog.strip() else ()  # a fork has a watchdog of its own
-    also = ("waits in acquire(), which a proxy", *own)
+    also = ("waits in get(), which a proxy", *own)
     said = said_of(tmp_path, watchdog + MANAGER, "MainThread waits for another process\n", also)
     assert all(words in said for words in own), said
     theirs = said.partition("cure:")[2]
-    assert "waits in acquire(), which a proxy" in theirs, said
+    assert "waits in get(), which a proxy" in theirs, said
     assert "serves whoever connects" in theirs, said
 
 

@@ -65,6 +65,7 @@ _TOLD_BY_NAME = (
     "window",
 )
 _BRIEFLY = ("lock", "semaphore", "condition", "event", "queue get", "queue put")  # who runs is in them for moments
+_MANAGERS = "multiprocessing/managers.py"
 _LOCKS = ("acquire", "__enter__", "acquire_lock")
 _SENDS = ("send", "sendall", "sendmsg", "sendto", "sendfile")  # the kernel waits in one place for this and for recv()
 _EITHER = "wait_woken"  # where the kernel waits for either of these
@@ -137,7 +138,7 @@ def wait_of(thread: Thread) -> Wait:
     shared = any(_PROCESSES.search(one.file) for one in inner) or _is_of_processes(deep or frame, call)
     if kind == "something" and (known := _by_system(thread, call)):
         taken = () if inner or frame is None else _of_line(frame)  # in C code of its body
-        asks = tuple(dropwhile(lambda one: not one.is_in("multiprocessing/managers.py", _LOCKS), inner)) or inner
+        asks = tuple(dropwhile(lambda one: not one.is_in(_MANAGERS, _LOCKS), inner)) or inner
         keys = tuple(key for key in _keys((*asks, *outer), "lock") if key not in taken)
         return Wait("system", known, frame, keys, address, loop, pooled, bool(thread.moved), shared=shared)
     if kind in ("something", "runs", "C code"):
@@ -154,6 +155,8 @@ def wait_of(thread: Thread) -> Wait:
 def _by_system(thread: Thread, call: Call | None) -> str:
     """What a thread waits for as the system tells; "" when it does not."""
     known = kernel_wait(thread.where or thread.moved)
+    if "socket" in known and any(frame.is_in(_MANAGERS, ("_callmethod",)) for frame in thread.frames):
+        return "waits for the answer of a manager"
     if "socket" in known and call is not None and call.method in _SENDS:
         return ROOM
     if thread.other_end is not None and thread.where.startswith(_EITHER):
