@@ -19,9 +19,10 @@ import pytest
 import plait
 from plait._engines import auto_pilot, needs
 from plait._engines.choice import Choice, Measured, choose
+from plait._engines.immutable import is_immutable
 from plait._engines.measuring_gil import Canary
 from plait._engines.seen import Seen
-from plait._engines.sharing import is_immutable, obstacle
+from plait._engines.sharing import obstacle
 from plait._engines.warming import Warming
 
 T = TypeVar("T")

@@ -155,15 +155,28 @@ LISTENED_TO = Seen(1.0, 100, seconds=0.03, computed=0.03, ready=0.0, gil=0.3, se
 UNHEARD = LISTENED_TO._replace(now=1.006, calls=150, seconds=0.034, computed=0.034, settled=0.034, inside=0.034)
 
 
+def spends(seen: Seen, seconds: float, calls: int) -> Seen:
+    """The same after so many seconds of so many calls, all of which have ended."""
+    return seen._replace(calls=calls, seconds=seconds, computed=seconds, settled=seconds, inside=seconds)
+
+
+def one_more(seen: Seen, cost: float) -> Seen:
+    """The same when one more call has ended, which has cost this."""
+    return spends(seen, seen.seconds + cost, seen.calls + 1)
+
+
 def test_what_a_call_costs_is_known_of_those_that_nobody_listens_to(
     pilot: Callable[..., Pilot], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Who lets the GIL go at every turn has to wait for those that listen, each time."""
     monkeypatch.setattr(auto_pilot, "_HEARD", 0.0)
     one = pilot(LISTENED_TO)
+    assert (one.choice, one.in_a_hurry, one.threads_wanted()) == (None, True, 1)
+    assert pilot(LISTENED_TO._replace(now=1.001, seconds=0.031, computed=0.031)).in_a_hurry  # the same call goes on
+    one = pilot(one_more(LISTENED_TO, 0.002))  # it was disturbed by what has led to this
     assert (one.choice, one.in_a_hurry, one.threads_wanted()) == (None, False, 1)
-    assert pilot(UNHEARD._replace(calls=102)).choice is None
-    one = pilot(UNHEARD)
+    assert pilot(spends(UNHEARD, 0.034 + 0.001, calls=103)).choice is None
+    one = pilot(spends(UNHEARD, 0.034 + 0.00192, calls=150))
     assert one.cost == pytest.approx(0.00008)
     assert one.choice == Choice("thread", "threads: what is left, about 80 ms, does not pay for processes")
 
@@ -181,6 +194,7 @@ def test_who_holds_the_gil_in_brief_calls_is_left_alone_too(
     heard = LISTENED_TO._replace(calls=calls, gil=0.97)
     assert (pilot(heard).choice is None) == (calls == 2000)
     if calls == 2000:
+        pilot(one_more(heard, 4e-6))
         pilot(heard._replace(now=1.006, calls=3500, seconds=0.036, computed=0.036, settled=0.036, inside=0.036))
         assert one.cost == pytest.approx(4e-6)
         assert one.choice == Choice("thread", "threads: what is left, about 200 ms, does not pay for processes", True)
@@ -206,7 +220,8 @@ def test_a_first_call_that_goes_on_may_make_much_of_what_is_left(
 def test_long_calls_are_not_waited_for(pilot: Callable[..., Pilot], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(auto_pilot, "_HEARD", 0.0)
     pilot(LISTENED_TO)
-    assert pilot(UNHEARD._replace(calls=101, now=1.03)).threads_wanted() == 2
+    assert pilot(LISTENED_TO._replace(now=1.031)).threads_wanted() == 1
+    assert pilot(LISTENED_TO._replace(now=1.062)).threads_wanted() == 2
 
 
 def test_a_race_in_which_two_do_less_than_one_ends_early(
@@ -215,6 +230,7 @@ def test_a_race_in_which_two_do_less_than_one_ends_early(
     monkeypatch.setattr(auto_pilot, "_HEARD", 0.0)
     dear = [one._replace(calls=one.calls // 10) for one in (LISTENED_TO, UNHEARD)]
     pilot(dear[0]).meter.samples.append((1, 2))
+    pilot(one_more(dear[0], 0.0008))
     start = dear[1]._replace(now=1.01)
     assert pilot(dear[1]).threads_wanted() == 2
     pilot(start, threads=2)

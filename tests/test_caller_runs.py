@@ -23,6 +23,7 @@ from plait._engines.seen import Seen
 pytestmark = pytest.mark.usefixtures("nothing_left", "alone")
 
 COUNTED: list[int] = []
+LOCK = threading.Lock()
 
 
 @pytest.fixture
@@ -58,6 +59,12 @@ def where(x: int) -> int:
 
 def counts(x: int) -> int:
     COUNTED.append(compute(x))
+    return threading.get_ident()
+
+
+def under_a_lock(x: int) -> int:
+    with LOCK:
+        compute(x)
     return threading.get_ident()
 
 
@@ -158,14 +165,21 @@ def test_items_that_begin_to_wait_get_threads(monkeypatch: pytest.MonkeyPatch) -
     "start",
     [
         lambda: plait.map(where, range(3_000), timeout=20),
-        lambda: plait.map(counts, range(3_000)),  # what it shares might notice
+        lambda: plait.map(under_a_lock, range(3_000)),  # which the caller may have
         lambda: plait.map(has_its_own, range(3_000)),
         lambda: plait.map(where, range(3_000), rate="1000000/s"),
     ],
-    ids=["timeout", "shared", "per_worker", "rate"],
+    ids=["timeout", "lock", "per_worker", "rate"],
 )
 def test_what_could_tell_the_difference_stays_on_threads(start: Callable[[], plait.Stream[int]]) -> None:
     assert threading.get_ident() not in list(start())
+
+
+def test_what_only_shares_data_is_run_by_the_caller() -> None:
+    stream = plait.map(counts, range(3_000))
+    assert threading.get_ident() in list(stream)
+    assert stream.report.engine == "inline"
+    assert len(COUNTED) == 3_000
 
 
 def test_a_task_or_a_block_that_may_be_cancelled_has_its_items_on_threads() -> None:

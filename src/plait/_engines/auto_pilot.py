@@ -82,7 +82,8 @@ class Pilot:
         self._seen: Seen | None = None
         self._alone: Seen | None = None  # the last time that there was one thread
         self._start: Seen | None = None  # when it began
-        self._unheard: Seen | None = None  # when it was left alone
+        self._hushed: Seen | None = None  # when nobody listened any more
+        self._unheard: Seen | None = None  # since when nobody has disturbed those that ended
         self._racing = False
         self._trial = Trial()
         self._alone_again = False
@@ -151,9 +152,9 @@ class Pilot:
 
     def notices_threads(self) -> bool:
         """Whether the function could notice that its calls go on in another thread, as far as its code shows."""
-        from plait._engines.sharing import obstacle  # as below
+        from plait._engines.sharing_threads import tells_threads  # as below
 
-        return bool(obstacle(self._fn, across_threads=True))
+        return tells_threads(self._fn)
 
     def look(self) -> None:
         """Decide, if that makes sense now."""
@@ -175,7 +176,7 @@ class Pilot:
         ended = self.meter.ended(exact=self.hindsight.exact)
         if not self.hindsight.doubts(ended, self._job.feed.left, time.process_time()):
             return False
-        self.choice = self.unsure = self.hindsight = self._unheard = self._start = None
+        self.choice = self.unsure = self.hindsight = self._hushed = self._unheard = self._start = None
         self._racing = False
         self._chances -= 1
         self._fail_trial()
@@ -205,6 +206,9 @@ class Pilot:
                 self._decide(seen)
         elif self._unheard is not None:
             self._hear_nothing(seen, self._unheard)
+        elif self._hushed is not None:
+            if seen.calls > self._hushed.calls or seen.now - self._hushed.now >= _LONG_UNHEARD:
+                self._unheard = seen  # what led to this may have disturbed those in progress
         elif self._trial.lasts:
             self._judge_trial(seen)
         else:
@@ -271,8 +275,8 @@ class Pilot:
         elif measured.cost * _UNHEARD_CALLS > _LONG_UNHEARD:
             self._racing = True
         else:
-            self._unheard = seen
             canary.stop()
+            self._hushed = self.meter.seen(canary, tiny=self._tiny)
 
     def _seems_dearer(self, measured: Measured) -> bool:
         """Whether calls may be so much dearer by being listened to that processes seem to pay."""

@@ -9,7 +9,6 @@ looked at too, unless they belong to an installed package or the standard librar
 
 from __future__ import annotations
 
-import builtins
 import functools
 import sys
 from types import (
@@ -27,48 +26,22 @@ from typing import Any
 from plait._core.code_names import names_in
 from plait._core.installed import is_installed
 from plait._core.lazy_imports import settled
-from plait._core.per_worker import PerWorker
 from plait._core.star import Star
-from plait._engines.sentinels import SENTINEL
+from plait._engines.immutable import is_immutable
 from plait._engines.sharing_code import Use, uses
 from plait._engines.sharing_rebinding import is_rebound
 
-_FROZEN_DICT: Any = getattr(builtins, "frozendict", None)  # from CPython 3.15 on
-_ATOMS = (
-    int, float, complex, bool, str, bytes, type(None), type(...), type(NotImplemented), range, slice, frozenset,
-    ModuleType, BuiltinFunctionType, type, SENTINEL,
-)  # fmt: skip
-_IMMUTABLE = frozenset({  # by name: to import them would cost more than all the rest of the decision
-    ("re", "Pattern"), ("decimal", "Decimal"), ("fractions", "Fraction"), ("datetime", "date"), ("datetime", "time"),
-    ("datetime", "timedelta"), ("datetime", "tzinfo"), ("pathlib", "PurePath"), ("pathlib._local", "PurePath"),
-    ("uuid", "UUID"), ("enum", "Enum"), ("ipaddress", "IPv4Address"), ("ipaddress", "IPv6Address"),
-    ("dataclasses", "_HAS_DEFAULT_FACTORY_CLASS"),
-})  # fmt: skip
 _MOST = 300  # functions and classes that are read
 _REFLECTION = frozenset({"globals", "setattr", "delattr", "exec", "eval", "vars", "__import__"})
 
 
-def is_immutable(value: Any) -> bool:
-    """Whether nobody can tell a copy of it from the original."""
-    if isinstance(value, tuple):
-        return all(is_immutable(part) for part in value)
-    if type(value) is _FROZEN_DICT:
-        return all(is_immutable(part) for part in value.values())
-    return isinstance(value, _ATOMS) or any(
-        (base.__module__, base.__qualname__) in _IMMUTABLE for base in type(value).__mro__
-    )
-
-
-def obstacle(
-    function: object, classes: tuple[object, ...] = (), *, may_change: bool = False, across_threads: bool = False
-) -> str:
+def obstacle(function: object, classes: tuple[object, ...] = (), *, may_change: bool = False) -> str:
     """Why the function must stay in this process, or an empty string when nothing speaks against moving it.
 
     `classes` are those of its arguments and results, whose methods it may call; `may_change` says that arguments are
-    objects that can be changed at all; `across_threads` that it only moves to another thread of this process, where
-    copies are no matter, but what a worker has of its own.
+    objects that can be changed at all.
     """
-    reader = _Reader(may_change=may_change, across_threads=across_threads)
+    reader = Reader(may_change=may_change)
     return (
         reader.of(function)
         or next((why for found in classes if (why := reader.of_used("", found))), "")
@@ -76,52 +49,56 @@ def obstacle(
     )
 
 
-class _Reader:
-    """Reads functions and classes, each once."""
+class Reader:
+    """Reads functions and classes, each once, for what speaks against moving to another process."""
 
-    def __init__(self, *, may_change: bool, across_threads: bool) -> None:
+    def __init__(self, *, may_change: bool) -> None:
         self._seen: set[int] = set()
         self._may_change = may_change
-        self._across_threads = across_threads
         self._names: set[str] = set()  # of globals and attributes that are used anywhere
         self._first: object = None  # the function that is called with the items
 
     def of(self, function: Any) -> str:
         """What speaks against moving this function."""
-        if isinstance(function, Star):
-            return self.of(function.fn)
+        while isinstance(function, Star):
+            function = function.fn
         if hasattr(function, "func") and hasattr(function, "keywords"):
             for value in (*function.args, *function.keywords.values()):
-                if not is_immutable(value) and not isinstance(value, FunctionType):
+                if not self.is_same(value) and not isinstance(value, FunctionType):
                     return f"an argument bound to it, {_name(value)}, is shared"
             return self.of(function.func)
-        if why := _draws(getattr(function, "__name__", ""), function):
+        if why := self.draws(getattr(function, "__name__", ""), function):
             return why
         if isinstance(function, BuiltinFunctionType):
             owner = function.__self__
-            known = owner is None or isinstance(owner, ModuleType) or is_immutable(owner)
+            known = owner is None or isinstance(owner, ModuleType) or self.is_same(owner)
             return "" if known else f"it belongs to {_name(owner)}, which is shared"
-        if isinstance(function, MethodType) and isinstance(function.__self__, type):
-            return self.of_used("", function.__self__)
+        if isinstance(function, MethodType):
+            return self._of_method(function)
         if isinstance(function, (FunctionType, type)) or _is_wrapper(function):
             self._first = function
             return self.of_used("", function)
         return "" if isinstance(function, MethodDescriptorType) else f"{_name(function)} has state that would be copied"
 
+    def _of_method(self, method: MethodType) -> str:
+        if isinstance(method.__self__, type):
+            return self.of_used("", method.__self__)
+        if not self.is_same(method.__self__):
+            return f"{_name(method)} has state that would be copied"
+        return self.of_used("", method.__func__)
+
     def of_used(self, name: str, value: Any) -> str:
         """What speaks against moving a function that uses this value."""
-        if self._across_threads and isinstance(value, PerWorker):
-            return f'"{name}" is made once for each worker'
         if isinstance(value, (FunctionType, type)) or _is_wrapper(value):
-            return self._of_code(value)
+            return self.of_code(value)
         if isinstance(value, (staticmethod, classmethod, property, functools.cached_property)):
             parts = tuple(getattr(value, part, None) for part in ("fget", "fset", "fdel", "__func__", "func"))
             return next((why for part in parts if part and (why := self.of_used(name, part))), "")
         if isinstance(value, MethodType) and isinstance(value.__self__, type):
-            return self._of_code(value.__self__)
-        if why := _draws(name, value):
+            return self.of_code(value.__self__)
+        if why := self.draws(name, value):
             return why
-        if is_immutable(value) or _is_frozen_instance(value) or isinstance(value, _DESCRIPTORS):
+        if self.is_same(value) or _is_frozen_instance(value) or isinstance(value, _DESCRIPTORS):
             return ""
         return f'"{name}" is shared; pass engine="process" if it is only read'
 
@@ -135,7 +112,8 @@ class _Reader:
                     return f'{found.__name__}.{name} changes its object; pass engine="process" to give it a copy'
         return ""
 
-    def _of_code(self, value: Any) -> str:
+    def of_code(self, value: Any) -> str:
+        """What speaks against moving a function that uses this class or function."""
         if id(value) in self._seen or is_installed(value):  # nobody shares the state of a package on purpose
             return ""
         self._seen.add(id(value))
@@ -148,26 +126,27 @@ class _Reader:
             found = (self.of_used(f"{value.__name__}.{name}", part) for name, part in parts)
             return next((why for why in found if why), "") or self._of_bases(value)
         if not isinstance(value, FunctionType):
-            return _keeps_results(value) or self.of_used(value.__name__, value.__wrapped__)
+            return self.keeps_results(value) or self.of_used(value.__name__, value.__wrapped__)
         return self._of_function(value)
 
     def _of_bases(self, value: type) -> str:
-        return next((why for base in value.__bases__ if base is not object and (why := self._of_code(base))), "")
+        return next((why for base in value.__bases__ if base is not object and (why := self.of_code(base))), "")
 
     def _of_function(self, function: FunctionType) -> str:
         for value in (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()):
-            if not is_immutable(value) and not isinstance(value, FunctionType):
+            if not self.is_same(value) and not isinstance(value, FunctionType):
                 return f"a default argument, {_name(value)}, is shared between calls"
         captured = dict(_captured(function))
         self._names.update(names_in(function.__code__))
         for use in uses(function.__code__):
             if use.kind == "argument" and function is not self._first and (use.name == "self" or not self._may_change):
                 continue  # of a helper: it is not an item's
-            if why := self._of_use(use, captured, function):
+            if why := self.of_use(use, captured, function):
                 return why
         return ""
 
-    def _of_use(self, use: Use, captured: dict[str, object], function: FunctionType) -> str:
+    def of_use(self, use: Use, captured: dict[str, object], function: FunctionType) -> str:
+        """What speaks against moving a function that uses this."""
         name, scope = use.name, function.__globals__
         if use.kind == "argument":
             return f'it changes its argument {name!r}; pass engine="process" to give it a copy'
@@ -176,14 +155,12 @@ class _Reader:
         if use.kind == "import":
             module = sys.modules.get(name)
             return "" if module is None or not use.path else self._of_path(name, module, use)
-        if use.kind == "global" and use.stores and not use.path:
-            return f"it assigns to the global name {name!r}"
-        if use.kind == "captured" and use.stores and not use.path:
-            return f"it assigns to the captured name {name!r}" if name in captured else ""
+        if use.kind in ("global", "captured") and use.stores and not use.path:
+            return f"it assigns to the {use.kind} name {name!r}" if use.kind == "global" or name in captured else ""
         if name in captured or name in scope:
             value = captured[name] if name in captured else settled(scope, name)
             if not isinstance(value, (ModuleType, FunctionType, type)) and is_immutable(value):
-                return f'"{name}" is changed meanwhile' if is_rebound(name, function) else _draws(name, value)
+                return f'"{name}" is changed meanwhile' if is_rebound(name, function) else self.draws(name, value)
             return self._of_path(name, value, use)
         return f"it uses {name}(), which may reach anything" if name in _REFLECTION and not use.stores else ""
 
@@ -203,11 +180,23 @@ class _Reader:
                 name, value = f"{name}.{attribute}", found
                 continue
             if installed and callable(found):  # nobody shares the state of a package on purpose
-                return _draws(f"{name}.{attribute}", found)
+                return self.draws(f"{name}.{attribute}", found)
             return self.of_used(f"{name}.{attribute}", found) or (
                 self.of_used(name, value) if isinstance(value, type) else ""
             )
         return self.of_used(name, value)
+
+    def is_same(self, value: Any) -> bool:
+        """Whether it is as good where the function moves to."""
+        return is_immutable(value)
+
+    def draws(self, name: str, value: Any) -> str:
+        """What speaks against moving a function that draws from a generator such as those of `random`, or seeds it."""
+        return _draws(name, value)
+
+    def keeps_results(self, value: Any) -> str:
+        """What speaks against moving a function that ``functools`` gave a cache."""
+        return _keeps_results(value)
 
 
 _DESCRIPTORS = (MethodDescriptorType, WrapperDescriptorType, MemberDescriptorType, GetSetDescriptorType)
