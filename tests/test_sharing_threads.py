@@ -99,10 +99,10 @@ def with_default(x: int, known: dict[str, list[int]] = TABLE) -> object:  # type
 DATA: list[Callable[..., Any]] = [
     lambda x: TABLE[x], lambda x: COUNTS[x], counts, with_default, remembered, random.random,
     lambda x: random.gauss(x, 1), lambda x: RATES.of(x), RATES.of, functools.partial(with_default, known={"a": [1]}),
-    lambda x: array("d", [x]), TABLE.get, abs, Rates,
+    lambda x: array("d", [x]), TABLE.get, abs, Rates, lambda x: LOG.info(x),
 ]  # fmt: skip
 TELLS: list[Callable[..., Any]] = [
-    lambda x: LOCKS[x], lambda x: LOCAL.x + x, keeps_in_thread, lambda x: LOG.info(x), lambda x: CACHED.execute(x),
+    lambda x: LOCKS[x], lambda x: LOCAL.x + x, keeps_in_thread, lambda x: LOG.addHandler(x), lambda x: CACHED.execute(x),
     lambda x: own().append(x), lambda x: helper(x), lambda x: LOGS.write(), LOGS.write, LOCKS["a"].acquire,
     functools.partial(helper, LOCKS), lambda x: globals()[x], threading.Event().wait, {"a": LOCAL}.get,
 ]  # fmt: skip

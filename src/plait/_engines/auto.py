@@ -73,6 +73,7 @@ class Course:
         self._move = Move(job, requested)
         self._caller = CallerRuns(job)
         self._said = ""  # why it runs where it does
+        self._stale = ""  # why processes are to do no more of it
         self._again = False  # whether it has begun a second time,
         self._anew = False  # a moment ago, though the feed may be held for what was chosen before
         self._pilot = Pilot(job, Plain(job.fn), self._follow, requested or 0)
@@ -107,34 +108,46 @@ class Course:
             self._anew = False
 
     def _there(self) -> Generator[Batch, None, None]:
-        """In processes, unless they do less than the caller, where that may run items: then here again."""
-        job, feed, move = self._job, self._job.feed, self._move
-        job.fn = self._plain
-        if not self._caller.wanted:
-            yield from move.go(final=True)
-            return
-        threads, proof = job.workers, Proof(self._pilot.cost, move.workers, available_cores().count)
-        for batch in move.go():
-            yield batch
-            if proof.note(batch):
-                feed.hold()
-        if not proof.doubted or job.cancelled:
-            return
-        feed.release()
-        for batch in InlineEngine().run(job):
-            yield batch
-            if proof.note_here(batch):
-                feed.hold()
-        feed.release()
-        if job.cancelled or feed.finished:
-            return
-        if why := proof.failed:
+        """In processes, unless they do less than the caller, where that may run items: then here again.
+
+        So it is when the program changes a table that they have a copy of.
+        """
+        job, move, threads = self._job, self._move, self._job.workers
+        proof = Proof(self._pilot.cost, move.workers, available_cores().count) if self._caller.wanted else None
+        yield from self._in_processes(proof)
+        if proof is not None and proof.doubted and not (self._stale or job.cancelled):
+            job.fn = self._plain
+            for batch in InlineEngine().run(job):
+                yield batch
+                if proof.note_here(batch):
+                    job.feed.hold()
+            job.feed.release()
+            self._stale = proof.failed
+            if not (self._stale or job.cancelled or job.feed.finished):
+                yield from self._in_processes()
+        if self._stale and not (job.cancelled or job.feed.finished):
             job.workers = threads
             move.give_up()
-            self._pilot.stay(why)
+            self._pilot.stay(self._stale)
             yield from self._here()
-        else:
-            yield from move.go(final=True)
+
+    def _in_processes(self, proof: Proof | None = None) -> Generator[Batch, None, None]:
+        """To the end, or until they are in doubt or have a copy of what has been changed."""
+        job, tables = self._job, self._pilot.tables
+        if self._is_stale(at_once=True):
+            return
+        job.fn = tables.carried_by(self._plain)
+        for batch in self._move.go(final=proof is None and not tables.found):
+            yield batch
+            if (proof is not None and proof.note(batch)) or self._is_stale():
+                job.feed.hold()
+        job.feed.release()
+
+    def _is_stale(self, *, at_once: bool = False) -> bool:
+        """Whether processes have a copy of what the program has changed since, which is why they do no more."""
+        if not self._stale and (name := self._pilot.tables.changed(at_once=at_once)):
+            self._stale = f'threads: "{name}" was changed meanwhile'
+        return bool(self._stale)
 
     def end(self) -> None:
         """End what was started for it."""

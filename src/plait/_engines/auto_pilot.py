@@ -34,6 +34,7 @@ from plait._engines.measuring_gil import Canary
 from plait._engines.measuring_transfer import measure_transfer
 from plait._engines.needs import StartUp
 from plait._engines.seen import BRIEF, HINDERED, RACED_CALLS, WAITING_CALLS, Seen, is_lost, race_speed
+from plait._engines.tables import Tables
 
 _HEARD = 0.018  # seconds for which the canary must have listened
 _SOON_HEARD = 0.009  # the same, when it hardly ever got the GIL while several calls ended
@@ -65,6 +66,7 @@ class Pilot:
         unsure: what was measured, if more items than anybody knows of now would change that.
         cost: seconds of one item, once the choice is made.
         hindsight: on the choice, if it is one that later calls may prove wrong.
+        tables: what the function only reads, of which processes have copies.
     """
 
     def __init__(
@@ -94,6 +96,7 @@ class Pilot:
         self.unsure: Measured | None = None
         self.cost = 0.0
         self.hindsight: Hindsight | None = None
+        self.tables = Tables()
         self._chances = _CHANCES
 
     def _stop_metering(self) -> None:
@@ -386,12 +389,9 @@ class Pilot:
         """The choice of processes, unless the function depends on shared memory or costs more to feed than to run."""
         from plait._engines.sharing import obstacle  # reads byte code: only when it matters
 
-        transfer = measure_transfer(self.meter.samples)
-        reason = (
-            self.meter.obstacle
-            or transfer.obstacle
-            or obstacle(self._fn, transfer.classes, may_change=self.meter.may_change)
-        )
+        transfer, may_change = measure_transfer(self.meter.samples), self.meter.may_change
+        found = obstacle(self._fn, transfer.classes, may_change=may_change, tables=self.tables)
+        reason = self.meter.obstacle or transfer.obstacle or found
         if reason:
             return Choice("thread", f"threads, although {nature(measured)}: {reason}", alone=suffices(measured))
         return choose(measured._replace(transfer=transfer.seconds, transfer_bytes=transfer.size))

@@ -26,22 +26,27 @@ from typing import Any
 from plait._core.code_names import names_in
 from plait._core.installed import is_installed
 from plait._core.lazy_imports import settled
+from plait._core.source import Sources
 from plait._core.star import Star
 from plait._engines.immutable import is_immutable
 from plait._engines.sharing_code import Use, uses
+from plait._engines.sharing_reads import only_reads, shape_of
 from plait._engines.sharing_rebinding import is_rebound
+from plait._engines.tables import Tables
 
 _MOST = 300  # functions and classes that are read
 _REFLECTION = frozenset({"globals", "setattr", "delattr", "exec", "eval", "vars", "__import__"})
 
 
-def obstacle(function: object, classes: tuple[object, ...] = (), *, may_change: bool = False) -> str:
+def obstacle(
+    function: object, classes: tuple[object, ...] = (), *, may_change: bool = False, tables: Tables | None = None
+) -> str:
     """Why the function must stay in this process, or an empty string when nothing speaks against moving it.
 
     `classes` are those of its arguments and results, whose methods it may call; `may_change` says that arguments are
-    objects that can be changed at all.
+    objects that can be changed at all. What it only reads speaks for staying, unless `tables` are given to add it to.
     """
-    reader = Reader(may_change=may_change)
+    reader = Reader(may_change=may_change, tables=tables)
     return (
         reader.of(function)
         or next((why for found in classes if (why := reader.of_used("", found))), "")
@@ -52,8 +57,10 @@ def obstacle(function: object, classes: tuple[object, ...] = (), *, may_change: 
 class Reader:
     """Reads functions and classes, each once, for what speaks against moving to another process."""
 
-    def __init__(self, *, may_change: bool) -> None:
+    def __init__(self, *, may_change: bool, tables: Tables | None = None) -> None:
         self._seen: set[int] = set()
+        self._tables = tables
+        self._sources = Sources()
         self._may_change = may_change
         self._names: set[str] = set()  # of globals and attributes that are used anywhere
         self._first: object = None  # the function that is called with the items
@@ -161,8 +168,21 @@ class Reader:
             value = captured[name] if name in captured else settled(scope, name)
             if not isinstance(value, (ModuleType, FunctionType, type)) and is_immutable(value):
                 return f'"{name}" is changed meanwhile' if is_rebound(name, function) else self.draws(name, value)
+            if _logs(value, use) or self._is_table(name, value, function, use):
+                return ""
             return self._of_path(name, value, use)
         return f"it uses {name}(), which may reach anything" if name in _REFLECTION and not use.stores else ""
+
+    def _is_table(self, name: str, value: object, function: FunctionType, use: Use) -> bool:
+        """Whether it is one that is only read, and may therefore be copied as long as it is not changed."""
+        if self._tables is None or isinstance(value, (ModuleType, FunctionType, type)):
+            return False
+        shape = shape_of(value)
+        if shape is None or is_rebound(name, function) or not only_reads(function, name, shape, self._sources):
+            return False
+        scope = function.__globals__ if use.kind == "global" else None
+        self._tables.add(name, value, scope, flat=shape.depth == 1 or shape.array)
+        return True
 
     def _of_path(self, name: str, value: object, use: Use) -> str:
         """What speaks against a value and those attributes of it that are used, if it is a module or a class."""
@@ -200,6 +220,16 @@ class Reader:
 
 
 _DESCRIPTORS = (MethodDescriptorType, WrapperDescriptorType, MemberDescriptorType, GetSetDescriptorType)
+
+
+def _logs(value: object, use: Use) -> bool:
+    """Whether it only writes to a log, which is that of the program wherever it runs."""
+    kind = type(value)
+    return (kind.__module__, kind.__qualname__) in _LOGGERS and use.path[:1] in _WRITES and not use.stores
+
+
+_LOGGERS = frozenset({("logging", "Logger"), ("logging", "RootLogger")})
+_WRITES = frozenset((name,) for name in "debug info warning error exception critical log isEnabledFor".split())
 
 
 def _is_made(name: str, part: object) -> bool:

@@ -25,7 +25,7 @@ from plait._core.code_names import codes_in
 from plait._core.digest import SIZE, Digester, Undigestible
 from plait._core.installed import is_installed
 from plait._core.lazy_imports import settled
-from plait._run.source import Sources
+from plait._core.source import Sources
 
 _GLOBALS = ("LOAD_GLOBAL", "LOAD_NAME")
 _ATTRIBUTES = ("LOAD_ATTR", "LOAD_METHOD")

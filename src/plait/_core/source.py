@@ -16,7 +16,7 @@ from plait._core.code_names import codes_in
 
 _SILENT = ("ctx", "kind", "type_comment", "type_ignores")  # fields that say nothing, or not the same everywhere
 _LATER = ("is_lazy",)  # fields of later Pythons, which mean nothing when they are 0
-_Node = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 
 
 class Sources:
@@ -27,12 +27,16 @@ class Sources:
 
     def meaning(self, code: CodeType) -> tuple[object, ...]:
         """The code in builtin values that are equal when the code means the same."""
+        node = self.node_of(code)
+        return ("source", dump(node)) if node is not None else ("code", MAGIC_NUMBER, byte_code(code))
+
+    def node_of(self, code: CodeType) -> FunctionNode | None:
+        """The function that the code was compiled from; None when that cannot be known."""
         name = code.co_filename
         if name not in self._files:
             self._files[name] = _read(name)
         file = self._files[name]
-        node = file.node_of(code) if file is not None else None
-        return ("source", dump(node)) if node is not None else ("code", MAGIC_NUMBER, byte_code(code))
+        return file.node_of(code) if file is not None else None
 
 
 def dump(node: object) -> str:
@@ -68,16 +72,16 @@ class _File:
     """One source file: its functions, and the code that it compiles to."""
 
     def __init__(self, tree: ast.Module, code: CodeType) -> None:
-        self._nodes: dict[tuple[int, str], list[_Node]] = {}
+        self._nodes: dict[tuple[int, str], list[FunctionNode]] = {}
         for node in ast.walk(tree):
-            if isinstance(node, _Node):
+            if isinstance(node, FunctionNode):
                 decorators = [] if isinstance(node, ast.Lambda) else node.decorator_list
                 line = min([node.lineno, *(each.lineno for each in decorators)])
                 name = "<lambda>" if isinstance(node, ast.Lambda) else node.name
                 self._nodes.setdefault((line, name), []).append(node)
         self._codes = frozenset(codes_in(code))
 
-    def node_of(self, code: CodeType) -> _Node | None:
+    def node_of(self, code: CodeType) -> FunctionNode | None:
         """The function that the code was compiled from; None when that cannot be known."""
         if code not in self._codes:
             return None
