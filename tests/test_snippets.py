@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import doctest
 import importlib
+import linecache
 import os
 import pkgutil
 import re
@@ -56,6 +57,7 @@ def test_example(example: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", MODULES)
 def test_docstrings(name: str) -> None:
     module = importlib.import_module(name)
+    linecache.clearcache()  # every example has all files that were read until now looked at again
     result = doctest.testmod(module, optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
     assert result.failed == 0
 
