@@ -5,6 +5,8 @@ from __future__ import annotations
 import bisect
 import collections
 import copy
+import functools
+import importlib.util
 import itertools
 import json
 import logging
@@ -26,7 +28,7 @@ from plait._engines.choice import Choice
 from plait._engines.seen import Seen
 from plait._engines.sharing import obstacle
 from plait._engines.sharing_reads import Shape, only_reads, shape_of
-from plait._engines.tables import Tables
+from plait._engines.tables import Table, Tables
 from plait._engines.warming import Warming
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
@@ -166,7 +168,7 @@ def test_shapes() -> None:
 @pytest.mark.parametrize("change", [lambda x: x.append(1), lambda x: x.__setitem__(0, 9), lambda x: x.reverse()])
 def test_a_table_that_is_changed(change: Callable[[list[int]], None]) -> None:
     value, tables = [1, 2, 3], Tables()
-    tables.add("LIST", value, {"LIST": value}, flat=True)
+    tables.add(Table("LIST", value, {"LIST": value}, flat=True))
     assert tables.changed(at_once=True) == ""
     change(value)
     assert tables.changed(at_once=True) == "LIST"
@@ -174,7 +176,7 @@ def test_a_table_that_is_changed(change: Callable[[list[int]], None]) -> None:
 
 def test_what_is_changed_inside_of_a_table_is_a_change() -> None:
     value, tables = {"a": [1], "b": [2]}, Tables()
-    tables.add("NESTED", value, None, flat=False)
+    tables.add(Table("NESTED", value, None, flat=False))
     assert tables.changed(at_once=True) == ""
     value["b"].append(3)
     assert tables.changed(at_once=True) == "NESTED"
@@ -183,7 +185,7 @@ def test_what_is_changed_inside_of_a_table_is_a_change() -> None:
 def test_a_name_that_is_bound_anew_is_a_change() -> None:
     scope: dict[str, Any] = {"LIST": [1]}
     tables = Tables()
-    tables.add("LIST", scope["LIST"], scope, flat=True)
+    tables.add(Table("LIST", scope["LIST"], scope, flat=True))
     scope["LIST"] = [1]
     assert tables.changed(at_once=True) == "LIST"
 
@@ -191,7 +193,7 @@ def test_a_name_that_is_bound_anew_is_a_change() -> None:
 def test_an_array_without_a_number_in_it_is_not_changed() -> None:
     numpy = pytest.importorskip("numpy")
     value, tables = numpy.array([1.0, float("nan")]), Tables()
-    tables.add("GRID", value, None, flat=True)
+    tables.add(Table("GRID", value, None, flat=True))
     assert tables.changed(at_once=True) == ""
     value[0] = 2
     assert tables.changed(at_once=True) == "GRID"
@@ -211,7 +213,8 @@ def test_only_what_is_read_may_go_to_processes() -> None:
     assert [one.name for one in tables.found] == ["LIST"]
     assert '"LIST" is shared' in obstacle(READS[0])
     assert '"LIST" is shared' in obstacle(CHANGES[0], tables=tables)
-    assert [one.module for one in tables.found] == [__name__]
+    assert obstacle(loops, tables=(imported := Tables())) == ""
+    assert [one.module for one in (*tables.found, *imported.found)] == ["", __name__]  # a lambda has them with it
 
 
 MODULE = """
@@ -221,6 +224,11 @@ LIMIT = [100]
 def reads(x):
     time.sleep(0.0002)
     return x, len(WORDS), LIMIT[0]
+def reads_also(n, x):
+    return reads(x)
+class Reads(tuple):
+    def read(self, x):
+        return reads(x)
 """
 
 
@@ -233,6 +241,7 @@ def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[types.M
 
     yield program
     del sys.modules["program_with_tables"]
+    sys.modules.pop("plug_ins.first", None)
 
 
 @pytest.fixture
@@ -256,6 +265,31 @@ def test_processes_have_the_tables_that_the_program_has_now(program: types.Modul
         there = next(one for one in outcomes if one.worker.startswith("process"))
         assert there.value == (there.index, 2, 100)
         assert stream.report.why[0] == "processes: for the test"
+
+
+@pytest.mark.parametrize("kind", ["by path", "lambda", "two inputs", "partial", "method"])
+def test_functions_that_workers_cannot_import_have_theirs_with_them(
+    program: types.ModuleType, moves: threading.Event, kind: str, tmp_path: Path
+) -> None:
+    if kind == "by path":
+        spec = importlib.util.spec_from_file_location("plug_ins.first", tmp_path / "program_with_tables.py")
+        assert spec is not None
+        program = importlib.util.module_from_spec(spec)
+        assert spec.loader is not None
+        sys.modules["plug_ins.first"] = program
+        spec.loader.exec_module(program)
+    program.WORDS["b"] = 2
+    reads, more = program.reads, (itertools.count(),) if kind == "two inputs" else ()
+    functions: dict[str, Callable[..., Any]] = {
+        "lambda": lambda x: reads(x), "two inputs": lambda x, y: reads(x), "method": program.Reads().read,
+        "partial": functools.partial(program.reads_also, 1),
+    }  # fmt: skip
+    with plait.map(functions.get(kind, reads), itertools.count(), *more, workers=2) as stream:
+        outcomes = stream.outcomes()
+        next(outcomes)
+        moves.set()
+        there = next(one for one in outcomes if one.worker.startswith("process"))
+        assert there.value[-2:] == (2, 100)
 
 
 def test_what_is_left_comes_back_when_the_program_changes_a_table(

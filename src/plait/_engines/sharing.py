@@ -24,6 +24,7 @@ from types import (
 from typing import Any
 
 from plait._core.code_names import names_in
+from plait._core.importable import is_importable
 from plait._core.installed import is_installed
 from plait._core.lazy_imports import settled
 from plait._core.source import Sources
@@ -32,7 +33,7 @@ from plait._engines.immutable import is_immutable
 from plait._engines.sharing_code import Use, uses
 from plait._engines.sharing_reads import only_reads, shape_of
 from plait._engines.sharing_rebinding import is_rebound
-from plait._engines.tables import Tables
+from plait._engines.tables import Table, Tables
 
 _MOST = 300  # functions and classes that are read
 _REFLECTION = frozenset({"globals", "setattr", "delattr", "exec", "eval", "vars", "__import__"})
@@ -181,7 +182,8 @@ class Reader:
         if shape is None or is_rebound(name, function) or not only_reads(function, name, shape, self._sources):
             return False
         scope = function.__globals__ if use.kind == "global" else None
-        self._tables.add(name, value, scope, flat=shape.depth == 1 or shape.array)
+        module = function.__module__ if scope is not None and is_importable(function) else ""
+        self._tables.add(Table(name, value, scope, flat=shape.depth == 1 or shape.array, module=module))
         return True
 
     def _of_path(self, name: str, value: object, use: Use) -> str:

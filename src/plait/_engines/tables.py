@@ -13,20 +13,17 @@ _SHARE = 0.02  # of the time, at most, goes into looking whether they have chang
 
 
 class Table:
-    """One of them, by the name that the globals of a module have for it; or none, if functions have captured it."""
+    """One of them: its name, and the globals that have it by that name, or None where functions have captured it.
 
-    def __init__(self, name: str, value: Any, scope: dict[str, Any] | None, *, flat: bool) -> None:
+    `flat`: nothing inside of it can be changed. Where workers import the function, they are sent it for its `module`.
+    """
+
+    def __init__(self, name: str, value: Any, scope: dict[str, Any] | None, *, flat: bool, module: str = "") -> None:
         self.name = name
         self.value = value
         self.scope = scope
+        self.module = module
         self._before = copy.copy(value) if flat else copy.deepcopy(value)
-
-    @property
-    def module(self) -> str:
-        """The module that workers import, and that has it; or an empty string."""
-        name = self.scope.get("__name__") if self.scope is not None else None
-        module = sys.modules.get(name) if isinstance(name, str) and name != "__main__" else None
-        return str(name) if module is not None and vars(module) is self.scope else ""
 
     @property
     def changed(self) -> bool:
@@ -46,10 +43,10 @@ class Tables:
         self.found: list[Table] = []
         self._next = 0.0
 
-    def add(self, name: str, value: object, scope: dict[str, Any] | None, *, flat: bool) -> None:
-        """One more, unless it is known; `flat`: nothing inside of it can be changed."""
-        if not any(one.value is value and one.scope is scope and one.name == name for one in self.found):
-            self.found.append(Table(name, value, scope, flat=flat))
+    def add(self, table: Table) -> None:
+        """One more, unless it is known."""
+        if not any(one.value is table.value and one.scope is table.scope for one in self.found):
+            self.found.append(table)
 
     def changed(self, *, at_once: bool = False) -> str:
         """The name of one that the program has changed, if it has, and if it is time to look again; or nothing."""
@@ -62,8 +59,8 @@ class Tables:
         return name
 
     def carried_by(self, fn: Callable[..., object]) -> Callable[..., object]:
-        """The function, which takes along to its worker those that a module has: there it may have made other ones."""
-        kept = [(module, one.name, one.value) for one in self.found if (module := one.module)]
+        """The function, which takes along to its worker those that it imports there: it may have made other ones."""
+        kept = [(one.module, one.name, one.value) for one in self.found if one.module]
         return _Carrier(fn, kept) if kept else fn
 
 
@@ -73,7 +70,7 @@ class _Carrier:
     def __init__(self, fn: Callable[..., object], tables: list[tuple[str, str, object]]) -> None:
         self._fn = fn
         self._tables = tables
-        functools.update_wrapper(self, fn)
+        functools.update_wrapper(self, fn, updated=())
 
     def __call__(self, item: object) -> object:
         return self._fn(item)
