@@ -12,7 +12,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 import pytest
-from advised import awaits, compute, fails, keeps, notes, wait
+from advised import awaits, compute, fails, keeps, looks_up, notes, wait
 
 import plait
 from plait._see.advise_forecast import forecast
@@ -84,6 +84,17 @@ def test_what_shares_state_is_never_sent_away():
     assert found.engine in ("inline", "thread")
     assert '"SEEN" is shared' in found.profile.obstacle
     assert '"SEEN" is shared' in found.sentence or found.break_even is None
+
+
+def test_what_only_reads_a_table_may_be_sent_away_with_a_copy():
+    found = plait.advise(looks_up, range(1000), seconds=0.5)
+    assert (found.profile.obstacle, found.profile.tables) == ("", ("TABLE",))
+    trials = [LOOPS, trial("process", 2, 195, 190, 197, start=0.05)]
+    picked = pick(trials, 1000, replace(COMPUTES, tables=("TABLE",)))
+    assert picked is not None
+    said = sentence("looks_up", picked, replace(COMPUTES, tables=("TABLE",)), trials, 2)
+    assert 'workers have a copy of "TABLE"' in said
+    assert 'engine="auto"' in said
 
 
 def test_as_json_and_as_a_page():

@@ -19,6 +19,7 @@ from plait._engines.measuring_calls import CallMeter
 from plait._engines.measuring_gil import Canary
 from plait._engines.measuring_transfer import measure_transfer
 from plait._engines.sharing import obstacle
+from plait._engines.tables import Tables
 from plait._see.whereabouts import PLAIT
 
 _LIBRARIES = ("openblas", "mkl_rt", "blis", "libgomp", "libomp", "accelerate")
@@ -42,6 +43,7 @@ class Profile:
         gil: the share of the time, from 0 to 1, in which others would have had to wait for the GIL.
         transfer_seconds, transfer_bytes: to pickle and unpickle one argument and one result.
         obstacle: why items must not move to other processes, or an empty string.
+        tables: names of what it only reads, of which other processes have copies.
         libraries: numeric libraries that are loaded and start threads.
         hindered: of the time that threads were ready for a core, the share, from 0 to 1, in which others had it.
         children_seconds: processor time of the child processes that one call runs.
@@ -55,6 +57,7 @@ class Profile:
     transfer_seconds: float = 0.0
     transfer_bytes: int = 0
     obstacle: str = ""
+    tables: tuple[str, ...] = ()
     libraries: tuple[str, ...] = ()
     hindered: float = 0.0
     children_seconds: float = 0.0
@@ -116,12 +119,14 @@ def profile(fn: Callable[..., object], items: Sequence[object], seconds: float) 
                 break
             step = max(1, min(calls, int(calls * (seconds - spent) / max(spent, 1e-6))))
         found = watch.found(calls)
-    transfer = measure_transfer(meter.samples)
+    transfer, tables = measure_transfer(meter.samples), Tables()
+    shared = obstacle(fn, transfer.classes, may_change=meter.may_change, tables=tables)
     return replace(
         found,
         transfer_seconds=transfer.seconds,
         transfer_bytes=transfer.size,
-        obstacle=meter.obstacle or transfer.obstacle or obstacle(fn, transfer.classes, may_change=meter.may_change),
+        obstacle=meter.obstacle or transfer.obstacle or shared,
+        tables=tuple(dict.fromkeys(one.name for one in tables.found)),
         libraries=_libraries(),
     )
 

@@ -47,6 +47,12 @@ def _reasons(picked: Pick, profile: Profile, trials: Sequence[Trial], cores: int
     if faster is None or not faster.per_second or best.engine in REMOTE:
         if even is not None and best.engine in REMOTE:
             yield f"it pays from {how_many(even, 'item')} on"
+        if best.engine in REMOTE and profile.tables:
+            names = " and ".join(f'"{name}"' for name in profile.tables)
+            yield (
+                f"workers have a copy of {names}, as it is when it is imported: where the program changes it later, "
+                'leave the choice to engine="auto", which looks'
+            )
         return
     if profile.obstacle:
         yield f"it stays in this process, because {profile.obstacle}"
