@@ -188,7 +188,7 @@ class _Search:
         began = monotonic()
         collected = gc.isenabled()
         gc.disable()
-        freezes = not gc.get_freeze_count()  # else the program has frozen what it wants to keep so
+        freezes = not _program_freezes()
         if freezes:
             gc.freeze()  # a collection looks at what executions have made, and at nothing else
         Hooks(self._types).install()
@@ -319,6 +319,16 @@ def _collect_quietly() -> None:
             gc.collect()
     finally:
         sys.unraisablehook = hook
+
+
+def _program_freezes() -> bool:
+    """Whether the program has ever frozen what it wants to keep: to ask anew, all of that is counted."""
+    if not _FROZEN and gc.get_freeze_count():
+        _FROZEN.append(True)
+    return bool(_FROZEN)
+
+
+_FROZEN: list[bool] = []
 
 
 def _has_tasks(record: Record) -> bool:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:  # workers import this module, and typing would double their s
     from typing import Any
 
 LAZY: type = getattr(types, "LazyImportType", type("Never", (), {}))  # what no object is of, before that version
+_NO_SUCH = not hasattr(types, "LazyImportType")
 
 
 def settled(scope: dict[str, Any], name: str) -> Any:
@@ -33,13 +34,16 @@ def settled(scope: dict[str, Any], name: str) -> Any:
 
 def settle_modules(prefixes: tuple[str, ...]) -> None:
     """Import what the loaded modules of these names import lazily, and what the modules that come by that do."""
+    if _NO_SUCH:
+        return
     done: set[str] = set()
     while found := [name for name in list(sys.modules) if name.startswith(prefixes) and name not in done]:
         done.update(found)
         for name in found:
             scope = getattr(sys.modules[name], "__dict__", {})
-            for variable in list(scope):
-                settled(scope, variable)
+            if LAZY in set(map(type, list(scope.values()))):
+                for variable in list(scope):
+                    settled(scope, variable)
 
 
 def import_inside(package: types.ModuleType, name: str) -> None:
