@@ -14,6 +14,7 @@ if TYPE_CHECKING:  # workers import this module: what it imports is charged to e
 
 DEADLY = 57
 LENGTH = 1 << 20  # doubles in an array
+_ASCII = b"plait and " * 100_000
 _TEXT = bytes(range(256)) * 1000
 
 
@@ -52,6 +53,10 @@ def compute(seconds: float) -> float:
 
 def fingerprint(x: int) -> str:
     return hashlib.md5(_TEXT[x : x + 500], usedforsecurity=False).hexdigest()
+
+
+def upper(x: int) -> int:
+    return len((_ASCII + b"%d" % x).decode("ascii").upper())
 
 
 def compute_index(x: int) -> int:

@@ -13,7 +13,7 @@ from functools import partial
 from _peers import PROCESSES
 from _rounds import Map, Rounds
 from _table import Table
-from _work import compute, fingerprint
+from _work import compute, fingerprint, upper
 
 import plait
 
@@ -23,6 +23,7 @@ QUESTIONS = (
     ("800, log-normal", compute, [min(0.02, _random.lognormvariate(-7.6, 1.2)) for _ in range(800)], 1.08),
     ("20k x 1 us, then 100 x 5 ms", compute, [1e-6] * 20_000 + [0.005] * 100, 1.15),
     ("100k x 3 us, MD5 of 500 bytes", fingerprint, list(range(100_000)), 2.0),
+    ("400 x 3 strings of 1 MB", upper, list(range(400)), 1.05),
 )
 PEERS = ("multiprocessing.Pool.map", "ProcessPoolExecutor.map, tuned chunksize", "joblib", "mpire")
 

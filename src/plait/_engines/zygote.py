@@ -15,6 +15,8 @@ import os
 import select
 import struct
 
+from plait._engines.allocator import forget
+
 FORKED, ENDED = 1, 2
 NOT_STARTED = -1  # the status of a worker that the system would not let us fork
 ANSWER = struct.Struct("<BxxxIq")
@@ -25,6 +27,7 @@ _MOST_FDS = 8
 def main(fd: int) -> None:
     """Serve requests until the parent is gone."""
     gc.disable()  # what is imported stays
+    forget(os.environ)
     _open_standard_descriptors()
     link = _socket.socket(fileno=fd)
     signal.signal(signal.SIGINT, signal.SIG_IGN)

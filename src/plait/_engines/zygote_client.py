@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 
+from plait._engines.allocator import limits
 from plait._engines.board import SIZE
 from plait._engines.boot_command import command
 from plait._engines.hosting import Bell, Segment
@@ -36,7 +37,7 @@ class Zygote:
             self.pid = os.posix_spawn(
                 sys.executable,
                 command("plait._engines.zygote", there),
-                {**os.environ, **environment},
+                {**limits(os.environ), **os.environ, **environment},
                 file_actions=[(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)],
                 setpgroup=0,
                 setsigmask=(),
