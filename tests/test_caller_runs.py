@@ -161,6 +161,28 @@ def test_items_that_begin_to_wait_get_threads(monkeypatch: pytest.MonkeyPatch) -
     assert any("it has waited" in reason for reason in stream.report.why)
 
 
+def test_items_whose_memory_is_taken_from_the_system_each_time_get_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    since: list[float] = []
+    monkeypatch.setattr(
+        caller_runs, "page_faults", lambda: int(200_000 * (time.perf_counter() - since[0])) if since else 0
+    )
+    stream = plait.map(where, itertools.count())
+    here = threading.get_ident()
+    with stream:
+        until_here(stream)
+        assert here in itertools.islice(stream, 100)
+        since.append(time.perf_counter())
+        ran = iter(stream)
+        assert next(thread for thread in ran if thread != here)
+        assert here not in itertools.islice(ran, 100, 200)
+        assert stream.report.why[-1].startswith("threads: the memory of large objects is taken")
+
+
+def test_as_many_pages_as_on_threads_are_no_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(caller_runs, "page_faults", lambda: int(400_000 * time.perf_counter()))
+    assert only_here(plait.map(where, range(5_000)))
+
+
 @pytest.mark.parametrize(
     "start",
     [

@@ -1,11 +1,13 @@
 """CallerRuns: the caller's own thread runs items while it would only wait for them, so that none is handed over.
 
 One thread that is handed its items takes up to one and a half times as long as a plain loop. That is spared where more
-threads than one do no more, as long as the caller comes back for the next result at once, and items do not wait.
+threads than one do no more, as long as the caller comes back for the next result at once, and items do not wait. Nor is
+it done where the memory of its thread, which may be managed in another way, costs more than that.
 """
 
 from __future__ import annotations
 
+import math
 import time
 from _collections_abc import Callable, Generator
 
@@ -18,13 +20,21 @@ from plait._engines.choice import in_words
 from plait._engines.core_wait import waited_for_core
 from plait._engines.inline import InlineEngine
 
+try:
+    from resource import RUSAGE_SELF, getrusage
+except ImportError:  # Windows
+    getrusage = None  # type: ignore[assignment]
+
 _BRIEF = 0.01  # seconds: nobody but Ctrl-C can end an item here, so only those that end soon by themselves are run
 _WORTH = 0.005  # seconds of work that is left: for less it is not worth the change
 _AWAY = 0.5  # the share of all its time that the caller spends elsewhere, from which on somebody had better go on
 _WAITING = 0.25  # the share of a while that items or the caller wait, from which on threads do more
 _WINDOW = 0.01  # seconds after which that is judged
 _WINDOWS = 3  # one after the other that must say so: the machine may stand still for a moment
+_FAULTS = 100_000  # pages that the system gives in a second, from which on that takes a good part of it,
+_MORE_FAULTS = 2  # if there are so many times as many as there were on threads
 _PUMPED = "threads: a coroutine iterates"
+_PAGED = "threads: the memory of large objects is taken from the system and given back for each of them in this one"
 
 
 class CallerRuns:
@@ -42,8 +52,9 @@ class CallerRuns:
         self._job = job
         self._may = job.timeout is None and job.feed.limit is None and not job.pumped
         self._began = time.perf_counter()
+        self._faults = page_faults()
         self._away = 0.0
-        self._window = _Window()
+        self._window = _Window(math.inf)
         self.wanted = False
         self.against = ""
 
@@ -81,7 +92,8 @@ class CallerRuns:
 
     def batches(self, pause: Callable[[], float]) -> Generator[Batch, None, None]:
         """Run items here; hold the feed when that was no good idea after all. `pause` says how long it has waited."""
-        self._window = window = _Window()
+        faults = (page_faults() - self._faults) / (time.perf_counter() - self._began)
+        self._window = window = _Window(max(_FAULTS, _MORE_FAULTS * faults))
         for batch in InlineEngine().run(self._job):
             window.work()
             yield batch
@@ -94,12 +106,15 @@ class CallerRuns:
 class _Window:
     """What the calling thread does: how much of its time it works, waits, or is elsewhere.
 
+    `most_faults` are pages that it may take from the system in a second.
+
     Attributes:
         away: seconds in which it was elsewhere, altogether.
     """
 
-    def __init__(self) -> None:
-        self._bad = 0
+    def __init__(self, most_faults: float) -> None:
+        self._most_faults = most_faults
+        self._bad = self._paged = 0
         self._took = self.away = 0.0
         self._start(time.perf_counter())
 
@@ -107,6 +122,7 @@ class _Window:
         self._began = self._at = now
         self._computed = time.thread_time()
         self._ready = waited_for_core()
+        self._faults = page_faults()
         self._paused = 0.0
 
     def work(self) -> None:
@@ -126,8 +142,16 @@ class _Window:
             if waited > _WAITING * took:
                 waited -= waited_for_core() - self._ready
         self._took += took
+        self._paged = self._paged + 1 if page_faults() - self._faults > self._most_faults * took else 0
         self._start(now)
         self._bad = self._bad + 1 if waited > _WAITING * took else 0
         if self.away > _AWAY * self._took and self._took > _WINDOWS * _WINDOW:
             return f"threads: {100 * self.away / self._took:.0f} % of the time is spent on the results, between items"
-        return f"threads: of {in_words(took)} it has waited {in_words(waited)}" if self._bad >= _WINDOWS else ""
+        if self._bad >= _WINDOWS:
+            return f"threads: of {in_words(took)} it has waited {in_words(waited)}"
+        return _PAGED if self._paged >= _WINDOWS else ""
+
+
+def page_faults() -> int:
+    """How many pages the system has given this process without reading from a disk; 0 where nobody can tell."""
+    return getrusage(RUSAGE_SELF).ru_minflt if getrusage is not None else 0
