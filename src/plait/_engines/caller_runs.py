@@ -23,7 +23,7 @@ from plait._engines.inline import InlineEngine
 try:
     from resource import RUSAGE_SELF, getrusage
 except ImportError:  # Windows
-    getrusage = None  # type: ignore[assignment]
+    getrusage = None  # type: ignore[assignment]  # then nobody can tell
 
 _BRIEF = 0.01  # seconds: nobody but Ctrl-C can end an item here, so only those that end soon by themselves are run
 _WORTH = 0.005  # seconds of work that is left: for less it is not worth the change
