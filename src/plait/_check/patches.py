@@ -42,6 +42,7 @@ from plait._check.stand_in_gc import collect
 from plait._check.stand_in_locks import StandInLock, StandInRLock, StandInWaiter
 from plait._check.stand_in_queue import StandInSimpleQueue
 from plait._check.stand_in_signals import Signals
+from plait._core import attentive
 from plait._core.lazy_imports import LAZY, settle_modules
 
 _LOCK = type(_thread.allocate_lock())
@@ -82,6 +83,7 @@ class Patches:
         for name, module in list(sys.modules.items()):
             if not name.startswith(_OURS) and isinstance(module, ModuleType):
                 self._sweep(module)
+        self._set(attentive, "BREATH", None)
         self._set(threading, _WAITS, StandInWaiter)
         self._set(threading, "excepthook", threading.__excepthook__)  # what a test runner has put there is not for us
         for owner, name, stand_in in entry_points():

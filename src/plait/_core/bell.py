@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 
+from plait._core.attentive import attentively
+
 
 class Bell:
     """A binary semaphore on a raw lock.
@@ -27,4 +29,7 @@ class Bell:
 
     def wait(self, seconds: float | None = None) -> bool:
         """Return when the bell has been rung since the last `wait`; False if `seconds` have passed without."""
+        return attentively(self._wait, seconds)
+
+    def _wait(self, seconds: float | None) -> bool:
         return self._lock.acquire(timeout=-1.0 if seconds is None else min(seconds, threading.TIMEOUT_MAX))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from _collections_abc import Iterator
 
+from plait._core.attentive import attentively
 from plait._core.errors import PlaitError
 from plait._core.job import Job
 from plait._engines.forwarding import first_setting, next_setting
@@ -66,7 +67,10 @@ class Staff:
 
     def listen(self, milliseconds: float | None) -> list[tuple[int, int]]:
         """Wait until somebody has something to say; the descriptors at which they do."""
-        return self._poll.poll(milliseconds)
+        return attentively(self._listen, None if milliseconds is None else milliseconds / 1000)
+
+    def _listen(self, seconds: float | None) -> list[tuple[int, int]]:
+        return self._poll.poll(None if seconds is None else 1000 * seconds)
 
     # --- workers come and go
 
