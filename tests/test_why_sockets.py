@@ -62,7 +62,10 @@ def test_the_other_side_in_the_same_process(tmp_path: Path, watchdog: str) -> No
     ("end", "title"),
     [
         (OtherEnd("socket", "1.2.3.4:80", (1,), accepted=False), "MainThread asks a server that runs in this process"),
-        (OtherEnd("socket", "1.2.3.4:80", (1, 2), accepted=False), "MainThread waits for something"),  # that 2 accepts
+        (
+            OtherEnd("socket", "1.2.3.4:80", (1, 2), accepted=False),
+            "MainThread asks a server that this process is a part",
+        ),
         (OtherEnd("socket", "1.2.3.4:80", (2,)), "MainThread waits for something"),
         (OtherEnd("socket", "1.2.3.4:80"), "MainThread waits for something"),
     ],

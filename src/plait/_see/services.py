@@ -11,6 +11,9 @@ SERVICES = (  # the end of the file's path, and the function that the thread run
     ("multiprocessing/pool.py", "_handle_results"),
     ("concurrent/futures/process.py", "run"),
     ("multiprocessing/managers.py", "serve_forever"),
+    ("multiprocessing/resource_tracker.py", "main"),
+    ("multiprocessing/forkserver.py", "main"),
+    ("loky/backend/resource_tracker.py", "main"),
 )
 
 

@@ -19,6 +19,8 @@ _HIDDEN_FILES = (threading.__file__, queue.__file__)
 _LIBRARY = os.path.dirname(threading.__file__) + os.sep
 _INSTALLED = re.compile(r"[/\\](?:site|dist)-packages[/\\]([^/\\]+)")
 GENERATED = re.compile(r"<(frozen |decorator-gen|__array_function__|[\w ]*\bgenerated\b)")  # files of what no file has
+_COMMANDS = re.compile(r"[/\\](?:bin|Scripts)[/\\][^/\\]+$")  # where commands are that installers have written
+_SHORT = 20  # lines of one
 _COMMAND = os.path.join(PLAIT, "_cli") + os.sep
 
 
@@ -34,7 +36,8 @@ def program_frame(frame: FrameType | None, until: CodeType | None = None) -> Fra
     """The innermost frame of the program's own, or of a package that it uses, within a call of `until`; or none."""
     while frame is not None and frame.f_code is not until and not frame.f_code.co_filename.startswith(_COMMAND):
         file = frame.f_code.co_filename
-        theirs = not (file.startswith(PLAIT) or GENERATED.match(file)) and frame.f_lineno  # 0 where compiled
+        hidden = file.startswith(PLAIT) or GENERATED.match(file) or is_launcher(file)
+        theirs = not hidden and frame.f_lineno  # 0 where compiled
         if theirs and (not file.startswith(_LIBRARY) or _INSTALLED.search(file)):
             return frame
         frame = frame.f_back
@@ -83,6 +86,15 @@ def whence(frame: FrameType | None, until: CodeType | None = None) -> str:
 def is_installed(frame: FrameType) -> bool:
     """Whether it is of a package that was installed, rather than the program's own."""
     return _INSTALLED.search(frame.f_code.co_filename) is not None
+
+
+@lru_cache(maxsize=1024)
+def is_launcher(file: str) -> bool:
+    """Whether it is what installers write for a command, such as ``bin/gunicorn``, which only calls a package."""
+    if not _COMMANDS.search(file):
+        return False
+    lines = linecache.getlines(file)
+    return len(lines) <= _SHORT and any("sys.argv[0] = " in line for line in lines)
 
 
 def both(own: FrameType | None, inner: FrameType | None) -> str:

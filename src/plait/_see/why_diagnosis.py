@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from plait._see import why_source
+from plait._see.why_blocked import blocked_loop
 from plait._see.why_dump import Dump
 from plait._see.why_elsewhere import ELSEWHERE, child_awaited, stopped
 from plait._see.why_exit import at_its_end, unread
 from plait._see.why_graph import BOUND, NOT_TOLD, RESULTS, awaited, is_timer, needed, with_held
+from plait._see.why_hub import blocked_hub
 from plait._see.why_interrupted import interrupted
 from plait._see.why_keys import is_own
 from plait._see.why_known import Diagnosis, Known, Step, examine, step
 from plait._see.why_left import leavers, left_taken
-from plait._see.why_loops import blocked_loop, busy_loop, no_loop, not_woken, task_waits
+from plait._see.why_loops import busy_loop, no_loop, not_woken, task_waits
 from plait._see.why_nobody import nobody
 from plait._see.why_pipes import pipelined
 from plait._see.why_polls import polls
@@ -33,6 +35,7 @@ def judge(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
         callback_waits,
         blocked_loop,
         not_woken,
+        blocked_hub,
         _forked,
         unread,
         pipelined,
@@ -149,7 +152,7 @@ def _releasing_timer(members: list[Known], everybody: list[Known]) -> str:
 
 def _forked(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
     stuck = [known for known in everybody if _waits_for_a_lock(known) and not known.wait.shared]
-    if not dump.forked or len(everybody) != 1 or not stuck:
+    if not dump.forked or dump.missing or len(everybody) != 1 or not stuck:
         return None
     what = (stuck[0].wait.kind == "lock" and stuck[0].wait.what) or "the lock"
     if leavers(stuck[0]):

@@ -48,6 +48,11 @@ class Frame(NamedTuple):
         return any(self.is_of(*each) for each in _LOOPS)
 
     @property
+    def calls_back(self) -> bool:
+        """Whether it runs an event loop that knows no coroutines, but calls what it was given: Twisted's reactor."""
+        return any(self.is_of(*each) for each in _REACTORS)
+
+    @property
     def place(self) -> str:
         """``app.py:12``.
 
@@ -69,6 +74,9 @@ _LOOPS = (
     ("asyncio/runners.py", "run"),
     ("trio/_core/_run.py", "run"),
 )
+
+
+_REACTORS = (("twisted/internet/base.py", "mainLoop"),)
 
 
 class OtherEnd(NamedTuple):

@@ -116,7 +116,7 @@ def _named_pipe(_: Dump, everybody: list[Known]) -> Diagnosis | None:
     )
 
 
-def _file(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
+def locked_file(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
     """It waits for the lock of a file, or of a database that is one."""
     for known in everybody:
         end, frame = known.thread.other_end, known.wait.frame
@@ -323,7 +323,7 @@ ELSEWHERE = (
     _input,
     kept_open,
     _named_pipe,
-    _file,
+    locked_file,
     asks_itself,
     _work,
     _shared,

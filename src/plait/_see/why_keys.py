@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from plait._see import why_source
-from plait._see.whereabouts import GENERATED
+from plait._see.whereabouts import GENERATED, is_launcher
 from plait._see.why_dump import Frame, Thread
 from plait._see.why_values import Unknown, evaluate
 
@@ -131,7 +131,7 @@ def is_own(frame: Frame) -> bool:
     """Whether the frame is the user's own code: not the standard library's, an installed package's, or ours."""
     if frame.file == "<string>" and frame.function != "<module>" and frame.variables.keys() >= _OF_PROXIES:
         return False
-    return not GENERATED.match(frame.file) and _INSTALLED.search(frame.file) is None
+    return not GENERATED.match(frame.file) and _INSTALLED.search(frame.file) is None and not is_launcher(frame.file)
 
 
 _OF_PROXIES = {"self", "args", "kwds"}  # of the methods that multiprocessing compiles for what a manager has

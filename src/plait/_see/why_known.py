@@ -9,7 +9,7 @@ from plait._see.why_dump import Dump, Thread
 from plait._see.why_keys import Holding, holdings, key_of
 from plait._see.why_manager import served
 from plait._see.why_passed import named
-from plait._see.why_task_wait import task_wait
+from plait._see.why_task_wait import for_ever, task_wait
 from plait._see.why_teams import crews_awaited
 from plait._see.why_wait import Wait, wait_of
 
@@ -55,7 +55,7 @@ class Known(NamedTuple):
 def examine(dump: Dump) -> list[Known]:
     """What is known of each thread."""
     found = [_known(thread, dump.threads) for thread in dump.threads]
-    return [_joining(known, found) for known in found]
+    return [_staying(_joining(known, found), found) for known in found]
 
 
 def step(known: Known) -> Step:
@@ -86,6 +86,17 @@ def _joining(known: Known, everybody: list[Known]) -> Known:
         return known
     other = next((one.thread.name for one in everybody if is_thread(one.thread, wait.address)), "")
     return known._replace(wait=wait._replace(what=f'{wait.what or "thread"} ("{other}")')) if other else known
+
+
+def _staying(known: Known, everybody: list[Known]) -> Known:
+    """Of a task that awaits what nobody can end, and which no other task needs, that it stays."""
+    if not known.thread.task or not for_ever(known.thread, known.wait):
+        return known
+    tasks = [one for one in everybody if one.thread.task and one is not known]
+    wanted = {key for one in tasks for key in one.wait.keys}
+    awaited = any(one.wait.kind == "tasks" or known.thread.ident in one.thread.awaits for one in tasks)
+    needed = awaited or any(held.key in wanted for held in known.held)
+    return known if needed else known._replace(wait=known.wait._replace(kind="stays"))
 
 
 def _known(thread: Thread, everybody: tuple[Thread, ...]) -> Known:
@@ -122,6 +133,7 @@ _DOES = {
     "await": "awaits {what}",
     "tasks": "awaits other tasks",
     "serves": "serves whoever connects",
+    "stays": "waits until it is cancelled, as the main task of a server does,",
     "window": "waits for events of its windows",
     "client": "serves a process that asks for nothing now",
     "proxy": "waits in {what}, which a proxy in the process of that name has asked for",

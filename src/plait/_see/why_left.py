@@ -10,6 +10,7 @@ from plait._see import why_source
 from plait._see.why_dump import Dump
 from plait._see.why_graph import awaited
 from plait._see.why_known import Diagnosis, Known, Step, step
+from plait._see.why_task_wait import primitive
 
 
 class Left(NamedTuple):
@@ -23,7 +24,7 @@ class Left(NamedTuple):
 def left_taken(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
     """Who waits for a lock that no thread is seen to have, and that a function in its file does not always let go."""
     for at, known in enumerate(everybody):
-        steps = leavers(known)
+        steps = [] if known.thread.task else leavers(known)  # who has what a task waits for, `task_waits` knows
         if steps and not known.wait.limited and awaited(everybody, at) is None:
             return Diagnosis(
                 f"{known.thread.name} waits for {known.wait.what}, which no thread is seen to have",
@@ -39,7 +40,8 @@ def left_taken(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
 def leavers(known: Known) -> list[Step]:
     """The functions in the file of the line that waits for a lock which may leave that taken; the surest first."""
     frame, what = known.wait.deep or known.wait.frame, known.wait.what
-    if known.wait.kind != "lock" or known.thread.task or frame is None or not what:
+    kind = primitive(known.thread) if known.thread.task else known.wait.kind
+    if kind not in ("lock", "semaphore")[: 1 + known.thread.task] or frame is None or not what:
         return []
     return [
         Step(
@@ -67,7 +69,7 @@ def _left(file: str, expression: str) -> tuple[Left, ...]:
     tree = why_source.tree_of(file)
     found = []
     for function in ast.walk(tree) if tree is not None else ():
-        if not isinstance(function, ast.FunctionDef):
+        if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
             continue
         calls = [one for one in why_source.within(function) if isinstance(one, ast.Call)]
         methods = {id(one.func): one for one in calls if isinstance(one.func, ast.Attribute)}

@@ -1,36 +1,16 @@
-"""Findings of event loops: one that is blocked, one that was not woken, and what their tasks wait for. Pure."""
+"""Findings of event loops: one that was not woken, one that does not run, and what tasks wait for. Pure."""
 
 from __future__ import annotations
 
 from plait._see.why_assigned import ITS_OWN, is_given_by, is_of_pool, taken_by
+from plait._see.why_blocked import is_trio
 from plait._see.why_cures import AWAITED, NOBODY, OF_ASYNCIO, RANK
 from plait._see.why_dump import Dump
-from plait._see.why_graph import FOR_EVER, NOT_TOLD, RESULTS, may_go_on, taken, with_held
+from plait._see.why_graph import NOT_TOLD, may_go_on, with_held
 from plait._see.why_known import Diagnosis, Known, step
+from plait._see.why_left import leavers
 from plait._see.why_nobody import NO_GENERATOR, generators
 from plait._see.why_task_wait import primitive
-
-
-def blocked_loop(_: Dump, everybody: list[Known]) -> Diagnosis | None:
-    for known in everybody:
-        if known.wait.inside and known.wait.kind not in ("loop", "idle", "runs", "C code"):
-            tasks = [other for other in everybody if other.thread.task]
-            owners = [(task, held) for task in tasks for held in task.held if held.key in known.wait.keys]
-            return Diagnosis(
-                "An event loop is blocked",
-                (step(known), *(taken(task, held) for task, held in owners[:1])),
-                "A coroutine waits in the way of threads, without await: no other task of the loop can go on"
-                + (", and one of them has what it waits for." if owners else "."),
-                "Await what is to be done instead of asking a future for its result; asyncio.wrap_future(...) makes "
-                "any future one that can be awaited."
-                if known.wait.kind in RESULTS
-                else _COUNTERPART_IN_TRIO
-                if _is_trio(known)
-                else "Use the asyncio counterpart (asyncio.Queue, asyncio.Lock, asyncio.sleep, streams), or "
-                "`await asyncio.to_thread(...)`.",
-                certain=known.wait.kind in FOR_EVER and not known.wait.limited,
-            )
-    return None
 
 
 def not_woken(_: Dump, everybody: list[Known]) -> Diagnosis | None:
@@ -87,7 +67,7 @@ def task_waits(_: Dump, everybody: list[Known]) -> Diagnosis | None:
     threads = [known for known in everybody if known.wait.pooled and known.wait.kind not in NOT_TOLD]
     holders = [known for known in everybody if known.held]
     wanted = [known for known in waiting if _is_kept(known, holders)]
-    serves = any(known.wait.kind == "serves" for known in tasks)
+    serves = any(known.wait.kind in ("serves", "stays") for known in tasks)
     ticks = bool(asleep) or serves
     told = [known for known in waiting if _is_told(known) and not (serves and primitive(known.thread) == "queue get")]
     if ticks and not (cancelled or wanted or told):
@@ -97,18 +77,20 @@ def task_waits(_: Dump, everybody: list[Known]) -> Diagnosis | None:
         key=lambda known: (
             known in wanted,
             not _keeps(known, wanted),
-            ticks and not _is_told(known),
+            not _is_told(known),
+            _awaits_one_who_awaits(known, threads),
             not _takes_itself(known),
             _rank(known),
         ),
     )
     stands = generators(first) if primitive(first.thread) == "lock" and not cancelled else []
+    left = [] if cancelled or stands or first in wanted else leavers(first)
     rest = [known for known in (*waiting, *others, *asleep) if known is not first]
     return Diagnosis(
         f"{first.thread.name} was cancelled, and does not end"
         if cancelled
         else f"{first.thread.name} waits for {first.wait.what or 'a future'}",
-        (*with_held([first], everybody), *stands, *with_held([*threads, *rest], everybody)),
+        (*with_held([first], everybody), *stands, *left, *with_held([*threads, *rest], everybody)),
         "The event loop has nothing to do: each of its tasks waits for a future, a timer or a socket."
         + _wakes(asleep, threads, loop.wait.limited),
         NO_GENERATOR if stands else _in_words_of(loop, _cure_of_task(first, rest, threads)),
@@ -116,19 +98,21 @@ def task_waits(_: Dump, everybody: list[Known]) -> Diagnosis | None:
     )
 
 
+def _awaits_one_who_awaits(known: Known, threads: list[Known]) -> bool:
+    """Whether it awaits what a thread does which waits for tasks itself: then one of those is who to look at."""
+    awaits = any(frame.is_of(*each) for frame in known.thread.frames for each in _TO_THREADS)
+    return awaits and any(
+        frame.is_of(*each) for one in threads for frame in one.thread.frames for each in _FROM_THREADS
+    )
+
+
+_TO_THREADS = (("asgiref/sync.py", "__call__"), ("asyncio/threads.py", "to_thread"), ("anyio/to_thread.py", "run_sync"))
+_FROM_THREADS = (("asgiref/current_thread_executor.py", "run_until_future"), ("anyio/from_thread.py", "run"))
+
+
 def _in_words_of(loop: Known, cure: str) -> str:
     """With what there is where the loop is trio's."""
-    return cure.replace("asyncio.timeout(...)", "trio.fail_after(...)") if _is_trio(loop) else cure
-
-
-def _is_trio(known: Known) -> bool:
-    return any(frame.is_of("trio/_core/_run.py", "run") for frame in known.thread.frames)
-
-
-_COUNTERPART_IN_TRIO = (
-    "Use the trio counterpart (memory channels, trio.Lock, trio.sleep, streams), or "
-    "`await trio.to_thread.run_sync(...)`."
-)
+    return cure.replace("asyncio.timeout(...)", "trio.fail_after(...)") if is_trio(loop) else cure
 
 
 def _is_kept(known: Known, everybody: list[Known]) -> bool:

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sysconfig
 import time
+from collections.abc import Collection
 from typing import Any
 
 from plait._core.errors import PlaitError
@@ -62,7 +63,11 @@ def look(pid: int) -> Dump:
     idle = {native for native, before in ran.items() if 0 <= run_time(pid, native) - before < enough}
     enough = _RUNS * (time.monotonic_ns() - began)
     runs = {native for native, before in ran.items() if run_time(pid, native) - before >= enough}
-    threads = [_over_time(one, second.get(one.native, one), hungry, idle) for one in first]
+    calm = () if hungry or runs else idle  # nobody keeps the GIL or a core from them: they do not want it
+    threads = [
+        _ticking(one, second.get(one.native, one), calm) or _over_time(one, second.get(one.native, one), hungry, idle)
+        for one in first
+    ]
     threads = [one._replace(busy=True, where="") if one.native in runs else one for one in threads]
     threads.sort(key=lambda one: (one.native != pid, one.native))
     loops = any(frame.runs_loop for thread in threads for frame in thread.frames)
@@ -89,6 +94,16 @@ def _elsewhere(pid: int, seen: set[int]) -> str:
         return ""
     rows = "\n".join(f"  {row}" for row in whereabouts(pid, seen))
     return f"{OTHERS} What the system tells of the other threads:\n{rows}"
+
+
+def _ticking(first: Thread, second: Thread, calm: Collection[int]) -> Thread | None:
+    """One that has moved and hardly run, as it was seen to wait: it waits again and again. None for another one."""
+    if first.native not in calm or not (second.busy or first.frames[:1] != second.frames[:1]):
+        return None
+    waits = next((one for one in (second, first) if one.where), None)
+    if waits is None or (waits.other_end is not None and waits.other_end.kind == "file"):
+        return None
+    return waits._replace(busy=False, has_gil=False, where="", other_end=None, moved=waits.where)
 
 
 def _over_time(first: Thread, second: Thread, hungry: set[int], idle: set[int]) -> Thread:

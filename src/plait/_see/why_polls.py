@@ -46,10 +46,17 @@ def polls(_: Dump, everybody: list[Known]) -> Diagnosis | None:
 
 
 def _loop(known: Known) -> tuple[Frame | None, str]:
-    """The frame that sleeps in a loop which can end, and what ends that loop; "" for no such loop."""
+    """The frame that sleeps in a loop which can end, and what ends that loop; "" for no such loop.
+
+    What a library does for itself, in a thread that no line of the program is in, is its own affair.
+    """
     wait = known.wait
     frame = wait.deep or wait.frame
-    if frame is None or not (wait.kind == "sleep" or (wait.kind == "system" and wait.what == _SLEEPS)):
+    if (
+        frame is None
+        or wait.frame is None
+        or not (wait.kind == "sleep" or (wait.kind == "system" and wait.what == _SLEEPS))
+    ):
         return None, ""
     return frame, ends_of_loop(why_source.tree_of(frame.file), why_source.loop_around(frame.file, frame.line))
 

@@ -13,6 +13,7 @@ from plait._see.why_wait import ROOM
 ALIVE = ("runs", "C code", "loop", "window", "sleep", "work")
 _ENDS = ("pipe", "socket", "terminal")
 _SERVES = ("socketserver.py", "serve_forever")
+_MOST = 4  # other processes that are named
 _NOTHING = "Nothing has come, and no timeout will end the wait"
 _GONE = ": where the other side is gone without a word, it lasts for ever."
 _HERE = ". The other side is in this process, too: see what the thread waits for that should send."
@@ -25,27 +26,41 @@ def asks_itself(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
         return None
     served = [known for known in asking if _is_served(known)]
     first = (served or asking)[0]
+    there = first.thread.other_end.processes if first.thread.other_end else ()
+    family = tuple(pid for pid in there if pid != dump.pid)  # a server that listens before it forks its workers
     others = [known for known in everybody if known is not first and _to_itself(known, dump.pid)]
     return Diagnosis(
-        f"{first.thread.name} asks a server that " + ("it runs itself" if served else "runs in this process"),
+        f"{first.thread.name} asks a server that "
+        + ("this process is a part of" if family else "it runs itself" if served else "runs in this process"),
         (step(first), *map(step, others)),
         f"It waits for an answer from {first.thread.other_end.name if first.thread.other_end else 'it'}, where this "
-        "process itself listens, and nobody has accepted that connection"
+        "process itself listens"
         + (
-            ": the thread that would accept it is the one that waits."
-            if served
-            else ": see what the thread does that would accept it."
+            f", as {_processes(family)} {'do' if len(family) > 1 else 'does'}: none of them has accepted that "
+            "connection, and who waits for it cannot."
+            if family
+            else ", and nobody has accepted that connection"
+            + (
+                ": the thread that would accept it is the one that waits."
+                if served or first.wait.inside
+                else ": see what the thread does that would accept it."
+            )
         ),
         "Answer each connection in a thread of its own (http.server.ThreadingHTTPServer, "
         "socketserver.ThreadingTCPServer; more threads or workers of another server), or call what answers instead of "
         "asking for it through a socket.",
-        certain=bool(served) and all(known.wait.kind != "runs" for known in everybody),
+        certain=bool(served) and not family and all(known.wait.kind != "runs" for known in everybody),
+        processes=family[:_MOST],
     )
+
+
+def _processes(some: tuple[int, ...]) -> str:
+    return f"process{'es' * (len(some) > 1)} {' and '.join(map(str, some[:_MOST]))}"
 
 
 def _is_queued(known: Known, pid: int) -> bool:
     end = known.thread.other_end
-    return _to_itself(known, pid) and end is not None and not end.accepted and set(end.processes) == {pid}
+    return _to_itself(known, pid) and end is not None and not end.accepted
 
 
 def _to_itself(known: Known, pid: int) -> bool:

@@ -57,6 +57,15 @@ def task_wait(thread: Thread) -> Wait:
     return Wait(kind, what, frame, keys, deep=library(thread))
 
 
+def for_ever(thread: Thread, wait: Wait) -> bool:
+    """Whether a task awaits, in its own function, what nobody else knows: ``await asyncio.Event().wait()``.
+
+    The main task of a server does, until it is cancelled.
+    """
+    own = wait.kind == "await" and wait.frame is not None and wait.frame is thread.frames[-1]
+    return own and not thread.cancelled and _FOR_EVER.fullmatch(wait.what) is not None
+
+
 def _keys(frames: tuple[Frame, ...]) -> Iterator[Key]:
     """As what it is known that a task waits for: where it awaits, and to whoever has entered that for the purpose."""
     for frame in frames:
@@ -101,4 +110,5 @@ def library(thread: Thread) -> Frame | None:
     return next((frame for frame in inner if _INSTALLED.search(frame.file)), None)
 
 
+_FOR_EVER = re.compile(r"([\w.]+\.)?((Event|Future)\(\)(\.wait\(\))?|([\w.()]+\.)?create_future\(\)|sleep_forever\(\))")
 _INSTALLED = re.compile(r"[/\\](site|dist)-packages[/\\](?!(anyio|trio)[/\\])")

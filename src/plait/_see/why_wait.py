@@ -74,6 +74,8 @@ _OF_QUEUES = ("get", "put", "join", "recv", "")
 _QUEUES = {"get": "queue get"}  # those in C, whose put() never waits
 _WORDS = {"sleep": "sleep", "join": "join", "waitpid": "child", "wait": "event"}
 
+_WORKERS = "anyio/_backends/_asyncio.py"  # as FastAPI and Starlette have for functions that are not async
+
 ROOM = "waits for room in a socket"
 
 
@@ -111,11 +113,11 @@ class Wait(NamedTuple):
 
 def wait_of(thread: Thread) -> Wait:
     """What a thread waits for that is no task."""
-    mine = next((at for at, frame in enumerate(thread.frames) if is_own(frame)), None)
+    mine = _mine(thread)
     inner = thread.frames[: len(thread.frames) if mine is None else mine]
     frame = thread.frames[mine] if mine is not None else None
     outer = thread.frames[mine:] if mine is not None else ()
-    loop = any(one.runs_loop for one in outer)
+    loop = any(one.runs_loop or one.calls_back for one in outer)
     pooled = _pooled(thread)
     if frame is None and any(_PARTS.search(one.file) for one in inner):
         inner = tuple(takewhile(lambda one: not _PARTS.search(one.file), inner))
@@ -149,7 +151,19 @@ def wait_of(thread: Thread) -> Wait:
         what = shown(deep, what)
     elif frame is not None and kind in ("lock", "condition"):
         frame, deep = _called_for(outer)
-    return Wait(kind, what, frame, keys, address, loop, pooled, _limited(inner, call), deep, owner, shared)
+    limited = _limited(inner, call) or bool(thread.moved)
+    return Wait(kind, what, frame, keys, address, loop, pooled, limited, deep, owner, shared)
+
+
+def _mine(thread: Thread) -> int | None:
+    """Where in the stack the innermost frame of the user's own is; None for no such frame.
+
+    A helper process, started as ``python -c "from ... import main; main()"``, has none.
+    """
+    mine = next((at for at, frame in enumerate(thread.frames) if is_own(frame)), None)
+    if mine and thread.frames[mine].file == "<string>" and any(thread.frames[mine - 1].is_of(*one) for one in SERVICES):
+        return None
+    return mine
 
 
 def _by_system(thread: Thread, call: Call | None) -> str:
@@ -162,6 +176,12 @@ def _by_system(thread: Thread, call: Call | None) -> str:
     if thread.other_end is not None and thread.where.startswith(_EITHER):
         return _BY_END.get(thread.other_end.kind, known)
     return known
+
+
+def _gets_work(inner: tuple[Frame, ...]) -> bool:
+    """Whether the worker of a pool of anyio waits for the next function to run."""
+    frames = [frame for frame in inner if not frame.file.endswith(("threading.py", "queue.py"))]
+    return len(frames) == 1 and frames[0].is_of(_WORKERS, "run")
 
 
 def _what(frame: Frame | None, kind: str, call: Call | None) -> str:
@@ -258,7 +278,7 @@ def _by_library(inner: tuple[Frame, ...]) -> tuple[str, int]:
             return "loop", address
         for file, function, kind in _SHAPES:
             if frame.is_of(file, function):
-                return kind, address
+                return "idle" if kind == "queue get" and _gets_work(inner) else kind, address
         if frame.file.endswith(("threading.py", "multiprocessing/synchronize.py")) and owner is not None:
             if name == "__enter__" and _CONDITIONS.get(owner.type) != "semaphore":
                 return "lock", address
