@@ -128,10 +128,27 @@ def test_what_cannot_be_pickled_says_so_in_the_same_words(name: str, carry: Call
     assert str(traced.value) == str(plain.value)
 
 
-@pytest.mark.parametrize("name", ["Lock", "RLock"])
-def test_a_lock_is_no_base(name: str) -> None:
+def test_a_lock_is_no_base() -> None:
     with plait.trace(), pytest.raises(TypeError, match="not an acceptable base type"):
-        type("Own", (getattr(threading, name),), {})
+        type("Own", (threading.Lock,), {})
+
+
+def test_what_an_rlock_is_may_be_a_base() -> None:
+    """As loky has it: ``class LokyRLock(type(threading.RLock()))``."""
+    with plait.trace():
+        kind = type(threading.RLock())
+
+        class Own(kind):  # type: ignore[misc, valid-type]  # what it is, is known when it runs
+            def twice(self) -> bool:
+                return bool(super().acquire() and super().acquire())
+
+        lock = Own()
+        assert isinstance(lock, kind)
+        assert issubclass(Own, kind)
+        assert not isinstance(threading.Lock(), kind)
+    assert lock.twice()
+    lock.release()
+    lock.release()
 
 
 @pytest.mark.parametrize("name", ["Lock", "RLock"])

@@ -11,6 +11,7 @@ from __future__ import annotations
 import _thread
 import re
 import sys
+import types
 import weakref
 from _thread import get_ident
 from collections.abc import Callable
@@ -51,7 +52,27 @@ def lock_types(told: Told, keep: Callable[[Any], None]) -> tuple[type, type]:
 
 
 class _WithMethods(type):
-    """Whoever asks the class of a lock for its methods, as ExitStack does, gets functions, which slots are not."""
+    """Whoever asks the class of a lock for its methods, as ExitStack does, gets functions, which slots are not.
+
+    Whoever derives a class from it, as loky does from ``type(threading.RLock())``, derives it from what it stands for,
+    where that may be: then it behaves as where nobody traces, and its locks are not seen.
+    """
+
+    def __new__(cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **options: Any) -> Any:
+        """A class of ours; or that of somebody else."""
+        if namespace.get("__module__") == __name__:
+            return super().__new__(cls, name, bases, namespace, **options)
+        plain = tuple(type(one.make()) if isinstance(one, _WithMethods) else one for one in bases)
+        kind, _, _ = types.prepare_class(name, plain)
+        return kind(name, plain, namespace, **options)
+
+    make: Callable[[], Any]
+
+    def __instancecheck__(cls, one: object) -> bool:
+        return super().__instancecheck__(one) or isinstance(one, type(cls.make()))
+
+    def __subclasscheck__(cls, kind: type) -> bool:
+        return super().__subclasscheck__(kind) or issubclass(kind, type(cls.make()))
 
     @property
     def __enter__(cls) -> Callable[[Any], bool]:
@@ -117,10 +138,6 @@ class _Lock(metaclass=_WithMethods):
             return got
 
         self.equip(self, raw.acquire, wait)
-
-    def __init_subclass__(cls) -> None:
-        if cls.__module__ != __name__:  # as where nobody traces
-            raise TypeError("the type of a threading lock is not an acceptable base type")
 
     @property  # type: ignore[misc]  # one may
     def __class__(self) -> Any:

@@ -18,6 +18,8 @@ from plait._see.why_nobody import nobody
 from plait._see.why_pipes import pipelined
 from plait._see.why_polls import polls
 from plait._see.why_pools import callback_waits, is_taken, loop_ends, pool_out, waits_for_itself
+from plait._see.why_quiet import from_outside
+from plait._see.why_workers import all_ask, all_wait
 
 
 def diagnose(dump: Dump) -> Diagnosis | None:
@@ -44,14 +46,17 @@ def judge(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
         is_taken,
         no_loop,
         nobody,
+        all_ask,
         *ELSEWHERE,
         left_taken,
         task_waits,
         busy_loop,
         polls,
         pool_out,
+        all_wait,
         _chain,
         _computes,
+        from_outside,
     ):
         if (found := find(dump, everybody)) is not None:
             break

@@ -76,7 +76,7 @@ _LOOPS = (
 )
 
 
-_REACTORS = (("twisted/internet/base.py", "mainLoop"),)
+_REACTORS = (("twisted/internet/base.py", "run"),)
 
 
 class OtherEnd(NamedTuple):
@@ -158,6 +158,8 @@ class Dump(NamedTuple):
         workers: the worker processes that plait has for it, each with what the system says it waits for.
         handled: the signals for which the program has handlers of its own.
         inside: whether it was looked at from inside, where all tasks are seen.
+        listens: the addresses at which it takes connections.
+        pythons: those of its children that are Python programs.
     """
 
     pid: int
@@ -169,3 +171,5 @@ class Dump(NamedTuple):
     workers: tuple[tuple[int, str], ...] = ()
     handled: tuple[str, ...] = ()
     inside: bool = False
+    listens: tuple[str, ...] = ()
+    pythons: tuple[int, ...] = ()

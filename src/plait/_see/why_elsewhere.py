@@ -151,7 +151,7 @@ def locked_file(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
     return None
 
 
-def _shared(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
+def from_processes(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
     """It waits for a result, an item or a lock that another process can give."""
     pool = any(known.wait.kind == "service" for known in everybody)
     known = next((one for one in everybody if _from_processes(one, pool)), None)
@@ -259,7 +259,8 @@ def child_awaited(everybody: list[Known]) -> Known | None:
 
 def _child(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
     """It waits for the end of a child."""
-    known = child_awaited([one for one in everybody if not one.wait.limited])
+    waiting = [one for one in everybody if not one.wait.limited]
+    known = child_awaited([one for one in waiting if one.wait.frame is not None or one.thread.task])
     others = any(one.wait.kind == "await" for one in everybody)
     if known is None or not dump.children or (known.thread.task and others):
         return None
@@ -326,7 +327,7 @@ ELSEWHERE = (
     locked_file,
     asks_itself,
     _work,
-    _shared,
+    from_processes,
     _child,
     _typed,
     other_side,

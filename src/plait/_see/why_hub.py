@@ -11,7 +11,7 @@ def blocked_hub(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
     """A thread that runs green threads waits for what gevent or eventlet does not know, in the way of all of them."""
     greens = [known for known in everybody if _is_green(known)]
     known = next((one for one in everybody if _blocks(one)), None)
-    if known is None or not (greens or dump.missing == GREEN):
+    if known is None or not (greens or (dump.missing == GREEN and _runs_green(known))):
         return None
     owners = [(green, held) for green in greens for held in green.held if held.key in known.wait.keys]
     alone = sum(not _is_green(one) and not one.thread.task for one in everybody) == 1
@@ -25,7 +25,7 @@ def blocked_hub(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
             if owners
             else "."
             if greens
-            else ", if it runs green threads, and one of them may have what it waits for."
+            else ", and one of them may have what it waits for."
         ),
         "Use what green threads wait with: monkey.patch_all() before any other import makes threading and queue so; or "
         "gevent.lock and gevent.event, eventlet.semaphore. What only threads can do is for gevent.get_hub().threadpool "
@@ -36,6 +36,12 @@ def blocked_hub(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
 
 def _is_green(known: Known) -> bool:
     return known.thread.native == 0 and not known.thread.task
+
+
+def _runs_green(known: Known) -> bool:
+    """Whether a thread is in a green thread: then its outermost frame is not what threads and programs begin with."""
+    frames = known.thread.frames
+    return bool(frames) and frames[-1].name not in ("<module>", "_bootstrap", "_run_module_as_main")
 
 
 def _blocks(known: Known) -> bool:

@@ -24,8 +24,8 @@ from plait._see.whereabouts import PLAIT
 from plait._see.why_dump import Dump, Frame, Thing, Thread, since_fork
 from plait._see.why_green import green_threads
 from plait._see.why_keys import is_own
-from plait._see.why_other_end import ends_of_children, other_end
-from plait._see.why_proc import children, forked, listed, run_time, turns_of, waits_in, workers
+from plait._see.why_other_end import ends_of_children, listens_at, other_end
+from plait._see.why_proc import children, forked, listed, pythons, run_time, turns_of, waits_in, workers
 from plait._see.why_still import still
 from plait._see.why_trio import trio_tasks
 from plait._see.why_values import Unknown, value_of, variables_of
@@ -95,7 +95,8 @@ def look_inside() -> Dump:
     threads.sort(key=lambda thread: (thread.name != "MainThread", thread.native))
     threads += _green()
     ends = ends_of_children(pid)
-    return Dump(pid, (*threads, *tasks), "", children(pid), forked(pid, ours=1), ends, workers(pid), _handled(), True)
+    found = Dump(pid, (*threads, *tasks), "", children(pid), forked(pid, ours=1), ends, workers(pid), _handled(), True)
+    return found._replace(listens=listens_at(pid), pythons=pythons(child for child, _ in found.children))
 
 
 def _waits_in(pid: int, native: int, busy: bool) -> str:

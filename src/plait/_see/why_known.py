@@ -63,7 +63,7 @@ def step(known: Known) -> Step:
     wait = known.wait
     frame = wait.frame
     line = why_source.text(frame.file, frame.line) if frame is not None else ""
-    limited = wait.limited and wait.kind not in ("service", "feeder", "runs", "C code")
+    limited = wait.limited and wait.kind not in ("service", "feeder", "runs", "C code", "sleep")
     often = _AGAIN if known.thread.moved else ", with a timeout," if limited else ""
     does = _DOES[wait.kind].format(what=wait.what or "something") + often
     if known.thread.cancelled:

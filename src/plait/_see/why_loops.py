@@ -70,7 +70,8 @@ def task_waits(_: Dump, everybody: list[Known]) -> Diagnosis | None:
     serves = any(known.wait.kind in ("serves", "stays") for known in tasks)
     ticks = bool(asleep) or serves
     told = [known for known in waiting if _is_told(known) and not (serves and primitive(known.thread) == "queue get")]
-    if ticks and not (cancelled or wanted or told):
+    own = [known for known in tasks if known.wait.frame is not None]
+    if (ticks or not own) and not (cancelled or wanted or told):
         return None  # a server that has nothing to do looks like this
     first = min(
         cancelled or waiting,
@@ -86,9 +87,12 @@ def task_waits(_: Dump, everybody: list[Known]) -> Diagnosis | None:
     stands = generators(first) if primitive(first.thread) == "lock" and not cancelled else []
     left = [] if cancelled or stands or first in wanted else leavers(first)
     rest = [known for known in (*waiting, *others, *asleep) if known is not first]
+    unseen = not cancelled and not _is_told(first) and bool(threads)  # what the thread does is all there is to say
     return Diagnosis(
         f"{first.thread.name} was cancelled, and does not end"
         if cancelled
+        else f"{first.thread.name} waits for what {threads[0].thread.name} does"
+        if unseen
         else f"{first.thread.name} waits for {first.wait.what or 'a future'}",
         (*with_held([first], everybody), *stands, *left, *with_held([*threads, *rest], everybody)),
         "The event loop has nothing to do: each of its tasks waits for a future, a timer or a socket."

@@ -50,6 +50,13 @@ def other_end(pid: int, thread: int, where: str) -> OtherEnd | None:
     return _database(pid) if where.startswith("hrtimer") else None
 
 
+def listens_at(pid: int) -> tuple[str, ...]:
+    """The addresses at which a process takes connections."""
+    rows = [row for row in _connections(pid) if row.state == _LISTENS]
+    links = {_link(pid, int(number)) for number in listed(f"/proc/{pid}/fd")} if rows else set()
+    return tuple(dict.fromkeys(str(row.local) for row in rows if f"socket:[{row.inode}]" in links))
+
+
 def ends_of_children(pid: int) -> dict[int, OtherEnd]:
     """The other ends of what the children of a process wait for."""
     found = {child: other_end(child, child, waits_in(child, child)) for child, _ in children(pid)}

@@ -13,7 +13,7 @@ from typing import Any
 
 from plait._core.errors import PlaitError
 from plait._see.why_dump import GREEN, OTHERS, Dump, Frame, Thing, Thread, since_fork
-from plait._see.why_other_end import ends_of_children, other_end
+from plait._see.why_other_end import ends_of_children, listens_at, other_end
 from plait._see.why_proc import (
     caught,
     children,
@@ -21,6 +21,7 @@ from plait._see.why_proc import (
     forked,
     has_ended,
     listed,
+    pythons,
     run_time,
     text_of,
     turns_of,
@@ -78,7 +79,8 @@ def look(pid: int) -> Dump:
     ours = ("SIGQUIT",) if any(thread.name == "plait-watchdog" for thread in threads) else ()
     handled = tuple(one for one in caught(pid) if one not in ours)
     missing = GREEN if _is_green(pid, threads) else _elsewhere(pid, {one.native for one in threads})
-    return Dump(pid, (*threads, *tasks), missing, children(pid), forked(pid), ends, workers(pid), handled)
+    found = Dump(pid, (*threads, *tasks), missing, children(pid), forked(pid), ends, workers(pid), handled)
+    return found._replace(listens=listens_at(pid), pythons=pythons(child for child, _ in found.children))
 
 
 def _is_green(pid: int, threads: list[Thread]) -> bool:
@@ -97,12 +99,19 @@ def _elsewhere(pid: int, seen: set[int]) -> str:
 
 
 def _ticking(first: Thread, second: Thread, calm: Collection[int]) -> Thread | None:
-    """One that has moved and hardly run, as it was seen to wait: it waits again and again. None for another one."""
+    """One that has moved and hardly run, as it was seen to wait; None for another one.
+
+    It waits again and again where that was so at both looks, and may have come to its wait in between otherwise. Of a
+    lock it is not said that it waits for it for ever where it has moved.
+    """
+    place = [(one.file, one.function) for one in (*first.frames[:1], *second.frames[:1])]
     if first.native not in calm or not (second.busy or first.frames[:1] != second.frames[:1]):
         return None
     waits = next((one for one in (second, first) if one.where), None)
     if waits is None or (waits.other_end is not None and waits.other_end.kind == "file"):
         return None
+    if waits is second and not waits.where.startswith("futex") and (place[:1] != place[1:] or not first.where):
+        return waits._replace(busy=False, has_gil=False)
     return waits._replace(busy=False, has_gil=False, where="", other_end=None, moved=waits.where)
 
 

@@ -39,10 +39,20 @@ def polls(_: Dump, everybody: list[Known]) -> Diagnosis | None:
         f"No wait that cannot end was found. Its loop {ends}. Nobody tells it when that is so: it looks.",
         "Keep nothing that others need while you wait for what they are to do: let go of it first."
         if keeps
+        else _OF_CELERY
+        if any(one.is_in(_CELERY, ("get", "collect")) for one in known.thread.frames)
         else "See who is to bring that about, and whether that one has failed; give the loop a limit of time. What "
         "another thread is to say is for an Event: event.wait(timeout) ends at once when it is set.",
         certain=False,
     )
+
+
+_CELERY = "celery/result.py"
+_OF_CELERY = (
+    "See whether a worker takes from that queue (celery -A app inspect active), and whether both use the same result "
+    "backend; give get() a timeout. A task that waits for another one needs one more worker: begin what comes "
+    "next by a chain, a chord or a callback."
+)
 
 
 def _loop(known: Known) -> tuple[Frame | None, str]:

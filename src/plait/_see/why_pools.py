@@ -121,14 +121,16 @@ def _behind(workers: list[Known], everybody: list[Known]) -> int:
     queues = [frame.variables["work_queue"].text for frame in frames if "work_queue" in frame.variables]
     if any(text.isdigit() for text in queues):
         return max(int(text) for text in queues if text.isdigit())
-    if not any(known.thread.name.startswith("asyncio_") for known in workers):
+    pools = {known.wait.pooled for known in everybody if known.wait.pooled}
+    if len(pools) > 1 and not any(known.thread.name.startswith("asyncio_") for known in workers):
         return 0
     return max(0, sum(map(_is_for_thread, everybody)) - len(workers))
 
 
 def _is_for_thread(known: Known) -> bool:
-    """Whether it is a task that waits for `asyncio.to_thread`."""
-    return any(frame.is_of("asyncio/threads.py", "to_thread") for frame in known.thread.frames)
+    """Whether it is a task that waits for `asyncio.to_thread`, or for what `run_in_executor` has begun."""
+    by_loop = known.thread.task and "run_in_executor(" in known.wait.what
+    return by_loop or any(frame.is_of("asyncio/threads.py", "to_thread") for frame in known.thread.frames)
 
 
 def pool_out(_: Dump, everybody: list[Known]) -> Diagnosis | None:
@@ -150,4 +152,8 @@ def _asks_pool(known: Known) -> bool:
     deep = known.wait.deep
     itself = deep.variables.get("self") if deep is not None else None
     names = f"{deep.file} {itself.type if itself is not None else ''}" if deep is not None else ""
-    return known.wait.kind == "queue get" and known.wait.frame is not None and "pool" in names.lower()
+    return (
+        known.wait.kind in ("queue get", "condition", "semaphore")
+        and known.wait.frame is not None
+        and "pool" in names.lower()
+    )

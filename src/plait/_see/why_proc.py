@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 FIFO = "waits until somebody opens the other end of a named pipe"
@@ -159,6 +159,11 @@ def children(pid: int) -> tuple[tuple[int, str], ...]:
         elif not helper:
             found.append(child)
     return tuple((child, _foremost(child)) for child in found)
+
+
+def pythons(some: Iterable[int]) -> tuple[int, ...]:
+    """Those of some processes that run Python."""
+    return tuple(pid for pid in some if executable(pid).startswith("python"))
 
 
 def workers(pid: int) -> tuple[tuple[int, str], ...]:

@@ -28,7 +28,7 @@ def asks_itself(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
     first = (served or asking)[0]
     there = first.thread.other_end.processes if first.thread.other_end else ()
     family = tuple(pid for pid in there if pid != dump.pid)  # a server that listens before it forks its workers
-    others = [known for known in everybody if known is not first and _to_itself(known, dump.pid)]
+    others = [known for known in everybody if known is not first and is_to_itself(known, dump.pid)]
     return Diagnosis(
         f"{first.thread.name} asks a server that "
         + ("this process is a part of" if family else "it runs itself" if served else "runs in this process"),
@@ -60,10 +60,11 @@ def _processes(some: tuple[int, ...]) -> str:
 
 def _is_queued(known: Known, pid: int) -> bool:
     end = known.thread.other_end
-    return _to_itself(known, pid) and end is not None and not end.accepted
+    return is_to_itself(known, pid) and end is not None and not end.accepted
 
 
-def _to_itself(known: Known, pid: int) -> bool:
+def is_to_itself(known: Known, pid: int) -> bool:
+    """Whether a thread waits, without a timeout, for what this process itself has the other end of."""
     end = known.thread.other_end
     return end is not None and end.kind == "socket" and pid in end.processes and not known.wait.limited
 

@@ -130,7 +130,7 @@ def wait_of(thread: Thread) -> Wait:
     if inner and inner[0].is_of("threading.py", "__enter__") and kind != "semaphore":
         kind = "lock"  # that of the condition, which a queue or event begins with
     deep = _deep(inner, kind)
-    call = _call(deep or frame, kind)
+    call = _call(deep or frame, kind, thread.where)
     if not kind:
         kind = _by_line(thread, call)
     if thread.busy and not thread.where and kind in _BRIEFLY:
@@ -142,7 +142,8 @@ def wait_of(thread: Thread) -> Wait:
         taken = () if inner or frame is None else _of_line(frame)  # in C code of its body
         asks = tuple(dropwhile(lambda one: not one.is_in(_MANAGERS, _LOCKS), inner)) or inner
         keys = tuple(key for key in _keys((*asks, *outer), "lock") if key not in taken)
-        return Wait("system", known, frame, keys, address, loop, pooled, bool(thread.moved), shared=shared)
+        called = _called(inner) if frame is None else None
+        return Wait("system", known, frame, keys, address, loop, pooled, bool(thread.moved), called, shared=shared)
     if kind in ("something", "runs", "C code"):
         deep = None
     what = _what(deep or frame, kind, call)
@@ -211,6 +212,13 @@ def _deep(inner: tuple[Frame, ...], kind: str) -> Frame | None:
     if kind in _TOLD_BY_NAME:
         return None
     return next((one for one in inner if not _NO_WRAPPER.search(one.file)), None)
+
+
+def _called(inner: tuple[Frame, ...]) -> Frame | None:
+    """What a thread has been given to run, where that is a function of a library: ``to_thread(requests.get, url)``."""
+    if not inner or not inner[-1].is_of("threading.py", "_bootstrap"):
+        return None
+    return next((one for one in reversed(inner) if _LIBRARY.search(one.file)), None)
 
 
 def _called_for(outer: tuple[Frame, ...]) -> tuple[Frame, Frame | None]:
@@ -298,9 +306,11 @@ def _by_line(thread: Thread, call: Call | None) -> str:
     return _QUEUES.get(call.method) or _WORDS.get(call.method, "something")
 
 
-def _call(frame: Frame | None, kind: str) -> Call | None:
-    """The call in the user's line that waits."""
+def _call(frame: Frame | None, kind: str, where: str) -> Call | None:
+    """The call in the user's line that waits. Who sleeps is in another function of the kernel than who wants a lock."""
     found = why_source.calls(frame.file, frame.line, frame.column) if frame is not None else ()
+    if where.startswith("futex"):
+        found = tuple(call for call in found if call.method != "sleep") or found
     wanted = {"join": ("join",), "future": ("result", "exception"), "queue get": ("get",), "queue put": ("put",)}
     wanted |= {"channel get": ("get",), "channel put": ("put",)}
     names = wanted.get(kind, (*_LOCKS, *_QUEUES, *_WORDS))

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from plait._see.why_diagnosis import judge
 from plait._see.why_dump import Dump
 from plait._see.why_known import Diagnosis, Step, examine, step
+from plait._see.why_quiet import idle_server
 
 _WIDTH = 88
 _SHOWN = 3  # threads that do the same, before the others are counted
@@ -18,11 +19,13 @@ def tell(dump: Dump) -> str:
     """All that is known, for people."""
     everybody = examine(dump)
     diagnosis = judge(dump, everybody)
-    parts = [_diagnosis(diagnosis) if diagnosis is not None else NOTHING]
+    parts = [_diagnosis(diagnosis) if diagnosis is not None else _nothing(idle_server(dump, everybody))]
     parts.append(f"all of process {dump.pid}:\n{_rows([step(known) for known in everybody])}")
     ask = diagnosis.processes if diagnosis is not None else ()
     if dump.children and any(known.wait.kind == "child" for known in everybody):
         ask = tuple(dict.fromkeys((*ask, *(child for child, _ in dump.children))))
+    if diagnosis is None:
+        ask = tuple(dict.fromkeys((*ask, *dump.pythons[:_ASKED])))  # what hangs may be one that it has started
     if ask:
         parts.append("\n".join(f"the other process: plait why {pid}" for pid in ask))
     if dump.missing:
@@ -30,6 +33,11 @@ def tell(dump: Dump) -> str:
     return "\n\n".join(parts)
 
 
+def _nothing(more: str) -> str:
+    return f"{NOTHING}\n{textwrap.fill(more, _WIDTH)}".rstrip()
+
+
+_ASKED = 4  # children
 NOTHING = "No wait that cannot end was found: what is waited for may still come."
 
 

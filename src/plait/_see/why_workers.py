@@ -1,0 +1,70 @@
+"""Findings of servers and libraries whose worker threads all wait: none is left for what comes meanwhile. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from plait._see.why_dump import Dump, Thread
+from plait._see.why_graph import FOR_EVER, RESULTS
+from plait._see.why_known import Diagnosis, Known, step
+from plait._see.why_sockets import is_to_itself
+
+_INSTALLED = re.compile(r"[/\\](?:site|dist)-packages[/\\]([^/\\.]+)")
+_THREADS = re.compile(r"[/\\](threading|thread)\.py$")
+
+
+def all_ask(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
+    """All workers of a server wait for answers of that server itself."""
+    for workers in _teams(everybody):
+        if not all(is_to_itself(known, dump.pid) and known.wait.frame is not None for known in workers):
+            continue
+        end = workers[0].thread.other_end
+        return Diagnosis(
+            f"All {len(workers)} worker threads ask the server that they work for",
+            tuple(map(step, workers)),
+            f"Each waits for an answer from {end.name if end is not None else 'it'}, which is this process itself. "
+            "While all of them wait so, none is left to give an answer, unless the server may start more threads, or "
+            "needs none for it.",
+            "Call the function that answers instead of asking for it through a socket; more threads only put off the "
+            "moment when all of them ask. Give the call a timeout.",
+            certain=False,
+        )
+    return None
+
+
+def all_wait(_: Dump, everybody: list[Known]) -> Diagnosis | None:
+    """All threads that a library has for what it is asked to do wait at lines of the program."""
+    for workers in _teams(everybody):
+        if any(known.wait.pooled for known in workers) or not all(map(_waits, workers)):
+            continue
+        return Diagnosis(
+            f"All {len(workers)} worker threads of {_team(workers[0].thread)[1]} wait",
+            tuple(map(step, workers)),
+            "None of them is free: what comes meanwhile waits for one of them, unless more may be started, and may be "
+            "what these are waiting for.",
+            "Wait in none of them for what another one is to do, or have more of them; and wait with a timeout.",
+            certain=False,
+        )
+    return None
+
+
+def _waits(known: Known) -> bool:
+    wait = known.wait
+    return wait.kind in (*FOR_EVER, *RESULTS) and not wait.limited and wait.frame is not None
+
+
+def _teams(everybody: list[Known]) -> Iterator[list[Known]]:
+    """The threads that do the same for the same library or pool, where they are several."""
+    teams: dict[object, list[Known]] = {}
+    for known in everybody:
+        if not known.thread.task and (team := known.wait.pooled or _team(known.thread)):
+            teams.setdefault(team, []).append(known)
+    return (workers for workers in teams.values() if len(workers) > 1)
+
+
+def _team(thread: Thread) -> tuple[str, str]:
+    """What a thread was started to run, where that is of an installed library: the function, and the library's name."""
+    frames = [frame for frame in reversed(thread.frames) if not _THREADS.search(frame.file)]
+    found = _INSTALLED.search(frames[0].file) if frames and len(frames) < len(thread.frames) else None
+    return (f"{frames[0].file}:{frames[0].function}", found[1]) if found is not None else ("", "")
