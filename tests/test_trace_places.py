@@ -6,6 +6,7 @@ import asyncio
 import logging
 import logging.handlers
 import queue
+import re
 import subprocess
 import sys
 import threading
@@ -139,12 +140,28 @@ def test_the_line_of_a_step_is_the_one_at_which_it_was_seen_most_often() -> None
     assert recorder._seen_in(thread, 1) == ""
 
 
-def test_a_loop_in_c_is_said_not_to_be_seen(tmp_path: Path) -> None:
+def test_of_a_loop_in_c_what_blocks_it_is_seen(tmp_path: Path) -> None:
     pytest.importorskip("uvloop")
-    (tmp_path / "app.py").write_text("import asyncio, uvloop\nuvloop.run(asyncio.sleep(0.01))\n")
+    app = "import asyncio, time, uvloop\nasync def main():\n    await asyncio.sleep(0.1)\n    time.sleep(0.3)\nuvloop.run(main())\n"
+    (tmp_path / "app.py").write_text(app)
     words = [sys.executable, "-m", "plait", "trace", "app.py"]
     done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert "not seen: the tasks of uvloop.Loop, and what blocked it" in done.stderr
+    assert re.search(r"the event loop was blocked for 0\.\d+ s by a step at app\.py:4 in main", done.stderr), (
+        done.stderr
+    )
+    assert "not seen: the tasks of uvloop.Loop, but for what blocked it" in done.stderr
+    assert "no other task was ready" not in done.stderr
+
+
+def test_a_loop_in_c_that_is_closed_is_asked_no_more() -> None:
+    class Closed:
+        def call_soon_threadsafe(self, *_: object) -> None:
+            raise RuntimeError("Event loop is closed")
+
+    steps = Steps()
+    steps._in_c[threading.get_ident()] = Closed(), compile("", "none", "exec")
+    steps._ask()
+    assert not steps._running
 
 
 def test_what_a_loop_runs_of_the_library_alone_is_not_told_at_the_line_that_runs_the_loop() -> None:

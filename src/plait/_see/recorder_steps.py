@@ -20,6 +20,7 @@ from plait._see.unseen_thread import UnseenThread
 from plait._see.whereabouts import place, whence
 
 BLOCKING = 20_000  # microseconds of a step
+A_STEP = "a step"  # of a loop whose tasks are not seen
 BESIDE = "asyncio.to_thread"
 _KEPT = 1_000_000
 
@@ -73,12 +74,18 @@ class Steps:
         self._running: dict[int, tuple[int, CodeType]] = {}  # thread: began, and what is below the step in its stack
         self._seen: dict[int, tuple[int, Counter[str]]] = {}  # thread: began, how often each line
         self._loops: set[int] = set()  # threads that run one
+        self._in_c: dict[int, tuple[Any, CodeType]] = {}  # threads that run one in C: that, and what waits in it
         self._watch = UnseenThread(self._look, BLOCKING / 2e6)
 
     def close(self) -> None:
         """Look no more, and keep no task alive."""
         self._watch.stop()
         self._numbers.clear()
+
+    def watches(self, loop: Any, idle: CodeType) -> None:
+        """This thread runs a loop in C, whose steps nobody notes: above `idle` only a step has frames."""
+        self._in_c[_thread.get_ident()] = loop, idle
+        self._watch.start()
 
     def begins(self, began: int, below: CodeType) -> None:
         """This thread begins a step."""
@@ -101,7 +108,9 @@ class Steps:
     def leaves_loop(self) -> None:
         """This thread does not run its event loop any more."""
         self._loops.discard(_thread.get_ident())
-        if not self._loops:
+        self._in_c.pop(_thread.get_ident(), None)
+        self._running.pop(_thread.get_ident(), None)
+        if not self._loops and not self._in_c:
             self._watch.stop()
 
     def number(self, task: object, name: str) -> int:
@@ -121,7 +130,21 @@ class Steps:
         step, lines = self._seen.get(thread, (0, Counter[str]()))
         return max(lines, key=lines.__getitem__) if step == began and lines else ""
 
+    def _ask(self) -> None:
+        """Have each loop in C that is seen in a step say when it is through with that: by its next one."""
+        for thread, (loop, idle) in list(self._in_c.items()):
+            frame = sys._current_frames().get(thread)
+            if thread in self._running or frame is None or frame.f_code is idle:
+                continue
+            began = now()
+            self._running[thread] = began, idle
+            try:
+                loop.call_soon_threadsafe(self.ends, began, A_STEP)
+            except RuntimeError:  # it has been closed meanwhile
+                self._running.pop(thread, None)
+
     def _look(self) -> None:
+        self._ask()
         late = now() - BLOCKING // 2
         for thread, (began, below) in list(self._running.items()):
             if began < late:

@@ -90,22 +90,31 @@ class TaskRecorder:
             finally:
                 self._steps.leaves_loop()
 
-        run_loop = asyncio.Runner.run
-
-        @functools.wraps(run_loop)
-        def told(runner: asyncio.Runner, *args: Any, **options: Any) -> Any:
-            kind = type(runner.get_loop())
-            if not issubclass(kind, asyncio.BaseEventLoop):
-                self.strange.add(f"{kind.__module__.partition('.')[0]}.{kind.__qualname__}")
-            return run_loop(runner, *args, **options)
-
         step: Any = run
         below = step.__code__
-        self._replaced.put(asyncio.Runner, "run", told)
+        self._replaced.put(asyncio.Runner, "run", self._telling(asyncio.Runner.run))
         self._replaced.put(asyncio.BaseEventLoop, "run_forever", watched)
         self._replaced.put(asyncio.Lock, "acquire", owned)
         self._replaced.put(_HANDLE, "_run", step)
         self._replaced.put(asyncio.events, "Handle", _dated(self._due))
+
+    def _telling(self, original: Any) -> Any:
+        """`Runner.run` that says of a loop in C which one it is, and has it asked when it blocks."""
+
+        @functools.wraps(original)
+        def run(runner: asyncio.Runner, *args: Any, **options: Any) -> Any:
+            loop = runner.get_loop()
+            kind = type(loop)
+            if issubclass(kind, asyncio.BaseEventLoop):
+                return original(runner, *args, **options)
+            self.strange.add(f"{kind.__module__.partition('.')[0]}.{kind.__qualname__}")
+            self._steps.watches(loop, original.__code__)
+            try:
+                return original(runner, *args, **options)
+            finally:
+                self._steps.leaves_loop()
+
+        return run
 
     def remove(self) -> None:
         """End."""

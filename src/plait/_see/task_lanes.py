@@ -6,7 +6,7 @@ from bisect import bisect_left
 from collections.abc import Iterable
 
 from plait._core.trace import Lane, State, Trace, Wait
-from plait._see.recorder_steps import BLOCKING, Blocked, Step
+from plait._see.recorder_steps import A_STEP, BLOCKING, Blocked, Step
 
 _LONG = 50_000  # microseconds of a step that is told for itself; shorter ones are when they delay others
 _SHARE = 0.1  # and together take so much of the time
@@ -96,7 +96,7 @@ def blocked_words(
         if delays:
             many = f"{len(delays)} tasks were" if len(delays) > 1 else "1 task was"
             text += f"; {many} ready meanwhile and had to wait, for up to {max(delays.values()) / 1e6:.2f} s"
-        else:
+        elif ones[0].name != A_STEP:
             text += "; no other task was ready meanwhile"
         found.append(
             (seconds + sum(delays.values()) / 1e6, text + f". {ones[0].beside} runs what blocks beside the loop")

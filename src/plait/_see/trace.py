@@ -170,7 +170,8 @@ class trace:  # noqa: N801  used as a verb: with plait.trace("run.html")
 
 
 def _strange(loops: set[str]) -> list[str]:
-    return [f"the tasks of {loop}, and what blocked it: asyncio's own event loop shows them" for loop in sorted(loops)]
+    how = "asyncio's own event loop shows them (uvicorn --loop asyncio)"
+    return [f"the tasks of {loop}, but for what blocked it: {how}" for loop in sorted(loops)]
 
 
 def _unshown(samples: Samples, unshown: set[int], seconds: float) -> list[str]:

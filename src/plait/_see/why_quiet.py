@@ -12,10 +12,13 @@ _IDLE = (*NOT_TOLD, "loop", "sleep", "serves", "stays", "tasks", "window", "clie
 _MOST = 3
 
 
-def idle_server(dump: Dump, everybody: list[Known]) -> str:
-    """That a server has nothing to do, in a sentence; "" where it is none, or that is not certain."""
-    if not dump.listens or not all(map(_is_idle, everybody)):
+def idle(dump: Dump, everybody: list[Known]) -> str:
+    """That a server or worker has nothing to do, in a sentence; "" where that is not so, or not seen."""
+    if dump.missing or not all(map(_is_idle, everybody)):
         return ""
+    if not dump.listens:
+        within = any(known.wait.frame is not None for known in everybody)
+        return "" if within else "None of its threads is within a function of the program: it has nothing to do now."
     more = " and more" if len(dump.listens) > _MOST else ""
     return (
         f"It listens at {', '.join(dump.listens[:_MOST])}{more}, and none of its threads is at work: a server that has "
@@ -45,8 +48,10 @@ def _is_idle(known: Known) -> bool:
     wait = known.wait
     if wait.kind in ("runs", "C code", "current", "ready"):
         return False
-    if wait.frame is None or wait.limited or wait.kind in _IDLE or _is_for_events(known):
+    if wait.frame is None or wait.kind in _IDLE or _is_for_events(known):
         return True
+    if wait.limited and not known.thread.task:
+        return wait.deep is None  # a library that looks again and again waits for what it was asked for
     return known.thread.task and (wait.deep is not None or primitive(known.thread) == "queue get")
 
 

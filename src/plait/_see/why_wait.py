@@ -33,6 +33,8 @@ _SHAPES = (
     ("multiprocessing/pool.py", "next", "future"),
     *((file, function, "service") for file, function in SERVICES),
     ("concurrent/futures/process.py", "_process_worker", "idle"),
+    ("loky/process_executor.py", "_process_worker", "idle"),
+    ("billiard/pool.py", "workloop", "idle"),
     ("queue.py", "join", "queue join"),
     ("queue.py", "get", "queue get"),
     ("queue.py", "put", "queue put"),
@@ -320,6 +322,8 @@ def _call(frame: Frame | None, kind: str, where: str) -> Call | None:
 _OURS = re.compile(r"[/\\]plait[/\\]_(run|engines|core)[/\\]")
 _PARTS = re.compile(r"[/\\]plait[/\\]_\w+[/\\]")
 _CHANNELS = ("channel.py", "channel_waiter.py")
-_PROCESSES = re.compile(r"[/\\]multiprocessing[/\\](queues|synchronize|connection|managers)\.py$")
+_PROCESSES = re.compile(  # those of the standard library, and what Celery, loky and pathos have made of them
+    r"[/\\](multiprocessing|billiard|loky[/\\]backend|multiprocess)[/\\](queues|synchronize|connection|managers)\.py$"
+)
 _LIBRARY = re.compile(r"[/\\](site|dist)-packages[/\\]")
 _NO_WRAPPER = re.compile(r"[/\\](threading|queue|_base|contextlib)\.py$|[/\\](multiprocessing|concurrent)[/\\]")

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from plait._see.why_diagnosis import judge
 from plait._see.why_dump import Dump
 from plait._see.why_known import Diagnosis, Step, examine, step
-from plait._see.why_quiet import idle_server
+from plait._see.why_quiet import idle
 
 _WIDTH = 88
 _SHOWN = 3  # threads that do the same, before the others are counted
@@ -19,7 +19,7 @@ def tell(dump: Dump) -> str:
     """All that is known, for people."""
     everybody = examine(dump)
     diagnosis = judge(dump, everybody)
-    parts = [_diagnosis(diagnosis) if diagnosis is not None else _nothing(idle_server(dump, everybody))]
+    parts = [_diagnosis(diagnosis) if diagnosis is not None else _nothing(idle(dump, everybody))]
     parts.append(f"all of process {dump.pid}:\n{_rows([step(known) for known in everybody])}")
     ask = diagnosis.processes if diagnosis is not None else ()
     if dump.children and any(known.wait.kind == "child" for known in everybody):
