@@ -305,7 +305,8 @@ def _by_line(thread: Thread, call: Call | None) -> str:
         return "something"
     if call.method in _LOCKS:
         return "lock"
-    return _QUEUES.get(call.method) or _WORDS.get(call.method, "something")
+    queues = _QUEUES if not thread.where or thread.where.startswith("futex") else {}  # requests.get() is none
+    return queues.get(call.method) or _WORDS.get(call.method, "something")
 
 
 def _call(frame: Frame | None, kind: str, where: str) -> Call | None:
