@@ -192,6 +192,9 @@ def test_workers_that_all_ask_their_own_server(tmp_path: Path) -> None:
     found = diagnose(Dump(1, tuple(threads)))
     assert found is not None
     assert (found.title, found.certain) == ("All 2 worker threads ask the server that they work for", False)
+    strangers = [one._replace(frames=(asks[0], BOTTOM)) for one in threads]
+    found = diagnose(Dump(1, tuple(strangers)))
+    assert found is None or not found.title.startswith("All")
     free = Thread("w4", 4, 4, (GET, serve, BOTTOM), False)
     found = diagnose(Dump(1, (*threads, free)))
     assert found is None or not found.title.startswith("All")

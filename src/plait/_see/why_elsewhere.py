@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from plait._see import why_source
 from plait._see.why_cures import NOBODY
 from plait._see.why_data import on_the_way
@@ -259,8 +261,7 @@ def child_awaited(everybody: list[Known]) -> Known | None:
 
 def _child(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
     """It waits for the end of a child."""
-    waiting = [one for one in everybody if not one.wait.limited]
-    known = child_awaited([one for one in waiting if one.wait.frame is not None or one.thread.task])
+    known = child_awaited([one for one in everybody if not (one.wait.limited or _is_of_library(one))])
     others = any(one.wait.kind == "await" for one in everybody)
     if known is None or not dump.children or (known.thread.task and others):
         return None
@@ -283,6 +284,15 @@ def _child(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
         certain=False,
         processes=_first(dump.children),
     )
+
+
+def _is_of_library(known: Known) -> bool:
+    """Whether a thread watches its child for an installed library, as that starts again what it has started."""
+    installed = any(_INSTALLED.search(frame.file) for frame in known.thread.frames)
+    return known.wait.frame is None and not known.thread.task and installed
+
+
+_INSTALLED = re.compile(r"[/\\](site|dist)-packages[/\\]")
 
 
 def _typed(dump: Dump, everybody: list[Known]) -> Diagnosis | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from plait._see.why_dump import Dump, Thread
+from plait._see.why_dump import Dump, Frame, Thread
 from plait._see.why_graph import FOR_EVER, RESULTS
 from plait._see.why_known import Diagnosis, Known, step
 from plait._see.why_sockets import is_to_itself
@@ -39,7 +39,7 @@ def all_wait(_: Dump, everybody: list[Known]) -> Diagnosis | None:
         if any(known.wait.pooled for known in workers) or not all(map(_waits, workers)):
             continue
         return Diagnosis(
-            f"All {len(workers)} worker threads of {_team(workers[0].thread)[1]} wait",
+            f"All {len(workers)} worker threads of {_library(workers[0].thread)} wait",
             tuple(map(step, workers)),
             "None of them is free: what comes meanwhile waits for one of them, unless more may be started, and may be "
             "what these are waiting for.",
@@ -63,8 +63,20 @@ def _teams(everybody: list[Known]) -> Iterator[list[Known]]:
     return (workers for workers in teams.values() if len(workers) > 1)
 
 
-def _team(thread: Thread) -> tuple[str, str]:
-    """What a thread was started to run, where that is of an installed library: the function, and the library's name."""
+def _team(thread: Thread) -> str:
+    """What a thread was started to run, where that is a function of an installed library; "" where it is none."""
+    frame = _first(thread)
+    return f"{frame.file}:{frame.function}" if frame is not None and _INSTALLED.search(frame.file) else ""
+
+
+def _library(thread: Thread) -> str:
+    """The name of that library."""
+    frame = _first(thread)
+    found = _INSTALLED.search(frame.file) if frame is not None else None
+    return found[1] if found is not None else "a library"
+
+
+def _first(thread: Thread) -> Frame | None:
+    """The outermost function that is none of those that threads begin with; None where a thread begins otherwise."""
     frames = [frame for frame in reversed(thread.frames) if not _THREADS.search(frame.file)]
-    found = _INSTALLED.search(frames[0].file) if frames and len(frames) < len(thread.frames) else None
-    return (f"{frames[0].file}:{frames[0].function}", found[1]) if found is not None else ("", "")
+    return frames[0] if frames and len(frames) < len(thread.frames) else None
