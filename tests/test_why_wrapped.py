@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from plait._see import why_source
+from plait._see import why_source, why_trees
 from plait._see.why_diagnosis import diagnose
 from plait._see.why_dump import Dump, Frame, Thing, Thread
 from plait._see.why_inside import look_inside
@@ -77,7 +77,7 @@ def file(tmp_path: Path) -> str:
 def frame(file: str, text: str, **variables: int | str) -> Frame:
     """A frame that stands at the line with this text."""
     things = {name: Thing("", 0, at) if isinstance(at, str) else Thing("Thing", at) for name, at in variables.items()}
-    return Frame(file, LINES[text], why_source.around(why_source.tree_of(file), LINES[text]).name, things)  # type: ignore[union-attr,arg-type]
+    return Frame(file, LINES[text], why_trees.around(why_trees.tree_of(file), LINES[text]).name, things)  # type: ignore[union-attr,arg-type]
 
 
 def thread(name: str, *frames: Frame) -> Thread:

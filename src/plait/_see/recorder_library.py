@@ -10,6 +10,7 @@ from __future__ import annotations
 import _thread
 import functools
 import sys
+import time
 from collections import deque
 from collections.abc import Callable
 from types import FrameType
@@ -42,6 +43,7 @@ _WAITS = (  # module, class, method, what a call of it waits for
 _WINDOWS = (("Misc", "mainloop"), ("", "mainloop"))  # of tkinter: the method, and the function
 _ALIKE = {"__next__": "next"}  # the same function under another name
 _NO_LOOPS = ("subprocess.py", "connection.py", "socket.py")  # where a selector waits for certain files and nothing else
+_FOR_WORK = (State.QUEUE, State.SLEEP)  # what a thread that a library has for itself does until it is given some
 _SEVERAL = 2  # descriptors: who waits for one, waits for that
 _WHOSE = "plait.trace"
 
@@ -69,6 +71,7 @@ class LibraryRecorder:
             once_imported(name, functools.partial(self._see_to, name), _WHOSE)
         once_imported("select", self._see_to_select, _WHOSE)
         once_imported("tkinter", self._see_to_windows, _WHOSE)
+        self._replaced.put(time, "sleep", self._waiting(time.sleep, State.SLEEP, "time.sleep"))
 
     def remove(self) -> None:
         """End."""
@@ -132,7 +135,7 @@ class LibraryRecorder:
 
         def told(began: int, frame: FrameType, tid: int) -> Noted | None:
             known, called = state, name
-            if state is State.QUEUE and lacks_work(frame):
+            if state in _FOR_WORK and lacks_work(frame):
                 known, called = State.IDLE, "work"
             elif state is State.IDLE:
                 caller, called = frame.f_back, "events"

@@ -69,10 +69,12 @@ class _WithMethods(type):
     make: Callable[[], Any]
 
     def __instancecheck__(cls, one: object) -> bool:
-        return super().__instancecheck__(one) or isinstance(one, type(cls.make()))
+        """Whether it is one of ours, or of a class that somebody derives: a lock that was there before is none."""
+        return super().__instancecheck__(one) or cls.__subclasscheck__(type(one))
 
     def __subclasscheck__(cls, kind: type) -> bool:
-        return super().__subclasscheck__(kind) or issubclass(kind, type(cls.make()))
+        plain = type(cls.make())
+        return super().__subclasscheck__(kind) or (kind is not plain and issubclass(kind, plain))
 
     @property
     def __enter__(cls) -> Callable[[Any], bool]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from operator import attrgetter
@@ -67,8 +68,14 @@ def _elsewhere(one: Counted, worker: str, command: str) -> str:
     thread = "" if one.tid == one.pid else f", thread {one.tid}"
     if worker:
         return worker + thread
+    module = _MODULE.search(command)
+    if module is not None:  # a helper or worker of multiprocessing, say
+        return f"pid {one.pid}{thread}: {module[1]}"
     program, *words = command.split(" ")
     return f"pid {one.pid}{thread}: {' '.join([os.path.basename(program), *words])[:60]}"
+
+
+_MODULE = re.compile(r" -c from ([\w.]+) import ")
 
 
 def await_results(trace: Trace, consumed: Iterable[tuple[int, int, int]], origin: int) -> None:

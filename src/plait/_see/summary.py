@@ -64,7 +64,7 @@ def summarise(trace: Trace, runs: list[Figures], others: list[Finding], cores: i
     found.append("where it went: " + ", ".join(shares))
     found += _tasks(trace)
     graver = [*exact, *_gil(trace, times, sums, total, runs, cores), *_core(sums, total, trace.seconds, cores)]
-    return found + _sorted(graver) + _sorted(_signals(trace, total))
+    return found + _sorted(graver) + _sorted([*_signals(trace, total), *_naps(trace, total)])
 
 
 def _tasks(trace: Trace) -> list[str]:
@@ -260,6 +260,20 @@ def _sleeps(trace: Trace, total: float) -> list[Finding]:
         return []
     text = f"{seconds:.2f} s of sleeping were in C code, not in time.sleep: SQLite does that while another connection "
     return [(seconds, text + "has locked the database (keep transactions short, or let one thread write)")]
+
+
+def _naps(trace: Trace, total: float) -> list[Finding]:
+    """The lines at which threads slept by `time.sleep`. Last, since it may be meant so."""
+    by_line: dict[str, list[int]] = {}
+    for at, wait in enumerate(trace.waits):
+        if wait.state is State.SLEEP and wait.where and trace.lanes[wait.lane].kind != "task":
+            by_line.setdefault(wait.where, []).append(at)
+    found = [(_length(trace, places), where, places) for where, places in by_line.items()]
+    return [
+        (seconds, f"time.sleep: {seconds:.2f} s, {_in_waits(trace, places)}, at {where}")
+        for seconds, where, places in sorted(found, reverse=True)[:3]
+        if seconds >= 0.1 * total
+    ]
 
 
 def _core(sums: dict[State, float], total: float, seconds: float, cores: int) -> list[Finding]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import _thread
 import os
+import re
 import sys
 import threading
 import time
@@ -134,7 +135,8 @@ class trace:  # noqa: N801  used as a verb: with plait.trace("run.html")
         foreign = {pid: words for pid, words in samples.processes.items() if _OURS not in words}
         others = foreign if self._children else {}
         lives = dict(self._recorder.lives)
-        samples.changes = with_idle(samples.changes, self._recorder.services, self._library.windows)
+        helpers = {one.tid for one in samples.threads if _HELPERS.search(foreign.get(one.pid, ""))}
+        samples.changes = with_idle(samples.changes, self._recorder.services | helpers, self._library.windows)
         add_threads(trace, samples, self._recorder.noted, names, lives, self._origin, workers, others)
         await_results(trace, list(self._consumed), self._origin)
         add_items(trace, batches, list(self._calls), self._origin)
@@ -167,6 +169,9 @@ class trace:  # noqa: N801  used as a verb: with plait.trace("run.html")
 
     def _ran(self, words: str, began: float, failed: bool) -> None:
         self._calls.append(Ran(_thread.get_native_id(), int(began * 1e6), now(), words, failed))
+
+
+_HELPERS = re.compile(r" -c from [\w.]+\.(resource_tracker|forkserver) import ")  # they wait for what is to be done
 
 
 def _strange(loops: set[str]) -> list[str]:

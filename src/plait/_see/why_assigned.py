@@ -8,6 +8,7 @@ import re
 from plait._see import why_source
 from plait._see.why_dump import Frame
 from plait._see.why_keys import is_own
+from plait._see.why_trees import nodes_around
 
 _POOL = re.compile(r"pool|acquire|check_?out|borrow|lease|connect", re.IGNORECASE)
 _STARTS = ("start", "submit", "apply_async", "create_task")
@@ -17,7 +18,7 @@ def is_given_by(frame: Frame, what: str, function: str) -> bool:
     """Whether an expression is a call of this function, or a variable that was given one before: ``f = start(x)``."""
     if _calls(what, function):
         return True
-    nodes = why_source.nodes_around(frame.file, frame.line)
+    nodes = nodes_around(frame.file, frame.line)
     given = [node for node in nodes if isinstance(node, ast.Assign) and node.lineno <= frame.line]
     values = [ast.unparse(one.value) for one in given if what in map(ast.unparse, one.targets)]
     return any(_calls(value, function) for value in values)
@@ -39,7 +40,7 @@ _HANDS = ("return ", "conn = ", "connection = ")
 
 def started_later(frame: Frame) -> tuple[str, int]:
     """What the function around a line starts first below it, in no loop with it, and where; "" and 0 for none."""
-    nodes = list(why_source.nodes_around(frame.file, frame.line))
+    nodes = list(nodes_around(frame.file, frame.line))
     calls = [node for node in nodes if isinstance(node, ast.Call) and node.lineno > frame.line]
     loops = [node for node in nodes if isinstance(node, ast.While | ast.For)]
     around = [one for one in loops if one.lineno <= frame.line <= (one.end_lineno or 0)]
@@ -57,7 +58,7 @@ def taken_by(frames: tuple[Frame, ...], what: str) -> Frame | None:
     """The frame of a stack that takes items, before its line, from what it now waits to put one into."""
     name = what.rpartition(".")[2]
     for frame in frames:
-        nodes = why_source.nodes_around(frame.file, frame.line) if is_own(frame) and name else ()
+        nodes = nodes_around(frame.file, frame.line) if is_own(frame) and name else ()
         calls = [node for node in nodes if isinstance(node, ast.Call) and node.lineno <= frame.line]
         methods = [(one.lineno, one.func) for one in calls if isinstance(one.func, ast.Attribute)]
         for line, one in methods:

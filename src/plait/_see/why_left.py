@@ -11,6 +11,7 @@ from plait._see.why_dump import Dump
 from plait._see.why_graph import awaited
 from plait._see.why_known import Diagnosis, Known, Step, step
 from plait._see.why_task_wait import primitive
+from plait._see.why_trees import tree_of, within
 
 
 class Left(NamedTuple):
@@ -66,14 +67,14 @@ def _left(file: str, expression: str) -> tuple[Left, ...]:
 
     Who passes its release on, or lets it go in a `finally` or after an error, is none of them either.
     """
-    tree = why_source.tree_of(file)
+    tree = tree_of(file)
     found = []
     for function in ast.walk(tree) if tree is not None else ():
         if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
             continue
-        calls = [one for one in why_source.within(function) if isinstance(one, ast.Call)]
+        calls = [one for one in within(function) if isinstance(one, ast.Call)]
         methods = {id(one.func): one for one in calls if isinstance(one.func, ast.Attribute)}
-        named = [one for one in why_source.within(function) if isinstance(one, ast.Attribute)]
+        named = [one for one in within(function) if isinstance(one, ast.Attribute)]
         named = [one for one in named if ast.unparse(one.value) == expression]
         taken = [one for one in named if id(one) in methods and _takes(tree, methods[id(one)], expression)]
         gives = [one for one in named if why_source.opposite(one.attr) in {each.attr for each in taken}]

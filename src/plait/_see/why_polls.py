@@ -8,6 +8,7 @@ from plait._see.why_dump import Dump, Frame
 from plait._see.why_graph import BOUND, awaited, taken
 from plait._see.why_keys import is_own
 from plait._see.why_known import Diagnosis, Known, Step, step
+from plait._see.why_trees import tree_of
 
 _SLEEPS = "sleeps"
 
@@ -68,7 +69,7 @@ def _loop(known: Known) -> tuple[Frame | None, str]:
         or not (wait.kind == "sleep" or (wait.kind == "system" and wait.what == _SLEEPS))
     ):
         return None, ""
-    return frame, ends_of_loop(why_source.tree_of(frame.file), why_source.loop_around(frame.file, frame.line))
+    return frame, ends_of_loop(tree_of(frame.file), why_source.loop_around(frame.file, frame.line))
 
 
 def _called_by(known: Known, frame: Frame) -> list[Step]:

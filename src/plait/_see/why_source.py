@@ -10,8 +10,8 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from plait._see.why_branches import is_elsewhere
+from plait._see.why_trees import Function, around, nodes_around, nodes_of, those_of, tree_of, within
 
-Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 _remembered = lru_cache(maxsize=4096)  # a hundred threads stand in a few places
 _TAKES = re.compile(r"_?(acquire\w*|lock)")
 _TAKES_ITSELF = "lock"  # without arguments: client.lock(name) makes one
@@ -55,7 +55,7 @@ def calls(file: str, line: int, column: int = -1) -> tuple[Call, ...]:
 def _calls(file: str, line: int, column: int) -> tuple[Call, ...]:
     tree = tree_of(file)
     found: list[tuple[int, Call]] = []
-    for node in _nodes(file):
+    for node in those_of(file, ast.With, ast.Call):
         if isinstance(node, ast.With):
             for item in node.items:
                 inside = item.context_expr
@@ -99,7 +99,7 @@ def awaited(file: str, line: int, column: int = -1) -> str:
     Where the column is known, the innermost `await` around it, if there is one: a line such as ``async with lock: await
     send()`` has two. The method ``__await__`` awaits with `yield from`.
     """
-    nodes = list(_nodes(file))
+    nodes = those_of(file, ast.Await, ast.YieldFrom, ast.AsyncWith, ast.AsyncFor)
     awaits = [node for node in nodes if isinstance(node, ast.Await | ast.YieldFrom)]
     there = [node for node in awaits if column >= 0 and _is_around(node, line, column)]
     if there:  # the walk comes to what is further out first
@@ -186,16 +186,6 @@ def _modules(tree: ast.AST) -> frozenset[str]:
     return frozenset(alias.asname or alias.name for node in imports for alias in node.names)
 
 
-def within(function: ast.AST) -> Iterator[ast.AST]:
-    """What a function or module consists of, without the functions in it."""
-    waiting = list(ast.iter_child_nodes(function))
-    while waiting:
-        node = waiting.pop()
-        yield node
-        if not isinstance(node, Function):
-            waiting += ast.iter_child_nodes(node)
-
-
 def opposite(method: str) -> str:
     """The method that takes what this one lets go."""
     return method.replace("unlock", "lock").replace("release", "acquire")
@@ -218,7 +208,7 @@ def entered_together(file: str, line: int, column: int) -> tuple[str, ...]:
 
     Nor is it known before CPython 3.13, where it is that of the whole statement.
     """
-    items = [item for node in _nodes(file) if isinstance(node, ast.With) for item in node.items]
+    items = [item for node in those_of(file, ast.With) for item in node.items]
     found = [item.context_expr for item in items if _is_around(item.context_expr, line, -1)]
     there = [one for one in found if column >= 0 and _is_around(one, line, column)]
     if not there and column >= 0 and any(_end(one) <= (line, column) for one in found):
@@ -250,7 +240,7 @@ def takes_for_its_caller(file: str, line: int) -> bool:
 @_remembered
 def releases_for_others(file: str) -> bool:
     """Whether a file passes on a method ``release``, or calls it where nothing of that name was acquired."""
-    for function in _nodes(file):
+    for function in nodes_of(file):
         if isinstance(function, Function | ast.Module):
             methods = [node for node in within(function) if isinstance(node, ast.Attribute)]
             called = {id(node.func) for node in within(function) if isinstance(node, ast.Call)}
@@ -264,7 +254,7 @@ def releases_for_others(file: str) -> bool:
 @_remembered
 def passed(file: str, method: str) -> tuple[Held, ...]:
     """What a file gives such a method of to a call, without calling it: ``Thread(target=barrier.wait)``."""
-    calls = [node for node in _nodes(file) if isinstance(node, ast.Call)]
+    calls = [node for node in nodes_of(file) if isinstance(node, ast.Call)]
     given = [one for call in calls for one in (*call.args, *(word.value for word in call.keywords))]
     found = [one for one in given if isinstance(one, ast.Attribute) and one.attr == method]
     return tuple(Held(ast.unparse(one.value), one.lineno) for one in found)
@@ -286,7 +276,7 @@ def _last_name(node: ast.expr) -> str:
 @_remembered
 def made_as(file: str, expression: str) -> str:
     """The name of the class whose call a file assigns to an expression, ``Event``; "" where it does not say one."""
-    found = [node for node in _nodes(file) if isinstance(node, ast.Assign)]
+    found = [node for node in nodes_of(file) if isinstance(node, ast.Assign)]
     pairs = [(target, node.value) for node in found for target in node.targets]
     pairs += [pair for one, value in pairs if isinstance(one, ast.Tuple) and isinstance(value, ast.Tuple)
               for pair in zip(one.elts, value.elts, strict=False)]  # fmt: skip
@@ -298,7 +288,7 @@ def made_as(file: str, expression: str) -> str:
 @_remembered
 def iterated(file: str, line: int) -> str:
     """What a ``for`` in a line goes over; "" for none."""
-    loops = [node for node in _nodes(file) if isinstance(node, ast.For)]
+    loops = [node for node in nodes_of(file) if isinstance(node, ast.For)]
     return next((ast.unparse(one.iter) for one in loops if _is_around(one.iter, line, -1)), "")
 
 
@@ -313,7 +303,7 @@ def loop_around(file: str, line: int) -> int:
 def generators_with(file: str, expression: str) -> tuple[Held, ...]:
     """Where generators of a file stand still with this taken: the generator's name, and the line of its `yield`."""
     found = []
-    for function in _nodes(file):
+    for function in nodes_of(file):
         if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef) or any(
             "contextmanager" in ast.unparse(one) for one in function.decorator_list
         ):
@@ -336,7 +326,7 @@ def is_global(file: str, name: str) -> bool:
 def number(file: str, name: str) -> int | None:
     """The whole number that a name of the module stands for; None for anything else, or where it is assigned twice."""
     tree = tree_of(file)
-    stores = [node for node in _nodes(file) if isinstance(node, ast.Name) and node.id == name and _is_store(node)]
+    stores = [node for node in nodes_of(file) if isinstance(node, ast.Name) and node.id == name and _is_store(node)]
     given = [node for node in tree.body if isinstance(node, ast.Assign)] if tree is not None else []
     values = [one.value for one in given if len(one.targets) == 1 and one.targets[0] in stores]
     if len(stores) != 1 or len(values) != 1 or not isinstance(values[0], ast.Constant):
@@ -366,33 +356,3 @@ def _globals(file: str) -> frozenset[str]:
             found.add(node.id)
         waiting += ast.iter_child_nodes(node)
     return frozenset(found)
-
-
-def around(tree: ast.AST, line: int) -> ast.AST:
-    """The innermost function around a line, or the whole module."""
-    best: ast.AST = tree
-    for node in ast.walk(tree):
-        if isinstance(node, Function) and node.lineno <= line <= (node.end_lineno or 0):
-            best = node
-    return best
-
-
-def _nodes(file: str) -> Iterator[ast.AST]:
-    """All that a file consists of; nothing where it has no syntax tree."""
-    tree = tree_of(file)
-    return ast.walk(tree) if tree is not None else iter(())
-
-
-def nodes_around(file: str, line: int) -> Iterator[ast.AST]:
-    """What the innermost function around a line, or the whole module, consists of, as `within` has it."""
-    tree = tree_of(file)
-    return within(around(tree, line)) if tree is not None else iter(())
-
-
-@lru_cache(maxsize=256)
-def tree_of(file: str) -> ast.Module | None:
-    """The syntax tree of a file; None where it has none, or cannot be read."""
-    try:
-        return ast.parse("".join(linecache.getlines(file)))
-    except (SyntaxError, ValueError):
-        return None
