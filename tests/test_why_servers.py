@@ -192,6 +192,10 @@ def test_workers_that_all_ask_their_own_server(tmp_path: Path) -> None:
     found = diagnose(Dump(1, tuple(threads)))
     assert found is not None
     assert (found.title, found.certain) == ("All 2 worker threads ask the server that they work for", False)
+    work = {"work_queue": Thing("SimpleQueue", 6)}
+    pool = (asks[0], Frame(LIB + "concurrent/futures/thread.py", 1, "_worker", work), BOTTOM)
+    found = diagnose(Dump(1, tuple(one._replace(frames=pool) for one in threads)))
+    assert found is None or not found.title.startswith("All")
     strangers = [one._replace(frames=(asks[0], BOTTOM)) for one in threads]
     found = diagnose(Dump(1, tuple(strangers)))
     assert found is None or not found.title.startswith("All")
@@ -209,6 +213,9 @@ def test_workers_of_a_library_that_all_wait(tmp_path: Path) -> None:
     assert found is not None
     assert (found.title, found.certain) == ("All 2 worker threads of waitress wait", False)
     assert diagnose(Dump(1, (main, *waits[:1]))) is None
+    recv = Frame(INSTALLED + "websockets/sync/connection.py", 5, "recv")
+    idle = [one._replace(frames=(EVENT, recv, *one.frames[1:])) for one in waits]
+    assert diagnose(Dump(1, (main, *idle))) is None
 
 
 @pytest.mark.parametrize("where", ["do_epoll_wait", ""])

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from plait._see.why_dump import Dump, Frame, Thread
 from plait._see.why_graph import FOR_EVER, RESULTS
+from plait._see.why_keys import is_own
 from plait._see.why_known import Diagnosis, Known, step
 from plait._see.why_sockets import is_to_itself
 
@@ -17,7 +18,7 @@ _THREADS = re.compile(r"[/\\](threading|thread)\.py$")
 def all_ask(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
     """All workers of a server wait for answers of that server itself."""
     for workers in _teams(everybody):
-        if not all(is_to_itself(known, dump.pid) and known.wait.frame is not None for known in workers):
+        if not all(is_to_itself(known, dump.pid) and _library_around(known) for known in workers):
             continue
         end = workers[0].thread.other_end
         return Diagnosis(
@@ -34,7 +35,10 @@ def all_ask(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
 
 
 def all_wait(_: Dump, everybody: list[Known]) -> Diagnosis | None:
-    """All threads that a library has for what it is asked to do wait at lines of the program."""
+    """All threads that a library has for what it is asked to do wait at lines of the program.
+
+    Of one that has called the library again, as a handler of a connection does for the next message, it is not said.
+    """
     for workers in _teams(everybody):
         if any(known.wait.pooled for known in workers) or not all(map(_waits, workers)):
             continue
@@ -50,8 +54,21 @@ def all_wait(_: Dump, everybody: list[Known]) -> Diagnosis | None:
 
 
 def _waits(known: Known) -> bool:
-    wait = known.wait
-    return wait.kind in (*FOR_EVER, *RESULTS) and not wait.limited and wait.frame is not None
+    wait, (inner, _) = known.wait, _around(known)
+    return wait.kind in (*FOR_EVER, *RESULTS) and not wait.limited and wait.frame is not None and not inner
+
+
+def _library_around(known: Known) -> bool:
+    """Whether a library has called the line of the program that waits, as a server does, and no pool does."""
+    return known.wait.frame is not None and bool(_around(known)[1])
+
+
+def _around(known: Known) -> tuple[list[Frame], list[Frame]]:
+    """The frames of libraries within the innermost line of the program's own, and around it."""
+    frames = known.thread.frames
+    mine = next((at for at, frame in enumerate(frames) if is_own(frame)), len(frames))
+    within, outside = ([one for one in part if _INSTALLED.search(one.file)] for part in (frames[:mine], frames[mine:]))
+    return within, outside
 
 
 def _teams(everybody: list[Known]) -> Iterator[list[Known]]:
