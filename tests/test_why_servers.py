@@ -175,6 +175,34 @@ def test_a_task_of_the_program_comes_before_those_of_its_server(tmp_path: Path) 
     assert diagnose(Dump(1, (LOOP, theirs))) is None  # what a library does for itself is its own affair
 
 
+def test_a_second_connection_of_a_pool_is_no_lock_that_is_taken_twice(tmp_path: Path) -> None:
+    """Whoever has another one may give it back: the task does not wait for itself."""
+    text = (
+        "engine = make()\nasync def order():\n    async with engine.connect():\n        async with engine.connect():\n"
+    )
+    app = written(tmp_path, text + "            pass\n")
+    inner = Frame(INSTALLED + "sqlalchemy/util/queue.py", 5, "get")
+    found = diagnose(Dump(1, (LOOP, task("Task-3", inner, Frame(app, 4, "order", column=19)))))
+    assert found is not None
+    assert (found.title, found.certain) == ("Task-3 waits for engine.connect()", False)
+
+
+def test_a_task_that_waits_for_a_connection_of_a_library_is_told_in_a_server(tmp_path: Path) -> None:
+    app = written(tmp_path, "async def get():\n    await session.get(url)\n")
+    waits = Frame(INSTALLED + "aiohttp/connector.py", 7, "BaseConnector._wait_for_available_connection")
+    sleeps = task(
+        "Task-1", Frame(LIB + "asyncio/tasks.py", 1, "sleep"), Frame(INSTALLED + "aiohttp/web.py", 2, "_run_app")
+    )
+    dump = Dump(1, (LOOP, sleeps, task("Task-2", waits, Frame(app, 2, "get"))), listens=("a:80",))
+    found = diagnose(dump)
+    assert found is not None
+    assert found.title == "Task-2 waits until a pool of connections gets something back"
+    asks = waits._replace(function="ClientResponse.start", file=INSTALLED + "aiohttp/client_reqrep.py")
+    assert "nothing to do" not in tell(
+        dump._replace(threads=(LOOP, sleeps, task("Task-2", asks, Frame(app, 2, "get"))))
+    )
+
+
 def test_the_function_that_leaves_an_asyncio_lock_is_named(tmp_path: Path) -> None:
     text = "async def update(x):\n    await lock.acquire()\n    y = 1 / x\n    lock.release()\n"
     app = written(tmp_path, text)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 from plait._see.why_cures import NOBODY
 from plait._see.why_dump import Dump
 from plait._see.why_graph import FOR_EVER, NOT_TOLD, RESULTS, awaited, may_go_on
+from plait._see.why_keys import is_own
 from plait._see.why_known import Diagnosis, Known, step
 from plait._see.why_teams import awaits_all
 
@@ -135,11 +138,12 @@ def _is_for_thread(known: Known) -> bool:
 
 def pool_out(_: Dump, everybody: list[Known]) -> Diagnosis | None:
     """Somebody waits until a pool of a library, as of connections, gets one back, whatever others do meanwhile."""
-    known = next((one for one in everybody if _asks_pool(one)), None)
+    known = next((one for one in everybody if _asks_pool(one) or _asks_pool_of_loop(one)), None)
     if known is None:
         return None
+    pool = "a pool of connections" if known.thread.task else known.wait.what
     return Diagnosis(
-        f"{known.thread.name} waits until {known.wait.what} gets something back",
+        f"{known.thread.name} waits until {pool} gets something back",
         (step(known),),
         "A library keeps there what it lends out, such as connections: all that it may have are out."
         + (" It gives up after its timeout." if known.wait.limited else ""),
@@ -157,3 +161,14 @@ def _asks_pool(known: Known) -> bool:
         and known.wait.frame is not None
         and "pool" in names.lower()
     )
+
+
+def _asks_pool_of_loop(known: Known) -> bool:
+    """Whether a task is in what a library does until one of its connections is free."""
+    library = [frame for frame in known.thread.frames if not is_own(frame)] if known.thread.task else []
+    waits = any(_OF_POOLS.search(frame.file) and _UNTIL_FREE.fullmatch(frame.name) for frame in library)
+    return waits and known.wait.frame is not None and not known.thread.turn
+
+
+_OF_POOLS = re.compile(r"[/\\](site|dist)-packages[/\\].*(pool|connector)\w*\.py$")
+_UNTIL_FREE = re.compile(r"wait_for_connection|_wait_for_available_connection|_?acquire\w*|getconn|get_connection")

@@ -18,7 +18,7 @@ def idle(dump: Dump, everybody: list[Known]) -> str:
         return ""
     if not dump.listens:
         within = any(known.wait.frame is not None for known in everybody)
-        return "" if within else "None of its threads is within a function of the program: it has nothing to do now."
+        return "" if within else "None of its threads is within a function of the program: it has nothing to do itself now."
     more = " and more" if len(dump.listens) > _MOST else ""
     return (
         f"It listens at {', '.join(dump.listens[:_MOST])}{more}, and none of its threads is at work: a server that has "
@@ -52,7 +52,7 @@ def _is_idle(known: Known) -> bool:
         return True
     if wait.limited and not known.thread.task:
         return wait.deep is None  # a library that looks again and again waits for what it was asked for
-    return known.thread.task and (wait.deep is not None or primitive(known.thread) == "queue get")
+    return known.thread.task and primitive(known.thread) == "queue get"
 
 
 def _is_for_events(known: Known) -> bool:

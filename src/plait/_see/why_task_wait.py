@@ -51,7 +51,8 @@ def task_wait(thread: Thread) -> Wait:
     if what.startswith(_SLEEPS):
         return Wait("sleep", "", frame)
     what = what.removesuffix(".acquire()")
-    keys = tuple(_keys(thread.frames[thread.frames.index(frame) :]))
+    asks = what.endswith(")") and library(thread) is not None  # a pool that lends has several, which is no lock
+    keys = () if asks else tuple(_keys(thread.frames[thread.frames.index(frame) :]))
     others = any(one.is_of(*function) for one in thread.frames for function in _FOR_TASKS)
     kind = "tasks" if others or what.startswith("asyncio.gather(") else "await"
     return Wait(kind, what, frame, keys, deep=library(thread))
