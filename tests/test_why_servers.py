@@ -185,6 +185,12 @@ def test_a_second_connection_of_a_pool_is_no_lock_that_is_taken_twice(tmp_path: 
     found = diagnose(Dump(1, (LOOP, task("Task-3", inner, Frame(app, 4, "order", column=19)))))
     assert found is not None
     assert (found.title, found.certain) == ("Task-3 waits for engine.connect()", False)
+    serves = task("Task-1", Frame(LIB + "asyncio/base_events.py", 1, "Server.serve_forever"))
+    gets = (Frame(LIB + "asyncio/queues.py", 1, "Queue.get"), inner)
+    found = diagnose(Dump(1, (LOOP, serves, task("Task-3", *gets, Frame(app, 4, "order", column=19)))))
+    assert found is not None
+    assert found.title == "Task-3 waits until a pool of connections gets something back"
+    assert [one.place for one in found.steps] == ["app.py:3", "app.py:4"]
 
 
 def test_a_task_that_waits_for_a_connection_of_a_library_is_told_in_a_server(tmp_path: Path) -> None:

@@ -6,8 +6,8 @@ import re
 
 from plait._see.why_cures import NOBODY
 from plait._see.why_dump import Dump
-from plait._see.why_graph import FOR_EVER, NOT_TOLD, RESULTS, awaited, may_go_on
-from plait._see.why_keys import is_own
+from plait._see.why_graph import FOR_EVER, NOT_TOLD, RESULTS, awaited, may_go_on, taken
+from plait._see.why_keys import Holding, is_own
 from plait._see.why_known import Diagnosis, Known, step
 from plait._see.why_teams import awaits_all
 
@@ -138,18 +138,26 @@ def _is_for_thread(known: Known) -> bool:
 
 def pool_out(_: Dump, everybody: list[Known]) -> Diagnosis | None:
     """Somebody waits until a pool of a library, as of connections, gets one back, whatever others do meanwhile."""
-    known = next((one for one in everybody if _asks_pool(one) or _asks_pool_of_loop(one)), None)
-    if known is None:
+    asking = [one for one in everybody if _asks_pool(one) or _asks_pool_of_loop(one)]
+    if not asking:
         return None
+    known = min(asking, key=lambda one: not _has_one(one))
+    has = _has_one(known)
     pool = "a pool of connections" if known.thread.task else known.wait.what
     return Diagnosis(
         f"{known.thread.name} waits until {pool} gets something back",
-        (step(known),),
+        (*(taken(known, one) for one in has), step(known)),
         "A library keeps there what it lends out, such as connections: all that it may have are out."
-        + (" It gives up after its timeout." if known.wait.limited else ""),
-        NOBODY["pool"][2],
+        + (" It gives up after its timeout." if known.wait.limited else "")
+        + (" Where each of those who have one waits for another one, nobody ever gets one." if has else ""),
+        "Ask for no second one while you have one: pass on the one that you have." if has else NOBODY["pool"][2],
         certain=False,
     )
+
+
+def _has_one(known: Known) -> list[Holding]:
+    """What it has entered already of that for which it asks again: ``async with engine.connect():`` within another."""
+    return [held for held in known.held if held.expression == known.wait.what]
 
 
 def _asks_pool(known: Known) -> bool:
@@ -166,9 +174,13 @@ def _asks_pool(known: Known) -> bool:
 def _asks_pool_of_loop(known: Known) -> bool:
     """Whether a task is in what a library does until one of its connections is free."""
     library = [frame for frame in known.thread.frames if not is_own(frame)] if known.thread.task else []
-    waits = any(_OF_POOLS.search(frame.file) and _UNTIL_FREE.fullmatch(frame.name) for frame in library)
+    gets = bool(library) and library[0].is_of("asyncio/queues.py", "get")  # SQLAlchemy has queues for nothing else
+    waits = (gets and any(_SQLALCHEMY.search(frame.file) for frame in library)) or any(
+        _OF_POOLS.search(frame.file) and _UNTIL_FREE.fullmatch(frame.name) for frame in library
+    )
     return waits and known.wait.frame is not None and not known.thread.turn
 
 
 _OF_POOLS = re.compile(r"[/\\](site|dist)-packages[/\\].*(pool|connector)\w*\.py$")
+_SQLALCHEMY = re.compile(r"[/\\](site|dist)-packages[/\\]sqlalchemy[/\\]")
 _UNTIL_FREE = re.compile(r"wait_for_connection|_wait_for_available_connection|_?acquire\w*|getconn|get_connection")

@@ -18,7 +18,11 @@ def idle(dump: Dump, everybody: list[Known]) -> str:
         return ""
     if not dump.listens:
         within = any(known.wait.frame is not None for known in everybody)
-        return "" if within else "None of its threads is within a function of the program: it has nothing to do itself now."
+        return (
+            ""
+            if within
+            else "None of its threads is within a function of the program: it has nothing to do itself now."
+        )
     more = " and more" if len(dump.listens) > _MOST else ""
     return (
         f"It listens at {', '.join(dump.listens[:_MOST])}{more}, and none of its threads is at work: a server that has "
