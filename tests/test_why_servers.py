@@ -11,7 +11,7 @@ from plait._see.why_diagnosis import diagnose
 from plait._see.why_dump import GREEN, Dump, Frame, OtherEnd, Thing, Thread
 from plait._see.why_keys import is_own
 from plait._see.why_known import examine, step
-from plait._see.why_outside import _ticking
+from plait._see.why_outside import _standing, _ticking
 from plait._see.why_words import tell
 
 LIB = "/usr/lib/python3.13/"
@@ -78,6 +78,17 @@ def test_a_lock_of_the_processes_of_celery_is_none_of_a_fork(tmp_path: Path) -> 
     waits = Thread("MainThread", 1, 1, (enters, Frame(app, 1, "work")), False, where="futex_do_wait")
     found = diagnose(Dump(1, (waits,), forked=True))
     assert found is None or "forked" not in found.title
+
+
+def test_who_was_not_woken_stands_still_whatever_was_seen_of_its_variables() -> None:
+    waits = Thread("t", 2, 2, (Frame("/home/a.py", 4, "work", {"n": Thing("", 0, "1")}),), False, where="wait_woken")
+    other = waits._replace(frames=(Frame("/home/a.py", 4, "work", {"n": Thing("", 0, "?")}),), busy=True)
+    seen = _standing(waits, other, {2})
+    assert seen is not None
+    assert (seen.busy, seen.moved, seen.where) == (False, "", "wait_woken")
+    assert _standing(waits, other, set()) is None
+    assert _standing(waits, other._replace(where=""), {2}) is None
+    assert _standing(waits, waits, {2}) is None  # nothing has to be said
 
 
 def test_who_hardly_runs_is_said_to_wait_and_not_to_run() -> None:

@@ -59,16 +59,16 @@ def look(pid: int) -> Dump:
     turns, ran, began = _turns(pid, first), _ran(pid, first), time.monotonic_ns()
     time.sleep(_BETWEEN)
     second = {thread.native: thread for thread in (_thread(pid, entry) for entry in _pyspy(pid))}
-    hungry = {native for native, before in turns.items() if turns_of(pid, native) - before >= _HUNGRY}
+    since = {native: turns_of(pid, native) - before for native, before in turns.items()}
+    hungry = {native for native, more in since.items() if more >= _HUNGRY}
+    stood = {native for native, more in since.items() if more == 0}
     enough = _HARDLY * (time.monotonic_ns() - began)
     idle = {native for native, before in ran.items() if 0 <= run_time(pid, native) - before < enough}
     enough = _RUNS * (time.monotonic_ns() - began)
     runs = {native for native, before in ran.items() if run_time(pid, native) - before >= enough}
     calm = () if hungry or runs else idle  # nobody keeps the GIL or a core from them: they do not want it
-    threads = [
-        _ticking(one, second.get(one.native, one), calm) or _over_time(one, second.get(one.native, one), hungry, idle)
-        for one in first
-    ]
+    pairs = [(one, second.get(one.native, one)) for one in first]
+    threads = [_standing(*pair, stood) or _ticking(*pair, calm) or _over_time(*pair, hungry, idle) for pair in pairs]
     threads = [one._replace(busy=True, where="") if one.native in runs else one for one in threads]
     threads.sort(key=lambda one: (one.native != pid, one.native))
     loops = any(frame.runs_loop for thread in threads for frame in thread.frames)
@@ -96,6 +96,13 @@ def _elsewhere(pid: int, seen: set[int]) -> str:
         return ""
     rows = "\n".join(f"  {row}" for row in whereabouts(pid, seen))
     return f"{OTHERS} What the system tells of the other threads:\n{rows}"
+
+
+def _standing(first: Thread, second: Thread, stood: Collection[int]) -> Thread | None:
+    """One that has not been woken between two looks: where it was at both, whatever of its variables was seen."""
+    asleep = first.native in stood and first.where == second.where != ""
+    same = [(one.file, one.line) for one in first.frames] == [(one.file, one.line) for one in second.frames]
+    return second._replace(busy=False, has_gil=False) if asleep and same and first.frames != second.frames else None
 
 
 def _ticking(first: Thread, second: Thread, calm: Collection[int]) -> Thread | None:
