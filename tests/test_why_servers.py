@@ -275,9 +275,9 @@ def test_a_server_that_has_nothing_to_do_is_called_idle(where: str) -> None:
 
 def test_the_workers_of_a_server_are_asked_where_it_has_nothing_to_tell() -> None:
     master = Thread("MainThread", 1, 1, (Frame(INSTALLED + "gunicorn/arbiter.py", 4, "run"),), False, where="do_select")
-    assert tell(Dump(1, (master,), pythons=(7, 8))).endswith(
-        "the other process: plait why 7\nthe other process: plait why 8"
-    )
+    said = tell(Dump(1, (master,), listens=("a:80",), pythons=(7, 8)))
+    assert said.endswith("the other process: plait why 7\nthe other process: plait why 8")
+    assert "It listens at a:80, and has nothing to do itself." in said
 
 
 def test_who_watches_a_child_for_a_library_does_not_hang() -> None:

@@ -24,10 +24,10 @@ def idle(dump: Dump, everybody: list[Known]) -> str:
             else "None of its threads is within a function of the program: it has nothing to do itself now."
         )
     more = " and more" if len(dump.listens) > _MOST else ""
-    return (
-        f"It listens at {', '.join(dump.listens[:_MOST])}{more}, and none of its threads is at work: a server that has "
-        "nothing to do looks like this."
-    )
+    where = f"It listens at {', '.join(dump.listens[:_MOST])}{more}"
+    if dump.pythons:
+        return f"{where}, and has nothing to do itself. What it has started may have, and is asked, too."
+    return f"{where}, and none of its threads is at work: a server that has nothing to do looks like this."
 
 
 def from_outside(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
