@@ -50,6 +50,9 @@ class Keyed(Exception):
         self.open = open  # by name
         self.file = sys.stderr.buffer  # which cannot be pickled
 
+    def __str__(self) -> str:
+        return f"{self.args[0]}, {self.file.writable()}"  # so it cannot do without
+
 
 class Slotted(ValueError):
     __slots__ = ("code",)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import http.cookiejar
 import logging
 import os
 import queue
@@ -10,6 +12,8 @@ import sqlite3
 import sys
 import threading
 import zlib
+from collections import deque
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -142,5 +146,64 @@ def test_items_that_cannot_be_sent_say_what_to_pass(tmp_path: Path) -> None:
             with pytest.raises(NotTransferable, match=advice):
                 list(plait.map(id, [item], engine="process", workers=1))
     database.close()
-    with pytest.raises(NotTransferable, match="result is a Compress object.*return what it holds, as plain data"):
-        list(plait.map(lambda _: zlib.compressobj(), [1], engine="process", workers=1))
+
+
+def returned() -> list[tuple[Callable[[int], object], str]]:
+    return [
+        (lambda _: zlib.compressobj(), "result is a Compress object.*return what it holds, as plain data"),
+        (lambda _: threading.Lock(), "result is a lock object.*locks belong to one process; return plain data instead"),
+        (lambda _: re.match("a", "a"), r"result is a Match object.*return what it has found, such as match\.group"),
+        (lambda _: functools.reduce(lambda inner, _: [inner], range(5000), []), "too deeply.*return flatter data"),
+    ]
+
+
+@pytest.mark.parametrize(("make", "advice"), returned())
+def test_results_that_cannot_be_sent_say_what_to_return(make: Callable[[int], object], advice: str) -> None:
+    with pytest.raises(NotTransferable, match=advice):
+        list(plait.map(make, [1], engine="process", workers=1))
+
+
+class Holder:
+    def __init__(self, value: object) -> None:
+        self.value = value
+
+
+def of_a_library() -> list[tuple[Callable[[int], object], str]]:
+    jar = http.cookiejar.CookieJar()  # which has a lock inside
+    held, waiting = Holder(jar), deque([threading.Lock()])
+    return [
+        (lambda _: jar, r"captured 'jar' is a CookieJar object.*its \._cookies_lock is a RLock.*once for each worker"),
+        (lambda _: held, r"captured 'held'\.value is a CookieJar object.*leave it out with __getstate__"),
+        (lambda _: waiting, r"captured 'waiting'\[0\] is a lock object.*locks belong to one process"),
+        (lambda _, jar=jar: jar, r"default 0 is a CookieJar object.*once for each worker"),  # type: ignore[misc]
+    ]
+
+
+@pytest.mark.parametrize(("function", "advice"), of_a_library())
+def test_an_object_of_a_library_is_named_and_not_what_is_in_it(function: Callable[[int], object], advice: str) -> None:
+    with pytest.raises(NotTransferable, match=advice):
+        list(plait.map(function, [1], engine="process", workers=1))
+
+
+def test_what_can_be_pickled_and_not_unpickled_is_named() -> None:
+    pair = Pair(1, 2)
+    local = {"pairs": [pair]}
+    advice = "of class Pair, can be pickled but not unpickled .*missing 1 required"
+    with pytest.raises(NotTransferable, match=f"captured 'pair', {advice}.*make a plain tuple"):
+        list(plait.map(lambda _: pair, [1], engine="process", workers=1))
+    with pytest.raises(NotTransferable, match=rf"captured 'local'\['pairs'\]\[0\], {advice}"):
+        list(plait.map(lambda _: local, [1], engine="process", workers=1))
+    with pytest.raises(
+        NotTransferable, match=r"could not be unpickled.*it is item\.value, of class Pair: make a plain tuple"
+    ):
+        list(plait.map(id, [Holder(pair)], engine="process", workers=1))
+
+
+def change(data: Any) -> None:
+    data[0] = 1
+
+
+def test_who_changes_a_large_array_is_told_why_that_cannot_be() -> None:
+    with pytest.raises(TypeError, match="cannot modify read-only memory") as caught:
+        list(plait.map(change, [memoryview(bytearray(100_000))], engine="process", workers=1))
+    assert any("change a copy: array.copy()" in note for note in caught.value.__notes__)

@@ -16,7 +16,8 @@ from plait._core.rng import Seeding
 from plait._engines import wire
 from plait._engines.arena import Arena
 from plait._engines.codec import Packed, encode
-from plait._engines.locate import PARTS, explain
+from plait._engines.instead import instead_of
+from plait._engines.locate import PARTS, does_not_come_back, explain, find
 from plait._engines.remote_worker import RemoteWorker
 
 _A = {"process": "a process", "interpreter": "an interpreter"}  # by the kind of a host
@@ -86,10 +87,14 @@ class FunctionCargo:
 
     def unloadable(self, refusal: BaseException) -> NotTransferable:
         """The error when workers cannot load the function whatever is sent."""
-        return NotTransferable(
-            f"workers could not load {brief(self._inner())}: {type(refusal).__name__}: {refusal}; "
-            "check that its module can be imported in a new interpreter"
-        )
+        inner = self._inner()
+        path, part = find(inner, getattr(inner, "__name__", type(inner).__name__), does_not_come_back)
+        if part is inner:
+            why = f"{type(refusal).__name__}: {refusal}; check that its module can be imported in a new interpreter"
+        else:
+            kind = type(part).__name__
+            why = f"{path}, of class {kind}, can be pickled but not unpickled ({refusal}); {instead_of(part, path)}"
+        return NotTransferable(f"workers could not load {brief(inner)}: {why}")
 
     def _blamed(self, refusal: BaseException, *, or_own: bool) -> ModuleType | None:
         if isinstance(refusal, ModuleNotFoundError):

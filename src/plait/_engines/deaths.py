@@ -13,6 +13,8 @@ from plait._core.outcome import brief
 from plait._engines import board as boards
 from plait._engines import supervision
 from plait._engines.flight import Flight
+from plait._engines.instead import instead_of
+from plait._engines.locate import does_not_come_back, find
 from plait._engines.remote_worker import RemoteWorker
 from plait._engines.returns import Returned, blamed, cause_of_death, culprit, died_reading, read_remains
 
@@ -156,6 +158,9 @@ def _of_the_program(words: str) -> list[str]:
 
 
 def _why_unreadable(item: object, error: BaseException) -> str:
+    path, part = find(item, "item", does_not_come_back)
+    if part is not item:
+        return f"; it is {path}, of class {type(part).__name__}: {instead_of(part, path)}"
     if isinstance(error, RecursionError) and hasattr(type(item), "__getattr__"):
         return (
             "; its __getattr__ is called before it has any attributes, and calls itself: let it raise AttributeError "

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 _LOCK = "locks belong to one process; create it inside the function, or use the lock of a file or database"
 _FILE = "an open file belongs to one process; pass its path and open it in the function"
 _MANAGER = "pass one of a multiprocessing.Manager() instead, or its values"
@@ -10,6 +12,8 @@ _QUEUE = f"{_THREADS}, or return what the function finds"
 _LOOP = "it belongs to one event loop; create it in the function"
 _PER_WORKER = "or once for each worker with plait.per_worker"
 _EXECUTOR = f"an executor belongs to one process; create it in the function, {_PER_WORKER}"
+
+_NAMED = re.compile(r"(global|captured) '[^']*'|default \d+")
 
 # By module, or module and class. The objects of WHOLE are one thing to their users, whatever lock or file in them it is
 # that cannot be pickled.
@@ -62,16 +66,30 @@ def instead_of(value: object, path: str) -> str:
     """What to do; `path` leads to the value, from the function, the ``item`` or the ``result``."""
     found = _whole(type(value)) or _BY_NAME.get(type(value).__name__)
     if found is not None:
-        return found
+        return _of_result(found) if path.startswith("result") else found
     if isinstance(value, tuple):  # it holds what can be pickled, such as sys.flags
         return "make a plain tuple of it first"
     if path == "item":
         return "pass what it is made from, and create it inside the function"
     if path == "result":
         return "return what it holds, as plain data"
-    if path.rpartition(" → ")[2].startswith(("global ", "captured ")) and path.endswith("'"):
+    if _NAMED.fullmatch(path.rpartition(" → ")[2]):
         return f"create it inside the function, {_PER_WORKER}"
     return "leave it out with __getstate__, or create it inside the function"
+
+
+def _of_result(advice: str) -> str:
+    """The same for what a function has returned.
+
+    >>> _of_result(_FILE)
+    'an open file belongs to one process; return plain data instead'
+    >>> _of_result(_BY_NAME["DirEntry"])
+    'return its path: entry.path'
+    """
+    if advice.startswith("pass "):
+        return f"return {advice.removeprefix('pass ')}"
+    why, divided, _ = advice.partition("; ")
+    return f"{why}; return plain data instead" if divided else advice
 
 
 def _whole(kind: type) -> str | None:

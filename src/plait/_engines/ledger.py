@@ -7,12 +7,18 @@ from collections import deque
 
 from plait._core.batch import Batch
 from plait._core.job import Job
+from plait._core.notes import add_note
 from plait._engines.arena import Arena
 from plait._engines.deaths import Loss
 from plait._engines.flight import Flight
 from plait._engines.planning import BatchPlanner
 from plait._engines.remote_worker import RemoteWorker
 from plait._engines.returns import Returned
+
+_READ_ONLY = (
+    "plait: arrays of 32 KiB and more are read-only where they have been sent to, as they lie in shared memory; "
+    "change a copy: array.copy()"
+)
 
 
 class Ledger:
@@ -35,6 +41,8 @@ class Ledger:
         if not done:
             return
         assert done <= flight.count, f"{worker.label} ran {done - flight.count} items that it had given back"
+        for failure in returned.failures.values():
+            _note_read_only(failure)
         now = time.perf_counter()
         batch = flight.finish(returned.values, returned.failures, worker.label, returned.seconds, now)
         if self._timed:
@@ -88,3 +96,9 @@ class Ledger:
             for offset in worker.slots:
                 self._arena.free(offset)
         worker.slots.clear()
+
+
+def _note_read_only(failure: BaseException) -> None:
+    """Say why an array cannot be changed, where the error of its library only says that."""
+    if isinstance(failure, (ValueError, TypeError, BufferError)) and "read-only" in str(failure):
+        add_note(failure, _READ_ONLY)

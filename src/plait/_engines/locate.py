@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from _collections_abc import Callable, Iterator
+from _pickle import loads
+from collections import deque
+from functools import partial
 from itertools import islice
-from types import FunctionType
+from types import FunctionType, MethodType
 
+from plait._core.installed import is_installed
 from plait._core.lazy_imports import settled
 from plait._engines.instead import instead_of, is_whole
 
@@ -14,6 +18,20 @@ PARTS = "plait_parts"  # the method of items of ours that lists what is sent of 
 
 _DEPTH = 12
 _CHILDREN = 200
+_TRANSPARENT = (  # what everybody looks into
+    dict,
+    list,
+    tuple,
+    set,
+    frozenset,
+    deque,
+    FunctionType,
+    MethodType,
+    partial,
+    staticmethod,
+    classmethod,
+    type,
+)
 
 
 def explain(value: object, name: str, error: BaseException) -> str:
@@ -21,25 +39,35 @@ def explain(value: object, name: str, error: BaseException) -> str:
     if isinstance(error, MemoryError):
         return f"there is not enough memory to pickle {name}; pass less, or the path of a file"
     if isinstance(error, RecursionError):
-        return f"{name} is nested too deeply to be pickled ({error}); pass flatter data"
-    path, culprit = find(value, name)
+        flatter = "return flatter data, such as its text" if name == "result" else "pass flatter data"
+        return f"{name} is nested too deeply to be pickled ({error}); {flatter}"
+    trail = follow(value, name)
+    path, culprit = trail[-1]
     refusal = getattr(type(culprit), STAYS_HERE, "")
     if refusal:
         return f"{path} is a {refusal}"
-    kind = type(culprit).__name__
     why = str(error) or type(error).__name__
-    return f"{path} is {_article(kind)} {kind} object, which cannot be pickled ({why}); {instead_of(culprit, path)}"
+    known_path, known = _as_known(trail)
+    if known is not culprit:
+        why = f"its {path.removeprefix(known_path)} is {_a(culprit)}: {why}"
+    return f"{known_path} is {_a(known)}, which cannot be pickled ({why}); {instead_of(known, known_path)}"
 
 
 def find(value: object, name: str, fails: Callable[[object], bool] | None = None) -> tuple[str, object]:
     """The path to the innermost object that does not pickle, and that object; `value` itself if no child is."""
+    return follow(value, name, fails)[-1]
+
+
+def follow(value: object, name: str, fails: Callable[[object], bool] | None = None) -> list[tuple[str, object]]:
+    """Each object on the way to the innermost one that does not pickle, with its path."""
     fails = fails or does_not_pickle
     if hasattr(type(value), PARTS):  # of the class: an object of the user's may answer to any name
         for part, child in getattr(value, PARTS)():
             if fails(child):
-                return find(child, part, fails)
+                return follow(child, part, fails)
     seen: set[int] = set()
     path = name
+    trail = [(path, value)]
     for _ in range(_DEPTH):
         if hasattr(type(value), STAYS_HERE) or is_whole(value):
             break
@@ -47,10 +75,23 @@ def find(value: object, name: str, fails: Callable[[object], bool] | None = None
         for step, child in _children(value):
             if id(child) not in seen and fails(child):
                 path, value = path + step, child
+                trail.append((path, value))
                 break
         else:
             break
-    return path, value
+    return trail
+
+
+def _as_known(trail: list[tuple[str, object]]) -> tuple[str, object]:
+    """What is named: the culprit, or the object of a library that has it, whose user knows nothing of what is in it."""
+    known = trail[-1]
+    for path, value in reversed(trail):
+        if isinstance(value, _TRANSPARENT):
+            continue
+        if not is_installed(type(value)):
+            break
+        known = path, value
+    return known
 
 
 def does_not_pickle(value: object) -> bool:
@@ -60,6 +101,21 @@ def does_not_pickle(value: object) -> bool:
     try:
         dumps_by_value(value, lambda _: True, ())
     except Exception:
+        return True
+    return False
+
+
+def does_not_come_back(value: object) -> bool:
+    """Whether it can be pickled, and what comes of that cannot be read."""
+    from plait._engines.by_value import dumps_by_value
+
+    try:
+        data = dumps_by_value(value, lambda _: True, ())
+    except Exception:
+        return False
+    try:
+        loads(data)
+    except Exception:  # whatever its __setstate__ does
         return True
     return False
 
@@ -74,7 +130,7 @@ def _children(value: object) -> Iterator[tuple[str, object]]:
 def _all_children(value: object) -> Iterator[tuple[str, object]]:
     if isinstance(value, dict):
         yield from ((f"[{key!r}]", child) for key, child in value.items())
-    elif isinstance(value, (list, tuple)):
+    elif isinstance(value, (list, tuple, deque)):
         yield from ((f"[{position}]", child) for position, child in enumerate(value))
     elif isinstance(value, (set, frozenset)):
         yield from ((".{an element}", child) for child in value)
@@ -121,5 +177,6 @@ def _captured(function: FunctionType) -> Iterator[tuple[str, object]]:
             yield f" → global {name!r}", settled(function.__globals__, name)
 
 
-def _article(word: str) -> str:
-    return "an" if word[:1].lower() in "aeiou" else "a"
+def _a(value: object) -> str:
+    kind = type(value).__name__
+    return f"{'an' if kind[:1].lower() in 'aeiou' else 'a'} {kind} object"

@@ -93,15 +93,28 @@ def _pickled(error: BaseException) -> tuple[bytes | None, str]:
 
 
 def _pickled_parts(error: BaseException) -> bytes | None:
-    """The pickle of an exception whose ``__init__`` takes other arguments than ``args``: made without calling it."""
+    """The pickle of an exception that is made without calling its ``__init__``, which takes other arguments.
+
+    Its parts that cannot be pickled are left out, if its text does not depend on them.
+    """
     state = {**_members(error), **{k: v for k, v in error.__dict__.items() if k != "__notes__"}}
-    parts = _Parts(type(error), error.args, state)
     try:
-        data = _by_name_or_value(parts)
-        loads(data)
+        return _rebuilt(_Parts(type(error), error.args, state))[0]
+    except Exception:  # noqa: S110  one of the parts is to blame
+        pass
+    from plait._engines.left_out import portable
+
+    try:
+        args, state = tuple(map(portable, error.args)), {name: portable(value) for name, value in state.items()}
+        data, again = _rebuilt(_Parts(type(error), args, state))
+        return data if str(again) == str(error) else None
     except Exception:  # it stays a description
         return None
-    return data
+
+
+def _rebuilt(parts: _Parts) -> tuple[bytes, object]:
+    data = _by_name_or_value(parts)
+    return data, loads(data)
 
 
 def _by_name_or_value(value: object) -> bytes:
@@ -140,11 +153,20 @@ class _Parts:
 
 def revive(kind: type[BaseException], args: tuple[object, ...], state: dict[str, object]) -> BaseException:
     """An exception with these arguments and attributes, made without its ``__init__``."""
-    error = kind.__new__(kind, *args)
+    error = _made(kind, args)
     error.args = args
     for name, value in state.items():
         _put(error, name, value)
     return error
+
+
+def _made(kind: type[BaseException], args: tuple[object, ...]) -> BaseException:
+    for base in kind.__mro__:
+        try:
+            return base.__new__(kind, *args)  # type: ignore[return-value, arg-type]  # `base` is no metaclass
+        except TypeError:  # of two bases in C one knows how: with lxml's errors, that of Python
+            continue
+    raise TypeError(f"{kind.__qualname__} cannot be made without its __init__")
 
 
 def _put(error: BaseException, name: str, value: object) -> None:

@@ -8,7 +8,7 @@ _CURES = {  # by what says that nothing more is to be had
     errno.EMFILE: "; allow this program more (ulimit -n), or close some",
     errno.EFBIG: "; allow this program larger files (ulimit -f): what it shares with a worker is one, in memory",
     errno.ENFILE: "",
-    errno.EAGAIN: "",
+    errno.EAGAIN: "; allow this user more processes (ulimit -u), or end some",
     errno.ENOMEM: "",
     errno.ENOSPC: "",
 }
