@@ -20,6 +20,7 @@ from plait._engines.caller_runs import CallerRuns
 from plait._engines.choice import Choice, because_lazy
 from plait._engines.inline import InlineEngine
 from plait._engines.interface import Plan
+from plait._engines.process_wide import process_wide
 from plait._engines.proof import Proof
 from plait._engines.thread import ThreadEngine
 
@@ -54,6 +55,15 @@ class AutoEngine:
             job.fn = Plain(job.fn)
             yield from InlineEngine().run(job)
             return
+        only = process_wide(job.fn)
+        if only.own_thread and job.timeout is None and not job.pumped:
+            job.tally.settle_on("inline", 1, f"inline: {only.own_thread}")
+            job.fn = Plain(job.fn)
+            yield from InlineEngine().run(job)
+            return
+        if only.one_at_a_time:
+            job.workers = 1
+            job.tally.reasons.append(f"one at a time in this process, since {only.one_at_a_time}")
         course = Course(job, self._requested)
         try:
             yield from course.batches()

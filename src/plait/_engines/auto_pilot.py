@@ -273,7 +273,8 @@ class Pilot:
 
     def _race_or_decide(self, seen: Seen, canary: Canary) -> None:
         measured = self._measured(seen)
-        if len(self.meter.threads) > 1 or not (wants_race(measured) or self._seems_dearer(measured)):
+        raced = len(self.meter.threads) > 1 or self._job.workers == 1
+        if raced or not (wants_race(measured) or self._seems_dearer(measured)):
             self._decide(seen)
         elif measured.cost * _UNHEARD_CALLS > _LONG_UNHEARD:
             self._racing = True
@@ -380,6 +381,7 @@ class Pilot:
             cores=self._cores or available_cores().count,
             free_threaded=not has_gil(),
             threads=self._job.workers,
+            race=None if self._job.workers > 1 else 1.0,
             processes=self._processes,
             helped=self.meter.helped,
         )

@@ -246,6 +246,8 @@ def _is_known_by_gil(measured: Measured) -> bool:
 
 
 def _processes(measured: Measured) -> Choice:
+    if measured.threads == 1:
+        return Choice("process", f"processes: {in_words(measured.cost)} per item, one at a time in each process")
     if _is_known_by_gil(measured):
         held = f"it holds the GIL {100 * measured.gil:.0f} % of {in_words(measured.cost)} per item"
         if measured.waits:
