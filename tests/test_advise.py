@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import math
+import os
 import re
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from advised import awaits, compute, fails, keeps, looks_up, notes, wait
@@ -363,3 +366,16 @@ def test_the_first_of_them_are_like_all_of_them(count: int) -> None:
     for few in range(1, min(count, 200)):
         largest = max(later - earlier for earlier, later in pairwise(sorted([*items[:few], count])))
         assert largest <= max(2, 2 * count / few)
+
+
+def moves(folder: str) -> int:
+    os.chdir(folder)
+    time.sleep(0.002)
+    return len(os.listdir())
+
+
+def test_what_changes_the_whole_process_is_not_tried_on_threads(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.chdir(tmp_path)  # and back at the end
+    advice = plait.advise(moves, [str(tmp_path)] * 100, seconds=0.4)
+    assert {trial.engine for trial in advice.trials} == {"inline", "process"}
+    assert "no two run at the same time in one process, because os.chdir changes the folder" in advice.sentence

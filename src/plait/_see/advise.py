@@ -102,6 +102,8 @@ def _plan(measured: Profile, cores: int, count: int, *, awaits: bool) -> list[tu
     threads = min(_THREADS, count)
     most = min(max(2, count), max(2, cores * 4 if measured.waits else cores))
     plan = [("inline", 1, 2), ("thread", threads, 2), ("process", most, 2)]
+    if measured.one_at_a_time:  # nor do interpreters help: they are in this process
+        return [line for line in plan if line[0] != "thread"]
     if sys.version_info >= (3, 14):
         plan.insert(2, ("interpreter", most, 2))
     return plan

@@ -18,6 +18,7 @@ from plait._engines.core_wait import children_seconds, waited_for_core
 from plait._engines.measuring_calls import CallMeter
 from plait._engines.measuring_gil import Canary
 from plait._engines.measuring_transfer import measure_transfer
+from plait._engines.process_wide import process_wide
 from plait._engines.sharing import obstacle
 from plait._engines.tables import Tables
 from plait._see.whereabouts import PLAIT
@@ -43,6 +44,7 @@ class Profile:
         gil: the share of the time, from 0 to 1, in which others would have had to wait for the GIL.
         transfer_seconds, transfer_bytes: to pickle and unpickle one argument and one result.
         obstacle: why items must not move to other processes, or an empty string.
+        one_at_a_time: why two calls must not run at the same time in one process, or an empty string.
         tables: names of what it only reads, of which other processes have copies.
         libraries: numeric libraries that are loaded and start threads.
         hindered: of the time that threads were ready for a core, the share, from 0 to 1, in which others had it.
@@ -57,6 +59,7 @@ class Profile:
     transfer_seconds: float = 0.0
     transfer_bytes: int = 0
     obstacle: str = ""
+    one_at_a_time: str = ""
     tables: tuple[str, ...] = ()
     libraries: tuple[str, ...] = ()
     hindered: float = 0.0
@@ -119,13 +122,14 @@ def profile(fn: Callable[..., object], items: Sequence[object], seconds: float) 
                 break
             step = max(1, min(calls, int(calls * (seconds - spent) / max(spent, 1e-6))))
         found = watch.found(calls)
-    transfer, tables = measure_transfer(meter.samples), Tables()
+    transfer, tables, only = measure_transfer(meter.samples), Tables(), process_wide(fn)
     shared = obstacle(fn, transfer.classes, may_change=meter.may_change, tables=tables)
     return replace(
         found,
         transfer_seconds=transfer.seconds,
         transfer_bytes=transfer.size,
         obstacle=meter.obstacle or transfer.obstacle or shared,
+        one_at_a_time=only.own_thread or only.one_at_a_time,
         tables=tuple(dict.fromkeys(one.name for one in tables.found)),
         libraries=_libraries(),
     )

@@ -33,6 +33,8 @@ def sentence(function: str, picked: Pick, profile: Profile, trials: Sequence[Tri
 
 def _reasons(picked: Pick, profile: Profile, trials: Sequence[Trial], cores: int) -> Iterator[str]:
     yield _nature(profile)
+    if profile.one_at_a_time:
+        yield f"no two run at the same time in one process, because {profile.one_at_a_time}"
     if profile.cores >= 1.3:
         libraries, cure = "", ""
         if profile.libraries:
