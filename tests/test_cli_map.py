@@ -191,6 +191,22 @@ def test_a_second_list_of_items_is_refused(refuse, sign, target):
     assert f"{sign}: the items are one list" in errors
 
 
+@pytest.mark.parametrize(
+    ("words", "stdin", "hint"),
+    [
+        (["builtins:open", "tools.py"], None, "were the lines of 'tools.py'; if the files are the items, write :::"),
+        (["math:sqrt"], "4\n9\n", "the items were texts; with --jsonl they are read as JSON values"),
+        (["math:sqrt", "--jsonl"], '"4"\n', ""),
+        (["builtins:int"], "x\n1\n", ""),
+    ],
+)
+def test_when_all_fail_it_is_said_what_may_be_meant(folder, words, stdin, hint):
+    done = plait(folder, "map", *words, "--engine", "inline", stdin=stdin or "")
+    last = done.stderr.splitlines()[-1]
+    assert hint in last
+    assert last.startswith("plait: the items were") == bool(hint)
+
+
 def test_a_value_that_is_no_json_is_marked(folder):
     assert values(plait(folder, "map", "tools:odd", "--engine", "inline", stdin="x\n")) == [
         {"__repr__": "<class 'object'>"}

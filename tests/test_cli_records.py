@@ -9,6 +9,7 @@ import enum
 import json
 import math
 import pathlib
+import types
 import uuid
 
 import pytest
@@ -28,6 +29,28 @@ class Colour(enum.Enum):
 class Point:
     x: int
     y: object
+
+
+class Model:
+    """As those of pydantic."""
+
+    def __init__(self, found: object) -> None:
+        self.found = found
+
+    def model_dump(self, *, mode: str) -> object:
+        if self.found is None:
+            raise LookupError
+        return {"found": self.found, "mode": mode}
+
+    def __repr__(self) -> str:
+        return "Model()"
+
+
+class Defined:
+    """As classes that attrs has made."""
+
+    __attrs_attrs__ = (types.SimpleNamespace(name="size"),)
+    size = 3
 
 
 class Silent:
@@ -57,6 +80,8 @@ for _ in range(500_000):  # Python 3.14 writes, and reads, 50,000
         ({(1, 2): 3}, '{"(1, 2)": 3}'),
         (Point(1, {2}), '{"x": 1, "y": [2]}'),
         (Colour.RED, '"red"'),
+        ([Model(1), Model(None)], '[{"found": 1, "mode": "json"}, {"__repr__": "Model()"}]'),
+        (Defined(), '{"size": 3}'),
         (pathlib.PurePosixPath("/a"), '"/a"'),
         (dt.datetime(2020, 1, 2, 3, 4), '"2020-01-02T03:04:00"'),
         (decimal.Decimal("1.50"), '"1.50"'),

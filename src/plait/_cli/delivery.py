@@ -55,7 +55,11 @@ class HaltingMeter:
 
 
 class Delivery:
-    """Writes the outcomes of one stream."""
+    """Writes the outcomes of one stream.
+
+    Attributes:
+        first_error: of an item, in the order of the output, or None.
+    """
 
     def __init__(self, stream: Stream[Any], sink: Sink, streams: Streams) -> None:
         self._stream = stream
@@ -63,6 +67,7 @@ class Delivery:
         self._streams = streams
         self._stopped = 0
         self._first_failures: list[str] = []
+        self.first_error: BaseException | None = None
         self._held_back: KeyboardInterrupt | None = None
 
     def run(self) -> None:
@@ -126,6 +131,7 @@ class Delivery:
                 self._stopped += 1
                 continue
             self._write(outcome)
+            self.first_error = self.first_error or outcome.error
             if outcome.error is not None and len(self._first_failures) < _SHOWN:
                 self._first_failures.append(_in_words(outcome, outcome.error))
         self._write(None)

@@ -139,9 +139,23 @@ def _deliver(options: Options, delivery: Delivery, stream: Stream[Any], meter: H
     if options.resume or options.retry_failed:
         say(f"plait: {stream.report.journal}")
     say(delivery.summary(options.halt, meter.halted))
+    if delivery.first_error is not None and stream.report.failed == stream.report.items:
+        say(_mistaken_items(options, delivery.first_error))
     if options.report:
         say(str(stream.report))
     return delivery.status(options.halt, meter.halted) if status is None else status
+
+
+def _mistaken_items(options: Options, error: BaseException) -> str:
+    """What may be meant by items of a function that have all failed, or an empty string."""
+    if is_command(options.target) or options.glob:
+        return ""
+    files = [name for name in options.inputs if name != _STDIN]
+    if files and files[0] != _ITEMS_FOLLOW and isinstance(error, (OSError, UnicodeError)):
+        return f"plait: the items were the lines of {files[0]!r}; if the files are the items, write ::: before them"
+    if not options.jsonl and isinstance(error, TypeError):
+        return "plait: the items were texts; with --jsonl they are read as JSON values, such as numbers"
+    return ""
 
 
 def _items(options: Options, *, of_command: bool) -> tuple[Any, int | None]:

@@ -6,7 +6,7 @@ One line per item, with exactly these keys::
     {"index": 1, "input": "b.txt", "error": {"type": "OSError", "message": "...", "traceback": "..."}}
 
 What JSON has no word for stands as ``{"__repr__": "<Thing 7>"}``, wherever in a value it is. Dates are ISO texts, paths
-and UUIDs their text, sets and arrays lists, dataclasses objects, enum members their value.
+and UUIDs their text, sets and arrays lists, dataclasses and models of attrs and pydantic objects, enum members their value.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def _input(item: object) -> object:
     return item.text if isinstance(item, Unreadable) else item
 
 
-def _other(value: object) -> object:
+def _other(value: Any) -> object:
     """What stands for a value that the json module does not know."""
     if isinstance(value, (dt.date, dt.time)):
         return value.isoformat()
@@ -76,11 +76,27 @@ def _other(value: object) -> object:
         return value.value
     if isinstance(value, (set, frozenset)):
         return _in_order(value)
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
     if hasattr(value, "dtype") and hasattr(value, "tolist"):  # arrays and numbers of numpy and its kin
         return value.tolist()
-    return _mark(value)
+    return _of_fields(value)
+
+
+def _of_fields(value: Any) -> object:
+    """What is in an object whose class says of what its objects consist."""
+    kind = type(value)
+    if dataclasses.is_dataclass(kind):
+        return {field.name: getattr(value, field.name) for field in dataclasses.fields(kind)}
+    if hasattr(kind, "__attrs_attrs__"):
+        return {field.name: getattr(value, field.name) for field in kind.__attrs_attrs__}
+    return _dumped(value) if hasattr(kind, "model_dump") else _mark(value)
+
+
+def _dumped(model: Any) -> object:
+    """Of a model of pydantic."""
+    try:
+        return model.model_dump(mode="json")
+    except Exception:  # a part that pydantic does not know
+        return _mark(model)
 
 
 def _marked(value: object, inside: tuple[int, ...]) -> object:

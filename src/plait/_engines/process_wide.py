@@ -17,7 +17,10 @@ from plait._core.installed import is_installed
 from plait._core.lazy_imports import settled
 from plait._core.star import Star
 
-_OWNED = frozenset({"sqlite3.Connection", "sqlite3.Cursor", "tkinter.Misc", "tkinter.Variable"})
+_OWNED = frozenset({
+    "sqlite3.Connection", "sqlite3.Cursor", "tkinter.Misc", "tkinter.Variable", "zstandard.backend_c.ZstdCompressor",
+    "zstandard.backend_c.ZstdDecompressor",
+})  # fmt: skip
 _OF_MAIN_THREAD = dict.fromkeys(("signal.signal", "signal.set_wakeup_fd"), "works in the main thread only")
 _OF_PROCESS = {
     full: f"changes {what} of the whole process"
