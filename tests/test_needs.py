@@ -92,3 +92,15 @@ def test_what_comes_along_is_counted_when_the_choice_hangs_on_it(
     assert start_up.of(measured).start == pytest.approx(start)
     assert len(asked) == (most is not None)
     assert most is None or asked[0] == pytest.approx(most, abs=2)
+
+
+def test_where_the_classes_of_objects_come_from_counts(modules: None) -> None:
+    """As of functions that a library has compiled, which look like those they were made of, and of models."""
+    kind = type("Compiled", (), {"__module__": "first", "__call__": made_in("first")})
+    compiled = kind()
+    script = {"__name__": "__main__", "compiled": compiled}
+    exec("def uses(x): return compiled(x)", script)
+    assert modules_with(script["uses"], 100) == 4
+    assert modules_with(compiled, 100) == 4
+    compiled.__wrapped__ = eval("lambda x: x", {"__name__": "__main__"})
+    assert modules_with(compiled, 100) == 4

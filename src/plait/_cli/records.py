@@ -6,8 +6,8 @@ One line per item, with exactly these keys::
     {"index": 1, "input": "b.txt", "error": {"type": "OSError", "message": "...", "traceback": "..."}}
 
 What JSON has no word for stands as ``{"__repr__": "<Thing 7>"}``, wherever in a value it is. Dates are ISO texts, paths
-and UUIDs their text, sets and arrays lists, dataclasses, models of pydantic and what attrs has made objects, enum members
-their value.
+and UUIDs their text, sets and arrays lists, dataclasses, models of pydantic and what attrs has made objects, enum
+members their value.
 """
 
 from __future__ import annotations

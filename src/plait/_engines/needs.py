@@ -74,13 +74,13 @@ def modules_of(fn: object) -> list[str]:
     >>> modules_of(json.loads)
     ['json']
     """
-    function = innermost(fn)
-    function = getattr(function, "__func__", function)
+    called = innermost(fn)
+    function = getattr(called, "__func__", called)
     if not isinstance(function, FunctionType):
         function = getattr(type(function), "__call__", None)  # noqa: B004  # the method itself is wanted
         if not isinstance(function, FunctionType):
-            return []
-    found = list(certain_imports(function))
+            return [*_of_class(called), *_of_class(getattr(called, "__self__", None))]
+    found = [*_of_class(fn), *certain_imports(function)]
     if function.__module__ != "__main__":
         return [function.__module__, *found]
     known, waiting = {function}, [function]
@@ -95,4 +95,12 @@ def modules_of(fn: object) -> list[str]:
             elif type(value) is FunctionType and value not in known:  # another one of the script
                 known.add(value)
                 waiting.append(value)
+            else:
+                found += _of_class(value)
     return found
+
+
+def _of_class(value: object) -> list[str]:
+    """Where the class of an object comes from, as that of a function that a library has compiled, or of a model."""
+    module = type(value).__module__
+    return [module] if isinstance(module, str) and module not in ("builtins", "__main__") else []
