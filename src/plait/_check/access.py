@@ -108,13 +108,13 @@ class Types:
         if found is None:
             mine = self.is_mine(kind)
             found = self.sorts[kind] = Sort.IGNORED if self._is_frozen(kind) else _sort(kind, mine)
-            if mine or getattr(sys.modules.get(kind.__module__), kind.__name__, None) is not kind:
+            if mine or own_attributes(sys.modules.get(kind.__module__)).get(kind.__name__) is not kind:
                 self._new.append(kind)
         return found
 
     def is_mine(self, kind: type) -> bool:
         """Whether the class stands in the user's source."""
-        return getattr(sys.modules.get(kind.__module__), "__file__", None) in self.files
+        return own_attributes(sys.modules.get(kind.__module__)).get("__file__") in self.files
 
     def thaw(self, kind: type) -> None:
         """Somebody changes instances of this frozen dataclass all the same."""
@@ -164,6 +164,11 @@ def own_attributes(thing: object) -> dict[str, object]:
 _attribute = object.__getattribute__
 
 
+def in_class(kind: type, name: str) -> Any:
+    """What a class or a base of it keeps; None if none does. The ``__getattr__`` of a metaclass is the user's code."""
+    return next((base.__dict__[name] for base in kind.__mro__ if name in base.__dict__), None)
+
+
 def container_of(thing: object) -> object:
     """What this is a view of, a dict or somebody's memory, or the container itself."""
     if type(thing) is memoryview:
@@ -174,14 +179,14 @@ def container_of(thing: object) -> object:
 
 
 def _says_frozen(kind: type) -> bool:
-    return bool(getattr(getattr(kind, "__dataclass_params__", None), "frozen", False))
+    return bool(getattr(in_class(kind, "__dataclass_params__"), "frozen", False))
 
 
 def _codes(values: Iterable[Any]) -> Iterator[types.CodeType]:
     """The code of functions, and of those in properties and the like."""
     for value in values:
         for name in ("fget", "fset", "func", "__func__", "__wrapped__"):
-            yield from _codes([getattr(value, name)] if hasattr(type(value), name) else ())
+            yield from _codes([getattr(value, name)] if in_class(type(value), name) else ())
         code = getattr(value, "__code__", None)
         if isinstance(code, types.CodeType):
             yield code
@@ -190,7 +195,7 @@ def _codes(values: Iterable[Any]) -> Iterator[types.CodeType]:
 def _sort(kind: type, mine: bool) -> Sort:
     known = next((base for base in kind.__mro__ if base in _KNOWN), None)
     if known is None:
-        changes = kind.__flags__ & _HEAP or kind.__dictoffset__ or hasattr(kind, "__setitem__")
+        changes = kind.__flags__ & _HEAP or kind.__dictoffset__ or in_class(kind, "__setitem__")
         changes = changes or any("__setattr__" in base.__dict__ for base in kind.__mro__[:-1])
         return Sort.INSTANCE if changes else Sort.IGNORED
     sort = _KNOWN[known]
@@ -219,7 +224,7 @@ def _part(kind: type, name: str) -> Part:
                 return Part.OWN  # a slot, or a field of a structure of ctypes
             if isinstance(value, types.GetSetDescriptorType):  # state that C code keeps: `value` of a number of ctypes
                 return Part.FIXED if name[:2] == "__" else Part.OWN
-            if isinstance(value, _FIXED) or hasattr(type(value), "__get__"):
+            if isinstance(value, _FIXED) or in_class(type(value), "__get__"):
                 return Part.FIXED
             return Part.SHARED
     return Part.OWN

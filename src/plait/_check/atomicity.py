@@ -243,7 +243,7 @@ def _kind(history: History, first: Access, other: Access, second: Access) -> str
         return ""  # nobody else sees a transaction before its end
     both = history.locks(first.at) & history.locks(second.at)
     if kind and both and not history.held_over(first.at, second.at):
-        looks_again = kind == "non-repeatable read" and _goes_round(first.event.site, second.event.site)
+        looks_again = kind == "non-repeatable read" and goes_round(first.event.site, second.event.site)
         return "" if looks_again else "lock released in between"
     return kind
 
@@ -253,7 +253,7 @@ def _by_effect(event: Event) -> Kind:
     return _READ if event.site is not None and event.site.text in _ROWS else event.kind
 
 
-def _goes_round(one: Site | None, two: Site | None) -> bool:
+def goes_round(one: Site | None, two: Site | None) -> bool:
     """Whether it is another round of a loop: what is looked at again in each is not taken for granted."""
     return _in_one(one, two) and one is not None and two is not None and two[1:3] <= one[1:3]
 

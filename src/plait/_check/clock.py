@@ -104,4 +104,6 @@ def _nanoseconds(seconds: float) -> int:
 def _look(execution: Execution) -> float:
     execution.clock_reads += 1
     execution.now += _LOOK * 2.0 ** min(execution.clock_reads // _IMPATIENT, 40)
+    if execution.clock_reads > _IMPATIENT:
+        execution.wake_sleepers()  # whose moment it has passed
     return execution.now

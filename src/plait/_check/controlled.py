@@ -9,11 +9,12 @@ from plait._schedulers.interface import ThreadState
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from plait._core.event import Site
 
 _raw_lock = _thread.allocate_lock  # the real one, whatever stands in for it later
+_AT_ONCE = 50e-6  # seconds between two moments that no timer tells apart
 
 
 class Abort(BaseException):
@@ -116,6 +117,17 @@ class Controlled(ThreadState):
 
 def _no_task() -> None:
     """A thread is none."""
+
+
+def next_moment(threads: Iterable[Controlled]) -> float | None:
+    """When time wakes somebody next; None if nobody waits for it.
+
+    Three times 0.1 is as long as 0.3, whatever `float` and a look at a clock make of it: who is due at nearly the same
+    moment is woken at once, and any of them may go first.
+    """
+    moments = [waiting.deadline for waiting in threads if waiting.deadline is not None]
+    end = min(moments, default=0.0) + _AT_ONCE
+    return max((moment for moment in moments if moment <= end), default=None)
 
 
 class Ending(Gate):

@@ -25,7 +25,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from plait._check.border import Border
-from plait._check.controlled import Abort, Controlled, Gate
+from plait._check.controlled import Abort, Controlled, Gate, next_moment
 from plait._check.diagnosis import LATELY, at_limit, goes_on, only_time_helps, stuck, uncaught
 from plait._check.fair import Fair
 from plait._check.places import Places
@@ -382,11 +382,11 @@ class Execution(Border):
             raise Abort
         if self.away:
             return False
-        moments = [waiting.deadline for waiting in self.threads if waiting.deadline is not None]
-        if not moments:
+        moment = next_moment(self.threads)
+        if moment is None:
             self.fail(stuck(self, me))
             raise Abort
-        self.now = max(self.now, min(moments))
+        self.now, self.clock_reads = max(self.now, moment), 0
         self.wake_sleepers()
         return True
 

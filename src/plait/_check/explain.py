@@ -6,13 +6,13 @@ import itertools
 from typing import NamedTuple
 
 from plait._check.atomicity import Split
+from plait._check.best_split import best_split
 from plait._check.clock import EARLY
 from plait._check.deadlocks import waiting_cycle
 from plait._check.explain_crossed import explain_crossed
 from plait._check.explain_cut_off import explain_cut_off
 from plait._check.explain_deadlock import explain_cycle, explain_nested, waits_at
 from plait._check.explain_endless import explain_endless
-from plait._check.explain_exception import best_split
 from plait._check.explain_hang import explain_hang
 from plait._check.explain_kept import explain_raised, with_kept
 from plait._check.explain_leftover import explain_unserved

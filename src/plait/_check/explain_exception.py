@@ -7,7 +7,8 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
-from plait._check.atomicity import Split, called_within, one_call, overlap, splits
+from plait._check.atomicity import Split, overlap
+from plait._check.best_split import best_split
 from plait._check.explain_asked import explain_asked
 from plait._check.explain_both import explain_both
 from plait._check.explain_early import explain_early
@@ -59,6 +60,12 @@ class Crash(NamedTuple):
     def is_judged(self) -> bool:
         """Whether the program itself says that a result is wrong; an exception that it quotes is not its own."""
         return isinstance(self.failure.exception, AssertionError | SystemExit)
+
+    @property
+    def misses(self) -> bool:
+        """Whether something was None that was to be used."""
+        error = self.failure.exception
+        return isinstance(error, AttributeError | TypeError) and "'NoneType'" in str(error)
 
 
 def explain_exception(history: History, failure: Failure, before: History | None, sources: Sources) -> Finding | None:
@@ -119,7 +126,7 @@ def _timed(crash: Crash) -> Finding | None:
 
 def _vain(crash: Crash) -> Finding | None:
     """A wait that ended by its timeout, since what it waited for did not come."""
-    return explain_vain(crash.history, crash.failure, crash.sources)
+    return None if crash.misses else explain_vain(crash.history, crash.failure, crash.sources)
 
 
 def _iterated(crash: Crash) -> Finding | None:
@@ -211,7 +218,7 @@ def _swapped(crash: Crash) -> Finding | None:
             return explain_half(history, partly, before, crash.sources)
         return early or explain_gap(history, found[0], crash.sources) or explain_swap(history, found[0], crash.sources)
     alone = before is None and not crash.is_judged  # then there is nothing to compare it with
-    alone = alone or isinstance(crash.failure.exception, AttributeError)
+    alone = alone or crash.misses or isinstance(crash.failure.exception, AttributeError)
     lost = gone(crash.history, crash.suspects) if alone else None
     ended = lost is not None and ends(crash.sources, lost.site)
     return explain_swap(crash.history, lost, crash.sources) if lost is not None and ended else None
@@ -277,75 +284,6 @@ def _suspects(history: History, failure: Failure, sources: Sources) -> list[int]
     others = {event.place for event in history.events if event.thread != failure.thread}
     shared = [index for index in hot if history.events[index].place in others]
     return list(reversed(shared or sorted({*hot, *mine[-4:]})))
-
-
-def best_split(
-    history: History, before: History | None, suspects: list[int], failure: Failure, sources: Sources
-) -> tuple[Split | None, int]:
-    """The split that explains the failure best, and how many points speak for it."""
-    symptoms = [history.events[index] for index in suspects]
-    raised = _raised(history, failure)
-    usual = {_signature(before, split) for split in splits(before)} if before is not None else set()
-    best: tuple[int, int] | None = None
-    chosen = None
-    for split in splits(history):
-        points = _points(history, split, failure, sources)
-        middle = history.events[split.other]
-        points += 4 if any(overlap(middle, symptom) for symptom in symptoms) else 0
-        points -= 6 if _signature(history, split) in usual else 0
-        points -= 8 if middle.thread == failure.thread and split.other > raised else 0
-        points -= 8 if history.events[split.second].thread == failure.thread and split.second > raised else 0
-        rank = points, -split.second
-        if best is None or rank > best:
-            best, chosen = rank, split
-    return chosen, best[0] if best else 0
-
-
-def _raised(history: History, failure: Failure) -> int:
-    """The last access on the line that raised the exception: what the thread does after it explains nothing."""
-    line = line_of(frame_site(innermost(failure.stack)))
-    mine = history.of.get(failure.thread, [])
-    found = next((index for index in reversed(mine) if line_of(history.events[index].site) == line), None)
-    return len(history.events) if found is None else found
-
-
-def _points(history: History, split: Split, failure: Failure, sources: Sources) -> int:
-    first, second = history.events[split.first], history.events[split.second]
-    if first.site is None or second.site is None:
-        return -10
-    points = {
-        "lost update": 3,
-        "lock released in between": 3,
-        "non-repeatable read": 1,
-        "changed after the write": 1,
-    }.get(split.kind, 0)
-    if first.kind == Kind.READ and first.site != second.site and sources.in_test(first.site):
-        points += 2
-    if first.kind == second.kind == Kind.READ and first.site.line != second.site.line and sources.forgets(first.site):
-        points -= 3  # who reads again, and has not kept what it read
-    apart = -4 if first.kind == Kind.WRITE else -1  # what is written in one function may be changed in another
-    if split.kind == "non-repeatable read" and first.site == second.site and sources.in_test(first.site):
-        points -= 10  # who asks again, in another turn or another call, takes nothing for granted
-    apart = 1 if called_within(history, split.first, split.second) else apart
-    points -= 10 if _is_length(history, split, sources) else 0
-    points += 3 if one_call(history, split.first, split.second) else apart
-    points += 1 if first.thread == failure.thread else 0
-    steps = range(history.steps[split.first] + 1, history.steps[split.second] + 1)
-    points += 2 if any(one.thread == first.thread and one.step in steps for one in history.record.switches) else 0
-    return points
-
-
-def _is_length(history: History, split: Split, sources: Sources) -> bool:
-    """Whether only the length of a list was looked at, and the change between is that of an element."""
-    place = history.record.places.get(history.events[split.first].place)
-    looks = [history.events[index] for index in (split.first, split.second)]
-    sized = any(one.site is not None and one.kind == Kind.READ and sources.is_measured(one.site) for one in looks)
-    fixed = place is not None and place.label in ("list", "deque", "bytearray", "array", "memoryview")
-    return fixed and sized and history.events[split.other].name != "[]"
-
-
-def _signature(history: History, split: Split) -> tuple[object, ...]:
-    return (split.kind, *history.sites(*split[1:]))
 
 
 def _unlooped(history: History, split: Split, sources: Sources) -> Finding | None:

@@ -14,7 +14,7 @@ from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from plait._check.access import CHANGES, LOOKS, MAKERS, WEAK, Part, Sort, Types, container_of, own_attributes
+from plait._check.access import CHANGES, LOOKS, MAKERS, WEAK, Part, Sort, Types, container_of, in_class, own_attributes
 from plait._check.buffers import element_of
 from plait._check.handed import handed
 from plait._check.named import SLOTS, Named, by_method, inherited, named
@@ -267,7 +267,7 @@ class Hooks:
         if execution is not None:
             if self._types.sort(type(thing)) is not _INSTANCE:
                 return self.whole(thing, site)
-            if hasattr(type(thing), "__dataclass_fields__"):
+            if in_class(type(thing), "__dataclass_fields__"):
                 self._happen(execution, self._opaque.fields(thing), site)
             else:
                 self.whole(thing, site)

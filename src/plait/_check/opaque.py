@@ -17,7 +17,7 @@ from collections.abc import Iterable
 from enum import IntEnum
 from typing import Any, Final
 
-from plait._check.access import CHANGES, IGNORED, Part, Sort, Types, container_of, own_attributes
+from plait._check.access import CHANGES, IGNORED, Part, Sort, Types, container_of, in_class, own_attributes
 from plait._check.process_wide import SETTINGS, Access, of_function, of_manager, of_method
 from plait._check.stage import STAGE
 from plait._core.event import Kind
@@ -118,7 +118,9 @@ class Opaque:
             act = Act.LOOK_AT_DATA
         if act is Act.CHANGE_FILES and _only_reads(name, given):
             act = Act.LOOK_AT_FILES
-        rows = act >= Act.LOOK_AT_DATA and hasattr(kind, "fetchone")  # a cursor has those of its last statement
+        rows = (
+            act >= Act.LOOK_AT_DATA and in_class(kind, "fetchone") is not None
+        )  # a cursor has those of its last statement
         return [*([_access(act, thing)] if act else []), *([(_WRITE, thing, "[]")] if rows else [])]
 
     def _kept(self, thing: Any, name: str) -> Any:
@@ -206,8 +208,7 @@ class Opaque:
         return base is not object and not self._types.is_mine(base)
 
     def _is_mine(self, function: Any) -> bool:
-        code = getattr(function, "__code__", None)
-        return code is not None and code.co_filename in self._types.files
+        return type(function) is types.FunctionType and function.__code__.co_filename in self._types.files
 
 
 def _definer(kind: type, name: str) -> type:
