@@ -176,7 +176,7 @@ def _unserved(
     history: History, failure: Failure, found: Cause, before: History | None, sources: Sources
 ) -> Finding | None:
     """What a stuck thread waits for is asked for in a queue from which nobody takes anything any more."""
-    if found.kind != "nobody sets it":
+    if found.kind != "nobody sets it" and found.waiting.kind != "queue get":
         return None
     left = leftover(history, before, found.blocked.thread, sources)
     return explain_unserved(history, failure, left, sources) if left is not None else None

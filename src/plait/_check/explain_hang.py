@@ -14,11 +14,12 @@ from plait._check.hangs import Cause, cleared, undone
 from plait._check.history import History
 from plait._check.record import Blocked, Failure
 from plait._check.source import Sources
+from plait._check.unset import Overlooked, keep_from_each_other, overlooked, set_in, waits_for_itself
 from plait._check.untold import changed_since, changes_of, judged, looked_at, without
 from plait._check.uses import Call, hands_on
 from plait._check.waits import entered, in_pool, receiver, waiting
 from plait._check.way_out import way_out
-from plait._check.words import Words, frame_site, headline, innermost, listed, own
+from plait._check.words import Words, frame_site, headline, innermost, listed, numbered, own
 from plait._core.event import Kind, Site
 
 _METHODS = ("wait_for", "wait", "get", "put", "join", "acquire", "result", "exception", "shutdown")
@@ -100,6 +101,8 @@ def _variant(history: History, failure: Failure, cause: Cause, sources: Sources)
     kind = cause.waiting.kind
     if f"{cause.kind}, {kind}" in ASYNC_WORDS:
         changed = ", changed" if _change(history, cause, sources) >= 0 else ""
+        if kind == "await condition" and keep_from_each_other(history, (cause.blocked, *cause.peers)):
+            changed = ", each other"
         variant = f"{cause.kind}, {kind}{changed or _holding(history, failure, cause, sources)}"
         return variant if variant in ASYNC_WORDS else f"{cause.kind}, {kind}"
     if (cause.kind, in_pool(cause.blocked)) == ("waits for itself", False):
@@ -122,11 +125,21 @@ def _unset(history: History, cause: Cause, sources: Sources) -> str:
     """Which of the sentences of `nobody sets it` fit a condition; "" for the general ones."""
     if cause.waiting.kind == "condition" and (change := _unnotified(history, cause)) >= 0:
         return f"nobody sets it, {'judged' if judged(history, change, sources) >= 0 else 'changed'}"
+    if cause.waiting.kind == "event" and waits_for_itself(cause.blocked, sources):
+        return "nobody sets it, itself"
+    if _overlooked(history, cause, sources) is not None:
+        return "nobody sets it, overlooked"
     if cause.waiting.kind == "condition" and _over(history, cause) >= 0:
         return "nobody sets it, over"
     if cause.waiting.kind == "condition" and cause.peers:
         return "nobody sets it, each other"
     return ""
+
+
+def _overlooked(history: History, cause: Cause, sources: Sources) -> Overlooked | None:
+    """What the last notify was for, where that does not end the wait on a condition."""
+    is_one = cause.kind == "nobody sets it" and cause.waiting.kind == "condition"
+    return overlooked(history, cause.blocked, cause.calls, sources) if is_one else None
 
 
 def _crossing(failure: Failure, cause: Cause) -> str:
@@ -200,6 +213,9 @@ def _facts(history: History, failure: Failure, cause: Cause, words: Words, sourc
     change = _change(history, cause, sources)
     over = _over(history, cause) if cause.waiting.kind == "condition" else -1
     change = over if change < 0 else change
+    unasked = _overlooked(history, cause, sources)
+    sets = numbered(set_in(cause.blocked, sources)) if cause.waiting.kind == "event" else ""
+    change = unasked.change if unasked is not None else change
     judge = judged(history, change, sources) if change >= 0 else -1
     ended = [words.thread(one) for one in without(history, change)] if judge >= 0 else []
     outside = _checked_outside(cause, sources)
@@ -215,8 +231,14 @@ def _facts(history: History, failure: Failure, cause: Cause, words: Words, sourc
         "done": "once" if done == 1 else f"{done or 'no'} times",
         "there": "1 thread is" if together == 1 else f"{together} threads are",
         "wakes": "sets it" if cause.waiting.kind == "event" else "notifies",
-        "earlier": f" {who} did so in {where}, but not for this wait." if calls else "",
-        "ended": f" {who}, which last used it in {where}, has ended." if calls else "",
+        "earlier": f" {who} did so in {where}, but not for this wait."
+        if calls
+        else f" It is set in {sets}, where nobody has come."
+        if sets
+        else "",
+        "ended": _last_use(history, failure, cause, words) if calls else "",
+        "sets": sets,
+        "loop": f"line {unasked.loop}" if unasked is not None else "",
         "asked": cause.calls[0].method if calls else "",
         "last": calls[0][1] if calls else "",
         "checked": f"line {outside}",
@@ -235,6 +257,16 @@ def _facts(history: History, failure: Failure, cause: Cause, words: Words, sourc
         "since": words.line(cause.blocked.since, site),
         "for": _for(failure, cause, words),
     }
+
+
+def _last_use(history: History, failure: Failure, cause: Cause, words: Words) -> str:
+    """What became of the one who did last what is waited for."""
+    call = cause.calls[-1]
+    who, where = words.thread(call.thread), words.line(_place(history, cause, call), waits_at(cause.blocked))
+    stuck = next((one for one in failure.blocked if one.thread == call.thread), None)
+    if stuck is None:
+        return f" {who}, last at it in {where}, has ended."
+    return f" {who}, last at it in {where}, waits for {what(stuck, words)} in {words.line(waits_at(stuck))}."
 
 
 def _who(history: History, cause: Cause, thread: int, words: Words) -> str:

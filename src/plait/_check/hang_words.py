@@ -137,6 +137,17 @@ WORDS = {
         "never looks again.",
         "Call `{thing}.notify_all()` after the change in {change}, under the lock of `{thing}`.",
     ),
+    "nobody sets it, itself": Says(
+        "{name} waits for `{thing}` in {here}, and would set it itself, in {sets}: it never comes there. The thread "
+        "waits for itself.",
+        "Wait for it in another thread than the one that sets it. Where both may call {here}, let it not wait in that "
+        "one: compare `threading.current_thread()` with the thread that is kept.",
+    ),
+    "nobody sets it, overlooked": Says(
+        "{changer} changes `{changed}` in {change} and notifies; but {name}, which waits on `{thing}` in {here}, does "
+        "not ask for that: the `while` in {loop} only looks at other things, so it waits again.",
+        "Let the `while` in {loop} ask for `{changed}`, too, and see behind it which of the two has ended the wait.",
+    ),
     "nobody sets it, judged": Says(
         "{name} waits on `{thing}` in {here}. {changer} was the last to change `{changed}`, in {change}, and has seen "
         "in {judged} that it was not time to notify. Nobody who is left will change it again.{without}",

@@ -27,6 +27,7 @@ ASYNC_TITLES = {
     "waits for itself, loop": "The event loop waits for itself",
     "nobody sets it, await condition": "Nobody notifies",
     "nobody sets it, await condition, changed": "Nobody notifies",
+    "nobody sets it, await condition, each other": "They wait for each other",
 }
 
 ASYNC_WORDS = {
@@ -52,6 +53,12 @@ ASYNC_WORDS = {
         "{changer} changes `{changed}` in {change}, which {name} waits for in {here}, but does not notify: {name} "
         "never looks again.",
         "Call `{thing}.notify_all()` after the change in {change}, under `async with {thing}:`.",
+    ),
+    "nobody sets it, await condition, each other": Says(
+        "{name} ({here}) and {peers} {all_wait} on `{thing}`, each for something that only another one of them could "
+        "do. Nobody is left to notify.",
+        "Do not wait while you keep what the others wait for: give it back first (a reader that wants to write lets go "
+        "and looks again), or take all that is needed in one step.",
     ),
     "nobody sets it, await event": Says(
         "{name} waits for `{thing}` in {here}, and " + _LEFT.format(does="sets it"),

@@ -252,9 +252,13 @@ def _guarded(blocked: Blocked, sources: Sources) -> bool:
 
 
 def _left(case: _Case) -> tuple[Call, ...]:
-    """The last call of a thread that has ended by now, from which the other side could have been expected."""
-    stuck = {blocked.thread for blocked in case.failure.blocked}
-    return tuple([call for call in case.calls if call.thread not in stuck][-1:])
+    """The last call of another thread that did what is waited for: that took an item, or put one."""
+    wanted = ("put", "put_nowait") if waiting(case.blocked).kind == "queue get" else ("get", "get_nowait")
+    return tuple([call for call in settled(case.calls, case.failure.blocked) if _is(call, case, wanted)][-1:])
+
+
+def _is(call: Call, case: _Case, wanted: tuple[str, ...]) -> bool:
+    return call.method in wanted and call.thread != case.blocked.thread
 
 
 def _future(case: _Case) -> _Answer:
