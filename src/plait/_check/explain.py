@@ -9,6 +9,7 @@ from plait._check.atomicity import Split
 from plait._check.best_split import best_split
 from plait._check.clock import EARLY
 from plait._check.deadlocks import waiting_cycle
+from plait._check.explain_abandoned import explain_abandoned
 from plait._check.explain_crossed import explain_crossed
 from plait._check.explain_cut_off import explain_cut_off
 from plait._check.explain_deadlock import explain_cycle, explain_nested, waits_at
@@ -110,6 +111,9 @@ def _misused(history: History, sources: Sources) -> Finding | None:
 
 def _stuck(history: History, failure: Failure, before: History | None, sources: Sources) -> Finding | None:
     circle = waiting_cycle(failure)
+    abandoned = explain_abandoned(history, failure, circle[0], sources) if len(circle) == 1 else None
+    if abandoned is not None:
+        return abandoned
     if circle and not (len(circle) == 1 and is_left(circle[0], circle[0].since, sources)):
         return explain_cycle(history, circle, sources)
     found = explain_nested(history, failure, sources) or _not_woken(history, failure, sources)

@@ -11,6 +11,7 @@ from plait._check.atomicity import Split, overlap
 from plait._check.best_split import best_split
 from plait._check.explain_asked import explain_asked
 from plait._check.explain_both import explain_both
+from plait._check.explain_closed import explain_closed
 from plait._check.explain_early import explain_early
 from plait._check.explain_leftover import explain_leftover
 from plait._check.explain_local import explain_local
@@ -19,6 +20,7 @@ from plait._check.explain_pieces import explain_pieces
 from plait._check.explain_process import explain_process
 from plait._check.explain_published import explain_published
 from plait._check.explain_release import explain_release
+from plait._check.explain_removed import explain_removed
 from plait._check.explain_skew import explain_missed, explain_skew
 from plait._check.explain_split import explain_split
 from plait._check.explain_stale import explain_stale
@@ -107,6 +109,16 @@ def _asked(crash: Crash) -> Finding | None:
 def _released(crash: Crash) -> Finding | None:
     """A lock that is released while nobody has it."""
     return explain_release(crash.history, crash.failure, crash.sources)
+
+
+def _closed(crash: Crash) -> Finding | None:
+    """A channel or queue that was closed before its last use."""
+    return explain_closed(crash.history, crash.failure, crash.sources)
+
+
+def _removed(crash: Crash) -> Finding | None:
+    """A lock that was removed from where it is kept, while others wanted it."""
+    return explain_removed(crash.history, crash.sources)
 
 
 def _weakref(crash: Crash) -> Finding | None:
@@ -262,8 +274,9 @@ def _skipped(history: History, split: Split, sources: Sources) -> Finding | None
 
 
 _RULES: tuple[Callable[[Crash], Finding | None], ...] = (
-    _asked, _released, _known, _weakref, _iterated, _process, _timed, _woken, _early, _local, _sure_split, _factory,
-    _captured, _both, _leftover, _vain, _skew, _missed, _torn, _swapped, _some_split, _cached, _pieces, _stale,
+    _asked, _closed, _removed, _released, _known, _weakref, _iterated, _process, _timed, _woken, _early, _local,
+    _sure_split, _factory, _captured, _both, _leftover, _vain, _skew, _missed, _torn, _swapped, _some_split,
+    _cached, _pieces, _stale,
 )  # fmt: skip
 
 

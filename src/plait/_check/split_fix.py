@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from plait._check.atomicity import Split, called_within, one_call, overlap, updates
 from plait._check.history import History
@@ -62,8 +63,15 @@ def _made(mine: int, theirs: int, words: Words) -> str:
     )
 
 
-def _caller_of_both(history: History, split: Split, words: Words) -> str:
-    """``over lines 5 to 7 of `sell```: where one function calls those of both accesses; "" if none or several do."""
+class _Caller(NamedTuple):
+    """The function that calls those of both accesses, and where it does, in words: ``over lines 5 to 7 of `sell```."""
+
+    function: ast.AST
+    lines: str
+
+
+def _caller_of_both(history: History, split: Split, words: Words) -> _Caller | None:
+    """The one function that does; None if none or several do."""
     sites = history.sites(split.first, split.second)
     one, two = (site.function.rpartition(".")[2] if site is not None else "" for site in sites)
     mine = [history.events[index].site for index in history.of[history.events[split.first].thread]]
@@ -74,8 +82,16 @@ def _caller_of_both(history: History, split: Split, words: Words) -> str:
         first = [line for name, line in calls if name == one]
         last = [line for name, line in calls if name == two and first and line >= min(first)]
         if last and function.name not in (one, two):
-            found.append(f"over {words.from_to(min(first), max(last))} of `{function.name}`")
-    return found[0] if len(found) == 1 else ""
+            found.append(_Caller(function, f"over {words.from_to(min(first), max(last))} of `{function.name}`"))
+    return found[0] if len(found) == 1 else None
+
+
+def _seen_from(function: ast.AST, methods: tuple[str, str], lock: str) -> str:
+    """What a function that calls these methods calls the lock of their object: ``other.lock`` where they say `self`."""
+    calls = [node.func for node in ast.walk(function) if isinstance(node, ast.Call)]
+    owners = {ast.unparse(one.value) for one in calls if isinstance(one, ast.Attribute) and one.attr in methods}
+    owner = next(iter(owners), "") if len(owners) == 1 else ""
+    return f"{owner}.{lock.removeprefix('self.')}" if owner and lock.startswith("self.") else lock
 
 
 def tried_in_vain(history: History, split: Split, lock: int) -> Site | None:
@@ -98,8 +114,8 @@ def _across(history: History, split: Split, words: Words, block: str) -> str:
         caller = sites[0].function.rpartition(".")[2]
         return f"in `{caller}` from {first} until the call is over that comes to {second}"
     call = call_of_first(history, split, words.sources)
-    if call is None and (caller := _caller_of_both(history, split, words)):
-        return f"{caller}, which comes to {words.lines(sites)}"
+    if call is None and (both := _caller_of_both(history, split, words)) is not None:
+        return f"{both.lines}, which comes to {words.lines(sites)}"
     if call is None:
         return f"over {words.lines(sites)} (in the function that calls both)"
     over = words.block([call, sites[1]])
@@ -190,7 +206,8 @@ def _kept(history: History, split: Split, words: Words, lines: str, *, apart: bo
         else "and let them not take it again, or make it a `threading.RLock`, which a thread may take twice"
     )
     caller = _caller_of_both(history, split, words)
-    where = f"{caller}, which calls both" if caller else f"in the function that calls both, around {lines}"
+    where = f"{caller.lines}, which calls both" if caller else f"in the function that calls both, around {lines}"
+    lock = f"`{_seen_from(caller.function, (one, two), lock.strip('`'))}`" if caller and lock[0] == "`" else lock
     return f"Hold {lock} {where}; {twice}."
 
 

@@ -30,8 +30,11 @@ class Span(NamedTuple):
 def way_out(history: History, failure: Failure, thread: int, since: Site, sources: Sources) -> str:
     """A sentence on how the thread or task left without a release what it took there; "" if that cannot be told."""
     span = _span(history, thread, since, sources)
-    if span is None:
-        return ""
+    return left(history, failure, thread, since, span) if span is not None else ""
+
+
+def left(history: History, failure: Failure, thread: int, since: Site, span: Span) -> str:
+    """The same of lines that are known; what is held was taken in the file of `since`."""
     ends = sorted(_ends(span))
     inside = range(span.taken, span.given[-1] + 1)
     calls_again = any(one.thread == thread for one in failure.blocked)
