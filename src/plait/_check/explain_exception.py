@@ -27,6 +27,7 @@ from plait._check.explain_stale import explain_stale
 from plait._check.explain_swap import ends, explain_captured, explain_gap, explain_swap
 from plait._check.explain_timed import explain_timed, explain_vain
 from plait._check.explain_torn import explain_half, explain_iteration, explain_torn
+from plait._check.explain_turned import explain_turned
 from plait._check.explain_weakref import explain_weakref
 from plait._check.explain_woken import explain_woken
 from plait._check.findings import Finding, Side
@@ -265,6 +266,11 @@ def _stale(crash: Crash) -> Finding | None:
     return None if crash.is_judged else explain_stale(crash.history, crash.failure, crash.sources)
 
 
+def _turned(crash: Crash) -> Finding | None:
+    """A thread that took another way, and did not come to what was wanted of it."""
+    return explain_turned(crash.history, crash.before, crash.suspects, crash.sources)
+
+
 def _skipped(history: History, split: Split, sources: Sources) -> Finding | None:
     """Two steps of one loop over a container that changes in between: elements are skipped, or seen twice."""
     one, two = history.events[split.first].site, history.events[split.second].site
@@ -276,7 +282,7 @@ def _skipped(history: History, split: Split, sources: Sources) -> Finding | None
 _RULES: tuple[Callable[[Crash], Finding | None], ...] = (
     _asked, _closed, _removed, _released, _known, _weakref, _iterated, _process, _timed, _woken, _early, _local,
     _sure_split, _factory, _captured, _both, _leftover, _vain, _skew, _missed, _torn, _swapped, _some_split,
-    _cached, _pieces, _stale,
+    _cached, _pieces, _stale, _turned,
 )  # fmt: skip
 
 

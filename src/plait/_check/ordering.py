@@ -34,18 +34,18 @@ def swaps(failing: History, passing: History, suspects: list[int]) -> list[Swap]
     """What a use of a suspect (an event of `failing`, the most suspicious first) finds changed, or not changed yet."""
     found = []
     for use in suspects[:_LOOKED_AT]:
-        twin = _twin(failing, passing, use)
-        if twin is None:  # it did not come to this use
+        other = twin(failing, passing, use)
+        if other is None:  # it did not come to this use
             missing = _missing(failing, passing, use)
             if missing is not None:
                 found.append(missing)
             continue
-        expected, seen = _last_write(passing, twin), _last_write(failing, use)
+        expected, seen = last_write(passing, other), last_write(failing, use)
         expected_site = passing.events[expected].site if expected is not None else None
         seen_site = failing.events[seen].site if seen is not None else None
         if expected is not None and expected_site != seen_site:
             writer = _on_its_way(failing, use, expected_site, of_it=True)
-            if writer < 0 and _foreign(passing, expected, twin):
+            if writer < 0 and _foreign(passing, expected, other):
                 writer = passing.events[expected].thread
             elif writer < 0:
                 writer = _on_its_way(failing, use, expected_site)
@@ -68,7 +68,7 @@ def origins(failing: History, suspects: list[int]) -> list[int]:
     """What another thread had read, in the same call, when it wrote what a suspect read: it may be wrong already."""
     found: list[int] = []
     for use in suspects[:_LOOKED_AT]:
-        wrote = _last_write(failing, use)
+        wrote = last_write(failing, use)
         if wrote is None or not _foreign(failing, wrote, use):
             continue
         mine = failing.of[failing.events[wrote].thread][: failing.steps[wrote]]
@@ -81,7 +81,7 @@ def origins(failing: History, suspects: list[int]) -> list[int]:
 def gone(failing: History, suspects: list[int]) -> Swap | None:
     """The use of what another thread has changed last, which nothing had to let it do before; None if there is none."""
     for use in suspects[:_LOOKED_AT]:
-        seen = _last_write(failing, use)
+        seen = last_write(failing, use)
         if seen is not None and _foreign(failing, seen, use) and not failing.must(seen, use):
             return Swap(use, seen, failing.events[seen].site, failing.events[seen].thread, late=False)
     return None
@@ -92,7 +92,7 @@ def _has_ended(failing: History, use: int, thread: int) -> bool:
     return failing.ended(thread) and failing.of[thread][-1] < use
 
 
-def _twin(failing: History, passing: History, use: int) -> int | None:
+def twin(failing: History, passing: History, use: int) -> int | None:
     """The same use in the other execution: same thread, same place in the source, the same turn if there is one."""
     event = failing.events[use]
     turn = sum(1 for index in failing.of[event.thread] if index < use and _same(failing, index, use))
@@ -110,7 +110,8 @@ def _same(history: History, one: int, other: int) -> bool:
     )
 
 
-def _last_write(history: History, use: int) -> int | None:
+def last_write(history: History, use: int) -> int | None:
+    """The last write of what is used, before the use, by whomever."""
     event = history.events[use]
     for index in range(use - 1, -1, -1):
         candidate = history.events[index]
