@@ -53,7 +53,7 @@ class Part(IntEnum):
 
 
 _VIEWS: tuple[type, ...] = (type({}.keys()), type({}.values()), type({}.items()))
-_CONTAINERS = (list, dict, set, collections.deque, bytearray, *_VIEWS)
+CONTAINERS = (list, dict, set, collections.deque, bytearray, *_VIEWS)
 IGNORED = (
     str, bytes, int, float, complex, bool, type(None), tuple, frozenset, range, slice, type(Ellipsis),
     type(NotImplemented), types.BuiltinFunctionType, types.MethodType, types.CodeType,
@@ -210,7 +210,7 @@ _KNOWN: dict[type, Sort] = {  # by the nearest base
     **dict.fromkeys(IGNORED, Sort.IGNORED),
     **dict.fromkeys(_FLAGS, Sort.FLAG),
     threading.local: Sort.LOCAL,
-    **dict.fromkeys(_CONTAINERS, Sort.CONTAINER),
+    **dict.fromkeys(CONTAINERS, Sort.CONTAINER),
     **dict.fromkeys(_ITERATORS, Sort.ITERATOR),
 }
 _HEAP = 1 << 9  # Py_TPFLAGS_HEAPTYPE: made by a class statement, or by a newer C module

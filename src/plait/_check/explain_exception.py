@@ -12,6 +12,7 @@ from plait._check.best_split import best_split
 from plait._check.explain_asked import explain_asked
 from plait._check.explain_both import explain_both
 from plait._check.explain_closed import explain_closed
+from plait._check.explain_context import explain_context
 from plait._check.explain_early import explain_early
 from plait._check.explain_leftover import explain_leftover
 from plait._check.explain_local import explain_local
@@ -115,6 +116,11 @@ def _released(crash: Crash) -> Finding | None:
 def _closed(crash: Crash) -> Finding | None:
     """A channel or queue that was closed before its last use."""
     return explain_closed(crash.history, crash.failure, crash.sources)
+
+
+def _context(crash: Crash) -> Finding | None:
+    """A context variable without a value."""
+    return explain_context(crash.history, crash.failure, crash.sources)
 
 
 def _removed(crash: Crash) -> Finding | None:
@@ -280,8 +286,8 @@ def _skipped(history: History, split: Split, sources: Sources) -> Finding | None
 
 
 _RULES: tuple[Callable[[Crash], Finding | None], ...] = (
-    _asked, _closed, _removed, _released, _known, _weakref, _iterated, _process, _timed, _woken, _early, _local,
-    _sure_split, _factory, _captured, _both, _leftover, _vain, _skew, _missed, _torn, _swapped, _some_split,
+    _asked, _closed, _context, _removed, _released, _known, _weakref, _iterated, _process, _timed, _woken, _early,
+    _local, _sure_split, _factory, _captured, _both, _leftover, _vain, _skew, _missed, _torn, _swapped, _some_split,
     _cached, _pieces, _stale, _turned,
 )  # fmt: skip
 

@@ -66,13 +66,19 @@ _PACKAGES: Final = ("threading", "multiprocessing", "concurrent", "asyncio")
 
 def handed_call(node: ast.Call) -> ast.Call | None:
     """The call that stands where a function is to be handed over; None if there is none."""
+    found = handed_function(node)
+    return found if isinstance(found, ast.Call) else None
+
+
+def handed_function(node: ast.Call) -> ast.expr | None:
+    """What stands where the call hands a function over; None if it hands none over."""
     taker = taker_of(node)
     if taker is None or any(isinstance(argument, ast.Starred) for argument in node.args[: taker.position + 1]):
         return None
     found = next((one.value for one in node.keywords if one.arg == taker.keyword), None)
     if found is None and len(node.args) > taker.position:
         found = node.args[taker.position]
-    return found if isinstance(found, ast.Call) else None
+    return found
 
 
 def taker_of(node: ast.Call) -> Taker | None:
@@ -91,14 +97,14 @@ def handed(value: Any, site: Any, called: str) -> Any:
     if execution is None or callable(value):
         return value
     me, frame = execution.here(), sys._getframe(1)
-    if me is not None and not execution.aborting and _takes(site[6], frame):
+    if me is not None and not execution.aborting and takes(site[6], frame):
         if value is not None or _is_mistaken(site[6], called, frame):
             gives = "None" if value is None else type(value).__name__
             execution.remarks.add(Remark(CALLED, me.number, called, Site._make(site), gives=gives))
     return value
 
 
-def _takes(text: str, frame: FrameType) -> bool:
+def takes(text: str, frame: FrameType) -> bool:
     """Whether what stands for this text in the frame calls what it is given later, as it is."""
     found = _found(text, frame)
     if found is None:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from plait._check.access import CHANGES, LOOKS, MAKERS, WEAK, Part, Sort, Types, container_of, in_class, own_attributes
 from plait._check.buffers import element_of
 from plait._check.handed import handed
+from plait._check.handed_method import handing
 from plait._check.named import SLOTS, Named, by_method, inherited, named
 from plait._check.opaque import METHODS_OF_FILES, Opaque
 from plait._check.process_wide import Access, Within, of_manager, of_managers
@@ -61,6 +62,7 @@ class Hooks:
             "passing": self.passing,
             "grows": self.grows,
             "handed": handed,
+            "handing": self.handing,
             "parent": self.parent,
             "inheriting": self.inheriting,
             "read_item": self.read_item,
@@ -178,6 +180,10 @@ class Hooks:
         """When the last argument of a call of a function has been evaluated; `given` are others."""
         self.calling(function, site, *given, value)
         return value
+
+    def handing(self, value: Any, site: Any, taker: str) -> Any:
+        """When a method is handed over, to be called by code without hooks."""
+        return value if STAGE.execution is None else handing(value, site, taker, self.calling)
 
     def parent(self, thing: Any, site: Any) -> None:
         """Before a method that a class of the user's has from a container is called through ``super()``."""

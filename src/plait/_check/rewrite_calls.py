@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 from typing import Final
 
-from plait._check.handed import handed_call
+from plait._check.handed import handed_function
 from plait._check.named import SLOTS
 from plait._check.rewrite_expressions import Expressions, again, at_place, is_super
 
@@ -27,13 +27,19 @@ class Calls(Expressions):
     """Rewrites expressions, calls among them; `Statements` goes on from here."""
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
-        given = handed_call(node)
-        taker, called = (ast.unparse(node.func), ast.unparse(given)) if given is not None else ("", "")
-        position = _all(node).index(given) if given is not None else -1
+        given = handed_function(node)
+        if not isinstance(given, ast.Call | ast.Attribute):
+            return self._visited(node)
+        taker, called = ast.unparse(node.func), ast.unparse(given)
+        position = _all(node).index(given)
+        method = self.site(given, f"{given.attr}()") if isinstance(given, ast.Attribute) else None
         found = self._visited(node)
-        if given is not None:
-            value = _argument(node, position)
-            text: ast.expr = at_place(ast.Constant(called), given)
+        value = _argument(node, position)
+        if method is not None:
+            text: ast.expr = at_place(ast.Constant(taker), given)
+            _put(node, position, self.hook("handing", given, value, method, text))
+        else:
+            text = at_place(ast.Constant(called), given)
             _put(node, position, self.hook("handed", given, value, self.site(node, taker), text))
         return found
 

@@ -43,6 +43,7 @@ class Sources(SourceFiles):
         around = list(self._around(site))
         node = self._exactly(site)
         called = any(isinstance(one, ast.Call) and one.func is node for one in around)
+        called = called or (isinstance(node, ast.Attribute) and site.text == f"{node.attr}()")  # it is handed over
         named = self._attribute_of(node, site)
         if named and part[:1] != "[":
             return f"{named}.{part}" if len(named) + len(part) < _LONGEST_NAME else ""
