@@ -22,9 +22,11 @@ def explain_abandoned(history: History, failure: Failure, blocked: Blocked, sour
     taken = history.owners.get(blocked.pending.place, -1)
     since = history.events[taken].site if taken >= 0 else None
     site = waits_at(blocked)
-    if since is None or site is None or gives_back(since, sources):
+    if since is None or site is None:
         return None
     thing = receiver(sources.line(since.file, since.line), "acquire")
+    if _keeps(since, last_word(thing), sources):
+        return None
     for giver, lines in _givers(since, last_word(thing), sources):
         thread = _came(history, taken, giver, blocked.thread)
         if thread < 0 or not thing:
@@ -50,6 +52,14 @@ def explain_abandoned(history: History, failure: Failure, blocked: Blocked, sour
             ),
         )
     return None
+
+
+def _keeps(since: Site, name: str, sources: Sources) -> bool:
+    """Whether what is taken there is released by the same function, or in a module outside of functions."""
+    if sources.function(since) is not None:
+        return gives_back(since, sources)
+    inside = {line for _, lines in _givers(since, name, sources) for line in lines}
+    return any(line not in inside for line in sources.callers(since.file, name, "release"))
 
 
 def _givers(

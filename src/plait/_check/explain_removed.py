@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 
 from plait._check.findings import Finding
@@ -12,7 +13,7 @@ from plait._check.waits import receiver
 from plait._check.words import Words
 from plait._core.event import Kind, Site
 
-_REMOVE = ("pop", "popitem", "clear", "del")
+_REMOVE = ("pop", "popitem", "clear")
 
 
 def explain_removed(history: History, sources: Sources) -> Finding | None:
@@ -57,7 +58,7 @@ def _removes(history: History, index: int, sources: Sources) -> bool:
     site = history.events[index].site
     if site is None or history.events[index].name[:1] != "[":
         return False
-    return site.text in _REMOVE or sources.line(site.file, site.line).startswith("del ")
+    return site.text in _REMOVE or isinstance(sources.statement(site), ast.Delete)
 
 
 def _had(history: History, index: int, place: int) -> bool:
@@ -83,7 +84,7 @@ def _finding(history: History, found: tuple[int, int], words: Words, sources: So
     removal, later = found
     events = history.events
     site = events[removal].site
-    container = words.thing(removal) if site is None else sources.thing(site, "[]", changes=True)
+    container = (words.thing(removal) if site is None else sources.thing(site, "[]", changes=True)).partition("[")[0]
     one, other = words.thread(events[removal].thread), words.thread(events[later].thread)
     where, there = words.line(site), words.line(events[later].site, site)
     guards = [words.lock(place) for place in history.locks(removal) if events[later].place != place]

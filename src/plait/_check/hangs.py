@@ -254,7 +254,7 @@ def _guarded(blocked: Blocked, sources: Sources) -> bool:
 def _left(case: _Case) -> tuple[Call, ...]:
     """The last call of another thread that did what is waited for: that took an item, or put one."""
     wanted = ("put", "put_nowait") if waiting(case.blocked).kind == "queue get" else ("get", "get_nowait")
-    return tuple([call for call in settled(case.calls, case.failure.blocked) if _is(call, case, wanted)][-1:])
+    return tuple([call for call in settled(case.calls, (case.blocked, *case.peers)) if _is(call, case, wanted)][-1:])
 
 
 def _is(call: Call, case: _Case, wanted: tuple[str, ...]) -> bool:

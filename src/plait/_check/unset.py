@@ -58,7 +58,8 @@ def overlooked(history: History, blocked: Blocked, calls: Sequence[Call], source
         history.events[index] for index in history.of[blocked.thread][-_LATELY:] if _asks(history, index, loop, site)
     ]
     changes = _under_the_lock(history, calls[-1].at)
-    if not asked or not changes:
+    names = {getattr(node, "attr", getattr(node, "id", "")) for node in ast.walk(loop.test)}
+    if names <= {""} or not changes or any(history.events[change].name in names for change in changes):
         return None
     if any(overlap(history.events[change], one) for change in changes for one in asked):
         return None
