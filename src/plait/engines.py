@@ -3,22 +3,24 @@
 from plait._core.batch import Batch
 from plait._core.job import Job
 from plait._engines.interface import Engine, Plan
-from plait._engines.table import ENGINES, make_engine
+from plait._engines.table import ENGINES, EXECUTOR, make_engine
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # for editors and type checkers: what `__getattr__` finds at run time
     from plait._engines.asynchronous import AsyncEngine as AsyncEngine
+    from plait._engines.executor import ExecutorEngine as ExecutorEngine
     from plait._engines.inline import InlineEngine as InlineEngine
     from plait._engines.interpreter import InterpreterEngine as InterpreterEngine
     from plait._engines.process import ProcessEngine as ProcessEngine
     from plait._engines.thread import ThreadEngine as ThreadEngine
 
-_CLASSES = {cls: module for module, cls in ENGINES.values()}
+_CLASSES = {cls: module for module, cls in (*ENGINES.values(), EXECUTOR)}
 
 __all__ = [
     "AsyncEngine",
     "Batch",
     "Engine",
+    "ExecutorEngine",
     "InlineEngine",
     "InterpreterEngine",
     "Job",

@@ -20,7 +20,7 @@ from plait._engines.instead import instead_of
 from plait._engines.locate import PARTS, does_not_come_back, explain, find
 from plait._engines.remote_worker import RemoteWorker
 
-_A = {"process": "a process", "interpreter": "an interpreter"}  # by the kind of a host
+_A = {"process": "a process", "interpreter": "an interpreter", "executor": "a worker"}  # by the kind of a host
 _SHOWN = 60  # characters of a call that cannot be sent
 
 
@@ -54,6 +54,11 @@ class FunctionCargo:
         self._arena = arena
         self.modules: tuple[ModuleType, ...] = ()
         self._packed = self._encode()
+
+    @property
+    def data(self) -> bytes:
+        """The function's pickle, where there is no arena."""
+        return self._packed.data
 
     def frame_for(self, worker: RemoteWorker) -> bytes:
         """The frame that gives the worker the function; empty if it has it."""

@@ -49,11 +49,10 @@ class Crew:
         self.seats: list[Seat] = []
         self.lost: list[Seat] = []
         self.finished: deque[Batch] = deque()
-        self.parked = 0
-        self.staying = 0
+        self.parked = self.staying = 0
         self.ceiling = job.workers
         self.done = 0, 0.0
-        self.stopping = False
+        self.stopping = self.forked = False  # a child that one of the functions has made is forked
         self.failure: BaseException | None = None
         self._singly = job.feed.interdependent  # then nothing of a batch is to be stolen: what follows is not in it yet
         self._sizer = BatchSizer(BATCH_SECONDS)
@@ -65,7 +64,6 @@ class Crew:
         self._rung = 0.0
         self._awaited = False  # whether something happened before the driver listened; set by any thread
         self._dozing = True  # whether the driver would not look for long if nobody rang
-        self.forked = False  # whether this is a child that one of the functions has made
         hold(self)
         self.widen()
 
@@ -99,15 +97,7 @@ class Crew:
                     return None
                 if seat.resting:
                     continue
-                batch = feed.take(self._sizer.size)
-                if batch is None and not self._singly and self.steal(time.perf_counter(), 1):
-                    batch = feed.take(self._sizer.size)
-                if batch is not None:
-                    seat.portion = self.portion(batch.items) if not self._singly else Following(self, seat, batch)
-                    if self.unwanted:  # `call_off` has come between the two
-                        return None
-                    seat.batch = batch
-                    seat.released = 0
+                if (batch := self.draw(seat)) is not None or self.unwanted:
                     return batch
                 self.parked += 1
                 if feed.unhurried and feed.ready:  # it came when nobody was parked yet, and rings for nobody
@@ -192,6 +182,18 @@ class Crew:
         self._bell.put(None)
 
     # --- with the lock held
+
+    def draw(self, seat: Seat) -> Batch | None:
+        """The worker's next batch; None when there is nothing to run now, or nobody wants it."""
+        batch = self.feed.take(self._sizer.size)
+        if batch is None and not self._singly and self.steal(time.perf_counter(), 1):
+            batch = self.feed.take(self._sizer.size)
+        if batch is not None:
+            seat.portion = self.portion(batch.items) if not self._singly else Following(self, seat, batch)
+            if self.unwanted:  # `call_off` has come between the two
+                return None
+            seat.batch, seat.released = batch, 0
+        return batch
 
     def widen(self) -> None:
         """Let as many items be taken ahead of the consumer as keep the threads busy while results wait their turn."""
@@ -278,10 +280,8 @@ class Crew:
 
     def recall(self, count: int) -> int:
         """Let up to `count` of the workers that rest go on; how many those are."""
-        if count <= 0:
-            return 0
         with self.lock:
-            recalled = [seat for seat in self.seats if seat.resting][:count]
+            recalled = [seat for seat in self.seats if seat.resting][: max(0, count)]
             for seat in recalled:
                 seat.resting = False
         if recalled:

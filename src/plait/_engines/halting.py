@@ -24,12 +24,16 @@ from plait._core.job import Running
 from plait._engines.batch_task import BatchTask
 from plait._engines.core_wait import core_use
 from plait._engines.injection import inject, take_back
-from plait._engines.line_output import LineThread
 from plait._engines.stealing import Portion
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
+
+    from plait._engines.borrowed import BorrowedThread
+    from plait._engines.line_output import LineThread
+
+    WorkerThread = LineThread | BorrowedThread
 
 _BENEATH = ("threading", "concurrent.futures._base")  # modules that a wait of ours may be in
 ROUNDS = 6  # how often a thread that is kept waiting for a core is given the time for a step once more
@@ -107,7 +111,7 @@ class Seat(BatchTask):
         "thread",
     )
 
-    thread: LineThread
+    thread: WorkerThread
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -253,7 +257,7 @@ def in_loop_machinery(frame: FrameType | None) -> bool:
     return False
 
 
-def interruptible(thread: threading.Thread) -> bool:
+def interruptible(thread: WorkerThread | threading.Thread) -> bool:
     """Whether an exception may arrive where the thread is.
 
     In an import it could leave a lock of the import system locked for ever. In ``Thread.start`` CPython 3.11 would give

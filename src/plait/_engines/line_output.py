@@ -1,7 +1,8 @@
 """Keeps lines that several threads print whole: ``print`` writes a text and its newline apart, others get in between.
 
-While a run is active, ``sys.stdout`` and ``sys.stderr`` are `LineOutput` objects. What a `LineThread` writes is held
-back until its line ends; what any other thread writes passes straight through, and so does everything but writing.
+While a run is active, ``sys.stdout`` and ``sys.stderr`` are `LineOutput` objects. What a worker's thread writes is held
+back until its line ends; what any other thread writes passes straight through, and so does everything but writing. A
+worker's thread is one that has `Lines`: a `LineThread`, or one of somebody else's for as long as it runs our items.
 """
 
 from __future__ import annotations
@@ -22,20 +23,28 @@ _SWAP = threading.Lock()  # runs start and end in several threads
 _KEPT: deque[LineOutput] = deque(maxlen=8)
 
 
+class Lines(dict["LineOutput", str]):
+    """What a thread has printed that has no newline yet."""
+
+    def end(self) -> None:
+        """Write it out."""
+        while self:
+            output, text = self.popitem()
+            output.write_through(text)
+
+
 class LineThread(threading.Thread):
     """A thread whose output comes in whole lines; `end_lines` writes what its last print left without a newline."""
 
-    unfinished: dict[LineOutput, str]
+    unfinished: Lines
 
     def __init__(self, *, target: object, name: str) -> None:
         super().__init__(target=target, name=name, daemon=daemons_allowed())  # type: ignore[arg-type]  # any callable
-        self.unfinished = {}
+        self.unfinished = Lines()
 
     def end_lines(self) -> None:
         """Write out what has no newline yet."""
-        while self.unfinished:
-            output, text = self.unfinished.popitem()
-            output.write_through(text)
+        self.unfinished.end()
 
 
 class LineOutput:
@@ -62,15 +71,15 @@ class LineOutput:
         return made
 
     def write(self, text: str) -> int:
-        """Write whole lines; hold back the rest when a `LineThread` calls."""
-        thread = threading.current_thread()
-        if not isinstance(thread, LineThread) or not self.users:
+        """Write whole lines; hold back the rest when a worker's thread calls."""
+        unfinished = _unfinished()
+        if unfinished is None or not self.users:
             return self.write_through(text)
         if not isinstance(text, str):
             raise TypeError(f"write() argument must be str, not {type(text).__name__}")
-        head, newline, tail = (thread.unfinished.pop(self, "") + text).rpartition("\n")
+        head, newline, tail = (unfinished.pop(self, "") + text).rpartition("\n")
         if tail:
-            thread.unfinished[self] = tail
+            unfinished[self] = tail
         if newline:
             self.write_through(head + newline)
         return len(text)
@@ -82,8 +91,7 @@ class LineOutput:
 
     def flush(self) -> None:
         """Write out what is held back for the calling thread, and flush the stream itself."""
-        thread = threading.current_thread()
-        if isinstance(thread, LineThread) and (text := thread.unfinished.pop(self, "")):
+        if (unfinished := _unfinished()) is not None and (text := unfinished.pop(self, "")):
             self.write_through(text)
         flush(self.target)
 
@@ -119,6 +127,12 @@ class LineOutput:
 
     def __repr__(self) -> str:
         return f"<plait line output over {self.target!r}>"
+
+
+def _unfinished() -> Lines | None:
+    """Those of the calling thread, if it is a worker's."""
+    found = getattr(threading.current_thread(), "unfinished", None)
+    return found if isinstance(found, Lines) else None
 
 
 class WholeLines:

@@ -24,7 +24,7 @@ class Packer:
         forked: whether this is such a child.
     """
 
-    def __init__(self, board: Board, arena: Arena | None) -> None:
+    def __init__(self, board: Board | None, arena: Arena | None) -> None:
         self._board = board
         self._arena = arena
         self.flat = entries.Flat(entries.FLAT)
@@ -70,7 +70,7 @@ class Packer:
     def placed(self, data: bytes) -> tuple[int, bytes, int]:
         """All results of a batch: where they are, what the frame says of it, and their length."""
         length = len(data)
-        if self._board.put_whole(data):
+        if self._board is not None and self._board.put_whole(data):
             return wire.ON_BOARD, b"", length
         if self._arena is not None:
             try:

@@ -120,7 +120,14 @@ def _read_log(worker: RemoteWorker, flight: Flight, length: int, found: Returned
             values.append(result)
 
 
-def _read_whole(worker: RemoteWorker, data: memoryview, found: Returned) -> None:
+def read_whole(data: bytes) -> Returned:
+    """What `Packer.whole` has made, in a worker without memory that is shared with this process."""
+    found = Returned()
+    _read_whole(None, memoryview(data), found)
+    return found
+
+
+def _read_whole(worker: RemoteWorker | None, data: memoryview, found: Returned) -> None:
     found.length += data.nbytes
     found.values, failures, stored = loads(data)
     for offset, failure in failures.items():
@@ -134,7 +141,7 @@ def _read_whole(worker: RemoteWorker, data: memoryview, found: Returned) -> None
             found.failures[offset] = single.failures[0]
 
 
-def _read_entry(worker: RemoteWorker, kind: int, data: bytes | bytearray | memoryview, found: Returned) -> None:
+def _read_entry(worker: RemoteWorker | None, kind: int, data: bytes | bytearray | memoryview, found: Returned) -> None:
     value: object = None
     try:
         if kind == entries.VALUE:
@@ -146,7 +153,7 @@ def _read_entry(worker: RemoteWorker, kind: int, data: bytes | bytearray | memor
         else:
             refs, stored, rest = loads(data)
             found.length += sum(length for _, length in refs)
-            value = decode(rest, refs, stored, worker.window())
+            value = decode(rest, refs, stored, None if worker is None else worker.window())
     except Exception as error:  # a result's own __setstate__, or a class that is missing here
         failure = NotTransferable(
             f"the result was computed but could not be unpickled here: {type(error).__name__}: {error}"

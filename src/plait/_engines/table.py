@@ -17,6 +17,7 @@ ENGINES = {
 }
 
 
+EXECUTOR = ("plait._engines.executor", "ExecutorEngine")  # for what others have made
 _ELSEWHERE = {"multiprocessing": "process", "subinterpreter": "interpreter", "asyncio": "async", "serial": "inline"}
 
 
@@ -34,7 +35,19 @@ def make_engine(name: str) -> Engine:
     return engine
 
 
-def no_engine(engine: object, others: str = "a plait.Pool, or an engine object") -> UsageError:
+def engine_for(thing: object) -> Engine | None:
+    """A new engine over what somebody else has made: an executor; None if it is nothing that runs calls."""
+    if isinstance(thing, type) or not all(callable(getattr(thing, name, None)) for name in ("submit", "shutdown")):
+        return None
+    module, cls = EXECUTOR
+    engine = getattr(importlib.import_module(module), cls)(thing)
+    assert is_engine(engine)
+    return engine
+
+
+def no_engine(
+    engine: object, others: str = "a plait.Pool, a concurrent.futures executor, or an engine object"
+) -> UsageError:
     """What to say of something that was passed as `engine` and is none, where `others` than names are taken, too.
 
     >>> str(no_engine("threads")).partition("; ")[2]

@@ -88,11 +88,19 @@ def _ceiling() -> tuple[int, str]:
 class Driver:
     """Drives one run from the consumer's thread."""
 
-    def __init__(self, job: Job, portion: type[Portion], growth: Callable[[int, int, float], Growth]) -> None:
+    def __init__(
+        self,
+        job: Job,
+        portion: type[Portion],
+        growth: Callable[[int, int, float], Growth],
+        crew: Crew | None = None,
+        worker: Callable[[Crew, int], Worker] = Worker,
+    ) -> None:
         self._job = job
         self._feed = job.feed
         self._input = SlowInput(job.feed)
-        self._crew = Crew(job, portion)
+        self._crew = crew or Crew(job, portion)
+        self._worker = worker
         self._late_limit = late_limit(sys.getswitchinterval())
         self._cores = 1 if job.feed.prompt else available_cores().count  # takes a while, and is of no matter then
         self._growth = growth(job.workers, self._cores, self._late_limit)
@@ -264,7 +272,7 @@ class Driver:
             if len(crew.seats) >= self._growth.ceiling:
                 return
             self._hired += 1
-            worker = Worker(crew, self._hired)
+            worker = self._worker(crew, self._hired)
             crew.join(worker)
             try:
                 worker.thread.start()
@@ -311,7 +319,7 @@ def halt(crew: Crew, *, patient: bool = True) -> None:
         crew.stopping = True  # frozen threads, or threads of the parent process: there is nobody to wait for
         return
     crew.dismiss()
-    if any(seat.thread is threading.current_thread() for seat in crew.seats):
+    if any(seat.thread.ident == threading.get_ident() and seat.thread.is_alive() for seat in crew.seats):
         return  # the garbage collector closes the run in one of its own threads
     if patient and not crew.wait_empty(_AT_ONCE):
         began = time.perf_counter()

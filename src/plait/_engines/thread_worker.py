@@ -17,18 +17,25 @@ from plait._engines.halting import Seat
 from plait._engines.line_output import LineThread
 from plait._engines.loops import keep_failure, run_plain
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from plait._engines.halting import WorkerThread
+
 
 class Worker(Seat):
     """A worker that has not been started; ``thread.start()`` does."""
 
-    __slots__ = ("_crew", "job")
+    __slots__ = ("_crew", "context", "job")
 
     def __init__(self, crew: Crew, number: int) -> None:
         super().__init__(f"thread-{number}")
         self._crew = crew
         self.job = crew.job
-        context = crew.job.context.copy()
-        self.thread = LineThread(target=lambda: context.run(self._work), name=f"plait-thread-{number}")
+        self.context = crew.job.context.copy()
+        self.thread = self._thread(number)
+
+    def _thread(self, number: int) -> WorkerThread:
+        return LineThread(target=lambda: self.context.run(self._work), name=f"plait-thread-{number}")
 
     # --- what the running function may ask
 

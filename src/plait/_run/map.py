@@ -18,7 +18,7 @@ from plait._core.onlooker import ONLOOKER
 from plait._core.rate import RateLimit, parse_rate
 from plait._core.star import Star
 from plait._engines.interface import Engine, Lender, is_engine
-from plait._engines.table import make_engine, no_engine
+from plait._engines.table import engine_for, make_engine, no_engine
 from plait._run.arriving import Arrivals
 from plait._run.journal import Journal, as_journal
 from plait._run.progress import Meter, Progress, start_meter
@@ -202,4 +202,6 @@ def engine_of(engine: str | Engine | Lender) -> tuple[Engine, bool]:
     own = getattr(engine, "engine", engine)  # a Pool lends its engine
     if is_engine(own):
         return own, False
+    if (made := engine_for(engine)) is not None:
+        return made, True
     raise no_engine(engine)

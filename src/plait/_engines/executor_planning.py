@@ -1,0 +1,86 @@
+"""How large the next batch for an executor is, how many it gets ahead, and how far ahead items are taken. Pure."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from plait._core.sizing import MOST_AHEAD, BatchSizer, guided_target, most_beyond
+
+_SHORTEST, _LONGEST = 0.002, 0.05  # seconds a batch takes, at the tail and at most, where a call on its way costs little
+_WORTH = 5  # times as long as its way is what a batch takes, so that the way costs a sixth of it;
+_TAIL = 1  # and at the tail, where short batches keep all workers busy to the end, as long
+_MOST = 2.0  # seconds, however slow the way is
+_PREFETCH_BELOW = 0.005  # items cheaper than this wait where the workers are, so that none idles
+_LATELY = 8  # calls
+_CAP = 16384  # items in a batch
+_BEYOND_BYTES = 1 << 26  # of items and results that wait for one that takes long
+_BATCH_BYTES = 1 << 22  # one way
+
+
+class ExecutorPlanner:
+    """Turns what batches cost lately, and their way there and back, into the size and the budget of the next one.
+
+    >>> planner = ExecutorPlanner(workers=2)
+    >>> planner.next(left=1000)
+    (1, 0.05)
+    >>> planner.record(items=1, seconds=0.001, elapsed=0.101)  # a cluster: 100 ms for the way
+    >>> planner.next(left=100_000)
+    (8, 0.5)
+    >>> planner.record(items=8, seconds=0.008, elapsed=0.108)
+    >>> planner.next(left=100_000)
+    (64, 0.5)
+    """
+
+    def __init__(self, workers: int) -> None:
+        self._workers = workers
+        self._sizer = BatchSizer(_LONGEST, cap=max(1, min(_CAP, MOST_AHEAD // (4 * workers))))
+        self._ways: deque[float] = deque([0.0], _LATELY)
+        self._bytes = 0.0  # of an item or its result, whichever is more
+
+    def record(self, items: int, seconds: float, elapsed: float) -> None:
+        """A batch of `items` items took `seconds` on its worker, and was back `elapsed` seconds after it was given."""
+        if items:
+            self._sizer.record(items, seconds)
+            self._ways.append(max(0.0, elapsed - seconds))
+            if self._ways[0] == 0.0:
+                self._ways.popleft()
+
+    def record_bytes(self, items: int, sent: int, returned: int) -> None:
+        """`items` items took so many bytes, and their results."""
+        if items:
+            self._bytes = max(sent, returned) / items
+
+    def next(self, left: int | None) -> tuple[int, float]:
+        """How many items the next batch takes when `left` are to be given out, and how many seconds it may."""
+        sizer, way = self._sizer, min(self._ways)  # the others have waited for a worker, too
+        longest = min(_MOST, max(_LONGEST, _WORTH * way))
+        budget = longest
+        if left is not None and sizer.cost is not None:
+            low = min(longest, max(_SHORTEST, _TAIL * way))
+            budget = guided_target(left * sizer.cost, self._workers, low, longest)
+        sizer.target = longest
+        size = self._bounded(sizer.size)
+        if sizer.cost:
+            size = max(1, min(size, int(budget / sizer.cost)))
+        if left is not None:
+            size = min(size, max(1, left // (2 * self._workers)))
+        return size, budget
+
+    @property
+    def depth(self) -> int:
+        """How many batches there shall be for each worker, the one it runs included."""
+        cost = self._sizer.cost
+        return 1 if cost is None or cost >= _PREFETCH_BELOW + min(self._ways) else 2
+
+    @property
+    def window(self) -> int:
+        """How many items may be taken ahead of the consumer."""
+        return max(2 * self._workers, min(8 * self._workers * self._bounded(self._sizer.largest), MOST_AHEAD))
+
+    @property
+    def beyond(self) -> int:
+        """How many more, while the consumer waits for one that takes long."""
+        return self._bounded(most_beyond(self._workers), _BEYOND_BYTES)
+
+    def _bounded(self, size: int, most: int = _BATCH_BYTES) -> int:
+        return max(1, min(size, int(most / self._bytes))) if self._bytes else size
