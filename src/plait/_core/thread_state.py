@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import sys
 from _thread import _local, get_ident
 
 from plait._core.worker_state import WorkerState
+
+_FIRST = 1000  # before what multiprocessing itself has to finalize
 
 
 class _ThreadState(WorkerState):
@@ -25,18 +28,34 @@ class _ThreadState(WorkerState):
             import atexit
 
             atexit.register(self.finish)
+            if (util := sys.modules.get("multiprocessing.util")) is not None:
+                util.Finalize(None, self.finish, exitpriority=_FIRST)  # its children end without exit handlers
 
     def finish(self) -> None:
         """Tear down, in the process and thread that did the set-up."""
         if self.pid == os.getpid() and self.thread == get_ident():
             from plait._core.mishaps import Announced
 
-            with Announced() as announced:
-                self.end(announced.note)
+            _ending[self.thread] = self  # a thread that ends has lost its locals, and what it tears down may use others
+            try:
+                with Announced() as announced:
+                    self.end(announced.note)
+            finally:
+                del _ending[self.thread]
 
     def __del__(self) -> None:
         if not self.ended:  # else the interpreter may be at its end, with little left to call
             self.finish()
+            _forget(self.thread)
+
+
+def _forget(thread: int) -> None:
+    """Whoever asked for the current thread while one that had ended tore down has made a stand-in, which would stay."""
+    import threading
+
+    with threading._active_limbo_lock:  # type: ignore[attr-defined]  # there is no other way
+        if isinstance(threading._active.get(thread), threading._DummyThread):  # type: ignore[attr-defined]  # see above
+            del threading._active[thread]  # type: ignore[attr-defined]  # see above
 
 
 def _nothing(_: str = "") -> None:
@@ -48,10 +67,13 @@ class _Own(_local):
 
 
 _own = _Own()
+_ending: dict[int, _ThreadState] = {}  # by thread, while it tears down
 
 
 def thread_state() -> WorkerState:
     """The state of the calling thread."""
+    if _ending and (ending := _ending.get(get_ident())) is not None:
+        return ending
     state = _own.state
     if state is None or state.pid != os.getpid():
         state = _own.state = _ThreadState(state)

@@ -95,18 +95,23 @@ class ExecutorRun:
                 while job.revoked:
                     self._revoke(job.revoked.popleft())
                 self._assign()
-                while finished and not job.cancelled:
-                    yield finished[0]  # taken out when it has arrived: Ctrl-C may come in between
-                    finished.popleft()
-                if feed.finished or job.cancelled or self._land_all():
-                    continue
-                if self._broken is not None and not self._flights:
-                    raise self._broken
-                if not feed.interdependent and self._room and feed.reach(job.workers, self._planner.beyond):
-                    self._assign()
-                self._bell.wait(self._patience())
+                if finished:
+                    while finished and not job.cancelled:
+                        yield finished[0]  # taken out when it has arrived: Ctrl-C may come in between
+                        finished.popleft()
+                elif not (feed.finished or self._land_all()):
+                    self._wait()
         finally:
             self._stop()
+
+    def _wait(self) -> None:
+        """Wait until something happens; first use the workers that have nothing to do."""
+        if self._broken is not None and not self._flights:
+            raise self._broken
+        if not self._feed.interdependent and self._room and self._feed.reach(self._job.workers, self._planner.beyond):
+            self._assign()
+        if not self._finished:
+            self._bell.wait(self._patience())
 
     def running(self) -> list[Running]:
         """What is being run at this moment, as far as one can tell."""

@@ -23,5 +23,6 @@ class EngineContract(
     """The tests every engine passes; derive from it and write `make_engine`.
 
     Set `workers` to 1 if the engine runs one item at a time, `shares_memory` to False if its functions run in another
-    process or interpreter, `awaits` to True if it runs coroutine functions.
+    process or interpreter, `awaits` to True if it runs coroutine functions, `keeps_workers` to what is true of it if its
+    workers share memory and outlive a map, or the other way round.
     """

@@ -74,7 +74,7 @@ class FailuresContract(ContractBase):
             assert found == [0, 1, 2]
 
     def test_a_failure_is_raised_although_an_earlier_item_still_runs(self) -> None:
-        if self.workers == 1:
+        if self.workers == 1 or not self.stops_items:
             return
         with self.folder() as folder, self.engine() as engine, raises(ValueError):
             list(

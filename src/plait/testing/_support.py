@@ -29,12 +29,20 @@ class ContractBase:
         shares_memory: whether its functions see the objects of this process.
         shares_process: whether its functions run in this process; None: if they share memory.
         awaits: whether it runs coroutine functions; the suite then gives it coroutine versions of its own.
+        owns_workers: whether it starts its workers and ends them, so that as many as asked for share the work, and what
+            goes wrong at their end is told here.
+        stops_items: whether what a worker has been given can be stopped, or taken back. If not, no test asks it to;
+            the engine says what it has left behind.
+        keeps_workers: whether workers outlive a map, with what they have set up; None: if they do not share memory.
         workers: how many items it can run at the same time, when asked for as many: 3, or 1.
     """
 
     shares_memory = True
     shares_process: bool | None = None
     awaits = False
+    owns_workers = True
+    stops_items = True
+    keeps_workers: bool | None = None
     workers = 3
 
     def make_engine(self) -> Engine:
