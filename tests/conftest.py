@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import ctypes  # noqa: F401  # libffi keeps a descriptor open from the first import on, which may come in any test
 import gc
+import multiprocessing
 import os
 import signal
 import sys
 import threading
 import time
 from collections.abc import Iterator
+from multiprocessing import forkserver, resource_tracker
+from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
 import psutil
@@ -53,6 +56,17 @@ def nothing_left() -> Iterator[None]:
     yield
     left = _wait_until_gone(before)
     assert not left, f"left behind: {', '.join(sorted(left))}"
+
+
+@pytest.fixture(scope="module")
+def fork_server() -> Iterator[ForkServerContext]:
+    """Starts processes for the standard library's executors fast, and is itself gone at the end of the module."""
+    server = multiprocessing.get_context("forkserver")
+    server.set_forkserver_preload(["plait.testing._contract"])  # what a worker imports would be most of its time
+    forkserver.ensure_running()
+    yield server
+    forkserver._forkserver._stop()
+    resource_tracker._resource_tracker._stop()
 
 
 @pytest.fixture(scope="session", autouse=True)

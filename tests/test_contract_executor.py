@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import multiprocessing
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from multiprocessing.context import ForkServerContext
+
+import pytest
 
 import plait
 from plait.testing import EngineContract
@@ -28,8 +31,9 @@ class TestThreads(EngineContract):
         return Closing(ThreadPoolExecutor(3))
 
 
-SERVER = multiprocessing.get_context("forkserver")
-SERVER.set_forkserver_preload(["plait.testing._contract"])  # what a worker imports would be most of its time
+@pytest.fixture(autouse=True)
+def _fork_server(fork_server: ForkServerContext) -> None:
+    """Is there before the first test looks what it has left."""
 
 
 class TestProcesses(EngineContract):
@@ -38,4 +42,4 @@ class TestProcesses(EngineContract):
     stops_items = False
 
     def make_engine(self) -> plait.engines.Engine:
-        return Closing(ProcessPoolExecutor(3, mp_context=SERVER))
+        return Closing(ProcessPoolExecutor(3, mp_context=multiprocessing.get_context("forkserver")))

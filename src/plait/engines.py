@@ -8,6 +8,7 @@ from plait._engines.table import ENGINES, EXECUTOR, make_engine
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # for editors and type checkers: what `__getattr__` finds at run time
     from plait._engines.asynchronous import AsyncEngine as AsyncEngine
+    from plait._engines.dask import DaskEngine as DaskEngine
     from plait._engines.executor import ExecutorEngine as ExecutorEngine
     from plait._engines.inline import InlineEngine as InlineEngine
     from plait._engines.interpreter import InterpreterEngine as InterpreterEngine
@@ -19,6 +20,7 @@ _CLASSES = {cls: module for module, cls in (*ENGINES.values(), EXECUTOR)}
 __all__ = [
     "AsyncEngine",
     "Batch",
+    "DaskEngine",
     "Engine",
     "ExecutorEngine",
     "InlineEngine",

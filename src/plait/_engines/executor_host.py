@@ -7,6 +7,7 @@ from _collections_abc import Callable
 from typing import Any
 
 from plait._core.budget import available_cores
+from plait._core.errors import UsageError
 from plait._engines.borrowed import Ticket
 
 _COUNTS = ("_max_workers", "max_workers", "num_workers")  # the standard library and loky; others; mpi4py
@@ -17,7 +18,12 @@ class ExecutorHost:
 
     Attributes:
         name: what it is called in messages.
+        clustered: whether its workers are named by their machines, as there are many of them.
+        ahead: whether it may be given more than it can run now.
     """
+
+    clustered = False
+    ahead = True
 
     def __init__(self, executor: Any) -> None:
         self.executor = executor
@@ -59,3 +65,8 @@ class ExecutorHost:
 
     def close(self) -> None:
         """Give back what was taken to reach it, but not the executor."""
+
+
+def needs(engine: str, extra: str, error: ImportError) -> UsageError:
+    """What to say when what an engine is made of is not installed."""
+    return UsageError(f'engine="{engine}": {error}; install it with `pip install plait[{extra}]`')

@@ -75,7 +75,7 @@ class ExecutorRun:
         self._flights: list[Flight] = []
         self._landed: deque[Flight] = deque()  # futures append, in any thread
         self._bell = Bell()
-        self._node = platform.node()
+        self._node = "" if host.clustered else platform.node()
         self._id = os.urandom(8).hex()
         self._functions = 0
         self._broken: PlaitError | None = None
@@ -127,8 +127,8 @@ class ExecutorRun:
     def _assign(self) -> None:
         feed, job = self._feed, self._job
         while self._broken is None and not self._input.rests:
-            single = feed.interdependent or feed.limit is not None  # what is given is to begin now, not sometime
-            if len(self._flights) >= job.workers * (1 if single else self._planner.depth):
+            at_once = feed.interdependent or feed.limit is not None or not self._host.ahead
+            if len(self._flights) >= job.workers * (1 if at_once else self._planner.depth):
                 return
             if feed.interdependent and not feed.ready:
                 return
@@ -194,6 +194,7 @@ class ExecutorRun:
     def _land(self, flight: Flight) -> None:
         ticket, batch = flight.ticket, flight.batch
         assert ticket is not None
+        flight.ticket = None  # which has us in its callbacks: what a cluster keeps for it is freed now
         if ticket.cancelled():
             self._hand_back(batch, 0)
             self._broken = self._broken or refused_by(self._host.name, None)
@@ -332,7 +333,7 @@ class ExecutorRun:
             if flight in self._flights:
                 self._flights.remove(flight)
                 news = True
-                ticket = flight.ticket
+                ticket, flight.ticket = flight.ticket, None
                 if ticket is not None and not ticket.cancelled() and ticket.exception() is None:
                     answer = Answer(*ticket.result())  # type: ignore[arg-type]  # the fields of one
                     if answer.kind == DONE:

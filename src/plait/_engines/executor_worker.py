@@ -41,7 +41,7 @@ class Order(NamedTuple):
         attempt: which attempt at them this is.
         seconds: after which no further item shall begin.
         timed: whether it is to be told when each item began and ended.
-        node: the name of the machine that the driver is on.
+        node: the name of the machine that the driver is on; empty if all workers are to be named by theirs.
     """
 
     function: tuple[str, int]

@@ -14,23 +14,27 @@ ENGINES = {
     "process": ("plait._engines.process", "ProcessEngine"),
     "interpreter": ("plait._engines.interpreter", "InterpreterEngine"),
     "async": ("plait._engines.asynchronous", "AsyncEngine"),
+    "dask": ("plait._engines.dask", "DaskEngine"),
 }
 
 
 EXECUTOR = ("plait._engines.executor", "ExecutorEngine")  # for what others have made
-_ELSEWHERE = {"multiprocessing": "process", "subinterpreter": "interpreter", "asyncio": "async", "serial": "inline"}
+_ELSEWHERE = ("dask",)  # those that may have an address after their name
+_OF_LIBRARY = {"distributed": "dask"}  # what makes an engine of the objects of a library, others than its executors
+_SYNONYMS = {"multiprocessing": "process", "subinterpreter": "interpreter", "asyncio": "async", "serial": "inline"}
 
 
 def make_engine(name: str) -> Engine:
-    """A new engine of that name.
+    """A new engine of that name, and with the address after it: ``"dask://host:8786"``.
 
     Raises:
         UsageError: there is none.
     """
-    if name not in ENGINES:
+    kind, _, address = name.partition("://")
+    if kind not in ENGINES or (address and kind not in _ELSEWHERE):
         raise no_engine(name)
-    module, cls = ENGINES[name]
-    engine = getattr(importlib.import_module(module), cls)()
+    module, cls = ENGINES[kind]
+    engine = getattr(importlib.import_module(module), cls)(*([name] if address else []))
     assert is_engine(engine)
     return engine
 
@@ -39,7 +43,8 @@ def engine_for(thing: object) -> Engine | None:
     """A new engine over what somebody else has made: an executor; None if it is nothing that runs calls."""
     if isinstance(thing, type) or not all(callable(getattr(thing, name, None)) for name in ("submit", "shutdown")):
         return None
-    module, cls = EXECUTOR
+    library = _OF_LIBRARY.get(type(thing).__module__.partition(".")[0], "")
+    module, cls = ENGINES[library] if library and hasattr(thing, "get_executor") else EXECUTOR
     engine = getattr(importlib.import_module(module), cls)(thing)
     assert is_engine(engine)
     return engine
@@ -67,6 +72,6 @@ def no_engine(
 def _meant(name: str) -> str:
     from difflib import get_close_matches  # only to say it
 
-    known = {**{engine: engine for engine in ENGINES}, **_ELSEWHERE}
+    known = {**{engine: engine for engine in ENGINES}, **_SYNONYMS}
     found = get_close_matches(name.strip().lower(), known, n=1, cutoff=0.7)
     return known[found[0]] if found else ""
