@@ -41,7 +41,9 @@ PUBLIC = {
     "plait.engines": [
         "AsyncEngine",
         "Batch",
+        "DaskEngine",
         "Engine",
+        "ExecutorEngine",
         "InlineEngine",
         "InterpreterEngine",
         "Job",

@@ -17,6 +17,7 @@ OURS = sorted(path for folder in ("src", "scripts", "examples", "bench") for pat
 
 # Who may import what does not come with Python: one file, or for click one folder.
 DOORS = {"click": "_cli/", "cloudpickle": "*.py", "psutil": "*.py", "rich": "*.py", "pytest": "*.py"}
+DOORS |= {"distributed": "_engines/dask.py", "joblib": "joblib_backend.py", "ray": "_engines/ray.py"}  # extras
 
 
 def _name(path: Path) -> str:

@@ -8,7 +8,7 @@ import click
 
 from plait._cli.halt import Halt
 from plait._cli.map_run import DEFAULT_JOURNAL, Options, run_map
-from plait._engines.table import ENGINES
+from plait._engines.table import ENGINES, WITH_ADDRESS
 
 _NOT_NEGATIVE = click.FloatRange(min=0)
 _POSITIVE = click.FloatRange(min=0, min_open=True)
@@ -56,13 +56,24 @@ class HaltType(click.ParamType[Halt | None]):
             self.fail(str(error), param, ctx)
 
 
+class EngineType(click.Choice[str]):
+    """The name of an engine, and of a cluster its address, too."""
+
+    def __init__(self) -> None:
+        super().__init__(list(ENGINES))
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        kind, _, address = value.partition("://")
+        return value if address and kind in WITH_ADDRESS else super().convert(value, param, ctx)
+
+
 @click.command("map", help=_HELP, context_settings={"max_content_width": 120})
 @click.argument("target")
 @click.argument("inputs", nargs=-1)
 @click.option("--jsonl", is_flag=True, help="Inputs are JSON lines; an item is the value of a line.")
 @click.option("-0", "--null", is_flag=True, help="Inputs are separated by NUL, as find -print0 writes them.")
 @click.option("--glob", is_flag=True, help="INPUTS are patterns; the items are the names of the files that match.")
-@click.option("--engine", type=click.Choice(list(ENGINES)), help="What functions run on. Commands run on threads.")
+@click.option("--engine", type=EngineType(), help="What functions run on. Commands run on threads.")
 @click.option("-j", "--workers", type=click.IntRange(min=1), help="Items at the same time. [default: what fits]")
 @click.option("--timeout", type=_POSITIVE, metavar="SECONDS", help="For each item, from the moment it starts.")
 @click.option("--retries", type=click.IntRange(min=0), default=0, help="Run a failed item again, so many times.")

@@ -182,9 +182,7 @@ class BorrowedCrew(Crew):
 
     lender: object = None
 
-    def __init__(
-        self, job: Job, portion: type[Portion], submit: Submit, name: str, threads: int | None
-    ) -> None:
+    def __init__(self, job: Job, portion: type[Portion], submit: Submit, name: str, threads: int | None) -> None:
         super().__init__(job, portion)
         self.submit = submit
         self._name = name

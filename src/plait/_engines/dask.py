@@ -68,7 +68,8 @@ class DaskHost(ExecutorHost):
         threads = self.threads
         if threads is None:
             return super().workers()
-        return threads, f"{how_many(threads, 'thread')} of {how_many(len(self._client.nthreads()), 'worker')} of {self.name}"
+        workers = how_many(len(self._client.nthreads()), "worker")
+        return threads, f"{how_many(threads, 'thread')} of {workers} of {self.name}"
 
     def is_death(self, error: BaseException) -> bool:
         from distributed import KilledWorker
@@ -89,7 +90,8 @@ def _client_here() -> Any:
         return default_client()
     except ValueError as error:
         raise UsageError(
-            f'engine="dask": this program has no Dask client; make one, distributed.Client(), or write engine="{_ADDRESS}"'
+            'engine="dask": this program has no Dask client; make one, distributed.Client(), '
+            f'or write engine="{_ADDRESS}"'
         ) from error
 
 

@@ -56,7 +56,7 @@ class ExecutorEngine:
 
     def run(self, job: Job) -> Generator[Batch, None, None]:
         if _runs_on(job, self._host):
-            job.tally.reasons.append(f"ran in the worker of {self._host.name} that started this map, not to wait for it")
+            job.tally.reasons.append(f"ran where it was called, in a worker of {self._host.name}, not to wait for one")
             yield from InlineEngine().run(job)
             return
         found = yield from self._look(job)

@@ -1,4 +1,4 @@
-"""ExecutorHost: a ``concurrent.futures`` executor as its engine sees it: who runs calls, how many, what their end means."""
+"""ExecutorHost: somebody's ``concurrent.futures`` executor as its engine sees it: how many it runs, how calls end."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ from collections import deque
 
 from plait._core.sizing import MOST_AHEAD, BatchSizer, guided_target, most_beyond
 
-_SHORTEST, _LONGEST = 0.002, 0.05  # seconds a batch takes, at the tail and at most, where a call on its way costs little
+_SHORTEST, _LONGEST = 0.002, 0.05  # seconds a batch takes, at the tail and at most, where the way costs little
 _WORTH = 5  # times as long as its way is what a batch takes, so that the way costs a sixth of it;
 _TAIL = 1  # and at the tail, where short batches keep all workers busy to the end, as long
 _MOST = 2.0  # seconds, however slow the way is

@@ -15,7 +15,7 @@ import platform
 import time
 from _collections_abc import Generator
 from collections import deque
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from plait._core.batch import Batch
 from plait._core.bell import Bell
@@ -201,11 +201,11 @@ class ExecutorRun:
             return
         error = ticket.exception()
         if error is None:
-            self._read(flight, Answer(*ticket.result()))  # type: ignore[arg-type]  # the fields of one
+            self._read(flight, _answer(ticket))
         elif isinstance(error, ModuleNotFoundError) and (error.name or "").partition(".")[0] == _MODULE:
             self._hand_back(batch, 0)
             self._broken = PlaitError(
-                f"the workers of {self._host.name} cannot import plait: {error}; install it there, too, in the same version"
+                f"the workers of {self._host.name} cannot import plait: {error}; install the same version there, too"
             )
             self._broken.__cause__ = error
         elif self._host.is_death(error):
@@ -250,7 +250,7 @@ class ExecutorRun:
         for offset, item in enumerate(batch.items):
             among = ""
             if len(batch.items) > 1:
-                among = f"; it was one of {len(batch.items)} that had been given to a worker together, and which of them it ran nobody knows"
+                among = f"; {len(batch.items)} were with it, from item {batch.base} on, and which it ran nobody knows"
             failure = WorkerDied(
                 f"item {batch.base + offset}, {brief(item)}, was lost with a worker of {self._host.name}: {why}{among}"
             )
@@ -335,10 +335,14 @@ class ExecutorRun:
                 news = True
                 ticket, flight.ticket = flight.ticket, None
                 if ticket is not None and not ticket.cancelled() and ticket.exception() is None:
-                    answer = Answer(*ticket.result())  # type: ignore[arg-type]  # the fields of one
+                    answer = _answer(ticket)
                     if answer.kind == DONE:
                         self._read(flight, answer)
         return news
+
+
+def _answer(ticket: Ticket) -> Answer:
+    return Answer(*cast("tuple[Any, ...]", ticket.result()))
 
 
 def _nothing() -> None:

@@ -29,11 +29,12 @@ from plait._engines.stealing import Portion
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
+    from typing import TypeAlias
 
     from plait._engines.borrowed import BorrowedThread
     from plait._engines.line_output import LineThread
 
-    WorkerThread = LineThread | BorrowedThread
+    WorkerThread: TypeAlias = LineThread | BorrowedThread
 
 _BENEATH = ("threading", "concurrent.futures._base")  # modules that a wait of ours may be in
 ROUNDS = 6  # how often a thread that is kept waiting for a core is given the time for a step once more

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from _collections_abc import Generator
-from typing import NamedTuple, Protocol, TypeGuard
+from typing import Any, NamedTuple, Protocol, TypeGuard
 
 from plait._core.batch import Batch
 from plait._core.job import Job
@@ -60,6 +60,18 @@ def is_engine(thing: object) -> TypeGuard[Engine]:
     return not isinstance(thing, type) and all(
         callable(getattr(thing, name, None)) for name in ("plan", "run", "close")
     )
+
+
+class RunsCalls(Protocol):
+    """A ``concurrent.futures.Executor``, or what does as one, such as the client of a cluster."""
+
+    def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Any:
+        """A future for the call."""
+        ...
+
+    def shutdown(self) -> Any:
+        """Take no more calls; nothing here asks for that."""
+        ...
 
 
 class Lender(Protocol):

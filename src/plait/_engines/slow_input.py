@@ -9,18 +9,25 @@ from __future__ import annotations
 
 import time
 from _collections_abc import Sized
+from typing import Protocol
 
 from plait._core.feed import Feed
-from plait._engines.planning import BatchPlanner
 
 _SLOW = 0.005  # seconds; the feed ends a series of quick pulls after a fifth of that
 _SHARE, _MOST = 20, 0.05  # of the time that a pull took, and at most so many seconds, are spent on listening
 
 
+class Planner(Protocol):
+    """What says how many batches there shall be for each worker, the one it runs included."""
+
+    @property
+    def depth(self) -> int: ...
+
+
 class SlowInput:
     """The input of a run whose driver pulls it; with the planner and the finished batches of one that pulls ahead."""
 
-    def __init__(self, feed: Feed, planner: BatchPlanner | None = None, finished: Sized = ()) -> None:
+    def __init__(self, feed: Feed, planner: Planner | None = None, finished: Sized = ()) -> None:
         self._feed = feed
         self._planner = planner
         self._finished = finished

@@ -19,7 +19,7 @@ ENGINES = {
 
 
 EXECUTOR = ("plait._engines.executor", "ExecutorEngine")  # for what others have made
-_ELSEWHERE = ("dask",)  # those that may have an address after their name
+WITH_ADDRESS = ("dask",)  # those that may have an address after their name
 _OF_LIBRARY = {"distributed": "dask"}  # what makes an engine of the objects of a library, others than its executors
 _SYNONYMS = {"multiprocessing": "process", "subinterpreter": "interpreter", "asyncio": "async", "serial": "inline"}
 
@@ -31,7 +31,7 @@ def make_engine(name: str) -> Engine:
         UsageError: there is none.
     """
     kind, _, address = name.partition("://")
-    if kind not in ENGINES or (address and kind not in _ELSEWHERE):
+    if kind not in ENGINES or (address and kind not in WITH_ADDRESS):
         raise no_engine(name)
     module, cls = ENGINES[kind]
     engine = getattr(importlib.import_module(module), cls)(*([name] if address else []))

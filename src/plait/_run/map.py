@@ -17,7 +17,7 @@ from plait._core.mistaken import known_options
 from plait._core.onlooker import ONLOOKER
 from plait._core.rate import RateLimit, parse_rate
 from plait._core.star import Star
-from plait._engines.interface import Engine, Lender, is_engine
+from plait._engines.interface import Engine, Lender, RunsCalls, is_engine
 from plait._engines.table import engine_for, make_engine, no_engine
 from plait._run.arriving import Arrivals
 from plait._run.journal import Journal, as_journal
@@ -53,7 +53,7 @@ def map(  # noqa: A001, PLR0913  the builtin's concurrent sister; users write pl
     fn: Callable[..., R],
     /,
     *iterables: Iterable[Any] | AsyncIterable[Any],
-    engine: str | Engine | Lender = "auto",
+    engine: str | Engine | Lender | RunsCalls = "auto",
     workers: Workers = None,
     order: str = "input",
     timeout: float | None = None,
@@ -76,7 +76,8 @@ def map(  # noqa: A001, PLR0913  the builtin's concurrent sister; users write pl
         fn: called with one item, or with one item of each iterable, stopping with the shortest.
         iterables: any iterables, endless ones included, and async iterables, which are pulled in the event loop.
         engine: ``"auto"``, ``"inline"``, ``"thread"``, ``"process"``, ``"interpreter"``, ``"async"`` for coroutine
-            functions, a `Pool`, or an engine object.
+            functions, ``"dask://host:8786"``, a `Pool`, any ``concurrent.futures.Executor``, which stays open, or an
+            engine object.
         workers: how many items may run at the same time; by default, or with ``"auto"``, what the machine and the
             container allow, and of threads as many as help.
         order: ``"input"`` or ``"completion"``.
@@ -182,7 +183,7 @@ def _length(iterables: tuple[Iterable[Any] | AsyncIterable[Any], ...]) -> int | 
     return min(known) if known else None
 
 
-def _engine_for(fn: Callable[..., object], engine: str | Engine | Lender) -> tuple[Engine, bool]:
+def _engine_for(fn: Callable[..., object], engine: str | Engine | Lender | RunsCalls) -> tuple[Engine, bool]:
     """The engine for a function and whether this map must close it."""
     runner, owned = engine_of(engine)
     if not is_coroutine_function(fn) or getattr(runner, "awaits", False):
@@ -195,7 +196,7 @@ def _engine_for(fn: Callable[..., object], engine: str | Engine | Lender) -> tup
     )
 
 
-def engine_of(engine: str | Engine | Lender) -> tuple[Engine, bool]:
+def engine_of(engine: str | Engine | Lender | RunsCalls) -> tuple[Engine, bool]:
     """The engine and whether this map must close it: engines that the caller made stay warm."""
     if isinstance(engine, str):
         return make_engine(engine), True

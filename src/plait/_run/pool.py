@@ -20,8 +20,8 @@ from plait._core.errors import NotTransferable, PoolBroken, UsageError
 from plait._core.how_many import how_many
 from plait._core.job import Job
 from plait._core.mistaken import known_options
-from plait._engines.interface import Engine, Plan, is_engine
-from plait._engines.table import make_engine, no_engine
+from plait._engines.interface import Engine, Plan, RunsCalls, is_engine
+from plait._engines.table import engine_for, make_engine, no_engine
 from plait._run.pool_call import Call, Prepared, call
 from plait._run.pool_driver import PoolDriver
 from plait._run.worker_count import Workers, worker_count
@@ -43,9 +43,9 @@ class Pool(Executor):
      * in a forked child the pool works on, with workers of its own.
 
     Args:
-        engine: ``"thread"``, ``"process"``, ``"interpreter"``, ``"inline"``, ``"async"`` for coroutine functions, or an
-            engine object, which outlives the pool. ``"auto"`` means threads: the calls of a pool differ, so there is no
-            one function to choose for.
+        engine: ``"thread"``, ``"process"``, ``"interpreter"``, ``"inline"``, ``"async"`` for coroutine functions,
+            ``"dask://host:8786"``, or an engine object or executor, which outlives the pool. ``"auto"`` means threads:
+            the calls of a pool differ, so there is no one function to choose for.
         workers: how many calls may run at the same time (``max_workers`` of the standard library); by default what the
             engine advises for this machine.
         initializer: called once in each worker before its first call; if it raises, the pool is broken.
@@ -66,7 +66,7 @@ class Pool(Executor):
     @known_options("plait.Pool")
     def __init__(
         self,
-        engine: str | Engine = "auto",
+        engine: str | Engine | RunsCalls = "auto",
         workers: Workers = None,
         *,
         initializer: Callable[..., object] | None = None,
@@ -75,8 +75,8 @@ class Pool(Executor):
         if initializer is not None and not callable(initializer):
             raise TypeError(f"initializer={initializer!r}: expected a function to call in each worker, or None")
         if not isinstance(engine, str) and not is_engine(engine):
-            raise no_engine(engine, "or an engine object")
-        self._engine_choice = "thread" if engine == "auto" else engine
+            engine = _over(engine)
+        self._engine_choice: str | Engine = "thread" if engine == "auto" else engine
         self._workers = worker_count(workers)
         self._initializer = initializer
         self._initargs = tuple(initargs)
@@ -277,6 +277,14 @@ class LentEngine:
 
     def close(self) -> None:
         """The pool closes its engine."""
+
+
+def _over(executor: object) -> Engine:
+    """An engine over somebody else's executor."""
+    made = None if isinstance(executor, Pool) else engine_for(executor)
+    if made is None:
+        raise no_engine(executor, "a concurrent.futures executor, or an engine object")
+    return made
 
 
 def _after_shutdown() -> RuntimeError:

@@ -23,7 +23,7 @@ from plait._core.errors import Cancelled, NotTransferable, UsageError
 from plait._core.how_many import how_many
 from plait._core.mistaken import known_options
 from plait._core.outcome import brief
-from plait._engines.interface import Engine, Lender
+from plait._engines.interface import Engine, Lender, RunsCalls
 from plait._run.future import Future
 from plait._run.map import MapOptions
 from plait._run.scope_call import ScopeCall
@@ -44,7 +44,7 @@ UNINTERRUPTIBLE = True  # see `cancelling`
 
 @known_options("plait.scope")
 def scope(
-    engine: str | Engine | Lender = "thread",
+    engine: str | Engine | Lender | RunsCalls = "thread",
     *,
     workers: Workers = None,
     deadline: float | None = None,
@@ -61,9 +61,9 @@ def scope(
 
     Args:
         engine: ``"thread"``: each task begins at once, in a thread of its own, so tasks may wait for one another;
-            ``"process"``: tasks that are cancelled are killed; ``"inline"``: each runs where it is submitted; a `Pool`
-            or an engine object. Coroutine functions run in an event loop whatever this says: in ``async with`` the one
-            that is running, else one in a thread.
+            ``"process"``: tasks that are cancelled are killed; ``"inline"``: each runs where it is submitted; a `Pool`,
+            an executor or an engine object. Coroutine functions run in an event loop whatever this says: in
+            ``async with`` the one that is running, else one in a thread.
         workers: how many tasks may run at the same time; by default any number of threads, or as many processes as the
             machine and the container allow.
         deadline: seconds for the whole block; then everything is cancelled and the block raises `TaskTimeout`.

@@ -12,7 +12,7 @@ from plait._core.coroutines import is_coroutine_function
 from plait._core.errors import UsageError
 from plait._core.job import Running
 from plait._core.outcome import brief
-from plait._engines.interface import Engine, Lender, is_engine
+from plait._engines.interface import Engine, Lender, RunsCalls, is_engine
 from plait._engines.table import make_engine
 from plait._run.farewell import warn_abandoned, warn_mishaps
 from plait._run.map import MapOptions, engine_of
@@ -36,9 +36,9 @@ class ScopeCrew:
         elsewhere: lists what runs that this does not know of, in an event loop.
     """
 
-    def __init__(self, engine: str | Engine | Lender, workers: int | None) -> None:
+    def __init__(self, engine: str | Engine | Lender | RunsCalls, workers: int | None) -> None:
         own, owned = engine_of("thread" if engine == "auto" else engine)
-        lent = not isinstance(engine, str) and not is_engine(engine)
+        lent = not owned and not is_engine(engine)
         self._lanes = [Lane(own, workers, owned=owned, lent=lent)]
         self._workers = workers
         self._lock = threading.RLock()

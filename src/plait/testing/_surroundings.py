@@ -107,6 +107,7 @@ class SurroundingsContract(ContractBase):
     def test_async_iteration_leaves_the_loop_free_and_can_be_cancelled(self) -> None:
         if not self.stops_items:
             return
+
         async def consume(path: str) -> None:
             async for _ in plait.map(forever, [("forever", path)], engine=engine):
                 pass
