@@ -48,6 +48,7 @@ class DaskHost(ExecutorHost):
     """A cluster, through its client. Closes the client if it is `owned`."""
 
     clustered = True
+    forgets = True
 
     def __init__(self, client: Any, name: str, *, owned: bool) -> None:
         if getattr(client, "asynchronous", False):

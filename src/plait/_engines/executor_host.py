@@ -20,10 +20,12 @@ class ExecutorHost:
         name: what it is called in messages.
         clustered: whether its workers are named by their machines, as there are many of them.
         ahead: whether it may be given more than it can run now.
+        forgets: whether it says of calls that run, too, that they are cancelled, although they go on.
     """
 
     clustered = False
     ahead = True
+    forgets = False
 
     def __init__(self, executor: Any) -> None:
         self.executor = executor

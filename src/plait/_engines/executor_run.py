@@ -276,7 +276,7 @@ class ExecutorRun:
         for flight in self._flights:
             if index not in flight or flight.ticket is None or flight.ticket.done():
                 continue
-            if flight.ticket.cancel():
+            if not self._host.forgets and flight.ticket.cancel():
                 self._flights.remove(flight)
                 self._hand_back(flight.batch, 0)  # of which the feed does not give out that item any more
             elif len(flight.batch.items) == 1:
@@ -304,7 +304,7 @@ class ExecutorRun:
         job.snapshot = lambda: known
         if self._feed.home != os.getpid():
             return  # a forked child's copy: all of it is the parent's
-        for flight in self._flights.copy():
+        for flight in self._flights[job.workers if self._host.forgets else 0 :]:
             if flight.ticket is None or flight.ticket.cancel():
                 self._flights.remove(flight)
         longest = max((flight.budget for flight in self._flights), default=0.0)
@@ -323,6 +323,7 @@ class ExecutorRun:
         for flight in self._flights:
             if flight.ticket is not None and not self._host.kill(flight.ticket):
                 self._job.tally.abandoned.append(flight.running(now))
+                flight.ticket.cancel()  # it is of no use, but who `forgets` does so now
         self._flights.clear()
 
     def _keep_landed(self) -> bool:

@@ -22,6 +22,12 @@ _COROUTINE = (
     "coroutines",
     "Let the function pass CancelledError on, and hand what blocks the event loop to asyncio.to_thread.",
 )
+_CALL = (
+    "call",
+    "calls",
+    'Executors cannot end what runs: use engine="process", or, on threads, poll plait.current().cancelled.',
+)
+_WORDS = {"async": _COROUTINE, "executor": _CALL, "dask": _CALL}
 _SHOWN = 3  # items that are named
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 
@@ -83,7 +89,7 @@ def _theirs(trace: TracebackType | None) -> TracebackType | None:
 
 def _left_behind(engine: str) -> tuple[str, str, str]:
     """What it is that an engine leaves behind, one and many of it, and what would have helped."""
-    return _COROUTINE if engine == "async" else _THREAD
+    return _WORDS.get(engine, _THREAD)
 
 
 def taken_error(feed: Feed) -> BaseException:
