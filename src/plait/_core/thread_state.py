@@ -8,6 +8,10 @@ from _thread import _local, get_ident
 
 from plait._core.worker_state import WorkerState
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # a worker process may never need it
+    import threading
+
 _FIRST = 1000  # before what multiprocessing itself has to finalize
 
 
@@ -17,13 +21,14 @@ class _ThreadState(WorkerState):
     In a forked child it belongs to the parent, so it is kept there, untouched, by the one that replaces it.
     """
 
-    __slots__ = ("_inherited",)
+    __slots__ = ("_inherited", "_of")
 
     def __init__(self, inherited: WorkerState | None) -> None:
         import threading  # a worker process may never need it
 
         super().__init__(threading.current_thread().name, get_ident(), _nothing, _nothing)
         self._inherited = inherited
+        self._of = threading.current_thread()
         if threading.current_thread() is threading.main_thread():
             import atexit
 
@@ -33,7 +38,7 @@ class _ThreadState(WorkerState):
 
     def finish(self) -> None:
         """Tear down, in the process and thread that did the set-up."""
-        if self.pid == os.getpid() and self.thread == get_ident():
+        if self._is_own:
             from plait._core.mishaps import Announced
 
             _ending[self.thread] = self  # a thread that ends has lost its locals, and what it tears down may use others
@@ -43,19 +48,40 @@ class _ThreadState(WorkerState):
             finally:
                 del _ending[self.thread]
 
+    @property
+    def _is_own(self) -> bool:
+        return self.pid == os.getpid() and self.thread == get_ident()
+
     def __del__(self) -> None:
-        if not self.ended:  # else the interpreter may be at its end, with little left to call
-            self.finish()
-            _forget(self.thread)
+        if not self.ended and self._is_own:  # else the interpreter may be at its end, with little left to call
+            had_ended = _remember(self._of)
+            try:
+                self.finish()
+            finally:
+                if had_ended:
+                    _forget()
 
 
-def _forget(thread: int) -> None:
-    """Whoever asked for the current thread while one that had ended tore down has made a stand-in, which would stay."""
+def _remember(thread: threading.Thread) -> bool:
+    """Have `threading` know the calling thread once more, if it counts as ended; whether that was so.
+
+    Else it would make a stand-in for whoever asks for the current thread, as logging does, which would stay for good.
+    """
     import threading
 
+    me = get_ident()
     with threading._active_limbo_lock:  # type: ignore[attr-defined]  # there is no other way
-        if isinstance(threading._active.get(thread), threading._DummyThread):  # type: ignore[attr-defined]  # see above
-            del threading._active[thread]  # type: ignore[attr-defined]  # see above
+        if me in threading._active:  # type: ignore[attr-defined]  # see above
+            return False
+        threading._active[me] = thread  # type: ignore[attr-defined]  # see above
+        return True
+
+
+def _forget() -> None:
+    import threading
+
+    with threading._active_limbo_lock:  # type: ignore[attr-defined]  # see `_remember`
+        del threading._active[get_ident()]  # type: ignore[attr-defined]  # see `_remember`
 
 
 def _nothing(_: str = "") -> None:

@@ -10,6 +10,7 @@ _SHORTEST, _LONGEST = 0.002, 0.05  # seconds a batch takes, at the tail and at m
 _WORTH = 5  # times as long as its way is what a batch takes, so that the way costs a sixth of it;
 _TAIL = 1  # and at the tail, where short batches keep all workers busy to the end, as long
 _MOST = 2.0  # seconds, however slow the way is
+_PATIENCE, _MOST_PATIENCE = 0.4, 3.0  # seconds to wait for what runs when a map has ended
 _PREFETCH_BELOW = 0.005  # items cheaper than this wait where the workers are, so that none idles
 _LATELY = 8  # calls
 _CAP = 16384  # items in a batch
@@ -71,6 +72,10 @@ class ExecutorPlanner:
         """How many batches there shall be for each worker, the one it runs included."""
         cost = self._sizer.cost
         return 1 if cost is None or cost >= _PREFETCH_BELOW + min(self._ways) else 2
+
+    def patience(self, budget: float) -> float:
+        """Seconds in which a batch with that budget should be back, unless one of its items takes its time."""
+        return min(_MOST_PATIENCE, max(_PATIENCE, 2 * budget + 4 * max(self._ways)))
 
     @property
     def window(self) -> int:

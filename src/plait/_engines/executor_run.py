@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 
 UNINTERRUPTIBLE = True  # see `halting`: a map inside a task of another map is told to stop, and then does
 
-_COMES_TO_REST = 0.2  # seconds that batches which run get to end when the map does
 _MODULE = "plait"
 
 
@@ -308,7 +307,7 @@ class ExecutorRun:
             if flight.ticket is None or flight.ticket.cancel():
                 self._flights.remove(flight)
         longest = max((flight.budget for flight in self._flights), default=0.0)
-        end = time.perf_counter() + max(_COMES_TO_REST, 2 * longest)
+        end = time.perf_counter() + self._planner.patience(longest)
         try:
             while self._flights and (left := end - time.perf_counter()) > 0:
                 if not self._keep_landed():
