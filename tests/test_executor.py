@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import multiprocessing
 import os
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing.context import ForkServerContext
@@ -221,6 +223,33 @@ def spin(seconds: float) -> int:
     while time.monotonic() < end:
         pass
     return os.getpid()
+
+
+def test_nothing_is_left_to_the_garbage_collector(threads: ThreadPoolExecutor, processes: ProcessPoolExecutor) -> None:
+    class Heavy:
+        """Can be referred to weakly."""
+
+    def use(executor: Executor, order: str) -> list[weakref.ref[Any]]:
+        items = [Heavy() for _ in range(100)]
+
+        def function(item: object) -> bool:
+            return item is None
+
+        used: list[weakref.ref[Any]] = [weakref.ref(function), weakref.ref(items[0]), weakref.ref(items[-1])]
+        assert len(list(plait.map(function, items, engine=executor, order=order))) == 100
+        for _ in plait.map(function, items, engine=executor, order=order):
+            break
+        executor.submit(abs, 1).result()  # its threads let go of what they ran last
+        return used
+
+    executors: list[Executor] = [threads, processes]
+    gc.disable()
+    try:
+        for executor, order in itertools.product(executors, ("input", "completion")):
+            for reference in use(executor, order):
+                assert reference() is None
+    finally:
+        gc.enable()
 
 
 # --- what breaks

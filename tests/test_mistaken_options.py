@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from multiprocessing.pool import ThreadPool
 from typing import Any
 
 import pytest
@@ -57,16 +58,18 @@ def test_an_engine_by_another_name(use: Use, name: str, meant: str) -> None:
 
 @EVERYWHERE
 def test_an_engine_that_nobody_can_guess(use: Use) -> None:
-    with pytest.raises(UsageError, match="engine='dask': expected one of auto, inline, .* an engine object$"):
-        use(engine="dask")
+    with pytest.raises(UsageError, match="engine='mpi': expected one of auto, inline, .* an engine object$"):
+        use(engine="mpi")
 
 
 @EVERYWHERE
 def test_a_class_and_somebody_elses_pool(use: Use) -> None:
     with pytest.raises(UsageError, match="this is a class: pass an instance of it"):
         use(engine=plait.Pool)
-    with ThreadPoolExecutor(1) as executor, pytest.raises(UsageError, match="ThreadPoolExecutor.*: expected one"):
-        use(engine=executor)
+    with ThreadPool(1) as pool, pytest.raises(UsageError, match="ThreadPool.*: expected one of .* executor, or"):
+        use(engine=pool)
+    with ThreadPoolExecutor(1) as executor:
+        assert use(engine=executor) == [1]
 
 
 @EVERYWHERE

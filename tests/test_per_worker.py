@@ -108,6 +108,30 @@ def test_the_instance_of_the_main_thread_is_torn_down_when_the_program_ends() ->
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+def test_a_thread_that_ends_tears_down_what_others_use_last() -> None:
+    """Also outside of tasks: the thread's own storage is gone by then, and with it the way to the other instance."""
+    events: list[str] = []
+
+    @plait.per_worker
+    def inner() -> Iterator[str]:
+        events.append("up inner")
+        yield threading.current_thread().name
+        events.append("down inner")
+
+    @plait.per_worker
+    def outer() -> Iterator[str]:
+        yield inner()
+        events.append(f"down outer, {inner()}, {threading.current_thread().name}")
+
+    before = {thread.ident for thread in threading.enumerate()}
+    thread = threading.Thread(target=outer, name="mine")
+    thread.start()
+    thread.join()
+    gc.collect()
+    assert events == ["up inner", "down outer, mine, mine", "down inner"]
+    assert {thread.ident for thread in threading.enumerate()} <= before
+
+
 def test_a_forked_child_has_an_instance_of_its_own_and_leaves_the_parents_alone() -> None:
     out = run("""
         import os, plait, sys

@@ -15,6 +15,7 @@ import threading
 import time
 from _collections_abc import Callable
 from collections import deque
+from contextvars import Context
 from typing import Protocol
 
 from plait._core.batch import Batch
@@ -71,7 +72,7 @@ class BorrowedThread:
         self._over = over
         self._refused = refused
         self._ended = threading.Event()
-        self._ticket: Ticket | None = None
+        self._ticket: Ticket | None = None  # until its stint has ended
         self._begun = self._cancelled = False
         self.ident: int | None = None
         self.native_id: int | None = None
@@ -108,8 +109,14 @@ class BorrowedThread:
 
     def leave(self) -> None:
         """The stint is over."""
-        self.ident = self.native_id = None
+        self.ident = self.native_id = self._ticket = None
         self._ended.set()
+
+    def forget(self) -> None:
+        """There will be no other stint: nothing waits for the garbage collector."""
+        self._work = self._over = _nothing
+        self._refused = _nothing
+        self._ticket = None
 
     def end_lines(self) -> None:
         """Write out what has no newline yet."""
@@ -144,9 +151,9 @@ class BorrowedWorker(Worker):
     _crew: BorrowedCrew
     thread: BorrowedThread
 
-    def _thread(self, number: int) -> BorrowedThread:
+    def _thread(self, number: int, context: Context) -> BorrowedThread:
         crew = self._crew
-        return BorrowedThread(crew.submit, self._stint, lambda: crew.over(self), lambda error: crew.refuse(error))
+        return BorrowedThread(crew.submit, lambda: self._stint(context), lambda: crew.over(self), crew.refuse)
 
     @property
     def state(self) -> WorkerState:
@@ -157,11 +164,11 @@ class BorrowedWorker(Worker):
         """The executor whose threads these are; None if it is nobody's who could be asked for more."""
         return self._crew.lender
 
-    def _stint(self) -> None:
+    def _stint(self, context: Context) -> None:
         self.name = threading.current_thread().name
         self.cpu = time.thread_time()
         try:
-            self.context.run(self._work)
+            context.run(self._work)
         finally:
             self.clock_id = None  # what the thread does next is somebody else's
 
@@ -208,11 +215,14 @@ class BorrowedCrew(Crew):
             thread.leave()
             if seat in self.lost:
                 return
+            if self.stopping:
+                thread.forget()
             again = self.feed.ready and not (self.unwanted or seat.resting)
             if not again:
                 self.staying -= 1
-                self._away.append(seat)
-                self.parked += not seat.resting
+                if not self.stopping:
+                    self._away.append(seat)
+                    self.parked += not seat.resting
         if again:
             thread.start()
         elif not self.staying or (self._quorum and (self.finished or self.feed.due is not None)):
@@ -274,9 +284,14 @@ class BorrowedCrew(Crew):
     def dismiss(self) -> None:
         super().dismiss()
         for seat in self.seats:
-            if _thread_of(seat).cancel():
+            thread = _thread_of(seat)
+            if thread.cancel():
+                thread.forget()
                 with self.lock:
                     self.staying -= 1
+        with self.lock:
+            while self._away:
+                _thread_of(self._away.pop()).forget()
 
     def _unpark(self, count: int) -> None:
         for seat in [seat for seat in self._away if not seat.resting][:count]:
@@ -288,6 +303,10 @@ class BorrowedCrew(Crew):
     def _call(self) -> None:
         while self._called:
             _thread_of(self._called.popleft()).start()
+
+
+def _nothing(_: object = None) -> None:
+    """The run is over."""
 
 
 def _thread_of(seat: Seat) -> BorrowedThread:

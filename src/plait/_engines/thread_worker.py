@@ -19,23 +19,24 @@ from plait._engines.loops import keep_failure, run_plain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from contextvars import Context
+
     from plait._engines.halting import WorkerThread
 
 
 class Worker(Seat):
     """A worker that has not been started; ``thread.start()`` does."""
 
-    __slots__ = ("_crew", "context", "job")
+    __slots__ = ("_crew", "job")
 
     def __init__(self, crew: Crew, number: int) -> None:
         super().__init__(f"thread-{number}")
         self._crew = crew
         self.job = crew.job
-        self.context = crew.job.context.copy()
-        self.thread = self._thread(number)
+        self.thread = self._thread(number, crew.job.context.copy())
 
-    def _thread(self, number: int) -> WorkerThread:
-        return LineThread(target=lambda: self.context.run(self._work), name=f"plait-thread-{number}")
+    def _thread(self, number: int, context: Context) -> WorkerThread:
+        return LineThread(target=lambda: context.run(self._work), name=f"plait-thread-{number}")
 
     # --- what the running function may ask
 

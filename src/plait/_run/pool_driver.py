@@ -122,10 +122,15 @@ class PoolDriver:
 
     def interrupt(self) -> None:
         """Ctrl-C was pressed: cancel what has not been started; the second time stop what is running, too."""
-        self.cancel_pending()
         if self._interrupted:
-            self._job.cancel()
+            self.abort()
+        self.cancel_pending()
         self._interrupted = True
+
+    def abort(self) -> None:
+        """Cancel what has not been started, and stop what is running."""
+        self.cancel_pending()
+        self._job.cancel()
 
     def cancel_pending(self) -> None:
         """Cancel every call that no worker has taken."""
