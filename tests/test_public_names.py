@@ -49,6 +49,7 @@ PUBLIC = {
         "Job",
         "Plan",
         "ProcessEngine",
+        "RayEngine",
         "ThreadEngine",
         "make_engine",
     ],

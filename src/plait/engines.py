@@ -13,6 +13,7 @@ if TYPE_CHECKING:  # for editors and type checkers: what `__getattr__` finds at 
     from plait._engines.inline import InlineEngine as InlineEngine
     from plait._engines.interpreter import InterpreterEngine as InterpreterEngine
     from plait._engines.process import ProcessEngine as ProcessEngine
+    from plait._engines.ray import RayEngine as RayEngine
     from plait._engines.thread import ThreadEngine as ThreadEngine
 
 _CLASSES = {cls: module for module, cls in (*ENGINES.values(), EXECUTOR)}
@@ -28,6 +29,7 @@ __all__ = [
     "Job",
     "Plan",
     "ProcessEngine",
+    "RayEngine",
     "ThreadEngine",
     "make_engine",
 ]

@@ -305,6 +305,7 @@ class ExecutorRun:
             return  # a forked child's copy: all of it is the parent's
         for flight in self._flights[job.workers if self._host.forgets else 0 :]:
             if flight.ticket is None or flight.ticket.cancel():
+                flight.ticket = None
                 self._flights.remove(flight)
         longest = max((flight.budget for flight in self._flights), default=0.0)
         end = time.perf_counter() + self._planner.patience(longest)
@@ -323,6 +324,7 @@ class ExecutorRun:
             if flight.ticket is not None and not self._host.kill(flight.ticket):
                 self._job.tally.abandoned.append(flight.running(now))
                 flight.ticket.cancel()  # it is of no use, but who `forgets` does so now
+            flight.ticket = None
         self._flights.clear()
 
     def _keep_landed(self) -> bool:

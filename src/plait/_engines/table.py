@@ -15,11 +15,12 @@ ENGINES = {
     "interpreter": ("plait._engines.interpreter", "InterpreterEngine"),
     "async": ("plait._engines.asynchronous", "AsyncEngine"),
     "dask": ("plait._engines.dask", "DaskEngine"),
+    "ray": ("plait._engines.ray", "RayEngine"),
 }
 
 
 EXECUTOR = ("plait._engines.executor", "ExecutorEngine")  # for what others have made
-WITH_ADDRESS = ("dask",)  # those that may have an address after their name
+WITH_ADDRESS = ("dask", "ray")  # those that may have an address after their name
 _OF_LIBRARY = {"distributed": "dask"}  # what makes an engine of the objects of a library, others than its executors
 _SYNONYMS = {"multiprocessing": "process", "subinterpreter": "interpreter", "asyncio": "async", "serial": "inline"}
 

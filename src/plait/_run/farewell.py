@@ -27,7 +27,7 @@ _CALL = (
     "calls",
     'Executors cannot end what runs: use engine="process", or, on threads, poll plait.current().cancelled.',
 )
-_WORDS = {"async": _COROUTINE, "executor": _CALL, "dask": _CALL}
+_WORDS = {"async": _COROUTINE, "executor": _CALL, "dask": _CALL, "ray": _CALL}
 _SHOWN = 3  # items that are named
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 

@@ -76,8 +76,8 @@ def map(  # noqa: A001, PLR0913  the builtin's concurrent sister; users write pl
         fn: called with one item, or with one item of each iterable, stopping with the shortest.
         iterables: any iterables, endless ones included, and async iterables, which are pulled in the event loop.
         engine: ``"auto"``, ``"inline"``, ``"thread"``, ``"process"``, ``"interpreter"``, ``"async"`` for coroutine
-            functions, ``"dask://host:8786"``, a `Pool`, any ``concurrent.futures.Executor``, which stays open, or an
-            engine object.
+            functions, ``"dask://host:8786"``, ``"ray"``, a `Pool`, any ``concurrent.futures.Executor``, which stays
+            open, or an engine object.
         workers: how many items may run at the same time; by default, or with ``"auto"``, what the machine and the
             container allow, and of threads as many as help.
         order: ``"input"`` or ``"completion"``.
