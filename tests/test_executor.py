@@ -6,6 +6,7 @@ import gc
 import itertools
 import multiprocessing
 import os
+import sys
 import threading
 import time
 import weakref
@@ -311,8 +312,14 @@ def test_what_is_no_executor_is_refused() -> None:
     for wrong in (multiprocessing, ThreadPoolExecutor, object()):
         with pytest.raises(UsageError, match="concurrent.futures executor"):
             plait.map(double, [1], engine=wrong)  # type: ignore[arg-type]  # that is the test
-    with pytest.raises(UsageError, match="no Dask|pip install"):
-        plait.map(double, [1], engine="dask")
+
+
+@pytest.mark.parametrize("engine", ["dask", "dask://127.0.0.1:1", "ray"])
+def test_what_is_not_installed_is_named_with_its_cure(engine: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    kind = engine.partition(":")[0]
+    monkeypatch.setitem(sys.modules, "distributed" if kind == "dask" else kind, None)
+    with pytest.raises(UsageError, match=rf'engine="{engine}": .*; install it with `pip install plait\[{kind}\]`'):
+        plait.map(double, [1], engine=engine)
 
 
 # --- with the other options

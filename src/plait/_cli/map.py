@@ -56,7 +56,7 @@ class HaltType(click.ParamType[Halt | None]):
             self.fail(str(error), param, ctx)
 
 
-class EngineType(click.Choice[str]):
+class EngineType(click.Choice):  # type: ignore[type-arg]  # in click 8.1 it takes none
     """The name of an engine, and of a cluster its address, too."""
 
     def __init__(self) -> None:

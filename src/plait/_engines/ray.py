@@ -13,7 +13,7 @@ from plait._engines.executor_host import ExecutorHost, needs
 
 
 class RayEngine(ExecutorEngine):
-    """Runs items on a Ray cluster: that which the program is connected to, else the one that ``ray.init`` finds or starts.
+    """Runs items on a Ray cluster: the one the program is connected to, else that which ``ray.init`` finds or starts.
 
     The connection stays, as Ray has it, until the program ends or calls ``ray.shutdown``.
 
@@ -115,7 +115,7 @@ def _connected(address: str | None) -> Any:
         here = ray.util.client.ray.is_connected()
         if address is not None and not here:
             raise UsageError(
-                f'engine="{address}": this program is connected to another Ray cluster; write engine="ray" to use that one'
+                f'engine="{address}": this program is connected to another Ray cluster; engine="ray" uses that one'
             )
         return ray
     try:
