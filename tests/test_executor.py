@@ -300,6 +300,30 @@ def test_an_initializer_that_fails_says_so(nothing_left: None) -> None:
             list(plait.map(double, range(3), engine=executor))
 
 
+@pytest.mark.parametrize("calls", [0, 1])
+def test_workers_without_plait_are_told_of(processes: ProcessPoolExecutor, calls: int) -> None:
+    """The first call finds out where it runs, the second has items."""
+    executor = Without(processes, calls)
+    with pytest.raises(PlaitError, match="workers of Without cannot import plait.*install the same version there"):
+        list(plait.map(double, range(3), engine=executor))
+
+
+class Without(Plain):
+    """Its workers have plait for so many calls."""
+
+    def __init__(self, executor: Executor, calls: int) -> None:
+        super().__init__(executor)
+        self._calls = calls
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any) -> Future[Any]:
+        self._calls -= 1
+        if self._calls >= 0:
+            return super().submit(fn, *args)
+        future: Future[Any] = Future()
+        future.set_exception(ModuleNotFoundError("No module named 'plait'", name="plait"))
+        return future
+
+
 def test_what_cannot_cross_fails_alone(processes: ProcessPoolExecutor) -> None:
     items: list[Any] = [*range(20), threading.Lock(), *range(20)]
     outcomes = list(plait.map(lambda x: type(x).__name__, items, engine=processes).outcomes())

@@ -316,6 +316,10 @@ def _thread_of(seat: Seat) -> BorrowedThread:
 
 def refused_by(name: str, error: BaseException | None) -> PlaitError:
     """What to say when an executor runs no more calls, with its error if it gave one."""
+    if isinstance(error, ModuleNotFoundError) and (error.name or "").partition(".")[0] == "plait":
+        failure = PlaitError(f"the workers of {name} cannot import plait: {error}; install the same version there, too")
+        failure.__cause__ = error
+        return failure
     why = "it was shut down, and what it had not begun was cancelled"
     if error is not None:
         why = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 UNINTERRUPTIBLE = True  # see `halting`: a map inside a task of another map is told to stop, and then does
 
-_MODULE = "plait"
+_PLAIT = "plait"
 
 
 class Flight:
@@ -54,10 +54,11 @@ class Flight:
     def __contains__(self, index: int) -> bool:
         return self.batch.base <= index < self.batch.end
 
-    def running(self, now: float) -> Running:
+    def running(self, executor: str) -> Running:
         """What it may be running: nobody knows which of its items."""
         items = self.batch.items
-        return Running(self.batch.base, items[0], "the executor", now - self.sent, len(items))
+        seconds = time.perf_counter() - self.sent
+        return Running(self.batch.base, items[0], f"a worker of {executor}", seconds, len(items))
 
 
 class ExecutorRun:
@@ -114,8 +115,7 @@ class ExecutorRun:
 
     def running(self) -> list[Running]:
         """What is being run at this moment, as far as one can tell."""
-        now = time.perf_counter()
-        return [flight.running(now) for flight in self._flights[: self._job.workers]]
+        return [flight.running(self._host.name) for flight in self._flights[: self._job.workers]]
 
     # --- giving
 
@@ -201,12 +201,9 @@ class ExecutorRun:
         error = ticket.exception()
         if error is None:
             self._read(flight, _answer(ticket))
-        elif isinstance(error, ModuleNotFoundError) and (error.name or "").partition(".")[0] == _MODULE:
+        elif isinstance(error, ModuleNotFoundError) and (error.name or "").partition(".")[0] == _PLAIT:
             self._hand_back(batch, 0)
-            self._broken = PlaitError(
-                f"the workers of {self._host.name} cannot import plait: {error}; install the same version there, too"
-            )
-            self._broken.__cause__ = error
+            self._broken = refused_by(self._host.name, error)
         elif self._host.is_death(error):
             self._job.tally.workers_died += 1
             self._lose(batch, error)
@@ -282,7 +279,7 @@ class ExecutorRun:
                 self._flights.remove(flight)
                 batch, note = flight.batch, ""
                 if not self._host.kill(flight.ticket):
-                    self._job.tally.abandoned.append(flight.running(time.perf_counter()))
+                    self._job.tally.abandoned.append(flight.running(self._host.name))
                     note = "; it could not be stopped and was left behind"
                 failure = Cancelled(f"item {index}, {brief(batch.items[0])}, was cancelled while it ran{note}")
                 self._fail(batch, failure, self._host.name)
@@ -319,10 +316,9 @@ class ExecutorRun:
     @finishes
     def _leave_behind(self) -> None:
         self._keep_landed()
-        now = time.perf_counter()
         for flight in self._flights:
             if flight.ticket is not None and not self._host.kill(flight.ticket):
-                self._job.tally.abandoned.append(flight.running(now))
+                self._job.tally.abandoned.append(flight.running(self._host.name))
                 flight.ticket.cancel()  # it is of no use, but who `forgets` does so now
             flight.ticket = None
         self._flights.clear()

@@ -14,7 +14,7 @@ from plait._see.why_keys import is_own
 
 _ENGINES = re.compile(r"[/\\]plait[/\\]_engines[/\\]\w+\.py$")
 _WORKERS = re.compile(r"[/\\]plait[/\\]_engines[/\\](thread|async)_worker\.py$")
-_PROCESSES = re.compile(r"[/\\]plait[/\\]_engines[/\\](remote_run|staff)\.py$")
+_PROCESSES = re.compile(r"[/\\]plait[/\\]_engines[/\\](remote_run|staff|executor_run)\.py$")
 _SCOPES = re.compile(r"[/\\]plait[/\\]_run[/\\]scope_life\.py$")
 _LENT = "LentDriver"  # has the workers of a pool
 _DRIVES = re.compile(r"[/\\]plait[/\\]_run[/\\]pool_driver\.py$")
