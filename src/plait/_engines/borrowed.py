@@ -213,10 +213,11 @@ class BorrowedCrew(Crew):
         thread = _thread_of(seat)
         with self.lock:
             thread.leave()
-            if seat in self.lost:
-                return
-            if self.stopping:
+            lost = seat in self.lost
+            if lost or self.stopping:
                 thread.forget()
+            if lost:
+                return
             again = self.feed.ready and not (self.unwanted or seat.resting)
             if not again:
                 self.staying -= 1
