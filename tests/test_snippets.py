@@ -54,8 +54,13 @@ def test_example(example: Path, tmp_path: Path) -> None:
     assert run.returncode == 0, run.stdout
 
 
+EXTRAS = {"plait.joblib_backend": "joblib"}  # modules that are for a library, and need it
+
+
 @pytest.mark.parametrize("name", MODULES)
 def test_docstrings(name: str) -> None:
+    if name in EXTRAS:
+        pytest.importorskip(EXTRAS[name], reason=f"{EXTRAS[name]} is not installed: pip install plait[{EXTRAS[name]}]")
     module = importlib.import_module(name)
     linecache.clearcache()  # every example has all files that were read until now looked at again
     result = doctest.testmod(module, optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
