@@ -201,7 +201,7 @@ def calls_another(fn: Callable[..., object]) -> Callable[..., object]:
     ("fn", "modules"),
     [
         (json.loads, ["json"]),
-        (functools.partial(json.loads, cls=None), ["json"]),
+        (functools.partial(json.loads, cls=None), ["functools", "json"]),
         (json.JSONEncoder().encode, ["json.encoder"]),
         (Calls(), [__name__]),
         (len, []),

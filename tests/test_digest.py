@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import array
 import collections
+import copyreg
 import dataclasses
 import datetime as dt
 import decimal
@@ -203,6 +204,18 @@ def test_a_digest_is_the_same_in_every_process_whatever_its_hash_seed():
 def test_digests_stay_what_they_are(value, expected):
     """Whoever changes one makes every journal there is worthless: then the schema needs a new number."""
     assert digest(value).hex() == expected
+
+
+def test_how_a_library_has_exceptions_pickled_does_not_matter(monkeypatch):
+    """As tblib does for Dask: with the lines where they were raised, and what they were raised from."""
+    error = ValueError("as a value")
+    before = Digester().digest(error)
+    monkeypatch.setitem(
+        copyreg.dispatch_table, ValueError, lambda error: (ValueError, error.args, {"at": os.urandom(8)})
+    )
+    assert Digester().digest(error) == before
+    assert error.__dict__ == {}  # which it has from now on
+    assert Digester().digest(error) == before
 
 
 def test_arrays():

@@ -163,7 +163,8 @@ def test_the_picture_in_the_docs_is_one_of_a_program(browser: Any, tmp_path: Pat
     trace.title = "app.py"
     opened(browser, trace, tmp_path)
     assert browser.title.startswith("app.py")
-    assert sorted(lane.name for lane in trace.lanes)[1:] == ["server 0", "server 1", "server 2"]
+    servers = sorted(lane.name for lane in trace.lanes if lane.name.startswith("server"))  # libraries have threads, too
+    assert servers == ["server 0", "server 1", "server 2"]
     browser.set_window_size(1000, 600)
     if "PLAIT_PICTURES" in os.environ:
         browser.save_screenshot(str(PICTURES / "trace.png"))

@@ -138,13 +138,15 @@ class Digester:
 
     def _object(self, value: Any, kind: type) -> bytes:
         try:
-            reduce = copyreg.dispatch_table.get(kind)
+            error = isinstance(value, BaseException)  # for which libraries such as tblib note where they were raised
+            reduce = None if error else copyreg.dispatch_table.get(kind)
             parts: Any = reduce(value) if reduce is not None else value.__reduce_ex__(4)
-        except Exception as error:  # whatever the object's own methods raise, it cannot be taken apart
-            raise Undigestible(f"{_name(kind)}: {error}") from error
+        except Exception as why:  # whatever the object's own methods raise, it cannot be taken apart
+            raise Undigestible(f"{_name(kind)}: {why}") from why
         if isinstance(parts, str):
             return f"{value.__module__ if hasattr(value, '__module__') else kind.__module__}.{parts}".encode()
         maker, arguments, state, listed, paired = (*parts, None, None, None)[:5]
+        state = None if type(state) is dict and not state else state  # of an exception, once anybody has looked at it
         pairs = list(paired or ())
         kept = self.encode(pairs) if isinstance(value, OrderedDict) else self._pairs(pairs)
         return self._all((maker, arguments, state, list(listed or ()))) + kept

@@ -82,7 +82,7 @@ def modules_of(fn: object) -> list[str]:
             return [*_of_class(called), *_of_class(getattr(called, "__self__", None))]
     found = [*_of_class(fn), *certain_imports(function)]
     if function.__module__ != "__main__":
-        return [function.__module__, *found]
+        return list(dict.fromkeys([function.__module__, *found]))
     known, waiting = {function}, [function]
     while waiting:
         scope = (one := waiting.pop()).__globals__
@@ -97,7 +97,7 @@ def modules_of(fn: object) -> list[str]:
                 waiting.append(value)
             else:
                 found += _of_class(value)
-    return found
+    return list(dict.fromkeys(found))
 
 
 def _of_class(value: object) -> list[str]:
