@@ -21,7 +21,7 @@ import plait
 from plait._core.batch import Batch
 from plait._core.feed import Feed
 from plait._core.job import Job
-from plait._engines import auto_pilot, caller_runs, warming
+from plait._engines import auto, auto_pilot, caller_runs, warming
 from plait._engines.auto_pilot import Pilot
 from plait._engines.choice import Choice, Measured, choose
 from plait._engines.needs import modules_of
@@ -280,7 +280,8 @@ def test_what_comes_back_loses_nothing_and_keeps_its_order(judged: None, monkeyp
     assert stream.report.items == 3000
 
 
-def test_dearer_items_are_no_reason_to_come_back(judged: None) -> None:
+def test_dearer_items_are_no_reason_to_come_back(judged: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(auto, "Proof", lambda _, *limits: Proof(0.0002, *limits))  # what the first ones really cost
     stream = plait.map(slower_and_slower, range(1500), workers=2)
     ran = list(engines(stream.outcomes()))
     assert ran[-1] == "process"

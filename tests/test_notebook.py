@@ -103,7 +103,9 @@ def test_interrupting_the_kernel_stops_the_work_and_says_how_far_it_was(kernel: 
         messages.append((kind, content))
         if kind == "stream" and "begun" in str(content["text"]):
             kernel.manager.interrupt_kernel()
-    (error,) = [content for kind, content in messages if kind == "error"]
+    errors = [content for kind, content in messages if kind == "error"]
+    assert len(errors) == 1, messages
+    (error,) = errors
     assert error["ename"] == "KeyboardInterrupt"
     assert "plait" in "".join(map(str, error["traceback"]))
     assert printed(kernel.run("print('alive')")) == "alive\n"
@@ -148,7 +150,10 @@ def test_interrupting_a_check_leaves_the_notebook_as_it_was(kernel: Kernel) -> N
         messages.append((kind, content))
         if kind == "stream" and "begun" in str(content["text"]):
             kernel.manager.interrupt_kernel()
-    (error,) = [content for kind, content in messages if kind == "error"]
+    errors = [content for kind, content in messages if kind == "error"]
+    assert len(errors) == 1, messages
+    (error,) = errors
     assert error["ename"] == "KeyboardInterrupt"
+    assert not any("plait/_check/execution" in line for line in error["traceback"]), error["traceback"]
     assert printed(kernel.run(KEPT)) == "[] True True\n"
     assert printed(kernel.run("print(lock.locked(), plait.check(test_long, runs=3).verdict)")) == "False passed\n"

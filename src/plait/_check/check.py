@@ -88,10 +88,10 @@ def replay(test: Callable[[], object], token: str) -> Passed:
 
 
 def _asked(ask: Callable[[], Passed]) -> Passed:
-    """The answer; an error is without the frames that it came through, which are ours."""
+    """The answer; an error, or Ctrl-C, is without the frames that it came through, which are ours."""
     try:
         return STAGE.calls.answer(ask)
-    except PlaitError as error:
+    except (PlaitError, KeyboardInterrupt) as error:
         raise error.with_traceback(None) from error.__cause__
 
 
