@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 
 def is_terminal(stream: object) -> bool:
     """Whether what is written to it is seen at once: not if it is missing, closed, or replaced by what only writes."""
@@ -17,3 +19,12 @@ def flush(stream: object) -> None:
     let_go = getattr(stream, "flush", None)
     if let_go is not None:
         let_go()
+
+
+def flush_output() -> None:
+    """What has been printed leaves the process now, where it can: who prints to what is broken gets the error."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except Exception:  # noqa: S110  closed, missing or broken
+            pass

@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import platform
 import time
-from _collections_abc import Generator
+from _collections_abc import Generator, Iterator
 from collections import deque
 from typing import TYPE_CHECKING, Any, cast
 
@@ -179,15 +179,20 @@ class ExecutorRun:
         self._landed.append(flight)
         self._bell.ring()
 
-    def _land_all(self) -> bool:
-        """Book what has come back; whether anything has."""
-        news = False
+    def _landings(self) -> Iterator[Flight]:
+        """What has come back, and is in flight no more."""
         while self._landed:
             flight = self._landed.popleft()
             if flight in self._flights:
                 self._flights.remove(flight)
-                news = True
-                self._land(flight)
+                yield flight
+
+    def _land_all(self) -> bool:
+        """Book what has come back; whether anything has."""
+        news = False
+        for flight in self._landings():
+            news = True
+            self._land(flight)
         return news
 
     def _land(self, flight: Flight) -> None:
@@ -326,16 +331,13 @@ class ExecutorRun:
     def _keep_landed(self) -> bool:
         """What has ended although the map is over is not lost; what went wrong then is nobody's failure."""
         news = False
-        while self._landed:
-            flight = self._landed.popleft()
-            if flight in self._flights:
-                self._flights.remove(flight)
-                news = True
-                ticket, flight.ticket = flight.ticket, None
-                if ticket is not None and not ticket.cancelled() and ticket.exception() is None:
-                    answer = _answer(ticket)
-                    if answer.kind == DONE:
-                        self._read(flight, answer)
+        for flight in self._landings():
+            news = True
+            ticket, flight.ticket = flight.ticket, None
+            if ticket is not None and not ticket.cancelled() and ticket.exception() is None:
+                answer = _answer(ticket)
+                if answer.kind == DONE:
+                    self._read(flight, answer)
         return news
 
 

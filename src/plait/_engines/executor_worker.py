@@ -19,6 +19,7 @@ from plait._core.batch import Batch
 from plait._core.current import current_task
 from plait._core.feed import Feed
 from plait._core.job import Job
+from plait._core.streams import flush_output
 from plait._core.thread_state import thread_state
 from plait._core.worker_state import WorkerState
 from plait._engines.batch_task import BatchTask
@@ -103,7 +104,7 @@ def run_batch(order: Order, function: bytes, data: bytes) -> tuple[object, ...]:
     seconds = time.perf_counter() - began
     spans = [(start - began, end - began) for start, end in done.spans]
     failures: dict[int, object] = {offset: describe(error) for offset, error in done.failures.items()}
-    _flush()
+    flush_output()
     return tuple(Answer(DONE, worker, seconds, spans, Packer(None, None).whole(done.values, failures)))
 
 
@@ -196,11 +197,3 @@ def _label(home: str) -> str:
     from platform import node
 
     return f"{current_process().name if node() == home else node()} (pid {os.getpid()})"
-
-
-def _flush() -> None:
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except Exception:  # noqa: S110  closed, missing or broken: prints to it fail with their own error
-            pass

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import _thread
 import os
-import sys
 import time
 from _collections_abc import Callable, Sequence
 from _pickle import dumps, loads
 from contextvars import copy_context
 
 from plait._core.current import current_task
+from plait._core.streams import flush_output
 from plait._engines import board as boards
 from plait._engines import entries, wire, worker_setup
 from plait._engines.arena import Arena, Window
@@ -293,7 +293,7 @@ class Worker(WorkerTask):
         self, key: int, kind: int, spent: int, *, last: int = 255, data: bytes | memoryview = b"", length: int = 0
     ) -> None:
         """The result of a batch; `last` is the kind of one more entry, whose data did not fit on the log."""
-        _flush()  # what was printed comes out before the results, also without a newline
+        flush_output()  # what was printed comes out before the results, also without a newline
         payload = wire.RESULT_HEAD.pack(kind, last, spent, length) + data
         flags = 0
         if self._freed:
@@ -319,7 +319,7 @@ class Worker(WorkerTask):
 
     def leave(self) -> None:
         """End; what was printed goes out."""
-        _flush()
+        flush_output()
         self.end()
 
     def end(self) -> NoReturn:
@@ -336,11 +336,3 @@ def _arena(segment: Segment | None) -> Arena | None:
         return None if segment is None else Arena(segment)
     except (OSError, ValueError):  # an address space limit, or no arena at all: large buffers go through the pipe
         return None
-
-
-def _flush() -> None:
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except Exception:  # noqa: S110  closed, missing or broken: prints to it fail with their own error
-            pass
