@@ -130,7 +130,7 @@ def test_a_map_in_a_map_in_a_map(outermost: str, innermost: str) -> None:
 # --- Ctrl-C
 
 INTERRUPTED = """
-import json, sys, time, plait
+import json, sys, time, traceback, plait
 
 def rest(seconds):  # at its beginning CPython 3.14 looks for signals, which after a print and before a sleep it does not
     time.sleep(seconds)
@@ -151,7 +151,8 @@ def main():
     except KeyboardInterrupt as error:
         began = time.monotonic()
         rest = [(one.index, one.value if one.ok else type(one.error).__name__) for one in stream.outcomes()]
-        print(json.dumps({"seen": seen, "rest": rest, "notes": error.__notes__}), flush=True)
+        ours = [one for one in traceback.extract_tb(error.__traceback__) if "/plait/_" in one.filename]
+        print(json.dumps({"seen": seen, "rest": rest, "notes": error.__notes__, "ours": len(ours)}), flush=True)
 
 if __name__ == "__main__":
     main()
@@ -174,6 +175,7 @@ def test_ctrl_c_keeps_what_was_computed_and_says_what_was_running(engine: str, d
     notes = "\n".join(said["notes"])
     assert "item 3" in notes
     assert len(notes.splitlines()) <= 5
+    assert said["ours"] <= 2  # frames: the loop's next value, and for an item in this thread the handler of the signal
     assert program.process.returncode == 0
     if engine != "thread" or deed != "rest(3600)":  # that thread cannot be stopped, and is named in a warning
         assert errors == ""

@@ -17,6 +17,7 @@ from plait._core.errors import NotTransferable, UsageError
 from plait._core.how_many import how_many
 from plait._core.interrupts import drives
 from plait._core.loop_here import loop_here
+from plait._core.our_frames import without_our_frames
 from plait._core.outcome import Outcome
 from plait._run.handing import is_handed
 from plait._run.report import Report
@@ -204,6 +205,8 @@ class _OneAtATime:
         try:
             self._busy = True
             values = next(self._source)
+        except KeyboardInterrupt as interrupt:  # it says what was running, and where: not through what it has come
+            raise interrupt.with_traceback(without_our_frames(interrupt.__traceback__)) from interrupt.__cause__
         finally:
             self._busy = False
         if self._run.held_back is not None:
