@@ -203,14 +203,15 @@ class _OneAtATime:
         if self._busy or self._run.awaited:
             return _refusal()  # not raised here, which would end the chain for whoever waits
         try:
-            self._busy = True
-            values = next(self._source)
+            try:
+                self._busy = True
+                values = next(self._source)
+            finally:
+                self._busy = False
+            if self._run.held_back is not None:
+                self._run.halt()
         except KeyboardInterrupt as interrupt:  # it says what was running, and where: not through what it has come
             raise interrupt.with_traceback(without_our_frames(interrupt.__traceback__)) from interrupt.__cause__
-        finally:
-            self._busy = False
-        if self._run.held_back is not None:
-            self._run.halt()
         return values
 
     def hold_back(self, interrupt: KeyboardInterrupt) -> bool:
