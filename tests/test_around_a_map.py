@@ -175,9 +175,8 @@ def test_ctrl_c_keeps_what_was_computed_and_says_what_was_running(engine: str, d
     notes = "\n".join(said["notes"])
     assert "item 3" in notes
     assert len(notes.splitlines()) <= 5
-    assert len(said["ours"]) <= 2, said[
-        "ours"
-    ]  # frames: the loop's next value, and for an item in this thread the handler of the signal
+    ours = said["ours"]  # the loop's next value, and for an item in this thread the handler of the signal
+    assert len(ours) <= 2, ours
     assert program.process.returncode == 0
     if engine != "thread" or deed != "rest(3600)":  # that thread cannot be stopped, and is named in a warning
         assert errors == ""
