@@ -79,7 +79,19 @@ def test_a_lock_its_holder_and_the_lines(kind: str) -> None:
 @on_linux
 @pytest.mark.skipif(not getattr(sys, "_is_gil_enabled", lambda: True)(), reason="there is no GIL to wait for")
 def test_two_that_compute_wait_for_the_gil() -> None:
-    """What they neither ran nor were without a core, by their own clocks, is what the trace says of the GIL."""
+    """What they neither ran nor were without a core, by their own clocks, is what the trace says of the GIL.
+
+    At three times at the most: a core that others take between two looks at a thread seems to be the GIL.
+    """
+    tries = (of_two_that_compute() for _ in range(3))
+    trace, apart = next((each for each in tries if not each[1]), (None, "three times"))
+    assert trace is not None, apart
+    assert any("waits for the GIL" in finding for finding in trace.summary)
+    assert trace.facts["forecast"] <= trace.seconds
+
+
+def of_two_that_compute() -> tuple[plait.Trace, str]:
+    """A trace of them, and what it has that is not as their own clocks have it."""
     waited: dict[int, float] = {}
     with plait.trace() as trace:
 
@@ -94,11 +106,11 @@ def test_two_that_compute_wait_for_the_gil() -> None:
     for at, lane in enumerate(trace.lanes):
         if lane.name == "compute":
             times = trace.times(at)
-            life = sum(times.values())
-            assert times[State.GIL] == pytest.approx(waited[lane.tid], abs=0.05 * life + 0.02)
-            assert times[State.PYTHON] + times.get(State.NATIVE, 0.0) == pytest.approx(0.25, abs=0.02)
-    assert any("waits for the GIL" in finding for finding in trace.summary)
-    assert trace.facts["forecast"] <= trace.seconds
+            near = pytest.approx(waited[lane.tid], abs=0.05 * sum(times.values()) + 0.02)
+            computed = times[State.PYTHON] + times.get(State.NATIVE, 0.0)
+            if times[State.GIL] != near or computed != pytest.approx(0.25, abs=0.02):
+                return trace, f"{times}, and it waited {waited[lane.tid]} s"
+    return trace, ""
 
 
 def test_queues_events_joins_and_futures() -> None:
