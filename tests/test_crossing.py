@@ -141,6 +141,7 @@ def test_a_module_that_was_loaded_by_the_path_of_its_file_goes_along(name: str, 
         assert list(plait.map(function, [1, 2], engine="process", workers=1)) == [4, 8]
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # CPython 3.14 wants HTTPErrors closed
 def test_an_error_that_is_made_anew_without_its_init_keeps_what_is_not_in_its_dict() -> None:
     with pytest.raises(urllib.error.HTTPError) as caught:
         list(plait.map(raised, [functools.partial(refused, "a page")], [1], engine="process"))

@@ -15,7 +15,10 @@ import plait
 from plait._engines.remote import describe, rebuild
 from plait.errors import RemoteError
 
-pytestmark = pytest.mark.usefixtures("nothing_left")
+pytestmark = [
+    pytest.mark.usefixtures("nothing_left"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),  # CPython 3.14 wants HTTPErrors closed
+]
 
 
 class Unpicklable:
