@@ -17,7 +17,9 @@ from plait.errors import RemoteError
 
 pytestmark = [
     pytest.mark.usefixtures("nothing_left"),
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),  # CPython 3.14 wants HTTPErrors closed
+    pytest.mark.filterwarnings(
+        "ignore::pytest.PytestUnraisableExceptionWarning"
+    ),  # CPython 3.14 wants HTTPErrors closed
 ]
 
 
