@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from types import CodeType
+from types import CodeType, FunctionType
 
 
 def codes_in(code: CodeType) -> list[CodeType]:
@@ -17,3 +17,14 @@ def codes_in(code: CodeType) -> list[CodeType]:
 def names_in(code: CodeType) -> set[str]:
     """The names of globals and attributes that the code and the functions defined in it use."""
     return {name for each in codes_in(code) for name in each.co_names}
+
+
+def captured_by(function: FunctionType) -> list[tuple[str, object]]:
+    """The variables of functions around it that a function uses, with their values; None for what has none yet."""
+    found: list[tuple[str, object]] = []
+    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
+        try:
+            found.append((name, cell.cell_contents))
+        except ValueError:  # not assigned yet
+            found.append((name, None))
+    return found

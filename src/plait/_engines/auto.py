@@ -51,15 +51,11 @@ class AutoEngine:
             yield from ThreadEngine().run(job)
             return
         if job.workers == 1 and job.timeout is None:
-            job.tally.settle_on("inline", 1, "inline: no two items may run at the same time, or there is only one")
-            job.fn = Plain(job.fn)
-            yield from InlineEngine().run(job)
+            yield from _inline(job, "no two items may run at the same time, or there is only one")
             return
         only = process_wide(job.fn)
         if only.own_thread and job.timeout is None and not job.pumped:
-            job.tally.settle_on("inline", 1, f"inline: {only.own_thread}")
-            job.fn = Plain(job.fn)
-            yield from InlineEngine().run(job)
+            yield from _inline(job, only.own_thread)
             return
         if only.one_at_a_time:
             job.workers = 1
@@ -72,6 +68,12 @@ class AutoEngine:
 
     def close(self) -> None:
         """Nothing is held between runs."""
+
+
+def _inline(job: Job, reason: str) -> Generator[Batch, None, None]:
+    job.tally.settle_on("inline", 1, f"inline: {reason}")
+    job.fn = Plain(job.fn)
+    yield from InlineEngine().run(job)
 
 
 class Course:

@@ -391,9 +391,9 @@ class Pilot:
         """The choice of processes, unless the function depends on shared memory or costs more to feed than to run."""
         from plait._engines.sharing import obstacle  # reads byte code: only when it matters
 
-        transfer, may_change = measure_transfer(self.meter.samples), self.meter.may_change
-        found = obstacle(self._fn, transfer.classes, may_change=may_change, tables=self.tables)
-        reason = self.meter.obstacle or transfer.obstacle or found
+        transfer, meter = measure_transfer(self.meter.samples), self.meter
+        reason = meter.obstacle or transfer.obstacle
+        reason = reason or obstacle(self._fn, transfer.classes, may_change=meter.may_change, tables=self.tables)
         if reason:
             return Choice("thread", f"threads, although {nature(measured)}: {reason}", alone=suffices(measured))
         return choose(measured._replace(transfer=transfer.seconds, transfer_bytes=transfer.size))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 
-from plait._core.sizing import MOST_AHEAD, BatchSizer, guided_target, most_beyond
+from plait._core.sizing import guided_target
+from plait._engines.planning import Planner
 
 _SHORTEST, _LONGEST = 0.002, 0.05  # seconds a batch takes, at the tail and at most, where the way costs little
 _WORTH = 5  # times as long as its way is what a batch takes, so that the way costs a sixth of it;
@@ -13,12 +14,9 @@ _MOST = 2.0  # seconds, however slow the way is
 _PATIENCE, _MOST_PATIENCE = 0.4, 3.0  # seconds to wait for what runs when a map has ended
 _PREFETCH_BELOW = 0.005  # items cheaper than this wait where the workers are, so that none idles
 _LATELY = 8  # calls
-_CAP = 16384  # items in a batch
-_BEYOND_BYTES = 1 << 26  # of items and results that wait for one that takes long
-_BATCH_BYTES = 1 << 22  # one way
 
 
-class ExecutorPlanner:
+class ExecutorPlanner(Planner):
     """Turns what batches cost lately, and their way there and back, into the size and the budget of the next one.
 
     >>> planner = ExecutorPlanner(workers=2)
@@ -33,10 +31,9 @@ class ExecutorPlanner:
     """
 
     def __init__(self, workers: int) -> None:
-        self._workers = workers
-        self._sizer = BatchSizer(_LONGEST, cap=max(1, min(_CAP, MOST_AHEAD // (4 * workers))))
+        super().__init__(workers, _LONGEST)
         self._ways: deque[float] = deque([0.0], _LATELY)
-        self._bytes = 0.0  # of an item or its result, whichever is more
+        self._each = 0.0  # bytes of an item or its result, whichever is more
 
     def record(self, items: int, seconds: float, elapsed: float) -> None:
         """A batch of `items` items took `seconds` on its worker, and was back `elapsed` seconds after it was given."""
@@ -49,7 +46,7 @@ class ExecutorPlanner:
     def record_bytes(self, items: int, sent: int, returned: int) -> None:
         """`items` items took so many bytes, and their results."""
         if items:
-            self._bytes = max(sent, returned) / items
+            self._each = max(sent, returned) / items
 
     def next(self, left: int | None) -> tuple[int, float]:
         """How many items the next batch takes when `left` are to be given out, and how many seconds it may."""
@@ -59,13 +56,7 @@ class ExecutorPlanner:
         if left is not None and sizer.cost is not None:
             low = min(longest, max(_SHORTEST, _TAIL * way))
             budget = guided_target(left * sizer.cost, self._workers, low, longest)
-        sizer.target = longest
-        size = self._bounded(sizer.size)
-        if sizer.cost:
-            size = max(1, min(size, int(budget / sizer.cost)))
-        if left is not None:
-            size = min(size, max(1, left // (2 * self._workers)))
-        return size, budget
+        return self._size(longest, budget, left), budget
 
     @property
     def depth(self) -> int:
@@ -78,14 +69,5 @@ class ExecutorPlanner:
         return min(_MOST_PATIENCE, max(_PATIENCE, 2 * budget + 4 * max(self._ways)))
 
     @property
-    def window(self) -> int:
-        """How many items may be taken ahead of the consumer."""
-        return max(2 * self._workers, min(8 * self._workers * self._bounded(self._sizer.largest), MOST_AHEAD))
-
-    @property
-    def beyond(self) -> int:
-        """How many more, while the consumer waits for one that takes long."""
-        return self._bounded(most_beyond(self._workers), _BEYOND_BYTES)
-
-    def _bounded(self, size: int, most: int = _BATCH_BYTES) -> int:
-        return max(1, min(size, int(most / self._bytes))) if self._bytes else size
+    def _bytes(self) -> float:
+        return self._each

@@ -12,7 +12,44 @@ _BEYOND_BYTES = 1 << 26  # of items and results that wait for one that takes lon
 _BATCH_BYTES = 1 << 22  # one way: memory in flight is bounded by that, and the processor's cache holds some of it
 
 
-class BatchPlanner:
+class Planner:
+    """What all planners know: what items cost, how large they are, and so how many may be under way."""
+
+    def __init__(self, workers: int, longest: float) -> None:
+        self._workers = workers
+        self._sizer = BatchSizer(longest, cap=max(1, min(_CAP, MOST_AHEAD // (4 * workers))))
+
+    @property
+    def window(self) -> int:
+        """How many items may be taken ahead of the consumer."""
+        return max(2 * self._workers, min(8 * self._workers * self._bounded(self._sizer.largest), MOST_AHEAD))
+
+    @property
+    def beyond(self) -> int:
+        """How many more, while the consumer waits for one that takes long."""
+        return self._bounded(most_beyond(self._workers), _BEYOND_BYTES)
+
+    @property
+    def _bytes(self) -> float:
+        """Those of an item or its result, whichever is more; 0 when nobody knows."""
+        raise NotImplementedError
+
+    def _size(self, target: float, budget: float, left: int | None) -> int:
+        """How many items a batch takes that is to take `target` seconds, and `budget` at most."""
+        sizer = self._sizer
+        sizer.target = target
+        size = self._bounded(sizer.size)
+        if sizer.cost:
+            size = max(1, min(size, int(budget / sizer.cost)))
+        if left is not None:
+            size = min(size, max(1, left // (2 * self._workers)))
+        return size
+
+    def _bounded(self, size: int, most: int = _BATCH_BYTES) -> int:
+        return max(1, min(size, int(most / self._bytes))) if self._bytes else size
+
+
+class BatchPlanner(Planner):
     """Turns what batches cost lately into the size and the budget of the next one.
 
     >>> planner = BatchPlanner(workers=2)
@@ -26,8 +63,7 @@ class BatchPlanner:
     """
 
     def __init__(self, workers: int) -> None:
-        self._workers = workers
-        self._sizer = BatchSizer(_STEADY, cap=max(1, min(_CAP, MOST_AHEAD // (4 * workers))))
+        super().__init__(workers, _STEADY)
         self._sent = self._returned = 0.0  # bytes per item
 
     def record(self, items: int, seconds: float) -> None:
@@ -48,13 +84,7 @@ class BatchPlanner:
         budget = _STEADY
         if left is not None and sizer.cost is not None:
             budget = guided_target(left * sizer.cost, self._workers, _SHORTEST, _LONGEST)
-        sizer.target = budget
-        size = self._most
-        if sizer.cost:
-            size = max(1, min(size, int(budget / sizer.cost)))
-        if left is not None:
-            size = min(size, max(1, left // (2 * self._workers)))
-        return size, budget
+        return self._size(budget, budget, left), budget
 
     @property
     def depth(self) -> int:
@@ -65,20 +95,10 @@ class BatchPlanner:
         return 3 if cost * self._most < _SHORT else 2
 
     @property
-    def window(self) -> int:
-        """How many items may be taken ahead of the consumer."""
-        return max(2 * self._workers, min(8 * self._workers * self._bounded(self._sizer.largest), MOST_AHEAD))
-
-    @property
-    def beyond(self) -> int:
-        """How many more, while the consumer waits for one that takes long."""
-        return self._bounded(most_beyond(self._workers), _BEYOND_BYTES)
-
-    @property
     def _most(self) -> int:
         """How many items a batch may have for what it takes to get them there or their results back."""
         return self._bounded(self._sizer.size)
 
-    def _bounded(self, size: int, most: int = _BATCH_BYTES) -> int:
-        bytes_each = max(self._sent, self._returned)
-        return max(1, min(size, int(most / bytes_each))) if bytes_each else size
+    @property
+    def _bytes(self) -> float:
+        return max(self._sent, self._returned)

@@ -12,7 +12,7 @@ from _collections_abc import Iterator
 from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import NamedTuple
 
-from plait._core.code_names import names_in
+from plait._core.code_names import captured_by, names_in
 from plait._core.installed import is_installed
 from plait._core.lazy_imports import settled
 from plait._core.star import Star
@@ -103,11 +103,7 @@ def _reached(function: FunctionType) -> Iterator[tuple[str, object]]:
             yield name, settled(scope, name)
         elif name in _MODULES and name in sys.modules:  # it is imported in the function
             yield name, sys.modules[name]
-    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
-        try:
-            yield name, cell.cell_contents
-        except ValueError:  # not assigned yet
-            continue
+    yield from captured_by(function)
     for default in (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()):
         yield type(default).__name__, default
 

@@ -23,7 +23,7 @@ from types import (
 )
 from typing import Any
 
-from plait._core.code_names import names_in
+from plait._core.code_names import captured_by, names_in
 from plait._core.importable import is_importable
 from plait._core.installed import is_installed
 from plait._core.lazy_imports import settled
@@ -144,7 +144,7 @@ class Reader:
         for value in (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()):
             if not self.is_same(value) and not isinstance(value, FunctionType):
                 return f"a default argument, {_name(value)}, is shared between calls"
-        captured = dict(_captured(function))
+        captured = dict(captured_by(function))
         self._names.update(names_in(function.__code__))
         for use in uses(function.__code__):
             if use.kind == "argument" and function is not self._first and (use.name == "self" or not self._may_change):
@@ -292,16 +292,6 @@ def _attribute(owner: object, name: str) -> object:
         if name in vars(base):
             return vars(base)[name]
     return None
-
-
-def _captured(function: FunctionType) -> list[tuple[str, object]]:
-    found: list[tuple[str, object]] = []
-    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
-        try:
-            found.append((name, cell.cell_contents))
-        except ValueError:  # not assigned yet
-            found.append((name, None))
-    return found
 
 
 def _is_frozen_instance(value: object) -> bool:

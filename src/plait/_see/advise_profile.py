@@ -123,12 +123,13 @@ def profile(fn: Callable[..., object], items: Sequence[object], seconds: float) 
             step = max(1, min(calls, int(calls * (seconds - spent) / max(spent, 1e-6))))
         found = watch.found(calls)
     transfer, tables, only = measure_transfer(meter.samples), Tables(), process_wide(fn)
-    shared = obstacle(fn, transfer.classes, may_change=meter.may_change, tables=tables)
+    against = meter.obstacle or transfer.obstacle
+    against = against or obstacle(fn, transfer.classes, may_change=meter.may_change, tables=tables)
     return replace(
         found,
         transfer_seconds=transfer.seconds,
         transfer_bytes=transfer.size,
-        obstacle=meter.obstacle or transfer.obstacle or shared,
+        obstacle=against,
         one_at_a_time=only.own_thread or only.one_at_a_time,
         tables=tuple(dict.fromkeys(one.name for one in tables.found)),
         libraries=_libraries(),
