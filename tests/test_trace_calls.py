@@ -34,7 +34,10 @@ def trace_of(state: State) -> Trace:
     [
         (State.SLEEP, "more of them (max_workers=...) would begin calls sooner"),
         (State.GIL, "more threads would hardly help"),
-        (State.LOCK, ""),
+        (
+            State.LOCK,
+            "They mostly wait for one another, or for what there is too little of: more threads would not help",
+        ),
         (State.FUTURE, "Give the calls that are waited for an executor of their own"),
     ],
 )

@@ -18,6 +18,7 @@ class LastAct:
 
     def __init__(self, last_act: Callable[[], object]) -> None:
         self._last_act = last_act
+        self._pid = os.getpid()
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=self._leave)
 
@@ -38,7 +39,8 @@ class LastAct:
         self._leave()
         signal.signal(number, signal.SIG_DFL)
         try:
-            self._last_act()
+            if os.getpid() == self._pid:  # a child may be hit before it has the default again
+                self._last_act()
         finally:
             os.kill(os.getpid(), number)
 

@@ -19,17 +19,24 @@ class Forecast(NamedTuple):
     lanes: tuple[int, ...]
 
 
-def forecast(trace: Trace, workers: frozenset[int], consumers: frozenset[int], cores: int) -> Forecast | None:
+def forecast(
+    trace: Trace,
+    workers: frozenset[int],
+    consumers: frozenset[int],
+    cores: int,
+    apart: frozenset[int] = frozenset(),
+) -> Forecast | None:
     """What it would take if the threads that wait for the GIL were processes, each with a GIL of its own.
 
     What they ran on a core, and waited for anything but the GIL or a core, stays. Workers of a map share their work
     evenly, the threads that consume their results wait for nothing else, other threads keep what they have, but for
     waits for the end or result of another, which comes sooner; and no more can run at once than there are cores.
-    Starting the processes and moving the data is not in it. None when nobody waits for the GIL.
+    Starting the processes and moving the data is not in it. None when nobody waits for the GIL. What cannot be a
+    process of its own, such as a thread that serves others of them, is `apart`.
     """
     own: dict[int, tuple[float, float]] = {}  # lane: seconds on a core, seconds in all without those waits
     for at, lane in enumerate(trace.lanes):
-        if lane.kind == "task":
+        if lane.kind == "task" or at in apart:
             continue
         times = trace.times(at)
         life = sum(seconds for state, seconds in times.items() if state is not State.IDLE)

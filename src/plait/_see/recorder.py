@@ -34,6 +34,7 @@ _KEPT = 1_000_000
 _FOR_WORK = (State.QUEUE, State.CONDITION, State.EVENT)
 _START = threading.Thread.start.__code__
 RETURNED = " of what it puts back"  # who takes from a queue puts into it, too, or somebody else who takes does
+TAKEN_BY = ", taken from by "  # the one thread that takes from a queue, where others wait for room in it
 _WAYS = {"get": 0, "put": 1}  # of how often a thread has begun to take from a queue, and to put into it
 _NAMES = {State.IDLE: "work", State.GIL: "the beginning of a thread"}
 SHORTEST = 20  # microseconds of a call that counts as having waited
@@ -80,7 +81,7 @@ class Recorder:
         self.lives: dict[int, Life] = {}
         self.services: set[int] = set()
         self._replaced = Replaced()
-        self._natives: dict[int, int] = {}
+        self.natives: dict[int, int] = {}
         self._takers = Takers()
         self.unfinished = Unfinished()
         self._traffic: weakref.WeakKeyDictionary[object, dict[int, list[int]]] = weakref.WeakKeyDictionary()
@@ -116,13 +117,13 @@ class Recorder:
 
     def remove(self) -> None:
         """End; locks and queues made meanwhile work on. Of waits that go on it is noted what they are for."""
-        self.noted += self.unfinished.noted(self._natives)
+        self.noted += self.unfinished.noted(self.natives)
         self._replaced.put_back()
 
     def _met(self, thread: threading.Thread) -> None:
         if thread.native_id is not None and thread.ident is not None:
             self.names[thread.native_id] = thread.name
-            self._natives[thread.ident] = thread.native_id
+            self.natives[thread.ident] = thread.native_id
 
     def _contended(
         self, name: str, lock: Any, holder: list[Any], began: int, got: bool, frame: FrameType, tid: int
@@ -130,14 +131,14 @@ class Recorder:
         where, (owner, held_at) = line_of(frame), holder
         if _is_signal(user_frame(frame)):
             return Noted(tid, began, now(), State.IDLE, "work", where)
-        return Noted(tid, began, now(), State.LOCK, name, where, self._natives.get(owner, 0), held_at, got, id(lock))
+        return Noted(tid, began, now(), State.LOCK, name, where, self.natives.get(owner, 0), held_at, got, id(lock))
 
     def _naming(self, original: Callable[[Any], None]) -> Callable[[Any], None]:
         @functools.wraps(original)
         def bootstrap(thread: threading.Thread) -> None:
             began, tid = now(), _thread.get_native_id()
             self.names[tid] = thread.name
-            self._natives[_thread.get_ident()] = tid
+            self.natives[_thread.get_ident()] = tid
             if is_service(thread):
                 self.services.add(tid)
             try:
@@ -158,6 +159,10 @@ class Recorder:
             name = _NAMES.get(known) or _name_of(waited_for, state, method)
             if known is State.QUEUE and method == "get":
                 name += RETURNED if any(map(_puts_back, traffic.get(waited_for.mutex, {}).values())) else ""
+            if known is State.QUEUE and method == "put":
+                takers = [one for one, counts in traffic.get(waited_for.mutex, {}).items() if counts[_WAYS["get"]]]
+                taker = self.names.get(self.natives.get(takers[0], 0)) if len(takers) == 1 else ""
+                name += f"{TAKEN_BY}{taker}" if taker else ""
             return Noted(tid, began, now(), known, name, line_of(frame))
 
         @functools.wraps(original)
@@ -182,7 +187,7 @@ class Recorder:
             frame: FrameType, tid: int,
         ) -> Noted:  # fmt: skip
             name, where = _name_of(waited_for, State.SEMAPHORE, "acquire"), line_of(frame)
-            last = self._natives.get(owner, 0), held_at, got, id(waited_for), permits
+            last = self.natives.get(owner, 0), held_at, got, id(waited_for), permits
             return Noted(tid, began, now(), State.SEMAPHORE, name, where, *last)
 
         @functools.wraps(original)

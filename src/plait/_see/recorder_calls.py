@@ -21,17 +21,26 @@ class Begun(NamedTuple):
     began: int
 
 
+class Done(NamedTuple):
+    """A call that has ended, and when."""
+
+    tid: int
+    began: int
+    ended: int
+
+
 class CallRecorder:
     """Notes calls between `install` and `remove`: asyncio's default executor has such threads, too."""
 
     def __init__(self) -> None:
         self.begun: deque[Begun] = deque(maxlen=_KEPT)
+        self.done: deque[Done] = deque(maxlen=_KEPT)
         self._replaced = Replaced()
 
     def install(self) -> None:
         """Begin."""
         original: Any = pools._WorkItem
-        begun = self.begun
+        begun, done = self.begun, self.done
 
         class WorkItem(original):  # type: ignore[misc]  # the class of this Python
             """The standard library's, noting when it was made and when it was run."""
@@ -41,8 +50,12 @@ class CallRecorder:
                 self.submitted = now()
 
             def run(self, *args: Any) -> None:
-                begun.append(Begun(_thread.get_native_id(), self.submitted, now()))
-                super().run(*args)
+                tid, began = _thread.get_native_id(), now()
+                begun.append(Begun(tid, self.submitted, began))
+                try:
+                    super().run(*args)
+                finally:
+                    done.append(Done(tid, began, now()))
 
         self._replaced.put(pools, "_WorkItem", WorkItem)
 

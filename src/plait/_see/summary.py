@@ -8,26 +8,29 @@ from plait._core.how_many import how_many
 from plait._core.trace import ON_CORE, WORDS, State, Trace
 from plait._see.forecast import Forecast, forecast
 from plait._see.held import blocked, held
-from plait._see.recorder import RETURNED
+from plait._see.holding import cure_of, doing, words_of
+from plait._see.lines import Lines
+from plait._see.loops_that_look import ends_at
 from plait._see.runs import Figures
+from plait._see.summary_lines import spinning_in, tell_lines, tell_spins
+from plait._see.summary_queues import tell_queues
 from plait._see.summary_runs import SHORT, tell_runs
+from plait._see.summary_serial import tell_serial
+from plait._see.summary_tasks import tell_tasks
 
 Finding = tuple[float, str]  # the seconds that it is about, and a sentence
 _HELD = (State.LOCK, State.SEMAPHORE)
 _SIGNALS = {State.CONDITION: "a condition", State.EVENT: "an event", State.BARRIER: "a barrier"}
+_POOLS = (  # where threads wait for one of a few, and what makes them more
+    (
+        "sqlalchemy/util/queue.py",
+        "SQLAlchemy's pool has too few connections: create_engine(pool_size=..., max_overflow=...)",
+    ),
+    ("psycopg_pool/pool.py", "The pool has too few connections: ConnectionPool(max_size=...)"),
+)
 _TOGETHER = 0.1
 _GAIN = 0.85  # of the time as it was: a forecast above is no gain
-_QUEUES = (
-    (".put", "room in", "whoever takes from it is slower"),
-    (".get", "an item of", "whoever puts into it is slower"),
-    (
-        f".get{RETURNED}",
-        "an item of",
-        "it is put back by those that take it, as a connection of a pool: there are fewer than threads that want one",
-    ),
-)
-_TOLD, _PLACES = 0.1, 3  # of the time of tasks, and how many lines at which they wait
-_FLOWS = 3  # waits for a queue: who waits only once or twice is idle
+_AGAIN = 5  # times that a loop has slept
 _LOOKS = 10  # at each thread: fewer say nothing
 _LEAST = 0.01  # seconds of what is told of a trace that is so short
 _CROWD = 5  # holders of which none had a lock for most of the time
@@ -35,21 +38,36 @@ _CHILDREN = 0.05  # cores
 _WORTH = 0.02  # of the time of threads: what is less is not told
 
 
-def summarise(trace: Trace, runs: list[Figures], others: list[Finding], cores: int) -> list[str]:
+def summarise(
+    trace: Trace,
+    runs: list[Figures],
+    others: list[Finding],
+    cores: int,
+    lines: Lines | None = None,
+    services: frozenset[int] = frozenset(),
+) -> list[str]:
     """Sentences about where the time of threads went, and what would change it on so many cores.
 
-    `others` is what is known of event loops and executors: sentences with the seconds that were lost.
+    `others` is what is known of event loops, executors and processes: sentences with the seconds that were lost.
+    `lines` are those at which threads were seen, `services` the lanes of threads that the library has for itself.
     """
+    lines = lines or Lines(trace)
     times = [trace.times(at) if lane.kind != "task" else {} for at, lane in enumerate(trace.lanes)]
     total = sum(sum(seconds for state, seconds in one.items() if state is not State.IDLE) for one in times)
     if total <= 0:
         return ["it was over before anybody had looked at its threads"]
-    exact = [*others, *_locks(trace), *_queues(trace, total), *_sleeps(trace, total), *tell_runs(trace, runs)]
+    exact = [
+        *others,
+        *_locks(trace, lines, cores),
+        *tell_queues(trace, total, lines, cores),
+        *_sleeps(trace, total),
+        *tell_runs(trace, runs),
+    ]
     looks = trace.facts.get("rate", 0.0) * trace.seconds
     if 0 < looks < _LOOKS:
         seen = how_many(round(looks), "look")
         short = f"it was too short to say where the time went: {trace.seconds * 1000:.1f} ms, in {seen}"
-        return [short, *_tasks(trace), *_sorted(one for one in exact if one[0] >= _LEAST)]
+        return [short, *tell_tasks(trace), *_sorted(one for one in exact if one[0] >= _LEAST)]
     sums = {state: sum(one.get(state, 0.0) for one in times) for state in State}
     busy = sum(sums[state] for state in ON_CORE)
     average = min(busy / trace.seconds, cores)
@@ -62,28 +80,14 @@ def summarise(trace: Trace, runs: list[Figures], others: list[Finding], cores: i
     parts = sorted(((sums[state], state) for state in State if state is not State.IDLE), reverse=True)
     shares = [f"{seconds / total:.0%} {WORDS[state]}" for seconds, state in parts if seconds >= _WORTH * total]
     found.append("where it went: " + ", ".join(shares))
-    found += _tasks(trace)
-    graver = [*exact, *_gil(trace, times, sums, total, runs, cores), *_core(sums, total, trace.seconds, cores)]
-    return found + _sorted(graver) + _sorted([*_signals(trace, total), *_naps(trace, total)])
-
-
-def _tasks(trace: Trace) -> list[str]:
-    """What tasks await, with the line; threads hardly notice that they do."""
-    lanes = [at for at, lane in enumerate(trace.lanes) if lane.kind == "task"]
-    total = sum(sum(trace.times(at).values()) for at in lanes)
-    sums: dict[tuple[State, str], float] = {}
-    for wait in trace.waits:
-        if trace.lanes[wait.lane].kind == "task":
-            sums[wait.state, wait.where] = sums.get((wait.state, wait.where), 0.0) + (wait.ended - wait.began) / 1e6
-    most = sorted(sums, key=lambda one: -sums[one])[:_PLACES]
-    told = [
-        f"{sums[one] / total:.0%} {WORDS[one[0]]}{f' at {one[1]}' if one[1] else ''}"
-        for one in most
-        if sums[one] >= _TOLD * total
-    ]
-    if not told or total < _LEAST:
-        return []
-    return [f"{how_many(len(lanes), 'task')} took {total:.2f} s in all: {', '.join(told)}"]
+    found += tell_tasks(trace)
+    spinning = spinning_in(trace, lines)
+    apart = services | frozenset(spinning)
+    graver = [*exact, *_gil(trace, times, sums, total, runs, cores, apart), *_core(sums, total, trace.seconds, cores)]
+    graver += [*tell_spins(trace, lines, spinning), *tell_serial(trace, runs, lines, cores)]
+    found += _sorted(graver) + _sorted(_signals(trace, total, lines))
+    found += _sorted(_naps(trace, total, lines, found))
+    return found + _sorted(tell_lines(trace, lines, total, found))
 
 
 def _sorted(findings: Iterable[Finding]) -> list[str]:
@@ -97,6 +101,7 @@ def _gil(
     total: float,
     runs: list[Figures],
     cores: int,
+    apart: frozenset[int],
 ) -> list[Finding]:
     lost = sums[State.GIL]
     if lost < 0.1 * (total - sums[State.CORE]):  # on a busy machine, too, of the time that the program had
@@ -108,7 +113,7 @@ def _gil(
     text += f"{times[worst].get(State.GIL, 0.0):.2f} s): {sums[State.PYTHON]:.2f} s of Python ran, one thread at a time"
     mine = [run for run in runs if not run.elsewhere]
     workers = frozenset(at for run in mine for at in run.lanes)
-    seen = forecast(trace, workers, frozenset(run.consumer for run in mine), cores)
+    seen = forecast(trace, workers, frozenset(run.consumer for run in mine), cores, apart)
     if seen is None:
         return [(lost, text)]
     return [(lost, f"{text}. More threads will not help{_instead(trace, times, seen, mine, workers, cores)}")]
@@ -149,7 +154,7 @@ def _together(times: list[dict[State, float]], lanes: tuple[int, ...]) -> float:
     return waits / max(1e-9, sum(sum(one.values()) for one in each))
 
 
-def _locks(trace: Trace) -> list[Finding]:
+def _locks(trace: Trace, lines: Lines, cores: int) -> list[Finding]:
     by_name: dict[str, list[int]] = {}
     for at, wait in enumerate(trace.waits):
         if wait.state in _HELD:
@@ -166,10 +171,11 @@ def _locks(trace: Trace) -> list[Finding]:
         text += (
             f"{f', {permits} permits' if permits > 1 else ''}: {seconds:.2f} s of waiting {_in_waits(trace, places)}"
         )
-        holders = held(waits) if permits == 1 else {}
+        holders, cure = held(waits) if permits == 1 else {}, ""
         if permits > 1:  # it does not go from one thread to the next, as a lock does
             longest = _line(trace, places, of_holders=True)
             text += f"; who had one longest was most at {longest}" if longest else ""
+            cure = _permits(trace, places, permits, seconds)
         if holders:
             (lane, line), cost = max(holders.items(), key=lambda item: item[1])
             many = len({lane for lane, _ in holders})
@@ -178,14 +184,28 @@ def _locks(trace: Trace) -> list[Finding]:
                 text, line = f"{text}; held by {many} {who}, one after the other", ""
             else:
                 text += f"; {cost:.2f} s of it held by {trace.lanes[lane].name}{f', then at {line}' if line else ''}"
+            did = doing(trace, lines, waits)
             longest = "" if line else _line(trace, places, of_holders=True)
-            text += f"; its holder was mostly at {longest}" if longest else ""
+            words = words_of(did) or (f"its holder was mostly at {longest}" if longest else "")
+            text += f"; {words}" if words else ""
+            cure = cure_of(name, did, trace.seconds, cores)
         where = _line(trace, places)
-        found.append((seconds, text + (f"; waited for at {where}" if where else "")))
+        found.append((seconds, text + (f"; waited for at {where}" if where else "") + cure))
     return found
 
 
-def _signals(trace: Trace, total: float) -> list[Finding]:
+def _permits(trace: Trace, places: list[int], permits: int, waited: float) -> str:
+    """What more of them would make of it: as many as there are threads or tasks that want one."""
+    wanted = permits + waited / trace.seconds  # on average
+    then = trace.seconds * permits / wanted
+    if then > _GAIN * trace.seconds:
+        return ""
+    many = len({trace.waits[at].lane for at in places} | {trace.waits[at].holder for at in places})
+    text = f". If what it guards serves more at once, {max(many, permits + 1)} permits would take about {then:.2f} s "
+    return text + f"instead of {trace.seconds:.2f} s"
+
+
+def _signals(trace: Trace, total: float, lines: Lines) -> list[Finding]:
     """What threads wait for that nobody holds: it comes when others are ready. Last, since it may be meant so."""
     by_name: dict[tuple[str, State], list[int]] = {}
     for at, wait in enumerate(trace.waits):
@@ -197,8 +217,14 @@ def _signals(trace: Trace, total: float) -> list[Finding]:
         if seconds >= 0.1 * total:
             where = _line(trace, places)
             text = f"{name}: {seconds:.2f} s of waiting for {_SIGNALS[state]}, {_in_waits(trace, places)}"
-            found.append((seconds, text + (f"; waited for at {where}" if where else "")))
+            found.append((seconds, text + (f"; waited for at {where}" if where else "") + _pool(lines, where)))
     return sorted(found, reverse=True)[:3]
+
+
+def _pool(lines: Lines, where: str) -> str:
+    """What makes more of what a package has too few of."""
+    file = lines.sources.get(where, ("", 0))[0].replace("\\", "/")
+    return next((f". {cure}" for end, cure in _POOLS if file.endswith(end)), "")
 
 
 def _in_waits(trace: Trace, places: list[int]) -> str:
@@ -218,38 +244,6 @@ def _line(trace: Trace, places: list[int], of_holders: bool = False) -> str:
     return max(lengths, key=lambda one: lengths[one], default="")
 
 
-def _queues(trace: Trace, total: float) -> list[Finding]:
-    """Who waits for room in a queue, or for items: the others are slower."""
-    waits = _at_queues(trace)
-    found = []
-    for method, lacks, why in _QUEUES:
-        places = [at for at, known in waits if known == method]
-        seconds = _waiting(trace, places)
-        if seconds < 0.1 * total or len(places) < _FLOWS:
-            continue
-        lanes = list(dict.fromkeys(trace.lanes[trace.waits[at].lane].name for at in places))
-        who = lanes[0] if len(lanes) == 1 else f"{len(lanes)} threads"
-        where = _line(trace, places)
-        most = f", most at {where}" if where else ""
-        found.append((seconds, f"{who} waited {seconds:.2f} s for {lacks} a queue{most}: {why}"))
-    return found
-
-
-def _at_queues(trace: Trace) -> list[tuple[int, str]]:
-    """Threads' waits for queues, and which of those that can be told it is."""
-    waits = [
-        (at, wait)
-        for at, wait in enumerate(trace.waits)
-        if wait.state is State.QUEUE and trace.lanes[wait.lane].kind != "task"
-    ]
-    put_back = {(wait.lane, wait.where) for _, wait in waits if wait.name.endswith(RETURNED)}  # not yet in the first
-    found = []
-    for at, wait in waits:
-        method = "." + wait.name.rpartition(".")[2]
-        found.append((at, f".get{RETURNED}" if method == ".get" and (wait.lane, wait.where) in put_back else method))
-    return found
-
-
 def _sleeps(trace: Trace, total: float) -> list[Finding]:
     """What sleeps in C, where no line of the program says so."""
     seconds = 0.0
@@ -262,18 +256,30 @@ def _sleeps(trace: Trace, total: float) -> list[Finding]:
     return [(seconds, text + "has locked the database (keep transactions short, or let one thread write)")]
 
 
-def _naps(trace: Trace, total: float) -> list[Finding]:
-    """The lines at which threads slept by `time.sleep`. Last, since it may be meant so."""
+def _naps(trace: Trace, total: float, lines: Lines, known: list[str]) -> list[Finding]:
+    """The lines at which threads slept by `time.sleep`, unless they are known. Last, since it may be meant so."""
+    said = "\n".join(known)
     by_line: dict[str, list[int]] = {}
     for at, wait in enumerate(trace.waits):
         if wait.state is State.SLEEP and wait.where and trace.lanes[wait.lane].kind != "task":
             by_line.setdefault(wait.where, []).append(at)
     found = [(_length(trace, places), where, places) for where, places in by_line.items()]
     return [
-        (seconds, f"time.sleep: {seconds:.2f} s, {_in_waits(trace, places)}, at {where}")
+        (
+            seconds,
+            f"time.sleep: {seconds:.2f} s, {_in_waits(trace, places)}, at {where}{_looks(lines, where, len(places))}",
+        )
         for seconds, where, places in sorted(found, reverse=True)[:3]
-        if seconds >= 0.1 * total
+        if seconds >= 0.1 * total and f"at {where}" not in said
     ]
+
+
+def _looks(lines: Lines, where: str, times: int) -> str:
+    """Of who sleeps in a loop that looks whether it may go on: what would wake it."""
+    ends = ends_at(*lines.sources[where]) if where in lines.sources and times >= _AGAIN else ""
+    if not ends:
+        return ""
+    return f"; its loop {ends}: an Event, a Condition or join() would end each wait as soon as it may"
 
 
 def _core(sums: dict[State, float], total: float, seconds: float, cores: int) -> list[Finding]:
@@ -286,15 +292,6 @@ def _core(sums: dict[State, float], total: float, seconds: float, cores: int) ->
     if wanted < cores:
         why = f"it wants {wanted:.1f} of {cores} cores on average, so that mostly other processes have them"
     return [(queued, f"{text}: {why}")]
-
-
-def _waiting(trace: Trace, places: list[int]) -> float:
-    """Seconds of waits in which nothing else was waited for: who was woken still needs a core and the GIL."""
-    total = 0
-    for wait in (trace.waits[at] for at in places):
-        stretches = trace.lanes[wait.lane].stretches_between(wait.began, wait.ended, trace.microseconds)
-        total += sum(ended - began for began, ended, state, _ in stretches if state is wait.state)
-    return total / 1e6
 
 
 def _length(trace: Trace, places: list[int]) -> float:

@@ -6,17 +6,28 @@ from collections.abc import Iterable, Sequence
 
 from plait._core.how_many import how_many
 from plait._core.trace import ON_CORE, State, Trace
-from plait._see.recorder_calls import Begun
+from plait._see.recorder_calls import Begun, Done
 
 _TOLD = 0.1  # of the time of the trace: what is less is not told
 _WAITS = (State.SLEEP, State.SOCKET, State.FILE, State.CHILD, State.OTHER, State.UNSEEN)
 _KEPT_FROM = (State.IDLE, State.GIL, State.CORE)
 _CHILDREN = 0.25  # of all cores
+_ONE_ANOTHER = (State.LOCK, State.SEMAPHORE, State.CONDITION, State.QUEUE, State.BARRIER)
 _MOSTLY = 0.5
+_SLOW = 4  # times the median
+_MORE = 4  # times as many threads, for a forecast
+_GAIN = 0.8  # of the time as it was: a forecast above is no gain
+_OWN_POOL = "asyncio"  # the name of the threads of a loop's default executor
 
 
-def tell_calls(trace: Trace, begun: Iterable[Begun], origin: int, cores: int) -> list[tuple[float, str]]:
-    """A sentence for each executor that had calls wait for a tenth of the time or more, with the seconds of that."""
+def tell_calls(
+    trace: Trace, begun: Iterable[Begun], origin: int, cores: int, done: Iterable[Done] = ()
+) -> list[tuple[float, str]]:
+    """A sentence for each executor that had calls wait for a tenth of the time or more, with the seconds of that.
+
+    And one for each of which one call was so slow that the others were over long before.
+    """
+    ended = {(one.tid, one.began): one.ended - origin for one in done}
     lanes = {lane.tid: at for at, lane in enumerate(trace.lanes) if lane.kind == "thread" and lane.tid}
     pools: dict[str, list[Begun]] = {}
     for one in begun:
@@ -24,6 +35,9 @@ def tell_calls(trace: Trace, begun: Iterable[Begun], origin: int, cores: int) ->
             pools.setdefault(trace.lanes[lanes[one.tid]].name.rpartition("_")[0], []).append(one)
     found = []
     for name, calls in pools.items():
+        runs = [(one.began - origin, ended.get((one.tid, one.began), trace.microseconds), one.tid) for one in calls]
+        slow = _straggler(trace, name, runs, lanes)
+        found += slow
         spans = sorted((max(0, one.submitted - origin), one.began - origin) for one in calls)
         seconds = _covered(spans) / 1e6
         if seconds < _TOLD * trace.seconds or not name:
@@ -32,7 +46,8 @@ def tell_calls(trace: Trace, begun: Iterable[Begun], origin: int, cores: int) ->
         mean = sum(ended - began for began, ended in spans) / len(spans) / 1e6
         whom = "its only thread" if len(workers) == 1 else f"one of {len(workers)} threads"
         text = f"{name}: its {how_many(len(calls), 'call')} waited for {whom}, "
-        text += f"{mean:.2f} s each on average, in {seconds:.2f} s of the time{_advice(trace, workers, cores)}"
+        text += f"{mean:.2f} s each on average, in {seconds:.2f} s of the time"
+        text += "" if slow else _advice(trace, name, workers, runs, cores)
         found.append((seconds, text))
     return found
 
@@ -50,7 +65,26 @@ def _covered(spans: Sequence[tuple[int, int]]) -> int:
     return total
 
 
-def _advice(trace: Trace, workers: Sequence[int], cores: int) -> str:
+def _straggler(
+    trace: Trace, name: str, runs: Sequence[tuple[int, int, int]], lanes: dict[int, int]
+) -> list[tuple[float, str]]:
+    """The call that ended last, if it took far longer than the others, which were over by then."""
+    lengths = sorted((ended - began) / 1e6 for began, ended, _ in runs)
+    if len(lengths) < _SLOW:
+        return []
+    began, ended, tid = max(runs, key=lambda one: one[1])
+    longest, middle = (ended - began) / 1e6, lengths[len(lengths) // 2]
+    first, before = min(one[0] for one in runs), sorted(one[1] for one in runs)[-2]
+    whole = (ended - first) / 1e6
+    best = max(longest, sum(lengths) / len({one[2] for one in runs}))
+    if longest < _SLOW * middle or (ended - before) / 1e6 < _TOLD * whole or whole - best < _TOLD * whole:
+        return []
+    text = f"{name}: one of its {how_many(len(runs), 'call')} took {longest:.2f} s on {trace.lanes[lanes[tid]].name}, "
+    text += f"{longest / max(middle, 1e-6):.0f} times the median, and ended last: submitted first, it would have let "
+    return [(longest, f"{text}them end after about {best:.2f} s, not {whole:.2f} s")]
+
+
+def _advice(trace: Trace, name: str, workers: Sequence[int], runs: Sequence[tuple[int, int, int]], cores: int) -> str:
     """Whether more threads would help, by what they do while they have a core and the GIL."""
     times = [trace.times(at) for at in workers]
     sums = {state: sum(one.get(state, 0.0) for one in times) for state in State}
@@ -67,7 +101,28 @@ def _advice(trace: Trace, workers: Sequence[int], cores: int) -> str:
                 f". They mostly wait, and child processes keep {children:.2f} of {cores} cores busy: more threads help "
                 "for as long as cores are free"
             )
-        return ". They mostly wait for something outside: more of them (max_workers=...) would begin calls sooner"
+        text = ". They mostly wait for something outside: more of them (max_workers=...) would begin calls sooner"
+        return text + _forecast(trace, name, sums, len(workers), runs)
+    if sum(sums[state] for state in _ONE_ANOTHER) > _MOSTLY * own:
+        return ". They mostly wait for one another, or for what there is too little of: more threads would not help"
     if sum(sums[state] for state in ON_CORE) >= _MOSTLY * own:  # or had no chance to
         return ". They compute: more threads would hardly help"
     return ""
+
+
+def _forecast(
+    trace: Trace, name: str, sums: dict[State, float], workers: int, runs: Sequence[tuple[int, int, int]]
+) -> str:
+    """What more threads would make of it, if what they wait for serves so many."""
+    many = min(len(runs), _MORE * workers)
+    lengths = [(ended - began) / 1e6 for began, ended, _ in runs]
+    whole = (max(one[1] for one in runs) - min(one[0] for one in runs)) / 1e6
+    least = max(sum(lengths) / many, *lengths, sum(sums[state] for state in ON_CORE))
+    then = trace.seconds - whole + least
+    if then > _GAIN * trace.seconds:
+        return ""
+    who = f"{many} of them"
+    if name == _OWN_POOL:
+        who += f" (loop.set_default_executor(ThreadPoolExecutor({many})))"
+    text = f"; {who} would take about {then:.2f} s instead of {trace.seconds:.2f} s"
+    return f"{text} if what they wait for serves so many at once"

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from plait._core.memory import in_units
-from plait._core.trace import WORDS, Slice, State, Trace
+from plait._core.trace import ON_CORE, WORDS, Slice, State, Trace
 from plait._see.runs import Figures
 
 _OWN = frozenset({State.PYTHON, State.NATIVE, State.SLEEP, State.FILE, State.SOCKET, State.LOCK})
+_OUTSIDE = (State.SLEEP, State.SOCKET, State.FILE, State.CHILD, State.OTHER)
+_MOSTLY = 0.6
+_MORE = 4  # times as many workers, for a forecast
+_GAIN = 0.8  # of the time as it was: a forecast above is no gain
 _TOLD = 0.1  # of the time of a map: what is less is not told
 _EMPTY = 0.25
 SHORT = 50e-6  # seconds of an item for which another process is not worth it
@@ -19,6 +23,7 @@ def tell_runs(trace: Trace, runs: list[Figures]) -> list[tuple[float, str]]:
     for run in runs:
         if run.lanes and run.seconds >= _TOLD * trace.seconds:
             found += _stragglers(trace, run) + _transfer(run) + _late_batch(trace, run) + _empty(trace, run)
+            found += _waits(trace, run)
     return found
 
 
@@ -96,6 +101,29 @@ def _empty(trace: Trace, run: Figures) -> list[tuple[float, str]]:
     elif run.transfer is not None and run.transfer.sent_seconds + run.transfer.read_seconds > _EMPTY * run.seconds:
         text += "; pickling here is what they waited for"
     return [(run.empty, text)]
+
+
+def _waits(trace: Trace, run: Figures) -> list[tuple[float, str]]:
+    """Workers that are few, always have an item, and mostly wait while they do: more of them would wait at once."""
+    times = [trace.times(at) for at in run.lanes]
+    waited = sum(one.get(state, 0.0) for one in times for state in _OUTSIDE)
+    computed = sum(one.get(state, 0.0) for one in times for state in ON_CORE)
+    many, work = min(run.items, _MORE * len(run.lanes)), run.work
+    if waited < _MOSTLY * work or run.empty >= _EMPTY * run.hungry:
+        return []
+    longest = max(
+        (_seconds(one) for one in trace.slices if one.group == run.name and one.lane in run.lanes), default=0.0
+    )
+    least = max(work / many, longest, computed)
+    then = trace.seconds - run.seconds + least
+    if then > _GAIN * trace.seconds:
+        return []
+    how = f'engine="thread" and workers={many}' if run.elsewhere else f"workers={many}"
+    text = (
+        f"{run.name}: {_workers(run)} waited for {min(1.0, waited / work):.0%} of the time of the items: {how} would "
+    )
+    text += f"take about {then:.2f} s instead of {trace.seconds:.2f} s if what they wait for serves so many at once"
+    return [(waited, text)]
 
 
 def _workers(run: Figures) -> str:

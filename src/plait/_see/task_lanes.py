@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from plait._core.trace import Lane, State, Trace, Wait
 from plait._see.recorder_steps import A_STEP, BLOCKING, Blocked, Step
@@ -98,15 +98,34 @@ def blocked_words(
             text += f"; {many} ready meanwhile and had to wait, for up to {max(delays.values()) / 1e6:.2f} s"
         elif ones[0].name != A_STEP:
             text += "; no other task was ready meanwhile"
-        found.append(
-            (seconds + sum(delays.values()) / 1e6, text + f". {ones[0].beside} runs what blocks beside the loop")
-        )
+        found.append((seconds + sum(delays.values()) / 1e6, f"{text}. {_cure(trace, lanes, ones, origin)}"))
     return sorted(found, reverse=True)[:3]
 
 
 def _names(ones: list[Blocked]) -> str:
     first, *others = dict.fromkeys(one.name for one in ones)
     return first + ("" if not others else f" and {len(others)} other{'s' if len(others) > 1 else ''}")
+
+
+def _cure(trace: Trace, lanes: dict[int, Lane], ones: Sequence[Blocked], origin: int) -> str:
+    """A thread beside the loop, unless they compute in Python: threads can do that only by turns with the loop."""
+    beside = ones[0].beside
+    sums: dict[State, int] = {}
+    for one in ones:
+        lane = lanes.get(one.tid)
+        if lane is not None:
+            low, high = one.began - origin, one.ended - origin
+            for began, ended, state, _ in lane.stretches_between(low, high, trace.microseconds):
+                sums[state] = sums.get(state, 0) + ended - began
+    if max(sums, key=lambda state: sums[state] * (state not in _LACKS), default=State.ABSENT) is not State.PYTHON:
+        return f"{beside} runs what blocks beside the loop"
+    return (
+        f"It computes in Python, which {beside} does by turns with the loop, no faster; a process does it beside the "
+        'loop, and several share it: await s.submit(...) in plait.scope("process")'
+    )
+
+
+_LACKS = (State.CORE, State.GIL)
 
 
 def _own(trace: Trace, lane: Lane | None, one: Blocked, origin: int) -> int:

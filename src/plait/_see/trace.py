@@ -21,9 +21,12 @@ from plait._core.trace import Trace
 from plait._engines.core_wait import children_seconds
 from plait._see.idle import with_idle
 from plait._see.items import Ran, Told, add_items
+from plait._see.lines import Lines
 from plait._see.recorder import Recorder
 from plait._see.recorder_calls import CallRecorder
 from plait._see.recorder_library import LibraryRecorder
+from plait._see.recorder_lines import LineRecorder
+from plait._see.recorder_processes import ProcessRecorder
 from plait._see.recorder_steps import Steps
 from plait._see.recorder_tasks import TaskRecorder
 from plait._see.recorder_transfer import TransferRecorder
@@ -34,6 +37,7 @@ from plait._see.show import form_of, reserved, save
 from plait._see.states import add_threads, await_results
 from plait._see.summary import summarise
 from plait._see.summary_calls import tell_calls
+from plait._see.summary_processes import tell_processes
 from plait._see.task_lanes import add_tasks, blocked_words
 
 _OURS = "plait._engines."  # in the command line of what starts workers
@@ -100,6 +104,10 @@ class trace:  # noqa: N801  used as a verb: with plait.trace("run.html")
             self._transfer.install()
             self._begun = CallRecorder()
             self._begun.install()
+            self._processes = ProcessRecorder()
+            self._processes.install()
+            self._lines = LineRecorder(self._recorder.natives)
+            self._lines.install()
             ONLOOKER.told, ONLOOKER.ran = self._told, self._ran
         except BaseException:
             _recording.release()
@@ -115,12 +123,14 @@ class trace:  # noqa: N801  used as a verb: with plait.trace("run.html")
         ended, children = now(), children_seconds() - self._children_cpu
         try:
             ONLOOKER.told = ONLOOKER.ran = None
+            self._processes.remove()
             self._begun.remove()
             self._transfer.remove()
             self._trio.remove()
             self._tasks.remove()
             self._steps.close()
             self._library.remove()
+            self._lines.remove()  # whose end is waited for: no wait of the program's
             self._recorder.remove()
             if os.getpid() != self._pid:  # a child that was forked in the block: the trace is its parent's
                 self._sampler.leave()
@@ -153,11 +163,16 @@ class trace:  # noqa: N801  used as a verb: with plait.trace("run.html")
         if not self._children:
             trace.facts["children"] = children
         runs = runs_of(trace, batches, self._transfer.sums(), self._origin)
+        lines = Lines(trace, list(self._lines.looks), self._origin, self._lines.sources)
+        apart = [one for one in samples.threads if one.pid in foreign.keys() - {self._pid}]
+        computed = max(children, sum(one.cpu + one.queued for one in apart))  # or wanted to
         known = [
             *blocked_words(trace, blocked, steps, self._origin),
-            *tell_calls(trace, list(self._begun.begun), self._origin, cores),
+            *tell_calls(trace, list(self._begun.begun), self._origin, cores, list(self._begun.done)),
+            *tell_processes(trace, self._processes.pieces(), list(self._processes.started), computed),
         ]
-        trace.summary = summarise(trace, runs, known, cores)
+        services = frozenset(at for at, lane in enumerate(trace.lanes) if lane.tid in self._recorder.services)
+        trace.summary = summarise(trace, runs, known, cores, lines, services)
         if self._path is not None:
             save(trace, self._path)
 

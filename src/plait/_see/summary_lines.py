@@ -1,0 +1,58 @@
+"""What a trace says of the lines at which threads compute, read and write, and of those that only look: pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from plait._core.trace import WORDS, State, Trace
+from plait._see.lines import COMPUTES, Lines
+from plait._see.loops_that_look import spins
+
+Finding = tuple[float, str]
+_TOLD = 0.1  # of the time of threads
+_ALWAYS = 0.9  # of what a thread computes, at one line
+_GROUPS = (
+    (WORDS[State.SOCKET], frozenset({State.SOCKET})),
+    (WORDS[State.FILE], frozenset({State.FILE})),
+    (WORDS[State.OTHER], frozenset({State.OTHER})),
+    ("computing", COMPUTES),
+)
+_ON_CORE = (State.PYTHON, State.NATIVE)
+
+
+def tell_lines(trace: Trace, lines: Lines, total: float, known: Iterable[str]) -> list[Finding]:
+    """The line of most of each kind of work; `known` are the sentences that may have told it already."""
+    lanes = [at for at, lane in enumerate(trace.lanes) if lane.kind != "task"]
+    said = "\n".join(known)
+    found = []
+    for words, states in _GROUPS:
+        counted = _ON_CORE if states is COMPUTES else tuple(states)
+        seconds = sum(trace.times(at).get(state, 0.0) for at in lanes for state in counted)
+        place = lines.most(lanes, states) if seconds >= _TOLD * total else None
+        if place is not None and f"at {place.where}" not in said:
+            found.append((seconds, f"{words}: {seconds:.2f} s, {place.share:.0%} of it at {place.where}"))
+    return found
+
+
+def tell_spins(trace: Trace, lines: Lines, spinning: Sequence[int]) -> list[Finding]:
+    """Who needs a core in order to see whether it may go on."""
+    found = []
+    for at in spinning:
+        seconds = sum(trace.times(at).get(state, 0.0) for state in _ON_CORE)
+        place = lines.most([at], COMPUTES)
+        if place is not None and seconds >= _TOLD * trace.seconds:
+            text = f"{trace.lanes[at].name} looked again and again whether it may go on, at {place.where}, which took "
+            text += f"{seconds:.2f} s on a core"
+            text += "; an Event, a Condition or join() waits without a core, and without the GIL"
+            found.append((seconds, text))
+    return found
+
+
+def spinning_in(trace: Trace, lines: Lines) -> list[int]:
+    """The lanes of threads that do nothing but ask whether they may go on."""
+    found = []
+    for at, lane in enumerate(trace.lanes):
+        place = lines.most([at], COMPUTES) if lane.kind != "task" else None
+        if place is not None and place.share >= _ALWAYS and spins(*lines.sources.get(place.where, ("", 0))):
+            found.append(at)
+    return found

@@ -1,0 +1,59 @@
+"""What a trace says of tasks of event loops: what they await at which line, and whether one awaits by turns: pure."""
+
+from __future__ import annotations
+
+from plait._core.how_many import how_many
+from plait._core.trace import WORDS, State, Trace
+
+_TOLD, _PLACES = 0.1, 3  # of the time of tasks, and how many lines at which they wait
+_LEAST = 0.01  # seconds of what is told of a trace that is so short
+_MOSTLY = 0.5
+_AGAIN = 5  # waits at one line: fewer are no loop
+_AT_ONCE = 8  # waits, for a forecast
+_MEANT = (State.IDLE, State.QUEUE, State.READY)
+_READY = 0.5  # of the time of tasks
+
+
+def tell_tasks(trace: Trace) -> list[str]:
+    """What tasks await, with the line; threads hardly notice that they do."""
+    lanes = [at for at, lane in enumerate(trace.lanes) if lane.kind == "task"]
+    times = {at: trace.times(at) for at in lanes}
+    total = sum(sum(one.values()) for one in times.values())
+    if total < _LEAST:
+        return []
+    sums: dict[tuple[State, str], float] = {}
+    for wait in trace.waits:
+        if trace.lanes[wait.lane].kind == "task":
+            sums[wait.state, wait.where] = sums.get((wait.state, wait.where), 0.0) + (wait.ended - wait.began) / 1e6
+    ready = sum(one.get(State.READY, 0.0) for one in times.values())
+    if ready >= _READY * total:
+        sums[State.READY, ""] = ready
+    most = sorted(sums, key=lambda one: -sums[one])[:_PLACES]
+    told = [
+        f"{sums[one] / total:.0%} {WORDS[one[0]]}{f' at {one[1]}' if one[1] else ''}"
+        for one in most
+        if sums[one] >= _TOLD * total
+    ]
+    if not told:
+        return []
+    took = f"{how_many(len(lanes), 'task')} took {total:.2f} s in all: {', '.join(told)}"
+    return [took, *_by_turns(trace, lanes)]
+
+
+def _by_turns(trace: Trace, lanes: list[int]) -> list[str]:
+    """The one task that waits, when it does so again and again at one line."""
+    places: dict[tuple[int, str], list[int]] = {}
+    for wait in trace.waits:
+        if wait.lane in lanes and wait.where and wait.state not in _MEANT:
+            places.setdefault((wait.lane, wait.where), []).append(wait.ended - wait.began)
+    if not places:
+        return []
+    (at, where), lengths = max(places.items(), key=lambda item: sum(item[1]))
+    seconds = sum(lengths) / 1e6
+    others = sum(sum(own) for key, own in places.items() if key[0] != at) / 1e6
+    if len(lengths) < _AGAIN or seconds < _MOSTLY * trace.seconds or others > _TOLD * trace.seconds:
+        return []
+    then = trace.seconds - seconds + max(seconds / _AT_ONCE, max(lengths) / 1e6)
+    text = f"{trace.lanes[at].name} awaited {len(lengths)} times at {where}, one after the other. If none needs the "
+    text += "result of the one before, plait.map, a TaskGroup or asyncio.gather let them wait at once: "
+    return [f"{text}{_AT_ONCE} at a time would take about {then:.2f} s instead of {trace.seconds:.2f} s"]
