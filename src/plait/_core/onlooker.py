@@ -14,7 +14,8 @@ class Onlooker:
     """Where maps, pools and scopes look whether somebody wants to know.
 
     Attributes:
-        told: called with the name of the function, a number of the run it belongs to, and each batch that has ended.
+        told: called with the name of the function, a number of the run it belongs to, each batch that has ended, and
+            how many items may start in a second, 0 for any number.
         ran: called with the words for a call that a thread of this process has run, when it began, by
             ``time.perf_counter``, and whether it failed.
     """
@@ -22,7 +23,7 @@ class Onlooker:
     __slots__ = ("ran", "told")
 
     def __init__(self) -> None:
-        self.told: Callable[[str, int, Batch], object] | None = None
+        self.told: Callable[[str, int, Batch, float], object] | None = None
         self.ran: Callable[[str, float, bool], object] | None = None
 
 

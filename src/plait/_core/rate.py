@@ -36,6 +36,11 @@ class RateLimit:
         self._slack = slack
         self.due = -math.inf
 
+    @property
+    def per_second(self) -> float:
+        """How many may start in a second."""
+        return 1.0 / self._interval
+
     def allowed(self, now: float) -> int:
         """How many items may start at the time `now`."""
         if self.due == -math.inf:

@@ -15,12 +15,16 @@ _SHORT = 100  # microseconds of an item; shorter ones are drawn as one slice for
 
 
 class Told(NamedTuple):
-    """A batch that has ended, the run it belongs to, and the thread that took it, by the system's number."""
+    """A batch that has ended, the run it belongs to, and the thread that took it, by the system's number.
+
+    `rate` is how many items of the run may start in a second, 0 for any number.
+    """
 
     name: str
     run: int
     batch: Batch
     tid: int
+    rate: float = 0.0
 
     @property
     def is_call(self) -> bool:

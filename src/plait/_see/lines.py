@@ -22,7 +22,7 @@ class Seen(NamedTuple):
     moment: int
     state: State
     where: str
-    imports: bool
+    imports: str
 
 
 class Place(NamedTuple):
@@ -63,22 +63,23 @@ class Lines:
             self.of.setdefault(at, []).append(Seen(moment, state, where, imports))
 
     def most(self, lanes: Iterable[int], states: Collection[State]) -> Place | None:
-        """The line at which these were seen most often in one of these states; None where none stands out."""
-        return _most(Counter(one.where for at in lanes for one in self.of.get(at, ()) if one.state in states))
+        """The line at which these were seen most often in one of these states; None where none stands out.
+
+        Imports are told apart.
+        """
+        looks = (one for at in lanes for one in self.of.get(at, ()))
+        return _most(Counter(one.where for one in looks if one.state in states and not one.imports))
 
     def between(self, lane: int, low: int, high: int) -> list[Seen]:
         """The looks at a lane from one moment to another."""
         seen = self.of.get(lane, [])
         return seen[bisect_left(seen, (low,)) : bisect_left(seen, (high,))]
 
-    def imports(self, lane: int) -> float:
-        """The share of the looks at a lane that found it importing."""
+    def imports(self, lane: int) -> dict[str, float]:
+        """The modules that a lane was importing, each with its share of the looks, the longest first."""
         seen = self.of.get(lane, ())
-        return sum(one.imports for one in seen) / len(seen) if len(seen) >= _FEW else 0.0
-
-    def longest_import(self, lane: int) -> Place | None:
-        """The line of the program from which most of that was."""
-        return _most(Counter(one.where.partition(" (")[0] for one in self.of.get(lane, ()) if one.imports))
+        counts = Counter(one.imports for one in seen if one.imports)
+        return {name: times / len(seen) for name, times in counts.most_common()} if len(seen) >= _FEW else {}
 
 
 def most_of(seen: Iterable[Seen]) -> Place | None:

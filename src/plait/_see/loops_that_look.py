@@ -3,47 +3,62 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Callable
 
 from plait._see import why_source
 from plait._see.why_branches import ends_of_loop
 from plait._see.why_trees import tree_of
 
 
-def ends_at(file: str, line: int) -> str:
-    """What ends the `while` around a line, in words; "" where it has no condition, or there is no such loop."""
-    return ends_of_loop(tree_of(file), why_source.loop_around(file, line))
+def looks(file: str, line: int) -> str:
+    """What ends the `while` around a line that only sleeps and looks, in words; "" where it does anything else."""
+    return ends_of_loop(tree_of(file), why_source.loop_around(file, line)) if _only(file, line, _does_nothing) else ""
 
 
 def spins(file: str, line: int) -> bool:
     """Whether a line is in a `while` that does nothing but ask whether it may go on."""
-    head = why_source.loop_around(file, line)
-    tree = tree_of(file)
+    return _only(file, line, lambda node: _does_nothing(node) and not _sleeps(node))
+
+
+def _only(file: str, line: int, allowed: Callable[[ast.stmt], bool]) -> bool:
+    head, tree = why_source.loop_around(file, line), tree_of(file)
     if tree is None or not head:
         return False
     loops = (node for node in ast.walk(tree) if isinstance(node, ast.While) and node.lineno == head)
-    return any(is_empty(loop) for loop in loops)
+    return any(is_bare(loop) and all(map(allowed, loop.body)) for loop in loops)
 
 
-def is_empty(loop: ast.While) -> bool:
-    r"""Whether there is nothing in a loop but its own end.
+def is_bare(loop: ast.While) -> bool:
+    r"""Whether there is nothing in a loop but its own end, and sleeping; what its test assigns is used.
 
-    >>> [is_empty(ast.parse(text).body[0]) for text in ("while not ready: pass", "while n < 9: n += 1")]
-    [True, False]
-    >>> is_empty(ast.parse("while True:\n if ready(): break").body[0])
+    >>> texts = "while not ready: pass", "while n < 9: n += 1", "while (item := take()): pass"
+    >>> [is_bare(ast.parse(text).body[0]) for text in texts]
+    [True, False, False]
+    >>> is_bare(ast.parse("while True:\n if ready(): break\n sleep(1)").body[0])
     True
     """
-    return all(_does_nothing(one) for one in loop.body)
+    takes = any(isinstance(node, ast.NamedExpr | ast.Await) for node in ast.walk(loop.test))
+    return not takes and all(map(_does_nothing, loop.body))
 
 
 def _does_nothing(node: ast.stmt) -> bool:
     if isinstance(node, ast.If):
         return not node.orelse and all(isinstance(one, _ENDS) or _does_nothing(one) for one in node.body)
-    if isinstance(node, ast.Expr):
-        call = node.value
-        yields = isinstance(call, ast.Call) and ast.unparse(call) in _YIELDS
-        return yields or isinstance(call, ast.Constant)
-    return isinstance(node, ast.Pass | ast.Continue)
+    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+        return _called(node.value) in ("sleep", "sched_yield")
+    return isinstance(node, ast.Pass | ast.Continue) or (
+        isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    )
+
+
+def _sleeps(node: ast.stmt) -> bool:
+    """For longer than it takes to let others run."""
+    calls = [one for one in ast.walk(node) if isinstance(one, ast.Call) and _called(one) == "sleep"]
+    return any(not (call.args and isinstance(call.args[0], ast.Constant) and not call.args[0].value) for call in calls)
+
+
+def _called(call: ast.Call) -> str:
+    return ast.unparse(call.func).rpartition(".")[2]
 
 
 _ENDS = (ast.Break, ast.Return)
-_YIELDS = ("time.sleep(0)", "sleep(0)", "os.sched_yield()")

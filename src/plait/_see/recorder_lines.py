@@ -19,16 +19,17 @@ from plait._see.whereabouts import program_frame, whence
 _PERIOD = 0.04  # seconds
 _COST = 0.005  # of the time: what takes more is done less often
 _KEPT = 300_000
+_LOOPS = ("asyncio/runners.py", "asyncio/base_events.py", "asyncio\\runners.py", "asyncio\\base_events.py")
 _IMPORTS = "<frozen importlib"
 
 
 class Look(NamedTuple):
-    """A thread was at that line of the program, "" for none, and whether an import brought it there."""
+    """A thread was at that line of the program, "" for none; `imports` is the module that it was importing, or ""."""
 
     moment: int
     tid: int
     where: str
-    imports: bool = False
+    imports: str = ""
 
 
 class LineRecorder:
@@ -61,7 +62,7 @@ class LineRecorder:
         self._again = began + (time.thread_time() - used) / _COST
 
     def _line(self, frame: FrameType) -> str:
-        where = whence(frame)
+        where = whence(frame) if not _turns_a_loop(frame) else ""
         if where not in self._words:
             self._words[where] = where
             inner = program_frame(frame)
@@ -70,9 +71,20 @@ class LineRecorder:
         return self._words[where]
 
 
-def _imports(frame: FrameType | None) -> bool:
+def _turns_a_loop(frame: FrameType | None) -> bool:
+    """Whether it is not the program, but an event loop that looks for what is next."""
+    own = program_frame(frame)
+    below = None
+    while frame is not None and frame is not own:
+        frame, below = frame.f_back, frame
+    return below is not None and below.f_code.co_filename.endswith(_LOOPS)
+
+
+def _imports(frame: FrameType | None) -> str:
+    """The outermost module that is being imported; "" for none."""
+    found = ""
     while frame is not None:
-        if frame.f_code.co_filename.startswith(_IMPORTS):
-            return True
+        if frame.f_code.co_name == "_find_and_load" and frame.f_code.co_filename.startswith(_IMPORTS):
+            found = str(frame.f_locals.get("name", found))
         frame = frame.f_back
-    return False
+    return found

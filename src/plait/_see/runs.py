@@ -26,6 +26,8 @@ class Figures:
             one was still to come.
         empty: of those, the seconds that workers had none.
         last: the item that ended last.
+        rate: how many items may start in a second, 0 for any number.
+        again: items that were not at their first attempt.
         transfer: what went to the workers and back, if this was the only map on processes.
     """
 
@@ -40,6 +42,8 @@ class Figures:
     hungry: float = 0.0
     empty: float = 0.0
     last: Slice | None = None
+    rate: float = 0.0
+    again: int = 0
     transfer: Sums | None = None
 
     @property
@@ -70,8 +74,9 @@ def runs_of(trace: Trace, batches: Iterable[Told], sums: Sums, origin: int) -> l
             continue
         one = runs.get(told.run)
         if one is None:
-            one = runs[told.run] = Figures(told.name, threads.get(told.tid, -1), bool(told.pid))
+            one = runs[told.run] = Figures(told.name, threads.get(told.tid, -1), bool(told.pid), rate=told.rate)
         one.items += len(batch.items)
+        one.again += len(batch.items) if batch.attempt > 1 else 0
         one.batches += 1
         one.work += batch.ended - batch.started
         began, ended = told.span(origin)

@@ -75,6 +75,7 @@ def _elsewhere(one: Counted, worker: str, command: str) -> str:
     return f"pid {one.pid}{thread}: {' '.join([os.path.basename(program), *words])[:60]}"
 
 
+_DRIVERS = ("plait-scope", "plait-pool", "plait-pump")  # threads that wait for what others do, or ask them to
 _MODULE = re.compile(r" -c from ([\w.]+) import ")
 
 
@@ -84,6 +85,10 @@ def await_results(trace: Trace, consumed: Iterable[tuple[int, int, int]], origin
     `consumed` has the thread, when a batch was begun, and when the thread was given it.
     """
     lanes = {lane.tid: at for at, lane in enumerate(trace.lanes)}
+    for lane in trace.lanes:
+        if lane.name in _DRIVERS:
+            for k, state in enumerate(lane.states):
+                lane.states[k] = State.IDLE if state == State.LOCK else state
     noted = {wait.lane for wait in trace.waits if wait.state is State.LOCK}
     for tid, began, ended in consumed:
         at = lanes.get(tid)

@@ -10,9 +10,9 @@ from plait._see.forecast import Forecast, forecast
 from plait._see.held import blocked, held
 from plait._see.holding import cure_of, doing, words_of
 from plait._see.lines import Lines
-from plait._see.loops_that_look import ends_at
+from plait._see.loops_that_look import looks
 from plait._see.runs import Figures
-from plait._see.summary_lines import spinning_in, tell_lines, tell_spins
+from plait._see.summary_lines import spinning_in, tell_lines, tell_spins, tell_strangers
 from plait._see.summary_queues import tell_queues
 from plait._see.summary_runs import SHORT, tell_runs
 from plait._see.summary_serial import tell_serial
@@ -60,7 +60,7 @@ def summarise(
         *others,
         *_locks(trace, lines, cores),
         *tell_queues(trace, total, lines, cores),
-        *_sleeps(trace, total),
+        *_sleeps(trace, total, lines),
         *tell_runs(trace, runs),
     ]
     looks = trace.facts.get("rate", 0.0) * trace.seconds
@@ -72,6 +72,9 @@ def summarise(
     busy = sum(sums[state] for state in ON_CORE)
     average = min(busy / trace.seconds, cores)
     found = [f"{total:.2f} s of thread time in {trace.seconds:.2f} s; {average:.2f} cores were busy on average"]
+    strangers = trace.facts.get("strangers", 0.0) / trace.seconds
+    if strangers >= _CHILDREN:
+        found[0] += f", and {min(strangers, cores):.2f} with threads that C code has started"
     children = trace.facts.get("children", 0.0) / trace.seconds
     if children >= _CHILDREN:
         found[0] += f", and {children:.2f} with child processes that have ended"
@@ -85,9 +88,10 @@ def summarise(
     apart = services | frozenset(spinning)
     graver = [*exact, *_gil(trace, times, sums, total, runs, cores, apart), *_core(sums, total, trace.seconds, cores)]
     graver += [*tell_spins(trace, lines, spinning), *tell_serial(trace, runs, lines, cores)]
+    graver += tell_strangers(trace, lines)
     found += _sorted(graver) + _sorted(_signals(trace, total, lines))
     found += _sorted(_naps(trace, total, lines, found))
-    return found + _sorted(tell_lines(trace, lines, total, found))
+    return found + _sorted(tell_lines(trace, lines, total, found, frozenset(run.consumer for run in runs)))
 
 
 def _sorted(findings: Iterable[Finding]) -> list[str]:
@@ -244,7 +248,7 @@ def _line(trace: Trace, places: list[int], of_holders: bool = False) -> str:
     return max(lengths, key=lambda one: lengths[one], default="")
 
 
-def _sleeps(trace: Trace, total: float) -> list[Finding]:
+def _sleeps(trace: Trace, total: float, lines: Lines) -> list[Finding]:
     """What sleeps in C, where no line of the program says so."""
     seconds = 0.0
     for lane in trace.lanes:
@@ -252,7 +256,10 @@ def _sleeps(trace: Trace, total: float) -> list[Finding]:
             seconds += (ended - began) / 1e6 if state is State.SLEEP and detail else 0.0
     if seconds < 0.1 * total:
         return []
-    text = f"{seconds:.2f} s of sleeping were in C code, not in time.sleep: SQLite does that while another connection "
+    threads = [at for at, lane in enumerate(trace.lanes) if lane.kind != "task"]
+    place = lines.most(threads, {State.SLEEP})
+    text = f"{seconds:.2f} s of sleeping were in C code, {f'most at {place.where}, ' if place else ''}"
+    text += "not in time.sleep: SQLite does that while another connection "
     return [(seconds, text + "has locked the database (keep transactions short, or let one thread write)")]
 
 
@@ -276,7 +283,7 @@ def _naps(trace: Trace, total: float, lines: Lines, known: list[str]) -> list[Fi
 
 def _looks(lines: Lines, where: str, times: int) -> str:
     """Of who sleeps in a loop that looks whether it may go on: what would wake it."""
-    ends = ends_at(*lines.sources[where]) if where in lines.sources and times >= _AGAIN else ""
+    ends = looks(*lines.sources[where]) if where in lines.sources and times >= _AGAIN else ""
     if not ends:
         return ""
     return f"; its loop {ends}: an Event, a Condition or join() would end each wait as soon as it may"

@@ -101,6 +101,10 @@ def _advice(trace: Trace, name: str, workers: Sequence[int], runs: Sequence[tupl
                 f". They mostly wait, and child processes keep {children:.2f} of {cores} cores busy: more threads help "
                 "for as long as cores are free"
             )
+        longest, whole = max(ended - began for began, ended, _ in runs), _whole(runs)
+        if len(runs) > len(workers) and longest > _MOSTLY * whole:
+            text = f". They mostly wait for something outside: one call took {longest / 1e6:.2f} s, so that more would "
+            return f"{text}hardly help"
         text = ". They mostly wait for something outside: more of them (max_workers=...) would begin calls sooner"
         return text + _forecast(trace, name, sums, len(workers), runs)
     if sum(sums[state] for state in _ONE_ANOTHER) > _MOSTLY * own:
@@ -116,7 +120,7 @@ def _forecast(
     """What more threads would make of it, if what they wait for serves so many."""
     many = min(len(runs), _MORE * workers)
     lengths = [(ended - began) / 1e6 for began, ended, _ in runs]
-    whole = (max(one[1] for one in runs) - min(one[0] for one in runs)) / 1e6
+    whole = _whole(runs) / 1e6
     least = max(sum(lengths) / many, *lengths, sum(sums[state] for state in ON_CORE))
     then = trace.seconds - whole + least
     if then > _GAIN * trace.seconds:
@@ -126,3 +130,8 @@ def _forecast(
         who += f" (loop.set_default_executor(ThreadPoolExecutor({many})))"
     text = f"; {who} would take about {then:.2f} s instead of {trace.seconds:.2f} s"
     return f"{text} if what they wait for serves so many at once"
+
+
+def _whole(runs: Sequence[tuple[int, int, int]]) -> int:
+    """Microseconds from the first call's beginning to the last one's end."""
+    return max(one[1] for one in runs) - min(one[0] for one in runs)

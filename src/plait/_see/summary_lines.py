@@ -10,6 +10,7 @@ from plait._see.loops_that_look import spins
 
 Finding = tuple[float, str]
 _TOLD = 0.1  # of the time of threads
+_SEVERAL = 2
 _ALWAYS = 0.9  # of what a thread computes, at one line
 _GROUPS = (
     (WORDS[State.SOCKET], frozenset({State.SOCKET})),
@@ -20,9 +21,14 @@ _GROUPS = (
 _ON_CORE = (State.PYTHON, State.NATIVE)
 
 
-def tell_lines(trace: Trace, lines: Lines, total: float, known: Iterable[str]) -> list[Finding]:
-    """The line of most of each kind of work; `known` are the sentences that may have told it already."""
-    lanes = [at for at, lane in enumerate(trace.lanes) if lane.kind != "task"]
+def tell_lines(
+    trace: Trace, lines: Lines, total: float, known: Iterable[str], consumers: frozenset[int]
+) -> list[Finding]:
+    """The line of most of each kind of work; `known` are the sentences that may have told it already.
+
+    Who consumes the results of a map does what the map does for it.
+    """
+    lanes = [at for at, lane in enumerate(trace.lanes) if lane.kind != "task" and at not in consumers]
     said = "\n".join(known)
     found = []
     for words, states in _GROUPS:
@@ -32,6 +38,26 @@ def tell_lines(trace: Trace, lines: Lines, total: float, known: Iterable[str]) -
         if place is not None and f"at {place.where}" not in said:
             found.append((seconds, f"{words}: {seconds:.2f} s, {place.share:.0%} of it at {place.where}"))
     return found
+
+
+def tell_strangers(trace: Trace, lines: Lines) -> list[Finding]:
+    """Threads that call a library which starts threads of its own, and wait for a lock in there."""
+    noted = {wait.lane for wait in trace.waits if wait.state is State.LOCK}
+    computed = trace.facts.get("strangers", 0.0)
+    lanes = [at for at, lane in enumerate(trace.lanes) if lane.kind == "thread" and at not in noted]
+    lanes = [at for at in lanes if trace.times(at).get(State.LOCK, 0.0) >= _TOLD * trace.seconds]
+    if computed < _TOLD * trace.seconds or len(lanes) < _SEVERAL:
+        return []
+    seconds = sum(trace.times(at).get(State.LOCK, 0.0) for at in lanes)
+    place = lines.most(lanes, {State.LOCK})
+    text = (
+        f"{len(lanes)} threads waited {seconds:.2f} s for a lock in C code{f', most at {place.where}' if place else ''}"
+    )
+    text += f", while threads that C code has started computed for {computed:.2f} s: a library that uses all cores by "
+    text += (
+        "itself, as BLAS and OpenMP do. OMP_NUM_THREADS=1, set before the program starts, leaves them to the threads"
+    )
+    return [(seconds, text)]
 
 
 def tell_spins(trace: Trace, lines: Lines, spinning: Sequence[int]) -> list[Finding]:

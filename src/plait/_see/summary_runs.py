@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from plait._core.how_many import how_many
 from plait._core.memory import in_units
 from plait._core.trace import ON_CORE, WORDS, Slice, State, Trace
 from plait._see.runs import Figures
@@ -13,6 +14,7 @@ _MORE = 4  # times as many workers, for a forecast
 _GAIN = 0.8  # of the time as it was: a forecast above is no gain
 _TOLD = 0.1  # of the time of a map: what is less is not told
 _EMPTY = 0.25
+_FULL = 0.8  # of what a rate allows
 SHORT = 50e-6  # seconds of an item for which another process is not worth it
 _SLOW = 4  # times the median
 
@@ -95,11 +97,15 @@ def _empty(trace: Trace, run: Figures) -> list[tuple[float, str]]:
         return []  # which is told, and the reason for this
     text = f"{run.name}: {_workers(run)} had no item for {run.empty / whole:.0%} of the time "
     text += f"in which items were still to come ({run.empty:.2f} s of {whole:.2f} s)"
-    if mostly in _OWN:
+    if run.rate and run.items > _FULL * run.rate * run.seconds:
+        text += f"; rate= lets {run.rate:.3g} of them start in a second"
+    elif mostly in _OWN:
         text += f"; {feeder.name}, which takes their results, spent {did[mostly]:.2f} s {WORDS[mostly]}: "
         text += "the loop around the map, or its input, is what is slow"
     elif run.transfer is not None and run.transfer.sent_seconds + run.transfer.read_seconds > _EMPTY * run.seconds:
         text += "; pickling here is what they waited for"
+    elif run.again:
+        text += f"; {how_many(run.again, 'attempt')} after a failure (retry=) had to wait for the delay before it"
     return [(run.empty, text)]
 
 
@@ -116,7 +122,7 @@ def _waits(trace: Trace, run: Figures) -> list[tuple[float, str]]:
     )
     least = max(work / many, longest, computed)
     then = trace.seconds - run.seconds + least
-    if then > _GAIN * trace.seconds:
+    if then > _GAIN * trace.seconds or longest > _MOSTLY * run.seconds:
         return []
     how = f'engine="thread" and workers={many}' if run.elsewhere else f"workers={many}"
     text = (

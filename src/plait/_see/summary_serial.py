@@ -14,6 +14,7 @@ _ENDS = (State.JOIN, State.FUTURE)
 _ALONE = 0.05  # of the time: what other threads may do beside the one that does it all
 _MOSTLY = 0.5
 _TOLD = 0.25  # of the time: imports that take less are not told
+_NAMED = 3  # modules
 _AT_ONCE = 8  # waits, for a forecast
 _AGAIN = 5  # waits at one line: fewer are no loop
 _LISTENS = (" in accept", " in serve_forever", " in input")
@@ -37,13 +38,13 @@ def tell_serial(trace: Trace, runs: Sequence[Figures], lines: Lines, cores: int)
 
 def _imports(trace: Trace, lines: Lines, lane: int, own: float) -> list[Finding]:
     """Of a program that is over soon: the modules it imports."""
-    seconds = lines.imports(lane) * own
+    modules = lines.imports(lane)
+    seconds = sum(modules.values()) * own
     if seconds < _TOLD * trace.seconds:
         return []
-    longest = lines.longest_import(lane)
-    text = f"{trace.lanes[lane].name} imported modules for {seconds:.2f} s"
-    text += f", most at {longest.where}" if longest else ""
-    return [(seconds, f"{text}: import what is rarely needed where it is needed; python -X importtime tells each")]
+    longest = ", ".join(f"{name} {share * own:.2f} s" for name, share in list(modules.items())[:_NAMED])
+    text = f"{trace.lanes[lane].name} imported modules for {seconds:.2f} s, with what they import: {longest}. "
+    return [(seconds, f"{text}What is rarely needed can be imported where it is; python -X importtime tells each")]
 
 
 def _one_thread(trace: Trace, times: dict[State, float], at: int, lines: Lines, cores: int) -> list[Finding]:

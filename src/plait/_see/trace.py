@@ -159,7 +159,8 @@ class trace:  # noqa: N801  used as a verb: with plait.trace("run.html")
             trace.missing.append(
                 "green threads (gevent, eventlet) and what they wait for: only the thread that runs them"
             )
-        trace.facts |= {"rate": samples.rate, "cost": samples.cost}
+        strangers = sum(one.cpu for one in samples.threads if one.pid == self._pid and one.tid not in names)
+        trace.facts |= {"rate": samples.rate, "cost": samples.cost, "strangers": strangers}
         if not self._children:
             trace.facts["children"] = children
         runs = runs_of(trace, batches, self._transfer.sums(), self._origin)
@@ -176,9 +177,9 @@ class trace:  # noqa: N801  used as a verb: with plait.trace("run.html")
         if self._path is not None:
             save(trace, self._path)
 
-    def _told(self, name: str, run: int, batch: Batch) -> None:
+    def _told(self, name: str, run: int, batch: Batch, rate: float) -> None:
         tid = _thread.get_native_id()
-        self._batches.append(Told(name, run, batch, tid))
+        self._batches.append(Told(name, run, batch, tid, rate))
         if batch.started:
             self._consumed.append((tid, int(batch.started * 1e6), now()))
 

@@ -1,0 +1,337 @@
+"""What a summary says is to be changed, and what that would make of it: mostly from made-up traces."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+import plait
+from plait._cli.trace_end import LastAct
+from plait._core.trace import Lane, State, Trace, Wait
+from plait._see.lines import Lines
+from plait._see.loops_that_look import looks, spins
+from plait._see.recorder_calls import Begun, Done
+from plait._see.recorder_lines import Look
+from plait._see.recorder_processes import Pieces
+from plait._see.recorder_steps import Blocked
+from plait._see.runs import Figures
+from plait._see.summary import summarise
+from plait._see.summary_calls import tell_calls
+from plait._see.summary_processes import tell_processes
+from plait._see.summary_runs import tell_runs
+from plait._see.task_lanes import blocked_words
+
+pytestmark = pytest.mark.usefixtures("nothing_left")
+
+PYTHON, NATIVE, SOCKET, SLEEP = State.PYTHON, State.NATIVE, State.SOCKET, State.SLEEP
+SECOND = 1_000_000
+
+
+def made(lanes: dict[str, list[tuple[float, State]]], kind: str = "thread") -> Trace:
+    """Two seconds of these threads, each in these states from these seconds on."""
+    trace = Trace("app.py", 0.0, 2 * SECOND)
+    for number, (name, states) in enumerate(lanes.items(), 1):
+        lane = Lane(name, kind, 1, number)
+        for moment, state in states:
+            lane.add(int(moment * SECOND), state)
+        trace.lanes.append(lane)
+    return trace
+
+
+def at(trace: Trace, *wheres: str, sources: dict[str, tuple[str, int]] | None = None) -> Lines:
+    """Twenty looks at each thread, all at its line."""
+    found = [Look(n * SECOND // 10, tid, where) for tid, where in enumerate(wheres, 1) for n in range(20)]
+    return Lines(trace, found, 0, sources)
+
+
+def said(trace: Trace, lines: Lines, runs: list[Figures] | None = None) -> str:
+    return "\n".join(summarise(trace, runs or [], [], 4, lines))
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        (SOCKET, 'engine="thread", workers=8) would take about 0.25 s instead of 2.00 s'),
+        (NATIVE, 'engine="thread", workers=4) would take about 0.50 s instead of 2.00 s on 4 free cores'),
+        (PYTHON, 'engine="process") would take about 0.50 s instead of 2.00 s on 4 free cores, beside the start'),
+    ],
+)
+def test_one_thing_after_the_other(state: State, words: str) -> None:
+    trace = made({"MainThread": [(0, state)]})
+    text = said(trace, at(trace, "app.py:7 in fetch"))
+    assert "MainThread does one thing after the other" in text
+    assert "100% of it at app.py:7 in fetch" in text
+    assert words in text
+    assert "one thing after the other" not in said(trace, Lines(trace))  # nobody knows the line
+
+
+def test_who_waits_to_be_asked_is_no_work() -> None:
+    trace = made({"MainThread": [(0, SOCKET)]})
+    assert "after the other" not in said(trace, at(trace, "app.py:7 in accept"))
+
+
+def test_child_processes_need_cores_themselves() -> None:
+    trace = made({"MainThread": [(0, State.CHILD)]})
+    trace.facts["children"] = 1.6
+    text = said(trace, at(trace, "app.py:7 in convert"))
+    assert 'engine="thread", workers=5) would take about 0.40 s instead of 2.00 s' in text
+
+
+def test_several_threads_are_no_single_one() -> None:
+    trace = made({"a": [(0, SOCKET)], "b": [(0, SOCKET)]})
+    text = said(trace, at(trace, "app.py:7 in fetch", "app.py:7 in fetch"))
+    assert "after the other" not in text
+    assert "in socket or pipe I/O: 4.00 s, 100% of it at app.py:7 in fetch" in text
+
+
+def test_the_lines_of_a_function_count_together() -> None:
+    trace = made({"MainThread": [(0, PYTHON)]})
+    found = [Look(n * SECOND // 10, 1, f"app.py:{5 + n % 5} in crunch") for n in range(20)]
+    assert "100% of it at app.py:5-9 in crunch" in said(trace, Lines(trace, found))
+
+
+def test_imports_of_a_program_that_is_over_soon() -> None:
+    trace = made({"MainThread": [(0, PYTHON)]})
+    names = ["numpy"] * 12 + ["json"] * 3 + [""] * 5
+    lines = Lines(trace, [Look(n * SECOND // 10, 1, "app.py:1 in <module>", name) for n, name in enumerate(names)])
+    assert "MainThread imported modules for 1.50 s, with what they import: numpy 1.20 s, json 0.30 s" in said(
+        trace, lines
+    )
+
+
+@pytest.mark.parametrize("state", [State.JOIN, State.FUTURE])
+def test_who_waits_for_each_call_before_the_next(state: State) -> None:
+    trace = made({"MainThread": [(0, state)], "pool_0": [(0, SLEEP)]})
+    for n in range(20):
+        trace.waits.append(Wait(0, n * SECOND // 10, (n + 1) * SECOND // 10, state, "future", "app.py:9 in main"))
+    text = said(trace, Lines(trace))
+    assert "MainThread waited 20 times for " in text
+    assert "start them all first, then wait for them" in text
+    assert "8 at a time would take about 0.25 s instead of 2.00 s" in text
+    others = made({"MainThread": [(0, state)], "pool_0": [(0, SLEEP)], "pool_1": [(0, State.LOCK)]})
+    others.waits = trace.waits
+    assert "start them all" not in said(others, Lines(others))  # they are all there, and wait for one another
+
+
+def test_a_task_that_awaits_by_turns() -> None:
+    trace = made({"main (Task-1)": [(0, SLEEP)]}, "task")
+    trace.lanes.append(Lane("MainThread", "thread", 1, 9))
+    trace.lanes[1].add(0, PYTHON)
+    for n in range(20):
+        trace.waits.append(Wait(0, n * SECOND // 10, (n + 1) * SECOND // 10, SLEEP, "sleep", "app.py:4 in fetch"))
+    text = said(trace, Lines(trace))
+    assert "main (Task-1) awaited 20 times at app.py:4 in fetch, one after the other" in text
+    assert "8 at a time would take about 0.25 s instead of 2.00 s" in text
+
+
+def locked(state: State) -> Trace:
+    """Two threads that have a lock by turns, for a tenth of a second each."""
+    turns: dict[str, list[tuple[float, State]]] = {"a": [], "b": []}
+    for n in range(20):
+        for name, own in turns.items():
+            own.append((n / 10, state if (n % 2 == 0) == (name == "a") else State.LOCK))
+    trace = made(turns)
+    for n in range(19):
+        waits = 1 - n % 2
+        began, ended = n * SECOND // 10, (n + 1) * SECOND // 10
+        trace.waits.append(Wait(waits, began, ended, State.LOCK, "lock (app.py:1)", "app.py:3 in get", 1 - waits))
+    return trace
+
+
+def test_what_the_holder_of_a_lock_does() -> None:
+    trace = locked(SLEEP)
+    text = said(trace, at(trace, "app.py:8 in query", "app.py:8 in query"))
+    assert "its holder was mostly sleeping at app.py:8 in query" in text
+    assert "If that need not be under the lock, it would take about 1.05 s instead of 2.00 s" in text
+    trace = locked(NATIVE)
+    text = said(trace, at(trace, "app.py:8 in query", "app.py:8 in query"))
+    assert "If each thread can have its own of what the lock guards, it would take about 1.05 s instead of" in text
+    assert "If " not in said(locked(PYTHON), Lines(trace))
+
+
+def test_a_handler_of_logging() -> None:
+    trace = locked(SLEEP)
+    trace.waits = [wait._replace(name="self.lock (logging/__init__.py:916)") for wait in trace.waits]
+    assert "logging.handlers.QueueHandler" in said(trace, Lines(trace))
+
+
+def test_more_permits() -> None:
+    trace = made({name: [(0, State.SEMAPHORE)] for name in "abcd"})
+    trace.waits = [
+        Wait(at, 0, 2 * SECOND, State.SEMAPHORE, "slots (app.py:1)", "app.py:3 in get", 0, permits=2)
+        for at in (1, 2, 3)
+    ]
+    assert "4 permits would take about 0.80 s instead of 2.00 s" in said(trace, Lines(trace))
+
+
+def test_the_one_thread_that_takes_from_a_full_queue() -> None:
+    trace = made({"a": [(0, State.QUEUE)], "consumer": [(0, SLEEP)]})
+    for n in range(4):
+        moments = n * SECOND // 2, (n + 1) * SECOND // 2
+        trace.waits.append(Wait(0, *moments, State.QUEUE, "Queue.put, taken from by consumer", "app.py:4 in produce"))
+    text = said(trace, at(trace, "app.py:4 in produce", "app.py:9 in store"))
+    assert "consumer, which takes from it, is slower, sleeping at app.py:9 in store" in text
+    assert "2 threads that take from it would take about 1.00 s instead of 2.00 s" in text
+
+
+def test_more_threads_of_an_executor() -> None:
+    trace = made({"pool_0": [(0, SLEEP)], "pool_1": [(0, SLEEP)]})
+    begun = [Begun(1 + n % 2, 0, n // 2 * SECOND // 10) for n in range(40)]
+    done = [Done(one.tid, one.began, one.began + SECOND // 10) for one in begun]
+    ((_, text),) = tell_calls(trace, begun, 0, 2, done)
+    assert "8 of them would take about 0.50 s instead of 2.00 s if what they wait for serves so many at once" in text
+    done[-1] = Done(2, begun[-1].began, begun[-1].began + SECOND)
+    begun, done = [*begun[20:]], [*done[20:]]  # 1 s of many, and then one alone
+    slow, text = (text for _, text in sorted(tell_calls(trace, begun, 0, 2, done), reverse=True))
+    slow = slow if "ended last" in slow else text
+    assert "pool: one of its 20 calls took 1.00 s on pool_1, 10 times the median, and ended last" in slow
+
+
+def test_workers_that_are_few_and_wait() -> None:
+    trace = made({"MainThread": [(0, State.FUTURE)], "process-1 (pid 9)": [(0, SLEEP)]}, "worker")
+    run = Figures("fetch", 0, elsewhere=True, lanes={1: (0, 2 * SECOND)}, items=20, work=2.0, hungry=2.0)
+    ((_, text),) = tell_runs(trace, [run])
+    assert 'engine="thread" and workers=4 would take about 0.50 s instead of 2.00 s' in text
+    run.empty = 1.0  # its items come too slowly: more workers would have none
+    assert not any("workers=4" in text for _, text in tell_runs(trace, [run]))
+
+
+@pytest.mark.parametrize(
+    ("figures", "words"),
+    [
+        ({"rate": 10.0}, "rate= lets 10 of them start in a second"),
+        ({"again": 3}, "3 attempts after a failure (retry=) had to wait for the delay before it"),
+    ],
+)
+def test_why_workers_have_no_item(figures: dict[str, float], words: str) -> None:
+    trace = made({"MainThread": [(0, State.FUTURE)], "thread-1": [(0, State.IDLE)]})
+    run = Figures("fetch", 0, lanes={1: (0, 2 * SECOND)}, items=20, work=0.2, hungry=2.0, empty=1.8)
+    for name, value in figures.items():
+        setattr(run, name, value)
+    ((_, text),) = tell_runs(trace, [run])
+    assert text.endswith(words)
+
+
+def test_pieces_that_are_too_small_or_too_large() -> None:
+    trace = made({"MainThread": [(0, State.FUTURE)]})
+    many = Pieces(20_000, 1_000_000, 0.3, 20_000, 1_000_000, 0.1)
+    ((_, text),) = tell_processes(trace, many, ["app.py:3 in main"] * 2, 1.0)
+    assert "20,000 pieces of work went to other processes one by one, 100 µs each" in text
+    assert "chunksize=1,000" in text
+    large = Pieces(20, 40 << 20, 1.0, 20, 2000, 0.0)
+    ((_, text),) = tell_processes(trace, large, ["app.py:3 in main"] * 2, 1.0)
+    assert "40 MiB went to other processes in 20 pieces" in text
+    assert "initializer=" in text
+
+
+def test_processes_that_wait_and_pools_that_are_made_again_and_again() -> None:
+    trace = made({"MainThread": [(0, State.FUTURE)]})
+    pieces = Pieces(50, 5000, 0.0, 50, 5000, 0.0)
+    ((_, text),) = tell_processes(trace, pieces, ["app.py:3 in main"] * 2, 0.03)
+    assert "2 other processes computed for 0.03 s in 2.00 s, so that they mostly wait" in text
+    assert "32 threads would take about 0.12 s instead of 2.00 s" in text
+    assert tell_processes(trace, pieces, ["app.py:3 in main"] * 2, 3.0) == []
+    ((_, text),) = tell_processes(trace, pieces, ["app.py:3 in main"] * 40, 3.0)
+    assert "40 processes were started at app.py:3 in main, 20 a second: a pool that is made once" in text
+
+
+LOOPS = """\
+while not ready:
+    pass
+while True:
+    if ready():
+        break
+    time.sleep(0.1)
+while (item := queue.get()) is not None:
+    time.sleep(0.1)
+while n < 9:
+    n += 1
+"""
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"), [(2, (True, True)), (6, (False, True)), (8, (False, False)), (10, (False, False))]
+)
+def test_loops_that_only_look(line: int, expected: tuple[bool, bool], tmp_path: Path) -> None:
+    file = tmp_path / "app.py"
+    file.write_text(LOOPS, encoding="utf-8")
+    assert (spins(str(file), line), bool(looks(str(file), line))) == expected
+
+
+def test_who_spins_is_no_work_for_a_process(tmp_path: Path) -> None:
+    file = tmp_path / "app.py"
+    file.write_text(LOOPS, encoding="utf-8")
+    waits = [(0, PYTHON), (1, State.GIL)]
+    trace = made({"MainThread": waits, "compute": [(0, State.GIL), (1, PYTHON)]})
+    lines = at(trace, "app.py:2 in main", "app.py:10 in work", sources={"app.py:2 in main": (str(file), 2)})
+    text = said(trace, lines)
+    assert "MainThread looked again and again whether it may go on, at app.py:2 in main, which took 1.00 s" in text
+    assert "processes in place" not in text
+
+
+def test_threads_of_the_library_are_no_work_for_a_process() -> None:
+    trace = made({"a": [(0, PYTHON), (1, State.GIL)], "_handle_results": [(0, State.GIL), (1, PYTHON)]})
+    assert "processes in place" in "\n".join(summarise(trace, [], [], 2))
+    assert "processes in place" not in "\n".join(summarise(trace, [], [], 2, None, frozenset({1})))
+
+
+def test_a_library_with_threads_of_its_own() -> None:
+    trace = made({"a": [(0, State.LOCK)], "b": [(0, State.LOCK)]})
+    trace.facts["strangers"] = 1.5
+    text = said(trace, at(trace, "app.py:7 in job", "app.py:7 in job"))
+    assert "and 0.75 with threads that C code has started" in text
+    assert "2 threads waited 4.00 s for a lock in C code, most at app.py:7 in job" in text
+    assert "OMP_NUM_THREADS=1" in text
+
+
+def test_a_pool_of_a_package() -> None:
+    trace = made({"a": [(0, State.CONDITION)]})
+    where = "app.py:7 in job (queue.py:199 in get)"
+    trace.waits.append(Wait(0, 0, 2 * SECOND, State.CONDITION, "self.mutex (queue.py:100)", where))
+    lines = at(trace, where, sources={where: ("/lib/site-packages/sqlalchemy/util/queue.py", 199)})
+    assert "create_engine(pool_size=..., max_overflow=...)" in said(trace, lines)
+
+
+@pytest.mark.parametrize(
+    ("state", "cure"), [(SLEEP, "asyncio.to_thread runs what blocks"), (PYTHON, "a process does it")]
+)
+def test_what_blocks_a_loop_decides_what_runs_it(state: State, cure: str) -> None:
+    trace = made({"MainThread": [(0, state)]})
+    ((_, text),) = blocked_words(trace, [Blocked(1, 100_000, 400_000, "audit", "app.py:7 in audit")], [], 0)
+    assert cure in text
+
+
+def test_the_lines_of_threads_are_seen() -> None:
+    near, far = socket.socketpair()
+    with near, far, plait.trace() as trace:
+        reader = threading.Thread(target=lambda: near.recv(1))
+        reader.start()
+        ends = time.perf_counter() + 0.5
+        while time.perf_counter() < ends:
+            sum(range(1000))
+        far.send(b".")
+        reader.join()
+    text = str(trace)
+    assert "in test_the_lines_of_threads_are_seen" in text
+    assert "in socket or pipe I/O: " in text
+    assert "in <lambda>" in text
+
+
+def test_a_child_that_is_ended_at_once_leaves_the_trace_to_its_parent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A signal may come before the child has the default action again."""
+    told: list[int] = []
+    act = LastAct(lambda: told.append(1))
+    monkeypatch.setattr(os, "kill", lambda _, number: told.append(number))
+    monkeypatch.setattr(os, "getpid", lambda pid=os.getpid(): pid + 1)
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        act._handle(signal.SIGTERM, None)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert told == [signal.SIGTERM]
