@@ -8,6 +8,7 @@ if TYPE_CHECKING:  # workers of pools import this file
     from typing import Final
 
     from plait._core.batch import Batch
+    from plait._core.rate import RateLimit
 
 
 class Onlooker:
@@ -15,7 +16,7 @@ class Onlooker:
 
     Attributes:
         told: called with the name of the function, a number of the run it belongs to, each batch that has ended, and
-            how many items may start in a second, 0 for any number.
+            the limit of its starts, or None.
         ran: called with the words for a call that a thread of this process has run, when it began, by
             ``time.perf_counter``, and whether it failed.
     """
@@ -23,7 +24,7 @@ class Onlooker:
     __slots__ = ("ran", "told")
 
     def __init__(self) -> None:
-        self.told: Callable[[str, int, Batch, float], object] | None = None
+        self.told: Callable[[str, int, Batch, RateLimit | None], object] | None = None
         self.ran: Callable[[str, float, bool], object] | None = None
 
 

@@ -357,8 +357,7 @@ class Run:
                 self.job.feed.retry(batch.base + offset, batch.items[offset], batch.attempt + 1, now + delay)
             report.retries += len(again)
         if ONLOOKER.told is not None:
-            limit = self.job.feed.limit
-            ONLOOKER.told(name_of(self.job.fn), id(self.job), batch, 0.0 if limit is None else limit.per_second)
+            ONLOOKER.told(name_of(self.job.fn), id(self.job), batch, self.job.feed.limit)
         for piece in final:
             count = len(piece.items)
             self._accounts.settle(piece)

@@ -33,6 +33,24 @@ def forecast(engine: str, workers: int, profile: Profile, cores: int) -> float:
     return min(side_by_side / cycle_seconds(side_by_side, held, alone - held), cores / max(busy, 1e-9))
 
 
+def wants_core(profile: Profile, per_second: float) -> float:
+    """The share of the time, from 0 to 1, in which so many calls a second want a core that others may have.
+
+    Who waits for something else is not slowed down by them, so that what was measured of it stands: a lock that all
+    calls need shows nowhere else.
+
+    >>> wants_core(Profile(calls=30, seconds=0.01, busy_seconds=0.01, cores=1.0, gil=1.0), 4.0)
+    1.0
+    >>> wants_core(Profile(calls=30, seconds=0.1, busy_seconds=0.001, cores=0.1, gil=0.0, hindered=0.5), 100.0)
+    0.2
+    """
+    if not profile.waits:
+        return 1.0
+    busy = profile.busy_seconds + profile.children_seconds
+    lacked = busy * profile.hindered / max(1e-9, 1 - profile.hindered)
+    return float(min(1.0, per_second * (busy + lacked)))
+
+
 def weighed(measured: float, expected: float, hindered: float) -> float:
     """What to believe: what was measured on a machine of its own, and the less of it the more others had the cores.
 

@@ -24,6 +24,7 @@ from plait._engines.tables import Tables
 from plait._see.whereabouts import PLAIT
 
 _LIBRARIES = ("openblas", "mkl_rt", "blis", "libgomp", "libomp", "accelerate")
+_ASKED, _FAR_LESS, _LEAST = 2, 10, 1e-4  # items asked for twice; times as fast, and seconds, of what is remembered
 _CALLS_AT_MOST = 1_000_000
 BUSY = 0.1  # the share of the time others had the cores, from which on the machine is called busy
 _WAITING = 0.5  # below this share of busy time it waits for something
@@ -49,6 +50,8 @@ class Profile:
         libraries: numeric libraries that are loaded and start threads.
         hindered: of the time that threads were ready for a core, the share, from 0 to 1, in which others had it.
         children_seconds: processor time of the child processes that one call runs.
+        first_seconds, again_seconds: of a function that remembers its results: wall time of the first call with an
+            item, and of another with the same; 0 of others.
     """
 
     calls: int
@@ -64,6 +67,8 @@ class Profile:
     libraries: tuple[str, ...] = ()
     hindered: float = 0.0
     children_seconds: float = 0.0
+    first_seconds: float = 0.0
+    again_seconds: float = 0.0
 
     @property
     def waits(self) -> bool:
@@ -106,6 +111,7 @@ def profile(fn: Callable[..., object], items: Sequence[object], seconds: float) 
                 f"{name} gives {meter.lazy}: its code does not run before that is iterated, so there is nothing to "
                 "measure; pass a function that iterates it, such as one that returns a list"
             )
+    first, again = remembered(fn, items[2:], seconds)
     calls, step = 0, 1
     with _Watch() as watch:
         while True:
@@ -133,7 +139,41 @@ def profile(fn: Callable[..., object], items: Sequence[object], seconds: float) 
         one_at_a_time=only.own_thread or only.one_at_a_time,
         tables=tuple(dict.fromkeys(one.name for one in tables.found)),
         libraries=_libraries(),
+        first_seconds=first,
+        again_seconds=again,
     )
+
+
+def remembered(fn: Callable[..., object], items: Sequence[object], seconds: float) -> tuple[float, float]:
+    """How long a first call with an item takes and another with the same, if that is far less; or zeros.
+
+    Each of two items has to say so. Calls that take long beside so many seconds are not made again.
+
+    >>> import functools
+    >>> first, again = remembered(functools.cache(lambda n: sum(range(100_000))), [1, 2], seconds=1.0)
+    >>> first > 10 * again > 0, remembered(lambda n: sum(range(100_000)), [1, 2], seconds=1.0)
+    (True, (0.0, 0.0))
+    """
+    found = (0.0, 0.0)
+    for item in items[:_ASKED]:
+        first = _timed(fn, item)
+        if not _LEAST < first < seconds / _ASKED:
+            return 0.0, 0.0
+        again = _timed(fn, item)
+        if again * _FAR_LESS > first:
+            return 0.0, 0.0
+        found = first, again
+    return found if len(items) >= _ASKED else (0.0, 0.0)
+
+
+def _timed(fn: Callable[..., object], item: object) -> float:
+    began = time.perf_counter()
+    try:
+        fn(item)
+    except BaseException as error:
+        _tell(error, item)
+        raise
+    return max(1e-9, time.perf_counter() - began)
 
 
 def _tell(error: BaseException, item: object) -> None:

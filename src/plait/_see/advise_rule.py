@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from plait._see.advise_forecast import REMOTE, forecast, weighed
+from plait._see.advise_forecast import REMOTE, forecast, wants_core, weighed
 from plait._see.advise_profile import BUSY, Profile
 from plait._see.advise_trial import Trial
 
@@ -124,7 +124,7 @@ def knowing_one_call(trials: Sequence[Trial]) -> list[Trial]:
 def _weighed(trial: Trial, profile: Profile, cores: int, start: float) -> Trial:
     expected = forecast(trial.engine, trial.workers, profile, cores)
     most = start if trial.engine in REMOTE else 0.0
-    hindered = max(profile.hindered, trial.hindered)
+    hindered = max(profile.hindered, trial.hindered) * wants_core(profile, trial.per_second)
     return replace(
         trial,
         per_second=weighed(trial.per_second, expected, hindered),

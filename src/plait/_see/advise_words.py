@@ -16,6 +16,7 @@ from plait._see.advise_trial import Trial
 _BAR = 40
 _NAMES = {"inline": "a plain loop", "thread": "threads", "process": "processes", "interpreter": "interpreters"}
 _HOLDS, _MIXED = 0.8, 0.35
+_SEVERAL, _NO_GAIN = 4, 1.3  # threads, and how many times a loop they do if they cannot wait side by side
 
 
 def sentence(function: str, picked: Pick, profile: Profile, trials: Sequence[Trial], cores: int) -> str:
@@ -33,6 +34,12 @@ def sentence(function: str, picked: Pick, profile: Profile, trials: Sequence[Tri
 
 def _reasons(picked: Pick, profile: Profile, trials: Sequence[Trial], cores: int) -> Iterator[str]:
     yield _nature(profile)
+    if profile.first_seconds:
+        yield (
+            f"but it remembers its results: for an item it took {in_words(profile.first_seconds)} at first, and then "
+            f"{in_words(profile.again_seconds)}, which all figures here are a mixture of: measure the function that "
+            "computes them"
+        )
     if profile.one_at_a_time:
         yield f"no two run at the same time in one process, because {profile.one_at_a_time}"
     if profile.cores >= 1.3:
@@ -45,6 +52,11 @@ def _reasons(picked: Pick, profile: Profile, trials: Sequence[Trial], cores: int
             f"compete with it{cure}"
         )
     best, even = picked.best, picked.break_even
+    if profile.waits and not profile.runs_children and _one_at_a_time(picked, trials):
+        yield (
+            "more threads are no faster, so that calls wait for one another, as for a lock, or for what serves one at "
+            "a time: plait.trace says for what"
+        )
     faster = max((trial for trial in trials if trial.engine in REMOTE), key=lambda one: one.per_second, default=None)
     if faster is None or not faster.per_second or best.engine in REMOTE:
         if even is not None and best.engine in REMOTE:
@@ -69,6 +81,12 @@ def _reasons(picked: Pick, profile: Profile, trials: Sequence[Trial], cores: int
             f"to move {in_units(profile.transfer_bytes)} per item to another process and back takes "
             f"{in_words(profile.transfer_seconds)}"
         )
+
+
+def _one_at_a_time(picked: Pick, trials: Sequence[Trial]) -> bool:
+    """Whether several threads were tried, and do no more than one: of what waits they should."""
+    several = [trial.per_second for trial in trials if trial.engine == "thread" and trial.workers >= _SEVERAL]
+    return bool(several) and max(several) < _NO_GAIN * picked.loop.per_second
 
 
 def _nature(profile: Profile) -> str:

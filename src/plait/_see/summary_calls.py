@@ -47,7 +47,8 @@ def tell_calls(
         whom = "its only thread" if len(workers) == 1 else f"one of {len(workers)} threads"
         text = f"{name}: its {how_many(len(calls), 'call')} waited for {whom}, "
         text += f"{mean:.2f} s each on average, in {seconds:.2f} s of the time"
-        text += "" if slow else _advice(trace, name, workers, runs, cores)
+        over = [run for run, one in zip(runs, calls, strict=True) if (one.tid, one.began) in ended]
+        text += "" if slow else _advice(trace, name, workers, over, cores)
         found.append((seconds, text))
     return found
 
@@ -101,11 +102,13 @@ def _advice(trace: Trace, name: str, workers: Sequence[int], runs: Sequence[tupl
                 f". They mostly wait, and child processes keep {children:.2f} of {cores} cores busy: more threads help "
                 "for as long as cores are free"
             )
+        text = ". They mostly wait for something outside: more of them (max_workers=...) would begin calls sooner"
+        if not runs:
+            return text
         longest, whole = max(ended - began for began, ended, _ in runs), _whole(runs)
         if len(runs) > len(workers) and longest > _MOSTLY * whole:
             text = f". They mostly wait for something outside: one call took {longest / 1e6:.2f} s, so that more would "
             return f"{text}hardly help"
-        text = ". They mostly wait for something outside: more of them (max_workers=...) would begin calls sooner"
         return text + _forecast(trace, name, sums, len(workers), runs)
     if sum(sums[state] for state in _ONE_ANOTHER) > _MOSTLY * own:
         return ". They mostly wait for one another, or for what there is too little of: more threads would not help"

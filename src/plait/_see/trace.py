@@ -17,6 +17,7 @@ from plait._core.budget import available_cores
 from plait._core.errors import UsageError
 from plait._core.how_many import how_many
 from plait._core.onlooker import ONLOOKER
+from plait._core.rate import RateLimit
 from plait._core.trace import Trace
 from plait._engines.core_wait import children_seconds
 from plait._see.idle import with_idle
@@ -177,9 +178,9 @@ class trace:  # noqa: N801  used as a verb: with plait.trace("run.html")
         if self._path is not None:
             save(trace, self._path)
 
-    def _told(self, name: str, run: int, batch: Batch, rate: float) -> None:
+    def _told(self, name: str, run: int, batch: Batch, limit: RateLimit | None) -> None:
         tid = _thread.get_native_id()
-        self._batches.append(Told(name, run, batch, tid, rate))
+        self._batches.append(Told(name, run, batch, tid, 0.0 if limit is None else limit.per_second))
         if batch.started:
             self._consumed.append((tid, int(batch.started * 1e6), now()))
 
