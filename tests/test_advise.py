@@ -165,7 +165,6 @@ def trial(engine: str, workers: int, *rounds: float, start: float = 0.0) -> Tria
 LOOPS = trial("inline", 1, 100, 101, 99)
 SHARES = replace(COMPUTES, obstacle='"seen" is shared')
 WAITS = Profile(calls=100, seconds=0.01, busy_seconds=0.0001, cores=0.1, gil=0.01)
-HINDERED = replace(WAITS, hindered=0.9)
 RELEASES = Profile(calls=100, seconds=0.01, busy_seconds=0.01, cores=1.0, gil=0.05)
 MIXED = Profile(calls=100, seconds=0.01, busy_seconds=0.01, cores=1.0, gil=0.5)
 BUSY = replace(RELEASES, hindered=0.5)
@@ -380,24 +379,3 @@ def test_what_changes_the_whole_process_is_not_tried_on_threads(monkeypatch: pyt
     advice = plait.advise(moves, [str(tmp_path)] * 100, seconds=0.4)
     assert {trial.engine for trial in advice.trials} == {"inline", "process"}
     assert "no two run at the same time in one process, because os.chdir changes the folder" in advice.sentence
-
-
-def test_calls_that_wait_for_one_another_are_no_faster_on_a_busy_machine_either():
-    """As for a lock: of what waits, what was measured stands, since others take no core from it."""
-    flat = [Trial("inline", 1, 100.0), *(Trial("thread", many, 101.0, hindered=0.9) for many in (1, 2, 4, 8))]
-    trials = weigh(flat, HINDERED, 2, start=0.1)
-    assert max(trial.per_second for trial in trials) < 120
-    found = pick(trials, 1000, HINDERED)
-    assert found is not None
-    assert "calls wait for one another" in sentence("locked", found, HINDERED, trials, 2)
-    (computes,) = weigh([Trial("process", 2, 50.0, hindered=0.9)], replace(COMPUTES, hindered=0.9), 2, start=0.1)
-    assert computes.per_second > 150
-
-
-def test_a_function_that_remembers_its_results_is_told():
-    found = pick([LOOP, THREADS], 100, WAITS)
-    assert found is not None
-    remembers = replace(WAITS, first_seconds=0.03, again_seconds=2e-6)
-    assert "it remembers its results: for an item it took 30 ms at first, and then 2 µs" in sentence(
-        "get", found, remembers, [LOOP, THREADS], 2
-    )

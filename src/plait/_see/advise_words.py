@@ -16,7 +16,7 @@ from plait._see.advise_trial import Trial
 _BAR = 40
 _NAMES = {"inline": "a plain loop", "thread": "threads", "process": "processes", "interpreter": "interpreters"}
 _HOLDS, _MIXED = 0.8, 0.35
-_SEVERAL, _NO_GAIN = 4, 1.3  # threads, and how many times a loop they do if they cannot wait side by side
+_SEVERAL, _NO_GAIN = 4, 1.5  # threads, and how many times a loop they do if they cannot wait side by side
 
 
 def sentence(function: str, picked: Pick, profile: Profile, trials: Sequence[Trial], cores: int) -> str:
