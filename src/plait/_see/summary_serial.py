@@ -16,7 +16,7 @@ _MOSTLY = 0.5
 _TOLD = 0.25  # of the time: imports that take less are not told
 _NAMED = 3  # modules
 _AT_ONCE = 8  # waits, for a forecast
-_AGAIN = 5  # waits at one line: fewer are no loop
+_AGAIN = 5  # waits, and turns: fewer are no loop
 _LISTENS = (" in accept", " in serve_forever", " in input")
 
 
@@ -60,6 +60,8 @@ def _one_thread(trace: Trace, times: dict[State, float], at: int, lines: Lines, 
         seconds = times.get(state, 0.0)
         if seconds < _MOSTLY * now:
             continue
+        if engine == "thread" and _times(trace, at, state) < _AGAIN:  # one thing that takes long
+            return []
         place = lines.most([at], {state}) or lines.most([at], COMPUTES if state in COMPUTES else {state})
         if place is None or place.where.endswith(_LISTENS) or many < 2:  # it waits to be asked
             return []
@@ -78,6 +80,12 @@ def _one_thread(trace: Trace, times: dict[State, float], at: int, lines: Lines, 
         text += ", beside the start of processes and the moving of data" if engine == "process" else ""
         return [(seconds, text)]
     return []
+
+
+def _times(trace: Trace, at: int, state: State) -> int:
+    """How often it was in a state."""
+    waits = sum(wait.lane == at and wait.state is state for wait in trace.waits)
+    return max(waits, trace.lanes[at].states.count(state))
 
 
 def _instead(engine: str, many: int) -> str:
