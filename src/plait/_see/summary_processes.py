@@ -23,13 +23,18 @@ _AT_ONCE = 32
 _WAITS = (State.FUTURE, State.QUEUE, State.JOIN, State.CHILD)
 
 
-def tell_processes(trace: Trace, pieces: Pieces, started: Iterable[str], computed: float) -> list[Finding]:
-    """Sentences with the seconds that they are about; `computed` are those of processor time in all those processes."""
+def tell_processes(
+    trace: Trace, pieces: Pieces, started: Iterable[str], computed: float, lacked: float = 0.0
+) -> list[Finding]:
+    """Sentences with the seconds that they are about.
+
+    `computed` are those of processor time in all those processes, `lacked` those that they were ready and had no core.
+    """
     lines = Counter(started)
     where, times = lines.most_common(1)[0] if lines else ("", 0)
     found = _starts(trace, where, times)
     found += _large(trace, pieces) + _small(trace, pieces, computed)
-    return found or _waiting(trace, pieces, lines.total(), computed)
+    return found or _waiting(trace, pieces, lines.total(), computed, lacked)
 
 
 def _starts(trace: Trace, where: str, times: int) -> list[Finding]:
@@ -38,7 +43,7 @@ def _starts(trace: Trace, where: str, times: int) -> list[Finding]:
     text = (
         f"{times} processes were started at {where}, {times / trace.seconds:.0f} a second: a pool that is made once, "
     )
-    return [(_TOLD * trace.seconds, text + "before the loop or the function around that line, serves all calls")]
+    return [(trace.seconds, text + "before the loop or the function around that line, serves all calls")]
 
 
 def _large(trace: Trace, pieces: Pieces) -> list[Finding]:
@@ -61,15 +66,15 @@ def _small(trace: Trace, pieces: Pieces, computed: float) -> list[Finding]:
         f"{many:,} pieces of work went to other processes one by one, {each * 1e6:.0f} µs each, most of which is the "
     )
     text += f"way there and back: let a piece have more of them (map and imap take chunksize={chunk:,}), "
-    return [(trace.seconds * _TOLD, text + "or use plait.map, which does so by itself")]
+    return [(trace.seconds, text + "or use plait.map, which does so by itself")]
 
 
-def _waiting(trace: Trace, pieces: Pieces, workers: int, computed: float) -> list[Finding]:
+def _waiting(trace: Trace, pieces: Pieces, workers: int, computed: float, lacked: float) -> list[Finding]:
     """Processes that hardly compute, while the program waits for them."""
     waited = max((_waits(trace, at) for at in _threads(trace)), default=0.0)
     if not workers or pieces.sent < 2 * workers or waited < 0.5 * trace.seconds:
         return []
-    if computed > _HARDLY * workers * trace.seconds:
+    if computed + lacked > _HARDLY * workers * trace.seconds:
         return []
     many = max(workers, min(_AT_ONCE, pieces.sent))
     then = max(trace.seconds - waited + waited * workers / many, computed)

@@ -167,11 +167,11 @@ class trace:  # noqa: N801  used as a verb: with plait.trace("run.html")
         runs = runs_of(trace, batches, self._transfer.sums(), self._origin)
         lines = Lines(trace, list(self._lines.looks), self._origin, self._lines.sources)
         apart = [one for one in samples.threads if one.pid in foreign.keys() - {self._pid}]
-        computed = max(children, sum(one.cpu + one.queued for one in apart))  # or wanted to
+        computed, lacked = max(children, sum(one.cpu for one in apart)), sum(one.queued for one in apart)
         known = [
             *blocked_words(trace, blocked, steps, self._origin),
             *tell_calls(trace, list(self._begun.begun), self._origin, cores, list(self._begun.done)),
-            *tell_processes(trace, self._processes.pieces(), list(self._processes.started), computed),
+            *tell_processes(trace, self._processes.pieces(), list(self._processes.started), computed, lacked),
         ]
         services = frozenset(at for at, lane in enumerate(trace.lanes) if lane.tid in self._recorder.services)
         trace.summary = summarise(trace, runs, known, cores, lines, services)
