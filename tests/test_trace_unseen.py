@@ -7,6 +7,7 @@ import copy
 import os
 import pickle
 import queue
+import signal
 import subprocess
 import sys
 import threading
@@ -59,6 +60,25 @@ def test_a_program_of_one_thread_may_fork() -> None:
     """Python 3.12 and later warn of a fork where the system counts more threads than one."""
     words = [sys.executable, "-W", "always::DeprecationWarning:__main__", "-c", FORKS]
     assert subprocess.run(words, capture_output=True, text=True, check=True).stderr == ""
+
+
+SIGNALS = """
+import os, signal, time, plait
+with plait.trace():
+    time.sleep(0.1)
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
+    for _ in range(3):
+        os.kill(os.getpid(), signal.SIGUSR1)
+        assert signal.sigwait({signal.SIGUSR1}) == signal.SIGUSR1
+print("waited")
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "sigwait"), reason="there is no sigwait")
+def test_signals_that_a_program_waits_for_are_its_own() -> None:
+    """A thread that does not block them would be killed by them, and the program with it."""
+    ended = subprocess.run([sys.executable, "-c", SIGNALS], capture_output=True, text=True, check=True)
+    assert ended.stdout == "waited\n"
 
 
 WAITS = """

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import _thread
 import os
+import signal
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -51,6 +52,8 @@ class UnseenThread:
         """Start the thread; what waits for its end."""
 
         def run() -> None:
+            if hasattr(signal, "pthread_sigmask"):  # the program's signals are for its own threads, that may block them
+                signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
             while not runs.acquire(timeout=self._seconds):
                 self._look()
 
