@@ -14,6 +14,7 @@ import pytest
 import plait
 from plait._cli.trace_end import LastAct
 from plait._core.trace import Lane, State, Trace, Wait
+from plait._see.forecast import forecast
 from plait._see.lines import Lines
 from plait._see.loops_that_look import looks, spins
 from plait._see.recorder_calls import Begun, Done
@@ -282,6 +283,15 @@ def test_who_spins_is_no_work_for_a_process(tmp_path: Path) -> None:
     text = said(trace, lines)
     assert "MainThread looked again and again whether it may go on, at app.py:2 in main, which took 1.00 s" in text
     assert "processes in place" not in text
+
+
+def test_workers_of_a_map_go_together_into_processes() -> None:
+    """The one that computes most has the GIL most, and so it may hardly have to wait for it."""
+    trace = made({"MainThread": [(0, State.GIL)], "thread-1": [(0, PYTHON), (1.95, State.GIL)]})
+    seen = forecast(trace, frozenset({1}), frozenset({0}), 2)
+    assert seen is not None
+    assert seen.then > 0.9
+    assert seen.lanes == (1,)
 
 
 def test_threads_of_the_library_are_no_work_for_a_process() -> None:

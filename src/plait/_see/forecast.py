@@ -34,6 +34,8 @@ def forecast(
     Starting the processes and moving the data is not in it. None when nobody waits for the GIL. What cannot be a
     process of its own, such as a thread that serves others of them, is `apart`.
     """
+    mine = workers | consumers
+    competing = frozenset(at for at in range(len(trace.lanes)) if _competes(trace.times(at)))
     own: dict[int, tuple[float, float]] = {}  # lane: seconds on a core, seconds in all without those waits
     for at, lane in enumerate(trace.lanes):
         if lane.kind == "task" or at in apart:
@@ -42,7 +44,8 @@ def forecast(
         life = sum(seconds for state, seconds in times.items() if state is not State.IDLE)
         lost = times.get(State.GIL, 0.0)
         for_others = 0.0 if at in consumers else times.get(State.JOIN, 0.0) + times.get(State.FUTURE, 0.0)
-        if lost >= _COMPETES * life > 0 and for_others < _FOLLOWS * life:
+        part = mine if at in mine else frozenset({at})  # the workers of maps go together
+        if part & competing and for_others < _FOLLOWS * life:
             cpu = times.get(State.PYTHON, 0.0) + times.get(State.NATIVE, 0.0)
             own[at] = cpu, cpu if at in consumers else life - lost - times.get(State.CORE, 0.0) - for_others
     if len(own) < 2:
@@ -54,6 +57,11 @@ def forecast(
     least = max([*longest, _shared(shared, cores), sum(cpu for cpu, _ in own.values()) / cores])
     lanes = tuple(at for at in own if at not in consumers)
     return Forecast(trace.seconds, trace.seconds - phase + min(phase, least), lanes)
+
+
+def _competes(times: dict[State, float]) -> bool:
+    life = sum(seconds for state, seconds in times.items() if state is not State.IDLE)
+    return times.get(State.GIL, 0.0) >= _COMPETES * life > 0
 
 
 def _shared(workers: list[tuple[float, float]], cores: int) -> float:

@@ -180,6 +180,8 @@ def _locks(trace: Trace, lines: Lines, cores: int) -> list[Finding]:
             longest = _line(trace, places, of_holders=True)
             text += f"; who had one longest was most at {longest}" if longest else ""
             cure = _permits(trace, places, permits, seconds)
+        if permits == 0 and len(places) >= _CROWD:
+            cure = ". More permits let more tasks go on at once; plait.map(..., workers=N) needs no task for each item"
         if holders:
             (lane, line), cost = max(holders.items(), key=lambda item: item[1])
             many = len({lane for lane, _ in holders})

@@ -64,7 +64,8 @@ def _transfer(run: Figures) -> list[tuple[float, str]]:
     text += f"{run.items:,} items; that took {here:.2f} s of pickling and reading here, and workers were busy for "
     text += f"{run.between:.2f} s between items, beside {run.work:.2f} s of work in them"
     if each < SHORT:
-        text += f". At {each * 1e6:.1f} µs an item is too short for another process: give each call more to do"
+        text += f". At {each * 1e6:.1f} µs, with what it takes to note each, an item is too short for another process: "
+        text += "give each call more to do"
     else:
         text += ". Send names of files and return sums, make arrays of lists, or let threads do it"
     return [(cost, text)]
