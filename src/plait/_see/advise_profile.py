@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from threading import get_native_id
 from traceback import walk_tb
 from typing import Any
 
@@ -21,6 +22,7 @@ from plait._engines.measuring_transfer import measure_transfer
 from plait._engines.process_wide import process_wide
 from plait._engines.sharing import obstacle
 from plait._engines.tables import Tables
+from plait._see.recorder_garbage import GarbageRecorder
 from plait._see.whereabouts import PLAIT
 
 _LIBRARIES = ("openblas", "mkl_rt", "blis", "libgomp", "libomp", "accelerate")
@@ -49,6 +51,8 @@ class Profile:
         libraries: numeric libraries that are loaded and start threads.
         hindered: of the time that threads were ready for a core, the share, from 0 to 1, in which others had it.
         children_seconds: processor time of the child processes that one call runs.
+        garbage: the share of the time, from 0 to 1, in which garbage was collected.
+        collects_at: the line that calls gc.collect, where it is that which takes most of it, or an empty string.
     """
 
     calls: int
@@ -64,6 +68,8 @@ class Profile:
     libraries: tuple[str, ...] = ()
     hindered: float = 0.0
     children_seconds: float = 0.0
+    garbage: float = 0.0
+    collects_at: str = ""
 
     @property
     def waits(self) -> bool:
@@ -197,10 +203,13 @@ class _Watch:
 
     def __enter__(self) -> _Watch:
         self._canary = Canary()
+        self._garbage = GarbageRecorder()
+        self._garbage.install()
         self._began = _clocks()
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._garbage.remove()
         self._canary.join()
 
     @property
@@ -211,7 +220,7 @@ class _Watch:
         """What one of so many calls cost."""
         spent, busy, all_busy, waited, children = (now - then for now, then in zip(_clocks(), self._began, strict=True))
         own = max(spent - waited, busy, 1e-9)
-        heard = self._canary.heard
+        heard, garbage = self._canary.heard, self._garbage.sums()
         return Profile(
             calls=calls,
             seconds=own / calls,
@@ -220,6 +229,8 @@ class _Watch:
             gil=heard.unhindered(busy, max(0.0, waited)),
             hindered=waited / (busy + waited) if waited > 0 else 0.0,
             children_seconds=children / calls,
+            garbage=min(1.0, garbage.by_thread.get(get_native_id(), 0.0) / own),
+            collects_at=garbage.asked,
         )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from plait._core.trace import State, Trace
+from plait._core.trace import ON_CORE, State, Trace
 from plait._see.queueing import cycle_seconds
 
 _COMPETES = 0.05  # of its time: who waits less for the GIL is not slowed down by it
@@ -36,7 +36,7 @@ def forecast(trace: Trace, workers: frozenset[int], consumers: frozenset[int], c
         lost = times.get(State.GIL, 0.0)
         for_others = 0.0 if at in consumers else times.get(State.JOIN, 0.0) + times.get(State.FUTURE, 0.0)
         if lost >= _COMPETES * life > 0 and for_others < _FOLLOWS * life:
-            cpu = times.get(State.PYTHON, 0.0) + times.get(State.NATIVE, 0.0)
+            cpu = sum(times.get(state, 0.0) for state in ON_CORE)
             own[at] = cpu, cpu if at in consumers else life - lost - times.get(State.CORE, 0.0) - for_others
     if len(own) < 2:
         return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from plait._core.how_many import how_many
-from plait._core.trace import ON_CORE, WORDS, State, Trace
+from plait._core.trace import ON_CORE, WITH_GIL, WORDS, State, Trace
 from plait._see.forecast import Forecast, forecast
 from plait._see.held import blocked, held
 from plait._see.recorder import RETURNED
@@ -98,14 +98,14 @@ def _gil(
     runs: list[Figures],
     cores: int,
 ) -> list[Finding]:
-    lost = sums[State.GIL]
+    lost, python = sums[State.GIL], sum(sums[state] for state in WITH_GIL)
     if lost < 0.1 * (total - sums[State.CORE]):  # on a busy machine, too, of the time that the program had
         return []
     worst = max(range(len(times)), key=lambda lane: times[lane].get(State.GIL, 0.0))
     text = (
         f"{lost / total:.0%} of thread time waits for the GIL ({lost:.2f} s, most of it {trace.lanes[worst].name} with "
     )
-    text += f"{times[worst].get(State.GIL, 0.0):.2f} s): {sums[State.PYTHON]:.2f} s of Python ran, one thread at a time"
+    text += f"{times[worst].get(State.GIL, 0.0):.2f} s): {python:.2f} s of Python ran, one thread at a time"
     mine = [run for run in runs if not run.elsewhere]
     workers = frozenset(at for run in mine for at in run.lanes)
     seen = forecast(trace, workers, frozenset(run.consumer for run in mine), cores)

@@ -19,10 +19,12 @@ from plait._core.how_many import how_many
 from plait._core.onlooker import ONLOOKER
 from plait._core.trace import Trace
 from plait._engines.core_wait import children_seconds
+from plait._see.garbage import add_garbage, tell_garbage
 from plait._see.idle import with_idle
 from plait._see.items import Ran, Told, add_items
 from plait._see.recorder import Recorder
 from plait._see.recorder_calls import CallRecorder
+from plait._see.recorder_garbage import GarbageRecorder
 from plait._see.recorder_library import LibraryRecorder
 from plait._see.recorder_steps import Steps
 from plait._see.recorder_tasks import TaskRecorder
@@ -100,6 +102,8 @@ class trace:  # noqa: N801  used as a verb: with plait.trace("run.html")
             self._transfer.install()
             self._begun = CallRecorder()
             self._begun.install()
+            self._garbage = GarbageRecorder()
+            self._garbage.install()
             ONLOOKER.told, ONLOOKER.ran = self._told, self._ran
         except BaseException:
             _recording.release()
@@ -115,6 +119,7 @@ class trace:  # noqa: N801  used as a verb: with plait.trace("run.html")
         ended, children = now(), children_seconds() - self._children_cpu
         try:
             ONLOOKER.told = ONLOOKER.ran = None
+            self._garbage.remove()
             self._begun.remove()
             self._transfer.remove()
             self._trio.remove()
@@ -134,10 +139,11 @@ class trace:  # noqa: N801  used as a verb: with plait.trace("run.html")
         workers = {pid: told.batch.worker for told in batches if (pid := told.pid)}
         foreign = {pid: words for pid, words in samples.processes.items() if _OURS not in words}
         others = foreign if self._children else {}
-        lives = dict(self._recorder.lives)
+        lives, garbage = dict(self._recorder.lives), self._garbage.sums()
         helpers = {one.tid for one in samples.threads if _HELPERS.search(foreign.get(one.pid, ""))}
         samples.changes = with_idle(samples.changes, self._recorder.services | helpers, self._library.windows)
         add_threads(trace, samples, self._recorder.noted, names, lives, self._origin, workers, others)
+        add_garbage(trace, garbage, self._origin)
         await_results(trace, list(self._consumed), self._origin)
         add_items(trace, batches, list(self._calls), self._origin)
         cores = available_cores().count
@@ -149,11 +155,12 @@ class trace:  # noqa: N801  used as a verb: with plait.trace("run.html")
             trace.missing.append(
                 "green threads (gevent, eventlet) and what they wait for: only the thread that runs them"
             )
-        trace.facts |= {"rate": samples.rate, "cost": samples.cost}
+        trace.facts |= {"rate": samples.rate, "cost": samples.cost, "garbage": garbage.seconds}
         if not self._children:
             trace.facts["children"] = children
         runs = runs_of(trace, batches, self._transfer.sums(), self._origin)
         known = [
+            *tell_garbage(trace, garbage),
             *blocked_words(trace, blocked, steps, self._origin),
             *tell_calls(trace, list(self._begun.begun), self._origin, cores),
         ]
