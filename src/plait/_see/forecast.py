@@ -19,7 +19,7 @@ class Forecast(NamedTuple):
     lanes: tuple[int, ...]
 
 
-def forecast(trace: Trace, workers: frozenset[int], consumers: frozenset[int], cores: int) -> Forecast | None:
+def forecast(trace: Trace, workers: frozenset[int], consumers: frozenset[int], cores: float) -> Forecast | None:
     """What it would take if the threads that wait for the GIL were processes, each with a GIL of its own.
 
     What they ran on a core, and waited for anything but the GIL or a core, stays. Workers of a map share their work
@@ -49,7 +49,7 @@ def forecast(trace: Trace, workers: frozenset[int], consumers: frozenset[int], c
     return Forecast(trace.seconds, trace.seconds - phase + min(phase, least), lanes)
 
 
-def _shared(workers: list[tuple[float, float]], cores: int) -> float:
+def _shared(workers: list[tuple[float, float]], cores: float) -> float:
     """How long workers take that share their work evenly and, where they are more than the cores, queue for them.
 
     >>> _shared([(1.0, 2.0)] * 2, 2)

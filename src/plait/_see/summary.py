@@ -35,7 +35,7 @@ _CHILDREN = 0.05  # cores
 _WORTH = 0.02  # of the time of threads: what is less is not told
 
 
-def summarise(trace: Trace, runs: list[Figures], others: list[Finding], cores: int) -> list[str]:
+def summarise(trace: Trace, runs: list[Figures], others: list[Finding], cores: float) -> list[str]:
     """Sentences about where the time of threads went, and what would change it on so many cores.
 
     `others` is what is known of event loops and executors: sentences with the seconds that were lost.
@@ -96,7 +96,7 @@ def _gil(
     sums: dict[State, float],
     total: float,
     runs: list[Figures],
-    cores: int,
+    cores: float,
 ) -> list[Finding]:
     lost, python = sums[State.GIL], sum(sums[state] for state in WITH_GIL)
     if lost < 0.1 * (total - sums[State.CORE]):  # on a busy machine, too, of the time that the program had
@@ -120,7 +120,7 @@ def _instead(
     seen: Forecast,
     runs: list[Figures],
     workers: frozenset[int],
-    cores: int,
+    cores: float,
 ) -> str:
     """What processes would make of it, or why that cannot be said."""
     of_maps = workers.issuperset(seen.lanes)
@@ -133,12 +133,12 @@ def _instead(
         return f", and an item of {short[0].name} is too short for another process: give each call more to do"
     trace.facts["forecast"] = seen.then
     if seen.then > _GAIN * seen.now:
-        why = "there is one core" if cores == 1 else "there is little that could run at the same time"
+        why = "there is one core" if cores <= 1 else "there is little that could run at the same time"
         return f", and processes hardly: {why}"
     who = 'engine="process"' if of_maps else f"{len(seen.lanes)} processes in place of these threads"
     return (
-        f"; {who} would take about {seen.then:.2f} s instead of {seen.now:.2f} s on {cores} free cores, beside their "
-        "start and the moving of data"
+        f"; {who} would take about {seen.then:.2f} s instead of {seen.now:.2f} s on {_cores(cores, 'free ')}, beside "
+        "their start and the moving of data"
     )
 
 
@@ -276,16 +276,20 @@ def _naps(trace: Trace, total: float) -> list[Finding]:
     ]
 
 
-def _core(sums: dict[State, float], total: float, seconds: float, cores: int) -> list[Finding]:
+def _core(sums: dict[State, float], total: float, seconds: float, cores: float) -> list[Finding]:
     queued = sums[State.CORE]
     if queued < 0.1 * max(total, seconds):  # of a program that has hardly anything to do, it is not what matters
         return []
     text = f"{queued / total:.0%} of thread time waits for a core ({queued:.2f} s)"
-    why = f"here and in other programs, more threads want to run than there are cores ({cores})"
+    why = f"here and in other programs, more threads want to run than there are cores ({cores:g})"
     wanted = (queued + sum(sums[state] for state in ON_CORE)) / seconds
     if wanted < cores:
-        why = f"it wants {wanted:.1f} of {cores} cores on average, so that mostly other processes have them"
+        why = f"it wants {wanted:.1f} of {_cores(cores)} on average, so that mostly other processes have them"
     return [(queued, f"{text}: {why}")]
+
+
+def _cores(count: float, free: str = "") -> str:
+    return f"{count:g} {free}core{'' if count == 1 else 's'}"
 
 
 def _waiting(trace: Trace, places: list[int]) -> float:

@@ -15,7 +15,7 @@ _CHILDREN = 0.25  # of all cores
 _MOSTLY = 0.5
 
 
-def tell_calls(trace: Trace, begun: Iterable[Begun], origin: int, cores: int) -> list[tuple[float, str]]:
+def tell_calls(trace: Trace, begun: Iterable[Begun], origin: int, cores: float) -> list[tuple[float, str]]:
     """A sentence for each executor that had calls wait for a tenth of the time or more, with the seconds of that."""
     lanes = {lane.tid: at for at, lane in enumerate(trace.lanes) if lane.kind == "thread" and lane.tid}
     pools: dict[str, list[Begun]] = {}
@@ -50,7 +50,7 @@ def _covered(spans: Sequence[tuple[int, int]]) -> int:
     return total
 
 
-def _advice(trace: Trace, workers: Sequence[int], cores: int) -> str:
+def _advice(trace: Trace, workers: Sequence[int], cores: float) -> str:
     """Whether more threads would help, by what they do while they have a core and the GIL."""
     times = [trace.times(at) for at in workers]
     sums = {state: sum(one.get(state, 0.0) for one in times) for state in State}
@@ -64,8 +64,8 @@ def _advice(trace: Trace, workers: Sequence[int], cores: int) -> str:
         children = trace.facts.get("children", 0.0) / trace.seconds
         if children > _CHILDREN * cores:
             return (
-                f". They mostly wait, and child processes keep {children:.2f} of {cores} cores busy: more threads help "
-                "for as long as cores are free"
+                f". They mostly wait, and child processes keep {children:.2f} of {cores:g} cores busy: more threads "
+                "help for as long as cores are free"
             )
         return ". They mostly wait for something outside: more of them (max_workers=...) would begin calls sooner"
     if sum(sums[state] for state in ON_CORE) >= _MOSTLY * own:  # or had no chance to

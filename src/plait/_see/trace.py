@@ -14,6 +14,7 @@ from types import TracebackType
 
 from plait._core.batch import Batch
 from plait._core.budget import available_cores
+from plait._core.cgroup import cpu_quota
 from plait._core.errors import UsageError
 from plait._core.how_many import how_many
 from plait._core.onlooker import ONLOOKER
@@ -36,6 +37,7 @@ from plait._see.show import form_of, reserved, save
 from plait._see.states import add_threads, await_results
 from plait._see.summary import summarise
 from plait._see.summary_calls import tell_calls
+from plait._see.system import tell_system, used
 from plait._see.task_lanes import add_tasks, blocked_words
 
 _OURS = "plait._engines."  # in the command line of what starts workers
@@ -109,14 +111,14 @@ class trace:  # noqa: N801  used as a verb: with plait.trace("run.html")
             _recording.release()
             raise
         self._trace = Trace(self._title, time.time())
-        self._children_cpu = children_seconds()
+        self._children_cpu, self._used = children_seconds(), used()
         self._origin = now()
         return self._trace
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        ended, children = now(), children_seconds() - self._children_cpu
+        ended, children, use = now(), children_seconds() - self._children_cpu, used()
         try:
             ONLOOKER.told = ONLOOKER.ran = None
             self._garbage.remove()
@@ -146,7 +148,7 @@ class trace:  # noqa: N801  used as a verb: with plait.trace("run.html")
         add_garbage(trace, garbage, self._origin)
         await_results(trace, list(self._consumed), self._origin)
         add_items(trace, batches, list(self._calls), self._origin)
-        cores = available_cores().count
+        cores = min(available_cores().count, cpu_quota() or sys.maxsize)
         steps, blocked = list(self._steps.steps), list(self._steps.blocked)
         add_tasks(trace, steps, self._steps.names, self._origin)
         unshown = foreign.keys() - {self._pid, *workers, *others}
@@ -161,6 +163,7 @@ class trace:  # noqa: N801  used as a verb: with plait.trace("run.html")
         runs = runs_of(trace, batches, self._transfer.sums(), self._origin)
         known = [
             *tell_garbage(trace, garbage),
+            *tell_system(trace, self._used, use, len(samples.processes)),
             *blocked_words(trace, blocked, steps, self._origin),
             *tell_calls(trace, list(self._begun.begun), self._origin, cores),
         ]
