@@ -161,3 +161,5 @@ def test_the_words_of_an_advice() -> None:
     assert told.startswith("61 % of it collects garbage. It looks at what is alive")
     assert told.endswith("Worker processes leave out what was there when they started.")
     assert facts(replace(profile, garbage=0.05))[1:] == []
+    (told,) = facts(replace(profile, garbage=0.0, paging=0.4))[1:]
+    assert told.startswith("40 % of it is the system's, for memory: large objects take theirs from the system")

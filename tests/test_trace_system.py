@@ -119,7 +119,7 @@ def test_pages_from_a_disk() -> None:
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the system does not tell")
 def test_a_program_that_takes_memory_and_gives_it_back() -> None:
     with plait.trace() as trace:
-        for _ in range(200):
+        for _ in range(60):
             with mmap.mmap(-1, 4096 * 1000) as memory:
                 with suppress(OSError):  # where there are no huge pages
                     memory.madvise(mmap.MADV_NOHUGEPAGE)

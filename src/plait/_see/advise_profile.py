@@ -23,6 +23,7 @@ from plait._engines.process_wide import process_wide
 from plait._engines.sharing import obstacle
 from plait._engines.tables import Tables
 from plait._see.recorder_garbage import GarbageRecorder
+from plait._see.system import taken_again, used
 from plait._see.whereabouts import PLAIT
 
 _LIBRARIES = ("openblas", "mkl_rt", "blis", "libgomp", "libomp", "accelerate")
@@ -52,6 +53,7 @@ class Profile:
         hindered: of the time that threads were ready for a core, the share, from 0 to 1, in which others had it.
         children_seconds: processor time of the child processes that one call runs.
         garbage: the share of the time, from 0 to 1, in which garbage was collected.
+        paging: the share of the time, from 0 to 1, in which the system gave it memory, again and again.
         collects_at: the line that calls gc.collect, where it is that which takes most of it, or an empty string.
     """
 
@@ -69,6 +71,7 @@ class Profile:
     hindered: float = 0.0
     children_seconds: float = 0.0
     garbage: float = 0.0
+    paging: float = 0.0
     collects_at: str = ""
 
     @property
@@ -205,6 +208,7 @@ class _Watch:
         self._canary = Canary()
         self._garbage = GarbageRecorder()
         self._garbage.install()
+        self._used = used()
         self._began = _clocks()
         return self
 
@@ -229,6 +233,7 @@ class _Watch:
             gil=heard.unhindered(busy, max(0.0, waited)),
             hindered=waited / (busy + waited) if waited > 0 else 0.0,
             children_seconds=children / calls,
+            paging=min(1.0, taken_again(self._used, used()) / max(all_busy, own)),
             garbage=min(1.0, garbage.by_thread.get(get_native_id(), 0.0) / own),
             collects_at=garbage.asked,
         )

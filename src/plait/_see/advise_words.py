@@ -13,6 +13,7 @@ from plait._see.advise_profile import BUSY, Profile
 from plait._see.advise_rule import Pick
 from plait._see.advise_trial import Trial
 from plait._see.garbage import cure
+from plait._see.system import cure_for_pages
 
 _BAR = 40
 _NAMES = {"inline": "a plain loop", "thread": "threads", "process": "processes", "interpreter": "interpreters"}
@@ -89,7 +90,7 @@ def _nature(profile: Profile) -> str:
 
 
 def facts(profile: Profile) -> list[str]:
-    """What one call costs, in two lines, and more where much garbage was collected, and when the machine was busy."""
+    """What one call costs, in two lines, and more where memory takes much of it, and when the machine was busy."""
     share = 100 * profile.busy_seconds / profile.seconds
     measured = f"({how_many(profile.calls, 'call')}, {profile.cores:.1f} cores busy)"
     held = f"{100 * profile.gil:.0f} % with the GIL held"
@@ -102,6 +103,8 @@ def facts(profile: Profile) -> list[str]:
             f"{100 * profile.garbage:.0f} % of it collects garbage. {cure(profile.collects_at)}. Worker processes "
             "leave out what was there when they started."
         )
+    if profile.paging:
+        lines.append(f"{100 * profile.paging:.0f} % of it is the system's, for memory: {cure_for_pages()}.")
     if profile.hindered > BUSY:
         lines.append(
             f"Other programs had the cores {100 * profile.hindered:.0f} % of the time that it was ready for one; the "

@@ -54,7 +54,7 @@ def tell_system(trace: Trace, before: Use, after: Use, processes: int) -> list[t
     """Sentences with the seconds that they are about; `processes` were seen beside this one."""
     found = [*_quota(before, after, cpu_quota()), *_from_disk(trace, before, after)]
     begun = len(trace.lanes) * _OF_A_THREAD + processes * _OF_A_PROCESS
-    return found + _pages(before, after, begun, known=not limits(os.environ))
+    return found + _pages(before, after, begun)
 
 
 def _quota(before: Use, after: Use, cores: float | None) -> list[tuple[float, str]]:
@@ -87,20 +87,34 @@ def _from_disk(trace: Trace, before: Use, after: Use) -> list[tuple[float, str]]
     return [(0.0, text)]
 
 
-def _pages(before: Use, after: Use, begun: int, *, known: bool) -> list[tuple[float, str]]:
-    """Whether much of the time goes into memory that is taken from the system and given back, again and again."""
+def _pages(before: Use, after: Use, begun: int) -> list[tuple[float, str]]:
+    kernel = taken_again(before, after, begun)
+    if not kernel:
+        return []
+    on_core = kernel + after.user - before.user
+    pages = after.pages - before.pages - begun
+    text = (
+        f"{kernel:.2f} s, {kernel / on_core:.0%} of the time on cores, were the system's, which gave it "
+        f"{how_many(pages, 'page')} of memory: {cure_for_pages()}"
+    )
+    return [(kernel, text)]
+
+
+def taken_again(before: Use, after: Use, begun: int = 0) -> float:
+    """The seconds that the system worked, if that was for memory which it gave again and again; otherwise 0.
+
+    `begun` are the pages that threads and processes took to begin.
+    """
     kernel = after.kernel - before.kernel
     on_core = kernel + after.user - before.user
     pages = after.pages - before.pages - begun
     again = pages - (after.peak - before.peak)
-    if kernel < _KERNEL * on_core or pages < _FAULTS * on_core or again < _AGAIN * pages:
-        return []
-    text = (
-        f"{kernel:.2f} s, {kernel / on_core:.0%} of the time on cores, were the system's, which gave it "
-        f"{how_many(pages, 'page')} of memory: large objects take theirs from the system and give it back, each time. "
-        "Write into arrays that are there (out=, +=)"
-    )
-    if not known:
-        names = " ".join(f"{name}={value}" for name, value in limits({}).items())
-        text += f", or have glibc keep it: {names} in the environment, as plait's worker processes have it"
-    return [(kernel, text)]
+    return 0.0 if kernel < _KERNEL * on_core or pages < _FAULTS * on_core or again < _AGAIN * pages else kernel
+
+
+def cure_for_pages() -> str:
+    """Why that is, and what to do; where the environment tells glibc something, whoever set it knows the rest."""
+    text = "large objects take theirs from the system and give it back, each time. Write into arrays that are there "
+    names = " ".join(f"{name}={value}" for name, value in limits(os.environ).items())
+    keep = f", or have glibc keep it: {names} in the environment, as plait's worker processes have it" if names else ""
+    return f"{text}(out=, +=){keep}"
