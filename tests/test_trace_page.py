@@ -90,6 +90,8 @@ def test_the_picture_is_driven(browser: Any, tmp_path: Path) -> None:
     browser.execute_script("look(0, D.end); document.querySelector('li.shown').click()")
     assert browser.execute_script("return [find.value, hits.length, from]") == ["LOCK (app.py:3)", 1, 0]
     assert "it <waits>" in browser.find_element("tag name", "header").text
+    browser.execute_script("look(0, D.end); [...document.querySelectorAll('#legend .key')].at(-1).click()")
+    assert browser.execute_script("return [find.value, hits.length, hits[0].lane.name]") == ["idle", 1, "process-1"]
 
 
 def test_colours_follow_the_reader(browser: Any, tmp_path: Path) -> None:

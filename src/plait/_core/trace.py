@@ -36,6 +36,7 @@ class State(IntEnum):
     SEMAPHORE = 18
     BARRIER = 19
     UNSEEN = 20  # off its core, and nobody looked what for
+    GARBAGE = 21  # on a core with the GIL, where the collector of reference cycles looks for garbage
 
 
 STATES = tuple(State)  # by number: to call State takes ten times as long
@@ -63,6 +64,7 @@ WORDS: dict[State, str] = {
     State.SEMAPHORE: "waiting for a semaphore",
     State.BARRIER: "waiting for a barrier",
     State.UNSEEN: "waiting, unseen for what",
+    State.GARBAGE: "collecting garbage",
 }
 
 
@@ -125,6 +127,7 @@ class Lane:
         cpu: seconds on a core, exact where the system tells; None otherwise.
         queued: seconds ready without a core; None where nobody tells.
         native: of the seconds on a core, those without the GIL, as sampled; None where nobody tells.
+        garbage: of the seconds on a core, those in which it collected garbage, exact; of threads of this process only.
     """
 
     name: str
@@ -137,6 +140,7 @@ class Lane:
     cpu: float | None = None
     queued: float | None = None
     native: float | None = None
+    garbage: float = 0.0
 
     def add(self, moment: int, state: State, detail: int = 0) -> None:
         """From this moment on it is in this state."""
@@ -192,7 +196,8 @@ class Trace:
         slices: items, tasks and steps, by the moment at which they began.
         texts: what `Lane.details` refer to; the first is "".
         missing: what could not be seen, one sentence each.
-        facts: figures about the recording: ``rate`` of samples a second, ``cost`` as the share of one core.
+        facts: figures about the recording: ``rate`` of samples a second, ``cost`` as the share of one core; ``garbage``
+            is the seconds that garbage was collected in this process.
         summary: the findings, the gravest first, one or two sentences each.
     """
 
@@ -231,7 +236,8 @@ class Trace:
         return "\n".join([*lines, *(f"not seen: {text}" for text in self.missing)])
 
 
-ON_CORE = (State.PYTHON, State.NATIVE)
+ON_CORE = (State.PYTHON, State.NATIVE, State.GARBAGE)
+WITH_GIL = (State.PYTHON, State.GARBAGE)
 _SAMPLED = (State.GIL, State.SLEEP, State.FILE, State.SOCKET, State.CHILD, State.IDLE, State.OTHER)  # by looks only
 
 
@@ -270,11 +276,16 @@ def times_of(lane: Lane, end: int) -> dict[State, float]:
         for state, seconds in _shared(looked_at, unseen, State.UNSEEN).items():
             found[state] = found.get(state, 0.0) + seconds
     blocked = sum(found.values())
+    garbage = min(lane.garbage, cpu)
+    on_core.pop(State.GARBAGE, None)
     if lane.native is None:
-        times = _shared(on_core, cpu, State.PYTHON)
+        times = _shared(on_core, cpu - garbage, State.PYTHON)
     else:
-        native = min(lane.native, cpu)
-        times = {state: time for state, time in ((State.PYTHON, cpu - native), (State.NATIVE, native)) if time > 0}
+        native = min(lane.native, cpu - garbage)
+        python = cpu - garbage - native
+        times = {state: time for state, time in ((State.PYTHON, python), (State.NATIVE, native)) if time > 0}
+    if garbage > 0:
+        times[State.GARBAGE] = garbage
     if queued > 0:
         times[State.CORE] = queued
     sampled = {state: found[state] for state in _SAMPLED if state in found}

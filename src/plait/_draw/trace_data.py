@@ -77,6 +77,7 @@ def _decode(data: dict[str, Any]) -> Trace:
                 lane["cpu"],
                 lane["queued"],
                 lane["native"],
+                lane.get("garbage", 0.0),  # older files have none
             )
         )
     for lane, began, length, state, name, where, holder, held_at, giver, which, got, *permits in _rows(data["waits"]):
@@ -102,6 +103,7 @@ def _lane(trace: Trace, at: int) -> dict[str, object]:
         "cpu": lane.cpu,
         "queued": lane.queued,
         "native": lane.native,
+        "garbage": lane.garbage,
         "times": {int(state): round(seconds, 6) for state, seconds in trace.times(at).items()},
     }
 

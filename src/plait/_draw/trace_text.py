@@ -5,7 +5,7 @@ from __future__ import annotations
 from plait._core.trace import WORDS, Lane, State, Trace
 from plait._draw.columns import cells, shortened, wrap
 
-LETTERS = dict(zip(State, " #CGcLQVEJRzfsp-orSB?", strict=True))
+LETTERS = dict(zip(State, " #CGcLQVEJRzfsp-orSB?g", strict=True))
 _NAME = 20
 
 

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from threading import get_native_id
 from traceback import walk_tb
 from typing import Any
 
@@ -21,6 +22,8 @@ from plait._engines.measuring_transfer import measure_transfer
 from plait._engines.process_wide import process_wide
 from plait._engines.sharing import obstacle
 from plait._engines.tables import Tables
+from plait._see.recorder_garbage import GarbageRecorder
+from plait._see.system import taken_again, used
 from plait._see.whereabouts import PLAIT
 
 _LIBRARIES = ("openblas", "mkl_rt", "blis", "libgomp", "libomp", "accelerate")
@@ -52,6 +55,9 @@ class Profile:
         children_seconds: processor time of the child processes that one call runs.
         first_seconds, again_seconds: of a function that remembers its results: wall time of the first call with an
             item, and of another with the same; 0 of others.
+        garbage: the share of the time, from 0 to 1, in which garbage was collected.
+        paging: the share of the time, from 0 to 1, in which the system gave it memory, again and again.
+        collects_at: the line that calls gc.collect, where it is that which takes most of it, or an empty string.
     """
 
     calls: int
@@ -69,6 +75,9 @@ class Profile:
     children_seconds: float = 0.0
     first_seconds: float = 0.0
     again_seconds: float = 0.0
+    garbage: float = 0.0
+    paging: float = 0.0
+    collects_at: str = ""
 
     @property
     def waits(self) -> bool:
@@ -237,10 +246,14 @@ class _Watch:
 
     def __enter__(self) -> _Watch:
         self._canary = Canary()
+        self._garbage = GarbageRecorder()
+        self._garbage.install()
+        self._used = used()
         self._began = _clocks()
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._garbage.remove()
         self._canary.join()
 
     @property
@@ -251,7 +264,7 @@ class _Watch:
         """What one of so many calls cost."""
         spent, busy, all_busy, waited, children = (now - then for now, then in zip(_clocks(), self._began, strict=True))
         own = max(spent - waited, busy, 1e-9)
-        heard = self._canary.heard
+        heard, garbage = self._canary.heard, self._garbage.sums()
         return Profile(
             calls=calls,
             seconds=own / calls,
@@ -260,6 +273,9 @@ class _Watch:
             gil=heard.unhindered(busy, max(0.0, waited)),
             hindered=waited / (busy + waited) if waited > 0 else 0.0,
             children_seconds=children / calls,
+            paging=min(1.0, taken_again(self._used, used()) / max(all_busy, own)),
+            garbage=min(1.0, garbage.by_thread.get(get_native_id(), 0.0) / own),
+            collects_at=garbage.asked,
         )
 
 

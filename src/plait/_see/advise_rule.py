@@ -147,8 +147,13 @@ def _break_even(trials: Sequence[Trial], profile: Profile) -> int | None:
 def contenders(trials: Sequence[Trial]) -> list[Trial]:
     """The best of each engine, and the others that come close to the best of all: to be measured again.
 
+    So are workers with memory of their own that did less than fewer of them, which cannot well be.
+
     >>> loop, one, two = Trial("inline", 1, 100.0), Trial("thread", 1, 95.0), Trial("thread", 2, 60.0)
     >>> contenders([loop, one, two]) == [loop, one]
+    True
+    >>> one, two = Trial("process", 1, 95.0), Trial("process", 2, 60.0)
+    >>> contenders([loop, one, two]) == [loop, one, two]
     True
     """
     best = max((trial.per_second for trial in trials), default=0.0)
@@ -156,7 +161,11 @@ def contenders(trials: Sequence[Trial]) -> list[Trial]:
     return [
         trial
         for trial in trials
-        if trial.per_second and trial.per_second >= (_FAR if trial is leaders[trial.engine] else _CLOSE) * best
+        if trial.per_second
+        and (
+            trial.per_second >= (_FAR if trial is leaders[trial.engine] else _CLOSE) * best
+            or (trial.engine in REMOTE and trial.workers > leaders[trial.engine].workers)
+        )
     ]
 
 

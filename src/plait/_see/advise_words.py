@@ -12,11 +12,14 @@ from plait._see.advise_forecast import REMOTE
 from plait._see.advise_profile import BUSY, Profile
 from plait._see.advise_rule import Pick
 from plait._see.advise_trial import Trial
+from plait._see.garbage import cure
+from plait._see.system import cure_for_pages
 
 _BAR = 40
 _NAMES = {"inline": "a plain loop", "thread": "threads", "process": "processes", "interpreter": "interpreters"}
 _HOLDS, _MIXED = 0.8, 0.35
 _SEVERAL, _NO_GAIN = 4, 1.5  # threads, and how many times a loop they do if they cannot wait side by side
+_GARBAGE = 0.15  # of the time of a call
 
 
 def sentence(function: str, picked: Pick, profile: Profile, trials: Sequence[Trial], cores: int) -> str:
@@ -105,7 +108,7 @@ def _nature(profile: Profile) -> str:
 
 
 def facts(profile: Profile) -> list[str]:
-    """What one call costs, in two lines, and a third when the machine was busy."""
+    """What one call costs, in two lines, and more where memory takes much of it, and when the machine was busy."""
     share = 100 * profile.busy_seconds / profile.seconds
     measured = f"({how_many(profile.calls, 'call')}, {profile.cores:.1f} cores busy)"
     held = f"{100 * profile.gil:.0f} % with the GIL held"
@@ -113,6 +116,13 @@ def facts(profile: Profile) -> list[str]:
     if profile.transfer_bytes:
         size, took = in_units(profile.transfer_bytes), in_words(profile.transfer_seconds)
         lines.append(f"Its argument and result: {size} pickled, {took} there and back.")
+    if profile.garbage >= _GARBAGE:
+        lines.append(
+            f"{100 * profile.garbage:.0f} % of it collects garbage. {cure(profile.collects_at)}. Worker processes "
+            "leave out what was there when they started."
+        )
+    if profile.paging:
+        lines.append(f"{100 * profile.paging:.0f} % of it is the system's, for memory: {cure_for_pages()}.")
     if profile.hindered > BUSY:
         lines.append(
             f"Other programs had the cores {100 * profile.hindered:.0f} % of the time that it was ready for one; the "

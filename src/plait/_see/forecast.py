@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from plait._core.trace import State, Trace
+from plait._core.trace import ON_CORE, State, Trace
 from plait._see.queueing import cycle_seconds
 
 _COMPETES = 0.05  # of its time: who waits less for the GIL is not slowed down by it
@@ -23,7 +23,7 @@ def forecast(
     trace: Trace,
     workers: frozenset[int],
     consumers: frozenset[int],
-    cores: int,
+    cores: float,
     apart: frozenset[int] = frozenset(),
 ) -> Forecast | None:
     """What it would take if the threads that wait for the GIL were processes, each with a GIL of its own.
@@ -46,7 +46,7 @@ def forecast(
         for_others = 0.0 if at in consumers else times.get(State.JOIN, 0.0) + times.get(State.FUTURE, 0.0)
         part = mine if at in mine else frozenset({at})  # the workers of maps go together
         if part & competing and for_others < _FOLLOWS * life:
-            cpu = times.get(State.PYTHON, 0.0) + times.get(State.NATIVE, 0.0)
+            cpu = sum(times.get(state, 0.0) for state in ON_CORE)
             own[at] = cpu, cpu if at in consumers else life - lost - times.get(State.CORE, 0.0) - for_others
     if len(own) < 2:
         return None
@@ -64,7 +64,7 @@ def _competes(times: dict[State, float]) -> bool:
     return times.get(State.GIL, 0.0) >= _COMPETES * life > 0
 
 
-def _shared(workers: list[tuple[float, float]], cores: int) -> float:
+def _shared(workers: list[tuple[float, float]], cores: float) -> float:
     """How long workers take that share their work evenly and, where they are more than the cores, queue for them.
 
     >>> _shared([(1.0, 2.0)] * 2, 2)

@@ -83,7 +83,7 @@ def turns(waits: Sequence[Blocked]) -> Iterator[Turn]:
         last, lane = one.until, wait.lane
 
 
-def cure_of(name: str, done: Doing, seconds: float, cores: int) -> str:
+def cure_of(name: str, done: Doing, seconds: float, cores: float) -> str:
     """What would let others wait less for a lock, with a forecast for a trace of so many seconds; or ""."""
     if _LOGGING in name:
         return ". A logging.handlers.QueueHandler leaves what is slow there to a thread of its own"
@@ -98,7 +98,10 @@ def cure_of(name: str, done: Doing, seconds: float, cores: int) -> str:
         text, free = "If that need not be under the lock, it would take", ""
     elif mostly is State.NATIVE:
         then = now - native + native / min(cores, done.lanes)
-        text, free = "If each thread can have its own of what the lock guards, it would take", f" on {cores} free cores"
+        text, free = (
+            "If each thread can have its own of what the lock guards, it would take",
+            f" on {cores:g} free cores",
+        )
     else:
         return ""
     return f". {text} about {then:.2f} s instead of {now:.2f} s{free}" if then < _GAIN * now else ""

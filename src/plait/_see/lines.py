@@ -8,10 +8,10 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
-from plait._core.trace import STATES, State, Trace
+from plait._core.trace import ON_CORE, STATES, State, Trace
 from plait._see.recorder_lines import Look
 
-COMPUTES = frozenset({State.PYTHON, State.NATIVE, State.GIL, State.CORE, State.UNSEEN})
+COMPUTES = frozenset({*ON_CORE, State.GIL, State.CORE, State.UNSEEN})
 _FEW = 5  # looks: fewer say nothing
 _MOST = 0.3  # of the looks: a line that was seen less often is one of many
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterable, Sequence
 
 from plait._core.trace import State
 from plait._see.recorder import Noted
@@ -13,6 +14,7 @@ Piece = tuple[int, int, int, int]  # began, ended, state, text
 _OWN = (State.GIL, State.NATIVE, State.PYTHON)  # what is no wait for what was noted, even while it lasts
 _RUNS = (State.PYTHON, State.NATIVE)
 _MOSTLY = 0.5
+_NEVER = sys.maxsize
 _NO_WAIT = (*_RUNS, State.ABSENT)
 _MAY_BE_NOTED = (*_OWN, State.LOCK, State.UNSEEN)  # as a noted wait is seen; what else was seen in one, began after it
 
@@ -78,6 +80,30 @@ def with_unseen(pieces: Sequence[Piece], seconds: float) -> list[Piece]:
     if 0 <= seconds * 1e6 < _MOSTLY * ran:
         return list(pieces)
     return [piece if piece[2] != State.UNSEEN else (*piece[:2], State.PYTHON, piece[3]) for piece in pieces]
+
+
+def with_garbage(pieces: Sequence[Piece], collections: Iterable[tuple[int, int]]) -> list[Piece]:
+    """The stretches of a thread with the collections of garbage that it ran, which are known to the microsecond.
+
+    >>> looks = [(0, 30, State.PYTHON, 0), (30, 60, State.GIL, 0), (60, 90, State.PYTHON, 0)]
+    >>> [(began, ended, State(state).name) for began, ended, state, _ in with_garbage(looks, [(20, 70)])]
+    [(0, 20, 'PYTHON'), (20, 70, 'GARBAGE'), (70, 90, 'PYTHON')]
+    """
+    found: list[Piece] = []
+    left = iter(collections)
+    began, ended = next(left, (_NEVER, _NEVER))
+    for low, high, state, text in pieces:
+        moment = low
+        while began < high:
+            _add(found, moment, min(began, high), state, text)
+            if ended > moment:
+                _add(found, max(began, moment), min(ended, high), State.GARBAGE, 0)
+            moment = max(moment, min(ended, high))
+            if ended > high:
+                break
+            began, ended = next(left, (_NEVER, _NEVER))
+        _add(found, moment, high, state, text)
+    return found
 
 
 def _waited_before(pieces: Sequence[Piece], since: int) -> tuple[int, int]:

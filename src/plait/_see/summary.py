@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from plait._core.how_many import how_many
-from plait._core.trace import ON_CORE, WORDS, State, Trace
+from plait._core.trace import ON_CORE, WITH_GIL, WORDS, State, Trace
 from plait._see.forecast import Forecast, forecast
 from plait._see.held import blocked, held
 from plait._see.holding import cure_of, doing, words_of
@@ -42,7 +42,7 @@ def summarise(
     trace: Trace,
     runs: list[Figures],
     others: list[Finding],
-    cores: int,
+    cores: float,
     lines: Lines | None = None,
     services: frozenset[int] = frozenset(),
 ) -> list[str]:
@@ -104,17 +104,17 @@ def _gil(
     sums: dict[State, float],
     total: float,
     runs: list[Figures],
-    cores: int,
+    cores: float,
     apart: frozenset[int],
 ) -> list[Finding]:
-    lost = sums[State.GIL]
+    lost, python = sums[State.GIL], sum(sums[state] for state in WITH_GIL)
     if lost < 0.1 * (total - sums[State.CORE]):  # on a busy machine, too, of the time that the program had
         return []
     worst = max(range(len(times)), key=lambda lane: times[lane].get(State.GIL, 0.0))
     text = (
         f"{lost / total:.0%} of thread time waits for the GIL ({lost:.2f} s, most of it {trace.lanes[worst].name} with "
     )
-    text += f"{times[worst].get(State.GIL, 0.0):.2f} s): {sums[State.PYTHON]:.2f} s of Python ran, one thread at a time"
+    text += f"{times[worst].get(State.GIL, 0.0):.2f} s): {python:.2f} s of Python ran, one thread at a time"
     mine = [run for run in runs if not run.elsewhere]
     workers = frozenset(at for run in mine for at in run.lanes)
     seen = forecast(trace, workers, frozenset(run.consumer for run in mine), cores, apart)
@@ -129,7 +129,7 @@ def _instead(
     seen: Forecast,
     runs: list[Figures],
     workers: frozenset[int],
-    cores: int,
+    cores: float,
 ) -> str:
     """What processes would make of it, or why that cannot be said."""
     of_maps = workers.issuperset(seen.lanes)
@@ -142,12 +142,12 @@ def _instead(
         return f", and an item of {short[0].name} is too short for another process: give each call more to do"
     trace.facts["forecast"] = seen.then
     if seen.then > _GAIN * seen.now:
-        why = "there is one core" if cores == 1 else "there is little that could run at the same time"
+        why = "there is one core" if cores <= 1 else "there is little that could run at the same time"
         return f", and processes hardly: {why}"
     who = 'engine="process"' if of_maps else f"{len(seen.lanes)} processes in place of these threads"
     return (
-        f"; {who} would take about {seen.then:.2f} s instead of {seen.now:.2f} s on {cores} free cores, beside their "
-        "start and the moving of data"
+        f"; {who} would take about {seen.then:.2f} s instead of {seen.now:.2f} s on {_cores(cores, 'free ')}, beside "
+        "their start and the moving of data"
     )
 
 
@@ -158,7 +158,7 @@ def _together(times: list[dict[State, float]], lanes: tuple[int, ...]) -> float:
     return waits / max(1e-9, sum(sum(one.values()) for one in each))
 
 
-def _locks(trace: Trace, lines: Lines, cores: int) -> list[Finding]:
+def _locks(trace: Trace, lines: Lines, cores: float) -> list[Finding]:
     by_name: dict[str, list[int]] = {}
     for at, wait in enumerate(trace.waits):
         if wait.state in _HELD:
@@ -291,16 +291,20 @@ def _looks(lines: Lines, where: str, times: int) -> str:
     return f"; its loop {ends}: an Event, a Condition or join() would end each wait as soon as it may"
 
 
-def _core(sums: dict[State, float], total: float, seconds: float, cores: int) -> list[Finding]:
+def _core(sums: dict[State, float], total: float, seconds: float, cores: float) -> list[Finding]:
     queued = sums[State.CORE]
     if queued < 0.1 * max(total, seconds):  # of a program that has hardly anything to do, it is not what matters
         return []
     text = f"{queued / total:.0%} of thread time waits for a core ({queued:.2f} s)"
-    why = f"here and in other programs, more threads want to run than there are cores ({cores})"
+    why = f"here and in other programs, more threads want to run than there are cores ({cores:g})"
     wanted = (queued + sum(sums[state] for state in ON_CORE)) / seconds
     if wanted < cores:
-        why = f"it wants {wanted:.1f} of {cores} cores on average, so that mostly other processes have them"
+        why = f"it wants {wanted:.1f} of {_cores(cores)} on average, so that mostly other processes have them"
     return [(queued, f"{text}: {why}")]
+
+
+def _cores(count: float, free: str = "") -> str:
+    return f"{count:g} {free}core{'' if count == 1 else 's'}"
 
 
 def _length(trace: Trace, places: list[int]) -> float:

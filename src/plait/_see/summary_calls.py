@@ -21,7 +21,7 @@ _OWN_POOL = "asyncio"  # the name of the threads of a loop's default executor
 
 
 def tell_calls(
-    trace: Trace, begun: Iterable[Begun], origin: int, cores: int, done: Iterable[Done] = ()
+    trace: Trace, begun: Iterable[Begun], origin: int, cores: float, done: Iterable[Done] = ()
 ) -> list[tuple[float, str]]:
     """A sentence for each executor that had calls wait for a tenth of the time or more, with the seconds of that.
 
@@ -85,7 +85,7 @@ def _straggler(
     return [(longest, f"{text}them end after about {best:.2f} s, not {whole:.2f} s")]
 
 
-def _advice(trace: Trace, name: str, workers: Sequence[int], runs: Sequence[tuple[int, int, int]], cores: int) -> str:
+def _advice(trace: Trace, name: str, workers: Sequence[int], runs: Sequence[tuple[int, int, int]], cores: float) -> str:
     """Whether more threads would help, by what they do while they have a core and the GIL."""
     times = [trace.times(at) for at in workers]
     sums = {state: sum(one.get(state, 0.0) for one in times) for state in State}
@@ -99,8 +99,8 @@ def _advice(trace: Trace, name: str, workers: Sequence[int], runs: Sequence[tupl
         children = trace.facts.get("children", 0.0) / trace.seconds
         if children > _CHILDREN * cores:
             return (
-                f". They mostly wait, and child processes keep {children:.2f} of {cores} cores busy: more threads help "
-                "for as long as cores are free"
+                f". They mostly wait, and child processes keep {children:.2f} of {cores:g} cores busy: more threads "
+                "help for as long as cores are free"
             )
         text = ". They mostly wait for something outside: more of them (max_workers=...) would begin calls sooner"
         if not runs:

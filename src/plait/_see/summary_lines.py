@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from plait._core.trace import WORDS, State, Trace
+from plait._core.trace import ON_CORE, WORDS, State, Trace
 from plait._see.lines import COMPUTES, Lines
 from plait._see.loops_that_look import spins
 
@@ -18,7 +18,6 @@ _GROUPS = (
     (WORDS[State.OTHER], frozenset({State.OTHER})),
     ("computing", COMPUTES),
 )
-_ON_CORE = (State.PYTHON, State.NATIVE)
 
 
 def tell_lines(
@@ -32,7 +31,7 @@ def tell_lines(
     said = "\n".join(known)
     found = []
     for words, states in _GROUPS:
-        counted = _ON_CORE if states is COMPUTES else tuple(states)
+        counted = ON_CORE if states is COMPUTES else tuple(states)
         seconds = sum(trace.times(at).get(state, 0.0) for at in lanes for state in counted)
         place = lines.most(lanes, states) if seconds >= _TOLD * total else None
         if place is not None and f"at {place.where}" not in said:
@@ -64,7 +63,7 @@ def tell_spins(trace: Trace, lines: Lines, spinning: Sequence[int]) -> list[Find
     """Who needs a core in order to see whether it may go on."""
     found = []
     for at in spinning:
-        seconds = sum(trace.times(at).get(state, 0.0) for state in _ON_CORE)
+        seconds = sum(trace.times(at).get(state, 0.0) for state in ON_CORE)
         place = lines.most([at], COMPUTES)
         if place is not None and seconds >= _TOLD * trace.seconds:
             text = f"{trace.lanes[at].name} looked again and again whether it may go on, at {place.where}, which took "

@@ -26,7 +26,7 @@ _ASIDE = (State.QUEUE, State.IDLE, State.GIL, State.CORE, State.UNSEEN, State.JO
 _SEVERAL = 2
 
 
-def tell_queues(trace: Trace, total: float, lines: Lines, cores: int) -> list[Finding]:
+def tell_queues(trace: Trace, total: float, lines: Lines, cores: float) -> list[Finding]:
     """Who waits for room in a queue, or for items: the others are slower."""
     waits = _at_queues(trace)
     found = []
@@ -45,7 +45,7 @@ def tell_queues(trace: Trace, total: float, lines: Lines, cores: int) -> list[Fi
     return found
 
 
-def _taker(trace: Trace, places: Sequence[int], lines: Lines, cores: int) -> str:
+def _taker(trace: Trace, places: Sequence[int], lines: Lines, cores: float) -> str:
     """What the one thread that takes from the queue does instead, and what two of them would make of it."""
     names = {trace.waits[at].name.partition(TAKEN_BY)[2] for at in places} - {""}
     lanes = [at for at, lane in enumerate(trace.lanes) if lane.name in names and lane.kind != "task"]

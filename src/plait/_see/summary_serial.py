@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
-from plait._core.trace import WORDS, State, Trace
+from plait._core.trace import ON_CORE, WORDS, State, Trace
 from plait._see.lines import COMPUTES, Lines, Place
 from plait._see.runs import Figures
 
 Finding = tuple[float, str]
-_WORKS = (State.PYTHON, State.NATIVE, State.SOCKET, State.FILE, State.CHILD, State.OTHER)
+_WORKS = (*ON_CORE, State.SOCKET, State.FILE, State.CHILD, State.OTHER)
 _ENDS = (State.JOIN, State.FUTURE)
 _ALONE = 0.05  # of the time: what other threads may do beside the one that does it all
 _MOSTLY = 0.5
+_WORTH = 1.5  # cores: less is not worth it
 _TOLD = 0.25  # of the time: imports that take less are not told
 _NAMED = 3  # modules
 _AT_ONCE = 8  # waits, for a forecast
@@ -20,7 +22,7 @@ _AGAIN = 5  # waits, and turns: fewer are no loop
 _LISTENS = (" in accept", " in serve_forever", " in input")
 
 
-def tell_serial(trace: Trace, runs: Sequence[Figures], lines: Lines, cores: int) -> list[Finding]:
+def tell_serial(trace: Trace, runs: Sequence[Figures], lines: Lines, cores: float) -> list[Finding]:
     """Sentences with a forecast: of the one thread that does it all, and of who waits for each call before the next."""
     times = {at: trace.times(at) for at, lane in enumerate(trace.lanes) if lane.kind != "task"}
     if not times or not trace.microseconds:
@@ -47,13 +49,13 @@ def _imports(trace: Trace, lines: Lines, lane: int, own: float) -> list[Finding]
     return [(seconds, f"{text}What is rarely needed can be imported where it is; python -X importtime tells each")]
 
 
-def _one_thread(trace: Trace, times: dict[State, float], at: int, lines: Lines, cores: int) -> list[Finding]:
+def _one_thread(trace: Trace, times: dict[State, float], at: int, lines: Lines, cores: float) -> list[Finding]:
     """One thread does everything: what it would take if several did."""
     now = trace.seconds - times.get(State.CORE, 0.0)
     children = trace.facts.get("children", 0.0)
     for state, engine, many in (
-        (State.SOCKET, "thread", _AT_ONCE),
-        (State.CHILD, "thread", _AT_ONCE),
+        (State.SOCKET, "thread", float(_AT_ONCE)),
+        (State.CHILD, "thread", float(_AT_ONCE)),
         (State.NATIVE, "thread", cores),
         (State.PYTHON, "process", cores),
     ):
@@ -63,12 +65,12 @@ def _one_thread(trace: Trace, times: dict[State, float], at: int, lines: Lines, 
         if engine == "thread" and _times(trace, at, state) < _AGAIN:  # one thing that takes long
             return []
         place = lines.most([at], {state}) or lines.most([at], COMPUTES if state in COMPUTES else {state})
-        if place is None or place.where.endswith(_LISTENS) or many < 2:  # it waits to be asked
+        if place is None or place.where.endswith(_LISTENS) or many < _WORTH:  # it waits to be asked
             return []
         then = now - seconds + seconds / many
         if state is State.CHILD:  # which need cores themselves
             then = max(then, children / cores)
-            many = min(many, max(cores, round(cores * seconds / max(children, 1e-9))))
+            many = min(many, max(cores, cores * seconds / max(children, 1e-9)))
         text = (
             f"{trace.lanes[at].name} does one thing after the other, {WORDS[state]} for {seconds:.2f} s, {_most(place)}"
         )
@@ -76,7 +78,7 @@ def _one_thread(trace: Trace, times: dict[State, float], at: int, lines: Lines, 
             f". If what is done there needs no result of the time before, {_instead(engine, many)} would take about "
         )
         text += f"{then:.2f} s instead of {now:.2f} s"
-        text += f" on {cores} free cores" if state in COMPUTES else ""
+        text += f" on {cores:g} free cores" if state in COMPUTES else ""
         text += ", beside the start of processes and the moving of data" if engine == "process" else ""
         return [(seconds, text)]
     return []
@@ -88,8 +90,8 @@ def _times(trace: Trace, at: int, state: State) -> int:
     return max(waits, trace.lanes[at].states.count(state))
 
 
-def _instead(engine: str, many: int) -> str:
-    return f'plait.map(..., engine="{engine}"{f", workers={many}" if engine == "thread" else ""})'
+def _instead(engine: str, many: float) -> str:
+    return f'plait.map(..., engine="{engine}"{f", workers={math.ceil(many)}" if engine == "thread" else ""})'
 
 
 def _most(place: Place) -> str:
@@ -129,4 +131,4 @@ def _there(times: dict[State, float]) -> float:
 
 
 def _computes(times: dict[int, dict[State, float]], lanes: Sequence[int]) -> float:
-    return sum(times[at].get(state, 0.0) for at in lanes for state in (State.PYTHON, State.NATIVE))
+    return sum(times[at].get(state, 0.0) for at in lanes for state in ON_CORE)

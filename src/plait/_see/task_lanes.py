@@ -12,6 +12,8 @@ _LONG = 50_000  # microseconds of a step that is told for itself; shorter ones a
 _SHARE = 0.1  # and together take so much of the time
 _DELAY = 1_000  # microseconds that a task has to wait to have been delayed
 _SOON = 50_000  # microseconds after a block in which the delayed go on
+_KEPT_FROM, _GARBAGE = (State.CORE, State.GIL), (State.GARBAGE,)
+_GARBAGE_TOLD, _MOSTLY_GARBAGE = 0.2, 0.5  # of the time of a block
 _MOST = 500  # lanes of tasks; the longest-lived are drawn
 
 
@@ -93,12 +95,16 @@ def blocked_words(
         text = f"the event loop was blocked for {seconds:.2f} s by {_names(ones)}"
         text += f" at {ones[0].where}" if ones[0].where else ""
         text += f", in {len(ones)} steps" if len(ones) > 1 else ""
+        garbage = sum(_in_state(trace, lanes.get(one.tid), one, origin, _GARBAGE) for one in ones) / 1e6
+        text += f", of which {garbage:.2f} s went into collecting garbage" if garbage >= _GARBAGE_TOLD * seconds else ""
         if delays:
             many = f"{len(delays)} tasks were" if len(delays) > 1 else "1 task was"
             text += f"; {many} ready meanwhile and had to wait, for up to {max(delays.values()) / 1e6:.2f} s"
         elif ones[0].name != A_STEP:
             text += "; no other task was ready meanwhile"
-        found.append((seconds + sum(delays.values()) / 1e6, f"{text}. {_cure(trace, lanes, ones, origin)}"))
+        if garbage < _MOSTLY_GARBAGE * seconds:  # which no other thread can do instead
+            text += f". {_cure(trace, lanes, ones, origin)}"
+        found.append((seconds + sum(delays.values()) / 1e6, text))
     return sorted(found, reverse=True)[:3]
 
 
@@ -130,8 +136,12 @@ _LACKS = (State.CORE, State.GIL)
 
 def _own(trace: Trace, lane: Lane | None, one: Blocked, origin: int) -> int:
     """Microseconds of a step in which its thread was not kept from running by others."""
-    whole = one.ended - one.began
+    return one.ended - one.began - _in_state(trace, lane, one, origin, _KEPT_FROM)
+
+
+def _in_state(trace: Trace, lane: Lane | None, one: Blocked, origin: int, states: tuple[State, ...]) -> int:
+    """Microseconds of a step in which its thread was in one of these states."""
     if lane is None:
-        return whole
+        return 0
     around = lane.stretches_between(one.began - origin, one.ended - origin, trace.microseconds)
-    return whole - sum(ended - began for began, ended, state, _ in around if state in (State.CORE, State.GIL))
+    return sum(ended - began for began, ended, state, _ in around if state in states)

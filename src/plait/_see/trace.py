@@ -14,17 +14,20 @@ from types import TracebackType
 
 from plait._core.batch import Batch
 from plait._core.budget import available_cores
+from plait._core.cgroup import cpu_quota
 from plait._core.errors import UsageError
 from plait._core.how_many import how_many
 from plait._core.onlooker import ONLOOKER
 from plait._core.rate import RateLimit
 from plait._core.trace import Trace
 from plait._engines.core_wait import children_seconds
+from plait._see.garbage import add_garbage, tell_garbage
 from plait._see.idle import with_idle
 from plait._see.items import Ran, Told, add_items
 from plait._see.lines import Lines
 from plait._see.recorder import Recorder
 from plait._see.recorder_calls import CallRecorder
+from plait._see.recorder_garbage import GarbageRecorder
 from plait._see.recorder_library import LibraryRecorder
 from plait._see.recorder_lines import LineRecorder
 from plait._see.recorder_processes import ProcessRecorder
@@ -39,6 +42,7 @@ from plait._see.states import add_threads, await_results
 from plait._see.summary import summarise
 from plait._see.summary_calls import tell_calls
 from plait._see.summary_processes import tell_processes
+from plait._see.system import tell_system, used
 from plait._see.task_lanes import add_tasks, blocked_words
 
 _OURS = "plait._engines."  # in the command line of what starts workers
@@ -109,30 +113,23 @@ class trace:  # noqa: N801  used as a verb: with plait.trace("run.html")
             self._processes.install()
             self._lines = LineRecorder(self._recorder.natives)
             self._lines.install()
+            self._garbage = GarbageRecorder()
+            self._garbage.install()
             ONLOOKER.told, ONLOOKER.ran = self._told, self._ran
         except BaseException:
             _recording.release()
             raise
         self._trace = Trace(self._title, time.time())
-        self._children_cpu = children_seconds()
+        self._children_cpu, self._used = children_seconds(), used()
         self._origin = now()
         return self._trace
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        ended, children = now(), children_seconds() - self._children_cpu
+        ended, children, use = now(), children_seconds() - self._children_cpu, used()
         try:
-            ONLOOKER.told = ONLOOKER.ran = None
-            self._processes.remove()
-            self._begun.remove()
-            self._transfer.remove()
-            self._trio.remove()
-            self._tasks.remove()
-            self._steps.close()
-            self._library.remove()
-            self._lines.remove()  # whose end is waited for: no wait of the program's
-            self._recorder.remove()
+            self._remove()
             if os.getpid() != self._pid:  # a child that was forked in the block: the trace is its parent's
                 self._sampler.leave()
                 return
@@ -145,13 +142,14 @@ class trace:  # noqa: N801  used as a verb: with plait.trace("run.html")
         workers = {pid: told.batch.worker for told in batches if (pid := told.pid)}
         foreign = {pid: words for pid, words in samples.processes.items() if _OURS not in words}
         others = foreign if self._children else {}
-        lives = dict(self._recorder.lives)
+        lives, garbage = dict(self._recorder.lives), self._garbage.sums()
         helpers = {one.tid for one in samples.threads if _HELPERS.search(foreign.get(one.pid, ""))}
         samples.changes = with_idle(samples.changes, self._recorder.services | helpers, self._library.windows)
         add_threads(trace, samples, self._recorder.noted, names, lives, self._origin, workers, others)
+        add_garbage(trace, garbage, self._origin)
         await_results(trace, list(self._consumed), self._origin)
         add_items(trace, batches, list(self._calls), self._origin)
-        cores = available_cores().count
+        cores = min(available_cores().count, cpu_quota() or sys.maxsize)
         steps, blocked = list(self._steps.steps), list(self._steps.blocked)
         add_tasks(trace, steps, self._steps.names, self._origin)
         unshown = foreign.keys() - {self._pid, *workers, *others}
@@ -161,7 +159,7 @@ class trace:  # noqa: N801  used as a verb: with plait.trace("run.html")
                 "green threads (gevent, eventlet) and what they wait for: only the thread that runs them"
             )
         strangers = sum(one.cpu for one in samples.threads if one.pid == self._pid and one.tid not in names)
-        trace.facts |= {"rate": samples.rate, "cost": samples.cost, "strangers": strangers}
+        trace.facts |= {"rate": samples.rate, "cost": samples.cost, "strangers": strangers, "garbage": garbage.seconds}
         if not self._children:
             trace.facts["children"] = children
         runs = runs_of(trace, batches, self._transfer.sums(), self._origin)
@@ -169,6 +167,8 @@ class trace:  # noqa: N801  used as a verb: with plait.trace("run.html")
         apart = [one for one in samples.threads if one.pid in foreign.keys() - {self._pid}]
         computed, lacked = max(children, sum(one.cpu for one in apart)), sum(one.queued for one in apart)
         known = [
+            *tell_garbage(trace, garbage),
+            *tell_system(trace, self._used, use, len(samples.processes)),
             *blocked_words(trace, blocked, steps, self._origin),
             *tell_calls(trace, list(self._begun.begun), self._origin, cores, list(self._begun.done)),
             *tell_processes(trace, self._processes.pieces(), list(self._processes.started), computed, lacked),
@@ -177,6 +177,19 @@ class trace:  # noqa: N801  used as a verb: with plait.trace("run.html")
         trace.summary = summarise(trace, runs, known, cores, lines, services)
         if self._path is not None:
             save(trace, self._path)
+
+    def _remove(self) -> None:
+        ONLOOKER.told = ONLOOKER.ran = None
+        self._garbage.remove()
+        self._processes.remove()
+        self._begun.remove()
+        self._transfer.remove()
+        self._trio.remove()
+        self._tasks.remove()
+        self._steps.close()
+        self._library.remove()
+        self._lines.remove()  # whose end is waited for: no wait of the program's
+        self._recorder.remove()
 
     def _told(self, name: str, run: int, batch: Batch, limit: RateLimit | None) -> None:
         tid = _thread.get_native_id()
