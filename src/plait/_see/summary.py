@@ -33,6 +33,7 @@ _GAIN = 0.85  # of the time as it was: a forecast above is no gain
 _AGAIN = 5  # times that a loop has slept
 _LOOKS = 10  # at each thread: fewer say nothing
 _LEAST = 0.01  # seconds of what is told of a trace that is so short
+_TASKS = 100  # that wait for one semaphore
 _CROWD = 5  # holders of which none had a lock for most of the time
 _CHILDREN = 0.05  # cores
 _WORTH = 0.02  # of the time of threads: what is less is not told
@@ -180,7 +181,7 @@ def _locks(trace: Trace, lines: Lines, cores: float) -> list[Finding]:
             longest = _line(trace, places, of_holders=True)
             text += f"; who had one longest was most at {longest}" if longest else ""
             cure = _permits(trace, places, permits, seconds)
-        if permits == 0 and len(places) >= _CROWD:
+        if permits == 0 and len(places) >= _TASKS:
             cure = ". More permits let more tasks go on at once; plait.map(..., workers=N) needs no task for each item"
         if holders:
             (lane, line), cost = max(holders.items(), key=lambda item: item[1])
