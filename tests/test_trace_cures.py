@@ -86,6 +86,12 @@ def test_who_waits_to_be_asked_is_no_work() -> None:
     assert "after the other" not in said(trace, at(trace, "app.py:7 in accept"))
 
 
+def test_c_code_that_uses_all_cores_already() -> None:
+    trace = made({"MainThread": often(NATIVE)})
+    trace.facts["strangers"] = 1.9
+    assert "after the other" not in said(trace, at(trace, "app.py:7 in product"))
+
+
 def test_child_processes_need_cores_themselves() -> None:
     trace = made({"MainThread": often(State.CHILD)})
     trace.facts["children"] = 1.6
@@ -127,6 +133,9 @@ def test_who_waits_for_each_call_before_the_next(state: State) -> None:
     others = made({"MainThread": [(0, state)], "pool_0": [(0, SLEEP)], "pool_1": [(0, State.LOCK)]})
     others.waits = trace.waits
     assert "start them all" not in said(others, Lines(others))  # they are all there, and wait for one another
+    elsewhere = made({"MainThread": [(0, state)]})
+    elsewhere.waits = trace.waits
+    assert "start them all" not in said(elsewhere, Lines(elsewhere))  # what other processes do, nobody knows
 
 
 def test_a_task_that_awaits_by_turns() -> None:

@@ -14,6 +14,8 @@ _WORKS = (*ON_CORE, State.SOCKET, State.FILE, State.CHILD, State.OTHER)
 _ENDS = (State.JOIN, State.FUTURE)
 _ALONE = 0.05  # of the time: what other threads may do beside the one that does it all
 _MOSTLY = 0.5
+_ONE = 1.1  # threads at a time
+_FEW = 0.2  # of the time of a thread
 _WORTH = 1.5  # cores: less is not worth it
 _TOLD = 0.25  # of the time: imports that take less are not told
 _NAMED = 3  # modules
@@ -62,6 +64,8 @@ def _one_thread(trace: Trace, times: dict[State, float], at: int, lines: Lines, 
         seconds = times.get(state, 0.0)
         if seconds < _MOSTLY * now:
             continue
+        if state is State.NATIVE and trace.facts.get("strangers", 0.0) > _FEW * seconds:  # C uses several cores already
+            return []
         if engine == "thread" and _times(trace, at, state) < _AGAIN:  # one thing that takes long
             return []
         place = lines.most([at], {state}) or lines.most([at], COMPUTES if state in COMPUTES else {state})
@@ -114,7 +118,7 @@ def _one_after_the_other(trace: Trace, times: dict[int, dict[State, float]]) -> 
         apart = [two for two in times if two != at]
         busy = sum(_there(times[two]) for two in apart)
         seconds = sum(lengths) / 1e6
-        if len(lengths) < _AGAIN or seconds < _MOSTLY * trace.seconds or busy > 1.1 * seconds:
+        if len(lengths) < _AGAIN or seconds < _MOSTLY * trace.seconds or not _MOSTLY * seconds < busy < _ONE * seconds:
             continue
         each = "the end of a thread" if state is State.JOIN else "a result"
         text = f"{trace.lanes[at].name} waited {len(lengths)} times for {each} at {where}, and meanwhile one thread "
