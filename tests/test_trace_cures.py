@@ -138,6 +138,17 @@ def test_who_waits_for_each_call_before_the_next(state: State) -> None:
     assert "start them all" not in said(elsewhere, Lines(elsewhere))  # what other processes do, nobody knows
 
 
+def test_tasks_that_wait_for_room_in_a_queue() -> None:
+    trace = made({"MainThread": [(0, PYTHON)]})
+    trace.lanes.append(Lane("put (Task-2)", "task", 0, 0))
+    trace.lanes[1].add(0, State.QUEUE)
+    for n in range(20):
+        moments = n * SECOND // 10, (n + 1) * SECOND // 10
+        trace.waits.append(Wait(1, *moments, State.QUEUE, "Queue.put", "app.py:4 in put"))
+    text = said(trace, Lines(trace))
+    assert "1 task waited 2.00 s for room in a queue, at app.py:4 in put: whoever takes from it is slower" in text
+
+
 def test_a_task_that_awaits_by_turns() -> None:
     trace = made({"main (Task-1)": [(0, SLEEP)]}, "task")
     trace.lanes.append(Lane("MainThread", "thread", 1, 9))
@@ -205,6 +216,8 @@ def test_more_threads_of_an_executor() -> None:
     done = [Done(one.tid, one.began, one.began + SECOND // 10) for one in begun]
     ((_, text),) = tell_calls(trace, begun, 0, 2, done)
     assert "8 of them would take about 0.50 s instead of 2.00 s if what they wait for serves so many at once" in text
+    few = [one._replace(submitted=one.began - 1) for one in begun]  # there are never more than the threads
+    assert not any("of them would take" in text for _, text in tell_calls(trace, few, 0, 2, done))
     done[-1] = Done(2, begun[-1].began, begun[-1].began + SECOND)
     begun, done = [*begun[20:]], [*done[20:]]  # 1 s of many, and then one alone
     slow, text = (text for _, text in sorted(tell_calls(trace, begun, 0, 2, done), reverse=True))

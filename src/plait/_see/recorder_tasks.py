@@ -154,12 +154,12 @@ def _name_of(task: asyncio.Task[Any]) -> str:
 
 def _awaited(task: asyncio.Task[Any]) -> tuple[State, str, str, asyncio.Lock | None]:
     """What a task waits for: its state, in words, the line of the program that awaits it, and a lock that it is."""
-    own, frame, inner = None, None, None
+    own, first, frame, inner = None, None, None, None
     for inner in awaited_frames(task.get_coro()):
         if not inner.f_code.co_filename.startswith(_LIBRARY):
-            frame = inner
+            first, frame = first or inner, inner
             own = own if is_installed(inner) else inner
-    where = both(own, frame)
+    where = both(own or first, frame)  # of a package's own task, what it has begun with
     name = inner.f_code.co_qualname if inner is not None else ""
     if getattr(task, "_fut_waiter", None) is None:
         return State.READY, "its turn", where, None

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import accumulate
+from typing import NamedTuple
 
 from plait._core.how_many import how_many
 from plait._core.trace import ON_CORE, State, Trace
@@ -18,6 +20,15 @@ _SLOW = 4  # times the median
 _MORE = 4  # times as many threads, for a forecast
 _GAIN = 0.8  # of the time as it was: a forecast above is no gain
 _OWN_POOL = "asyncio"  # the name of the threads of a loop's default executor
+
+
+class _Pool(NamedTuple):
+    """An executor: the lanes of its threads, its calls that are over, and how many were open at the same time."""
+
+    name: str
+    workers: Sequence[int]
+    runs: Sequence[tuple[int, int, int]]
+    at_once: int
 
 
 def tell_calls(
@@ -48,7 +59,13 @@ def tell_calls(
         text = f"{name}: its {how_many(len(calls), 'call')} waited for {whom}, "
         text += f"{mean:.2f} s each on average, in {seconds:.2f} s of the time"
         over = [run for run, one in zip(runs, calls, strict=True) if (one.tid, one.began) in ended]
-        text += "" if slow else _advice(trace, name, workers, over, cores)
+        pool = _Pool(
+            name,
+            workers,
+            over,
+            _at_once([(one.submitted - origin, run[1]) for one, run in zip(calls, runs, strict=True)]),
+        )
+        text += "" if slow else _advice(trace, pool, cores)
         found.append((seconds, text))
     return found
 
@@ -64,6 +81,16 @@ def _covered(spans: Sequence[tuple[int, int]]) -> int:
         total += max(0, ended - max(began, until))
         until = max(until, ended)
     return total
+
+
+def _at_once(spans: Sequence[tuple[int, int]]) -> int:
+    """How many there were at the same time at most.
+
+    >>> _at_once([(0, 5), (2, 3), (4, 8), (8, 9)])
+    2
+    """
+    changes = sorted([(began, 1) for began, _ in spans] + [(ended, -1) for _, ended in spans])
+    return max(accumulate(change for _, change in changes), default=0)
 
 
 def _straggler(
@@ -85,9 +112,10 @@ def _straggler(
     return [(longest, f"{text}them end after about {best:.2f} s, not {whole:.2f} s")]
 
 
-def _advice(trace: Trace, name: str, workers: Sequence[int], runs: Sequence[tuple[int, int, int]], cores: float) -> str:
+def _advice(trace: Trace, pool: _Pool, cores: float) -> str:
     """Whether more threads would help, by what they do while they have a core and the GIL."""
-    times = [trace.times(at) for at in workers]
+    runs = pool.runs
+    times = [trace.times(at) for at in pool.workers]
     sums = {state: sum(one.get(state, 0.0) for one in times) for state in State}
     own = sum(seconds for state, seconds in sums.items() if state not in _KEPT_FROM)
     if sums[State.FUTURE] > _MOSTLY * own:
@@ -106,10 +134,10 @@ def _advice(trace: Trace, name: str, workers: Sequence[int], runs: Sequence[tupl
         if not runs:
             return text
         longest, whole = max(ended - began for began, ended, _ in runs), _whole(runs)
-        if len(runs) > len(workers) and longest > _MOSTLY * whole:
+        if len(runs) > len(pool.workers) and longest > _MOSTLY * whole:
             text = f". They mostly wait for something outside: one call took {longest / 1e6:.2f} s, so that more would "
             return f"{text}hardly help"
-        return text + _forecast(trace, name, sums, len(workers), runs)
+        return text + _forecast(trace, pool, sums)
     if sum(sums[state] for state in _ONE_ANOTHER) > _MOSTLY * own:
         return ". They mostly wait for one another, or for what there is too little of: more threads would not help"
     if sum(sums[state] for state in ON_CORE) >= _MOSTLY * own:  # or had no chance to
@@ -117,11 +145,11 @@ def _advice(trace: Trace, name: str, workers: Sequence[int], runs: Sequence[tupl
     return ""
 
 
-def _forecast(
-    trace: Trace, name: str, sums: dict[State, float], workers: int, runs: Sequence[tuple[int, int, int]]
-) -> str:
+def _forecast(trace: Trace, pool: _Pool, sums: dict[State, float]) -> str:
     """What more threads would make of it, if what they wait for serves so many."""
-    many = min(len(runs), _MORE * workers)
+    runs, many = pool.runs, min(pool.at_once, _MORE * len(pool.workers))
+    if many <= len(pool.workers):
+        return ""
     lengths = [(ended - began) / 1e6 for began, ended, _ in runs]
     whole = _whole(runs) / 1e6
     least = max(sum(lengths) / many, *lengths, sum(sums[state] for state in ON_CORE))
@@ -129,7 +157,7 @@ def _forecast(
     if then > _GAIN * trace.seconds:
         return ""
     who = f"{many} of them"
-    if name == _OWN_POOL:
+    if pool.name == _OWN_POOL:
         who += f" (loop.set_default_executor(ThreadPoolExecutor({many})))"
     text = f"; {who} would take about {then:.2f} s instead of {trace.seconds:.2f} s"
     return f"{text} if what they wait for serves so many at once"

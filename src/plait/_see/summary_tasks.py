@@ -8,6 +8,7 @@ from plait._core.trace import WORDS, State, Trace
 _TOLD, _PLACES = 0.1, 3  # of the time of tasks, and how many lines at which they wait
 _LEAST = 0.01  # seconds of what is told of a trace that is so short
 _MOSTLY = 0.5
+_MUCH = 0.2
 _AGAIN = 5  # waits at one line: fewer are no loop
 _AT_ONCE = 8  # waits, for a forecast
 _MEANT = (State.IDLE, State.QUEUE, State.READY)
@@ -37,7 +38,21 @@ def tell_tasks(trace: Trace) -> list[str]:
     if not told:
         return []
     took = f"{how_many(len(lanes), 'task')} took {total:.2f} s in all: {', '.join(told)}"
-    return [took, *_by_turns(trace, lanes)]
+    return [took, *_room(trace, lanes, total), *_by_turns(trace, lanes)]
+
+
+def _room(trace: Trace, lanes: list[int], total: float) -> list[str]:
+    """Tasks that wait for room in a queue: who takes from it is slower."""
+    waits = [wait for wait in trace.waits if wait.lane in lanes and wait.state is State.QUEUE]
+    puts = [wait for wait in waits if wait.name.endswith(".put")]
+    seconds = sum(wait.ended - wait.began for wait in puts) / 1e6
+    if len(puts) < _AGAIN or seconds < _MUCH * total:
+        return []
+    many = how_many(len({wait.lane for wait in puts}), "task")
+    text = (
+        f"{many} waited {seconds:.2f} s for room in a queue, at {puts[0].where}: whoever takes from it is slower. More "
+    )
+    return [f"{text}tasks that take from it await what they await at once"]
 
 
 def _by_turns(trace: Trace, lanes: list[int]) -> list[str]:

@@ -125,6 +125,8 @@ def _cure(trace: Trace, lanes: dict[int, Lane], ones: Sequence[Blocked], origin:
                 sums[state] = sums.get(state, 0) + ended - began
     if max(sums, key=lambda state: sums[state] * (state not in _LACKS), default=State.ABSENT) is not State.PYTHON:
         return f"{beside} runs what blocks beside the loop"
+    if sum(one.ended - one.began for one in ones) < _SHARE * trace.microseconds:
+        return "It computes in Python"
     return (
         f"It computes in Python, which {beside} does by turns with the loop, no faster; a process does it beside the "
         'loop, and several share it: await s.submit(...) in plait.scope("process")'
