@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from plait._core.trace import ON_CORE, WORDS, State, Trace
 from plait._see.lines import COMPUTES, Lines
 from plait._see.loops_that_look import spins
+from plait._see.summary_serial import ONE_THREAD
 
 Finding = tuple[float, str]
 _TOLD = 0.1  # of the time of threads
@@ -30,7 +31,7 @@ def tell_lines(
     lanes = [at for at, lane in enumerate(trace.lanes) if lane.kind != "task" and at not in consumers]
     said = "\n".join(known)
     found = []
-    for words, states in _GROUPS:
+    for words, states in () if ONE_THREAD in said else _GROUPS:
         counted = ON_CORE if states is COMPUTES else tuple(states)
         seconds = sum(trace.times(at).get(state, 0.0) for at in lanes for state in counted)
         place = lines.most(lanes, states) if seconds >= _TOLD * total else None

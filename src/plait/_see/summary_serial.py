@@ -10,6 +10,7 @@ from plait._see.lines import COMPUTES, Lines, Place
 from plait._see.runs import Figures
 
 Finding = tuple[float, str]
+ONE_THREAD = "does one thing after the other"
 _WORKS = (*ON_CORE, State.SOCKET, State.FILE, State.CHILD, State.OTHER)
 _ENDS = (State.JOIN, State.FUTURE)
 _ALONE = 0.05  # of the time: what other threads may do beside the one that does it all
@@ -75,9 +76,7 @@ def _one_thread(trace: Trace, times: dict[State, float], at: int, lines: Lines, 
         if state is State.CHILD:  # which need cores themselves
             then = max(then, children / cores)
             many = min(many, max(cores, cores * seconds / max(children, 1e-9)))
-        text = (
-            f"{trace.lanes[at].name} does one thing after the other, {WORDS[state]} for {seconds:.2f} s, {_most(place)}"
-        )
+        text = f"{trace.lanes[at].name} {ONE_THREAD}, {WORDS[state]} for {seconds:.2f} s, {_most(place)}"
         text += (
             f". If what is done there needs no result of the time before, {_instead(engine, many)} would take about "
         )
