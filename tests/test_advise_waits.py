@@ -23,7 +23,9 @@ def test_calls_that_wait_for_one_another_are_no_faster_on_a_busy_machine_either(
     assert max(trial.per_second for trial in trials) < 150  # if they waited side by side, 800
     found = pick(trials, 1000, HINDERED)
     assert found is not None
-    assert "calls wait for one another" in sentence("locked", found, HINDERED, trials, 2)
+    assert "8 threads do 1.3 times the work of one, so that calls wait for one another" in sentence(
+        "locked", found, HINDERED, trials, 2
+    )
     (computes,) = weigh([Trial("process", 2, 50.0, hindered=0.9)], COMPUTES, 2, start=0.1)
     assert computes.per_second > 150
 

@@ -8,7 +8,7 @@ from plait._core.how_many import how_many
 from plait._core.memory import in_units
 from plait._draw.advice_page import Point
 from plait._engines.choice import in_words
-from plait._see.advise_forecast import REMOTE
+from plait._see.advise_forecast import REMOTE, wants_core
 from plait._see.advise_profile import BUSY, Profile
 from plait._see.advise_rule import Pick
 from plait._see.advise_trial import Trial
@@ -18,13 +18,19 @@ from plait._see.system import cure_for_pages
 _BAR = 40
 _NAMES = {"inline": "a plain loop", "thread": "threads", "process": "processes", "interpreter": "interpreters"}
 _HOLDS, _MIXED = 0.8, 0.35
-_SEVERAL, _NO_GAIN = 4, 1.5  # threads, and how many times a loop they do if they cannot wait side by side
+_SEVERAL, _FAR_LESS, _LIMITED = 4, 0.4, 0.5  # threads; of what as many would do; of the time that they want a core
 _GARBAGE = 0.15  # of the time of a call
 
 
 def sentence(function: str, picked: Pick, profile: Profile, trials: Sequence[Trial], cores: int) -> str:
     """What to use and why, with figures."""
     best = picked.best
+    if profile.first_seconds:
+        first, again = in_words(profile.first_seconds), in_words(profile.again_seconds)
+        return (
+            f"{function}: it remembers its results: for an item it took {first} at first, and then {again}, so that no "
+            "figure here says what a map of new items takes. Measure the function that computes them."
+        )
     if best.engine == "inline":
         use = f'{function}: use a plain loop (engine="inline"), nothing is faster for {how_many(picked.items, "item")}'
     else:
@@ -37,12 +43,6 @@ def sentence(function: str, picked: Pick, profile: Profile, trials: Sequence[Tri
 
 def _reasons(picked: Pick, profile: Profile, trials: Sequence[Trial], cores: int) -> Iterator[str]:
     yield _nature(profile)
-    if profile.first_seconds:
-        yield (
-            f"but it remembers its results: for an item it took {in_words(profile.first_seconds)} at first, and then "
-            f"{in_words(profile.again_seconds)}, which all figures here are a mixture of: measure the function that "
-            "computes them"
-        )
     if profile.one_at_a_time:
         yield f"no two run at the same time in one process, because {profile.one_at_a_time}"
     if profile.cores >= 1.3:
@@ -55,10 +55,12 @@ def _reasons(picked: Pick, profile: Profile, trials: Sequence[Trial], cores: int
             f"compete with it{cure}"
         )
     best, even = picked.best, picked.break_even
-    if profile.waits and not profile.runs_children and _one_at_a_time(picked, trials):
+    side = _side_by_side(picked, profile, trials)
+    if side:
+        times = side.per_second / picked.loop.per_second
         yield (
-            "more threads are no faster, so that calls wait for one another, as for a lock, or for what serves one at "
-            "a time: plait.trace says for what"
+            f"{side.workers} threads do {times:.1f} times the work of one, so that calls wait for one another, as for a lock, "
+            "or for what serves only so many at a time: plait.trace says for what"
         )
     faster = max((trial for trial in trials if trial.engine in REMOTE), key=lambda one: one.per_second, default=None)
     if faster is None or not faster.per_second or best.engine in REMOTE:
@@ -86,10 +88,14 @@ def _reasons(picked: Pick, profile: Profile, trials: Sequence[Trial], cores: int
         )
 
 
-def _one_at_a_time(picked: Pick, trials: Sequence[Trial]) -> bool:
-    """Whether several threads were tried, and do no more than one: of what waits they should."""
-    several = [trial.per_second for trial in trials if trial.engine == "thread" and trial.workers >= _SEVERAL]
-    return bool(several) and max(several) < _NO_GAIN * picked.loop.per_second
+def _side_by_side(picked: Pick, profile: Profile, trials: Sequence[Trial]) -> Trial | None:
+    """The best of several threads, if they do far less than as many calls that wait side by side would."""
+    several = [trial for trial in trials if trial.engine == "thread" and trial.workers >= _SEVERAL]
+    best = max(several, key=lambda trial: trial.per_second, default=None)
+    if best is None or not profile.waits or profile.runs_children:
+        return None
+    limited = wants_core(profile, best.per_second) > _LIMITED  # by the cores, or who else has them
+    return None if limited or best.per_second > _FAR_LESS * best.workers * picked.loop.per_second else best
 
 
 def _nature(profile: Profile) -> str:
