@@ -59,8 +59,8 @@ def _reasons(picked: Pick, profile: Profile, trials: Sequence[Trial], cores: int
     if side:
         times = side.per_second / picked.loop.per_second
         yield (
-            f"{side.workers} threads do {times:.1f} times the work of one, so that calls wait for one another, as for a lock, "
-            "or for what serves only so many at a time: plait.trace says for what"
+            f"{side.workers} threads do {times:.1f} times the work of one, so that calls wait for one another, as "
+            "for a lock, or for what serves only so many at a time: plait.trace says for what"
         )
     faster = max((trial for trial in trials if trial.engine in REMOTE), key=lambda one: one.per_second, default=None)
     if faster is None or not faster.per_second or best.engine in REMOTE:
