@@ -1,4 +1,4 @@
-"""How close to ideal do two processes share real work: even, skewed, dear at the end, brief, with large or many objects?
+"""How close to ideal do two processes share real work: even, skewed, dear at the end, brief, with large objects, many?
 
 Ideal is half of what the same items take in a plain loop, measured in the same rounds.
 Run: python bench/process_work.py
