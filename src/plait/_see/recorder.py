@@ -80,7 +80,7 @@ class Recorder:
         self.lives: dict[int, Life] = {}
         self.services: set[int] = set()
         self._replaced = Replaced()
-        self._natives: dict[int, int] = {}
+        self.natives: dict[int, int] = {}
         self._takers = Takers()
         self.unfinished = Unfinished()
         self._traffic: weakref.WeakKeyDictionary[object, dict[int, list[int]]] = weakref.WeakKeyDictionary()
@@ -116,13 +116,13 @@ class Recorder:
 
     def remove(self) -> None:
         """End; locks and queues made meanwhile work on. Of waits that go on it is noted what they are for."""
-        self.noted += self.unfinished.noted(self._natives)
+        self.noted += self.unfinished.noted(self.natives)
         self._replaced.put_back()
 
     def _met(self, thread: threading.Thread) -> None:
         if thread.native_id is not None and thread.ident is not None:
             self.names[thread.native_id] = thread.name
-            self._natives[thread.ident] = thread.native_id
+            self.natives[thread.ident] = thread.native_id
 
     def _contended(
         self, name: str, lock: Any, holder: list[Any], began: int, got: bool, frame: FrameType, tid: int
@@ -130,14 +130,14 @@ class Recorder:
         where, (owner, held_at) = line_of(frame), holder
         if _is_signal(user_frame(frame)):
             return Noted(tid, began, now(), State.IDLE, "work", where)
-        return Noted(tid, began, now(), State.LOCK, name, where, self._natives.get(owner, 0), held_at, got, id(lock))
+        return Noted(tid, began, now(), State.LOCK, name, where, self.natives.get(owner, 0), held_at, got, id(lock))
 
     def _naming(self, original: Callable[[Any], None]) -> Callable[[Any], None]:
         @functools.wraps(original)
         def bootstrap(thread: threading.Thread) -> None:
             began, tid = now(), _thread.get_native_id()
             self.names[tid] = thread.name
-            self._natives[_thread.get_ident()] = tid
+            self.natives[_thread.get_ident()] = tid
             if is_service(thread):
                 self.services.add(tid)
             try:
@@ -182,7 +182,7 @@ class Recorder:
             frame: FrameType, tid: int,
         ) -> Noted:  # fmt: skip
             name, where = _name_of(waited_for, State.SEMAPHORE, "acquire"), line_of(frame)
-            last = self._natives.get(owner, 0), held_at, got, id(waited_for), permits
+            last = self.natives.get(owner, 0), held_at, got, id(waited_for), permits
             return Noted(tid, began, now(), State.SEMAPHORE, name, where, *last)
 
         @functools.wraps(original)

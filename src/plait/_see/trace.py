@@ -22,10 +22,12 @@ from plait._core.trace import Trace
 from plait._engines.core_wait import children_seconds
 from plait._see.garbage import add_garbage, tell_garbage
 from plait._see.idle import with_idle
+from plait._see.imports import add_imports, tell_imports
 from plait._see.items import Ran, Told, add_items
 from plait._see.recorder import Recorder
 from plait._see.recorder_calls import CallRecorder
 from plait._see.recorder_garbage import GarbageRecorder
+from plait._see.recorder_imports import ImportRecorder
 from plait._see.recorder_library import LibraryRecorder
 from plait._see.recorder_steps import Steps
 from plait._see.recorder_tasks import TaskRecorder
@@ -104,6 +106,8 @@ class trace:  # noqa: N801  used as a verb: with plait.trace("run.html")
             self._transfer.install()
             self._begun = CallRecorder()
             self._begun.install()
+            self._imports = ImportRecorder(self._recorder.noted, self._recorder.unfinished, self._recorder.natives)
+            self._imports.install()
             self._garbage = GarbageRecorder()
             self._garbage.install()
             ONLOOKER.told, ONLOOKER.ran = self._told, self._ran
@@ -122,6 +126,7 @@ class trace:  # noqa: N801  used as a verb: with plait.trace("run.html")
         try:
             ONLOOKER.told = ONLOOKER.ran = None
             self._garbage.remove()
+            self._imports.remove()
             self._begun.remove()
             self._transfer.remove()
             self._trio.remove()
@@ -145,6 +150,8 @@ class trace:  # noqa: N801  used as a verb: with plait.trace("run.html")
         helpers = {one.tid for one in samples.threads if _HELPERS.search(foreign.get(one.pid, ""))}
         samples.changes = with_idle(samples.changes, self._recorder.services | helpers, self._library.windows)
         add_threads(trace, samples, self._recorder.noted, names, lives, self._origin, workers, others)
+        imports = list(self._imports.imports)
+        add_imports(trace, imports, self._origin)
         add_garbage(trace, garbage, self._origin)
         await_results(trace, list(self._consumed), self._origin)
         add_items(trace, batches, list(self._calls), self._origin)
@@ -163,6 +170,7 @@ class trace:  # noqa: N801  used as a verb: with plait.trace("run.html")
         runs = runs_of(trace, batches, self._transfer.sums(), self._origin)
         known = [
             *tell_garbage(trace, garbage),
+            *tell_imports(trace, self._imports.packages, imports),
             *tell_system(trace, self._used, use, len(samples.processes)),
             *blocked_words(trace, blocked, steps, self._origin),
             *tell_calls(trace, list(self._begun.begun), self._origin, cores),
