@@ -59,6 +59,12 @@ def upper(x: int) -> int:
     return len((_ASCII + b"%d" % x).decode("ascii").upper())
 
 
+def rows(_: int) -> int:
+    """Makes 20,000 rows beside a table of 300,000 that each process keeps."""
+    table = _table()
+    return len([[n, table[n]] for n in range(20_000)])
+
+
 def compute_index(x: int) -> int:
     compute(0.001)
     return x
@@ -116,3 +122,9 @@ async def doze(x: int) -> int:
 
     await asyncio.sleep(0.001)
     return x
+
+
+def _table(kept: dict[int, list[int]] = {}) -> dict[int, list[int]]:  # noqa: B006  made once per process
+    if not kept:
+        kept.update((n, [n]) for n in range(300_000))
+    return kept

@@ -1,4 +1,4 @@
-"""How close to ideal do two processes share real work: even items, skewed ones, a cost that jumps, brief ones?
+"""How close to ideal do two processes share real work: even, skewed, dear at the end, brief, with large objects, many?
 
 Ideal is half of what the same items take in a plain loop, measured in the same rounds.
 Run: python bench/process_work.py
@@ -13,7 +13,7 @@ from functools import partial
 from _peers import PROCESSES
 from _rounds import Map, Rounds
 from _table import Table
-from _work import compute, fingerprint, upper
+from _work import compute, fingerprint, rows, upper
 
 import plait
 
@@ -24,6 +24,7 @@ QUESTIONS = (
     ("20k x 1 us, then 100 x 5 ms", compute, [1e-6] * 20_000 + [0.005] * 100, 1.15),
     ("100k x 3 us, MD5 of 500 bytes", fingerprint, list(range(100_000)), 2.0),
     ("400 x 3 strings of 1 MB", upper, list(range(400)), 1.05),
+    ("100 x 20k rows, beside a table", rows, list(range(100)), 1.05),
 )
 PEERS = ("multiprocessing.Pool.map", "ProcessPoolExecutor.map, tuned chunksize", "joblib", "mpire")
 

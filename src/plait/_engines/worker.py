@@ -22,6 +22,7 @@ from plait._engines.arena import Arena, Window
 from plait._engines.board import CURRENT, HOLDS, LOGGED, MODE, STARTED, STOP_AT, Board
 from plait._engines.codec import decode, decode_items
 from plait._engines.guard import Guard
+from plait._engines.lasting import Lasting
 from plait._engines.packing import Packer
 from plait._engines.remote import describe
 from plait._engines.wire import BATCH_HEAD, HEAD
@@ -76,6 +77,7 @@ class Worker(WorkerTask):
         self._memory_bytes = 0
         self._timed = False
         self._packer = self.packer_type(board, self._arena)
+        self._lasting = Lasting()
 
     def serve(self) -> None:
         """Answer frames, one after the other."""
@@ -92,8 +94,12 @@ class Worker(WorkerTask):
                 except BaseException as error:
                     if not self.is_stopped_by(error):
                         raise
+                if self._lasting.looks:
+                    self._lasting.look()
             elif operation == wire.FUNCTION:
                 self._learn(flags, key, payload)
+                if self.owns_process:
+                    self._lasting.expect()
             elif operation == wire.FORGET:
                 self._assignments.pop(key, None)
                 self._costs.pop(key, None)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from array import array
-
 from plait._core.how_many import how_many
-from plait._core.trace import ON_CORE, STATES, Lane, Trace
+from plait._core.trace import ON_CORE, State, Trace
 from plait._see.recorder_garbage import Collection, Garbage
-from plait._see.stretches import with_garbage
+from plait._see.stretches import relabel
 
 _SHARE = 0.1  # of the time on cores: what takes less is not told
 _PAUSE = 0.1  # seconds of one collection, which are told in any case: a server, a window notices them
@@ -22,15 +20,8 @@ def add_garbage(trace: Trace, garbage: Garbage, origin: int) -> None:
     for lane in trace.lanes:
         lane.garbage = garbage.by_thread.get(lane.tid, 0.0)
         if lane.tid in shown:
-            _show(lane, [(one.began - origin, one.ended - origin) for one in shown[lane.tid]], trace.microseconds)
-
-
-def _show(lane: Lane, collections: list[tuple[int, int]], end: int) -> None:
-    moments, states, details = lane.moments, lane.states, lane.details
-    lane.moments, lane.states, lane.details = array("q"), bytearray(), array("L")
-    pieces = list(zip(moments, [*moments[1:], end], states, details, strict=True))
-    for began, _, state, detail in with_garbage(pieces, collections):
-        lane.add(began, STATES[state], detail)
+            labels = [(one.began - origin, one.ended - origin, 0) for one in shown[lane.tid]]
+            relabel(lane, labels, lambda *_: (State.GARBAGE, 0), trace.microseconds)
 
 
 def tell_garbage(trace: Trace, garbage: Garbage) -> list[tuple[float, str]]:

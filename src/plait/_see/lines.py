@@ -22,7 +22,7 @@ class Seen(NamedTuple):
     moment: int
     state: State
     where: str
-    imports: str
+    imports: bool
 
 
 class Place(NamedTuple):
@@ -75,11 +75,10 @@ class Lines:
         seen = self.of.get(lane, [])
         return seen[bisect_left(seen, (low,)) : bisect_left(seen, (high,))]
 
-    def imports(self, lane: int) -> dict[str, float]:
-        """The modules that a lane was importing, each with its share of the looks, the longest first."""
+    def imports(self, lane: int) -> float:
+        """The share of the looks at a lane that found it importing."""
         seen = self.of.get(lane, ())
-        counts = Counter(one.imports for one in seen if one.imports)
-        return {name: times / len(seen) for name, times in counts.most_common()} if len(seen) >= _FEW else {}
+        return sum(one.imports for one in seen) / len(seen) if len(seen) >= _FEW else 0.0
 
 
 def most_of(seen: Iterable[Seen]) -> Place | None:

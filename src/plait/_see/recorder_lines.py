@@ -28,12 +28,12 @@ _IMPORTS = "<frozen importlib"
 
 
 class Look(NamedTuple):
-    """A thread was at that line of the program, "" for none; `imports` is the module that it was importing, or ""."""
+    """A thread was at that line of the program, "" for none, and whether an import had brought it there."""
 
     moment: int
     tid: int
     where: str
-    imports: str = ""
+    imports: bool = False
 
 
 class LineRecorder:
@@ -102,11 +102,9 @@ def _turns_a_loop(frame: FrameType | None) -> bool:
     return below is not None and below.f_code.co_filename.endswith(_LOOPS)
 
 
-def _imports(frame: FrameType | None) -> str:
-    """The outermost module that is being imported; "" for none."""
-    found = ""
+def _imports(frame: FrameType | None) -> bool:
     while frame is not None:
-        if frame.f_code.co_name == "_find_and_load" and frame.f_code.co_filename.startswith(_IMPORTS):
-            found = str(frame.f_locals.get("name", found))
+        if frame.f_code.co_filename.startswith(_IMPORTS):
+            return True
         frame = frame.f_back
-    return found
+    return False

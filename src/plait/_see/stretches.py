@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from array import array
+from collections.abc import Callable, Iterable, Sequence
 
-from plait._core.trace import State
+from plait._core.trace import STATES, Lane, State
 from plait._see.recorder import Noted
 
 Change = tuple[int, int, int]  # from this moment on it was seen in that state, with that text
 Piece = tuple[int, int, int, int]  # began, ended, state, text
+Label = tuple[int, int, int]  # began, ended, and what of it is to be told
+Seen = Callable[[int, int, int], tuple[int, int]]  # from a state, its text and that to the state and text instead
 
 _OWN = (State.GIL, State.NATIVE, State.PYTHON)  # what is no wait for what was noted, even while it lasts
 _RUNS = (State.PYTHON, State.NATIVE)
 _MOSTLY = 0.5
-_NEVER = sys.maxsize
+_NONE = (sys.maxsize, sys.maxsize, 0)
 _NO_WAIT = (*_RUNS, State.ABSENT)
 _MAY_BE_NOTED = (*_OWN, State.LOCK, State.UNSEEN)  # as a noted wait is seen; what else was seen in one, began after it
 
@@ -82,28 +85,38 @@ def with_unseen(pieces: Sequence[Piece], seconds: float) -> list[Piece]:
     return [piece if piece[2] != State.UNSEEN else (*piece[:2], State.PYTHON, piece[3]) for piece in pieces]
 
 
-def with_garbage(pieces: Sequence[Piece], collections: Iterable[tuple[int, int]]) -> list[Piece]:
-    """The stretches of a thread with the collections of garbage that it ran, which are known to the microsecond.
+def overlaid(pieces: Sequence[Piece], labels: Iterable[Label], seen: Seen) -> list[Piece]:
+    """The pieces, with another state and text wherever there is a label; these come in order.
 
     >>> looks = [(0, 30, State.PYTHON, 0), (30, 60, State.GIL, 0), (60, 90, State.PYTHON, 0)]
-    >>> [(began, ended, State(state).name) for began, ended, state, _ in with_garbage(looks, [(20, 70)])]
+    >>> found = overlaid(looks, [(20, 70, 0)], lambda state, text, label: (State.GARBAGE, label))
+    >>> [(began, ended, State(state).name) for began, ended, state, _ in found]
     [(0, 20, 'PYTHON'), (20, 70, 'GARBAGE'), (70, 90, 'PYTHON')]
     """
     found: list[Piece] = []
-    left = iter(collections)
-    began, ended = next(left, (_NEVER, _NEVER))
+    left = iter(labels)
+    began, ended, label = next(left, _NONE)
     for low, high, state, text in pieces:
         moment = low
         while began < high:
             _add(found, moment, min(began, high), state, text)
             if ended > moment:
-                _add(found, max(began, moment), min(ended, high), State.GARBAGE, 0)
+                _add(found, max(began, moment), min(ended, high), *seen(state, text, label))
             moment = max(moment, min(ended, high))
             if ended > high:
                 break
-            began, ended = next(left, (_NEVER, _NEVER))
+            began, ended, label = next(left, _NONE)
         _add(found, moment, high, state, text)
     return found
+
+
+def relabel(lane: Lane, labels: Iterable[Label], seen: Seen, end: int) -> None:
+    """As `overlaid`, of a lane, whose last state goes on to the end."""
+    moments, states, details = lane.moments, lane.states, lane.details
+    lane.moments, lane.states, lane.details = array("q"), bytearray(), array("L")
+    pieces = list(zip(moments, [*moments[1:], end], states, details, strict=True))
+    for began, _, state, detail in overlaid(pieces, labels, seen):
+        lane.add(began, STATES[state], detail)
 
 
 def _waited_before(pieces: Sequence[Piece], since: int) -> tuple[int, int]:

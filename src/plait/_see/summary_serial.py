@@ -18,8 +18,7 @@ _MOSTLY = 0.5
 _ONE = 1.1  # threads at a time
 _FEW = 0.2  # of the time of a thread
 _WORTH = 1.5  # cores: less is not worth it
-_TOLD = 0.25  # of the time: imports that take less are not told
-_NAMED = 3  # modules
+_IMPORTS = 0.25  # of the looks at a thread
 _AT_ONCE = 8  # waits, for a forecast
 _AGAIN = 5  # waits, and turns: fewer are no loop
 _LISTENS = (" in accept", " in serve_forever", " in input")
@@ -32,24 +31,14 @@ def tell_serial(trace: Trace, runs: Sequence[Figures], lines: Lines, cores: floa
         return []
     own = {at: sum(one.get(state, 0.0) for state in (*_WORKS, State.CORE)) for at, one in times.items()}
     most = max(own, key=lambda at: own[at])
-    imports = _imports(trace, lines, most, own[most])
     others = sum(seconds for at, seconds in own.items() if at != most)
     if runs or any(lane.kind == "task" for lane in trace.lanes):
-        return imports
-    if others > _ALONE * trace.seconds or own[most] < _MOSTLY * trace.seconds:
-        return imports + _one_after_the_other(trace, times)
-    return imports or _one_thread(trace, times[most], most, lines, cores)
-
-
-def _imports(trace: Trace, lines: Lines, lane: int, own: float) -> list[Finding]:
-    """Of a program that is over soon: the modules it imports."""
-    modules = lines.imports(lane)
-    seconds = sum(modules.values()) * own
-    if seconds < _TOLD * trace.seconds:
         return []
-    longest = ", ".join(f"{name} {share * own:.2f} s" for name, share in list(modules.items())[:_NAMED])
-    text = f"{trace.lanes[lane].name} imported modules for {seconds:.2f} s, with what they import: {longest}. "
-    return [(seconds, f"{text}What is rarely needed can be imported where it is; python -X importtime tells each")]
+    if others > _ALONE * trace.seconds or own[most] < _MOSTLY * trace.seconds:
+        return _one_after_the_other(trace, times)
+    if lines.imports(most) > _IMPORTS:  # which are told, and are needed one after the other
+        return []
+    return _one_thread(trace, times[most], most, lines, cores)
 
 
 def _one_thread(trace: Trace, times: dict[State, float], at: int, lines: Lines, cores: float) -> list[Finding]:

@@ -23,11 +23,13 @@ from plait._core.trace import Trace
 from plait._engines.core_wait import children_seconds
 from plait._see.garbage import add_garbage, tell_garbage
 from plait._see.idle import with_idle
+from plait._see.imports import add_imports, tell_imports
 from plait._see.items import Ran, Told, add_items
 from plait._see.lines import Lines
 from plait._see.recorder import Recorder
 from plait._see.recorder_calls import CallRecorder
 from plait._see.recorder_garbage import GarbageRecorder
+from plait._see.recorder_imports import ImportRecorder
 from plait._see.recorder_library import LibraryRecorder
 from plait._see.recorder_lines import LineRecorder
 from plait._see.recorder_processes import ProcessRecorder
@@ -113,6 +115,8 @@ class trace:  # noqa: N801  used as a verb: with plait.trace("run.html")
             self._processes.install()
             self._lines = LineRecorder(self._recorder.natives)
             self._lines.install()
+            self._imports = ImportRecorder(self._recorder.noted, self._recorder.unfinished, self._recorder.natives)
+            self._imports.install()
             self._garbage = GarbageRecorder()
             self._garbage.install()
             ONLOOKER.told, ONLOOKER.ran = self._told, self._ran
@@ -146,6 +150,8 @@ class trace:  # noqa: N801  used as a verb: with plait.trace("run.html")
         helpers = {one.tid for one in samples.threads if _HELPERS.search(foreign.get(one.pid, ""))}
         samples.changes = with_idle(samples.changes, self._recorder.services | helpers, self._library.windows)
         add_threads(trace, samples, self._recorder.noted, names, lives, self._origin, workers, others)
+        imports = list(self._imports.imports)
+        add_imports(trace, imports, self._origin)
         add_garbage(trace, garbage, self._origin)
         await_results(trace, list(self._consumed), self._origin)
         add_items(trace, batches, list(self._calls), self._origin)
@@ -168,6 +174,7 @@ class trace:  # noqa: N801  used as a verb: with plait.trace("run.html")
         computed, lacked = max(children, sum(one.cpu for one in apart)), sum(one.queued for one in apart)
         known = [
             *tell_garbage(trace, garbage),
+            *tell_imports(trace, self._imports.packages, imports),
             *tell_system(trace, self._used, use, len(samples.processes)),
             *blocked_words(trace, blocked, steps, self._origin),
             *tell_calls(trace, list(self._begun.begun), self._origin, cores, list(self._begun.done)),
@@ -181,6 +188,7 @@ class trace:  # noqa: N801  used as a verb: with plait.trace("run.html")
     def _remove(self) -> None:
         ONLOOKER.told = ONLOOKER.ran = None
         self._garbage.remove()
+        self._imports.remove()
         self._processes.remove()
         self._begun.remove()
         self._transfer.remove()
