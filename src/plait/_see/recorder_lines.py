@@ -21,7 +21,7 @@ from plait._see.whereabouts import program_frame, whence
 
 _FORKS = ("fork", "forkpty")
 _PERIOD = 0.04  # seconds
-_COST = 0.005  # of the time: what takes more is done less often
+_COST = 0.01  # of the time: what takes more is done less often
 _KEPT = 300_000
 _LOOPS = ("asyncio/runners.py", "asyncio/base_events.py", "asyncio\\runners.py", "asyncio\\base_events.py")
 _IMPORTS = "<frozen importlib"
@@ -44,7 +44,7 @@ class LineRecorder:
         self._natives = natives
         self.sources: dict[str, tuple[str, int]] = {}  # the file and the number of each line
         self._words: dict[str, str] = {}  # each once, however often it is seen
-        self._again = 0.0
+        self._again = self._took = 0.0
         self._replaced = Replaced()
         self._thread = UnseenThread(self._look, _PERIOD)
 
@@ -81,7 +81,8 @@ class LineRecorder:
             tid = self._natives.get(ident)
             if tid is not None:
                 self.looks.append(Look(moment, tid, self._line(frame), _imports(frame)))
-        self._again = began + (time.thread_time() - used) / _COST
+        took, self._took = self._took, time.thread_time() - used
+        self._again = began + min(took, self._took) / _COST  # once it may have to read files
 
     def _line(self, frame: FrameType) -> str:
         where = whence(frame) if not _turns_a_loop(frame) else ""

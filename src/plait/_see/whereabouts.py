@@ -35,13 +35,18 @@ def line_of(frame: FrameType | None) -> str:
 def program_frame(frame: FrameType | None, until: CodeType | None = None) -> FrameType | None:
     """The innermost frame of the program's own, or of a package that it uses, within a call of `until`; or none."""
     while frame is not None and frame.f_code is not until and not frame.f_code.co_filename.startswith(_COMMAND):
-        file = frame.f_code.co_filename
-        hidden = file.startswith(PLAIT) or GENERATED.match(file) or is_launcher(file)
-        theirs = not hidden and frame.f_lineno  # 0 where compiled
-        if theirs and (not file.startswith(_LIBRARY) or _INSTALLED.search(file)):
+        if _is_theirs(frame.f_code.co_filename) and frame.f_lineno:  # 0 where compiled
             return frame
         frame = frame.f_back
     return None
+
+
+@lru_cache(maxsize=4096)
+def _is_theirs(file: str) -> bool:
+    """Whether code of the program, or of a package that it uses, is in a file."""
+    if file.startswith(PLAIT) or GENERATED.match(file) or is_launcher(file):
+        return False
+    return not file.startswith(_LIBRARY) or _INSTALLED.search(file) is not None
 
 
 def user_frame(frame: FrameType | None) -> FrameType | None:
