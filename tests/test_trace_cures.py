@@ -81,6 +81,14 @@ def test_one_thing_after_the_other(state: State, words: str) -> None:
     assert told == (state is PYTHON)  # it may be one call that takes long
 
 
+def test_threads_compute_side_by_side_without_a_gil() -> None:
+    trace = made({"MainThread": often(PYTHON)})
+    trace.facts["free"] = 1.0
+    assert 'engine="thread", workers=4) would take about 0.50 s instead' in said(trace, at(trace, "app.py:7 in crunch"))
+    ((_, text),) = blocked_words(trace, [Blocked(1, 0, 400_000, "audit", "app.py:7 in audit")], [], 0)
+    assert "asyncio.to_thread runs what blocks" in text
+
+
 def test_who_waits_to_be_asked_is_no_work() -> None:
     trace = made({"MainThread": often(SOCKET)})
     assert "after the other" not in said(trace, at(trace, "app.py:7 in accept"))

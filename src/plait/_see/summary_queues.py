@@ -59,7 +59,7 @@ def _taker(trace: Trace, places: Sequence[int], lines: Lines, cores: float) -> s
     text = f"{name}, which takes from it, is slower"
     place = lines.most([taker], COMPUTES if mostly in COMPUTES else {mostly})
     text += f", {WORDS[mostly]} at {place.where}" if place else ""
-    if mostly is State.PYTHON or (mostly in ON_CORE and cores < _SEVERAL):
+    if (mostly is State.PYTHON and not trace.facts.get("free")) or (mostly in ON_CORE and cores < _SEVERAL):
         return f"{text}. More threads would compute no faster; plait.map on processes does"
     least = max([own / _SEVERAL, *(_own(trace, wait.lane) for wait in map(trace.waits.__getitem__, places))])
     then = trace.seconds - own + least

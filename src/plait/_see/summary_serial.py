@@ -49,14 +49,14 @@ def _one_thread(trace: Trace, times: dict[State, float], at: int, lines: Lines, 
         (State.SOCKET, "thread", float(_AT_ONCE)),
         (State.CHILD, "thread", float(_AT_ONCE)),
         (State.NATIVE, "thread", cores),
-        (State.PYTHON, "process", cores),
+        (State.PYTHON, "thread" if trace.facts.get("free") else "process", cores),
     ):
         seconds = times.get(state, 0.0)
         if seconds < _MOSTLY * now:
             continue
         if state is State.NATIVE and trace.facts.get("strangers", 0.0) > _FEW * seconds:  # C uses several cores already
             return []
-        if engine == "thread" and _times(trace, at, state) < _AGAIN:  # one thing that takes long
+        if state is not State.PYTHON and _times(trace, at, state) < _AGAIN:  # one thing that takes long
             return []
         place = lines.most([at], {state}) or lines.most([at], COMPUTES if state in COMPUTES else {state})
         if place is None or place.where.endswith(_LISTENS) or many < _WORTH:  # it waits to be asked

@@ -123,7 +123,8 @@ def _cure(trace: Trace, lanes: dict[int, Lane], ones: Sequence[Blocked], origin:
             low, high = one.began - origin, one.ended - origin
             for began, ended, state, _ in lane.stretches_between(low, high, trace.microseconds):
                 sums[state] = sums.get(state, 0) + ended - began
-    if max(sums, key=lambda state: sums[state] * (state not in _LACKS), default=State.ABSENT) is not State.PYTHON:
+    mostly = max(sums, key=lambda state: sums[state] * (state not in _LACKS), default=State.ABSENT)
+    if mostly is not State.PYTHON or trace.facts.get("free"):
         return f"{beside} runs what blocks beside the loop"
     if sum(one.ended - one.began for one in ones) < _SHARE * trace.microseconds:
         return "It computes in Python"

@@ -16,6 +16,7 @@ from plait._core.batch import Batch
 from plait._core.budget import available_cores
 from plait._core.cgroup import cpu_quota
 from plait._core.errors import UsageError
+from plait._core.gil import has_gil
 from plait._core.how_many import how_many
 from plait._core.onlooker import ONLOOKER
 from plait._core.rate import RateLimit
@@ -166,6 +167,7 @@ class trace:  # noqa: N801  used as a verb: with plait.trace("run.html")
             )
         strangers = sum(one.cpu for one in samples.threads if one.pid == self._pid and one.tid not in names)
         trace.facts |= {"rate": samples.rate, "cost": samples.cost, "strangers": strangers, "garbage": garbage.seconds}
+        trace.facts["free"] = float(not has_gil())
         if not self._children:
             trace.facts["children"] = children
         runs = runs_of(trace, batches, self._transfer.sums(), self._origin)
