@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from plait._core.trace import ON_CORE, WORDS, State, Trace
@@ -42,13 +43,16 @@ def tell_lines(
 
 def tell_strangers(trace: Trace, lines: Lines) -> list[Finding]:
     """Threads that call a library which starts threads of its own, and wait for a lock in there."""
-    noted = {wait.lane for wait in trace.waits if wait.state is State.LOCK}
+    noted: Counter[int] = Counter()
+    for wait in trace.waits:
+        noted[wait.lane] += (wait.ended - wait.began) * (wait.state is State.LOCK)
     computed = trace.facts.get("strangers", 0.0)
-    lanes = [at for at, lane in enumerate(trace.lanes) if lane.kind == "thread" and at not in noted]
-    lanes = [at for at in lanes if trace.times(at).get(State.LOCK, 0.0) >= _TOLD * trace.seconds]
+    threads = [at for at, lane in enumerate(trace.lanes) if lane.kind == "thread"]
+    others = {at: trace.times(at).get(State.LOCK, 0.0) - noted[at] / 1e6 for at in threads}
+    lanes = [at for at in threads if others[at] >= _TOLD * trace.seconds]
     if computed < _TOLD * trace.seconds or len(lanes) < _SEVERAL:
         return []
-    seconds = sum(trace.times(at).get(State.LOCK, 0.0) for at in lanes)
+    seconds = sum(others[at] for at in lanes)
     place = lines.most(lanes, {State.LOCK})
     text = (
         f"{len(lanes)} threads waited {seconds:.2f} s for a lock in C code{f', most at {place.where}' if place else ''}"
