@@ -37,7 +37,7 @@ def first_setting(name: str, memory_bytes: int | None, arithmetic: object) -> by
         "name": name,
         "memory_bytes": memory_bytes or 0,
         "main": getattr(sys.modules.get("__main__"), "__file__", None),
-        "argv": list(sys.argv),
+        "argv": list(getattr(sys, "argv", ())),  # a program that embeds Python may have none
     }
     return wire.pack(wire.SETTING, 0, dumps(setting, 5))
 

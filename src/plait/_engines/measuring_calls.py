@@ -9,6 +9,7 @@ from types import AsyncGeneratorType, GeneratorType
 
 from plait._core.gil import Promptly
 from plait._core.green import own_clock
+from plait._core.notes import text_of
 from plait._engines.careful import dumps_carefully
 from plait._engines.choice import TINY
 from plait._engines.core_wait import is_runnable, waited_for_core
@@ -143,7 +144,7 @@ class CallMeter:
         try:
             return dumps_carefully(item)
         except Exception as error:
-            self.obstacle = f"its arguments cannot be pickled: {error}"
+            self.obstacle = f"its arguments cannot be pickled: {text_of(error)}"
             return None
         finally:
             if time.perf_counter() - began > _LONG:
