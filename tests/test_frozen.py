@@ -37,10 +37,19 @@ engine.close()
 """
 IS_REFUSED = """
 try:
-    list(plait.map(twice, range(4), engine="process"))
+    list(plait.map(twice, range(4), engine=plait.engines.ProcessEngine(portable={portable})))
 except plait.errors.PlaitError as error:
     print(error)
 assert list(plait.map(twice, range(4))) == [0, 2, 4, 6]
+"""
+
+# It hides that it is no interpreter. What its copies say is written to their standard error, which is that of the program.
+REFUSES_ITS_COPIES = """
+engine = plait.engines.ProcessEngine(portable={portable})
+try:
+    list(plait.map(twice, range(4), engine=engine, workers=1))
+except plait.errors.PlaitError as error:
+    sys.__stdout__.write(str(error) + chr(10))
 """
 
 
@@ -52,10 +61,21 @@ def test_a_frozen_program_is_its_own_worker(portable: bool, tmp_path: Path) -> N
 
 
 def test_one_without_the_hook_does_not_start_itself_again_and_again(tmp_path: Path) -> None:
-    said, began = _frozen(tmp_path, "", IS_REFUSED)
-    assert "is " in said
-    assert "a frozen program, which would start itself; freeze it with PyInstaller" in said
+    said, began = _frozen(tmp_path, "", IS_REFUSED.format(portable=False))
+    assert "program', this program itself; set sys.executable to a python" in said
     assert began == 1
+
+
+@pytest.mark.parametrize("portable", [False, True])
+@pytest.mark.parametrize("like", ["", "sys.argv = ['changed']"])
+def test_a_program_that_embeds_python_does_not_start_itself_without_end(
+    like: str, portable: bool, tmp_path: Path
+) -> None:
+    program = IS_REFUSED if not like else REFUSES_ITS_COPIES
+    embeds = f"del sys.frozen; sys.orig_argv = sys.argv = [sys.executable]; {like}"
+    said, began = _frozen(tmp_path, embeds, program.format(portable=portable))
+    assert ("this program itself" if not like else "ran the program once more") in said
+    assert began < 20
 
 
 def test_it_becomes_nothing_but_a_worker() -> None:

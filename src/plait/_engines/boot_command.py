@@ -10,6 +10,7 @@ from plait._core.frozen import is_frozen
 from plait._core.search_path import search_path
 
 _BOOT = "import sys; sys.path[:] = {path!r}; from {module} import main; main({arguments})"
+STARTING = "PLAIT_STARTING"  # set for a process that is to be a worker, until it is one
 _UTF8_BY_DEFAULT = sys.version_info >= (3, 15)  # PEP 686
 _STANDARD_FINDERS = ("_frozen_importlib", "_distutils_hack", "six", "importlib", "_pytest", "plait")
 
@@ -25,6 +26,11 @@ def command(module: str, *arguments: int) -> list[str]:
             "worker processes need a Python interpreter, and sys.executable is empty, as in a program that embeds "
             'Python; set sys.executable to a python of this version, or use engine="thread"'
         )
+    if STARTING in os.environ:
+        raise PlaitError(
+            f"this process was started to be a worker, and its executable, {sys.executable!r}, ran the program once "
+            "more: sys.executable has to be a Python interpreter; set it to one of this version"
+        )
     if is_frozen():
         return _of_frozen_program(module, *arguments)
     boot = _BOOT.format(path=search_path(), module=module, arguments=", ".join(map(str, arguments)))
@@ -35,9 +41,9 @@ def _of_frozen_program(module: str, *arguments: int) -> list[str]:
     worker = sys.modules.get("plait._engines.frozen_worker")
     if worker is None:
         raise PlaitError(
-            f"worker processes need a Python interpreter, and sys.executable is {sys.executable!r}, a frozen program, "
-            "which would start itself; freeze it with PyInstaller in an environment where plait is installed by pip, "
-            'whose hooks let it be a worker, or use engine="thread"'
+            f"worker processes need a Python interpreter, and sys.executable is {sys.executable!r}, this program "
+            "itself; set sys.executable to a python of this version; or freeze the program with PyInstaller in an environment "
+            'where plait is installed by pip, whose hooks let it be a worker; or use engine="thread"'
         )
     found: list[str] = worker.command(module, *arguments)
     return found
