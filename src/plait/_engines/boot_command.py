@@ -42,8 +42,8 @@ def _of_frozen_program(module: str, *arguments: int) -> list[str]:
     if worker is None:
         raise PlaitError(
             f"worker processes need a Python interpreter, and sys.executable is {sys.executable!r}, this program "
-            "itself; set sys.executable to a python of this version; or freeze the program with PyInstaller in an environment "
-            'where plait is installed by pip, whose hooks let it be a worker; or use engine="thread"'
+            "itself; set sys.executable to a python of this version; or freeze the program with PyInstaller in an "
+            'environment where plait is installed by pip, whose hooks let it be a worker; or use engine="thread"'
         )
     found: list[str] = worker.command(module, *arguments)
     return found
