@@ -81,3 +81,9 @@ def test_what_no_import_looks_at_is_left_out_of_the_search_path(
     monkeypatch.setattr(sys, "path", odd)
     monkeypatch.delattr(sys, "argv")  # as in a program that embeds Python
     assert list(plait.map(abs, [-1], engine="process", workers=1)) == [1]
+
+
+def test_a_search_path_longer_than_a_word_of_a_command_may_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where every package is a folder of its own, with the whole of its name."""
+    monkeypatch.setattr(sys, "path", [*sys.path, *(f"/nowhere/{'long' * 40}/{n}" for n in range(1500))])
+    assert list(plait.map(len, [sys.path], engine="process", workers=1)) == [len(sys.path)]

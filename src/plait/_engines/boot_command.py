@@ -9,7 +9,8 @@ from plait._core.errors import PlaitError
 from plait._core.frozen import is_frozen
 from plait._core.search_path import search_path
 
-_BOOT = "import sys; sys.path[:] = {path!r}; from {module} import main; main({arguments})"
+_BOOT = "import sys; sys.path[:] = {path}; from {module} import main; main({arguments})"
+_LONGEST_WORD = 100_000  # characters; Linux takes 128 KiB in one word of a command, and 2 MiB in all of them
 STARTING = "PLAIT_STARTING"  # set for a process that is to be a worker, until it is one
 _UTF8_BY_DEFAULT = sys.version_info >= (3, 15)  # PEP 686
 _STANDARD_FINDERS = ("_frozen_importlib", "_distutils_hack", "six", "importlib", "_pytest", "plait")
@@ -33,8 +34,12 @@ def command(module: str, *arguments: int) -> list[str]:
         )
     if is_frozen():
         return _of_frozen_program(module, *arguments)
-    boot = _BOOT.format(path=search_path(), module=module, arguments=", ".join(map(str, arguments)))
-    return [sys.executable, *_flags(), "-c", boot]
+    folders = search_path()
+    path, words = ascii(folders), []
+    if len(path) > _LONGEST_WORD:
+        path, words = "sys.argv[1:]", folders
+    boot = _BOOT.format(path=path, module=module, arguments=", ".join(map(str, arguments)))
+    return [sys.executable, *_flags(), "-c", boot, *words]
 
 
 def _of_frozen_program(module: str, *arguments: int) -> list[str]:

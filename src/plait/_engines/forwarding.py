@@ -73,7 +73,9 @@ def _is_replaced(stream: object, original: object, number: int) -> bool:
 
     Or above a progress bar, which what is written to the descriptor would get into.
     """
-    if stream is None or stream is original:
+    if stream is None:
+        return original is not None  # what is printed to nothing here is so there
+    if stream is original:
         return False
     if getattr(stream, "draws", False) is True:
         return True
