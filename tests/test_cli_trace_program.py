@@ -271,6 +271,7 @@ def test_whoever_has_closed_the_stream_for_errors_keeps_his_status(tmp_path: Pat
     assert (done.stdout, done.stderr, done.returncode) == ("1\n", "", 3)
     assert "MainThread" in plait.show(tmp_path / "run.html")
 
+
 FORKS = """
 import os, signal, sys
 os.register_at_fork(after_in_child=lambda: os.kill(os.getpid(), signal.SIGTERM))  # in the first moment of the child
