@@ -22,6 +22,7 @@ from plait._check.explain_process import explain_process
 from plait._check.explain_published import explain_published
 from plait._check.explain_release import explain_release
 from plait._check.explain_removed import explain_removed
+from plait._check.explain_replaced import explain_replaced
 from plait._check.explain_skew import explain_missed, explain_skew
 from plait._check.explain_split import explain_split
 from plait._check.explain_stale import explain_stale
@@ -178,6 +179,11 @@ def _woken(crash: Crash) -> Finding | None:
     return explain_woken(crash.history, crash.suspects, crash.sources)
 
 
+def _replaced(crash: Crash) -> Finding | None:
+    """A wrong result because a change went into what had been taken away."""
+    return explain_replaced(crash.history, crash.sources) if crash.is_judged else None
+
+
 def _sure_split(crash: Crash) -> Finding | None:
     """Two accesses that belong together, with much that speaks for it."""
     if crash.split is None or crash.points < _ENOUGH:
@@ -287,8 +293,8 @@ def _skipped(history: History, split: Split, sources: Sources) -> Finding | None
 
 _RULES: tuple[Callable[[Crash], Finding | None], ...] = (
     _asked, _closed, _context, _removed, _released, _known, _weakref, _iterated, _process, _timed, _woken, _early,
-    _local, _sure_split, _factory, _captured, _both, _leftover, _vain, _skew, _missed, _torn, _swapped, _some_split,
-    _cached, _pieces, _stale, _turned,
+    _local, _replaced, _sure_split, _factory, _captured, _both, _leftover, _vain, _skew, _missed, _torn, _swapped,
+    _some_split, _cached, _pieces, _stale, _turned,
 )  # fmt: skip
 
 
