@@ -31,7 +31,7 @@ def uncaught(execution: Execution, me: Controlled, error: BaseException) -> Fail
     summary = f"{type(error).__name__}: {text}" if text else type(error).__name__
     stack = execution.sites.trace(error.__traceback__)
     before = kept(error, execution.sites.files)
-    cause = uncaught(execution, me, before) if before is not None else None
+    cause = uncaught(execution, me, before) if before is not None else _waited_for(execution, me)
     return Failure("exception", f"{summary} in {me.name}", me.number, error, stack, (), cause)
 
 
@@ -101,9 +101,27 @@ def _endless(execution: Execution, me: Controlled) -> Failure:
     return Failure("steps", summary, me.number, None, stack, _blocked(execution))
 
 
+def _waited_for(execution: Execution, me: Controlled) -> Failure | None:
+    """How those hang for whose ends a thread has waited with a timeout, before it ends with an exception.
+
+    None if any of them may go on yet: because of time, of somebody else, or of what the thread itself holds.
+    """
+    late = [other for other in me.overdue if not other.done]
+    others = (one for one in execution.threads if one is not me and not one.done)
+    if not late or any(one.ready or one.away or one.deadline is not None for one in others):
+        return None
+    blocked = _blocked(execution)
+    if any(one.holder == me.number for one in blocked):
+        return None
+    return _hang(execution, late[0], blocked)
+
+
 def stuck(execution: Execution, me: Controlled) -> Failure:
     """Nobody can go on, ever."""
-    blocked = _blocked(execution)
+    return _hang(execution, me, _blocked(execution))
+
+
+def _hang(execution: Execution, me: Controlled, blocked: tuple[Blocked, ...]) -> Failure:
     cycle = circle({one.thread: one.holder for one in blocked if one.pending.kind != Kind.WAIT})
     names = {thread.number: thread.name for thread in execution.threads}
     if cycle:
