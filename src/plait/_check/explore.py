@@ -231,6 +231,7 @@ class _Search:
     def _forget(self) -> None:
         self._fresh.forget()
         self._types.forget()
+        self._process.leave_out(self._fresh.renewed)
         self._process.restore()
         if self._fresh.finalizes and len(self._fresh.files) <= MOST_LOCKED:
             _collect_quietly()  # not in the next execution, which may collect its own
