@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib.metadata
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,13 @@ def test_a_real_package(name: str) -> None:
         assert (run.returncode, run.stdout.partition("\n")[0]) == (1, title)
     else:
         assert (run.returncode, run.stdout.partition(":")[0]) == (0, "passed"), run.stdout
+
+
+def test_every_bug_of_the_history_has_its_program() -> None:
+    history = tomllib.loads((REAL / "history.toml").read_text())
+    assert {path.stem for path in (REAL / "history").glob("*.py")} == set(history)
+    for bug in history.values():
+        assert {"package", "observe", "bug", "fixed", "finding", "wrong"} <= set(bug)
 
 
 def test_every_program_is_in_the_table() -> None:
