@@ -78,6 +78,23 @@ threads = [threading.Thread(target=use), threading.Thread(target=pool.close)]
         "Used after its end: self.items",
         ("after Thread-2 has changed it in line 10",),
     ),
+    "a list that is replaced for good, which is not to blame": Told(
+        """
+import threading
+class Log:
+    def __init__(self): self.lines, self.n = [], 0
+    def add(self, line):
+        self.lines.append(str(line))
+        before = self.n
+        self.n = before + 1
+    def reset(self): self.lines = []
+log = Log()
+threads = [threading.Thread(target=log.add, args=(1,)) for _ in range(2)] + [threading.Thread(target=log.reset)]
+"""
+        + THREADS
+        + "assert log.n == 2",
+        "Lost update of self.n",
+    ),
     "an object that others find before it is whole": Told(
         """
 import threading

@@ -195,7 +195,7 @@ def _woken(crash: Crash) -> Finding | None:
 
 def _replaced(crash: Crash) -> Finding | None:
     """A wrong result because a change went into what had been taken away."""
-    return explain_replaced(crash.history, crash.sources) if crash.is_judged else None
+    return explain_replaced(crash.history, crash.before, crash.sources) if crash.is_judged else None
 
 
 def _sure_split(crash: Crash) -> Finding | None:

@@ -11,7 +11,7 @@ from plait._check.history import History
 from plait._check.source import Sources
 from plait._check.window import on_gil_builds
 from plait._check.words import Words
-from plait._core.event import Kind
+from plait._core.event import Kind, Site
 
 _ARGUMENTS = 40  # events between the read of where a container is and its change, of what is handed to the method
 
@@ -24,12 +24,14 @@ class Replaced(NamedTuple):
     changed: int
 
 
-def explain_replaced(history: History, sources: Sources) -> Finding | None:
+def explain_replaced(history: History, before: History | None, sources: Sources) -> Finding | None:
     """The finding for the last change of a container that was not in its place any more, None if there is none.
 
-    ``self.pending.append(job)`` beside ``batch, self.pending = self.pending, []``: the job is in neither.
+    ``self.pending.append(job)`` beside ``batch, self.pending = self.pending, []``: the job is in neither. What comes in
+    an execution that passes, too, is not to blame.
     """
-    found = next(_replaced(history), None)
+    usual = {_sites(before, one) for one in _replaced(before)} if before is not None else set()
+    found = next((one for one in _replaced(history) if _sites(history, one) not in usual), None)
     if found is None:
         return None
     words = Words(history, sources)
@@ -69,6 +71,10 @@ def _replaced(history: History) -> Iterator[Replaced]:
             put = next((index for index in range(changed - 1, read, -1) if _puts(history, index, read)), -1)
             if read >= 0 and put >= 0:
                 yield Replaced(read, put, changed)
+
+
+def _sites(history: History, found: Replaced) -> tuple[Site | None, ...]:
+    return tuple(history.sites(*found))
 
 
 def _taken(history: History, changed: int) -> int:
