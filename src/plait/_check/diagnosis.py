@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ from plait._check.remarks import ignoring
 from plait._check.stand_in_async_lock import wanted_from
 from plait._core.awaits import awaited_frames
 from plait._core.event import Kind, label
+from plait._draw.timeline import short_name
 
 if TYPE_CHECKING:
     from plait._check.controlled import Controlled
@@ -45,11 +47,20 @@ def at_limit(execution: Execution, me: Controlled) -> None:
     for task in deaf:
         ignoring(execution, task)
     if _changes(execution) and not deaf:
-        steps = f"longer than {len(execution.events):,} steps"
+        steps = f"longer than {len(execution.events):,} steps{_most_of_them(execution)}"
         execution.gave_up = f"{steps}: does it end by itself? Check a smaller part, or less of it"
         execution.stop()
     else:
         execution.fail(_endless(execution, me))
+
+
+def _most_of_them(execution: Execution) -> str:
+    """Who has taken most of the steps lately, and where; "" where no line of the user's has."""
+    steps = Counter((event.thread, event.site) for event in execution.events[-LATELY:] if event.site is not None)
+    if not steps:
+        return ""
+    (number, site), _ = steps.most_common(1)[0]
+    return f", lately by {execution.threads[number].name} in {short_name(site.file)}, line {site.line}"
 
 
 def give_up(execution: Execution, why: str) -> None:
