@@ -201,3 +201,54 @@ def test_a_long_execution_looks_seldom() -> None:
     while places.due <= events:
         places.sweep(events)
     assert places.due > 1000
+
+
+def test_a_thread_may_collect_while_a_finalizer_of_another_one_gives_way(tmp_path: Path, nothing_left: None) -> None:
+    program = """
+        import gc, threading
+        closed = []
+        class Circle:
+            def __init__(self): self.itself = self
+            def __del__(self): closed.append(1)
+        def use():
+            Circle()
+            gc.collect()
+        threads = [threading.Thread(target=use) for _ in range(2)]
+        for thread in threads: thread.start()
+        for thread in threads: thread.join()
+        gc.collect()
+        assert len(closed) == 2, closed
+    """
+    file = tmp_path / "program.py"
+    file.write_text(dedent(program))
+    result = explore_script(file, runs=60, seconds=20.0)
+    assert result.verdict.word == "passed", result.record and result.record.failure
+
+
+def test_a_finalizer_is_run_under_locks_of_a_large_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nothing_left: None
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    for number in range(40):
+        (tmp_path / f"part{number}.py").write_text("n = 0\n")
+    program = f"""
+        import threading
+        import {", ".join(f"part{number}" for number in range(40))}
+        first, lock = threading.Lock(), threading.Lock()
+        class Counted:
+            def __init__(self): self.itself = self
+            def __del__(self):
+                with lock: part1.n -= 1
+        def use():
+            with first: Counted()
+            with lock: part1.n += 1
+        threads = [threading.Thread(target=use) for _ in range(2)]
+        for thread in threads: thread.start()
+        for thread in threads: thread.join()
+    """
+    file = tmp_path / "program.py"
+    file.write_text(dedent(program))
+    result = explore_script(file, runs=60, seconds=20.0)
+    assert result.record is not None
+    assert result.record.failure is not None
+    assert result.record.failure.kind == "deadlock", result.record.failure

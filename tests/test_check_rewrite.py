@@ -118,6 +118,9 @@ PROGRAMS = {
         (at("k").r, at("l")[v(15)]), *at("m").s = (v(16), v(17)), v(18)
         [at("n").run(i) for i in at("o").t if v(i)]
         print(v(19) in [v(19)] and not at("p").u, at("q")[v(20):v(21)])
+        print(*[v(22)], sep=v("-"))
+        print(*at("r").t, *at("s").t, sep="")
+        getattr(*[box, v("s")], v(None))
         result = log
     """,
     "scopes": """

@@ -160,6 +160,33 @@ def test_a_package_that_is_named_is_observed(tmp_path: Path, capsys: pytest.Capt
     assert " 0 shared accesses" in capsys.readouterr().out
 
 
+def test_a_package_of_which_a_part_is_observed_is_imported_anew_itself(
+    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    folder = tmp_path_factory.mktemp("installed") / "drawer"
+    folder.mkdir()
+    (folder / "__init__.py").write_text("")
+    (folder / "style.py").write_text("class Style:\n    pass\n")
+    (folder / "themes.py").write_text("from .style import Style\nDEFAULT = Style()\n")
+    (folder / "painting.py").write_text(
+        "from . import themes\nfrom .style import Style\ndef paint(): assert isinstance(themes.DEFAULT, Style)\n"
+    )
+    monkeypatch.syspath_prepend(folder.parent)
+    (tmp_path / "right.py").write_text(
+        "import threading\nfrom drawer.painting import paint\n"
+        "one = threading.Thread(target=paint)\none.start()\none.join()\n"
+    )
+    try:
+        assert run(["check", "--runs", "3", "--observe", "drawer.painting", "right.py"]) == 0, capsys.readouterr()
+        assert "drawer" in sys.modules
+    finally:
+        for name in [name for name in sys.modules if name.partition(".")[0] == "drawer"]:
+            sys.modules.pop(name, None)
+
+
 def test_a_part_of_a_package_is_observed_whatever_else_of_it_keeps_that(
     tmp_path: Path,
     tmp_path_factory: pytest.TempPathFactory,

@@ -220,3 +220,13 @@ def test_nohup_is_respected(folder):
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=30)
     assert process.returncode == 130
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGCHLD"), reason="needs SIGCHLD")
+def test_a_command_that_fails_is_seen_where_the_ends_of_children_are_ignored(folder):
+    deaf = "import os, signal, sys; signal.signal(signal.SIGCHLD, signal.SIG_IGN); os.execv(sys.argv[1], sys.argv[1:])"
+    command = [sys.executable, "-c", deaf, sys.executable, "-m", "plait", "map", "exit {}"]
+    done = subprocess.run(command, input="0\n3\n", capture_output=True, text=True, cwd=folder, check=False)
+    assert "1 of 2 items failed" in done.stderr
+    assert "exit status 3" in done.stderr
+    assert done.returncode == 1

@@ -270,3 +270,22 @@ def test_whoever_has_closed_the_stream_for_errors_keeps_his_status(tmp_path: Pat
     done = plait_trace(tmp_path, "-o", "run.html", "app.py")
     assert (done.stdout, done.stderr, done.returncode) == ("1\n", "", 3)
     assert "MainThread" in plait.show(tmp_path / "run.html")
+
+
+FORKS = """
+import os, signal, sys
+os.register_at_fork(after_in_child=lambda: os.kill(os.getpid(), signal.SIGTERM))  # in the first moment of the child
+from plait._cli.trace_end import LastAct
+with LastAct(lambda: os.write(1, b"ended by a child")):
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [])
+    pid = os.fork()
+    if not pid:
+        os._exit(3)
+    print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), signal.pthread_sigmask(signal.SIG_BLOCK, []) == before)
+"""
+
+
+@forks
+def test_a_signal_in_the_first_moment_of_a_forked_child_ends_it() -> None:
+    done = subprocess.run([sys.executable, "-c", FORKS], capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.stderr) == (f"{-signal.SIGTERM} True\n", "")

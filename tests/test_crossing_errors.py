@@ -102,3 +102,23 @@ def test_what_its_text_depends_on_is_not_left_out() -> None:
     error = rebuild(describe(make("text")))
     assert isinstance(error, RemoteError)
     assert "locked: False" in str(error)
+
+
+class Speechless(ValueError):
+    def __str__(self) -> str:
+        raise RuntimeError("it has no words")
+
+
+def fail_without_words(n: int) -> int:
+    if n == 1:
+        raise ValueError(10**5000)  # more digits than str() writes
+    if n == 2:
+        raise Speechless
+    return n
+
+
+def test_errors_that_cannot_be_put_into_words_are_those_of_their_items_alone() -> None:
+    ends = [
+        outcome.error for outcome in plait.map(fail_without_words, range(4), engine="process", workers=1).outcomes()
+    ]
+    assert [type(end).__name__ for end in ends] == ["NoneType", "ValueError", "Speechless", "NoneType"]

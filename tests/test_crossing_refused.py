@@ -207,3 +207,16 @@ def test_who_changes_a_large_array_is_told_why_that_cannot_be() -> None:
     with pytest.raises(TypeError, match="cannot modify read-only memory") as caught:
         list(plait.map(change, [memoryview(bytearray(100_000))], engine="process", workers=1))
     assert any("change a copy: array.copy()" in note for note in caught.value.__notes__)
+
+
+class Unasked:
+    """Whatever is asked of it fails."""
+
+    def __getattribute__(self, name: str) -> Any:
+        raise RuntimeError(f"asked for {name}")
+
+
+def test_an_object_that_answers_nothing_is_refused_alone() -> None:
+    ends = [outcome.error for outcome in plait.map(type, [1, Unasked(), 2], engine="process", workers=1).outcomes()]
+    assert ends[0] is ends[2] is None
+    assert isinstance(ends[1], NotTransferable)

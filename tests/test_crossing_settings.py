@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+import plait
+
 pytestmark = pytest.mark.usefixtures("nothing_left")
 
 SCRIPT = """
@@ -70,3 +72,18 @@ def test_what_is_set_in_python_holds_in_workers(options: list[str], tmp_path: Pa
     assert done.stderr == ""
     engines = 3 if sys.version_info >= (3, 14) else 2
     assert done.stdout.splitlines() == [*["SystemExit(3)"] * engines, "True", "True", "[1]"]
+
+
+def test_what_no_import_looks_at_is_left_out_of_the_search_path(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    odd: list[object] = [tmp_path, b"/tmp", None, *sys.path]
+    monkeypatch.setattr(sys, "path", odd)
+    monkeypatch.delattr(sys, "argv")  # as in a program that embeds Python
+    assert list(plait.map(abs, [-1], engine="process", workers=1)) == [1]
+
+
+def test_a_search_path_longer_than_a_word_of_a_command_may_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where every package is a folder of its own, with the whole of its name."""
+    monkeypatch.setattr(sys, "path", [*sys.path, *(f"/nowhere/{'long' * 40}/{n}" for n in range(1500))])
+    assert list(plait.map(len, [sys.path], engine="process", workers=1)) == [len(sys.path)]

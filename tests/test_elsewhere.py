@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from plait._engines import hosting, portable_windows, segments
-from plait._engines.portable_host import SelectPoll, SocketBell
+from plait._engines.polling import SelectPoll
+from plait._engines.portable_host import SocketBell
 from plait._engines.portable_windows import WindowsSystem
 from plait._engines.returns import cause_of_death
 from plait._engines.segments import NamedSegment, temporary_arena

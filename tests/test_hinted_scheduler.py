@@ -63,3 +63,15 @@ def test_it_ends_when_the_strategy_does() -> None:
     assert scheduler.begin(2)
     assert not scheduler.begin(3)
     assert scheduler.proof == "every schedule"
+
+
+def test_many_hints_leave_every_second_execution_to_the_strategy() -> None:
+    scheduler = HintedScheduler(Always(0, executions=99), lambda turns: Always(1))
+    for _ in range(16):
+        scheduler.hint([(1, 2, 0, "read")])
+    choices = []
+    for seed in range(22):
+        scheduler.begin(seed)
+        choices.append(choice(scheduler))
+        assert scheduler.follows == (choices[-1] == 1)
+    assert choices == [1] * 12 + [0, 1] * 4 + [0, 0]

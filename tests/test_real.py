@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib.metadata
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -15,11 +16,14 @@ import pytest
 REAL = Path(__file__).resolve().parent / "real"
 # What is observed in each program, and the title of the finding; "" when it passes.
 PROGRAMS = {
+    "use_anyio_lock": ("anyio", "Nobody will wake it: self._event"),
     "use_apscheduler": ("apscheduler", "Checked, then changed by another thread: self.state"),
     "use_cachetools": ("cachetools", ""),
     "use_cachetools_lock": ("cachetools", ""),
     "use_diskcache": ("diskcache", ""),
+    "use_kombu_hub": ("kombu.asynchronous", "Changed after it was replaced: self._ready"),
     "use_limits": ("limits", "Checked, then changed by another thread: self.expirations"),
+    "use_prometheus_client": ("prometheus_client", "Deadlock with itself: MutexValue._lock"),
     "use_pybreaker": ("pybreaker", ""),
     "use_pykka": ("pykka", ""),
     "use_pykka_stop": ("pykka", "Used before it is ready: self._result"),
@@ -29,9 +33,11 @@ PROGRAMS = {
     "use_sqlalchemy": ("sqlalchemy.pool", ""),
     "use_sqlalchemy_dispose": ("sqlalchemy.pool", "Lost update of self._pool"),
     "use_tenacity": ("tenacity", "Lost update of self.statistics['idle_for']"),
+    "use_tqdm": ("tqdm", "Used before it is ready: inst.pos"),
     "use_urllib3": ("urllib3", ""),
     "use_urllib3_close": ("urllib3", "Fails under some schedules: AssertionError: a connection was left open"),
     "use_watchdog": ("watchdog", ""),
+    "use_watchdog_join": ("watchdog", "Nothing will come"),
 }
 
 
@@ -60,6 +66,13 @@ def test_a_real_package(name: str) -> None:
         assert (run.returncode, run.stdout.partition("\n")[0]) == (1, title)
     else:
         assert (run.returncode, run.stdout.partition(":")[0]) == (0, "passed"), run.stdout
+
+
+def test_every_bug_of_the_history_has_its_program() -> None:
+    history = tomllib.loads((REAL / "history.toml").read_text())
+    assert {path.stem for path in (REAL / "history").glob("*.py")} == set(history)
+    for bug in history.values():
+        assert {"package", "observe", "bug", "fixed", "finding", "wrong"} <= set(bug)
 
 
 def test_every_program_is_in_the_table() -> None:

@@ -7,6 +7,7 @@ import contextvars
 import dataclasses
 import gc
 import os
+import sys
 import threading
 import time
 import traceback
@@ -18,7 +19,7 @@ import pytest
 
 import plait
 from plait._core.cancelling import current_block
-from plait.errors import Cancelled, Closed, StopTask, UsageError
+from plait.errors import Cancelled, Closed, PoolBroken, StopTask, UsageError
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
 
@@ -620,3 +621,10 @@ def test_the_error_of_one_task_is_one_error_however_many_have_asked_for_its_resu
         for _ in range(5):
             s.submit(failing.result)
         go.set()
+
+
+def test_an_engine_that_cannot_start_is_one_error_however_many_tasks_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    with pytest.raises(PoolBroken, match="/nowhere/python"), plait.scope("process") as scope:
+        for n in range(20):
+            scope.submit(abs, n)

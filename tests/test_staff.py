@@ -17,10 +17,12 @@ from typing import Any, cast
 
 import pytest
 
+import plait
 from plait._core.feed import Feed
 from plait._core.job import Job
 from plait._engines.forwarding import next_setting
 from plait._engines.staff import Staff
+from plait.errors import PlaitError
 
 pytestmark = pytest.mark.skipif(not hasattr(select, "poll"), reason="drives pipes")
 
@@ -183,3 +185,18 @@ def test_what_is_scarce_for_an_event_loop_is_said_with_its_cure(tmp_path: Path) 
         "[2]",
         f"the scope's async engine failed: {scarce}; make a new scope",
     ]
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="looks into /proc")
+@pytest.mark.parametrize("executable", ["/nowhere/python", ""])
+def test_who_keeps_the_error_of_workers_that_cannot_start_keeps_no_descriptor(
+    executable: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", executable)
+    errors = []
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(3):
+        with pytest.raises((OSError, PlaitError)) as caught:
+            list(plait.map(abs, [1], engine="process", workers=1))
+        errors.append(caught)
+    assert len(os.listdir("/proc/self/fd")) == before

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+import plait
+
 LONG = 60.0
 WORK = """
 import plait
@@ -59,3 +61,11 @@ def test_with_streams_that_are_no_files(replaced: str, tmp_path: Path) -> None:
         [sys.executable, "app.py"], cwd=tmp_path, capture_output=True, text=True, timeout=LONG, check=False
     )
     assert (done.returncode, done.stdout) == (0, EXPECTED), done.stderr
+
+
+def test_what_a_worker_prints_goes_nowhere_where_the_program_has_nothing_to_print_to(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "stdout", None)
+    list(plait.map(print, ["nowhere"], engine="process", workers=1))
+    assert capfd.readouterr().out == ""

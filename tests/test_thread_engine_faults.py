@@ -21,6 +21,7 @@ import pytest
 import plait
 from plait._engines import halting, timeouts
 from plait._engines.halting import interruptible
+from plait._engines.line_output import LineThread
 from plait._engines.stealing import DequePortion, Portion, TruncatedPortion
 from plait._engines.thread import ThreadEngine
 from plait._engines.timeouts import UNWIND
@@ -492,6 +493,15 @@ def test_without_threads_the_caller_runs_the_items(engine: ThreadEngine, monkeyp
     text = str(stream.report)
     assert "no more than 0 threads could be started: can't start new thread" in text
     assert "the timeout was not kept" in text
+
+
+def test_a_pool_without_threads_runs_what_comes_later_in_its_driver(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(LineThread, "start", refuse)
+    with plait.Pool("thread", workers=2) as pool:
+        assert [pool.submit(abs, -n).result(LONG) for n in range(5)] == list(range(5))
 
 
 def test_with_fewer_threads_than_wanted_those_do_the_work(

@@ -172,7 +172,7 @@ def _containers(history: History) -> dict[tuple[int, str], int]:
     inside: dict[tuple[int, str], int] = {}
     for index, event in enumerate(history.events):
         following = _following(history, index)
-        if event.kind == _READ and following is not None and _goes_on(event, following):
+        if event.kind == _READ and following is not None and goes_on(event, following):
             key = event.place, event.name
             inside[key] = following.place if inside.get(key, following.place) == following.place else -1
     return inside
@@ -185,7 +185,7 @@ def _continued(history: History, index: int, container: int) -> bool:
     for following in (history.events[later] for later in mine[step : step + _ARGUMENTS]):
         if following.site == event.site:
             return False
-        if following.place == container and _goes_on(event, following):
+        if following.place == container and goes_on(event, following):
             return True
     return False
 
@@ -196,7 +196,7 @@ def _following(history: History, index: int) -> Event | None:
     return history.events[mine[step]] if step < len(mine) else None
 
 
-def _goes_on(read: Event, following: Event) -> bool:
+def goes_on(read: Event, following: Event) -> bool:
     """Whether an access to a container follows the read of where it is in the same expression."""
     one, other = read.site, following.site
     return (
@@ -266,6 +266,8 @@ def _possible(history: History, first: Access, other: Access, second: Access) ->
     if history.held_over(first.at, second.at) & history.locks(other.at):
         return None
     if history.must(other.at, first.at) or history.must(second.at, other.at):
+        return None
+    if history.turns.shut_out(first.at, other.at, second.at):
         return None
     return Split(kind, first.at, other.at, second.at)
 

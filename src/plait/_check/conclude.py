@@ -128,7 +128,7 @@ def go_ahead(subject: Subject, scouting: Scouting, *, scheduler: str | Scheduler
 def _looking(scheduler: str | Scheduler, sources: Sources, *, one_output: bool) -> tuple[HintedScheduler, Look]:
     """A scheduler, and who looks at what it does and tells it what to try."""
     hinted = HintedScheduler(make_scheduler(scheduler), partial(ReplayScheduler, impatient=True))
-    return hinted, Look(hinted.hint, sources, one_output=one_output)
+    return hinted, Look(hinted.hint, sources, one_output=one_output, follows=lambda: hinted.follows)
 
 
 def _left_behind(case: Case, again: Again) -> bool:

@@ -59,6 +59,7 @@ class Controlled(ThreadState):
         task_ref: gives the asyncio task that it is, which nothing of ours may keep alive; None for a thread.
         aborts: how often it was told that the execution is over.
         cancelled: of a task that was cancelled and has not ended, how many events there were when that was seen first.
+        overdue: the threads for whose end it has waited with a timeout, in vain.
     """
 
     __slots__ = (
@@ -77,6 +78,7 @@ class Controlled(ThreadState):
         "launched",
         "native",
         "outside",
+        "overdue",
         "parent",
         "quiet",
         "ready",
@@ -108,6 +110,7 @@ class Controlled(ThreadState):
         self.held: dict[Gate, Site | None] = {}
         self.aborts = 0
         self.cancelled = -1
+        self.overdue: list[Controlled] = []
 
     @property
     def task(self) -> asyncio.Task[Any] | None:

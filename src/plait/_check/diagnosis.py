@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ from plait._check.remarks import ignoring
 from plait._check.stand_in_async_lock import wanted_from
 from plait._core.awaits import awaited_frames
 from plait._core.event import Kind, label
+from plait._draw.timeline import short_name
 
 if TYPE_CHECKING:
     from plait._check.controlled import Controlled
@@ -31,7 +33,7 @@ def uncaught(execution: Execution, me: Controlled, error: BaseException) -> Fail
     summary = f"{type(error).__name__}: {text}" if text else type(error).__name__
     stack = execution.sites.trace(error.__traceback__)
     before = kept(error, execution.sites.files)
-    cause = uncaught(execution, me, before) if before is not None else None
+    cause = uncaught(execution, me, before) if before is not None else _waited_for(execution, me)
     return Failure("exception", f"{summary} in {me.name}", me.number, error, stack, (), cause)
 
 
@@ -45,11 +47,20 @@ def at_limit(execution: Execution, me: Controlled) -> None:
     for task in deaf:
         ignoring(execution, task)
     if _changes(execution) and not deaf:
-        steps = f"longer than {len(execution.events):,} steps"
+        steps = f"longer than {len(execution.events):,} steps{_most_of_them(execution)}"
         execution.gave_up = f"{steps}: does it end by itself? Check a smaller part, or less of it"
         execution.stop()
     else:
         execution.fail(_endless(execution, me))
+
+
+def _most_of_them(execution: Execution) -> str:
+    """Who has taken most of the steps lately, and where; "" where no line of the user's has."""
+    steps = Counter((event.thread, event.site) for event in execution.events[-LATELY:] if event.site is not None)
+    if not steps:
+        return ""
+    (number, site), _ = steps.most_common(1)[0]
+    return f", lately by {execution.threads[number].name} in {short_name(site.file)}, line {site.line}"
 
 
 def give_up(execution: Execution, why: str) -> None:
@@ -101,9 +112,27 @@ def _endless(execution: Execution, me: Controlled) -> Failure:
     return Failure("steps", summary, me.number, None, stack, _blocked(execution))
 
 
+def _waited_for(execution: Execution, me: Controlled) -> Failure | None:
+    """How those hang for whose ends a thread has waited with a timeout, before it ends with an exception.
+
+    None if any of them may go on yet: because of time, of somebody else, or of what the thread itself holds.
+    """
+    late = [other for other in me.overdue if not other.done]
+    others = (one for one in execution.threads if one is not me and not one.done)
+    if not late or any(one.ready or one.away or one.deadline is not None for one in others):
+        return None
+    blocked = _blocked(execution)
+    if any(one.holder == me.number for one in blocked):
+        return None
+    return _hang(execution, late[0], blocked)
+
+
 def stuck(execution: Execution, me: Controlled) -> Failure:
     """Nobody can go on, ever."""
-    blocked = _blocked(execution)
+    return _hang(execution, me, _blocked(execution))
+
+
+def _hang(execution: Execution, me: Controlled, blocked: tuple[Blocked, ...]) -> Failure:
     cycle = circle({one.thread: one.holder for one in blocked if one.pending.kind != Kind.WAIT})
     names = {thread.number: thread.name for thread in execution.threads}
     if cycle:

@@ -52,7 +52,8 @@ def explain(failing: Record, passing: Record | None, sources: Sources) -> Findin
     if failure is None:
         raise ValueError("the record has no failure to explain")
     history = History(failing)
-    finding = _explained(history, failure, passing, sources)
+    finding, failure = _overdue(history, failure, passing, sources)
+    finding = finding or _explained(history, failure, passing, sources)
     finding = finding or with_kept(
         _unexplained(history, failure, sources, always=passing is None), failure, history, sources
     )
@@ -61,6 +62,17 @@ def explain(failing: Record, passing: Record | None, sources: Sources) -> Findin
     words = Words(history, sources)
     finding = let_in(finding, sources)
     return words.named(finding._replace(why=finding.why + _held_up(history, words)))
+
+
+def _overdue(
+    history: History, failure: Failure, passing: Record | None, sources: Sources
+) -> tuple[Finding | None, Failure]:
+    """The finding for a hang that a timeout of `join` has made an exception of, and the failure without it."""
+    hang = failure.cause
+    if failure.kind != "exception" or hang is None or hang.kind == "exception":
+        return None, failure
+    before = History(passing) if passing is not None else None
+    return _stuck(history, hang, before, sources), failure._replace(cause=None)
 
 
 def _explained(history: History, failure: Failure, passing: Record | None, sources: Sources) -> Finding | None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from traceback import walk_tb
 from typing import NamedTuple
 
 from plait._check.atomicity import Split, overlap
@@ -22,6 +23,7 @@ from plait._check.explain_process import explain_process
 from plait._check.explain_published import explain_published
 from plait._check.explain_release import explain_release
 from plait._check.explain_removed import explain_removed
+from plait._check.explain_replaced import explain_replaced
 from plait._check.explain_skew import explain_missed, explain_skew
 from plait._check.explain_split import explain_split
 from plait._check.explain_stale import explain_stale
@@ -29,6 +31,7 @@ from plait._check.explain_swap import ends, explain_captured, explain_gap, expla
 from plait._check.explain_timed import explain_timed, explain_vain
 from plait._check.explain_torn import explain_half, explain_iteration, explain_torn
 from plait._check.explain_turned import explain_turned
+from plait._check.explain_unmade import explain_unmade
 from plait._check.explain_weakref import explain_weakref
 from plait._check.explain_woken import explain_woken
 from plait._check.findings import Finding, Side
@@ -36,7 +39,7 @@ from plait._check.half import half
 from plait._check.history import History
 from plait._check.known_errors import known
 from plait._check.leftover import leftover
-from plait._check.ordering import gone, origins, swaps
+from plait._check.ordering import gone, is_known, origins, swaps
 from plait._check.record import Failure
 from plait._check.source import Sources
 from plait._check.torn import torn
@@ -64,6 +67,13 @@ class Crash(NamedTuple):
     def is_judged(self) -> bool:
         """Whether the program itself says that a result is wrong; an exception that it quotes is not its own."""
         return isinstance(self.failure.exception, AssertionError | SystemExit)
+
+    @property
+    def may_miss(self) -> bool:
+        """Whether it may fail by what was not there at all: not where it has read what it wanted, and fails behind."""
+        return self.is_judged or isinstance(
+            self.failure.exception, AttributeError | TypeError | NameError | LookupError | ValueError
+        )
 
     @property
     def misses(self) -> bool:
@@ -163,6 +173,11 @@ def _iterated(crash: Crash) -> Finding | None:
     return None
 
 
+def _unmade(crash: Crash) -> Finding | None:
+    """An attribute that is not there yet."""
+    return explain_unmade(crash.history, crash.failure, crash.sources)
+
+
 def _local(crash: Crash) -> Finding | None:
     """A thread-local that tasks share."""
     return explain_local(crash.history, crash.sources)
@@ -176,6 +191,11 @@ def _early(crash: Crash) -> Finding | None:
 def _woken(crash: Crash) -> Finding | None:
     """A wait without a loop that a notify has ended for nothing."""
     return explain_woken(crash.history, crash.suspects, crash.sources)
+
+
+def _replaced(crash: Crash) -> Finding | None:
+    """A wrong result because a change went into what had been taken away."""
+    return explain_replaced(crash.history, crash.before, crash.sources) if crash.is_judged else None
 
 
 def _sure_split(crash: Crash) -> Finding | None:
@@ -230,6 +250,7 @@ def _swapped(crash: Crash) -> Finding | None:
     found = []
     if before is not None:
         found = swaps(history, before, suspects) or swaps(history, before, origins(history, suspects))
+        found = [swap for swap in found if crash.may_miss or not swap.late or is_known(history, before, swap)]
     if found and before is not None:
         early = explain_published(history, found[0].writer, crash.failure.thread, crash.sources)
         partly = None if early else half(history, before, found[0], crash.sources)
@@ -287,15 +308,16 @@ def _skipped(history: History, split: Split, sources: Sources) -> Finding | None
 
 _RULES: tuple[Callable[[Crash], Finding | None], ...] = (
     _asked, _closed, _context, _removed, _released, _known, _weakref, _iterated, _process, _timed, _woken, _early,
-    _local, _sure_split, _factory, _captured, _both, _leftover, _vain, _skew, _missed, _torn, _swapped, _some_split,
-    _cached, _pieces, _stale, _turned,
+    _unmade, _local, _replaced, _sure_split, _factory, _captured, _both, _leftover, _vain, _skew, _missed, _torn,
+    _swapped, _some_split, _cached, _pieces, _stale, _turned,
 )  # fmt: skip
 
 
 def _suspects(history: History, failure: Failure, sources: Sources) -> list[int]:
     """What the failing thread touched on the lines of the failure, the last first; else what it touched last.
 
-    The line of a `raise` touches nothing: it is the test around it that has failed.
+    The line of a `raise` touches nothing: it is the test around it that has failed; or what it was raised for, in the
+    body of a `try`.
 
     What nobody else touches tells little: it is made of what was read before.
     """
@@ -305,10 +327,21 @@ def _suspects(history: History, failure: Failure, sources: Sources) -> list[int]
     lines = {(frame.file, frame.line) for frame in own(failure.stack)}
     last = innermost(failure.stack)
     lines |= {(last.file, line) for line in sources.tested(last.file, last.line)} if last is not None else set()
+    lines |= set(_before_it(failure.exception))
     hot = [index for index in mine if line_of(history.events[index].site) in lines]
     others = {event.place for event in history.events if event.thread != failure.thread}
     shared = [index for index in hot if history.events[index].place in others]
     return list(reversed(shared or sorted({*hot, *mine[-4:]})))
+
+
+def _before_it(error: BaseException | None) -> Iterator[tuple[str, int]]:
+    """The lines that the exceptions came through in whose handlers this one was raised."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        error = error.__cause__ or error.__context__
+        if error is not None:
+            yield from ((frame.f_code.co_filename, line) for frame, line in walk_tb(error.__traceback__))
 
 
 def _unlooped(history: History, split: Split, sources: Sources) -> Finding | None:

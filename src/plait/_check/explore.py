@@ -24,7 +24,6 @@ from plait._check.hooks import Hooks
 from plait._check.one_core import OneCore
 from plait._check.patches import Patches
 from plait._check.performance import perform
-from plait._check.places import MOST_LOCKED
 from plait._check.process_state import ProcessState
 from plait._check.program import Program, Script
 from plait._check.record import Record, Switch
@@ -231,8 +230,9 @@ class _Search:
     def _forget(self) -> None:
         self._fresh.forget()
         self._types.forget()
+        self._process.leave_out(self._fresh.renewed)
         self._process.restore()
-        if self._fresh.finalizes and len(self._fresh.files) <= MOST_LOCKED:
+        if self._fresh.finalizes:
             _collect_quietly()  # not in the next execution, which may collect its own
 
     def _find_canary(self) -> bool:

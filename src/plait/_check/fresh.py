@@ -49,6 +49,7 @@ class FreshModules:
         plain: the user's files that could not be, and why.
         finalizes: the files that have finalizers.
         texts: what stands in files that cannot be read as such, because they are in an archive or do not exist.
+        renewed: the modules that are not observed and imported anew all the same.
     """
 
     def __init__(self, mine: Callable[[str], bool], rewrite: Rewrite) -> None:
@@ -56,6 +57,7 @@ class FreshModules:
         self.plain: dict[str, str] = {}
         self.texts: dict[str, str] = {}
         self.finalizes: set[str] = set()
+        self.renewed: set[str] = set()
         self._mine = mine
         self._rewrite = rewrite
         self._codes: dict[str, CodeType] = {}
@@ -63,6 +65,7 @@ class FreshModules:
         self._scripts: set[str] = set()
         self._before: dict[str, ModuleType] = {}
         self._known: set[str] = set()
+        self._at_first: set[str] = set()
         self._packages: set[str] = set()  # of which a part is observed
 
     def __enter__(self) -> FreshModules:
@@ -75,7 +78,7 @@ class FreshModules:
         self._before.update((name, sys.modules[name]) for name in self._companions())
         for name in self._before:
             del sys.modules[name]
-        self._known = set(sys.modules)
+        self._known = self._at_first = set(sys.modules)
         sys.meta_path.insert(0, self)
         builtins.__import__ = quiet_import
         return self
@@ -90,7 +93,13 @@ class FreshModules:
 
     def forget(self) -> None:
         """The next execution imports them again; what others have loaded of the user's was not observed."""
-        for name in (*self._companions(), *self._found, *self._scripts):
+        for name in self._companions():
+            module = sys.modules.pop(name)
+            if name not in self.renewed:
+                self.renewed.add(name)
+                if name in self._at_first:
+                    self._before[name] = module
+        for name in (*self._found, *self._scripts):
             sys.modules.pop(name, None)
         if len(sys.modules) == len(self._known):
             return

@@ -20,6 +20,7 @@ from collections.abc import Callable
 
 from plait._check.mutexes import Mutexes
 from plait._check.record import Record
+from plait._check.turns import Turns
 from plait._core.event import Kind, Site, label
 
 Clock = dict[int, int]
@@ -38,6 +39,7 @@ class History:
         of: for each thread, the indices of its events.
         signals: places of what one thread acquires and another releases.
         mutexes: the semaphores that serve as locks, by the places of the locks inside.
+        turns: of its event loops.
     """
 
     def __init__(self, record: Record) -> None:
@@ -49,6 +51,7 @@ class History:
         self.of: dict[int, list[int]] = {}
         self.signals: set[int] = set()
         self.mutexes = Mutexes(record.places)
+        self.turns = Turns(record.events, record.threads)
         self._changes: list[int] = []
         self._words: dict[int, list[str]] = {}
         self._threads: dict[int, list[int]] = {}  # for each thread, where it starts others and waits for their ends
@@ -58,14 +61,11 @@ class History:
 
     def is_task(self, number: int) -> bool:
         """Whether it is a task of asyncio, and no thread."""
-        return any(info.number == number and info.kind == "task" for info in self.record.threads)
+        return number in self.turns.hosts
 
     def loop_thread(self, number: int) -> int:
         """The thread whose event loop runs a task, as far as it is the one that has started it; of a thread, itself."""
-        parents = {info.number: info.parent for info in self.record.threads if info.kind == "task"}
-        while number in parents:
-            number = parents[number]
-        return number
+        return self.turns.hosts.get(number, number)
 
     def is_timer(self, number: int) -> bool:
         """Whether it is the thread of a `threading.Timer`."""

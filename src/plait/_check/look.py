@@ -29,12 +29,19 @@ class Look:
         hint: makes the next executions, one for each call, follow these switches; called in the order of the trials.
         sources: the user's source.
         one_output: whether all executions have to print the same.
+        follows: whether the execution that is looked at followed such switches; all do, while there are any, if None.
     """
 
     def __init__(
-        self, hint: Callable[[Sequence[Switch]], object], sources: Sources, *, one_output: bool = False
+        self,
+        hint: Callable[[Sequence[Switch]], object],
+        sources: Sources,
+        *,
+        one_output: bool = False,
+        follows: Callable[[], bool] | None = None,
     ) -> None:
         self._hint = hint
+        self._follows = follows
         self._sources = sources
         self._one_output = one_output
         self._passing: Record | None = None
@@ -52,7 +59,8 @@ class Look:
 
     def __call__(self, record: Record) -> Case | None:
         """The case when the search is to end with this record; None to go on."""
-        trial = self._trials.popleft() if self._trials else None
+        follows = self._follows is None or self._follows()
+        trial = self._trials.popleft() if self._trials and follows else None
         if record.failure is not None:
             return Case(record, self._passing, trial)
         if trial is not None and trial.note is not None:

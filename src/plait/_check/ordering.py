@@ -64,6 +64,11 @@ def swaps(failing: History, passing: History, suspects: list[int]) -> list[Swap]
     return found
 
 
+def is_known(failing: History, passing: History, swap: Swap) -> bool:
+    """Whether what is used had a value already, and is used in both executions: else it may be another object's."""
+    return last_write(failing, swap.use) is not None and twin(failing, passing, swap.use) is not None
+
+
 def origins(failing: History, suspects: list[int]) -> list[int]:
     """What another thread had read, in the same call, when it wrote what a suspect read: it may be wrong already."""
     found: list[int] = []

@@ -19,7 +19,8 @@ _ALONE: Final = next(map(_getrefcount, [[]]))  # references to what nobody has b
 _FREE = 20_000  # looks at what is kept that an execution may take as often as it likes; then each costs it a step
 _LOOKS = 16  # that a sweep counts for, beside those at what is kept
 _NEVER = sys.maxsize
-MOST_LOCKED = 32  # collections of garbage in an execution, since a lock was taken: fewer where more is to look at
+_MOST_LOCKED = 32  # collections of garbage in an execution, since a lock was taken: fewer where more is to look at
+_LEAST_LOCKED = 8  # of them in any case: a package takes some locks before it comes to the one that a finalizer wants
 
 
 class Places:
@@ -88,7 +89,7 @@ class Places:
 
     def locked(self, times: int) -> None:
         """A lock has been taken so often; garbage may be collected at any moment: here at the first, second, fourth."""
-        if times & (times - 1) == 0 and self._locked < MOST_LOCKED // self._files:
+        if times & (times - 1) == 0 and self._locked < max(_LEAST_LOCKED, _MOST_LOCKED // self._files):
             self._locked += 1
             self.sweep(0)
             _collect()  # what was there before the search is frozen
@@ -97,18 +98,23 @@ class Places:
         """As `gc.collect`, for which what only we hold on to is garbage, too.
 
         What is kept is put into a circle that nobody else refers to, and the collector is told to save what it finds:
-        the circle, and with it all that hung on it alone.
+        the circle, and with it all that hung on it alone. While a collection goes on, of which a finalizer has given
+        way to another thread, there is no second one: as in CPython, nothing is collected then.
         """
         self.sweep(0)
         held = _Circle(self._kept[:])
         self._kept.clear()
         flags, before = gc.get_debug(), gc.garbage[:]
+        seen = weakref.ref(held)
         del held
         gc.set_debug(gc.DEBUG_SAVEALL)
         try:
             _collect()
         finally:
             gc.set_debug(flags)
+        if (uncollected := seen()) is not None:
+            self._kept[:0] = uncollected.things
+            return 0
         held = next(one for one in gc.garbage if type(one) is _Circle)
         self._kept[:0] = held.things
         found = set(map(id, gc.garbage))

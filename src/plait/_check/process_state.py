@@ -16,7 +16,7 @@ import random
 import sys
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from types import TracebackType
 from typing import Any
@@ -97,6 +97,12 @@ class ProcessState:
     def _take_down_modules(self) -> None:
         self._modules = dict(sys.modules)
         self._names, self._values = list(sys.modules), list(sys.modules.values())
+
+    def leave_out(self, modules: Iterable[str]) -> None:
+        """These are nobody's to put back: whoever takes them away has each execution import them anew."""
+        gone = [name for name in modules if self._modules.pop(name, None) is not None]
+        if gone:
+            self._names, self._values = list(self._modules), list(self._modules.values())
 
     def _restore_modules(self) -> None:
         """What was imported meanwhile stays and is not imported again; what the program has put there itself goes."""

@@ -96,6 +96,6 @@ def _races(history: History, read: int, write: int, other: int) -> bool:
         return False
     if not conflict(history.events[other], history.events[write]):
         return False
-    if history.before(write, other) or history.before(other, read):
+    if history.before(write, other) or history.before(other, read) or history.turns.shut_out(read, other, write):
         return False
     return not history.held_over(read, write) & history.locks(other)

@@ -74,7 +74,8 @@ class Failure(NamedTuple):
     `kind` is "exception" (uncaught in a thread, or the program's own non-zero exit), "deadlock" (all wait, and there is
     a cycle of locks or joins), "hang" (all wait, for something that nobody will do), "steps" (no end within the limit),
     "misuse" (something is wrong at one place, see `remarks`), or "died" (the process of the run is gone). `cause` is an
-    exception that was caught before, of which this one is only the echo; of a hang, one that has ended a task.
+    exception that was caught before, of which this one is only the echo, or a hang of those for whose end
+    somebody has waited with a timeout; of a hang, the exception that has ended a task.
     """
 
     kind: str

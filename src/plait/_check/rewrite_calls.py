@@ -154,6 +154,8 @@ class Calls(Expressions):
         for number, original in enumerate(originals[:-1]):
             if self.is_local(original) or (everything and isinstance(original, ast.Constant)):
                 others.append(again(original, original))
+            elif isinstance(original, ast.Starred):
+                pass  # no name can be given to several
             elif isinstance(original, _KEPT) or everything:
                 hidden = self.hide(_argument(node, number))
                 if hidden is not None:

@@ -259,6 +259,10 @@ class Sources(SourceFiles):
         kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
         return next(reversed([node for node in self._around(site) if isinstance(node, kinds)]), None)
 
+    def class_around(self, site: Site) -> ast.ClassDef | None:
+        """The innermost class that the site is in; None if it is in none."""
+        return next((node for node in reversed([*self._around(site)]) if isinstance(node, ast.ClassDef)), None)
+
     def numeric(self, statement: ast.AugAssign) -> bool:
         """Whether an augmented assignment makes a new value, as those of numbers and texts do, those of lists do not.
 

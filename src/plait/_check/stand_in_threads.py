@@ -76,6 +76,7 @@ def wait_for(execution: Execution, me: Controlled, other: Controlled, timeout: f
         execution.note(me, Kind.JOIN, other.number, "", pending.site)
     else:
         execution.note(me, Kind.SLEEP, -1, EARLY if short and timeout else "", pending.site)
+        me.overdue.append(other)
     return ended
 
 

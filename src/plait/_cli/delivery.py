@@ -12,6 +12,7 @@ from plait._cli.sink import Sink, Streams
 from plait._core.errors import Cancelled, JournalError
 from plait._core.how_many import how_many
 from plait._core.interrupts import drives
+from plait._core.notes import text_of
 from plait._core.outcome import Outcome, brief
 from plait._run.arriving import Arrivals
 from plait._run.command import CommandFailed
@@ -158,5 +159,5 @@ def say(text: str) -> None:
 def _in_words(outcome: Outcome[Any], error: BaseException) -> str:
     kind = "" if isinstance(error, CommandFailed) else f"{type(error).__name__}: "
     item = f"item {outcome.index}, {brief(outcome.input)}"
-    first, _, _ = f"{kind}{str(error).removeprefix(f'{item}, ')}".partition("\n")
+    first, _, _ = f"{kind}{text_of(error).removeprefix(f'{item}, ')}".partition("\n")
     return f"{item}: {first if len(first) <= 200 else first[:199] + '…'}"

@@ -12,7 +12,7 @@ import click
 from plait._cli import inputs as reading
 from plait._cli.delivery import Delivery, HaltingMeter, say
 from plait._cli.halt import Halt
-from plait._cli.signals import Stopped, StopSignals
+from plait._cli.signals import Stopped, StopSignals, ends_of_children_heard
 from plait._cli.sink import CommandSink, JsonSink, Sink, open_errors, open_streams
 from plait._cli.template import is_command
 from plait._cli.work import Work, command_work, function_work
@@ -69,6 +69,7 @@ def run_map(options: Options) -> int:
     if sys.stdout is None:
         raise click.ClickException("there is no standard output to write results to; > /dev/null throws them away")
     with ExitStack() as stack:
+        stack.enter_context(ends_of_children_heard())
         streams = stack.enter_context(open_streams(keep_prints_apart=not command))
         if command:
             work = command_work(options.target, options.engine, options.workers)

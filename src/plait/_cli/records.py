@@ -22,9 +22,10 @@ import traceback
 from typing import Any
 
 from plait._cli.json_items import Unreadable
+from plait._core.notes import text_of
 from plait._core.outcome import Outcome
 from plait._run.command import CommandFailed, CommandResult
-from plait._run.naming import text_of, type_name
+from plait._run.naming import type_name
 
 _AS_TEXT = ("decimal", "fractions", "uuid", "ipaddress")  # modules whose objects their text says all about
 _DEEPEST = 100
@@ -45,7 +46,7 @@ def describe(error: BaseException) -> dict[str, object]:
     """Type, message and traceback of an error; of a failed command, also its exit status and what it wrote."""
     name = type_name(type(error))
     if isinstance(error, CommandFailed):
-        return {"type": name, "message": str(error), "traceback": "", **error.result.for_people()}
+        return {"type": name, "message": text_of(error), "traceback": "", **error.result.for_people()}
     return {"type": name, "message": text_of(error), "traceback": "".join(traceback.format_exception(error))}
 
 

@@ -1,11 +1,15 @@
-"""The first Ctrl-C, SIGTERM or SIGHUP stops the work in good order; a second one ends the program at once."""
+"""The first Ctrl-C, SIGTERM or SIGHUP stops the work in good order; a second one ends the program at once.
+
+And the ends of children are heard, whatever those who have started the program make of their own.
+"""
 
 from __future__ import annotations
 
 import os
 import signal
 import threading
-from _collections_abc import Callable
+from _collections_abc import Callable, Iterator
+from contextlib import contextmanager
 from types import FrameType, TracebackType
 
 from plait._core.interrupts import hold_back
@@ -57,3 +61,22 @@ class StopSignals:
             self._last_act()
         finally:
             os._exit(128 + number)
+
+
+@contextmanager
+def ends_of_children_heard() -> Iterator[None]:
+    """While it is open, the system keeps the exit statuses of children until they are asked for.
+
+    Who has been started with SIGCHLD ignored is told nothing of them, and a command that fails would look like one that
+    succeeds.
+    """
+    number = getattr(signal, "SIGCHLD", None)
+    deaf = number is not None and signal.getsignal(number) == signal.SIG_IGN
+    if number is None or not deaf or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    signal.signal(number, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(number, signal.SIG_IGN)

@@ -17,6 +17,8 @@ from pathlib import PurePath
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any
 
+from plait._core.notes import text_of
+
 SIZE = 16  # bytes of a digest: among 10**15 of them, two are equal by chance with a probability of 10**-9
 _INLINE = 128  # bytes up to which a part stands in the whole as it is, and not as its digest
 
@@ -60,7 +62,9 @@ class Digester:
         except Undigestible:
             raise
         except Exception as error:  # methods of the user's were called: of a dict, an iterator, of attributes
-            raise Undigestible(f"reading what it consists of raised {type(error).__name__}: {error}") from error
+            raise Undigestible(
+                f"reading what it consists of raised {type(error).__name__}: {text_of(error)}"
+            ) from error
         finally:
             self._depths.clear()
             self._written.clear()
@@ -173,7 +177,7 @@ def _key(key: Callable[[Any], object], value: object, kind: type) -> object:
     try:
         return key(value)
     except Exception as error:
-        raise Undigestible(f"{_name(kind)}.__plait_key__() raised {type(error).__name__}: {error}") from error
+        raise Undigestible(f"{_name(kind)}.__plait_key__() raised {type(error).__name__}: {text_of(error)}") from error
 
 
 def _part(tag: bytes, body: bytes) -> bytes:

@@ -15,7 +15,7 @@ from typing import Any
 
 from plait._core.current import current_task
 from plait._core.mishaps import Announced
-from plait._core.notes import add_note
+from plait._core.notes import add_note, text_of
 from plait._core.worker_state import (
     TEAR_DOWN_SECONDS,
     Mishap,
@@ -136,7 +136,9 @@ class LoopState(WorkerState):
         self._keepers.remove(kept)
         if error is None:
             return
-        mishap = Mishap(f"the tear-down of {kept.name} on {self.worker} raised {type(error).__name__}: {error}", error)
+        mishap = Mishap(
+            f"the tear-down of {kept.name} on {self.worker} raised {type(error).__name__}: {text_of(error)}", error
+        )
         if self._note is not None:
             self._note(mishap)
         else:

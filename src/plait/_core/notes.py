@@ -1,6 +1,14 @@
-"""Notes and causes of exceptions of users' classes, whose own attributes may do anything: none of this ever raises."""
+"""Texts, notes and causes of exceptions of users' classes, whose attributes may do anything: nothing here raises."""
 
 from __future__ import annotations
+
+
+def text_of(value: object) -> str:
+    """``str(value)``, whatever the user's own ``__str__`` does: it must not hide what is being said."""
+    try:
+        return str(value)
+    except Exception as error:
+        return f"<{type(value).__name__} whose str raised {type(error).__name__}>"
 
 
 def notes_of(error: BaseException) -> list[str]:

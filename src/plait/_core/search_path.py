@@ -15,6 +15,9 @@ def working_folder() -> str:
 
 
 def search_path() -> list[str]:
-    """``sys.path`` for an interpreter that may be started in another folder."""
+    """``sys.path`` for an interpreter that may be started in another folder, without what no import looks at.
+
+    That is every entry which is no text, such as a `pathlib.Path`.
+    """
     folder = working_folder()
-    return [found for entry in sys.path if (found := entry or folder)]
+    return [found for entry in sys.path if isinstance(entry, str) and (found := entry or folder)]

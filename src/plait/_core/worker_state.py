@@ -8,7 +8,7 @@ from _collections_abc import Callable
 
 from plait._core.current import StopTask
 from plait._core.interrupts import calls_out
-from plait._core.notes import add_note, set_attribute
+from plait._core.notes import add_note, set_attribute, text_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # workers import this module, and typing would double their start-up time
@@ -134,7 +134,7 @@ class WorkerState:
             except BaseException as error:  # SystemExit too: it must not keep the others from being torn down
                 if self.overdue and isinstance(error, StopTask):
                     continue  # its wait was ended, after it had been told that it is left behind
-                what = f"{type(error).__name__}: {error}"
+                what = f"{type(error).__name__}: {text_of(error)}"
                 error.with_traceback(_theirs(error))
                 _forget_around(error, around)
                 report(Mishap(f"the tear-down of {instance.name} on {self.worker} raised {what}", error))

@@ -22,6 +22,7 @@ from plait._core.batch import Batch
 from plait._core.errors import PlaitError
 from plait._core.how_many import how_many
 from plait._core.job import Job
+from plait._core.notes import text_of
 from plait._core.thread_state import thread_state
 from plait._core.worker_state import WorkerState
 from plait._engines.crew import Crew
@@ -323,7 +324,7 @@ def refused_by(name: str, error: BaseException | None) -> PlaitError:
         return failure
     why = "it was shut down, and what it had not begun was cancelled"
     if error is not None:
-        why = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        why = f"{type(error).__name__}: {text_of(error)}" if text_of(error) else type(error).__name__
     failure = PlaitError(f"{name} runs no more calls: {why}; what has ended is not lost, .outcomes() gives it")
     failure.__cause__ = error
     return failure

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import threading
 import time
-from _queue import Empty, SimpleQueue  # without what the module `queue` imports around them
+from _queue import Empty  # without what the module `queue` imports around it
 from collections import deque
 
 from plait._core.batch import Batch
 from plait._core.current import Task, current_task
+from plait._core.green import waiting_line
 from plait._core.job import Job, Running
 from plait._core.sizing import MOST_AHEAD, BatchSizer
 from plait._engines.following import BATCH_SECONDS, Following
@@ -57,9 +58,8 @@ class Crew:
         self._singly = job.feed.interdependent  # then nothing of a batch is to be stolen: what follows is not in it yet
         self._sizer = BatchSizer(BATCH_SECONDS)
         self._outer: Task | None = job.context.get(current_task)
-        self._park: SimpleQueue[None] = SimpleQueue()
-        self._bell: SimpleQueue[None] = SimpleQueue()
-        self._bench: SimpleQueue[None] = SimpleQueue()  # where those wait that are too many
+        self._park, self._bell = waiting_line(), waiting_line()
+        self._bench = waiting_line()  # where those wait that are too many
         self._quorum = 0  # finished batches at which to ring for the driver; 0 while it does not listen
         self._rung = 0.0
         self._awaited = False  # whether something happened before the driver listened; set by any thread

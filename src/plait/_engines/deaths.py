@@ -9,6 +9,7 @@ from typing import cast
 from plait._core.batch import Batch
 from plait._core.errors import Cancelled, MemoryExceeded, NotTransferable, TaskTimeout, WorkerDied
 from plait._core.job import Job
+from plait._core.notes import text_of
 from plait._core.outcome import brief
 from plait._engines import board as boards
 from plait._engines import supervision
@@ -101,7 +102,7 @@ class Coroner:
         """The failure of a single item that a worker could not unpickle."""
         failure = NotTransferable(
             f"item {batch.base}, {brief(batch.items[0])}, could not be unpickled in the worker: "
-            f"{type(error).__name__}: {error}{_why_unreadable(batch.items[0], error)}"
+            f"{type(error).__name__}: {text_of(error)}{_why_unreadable(batch.items[0], error)}"
         )
         failure.__cause__ = error
         return failure
@@ -166,6 +167,6 @@ def _why_unreadable(item: object, error: BaseException) -> str:
             "; its __getattr__ is called before it has any attributes, and calls itself: let it raise AttributeError "
             'for names that begin with "__"'
         )
-    if isinstance(error, TypeError) and any(f"{name}() " in str(error) for name in ("__new__", "__init__")):
+    if isinstance(error, TypeError) and any(f"{name}() " in text_of(error) for name in ("__new__", "__init__")):
         return "; let its class say by __reduce__, or __getnewargs__, what its objects are made from"
     return ""

@@ -23,6 +23,7 @@ from plait._core.errors import Cancelled, PlaitError, WorkerDied
 from plait._core.home import stay_home
 from plait._core.interrupts import finishes
 from plait._core.job import Job, Running
+from plait._core.notes import text_of
 from plait._core.outcome import NOT_SENT, brief
 from plait._engines.borrowed import Ticket, refused_by
 from plait._engines.cargo import FunctionCargo, pack_items, refusal_of
@@ -247,7 +248,7 @@ class ExecutorRun:
 
     def _lose(self, batch: Batch, error: BaseException) -> None:
         """A worker has died, or the executor is broken, which does not say what was running."""
-        why = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        why = f"{type(error).__name__}: {text_of(error)}" if text_of(error) else type(error).__name__
         for offset, item in enumerate(batch.items):
             among = ""
             if len(batch.items) > 1:

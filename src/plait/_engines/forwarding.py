@@ -37,7 +37,7 @@ def first_setting(name: str, memory_bytes: int | None, arithmetic: object) -> by
         "name": name,
         "memory_bytes": memory_bytes or 0,
         "main": getattr(sys.modules.get("__main__"), "__file__", None),
-        "argv": list(sys.argv),
+        "argv": list(getattr(sys, "argv", ())),  # a program that embeds Python may have none
     }
     return wire.pack(wire.SETTING, 0, dumps(setting, 5))
 
@@ -73,7 +73,9 @@ def _is_replaced(stream: object, original: object, number: int) -> bool:
 
     Or above a progress bar, which what is written to the descriptor would get into.
     """
-    if stream is None or stream is original:
+    if stream is None:
+        return original is not None  # what is printed to nothing here is so there
+    if stream is original:
         return False
     if getattr(stream, "draws", False) is True:
         return True

@@ -67,7 +67,7 @@ def instead_of(value: object, path: str) -> str:
     found = _whole(type(value)) or _BY_NAME.get(type(value).__name__)
     if found is not None:
         return _of_result(found) if path.startswith("result") else found
-    if isinstance(value, tuple):  # it holds what can be pickled, such as sys.flags
+    if issubclass(type(value), tuple):  # it holds what can be pickled, such as sys.flags
         return "make a plain tuple of it first"
     if path == "item":
         return "pass what it is made from, and create it inside the function"

@@ -7,7 +7,7 @@ from collections import deque
 
 from plait._core.batch import Batch
 from plait._core.job import Job
-from plait._core.notes import add_note
+from plait._core.notes import add_note, text_of
 from plait._engines.arena import Arena
 from plait._engines.deaths import Loss
 from plait._engines.flight import Flight
@@ -100,5 +100,5 @@ class Ledger:
 
 def _note_read_only(failure: BaseException) -> None:
     """Say why an array cannot be changed, where the error of its library only says that."""
-    if isinstance(failure, (ValueError, TypeError, BufferError)) and "read-only" in str(failure):
+    if isinstance(failure, (ValueError, TypeError, BufferError)) and "read-only" in text_of(failure):
         add_note(failure, _READ_ONLY)

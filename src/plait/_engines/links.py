@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import _socket
 import os
-import select
 from typing import Protocol
 
 from plait._engines.ends import PipeEnds, SocketEnds
+from plait._engines.polling import poller
 
 
 class PipeLink:
@@ -26,7 +26,7 @@ class PipeLink:
     left_behind = False
 
     def is_open(self) -> bool:
-        poll = select.poll()
+        poll = poller()
         poll.register(self.results, 0)
         return not poll.poll(0)
 

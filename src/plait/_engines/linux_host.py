@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import select
-
 from plait._engines.facts import private_bytes_of_linux
+from plait._engines.hosting import Poll
 from plait._engines.pipe_bell import PipeBell
+from plait._engines.polling import poller
 from plait._engines.segments import FileSegment, memory_arena, memory_file
 from plait._engines.zygote_client import Zygote
 
@@ -16,8 +16,8 @@ class LinuxHost:
     kind = "process"
     grace = 0.0
 
-    def poll(self) -> select.poll:
-        return select.poll()
+    def poll(self) -> Poll:
+        return poller()
 
     def bell(self) -> PipeBell:
         return PipeBell()

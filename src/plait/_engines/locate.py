@@ -11,6 +11,7 @@ from types import FunctionType, MethodType
 
 from plait._core.installed import is_installed
 from plait._core.lazy_imports import settled
+from plait._core.notes import text_of
 from plait._engines.instead import instead_of, is_whole
 
 STAYS_HERE = "STAYS_HERE"  # the attribute of classes of ours that says what they are, why they stay and what to do
@@ -46,7 +47,7 @@ def explain(value: object, name: str, error: BaseException) -> str:
     refusal = getattr(type(culprit), STAYS_HERE, "")
     if refusal:
         return f"{path} is a {refusal}"
-    why = str(error) or type(error).__name__
+    why = text_of(error) or type(error).__name__
     known_path, known = _as_known(trail)
     if known is not culprit:
         why = f"its {path.removeprefix(known_path)} is {_a(culprit)}: {why}"
@@ -86,7 +87,7 @@ def _as_known(trail: list[tuple[str, object]]) -> tuple[str, object]:
     """What is named: the culprit, or the object of a library that has it, whose user knows nothing of what is in it."""
     known = trail[-1]
     for path, value in reversed(trail):
-        if isinstance(value, _TRANSPARENT):
+        if issubclass(type(value), _TRANSPARENT):
             continue
         if not is_installed(type(value)):
             break

@@ -8,6 +8,8 @@ from _collections_abc import Callable
 from types import AsyncGeneratorType, GeneratorType
 
 from plait._core.gil import Promptly
+from plait._core.green import own_clock
+from plait._core.notes import text_of
 from plait._engines.careful import dumps_carefully
 from plait._engines.choice import TINY
 from plait._engines.core_wait import is_runnable, waited_for_core
@@ -142,7 +144,7 @@ class CallMeter:
         try:
             return dumps_carefully(item)
         except Exception as error:
-            self.obstacle = f"its arguments cannot be pickled: {error}"
+            self.obstacle = f"its arguments cannot be pickled: {text_of(error)}"
             return None
         finally:
             if time.perf_counter() - began > _LONG:
@@ -183,10 +185,7 @@ class Spent:
     def __init__(self, *, exact: bool) -> None:
         self._native_id = threading.get_native_id()
         self._exact = exact
-        try:
-            self._clock_id: int | None = time.pthread_getcpuclockid(threading.get_ident())
-        except (AttributeError, OSError):  # nobody can tell on this platform: what it does counts as computing
-            self._clock_id = None
+        self._clock_id = own_clock()
         self.began = self.inside = self.briefly = 0.0
         self.calls = self.short = 0
         self._settled: tuple[int, float] | None = (0, 0.0)

@@ -31,5 +31,5 @@ class Helpers:
 
 def _computed() -> dict[int, float]:
     """Seconds on a core of each of them, by native id."""
-    ours = {thread.native_id for thread in threading.enumerate()}
+    ours = {getattr(thread, "native_id", None) for thread in threading.enumerate()}
     return {thread: ran for thread, (ran, _) in core_times(os.getpid()).items() if thread not in ours}

@@ -7,6 +7,7 @@ import pickle
 import time
 from typing import NamedTuple
 
+from plait._core.notes import text_of
 from plait._engines.careful import dumps_carefully
 
 _COPY = 4e9  # bytes of large buffers a second: they are copied into shared memory and not pickled
@@ -44,14 +45,14 @@ def measure_transfer(samples: list[tuple[object, object]]) -> Transfer:
         try:
             dumps_carefully(sample, lambda _: None)
         except Exception as error:
-            return Transfer(0.0, 0, f"its {what} cannot be pickled: {error}")
+            return Transfer(0.0, 0, f"its {what} cannot be pickled: {text_of(error)}")
     buffers: list[pickle.PickleBuffer] = []
     data = pickle.dumps(samples, 5, buffer_callback=buffers.append)
     noting = _NotingUnpickler(io.BytesIO(data), buffers=buffers)
     try:
         noting.load()
     except Exception as error:
-        return Transfer(0.0, 0, f"its arguments or results cannot be unpickled: {error}")
+        return Transfer(0.0, 0, f"its arguments or results cannot be unpickled: {text_of(error)}")
     out_of_band = sum(buffer.raw().nbytes for buffer in buffers)
     for buffer in buffers:
         buffer.release()

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import select
 from typing import TYPE_CHECKING
 
 from plait._engines.facts import private_bytes_anywhere
-from plait._engines.hosting import READABLE, WRITABLE, Poll, Segment
+from plait._engines.hosting import Poll, Segment
+from plait._engines.polling import poller
 from plait._engines.portable_launcher import PortableLauncher
 from plait._engines.socket_pair import Socket, socket_pair
 
@@ -24,7 +24,7 @@ class PortableHost:
         self._system = system
 
     def poll(self) -> Poll:
-        return select.poll() if hasattr(select, "poll") else SelectPoll()
+        return poller()
 
     def bell(self) -> SocketBell:
         return SocketBell()
@@ -43,27 +43,6 @@ class PortableHost:
 
     def private_bytes(self, pid: int) -> int:
         return private_bytes_anywhere(pid)
-
-
-class SelectPoll:
-    """``select.poll`` made of ``select.select``, for Windows, which has no other and knows only sockets."""
-
-    def __init__(self) -> None:
-        self._masks: dict[int, int] = {}
-
-    def register(self, fd: int, eventmask: int, /) -> None:
-        self._masks[fd] = eventmask
-
-    def unregister(self, fd: int, /) -> None:
-        del self._masks[fd]
-
-    def poll(self, timeout: float | None = None, /) -> list[tuple[int, int]]:
-        """Descriptors with what they are ready for, after `timeout` milliseconds at the latest."""
-        readers = [fd for fd, mask in self._masks.items() if mask & READABLE]
-        writers = [fd for fd, mask in self._masks.items() if mask & WRITABLE]
-        seconds = None if timeout is None else max(0.0, timeout / 1000)
-        readable, writable, _ = select.select(readers, writers, [], seconds)
-        return [(fd, READABLE) for fd in readable] + [(fd, WRITABLE) for fd in writable]
 
 
 class SocketBell:

@@ -12,7 +12,7 @@ import weakref
 from _pickle import dumps
 from typing import Protocol
 
-from plait._engines.boot_command import command
+from plait._engines.boot_command import STARTING, command
 from plait._engines.hosting import Segment
 from plait._engines.socket_launcher import Memory, SocketLauncher
 from plait._engines.socket_pair import Socket
@@ -47,7 +47,7 @@ class PortableLauncher(SocketLauncher):
     def __init__(self, system: System, environment: dict[str, str]) -> None:
         super().__init__(system)
         self._system = system
-        self._environment = {**os.environ, **environment}
+        self._environment = {**os.environ, **environment, STARTING: "1"}
         self._processes: weakref.WeakValueDictionary[int, Process] = weakref.WeakValueDictionary()
 
     def start(self, token: int, ends: list[Socket], segments: list[Segment | None]) -> _Child:

@@ -20,6 +20,7 @@ from plait._engines.worker import Worker
 def main() -> None:
     """Serve until the driver says quit or is gone; without further segments there are no arenas."""
     assert sys.stdin is not None
+    os.environ.pop("PLAIT_STARTING", None)  # see `boot_command`, which is not imported here
     order = sys.stdin.buffer.read()
     if not order:
         os._exit(0)  # the driver is gone already

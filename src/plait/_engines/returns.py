@@ -7,6 +7,7 @@ import time
 from _pickle import loads
 
 from plait._core.errors import NotTransferable
+from plait._core.notes import text_of
 from plait._engines import board as boards
 from plait._engines import entries, wire
 from plait._engines.codec import decode
@@ -156,7 +157,7 @@ def _read_entry(worker: RemoteWorker | None, kind: int, data: bytes | bytearray 
             value = decode(rest, refs, stored, None if worker is None else worker.window())
     except Exception as error:  # a result's own __setstate__, or a class that is missing here
         failure = NotTransferable(
-            f"the result was computed but could not be unpickled here: {type(error).__name__}: {error}"
+            f"the result was computed but could not be unpickled here: {type(error).__name__}: {text_of(error)}"
         )
         failure.__cause__ = error
         found.failures[len(found.values)] = failure

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 
 _CURES = {  # by what says that nothing more is to be had
+    errno.E2BIG: "; os.environ (or sys.path) is larger than what the system hands to a new process: make it smaller",
     errno.EMFILE: "; allow this program more (ulimit -n), or close some",
     errno.EFBIG: "; allow this program larger files (ulimit -f): what it shares with a worker is one, in memory",
     errno.ENFILE: "",

@@ -36,10 +36,16 @@ class Staff:
         self.limit = job.workers
         try:
             self.bell = reserve.host.bell()
-            self._poll.register(self.bell.fileno(), READABLE)
-            self.launcher: Launcher = self._follow()
         except OSError as error:
             self.make_do(scarcity(error))
+        try:
+            self._poll.register(self.bell.fileno(), READABLE)
+            self.launcher: Launcher = self._follow()
+        except BaseException as error:
+            self.bell.close()  # now: who keeps the error keeps all that its frames refer to
+            if isinstance(error, OSError):
+                self.make_do(scarcity(error))
+            raise
 
     def __iter__(self) -> Iterator[RemoteWorker]:
         return iter(list(self._workers.values()))

@@ -290,6 +290,7 @@ class Driver:
         if self._job.timeout is not None:
             self._job.timeout = None
             self._job.tally.reasons.append("the timeout was not kept, because items ran in the calling thread")
+        self._job.arrived = None  # whatever comes by itself wakes this thread, where there are no others
         yield from InlineEngine().run(self._job)
 
     def _retire(self, running: list[Running]) -> None:

@@ -10,6 +10,7 @@ from plait._core.batch import Batch
 from plait._core.cancelling import current_block
 from plait._core.current import current_task
 from plait._core.errors import StopTask
+from plait._core.green import own_clock
 from plait._core.mishaps import Announced
 from plait._engines import forked
 from plait._engines.crew import Crew
@@ -53,10 +54,7 @@ class Worker(Seat):
 
     def _work(self) -> None:
         crew = self._crew
-        try:
-            self.clock_id = time.pthread_getcpuclockid(threading.get_ident())
-        except (AttributeError, OSError):  # not on this platform: growth then goes by lateness alone
-            self.clock_id = None
+        self.clock_id = own_clock()  # without one growth goes by lateness alone
         self.thread_id = threading.get_ident()
         current_task.set(self)
         while True:

@@ -28,6 +28,7 @@ def main(fd: int) -> None:
     """Serve requests until the parent is gone."""
     gc.disable()  # what is imported stays
     forget(os.environ)
+    os.environ.pop("PLAIT_STARTING", None)  # see `boot_command`, which is not imported here
     _open_standard_descriptors()
     link = _socket.socket(fileno=fd)
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -12,7 +12,7 @@ import time
 
 from plait._engines.allocator import limits
 from plait._engines.board import SIZE
-from plait._engines.boot_command import command
+from plait._engines.boot_command import STARTING, command
 from plait._engines.hosting import Bell, Segment
 from plait._engines.inherited import hold
 from plait._engines.links import PipeLink
@@ -37,7 +37,7 @@ class Zygote:
             self.pid = os.posix_spawn(
                 sys.executable,
                 command("plait._engines.zygote", there),
-                {**limits(os.environ), **os.environ, **environment},
+                {**limits(os.environ), **os.environ, **environment, STARTING: "1"},
                 file_actions=[(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)],
                 setpgroup=0,
                 setsigmask=(),

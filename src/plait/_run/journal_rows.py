@@ -16,9 +16,10 @@ from typing import Any, NamedTuple
 
 from plait._core.batch import Batch
 from plait._core.errors import JournalError, TaskError
+from plait._core.notes import text_of
 from plait._core.outcome import brief
 from plait._engines.remote import describe, rebuild
-from plait._run.naming import text_of, type_name
+from plait._run.naming import type_name
 
 Row = tuple[object, ...]
 
@@ -87,7 +88,7 @@ def recorded(row: Sequence[Any], index: int) -> Recorded:
         return Recorded(json.loads(value) if isinstance(value, str) else value, None, *rest)
     except Exception as error:  # whatever unpickling runs into: a class that has moved, a package that is gone
         unreadable = JournalError(
-            f"the recorded {'value' if ok else 'error'} cannot be read back: {type(error).__name__}: {error}; "
+            f"the recorded {'value' if ok else 'error'} cannot be read back: {type(error).__name__}: {text_of(error)}; "
             "it counts as failed from now on, so the next run with retry_failed computes it again"
         )
         unreadable.__cause__ = error
@@ -217,7 +218,7 @@ def _pickled(value: object) -> bytes:
 
             return dumps_by_value(value, lambda _: True, ())
     except Exception as error:
-        raise Unstorable(f"{type(error).__name__}: {error}") from error
+        raise Unstorable(f"{type(error).__name__}: {text_of(error)}") from error
 
 
 def _clean(text: str) -> str:

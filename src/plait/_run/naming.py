@@ -12,11 +12,3 @@ def type_name(kind: type) -> str:
     ('OSError', 'function')
     """
     return _PUBLIC.get(kind.__module__, f"{kind.__module__}.") + kind.__qualname__
-
-
-def text_of(value: object) -> str:
-    """``str(value)``, whatever the user's own ``__str__`` does: it must not hide what is being said."""
-    try:
-        return str(value)
-    except Exception as error:
-        return f"<{type(value).__name__} whose str raised {type(error).__name__}>"

@@ -10,6 +10,7 @@ from plait._core.batch import Batch
 from plait._core.daemons import daemons_allowed
 from plait._core.errors import Cancelled, NotTransferable, PlaitError, PoolBroken
 from plait._core.job import Job, Running
+from plait._core.notes import text_of
 from plait._core.onlooker import ONLOOKER
 from plait._engines.interface import Engine
 from plait._run.farewell import warn_mishaps
@@ -176,7 +177,7 @@ class PoolDriver:
             name, noun = self._engine.name, self.noun
             told = isinstance(error, PlaitError)  # and so says all there is to say
             LOGGER.critical("the %s engine of a %s failed: %s", name, noun, error, exc_info=not told)
-            why = error if told else repr(error)
+            why = error if told else f"{type(error).__name__}: {text_of(error)}"
             self._break(f"the {noun}'s {name} engine failed: {why}; make a new {noun}", error)
         finally:
             try:

@@ -22,6 +22,7 @@ from typing import Protocol, runtime_checkable
 
 from plait._core.errors import UsageError
 from plait._core.how_many import how_many
+from plait._core.notes import text_of
 from plait._run.report import Report
 
 _CALLBACK_PAUSE = 0.1  # seconds between two calls of a callback
@@ -147,7 +148,7 @@ class CallbackMeter:
             logging.getLogger("plait").exception(
                 "the progress callback %r raised and is not called again; the map goes on", self._callback
             )
-            self._error = f"it raised {type(error).__name__}: {error}"
+            self._error = f"it raised {type(error).__name__}: {text_of(error)}"
             self._callback = None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from _collections_abc import Sequence
 
+from plait._core.errors import PoolBroken
 from plait._core.notes import add_note
 from plait._core.outcome import brief
 
@@ -19,9 +20,9 @@ def verdict(
         late: says that the deadline has passed, if it has.
 
     One error is raised as itself, several as a group; one that several tasks raised, as when they asked for the result
-    of the same other task, is one. What the body raised because of a task's error, which is then its cause or context,
-    stands for that error, too. Ctrl-C and ``SystemExit`` go through the block as they are, with the others named in a
-    note.
+    of the same other task, or could not run on the same broken engine, is one. What the body raised because of a task's
+    error, which is then its cause or context, stands for that error, too. Ctrl-C and ``SystemExit`` go through the
+    block as they are, with the others named in a note.
 
     >>> first, second = ValueError("no"), KeyError("b")
     >>> verdict(None, [first], None) is first
@@ -31,12 +32,12 @@ def verdict(
     >>> verdict(first, [first, second], None)
     ExceptionGroup('2 errors in a plait.scope', [ValueError('no'), KeyError('b')])
     """
-    told = _chain(body)
+    told = {_identity(error) for error in _chain(body)}
     others = []
     for error in errors:
-        if id(error) not in told:
+        if _identity(error) not in told:
             others.append(error)
-            told.add(id(error))
+            told.add(_identity(error))
     if body is None:
         found = ([late] if late is not None else []) + others
     elif isinstance(body, (KeyboardInterrupt, SystemExit)):
@@ -51,18 +52,23 @@ def verdict(
     return BaseExceptionGroup(f"{len(found)} errors in a plait.scope", found)
 
 
-def _chain(error: BaseException | None) -> set[int]:
+def _identity(error: BaseException) -> object:
+    """What errors that say the same have in common: of one engine that is broken each task has an error of its own."""
+    return (error.token, error.message) if isinstance(error, PoolBroken) else id(error)
+
+
+def _chain(error: BaseException | None) -> list[BaseException]:
     """The error, and those it was raised from or while handling."""
-    seen: set[int] = set()
+    found: dict[int, BaseException] = {}
     pending = [error]
     while pending:
         error = pending.pop()
-        if error is not None and id(error) not in seen:
-            seen.add(id(error))
+        if error is not None and id(error) not in found:
+            found[id(error)] = error
             pending += [error.__cause__, error.__context__]
             if isinstance(error, BaseExceptionGroup):
                 pending += error.exceptions
-    return seen
+    return list(found.values())
 
 
 def _mention(error: BaseException, others: Sequence[BaseException]) -> None:

@@ -13,8 +13,13 @@ if TYPE_CHECKING:
 Turns = Sequence[tuple[int, int, int]]  # when this thread has executed so many events, that one goes on
 
 
+_ROW = 12  # hints that are followed one after the other; then the strategy has every second execution
+
+
 class HintedScheduler:
     """Follows each hint in one execution, in the order in which they came; without one, it does as `strategy` does.
+
+    Where there are many hints, the strategy has its turn in between: they may all be in vain, and executions be long.
 
     Args:
         strategy: for the executions that nobody has asked for.
@@ -28,6 +33,12 @@ class HintedScheduler:
         self._follow = follow
         self._hints: deque[Turns] = deque()
         self._now = strategy
+        self._row = 0
+
+    @property
+    def follows(self) -> bool:
+        """Whether the execution that has begun last follows a hint."""
+        return self._now is not self._strategy
 
     def hint(self, turns: Sequence[tuple[int, int, int, str]]) -> None:
         """The next execution that nobody has asked for yet follows these turns; their labels are not looked at."""
@@ -39,7 +50,9 @@ class HintedScheduler:
         return str(getattr(self._strategy, "proof", "every schedule"))
 
     def begin(self, seed: int) -> bool:
-        self._now = self._follow(self._hints.popleft()) if self._hints else self._strategy
+        gives_way = self._row >= _ROW and self.follows
+        self._row += 1 if self._hints else -self._row
+        self._now = self._follow(self._hints.popleft()) if self._hints and not gives_way else self._strategy
         begun = self._now.begin(seed)
         self.choose = self._now.choose  # type: ignore[method-assign]  # one call less at each step
         return begun
@@ -56,5 +69,5 @@ class HintedScheduler:
 
     def end(self, executed: Sequence[Event]) -> None:
         self._now.end(executed)
-        if self._now is not self._strategy:
+        if self.follows:
             self._strategy.end(executed)  # it may learn from them, too

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from plait._core.frozen import is_frozen
 from plait._core.gil import has_gil
 from plait._core.trace import State
 from plait._see.gil_address import GilAddress, find_gil
@@ -84,7 +85,7 @@ class Sampler:
         if not _shows_us():
             self._missing.append("what threads do between their waits: /proc is not that of this process's namespace")
             return
-        if not sys.executable:
+        if not sys.executable or is_frozen():
             self._missing.append("what threads do between their waits: this Python does not know its own executable")
             return
         gil = find_gil(FUTEX[machine])
