@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import socket
 import threading
 import time
@@ -12,7 +10,6 @@ from pathlib import Path
 import pytest
 
 import plait
-from plait._cli.trace_end import LastAct
 from plait._core.trace import Lane, State, Trace, Wait
 from plait._see.forecast import forecast
 from plait._see.lines import Lines
@@ -364,17 +361,3 @@ def test_the_lines_of_threads_are_seen() -> None:
         reader.join()
     (text,) = (one for one in trace.summary if one.startswith("in socket or pipe I/O: "))
     assert text.endswith("in <lambda>")
-
-
-def test_a_child_that_is_ended_at_once_leaves_the_trace_to_its_parent(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A signal may come before the child has the default action again."""
-    told: list[int] = []
-    act = LastAct(lambda: told.append(1))
-    monkeypatch.setattr(os, "kill", lambda _, number: told.append(number))
-    monkeypatch.setattr(os, "getpid", lambda pid=os.getpid(): pid + 1)
-    before = signal.getsignal(signal.SIGTERM)
-    try:
-        act._handle(signal.SIGTERM, None)
-    finally:
-        signal.signal(signal.SIGTERM, before)
-    assert told == [signal.SIGTERM]
