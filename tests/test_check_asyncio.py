@@ -81,7 +81,7 @@ def test_a_task_that_was_created_has_begun_after_sleep_zero(tmp_path: Path, noth
     assert explore(tmp_path, source).verdict.word == "passed"
 
 
-def test_the_order_in_which_tasks_begin_is_explored(tmp_path: Path, nothing_left: None) -> None:
+def test_tasks_begin_in_the_order_in_which_they_were_made(tmp_path: Path, nothing_left: None) -> None:
     source = """
         import asyncio
         order = []
@@ -90,6 +90,27 @@ def test_the_order_in_which_tasks_begin_is_explored(tmp_path: Path, nothing_left
         async def main():
             await asyncio.gather(note(1), note(2))
             assert order == [1, 2]
+        asyncio.run(main())
+        """
+    assert explore(tmp_path, source).verdict.word == "passed"
+
+
+def test_a_task_that_was_woken_and_one_that_begins_go_in_any_order(tmp_path: Path, nothing_left: None) -> None:
+    source = """
+        import asyncio
+        order = []
+        async def woken(event):
+            await event.wait()
+            order.append("woken")
+        async def begins():
+            order.append("begins")
+        async def main():
+            event = asyncio.Event()
+            first = asyncio.create_task(woken(event))
+            await asyncio.sleep(0)
+            event.set()
+            await asyncio.gather(first, begins())
+            assert order == ["woken", "begins"]
         asyncio.run(main())
         """
     assert "AssertionError" in summary(explore(tmp_path, source))

@@ -78,7 +78,7 @@ PROGRAMS = {
 DIGESTS = {
     "threads": "72604bc9854e4151",
     "queues": "b7838417219021b1",
-    "tasks": "f351c69a8af9236e",
+    "tasks": "a11bdd6d0198880d",
 }
 
 

@@ -1,8 +1,9 @@
 """The asyncio event loop under control: which task goes next is the scheduler's choice, and its clock is virtual.
 
 A task is a thread of control of its own that shares the baton of the thread of its loop. At each turn of the loop the
-scheduler chooses among the tasks that can go on and all other threads. A task that has just begun or was woken may go
-before other tasks; after ``sleep(0)``, and for plain callbacks, the order of the queue is kept, as asyncio promises.
+scheduler chooses among the tasks that can go on and all other threads. A task that begins or was woken may go before
+other tasks; but tasks begin in the order in which they were made, and after ``sleep(0)``, and for plain callbacks, the
+order of the queue is kept, as asyncio promises.
 """
 
 from __future__ import annotations
@@ -264,6 +265,7 @@ class StandInLoop(asyncio.SelectorEventLoop):
     def _candidates(self, host: Controlled) -> dict[Controlled, events.Handle]:
         """Whose callback may come next: the first of the queue, and tasks that have not begun or were woken."""
         found: dict[Controlled, events.Handle] = {}
+        begins = False
         ready = self._ready  # type: ignore[attr-defined]  # of the base class
         while ready and ready[0].cancelled():
             ready.popleft()
@@ -273,6 +275,10 @@ class StandInLoop(asyncio.SelectorEventLoop):
             if control is None:  # callbacks keep their place: transports rely on what was called before
                 return found or {host: handle}
             in_order = control in self._begun and "Step" in type(handle._callback).__name__
+            if control not in self._begun:
+                if begins:
+                    continue
+                begins = True
             if (position == 0 or not in_order) and control not in found and not handle.cancelled():
                 found[control] = handle
         return found
