@@ -41,7 +41,9 @@ def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(sys, "path", [*sys.path])
     file = tmp_path / "losing.py"
     file.write_text(dedent(LOSES).replace(" if sys.argv[1:] else 2", ""))
-    (tmp_path / "right.py").write_text("import threading\nthreading.Thread(target=print).start()\n")
+    (tmp_path / "right.py").write_text(
+        "import threading\nfor _ in range(2):\n    threading.Thread(target=print).start()\n"
+    )
     return file
 
 

@@ -7,24 +7,31 @@ runs as it always does and is listed at the end, with the reason; a marked one f
 from __future__ import annotations
 
 import inspect
-import io
-import sys
-import tempfile
+import os
+import sysconfig
 import unittest
 import warnings
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
-from pathlib import Path
-from typing import Any, Final, NamedTuple
+from functools import partial
+from typing import Any, Final
 
 import pytest
 
 from plait._check.conclude import Checked
-from plait._check.explored_test import ExploredTest, Fixture, Wanted
+from plait._check.explored_test import ExploredTest, Wanted, let_go
+from plait._check.investigate import Told
+from plait._check.parameters import Parameter
+from plait._check.setting import Fixture, Wants
+from plait._check.stand_in_fixtures import Captured, folder, kept, log, unlogged
 from plait._check.story import Around, tell
+from plait._check.words import headline
+from plait._core.errors import UsageError
+from plait._core.how_many import how_many
 
 _SECONDS = 2.0
 _TOKENS = "plait/tokens"
+_SHOWN = 3  # names of tests that were not checked for the same reason
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -57,9 +64,11 @@ class _Explorer:
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
         self._explored = 0
+        self._alone = 0
         self._schedules = 0
-        self._plain: dict[str, str] = {}
-        self._ends: dict[str, tuple[int, str]] = {}
+        self._plain: dict[str, list[str]] = {}
+        self._ends: dict[str, tuple[int, str, bool]] = {}
+        self._stories: dict[str, str] = {}
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> bool | None:
@@ -74,32 +83,45 @@ class _Explorer:
             wanted, demanded = self._wanted(item)
             if wanted is not None and self._explore(item, wanted, demanded):
                 item.runtest = _nothing  # type: ignore[method-assign]  # what calls it does so right after this
+        elif not isinstance(item, pytest.Function) and self._config.getoption("--plait") is not None:
+            self._ends[item.nodeid] = 0, f"it is no function, but a {type(item).__name__}", False
 
-    @pytest.hookimpl(wrapper=True)
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, Any]:
         """What has come of a test travels with its report: pytest-xdist runs it in another process than this one."""
         report = yield
         if call.when == "call" and item.nodeid in self._ends:
-            report.plait = list(self._ends.pop(item.nodeid))
+            schedules, reason, one_order = self._ends.pop(item.nodeid)
+            story = self._stories.pop(item.nodeid, None)
+            if story is not None and not report.passed:  # as under check
+                report.sections += [("plait", story)] if story else []
+                reason = ""
+            report.plait = [schedules, reason, one_order]
         return report
 
     def pytest_runtest_logreport(self, report: Any) -> None:
-        schedules, reason = getattr(report, "plait", (0, ""))
+        schedules, reason, alone = getattr(report, "plait", (0, "", False))
         self._schedules += schedules
         if reason:
-            self._plain[report.nodeid] = reason
+            self._plain.setdefault(reason, []).append(report.nodeid)
         elif schedules and (hasattr(report, "wasxfail") or not report.skipped):
             self._explored += 1
+            self._alone += alone
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         if not self._explored and not self._plain:
             return
         terminalreporter.section("plait")
+        alone = f"; in {self._alone:,} of them there is one order only" * (self._alone > 0)
         terminalreporter.line(
-            f"{self._explored} {'test' if self._explored == 1 else 'tests'} under {self._schedules:,} schedules"
+            f"{how_many(self._explored, 'test')} under {how_many(self._schedules, 'schedule')}{alone}"
         )
-        for name, reason in self._plain.items():
-            terminalreporter.line(f"not checked: {name}: {reason}")
+        for reason, names in self._plain.items():
+            shown = names if self._config.get_verbosity() > 0 else names[:_SHOWN]
+            for name in shown:
+                terminalreporter.line(f"not checked: {name}: {reason}")
+            if len(shown) < len(names):
+                terminalreporter.line(f"    and {len(names) - len(shown):,} more for that reason: see them with -v")
 
     def _wanted(self, item: pytest.Function) -> tuple[Wanted | None, bool]:
         """How the test is to be explored, None for not at all, and whether it says so itself."""
@@ -118,45 +140,64 @@ class _Explorer:
 
     def _explore(self, item: pytest.Function, wanted: Wanted, demanded: bool) -> bool:
         """Whether the test has been explored; it raises what the test does."""
-        info = item._fixtureinfo
-        fixtures = {name: _fixture(defined[-1]) for name, defined in info.name2fixturedefs.items() if defined}
-        params = item.callspec.params if hasattr(item, "callspec") else {}
-        values = {name: value for name, value in params.items() if _is_direct(fixtures.get(name))}
-        test = ExploredTest(item.function, item.cls, info.argnames, fixtures, values)
+        test = ExploredTest(item.function, item.cls, _wants(item), runs_on=_runs_on(item))
         reason = test.obstacle()
         if not reason:
-            with _each_warning_once():
-                checked = test.explore(wanted, self._tokens().get(item.nodeid, ""))
-            self._ends[item.nodeid] = checked.coverage.schedules, ""
-            reason = self._settle(item, checked)
+            try:
+                with _each_warning_once(), unlogged():
+                    checked = test.explore(wanted, self._tokens().get(item.nodeid, ""))
+            except UsageError as error:
+                reason = str(error)
+        if not reason:
+            self._ends[item.nodeid] = checked.coverage.schedules, "", checked.coverage.one_order
+            try:
+                reason = self._settle(item, checked, demanded)
+            finally:
+                let_go(checked)
         if not reason:
             return True
         if demanded:
             pytest.fail(f"not checked: {reason}", pytrace=False)
-        self._ends[item.nodeid] = 0, reason
+        schedules = self._ends[item.nodeid][0] if item.nodeid in self._ends else 0
+        self._ends[item.nodeid] = schedules, reason, False
         return False
 
-    def _settle(self, item: pytest.Function, checked: Checked) -> str:
-        """Why nothing can be said; "" if the test passed. What failed is raised, and its token kept."""
+    def _settle(self, item: pytest.Function, checked: Checked, demanded: bool) -> str:
+        """Why nothing can be said; "" if the test passed. What failed is raised, and its token kept.
+
+        Where no schedule at all is known to pass, the order of things is not to blame, but the test, or what check
+        makes of it: how it does as always says which. A mark wants to hear of it in either case.
+        """
         told = checked.told
         if told is None:
             self._keep(item.nodeid, "")
             if checked.verdict.word not in ("passed", "proved"):
                 return checked.verdict.reason
+        failure = told.record.failure if told is not None else None
+        error = failure.exception if failure is not None else None
+        skips = isinstance(error, pytest.skip.Exception | pytest.xfail.Exception | unittest.SkipTest)
+        if told is not None and failure is not None and error is not None and not (skips or demanded):
+            certain = told.finding.certain
+            if told.passing is None and (checked.coverage.one_order or not certain):
+                self._stories[item.nodeid] = self._story(checked, told) if certain else ""
+                self._keep(item.nodeid, told.token)
+                return f"it passes as always, but not under check, whatever the schedule: {headline(failure)}"
         _end_unused(item)
         if told is None:
             if _is_expected_to_fail(item):
                 pytest.fail("it was expected to fail, and passed under all schedules that were tried", pytrace=False)
             return ""
-        error = told.record.failure.exception if told.record.failure is not None else None
-        if isinstance(error, pytest.skip.Exception | pytest.xfail.Exception | unittest.SkipTest):
+        if error is not None and skips:
             raise error
         if _is_expected_to_fail(item):
             pytest.xfail(told.finding.title)
         self._keep(item.nodeid, told.token)
+        pytest.fail(self._story(checked, told), pytrace=False)
+
+    def _story(self, checked: Checked, told: Told) -> str:
         again = "run it again: this schedule is tried first"
         around = Around(str(checked.coverage), again if self._cache is not None else "needs pytest's cacheprovider")
-        pytest.fail(tell(told.finding, around, checked.sources), pytrace=False)
+        return tell(told.finding, around, checked.sources)
 
     @property
     def _cache(self) -> pytest.Cache | None:
@@ -173,22 +214,53 @@ class _Explorer:
             self._cache.set(_TOKENS, {**others, name: token} if token else others)
 
 
-def _fixture(defined: pytest.FixtureDef[Any]) -> Fixture:
-    """A fixture as far as it can be made anew for each execution."""
-    function, obstacle = defined.func, ""
+def _wants(item: pytest.Function) -> Wants:
+    """What the test is to have in each execution."""
+    info = item._fixtureinfo
+    parameters: dict[str, Parameter] = {}
+    if hasattr(item, "callspec"):
+        numbers = item.callspec.indices
+        parameters = {name: Parameter(one, numbers.get(name, 0)) for name, one in item.callspec.params.items()}
+    fixtures = {name: _fixture(item, defined, parameters) for name, defined in info.name2fixturedefs.items() if defined}
+    values = {name: value for name, value in parameters.items() if _is_direct(fixtures.get(name))}
+    implied = {*info.initialnames} - {*info.argnames}
+    around = tuple(one for one in info.names_closure if one in implied and one in fixtures and fixtures[one].mine)
+    return Wants(around, info.argnames, fixtures, values, item._request)
+
+
+def _fixture(
+    item: pytest.Function, all_defined: Sequence[pytest.FixtureDef[Any]], parameters: Mapping[str, Parameter]
+) -> Fixture:
+    """A fixture as far as it can be made anew for each execution; the last one of that name counts."""
+    defined = all_defined[-1]
+    name, function, obstacle = defined.argname, inspect.unwrap(defined.func), ""
     if function.__module__.startswith("_pytest"):
-        if defined.argname in _STAND_INS:
-            return Fixture(function, (), stands_in=_STAND_INS[defined.argname])
-        obstacle = "it cannot be made anew for each execution"
-    elif defined.scope != "function":
-        obstacle = f"it is made once for each {defined.scope}"
-    elif defined.params is not None or "request" in defined.argnames:
-        obstacle = "it depends on the request"
-    elif any(test(inspect.unwrap(function)) for test in (inspect.iscoroutinefunction, inspect.isasyncgenfunction)):
-        obstacle = "it is asynchronous"
-    elif "." in getattr(function, "__qualname__", "."):
-        obstacle = "it is no function at the top level of a module"
-    return Fixture(function, tuple(defined.argnames), obstacle)
+        if name in _STAND_INS:
+            return Fixture(function, (), stands_in=_STAND_INS[name], mine=False)
+        if name in _RENEWED:
+            return Fixture(function, (), stands_in=partial(_RENEWED[name], item._request, name), mine=False)
+        return Fixture(function, (), "it cannot be made anew for each execution", mine=False)
+    mine = not inspect.getfile(function).startswith(_INSTALLED)
+    if name in defined.argnames:
+        obstacle = "it extends another one of that name"
+    elif mine and "<locals>" in function.__qualname__:
+        obstacle = "it is defined inside a function"
+    elif mine and "." in function.__qualname__ and not hasattr(item.cls, function.__name__):
+        obstacle = "it is a method of another class"
+    return Fixture(function, tuple(defined.argnames), obstacle, mine=mine, parameter=parameters.get(name))
+
+
+def _runs_on(item: pytest.Function) -> str:
+    """The event loop that a test is for, if it is another one than that of asyncio."""
+    if not inspect.iscoroutinefunction(inspect.unwrap(item.function)):
+        return ""
+    if item.get_closest_marker("trio") is not None:
+        return "trio"
+    if "anyio_backend" not in item._fixtureinfo.names_closure:
+        return ""
+    backend = item._request.getfixturevalue("anyio_backend")
+    name = backend if isinstance(backend, str) else backend[0]
+    return "" if name == "asyncio" else name
 
 
 def _end_unused(item: pytest.Function) -> None:
@@ -199,9 +271,13 @@ def _end_unused(item: pytest.Function) -> None:
     info = item._fixtureinfo
     for name in reversed(info.names_closure):
         defined = info.name2fixturedefs.get(name, ())
-        if defined and defined[-1].scope == "function" and not _fixture(defined[-1]).stands_in:
+        if defined and defined[-1].scope == "function" and not _is_stood_in(defined[-1]):
             with suppress(Exception, pytest.fail.Exception):
                 defined[-1].finish(item._request)  # type: ignore[arg-type]  # it only asks for the node
+
+
+def _is_stood_in(defined: pytest.FixtureDef[Any]) -> bool:
+    return defined.argname in _STAND_INS or defined.argname in _RENEWED
 
 
 def _is_direct(fixture: Fixture | None) -> bool:
@@ -240,54 +316,16 @@ def _each_warning_once() -> Iterator[None]:
         warnings.showwarning = show
 
 
-@contextmanager
-def _folder() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="plait-", ignore_cleanup_errors=True) as folder:
-        yield Path(folder)
-
-
-class _Read(NamedTuple):
-    """What was written to standard output and standard error."""
-
-    out: str
-    err: str
-
-
-class _Captured:
-    """As the fixture `capsys`, within one execution."""
-
-    def __enter__(self) -> _Captured:
-        self._before = sys.stdout, sys.stderr
-        sys.stdout, sys.stderr = self._out, self._err = io.StringIO(), io.StringIO()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        sys.stdout, sys.stderr = self._before
-
-    def readouterr(self) -> _Read:
-        """What has been written since the last call."""
-        out, err = self._out.getvalue(), self._err.getvalue()
-        for stream in (self._out, self._err):
-            stream.seek(0)
-            stream.truncate()
-        return _Read(out, err)
-
-    @contextmanager
-    def disabled(self) -> Iterator[None]:
-        """What is written here goes where it went before."""
-        inner = sys.stdout, sys.stderr
-        sys.stdout, sys.stderr = self._before
-        try:
-            yield
-        finally:
-            sys.stdout, sys.stderr = inner
-
-
-_STAND_INS: dict[str, Callable[[], AbstractContextManager[object]]] = {
-    "tmp_path": _folder,
+_STAND_INS: Final[dict[str, Callable[[], AbstractContextManager[object]]]] = {
+    "tmp_path": folder,
     "monkeypatch": pytest.MonkeyPatch.context,
-    "capsys": _Captured,
+    "capsys": Captured,
 }
+_RENEWED: Final[dict[str, Callable[[Any, str], AbstractContextManager[object]]]] = {
+    "caplog": log,
+    **dict.fromkeys(("pytestconfig", "tmp_path_factory", "record_property", "record_xml_attribute"), kept),
+}
+_INSTALLED: Final = tuple(sysconfig.get_path(name) + os.sep for name in ("purelib", "platlib", "stdlib"))
 
 
 def _nothing() -> None:

@@ -32,7 +32,7 @@ class Border:
     border: _thread.LockType
     outside: list[str]
     aborting: bool
-    _choose: Callable[..., Any]
+    choose: Callable[..., Any]
 
     @abstractmethod
     def pass_on(self, me: Controlled) -> None:
@@ -99,6 +99,6 @@ class Border:
         self.admit()  # who has come back while another had the baton waits for it
         self.dropped = not self.ready
         if self.ready:
-            chosen = self._choose(self.ready, None, self.threads) if len(self.ready) > 1 else self.ready[0]
+            chosen = self.choose(self.ready, None, self.threads) if len(self.ready) > 1 else self.ready[0]
             self.running = chosen
             chosen.baton.release()

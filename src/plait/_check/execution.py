@@ -28,6 +28,7 @@ from plait._check.border import Border
 from plait._check.controlled import Abort, Controlled, Gate, next_moment
 from plait._check.diagnosis import LATELY, at_limit, goes_on, only_time_helps, stuck, uncaught
 from plait._check.fair import Fair
+from plait._check.first_choice import FirstChoice
 from plait._check.places import Places
 from plait._check.remarks import Remarks, held_up
 from plait._check.signals import deliver, in_main
@@ -55,12 +56,11 @@ class Execution(Border):
     """One run of a program under a scheduler.
 
     Attributes:
-        threads: all threads of control so far, by number.
-        ready: those that can go on, by number.
+        threads, ready: all threads of control so far, and those that can go on, by number.
         running: the one that has the baton; `NOBODY` while none may run.
         events: what has happened.
-        switches: the choices that were not the plain one: who ran, after how many steps, what it was about to do, who
-            went on, and how many events there were.
+        choose: the scheduler, which says who goes on; `one_order` while never two could.
+        switches: its choices that were not the plain one: who ran, its steps, its next one, who went on, the events.
         always: a gate for those who wait for nothing but their turn.
         now: seconds of virtual time since the start.
         returned: those back from a call outside our control, until they are ready again.
@@ -111,7 +111,8 @@ class Execution(Border):
         self.signals: dict[int, Callable[[], object]] = {}
         self.remarks = Remarks()
         self.hasty = hasty or (lambda _: False)
-        self._choose = choose
+        self.one_order = True
+        self.choose: Choose = FirstChoice(self, choose).choose
         self._limit = limit
         self._fair = False
 
@@ -137,7 +138,7 @@ class Execution(Border):
         if len(ready) > 1 or self.returned:
             if self.returned:
                 self.admit()
-            chosen = self._choose(ready, me, self.threads)
+            chosen = self.choose(ready, me, self.threads)
             if chosen is not me:
                 self._switched(me, chosen)
                 self._hand_over(me, chosen)
@@ -170,7 +171,7 @@ class Execution(Border):
         chosen = me
         if gate.is_open and not self.returned:
             if len(self.ready) > 1:
-                chosen = self._choose(self.ready, me, self.threads)
+                chosen = self.choose(self.ready, me, self.threads)
             if chosen is me:
                 return True
         deadline = None if seconds is None else self.now + max(seconds, 0.0)
@@ -326,7 +327,7 @@ class Execution(Border):
             if not self._advance(me) and self._drop(me):
                 return
         running = me if me.ready else None
-        chosen = self._choose(ready, running, self.threads) if len(ready) > 1 else ready[0]
+        chosen = self.choose(ready, running, self.threads) if len(ready) > 1 else ready[0]
         if chosen is not (running or ready[0]):
             self._switched(me, chosen)
         if chosen is not me:
@@ -363,7 +364,7 @@ class Execution(Border):
         if not self._fair:  # a scheduler may starve a thread that others wait for; nobody is to blame for that
             self._fair = True
             self._limit *= 2
-            self._choose = Fair(self.events).choose
+            self.choose = Fair(self.events).choose
             return
         if only_time_helps(self):
             self._advance(me)

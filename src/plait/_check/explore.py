@@ -26,7 +26,7 @@ from plait._check.patches import Patches
 from plait._check.performance import perform
 from plait._check.process_state import ProcessState
 from plait._check.program import Program, Script
-from plait._check.record import Record, Switch
+from plait._check.record import TIME_IS_UP, Record, Switch
 from plait._check.scout import Discovery, Scout
 from plait._check.sites import Sites
 from plait._check.stage import STAGE
@@ -46,7 +46,7 @@ _NESTED = (
 _CANARY_RUNS = 64  # a random walk that misses the race as often does not work
 _CANARY_SEED = 2  # the first that finds it: with 0, each search would begin with two executions in vain
 _COLLECT = 64  # executions between two collections of garbage; loops collect within one, and shall find their own
-_ALONE = 8  # executions that start nothing after which no more is expected
+_ALONE = 2  # executions in which there was nothing to choose, after which no more is expected
 _PRIME = 1_000_003  # between the seeds of two searches
 
 _Found = tuple[Record | None, object, str]  # what ended the search, what was seen in it, what was searched to the end
@@ -270,15 +270,19 @@ class _Search:
             if not scheduler.begin(course.seed * _PRIME + number):
                 return None, None, getattr(scheduler, "proof", "every schedule")
             record = perform(self._program, scheduler, self._sites, typed=self._typed, until=until)
+            if record.failure is not None or record.gave_up:
+                self._process.silence()
             self._forget()
             self._core.look()
+            if record.gave_up == TIME_IS_UP:
+                break
             tally.add(record)
             finding = course.examine(record) if course.examine is not None else None
             if record.failure is not None or finding:
                 return record, finding, ""
             if second is not None and (found := self._follow(second)) is not None:
                 return found
-            if tally.gave_up or (number == _ALONE and tally.coverage(()).alone):
+            if tally.gave_up or (number == _ALONE and tally.coverage(()).one_order):
                 break
             if number % _COLLECT == 0 or _has_tasks(record):
                 gc.collect(1)

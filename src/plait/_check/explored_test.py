@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import builtins
+import gc
 import importlib.util
 import os
-from collections.abc import Callable, Generator, Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+import sys
+import traceback
+import warnings
+from collections.abc import Callable
 from typing import NamedTuple
 
 from plait._check.conclude import Checked, Subject, follow, search
 from plait._check.explore import Budget
 from plait._check.function_program import file_of, own_files
+from plait._check.setting import Wants, obstacle
 from plait._check.test_program import TestProgram
 from plait._core.errors import UsageError
 
@@ -25,46 +28,52 @@ class Wanted(NamedTuple):
     scheduler: str = "rotation"
 
 
-class Fixture(NamedTuple):
-    """A fixture: the user's function, what it needs, and why it cannot be made anew; "" if it can.
+def let_go(checked: Checked) -> None:
+    """What executions that were cut short have left open goes now, and says nothing to the tests that come after.
 
-    `stands_in` makes one of those that the test runner brings, in place of its function.
+    Files, event loops and the like complain when they are thrown away; here it is not the test that did not close them.
     """
+    failure = checked.told.record.failure if checked.told is not None else None
+    if failure is None and checked.verdict.word in ("passed", "proved"):
+        return
+    hook, sys.unraisablehook = sys.unraisablehook, lambda _: None
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            _empty_frames(failure.exception if failure is not None else None)
+            gc.collect()
+    finally:
+        sys.unraisablehook = hook
 
-    function: Callable[..., object]
-    needs: tuple[str, ...]
-    obstacle: str = ""
-    stands_in: Callable[[], AbstractContextManager[object]] | None = None
+
+def _empty_frames(error: BaseException | None) -> None:
+    """What the variables of the functions that an exception came through keep, they keep no more."""
+    seen = set[int]()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        traceback.clear_frames(error.__traceback__)
+        error = error.__cause__ or error.__context__
 
 
 class ExploredTest:
-    """One test: its function, the class it is a method of, its fixtures by name, and values of parameters.
+    """One test: its function, the class it is a method of, and what it is to have.
 
-    Fixtures that are functions of a module, and those for which something stands in, are made anew for each execution;
-    see `obstacle` for the others.
+    `runs_on` says what other event loop than that of asyncio it runs on; "" for none.
     """
 
-    def __init__(
-        self,
-        function: Callable[..., object],
-        owner: type | None,
-        names: tuple[str, ...],
-        fixtures: Mapping[str, Fixture],
-        values: Mapping[str, object],
-    ) -> None:
+    def __init__(self, function: Callable[..., object], owner: type | None, wants: Wants, *, runs_on: str = "") -> None:
         self._function = function
         self._owner = owner
-        self._names = names
-        self._fixtures = fixtures
-        self._values = values
+        self._wants = wants
+        self._runs_on = runs_on
 
     def obstacle(self) -> str:
         """Why it cannot be explored; "" if it can."""
-        for name in self._needed(self._names):
-            fixture = self._fixtures.get(name)
-            if fixture is None or fixture.obstacle:
-                why = fixture.obstacle if fixture is not None else "it cannot be made anew for each execution"
-                return f"it uses the fixture {name}: {why}"
+        if self._runs_on:
+            return f"it runs on {self._runs_on}, and only tasks of asyncio are under control"
+        wants = self._wants
+        for name in (*wants.around, *wants.names):
+            if reason := obstacle(name, wants.fixtures, wants.values):
+                return reason
         where = self._owner or self._function
         if "<" in where.__qualname__:
             return "it is defined inside another function"
@@ -79,7 +88,7 @@ class ExploredTest:
 
     def explore(self, wanted: Wanted, token: str) -> Checked:
         """What has come of it; the schedule of `token`, if there is one, is tried before all others."""
-        subject = Subject(lambda fresh: TestProgram(self._function, self._owner, fresh, self._arguments), self._mine())
+        subject = Subject(lambda fresh: TestProgram(self._function, self._owner, fresh, self._wants), self._mine())
         if token:
             checked = follow(subject, token)
             if checked.told is not None:
@@ -89,38 +98,3 @@ class ExploredTest:
 
     def _mine(self) -> Callable[[str], bool]:
         return own_files(file_of(self._owner or self._function))
-
-    @contextmanager
-    def _arguments(self) -> Iterator[Mapping[str, object]]:
-        """What the test is called with, made in the execution; taken down after it."""
-        with ExitStack() as stack:
-            made: dict[str, object] = dict(self._values)
-            for name in self._needed(self._names):
-                made[name] = self._make(name, made, stack)
-            yield {name: made[name] for name in self._names}
-
-    def _make(self, name: str, made: Mapping[str, object], stack: ExitStack) -> object:
-        fixture = self._fixtures[name]
-        if fixture.stands_in is not None:
-            return stack.enter_context(fixture.stands_in())
-        module = builtins.__import__(fixture.function.__module__, fromlist=["*"])
-        found = getattr(module, fixture.function.__name__)
-        function = found._get_wrapped_function() if hasattr(found, "_get_wrapped_function") else found
-        function = getattr(getattr(function, "__pytest_wrapped__", None), "obj", function)  # before pytest 8.4
-        value = function(**{needed: made[needed] for needed in fixture.needs})
-        if not isinstance(value, Generator):
-            return value
-        stack.callback(next, value, None)
-        return next(value)
-
-    def _needed(self, names: tuple[str, ...]) -> list[str]:
-        """The fixtures for these names, each behind those that it needs."""
-        found: dict[str, None] = {}
-        for name in names:
-            fixture = self._fixtures.get(name)
-            if name in self._values or name in found:
-                continue
-            if fixture is not None and not fixture.obstacle:
-                found |= dict.fromkeys(self._needed(fixture.needs))
-            found[name] = None
-        return [*found]

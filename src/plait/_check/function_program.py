@@ -11,8 +11,7 @@ import os
 import sys
 import sysconfig
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Sequence
 from operator import attrgetter
 from pathlib import Path
 from types import ModuleType
@@ -25,8 +24,6 @@ from plait._core.errors import UsageError
 from plait._core.importable import MAIN_ANEW
 from plait._core.search_path import working_folder
 
-Arguments = Callable[[], AbstractContextManager[Mapping[str, object]]]
-
 
 class FunctionProgram:
     """Calls a function of a module, or a method of a new instance; what an `async def` gives is run to its end.
@@ -34,14 +31,12 @@ class FunctionProgram:
     Attributes:
         module: the name of the module.
         owner, method: the class that it is a method of, "" for none, and its name.
-        arguments: makes what it is called with, anew for each execution, and takes it away afterwards.
     """
 
     def __init__(
         self,
         function: Callable[..., object],
         fresh: FreshModules,
-        arguments: Arguments | None = None,
         given: Given | None = None,
     ) -> None:
         self.name = f"{function.__module__}:{function.__qualname__}"
@@ -51,7 +46,6 @@ class FunctionProgram:
         self._fresh = fresh
         if given is not None:
             fresh.give(*given)
-        self.arguments = arguments or _nothing
 
     def main(self) -> object:
         try:
@@ -85,21 +79,12 @@ class FunctionProgram:
     def call(self, module: ModuleType) -> object:
         """Calls it in its module, which has just been imported."""
         owner = attrgetter(self.owner)(module)() if self.owner else module
-        return self.finish(getattr(owner, self.method))
-
-    def finish(self, function: Callable[..., object]) -> object:
-        """Calls this with its arguments, and runs what an `async def` gives to its end."""
-        with self.arguments() as arguments:
-            return finished(function, **arguments)
+        return finished(getattr(owner, self.method))
 
 
-def _nothing() -> AbstractContextManager[Mapping[str, object]]:
-    return nullcontext({})
-
-
-def finished(function: Callable[..., object], **arguments: object) -> object:
+def finished(function: Callable[..., object]) -> object:
     """Calls this, and runs what an `async def` gives to its end."""
-    result = function(**arguments)
+    result = function()
     return asyncio.run(result) if inspect.iscoroutine(result) else None
 
 

@@ -37,11 +37,15 @@ class Case(NamedTuple):
 
 
 class Told(NamedTuple):
-    """A finding, the shortest execution that shows it, and the token that replays that one."""
+    """A finding, the shortest execution that shows it, and the token that replays that one.
+
+    `passing` is an execution that passes, where one is known.
+    """
 
     finding: Finding
     record: Record
     token: str
+    passing: Record | None = None
 
 
 def investigate(case: Case, run: Run, more: Callable[[], bool], sources: Sources) -> Told:
@@ -49,7 +53,7 @@ def investigate(case: Case, run: Run, more: Callable[[], bool], sources: Sources
     if case.record.failure is not None:
         record = shrink(case.record, run, more)
         passing = case.passing or _passing(record, run, more)
-        return Told(explain(record, passing, sources), record, encode(record.switches))
+        return Told(explain(record, passing, sources), record, encode(record.switches), passing)
     if case.prediction is not None:
         return _lost(case.record, case.prediction, run, more, sources)
     return _other_outcome(case, run, more, sources)

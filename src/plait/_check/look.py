@@ -94,7 +94,7 @@ class Look:
 
     def _predict(self, record: Record) -> None:
         """What this execution shows of the source for the first time is worth trying; the rest has been tried."""
-        if len(self._told) >= _TRIED or len(record.events) > _LONGEST:
+        if len(self._told) >= _TRIED or len(record.events) > _LONGEST or len(record.threads) == 1:
             return
         objects = set(map(id, map(_SITE, record.events)))
         if objects <= self._objects.keys():  # a site is one object in most events, and these need no comparing

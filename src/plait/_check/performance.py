@@ -91,6 +91,7 @@ def _record(execution: Execution, output: str) -> Record:
         execution.gave_up,
         execution.left,
         execution.remarks.all,
+        execution.one_order,
     )
 
 

@@ -64,6 +64,12 @@ class ProcessState:
         for name, value in self._finalizers.items():
             setattr(weakref.finalize, name, value)
 
+    def silence(self) -> None:
+        """From now on nobody hears of exceptions in finalizers: executions are cut short, and leave things open."""
+        excepthook, _, of_threads = self._hooks
+        self._hooks = excepthook, lambda _: None, of_threads
+        sys.unraisablehook = self._hooks[1]
+
     def restore(self) -> None:
         """As it was before the program ran."""
         random.setstate(self._seeded)

@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 from plait._core.event import Event, Site
 
+TIME_IS_UP = "the time was up before the execution had ended"
+
 
 class Switch(NamedTuple):
     """A choice that differs from the plain one (go on with the running thread; else the lowest number).
@@ -114,7 +116,8 @@ class Record(NamedTuple):
     """One controlled execution, whole.
 
     `outside` are the calls that were let go, `uncontrolled` how many foreign threads took part. `gave_up` says why the
-    execution was ended although nothing had failed, and `left` which threads would not end.
+    execution was ended although nothing had failed, and `left` which threads would not end. `one_order` says that
+    there was never a choice.
     """
 
     events: Sequence[Event]
@@ -128,3 +131,4 @@ class Record(NamedTuple):
     gave_up: str = ""
     left: Sequence[str] = ()
     remarks: Sequence[Remark] = ()
+    one_order: bool = False

@@ -11,7 +11,9 @@ from operator import attrgetter
 from types import ModuleType, TracebackType
 
 from plait._check.fresh import FreshModules
-from plait._check.function_program import Arguments, FunctionProgram
+from plait._check.function_program import FunctionProgram
+from plait._check.parameters import filters_anew
+from plait._check.setting import Setting, Wants
 
 Error = tuple[type[BaseException], BaseException, TracebackType] | tuple[None, None, None]
 
@@ -28,31 +30,42 @@ class TestProgram(FunctionProgram):
 
     __test__ = False  # pytest takes whatever is called Test for one
 
-    def __init__(
-        self, function: Callable[..., object], owner: type | None, fresh: FreshModules, arguments: Arguments
-    ) -> None:
-        super().__init__(function, fresh, arguments)
+    def __init__(self, function: Callable[..., object], owner: type | None, fresh: FreshModules, wants: Wants) -> None:
+        super().__init__(function, fresh)
+        self._wants = wants
         if owner is not None:  # not always the class that has the method: it may be inherited
             self.module, self.owner = owner.__module__, owner.__qualname__
 
-    def call(self, module: ModuleType) -> object:
+    def call(self, module: ModuleType) -> None:
         with ExitStack() as stack:
+            stack.enter_context(filters_anew())
             _around(stack, module, _MODULE, module)
-            if not self.owner:
+            owner = attrgetter(self.owner)(module) if self.owner else None
+            if owner is None:
                 function = getattr(module, self.method)
+                setting = self._set(stack, None, function)
                 _around(stack, module, _FUNCTION, function)
-                return self.finish(function)
-            owner = attrgetter(self.owner)(module)
-            if issubclass(owner, unittest.TestCase):
+                setting.call()
+            elif issubclass(owner, unittest.TestCase):
                 stack.callback(_clean_up, owner)
                 _around(stack, owner, _CASE, owner)
-                _run(owner(self.method))
-                return None
-            _around(stack, owner, _CLASS, owner)
-            instance = owner()
-            method = getattr(instance, self.method)
-            _around(stack, instance, _METHOD, method)
-            return self.finish(method)
+                case = owner(self.method)
+                self._set(stack, case, getattr(case, self.method)).surround(methods=True)
+                _run(case)
+            else:
+                _around(stack, owner, _CLASS, owner)
+                instance = owner()
+                method = getattr(instance, self.method)
+                setting = self._set(stack, instance, method)
+                _around(stack, instance, _METHOD, method)
+                setting.surround(methods=True)
+                setting.call()
+
+    def _set(self, stack: ExitStack, instance: object, test: Callable[..., object]) -> Setting:
+        """What the test is given, with the fixtures around it that its class does not have."""
+        setting = Setting(self._wants, stack, instance, test)
+        setting.surround(methods=False)
+        return setting
 
 
 def has_tests(source: str) -> bool:

@@ -23,6 +23,7 @@ class Coverage(NamedTuple):
         plain: the user's files that could not be observed, each with the reason.
         tasks: asyncio tasks under control, at most in one execution.
         processes: how many have searched.
+        one_order: whether there was nothing to choose in any execution: they are all the same.
     """
 
     schedules: int
@@ -35,6 +36,7 @@ class Coverage(NamedTuple):
     plain: tuple[str, ...]
     tasks: int = 0
     processes: int = 1
+    one_order: bool = False
 
     @property
     def alone(self) -> bool:
@@ -78,7 +80,7 @@ class Verdict(NamedTuple):
         return {"passed": 0, "proved": 0, "failed": 1}.get(self.word, 3)
 
 
-Counted = tuple[int, list[int], tuple[int, int, int, int], list[str], list[str], str]
+Counted = tuple[int, list[int], tuple[int, int, int, int, int], list[str], list[str], str]
 """What a tally has counted, in values that go from one process to another."""
 
 
@@ -91,11 +93,13 @@ class Tally:
         self._threads = self._tasks = self._accesses = self._longest = self._uncontrolled = 0
         self._outside: set[str] = set()
         self._left: set[str] = set()
+        self._chosen = 0
         self.gave_up = ""
 
     def add(self, record: Record) -> None:
         """One more execution."""
         self.schedules += 1
+        self._chosen = max(self._chosen, not record.one_order)
         self._distinct.add(hash(record.switches))
         tasks = sum(1 for info in record.threads if info.kind == "task")
         self._tasks = max(self._tasks, tasks)
@@ -114,7 +118,7 @@ class Tally:
         return (
             self.schedules,
             list(self._distinct),
-            (self._threads, self._tasks, self._accesses, self._uncontrolled),
+            (self._threads, self._tasks, self._accesses, self._uncontrolled, self._chosen),
             list(self._outside),
             list(self._left),
             self.gave_up,
@@ -123,10 +127,10 @@ class Tally:
     def add_all(self, counted: Counted) -> None:
         """What another tally has counted."""
         schedules, distinct, most, outside, left, gave_up = counted
-        mine = self._threads, self._tasks, self._accesses, self._uncontrolled
+        mine = self._threads, self._tasks, self._accesses, self._uncontrolled, self._chosen
         self.schedules += schedules
         self._distinct.update(distinct)
-        self._threads, self._tasks, self._accesses, self._uncontrolled = map(max, mine, most)
+        self._threads, self._tasks, self._accesses, self._uncontrolled, self._chosen = map(max, mine, most)
         self._outside.update(outside)
         self._left.update(left)
         self.gave_up = self.gave_up or gave_up
@@ -144,6 +148,7 @@ class Tally:
             tuple(sorted(plain)),
             self._tasks,
             processes,
+            not (self._chosen or self._uncontrolled),
         )
 
 
@@ -157,7 +162,7 @@ def verdict(coverage: Coverage, *, failed: bool, exhausted: str, gave_up: str, o
     if failed:
         return Verdict("failed", "a schedule breaks it")
     if not coverage.schedules:
-        return Verdict("inconclusive", "the time was up before the first execution had ended; give it more seconds")
+        return Verdict("inconclusive", f"the time was up before the first execution had ended; {_LONGER}")
     if not observed:
         return Verdict("not checked", "none of its code could be observed")
     doubt = gave_up or _doubt(coverage)
@@ -166,6 +171,9 @@ def verdict(coverage: Coverage, *, failed: bool, exhausted: str, gave_up: str, o
     if exhausted and not coverage.outside:
         return Verdict("proved", exhausted)
     return Verdict("passed", f"{how_many(coverage.schedules, 'schedule')}, not a proof")
+
+
+_LONGER = "give it more seconds, if it does end by itself"
 
 
 def _doubt(coverage: Coverage) -> str:

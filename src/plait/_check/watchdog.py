@@ -8,12 +8,14 @@ from time import monotonic, sleep
 from typing import TYPE_CHECKING
 
 from plait._check.controlled import Controlled
+from plait._check.record import TIME_IS_UP
 
 if TYPE_CHECKING:
     from plait._check.execution import Execution
 
 _TICK = 0.025  # seconds between two looks
 _DOUBT = 0.001  # seconds in which a thread that has just woken would show it
+_GRACE = 1.0  # seconds for an execution that has begun in time
 _PATIENCE = 10.0  # seconds of real time without any event after which the execution is given up
 
 
@@ -31,7 +33,9 @@ class _Watch:
         self.execution = execution
         self.events = -1
         self.signs: object = None
-        self.moved = self.looked = monotonic()
+        self.moved = self.looked = now = monotonic()
+        until = execution.until  # whoever is the first has as long again, since nothing can be said without one
+        self.end = float("inf") if until is None else max(until + _GRACE, 2 * until - now)
 
     def look(self) -> None:
         execution = self.execution
@@ -43,7 +47,10 @@ class _Watch:
             self._wait_outside(elapsed)
         elif not execution.aborting:
             self._suspect(execution.running)
-        if now - self.moved > _PATIENCE and not execution.aborting:
+        if now > self.end and not execution.aborting:
+            execution.gave_up = TIME_IS_UP
+            execution.stop()
+        elif now - self.moved > _PATIENCE and not execution.aborting:
             self._give_up()
 
     def _wait_outside(self, elapsed: float) -> None:
