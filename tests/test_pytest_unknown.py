@@ -37,6 +37,22 @@ def letter(request):
     yield request.param
     assert not ended
 
+class Awaitable:
+    def __await__(self):
+        raise AssertionError("it is the test's own")
+
+@pytest.fixture
+def objects():
+    return Awaitable(), (number for number in range(2))
+
+@pytest.fixture
+def ref(objects):
+    return objects[0]
+
+@pytest.fixture
+def numbers(objects):
+    return objects[1]
+
 @pytest.fixture
 def named(request, pytestconfig):
     assert request.config is pytestconfig and request.function.__name__ == request.node.originalname
@@ -103,6 +119,11 @@ def test_classes_as_parameters(error):
 def test_filters():
     both(lambda: warnings.warn("old", library.Old))
 
+def test_what_fixtures_return(ref, numbers, objects):
+    both(lambda: None)
+    assert (ref, numbers) == objects
+    assert list(numbers) == [0, 1]
+
 def test_logs(caplog):
     with caplog.at_level(logging.INFO):
         both(lambda: logging.info("said"))
@@ -114,10 +135,10 @@ def test_what_passes_as_always_passes_under_many_schedules(pytester: pytest.Pyte
     pytester.makeconftest(CONFTEST)
     pytester.makepyfile(library=LIBRARY)
     pytester.makepyfile(TESTS)
-    run(pytester).assert_outcomes(passed=10)
+    run(pytester).assert_outcomes(passed=11)
     result = run(pytester, "--plait=0.2")
-    result.assert_outcomes(passed=10)
-    result.stdout.fnmatch_lines(["10 tests under * schedules"])
+    result.assert_outcomes(passed=11)
+    result.stdout.fnmatch_lines(["11 tests under * schedules"])
     assert "not checked" not in result.stdout.str()
 
 

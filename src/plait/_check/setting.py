@@ -6,7 +6,7 @@ import asyncio
 import builtins
 import inspect
 import sys
-from collections.abc import AsyncGenerator, Callable, Generator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AbstractContextManager, ExitStack
 from functools import partial
 from typing import Any, NamedTuple
@@ -112,12 +112,13 @@ class Setting:
         given = {needed: self.value(needed) for needed in fixture.needs if needed != REQUEST}
         if REQUEST in fixture.needs:
             given[REQUEST] = _Request(self, self._wants.request, name, fixture)
-        value = self._function(fixture)(**given)
-        if isinstance(value, AsyncGenerator):
-            made = self._finished(anext(value))
-            self._stack.callback(lambda: self._finished(anext(value, None)))
+        function = self._function(fixture)
+        value = function(**given)
+        if inspect.isasyncgenfunction(function):
+            made = self._finished(_next(value))
+            self._stack.callback(lambda: self._finished(_next(value)))
             return made
-        if isinstance(value, Generator):
+        if inspect.isgeneratorfunction(function):
             made = next(value)
             self._stack.callback(next, value, None)
             return made
@@ -137,11 +138,11 @@ class Setting:
         return getattr(module, fixture.function.__name__)
 
     def _finished(self, value: object) -> object:
-        if not inspect.isawaitable(value) or isinstance(value, asyncio.Future):
+        if not inspect.iscoroutine(value):  # other things that can be awaited are the test's own
             return value
         if self._runner is None:
             self._runner = self._stack.enter_context(asyncio.Runner())
-        return self._runner.run(value if inspect.iscoroutine(value) else _awaited(value))
+        return self._runner.run(value)
 
 
 def is_method(fixture: Fixture) -> bool:
@@ -205,8 +206,8 @@ class _Request:
         return getattr(self._real, name)
 
 
-async def _awaited(value: Any) -> object:
-    return await value
+async def _next(generator: AsyncGenerator[object, None]) -> object:
+    return await anext(generator, None)
 
 
 def _plain(found: Any) -> Any:
