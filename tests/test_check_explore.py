@@ -437,3 +437,21 @@ def test_an_execution_that_takes_too_long_is_cut_short(
     result = explore(tmp_path, source, seconds=0.1)
     assert result.verdict.word == "inconclusive"
     assert "time was up before the first execution had ended" in result.verdict.reason
+
+
+@pytest.mark.parametrize("end", ["", "sys.stdout.close()", "sys.stdout.detach().close()"])
+def test_standard_output_takes_bytes_and_has_an_encoding(tmp_path: Path, end: str) -> None:
+    source = f"""
+        import sys, threading
+        threading.Thread(target=sys.stdout.write, args=("text ",)).start()
+        threading.main_thread()
+        assert sys.stdout.encoding and sys.stderr.isatty() is False
+        print("line", flush=True)
+        sys.stdout.buffer.write(b"bytes ")
+        [thread.join() for thread in threading.enumerate() if thread is not threading.main_thread()]
+        {end}
+        """
+    said: list[str] = []
+    result = explore(tmp_path, source, runs=2, examine=lambda record: said.append(record.output))
+    assert result.verdict.word == "passed"
+    assert {"".join(sorted(one)) for one in said} == {"".join(sorted("text line\nbytes "))}

@@ -56,7 +56,11 @@ def numbers(objects):
 @pytest.fixture
 def named(request, pytestconfig):
     assert request.config is pytestconfig and request.function.__name__ == request.node.originalname
-    return request.getfixturevalue("letter") + (request.cls.__name__ if request.cls else "")
+    return request.getfixturevalue("letter") + request.getfixturevalue("owner")
+
+@pytest.fixture
+def owner(request):
+    return request.cls.__name__ if request.cls else ""
 """
 
 TESTS = """
@@ -124,6 +128,10 @@ def test_what_fixtures_return(ref, numbers, objects):
     assert (ref, numbers) == objects
     assert list(numbers) == [0, 1]
 
+def test_warns(recwarn):
+    both(lambda: warnings.warn("old", library.Old))
+    assert {str(one.message) for one in recwarn} == {"old"}
+
 def test_logs(caplog):
     with caplog.at_level(logging.INFO):
         both(lambda: logging.info("said"))
@@ -135,10 +143,10 @@ def test_what_passes_as_always_passes_under_many_schedules(pytester: pytest.Pyte
     pytester.makeconftest(CONFTEST)
     pytester.makepyfile(library=LIBRARY)
     pytester.makepyfile(TESTS)
-    run(pytester).assert_outcomes(passed=11)
+    run(pytester).assert_outcomes(passed=12)
     result = run(pytester, "--plait=0.2")
-    result.assert_outcomes(passed=11)
-    result.stdout.fnmatch_lines(["11 tests under * schedules"])
+    result.assert_outcomes(passed=12)
+    result.stdout.fnmatch_lines(["12 tests under * schedules"])
     assert "not checked" not in result.stdout.str()
 
 

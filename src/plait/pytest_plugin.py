@@ -221,11 +221,28 @@ def _wants(item: pytest.Function) -> Wants:
     if hasattr(item, "callspec"):
         numbers = item.callspec.indices
         parameters = {name: Parameter(one, numbers.get(name, 0)) for name, one in item.callspec.params.items()}
-    fixtures = {name: _fixture(item, defined, parameters) for name, defined in info.name2fixturedefs.items() if defined}
+    fixtures = _Fixtures(item, parameters)
     values = {name: value for name, value in parameters.items() if _is_direct(fixtures.get(name))}
     implied = {*info.initialnames} - {*info.argnames}
     around = tuple(one for one in info.names_closure if one in implied and one in fixtures and fixtures[one].mine)
     return Wants(around, info.argnames, fixtures, values, item._request)
+
+
+class _Fixtures(dict[str, Fixture]):
+    """Those that the test needs, and others when somebody asks for them by name."""
+
+    def __init__(self, item: pytest.Function, parameters: Mapping[str, Parameter]) -> None:
+        self._item = item
+        self._parameters = parameters
+        known = item._fixtureinfo.name2fixturedefs.items()
+        super().__init__({name: _fixture(item, defined, parameters) for name, defined in known if defined})
+
+    def __missing__(self, name: str) -> Fixture:
+        defined = self._item.session._fixturemanager.getfixturedefs(name, self._item)
+        if not defined:
+            raise KeyError(name)
+        self[name] = _fixture(self._item, defined, self._parameters)
+        return self[name]
 
 
 def _fixture(
@@ -316,10 +333,18 @@ def _each_warning_once() -> Iterator[None]:
         warnings.showwarning = show
 
 
+@contextmanager
+def _recorded() -> Iterator[object]:
+    with pytest.WarningsRecorder(_ispytest=True) as recorder:
+        warnings.simplefilter("default")
+        yield recorder
+
+
 _STAND_INS: Final[dict[str, Callable[[], AbstractContextManager[object]]]] = {
     "tmp_path": folder,
     "monkeypatch": pytest.MonkeyPatch.context,
     "capsys": Captured,
+    "recwarn": _recorded,
 }
 _RENEWED: Final[dict[str, Callable[[Any, str], AbstractContextManager[object]]]] = {
     "caplog": log,

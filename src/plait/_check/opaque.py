@@ -95,7 +95,7 @@ class Opaque:
         elif sort is Sort.CLASS and given and isinstance(given[0], thing) and not self._types.is_mine(thing):
             return self.method(given[0], name, given[1:])  # dict.get(known, key)
         elif name in _OF_FILES["io"] and isinstance(thing, io.IOBase):
-            memory = isinstance(thing, (io.StringIO, io.BytesIO))
+            memory = isinstance(getattr(thing, "buffer", thing), (io.StringIO, io.BytesIO))
             act = Act.LOOK if name in _LOOKS else Act.CHANGE
             found.append(_access(act if memory else Act(act + 2), thing))
         if given and (name in CONSUMING or name in FILLING):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import sys
 from collections import Counter
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, cast, overload
 
 from plait._check.execution import Choose, Execution
 from plait._check.patches import end_of_pools, reset_pools
+from plait._check.printed import Printed
 from plait._check.record import Record, Switch, ThreadInfo
 from plait._check.stage import STAGE
 from plait._check.stand_in_exit import exited, run_exits
@@ -41,7 +41,7 @@ def perform(
     choose = cast("Choose", scheduler.choose)  # it chooses one of those it is given
     execution = Execution(choose, sites, hasty=getattr(scheduler, "hasty", None))
     execution.until = until
-    output = io.StringIO()
+    output = Printed()
     streams = sys.stdin, sys.stdout, sys.stderr
     sys.stdin = typed.again(output) if typed is not None else sys.stdin
     sys.stdout = sys.stderr = output

@@ -154,10 +154,12 @@ def obstacle(name: str, fixtures: Mapping[str, Fixture], values: Mapping[str, ob
     """Why this fixture, or what it needs, cannot be made anew; "" if all can."""
     if name in values or name == REQUEST:
         return ""
-    fixture = fixtures.get(name)
-    if fixture is None or fixture.obstacle:
-        why = fixture.obstacle if fixture is not None else "it cannot be made anew for each execution"
-        return f"it uses the fixture {name}: {why}"
+    try:
+        fixture = fixtures[name]
+    except KeyError:
+        return f"it uses the fixture {name}: there is none of that name"
+    if fixture.obstacle:
+        return f"it uses the fixture {name}: {fixture.obstacle}"
     if fixture.stands_in is not None:
         return ""
     return next(filter(None, (obstacle(one, fixtures, values) for one in fixture.needs if one != name)), "")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import logging
 import sys
 import tempfile
@@ -10,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from plait._check.printed import Printed
 
 
 @contextmanager
@@ -31,7 +32,7 @@ class Captured:
 
     def __enter__(self) -> Captured:
         self._before = sys.stdout, sys.stderr
-        sys.stdout, sys.stderr = self._out, self._err = io.StringIO(), io.StringIO()
+        sys.stdout, sys.stderr = self._out, self._err = Printed(), Printed()
         return self
 
     def __exit__(self, *_: object) -> None:

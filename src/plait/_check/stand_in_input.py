@@ -7,6 +7,7 @@ import os
 import sys
 from typing import TextIO
 
+from plait._check.printed import Printed
 from plait._core.streams import is_terminal
 
 
@@ -19,7 +20,7 @@ class Input:
         self.ended = False
         self._last: tuple[_Again, TextIO] | None = None
 
-    def again(self, output: io.StringIO) -> TextIO:
+    def again(self, output: Printed) -> TextIO:
         """Standard input from its beginning; what cannot be read as a file stays what it is.
 
         `output` is what the program prints: what it asks for is shown to whoever sits at the terminal.
@@ -39,7 +40,7 @@ class Input:
 class _Again(io.RawIOBase):
     """One reading of it."""
 
-    def __init__(self, source: Input, output: io.StringIO) -> None:
+    def __init__(self, source: Input, output: Printed) -> None:
         super().__init__()
         self._source = source
         self.output = output
