@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 from textwrap import dedent
 
@@ -164,3 +165,12 @@ def test_a_handler_that_takes_what_the_main_thread_has_waits_for_itself(tmp_path
     assert found.record.failure.summary == "deadlock: MainThread waits for MainThread"
     safe = explore(tmp_path, text.replace("threading.Lock()", "threading.RLock()"), 200)
     assert safe.verdict.word == "passed"
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="this system has no such clock")
+@pytest.mark.parametrize("call", ["signal.alarm(1)", "signal.setitimer(signal.ITIMER_REAL, 0.01)"])
+def test_a_signal_of_the_clock_never_comes(call: str, tmp_path: Path) -> None:
+    """It would end the process: the handler is one of the program, which the system does not know."""
+    found = explore(tmp_path, f"signal.alarm(0)\nsignal.signal(signal.SIGALRM, note)\n{call}\ntime.sleep(5)", 5)
+    assert found.verdict.word == "inconclusive"
+    assert call.partition("(")[0] in found.verdict.reason

@@ -11,6 +11,7 @@ from functools import partial
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+from plait._check.diagnosis import give_up
 from plait._check.signals import arrive, deliver
 from plait._check.stage import STAGE
 
@@ -24,6 +25,12 @@ _real_wakeup = signal.set_wakeup_fd
 _real_kill = os.kill
 _real_interrupt = _thread.interrupt_main
 _real_thread_kill = getattr(signal, "pthread_kill", None)  # not on Windows
+_real_alarm = getattr(signal, "alarm", None)
+_real_timer = getattr(signal, "setitimer", None)
+_CLOCKED = (
+    "it has the system's clock send it a signal ({}), which is outside our control and would end the process, since "
+    "handlers are called for what the program itself sends"
+)
 _get_ident = _thread.get_ident
 _INTERRUPT = signal.SIGINT
 
@@ -45,6 +52,9 @@ class Signals:
         yield _real_interrupt, self.interrupt_main
         if _real_thread_kill is not None:
             yield _real_thread_kill, self.pthread_kill
+        if _real_alarm is not None and _real_timer is not None:
+            yield _real_alarm, self.alarm
+            yield _real_timer, self.setitimer
 
     def signal(self, number: int, handler: Any, /) -> Any:
         """As `signal.signal`."""
@@ -76,6 +86,23 @@ class Signals:
         """As `signal.pthread_kill`: it is the main thread that calls the handler all the same."""
         if _real_thread_kill is not None and not self._takes(number):
             _real_thread_kill(ident, number)
+
+    def alarm(self, seconds: int, /) -> int:
+        """As `signal.alarm`: nothing can be said of the program then."""
+        self._refuse("signal.alarm", seconds)
+        before: int = 0 if self._known() is not None else _real_alarm(seconds)  # type: ignore[misc]  # it is there
+        return before
+
+    def setitimer(self, which: int, seconds: float, interval: float = 0.0, /) -> tuple[float, float]:
+        """As `signal.setitimer`: nothing can be said of the program then."""
+        self._refuse("signal.setitimer", seconds)
+        known = self._known()
+        none = 0.0, 0.0
+        return none if known is not None else _real_timer(which, seconds, interval)  # type: ignore[misc]  # it is there
+
+    def _refuse(self, name: str, seconds: float) -> None:
+        if seconds and self._known() is not None and STAGE.execution is not None:
+            give_up(STAGE.execution, _CLOCKED.format(name))
 
     def interrupt_main(self, number: int = _INTERRUPT, /) -> None:
         """As `_thread.interrupt_main`: nothing happens where there is no handler."""
