@@ -132,6 +132,13 @@ def test_warns(recwarn):
     both(lambda: warnings.warn("old", library.Old))
     assert {str(one.message) for one in recwarn} == {"old"}
 
+def renamed(function):
+    return lambda: function()
+
+@renamed
+def test_what_a_decorator_has_made():
+    both(lambda: None)
+
 def test_logs(caplog):
     with caplog.at_level(logging.INFO):
         both(lambda: logging.info("said"))
@@ -143,10 +150,10 @@ def test_what_passes_as_always_passes_under_many_schedules(pytester: pytest.Pyte
     pytester.makeconftest(CONFTEST)
     pytester.makepyfile(library=LIBRARY)
     pytester.makepyfile(TESTS)
-    run(pytester).assert_outcomes(passed=12)
+    run(pytester).assert_outcomes(passed=13)
     result = run(pytester, "--plait=0.2")
-    result.assert_outcomes(passed=12)
-    result.stdout.fnmatch_lines(["12 tests under * schedules"])
+    result.assert_outcomes(passed=13)
+    result.stdout.fnmatch_lines(["13 tests under * schedules"])
     assert "not checked" not in result.stdout.str()
 
 
@@ -328,3 +335,35 @@ def test_many(number, capfd): pass
         "test_in_a_loop[anyio_backend2]: it runs on curio, and only tasks of asyncio are under control",
     ]
     result.stdout.fnmatch_lines(["    and 2 more for that reason: see them with -v"])
+
+
+def test_executors_of_the_test_run_outlive_executions_and_end_with_it(pytester: pytest.Pytester) -> None:
+    pytester.makeconftest(
+        """
+import builtins
+from concurrent.futures import ThreadPoolExecutor
+
+builtins.pool = ThreadPoolExecutor(1)
+pool.submit(abs, -1).result()
+
+def pytest_runtest_teardown():
+    assert pool.submit(abs, -1).result(10) == 1
+"""
+    )
+    pytester.makepyfile(
+        """
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from multiprocessing import get_context
+
+def test_threads():
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(abs, [-1])) == [1]
+
+def test_processes():
+    with ProcessPoolExecutor(1, mp_context=get_context("fork")) as pool:
+        assert list(pool.map(abs, [-1])) == [1]
+"""
+    )
+    result = run(pytester, "--plait=0.1", "-W", "ignore")
+    result.assert_outcomes(passed=2)
+    assert "Exception ignored" not in result.stderr.str()

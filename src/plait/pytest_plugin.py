@@ -140,7 +140,7 @@ class _Explorer:
 
     def _explore(self, item: pytest.Function, wanted: Wanted, demanded: bool) -> bool:
         """Whether the test has been explored; it raises what the test does."""
-        test = ExploredTest(item.function, item.cls, _wants(item), runs_on=_runs_on(item))
+        test = ExploredTest(item.function, item.cls, _wants(item), name=item.originalname, runs_on=_runs_on(item))
         reason = test.obstacle()
         if not reason:
             try:

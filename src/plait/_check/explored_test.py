@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from plait._check.conclude import Checked, Subject, follow, search
 from plait._check.explore import Budget
+from plait._check.fresh import FreshModules
 from plait._check.function_program import file_of, own_files
 from plait._check.setting import Wants, obstacle
 from plait._check.test_program import TestProgram
@@ -57,13 +58,17 @@ def _empty_frames(error: BaseException | None) -> None:
 class ExploredTest:
     """One test: its function, the class it is a method of, and what it is to have.
 
-    `runs_on` says what other event loop than that of asyncio it runs on; "" for none.
+    `name` is its name in the module or the class; `runs_on` says what other event loop than that of asyncio it runs on,
+    "" for none.
     """
 
-    def __init__(self, function: Callable[..., object], owner: type | None, wants: Wants, *, runs_on: str = "") -> None:
+    def __init__(
+        self, function: Callable[..., object], owner: type | None, wants: Wants, *, name: str, runs_on: str = ""
+    ) -> None:
         self._function = function
         self._owner = owner
         self._wants = wants
+        self._name = name
         self._runs_on = runs_on
 
     def obstacle(self) -> str:
@@ -75,7 +80,8 @@ class ExploredTest:
             if reason := obstacle(name, wants.fixtures, wants.values):
                 return reason
         where = self._owner or self._function
-        if "<" in where.__qualname__:
+        found = where if self._owner is not None else vars(sys.modules[where.__module__]).get(self._name)
+        if "<" in where.__qualname__ and (found is not where or self._owner is not None):  # decorators make such, too
             return "it is defined inside another function"
         try:
             spec = importlib.util.find_spec(where.__module__)
@@ -88,13 +94,16 @@ class ExploredTest:
 
     def explore(self, wanted: Wanted, token: str) -> Checked:
         """What has come of it; the schedule of `token`, if there is one, is tried before all others."""
-        subject = Subject(lambda fresh: TestProgram(self._function, self._owner, fresh, self._wants), self._mine())
+        subject = Subject(self._program, self._mine())
         if token:
             checked = follow(subject, token)
             if checked.told is not None:
                 return checked
         budget = Budget(wanted.runs, wanted.seconds)
         return search(subject, budget, seed=wanted.seed, scheduler=wanted.scheduler)
+
+    def _program(self, fresh: FreshModules) -> TestProgram:
+        return TestProgram(self._function, self._owner, self._name, fresh, self._wants)
 
     def _mine(self) -> Callable[[str], bool]:
         return own_files(file_of(self._owner or self._function))

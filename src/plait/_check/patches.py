@@ -25,7 +25,7 @@ import time
 import unittest
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from types import ModuleType, TracebackType
 from typing import Any
 
@@ -70,9 +70,11 @@ class Patches:
         self._ids: set[int] = set()  # of the originals, once more: a set is asked faster
         self._back: dict[int, Any] = {}
         self._before: set[str] = set()
+        self._give_back: Callable[[], None] = lambda: None
         self._lazy: list[tuple[ModuleType, str]] = []  # what will be imported when it is used, meanwhile or later
 
     def __enter__(self) -> Patches:
+        self._give_back = _take_pools()
         settle_modules(_OURS)  # before there are stand-ins that it could import in the place of what it needs
         stand_in_loop.prepare()
         self._before = set(sys.modules)
@@ -120,6 +122,7 @@ class Patches:
             copyreg.pickle(_DATETIME, self._pickling)
         for owner, name, value in reversed(self._undo):
             setattr(owner, name, value)
+        self._give_back()
         new = [module for name, module in list(sys.modules.items()) if name not in self._before]
         imported = [(module, name) for module in new for name in getattr(module, "__dict__", {})]
         for module, name in (*imported, *self._lazy):
@@ -194,3 +197,24 @@ def reset_pools() -> None:
     """Executors may be made again after `end_of_pools`."""
     pool_module._shutdown = False
     pool_module._threads_queues.clear()  # type: ignore[attr-defined]  # it is a WeakKeyDictionary
+    processes: Any = sys.modules.get("concurrent.futures.process")
+    if processes is not None:
+        processes._threads_wakeups.clear()
+
+
+def _take_pools() -> Callable[[], None]:
+    """Takes the threads of the process's own executors away; what it returns gives them back.
+
+    The end of an execution would end them, and the end of the interpreter would not.
+    """
+    processes: Any = sys.modules.get("concurrent.futures.process")
+    known: list[Any] = [pool_module._threads_queues, *([processes._threads_wakeups] if processes is not None else [])]
+    before = [dict(threads) for threads in known]
+    for threads in known:
+        threads.clear()
+
+    def give_back() -> None:
+        for threads, known_before in zip(known, before, strict=True):
+            threads.update(known_before)
+
+    return give_back

@@ -30,9 +30,12 @@ class TestProgram(FunctionProgram):
 
     __test__ = False  # pytest takes whatever is called Test for one
 
-    def __init__(self, function: Callable[..., object], owner: type | None, fresh: FreshModules, wants: Wants) -> None:
+    def __init__(
+        self, function: Callable[..., object], owner: type | None, name: str, fresh: FreshModules, wants: Wants
+    ) -> None:
         super().__init__(function, fresh)
         self._wants = wants
+        self.owner, self.method = "", name
         if owner is not None:  # not always the class that has the method: it may be inherited
             self.module, self.owner = owner.__module__, owner.__qualname__
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _TICK = 0.025  # seconds between two looks
 _DOUBT = 0.001  # seconds in which a thread that has just woken would show it
-_GRACE = 1.0  # seconds for an execution that has begun in time
+_GRACE = 3.0  # seconds for an execution that has begun in time
 _PATIENCE = 10.0  # seconds of real time without any event after which the execution is given up
 
 
