@@ -23,7 +23,7 @@ from plait._check.explored_test import ExploredTest, Wanted, let_go
 from plait._check.investigate import Told
 from plait._check.parameters import Parameter
 from plait._check.setting import Fixture, Wants
-from plait._check.stand_in_fixtures import Captured, folder, kept, log, unlogged
+from plait._check.stand_in_fixtures import Captured, folder, keep_clocks, kept, log, unlogged
 from plait._check.story import Around, tell
 from plait._check.words import headline
 from plait._core.errors import UsageError
@@ -143,6 +143,7 @@ class _Explorer:
         test = ExploredTest(item.function, item.cls, _wants(item), name=item.originalname, runs_on=_runs_on(item))
         reason = test.obstacle()
         if not reason:
+            keep_clocks()
             try:
                 with _each_warning_once(), unlogged():
                     checked = test.explore(wanted, self._tokens().get(item.nodeid, ""))
