@@ -380,10 +380,10 @@ class Account:
     def __init__(self): self.a, self.b = 100, 0
 async def move(account, n):
     account.a -= n
-    await asyncio.sleep(0)
+    await asyncio.sleep(0.1)
     account.b += n
 async def audit(account):
-    await asyncio.sleep(0)
+    await asyncio.sleep(0.1)
     assert account.a + account.b == 100
 async def main():
     account = Account()

@@ -21,17 +21,23 @@ from plait._schedulers.replay import ReplayScheduler
 TWO_TURNS = """
 import asyncio
 log = []
-async def one():
+async def one(go):
+    await go.wait()
     log.append("a")
     log.append("b")
     await asyncio.sleep(0)
     log.append("c")
-async def two():
+async def two(go):
+    await go.wait()
     log.append("x")
     await asyncio.sleep(0)
     log.append("y")
 async def main():
-    await asyncio.gather(one(), two())
+    go = asyncio.Event()
+    tasks = [asyncio.create_task(one(go)), asyncio.create_task(two(go))]
+    await asyncio.sleep(1)
+    go.set()
+    await asyncio.gather(*tasks)
     print(*log, sep="")
 asyncio.run(main())
 """
