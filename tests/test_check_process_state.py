@@ -89,6 +89,23 @@ def check(file: Path) -> Checked:
     return search(subject, Budget(20, None), seed=0, scheduler="rotation")
 
 
+def test_a_module_that_is_first_imported_meanwhile_can_make_locks_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installed = tmp_path / "site-packages"
+    installed.mkdir()
+    monkeypatch.syspath_prepend(installed)
+    (installed / "chk_installed.py").write_text("from threading import Lock, RLock, Thread\n")
+    program = tmp_path / "program.py"
+    program.write_text("import chk_installed\nchk_installed.Thread(target=print).start()\n")
+    result = explore_script(program, runs=3, seconds=None)
+    assert result.verdict.word == "passed"
+    module = sys.modules.pop("chk_installed")
+    assert (module.Lock, module.RLock) == (threading.Lock, threading.RLock)
+    with module.Lock(), module.RLock():
+        pass
+
+
 def test_what_is_left_in_files_is_not_blamed_on_the_schedule(tmp_path: Path) -> None:
     (tmp_path / "program.py").write_text("import os\nos.mkdir(os.path.dirname(__file__) + '/out')" + STARTS)
     checked = check(tmp_path / "program.py")

@@ -158,6 +158,7 @@ def _stand_ins() -> Iterator[tuple[Any, Any]]:
     """Each original with what stands in for it."""
     yield _thread.allocate_lock, StandInLock
     yield _LOCK, StandInLock
+    yield threading.Lock, StandInLock  # the last one is what modules get that are first imported meanwhile
     yield _thread.RLock, StandInRLock
     yield threading._PyRLock, StandInRLock  # type: ignore[attr-defined]  # the pure Python one
     yield threading.RLock, StandInRLock
