@@ -92,11 +92,13 @@ def check(file: Path) -> Checked:
 def test_a_module_that_is_first_imported_meanwhile_can_make_locks_later(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    installed = tmp_path / "site-packages"
+    installed, own = tmp_path / "installed", tmp_path / "own"
     installed.mkdir()
+    own.mkdir()
+    monkeypatch.chdir(own)
     monkeypatch.syspath_prepend(installed)
     (installed / "chk_installed.py").write_text("from threading import Lock, RLock, Thread\n")
-    program = tmp_path / "program.py"
+    program = own / "program.py"
     program.write_text("import chk_installed\nchk_installed.Thread(target=print).start()\n")
     result = explore_script(program, runs=3, seconds=None)
     assert result.verdict.word == "passed"
