@@ -36,7 +36,7 @@ _QUESTIONS = (
     ("which item of a map is slow?", "yes", "by eye", "no"),
     ("what does the moving of data cost?", "yes", "by eye", "by eye"),
     ("what would processes change?", "yes", "no", "no"),
-    ("in which function is the CPU time spent?", "no", "yes", "yes"),
+    ("in which function is the CPU time spent?", "where most of it is", "yes", "yes"),
 )
 
 
