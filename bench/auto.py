@@ -44,7 +44,7 @@ PYTHON = sys.version.split()[0]
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=2.0, help="for advise, each function")
+    parser.add_argument("--seconds", type=float, default=5.0, help="for advise, each function; as by default")
     parser.add_argument("--set", choices=SETS, help="of functions; by default both")
     parser.add_argument("--results", type=Path, help="a file that results are added to")
     parser.add_argument("--stop", type=float, default=float("inf"), help="seconds after which no function is begun")
