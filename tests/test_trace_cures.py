@@ -15,6 +15,7 @@ from plait._see.forecast import forecast
 from plait._see.lines import Lines
 from plait._see.loops_that_look import looks, spins
 from plait._see.recorder_calls import Begun, Done
+from plait._see.recorder_imports import Import
 from plait._see.recorder_lines import Look
 from plait._see.recorder_processes import Pieces
 from plait._see.recorder_steps import Blocked
@@ -119,7 +120,8 @@ def test_the_lines_of_a_function_count_together() -> None:
 
 def test_imports_are_needed_one_after_the_other() -> None:
     trace = made({"MainThread": [(0, PYTHON)]})
-    lines = Lines(trace, [Look(n * SECOND // 10, 1, "app.py:1 in <module>", n < 15) for n in range(20)])
+    looks = [Look(n * SECOND // 10, 1, "app.py:1 in <module>") for n in range(20)]
+    lines = Lines(trace, looks, imports=[Import(1, 0, 3 * SECOND // 2, "numpy", "app.py:1 in <module>")])
     assert "after the other" not in said(trace, lines)
 
 

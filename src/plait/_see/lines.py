@@ -6,9 +6,11 @@ import re
 from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
+from operator import attrgetter
 from typing import NamedTuple
 
 from plait._core.trace import ON_CORE, STATES, State, Trace
+from plait._see.recorder_imports import Import
 from plait._see.recorder_lines import Look
 
 COMPUTES = frozenset({*ON_CORE, State.GIL, State.CORE, State.UNSEEN})
@@ -49,18 +51,25 @@ class Lines:
         looks: Iterable[Look] = (),
         origin: int = 0,
         sources: Mapping[str, tuple[str, int]] | None = None,
+        imports: Iterable[Import] = (),
     ) -> None:
         self.sources = sources or {}
         lanes = {lane.tid: at for at, lane in enumerate(trace.lanes) if lane.tid}
         self.of: dict[int, list[Seen]] = {}
-        for moment, tid, where, imports in looks:
+        importing: dict[int, list[Import]] = {}  # those of a thread do not overlap
+        for one in imports:
+            importing.setdefault(one.tid, []).append(one)
+        for moment, tid, where in looks:
+            mine = importing.get(tid, [])
+            last = bisect_right(mine, moment, key=attrgetter("began")) - 1
+            imports_now = last >= 0 and moment < mine[last].ended
             at, moment = lanes.get(tid, -1), moment - origin
             if at < 0 or not 0 <= moment < trace.microseconds:
                 continue
             lane = trace.lanes[at]
             known = bisect_right(lane.moments, moment) - 1
             state = STATES[lane.states[known]] if known >= 0 else State.ABSENT
-            self.of.setdefault(at, []).append(Seen(moment, state, where, imports))
+            self.of.setdefault(at, []).append(Seen(moment, state, where, imports_now))
 
     def most(self, lanes: Iterable[int], states: Collection[State]) -> Place | None:
         """The line at which these were seen most often in one of these states; None where none stands out.

@@ -24,16 +24,14 @@ _PERIOD = 0.04  # seconds
 _COST = 0.01  # of the time: what takes more is done less often
 _KEPT = 300_000
 _LOOPS = ("asyncio/runners.py", "asyncio/base_events.py", "asyncio\\runners.py", "asyncio\\base_events.py")
-_IMPORTS = "<frozen importlib"
 
 
 class Look(NamedTuple):
-    """A thread was at that line of the program, "" for none, and whether an import had brought it there."""
+    """A thread was at that line of the program; "" for none."""
 
     moment: int
     tid: int
     where: str
-    imports: bool = False
 
 
 class LineRecorder:
@@ -80,7 +78,7 @@ class LineRecorder:
         for ident, frame in sys._current_frames().items():
             tid = self._natives.get(ident)
             if tid is not None:
-                self.looks.append(Look(moment, tid, self._line(frame), _imports(frame)))
+                self.looks.append(Look(moment, tid, self._line(frame)))
         took, self._took = self._took, time.thread_time() - used
         self._again = began + min(took, self._took) / _COST  # once it may have to read files
 
@@ -101,11 +99,3 @@ def _turns_a_loop(frame: FrameType | None) -> bool:
     while frame is not None and frame is not own:
         frame, below = frame.f_back, frame
     return below is not None and below.f_code.co_filename.endswith(_LOOPS)
-
-
-def _imports(frame: FrameType | None) -> bool:
-    while frame is not None:
-        if frame.f_code.co_filename.startswith(_IMPORTS):
-            return True
-        frame = frame.f_back
-    return False

@@ -171,7 +171,7 @@ class trace:  # noqa: N801  used as a verb: with plait.trace("run.html")
         if not self._children:
             trace.facts["children"] = children
         runs = runs_of(trace, batches, self._transfer.sums(), self._origin)
-        lines = Lines(trace, list(self._lines.looks), self._origin, self._lines.sources)
+        lines = Lines(trace, list(self._lines.looks), self._origin, self._lines.sources, imports)
         apart = [one for one in samples.threads if one.pid in foreign.keys() - {self._pid}]
         computed, lacked = max(children, sum(one.cpu for one in apart)), sum(one.queued for one in apart)
         known = [
