@@ -153,7 +153,7 @@ def returned() -> list[tuple[Callable[[int], object], str]]:
         (lambda _: zlib.compressobj(), "result is a Compress object.*return what it holds, as plain data"),
         (lambda _: threading.Lock(), "result is a lock object.*locks belong to one process; return plain data instead"),
         (lambda _: re.match("a", "a"), r"result is a Match object.*return what it has found, such as match\.group"),
-        (lambda _: functools.reduce(lambda inner, _: [inner], range(5000), []), "too deeply.*return flatter data"),
+        (lambda _: functools.reduce(lambda inner, _: [inner], range(100_000), []), "too deeply.*return flatter data"),
     ]
 
 
