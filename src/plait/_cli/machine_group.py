@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from plait._core.cgroup import group_folders, memory_limit
-from plait._core.cpu_periods import cpu_periods, read_counts
+from plait._core.cgroup import group_folders, memory_limit, read_file
+from plait._core.cpu_periods import cpu_periods, parse_counts
 
 Facts = dict[str, Any]
 
@@ -33,7 +33,7 @@ def _killed(root: str) -> int | None:
     known = []
     for version, folder in group_folders("memory", root):
         name = "memory.events" if version == 2 else "memory.oom_control"
-        counts = read_counts(folder, name)
+        counts = parse_counts(read_file(folder, name))
         if "oom_kill" in counts:
             known.append(counts["oom_kill"])
     return known[0] if known else None  # of our own group; those further up are about others

@@ -34,9 +34,9 @@ def cpu_quota(root: str = "/") -> float | None:
     limits = []
     for version, folder in group_folders("cpu", root):
         if version == 2:
-            quota = parse_cpu_max(_read(folder, "cpu.max"))
+            quota = parse_cpu_max(read_file(folder, "cpu.max"))
         else:
-            quota = parse_cfs(_read(folder, "cpu.cfs_quota_us"), _read(folder, "cpu.cfs_period_us"))
+            quota = parse_cfs(read_file(folder, "cpu.cfs_quota_us"), read_file(folder, "cpu.cfs_period_us"))
         if quota is not None:
             limits.append(quota)
     return min(limits, default=None)
@@ -56,19 +56,19 @@ def memory_left(root: str = "/") -> int | None:
     left = []
     for version, folder in group_folders("memory", root):
         limit = _limit(version, folder)
-        used = parse_bytes(_read(folder, "memory.current" if version == 2 else "memory.usage_in_bytes"))
+        used = parse_bytes(read_file(folder, "memory.current" if version == 2 else "memory.usage_in_bytes"))
         if limit is None or used is None:
             continue
-        droppable = parse_inactive_file(_read(folder, "memory.stat"), version)
+        droppable = parse_inactive_file(read_file(folder, "memory.stat"), version)
         left.append(max(0, limit - max(0, used - droppable)))
     return min(left, default=None)
 
 
 def group_folders(controller: str, root: str = "/") -> list[tuple[int, str]]:
     """The version and folder of every group that binds this process for a controller, its own first."""
-    groups = parse_groups(_read(root, "proc/self/cgroup"))
+    groups = parse_groups(read_file(root, "proc/self/cgroup"))
     found: list[tuple[int, str]] = []
-    for mount in parse_mounts(_read(root, "proc/self/mountinfo")):
+    for mount in parse_mounts(read_file(root, "proc/self/mountinfo")):
         if mount.version == 1 and controller not in mount.controllers:
             continue
         own = groups.get(controller if mount.version == 1 else "", "/")
@@ -152,7 +152,7 @@ def parse_inactive_file(text: str, version: int) -> int:
 
 def _limit(version: int, folder: str) -> int | None:
     names = ("memory.max", "memory.high") if version == 2 else ("memory.limit_in_bytes",)
-    limits = [limit for name in names if (limit := parse_bytes(_read(folder, name))) is not None]
+    limits = [limit for name in names if (limit := parse_bytes(read_file(folder, name))) is not None]
     return min(limits, default=None)
 
 
@@ -166,7 +166,7 @@ def _unescape(field: str) -> str:
     return first + "".join(chr(int(part[:3], 8)) + part[3:] for part in others)
 
 
-def _read(folder: str, name: str) -> str:
+def read_file(folder: str, name: str) -> str:
     """The file's text, or nothing: no such file, no right to read it and no such controller all mean "no limit"."""
     try:
         with open(os.path.join(folder, name), encoding="utf-8", errors="replace") as file:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from typing import NamedTuple
 
-from plait._core.cgroup import group_folders
+from plait._core.cgroup import group_folders, read_file
 
 
 class Periods(NamedTuple):
@@ -20,24 +19,15 @@ def cpu_periods(root: str = "/") -> dict[str, Periods]:
     """Of every group that binds this process and has a CPU quota, by its folder."""
     found = {}
     for version, folder in group_folders("cpu", root):
-        counts = read_counts(folder, "cpu.stat")
+        counts = parse_counts(read_file(folder, "cpu.stat"))
         if counts.get("nr_periods"):
             stopped = counts.get("throttled_usec", 0) / 1e6 if version == 2 else counts.get("throttled_time", 0) / 1e9
             found[folder] = Periods(counts["nr_periods"], counts.get("nr_throttled", 0), stopped)
     return found
 
 
-def read_counts(folder: str, name: str) -> dict[str, int]:
-    """The numbers of a file such as ``cpu.stat``; none where it is not there or may not be read."""
-    try:
-        with open(os.path.join(folder, name), encoding="utf-8", errors="replace") as file:
-            return parse_counts(file.read())
-    except OSError:
-        return {}
-
-
 def parse_counts(text: str) -> dict[str, int]:
-    r"""The numbers of such a file.
+    r"""The numbers of a file such as ``cpu.stat``.
 
     >>> parse_counts("nr_periods 40\nnr_throttled 10\n")
     {'nr_periods': 40, 'nr_throttled': 10}

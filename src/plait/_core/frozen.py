@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import sys
 
+STARTING = "PLAIT_STARTING"  # in the environment of a process that is to be a worker, until it is one
+
 
 def is_frozen() -> bool:
     """Whether starting `sys.executable` would run this very program once more, whatever it is told.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any, NamedTuple
@@ -236,9 +236,19 @@ class Trace:
         return "\n".join([*lines, *(f"not seen: {text}" for text in self.missing)])
 
 
+Finding = tuple[float, str]  # the seconds that it is about, and a sentence
 ON_CORE = (State.PYTHON, State.NATIVE, State.GARBAGE)
 WITH_GIL = (State.PYTHON, State.GARBAGE)
 _SAMPLED = (State.GIL, State.SLEEP, State.FILE, State.SOCKET, State.CHILD, State.IDLE, State.OTHER)  # by looks only
+
+
+def active(times: Mapping[State, float]) -> float:
+    """The seconds of a lane in which it was not idle.
+
+    >>> active({State.PYTHON: 1.0, State.LOCK: 0.5, State.IDLE: 3.0})
+    1.5
+    """
+    return sum(seconds for state, seconds in times.items() if state is not State.IDLE)
 
 
 def times_of(lane: Lane, end: int) -> dict[State, float]:

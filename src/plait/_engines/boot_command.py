@@ -6,12 +6,11 @@ import os
 import sys
 
 from plait._core.errors import PlaitError
-from plait._core.frozen import is_frozen
+from plait._core.frozen import STARTING, is_frozen
 from plait._core.search_path import search_path
 
 _BOOT = "import sys; sys.path[:] = {path}; from {module} import main; main({arguments})"
 _LONGEST_WORD = 100_000  # characters; Linux takes 128 KiB in one word of a command, and 2 MiB in all of them
-STARTING = "PLAIT_STARTING"  # set for a process that is to be a worker, until it is one
 _UTF8_BY_DEFAULT = sys.version_info >= (3, 15)  # PEP 686
 _STANDARD_FINDERS = ("_frozen_importlib", "_distutils_hack", "six", "importlib", "_pytest", "plait")
 

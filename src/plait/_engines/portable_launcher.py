@@ -12,7 +12,8 @@ import weakref
 from _pickle import dumps
 from typing import Protocol
 
-from plait._engines.boot_command import STARTING, command
+from plait._core.frozen import STARTING
+from plait._engines.boot_command import command
 from plait._engines.hosting import Segment
 from plait._engines.socket_launcher import Memory, SocketLauncher
 from plait._engines.socket_pair import Socket

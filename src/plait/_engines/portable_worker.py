@@ -9,6 +9,7 @@ import os
 import sys
 from _pickle import loads
 
+from plait._core.frozen import STARTING
 from plait._engines import board as boards
 from plait._engines.board import Board
 from plait._engines.ends import SocketEnds
@@ -20,7 +21,7 @@ from plait._engines.worker import Worker
 def main() -> None:
     """Serve until the driver says quit or is gone; without further segments there are no arenas."""
     assert sys.stdin is not None
-    os.environ.pop("PLAIT_STARTING", None)  # see `boot_command`, which is not imported here
+    os.environ.pop(STARTING, None)
     order = sys.stdin.buffer.read()
     if not order:
         os._exit(0)  # the driver is gone already

@@ -15,6 +15,7 @@ import os
 import select
 import struct
 
+from plait._core.frozen import STARTING
 from plait._engines.allocator import forget
 
 FORKED, ENDED = 1, 2
@@ -28,7 +29,7 @@ def main(fd: int) -> None:
     """Serve requests until the parent is gone."""
     gc.disable()  # what is imported stays
     forget(os.environ)
-    os.environ.pop("PLAIT_STARTING", None)  # see `boot_command`, which is not imported here
+    os.environ.pop(STARTING, None)
     _open_standard_descriptors()
     link = _socket.socket(fileno=fd)
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -10,9 +10,10 @@ import sys
 import threading
 import time
 
+from plait._core.frozen import STARTING
 from plait._engines.allocator import limits
 from plait._engines.board import SIZE
-from plait._engines.boot_command import STARTING, command
+from plait._engines.boot_command import command
 from plait._engines.hosting import Bell, Segment
 from plait._engines.inherited import hold
 from plait._engines.links import PipeLink

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from plait._core.trace import ON_CORE, State, Trace
+from plait._core.trace import ON_CORE, State, Trace, active
 from plait._see.queueing import cycle_seconds
 
 _COMPETES = 0.05  # of its time: who waits less for the GIL is not slowed down by it
@@ -35,13 +35,13 @@ def forecast(
     process of its own, such as a thread that serves others of them, is `apart`.
     """
     mine = workers | consumers
-    competing = frozenset(at for at in range(len(trace.lanes)) if _competes(trace.times(at)))
+    every = [trace.times(lane) for lane in trace.lanes]
+    competing = {at for at, times in enumerate(every) if times.get(State.GIL, 0.0) >= _COMPETES * active(times) > 0}
     own: dict[int, tuple[float, float]] = {}  # lane: seconds on a core, seconds in all without those waits
-    for at, lane in enumerate(trace.lanes):
-        if lane.kind == "task" or at in apart:
+    for at, times in enumerate(every):
+        if trace.lanes[at].kind == "task" or at in apart:
             continue
-        times = trace.times(at)
-        life = sum(seconds for state, seconds in times.items() if state is not State.IDLE)
+        life = active(times)
         lost = times.get(State.GIL, 0.0)
         for_others = 0.0 if at in consumers else times.get(State.JOIN, 0.0) + times.get(State.FUTURE, 0.0)
         part = mine if at in mine else frozenset({at})  # the workers of maps go together
@@ -57,11 +57,6 @@ def forecast(
     least = max([*longest, _shared(shared, cores), sum(cpu for cpu, _ in own.values()) / cores])
     lanes = tuple(at for at in own if at not in consumers)
     return Forecast(trace.seconds, trace.seconds - phase + min(phase, least), lanes)
-
-
-def _competes(times: dict[State, float]) -> bool:
-    life = sum(seconds for state, seconds in times.items() if state is not State.IDLE)
-    return times.get(State.GIL, 0.0) >= _COMPETES * life > 0
 
 
 def _shared(workers: list[tuple[float, float]], cores: float) -> float:

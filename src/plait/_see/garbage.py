@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from plait._core.how_many import how_many
-from plait._core.trace import ON_CORE, State, Trace
+from plait._core.trace import ON_CORE, Finding, State, Trace
 from plait._see.recorder_garbage import Collection, Garbage
 from plait._see.stretches import relabel
 
@@ -24,7 +24,7 @@ def add_garbage(trace: Trace, garbage: Garbage, origin: int) -> None:
             relabel(lane, labels, lambda *_: (State.GARBAGE, 0), trace.microseconds)
 
 
-def tell_garbage(trace: Trace, garbage: Garbage) -> list[tuple[float, str]]:
+def tell_garbage(trace: Trace, garbage: Garbage) -> list[Finding]:
     """A sentence, with the seconds that it is about; none where the collector took little."""
     times = (trace.times(lane) for lane in trace.lanes if lane.kind != "task")
     busy = sum(one.get(state, 0.0) for one in times for state in ON_CORE)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from plait._core.trace import State, Trace
+from plait._core.trace import Finding, State, Trace, active
 from plait._see.recorder_imports import Import
 from plait._see.stretches import Label, relabel
 
@@ -29,12 +29,12 @@ def _importing(state: int, text: int, label: int) -> tuple[int, int]:
     return state, label if state in _RUNS and not text else text
 
 
-def tell_imports(trace: Trace, packages: Mapping[str, float], imports: Sequence[Import]) -> list[tuple[float, str]]:
+def tell_imports(trace: Trace, packages: Mapping[str, float], imports: Sequence[Import]) -> list[Finding]:
     """A sentence, with the seconds that it is about; none where imports took little. `packages`: the dearest first."""
     seconds = sum(packages.values())
-    times = (trace.times(lane) for lane in trace.lanes if lane.kind != "task")
-    total = sum(spent for one in times for state, spent in one.items() if state is not State.IDLE)
-    if seconds < max(_LEAST, _SHARE * total):
+    if seconds < _LEAST:
+        return []
+    if seconds < _SHARE * sum(active(trace.times(lane)) for lane in trace.lanes if lane.kind != "task"):
         return []
     dearest = [f"{name} {took:.2f} s" for name, took in list(packages.items())[:_NAMED] if took >= _PART * seconds]
     longest = max(imports, key=lambda one: one.ended - one.began, default=None)

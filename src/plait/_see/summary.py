@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from plait._core.how_many import how_many
-from plait._core.trace import ON_CORE, WITH_GIL, WORDS, State, Trace
+from plait._core.trace import ON_CORE, WITH_GIL, WORDS, Finding, State, Trace, active
 from plait._see.forecast import Forecast, forecast
 from plait._see.held import blocked, held
 from plait._see.holding import cure_of, doing, words_of
@@ -18,7 +18,6 @@ from plait._see.summary_runs import SHORT, tell_runs
 from plait._see.summary_serial import tell_serial
 from plait._see.summary_tasks import tell_tasks
 
-Finding = tuple[float, str]  # the seconds that it is about, and a sentence
 _HELD = (State.LOCK, State.SEMAPHORE)
 _SIGNALS = {State.CONDITION: "a condition", State.EVENT: "an event", State.BARRIER: "a barrier"}
 _POOLS = (  # where threads wait for one of a few, and what makes them more
@@ -54,7 +53,7 @@ def summarise(
     """
     lines = lines or Lines(trace)
     times = [trace.times(at) if lane.kind != "task" else {} for at, lane in enumerate(trace.lanes)]
-    total = sum(sum(seconds for state, seconds in one.items() if state is not State.IDLE) for one in times)
+    total = sum(map(active, times))
     if total <= 0:
         return ["it was over before anybody had looked at its threads"]
     exact = [

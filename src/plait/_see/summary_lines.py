@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from plait._core.trace import ON_CORE, WORDS, State, Trace
+from plait._core.trace import ON_CORE, WORDS, Finding, State, Trace
 from plait._see.lines import COMPUTES, Lines
 from plait._see.loops_that_look import spins
 from plait._see.summary_serial import ONE_THREAD
 
-Finding = tuple[float, str]
 _TOLD = 0.1  # of the time of threads
 _SEVERAL = 2
 _ALWAYS = 0.9  # of what a thread computes, at one line
@@ -31,10 +30,12 @@ def tell_lines(
     """
     lanes = [at for at, lane in enumerate(trace.lanes) if lane.kind != "task" and at not in consumers]
     said = "\n".join(known)
-    found = []
-    for words, states in () if ONE_THREAD in said else _GROUPS:
+    if ONE_THREAD in said:
+        return []
+    found, times = [], [trace.times(at) for at in lanes]
+    for words, states in _GROUPS:
         counted = ON_CORE if states is COMPUTES else tuple(states)
-        seconds = sum(trace.times(at).get(state, 0.0) for at in lanes for state in counted)
+        seconds = sum(one.get(state, 0.0) for one in times for state in counted)
         place = lines.most(lanes, states) if seconds >= _TOLD * total else None
         if place is not None and f"at {place.where}" not in said:
             found.append((seconds, f"{words}: {seconds:.2f} s, {place.share:.0%} of it at {place.where}"))
@@ -43,14 +44,16 @@ def tell_lines(
 
 def tell_strangers(trace: Trace, lines: Lines) -> list[Finding]:
     """Threads that call a library which starts threads of its own, and wait for a lock in there."""
+    computed = trace.facts.get("strangers", 0.0)
+    if computed < _TOLD * trace.seconds:
+        return []
     noted: Counter[int] = Counter()
     for wait in trace.waits:
         noted[wait.lane] += (wait.ended - wait.began) * (wait.state is State.LOCK)
-    computed = trace.facts.get("strangers", 0.0)
     threads = [at for at, lane in enumerate(trace.lanes) if lane.kind == "thread"]
     others = {at: trace.times(at).get(State.LOCK, 0.0) - noted[at] / 1e6 for at in threads}
     lanes = [at for at in threads if others[at] >= _TOLD * trace.seconds]
-    if computed < _TOLD * trace.seconds or len(lanes) < _SEVERAL:
+    if len(lanes) < _SEVERAL:
         return []
     seconds = sum(others[at] for at in lanes)
     place = lines.most(lanes, {State.LOCK})
@@ -68,7 +71,8 @@ def tell_spins(trace: Trace, lines: Lines, spinning: Sequence[int]) -> list[Find
     """Who needs a core in order to see whether it may go on."""
     found = []
     for at in spinning:
-        seconds = sum(trace.times(at).get(state, 0.0) for state in ON_CORE)
+        times = trace.times(at)
+        seconds = sum(times.get(state, 0.0) for state in ON_CORE)
         place = lines.most([at], COMPUTES)
         if place is not None and seconds >= _TOLD * trace.seconds:
             text = f"{trace.lanes[at].name} looked again and again whether it may go on, at {place.where}, which took "

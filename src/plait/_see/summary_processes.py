@@ -7,10 +7,9 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from plait._core.memory import in_units
-from plait._core.trace import State, Trace
+from plait._core.trace import Finding, State, Trace
 from plait._see.recorder_processes import Pieces
 
-Finding = tuple[float, str]
 _TOLD = 0.1  # of the time
 _OFTEN = 8  # processes started at one line, which is in a loop or a function
 _MANY = 500  # pieces of work: fewer are not worth to be put together
@@ -71,8 +70,10 @@ def _small(trace: Trace, pieces: Pieces, computed: float) -> list[Finding]:
 
 def _waiting(trace: Trace, pieces: Pieces, workers: int, computed: float, lacked: float) -> list[Finding]:
     """Processes that hardly compute, while the program waits for them."""
+    if not workers or pieces.sent < 2 * workers:
+        return []
     waited = max((_waits(trace, at) for at in _threads(trace)), default=0.0)
-    if not workers or pieces.sent < 2 * workers or waited < 0.5 * trace.seconds:
+    if waited < 0.5 * trace.seconds:
         return []
     if computed + lacked > _HARDLY * workers * trace.seconds:
         return []
@@ -86,7 +87,8 @@ def _waiting(trace: Trace, pieces: Pieces, workers: int, computed: float, lacked
 
 
 def _waits(trace: Trace, at: int) -> float:
-    return sum(trace.times(at).get(state, 0.0) for state in _WAITS)
+    times = trace.times(at)
+    return sum(times.get(state, 0.0) for state in _WAITS)
 
 
 def _threads(trace: Trace) -> Sequence[int]:

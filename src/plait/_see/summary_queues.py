@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from plait._core.trace import ON_CORE, WORDS, State, Trace
+from plait._core.trace import ON_CORE, WORDS, Finding, State, Trace
 from plait._see.lines import COMPUTES, Lines
 from plait._see.recorder import RETURNED, TAKEN_BY
 
-Finding = tuple[float, str]
 _QUEUES = (
     (".put", "room in", "whoever takes from it is slower"),
     (".get", "an item of", "whoever puts into it is slower"),

@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from plait._core.trace import ON_CORE, WORDS, State, Trace
+from plait._core.trace import ON_CORE, WORDS, Finding, State, Trace, active
 from plait._see.lines import COMPUTES, Lines, Place
 from plait._see.runs import Figures
 
-Finding = tuple[float, str]
 ONE_THREAD = "does one thing after the other"
 _WORKS = (*ON_CORE, State.SOCKET, State.FILE, State.CHILD, State.OTHER)
 _ENDS = (State.JOIN, State.FUTURE)
@@ -104,7 +103,7 @@ def _one_after_the_other(trace: Trace, times: dict[int, dict[State, float]]) -> 
             continue
         (state, where), lengths = max(places.items(), key=lambda item: sum(item[1]))
         apart = [two for two in times if two != at]
-        busy = sum(_there(times[two]) for two in apart)
+        busy = sum(active(times[two]) for two in apart)
         seconds = sum(lengths) / 1e6
         if len(lengths) < _AGAIN or seconds < _MOSTLY * trace.seconds or not _MOSTLY * seconds < busy < _ONE * seconds:
             continue
@@ -116,10 +115,6 @@ def _one_after_the_other(trace: Trace, times: dict[int, dict[State, float]]) -> 
             text += f"; {_AT_ONCE} at a time would take about {then:.2f} s instead of {trace.seconds:.2f} s"
         return [(seconds, text)]
     return []
-
-
-def _there(times: dict[State, float]) -> float:
-    return sum(seconds for state, seconds in times.items() if state is not State.IDLE)
 
 
 def _computes(times: dict[int, dict[State, float]], lanes: Sequence[int]) -> float:

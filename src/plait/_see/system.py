@@ -9,7 +9,7 @@ from typing import NamedTuple
 from plait._core.cgroup import cpu_quota
 from plait._core.cpu_periods import Periods, cpu_periods
 from plait._core.how_many import how_many
-from plait._core.trace import Trace
+from plait._core.trace import Finding, Trace
 from plait._engines.allocator import limits
 
 _USED_UP = 0.1  # of the periods, in which the quota was used up: what is less is not told
@@ -50,14 +50,14 @@ def used() -> Use:
     return Use(cpu_periods(), own.ru_utime, own.ru_stime, own.ru_minflt, own.ru_majflt, peak)
 
 
-def tell_system(trace: Trace, before: Use, after: Use, processes: int) -> list[tuple[float, str]]:
+def tell_system(trace: Trace, before: Use, after: Use, processes: int) -> list[Finding]:
     """Sentences with the seconds that they are about; `processes` were seen beside this one."""
     found = [*_quota(before, after, cpu_quota()), *_from_disk(trace, before, after)]
     begun = len(trace.lanes) * _OF_A_THREAD + processes * _OF_A_PROCESS
     return found + _pages(before, after, begun)
 
 
-def _quota(before: Use, after: Use, cores: float | None) -> list[tuple[float, str]]:
+def _quota(before: Use, after: Use, cores: float | None) -> list[Finding]:
     found = []
     for folder, now in after.groups.items():
         then = before.groups.get(folder, Periods(0, 0, 0.0))
@@ -76,7 +76,7 @@ def _quota(before: Use, after: Use, cores: float | None) -> list[tuple[float, st
     return [(seconds, text)]
 
 
-def _from_disk(trace: Trace, before: Use, after: Use) -> list[tuple[float, str]]:
+def _from_disk(trace: Trace, before: Use, after: Use) -> list[Finding]:
     pages = after.from_disk - before.from_disk
     if pages < max(_FROM_DISK, _A_SECOND * trace.seconds):
         return []
@@ -87,7 +87,7 @@ def _from_disk(trace: Trace, before: Use, after: Use) -> list[tuple[float, str]]
     return [(0.0, text)]
 
 
-def _pages(before: Use, after: Use, begun: int) -> list[tuple[float, str]]:
+def _pages(before: Use, after: Use, begun: int) -> list[Finding]:
     kernel = taken_again(before, after, begun)
     if not kernel:
         return []
