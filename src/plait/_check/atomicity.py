@@ -243,9 +243,19 @@ def _kind(history: History, first: Access, other: Access, second: Access) -> str
         return ""  # nobody else sees a transaction before its end
     both = history.locks(first.at) & history.locks(second.at)
     if kind and both and not history.held_over(first.at, second.at):
+        if kind != "lost update" and waits_between(history, first.at, second.at):
+            return ""  # others are to see what is so, and to change it, while it waits
         looks_again = kind == "non-repeatable read" and goes_round(first.event.site, second.event.site)
         return "" if looks_again else "lock released in between"
     return kind
+
+
+def waits_between(history: History, first: int, second: int) -> bool:
+    """Whether the thread was woken from a wait between the two, which has let go of the lock."""
+    mine = history.of[history.events[first].thread][history.steps[first] + 1 : history.steps[second]]
+    return any(
+        history.events[index].kind == Kind.ACQUIRE and history.events[index].place in history.signals for index in mine
+    )
 
 
 def _by_effect(event: Event) -> Kind:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from plait._check.record import Blocked, Failure
 from plait._check.source import Sources
 from plait._check.waits import waiting
-from plait._core.event import Kind
+from plait._core.event import Kind, Site
 
 
 def awaited(task: asyncio.Task[Any], others: Mapping[int, asyncio.Task[Any]]) -> tuple[int, ...]:
@@ -45,6 +46,16 @@ def keeper(blocked: Blocked, failure: Failure) -> Blocked | None:
     """The task that has the lock of asyncio that one waits for, if it waits itself."""
     mine = blocked.holder if blocked.pending.kind == Kind.WAIT else -1
     return next((one for one in failure.blocked if one.thread == mine >= 0), None)
+
+
+def waits_for_work(blocked: Blocked, sources: Sources) -> bool:
+    """Whether a task is a worker: it takes from a queue of asyncio in a loop without an end."""
+    what = waiting(blocked)
+    if what.kind != "await queue get" or what.frame is None:
+        return False
+    frame = what.frame
+    loop = sources.enclosing(Site(frame.file, frame.line, 0, frame.line, 0, frame.function, ""), ast.While)
+    return isinstance(loop, ast.While) and isinstance(loop.test, ast.Constant)
 
 
 def _tells(task: asyncio.Task[Any], future: object) -> bool:

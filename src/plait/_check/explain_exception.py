@@ -33,9 +33,9 @@ from plait._check.explain_torn import explain_half, explain_iteration, explain_t
 from plait._check.explain_turned import explain_turned
 from plait._check.explain_unmade import explain_unmade
 from plait._check.explain_weakref import explain_weakref
-from plait._check.explain_woken import explain_woken
+from plait._check.explain_woken import explain_overtaken, explain_woken
 from plait._check.findings import Finding, Side
-from plait._check.half import half
+from plait._check.half import half, half_read
 from plait._check.history import History
 from plait._check.known_errors import known
 from plait._check.leftover import leftover
@@ -92,10 +92,10 @@ def explain_exception(history: History, failure: Failure, before: History | None
 
 def _known(crash: Crash) -> Finding | None:
     """An exception that says itself what is wrong."""
-    last = crash.failure.stack[-1].file if crash.failure.stack else ""
-    told = known(crash.failure.exception, re.split(r"[/\\]", last)[-1])
-    if told is None:
-        return None
+    last = crash.failure.stack[-1] if crash.failure.stack else None
+    told = known(crash.failure.exception, re.split(r"[/\\]", last.file)[-1] if last is not None else "")
+    if told is None or (last is not None and crash.sources.raises(last.file, last.line)):
+        return None  # or the program itself says so
     words = Words(crash.history, crash.sources)
     site = frame_site(innermost(crash.failure.stack))
     carried = any(  # a future has brought it here
@@ -205,6 +205,11 @@ def _sure_split(crash: Crash) -> Finding | None:
     return _split(crash, crash.split)
 
 
+def _overtaken(crash: Crash) -> Finding | None:
+    """A wait without a loop whose notify another thread has used up."""
+    return explain_overtaken(crash.history, crash.before, crash.sources)
+
+
 def _factory(crash: Crash) -> Finding | None:
     """A value of a defaultdict that was made twice."""
     return explain_factory(crash.history, crash.sources)
@@ -242,6 +247,13 @@ def _torn(crash: Crash) -> Finding | None:
     """A wrong result because of two parts that do not belong together."""
     found = torn(crash.history) if crash.is_judged else None
     return explain_torn(crash.history, found, crash.sources) if found is not None else None
+
+
+def _half_read(crash: Crash) -> Finding | None:
+    """A wrong result that was made of two parts, of which one was changed already and the other was to be."""
+    before = crash.before if crash.is_judged else None
+    found = half_read(crash.history, before, crash.failure.thread, crash.sources) if before is not None else None
+    return explain_half(crash.history, found, before, crash.sources) if before and found else None
 
 
 def _swapped(crash: Crash) -> Finding | None:
@@ -308,8 +320,8 @@ def _skipped(history: History, split: Split, sources: Sources) -> Finding | None
 
 _RULES: tuple[Callable[[Crash], Finding | None], ...] = (
     _asked, _closed, _context, _removed, _released, _known, _weakref, _iterated, _process, _timed, _woken, _early,
-    _unmade, _local, _replaced, _sure_split, _factory, _captured, _both, _leftover, _vain, _skew, _missed, _torn,
-    _swapped, _some_split, _cached, _pieces, _stale, _turned,
+    _unmade, _local, _replaced, _overtaken, _sure_split, _factory, _captured, _both, _leftover, _vain, _skew, _missed,
+    _torn, _swapped, _half_read, _some_split, _cached, _pieces, _stale, _turned,
 )  # fmt: skip
 
 

@@ -14,10 +14,11 @@ from plait._check.hangs import Cause, cleared, undone
 from plait._check.history import History
 from plait._check.record import Blocked, Failure
 from plait._check.source import Sources
+from plait._check.unreached import unreached
 from plait._check.unset import Overlooked, keep_from_each_other, overlooked, set_in, waits_for_itself
 from plait._check.untold import changed_since, changes_of, judged, looked_at, without
 from plait._check.uses import Call, hands_on
-from plait._check.waits import entered, in_pool, receiver, waiting
+from plait._check.waits import condition_of, entered, in_pool, receiver, waiting
 from plait._check.way_out import way_out
 from plait._check.words import Words, frame_site, headline, innermost, listed, numbered, own
 from plait._core.event import Kind, Site
@@ -123,7 +124,11 @@ def _variant(history: History, failure: Failure, cause: Cause, sources: Sources)
 
 def _unset(history: History, cause: Cause, sources: Sources) -> str:
     """Which of the sentences of `nobody sets it` fit a condition; "" for the general ones."""
-    if cause.waiting.kind == "condition" and (change := _unnotified(history, cause)) >= 0:
+    change = _unnotified(history, cause, sources) if cause.waiting.kind == "condition" else -1
+    last = _over(history, cause) if cause.waiting.kind == "condition" and change < 0 else change
+    if last >= 0 and unreached(history, last, condition_of(cause.waiting, sources), sources):
+        return "nobody sets it, not reached"
+    if change >= 0:
         return f"nobody sets it, {'judged' if judged(history, change, sources) >= 0 else 'changed'}"
     if cause.waiting.kind == "event" and waits_for_itself(cause.blocked, sources):
         return "nobody sets it, itself"
@@ -219,6 +224,7 @@ def _facts(history: History, failure: Failure, cause: Cause, words: Words, sourc
     judge = judged(history, change, sources) if change >= 0 else -1
     ended = [words.thread(one) for one in without(history, change)] if judge >= 0 else []
     outside = _checked_outside(cause, sources)
+    back = unreached(history, change, condition_of(cause.waiting, sources), sources) if change >= 0 else ()
     return {
         "name": words.thread(cause.blocked.thread),
         "here": words.line(site),
@@ -238,6 +244,7 @@ def _facts(history: History, failure: Failure, cause: Cause, words: Words, sourc
         else "",
         "ended": _last_use(history, failure, cause, words) if calls else "",
         "sets": sets,
+        "back": numbered(back),
         "loop": f"line {unasked.loop}" if unasked is not None else "",
         "asked": cause.calls[0].method if calls else "",
         "last": calls[0][1] if calls else "",
@@ -330,13 +337,13 @@ def _for(failure: Failure, cause: Cause, words: Words) -> str:
 def _change(history: History, cause: Cause, sources: Sources) -> int:
     """The change of what is waited for that explains the hang, or -1: nobody was told of it, or it came too early."""
     if cause.kind == "nobody sets it":
-        return _unnotified(history, cause) if cause.waiting.kind not in ("future", "futures") else -1
+        return _unnotified(history, cause, sources) if cause.waiting.kind not in ("future", "futures") else -1
     found = undone(history, cause.blocked, cause.began, sources) if cause.kind == "lost wake-up" else None
     return found.change if found is not None else -1
 
 
-def _unnotified(history: History, cause: Cause) -> int:
-    return changed_since(history, cause.blocked.thread, cause.began)
+def _unnotified(history: History, cause: Cause, sources: Sources) -> int:
+    return changed_since(history, cause.blocked, cause.began, sources)
 
 
 def _over(history: History, cause: Cause) -> int:

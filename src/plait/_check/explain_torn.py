@@ -52,6 +52,7 @@ def explain_half(history: History, found: Half, passing: History, sources: Sourc
     gil, reason = on_gil_builds(passing, *found.changes, sources)
     would = Moment(events[0].thread, found.site, f"would write {two}, but has not come so far")
     moments = (*(words.moment(index) for index in sorted({found.change, use, other})), would)
+    both = f"`{one}` and `{two}`" if one != two else f"`{one}` of two objects"
     if found.guards:
         sites = [events[0].site, events[1].site, events[2].site, found.site]
         mine = Words(passing, sources)
@@ -67,8 +68,8 @@ def explain_half(history: History, found: Half, passing: History, sources: Sourc
         )
     return Finding(
         "broken invariant",
-        f"Seen half changed: {one} and {two}",
-        f"{writer} changes `{one}` and `{two}` in two steps ({lines}). Between them {reader} reads both ({reads}) and "
+        f"Seen half changed: {one} and {two}" if one != two else f"Seen half changed: {one} of two objects",
+        f"{writer} changes {both} in two steps ({lines}). Between them {reader} reads both ({reads}) and "
         "sees the one changed and the other not.",
         _together(
             history,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
+from typing import NamedTuple
 
 from plait._check.atomicity import overlap
 from plait._check.findings import Finding
@@ -11,7 +13,9 @@ from plait._check.source import Sources
 from plait._check.uses import is_wake_up
 from plait._check.waits import receiver
 from plait._check.words import Words
-from plait._core.event import Kind
+from plait._core.event import Event, Kind, Site
+
+_NEAR = 24  # events before the end of a wait in which the thread looked at what it waits for
 
 
 def explain_woken(history: History, suspects: list[int], sources: Sources) -> Finding | None:
@@ -28,6 +32,96 @@ def explain_woken(history: History, suspects: list[int], sources: Sources) -> Fi
             continue
         return _told(history, look, woken, use, sources)
     return None
+
+
+def explain_overtaken(history: History, before: History | None, sources: Sources) -> Finding | None:
+    """The finding for what a thread was woken for, and a third one took before it went on; None if there is none.
+
+    Not where that happens in an execution that passes, too: then it does no harm.
+    """
+    usual = {_where(before, one) for one in _overtaken(before, sources)} if before is not None else set()
+    for one in _overtaken(history, sources):
+        if _where(history, one) not in usual:
+            return _told_overtaken(history, one, sources)
+    return None
+
+
+class Overtaken(NamedTuple):
+    """Indices of a look at what is waited for, the notify, the change by a third thread, and the end of the wait."""
+
+    look: int
+    notify: int
+    change: int
+    woken: int
+
+
+def _where(history: History, one: Overtaken) -> Site | None:
+    """Where the wait is in the source."""
+    return history.events[one.woken].site
+
+
+def _overtaken(history: History, sources: Sources) -> Iterator[Overtaken]:
+    events = history.events
+    for woken, event in enumerate(events):
+        if not _ends_wait(history, woken, sources):
+            continue
+        mine = history.of[event.thread]
+        signal = events[mine[history.steps[woken] - 1]].place
+        notify = next((at for at in range(woken, -1, -1) if _lets_go(history, at, signal)), -1)
+        test = _asked_before(event.site, sources)
+        if notify < 0 or test is None:
+            continue
+        step = history.steps[woken]
+        looks = [at for at in mine[max(0, step - _NEAR) : step] if _in(events[at], test)]
+        for change in range(notify, woken):
+            one = events[change]
+            if one.kind == Kind.WRITE and one.thread not in (event.thread, events[notify].thread):
+                look = next((at for at in looks if overlap(events[at], one)), -1)
+                if look >= 0:
+                    yield Overtaken(look, notify, change, woken)
+
+
+def _asked_before(site: Site | None, sources: Sources) -> ast.expr | None:
+    """The test of the innermost `if` that has a line in its body; None if there is none."""
+    function = sources.function(site) if site is not None else None
+    tests = [
+        node.test
+        for node in (ast.walk(function) if function is not None else ())
+        if isinstance(node, ast.If) and site is not None
+        if node.body[0].lineno <= site.line <= (node.body[-1].end_lineno or 0)
+    ]
+    return max(tests, key=lambda test: test.lineno, default=None)
+
+
+def _in(event: Event, test: ast.expr) -> bool:
+    """Whether it looks at something in this test."""
+    reads = event.kind == Kind.READ and event.site is not None
+    return reads and event.site is not None and test.lineno <= event.site.line <= (test.end_lineno or 0)
+
+
+def _told_overtaken(history: History, found: Overtaken, sources: Sources) -> Finding:
+    words = Words(history, sources)
+    look, notify, change, woken = (history.events[index] for index in found)
+    line = sources.line(woken.site.file, woken.site.line) if woken.site is not None else ""
+    thing, asked = receiver(line, "wait"), words.thing(found.look)
+    one, other, third = (words.thread(event.thread) for event in (woken, notify, change))
+    return Finding(
+        "wait without loop",
+        f"A wait without a loop: {thing}.wait()",
+        f"{one} looks at `{asked}` in {words.line(look.site)}, waits in {words.line(woken.site)}, and goes on as soon "
+        f"as it is woken. {other} wakes it in {words.line(notify.site)}; but before it has its turn, {third} changes "
+        f"`{words.thing(found.change)}` in {words.line(change.site)}, so what it was woken for is gone.",
+        f"Use `while` instead of `if` around `{thing}.wait()`, or `{thing}.wait_for(...)`.",
+        (words.side(found.woken), words.side(found.change)),
+        (
+            words.moment(found.look),
+            words.moment(found.notify, f"wakes whoever waits for {thing}"),
+            words.moment(found.change),
+            words.moment(found.woken, f"goes on behind {thing}.wait(), and does not look again"),
+        ),
+        gil=True,
+        reason="it waits in between",
+    )
 
 
 def _told(history: History, look: int, woken: int, use: int, sources: Sources) -> Finding:

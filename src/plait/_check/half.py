@@ -7,6 +7,7 @@ would have come is known from one that passed.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import NamedTuple
 
 from plait._check.atomicity import one_call, overlap
@@ -16,6 +17,7 @@ from plait._check.source import Sources
 from plait._core.event import Event, Kind, Site
 
 _NEAR = 40  # events of the writer between the two changes
+_LOOKED_AT = 12  # reads of what others change, backwards from the failure
 
 
 class Half(NamedTuple):
@@ -56,6 +58,23 @@ def half(failing: History, passing: History, swap: Swap, sources: Sources) -> Ha
     return None
 
 
+def half_read(failing: History, passing: History, reader: int, sources: Sources) -> Half | None:
+    """What a thread had read half changed, of another one that was in the middle of it; None if it had read nothing so.
+
+    The line that fails touches only what was made of it by then: a snapshot, for example.
+    """
+    changes = [event for event in failing.events if event.thread != reader and event.kind == Kind.WRITE]
+    places = {event.place for event in changes}
+    mine = (index for index in reversed(failing.of.get(reader, [])) if failing.events[index].kind == Kind.READ)
+    for use in islice((index for index in mine if failing.events[index].place in places), _LOOKED_AT):
+        made = (one for one in changes if overlap(one, failing.events[use]))
+        for writer, site in dict.fromkeys((one.thread, one.site) for one in made):
+            found = half(failing, passing, Swap(use, -1, site, writer, late=False), sources)
+            if found is not None:
+                return found
+    return None
+
+
 def _pairs(history: History, writer: int) -> Iterator[tuple[int, int]]:
     """Two changes of different things that the thread makes in one call, the one soon after the other."""
     mine = history.of.get(writer, [])
@@ -64,8 +83,24 @@ def _pairs(history: History, writer: int) -> Iterator[tuple[int, int]]:
             for second in mine[at + 1 : at + 1 + _NEAR]:
                 event = history.events[second]
                 if event.kind == Kind.WRITE and not overlap(event, history.events[first]):
-                    if one_call(history, first, second):
+                    if one_call(history, first, second) or _of_one_caller(history, first, second):
                         yield first, second
+
+
+def _of_one_caller(history: History, first: int, second: int) -> bool:
+    """Whether one call of a function has made the two calls in which the events are."""
+    callers = [_call_of(history, index) for index in (first, second)]
+    return callers[0] < callers[1] and min(callers) >= 0 and one_call(history, *callers)
+
+
+def _call_of(history: History, index: int) -> int:
+    """The last event before the function of an event was entered, if it is one of whoever called it; else -1."""
+    site, mine = history.events[index].site, history.of[history.events[index].thread]
+    for step in range(history.steps[index] - 1, 0, -1):
+        event = history.events[mine[step]]
+        if event.kind == Kind.ENTER and event.site is not None and site is not None:
+            return mine[step - 1] if event.site.function == site.function else -1
+    return -1
 
 
 def _is(failing: History, read: Event, passing: History, change: Event) -> bool:

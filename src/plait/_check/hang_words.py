@@ -137,6 +137,11 @@ WORDS = {
         "never looks again.",
         "Call `{thing}.notify_all()` after the change in {change}, under the lock of `{thing}`.",
     ),
+    "nobody sets it, not reached": Says(
+        "{name} waits on `{thing}` in {here}. {changer} was the last to change `{changed}`, in {change}. What wakes "
+        "those who wait is the other change of it, in {back}, and nobody has come there since.",
+        "See to it that the program comes to {back} on every way out once {change} has been done: in a `finally:`.",
+    ),
     "nobody sets it, itself": Says(
         "{name} waits for `{thing}` in {here}, and would set it itself, in {sets}: it never comes there. The thread "
         "waits for itself.",

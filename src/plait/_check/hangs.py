@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from plait._check.atomicity import overlap
-from plait._check.awaited import keeper, kept_around, ring
+from plait._check.awaited import keeper, kept_around, ring, waits_for_work
 from plait._check.history import History
+from plait._check.notified import used_up
 from plait._check.record import Blocked, Failure
 from plait._check.source import Sources
-from plait._check.untold import untold
+from plait._check.untold import looked_at, untold
 from plait._check.uses import Call, calls_on, is_wake_up, settled
 from plait._check.waits import Waiting, condition_of, in_pool, receiver, waiting
 from plait._check.way_out import is_left
@@ -48,20 +49,35 @@ def cause(history: History, failure: Failure, sources: Sources) -> Cause | None:
     """The one cause that explains the most: not of a thread that merely waits for others that are stuck."""
     stuck = [_cause(history, failure, blocked, sources) for blocked in failure.blocked]
     root = _root(failure)
-    return min(stuck, key=lambda one: _doubt(history, one, root), default=None)
+    stuck = [one for one in stuck if not _is_idle(one, stuck, sources)]
+    return min(stuck, key=lambda one: _doubt(history, one, root, sources), default=None)
 
 
-def _doubt(history: History, one: Cause, root: int) -> tuple[bool | int, ...]:
+def _doubt(history: History, one: Cause, root: int, sources: Sources) -> tuple[bool | int, ...]:
     """The less, the surer: who waits for itself needs nobody else for that."""
-    likely = _is_untold(history, one) or _is_starved(history, one)
-    rank = 0 if one.kind == "self-deadlock" else 1 if one.kind in _CERTAIN else 2 if likely else 3
+    likely = _is_untold(history, one, sources) or _is_starved(history, one)
+    certain = one.kind in _CERTAIN and not _is_used_up(history, one)
+    rank = 0 if one.kind == "self-deadlock" else 1 if certain else 2 if likely else 3
     return rank, one.kind == "hang", one.blocked.thread != root, one.blocked.thread
 
 
-def _is_untold(history: History, one: Cause) -> bool:
+def _is_idle(one: Cause, others: Sequence[Cause], sources: Sources) -> bool:
+    """Whether it is a worker that waits for work, whose end nobody awaits, and a result is awaited besides."""
+    if not waits_for_work(one.blocked, sources) or one.blocked.thread in sum((o.blocked.awaited for o in others), ()):
+        return False
+    return any(other.waiting.kind == "await" and not other.blocked.awaited for other in others)
+
+
+def _is_used_up(history: History, one: Cause) -> bool:
+    """Whether its notify has woken another one who did with it what it was for: it was not too few."""
+    waiter, is_one = one.blocked.thread, one.kind == "notify too few" and bool(one.calls)
+    return is_one and used_up(history, one.calls[-1].at, waiter, looked_at(history, waiter, one.began))
+
+
+def _is_untold(history: History, one: Cause, sources: Sources) -> bool:
     """Whether it waits on a condition for what has come, and nobody has said so."""
     waits = (one.kind, one.waiting.kind) == ("nobody sets it", "condition")
-    return waits and untold(history, one.blocked, one.began, inner_lock(history, one.blocked)[1])
+    return waits and untold(history, one.blocked, one.began, inner_lock(history, one.blocked)[1], sources)
 
 
 def _is_starved(history: History, one: Cause) -> bool:
@@ -148,7 +164,7 @@ def _condition(case: _Case) -> _Answer:
     woken = [
         call for call in case.calls if call.method in ("notify", "notify_all") and call.thread != case.blocked.thread
     ]
-    single = [call for call in woken if call.method == "notify"]
+    single = [call for call in settled(woken, case.failure.blocked) if call.method == "notify"]
     if single and (case.peers or single[-1].at > case.began):
         return "notify too few", tuple(single[-1:])
     if woken and woken[-1].at < case.began and not _guarded(case.blocked, case.sources):
@@ -282,7 +298,8 @@ def _result(case: _Case) -> _Answer:
     merely = ("await", "await tasks", "loop", "idle")  # who waits for something else says more
     if ring(case.failure, case.blocked.thread):
         return "deadlock", ()
-    if case.blocked.awaited or any(waiting(one).kind not in merely for one in case.failure.blocked):
+    others = [one for one in case.failure.blocked if waiting(one).kind not in merely]
+    if case.blocked.awaited or any(waiting(one).kind != "await queue get" for one in others):
         return "hang", ()
     return ("nobody sets it" if case.history.is_task(case.blocked.thread) else "hang"), ()
 

@@ -121,6 +121,16 @@ KNOWN = (
         "Let one task go through it and put the values into an asyncio.Queue, from which the others take.",
     ),
     Known(
+        r"^RuntimeError: cannot (wait on|notify on) un-?acquired lock",
+        "fails under a schedule",
+        "A condition that is used without its lock",
+        "{name} waits on a condition, or notifies it, in {here}, and does not hold the lock of the condition. Python "
+        "refuses that: between a look at what is waited for and the wait, or between a change and the notify, another "
+        "thread could come.",
+        "Put {here} into the `with` block of the condition (`with condition:`, `async with condition:` in a task), "
+        "together with the check before the wait, or the change before the notify.",
+    ),
+    Known(
         r"released too many times|release unlocked lock|release un-acquired lock|task_done\(\) called too many times",
         "fails under a schedule",
         "Given back more often than taken",
@@ -162,6 +172,23 @@ KNOWN = (
         "other comes.",
         "Put a number between the two that is never the same: `queue.put((priority, next(numbers), item))` with "
         "`numbers = itertools.count()`; or give the items an order (`@dataclass(order=True)`).",
+    ),
+    Known(
+        r"^QueueFull: .* in queues\.py$",
+        "fails under a schedule",
+        "No room in a queue at this moment",
+        "{name} puts an item into a queue in {here} without waiting, and the queue is full: under this schedule those "
+        "who take from it come later.",
+        "Wait until there is room, `await queue.put(item)`; or catch `asyncio.QueueFull`, and say what becomes of the "
+        "item.",
+    ),
+    Known(
+        r"^QueueEmpty: .* in queues\.py$",
+        "fails under a schedule",
+        "Nothing in a queue at this moment",
+        "{name} takes an item from a queue in {here} without waiting, and the queue is empty: under this schedule "
+        "those who put into it come later, or another task was faster.",
+        "Wait until there is one, `await queue.get()`; or catch `asyncio.QueueEmpty`.",
     ),
     Known(
         "^InvalidStateError: invalid state",  # as asyncio says it

@@ -54,6 +54,10 @@ def swaps(failing: History, passing: History, suspects: list[int]) -> list[Swap]
             if writer >= 0 and not made and not over and not _happened(failing, use, writer, expected_site):
                 found.append(Swap(use, _later(failing, use, writer, expected_site), expected_site, writer, late=True))
                 continue
+        less = _one_less(failing, passing, use, other) if seen_site == expected_site else -1
+        if less >= 0:
+            found.append(Swap(use, _later(failing, use, less, seen_site), seen_site, less, late=True))
+            continue
         if (
             seen is not None
             and seen_site != expected_site
@@ -62,6 +66,17 @@ def swaps(failing: History, passing: History, suspects: list[int]) -> list[Swap]
         ):
             found.append(Swap(use, seen, seen_site, failing.events[seen].thread, late=False))
     return found
+
+
+def _one_less(failing: History, passing: History, use: int, twin_of_use: int) -> int:
+    """A thread that has not come to change what is used, as it did in the execution that passed, but may yet; or -1."""
+    threads = []
+    for history, at in ((failing, use), (passing, twin_of_use)):
+        read = history.events[at]
+        writes = (event for event in history.events[:at] if event.kind == Kind.WRITE and overlap(event, read))
+        threads.append({event.thread for event in writes})
+    less = sorted(threads[1] - threads[0] - {failing.events[use].thread})
+    return next((one for one in less if one in failing.of and not _has_ended(failing, use, one)), -1)
 
 
 def is_known(failing: History, passing: History, swap: Swap) -> bool:

@@ -99,6 +99,11 @@ class Sources(SourceFiles):
         """The innermost statement around the site."""
         return next(reversed([node for node in self._around(site) if isinstance(node, ast.stmt)]), None)
 
+    def raises(self, file: str, line: int) -> bool:
+        """Whether a `raise` stands in this line: the program itself says what is wrong."""
+        nodes = ast.walk(self._tree(file) or ast.Module([], []))
+        return any(isinstance(one, ast.Raise) and one.lineno <= line <= (one.end_lineno or 0) for one in nodes)
+
     def behind(self, site: Site) -> ast.stmt | None:
         """The statement that follows that of the site in the same block; None if it is the last one."""
         statement = self.statement(site)

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from plait._check.atomicity import one_call, overlap, updates
+from plait._check.atomicity import one_call, overlap, updates, waits_between
 from plait._check.history import History
 from plait._core.event import Event, Kind
 
@@ -60,7 +60,7 @@ def _makes(event: Event) -> bool:
 
 def _between(history: History, first: int, others: list[int], second: int) -> Torn | None:
     one, two = history.events[first], history.events[second]
-    if one.kind != two.kind or overlap(one, two):
+    if one.kind != two.kind or overlap(one, two) or waits_between(history, first, second):
         return None
     if not one_call(history, first, second) and (one.kind == Kind.READ or _makes(one)):
         return None

@@ -15,26 +15,39 @@ _LOOKED = 12  # events before a wait in which the thread looked at what it waits
 _TAKES = ("pop", "popleft", "popitem", "heappop", "remove", "discard", "clear", "del")
 
 
-def untold(history: History, blocked: Blocked, began: int, lock: int) -> bool:
+def untold(history: History, blocked: Blocked, began: int, lock: int, sources: Sources) -> bool:
     """Whether what a thread waits for has been changed under the lock of its condition, and nobody was told of it.
 
     Not by one that takes something away, or by others that wait for the same.
     """
-    change = changed_since(history, blocked.thread, began)
+    change = changed_since(history, blocked, began, sources)
     site, mine = history.events[change].site if change >= 0 else None, blocked.pending.site
     if site is None or mine is None or site.function == mine.function:
         return False
     return lock in history.locks(change) and keeps_silent(history, change, len(history.events), lock)
 
 
-def changed_since(history: History, thread: int, began: int) -> int:
+def changed_since(history: History, blocked: Blocked, began: int, sources: Sources) -> int:
     """The last change by others, since the wait of a thread began, of what it had looked at; or -1.
 
-    Nobody waits for one that takes something away.
+    Nobody waits for one that takes something away, but who waits while something is there.
     """
+    thread = blocked.thread
     changes = changes_of(history, thread, looked_at(history, thread, began), range(len(history.events) - 1, began, -1))
-    gives = (one for one in changes if (site := history.events[one].site) is None or site.text not in _TAKES)
+    less = _waits_for_less(blocked, sources)
+    gives = (one for one in changes if less or (site := history.events[one].site) is None or site.text not in _TAKES)
     return next(gives, -1)
+
+
+def _waits_for_less(blocked: Blocked, sources: Sources) -> bool:
+    """Whether it waits while something is there: ``while key in self.pending:``, ``while self.heap:``."""
+    site = blocked.pending.site
+    loop = sources.enclosing(site, ast.While) if site is not None else None
+    if site is None or not isinstance(loop, ast.While) or sources.in_test(site):
+        return False
+    nodes = [*ast.walk(loop.test)]
+    more = any(isinstance(node, ast.Not | ast.NotIn | ast.Lt | ast.LtE | ast.Eq | ast.Constant) for node in nodes)
+    return not more
 
 
 def judged(history: History, change: int, sources: Sources) -> int:

@@ -1,0 +1,40 @@
+"""Whether the one whom a `notify()` has woken has used up what it was for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from plait._check.atomicity import overlap
+from plait._check.history import History
+from plait._check.uses import is_wake_up
+from plait._core.event import Kind
+
+
+def used_up(history: History, taken: int, waiter: int, looked: list[int]) -> bool:
+    """Whether the one who was woken has changed what another one waits for, before it let go of the lock.
+
+    Then the notify did what it was for, and `waiter`, who has looked at all of `looked`, waits for the next one.
+    """
+    events = history.events
+    given = (events[index] for index in section(history, taken))
+    signals = {event.place for event in given if event.kind == Kind.RELEASE} & history.signals
+    for index, event in enumerate(events[taken:], taken):
+        if event.kind != Kind.ACQUIRE or event.place != events[taken].place or not is_wake_up(history, index):
+            continue
+        if event.thread != waiter and events[history.of[event.thread][history.steps[index] - 1]].place in signals:
+            changes = [at for at in section(history, index) if events[at].kind == Kind.WRITE]
+            return any(overlap(events[at], events[read]) for at in changes for read in looked)
+    return False
+
+
+def section(history: History, taken: int) -> Iterator[int]:
+    """What a thread does from where it takes a lock to where it lets go of it, waits on its condition included."""
+    lock, mine = history.events[taken].place, history.of[history.events[taken].thread]
+    before = taken
+    for index in mine[history.steps[taken] + 1 :]:
+        event = history.events[index]
+        waits = history.events[before].kind == Kind.ACQUIRE and history.events[before].site == event.site
+        if (event.kind, event.place) == (Kind.RELEASE, lock) and not (waits and before != taken):
+            return
+        yield index
+        before = index
