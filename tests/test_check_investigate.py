@@ -82,6 +82,19 @@ def test_what_others_add_between_two_rounds_of_a_loop_is_not_lost() -> None:
     assert look(whole.record(None, *hints[0])) is None
 
 
+def test_a_line_to_which_a_second_thread_comes_is_looked_at_anew() -> None:
+    hints: list[Sequence[Switch]] = []
+    look = Look(hints.append, passing().sources)
+    alone = Recording(COUNTER).started(1, 2)
+    for _ in range(2):
+        alone.read(1, 4, "self.value", name="value")
+        alone.write(1, 4, "self.value", name="value")
+    look(alone.record())
+    assert not any(switch[:2] == SPLIT[:2] for hint in hints for switch in hint)
+    look(program(()))
+    assert any(switch[:2] == SPLIT[:2] for hint in hints for switch in hint)
+
+
 def test_a_failure_is_shrunk_compared_and_gets_a_token() -> None:
     noise = tuple(Switch(2, step, 1, "noise") for step in range(5))
     case = Case(program((*noise[:2], SPLIT, *noise[2:])))

@@ -41,10 +41,10 @@ class Switch:
     def __init__(self): self.count, self.mutex = 0, threading.Lock()
     def enter(self, room):
         with self.mutex:
-            self.count += 1
+            self.count += 1  # plait: may be lost: the hang is what is to be told
             if self.count == 1: room.acquire()
     def leave(self, room):
-        self.count -= 1
+        self.count -= 1  # plait: may be lost: the hang is what is to be told
         if self.count == 0: room.release()
 room, switch = threading.Semaphore(1), Switch()
 def read():

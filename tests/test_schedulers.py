@@ -103,6 +103,16 @@ def test_events_that_a_join_orders_do_not_race(ordered: bool) -> None:
     assert races(executed) == ([] if ordered else [Race(1, 0)])
 
 
+def test_a_turn_of_a_hint_that_came_about_by_a_wait_is_no_turn_to_wait_for() -> None:
+    one, two, three = ThreadState(0, "one"), ThreadState(1, "two"), ThreadState(2, "three")
+    scheduler = ReplayScheduler([(0, 2, 1), (1, 3, 0), (0, 5, 2)], impatient=True)
+    scheduler.begin(0)
+    one.steps, two.steps = 2, 2
+    assert scheduler.choose([one, two, three], one, [one, two, three]) is two
+    two.steps, one.steps = 3, 5  # two wanted a lock that one had, and nobody was asked
+    assert scheduler.choose([one, two, three], one, [one, two, three]) is three
+
+
 @pytest.mark.parametrize("steps", [2, 3])
 def test_a_hint_is_followed_although_somebody_spins_until_its_thread_goes_on(steps: int) -> None:
     spins, awaited = ThreadState(0, "spins"), ThreadState(1, "awaited")

@@ -94,7 +94,7 @@ def _known(crash: Crash) -> Finding | None:
     """An exception that says itself what is wrong."""
     last = crash.failure.stack[-1] if crash.failure.stack else None
     told = known(crash.failure.exception, re.split(r"[/\\]", last.file)[-1] if last is not None else "")
-    if told is None or (last is not None and crash.sources.raises(last.file, last.line)):
+    if told is None or (last is not None and last.mine and crash.sources.raises(last.file, last.line)):
         return None  # or the program itself says so
     words = Words(crash.history, crash.sources)
     site = frame_site(innermost(crash.failure.stack))

@@ -126,7 +126,7 @@ def _unset(history: History, cause: Cause, sources: Sources) -> str:
     """Which of the sentences of `nobody sets it` fit a condition; "" for the general ones."""
     change = _unnotified(history, cause, sources) if cause.waiting.kind == "condition" else -1
     last = _over(history, cause) if cause.waiting.kind == "condition" and change < 0 else change
-    if last >= 0 and unreached(history, last, condition_of(cause.waiting, sources), sources):
+    if _back(history, last, cause, sources):
         return "nobody sets it, not reached"
     if change >= 0:
         return f"nobody sets it, {'judged' if judged(history, change, sources) >= 0 else 'changed'}"
@@ -224,7 +224,6 @@ def _facts(history: History, failure: Failure, cause: Cause, words: Words, sourc
     judge = judged(history, change, sources) if change >= 0 else -1
     ended = [words.thread(one) for one in without(history, change)] if judge >= 0 else []
     outside = _checked_outside(cause, sources)
-    back = unreached(history, change, condition_of(cause.waiting, sources), sources) if change >= 0 else ()
     return {
         "name": words.thread(cause.blocked.thread),
         "here": words.line(site),
@@ -244,7 +243,7 @@ def _facts(history: History, failure: Failure, cause: Cause, words: Words, sourc
         else "",
         "ended": _last_use(history, failure, cause, words) if calls else "",
         "sets": sets,
-        "back": numbered(back),
+        "back": numbered(_back(history, change, cause, sources)),
         "loop": f"line {unasked.loop}" if unasked is not None else "",
         "asked": cause.calls[0].method if calls else "",
         "last": calls[0][1] if calls else "",
@@ -340,6 +339,11 @@ def _change(history: History, cause: Cause, sources: Sources) -> int:
         return _unnotified(history, cause, sources) if cause.waiting.kind not in ("future", "futures") else -1
     found = undone(history, cause.blocked, cause.began, sources) if cause.kind == "lost wake-up" else None
     return found.change if found is not None else -1
+
+
+def _back(history: History, change: int, cause: Cause, sources: Sources) -> tuple[int, ...]:
+    """The lines that would change back what was changed, and notify, and to which nobody has come."""
+    return unreached(history, change, condition_of(cause.waiting, sources), sources) if change >= 0 else ()
 
 
 def _unnotified(history: History, cause: Cause, sources: Sources) -> int:

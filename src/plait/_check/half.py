@@ -6,6 +6,7 @@ would have come is known from one that passed.
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 from itertools import islice
 from typing import NamedTuple
@@ -42,7 +43,7 @@ def half(failing: History, passing: History, swap: Swap, sources: Sources) -> Ha
     """What was seen half changed at a use of one of the parts; None if nothing was."""
     written = [index for index in failing.of.get(swap.writer, []) if failing.events[index].kind == Kind.WRITE]
     here = {failing.events[index].site: index for index in written if index < swap.use}
-    for first, second in _pairs(passing, swap.writer):
+    for first, second in _pairs(passing, swap.writer, sources):
         one, two = passing.events[first], passing.events[second]
         change = here.get(one.site, -1)
         if change < 0 or two.site in here or swap.site != (two.site if swap.late else one.site):
@@ -75,7 +76,7 @@ def half_read(failing: History, passing: History, reader: int, sources: Sources)
     return None
 
 
-def _pairs(history: History, writer: int) -> Iterator[tuple[int, int]]:
+def _pairs(history: History, writer: int, sources: Sources) -> Iterator[tuple[int, int]]:
     """Two changes of different things that the thread makes in one call, the one soon after the other."""
     mine = history.of.get(writer, [])
     for at, first in enumerate(mine):
@@ -83,24 +84,28 @@ def _pairs(history: History, writer: int) -> Iterator[tuple[int, int]]:
             for second in mine[at + 1 : at + 1 + _NEAR]:
                 event = history.events[second]
                 if event.kind == Kind.WRITE and not overlap(event, history.events[first]):
-                    if one_call(history, first, second) or _of_one_caller(history, first, second):
+                    if one_call(history, first, second) or _of_one_caller(history, first, second, sources):
                         yield first, second
 
 
-def _of_one_caller(history: History, first: int, second: int) -> bool:
-    """Whether one call of a function has made the two calls in which the events are."""
-    callers = [_call_of(history, index) for index in (first, second)]
-    return callers[0] < callers[1] and min(callers) >= 0 and one_call(history, *callers)
+def _of_one_caller(history: History, first: int, second: int, sources: Sources) -> bool:
+    """Whether one call of a function has made the two calls in which the events are: a transfer takes, and gives."""
+    mine = history.of[history.events[first].thread]
+    names = {site.function.rpartition(".")[2] for site in history.sites(first, second) if site is not None}
+    for index in reversed(mine[: history.steps[first]]):
+        site = history.events[index].site
+        if history.events[index].kind != Kind.ENTER or site is None:
+            continue
+        if (function := sources.function(site)) is not None and names <= _called(function):
+            between = (history.events[at] for at in mine[history.steps[first] : history.steps[second]])
+            return not any(event.kind == Kind.ENTER and event.site == site for event in between)
+    return False
 
 
-def _call_of(history: History, index: int) -> int:
-    """The last event before the function of an event was entered, if it is one of whoever called it; else -1."""
-    site, mine = history.events[index].site, history.of[history.events[index].thread]
-    for step in range(history.steps[index] - 1, 0, -1):
-        event = history.events[mine[step]]
-        if event.kind == Kind.ENTER and event.site is not None and site is not None:
-            return mine[step - 1] if event.site.function == site.function else -1
-    return -1
+def _called(function: ast.AST) -> set[str]:
+    """The last names of all that a function calls."""
+    calls = (node.func for node in ast.walk(function) if isinstance(node, ast.Call))
+    return {getattr(one, "attr", getattr(one, "id", "")) for one in calls}
 
 
 def _is(failing: History, read: Event, passing: History, change: Event) -> bool:

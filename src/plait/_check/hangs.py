@@ -17,7 +17,7 @@ from plait._check.history import History
 from plait._check.notified import used_up
 from plait._check.record import Blocked, Failure
 from plait._check.source import Sources
-from plait._check.untold import looked_at, untold
+from plait._check.untold import untold
 from plait._check.uses import Call, calls_on, is_wake_up, settled
 from plait._check.waits import Waiting, condition_of, in_pool, receiver, waiting
 from plait._check.way_out import is_left
@@ -56,7 +56,8 @@ def cause(history: History, failure: Failure, sources: Sources) -> Cause | None:
 def _doubt(history: History, one: Cause, root: int, sources: Sources) -> tuple[bool | int, ...]:
     """The less, the surer: who waits for itself needs nobody else for that."""
     likely = _is_untold(history, one, sources) or _is_starved(history, one)
-    certain = one.kind in _CERTAIN and not _is_used_up(history, one)
+    notify = one.calls[-1].at if one.kind == "notify too few" and one.calls else -1
+    certain = one.kind in _CERTAIN and not (notify >= 0 and used_up(history, notify, one.blocked.thread, one.began))
     rank = 0 if one.kind == "self-deadlock" else 1 if certain else 2 if likely else 3
     return rank, one.kind == "hang", one.blocked.thread != root, one.blocked.thread
 
@@ -66,12 +67,6 @@ def _is_idle(one: Cause, others: Sequence[Cause], sources: Sources) -> bool:
     if not waits_for_work(one.blocked, sources) or one.blocked.thread in sum((o.blocked.awaited for o in others), ()):
         return False
     return any(other.waiting.kind == "await" and not other.blocked.awaited for other in others)
-
-
-def _is_used_up(history: History, one: Cause) -> bool:
-    """Whether its notify has woken another one who did with it what it was for: it was not too few."""
-    waiter, is_one = one.blocked.thread, one.kind == "notify too few" and bool(one.calls)
-    return is_one and used_up(history, one.calls[-1].at, waiter, looked_at(history, waiter, one.began))
 
 
 def _is_untold(history: History, one: Cause, sources: Sources) -> bool:
@@ -164,7 +159,9 @@ def _condition(case: _Case) -> _Answer:
     woken = [
         call for call in case.calls if call.method in ("notify", "notify_all") and call.thread != case.blocked.thread
     ]
-    single = [call for call in settled(woken, case.failure.blocked) if call.method == "notify"]
+    lock, blocked = inner_lock(case.history, case.blocked)[1], case.failure.blocked
+    waiters = [one for one in blocked if inner_lock(case.history, one)[1] == lock]
+    single = [call for call in settled(woken, waiters) if call.method == "notify"]
     if single and (case.peers or single[-1].at > case.began):
         return "notify too few", tuple(single[-1:])
     if woken and woken[-1].at < case.began and not _guarded(case.blocked, case.sources):

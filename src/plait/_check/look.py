@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from operator import attrgetter
 
@@ -17,7 +17,7 @@ from plait._check.scout import Discovery
 from plait._check.source import Sources
 from plait._core.event import Site
 
-_SITE = attrgetter("site")
+_SITE, _THREAD = attrgetter("site"), attrgetter("thread")
 _LONGEST = 10_000  # events; beyond, predicting costs more than it saves
 _TRIED = 40  # predictions that are run in a search
 
@@ -49,8 +49,9 @@ class Look:
         self._told: set[tuple[str, bool, tuple[Site | None, ...]]] = set()
         self._remarked: set[tuple[str, tuple[Site | None, ...]]] = set()
         self._notes: list[Finding] = []
-        self._seen: set[Site | None] = set()
-        self._objects: dict[int, Site | None] = {}
+        self._seen: set[tuple[Site | None, bool]] = set()  # where threads have come, and where several in one execution
+        self._came: set[tuple[int, int]] = set()  # the same: identities of sites, and who came there
+        self._kept: dict[int, Site | None] = {}  # so that no other site gets an identity
 
     @property
     def notes(self) -> tuple[Finding, ...]:
@@ -93,17 +94,22 @@ class Look:
                 self._notes.append(explain_remark(History(record), remark, self._sources))
 
     def _predict(self, record: Record) -> None:
-        """What this execution shows of the source for the first time is worth trying; the rest has been tried."""
+        """What this execution shows of the source for the first time is worth trying; the rest has been tried.
+
+        A line to which two threads come has not been seen where only one of them had come.
+        """
         if len(self._told) >= _TRIED or len(record.events) > _LONGEST or len(record.threads) == 1:
             return
-        objects = set(map(id, map(_SITE, record.events)))
-        if objects <= self._objects.keys():  # a site is one object in most events, and these need no comparing
+        came = set(zip(map(id, map(_SITE, record.events)), map(_THREAD, record.events), strict=True))
+        if came <= self._came:  # a site is one object in most events, and these need no comparing
             return
-        self._objects.update((id(event.site), event.site) for event in record.events)
-        sites = set(self._objects.values())
-        if sites == self._seen:
+        self._came |= came
+        self._kept.update((id(event.site), event.site) for event in record.events)
+        times = Counter(site for site, _ in {(event.site, event.thread) for event in record.events})
+        seen = {(site, several) for site, threads in times.items() for several in {False, threads > 1}}
+        if seen <= self._seen:
             return
-        self._seen = sites
+        self._seen |= seen
         for prediction in predictions(record, self._sources):
             key = prediction.kind, prediction.early, prediction.sites
             if key not in self._told and len(self._told) < _TRIED:

@@ -6,18 +6,22 @@ from collections.abc import Iterator
 
 from plait._check.atomicity import overlap
 from plait._check.history import History
+from plait._check.untold import looked_at
 from plait._check.uses import is_wake_up
 from plait._core.event import Kind
 
 
-def used_up(history: History, taken: int, waiter: int, looked: list[int]) -> bool:
+def used_up(history: History, taken: int, waiter: int, began: int) -> bool:
     """Whether the one who was woken has changed what another one waits for, before it let go of the lock.
 
-    Then the notify did what it was for, and `waiter`, who has looked at all of `looked`, waits for the next one.
+    Then the notify did what it was for, and `waiter`, who waits since the event `began`, waits for the next one. So it
+    does if nobody was there to be woken.
     """
-    events = history.events
+    events, looked = history.events, looked_at(history, waiter, began)
     given = (events[index] for index in section(history, taken))
     signals = {event.place for event in given if event.kind == Kind.RELEASE} & history.signals
+    if not signals:
+        return taken < began
     for index, event in enumerate(events[taken:], taken):
         if event.kind != Kind.ACQUIRE or event.place != events[taken].place or not is_wake_up(history, index):
             continue

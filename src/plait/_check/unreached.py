@@ -28,7 +28,8 @@ def unreached(history: History, change: int, condition: str, sources: Sources) -
         if isinstance(other, ast.stmt) and _undoes(other, statement, history.events[change].name)
     ]
     lines = {other.lineno for other in found}
-    since = {event.site.line for event in history.events[change + 1 :] if event.site is not None}
+    after = (event.site for event in history.events[change + 1 :] if event.site is not None)
+    since = {one.line for one in after if one.file == site.file}
     return () if lines & since else tuple(sorted(lines))
 
 

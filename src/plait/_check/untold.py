@@ -45,9 +45,14 @@ def _waits_for_less(blocked: Blocked, sources: Sources) -> bool:
     loop = sources.enclosing(site, ast.While) if site is not None else None
     if site is None or not isinstance(loop, ast.While) or sources.in_test(site):
         return False
-    nodes = [*ast.walk(loop.test)]
-    more = any(isinstance(node, ast.Not | ast.NotIn | ast.Lt | ast.LtE | ast.Eq | ast.Constant) for node in nodes)
-    return not more
+    return not isinstance(loop.test, ast.Constant) and not any(map(_asks_for_more, ast.walk(loop.test)))
+
+
+def _asks_for_more(node: ast.AST) -> bool:
+    """Whether a part of a test is true while something is missing: ``not items``, ``len(items) == 0``."""
+    if isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.Eq):
+        return any(isinstance(one, ast.Constant) and not one.value for one in (node.left, *node.comparators))
+    return isinstance(node, ast.Not | ast.NotIn | ast.Lt | ast.LtE)
 
 
 def judged(history: History, change: int, sources: Sources) -> int:

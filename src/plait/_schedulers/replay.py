@@ -29,7 +29,8 @@ class ReplayScheduler:
     Args:
         turns: as (thread, step, to).
         impatient: whether a thread that goes on and on lets the next one go, too, while a turn has not come: it may
-            wait for the very thread whose turn that is. What was recorded is followed to the letter without it.
+            wait for the very thread whose turn that is; and whether a turn is left out that has come about unasked.
+            What was recorded is followed to the letter without it.
 
     Attributes:
         missed: the indices of the turns that did not apply in the last execution.
@@ -55,6 +56,9 @@ class ReplayScheduler:
         while self._at < len(self._turns):
             turn = self._turns[self._at]
             thread = threads[turn.thread] if turn.thread < len(threads) else None
+            if self._impatient and _is_taken(turn, thread, running):
+                self._at += 1
+                continue
             if (
                 thread is None
                 or thread.steps < turn.step
@@ -86,6 +90,12 @@ class ReplayScheduler:
 
     def end(self, executed: Sequence[Event]) -> None:
         self.missed.extend(range(self._at, len(self._turns)))
+
+
+def _is_taken(turn: Turn, thread: ThreadState | None, running: ThreadState | None) -> bool:
+    """Whether it has come about without a choice: its thread had to wait, and the one it leads to was all there was."""
+    arrived = thread is not None and thread is not running and thread.steps == turn.step
+    return arrived and running is not None and running.number == turn.to
 
 
 def _waits(thread: ThreadState, ready: Sequence[ThreadState], running: ThreadState | None) -> bool:
