@@ -178,6 +178,42 @@ PROGRAMS = {
         "A wait without a loop: self.cond.wait()",
         ("looks at `self.idle` in line 7", "wakes it in line 15", "changes `self.idle` in line 9", "Use `while`"),
     ),
+    "a wake-up that a third thread has taken, asked for by a method": Told(
+        """
+import threading
+class Queue:
+    def __init__(self): self.items, self.cond = [], threading.Condition()
+    def size(self): return len(self.items)
+    def put(self):
+        with self.cond:
+            self.items.append(1)
+            self.cond.notify()
+    def get(self):
+        with self.cond:
+            if not self.size():
+                self.cond.wait()
+            return self.take()
+    def take(self): return self.items.pop()
+queue = Queue()
+threads = [threading.Thread(target=one) for one in (queue.get, queue.get, queue.put, queue.put)]
+"""
+        + THREADS,
+        "A wait without a loop: self.cond.wait()",
+        ("waits in line 13", "Use `while`"),
+    ),
+    "a lock that is released without having been taken": Told(
+        """
+import threading
+lock = threading.RLock()
+def total():
+    try: pass
+    finally: lock.release()
+threads = [threading.Thread(target=total)]
+"""
+        + THREADS,
+        "Released without having it: lock",
+        ("in line 6", "`with lock:`", "not Semaphore"),
+    ),
     "a flag that is not taken back": Told(
         WRITER + THREADS,
         "Nobody will wake it: self.cond",

@@ -42,11 +42,22 @@ def explain_release(history: History, failure: Failure, sources: Sources) -> Fin
         )
     if not thing or _takes(history, places, failure.thread) or _is_taken_here(site, thing, sources):
         return None
-    lock = "A Lock" if "unlocked" in str(failure.exception) else "An RLock, which belongs to the thread that took it,"
+    if "unlocked" not in str(failure.exception):  # an RLock belongs to a thread, and is no signal to another one
+        return Finding(
+            "fails under a schedule",
+            f"Released without having it: {thing}",
+            f"{name} releases `{thing}` in {here}, and has not taken it on its way there. So nothing has kept others "
+            "out up to there, either.",
+            f"Take it first: `with {thing}:` around all that belongs under it, in place of the release() and of an "
+            "acquire().",
+            (side,),
+            (),
+            gil=True,
+        )
     return Finding(
         "fails under a schedule",
         f"Released before it is taken: {thing}",
-        f"{name} releases `{thing}` in {here} to let another thread go on, and has not taken it itself. {lock} keeps "
+        f"{name} releases `{thing}` in {here} to let another thread go on, and has not taken it itself. A Lock keeps "
         "no release() for later, and at this moment nobody has it.",
         f"Let it begin taken, by `{thing}.acquire()` right where it is made. Or use `threading.Semaphore(0)`, which "
         "begins with nothing and counts each release().",

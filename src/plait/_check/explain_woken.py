@@ -94,9 +94,13 @@ def _asked_before(site: Site | None, sources: Sources) -> ast.expr | None:
 
 
 def _in(event: Event, test: ast.expr) -> bool:
-    """Whether it looks at something in this test."""
-    reads = event.kind == Kind.READ and event.site is not None
-    return reads and event.site is not None and test.lineno <= event.site.line <= (test.end_lineno or 0)
+    """Whether it looks at something in this test, or in a function that the test calls."""
+    if event.kind != Kind.READ or event.site is None:
+        return False
+    calls = (one.func for one in ast.walk(test) if isinstance(one, ast.Call))
+    called = {getattr(one, "attr", getattr(one, "id", "")) for one in calls}
+    lines = range(test.lineno, 1 + (test.end_lineno or 0))
+    return event.site.line in lines or event.site.function.rpartition(".")[2] in called
 
 
 def _told_overtaken(history: History, found: Overtaken, sources: Sources) -> Finding:

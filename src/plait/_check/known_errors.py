@@ -131,7 +131,8 @@ KNOWN = (
         "together with the check before the wait, or the change before the notify.",
     ),
     Known(
-        r"released too many times|release unlocked lock|release un-acquired lock|task_done\(\) called too many times",
+        r"released too many times|release unlocked lock|release un-acquired lock|Lock is not acquired|"
+        r"task_done\(\) called too many times",
         "fails under a schedule",
         "Given back more often than taken",
         "{name} gives something back in {here} that it does not have: this way through the program has done so "
