@@ -214,6 +214,21 @@ threads = [threading.Thread(target=total)]
         "Released without having it: lock",
         ("in line 6", "`with lock:`", "not Semaphore"),
     ),
+    "a wait that lets go of the lock of another thread": Told(
+        """
+import contextlib, threading
+lock, items = threading.Lock(), []
+some = threading.Condition(lock)
+def put():
+    with some: items.append(1)
+def get():
+    with contextlib.suppress(RuntimeError): some.wait(0.1)
+threads = [threading.Thread(target=get), threading.Thread(target=put)]
+"""
+        + THREADS,
+        "Released by a thread that does not have it: lock",
+        ("waits on a condition of it in line 8", "since line 6"),
+    ),
     "a flag that is not taken back": Told(
         WRITER + THREADS,
         "Nobody will wake it: self.cond",

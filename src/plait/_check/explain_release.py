@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from plait._check.findings import Finding, Side
 from plait._check.history import History
 from plait._check.record import Failure
@@ -20,6 +22,9 @@ def explain_release(history: History, failure: Failure, sources: Sources) -> Fin
     site = frame_site(innermost(failure.stack))
     if site is None or not any(text in str(failure.exception) for text in _FREE):
         return None
+    taken = _taken_away(history, failure.thread)
+    if taken is not None:
+        return _told_taken(history, failure, taken, site, sources)
     thing = receiver(sources.line(site.file, site.line), "release")
     places = _places(history, thing, sources) if thing else set()
     words = Words(history, sources)
@@ -63,6 +68,55 @@ def explain_release(history: History, failure: Failure, sources: Sources) -> Fin
         "begins with nothing and counts each release().",
         (side,),
         (),
+        gil=True,
+    )
+
+
+class Taken(NamedTuple):
+    """The indices of where a thread takes a lock, and of where another one, which does not have it, lets go of it."""
+
+    since: int
+    freed: int
+
+
+def _taken_away(history: History, thread: int) -> Taken | None:
+    """What the thread had taken, and another one has released; None if there is nothing.
+
+    Not what it gets from others again and again: that is a signal.
+    """
+    own: dict[int, int] = {}
+    found = None
+    for index, event in enumerate(history.events):
+        if event.thread == thread and event.kind == Kind.ACQUIRE:
+            own[event.place] = index
+        elif event.kind == Kind.RELEASE and event.place in own:
+            since = own.pop(event.place)
+            foreign = event.thread != thread and event.site is not None and _enters(history, since)
+            found = Taken(since, index) if foreign else found
+    return found
+
+
+def _enters(history: History, index: int) -> bool:
+    """Whether a lock is taken by a `with`, which means to give it back itself."""
+    site = history.events[index].site
+    return site is not None and site.text.startswith("with ")
+
+
+def _told_taken(history: History, failure: Failure, taken: Taken, site: Site, sources: Sources) -> Finding:
+    words = Words(history, sources)
+    since, freed = (history.events[index] for index in taken)
+    name, other = words.thread(failure.thread), words.thread(freed.thread)
+    lock, line = words.lock(since.place), words.line(freed.site, site)
+    waits = freed.site is not None and bool(receiver(sources.line(freed.site.file, freed.site.line), "wait"))
+    how = "waits on a condition of it" if waits else "lets go of it"
+    return Finding(
+        "fails under a schedule",
+        f"Released by a thread that does not have it: {lock}",
+        f"{name} has `{lock}`, since {words.line(since.site, site)}. {other} {how} in {line}, without having taken it, "
+        f"and that sets it free. So {name} finds it free when it is to give it back in {words.line(site)}.",
+        f"Take `{lock}` before {line}, in the same thread, by a `with` around it.",
+        (Side(failure.thread, name, headline(failure), site, own(failure.stack)), words.side(taken.freed)),
+        (words.moment(taken.since), words.moment(taken.freed, f"sets {lock} free, and does not have it")),
         gil=True,
     )
 
