@@ -10,6 +10,7 @@ from plait._check.investigate import Case, investigate
 from plait._check.look import Look
 from plait._check.record import Record, Switch
 from plait._check.token import decode
+from plait._check.verdict import Tally
 
 COUNTER = """
 class Counter:
@@ -109,6 +110,23 @@ def test_without_time_it_is_told_as_it_is() -> None:
     told = investigate(case, program, lambda: False, passing().sources)
     assert len(told.record.switches) == 2
     assert told.finding.kind == "lost update"
+
+
+def test_an_execution_that_is_cut_short_is_no_pass_if_it_is_longer_by_far_than_those_that_ended() -> None:
+    reasons = []
+    for turns in (2, 4000):
+        run = passing()
+        for _ in range(turns):
+            run.read(2, 4, "self.value", name="value")
+            run.write(2, 4, "self.value", name="value")
+        tally = Tally()
+        tally.add(passing().record())
+        tally.cut_short(run.record())
+        reasons.append(tally.gave_up)
+    assert reasons[0] == ""
+    assert "had made 8,0" in reasons[1]
+    assert "lately by Thread-2 in" in reasons[1]
+    assert "line 4, and not ended when the time was up" in reasons[1]
 
 
 def test_predictions_are_tried_once() -> None:

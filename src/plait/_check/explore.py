@@ -275,6 +275,7 @@ class _Search:
             self._forget()
             self._core.look()
             if record.gave_up == TIME_IS_UP:
+                tally.cut_short(record)
                 break
             tally.add(record)
             finding = course.examine(record) if course.examine is not None else None

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from plait._check.record import Record
 from plait._core.event import Kind
 from plait._core.how_many import how_many
+from plait._draw.timeline import short_name
 
 
 class Coverage(NamedTuple):
@@ -80,6 +82,9 @@ class Verdict(NamedTuple):
         return {"passed": 0, "proved": 0, "failed": 1}.get(self.word, 3)
 
 
+_LONG = 5_000  # steps; below, it may be the machine that is slow
+_FAR = 10  # times the longest execution that has ended
+
 Counted = tuple[int, list[int], tuple[int, int, int, int, int], list[str], list[str], str]
 """What a tally has counted, in values that go from one process to another."""
 
@@ -112,6 +117,19 @@ class Tally:
         self._outside.update(record.outside)
         self._left.update(record.left)
         self.gave_up = self.gave_up or record.gave_up
+
+    def cut_short(self, record: Record) -> None:
+        """One that had not ended when the time was up; it may never end, if it is longer by far than those that have."""
+        if not self.schedules or len(record.events) < max(_LONG, _FAR * self._longest):
+            return
+        steps = Counter((event.thread, event.site) for event in record.events[-_LONG:] if event.site is not None)
+        (number, site), _ = next(iter(steps.most_common(1)), ((-1, None), 0))
+        name = next((info.name for info in record.threads if info.number == number), "")
+        where = f", lately by {name} in {short_name(site.file)}, line {site.line}," if site is not None else ""
+        self.gave_up = self.gave_up or (
+            f"one execution had made {len(record.events):,} steps{where} and not ended when the time was up; the "
+            f"others have at most {self._longest:,}. Does it end by itself? With more seconds check may say so"
+        )
 
     def all(self) -> Counted:
         """All of it, to be added to the tally of another process."""
