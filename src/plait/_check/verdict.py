@@ -119,7 +119,7 @@ class Tally:
         self.gave_up = self.gave_up or record.gave_up
 
     def cut_short(self, record: Record) -> None:
-        """One that had not ended when the time was up; it may never end, if it is longer by far than those that have."""
+        """One that had not ended when the time was up; it may never end if it is longer by far than those that have."""
         if not self.schedules or len(record.events) < max(_LONG, _FAR * self._longest):
             return
         steps = Counter((event.thread, event.site) for event in record.events[-_LONG:] if event.site is not None)
