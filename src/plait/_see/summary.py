@@ -61,7 +61,7 @@ def summarise(
         *_locks(trace, lines, cores),
         *tell_queues(trace, total, lines, cores),
         *_sleeps(trace, total, lines),
-        *tell_runs(trace, runs),
+        *tell_runs(trace, runs, cores),
     ]
     looks = trace.facts.get("rate", 0.0) * trace.seconds
     if 0 < looks < _LOOKS:
@@ -91,7 +91,8 @@ def summarise(
     graver += tell_strangers(trace, lines)
     found += _sorted(graver) + _sorted(_signals(trace, total, lines))
     found += _sorted(_naps(trace, total, lines, found))
-    return found + _sorted(tell_lines(trace, lines, total, found, frozenset(run.consumer for run in runs)))
+    consumers = frozenset(run.consumer for run in runs if not run.inline)
+    return found + _sorted(tell_lines(trace, lines, total, found, consumers))
 
 
 def _sorted(findings: Iterable[Finding]) -> list[str]:
@@ -116,8 +117,9 @@ def _gil(
     )
     text += f"{times[worst].get(State.GIL, 0.0):.2f} s): {python:.2f} s of Python ran, one thread at a time"
     mine = [run for run in runs if not run.elsewhere]
-    workers = frozenset(at for run in mine for at in run.lanes)
-    seen = forecast(trace, workers, frozenset(run.consumer for run in mine), cores, apart)
+    consumers = frozenset(run.consumer for run in mine)
+    workers = frozenset(at for run in mine for at in run.lanes) - consumers
+    seen = forecast(trace, workers, consumers, cores, apart)
     if seen is None:
         return [(lost, text)]
     return [(lost, f"{text}. More threads will not help{_instead(trace, times, seen, mine, workers, cores)}")]
@@ -140,6 +142,8 @@ def _instead(
     ]
     if short:
         return f", and an item of {short[0].name} is too short for another process: give each call more to do"
+    if of_maps and all(run.one_at_a_time for run in runs):
+        return ""  # which is told of the map
     trace.facts["forecast"] = seen.then
     if seen.then > _GAIN * seen.now:
         why = "there is one core" if cores <= 1 else "there is little that could run at the same time"
