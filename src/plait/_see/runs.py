@@ -79,12 +79,12 @@ class Figures:
 def runs_of(trace: Trace, batches: Iterable[tuple[Told, int]], sums: Sums, origin: int) -> list[Figures]:
     """The maps of a trace whose items have been added to it, each with its lane, as they gave their first results."""
     threads = {lane.tid: at for at, lane in enumerate(trace.lanes) if lane.tid}
-    runs: dict[tuple[int, bool, bool], Figures] = {}
+    runs: dict[tuple[int, bool], Figures] = {}
     for told, lane in batches:
         batch = told.batch
         if told.is_call or lane < 0:
             continue
-        key = told.run, bool(told.pid), told.inline
+        key = told.run, bool(told.pid)
         one = runs.get(key)
         if one is None:
             consumer = threads.get(told.tid, -1)

@@ -18,7 +18,7 @@ _FULL = 0.8  # of what a rate allows
 SHORT = 50e-6  # seconds of an item for which another process is not worth it
 _SLOW = 4  # times the median
 _WORTH = 1.5  # cores: less is not worth it
-_STAYED = ("inline: ", "threads: ", "threads, ")  # how `auto` begins to say why items did not move
+_STAYED = ("inline: ", "inline, ", "threads: ", "threads, ")  # how `auto` begins to say why items did not move
 _MOVED = "processes: "
 
 

@@ -22,6 +22,7 @@ from plait._core.job import Job
 from plait._core.onlooker import ONLOOKER
 from plait._core.trace import Trace
 from plait._engines.core_wait import children_seconds
+from plait._engines.measuring_gil import CANARY
 from plait._see.garbage import add_garbage, tell_garbage
 from plait._see.idle import with_idle
 from plait._see.imports import add_imports, tell_imports
@@ -143,7 +144,8 @@ class trace:  # noqa: N801  used as a verb: with plait.trace("run.html")
             _recording.release()
         trace = self._trace
         trace.microseconds = ended - self._origin
-        batches, names = list(self._batches), dict(self._recorder.names)  # threads that go on may still add to them
+        batches, everybody = list(self._batches), dict(self._recorder.names)  # threads that go on may still add to them
+        names = {tid: name for tid, name in everybody.items() if name != CANARY}
         workers = {pid: told.batch.worker for told in batches if (pid := told.pid)}
         foreign = {pid: words for pid, words in samples.processes.items() if _OURS not in words}
         others = foreign if self._children else {}
@@ -165,7 +167,7 @@ class trace:  # noqa: N801  used as a verb: with plait.trace("run.html")
             trace.missing.append(
                 "green threads (gevent, eventlet) and what they wait for: only the thread that runs them"
             )
-        strangers = sum(one.cpu for one in samples.threads if one.pid == self._pid and one.tid not in names)
+        strangers = sum(one.cpu for one in samples.threads if one.pid == self._pid and one.tid not in everybody)
         trace.facts |= {"rate": samples.rate, "cost": samples.cost, "strangers": strangers, "garbage": garbage.seconds}
         trace.facts["free"] = float(not has_gil())
         if not self._children:
