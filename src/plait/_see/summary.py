@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from plait._core.how_many import how_many
-from plait._core.trace import ON_CORE, WITH_GIL, WORDS, Finding, State, Trace, active
+from plait._core.trace import ON_CORE, WITH_GIL, WORDS, Finding, Lane, State, Trace, active
 from plait._see.forecast import Forecast, forecast
 from plait._see.held import blocked, held
 from plait._see.holding import cure_of, doing, words_of
@@ -85,7 +85,7 @@ def summarise(
     found.append("where it went: " + ", ".join(shares))
     found += tell_tasks(trace)
     spinning = spinning_in(trace, lines)
-    apart = services | frozenset(spinning)
+    apart = services | frozenset(spinning) | frozenset(at for at, lane in enumerate(trace.lanes) if _is_ours(lane))
     graver = [*exact, *_gil(trace, times, sums, total, runs, cores, apart), *_core(sums, total, trace.seconds, cores)]
     graver += [*tell_spins(trace, lines, spinning), *tell_serial(trace, runs, lines, cores)]
     graver += tell_strangers(trace, lines)
@@ -93,6 +93,11 @@ def summarise(
     found += _sorted(_naps(trace, total, lines, found))
     consumers = frozenset(run.consumer for run in runs if not run.inline)
     return found + _sorted(tell_lines(trace, lines, total, found, consumers))
+
+
+def _is_ours(lane: Lane) -> bool:
+    """Whether it is a thread of plait's that runs no item: one that drives a map, or came when all was given out."""
+    return lane.kind == "thread" and lane.name.startswith("plait-")
 
 
 def _sorted(findings: Iterable[Finding]) -> list[str]:

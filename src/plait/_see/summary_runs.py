@@ -50,12 +50,13 @@ def _one_at_a_time(trace: Trace, run: Figures, cores: float) -> list[tuple[float
         return [(computed, f'{text}; engine="auto" says why: {stayed}')]
     if run.work < SHORT * run.items:
         return []
-    least = max(_longest(trace, run), computed / min(cores, run.items), run.seconds - run.work)
+    least = max(min(_longest(trace, run), computed), computed / min(cores, run.items), run.seconds - run.work)
     then = trace.seconds - run.seconds + least
-    if then > _GAIN * trace.seconds:
+    now = trace.seconds - min(times.get(State.CORE, 0.0), run.seconds - computed)  # had it had a core
+    if then > _GAIN * now:
         return []
     trace.facts["forecast"] = then
-    text += f'; engine="process" would take about {then:.2f} s instead of {trace.seconds:.2f} s on {cores:g} free cores'
+    text += f'; engine="process" would take about {then:.2f} s instead of {now:.2f} s on {cores:g} free cores'
     return [(computed, f"{text}, beside their start and the moving of data")]
 
 
