@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 
 from plait._check.awaited import kept_around, ring
@@ -22,7 +23,7 @@ from plait._check.way_out import way_out
 from plait._check.words import Words, frame_site, headline, innermost, listed, numbered, own
 from plait._core.event import Kind, Site
 
-_METHODS = ("wait_for", "wait", "get", "put", "join", "acquire", "result", "exception", "shutdown")
+_METHODS = ("wait_for", "wait", "get", "put", "aget", "aput", "join", "acquire", "result", "exception", "shutdown")
 
 
 def explain_hang(history: History, failure: Failure, cause: Cause, sources: Sources) -> Finding:
@@ -92,8 +93,8 @@ def _place(history: History, cause: Cause, call: Call) -> Site | None:
 
 
 def _told(failure: Failure) -> list[Blocked]:
-    """Those who are worth a row: not the thread of an event loop, all of whose tasks wait."""
-    return [blocked for blocked in failure.blocked if waiting(blocked).kind != "loop"] or list(failure.blocked)
+    """Those who are worth a row: no event loop, all of whose tasks wait, and nobody who only waits to be asked."""
+    return [one for one in failure.blocked if waiting(one).kind not in ("loop", "idle")] or list(failure.blocked)
 
 
 def _variant(history: History, failure: Failure, cause: Cause, sources: Sources) -> str:
@@ -193,7 +194,16 @@ def _in_generator(blocked: Blocked, sources: Sources) -> bool:
     return gives and blocked.since is not None and (blocked.since.file, blocked.since.function) not in inside
 
 
-_ENDINGS = {"semaphore": "semaphore", "future": "future", "queue put": "full", "queue join": "not done"}
+_ENDINGS = {
+    "semaphore": "semaphore",
+    "future": "future",
+    "queue put": "full",
+    "queue join": "not done",
+    "channel get": "channel",
+    "channel put": "channel full",
+    "await channel get": "channel",
+    "await channel put": "channel full",
+}
 
 
 def _facts(history: History, failure: Failure, cause: Cause, words: Words, sources: Sources) -> dict[str, str]:
@@ -367,8 +377,14 @@ def _thing(cause: Cause, words: Words, sources: Sources) -> str:
     site = waits_at(cause.blocked)
     text = sources.line(site.file, site.line) if site is not None else ""
     found = next((name for method in _METHODS if (name := receiver(text, method))), "")
-    found = found or entered(text)
+    found = found or entered(text) or _iterated(text)
     return found or (words.lock(cause.blocked.pending.place) if cause.waiting.kind == "lock" else "")
+
+
+def _iterated(text: str) -> str:
+    """What a line loops over, if that is a name: `items` in ``for item in items:``."""
+    found = re.search(r"\bfor\s+.+?\s+in\s+([A-Za-z_][\w.]*)\s*[:\])}]", text)
+    return found[1] if found else ""
 
 
 def _did(method: str, thing: str) -> str:

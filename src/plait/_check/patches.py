@@ -42,7 +42,7 @@ from plait._check.stand_in_gc import collect
 from plait._check.stand_in_locks import StandInLock, StandInRLock, StandInWaiter
 from plait._check.stand_in_queue import StandInSimpleQueue
 from plait._check.stand_in_signals import Signals
-from plait._core import attentive
+from plait._core import attentive, bell, checked
 from plait._core.lazy_imports import LAZY, settle_modules
 
 _LOCK = type(_thread.allocate_lock())
@@ -53,6 +53,7 @@ _DATETIME = datetime.datetime
 _OURS = ("plait._check", "plait._schedulers", "_pytest", "pluggy")  # these go on living in real time
 _LOOPS = sys.modules[asyncio.SelectorEventLoop.__module__]
 _POLICY = getattr(_LOOPS, "_DefaultEventLoopPolicy", None) or asyncio.DefaultEventLoopPolicy  # before Python 3.14
+_AT_ONCE = 4  # items of a map that run at the same time
 _UNAWAITED = "_warn_unawaited_coroutine"  # what the interpreter calls when a coroutine is thrown away
 _WAITS = "_allocate_lock"  # what `threading` allocates for itself, to wait on
 
@@ -86,6 +87,8 @@ class Patches:
             if not name.startswith(_OURS) and isinstance(module, ModuleType):
                 self._sweep(module)
         self._set(attentive, "BREATH", None)
+        self._set(checked, "WORKERS", _AT_ONCE)
+        self._set(bell, "allocate", StandInWaiter)
         self._set(threading, _WAITS, StandInWaiter)
         self._set(threading, "excepthook", threading.__excepthook__)  # what a test runner has put there is not for us
         for owner, name, stand_in in entry_points():
