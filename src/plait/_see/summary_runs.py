@@ -170,7 +170,8 @@ def _waits(trace: Trace, run: Figures) -> list[tuple[float, str]]:
     then = trace.seconds - run.seconds + least
     if then > _GAIN * trace.seconds or longest > _MOSTLY * run.seconds:
         return []
-    how = f'engine="thread" and workers={many}' if run.elsewhere or run.inline else f"workers={many}"
+    several = len(run.lanes) > 1 or any(trace.lanes[at].kind == "task" for at in run.lanes)  # inline there is but one
+    how = f"workers={many}" if several and not run.elsewhere else f'engine="thread" and workers={many}'
     text = (
         f"{run.name}: {_workers(run)} waited for {min(1.0, waited / work):.0%} of the time of the items: {how} would "
     )
