@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -242,7 +243,59 @@ def hands_over_in_a_loop() -> None:
     assert asyncio.run(main()) == [0, 1, 2]
 
 
+def takes_the_only_one_that_succeeds() -> None:
+    """Whoever sees that no other is left sees who has won, too."""
+
+    def fails_but_once(n: int) -> int:
+        if n < 2:
+            raise OSError(n)
+        return n
+
+    with plait.scope() as s:
+        assert s.first(fails_but_once, [0, 1, 2]) == 2
+
+
+def nests() -> None:
+    assert list(plait.map(lambda n: sum(plait.map(abs, range(n))), range(4))) == [0, 0, 1, 3]
+
+
+def shares_a_channel() -> None:
+    with plait.scope() as s:
+        items = plait.channel(1)
+        halves = [s.submit(list, items) for _ in range(2)]
+        for n in range(4):
+            items.put(n)
+        items.close()
+    assert sorted(halves[0].result() + halves[1].result()) == [0, 1, 2, 3]
+
+
+def pulls_its_input_by_one_at_a_time() -> None:
+    lock = threading.Lock()
+
+    def counts() -> Iterator[int]:
+        for n in range(6):
+            assert lock.acquire(blocking=False)
+            time.sleep(0.01)
+            lock.release()
+            yield n
+
+    assert list(plait.map(abs, counts(), engine="thread", workers=3)) == list(range(6))
+
+
+def calls_back() -> None:
+    found: queue.Queue[int] = queue.Queue()
+    with plait.Pool("thread", workers=2) as pool:
+        for n in range(3):
+            pool.submit(abs, n).add_done_callback(lambda future: found.put(future.result()))
+    assert sorted(found.get() for _ in range(3)) == [0, 1, 2]
+
+
 RIGHT = (
+    takes_the_only_one_that_succeeds,
+    nests,
+    shares_a_channel,
+    pulls_its_input_by_one_at_a_time,
+    calls_back,
     appends,
     keeps_order,
     times_out,
