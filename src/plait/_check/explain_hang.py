@@ -232,7 +232,7 @@ def _facts(history: History, failure: Failure, cause: Cause, words: Words, sourc
     return {
         "name": words.thread(cause.blocked.thread),
         "here": words.line(site),
-        "thing": _thing(cause, words, sources) or "it",
+        "thing": _thing(cause, words, sources) or ("channel" if "channel" in cause.waiting.kind else "it"),
         "who": who,
         "where": where,
         "all_wait": "both wait" if together == 2 else "all wait",

@@ -191,16 +191,23 @@ def _acquire_by_number(self: Any, waited_for: Iterable[Any]) -> None:
 def end_of_pools() -> bool:
     """What executors do at the end of the interpreter, in virtual time; whether there was anything to do."""
     queues = pool_module._threads_queues
-    if not queues:
-        return False
-    pool_module._python_exit()
-    return True
+    if queues:
+        pool_module._python_exit()
+    gate = _gate()
+    return bool((gate is not None and gate.finish()) or queues)
+
+
+def _gate() -> Any:
+    """What plait's own pools have ended by, if there may be any: a neighbour, looked for among what is imported."""
+    return getattr(sys.modules.get("plait._run.pool_exit"), "exit_gate", None)
 
 
 def reset_pools() -> None:
     """Executors may be made again after `end_of_pools`."""
     pool_module._shutdown = False
     pool_module._threads_queues.clear()  # type: ignore[attr-defined]  # it is a WeakKeyDictionary
+    if (gate := _gate()) is not None:
+        gate.exchange()
     processes: Any = sys.modules.get("concurrent.futures.process")
     if processes is not None:
         processes._threads_wakeups.clear()
@@ -216,8 +223,12 @@ def _take_pools() -> Callable[[], None]:
     before = [dict(threads) for threads in known]
     for threads in known:
         threads.clear()
+    gate = _gate()
+    ours = gate.exchange() if gate is not None else set()
 
     def give_back() -> None:
+        if (gate := _gate()) is not None:
+            gate.exchange(ours)
         for threads, known_before in zip(known, before, strict=True):
             threads.update(known_before)
 
