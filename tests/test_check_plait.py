@@ -137,6 +137,23 @@ with plait.scope() as s:
         "Used after its end: items",
         ("items.close()",),
     ),
+    "an update that nobody asks for": Told(
+        f"{ADD}pool = plait.Pool('thread', workers=2)\nfor n in range(2): pool.submit(add, n)\n",  # at the end of it all
+        LOST,
+        ("reads `total['n']` in line 5 and writes a new value", "in line 7", "did not notice"),
+    ),
+    "an update in threads that nobody asks for": Told(
+        f"""{ADD}
+def count():
+    before = total["n"]
+    total["n"] = before + 1
+threads = [threading.Thread(target=count) for _ in range(2)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+""",
+        LOST,
+        ("no lock and no order keeps them apart", "did not notice"),
+    ),
     "items that wait for one another": Told(
         """
 import plait, threading
@@ -227,6 +244,21 @@ def meets_at_a_barrier() -> None:
     assert sorted(plait.map(lambda _: barrier.wait(), range(7), engine="thread")) == list(range(7))
 
 
+def makes_nothing_of_what_it_has_read() -> None:
+    """A value that is not made from the one that was read, and one that is put back as it was, lose nothing."""
+    box = {"last": 0, "same": 1}
+
+    def replace(n: int) -> int:
+        before = box["last"]
+        box["last"] = n
+        same = box["same"]
+        box["same"] = same
+        other = before
+        return other
+
+    list(plait.map(replace, range(3), engine="thread"))
+
+
 def hands_over_in_a_loop() -> None:
     async def main() -> list[int]:
         async with plait.scope() as s:
@@ -305,6 +337,7 @@ RIGHT = (
     ends_at_its_deadline,
     leaves_early,
     meets_at_a_barrier,
+    makes_nothing_of_what_it_has_read,
     hands_over_in_a_loop,
 )
 
