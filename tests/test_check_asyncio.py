@@ -233,7 +233,7 @@ def test_an_exception_of_a_callback_is_a_failure(tmp_path: Path, nothing_left: N
     assert summary(explore(tmp_path, handled, runs=20)) == "passed"
 
 
-def test_a_task_that_goes_on_although_it_was_cancelled_is_told(tmp_path: Path) -> None:
+def test_a_task_that_goes_on_although_it_was_cancelled_is_told(tmp_path: Path, soon_endless: None) -> None:
     told = Told(
         """
 import asyncio

@@ -35,8 +35,8 @@ def example(states: int = 100) -> Trace:
     return trace
 
 
-@pytest.fixture
-def browser() -> Iterator[Any]:
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
     selenium = pytest.importorskip("selenium.webdriver")
     options = selenium.ChromeOptions()
     options.binary_location = shutil.which("chromium")
@@ -45,6 +45,16 @@ def browser() -> Iterator[Any]:
     driver = selenium.Chrome(options=options, service=selenium.ChromeService(shutil.which("chromedriver")))
     yield driver
     driver.quit()
+
+
+@pytest.fixture
+def browser(chromium: Any) -> Iterator[Any]:
+    """A tab of its own, in a browser that is started once."""
+    first = chromium.current_window_handle
+    chromium.switch_to.new_window("tab")
+    yield chromium
+    chromium.close()
+    chromium.switch_to.window(first)
 
 
 def opened(browser: Any, trace: Trace, tmp_path: Path) -> Any:
