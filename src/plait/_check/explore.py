@@ -181,13 +181,14 @@ class _Search:
         self._canary = Canary(rewrite)
         self._tally = Tally()
         self._typed = Input()
+        self._freezes = False
         self._types = Types(self._fresh.files)
 
     def run(self, budget: Budget, course: Course, conclude: Conclude | None, second: Second | None) -> Result:
         began = monotonic()
         collected = gc.isenabled()
         gc.disable()
-        freezes = not _program_freezes()
+        self._freezes = freezes = not _program_freezes()
         if freezes:
             gc.freeze()  # a collection looks at what executions have made, and at nothing else
         Hooks(self._types).install()
@@ -234,6 +235,8 @@ class _Search:
         self._process.restore()
         if self._fresh.finalizes:
             _collect_quietly()  # not in the next execution, which may collect its own
+            if self._freezes:
+                gc.freeze()  # nor shall the next one, which collects under locks, look through what the search keeps
 
     def _find_canary(self) -> bool:
         scheduler = RandomWalkScheduler()

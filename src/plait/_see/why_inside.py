@@ -265,7 +265,7 @@ def _awaits(task: asyncio.Task[Any]) -> tuple[int, ...]:
 
 
 def _is_task(thing: object) -> bool:
-    """Also one of a class of the program's own, as a factory of tasks may make them; asks the class, which runs no code."""
+    """Also of a class of the program's own, as factories of tasks make them; its type is asked, which runs no code."""
     return issubclass(type(thing), sys.modules["asyncio"].Task)
 
 
