@@ -20,6 +20,7 @@ _PARTS = (  # the longest first, so that the lanes end at about the same time
     ("engines", "the contract of engines, faults and torture", _ENGINES),
     ("pages", "what README and the documentation show, and the examples", _PAGES),
 )
+_ONCE = ("pages",)  # which say the same on every Python: on the main one only, as the quick gates
 
 
 def main(chosen: list[str]) -> int:
@@ -56,7 +57,7 @@ def plan(chosen: list[str]) -> tuple[list[Gate], list[Result]]:
     ]
     gates = []
     for part, about, files in _PARTS:
-        for python in pythons if part != "pages" else pythons[:1] + pythons[1:][-1:]:
+        for python in [main_python] if part in _ONCE else pythons:
             extras = MAIN_EXTRAS if python.label == main_python.label else ("test",)
             program = [*python.inside, str(folder_of(python) / "bin" / "python"), "-m", "pytest", "--durations=5"]
             name = f"tests-{python.label}-{part}"
