@@ -33,7 +33,7 @@ from plait._check.source import Sources
 from plait._check.uses import hands_on
 from plait._check.waits import waiting
 from plait._check.way_out import is_left
-from plait._check.words import Words, begun, changeovers, frame_site, headline, innermost, own
+from plait._check.words import Words, begun, changeovers, frame_site, headline, innermost, listed, own
 from plait._core.event import Event, Kind, conflict
 
 _SWITCHES = 4  # the last ones, which are told when nothing explains the failure
@@ -61,7 +61,7 @@ def explain(failing: Record, passing: Record | None, sources: Sources) -> Findin
     finding = _with_end(finding, failure) if ends else finding
     words = Words(history, sources)
     finding = let_in(finding, sources)
-    return words.named(finding._replace(why=finding.why + _held_up(history, words)))
+    return words.named(finding._replace(why=finding.why + _held_up(history, words) + _beats(failure, words)))
 
 
 def _overdue(
@@ -107,6 +107,16 @@ def _held_up(history: History, words: Words) -> str:
         f" It takes that the others are held up while {words.thread(early.thread)} waits in {words.line(early.site)}, "
         "as on a busy machine: only the time keeps them in order."
     )
+
+
+def _beats(failure: Failure, words: Words) -> str:
+    """Who goes on in a hang, to no purpose; "" for all other failures."""
+    hosts = {*words.history.turns.hosts.values()}
+    going = [words.thread(one) for one in failure.going if one not in hosts]
+    if not going:
+        return ""
+    goes = "goes on meanwhile, but only does" if len(going) == 1 else "go on meanwhile, but only do"
+    return f" {listed(going[:3])} {goes} the same again and again."
 
 
 def _early(history: History) -> Event | None:

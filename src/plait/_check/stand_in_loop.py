@@ -132,7 +132,7 @@ class StandInLoop(asyncio.SelectorEventLoop):
     def call_exception_handler(self, context: dict[str, Any]) -> None:
         """As `loop.call_exception_handler`; a task that is taken away while it waits is a failure.
 
-        So is an exception of a callback, which asyncio only writes to the log, unless the program has a handler; but not
+        So is an exception of a callback, which asyncio only writes to the log, unless the program has a handler. Not so
         the CancelledError that servers of asyncio (3.11, 3.12.1) run into when the task of a connection is cancelled.
         """
         execution = STAGE.execution
