@@ -84,9 +84,9 @@ def test_what_is_imported_is_imported_once(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.delattr(sys, "once")
 
 
-def check(file: Path) -> Checked:
+def check(file: Path, seed: int = 0) -> Checked:
     subject = Subject(lambda fresh: Script(str(file), [], fresh), own_files(str(file), ()))
-    return search(subject, Budget(20, None), seed=0, scheduler="rotation")
+    return search(subject, Budget(20, None), seed=seed, scheduler="rotation")
 
 
 def test_a_module_that_is_first_imported_meanwhile_can_make_locks_later(
@@ -115,3 +115,26 @@ def test_what_is_left_in_files_is_not_blamed_on_the_schedule(tmp_path: Path) -> 
     assert checked.told is None
     assert checked.verdict.reason.startswith("FileExistsError")
     assert "left behind" in checked.verdict.reason
+
+
+def test_what_a_library_does_once_is_not_taken_for_what_was_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installed, own = tmp_path / "installed", tmp_path / "own"
+    installed.mkdir()
+    own.mkdir()
+    monkeypatch.chdir(own)
+    monkeypatch.syspath_prepend(installed)
+    (installed / "chk_once.py").write_text(
+        "import threading\nlock, done = threading.Lock(), []\n"
+        "def ready():\n    while len(done) < 9:\n        with lock: done.append(1)\n"
+    )
+    program = own / "program.py"
+    program.write_text(
+        "import threading\nfrom chk_once import ready\nready()\nseen = []\n"
+        "threads = [threading.Thread(target=seen.append, args=(1,)) for _ in range(3)]\n"
+        "for thread in threads: thread.start()\nassert len(seen) == 3\n"
+    )
+    for seed in range(8):
+        assert check(program, seed=seed).verdict.word == "failed"
+        sys.modules.pop("chk_once")
