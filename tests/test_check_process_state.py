@@ -6,6 +6,7 @@ import gc
 import logging
 import os
 import random
+import sqlite3
 import sys
 import threading
 import time
@@ -138,3 +139,23 @@ def test_what_a_library_does_once_is_not_taken_for_what_was_left(
     for seed in range(8):
         assert check(program, seed=seed).verdict.word == "failed"
         sys.modules.pop("chk_once")
+
+
+def test_databases_do_not_wait_for_the_disk(tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(
+        "import contextlib, os, sqlite3, threading\n"
+        "class Base(sqlite3.Connection): row_factory = sqlite3.Row\n"
+        "base = sqlite3.connect(os.path.dirname(__file__) + '/base', timeout=7, factory=Base)\n"
+        "with contextlib.closing(base):\n"
+        "    asked = [base.execute('pragma ' + name).fetchone()[0] for name in ('synchronous', 'busy_timeout')]\n"
+        "    base.execute('pragma synchronous = FULL')\n"
+        "    print(*asked, *base.execute('pragma synchronous').fetchone())\n"
+        "threading.Thread(target=print).start()\n"
+    )
+    real, printed = sqlite3.connect, []
+    explore_script(program, runs=2, seconds=None, examine=lambda record: printed.append(record.output.split()))
+    assert printed[-1] == ["0", "7000", "2"]
+    assert sqlite3.connect is sqlite3.dbapi2.connect is real
+    (tmp_path / "base").write_text("this is no database, and the program may find that out itself")
+    assert "DatabaseError" in str(explore_script(program, runs=2, seconds=None).record)

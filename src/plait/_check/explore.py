@@ -193,7 +193,7 @@ class _Search:
             gc.freeze()  # a collection looks at what executions have made, and at nothing else
         Hooks(self._types).install()
         try:
-            with self._core, Patches(self._core.stand_ins()), self._fresh, self._process:
+            with self._core, Patches(self._core.stand_ins()) as self._patches, self._fresh, self._process:
                 canary = self._find_canary()
                 until = None if budget.seconds is None else began + budget.seconds
                 found = self._both(course, budget.runs, until, second) if canary else _NOTHING
@@ -229,6 +229,7 @@ class _Search:
         return record
 
     def _forget(self) -> None:
+        self._patches.late()
         self._fresh.forget()
         self._types.forget()
         self._process.leave_out(self._fresh.renewed)

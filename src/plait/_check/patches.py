@@ -42,6 +42,7 @@ from plait._check.stand_in_gc import collect
 from plait._check.stand_in_locks import StandInLock, StandInRLock, StandInWaiter
 from plait._check.stand_in_queue import StandInSimpleQueue
 from plait._check.stand_in_signals import Signals
+from plait._check.stand_in_sqlite import connecting, databases
 from plait._core import attentive, bell, checked
 from plait._core.lazy_imports import LAZY, settle_modules
 
@@ -72,6 +73,7 @@ class Patches:
         self._back: dict[int, Any] = {}
         self._before: set[str] = set()
         self._give_back: Callable[[], None] = lambda: None
+        self._fast: Callable[..., Any] | None = None
         self._lazy: list[tuple[ModuleType, str]] = []  # what will be imported when it is used, meanwhile or later
 
     def __enter__(self) -> Patches:
@@ -132,6 +134,13 @@ class Patches:
             found = id(module.__dict__.get(name))
             if found in self._back:
                 setattr(module, name, self._back[found])
+
+    def late(self) -> None:
+        """Replaces what there is only since the program has imported it."""
+        for module in databases() if not self._fast else ():
+            self._fast = self._fast or connecting(module.connect)
+            self._back[id(self._fast)] = module.connect
+            self._set(module, "connect", self._fast)
 
     def _sweep(self, module: ModuleType) -> None:
         table, values = self._table, list(module.__dict__.values())
