@@ -11,6 +11,7 @@ from typing import NamedTuple
 from plait._check.atomicity import Split, overlap
 from plait._check.best_split import best_split
 from plait._check.explain_asked import explain_asked
+from plait._check.explain_between import explain_between
 from plait._check.explain_both import explain_both
 from plait._check.explain_closed import explain_closed
 from plait._check.explain_context import explain_context
@@ -298,6 +299,11 @@ def _turned(crash: Crash) -> Finding | None:
     return explain_turned(crash.history, crash.before, crash.suspects, crash.sources)
 
 
+def _between(crash: Crash) -> Finding | None:
+    """Two of which each has missed what the other one did, where nobody asks."""
+    return explain_between(crash.history, crash.before, crash.sources) if crash.is_judged else None
+
+
 def _skipped(history: History, split: Split, sources: Sources) -> Finding | None:
     """Two steps of one loop over a container that changes in between: elements are skipped, or seen twice."""
     one, two = history.events[split.first].site, history.events[split.second].site
@@ -309,7 +315,7 @@ def _skipped(history: History, split: Split, sources: Sources) -> Finding | None
 _RULES: tuple[Callable[[Crash], Finding | None], ...] = (
     _asked, _closed, _context, _removed, _released, _known, _weakref, _iterated, _process, _timed, _woken, _early,
     _unmade, _local, _replaced, _sure_split, _factory, _captured, _both, _leftover, _vain, _skew, _missed, _torn,
-    _swapped, _some_split, _cached, _pieces, _stale, _turned,
+    _swapped, _some_split, _cached, _pieces, _stale, _turned, _between,
 )  # fmt: skip
 
 
