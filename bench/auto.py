@@ -50,6 +50,9 @@ def main() -> None:
     parser.add_argument("--stop", type=float, default=float("inf"), help="seconds after which no function is begun")
     parser.add_argument("names", nargs="*")
     options = parser.parse_args()
+    known = [fn.__name__ for name, cases in SETS.items() if options.set in (None, name) for fn in cases]
+    if unknown := [name for name in options.names if name not in known]:
+        parser.error(f"no function is called {unknown[0]!r}; there are {', '.join(known)}")
     began = time.perf_counter()
     wanted = [
         (name, fn)

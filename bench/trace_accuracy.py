@@ -51,6 +51,9 @@ def main() -> None:
     parser.add_argument("--verbose", action="store_true", help="say what was wrong of which thread")
     parser.add_argument("names", nargs="*")
     options = parser.parse_args()
+    known = [*(program.__name__ for program in (*PROGRAMS, *HELD_OUT)), *FORECASTS]
+    if unknown := [name for name in options.names if name not in known]:
+        parser.error(f"no program is called {unknown[0]!r}; there are {', '.join(map(repr, known))}")
     os.environ["PLAIT_TRACE_SCALE"] = str(options.scale)
     others = [multiprocessing.get_context("spawn").Process(target=_spin, daemon=True) for _ in range(options.busy)]
     for other in others:

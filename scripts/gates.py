@@ -11,14 +11,16 @@ from lanes import Gate, Lanes, Result
 from pythons import OLDEST, find_pythons, probe
 
 _ENGINES = ("tests/test_contract.py", "tests/test_contract_portable.py", "tests/test_faults.py", "tests/torture")
-_PAGES = "tests/test_snippets.py::test_page"
+_SNIPPETS = "tests/test_snippets.py::test_page"
+_PAGES = (_SNIPPETS, "tests/test_examples.py")
 _STYLE = "tests/test_style.py"
-_REST = (*(f"--ignore={file}" for file in (*_ENGINES, _STYLE)), f"--deselect={_PAGES}")
+_REST = (*(f"--ignore={file}" for file in (*_ENGINES, _STYLE, *_PAGES[1:])), f"--deselect={_SNIPPETS}")
 _PARTS = (  # the longest first, so that the lanes end at about the same time
-    ("rest", "the other tests, examples and doctests", _REST),
+    ("rest", "the other tests and doctests", _REST),
     ("engines", "the contract of engines, faults and torture", _ENGINES),
-    ("pages", "what README and the documentation show", (_PAGES,)),
+    ("pages", "what README and the documentation show, and the examples", _PAGES),
 )
+_ONCE = ("pages",)  # which say the same on every Python: on the main one only, as the quick gates
 
 
 def main(chosen: list[str]) -> int:
@@ -55,7 +57,7 @@ def plan(chosen: list[str]) -> tuple[list[Gate], list[Result]]:
     ]
     gates = []
     for part, about, files in _PARTS:
-        for python in pythons if part != "pages" else pythons[:1] + pythons[1:][-1:]:
+        for python in [main_python] if part in _ONCE else pythons:
             extras = MAIN_EXTRAS if python.label == main_python.label else ("test",)
             program = [*python.inside, str(folder_of(python) / "bin" / "python"), "-m", "pytest", "--durations=5"]
             name = f"tests-{python.label}-{part}"

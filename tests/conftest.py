@@ -58,6 +58,18 @@ def nothing_left() -> Iterator[None]:
     assert not left, f"left behind: {', '.join(sorted(left))}"
 
 
+@pytest.fixture
+def soon_endless(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is checked counts as going on for ever after a twentieth of the steps, where a test is not about how many."""
+    from plait._check import diagnosis, execution
+
+    lately, longest = diagnosis.LATELY // 20, execution.LONGEST // 20
+    monkeypatch.setattr(diagnosis, "LATELY", lately)
+    monkeypatch.setattr(execution, "LATELY", lately)
+    monkeypatch.setattr(execution, "LONGEST", longest)
+    monkeypatch.setitem(execution.Execution.__init__.__kwdefaults__, "limit", longest)
+
+
 @pytest.fixture(scope="module")
 def fork_server() -> Iterator[ForkServerContext]:
     """Starts processes for the standard library's executors fast, and is itself gone at the end of the module."""

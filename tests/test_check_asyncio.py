@@ -207,6 +207,31 @@ def test_a_server_on_a_real_socket(tmp_path: Path, nothing_left: None) -> None:
     assert any("event loop" in what for what in result.coverage.outside)
 
 
+def test_a_connection_that_is_cut_off_at_the_end_is_no_failure(tmp_path: Path, nothing_left: None) -> None:
+    result = explore(
+        tmp_path,
+        """
+        import asyncio
+        async def serve(reader, writer):
+            try:
+                async for line in reader:
+                    writer.write(line)
+            finally:
+                writer.close()
+        async def main():
+            server = await asyncio.start_server(serve, "127.0.0.1", 0)
+            reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+            writer.write(b"hello\\n")
+            assert await reader.readline() == b"hello\\n"
+            writer.close()
+            server.close()
+        asyncio.run(main())
+        """,
+        runs=5,
+    )
+    assert (summary(result), result.verdict.word) == ("passed", "passed")
+
+
 def test_an_exception_of_a_callback_is_a_failure(tmp_path: Path, nothing_left: None) -> None:
     source = """
         import asyncio, threading, time
@@ -233,7 +258,7 @@ def test_an_exception_of_a_callback_is_a_failure(tmp_path: Path, nothing_left: N
     assert summary(explore(tmp_path, handled, runs=20)) == "passed"
 
 
-def test_a_task_that_goes_on_although_it_was_cancelled_is_told(tmp_path: Path) -> None:
+def test_a_task_that_goes_on_although_it_was_cancelled_is_told(tmp_path: Path, soon_endless: None) -> None:
     told = Told(
         """
 import asyncio

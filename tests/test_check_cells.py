@@ -29,7 +29,7 @@ def run(*functions):
 
 def said(test):
     try:
-        found = plait.check(test, runs=40, seconds=None)
+        found = plait.check(test, runs=12, seconds=None)
     except plait.errors.PlaitError as error:
         return f"{type(error).__name__}: {error}"
     return f"{found.verdict}: {found.coverage}"

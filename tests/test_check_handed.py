@@ -74,7 +74,7 @@ STUCK = {
 
 
 @pytest.mark.parametrize("name", STUCK)
-def test_a_function_that_never_comes_back_is_told(name: str, tmp_path: Path) -> None:
+def test_a_function_that_never_comes_back_is_told(name: str, tmp_path: Path, soon_endless: None) -> None:
     is_told(STUCK[name], tmp_path)
 
 

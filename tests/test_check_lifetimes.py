@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import weakref
 from pathlib import Path
 from textwrap import dedent
 
 import pytest
 
+from plait._check import explore, places
 from plait._check.explore import explore_script
 from plait._check.places import Places
 
@@ -252,3 +254,21 @@ def test_a_finalizer_is_run_under_locks_of_a_large_package(
     assert result.record is not None
     assert result.record.failure is not None
     assert result.record.failure.kind == "deadlock", result.record.failure
+
+
+def test_collections_under_locks_do_not_look_through_what_the_search_keeps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nothing_left: None
+) -> None:
+    looked_through: list[int] = []
+    monkeypatch.setattr(places, "_collect", lambda: looked_through.append(len(gc.get_objects())))
+    monkeypatch.setattr(explore, "_program_freezes", lambda: False)
+    file = tmp_path / "program.py"
+    file.write_text(
+        "kept = [[] for _ in range(5_000)]\n"
+        + dedent(BEGIN + "lock = threading.Lock()\ndef work():\n    with lock: pass\n" + END)
+    )
+    keeps: list[object] = []
+    explore_script(file, runs=8, seconds=None, examine=lambda _: keeps.append([[] for _ in range(10_000)]))
+    gc.freeze()  # as before: it has thawed what the test run keeps, too
+    assert len(keeps) == 8
+    assert max(looked_through) < 30_000  # the program's own, and what was made after the last execution

@@ -147,7 +147,7 @@ def test_a_daemon_that_catches_everything_is_unwound(tmp_path: Path, nothing_lef
     assert told(explore(tmp_path, source))[0] == "passed"
 
 
-def test_a_task_that_catches_everything_for_ever_is_put_to_rest(tmp_path: Path) -> None:
+def test_a_task_that_catches_everything_for_ever_is_put_to_rest(tmp_path: Path, soon_endless: None) -> None:
     main = threading.main_thread()
     result = explore(
         tmp_path,
@@ -166,7 +166,7 @@ def test_a_task_that_catches_everything_for_ever_is_put_to_rest(tmp_path: Path) 
         """,
         runs=1,
     )
-    assert told(result) == ("failed", "no end after 200,000 steps")
+    assert told(result) == ("failed", "no end after 10,000 steps")
     assert threading.main_thread() is main
 
 

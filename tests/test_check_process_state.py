@@ -6,6 +6,7 @@ import gc
 import logging
 import os
 import random
+import sqlite3
 import sys
 import threading
 import time
@@ -84,9 +85,9 @@ def test_what_is_imported_is_imported_once(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.delattr(sys, "once")
 
 
-def check(file: Path) -> Checked:
+def check(file: Path, seed: int = 0) -> Checked:
     subject = Subject(lambda fresh: Script(str(file), [], fresh), own_files(str(file), ()))
-    return search(subject, Budget(20, None), seed=0, scheduler="rotation")
+    return search(subject, Budget(20, None), seed=seed, scheduler="rotation")
 
 
 def test_a_module_that_is_first_imported_meanwhile_can_make_locks_later(
@@ -115,3 +116,46 @@ def test_what_is_left_in_files_is_not_blamed_on_the_schedule(tmp_path: Path) -> 
     assert checked.told is None
     assert checked.verdict.reason.startswith("FileExistsError")
     assert "left behind" in checked.verdict.reason
+
+
+def test_what_a_library_does_once_is_not_taken_for_what_was_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installed, own = tmp_path / "installed", tmp_path / "own"
+    installed.mkdir()
+    own.mkdir()
+    monkeypatch.chdir(own)
+    monkeypatch.syspath_prepend(installed)
+    (installed / "chk_once.py").write_text(
+        "import threading\nlock, done = threading.Lock(), []\n"
+        "def ready():\n    while len(done) < 9:\n        with lock: done.append(1)\n"
+    )
+    program = own / "program.py"
+    program.write_text(
+        "import threading\nfrom chk_once import ready\nready()\nseen = []\n"
+        "threads = [threading.Thread(target=seen.append, args=(1,)) for _ in range(3)]\n"
+        "for thread in threads: thread.start()\nassert len(seen) == 3\n"
+    )
+    for seed in range(8):
+        assert check(program, seed=seed).verdict.word == "failed"
+        sys.modules.pop("chk_once")
+
+
+def test_databases_do_not_wait_for_the_disk(tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(
+        "import contextlib, os, sqlite3, threading\n"
+        "class Base(sqlite3.Connection): row_factory = sqlite3.Row\n"
+        "base = sqlite3.connect(os.path.dirname(__file__) + '/base', timeout=7, factory=Base)\n"
+        "with contextlib.closing(base):\n"
+        "    asked = [base.execute('pragma ' + name).fetchone()[0] for name in ('synchronous', 'busy_timeout')]\n"
+        "    base.execute('pragma synchronous = FULL')\n"
+        "    print(*asked, *base.execute('pragma synchronous').fetchone())\n"
+        "threading.Thread(target=print).start()\n"
+    )
+    real, printed = sqlite3.connect, []
+    explore_script(program, runs=2, seconds=None, examine=lambda record: printed.append(record.output.split()))
+    assert printed[-1] == ["0", "7000", "2"]
+    assert sqlite3.connect is sqlite3.dbapi2.connect is real
+    (tmp_path / "base").write_text("this is no database, and the program may find that out itself")
+    assert "DatabaseError" in str(explore_script(program, runs=2, seconds=None).record)

@@ -18,7 +18,7 @@ class Limiter:
         if self.left < 1:
             return
         time.sleep(0.1)
-        self.left -= 1
+        self.left -= 1  # plait: may be lost: the check is what is to be told
         self.passed += 1
 limiter = Limiter()
 threads = [threading.Thread(target=limiter.call) for _ in range(2)]

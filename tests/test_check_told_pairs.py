@@ -40,6 +40,15 @@ class Lock:
                 self.cond.notify_all()
 lock, table = Lock(), {"a": 1, "b": 1}
 """
+STORE = """
+import threading
+class Store:
+    def __init__(self): self.lock, self.events, self.readers = threading.Lock(), [], []
+    def subscribe(self, reader):{subscribe}
+    def append(self, event):{append}
+store, got = Store(), []
+threads = [threading.Thread(target=store.append, args=(1,)), threading.Thread(target=store.subscribe, args=(got.append,))]
+"""
 PROGRAMS = {
     "a lock for reading and writing that lets both in": Told(
         READ_WRITE
@@ -493,6 +502,26 @@ threads = [threading.Thread(target=probe) for _ in range(2)]
         + "assert gauge.most == 1",
         "The lock is let go too early: self.open",
         ("in line 8", "for line 11"),
+    ),
+    "what comes between the past and the subscription": Told(
+        STORE.format(
+            subscribe="""
+        with self.lock: past = list(self.events)
+        for event in past: reader(event)
+        with self.lock: self.readers.append(reader)""",
+            append="""
+        with self.lock:
+            self.events.append(event)
+            readers = tuple(self.readers)
+        for reader in readers: reader(event)""",
+        )
+        + THREADS
+        + "assert got == [1]",
+        "Each has missed what the other did: self.events and self.readers",
+        (
+            "In between Thread-1 changes `self.events` in line 11 and looks at `self.readers` in line 12",
+            "lines 11 and 12",
+        ),
     ),
 }
 

@@ -31,7 +31,7 @@ COMMANDS = {
     "check --json": (["check", "--json", "loses.py"], 1),
     "trace": (["trace", "quiet.py", "-o", "run.html"], 0),
     "doctor": (["doctor"], 0),
-    "advise": (["advise", "work.py:double", "--seconds", "0.5", ":::", "1", "2"], 0),
+    "advise": (["advise", "work.py:double", "--seconds", "0.1", ":::", "1", "2"], 0),
 }
 
 

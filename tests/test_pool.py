@@ -14,10 +14,13 @@ import time
 import weakref
 from collections.abc import Iterator
 from concurrent.futures import Future, as_completed, wait
+from queue import SimpleQueue
 
 import pytest
 
 import plait
+from plait._core.batch import Batch
+from plait._engines.crew import Crew, Seat
 from plait.errors import PoolBroken, UsageError
 
 ENGINES = ["inline", "thread"]
@@ -605,3 +608,40 @@ def test_dask_and_others_find_the_number_of_workers() -> None:
     with plait.Pool("thread", workers=3) as pool:
         assert pool._max_workers == 3
         assert repr(pool) == "<plait.Pool on thread, 3 workers>"
+
+
+class Watched:
+    """Where workers wait for calls; counts those who come although a call is there."""
+
+    def __init__(self, park: SimpleQueue[None], late: list[Future[str]]) -> None:
+        self.put, self._get, self._late = park.put, park.get, late
+        self.overlooked = 0
+
+    def get(self) -> None:
+        self.overlooked += not all(future.done() for future in self._late)
+        self._get()
+
+
+def test_a_call_that_comes_as_the_only_worker_goes_to_rest_is_not_overlooked(
+    monkeypatch: pytest.MonkeyPatch, nothing_left: None
+) -> None:
+    """Nobody rests yet who could be woken for it, so whoever goes to rest looks once more; the driver looks later."""
+    late: list[Future[str]] = []
+    draw = Crew.draw
+
+    def drawn(crew: Crew, seat: Seat) -> Batch | None:
+        batch = draw(crew, seat)
+        if batch is None and not late and crew.done[0]:
+            late.append(pool.submit(str, 2))
+            parks.append(Watched(crew._park, late))
+            crew._park = parks[0]  # type: ignore[assignment]  # all that is asked of it
+        return batch
+
+    parks: list[Watched] = []
+    monkeypatch.setattr(Crew, "draw", drawn)
+    with plait.Pool("thread", workers=1) as pool:
+        assert pool.submit(str, 1).result(PATIENCE) == "1"
+        while not late:
+            time.sleep(0.001)  # the worker goes to rest after its first call
+        assert late[0].result(PATIENCE) == "2"
+    assert [park.overlooked for park in parks] == [0]

@@ -46,12 +46,11 @@ PROGRAM = """
     awaited = {{draw: draw_awaited, nested: nested_awaited}}
     interpreters = ["interpreter"] if sys.version_info >= (3, 14) and "numpy" not in sys.modules else []
     for engine in ["inline", "thread", "process", "async", *interpreters]:
-        for fn, count in ((draw, 300), (nested, 2)):
-            for workers in (1, 2):
-                called = awaited[fn] if engine == "async" else fn
-                found = list(plait.map(called, range(count), engine=engine, workers=workers))
-                kind = found[0][0] if fn is draw else found[0][0][0]
-                print(fn.__name__, kind, hashlib.sha256(repr(found).encode()).hexdigest())
+        for fn, count, workers in ((draw, 300, 1), (draw, 300, 2), (nested, 2, 2)):
+            called = awaited[fn] if engine == "async" else fn
+            found = list(plait.map(called, range(count), engine=engine, workers=workers))
+            kind = found[0][0] if fn is draw else found[0][0][0]
+            print(fn.__name__, kind, hashlib.sha256(repr(found).encode()).hexdigest())
     """
 
 

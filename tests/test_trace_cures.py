@@ -232,10 +232,10 @@ def test_more_threads_of_an_executor() -> None:
 def test_workers_that_are_few_and_wait() -> None:
     trace = made({"MainThread": [(0, State.FUTURE)], "process-1 (pid 9)": [(0, SLEEP)]}, "worker")
     run = Figures("fetch", 0, elsewhere=True, lanes={1: (0, 2 * SECOND)}, items=20, work=2.0, hungry=2.0)
-    ((_, text),) = tell_runs(trace, [run])
+    ((_, text),) = tell_runs(trace, [run], 2)
     assert 'engine="thread" and workers=4 would take about 0.50 s instead of 2.00 s' in text
     run.empty = 1.0  # its items come too slowly: more workers would have none
-    assert not any("workers=4" in text for _, text in tell_runs(trace, [run]))
+    assert not any("workers=4" in text for _, text in tell_runs(trace, [run], 2))
 
 
 @pytest.mark.parametrize(
@@ -250,7 +250,7 @@ def test_why_workers_have_no_item(figures: dict[str, float], words: str) -> None
     run = Figures("fetch", 0, lanes={1: (0, 2 * SECOND)}, items=20, work=0.2, hungry=2.0, empty=1.8)
     for name, value in figures.items():
         setattr(run, name, value)
-    ((_, text),) = tell_runs(trace, [run])
+    ((_, text),) = tell_runs(trace, [run], 2)
     assert text.endswith(words)
 
 

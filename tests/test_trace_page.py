@@ -35,8 +35,8 @@ def example(states: int = 100) -> Trace:
     return trace
 
 
-@pytest.fixture
-def browser() -> Iterator[Any]:
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
     selenium = pytest.importorskip("selenium.webdriver")
     options = selenium.ChromeOptions()
     options.binary_location = shutil.which("chromium")
@@ -45,6 +45,16 @@ def browser() -> Iterator[Any]:
     driver = selenium.Chrome(options=options, service=selenium.ChromeService(shutil.which("chromedriver")))
     yield driver
     driver.quit()
+
+
+@pytest.fixture
+def browser(chromium: Any) -> Iterator[Any]:
+    """A tab of its own, in a browser that is started once."""
+    first = chromium.current_window_handle
+    chromium.switch_to.new_window("tab")
+    yield chromium
+    chromium.close()
+    chromium.switch_to.window(first)
 
 
 def opened(browser: Any, trace: Trace, tmp_path: Path) -> Any:
@@ -92,6 +102,46 @@ def test_the_picture_is_driven(browser: Any, tmp_path: Path) -> None:
     assert "it <waits>" in browser.find_element("tag name", "header").text
     browser.execute_script("look(0, D.end); [...document.querySelectorAll('#legend .key')].at(-1).click()")
     assert browser.execute_script("return [find.value, hits.length, hits[0].lane.name]") == ["idle", 1, "process-1"]
+
+
+def rows(browser: Any) -> list[tuple[str, int]]:
+    """The name of each row, and how many lanes it has."""
+    return [
+        (name, lanes)
+        for name, lanes in browser.execute_script("return D.rows.map(row => [row.name, row.lanes.length])")
+    ]
+
+
+def test_workers_of_one_map_after_the_other_share_rows(browser: Any, tmp_path: Path) -> None:
+    """Those of one name do; where there are many of a kind, as the threads of a server, whichever has ended."""
+    trace = Trace("app.py", 0.0, 1_000_000)
+    for began in (0, 300_000, 600_000):
+        for name in ("thread-1", "thread-2"):
+            lane = Lane(name, "worker", 1, 1)
+            lane.add(began, State.PYTHON)
+            lane.add(began + 250_000, State.ABSENT)
+            trace.lanes.append(lane)
+    opened(browser, trace, tmp_path)
+    assert rows(browser) == [("thread-1", 3), ("thread-2", 3)]
+    assert hover(browser, 2, 400_000).splitlines()[0] == "thread-1"
+    browser.execute_script("tip.textContent = describe(10, D.rows[0].y + 3)")
+    assert browser.execute_script("return tip.textContent").splitlines() == [
+        "thread-1: 3, one after the other",
+        "0.750 s running Python",
+    ]
+    trace.lanes[2].moments[0] = 200_000  # it had begun before the first one ended
+    assert rows(opened(browser, trace, tmp_path)) == [("thread-1", 2), ("thread-2", 3), ("thread-1", 1)]
+
+    trace = Trace("server.py", 0.0, 1_000_000)
+    for number in range(1, 41):
+        lane = Lane(f"Thread-{number} (handle)", "thread", 1, number)
+        lane.add(number * 10_000, State.PYTHON)
+        lane.add(number * 10_000 + 15_000, State.ABSENT)
+        trace.lanes.append(lane)
+    assert rows(opened(browser, trace, tmp_path)) == [("Thread-… (handle)", 20)] * 2
+    assert hover(browser, 10, 115_000).splitlines()[0] == "Thread-11 (handle)"
+    trace.lanes = trace.lanes[:10]
+    assert len(rows(opened(browser, trace, tmp_path))) == 10
 
 
 def test_colours_follow_the_reader(browser: Any, tmp_path: Path) -> None:

@@ -70,8 +70,9 @@ def told(run: int, worker: str, base: int, items: int, began: float, ended: floa
 
 
 def sentences(trace: Trace, batches: list[Told], sums: Sums | None = None) -> list[str]:
-    add_items(trace, batches, [], ORIGIN)
-    return [text for _, text in tell_runs(trace, runs_of(trace, batches, sums or Sums(), ORIGIN))]
+    lanes = add_items(trace, batches, [], ORIGIN)
+    runs = runs_of(trace, zip(batches, lanes, strict=True), sums or Sums(), ORIGIN)
+    return [text for _, text in tell_runs(trace, runs, 2)]
 
 
 def test_the_item_that_ends_last() -> None:

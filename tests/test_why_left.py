@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
 
 from plait._see.why_diagnosis import diagnose
-from plait._see.why_dump import Dump, Frame, Thread
+from plait._see.why_dump import Dump, Frame, Thing, Thread
 from plait._see.why_known import examine
 from plait._see.why_left import leavers
 
@@ -83,3 +84,26 @@ def test_a_fork_may_have_left_a_lock_itself(tmp_path: Path, rest: str, title: st
     found = diagnose(Dump(1, (waits(tmp_path, rest),), forked=True))
     assert found is not None
     assert found.title == title
+
+
+def test_a_semaphore_that_an_error_has_left(tmp_path: Path) -> None:
+    """What gives it back behind the wait is no help: that is what it will have taken by then."""
+    file = tmp_path / "program.py"
+    file.write_text(
+        "def send():\n    slots.acquire()\n    work()\n    slots.release()\n\ndef hands_on():\n    slots.acquire()\n"
+    )
+    library = (
+        Frame(threading.__file__, 1, "Condition.wait"),
+        Frame(threading.__file__, 1, "Semaphore.acquire", {"self": Thing("Semaphore", 7)}),
+    )
+    own = Frame(str(file), 2, "send")
+    stuck = [Thread(name, n, n, (*library, own), busy=False, where="futex_wait") for n, name in enumerate("ab", 1)]
+    found = diagnose(Dump(1, tuple(stuck)))
+    assert found is not None
+    assert found.title == "All permits of slots are gone"
+    assert [(one.who, one.place) for one in found.steps] == [
+        ("a", "program.py:2"),
+        ("send()", "program.py:2"),
+        ("b", "program.py:2"),
+    ]
+    assert "finally" in found.cure

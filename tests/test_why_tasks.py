@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
-from told import EITHER_WAY, asked, said_of
+from told import EITHER_WAY, asked, come_to_rest, said_of
 
 from plait._see import why_source
 from plait._see.why_diagnosis import diagnose
@@ -261,6 +261,7 @@ def _check_what_is_said(folder: Path, source: str, expected: list[str], **watchd
     program = subprocess.Popen([sys.executable, str(file)], env=environment, process_group=0)
     deadline = time.monotonic() + LONG
     try:
+        come_to_rest(program.pid)
         while not _in_order(said := asked(program.pid), expected) and time.monotonic() < deadline:
             continue
     finally:

@@ -25,6 +25,20 @@ EITHER_WAY = pytest.mark.parametrize(
 )
 
 
+def come_to_rest(pid: int) -> None:
+    """Return once its main thread does not compute, or after half a second: asking costs much more than it takes to begin."""
+    seen = ["", "", ""]
+    for _ in range(100):
+        try:
+            with open(f"/proc/{pid}/schedstat") as file:
+                seen = [*seen[1:], file.read().partition(" ")[0]]
+        except OSError:  # no Linux, or it is gone
+            return
+        if seen[0] == seen[-1]:
+            return
+        time.sleep(0.005)  # nobody can be asked to tell when a program waits
+
+
 def asked(pid: int) -> str:
     """What `plait why` prints; nothing where it cannot look. Without the command, which takes long to start."""
     try:
@@ -45,6 +59,7 @@ def said_of(folder: Path, program: str, title: str, also: tuple[str, ...] = ()) 
     deadline = time.monotonic() + LONG
     said = ""
     try:
+        come_to_rest(running.pid)
         while not (said.startswith(title) and all(words in said for words in also)) and time.monotonic() < deadline:
             said = asked(running.pid)
     finally:

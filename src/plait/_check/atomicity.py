@@ -183,10 +183,10 @@ def _continued(history: History, index: int, container: int) -> bool:
     event, mine = history.events[index], history.of[history.events[index].thread]
     step = history.steps[index] + 1
     for following in (history.events[later] for later in mine[step : step + _ARGUMENTS]):
-        if following.site == event.site:
-            return False
         if following.place == container and goes_on(event, following):
             return True
+        if following.site == event.site:
+            return False
     return False
 
 

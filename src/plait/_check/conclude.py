@@ -11,7 +11,7 @@ from typing import NamedTuple
 from plait._check.explore import Again, Budget, Course, Doubt, Second, explore
 from plait._check.findings import Finding
 from plait._check.fresh import FreshModules
-from plait._check.investigate import Case, Told, investigate
+from plait._check.investigate import Case, Told, investigate, one_that_passes
 from plait._check.look import Look
 from plait._check.predict import loss
 from plait._check.program import Program
@@ -84,8 +84,14 @@ def search(
     def conclude(record: Record, case: object, again: Again) -> Told | Doubt:
         end = monotonic() + _SHRINKING
         known = case if isinstance(case, Case) else Case(record)
-        if _left_behind(known, again):
-            return Doubt(_LEFT.format(headline(record.failure)) if record.failure is not None else "")
+        if _fails_by_now(known, again):
+            tries = (
+                one_that_passes(record, again, lambda: monotonic() < end, anyhow=anyhow) for anyhow in (False, True)
+            )
+            passing = next(filter(None, tries), None)
+            if passing is None:
+                return Doubt(_LEFT.format(headline(record.failure)) if record.failure is not None else "")
+            known = known._replace(passing=passing)
         return investigate(known, again, lambda: monotonic() < end, sources)
 
     found = explore(
@@ -131,8 +137,12 @@ def _looking(scheduler: str | Scheduler, sources: Sources, *, one_output: bool) 
     return hinted, Look(hinted.hint, sources, one_output=one_output, follows=lambda: hinted.follows)
 
 
-def _left_behind(case: Case, again: Again) -> bool:
-    """Whether the schedule that has passed fails in the same way by now: then the schedule is not to blame."""
+def _fails_by_now(case: Case, again: Again) -> bool:
+    """Whether the schedule that has passed fails in the same way by now.
+
+    Then the schedule is not to blame; unless it is another one by now, since what the standard library does once in a
+    process has been done, and others pass.
+    """
     if case.passing is None or case.record.failure is None:
         return False
     return same_failure(again(case.passing.switches).failure, case.record.failure)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -127,9 +127,17 @@ def _waited_for(execution: Execution, me: Controlled) -> Failure | None:
     return _hang(execution, late[0], blocked)
 
 
-def stuck(execution: Execution, me: Controlled) -> Failure:
-    """Nobody can go on, ever."""
-    return _hang(execution, me, _blocked(execution))
+def stuck(execution: Execution, me: Controlled, among: Collection[int] | None = None) -> Failure:
+    """Nobody can go on, ever; or none of these, since those who can make no difference."""
+    blocked = _blocked(execution)
+    if among is not None:
+        hosts = {one.number for one in execution.threads if _runs_a_loop(one)}
+        blocked = tuple(one for one in blocked if one.thread in among or one.thread in hosts)
+    return _hang(execution, me, blocked)
+
+
+def _runs_a_loop(me: Controlled) -> bool:
+    return me.task is None and me.pending is not None and me.pending.kind is Kind.WAIT
 
 
 def _hang(execution: Execution, me: Controlled, blocked: tuple[Blocked, ...]) -> Failure:

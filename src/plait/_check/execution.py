@@ -25,10 +25,11 @@ from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from plait._check.border import Border
-from plait._check.controlled import Abort, Controlled, Gate, next_moment
-from plait._check.diagnosis import LATELY, at_limit, goes_on, only_time_helps, stuck, uncaught
+from plait._check.controlled import Abort, Controlled, Gate
+from plait._check.diagnosis import LATELY, at_limit, goes_on, only_time_helps, uncaught
 from plait._check.fair import Fair
 from plait._check.first_choice import FirstChoice
+from plait._check.heartbeat import Heartbeat
 from plait._check.places import Places
 from plait._check.remarks import Remarks, held_up
 from plait._check.signals import deliver, in_main
@@ -113,6 +114,7 @@ class Execution(Border):
         self.hasty = hasty or (lambda _: False)
         self.one_order = True
         self.choose: Choose = FirstChoice(self, choose).choose
+        self._heartbeat = Heartbeat(self)
         self._limit = limit
         self._fair = False
 
@@ -269,7 +271,7 @@ class Execution(Border):
     def fail(self, failure: Failure) -> None:
         """The execution is over because of this, unless it was already."""
         if self.failure is None and not self.aborting:
-            self.failure = failure
+            self.failure, self.gave_up = self._heartbeat.judged(failure)
         self.stop()
 
     def stop(self) -> None:
@@ -383,11 +385,7 @@ class Execution(Border):
             raise Abort
         if self.away:
             return False
-        moment = next_moment(self.threads)
-        if moment is None:
-            self.fail(stuck(self, me))
-            raise Abort
-        self.now, self.clock_reads = max(self.now, moment), 0
+        self.now, self.clock_reads = max(self.now, self._heartbeat.next_moment(me)), 0
         self.wake_sleepers()
         return True
 

@@ -33,9 +33,10 @@ from plait._check.source import Sources
 from plait._check.uses import hands_on
 from plait._check.waits import waiting
 from plait._check.way_out import is_left
-from plait._check.words import Words, begun, changeovers, frame_site, headline, innermost, own
+from plait._check.words import Words, begun, changeovers, frame_site, headline, innermost, listed, own
 from plait._core.event import Event, Kind, conflict
 
+_SOON = 6  # accesses of a thread that goes on, among which its first change is shown, too
 _SWITCHES = 4  # the last ones, which are told when nothing explains the failure
 _RECENT = 30  # accesses of the failing thread that are looked at when nothing else explains it
 _ENOUGH_FOR_A_HANG = 8  # points of a split that is believed where no symptom says which part is wrong
@@ -61,7 +62,7 @@ def explain(failing: Record, passing: Record | None, sources: Sources) -> Findin
     finding = _with_end(finding, failure) if ends else finding
     words = Words(history, sources)
     finding = let_in(finding, sources)
-    return words.named(finding._replace(why=finding.why + _held_up(history, words)))
+    return words.named(finding._replace(why=finding.why + _held_up(history, words) + _beats(failure, words)))
 
 
 def _overdue(
@@ -107,6 +108,16 @@ def _held_up(history: History, words: Words) -> str:
         f" It takes that the others are held up while {words.thread(early.thread)} waits in {words.line(early.site)}, "
         "as on a busy machine: only the time keeps them in order."
     )
+
+
+def _beats(failure: Failure, words: Words) -> str:
+    """Who goes on in a hang, to no purpose; "" for all other failures."""
+    hosts = {*words.history.turns.hosts.values()}
+    going = [words.thread(one) for one in failure.going if one not in hosts]
+    if not going:
+        return ""
+    goes = "goes on meanwhile, but only does" if len(going) == 1 else "go on meanwhile, but only do"
+    return f" {listed(going[:3])} {goes} the same again and again."
 
 
 def _early(history: History) -> Event | None:
@@ -317,14 +328,35 @@ def _rivals(history: History) -> list[int]:
 def _interleaved(history: History, thread: int) -> list[int]:
     """What threads did last before others went on, and what those did first; else what the failing one shared."""
     found: set[int] = set()
-    touches = {index for index, event in enumerate(history.events) if event.kind in (Kind.READ, Kind.WRITE)}
+    touches = _shared(history) or {
+        index for index, event in enumerate(history.events) if event.kind in (Kind.READ, Kind.WRITE)
+    }
     for switch in history.record.switches[-_SWITCHES:]:
         mine = history.of.get(switch.thread, [])[: switch.step]
         at = mine[-1] if mine else -1
         found.update([index for index in mine if index in touches][-1:])
-        found.update([index for index in history.of.get(switch.to, []) if index > at and index in touches][:1])
+        theirs = [index for index in history.of.get(switch.to, []) if index > at and index in touches]
+        found.update(theirs[:1])
+        found.update([index for index in theirs[:_SOON] if history.events[index].kind == Kind.WRITE][:1])
     shared = _contended(history, thread)
     return sorted({*found, *shared[-2:]}) if len({history.events[index].thread for index in found}) > 1 else shared
+
+
+def _shared(history: History) -> set[int]:
+    """The accesses to what several threads touch once there are several, and one of them changes."""
+    begun = next((index for index, event in enumerate(history.events) if event.kind == Kind.START), 0)
+    users: dict[tuple[int, str], set[int]] = {}
+    changed: set[tuple[int, str]] = set()
+    for event in history.events[begun:]:
+        if event.kind in (Kind.READ, Kind.WRITE):
+            key = event.place, "[" if event.name[:1] == "[" else event.name
+            users.setdefault(key, set()).add(event.thread)
+            if event.kind == Kind.WRITE:
+                changed.add(key)
+    rivals = {key for key in changed if len(users[key]) > 1}
+    keys = ((event.place, "[" if event.name[:1] == "[" else event.name) for event in history.events)
+    is_access = (event.kind in (Kind.READ, Kind.WRITE) for event in history.events)
+    return {index for index, (key, access) in enumerate(zip(keys, is_access, strict=True)) if access and key in rivals}
 
 
 def _contended(history: History, thread: int) -> list[int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Callable, Iterator
 from traceback import walk_tb
@@ -11,6 +10,7 @@ from typing import NamedTuple
 from plait._check.atomicity import Split, overlap
 from plait._check.best_split import best_split
 from plait._check.explain_asked import explain_asked
+from plait._check.explain_between import explain_between
 from plait._check.explain_both import explain_both
 from plait._check.explain_closed import explain_closed
 from plait._check.explain_context import explain_context
@@ -33,7 +33,7 @@ from plait._check.explain_torn import explain_half, explain_iteration, explain_t
 from plait._check.explain_turned import explain_turned
 from plait._check.explain_unmade import explain_unmade
 from plait._check.explain_weakref import explain_weakref
-from plait._check.explain_woken import explain_overtaken, explain_woken
+from plait._check.explain_woken import explain_overtaken, explain_unlooped, explain_woken
 from plait._check.findings import Finding, Side
 from plait._check.half import half, half_read
 from plait._check.history import History
@@ -43,9 +43,8 @@ from plait._check.ordering import gone, is_known, origins, swaps
 from plait._check.record import Failure
 from plait._check.source import Sources
 from plait._check.torn import torn
-from plait._check.waits import receiver
 from plait._check.words import Words, begun, changeovers, frame_site, headline, innermost, line_of, own
-from plait._core.event import Kind, Site
+from plait._core.event import Kind
 
 _ITERATED = ("changed size during iteration", "mutated during iteration", "keys changed during iteration")
 _ENOUGH = 6  # points of a split that is believed
@@ -291,7 +290,7 @@ def _skew(crash: Crash) -> Finding | None:
 def _split(crash: Crash, split: Split) -> Finding:
     """What is told of a split: of a loop or a wait around it, or of the two accesses."""
     history, sources = crash.history, crash.sources
-    told = _skipped(history, split, sources) or _unlooped(history, split, sources)
+    told = _skipped(history, split, sources) or explain_unlooped(history, split, sources)
     return told or explain_split(history, split, sources)
 
 
@@ -310,6 +309,11 @@ def _turned(crash: Crash) -> Finding | None:
     return explain_turned(crash.history, crash.before, crash.suspects, crash.sources)
 
 
+def _between(crash: Crash) -> Finding | None:
+    """Two of which each has missed what the other one did, where nobody asks."""
+    return explain_between(crash.history, crash.before, crash.sources) if crash.is_judged else None
+
+
 def _skipped(history: History, split: Split, sources: Sources) -> Finding | None:
     """Two steps of one loop over a container that changes in between: elements are skipped, or seen twice."""
     one, two = history.events[split.first].site, history.events[split.second].site
@@ -321,7 +325,7 @@ def _skipped(history: History, split: Split, sources: Sources) -> Finding | None
 _RULES: tuple[Callable[[Crash], Finding | None], ...] = (
     _asked, _closed, _context, _removed, _released, _known, _weakref, _iterated, _process, _timed, _woken, _early,
     _unmade, _local, _replaced, _overtaken, _sure_split, _factory, _captured, _both, _leftover, _vain, _skew, _missed,
-    _torn, _swapped, _half_read, _some_split, _cached, _pieces, _stale, _turned,
+    _torn, _swapped, _half_read, _some_split, _cached, _pieces, _stale, _turned, _between,
 )  # fmt: skip
 
 
@@ -354,47 +358,3 @@ def _before_it(error: BaseException | None) -> Iterator[tuple[str, int]]:
         error = error.__cause__ or error.__context__
         if error is not None:
             yield from ((frame.f_code.co_filename, line) for frame, line in walk_tb(error.__traceback__))
-
-
-def _unlooped(history: History, split: Split, sources: Sources) -> Finding | None:
-    """A split over a wait that stands in no loop: the wait is what is wrong."""
-    site = history.events[split.first].site
-    function = sources.function(site) if site is not None else None
-    for node in ast.walk(function) if function is not None else ():
-        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "wait"):
-            continue
-        place = Site(site.file, node.lineno, node.col_offset, node.lineno, node.col_offset, "", "") if site else None
-        if place is None or sources.enclosing(place, ast.While) is not None:
-            continue
-        if not _waited(history, split, place, sources):
-            continue
-        found = explain_split(history, split, sources)
-        thing = ast.unparse(node.func.value)
-        thread = history.events[split.first].thread
-        one, kind = Words(history, sources).thread(thread), "task" if history.is_task(thread) else "thread"
-        return found._replace(
-            kind="wait without loop",
-            title=f"A wait without a loop: {thing}.wait()",
-            why=f"{one} checks once, waits in line {node.lineno}, and goes on as soon as it is woken. By then another "
-            f"{kind} has been quicker and changed it again, so what it waited for is not so.",
-            fix=f"Use `while` instead of `if` around `{thing}.wait()`, or `{thing}.wait_for(...)`.",
-            gil=True,
-            reason="it waits in between",
-        )
-    return None
-
-
-def _waited(history: History, split: Split, place: Site, sources: Sources) -> bool:
-    """Whether the thread waited at this line between the two accesses, and not for a lock of its own.
-
-    A task waits there under the lock of an asyncio.Condition; else it may be another thing that has a `wait`.
-    """
-    waits = Kind.ACQUIRE
-    if history.is_task(history.events[split.first].thread):
-        entered = sources.entered_around(place.file, place.line)
-        if receiver(sources.line(place.file, place.line), "wait") != entered:
-            return False
-        waits = Kind.PAUSE
-    mine = history.of[history.events[split.first].thread]
-    between = (history.events[index] for index in mine[history.steps[split.first] : history.steps[split.second]])
-    return any(event.kind == waits and event.site is not None and event.site.line == place.line for event in between)

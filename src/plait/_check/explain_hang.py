@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 
 from plait._check.awaited import kept_around, ring
@@ -18,12 +19,12 @@ from plait._check.unreached import unreached
 from plait._check.unset import Overlooked, keep_from_each_other, overlooked, set_in, waits_for_itself
 from plait._check.untold import changed_since, changes_of, judged, looked_at, without
 from plait._check.uses import Call, hands_on
-from plait._check.waits import condition_of, entered, in_pool, receiver, waiting
+from plait._check.waits import entered, in_pool, receiver, waiting
 from plait._check.way_out import way_out
 from plait._check.words import Words, frame_site, headline, innermost, listed, numbered, own
 from plait._core.event import Kind, Site
 
-_METHODS = ("wait_for", "wait", "get", "put", "join", "acquire", "result", "exception", "shutdown")
+_METHODS = ("wait_for", "wait", "get", "put", "aget", "aput", "join", "acquire", "result", "exception", "shutdown")
 
 
 def explain_hang(history: History, failure: Failure, cause: Cause, sources: Sources) -> Finding:
@@ -93,8 +94,8 @@ def _place(history: History, cause: Cause, call: Call) -> Site | None:
 
 
 def _told(failure: Failure) -> list[Blocked]:
-    """Those who are worth a row: not the thread of an event loop, all of whose tasks wait."""
-    return [blocked for blocked in failure.blocked if waiting(blocked).kind != "loop"] or list(failure.blocked)
+    """Those who are worth a row: no event loop, all of whose tasks wait, and nobody who only waits to be asked."""
+    return [one for one in failure.blocked if waiting(one).kind not in ("loop", "idle")] or list(failure.blocked)
 
 
 def _variant(history: History, failure: Failure, cause: Cause, sources: Sources) -> str:
@@ -126,7 +127,7 @@ def _unset(history: History, cause: Cause, sources: Sources) -> str:
     """Which of the sentences of `nobody sets it` fit a condition; "" for the general ones."""
     change = _unnotified(history, cause, sources) if cause.waiting.kind == "condition" else -1
     last = _over(history, cause) if cause.waiting.kind == "condition" and change < 0 else change
-    if _back(history, last, cause, sources):
+    if unreached(history, last, cause.waiting, sources):
         return "nobody sets it, not reached"
     if change >= 0:
         return f"nobody sets it, {'judged' if judged(history, change, sources) >= 0 else 'changed'}"
@@ -198,7 +199,16 @@ def _in_generator(blocked: Blocked, sources: Sources) -> bool:
     return gives and blocked.since is not None and (blocked.since.file, blocked.since.function) not in inside
 
 
-_ENDINGS = {"semaphore": "semaphore", "future": "future", "queue put": "full", "queue join": "not done"}
+_ENDINGS = {
+    "semaphore": "semaphore",
+    "future": "future",
+    "queue put": "full",
+    "queue join": "not done",
+    "channel get": "channel",
+    "channel put": "channel full",
+    "await channel get": "channel",
+    "await channel put": "channel full",
+}
 
 
 def _facts(history: History, failure: Failure, cause: Cause, words: Words, sources: Sources) -> dict[str, str]:
@@ -227,7 +237,7 @@ def _facts(history: History, failure: Failure, cause: Cause, words: Words, sourc
     return {
         "name": words.thread(cause.blocked.thread),
         "here": words.line(site),
-        "thing": _thing(cause, words, sources) or "it",
+        "thing": _thing(cause, words, sources) or ("channel" if "channel" in cause.waiting.kind else "it"),
         "who": who,
         "where": where,
         "all_wait": "both wait" if together == 2 else "all wait",
@@ -243,7 +253,7 @@ def _facts(history: History, failure: Failure, cause: Cause, words: Words, sourc
         else "",
         "ended": _last_use(history, failure, cause, words) if calls else "",
         "sets": sets,
-        "back": numbered(_back(history, change, cause, sources)),
+        "back": numbered(unreached(history, change, cause.waiting, sources)),
         "loop": f"line {unasked.loop}" if unasked is not None else "",
         "asked": cause.calls[0].method if calls else "",
         "last": calls[0][1] if calls else "",
@@ -341,11 +351,6 @@ def _change(history: History, cause: Cause, sources: Sources) -> int:
     return found.change if found is not None else -1
 
 
-def _back(history: History, change: int, cause: Cause, sources: Sources) -> tuple[int, ...]:
-    """The lines that would change back what was changed, and notify, and to which nobody has come."""
-    return unreached(history, change, condition_of(cause.waiting, sources), sources) if change >= 0 else ()
-
-
 def _unnotified(history: History, cause: Cause, sources: Sources) -> int:
     return changed_since(history, cause.blocked, cause.began, sources)
 
@@ -378,8 +383,14 @@ def _thing(cause: Cause, words: Words, sources: Sources) -> str:
     site = waits_at(cause.blocked)
     text = sources.line(site.file, site.line) if site is not None else ""
     found = next((name for method in _METHODS if (name := receiver(text, method))), "")
-    found = found or entered(text)
+    found = found or entered(text) or _iterated(text)
     return found or (words.lock(cause.blocked.pending.place) if cause.waiting.kind == "lock" else "")
+
+
+def _iterated(text: str) -> str:
+    """What a line loops over, if that is a name: `items` in ``for item in items:``."""
+    found = re.search(r"\bfor\s+.+?\s+in\s+([A-Za-z_][\w.]*)\s*[:\])}]", text)
+    return found[1] if found else ""
 
 
 def _did(method: str, thing: str) -> str:

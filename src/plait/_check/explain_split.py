@@ -88,9 +88,12 @@ _WHY = {
     "between {other} writes `{thing}` in {between}, and that write is lost.",
     "lost update, one line": "`{text}` in {first} is two steps: it reads `{thing}`, then writes the new value. {one} "
     "has read and not yet written when {other} writes `{thing}` in {between}; that write is lost.",
-    "data race": "{one} reads `{thing}` and writes back a new value made from it in {second}. In between {other} "
-    "writes `{thing}` in {between}, and that write is lost: no lock and no order keeps them apart. The program did not "
-    "notice this time.",
+    "data race": "{one} reads `{thing}` in {first} and writes a new value, made from what it read, in {second}. In "
+    "between {other} writes `{thing}` in {between}, and that write is lost: no lock and no order keeps them apart. The "
+    "program did not notice this time.",
+    "data race, one line": "{one} reads `{thing}` and writes back a new value made from it in {second}. In between "
+    "{other} writes `{thing}` in {between}, and that write is lost: no lock and no order keeps them apart. The program "
+    "did not notice this time.",
     "check then act": "{one} checks `{seen}` in {first} and acts on the answer in {second}. In between {other} changes "
     "it in {between}, so the answer does not hold any more.",
     "non-repeatable read": "{one} reads `{thing}` in {first} and {again}in {second}, and takes it to be the same. In "

@@ -6,7 +6,8 @@ import ast
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from plait._check.atomicity import overlap
+from plait._check.atomicity import Split, overlap
+from plait._check.explain_split import explain_split
 from plait._check.findings import Finding
 from plait._check.history import History
 from plait._check.source import Sources
@@ -182,3 +183,47 @@ def _changes(history: History, index: int, use: int) -> bool:
 def _lets_go(history: History, index: int, signal: int) -> bool:
     event = history.events[index]
     return event.kind == Kind.RELEASE and event.place == signal
+
+
+def explain_unlooped(history: History, split: Split, sources: Sources) -> Finding | None:
+    """A split over a wait that stands in no loop: the wait is what is wrong."""
+    site = history.events[split.first].site
+    function = sources.function(site) if site is not None else None
+    for node in ast.walk(function) if function is not None else ():
+        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "wait"):
+            continue
+        place = Site(site.file, node.lineno, node.col_offset, node.lineno, node.col_offset, "", "") if site else None
+        if place is None or sources.enclosing(place, ast.While) is not None:
+            continue
+        if not _waited(history, split, place, sources):
+            continue
+        found = explain_split(history, split, sources)
+        thing = ast.unparse(node.func.value)
+        thread = history.events[split.first].thread
+        one, kind = Words(history, sources).thread(thread), "task" if history.is_task(thread) else "thread"
+        return found._replace(
+            kind="wait without loop",
+            title=f"A wait without a loop: {thing}.wait()",
+            why=f"{one} checks once, waits in line {node.lineno}, and goes on as soon as it is woken. By then another "
+            f"{kind} has been quicker and changed it again, so what it waited for is not so.",
+            fix=f"Use `while` instead of `if` around `{thing}.wait()`, or `{thing}.wait_for(...)`.",
+            gil=True,
+            reason="it waits in between",
+        )
+    return None
+
+
+def _waited(history: History, split: Split, place: Site, sources: Sources) -> bool:
+    """Whether the thread waited at this line between the two accesses, and not for a lock of its own.
+
+    A task waits there under the lock of an asyncio.Condition; else it may be another thing that has a `wait`.
+    """
+    waits = Kind.ACQUIRE
+    if history.is_task(history.events[split.first].thread):
+        entered = sources.entered_around(place.file, place.line)
+        if receiver(sources.line(place.file, place.line), "wait") != entered:
+            return False
+        waits = Kind.PAUSE
+    mine = history.of[history.events[split.first].thread]
+    between = (history.events[index] for index in mine[history.steps[split.first] : history.steps[split.second]])
+    return any(event.kind == waits and event.site is not None and event.site.line == place.line for event in between)

@@ -181,18 +181,19 @@ class _Search:
         self._canary = Canary(rewrite)
         self._tally = Tally()
         self._typed = Input()
+        self._freezes = False
         self._types = Types(self._fresh.files)
 
     def run(self, budget: Budget, course: Course, conclude: Conclude | None, second: Second | None) -> Result:
         began = monotonic()
         collected = gc.isenabled()
         gc.disable()
-        freezes = not _program_freezes()
+        self._freezes = freezes = not _program_freezes()
         if freezes:
             gc.freeze()  # a collection looks at what executions have made, and at nothing else
         Hooks(self._types).install()
         try:
-            with self._core, Patches(self._core.stand_ins()), self._fresh, self._process:
+            with self._core, Patches(self._core.stand_ins()) as self._patches, self._fresh, self._process:
                 canary = self._find_canary()
                 until = None if budget.seconds is None else began + budget.seconds
                 found = self._both(course, budget.runs, until, second) if canary else _NOTHING
@@ -228,12 +229,15 @@ class _Search:
         return record
 
     def _forget(self) -> None:
+        self._patches.late()
         self._fresh.forget()
         self._types.forget()
         self._process.leave_out(self._fresh.renewed)
         self._process.restore()
         if self._fresh.finalizes:
             _collect_quietly()  # not in the next execution, which may collect its own
+            if self._freezes:
+                gc.freeze()  # nor shall the next one, which collects under locks, look through what the search keeps
 
     def _find_canary(self) -> bool:
         scheduler = RandomWalkScheduler()

@@ -179,6 +179,16 @@ WORDS = {
         "Let the consumer go on until the producers are done, whatever fails in between; or make the queue large "
         "enough.",
     ),
+    "nothing comes, channel": Says(
+        "{name} waits for an item from `{thing}` in {here}, but nobody who is left will put one, or close it: {rest}.",
+        "Close the channel when its producers are done: `with {thing}:` in the only one, or `{thing}.close()` after "
+        "the scope in which several of them run. Then loops over it end.",
+    ),
+    "nothing comes, channel full": Says(
+        "{name} waits for room in `{thing}` in {here}, but nobody who is left will take something out: {rest}.",
+        "Let somebody take items until the channel is closed, whatever fails in between; or give it a size that is "
+        "large enough.",
+    ),
     "nothing comes, not done": Says(
         "{name} waits in {here} until all items of `{thing}` are done, but nobody who is left will take one: every "
         "other thread has ended or waits too.{ended}",

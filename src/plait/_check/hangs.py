@@ -1,7 +1,6 @@
 """Why nobody will wake a thread that waits: lost wake-up, too few woken, missing task_done, what is never released.
 
-The standard library's Condition, Queue, Semaphore and so on run as they are, so an execution shows the locks inside
-them: what belongs to one of them is what was done under its lock, at lines of the user's that say `notify` or `put`.
+What is done to a Condition, a Queue or a Semaphore is what is done under its lock, in lines that say `notify` or `put`.
 """
 
 from __future__ import annotations
@@ -359,6 +358,10 @@ _RULES = {
     "await lock": _async_lock,
     "await semaphore": _async_lock,
     "await condition": _async_condition,
+    "channel get": lambda _: ("nothing comes", ()),
+    "channel put": lambda _: ("nothing comes", ()),
+    "await channel get": lambda _: ("nothing comes", ()),
+    "await channel put": lambda _: ("nothing comes", ()),
     "await queue get": lambda _: ("nothing comes", ()),
     "await queue put": lambda _: ("nothing comes", ()),
     "await queue join": _async_join,

@@ -5,8 +5,10 @@ The program is run again for it; `run` does that, and `more` says whether there 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
+from random import Random
 from typing import NamedTuple
 
 from plait._check.explain import explain
@@ -19,6 +21,7 @@ from plait._check.token import encode
 from plait._core.event import Kind
 
 _ATTEMPTS = 16  # executions that are tried to find one that passes
+_OFTEN = 0.15  # of the steps are followed by a switch, where those are made at random
 _LATE = 3  # accesses of the thread that starts the others, before which they are let go on
 
 
@@ -52,7 +55,7 @@ def investigate(case: Case, run: Run, more: Callable[[], bool], sources: Sources
     """The finding for a case; the explanation is of the shrunk execution."""
     if case.record.failure is not None:
         record = shrink(case.record, run, more)
-        passing = case.passing or _passing(record, run, more)
+        passing = case.passing or one_that_passes(record, run, more)
         return Told(explain(record, passing, sources), record, encode(record.switches), passing)
     if case.prediction is not None:
         return _lost(case.record, case.prediction, run, more, sources)
@@ -81,15 +84,31 @@ def _other_outcome(case: Case, run: Run, more: Callable[[], bool], sources: Sour
     return Told(explain(failing, usual, sources), shorter, encode(shorter.switches))
 
 
-def _passing(record: Record, run: Run, more: Callable[[], bool]) -> Record | None:
-    """An execution that does not fail, where there is one near by: its threads begin in another order."""
-    for number, switches in enumerate(_others(record)):
+def one_that_passes(record: Record, run: Run, more: Callable[[], bool], *, anyhow: bool = False) -> Record | None:
+    """An execution that does not fail, where there is one near by: its threads begin in another order.
+
+    With `anyhow` threads take turns at random instead.
+    """
+    for number, switches in enumerate(_at_random(record) if anyhow else _others(record)):
         if number >= _ATTEMPTS or not more():
             return None
         other = run(switches)
         if other.failure is None:
             return other
     return None
+
+
+def _at_random(record: Record) -> Iterator[Sequence[Switch]]:
+    """Switches at some of the steps of the record, to any of the threads; the same ones each time."""
+    numbers = range(len(record.threads))
+    for seed in range(_ATTEMPTS):
+        dice, steps = Random(seed), Counter[int]()
+        switches = []
+        for event in record.events:
+            if dice.random() < _OFTEN:
+                switches.append(Switch(event.thread, steps[event.thread], dice.choice(numbers), ""))
+            steps[event.thread] += 1
+        yield switches
 
 
 def _others(record: Record) -> Iterator[Sequence[Switch]]:

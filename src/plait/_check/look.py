@@ -11,6 +11,7 @@ from plait._check.findings import Finding
 from plait._check.history import History
 from plait._check.investigate import Case
 from plait._check.predict import Prediction, lost, predictions
+from plait._check.races import interleaved
 from plait._check.record import Record, Switch
 from plait._check.remarks import GRAVITY
 from plait._check.scout import Discovery
@@ -49,6 +50,7 @@ class Look:
         self._told: set[tuple[str, bool, tuple[Site | None, ...]]] = set()
         self._remarked: set[tuple[str, tuple[Site | None, ...]]] = set()
         self._notes: list[Finding] = []
+        self._judged: set[tuple[Site | None, ...]] = set()  # accesses in an order that may have lost something
         self._seen: set[tuple[Site | None, bool]] = set()  # where threads have come, and where several in one execution
         self._came: set[tuple[int, int]] = set()  # the same: identities of sites, and who came there
         self._kept: dict[int, Site | None] = {}  # so that no other site gets an identity
@@ -72,7 +74,20 @@ class Look:
         self._passing = self._passing or record
         if self._one_output and record.output != self._passing.output:
             return Case(record, self._passing)
+        if (seen := self._lost_here(record)) is not None:
+            return Case(record, self._passing, seen)
         self._predict(record)
+        return None
+
+    def _lost_here(self, record: Record) -> Prediction | None:
+        """An update that was lost in this execution, though nothing had led to it, and the program did not notice."""
+        for accesses in interleaved(record.events):
+            sites = tuple(record.events[at].site for at in accesses)
+            if sites not in self._judged:
+                self._judged.add(sites)
+                seen = Prediction("data race", (), sites)
+                if lost(seen, record, self._sources) is not None:
+                    return seen
         return None
 
     def confirm(self, record: Record, discovery: Discovery) -> Case | None:

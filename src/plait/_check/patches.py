@@ -42,7 +42,8 @@ from plait._check.stand_in_gc import collect
 from plait._check.stand_in_locks import StandInLock, StandInRLock, StandInWaiter
 from plait._check.stand_in_queue import StandInSimpleQueue
 from plait._check.stand_in_signals import Signals
-from plait._core import attentive
+from plait._check.stand_in_sqlite import connecting, databases
+from plait._core import attentive, bell, checked
 from plait._core.lazy_imports import LAZY, settle_modules
 
 _LOCK = type(_thread.allocate_lock())
@@ -53,6 +54,7 @@ _DATETIME = datetime.datetime
 _OURS = ("plait._check", "plait._schedulers", "_pytest", "pluggy")  # these go on living in real time
 _LOOPS = sys.modules[asyncio.SelectorEventLoop.__module__]
 _POLICY = getattr(_LOOPS, "_DefaultEventLoopPolicy", None) or asyncio.DefaultEventLoopPolicy  # before Python 3.14
+_AT_ONCE = 4  # items of a map that run at the same time
 _UNAWAITED = "_warn_unawaited_coroutine"  # what the interpreter calls when a coroutine is thrown away
 _WAITS = "_allocate_lock"  # what `threading` allocates for itself, to wait on
 
@@ -71,6 +73,7 @@ class Patches:
         self._back: dict[int, Any] = {}
         self._before: set[str] = set()
         self._give_back: Callable[[], None] = lambda: None
+        self._fast: Callable[..., Any] | None = None
         self._lazy: list[tuple[ModuleType, str]] = []  # what will be imported when it is used, meanwhile or later
 
     def __enter__(self) -> Patches:
@@ -86,6 +89,8 @@ class Patches:
             if not name.startswith(_OURS) and isinstance(module, ModuleType):
                 self._sweep(module)
         self._set(attentive, "BREATH", None)
+        self._set(checked, "WORKERS", _AT_ONCE)
+        self._set(bell, "allocate", StandInWaiter)
         self._set(threading, _WAITS, StandInWaiter)
         self._set(threading, "excepthook", threading.__excepthook__)  # what a test runner has put there is not for us
         for owner, name, stand_in in entry_points():
@@ -129,6 +134,13 @@ class Patches:
             found = id(module.__dict__.get(name))
             if found in self._back:
                 setattr(module, name, self._back[found])
+
+    def late(self) -> None:
+        """Replaces what there is only since the program has imported it."""
+        for module in databases() if not self._fast else ():
+            self._fast = self._fast or connecting(module.connect)
+            self._back[id(self._fast)] = module.connect
+            self._set(module, "connect", self._fast)
 
     def _sweep(self, module: ModuleType) -> None:
         table, values = self._table, list(module.__dict__.values())
@@ -188,16 +200,23 @@ def _acquire_by_number(self: Any, waited_for: Iterable[Any]) -> None:
 def end_of_pools() -> bool:
     """What executors do at the end of the interpreter, in virtual time; whether there was anything to do."""
     queues = pool_module._threads_queues
-    if not queues:
-        return False
-    pool_module._python_exit()
-    return True
+    if queues:
+        pool_module._python_exit()
+    gate = _gate()
+    return bool((gate is not None and gate.finish()) or queues)
+
+
+def _gate() -> Any:
+    """What plait's own pools have ended by, if there may be any: a neighbour, looked for among what is imported."""
+    return getattr(sys.modules.get("plait._run.pool_exit"), "exit_gate", None)
 
 
 def reset_pools() -> None:
     """Executors may be made again after `end_of_pools`."""
     pool_module._shutdown = False
     pool_module._threads_queues.clear()  # type: ignore[attr-defined]  # it is a WeakKeyDictionary
+    if (gate := _gate()) is not None:
+        gate.exchange()
     processes: Any = sys.modules.get("concurrent.futures.process")
     if processes is not None:
         processes._threads_wakeups.clear()
@@ -213,8 +232,12 @@ def _take_pools() -> Callable[[], None]:
     before = [dict(threads) for threads in known]
     for threads in known:
         threads.clear()
+    gate = _gate()
+    ours = gate.exchange() if gate is not None else set()
 
     def give_back() -> None:
+        if (gate := _gate()) is not None:
+            gate.exchange(ours)
         for threads, known_before in zip(known, before, strict=True):
             threads.update(known_before)
 

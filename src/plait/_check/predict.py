@@ -95,13 +95,13 @@ def lost(prediction: Prediction, record: Record, sources: Sources) -> Finding | 
 
 
 def _losses(history: History, sources: Sources) -> Iterator[Split]:
-    """The updates in one statement between whose read and write another thread has written.
+    """The updates between whose read and write another thread has written.
 
     Sites alone do not say so: the read and the write of ``n += 1`` have one and the same, and in a loop, the write of
     one round and the read of the next surround the writes of others without any harm.
     """
     for split in splits(history):
-        if split.kind == "lost update" and modifies(history, split.second, sources):
+        if split.kind == "lost update" and modifies(history, split.first, split.second, sources):
             yield split
 
 

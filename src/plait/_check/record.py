@@ -77,7 +77,8 @@ class Failure(NamedTuple):
     a cycle of locks or joins), "hang" (all wait, for something that nobody will do), "steps" (no end within the limit),
     "misuse" (something is wrong at one place, see `remarks`), or "died" (the process of the run is gone). `cause` is an
     exception that was caught before, of which this one is only the echo, or a hang of those for whose end
-    somebody has waited with a timeout; of a hang, the exception that has ended a task.
+    somebody has waited with a timeout; of a hang, the exception that has ended a task. `going` are those who still go
+    on in a hang, and do the same again and again.
     """
 
     kind: str
@@ -87,6 +88,7 @@ class Failure(NamedTuple):
     stack: tuple[Frame, ...]
     blocked: tuple[Blocked, ...]
     cause: Failure | None = None
+    going: tuple[int, ...] = ()
 
 
 class Remark(NamedTuple):

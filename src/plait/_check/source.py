@@ -99,11 +99,6 @@ class Sources(SourceFiles):
         """The innermost statement around the site."""
         return next(reversed([node for node in self._around(site) if isinstance(node, ast.stmt)]), None)
 
-    def raises(self, file: str, line: int) -> bool:
-        """Whether a `raise` stands in this line: the program itself says what is wrong."""
-        nodes = ast.walk(self._tree(file) or ast.Module([], []))
-        return any(isinstance(one, ast.Raise) and one.lineno <= line <= (one.end_lineno or 0) for one in nodes)
-
     def behind(self, site: Site) -> ast.stmt | None:
         """The statement that follows that of the site in the same block; None if it is the last one."""
         statement = self.statement(site)
@@ -244,14 +239,15 @@ class Sources(SourceFiles):
         return site.function == other.function and other.line in self.handlers(site.file, site.line)
 
     def iterated(self, site: Site) -> bool:
-        """Whether a loop or a comprehension goes through what stands at the site."""
+        """Whether a loop or a comprehension goes through what stands at the site, and not through a copy of it."""
         loop = self.enclosing(site, (ast.For, ast.AsyncFor, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp))
         iters = (
             [loop.iter]
             if isinstance(loop, ast.For | ast.AsyncFor)
             else [one.iter for one in getattr(loop, "generators", [])]
         )
-        return any(_start(one) <= (site.line, site.column) and _site_end(site) <= _end(one) for one in iters)
+        inside = [one for one in iters if _start(one) <= (site.line, site.column) and _site_end(site) <= _end(one)]
+        return any(not _copies(one) for one in inside)
 
     def drops(self, site: Site, name: str) -> bool:
         """Whether a statement on the line calls what has this last name and nothing else: what it gives is dropped."""
@@ -390,3 +386,11 @@ def span(node: ast.expr | ast.stmt) -> tuple[int, int, int, int]:
 
 def _site_end(site: Site) -> tuple[int, int]:
     return site.end_line, site.end_column
+
+
+def _copies(node: ast.expr) -> bool:
+    """Whether it is a call such as ``list(things)``, which is over before a loop over it begins."""
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _COPIES
+
+
+_COPIES = ("dict", "frozenset", "list", "set", "sorted", "tuple")

@@ -61,6 +61,11 @@ class SourceFiles:
                 found = ast.unparse(before[-1].context_expr) if before else found
         return found
 
+    def raises(self, file: str, line: int) -> bool:
+        """Whether a `raise` stands in this line: the program itself says what is wrong."""
+        raises = (one for one in ast.walk(self._tree(file) or ast.Module([], [])) if isinstance(one, ast.Raise))
+        return any(one.lineno <= line <= (one.end_lineno or 0) for one in raises)
+
     def tested(self, file: str, line: int) -> range:
         """The lines of the test that has led to a `raise` at this line; none if no `raise` stands there."""
         for node in self._nodes(file):

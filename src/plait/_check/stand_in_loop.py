@@ -132,13 +132,15 @@ class StandInLoop(asyncio.SelectorEventLoop):
     def call_exception_handler(self, context: dict[str, Any]) -> None:
         """As `loop.call_exception_handler`; a task that is taken away while it waits is a failure.
 
-        So is an exception of a callback, which asyncio only writes to the log, unless the program has a handler.
+        So is an exception of a callback, which asyncio only writes to the log, unless the program has a handler. Not so
+        the CancelledError that servers of asyncio (3.11, 3.12.1) run into when the task of a connection is cancelled.
         """
         execution = STAGE.execution
         if execution is None or execution.aborting:  # nobody is there any more who could be told
             return
         error, me = context.get("exception"), execution.here()
-        if error is not None and "handle" in context and me is not None and self.get_exception_handler() is None:
+        handled = self.get_exception_handler() is not None or _is_of_asyncio(error, context)
+        if error is not None and "handle" in context and me is not None and not handled:
             failure, site = uncaught(execution, me, error), self._handed
             if site is not None and not any(frame.mine for frame in failure.stack):  # then that one is
                 failure = failure._replace(stack=(*failure.stack, Frame(site.file, site.line, site.function, True)))
@@ -326,6 +328,12 @@ class StandInLoop(asyncio.SelectorEventLoop):
         self._begun.discard(me)
         self._tasks.pop(task, None)
         execution.open(me.ended)
+
+
+def _is_of_asyncio(error: object, context: dict[str, Any]) -> bool:
+    """Whether a callback of asyncio's own has met a cancellation that it did not expect."""
+    callback = getattr(context.get("handle"), "_callback", None)
+    return isinstance(error, asyncio.CancelledError) and getattr(callback, "__module__", "").startswith("asyncio.")
 
 
 def _take_name(me: Controlled) -> None:

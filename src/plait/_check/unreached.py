@@ -7,16 +7,19 @@ from collections.abc import Iterator
 
 from plait._check.history import History
 from plait._check.source import Sources
+from plait._check.waits import Waiting, condition_of
 
 _WAKES = ("notify", "notify_all")
 
 
-def unreached(history: History, change: int, condition: str, sources: Sources) -> tuple[int, ...]:
+def unreached(history: History, change: int, what: Waiting, sources: Sources) -> tuple[int, ...]:
     """The lines that change back what was changed last, and notify the condition; none if one of them came after it.
 
     Only of a flag, a state, or a count, which one line sets and another one sets back.
     """
-    site = history.events[change].site
+    if change < 0:
+        return ()
+    site, condition = history.events[change].site, condition_of(what, sources)
     statement = sources.statement(site) if site is not None else None
     if site is None or statement is None:
         return ()

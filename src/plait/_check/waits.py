@@ -1,4 +1,4 @@
-"""What a thread that is stuck waits for, told from the standard library's frames on its stack."""
+"""What a thread that is stuck waits for, told from the frames of the standard library, and plait, on its stack."""
 
 from __future__ import annotations
 
@@ -19,6 +19,12 @@ class Waiting(NamedTuple):
 
 # Read from the top: the first whose frames are all on the stack, in this order, innermost last.
 _SHAPES: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("channel get", ("channel.py:get", "channel.py:_stand")),
+    ("channel put", ("channel.py:put", "channel.py:_stand")),
+    ("scope", ("scope.py:__exit__",)),
+    ("map", ("stream.py:__next__",)),
+    ("idle", ("crew.py:next_batch",)),
+    ("idle", ("crew.py:listen",)),
     ("executor", ("thread.py:shutdown",)),
     ("future", ("_base.py:result",)),
     ("future", ("_base.py:exception",)),
@@ -40,6 +46,9 @@ _SHAPES: tuple[tuple[str, tuple[str, ...]], ...] = (
 )
 
 _AWAITED = {  # by the method of asyncio, innermost last
+    "Channel.aget": "await channel get",
+    "Channel.aput": "await channel put",
+    "Scope.__aexit__": "await tasks",
     "Event.wait": "await event",
     "Lock.acquire": "await lock",
     "Semaphore.acquire": "await semaphore",

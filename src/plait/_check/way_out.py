@@ -12,8 +12,9 @@ from plait._check.source import Sources
 from plait._check.touched import called_name, calls_of
 from plait._check.uses import gives_back
 from plait._check.waits import receiver
-from plait._check.words import headline, innermost, numbered
+from plait._check.words import frame_site, headline, innermost, numbered, own
 from plait._core.event import Kind, Site
+from plait._draw.timeline import short_name
 
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 _LEAVING = {ast.Return: "return", ast.Raise: "raise", ast.Break: "break", ast.Continue: "continue"}
@@ -43,7 +44,11 @@ def left(history: History, failure: Failure, thread: int, since: Site, span: Spa
     name, given = span.function.name, numbered(span.given)
     error = failure.cause
     if error is not None and error.thread == thread and (frame := innermost(error.stack)) is not None:
-        return f" {headline(error)} in line {frame.line} ended `{name}` before it came to the release in {given}."
+        ended = f" {headline(error)} in {_line(frame_site(frame), since)} ended"
+        if any((one.file, one.function.rpartition(".")[2]) == (since.file, name) for one in error.stack):
+            return f"{ended} `{name}` before it came to the release in {given}."
+        outer = own(error.stack)[0].function.rpartition(".")[2]  # it was taken in a call that is over
+        return f"{ended} `{outer}`, which did not see to it that it is given back."
     taken = next(((line, word) for line, word in ends if line >= last), None)
     if taken is None:
         where = f"behind line {last}" if last == span.taken else f"in line {last} or behind it"
@@ -52,6 +57,12 @@ def left(history: History, failure: Failure, thread: int, since: Site, span: Spa
     line, word = taken
     leaves = f"leaves `{name}`" if word in ("return", "raise") else "goes round the loop" if word == "continue" else ""
     return f" The `{word}` in line {line} {leaves or 'leaves the loop'} without the release in {given}."
+
+
+def _line(site: Site | None, beside: Site) -> str:
+    if site is None:
+        return "a line that is not yours"
+    return f"line {site.line}" if site.file == beside.file else f"{short_name(site.file)}, line {site.line}"
 
 
 def is_left(blocked: Blocked, since: Site | None, sources: Sources) -> bool:

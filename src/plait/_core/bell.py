@@ -6,6 +6,8 @@ import threading
 
 from plait._core.attentive import attentively
 
+allocate = threading.Lock  # in a check something else: who waits for a bell is no deadlock with themselves
+
 
 class Bell:
     """A binary semaphore on a raw lock.
@@ -17,7 +19,7 @@ class Bell:
     __slots__ = ("_lock",)
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = allocate()
         self._lock.acquire()
 
     def ring(self) -> None:

@@ -32,9 +32,13 @@ class Running:
 
 
 class Tally:
-    """What an engine counted during one run."""
+    """What an engine counted during one run.
 
-    __slots__ = ("abandoned", "engine", "mishaps", "peak", "reasons", "workers", "workers_died")
+    Attributes:
+        threads: those of this process that run items, by the names of the workers: the system's numbers.
+    """
+
+    __slots__ = ("abandoned", "engine", "mishaps", "peak", "reasons", "threads", "workers", "workers_died")
 
     def __init__(self) -> None:
         self.engine = ""
@@ -44,6 +48,7 @@ class Tally:
         self.abandoned: list[Running] = []
         self.mishaps: list[str] = []  # tear-downs of workers that failed or did not end in time
         self.reasons: list[str] = []
+        self.threads: dict[str, int] = {}
 
     def note(self, mishap: Mishap) -> None:
         """Something went wrong in a worker, and there is no item whose failure it could be; any thread."""

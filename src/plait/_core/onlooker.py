@@ -8,31 +8,32 @@ if TYPE_CHECKING:  # workers of pools import this file
     from typing import Final
 
     from plait._core.batch import Batch
-    from plait._core.rate import RateLimit
+    from plait._core.job import Job
 
 
 class Onlooker:
     """Where maps, pools and scopes look whether somebody wants to know.
 
     Attributes:
-        told: called with the name of the function, a number of the run it belongs to, each batch that has ended, and
-            the limit of its starts, or None.
+        told: called with the name of the function, each batch that has ended, and the job that it belongs to.
         ran: called with the words for a call that a thread of this process has run, when it began, by
             ``time.perf_counter``, and whether it failed.
+        born: called when worker processes have been forked.
     """
 
-    __slots__ = ("ran", "told")
+    __slots__ = ("born", "ran", "told")
 
     def __init__(self) -> None:
-        self.told: Callable[[str, int, Batch, RateLimit | None], object] | None = None
+        self.told: Callable[[str, Batch, Job], object] | None = None
         self.ran: Callable[[str, float, bool], object] | None = None
+        self.born: Callable[[], object] | None = None
 
 
 ONLOOKER: Final = Onlooker()
 
 
 def name_of(fn: object) -> str:
-    """What people call a function; of a map over several iterables, the function itself."""
-    if str(type(fn).__module__).startswith("plait._"):  # by type: an object of the user's may answer to any name
-        fn = getattr(fn, "fn", fn)
+    """What people call a function; of a map over several iterables, or in a pool, the function itself."""
+    while str(type(fn).__module__).startswith("plait._") and hasattr(fn, "fn"):  # the type: users' objects may have it
+        fn = fn.fn
     return str(getattr(fn, "__name__", type(fn).__name__))

@@ -12,6 +12,7 @@ from itertools import accumulate
 from typing import Any
 
 from plait._core.trace import WORDS, Lane, Slice, State, Trace, Wait
+from plait._draw.rows import rows_of
 
 _MARK = re.compile(r'"plait-trace:([A-Za-z0-9+/=]+)"')
 
@@ -34,6 +35,7 @@ def encode(trace: Trace) -> str:
         "end": trace.microseconds,
         "words": [WORDS[state] for state in State],
         "lanes": [_lane(trace, at) for at in range(len(trace.lanes))],
+        "rows": rows_of(trace),
         "waits": _columns(waits, 12),
         "slices": _columns(slices, 6),
         "names": list(names),

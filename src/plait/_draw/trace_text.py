@@ -1,9 +1,10 @@
-"""A trace in a terminal: the summary, a row of letters for each lane, and where its time went."""
+"""A trace in a terminal: the summary, and rows of letters: what threads, tasks and workers did."""
 
 from __future__ import annotations
 
 from plait._core.trace import WORDS, Lane, State, Trace
 from plait._draw.columns import cells, shortened, wrap
+from plait._draw.rows import rows_of
 
 LETTERS = dict(zip(State, " #CGcLQVEJRzfsp-orSB?g", strict=True))
 _NAME = 20
@@ -17,10 +18,10 @@ def draw_text(trace: Trace, width: int = 100) -> str:
     lines.append("")
     room = max(10, width - _NAME - 2)
     seen: set[State] = set()
-    for lane in trace.lanes:
-        row = _row(lane, trace.microseconds, room)
+    for called, lanes in rows_of(trace):
+        row = _row([trace.lanes[at] for at in lanes], trace.microseconds, room)
         seen |= set(row)
-        name = shortened(lane.name, _NAME)
+        name = shortened(called, _NAME)
         lines.append((name + " " * (_NAME - cells(name)) + " |" + "".join(LETTERS[state] for state in row)).rstrip())
     lines.append(" " * _NAME + " 0" + f"{trace.seconds:.2f} s".rjust(room - 1))
     keys = ", ".join(f"{LETTERS[state]} {WORDS[state]}" for state in State if state in seen and state)
@@ -30,11 +31,11 @@ def draw_text(trace: Trace, width: int = 100) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _row(lane: Lane, end: int, room: int) -> list[State]:
-    """What it did most, in each of the parts."""
+def _row(lanes: list[Lane], end: int, room: int) -> list[State]:
+    """What they did most, in each of the parts."""
     shares: list[dict[State, float]] = [{} for _ in range(room)]
     part = max(1.0, end / room)
-    for began, ended, state, _ in lane.stretches(end):
+    for began, ended, state, _ in (one for lane in lanes for one in lane.stretches(end)):
         at = began
         while at < ended:
             cell = min(room - 1, int(at / part))

@@ -22,6 +22,7 @@ from asyncio import Task as LoopTask
 from collections import deque
 from functools import partial
 
+from plait._core import checked
 from plait._core.batch import Batch
 from plait._core.bell import Bell
 from plait._core.current import Task, current_task
@@ -92,7 +93,7 @@ class AsyncCrew:
         self._watch = AsyncWatch(self, job.timeout)
         self._sizer = BatchSizer(_BATCH_SECONDS, cap=_BATCH_ITEMS)
         self._parked: list[AsyncWorker] = []
-        self._hired = 0
+        self._hired = self._done = 0
         self._slice_ends = 0.0
         self._turn_due = False
         self._ripe: TimerHandle | None = None
@@ -283,7 +284,9 @@ class AsyncCrew:
             self._unpark()
             self._turn_soon()
         elif len(self.workers) < self.limit:
-            self._hire()
+            at_least = checked.begins_with(self.limit) or 0
+            for _ in range(max(1, at_least - len(self.workers))):
+                self._hire()
             self._turn_soon()
 
     def unpark_all(self) -> None:
@@ -318,10 +321,11 @@ class AsyncCrew:
         self._hired += 1
         worker = AsyncWorker(self, self._hired)
         self.ending.joined(worker)
-        # Not loop.create_task: whatever factory the loop has, a worker begins only in its turn.
-        worker.task = LoopTask(
-            worker.work(), loop=self.loop, name=f"plait-{worker.name}", context=self.job.context.copy()
-        )
+        name, context = f"plait-{worker.name}", self.job.context.copy()
+        if checked.WORKERS is None:  # not loop.create_task: whatever factory it has, a worker begins only in its turn
+            worker.task = LoopTask(worker.work(), loop=self.loop, name=name, context=context)
+        else:  # which the loop of a check has to know of
+            worker.task = self.loop.create_task(worker.work(), name=name, context=context)
         worker.task.add_done_callback(partial(self._left, worker))
         self.workers[worker] = None
         self.job.tally.peak = max(self.job.tally.peak, len(self.workers))
@@ -365,6 +369,9 @@ class AsyncCrew:
     # --- sizes
 
     def _record(self, items: int, seconds: float) -> None:
+        self._done += items
+        if checked.keeps_apart(self._done):
+            return
         size = self._sizer.size
         self._sizer.record(items, seconds)
         if self._sizer.size != size:

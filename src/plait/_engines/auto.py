@@ -11,6 +11,7 @@ import time
 from _collections_abc import Callable, Generator
 from types import CoroutineType
 
+from plait._core import checked
 from plait._core.batch import Batch
 from plait._core.budget import available_cores
 from plait._core.errors import UsageError
@@ -46,8 +47,10 @@ class AutoEngine:
         return Plan(ThreadEngine().plan(requested, items).workers, "")  # the reason comes with the choice
 
     def run(self, job: Job) -> Generator[Batch, None, None]:
-        if job.feed.interdependent:
-            job.tally.settle_on("thread", job.workers, "threads: tasks of a pool may wait for one another")
+        if job.feed.interdependent or checked.WORKERS is not None:
+            in_pool = job.feed.interdependent
+            why = "tasks of a pool may wait for one another" if in_pool else "in a check nothing is measured"
+            job.tally.settle_on("thread", job.workers, f"threads: {why}")
             yield from ThreadEngine().run(job)
             return
         if job.workers == 1 and job.timeout is None:

@@ -8,6 +8,7 @@ import time
 from _queue import Empty  # without what the module `queue` imports around it
 from collections import deque
 
+from plait._core import checked
 from plait._core.batch import Batch
 from plait._core.current import Task, current_task
 from plait._core.green import waiting_line
@@ -57,7 +58,7 @@ class Crew:
         self.failure: BaseException | None = None
         self._singly = job.feed.interdependent  # then nothing of a batch is to be stolen: what follows is not in it yet
         self._sizer = BatchSizer(BATCH_SECONDS)
-        self._outer: Task | None = job.context.get(current_task)
+        self.outer: Task | None = job.context.get(current_task)  # of another run, which has begun this one
         self._park, self._bell = waiting_line(), waiting_line()
         self._bench = waiting_line()  # where those wait that are too many
         self._quorum = 0  # finished batches at which to ring for the driver; 0 while it does not listen
@@ -77,12 +78,12 @@ class Crew:
     @property
     def unwanted(self) -> bool:
         """Whether nobody wants the results any more, here or in the map around this one."""
-        return self.stopping or self.job.cancelled or (self._outer is not None and self._outer.cancelled)
+        return self.stopping or self.job.cancelled or (self.outer is not None and self.outer.cancelled)
 
     @property
     def siblings(self) -> int:
         """How many tasks share the machine with one of ours."""
-        return max(1, len(self.seats)) * getattr(self._outer, "siblings", 1)
+        return max(1, len(self.seats)) * getattr(self.outer, "siblings", 1)
 
     # --- the workers' side
 
@@ -113,7 +114,7 @@ class Crew:
         with self.lock:
             seat.batch = None
             self.done = self.done[0] + done, batch.ended
-            if not self._singly:
+            if not self._singly and not checked.keeps_apart(self.done[0]):
                 self._learn(done, batch.ended - batch.started)
             elif done:
                 self._sizer.cost = (batch.ended - batch.started) / done
@@ -289,19 +290,19 @@ class Crew:
                 self._bench.put(None)
         return len(recalled)
 
-    def listen(self, seconds: float, quorum: int) -> float:
-        """Wait until `quorum` batches have finished, a worker found nothing to do, or `seconds` have passed.
+    def listen(self, seconds: float | None, quorum: int) -> float:
+        """Wait until `quorum` batches have finished, a worker found nothing to do, or so many seconds have passed.
 
         Returns how late the wake-up was.
         """
         began = time.perf_counter()
-        self._dozing = self.feed.prompt or seconds > _SOON
+        self._dozing = self.feed.prompt or seconds is None or seconds > _SOON
         self._quorum = quorum
         if self._awaited or len(self.finished) >= quorum:
             self._quorum = 0
             self._awaited = False
             return 0.0
-        due = began + seconds
+        due = began + (seconds or 0.0)
         try:
             self._bell.get(timeout=seconds)
             due = max(began, self._rung)
@@ -370,8 +371,7 @@ class Crew:
         """Wait until every thread has ended; False when some have not."""
         deadline = time.perf_counter() + seconds
         while self.staying > 0:
-            left = deadline - time.perf_counter()
-            if left <= 0:
+            if (left := deadline - time.perf_counter()) <= 0:
                 return False
             try:
                 self._bell.get(timeout=left)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from plait._core.daemons import daemons_allowed
 from plait._engines.core_wait import core_use
 
+CANARY = "plait-canary"  # the name of the thread, which traces leave out
 _PERIOD = 0.0003  # seconds between two attempts to wake up
 _SLACK = 0.0002  # by so much a wake-up may be late without anybody being the cause
 _TURN = _PERIOD + _SLACK
@@ -33,7 +34,7 @@ class Canary:
         self._late = 0.0
         self._total = 0.0
         self._since = time.perf_counter(), 0.0, 0  # its last wake-up; seconds without a core and turns until then
-        self._thread = threading.Thread(target=self._sing, name="plait-canary", daemon=daemons_allowed())
+        self._thread = threading.Thread(target=self._sing, name=CANARY, daemon=daemons_allowed())
         self._thread.start()
 
     @property

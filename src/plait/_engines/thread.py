@@ -14,6 +14,7 @@ import threading
 import time
 from _collections_abc import Callable, Generator
 
+from plait._core import checked
 from plait._core.batch import Batch
 from plait._core.budget import available_cores
 from plait._core.current import current_task
@@ -45,6 +46,7 @@ _STALL_TICK = 0.002  # while a batch is running whose items others could take
 _IDLE_TICK = 0.01  # while there is nothing to decide
 _LONG = 1.0  # seconds in which nothing happens, after which it is looked as seldom as
 _LONG_TICK = 0.05  # this: items that take so long can wait for it
+_CALM_LOOKS = 3  # after so many that found nothing new, nobody looks in a check
 _CALM_TICK = 60.0  # while every item has its thread: whatever happens rings
 _LEISURE = 64  # finished items of which the driver hears together when nobody waits for it to
 _HORIZON = 0.002  # finished batches are delivered together when more of them are about to follow within this time;
@@ -116,6 +118,8 @@ class Driver:
         self._done = 0
         self._hired = 0
         self._was_late = False
+        self._unchanged = 0  # looks one after the other at which nothing was otherwise than before
+        self._before: tuple[object, ...] = ()
 
     def batches(self) -> Generator[Batch, None, None]:
         """Finished batches; closing this stops the work."""
@@ -172,7 +176,7 @@ class Driver:
         if self._feed.prompt:
             self._attend()
         elif not crew.seats and self._feed.ready:
-            self._hire(1)
+            self._hire(checked.begins_with(self._job.workers) or 1)
         elif crew.parked:
             crew.share_out(time.perf_counter(), room=False)
 
@@ -205,13 +209,19 @@ class Driver:
         elif quorum > 1:
             seconds = min(seconds, 2 * horizon)
         before = waited_for_core() if self._was_late else 0.0
-        late = crew.listen(seconds, quorum)
+        late = crew.listen(seconds, quorum) if not self._is_calm() else crew.listen(None, 1)
         if late >= self._late_limit:
             late -= waited_for_core() - before if self._was_late else 0.0  # which is not the GIL's doing
             self._was_late = True
         now = time.perf_counter()
         if now - self._looked >= _TICK * 0.8:
             self._look_after(now, late)
+
+    def _is_calm(self) -> bool:
+        """Whether nothing changes by itself, so that in a check there is nothing to look at until somebody rings."""
+        if checked.WORKERS is None or self._unchanged < _CALM_LOOKS or self._crew.outer is not None:
+            return False
+        return not self._watch.needed and self._input.pause_ms is None and self._feed.due is None
 
     def _look_after(self, now: float, late: float) -> None:
         crew = self._crew
@@ -231,6 +241,9 @@ class Driver:
         if backlog and not self._backlog:
             self._heard = now
         self._backlog = backlog
+        state = crew.done, len(crew.seats), backlog, crew.parked, self._input.rests
+        self._unchanged = self._unchanged + 1 if state == self._before else 0
+        self._before = state
         added, eager = 0, False
         if not self._feed.prompt and ((backlog and threads < self._growth.ceiling) or (news and threads > 1)):
             running = sum(seat.batch is not None for seat in crew.seats)  # those that are to rest included

@@ -56,6 +56,7 @@ class Worker(Seat):
         crew = self._crew
         self.clock_id = own_clock()  # without one growth goes by lateness alone
         self.thread_id = threading.get_ident()
+        crew.job.tally.threads[self.name] = threading.get_native_id()
         current_task.set(self)
         while True:
             try:

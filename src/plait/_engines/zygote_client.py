@@ -11,6 +11,7 @@ import threading
 import time
 
 from plait._core.frozen import STARTING
+from plait._core.onlooker import ONLOOKER
 from plait._engines.allocator import limits
 from plait._engines.board import SIZE
 from plait._engines.boot_command import command
@@ -123,6 +124,8 @@ class Zygote:
                 (self._pids if kind == FORKED else self._statuses)[token] = number
                 if kind != FORKED:
                     self._ring()
+                elif ONLOOKER.born is not None:
+                    ONLOOKER.born()
 
     def _is_gone(self) -> None:
         self.dead = True

@@ -206,7 +206,7 @@ class PoolDriver:
                 continue  # it has handed on its result
             value, batch.values[offset] = batch.values[offset], None
             if ONLOOKER.told is not None and call.fn is not None:  # else it was run, and told of, in this process
-                ONLOOKER.told(repr(call), id(self._job), batch, None)
+                ONLOOKER.told(repr(call), batch, self._job)
             call.resolve(value, error)
             if isinstance(error, PoolBroken) and error.token == self._token:
                 self._break(error.message, error)

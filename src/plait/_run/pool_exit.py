@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Iterable
 from typing import Protocol
 
 
@@ -28,7 +29,7 @@ class ExitGate:
         self._exiting = False
         try:
             # Called before non-daemon threads are joined and before atexit's own callbacks, where threads still work.
-            threading._register_atexit(self._finish)  # type: ignore[attr-defined]  # concurrent.futures uses it too
+            threading._register_atexit(self.finish)  # type: ignore[attr-defined]  # concurrent.futures uses it too
         except RuntimeError:
             self._exiting = True  # imported while the interpreter exits
         if hasattr(os, "register_at_fork"):
@@ -50,7 +51,8 @@ class ExitGate:
         with self._lock:
             self._open.discard(work)
 
-    def _finish(self) -> None:
+    def finish(self) -> bool:
+        """Have all that is open end, and let nothing begin any more; whether there was anything."""
         with self._lock:
             self._exiting = True
             open_ = list(self._open)
@@ -58,6 +60,14 @@ class ExitGate:
             work.close_at_exit()
         for work in open_:
             work.join()
+        return bool(open_)
+
+    def exchange(self, others: Iterable[Finishing] = ()) -> set[Finishing]:
+        """Have these in the place of what is open, which is returned, and let more begin: a check tries many ends."""
+        with self._lock:
+            self._exiting = False
+            before, self._open = self._open, set(others)
+        return before
 
     def _forget(self) -> None:
         """In a forked child: the parent's threads do not run here, and its lock may be held for ever."""

@@ -9,6 +9,7 @@ from types import TracebackType
 
 from plait._core.batch import Batch
 from plait._core.daemons import daemons_allowed
+from plait._core.green import waiting_line
 from plait._run.async_input import input_gone
 from plait._run.run import Run
 from plait._run.running_loop import end_wait, running_loop
@@ -24,7 +25,7 @@ class Pump:
         self._run = run
         self._run.job.pumped = True
         self._batches = batches
-        self._wanted = threading.Semaphore(0)
+        self._wanted = waiting_line()
         self._closing = False
 
     async def __aenter__(self) -> Pump:
@@ -45,7 +46,7 @@ class Pump:
         self._closing = True
         if not run.report.finished:
             run.cancel()
-        self._wanted.release()
+        self._wanted.put(None)
         await asyncio.shield(self._ended)
         await input_gone(run.job.feed)
         if stopped and error is not None:
@@ -56,7 +57,7 @@ class Pump:
 
     async def __anext__(self) -> Batch:
         self._next = self._loop.create_future()
-        self._wanted.release()
+        self._wanted.put(None)
         batch = await self._next
         if batch is None:
             raise StopAsyncIteration
@@ -87,7 +88,7 @@ class Pump:
     def _work(self) -> None:
         try:
             while True:
-                self._wanted.acquire()
+                self._wanted.get()
                 if self._closing:
                     return
                 try:

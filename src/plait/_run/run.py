@@ -357,7 +357,7 @@ class Run:
                 self.job.feed.retry(batch.base + offset, batch.items[offset], batch.attempt + 1, now + delay)
             report.retries += len(again)
         if ONLOOKER.told is not None:
-            ONLOOKER.told(name_of(self.job.fn), id(self.job), batch, self.job.feed.limit)
+            ONLOOKER.told(name_of(self._fn), batch, self.job)
         for piece in final:
             count = len(piece.items)
             self._accounts.settle(piece)

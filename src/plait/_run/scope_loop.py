@@ -230,4 +230,5 @@ class LoopSide:
             patience.used()
             self._remind(patience)
 
-        self._timers.append(self._loop.call_later(patience.next(), remind))
+        if (seconds := patience.next()) is not None:
+            self._timers.append(self._loop.call_later(seconds, remind))

@@ -35,32 +35,41 @@ class Race:
 
     def start(self) -> None:
         """No more will take part: from now on it can be lost."""
-        self._started = True
         self.outcome._name = lambda: "the first of several tasks"
         self.outcome._stop = self._give_up
         self.outcome.set_running_or_notify_cancel()
-        self._settle(None)
+        with self._lock:
+            self._started = True
+            lost = self._is_lost()
+        if lost:
+            self._lose()
 
     def ended(self, future: Future[Any]) -> None:
         """A task that takes part has ended."""
-        with self._lock:
+        error = None if future.cancelled() else future.exception()
+        won = not future.cancelled() and error is None
+        with self._lock:  # until it is known what comes of it: nobody may see that it is gone, and not that it has won
             self._open.discard(future)
-            if not future.cancelled() and (error := future.exception()) is not None:
+            if error is not None:
                 self._errors.append(error)
-        self._settle(None if future.cancelled() or future.exception() is not None else future)
+            won = won and not self._over
+            self._over = self._over or won
+            rest, lost = list(self._open), self._is_lost()
+        if won:
+            self.outcome.set_result(future.result())
+            for other in rest:
+                other.cancel()
+        elif lost:
+            self._lose()
 
-    def _settle(self, winner: Future[Any] | None) -> None:
-        with self._lock:
-            lost = winner is None and self._started and not self._open
-            if self._over or not (winner or lost):
-                return
-            self._over = True
-            rest = list(self._open)
-        if winner is not None:
-            self.outcome.set_result(winner.result())
-            for future in rest:
-                future.cancel()
-        elif len(self._errors) == 1:
+    def _is_lost(self) -> bool:
+        """Whether nobody is left who could win; said once, under the lock."""
+        lost = self._started and not self._open and not self._over
+        self._over = self._over or lost
+        return lost
+
+    def _lose(self) -> None:
+        if len(self._errors) == 1:
             self.outcome.set_exception(self._errors[0])
         elif self._errors:
             group = BaseExceptionGroup(f"none of {len(self._errors)} tasks succeeded", self._errors)

@@ -6,6 +6,7 @@ import sys
 import time
 from _collections_abc import Sequence
 
+from plait._core.checked import patience
 from plait._core.how_many import how_many
 from plait._core.streams import is_terminal
 from plait._run.farewell import and_running
@@ -48,9 +49,9 @@ class Patience:
         self._began = time.monotonic()
         self._due = self._began + _FIRST
 
-    def next(self) -> float:
-        """Seconds until it should be said."""
-        return max(0.0, self._due - time.monotonic())
+    def next(self) -> float | None:
+        """Seconds until it should be said; None for never, in a check."""
+        return patience(max(0.0, self._due - time.monotonic()))
 
     def used(self) -> None:
         """It has been said."""

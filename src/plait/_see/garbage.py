@@ -7,7 +7,7 @@ from plait._core.trace import ON_CORE, Finding, State, Trace
 from plait._see.recorder_garbage import Collection, Garbage
 from plait._see.stretches import relabel
 
-_SHARE = 0.1  # of the time on cores: what takes less is not told
+_SHARE, _LEAST = 0.1, 0.01  # of the time on cores, and seconds: what takes less is not told
 _PAUSE = 0.1  # seconds of one collection, which are told in any case: a server, a window notices them
 _LONG = 0.02
 
@@ -28,7 +28,7 @@ def tell_garbage(trace: Trace, garbage: Garbage) -> list[Finding]:
     """A sentence, with the seconds that it is about; none where the collector took little."""
     times = (trace.times(lane) for lane in trace.lanes if lane.kind != "task")
     busy = sum(one.get(state, 0.0) for one in times for state in ON_CORE)
-    if garbage.seconds < _SHARE * busy and garbage.longest < _PAUSE:
+    if garbage.seconds < max(_LEAST, _SHARE * busy) and garbage.longest < _PAUSE:
         return []
     share = min(1.0, garbage.seconds / max(busy, 1e-9))
     text = f"collecting garbage took {garbage.seconds:.2f} s, {share:.0%} of the time on cores, in "

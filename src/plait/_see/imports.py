@@ -8,6 +8,7 @@ from plait._core.trace import Finding, State, Trace, active
 from plait._see.recorder_imports import Import
 from plait._see.stretches import Label, relabel
 
+IMPORTING = "importing "  # and what, is the label of a thread's time
 _SHARE, _LEAST = 0.1, 0.05  # of the time of threads, and seconds: what takes less is not told
 _NAMED, _PART = 3, 0.1  # packages, and of all imports
 _RUNS = (State.PYTHON, State.NATIVE, State.FILE, State.UNSEEN)
@@ -19,7 +20,7 @@ def add_imports(trace: Trace, imports: Sequence[Import], origin: int) -> None:
     for one in imports:
         label = one.began - origin, one.ended - origin, len(trace.texts)
         by_thread.setdefault(one.tid, []).append(label)
-        trace.texts.append(f"importing {one.name}")
+        trace.texts.append(f"{IMPORTING}{one.name}")
     for lane in trace.lanes:
         if lane.tid in by_thread:
             relabel(lane, by_thread[lane.tid], _importing, trace.microseconds)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from plait._core.batch import Batch
@@ -17,7 +18,8 @@ _SHORT = 100  # microseconds of an item; shorter ones are drawn as one slice for
 class Told(NamedTuple):
     """A batch that has ended, the run it belongs to, and the thread that took it, by the system's number.
 
-    `rate` is how many items of the run may start in a second, 0 for any number.
+    `rate` is how many items of the run may start in a second, 0 for any number, `ran` the thread of this process that
+    ran it, 0 where that is not known, and `reasons` what its report says of engine and workers.
     """
 
     name: str
@@ -25,11 +27,18 @@ class Told(NamedTuple):
     batch: Batch
     tid: int
     rate: float = 0.0
+    ran: int = 0
+    reasons: Sequence[str] = ()
 
     @property
     def is_call(self) -> bool:
         """Whether it is a call of a pool or scope, not items of a map."""
         return self.name.endswith(")")
+
+    @property
+    def inline(self) -> bool:
+        """Whether the thread that takes the results has run it."""
+        return self.ran == self.tid
 
     @property
     def pid(self) -> int:
@@ -51,27 +60,16 @@ class Ran(NamedTuple):
     failed: bool
 
 
-def add_items(trace: Trace, batches: Iterable[Told], calls: Iterable[Ran], origin: int) -> None:
-    """A slice for each item and each call, on the lane of who ran it."""
-    lanes: dict[str, int] = {}
-    threads = {lane.name: at for at, lane in enumerate(trace.lanes)}
+def add_items(trace: Trace, batches: Iterable[Told], calls: Iterable[Ran], origin: int) -> list[int]:
+    """A slice for each item and each call, on the lane of who ran it; those of the batches, -1 for none."""
+    places, lanes = _Places(trace), []
     for told in batches:
-        worker = told.batch.worker
-        if not told.batch.started:
-            continue
-        if worker not in lanes:
-            known = threads.get(worker, threads.get(f"plait-{worker}", -1))
-            if known < 0:
-                known = len(trace.lanes)
-                trace.lanes.append(Lane(worker, "worker", 0, 0))
-            else:
-                trace.lanes[known].name = worker
-                trace.lanes[known].kind = "worker"
-            lanes[worker] = known
-        _add_batch(trace, lanes[worker], told, origin)
-    known_by_tid = {lane.tid: at for at, lane in enumerate(trace.lanes) if lane.tid}
+        at = places.of(told, origin) if told.batch.started else -1
+        lanes.append(at)
+        if at >= 0:
+            _add_batch(trace, at, told, origin)
     for call in calls:
-        at = known_by_tid.get(call.tid, -1)
+        at = places.by_tid.get(call.tid, -1)
         if at >= 0:
             group = call.words.partition("(")[0]
             began, ended = max(0, call.began - origin), call.ended - origin
@@ -85,6 +83,58 @@ def add_items(trace: Trace, batches: Iterable[Told], calls: Iterable[Ran], origi
     for at, items in own.items():
         if trace.lanes[at].kind == "worker":
             _without_work(trace.lanes[at], items)
+    return lanes
+
+
+class _Places:
+    """Where batches ran: the lanes by the numbers of threads, and by the names of workers."""
+
+    def __init__(self, trace: Trace) -> None:
+        self._trace = trace
+        self.by_tid = {lane.tid: at for at, lane in enumerate(trace.lanes) if lane.tid}
+        self._by_name: dict[str, list[int]] = {}
+        for at, lane in enumerate(trace.lanes):
+            self._by_name.setdefault(_worker_in(lane), []).append(at)
+
+    def of(self, told: Told, origin: int) -> int:
+        """The lane, which is called as the worker from now on; one of its own if there was none."""
+        worker = told.batch.worker
+        if told.ran:
+            at = self.by_tid.get(told.ran, -1)
+        else:
+            at = _alive(self._trace, self._by_name.get(worker, ()), *told.span(origin))
+        if at < 0:
+            at = len(self._trace.lanes)
+            self._trace.lanes.append(Lane(worker, "worker", 0, told.ran))
+            self.by_tid[told.ran] = at
+            self._by_name.setdefault(worker, []).append(at)
+        elif not told.inline:
+            lane = self._trace.lanes[at]
+            lane.name = worker
+            lane.kind = "task" if lane.kind == "task" else "worker"
+        return at
+
+
+_OF_A_WORKER = re.compile(r"plait-([\w-]+)$|.* \(plait-([\w-]+)\)$")  # a thread, or a task
+
+
+def _worker_in(lane: Lane) -> str:
+    """What the worker is called whose thread or task this is.
+
+    >>> _worker_in(Lane("plait-thread-2", "thread", 1, 7)), _worker_in(Lane("work (plait-async-3)", "task", 0, 0))
+    ('thread-2', 'async-3')
+    """
+    found = _OF_A_WORKER.match(lane.name)
+    return lane.name if found is None else found[1] or found[2]
+
+
+def _alive(trace: Trace, lanes: Sequence[int], began: int, ended: int) -> int:
+    """Which of these lanes was there when a batch was, -1 if there is none: workers of several maps have one name."""
+    for at in lanes:
+        moments = trace.lanes[at].moments
+        if not moments or (moments[0] < ended and began < moments[-1]):
+            return at
+    return lanes[-1] if lanes else -1
 
 
 def _add_batch(trace: Trace, lane: int, told: Told, origin: int) -> None:

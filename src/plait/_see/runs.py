@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from plait._core.trace import ON_CORE, Slice, Trace
 from plait._see.items import Told
 from plait._see.recorder_transfer import Sums
 
+_ALONE = 1.15  # items at a time, on average
+
 
 @dataclass(slots=True)
 class Figures:
-    """One map.
+    """One map, on one engine: one that has moved from threads to processes is two.
 
     Attributes:
         name: of the function.
@@ -29,6 +31,7 @@ class Figures:
         rate: how many items may start in a second, 0 for any number.
         again: items that were not at their first attempt.
         transfer: what went to the workers and back, if this was the only map on processes.
+        reasons: what its report says of engine and workers.
     """
 
     name: str
@@ -45,6 +48,7 @@ class Figures:
     rate: float = 0.0
     again: int = 0
     transfer: Sums | None = None
+    reasons: Sequence[str] = ()
 
     @property
     def began(self) -> int:
@@ -61,20 +65,30 @@ class Figures:
         """From the first to the last item."""
         return (self.ended - self.began) / 1e6
 
+    @property
+    def inline(self) -> bool:
+        """Whether the thread that takes the results ran the items."""
+        return self.consumer in self.lanes
 
-def runs_of(trace: Trace, batches: Iterable[Told], sums: Sums, origin: int) -> list[Figures]:
-    """The maps of a trace whose items have been added to it, in the order in which they gave their first result."""
-    names = {lane.name: at for at, lane in enumerate(trace.lanes)}
+    @property
+    def one_at_a_time(self) -> bool:
+        """Whether hardly any two items ran at the same time."""
+        return self.work <= _ALONE * self.seconds
+
+
+def runs_of(trace: Trace, batches: Iterable[tuple[Told, int]], sums: Sums, origin: int) -> list[Figures]:
+    """The maps of a trace whose items have been added to it, each with its lane, as they gave their first results."""
     threads = {lane.tid: at for at, lane in enumerate(trace.lanes) if lane.tid}
-    runs: dict[int, Figures] = {}
-    for told in batches:
+    runs: dict[tuple[int, bool], Figures] = {}
+    for told, lane in batches:
         batch = told.batch
-        lane = names.get(batch.worker, -1)
-        if told.is_call or lane < 0 or not batch.started:
+        if told.is_call or lane < 0:
             continue
-        one = runs.get(told.run)
+        key = told.run, bool(told.pid)
+        one = runs.get(key)
         if one is None:
-            one = runs[told.run] = Figures(told.name, threads.get(told.tid, -1), bool(told.pid), rate=told.rate)
+            consumer = threads.get(told.tid, -1)
+            one = runs[key] = Figures(told.name, consumer, bool(told.pid), rate=told.rate, reasons=told.reasons)
         one.items += len(batch.items)
         one.again += len(batch.items) if batch.attempt > 1 else 0
         one.batches += 1

@@ -121,6 +121,14 @@ class Sampler:
         self._close()
         return found
 
+    def look_for_children(self) -> None:
+        """Have it look soon for processes that have been started; any thread."""
+        process = self._process
+        if process is not None:
+            with suppress(OSError, ValueError):  # it, or its pipe, is gone
+                process.stdin.write(b"+")
+                process.stdin.flush()
+
     def leave(self) -> None:
         """Let go of a sampler that looks at the process this one was forked from."""
         process, self._process = self._process, None

@@ -37,6 +37,7 @@ _LOOK_EVERY = 0.002  # seconds between looks for new threads
 _CHILDREN_EVERY = 0.1
 _CHILDREN_SHARE = 500  # times as long as it takes to find them, at least
 _ASK_EVERY = 0.01
+_BORN, _END = b"+", b"."
 _UNCOUNTED = b"0 0 0\n"  # what a system says that does not count
 _OWED = 100_000  # nanoseconds without a core that are worth a record
 _LATE = 0.0005  # seconds; a look that is late, or takes longer, was interrupted itself
@@ -79,8 +80,10 @@ class Sampler:
             now = time.perf_counter()
             if now >= ask:
                 ask = now + _ASK_EVERY
-                if _asked_to_end():
-                    break
+                if asked := _asked():
+                    if asked != _BORN:
+                        break
+                    children = now
             if now >= look:
                 look = now + max(_LOOK_EVERY, 2 * period)
                 if not self._look_for_threads():
@@ -282,12 +285,13 @@ def _figures(thread: Thread, pid: int) -> dict[str, object]:
     }
 
 
-def _asked_to_end() -> bool:
+def _asked() -> bytes | None:
+    """What it is told: to end, as the end of the pipe says, too, or of new children; None for nothing."""
     try:
-        os.read(0, 1)
+        words = os.read(0, 4096)
     except BlockingIOError:
-        return False
-    return True
+        return None
+    return _BORN if words and not words.strip(_BORN) else _END
 
 
 def main() -> None:

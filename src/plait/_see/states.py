@@ -35,18 +35,20 @@ def add_threads(
     for wait in sorted(sorted(noted, key=attrgetter("ended"), reverse=True), key=attrgetter("began")):
         waits.setdefault(wait.tid, []).append(wait)
     outer = {tid: _outermost(found) for tid, found in waits.items()}
+    began = {tid: found[0].began for tid, found in waits.items()} | {tid: life.began for tid, life in lives.items()}
     if samples.threads:
         here = os.getpid()
         threads = [one for one in samples.threads if one.tid in names or one.pid in workers or one.pid in others]
         threads = [one for one in threads if one.pid != here or one.tid in names]
-        began = {tid: found[0].began for tid, found in waits.items()} | {tid: life.began for tid, life in lives.items()}
         unseen = (began.keys() & names.keys()) - {one.tid for one in threads}  # as who was over before anybody looked
         threads += [Counted(here, tid, "", began[tid], 0.0, 0.0) for tid in unseen]
     else:
         threads = [Counted(0, tid, "", origin, -1.0, -1.0) for tid in names]
     lanes: dict[int, int] = {}
     slack = int(2e6 / samples.rate) if samples.rate else 0
-    for one in sorted(threads, key=lambda one: (one.pid != os.getpid(), one.pid not in workers, one.first, one.tid)):
+    first = {one.tid: lives[one.tid].began if one.tid in lives else one.first for one in threads}
+    order = {one.tid: (one.pid != os.getpid(), one.pid not in workers, first[one.tid], one.tid) for one in threads}
+    for one in sorted(threads, key=lambda one: order[one.tid]):
         changes: list[Change] = samples.changes.get(one.tid) or [(one.first, State.UNSEEN, 0)]
         without_core = samples.without_core.get(one.tid, [])
         if one.cpu < 0:  # nobody looked: what is no wait is running

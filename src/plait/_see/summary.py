@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from plait._core.how_many import how_many
-from plait._core.trace import ON_CORE, WITH_GIL, WORDS, Finding, State, Trace, active
+from plait._core.trace import ON_CORE, WITH_GIL, WORDS, Finding, Lane, State, Trace, active
 from plait._see.forecast import Forecast, forecast
 from plait._see.held import blocked, held
 from plait._see.holding import cure_of, doing, words_of
@@ -61,7 +61,7 @@ def summarise(
         *_locks(trace, lines, cores),
         *tell_queues(trace, total, lines, cores),
         *_sleeps(trace, total, lines),
-        *tell_runs(trace, runs),
+        *tell_runs(trace, runs, cores),
     ]
     looks = trace.facts.get("rate", 0.0) * trace.seconds
     if 0 < looks < _LOOKS:
@@ -85,13 +85,19 @@ def summarise(
     found.append("where it went: " + ", ".join(shares))
     found += tell_tasks(trace)
     spinning = spinning_in(trace, lines)
-    apart = services | frozenset(spinning)
+    apart = services | frozenset(spinning) | frozenset(at for at, lane in enumerate(trace.lanes) if _is_ours(lane))
     graver = [*exact, *_gil(trace, times, sums, total, runs, cores, apart), *_core(sums, total, trace.seconds, cores)]
     graver += [*tell_spins(trace, lines, spinning), *tell_serial(trace, runs, lines, cores)]
     graver += tell_strangers(trace, lines)
     found += _sorted(graver) + _sorted(_signals(trace, total, lines))
     found += _sorted(_naps(trace, total, lines, found))
-    return found + _sorted(tell_lines(trace, lines, total, found, frozenset(run.consumer for run in runs)))
+    consumers = frozenset(run.consumer for run in runs if not run.inline)
+    return found + _sorted(tell_lines(trace, lines, total, found, consumers))
+
+
+def _is_ours(lane: Lane) -> bool:
+    """Whether it is a thread of plait's that runs no item: one that drives a map, or came when all was given out."""
+    return lane.kind == "thread" and lane.name.startswith("plait-")
 
 
 def _sorted(findings: Iterable[Finding]) -> list[str]:
@@ -116,8 +122,9 @@ def _gil(
     )
     text += f"{times[worst].get(State.GIL, 0.0):.2f} s): {python:.2f} s of Python ran, one thread at a time"
     mine = [run for run in runs if not run.elsewhere]
-    workers = frozenset(at for run in mine for at in run.lanes)
-    seen = forecast(trace, workers, frozenset(run.consumer for run in mine), cores, apart)
+    consumers = frozenset(run.consumer for run in mine)
+    workers = frozenset(at for run in mine for at in run.lanes) - consumers
+    seen = forecast(trace, workers, consumers, cores, apart)
     if seen is None:
         return [(lost, text)]
     return [(lost, f"{text}. More threads will not help{_instead(trace, times, seen, mine, workers, cores)}")]
@@ -140,6 +147,8 @@ def _instead(
     ]
     if short:
         return f", and an item of {short[0].name} is too short for another process: give each call more to do"
+    if of_maps and all(run.one_at_a_time for run in runs):
+        return ""  # which is told of the map
     trace.facts["forecast"] = seen.then
     if seen.then > _GAIN * seen.now:
         why = "there is one core" if cores <= 1 else "there is little that could run at the same time"

@@ -17,16 +17,61 @@ _EMPTY = 0.25
 _FULL = 0.8  # of what a rate allows
 SHORT = 50e-6  # seconds of an item for which another process is not worth it
 _SLOW = 4  # times the median
+_WORTH = 1.5  # cores: less is not worth it
+_STAYED = ("inline: ", "inline, ", "threads: ", "threads, ")  # how `auto` begins to say why items did not move
+_MOVED = "processes: "
 
 
-def tell_runs(trace: Trace, runs: list[Figures]) -> list[tuple[float, str]]:
+def tell_runs(trace: Trace, runs: list[Figures], cores: float) -> list[tuple[float, str]]:
     """Sentences about the maps that took a tenth of the time or more, each with the seconds that it is about."""
     found: list[tuple[float, str]] = []
     for run in runs:
-        if run.lanes and run.seconds >= _TOLD * trace.seconds:
-            found += _stragglers(trace, run) + _transfer(run) + _late_batch(trace, run) + _empty(trace, run)
+        measured = not run.elsewhere and any(reason.startswith(_MOVED) for reason in run.reasons)
+        if run.lanes and run.seconds >= _TOLD * trace.seconds and not measured:
+            found += _stragglers(trace, run) + _transfer(run) + _late_batch(trace, run)
+            found += _one_at_a_time(trace, run, cores) or _empty(trace, run)
             found += _waits(trace, run)
     return found
+
+
+def _one_at_a_time(trace: Trace, run: Figures, cores: float) -> list[tuple[float, str]]:
+    """Items that compute, in the program's own process, of which no two ran at the same time."""
+    tasks = any(trace.lanes[at].kind == "task" for at in run.lanes)
+    if run.elsewhere or tasks or cores < _WORTH or trace.facts.get("free") or not run.one_at_a_time:
+        return []
+    times = _times(trace, run)
+    lived = sum(seconds for state, seconds in times.items() if state not in (State.IDLE, State.GIL, State.CORE))
+    computed = min(run.work, sum(times.get(state, 0.0) for state in ON_CORE))  # without what the loop around it does
+    if not lived or computed < _MOSTLY * min(run.work, lived):
+        return []
+    text = f"{run.name}: one item was computed at a time, {computed:.2f} s in all"
+    stayed = next((reason for reason in run.reasons if reason.startswith(_STAYED)), "")
+    if stayed:
+        return [(computed, f'{text}; engine="auto" says why: {stayed}')]
+    if run.work < SHORT * run.items:
+        return []
+    least = max(min(_longest(trace, run), computed), computed / min(cores, run.items), run.seconds - run.work)
+    then = trace.seconds - run.seconds + least
+    now = trace.seconds - min(times.get(State.CORE, 0.0), run.seconds - computed)  # had it had a core
+    if then > _GAIN * now:
+        return []
+    trace.facts["forecast"] = then
+    text += f'; engine="process" would take about {then:.2f} s instead of {now:.2f} s on {cores:g} free cores'
+    return [(computed, f"{text}, beside their start and the moving of data")]
+
+
+def _times(trace: Trace, run: Figures) -> dict[State, float]:
+    """What its workers did between their first and their last item, in seconds."""
+    times: dict[State, float] = {}
+    for at, (first, last) in run.lanes.items():
+        for began, ended, state, _ in trace.lanes[at].stretches_between(first, last, trace.microseconds):
+            times[state] = times.get(state, 0.0) + (ended - began) / 1e6
+    return times
+
+
+def _longest(trace: Trace, run: Figures) -> float:
+    own = (_seconds(one) for one in trace.slices if one.group == run.name and one.lane in run.lanes)
+    return max(own, default=0.0)
 
 
 def _stragglers(trace: Trace, run: Figures) -> list[tuple[float, str]]:
@@ -87,7 +132,7 @@ def _late_batch(trace: Trace, run: Figures) -> list[tuple[float, str]]:
 def _empty(trace: Trace, run: Figures) -> list[tuple[float, str]]:
     """Workers that had no item, and what the thread that feeds them did meanwhile."""
     whole = run.hungry
-    if not whole or run.empty < _EMPTY * whole or run.consumer < 0:
+    if not whole or run.empty < _EMPTY * whole or run.consumer < 0 or run.inline:
         return []
     feeder = trace.lanes[run.consumer]
     did: dict[State, float] = {}
@@ -107,25 +152,26 @@ def _empty(trace: Trace, run: Figures) -> list[tuple[float, str]]:
         text += "; pickling here is what they waited for"
     elif run.again:
         text += f"; {how_many(run.again, 'attempt')} after a failure (retry=) had to wait for the delay before it"
+    elif not run.elsewhere:
+        return []  # threads that rest, since more of them would do no more
     return [(run.empty, text)]
 
 
 def _waits(trace: Trace, run: Figures) -> list[tuple[float, str]]:
     """Workers that are few, always have an item, and mostly wait while they do: more of them would wait at once."""
-    times = [trace.times(at) for at in run.lanes]
-    waited = sum(one.get(state, 0.0) for one in times for state in _OUTSIDE)
-    computed = sum(one.get(state, 0.0) for one in times for state in ON_CORE)
+    times = _times(trace, run)
+    waited = sum(times.get(state, 0.0) for state in _OUTSIDE)
+    computed = sum(times.get(state, 0.0) for state in ON_CORE)
     many, work = min(run.items, _MORE * len(run.lanes)), run.work
     if waited < _MOSTLY * work or run.empty >= _EMPTY * run.hungry:
         return []
-    longest = max(
-        (_seconds(one) for one in trace.slices if one.group == run.name and one.lane in run.lanes), default=0.0
-    )
+    longest = _longest(trace, run)
     least = max(work / many, longest, computed)
     then = trace.seconds - run.seconds + least
     if then > _GAIN * trace.seconds or longest > _MOSTLY * run.seconds:
         return []
-    how = f'engine="thread" and workers={many}' if run.elsewhere else f"workers={many}"
+    several = len(run.lanes) > 1 or any(trace.lanes[at].kind == "task" for at in run.lanes)  # inline there is but one
+    how = f"workers={many}" if several and not run.elsewhere else f'engine="thread" and workers={many}'
     text = (
         f"{run.name}: {_workers(run)} waited for {min(1.0, waited / work):.0%} of the time of the items: {how} would "
     )

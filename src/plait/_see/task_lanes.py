@@ -6,6 +6,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 
 from plait._core.trace import Lane, State, Trace, Wait
+from plait._see.imports import IMPORTING
 from plait._see.recorder_steps import A_STEP, BLOCKING, Blocked, Step
 
 _LONG = 50_000  # microseconds of a step that is told for itself; shorter ones are when they delay others
@@ -13,7 +14,7 @@ _SHARE = 0.1  # and together take so much of the time
 _DELAY = 1_000  # microseconds that a task has to wait to have been delayed
 _SOON = 50_000  # microseconds after a block in which the delayed go on
 _KEPT_FROM, _GARBAGE = (State.CORE, State.GIL), (State.GARBAGE,)
-_GARBAGE_TOLD, _MOSTLY_GARBAGE = 0.2, 0.5  # of the time of a block
+_GARBAGE_TOLD, _MOSTLY = 0.2, 0.5  # of the time of a block
 _MOST = 500  # lanes of tasks; the longest-lived are drawn
 
 
@@ -102,7 +103,7 @@ def blocked_words(
             text += f"; {many} ready meanwhile and had to wait, for up to {max(delays.values()) / 1e6:.2f} s"
         elif ones[0].name != A_STEP:
             text += "; no other task was ready meanwhile"
-        if garbage < _MOSTLY_GARBAGE * seconds:  # which no other thread can do instead
+        if garbage < _MOSTLY * seconds:  # which no other thread can do instead
             text += f". {_cure(trace, lanes, ones, origin)}"
         found.append((seconds + sum(delays.values()) / 1e6, text))
     return sorted(found, reverse=True)[:3]
@@ -117,12 +118,16 @@ def _cure(trace: Trace, lanes: dict[int, Lane], ones: Sequence[Blocked], origin:
     """A thread beside the loop, unless they compute in Python: threads can do that only by turns with the loop."""
     beside = ones[0].beside
     sums: dict[State, int] = {}
+    imports = 0
     for one in ones:
         lane = lanes.get(one.tid)
         if lane is not None:
             low, high = one.began - origin, one.ended - origin
-            for began, ended, state, _ in lane.stretches_between(low, high, trace.microseconds):
+            for began, ended, state, text in lane.stretches_between(low, high, trace.microseconds):
                 sums[state] = sums.get(state, 0) + ended - began
+                imports += (ended - began) * trace.texts[text].startswith(IMPORTING)
+    if imports > _MOSTLY * sum(sums.values()):
+        return "It imports modules there: import them before the loop begins"
     mostly = max(sums, key=lambda state: sums[state] * (state not in _LACKS), default=State.ABSENT)
     if mostly is not State.PYTHON or trace.facts.get("free"):
         return f"{beside} runs what blocks beside the loop"

@@ -18,10 +18,11 @@ from plait._core.cgroup import cpu_quota
 from plait._core.errors import UsageError
 from plait._core.gil import has_gil
 from plait._core.how_many import how_many
+from plait._core.job import Job
 from plait._core.onlooker import ONLOOKER
-from plait._core.rate import RateLimit
 from plait._core.trace import Trace
 from plait._engines.core_wait import children_seconds
+from plait._engines.measuring_gil import CANARY
 from plait._see.garbage import add_garbage, tell_garbage
 from plait._see.idle import with_idle
 from plait._see.imports import add_imports, tell_imports
@@ -120,7 +121,7 @@ class trace:  # noqa: N801  used as a verb: with plait.trace("run.html")
             self._imports.install()
             self._garbage = GarbageRecorder()
             self._garbage.install()
-            ONLOOKER.told, ONLOOKER.ran = self._told, self._ran
+            ONLOOKER.told, ONLOOKER.ran, ONLOOKER.born = self._told, self._ran, self._sampler.look_for_children
         except BaseException:
             _recording.release()
             raise
@@ -143,7 +144,8 @@ class trace:  # noqa: N801  used as a verb: with plait.trace("run.html")
             _recording.release()
         trace = self._trace
         trace.microseconds = ended - self._origin
-        batches, names = list(self._batches), dict(self._recorder.names)  # threads that go on may still add to them
+        batches, everybody = list(self._batches), dict(self._recorder.names)  # threads that go on may still add to them
+        names = {tid: name for tid, name in everybody.items() if name != CANARY}
         workers = {pid: told.batch.worker for told in batches if (pid := told.pid)}
         foreign = {pid: words for pid, words in samples.processes.items() if _OURS not in words}
         others = foreign if self._children else {}
@@ -155,22 +157,22 @@ class trace:  # noqa: N801  used as a verb: with plait.trace("run.html")
         add_imports(trace, imports, self._origin)
         add_garbage(trace, garbage, self._origin)
         await_results(trace, list(self._consumed), self._origin)
-        add_items(trace, batches, list(self._calls), self._origin)
         cores = min(available_cores().count, cpu_quota() or sys.maxsize)
         steps, blocked = list(self._steps.steps), list(self._steps.blocked)
         add_tasks(trace, steps, self._steps.names, self._origin)
+        at = add_items(trace, batches, list(self._calls), self._origin)
         unshown = foreign.keys() - {self._pid, *workers, *others}
         trace.missing += [*samples.missing, *_unshown(samples, unshown, trace.seconds), *_strange(self._tasks.strange)]
         if not _GREEN.isdisjoint(sys.modules):
             trace.missing.append(
                 "green threads (gevent, eventlet) and what they wait for: only the thread that runs them"
             )
-        strangers = sum(one.cpu for one in samples.threads if one.pid == self._pid and one.tid not in names)
+        strangers = sum(one.cpu for one in samples.threads if one.pid == self._pid and one.tid not in everybody)
         trace.facts |= {"rate": samples.rate, "cost": samples.cost, "strangers": strangers, "garbage": garbage.seconds}
         trace.facts["free"] = float(not has_gil())
         if not self._children:
             trace.facts["children"] = children
-        runs = runs_of(trace, batches, self._transfer.sums(), self._origin)
+        runs = runs_of(trace, zip(batches, at, strict=True), self._transfer.sums(), self._origin)
         lines = Lines(trace, list(self._lines.looks), self._origin, self._lines.sources, imports)
         apart = [one for one in samples.threads if one.pid in foreign.keys() - {self._pid}]
         computed, lacked = max(children, sum(one.cpu for one in apart)), sum(one.queued for one in apart)
@@ -188,7 +190,7 @@ class trace:  # noqa: N801  used as a verb: with plait.trace("run.html")
             save(trace, self._path)
 
     def _remove(self) -> None:
-        ONLOOKER.told = ONLOOKER.ran = None
+        ONLOOKER.told = ONLOOKER.ran = ONLOOKER.born = None
         self._garbage.remove()
         self._imports.remove()
         self._processes.remove()
@@ -201,10 +203,12 @@ class trace:  # noqa: N801  used as a verb: with plait.trace("run.html")
         self._lines.remove()  # whose end is waited for: no wait of the program's
         self._recorder.remove()
 
-    def _told(self, name: str, run: int, batch: Batch, limit: RateLimit | None) -> None:
-        tid = _thread.get_native_id()
-        self._batches.append(Told(name, run, batch, tid, 0.0 if limit is None else limit.per_second))
-        if batch.started:
+    def _told(self, name: str, batch: Batch, job: Job) -> None:
+        tid, limit, tally = _thread.get_native_id(), job.feed.limit, job.tally
+        ran = tid if batch.worker == "inline" else tally.threads.get(batch.worker, 0)
+        rate = 0.0 if limit is None else limit.per_second
+        self._batches.append(Told(name, id(tally.reasons), batch, tid, rate, ran, tally.reasons))
+        if batch.started and ran != tid:
             self._consumed.append((tid, int(batch.started * 1e6), now()))
 
     def _ran(self, words: str, began: float, failed: bool) -> None:

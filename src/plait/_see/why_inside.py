@@ -245,7 +245,7 @@ def _tasks(frames: list[FrameType]) -> list[Thread]:
 
 def _leaf(task: asyncio.Task[Any]) -> bool:
     waits = getattr(task, "_fut_waiter", None)
-    return type(waits).__name__ not in ("Task", "_GatheringFuture")
+    return not _is_task(waits) and type(waits).__name__ != "_GatheringFuture"
 
 
 def _turn(task: asyncio.Task[Any]) -> str:
@@ -261,7 +261,12 @@ def _awaits(task: asyncio.Task[Any]) -> tuple[int, ...]:
     gathers = waits is not None and type(waits) is sys.modules["asyncio"].tasks._GatheringFuture
     gathered = waits._children if waits is not None and gathers else None
     found = gathered if type(gathered) is list else [waits]
-    return tuple(id(one) for one in found if type(one).__name__ == "Task")
+    return tuple(id(one) for one in found if _is_task(one))
+
+
+def _is_task(thing: object) -> bool:
+    """Also of a class of the program's own, as factories of tasks make them; its type is asked, which runs no code."""
+    return issubclass(type(thing), sys.modules["asyncio"].Task)
 
 
 def _task(task: asyncio.Task[Any], turn: str) -> Thread:

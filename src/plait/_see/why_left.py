@@ -38,11 +38,15 @@ def left_taken(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
     return None
 
 
-def leavers(known: Known) -> list[Step]:
-    """The functions in the file of the line that waits for a lock which may leave that taken; the surest first."""
+def leavers(known: Known, *, semaphores: bool = False) -> list[Step]:
+    """The functions in the file of the line that waits for a lock which may leave that taken; the surest first.
+
+    With `semaphores` those of threads, too: only where a function lets it go that takes it, for others hand on.
+    """
     frame, what = known.wait.deep or known.wait.frame, known.wait.what
     kind = primitive(known.thread) if known.thread.task else known.wait.kind
-    if kind not in ("lock", "semaphore")[: 1 + known.thread.task] or frame is None or not what:
+    hands_on = kind == "semaphore" and not known.thread.task
+    if kind not in ("lock", "semaphore") or (hands_on and not semaphores) or frame is None or not what:
         return []
     return [
         Step(
@@ -54,6 +58,7 @@ def leavers(known: Known) -> list[Step]:
             why_source.text(frame.file, one.line),
         )
         for one in sorted(_left(frame.file, what), key=lambda one: one.ever)
+        if one.ever or not hands_on
     ][:_MOST]
 
 

@@ -38,7 +38,7 @@ def nobody(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
     first = min(waiting, key=lambda known: (not _takes_itself(known, known), RANK.index(known.wait.kind)))
     others = [known for known in everybody if known is not first and known.wait.kind not in NOT_TOLD]
     stands = generators(first) if first.wait.kind == "lock" else []
-    left = [] if stands else leavers(first)
+    left = [] if stands else leavers(first, semaphores=True)
     kept = _kept(first)
     has = [known for known in everybody if kept in [held.key for held in known.held]] if kept is not None else []
     title, why, cure = NOBODY[_kind(first, everybody)]
@@ -88,6 +88,8 @@ def _kind(first: Known, everybody: list[Known]) -> str:
 
 def _later(known: Known, first: Known) -> list[tuple[str, Step]]:
     """What a thread would call after its own wait, in the same function, that ends the wait of the first."""
+    if first.wait.kind == known.wait.kind == "semaphore" and known.wait.what == first.wait.what:
+        return []  # it gives back what it will have taken by then
     name, methods = first.wait.what.rpartition(".")[2], _ENDED_BY.get(first.wait.kind, ())
     found = [
         (frame, one)
