@@ -13,18 +13,18 @@ BLOCKS = {
         BEGIN
         + """
 class Limiter:
-    left, passed = 1, 0
+    left, passed = 1, []
     def call(self):
         if self.left < 1:
             return
         time.sleep(0.1)
         self.left -= 1  # plait: may be lost: the check is what is to be told
-        self.passed += 1
+        self.passed.append(1)
 limiter = Limiter()
 threads = [threading.Thread(target=limiter.call) for _ in range(2)]
 """
         + THREADS
-        + "assert limiter.passed == 1",
+        + "assert len(limiter.passed) == 1",
         "Checked, then changed by another thread: self.left",
         ("Hold one lock over lines 8 to 11 (`with lock:` around all of it)",),
     ),
