@@ -64,7 +64,7 @@ class Call:
         self.thread = threading.get_ident()
         words, began = (repr(self), time.perf_counter()) if ONLOOKER.ran is not None else ("", 0.0)
         try:
-            value = context.run(_run_as, current_task.get(None), fn, self.args, self.kwargs)
+            value = context.run(run_as, current_task.get(None), fn, self.args, self.kwargs)
         except StopTask:
             raise  # the engine is being stopped; the driver resolves what is left
         except BaseException as error:
@@ -91,6 +91,11 @@ class Call:
         from plait._run.call_words import call_in_words
 
         return "a call that is over" if self.fn is None else call_in_words(self.fn, self.args, self.kwargs)
+
+    def set_in_context(self, variable: ContextVar[Any], value: object) -> None:
+        """Have the call see a value that the initializer has set, whatever its submitter has."""
+        if self.context is not None:
+            self.context.run(variable.set, value)
 
     def resolve(self, value: object, error: BaseException | None) -> None:
         """Give the future its value or error, unless somebody did, and let go of the call."""
@@ -182,10 +187,16 @@ def not_prepared(how: str, token: str, words: str = "") -> PoolBroken:
     return PoolBroken(f"the pool's initializer {how}; the pool cannot be used any more, make a new one{words}", token)
 
 
+def variables_of(context: Context) -> list[tuple[ContextVar[Any], object]]:
+    """The context variables that an initializer has set, which ran in this context, new before; without our own."""
+    return [(variable, value) for variable, value in context.items() if variable not in (current_task, current_block)]
+
+
 class Prepared:
     """`fn`, before whose first call in each worker the pool's initializer is run.
 
-    One that was sent to another process or interpreter sees to it that what the initializer sets there is seen.
+    Each sees to it that what the initializer sets is seen by the calls: globals in another process or interpreter,
+    to which this was sent; context variables here, where calls run in the context of their submitter.
     """
 
     __slots__ = ("args", "fn", "initializer", "sent", "token")
@@ -220,6 +231,9 @@ class Prepared:
     def __call__(self, item: object) -> object:
         if self.token not in _prepared.pools:
             self._prepare()
+        if isinstance(item, Call) and self.token in _prepared.variables:
+            for variable, value in _prepared.variables[self.token]:
+                item.set_in_context(variable, value)
         prepared = _prepared.pools[self.token]
         if prepared is None:
             return self.fn(item)
@@ -239,8 +253,12 @@ class Prepared:
         task = current_task.get(None)
         if task is not None:
             task.prepares(True)
+        context = Context()  # a new one, as a new thread has: what is set in it cannot change the program's
         try:
-            self.initializer(*self.args)
+            if self.sent:
+                self.initializer(*self.args)
+            else:
+                context.run(run_as, task, self.initializer, self.args, {})
         except BaseException as error:
             theirs = type(error), error, without_our_frames(error.__traceback__)
             LOGGER.critical("Exception in initializer:", exc_info=theirs)
@@ -250,6 +268,10 @@ class Prepared:
                 task.prepares(False)
         if prepared is not None:
             prepared.keep()
+        if variables := variables_of(context):
+            _prepared.variables[self.token] = variables
+            for variable, value in variables:  # for the items of maps, which run in the context of their worker
+                variable.set(value)
         _prepared.pools[self.token] = prepared
 
 
@@ -258,12 +280,13 @@ class _PreparedWorkers(threading.local):
 
     def __init__(self) -> None:
         self.pools: dict[str, PreparedGlobals | None] = {}
+        self.variables: dict[str, list[tuple[ContextVar[Any], object]]] = {}  # that the initializer has set
 
 
 _prepared = _PreparedWorkers()
 
 
-def _run_as(
+def run_as(
     task: Task | None, fn: Callable[..., object], args: tuple[object, ...], kwargs: Mapping[str, object]
 ) -> object:
     """Call `fn` in the submitter's context, except that ``plait.current()`` is the task that runs here, in no block."""
