@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import decimal
+import logging
+import multiprocessing
+import os
+import socket
+import sys
 import threading
+import warnings
 from collections.abc import Callable
 from contextvars import ContextVar
 
@@ -29,10 +35,10 @@ def prepare(prec: int, who: str) -> None:
 def test_calls_see_the_context_variables_that_the_initializer_has_set(engine: str, nothing_left: None) -> None:
     mine = decimal.getcontext().prec
     WHO.set("the program")
-    with plait.Pool(engine, 2, initializer=prepare, initargs=(7, "the worker")) as pool:
-        futures = [pool.submit(precision) for _ in range(6)]
-        assert {future.result() for future in futures} == {(7, "the worker")}
-        assert set(plait.map(lambda _: precision(), range(4), engine=pool)) == {(7, "the worker")}
+    with plait.Pool(engine, 1, initializer=prepare, initargs=(7, "the worker")) as pool:
+        for _ in range(2):  # on the worker that is there, and on one that is new
+            assert [pool.submit(precision).result() for _ in range(2)] == [(7, "the worker")] * 2
+            assert list(plait.map(lambda _: precision(), range(2), engine=pool)) == [(7, "the worker")] * 2
     assert precision() == (mine, "the program")
 
 
@@ -87,3 +93,76 @@ def test_coroutines_wait_side_by_side_whatever_the_chunk_size() -> None:
     here = 0
     with plait.Pool("async", 3) as pool:
         assert sum(pool.map(meet, range(3), chunksize=3, timeout=PATIENCE)) == 3
+
+
+def set_everything() -> None:
+    sys.setrecursionlimit(5000)
+    sys.set_int_max_str_digits(9000)
+    sys.path.insert(0, "/nowhere/at/all")
+    logging.getLogger().setLevel(logging.DEBUG)
+    logging.getLogger("chatty").setLevel(logging.ERROR)
+    warnings.simplefilter("error")
+    socket.setdefaulttimeout(3)
+    os.chdir("/")
+    decimal.getcontext().prec = 7
+
+
+def everything() -> list[object]:
+    return [
+        sys.getrecursionlimit(),
+        sys.get_int_max_str_digits(),
+        sys.path[0],
+        logging.getLogger().level,
+        logging.getLogger("chatty").level,
+        warnings.filters[0][0],
+        socket.getdefaulttimeout(),
+        os.getcwd(),
+        decimal.getcontext().prec,
+    ]
+
+
+SET = [5000, 9000, "/nowhere/at/all", logging.DEBUG, logging.ERROR, "error", 3.0, "/", 7]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a folder that every system has")
+def test_what_an_initializer_has_set_in_python_itself_stays_so_for_all_maps(
+    nothing_left: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = everything()
+    with plait.Pool("process", 1, initializer=set_everything) as pool:
+        assert pool.submit(everything).result() == SET
+        assert list(plait.map(lambda _: everything(), range(2), engine=pool)) == [SET] * 2
+        monkeypatch.syspath_prepend("/not/there/either")  # what the program changes still arrives
+        logger = logging.getLogger("talkative")
+        logger.setLevel(logging.CRITICAL)
+        assert list(plait.map(lambda _: ("/not/there/either" in sys.path, logger.level), [1], engine=pool)) == [
+            (True, 50)
+        ]
+        assert pool.submit(everything).result() == SET
+    monkeypatch.undo()
+    logger.setLevel(logging.NOTSET)
+    assert everything() == before
+
+
+def test_an_initializer_that_sets_nothing_leaves_all_to_the_program(nothing_left: None) -> None:
+    with plait.Pool("process", 1, initializer=everything) as pool:
+        pool.submit(everything).result()
+        with decimal.localcontext() as context:
+            context.prec = 11
+            assert list(plait.map(lambda _: decimal.getcontext().prec, [1], engine=pool)) == [11]
+
+
+def test_a_process_has_the_name_of_its_worker(caplog: pytest.LogCaptureFixture, nothing_left: None) -> None:
+    def log(_: int) -> str:
+        logging.getLogger("named").warning("here")
+        return plait.current().worker
+
+    def name(_: int) -> str:
+        return multiprocessing.current_process().name
+
+    with plait.Pool("process", 1) as pool:
+        assert next(plait.map(log, [1], engine=pool)).startswith("process-1 ")
+        assert list(plait.map(name, [1], engine=pool)) == ["process-1"]  # which imports multiprocessing
+        assert pool.submit(log, 1).result()
+    assert [record.processName for record in caplog.records if record.name == "named"] == ["process-1"] * 2
+    assert multiprocessing.current_process().name == "MainProcess"

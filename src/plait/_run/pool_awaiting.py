@@ -12,7 +12,7 @@ from typing import Any
 from plait._core.cancelling import current_block
 from plait._core.current import current_task
 from plait._core.errors import UsageError
-from plait._run.pool_call import LOGGER, Call, not_prepared, run_as, variables_of
+from plait._run.pool_call import LOGGER, Call, not_prepared, run_as, set_for, set_in
 
 
 async def await_call(call: Call) -> None:
@@ -104,11 +104,8 @@ class PreparedAwaiting:
             await self._prepare()
         else:
             prepared.result()
-        for variable, value in _loops.variables.get(self._token, ()):
-            if isinstance(item, Call):
-                item.set_in_context(variable, value)
-            else:  # an item of a map, which runs in the context of its worker
-                variable.set(value)
+        if self._token in _loops.variables:
+            set_for(item, _loops.variables[self._token])
         return await self._fn(item)
 
     async def _prepare(self) -> None:
@@ -130,7 +127,7 @@ class PreparedAwaiting:
             prepared.set_exception(broken)
             prepared.exception()  # retrieved, whether anybody waits for it or not
             raise broken from error
-        if variables := variables_of(context):
+        if variables := set_in(context, Context()):
             _loops.variables[self._token] = variables
         prepared.set_result(None)
 

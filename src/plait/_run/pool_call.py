@@ -92,11 +92,6 @@ class Call:
 
         return "a call that is over" if self.fn is None else call_in_words(self.fn, self.args, self.kwargs)
 
-    def set_in_context(self, variable: ContextVar[Any], value: object) -> None:
-        """Have the call see a value that the initializer has set, whatever its submitter has."""
-        if self.context is not None:
-            self.context.run(variable.set, value)
-
     def resolve(self, value: object, error: BaseException | None) -> None:
         """Give the future its value or error, unless somebody did, and let go of the call."""
         future = self.future
@@ -187,16 +182,37 @@ def not_prepared(how: str, token: str, words: str = "") -> PoolBroken:
     return PoolBroken(f"the pool's initializer {how}; the pool cannot be used any more, make a new one{words}", token)
 
 
-def variables_of(context: Context) -> list[tuple[ContextVar[Any], object]]:
-    """The context variables that an initializer has set, which ran in this context, new before; without our own."""
-    return [(variable, value) for variable, value in context.items() if variable not in (current_task, current_block)]
+def set_in(context: Context, before: Context) -> list[tuple[ContextVar[Any], object]]:
+    """The context variables that an initializer has set, which ran in this copy of the context `before`; not our own.
+
+    >>> from contextvars import ContextVar
+    >>> context, name = Context(), ContextVar("name")
+    >>> _ = context.run(name.set, "Ada")
+    >>> [value for variable, value in set_in(context, Context())]
+    ['Ada']
+    """
+    ours, nothing = (current_task, current_block), object()
+    return [
+        (variable, value)
+        for variable, value in context.items()
+        if before.get(variable, nothing) is not value and variable not in ours
+    ]
+
+
+def set_for(item: object, variables: Sequence[tuple[ContextVar[Any], object]]) -> None:
+    """Have a call, or what runs here for an item of a map, see what the initializer has set, whatever there was."""
+    for variable, value in variables:
+        if not isinstance(item, Call):
+            variable.set(value)
+        elif item.context is not None:
+            item.context.run(variable.set, value)
 
 
 class Prepared:
     """`fn`, before whose first call in each worker the pool's initializer is run.
 
-    Each sees to it that what the initializer sets is seen by the calls: globals in another process or interpreter,
-    to which this was sent; context variables here, where calls run in the context of their submitter.
+    It sees to it that what the initializer sets is seen by the calls: context variables, since calls run in contexts
+    of their own, and in another process or interpreter, to which this was sent, globals.
     """
 
     __slots__ = ("args", "fn", "initializer", "sent", "token")
@@ -231,9 +247,8 @@ class Prepared:
     def __call__(self, item: object) -> object:
         if self.token not in _prepared.pools:
             self._prepare()
-        if isinstance(item, Call) and self.token in _prepared.variables:
-            for variable, value in _prepared.variables[self.token]:
-                item.set_in_context(variable, value)
+        if self.token in _prepared.variables:
+            set_for(item, _prepared.variables[self.token])
         prepared = _prepared.pools[self.token]
         if prepared is None:
             return self.fn(item)
@@ -253,12 +268,10 @@ class Prepared:
         task = current_task.get(None)
         if task is not None:
             task.prepares(True)
-        context = Context()  # a new one, as a new thread has: what is set in it cannot change the program's
+        before = copy_context() if self.sent else Context()  # as new processes and new threads have it
+        context = before.copy()
         try:
-            if self.sent:
-                self.initializer(*self.args)
-            else:
-                context.run(run_as, task, self.initializer, self.args, {})
+            context.run(run_as, task, self.initializer, self.args, {})
         except BaseException as error:
             theirs = type(error), error, without_our_frames(error.__traceback__)
             LOGGER.critical("Exception in initializer:", exc_info=theirs)
@@ -268,10 +281,8 @@ class Prepared:
                 task.prepares(False)
         if prepared is not None:
             prepared.keep()
-        if variables := variables_of(context):
+        if variables := set_in(context, before):
             _prepared.variables[self.token] = variables
-            for variable, value in variables:  # for the items of maps, which run in the context of their worker
-                variable.set(value)
         _prepared.pools[self.token] = prepared
 
 
