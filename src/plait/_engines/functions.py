@@ -35,8 +35,21 @@ _PLAIN = (type(None), bool, int, float, str, bytes)
 _MODULE_FACTS = ("__name__", "__file__", "__package__")
 
 
+PIPES = "multiprocessing.connection"  # the module whose objects pickle as the number of their descriptor
+
+
 class NotSimple(Exception):
     """Something that only cloudpickle can carry."""
+
+
+def refuse_pipes(value: object) -> None:
+    """To send the end of a pipe would be to hand the other process a number, which is a descriptor of its own there.
+
+    Raises:
+        TypeError: it is one.
+    """
+    if type(value).__module__ == PIPES:
+        raise TypeError("it would arrive as a number, which stands for another file there")
 
 
 def dumps_simple(value: object, place: Callable[[PickleBuffer], bool]) -> bytes:
@@ -71,6 +84,7 @@ class _SimplePickler(Pickler):
             return make_cached, (value.__wrapped__, value.cache_parameters())
         if (reduce := _REDUCERS.get(type(value))) is not None:
             return reduce(value)
+        refuse_pipes(value)
         if getattr(value, "__module__", None) == "__main__":  # such as a type variable, which would go as its name
             raise NotSimple(repr(value))
         return NotImplemented

@@ -22,6 +22,8 @@ _WHOLE = {
     "concurrent.futures._base.Executor": _EXECUTOR,
     "concurrent.futures._base.Future": "it belongs to one process; wait for it here and pass its result",
     "logging.Handler": "ask for the logger in the function, by its name: its records come to the handlers here",
+    "multiprocessing.connection": "an end of a pipe belongs to one process; return what the function finds, or pass a "
+    "queue of a multiprocessing.Manager()",
     "multiprocessing.queues": _MANAGER,
     "multiprocessing.sharedctypes": _MANAGER,
     "multiprocessing.synchronize": _MANAGER,
