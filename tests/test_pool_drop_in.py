@@ -10,9 +10,13 @@ import os
 import socket
 import sys
 import threading
+import time
 import warnings
 from collections.abc import Callable
 from contextvars import ContextVar
+from multiprocessing.context import ForkServerContext
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -166,3 +170,51 @@ def test_a_process_has_the_name_of_its_worker(caplog: pytest.LogCaptureFixture, 
         assert pool.submit(log, 1).result()
     assert [record.processName for record in caplog.records if record.name == "named"] == ["process-1"] * 2
     assert multiprocessing.current_process().name == "MainProcess"
+
+
+def given(lock: Any, event: Any, condition: Any, semaphore: Any) -> None:
+    global tools
+    tools = lock, event, condition, semaphore
+
+
+def count_up(path: Path) -> bool:
+    lock, event, _, _ = tools
+    with lock:
+        number = int(path.read_text())
+        path.write_text(str(number + 1))
+    return bool(event.is_set())
+
+
+def wait_in(_: int) -> bool:
+    _, event, condition, semaphore = tools
+    with condition:
+        event.clear()
+        return bool(condition.wait(PATIENCE)) and bool(semaphore.acquire(timeout=PATIENCE))
+
+
+@pytest.mark.skipif(os.name != "posix", reason="semaphores have names there")
+def test_locks_of_multiprocessing_that_have_a_name_reach_the_workers(
+    tmp_path: Path, fork_server: ForkServerContext, nothing_left: None
+) -> None:
+    made = fork_server.RLock(), fork_server.Event(), fork_server.Condition(), fork_server.Semaphore(0)
+    path = tmp_path / "number"
+    path.write_text("0")
+    made[1].set()
+    with plait.Pool("process", 2, initializer=given, initargs=made) as pool:
+        assert set(pool.map(count_up, [path] * 20)) == {True}
+        assert path.read_text() == "20"
+        waiting = pool.submit(wait_in, 0)
+        while made[1].is_set():
+            time.sleep(0)
+        with made[2]:  # which the call has, until it waits
+            made[2].notify()
+        made[3].release()
+        assert waiting.result(PATIENCE)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="nothing is forked elsewhere")
+def test_locks_that_only_forked_processes_have_are_refused() -> None:
+    fork = multiprocessing.get_context("fork")
+    for made in (fork.Lock(), fork.Event(), fork.Condition()):
+        with pytest.raises(plait.errors.NotTransferable, match=r"get_context\('spawn'\).* or pass one of a multiproc"):
+            list(plait.map(id, [made], engine="process"))

@@ -15,7 +15,8 @@ from copyreg import _extension_cache  # type: ignore[attr-defined]  # classes th
 from plait._core.importable import is_importing
 from plait._engines.arena import THRESHOLD, Arena, ArenaFull, Window
 from plait._engines.carried import SENDING, STRANGERS
-from plait._engines.functions import PIPES, dumps_simple
+from plait._engines.functions import dumps_simple
+from plait._engines.of_multiprocessing import PIPES
 
 Refs = list[tuple[int, int]]
 
@@ -171,6 +172,10 @@ def _pickle(
         try:
             data = dumps(value, 5, buffer_callback=place)
         except (PicklingError, AttributeError, TypeError):
+            release(refs, arena, holders)
+        except RuntimeError as error:  # a lock of multiprocessing says that it goes to its own processes only
+            if isinstance(error, RecursionError):
+                raise
             release(refs, arena, holders)
         else:
             if (home or b"__main__" not in data) and _PIPES not in data:

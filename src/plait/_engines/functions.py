@@ -22,6 +22,7 @@ from plait._core.importable import is_adrift, is_importable
 from plait._core.lazy_imports import LAZY, import_inside, reduce_lazy, settled
 from plait._engines.annotations import annotations_of
 from plait._engines.as_written import as_written
+from plait._engines.of_multiprocessing import reduce_of_multiprocessing
 from plait._engines.sentinels import SENTINEL, reduce_sentinel
 from plait._engines.worker_main import enter, is_of_main
 
@@ -35,21 +36,8 @@ _PLAIN = (type(None), bool, int, float, str, bytes)
 _MODULE_FACTS = ("__name__", "__file__", "__package__")
 
 
-PIPES = "multiprocessing.connection"  # the module whose objects pickle as the number of their descriptor
-
-
 class NotSimple(Exception):
     """Something that only cloudpickle can carry."""
-
-
-def refuse_pipes(value: object) -> None:
-    """To send the end of a pipe would be to hand the other process a number, which is a descriptor of its own there.
-
-    Raises:
-        TypeError: it is one.
-    """
-    if type(value).__module__ == PIPES:
-        raise TypeError("it would arrive as a number, which stands for another file there")
 
 
 def dumps_simple(value: object, place: Callable[[PickleBuffer], bool]) -> bytes:
@@ -84,7 +72,8 @@ class _SimplePickler(Pickler):
             return make_cached, (value.__wrapped__, value.cache_parameters())
         if (reduce := _REDUCERS.get(type(value))) is not None:
             return reduce(value)
-        refuse_pipes(value)
+        if (reduced := reduce_of_multiprocessing(value)) is not NotImplemented:
+            return reduced
         if getattr(value, "__module__", None) == "__main__":  # such as a type variable, which would go as its name
             raise NotSimple(repr(value))
         return NotImplemented

@@ -26,7 +26,9 @@ _WHOLE = {
     "queue of a multiprocessing.Manager()",
     "multiprocessing.queues": _MANAGER,
     "multiprocessing.sharedctypes": _MANAGER,
-    "multiprocessing.synchronize": _MANAGER,
+    "multiprocessing.synchronize.Barrier": _MANAGER,
+    "multiprocessing.synchronize": "make it by multiprocessing.get_context('spawn'), or pass one of a "
+    "multiprocessing.Manager() instead",
     "queue.Queue": _QUEUE,
     "subprocess.Popen": "a running program belongs to the process that started it; start it in the function",
     "tempfile._TemporaryFileWrapper": _FILE,
