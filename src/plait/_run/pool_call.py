@@ -94,7 +94,11 @@ class Call:
 
     def resolve(self, value: object, error: BaseException | None) -> None:
         """Give the future its value or error, unless somebody did, and let go of the call."""
-        future = self.future
+        future, fn = self.future, self.fn
+        if type(error) is TypeError and fn is not None:
+            from plait._run.call_advice import note_submit_advice  # process workers import this file
+
+            note_submit_advice(error, fn, self.args, self.kwargs)
         self._let_go()
         if future is None:
             return
