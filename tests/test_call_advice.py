@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import pytest
 
@@ -82,3 +84,31 @@ def test_errors_of_another_kind_have_none(fn: Callable[..., object]) -> None:
     with pytest.raises(TypeError) as caught:
         list(plait.map(fn, [1], engine="thread"))
     assert caught.value.__notes__ == ["plait: item 0, 1, on thread-1"]
+
+
+def area(width: int, height: int = 1) -> int:
+    return width * height
+
+
+@pytest.mark.parametrize("engine", ["thread", "process"])
+def test_arguments_that_were_submitted_as_a_thread_or_a_pool_of_multiprocessing_takes_them(engine: str) -> None:
+    wrong: list[tuple[tuple[Any, ...], dict[str, Any], str]] = [
+        ((), {"args": (2, 3)}, r"write submit\(area, \*args\)$"),
+        ((), {"args": (2,), "kwargs": {"height": 3}}, r"write submit\(area, \*args, \*\*kwargs\)$"),
+        (((2,), {"height": "3"}), {"height": 3}, ""),  # neither way
+        ((), {}, ""),
+        ((1, 2, 3), {}, ""),
+    ]
+    with plait.Pool(engine, 1) as pool:
+        for args, kwargs, advice in wrong:
+            error = pool.submit(area, *args, **kwargs).exception()
+            assert isinstance(error, TypeError)
+            notes = getattr(error, "__notes__", [])
+            assert bool(notes) == bool(advice), notes
+            assert all(re.search(advice, note) for note in notes)
+        own = pool.submit(area, None, None).exception()  # the function's own error
+        assert isinstance(own, TypeError)
+        assert not hasattr(own, "__notes__")
+    with pytest.raises(TypeError) as caught, plait.scope() as s:
+        s.submit(area, args=(2, 3))  # type: ignore[call-arg]  # that is the mistake
+    assert any("write submit(area, *args)" in note for note in caught.value.__notes__)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import http.cookiejar
 import logging
+import multiprocessing
 import os
 import queue
 import re
@@ -16,6 +17,7 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -146,6 +148,25 @@ def test_items_that_cannot_be_sent_say_what_to_pass(tmp_path: Path) -> None:
             with pytest.raises(NotTransferable, match=advice):
                 list(plait.map(id, [item], engine="process", workers=1))
     database.close()
+
+
+def test_an_end_of_a_pipe_is_refused_and_never_sent_as_the_number_of_a_descriptor(nothing_left: None) -> None:
+    here, there = multiprocessing.Pipe()
+
+    def opened(_: int) -> object:
+        return multiprocessing.Pipe()
+
+    with here, there, plait.Pool("process", 1) as pool:
+        for item in (there, [SimpleNamespace(pipe=there)], {"pipe": there}):
+            with pytest.raises(NotTransferable, match="^item 0 .* is a .*Connection object"):
+                list(plait.map(id, [item], engine=pool))
+            with pytest.raises(NotTransferable, match="it would arrive as a number"):
+                pool.submit(id, item).result()
+        with pytest.raises(NotTransferable, match=r"captured 'there' is a Connection.*queue of a multip"):
+            list(plait.map(lambda _: there, [1], engine=pool))
+        with pytest.raises(NotTransferable, match=r"result\[0\] is a Connection object.*return plain data instead"):
+            list(plait.map(opened, [1], engine=pool))
+        assert list(plait.map(abs, [-1], engine=pool)) == [1]
 
 
 def returned() -> list[tuple[Callable[[int], object], str]]:

@@ -48,6 +48,7 @@ def test_a_number_of_workers_in_the_place_of_the_engine(use: Use) -> None:
         ("multiprocessing", "process"),
         ("asyncio", "async"),
         ("proces", "process"),
+        ("loky", "process"),
         ("subinterpreters", "interpreter"),
     ],
 )
@@ -105,6 +106,9 @@ def test_errors_are_looked_for_in_the_package_itself() -> None:
         (a_map, "backend", "did you mean engine=?"),
         (a_map, "progess", "did you mean progress=?"),
         (a_map, "chunksize", "batches are sized by themselves"),
+        (a_pool, "thread_name_prefix", "plait.current().worker"),
+        (a_pool, "mp_context", "not forked"),
+        (a_pool, "max_tasks_per_child", "memory_bytes="),
         (a_map, "return_exceptions", ".outcomes()"),
         (a_scope, "xyz", "it has engine=, workers=, deadline=$"),
     ],

@@ -24,6 +24,12 @@ _INSTEAD = {
     "return_exceptions": "its .outcomes() gives errors as values",
     "initializer": "plait.Pool has it; @plait.per_worker sets something up in each worker",
     "daemon": "nothing outlives its block or loop",
+    "thread_name_prefix": "plait.current().worker is the name of the worker that runs a call",
+    "mp_context": "workers are not forked from the program, so there is no way of starting them to choose",
+    **dict.fromkeys(
+        ("max_tasks_per_child", "maxtasksperchild"),
+        "engine=plait.engines.ProcessEngine(memory_bytes=...) replaces workers that grow",
+    ),
 }
 
 
@@ -101,3 +107,57 @@ def instead_of(name: str) -> str:
     '; plait.channel(size) hands items from task to task'
     """
     return f"; {_NAMES[name]}" if name in _NAMES else ""
+
+
+_LIST = "the results come one by one: write list(plait.map(fn, items)) to have them all"
+_SUBMIT = "write s.submit(fn, x)"
+_LOOP = "whoever reads writes `for item in channel`, which ends when it is closed, and the scope waits for them"
+_SEEN = "what it would say may be different a moment later; channel.get(timeout=0) raises WaitTimeout where nothing is"
+_ATTRIBUTES = {
+    "Pool": {
+        "apply": "write pool.submit(fn, x).result()",
+        "apply_async": "write pool.submit(fn, x), which returns a future",
+        "map_async": "pool.map(fn, items) does not wait before its first result is asked for",
+        **dict.fromkeys(("starmap", "starmap_async"), "write plait.map(lambda item: fn(*item), items, engine=pool)"),
+        "imap": "write plait.map(fn, items, engine=pool)",
+        "imap_unordered": 'write plait.map(fn, items, engine=pool, order="completion")',
+        "outcomes": "write plait.map(fn, items, engine=pool).outcomes()",
+        "close": "write pool.shutdown(wait=False), which takes no more calls",
+        "join": "write pool.shutdown(), which waits as the end of a `with` block does",
+        **dict.fromkeys(
+            ("terminate", "terminate_workers", "kill_workers"),
+            "pool.shutdown(cancel_futures=True) drops what has not begun; to stop what runs, start it in a "
+            "plait.scope(), whose s.cancel() does so",
+        ),
+    },
+    "Stream": {
+        **dict.fromkeys("append copy count extend index insert pop reverse sort".split(), _LIST),
+        **dict.fromkeys("get join result results wait".split(), _LIST),
+        "as_completed": 'write plait.map(fn, items, order="completion")',
+    },
+    "Scope": {
+        **dict.fromkeys("apply create_task go run spawn start start_soon".split(), _SUBMIT),
+        **dict.fromkeys("gather join wait".split(), "the end of its block waits for all tasks"),
+        "shutdown": "the end of its block waits for all tasks; s.cancel() stops them",
+    },
+    "Channel": {
+        **dict.fromkeys(("join", "task_done"), _LOOP),
+        **dict.fromkeys(("empty", "full", "qsize"), _SEEN),
+        "get_nowait": "write channel.get(timeout=0)",
+        "put_nowait": "write channel.put(item, timeout=0)",
+        **dict.fromkeys(("recv", "receive"), "write channel.get()"),
+        "send": "write channel.put(item)",
+        "shutdown": "write channel.close()",
+    },
+}
+
+
+def no_attribute(thing: object, kind: str, name: str) -> AttributeError:
+    """What to raise where a `thing`, a `kind` of ours, is asked for a name that those of other libraries have.
+
+    >>> str(no_attribute([], "Channel", "send"))
+    "'list' object has no attribute 'send'; write channel.put(item)"
+    """
+    advice = _ATTRIBUTES[kind].get(name)
+    said = f"{type(thing).__name__!r} object has no attribute {name!r}"
+    return AttributeError(f"{said}; {advice}" if advice else said, name=name, obj=thing)

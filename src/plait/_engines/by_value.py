@@ -35,6 +35,7 @@ from plait._engines.bundles import bundle_of, read_anew
 from plait._engines.carried import STRANGERS
 from plait._engines.ctypes_values import is_of_ctypes, laid_out, reduce_ctypes, unless_laid_out
 from plait._engines.functions import Uses, home_of, make_cached, variable
+from plait._engines.of_multiprocessing import reduce_of_multiprocessing
 from plait._engines.sentinels import SENTINEL, reduce_sentinel
 from plait._engines.worker_main import enter, is_of_main, withdraw
 
@@ -59,6 +60,8 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # untyped, see above
     bundles = False
 
     def reducer_override(self, obj: Any) -> Any:
+        if (reduced := reduce_of_multiprocessing(obj)) is not NotImplemented:
+            return reduced
         if (reduced := reduce_ctypes(obj)) is not NotImplemented:
             return reduced
         bundle = bundle_of(obj, by_name, _dumps_classes) if self.bundles and isinstance(obj, type) else None

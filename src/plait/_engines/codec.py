@@ -16,8 +16,11 @@ from plait._core.importable import is_importing
 from plait._engines.arena import THRESHOLD, Arena, ArenaFull, Window
 from plait._engines.carried import SENDING, STRANGERS
 from plait._engines.functions import dumps_simple
+from plait._engines.of_multiprocessing import PIPES
 
 Refs = list[tuple[int, int]]
+
+_PIPES = PIPES.encode()
 
 
 class Packed:
@@ -102,7 +105,7 @@ def encode_small(value: object) -> bytes | None:
         data = dumps(value, 5, buffer_callback=_is_small)
     except Exception:  # whatever it is, it comes again
         return None
-    return data if len(data) < THRESHOLD else None
+    return data if len(data) < THRESHOLD and _PIPES not in data else None
 
 
 def _is_small(buffer: PickleBuffer) -> bool:
@@ -170,8 +173,12 @@ def _pickle(
             data = dumps(value, 5, buffer_callback=place)
         except (PicklingError, AttributeError, TypeError):
             release(refs, arena, holders)
+        except RuntimeError as error:  # a lock of multiprocessing says that it goes to its own processes only
+            if isinstance(error, RecursionError):
+                raise
+            release(refs, arena, holders)
         else:
-            if home or b"__main__" not in data:
+            if (home or b"__main__" not in data) and _PIPES not in data:
                 return data
             release(refs, arena, holders)
     return _pickle_by_value(value, place, refs, arena, holders, modules, home)

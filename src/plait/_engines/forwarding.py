@@ -55,9 +55,9 @@ def _surroundings(arithmetic: object) -> dict[str, object]:
         "path": search_path(),
         "folder": working_folder(),  # workers stay where they are when it has been deleted
         "forward": (_is_replaced(sys.stdout, sys.__stdout__, 1), _is_replaced(sys.stderr, sys.__stderr__, 2)),
-        "levels": _levels(),
+        "levels": levels_of_loggers(),
         "authkey": _authkey(),
-        "filters": _filters(),
+        "filters": filters_in_words(),
         "captured": getattr(logging, "_warnings_showwarning", None) is not None,  # logging.captureWarnings
     }
 
@@ -85,7 +85,7 @@ def _is_replaced(stream: object, original: object, number: int) -> bool:
         return True
 
 
-def _levels() -> dict[str, int]:
+def levels_of_loggers() -> dict[str, int]:
     """The levels that were set on loggers, by name; the root logger's is ``""``."""
     levels = {"": logging.getLogger().level}
     for name, logger in list(logging.getLogger().manager.loggerDict.items()):
@@ -94,7 +94,7 @@ def _levels() -> dict[str, int]:
     return levels
 
 
-def _filters() -> list[tuple[object, ...]]:
+def filters_in_words() -> list[tuple[object, ...]]:
     """The filters of warnings, in plain words: classes by their names, patterns as texts and flags."""
     return [
         (action, _pattern(message), (category.__module__, category.__qualname__), _pattern(module), line)

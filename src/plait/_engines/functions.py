@@ -22,6 +22,7 @@ from plait._core.importable import is_adrift, is_importable
 from plait._core.lazy_imports import LAZY, import_inside, reduce_lazy, settled
 from plait._engines.annotations import annotations_of
 from plait._engines.as_written import as_written
+from plait._engines.of_multiprocessing import reduce_of_multiprocessing
 from plait._engines.sentinels import SENTINEL, reduce_sentinel
 from plait._engines.worker_main import enter, is_of_main
 
@@ -71,6 +72,8 @@ class _SimplePickler(Pickler):
             return make_cached, (value.__wrapped__, value.cache_parameters())
         if (reduce := _REDUCERS.get(type(value))) is not None:
             return reduce(value)
+        if (reduced := reduce_of_multiprocessing(value)) is not NotImplemented:
+            return reduced
         if getattr(value, "__module__", None) == "__main__":  # such as a type variable, which would go as its name
             raise NotSimple(repr(value))
         return NotImplemented

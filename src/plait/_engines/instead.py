@@ -22,9 +22,13 @@ _WHOLE = {
     "concurrent.futures._base.Executor": _EXECUTOR,
     "concurrent.futures._base.Future": "it belongs to one process; wait for it here and pass its result",
     "logging.Handler": "ask for the logger in the function, by its name: its records come to the handlers here",
+    "multiprocessing.connection": "an end of a pipe belongs to one process; return what the function finds, or pass a "
+    "queue of a multiprocessing.Manager()",
     "multiprocessing.queues": _MANAGER,
     "multiprocessing.sharedctypes": _MANAGER,
-    "multiprocessing.synchronize": _MANAGER,
+    "multiprocessing.synchronize.Barrier": _MANAGER,
+    "multiprocessing.synchronize": "make it by multiprocessing.get_context('spawn'), or pass one of a "
+    "multiprocessing.Manager() instead",
     "queue.Queue": _QUEUE,
     "subprocess.Popen": "a running program belongs to the process that started it; start it in the function",
     "tempfile._TemporaryFileWrapper": _FILE,

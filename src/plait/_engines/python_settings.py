@@ -15,7 +15,7 @@ if TYPE_CHECKING:  # every worker imports this module, and typing would double i
 
 _START_FLAGS = {"-S": "no_site", "-s": "no_user_site", "-P": "safe_path"}  # those that `boot_command` may add
 _LEAST_DEPTH = 1000  # Python's own limit; below it our code here might not run
-_ARITHMETIC = ("prec", "rounding", "Emin", "Emax", "capitals", "clamp", "traps")
+ARITHMETIC = ("prec", "rounding", "Emin", "Emax", "capitals", "clamp", "traps")
 
 
 def of_the_program() -> dict[str, object]:
@@ -75,6 +75,6 @@ def _compute_as(pickled: bytes) -> None:
     """In this context, and in those of threads and items to come."""
     decimal: Any = sys.modules["decimal"]
     context = loads(pickled)
-    for name in _ARITHMETIC:
+    for name in ARITHMETIC:
         setattr(decimal.DefaultContext, name, getattr(context, name))
     decimal.setcontext(context)

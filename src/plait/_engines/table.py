@@ -22,7 +22,13 @@ ENGINES = {
 EXECUTOR = ("plait._engines.executor", "ExecutorEngine")  # for what others have made
 WITH_ADDRESS = ("dask", "ray")  # those that may have an address after their name
 _OF_LIBRARY = {"distributed": "dask"}  # what makes an engine of the objects of a library, others than its executors
-_SYNONYMS = {"multiprocessing": "process", "subinterpreter": "interpreter", "asyncio": "async", "serial": "inline"}
+_SYNONYMS = {
+    "multiprocessing": "process",
+    "loky": "process",
+    "subinterpreter": "interpreter",
+    "asyncio": "async",
+    "serial": "inline",
+}
 
 
 def make_engine(name: str) -> Engine:

@@ -36,6 +36,7 @@ if TYPE_CHECKING:  # typing would double a worker's start-up time
     from plait._core.rng import Seeding
     from plait._engines.ends import Ends
     from plait._engines.hosting import Segment
+    from plait._engines.kept_settings import KeptSettings
 
     Assignment = tuple[Callable[..., object], float | None, Seeding, Context]
 
@@ -78,6 +79,8 @@ class Worker(WorkerTask):
         self._timed = False
         self._packer = self.packer_type(board, self._arena)
         self._lasting = Lasting()
+        self._sent: dict[str, object] = {}
+        self._kept: KeptSettings | None = None
 
     def serve(self) -> None:
         """Answer frames, one after the other."""
@@ -152,9 +155,22 @@ class Worker(WorkerTask):
 
     def set_up(self, setting: dict[str, object]) -> None:
         """Take over what the driver says about itself."""
-        worker_setup.apply(setting, self.send)
-        self._memory_bytes = int(str(setting.get("memory_bytes", self._memory_bytes)))
+        self._sent = {**self._sent, **setting}
+        if self._kept is not None:
+            setting = self._kept.over(setting)
         self._name = str(setting.get("name", self._name))
+        worker_setup.apply(setting, self.send, self._name if self.owns_process else "")
+        self._memory_bytes = int(str(setting.get("memory_bytes", self._memory_bytes)))
+
+    def prepares(self, begins: bool) -> None:
+        super().prepares(begins)
+        if begins:
+            from plait._engines.kept_settings import KeptSettings  # most workers have no initializer
+
+            self._kept = self._kept or KeptSettings()
+            self._kept.begin(self._sent)
+        elif self._kept is not None:
+            self._kept.compare(self._sent)
 
     def on_set_up(self, making: str) -> None:
         self._board.note_set_up(making)

@@ -19,8 +19,8 @@ if TYPE_CHECKING:  # every worker imports this module, and typing would double i
     Send = Callable[..., None]
 
 
-def apply(setting: dict[str, Any], send: Send) -> None:
-    """Make this process look like the driver where user code can tell."""
+def apply(setting: dict[str, Any], send: Send, name: str) -> None:
+    """Make this process look like the driver where user code can tell, and be called by the name of its worker."""
     if "path" in setting:
         sys.path[:] = setting["path"]
     if setting.get("folder"):
@@ -34,12 +34,11 @@ def apply(setting: dict[str, Any], send: Send) -> None:
     if "forward" in setting:
         _prints(setting["forward"], send)
     if "levels" in setting:
-        once_imported("logging", lambda: _forward_logs(setting["levels"], setting["captured"], send))
+        once_imported("logging", lambda: _forward_logs(setting["levels"], setting["captured"], send, name))
     if "filters" in setting:
         for module in {"warnings"}.union(category for _, _, (category, _), _, _ in setting["filters"]):
             once_imported(module, lambda: _treat_warnings(setting["filters"], setting["captured"]))
-    if setting.get("authkey"):
-        once_imported("multiprocessing.process", lambda: _know_managers(setting["authkey"]))
+    once_imported("multiprocessing.process", lambda: _introduce(name, setting.get("authkey")))
 
 
 def _fresh_main(file: str | None, argv: list[str]) -> None:
@@ -85,9 +84,13 @@ class _Forwarder(io.RawIOBase):
         return len(data)
 
 
-def _know_managers(authkey: bytes) -> None:
-    """Managers of multiprocessing, whose proxies may be arguments, answer only to who has the driver's key."""
-    sys.modules["multiprocessing.process"].current_process().authkey = authkey
+def _introduce(name: str, authkey: bytes | None) -> None:
+    """To multiprocessing: whose managers, whose proxies may be arguments, answer only to who has the driver's key."""
+    process = sys.modules["multiprocessing.process"].current_process()
+    if authkey:
+        process.authkey = authkey
+    if name:
+        process.name = name
 
 
 def _treat_warnings(filters: list[tuple[Any, ...]], captured: bool) -> None:
@@ -118,7 +121,7 @@ def _compiled(pattern: Any) -> Any:
     return re.compile(*pattern)
 
 
-def _forward_logs(levels: dict[str, int], captured: bool, send: Send) -> None:
+def _forward_logs(levels: dict[str, int], captured: bool, send: Send, name: str) -> None:
     import logging
 
     class Forward(logging.Handler):
@@ -135,6 +138,8 @@ def _forward_logs(levels: dict[str, int], captured: bool, send: Send) -> None:
         def _send_fields(self, record: logging.LogRecord) -> None:
             fields = dict(record.__dict__)
             fields["msg"], fields["args"] = record.getMessage(), None
+            if name and record.processName == "MainProcess":  # where multiprocessing, which knows better, is not there
+                fields["processName"] = name
             if record.exc_info:
                 fields["exc_text"] = fields["exc_text"] or logging.Formatter().formatException(record.exc_info)
                 fields["exc_info"] = None
@@ -143,11 +148,11 @@ def _forward_logs(levels: dict[str, int], captured: bool, send: Send) -> None:
     root = logging.getLogger()
     if not any(type(handler).__name__ == "Forward" for handler in root.handlers):
         root.handlers[:] = [Forward()]
-    for name, logger in list(root.manager.loggerDict.items()):
-        if isinstance(logger, logging.Logger) and name not in levels:
+    for known, logger in list(root.manager.loggerDict.items()):
+        if isinstance(logger, logging.Logger) and known not in levels:
             logger.setLevel(logging.NOTSET)
-    for name, level in levels.items():
-        logging.getLogger(name or None).setLevel(level)
+    for known, level in levels.items():
+        logging.getLogger(known or None).setLevel(level)
     logging.captureWarnings(captured)
 
 

@@ -1,4 +1,4 @@
-"""What to do about a function that cannot be called with an item."""
+"""What to do about a function that cannot be called with an item, or with what was submitted for it."""
 
 from __future__ import annotations
 
@@ -46,6 +46,45 @@ def call_advice(fn: Callable[..., object], item: object) -> str:
     if isinstance(item, Mapping) and all(isinstance(key, str) for key in item) and _fits(signature, **item):
         return f"{said}; to pass the values of an item by name, write plait.map(lambda item: {name}(**item), items)"
     return said
+
+
+def note_submit_advice(
+    error: TypeError, fn: Callable[..., object], args: tuple[object, ...], kwargs: Mapping[str, object]
+) -> None:
+    """Have the error that a submitted call has raised say how to pass what it was given."""
+    if advice := submit_advice(fn, args, kwargs):
+        add_note(error, f"plait: {advice}")
+
+
+def submit_advice(fn: Callable[..., object], args: tuple[object, ...], kwargs: Mapping[str, object]) -> str:
+    """One line for arguments that were passed as threads, processes and multiprocessing's pools are given them.
+
+    >>> def add(a, b, c=0): ...
+    >>> submit_advice(add, (), {"args": (1, 2)})
+    'what follows the function is passed to it: write submit(add, *args)'
+    >>> submit_advice(add, (), {"args": (1,), "kwargs": {"b": 2}})
+    'what follows the function is passed to it: write submit(add, *args, **kwargs)'
+    >>> submit_advice(add, ((1, 2),), {})
+    'what follows the function is passed to it: write submit(add, *args)'
+    >>> submit_advice(add, (1, 2), {})
+    ''
+    """
+    names = ("args", "kwargs" if "kwargs" in kwargs else "kwds")
+    given: list[object] = list(args) if args else [kwargs.get(names[0], ()), kwargs.get(names[1], {})]
+    positional, named = (*given, {})[:2]
+    if not (isinstance(positional, (tuple, list)) and isinstance(named, Mapping)) or len(given) > 2:
+        return ""
+    rest = {name: value for name, value in kwargs.items() if args or name not in names}
+    if not rest.keys().isdisjoint(named):
+        return ""
+    try:
+        signature = inspect.signature(fn)
+        if _fits(signature, *args, **kwargs) or not _fits(signature, *positional, **rest, **named):
+            return ""
+    except (TypeError, ValueError):  # some of those written in C have no signature
+        return ""
+    write = f"submit({getattr(fn, '__name__', 'fn')}, *args{', **kwargs' if named else ''})"
+    return f"what follows the function is passed to it: write {write}"
 
 
 def _fits(signature: inspect.Signature, /, *args: object, **kwargs: object) -> bool:

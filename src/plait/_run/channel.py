@@ -14,11 +14,12 @@ from collections import deque
 from math import inf
 from threading import Lock
 from types import TracebackType
-from typing import Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
 from plait._core.cancelling import cancellation_point, wait_until
 from plait._core.errors import Closed, NotTransferable, UsageError, WaitTimeout
 from plait._core.loop_here import loop_here
+from plait._core.mistaken import no_attribute
 from plait._run.channel_waiter import (
     CLOSED,
     EXPIRED,
@@ -207,6 +208,11 @@ class Channel(Generic[T]):
         self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
     ) -> None:
         self.close()
+
+    if not TYPE_CHECKING:  # else type checkers would take every name for one that it has
+
+        def __getattr__(self, name: str) -> object:
+            raise no_attribute(self, "Channel", name)
 
     def __repr__(self) -> str:
         held = "any number" if self._size == inf else self._size

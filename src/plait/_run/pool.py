@@ -12,14 +12,14 @@ from concurrent.futures import Executor, Future
 from contextvars import ContextVar
 from functools import partial
 from types import TracebackType
-from typing import Any, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
 from plait._core.batch import Batch
 from plait._core.coroutines import is_coroutine_function
 from plait._core.errors import NotTransferable, PoolBroken, UsageError
 from plait._core.how_many import how_many
 from plait._core.job import Job
-from plait._core.mistaken import known_options
+from plait._core.mistaken import known_options, no_attribute
 from plait._engines.interface import Engine, Plan, RunsCalls, is_engine
 from plait._engines.table import engine_for, make_engine, no_engine
 from plait._run.pool_call import Call, Prepared, call
@@ -28,6 +28,8 @@ from plait._run.worker_count import Workers, worker_count
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+_SHARE_MEMORY = ("thread", "inline")  # the engines whose workers do
 
 
 class Pool(Executor):
@@ -127,7 +129,8 @@ class Pool(Executor):
             fn: called with one item of each iterable.
             iterables: finite, unless `buffersize` is given.
             timeout: seconds from this call to the last result.
-            chunksize: how many calls travel to a worker together; the first failure of a chunk stands for all of it.
+            chunksize: how many calls travel to another process together; the first failure of a chunk stands for all
+                of it. Where nothing travels it has no effect, as in the standard library.
             buffersize: how many chunks may be submitted and not consumed yet.
 
         Raises:
@@ -144,10 +147,10 @@ class Pool(Executor):
         self._refuse(fn)
         end = None if timeout is None else time.monotonic() + timeout
         items: Iterator[tuple[Any, ...]] = zip(*iterables, strict=False)
-        if chunksize == 1:
+        if chunksize == 1 or self._awaits or self._own_engine.name in _SHARE_MEMORY:
             return _results(partial(self.submit, fn), items, end, buffersize)
         chunks: Iterator[tuple[Any, ...]] = iter(lambda: tuple(itertools.islice(items, chunksize)), ())
-        whole: Iterator[list[R]] = _results(partial(self.submit, self._chunk_runner(), fn), chunks, end, buffersize)
+        whole: Iterator[list[R]] = _results(partial(self.submit, _run_chunk, fn), chunks, end, buffersize)
         return _flat(whole)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
@@ -189,6 +192,11 @@ class Pool(Executor):
     def __repr__(self) -> str:
         return f"<plait.Pool on {self._own_engine.name}, {how_many(self._plan.workers, 'worker')}>"
 
+    if not TYPE_CHECKING:  # else type checkers would take every name for one that it has
+
+        def __getattr__(self, name: str) -> object:
+            raise no_attribute(self, "Pool", name)
+
     @property
     def _max_workers(self) -> int:
         """As the standard library's executors call it; Dask and others read it there."""
@@ -229,13 +237,6 @@ class Pool(Executor):
         from plait._run.pool_awaiting import await_call  # with asyncio, which other pools can do without
 
         return await_call
-
-    def _chunk_runner(self) -> Callable[..., Any]:
-        if not self._awaits:
-            return _run_chunk
-        from plait._run.pool_awaiting import await_chunk
-
-        return await_chunk
 
     def _prepared(self, fn: Callable[..., object]) -> Callable[..., object]:
         if self._initializer is None:

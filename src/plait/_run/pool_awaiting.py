@@ -5,14 +5,14 @@ from __future__ import annotations
 import threading
 from _collections_abc import Awaitable, Callable, Coroutine, Generator
 from asyncio import CancelledError, Future, get_running_loop, wait
-from contextvars import Context
+from contextvars import Context, ContextVar
 from inspect import isawaitable
 from typing import Any
 
 from plait._core.cancelling import current_block
 from plait._core.current import current_task
 from plait._core.errors import UsageError
-from plait._run.pool_call import LOGGER, Call, not_prepared
+from plait._run.pool_call import LOGGER, Call, not_prepared, run_as, set_for, set_in
 
 
 async def await_call(call: Call) -> None:
@@ -36,11 +36,6 @@ async def await_call(call: Call) -> None:
         call.resolve(value, None)
 
 
-async def await_chunk(fn: Callable[..., Awaitable[Any]], *chunk: tuple[Any, ...]) -> list[Any]:
-    """The results of several calls, one after the other."""
-    return [await fn(*args) for args in chunk]
-
-
 async def _outcome(fn: Callable[..., object], args: tuple[object, ...], kwargs: Any) -> object:
     found = fn(*args, **kwargs)
     if isawaitable(found):
@@ -49,6 +44,10 @@ async def _outcome(fn: Callable[..., object], args: tuple[object, ...], kwargs: 
         f"{getattr(fn, '__qualname__', fn)} returned {type(found).__name__}, which nobody can await: a pool on "
         'engine="async" runs coroutine functions; use plait.Pool("thread") for plain ones'
     )
+
+
+async def _awaited(found: Awaitable[object]) -> object:
+    return await found
 
 
 class InContext:
@@ -105,15 +104,18 @@ class PreparedAwaiting:
             await self._prepare()
         else:
             prepared.result()
+        if self._token in _loops.variables:
+            set_for(item, _loops.variables[self._token])
         return await self._fn(item)
 
     async def _prepare(self) -> None:
         prepared: Future[None] = get_running_loop().create_future()
         _loops.prepared[self._token] = prepared
+        context = Context()
         try:
-            found = self._initializer(*self._args)
+            found = context.run(run_as, current_task.get(None), self._initializer, self._args, {})
             if isawaitable(found):
-                await found
+                await InContext(context, _awaited(found))
         except CancelledError:
             del _loops.prepared[self._token]
             prepared.cancel()
@@ -125,6 +127,8 @@ class PreparedAwaiting:
             prepared.set_exception(broken)
             prepared.exception()  # retrieved, whether anybody waits for it or not
             raise broken from error
+        if variables := set_in(context, Context()):
+            _loops.variables[self._token] = variables
         prepared.set_result(None)
 
 
@@ -133,6 +137,7 @@ class _Loops(threading.local):
 
     def __init__(self) -> None:
         self.prepared: dict[str, Future[None]] = {}
+        self.variables: dict[str, list[tuple[ContextVar[Any], object]]] = {}  # that the initializer has set
 
 
 _loops = _Loops()

@@ -64,7 +64,7 @@ class Call:
         self.thread = threading.get_ident()
         words, began = (repr(self), time.perf_counter()) if ONLOOKER.ran is not None else ("", 0.0)
         try:
-            value = context.run(_run_as, current_task.get(None), fn, self.args, self.kwargs)
+            value = context.run(run_as, current_task.get(None), fn, self.args, self.kwargs)
         except StopTask:
             raise  # the engine is being stopped; the driver resolves what is left
         except BaseException as error:
@@ -94,7 +94,11 @@ class Call:
 
     def resolve(self, value: object, error: BaseException | None) -> None:
         """Give the future its value or error, unless somebody did, and let go of the call."""
-        future = self.future
+        future, fn = self.future, self.fn
+        if type(error) is TypeError and fn is not None:
+            from plait._run.call_advice import note_submit_advice  # process workers import this file
+
+            note_submit_advice(error, fn, self.args, self.kwargs)
         self._let_go()
         if future is None:
             return
@@ -182,10 +186,37 @@ def not_prepared(how: str, token: str, words: str = "") -> PoolBroken:
     return PoolBroken(f"the pool's initializer {how}; the pool cannot be used any more, make a new one{words}", token)
 
 
+def set_in(context: Context, before: Context) -> list[tuple[ContextVar[Any], object]]:
+    """The context variables that an initializer has set, which ran in this copy of the context `before`; not our own.
+
+    >>> from contextvars import ContextVar
+    >>> context, name = Context(), ContextVar("name")
+    >>> _ = context.run(name.set, "Ada")
+    >>> [value for variable, value in set_in(context, Context())]
+    ['Ada']
+    """
+    ours, nothing = (current_task, current_block), object()
+    return [
+        (variable, value)
+        for variable, value in context.items()
+        if before.get(variable, nothing) is not value and variable not in ours
+    ]
+
+
+def set_for(item: object, variables: Sequence[tuple[ContextVar[Any], object]]) -> None:
+    """Have a call, or what runs here for an item of a map, see what the initializer has set, whatever there was."""
+    for variable, value in variables:
+        if not isinstance(item, Call):
+            variable.set(value)
+        elif item.context is not None:
+            item.context.run(variable.set, value)
+
+
 class Prepared:
     """`fn`, before whose first call in each worker the pool's initializer is run.
 
-    One that was sent to another process or interpreter sees to it that what the initializer sets there is seen.
+    It sees to it that what the initializer sets is seen by the calls: context variables, since calls run in contexts
+    of their own, and in another process or interpreter, to which this was sent, globals.
     """
 
     __slots__ = ("args", "fn", "initializer", "sent", "token")
@@ -220,6 +251,8 @@ class Prepared:
     def __call__(self, item: object) -> object:
         if self.token not in _prepared.pools:
             self._prepare()
+        if self.token in _prepared.variables:
+            set_for(item, _prepared.variables[self.token])
         prepared = _prepared.pools[self.token]
         if prepared is None:
             return self.fn(item)
@@ -239,8 +272,10 @@ class Prepared:
         task = current_task.get(None)
         if task is not None:
             task.prepares(True)
+        before = copy_context() if self.sent else Context()  # as new processes and new threads have it
+        context = before.copy()
         try:
-            self.initializer(*self.args)
+            context.run(run_as, task, self.initializer, self.args, {})
         except BaseException as error:
             theirs = type(error), error, without_our_frames(error.__traceback__)
             LOGGER.critical("Exception in initializer:", exc_info=theirs)
@@ -250,6 +285,8 @@ class Prepared:
                 task.prepares(False)
         if prepared is not None:
             prepared.keep()
+        if variables := set_in(context, before):
+            _prepared.variables[self.token] = variables
         _prepared.pools[self.token] = prepared
 
 
@@ -258,12 +295,13 @@ class _PreparedWorkers(threading.local):
 
     def __init__(self) -> None:
         self.pools: dict[str, PreparedGlobals | None] = {}
+        self.variables: dict[str, list[tuple[ContextVar[Any], object]]] = {}  # that the initializer has set
 
 
 _prepared = _PreparedWorkers()
 
 
-def _run_as(
+def run_as(
     task: Task | None, fn: Callable[..., object], args: tuple[object, ...], kwargs: Mapping[str, object]
 ) -> object:
     """Call `fn` in the submitter's context, except that ``plait.current()`` is the task that runs here, in no block."""

@@ -21,7 +21,7 @@ from plait._core.cancelling import cancellation_point
 from plait._core.coroutines import is_coroutine_function
 from plait._core.errors import Cancelled, NotTransferable, UsageError
 from plait._core.how_many import how_many
-from plait._core.mistaken import known_options
+from plait._core.mistaken import known_options, no_attribute
 from plait._core.outcome import brief
 from plait._engines.interface import Engine, Lender, RunsCalls
 from plait._run.future import Future
@@ -147,6 +147,11 @@ class Scope:
     def cancel(self) -> None:
         """Stop all tasks and end the waits of the body; any thread may call it. The block then raises nothing."""
         self._life.cancel()
+
+    if not TYPE_CHECKING:  # else type checkers would take every name for one that it has
+
+        def __getattr__(self, name: str) -> object:
+            raise no_attribute(self, "Scope", name)
 
     def __repr__(self) -> str:
         return f"<plait.Scope on {self._crew.name}, {how_many(len(self._life.tasks.open), 'task')}, {self._life.state}>"

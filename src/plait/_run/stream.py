@@ -17,6 +17,7 @@ from plait._core.errors import NotTransferable, UsageError
 from plait._core.how_many import how_many
 from plait._core.interrupts import drives
 from plait._core.loop_here import loop_here
+from plait._core.mistaken import no_attribute
 from plait._core.our_frames import without_our_frames
 from plait._core.outcome import Outcome
 from plait._run.handing import is_handed
@@ -101,6 +102,11 @@ class Stream(Generic[R]):
             self._run.cancel()
         else:
             self._run.halt()
+
+    if not TYPE_CHECKING:  # else type checkers would take every name for one that it has
+
+        def __getattr__(self, name: str) -> object:
+            raise no_attribute(self, "Stream", name)
 
     def __length_hint__(self) -> int:
         return self._length if self._length is not None else NotImplemented
