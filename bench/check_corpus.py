@@ -2,11 +2,12 @@
 
 plait checks the scripts as they are. The others get the model function that they want, see _check_peers.py; a bug
 counts as found by them when the tool says nothing about the repaired program in as many executions.
-Run: python bench/check_corpus.py [seeds [name ...]]
+Run: python bench/check_corpus.py [--ours] [--seeds N] [NAME ...]
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import linecache
 import os
@@ -28,14 +29,22 @@ GRACE = 10.0  # seconds that it may take longer than it says
 PEER_SEEDS = {"interleave-test random": 3, "interleave-test pct": 3}  # frontrun's search hardly depends on a seed
 
 
-def main(seeds: int, names: list[str]) -> None:
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--ours", action="store_true", help="without the other tools, which take much longer")
+    parser.add_argument("--seeds", type=int, default=SEEDS)
+    parser.add_argument("names", nargs="*", metavar="NAME", help="of programs with a bug; by default all")
+    options = parser.parse_args()
+    seeds, names = options.seeds, options.names
+    if unknown := [name for name in names if name not in {path.stem for path in BUGGY}]:
+        parser.error(f"no program of tests/bugs/buggy is called {unknown[0]!r}")
     table = Table("check, the corpus of bugs")
     buggy = [path for path in BUGGY if not names or path.stem in names]
     ours = {path.stem: [search(path, seed, LIMIT) for seed in range(seeds)] for path in buggy}
     _add_ours(table, ours)
     if not names:
         _add_alarms(table, seeds)
-    for tool in FINDERS:
+    for tool in () if options.ours else FINDERS:
         _add_peer(table, tool, buggy, ours)
     table.show()
 
@@ -163,4 +172,4 @@ if __name__ == "__main__":
     if sys.argv[1:2] == ["--peer"]:
         _peer(*sys.argv[2:5])
     else:
-        main(int(sys.argv[1]) if sys.argv[1:] else SEEDS, sys.argv[2:])
+        main()

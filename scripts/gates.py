@@ -20,7 +20,7 @@ _PARTS = (  # the longest first, so that the lanes end at about the same time
     ("engines", "the contract of engines, faults and torture", _ENGINES),
     ("pages", "what README and the documentation show, and the examples", _PAGES),
 )
-_ONCE = ("pages",)  # which say the same on every Python: on the main one only, as the quick gates
+_TWICE = ("pages",)  # on the main Python and the newest
 
 
 def main(chosen: list[str]) -> int:
@@ -57,7 +57,8 @@ def plan(chosen: list[str]) -> tuple[list[Gate], list[Result]]:
     ]
     gates = []
     for part, about, files in _PARTS:
-        for python in [main_python] if part in _ONCE else pythons:
+        others = [python for python in pythons if python.label != main_python.label]
+        for python in [main_python, *others[-1:]] if part in _TWICE else pythons:
             extras = MAIN_EXTRAS if python.label == main_python.label else ("test",)
             program = [*python.inside, str(folder_of(python) / "bin" / "python"), "-m", "pytest", "--durations=5"]
             name = f"tests-{python.label}-{part}"

@@ -495,3 +495,31 @@ class TestInClass:
     result = run(pytester, "--plait=0.3")
     result.assert_outcomes(passed=2, failed=1)
     result.stdout.fnmatch_lines(["*Lost update of counted*"])
+
+
+def test_what_runs_as_always_although_it_may_hang_is_said_before_it_does(pytester: pytest.Pytester) -> None:
+    pytester.makeconftest("""
+        from plait._check.explored_test import ExploredTest
+        from plait._check.verdict import Verdict
+
+        explore, reason = ExploredTest.explore, "the time was up before the first execution had ended"
+
+        def in_vain(test, wanted, token):
+            return explore(test, wanted, token)._replace(verdict=Verdict("inconclusive", reason), told=None)
+
+        ExploredTest.explore = in_vain
+    """)
+    pytester.makepyfile("""
+        import threading
+
+        def test_ends():
+            thread = threading.Thread(target=int)
+            thread.start()
+            thread.join()
+    """)
+    result = run(pytester, "--plait=0.1")
+    result.assert_outcomes(passed=1)
+    lines = result.stdout.lines
+    said = next(at for at, line in enumerate(lines) if "test_ends runs as always now: the time was up before" in line)
+    assert "faulthandler_timeout" in lines[said]
+    assert said < next(at for at, line in enumerate(lines) if line.startswith("====") and " plait " in line)

@@ -12,7 +12,7 @@ import sysconfig
 import unittest
 import warnings
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from functools import partial
 from typing import Any, Final
 
@@ -31,6 +31,7 @@ from plait._core.how_many import how_many
 
 _SECONDS = 2.0
 _TOKENS = "plait/tokens"
+_NO_END = "the time was up before"  # the first execution had ended: how a reason begins that bodes ill
 _SHOWN = 3  # names of tests that were not checked for the same reason
 
 
@@ -161,7 +162,19 @@ class _Explorer:
             pytest.fail(f"not checked: {reason}", pytrace=False)
         schedules = self._ends[item.nodeid][0] if item.nodeid in self._ends else 0
         self._ends[item.nodeid] = schedules, reason, False
+        if reason.startswith(_NO_END):
+            self._warn(item.nodeid, reason)
         return False
+
+    def _warn(self, name: str, reason: str) -> None:
+        """What runs as always may hang as always, and what is listed at the end is never seen then."""
+        reporter = self._config.pluginmanager.get_plugin("terminalreporter")
+        capture = self._config.pluginmanager.get_plugin("capturemanager")
+        if reporter is not None:  # else it is in another process, of pytest-xdist
+            with capture.global_and_fixture_disabled() if capture is not None else nullcontext():
+                reporter.ensure_newline()
+                how = "pytest -o faulthandler_timeout=30 says where it is if it hangs"
+                reporter.write_line(f"plait: {name} runs as always now: {reason}. {how}", flush=True)
 
     def _settle(self, item: pytest.Function, checked: Checked, demanded: bool) -> str:
         """Why nothing can be said; "" if the test passed. What failed is raised, and its token kept.
