@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from multiprocessing import resource_tracker
 from multiprocessing.pool import ThreadPool
 from typing import Any
 
@@ -63,12 +65,18 @@ def test_an_engine_that_nobody_can_guess(use: Use) -> None:
         use(engine="mpi")
 
 
+def _refuses_a_thread_pool(use: Use) -> None:
+    with ThreadPool(1) as pool, pytest.raises(UsageError, match="ThreadPool.*: expected one of .* executor, or"):
+        use(engine=pool)
+
+
 @EVERYWHERE
 def test_a_class_and_somebody_elses_pool(use: Use) -> None:
     with pytest.raises(UsageError, match="this is a class: pass an instance of it"):
         use(engine=plait.Pool)
-    with ThreadPool(1) as pool, pytest.raises(UsageError, match="ThreadPool.*: expected one of .* executor, or"):
-        use(engine=pool)
+    _refuses_a_thread_pool(use)
+    gc.collect()
+    resource_tracker._resource_tracker._stop()  # type: ignore[attr-defined]  # which 3.14 starts for locks of that
     with ThreadPoolExecutor(1) as executor:
         assert use(engine=executor) == [1]
 
