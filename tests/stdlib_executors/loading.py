@@ -67,7 +67,8 @@ def _less_often(cls: type[unittest.TestCase]) -> type[unittest.TestCase]:
     plain = vars(cls).get("test_hang_global_shutdown_lock")
     if isinstance(plain, FunctionType):
         names = {**plain.__globals__, "range": lambda number: range(min(number, 10))}
-        cls.test_hang_global_shutdown_lock = FunctionType(plain.__code__, names, plain.__name__)  # type: ignore[attr-defined]  # as it says
+        fewer = FunctionType(plain.__code__, names, plain.__name__, plain.__defaults__, plain.__closure__)
+        cls.test_hang_global_shutdown_lock = fewer  # type: ignore[attr-defined]  # as it says
     return cls
 
 
