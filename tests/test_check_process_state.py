@@ -90,14 +90,21 @@ def check(file: Path, seed: int = 0) -> Checked:
     return search(subject, Budget(20, None), seed=seed, scheduler="rotation")
 
 
-def test_a_module_that_is_first_imported_meanwhile_can_make_locks_later(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:
+    """Where installed modules are, and where the program's own are, which is where it runs."""
     installed, own = tmp_path / "installed", tmp_path / "own"
     installed.mkdir()
     own.mkdir()
     monkeypatch.chdir(own)
     monkeypatch.syspath_prepend(installed)
+    return installed, own
+
+
+def test_a_module_that_is_first_imported_meanwhile_can_make_locks_later(
+    folders: tuple[Path, Path],
+) -> None:
+    installed, own = folders
     (installed / "chk_installed.py").write_text("from threading import Lock, RLock, Thread\n")
     program = own / "program.py"
     program.write_text("import chk_installed\nchk_installed.Thread(target=print).start()\n")
@@ -119,13 +126,9 @@ def test_what_is_left_in_files_is_not_blamed_on_the_schedule(tmp_path: Path) -> 
 
 
 def test_what_a_library_does_once_is_not_taken_for_what_was_left(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    folders: tuple[Path, Path],
 ) -> None:
-    installed, own = tmp_path / "installed", tmp_path / "own"
-    installed.mkdir()
-    own.mkdir()
-    monkeypatch.chdir(own)
-    monkeypatch.syspath_prepend(installed)
+    installed, own = folders
     (installed / "chk_once.py").write_text(
         "import threading\nlock, done = threading.Lock(), []\n"
         "def ready():\n    while len(done) < 9:\n        with lock: done.append(1)\n"

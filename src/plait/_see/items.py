@@ -111,7 +111,8 @@ class _Places:
         elif not told.inline:
             lane = self._trace.lanes[at]
             lane.name = worker
-            lane.kind = "task" if lane.kind == "task" else "worker"
+            if lane.kind != "task":
+                lane.kind = "worker"
         return at
 
 
@@ -129,7 +130,7 @@ def _worker_in(lane: Lane) -> str:
 
 
 def _alive(trace: Trace, lanes: Sequence[int], began: int, ended: int) -> int:
-    """Which of these lanes was there when a batch was, -1 if there is none: workers of several maps have one name."""
+    """Which of these lanes was there when a batch was: workers of several maps have one name. -1 if there is none."""
     for at in lanes:
         moments = trace.lanes[at].moments
         if not moments or (moments[0] < ended and began < moments[-1]):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from plait._core.how_many import how_many
 from plait._core.memory import in_units
 from plait._core.trace import ON_CORE, WORDS, Slice, State, Trace
@@ -36,8 +38,7 @@ def tell_runs(trace: Trace, runs: list[Figures], cores: float) -> list[tuple[flo
 
 def _one_at_a_time(trace: Trace, run: Figures, cores: float) -> list[tuple[float, str]]:
     """Items that compute, in the program's own process, of which no two ran at the same time."""
-    tasks = any(trace.lanes[at].kind == "task" for at in run.lanes)
-    if run.elsewhere or tasks or cores < _WORTH or trace.facts.get("free") or not run.one_at_a_time:
+    if run.elsewhere or _of_tasks(trace, run) or cores < _WORTH or trace.facts.get("free") or not run.one_at_a_time:
         return []
     times = _times(trace, run)
     lived = sum(seconds for state, seconds in times.items() if state not in (State.IDLE, State.GIL, State.CORE))
@@ -70,13 +71,19 @@ def _times(trace: Trace, run: Figures) -> dict[State, float]:
 
 
 def _longest(trace: Trace, run: Figures) -> float:
-    own = (_seconds(one) for one in trace.slices if one.group == run.name and one.lane in run.lanes)
-    return max(own, default=0.0)
+    return max(map(_seconds, _slices(trace, run)), default=0.0)
+
+
+def _slices(trace: Trace, run: Figures) -> Iterator[Slice]:
+    return (one for one in trace.slices if one.group == run.name and one.lane in run.lanes)
+
+
+def _of_tasks(trace: Trace, run: Figures) -> bool:
+    return any(trace.lanes[at].kind == "task" for at in run.lanes)
 
 
 def _stragglers(trace: Trace, run: Figures) -> list[tuple[float, str]]:
-    items = [one for one in trace.slices if one.group == run.name and one.lane in run.lanes]
-    items = [one for one in items if ", item " in one.name]
+    items = [one for one in _slices(trace, run) if ", item " in one.name]
     lengths = sorted(_seconds(one) for one in items)
     if len(lengths) < _SLOW:
         return []
@@ -170,7 +177,7 @@ def _waits(trace: Trace, run: Figures) -> list[tuple[float, str]]:
     then = trace.seconds - run.seconds + least
     if then > _GAIN * trace.seconds or longest > _MOSTLY * run.seconds:
         return []
-    several = len(run.lanes) > 1 or any(trace.lanes[at].kind == "task" for at in run.lanes)  # inline there is but one
+    several = len(run.lanes) > 1 or _of_tasks(trace, run)  # inline there is but one
     how = f"workers={many}" if several and not run.elsewhere else f'engine="thread" and workers={many}'
     text = (
         f"{run.name}: {_workers(run)} waited for {min(1.0, waited / work):.0%} of the time of the items: {how} would "
