@@ -92,6 +92,7 @@ def _record(execution: Execution, output: str) -> Record:
         execution.left,
         execution.remarks.all,
         execution.one_order,
+        execution.standstill,
     )
 
 
