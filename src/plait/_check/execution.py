@@ -31,6 +31,7 @@ from plait._check.fair import Fair
 from plait._check.first_choice import FirstChoice
 from plait._check.heartbeat import Heartbeat
 from plait._check.places import Places
+from plait._check.real_threads import REAL_THREADS
 from plait._check.record import Standstill
 from plait._check.remarks import Remarks, held_up
 from plait._check.signals import deliver, in_main
@@ -48,7 +49,6 @@ Choose = Callable[[Sequence[Controlled], Controlled | None, Sequence[Controlled]
 
 _get_ident = _thread.get_ident
 _native_id = _thread.get_native_id
-_start = _thread.start_new_thread
 _raw_lock = _thread.allocate_lock
 _number = attrgetter("number")
 _new = tuple.__new__
@@ -253,7 +253,7 @@ class Execution(Border):
         """`me` can go on, in a thread of its own, with `body`."""
         me.launched = True
         try:
-            me.ident = _start(self._live, (me, body))
+            me.ident = REAL_THREADS.begin(partial(self._live, me, body), main=not me.number)
         except BaseException:
             me.launched = False
             raise

@@ -66,10 +66,13 @@ class _Watch:
                 execution.pick_up()
 
     def _suspect(self, running: Controlled) -> None:
-        """If it has not moved since the last look and sleeps, it is let go."""
+        """If it has not moved since the last look and sleeps, it is let go.
+
+        At once where it was before, as in a loop in C that has called something of Python in between.
+        """
         execution = self.execution
-        signs = _signs(running)
-        if signs is None or signs != self.signs:
+        signs, place = _signs(running), _place(running)
+        if signs is None or (signs != self.signs and place != running.blocked):
             self.signs = signs
             return
         with execution.border:
@@ -88,8 +91,9 @@ class _Watch:
                     execution.running = running
                 return
             running.away = True
+            running.blocked = place
             execution.away += 1
-            execution.outside.append(f"{running.name} blocked at {self._place(running)}")
+            execution.tell_outside(f"{running.name} blocked at {self._line(running)}")
             execution.unready(running)
             execution.pick_up()
 
@@ -106,18 +110,24 @@ class _Watch:
             return Standstill()
         outside = execution.dropped or execution.running is execution.nobody
         if outside:
-            calls = [f"{thread.name} at {self._place(thread)}" for thread in execution.threads if thread.away]
+            calls = [f"{thread.name} at {self._line(thread)}" for thread in execution.threads if thread.away]
             doing = f"for {seconds:.0f} s everything waited for calls outside our control: {' and '.join(calls)}"
         else:
             running = execution.running
-            doing = f"{running.name} has been running for {seconds:.0f} s without a step at {self._place(running)}"
+            doing = f"{running.name} has been running for {seconds:.0f} s without a step at {self._line(running)}"
         return Standstill(seconds, doing, outside)
 
-    def _place(self, thread: Controlled) -> str:
+    def _line(self, thread: Controlled) -> str:
         """The line of the user's that a thread is in."""
         stack = self.execution.sites.stack(sys._current_frames().get(thread.ident))
         mine = [frame for frame in stack if frame.mine]
         return f"{short_name(mine[-1].file)}:{mine[-1].line}" if mine else "a place that is not yours"
+
+
+def _place(me: Controlled) -> object:
+    """The innermost place in Python where a thread is."""
+    frame = sys._current_frames().get(me.ident)
+    return None if frame is None else (id(frame), frame.f_lasti)
 
 
 def _signs(me: Controlled) -> object:
