@@ -10,12 +10,13 @@ from plait._see.why_keys import Holding, is_own
 from plait._see.why_known import Known, Step, is_thread, step
 from plait._see.why_task_wait import primitive
 from plait._see.why_teams import awaits_all, drives_processes
+from plait._see.why_wait import shows_windows
 
 FOR_EVER = ("lock", "join", "condition", "event", "semaphore", "barrier", "queue get", "queue put", "queue join",
             "channel get", "channel put")  # fmt: skip
 RESULTS = ("future", "futures")
 NOT_TOLD = ("idle", "plait", "service", "feeder")
-BOUND = (*FOR_EVER, *RESULTS, *NOT_TOLD, "import", "work", "exit")  # who waits so does not go on by itself
+BOUND = (*FOR_EVER, *RESULTS, *NOT_TOLD, "import", "work", "exit", "window call")  # who waits so does not go on by itself
 
 
 def with_held(members: list[Known], everybody: list[Known]) -> list[Step]:
@@ -82,6 +83,8 @@ def awaited(everybody: list[Known], at: int) -> int | None:
         return next((n for n, other in holders if any(held.key in wait.keys for held in other.held)), None)
     if wait.kind == "join" and wait.address:
         return next((n for n, other in others if is_thread(other.thread, wait.address)), None)
+    if wait.kind == "window call":
+        return next((n for n, other in others if n != at and shows_windows(other.thread)), None)
     if wait.kind == "import":
         name = _module(known.thread)
         found = (n for n, other in others if n != at and name in _importing(other.thread))
