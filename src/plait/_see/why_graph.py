@@ -16,7 +16,8 @@ FOR_EVER = ("lock", "join", "condition", "event", "semaphore", "barrier", "queue
             "channel get", "channel put")  # fmt: skip
 RESULTS = ("future", "futures")
 NOT_TOLD = ("idle", "plait", "service", "feeder")
-BOUND = (*FOR_EVER, *RESULTS, *NOT_TOLD, "import", "work", "exit", "window call")  # who waits so does not go on by itself
+_OTHERS = ("import", "work", "exit", "window call")
+BOUND = (*FOR_EVER, *RESULTS, *NOT_TOLD, *_OTHERS)  # who waits so does not go on by itself
 
 
 def with_held(members: list[Known], everybody: list[Known]) -> list[Step]:
