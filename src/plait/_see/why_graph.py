@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 
 from plait._see import why_source
 from plait._see.why_dump import Dump, Thread
@@ -84,17 +85,18 @@ def awaited(everybody: list[Known], at: int) -> int | None:
         return next((n for n, other in holders if any(held.key in wait.keys for held in other.held)), None)
     if wait.kind == "join" and wait.address:
         return next((n for n, other in others if is_thread(other.thread, wait.address)), None)
-    if wait.kind == "window call":
-        return next((n for n, other in others if n != at and shows_windows(other.thread)), None)
-    if wait.kind == "import":
-        name = _module(known.thread)
-        found = (n for n, other in others if n != at and name in _importing(other.thread))
-        return next(found, None)
+    if wait.kind in ("import", "window call"):
+        does = partial(_imports, _module(known.thread)) if wait.kind == "import" else shows_windows
+        return next((n for n, other in others if n != at and does(other.thread)), None)
     if wait.kind in RESULTS and not any(
         other.wait.kind in ("runs", "C code", "sleep", "system") for other in everybody
     ):
         return next((n for n, other in others if n != at and other.wait.pooled and other.wait.kind == "import"), None)
     return None
+
+
+def _imports(module: str, thread: Thread) -> bool:
+    return module in _importing(thread)
 
 
 def needed(dump: Dump, everybody: list[Known]) -> list[list[int]]:
