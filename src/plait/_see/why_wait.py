@@ -45,7 +45,7 @@ _SHAPES = (
     ("multiprocessing/process.py", "join", "child"),
     ("thread.py", "_worker", "idle"),
     ("pool.py", "worker", "idle"),
-    (TKINTER, "mainloop", "window"),
+    *((TKINTER, name, "window") for name in ("mainloop", "wait_window", "wait_variable", "wait_visibility")),
     ("_run/channel.py", "get", "channel get"),
     ("_run/channel.py", "put", "channel put"),
 )
@@ -68,7 +68,15 @@ _TOLD_BY_NAME = (
     "window",
     "window call",
 )
-_BRIEFLY = ("lock", "semaphore", "condition", "event", "queue get", "queue put", "window call")  # who runs is in them for moments
+_BRIEFLY = (  # who runs is in them for moments
+    "lock",
+    "semaphore",
+    "condition",
+    "event",
+    "queue get",
+    "queue put",
+    "window call",
+)
 _MANAGERS = "multiprocessing/managers.py"
 _LOCKS = ("acquire", "__enter__", "acquire_lock")
 _SENDS = ("send", "sendall", "sendmsg", "sendto", "sendfile")  # the kernel waits in one place for this and for recv()
@@ -128,8 +136,6 @@ def wait_of(thread: Thread) -> Wait:
         if not inner or not crew_of(thread) or any(one.runs_loop for one in inner):
             return Wait("plait", "", None, pooled=pooled)
     kind, address = _by_library(inner)
-    if kind == "window call" and shows_windows(thread):
-        kind = ""  # it does so itself
     ours = any(_OURS.search(one.file) and not one.file.endswith(_CHANNELS) for one in inner)
     if ours and not kind.startswith("channel"):
         return Wait("work", "", frame, (), address, loop, pooled)
