@@ -20,7 +20,7 @@ from plait._core.job import Job, Running
 from plait._core.onlooker import ONLOOKER, name_of
 from plait._core.outcome import Outcome
 from plait._engines.interface import IDLE, Engine
-from plait._run.accounts import Accounts, unended
+from plait._run.accounts import Accounts
 from plait._run.farewell import explain, in_words, stopping_words, taken_error, warn_abandoned, warn_mishaps
 from plait._run.handing import Handing, rest_of, taken_of
 from plait._run.ordering import CompletionOrder, InputOrder
@@ -63,7 +63,7 @@ class Run:
         self._meter = meter
         self._journal = journal
         self._settled: list[Batch] = []  # and not recorded for certain yet
-        self._accounts = Accounts(job.feed.handed_out)
+        self.accounts = Accounts(job.feed.handed_out)
         self._work: Generator[Batch, None, None] | None = None
         self.handing: Handing | None = None
         self._pieces: Iterator[Recalled] = iter(())
@@ -360,7 +360,7 @@ class Run:
             ONLOOKER.told(name_of(self._fn), batch, self.job)
         for piece in final:
             count = len(piece.items)
-            self._accounts.settle(piece)
+            self.accounts.settle(piece)
             self.job.feed.settle(count)
             report.items += count
             report.failed += len(piece.failures)
@@ -380,10 +380,8 @@ class Run:
             yield from self._read(batch) if isinstance(batch, Recalled) else [batch]
         if self._journal is not None:
             self._journal.close(self._report)
-        for index, item in self._accounts.missing() if self.job.cancelled else ():
-            piece = unended(index, item)
-            self._accounts.settle(piece)
-            yield piece
+        if self.job.cancelled:
+            yield from self.accounts.unended()
 
     def _update_report(self) -> None:
         report, tally = self._report, self.job.tally
