@@ -8,6 +8,16 @@ from collections.abc import Callable, Mapping
 from plait._core.notes import add_note, notes_of
 from plait._core.star import Star
 
+_MAP = "plait.map has it"
+_OF_OTHERS = {  # what is passed to `submit` as if it were for whoever runs the function
+    "timeout": "plait.map and plait.scope(deadline=...) limit the time",
+    "retry": _MAP,
+    "progress": _MAP,
+    "callback": "write future.add_done_callback(fn), which is given the future",
+    "error_callback": "write future.add_done_callback(fn), which is given the future",
+    "daemon": "nothing that is submitted outlives its scope or pool",
+}
+
 
 def note_call_advice(error: TypeError, fn: Callable[..., object], item: object) -> None:
     """Have the error that a call with the item has raised say what to do about it, once."""
@@ -66,9 +76,14 @@ def submit_advice(fn: Callable[..., object], args: tuple[object, ...], kwargs: M
     'what follows the function is passed to it: write submit(add, *args, **kwargs)'
     >>> submit_advice(add, ((1, 2),), {})
     'what follows the function is passed to it: write submit(add, *args)'
+    >>> submit_advice(add, (1, 2), {"timeout": 3})
+    'what follows the function is passed to it, timeout= too; plait.map and plait.scope(deadline=...) limit the time'
     >>> submit_advice(add, (1, 2), {})
     ''
     """
+    for name in _OF_OTHERS.keys() & kwargs:
+        if not _takes(fn, name):
+            return f"what follows the function is passed to it, {name}= too; {_OF_OTHERS[name]}"
     names = ("args", "kwargs" if "kwargs" in kwargs else "kwds")
     given: list[object] = list(args) if args else [kwargs.get(names[0], ()), kwargs.get(names[1], {})]
     positional, named = (*given, {})[:2]
@@ -85,6 +100,15 @@ def submit_advice(fn: Callable[..., object], args: tuple[object, ...], kwargs: M
         return ""
     write = f"submit({getattr(fn, '__name__', 'fn')}, *args{', **kwargs' if named else ''})"
     return f"what follows the function is passed to it: write {write}"
+
+
+def _takes(fn: Callable[..., object], name: str) -> bool:
+    """Whether it may be called with an argument of that name."""
+    try:
+        parameters = inspect.signature(fn).parameters
+    except (TypeError, ValueError):  # some of those written in C have no signature
+        return True
+    return name in parameters or any(each.kind is each.VAR_KEYWORD for each in parameters.values())
 
 
 def _fits(signature: inspect.Signature, /, *args: object, **kwargs: object) -> bool:

@@ -12,6 +12,7 @@ from plait._core.bell import Bell
 from plait._core.cancelling import cancellation_point, wait_until
 from plait._core.errors import Cancelled, NotTransferable, UsageError, WaitTimeout
 from plait._core.loop_here import loop_here
+from plait._core.mistaken import no_attribute
 
 if TYPE_CHECKING:
     import asyncio
@@ -136,6 +137,11 @@ class Future(futures.Future[R]):
                 self.cancel()
                 raise
         return self.result(0)
+
+    if not TYPE_CHECKING:  # else type checkers would take every name for one that it has
+
+        def __getattr__(self, name: str) -> object:
+            raise no_attribute(self, "Future", name)
 
     def __reduce__(self) -> str:
         raise NotTransferable(f"this is a {self.STAYS_HERE}")

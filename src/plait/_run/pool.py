@@ -63,7 +63,7 @@ class Pool(Executor):
     1024
     """
 
-    STAYS_HERE = "plait.Pool, which belongs to one process; make one in the function that runs there"
+    STAYS_HERE = "plait.Pool, which belongs to one process; make another one in the function that runs there"
 
     @known_options("plait.Pool")
     def __init__(
