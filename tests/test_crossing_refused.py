@@ -185,6 +185,13 @@ def test_results_that_cannot_be_sent_say_what_to_return(make: Callable[[int], ob
         list(plait.map(make, [1], engine="process", workers=1))
 
 
+def test_the_request_of_flask_is_read_here() -> None:
+    flask = pytest.importorskip("flask")
+    request = flask.request
+    with pytest.raises(NotTransferable, match=r"'request', of class LocalProxy, .*read what the function needs of it"):
+        list(plait.map(lambda _: request.path, [1], engine="process", workers=1))
+
+
 class Shop:
     """An object whose own method is mapped."""
 

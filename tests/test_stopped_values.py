@@ -211,6 +211,11 @@ def test_who_asks_for_the_next_value_after_a_failure_learns_of_outcomes() -> Non
             next(stream)
         assert str(caught.value) == f"item {index}, {index}, {TO_GO_ON}"
         assert not hasattr(caught.value, "__notes__")  # no worker ever had it
+    for index in range(3, TAKEN):
+        with pytest.raises(Cancelled, match=f"item {index}"):
+            next(stream)
+    with pytest.raises(Cancelled, match="1 item had ended when the failure of item 1 stopped the work; .*outcomes"):
+        next(stream)
 
 
 def test_so_does_a_coroutine() -> None:

@@ -40,6 +40,7 @@ _WHOLE = {
     "threading.Event": _THREADS,
     "threading.Semaphore": _THREADS,
     "threading.Thread": "a thread belongs to one process; start it in the function",
+    "werkzeug.local": "it stands for the request that runs here; read what the function needs of it, and pass that",
 }
 _BY_NAME = {
     "BufferedRandom": _FILE,

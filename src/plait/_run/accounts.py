@@ -41,7 +41,8 @@ class Accounts:
         """A failed Batch, settled, for each item that had not ended when the work was stopped; in input order."""
         for index, item in self._missing():
             piece = Batch(index, [item], attempt=0)
-            piece.values, piece.failures = [None], {0: Cancelled(self._stopped(index, item))}
+            stopped = Cancelled(f"item {index}, {brief(item)}, had not ended {self.when}")
+            piece.values, piece.failures = [None], {0: stopped}
             self.settle(piece)
             yield piece
 
@@ -55,10 +56,10 @@ class Accounts:
             if index >= self._low and index not in done
         ]
 
-    def _stopped(self, index: int, item: object) -> str:
-        blamed = self._blamed
-        if blamed is None:
-            when = "the work was stopped"
-        else:
-            when = f"the failure of item {blamed} stopped the work; to go on after failures, loop over .outcomes()"
-        return f"item {index}, {brief(item)}, had not ended when {when}"
+    @property
+    def when(self) -> str:
+        """At which moment the work was stopped."""
+        if self._blamed is None:
+            return "when the work was stopped"
+        item = self._blamed
+        return f"when the failure of item {item} stopped the work; to go on after failures, loop over .outcomes()"

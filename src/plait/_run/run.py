@@ -175,7 +175,7 @@ class Run:
         if feed.error is not None:
             raise taken_error(feed)
         if stop_at_failure and self.job.cancelled:
-            raise Cancelled(f"the map was cancelled after {how_many(self._report.items, 'item')}")
+            raise Cancelled(f"{how_many(self._report.items, 'item')} had ended {self.accounts.when}")
 
     def hold_back(self, interrupt: KeyboardInterrupt) -> bool:
         """See `interrupts`."""
