@@ -28,8 +28,8 @@ class Future(futures.Future[R]):
 
     It is a ``concurrent.futures.Future`` (``as_completed``, ``wait`` and all that takes one work), and more:
      * it can be awaited, from any running event loop; cancelling whoever awaits it cancels its task;
-     * `cancel` stops a task of a scope that runs, too: True says that it will be stopped, and `cancelled` when it has been. A task
-       that ends at that moment keeps its result;
+     * `cancel` stops a task of a scope that runs, too: True says that it will be stopped, and `cancelled` when it has
+       been. A task that ends at that moment keeps its result;
      * `result` and `exception` end at once, by ``StopTask``, when the task or the block that waits is cancelled.
 
     >>> import plait

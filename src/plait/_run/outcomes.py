@@ -7,15 +7,12 @@ from inspect import iscoroutine
 from typing import Any
 
 from plait._core.batch import Batch
-from plait._core.notes import add_note, text_of
+from plait._core.notes import add_note
 from plait._core.outcome import Outcome, attach
 from plait._run.call_advice import note_call_advice
+from plait._run.known_errors import note_known_error
 from plait._run.recalled import Recalled
 
-_OTHER_LOOP = (
-    "plait: it was first used in another event loop, and each map in sync code has a loop of its own; make it in the "
-    "function, or once for each loop with plait.per_worker"
-)
 _COROUTINE = (
     "plait: the item is a coroutine, as its function was called already: write plait.map(fetch, urls) rather than "
     "plait.map(fn, [fetch(url) for url in urls])"
@@ -53,8 +50,8 @@ def failure_of(outcome: Outcome[Any], fn: Callable[..., object]) -> BaseExceptio
     attach(error, outcome)
     if type(error) is TypeError:
         note_call_advice(error, fn, outcome.input)
-    elif isinstance(error, RuntimeError) and "different" in (said := text_of(error)) and "loop" in said:
-        add_note(error, _OTHER_LOOP)
+    else:
+        note_known_error(error)
     if iscoroutine(outcome.input):
         add_note(error, _COROUTINE)
     return error

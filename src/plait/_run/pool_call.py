@@ -99,6 +99,10 @@ class Call:
             from plait._run.call_advice import note_submit_advice  # process workers import this file
 
             note_submit_advice(error, fn, self.args, self.kwargs)
+        elif error is not None:
+            from plait._run.known_errors import note_known_error  # as above
+
+            note_known_error(error)
         self._let_go()
         if future is None:
             return
