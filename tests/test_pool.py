@@ -52,6 +52,60 @@ def test_its_futures_can_be_awaited(pool: plait.Pool) -> None:
     assert asyncio.run(main()) == [1, 2, 4]
 
 
+def unheard(caplog: pytest.LogCaptureFixture) -> list[str]:
+    gc.collect()
+    said = [record.getMessage() for record in caplog.records if record.name == "plait"]
+    caplog.clear()
+    return said
+
+
+def test_a_failure_that_nobody_asks_for_is_logged(pool: plait.Pool, caplog: pytest.LogCaptureFixture) -> None:
+    with pool:
+        pool.submit(fail, "a")
+        pool.map(fail, ["b"])
+    assert sorted(unheard(caplog)) == [f"fail({name!r}) failed, and nobody asked for its result:" for name in "ab"]
+
+
+def test_a_failure_that_somebody_has_heard_of_is_not_logged(caplog: pytest.LogCaptureFixture) -> None:
+    heard: list[BaseException | None] = []
+    with plait.Pool("thread", workers=1) as pool:
+        go = threading.Event()
+        first = pool.submit(go.wait)
+        asked = pool.submit(fail, "result")
+        pool.submit(fail, "callback").add_done_callback(lambda future: heard.append(future.exception()))
+        rest = pool.map(fail, ["raised", "and", "those", "behind"])
+        left = pool.map(divmod, [1, 2], [1, 0])
+        cancelled = pool.submit(fail, "cancelled")
+        assert cancelled.cancel()
+        go.set()
+        first.result()
+        with pytest.raises(ValueError, match="result"):
+            asked.result()
+        with pytest.raises(ValueError, match="raised"):
+            next(rest)
+        assert next(left) == (1, 0)
+        del left, rest
+    del first, asked, cancelled
+    assert isinstance(heard.pop(), ValueError)
+    assert unheard(caplog) == []
+
+
+def test_a_failure_that_is_waited_for_already_is_heard(caplog: pytest.LogCaptureFixture) -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        with plait.Pool("thread") as pool:
+            results = asyncio.gather(
+                loop.run_in_executor(pool, fail, "a"),
+                asyncio.wrap_future(pool.submit(fail, "b")),
+                pool.submit(fail, "c"),
+                return_exceptions=True,
+            )
+            assert [str(error) for error in await results] == ["a", "b", "c"]
+
+    asyncio.run(main())
+    assert unheard(caplog) == []
+
+
 def test_a_wait_that_takes_too_long_says_for_which_call_and_whether_it_has_begun() -> None:
     with plait.Pool("thread", workers=1) as pool:
         go, begun = threading.Event(), threading.Event()

@@ -25,6 +25,7 @@ from plait._engines.table import engine_for, make_engine, no_engine
 from plait._run.future import Future
 from plait._run.pool_call import Call, Prepared, call
 from plait._run.pool_driver import PoolDriver
+from plait._run.pool_future import PoolFuture
 from plait._run.worker_count import Workers, worker_count
 
 P = ParamSpec("P")
@@ -110,9 +111,9 @@ class Pool(Executor):
             UsageError: a coroutine function, on an engine that cannot await it.
         """
         self._refuse(fn)
-        future: Future[R] = Future()
-        submitted = Call(fn, args, kwargs, cast("Future[object]", future), self._variables)
-        future._name = submitted.__repr__
+        submitted = Call(fn, args, kwargs, None, self._variables)
+        future: PoolFuture[R] = PoolFuture(submitted.__repr__)
+        submitted.future = cast("PoolFuture[object]", future)
         self._alive().put(submitted)
         return future
 
@@ -320,6 +321,8 @@ def _refilled(futures: deque[Future[R]], more: Iterator[Future[R]] | None, end: 
     finally:
         for future in futures:
             future.cancel()
+            if isinstance(future, PoolFuture):  # the first failure has been raised, or nobody wants the rest
+                future.overlook()
 
 
 def _result_or_cancel(future: Future[R], end: float | None) -> R:
