@@ -82,7 +82,7 @@ def test_a_lock_of_an_earlier_loop() -> None:
     assert list(plait.map(locked, range(3))) == [0, 1, 2]
     with pytest.raises(RuntimeError, match="different event loop") as caught:
         list(plait.map(locked, range(3)))
-    assert "each map in sync code has a loop of its own" in caught.value.__notes__[-1]
+    assert "a plain loop over a map has one of its own, `async for` uses" in caught.value.__notes__[-1]
 
 
 @pytest.mark.parametrize("engine", ["inline", "thread", "process", "auto"])

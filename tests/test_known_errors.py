@@ -20,6 +20,7 @@ from plait._run.known_errors import note_known_error
         (RuntimeError("Task <Task> got Future <Future> attached to a different loop"), "plait.per_worker"),
         (RuntimeError("<asyncio.locks.Lock object> is bound to a different event loop"), "plait.per_worker"),
         (RuntimeError("Event loop is closed"), "plait.per_worker"),
+        (RuntimeError("Timeout context manager should be used inside a task"), "that of your code"),
         (RuntimeError("There is no current event loop in thread 'plait-thread-1'."), "plait.map(fetch, urls)"),
         (RuntimeError("main thread is not in main loop"), "root.after"),
         (RuntimeError("Working outside of request context.\n\nThis typically means"), "pass that"),

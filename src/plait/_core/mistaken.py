@@ -161,6 +161,7 @@ _ATTRIBUTES = {
         "start": "submit has started it",
         **dict.fromkeys(("terminate", "kill", "stop"), "write future.cancel(), which stops it also while it runs"),
         **dict.fromkeys(("is_alive", "ready", "successful"), "write future.done() or future.running()"),
+        "remove_done_callback": "asyncio.wait is for asyncio's own: give it asyncio.ensure_future(future) for each",
         "then": "write future.add_done_callback(fn), which is given the future",
     },
     "Scope": {

@@ -5,8 +5,8 @@ from __future__ import annotations
 from plait._core.notes import add_note, notes_of, text_of
 
 _OTHER_LOOP = (
-    "it was made or first used in another event loop, and each map in sync code has a loop of its own; make it in the "
-    "function, or once for each loop with plait.per_worker"
+    "it was made or first used in another event loop: a plain loop over a map has one of its own, `async for` uses "
+    "that of your code; make it in the function, or once for each loop with plait.per_worker"
 )
 _OWN_LOOP = "map the coroutine function itself, plait.map(fetch, urls), or run with asyncio.run what it gives"
 
@@ -21,6 +21,7 @@ _SIGNAL = 'timeout= limits the time of an item on every engine; with engine="pro
 _KNOWN: tuple[tuple[type[BaseException], tuple[str, ...], str], ...] = (
     (RuntimeError, ("different", "loop"), _OTHER_LOOP),
     (RuntimeError, ("Event loop is closed",), _OTHER_LOOP),
+    (RuntimeError, ("should be used inside a task",), _OTHER_LOOP),  # aiohttp
     (RuntimeError, ("no current event loop in thread",), _OWN_LOOP),
     (RuntimeError, ("asyncio.run() cannot be called from a running event loop",), "write `await` there"),
     (RuntimeError, ("main thread is not in main loop",), _WINDOW),
