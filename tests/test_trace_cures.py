@@ -17,12 +17,10 @@ from plait._see.loops_that_look import looks, spins
 from plait._see.recorder_calls import Begun, Done
 from plait._see.recorder_imports import Import
 from plait._see.recorder_lines import Look
-from plait._see.recorder_processes import Pieces
 from plait._see.recorder_steps import Blocked
 from plait._see.runs import Figures
 from plait._see.summary import summarise
 from plait._see.summary_calls import tell_calls
-from plait._see.summary_processes import tell_processes
 from plait._see.summary_runs import tell_runs
 from plait._see.task_lanes import blocked_words
 
@@ -252,29 +250,6 @@ def test_why_workers_have_no_item(figures: dict[str, float], words: str) -> None
         setattr(run, name, value)
     ((_, text),) = tell_runs(trace, [run], 2)
     assert text.endswith(words)
-
-
-def test_pieces_that_are_too_small_or_too_large() -> None:
-    trace = made({"MainThread": [(0, State.FUTURE)]})
-    many = Pieces(20_000, 1_000_000, 0.3, 20_000, 1_000_000, 0.1)
-    ((_, text),) = tell_processes(trace, many, ["app.py:3 in main"] * 2, 1.0)
-    assert "20,000 pieces of work went to other processes one by one, 100 µs each" in text
-    assert "chunksize=1,000" in text
-    large = Pieces(20, 40 << 20, 1.0, 20, 2000, 0.0)
-    ((_, text),) = tell_processes(trace, large, ["app.py:3 in main"] * 2, 1.0)
-    assert "40 MiB went to other processes in 20 pieces" in text
-    assert "initializer=" in text
-
-
-def test_processes_that_wait_and_pools_that_are_made_again_and_again() -> None:
-    trace = made({"MainThread": [(0, State.FUTURE)]})
-    pieces = Pieces(50, 5000, 0.0, 50, 5000, 0.0)
-    ((_, text),) = tell_processes(trace, pieces, ["app.py:3 in main"] * 2, 0.03)
-    assert "2 other processes computed for 0.03 s in 2.00 s, so that they mostly wait" in text
-    assert "32 threads would take about 0.12 s instead of 2.00 s" in text
-    assert tell_processes(trace, pieces, ["app.py:3 in main"] * 2, 3.0) == []
-    ((_, text),) = tell_processes(trace, pieces, ["app.py:3 in main"] * 40, 3.0)
-    assert "40 processes were started at app.py:3 in main, 20 a second: a pool that is made once" in text
 
 
 LOOPS = """\

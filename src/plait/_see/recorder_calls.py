@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import _thread
 import concurrent.futures.thread as pools
+import time
 from collections import deque
 from typing import Any, NamedTuple
 
@@ -22,11 +23,12 @@ class Begun(NamedTuple):
 
 
 class Done(NamedTuple):
-    """A call that has ended, and when."""
+    """A call that has ended, when, and the seconds that it had a core."""
 
     tid: int
     began: int
     ended: int
+    cpu: float = 0.0
 
 
 class CallRecorder:
@@ -52,10 +54,11 @@ class CallRecorder:
             def run(self, *args: Any) -> None:
                 tid, began = _thread.get_native_id(), now()
                 begun.append(Begun(tid, self.submitted, began))
+                cpu = time.thread_time()
                 try:
                     super().run(*args)
                 finally:
-                    done.append(Done(tid, began, now()))
+                    done.append(Done(tid, began, now(), time.thread_time() - cpu))
 
         self._replaced.put(pools, "_WorkItem", WorkItem)
 

@@ -15,11 +15,16 @@ from typing import Any, NamedTuple
 from plait._core.once_imported import forget, once_imported
 from plait._see.recorder_unfinished import here
 from plait._see.replaced import Replaced
+from plait._see.sampler import now
 from plait._see.whereabouts import line_of
 
 _KEPT = 100_000
 _WHOSE = "plait.trace of processes"
 _PICKLERS = ("multiprocessing.connection", "multiprocessing.queues")
+_POOLS = (("multiprocessing.pool", "Pool"), ("concurrent.futures.process", "ProcessPoolExecutor"))
+_LIBRARIES = frozenset(name for name, _ in _POOLS) | {"joblib.externals.loky.process_executor"}
+_OF_THREADS = "ThreadPool"  # which is a Pool
+_SERVES = "_run_server"  # what the process of a manager runs
 
 
 class Pieces(NamedTuple):
@@ -33,11 +38,23 @@ class Pieces(NamedTuple):
     read_seconds: float = 0.0
 
 
+class Start(NamedTuple):
+    """A process that was started: at which line, by whom ("" for the program itself), and whether it has a target."""
+
+    where: str
+    by: str = ""
+    idle: bool = False
+
+
 class ProcessRecorder:
     """Counts between `install` and `remove`."""
 
     def __init__(self) -> None:
-        self.started: deque[str] = deque(maxlen=_KEPT)  # the line of each
+        self.started: deque[Start] = deque(maxlen=_KEPT)
+        self.sends: deque[int] = deque(maxlen=_KEPT)  # when something was pickled for another process
+        self.managers: dict[int, str] = {}  # the processes of multiprocessing.Manager, and the lines that started them
+        self.births: deque[int] = deque(maxlen=_KEPT)  # when a child process was begun
+        self.pools = 0
         self._sums: dict[str, list[float]] = {"dumps": [0, 0, 0.0], "loads": [0, 0, 0.0]}
         self._replaced = Replaced()
 
@@ -45,7 +62,10 @@ class ProcessRecorder:
         """Begin; modules that nobody has imported yet are seen to when they are."""
         for name in _PICKLERS:
             once_imported(name, functools.partial(self._see_to, name), _WHOSE)
+        for name, kind in _POOLS:
+            once_imported(name, functools.partial(self._see_to_pools, name, kind), _WHOSE)
         once_imported("multiprocessing.process", self._see_to_starts, _WHOSE)
+        once_imported("subprocess", self._see_to_commands, _WHOSE)
 
     def remove(self) -> None:
         """End."""
@@ -60,29 +80,67 @@ class ProcessRecorder:
     def _see_to(self, name: str) -> None:
         module: Any = sys.modules[name]
         original = module._ForkingPickler
-        dumps = self._counted(original.dumps, self._sums["dumps"], len)
+        dumps = self._counted(original.dumps, self._sums["dumps"], len, self.sends)
         loads = self._counted(original.loads, self._sums["loads"], None)
         self._replaced.put(module, "_ForkingPickler", _like(original, dumps, loads))
 
-    def _see_to_starts(self) -> None:
-        process: Any = sys.modules["multiprocessing.process"].BaseProcess
-        original, started = process.start, self.started
+    def _see_to_pools(self, name: str, kind: str) -> None:
+        owner: Any = getattr(sys.modules[name], kind)
+        original = owner.__init__
 
         @functools.wraps(original)
-        def start(self: Any) -> None:
-            started.append(line_of(here()[0].f_back))
-            original(self)
+        def begin(pool: Any, *args: Any, **kwargs: Any) -> None:
+            self.pools += type(pool).__name__ != _OF_THREADS
+            original(pool, *args, **kwargs)
 
-        self._replaced.put(process, "start", start)
+        self._replaced.put(owner, "__init__", begin)
+
+    def _see_to_starts(self) -> None:
+        kind: Any = sys.modules["multiprocessing.process"].BaseProcess
+        original, started, births, managers = kind.start, self.started, self.births, self.managers
+
+        @functools.wraps(original)
+        def start(process: Any) -> None:
+            frame = here()[0].f_back
+            where, target = line_of(frame), getattr(process, "_target", None)
+            by = str(frame.f_globals.get("__name__", "")) if frame is not None else ""
+            idle = target is None and type(process).run is kind.run
+            started.append(Start(where, by if by in _LIBRARIES else "", idle))
+            births.append(now())
+            original(process)
+            if getattr(target, "__name__", "") == _SERVES and process.pid is not None:
+                managers[process.pid] = where
+
+        self._replaced.put(kind, "start", start)
+
+    def _see_to_commands(self) -> None:
+        kind: Any = sys.modules["subprocess"].Popen
+        original, births = kind.__init__, self.births
+
+        @functools.wraps(original)
+        def begin(command: Any, *args: Any, **kwargs: Any) -> None:
+            births.append(now())
+            original(command, *args, **kwargs)
+
+        self._replaced.put(kind, "__init__", begin)
 
     @staticmethod
-    def _counted(call: Callable[..., Any], sums: list[float], size: Callable[[Any], int] | None) -> Callable[..., Any]:
+    def _counted(
+        call: Callable[..., Any],
+        sums: list[float],
+        size: Callable[[Any], int] | None,
+        moments: deque[int] | None = None,
+    ) -> Callable[..., Any]:
         def counted(data: Any, *args: Any) -> Any:
+            if data is None:  # a sign, such as that a pool has nothing to do, or ends
+                return call(data, *args)
             began = time.thread_time()
             found = call(data, *args)
             sums[0] += 1
             sums[1] += len(data) if size is None else size(found)
             sums[2] += time.thread_time() - began
+            if moments is not None:
+                moments.append(now())
             return found
 
         return counted

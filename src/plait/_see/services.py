@@ -9,6 +9,7 @@ SERVICES = (  # the end of the file's path, and the function that the thread run
     ("multiprocessing/pool.py", "_handle_workers"),
     ("multiprocessing/pool.py", "_handle_tasks"),
     ("multiprocessing/pool.py", "_handle_results"),
+    ("multiprocessing/queues.py", "_feed"),
     ("concurrent/futures/process.py", "run"),
     ("multiprocessing/managers.py", "serve_forever"),
     ("multiprocessing/resource_tracker.py", "main"),

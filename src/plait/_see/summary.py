@@ -86,8 +86,9 @@ def summarise(
     found += tell_tasks(trace)
     spinning = spinning_in(trace, lines)
     apart = services | frozenset(spinning) | frozenset(at for at, lane in enumerate(trace.lanes) if _is_ours(lane))
-    graver = [*exact, *_gil(trace, times, sums, total, runs, cores, apart), *_core(sums, total, trace.seconds, cores)]
-    graver += [*tell_spins(trace, lines, spinning), *tell_serial(trace, runs, lines, cores)]
+    graver = [*exact, *_gil(trace, times, sums, total, runs, cores, apart)]
+    graver += _core(sums, total, trace.seconds, trace.facts.get("others", 0.0), cores)
+    graver += [*tell_spins(trace, lines, spinning), *tell_serial(trace, runs, lines, cores, services)]
     graver += tell_strangers(trace, lines)
     found += _sorted(graver) + _sorted(_signals(trace, total, lines))
     found += _sorted(_naps(trace, total, lines, found))
@@ -189,8 +190,9 @@ def _locks(trace: Trace, lines: Lines, cores: float) -> list[Finding]:
             longest = _line(trace, places, of_holders=True)
             text += f"; who had one longest was most at {longest}" if longest else ""
             cure = _permits(trace, places, permits, seconds)
-        if permits == 0 and len(places) >= _TASKS:
-            cure = ". More permits let more tasks go on at once; plait.map(..., workers=N) needs no task for each item"
+        if permits == 0 and len(places) >= _AGAIN:
+            cure = ". More permits let more tasks go on at once, if what it guards serves more"
+            cure += "; plait.map(..., workers=N) needs no task for each item" if len(places) >= _TASKS else ""
         if holders:
             (lane, line), cost = max(holders.items(), key=lambda item: item[1])
             many = len({lane for lane, _ in holders})
@@ -300,14 +302,16 @@ def _looks(lines: Lines, where: str, times: int) -> str:
     return f"; its loop {ends}: an Event, a Condition or join() would end each wait as soon as it may"
 
 
-def _core(sums: dict[State, float], total: float, seconds: float, cores: float) -> list[Finding]:
+def _core(sums: dict[State, float], total: float, seconds: float, others: float, cores: float) -> list[Finding]:
     queued = sums[State.CORE]
     if queued < 0.1 * max(total, seconds):  # of a program that has hardly anything to do, it is not what matters
         return []
     text = f"{queued / total:.0%} of thread time waits for a core ({queued:.2f} s)"
     why = f"here and in other programs, more threads want to run than there are cores ({cores:g})"
     wanted = (queued + sum(sums[state] for state in ON_CORE)) / seconds
-    if wanted < cores:
+    if wanted < cores <= wanted + others / seconds:
+        why = f"with the other processes that it has started, more want to run than there are cores ({cores:g})"
+    elif wanted < cores:
         why = f"it wants {wanted:.1f} of {_cores(cores)} on average, so that mostly other processes have them"
     return [(queued, f"{text}: {why}")]
 

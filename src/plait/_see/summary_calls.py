@@ -9,6 +9,7 @@ from typing import NamedTuple
 from plait._core.how_many import how_many
 from plait._core.trace import ON_CORE, State, Trace
 from plait._see.recorder_calls import Begun, Done
+from plait._see.summary_short_calls import ShortCalls, tell_short_calls
 
 _TOLD = 0.1  # of the time of the trace: what is less is not told
 _WAITS = (State.SLEEP, State.SOCKET, State.FILE, State.CHILD, State.OTHER, State.UNSEEN)
@@ -32,20 +33,28 @@ class _Pool(NamedTuple):
 
 
 def tell_calls(
-    trace: Trace, begun: Iterable[Begun], origin: int, cores: float, done: Iterable[Done] = ()
+    trace: Trace,
+    begun: Iterable[Begun],
+    origin: int,
+    cores: float,
+    done: Iterable[Done] = (),
+    short: Sequence[ShortCalls] = (),
 ) -> list[tuple[float, str]]:
     """A sentence for each executor that had calls wait for a tenth of the time or more, with the seconds of that.
 
-    And one for each of which one call was so slow that the others were over long before.
+    And one for each of which one call was so slow that the others were over long before. Of those that are `short` it
+    is told that they are.
     """
+    brief = frozenset(one.name for one in short)
     ended = {(one.tid, one.began): one.ended - origin for one in done}
     lanes = {lane.tid: at for at, lane in enumerate(trace.lanes) if lane.kind == "thread" and lane.tid}
     pools: dict[str, list[Begun]] = {}
     for one in begun:
         if one.tid in lanes:
             pools.setdefault(trace.lanes[lanes[one.tid]].name.rpartition("_")[0], []).append(one)
-    found = []
-    for name, calls in pools.items():
+    found = tell_short_calls(trace, short)
+    for name in sorted(pools.keys() - brief):
+        calls = pools[name]
         runs = [(one.began - origin, ended.get((one.tid, one.began), trace.microseconds), one.tid) for one in calls]
         slow = _straggler(trace, name, runs, lanes)
         found += slow

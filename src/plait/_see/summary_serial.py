@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 
 from plait._core.trace import ON_CORE, WORDS, Finding, State, Trace, active
 from plait._see.lines import COMPUTES, Lines, Place
@@ -23,7 +24,9 @@ _AGAIN = 5  # waits, and turns: fewer are no loop
 _LISTENS = (" in accept", " in serve_forever", " in input")
 
 
-def tell_serial(trace: Trace, runs: Sequence[Figures], lines: Lines, cores: float) -> list[Finding]:
+def tell_serial(
+    trace: Trace, runs: Sequence[Figures], lines: Lines, cores: float, services: AbstractSet[int] = frozenset()
+) -> list[Finding]:
     """Sentences with a forecast: of the one thread that does it all, and of who waits for each call before the next."""
     times = {at: trace.times(at) for at, lane in enumerate(trace.lanes) if lane.kind != "task"}
     if not times or not trace.microseconds:
@@ -34,7 +37,7 @@ def tell_serial(trace: Trace, runs: Sequence[Figures], lines: Lines, cores: floa
     if runs or any(lane.kind == "task" for lane in trace.lanes):
         return []
     if others > _ALONE * trace.seconds or own[most] < _MOSTLY * trace.seconds:
-        return _one_after_the_other(trace, times)
+        return _one_after_the_other(trace, {at: one for at, one in times.items() if at not in services})
     if lines.imports(most) > _IMPORTS:  # which are told, and are needed one after the other
         return []
     return _one_thread(trace, times[most], most, lines, cores)
@@ -54,6 +57,8 @@ def _one_thread(trace: Trace, times: dict[State, float], at: int, lines: Lines, 
         if seconds < _MOSTLY * now:
             continue
         if state is State.NATIVE and trace.facts.get("strangers", 0.0) > _FEW * seconds:  # C uses several cores already
+            return []
+        if state is State.CHILD and trace.facts.get("begun_at_once"):  # and waited for by turns
             return []
         if state is not State.PYTHON and _times(trace, at, state) < _AGAIN:  # one thing that takes long
             return []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from plait._core.how_many import how_many
 from plait._core.trace import WORDS, State, Trace
 
@@ -11,6 +13,7 @@ _MOSTLY = 0.5
 _MUCH = 0.2
 _AGAIN = 5  # waits at one line: fewer are no loop
 _AT_ONCE = 8  # waits, for a forecast
+_SOON = 1000  # microseconds after the end of a task within which who waits for it goes on
 _MEANT = (State.IDLE, State.QUEUE, State.READY)
 _READY = 0.5  # of the time of tasks
 
@@ -55,6 +58,19 @@ def _room(trace: Trace, lanes: list[int], total: float) -> list[str]:
     return [f"{text}tasks that take from it await what they await at once"]
 
 
+def _each_alone(trace: Trace, lanes: list[int], at: int, where: str) -> bool:
+    """Whether a task waits there for other tasks, of which each begins when the one before has ended."""
+    waits = [wait for wait in trace.waits if wait.lane == at and wait.where == where]
+    lives = []
+    for other in lanes:
+        around = list(trace.lanes[other].stretches(trace.microseconds)) if other != at else []
+        if around and any(wait.began <= around[0][0] and around[-1][1] <= wait.ended + _SOON for wait in waits):
+            lives.append((around[0][0], around[-1][1]))
+    lives.sort()
+    turns = all(before[1] <= after[0] for before, after in pairwise(lives))
+    return turns and len(lives) >= _MOSTLY * len(waits) and waits[0].state is State.FUTURE
+
+
 def _by_turns(trace: Trace, lanes: list[int]) -> list[str]:
     """The one task that waits, when it does so again and again at one line."""
     places: dict[tuple[int, str], list[int]] = {}
@@ -66,7 +82,9 @@ def _by_turns(trace: Trace, lanes: list[int]) -> list[str]:
     (at, where), lengths = max(places.items(), key=lambda item: sum(item[1]))
     seconds = sum(lengths) / 1e6
     others = sum(sum(own) for key, own in places.items() if key[0] != at) / 1e6
-    if len(lengths) < _AGAIN or seconds < _MOSTLY * trace.seconds or others > _TOLD * trace.seconds:
+    if len(lengths) < _AGAIN or seconds < _MOSTLY * trace.seconds:
+        return []
+    if others > _TOLD * trace.seconds and not _each_alone(trace, lanes, at, where):
         return []
     then = trace.seconds - seconds + max(seconds / _AT_ONCE, max(lengths) / 1e6)
     text = f"{trace.lanes[at].name} awaited {len(lengths)} times at {where}, one after the other. If none needs the "

@@ -20,7 +20,7 @@ from plait._core.gil import has_gil
 from plait._core.how_many import how_many
 from plait._core.job import Job
 from plait._core.onlooker import ONLOOKER
-from plait._core.trace import Trace
+from plait._core.trace import State, Trace
 from plait._engines.core_wait import children_seconds
 from plait._engines.measuring_gil import CANARY
 from plait._see.garbage import add_garbage, tell_garbage
@@ -35,17 +35,20 @@ from plait._see.recorder_imports import ImportRecorder
 from plait._see.recorder_library import LibraryRecorder
 from plait._see.recorder_lines import LineRecorder
 from plait._see.recorder_processes import ProcessRecorder
+from plait._see.recorder_starts import StartRecorder
 from plait._see.recorder_steps import Steps
 from plait._see.recorder_tasks import TaskRecorder
 from plait._see.recorder_transfer import TransferRecorder
 from plait._see.recorder_trio import TrioRecorder
 from plait._see.runs import runs_of
-from plait._see.sampler import Sampler, Samples, now
+from plait._see.sampler import Counted, Sampler, Samples, now
 from plait._see.show import form_of, reserved, save
 from plait._see.states import add_threads, await_results
 from plait._see.summary import summarise
 from plait._see.summary_calls import tell_calls
-from plait._see.summary_processes import tell_processes
+from plait._see.summary_processes import Others, by_turns, outermost, tell_processes
+from plait._see.summary_short_calls import short_calls
+from plait._see.summary_starts import tell_starts
 from plait._see.system import tell_system, used
 from plait._see.task_lanes import add_tasks, blocked_words
 
@@ -115,6 +118,8 @@ class trace:  # noqa: N801  used as a verb: with plait.trace("run.html")
             self._begun.install()
             self._processes = ProcessRecorder()
             self._processes.install()
+            self._starts = StartRecorder()
+            self._starts.install()
             self._lines = LineRecorder(self._recorder.natives)
             self._lines.install()
             self._imports = ImportRecorder(self._recorder.noted, self._recorder.unfinished, self._recorder.natives)
@@ -176,23 +181,40 @@ class trace:  # noqa: N801  used as a verb: with plait.trace("run.html")
         lines = Lines(trace, list(self._lines.looks), self._origin, self._lines.sources, imports)
         apart = [one for one in samples.threads if one.pid in foreign.keys() - {self._pid}]
         computed, lacked = max(children, sum(one.cpu for one in apart)), sum(one.queued for one in apart)
+        trace.facts |= {"others": computed + lacked, "begun_at_once": float(self._begun_at_once())}
+        done = list(self._begun.done)
+        short = short_calls(trace, done)
         known = [
+            *tell_starts(trace, self._starts.idle, [one.where for one in self._processes.started if one.idle]),
             *tell_garbage(trace, garbage),
             *tell_imports(trace, self._imports.packages, imports),
             *tell_system(trace, self._used, use, len(samples.processes)),
             *blocked_words(trace, blocked, steps, self._origin),
-            *tell_calls(trace, list(self._begun.begun), self._origin, cores, list(self._begun.done)),
-            *tell_processes(trace, self._processes.pieces(), list(self._processes.started), computed, lacked),
+            *tell_calls(trace, list(self._begun.begun), self._origin, cores, done, short),
+            *tell_processes(trace, self._others(apart, computed, lacked), cores),
         ]
         services = frozenset(at for at, lane in enumerate(trace.lanes) if lane.tid in self._recorder.services)
-        trace.summary = summarise(trace, runs, known, cores, lines, services)
+        trace.summary = summarise(trace, runs, known, cores, lines, services.union(*(one.lanes for one in short)))
         if self._path is not None:
             save(trace, self._path)
+
+    def _begun_at_once(self) -> bool:
+        """Whether child processes were begun before those before them had been waited for."""
+        waits = [wait for wait in self._trace.waits if wait.state is State.CHILD]
+        births = sorted(moment - self._origin for moment in self._processes.births)
+        return not by_turns(births, outermost(waits))
+
+    def _others(self, threads: list[Counted], computed: float, lacked: float) -> Others:
+        seen = self._processes
+        managers = {line: sum(one.cpu for one in threads if one.pid == pid) for pid, line in seen.managers.items()}
+        sends = [moment - self._origin for moment in seen.sends]
+        return Others(seen.pieces(), list(seen.started), seen.pools, sends, managers, computed, lacked)
 
     def _remove(self) -> None:
         ONLOOKER.told = ONLOOKER.ran = ONLOOKER.born = None
         self._garbage.remove()
         self._imports.remove()
+        self._starts.remove()
         self._processes.remove()
         self._begun.remove()
         self._transfer.remove()
