@@ -8,6 +8,7 @@ from plait._see.recorder_garbage import Collection, Garbage
 from plait._see.stretches import relabel
 
 _SHARE, _LEAST = 0.1, 0.01  # of the time on cores, and seconds: what takes less is not told
+_WORTH = 0.02  # of the time of the trace
 _PAUSE = 0.1  # seconds of one collection, which are told in any case: a server, a window notices them
 _LONG = 0.02
 
@@ -28,7 +29,8 @@ def tell_garbage(trace: Trace, garbage: Garbage) -> list[Finding]:
     """A sentence, with the seconds that it is about; none where the collector took little."""
     times = (trace.times(lane) for lane in trace.lanes if lane.kind != "task")
     busy = sum(one.get(state, 0.0) for one in times for state in ON_CORE)
-    if garbage.seconds < max(_LEAST, _SHARE * busy) and garbage.longest < _PAUSE:
+    own = 2 * garbage.seconds  # a collection that lasted longer had no core for most of the time
+    if garbage.seconds < max(_LEAST, _SHARE * busy, _WORTH * trace.seconds) and not _PAUSE <= garbage.longest <= own:
         return []
     share = min(1.0, garbage.seconds / max(busy, 1e-9))
     text = f"collecting garbage took {garbage.seconds:.2f} s, {share:.0%} of the time on cores, in "
@@ -36,7 +38,7 @@ def tell_garbage(trace: Trace, garbage: Garbage) -> list[Finding]:
     text += f", most of it at {garbage.where}" if garbage.where else ""
     were = "was" if garbage.found == 1 else "were"
     text += f"; {how_many(garbage.found, 'object')} {were} garbage" if garbage.found else "; there was none"
-    if garbage.longest >= _LONG:
+    if _LONG <= garbage.longest <= own:
         text += f"; the longest kept the GIL from all others for {1000 * garbage.longest:.0f} ms"
         text += f", at {garbage.longest_at}" if garbage.longest_at not in ("", garbage.where) else ""
     return [(garbage.seconds, f"{text}. {cure(garbage.asked)}")]

@@ -15,6 +15,28 @@ def looks(file: str, line: int) -> str:
     return ends_of_loop(tree_of(file), why_source.loop_around(file, line)) if _only(file, line, _does_nothing) else ""
 
 
+def asks(file: str, line: int) -> str:
+    """What the `while` around a line takes from when there is something, as ``jobs``; "" where it asks no queue."""
+    head, tree = why_source.loop_around(file, line), tree_of(file)
+    loops = ast.walk(tree) if tree is not None and head else ()
+    loop = next((node for node in loops if isinstance(node, ast.While) and node.lineno == head), None)
+    return asked_in(loop) if loop is not None else ""
+
+
+def asked_in(loop: ast.While) -> str:
+    r"""The queue that a loop asks whether there is something, without waiting.
+
+    >>> asked_in(ast.parse("while True:\n if not self.jobs.empty(): run(self.jobs.get())\n sleep(1)").body[0])
+    'self.jobs'
+    >>> asked_in(ast.parse("while True:\n try: run(jobs.get_nowait())\n except Empty: sleep(1)").body[0])
+    'jobs'
+    """
+    for node in ast.walk(loop):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _ASKS:
+            return ast.unparse(node.func.value)
+    return ""
+
+
 def spins(file: str, line: int) -> bool:
     """Whether a line is in a `while` that does nothing but ask whether it may go on."""
     return _only(file, line, lambda node: _does_nothing(node) and not _sleeps(node))
@@ -62,3 +84,4 @@ def _called(call: ast.Call) -> str:
 
 
 _ENDS = (ast.Break, ast.Return)
+_ASKS = ("empty", "get_nowait")

@@ -10,7 +10,7 @@ from plait._see.forecast import Forecast, forecast
 from plait._see.held import blocked, held
 from plait._see.holding import cure_of, doing, words_of
 from plait._see.lines import Lines
-from plait._see.loops_that_look import looks
+from plait._see.loops_that_look import asks, looks
 from plait._see.runs import Figures
 from plait._see.summary_lines import spinning_in, tell_lines, tell_spins, tell_strangers
 from plait._see.summary_queues import tell_queues
@@ -296,7 +296,11 @@ def _naps(trace: Trace, total: float, lines: Lines, known: list[str]) -> list[Fi
 
 def _looks(lines: Lines, where: str, times: int) -> str:
     """Of who sleeps in a loop that looks whether it may go on: what would wake it."""
-    ends = looks(*lines.sources[where]) if where in lines.sources and times >= _AGAIN else ""
+    known = where in lines.sources and times >= _AGAIN
+    ends = looks(*lines.sources[where]) if known else ""
+    queue = asks(*lines.sources[where]) if known and not ends else ""
+    if queue:
+        return f"; its loop asks again and again whether `{queue}` has something: {queue}.get() waits until it has"
     if not ends:
         return ""
     return f"; its loop {ends}: an Event, a Condition or join() would end each wait as soon as it may"

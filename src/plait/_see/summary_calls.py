@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import accumulate
 from typing import NamedTuple
 
 from plait._core.how_many import how_many
 from plait._core.trace import ON_CORE, State, Trace
 from plait._see.recorder_calls import Begun, Done
+from plait._see.summary_memory import at_once
 from plait._see.summary_short_calls import ShortCalls, tell_short_calls
 
 _TOLD = 0.1  # of the time of the trace: what is less is not told
@@ -72,7 +72,7 @@ def tell_calls(
             name,
             workers,
             over,
-            _at_once([(one.submitted - origin, run[1]) for one, run in zip(calls, runs, strict=True)]),
+            at_once([(one.submitted - origin, run[1]) for one, run in zip(calls, runs, strict=True)]),
         )
         text += "" if slow else _advice(trace, pool, cores)
         found.append((seconds, text))
@@ -90,16 +90,6 @@ def _covered(spans: Sequence[tuple[int, int]]) -> int:
         total += max(0, ended - max(began, until))
         until = max(until, ended)
     return total
-
-
-def _at_once(spans: Sequence[tuple[int, int]]) -> int:
-    """How many there were at the same time at most.
-
-    >>> _at_once([(0, 5), (2, 3), (4, 8), (8, 9)])
-    2
-    """
-    changes = sorted([(began, 1) for began, _ in spans] + [(ended, -1) for _, ended in spans])
-    return max(accumulate(change for _, change in changes), default=0)
 
 
 def _straggler(

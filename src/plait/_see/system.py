@@ -50,6 +50,15 @@ def used() -> Use:
     return Use(cpu_periods(), own.ru_utime, own.ru_stime, own.ru_minflt, own.ru_majflt, peak)
 
 
+def memory_of(before: Use, after: Use) -> tuple[int, int]:
+    """The bytes by which the peak of memory has risen, and the peak."""
+    if not after.peak:
+        return 0, 0
+    from resource import getpagesize
+
+    return (after.peak - before.peak) * getpagesize(), after.peak * getpagesize()
+
+
 def tell_system(trace: Trace, before: Use, after: Use, processes: int) -> list[Finding]:
     """Sentences with the seconds that they are about; `processes` were seen beside this one."""
     found = [*_quota(before, after, cpu_quota()), *_from_disk(trace, before, after)]

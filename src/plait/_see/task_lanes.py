@@ -15,6 +15,8 @@ _DELAY = 1_000  # microseconds that a task has to wait to have been delayed
 _SOON = 50_000  # microseconds after a block in which the delayed go on
 _KEPT_FROM, _GARBAGE = (State.CORE, State.GIL), (State.GARBAGE,)
 _GARBAGE_TOLD, _MOSTLY = 0.2, 0.5  # of the time of a block
+_SERVED = ".run_asgi"  # tasks of uvicorn, which have one request each
+_ENDPOINT = "; so do FastAPI and Starlette with an endpoint that is `def` in place of `async def`"
 _MOST = 500  # lanes of tasks; the longest-lived are drawn
 
 
@@ -49,6 +51,14 @@ def add_tasks(trace: Trace, steps: Iterable[Step], names: dict[int, str], origin
                 trace.waits.append(wait._replace(permits=0) if step.after is State.SEMAPHORE else wait)
     _let_go(trace, frozenset(lanes.values()))
     trace.waits.sort(key=lambda wait: wait.began)
+
+
+def lives_of(steps: Iterable[Step]) -> list[tuple[int, int]]:
+    """From when until when each task was there."""
+    lives: dict[int, tuple[int, int]] = {}
+    for step in steps:
+        lives[step.task] = lives.get(step.task, (step.ready, 0))[0], step.ended
+    return list(lives.values())
 
 
 def _let_go(trace: Trace, lanes: frozenset[int]) -> None:
@@ -117,6 +127,7 @@ def _names(ones: list[Blocked]) -> str:
 def _cure(trace: Trace, lanes: dict[int, Lane], ones: Sequence[Blocked], origin: int) -> str:
     """A thread beside the loop, unless they compute in Python: threads can do that only by turns with the loop."""
     beside = ones[0].beside
+    endpoint = _ENDPOINT if all(_SERVED in one.name for one in ones) else ""
     sums: dict[State, int] = {}
     imports = 0
     for one in ones:
@@ -124,13 +135,14 @@ def _cure(trace: Trace, lanes: dict[int, Lane], ones: Sequence[Blocked], origin:
         if lane is not None:
             low, high = one.began - origin, one.ended - origin
             for began, ended, state, text in lane.stretches_between(low, high, trace.microseconds):
-                sums[state] = sums.get(state, 0) + ended - began
+                known = State.PYTHON if state is State.GARBAGE else state
+                sums[known] = sums.get(known, 0) + ended - began
                 imports += (ended - began) * trace.texts[text].startswith(IMPORTING)
     if imports > _MOSTLY * sum(sums.values()):
         return "It imports modules there: import them before the loop begins"
     mostly = max(sums, key=lambda state: sums[state] * (state not in _LACKS), default=State.ABSENT)
     if mostly is not State.PYTHON or trace.facts.get("free"):
-        return f"{beside} runs what blocks beside the loop"
+        return f"{beside} runs what blocks beside the loop{endpoint}"
     if sum(one.ended - one.began for one in ones) < _SHARE * trace.microseconds:
         return "It computes in Python"
     return (

@@ -20,7 +20,7 @@ from plait._core.gil import has_gil
 from plait._core.how_many import how_many
 from plait._core.job import Job
 from plait._core.onlooker import ONLOOKER
-from plait._core.trace import State, Trace
+from plait._core.trace import Finding, State, Trace
 from plait._engines.core_wait import children_seconds
 from plait._engines.measuring_gil import CANARY
 from plait._see.garbage import add_garbage, tell_garbage
@@ -29,6 +29,7 @@ from plait._see.imports import add_imports, tell_imports
 from plait._see.items import Ran, Told, add_items
 from plait._see.lines import Lines
 from plait._see.recorder import Recorder
+from plait._see.recorder_backlog import BacklogRecorder
 from plait._see.recorder_calls import CallRecorder
 from plait._see.recorder_garbage import GarbageRecorder
 from plait._see.recorder_imports import ImportRecorder
@@ -36,21 +37,24 @@ from plait._see.recorder_library import LibraryRecorder
 from plait._see.recorder_lines import LineRecorder
 from plait._see.recorder_processes import ProcessRecorder
 from plait._see.recorder_starts import StartRecorder
-from plait._see.recorder_steps import Steps
+from plait._see.recorder_steps import Step, Steps
 from plait._see.recorder_tasks import TaskRecorder
 from plait._see.recorder_transfer import TransferRecorder
 from plait._see.recorder_trio import TrioRecorder
+from plait._see.recorder_turns import TurnRecorder
 from plait._see.runs import runs_of
 from plait._see.sampler import Counted, Sampler, Samples, now
 from plait._see.show import form_of, reserved, save
 from plait._see.states import add_threads, await_results
 from plait._see.summary import summarise
 from plait._see.summary_calls import tell_calls
+from plait._see.summary_memory import tell_memory
 from plait._see.summary_processes import Others, by_turns, outermost, tell_processes
 from plait._see.summary_short_calls import short_calls
 from plait._see.summary_starts import tell_starts
-from plait._see.system import tell_system, used
-from plait._see.task_lanes import add_tasks, blocked_words
+from plait._see.summary_turns import tell_turns
+from plait._see.system import Use, memory_of, tell_system, used
+from plait._see.task_lanes import add_tasks, blocked_words, lives_of
 
 _OURS = "plait._engines."  # in the command line of what starts workers
 _MATTERS = 0.05  # of the time: processes that are not shown are told when they have computed for so long
@@ -120,6 +124,10 @@ class trace:  # noqa: N801  used as a verb: with plait.trace("run.html")
             self._processes.install()
             self._starts = StartRecorder()
             self._starts.install()
+            self._turns = TurnRecorder()
+            self._turns.install()
+            self._backlog = BacklogRecorder()
+            self._backlog.install()
             self._lines = LineRecorder(self._recorder.natives)
             self._lines.install()
             self._imports = ImportRecorder(self._recorder.noted, self._recorder.unfinished, self._recorder.natives)
@@ -186,9 +194,11 @@ class trace:  # noqa: N801  used as a verb: with plait.trace("run.html")
         short = short_calls(trace, done)
         known = [
             *tell_starts(trace, self._starts.idle, [one.where for one in self._processes.started if one.idle]),
+            *tell_turns(trace, list(self._turns.turns), self._origin, lines),
             *tell_garbage(trace, garbage),
             *tell_imports(trace, self._imports.packages, imports),
             *tell_system(trace, self._used, use, len(samples.processes)),
+            *self._memory(use, steps),
             *blocked_words(trace, blocked, steps, self._origin),
             *tell_calls(trace, list(self._begun.begun), self._origin, cores, done, short),
             *tell_processes(trace, self._others(apart, computed, lacked), cores),
@@ -197,6 +207,11 @@ class trace:  # noqa: N801  used as a verb: with plait.trace("run.html")
         trace.summary = summarise(trace, runs, known, cores, lines, services.union(*(one.lanes for one in short)))
         if self._path is not None:
             save(trace, self._path)
+
+    def _memory(self, use: Use, steps: list[Step]) -> list[Finding]:
+        ends = {(one.tid, one.began): one.ended for one in list(self._begun.done)}
+        calls = [(one.submitted, ends.get((one.tid, one.began), now())) for one in list(self._begun.begun)]
+        return tell_memory(*memory_of(self._used, use), list(self._backlog.most.values()), calls, lives_of(steps))
 
     def _begun_at_once(self) -> bool:
         """Whether child processes were begun before those before them had been waited for."""
@@ -214,6 +229,8 @@ class trace:  # noqa: N801  used as a verb: with plait.trace("run.html")
         ONLOOKER.told = ONLOOKER.ran = ONLOOKER.born = None
         self._garbage.remove()
         self._imports.remove()
+        self._backlog.remove()
+        self._turns.remove()
         self._starts.remove()
         self._processes.remove()
         self._begun.remove()

@@ -1,0 +1,175 @@
+"""Servers and windows that do one thing after the other, loops that ask, and memory, in the summary of a trace."""
+
+from __future__ import annotations
+
+import queue
+import socketserver
+import sys
+import types
+from pathlib import Path
+
+import pytest
+
+from plait._core.trace import Lane, State, Trace, Wait
+from plait._see.garbage import tell_garbage
+from plait._see.lines import Lines
+from plait._see.recorder_backlog import Backlog, BacklogRecorder
+from plait._see.recorder_garbage import Garbage
+from plait._see.recorder_lines import Look
+from plait._see.recorder_steps import Blocked, Step
+from plait._see.recorder_turns import WINDOW, Turn, TurnRecorder
+from plait._see.summary import summarise
+from plait._see.summary_memory import tell_memory
+from plait._see.summary_turns import tell_turns
+from plait._see.system import Use, memory_of
+from plait._see.task_lanes import add_tasks, blocked_words, lives_of
+
+pytestmark = pytest.mark.usefixtures("nothing_left")
+
+SECOND, MIB = 1_000_000, 1 << 20
+
+
+def seconds_of(state: State) -> Trace:
+    trace = Trace("app.py", 0.0, 2 * SECOND)
+    lane = Lane("MainThread", "thread", 1, 1)
+    lane.add(0, state)
+    trace.lanes.append(lane)
+    return trace
+
+
+def looks(trace: Trace) -> Lines:
+    return Lines(trace, [Look(n * SECOND // 10, 1, "app.py:7 in handle") for n in range(20)], 0)
+
+
+def turns(server: str, lasting: int, every: int, count: int = 8) -> list[Turn]:
+    return [Turn(1, n * every, n * every + lasting, server) for n in range(count)]
+
+
+@pytest.mark.parametrize(
+    ("server", "cure"),
+    [
+        ("HTTPServer", "http.server.ThreadingHTTPServer has a thread for each"),
+        ("werkzeug.serving.BaseWSGIServer", "threaded=True of app.run and make_server has a thread for each"),
+        ("mine.Server", "a class of socketserver.ThreadingMixIn and this one has a thread for each"),
+    ],
+)
+def test_a_server_that_takes_one_request_after_the_other(server: str, cure: str) -> None:
+    trace = seconds_of(State.SLEEP)
+    ((seconds, text),) = tell_turns(trace, turns(server, 240_000, 241_000), 0, looks(trace))
+    assert seconds == pytest.approx(1.92)
+    assert text.startswith(
+        f"{server} took 8 requests one after the other in MainThread, sleeping at app.py:7 in handle"
+    )
+    assert "7 of them came while it was busy, and had to wait for the one before" in text
+    assert text.endswith(cure)
+    assert tell_turns(trace, turns(server, 100_000, 241_000), 0, looks(trace)) == []  # each came when it was free
+    assert tell_turns(trace, turns(server, 2_000, 3_000), 0, looks(trace)) == []  # brief ones keep nobody waiting
+
+
+def test_a_window_that_does_not_answer() -> None:
+    trace = seconds_of(State.PYTHON)
+    inner, outer = Turn(1, 500_000, 600_000, WINDOW), Turn(1, 400_000, 1_400_000, WINDOW)
+    ((seconds, text),) = tell_turns(trace, [inner, outer], 0, looks(trace))
+    assert seconds == 1.0
+    assert text.startswith("the window did not answer for 1.00 s, in 1 callback, running Python at app.py:7 in handle")
+    assert "start a thread and return" in text
+    assert text.endswith("in a process it does not")
+    assert "in a process" not in tell_turns(seconds_of(State.JOIN), [outer], 0, looks(trace))[0][1]
+    assert tell_turns(seconds_of(State.CORE), [outer], 0, looks(trace)) == []  # it had no core
+
+
+def test_turns_are_noted_of_servers_without_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Slow(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            sum(range(200_000))
+
+    class Window:
+        def __call__(self, *args: object) -> object:
+            return sum(range(200_000))
+
+    monkeypatch.setitem(sys.modules, "tkinter", module := types.ModuleType("tkinter"))
+    module.CallWrapper = Window  # type: ignore[attr-defined]
+    recorder = TurnRecorder()
+    recorder.install()
+    try:
+        for kind in (socketserver.TCPServer, socketserver.ThreadingTCPServer):
+            with kind(("127.0.0.1", 0), Slow) as server:
+                monkeypatch.setattr(server, "shutdown_request", lambda request: None)
+                server.process_request(None, None)  # type: ignore[arg-type]
+        assert Window()() == sum(range(200_000))
+    finally:
+        recorder.remove()
+    assert {one.server for one in recorder.turns} == {"TCPServer", WINDOW}
+
+
+LOOP = """\
+def work(jobs):
+    while True:
+        if not jobs.empty():
+            run(jobs.get())
+        else:
+            sleep(0.1)
+"""
+
+
+def test_a_loop_that_asks_a_queue(tmp_path: Path) -> None:
+    file = tmp_path / "app.py"
+    file.write_text(LOOP)
+    trace = seconds_of(State.SLEEP)
+    where = "app.py:6 in work"
+    trace.waits = [Wait(0, n * 200_000, (n + 1) * 200_000, State.SLEEP, "time.sleep", where) for n in range(10)]
+    (text,) = (
+        one
+        for one in summarise(trace, [], [], 2, Lines(trace, sources={where: (str(file), 6)}))
+        if one.startswith("time.sleep")
+    )
+    assert text.endswith("asks again and again whether `jobs` has something: jobs.get() waits until it has")
+
+
+def test_collections_that_had_no_core_are_not_long() -> None:
+    trace = seconds_of(State.PYTHON)
+    assert tell_garbage(trace, Garbage(4, 0.003, {}, 0, 0.649, "", "", "", ())) == []
+    ((_, text),) = tell_garbage(trace, Garbage(4, 0.12, {}, 0, 0.110, "", "", "", ()))
+    assert "the longest kept the GIL from all others for 110 ms" in text
+    ((_, text),) = tell_garbage(trace, Garbage(40, 0.25, {}, 0, 0.649, "", "", "", ()))
+    assert "the longest" not in text
+
+
+def test_memory_that_rose() -> None:
+    assert tell_memory(99 * MIB, 200 * MIB, [], [], []) == []
+    ((_, text),) = tell_memory(200 * MIB, 230 * MIB, [], [], [])
+    assert text == "memory rose by 200 MiB, to 230 MiB"
+    jobs = Backlog(500, "jobs (app.py:3)", "app.py:6 in producer")
+    ((_, text),) = tell_memory(200 * MIB, 230 * MIB, [jobs], [], [])
+    assert "up to 500 items were in jobs (app.py:3) at once, most put at app.py:6 in producer: Queue(maxsize=" in text
+    ((_, text),) = tell_memory(200 * MIB, 230 * MIB, [], [(0, n + 1) for n in range(25)], [])
+    assert "25 calls were submitted without waiting for those before" in text
+    ((_, text),) = tell_memory(200 * MIB, 230 * MIB, [], [(n, n + 1) for n in range(25)], [(0, 9)] * 2000)
+    assert "2,000 tasks were there at once" in text
+    assert memory_of(Use({}), Use({})) == (0, 0)
+
+
+def test_the_most_items_of_a_queue_without_a_limit() -> None:
+    recorder = BacklogRecorder()
+    recorder.install()
+    try:
+        jobs: queue.Queue[int] = queue.Queue()
+        few: queue.Queue[int] = queue.Queue(1000)
+        for n in range(200):
+            jobs.put(n)
+            few.put(n)
+    finally:
+        recorder.remove()
+    ((most, _, where),) = recorder.most.values()
+    assert most == 200
+    assert where.startswith("test_trace_turns.py:")
+
+
+def test_endpoints_that_block() -> None:
+    trace = seconds_of(State.SLEEP)
+    steps = [Step(1, 1, 0, 0, 1_900_000, State.ABSENT, "", "", 0, 0)]
+    assert lives_of(steps) == [(0, 1_900_000)]
+    add_tasks(trace, steps, {1: "serve"}, 0)
+    for name, said in (("RequestResponseCycle.run_asgi (Task-5)", True), ("main (Task-1)", False)):
+        ((_, text),) = blocked_words(trace, [Blocked(1, 0, 1_900_000, name, "app.py:7 in ping", "to_thread")], steps, 0)
+        assert ("`def` in place of `async def`" in text) is said
