@@ -28,20 +28,9 @@ from plait._see.idle import with_idle
 from plait._see.imports import add_imports, tell_imports
 from plait._see.items import Ran, Told, add_items
 from plait._see.lines import Lines
-from plait._see.recorder import Recorder
-from plait._see.recorder_backlog import BacklogRecorder
-from plait._see.recorder_calls import CallRecorder
-from plait._see.recorder_garbage import GarbageRecorder
-from plait._see.recorder_imports import ImportRecorder
-from plait._see.recorder_library import LibraryRecorder
-from plait._see.recorder_lines import LineRecorder
-from plait._see.recorder_processes import ProcessRecorder
-from plait._see.recorder_starts import StartRecorder
-from plait._see.recorder_steps import Step, Steps
-from plait._see.recorder_tasks import TaskRecorder
-from plait._see.recorder_transfer import TransferRecorder
-from plait._see.recorder_trio import TrioRecorder
-from plait._see.recorder_turns import TurnRecorder
+from plait._see.recorder_garbage import Garbage
+from plait._see.recorder_steps import Step
+from plait._see.recorders import Recorders
 from plait._see.runs import runs_of
 from plait._see.sampler import Counted, Sampler, Samples, now
 from plait._see.show import form_of, reserved, save
@@ -104,36 +93,11 @@ class trace:  # noqa: N801  used as a verb: with plait.trace("run.html")
             self._pid = os.getpid()
             self._sampler = Sampler()
             self._sampler.start()
-            self._recorder = Recorder()
             self._batches: deque[Told] = deque(maxlen=_KEPT)
             self._calls: deque[Ran] = deque(maxlen=_KEPT)
             self._consumed: deque[tuple[int, int, int]] = deque(maxlen=_KEPT)  # thread, from when, until when
-            self._recorder.install()
-            self._library = LibraryRecorder(self._recorder.noted, self._recorder.unfinished)
-            self._library.install()
-            self._steps = Steps()
-            self._tasks = TaskRecorder(self._steps)
-            self._tasks.install()
-            self._trio = TrioRecorder(self._steps)
-            self._trio.install()
-            self._transfer = TransferRecorder()
-            self._transfer.install()
-            self._begun = CallRecorder()
-            self._begun.install()
-            self._processes = ProcessRecorder()
-            self._processes.install()
-            self._starts = StartRecorder()
-            self._starts.install()
-            self._turns = TurnRecorder()
-            self._turns.install()
-            self._backlog = BacklogRecorder()
-            self._backlog.install()
-            self._lines = LineRecorder(self._recorder.natives)
-            self._lines.install()
-            self._imports = ImportRecorder(self._recorder.noted, self._recorder.unfinished, self._recorder.natives)
-            self._imports.install()
-            self._garbage = GarbageRecorder()
-            self._garbage.install()
+            self._seen = Recorders()
+            self._seen.install()
             ONLOOKER.told, ONLOOKER.ran, ONLOOKER.born = self._told, self._ran, self._sampler.look_for_children
         except BaseException:
             _recording.release()
@@ -148,7 +112,8 @@ class trace:  # noqa: N801  used as a verb: with plait.trace("run.html")
     ) -> None:
         ended, children, use = now(), children_seconds() - self._children_cpu, used()
         try:
-            self._remove()
+            ONLOOKER.told = ONLOOKER.ran = ONLOOKER.born = None
+            self._seen.remove()
             if os.getpid() != self._pid:  # a child that was forked in the block: the trace is its parent's
                 self._sampler.leave()
                 return
@@ -157,90 +122,79 @@ class trace:  # noqa: N801  used as a verb: with plait.trace("run.html")
             _recording.release()
         trace = self._trace
         trace.microseconds = ended - self._origin
-        batches, everybody = list(self._batches), dict(self._recorder.names)  # threads that go on may still add to them
+        seen, batches = self._seen, list(self._batches)  # threads that go on may still add to them
+        everybody = dict(seen.waits.names)
         names = {tid: name for tid, name in everybody.items() if name != CANARY}
         workers = {pid: told.batch.worker for told in batches if (pid := told.pid)}
         foreign = {pid: words for pid, words in samples.processes.items() if _OURS not in words}
         others = foreign if self._children else {}
-        lives, garbage = dict(self._recorder.lives), self._garbage.sums()
+        lives, garbage = dict(seen.waits.lives), seen.garbage.sums()
         helpers = {one.tid for one in samples.threads if _HELPERS.search(foreign.get(one.pid, ""))}
-        samples.changes = with_idle(samples.changes, self._recorder.services | helpers, self._library.windows)
-        add_threads(trace, samples, self._recorder.noted, names, lives, self._origin, workers, others)
-        imports = list(self._imports.imports)
+        samples.changes = with_idle(samples.changes, seen.waits.services | helpers, seen.library.windows)
+        add_threads(trace, samples, seen.waits.noted, names, lives, self._origin, workers, others)
+        imports = list(seen.imports.imports)
         add_imports(trace, imports, self._origin)
         add_garbage(trace, garbage, self._origin)
         await_results(trace, list(self._consumed), self._origin)
         cores = min(available_cores().count, cpu_quota() or sys.maxsize)
-        steps, blocked = list(self._steps.steps), list(self._steps.blocked)
-        add_tasks(trace, steps, self._steps.names, self._origin)
+        steps, blocked = list(seen.steps.steps), list(seen.steps.blocked)
+        add_tasks(trace, steps, seen.steps.names, self._origin)
         at = add_items(trace, batches, list(self._calls), self._origin)
         unshown = foreign.keys() - {self._pid, *workers, *others}
-        trace.missing += [*samples.missing, *_unshown(samples, unshown, trace.seconds), *_strange(self._tasks.strange)]
-        if not _GREEN.isdisjoint(sys.modules):
-            trace.missing.append(
-                "green threads (gevent, eventlet) and what they wait for: only the thread that runs them"
-            )
+        trace.missing += [
+            *samples.missing,
+            *_unshown(samples, unshown, trace.seconds),
+            *_strange(seen.tasks.strange),
+        ]
         strangers = sum(one.cpu for one in samples.threads if one.pid == self._pid and one.tid not in everybody)
         trace.facts |= {"rate": samples.rate, "cost": samples.cost, "strangers": strangers, "garbage": garbage.seconds}
         trace.facts["free"] = float(not has_gil())
         if not self._children:
             trace.facts["children"] = children
-        runs = runs_of(trace, zip(batches, at, strict=True), self._transfer.sums(), self._origin)
-        lines = Lines(trace, list(self._lines.looks), self._origin, self._lines.sources, imports)
+        runs = runs_of(trace, zip(batches, at, strict=True), seen.transfer.sums(), self._origin)
+        lines = Lines(trace, list(seen.lines.looks), self._origin, seen.lines.sources, imports)
         apart = [one for one in samples.threads if one.pid in foreign.keys() - {self._pid}]
         computed, lacked = max(children, sum(one.cpu for one in apart)), sum(one.queued for one in apart)
         trace.facts |= {"others": computed + lacked, "begun_at_once": float(self._begun_at_once())}
-        done = list(self._begun.done)
+        done = list(seen.calls.done)
         short = short_calls(trace, done)
         known = [
-            *tell_starts(trace, self._starts.idle, [one.where for one in self._processes.started if one.idle]),
-            *tell_turns(trace, list(self._turns.turns), self._origin, lines),
-            *tell_garbage(trace, garbage),
-            *tell_imports(trace, self._imports.packages, imports),
+            *tell_imports(trace, seen.imports.packages, imports),
             *tell_system(trace, self._used, use, len(samples.processes)),
-            *self._memory(use, steps),
             *blocked_words(trace, blocked, steps, self._origin),
-            *tell_calls(trace, list(self._begun.begun), self._origin, cores, done, short),
+            *tell_calls(trace, list(seen.calls.begun), self._origin, cores, done, short),
             *tell_processes(trace, self._others(apart, computed, lacked), cores),
+            *self._told_of(use, steps, lines, garbage),
         ]
-        services = frozenset(at for at, lane in enumerate(trace.lanes) if lane.tid in self._recorder.services)
+        services = frozenset(at for at, lane in enumerate(trace.lanes) if lane.tid in seen.waits.services)
         trace.summary = summarise(trace, runs, known, cores, lines, services.union(*(one.lanes for one in short)))
         if self._path is not None:
             save(trace, self._path)
 
-    def _memory(self, use: Use, steps: list[Step]) -> list[Finding]:
-        ends = {(one.tid, one.began): one.ended for one in list(self._begun.done)}
-        calls = [(one.submitted, ends.get((one.tid, one.began), now())) for one in list(self._begun.begun)]
-        return tell_memory(*memory_of(self._used, use), list(self._backlog.most.values()), calls, lives_of(steps))
+    def _told_of(self, use: Use, steps: list[Step], lines: Lines, garbage: Garbage) -> list[Finding]:
+        """What was started with nothing to run, what was done by turns, what was kept, and what was garbage."""
+        trace, seen = self._trace, self._seen
+        idle = [one.where for one in list(seen.processes.started) if one.idle]
+        ends = {(one.tid, one.began): one.ended for one in list(seen.calls.done)}
+        calls = [(one.submitted, ends.get((one.tid, one.began), now())) for one in list(seen.calls.begun)]
+        return [
+            *tell_starts(trace, list(seen.starts.idle), idle),
+            *tell_turns(trace, list(seen.turns.turns), self._origin, lines),
+            *tell_memory(*memory_of(self._used, use), list(seen.backlog.most.values()), calls, lives_of(steps)),
+            *tell_garbage(trace, garbage),
+        ]
 
     def _begun_at_once(self) -> bool:
         """Whether child processes were begun before those before them had been waited for."""
         waits = [wait for wait in self._trace.waits if wait.state is State.CHILD]
-        births = sorted(moment - self._origin for moment in self._processes.births)
+        births = sorted(moment - self._origin for moment in self._seen.processes.births)
         return not by_turns(births, outermost(waits))
 
     def _others(self, threads: list[Counted], computed: float, lacked: float) -> Others:
-        seen = self._processes
+        seen = self._seen.processes
         managers = {line: sum(one.cpu for one in threads if one.pid == pid) for pid, line in seen.managers.items()}
         sends = [moment - self._origin for moment in seen.sends]
         return Others(seen.pieces(), list(seen.started), seen.pools, sends, managers, computed, lacked)
-
-    def _remove(self) -> None:
-        ONLOOKER.told = ONLOOKER.ran = ONLOOKER.born = None
-        self._garbage.remove()
-        self._imports.remove()
-        self._backlog.remove()
-        self._turns.remove()
-        self._starts.remove()
-        self._processes.remove()
-        self._begun.remove()
-        self._transfer.remove()
-        self._trio.remove()
-        self._tasks.remove()
-        self._steps.close()
-        self._library.remove()
-        self._lines.remove()  # whose end is waited for: no wait of the program's
-        self._recorder.remove()
 
     def _told(self, name: str, batch: Batch, job: Job) -> None:
         tid, limit, tally = _thread.get_native_id(), job.feed.limit, job.tally
@@ -259,7 +213,10 @@ _HELPERS = re.compile(r" -c from [\w.]+\.(resource_tracker|forkserver) import ")
 
 def _strange(loops: set[str]) -> list[str]:
     how = "asyncio's own event loop shows them (uvicorn --loop asyncio)"
-    return [f"the tasks of {loop}, but for what blocked it: {how}" for loop in sorted(loops)]
+    found = [f"the tasks of {loop}, but for what blocked it: {how}" for loop in sorted(loops)]
+    if not _GREEN.isdisjoint(sys.modules):
+        found.append("green threads (gevent, eventlet) and what they wait for: only the thread that runs them")
+    return found
 
 
 def _unshown(samples: Samples, unshown: set[int], seconds: float) -> list[str]:

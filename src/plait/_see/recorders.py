@@ -1,0 +1,68 @@
+"""Recorders: all that note for a trace what a program does, put in place and taken away together."""
+
+from __future__ import annotations
+
+from plait._see.recorder import Recorder
+from plait._see.recorder_backlog import BacklogRecorder
+from plait._see.recorder_calls import CallRecorder
+from plait._see.recorder_garbage import GarbageRecorder
+from plait._see.recorder_imports import ImportRecorder
+from plait._see.recorder_library import LibraryRecorder
+from plait._see.recorder_lines import LineRecorder
+from plait._see.recorder_processes import ProcessRecorder
+from plait._see.recorder_starts import StartRecorder
+from plait._see.recorder_steps import Steps
+from plait._see.recorder_tasks import TaskRecorder
+from plait._see.recorder_transfer import TransferRecorder
+from plait._see.recorder_trio import TrioRecorder
+from plait._see.recorder_turns import TurnRecorder
+
+
+class Recorders:
+    """One of each; those that wrap what another has wrapped come after it, and go before it."""
+
+    def __init__(self) -> None:
+        self.waits = Recorder()
+        self.library = LibraryRecorder(self.waits.noted, self.waits.unfinished)
+        self.steps = Steps()
+        self.tasks = TaskRecorder(self.steps)
+        self.trio = TrioRecorder(self.steps)
+        self.transfer = TransferRecorder()
+        self.calls = CallRecorder()
+        self.processes = ProcessRecorder()
+        self.starts = StartRecorder()
+        self.turns = TurnRecorder()
+        self.backlog = BacklogRecorder()
+        self.lines = LineRecorder(self.waits.natives)
+        self.imports = ImportRecorder(self.waits.noted, self.waits.unfinished, self.waits.natives)
+        self.garbage = GarbageRecorder()
+        self._wrappers = (
+            self.library,
+            self.tasks,
+            self.trio,
+            self.transfer,
+            self.calls,
+            self.processes,
+            self.starts,
+            self.turns,
+            self.backlog,
+        )
+
+    def install(self) -> None:
+        """Begin."""
+        self.waits.install()
+        for one in self._wrappers:
+            one.install()
+        self.lines.install()
+        self.imports.install()
+        self.garbage.install()
+
+    def remove(self) -> None:
+        """End."""
+        self.garbage.remove()
+        self.imports.remove()
+        for one in reversed(self._wrappers):
+            one.remove()
+        self.steps.close()
+        self.lines.remove()  # whose end is waited for: no wait of the program's
+        self.waits.remove()
