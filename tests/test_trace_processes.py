@@ -95,6 +95,22 @@ def test_one_pool_of_more_processes_than_cores() -> None:
     assert "so that they mostly wait" in text
 
 
+def test_processes_of_which_each_computes_in_several_threads() -> None:
+    others = Others(PIECES, [POOL] * 2, 1, computed=1.5, lacked=2.0, wide=2)
+    ((_, text),) = tell_processes(waiting(), others, 2)
+    assert "2 of them had several threads that computed" in text
+    assert "OMP_NUM_THREADS=1" in text
+
+
+def test_one_process_that_has_most_of_the_work() -> None:
+    others = Others(PIECES, [POOL] * 2, 1, computed=1.9, each=[1.8, 0.1])
+    ((_, text),) = tell_processes(waiting(), others, 2)
+    assert text.startswith("one of 2 other processes had 1.80 s of work, the other 0.10 s: pieces of it are too large")
+    assert text.endswith("would let it end after about 1.15 s at best, instead of 2.00 s")
+    assert tell_processes(waiting(), others._replace(each=[1.0, 0.9]), 2) == []
+    assert tell_processes(waiting(), others._replace(pieces=Pieces(1, 100, 0.0, 1, 100, 0.0)), 2) == []  # there is one
+
+
 TURNS = [(2 * n, 2 * n + 2) for n in range(10)]
 
 

@@ -12,7 +12,7 @@ _FOLLOWS = 0.5  # of its time: who waits longer for the ends and results of othe
 
 
 class Forecast(NamedTuple):
-    """Seconds as they were and as they would be, and the lanes that would be processes."""
+    """Seconds as they were, had nobody lacked a core, and as they would be; the lanes that would be processes."""
 
     now: float
     then: float
@@ -56,7 +56,9 @@ def forecast(
     longest = [life for at, (_, life) in own.items() if at not in workers]
     least = max([*longest, _shared(shared, cores), sum(cpu for cpu, _ in own.values()) / cores])
     lanes = tuple(at for at in own if at not in consumers)
-    return Forecast(trace.seconds, trace.seconds - phase + min(phase, least), lanes)
+    then = trace.seconds - phase + min(phase, least)
+    lacked = max(every[at].get(State.CORE, 0.0) for at in own)
+    return Forecast(max(then, trace.seconds - lacked), then, lanes)
 
 
 def _shared(workers: list[tuple[float, float]], cores: float) -> float:

@@ -35,6 +35,7 @@ _LEAST = 0.01  # seconds of what is told of a trace that is so short
 _TASKS = 100  # that wait for one semaphore
 _CROWD = 5  # holders of which none had a lock for most of the time
 _CHILDREN = 0.05  # cores
+_LITTLE = 0.02  # of the time of the trace
 _WORTH = 0.02  # of the time of threads: what is less is not told
 
 
@@ -115,8 +116,8 @@ def _gil(
     apart: frozenset[int],
 ) -> list[Finding]:
     lost, python = sums[State.GIL], sum(sums[state] for state in WITH_GIL)
-    if lost < 0.1 * (total - sums[State.CORE]):  # on a busy machine, too, of the time that the program had
-        return []
+    if lost < max(0.1 * (total - sums[State.CORE]), _LITTLE * trace.seconds):
+        return []  # on a busy machine, too, of the time that the program had
     worst = max(range(len(times)), key=lambda lane: times[lane].get(State.GIL, 0.0))
     text = (
         f"{lost / total:.0%} of thread time waits for the GIL ({lost:.2f} s, most of it {trace.lanes[worst].name} with "
@@ -157,7 +158,7 @@ def _instead(
     who = 'engine="process"' if of_maps else f"{len(seen.lanes)} processes in place of these threads"
     return (
         f"; {who} would take about {seen.then:.2f} s instead of {seen.now:.2f} s on {_cores(cores, 'free ')}, beside "
-        "their start and the moving of data"
+        f"their start and the moving of data{'' if of_maps else '; what threads share, processes do not'}"
     )
 
 

@@ -74,11 +74,12 @@ def tell_spins(trace: Trace, lines: Lines, spinning: Sequence[int]) -> list[Find
         times = trace.times(at)
         seconds = sum(times.get(state, 0.0) for state in ON_CORE)
         place = lines.most([at], COMPUTES)
-        if place is not None and seconds >= _TOLD * trace.seconds:
+        if place is not None and seconds >= _TOLD * (trace.seconds - times.get(State.CORE, 0.0)):
             text = f"{trace.lanes[at].name} looked again and again whether it may go on, at {place.where}, which took "
             text += f"{seconds:.2f} s on a core"
             text += "; an Event, a Condition or join() waits without a core, and without the GIL"
-            found.append((seconds, text))
+            kept = sum(trace.times(other).get(State.GIL, 0.0) for other in range(len(trace.lanes)) if other != at)
+            found.append((seconds + kept, text))  # others wait for the GIL since it has it
     return found
 
 

@@ -33,6 +33,7 @@ class Others(NamedTuple):
 
     `computed` are the seconds of processor time in all of them, `lacked` those that they were ready and had no core;
     `managers` the lines at which processes of multiprocessing.Manager were started, with what each of them computed;
+    `each` has the seconds that each of them computed or would have; `wide` are those that computed in several threads;
     `pools` how many pools of processes were made; `sends` the moments at which something was pickled for them.
     """
 
@@ -43,13 +44,16 @@ class Others(NamedTuple):
     managers: Mapping[str, float] = MappingProxyType({})
     computed: float = 0.0
     lacked: float = 0.0
+    each: Sequence[float] = ()
+    wide: int = 0
 
 
 def tell_processes(trace: Trace, others: Others, cores: float) -> list[Finding]:
     """Sentences with the seconds that they are about."""
     found = _starts(trace, others)
     found += _large(trace, others.pieces) + _small(trace, others.pieces, others.computed) + _managers(trace, others)
-    return found or _by_turns(trace, others, cores) or _too_many(trace, others, cores) or _waiting(trace, others)
+    found = found or _by_turns(trace, others, cores) or _uneven(trace, others, cores)
+    return found or _too_many(trace, others, cores) or _waiting(trace, others)
 
 
 def _starts(trace: Trace, others: Others) -> list[Finding]:
@@ -131,13 +135,41 @@ def _too_many(trace: Trace, others: Others, cores: float) -> list[Finding]:
     """Processes that compute, and are more than the cores."""
     workers = len(others.started)
     wanted = others.computed + others.lacked
-    if others.pools > 1 or workers < _SEVERAL * cores or others.lacked < others.computed:
+    if others.pools > 1 or others.lacked < others.computed:
+        return []
+    if workers < _SEVERAL * cores and (others.wide < _SEVERAL or workers + others.wide <= cores):
         return []
     if wanted < 0.5 * workers * trace.seconds:  # they mostly wait
         return []
     text = f"{workers} other processes computed for {others.computed:.2f} s, and were ready without a core for "
-    text += f"{others.lacked:.2f} s: no more than {cores:g} can compute at the same time, and {cores:g} of them would "
-    return [(min(trace.seconds, others.lacked / workers), text + "do as much, with less memory")]
+    text += f"{others.lacked:.2f} s: no more than {cores:g} can compute at the same time"
+    if others.wide >= _SEVERAL:
+        text += (
+            f". {others.wide} of them had several threads that computed, as libraries that use all cores by themselves "
+        )
+        text += (
+            "start them (BLAS, OpenMP): OMP_NUM_THREADS=1, set before the program starts, leaves the cores to processes"
+        )
+    else:
+        text += f", and {cores:g} of them would do as much, with less memory"
+    return [(min(trace.seconds, others.lacked / workers), text)]
+
+
+def _uneven(trace: Trace, others: Others, cores: float) -> list[Finding]:
+    """One process that had most of the work, and so ended long after the others."""
+    workers, each = len(others.started), sorted(others.each)
+    if others.pools != 1 or not _SEVERAL <= len(each) <= workers or others.pieces.sent < _SEVERAL * workers:
+        return []
+    most, rest = each[-1], sum(each[:-1]) / (workers - 1)
+    then = trace.seconds - most + sum(each) / min(workers, max(1.0, cores))
+    if most < 0.4 * trace.seconds or rest > 0.5 * most or then > _GAIN * trace.seconds:
+        return []
+    whom = "the other" if workers == _SEVERAL else "the others on average"
+    text = (
+        f"one of {workers} other processes had {most:.2f} s of work, {whom} {rest:.2f} s: pieces of it are too large, "
+    )
+    text += "or what takes long comes last. chunksize=1, and what takes longest first, would let it end after about "
+    return [(most - rest, f"{text}{then:.2f} s at best, instead of {trace.seconds:.2f} s")]
 
 
 def _large(trace: Trace, pieces: Pieces) -> list[Finding]:

@@ -47,6 +47,7 @@ from plait._see.task_lanes import add_tasks, blocked_words, lives_of
 
 _OURS = "plait._engines."  # in the command line of what starts workers
 _MATTERS = 0.05  # of the time: processes that are not shown are told when they have computed for so long
+_WIDE = 0.2  # of what a process computes, in one of its threads
 _GREEN = {"gevent", "eventlet"}  # packages that have several threads of their own in one of the system's
 _KEPT = 1_000_000  # batches, and calls
 _recording = threading.Lock()
@@ -194,7 +195,12 @@ class trace:  # noqa: N801  used as a verb: with plait.trace("run.html")
         seen = self._seen.processes
         managers = {line: sum(one.cpu for one in threads if one.pid == pid) for pid, line in seen.managers.items()}
         sends = [moment - self._origin for moment in seen.sends]
-        return Others(seen.pieces(), list(seen.started), seen.pools, sends, managers, computed, lacked)
+        each: dict[int, list[float]] = {}
+        for one in threads:
+            each.setdefault(one.pid, []).append(one.cpu + one.queued)
+        wide = sum(len([own for own in spent if own > _WIDE * sum(spent) > 0]) > 1 for spent in each.values())
+        sums = [sum(spent) for pid, spent in each.items() if pid not in seen.managers]
+        return Others(seen.pieces(), list(seen.started), seen.pools, sends, managers, computed, lacked, sums, wide)
 
     def _told(self, name: str, batch: Batch, job: Job) -> None:
         tid, limit, tally = _thread.get_native_id(), job.feed.limit, job.tally
