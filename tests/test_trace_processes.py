@@ -111,6 +111,23 @@ def test_one_process_that_has_most_of_the_work() -> None:
     assert tell_processes(waiting(), others._replace(pieces=Pieces(1, 100, 0.0, 1, 100, 0.0)), 2) == []  # there is one
 
 
+def test_workers_that_leave_after_a_few_calls() -> None:
+    renewed = Start("pool.py:329 in _repopulate_pool_static", "multiprocessing.pool", renews=True)
+    ((_, text),) = tell_processes(waiting(), Others(PIECES, [POOL] * 2 + [renewed] * 40, 1, computed=0.1), 2)
+    assert text.startswith("40 processes took the place of others of their pool, 20 a second: maxtasksperchild=")
+
+
+def test_new_interpreters_that_import_the_program() -> None:
+    spawned = POOL._replace(new=True)
+    others = Others(PIECES, [spawned] * 4, 1, computed=1.6, imported=0.4)
+    ((_, text),) = tell_processes(waiting(), others, 2)
+    assert text.startswith(
+        "4 processes began as new interpreters (spawn, forkserver), and each imports the program again"
+    )
+    assert "began as new" not in str(tell_processes(waiting(), others._replace(computed=5.0), 2))
+    assert "began as new" not in str(tell_processes(waiting(), others._replace(started=[POOL] * 4), 2))
+
+
 TURNS = [(2 * n, 2 * n + 2) for n in range(10)]
 
 
@@ -207,6 +224,7 @@ def test_pools_and_managers_are_counted() -> None:
     finally:
         seen.remove()
     assert seen.pools == 2
+    assert not any(one.new or one.renews for one in seen.started)
     assert [one.by for one in seen.started] == ["multiprocessing.pool"] * 2 + ["concurrent.futures.process", ""]
     assert len(seen.managers) == 1
     assert len(seen.births) == 4

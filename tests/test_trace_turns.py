@@ -20,6 +20,7 @@ from plait._see.recorder_steps import Blocked, Step
 from plait._see.recorder_turns import WINDOW, Turn, TurnRecorder
 from plait._see.summary import summarise
 from plait._see.summary_memory import tell_memory
+from plait._see.summary_tasks import tell_tasks
 from plait._see.summary_turns import tell_turns
 from plait._see.system import Use, memory_of
 from plait._see.task_lanes import add_tasks, blocked_words, lives_of
@@ -173,3 +174,53 @@ def test_endpoints_that_block() -> None:
     for name, said in (("RequestResponseCycle.run_asgi (Task-5)", True), ("main (Task-1)", False)):
         ((_, text),) = blocked_words(trace, [Blocked(1, 0, 1_900_000, name, "app.py:7 in ping", "to_thread")], steps, 0)
         assert ("`def` in place of `async def`" in text) is said
+
+
+def tasks(*waits: tuple[int, int, State, str]) -> Trace:
+    """Two seconds of tasks, each of which waits from one tenth to another at a line."""
+    trace = Trace("app.py", 0.0, 2 * SECOND)
+    main = Lane("MainThread", "thread", 1, 1)
+    main.add(0, State.PYTHON)
+    trace.lanes.append(main)
+    for began, ended, state, where in waits:
+        low, high = began * SECOND // 10, ended * SECOND // 10
+        lane = Lane("fetch", "task", 0, 0)
+        lane.add(low, state)
+        lane.add(high, State.ABSENT)
+        trace.lanes.append(lane)
+        trace.waits.append(Wait(len(trace.lanes) - 1, low, high, state, "a future", where))
+    return trace
+
+
+def test_a_loop_that_is_run_for_each_call() -> None:
+    ones = tasks(*((n, n + 1, State.SLEEP, "app.py:3 in fetch") for n in range(20)))
+    (text,) = (one for one in tell_tasks(ones) if "one after the other" in one)
+    assert text.startswith("tasks awaited 20 times at app.py:3 in fetch, one after the other, as where asyncio.run")
+    at_once = tasks(*((n // 2, n // 2 + 1, State.SLEEP, "app.py:3 in fetch") for n in range(40)))
+    assert "one after the other" not in str(tell_tasks(at_once))
+
+
+def test_a_task_that_awaits_each_task_that_it_makes() -> None:
+    """Its waits, and those of the others within them, are the same time."""
+    ones = [(n, n + 1, State.SLEEP, "app.py:3 in work") for n in range(20)]
+    trace = tasks((0, 20, State.FUTURE, ""), *ones)
+    tenth = SECOND // 10
+    trace.waits[0:1] = [
+        Wait(1, n * tenth, (n + 1) * tenth, State.FUTURE, "a future", "app.py:9 in main") for n in range(20)
+    ]
+    (text,) = (one for one in tell_tasks(trace) if "one after the other" in one)
+    assert "fetch awaited 20 times at app.py:9 in main, one after the other" in text
+    assert text.endswith("8 at a time would take about 0.25 s instead of 2.00 s")
+
+
+@pytest.mark.parametrize(
+    ("where", "cure"),
+    [
+        ("app.py:5 in get (connector.py:717 in _wait_for_available_connection)", "TCPConnector(limit="),
+        ("app.py:5 in get (connection_pool.py:200 in wait_for_connection)", "Limits(max_connections="),
+        ("h11_impl.py:411 in run_asgi (_asyncio.py:2271 in acquire_on_behalf_of)", "total_tokens = "),
+    ],
+)
+def test_tasks_that_wait_for_one_of_a_few(where: str, cure: str) -> None:
+    assert cure in str(tell_tasks(tasks(*((0, n, State.FUTURE, where) for n in range(1, 20)))))
+    assert cure not in str(tell_tasks(tasks((0, 2, State.FUTURE, where), (0, 20, State.SLEEP, "app.py:3 in work"))))

@@ -16,7 +16,7 @@ from plait._core.once_imported import forget, once_imported
 from plait._see.recorder_unfinished import here
 from plait._see.replaced import Replaced
 from plait._see.sampler import now
-from plait._see.whereabouts import line_of
+from plait._see.whereabouts import line_of, whence
 
 _KEPT = 100_000
 _WHOSE = "plait.trace of processes"
@@ -24,6 +24,7 @@ _PICKLERS = ("multiprocessing.connection", "multiprocessing.queues")
 _POOLS = (("multiprocessing.pool", "Pool"), ("concurrent.futures.process", "ProcessPoolExecutor"))
 _LIBRARIES = frozenset(name for name, _ in _POOLS) | {"joblib.externals.loky.process_executor"}
 _OF_THREADS = "ThreadPool"  # which is a Pool
+_NEW = ("SpawnProcess", "ForkServerProcess")
 _SERVES = "_run_server"  # what the process of a manager runs
 
 
@@ -39,11 +40,17 @@ class Pieces(NamedTuple):
 
 
 class Start(NamedTuple):
-    """A process that was started: at which line, by whom ("" for the program itself), and whether it has a target."""
+    """A process that was started: at which line, by whom ("" for the program itself), and what else is known of it.
+
+    `idle` has no target, `new` is a new interpreter, which imports the program again, `renews` takes the place of
+    another one of a pool.
+    """
 
     where: str
     by: str = ""
     idle: bool = False
+    new: bool = False
+    renews: bool = False
 
 
 class ProcessRecorder:
@@ -105,7 +112,8 @@ class ProcessRecorder:
             where, target = line_of(frame), getattr(process, "_target", None)
             by = str(frame.f_globals.get("__name__", "")) if frame is not None else ""
             idle = target is None and type(process).run is kind.run
-            started.append(Start(where, by if by in _LIBRARIES else "", idle))
+            new, renews = type(process).__name__ in _NEW, by in _LIBRARIES and not whence(frame)
+            started.append(Start(where, by if by in _LIBRARIES else "", idle, new, renews))
             births.append(now())
             original(process)
             if getattr(target, "__name__", "") == _SERVES and process.pid is not None:

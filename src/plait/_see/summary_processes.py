@@ -33,6 +33,7 @@ class Others(NamedTuple):
 
     `computed` are the seconds of processor time in all of them, `lacked` those that they were ready and had no core;
     `managers` the lines at which processes of multiprocessing.Manager were started, with what each of them computed;
+    `imported` are the seconds that imports took in this process;
     `each` has the seconds that each of them computed or would have; `wide` are those that computed in several threads;
     `pools` how many pools of processes were made; `sends` the moments at which something was pickled for them.
     """
@@ -45,12 +46,13 @@ class Others(NamedTuple):
     computed: float = 0.0
     lacked: float = 0.0
     each: Sequence[float] = ()
+    imported: float = 0.0
     wide: int = 0
 
 
 def tell_processes(trace: Trace, others: Others, cores: float) -> list[Finding]:
     """Sentences with the seconds that they are about."""
-    found = _starts(trace, others)
+    found = _starts(trace, others) or _renewed(trace, others) or _imports(trace, others)
     found += _large(trace, others.pieces) + _small(trace, others.pieces, others.computed) + _managers(trace, others)
     found = found or _by_turns(trace, others, cores) or _uneven(trace, others, cores)
     return found or _too_many(trace, others, cores) or _waiting(trace, others)
@@ -68,6 +70,29 @@ def _starts(trace: Trace, others: Others) -> list[Finding]:
         f"{times} processes were started at {where}, {times / trace.seconds:.0f} a second: a pool that is made once, "
     )
     return [(trace.seconds, text + "before the loop or the function around that line, serves all calls")]
+
+
+def _renewed(trace: Trace, others: Others) -> list[Finding]:
+    """Workers of a pool that leave after a few calls."""
+    times = sum(one.renews for one in others.started)
+    if times < _OFTEN or times < 2 * trace.seconds:
+        return []
+    text = f"{times} processes took the place of others of their pool, {times / trace.seconds:.0f} a second: "
+    return [(trace.seconds, text + "maxtasksperchild= (max_tasks_per_child=) is too small, or they died")]
+
+
+def _imports(trace: Trace, others: Others) -> list[Finding]:
+    """Processes that mostly import what the program imports."""
+    many = sum(one.new for one in others.started)
+    again = many * others.imported
+    if others.imported < _TOLD or again < 0.5 * others.computed or again < _TOLD * trace.seconds:
+        return []
+    text = f"{many} processes began as new interpreters (spawn, forkserver), and each imports the program again, which "
+    text += f"took {others.imported:.2f} s here; they computed for {others.computed:.2f} s in all. What only the main "
+    text += (
+        "program needs can be imported below its `if __name__ == ...`; plait's workers import what the function needs"
+    )
+    return [(min(again, trace.seconds), text)]
 
 
 def _managers(trace: Trace, others: Others) -> list[Finding]:

@@ -6,6 +6,7 @@ from itertools import pairwise
 
 from plait._core.how_many import how_many
 from plait._core.trace import WORDS, State, Trace
+from plait._see.summary_memory import at_once
 
 _TOLD, _PLACES = 0.1, 3  # of the time of tasks, and how many lines at which they wait
 _LEAST = 0.01  # seconds of what is told of a trace that is so short
@@ -16,6 +17,21 @@ _AT_ONCE = 8  # waits, for a forecast
 _SOON = 1000  # microseconds after the end of a task within which who waits for it goes on
 _MEANT = (State.IDLE, State.QUEUE, State.READY)
 _READY = 0.5  # of the time of tasks
+_FEW = (  # functions of packages in which tasks wait for one of a few, and what makes them more
+    (
+        " in _wait_for_available_connection",
+        "tasks wait for a connection of aiohttp, which opens no more: TCPConnector(limit=..., limit_per_host=...)",
+    ),
+    (
+        " in wait_for_connection",
+        "tasks wait for a connection of httpx, which opens no more: Limits(max_connections=...)",
+    ),
+    (
+        " in acquire_on_behalf_of",
+        "tasks wait for a thread of anyio, which has 40 (`def` endpoints of FastAPI and Starlette run in them): "
+        + "anyio.to_thread.current_default_thread_limiter().total_tokens = ... lets it have more",
+    ),
+)
 
 
 def tell_tasks(trace: Trace) -> list[str]:
@@ -41,7 +57,10 @@ def tell_tasks(trace: Trace) -> list[str]:
     if not told:
         return []
     took = f"{how_many(len(lanes), 'task')} took {total:.2f} s in all: {', '.join(told)}"
-    return [took, *_room(trace, lanes, total), *_by_turns(trace, lanes)]
+    few = [
+        cure for end, cure in _FEW for one in most if one[1].rstrip(")").endswith(end) and sums[one] >= _MUCH * total
+    ]
+    return [took, *few, *_room(trace, lanes, total), *(_by_turns(trace, lanes) or _runs_by_turns(trace, lanes))]
 
 
 def _room(trace: Trace, lanes: list[int], total: float) -> list[str]:
@@ -69,6 +88,22 @@ def _each_alone(trace: Trace, lanes: list[int], at: int, where: str) -> bool:
     lives.sort()
     turns = all(before[1] <= after[0] for before, after in pairwise(lives))
     return turns and len(lives) >= _MOSTLY * len(waits) and waits[0].state is State.FUTURE
+
+
+def _runs_by_turns(trace: Trace, lanes: list[int]) -> list[str]:
+    """Tasks that wait at one line, of which each begins when the one before has ended, as by asyncio.run in a loop."""
+    places: dict[str, list[tuple[int, int]]] = {}
+    for wait in trace.waits:
+        if wait.lane in lanes and wait.where and wait.state not in _MEANT:
+            places.setdefault(wait.where, []).append((wait.began, wait.ended))
+    where, spans = max(places.items(), key=lambda one: sum(b - a for a, b in one[1]), default=("", []))
+    seconds = sum(ended - began for began, ended in spans) / 1e6
+    if len(spans) < _AGAIN or seconds < _MOSTLY * trace.seconds or at_once(spans) > 1:
+        return []
+    text = (
+        f"tasks awaited {len(spans)} times at {where}, one after the other, as where asyncio.run ends before it begins "
+    )
+    return [f"{text}again: one asyncio.run with plait.map, a TaskGroup or asyncio.gather in it lets them wait at once"]
 
 
 def _by_turns(trace: Trace, lanes: list[int]) -> list[str]:

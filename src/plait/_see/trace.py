@@ -161,7 +161,7 @@ class trace:  # noqa: N801  used as a verb: with plait.trace("run.html")
         short = short_calls(trace, done)
         known = [
             *tell_imports(trace, seen.imports.packages, imports),
-            *tell_system(trace, self._used, use, len(samples.processes)),
+            *tell_system(trace, self._used, use, max(len(samples.processes), len(seen.processes.births))),
             *blocked_words(trace, blocked, steps, self._origin),
             *tell_calls(trace, list(seen.calls.begun), self._origin, cores, done, short),
             *tell_processes(trace, self._others(apart, computed, lacked), cores),
@@ -198,9 +198,12 @@ class trace:  # noqa: N801  used as a verb: with plait.trace("run.html")
         each: dict[int, list[float]] = {}
         for one in threads:
             each.setdefault(one.pid, []).append(one.cpu + one.queued)
+        imported = sum(self._seen.imports.packages.values())
         wide = sum(len([own for own in spent if own > _WIDE * sum(spent) > 0]) > 1 for spent in each.values())
         sums = [sum(spent) for pid, spent in each.items() if pid not in seen.managers]
-        return Others(seen.pieces(), list(seen.started), seen.pools, sends, managers, computed, lacked, sums, wide)
+        return Others(
+            seen.pieces(), list(seen.started), seen.pools, sends, managers, computed, lacked, sums, imported, wide
+        )
 
     def _told(self, name: str, batch: Batch, job: Job) -> None:
         tid, limit, tally = _thread.get_native_id(), job.feed.limit, job.tally
