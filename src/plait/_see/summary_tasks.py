@@ -17,6 +17,10 @@ _AT_ONCE = 8  # waits, for a forecast
 _SOON = 1000  # microseconds after the end of a task within which who waits for it goes on
 _MEANT = (State.IDLE, State.QUEUE, State.READY)
 _READY = 0.5  # of the time of tasks
+_ANYIO = (
+    "tasks wait for a thread of anyio, which has 40 (`def` endpoints of FastAPI run in them): anyio.to_thread."
+    "current_default_thread_limiter().total_tokens = ..."
+)
 _FEW = (  # functions of packages in which tasks wait for one of a few, and what makes them more
     (
         " in _wait_for_available_connection",
@@ -26,11 +30,7 @@ _FEW = (  # functions of packages in which tasks wait for one of a few, and what
         " in wait_for_connection",
         "tasks wait for a connection of httpx, which opens no more: Limits(max_connections=...)",
     ),
-    (
-        " in acquire_on_behalf_of",
-        "tasks wait for a thread of anyio, which has 40 (`def` endpoints of FastAPI and Starlette run in them): "
-        + "anyio.to_thread.current_default_thread_limiter().total_tokens = ... lets it have more",
-    ),
+    (" in acquire_on_behalf_of", _ANYIO),
 )
 
 
