@@ -131,7 +131,7 @@ def test_who_waits_for_each_call_before_the_next(state: State) -> None:
     text = said(trace, Lines(trace))
     assert "MainThread waited 20 times for " in text
     assert "start them all first, then wait for them" in text
-    assert "8 at a time would take about 0.25 s instead of 2.00 s" in text
+    assert "8 at a time would take about 0.30 s instead of 2.00 s" in text
     others = made({"MainThread": [(0, state)], "pool_0": [(0, SLEEP)], "pool_1": [(0, State.LOCK)]})
     others.waits = trace.waits
     assert "start them all" not in said(others, Lines(others))  # they are all there, and wait for one another
@@ -159,7 +159,7 @@ def test_a_task_that_awaits_by_turns() -> None:
         trace.waits.append(Wait(0, n * SECOND // 10, (n + 1) * SECOND // 10, SLEEP, "sleep", "app.py:4 in fetch"))
     text = said(trace, Lines(trace))
     assert "main (Task-1) awaited 20 times at app.py:4 in fetch, one after the other" in text
-    assert "8 at a time would take about 0.25 s instead of 2.00 s" in text
+    assert "8 at a time would take about 0.30 s instead of 2.00 s" in text
 
 
 def locked(state: State) -> Trace:

@@ -133,7 +133,7 @@ TURNS = [(2 * n, 2 * n + 2) for n in range(10)]
 
 @pytest.mark.parametrize(
     ("computed", "lacked", "forecast"),
-    [(0.1, 0.0, "4 at a time would take about 0.50 s"), (1.0, 0.9, "2 at a time would take about 1.00 s")],
+    [(0.1, 0.0, "4 at a time would take about 0.60 s"), (1.0, 0.9, "2 at a time would take about 1.00 s")],
 )
 def test_calls_that_are_given_to_processes_one_at_a_time(computed: float, lacked: float, forecast: str) -> None:
     """As by `pool.apply`, or by `submit(...).result()` in a loop."""

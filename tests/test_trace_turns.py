@@ -210,7 +210,7 @@ def test_a_task_that_awaits_each_task_that_it_makes() -> None:
     ]
     (text,) = (one for one in tell_tasks(trace) if "one after the other" in one)
     assert "fetch awaited 20 times at app.py:9 in main, one after the other" in text
-    assert text.endswith("8 at a time would take about 0.25 s instead of 2.00 s")
+    assert text.endswith("8 at a time would take about 0.30 s instead of 2.00 s")
 
 
 @pytest.mark.parametrize(

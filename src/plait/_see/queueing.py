@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 
 def cycle_seconds(workers: int, served: float, elsewhere: float) -> float:
     """Seconds for a turn of each worker: `served` of it, at least, at the one place they queue for, the rest elsewhere.
@@ -19,3 +21,12 @@ def cycle_seconds(workers: int, served: float, elsewhere: float) -> float:
         cycle = elsewhere + turn
         queued = present * turn / cycle
     return cycle
+
+
+def in_rounds(seconds: float, calls: int, at_once: int) -> float:
+    """How long so many calls take, which took so long one after the other, when some go on at once: in whole rounds.
+
+    >>> in_rounds(2.0, 10, 8), in_rounds(2.0, 4, 8)
+    (0.4, 0.5)
+    """
+    return seconds * math.ceil(calls / at_once) / calls

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from plait._core.memory import in_units
 from plait._core.trace import ON_CORE, Finding, State, Trace, Wait
+from plait._see.queueing import in_rounds
 from plait._see.recorder_processes import Pieces, Start
 
 _TOLD = 0.1  # of the time
@@ -124,7 +125,7 @@ def _by_turns(trace: Trace, others: Others, cores: float) -> list[Finding]:
     workers = len(others.started)
     computes = others.computed + others.lacked >= 0.5 * seconds
     many = max(_SEVERAL, min(workers, math.floor(cores)) if computes else workers)
-    then = trace.seconds - seconds + max(seconds / many, *map(_length, waits))
+    then = trace.seconds - seconds + max(in_rounds(seconds, len(waits), many), *map(_length, waits))
     text = f"{trace.lanes[at].name} waited {len(waits)} times for a result at {where}, and meanwhile one other process "
     text += "worked at a time: give them all the work first (map, imap, or apply_async and submit before the first "
     text += "result is asked for), or let plait.map do so"

@@ -8,6 +8,7 @@ from collections.abc import Set as AbstractSet
 
 from plait._core.trace import ON_CORE, WORDS, Finding, State, Trace, active
 from plait._see.lines import COMPUTES, Lines, Place
+from plait._see.queueing import in_rounds
 from plait._see.runs import Figures
 
 ONE_THREAD = "does one thing after the other"
@@ -116,7 +117,7 @@ def _one_after_the_other(trace: Trace, times: dict[int, dict[State, float]]) -> 
         text = f"{trace.lanes[at].name} waited {len(lengths)} times for {each} at {where}, and meanwhile one thread "
         text += "worked at a time: start them all first, then wait for them, or let plait.map do both"
         if _computes(times, apart) < _MOSTLY * busy:
-            then = trace.seconds - seconds + max(seconds / _AT_ONCE, max(lengths) / 1e6)
+            then = trace.seconds - seconds + max(in_rounds(seconds, len(lengths), _AT_ONCE), max(lengths) / 1e6)
             text += f"; {_AT_ONCE} at a time would take about {then:.2f} s instead of {trace.seconds:.2f} s"
         return [(seconds, text)]
     return []

@@ -6,6 +6,7 @@ from itertools import pairwise
 
 from plait._core.how_many import how_many
 from plait._core.trace import WORDS, State, Trace
+from plait._see.queueing import in_rounds
 from plait._see.summary_memory import at_once
 
 _TOLD, _PLACES = 0.1, 3  # of the time of tasks, and how many lines at which they wait
@@ -121,7 +122,7 @@ def _by_turns(trace: Trace, lanes: list[int]) -> list[str]:
         return []
     if others > _TOLD * trace.seconds and not _each_alone(trace, lanes, at, where):
         return []
-    then = trace.seconds - seconds + max(seconds / _AT_ONCE, max(lengths) / 1e6)
+    then = trace.seconds - seconds + max(in_rounds(seconds, len(lengths), _AT_ONCE), max(lengths) / 1e6)
     text = f"{trace.lanes[at].name} awaited {len(lengths)} times at {where}, one after the other. If none needs the "
     text += "result of the one before, plait.map, a TaskGroup or asyncio.gather let them wait at once: "
     return [f"{text}{_AT_ONCE} at a time would take about {then:.2f} s instead of {trace.seconds:.2f} s"]
