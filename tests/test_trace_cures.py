@@ -286,6 +286,17 @@ def test_who_spins_is_no_work_for_a_process(tmp_path: Path) -> None:
     assert "processes in place" not in text
 
 
+def test_how_threads_of_an_executor_end_is_no_part_of_their_work() -> None:
+    """They are idle while the program's own thread computes, and only wait for the GIL to end."""
+    works = [(0, SLEEP), (0.1, State.GIL), (0.3, SLEEP), (0.5, State.IDLE)]
+    trace = made(
+        {"MainThread": [(0, PYTHON), (1.6, State.JOIN)], "pool_0": [*works, (1.9, State.GIL)], "pool_1": works}
+    )
+    seen = forecast(trace, frozenset(), frozenset(), 2)
+    assert seen is not None
+    assert seen.then == pytest.approx(2 - 0.5 + 0.3)
+
+
 def test_workers_of_a_map_go_together_into_processes() -> None:
     """The one that computes most has the GIL most, and so it may hardly have to wait for it."""
     trace = made({"MainThread": [(0, State.GIL)], "thread-1": [(0, PYTHON), (1.95, State.GIL)]})

@@ -8,6 +8,8 @@ from plait._core.trace import ON_CORE, State, Trace, active
 from plait._see.queueing import cycle_seconds
 
 _COMPETES = 0.05  # of its time: who waits less for the GIL is not slowed down by it
+_ASIDE = (State.IDLE, State.GIL, State.CORE)
+_NEARLY = 0.98  # of what a thread does
 _FOLLOWS = 0.5  # of its time: who waits longer for the ends and results of others goes as they go
 
 
@@ -80,6 +82,13 @@ def _shared(workers: list[tuple[float, float]], cores: float) -> float:
 
 
 def _end(trace: Trace, at: int) -> int:
-    """When a lane ended, or became idle for good."""
-    stretches = trace.lanes[at].stretches(trace.microseconds)
-    return max((ended for _, ended, state, _ in stretches if state is not State.IDLE), default=0)
+    """When a lane ended, or became idle and had done nearly all that it did: what comes then only ends its thread."""
+    stretches = list(trace.lanes[at].stretches(trace.microseconds))
+    whole = sum(ended - began for began, ended, state, _ in stretches if state not in _ASIDE)
+    done = last = 0
+    for began, ended, state, _ in stretches:
+        if state is State.IDLE and done >= _NEARLY * whole > 0:
+            return last
+        done += 0 if state in _ASIDE else ended - began
+        last = last if state is State.IDLE else ended
+    return last

@@ -11,6 +11,7 @@ from plait._see.loops_that_look import spins
 from plait._see.summary_serial import ONE_THREAD
 
 _TOLD = 0.1  # of the time of threads
+_LONG = 0.2  # of the time of the trace
 _SEVERAL = 2
 _ALWAYS = 0.9  # of what a thread computes, at one line
 _GROUPS = (
@@ -36,7 +37,7 @@ def tell_lines(
     for words, states in _GROUPS:
         counted = ON_CORE if states is COMPUTES else tuple(states)
         seconds = sum(one.get(state, 0.0) for one in times for state in counted)
-        place = lines.most(lanes, states) if seconds >= _TOLD * total else None
+        place = lines.most(lanes, states) if seconds >= min(_TOLD * total, _LONG * trace.seconds) else None
         if place is not None and f"at {place.where}" not in said:
             found.append((seconds, f"{words}: {seconds:.2f} s, {place.share:.0%} of it at {place.where}"))
     return found
