@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from plait._core.how_many import how_many
-from plait._core.trace import ON_CORE, State, Trace
+from plait._core.trace import ON_CORE, WITH_GIL, State, Trace
 from plait._see.recorder_calls import Begun, Done
 from plait._see.summary_memory import at_once
 from plait._see.summary_short_calls import ShortCalls, tell_short_calls
@@ -151,7 +151,10 @@ def _forecast(trace: Trace, pool: _Pool, sums: dict[State, float]) -> str:
         return ""
     lengths = [(ended - began) / 1e6 for began, ended, _ in runs]
     whole = _whole(runs) / 1e6
-    least = max(sum(lengths) / many, *lengths, sum(sums[state] for state in ON_CORE))
+    threads = [at for at, lane in enumerate(trace.lanes) if lane.kind == "thread"]
+    with_gil = sum(trace.times(at).get(state, 0.0) for at in threads for state in WITH_GIL)
+    computed = sum(sums[state] for state in ON_CORE)
+    least = max(sum(lengths) / many, *lengths, computed if trace.facts.get("free") else max(computed, with_gil))
     then = trace.seconds - whole + least
     if then > _GAIN * trace.seconds:
         return ""
