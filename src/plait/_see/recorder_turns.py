@@ -62,10 +62,10 @@ class TurnRecorder:
         turns = self.turns
 
         @functools.wraps(original)
-        def turn(self: Any, *args: Any) -> Any:
+        def turn(self: Any, *args: Any, **kwargs: Any) -> Any:
             began = now()
             try:
-                return original(self, *args)
+                return original(self, *args, **kwargs)
             finally:
                 if (ended := now()) - began >= _SHORTEST:
                     server = WINDOW if module == "tkinter" else _server(type(self))
