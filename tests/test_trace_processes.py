@@ -50,6 +50,11 @@ def test_pieces_that_are_too_small_or_too_large() -> None:
     ((_, text),) = tell_processes(waiting(), Others(large, [POOL] * 2, computed=1.0), 2)
     assert "40 MiB went to other processes in 20 pieces" in text
     assert "initializer=" in text
+    came = Pieces(0, 0, 0.0, 30, 60 << 20, 0.5)
+    ((_, text),) = tell_processes(waiting(State.QUEUE), Others(came, [OWN], computed=1.0), 2)
+    assert text.startswith(
+        "30 pieces of 60 MiB in all came from other processes, which took 0.50 s of pickling, writing"
+    )
 
 
 def test_large_pieces_on_a_machine_that_has_no_core_for_who_pickles_them() -> None:
@@ -224,6 +229,7 @@ def test_pools_and_managers_are_counted() -> None:
     finally:
         seen.remove()
     assert seen.pools == 2
+    assert seen.pieces().sent_seconds > 0
     assert not any(one.new or one.renews for one in seen.started)
     assert [one.by for one in seen.started] == ["multiprocessing.pool"] * 2 + ["concurrent.futures.process", ""]
     assert len(seen.managers) == 1

@@ -29,7 +29,7 @@ _SERVES = "_run_server"  # what the process of a manager runs
 
 
 class Pieces(NamedTuple):
-    """How many objects were pickled here and read here, their bytes, and the processor time of it."""
+    """How many objects were pickled here and read here, their bytes, and the processor time of it, pipes included."""
 
     sent: int = 0
     sent_bytes: int = 0
@@ -90,6 +90,10 @@ class ProcessRecorder:
         dumps = self._counted(original.dumps, self._sums["dumps"], len, self.sends)
         loads = self._counted(original.loads, self._sums["loads"], None)
         self._replaced.put(module, "_ForkingPickler", _like(original, dumps, loads))
+        for method, sums in (("_send_bytes", self._sums["dumps"]), ("_recv_bytes", self._sums["loads"])):
+            pipe = getattr(module, "Connection", None) if name.endswith(".connection") else None
+            if pipe is not None and method in pipe.__dict__:
+                self._replaced.put(pipe, method, self._carried(pipe.__dict__[method], sums))
 
     def _see_to_pools(self, name: str, kind: str) -> None:
         owner: Any = getattr(sys.modules[name], kind)
@@ -131,6 +135,20 @@ class ProcessRecorder:
             original(command, *args, **kwargs)
 
         self._replaced.put(kind, "__init__", begin)
+
+    @staticmethod
+    def _carried(call: Callable[..., Any], sums: list[float]) -> Callable[..., Any]:
+        """Reading or writing a pipe that counts the processor time of it, most of which is the system's."""
+
+        @functools.wraps(call)
+        def carried(*args: Any, **kwargs: Any) -> Any:
+            began = time.thread_time()
+            try:
+                return call(*args, **kwargs)
+            finally:
+                sums[2] += time.thread_time() - began
+
+        return carried
 
     @staticmethod
     def _counted(

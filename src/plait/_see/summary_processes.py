@@ -206,9 +206,13 @@ def _large(trace: Trace, pieces: Pieces) -> list[Finding]:
     ) or pieces.sent_bytes + pieces.read_bytes < _LARGE * (pieces.sent + pieces.read):
         return []
     text = f"{in_units(pieces.sent_bytes)} went to other processes in {pieces.sent:,} pieces and "
-    text += f"{in_units(pieces.read_bytes)} came back, which took {seconds:.2f} s of pickling and reading here, and as "
-    text += "much there. What is the same for all calls is for initializer=, once a process; names of files instead of "
-    return [(seconds, text + "contents, and sums instead of tables, are sent fast")]
+    text = text if pieces.sent else f"{pieces.read:,} pieces of "
+    text += f"{in_units(pieces.read_bytes)} {'came back' if pieces.sent else 'in all came from other processes'}"
+    text += (
+        f", which took {seconds:.2f} s of pickling, writing and reading here, and as much there. What is the same for "
+    )
+    text += "all calls is for initializer=, once a process; names of files instead of contents, and sums instead of "
+    return [(seconds, text + "tables, are sent fast; plait.map has large arrays travel through shared memory")]
 
 
 def _small(trace: Trace, pieces: Pieces, computed: float) -> list[Finding]:
