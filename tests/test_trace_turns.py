@@ -224,3 +224,14 @@ def test_a_task_that_awaits_each_task_that_it_makes() -> None:
 def test_tasks_that_wait_for_one_of_a_few(where: str, cure: str) -> None:
     assert cure in str(tell_tasks(tasks(*((0, n, State.FUTURE, where) for n in range(1, 20)))))
     assert cure not in str(tell_tasks(tasks((0, 2, State.FUTURE, where), (0, 20, State.SLEEP, "app.py:3 in work"))))
+
+
+def test_a_step_that_waits_for_the_gil_is_not_what_blocks() -> None:
+    trace = seconds_of(State.GIL)
+    trace.lanes[0].add(1_800_000, State.SLEEP)
+    ((_, text),) = blocked_words(
+        trace, [Blocked(1, 0, 1_900_000, "main (Task-1)", "app.py:7 in main", "to_thread")], [], 0
+    )
+    assert text.endswith(
+        "For most of that it waited for the GIL, which other threads had: what they compute belongs into processes"
+    )

@@ -140,6 +140,10 @@ def _cure(trace: Trace, lanes: dict[int, Lane], ones: Sequence[Blocked], origin:
                 imports += (ended - began) * trace.texts[text].startswith(IMPORTING)
     if imports > _MOSTLY * sum(sums.values()):
         return "It imports modules there: import them before the loop begins"
+    if sums.get(State.GIL, 0) > sum(spent for state, spent in sums.items() if state not in _LACKS):
+        return (
+            "For most of that it waited for the GIL, which other threads had: what they compute belongs into processes"
+        )
     mostly = max(sums, key=lambda state: sums[state] * (state not in _LACKS), default=State.ABSENT)
     if mostly is not State.PYTHON or trace.facts.get("free"):
         return f"{beside} runs what blocks beside the loop{endpoint}"
