@@ -35,6 +35,7 @@ from plait._check.real_threads import REAL_THREADS
 from plait._check.record import Standstill
 from plait._check.remarks import Remarks, held_up
 from plait._check.signals import deliver, in_main
+from plait._check.stage import STAGE
 from plait._check.unwinding import refuse, unwind
 from plait._check.watchdog import watch
 from plait._core.event import Event, Kind
@@ -318,6 +319,7 @@ class Execution(Border):
             pass
         finally:
             self.by_ident.pop(me.ident, None)
+            STAGE.strays.discard(me.ident)
             me.gone.release()
 
     # The baton

@@ -26,10 +26,12 @@ import unittest
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from multiprocessing.process import BaseProcess
 from types import ModuleType, TracebackType
 from typing import Any
 
 from plait._check import clock, stand_in_loop, stand_in_threads
+from plait._check.children import starting
 from plait._check.outside import entry_points
 from plait._check.remarks import cutting_off, unawaited
 from plait._check.stand_in_advise import advising
@@ -110,6 +112,7 @@ class Patches:
         for lock in (asyncio.Lock, asyncio.Semaphore):
             self._set(lock, "acquire", noting_holder(lock.acquire))
             self._set(lock, "release", forgetting_holder(lock.release))
+        self._set(BaseProcess, "start", starting(BaseProcess.start))
         for name in ("addFailure", "addError"):
             self._set(unittest.TestResult, name, keeps_failure(getattr(unittest.TestResult, name)))
         self._pickling = copyreg.dispatch_table.get(_DATETIME)

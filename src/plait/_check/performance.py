@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from operator import itemgetter
 from typing import TYPE_CHECKING, cast, overload
 
+from plait._check.children import Children
 from plait._check.execution import Choose, Execution
 from plait._check.patches import end_of_pools, reset_pools
 from plait._check.printed import Printed
@@ -46,11 +47,12 @@ def perform(
     streams = sys.stdin, sys.stdout, sys.stderr
     sys.stdin = typed.again(output) if typed is not None else sys.stdin
     sys.stdout = sys.stderr = output
+    children = Children()
     number_from_one()
     STAGE.execution, STAGE.pid = execution, os.getpid()
     try:
         with main_thread_kept():
-            execution.run(lambda: _main(execution, program))
+            execution.run(lambda: _main(execution, program, children))
         close_tasks(execution)
         execution.failure = execution.failure or (None if execution.gave_up else execution.remarks.failure())
     finally:
@@ -58,11 +60,12 @@ def perform(
         sys.stdin, sys.stdout, sys.stderr = streams
         reset_pools()
         forget_unborn()
+        children.forget()
     scheduler.end(execution.events)
     return _record(execution, output.getvalue())
 
 
-def _main(execution: Execution, program: Program) -> None:
+def _main(execution: Execution, program: Program, children: Children) -> None:
     code: object = None
     with main_thread(execution):
         try:
@@ -74,6 +77,7 @@ def _main(execution: Execution, program: Program) -> None:
         end_of_pools()  # as the interpreter does at its end
         join_all(execution)
         run_exits(execution)
+        children.end()
     if code not in (None, 0):
         execution.fail(exited(execution, code))
 

@@ -25,10 +25,11 @@ class Stage:
         pulse: what is told when an execution begins, if another process looks after this one.
         beside: the process that searches beside this one, which is its scout; 0 for none.
         calls: those of `check` that a script makes while it is run anew.
+        strays: the identities of threads that have outlived their execution, in a call outside our control.
         taken: locked while somebody searches: two searches at a time would be in each other's way.
     """
 
-    __slots__ = ("beside", "calls", "execution", "pid", "pulse", "taken")
+    __slots__ = ("beside", "calls", "execution", "pid", "pulse", "strays", "taken")
 
     def __init__(self) -> None:
         self.execution: Execution | None = None
@@ -36,6 +37,7 @@ class Stage:
         self.pulse: Pulse | None = None
         self.beside = 0
         self.calls = Calls()
+        self.strays: set[int] = set()
         self.taken = _thread.allocate_lock()
 
 

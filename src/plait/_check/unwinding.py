@@ -9,6 +9,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from plait._check.controlled import Abort, Controlled
+from plait._check.stage import STAGE
 from plait._check.stand_in_tk import INTERPRETERS
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ def unwind(execution: Execution) -> list[str]:
                 me.baton.release()
         if not me.done:
             left.append(_whereabouts(execution, me))
+            STAGE.strays.add(me.ident)
     return left
 
 
