@@ -58,7 +58,7 @@ class Children:
         registry = _registry()
         for key in registry.keys() - self._finalizers:
             if getattr(registry[key]._callback, "__name__", "") in _OF_THREADS:
-                registry.pop(key, None)
+                _let_go(registry.pop(key))
 
     @contextmanager
     def _set_aside(self) -> Iterator[None]:
@@ -71,13 +71,24 @@ class Children:
             registry.update(others)
 
 
+def _let_go(finalizer: Any) -> None:
+    """The threads of a pool that wait outside our control for news of its workers see that the pool is over."""
+    if finalizer._callback.__name__ == "_terminate_pool":
+        _, _, results, _, news, handler, *_ = finalizer._args
+        if (pipe := getattr(results, "_writer", None)) is not None:
+            pipe.send(None)  # without its lock: a worker that was killed may have that
+        handler._state = sys.modules["multiprocessing.pool"].TERMINATE
+        news.put(None)
+
+
 def starting(real: Callable[..., None]) -> Callable[..., None]:
     """What stands in for `Process.start`: no thread that has outlived its execution starts any."""
 
     @wraps(real)
     def start(self: process.BaseProcess) -> None:
         execution = STAGE.execution
-        if get_ident() in STAGE.strays:
+        stray = STAGE.strays.get(get_ident())
+        if stray is not None and not stray.done:
             raise Abort
         if execution is not None and execution.aborting:
             execution.here()

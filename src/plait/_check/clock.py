@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
 from plait._check.controlled import Controlled, Gate
+from plait._check.process_wide import SETTINGS
 from plait._check.remarks import blocked
 from plait._check.stage import STAGE
 from plait._core.event import Event, Kind
@@ -22,8 +23,12 @@ if TYPE_CHECKING:
 
 _LOOK = 1e-6  # seconds that a look at a clock takes
 _SHORT = 0.25  # seconds of a sleep during which all others may be held up, on a busy machine
+_ANY = float("inf")
+_RECENT = 64  # events among which the last ones of a thread are looked for
+_JUST = 3  # of them
 _IMPATIENT = 256  # looks after which each takes twice as long, until somebody sleeps
 EARLY = "early"  # the name of a sleep that ended before others did what they could have done
+HURRIED = "hurried"  # the name of one in an execution in which all sleeps are over at once
 
 Number = TypeVar("Number", int, float)
 
@@ -52,20 +57,35 @@ def pause(execution: Execution, seconds: float) -> None:
     execution.clock_reads = 0
     if events._get_running_loop() is not None:
         blocked(execution, me, "time.sleep", site, float(seconds))
-    if ends_early(execution, me, float(seconds), Event(me.number, Kind.SLEEP, -1, EARLY, site)):
-        execution.step(Kind.SLEEP, -1, EARLY, site)
+    pending = Event(me.number, Kind.SLEEP, -1, EARLY, site)
+    if ends_early(execution, me, float(seconds), pending, longest=_ANY if _drawn(execution, me) else _SHORT):
+        execution.step(Kind.SLEEP, -1, HURRIED if execution.hurried else EARLY, site)
         return
     execution.wait(me, Gate(), Event(me.number, Kind.SLEEP, -1, "", site), float(seconds))
     execution.note(me, Kind.SLEEP, -1, "", site)
 
 
-def ends_early(execution: Execution, me: Controlled, seconds: float, pending: Event) -> bool:
+def _drawn(execution: Execution, me: Controlled) -> bool:
+    """Whether the thread has just drawn a random number: it may sleep for any time then, and does for the same one."""
+    number = execution.places.numbers.get(id(SETTINGS["random"]))
+    if number is None:
+        return False
+    mine = [event for event in execution.events[-_RECENT:] if event.thread == me.number]
+    return any(event.place == number for event in mine[-_JUST:])
+
+
+def ends_early(
+    execution: Execution, me: Controlled, seconds: float, pending: Event, *, longest: float = _SHORT
+) -> bool:
     """Whether a short wait is over before the others, who could go on, have done anything: they are held up.
 
     Time goes on by that. So it never ends before the time of somebody else who waits for an earlier moment.
     """
     moment = execution.now + seconds
-    if seconds > _SHORT or len(execution.ready) < 2:
+    if execution.hurried and len(execution.ready) > 1:
+        execution.now = moment
+        return True
+    if seconds > longest or len(execution.ready) < 2:
         return False
     if any(other.deadline is not None and other.deadline < moment for other in execution.threads):
         return False

@@ -35,7 +35,6 @@ from plait._check.real_threads import REAL_THREADS
 from plait._check.record import Standstill
 from plait._check.remarks import Remarks, held_up
 from plait._check.signals import deliver, in_main
-from plait._check.stage import STAGE
 from plait._check.unwinding import refuse, unwind
 from plait._check.watchdog import watch
 from plait._core.event import Event, Kind
@@ -72,6 +71,7 @@ class Execution(Border):
         border: held by who decides between the threads that we control and what is outside.
         strangers: idents of threads that run the user's code and are not ours.
         gave_up: why the execution was ended although nothing had failed; `standstill` is what it was doing then.
+        hurried: whether all sleeps are over at once.
         hasty: whether the scheduler lets a short wait of this thread end at once.
         at_exit: what the program has registered for its end.
         signals: the handlers that the main thread has to call before it does anything else, by number of the signal.
@@ -114,6 +114,7 @@ class Execution(Border):
         self.at_exit: list[partial[object]] = []
         self.signals: dict[int, Callable[[], object]] = {}
         self.remarks = Remarks()
+        self.hurried = False
         self.hasty = hasty or (lambda _: False)
         self.one_order = True
         self.choose: Choose = FirstChoice(self, choose).choose
@@ -319,7 +320,6 @@ class Execution(Border):
             pass
         finally:
             self.by_ident.pop(me.ident, None)
-            STAGE.strays.discard(me.ident)
             me.gone.release()
 
     # The baton

@@ -12,13 +12,16 @@ from plait._check.deadlocks import waiting_cycle
 from plait._check.explain_abandoned import explain_abandoned
 from plait._check.explain_crossed import explain_crossed
 from plait._check.explain_cut_off import explain_cut_off
-from plait._check.explain_deadlock import explain_cycle, explain_nested, waits_at
+from plait._check.explain_deadlock import explain_cycle, explain_nested
 from plait._check.explain_endless import explain_endless
 from plait._check.explain_hang import explain_hang
+from plait._check.explain_hurried import explain_hurried
+from plait._check.explain_import import explain_import
 from plait._check.explain_kept import explain_raised, with_kept
 from plait._check.explain_leftover import explain_unserved
 from plait._check.explain_lent import explain_lent
 from plait._check.explain_let_in import let_in
+from plait._check.explain_loop import explain_loop
 from plait._check.explain_outcome import explain_outcome
 from plait._check.explain_permits import explain_permits
 from plait._check.explain_remark import explain_remark, stuck_in_call, thrown_away
@@ -28,10 +31,10 @@ from plait._check.hangs import Cause, cause
 from plait._check.history import History
 from plait._check.leftover import leftover
 from plait._check.record import Failure, Record
-from plait._check.remarks import CALLED, FOREIGN, GRAVITY, IGNORES, gravest
+from plait._check.remarks import CALLED, GRAVITY, IGNORES, gravest
 from plait._check.source import Sources
 from plait._check.uses import hands_on
-from plait._check.waits import waiting
+from plait._check.verdict import waits_for_process
 from plait._check.way_out import is_left
 from plait._check.words import Words, begun, changeovers, frame_site, headline, innermost, listed, own
 from plait._core.event import Event, Kind, conflict
@@ -55,6 +58,7 @@ def explain(failing: Record, passing: Record | None, sources: Sources) -> Findin
     history = History(failing)
     finding, failure = _overdue(history, failure, passing, sources)
     finding = finding or _explained(history, failure, passing, sources)
+    finding = finding or explain_hurried(history, failure, passing, sources)
     finding = finding or with_kept(
         _unexplained(history, failure, sources, always=passing is None), failure, history, sources
     )
@@ -133,13 +137,15 @@ def _misused(history: History, sources: Sources) -> Finding | None:
 
 
 def _stuck(history: History, failure: Failure, before: History | None, sources: Sources) -> Finding | None:
+    if (found := explain_import(history, failure, sources)) is not None:
+        return found
     circle = waiting_cycle(failure)
     abandoned = explain_abandoned(history, failure, circle[0], sources) if len(circle) == 1 else None
     if abandoned is not None:
         return abandoned
     if circle and not (len(circle) == 1 and is_left(circle[0], circle[0].since, sources)):
         return explain_cycle(history, circle, sources)
-    found = explain_nested(history, failure, sources) or _not_woken(history, failure, sources)
+    found = explain_nested(history, failure, sources) or explain_loop(history, failure, sources)
     if found is not None:
         return found
     why = cause(history, failure, sources)
@@ -151,17 +157,6 @@ def _stuck(history: History, failure: Failure, before: History | None, sources: 
     permits = explain_permits(history, failure, why, sources)
     lent = explain_lent(history, failure, why, sources)
     return behind or crossed or permits or lent or explain_hang(history, failure, why, sources)
-
-
-def _not_woken(history: History, failure: Failure, sources: Sources) -> Finding | None:
-    """A loop that another thread has given something to do without waking it: its tasks wait."""
-    remark = next((one for one in history.record.remarks if one.kind == FOREIGN), None)
-    tasks = [one for one in failure.blocked if one.pending.kind == Kind.WAIT and waiting(one).kind != "loop"]
-    if remark is None or not tasks:
-        return None
-    finding = explain_remark(history, remark, sources)
-    rows = [Moment(one.thread, waits_at(one), "waits, and is not woken") for one in tasks[:2]]
-    return finding._replace(moments=(*finding.moments, *rows))
 
 
 def _behind(
@@ -238,6 +233,9 @@ def _unexplained(history: History, failure: Failure, sources: Sources, *, always
     rivals = "threads" if sum(not history.is_task(number) for number in numbers) > 1 else "tasks"
     plainly = always and rivals == "threads" and not history.record.switches
     told = _BY_TIME if by_time else _PLAINLY if plainly else _ALWAYS if always else _UNEXPLAINED[kind]
+    if len(numbers) == 1 and kind == "fails under a schedule":
+        elsewhere = any(map(waits_for_process, history.record.outside))
+        told = _PROCESSES if elsewhere else _ALONE if always else told
     if always:
         stopped = [*begun(history, failure.thread), *stopped, *_calls(failure)]
     kind = "fails under every schedule" if plainly else kind
@@ -303,6 +301,19 @@ _PLAINLY = _Told(
     "It fails under the plainest schedule, too, where each of the {threads} goes on until it waits or ends, and no "
     "schedule was found under which it passes. So the order of the {threads} is hardly to blame.",
     "Mend it as you would in a program without {threads}; then check again.",
+)
+_ALONE = _Told(
+    "Fails under every schedule that was tried",
+    "It has started no thread and no task by then, so no order of theirs is to blame.",
+    "Mend it as you would in any program; then check again.",
+)
+_PROCESSES = _Told(
+    "Fails, with other processes at work",
+    "It has started no thread and no task by then. What its other processes do, and when, is not under control, and "
+    "may be to blame.",
+    "See what the processes share. Each has a copy of everything but what multiprocessing has made to be shared, and "
+    "`+=` on that takes its lock: `with number.get_lock(): number.value += 1`. What is taken out of a dict or list of "
+    "a Manager is a copy, too: put it back after a change.",
 )
 _ALWAYS = _Told(
     "Fails under every schedule that was tried",

@@ -19,6 +19,7 @@ from plait._check.shrink import Run, shrink
 from plait._check.source import Sources
 from plait._check.token import encode
 from plait._core.event import Kind
+from plait._schedulers.replay import HURRY
 
 _ATTEMPTS = 16  # executions that are tried to find one that passes
 _OFTEN = 0.15  # of the steps are followed by a switch, where those are made at random
@@ -114,7 +115,8 @@ def _at_random(record: Record) -> Iterator[Sequence[Switch]]:
 def _others(record: Record) -> Iterator[Sequence[Switch]]:
     """Plain; each new thread first, and again before its starter's last accesses; without the last switches.
 
-    Before that with all threads up to what each changes first: they have looked before anybody changes anything.
+    Before that with all threads up to what each changes first: they have looked before anybody changes anything. And,
+    where somebody sleeps, as if nobody did.
     """
     yield ()
     steps: dict[int, int] = {}
@@ -129,6 +131,8 @@ def _others(record: Record) -> Iterator[Sequence[Switch]]:
     yield tuple(begins)
     if before := _before_changes(record):
         yield before
+    if any(event.kind == Kind.SLEEP for event in record.events):
+        yield (Switch(*HURRY, ""),)
     for begin in begins:
         yield (begin,)
     for late in reversed(again[-_LATE:]):

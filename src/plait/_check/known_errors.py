@@ -69,11 +69,89 @@ KNOWN = (
         "`await asyncio.to_thread(work, 1)`.",
     ),
     Known(
+        "^TypeError: .* stands where Thread has a method _stop",
+        "fails under every schedule",
+        "An attribute `_stop` in the place of a method of Thread",
+        "{name} waits in {here} for the end of a thread, or asks whether it is alive. Up to Python 3.12 that calls a "
+        "method of Thread itself by the name `_stop`, and this class has put something else there.",
+        "Give the attribute another name: `self.stop_event = threading.Event()`.",
+    ),
+    Known(
+        "^RuntimeError: threads can only be started once",
+        "fails under a schedule",
+        "A thread that is started twice",
+        "{name} starts a thread in {here} that has been started before. A Thread runs once, and is used up then.",
+        "Make a new one each time, `Thread(target=work)`, right before its `start()`; or keep one that takes what is "
+        "to be done from a queue.",
+    ),
+    Known(
+        "^ValueError: signal only works in main thread",
+        "fails under every schedule",
+        "A handler of signals that is set outside the main thread",
+        "{name} sets a handler of a signal in {here}. Python allows that in the main thread only, which is also the "
+        "one that calls it, whatever the other threads do.",
+        "Set it in the main thread, before the others are started; what it is to tell them goes through a "
+        "threading.Event. Code that sets handlers itself, such as servers and runners, belongs in the main thread.",
+    ),
+    Known(
+        "^ValueError: Pool is still running",
+        "fails under every schedule",
+        "A pool that is joined before it is closed",
+        "{name} waits in {here} for the end of a pool that may still be given work, so it would never end.",
+        "Call `pool.close()` first, when it has been given everything; or leave the `join()` away and ask for the "
+        "results.",
+    ),
+    Known(
+        r"^(PicklingError|AttributeError|TypeError): (Can't pickle|[Cc]annot pickle|Can't get local object)",
+        "fails under every schedule",
+        "Something that cannot go to another process",
+        "Something is handed over in {here} that cannot be pickled. Functions and classes go as a name, under which "
+        "the other process has to find them: a lambda, and what is defined within a function, have none. Locks, open "
+        "files and connections cannot go at all.",
+        "Define it with `def` or `class` at the top level of the module, and make locks, files and connections over "
+        "there. `plait.map(function, items, engine='process')` takes lambdas and inner functions as they are.",
+    ),
+    Known(
+        r"^RuntimeError: (asyncio\.run\(\) cannot be called from a running event loop|This event loop is already "
+        r"running|Cannot run the event loop while another loop is running)",
+        "fails under every schedule",
+        "An event loop within an event loop",
+        "{name} starts an event loop in {here}, but the thread is in the middle of one: this code was called by a "
+        "coroutine. A thread has one loop at a time.",
+        "Write `await` in place of it, and make the functions in between `async def`. Plain code that must not change "
+        "runs beside the loop, `await asyncio.to_thread(function)`, and may have a loop of its own there.",
+    ),
+    Known(
+        r"^RuntimeError: There is no current event loop in thread",
+        "fails under every schedule",
+        "No event loop in this thread",
+        "{name} asks for the event loop of its thread in {here}, and has none: asyncio makes one by itself in the main "
+        "thread only.",
+        "Run the coroutine with `asyncio.run(...)` there; or hand it to the loop that there is, from which the thread "
+        "has to be told: `asyncio.run_coroutine_threadsafe(coroutine, loop)`.",
+    ),
+    Known(
+        r"^OperationalError: database (table )?is locked",
+        "fails under a schedule",
+        "A database that is locked by another connection",
+        "{name} wants to write to it in {here}, and has waited in vain: another connection has changed something, and "
+        "not committed it yet. SQLite lets one write at a time, from the first change to the `commit()`.",
+        "Commit right behind the change, `with connection:` around it, before anything that takes long; raise "
+        "`sqlite3.connect(..., timeout=...)`; or hand all writing to one thread, through a queue.",
+    ),
+    Known(
+        "^RuntimeError: main thread is not in main loop|^RuntimeError: Calling Tcl from different ap",
+        "fails under a schedule",
+        "A window that another thread uses",
+        "{name} uses something of tkinter in {here}. That belongs to the thread that has made it, which is in its "
+        "`mainloop()` or not.",
+        "Put what is to be shown into a queue.Queue, and have the main thread look into it: `root.after(100, look)`.",
+    ),
+    Known(
         "cannot join current thread",
         "waits for itself",
         "A thread that joins itself",
-        "{name} calls join() of itself in {here}: it would wait for its own end. Another thread calls the same "
-        "function in the schedules that pass.",
+        "{name} calls join() of itself in {here}: it would wait for its own end, which comes only behind that line.",
         "Leave the join() to the thread that started it; or skip it there: `if threading.current_thread() is not "
         "thread: thread.join()`.",
     ),

@@ -42,6 +42,7 @@ def perform(
     """
     choose = cast("Choose", scheduler.choose)  # it chooses one of those it is given
     execution = Execution(choose, sites, hasty=getattr(scheduler, "hasty", None))
+    execution.hurried = getattr(scheduler, "hurried", False)
     execution.until = until
     output = Printed()
     streams = sys.stdin, sys.stdout, sys.stderr

@@ -260,6 +260,10 @@ class Sources(SourceFiles):
         kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
         return next(reversed([node for node in self._around(site) if isinstance(node, kinds)]), None)
 
+    def module(self, site: Site) -> ast.Module:
+        """All of its file."""
+        return self._tree(site.file) or ast.Module([], [])
+
     def class_around(self, site: Site) -> ast.ClassDef | None:
         """The innermost class that the site is in; None if it is in none."""
         return next((node for node in reversed([*self._around(site)]) if isinstance(node, ast.ClassDef)), None)

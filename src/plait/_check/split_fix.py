@@ -13,6 +13,8 @@ from plait._check.touched import called_name
 from plait._check.words import Words
 from plait._core.event import Kind, Site
 
+_LOCKS = ("Lock", "Condition", "Semaphore")
+
 
 def fix_of_split(history: History, split: Split, words: Words, kind: str, thing: str) -> str:
     """The sentences for a split of this kind, in which `thing` has changed."""
@@ -40,6 +42,7 @@ def fix_of_split(history: History, split: Split, words: Words, kind: str, thing:
             f"taken, and then {over} must not be done. Or wait for as long as it takes: `with`, or acquire() without a "
             "timeout."
         )
+    theirs = frozenset(place for place in theirs if _is_of_program(place, words))
     held, elsewhere = (min(theirs), "") if theirs else _usual_lock(history, split, words)
     name = words.lock(held) if held >= 0 else ""
     everywhere = elsewhere or ("" if theirs else f", and the same lock wherever else `{thing}` is changed")
@@ -151,12 +154,27 @@ def call_of_first(history: History, split: Split, sources: Sources) -> Site | No
 def _usual_lock(history: History, split: Split, words: Words) -> tuple[int, str]:
     """The lock that others hold where they use the same object, and the line of one who does; -1 and "" for none."""
     event = history.events[split.second]
-    used = [index for index, one in enumerate(history.events) if one.place == event.place and history.locks(index)]
+    used = [
+        index
+        for index, one in enumerate(history.events)
+        if one.place == event.place and any(_is_of_program(place, words) for place in history.locks(index))
+    ]
     same = [index for index in used if overlap(history.events[index], event)]
     index = next(iter(same or used), -1)
     if index < 0:
         return -1, ""
-    return min(history.locks(index)), f", as it is in {words.line(history.events[index].site, event.site)}"
+    lock = min(place for place in history.locks(index) if _is_of_program(place, words))
+    return lock, f", as it is in {words.line(history.events[index].site, event.site)}"
+
+
+def _is_of_program(lock: int, words: Words) -> bool:
+    """Whether the program can take a lock: not one that is within what it uses, as a pool has them."""
+    place, name = words.history.record.places.get(lock), words.lock(lock)
+    if not name.startswith("the ") and " of line " not in name:
+        return True
+    if place is None or place.made is None:
+        return False
+    return any(word in words.sources.line(place.made.file, place.made.line) for word in _LOCKS)
 
 
 def _turn_of_loop(sites: Sequence[Site | None], sources: Sources, block: str) -> str:

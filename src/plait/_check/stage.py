@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from plait._check.calls import Calls
 
 if TYPE_CHECKING:
+    from plait._check.controlled import Controlled
     from plait._check.execution import Execution
     from plait._check.pulse import Pulse
 
@@ -25,7 +26,7 @@ class Stage:
         pulse: what is told when an execution begins, if another process looks after this one.
         beside: the process that searches beside this one, which is its scout; 0 for none.
         calls: those of `check` that a script makes while it is run anew.
-        strays: the identities of threads that have outlived their execution, in a call outside our control.
+        strays: the threads that have outlived their execution, in a call outside our control, by identity.
         taken: locked while somebody searches: two searches at a time would be in each other's way.
     """
 
@@ -37,7 +38,7 @@ class Stage:
         self.pulse: Pulse | None = None
         self.beside = 0
         self.calls = Calls()
-        self.strays: set[int] = set()
+        self.strays: dict[int, Controlled] = {}
         self.taken = _thread.allocate_lock()
 
 

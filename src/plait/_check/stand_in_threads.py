@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _real_start = threading.Thread.start
 _real_join = threading.Thread.join
 _real_is_alive = threading.Thread.is_alive
+_real_stop = getattr(threading.Thread, "_stop", None)
 _real_new = _thread.start_new_thread
 _real_enumerate = threading.enumerate
 _real_hook = threading.__excepthook__
@@ -61,7 +62,19 @@ def join(self: threading.Thread, timeout: float | None = None) -> None:
         return
     if control is me:
         raise RuntimeError("cannot join current thread")
-    wait_for(execution, me, control, timeout)
+    if wait_for(execution, me, control, timeout):
+        _mark_stopped(self)
+
+
+def _mark_stopped(thread: threading.Thread) -> None:
+    """What CPython up to 3.12 does by its own method `_stop`, a name that programs use for something of theirs."""
+    if _real_stop is None:
+        return
+    if "_stop" in thread.__dict__ or getattr(type(thread), "_stop", None) is not _real_stop:
+        if not callable(thread._stop):  # type: ignore[attr-defined]  # whatever it is there
+            kind = type(thread._stop).__name__  # type: ignore[attr-defined]  # the same
+            raise TypeError(f"'{kind}' object is not callable; it stands where Thread has a method _stop")
+        thread._stop()  # type: ignore[attr-defined]  # the same
 
 
 def wait_for(execution: Execution, me: Controlled, other: Controlled, timeout: float | None) -> bool:
@@ -88,6 +101,8 @@ def is_alive(self: threading.Thread) -> bool:
     execution = STAGE.execution
     if execution is not None and not execution.aborting:
         execution.step(Kind.TRY, -1, "alive", execution.sites.here())
+    if control.done:
+        _mark_stopped(self)
     return not control.done
 
 

@@ -54,7 +54,7 @@ def unwind(execution: Execution) -> list[str]:
                 me.baton.release()
         if not me.done:
             left.append(_whereabouts(execution, me))
-            STAGE.strays.add(me.ident)
+            STAGE.strays[me.ident] = me
     return left
 
 

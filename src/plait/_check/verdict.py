@@ -202,6 +202,11 @@ def verdict(coverage: Coverage, *, failed: bool, exhausted: str, gave_up: str, o
     return Verdict("passed", f"{how_many(coverage.schedules, 'schedule')}, not a proof")
 
 
+def waits_for_process(call: str) -> bool:
+    """Whether a call outside our control was one that waits for another process."""
+    return call.startswith(("os.wait", "Popen.", "BaseProcess."))
+
+
 _NONE_ENDED = "the time was up before the first execution had ended"
 _LONGER = "give it more seconds, if it does end by itself"
 _HANGS = "if it hangs without check, too, `plait why` says what it waits for; else give it more seconds"

@@ -18,6 +18,7 @@ _TICK = 0.025  # seconds between two looks
 _DOUBT = 0.001  # seconds in which a thread that has just woken would show it
 _NOTICED = 1.0  # seconds without any event that are told
 _GRACE = 3.0  # seconds for an execution that has begun in time
+_ASK = "; if it hangs without check, too, `plait why` says what it waits for"
 _PATIENCE = 10.0  # seconds of real time without any event after which the execution is given up
 
 
@@ -99,7 +100,8 @@ class _Watch:
 
     def _give_up(self) -> None:
         execution = self.execution
-        execution.gave_up = self._standstill(self.moved + _PATIENCE).doing
+        standstill = self._standstill(self.moved + _PATIENCE)
+        execution.gave_up = standstill.doing + _ASK * standstill.outside
         execution.stop()
 
     def _standstill(self, now: float) -> Standstill:

@@ -106,6 +106,7 @@ def _scout(options: Options, scouting: Scouting) -> None:
 
 def _run(options: Options, pulse: Pulse | None, scout: Scout | None) -> int:
     STAGE.pulse = pulse
+    warnings.filterwarnings("ignore", "coroutine .* was never awaited", RuntimeWarning)  # of those cut short, later
     try:
         subject = _subject(options)
         if options.replay is not None:
@@ -128,11 +129,18 @@ def _run(options: Options, pulse: Pulse | None, scout: Scout | None) -> int:
         return NOT_A_CHECK
 
 
+_ONE_ORDER = "it starts no thread and no task, so there is one order only"
+_OTHERS = (
+    "it starts no thread and no task, and what it waits for outside, such as other processes, is not under control. "
+    "If it hangs when it runs by itself, `plait why` and the number of its process say what it waits for"
+)
+
+
 def _earned(checked: Checked, options: Options) -> Checked:
     """The same, unless it passed because it does nothing that could fail: a program that starts no thread."""
     if checked.verdict.word != "passed" or not checked.coverage.alone:
         return checked
-    reason = "it starts no thread and no task, so there is one order only"
+    reason = _OTHERS if checked.coverage.outside else _ONE_ORDER
     file = options.words[0] if options.module is None else ""
     if file.endswith(".py") and has_tests(Path(file).read_text(encoding="utf-8", errors="replace")):
         reason += f". It defines tests, which nobody calls: `{shlex.join(['plait', 'check', '-m', 'pytest', file])}`"
