@@ -8,6 +8,11 @@ import pytest
 from test_check_asyncio import explore, summary
 from test_check_told import Told, is_told
 
+from plait._check import heartbeat
+from plait._check.chained import chain_of_timers
+from plait._check.record import ThreadInfo
+from plait._core.event import Site
+
 BEATS = """
 import threading
 stop = threading.Event()
@@ -172,3 +177,65 @@ def test_a_hang_is_told_while_others_go_on(tmp_path: Path, told: Told) -> None:
 def test_who_merely_takes_long_passes(tmp_path: Path, source: str) -> None:
     result = explore(tmp_path, source, runs=1)
     assert (summary(result), result.verdict.word) == ("passed", "passed")
+
+
+ENDLESS = {
+    "a flag that nobody sets": (
+        """
+import threading, time
+running, value = True, 0
+def measure():
+    global value
+    while running:
+        value += 1
+        time.sleep(0.5)
+t = threading.Thread(target=measure)
+t.start()
+t.join()
+""",
+        ("Thread-1 (measure) goes round", "line 8"),
+    ),
+    "what is set at the end, which does not come": (
+        """
+import atexit, threading
+stop = threading.Event()
+atexit.register(stop.set)
+def work():
+    while not stop.is_set(): stop.wait(1)
+threading.Thread(target=work).start()
+""",
+        ("line 6", "the main thread has come to its end, and what atexit knows is called when"),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ENDLESS)
+def test_who_does_not_end_by_itself_is_named(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(heartbeat, "_LONG", 4)
+    program, says = ENDLESS[name]
+    result = explore(tmp_path, program, runs=1)
+    assert result.verdict.word == "inconclusive"
+    why = result.verdict.reason
+    assert why.startswith("it does not end by itself: ")
+    assert all(words in why for words in says), why
+
+
+def test_who_may_end_by_chance_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(heartbeat, "_LONG", 4)
+    program = """
+import random, threading, time
+def work():
+    while random.random() > 0.001: time.sleep(1)
+t = threading.Thread(target=work)
+t.start()
+t.join()
+"""
+    assert explore(tmp_path, program, runs=1).verdict.word == "passed"
+
+
+def test_timers_that_start_the_next_one() -> None:
+    here = Site("/app/repeat.py", 7, 8, 7, 26, "Repeated.again", "")
+    timers = [ThreadInfo(n, f"Thread-{n}", "timer", n - 1, here) for n in range(1, 150)]
+    said = chain_of_timers([ThreadInfo(0, "MainThread", "thread", -1, None), *timers])
+    assert said.startswith("148 timers have each started the next one, in repeat.py, line 7: a `cancel()`")
+    assert not chain_of_timers([ThreadInfo(0, "MainThread", "thread", -1, None), *timers[:50]])

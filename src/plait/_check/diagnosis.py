@@ -9,6 +9,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from plait._check.awaited import awaited
+from plait._check.chained import chain_of_timers
 from plait._check.controlled import Abort
 from plait._check.deadlocks import circle
 from plait._check.kept import kept
@@ -48,7 +49,9 @@ def at_limit(execution: Execution, me: Controlled) -> None:
         ignoring(execution, task)
     if _changes(execution) and not deaf:
         steps = f"longer than {len(execution.events):,} steps{_most_of_them(execution)}"
-        execution.gave_up = f"{steps}: does it end by itself? Check a smaller part, or less of it"
+        chain = chain_of_timers(execution.threads)
+        asks = f". {chain}Does" if chain else ": does"
+        execution.gave_up = f"{steps}{asks} it end by itself? Check a smaller part, or less of it"
         execution.stop()
     else:
         execution.fail(_endless(execution, me))

@@ -4,6 +4,9 @@ Nobody else can go on, so time does. When it has done so many times, and those w
 could not have noticed the difference, time makes a leap of a year, as for a machine that was suspended: whatever ends
 some day ends now. If they still do the same after that, those who wait without a timeout wait for ever.
 
+Where all depends on those who beat, nobody waits for ever; but the program does not end by itself. That is said after
+more of the same, and is no failure: it may be meant to go on.
+
 *Promises*: whoever counts, in a variable that it looks at or by the turns of a `for`, is left alone. What fails after a
 leap is no finding: a year is longer than any timeout was made for. The beats themselves are not kept.
 """
@@ -21,8 +24,10 @@ from plait._check.awaited import awaited
 from plait._check.controlled import Abort, next_moment
 from plait._check.deadlocks import circle
 from plait._check.diagnosis import stuck
+from plait._check.process_wide import SETTINGS
 from plait._core.awaits import awaited_frames
 from plait._core.event import Event, Kind
+from plait._draw.timeline import short_name
 
 if TYPE_CHECKING:
     from types import CodeType, FrameType
@@ -34,6 +39,7 @@ if TYPE_CHECKING:
 
 _BEATS = 64  # how often time goes on between two looks
 _CALM = 3  # looks alike, before the leap and after it
+_LONG = 32  # looks alike, where all depends on those who beat
 _LEAP = 365 * 86_400.0  # seconds
 _LEAPT: Final = (
     "{} goes on again and again while others wait; it failed when that had lasted for a year. Does it end by itself?"
@@ -43,8 +49,12 @@ _SIZED = (list, dict, set, tuple, frozenset, bytearray)
 
 
 class _Look(NamedTuple):
-    """What is compared from one look to the next: who waits, who beats, what they do and what they know."""
+    """What is compared from one look to the next: who waits, who beats, what they do and what they know.
 
+    `hangs` is whether somebody waits for what those who beat cannot do.
+    """
+
+    hangs: bool
     waiting: frozenset[int]
     beating: frozenset[int]
     does: frozenset[tuple[Kind, str, Site | None]]
@@ -96,8 +106,12 @@ class Heartbeat:
             self._cut = self._began
         self._calm = self._calm + 1 if alike else 0
         self._last, self._began = look, len(execution.events)
-        if look is None or self._calm < _CALM:
+        if look is None or self._calm < (_CALM if look.hangs else _LONG):
             return moment
+        if self._leapt and not look.hangs:
+            execution.gave_up = _endless(execution, look)
+            execution.stop()
+            raise Abort
         if self._leapt:
             failure = stuck(execution, me, look.waiting)._replace(going=tuple(sorted(look.beating)))
             del execution.events[self._cut :]
@@ -108,18 +122,19 @@ class Heartbeat:
         return moment + _LEAP
 
     def _seen(self) -> _Look | None:
-        """None where somebody makes progress, or nobody waits who cannot be let go on by those who beat."""
+        """None where somebody makes progress."""
         execution = self._execution
         alive = [one for one in execution.threads if not one.done and (one.launched or one.task is not None)]
         still = {one.number for one in alive if self._steps.get(one.number) == one.steps and one.deadline is None}
         beating = {one.number for one in alive} - still
         lasting = frozenset(beating & self._steps.keys())
         self._steps = {one.number: one.steps for one in alive}
-        if not _for_ever(execution, still, beating):
-            return None
-        new = execution.events[self._began :]
+        new, drawn = execution.events[self._began :], execution.places.numbers.get(id(SETTINGS["random"]))
+        hangs = _for_ever(execution, still, beating)
+        if not hangs and any(event.place == drawn and event.kind is Kind.WRITE for event in new):
+            return None  # they may end by chance
         does = frozenset((event.kind, event.name, event.site) for event in new)
-        return _Look(frozenset(still), lasting, does, _knowledge(execution, lasting))
+        return _Look(hangs, frozenset(still), lasting, does, _knowledge(execution, lasting))
 
     def _noticed(self, events: Collection[Event]) -> bool:
         """Whether those who beat look at what they change from one beat to the next, other than to change it."""
@@ -222,6 +237,23 @@ def _print_of(value: object) -> object:
     if hasattr(type(value), "__next__"):
         return object()  # nobody can tell how far it is
     return (type(value), len(value)) if type(value) in _SIZED else type(value)  # type: ignore[arg-type]  # it has one
+
+
+def _endless(execution: Execution, look: _Look) -> str:
+    """Why the execution was given up: all depends on those who beat, and they only do the same."""
+    beats = [execution.threads[number] for number in sorted(look.beating)]
+    sites = [one.pending.site for one in beats if one.pending is not None and one.pending.site is not None]
+    places = list({f"{short_name(site.file)}, line {site.line}": None for site in sites})
+    goes = "goes round and asks" if len(beats) == 1 else "go round and ask"
+    main = execution.threads[0]
+    ended = main.number not in look.beating and (main.pending is None or main.pending.site is None)
+    late = ", and what atexit knows is called when those threads have ended" if execution.at_exit else ""
+    return (
+        f"it does not end by itself: {_names(execution, look.beating)} {goes} again and again for what nobody changes "
+        f"any more, lately in {' and '.join(places[:3]) or 'a place that is not yours'}"
+        f"{f'; the main thread has come to its end{late}' if ended else ''}. Have somebody end it before its end is "
+        "waited for; of what is to go on for ever, check a part"
+    )
 
 
 def _names(execution: Execution, numbers: Collection[int]) -> str:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from plait._check.chained import chain_of_timers
 from plait._check.record import Record, Standstill
 from plait._core.event import Kind
 from plait._core.how_many import how_many
@@ -139,7 +140,8 @@ class Tally:
         where = f", lately by {name} in {short_name(site.file)}, line {site.line}," if site is not None else ""
         return (
             f"one execution had made {len(record.events):,} steps{where} and not ended when the time was up; the "
-            f"others have at most {self._longest:,}. Does it end by itself? With more seconds check may say so"
+            f"others have at most {self._longest:,}. {chain_of_timers(record.threads)}Does it end by itself? With more "
+            "seconds check may say so"
         )
 
     def all(self) -> Counted:
