@@ -208,6 +208,50 @@ t.join()
         "The event loop is used from another thread: loop.stop()",
         ("in line 7", "loop.call_soon_threadsafe(loop.stop)"),
     ),
+    "a server that stops itself": Told(
+        """
+import os, socketserver
+class Server(socketserver.BaseServer):
+    ends = os.pipe()
+    def fileno(self): return self.ends[0]
+    def service_actions(self): self.shutdown()
+server = Server(None, None)
+try:
+    server.serve_forever(0.01)
+finally:
+    for end in server.ends: os.close(end)
+""",
+        "A server waits for its own end",
+        ("in line 6", "Thread(target=server.shutdown)"),
+    ),
+    "a lock that is kept by who fails": Told(
+        """
+import threading
+lock = threading.Lock()
+def divide(n):
+    lock.acquire()
+    print(1 / n)
+    lock.release()
+for n in (1, 0, 2): threading.Thread(target=divide, args=(n,)).start()
+""",
+        "Fails under every schedule that was tried: ZeroDivisionError: division by zero",
+        ("Thread-2 ends by it, and keeps `lock`, taken in line 5", "`with lock:`", "not task_done"),
+    ),
+    "an item that is not done by who fails": Told(
+        """
+import queue, threading
+q = queue.Queue()
+def work():
+    while True:
+        n = int(q.get())
+        q.task_done()
+threading.Thread(target=work, daemon=True).start()
+for text in ("1", "two"): q.put(text)
+q.join()
+""",
+        "Fails under every schedule that was tried: ValueError: invalid literal for int() with base 10: 'two'",
+        ("ends by it, before the `q.task_done()` in line 7", "into a `finally:`", "not and keeps"),
+    ),
     "other processes": Told(
         """
 import multiprocessing

@@ -161,3 +161,40 @@ def test_a_handler_within_which_a_lock_is_taken_twice_has_interrupted_nothing(tm
     assert found is not None
     assert found.title == "MainThread waits for itself"
     assert not any("interrupted" in one.does for one in found.steps)
+
+
+@pytest.mark.parametrize(
+    ("below", "title"),
+    [
+        (("handle", "serve_forever"), "A server waits for its own end"),
+        ((), "shutdown() of a server that does not serve"),
+    ],
+)
+def test_a_server_that_waits_for_its_own_end(tmp_path: Path, below: tuple[str, ...], title: str) -> None:
+    file = tmp_path / "app.py"
+    file.write_text("self.server.shutdown()\n")
+    library = LIB + "socketserver.py"
+    frames = (
+        Frame(LIB + "threading.py", 1, "Event.wait", {"self": Thing("Event", 7)}),
+        Frame(library, 2, "BaseServer.shutdown"),
+        Frame(str(file), 1, "handle"),
+        *(Frame(library, 3, f"BaseServer.{name}") for name in below),
+    )
+    found = diagnose(Dump(1, (Thread("MainThread", 1, 1, frames, False, where="futex_do_wait"),)))
+    assert found is not None
+    assert found.title == title
+
+
+def test_items_of_a_map_that_come_slowly(tmp_path: Path) -> None:
+    file = tmp_path / "app.py"
+    file.write_text("time.sleep(1)\npool.map(work, numbers())\n")
+    frames = (
+        Frame(str(file), 1, "numbers"),
+        Frame(LIB + "concurrent/futures/_base.py", 2, "Executor.map"),
+        Frame(str(file), 2, "<module>"),
+    )
+    asleep = Thread("MainThread", 1, 1, frames, False, where="hrtimer_nanosleep")
+    found = diagnose(Dump(1, (asleep,)))
+    assert found is not None
+    assert found.title == "MainThread is still taking the items of a map()"
+    assert "takes all items" in found.cure

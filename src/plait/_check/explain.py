@@ -14,6 +14,7 @@ from plait._check.explain_crossed import explain_crossed
 from plait._check.explain_cut_off import explain_cut_off
 from plait._check.explain_deadlock import explain_cycle, explain_nested
 from plait._check.explain_endless import explain_endless
+from plait._check.explain_ends import with_end
 from plait._check.explain_hang import explain_hang
 from plait._check.explain_hurried import explain_hurried
 from plait._check.explain_import import explain_import
@@ -25,6 +26,7 @@ from plait._check.explain_loop import explain_loop
 from plait._check.explain_outcome import explain_outcome
 from plait._check.explain_permits import explain_permits
 from plait._check.explain_remark import explain_remark, stuck_in_call, thrown_away
+from plait._check.explain_server import explain_server
 from plait._check.explain_split import explain_split
 from plait._check.findings import FAILS, Finding, Moment, Side
 from plait._check.hangs import Cause, cause
@@ -65,7 +67,7 @@ def explain(failing: Record, passing: Record | None, sources: Sources) -> Findin
     ends = failure.kind == "exception" or finding.kind in ("fails under a schedule", "no end")
     finding = _with_end(finding, failure) if ends else finding
     words = Words(history, sources)
-    finding = let_in(finding, sources)
+    finding = with_end(let_in(finding, sources), history, failure, sources)
     return words.named(finding._replace(why=finding.why + _held_up(history, words) + _beats(failure, words)))
 
 
@@ -137,7 +139,8 @@ def _misused(history: History, sources: Sources) -> Finding | None:
 
 
 def _stuck(history: History, failure: Failure, before: History | None, sources: Sources) -> Finding | None:
-    if (found := explain_import(history, failure, sources)) is not None:
+    found = explain_import(history, failure, sources) or explain_server(history, failure, sources)
+    if found is not None:
         return found
     circle = waiting_cycle(failure)
     abandoned = explain_abandoned(history, failure, circle[0], sources) if len(circle) == 1 else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from plait._see import why_source
 from plait._see.why_blocked import blocked_loop
 from plait._see.why_dump import Dump
+from plait._see.why_eager import ENDLESS, eager, takes_items
 from plait._see.why_elsewhere import ELSEWHERE, child_awaited, stopped
 from plait._see.why_exit import at_its_end, unread
 from plait._see.why_graph import BOUND, NOT_TOLD, RESULTS, awaited, is_timer, needed, with_held
@@ -19,6 +20,7 @@ from plait._see.why_pipes import pipelined
 from plait._see.why_polls import polls
 from plait._see.why_pools import callback_waits, is_taken, loop_ends, pool_out, waits_for_itself
 from plait._see.why_quiet import from_outside
+from plait._see.why_server import stops_itself
 from plait._see.why_workers import all_ask, all_wait
 
 
@@ -45,12 +47,14 @@ def judge(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
         loop_ends,
         is_taken,
         no_loop,
+        stops_itself,
         nobody,
         all_ask,
         *ELSEWHERE,
         left_taken,
         task_waits,
         busy_loop,
+        eager,
         polls,
         pool_out,
         all_wait,
@@ -252,28 +256,18 @@ def _computes(_: Dump, everybody: list[Known]) -> Diagnosis | None:
     if len(others) != 1 or others[0].wait.kind != "runs" or others[0].wait.frame is None:
         return None
     only = others[0]
-    eager = any(frame.is_of(*each) for frame in only.thread.frames for each in _EAGER)
     return Diagnosis(
         f'"{only.thread.name}" runs' + (", and its event loop waits for that" if only.wait.inside else ""),
         (step(only),),
         _NOT_FOR_EVER + _COMPUTES + (" No task of its event loop can go on meanwhile." if only.wait.inside else ""),
-        _ENDLESS
-        if eager
+        ENDLESS
+        if takes_items(only.thread)
         else _LOOP
         + (" What computes for long is for `await asyncio.to_thread(...)`, or a process." * only.wait.inside),
         certain=False,
     )
 
 
-_EAGER = (
-    ("concurrent/futures/_base.py", "map"),
-    ("concurrent/futures/process.py", "map"),
-    ("multiprocessing/pool.py", "_map_async"),
-)
-_ENDLESS = (
-    "map() of an executor or a multiprocessing.Pool takes all items before it gives the first result: of an iterable "
-    "without an end it never does. plait.map(...) takes them only a little ahead; itertools.islice(...) cuts them off."
-)
 _FOR_WORK = ("queue get", "condition", "event")
 _LOOP = "See whether the condition of its loop can come true; a loop that waits for a variable needs an Event instead."
 _NOT_FOR_EVER = "No wait that cannot end was found. "
