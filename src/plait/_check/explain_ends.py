@@ -27,16 +27,19 @@ def with_end(finding: Finding, history: History, failure: Failure, sources: Sour
 
 def _keeps(history: History, failure: Failure, words: Words) -> tuple[str, str]:
     """Of a lock that it has taken and not given back."""
-    mine = history.of.get(failure.thread, [])
-    taken = [history.events[at] for at in (history.held[mine[-1]] if mine else ())]
-    last = history.events[mine[-1]] if mine else None
+    mine = history.of.get(failure.thread)
+    if not mine:
+        return "", ""
+    last = history.events[mine[-1]]
+    taken = [history.events[at] for at in history.held[mine[-1]]]
+    taken += [last] if last.kind == Kind.ACQUIRE and last not in taken else []
     lost = [
         event
         for event in taken
         if event.site is not None
         and history.is_lock(event.place)
         and "acquire" in words.sources.line(event.site.file, event.site.line)
-        and not (last is not None and last.kind == Kind.RELEASE and last.place == event.place)
+        and not (last.kind == Kind.RELEASE and last.place == event.place)
     ]
     if not lost:
         return "", ""
