@@ -133,6 +133,8 @@ class Heartbeat:
         hangs = _for_ever(execution, still, beating)
         if not hangs and any(event.place == drawn and event.kind is Kind.WRITE for event in new):
             return None  # they may end by chance
+        if not hangs and any(one.task is not None and one.task.cancelling() for one in alive):
+            return None  # who goes on although it was cancelled is a finding, in time
         does = frozenset((event.kind, event.name, event.site) for event in new)
         return _Look(hangs, frozenset(still), lasting, does, _knowledge(execution, lasting))
 

@@ -367,7 +367,7 @@ def _switching(node: ast.expr | ast.stmt, first: Site, second: Site) -> str:
         inside = _start(node.func) <= (second.line, second.column) and _site_end(second) <= _end(node.func)
         itself = inside or (_start(node) == (second.line, second.column) and _end(node) == _site_end(second))
         name = ast.unparse(node.func)
-        return "" if itself else f"it may switch threads at the call {name if len(name) < 40 else 'of a function'}()"
+        return "" if itself else f"it may switch threads at {f'the call {name}()' if len(name) < 40 else 'a call'}"
     if isinstance(node, _LOOPS) and _start(node) > _site_end(first):
         return "it may switch threads in the loop"
     if isinstance(node, _WAITS) and _start(node) > _site_end(first):
