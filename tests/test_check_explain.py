@@ -209,6 +209,22 @@ def test_one_side_holds_a_lock_that_the_other_does_not_take() -> None:
     assert "Thread-2 holds `lock` there, but Thread-1 does not take it" in finding.why
 
 
+@pytest.mark.parametrize(("made", "fix"), [(None, "Hold one lock over"), (10, "Hold `guard` over")])
+def test_only_a_lock_of_the_program_is_advised(made: int | None, fix: str) -> None:
+    """Not one that is within a pool, as others hold it who call back from there."""
+    run = Recording(COUNTER + "guard = Lock()\n").started(1, 2)
+    run.place("inner", "Lock", made)
+    run.acquire(0, 9, "inner")
+    run.read(0, 9, "counter.value", name="value")
+    run.release(0, 9, "inner")
+    run.read(1, 5, "self.value", name="value")
+    run.read(2, 5, "self.value", name="value")
+    run.write(2, 7, "self.value", name="value")
+    run.write(1, 7, "self.value", name="value")
+    finding = explain(run.record(run.failed(0, 9, AssertionError())), None, run.sources)
+    assert finding.fix.startswith(fix)
+
+
 def test_an_unknown_cause_is_not_made_up() -> None:
     run = Recording(COUNTER).started(1)
     run.read(1, 5, "self.value")

@@ -143,24 +143,6 @@ assert done == [1, 0]  # as it is with the random numbers of each execution, if 
         "Fails when the others take longer: AssertionError",
         (),
     ),
-    "the lock of a pool is none of the program": Told(
-        """
-from concurrent.futures import ThreadPoolExecutor
-class Progress:
-    done = 0
-    def update(self, future):
-        done = self.done + 1
-        print(done)
-        self.done = done
-progress = Progress()
-with ThreadPoolExecutor(3) as pool:
-    for n in range(3):
-        pool.submit(abs, n).add_done_callback(progress.update)
-assert progress.done == 3
-""",
-        "Lost update of self.done",
-        ("Hold one lock over lines 6 to 8", "not the Lock"),
-    ),
     "a thread that the event loop waits for": Told(
         """
 import asyncio, threading
