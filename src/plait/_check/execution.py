@@ -71,8 +71,7 @@ class Execution(Border):
         border: held by who decides between the threads that we control and what is outside.
         strangers: idents of threads that run the user's code and are not ours.
         gave_up: why the execution was ended although nothing had failed; `standstill` is what it was doing then.
-        hurried: whether all sleeps are over at once.
-        hasty: whether the scheduler lets a short wait of this thread end at once.
+        hasty: whether the scheduler lets a short wait of this thread end at once; `hurried` is whether all sleeps do.
         at_exit: what the program has registered for its end.
         signals: the handlers that the main thread has to call before it does anything else, by number of the signal.
         broken: the first test of the program's own test run that failed.
@@ -114,8 +113,7 @@ class Execution(Border):
         self.at_exit: list[partial[object]] = []
         self.signals: dict[int, Callable[[], object]] = {}
         self.remarks = Remarks()
-        self.hurried = False
-        self.hasty = hasty or (lambda _: False)
+        self.hurried, self.hasty = False, hasty or (lambda _: False)
         self.one_order = True
         self.choose: Choose = FirstChoice(self, choose).choose
         self._heartbeat = Heartbeat(self)
