@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -106,3 +108,25 @@ def test_a_stream_that_waits_for_somebody_else_says_so_in_every_way() -> None:
     go_on.set()
     other.join(LONG)
     assert found == [0, 1]
+
+
+@pytest.mark.parametrize("engine", ["thread", "async"])
+def test_an_error_that_was_raised_before_its_turn_does_not_come_again(engine: str) -> None:
+    def fail_before_the_first_ends(n: int) -> int:
+        while n == 0 and not plait.current().cancelled:
+            time.sleep(0.001)
+        if n == 1:
+            raise ValueError(n)
+        return n
+
+    async def awaited(n: int) -> int:
+        if n == 0:
+            await asyncio.sleep(LONG)
+        return fail_before_the_first_ends(n)
+
+    fn = awaited if engine == "async" else fail_before_the_first_ends
+    stream = plait.map(fn, range(3), engine=engine, workers=2)
+    with pytest.raises(ValueError) as caught:
+        list(stream)
+    assert plait.errors.outcome_of(caught.value).index == 1
+    assert 1 not in [outcome.index for outcome in stream.outcomes()]

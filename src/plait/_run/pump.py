@@ -92,7 +92,8 @@ class Pump:
                 if self._closing:
                     return
                 try:
-                    batch = next(self._batches, None)
+                    with self._run.turn:  # of another loop that was left, the end may be on its way
+                        batch = next(self._batches, None)
                 except BaseException as error:
                     self._post(self._give, None, error)
                 else:
@@ -100,7 +101,8 @@ class Pump:
         finally:
             close = getattr(self._batches, "close", None)
             if close is not None:
-                close()
+                with self._run.turn:
+                    close()
             self._post(end_wait, self._ended)
 
     def _post(self, callback: object, *args: object) -> None:

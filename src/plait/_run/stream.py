@@ -98,10 +98,14 @@ class Stream(Generic[R]):
         Where somebody waits for the next result meanwhile, such as another thread, this only stops the work: the
         iteration there raises `Cancelled`, when the work has stopped.
         """
-        if self._run.awaited:
-            self._run.cancel()
-        else:
-            self._run.halt()
+        run = self._run
+        if run.awaited or not run.turn.acquire(blocking=False):
+            run.cancel()
+            return
+        try:
+            run.halt()
+        finally:
+            run.turn.release()
 
     if not TYPE_CHECKING:  # else type checkers would take every name for one that it has
 
@@ -206,18 +210,23 @@ class _OneAtATime:
 
     @drives
     def __next__(self) -> Iterable[Any]:
-        if self._busy or self._run.awaited:
+        run = self._run
+        if run.awaited or not run.turn.acquire(blocking=False):
             return _refusal()  # not raised here, which would end the chain for whoever waits
         try:
+            if self._busy:  # and asks again, in what it calls
+                return _refusal()
             try:
                 self._busy = True
                 values = next(self._source)
             finally:
                 self._busy = False
-            if self._run.held_back is not None:
-                self._run.halt()
+            if run.held_back is not None:
+                run.halt()
         except KeyboardInterrupt as interrupt:  # it says what was running, and where: not through what it has come
             raise interrupt.with_traceback(without_our_frames(interrupt.__traceback__)) from interrupt.__cause__
+        finally:
+            run.turn.release()
         return values
 
     def hold_back(self, interrupt: KeyboardInterrupt) -> bool:
