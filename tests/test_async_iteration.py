@@ -413,3 +413,24 @@ def test_a_loop_that_was_left_can_be_followed_by_another_at_once(engine: str) ->
             assert stream.report.cancelled
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize("engine", ["thread", "async"])
+def test_what_can_be_iterated_both_ways_is_awaited_although_the_map_was_made_outside_of_the_loop(engine: str) -> None:
+    """A channel refuses to block a loop, and a map that is an input would do it."""
+
+    def made_outside() -> Coroutine[Any, Any, Heart]:
+        channel: plait.channel[int] = plait.channel(None)
+        over_channel = plait.map(of(same, engine), channel, engine=engine)
+        over_map = plait.map(of(same, engine), plait.map(sleep, [2 * BLOCKED], engine="thread"), engine=engine)
+        return main(channel, over_channel, over_map)
+
+    async def main(channel: plait.channel[int], over_channel: plait.Stream[Any], over_map: plait.Stream[Any]) -> Heart:
+        async with Heart() as heart:
+            asyncio.get_running_loop().call_later(0.01, channel.close)
+            channel.put(1)
+            assert [value async for value in over_channel] == [1]
+            assert [outcome.value async for outcome in over_map.outcomes()] == [2 * BLOCKED]
+        return heart
+
+    beats(made_outside)

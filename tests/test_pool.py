@@ -661,3 +661,17 @@ def test_a_map_that_runs_on_a_pool_goes_on_when_the_pool_is_shut_down(engine: st
         assert next(stream) == 9
         pool.shutdown(wait=wait)
         assert list(itertools.islice(stream, 50_000)) == [abs(n) for n in range(-8, 49_992)]
+
+
+@pytest.mark.usefixtures("nothing_left")
+def test_a_pool_that_nobody_uses_any_more_ends_whatever_its_last_call_raised() -> None:
+    async def cancel_myself() -> None:
+        raise asyncio.CancelledError
+
+    future = plait.Pool("async").submit(cancel_myself)
+    with pytest.raises(asyncio.CancelledError):
+        future.result()
+    here = weakref.ref(future)
+    del future
+    gc.collect()
+    assert here() is None  # a worker that waits does not keep it, and with it whoever waited for it

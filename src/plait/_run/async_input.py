@@ -8,6 +8,7 @@ from _collections_abc import AsyncIterable, AsyncIterator, Iterable
 from typing import Any
 
 from plait._core.feed import Feed
+from plait._core.job import Job
 from plait._engines.loop_thread import LoopThread
 from plait._run.self_filling import SelfFillingFeed
 
@@ -18,7 +19,23 @@ def async_feed(iterables: tuple[Iterable[Any] | AsyncIterable[Any], ...]) -> Asy
     """A feed over iterables of which some are async; None if all of them are better iterated in the plain way."""
     if not any(map(_is_async, iterables)):
         return None
-    return AsyncFeed(iterables[0] if len(iterables) == 1 else _zipped(iterables))  # type: ignore[arg-type]  # it is async
+    return _over(iterables)
+
+
+def _over(iterables: tuple[Any, ...]) -> AsyncFeed:
+    return AsyncFeed(iterables[0] if len(iterables) == 1 else _zipped(iterables))
+
+
+def live_in(job: Job, loop: asyncio.AbstractEventLoop) -> None:
+    """Have what a job gets from a loop come from this one; called before it begins.
+
+    What can be iterated both ways may have been given to ``plait.map`` outside of the loop that iterates now.
+    """
+    if (iterables := job.feed.both_ways) is not None:
+        outside, job.feed = job.feed, _over(iterables)
+        job.feed.handed_out, job.feed.limit = outside.handed_out, outside.limit
+        job.feed.serve(job)
+    job.feed.live_in(loop)
 
 
 def _is_async(items: object) -> bool:
