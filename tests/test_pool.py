@@ -668,10 +668,12 @@ def test_a_pool_that_nobody_uses_any_more_ends_whatever_its_last_call_raised() -
     async def cancel_myself() -> None:
         raise asyncio.CancelledError
 
-    future = plait.Pool("async").submit(cancel_myself)
-    with pytest.raises(asyncio.CancelledError):
-        future.result()
-    here = weakref.ref(future)
-    del future
+    def ask() -> weakref.ref[Future[None]]:
+        future = plait.Pool("async").submit(cancel_myself)
+        with pytest.raises(asyncio.CancelledError):
+            future.result()
+        return weakref.ref(future)
+
+    asked = ask()
     gc.collect()
-    assert here() is None  # a worker that waits does not keep it, and with it whoever waited for it
+    assert asked() is None  # a worker that waits does not keep the error, whose traceback has whoever asked
