@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import warnings
-from _collections_abc import AsyncIterable, AsyncIterator, Iterable
+from _collections_abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable
 from typing import Any
 
 from plait._core.feed import Feed
@@ -135,13 +135,7 @@ class AsyncFeed(SelfFillingFeed):
 
     async def _read(self) -> None:
         try:
-            async for item in self._source:
-                with self._lock:
-                    news = self._arrive((item,))
-                if news:
-                    self._notify()
-                while (idle := self._rest()) is not None:
-                    await idle
+            await self._read_all(aiter(self._source))
         except asyncio.CancelledError as error:
             if self._ended:
                 raise
@@ -152,6 +146,19 @@ class AsyncFeed(SelfFillingFeed):
             with self._lock:
                 self._arrive_no_more()
             self._notify()
+
+    async def _read_all(self, items: AsyncIterator[Any]) -> None:
+        try:
+            async for item in items:
+                with self._lock:
+                    news = self._arrive((item,))
+                if news:
+                    self._notify()
+                while (idle := self._rest()) is not None:
+                    await idle
+        finally:
+            if isinstance(items, AsyncGenerator):  # now, and not when the garbage collector finds it, perhaps too late
+                await items.aclose()
 
     def _rest(self) -> asyncio.Future[None] | None:
         """What to await before the next item is pulled, or None when one is wanted now."""
