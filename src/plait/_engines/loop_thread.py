@@ -42,8 +42,8 @@ class LoopThread:
         self._pid = os.getpid()
         self.loop: asyncio.AbstractEventLoop
         self.thread = LineThread(target=self._run, name="plait-loop")
-        self.thread.start()
         try:
+            self.thread.start()
             self._ready.wait()
         except BaseException:  # Ctrl-C
             self._ending = True
