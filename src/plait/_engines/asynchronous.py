@@ -104,16 +104,21 @@ class AsyncEngine:
     def _loop_thread(self, nested: bool, job: Job) -> LoopThread:
         """The loop that this engine keeps; another one for a run on which code in that loop may be waiting."""
         if nested:
-            return LoopThread(self._factory)
+            return self._apart(job)
         with self._lock:
             home = self._home
             if home is None or not home.usable:
                 self._home = home = LoopThread(self._factory)
                 self._finalizer = weakref.finalize(self, home.end)
             elif home.thread is threading.current_thread():
-                return LoopThread(self._factory)
+                return self._apart(job)
             home.jobs.add(job)
             return home
+
+    def _apart(self, job: Job) -> LoopThread:
+        home = LoopThread(self._factory)
+        home.jobs.add(job)
+        return home
 
 
 class Awaited:
