@@ -7,11 +7,13 @@ import random
 import threading
 import time
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 import pytest
 
 import plait
+from plait._run.stream import _OneAtATime, _outcomes
 from plait.errors import UsageError
 
 LONG = 30.0  # seconds after which a test that waits has failed
@@ -130,3 +132,41 @@ def test_an_error_that_was_raised_before_its_turn_does_not_come_again(engine: st
         list(stream)
     assert plait.errors.outcome_of(caught.value).index == 1
     assert 1 not in [outcome.index for outcome in stream.outcomes()]
+
+
+def test_who_asks_while_another_thread_closes_the_stream_waits_for_that() -> None:
+    running, closing, may_end = threading.Event(), threading.Event(), threading.Event()
+
+    def work(n: int) -> int:
+        while n == 1 and not plait.current().cancelled:
+            running.set()
+            time.sleep(0.001)
+        if n == 1:
+            closing.set()
+            may_end.wait(LONG)
+        return n
+
+    stream = plait.map(work, range(3), engine="thread", workers=1)
+    outcomes = iter(stream.outcomes())
+    assert next(outcomes).value == 0
+    assert running.wait(LONG)
+    closer = threading.Thread(target=stream.close)
+    closer.start()
+    assert closing.wait(LONG)
+    threading.Timer(0.02, may_end.set).start()  # until then there is nothing to be had
+    rest = [outcome.index for outcome in outcomes]
+    closer.join()
+    assert rest in ([1], [2], [1, 2])  # what runs may be stopped, and then it is as cancelled as what comes after it
+
+
+def test_what_one_thread_was_about_to_take_is_not_given_twice() -> None:
+    """Two threads that share an iterator without a lock: one is held up between a batch and its first outcome."""
+    stream = plait.map(same, range(100), engine="inline")
+    source = _OneAtATime(
+        stream._run, (_outcomes(stream._run, batch) for batch in stream._run.batches(stop_at_failure=False))
+    )
+    stream._used = True
+    held_up = next(source)
+    others = [outcome.index for outcome in chain.from_iterable(source)]
+    assert others == list(range(100))
+    assert list(held_up) == []

@@ -66,7 +66,7 @@ class Run:
         self._settled: list[Batch] = []  # and not recorded for certain yet
         self._accounts = Accounts(job.feed.handed_out)
         self._work: Generator[Batch, None, None] | None = None
-        self.turn = threading.RLock()
+        self.turn, self.iterating = threading.RLock(), False
         self.handing: Handing | None = None
         self._pieces: Iterator[Recalled] = iter(())
         self._disturber: KeyboardInterrupt | None = None
