@@ -170,3 +170,14 @@ def test_what_one_thread_was_about_to_take_is_not_given_twice() -> None:
     others = [outcome.index for outcome in chain.from_iterable(source)]
     assert others == list(range(100))
     assert list(held_up) == []
+
+
+def test_a_stream_that_was_the_input_ends_with_the_map_although_somebody_keeps_that() -> None:
+    kept = plait.map(fail_at_ten, plait.map(same, iter(range(10**9)), engine="thread", workers=2), engine="inline")
+    with pytest.raises(ValueError):
+        list(kept)
+    deadline = time.monotonic() + LONG
+    while any(thread.name.startswith("plait-thread") for thread in threading.enumerate()):
+        assert time.monotonic() < deadline
+        time.sleep(0.001)  # nobody tells when a thread has left the list
+    assert kept.report.failed == 1

@@ -191,7 +191,7 @@ class Feed:
 
     def let_go(self) -> None:
         """The run is over: nothing more will be asked for, so a generator ends now, whoever still holds this."""
-        self._iterator = iter(())
+        self._iterator, self.both_ways = iter(()), None
 
     def hold(self) -> None:
         """Give out nothing more until `release`: a run over this feed ends when what is in flight has ended."""
