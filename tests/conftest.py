@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import ctypes  # noqa: F401  # libffi keeps a descriptor open from the first import on, which may come in any test
 import gc
+import importlib.util
 import multiprocessing
 import os
+import shutil
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -79,6 +82,25 @@ def fork_server() -> Iterator[ForkServerContext]:
     yield server
     forkserver._forkserver._stop()
     resource_tracker._resource_tracker._stop()
+
+
+@pytest.fixture(scope="module")
+def display() -> Iterator[str]:
+    """The name of a screen that nobody sees, for programs with windows."""
+    if shutil.which("Xvfb") is None:
+        pytest.skip("no Xvfb here: apt-get install xvfb")
+    if importlib.util.find_spec("tkinter") is None:
+        pytest.skip("this Python was built without tkinter")
+    read, write = os.pipe()
+    command = ["Xvfb", "-displayfd", str(write), "-screen", "0", "460x180x24", "-nolisten", "tcp"]
+    server = subprocess.Popen(command, pass_fds=[write], stderr=subprocess.DEVNULL)
+    os.close(write)
+    try:
+        with os.fdopen(read) as number:
+            yield f":{number.readline().strip()}"
+    finally:
+        server.terminate()
+        server.wait(20)
 
 
 @pytest.fixture(scope="session", autouse=True)

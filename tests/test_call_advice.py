@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import re
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -37,6 +39,50 @@ def raises_its_own(x: int) -> None:
 
 ITEM = "plait: each item is one argument, for "
 BY_NAME = "to pass the values of an item by name, write plait.map(lambda item: greet(**item), items)"
+
+
+def test_options_that_submit_does_not_have_are_said_to_be_passed_on() -> None:
+    def takes_one(timeout: float) -> float:
+        return timeout
+
+    with plait.Pool("inline") as pool:
+        for name, said in (("timeout", "plait.map and plait.scope"), ("callback", "add_done_callback")):
+            error = pool.submit(abs, -1, **{name: 3}).exception()  # type: ignore[arg-type]  # that is the mistake
+            assert isinstance(error, TypeError)
+            error = pool.submit(nothing, **{name: 3}).exception()  # type: ignore[arg-type]  # as above
+            assert error is not None
+            assert f"{name}= too; " in error.__notes__[-1]
+            assert said in error.__notes__[-1]
+        assert pool.submit(takes_one, timeout=3).result() == 3
+        failing: Any = pool.submit(fails_within, timeout=3).exception()
+        assert "passed to it, timeout= too" in failing.__notes__[-1]
+
+
+def test_an_item_that_is_a_coroutine_already() -> None:
+    async def fetch(url: str) -> str:
+        return url + "/"
+
+    called: Any = fetch("a")
+    with contextlib.closing(called), pytest.raises(TypeError) as caught:
+        list(plait.map(fetch, [called]))
+    assert "write plait.map(fetch, urls) rather than" in caught.value.__notes__[-1]
+
+
+def test_a_lock_of_an_earlier_loop() -> None:
+    locks: list[asyncio.Lock] = []
+
+    async def locked(n: int) -> int:
+        if not locks:
+            locks.append(asyncio.Lock())
+        async with locks[0]:
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+        return n
+
+    assert list(plait.map(locked, range(3))) == [0, 1, 2]
+    with pytest.raises(RuntimeError, match="different event loop") as caught:
+        list(plait.map(locked, range(3)))
+    assert "a plain loop over a map has one of its own, `async for` uses" in caught.value.__notes__[-1]
 
 
 @pytest.mark.parametrize("engine", ["inline", "thread", "process", "auto"])

@@ -441,6 +441,69 @@ def test_an_execution_that_takes_too_long_is_cut_short(
     assert "time was up before the first execution had ended" in result.verdict.reason
 
 
+STANDS = """
+import os, sys
+from plait._check import verdict, watchdog
+from plait._check.explore import explore_script
+watchdog._NOTICED, watchdog._GRACE, verdict._TICK = 0.1, 0.4, 0.01
+print(explore_script(sys.argv[1], seconds=1.0).verdict, flush=True)
+os._exit(0)  # its threads cannot be ended
+"""
+READ = """
+import os, threading
+reader, _ = os.pipe()
+def asks():
+    os.read(reader, 10)
+threads = [threading.Thread(target=asks) for _ in range(2)]
+for thread in threads:
+    thread.start()
+"""
+COPIED = """
+import threading
+class Worker:
+    stop = False
+    def run(self):
+        stop = self.stop
+        while not stop:
+            pass
+worker = Worker()
+thread = threading.Thread(target=worker.run)
+thread.start()
+worker.stop = True
+thread.join()
+"""
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        (
+            READ,
+            (
+                r"before the first execution had ended: for \d+ s everything waited for calls outside our control: Thread-1 "
+                r"\(asks\) at program.py:5 and Thread-2 \(asks\) at program.py:5; if it hangs without check, too, `plait why` "
+                "says what it waits for"
+            ),
+        ),
+        (
+            COPIED,
+            (
+                r"one execution had not ended when the time was up: Thread-1 \(run\) has been running for \d+ s without a step "
+                "at program.py:[78]; give it more seconds"
+            ),
+        ),
+    ],
+    ids=["all read what nobody writes", "a loop whose condition it has copied"],
+)
+def test_what_stands_still_when_the_time_is_up_is_named(tmp_path: Path, source: str, said: str) -> None:
+    file = tmp_path / "program.py"
+    file.write_text(source)
+    command = [sys.executable, "-c", STANDS, str(file)]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    assert "Verdict(word='inconclusive'" in result.stdout
+    assert re.search(said, result.stdout)
+
+
 @pytest.mark.parametrize("end", ["", "sys.stdout.close()", "sys.stdout.detach().close()"])
 def test_standard_output_takes_bytes_and_has_an_encoding(tmp_path: Path, end: str) -> None:
     source = f"""

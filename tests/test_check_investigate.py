@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import pytest
 from check_records import Recording
 
 from plait._check.investigate import Case, investigate
 from plait._check.look import Look
-from plait._check.record import Record, Switch
+from plait._check.record import Record, Standstill, Switch
 from plait._check.token import decode
 from plait._check.verdict import Tally
 
@@ -127,6 +128,29 @@ def test_an_execution_that_is_cut_short_is_no_pass_if_it_is_longer_by_far_than_t
     assert "had made 8,0" in reasons[1]
     assert "lately by Thread-2 in" in reasons[1]
     assert "line 4, and not ended when the time was up" in reasons[1]
+
+
+@pytest.mark.parametrize(
+    ("took", "still", "said"),
+    [
+        (0.01, 0.0, ""),
+        (0.01, 1.5, ""),  # the machine may be busy
+        (0.01, 2.1, "one execution had not ended when the time was up: T has been running; give it more seconds"),
+        (0.3, 2.1, ""),  # the others took their time, too
+        (None, 0.0, "the time was up before the first execution had ended; give it more seconds"),
+        (None, 2.1, "the time was up before the first execution had ended: T has been running; give it more seconds"),
+    ],
+)
+def test_an_execution_that_stands_still_for_far_longer_than_others_took_is_no_pass(
+    took: float | None, still: float, said: str
+) -> None:
+    tally = Tally()
+    if took is not None:
+        tally.add(passing().record(), took)
+    standstill = Standstill(still, "T has been running" if still else "")
+    tally.cut_short(passing().record()._replace(standstill=standstill))
+    assert tally.gave_up.startswith(said)
+    assert bool(tally.gave_up) == bool(said)
 
 
 def test_predictions_are_tried_once() -> None:

@@ -148,11 +148,14 @@ def test_a_race_in_our_own_code_would_be_found(tmp_path: Path) -> None:
         threads = [threading.Thread(target=accounts.settle, args=(Batch(x, "x"),)) for x in range(2)]
         for thread in threads: thread.start()
         for thread in threads: thread.join()
-        assert not accounts.missing(), accounts.missing()
+        left = [piece.base for piece in accounts.unended()]
+        assert not left, left
         """,
         200,
     )
     assert checked.verdict.word == "failed"
+    assert checked.told is not None
+    assert "changed by another thread" in checked.told.finding.title
 
 
 def test_in_a_checkout_of_ours_our_files_are_not_the_users(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

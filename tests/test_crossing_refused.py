@@ -173,6 +173,7 @@ def returned() -> list[tuple[Callable[[int], object], str]]:
     return [
         (lambda _: zlib.compressobj(), "result is a Compress object.*return what it holds, as plain data"),
         (lambda _: threading.Lock(), "result is a lock object.*locks belong to one process; return plain data instead"),
+        (lambda n: (each for each in [n]), "result is a generator object.*cannot be copied; return a list of it"),
         (lambda _: re.match("a", "a"), r"result is a Match object.*return what it has found, such as match\.group"),
         (lambda _: functools.reduce(lambda inner, _: [inner], range(100_000), []), "too deeply.*return flatter data"),
     ]
@@ -182,6 +183,40 @@ def returned() -> list[tuple[Callable[[int], object], str]]:
 def test_results_that_cannot_be_sent_say_what_to_return(make: Callable[[int], object], advice: str) -> None:
     with pytest.raises(NotTransferable, match=advice):
         list(plait.map(make, [1], engine="process", workers=1))
+
+
+def test_the_request_of_flask_is_read_here() -> None:
+    flask = pytest.importorskip("flask")
+    request = flask.request
+    with pytest.raises(NotTransferable, match=r"'request', of class LocalProxy, .*read what the function needs of it"):
+        list(plait.map(lambda _: request.path, [1], engine="process", workers=1))
+
+
+class Shop:
+    """An object whose own method is mapped."""
+
+    def __init__(self, till: object) -> None:
+        self.till = till
+
+    def sell(self, item: int) -> int:
+        return item
+
+
+def test_what_the_object_of_a_method_has_is_left_out_and_not_made_anew() -> None:
+    out = r"; self goes along with its method: leave \.till out with __getstate__, or map a function without self"
+    with plait.Pool("process", workers=1) as pool, ThreadPoolExecutor() as executor:
+        for till, said in (
+            (pool, "is a plait.Pool, which belongs to one process"),
+            (executor, "an executor belongs to one process"),
+            (LOCK, "or use the lock of a file or database"),
+            ([threading.Event()], "it works between the threads of one process; pass one of .* instead"),
+        ):
+            with pytest.raises(NotTransferable, match=rf"sell → self\.till.*{said}{out}"):
+                list(plait.map(Shop(till).sell, [1], engine=pool))
+        with pytest.raises(NotTransferable, match=rf"sell → self\.till is a plait.Pool.*{out}"):
+            pool.submit(Shop(pool).sell, 1).result()
+        with pytest.raises(NotTransferable, match=r"item.till is a plait.Pool, .*make another one in the function"):
+            list(plait.map(id, [Shop(pool)], engine=pool))
 
 
 class Holder:
@@ -228,6 +263,12 @@ def test_who_changes_a_large_array_is_told_why_that_cannot_be() -> None:
     with pytest.raises(TypeError, match="cannot modify read-only memory") as caught:
         list(plait.map(change, [memoryview(bytearray(100_000))], engine="process", workers=1))
     assert any("change a copy: array.copy()" in note for note in caught.value.__notes__)
+
+
+def test_who_asks_for_input_in_a_process_is_told_where_there_is_some() -> None:
+    with pytest.raises(EOFError) as caught:
+        list(plait.map(input, ["name? "], engine="process", workers=1))
+    assert any("a worker process has no standard input; ask in the program" in note for note in caught.value.__notes__)
 
 
 class Unasked:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
-import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -72,24 +69,6 @@ with plait.scope() as scope:
     Test(root, gui.Window(root, scope))
     root.mainloop()
 """
-
-
-@pytest.fixture(scope="module")
-def display() -> Iterator[str]:
-    if shutil.which("Xvfb") is None:
-        pytest.skip("no Xvfb here: apt-get install xvfb")
-    if importlib.util.find_spec("tkinter") is None:
-        pytest.skip("this Python was built without tkinter")
-    read, write = os.pipe()
-    command = ["Xvfb", "-displayfd", str(write), "-screen", "0", "460x180x24", "-nolisten", "tcp"]
-    server = subprocess.Popen(command, pass_fds=[write], stderr=subprocess.DEVNULL)
-    os.close(write)
-    try:
-        with os.fdopen(read) as number:
-            yield f":{number.readline().strip()}"
-    finally:
-        server.terminate()
-        server.wait(20)
 
 
 def test_the_window_counts_cancels_and_is_never_blocked(display: str) -> None:

@@ -210,11 +210,57 @@ def test_a_run_waits_while_another_program_writes(journal):
         assert connection.execute("SELECT count(*) FROM outcomes").fetchone() == (20,)
 
 
+WRITES = """
+import sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+connection.execute("BEGIN IMMEDIATE")
+print("writes", flush=True)
+sys.stdin.read()
+connection.execute("COMMIT")
+connection.close()
+"""
+
+
+def test_a_wait_that_people_notice_says_who_writes(journal, monkeypatch):
+    monkeypatch.setattr(journal_file, "_SAID_AFTER", 0.0)
+    command = [sys.executable, "-c", WRITES, str(journal)]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as other:
+        assert other.stdout.readline() == "writes\n"
+        said = []
+
+        def told(text):
+            said.append(text)
+            other.stdin.close()  # which lets the other program end its transaction
+
+        monkeypatch.setattr(journal_file, "warn", told)
+        assert run(journal, range(20)) == [2 * n for n in range(20)]
+    (text,) = said
+    assert f"waits to write to the journal {str(journal)!r}" in text
+    if sys.platform == "linux":
+        assert f"{sys.executable} -c import"[:60] in text
+        assert f"(process {other.pid}) has a transaction open there" in text
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the system does not tell who has a lock")
+def test_a_transaction_of_this_program_is_told_as_its_own(journal, monkeypatch):
+    monkeypatch.setattr(journal_file, "_SAID_AFTER", 0.0)
+    monkeypatch.setattr(journal_file, "_MOST_WAIT", 0.3)
+    with opened(journal) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        with (
+            pytest.warns(RuntimeWarning, match="another connection of this program has a transaction open there"),
+            pytest.raises(JournalError, match="another connection of this program has been writing to it for"),
+        ):
+            run(journal)
+        connection.execute("ROLLBACK")
+
+
 def test_a_run_does_not_wait_for_ever(journal, monkeypatch):
     monkeypatch.setattr(journal_file, "_MOST_WAIT", 0.2)
     with opened(journal) as connection:
         connection.execute("BEGIN IMMEDIATE")
-        with pytest.raises(JournalError, match="another program has been writing to it"):
+        with pytest.raises(JournalError, match="another (program|connection of this program) has been writing to it"):
             run(journal)
         connection.execute("ROLLBACK")
 

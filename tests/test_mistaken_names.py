@@ -19,7 +19,8 @@ from plait._core.mistaken import _ATTRIBUTES
 def ours() -> Iterator[dict[str, Any]]:
     with plait.Pool("thread", 1) as pool, plait.scope() as scope:
         stream = plait.map(abs, [-1])
-        yield {"Pool": pool, "Stream": stream, "Scope": scope, "Channel": plait.channel(1)}
+        future = scope.submit(abs, -1)
+        yield {"Pool": pool, "Stream": stream, "Scope": scope, "Channel": plait.channel(1), "Future": future}
         assert list(stream) == [1]
 
 
@@ -40,6 +41,23 @@ def test_every_method_of_their_pools_and_queues_is_ours_or_told(ours: dict[str, 
         public = {name for name in dir(theirs) if not name.startswith("_")} - {"Process"}
         missing = {name for name in public if not hasattr(ours[kind], name)}
         assert missing <= set(_ATTRIBUTES[kind]), kind
+
+
+def test_every_method_of_threads_and_processes_is_that_of_a_future_or_told(ours: dict[str, Any]) -> None:
+    asked = {"start", "join", "is_alive", "terminate", "kill", "exitcode", "get", "wait", "ready", "successful"}
+    assert {name for name in asked if not hasattr(ours["Future"], name)} <= set(_ATTRIBUTES["Future"])
+
+
+def test_an_instance_is_asked_for_before_it_is_used() -> None:
+    @plait.per_worker
+    def connection() -> str:
+        return "open"
+
+    with pytest.raises(AttributeError, match=r"; the instance of this worker is .*: connection\(\)\.upper$"):
+        connection.upper  # type: ignore[attr-defined]  # that is the mistake
+    assert connection().upper() == "OPEN"
+    assert not hasattr(connection, "__len__")
+    assert copy.copy(connection)() == "open"
 
 
 def test_what_nobody_calls_anything(ours: dict[str, Any]) -> None:

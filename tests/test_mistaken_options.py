@@ -31,6 +31,18 @@ def a_scope(**options: Any) -> object:
         return [s.submit(abs, -1).result()]
 
 
+def a_retry(**options: Any) -> object:
+    return plait.Retry(times=1, **options)
+
+
+def a_channel(**options: Any) -> object:
+    return plait.channel(**options)
+
+
+def a_process_engine(**options: Any) -> object:
+    return plait.engines.ProcessEngine(**options)
+
+
 EVERYWHERE = pytest.mark.parametrize("use", [a_map, a_pool, a_scope])
 Use = Callable[..., object]
 
@@ -119,10 +131,19 @@ def test_errors_are_looked_for_in_the_package_itself() -> None:
         (a_pool, "max_tasks_per_child", "memory_bytes="),
         (a_map, "return_exceptions", ".outcomes()"),
         (a_scope, "xyz", "it has engine=, workers=, deadline=$"),
+        (a_pool, "timeout", "plait.map has it"),
+        (a_map, "resume", "journal=FILE"),
+        (a_retry, "attempts", "did you mean times=?"),
+        (a_retry, "delay", "did you mean backoff=?"),
+        (a_retry, "max_delay", "did you mean longest=?"),
+        (a_retry, "exceptions", "did you mean on=?"),
+        (a_channel, "maxsize", "did you mean size=?"),
+        (a_process_engine, "memory", "did you mean memory_bytes=?"),
+        (a_process_engine, "workers", "plait.map, plait.scope and plait.Pool have it"),
     ],
 )
 def test_an_option_by_another_name(call: Use, name: str, meant: str) -> None:
-    has = "" if meant.endswith("$") else ".* It has .*workers="
+    has = "" if meant.endswith("$") else ".* It has .*="
     with pytest.raises(TypeError, match=f"has no option {name}=; .*{re.escape(meant.rstrip('$'))}{has}"):
         call(**{name: 3})
 
@@ -138,9 +159,24 @@ def test_every_option_that_is_meant_is_one_of_a_call() -> None:
 
     from plait._core.mistaken import _MEANT
 
-    calls = (plait.map, plait.scope, plait.Pool)
+    calls = (plait.map, plait.scope, plait.Pool, plait.Retry, plait.channel, plait.engines.ProcessEngine)
     options = {p.name for call in calls for p in inspect.signature(call).parameters.values()}
     assert {name for names in _MEANT.values() for name in names} <= options
+
+
+def test_what_was_called_or_not_called_too_early() -> None:
+    async def fetch(url: str) -> str:
+        return url
+
+    wrong: Any = fetch("a")
+    with pytest.raises(UsageError, match=r"without calling it: plait\.map\(fetch, urls\) rather than"):
+        plait.map(wrong, ["a"])
+    items: Any = [1].copy
+    with pytest.raises(UsageError, match="expected an iterable; this is a function: call it"):
+        plait.map(abs, items)
+    for size in ("2 GB", 0):
+        with pytest.raises(UsageError, match=re.escape("expected bytes, such as 2 * 1024**3, more than 0")):
+            plait.engines.ProcessEngine(memory_bytes=size)  # type: ignore[arg-type]  # that is the mistake
 
 
 def test_the_class_of_an_engine_in_the_place_of_an_engine() -> None:

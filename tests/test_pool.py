@@ -21,7 +21,7 @@ import pytest
 import plait
 from plait._core.batch import Batch
 from plait._engines.crew import Crew, Seat
-from plait.errors import PoolBroken, UsageError
+from plait.errors import PoolBroken, UsageError, WaitTimeout
 
 ENGINES = ["inline", "thread"]
 PATIENCE = 20.0
@@ -40,8 +40,93 @@ def fail(text: str) -> None:
 def test_it_is_an_executor(pool: plait.Pool) -> None:
     assert isinstance(pool, concurrent.futures.Executor)
     future = pool.submit(divmod, 7, 3)
-    assert type(future) is Future
+    assert isinstance(future, concurrent.futures.Future)
     assert future.result() == (2, 1)
+
+
+def test_its_futures_can_be_awaited(pool: plait.Pool) -> None:
+    async def main() -> list[int]:
+        futures = [pool.submit(pow, 2, n) for n in range(3)]
+        return [await future for future in futures]
+
+    assert asyncio.run(main()) == [1, 2, 4]
+
+
+def unheard(caplog: pytest.LogCaptureFixture) -> list[str]:
+    gc.collect()
+    said = [record.getMessage() for record in caplog.records if record.name == "plait"]
+    caplog.clear()
+    return said
+
+
+def test_a_failure_that_nobody_asks_for_is_logged(pool: plait.Pool, caplog: pytest.LogCaptureFixture) -> None:
+    with pool:
+        pool.submit(fail, "a")
+        pool.map(fail, ["b"])
+    assert sorted(unheard(caplog)) == [f"fail({name!r}) failed, and nobody asked for its result:" for name in "ab"]
+
+
+def test_a_failure_that_somebody_has_heard_of_is_not_logged(caplog: pytest.LogCaptureFixture) -> None:
+    heard: list[BaseException | None] = []
+    with plait.Pool("thread", workers=1) as pool:
+        go = threading.Event()
+        first = pool.submit(go.wait)
+        asked = pool.submit(fail, "result")
+        pool.submit(fail, "callback").add_done_callback(lambda future: heard.append(future.exception()))
+        rest = pool.map(fail, ["raised", "and", "those", "behind"])
+        left = pool.map(divmod, [1, 2], [1, 0])
+        cancelled = pool.submit(fail, "cancelled")
+        assert cancelled.cancel()
+        go.set()
+        first.result()
+        with pytest.raises(ValueError, match="result"):
+            asked.result()
+        with pytest.raises(ValueError, match="raised"):
+            next(rest)
+        assert next(left) == (1, 0)
+        del left, rest
+    del first, asked, cancelled
+    assert isinstance(heard.pop(), ValueError)
+    assert unheard(caplog) == []
+
+
+def test_a_failure_that_is_waited_for_already_is_heard(caplog: pytest.LogCaptureFixture) -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        with plait.Pool("thread") as pool:
+            results = asyncio.gather(
+                loop.run_in_executor(pool, fail, "a"),
+                asyncio.wrap_future(pool.submit(fail, "b")),
+                pool.submit(fail, "c"),
+                return_exceptions=True,
+            )
+            assert [str(error) for error in await results] == ["a", "b", "c"]
+
+    asyncio.run(main())
+    assert unheard(caplog) == []
+
+
+def test_a_wait_that_takes_too_long_says_for_which_call_and_whether_it_has_begun() -> None:
+    with plait.Pool("thread", workers=1) as pool:
+        go, begun = threading.Event(), threading.Event()
+
+        def nested(n: int) -> int:
+            begun.set()
+            go.wait()
+            return pool.submit(pow, n, 2).result(timeout=0.01)
+
+        asks = pool.submit(nested, 3)
+        waits = pool.submit(divmod, 7, 3)
+        begun.wait()
+        with pytest.raises(WaitTimeout, match=r"nested\(3\) had not ended after 0.01 s; it goes on$"):
+            asks.result(timeout=0.01)
+        with pytest.raises(
+            WaitTimeout, match=r"divmod\(7, 3\) had not begun after 0.01 s; it waits for a free worker$"
+        ):
+            waits.exception(timeout=0.01)
+        go.set()
+        with pytest.raises(WaitTimeout, match=r"pow\(3, 2\) .* worker, such as the one that the call keeps which asks"):
+            asks.result()
 
 
 def test_positional_and_keyword_arguments_pass_through(pool: plait.Pool) -> None:

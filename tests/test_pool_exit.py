@@ -23,7 +23,7 @@ INTERRUPT = """
 
         def interrupt_in(function):
             def waits(frame):
-                return frame.f_code.co_name == "wait" and function in callers(frame)
+                return frame.f_code.co_name in ("wait", "_wait") and function in callers(frame)
 
             def interrupt():
                 while not waits(frame := sys._current_frames()[main]):

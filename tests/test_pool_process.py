@@ -154,7 +154,7 @@ def _captures() -> Callable[[], object]:
     ("call", "said"),
     [
         ((_captures(),), r"<lambda>\(\) cannot be sent to a process: <lambda> → captured 'key' is a lock object"),
-        ((Job().run, 1), r"Job.run\(1\) cannot be sent to a process: run.__self__.files\['a'\] is a lock object"),
+        ((Job().run, 1), r"Job.run\(1\) cannot be sent to a process: run → self.files\['a'\] is a lock object"),
         ((Job.run, None, [Job()]), r"process: other\[0\].files\['a'\] is a lock object"),
         ((max, 1, Job()), r"process: argument 2.files\['a'\] is a lock object"),
     ],

@@ -47,6 +47,23 @@ def test_what_is_worth_another_attempt(on, error, worth):
     assert (Retry(1, on=on).delay(error, 1) is not None) is worth
 
 
+@pytest.mark.parametrize(
+    ("on", "error", "name"),
+    [
+        (Exception, TaskTimeout("late"), "TimeoutError"),
+        ((ValueError, OSError), TaskTimeout("late"), "TimeoutError"),
+        (Exception, WorkerDied("it died"), "plait.errors.WorkerDied"),
+        (ValueError, TaskTimeout("late"), ""),
+        (Exception, NotTransferable("it cannot cross"), ""),
+        (TimeoutError, TaskTimeout("late"), ""),
+    ],
+)
+def test_what_must_be_named_says_how(on, error, name):
+    Retry(2, on=on).delay(error, 1)
+    said = f"plait: not run again, as half of its work may be done; Retry(2, on={name}) does it"
+    assert getattr(error, "__notes__", []) == ([said] if name else [])
+
+
 def test_the_delay_doubles_up_to_the_longest():
     retry = Retry(9, backoff=0.5, longest=3.0, jitter=0.0)
     assert [retry.delay(ValueError(), attempt) for attempt in range(1, 7)] == [0.5, 1.0, 2.0, 3.0, 3.0, 3.0]

@@ -513,6 +513,9 @@ def test_first_of_nothing_says_so() -> None:
             s.first()
         with pytest.raises(UsageError, match="no task to wait for"):
             s.first(fail, [])
+        for wrong in ([fail], [s.submit(int)], fail):
+            with pytest.raises(UsageError, match="expected a function and items, or nothing to race the tasks"):
+                s.first(wrong)  # type: ignore[arg-type]  # that is the mistake
 
 
 def test_first_after_a_failure_ends_with_it() -> None:

@@ -197,3 +197,44 @@ def test_every_item_once_whatever_the_stop_meets(
     for outcome in outcomes:
         kind = Cancelled if outcome.index in unended else ValueError if outcome.index in failing else type(None)
         assert isinstance(outcome.error, kind)
+
+
+TO_GO_ON = "had not ended when the failure of item 1 stopped the work; to go on after failures, loop over .outcomes()"
+
+
+def test_who_asks_for_the_next_value_after_a_failure_learns_of_outcomes() -> None:
+    stream = plait.map(int, list(range(100)), engine=ShuffledEngine([1], [], {1}))
+    with pytest.raises(ValueError, match="1"):
+        next(stream)
+    for index in (0, 2):
+        with pytest.raises(Cancelled) as caught:
+            next(stream)
+        assert str(caught.value) == f"item {index}, {index}, {TO_GO_ON}"
+        assert not hasattr(caught.value, "__notes__")  # no worker ever had it
+    for index in range(3, TAKEN):
+        with pytest.raises(Cancelled, match=f"item {index}"):
+            next(stream)
+    with pytest.raises(Cancelled, match="1 item had ended when the failure of item 1 stopped the work; .*outcomes"):
+        next(stream)
+
+
+def test_so_does_a_coroutine() -> None:
+    async def work(number: int) -> None:
+        if number == 1:
+            raise ValueError(number)
+        await asyncio.Event().wait()
+
+    async def main() -> None:
+        stream = plait.map(work, range(3))
+        for kind, said in ((ValueError, "1"), (Cancelled, TO_GO_ON)):
+            with pytest.raises(kind, match=said):
+                await anext(aiter(stream))
+
+    asyncio.run(main())
+
+
+def test_a_failure_that_comes_after_the_stop_is_not_said_to_have_stopped_it() -> None:
+    _, error, stream = stopped(Stream.cancel, 1, failing=1)
+    assert isinstance(error, ValueError)
+    with pytest.raises(Cancelled, match="item 2, 2, had not ended when the work was stopped$"):
+        next(stream)

@@ -63,6 +63,33 @@ def test_only_wait_waits_until_an_event_is_set(tmp_path: Path) -> None:
     assert told == ["waits for stop", "waits until stop is set"]
 
 
+@pytest.mark.parametrize("calls_back", [True, False])
+def test_a_window_that_waits_for_a_thread_that_asks_it_for_something(tmp_path: Path, *, calls_back: bool) -> None:
+    """Where the window is in its main loop it will do what it is asked for."""
+    file = tmp_path / "app.py"
+    file.write_text("def click():\n    worker.join()\ndef work():\n    label.configure(text=1)\nroot.mainloop()\n")
+    tk = LIB + "tkinter/__init__.py"
+    worker = {"self": Thing("Thread", 7)}
+    joins = (Frame(LIB + "threading.py", 1, "Thread.join", worker), Frame(str(file), 2, "click"))
+    loop = (Frame(tk, 1485, "Misc.mainloop"), Frame(str(file), 5, "<module>"))
+    window = Thread("MainThread", 1, 1, (*(joins if calls_back else ()), *loop), where="futex_do_wait")
+    asks = (
+        Frame(tk, 1692, "Misc._configure"),
+        Frame(str(file), 4, "work"),
+        Frame(LIB + "threading.py", 1, "Thread.run", worker),
+    )
+    other = Thread("Thread-1", 2, 2, asks, where="futex_do_wait")
+    dump = Dump(1, (window, other))
+    found = diagnose(dump)
+    assert step(examine(dump)[1]).does == "waits until a window does what it asks for, in the thread of the window"
+    if calls_back:
+        assert found is not None
+        assert found.title == 'Deadlock: "MainThread" and "Thread-1" wait for each other'
+        assert found.cure.startswith("Wait for no thread in what a window calls")
+    else:
+        assert found is None or not found.certain
+
+
 def test_who_runs_is_not_said_to_wait_for_a_permit(tmp_path: Path) -> None:
     """`submit` asks for one each time, and has it at once."""
     file = tmp_path / "app.py"

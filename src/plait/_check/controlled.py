@@ -53,6 +53,7 @@ class Controlled(ThreadState):
         gate: what its pending event needs open.
         deadline: the moment of virtual time when it stops to wait, if there is one.
         away: whether it was let go: it is in a call outside our control.
+        blocked: the place in Python from which it was let go last, without our knowing the call.
         outside: whether that is a call that we know: what it does is done with the real locks and clocks.
         quiet: how many calls are around it whose steps are not recorded and are no choices, such as imports.
         held: the locks that it holds, each with the site where it got it.
@@ -66,6 +67,7 @@ class Controlled(ThreadState):
         "aborts",
         "away",
         "baton",
+        "blocked",
         "cancelled",
         "daemon",
         "deadline",
@@ -104,6 +106,7 @@ class Controlled(ThreadState):
         self.gate: Gate | None = None
         self.deadline: float | None = None
         self.away = False
+        self.blocked: object = ""  # nowhere yet
         self.outside = False
         self.task_ref: Callable[[], asyncio.Task[Any] | None] = _no_task
         self.quiet = 0

@@ -31,6 +31,8 @@ from plait._check.fair import Fair
 from plait._check.first_choice import FirstChoice
 from plait._check.heartbeat import Heartbeat
 from plait._check.places import Places
+from plait._check.real_threads import REAL_THREADS
+from plait._check.record import Standstill
 from plait._check.remarks import Remarks, held_up
 from plait._check.signals import deliver, in_main
 from plait._check.unwinding import refuse, unwind
@@ -47,7 +49,6 @@ Choose = Callable[[Sequence[Controlled], Controlled | None, Sequence[Controlled]
 
 _get_ident = _thread.get_ident
 _native_id = _thread.get_native_id
-_start = _thread.start_new_thread
 _raw_lock = _thread.allocate_lock
 _number = attrgetter("number")
 _new = tuple.__new__
@@ -69,7 +70,7 @@ class Execution(Border):
         dropped: whether nobody has the baton, and it is for whoever returns first.
         border: held by who decides between the threads that we control and what is outside.
         strangers: idents of threads that run the user's code and are not ours.
-        gave_up: why the execution was ended although nothing had failed.
+        gave_up: why the execution was ended although nothing had failed; `standstill` is what it was doing then.
         hasty: whether the scheduler lets a short wait of this thread end at once.
         at_exit: what the program has registered for its end.
         signals: the handlers that the main thread has to call before it does anything else, by number of the signal.
@@ -108,6 +109,7 @@ class Execution(Border):
         self.left: list[str] = []
         self.until: float | None = None
         self.gave_up = ""
+        self.standstill = Standstill()
         self.at_exit: list[partial[object]] = []
         self.signals: dict[int, Callable[[], object]] = {}
         self.remarks = Remarks()
@@ -251,7 +253,7 @@ class Execution(Border):
         """`me` can go on, in a thread of its own, with `body`."""
         me.launched = True
         try:
-            me.ident = _start(self._live, (me, body))
+            me.ident = REAL_THREADS.begin(partial(self._live, me, body), main=not me.number)
         except BaseException:
             me.launched = False
             raise

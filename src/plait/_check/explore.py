@@ -273,7 +273,9 @@ class _Search:
                 STAGE.pulse.begin(number)
             if not scheduler.begin(course.seed * _PRIME + number):
                 return None, None, getattr(scheduler, "proof", "every schedule")
+            began = monotonic()
             record = perform(self._program, scheduler, self._sites, typed=self._typed, until=until)
+            took = monotonic() - began
             if record.failure is not None or record.gave_up:
                 self._process.silence()
             self._forget()
@@ -281,7 +283,7 @@ class _Search:
             if record.gave_up == TIME_IS_UP:
                 tally.cut_short(record)
                 break
-            tally.add(record)
+            tally.add(record, took)
             finding = course.examine(record) if course.examine is not None else None
             if record.failure is not None or finding:
                 return record, finding, ""

@@ -19,6 +19,7 @@ from zipimport import zipimporter
 
 from plait._check.rewrite import Part, rewrite_parts
 from plait._check.stage import STAGE
+from plait._check.stand_in_tk import INTERPRETERS
 from plait._core.errors import UsageError
 from plait._core.event import Site
 from plait._core.importable import is_unfinished
@@ -81,11 +82,13 @@ class FreshModules:
         self._known = self._at_first = set(sys.modules)
         sys.meta_path.insert(0, self)
         builtins.__import__ = quiet_import
+        INTERPRETERS.watch()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        INTERPRETERS.leave()
         builtins.__import__ = _IMPORT
         sys.meta_path.remove(self)
         self.forget()
@@ -294,6 +297,7 @@ def quiet_import(
         return _IMPORT(name, globals, locals, fromlist, level)
     finally:
         me.quiet -= 1
+        INTERPRETERS.watch()
 
 
 def with_sites(code: CodeType) -> CodeType:

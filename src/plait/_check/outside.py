@@ -32,7 +32,7 @@ def entry_points() -> Iterator[tuple[Any, str, Any]]:
         for name in names.split():
             real = getattr(owner, name, None)
             if real is not None:
-                yield owner, name, _outside(real, f"{getattr(owner, '__name__', owner)}.{name}", blocks)
+                yield owner, name, outside(real, f"{getattr(owner, '__name__', owner)}.{name}", blocks)
 
 
 def _table() -> Iterator[tuple[Any, str, Blocks]]:
@@ -42,13 +42,13 @@ def _table() -> Iterator[tuple[Any, str, Blocks]]:
     yield select, "select", _selects
     yield os, "read", _nothing_to_read
     yield os, "waitpid", _waits
-    yield os, "wait waitid", _always
-    yield subprocess.Popen, "wait communicate", _always
+    yield os, "wait waitid", always
+    yield subprocess.Popen, "wait communicate", always
     for name, methods in _WHEN_IMPORTED.items():
         module, _, kind = name.partition(":")
         owner = sys.modules.get(module)
         if owner is not None:
-            yield (getattr(owner, kind) if kind else owner), methods, _always
+            yield (getattr(owner, kind) if kind else owner), methods, always
 
 
 _WHEN_IMPORTED: Final = {
@@ -60,7 +60,14 @@ _WHEN_IMPORTED: Final = {
 }
 
 
-def _outside(real: Callable[..., Any], what: str, blocks: Blocks) -> Callable[..., Any]:
+def always(*_: Any, **__: Any) -> bool:
+    """It blocks."""
+    return True
+
+
+def outside(real: Callable[..., Any], what: str, blocks: Blocks = always) -> Callable[..., Any]:
+    """As `real`, a function that people know as `what`, and that is let go where it `blocks`."""
+
     @wraps(real)
     def call(*args: Any, **options: Any) -> Any:
         execution = STAGE.execution
@@ -85,10 +92,6 @@ def _outside(real: Callable[..., Any], what: str, blocks: Blocks) -> Callable[..
             execution.come_back(me)
 
     return call
-
-
-def _always(*_: Any, **__: Any) -> bool:
-    return True
 
 
 def _is_blocking(sock: socket.socket, *_: Any, **__: Any) -> bool:

@@ -17,6 +17,7 @@ from plait._check.stage import STAGE
 from plait._check.stand_in_exit import exited, run_exits
 from plait._check.stand_in_loop import close_tasks
 from plait._check.stand_in_threads import forget_unborn, join_all, main_thread, main_thread_kept, number_from_one
+from plait._check.stand_in_tk import INTERPRETERS
 from plait._core.event import label
 
 if TYPE_CHECKING:
@@ -68,6 +69,8 @@ def _main(execution: Execution, program: Program) -> None:
             program.main()
         except SystemExit as end:
             code = end.code
+        finally:
+            INTERPRETERS.close()
         end_of_pools()  # as the interpreter does at its end
         join_all(execution)
         run_exits(execution)
@@ -92,6 +95,7 @@ def _record(execution: Execution, output: str) -> Record:
         execution.left,
         execution.remarks.all,
         execution.one_order,
+        execution.standstill,
     )
 
 

@@ -114,12 +114,26 @@ class Remark(NamedTuple):
     gives: str = ""
 
 
+class Standstill(NamedTuple):
+    """What an execution was doing when it was given up, if it did nothing that is seen.
+
+    Attributes:
+        seconds: of real time since its last event.
+        doing: who was where, in words; "" if it went on.
+        outside: whether all that could be going on were calls outside our control.
+    """
+
+    seconds: float = 0.0
+    doing: str = ""
+    outside: bool = False
+
+
 class Record(NamedTuple):
     """One controlled execution, whole.
 
     `outside` are the calls that were let go, `uncontrolled` how many foreign threads took part. `gave_up` says why the
-    execution was ended although nothing had failed, and `left` which threads would not end. `one_order` says that
-    there was never a choice.
+    execution was ended although nothing had failed, and `standstill` what it was doing then; `left` which threads would
+    not end. `one_order` says that there was never a choice.
     """
 
     events: Sequence[Event]
@@ -134,3 +148,4 @@ class Record(NamedTuple):
     left: Sequence[str] = ()
     remarks: Sequence[Remark] = ()
     one_order: bool = False
+    standstill: Standstill = Standstill()

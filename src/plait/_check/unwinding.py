@@ -9,6 +9,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from plait._check.controlled import Abort, Controlled
+from plait._check.stand_in_tk import INTERPRETERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,6 +41,7 @@ def refuse(me: Controlled) -> None:
 def unwind(execution: Execution) -> list[str]:
     """Lets all threads of control go, each to its end before the next; says which would not."""
     left = []
+    INTERPRETERS.end_loops(execution)
     for me in execution.threads:
         if not me.launched or not me.gone.locked():
             continue

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from plait._check.record import Record
+from plait._check.record import Record, Standstill
 from plait._core.event import Kind
 from plait._core.how_many import how_many
 from plait._draw.timeline import short_name
@@ -84,6 +84,7 @@ class Verdict(NamedTuple):
 
 _LONG = 5_000  # steps; below, it may be the machine that is slow
 _FAR = 10  # times the longest execution that has ended
+_TICK = 0.2  # seconds that executions are taken to need at least: the machine may be busy
 
 Counted = tuple[int, list[int], tuple[int, int, int, int, int], list[str], list[str], str]
 """What a tally has counted, in values that go from one process to another."""
@@ -99,11 +100,13 @@ class Tally:
         self._outside: set[str] = set()
         self._left: set[str] = set()
         self._chosen = 0
+        self._slowest = _TICK
         self.gave_up = ""
 
-    def add(self, record: Record) -> None:
-        """One more execution."""
+    def add(self, record: Record, seconds: float = 0.0) -> None:
+        """One more execution, and how long it took."""
         self.schedules += 1
+        self._slowest = max(self._slowest, seconds)
         self._chosen = max(self._chosen, not record.one_order)
         self._distinct.add(hash(record.switches))
         tasks = sum(1 for info in record.threads if info.kind == "task")
@@ -120,13 +123,21 @@ class Tally:
 
     def cut_short(self, record: Record) -> None:
         """One that had not ended when the time was up; it may never end if it is longer by far than those that have."""
-        if not self.schedules or len(record.events) < max(_LONG, _FAR * self._longest):
-            return
+        standstill = record.standstill
+        if not self.schedules:
+            self.gave_up = self.gave_up or f"{_NONE_ENDED}{_still(standstill)}"
+        elif standstill.seconds > _FAR * self._slowest:
+            self.gave_up = self.gave_up or f"one execution had not ended when the time was up{_still(standstill)}"
+        elif len(record.events) >= max(_LONG, _FAR * self._longest):
+            self.gave_up = self.gave_up or self._rounds(record)
+
+    def _rounds(self, record: Record) -> str:
+        """What one has done that may go on for ever."""
         steps = Counter((event.thread, event.site) for event in record.events[-_LONG:] if event.site is not None)
         (number, site), _ = next(iter(steps.most_common(1)), ((-1, None), 0))
         name = next((info.name for info in record.threads if info.number == number), "")
         where = f", lately by {name} in {short_name(site.file)}, line {site.line}," if site is not None else ""
-        self.gave_up = self.gave_up or (
+        return (
             f"one execution had made {len(record.events):,} steps{where} and not ended when the time was up; the "
             f"others have at most {self._longest:,}. Does it end by itself? With more seconds check may say so"
         )
@@ -180,7 +191,7 @@ def verdict(coverage: Coverage, *, failed: bool, exhausted: str, gave_up: str, o
     if failed:
         return Verdict("failed", "a schedule breaks it")
     if not coverage.schedules:
-        return Verdict("inconclusive", f"the time was up before the first execution had ended; {_LONGER}")
+        return Verdict("inconclusive", gave_up or f"{_NONE_ENDED}; {_LONGER}")
     if not observed:
         return Verdict("not checked", "none of its code could be observed")
     doubt = gave_up or _doubt(coverage)
@@ -191,7 +202,15 @@ def verdict(coverage: Coverage, *, failed: bool, exhausted: str, gave_up: str, o
     return Verdict("passed", f"{how_many(coverage.schedules, 'schedule')}, not a proof")
 
 
+_NONE_ENDED = "the time was up before the first execution had ended"
 _LONGER = "give it more seconds, if it does end by itself"
+_HANGS = "if it hangs without check, too, `plait why` says what it waits for; else give it more seconds"
+
+
+def _still(standstill: Standstill) -> str:
+    """What an execution was doing that had not ended, and what to do about it."""
+    doing = f": {standstill.doing}" if standstill.doing else ""
+    return f"{doing}; {_HANGS if standstill.outside else _LONGER}"
 
 
 def _doubt(coverage: Coverage) -> str:

@@ -8,13 +8,15 @@ from time import monotonic, sleep
 from typing import TYPE_CHECKING
 
 from plait._check.controlled import Controlled
-from plait._check.record import TIME_IS_UP
+from plait._check.record import TIME_IS_UP, Standstill
+from plait._draw.timeline import short_name
 
 if TYPE_CHECKING:
     from plait._check.execution import Execution
 
 _TICK = 0.025  # seconds between two looks
 _DOUBT = 0.001  # seconds in which a thread that has just woken would show it
+_NOTICED = 1.0  # seconds without any event that are told
 _GRACE = 3.0  # seconds for an execution that has begun in time
 _PATIENCE = 10.0  # seconds of real time without any event after which the execution is given up
 
@@ -49,6 +51,7 @@ class _Watch:
             self._suspect(execution.running)
         if now > self.end and not execution.aborting:
             execution.gave_up = TIME_IS_UP
+            execution.standstill = self._standstill(now)
             execution.stop()
         elif now - self.moved > _PATIENCE and not execution.aborting:
             self._give_up()
@@ -63,10 +66,13 @@ class _Watch:
                 execution.pick_up()
 
     def _suspect(self, running: Controlled) -> None:
-        """If it has not moved since the last look and sleeps, it is let go."""
+        """If it has not moved since the last look and sleeps, it is let go.
+
+        At once where it was before, as in a loop in C that has called something of Python in between.
+        """
         execution = self.execution
-        signs = _signs(running)
-        if signs is None or signs != self.signs:
+        signs, place = _signs(running), _place(running)
+        if signs is None or (signs != self.signs and place != running.blocked):
             self.signs = signs
             return
         with execution.border:
@@ -85,26 +91,43 @@ class _Watch:
                     execution.running = running
                 return
             running.away = True
+            running.blocked = place
             execution.away += 1
-            stack = execution.sites.stack(sys._current_frames().get(running.ident))
-            mine = [frame for frame in stack if frame.mine]
-            where = f"{mine[-1].file}:{mine[-1].line}" if mine else "a place that is not yours"
-            execution.outside.append(f"{running.name} blocked at {where}")
+            execution.tell_outside(f"{running.name} blocked at {self._line(running)}")
             execution.unready(running)
             execution.pick_up()
 
     def _give_up(self) -> None:
         execution = self.execution
-        seconds = f"{_PATIENCE:g} s"
-        if execution.away or execution.dropped:
-            execution.gave_up = f"for {seconds} everything waited for calls outside our control: " + ", ".join(
-                sorted(set(execution.outside))
-            )
-        else:
-            stack = execution.sites.stack(sys._current_frames().get(execution.running.ident))
-            where = f" at {stack[-1].file}:{stack[-1].line}" if stack else ""
-            execution.gave_up = f"{execution.running.name} has been running for {seconds} without a step{where}"
+        execution.gave_up = self._standstill(self.moved + _PATIENCE).doing
         execution.stop()
+
+    def _standstill(self, now: float) -> Standstill:
+        """What it does that is not seen; nothing if there was an event a moment ago."""
+        execution = self.execution
+        seconds = now - self.moved
+        if seconds < _NOTICED:
+            return Standstill()
+        outside = execution.dropped or execution.running is execution.nobody
+        if outside:
+            calls = [f"{thread.name} at {self._line(thread)}" for thread in execution.threads if thread.away]
+            doing = f"for {seconds:.0f} s everything waited for calls outside our control: {' and '.join(calls)}"
+        else:
+            running = execution.running
+            doing = f"{running.name} has been running for {seconds:.0f} s without a step at {self._line(running)}"
+        return Standstill(seconds, doing, outside)
+
+    def _line(self, thread: Controlled) -> str:
+        """The line of the user's that a thread is in."""
+        stack = self.execution.sites.stack(sys._current_frames().get(thread.ident))
+        mine = [frame for frame in stack if frame.mine]
+        return f"{short_name(mine[-1].file)}:{mine[-1].line}" if mine else "a place that is not yours"
+
+
+def _place(me: Controlled) -> object:
+    """The innermost place in Python where a thread is."""
+    frame = sys._current_frames().get(me.ident)
+    return None if frame is None else (id(frame), frame.f_lasti)
 
 
 def _signs(me: Controlled) -> object:

@@ -12,7 +12,12 @@ _WORKERS = "max_workers num_workers n_workers n_jobs jobs num_threads threads nu
 _MEANT = {
     **dict.fromkeys(_WORKERS.split(), ("workers",)),
     **dict.fromkeys(("backend", "executor", "pool", "mode"), ("engine",)),
-    **dict.fromkeys(("retries", "max_retries", "attempts", "tries"), ("retry",)),
+    **dict.fromkeys(("retries", "max_retries", "attempts", "max_attempts", "tries", "stop"), ("retry", "times")),
+    **dict.fromkeys(("delay", "wait", "initial_delay", "base_delay"), ("backoff",)),
+    **dict.fromkeys(("max_delay", "max_wait", "max_backoff"), ("longest",)),
+    **dict.fromkeys(("exceptions", "exception", "errors", "retry_on"), ("on",)),
+    **dict.fromkeys(("maxsize", "max_size", "maxlen", "capacity", "buffer", "buffersize"), ("size",)),
+    **dict.fromkeys(("memory", "memory_limit", "max_memory"), ("memory_bytes",)),
     **dict.fromkeys(("bar", "progress_bar", "progressbar", "verbose", "desc"), ("progress",)),
     **dict.fromkeys(("timeout", "deadline", "time_limit", "max_time"), ("timeout", "deadline")),
     **dict.fromkeys(("rate_limit", "max_per_second"), ("rate",)),
@@ -22,7 +27,11 @@ _MEANT = {
 _INSTEAD = {
     **dict.fromkeys(("chunksize", "chunk_size", "batch_size", "pre_dispatch"), "batches are sized by themselves"),
     "return_exceptions": "its .outcomes() gives errors as values",
+    **dict.fromkeys(("timeout", "retry", "progress", "journal", "rate", "order"), "plait.map has it"),
+    "workers": "plait.map, plait.scope and plait.Pool have it",
     "initializer": "plait.Pool has it; @plait.per_worker sets something up in each worker",
+    "total": "the length of the input is used where it has one",
+    "resume": "journal=FILE records every result and resumes from it",
     "daemon": "nothing outlives its block or loop",
     "thread_name_prefix": "plait.current().worker is the name of the worker that runs a call",
     "mp_context": "workers are not forked from the program, so there is no way of starting them to choose",
@@ -91,11 +100,19 @@ _SCOPE = "start functions with s.submit(fn) in `with plait.scope() as s:`"
 _MAP = "plait.map(fn, items) runs a function for many items"
 _SAME = "those of threading work in what plait runs"
 _POOL = "plait.Pool is an executor"
+_OPTION = "it is an option of plait.map"
+_EVERY = 'plait.map(fn, itertools.repeat(x), rate="1/min") runs a function once a minute, and a scope can stop it'
+_MANAGER = "functions return what they find; where they must change one thing together, use multiprocessing.Manager()"
 _NAMES = {
     **dict.fromkeys(("Thread", "Process", "submit", "run", "spawn", "TaskGroup", "create_task"), _SCOPE),
     **dict.fromkeys(("gather", "starmap", "imap", "Parallel", "parallel", "as_completed"), _MAP),
     **dict.fromkeys(("Lock", "RLock", "Event", "Semaphore", "Condition", "Barrier"), _SAME),
     **dict.fromkeys(("Executor", "ThreadPoolExecutor", "ProcessPoolExecutor", "ThreadPool"), _POOL),
+    **dict.fromkeys(("retry", "timeout", "progress", "journal", "rate", "order"), _OPTION),
+    **dict.fromkeys(("every", "periodic", "schedule", "repeat", "interval"), _EVERY),
+    **dict.fromkeys(("Manager", "Value", "Array", "shared_memory", "SharedMemory"), _MANAGER),
+    **dict.fromkeys(("background", "go", "fire_and_forget", "Timer", "nursery"), _SCOPE),
+    **dict.fromkeys(("cancelled", "is_cancelled"), "plait.current().cancelled says so in a function that plait runs"),
     **dict.fromkeys(("Queue", "Channel", "queue"), "plait.channel(size) hands items from task to task"),
 }
 
@@ -110,6 +127,7 @@ def instead_of(name: str) -> str:
 
 
 _LIST = "the results come one by one: write list(plait.map(fn, items)) to have them all"
+_OUTCOMES = "loop over its .outcomes(), each of which has .ok, .value and .error"
 _SUBMIT = "write s.submit(fn, x)"
 _LOOP = "whoever reads writes `for item in channel`, which ends when it is closed, and the scope waits for them"
 _SEEN = "what it would say may be different a moment later; channel.get(timeout=0) raises WaitTimeout where nothing is"
@@ -134,6 +152,17 @@ _ATTRIBUTES = {
         **dict.fromkeys("append copy count extend index insert pop reverse sort".split(), _LIST),
         **dict.fromkeys("get join result results wait".split(), _LIST),
         "as_completed": 'write plait.map(fn, items, order="completion")',
+        **dict.fromkeys("errors exceptions failed failures".split(), _OUTCOMES),
+    },
+    "Future": {
+        **dict.fromkeys(("get", "value", "wait"), "write future.result()"),
+        **dict.fromkeys(("error", "exitcode", "returncode"), "write future.exception()"),
+        "join": "write future.result(); the end of the scope's block waits, too",
+        "start": "submit has started it",
+        **dict.fromkeys(("terminate", "kill", "stop"), "write future.cancel(), which stops it also while it runs"),
+        **dict.fromkeys(("is_alive", "ready", "successful"), "write future.done() or future.running()"),
+        "remove_done_callback": "asyncio.wait is for asyncio's own: give it asyncio.ensure_future(future) for each",
+        "then": "write future.add_done_callback(fn), which is given the future",
     },
     "Scope": {
         **dict.fromkeys("apply create_task go run spawn start start_soon".split(), _SUBMIT),

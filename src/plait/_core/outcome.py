@@ -57,6 +57,8 @@ def attach(error: BaseException, outcome: Outcome[Any]) -> None:
     """
     own = object.__getattribute__(error, "__dict__")  # whatever its class makes of attributes
     own[_NOTE_KEY] = outcome
+    if not outcome.worker:  # it was stopped before anybody heard of it, and its error names the item
+        return
     where = outcome.worker if outcome.worker == NOT_SENT else f"on {outcome.worker}"
     attempts = "" if outcome.attempts <= 1 else f", attempt {outcome.attempts}"
     note = f"plait: item {outcome.index}, {brief(outcome.input)}, {where}{attempts}"

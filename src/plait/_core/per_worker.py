@@ -128,6 +128,13 @@ class PerWorker:
             "with each item on processes; decorate a function of the module and call it in the method"
         )
 
+    def __getattr__(self, name: str) -> object:
+        said = f"{type(self).__name__!r} object has no attribute {name!r}"
+        mine = self.__dict__.get("__name__")
+        if mine is not None and not name.startswith("_"):  # else Python asks, or pickle of one that is half made
+            said += f"; the instance of this worker is what calling it gives: {mine}().{name}"
+        raise AttributeError(said, name=name, obj=self)
+
     @property
     def _name(self) -> str:
         return f"{getattr(self, '__name__', repr(self.function))}()"

@@ -13,6 +13,9 @@ _LOOP = "it belongs to one event loop; create it in the function"
 _PER_WORKER = "or once for each worker with plait.per_worker"
 _EXECUTOR = f"an executor belongs to one process; create it in the function, {_PER_WORKER}"
 
+_LEAVE_OUT = "leave it out with __getstate__, or create it inside the function"
+
+_OF_SELF = re.compile(r" → self\.(\w+)")
 _NAMED = re.compile(r"(global|captured) '[^']*'|default \d+")
 
 # By module, or module and class. The objects of WHOLE are one thing to their users, whatever lock or file in them it is
@@ -37,6 +40,7 @@ _WHOLE = {
     "threading.Event": _THREADS,
     "threading.Semaphore": _THREADS,
     "threading.Thread": "a thread belongs to one process; start it in the function",
+    "werkzeug.local": "it stands for the request that runs here; read what the function needs of it, and pass that",
 }
 _BY_NAME = {
     "BufferedRandom": _FILE,
@@ -53,6 +57,7 @@ _BY_NAME = {
     "SimpleQueue": _QUEUE,
     "TextIOWrapper": _FILE,
     "frame": "frames cannot leave their process",
+    "coroutine": 'nobody awaits it there; run what gives coroutines with engine="async"',
     "generator": "generators cannot be copied; make a list of it first",
     "lock": _LOCK,
     "mmap": "pass the path of the file and map it in the function",
@@ -70,7 +75,7 @@ def instead_of(value: object, path: str) -> str:
     """What to do; `path` leads to the value, from the function, the ``item`` or the ``result``."""
     found = _whole(type(value)) or _BY_NAME.get(type(value).__name__)
     if found is not None:
-        return _of_result(found) if path.startswith("result") else found
+        return _of_result(found) if path.startswith("result") else advice_at(path, found)
     if issubclass(type(value), tuple):  # it holds what can be pickled, such as sys.flags
         return "make a plain tuple of it first"
     if path == "item":
@@ -79,11 +84,29 @@ def instead_of(value: object, path: str) -> str:
         return "return what it holds, as plain data"
     if _NAMED.fullmatch(path.rpartition(" → ")[2]):
         return f"create it inside the function, {_PER_WORKER}"
-    return "leave it out with __getstate__, or create it inside the function"
+    return advice_at(path, _LEAVE_OUT)
+
+
+def advice_at(path: str, advice: str) -> str:
+    """The advice for where the culprit is: nobody passes what an object has whose method is the function.
+
+    >>> advice_at("sell → self.lock", "locks belong to one process; create it inside the function")
+    'locks ... the function; self goes along with its method: leave .lock out with __getstate__, or map a function ...'
+    """
+    own = _OF_SELF.search(path)
+    if own is None:
+        return advice
+    cure = f"self goes along with its method: leave .{own[1]} out with __getstate__, or map a function without self"
+    if "another one" in advice or advice is _EXECUTOR:  # it is there to run the method, which needs none
+        return f"{advice.partition('; ')[0]}; {cure}"
+    return cure if advice is _LEAVE_OUT else f"{advice}; {cure}"
 
 
 def _of_result(advice: str) -> str:
     """The same for what a function has returned.
+
+    >>> _of_result(_BY_NAME["generator"])
+    'generators cannot be copied; return a list of it'
 
     >>> _of_result(_FILE)
     'an open file belongs to one process; return plain data instead'
@@ -92,8 +115,10 @@ def _of_result(advice: str) -> str:
     """
     if advice.startswith("pass "):
         return f"return {advice.removeprefix('pass ')}"
-    why, divided, _ = advice.partition("; ")
-    return f"{why}; return plain data instead" if divided else advice
+    why, divided, cure = advice.partition("; ")
+    if cure.startswith("run "):
+        return advice
+    return f"{why}; return {'a list of it' if 'list' in cure else 'plain data instead'}" if divided else advice
 
 
 def _whole(kind: type) -> str | None:

@@ -19,6 +19,9 @@ _READ_ONLY = (
     "plait: arrays of 32 KiB and more are read-only where they have been sent to, as they lie in shared memory; "
     "change a copy: array.copy()"
 )
+_NO_INPUT = (
+    "plait: a worker process has no standard input; ask in the program and pass on the answer, or use engine='thread'"
+)
 
 
 class Ledger:
@@ -42,7 +45,7 @@ class Ledger:
             return
         assert done <= flight.count, f"{worker.label} ran {done - flight.count} items that it had given back"
         for failure in returned.failures.values():
-            _note_read_only(failure)
+            _note_what_processes_lack(failure)
         now = time.perf_counter()
         batch = flight.finish(returned.values, returned.failures, worker.label, returned.seconds, now)
         if self._timed:
@@ -98,7 +101,9 @@ class Ledger:
         worker.slots.clear()
 
 
-def _note_read_only(failure: BaseException) -> None:
-    """Say why an array cannot be changed, where the error of its library only says that."""
+def _note_what_processes_lack(failure: BaseException) -> None:
+    """Say why an array cannot be changed, and input not be asked for, where the error only says that."""
     if isinstance(failure, (ValueError, TypeError, BufferError)) and "read-only" in text_of(failure):
         add_note(failure, _READ_ONLY)
+    elif isinstance(failure, EOFError) and text_of(failure) == "EOF when reading a line":
+        add_note(failure, _NO_INPUT)

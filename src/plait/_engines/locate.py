@@ -12,7 +12,7 @@ from types import FunctionType, MethodType
 from plait._core.installed import is_installed
 from plait._core.lazy_imports import settled
 from plait._core.notes import text_of
-from plait._engines.instead import instead_of, is_whole
+from plait._engines.instead import advice_at, instead_of, is_whole
 
 STAYS_HERE = "STAYS_HERE"  # the attribute of classes of ours that says what they are, why they stay and what to do
 PARTS = "plait_parts"  # the method of items of ours that lists what is sent of them, with the user's names for it
@@ -46,7 +46,7 @@ def explain(value: object, name: str, error: BaseException) -> str:
     path, culprit = trail[-1]
     refusal = getattr(type(culprit), STAYS_HERE, "")
     if refusal:
-        return f"{path} is a {refusal}"
+        return f"{path} is a {advice_at(path, refusal)}"
     why = text_of(error) or type(error).__name__
     known_path, known = _as_known(trail)
     if known is not culprit:
@@ -149,7 +149,7 @@ def _all_children(value: object) -> Iterator[tuple[str, object]]:
 def _of_object(value: object) -> Iterator[tuple[str, object]]:
     """What it has as its own, then its class."""
     if hasattr(value, "__self__") and hasattr(value, "__func__"):
-        yield ".__self__", value.__self__
+        yield (" → self", value.__self__) if not isinstance(value.__self__, type) else (".__self__", value.__self__)
     state = getattr(value, "__dict__", None)
     if isinstance(state, dict):
         yield from ((f".{key}", child) for key, child in state.items())

@@ -14,6 +14,7 @@ from plait._core import budget
 from plait._core.batch import Batch
 from plait._core.errors import UsageError
 from plait._core.job import Job
+from plait._core.mistaken import known_options
 from plait._engines import hosting
 from plait._engines.interface import Plan
 from plait._engines.remote_run import RemoteRun
@@ -38,6 +39,7 @@ class ProcessEngine:
 
     name = "process"
 
+    @known_options("plait.engines.ProcessEngine")
     def __init__(
         self,
         *,
@@ -45,8 +47,10 @@ class ProcessEngine:
         context: Sequence[ContextVar[Any]] = (),
         portable: bool = False,
     ) -> None:
-        if memory_bytes is not None and not memory_bytes > 0:
-            raise UsageError(f"memory_bytes={memory_bytes!r}: expected a number of bytes above 0, or None for no limit")
+        if memory_bytes is not None and not (isinstance(memory_bytes, (int, float)) and memory_bytes > 0):
+            raise UsageError(
+                f"memory_bytes={memory_bytes!r}: expected bytes, such as 2 * 1024**3, more than 0, or None for no limit"
+            )
         for variable in context:
             if not isinstance(variable, ContextVar):
                 raise UsageError(f"context={context!r}: expected context variables whose values the workers shall see")

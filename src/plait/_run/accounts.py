@@ -1,8 +1,8 @@
-"""Which items were given to an engine and have no outcome yet. Pure."""
+"""Which items were given to an engine and have no outcome yet, and what becomes of them at a stop. Pure."""
 
 from __future__ import annotations
 
-from _collections_abc import Sequence
+from _collections_abc import Iterator, Sequence
 from collections import deque
 
 from plait._core.batch import Batch
@@ -14,6 +14,7 @@ class Accounts:
     """Books what is settled against what was handed out; holds no more than what lies between the two."""
 
     def __init__(self, handed_out: deque[tuple[int, Sequence[object]]]) -> None:
+        self._blamed: int | None = None
         self._handed_out = handed_out
         self._settled: dict[int, int] = {}
         self._low = 0
@@ -32,8 +33,21 @@ class Accounts:
         while handed_out and handed_out[0][0] + len(handed_out[0][1]) <= low:
             handed_out.popleft()
 
-    def missing(self) -> list[tuple[int, object]]:
-        """Index and item of everything that was handed out and has no outcome, in input order."""
+    def blame(self, index: int) -> None:
+        """The failure of this item is what stops the work."""
+        self._blamed = index
+
+    def unended(self) -> Iterator[Batch]:
+        """A failed Batch, settled, for each item that had not ended when the work was stopped; in input order."""
+        for index, item in self._missing():
+            piece = Batch(index, [item], attempt=0)
+            stopped = Cancelled(f"item {index}, {brief(item)}, had not ended {self.when}")
+            piece.values, piece.failures = [None], {0: stopped}
+            self.settle(piece)
+            yield piece
+
+    def _missing(self) -> list[tuple[int, object]]:
+        """Index and item of everything that was handed out and has no outcome."""
         done = {index for base, end in self._settled.items() for index in range(base, end)}
         return [
             (index, item)
@@ -42,10 +56,10 @@ class Accounts:
             if index >= self._low and index not in done
         ]
 
-
-def unended(index: int, item: object) -> Batch:
-    """What becomes of an item that had not ended when the work was stopped."""
-    piece = Batch(index, [item], attempt=0)
-    stopped = Cancelled(f"item {index}, {brief(item)}, had not ended when the work was stopped")
-    piece.values, piece.failures = [None], {0: stopped}
-    return piece
+    @property
+    def when(self) -> str:
+        """At which moment the work was stopped."""
+        if self._blamed is None:
+            return "when the work was stopped"
+        item = self._blamed
+        return f"when the failure of item {item} stopped the work; to go on after failures, loop over .outcomes()"

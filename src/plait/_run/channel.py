@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar, cast
 from plait._core.cancelling import cancellation_point, wait_until
 from plait._core.errors import Closed, NotTransferable, UsageError, WaitTimeout
 from plait._core.loop_here import loop_here
-from plait._core.mistaken import no_attribute
+from plait._core.mistaken import known_options, no_attribute
 from plait._run.channel_waiter import (
     CLOSED,
     EXPIRED,
@@ -71,6 +71,7 @@ class Channel(Generic[T]):
         "it on threads"
     )
 
+    @known_options("plait.channel")
     def __init__(self, size: int | None) -> None:
         if size is not None and (not isinstance(size, int) or isinstance(size, bool) or size < 0):
             raise UsageError(

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from plait._core.bell import Bell
 from plait._core.cancelling import cancellation_point, wait_until
+from plait._core.current import current_task
 from plait._core.errors import Cancelled, NotTransferable, UsageError, WaitTimeout
 from plait._core.loop_here import loop_here
+from plait._core.mistaken import no_attribute
 
 if TYPE_CHECKING:
     import asyncio
@@ -22,12 +24,12 @@ UNINTERRUPTIBLE = True  # see `cancelling`
 
 
 class Future(futures.Future[R]):
-    """What a task of a scope will return or raise.
+    """What a task of a scope, or a call of a pool, will return or raise.
 
     It is a ``concurrent.futures.Future`` (``as_completed``, ``wait`` and all that takes one work), and more:
      * it can be awaited, from any running event loop; cancelling whoever awaits it cancels its task;
-     * `cancel` stops a task that runs, too: True says that it will be stopped, and `cancelled` when it has been. A task
-       that ends at that moment keeps its result;
+     * `cancel` stops a task of a scope that runs, too: True says that it will be stopped, and `cancelled` when it has
+       been. A task that ends at that moment keeps its result;
      * `result` and `exception` end at once, by ``StopTask``, when the task or the block that waits is cancelled.
 
     >>> import plait
@@ -137,6 +139,11 @@ class Future(futures.Future[R]):
                 raise
         return self.result(0)
 
+    if not TYPE_CHECKING:  # else type checkers would take every name for one that it has
+
+        def __getattr__(self, name: str) -> object:
+            raise no_attribute(self, "Future", name)
+
     def __reduce__(self) -> str:
         raise NotTransferable(f"this is a {self.STAYS_HERE}")
 
@@ -168,10 +175,17 @@ class Future(futures.Future[R]):
             self._waiters.append(waiter)
         try:
             if not wait_until(self.done, doorbell.bell, timeout):
-                raise WaitTimeout(f"{self._name()} had not ended after {timeout} s; it goes on")
+                raise WaitTimeout(self._late(timeout or 0.0))
         finally:
             with self._condition:
                 self._waiters.remove(waiter)
+
+    def _late(self, timeout: float) -> str:
+        words = f"{self._name()} had not"
+        if self._state != states.PENDING:
+            return f"{words} ended after {timeout:.3g} s; it goes on"
+        own = ", such as the one that the call keeps which asks here" if current_task.get(None) is not None else ""
+        return f"{words} begun after {timeout:.3g} s; it waits for a free worker{own}"
 
 
 class _Doorbell:

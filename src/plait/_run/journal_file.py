@@ -22,8 +22,10 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from plait._core.errors import JournalError
+from plait._core.mishaps import warn
 from plait._run.function_key import FunctionKey
 from plait._run.journal_rows import PLAIN_COLUMNS, Row
+from plait._run.journal_writer import writer_of
 
 T = TypeVar("T")
 
@@ -33,6 +35,7 @@ _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 _NO_ROOM = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _ONE_WAIT = 0.1  # seconds in SQLite, deaf to Ctrl-C
+_SAID_AFTER = 2.0  # seconds of waiting for another writer; those of plait take milliseconds
 _MOST_WAIT = 60.0
 _CHECKPOINT_PAGES = 4000  # of 4 KiB: how large the write-ahead log grows before it is copied into the database
 _MANY = 500
@@ -272,13 +275,23 @@ class JournalFile:
         return str(found[0]) if found else "unknown"
 
     def _patiently(self, step: Callable[[], T]) -> T:
-        """The step, again and again while another run writes."""
-        deadline = time.monotonic() + _MOST_WAIT
+        """The step, again and again while another run writes; a wait that people notice is said."""
+        began = time.monotonic()
+        said = False
         while True:
             try:
                 return step()
             except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode & 0xFF not in _BUSY or time.monotonic() > deadline:
+                if error.sqlite_errorcode & 0xFF not in _BUSY:
+                    raise
+                waited = time.monotonic() - began
+                if waited > _SAID_AFTER and not said:
+                    said = True
+                    warn(
+                        f" waits to write to the journal {self.path!r}, for {_MOST_WAIT:.0f} s at most: "
+                        f"{writer_of(self.path)} has a transaction open there; commit it, or end that program"
+                    )
+                if waited > _MOST_WAIT:
                     raise
 
     def _one(self, query: str, *values: object) -> tuple[Any, ...] | None:
@@ -309,14 +322,14 @@ class JournalFile:
         try:
             yield
         except sqlite3.Error as error:
-            raise JournalError(f"the journal {self.path!r} cannot be {what}: {_explain(error)}") from error
+            raise JournalError(f"the journal {self.path!r} cannot be {what}: {_explain(error, self.path)}") from error
 
 
-def _explain(error: sqlite3.Error) -> str:
+def _explain(error: sqlite3.Error, path: str) -> str:
     """The cause and what to do about it."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code in _BUSY:
-        return f"another program has been writing to it for {_MOST_WAIT:.0f} seconds ({error})"
+        return f"{writer_of(path)} has been writing to it for {_MOST_WAIT:.0f} seconds ({error})"
     if code in _NO_ROOM:
         return f"{error}; make room, then run again: what is in it stays valid"
     if code in _DAMAGED:

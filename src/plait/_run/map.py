@@ -7,6 +7,7 @@ import math
 import operator
 import os
 from _collections_abc import AsyncIterable, Callable, Iterable
+from inspect import iscoroutine
 from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, cast
 
 from plait._core.coroutines import is_coroutine_function
@@ -147,23 +148,30 @@ def _check(
     timeout: float | None,
 ) -> None:
     if not callable(fn):
-        raise UsageError(f"plait.map({fn!r}, ...): expected a function first, then what to call it with")
+        called = ""
+        if iscoroutine(fn):
+            fn.close()
+            called = ", without calling it: plait.map(fetch, urls) rather than plait.map(fetch(url))"
+        raise UsageError(f"plait.map({fn!r}, ...): expected a function first, then what to call it with{called}")
     if not iterables:
         raise UsageError("plait.map(fn): expected at least one iterable after the function")
     for items in iterables:
         if not any(hasattr(items, name) for name in ("__iter__", "__getitem__", "__aiter__")):
-            instead = (
-                "iter(queue.get, END) gives what is in a queue, up to a value END; a plait.channel can be looped over"
-                if hasattr(items, "get") and hasattr(items, "put")
-                else f"to map one item, write [{items!r}]"
-            )
-            raise UsageError(f"plait.map(fn, {items!r}): expected an iterable; {instead}")
+            raise UsageError(f"plait.map(fn, {items!r}): expected an iterable; {_instead_of(items)}")
     if order not in _ORDERS:
         raise UsageError(f'order={order!r}: expected "input" or "completion"')
     if timeout is not None and not (
         isinstance(timeout, (int, float)) and not isinstance(timeout, bool) and 0 < timeout < math.inf
     ):
         raise UsageError(f"timeout={timeout!r}: expected seconds per item, more than 0, or None for no limit")
+
+
+def _instead_of(items: object) -> str:
+    if hasattr(items, "get") and hasattr(items, "put"):
+        return "iter(queue.get, END) gives what is in a queue, up to a value END; a plait.channel can be looped over"
+    if callable(items):
+        return "this is a function: call it to map what it gives"
+    return f"to map one item, write [{items!r}]"
 
 
 def _feed(iterables: tuple[Iterable[Any] | AsyncIterable[Any], ...]) -> Feed:

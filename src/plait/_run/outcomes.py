@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from _collections_abc import Callable, Iterator
+from inspect import iscoroutine
 from typing import Any
 
 from plait._core.batch import Batch
+from plait._core.notes import add_note
 from plait._core.outcome import Outcome, attach
 from plait._run.call_advice import note_call_advice
+from plait._run.known_errors import note_known_error
 from plait._run.recalled import Recalled
+
+_COROUTINE = (
+    "plait: the item is a coroutine, as its function was called already: write plait.map(fetch, urls) rather than "
+    "plait.map(fn, [fetch(url) for url in urls])"
+)
 
 
 def outcomes_of(batch: Batch, epoch: float) -> Iterator[Outcome[Any]]:
@@ -42,4 +50,8 @@ def failure_of(outcome: Outcome[Any], fn: Callable[..., object]) -> BaseExceptio
     attach(error, outcome)
     if type(error) is TypeError:
         note_call_advice(error, fn, outcome.input)
+    else:
+        note_known_error(error)
+    if iscoroutine(outcome.input):
+        add_note(error, _COROUTINE)
     return error

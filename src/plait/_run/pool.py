@@ -8,7 +8,7 @@ import time
 import weakref
 from _collections_abc import Callable, Generator, Iterable, Iterator, Sequence
 from collections import deque
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor
 from contextvars import ContextVar
 from functools import partial
 from types import TracebackType
@@ -22,8 +22,10 @@ from plait._core.job import Job
 from plait._core.mistaken import known_options, no_attribute
 from plait._engines.interface import Engine, Plan, RunsCalls, is_engine
 from plait._engines.table import engine_for, make_engine, no_engine
+from plait._run.future import Future
 from plait._run.pool_call import Call, Prepared, call
 from plait._run.pool_driver import PoolDriver
+from plait._run.pool_future import PoolFuture
 from plait._run.worker_count import Workers, worker_count
 
 P = ParamSpec("P")
@@ -40,6 +42,7 @@ class Pool(Executor):
      * a worker process that dies costs the call it was running, whose future raises `WorkerDied`; the pool goes on;
      * functions cross to processes by value when they must: lambdas, closures, ``__main__``;
      * on threads a call runs in a copy of the submitter's context variables;
+     * its futures can be awaited, and one whose `result` takes too long says which call it is;
      * Ctrl-C while the pool is waited for cancels what has not been started, a second one stops what is running;
      * ``plait.map(..., engine=pool)`` runs on the pool's warm workers, also while calls are submitted;
      * in a forked child the pool works on, with workers of its own.
@@ -63,7 +66,7 @@ class Pool(Executor):
     1024
     """
 
-    STAYS_HERE = "plait.Pool, which belongs to one process; make one in the function that runs there"
+    STAYS_HERE = "plait.Pool, which belongs to one process; make another one in the function that runs there"
 
     @known_options("plait.Pool")
     def __init__(
@@ -108,8 +111,10 @@ class Pool(Executor):
             UsageError: a coroutine function, on an engine that cannot await it.
         """
         self._refuse(fn)
-        future: Future[R] = Future()
-        self._alive().put(Call(fn, args, kwargs, cast("Future[object]", future), self._variables))
+        submitted = Call(fn, args, kwargs, None, self._variables)
+        future: PoolFuture[R] = PoolFuture(submitted.__repr__)
+        submitted.future = cast("PoolFuture[object]", future)
+        self._alive().put(submitted)
         return future
 
     def map(
@@ -316,6 +321,8 @@ def _refilled(futures: deque[Future[R]], more: Iterator[Future[R]] | None, end: 
     finally:
         for future in futures:
             future.cancel()
+            if isinstance(future, PoolFuture):  # the first failure has been raised, or nobody wants the rest
+                future.overlook()
 
 
 def _result_or_cancel(future: Future[R], end: float | None) -> R:

@@ -44,7 +44,7 @@ class Call:
         fn: Callable[..., object],
         args: tuple[object, ...],
         kwargs: Mapping[str, object],
-        future: Future[object],
+        future: Future[object] | None,
         variables: Sequence[ContextVar[Any]] = (),
     ) -> None:
         self.fn: Callable[..., object] | None = fn
@@ -99,12 +99,19 @@ class Call:
             from plait._run.call_advice import note_submit_advice  # process workers import this file
 
             note_submit_advice(error, fn, self.args, self.kwargs)
+        elif error is not None:
+            from plait._run.known_errors import note_known_error  # as above
+
+            note_known_error(error)
+        words = "" if error is None or type(self) is not Call else repr(self)
         self._let_go()
         if future is None:
             return
         try:
             if error is None:
                 future.set_result(value)
+            elif words:
+                future.set_failed(error, words)  # type: ignore[attr-defined]  # the future of a pool's call
             else:
                 future.set_exception(error)
         except InvalidStateError:

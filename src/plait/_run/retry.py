@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from plait._core.batch import Batch
 from plait._core.errors import Cancelled, NotTransferable, TaskTimeout, UsageError, WorkerDied
+from plait._core.mistaken import known_options
 from plait._core.notes import add_note
 
 Worth = type[BaseException] | Callable[[BaseException], object]
@@ -18,6 +19,7 @@ _ONLY_WHEN_NAMED: tuple[tuple[type[BaseException], type[BaseException]], ...] = 
     (TaskTimeout, TimeoutError),
     (NotTransferable, NotTransferable),
 )
+_HALF_DONE = {WorkerDied: "plait.errors.WorkerDied", TimeoutError: "TimeoutError"}
 _MOST_DOUBLINGS = 1000  # 2.0 ** 1024 is no float any more
 
 
@@ -90,13 +92,22 @@ class Retry:
 
     def _is_worth_it(self, error: BaseException) -> bool:
         must_name = next((name for kind, name in _ONLY_WHEN_NAMED if isinstance(error, kind)), None)
+        seems = False
         for worth in self._all_worth:
             if isinstance(worth, type):
                 if isinstance(error, worth) and (must_name is None or issubclass(worth, must_name)):
                     return True
+                seems = seems or isinstance(error, worth)
             elif must_name is None and _says_yes(worth, error):
                 return True
+        if seems and must_name is not None and (name := _HALF_DONE.get(must_name)):
+            add_note(
+                error, f"plait: not run again, as half of its work may be done; Retry({self.times}, on={name}) does it"
+            )
         return False
+
+
+Retry.__init__ = known_options("plait.Retry")(Retry.__init__)  # type: ignore[method-assign]  # dataclass has made it
 
 
 def split_retries(batch: Batch, retry: Retry, roll: Callable[[], float]) -> tuple[list[Batch], list[tuple[int, float]]]:

@@ -21,7 +21,7 @@ from plait._core.job import Job, Running
 from plait._core.onlooker import ONLOOKER, name_of
 from plait._core.outcome import Outcome
 from plait._engines.interface import IDLE, Engine
-from plait._run.accounts import Accounts, unended
+from plait._run.accounts import Accounts
 from plait._run.farewell import explain, in_words, stopping_words, taken_error, warn_abandoned, warn_mishaps
 from plait._run.handing import Handing, rest_of, taken_of
 from plait._run.ordering import CompletionOrder, InputOrder
@@ -64,7 +64,7 @@ class Run:
         self._meter = meter
         self._journal = journal
         self._settled: list[Batch] = []  # and not recorded for certain yet
-        self._accounts = Accounts(job.feed.handed_out)
+        self.accounts = Accounts(job.feed.handed_out)
         self._work: Generator[Batch, None, None] | None = None
         self.turn, self.iterating = threading.RLock(), False
         self.handing: Handing | None = None
@@ -176,7 +176,7 @@ class Run:
         if self.job.feed.error is not None:
             raise taken_error(self.job.feed)
         if stop_at_failure and self.job.cancelled:
-            raise Cancelled(f"the map was cancelled after {how_many(self._report.items, 'item')}")
+            raise Cancelled(f"{how_many(self._report.items, 'item')} had ended {self.accounts.when}")
 
     def hold_back(self, interrupt: KeyboardInterrupt) -> bool:
         """See `interrupts`."""
@@ -365,7 +365,7 @@ class Run:
             ONLOOKER.told(name_of(self._fn), batch, self.job)
         for piece in final:
             count = len(piece.items)
-            self._accounts.settle(piece)
+            self.accounts.settle(piece)
             self.job.feed.settle(count)
             report.items += count
             report.failed += len(piece.failures)
@@ -385,10 +385,8 @@ class Run:
             yield from self._read(batch) if isinstance(batch, Recalled) else [batch]
         if self._journal is not None:
             self._journal.close(self._report)
-        for index, item in self._accounts.missing() if self.job.cancelled else ():
-            piece = unended(index, item)
-            self._accounts.settle(piece)
-            yield piece
+        if self.job.cancelled:
+            yield from self.accounts.unended()
 
     def _update_report(self) -> None:
         report = self._report

@@ -136,6 +136,7 @@ class Scope:
         if fn is None:
             self._life.tasks.race(race)
         else:
+            self._check_race(fn, iterables)
             for args in zip(*iterables, strict=False):
                 self._submit(fn, args, {}, race)
         if race.empty:
@@ -207,6 +208,12 @@ class Scope:
         if life.cancelled:  # at this moment, so that nobody may have told the driver
             life.withdraw(future)
         return future
+
+    def _check_race(self, fn: object, iterables: tuple[Iterable[Any], ...]) -> None:
+        if not callable(fn) or not iterables:
+            raise UsageError(
+                f"s.first({brief(fn)}): expected a function and items, or nothing to race the tasks that were submitted"
+            )
 
     def _check(self, fn: object) -> None:
         if not callable(fn):

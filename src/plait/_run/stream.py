@@ -265,6 +265,7 @@ def _raising(run: Run, batch: Batch) -> Generator[object, None, None]:
     if not is_handed(run.handing, batch):
         return
     run.handing = batch, first + 1
+    _blame(run, batch.base + first)
     run.halt()
     raise run.failure(batch, first)
 
@@ -286,10 +287,18 @@ async def _values_async(run: Run) -> AsyncIterator[object]:
                 yield value
                 if not is_handed(run.handing, batch):
                     break
-            if first is not None and is_handed(run.handing, batch):
-                run.handing = batch, first + 1
-                await _pump(run).halt(run)
-                raise run.failure(batch, first)
+            else:  # one that failed before its turn was never handed out
+                if first is not None:
+                    run.handing = batch, first + 1
+                    _blame(run, batch.base + first)
+                    await _pump(run).halt(run)
+                    raise run.failure(batch, first)
+
+
+def _blame(run: Run, index: int) -> None:
+    """It is the failure of this item that stops the work, unless something has stopped it already."""
+    if not run.job.cancelled:
+        run.accounts.blame(index)
 
 
 def _pump(run: Run) -> type[Pump | InLoop]:

@@ -122,6 +122,9 @@ def _ring(everybody: list[Known], ring: list[int]) -> Diagnosis:
         ),
         "Start no thread, and wait for none, while a module is imported: put that into a function that is called later."
         if imports
+        else "Wait for no thread in what a window calls: let the thread put what it has into a queue.Queue, and look "
+        "into that with root.after(100, ...); the window stays alive meanwhile, too."
+        if any(known.wait.kind == "window call" for known in members)
         else "Keep no lock while you wait for what another thread is to do under that lock: let go of it first."
         if any(known.crews for known in members)
         else "Await no task that awaits this one, as a method that stops a service does which its own task calls: have "

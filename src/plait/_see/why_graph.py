@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 
 from plait._see import why_source
 from plait._see.why_dump import Dump, Thread
@@ -10,12 +11,14 @@ from plait._see.why_keys import Holding, is_own
 from plait._see.why_known import Known, Step, is_thread, step
 from plait._see.why_task_wait import primitive
 from plait._see.why_teams import awaits_all, drives_processes
+from plait._see.why_wait import shows_windows
 
 FOR_EVER = ("lock", "join", "condition", "event", "semaphore", "barrier", "queue get", "queue put", "queue join",
             "channel get", "channel put")  # fmt: skip
 RESULTS = ("future", "futures")
 NOT_TOLD = ("idle", "plait", "service", "feeder")
-BOUND = (*FOR_EVER, *RESULTS, *NOT_TOLD, "import", "work", "exit")  # who waits so does not go on by itself
+_OTHERS = ("import", "work", "exit", "window call")
+BOUND = (*FOR_EVER, *RESULTS, *NOT_TOLD, *_OTHERS)  # who waits so does not go on by itself
 
 
 def with_held(members: list[Known], everybody: list[Known]) -> list[Step]:
@@ -82,15 +85,18 @@ def awaited(everybody: list[Known], at: int) -> int | None:
         return next((n for n, other in holders if any(held.key in wait.keys for held in other.held)), None)
     if wait.kind == "join" and wait.address:
         return next((n for n, other in others if is_thread(other.thread, wait.address)), None)
-    if wait.kind == "import":
-        name = _module(known.thread)
-        found = (n for n, other in others if n != at and name in _importing(other.thread))
-        return next(found, None)
+    if wait.kind in ("import", "window call"):
+        does = partial(_imports, _module(known.thread)) if wait.kind == "import" else shows_windows
+        return next((n for n, other in others if n != at and does(other.thread)), None)
     if wait.kind in RESULTS and not any(
         other.wait.kind in ("runs", "C code", "sleep", "system") for other in everybody
     ):
         return next((n for n, other in others if n != at and other.wait.pooled and other.wait.kind == "import"), None)
     return None
+
+
+def _imports(module: str, thread: Thread) -> bool:
+    return module in _importing(thread)
 
 
 def needed(dump: Dump, everybody: list[Known]) -> list[list[int]]:

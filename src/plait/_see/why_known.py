@@ -135,6 +135,7 @@ _DOES = {
     "serves": "serves whoever connects",
     "stays": "waits until it is cancelled, as the main task of a server does,",
     "window": "waits for events of its windows",
+    "window call": "waits until a window does what it asks for, in the thread of the window",
     "client": "serves a process that asks for nothing now",
     "proxy": "waits in {what}, which a proxy in the process of that name has asked for",
     "current": "is the task that its event loop runs",

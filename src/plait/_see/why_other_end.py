@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from plait._core.file_locks import FileLock, file_locks, file_of
 from plait._see.sampler_calls import calls_of
 from plait._see.why_dump import OtherEnd
 from plait._see.why_proc import children, listed, parent, text_of, waits_in
@@ -183,12 +184,12 @@ def _everybody() -> list[int]:
 def _file(pid: int, thread: int) -> OtherEnd | None:
     number = _descriptor(pid, thread)
     path = _link(pid, number)
-    return OtherEnd("file", path, _lockers(f"/proc/{pid}/fd/{number}", _locks())) if path else None
+    return OtherEnd("file", path, _lockers(f"/proc/{pid}/fd/{number}", file_locks())) if path else None
 
 
 def _database(pid: int) -> OtherEnd | None:
     """A file that this process has open and somebody has locked: who is refused it waits by sleeping."""
-    locks = _locks()
+    locks = file_locks()
     if not locks:
         return None
     for number in listed(f"/proc/{pid}/fd"):
@@ -199,19 +200,10 @@ def _database(pid: int) -> OtherEnd | None:
     return None
 
 
-def _locks() -> list[list[str]]:
-    """The locks of files that somebody has: the fields of each."""
-    return [row.split() for row in text_of("/proc/locks").splitlines() if "->" not in row]
-
-
-def _lockers(file: str, locks: list[list[str]]) -> tuple[int, ...]:
+def _lockers(path: str, locks: list[FileLock]) -> tuple[int, ...]:
     """The processes that have one of the locks of a file."""
-    try:
-        status = os.stat(file)
-    except OSError:
-        return ()
-    inode = f"{os.major(status.st_dev):02x}:{os.minor(status.st_dev):02x}:{status.st_ino}"
-    return tuple(dict.fromkeys(int(row[4]) for row in locks if len(row) > 5 and row[5] == inode))
+    file = file_of(path)
+    return tuple(dict.fromkeys(lock.pid for lock in locks if lock.file == file))
 
 
 def _descriptor(pid: int, thread: int) -> int:

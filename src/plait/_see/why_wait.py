@@ -14,6 +14,7 @@ from plait._see.why_proc import kernel_wait
 from plait._see.why_source import Call
 from plait._see.why_teams import crew_of
 
+TKINTER = "tkinter/__init__.py"
 # Names of functions of the standard library that mean a wait, the file they are in, and the kind. Read from the top.
 _SHAPES = (
     ("_bootstrap>", "acquire", "import"),
@@ -44,7 +45,7 @@ _SHAPES = (
     ("multiprocessing/process.py", "join", "child"),
     ("thread.py", "_worker", "idle"),
     ("pool.py", "worker", "idle"),
-    ("tkinter/__init__.py", "mainloop", "window"),
+    *((TKINTER, name, "window") for name in ("mainloop", "wait_window", "wait_variable", "wait_visibility")),
     ("_run/channel.py", "get", "channel get"),
     ("_run/channel.py", "put", "channel put"),
 )
@@ -65,8 +66,17 @@ _TOLD_BY_NAME = (
     "service",
     "feeder",
     "window",
+    "window call",
 )
-_BRIEFLY = ("lock", "semaphore", "condition", "event", "queue get", "queue put")  # who runs is in them for moments
+_BRIEFLY = (  # who runs is in them for moments
+    "lock",
+    "semaphore",
+    "condition",
+    "event",
+    "queue get",
+    "queue put",
+    "window call",
+)
 _MANAGERS = "multiprocessing/managers.py"
 _LOCKS = ("acquire", "__enter__", "acquire_lock")
 _SENDS = ("send", "sendall", "sendmsg", "sendto", "sendfile")  # the kernel waits in one place for this and for recv()
@@ -156,6 +166,11 @@ def wait_of(thread: Thread) -> Wait:
         frame, deep = _called_for(outer)
     limited = _limited(inner, call) or bool(thread.moved)
     return Wait(kind, what, frame, keys, address, loop, pooled, limited, deep, owner, shared)
+
+
+def shows_windows(thread: Thread) -> bool:
+    """Whether the main loop of a window runs in it, or what that has called."""
+    return any(frame.is_of(TKINTER, "mainloop") for frame in thread.frames)
 
 
 def _mine(thread: Thread) -> int | None:
@@ -289,6 +304,8 @@ def _by_library(inner: tuple[Frame, ...]) -> tuple[str, int]:
         for file, function, kind in _SHAPES:
             if frame.is_of(file, function):
                 return "idle" if kind == "queue get" and _gets_work(inner) else kind, address
+        if frame.file.endswith(TKINTER):
+            return "window call", address
         if frame.file.endswith(("threading.py", "multiprocessing/synchronize.py")) and owner is not None:
             if name == "__enter__" and _CONDITIONS.get(owner.type) != "semaphore":
                 return "lock", address

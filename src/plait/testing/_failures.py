@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import dis
 import itertools
 import linecache
 import time
 import traceback
 from collections.abc import Generator, Iterator
+from typing import TypeVar
 
 import plait
+from plait import Stream
+from plait._engines.interface import Engine
 from plait.errors import NotTransferable, RemoteError, TaskTimeout, outcome_of
 from plait.testing._awaiting import napping
 from plait.testing._functions import (
@@ -29,6 +33,8 @@ from plait.testing._functions import (
     where,
 )
 from plait.testing._support import ContractBase, raises
+
+R = TypeVar("R")
 
 
 class FailuresContract(ContractBase):
@@ -76,15 +82,11 @@ class FailuresContract(ContractBase):
     def test_a_failure_is_raised_although_an_earlier_item_still_runs(self) -> None:
         if self.workers == 1 or not self.stops_items:
             return
-        with self.folder() as folder, self.engine() as engine, raises(ValueError):
-            list(
-                plait.map(
-                    _wait_or_fail,
-                    [("forever", f"{folder}/began"), ("fail", f"{folder}/began")],
-                    engine=engine,
-                    workers=2,
-                )
-            )
+        with self.engine() as engine:
+            with self.folder() as folder, raises(ValueError):
+                list(_forever_and_fail(folder, engine))
+            with self.folder() as folder, raises(ValueError):
+                asyncio.run(_awaited(_forever_and_fail(folder, engine)))
 
     def test_a_cause_is_kept(self) -> None:
         with self.engine() as engine:
@@ -266,6 +268,15 @@ class FailuresContract(ContractBase):
             for index, found in enumerate(plait.map(where, range(30), engine=engine)):
                 assert found[:2] == (index, 1)
                 assert found[2]
+
+
+def _forever_and_fail(folder: str, engine: Engine) -> Stream[str]:
+    items = [("forever", f"{folder}/began"), ("fail", f"{folder}/began")]
+    return plait.map(_wait_or_fail, items, engine=engine, workers=2)
+
+
+async def _awaited(stream: Stream[R]) -> list[R]:
+    return [value async for value in stream]
 
 
 @napping

@@ -1,0 +1,63 @@
+"""PoolFuture: the future of a call of a pool, whose failure is logged when it is gone and nobody has asked for it."""
+
+from __future__ import annotations
+
+import logging
+from _collections_abc import Callable
+from concurrent.futures import InvalidStateError
+from functools import partial
+from typing import TypeVar
+
+from plait._core.errors import Cancelled, PoolBroken
+from plait._run.future import Future
+
+R = TypeVar("R")
+
+LOGGER = logging.getLogger("plait")
+
+
+class PoolFuture(Future[R]):
+    """A `Future` that no block waits for: when it fails, nobody may ever hear of it.
+
+    As asyncio's tasks do, it tells the log when it is let go of, and neither `result` nor `exception` was asked.
+    """
+
+    def __init__(self, name: Callable[[], str]) -> None:
+        super().__init__()
+        self._name = name
+        self._unheard = self._overlooked = False
+
+    def result(self, timeout: float | None = None) -> R:
+        """See `Future.result`."""
+        try:
+            return super().result(timeout)
+        finally:
+            self._unheard = self._unheard and not self.done()
+            del self  # as there
+
+    def exception(self, timeout: float | None = None) -> BaseException | None:
+        """See `Future.exception`."""
+        try:
+            return super().exception(timeout)
+        finally:
+            self._unheard = self._unheard and not self.done()
+
+    def set_failed(self, error: BaseException, words: str) -> None:
+        """As `set_exception`, of a call that was called this; for those who run it."""
+        self._name = partial(str, words)
+        told = self._overlooked or isinstance(error, (Cancelled, PoolBroken))
+        self._unheard = isinstance(error, Exception) and not told
+        try:
+            self.set_exception(error)
+        except InvalidStateError:
+            self._unheard = False
+            raise
+
+    def overlook(self) -> None:
+        """Say nothing of a failure, now or later: whoever would ask has heard of another one, or wants no more."""
+        self._overlooked = True
+        self._unheard = False
+
+    def __del__(self) -> None:
+        if getattr(self, "_unheard", False):
+            LOGGER.error("%s failed, and nobody asked for its result:", self._name(), exc_info=self._exception)
