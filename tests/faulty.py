@@ -188,3 +188,11 @@ def fail_at_700(n: int) -> int:
 
 def maps_what_fails(n: int) -> list[int]:
     return list(plait.map(fail_at_700, [0, 10 * n], engine="thread", workers=1))
+
+
+def closes_all(path: str) -> None:
+    """As what makes a daemon of itself does: its link and its lifeline are gone, and it goes on."""
+    os.closerange(3, 256)
+    with open(path, "w") as file:
+        file.write(f"{os.getpid()}\n")
+    time.sleep(60)

@@ -519,3 +519,15 @@ def consume(fn: Callable[..., Any], items: Any, in_loop: bool, **options: Any) -
         return count
 
     return asyncio.run(main()) if in_loop else sum(1 for _ in plait.map(fn, items, **options))
+
+
+def test_the_loop_holds_the_runs_that_are_open_in_it() -> None:
+    """Else tasks that wait for their crew go as garbage with it, which asyncio reports: "destroyed but it is pending"."""
+    engine = plait.engines.AsyncEngine()
+    with plait.map(double, itertools.count(), engine=engine) as stream:
+        assert next(stream) == 0
+        home = engine._home
+        assert home is not None
+        assert len(home.jobs) == 1
+    assert not home.jobs
+    engine.close()

@@ -15,7 +15,7 @@ import pytest
 
 import plait
 from plait._engines.loop_bell import LoopBell
-from plait.errors import TaskTimeout
+from plait.errors import Cancelled, TaskTimeout
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
 
@@ -382,3 +382,55 @@ def test_a_ring_from_another_thread_wakes_all_who_wait() -> None:
     thread = threading.Thread(target=closed[0].ring)  # the loop is closed: nobody is there to hear it
     thread.start()
     thread.join()
+
+
+def zero_or_until_cancelled(n: int) -> int:
+    while n > 1 and not plait.current().cancelled:
+        time.sleep(0.001)
+    return 0
+
+
+async def zero_or_until_cancelled_async(n: int) -> int:
+    return await sleep_async(LONG) if n > 1 else 0  # type: ignore[return-value]  # nobody waits so long
+
+
+@pytest.mark.parametrize("engine", ["thread", "process", "async"])
+def test_a_loop_that_was_left_can_be_followed_by_another_at_once(engine: str) -> None:
+    """The first is still on its way out, in a thread of its own, when the second asks for what is left."""
+    fn = zero_or_until_cancelled_async if engine == "async" else zero_or_until_cancelled
+
+    async def main() -> None:
+        for _ in range(3):
+            stream = plait.map(fn, range(5), engine=engine, workers=2)
+            seen = []
+            async for value in stream:
+                seen.append(value)
+                break
+            rest = [outcome async for outcome in stream.outcomes()]
+            assert len(seen) + len(rest) <= 5
+            assert [outcome.index for outcome in rest] == sorted({outcome.index for outcome in rest})
+            assert all(outcome.value == 0 if outcome.ok else isinstance(outcome.error, Cancelled) for outcome in rest)
+            assert stream.report.cancelled
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("engine", ["thread", "async"])
+def test_what_can_be_iterated_both_ways_is_awaited_although_the_map_was_made_outside_of_the_loop(engine: str) -> None:
+    """A channel refuses to block a loop, and a map that is an input would do it."""
+
+    def made_outside() -> Coroutine[Any, Any, Heart]:
+        channel: plait.channel[int] = plait.channel(None)
+        over_channel = plait.map(of(same, engine), channel, engine=engine)
+        over_map = plait.map(of(same, engine), plait.map(sleep, [2 * BLOCKED], engine="thread"), engine=engine)
+        return main(channel, over_channel, over_map)
+
+    async def main(channel: plait.channel[int], over_channel: plait.Stream[Any], over_map: plait.Stream[Any]) -> Heart:
+        async with Heart() as heart:
+            asyncio.get_running_loop().call_later(0.01, channel.close)
+            channel.put(1)
+            assert [value async for value in over_channel] == [1]
+            assert [outcome.value async for outcome in over_map.outcomes()] == [2 * BLOCKED]
+        return heart
+
+    beats(made_outside)

@@ -164,5 +164,20 @@ def test_an_error_that_cannot_be_put_into_words():
     assert describe(Mute())["message"] == "<Mute whose str raised ZeroDivisionError>"
 
 
+def test_an_error_whose_traceback_python_cannot_print():
+    class Untrue(Exception):
+        def __bool__(self) -> bool:
+            raise ZeroDivisionError
+
+        __cause__ = property(__bool__)
+
+    try:
+        raise Untrue("why")
+    except Untrue as error:
+        said = describe(error)["traceback"]
+    assert 'raise Untrue("why")' in said
+    assert said.endswith("Untrue: why\n")
+
+
 def test_a_line_that_was_no_json_is_given_back_as_it_was():
     assert json.loads(record_line(outcome(input=Unreadable("{x", "why"), error=ValueError("why"))))["input"] == "{x"

@@ -11,7 +11,9 @@ import contextlib
 import importlib
 import os
 import signal
+import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from functools import partial
@@ -32,6 +34,7 @@ from faulty import (
     UnpickledWrongly,
     big_result,
     big_then_dies,
+    closes_all,
     eat,
     hang,
     index_of,
@@ -42,7 +45,16 @@ from faulty import (
 )
 
 import plait
-from plait.errors import MemoryExceeded, NotTransferable, PlaitError, RemoteError, TaskTimeout, WorkerDied, outcome_of
+from plait.errors import (
+    Cancelled,
+    MemoryExceeded,
+    NotTransferable,
+    PlaitError,
+    RemoteError,
+    TaskTimeout,
+    WorkerDied,
+    outcome_of,
+)
 from plait.testing._functions import meet
 
 ENGINES = ["inline", "thread", "process"]
@@ -428,3 +440,33 @@ def test_an_item_that_outgrows_the_memory_limit() -> None:
         engine.close()
     assert isinstance(error, MemoryExceeded)
     assert "item 3" in str(error)
+
+
+# --- a worker that closes every descriptor it has
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="on other systems workers are killed by their number")
+@pytest.mark.parametrize("left", [False, True])
+def test_a_worker_that_cuts_its_link_does_not_live_on(left: bool, tmp_path: Path) -> None:
+    said = tmp_path / "pid"
+    with plait.map(closes_all, [str(said)], engine="process", workers=1) as stream:
+        if left:
+            stopper = threading.Thread(target=cancel_when_there, args=(said, stream))
+            stopper.start()
+            outcomes = list(stream.outcomes())
+            stopper.join()
+            assert [type(outcome.error) for outcome in outcomes] in ([Cancelled], [WorkerDied])
+        else:
+            (outcome,) = stream.outcomes()
+            assert isinstance(outcome.error, WorkerDied)
+            assert "os.closerange()" in str(outcome.error)
+    pid, deadline = int(said.read_text()), time.monotonic() + BOUND
+    while psutil.pid_exists(pid) and time.monotonic() < deadline:
+        time.sleep(0.01)  # nobody tells when the system has removed it
+    assert not psutil.pid_exists(pid)
+
+
+def cancel_when_there(path: Path, stream: plait.Stream[Any]) -> None:
+    while not (path.exists() and path.read_text().endswith("\n")):
+        time.sleep(0.001)
+    stream.cancel()

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import ast
 import functools
 import importlib
 import os
 import subprocess
 import sys
+import sysconfig
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import plait
+from plait._core import installed
+from plait._core.source import Sources
 from plait._core.star import Star
 from plait._run.function_key import Codes, function_key
 
@@ -270,3 +275,27 @@ def test_keys_are_the_same_on_every_python(folder):
 
 
 PINNED = "d6fad88356dcbf290cad3b0bf7b74c76"
+
+
+def test_threads_that_ask_at_the_same_time_do_not_disturb_each_other() -> None:
+    """CPython 3.11 answers with errors then: sysconfig, which has half of its variables, and the parser (gh-106905)."""
+    failures = [SystemError("AST constructor recursion depth mismatch (before=69, after=68)")] * 2
+    parse, paths = ast.parse, sysconfig.get_paths
+
+    def disturbed(text: str) -> ast.Module:
+        if failures:
+            raise failures.pop()
+        return parse(text)
+
+    def one_by_one(*args: Any) -> dict[str, str]:
+        assert installed._ONE_BY_ONE.locked()
+        return paths(*args)
+
+    with pytest.MonkeyPatch.context() as patch:  # pytest parses, too, when it shows a failure
+        patch.setattr(ast, "parse", disturbed)
+        patch.setattr(sysconfig, "get_paths", one_by_one)
+        installed._homes.cache_clear()
+        node = Sources().node_of(disturbed.__code__)
+        assert installed.is_installed(ast.dump)
+    assert isinstance(node, ast.FunctionDef)
+    assert not failures

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import linecache
 import os
 import re
@@ -278,6 +279,22 @@ def test_the_handler_stays_while_any_map_is_open() -> None:
     assert list(plait.map(double, range(3), engine="inline")) == [0, 2, 4]
     assert signal.getsignal(signal.SIGINT) is not signal.default_int_handler
     del outer
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+@pytest.mark.usefixtures("nothing_left")
+@pytest.mark.parametrize("engine", ["thread", "process"])
+def test_a_map_that_was_left_by_an_interrupt_ends_although_the_program_goes_on(engine: str) -> None:
+    """The interrupt's traceback has the function whose variable the stream is: nobody else may keep both of them."""
+
+    def leave_by_an_interrupt() -> None:
+        stream = plait.map(double, iter(range(10**9)), engine=engine, workers=2)
+        for _ in stream:
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        leave_by_an_interrupt()
+    gc.collect()
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 

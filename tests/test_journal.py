@@ -331,6 +331,24 @@ def test_errors_come_back_with_all_that_belongs_to_them(journal):
     assert 'raise Odd(7, reason="odd")' in words[0][2]
 
 
+class Untrue(Exception):
+    """What Python cannot print: it asks whether an error is true, from 3.13 on, and for its cause."""
+
+    def __bool__(self):
+        raise ZeroDivisionError
+
+    __cause__ = property(__bool__)
+
+
+def test_an_error_that_python_cannot_print_is_recorded_and_ends_nothing(journal):
+    def fail_oddly(kind):
+        raise Untrue(kind)
+
+    first = list(plait.map(fail_oddly, ["a", "b"], engine="inline", journal=journal).outcomes())
+    assert [type(outcome.error) for outcome in first] == [Untrue, Untrue]
+    assert [words for (words,) in rows(journal, "message")] == ["a", "b"]
+
+
 def ends(kind):
     if kind == "dies":
         os._exit(3)

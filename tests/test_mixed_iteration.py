@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import threading
+import time
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 import pytest
 
 import plait
+from plait._run.stream import _OneAtATime, _outcomes
 from plait.errors import UsageError
 
 LONG = 30.0  # seconds after which a test that waits has failed
@@ -106,3 +110,74 @@ def test_a_stream_that_waits_for_somebody_else_says_so_in_every_way() -> None:
     go_on.set()
     other.join(LONG)
     assert found == [0, 1]
+
+
+@pytest.mark.parametrize("engine", ["thread", "async"])
+def test_an_error_that_was_raised_before_its_turn_does_not_come_again(engine: str) -> None:
+    def fail_before_the_first_ends(n: int) -> int:
+        while n == 0 and not plait.current().cancelled:
+            time.sleep(0.001)
+        if n == 1:
+            raise ValueError(n)
+        return n
+
+    async def awaited(n: int) -> int:
+        if n == 0:
+            await asyncio.sleep(LONG)
+        return fail_before_the_first_ends(n)
+
+    fn = awaited if engine == "async" else fail_before_the_first_ends
+    stream = plait.map(fn, range(3), engine=engine, workers=2)
+    with pytest.raises(ValueError) as caught:
+        list(stream)
+    assert plait.errors.outcome_of(caught.value).index == 1
+    assert 1 not in [outcome.index for outcome in stream.outcomes()]
+
+
+def test_who_asks_while_another_thread_closes_the_stream_waits_for_that() -> None:
+    running, closing, may_end = threading.Event(), threading.Event(), threading.Event()
+
+    def work(n: int) -> int:
+        while n == 1 and not plait.current().cancelled:
+            running.set()
+            time.sleep(0.001)
+        if n == 1:
+            closing.set()
+            may_end.wait(LONG)
+        return n
+
+    stream = plait.map(work, range(3), engine="thread", workers=1)
+    outcomes = iter(stream.outcomes())
+    assert next(outcomes).value == 0
+    assert running.wait(LONG)
+    closer = threading.Thread(target=stream.close)
+    closer.start()
+    assert closing.wait(LONG)
+    threading.Timer(0.02, may_end.set).start()  # until then there is nothing to be had
+    rest = [outcome.index for outcome in outcomes]
+    closer.join()
+    assert rest in ([1], [2], [1, 2])  # what runs may be stopped, and then it is as cancelled as what comes after it
+
+
+def test_what_one_thread_was_about_to_take_is_not_given_twice() -> None:
+    """Two threads that share an iterator without a lock: one is held up between a batch and its first outcome."""
+    stream = plait.map(same, range(100), engine="inline")
+    source = _OneAtATime(
+        stream._run, (_outcomes(stream._run, batch) for batch in stream._run.batches(stop_at_failure=False))
+    )
+    stream._used = True
+    held_up = next(source)
+    others = [outcome.index for outcome in chain.from_iterable(source)]
+    assert others == list(range(100))
+    assert list(held_up) == []
+
+
+def test_a_stream_that_was_the_input_ends_with_the_map_although_somebody_keeps_that() -> None:
+    kept = plait.map(fail_at_ten, plait.map(same, iter(range(10**9)), engine="thread", workers=2), engine="inline")
+    with pytest.raises(ValueError):
+        list(kept)
+    deadline = time.monotonic() + LONG
+    while any(thread.name.startswith("plait-thread") for thread in threading.enumerate()):
+        assert time.monotonic() < deadline
+        time.sleep(0.001)  # nobody tells when a thread has left the list
+    assert kept.report.failed == 1

@@ -42,6 +42,20 @@ def test_what_lies_behind_a_gap_is_kept() -> None:
     assert order.rest() == [behind]
 
 
+@pytest.mark.parametrize("order", [InputOrder, CompletionOrder])
+def test_a_failure_that_is_given_before_its_turn_does_not_come_again(order: type[InputOrder | CompletionOrder]) -> None:
+    waiting, failed = order(), batch(3, 4)
+    failed.values, failed.failures = [0, None, 2, None], {1: ValueError(), 3: KeyError()}
+    waiting.add(failed)
+    early = waiting.surface(failed)
+    assert (early.base, len(early.items), early.failures) == (4, 1, {0: failed.failures[1]})
+    around = waiting.rest()
+    assert [(piece.base, piece.end, piece.failures) for piece in around] == [
+        (3, 4, {}),
+        (5, 7, {1: failed.failures[3]}),
+    ]
+
+
 def test_completion_order_waits_for_nothing() -> None:
     order = CompletionOrder()
     one, two = batch(5), batch(1)

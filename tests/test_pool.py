@@ -730,3 +730,35 @@ def test_a_call_that_comes_as_the_only_worker_goes_to_rest_is_not_overlooked(
             time.sleep(0.001)  # the worker goes to rest after its first call
         assert late[0].result(PATIENCE) == "2"
     assert [park.overlooked for park in parks] == [0]
+
+
+@pytest.mark.usefixtures("nothing_left")
+@pytest.mark.parametrize("wait", [True, False])
+@pytest.mark.parametrize("engine", ["inline", "thread", "process", "async"])
+def test_a_map_that_runs_on_a_pool_goes_on_when_the_pool_is_shut_down(engine: str, wait: bool) -> None:
+    async def abs_later(x: int) -> int:
+        await asyncio.sleep(0)
+        return abs(x)
+
+    pool = plait.Pool(engine, workers=2)
+    stream = plait.map(abs_later if engine == "async" else abs, itertools.count(-9), engine=pool)
+    with stream:
+        assert next(stream) == 9
+        pool.shutdown(wait=wait)
+        assert list(itertools.islice(stream, 50_000)) == [abs(n) for n in range(-8, 49_992)]
+
+
+@pytest.mark.usefixtures("nothing_left")
+def test_a_pool_that_nobody_uses_any_more_ends_whatever_its_last_call_raised() -> None:
+    async def cancel_myself() -> None:
+        raise asyncio.CancelledError
+
+    def ask() -> weakref.ref[Future[None]]:
+        future = plait.Pool("async").submit(cancel_myself)
+        with pytest.raises(asyncio.CancelledError):
+            future.result()
+        return weakref.ref(future)
+
+    asked = ask()
+    gc.collect()
+    assert asked() is None  # a worker that waits does not keep the error, whose traceback has whoever asked

@@ -631,3 +631,15 @@ def test_an_engine_that_cannot_start_is_one_error_however_many_tasks_there_are(m
     with pytest.raises(PoolBroken, match="/nowhere/python"), plait.scope("process") as scope:
         for n in range(20):
             scope.submit(abs, n)
+
+
+def test_an_error_that_is_false_is_raised_all_the_same() -> None:
+    class Nothing(Exception):
+        def __len__(self) -> int:
+            return 0
+
+    def fail() -> None:
+        raise Nothing
+
+    with pytest.raises(Nothing), plait.scope() as s:
+        s.submit(fail)

@@ -20,7 +20,9 @@ import pytest
 import plait
 from plait._core.feed import Feed
 from plait._core.job import Job
+from plait._engines import wire
 from plait._engines.forwarding import next_setting
+from plait._engines.remote_worker import RemoteWorker
 from plait._engines.staff import Staff
 from plait.errors import PlaitError
 
@@ -200,3 +202,16 @@ def test_who_keeps_the_error_of_workers_that_cannot_start_keeps_no_descriptor(
             list(plait.map(abs, [1], engine="process", workers=1))
         errors.append(caught)
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_who_is_interrupted_while_treating_a_frame_finds_the_others() -> None:
+    worker = RemoteWorker.__new__(RemoteWorker)
+    sent = b"".join(wire.pack(wire.RESULT, key, b"payload") for key in range(4))
+    chunks = iter([sent[:70], sent[70:]])  # in the midst of a frame
+    worker._inbox, worker._big, worker._read = b"", None, lambda _: next(chunks, b"")  # type: ignore[method-assign]
+    found = []
+    while None not in found:
+        for frame in worker.receive():
+            found.append(frame and frame[3])
+            break  # as when the input is pulled for the next batch, and Ctrl-C comes in there
+    assert found == [0, 1, 2, 3, None]

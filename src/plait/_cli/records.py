@@ -18,12 +18,12 @@ import enum
 import json
 import math
 import os
-import traceback
 from typing import Any
 
 from plait._cli.json_items import Unreadable
 from plait._core.notes import text_of
 from plait._core.outcome import Outcome
+from plait._core.tracebacks import traceback_of
 from plait._run.command import CommandFailed, CommandResult
 from plait._run.naming import type_name
 
@@ -47,7 +47,7 @@ def describe(error: BaseException) -> dict[str, object]:
     name = type_name(type(error))
     if isinstance(error, CommandFailed):
         return {"type": name, "message": text_of(error), "traceback": "", **error.result.for_people()}
-    return {"type": name, "message": text_of(error), "traceback": "".join(traceback.format_exception(error))}
+    return {"type": name, "message": text_of(error), "traceback": traceback_of(error)}
 
 
 def to_json(value: object) -> bytes:

@@ -43,12 +43,11 @@ class Feed:
     Attributes:
         interdependent: whether items may wait for one another. An engine then has a worker for each such item, as far
             as it has workers, and gives an item only to a worker that is free.
-        prompt: whether each item should have a worker at once, also when more of them are not faster, as when a thread
-            is started for it.
-        unhurried: whether nobody waits for the driver to hear of an item that a thread has run, as when the item itself
-            hands its result on.
+        prompt: whether each item should have a worker, as a thread of its own, at once, also when that is not faster.
+        unhurried: whether nobody waits for the driver to hear of what threads have run: they hand on results.
         limit: how many items may start a second, or None. It holds for whatever is taken, retries included.
         home: the process whose threads or workers run the items; None: whoever asks for results runs them.
+        both_ways: the iterables of the source, if some can be iterated with ``async for``, too.
     """
 
     interdependent = False
@@ -56,6 +55,7 @@ class Feed:
     unhurried = False
     limit: RateLimit | None = None
     home: int | None = None
+    both_ways: tuple[object, ...] | None = None
 
     def __init__(self, source: Iterable[object]) -> None:
         self._lock = threading.Lock()
@@ -191,7 +191,7 @@ class Feed:
 
     def let_go(self) -> None:
         """The run is over: nothing more will be asked for, so a generator ends now, whoever still holds this."""
-        self._iterator = iter(())
+        self._iterator, self.both_ways = iter(()), None
 
     def hold(self) -> None:
         """Give out nothing more until `release`: a run over this feed ends when what is in flight has ended."""

@@ -15,6 +15,8 @@ def stay_home(home: int | None, error: BaseException | None = None) -> None:
     """
     if home is None or home == os.getpid():
         return
+    if error is not None:
+        raise error
     from plait._core.errors import PlaitError  # brings concurrent.futures along: only when it is needed
 
-    raise error or PlaitError("this map was started by the process that forked this one; only there it can go on")
+    raise PlaitError("this map was started by the process that forked this one; only there it can go on")

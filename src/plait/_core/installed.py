@@ -5,9 +5,11 @@ from __future__ import annotations
 import functools
 import sys
 import sysconfig
+import threading
 from typing import Any
 
 _OURS = "plait"
+_ONE_BY_ONE = threading.Lock()  # before 3.12 sysconfig has half of its variables while another thread asks first
 
 
 def is_installed(code: Any) -> bool:
@@ -31,6 +33,7 @@ def is_installed(code: Any) -> bool:
 
 @functools.cache
 def _homes() -> tuple[str, ...]:
-    paths = sysconfig.get_paths()
-    own = sysconfig.get_path("purelib", sysconfig.get_preferred_scheme("user"))  # of `pip install --user`
+    with _ONE_BY_ONE:
+        paths = sysconfig.get_paths()
+        own = sysconfig.get_path("purelib", sysconfig.get_preferred_scheme("user"))  # of `pip install --user`
     return (paths["stdlib"], paths["platstdlib"], paths["purelib"], paths["platlib"], own, "<frozen")

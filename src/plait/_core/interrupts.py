@@ -13,6 +13,7 @@ Only Python's own handler is replaced, and only while a map is open. Who has ano
 from __future__ import annotations
 
 import _signal as signal  # type: ignore[import-not-found]  # the C module: signal.py would import enum
+from _weakref import ref
 from sys import _getframe
 
 from plait._core.vigil import VIGIL
@@ -44,7 +45,7 @@ _drivers: set[CodeType] = set()
 _outside: set[CodeType] = set()
 _finishing: set[CodeType] = set()
 _held: list[tuple[int, KeyboardInterrupt]] = []  # one that came there, and the frame that is to raise it
-_open: set[Watched] = set()
+_open: dict[int, ref[Watched]] = {}  # not kept alive: a run that nobody iterates any more ends, and leaves
 
 
 def drives(method: F) -> F:
@@ -91,15 +92,14 @@ def watch(run: Watched) -> None:
             signal.signal(signal.SIGINT, _handle)
     except ValueError:  # the main thread of a subinterpreter
         return
-    _open.add(run)
+    _open[id(run)] = ref(run)
 
 
 def unwatch(run: Watched) -> None:
     """The run is over."""
     VIGIL.end(run)
-    if run not in _open:
+    if _open.pop(id(run), None) is None:
         return
-    _open.discard(run)
     if not _open and signal.getsignal(signal.SIGINT) is _handle:
         try:
             signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -133,8 +133,9 @@ def hold_back(frame: FrameType | None, interrupt: KeyboardInterrupt) -> bool:
         frame = frame.f_back
     if found is not None and found.hold_back(interrupt):
         return True
-    for run in list(_open):
-        run.disturb(interrupt)
+    for one in list(_open.values()):
+        if (run := one()) is not None:
+            run.disturb(interrupt)
     if finishing is not None:
         _held[:] = [(id(finishing), interrupt)]
     return finishing is not None

@@ -16,6 +16,7 @@ from plait._core.code_names import codes_in
 
 _SILENT = ("ctx", "kind", "type_comment", "type_ignores")  # fields that say nothing, or not the same everywhere
 _LATER = ("is_lazy",)  # fields of later Pythons, which mean nothing when they are 0
+_TRIES = 5
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 
 
@@ -102,6 +103,15 @@ def _read(name: str) -> _File | None:
     if not text:
         return None
     try:
-        return _File(ast.parse(text), compile(text, name, "exec", dont_inherit=True))
+        return _File(_parsed(text), compile(text, name, "exec", dont_inherit=True))
     except (SyntaxError, ValueError, RecursionError):  # it has been changed, and to something that is no Python
         return None
+
+
+def _parsed(text: str) -> ast.Module:
+    for _ in range(_TRIES):
+        try:
+            return ast.parse(text)
+        except SystemError:  # CPython before 3.13 counts the depth of what several threads parse together (gh-106905)
+            continue
+    return ast.parse(text)

@@ -106,6 +106,7 @@ class AsyncWorker(BatchTask):
                 if crew.unwanted or (crew.overdue and not await self._give_way(batch)):
                     return
             crew.finish(self, batch)
+            del batch, values  # a worker that waits for its next batch keeps nothing of this one
 
     async def _measured(self) -> None:
         """As `_plain`, and note when each item began and ended; what took too long has failed, however it ended."""
@@ -132,6 +133,7 @@ class AsyncWorker(BatchTask):
                 if crew.unwanted or (crew.overdue and not await self._give_way(batch)):
                     return
             crew.finish(self, batch)
+            del batch, values
 
     async def _give_way(self, batch: Batch) -> bool:
         """Let the rest of the loop run until it is our turn again; False when there is nothing more to do."""

@@ -56,7 +56,7 @@ class AsyncEngine:
         self._factory = loop_factory
         self._lock = threading.Lock()
         self._home: LoopThread | None = None
-        self._finalizer: Callable[[], object] | None = None
+        self._finalizer: weakref.finalize[[], AsyncEngine] | None = None
 
     def plan(self, requested: int | None, items: int | None) -> Plan:
         count = _LIMIT if requested is None else requested
@@ -67,7 +67,7 @@ class AsyncEngine:
 
     def run(self, job: Job) -> Generator[Batch, None, None]:
         nested = current_task.get(None) is not None or job.context.get(current_task) is not None
-        home = self._loop_thread(nested)
+        home = self._loop_thread(nested, job)
         bell = Bell()
         job.feed.live_in(home.loop)
         try:
@@ -75,7 +75,8 @@ class AsyncEngine:
             crew.function = _awaitable(job.fn, crew)
             yield from DriverOutside(job, crew, bell, home).batches()
         finally:
-            if home is not self._home:
+            home.jobs.discard(job)  # no lock: the garbage collector may come here, in whatever thread has it
+            if home is not self._home and not home.jobs:
                 home.end()
 
     def run_here(self, job: Job, bell: LoopBell) -> Generator[Batch, None, None]:
@@ -90,21 +91,34 @@ class AsyncEngine:
 
     def close(self) -> None:
         with self._lock:
-            if self._finalizer is not None:
-                self._finalizer()
+            home = self._home
+            if home is None:
+                return
+            assert self._finalizer is not None
+            self._finalizer.detach()
             self._home = self._finalizer = None
+            busy = bool(home.jobs) and home.usable
+        if not busy:  # else the last of them ends it: a pool may be shut down while maps run on it
+            home.end()
 
-    def _loop_thread(self, nested: bool) -> LoopThread:
+    def _loop_thread(self, nested: bool, job: Job) -> LoopThread:
         """The loop that this engine keeps; another one for a run on which code in that loop may be waiting."""
         if nested:
-            return LoopThread(self._factory)
+            return self._apart(job)
         with self._lock:
             home = self._home
-            if home is not None and home.usable:
-                return home if home.thread is not threading.current_thread() else LoopThread(self._factory)
-            self._home = home = LoopThread(self._factory)
-            self._finalizer = weakref.finalize(self, home.end)
+            if home is None or not home.usable:
+                self._home = home = LoopThread(self._factory)
+                self._finalizer = weakref.finalize(self, home.end)
+            elif home.thread is threading.current_thread():
+                return self._apart(job)
+            home.jobs.add(job)
             return home
+
+    def _apart(self, job: Job) -> LoopThread:
+        home = LoopThread(self._factory)
+        home.jobs.add(job)
+        return home
 
 
 class Awaited:

@@ -11,6 +11,7 @@ import warnings
 from _collections_abc import Callable
 
 from plait._core.errors import PlaitError, StopTask
+from plait._core.job import Job
 from plait._engines.line_output import LineThread
 from plait._engines.scarcity import scarcity
 
@@ -27,6 +28,8 @@ class LoopThread:
         loop: the loop; give it work with ``call_soon_threadsafe``.
         thread: the thread that runs it; what its functions print comes in whole lines.
         burdened: whether something in it does not end, and has been named.
+        jobs: those that are run in it. A loop knows its tasks by weak references only, so one that waits for its crew
+            would go as garbage together with it, and asyncio say that it was pending.
     """
 
     def __init__(self, loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None) -> None:
@@ -35,11 +38,12 @@ class LoopThread:
         self._error: BaseException | None = None
         self._ending = False
         self.burdened = False
+        self.jobs: set[Job] = set()
         self._pid = os.getpid()
         self.loop: asyncio.AbstractEventLoop
         self.thread = LineThread(target=self._run, name="plait-loop")
-        self.thread.start()
         try:
+            self.thread.start()
             self._ready.wait()
         except BaseException:  # Ctrl-C
             self._ending = True

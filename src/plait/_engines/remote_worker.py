@@ -128,7 +128,9 @@ class RemoteWorker:
     # --- receiving
 
     def receive(self) -> Iterator[Frame | None]:
-        """The frames that have arrived; None at the end of the pipe, when the worker is gone."""
+        """The frames that have arrived, each of them once; None at the end of the pipe, when the worker is gone."""
+        if self._inbox:
+            yield from self._unpack(self._inbox)  # what a call has left that was interrupted
         if self._big is not None:
             yield from self._receive_big()
             return
@@ -141,20 +143,24 @@ class RemoteWorker:
         if not chunk:
             yield None
             return
-        data = self._inbox + chunk if self._inbox else chunk
+        yield from self._unpack(self._inbox + chunk if self._inbox else chunk)
+
+    def _unpack(self, data: bytes) -> Iterator[Frame]:
         view = memoryview(data)
         position, size = 0, len(data)
-        while size - position >= HEAD.size:
-            operation, flags, function, key, length = HEAD.unpack_from(data, position)
-            end = position + HEAD.size + length
-            if end > size:
-                if length > _READ:
-                    self._begin_big(view[position:], HEAD.size + length)
-                    return
-                break
-            yield operation, flags, function, key, view[position + HEAD.size : end]
-            position = end
-        self._inbox = bytes(view[position:])
+        try:
+            while size - position >= HEAD.size:
+                operation, flags, function, key, length = HEAD.unpack_from(data, position)
+                start, end = position + HEAD.size, position + HEAD.size + length
+                if end > size:
+                    if length > _READ:
+                        self._begin_big(view[position:], HEAD.size + length)
+                    break
+                position = end
+                yield operation, flags, function, key, view[start:end]
+        finally:  # also when Ctrl-C comes while somebody treats a frame: the others are for the next call
+            if self._big is None:
+                self._inbox = bytes(view[position:])
 
     def _begin_big(self, start: memoryview, length: int) -> None:
         whole = bytearray(length)

@@ -18,6 +18,7 @@ from plait._engines.remote_worker import RemoteWorker
 _LOGGED = (boards.TRACKED, boards.IDLE, boards.SENDING, boards.ENDING)  # modes in which the log is the batch's
 
 
+CUT_OFF = -3  # the status of a process that had closed its link and had to be killed
 FELL_OVER = -2  # the status of a worker that ended by an error of its own; a process has none like it
 
 
@@ -168,6 +169,8 @@ def cause_of_death(status: int | None, killed_out_of_memory: bool) -> tuple[str,
     """How a process ended in words, its signal, its exit code."""
     if status is None:
         return "its exit status is not known", None, None
+    if status == CUT_OFF:
+        return "it lived on without its link to this program, which something like os.closerange() cut; killed", 9, None
     if status == FELL_OVER:
         return "an error that was not the function's ended it", None, None
     number = status & 0x7F

@@ -140,7 +140,17 @@ def _send(link: _socket.socket, data: bytes) -> None:
 
 def _leave(tokens: dict[int, int]) -> None:
     """The parent is gone or wants no more workers: they end by their lifelines; leave no zombie to init."""
-    signal.setitimer(signal.ITIMER_REAL, 2.0)  # SIGALRM ends this process if a worker does not
+
+    def kill_those_without(*_: object) -> None:
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)  # ends this process if a worker does not
+        for pid in tokens:
+            try:
+                os.killpg(pid, signal.SIGKILL)
+            except OSError:
+                continue  # it has ended, or is about to become a group of its own
+
+    signal.signal(signal.SIGALRM, kill_those_without)
+    signal.setitimer(signal.ITIMER_REAL, 0.5, 1.5)
     while tokens:
         try:
             pid, _ = os.waitpid(-1, 0)

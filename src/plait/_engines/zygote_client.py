@@ -19,6 +19,7 @@ from plait._engines.hosting import Bell, Segment
 from plait._engines.inherited import hold
 from plait._engines.links import PipeLink
 from plait._engines.remote_worker import RemoteWorker
+from plait._engines.returns import CUT_OFF
 from plait._engines.segments import FileSegment, memory_arena, memory_file
 from plait._engines.zygote import ANSWER, FORKED, REQUEST
 
@@ -141,15 +142,26 @@ class Zygote:
         return token in self._statuses
 
     def status_of(self, token: int, wait: float) -> int | None:
-        """The wait status of a worker that ends about now, or None when nobody knows it."""
+        """The wait status of a worker whose link has ended, or None when nobody knows it.
+
+        One that lives on has closed its lifeline, too: it is killed here, or it would run for ever.
+        """
+        self._await_end(token, wait)
+        pid, status = self._pids.pop(token, 0), self._statuses.pop(token, None)
+        if status is None and pid and not self.dead:
+            try:
+                os.killpg(pid, 9)  # a child of the zygote that has not been reaped, so the number is still its own
+            except OSError:
+                return None
+            self._await_end(token, wait)
+            status = self._statuses.pop(token, None)
+            return CUT_OFF if status == 9 else status
+        return status
+
+    def _await_end(self, token: int, wait: float) -> None:
         deadline = time.monotonic() + wait
-        while token not in self._statuses and not self.dead:
-            left = deadline - time.monotonic()
-            if left <= 0:
-                break
+        while token not in self._statuses and not self.dead and (left := deadline - time.monotonic()) > 0:
             self.collect(left)
-        self._pids.pop(token, None)
-        return self._statuses.pop(token, None)
 
     def close(self) -> None:
         """End the zygote, which waits for its last workers, and wait for it."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import warnings
-from _collections_abc import AsyncIterable, AsyncIterator, Iterable
+from _collections_abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable
 from typing import Any
 
 from plait._core.feed import Feed
+from plait._core.job import Job
 from plait._engines.loop_thread import LoopThread
 from plait._run.self_filling import SelfFillingFeed
 
@@ -18,7 +19,23 @@ def async_feed(iterables: tuple[Iterable[Any] | AsyncIterable[Any], ...]) -> Asy
     """A feed over iterables of which some are async; None if all of them are better iterated in the plain way."""
     if not any(map(_is_async, iterables)):
         return None
-    return AsyncFeed(iterables[0] if len(iterables) == 1 else _zipped(iterables))  # type: ignore[arg-type]  # it is async
+    return _over(iterables)
+
+
+def _over(iterables: tuple[Any, ...]) -> AsyncFeed:
+    return AsyncFeed(iterables[0] if len(iterables) == 1 else _zipped(iterables))
+
+
+def live_in(job: Job, loop: asyncio.AbstractEventLoop) -> None:
+    """Have what a job gets from a loop come from this one; called before it begins.
+
+    What can be iterated both ways may have been given to ``plait.map`` outside of the loop that iterates now.
+    """
+    if (iterables := job.feed.both_ways) is not None:
+        outside, job.feed = job.feed, _over(iterables)
+        job.feed.handed_out, job.feed.limit = outside.handed_out, outside.limit
+        job.feed.serve(job)
+    job.feed.live_in(loop)
 
 
 def _is_async(items: object) -> bool:
@@ -118,13 +135,7 @@ class AsyncFeed(SelfFillingFeed):
 
     async def _read(self) -> None:
         try:
-            async for item in self._source:
-                with self._lock:
-                    news = self._arrive((item,))
-                if news:
-                    self._notify()
-                while (idle := self._rest()) is not None:
-                    await idle
+            await self._read_all(aiter(self._source))
         except asyncio.CancelledError as error:
             if self._ended:
                 raise
@@ -135,6 +146,19 @@ class AsyncFeed(SelfFillingFeed):
             with self._lock:
                 self._arrive_no_more()
             self._notify()
+
+    async def _read_all(self, items: AsyncIterator[Any]) -> None:
+        try:
+            async for item in items:
+                with self._lock:
+                    news = self._arrive((item,))
+                if news:
+                    self._notify()
+                while (idle := self._rest()) is not None:
+                    await idle
+        finally:
+            if isinstance(items, AsyncGenerator):  # now, and not when the garbage collector finds it, perhaps too late
+                await items.aclose()
 
     def _rest(self) -> asyncio.Future[None] | None:
         """What to await before the next item is pulled, or None when one is wanted now."""

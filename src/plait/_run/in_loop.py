@@ -9,7 +9,7 @@ from types import TracebackType
 
 from plait._core.batch import Batch
 from plait._engines.loop_bell import LoopBell
-from plait._run.async_input import input_gone
+from plait._run.async_input import input_gone, live_in
 from plait._run.run import Run
 from plait._run.running_loop import running_loop
 
@@ -31,7 +31,7 @@ class InLoop:
         if not self._run.started:
             loop = running_loop()
             self._run.live_in(LoopBell(loop))
-            self._run.job.feed.live_in(loop)
+            live_in(self._run.job, loop)
         self._since = time.perf_counter()
         return self
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-import traceback
 from _collections_abc import Callable, Sequence
 from _pickle import dumps, loads
 from typing import Any, NamedTuple
@@ -18,6 +17,7 @@ from plait._core.batch import Batch
 from plait._core.errors import JournalError, TaskError
 from plait._core.notes import text_of
 from plait._core.outcome import brief
+from plait._core.tracebacks import traceback_of
 from plait._engines.remote import describe, rebuild
 from plait._run.naming import type_name
 
@@ -206,7 +206,7 @@ def _first(values: Any, left: list[int]) -> list[Any]:
 
 
 def _in_words(error: BaseException) -> tuple[str, str, str]:
-    return type_name(type(error)), _clean(text_of(error)), _clean("".join(traceback.format_exception(error)))
+    return type_name(type(error)), _clean(text_of(error)), _clean(traceback_of(error))
 
 
 def _pickled(value: object) -> bytes:

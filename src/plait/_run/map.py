@@ -175,14 +175,20 @@ def _instead_of(items: object) -> str:
 
 
 def _feed(iterables: tuple[Iterable[Any] | AsyncIterable[Any], ...]) -> Feed:
+    both_ways = None
     if any(hasattr(items, "__aiter__") for items in iterables):
         from plait._run.async_input import async_feed  # with asyncio, which other inputs can do without
 
         if (found := async_feed(iterables)) is not None:
             return found
+        both_ways = iterables
     plain = cast("tuple[Iterable[Any], ...]", iterables)
     source = plain[0] if len(plain) == 1 else zip(*plain, strict=False)
-    return source.feed if isinstance(source, Arrivals) else Feed(source)
+    if isinstance(source, Arrivals):
+        return source.feed
+    feed = Feed(source)
+    feed.both_ways = both_ways
+    return feed
 
 
 def _length(iterables: tuple[Iterable[Any] | AsyncIterable[Any], ...]) -> int | None:

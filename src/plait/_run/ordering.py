@@ -22,6 +22,10 @@ class InputOrder:
         """The batch has finished."""
         self._waiting[batch.base] = batch
 
+    def surface(self, batch: Batch) -> Batch:
+        """The first failure of a waiting batch, given before its turn; `rest` has the items around it."""
+        return _surface(self._waiting, batch)
+
     def ready(self) -> Batch | None:
         """The batch that can be delivered now, again and again until it has been; None when there is none."""
         found = self._waiting.get(self._next)
@@ -51,6 +55,10 @@ class CompletionOrder:
         """The batch has finished."""
         self._waiting[batch.base] = batch
 
+    def surface(self, batch: Batch) -> Batch:
+        """The first failure of a waiting batch, given before its turn; `rest` has the items around it."""
+        return _surface(self._waiting, batch)
+
     def ready(self) -> Batch | None:
         """The next batch, again and again until it has been delivered; None when there is none."""
         while self._waiting:
@@ -67,3 +75,12 @@ class CompletionOrder:
 
 def _undelivered(waiting: dict[int, Batch]) -> list[Batch]:
     return [batch for batch in waiting.values() if not batch.delivered]
+
+
+def _surface(waiting: dict[int, Batch], batch: Batch) -> Batch:
+    first = min(batch.failures)
+    del waiting[batch.base]
+    for piece in (batch.part(0, first), batch.part(first + 1, len(batch.items))):
+        if piece.items:
+            waiting[piece.base] = piece
+    return batch.part(first, first + 1)

@@ -10,7 +10,7 @@ from types import TracebackType
 from plait._core.batch import Batch
 from plait._core.daemons import daemons_allowed
 from plait._core.green import waiting_line
-from plait._run.async_input import input_gone
+from plait._run.async_input import input_gone, live_in
 from plait._run.run import Run
 from plait._run.running_loop import end_wait, running_loop
 
@@ -31,7 +31,7 @@ class Pump:
     async def __aenter__(self) -> Pump:
         self._loop = running_loop()
         if not self._run.started:
-            self._run.job.feed.live_in(self._loop)
+            live_in(self._run.job, self._loop)
         self._ended: asyncio.Future[None] = self._loop.create_future()
         self._next: asyncio.Future[Batch | None] | None = None
         threading.Thread(target=self._work, name="plait-pump", daemon=daemons_allowed()).start()
@@ -92,7 +92,8 @@ class Pump:
                 if self._closing:
                     return
                 try:
-                    batch = next(self._batches, None)
+                    with self._run.turn:  # of another loop that was left, the end may be on its way
+                        batch = next(self._batches, None)
                 except BaseException as error:
                     self._post(self._give, None, error)
                 else:
@@ -100,7 +101,8 @@ class Pump:
         finally:
             close = getattr(self._batches, "close", None)
             if close is not None:
-                close()
+                with self._run.turn:
+                    close()
             self._post(end_wait, self._ended)
 
     def _post(self, callback: object, *args: object) -> None:

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from plait._core.how_many import how_many
+from plait._core.job import Tally
+from plait._run.farewell import in_words
 
 
 @dataclass(slots=True)
@@ -73,3 +75,14 @@ class Report:
         lines += [f"could not be stopped: {name}" for name in self.abandoned]
         lines += [f"went wrong: {text}" for text in self.mishaps]
         return "\n".join(lines)
+
+
+def count_in(report: Report, tally: Tally) -> None:
+    """Bring the report up to what the engine has counted so far."""
+    if tally.engine:
+        report.engine, report.workers = tally.engine, tally.workers
+    report.peak_workers = tally.peak
+    report.workers_died = tally.workers_died
+    report.why += [reason for reason in tally.reasons if reason not in report.why]
+    report.abandoned = [in_words(running) for running in tally.abandoned]
+    report.mishaps = list(tally.mishaps)

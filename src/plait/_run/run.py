@@ -7,6 +7,7 @@ window moves.
 
 from __future__ import annotations
 
+import threading
 import time
 from _collections_abc import Callable, Generator, Iterator
 from typing import Any
@@ -27,7 +28,7 @@ from plait._run.ordering import CompletionOrder, InputOrder
 from plait._run.outcomes import failure_of, outcomes_of
 from plait._run.progress import Meter
 from plait._run.recalled import Recalled
-from plait._run.report import Report
+from plait._run.report import Report, count_in
 from plait._run.retry import Retry, split_retries
 
 UNINTERRUPTIBLE = True  # see `halting`: a map inside a task of another map is told to stop, and then ends what it holds
@@ -39,7 +40,7 @@ if TYPE_CHECKING:  # asyncio is heavy, and most runs need it for nothing else
 
 
 class Run:
-    """Drives one job to its end. Iterate `batches` from one thread; call `cancel` from any."""
+    """Drives one job to its end. Iterate `batches` from one thread at a time, in its `turn`; call `cancel` from any."""
 
     def __init__(
         self,
@@ -65,6 +66,7 @@ class Run:
         self._settled: list[Batch] = []  # and not recorded for certain yet
         self.accounts = Accounts(job.feed.handed_out)
         self._work: Generator[Batch, None, None] | None = None
+        self.turn, self.iterating = threading.RLock(), False
         self.handing: Handing | None = None
         self._pieces: Iterator[Recalled] = iter(())
         self._disturber: KeyboardInterrupt | None = None
@@ -145,7 +147,6 @@ class Run:
         With `stop_at_failure` a batch that failed is delivered as soon as it is known, before its turn. Who takes items
         of a batch notes in `handing` how far that went; another iteration, as of outcomes, goes on from there.
         """
-        feed = self.job.feed
         if self._disturber is not None:  # Ctrl-C in the body of the loop
             self.halt()
         with Interruptible(self.cancel) as wait:
@@ -172,8 +173,8 @@ class Run:
         for batch in self._leftovers(stop_at_failure):
             self.handing = batch, 0  # a coroutine that has been cancelled does not take it: it stays for `outcomes`
             yield batch
-        if feed.error is not None:
-            raise taken_error(feed)
+        if self.job.feed.error is not None:
+            raise taken_error(self.job.feed)
         if stop_at_failure and self.job.cancelled:
             raise Cancelled(f"{how_many(self._report.items, 'item')} had ended {self.accounts.when}")
 
@@ -203,16 +204,19 @@ class Run:
         Raises:
             KeyboardInterrupt: Ctrl-C was pressed meanwhile.
         """
-        if self._halted:
-            return
-        try:
-            self._halted = True
-            self._finished = self.job.feed.finished and not self.job.cancelled
-            self.job.cancelled = not self._finished
-            if self._work is not None:
-                self._work.close()
-        finally:
-            self._close_books()
+        if not (self._halted or self.job.feed.finished):
+            self.cancel()  # a thread that drives it at this moment will not do so for long any more
+        with self.turn:
+            if self._halted:
+                return
+            try:
+                self._halted = True
+                self._finished = self.job.feed.finished and not self.job.cancelled
+                self.job.cancelled = not self._finished
+                if self._work is not None:
+                    self._work.close()
+            finally:
+                self._close_books()
 
     @finishes
     def _close_books(self) -> None:
@@ -266,8 +270,9 @@ class Run:
                 self._settled = []
             yield from self._deliver_ready()
             for final in finals:
-                if stop_at_failure and not self._halted:  # the consumer raises, although earlier items still run
-                    yield from (final.part(offset, offset + 1) for offset in sorted(final.failures))
+                if stop_at_failure and final.failures and not (final.delivered or self._halted):
+                    self.handing = self._order.surface(final), 0  # the consumer raises, though earlier items still run
+                    yield self.handing[0]
 
     def _deliver_ready(self) -> Iterator[Batch]:
         """What has its turn; first what another iteration, as of values before that of outcomes, left untaken."""
@@ -384,15 +389,9 @@ class Run:
             yield from self.accounts.unended()
 
     def _update_report(self) -> None:
-        report, tally = self._report, self.job.tally
-        if tally.engine:
-            report.engine, report.workers = tally.engine, tally.workers
-        report.peak_workers = tally.peak
-        report.workers_died = tally.workers_died
+        report = self._report
+        count_in(report, self.job.tally)
         if self._journal is not None:
             self._journal.update(report)
-        report.why += [reason for reason in tally.reasons if reason not in report.why]
-        report.abandoned = [in_words(running) for running in tally.abandoned]
-        report.mishaps = list(tally.mishaps)
         if self._began and not report.finished and not report.cancelled:
             report.seconds = time.perf_counter() - self._began

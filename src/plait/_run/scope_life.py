@@ -187,8 +187,8 @@ class Life:
             error: what counts of it: nothing, if it was only how the body learnt of a cancellation.
             outer: what is raised if nothing else is, because what is around the block was cancelled.
         """
-        found = verdict(error, self.tasks.errors, self._late) or outer
-        if found is None:
+        found = verdict(error, self.tasks.errors, self._late)
+        if found is None and (found := outer) is None:  # not `or`: an error may say that it is false
             return body is not None
         if found is body:
             return False

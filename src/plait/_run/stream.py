@@ -98,10 +98,11 @@ class Stream(Generic[R]):
         Where somebody waits for the next result meanwhile, such as another thread, this only stops the work: the
         iteration there raises `Cancelled`, when the work has stopped.
         """
-        if self._run.awaited:
-            self._run.cancel()
+        run = self._run
+        if run.iterating or run.awaited:
+            run.cancel()
         else:
-            self._run.halt()
+            run.halt()
 
     if not TYPE_CHECKING:  # else type checkers would take every name for one that it has
 
@@ -194,30 +195,33 @@ class _OneAtATime:
     that keeps the run open, and so would not say what was running.
     """
 
-    __slots__ = ("__weakref__", "_busy", "_run", "_source")  # weak: else a check would keep it, and the work, alive
+    __slots__ = ("__weakref__", "_run", "_source")  # weak: else a check would keep it, and the work, alive
 
     def __init__(self, run: Run, source: Iterator[Iterable[Any]]) -> None:
         self._run = run
         self._source = source
-        self._busy = False
 
     def __iter__(self) -> Iterator[Iterable[Any]]:
         return self
 
     @drives
     def __next__(self) -> Iterable[Any]:
-        if self._busy or self._run.awaited:
+        run = self._run
+        if run.iterating or (run.awaited and not run.halted):
             return _refusal()  # not raised here, which would end the chain for whoever waits
-        try:
+        with run.turn:  # another thread may be closing it
+            if run.awaited:  # by this one, which asks in what it calls meanwhile
+                return _refusal()
             try:
-                self._busy = True
-                values = next(self._source)
-            finally:
-                self._busy = False
-            if self._run.held_back is not None:
-                self._run.halt()
-        except KeyboardInterrupt as interrupt:  # it says what was running, and where: not through what it has come
-            raise interrupt.with_traceback(without_our_frames(interrupt.__traceback__)) from interrupt.__cause__
+                try:
+                    run.iterating = True
+                    values = next(self._source)
+                finally:
+                    run.iterating = False
+                if run.held_back is not None:
+                    run.halt()
+            except KeyboardInterrupt as interrupt:  # it says what was running, and where: not through what it has come
+                raise interrupt.with_traceback(without_our_frames(interrupt.__traceback__)) from interrupt.__cause__
         return values
 
     def hold_back(self, interrupt: KeyboardInterrupt) -> bool:
@@ -254,10 +258,12 @@ def _raising(run: Run, batch: Batch) -> Generator[object, None, None]:
     """The values before the first failure of the batch, then that failure; what comes after it stays for `outcomes`."""
     first = min(batch.failures)
     for offset in range(first):
-        run.handing = batch, offset + 1
-        yield batch.values[offset]
         if not is_handed(run.handing, batch):
             return
+        run.handing = batch, offset + 1
+        yield batch.values[offset]
+    if not is_handed(run.handing, batch):
+        return
     run.handing = batch, first + 1
     _blame(run, batch.base + first)
     run.halt()
@@ -266,10 +272,10 @@ def _raising(run: Run, batch: Batch) -> Generator[object, None, None]:
 
 def _outcomes(run: Run, batch: Batch) -> Iterator[Outcome[Any]]:
     for position, outcome in enumerate(run.outcomes_of(batch), 1):
-        run.handing = batch, position
-        yield outcome
         if not is_handed(run.handing, batch):
             return
+        run.handing = batch, position
+        yield outcome
 
 
 async def _values_async(run: Run) -> AsyncIterator[object]:
