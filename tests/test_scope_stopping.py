@@ -372,6 +372,7 @@ def test_a_wait_for_a_result_has_its_limit() -> None:
     with plait.scope() as s:
         gate = threading.Event()
         task = s.submit(gate.wait, PATIENCE)
+        spin_until(task.running)
         for _ in range(3):
             with pytest.raises(WaitTimeout, match=r"Event.wait\(20.0\) had not ended after 0.001 s; it goes on"):
                 task.result(timeout=0.001)

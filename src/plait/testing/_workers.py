@@ -121,7 +121,8 @@ class WorkersContract(ContractBase):
                 stream.close()
                 assert stream.report.mishaps == []
                 engine.close()
-                assert history(folder)[-2:] == ["mapped 3", "put 1"]
+                ends = [line for line in history(folder) if line in ("mapped 3", "put 1")]
+                assert ends.count("mapped 3") == ends.count("put 1") > 0  # an executor may have used two workers
 
     def test_an_instance_outlives_a_map_if_its_worker_does(self) -> None:
         if not self.owns_workers:
