@@ -17,7 +17,8 @@ FORKS = "import multiprocessing.pool, threading, time\nmp = multiprocessing.get_
 
 @pytest.fixture(scope="module", autouse=True)
 def _no_tracker_is_left() -> Iterator[None]:
-    """What `multiprocessing` has started for the names of its locks, from Python 3.14 on; the names go before it."""
+    """What `multiprocessing` starts for the names of its locks, from Python 3.14 on; the names go before it."""
+    resource_tracker.ensure_running()
     registry = multiprocessing.util._finalizer_registry
     before = set(registry)
     yield

@@ -42,6 +42,12 @@ class PoolFuture(Future[R]):
         finally:
             self._unheard = self._unheard and not self.done()
 
+    def _get_snapshot(self) -> tuple[bool, bool, R | None, BaseException | None]:
+        """How asyncio asks from Python 3.15 on, for `asyncio.wrap_future` and so for ``loop.run_in_executor``."""
+        found: tuple[bool, bool, R | None, BaseException | None] = super()._get_snapshot()  # type: ignore[misc]
+        self._unheard = self._unheard and not found[0]
+        return found
+
     def set_failed(self, error: BaseException, words: str) -> None:
         """As `set_exception`, of a call that was called this; for those who run it."""
         self._name = partial(str, words)
