@@ -44,7 +44,8 @@ class PoolFuture(Future[R]):
 
     def _get_snapshot(self) -> tuple[bool, bool, R | None, BaseException | None]:
         """How asyncio asks from Python 3.15 on, for `asyncio.wrap_future` and so for ``loop.run_in_executor``."""
-        found: tuple[bool, bool, R | None, BaseException | None] = super()._get_snapshot()  # type: ignore[misc]
+        found: tuple[bool, bool, R | None, BaseException | None]
+        found = super()._get_snapshot()  # type: ignore[misc]  # it is there in the Pythons that call this
         self._unheard = self._unheard and not found[0]
         return found
 
