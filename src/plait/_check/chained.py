@@ -1,4 +1,4 @@
-"""Says of an execution that does not end that its timers start the next one, each of them, and nobody ends that."""
+"""Says of an execution that does not end who takes its steps, and of timers that each of them starts the next one."""
 
 from __future__ import annotations
 
@@ -6,14 +6,17 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Protocol
 
-from plait._core.event import Site
+from plait._core.event import Event, Site
 from plait._draw.timeline import short_name
 
 _MANY = 100  # timers
 
 
 class _Thread(Protocol):
-    """What is known of a thread: of what kind it is, which one started it, and where."""
+    """What is known of a thread: its name, of what kind it is, which one started it, and where."""
+
+    @property
+    def name(self) -> str: ...
 
     @property
     def kind(self) -> str: ...
@@ -23,6 +26,15 @@ class _Thread(Protocol):
 
     @property
     def started(self) -> Site | None: ...
+
+
+def busiest(lately: Sequence[Event], threads: Sequence[_Thread]) -> str:
+    """Who has taken most of these steps, and where; "" where no line of the user's has."""
+    steps = Counter((event.thread, event.site) for event in lately if event.site is not None)
+    if not steps:
+        return ""
+    (number, site), _ = steps.most_common(1)[0]
+    return f", lately by {threads[number].name} in {short_name(site.file)}, line {site.line}"
 
 
 def chain_of_timers(threads: Sequence[_Thread]) -> str:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections import Counter
 from collections.abc import Collection, Sequence
 from time import monotonic
 from typing import TYPE_CHECKING
 
 from plait._check.awaited import awaited
-from plait._check.chained import chain_of_timers
+from plait._check.chained import busiest, chain_of_timers
 from plait._check.controlled import Abort
 from plait._check.deadlocks import circle
 from plait._check.kept import kept
@@ -18,7 +17,6 @@ from plait._check.remarks import ignoring
 from plait._check.stand_in_async_lock import wanted_from
 from plait._core.awaits import awaited_frames
 from plait._core.event import Kind, label
-from plait._draw.timeline import short_name
 
 if TYPE_CHECKING:
     from plait._check.controlled import Controlled
@@ -48,22 +46,13 @@ def at_limit(execution: Execution, me: Controlled) -> None:
     for task in deaf:
         ignoring(execution, task)
     if _changes(execution) and not deaf:
-        steps = f"longer than {len(execution.events):,} steps{_most_of_them(execution)}"
+        steps = f"longer than {len(execution.events):,} steps{busiest(execution.events[-LATELY:], execution.threads)}"
         chain = chain_of_timers(execution.threads)
         asks = f". {chain}Does" if chain else ": does"
         execution.gave_up = f"{steps}{asks} it end by itself? Check a smaller part, or less of it"
         execution.stop()
     else:
         execution.fail(_endless(execution, me))
-
-
-def _most_of_them(execution: Execution) -> str:
-    """Who has taken most of the steps lately, and where; "" where no line of the user's has."""
-    steps = Counter((event.thread, event.site) for event in execution.events[-LATELY:] if event.site is not None)
-    if not steps:
-        return ""
-    (number, site), _ = steps.most_common(1)[0]
-    return f", lately by {execution.threads[number].name} in {short_name(site.file)}, line {site.line}"
 
 
 def give_up(execution: Execution, why: str) -> None:

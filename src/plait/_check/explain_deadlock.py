@@ -228,6 +228,11 @@ def waits_at(blocked: Blocked) -> Site | None:
     return blocked.pending.site or frame_site(innermost(blocked.stack))
 
 
+def side_of(blocked: Blocked, words: Words, does: str) -> Side:
+    """The side of a finding for a thread that is stuck, which does this."""
+    return Side(blocked.thread, words.thread(blocked.thread), does, waits_at(blocked), own(blocked.stack))
+
+
 def what(blocked: Blocked, words: Words, quote: str = "`") -> str:
     """What a stuck thread waits for."""
     kind = waiting(blocked).kind

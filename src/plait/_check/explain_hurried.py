@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from plait._check.clock import HURRIED
 from plait._check.findings import Finding, Side
 from plait._check.history import History
@@ -10,6 +12,7 @@ from plait._check.source import Sources
 from plait._check.words import Words, frame_site, headline, innermost, own
 from plait._core.event import Event, Kind
 
+_USES = (Kind.READ, Kind.WRITE)
 _SHOWN = 3  # the last uses of what threads share
 
 
@@ -23,7 +26,7 @@ def explain_hurried(history: History, failure: Failure, passing: Record | None, 
     slept = [event.site for event in (*history.events, *passing.events) if _sleeps(event)]
     where = words.lines(slept)
     rival = "tasks" if all(map(history.is_task, range(1, len(history.record.threads)))) else "threads"
-    shared = [index for index in range(len(history.events)) if _is_shared(history, index)]
+    shared = _shared(history.events)
     return Finding(
         "wrong order",
         f"Only the time keeps them in order: {headline(failure)}",
@@ -52,10 +55,18 @@ def _sleeps(event: Event) -> bool:
     return event.kind == Kind.SLEEP and event.site is not None
 
 
-def _is_shared(history: History, index: int) -> bool:
-    """Whether it is a use of what several threads use and one changes."""
-    event = history.events[index]
-    if event.kind not in (Kind.READ, Kind.WRITE) or event.site is None:
-        return False
-    same = [one for one in history.events if one.place == event.place and one.kind in (Kind.READ, Kind.WRITE)]
-    return len({one.thread for one in same}) > 1 and any(one.kind == Kind.WRITE for one in same)
+def _shared(events: Sequence[Event]) -> list[int]:
+    """The uses of what several threads use and one changes."""
+    users: dict[int, set[int]] = {}
+    changed = set()
+    for event in events:
+        if event.kind in _USES:
+            users.setdefault(event.place, set()).add(event.thread)
+        if event.kind == Kind.WRITE:
+            changed.add(event.place)
+    places = {place for place in changed if len(users[place]) > 1}
+    return [
+        index
+        for index, event in enumerate(events)
+        if event.kind in _USES and event.site is not None and event.place in places
+    ]

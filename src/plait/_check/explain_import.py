@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from plait._check.explain_deadlock import waits_at, what
-from plait._check.findings import Finding, Moment, Side
+from plait._check.explain_deadlock import side_of, waits_at, what
+from plait._check.findings import Finding, Moment
 from plait._check.history import History
 from plait._check.record import Blocked, Failure
 from plait._check.source import Sources
-from plait._check.words import Words, own
+from plait._check.words import Words
 
 _WAITS = "_ModuleLock.acquire"  # of importlib, for the end of an import in another thread
 _IMPORTS = "_load_unlocked"  # around the body of a module that is imported
@@ -30,7 +30,7 @@ def explain_import(history: History, failure: Failure, sources: Sources) -> Find
         f"end of that. {other} waits in {there}, within that import, for {what(imports, words)}.",
         "Start threads, and wait for them, in a function that is called when its module has been imported; not in the "
         "body of a module, which each thread that imports it waits for.",
-        (_side(waits, words, "waits for an import"), _side(imports, words, f"waits for {what(imports, words)}")),
+        (side_of(waits, words, "waits for an import"), side_of(imports, words, f"waits for {what(imports, words)}")),
         (
             Moment(waits.thread, sites[0], "waits for the end of an import"),
             Moment(imports.thread, sites[1], f"waits for {what(imports, words, '')}, in the middle of that import"),
@@ -42,7 +42,3 @@ def explain_import(history: History, failure: Failure, sources: Sources) -> Find
 
 def _is_in(blocked: Blocked, function: str) -> bool:
     return any(frame.function == function and "importlib" in frame.file for frame in blocked.stack)
-
-
-def _side(blocked: Blocked, words: Words, does: str) -> Side:
-    return Side(blocked.thread, words.thread(blocked.thread), does, waits_at(blocked), own(blocked.stack))

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import ast
 
-from plait._check.explain_deadlock import waits_at, what
+from plait._check.explain_deadlock import side_of, waits_at, what
 from plait._check.explain_remark import explain_remark
-from plait._check.findings import Finding, Moment, Side
+from plait._check.findings import Finding, Moment
 from plait._check.history import History
 from plait._check.record import Blocked, Failure
 from plait._check.remarks import FOREIGN
 from plait._check.source import Sources
 from plait._check.waits import waiting
-from plait._check.words import Words, own
+from plait._check.words import Words
 from plait._core.event import Kind
 
 _HANDS_OVER = "run_coroutine_threadsafe"
@@ -73,7 +73,7 @@ def _held_up(history: History, holds: Blocked, asks: Blocked, sources: Sources) 
         f"waits in {there} for a coroutine that it has handed to that loop, which cannot run it.",
         "Let the loop go on meanwhile: `await asyncio.to_thread(function, ...)` in place of the thread and of "
         f"{here}. Where nothing else is needed of the thread, await the coroutine itself.",
-        (_side(holds, words, f"waits for {awaited}"), _side(asks, words, "waits for the event loop")),
+        (side_of(holds, words, f"waits for {awaited}"), side_of(asks, words, "waits for the event loop")),
         (
             Moment(asks.thread, sites[1], "waits for a coroutine that the event loop is to run"),
             Moment(holds.thread, sites[0], f"waits for {what(holds, words, '')}, and the loop with it"),
@@ -93,12 +93,8 @@ def _not_running(history: History, asks: Blocked, sources: Sources) -> Finding:
         "runs that loop: none is in its `run_forever()`, or in `asyncio.run()`.",
         "Run the loop in a thread before it is given anything: `threading.Thread(target=loop.run_forever, "
         "daemon=True).start()`. Where nothing has to go on meanwhile, `asyncio.run(coroutine)` is all that it takes.",
-        (_side(asks, words, "waits for an event loop that does not run"),),
+        (side_of(asks, words, "waits for an event loop that does not run"),),
         (Moment(asks.thread, site, "waits for an event loop that does not run, for ever"),),
         gil=True,
         reason="",
     )
-
-
-def _side(blocked: Blocked, words: Words, does: str) -> Side:
-    return Side(blocked.thread, words.thread(blocked.thread), does, waits_at(blocked), own(blocked.stack))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from plait._check.explain_deadlock import waits_at
-from plait._check.findings import Finding, Moment, Side
+from plait._check.explain_deadlock import side_of, waits_at
+from plait._check.findings import Finding, Moment
 from plait._check.history import History
 from plait._check.record import Blocked, Failure
 from plait._check.source import Sources
-from plait._check.words import Words, own
+from plait._check.words import Words
 
 _STOPS, _SERVES = "BaseServer.shutdown", "BaseServer.serve_forever"
 
@@ -25,7 +25,7 @@ def explain_server(history: History, failure: Failure, sources: Sources) -> Find
         f"{name} calls `shutdown()` in {here}, which waits until `serve_forever()` has returned. But it is within "
         "that: a request is handled by the thread that serves.",
         "Call it in another thread, which may wait: `threading.Thread(target=server.shutdown).start()`.",
-        (Side(stops.thread, name, "waits for the end of the server", site, own(stops.stack)),),
+        (side_of(stops, words, "waits for the end of the server"),),
         (Moment(stops.thread, site, "waits for the end of serve_forever(), in the middle of it"),),
         gil=True,
         reason="",

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from plait._core.event import Event, Site
 
 TIME_IS_UP = "the time was up before the execution had ended"
+IF_IT_HANGS = "if it hangs without check, too, `plait why` says what it waits for"
 
 
 class Switch(NamedTuple):

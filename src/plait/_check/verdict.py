@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from plait._check.chained import chain_of_timers
-from plait._check.record import Record, Standstill
+from plait._check.chained import busiest, chain_of_timers
+from plait._check.record import IF_IT_HANGS, Record, Standstill
 from plait._core.event import Kind
 from plait._core.how_many import how_many
-from plait._draw.timeline import short_name
 
 
 class Coverage(NamedTuple):
@@ -134,10 +132,8 @@ class Tally:
 
     def _rounds(self, record: Record) -> str:
         """What one has done that may go on for ever."""
-        steps = Counter((event.thread, event.site) for event in record.events[-_LONG:] if event.site is not None)
-        (number, site), _ = next(iter(steps.most_common(1)), ((-1, None), 0))
-        name = next((info.name for info in record.threads if info.number == number), "")
-        where = f", lately by {name} in {short_name(site.file)}, line {site.line}," if site is not None else ""
+        lately = busiest(record.events[-_LONG:], record.threads)
+        where = f"{lately}," if lately else ""
         return (
             f"one execution had made {len(record.events):,} steps{where} and not ended when the time was up; the "
             f"others have at most {self._longest:,}. {chain_of_timers(record.threads)}Does it end by itself? With more "
@@ -211,7 +207,7 @@ def waits_for_process(call: str) -> bool:
 
 _NONE_ENDED = "the time was up before the first execution had ended"
 _LONGER = "give it more seconds, if it does end by itself"
-_HANGS = "if it hangs without check, too, `plait why` says what it waits for; else give it more seconds"
+_HANGS = f"{IF_IT_HANGS}; else give it more seconds"
 
 
 def _still(standstill: Standstill) -> str:

@@ -8,7 +8,7 @@ from time import monotonic, sleep
 from typing import TYPE_CHECKING
 
 from plait._check.controlled import Controlled
-from plait._check.record import TIME_IS_UP, Standstill
+from plait._check.record import IF_IT_HANGS, TIME_IS_UP, Standstill
 from plait._draw.timeline import short_name
 
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ _TICK = 0.025  # seconds between two looks
 _DOUBT = 0.001  # seconds in which a thread that has just woken would show it
 _NOTICED = 1.0  # seconds without any event that are told
 _GRACE = 3.0  # seconds for an execution that has begun in time
-_ASK = "; if it hangs without check, too, `plait why` says what it waits for"
 _PATIENCE = 10.0  # seconds of real time without any event after which the execution is given up
 
 
@@ -72,8 +71,8 @@ class _Watch:
         At once where it was before, as in a loop in C that has called something of Python in between.
         """
         execution = self.execution
-        signs, place = _signs(running), _place(running)
-        if signs is None or (signs != self.signs and place != running.blocked):
+        signs = _signs(running)
+        if signs is None or (signs != self.signs and _place(running) != running.blocked):
             self.signs = signs
             return
         with execution.border:
@@ -92,7 +91,7 @@ class _Watch:
                     execution.running = running
                 return
             running.away = True
-            running.blocked = place
+            running.blocked = _place(running)
             execution.away += 1
             execution.tell_outside(f"{running.name} blocked at {self._line(running)}")
             execution.unready(running)
@@ -101,7 +100,7 @@ class _Watch:
     def _give_up(self) -> None:
         execution = self.execution
         standstill = self._standstill(self.moved + _PATIENCE)
-        execution.gave_up = standstill.doing + _ASK * standstill.outside
+        execution.gave_up = f"{standstill.doing}; {IF_IT_HANGS}" if standstill.outside else standstill.doing
         execution.stop()
 
     def _standstill(self, now: float) -> Standstill:
