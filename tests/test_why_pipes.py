@@ -16,11 +16,12 @@ from pathlib import Path
 import pytest
 from hanging import LONG, diagnosed
 
+from plait._core.command_of import command_of
 from plait._see.why_diagnosis import diagnose
 from plait._see.why_dump import Dump, Frame, OtherEnd, Thing, Thread
 from plait._see.why_inside import look_inside
 from plait._see.why_other_end import other_end
-from plait._see.why_proc import caught, command, kernel_wait, waits_in
+from plait._see.why_proc import caught, kernel_wait, waits_in
 
 _ADOPTS = 36  # PR_SET_CHILD_SUBREAPER of prctl: processes whose parents have ended become ours
 
@@ -158,10 +159,10 @@ def test_a_handler_for_the_size_of_the_terminal_ends_no_wait(monkeypatch: pytest
 
 def test_what_a_process_was_started_as_is_cut_short() -> None:
     with subprocess.Popen([sys.executable, "-S", "-c", f"{' ' * 100}input()"], stdin=subprocess.PIPE) as child:
-        said = command(child.pid)
+        said = command_of(child.pid)
         assert len(said) <= 63
         child.communicate(b"x\n")
-    assert command(child.pid) == ""
+    assert command_of(child.pid) == ""
 
 
 def test_a_pool_whose_thread_for_results_has_ended() -> None:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 
+from plait._core.command_of import command_of
 from plait._core.file_locks import file_locks, file_of
-
-_SHOWN = 60  # characters of a command line
 
 
 def writer_of(path: str) -> str:
@@ -23,9 +22,4 @@ def writer_of(path: str) -> str:
 def _named(pid: int) -> str:
     if pid == os.getpid():
         return "another connection of this program"
-    try:
-        with open(f"/proc/{pid}/cmdline", encoding="utf-8", errors="replace") as file:
-            words = " ".join(file.read().replace("\0", " ").split())
-    except OSError:
-        words = ""
-    return f"{words[:_SHOWN] or 'a program'} (process {pid})"
+    return f"{' '.join(command_of(pid).split()) or 'a program'} (process {pid})"

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from plait._core.command_of import command_of
 from plait._see.why_dump import Dump
 from plait._see.why_known import Diagnosis, Known, Step, step
-from plait._see.why_proc import command, kernel_wait
+from plait._see.why_proc import kernel_wait
 
 _READS = ("pipe", "polled pipe")
 
@@ -26,7 +27,7 @@ def pipelined(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
                 Step(f"child {child}", "waits for room in a pipe", "", ""),
                 *(Step(f"child {one}", does, "", "") for one, does in rows),
             ),
-            f"The pipe is the standard input of process {readers[0]} ({command(readers[0])}), which does something "
+            f"The pipe is the standard input of process {readers[0]} ({command_of(readers[0])}), which does something "
             "else now."
             + " This process has that end of it open, too: while it has, the one that writes is not told when the one "
             "that reads has ended." * ours,
@@ -52,7 +53,7 @@ def kept_open(_: Dump, everybody: list[Known]) -> Diagnosis | None:
         if "pipe_write" in known.thread.where or known.wait.limited or not (by_child or known.wait.kind == "system"):
             continue
         first = end.processes[0]
-        who = f"process {first} ({command(first)})"
+        who = f"process {first} ({command_of(first)})"
         return Diagnosis(
             f"A pipe is kept open by process {first}",
             (step(known), *(Step(f"process {one}", "has the end to write to", "", "") for one in end.processes)),

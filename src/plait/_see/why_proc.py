@@ -47,7 +47,6 @@ _FORKSERVER, _ZYGOTE, _WORKER = "multiprocessing.forkserver", "plait._engines.zy
 _HELPERS = (_FORKSERVER, _ZYGOTE, _WORKER, "multiprocessing.resource_tracker", "plait._see.sampler")
 _BY_PYTHON = ("SIGINT", "SIGSEGV", "SIGFPE", "SIGABRT", "SIGBUS", "SIGILL")
 _BY_LIBRARIES = ("SIGWINCH",)  # those that know how wide the terminal is, such as readline
-_SHOWN = 60  # characters of a command
 _STATES = {"R": "runs", "D": "waits for a disk", "T": "is stopped", "t": "is stopped by a debugger", "Z": "has ended"}
 
 
@@ -126,12 +125,6 @@ def caught(pid: int) -> tuple[str, ...]:
     return tuple(
         one.name for one in signal.Signals if mask >> one - 1 & 1 and one.name not in (*_BY_PYTHON, *_BY_LIBRARIES)
     )
-
-
-def command(pid: int) -> str:
-    """What a process was started as, cut short; its name where that cannot be read."""
-    words = text_of(f"/proc/{pid}/cmdline").replace("\0", " ").strip()
-    return (words if len(words) <= _SHOWN else f"{words[:_SHOWN]}...") or text_of(f"/proc/{pid}/comm").strip()
 
 
 def run_time(pid: int | str, thread: int) -> int:
