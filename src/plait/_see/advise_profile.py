@@ -28,6 +28,7 @@ from plait._see.whereabouts import PLAIT
 
 _LIBRARIES = ("openblas", "mkl_rt", "blis", "libgomp", "libomp", "accelerate")
 _ASKED, _FAR_LESS, _LEAST = 2, 10, 1e-4  # items asked for twice; times as fast, and seconds, of what is remembered
+_FEW, _FAR_MORE, _SOON = 4, 3, 1.0  # calls measured, times the call before them, and seconds: what is measured again
 _CALLS_AT_MOST = 1_000_000
 BUSY = 0.1  # the share of the time others had the cores, from which on the machine is called busy
 _WAITING = 0.5  # below this share of busy time it waits for something
@@ -109,11 +110,7 @@ def profile(fn: Callable[..., object], items: Sequence[object], seconds: float) 
     """
     meter = CallMeter(Plain(fn), lambda: None)
     for item in items[:2]:  # what it imports and fills now, it will not again
-        try:
-            meter(item)
-        except BaseException as error:
-            _tell(error, item)
-            raise
+        before = _timed(meter, item)
         if meter.lazy:
             name = getattr(fn, "__qualname__", type(fn).__qualname__)
             raise UsageError(
@@ -121,22 +118,9 @@ def profile(fn: Callable[..., object], items: Sequence[object], seconds: float) 
                 "measure; pass a function that iterates it, such as one that returns a list"
             )
     first, again = remembered(fn, items[2:], seconds)
-    calls, step = 0, 1
-    with _Watch() as watch:
-        while True:
-            position = calls
-            try:
-                for position in range(calls, calls + step):
-                    fn(items[position % len(items)])
-            except BaseException as error:
-                _tell(error, items[position % len(items)])
-                raise
-            calls += step
-            spent = watch.seconds
-            if spent >= seconds or calls >= _CALLS_AT_MOST:
-                break
-            step = max(1, min(calls, int(calls * (seconds - spent) / max(spent, 1e-6))))
-        found = watch.found(calls)
+    found = _round_and_round(fn, items, seconds)
+    if _stalled(found, before):
+        found = _round_and_round(fn, items, seconds)
     transfer, tables, only = measure_transfer(meter.samples), Tables(), process_wide(fn)
     against = meter.obstacle or transfer.obstacle
     against = against or obstacle(fn, transfer.classes, may_change=meter.may_change, tables=tables)
@@ -151,6 +135,29 @@ def profile(fn: Callable[..., object], items: Sequence[object], seconds: float) 
         first_seconds=first,
         again_seconds=again,
     )
+
+
+def _round_and_round(fn: Callable[..., object], items: Sequence[object], seconds: float) -> Profile:
+    calls, step = 0, 1
+    with _Watch() as watch:
+        while True:
+            position = calls
+            try:
+                for position in range(calls, calls + step):
+                    fn(items[position % len(items)])
+            except BaseException as error:
+                _tell(error, items[position % len(items)])
+                raise
+            calls += step
+            spent = watch.seconds
+            if spent >= seconds or calls >= _CALLS_AT_MOST:
+                return watch.found(calls)
+            step = max(1, min(calls, int(calls * (seconds - spent) / max(spent, 1e-6))))
+
+
+def _stalled(found: Profile, before: float) -> bool:
+    """Whether it took as long as it did because the machine, not the function, stood still: a few calls say little."""
+    return found.calls <= _FEW and _FAR_MORE * before < found.seconds < _SOON
 
 
 def remembered(fn: Callable[..., object], items: Sequence[object], seconds: float) -> tuple[float, float]:
@@ -228,16 +235,27 @@ def profile_coroutine(fn: Callable[..., object], items: Sequence[object], second
 
 
 async def _one_after_the_other(fn: Callable[..., Any], items: Sequence[object], seconds: float) -> Profile:
+    began = time.perf_counter()
+    await _told(fn, items[0])
+    before = time.perf_counter() - began
+    found = await _awaited(fn, items, seconds)
+    return await _awaited(fn, items, seconds) if _stalled(found, before) else found
+
+
+async def _awaited(fn: Callable[..., Any], items: Sequence[object], seconds: float) -> Profile:
     calls = 0
+    with _Watch() as watch:
+        while watch.seconds < seconds or not calls:
+            await _told(fn, items[calls % len(items)])
+            calls += 1
+        return watch.found(calls)
+
+
+async def _told(fn: Callable[..., Any], item: object) -> None:
     try:
-        await fn(items[0])
-        with _Watch() as watch:
-            while watch.seconds < seconds or not calls:
-                await fn(items[calls % len(items)])
-                calls += 1
-            return watch.found(calls)
+        await fn(item)
     except BaseException as error:
-        _tell(error, items[calls % len(items)])
+        _tell(error, item)
         raise
 
 
