@@ -353,7 +353,7 @@ def test_a_thread_that_rests_goes_on_when_items_begin_to_wait_for_one_another(mo
     monkeypatch.setattr(auto_pilot, "choose", lambda _: Choice("thread", "threads: for the test", alone=True))
     monkeypatch.setattr(auto_pilot, "_CHANCES", 0)
     monkeypatch.setattr(auto_pilot, "wants_race", lambda measured: measured.race is None)
-    monkeypatch.setattr(auto_pilot.Pilot, "_holds_all_the_time", lambda *_: False)
+    monkeypatch.setattr(auto_pilot, "_SOON_HEARD", float("inf"))
     met = threading.Event()
 
     def meet(x: int) -> int:

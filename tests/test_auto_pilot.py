@@ -21,7 +21,7 @@ from plait._engines.choice import Choice, Measured, choose, suffices, wants_race
 from plait._engines.core_wait import core_times, is_runnable, waited_for_core
 from plait._engines.growth import Look
 from plait._engines.measuring_calls import Spent
-from plait._engines.measuring_gil import Heard
+from plait._engines.measuring_gil import Canary, Heard
 from plait._engines.measuring_helpers import Helpers
 from plait._engines.seen import Seen, race_speed
 
@@ -222,6 +222,24 @@ def test_long_calls_are_not_waited_for(pilot: Callable[..., Pilot], monkeypatch:
     pilot(LISTENED_TO)
     assert pilot(LISTENED_TO._replace(now=1.031)).threads_wanted() == 1
     assert pilot(LISTENED_TO._replace(now=1.062)).threads_wanted() == 2
+
+
+@pytest.mark.parametrize(
+    ("items", "gil", "calls", "known"),
+    [(150, 0.1, 20, True), (150, 0.4, 20, False), (150, 0.1, 3, False), (1_000_000, 0.1, 20, False)],
+    ids=["little", "holds it now and then", "few calls", "enough for a race"],
+)
+def test_little_that_hardly_needs_the_gil_gets_help_soon(
+    pilot: Callable[..., Pilot], monkeypatch: pytest.MonkeyPatch, items: int, gil: float, calls: int, known: bool
+) -> None:
+    """Two threads had to wait for a fifth of the time that 80 ms of work would take them."""
+    one = pilot(WAITING._replace(seconds=0.001))
+    one._job.feed = Feed(range(items))
+    for heard, decided in (0.005, False), (0.0095, known):
+        monkeypatch.setattr(Canary, "heard", Heard(gil * heard, heard))
+        one = pilot(spends(LISTENED_TO, calls / 20 * heard, calls)._replace(gil=gil))
+        assert (one.choice is not None) == decided
+    assert not known or one.threads_wanted() is None  # as many as help
 
 
 def test_a_race_in_which_two_do_less_than_one_ends_early(

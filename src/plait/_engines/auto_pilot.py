@@ -37,7 +37,8 @@ from plait._engines.seen import BRIEF, HINDERED, RACED_CALLS, WAITING_CALLS, See
 from plait._engines.tables import Tables
 
 _HEARD = 0.018  # seconds for which the canary must have listened
-_SOON_HEARD = 0.009  # the same, when it hardly ever got the GIL while several calls ended
+_SOON_HEARD = 0.009  # the same, when it hardly ever got the GIL, or did at once, while several calls ended
+_LETS_GO = 0.2  # the share of the time with the GIL in hand below which it is had at once
 _SOON_CALLS = 4
 _RACE = 0.025  # seconds that two threads run side by side
 _LONG_RACE = 3  # how many times longer it lasts for that
@@ -231,9 +232,10 @@ class Pilot:
 
     def _judge_alone(self, seen: Seen, canary: Canary) -> None:
         """Decide if one thread has shown enough, or have more threads on trial if the first call has waited."""
-        if self._had_better_have_more(seen):
+        soon = seen.calls >= _SOON_CALLS and not seen.seems_to_wait and canary.heard.seconds >= _SOON_HEARD
+        if self._had_better_have_more(seen) or (soon and seen.own_gil < _LETS_GO and self._is_little(seen)):
             self._decide(seen)
-        elif self._holds_all_the_time(seen, canary):
+        elif soon and seen.gil >= HOLDS and len(self.meter.threads) <= 1:
             self._race_or_decide(seen, canary)
         elif seen.enough:
             unsure = seen.doubtful or (not seen.waits and canary.heard.seconds < _HEARD)
@@ -297,11 +299,10 @@ class Pilot:
         else:
             self._decide(seen)
 
-    def _holds_all_the_time(self, seen: Seen, canary: Canary) -> bool:
-        """Whether there is no need to go on measuring."""
-        if len(self.meter.threads) > 1 or seen.calls < _SOON_CALLS or seen.seems_to_wait:
-            return False
-        return seen.gil >= HOLDS and canary.heard.seconds >= _SOON_HEARD
+    def _is_little(self, seen: Seen) -> bool:
+        """Whether so little is left that neither processes nor a race pay."""
+        measured = self._measured(seen)
+        return not wants_race(measured) and is_too_little(choose(measured))
 
     def _had_better_have_more(self, seen: Seen) -> bool:
         """Whether it waits, so that more threads are what it takes."""
