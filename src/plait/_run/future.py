@@ -41,13 +41,13 @@ class Future(futures.Future[R]):
 
     STAYS_HERE = "plait.Future, which belongs to one process; wait for it here and pass its result"
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._stop: Callable[[], None] | None = None
-        self._home: asyncio.AbstractEventLoop | None = None
-        self._name: Callable[[], str] = _nameless
-        self._asked = False
-        self._why = ""
+    # What few futures have of their own is not set for each, of which a program may make many.
+    _stop: Callable[[], None] | None = None
+    _home: asyncio.AbstractEventLoop | None = None
+    _name: Callable[[], str] = staticmethod(lambda: "the task")
+    _asked = False
+    _why = ""
+    _unheard = False  # whether it has failed, somebody should hear of that, and nobody has asked yet
 
     def result(self, timeout: float | None = None) -> R:
         """What the task returned.
@@ -60,6 +60,8 @@ class Future(futures.Future[R]):
             Cancelled: it was cancelled.
             UsageError: it runs in the event loop that would have to wait; await it.
         """
+        if self._state == states.FINISHED and self._exception is None:  # set last of all, so that it needs no lock
+            return self._result  # type: ignore[return-value]  # there is one
         try:
             self._wait(timeout)
             self._check_not_cancelled()
@@ -75,6 +77,8 @@ class Future(futures.Future[R]):
 
     def cancel(self) -> bool:
         """Stop the task, whether it waits or runs; False when it has ended, or runs somewhere that cannot stop it."""
+        if self._state == states.FINISHED:  # as most often when somebody only makes sure
+            return False
         with self._condition:
             if self._state in (states.CANCELLED, states.CANCELLED_AND_NOTIFIED):
                 return True
@@ -161,6 +165,10 @@ class Future(futures.Future[R]):
         return cast("Callable[[], None]", self._invoke_callbacks)  # type: ignore[attr-defined]  # as in `cancel` of the base
 
     def _wait(self, timeout: float | None) -> None:
+        self._wait_for_end(timeout)
+        self._unheard = False
+
+    def _wait_for_end(self, timeout: float | None) -> None:
         if self.done():
             return
         if self._home is not None and self._home is loop_here():
@@ -198,7 +206,3 @@ class _Doorbell:
         self.bell.ring()
 
     add_exception = add_cancelled = add_result
-
-
-def _nameless() -> str:
-    return "the task"

@@ -112,7 +112,8 @@ class Pool(Executor):
         """
         self._refuse(fn)
         submitted = Call(fn, args, kwargs, None, self._variables)
-        future: PoolFuture[R] = PoolFuture(submitted.__repr__)
+        future: PoolFuture[R] = PoolFuture()
+        future.call = submitted
         submitted.future = cast("PoolFuture[object]", future)
         self._alive().put(submitted)
         return future

@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # process workers import this file
 
     from plait._run.prepared_globals import PreparedGlobals
 
+_NOTHING: Mapping[str, object] = {}
 LOGGER = logging.getLogger("concurrent.futures")  # where the standard library's executors log
 
 
@@ -94,16 +95,8 @@ class Call:
 
     def resolve(self, value: object, error: BaseException | None) -> None:
         """Give the future its value or error, unless somebody did, and let go of the call."""
-        future, fn = self.future, self.fn
-        if type(error) is TypeError and fn is not None:
-            from plait._run.call_advice import note_submit_advice  # process workers import this file
-
-            note_submit_advice(error, fn, self.args, self.kwargs)
-        elif error is not None:
-            from plait._run.known_errors import note_known_error  # as above
-
-            note_known_error(error)
-        words = "" if error is None or type(self) is not Call else repr(self)
+        future = self.future
+        words = "" if error is None else self._explain(error)
         self._let_go()
         if future is None:
             return
@@ -118,6 +111,19 @@ class Call:
             return  # the work was stopped meanwhile, and the future says so
         except BaseException:  # a callback raised SystemExit or the like: it must not end the worker
             LOGGER.critical("a callback of %r raised", future, exc_info=True)
+
+    def _explain(self, error: BaseException) -> str:
+        """Have an error that people know say what to do; what a call of a pool is called that has failed."""
+        fn = self.fn
+        if type(error) is TypeError and fn is not None:
+            from plait._run.call_advice import note_submit_advice  # process workers import this file
+
+            note_submit_advice(error, fn, self.args, self.kwargs)
+        else:
+            from plait._run.known_errors import note_known_error  # as above
+
+            note_known_error(error)
+        return repr(self) if type(self) is Call else ""
 
     def start(self) -> bool:
         """Mark the future as running; False if it was cancelled, which its waiters are told now."""
@@ -139,7 +145,7 @@ class Call:
 
     def _let_go(self) -> None:
         self.future = self.fn = self.context = None
-        self.args, self.kwargs = (), {}
+        self.args, self.kwargs = (), _NOTHING
 
     def fail(self, error: BaseException) -> None:
         """Resolve a call that will not be started."""

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import logging
-from _collections_abc import Callable
 from concurrent.futures import InvalidStateError
-from functools import partial
 from typing import TypeVar
 
 from plait._core.errors import Cancelled, PoolBroken
@@ -22,25 +20,12 @@ class PoolFuture(Future[R]):
     As asyncio's tasks do, it tells the log when it is let go of, and neither `result` nor `exception` was asked.
     """
 
-    def __init__(self, name: Callable[[], str]) -> None:
-        super().__init__()
-        self._name = name
-        self._unheard = self._overlooked = False
+    call: object = None  # what it is the future of, until it has failed
+    _words = ""  # what that was called then
+    _overlooked = False
 
-    def result(self, timeout: float | None = None) -> R:
-        """See `Future.result`."""
-        try:
-            return super().result(timeout)
-        finally:
-            self._unheard = self._unheard and not self.done()
-            del self  # as there
-
-    def exception(self, timeout: float | None = None) -> BaseException | None:
-        """See `Future.exception`."""
-        try:
-            return super().exception(timeout)
-        finally:
-            self._unheard = self._unheard and not self.done()
+    def _name(self) -> str:
+        return self._words or repr(self.call)
 
     def _get_snapshot(self) -> tuple[bool, bool, R | None, BaseException | None]:
         """How asyncio asks from Python 3.15 on, for `asyncio.wrap_future` and so for ``loop.run_in_executor``."""
@@ -51,7 +36,7 @@ class PoolFuture(Future[R]):
 
     def set_failed(self, error: BaseException, words: str) -> None:
         """As `set_exception`, of a call that was called this; for those who run it."""
-        self._name = partial(str, words)
+        self._words = words
         told = self._overlooked or isinstance(error, (Cancelled, PoolBroken))
         self._unheard = isinstance(error, Exception) and not told
         try:
@@ -66,5 +51,5 @@ class PoolFuture(Future[R]):
         self._unheard = False
 
     def __del__(self) -> None:
-        if getattr(self, "_unheard", False):
+        if self._unheard:
             LOGGER.error("%s failed, and nobody asked for its result:", self._name(), exc_info=self._exception)
