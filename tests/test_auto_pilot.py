@@ -15,7 +15,7 @@ import pytest
 from plait._core.budget import available_cores
 from plait._core.feed import Feed
 from plait._core.job import Job
-from plait._engines import auto_pilot, needs
+from plait._engines import auto_pilot, measuring_gil, needs
 from plait._engines.auto_pilot import Pilot
 from plait._engines.choice import Choice, Measured, choose, suffices, wants_race
 from plait._engines.core_wait import core_times, is_runnable, waited_for_core
@@ -280,6 +280,21 @@ def test_a_race_is_judged_by_what_was_computed(end: Seen, speed: float) -> None:
 def test_what_a_canary_has_heard():
     assert Heard(0.0, 0.0).share == 0.0
     assert Heard(0.009, 0.01).share == pytest.approx(0.9)
+
+
+def test_more_seconds_without_a_core_than_there_were_are_not_taken_from_those_with_the_gil() -> None:
+    """Those between the calls count for the thread; a function that holds the GIL for 0.86 of its time did for 0.66."""
+    assert Heard(0.86 * 0.0515, 0.0515).unhindered(computed=0.0469, ready=0.0202) == pytest.approx(0.86)
+
+
+def test_a_canary_that_waits_for_a_core_does_not_wait_for_the_gil(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was said to wait for a part of that, so that what lets the GIL go seemed to hold it on a busy machine."""
+    monkeypatch.setattr(measuring_gil, "waited_for_core", lambda *_: time.perf_counter())
+    canary = Canary()
+    while canary.heard.seconds < 0.005:
+        sum(range(1000))  # with the GIL in hand
+    canary.join()
+    assert canary.heard.late < 0.002
 
 
 def test_half_a_wait_is_not_the_gil_where_others_have_the_cores() -> None:

@@ -37,9 +37,8 @@ from plait._engines.seen import BRIEF, HINDERED, RACED_CALLS, WAITING_CALLS, See
 from plait._engines.tables import Tables
 
 _HEARD = 0.018  # seconds for which the canary must have listened
-_SOON_HEARD = 0.009  # the same, when it hardly ever got the GIL, or did at once, while several calls ended
+_SOON_HEARD, _SOON_CALLS = 0.009, 4  # the same, when it hardly ever got the GIL, or did at once, and calls that ended
 _LETS_GO = 0.2  # the share of the time with the GIL in hand below which it is had at once
-_SOON_CALLS = 4
 _RACE = 0.025  # seconds that two threads run side by side
 _LONG_RACE = 3  # how many times longer it lasts for that
 _RACE_SHARE = 0.02  # of all the work there is: for so long it may last anyway
@@ -232,7 +231,8 @@ class Pilot:
 
     def _judge_alone(self, seen: Seen, canary: Canary) -> None:
         """Decide if one thread has shown enough, or have more threads on trial if the first call has waited."""
-        soon = seen.calls >= _SOON_CALLS and not seen.seems_to_wait and canary.heard.seconds >= _SOON_HEARD
+        shown = min(canary.heard.seconds, seen.unhindered) >= _SOON_HEARD
+        soon = shown and seen.calls >= _SOON_CALLS and not seen.seems_to_wait
         if self._had_better_have_more(seen) or (soon and seen.own_gil < _LETS_GO and self._is_little(seen)):
             self._decide(seen)
         elif soon and seen.gil >= HOLDS and len(self.meter.threads) <= 1:

@@ -7,14 +7,13 @@ import time
 from typing import NamedTuple
 
 from plait._core.daemons import daemons_allowed
-from plait._engines.core_wait import core_use
+from plait._engines.core_wait import is_runnable, waited_for_core
 
 CANARY = "plait-canary"  # the name of the thread, which traces leave out
 _PERIOD = 0.0003  # seconds between two attempts to wake up
 _SLACK = 0.0002  # by so much a wake-up may be late without anybody being the cause
 _TURN = _PERIOD + _SLACK
 _WAITING = 0.5  # of its time is what a function computes for that mostly waits, at most
-_OWN_TURNS = 5  # of each wake-up: it sleeps, opens a file, reads and closes it
 
 
 class Canary:
@@ -33,7 +32,7 @@ class Canary:
         self._final = Heard(0.0, 0.0)
         self._late = 0.0
         self._total = 0.0
-        self._since = time.perf_counter(), 0.0, 0  # its last wake-up; seconds without a core and turns until then
+        self._since = time.perf_counter(), 0.0  # its last wake-up, and seconds that it had waited for a core until then
         self._thread = threading.Thread(target=self._sing, name=CANARY, daemon=daemons_allowed())
         self._thread.start()
 
@@ -42,11 +41,12 @@ class Canary:
         """What it knows until now, or knew when it was stopped."""
         if self._stopped:
             return self._final
-        late, total, (since, delayed, turns) = self._late, self._total, self._since
+        late, total, (since, waited) = self._late, self._total, self._since
         pending = time.perf_counter() - since
         if pending > _TURN:
-            _, now_delayed, now_turns = core_use(self._thread.native_id)
-            pending = max(0.0, pending - own_delay(now_delayed - delayed, now_turns - turns))
+            if is_runnable(self._thread.native_id):
+                return Heard(late, total)  # it lacks a core just now: since when, nobody can tell
+            pending = max(0.0, pending - waited_for_core(self._thread.native_id) + waited)
         return Heard(late + max(0.0, pending - _TURN), total + pending)
 
     @property
@@ -65,16 +65,15 @@ class Canary:
         self._thread.join()
 
     def _sing(self) -> None:
-        began, (_, delayed, turns) = time.perf_counter(), core_use()
-        self._since = began, delayed, turns
+        began, waited = time.perf_counter(), waited_for_core()
+        self._since = began, waited
         while not self._stopped:
             time.sleep(_PERIOD)
-            before, turns_before = delayed, turns
-            _, delayed, turns = core_use()  # to read it, the GIL is let go as well
+            before, waited = waited, waited_for_core()  # to read it, the GIL is let go as well
             now = time.perf_counter()
-            took = max(_PERIOD, now - began - own_delay(delayed - before, turns - turns_before))
+            took = max(_PERIOD, now - began - (waited - before))
             began = now
-            self._since = began, delayed, turns
+            self._since = began, waited
             self._late += max(0.0, took - _TURN)
             self._total += took
             self.busy = time.thread_time()
@@ -101,6 +100,7 @@ class Heard(NamedTuple):
         >>> Heard(late=0.75, seconds=1.0).unhindered(computed=0.25, ready=0.5)
         0.5
         """
+        ready = min(ready, max(0.0, self.seconds - computed))  # more of it was before these seconds, or between them
         alone, busy = self.seconds - ready, computed + ready
         if not busy or alone <= 0:
             return self.share
@@ -108,17 +108,3 @@ class Heard(NamedTuple):
             return max(0.0, self.late - ready) / alone
         held = self.late * computed / busy if self.late <= busy else self.late - ready
         return min(1.0, held / max(alone, computed))
-
-
-def own_delay(delayed: float, turns: int) -> float:
-    """Of so many seconds ready for a core in so many turns, those that are not part of a wait for the GIL. Pure.
-
-    Who waits for the GIL wakes up after each switch interval to ask for it, for nothing as long as its holder has no
-    core. Of the other turns one is the wake-up, and one comes after each wait, of which there are four at most.
-
-    >>> own_delay(0.01, 1), own_delay(0.01, 20)
-    (0.01, 0.0025)
-    """
-    if turns <= 1:
-        return delayed
-    return delayed * min((turns + 1) / 2, _OWN_TURNS) / turns
