@@ -57,7 +57,7 @@ def test_collections_are_seen_where_they_were_and_counted_whole() -> None:
     }
     again = from_file(f'"{encode(trace)}"')
     assert again.times(0) == times
-    assert "40% collecting garbage" in summarise(trace, [], [], 2)[1]
+    assert "40% collecting garbage" in summarise(trace, [], [], 2)[0]
 
 
 @pytest.mark.parametrize(

@@ -332,7 +332,7 @@ def test_child_processes_are_counted_when_they_have_ended() -> None:
     with plait.trace() as trace:
         subprocess.run([sys.executable, "-c", "sum(range(10_000_000))"], check=True)
     assert trace.facts["children"] > 0.01
-    assert "with child processes that have ended" in trace.summary[0]
+    assert "with child processes that have ended" in trace.summary[1]
 
 
 def test_semaphores_of_tasks_have_no_one_holder() -> None:

@@ -136,8 +136,9 @@ def test_what_nobody_holds_comes_last() -> None:
         Wait(1, 0, SECOND // 2, State.SEMAPHORE, "slots (app.py:4)", "app.py:7 in b", 2, "app.py:5 in c")
     )
     trace.waits.append(Wait(2, 0, SECOND // 10, State.EVENT, "stop (app.py:1)", "app.py:2 in c"))  # too little
-    assert summarise(trace, [], [], 2)[1:] == [
-        "where it went: 33% waiting for a barrier, 33% waiting for a semaphore, 33% sleeping",
+    found = summarise(trace, [], [], 2)
+    assert [found[0], *found[2:]] == [
+        "where the time went: 33% waiting for a barrier, 33% waiting for a semaphore, 33% sleeping",
         (
             "slots (app.py:4): 0.50 s of waiting in 1 wait of 1 thread; 0.50 s of it held by c, then at app.py:5 in c; "
             "waited for at app.py:7 in b"
@@ -155,7 +156,7 @@ def test_times_of_a_lane_and_of_its_index() -> None:
 
 def test_no_more_cores_are_busy_than_there_are() -> None:
     trace = made({name: [(0, PYTHON)] for name in "abc"})
-    assert "2.00 cores were busy" in summarise(trace, [], [], 2)[0]
+    assert "2.00 cores were busy" in summarise(trace, [], [], 2)[1]
 
 
 def test_what_is_seen_before_the_trace_and_after_it_is_no_part_of_it() -> None:
@@ -230,8 +231,8 @@ def test_the_gravest_comes_first() -> None:
     trace = made({"a": [(0, LOCK)], "b": [(0, CORE), (SECOND // 4, SLEEP)]})
     trace.waits.append(Wait(0, 0, SECOND, LOCK, "TABLE (app.py:3)", "app.py:9 in a", 1, "app.py:5 in b", 1))
     found = summarise(trace, [], [(0.5, "the event loop was blocked")], 2)
-    assert found[0] == "2.00 s of thread time in 1.00 s; 0.00 cores were busy on average"
-    assert found[1] == "where it went: 50% waiting for a lock, 38% sleeping, 12% waiting for a core"
+    assert found[0] == "where the time went: 50% waiting for a lock, 38% sleeping, 12% waiting for a core"
+    assert found[1] == "2.00 s of thread time in 1.00 s; 0.00 cores were busy on average"
     assert found[2] == (
         "TABLE (app.py:3): 1.00 s of waiting in 1 wait of 1 thread; 1.00 s of it held by b, then at app.py:5 in b; "
         "waited for at app.py:9 in a"
@@ -388,5 +389,5 @@ def test_a_program_that_has_nothing_to_do_is_told_so() -> None:
     """What little else there was says where that went, and is no reason to speak of cores."""
     main = [(0, PYTHON), (20_000, CORE), (50_000, State.IDLE)]
     found = summarise(made({"main": main}), [], [], 2)
-    assert found[0].endswith("; threads were idle for 0.95 s beside that")
+    assert found[1].endswith("; threads were idle for 0.95 s beside that")
     assert not any(one.startswith("60% of thread time waits for a core") for one in found)

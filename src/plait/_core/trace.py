@@ -226,14 +226,19 @@ class Trace:
 
     def __repr__(self) -> str:  # in full it is as long as the trace: megabytes, in a cell of a notebook
         seen = f"{how_many(len(self.lanes), 'lane')}, {how_many(len(self.summary), 'finding')}"
-        return f"<plait.Trace of {self.title}: {self.seconds:.2f} s, {seen}>"
+        return f"<plait.Trace of {self.title}: {length_of(self)}, {seen}>"
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
         printer.text(str(self))  # what IPython and notebooks show
 
     def __str__(self) -> str:
-        lines = [f"{self.title}: {self.seconds:.2f} s", *(f"* {finding}" for finding in self.summary)]
+        lines = [f"{self.title}: {length_of(self)}", *(f"* {finding}" for finding in self.summary)]
         return "\n".join([*lines, *(f"not seen: {text}" for text in self.missing)])
+
+
+def length_of(trace: Trace) -> str:
+    """How long it was, for people: ``1.4 ms``, ``0.25 s``."""
+    return f"{trace.seconds:.2f} s" if trace.seconds >= 0.05 else f"{trace.seconds * 1000:.1f} ms"
 
 
 Finding = tuple[float, str]  # the seconds that it is about, and a sentence

@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 from importlib.resources import files
 
-from plait._core.trace import Trace
+from plait._core.trace import Trace, length_of
 from plait._draw.theme import document
 from plait._draw.trace_data import encode
 
@@ -18,7 +18,7 @@ def draw_trace_page(trace: Trace) -> str:
     style, _, body = page.removeprefix("<style>\n").partition("</style>\n")
     body = (
         body.replace("@TITLE@", escape(trace.title))
-        .replace("@SECONDS@", f"{trace.seconds:.2f} s")
+        .replace("@SECONDS@", length_of(trace))
         .replace("@SUMMARY@", findings + missing)
         .replace("@DATA@", encode(trace))
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from plait._core.trace import WORDS, Lane, State, Trace
+from plait._core.trace import WORDS, Lane, State, Trace, length_of
 from plait._draw.columns import cells, shortened, wrap
 from plait._draw.rows import rows_of
 
@@ -12,7 +12,7 @@ _NAME = 20
 
 def draw_text(trace: Trace, width: int = 100) -> str:
     """Lines of at most `width` cells: each letter of a row is what the lane did most in that part of the time."""
-    lines = [f"{trace.title}: {trace.seconds:.2f} s"]
+    lines = [f"{trace.title}: {length_of(trace)}"]
     for finding in trace.summary:
         lines += [("* " if at == 0 else "  ") + piece for at, piece in enumerate(wrap(finding, width - 2))]
     lines.append("")
@@ -23,7 +23,7 @@ def draw_text(trace: Trace, width: int = 100) -> str:
         seen |= set(row)
         name = shortened(called, _NAME)
         lines.append((name + " " * (_NAME - cells(name)) + " |" + "".join(LETTERS[state] for state in row)).rstrip())
-    lines.append(" " * _NAME + " 0" + f"{trace.seconds:.2f} s".rjust(room - 1))
+    lines.append(" " * _NAME + " 0" + length_of(trace).rjust(room - 1))
     keys = ", ".join(f"{LETTERS[state]} {WORDS[state]}" for state in State if state in seen and state)
     lines += ["", *wrap(keys, width)]
     for text in trace.missing:

@@ -56,12 +56,14 @@ def doing(trace: Trace, lines: Lines, waits: Sequence[Blocked]) -> Doing:
             seconds[state] += ended - began
     times = {state: length / 1e6 for state, length in seconds.items()}
     if any(trace.lanes[turn.lane].kind == "task" for turn in found):
-        place = _awaited(trace, found)
+        place = _awaited(trace, found, frozenset(State) - {State.LOCK})
     else:
         mostly = _mostly(times)
         states = COMPUTES if mostly in COMPUTES else {mostly}
         looks = [look for turn in found for look in lines.between(*turn)]
         place = most_of(look for look in looks if look.state in states)
+        if place is None and mostly in _WAITS:  # nobody has looked just then; the wait itself was noted
+            place = _awaited(trace, found, frozenset({mostly}))
     return Doing(times, place, len({turn.lane for turn in found}))
 
 
@@ -126,11 +128,11 @@ def _by_lock(waits: Sequence[Blocked]) -> dict[tuple[str, int], list[Blocked]]:
     return found
 
 
-def _awaited(trace: Trace, found: Sequence[Turn]) -> Place | None:
-    """The line at which tasks that had a lock awaited something else most."""
+def _awaited(trace: Trace, found: Sequence[Turn], states: frozenset[State]) -> Place | None:
+    """The line of these waits at which those who had a lock were most."""
     own: dict[int, list[tuple[int, int, str]]] = {}
     for wait in trace.waits:
-        if wait.state is not State.LOCK and wait.where:
+        if wait.state in states and wait.where:
             own.setdefault(wait.lane, []).append((wait.began, wait.ended, wait.where))
     lengths: Counter[str] = Counter()
     for lane, low, high in found:

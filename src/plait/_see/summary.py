@@ -65,25 +65,25 @@ def summarise(
         *tell_runs(trace, runs, cores),
     ]
     looks = trace.facts.get("rate", 0.0) * trace.seconds
-    if 0 < looks < _LOOKS:
+    if 0 < looks < _LOOKS or (not looks and trace.seconds < _LEAST):
         seen = how_many(round(looks), "look")
         short = f"it was too short to say where the time went: {trace.seconds * 1000:.1f} ms, in {seen}"
         return [short, *tell_tasks(trace), *_sorted(one for one in exact if one[0] >= _LEAST)]
     sums = {state: sum(one.get(state, 0.0) for one in times) for state in State}
     busy = sum(sums[state] for state in ON_CORE)
     average = min(busy / trace.seconds, cores)
-    found = [f"{total:.2f} s of thread time in {trace.seconds:.2f} s; {average:.2f} cores were busy on average"]
-    strangers = trace.facts.get("strangers", 0.0) / trace.seconds
-    if strangers >= _CHILDREN:
-        found[0] += f", and {min(strangers, cores):.2f} with threads that C code has started"
-    children = trace.facts.get("children", 0.0) / trace.seconds
-    if children >= _CHILDREN:
-        found[0] += f", and {children:.2f} with child processes that have ended"
-    if sums[State.IDLE] >= _TOGETHER * trace.seconds:
-        found[0] += f"; threads were idle for {sums[State.IDLE]:.2f} s beside that"
     parts = sorted(((sums[state], state) for state in State if state is not State.IDLE), reverse=True)
     shares = [f"{seconds / total:.0%} {WORDS[state]}" for seconds, state in parts if seconds >= _WORTH * total]
-    found.append("where it went: " + ", ".join(shares))
+    found = [f"where the time went: {', '.join(shares)}"]
+    found.append(f"{total:.2f} s of thread time in {trace.seconds:.2f} s; {average:.2f} cores were busy on average")
+    strangers = trace.facts.get("strangers", 0.0) / trace.seconds
+    if strangers >= _CHILDREN:
+        found[1] += f", and {min(strangers, cores):.2f} with threads that C code has started"
+    children = trace.facts.get("children", 0.0) / trace.seconds
+    if children >= _CHILDREN:
+        found[1] += f", and {children:.2f} with child processes that have ended"
+    if sums[State.IDLE] >= _TOGETHER * trace.seconds:
+        found[1] += f"; threads were idle for {sums[State.IDLE]:.2f} s beside that"
     found += tell_tasks(trace)
     spinning = spinning_in(trace, lines)
     apart = services | frozenset(spinning) | frozenset(at for at, lane in enumerate(trace.lanes) if _is_ours(lane))

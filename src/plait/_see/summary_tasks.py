@@ -57,7 +57,9 @@ def tell_tasks(trace: Trace) -> list[str]:
     ]
     if not told:
         return []
-    took = f"{how_many(len(lanes), 'task')} took {total:.2f} s in all: {', '.join(told)}"
+    many, whole = how_many(len(lanes), "task"), int(trace.facts.get("tasks", 0))
+    which = many if whole <= len(lanes) else f"the longest {len(lanes)} of {how_many(whole, 'task')}"
+    took = f"{which} took {total:.2f} s in all: {', '.join(told)}"
     few = [
         cure for end, cure in _FEW for one in most if one[1].rstrip(")").endswith(end) and sums[one] >= _MUCH * total
     ]

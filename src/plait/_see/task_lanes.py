@@ -26,6 +26,7 @@ def add_tasks(trace: Trace, steps: Iterable[Step], names: dict[int, str], origin
     for step in steps:
         by_task.setdefault(step.task, []).append(step)
     longest = sorted(by_task, key=lambda task: by_task[task][0].began - by_task[task][-1].ended)[:_MOST]
+    trace.facts["tasks"] = float(len(by_task))
     if len(by_task) > _MOST:
         trace.missing.append(f"{len(by_task) - _MOST:,} of {len(by_task):,} tasks: the {_MOST} longest are drawn")
     lanes = {task: len(trace.lanes) + at for at, task in enumerate(sorted(longest))}
