@@ -169,7 +169,7 @@ def test_what_was_called_or_not_called_too_early() -> None:
         return url
 
     wrong: Any = fetch("a")
-    with pytest.raises(UsageError, match=r"without calling it: plait\.map\(fetch, urls\) rather than"):
+    with pytest.raises(UsageError, match=r"write plait\.map\(fetch, urls\) rather than"):
         plait.map(wrong, ["a"])
     items: Any = [1].copy
     with pytest.raises(UsageError, match="expected an iterable; this is a function: call it"):

@@ -25,7 +25,8 @@ plait check --replay 1auiUBosG0kZ... transfer.py
 Options of plait come before a script, since what follows it is its own.
 
 \b
-Exit status: 0 passed or proved, 1 failed, 2 it could not begin, 3 inconclusive or not checked, 130 Ctrl-C.
+Exit status: 0 passed or proved, 1 failed, 2 it could not begin,
+3 inconclusive or not checked, 130 Ctrl-C.
 """
 
 

@@ -11,6 +11,7 @@ import sys
 import warnings
 from dataclasses import dataclass, fields, replace
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +95,9 @@ def _run_pytest(options: Options) -> int:
     if wrong := [name for name, value in mine.items() if value and name not in kept]:
         names = ", ".join("--json" if name == "as_json" else f"--{name.replace('_', '-')}" for name in wrong)
         click.echo(f"Error: -m pytest explores each test; {names} cannot be said for all: see the mark plait", err=True)
+        return NOT_A_CHECK
+    if find_spec("pytest") is None:
+        click.echo(f"Error: pytest is not installed for {sys.executable}: pip install pytest", err=True)
         return NOT_A_CHECK
     command = [sys.executable, "-m", "pytest", *options.words, f"--plait{seconds}"]
     return {0: 0, 1: 1, _NO_TESTS: 3}.get(subprocess.call(command), NOT_A_CHECK)

@@ -20,9 +20,9 @@ command in quotes. A command has a blank or one of these in it: {} the item, {.}
 end. An item is quoted for where it stands.
 
 \b
-Items of a function: the lines of the files INPUTS, or of standard input (no INPUTS, or -).
-Items of a command:  INPUTS themselves, or the lines of standard input (no INPUTS, or -).
-After ::: INPUTS are the items of a function too.
+Items of a function: the lines of the files INPUTS; after :::, INPUTS.
+Items of a command:  INPUTS themselves.
+Without INPUTS, or with -, they are the lines of standard input.
 
 A function's results are JSON lines with the keys index, input and value, or instead of value an error with type,
 message and traceback. What it yields is a list; a value that JSON cannot say is {"__repr__": "..."}. What functions
@@ -33,13 +33,14 @@ is that of a run which was never interrupted.
 
 \b
 plait map mypackage.pages:count_words urls.txt --bar > results.jsonl
-plait map resize.py:thumbnail --glob 'photos/**/*.jpg' --engine process --errors failed.jsonl
+plait map resize.py:thumbnail --glob 'photos/**/*.jpg' --engine process
 plait map 'gzip -k {}' *.log
-plait map mypackage.pages:count_words urls.txt --journal pages.sqlite --resume > results.jsonl
-find . -name '*.flac' -print0 | plait map --null 'ffmpeg -i {} {.}.mp3' --halt soon,fail=1
+plait map pages.py:count_words urls.txt --journal pages.sqlite --resume
+find . -name '*.flac' -print0 | plait map --null 'ffmpeg -i {} {.}.mp3'
 
 \b
-Exit status: 0 all items succeeded, 1 to 100 that many failed, 101 more than 100,
+Exit status: 0 all items succeeded, 1 to 100 that many failed,
+101 more than 100,
 130 Ctrl-C, 141 nobody reads the results any more, 255 it could not begin.
 """
 

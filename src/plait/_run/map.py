@@ -16,6 +16,7 @@ from plait._core.feed import Feed
 from plait._core.job import Job
 from plait._core.mistaken import known_options
 from plait._core.onlooker import ONLOOKER
+from plait._core.outcome import brief
 from plait._core.rate import RateLimit, parse_rate
 from plait._core.star import Star
 from plait._engines.interface import Engine, Lender, RunsCalls, is_engine
@@ -148,16 +149,17 @@ def _check(
     timeout: float | None,
 ) -> None:
     if not callable(fn):
-        called = ""
         if iscoroutine(fn):
             fn.close()
-            called = ", without calling it: plait.map(fetch, urls) rather than plait.map(fetch(url))"
-        raise UsageError(f"plait.map({fn!r}, ...): expected a function first, then what to call it with{called}")
+        raise UsageError(
+            f"plait.map({brief(fn)}, ...): expected a function first, then what to call it with: write "
+            "plait.map(fetch, urls) rather than plait.map(fetch(url), urls) or plait.map(urls, fetch)"
+        )
     if not iterables:
         raise UsageError("plait.map(fn): expected at least one iterable after the function")
     for items in iterables:
         if not any(hasattr(items, name) for name in ("__iter__", "__getitem__", "__aiter__")):
-            raise UsageError(f"plait.map(fn, {items!r}): expected an iterable; {_instead_of(items)}")
+            raise UsageError(f"plait.map(fn, {brief(items)}): expected an iterable; {_instead_of(items)}")
     if order not in _ORDERS:
         raise UsageError(f'order={order!r}: expected "input" or "completion"')
     if timeout is not None and not (

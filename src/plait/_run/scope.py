@@ -217,11 +217,12 @@ class Scope:
 
     def _check(self, fn: object) -> None:
         if not callable(fn):
-            advice = ""
             if inspect.iscoroutine(fn):
                 fn.close()
-                advice = ", without calling it: s.submit(fetch, url) rather than s.submit(fetch(url))"
-            raise UsageError(f"expected a function, then what to call it with, and got {brief(fn)}{advice}")
+            raise UsageError(
+                f"expected a function, then what to call it with, and got {brief(fn)}: write s.submit(fetch, url) "
+                "rather than s.submit(fetch(url))"
+            )
         self._life.check_open()
         if self._life.cancelled:
             cancellation_point()
