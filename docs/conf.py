@@ -3,6 +3,7 @@
 import re
 
 from sphinx.domains.python import PyObject
+from sphinx.pycode import ModuleAnalyzer
 from sphinx.util import logging
 
 import plait
@@ -65,6 +66,10 @@ _BRANCH = re.compile(r" *[├└]")
 
 def setup(app):
     """Connect what makes pages of our docstrings and help texts."""
+    for module, name in (("plait._run.map", "map"), ("plait._run.scope", "Scope.map")):
+        analyzer = ModuleAnalyzer.for_module(module)
+        analyzer.analyze()
+        del analyzer.overloads[name]  # they are for type checkers; what people read is one signature
     app.connect("autodoc-process-docstring", mark_up)
     app.connect("autodoc-process-signature", shorten)
     app.connect("sphinx-click-process-description", take_literally)

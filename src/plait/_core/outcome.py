@@ -31,7 +31,7 @@ class Outcome(Generic[R]):
 
     index: int
     input: Any
-    value: R | None
+    value: R | Any  # for type checkers: who has looked at `ok` need not look for None
     error: BaseException | None
     attempts: int
     worker: str

@@ -6,9 +6,9 @@ import contextvars
 import math
 import operator
 import os
-from _collections_abc import AsyncIterable, Callable, Iterable
+from _collections_abc import AsyncIterable, Callable, Coroutine, Iterable
 from inspect import iscoroutine
-from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict, TypeVar, Unpack, cast, overload
 
 from plait._core.coroutines import is_coroutine_function
 from plait._core.errors import UsageError
@@ -33,6 +33,8 @@ from plait._run.worker_count import Workers, worker_count
 if TYPE_CHECKING:
     from plait._run.keeper import Keeper
 
+A = TypeVar("A")
+B = TypeVar("B")
 R = TypeVar("R")
 
 _ORDERS = ("input", "completion")
@@ -50,7 +52,60 @@ class MapOptions(TypedDict, total=False):
     rate: str | float | None
 
 
-@known_options("plait.map")
+class _Options(MapOptions, total=False):
+    engine: str | Engine | Lender | RunsCalls
+
+
+_Items: TypeAlias = Iterable[A] | AsyncIterable[A]
+
+
+@overload
+def map(  # noqa: A001
+    fn: Callable[[A], Coroutine[Any, Any, R]], items: _Items[A], /, **options: Unpack[_Options]
+) -> Stream[R]: ...
+
+
+@overload
+def map(fn: Callable[[A], R], items: _Items[A], /, **options: Unpack[_Options]) -> Stream[R]: ...  # noqa: A001
+
+
+@overload
+def map(  # noqa: A001
+    fn: Callable[[A, B], Coroutine[Any, Any, R]], first: _Items[A], second: _Items[B], /, **options: Unpack[_Options]
+) -> Stream[R]: ...
+
+
+@overload
+def map(  # noqa: A001
+    fn: Callable[[A, B], R], first: _Items[A], second: _Items[B], /, **options: Unpack[_Options]
+) -> Stream[R]: ...
+
+
+@overload
+def map(  # noqa: A001
+    fn: Callable[..., Coroutine[Any, Any, R]],
+    first: _Items[Any],
+    second: _Items[Any],
+    third: _Items[Any],
+    /,
+    *more: _Items[Any],
+    **options: Unpack[_Options],
+) -> Stream[R]: ...
+
+
+@overload
+def map(  # noqa: A001
+    fn: Callable[..., R],
+    first: _Items[Any],
+    second: _Items[Any],
+    third: _Items[Any],
+    /,
+    *more: _Items[Any],
+    **options: Unpack[_Options],
+) -> Stream[R]: ...
+
+
+@known_options("plait.map")  # type: ignore[misc]  # of what is awaited only the overloads can speak
 def map(  # noqa: A001, PLR0913  the builtin's concurrent sister; users write plait.map; eight options and no more
     fn: Callable[..., R],
     /,

@@ -13,7 +13,7 @@ from __future__ import annotations
 import inspect
 import math
 import weakref
-from _collections_abc import Callable, Coroutine, Iterable, Mapping
+from _collections_abc import AsyncIterable, Callable, Coroutine, Iterable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, Unpack, overload
 
@@ -115,7 +115,23 @@ class Scope:
             raise UsageError("s.submit(): expected a function, then what to call it with: s.submit(fetch, url)")
         return self._submit(fn, args, kwargs, None)
 
-    def map(self, fn: Callable[..., R], /, *iterables: Iterable[Any], **options: Unpack[MapOptions]) -> Stream[R]:
+    @overload
+    def map(
+        self,
+        fn: Callable[..., Coroutine[Any, Any, R]],
+        /,
+        *iterables: Iterable[Any] | AsyncIterable[Any],
+        **options: Unpack[MapOptions],
+    ) -> Stream[R]: ...
+
+    @overload
+    def map(
+        self, fn: Callable[..., R], /, *iterables: Iterable[Any] | AsyncIterable[Any], **options: Unpack[MapOptions]
+    ) -> Stream[R]: ...
+
+    def map(
+        self, fn: Callable[..., Any], /, *iterables: Iterable[Any] | AsyncIterable[Any], **options: Unpack[MapOptions]
+    ) -> Stream[Any]:
         """A `plait.map` on this scope's engine, with its other options; its work ends with the block at the latest."""
         self._check(fn)
         return self._crew.map(fn, iterables, options)

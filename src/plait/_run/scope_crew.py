@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextvars
 import threading
 import weakref
-from _collections_abc import Callable, Iterable
+from _collections_abc import AsyncIterable, Callable, Iterable
 from typing import Any
 
 from plait._core.coroutines import is_coroutine_function
@@ -82,7 +82,9 @@ class ScopeCrew:
         item.variables = getattr(lane.engine, "context", ())
         lane.start(item, self._context)
 
-    def map(self, fn: Callable[..., Any], iterables: tuple[Iterable[Any], ...], options: MapOptions) -> Stream[Any]:
+    def map(
+        self, fn: Callable[..., Any], iterables: tuple[Iterable[Any] | AsyncIterable[Any], ...], options: MapOptions
+    ) -> Stream[Any]:
         """A map on the engine, which `stop` and `end` stop, too."""
         options.setdefault("workers", self._workers)
         stream: Stream[Any] = map_items(fn, *iterables, engine=self._lane_for(fn).engine, **options)

@@ -7,6 +7,7 @@ import operator
 import threading
 import time
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import plait
 from plait.testing._functions import double, meet, same, wait_unless_plain
@@ -90,7 +91,8 @@ class ValuesContract(ContractBase):
     def test_an_endless_input_is_pulled_in_constant_space(self) -> None:
         pulled = itertools.count()
         with self.engine() as engine:
-            with plait.map(double, zip(pulled), engine=engine) as stream:
+            endless: Iterator[Any] = zip(pulled)
+            with plait.map(double, endless, engine=engine) as stream:
                 pass
             numbers = _Counted()
             with plait.map(double, numbers, engine=engine, workers=self.workers) as stream:
