@@ -7,17 +7,20 @@ from collections.abc import Sequence
 from html import escape
 from typing import NamedTuple
 
+from plait._core.how_many import how_many
 from plait._draw.theme import document
 
 _WIDTH, _HEIGHT, _LEFT, _BOTTOM = 640, 320, 70, 40
+_NAME = 70, 14  # what the name of a curve takes
 
 
 class Point(NamedTuple):
-    """A number of workers of an engine: items per second, what else the table says of it, and whether it is advised."""
+    """A number of workers of an engine: items per second, what the table says of it, and whether it is advised."""
 
     engine: str
     workers: int
     per_second: float
+    rate: str
     start: str
     memory: str
     best: bool
@@ -39,7 +42,7 @@ def _paragraphs(lines: Sequence[str]) -> str:
 
 
 def _row(point: Point) -> str:
-    cells = (point.engine, str(point.workers), f"{point.per_second:,.1f}", point.start, point.memory)
+    cells = (point.engine, str(point.workers), point.rate, point.start, point.memory)
     kind = ' class="best"' if point.best else ""
     return f"<tr{kind}>{''.join(f'<td>{escape(cell)}</td>' for cell in cells)}</tr>"
 
@@ -52,7 +55,8 @@ def _picture(points: Sequence[Point]) -> str:
     def across(workers: int) -> float:
         return round(_LEFT + (_WIDTH - _LEFT - 90) * math.log2(workers) / widest, 1)
 
-    parts = []
+    parts: list[str] = []
+    named: list[tuple[float, float]] = []
     for number, engine in enumerate(dict.fromkeys(point.engine for point in points)):
         placed = [
             (point, across(point.workers), round(10 + (floor - 10) * (1 - point.per_second / most), 1))
@@ -62,11 +66,10 @@ def _picture(points: Sequence[Point]) -> str:
         path = " ".join(f"{x},{y}" for _, x, y in placed)
         parts.append(f'<polyline class="lane{number}" points="{path}"/>')
         for point, x, y in placed:
-            title = f"{engine}, {point.workers} workers: {point.per_second:,.1f} items/s"
+            title = f"{engine}, {how_many(point.workers, 'worker')}: {point.rate} items/s"
             circle = f'<circle class="lane{number}" cx="{x}" cy="{y}" r="{7 if point.best else 4}">'
             parts.append(f"{circle}<title>{escape(title)}</title></circle>")
-        _, x, y = placed[-1]
-        parts.append(f'<text class="lane{number}" x="{x + 10}" y="{y + 4}">{escape(engine)}</text>')
+        parts.append(_name(engine, number, placed[-1][1:], named))
     parts.extend(
         f'<text x="{across(workers)}" y="{floor + 18}" text-anchor="middle">{workers}</text>'
         for workers in sorted({point.workers for point in points})
@@ -77,6 +80,19 @@ def _picture(points: Sequence[Point]) -> str:
     axes = f'<path class="axes" d="M{_LEFT},10V{floor}H{_WIDTH - 80}"/>'
     label = f'viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="items per second by workers"'
     return f"<svg {label}>{axes}{''.join(parts)}</svg>"
+
+
+def _name(engine: str, number: int, end: tuple[float, float], named: list[tuple[float, float]]) -> str:
+    """The name of a curve, right of its end and clear of the other names; that of the loop left of the axis."""
+    x, y = end
+    if x == _LEFT:
+        y = min(max(y + 4, 32), _HEIGHT - _BOTTOM - 14)  # below the highest rate there, and above the 0
+        return f'<text class="lane{number}" x="{x - 12}" y="{y}" text-anchor="end">{escape(engine)}</text>'
+    step = _NAME[1] if y < _HEIGHT / 2 else -_NAME[1]
+    while any(abs(x - other) < _NAME[0] and abs(y - high) < _NAME[1] for other, high in named):
+        y += step
+    named.append((x, y))
+    return f'<text class="lane{number}" x="{x + 10}" y="{y + 4}">{escape(engine)}</text>'
 
 
 _HEAD = "<thead><tr><th>engine</th><th>workers</th><th>items/s</th><th>start</th><th>memory each</th></tr></thead>"
@@ -91,4 +107,7 @@ circle { fill: var(--c); } svg text[class] { fill: var(--c); font-weight: 600; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { text-align: left; padding: 0.2rem 1.2rem 0.2rem 0; border-bottom: 1px solid var(--rule); }
 .best td { font-weight: 700; }
+@media (max-width: 30rem) {
+  body { font-size: 14px; } svg { font-size: 17px; overflow: visible; } th, td { padding-right: 0.6rem; }
+}
 """ + "".join(f".lane{number} {{ --c: var(--{colour}); }}\n" for number, colour in enumerate(_LANES))

@@ -60,29 +60,29 @@ _Items: TypeAlias = Iterable[A] | AsyncIterable[A]
 
 
 @overload
-def map(  # noqa: A001
+def map(  # noqa: A001  an overload of it
     fn: Callable[[A], Coroutine[Any, Any, R]], items: _Items[A], /, **options: Unpack[_Options]
 ) -> Stream[R]: ...
 
 
 @overload
-def map(fn: Callable[[A], R], items: _Items[A], /, **options: Unpack[_Options]) -> Stream[R]: ...  # noqa: A001
+def map(fn: Callable[[A], R], items: _Items[A], /, **options: Unpack[_Options]) -> Stream[R]: ...  # noqa: A001  an overload of it
 
 
 @overload
-def map(  # noqa: A001
+def map(  # noqa: A001  an overload of it
     fn: Callable[[A, B], Coroutine[Any, Any, R]], first: _Items[A], second: _Items[B], /, **options: Unpack[_Options]
 ) -> Stream[R]: ...
 
 
 @overload
-def map(  # noqa: A001
+def map(  # noqa: A001  an overload of it
     fn: Callable[[A, B], R], first: _Items[A], second: _Items[B], /, **options: Unpack[_Options]
 ) -> Stream[R]: ...
 
 
 @overload
-def map(  # noqa: A001
+def map(  # noqa: A001  an overload of it
     fn: Callable[..., Coroutine[Any, Any, R]],
     first: _Items[Any],
     second: _Items[Any],
@@ -94,7 +94,7 @@ def map(  # noqa: A001
 
 
 @overload
-def map(  # noqa: A001
+def map(  # noqa: A001  an overload of it
     fn: Callable[..., R],
     first: _Items[Any],
     second: _Items[Any],

@@ -156,7 +156,15 @@ def problems(trials: Sequence[Trial]) -> list[str]:
 def points(trials: Sequence[Trial], best: Trial) -> list[Point]:
     """What a page draws of each trial that ran."""
     return [
-        Point(trial.engine, trial.workers, trial.per_second, _start(trial), _memory(trial), trial is best)
+        Point(
+            trial.engine,
+            trial.workers,
+            trial.per_second,
+            _rate(trial.per_second),
+            _start(trial),
+            _memory(trial),
+            trial is best,
+        )
         for trial in _ran(trials)
     ]
 

@@ -150,9 +150,8 @@ class trace:  # noqa: N801  used as a verb: with plait.trace("run.html")
         strangers = sum(one.cpu for one in samples.threads if one.pid == self._pid and one.tid not in everybody)
         trace.facts |= {"rate": samples.rate, "cost": samples.cost, "strangers": strangers, "garbage": garbage.seconds}
         trace.facts["free"] = float(not has_gil())
-        if not self._children:  # workers that are drawn have been counted
-            shown = sum(one.cpu for one in samples.threads if one.pid in workers)
-            trace.facts["children"] = max(0.0, children - shown)
+        if not self._children:
+            trace.facts["children"] = children - sum(one.cpu for one in samples.threads if one.pid in workers)  # shown
         runs = runs_of(trace, zip(batches, at, strict=True), seen.transfer.sums(), self._origin)
         lines = Lines(trace, list(seen.lines.looks), self._origin, seen.lines.sources, imports)
         apart = [one for one in samples.threads if one.pid in foreign.keys() - {self._pid}]
