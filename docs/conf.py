@@ -102,7 +102,8 @@ def shorten(app, what, name, obj, options, signature, returns):
     """Types by their last name."""
     if getattr(obj, "_is_protocol", False):
         return "", None
-    return tuple(_QUALIFIED.sub("", text.replace("~", "")) if text else text for text in (signature, returns))
+    shown = (_QUALIFIED.sub("", text.replace("~", "")) if text else text for text in (signature, returns))
+    return tuple(text.replace("Callable[[...], ", "Callable[..., ") if text else text for text in shown)
 
 
 def take_literally(app, ctx, lines):

@@ -59,6 +59,19 @@ def check(
         CheckFailed: a schedule breaks it. The message is the story: what is wrong, who goes when, the fix, the token.
         NotChecked: nothing can be said, and why: a pass would be a false one.
         UsageError: the test or an option cannot mean anything.
+
+    >>> import plait
+    >>> def test():
+    ...     import threading
+    ...     done = []
+    ...     threads = [threading.Thread(target=done.append, args=[name]) for name in "ab"]
+    ...     for thread in threads:
+    ...         thread.start()
+    ...     for thread in threads:
+    ...         thread.join()
+    ...     assert len(done) == 2
+    >>> plait.check(test, runs=20).verdict
+    'passed'
     """
     if runs is None and seconds is None:
         raise UsageError("check() needs an end: runs= or seconds=")
@@ -78,6 +91,24 @@ def replay(test: Callable[[], object], token: str) -> Passed:
         CheckFailed: it breaks it, as it did.
         NotChecked: the token does not apply to the test any more, and at which of its switches.
         UsageError: the token is damaged, or the test cannot mean anything.
+
+    >>> import plait
+    >>> def test():
+    ...     import threading
+    ...     seen = []
+    ...     thread = threading.Thread(target=seen.append, args=[1])
+    ...     thread.start()
+    ...     assert seen, "nobody has waited for the thread"
+    ...     thread.join()
+    >>> try:
+    ...     plait.check(test)
+    ... except plait.errors.CheckFailed as failed:
+    ...     token = failed.token
+    >>> try:
+    ...     plait.replay(test, token)
+    ... except plait.errors.CheckFailed as failed:
+    ...     print(str(failed).strip().splitlines()[0])
+    Used before it is ready: seen
     """
 
     def ask() -> Passed:

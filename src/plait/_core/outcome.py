@@ -27,6 +27,12 @@ class Outcome(Generic[R]):
         worker: the worker that ran it last, such as ``"thread-3"`` or ``"process-1 (pid 4711)"``.
         started: when its last attempt began, in seconds since the epoch.
         ended: when it ended, in seconds since the epoch.
+
+    >>> import plait
+    >>> for outcome in plait.map(int, ["7", "x"], engine="thread").outcomes():
+    ...     print(outcome.input, outcome.value if outcome.ok else type(outcome.error).__name__)
+    7 7
+    x ValueError
     """
 
     index: int

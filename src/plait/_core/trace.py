@@ -198,7 +198,7 @@ class Trace:
         missing: what could not be seen, one sentence each.
         facts: figures about the recording: ``rate`` of samples a second, ``cost`` as the share of one core; ``garbage``
             is the seconds that garbage was collected in this process.
-        summary: the findings, the gravest first, one or two sentences each.
+        summary: where the time went, then the findings, the gravest first, one or two sentences each.
     """
 
     title: str

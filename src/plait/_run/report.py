@@ -31,6 +31,13 @@ class Report:
         seconds: wall time from the first item pulled to the last outcome so far.
         finished: whether every item has its outcome.
         cancelled: whether the work was stopped before that.
+
+    >>> import plait
+    >>> stream = plait.map(abs, [-1, 2], engine="thread")
+    >>> sum(stream)
+    3
+    >>> stream.report.items, stream.report.failed, stream.report.engine
+    (2, 0, 'thread')
     """
 
     engine: str
