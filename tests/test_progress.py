@@ -136,6 +136,8 @@ def test_the_closing_line_names_engine_workers_rate_and_reason():
     )
     stopped = Report("inline", 1, items=1, cancelled=True, seconds=0.5)
     assert closing_line(stopped, "f") == "f: stopped after 1 item in 0.50 s, 2/s (inline engine, 1 worker)"
+    asked = Report("thread", 4, peak_workers=4, why=["workers=4 was asked for"], items=8, seconds=2.0, finished=True)
+    assert closing_line(asked, "f") == "f: 8 items in 2.0 s, 4/s (thread engine, workers=4 was asked for)"  # said once
 
 
 # --- plain lines

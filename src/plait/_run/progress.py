@@ -210,12 +210,11 @@ def closing_line(report: Report, name: str) -> str:
     failed = f", {report.failed:,} failed" if report.failed else ""
     items = how_many(report.items, "item")
     begin = f"{name}: {items}" if report.finished else f"{name}: stopped after {items}"
-    reason = f", {report.why[0]}" if report.why else ""
+    workers, reason = max(1, report.peak_workers), report.why[0] if report.why else ""
+    counts = (f"workers={workers} ", f"{workers} thread", f"{workers} process", f"{workers} interpreter")
+    how = [f"{report.engine} engine", *([] if reason.startswith(counts) else [how_many(workers, "worker")])]
     rate = f", {rate_in_words(report.per_second)}" if report.per_second else ""
-    return (
-        f"{begin}{failed} in {duration(report.seconds)}{rate} "
-        f"({report.engine} engine, {how_many(max(1, report.peak_workers), 'worker')}{reason})"
-    )
+    return f"{begin}{failed} in {duration(report.seconds)}{rate} ({', '.join([*how, *([reason] if reason else [])])})"
 
 
 def rate_in_words(per_second: float) -> str:
