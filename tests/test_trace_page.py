@@ -104,6 +104,38 @@ def test_the_picture_is_driven(browser: Any, tmp_path: Path) -> None:
     assert browser.execute_script("return [find.value, hits.length, hits[0].lane.name]") == ["idle", 1, "process-1"]
 
 
+def test_a_tall_picture_is_scrolled_by_the_wheel_and_keeps_its_axis(browser: Any, tmp_path: Path) -> None:
+    trace = example()
+    for at in range(100):
+        trace.lanes.append(Lane(f"waits {at}", "thread", 1, 10 + at))
+        trace.lanes[-1].add(0, State.LOCK)
+    opened(browser, trace, tmp_path)
+    turn = "canvas.dispatchEvent(new WheelEvent('wheel', {deltaY: -1, cancelable: true, ...arguments[0]})); return to - from"
+    assert browser.execute_script(turn, {}) == 1_000_000
+    assert browser.execute_script(turn, {"ctrlKey": True}) == pytest.approx(800_000)
+    noted = "const at = [], put = pen.fillText; pen.fillText = (text, x, y) => { if (/ ms$/.test(text)) at.push(y); };"
+    script = f"{noted} scrollTo(0, 900); draw(); pen.fillText = put; return [at, canvas.getBoundingClientRect().top]"
+    marks, top = browser.execute_script(script)
+    bar = browser.execute_script("return bar.getBoundingClientRect().bottom")
+    assert top < 0
+    assert {mark + top for mark in marks} == {bar + 8}
+
+
+def test_an_item_has_as_much_of_its_name_as_there_is_room_for(browser: Any, tmp_path: Path) -> None:
+    opened(browser, example(), tmp_path)
+    fitted = "return [1000, 50, 12, 2].map(room => fitted('resize, item 7', room))"
+    assert browser.execute_script(fitted) == ["resize, item 7", "item 7", "7", ""]
+
+
+def test_without_a_pointer(browser: Any, tmp_path: Path) -> None:
+    """The space key takes a sentence to its place in the picture, and what is there is told."""
+    opened(browser, example(), tmp_path)
+    browser.execute_script(
+        "[...document.querySelectorAll('li.shown')].at(-1).dispatchEvent(new KeyboardEvent('keydown', {key: ' '}))"
+    )
+    assert "held by holder, at app.py:5 in hold" in browser.find_element("id", "tip").text
+
+
 def rows(browser: Any) -> list[tuple[str, int]]:
     """The name of each row, and how many lanes it has."""
     return [
@@ -217,6 +249,9 @@ def test_the_picture_in_the_docs_is_one_of_a_program(browser: Any, tmp_path: Pat
     assert browser.title.startswith("app.py")
     servers = sorted(lane.name for lane in trace.lanes if lane.name.startswith("server"))  # libraries have threads, too
     assert servers == ["server 0", "server 1", "server 2"]
-    browser.set_window_size(1000, 600)
     if "PLAIT_PICTURES" in os.environ:
+        size = {"width": 1000, "height": 400, "deviceScaleFactor": 2, "mobile": False}
+        browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+        browser.execute_cdp_cmd("Emulation.setScrollbarsHidden", {"hidden": True})
+        browser.execute_script("draw()")
         browser.save_screenshot(str(PICTURES / "trace.png"))

@@ -34,7 +34,12 @@ def tell(finding: Finding, around: Around, sources: Sources, width: int = 80, *,
 def page(told: list[tuple[Finding, Around]], sources: Sources) -> str:
     """The same as one HTML file."""
     chapters = [
-        Chapter(finding.title, (finding.why,), timeline(finding, sources), tuple(facts(finding, around)))
+        Chapter(
+            finding.title,
+            (finding.why,),
+            timeline(finding, sources),
+            tuple((word, f"`{text}`" if word == "replay" else text) for word, text in facts(finding, around)),
+        )
         for finding, around in told
     ]
     return draw_page(told[0][0].title if told else "plait check", chapters)
