@@ -131,7 +131,13 @@ def test_a_browser_shows_the_progress_live(client: Client, tmp_path: Path) -> No
     options = webdriver.ChromeOptions()
     options.binary_location = shutil.which("chromium")
     quiet = "headless no-sandbox disable-gpu disable-quic no-first-run disable-background-networking disable-sync"
-    for option in [*quiet.split(), "disable-component-update", "window-size=800,520", "hide-scrollbars", f"user-data-dir={tmp_path}"]:
+    for option in [
+        *quiet.split(),
+        "disable-component-update",
+        "window-size=800,520",
+        "hide-scrollbars",
+        f"user-data-dir={tmp_path}",
+    ]:
         options.add_argument(f"--{option}")
     service = webdriver.ChromeService(executable_path=shutil.which("chromedriver"))
     with webdriver.Chrome(options=options, service=service) as browser:
