@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import pty
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -48,6 +51,23 @@ def test_text_is_as_wide_as_the_terminal(
     monkeypatch.setenv("COLUMNS", columns)
     lines = plait(tmp_path, "show", "run.json").stdout.splitlines()
     assert max(map(len, lines)) == width
+
+
+def test_sentences_break_at_words_in_a_terminal_and_nowhere_else(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text(PROGRAM)
+    assert max(map(len, plait(tmp_path, "trace", "app.py").stderr.splitlines())) > 40
+    parent, child = pty.openpty()
+    environment = {**os.environ, "COLUMNS": "40"}
+    words = [sys.executable, "-m", "plait", "trace", "app.py"]
+    with subprocess.Popen(words, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=child, env=environment):
+        os.close(child)
+        with open(parent, encoding="utf-8") as terminal, suppress(OSError):  # EIO where the last writer is gone
+            lines = [terminal.readline().rstrip()]
+            while not lines[-1].startswith("written: "):
+                lines.append(terminal.readline().rstrip())
+    assert max(map(len, lines)) <= 40
+    assert " ".join(line.strip() for line in lines).startswith("app.py: ")
+    assert any(line.startswith("  ") for line in lines)
 
 
 @pytest.mark.parametrize(
