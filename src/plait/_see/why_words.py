@@ -11,7 +11,7 @@ from plait._see.why_dump import Dump
 from plait._see.why_known import Diagnosis, Step, examine, step
 from plait._see.why_quiet import idle
 
-_WIDTH = 88
+_WIDTH = 79
 _SHOWN = 3  # threads that do the same, before the others are counted
 
 
