@@ -74,8 +74,10 @@ def advise_command(
                 "there is no item to measure with: name a file that has one a line, or write ::: and the items"
             )
         found = _measure(target, fn, items, seconds, total)
-    text = json.dumps(found.as_dict(), indent=2) if as_json else str(found)
-    say(text)
+    if as_json:
+        say(json.dumps(found.as_dict(), indent=2))
+    else:
+        say(str(found), hang=0)
     if html is not None:
         write_file(html, found.page())
     return 0

@@ -33,7 +33,7 @@ def doctor_command(modules: tuple[str, ...], as_json: bool) -> int:
     if as_json:
         say(json.dumps({**facts, "findings": [finding._asdict() for finding in found]}, indent=2))
     else:
-        say("\n".join([*describe(facts), "", *advice(found)]))
+        say("\n".join([*describe(facts), "", *advice(found)]), hang=_WIDTH)
     return int(any(finding.level == "problem" for finding in found))
 
 

@@ -5,16 +5,23 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import shutil
 import sys
 from pathlib import Path
 
 import click
 
-from plait._draw.columns import printable
+from plait._core.streams import is_terminal
+from plait._draw.columns import cells, printable, wrap
+
+_NARROWEST = 40  # columns
 
 
-def say(text: str, *, err: bool = False, nl: bool = True) -> None:
+def say(text: str, *, err: bool = False, nl: bool = True, hang: int | None = None) -> None:
     """Write the text, as far as the stream's encoding can show it.
+
+    With `hang`, in a terminal its lines break at words, and go on indented by so much; elsewhere they stay whole, for
+    grep and the like.
 
     Raises:
         BrokenPipeError: nobody reads any more.
@@ -23,6 +30,8 @@ def say(text: str, *, err: bool = False, nl: bool = True) -> None:
     stream = sys.stderr if err else sys.stdout
     if stream is None or stream.closed:
         return
+    if hang is not None and is_terminal(stream):
+        text = "\n".join(_folded(line, hang) for line in text.splitlines())
     try:
         click.echo(printable(text, stream.encoding), err=err, nl=nl)
     except BrokenPipeError:
@@ -30,6 +39,13 @@ def say(text: str, *, err: bool = False, nl: bool = True) -> None:
     except OSError as error:
         let_go_of_stdout()
         raise click.ClickException(f"cannot write to standard output: {error.strerror}") from error
+
+
+def _folded(line: str, hang: int) -> str:
+    width = max(shutil.get_terminal_size().columns, _NARROWEST)
+    if cells(line) <= width:
+        return line
+    return line[:hang] + f"\n{' ' * hang}".join(wrap(line[hang:], width - hang))
 
 
 def check_writable(path: str) -> None:

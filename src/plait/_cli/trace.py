@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 import tempfile
 from contextlib import suppress
@@ -17,15 +16,12 @@ from plait._cli.saying import say
 from plait._cli.trace_end import LastAct
 from plait._cli.trace_program import leave_threads, run_program
 from plait._core.errors import UsageError
-from plait._core.streams import is_terminal
 from plait._core.trace import Trace
-from plait._draw.trace_text import draw_words
 from plait._see.show import SUFFIXES, form_of, reserved, save
 from plait._see.trace import trace
 
 _NOT_WRITTEN = 255
 _INTERRUPTED = 130
-_NARROWEST = 40  # columns
 _HELP = """Run a program and record what its threads and workers do: the summary, then a picture.
 
 TARGET is a script; with -m, the name of a module. ARGUMENTS are the program's own. The summary is on standard error
@@ -99,17 +95,14 @@ def _take_back(streams: tuple[TextIO, TextIO]) -> None:
 
 def _report(recorded: Trace, output: str, path: Path, status: int) -> int:
     """Write the trace, say what is in it, and return the exit status of the whole."""
-    words = str(recorded)
-    if is_terminal(sys.stderr):  # elsewhere a sentence stays one line, for grep and the like
-        words = draw_words(recorded, max(shutil.get_terminal_size().columns, _NARROWEST))
     try:
         save(recorded, path)
     except OSError as error:
         instead = _elsewhere(recorded, path.name)
         where = f"; it is in {instead}" if instead else ""
-        say(f"{words}\nplait trace: {output} cannot be written: {error.strerror}{where}", err=True)
+        say(f"{recorded}\nplait trace: {output} cannot be written: {error.strerror}{where}", err=True, hang=2)
         return status or _NOT_WRITTEN
-    say(f"{words}\nwritten: {output}", err=True)
+    say(f"{recorded}\nwritten: {output}", err=True, hang=2)
     return status
 
 

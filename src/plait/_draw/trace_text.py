@@ -12,7 +12,10 @@ _NAME = 20
 
 def draw_text(trace: Trace, width: int = 100) -> str:
     """Lines of at most `width` cells: each letter of a row is what the lane did most in that part of the time."""
-    lines = [*_summary(trace, width), ""]
+    lines = [f"{trace.title}: {length_of(trace)}"]
+    for finding in trace.summary:
+        lines += [("* " if at == 0 else "  ") + piece for at, piece in enumerate(wrap(finding, width - 2))]
+    lines.append("")
     room = max(10, width - _NAME - 2)
     seen: set[State] = set()
     for called, lanes in rows_of(trace):
@@ -23,23 +26,9 @@ def draw_text(trace: Trace, width: int = 100) -> str:
     lines.append(" " * _NAME + " 0" + length_of(trace).rjust(room - 1))
     keys = ", ".join(f"{LETTERS[state]} {WORDS[state]}" for state in State if state in seen and state)
     lines += ["", *wrap(keys, width)]
-    return "\n".join(lines + _missing(trace, width)) + "\n"
-
-
-def draw_words(trace: Trace, width: int) -> str:
-    """The summary and what could not be seen, in lines of at most `width` cells."""
-    return "\n".join(_summary(trace, width) + _missing(trace, width))
-
-
-def _summary(trace: Trace, width: int) -> list[str]:
-    lines = [f"{trace.title}: {length_of(trace)}"]
-    for finding in trace.summary:
-        lines += [("* " if at == 0 else "  ") + piece for at, piece in enumerate(wrap(finding, width - 2))]
-    return lines
-
-
-def _missing(trace: Trace, width: int) -> list[str]:
-    return [line for text in trace.missing for line in wrap(f"not seen: {text}", width)]
+    for text in trace.missing:
+        lines += wrap(f"not seen: {text}", width)
+    return "\n".join(lines) + "\n"
 
 
 def _row(lanes: list[Lane], end: int, room: int) -> list[State]:
