@@ -97,7 +97,7 @@ def test_the_picture_is_driven(browser: Any, tmp_path: Path) -> None:
     assert browser.find_element("id", "hits").text == "1 hit, 0 lanes"
     find.send_keys("\n")
     assert browser.execute_script("return [from < 400000, to > 600000, to - from < 1000000 + 1]") == [True] * 3
-    browser.execute_script("look(0, D.end); document.querySelector('li.shown').click()")
+    browser.execute_script("look(0, D.end); document.querySelector('li .shown').click()")
     assert browser.execute_script("return [find.value, hits.length, from]") == ["LOCK (app.py:3)", 1, 0]
     assert "it <waits>" in browser.find_element("tag name", "header").text
     browser.execute_script("look(0, D.end); [...document.querySelectorAll('#legend .key')].at(-1).click()")
@@ -131,7 +131,7 @@ def test_without_a_pointer(browser: Any, tmp_path: Path) -> None:
     """The space key takes a sentence to its place in the picture, and what is there is told."""
     opened(browser, example(), tmp_path)
     browser.execute_script(
-        "[...document.querySelectorAll('li.shown')].at(-1).dispatchEvent(new KeyboardEvent('keydown', {key: ' '}))"
+        "[...document.querySelectorAll('li .shown')].at(-1).dispatchEvent(new KeyboardEvent('keydown', {key: ' '}))"
     )
     assert "held by holder, at app.py:5 in hold" in browser.find_element("id", "tip").text
 

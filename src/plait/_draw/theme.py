@@ -6,7 +6,7 @@ from html import escape
 
 THEME = """
 :root { color-scheme: light dark; --ink: #1c1e21; --paper: #fff; --quiet: #5f6670; --rule: #d9dde3; --soft: #f5f7f9;
-  --lane0: #0b7285; --lane1: #9c36b5; --lane2: #a65e00; --lane3: #2b7a2f; --lane4: #2f5bd0; --mark: #c77700; }
+  --lane0: #0b7285; --lane1: #9c36b5; --lane2: #a65e00; --lane3: #2b7a2f; --lane4: #2f5bd0; --mark: #a65e00; }
 @media (prefers-color-scheme: dark) { :root { --ink: #e6e8eb; --paper: #15171a; --quiet: #9aa1ab; --rule: #343940;
   --soft: #1d2024; --lane0: #4fc3d9; --lane1: #da8cf0; --lane2: #f0b05a; --lane3: #7ccf80; --lane4: #8fb0ff;
   --mark: #f0a030; } }
