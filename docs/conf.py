@@ -94,7 +94,7 @@ def mark_up(app, what, name, obj, options, lines):
         elif line.startswith("Alias for field number"):  # what a NamedTuple says of its fields
             continue
         else:
-            written.append(_QUALIFIED.sub("", line) if line.lstrip().startswith(":vartype") else line)
+            written.append(as_read(_QUALIFIED.sub("", line)) if line.lstrip().startswith(":vartype") else line)
     lines[:] = written
 
 
@@ -103,7 +103,12 @@ def shorten(app, what, name, obj, options, signature, returns):
     if getattr(obj, "_is_protocol", False):
         return "", None
     shown = (_QUALIFIED.sub("", text.replace("~", "")) if text else text for text in (signature, returns))
-    return tuple(text.replace("Callable[[...], ", "Callable[..., ") if text else text for text in shown)
+    return tuple(as_read(text) if text else text for text in shown)
+
+
+def as_read(text):
+    """Types as people write them: Sphinx knows only one kind of Callable, and Any stands for a None that is looked for."""
+    return text.replace("Callable[[...], ", "Callable[..., ").replace("R | Any", "R | None")
 
 
 def take_literally(app, ctx, lines):

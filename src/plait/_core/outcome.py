@@ -30,9 +30,9 @@ class Outcome(Generic[R]):
 
     >>> import plait
     >>> for outcome in plait.map(int, ["7", "x"], engine="thread").outcomes():
-    ...     print(outcome.input, outcome.value if outcome.ok else type(outcome.error).__name__)
-    7 7
-    x ValueError
+    ...     print(outcome.index, outcome.input, outcome.ok, outcome.value)
+    0 7 True 7
+    1 x False None
     """
 
     index: int
