@@ -107,7 +107,7 @@ def shorten(app, what, name, obj, options, signature, returns):
 
 
 def as_read(text):
-    """Types as people write them: Sphinx knows only one kind of Callable, and Any stands for a None that is looked for."""
+    """Types as people write them: Sphinx knows one kind of Callable, and Any stands for a None that is looked for."""
     return text.replace("Callable[[...], ", "Callable[..., ").replace("R | Any", "R | None")
 
 
