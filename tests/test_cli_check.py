@@ -61,6 +61,20 @@ def test_a_script_that_fails(capsys: pytest.CaptureFixture[str]) -> None:
     assert "Lost update of total" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "coloured"), [("TERM", "xterm", True), ("NO_COLOR", "1", False), ("TERM", "dumb", False)]
+)
+def test_colours_are_for_terminals_that_have_them(
+    name: str, value: str, coloured: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for variable in ("NO_COLOR", "TERM"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv(name, value)
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    assert run(["check", "losing.py"]) == 1
+    assert ("\x1b[" in capsys.readouterr().out) is coloured
+
+
 def test_a_module_and_a_function(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["check", "-m", "losing", "2"]) == 1
     assert "check --replay" in capsys.readouterr().out

@@ -38,7 +38,7 @@ from plait._cli.check_guard import Death, guarded
 from plait._cli.saying import say, write_file
 from plait._cli.target import find_function
 from plait._core.errors import UsageError
-from plait._core.streams import is_terminal
+from plait._core.streams import is_coloured
 
 NOT_A_CHECK = 2
 _NO_TESTS = 5  # what pytest ends with then
@@ -203,8 +203,8 @@ def _words(checked: Checked, options: Options) -> str:
     lines = []
     if checked.told is not None:
         width = min(max(shutil.get_terminal_size().columns, _NARROWEST), _WIDEST)
-        colour = is_terminal(sys.stdout) and "NO_COLOR" not in os.environ
-        lines.append(tell(checked.told.finding, _around(checked, options), checked.sources, width, colour=colour))
+        around, colour = _around(checked, options), is_coloured(sys.stdout)
+        lines.append(tell(checked.told.finding, around, checked.sources, width, colour=colour))
     elif checked.stale:
         lines.append(checked.stale)
     else:

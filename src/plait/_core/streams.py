@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 
@@ -12,6 +13,11 @@ def is_terminal(stream: object) -> bool:
         return ask is not None and bool(ask())
     except ValueError:  # it was closed
         return False
+
+
+def is_coloured(stream: object) -> bool:
+    """Whether colours are wanted in what is written to it, see https://no-color.org; a dumb terminal has none."""
+    return is_terminal(stream) and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 def flush(stream: object) -> None:
