@@ -11,6 +11,7 @@ from pathlib import Path
 
 from plait._core.errors import UsageError
 from plait._core.trace import Trace
+from plait._draw.theme import document
 from plait._draw.trace_data import from_file
 from plait._draw.trace_page import draw_trace_page
 from plait._draw.trace_perfetto import draw_perfetto
@@ -29,7 +30,7 @@ _UNFINISHED = (
 )
 _MARKS = {
     "text": f"{_UNFINISHED}\n",
-    "html": f'<!doctype html>\n<meta charset="utf-8">\n<title>plait trace</title>\n<p>{_UNFINISHED}</p>\n',
+    "html": document("plait trace", "body { margin: 2rem; }", f"<p>{_UNFINISHED}</p>"),
     "perfetto": json.dumps(_UNFINISHED) + "\n",
 }
 
