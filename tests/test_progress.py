@@ -205,7 +205,7 @@ def test_a_stuck_stream_does_not_hold_up_the_work():
             release.wait()
             return len(text)
 
-    meter = DisplayMeter(LineDisplay(Stuck()), 5, "f")
+    meter = DisplayMeter(lambda: LineDisplay(Stuck()), 5, "f")
     meter.start()
     meter.advance(5, 0)
     began = time.perf_counter()
@@ -307,6 +307,19 @@ def test_a_second_bar_writes_lines_above_the_first():
         assert "1 of 4" in on_screen(shown.getvalue())[1]
         first.close(Progress(4, 0, 4, 1.0, "first"), finished(4))
         assert isinstance(choose_display(sys.stderr), BarDisplay)
+
+
+def test_of_two_maps_that_were_made_before_either_began_one_has_the_bar():
+    with terminal() as shown:
+        meters = [start_meter(True, 4, name) for name in ("first", "second")]
+        for meter in meters:
+            meter.start()
+        second, first = meters[1], meters[0]
+        second.finish(finished(4))
+        first.finish(finished(4))
+        drawn = shown.getvalue()
+    assert "second ━" not in drawn
+    assert "second: 4 items" in drawn
 
 
 def test_a_stream_that_was_replaced_while_the_bar_stood_stays_replaced():

@@ -90,7 +90,7 @@ def start_meter(progress: bool | Callable[[Progress], object] | Meter, total: in
         raise UsageError(f"progress={progress!r}: expected True, False, or a function that takes a plait Progress")
     from plait._run import progress_display  # threads and drawing: only for those who want to see something
 
-    return progress_display.DisplayMeter(progress_display.choose_display(sys.stderr), total, name)
+    return progress_display.DisplayMeter(lambda: progress_display.choose_display(sys.stderr), total, name)
 
 
 class SilentMeter:

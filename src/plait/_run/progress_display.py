@@ -8,6 +8,7 @@ import os
 import sys
 import threading
 import time
+from _collections_abc import Callable
 from typing import Any, Protocol, TextIO
 
 from plait._core.daemons import daemons_allowed
@@ -54,8 +55,8 @@ def choose_display(stream: TextIO | None) -> Display:
 class DisplayMeter:
     """Keeps two numbers for the work, and a daemon thread that draws them."""
 
-    def __init__(self, display: Display, total: int | None, name: str) -> None:
-        self._display = display
+    def __init__(self, choose: Callable[[], Display], total: int | None, name: str) -> None:
+        self._choose = choose  # when the run begins, since of two maps that were made before that one has the bar
         self._total = total
         self._name = name
         self._done = 0
@@ -69,14 +70,17 @@ class DisplayMeter:
     def start(self) -> None:
         """Begin to draw."""
         self._began = time.perf_counter()
-        self._thread = threading.Thread(target=self._draw, name="plait-progress", daemon=daemons_allowed())
+        display = self._choose()
+        self._thread = threading.Thread(
+            target=self._draw, args=[display], name="plait-progress", daemon=daemons_allowed()
+        )
         try:
             self._thread.start()
         except RuntimeError as error:  # no more threads: the work needs them more
             self._thread = None
             logging.getLogger("plait").warning("no progress is shown: %s", error)
             return
-        self._display.open()
+        display.open()
         atexit.register(self._stop)  # a daemon thread must not write while the interpreter is taken down
 
     def advance(self, done: int, failed: int) -> None:
@@ -95,12 +99,12 @@ class DisplayMeter:
         if self._thread is not None:
             self._thread.join(_PATIENCE)
 
-    def _draw(self) -> None:
+    def _draw(self, display: Display) -> None:
         try:
-            pause = self._display.show(self._now())
+            pause = display.show(self._now())
             while not self._over.wait(pause):
-                pause = self._display.show(self._now())
-            self._display.close(self._now(), self._report)
+                pause = display.show(self._now())
+            display.close(self._now(), self._report)
         except (OSError, ValueError):
             return  # the terminal is gone or the stream is closed: nobody watches
 
