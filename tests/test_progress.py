@@ -309,6 +309,23 @@ def test_a_second_bar_writes_lines_above_the_first():
         assert isinstance(choose_display(sys.stderr), BarDisplay)
 
 
+def test_a_log_whose_handler_was_there_before_passes_above_the_bar():
+    with terminal() as shown:
+        handler, log = logging.StreamHandler(sys.stderr), logging.getLogger("plait.test_progress")
+        log.addHandler(handler)
+        try:
+            display = choose_display(sys.stderr)
+            display.open()
+            display.show(Progress(1, 0, 4, 0.0, "f"))
+            log.warning("careful")
+            assert on_screen(shown.getvalue())[0] == "careful"
+            assert "1 of 4" in on_screen(shown.getvalue())[1]
+            display.close(Progress(4, 0, 4, 1.0, "f"), finished(4))
+            assert handler.stream is shown
+        finally:
+            log.removeHandler(handler)
+
+
 def test_of_two_maps_that_were_made_before_either_began_one_has_the_bar():
     with terminal() as shown:
         meters = [start_meter(True, 4, name) for name in ("first", "second")]

@@ -1,14 +1,15 @@
 """Progress in a terminal: one line at the bottom, drawn with rich, that what the program prints passes above.
 
 The bar is redrawn by the display thread. While it stands, ``sys.stdout`` and ``sys.stderr`` (as far as they are
-terminals) are wrapped: a write first erases the bar, and a finished line brings it back below. Between a write and the
-end of its line the bar stays away. What worker processes print comes that way, too: `BarStream.draws` asks for it. A
+terminals) are wrapped, also in the handlers of ``logging`` that have them: a write first erases the bar, and a
+finished line brings it back below. Between a write and the end of its line the bar stays away. What worker processes print comes that way, too: `BarStream.draws` asks for it. A
 second map that wants a bar meanwhile sees the wrapper and writes plain lines.
 """
 
 from __future__ import annotations
 
 import io
+import logging
 import os
 import sys
 import threading
@@ -56,6 +57,10 @@ class BarDisplay:
             if stream is not None and not isinstance(stream, BarStream) and is_terminal(stream):
                 self._wrapped[name] = BarStream(stream, self)
                 setattr(sys, name, self._wrapped[name])
+        for handler in _log_handlers():
+            for wrapper in self._wrapped.values():
+                if handler.stream is wrapper.wrapped:
+                    handler.setStream(wrapper)
 
     def show(self, progress: Progress) -> float:
         """Draw the bar."""
@@ -75,6 +80,10 @@ class BarDisplay:
             before = "\n" if self._midline else _ERASE
             self._unwrap()
             self._put(f"{before}{text}\n")
+        for handler in _log_handlers():  # without the lock, which a record on its way may wait for with the handler's
+            for wrapper in self._wrapped.values():
+                if handler.stream is wrapper:
+                    handler.setStream(wrapper.wrapped)
 
     def write(self, stream: TextIO, text: str) -> int:
         """What the program writes to one of the wrapped streams."""
@@ -123,6 +132,13 @@ class BarStream:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.wrapped, name)
+
+
+def _log_handlers() -> list[logging.StreamHandler[Any]]:
+    """All that write to a stream, which they got when they were made."""
+    loggers = [logging.root, *logging.root.manager.loggerDict.copy().values()]
+    every = [handler for logger in loggers for handler in getattr(logger, "handlers", ())]
+    return [handler for handler in every if isinstance(handler, logging.StreamHandler)]
 
 
 def bar_is_shown(stream: object) -> bool:
