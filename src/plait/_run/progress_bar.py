@@ -2,8 +2,9 @@
 
 The bar is redrawn by the display thread. While it stands, ``sys.stdout`` and ``sys.stderr`` (as far as they are
 terminals) are wrapped, also in the handlers of ``logging`` that have them: a write first erases the bar, and a
-finished line brings it back below. Between a write and the end of its line the bar stays away. What worker processes print comes that way, too: `BarStream.draws` asks for it. A
-second map that wants a bar meanwhile sees the wrapper and writes plain lines.
+finished line brings it back below. Between a write and the end of its line the bar stays away. What worker processes
+print comes that way, too: `BarStream.draws` asks for it. A second map that wants a bar meanwhile sees the wrapper and
+writes plain lines.
 """
 
 from __future__ import annotations
