@@ -251,6 +251,14 @@ def test_tests_are_explored_one_by_one(tmp_path: Path, capfd: pytest.CaptureFixt
     assert "--json cannot be said for all" in capfd.readouterr().err
 
 
+def test_without_pytest_tests_could_not_begin(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("plait._cli.check_run.find_spec", lambda name: None)
+    assert run(["check", "-m", "pytest"]) == 2
+    assert "pytest is not installed" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("command", ["check", "trace"])
 def test_an_option_of_ours_that_goes_to_a_script_is_told(command: str, tmp_path: Path) -> None:
     (tmp_path / "plain.py").write_text("x = 1\n")

@@ -241,6 +241,29 @@ def test_the_gravest_comes_first() -> None:
     assert found[4].startswith("12% of thread time waits for a core (0.25 s)")
 
 
+def test_what_a_holder_waited_for_is_told_when_nobody_looked_just_then() -> None:
+    trace = made({"a": [(0, LOCK)], "b": [(0, SLEEP)]})
+    trace.waits.append(Wait(0, 0, SECOND, LOCK, "TABLE (app.py:3)", "app.py:9 in a", 1, "", 1))
+    trace.waits.append(Wait(1, 0, SECOND, SLEEP, "time.sleep", "app.py:6 in b", -1, "", -1))
+    assert "; its holder was mostly sleeping at app.py:6 in b; " in summarise(trace, [], [], 2)[2]
+
+
+def test_how_long_a_brief_trace_was() -> None:
+    assert str(made({}, 0.0014)) == "app.py: 1.4 ms"
+    assert str(made({}, 0.25)) == "app.py: 0.25 s"
+    assert summarise(made({"a": [(0, PYTHON)]}, 0.0014), [], [], 2)[0].startswith("it was too short")
+
+
+def test_how_many_tasks_a_sentence_is_about() -> None:
+    trace = made({"main": [(0, PYTHON)]})
+    steps = []
+    for task in range(600):
+        steps.append(Step(task, 1, 0, task, task + 1, SLEEP, "sleep", "app.py:4 in nap"))
+        steps.append(Step(task, 1, SECOND - task, SECOND - task, SECOND - task, State.ABSENT, "", ""))
+    add_tasks(trace, steps, {task: f"nap ({task})" for task in range(600)}, 0)
+    assert summarise(trace, [], [], 2)[2].startswith("the longest 500 of 600 tasks took ")
+
+
 def test_who_waits_for_room_in_a_queue_learns_who_is_slower() -> None:
     trace = made({"producer": [(0, QUEUE)], "consumer": [(0, SLEEP)], "logger": [(0, QUEUE)]})
     for began in range(0, SECOND, SECOND // 4):
