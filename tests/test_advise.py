@@ -194,6 +194,7 @@ BUSY = replace(RELEASES, hindered=0.5)
         (WAITS, [LOOPS, trial("thread", 8, 700, 710), trial("thread", 16, 690, 700)], 1000, "thread 8"),
         (WAITS, [LOOPS, trial("thread", 8, 700, 710), trial("thread", 16, 740, 750)], 1000, "thread 16"),
         (RELEASES, [LOOPS, trial("thread", 2, 190, 191), trial("thread", 4, 195, 196)], 1000, "thread 2"),
+        (WAITS, [LOOPS, trial("thread", 1, 330, 320)], 1, "inline 1"),  # it does the same as the loop
     ],
 )
 def test_the_rule(profile: Profile, trials: list[Trial], items: int, advised: str) -> None:

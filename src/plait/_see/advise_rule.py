@@ -79,6 +79,8 @@ def pick(trials: Sequence[Trial], items: int, profile: Profile) -> Pick | None:
 def _is_better(trial: Trial, simpler: Trial, items: int, profile: Profile) -> bool:
     if simpler.seconds(items) - trial.seconds(items) < _WORTH:
         return False
+    if trial.engine == "thread" and trial.workers == 1:
+        return False  # it does what the loop does; that was held up by other programs
     gain = simpler.seconds(items) / trial.seconds(items)
     if profile.waits and not profile.runs_children and trial.engine == simpler.engine == "thread":
         return gain > 1  # more of them are what it takes, cost nothing, and are started only while they help
