@@ -1,9 +1,10 @@
-"""What a program leaves of multiprocessing ends with its execution: processes, finalizers, the threads of its pools."""
+"""Processes that a program forks are its own: what they do, how they end, what of multiprocessing is left."""
 
 from __future__ import annotations
 
 import io
 import multiprocessing.util
+import sys
 from collections.abc import Iterator
 from contextlib import redirect_stderr
 from multiprocessing import resource_tracker
@@ -45,6 +46,99 @@ threading.Thread(target=len, args=("",)).start()
 """
     )
     assert told(explore(tmp_path, source, runs=2)) == ("passed", "2 schedules, not a proof")
+
+
+HELD = """
+import multiprocessing, os, sys, threading
+mp = multiprocessing.get_context("fork")
+go, held, mine, again = threading.Event(), threading.Lock(), threading.Lock(), threading.RLock()
+def hold():
+    with held:
+        go.wait()
+def status(child):
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+other = threading.Thread(target=hold)
+other.start()
+while not held.locked():
+    pass
+"""
+OVER = "go.set()\nother.join()"
+
+
+def test_a_forked_child_is_alone_and_not_under_control(tmp_path: Path, nothing_left: None) -> None:
+    """Nobody is there who could give it the baton: it waited for ever for threads that a fork does not copy."""
+    source = f"""{HELD}
+def work():
+    assert threading.main_thread() is threading.current_thread() and threading.active_count() == 1
+    assert not other.is_alive() and not held.acquire(timeout=0.01)
+    other.join()
+    thread = threading.Thread(target=threading.Event().wait, args=(0.01,))
+    thread.start()
+    thread.join()
+    with again:
+        mine.release()
+with mine, again, again:
+    process = mp.Process(target=work)
+    process.start()
+process.join()
+assert process.exitcode == 0
+{OVER}
+"""
+    result = explore(tmp_path, source, runs=3)
+    assert told(result) == ("passed", "3 schedules, not a proof"), result.record and result.record.output
+
+
+@pytest.mark.parametrize(
+    ("ends", "expected"),
+    [("sys.exit(4)", 4), ("sys.exit()", 0), ("sys.exit('no')", 1), ("1 / 0", 1), ("os._exit(3)", 3), ("", 0)],
+)
+def test_a_forked_child_ends_as_it_would(ends: str, expected: int, tmp_path: Path, nothing_left: None) -> None:
+    source = f"""{HELD}
+child = os.fork()
+if not child:
+    {ends or "pass"}
+else:
+    assert status(child) == {expected}
+    {OVER.replace(chr(10), "; ")}
+"""
+    result = explore(tmp_path, source, runs=2)
+    assert told(result) == ("passed", "2 schedules, not a proof"), result.record and result.record.output
+
+
+def test_a_function_that_is_called_in_a_forked_child_may_take_locks(tmp_path: Path, nothing_left: None) -> None:
+    source = f"""{HELD}
+import subprocess
+def before():
+    with mine, threading.Condition():
+        pass
+subprocess.run(["true"], preexec_fn=before, check=True)
+{OVER}
+"""
+    assert told(explore(tmp_path, source, runs=2)) == ("passed", "2 schedules, not a proof")
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="this Python does not warn")
+def test_the_threads_of_the_search_are_not_those_that_a_fork_is_warned_of(tmp_path: Path, nothing_left: None) -> None:
+    source = f"""
+import subprocess, warnings
+def warned():
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        child = os.fork()
+        if not child:
+            os._exit(0)
+        os.waitpid(child, 0)
+        subprocess.run(["true"], preexec_fn=os.getpid, check=True)
+    return bool(seen)
+import os
+assert not warned()
+{HELD}
+assert warned()
+{OVER}
+assert not warned()
+"""
+    result = explore(tmp_path, source, runs=2)
+    assert told(result) == ("passed", "2 schedules, not a proof")
 
 
 @pytest.mark.parametrize("last", ["", "assert False"])

@@ -34,7 +34,6 @@ def test_a_search_has_one_core_and_gives_the_others_back() -> None:
     assert (os.sched_getaffinity(0), os.sched_getscheduler(0)) == before
 
 
-@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # from CPython 3.15 on fork() raises it
 def test_the_program_sees_all_cores_and_those_it_starts_get_them(tmp_path: Path) -> None:
     result = explored(
         tmp_path,

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from pathlib import Path
 from textwrap import dedent
 
+import pytest
+
+from plait._check.border import Border
+from plait._check.controlled import Controlled
 from plait._check.explore import Result, explore_script
 
 
@@ -292,3 +297,34 @@ def test_who_comes_back_while_another_is_let_go_goes_on(tmp_path: Path, nothing_
     )
     assert told(result)[0] == "passed"
     assert result.seconds < 8
+
+
+def test_who_comes_back_as_the_baton_is_put_down_takes_it_up(
+    tmp_path: Path, nothing_left: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipes = os.pipe(), os.pipe()
+    drop, real_sleep = Border._drop, time.sleep
+
+    def late(self: Border, me: Controlled) -> bool:
+        if self.away == 2 and not self.returned:
+            for _, there in pipes:
+                os.write(there, b"x")
+            while not self.returned:
+                real_sleep(0)
+        return drop(self, me)
+
+    monkeypatch.setattr(Border, "_drop", late)
+    result = explore(
+        tmp_path,
+        f"""
+        import os, threading
+        thread = threading.Thread(target=os.read, args=({pipes[0][0]}, 1))
+        thread.start()
+        os.read({pipes[1][0]}, 1)
+        thread.join()
+        """,
+        runs=3,
+    )
+    for end in (*pipes[0], *pipes[1]):
+        os.close(end)
+    assert told(result) == ("passed", "3 schedules, not a proof")

@@ -25,6 +25,7 @@ from plait._see.summary_starts import tell_starts
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
 
+FORKS = pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # where another test has left a thread
 SECOND = 1_000_000
 LINE = "app.py:3 in main"
 OWN, POOL = Start(LINE), Start(LINE, "multiprocessing.pool")
@@ -188,6 +189,7 @@ def test_its_own_processes_have_the_cores() -> None:
     assert text.endswith("with the other processes that it has started, more want to run than there are cores (3)")
 
 
+@FORKS
 def test_threads_and_processes_with_nothing_to_run() -> None:
     recorder, seen = StartRecorder(), ProcessRecorder()
     recorder.install()
@@ -214,6 +216,7 @@ def test_threads_and_processes_with_nothing_to_run() -> None:
     assert two[1].startswith("1 process started at app.py:3 in main had nothing to run")
 
 
+@FORKS
 def test_pools_and_managers_are_counted() -> None:
     seen = ProcessRecorder()
     seen.install()

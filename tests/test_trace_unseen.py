@@ -44,21 +44,31 @@ def test_nobody_counts_or_joins_a_thread_of_the_trace() -> None:
 
 
 FORKS = """
-import asyncio, os, plait
+import asyncio, os, plait, subprocess, sys
+
+def fork():
+    child = os.fork()
+    if child == 0:
+        os._exit(0)
+    os.waitpid(child, 0)
+
+async def main():
+    await asyncio.sleep(0)
+    fork()
+    await asyncio.sleep(0)
+
 with plait.trace():
     for _ in range(3):
-        child = os.fork()
-        if child == 0:
-            os._exit(0)
-        os.waitpid(child, 0)
-        asyncio.run(asyncio.sleep(0))
+        fork()
+        asyncio.run(main())
+    subprocess.run([sys.executable, "-c", ""], check=True, preexec_fn=fork)
 """
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
 def test_a_program_of_one_thread_may_fork() -> None:
     """Python 3.12 and later warn of a fork where the system counts more threads than one."""
-    words = [sys.executable, "-W", "always::DeprecationWarning:__main__", "-c", FORKS]
+    words = [sys.executable, "-W", "always:This process:DeprecationWarning", "-c", FORKS]
     assert subprocess.run(words, capture_output=True, text=True, check=True).stderr == ""
 
 

@@ -325,11 +325,11 @@ class Execution(Border):
     def pass_on(self, me: Controlled) -> None:
         """Somebody who is ready goes on; returns when `me` may, at once if it has ended."""
         ready = self.ready
-        if self.returned:
-            self.admit()
+        self.admit()
         while not ready:
             if not self._advance(me) and self._drop(me):
                 return
+            self.admit()  # who has come back just now
         running = me if me.ready else None
         chosen = self.choose(ready, running, self.threads) if len(ready) > 1 else ready[0]
         if chosen is not (running or ready[0]):

@@ -298,10 +298,11 @@ class _Search:
     def _follow(self, second: Second) -> _Found | None:
         """What the second search has found, if it comes true here; where its process has died, we go, too."""
         for discovery in second.scout.discoveries():
-            record = self._again(discovery.turns)
-            finding = second.judge(record, discovery)
-            if finding:
-                return record, finding, ""
+            for turns in (discovery.turns, ()):  # where ours does as a rule what is rare over there, ours is the other
+                record = self._again(turns)
+                finding = second.judge(record, discovery)
+                if finding:
+                    return record, finding, ""
             second.scout.discredit()
         if second.scout.died:
             return self._repeat(second)

@@ -9,16 +9,17 @@ A scout leaves the core of the search to that.
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from time import monotonic, monotonic_ns, process_time
 from types import TracebackType
 from typing import Any
 
+from plait._check.stand_in_fork import forks
+
 _LOOK = 0.1  # seconds between two looks at what we get of the core
 _ENOUGH = 0.8  # of the core; with less, somebody else wants it, or we wait for something outside
-_STARTS = {"_posixsubprocess": ("fork_exec",), "os": ("fork", "forkpty", "posix_spawn", "posix_spawnp")}
+_SPAWNS = "posix_spawn", "posix_spawnp"
 
 
 class OneCore:
@@ -63,15 +64,14 @@ class OneCore:
             self._stay(others[monotonic_ns() // 1000 % len(others)])
         self._looked, self._used = now, used
 
-    def stand_ins(self) -> Iterator[tuple[Any, Any]]:
+    def stand_ins(self) -> Iterator[tuple[Any, Callable[[Any], Any]]]:
         """What must not notice: the program asks for its cores, and other programs that it starts get all of them."""
         if not self._all:
             return
-        yield self._ask, self._affinity
-        for module, names in _STARTS.items():
-            for name in names:
-                if start := getattr(sys.modules.get(module), name, None):
-                    yield start, self._with_all(start)
+        yield self._ask, lambda _: self._affinity
+        spawns = (getattr(os, name) for name in _SPAWNS if hasattr(os, name))
+        for start in (*forks(), *spawns):
+            yield start, self._with_all
 
     def _taken(self) -> set[int]:
         """The one core of the search beside which this one searches, if it has moved to one."""

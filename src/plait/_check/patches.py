@@ -40,6 +40,7 @@ from plait._check.stand_in_cached import computed_once
 from plait._check.stand_in_counter import iadd, subtract, update
 from plait._check.stand_in_datetime import StandInDatetime, calendar, pickled
 from plait._check.stand_in_exit import exit_at_once, keeps_failure, register, unregister
+from plait._check.stand_in_fork import forking, forks
 from plait._check.stand_in_gc import collect
 from plait._check.stand_in_locks import StandInLock, StandInRLock, StandInWaiter
 from plait._check.stand_in_queue import StandInSimpleQueue
@@ -64,10 +65,10 @@ _WAITS = "_allocate_lock"  # what `threading` allocates for itself, to wait on
 class Patches:
     """Puts the stand-ins in place on entry and what was there before back on exit.
 
-    `more` are pairs of an original and what stands in for it, beside those that are always replaced.
+    `more` are pairs of an original and what makes a stand-in for it, beside or around those always replaced.
     """
 
-    def __init__(self, more: Iterable[tuple[Any, Any]] = ()) -> None:
+    def __init__(self, more: Iterable[tuple[Any, Callable[[Any], Any]]] = ()) -> None:
         self._more = more
         self._undo: list[tuple[Any, str, Any]] = []
         self._table: dict[int, Any] = {}
@@ -83,9 +84,7 @@ class Patches:
         settle_modules(_OURS)  # before there are stand-ins that it could import in the place of what it needs
         stand_in_loop.prepare()
         self._before = set(sys.modules)
-        for original, stand_in in (*_stand_ins(), *self._more):
-            self._table[id(original)] = stand_in
-            self._back[id(stand_in)] = original
+        self._fill_table()
         self._ids.update(self._table)
         for name, module in list(sys.modules.items()):
             if not name.startswith(_OURS) and isinstance(module, ModuleType):
@@ -138,6 +137,16 @@ class Patches:
             if found in self._back:
                 setattr(module, name, self._back[found])
 
+    def _fill_table(self) -> None:
+        for original, stand_in in _stand_ins():
+            self._replace(original, stand_in)
+        for original, around in self._more:
+            self._replace(original, around(self._table.get(id(original), original)))
+
+    def _replace(self, original: Any, stand_in: Any) -> None:
+        self._table[id(original)] = stand_in
+        self._back[id(stand_in)] = original
+
     def late(self) -> None:
         """Replaces what there is only since the program has imported it."""
         for module in databases() if not self._fast else ():
@@ -186,6 +195,8 @@ def _stand_ins() -> Iterator[tuple[Any, Any]]:
     yield atexit.register, register
     yield atexit.unregister, unregister
     yield gc.collect, collect
+    for fork in forks():
+        yield fork, forking(fork)
     yield from Signals().stand_ins()
     yield from advising()
     yield asyncio.new_event_loop, stand_in_loop.new_event_loop

@@ -16,6 +16,7 @@ from plait._check.printed import Printed
 from plait._check.record import Record, Switch, ThreadInfo
 from plait._check.stage import STAGE
 from plait._check.stand_in_exit import exited, run_exits
+from plait._check.stand_in_fork import child_ends_here
 from plait._check.stand_in_loop import close_tasks
 from plait._check.stand_in_threads import forget_unborn, join_all, main_thread, main_thread_kept, number_from_one
 from plait._check.stand_in_tk import INTERPRETERS
@@ -70,7 +71,8 @@ def _main(execution: Execution, program: Program, children: Children) -> None:
     code: object = None
     with main_thread(execution):
         try:
-            program.main()
+            with child_ends_here(execution):
+                program.main()
         except SystemExit as end:
             code = end.code
         finally:

@@ -108,6 +108,13 @@ class StandInLock(Gate):
         self._real = real
         self.silent = True
 
+    def stay_taken(self, *, mine: bool) -> None:
+        """In a forked child: by the thread that is there if it is `mine`, else by one that is not, and for ever."""
+        self.owner = None
+        if not mine or self._real is None:
+            self._real = self._make_real() if mine else _raw_lock()
+        self._take_real()
+
     def holder(self) -> int:
         return -1 if self.owner is None else self.owner.number
 
@@ -210,6 +217,10 @@ class StandInLock(Gate):
 
     def _make_real(self) -> _thread.LockType | _thread.RLock:
         return _raw_lock()
+
+    def _take_real(self) -> None:
+        if self._real is not None:
+            self._real.acquire(False)
 
     def _really_locked(self) -> bool:
         real = self._real
@@ -317,6 +328,10 @@ class StandInRLock(StandInLock):
 
     def _make_real(self) -> _thread.RLock:
         return _raw_rlock()
+
+    def _take_real(self) -> None:
+        for _ in self._taken:
+            super()._take_real()
 
     def __repr__(self) -> str:
         return super().__repr__().replace("_thread.lock", f"_thread.RLock count={len(self._taken)}")

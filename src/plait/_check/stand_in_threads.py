@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _thread
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -26,6 +27,8 @@ _real_stop = getattr(threading.Thread, "_stop", None)
 _real_new = _thread.start_new_thread
 _real_enumerate = threading.enumerate
 _real_hook = threading.__excepthook__
+_MAKE_HANDLE: Any = getattr(_thread, "_make_thread_handle", None)  # from Python 3.13 on
+_HANDLE = "_os_thread_handle" if sys.version_info >= (3, 14) else "_handle"
 _NUMBER = "_plait_number"
 _CONTROL = "_plait_control"  # the attribute of a Thread that has its thread of control
 
@@ -55,6 +58,8 @@ def join(self: threading.Thread, timeout: float | None = None) -> None:
     control = _control(self)
     execution = STAGE.execution
     me = None if execution is None else execution.here()
+    if control is not None and control.done and (execution is None or me is None):
+        return  # in a forked child, which has no thread of control but its own
     if execution is None or me is None or control is None:
         if self.ident is None and execution is not None and me is not None:
             raise RuntimeError("cannot join thread before it is started")
@@ -179,6 +184,23 @@ def main_thread_kept() -> Iterator[None]:
         if threading._main_thread is not before:  # type: ignore[attr-defined]  # what main_thread() says
             threading._active.pop(threading._main_thread.ident, None)  # type: ignore[attr-defined]  # as above
             threading._main_thread = before  # type: ignore[attr-defined]  # what main_thread() says
+
+
+def alone_after_fork(execution: Execution) -> None:
+    """What `threading` does in a forked child, once more: with threads under control it cannot at first."""
+    ident = _thread.get_ident()
+    current = threading._active.get(ident)  # type: ignore[attr-defined]  # who calls
+    for thread in list(threading._dangling):  # type: ignore[attr-defined]  # all that there are
+        if _control(thread) in execution.threads:
+            if _MAKE_HANDLE is None:
+                if thread is current:
+                    thread._set_tstate_lock()
+                continue
+            handle = _MAKE_HANDLE(thread.ident or 0)
+            if thread is not current:
+                handle._set_done()
+            setattr(thread, _HANDLE, handle)
+    threading._after_fork()  # type: ignore[attr-defined]  # as above
 
 
 def number_of(self: object) -> int:

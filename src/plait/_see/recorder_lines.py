@@ -5,21 +5,17 @@ It needs the GIL for each look, for some microseconds a thread, and looks less o
 
 from __future__ import annotations
 
-import functools
-import os
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import FrameType
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from plait._see.replaced import Replaced
 from plait._see.sampler import now
 from plait._see.unseen_thread import UnseenThread
 from plait._see.whereabouts import program_frame, whence
 
-_FORKS = ("fork", "forkpty")
 _PERIOD = 0.04  # seconds
 _COST = 0.01  # of the time: what takes more is done less often
 _KEPT = 300_000
@@ -35,7 +31,7 @@ class Look(NamedTuple):
 
 
 class LineRecorder:
-    """Looks between `install` and `remove`; `natives` has the threads that count, by their own number."""
+    """Looks between `install` and `remove`, in `thread`; `natives` has the threads that count, by their own number."""
 
     def __init__(self, natives: Mapping[int, int]) -> None:
         self.looks: deque[Look] = deque(maxlen=_KEPT)
@@ -43,33 +39,15 @@ class LineRecorder:
         self.sources: dict[str, tuple[str, int]] = {}  # the file and the number of each line
         self._words: dict[str, str] = {}  # each once, however often it is seen
         self._again = self._took = 0.0
-        self._replaced = Replaced()
-        self._thread = UnseenThread(self._look, _PERIOD)
+        self.thread = UnseenThread(self._look, _PERIOD)
 
     def install(self) -> None:
         """Begin."""
-        for name in _FORKS:
-            if hasattr(os, name):
-                self._replaced.put(os, name, self._alone(getattr(os, name)))
-        self._thread.start()
+        self.thread.start()
 
     def remove(self) -> None:
         """End."""
-        self._replaced.put_back()
-        self._thread.stop()
-
-    def _alone(self, fork: Callable[[], Any]) -> Callable[[], Any]:
-        """Nobody looks meanwhile: from Python 3.12 on a program with several threads is warned."""
-
-        @functools.wraps(fork)
-        def alone() -> Any:
-            self._thread.stop()
-            try:
-                return fork()
-            finally:
-                self._thread.start()  # in a child nothing happens
-
-        return alone
+        self.thread.stop()
 
     def _look(self) -> None:
         if (began := time.perf_counter()) < self._again:

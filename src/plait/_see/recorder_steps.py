@@ -62,7 +62,7 @@ class Blocked(NamedTuple):
 class Steps:
     """Those of all tasks, and where they are while they run.
 
-    `library` has the folders of the event loops: a line there is not one that blocks.
+    `library` has the folders of the event loops: a line there is not one that blocks. `watch` is the thread that looks.
     """
 
     def __init__(self) -> None:
@@ -75,24 +75,24 @@ class Steps:
         self._seen: dict[int, tuple[int, Counter[str]]] = {}  # thread: began, how often each line
         self._loops: set[int] = set()  # threads that run one
         self._in_c: dict[int, tuple[Any, CodeType]] = {}  # threads that run one in C: that, and what waits in it
-        self._watch = UnseenThread(self._look, BLOCKING / 2e6)
+        self.watch = UnseenThread(self._look, BLOCKING / 2e6)
 
     def close(self) -> None:
         """Look no more, and keep no task alive."""
-        self._watch.stop()
+        self.watch.stop()
         self._numbers.clear()
 
     def watches(self, loop: Any, idle: CodeType) -> None:
         """This thread runs a loop in C, whose steps nobody notes: above `idle` only a step has frames."""
         self._in_c[_thread.get_ident()] = loop, idle
-        self._watch.start()
+        self.watch.start()
 
     def begins(self, began: int, below: CodeType) -> None:
         """This thread begins a step."""
         thread = _thread.get_ident()
         if thread not in self._loops:
             self._loops.add(thread)
-            self._watch.start()
+            self.watch.start()
         self._running[thread] = began, below
 
     def ends(self, began: int, name: str, beside: str = BESIDE) -> int:
@@ -111,7 +111,7 @@ class Steps:
         self._in_c.pop(_thread.get_ident(), None)
         self._running.pop(_thread.get_ident(), None)
         if not self._loops and not self._in_c:
-            self._watch.stop()
+            self.watch.stop()
 
     def number(self, task: object, name: str) -> int:
         """A task's number; its name is kept."""

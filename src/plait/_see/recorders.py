@@ -16,6 +16,7 @@ from plait._see.recorder_tasks import TaskRecorder
 from plait._see.recorder_transfer import TransferRecorder
 from plait._see.recorder_trio import TrioRecorder
 from plait._see.recorder_turns import TurnRecorder
+from plait._see.unseen_thread import UnseenAtForks
 
 
 class Recorders:
@@ -36,6 +37,7 @@ class Recorders:
         self.lines = LineRecorder(self.waits.natives)
         self.imports = ImportRecorder(self.waits.noted, self.waits.unfinished, self.waits.natives)
         self.garbage = GarbageRecorder()
+        self._at_forks = UnseenAtForks(self.lines.thread, self.steps.watch)
         self._wrappers = (
             self.library,
             self.tasks,
@@ -51,6 +53,7 @@ class Recorders:
     def install(self) -> None:
         """Begin."""
         self.waits.install()
+        self._at_forks.install()
         for one in self._wrappers:
             one.install()
         self.lines.install()
@@ -64,5 +67,6 @@ class Recorders:
         for one in reversed(self._wrappers):
             one.remove()
         self.steps.close()
+        self._at_forks.remove()
         self.lines.remove()  # whose end is waited for: no wait of the program's
         self.waits.remove()

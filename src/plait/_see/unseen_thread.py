@@ -6,13 +6,18 @@
 from __future__ import annotations
 
 import _thread
+import functools
 import os
 import signal
+import subprocess
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+from plait._see.replaced import Replaced
+
+_FORKS = ((os, "fork"), (os, "forkpty"), (subprocess, "_fork_exec"))
 _JOINABLE: Any = getattr(_thread, "start_joinable_thread", None)  # from Python 3.13 on
 _LOOKS = 1000  # for a thread that has ended
 
@@ -37,16 +42,17 @@ class UnseenThread:
                 runs.acquire()
                 self._running = runs, self._launch(runs)
 
-    def stop(self) -> None:
-        """End, and return when it has; a forked child has none that could be ended."""
+    def stop(self) -> bool:
+        """End, and return when it has, whether it ran; a forked child has none that could be ended."""
         if os.getpid() != self._pid:
-            return
+            return False
         with self._guard:
             running, self._running = self._running, None
             if running is not None:
                 runs, join = running
                 runs.release()
                 join()
+            return running is not None
 
     def _launch(self, runs: _thread.LockType) -> Callable[[], object]:
         """Start the thread; what waits for its end."""
@@ -61,6 +67,36 @@ class UnseenThread:
             join: Callable[[], object] = _JOINABLE(run, daemon=True).join
             return join
         return _started(run)
+
+
+class UnseenAtForks:
+    """While it is installed none of the threads is there at a fork: Python 3.12 and later warn of other threads."""
+
+    def __init__(self, *threads: UnseenThread) -> None:
+        self._threads = threads
+        self._replaced = Replaced()
+
+    def install(self) -> None:
+        """Begin."""
+        for owner, name in _FORKS:
+            if fork := getattr(owner, name, None):
+                self._replaced.put(owner, name, self._alone(fork))
+
+    def remove(self) -> None:
+        """End."""
+        self._replaced.put_back()
+
+    def _alone(self, fork: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(fork)
+        def alone(*args: Any) -> Any:
+            stopped = [thread for thread in self._threads if thread.stop()]
+            try:
+                return fork(*args)
+            finally:
+                for thread in stopped:
+                    thread.start()  # in a child nothing happens
+
+        return alone
 
 
 def _started(run: Callable[[], object]) -> Callable[[], object]:
