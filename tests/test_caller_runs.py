@@ -115,8 +115,9 @@ def test_failures_and_retries_are_as_everywhere() -> None:
         return x
 
     assert list(plait.map(fails_once, range(2_000), retry=plait.Retry(2, backoff=0))) == list(range(2_000))
-    outcomes = list(plait.map(where, [*range(2_000), "no number", 1]).outcomes())
-    assert [outcome.index for outcome in outcomes if outcome.error is not None] == [2_000]
+    many = 10_000  # the thread of a busy machine takes some of them ahead
+    outcomes = list(plait.map(where, [*range(many), "no number", 1]).outcomes())
+    assert [outcome.index for outcome in outcomes if outcome.error is not None] == [many]
     assert outcomes[-1].worker == "inline"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import multiprocessing.util
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import redirect_stderr
@@ -48,6 +49,7 @@ threading.Thread(target=len, args=("",)).start()
     assert told(explore(tmp_path, source, runs=2)) == ("passed", "2 schedules, not a proof")
 
 
+FORKS_BESIDE_THREADS = pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # as these programs do
 HELD = """
 import multiprocessing, os, sys, threading
 mp = multiprocessing.get_context("fork")
@@ -65,6 +67,7 @@ while not held.locked():
 OVER = "go.set()\nother.join()"
 
 
+@FORKS_BESIDE_THREADS
 def test_a_forked_child_is_alone_and_not_under_control(tmp_path: Path, nothing_left: None) -> None:
     """Nobody is there who could give it the baton: it waited for ever for threads that a fork does not copy."""
     source = f"""{HELD}
@@ -88,6 +91,7 @@ assert process.exitcode == 0
     assert told(result) == ("passed", "3 schedules, not a proof"), result.record and result.record.output
 
 
+@FORKS_BESIDE_THREADS
 @pytest.mark.parametrize(
     ("ends", "expected"),
     [("sys.exit(4)", 4), ("sys.exit()", 0), ("sys.exit('no')", 1), ("1 / 0", 1), ("os._exit(3)", 3), ("", 0)],
@@ -105,6 +109,7 @@ else:
     assert told(result) == ("passed", "2 schedules, not a proof"), result.record and result.record.output
 
 
+@FORKS_BESIDE_THREADS
 def test_a_function_that_is_called_in_a_forked_child_may_take_locks(tmp_path: Path, nothing_left: None) -> None:
     source = f"""{HELD}
 import subprocess
@@ -139,6 +144,25 @@ assert not warned()
 """
     result = explore(tmp_path, source, runs=2)
     assert told(result) == ("passed", "2 schedules, not a proof")
+
+
+def test_the_fork_server_serves_all_executions(tmp_path: Path) -> None:
+    """Each execution took away the folder where it listens, so that the second one found nobody."""
+    source = """
+import multiprocessing, threading
+if __name__ == "__main__":
+    process = multiprocessing.get_context("forkserver").Process(target=len, args=("",))
+    thread = threading.Thread(target=process.start)
+    thread.start()
+    thread.join()
+    process.join()
+    assert process.exitcode == 0
+"""
+    file = tmp_path / "program.py"
+    file.write_text(source)
+    command = [sys.executable, "-m", "plait", "check", "--runs", "3", str(file)]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=100)
+    assert ended.stdout.startswith("passed: 2 schedules"), ended.stdout + ended.stderr
 
 
 @pytest.mark.parametrize("last", ["", "assert False"])

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import contextvars
+import sys
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
+from test_check_outside import explore, told
 
 from plait._check.real_threads import RealThreads
 
@@ -65,3 +68,19 @@ def test_who_was_not_offered_is_not_used_again(threads: RealThreads) -> None:
     first = lived(threads, threads.keep, main=False)
     threads.offer()  # the caller, who may end
     assert lived(threads, lambda: None)[0] != first[0]
+
+
+@pytest.mark.skipif(sys.version_info < (3, 14), reason="threads of this Python are given no context")
+def test_a_thread_runs_in_the_context_that_it_is_given(tmp_path: Path) -> None:
+    source = """
+        import contextvars, sys, threading
+        value, given, seen = contextvars.ContextVar("value", default=0), contextvars.Context(), []
+        given.run(value.set, 7)
+        value.set(9)
+        for context in (given, None):
+            thread = threading.Thread(target=lambda: seen.append(value.get()), context=context)
+            thread.start()
+            thread.join()
+        assert seen == [7, 9 if sys.flags.thread_inherit_context else 0]
+        """
+    assert told(explore(tmp_path, source, runs=2)) == ("passed", "2 schedules, not a proof")

@@ -20,6 +20,7 @@ from plait._check.stage import STAGE
 _END = 5.0  # seconds for a process to be gone that was killed
 _ALL = -1_000_000  # priorities; without one, those that have none would be forgotten
 _OF_THREADS = frozenset({"_terminate_pool", "_finalize_join", "_finalize_close", "_finalize_manager"})
+_OF_ALL = frozenset({"_remove_temp_dir"})  # where the fork server listens, which goes on through all executions
 _Key = tuple[int | None, int]
 
 
@@ -57,14 +58,15 @@ class Children:
             _processes().discard(child)
         registry = _registry()
         for key in registry.keys() - self._finalizers:
-            if getattr(registry[key]._callback, "__name__", "") in _OF_THREADS:
+            if _name(registry[key]) in _OF_THREADS:
                 _let_go(registry.pop(key))
 
     @contextmanager
     def _set_aside(self) -> Iterator[None]:
         """While it lasts there are the finalizers of this execution only."""
         registry = _registry()
-        others = {key: registry.pop(key) for key in self._finalizers & registry.keys()}
+        kept = [key for key in registry if key in self._finalizers or _name(registry[key]) in _OF_ALL]
+        others = {key: registry.pop(key) for key in kept}
         try:
             yield
         finally:
@@ -101,6 +103,11 @@ def _registry() -> dict[_Key, Any]:
     util = sys.modules.get("multiprocessing.util")
     found: dict[_Key, Any] | None = getattr(util, "_finalizer_registry", None)
     return {} if found is None else found
+
+
+def _name(finalizer: Any) -> str:
+    found: str = getattr(finalizer._callback, "__name__", "")
+    return found
 
 
 def _processes() -> set[Any]:

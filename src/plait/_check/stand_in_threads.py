@@ -8,6 +8,8 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from contextvars import Context, copy_context
+from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
@@ -49,7 +51,8 @@ def start(self: threading.Thread) -> None:
     self.__dict__[_CONTROL] = child
     self._started._flag = True  # type: ignore[attr-defined]  # nobody waits for it yet
     _limbo()[self] = self  # it is one of `threading.enumerate()` from now on, though it has not done anything yet
-    execution.launch(child, lambda: _bootstrap(execution, child, self))
+    run = _in_context(self)
+    execution.launch(child, lambda: _bootstrap(execution, child, self, run))
     self._ident = child.ident  # type: ignore[attr-defined]  # whoever has started it may ask for it at once
 
 
@@ -238,14 +241,23 @@ def _begin(execution: Execution, me: Controlled, name: str, *, daemon: bool) -> 
     return child
 
 
-def _bootstrap(execution: Execution, me: Controlled, thread: threading.Thread) -> None:
+def _in_context(thread: threading.Thread) -> Callable[[], object]:
+    """What it runs; from Python 3.14 on in a context that is given, copied or empty."""
+    if sys.version_info < (3, 14):
+        return thread.run
+    if thread._context is None:
+        thread._context = copy_context() if sys.flags.thread_inherit_context else Context()
+    return partial(thread._context.run, thread.run)
+
+
+def _bootstrap(execution: Execution, me: Controlled, thread: threading.Thread, run: Callable[[], object]) -> None:
     thread._ident = me.ident  # type: ignore[attr-defined]  # as Thread._bootstrap_inner does
     thread._native_id = me.native  # type: ignore[attr-defined]  # as Thread._bootstrap_inner does
     active: dict[int, threading.Thread] = threading._active  # type: ignore[attr-defined]  # as it does
     active[me.ident] = thread
     _limbo().pop(thread, None)
     try:
-        thread.run()
+        run()
     except (Abort, SystemExit):
         pass
     except BaseException as error:
