@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -403,3 +403,36 @@ def test_where_an_rlock_was_taken_by_a_context_manager(tmp_path: Path) -> None:
     assert [(step.who, step.place, step.text) for step in has] == [
         (who, "mirror.py:10", "with a.transaction():") for who in ("t1", "t2")
     ]
+
+
+@pytest.mark.skipif(sys.version_info < (3, 15), reason="threading of this Python has none")
+@pytest.mark.parametrize("shared", ["serialize_iterator", "concurrent_tee"])
+def test_an_iterator_that_one_at_a_time_asks(shared: str) -> None:
+    """Who asks it waits for the one that is within, not to be notified."""
+    go, there = threading.Event(), threading.Event()
+
+    def given() -> Iterator[int]:
+        there.set()
+        go.wait()
+        yield 1
+        yield 2
+
+    made = getattr(threading, shared)(given())
+    one, two = made if shared == "concurrent_tee" else (made, made)
+    asks = [threading.Thread(target=next, args=(each,), name=name) for name, each in (("asks", one), ("waits", two))]
+    asks[0].start()
+    there.wait()
+    asks[1].start()
+    try:
+        found = {}
+        while not found or wait_of(found["waits"]).kind != "lock":
+            found = {thread.name: thread for thread in look_inside().threads}
+        wanted = wait_of(found["waits"]).keys
+        assert wanted
+        assert set(wanted) & {one.key for one in holdings(found["asks"])}
+        assert holdings(found["waits"]) == []
+        assert wait_of(found["asks"]).kind == "event"
+    finally:
+        go.set()
+        for thread in asks:
+            thread.join()

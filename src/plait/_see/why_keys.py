@@ -18,6 +18,7 @@ _NO_OWNERS = re.compile(r"^<frozen |[/\\](threading|queue|_base|selectors)\.py$|
 
 
 _QUEUE = re.compile(r"lib[/\\]python[\d.t]+[/\\]queue\.py$|[/\\]Lib[/\\]queue\.py$")
+TURNS = {"serialize_iterator": "self._lock", "_concurrent_tee": "self.lock"}  # by their classes
 _MUTEX = "self.mutex"  # what all methods of a queue are in
 
 
@@ -50,9 +51,9 @@ def holdings(thread: Thread) -> list[Holding]:
     """The locks that the thread has taken and not let go, as far as the source tells; innermost frame first."""
     found = []
     for at, frame in enumerate(thread.frames):
-        if _is_within_queue(thread.frames[: at + 1]):
+        if lock := _MUTEX if _is_within_queue(thread.frames[: at + 1]) else _turn(thread.frames[: at + 1]):
             own = next((outer for outer in thread.frames[at:] if is_own(outer)), None)
-            found.append(Holding(f"the lock of {_class_of(frame)}", key_of(frame, _MUTEX), frame, frame.line, own))
+            found.append(Holding(f"the lock of {_class_of(frame)}", key_of(frame, lock), frame, frame.line, own))
         if _NO_OWNERS.search(frame.file) or (thread.task and not frame.variables and not is_own(frame)):
             continue
         own = next((outer for outer in thread.frames[at:] if is_own(outer)), None)
@@ -70,6 +71,18 @@ def _is_within_queue(frames: tuple[Frame, ...]) -> bool:
     if not _QUEUE.search(frame.file) or not inner or _QUEUE.search(inner[-1].file):
         return False
     return any(not _NO_OWNERS.search(one.file) for one in inner)
+
+
+def _turn(frames: tuple[Frame, ...]) -> str:
+    """The lock of an iterator that many share, from Python 3.15 on, within which others ask what it is made of."""
+    *inner, frame = frames
+    return TURNS.get(frame.variables["self"].type, "") if inner and takes_turns(frame) else ""
+
+
+def takes_turns(frame: Frame) -> bool:
+    """Whether it is a method of an iterator of `threading` that one at a time asks."""
+    itself = frame.variables.get("self")
+    return frame.file.endswith("threading.py") and itself is not None and itself.type in TURNS
 
 
 def _class_of(frame: Frame) -> str:

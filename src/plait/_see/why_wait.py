@@ -9,7 +9,7 @@ from typing import NamedTuple
 from plait._see import why_source
 from plait._see.services import SERVICES
 from plait._see.why_dump import Frame, Thread
-from plait._see.why_keys import Key, is_own, key_of, shown, taken_at
+from plait._see.why_keys import Key, is_own, key_of, shown, taken_at, takes_turns
 from plait._see.why_proc import kernel_wait
 from plait._see.why_source import Call
 from plait._see.why_teams import crew_of
@@ -307,6 +307,10 @@ def _by_library(inner: tuple[Frame, ...]) -> tuple[str, int]:
         if frame.file.endswith(TKINTER):
             return "window call", address
         if frame.file.endswith(("threading.py", "multiprocessing/synchronize.py")) and owner is not None:
+            if takes_turns(frame):
+                if frame is inner[0]:
+                    return "lock", address
+                continue  # it has the lock, and what it is made of waits
             if name == "__enter__" and _CONDITIONS.get(owner.type) != "semaphore":
                 return "lock", address
             kind = _CONDITIONS.get(owner.type, "condition")
