@@ -6,6 +6,7 @@ import ctypes  # noqa: F401  # libffi keeps a descriptor open from the first imp
 import gc
 import importlib.util
 import multiprocessing
+import multiprocessing.util
 import os
 import shutil
 import signal
@@ -81,6 +82,18 @@ def fork_server() -> Iterator[ForkServerContext]:
     forkserver.ensure_running()
     yield server
     forkserver._forkserver._stop()
+    resource_tracker._resource_tracker._stop()
+
+
+@pytest.fixture(scope="module")
+def no_tracker_is_left() -> Iterator[None]:
+    """What `multiprocessing` starts for the names of its locks, from Python 3.14 on; the names go before it."""
+    resource_tracker.ensure_running()
+    registry = multiprocessing.util._finalizer_registry
+    before = set(registry)
+    yield
+    for key in registry.keys() - before:
+        registry[key]()
     resource_tracker._resource_tracker._stop()
 
 

@@ -6,9 +6,7 @@ import io
 import multiprocessing.util
 import subprocess
 import sys
-from collections.abc import Iterator
 from contextlib import redirect_stderr
-from multiprocessing import resource_tracker
 from pathlib import Path
 
 import pytest
@@ -17,16 +15,7 @@ from test_check_outside import explore, told
 FORKS = "import multiprocessing.pool, threading, time\nmp = multiprocessing.get_context('fork')\n"
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _no_tracker_is_left() -> Iterator[None]:
-    """What `multiprocessing` starts for the names of its locks, from Python 3.14 on; the names go before it."""
-    resource_tracker.ensure_running()
-    registry = multiprocessing.util._finalizer_registry
-    before = set(registry)
-    yield
-    for key in registry.keys() - before:
-        registry[key]()
-    resource_tracker._resource_tracker._stop()
+pytestmark = pytest.mark.usefixtures("no_tracker_is_left")
 
 
 def test_a_process_that_never_ends_is_killed_when_the_execution_has_failed(tmp_path: Path, nothing_left: None) -> None:

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from test_check_told import Told, is_told
 
+pytestmark = pytest.mark.usefixtures("no_tracker_is_left")
+
 PROGRAMS = {
     "a thread that is started again": Told(
         """

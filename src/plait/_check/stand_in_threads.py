@@ -193,16 +193,17 @@ def alone_after_fork(execution: Execution) -> None:
     """What `threading` does in a forked child, once more: with threads under control it cannot at first."""
     ident = _thread.get_ident()
     current = threading._active.get(ident)  # type: ignore[attr-defined]  # who calls
-    for thread in list(threading._dangling):  # type: ignore[attr-defined]  # all that there are
-        if _control(thread) in execution.threads:
-            if _MAKE_HANDLE is None:
-                if thread is current:
-                    thread._set_tstate_lock()
-                continue
+    dangling = threading._dangling  # type: ignore[attr-defined]  # all that there are
+    for thread in [one for one in dangling if _control(one) is not None]:
+        if _control(thread) not in execution.threads:
+            dangling.discard(thread)  # garbage of an earlier execution
+        elif _MAKE_HANDLE is not None:
             handle = _MAKE_HANDLE(thread.ident or 0)
             if thread is not current:
                 handle._set_done()
             setattr(thread, _HANDLE, handle)
+        elif thread is current:
+            thread._set_tstate_lock()
     threading._after_fork()  # type: ignore[attr-defined]  # as above
 
 
