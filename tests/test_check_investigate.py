@@ -73,6 +73,21 @@ def test_a_loss_that_the_program_did_not_notice_ends_the_search_too() -> None:
     assert [switch[:2] for switch in told.record.switches] == [SPLIT[:2]]
 
 
+def test_a_loss_that_the_program_notices_with_fewer_switches_is_told_as_its_failure() -> None:
+    hints: list[Sequence[Switch]] = []
+    look = Look(hints.append, passing().sources)
+    look(program(()))
+    noise = Switch(2, 0, 1, "noise")
+    case = look(program((*hints[0], noise), fails=False))
+    assert case is not None
+    told = investigate(
+        case, lambda switches: program(switches, fails=noise not in switches), lambda: True, passing().sources
+    )
+    assert told.finding.kind == "lost update"
+    assert "did not notice" not in told.finding.why
+    assert told.record.failure is not None
+
+
 def test_what_others_add_between_two_rounds_of_a_loop_is_not_lost() -> None:
     hints: list[Sequence[Switch]] = []
     look = Look(hints.append, passing().sources)

@@ -383,6 +383,23 @@ threads = [threading.Thread(target=client, name="client"), threading.Thread(targ
             "not every way out",
         ),
     ),
+    "an item left in a queue that nobody waits for": Told(
+        """
+import queue, threading
+done, jobs = threading.Event(), queue.Queue()
+def waits(): done.wait()
+def works():
+    jobs.put(3)
+    jobs.get(block=False)
+threads = [threading.Thread(target=waits, name="waits"), threading.Thread(target=works, name="works")]
+for t in threads: t.start()
+if jobs.empty(): done.set()
+else: jobs.put(4)
+for t in threads: t.join()
+""",
+        "Nobody will wake it: done",
+        ("waits waits in line 4", "not what it asked for"),
+    ),
     "a connection that an error keeps out of its pool": Told(
         """
 import contextlib

@@ -75,6 +75,8 @@ def splits(history: History) -> list[Split]:
                     break
                 last = updated if updated is not None and other.event.kind == _READ else second
                 kind = _kind(history, first, other, last)
+                if kind == "lost update" and last.at in history.record.same:
+                    continue
                 if kind and not history.in_order(first.at, other.at, last.at):
                     found.append(Split(kind, first.at, other.at, last.at))
     return sorted(found, key=lambda split: (split.second, split.first, split.other))

@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING
 from plait._check.border import Border
 from plait._check.controlled import Abort, Controlled, Gate
 from plait._check.diagnosis import LATELY, at_limit, goes_on, only_time_helps, uncaught
+from plait._check.elements import Elements
 from plait._check.fair import Fair
 from plait._check.first_choice import FirstChoice
 from plait._check.heartbeat import Heartbeat
@@ -75,7 +76,7 @@ class Execution(Border):
         at_exit: what the program has registered for its end.
         signals: the handlers that the main thread has to call before it does anything else, by number of the signal.
         broken: the first test of the program's own test run that failed.
-        remarks: what asyncio does wrong at some place.
+        remarks: what asyncio does wrong at some place; `elements` what has been read of containers.
         until: the moment of real time up to which a long execution goes on; None for any.
         left: the threads that could not be unwound.
     """
@@ -98,18 +99,17 @@ class Execution(Border):
         self.broken: Failure | None = None
         self.aborting = False
         self.returned: deque[Controlled] = deque()
-        self.away = 0
+        self.away, self.dropped = 0, False
         self.border = _raw_lock()
-        self.dropped = False
         self.outside: list[str] = []
         self.strangers: set[int] = set()
         self.over = _raw_lock()
         self.over.acquire()
         self.clock_reads = 0
+        self.elements = Elements()
         self.left: list[str] = []
         self.until: float | None = None
-        self.gave_up = ""
-        self.standstill = Standstill()
+        self.gave_up, self.standstill = "", Standstill()
         self.at_exit: list[partial[object]] = []
         self.signals: dict[int, Callable[[], object]] = {}
         self.remarks = Remarks()

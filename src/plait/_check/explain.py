@@ -154,7 +154,7 @@ def _stuck(history: History, failure: Failure, before: History | None, sources: 
     why = cause(history, failure, sources)
     if why is None:
         return None
-    behind = _behind(history, failure, why, before, sources) or _unserved(history, failure, why, before, sources)
+    behind = _behind(history, failure, why, before, sources) or _unserved(history, why, before, sources)
     signals = why.kind in ("nobody sets it", "nothing comes")
     crossed = explain_crossed(history, failure, why.blocked, sources) if signals else None
     permits = explain_permits(history, failure, why, sources)
@@ -197,14 +197,14 @@ def _explains_hang(history: History, best: Split, points: int, sources: Sources,
     return points >= _ENOUGH_FOR_A_HANG and best.kind in ("lost update", "lock released in between")
 
 
-def _unserved(
-    history: History, failure: Failure, found: Cause, before: History | None, sources: Sources
-) -> Finding | None:
+def _unserved(history: History, found: Cause, before: History | None, sources: Sources) -> Finding | None:
     """What a stuck thread waits for is asked for in a queue from which nobody takes anything any more."""
     if found.kind != "nobody sets it" and found.waiting.kind != "queue get":
         return None
     left = leftover(history, before, found.blocked.thread, sources)
-    return explain_unserved(history, failure, left, sources) if left is not None else None
+    if left is None or left.put.thread != found.blocked.thread:
+        return None  # it waits for something else
+    return explain_unserved(history, found.blocked, left, sources)
 
 
 def _with_end(finding: Finding, failure: Failure) -> Finding:

@@ -6,7 +6,7 @@ from plait._check.explain_deadlock import waits_at, what
 from plait._check.findings import Finding, Moment
 from plait._check.history import History
 from plait._check.leftover import Leftover
-from plait._check.record import Failure
+from plait._check.record import Blocked
 from plait._check.source import Sources
 from plait._check.uses import Call
 from plait._check.words import Words
@@ -38,11 +38,8 @@ def explain_leftover(history: History, found: Leftover, sources: Sources) -> Fin
     )
 
 
-def explain_unserved(history: History, failure: Failure, found: Leftover, sources: Sources) -> Finding | None:
-    """The same where somebody waits for what an item was to bring about; None if who put it does not wait."""
-    asks = next((one for one in failure.blocked if one.thread == found.put.thread), None)
-    if asks is None:
-        return None
+def explain_unserved(history: History, asks: Blocked, found: Leftover, sources: Sources) -> Finding:
+    """The same where the one who put an item waits for what it was to bring about."""
     finding, words = explain_leftover(history, found, sources), Words(history, sources)
     end = Moment(asks.thread, waits_at(asks), f"waits for {what(asks, words, '')}, for ever", words.holds(asks))
     return finding._replace(

@@ -31,6 +31,7 @@ PREFIX = "@plait."
 WHOLE = object()  # the key of a subscript that cannot be known without evaluating it twice
 _LONGEST = 40  # characters of a key that is told apart from others
 
+_FIRST = operator.itemgetter(0)
 _READ, _WRITE, _ENTER, _PAUSE = Kind.READ, Kind.WRITE, Kind.ENTER, Kind.PAUSE
 _INSTANCE, _CONTAINER, _ITERATOR = Sort.INSTANCE, Sort.CONTAINER, Sort.ITERATOR
 _CLASS, _MODULE, _COLLECTION = Sort.CLASS, Sort.MODULE, Sort.COLLECTION
@@ -204,8 +205,8 @@ class Hooks:
         if execution is not None:
             sort = self._types.sort(type(thing))
             if sort is _CONTAINER or self._holds(execution, thing, sort):
-                execution.step(_WRITE, execution.places.number(container_of(thing)), "[]", site)
                 self._happen(execution, self._opaque.looks((value,)), site)
+                execution.step(_WRITE, execution.places.number(container_of(thing)), "[]", site)
         return value
 
     def _by_name(self, attribute: Named | None, site: Any) -> None:
@@ -220,7 +221,7 @@ class Hooks:
         (self.read if reads else self.write)(thing, known)
 
     def _happen(self, execution: Execution, accesses: Iterable[Access], site: Any) -> None:
-        for kind, thing, name in accesses:
+        for kind, thing, name in sorted(accesses, key=_FIRST):  # nobody comes between a change and what makes it
             if type(thing) in WEAK:
                 execution.places.due = 0
             execution.step(kind, execution.places.number(thing), name, site)
@@ -232,27 +233,24 @@ class Hooks:
 
     def read_item(self, thing: Any, site: Any, key: Any) -> Any:
         """Before an element is loaded."""
-        execution = STAGE.execution
-        if execution is not None:
-            sort = self._types.sort(type(thing))
-            if sort is _CONTAINER:
-                execution.step(_READ, execution.places.number(thing), element(key), site)
-            elif sort >= _INSTANCE and self._holds(execution, thing, sort) and not _is_view(thing, key):
-                name = element(element_of(thing, key) if type(thing) is memoryview else key)
-                execution.step(_READ, execution.places.number(container_of(thing)), name, site)
+        if STAGE.execution is not None and not _is_view(thing, key):
+            self._item(STAGE.execution, _READ, thing, site, key)
         return thing
 
     def write_item(self, thing: Any, site: Any, key: Any) -> Any:
         """Before an element is stored or deleted."""
-        execution = STAGE.execution
-        if execution is not None:
-            sort = self._types.sort(type(thing))
-            if sort is _CONTAINER:
-                execution.step(_WRITE, execution.places.number(thing), element(key), site)
-            elif sort >= _INSTANCE and self._holds(execution, thing, sort):
-                name = element(element_of(thing, key) if type(thing) is memoryview else key)
-                execution.step(_WRITE, execution.places.number(container_of(thing)), name, site)
+        if STAGE.execution is not None:
+            self._item(STAGE.execution, _WRITE, thing, site, key)
         return thing
+
+    def _item(self, execution: Execution, kind: Kind, thing: Any, site: Any, key: Any) -> None:
+        sort = self._types.sort(type(thing))
+        if not (sort is _CONTAINER or (sort >= _INSTANCE and self._holds(execution, thing, sort))):
+            return
+        name = element(element_of(thing, key) if type(thing) is memoryview else key)
+        me = execution.step(kind, execution.places.number(container_of(thing)), name, site)
+        if me is not None and not me.quiet:
+            execution.elements.touch(execution.events[-1], len(execution.events) - 1, thing, key)
 
     def whole(self, thing: Any, site: Any) -> Any:
         """Before something looks at all of it: ``len``, ``in``, ``==``, an f-string; ``next`` of an iterator."""

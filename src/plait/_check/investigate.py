@@ -64,9 +64,11 @@ def investigate(case: Case, run: Run, more: Callable[[], bool], sources: Sources
 
 
 def _lost(record: Record, prediction: Prediction, run: Run, more: Callable[[], bool], sources: Sources) -> Told:
-    """An update that was lost, though nothing failed by it."""
+    """An update that was lost, though nothing failed by it; what fails with fewer switches is told as a failure."""
     finding = lost(prediction, record, sources)
     shorter = shrink(record, run, more, lambda one, _: lost(prediction, one, sources) is not None)
+    if shorter.failure is not None:
+        return investigate(Case(shorter), run, more, sources)
     finding = lost(prediction, shorter, sources) or finding
     if finding is None:
         raise ValueError("the record has neither a failure nor what was predicted")

@@ -103,6 +103,7 @@ def _record(execution: Execution, output: str) -> Record:
         execution.remarks.all,
         execution.one_order,
         execution.standstill,
+        frozenset(execution.elements.same),
     )
 
 

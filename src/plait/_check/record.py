@@ -134,7 +134,8 @@ class Record(NamedTuple):
 
     `outside` are the calls that were let go, `uncontrolled` how many foreign threads took part. `gave_up` says why the
     execution was ended although nothing had failed, and `standstill` what it was doing then; `left` which threads would
-    not end. `one_order` says that there was never a choice.
+    not end. `one_order` says that there was never a choice. `same` are the writes of elements that lose nothing, see
+    `elements`.
     """
 
     events: Sequence[Event]
@@ -150,3 +151,4 @@ class Record(NamedTuple):
     remarks: Sequence[Remark] = ()
     one_order: bool = False
     standstill: Standstill = Standstill()
+    same: frozenset[int] = frozenset()
