@@ -398,7 +398,7 @@ else: jobs.put(4)
 for t in threads: t.join()
 """,
         "Nobody will wake it: done",
-        ("waits waits in line 4", "not what it asked for"),
+        ("waits waits for `done` in line 4", "not what it asked for"),
     ),
     "a connection that an error keeps out of its pool": Told(
         """
