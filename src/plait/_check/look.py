@@ -83,7 +83,7 @@ class Look:
         """An update that was lost in this execution, though nothing had led to it, and the program did not notice."""
         for accesses in interleaved(record.events):
             sites = tuple(record.events[at].site for at in accesses)
-            if sites not in self._judged:
+            if sites not in self._judged and accesses[2] not in record.same:
                 self._judged.add(sites)
                 seen = Prediction("data race", (), sites)
                 if lost(seen, record, self._sources) is not None:
