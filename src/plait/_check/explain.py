@@ -18,7 +18,7 @@ from plait._check.explain_ends import with_end
 from plait._check.explain_hang import explain_hang
 from plait._check.explain_hurried import explain_hurried
 from plait._check.explain_import import explain_import
-from plait._check.explain_kept import explain_raised, with_kept
+from plait._check.explain_kept import explain_raised, raised_by, with_kept
 from plait._check.explain_leftover import explain_unserved
 from plait._check.explain_lent import explain_lent
 from plait._check.explain_let_in import let_in
@@ -61,6 +61,7 @@ def explain(failing: Record, passing: Record | None, sources: Sources) -> Findin
     finding, failure = _overdue(history, failure, passing, sources)
     finding = finding or _explained(history, failure, passing, sources)
     finding = finding or explain_hurried(history, failure, passing, sources)
+    failure = failure._replace(thread=raised_by(history, failure, sources)) if failure.kind == "exception" else failure
     finding = finding or with_kept(
         _unexplained(history, failure, sources, always=passing is None), failure, history, sources
     )
