@@ -101,6 +101,18 @@ def test_a_task_goes_on_to_the_end_of_its_turn_before_another_one_begins() -> No
     assert [switch[:3] for switch in switches or ()] == [(0, 0, 2), (0, 1, 1)]
 
 
+def test_a_thread_gives_way_behind_the_release_of_a_lock_since_nobody_is_asked_before() -> None:
+    recording = Recording("m = 1\nwith lock:\n    other.start()\n")
+    recording.start(0, 1)
+    early = recording.read(1, 1, "m")
+    recording.acquire(0, 2)
+    recording.start(0, 2, 3)
+    recording.release(0, 2)
+    late = recording.write(2, 1, "m")
+    switches = steer(History(recording.record()), early, (late,), 1)
+    assert [switch[:3] for switch in switches or ()] == [(0, 4, 2), (2, 1, 1)]
+
+
 def test_nothing_is_tried_within_a_turn(tmp_path: Path, nothing_left: None) -> None:
     source = """
         import asyncio

@@ -113,15 +113,6 @@ def test_a_turn_of_a_hint_that_came_about_by_a_wait_is_no_turn_to_wait_for() -> 
     assert scheduler.choose([one, two, three], one, [one, two, three]) is three
 
 
-def test_a_turn_of_a_hint_is_taken_at_the_first_choice_behind_its_place() -> None:
-    one, two = ThreadState(0, "one"), ThreadState(1, "two")
-    for impatient in (False, True):
-        scheduler = ReplayScheduler([(0, 2, 1)], impatient=impatient)
-        scheduler.begin(0)
-        one.steps = 3  # the third was a release, before which nobody is asked
-        assert scheduler.choose([one, two], one, [one, two]) is (two if impatient else one)
-
-
 @pytest.mark.parametrize("steps", [2, 3])
 def test_a_hint_is_followed_although_somebody_spins_until_its_thread_goes_on(steps: int) -> None:
     spins, awaited = ThreadState(0, "spins"), ThreadState(1, "awaited")

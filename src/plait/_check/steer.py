@@ -8,7 +8,7 @@ from plait._check.clock import EARLY
 from plait._check.history import History
 from plait._check.record import Switch
 from plait._check.turns import is_choice
-from plait._core.event import Kind
+from plait._core.event import Event, Kind
 
 
 def steer(history: History, since: int, targets: Sequence[int], then: int) -> tuple[Switch, ...] | None:
@@ -103,10 +103,22 @@ def _switches(history: History, since: int, order: Sequence[int], then: int) -> 
 def _switch(history: History, last: int, step: int, to: int, thread: int = -1) -> Switch:
     """After so many events of the thread, the last of which is `last`, thread `to` goes on.
 
-    The choice of a loop is an event only when it is made, so what it chooses goes on before that.
+    The choice of a loop is an event only when it is made, so what it chooses goes on before that. Nobody is asked
+    before a lock is given back, so that comes first.
     """
     if thread < 0:
         thread = history.events[last].thread
+    mine = history.of.get(thread, [])
+    while step < len(mine) and _gives_back(history, history.events[mine[step]]):
+        step += 1
     if last >= 0 and history.events[last].thread == thread and is_choice(history.events[last]):
         step -= 1
     return Switch(thread, step, to, history.place(thread, step))
+
+
+def _gives_back(history: History, event: Event) -> bool:
+    place = history.record.places.get(event.place)
+    return event.kind == Kind.RELEASE and place is not None and place.label in _LOCKS
+
+
+_LOCKS = ("Lock", "RLock", "waiter")

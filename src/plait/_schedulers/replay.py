@@ -76,7 +76,7 @@ class ReplayScheduler:
             self._at += 1
             self._row = 0
             chosen = next((candidate for candidate in ready if candidate.number == turn.to), None)
-            if chosen is not None and (thread.steps == turn.step or (self._impatient and thread is running)):
+            if thread.steps == turn.step and chosen is not None:
                 return chosen
             self.missed.append(self._at - 1)
         return self._go_on(plain, ready, running)
