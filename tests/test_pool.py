@@ -21,6 +21,8 @@ import pytest
 import plait
 from plait._core.batch import Batch
 from plait._engines.crew import Crew, Seat
+from plait._run.pool_call import Call
+from plait._run.pool_feed import QueueFeed
 from plait.errors import PoolBroken, UsageError, WaitTimeout
 
 ENGINES = ["inline", "thread"]
@@ -35,6 +37,24 @@ def pool(request: pytest.FixtureRequest, nothing_left: None) -> Iterator[plait.P
 
 def fail(text: str) -> None:
     raise ValueError(text)
+
+
+def test_a_feed_is_not_finished_while_its_last_call_is_taken_out() -> None:
+    finished: list[bool] = []
+    feed = QueueFeed(lambda: None, lambda: None)
+    asking = threading.Thread(target=lambda: finished.append(feed.finished))
+
+    class Slow(Call):
+        def start(self) -> bool:
+            asking.start()
+            asking.join(0.05)  # who asks meanwhile has the answer by then, or waits for us
+            return super().start()
+
+    feed.put(Slow(print, (), {}, Future()))
+    feed.end()
+    assert feed.take(1) is not None
+    asking.join()
+    assert finished == [False]
 
 
 def test_it_is_an_executor(pool: plait.Pool) -> None:

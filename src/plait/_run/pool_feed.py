@@ -95,7 +95,10 @@ class QueueFeed(Feed):
         """Whether no call is left and none can arrive."""
         if self._held:
             return super().finished
-        return self.over and self.settled == self.taken and not self._queue and not self._returned
+        if not self.over:
+            return False
+        with self._lock:  # a worker may have taken the last call out, and not counted it yet
+            return self.settled == self.taken and not self._queue and not self._returned
 
     @property
     def left(self) -> int | None:
