@@ -314,6 +314,19 @@ def test_semaphores_taken_in_opposite_orders() -> None:
     assert "for `a` in line 7" in finding.why
 
 
+def test_a_lost_update_that_nobody_looks_at_any_more_is_not_behind_a_hang() -> None:
+    code = "def one():\n    if not self.n:\n        self.n = 1\ndef two():\n    self.n += 1\n    opened.wait()\n"
+    run = Recording(code).started(1, 2)
+    run.read(1, 2, "self.n")
+    run.read(2, 5, "self.n")
+    run.write(2, 5, "self.n")
+    run.write(1, 3, "self.n")
+    waits(run, 2, "opened", 6)
+    failure = stuck("hang", run.blocked(2, 6, *EVENT, lock="waiter 2"))
+    finding = explain(run.record(failure, Switch(1, 1, 2, "write one:self.n")), None, run.sources)
+    assert finding.kind == "nobody sets it"
+
+
 def test_a_lost_update_behind_a_hang_is_what_is_told() -> None:
     code = "def down():\n    left = self.left\n    self.left = left - 1\n    if not left - 1:\n        opened.set()\ndef wait():\n    opened.wait()\n"
     run = Recording(code).started(1, 2)

@@ -112,6 +112,22 @@ def test_a_line_to_which_a_second_thread_comes_is_looked_at_anew() -> None:
     assert any(switch[:2] == SPLIT[:2] for hint in hints for switch in hint)
 
 
+def test_two_functions_are_looked_at_anew_when_two_threads_run_them() -> None:
+    code = "def set_it():\n    self.n = 1\ndef ask():\n    return self.n\n"
+    hints: list[Sequence[Switch]] = []
+    alone = Recording(code).started(1, 2)
+    alone.write(1, 2, "self.n")
+    alone.read(1, 4, "self.n")
+    look = Look(hints.append, alone.sources)
+    look(alone.record())
+    assert not hints
+    apart = Recording(code).started(1, 2)
+    apart.write(1, 2, "self.n")
+    apart.read(2, 4, "self.n")
+    look(apart.record())
+    assert hints
+
+
 def test_a_failure_is_shrunk_compared_and_gets_a_token() -> None:
     noise = tuple(Switch(2, step, 1, "noise") for step in range(5))
     case = Case(program((*noise[:2], SPLIT, *noise[2:])))

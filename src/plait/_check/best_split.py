@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+
 from plait._check.atomicity import Split, called_within, goes_round, one_call, overlap, splits
 from plait._check.history import History
 from plait._check.record import Failure
@@ -30,6 +32,18 @@ def best_split(
         if best is None or rank > best:
             best, chosen = rank, split
     return chosen, best[0] if best else 0
+
+
+def goes_on_with(history: History, split: Split, sources: Sources) -> bool:
+    """Whether what is wrong by a split is of any consequence: it is looked at later, or kept in a local variable.
+
+    Else nothing that comes later is due to it, a hang for example.
+    """
+    first, written = history.events[split.first].site, history.events[split.second]
+    if first is not None and isinstance(sources.statement(first), ast.Assign):
+        return True
+    later = (event for event in history.events[split.second + 1 :] if event.kind == Kind.READ)
+    return any(overlap(written, event) for event in later)
 
 
 def _raised(history: History, failure: Failure) -> int:

@@ -6,7 +6,7 @@ import itertools
 from typing import NamedTuple
 
 from plait._check.atomicity import Split
-from plait._check.best_split import best_split
+from plait._check.best_split import best_split, goes_on_with
 from plait._check.clock import EARLY
 from plait._check.deadlocks import waiting_cycle
 from plait._check.explain_abandoned import explain_abandoned
@@ -175,6 +175,8 @@ def _behind(
         return None
     if history.events[best.other].kind == Kind.READ:
         return None  # who only looked has changed nothing for anybody
+    if not signals and not goes_on_with(history, best, sources):
+        return None
     hang = explain_hang(history, failure, found, sources)
     finding = explain_split(history, best, sources)
     last = next(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
+from itertools import combinations_with_replacement
 from operator import attrgetter
 
 from plait._check.explain_remark import explain_remark
@@ -52,6 +53,7 @@ class Look:
         self._notes: list[Finding] = []
         self._judged: set[tuple[Site | None, ...]] = set()  # accesses in an order that may have lost something
         self._seen: set[tuple[Site | None, bool]] = set()  # where threads have come, and where several in one execution
+        self._apart: set[tuple[object, object]] = set()  # functions that different threads have run in one execution
         self._came: set[tuple[int, int]] = set()  # the same: identities of sites, and who came there
         self._kept: dict[int, Site | None] = {}  # so that no other site gets an identity
 
@@ -111,7 +113,8 @@ class Look:
     def _predict(self, record: Record) -> None:
         """What this execution shows of the source for the first time is worth trying; the rest has been tried.
 
-        A line to which two threads come has not been seen where only one of them had come.
+        A line to which two threads come has not been seen where only one of them had come; nor have two functions that
+        two threads run, as those of a pool may, where one thread had run both.
         """
         if len(self._told) >= _TRIED or len(record.events) > _LONGEST or len(record.threads) == 1:
             return
@@ -122,12 +125,25 @@ class Look:
         self._kept.update((id(event.site), event.site) for event in record.events)
         times = Counter(site for site, _ in {(event.site, event.thread) for event in record.events})
         seen = {(site, several) for site, threads in times.items() for several in {False, threads > 1}}
-        if seen <= self._seen:
+        apart = _apart(record)
+        if seen <= self._seen and apart <= self._apart:
             return
         self._seen |= seen
+        self._apart |= apart
         for prediction in predictions(record, self._sources):
             key = prediction.kind, prediction.early, prediction.sites
             if key not in self._told and len(self._told) < _TRIED:
                 self._told.add(key)
                 self._trials.append(prediction)
                 self._hint(prediction.switches)
+
+
+def _apart(record: Record) -> set[tuple[object, object]]:
+    """The pairs of functions, with their files, that different threads have run; a function and itself, too."""
+    ran: dict[tuple[str, str], set[int]] = {}
+    for site, thread in {(event.site, event.thread) for event in record.events}:
+        if site is not None:
+            ran.setdefault((site.file, site.function), set()).add(thread)
+    return {
+        (one, other) for one, other in combinations_with_replacement(sorted(ran), 2) if len(ran[one] | ran[other]) > 1
+    }
