@@ -137,6 +137,19 @@ with plait.scope() as s:
         "Used after its end: items",
         ("items.close()",),
     ),
+    "calls of a pool that nobody wakes": Told(
+        """
+import plait, threading
+opened = threading.Event()
+def work(): opened.wait()
+with plait.Pool("thread", workers=2) as pool:
+    calls = [pool.submit(work), pool.submit(work)]
+    calls[0].result()
+    calls[1].result(3)
+""",
+        "Nobody will wake it: opened",
+        ("waits for `opened` in line 4", "not holds it already"),
+    ),
     "an update that nobody asks for": Told(
         f"{ADD}pool = plait.Pool('thread', workers=2)\nfor n in range(2): pool.submit(add, n)\n",  # at the end of it all
         LOST,

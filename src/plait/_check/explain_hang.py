@@ -233,7 +233,6 @@ def _facts(history: History, failure: Failure, cause: Cause, words: Words, sourc
     change = unasked.change if unasked is not None else change
     judge = judged(history, change, sources) if change >= 0 else -1
     ended = [words.thread(one) for one in without(history, change)] if judge >= 0 else []
-    outside = _checked_outside(cause, sources)
     return {
         "name": words.thread(cause.blocked.thread),
         "here": words.line(site),
@@ -257,7 +256,7 @@ def _facts(history: History, failure: Failure, cause: Cause, words: Words, sourc
         "loop": f"line {unasked.loop}" if unasked is not None else "",
         "asked": cause.calls[0].method if calls else "",
         "last": calls[0][1] if calls else "",
-        "checked": f"line {outside}",
+        "checked": f"line {_checked_outside(cause, sources)}",
         "changer": words.thread(history.events[change].thread) if change >= 0 else "",
         "changed": words.thing(change) if change >= 0 else "",
         "change": words.line(history.events[change].site, site) if change >= 0 else "",
@@ -272,6 +271,7 @@ def _facts(history: History, failure: Failure, cause: Cause, words: Words, sourc
         "holder": _who(history, cause, cause.blocked.holder, words),
         "since": words.line(cause.blocked.since, site),
         "for": _for(failure, cause, words),
+        "outside": "",
     }
 
 

@@ -18,7 +18,7 @@ from plait._check.record import Blocked, Failure
 from plait._check.source import Sources
 from plait._check.untold import untold
 from plait._check.uses import Call, calls_on, is_wake_up, settled
-from plait._check.waits import Waiting, condition_of, in_pool, receiver, waiting
+from plait._check.waits import Waiting, condition_of, in_pool, receiver, waiting, waits_inside
 from plait._check.way_out import is_left
 from plait._core.event import Kind
 
@@ -149,7 +149,9 @@ def _lock(case: _Case) -> _Answer:
     owner = case.history.events[acquired].thread
     taken = (Call(acquired, owner, "acquire"),)
     if owner == case.blocked.thread:
-        left = is_left(case.blocked, case.history.events[acquired].site, case.sources)
+        if waits_inside(case.blocked, since := case.history.events[acquired].site):
+            return "hang", ()
+        left = is_left(case.blocked, since, case.sources)
         return "never released" if left else "self-deadlock", taken
     return ("never released" if case.history.ended(owner) else "hang"), taken
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from plait._check.record import Blocked, Frame
 from plait._check.source import Sources
-from plait._core.event import Kind
+from plait._core.event import Kind, Site
 
 
 class Waiting(NamedTuple):
@@ -123,3 +123,9 @@ def in_pool(blocked: Blocked) -> bool:
     frames = blocked.stack
     working = any(frame.file.endswith("thread.py") and frame.function.endswith("_worker") for frame in frames)
     return working and any(frame.mine for frame in frames)
+
+
+def waits_inside(blocked: Blocked, since: Site | None) -> bool:
+    """Whether what the user's line calls has taken a lock, at `since`, to wait there until somebody gives it back."""
+    frames = blocked.stack
+    return since == blocked.pending.site and bool(frames) and not frames[-1].mine
