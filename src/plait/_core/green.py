@@ -5,18 +5,19 @@ All of a program's green threads run in one thread, so none of them may wait by 
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
 from _queue import SimpleQueue  # without what the module `queue` imports around it
 
+from plait._core.importable import imported
+
 
 def are_green() -> bool:
     """Whether a thread that is started now is a green one."""
-    gevent = sys.modules.get("gevent.monkey")
+    gevent = imported("gevent.monkey")
     if gevent is not None and gevent.is_module_patched("threading"):
         return True
-    eventlet = sys.modules.get("eventlet.patcher")
+    eventlet = imported("eventlet.patcher")
     return eventlet is not None and bool(eventlet.is_monkey_patched("thread"))
 
 

@@ -69,6 +69,12 @@ def is_adrift(module: object) -> bool:
     return bool(package) and module in sys.modules and package not in sys.modules
 
 
+def imported(name: str) -> Any:
+    """The module of that name, once its import has ended; None before, while it has only a part of its names."""
+    module = sys.modules.get(name)
+    return None if is_unfinished(module) else module
+
+
 def is_unfinished(module: Any) -> bool:
     """Whether its import has not ended: elsewhere it would do anew what it does here, and threads here wait for it."""
     return getattr(getattr(module, "__spec__", None), "_initializing", False) is True

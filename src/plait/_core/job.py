@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from _collections_abc import Callable
 from collections import deque
 from contextvars import Context
@@ -10,6 +9,7 @@ from contextvars import Context
 from plait._core.batch import Batch
 from plait._core.current import current_task
 from plait._core.feed import Feed
+from plait._core.importable import imported
 from plait._core.rng import seeding
 from plait._core.worker_state import Mishap
 
@@ -122,7 +122,7 @@ class Job:
 
 
 def _arithmetic() -> object:
-    decimal = sys.modules.get("decimal")
+    decimal = imported("decimal")
     return None if decimal is None else decimal.getcontext().copy()
 
 

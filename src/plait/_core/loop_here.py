@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
+
+from plait._core.importable import imported
 
 if TYPE_CHECKING:
     import asyncio
@@ -11,5 +12,5 @@ if TYPE_CHECKING:
 
 def loop_here() -> asyncio.AbstractEventLoop | None:
     """The running loop of asyncio, or None."""
-    loaded = sys.modules.get("asyncio")
+    loaded = imported("asyncio")
     return None if loaded is None else loaded._get_running_loop()

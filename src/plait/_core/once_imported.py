@@ -14,6 +14,7 @@ def once_imported(name: str, then: Callable[[], None], whose: str = "") -> None:
     """Call `then` when there is a module of that name; of two that the same one waits for with, the last counts."""
     forget(whose, name)
     if name in sys.modules:
+        __import__(name)  # which waits where another thread is at it
         then()
     else:
         sys.meta_path.insert(0, _ImportHook(name, then, whose))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import sys
 from _thread import _local, get_ident
 
+from plait._core.importable import imported
 from plait._core.worker_state import WorkerState
 
 TYPE_CHECKING = False
@@ -33,7 +33,7 @@ class _ThreadState(WorkerState):
             import atexit
 
             atexit.register(self.finish)
-            if (util := sys.modules.get("multiprocessing.util")) is not None:
+            if (util := imported("multiprocessing.util")) is not None:
                 util.Finalize(None, self.finish, exitpriority=_FIRST)  # its children end without exit handlers
 
     def finish(self) -> None:

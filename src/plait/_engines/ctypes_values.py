@@ -10,6 +10,8 @@ import sys
 from functools import partial
 from operator import getitem, mul
 
+from plait._core.importable import imported
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # workers import this module, and typing would double their start-up time
     from typing import Any
@@ -22,7 +24,7 @@ _AT_CREATION = ("_type_", "_length_", "_flags_", "_restype_", "_argtypes_")
 
 def reduce_ctypes(obj: Any) -> Any:
     """For pickle: how to make it anew; NotImplemented for what is not of ctypes, or what pickle knows how to treat."""
-    ctypes = sys.modules.get("ctypes")
+    ctypes = imported("ctypes")
     if ctypes is None:
         return NotImplemented
     kind = type(obj)  # not isinstance, which would ask an object of the user's for its class
@@ -98,7 +100,7 @@ def laid_out(kind: type, make: Any, args: tuple[Any, ...], state: tuple[Any, ...
     Its fields come last, since all that is said about them, such as their packing, must be known by then; and they make
     the descriptors by which they are found.
     """
-    ctypes = sys.modules.get("ctypes")
+    ctypes = imported("ctypes")
     if ctypes is None or not issubclass(kind, (ctypes.Structure, ctypes.Union, ctypes.Array, ctypes._SimpleCData)):
         return make, args, state, *rest
     members, slots = state

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from _collections_abc import Callable
 from typing import Any
 
 from plait._core.budget import available_cores
 from plait._core.errors import UsageError
+from plait._core.importable import imported
 from plait._engines.borrowed import Ticket
 
 _COUNTS = ("_max_workers", "max_workers", "num_workers")  # the standard library and loky; others; mpi4py
@@ -58,7 +58,7 @@ class ExecutorHost:
 
     def is_death(self, error: BaseException) -> bool:
         """Whether a call ended in this way because its worker did."""
-        futures = sys.modules.get("concurrent.futures")
+        futures = imported("concurrent.futures")
         return futures is not None and isinstance(error, futures.BrokenExecutor)
 
     def kill(self, ticket: Ticket) -> bool:

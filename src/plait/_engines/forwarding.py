@@ -8,6 +8,7 @@ import sys
 import warnings
 from _pickle import dumps, loads
 
+from plait._core.importable import imported
 from plait._core.search_path import search_path, working_folder
 from plait._core.streams import flush
 from plait._engines import python_settings, wire
@@ -64,7 +65,7 @@ def _surroundings(arithmetic: object) -> dict[str, object]:
 
 def _authkey() -> bytes:
     """The key to the managers of multiprocessing, which answer only to who knows it; empty when there can be none."""
-    process = sys.modules.get("multiprocessing.process")
+    process = imported("multiprocessing.process")
     return b"" if process is None else bytes(process.current_process().authkey)
 
 

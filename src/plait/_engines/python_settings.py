@@ -8,6 +8,8 @@ from __future__ import annotations
 import sys
 from _pickle import loads
 
+from plait._core.importable import imported
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # every worker imports this module, and typing would double its start-up time
     from _collections_abc import Callable
@@ -28,7 +30,7 @@ def of_the_program() -> dict[str, object]:
 
 def of_this_moment() -> dict[str, object]:
     """What the program may change while it runs."""
-    socket = sys.modules.get("socket")
+    socket = imported("socket")
     return {
         "recursion": sys.getrecursionlimit(),
         "digits": sys.get_int_max_str_digits(),
