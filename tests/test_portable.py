@@ -14,6 +14,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from faulty import closes_all
 
 import plait
 from plait._engines import portable_posix
@@ -198,6 +199,19 @@ def test_an_interpreter_that_does_not_exist_is_an_error_that_says_so(engine, mon
     monkeypatch.setattr(sys, "executable", "/no/such/python")
     with pytest.raises(FileNotFoundError, match="/no/such/python"):
         list(plait.map(abs, [1], engine=engine))
+
+
+@pytest.mark.parametrize("folder", ["is not there", "is a file"])
+def test_a_folder_for_temporary_files_that_takes_none_is_said_with_its_cure(engine, monkeypatch, folder):
+    monkeypatch.setattr(tempfile, "tempdir", "/no/such/folder" if folder == "is not there" else __file__)
+    with pytest.raises(PlaitError, match="no worker process could be started: .* set TMPDIR"):
+        list(plait.map(abs, [1], engine=engine))
+
+
+def test_a_worker_that_cuts_its_link_is_killed_and_told(engine, tmp_path):
+    (outcome,) = plait.map(closes_all, [str(tmp_path / "pid")], engine=engine).outcomes()
+    assert "os.closerange()" in str(outcome.error)
+    _wait_until(lambda: not _lives(int((tmp_path / "pid").read_text())))
 
 
 # --- what is left

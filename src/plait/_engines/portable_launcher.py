@@ -15,9 +15,11 @@ from typing import Protocol
 from plait._core.frozen import STARTING
 from plait._engines.boot_command import command
 from plait._engines.hosting import Segment
+from plait._engines.returns import CUT_OFF
 from plait._engines.socket_launcher import Memory, SocketLauncher
 from plait._engines.socket_pair import Socket
 
+_KILLED = -9 if os.name == "posix" else 1  # what becomes of a process that `System.kill` ends
 _FAREWELL = 3.0  # seconds a killed worker may take to be gone
 
 Process = subprocess.Popen[bytes]
@@ -76,8 +78,14 @@ class PortableLauncher(SocketLauncher):
             return None
         try:
             code = process.wait(wait)
-        except subprocess.TimeoutExpired:
-            return None
+        except subprocess.TimeoutExpired:  # its link has ended, and it lives on
+            self._system.kill(process)
+            try:
+                code = process.wait(wait)
+            except subprocess.TimeoutExpired:
+                return None
+            if code == _KILLED:
+                return CUT_OFF
         return -code if code < 0 else code << 8
 
 

@@ -5,6 +5,7 @@ Both sides of a worker use it, so it imports little.
 
 from __future__ import annotations
 
+import errno
 import mmap
 import os
 
@@ -12,6 +13,7 @@ Address = tuple[int | str, int]  # how a worker finds a segment: an inherited de
 
 _DENSE = 1 << 26  # bytes of an arena in a file that takes up its whole size at once
 _LARGEST = 1 << 40
+_NO_FOLDER = (errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.EPERM, errno.EROFS)  # they are deleted, or closed to us
 _PROBE = 1 << 20  # bytes; whether a file of this size is sparse tells about larger ones
 
 
@@ -143,6 +145,12 @@ def _sized(fd: int, size: int) -> FileSegment:
 def _unlinked() -> int:
     import tempfile  # heavy: only where memory files do not exist
 
-    fd, path = tempfile.mkstemp(prefix="plait-")
+    try:
+        fd, path = tempfile.mkstemp(prefix="plait-")
+    except OSError as error:
+        if error.errno in _NO_FOLDER:
+            why = f"no folder takes temporary files, set TMPDIR to one that does: {error}"
+            raise OSError(errno.ENOSPC, why) from error
+        raise
     os.unlink(path)
     return lifted(fd)
