@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import subprocess
@@ -12,11 +13,12 @@ from pathlib import Path
 import pytest
 
 from plait._engines import hosting, portable_windows, segments
+from plait._engines.arena import Arena, ArenaFull
 from plait._engines.polling import SelectPoll
 from plait._engines.portable_host import SocketBell
 from plait._engines.portable_windows import WindowsSystem
 from plait._engines.returns import cause_of_death
-from plait._engines.segments import NamedSegment, temporary_arena
+from plait._engines.segments import NamedSegment, temporary_arena, temporary_file
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
 
@@ -221,6 +223,31 @@ def test_an_arena_leaves_room_on_the_disk(monkeypatch):
     arena.close()
 
 
+def test_a_page_that_the_disk_has_no_room_for_is_never_touched(monkeypatch):
+    """It would be a bus error, which ends the process: also in a slot that was to be written before."""
+
+    def full(fd, data, offset):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    segment = temporary_arena(1 << 24)
+    arena = Arena(segment)
+    taken = os.fstat(segment.fd).st_blocks
+    monkeypatch.setattr(segments.os, "pwrite", full)
+    for _ in range(2):
+        with pytest.raises(ArenaFull):
+            arena.put(memoryview(bytes(100_000)))
+    assert os.fstat(segment.fd).st_blocks == taken
+    with pytest.raises(OSError, match="No space left"):
+        temporary_file(1 << 16)
+    arena.close()
+
+
+def test_a_board_has_its_place_on_the_disk_from_the_beginning():
+    board = temporary_file(1 << 19)
+    assert os.fstat(board.fd).st_blocks * 512 >= 1 << 19
+    board.close()
+
+
 def test_a_named_segment_is_mapped_by_its_name_and_size(monkeypatch):
     mapped = []
 
@@ -231,8 +258,9 @@ def test_a_named_segment_is_mapped_by_its_name_and_size(monkeypatch):
     monkeypatch.setattr(segments.mmap, "mmap", mapping)
     segment = WindowsSystem().segment(4096)
     assert isinstance(segment, NamedSegment)
-    name, size = segment.address
+    name, size, on_disk = segment.address
     assert size == 4096
+    assert not on_disk  # all of it is set aside when it is made
     assert segments.open_segment(segment.address).address == segment.address
     assert mapped == [(-1, 4096, name)] * 2
     assert WindowsSystem().segment(4096).address[0] != name

@@ -52,7 +52,7 @@ class Arena:
         length = buffer.nbytes
         offset, fresh = self._allocate(length, holders)
         try:
-            if fresh:
+            if fresh or self._segment.on_disk:
                 self._write(buffer, offset)
             else:
                 self._view[offset : offset + length] = buffer

@@ -22,9 +22,16 @@ READABLE, WRITABLE = 1, 4  # POLLIN and POLLOUT, which Windows does not name
 
 
 class Segment(Protocol):
-    """Memory that two processes share."""
+    """Memory that two processes share; what is `on_disk` is written through the file, which says when there is no room.
+
+    Attributes:
+        size: bytes.
+    """
 
     size: int
+
+    @property
+    def on_disk(self) -> bool: ...
 
     @property
     def address(self) -> Address: ...

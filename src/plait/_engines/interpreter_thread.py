@@ -187,8 +187,8 @@ class InterpreterThread:
         """Where the worker finds the segment: under a descriptor that stays open as long as the worker."""
         if segment is None:
             return None
-        place, size = segment.address
+        place, size, on_disk = segment.address
         if isinstance(place, int):
             place = os.dup(place)
             self._descriptors.append(place)
-        return place, size
+        return place, size, on_disk

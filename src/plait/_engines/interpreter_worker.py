@@ -79,8 +79,8 @@ class BorrowedSegment(FileSegment):
 
 
 def _open(address: Address) -> Segment:
-    place, size = address
-    return BorrowedSegment(place, size) if isinstance(place, int) else open_segment(address)
+    place, size, on_disk = address
+    return BorrowedSegment(place, size, on_disk=on_disk) if isinstance(place, int) else open_segment(address)
 
 
 class Left(BaseException):

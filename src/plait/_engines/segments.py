@@ -9,7 +9,7 @@ import errno
 import mmap
 import os
 
-Address = tuple[int | str, int]  # how a worker finds a segment: an inherited descriptor or a name, and the size
+Address = tuple[int | str, int, bool]  # how a worker finds a segment: descriptor or name, the size, if it is on disk
 
 _DENSE = 1 << 26  # bytes of an arena in a file that takes up its whole size at once
 _LARGEST = 1 << 40
@@ -18,17 +18,23 @@ _PROBE = 1 << 20  # bytes; whether a file of this size is sparse tells about lar
 
 
 class FileSegment:
-    """Memory behind a descriptor, which a worker inherits."""
+    """Memory behind a descriptor, which a worker inherits.
 
-    __slots__ = ("fd", "size")
+    Attributes:
+        on_disk: whether it is a file of a disk, which may have no room for a page when that is first touched; memory
+            is not to be touched then, since nothing but a signal would tell.
+    """
 
-    def __init__(self, fd: int, size: int = 0) -> None:
+    __slots__ = ("fd", "on_disk", "size")
+
+    def __init__(self, fd: int, size: int = 0, *, on_disk: bool = False) -> None:
         self.fd = fd
+        self.on_disk = on_disk
         self.size = size or os.fstat(fd).st_size
 
     @property
     def address(self) -> Address:
-        return self.fd, self.size
+        return self.fd, self.size, self.on_disk
 
     def map(self) -> mmap.mmap:
         """The bytes; they stay when the segment is closed."""
@@ -48,6 +54,8 @@ class NamedSegment:
 
     __slots__ = ("_memory", "_name", "size")
 
+    on_disk = False  # all of it is set aside when it is made
+
     def __init__(self, name: str, size: int) -> None:
         self.size = size
         self._name = name
@@ -55,7 +63,7 @@ class NamedSegment:
 
     @property
     def address(self) -> Address:
-        return self._name, self.size
+        return self._name, self.size, False
 
     def map(self) -> mmap.mmap:
         """The bytes; they stay when the segment is closed."""
@@ -86,12 +94,20 @@ def memory_arena() -> FileSegment:
 
 
 def temporary_file(size: int) -> FileSegment:
-    """A file of the folder for temporary ones, unlinked as soon as it is made.
+    """A file of the folder for temporary ones, unlinked as soon as it is made, all of it on the disk.
 
     Raises:
-        OSError: the folder or the disk does not allow it.
+        OSError: the folder or the disk does not allow it, or has no room.
     """
-    return _sized(_unlinked(), size)
+    found = _sized(_unlinked(), size)
+    try:
+        done = 0
+        while done < size:
+            done += os.pwrite(found.fd, bytes(size - done), done)
+    except BaseException:
+        found.close()
+        raise
+    return found
 
 
 def temporary_arena(most: int) -> FileSegment:
@@ -110,16 +126,18 @@ def temporary_arena(most: int) -> FileSegment:
     except BaseException:
         os.close(fd)
         raise
-    return _sized(fd, max(_PROBE, size // _PROBE * _PROBE))
+    found = _sized(fd, max(_PROBE, size // _PROBE * _PROBE))
+    found.on_disk = True
+    return found
 
 
 def open_segment(address: Address) -> FileSegment | NamedSegment:
     """The segment that the driver made, in a worker."""
-    place, size = address
+    place, size, on_disk = address
     if isinstance(place, str):
         return NamedSegment(place, size)
     os.set_inheritable(place, False)
-    return FileSegment(place, size)
+    return FileSegment(place, size, on_disk=on_disk)
 
 
 def lifted(fd: int) -> int:
