@@ -23,10 +23,13 @@ def main(fds: list[int]) -> None:
 
 
 def _isolate(lifeline: int, board: int) -> None:
-    """Its own process group, killed by the kernel as soon as the driver's end of the lifeline closes."""
+    """A session of its own, killed by the kernel as soon as the driver's end of the lifeline closes.
+
+    In the session of a terminal, whose foreground it is not, it would be stopped by asking the terminal for anything.
+    """
     import faulthandler
 
-    os.setpgid(0, 0)
+    os.setsid()
     tie(lifeline, -os.getpid())
     os.lseek(board, boards.LAST_WORDS, os.SEEK_SET)
     faulthandler.enable(board, all_threads=False)
