@@ -23,7 +23,9 @@ class PosixSystem:
         return temporary_arena(min(_LARGEST, memory_limit_bytes() or _LARGEST))
 
     def spawn(self, command: list[str], environment: dict[str, str], inherited: list[int]) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(command, stdin=subprocess.PIPE, env=environment, pass_fds=inherited, start_new_session=True)
+        return subprocess.Popen(
+            command, stdin=subprocess.PIPE, env=environment, pass_fds=inherited, start_new_session=True
+        )
 
     def pass_on(self, end: Socket, pid: int) -> int:
         return end.fileno()
