@@ -10,6 +10,7 @@ import tempfile
 import textwrap
 import threading
 import time
+from concurrent.futures import wait
 from pathlib import Path
 
 import psutil
@@ -212,6 +213,31 @@ def test_a_worker_that_cuts_its_link_is_killed_and_told(engine, tmp_path):
     (outcome,) = plait.map(closes_all, [str(tmp_path / "pid")], engine=engine).outcomes()
     assert "os.closerange()" in str(outcome.error)
     _wait_until(lambda: not _lives(int((tmp_path / "pid").read_text())))
+
+
+def test_a_task_that_is_to_stop_ends_the_workers_whole_that_it_is_ending(engine, monkeypatch):
+    (pid,) = plait.map(lambda _: os.getpid(), [1], engine=engine, workers=1)
+    os.kill(pid, signal.SIGSTOP)  # it ends by being killed alone
+    killed, kill, ended = [], PosixSystem.kill, []
+    in_there = threading.Event()
+
+    def slowly(self, process):
+        killed.append(process)
+        in_there.set()
+
+    def close():
+        engine.close()
+        ended.append("whole")
+
+    monkeypatch.setattr(PosixSystem, "kill", slowly)
+    with plait.scope("thread") as s:
+        task = s.submit(close)
+        assert in_there.wait(SOON)
+        task.cancel()
+        wait([task], 0.5)  # in which an exception would be there
+        for process in killed:
+            kill(PosixSystem(), process)
+    assert ended == ["whole"]
 
 
 # --- what is left

@@ -60,6 +60,11 @@ def calls_out(function: F) -> F:
     return function
 
 
+def is_outside(code: CodeType) -> bool:
+    """Whether it is that of such a function: what it has called is the user's, wherever that stands."""
+    return code in _outside
+
+
 def finishes(function: F) -> F:
     """Marks a function that takes moments and is of no use half done: in there an interrupt is raised when it ends."""
 

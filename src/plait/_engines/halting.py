@@ -20,6 +20,7 @@ import time
 
 from plait._core.batch import Batch
 from plait._core.errors import Cancelled, StopTask, TaskTimeout
+from plait._core.interrupts import is_outside
 from plait._core.job import Running
 from plait._engines.batch_task import BatchTask
 from plait._engines.core_wait import core_use
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
 
     WorkerThread: TypeAlias = LineThread | BorrowedThread
 
-_BENEATH = ("threading", "concurrent.futures._base")  # modules that a wait of ours may be in
 ROUNDS = 6  # how often a thread that is kept waiting for a core is given the time for a step once more
 _KEPT_WAITING = 0.03  # seconds without a core in such a step that make it one
 _IN_VAIN = 10  # or so many turns on a core, all short: who waits for the GIL wakes every 5 ms to ask for it
@@ -232,13 +232,14 @@ class Seat(BatchTask):
 def _sheltered(frame: FrameType | None) -> bool:
     """Whether the code there must not see the exception, and ends by itself because it has been told to stop.
 
-    That is code of ours, right beneath the user's, of a module that says ``UNINTERRUPTIBLE``.
+    That is code of ours, right beneath the user's, of a module that says ``UNINTERRUPTIBLE``, or what that calls of the
+    standard library to wait, or to start and end a process.
     """
-    while frame is not None:
-        module = frame.f_globals.get("__name__", "")
-        if not (module.startswith("plait._") or module in _BENEATH):
+    while frame is not None and not is_outside(frame.f_code):
+        package, _, _ = frame.f_globals.get("__name__", "").partition(".")
+        if package != "plait" and package not in sys.stdlib_module_names:
             return False
-        if "UNINTERRUPTIBLE" in frame.f_globals:
+        if package == "plait" and "UNINTERRUPTIBLE" in frame.f_globals:
             return True
         frame = frame.f_back
     return False
