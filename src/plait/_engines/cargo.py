@@ -92,7 +92,7 @@ class FunctionCargo:
 
     def unloadable(self, refusal: BaseException) -> NotTransferable:
         """The error when workers cannot load the function whatever is sent."""
-        inner = self._inner()
+        inner = what_was_passed(self._fn)
         path, part = find(inner, getattr(inner, "__name__", type(inner).__name__), does_not_come_back)
         if part is inner:
             why = f"{type(refusal).__name__}: {refusal}; check that its module can be imported in a new interpreter"
@@ -106,19 +106,8 @@ class FunctionCargo:
             return sys.modules.get(refusal.name or "")
         if not or_own:
             return None
-        inner = self._inner()
+        inner = what_was_passed(self._fn)
         return sys.modules.get(getattr(inner, "__module__", None) or type(inner).__module__)
-
-    def _inner(self) -> object:
-        """What the user passed, without our own wrapper and ``functools.partial``."""
-        inner: object = self._fn
-        while True:  # by type: an object of the user's, such as a mock, may answer to any name, without end
-            if isinstance(inner, partial):
-                inner = inner.func
-            elif str(type(inner).__module__).startswith("plait._") and getattr(inner, "fn", None) is not None:
-                inner = inner.fn  # type: ignore[attr-defined]  # asked for above
-            else:
-                return inner
 
     @property
     def needs_cloudpickle(self) -> bool:
@@ -137,10 +126,21 @@ class FunctionCargo:
             assignment = self._fn, self._timeout, self._seeding, self._variables, self._needs
             return encode(assignment, self._arena, 1, self.modules)
         except Exception as error:
-            inner = self._inner()
+            inner = what_was_passed(self._fn)
             name = getattr(inner, "__name__", type(inner).__name__)
             why = explain(self._fn if hasattr(type(self._fn), PARTS) else inner, name, error)
             raise NotTransferable(f"the function cannot be sent to a process: {why}") from error
+
+
+def what_was_passed(fn: object) -> object:
+    """The user's function, without our own wrapper and ``functools.partial``."""
+    while True:  # by type: an object of the user's, such as a mock, may answer to any name, without end
+        if isinstance(fn, partial):
+            fn = fn.func
+        elif str(type(fn).__module__).startswith("plait._") and getattr(fn, "fn", None) is not None:
+            fn = fn.fn  # type: ignore[attr-defined]  # asked for above
+        else:
+            return fn
 
 
 def pack_items(batch: Batch, arena: Arena | None, modules: tuple[ModuleType, ...]) -> Packed:

@@ -23,6 +23,7 @@ from plait._engines.preflight import Preflight, innermost
 from plait._engines.refusals import in_words
 from plait._engines.remote_run import RemoteRun
 from plait._engines.reserve import Reserve
+from plait._engines.set_there import set_there
 from plait._engines.table import make_engine
 
 _OLDEST = (3, 14)
@@ -77,6 +78,8 @@ class InterpreterEngine:
         fn = innermost(job.fn)
         reason = self._missing or self._known(fn)
         if not reason:
+            if said := set_there(job.fn, "interpreter"):
+                job.tally.reasons.append(said)
             preflight = Preflight(job.fn, falls_back=self._fallback is not None)
             yield from RemoteRun(self._warm(), job, preflight).drive()
             if preflight.refusal is None or self._fallback is None or job.cancelled:

@@ -19,6 +19,7 @@ from plait._engines import hosting
 from plait._engines.interface import Plan
 from plait._engines.remote_run import RemoteRun
 from plait._engines.reserve import Reserve
+from plait._engines.set_there import set_there
 
 
 class ProcessEngine:
@@ -68,6 +69,8 @@ class ProcessEngine:
         return Plan(workers, f"{workers} processes: {reason}")
 
     def run(self, job: Job) -> Generator[Batch, None, None]:
+        if said := set_there(job.fn, self._reserve.host.kind):
+            job.tally.reasons.append(said)
         return RemoteRun(self._reserve, job).drive()
 
     def close(self) -> None:
