@@ -10,7 +10,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
-from types import FrameType
+from types import FrameType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -19,6 +19,7 @@ import plait
 from plait._core import interrupts
 from plait._core.cancelling import current_block
 from plait._core.notes import notes_of
+from plait._engines import links
 
 ENGINES = ["inline", "thread", "process"]
 ITEMS = 40
@@ -31,6 +32,10 @@ pytestmark = [
 
 
 def double(x: int) -> int:
+    return 2 * x
+
+
+async def double_async(x: int) -> int:
     return 2 * x
 
 
@@ -146,12 +151,13 @@ def test_ctrl_c_at_any_line_of_the_driver(name: str, way: Way, order: str) -> No
 
 @pytest.mark.filterwarnings("ignore:plait.map")  # that was never iterated, if it comes so early
 @pytest.mark.parametrize("again", [1, 20, 60, 120, 200, 260, 320, 400, 500])
-@pytest.mark.parametrize("name", ["thread", "process"])
+@pytest.mark.parametrize("name", ["thread", "process", "async"])
 def test_ctrl_c_pressed_twice_leaves_nothing_behind(name: str, again: int) -> None:
     def run_map(number: int) -> tuple[Pressed, bool]:
         with Pressed(number, again=again) as pressed:
             try:
-                for _ in plait.map(double, iter(range(ITEMS)), engine=name, workers=2):
+                fn: Callable[[int], Any] = double_async if name == "async" else double
+                for _ in plait.map(fn, iter(range(ITEMS)), engine=name, workers=2):
                     pass
             except KeyboardInterrupt:
                 return pressed, True
@@ -163,6 +169,28 @@ def test_ctrl_c_pressed_twice_leaves_nothing_behind(name: str, again: int) -> No
     for trial in range(TRIALS):
         pressed, raised = run_map(1 + trial * whole.lines // TRIALS)
         assert raised or not pressed.where, f"Ctrl-C at {pressed.where} was lost"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links are sockets there")
+def test_a_link_whose_end_was_interrupted_closes_no_descriptor_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C comes when a call has ended. The number may be somebody else's by the second time."""
+    ends = [*os.pipe(), *os.pipe(), *os.pipe()]
+    link = links.PipeLink(ends[1], ends[2], ends[5])
+    closed: list[int] = []
+
+    def close(fd: int) -> None:
+        closed.append(fd)
+        os.close(fd)
+        if len(closed) == 1:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(links, "os", SimpleNamespace(close=close))
+    with pytest.raises(KeyboardInterrupt):
+        link.kill()
+    link.close(kill=True)
+    assert sorted(closed) == sorted([ends[1], ends[2], ends[5]])
+    for end in set(ends) - set(closed):
+        os.close(end)
 
 
 @pytest.mark.parametrize("caught", [False, True])

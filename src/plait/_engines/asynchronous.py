@@ -17,6 +17,7 @@ from plait._core.bell import Bell
 from plait._core.coroutines import is_coroutine_function
 from plait._core.current import current_task
 from plait._core.errors import UsageError
+from plait._core.interrupts import finishes
 from plait._core.job import Job
 from plait._core.outcome import brief
 from plait._engines.async_crew import AsyncCrew
@@ -67,17 +68,16 @@ class AsyncEngine:
 
     def run(self, job: Job) -> Generator[Batch, None, None]:
         nested = current_task.get(None) is not None or job.context.get(current_task) is not None
-        home = self._loop_thread(nested, job)
-        bell = Bell()
-        job.feed.live_in(home.loop)
+        homes: list[LoopThread] = []
         try:
+            self._enter(homes, nested, job)
+            home, bell = homes[0], Bell()
+            job.feed.live_in(home.loop)
             crew = AsyncCrew(job, home.loop, bell, home.thread)
             crew.function = _awaitable(job.fn, crew)
             yield from DriverOutside(job, crew, bell, home).batches()
         finally:
-            home.jobs.discard(job)  # no lock: the garbage collector may come here, in whatever thread has it
-            if home is not self._home and not home.jobs:
-                home.end()
+            self._leave(homes, job)
 
     def run_here(self, job: Job, bell: LoopBell) -> Generator[Batch, None, None]:
         """As `run`, in the event loop that is running, without ever blocking it.
@@ -100,6 +100,18 @@ class AsyncEngine:
             busy = bool(home.jobs) and home.usable
         if not busy:  # else the last of them ends it: a pool may be shut down while maps run on it
             home.end()
+
+    @finishes
+    def _enter(self, homes: list[LoopThread], nested: bool, job: Job) -> None:
+        """Find the job a loop; whoever is to leave it knows it, also at Ctrl-C."""
+        homes.append(self._loop_thread(nested, job))
+
+    @finishes
+    def _leave(self, homes: list[LoopThread], job: Job) -> None:
+        for home in homes:
+            home.jobs.discard(job)  # no lock: the garbage collector may come here, in whatever thread has it
+            if home is not self._home and not home.jobs:
+                home.end()
 
     def _loop_thread(self, nested: bool, job: Job) -> LoopThread:
         """The loop that this engine keeps; another one for a run on which code in that loop may be waiting."""

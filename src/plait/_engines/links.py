@@ -31,9 +31,9 @@ class PipeLink:
         return not poll.poll(0)
 
     def kill(self) -> None:
-        if self._lifeline >= 0:
-            os.close(self._lifeline)
-            self._lifeline = -1
+        lifeline, self._lifeline = self._lifeline, -1  # before it is closed: Ctrl-C comes after the call
+        if lifeline >= 0:
+            os.close(lifeline)
 
     def close(self, *, kill: bool) -> None:
         self.kill()  # in a forked child too: the kernel counts both ends, so the worker dies with the parent's alone

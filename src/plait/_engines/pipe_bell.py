@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+from plait._core.interrupts import finishes
+
 
 class PipeBell:
     """A pipe that is readable after `ring`. It takes no lock, so it may be rung from anywhere at any time.
@@ -49,11 +51,13 @@ class _Pipe:
 
     read = write = -1
 
+    @finishes
     def __init__(self) -> None:
         self.read, self.write = os.pipe()
         os.set_blocking(self.read, False)
         os.set_blocking(self.write, False)
 
+    @finishes
     def __del__(self) -> None:
         if self.read >= 0:  # else no pipe could be made
             os.close(self.read)

@@ -13,6 +13,7 @@ from _pickle import dumps
 from typing import Protocol
 
 from plait._core.frozen import STARTING
+from plait._core.interrupts import finishes
 from plait._engines.boot_command import command
 from plait._engines.hosting import Segment
 from plait._engines.returns import CUT_OFF
@@ -101,6 +102,7 @@ class _Child:
         self._system = system
         self._killed = False
 
+    @finishes
     def kill(self) -> None:
         if not self._killed:  # once: later on its number may be somebody else's
             self._killed = True

@@ -343,18 +343,18 @@ class RemoteRun:
         """End what still works for this run, keep what it had finished, give idle workers back."""
         job = self._job
         running = {worker: one for worker in self._staff if (one := self._supervisor.running(worker))}
-        known = list(running.values())
         job.wake = _nothing
-        job.snapshot = lambda: known  # as it was when the work was stopped
+        job.snapshot = list(running.values()).copy  # as it was when the work was stopped
         if self._feed.home != os.getpid():
             return  # a forked child's copy: all of it is the parent's
         try:
             if self._reserve.host.grace and not job.final:
                 self._come_to_rest(self._reserve.host.grace)
         finally:  # also at a second Ctrl-C
-            workers = self._staff.clear()
+            workers = list(self._staff)
             leaving = [worker for worker in workers if worker.flights or worker.outbox or job.final]
             try:
+                self._staff.clear()
                 Parting(self._reserve.host.poll(), job.tally.note, self._ledger.settle).end(leaving)
             finally:
                 self._dispose(workers, leaving, running)

@@ -8,6 +8,7 @@ import time
 from _collections_abc import Iterator
 from collections import deque
 
+from plait._core.interrupts import finishes
 from plait._engines import wire
 from plait._engines.arena import Window
 from plait._engines.board import AT_ONCE, HALT, NEVER, STOP_AT, Board
@@ -255,6 +256,7 @@ class RemoteWorker:
         if hasattr(self, "running_seen"):  # or its descriptors still belong to whoever opened them
             self.close()
 
+    @finishes
     def close(self) -> None:
         """End it if it lives, and close everything of it; results that lie in its arena stay."""
         if self.dead:

@@ -45,6 +45,7 @@ class Reserve:
         self._functions = 0
         hold(self)
 
+    @finishes
     def arena(self) -> Arena | None:
         """Where large inputs are placed, made when first needed; None when shared memory is not to be had."""
         with self._lock:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from plait._core.interrupts import finishes
 from plait._engines.board import SIZE
 from plait._engines.hosting import Bell, Segment
 from plait._engines.links import Child, SocketLink
@@ -37,6 +38,7 @@ class SocketLauncher:
         """A worker with its ends of three socket pairs, its board, its arena, and the driver's arena."""
         raise NotImplementedError
 
+    @finishes
     def launch(self, token: int, inputs: Segment | None) -> RemoteWorker:
         """A worker that is being started; one that cannot be raises OSError."""
         sockets: list[Socket] = []

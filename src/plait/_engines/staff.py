@@ -136,13 +136,11 @@ class Staff:
             self._poll.unregister(worker.commands)
             worker.outbox.clear()
 
-    def clear(self) -> list[RemoteWorker]:
-        """The run is over: its workers, of which none is listened to any more."""
-        workers = list(self._workers.values())
+    def clear(self) -> None:
+        """The run is over: none of its workers is listened to any more."""
         self._workers.clear()
         self.unfollow()
         self.bell.close()
-        return workers
 
     # --- messages
 

@@ -11,6 +11,7 @@ import threading
 import time
 
 from plait._core.frozen import STARTING
+from plait._core.interrupts import finishes
 from plait._core.onlooker import ONLOOKER
 from plait._engines.allocator import limits
 from plait._engines.board import SIZE
@@ -60,6 +61,7 @@ class Zygote:
         self.bells: set[Bell] = set()  # of the runs that want to know when a worker has ended
         hold(self)
 
+    @finishes
     def launch(self, token: int, inputs: Segment | None) -> RemoteWorker:
         """A worker that is being forked; when the zygote is gone, its link ends at once."""
         made: list[int] = []
