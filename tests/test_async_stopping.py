@@ -13,7 +13,7 @@ import sys
 import textwrap
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
@@ -602,3 +602,29 @@ def outcomes_of(fn: Any, items: Any, in_loop: bool, **options: Any) -> list[plai
         return [outcome async for outcome in plait.map(fn, items, **options).outcomes()]
 
     return asyncio.run(main()) if in_loop else list(plait.map(fn, items, **options).outcomes())
+
+
+def test_a_map_in_a_task_that_is_cancelled_does_not_take_that_for_a_failure_of_its_async_input() -> None:
+    async def arriving() -> AsyncIterator[int]:
+        for n in itertools.count():
+            await asyncio.sleep(0)
+            yield n
+
+    async def work(n: int) -> int:
+        await asyncio.sleep(0)
+        return n
+
+    def left_by_another() -> list[int]:
+        stream = plait.map(work, arriving(), engine="async", workers=1)
+        found = []
+        for outcome in stream.outcomes():
+            found.append(outcome.index)
+            if len(found) == 7:
+                stopper = threading.Thread(target=stream.cancel)
+                stopper.start()
+        stopper.join()
+        return found
+
+    with plait.scope("thread") as s:  # each in a loop of its own, which ends with it
+        tasks = [s.submit(left_by_another) for _ in range(10)]
+    assert all(task.result()[:7] == list(range(7)) for task in tasks)

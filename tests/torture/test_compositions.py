@@ -7,6 +7,7 @@ names its seed: ``PLAIT_SEED=17 pytest tests/torture/test_compositions.py`` trie
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import os
 import random
@@ -22,8 +23,8 @@ from plait.errors import Cancelled, Closed
 
 ROUNDS = 3 * int(os.environ.get("PLAIT_TORTURE", "4"))
 SEED = os.environ.get("PLAIT_SEED")
-ENGINES = ["inline", "thread", "process", "async", "auto"]
-POOLS = ["thread", "process", "async"]
+ENGINES = ["inline", "thread", "process", "portable", "async", "auto"]
+POOLS = ["thread", "process", "portable", "async"]
 pytestmark = [pytest.mark.timeout(90 + ROUNDS), pytest.mark.usefixtures("nothing_left")]
 
 
@@ -149,6 +150,24 @@ def left(stream: plait.Stream[int], given: Given, at: int) -> None:
     given.outcomes += stream.outcomes()
 
 
+def dropped(stream: plait.Stream[int], given: Given, at: int) -> None:
+    """Whoever iterated it lost interest, and nobody says so."""
+    given.left = True
+    outcomes = iter(stream.outcomes())
+    del stream
+    given.outcomes += itertools.islice(outcomes, at)
+
+
+def raised_in_the_body(stream: plait.Stream[int], given: Given, at: int) -> None:
+    given.left = True
+    with contextlib.suppress(OSError), stream:
+        for outcome in stream.outcomes():
+            given.outcomes.append(outcome)
+            if len(given.outcomes) == at:
+                raise OSError("the disk is full")
+    given.outcomes += stream.outcomes()
+
+
 def stopped_by(stop: Callable[[plait.Stream[int]], None]) -> Callable[[plait.Stream[int], Given, int], None]:
     def consume(stream: plait.Stream[int], given: Given, at: int) -> None:
         stopper = threading.Thread(target=stop, args=(stream,))
@@ -205,6 +224,8 @@ WAYS: dict[str, Callable[[plait.Stream[int], Given, int], None]] = {
     "outcomes": all_outcomes,
     "values, then outcomes": values_then_outcomes,
     "left": left,
+    "dropped": dropped,
+    "raised in the body": raised_in_the_body,
     "cancelled": stopped_by(lambda stream: stream.cancel()),
     "closed": stopped_by(lambda stream: stream.close()),
     "awaited": awaited,
@@ -219,10 +240,13 @@ WAYS: dict[str, Callable[[plait.Stream[int], Given, int], None]] = {
 def try_part(part: Part, pools: dict[str, plait.Pool], given: Given) -> None:
     source = SOURCES[part.source](part.count)
     fn: Callable[[int], Any] = double_async if "async" in part.engine else double
-    engine = pools[part.engine.removeprefix("pool of ")] if "pool" in part.engine else part.engine
+    own = plait.engines.ProcessEngine(portable=True) if part.engine == "portable" else None
+    engine = pools[part.engine.removeprefix("pool of ")] if "pool" in part.engine else own or part.engine
     try:
         WAYS[part.way](plait.map(fn, source, engine=engine, workers=part.workers, order=part.order), given, part.at)
     finally:
+        if own is not None:
+            own.close()
         if part.source == "channel":
             source.close()
 
@@ -251,7 +275,8 @@ def test_every_item_ends_once_whatever_goes_on_beside_it() -> None:
     for seed in [int(SEED)] if SEED else range(ROUNDS):
         parts = draw(random.Random(f"compositions {seed}"))
         results = [Given() for _ in parts]
-        pools = {name: plait.Pool(name, workers=2) for name in POOLS}
+        portable = plait.engines.ProcessEngine(portable=True)
+        pools = {name: plait.Pool(portable if name == "portable" else name, workers=2) for name in POOLS}
         try:
             with plait.scope() as s:
                 for part, given in zip(parts, results, strict=True):
@@ -264,3 +289,4 @@ def test_every_item_ends_once_whatever_goes_on_beside_it() -> None:
         finally:
             for pool in pools.values():
                 pool.shutdown()
+            portable.close()

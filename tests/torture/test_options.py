@@ -144,7 +144,7 @@ def draw(engine: str, rng: random.Random) -> Case:
     kinds = list(GIVES) * 2
     if rng.random() < 0.6:
         kinds += [*FAILS, "fails at first"]
-    if "process" in engine and sys.platform == "linux" and rng.random() < 0.4:
+    if ("process" in engine or engine == "portable") and sys.platform == "linux" and rng.random() < 0.4:
         kinds += ENDS
     if engine == "async":  # a map that blocks its event loop is another matter, and so is `current` in a loop
         kinds = [kind for kind in kinds if kind not in ("maps", "computes")]
@@ -225,12 +225,13 @@ def judge(outcome: plait.Outcome[Any], case: Case) -> None:
 def try_one(engine: str, case: Case, journal: Path) -> None:
     seen: list[plait.Outcome[Any]] = []
     pool = plait.Pool(engine.removeprefix("pool of "), workers=case.options["workers"]) if "pool" in engine else None
+    own = plait.engines.ProcessEngine(portable=True) if engine == "portable" else None
     raised: BaseException | None = None
     try:
         stream = plait.map(
             work_async if engine == "async" else work,
             source_of(case),
-            engine=pool or engine,
+            engine=pool or own or engine,
             journal=journal if case.journal else None,
             **case.options,
         )
@@ -241,6 +242,8 @@ def try_one(engine: str, case: Case, journal: Path) -> None:
     finally:
         if pool is not None:
             pool.shutdown()
+        if own is not None:
+            own.close()
     indices = [outcome.index for outcome in seen]
     assert len(set(indices)) == len(indices)
     for outcome in seen:
@@ -258,7 +261,7 @@ def try_one(engine: str, case: Case, journal: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "engine", ["inline", "thread", "process", "auto", "async", "pool of thread", "pool of process"]
+    "engine", ["inline", "thread", "process", "portable", "auto", "async", "pool of thread", "pool of process"]
 )
 def test_every_item_ends_as_it_must_whatever_the_options(engine: str, tmp_path: Path) -> None:
     seeds = [int(SEED)] if SEED else range(ROUNDS)

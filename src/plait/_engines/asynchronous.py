@@ -111,6 +111,7 @@ class AsyncEngine:
         for home in homes:
             home.jobs.discard(job)  # no lock: the garbage collector may come here, in whatever thread has it
             if home is not self._home and not home.jobs:
+                job.feed.let_go()  # what pulls the input would take the end of its loop for an error of the input
                 home.end()
 
     def _loop_thread(self, nested: bool, job: Job) -> LoopThread:
