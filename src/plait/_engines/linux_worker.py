@@ -23,13 +23,10 @@ def main(fds: list[int]) -> None:
 
 
 def _isolate(lifeline: int, board: int) -> None:
-    """A session of its own, killed by the kernel as soon as the driver's end of the lifeline closes.
-
-    In the session of a terminal, whose foreground it is not, it would be stopped by asking the terminal for anything.
-    """
+    """Its own process group, killed by the kernel as soon as the driver's end of the lifeline closes."""
     import faulthandler
 
-    os.setsid()
+    os.setpgid(0, 0)
     tie(lifeline, -os.getpid())
     os.lseek(board, boards.LAST_WORDS, os.SEEK_SET)
     faulthandler.enable(board, all_threads=False)

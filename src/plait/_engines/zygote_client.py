@@ -43,7 +43,7 @@ class Zygote:
                 command("plait._engines.zygote", there),
                 {**limits(os.environ), **os.environ, **environment, STARTING: "1"},
                 file_actions=[(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)],
-                setpgroup=0,
+                setsid=True,
                 setsigmask=(),
             )
         except BaseException:
