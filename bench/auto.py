@@ -30,7 +30,7 @@ import plait
 from plait._core.budget import available_cores
 from plait._engines.core_wait import core_times
 from plait._engines.facts import descendants
-from plait._see.advise_load import between, unhindered
+from plait._see.advise.load import between, unhindered
 
 ENGINES = ("inline", "thread", "process")
 TARGETS = {"auto": 0.9, "advise": 1.0}

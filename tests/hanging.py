@@ -6,8 +6,8 @@ import threading
 import time
 from collections.abc import Callable
 
-from plait._see.why_diagnosis import Diagnosis, diagnose
-from plait._see.why_inside import look_inside
+from plait._see.why.diagnosis import Diagnosis, diagnose
+from plait._see.why.inside import look_inside
 
 LONG = 30.0  # seconds
 

@@ -18,13 +18,13 @@ import pytest
 from advised import awaits, compute, fails, keeps, looks_up, notes, wait
 
 import plait
-from plait._see.advise_forecast import forecast
-from plait._see.advise_load import Taken, between, unhindered
-from plait._see.advise_profile import Profile
-from plait._see.advise_rule import Pick, contenders, enough_workers, knowing_one_call, next_workers, pick, weigh
-from plait._see.advise_sample import sample
-from plait._see.advise_trial import Bench, Trial
-from plait._see.advise_words import curve, sentence, table
+from plait._see.advise.forecast import forecast
+from plait._see.advise.load import Taken, between, unhindered
+from plait._see.advise.profile import Profile
+from plait._see.advise.rule import Pick, contenders, enough_workers, knowing_one_call, next_workers, pick, weigh
+from plait._see.advise.sample import sample
+from plait._see.advise.trial import Bench, Trial
+from plait._see.advise.words import curve, sentence, table
 from plait.engines import ProcessEngine
 from plait.errors import UsageError
 

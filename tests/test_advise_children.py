@@ -7,12 +7,12 @@ import sys
 
 import pytest
 
-from plait._see.advise_forecast import forecast
-from plait._see.advise_load import Taken, unhindered
-from plait._see.advise_profile import Profile, profile
-from plait._see.advise_rule import enough_workers, knowing_one_call, pick
-from plait._see.advise_trial import Trial
-from plait._see.advise_words import sentence
+from plait._see.advise.forecast import forecast
+from plait._see.advise.load import Taken, unhindered
+from plait._see.advise.profile import Profile, profile
+from plait._see.advise.rule import enough_workers, knowing_one_call, pick
+from plait._see.advise.trial import Trial
+from plait._see.advise.words import sentence
 
 RUNS = Profile(calls=30, seconds=0.05, busy_seconds=0.002, cores=0.1, gil=0.0, children_seconds=0.045)
 WAITS = Profile(calls=30, seconds=0.05, busy_seconds=0.002, cores=0.1, gil=0.0)

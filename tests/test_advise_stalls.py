@@ -8,7 +8,7 @@ from itertools import count
 
 import pytest
 
-from plait._see.advise_profile import Profile, _stalled, profile, profile_coroutine
+from plait._see.advise.profile import Profile, _stalled, profile, profile_coroutine
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
 

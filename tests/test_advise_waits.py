@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from plait._see.advise_profile import Profile
-from plait._see.advise_rule import pick, weigh
-from plait._see.advise_trial import Trial
-from plait._see.advise_words import sentence
+from plait._see.advise.profile import Profile
+from plait._see.advise.rule import pick, weigh
+from plait._see.advise.trial import Trial
+from plait._see.advise.words import sentence
 
 LOOP = Trial("inline", 1, 100.0)
 THREADS = Trial("thread", 8, 101.0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from check_records import Recording, stuck
 
 from plait._check.deadlocks import predicted, waiting_cycle
-from plait._check.explain import explain
+from plait._check.explain.cause import explain
 from plait._check.history import History
 
 CODE = """

@@ -8,7 +8,7 @@ from concurrent.futures import InvalidStateError
 import pytest
 from check_records import Recording
 
-from plait._check.explain import explain
+from plait._check.explain.cause import explain
 from plait._check.findings import KINDS
 from plait._check.history import History
 from plait._check.record import Failure, Switch

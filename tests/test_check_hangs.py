@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from check_records import Recording, stuck
 
-from plait._check.explain import explain
+from plait._check.explain.cause import explain
 from plait._check.findings import Finding
 from plait._check.record import Blocked, Failure, Switch
 

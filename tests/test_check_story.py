@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from check_records import FILE, Recording
 
-from plait._check.explain import explain
+from plait._check.explain.cause import explain
 from plait._check.findings import KINDS, Finding
 from plait._check.json_report import json_report
 from plait._check.picture import timeline

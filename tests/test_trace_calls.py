@@ -11,8 +11,8 @@ import pytest
 
 import plait
 from plait._core.trace import Lane, State, Trace
-from plait._see.recorder_calls import Begun
-from plait._see.summary_calls import tell_calls
+from plait._see.recorder.calls import Begun
+from plait._see.summary.calls import tell_calls
 
 POOLS: Any = concurrent.futures.thread
 

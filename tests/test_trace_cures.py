@@ -14,14 +14,14 @@ from plait._core.trace import Lane, State, Trace, Wait
 from plait._see.forecast import forecast
 from plait._see.lines import Lines
 from plait._see.loops_that_look import looks, spins
-from plait._see.recorder_calls import Begun, Done
-from plait._see.recorder_imports import Import
-from plait._see.recorder_lines import Look
-from plait._see.recorder_steps import Blocked
+from plait._see.recorder.calls import Begun, Done
+from plait._see.recorder.imports import Import
+from plait._see.recorder.lines import Look
+from plait._see.recorder.steps import Blocked
 from plait._see.runs import Figures
-from plait._see.summary import summarise
-from plait._see.summary_calls import tell_calls
-from plait._see.summary_runs import tell_runs
+from plait._see.summary.calls import tell_calls
+from plait._see.summary.runs import tell_runs
+from plait._see.summary.summarise import summarise
 from plait._see.task_lanes import blocked_words
 
 pytestmark = pytest.mark.usefixtures("nothing_left")

@@ -11,12 +11,12 @@ import pytest
 import plait
 from plait._core.trace import Lane, State, Trace
 from plait._draw.trace_data import encode, from_file
-from plait._see.advise_profile import Profile
-from plait._see.advise_words import facts
+from plait._see.advise.profile import Profile
+from plait._see.advise.words import facts
 from plait._see.garbage import add_garbage, tell_garbage
-from plait._see.recorder_garbage import Collection, Garbage, GarbageRecorder, _place
-from plait._see.recorder_steps import Blocked
-from plait._see.summary import summarise
+from plait._see.recorder.garbage import Collection, Garbage, GarbageRecorder, _place
+from plait._see.recorder.steps import Blocked
+from plait._see.summary.summarise import summarise
 from plait._see.task_lanes import blocked_words
 
 PYTHON, GARBAGE, SLEEP = State.PYTHON, State.GARBAGE, State.SLEEP

@@ -16,9 +16,9 @@ import pytest
 import plait
 from plait._core.trace import Lane, State, Trace
 from plait._see.imports import add_imports, tell_imports
-from plait._see.recorder import Recorder
-from plait._see.recorder_imports import Import, ImportRecorder
-from plait._see.recorder_unfinished import Unfinished
+from plait._see.recorder.imports import Import, ImportRecorder
+from plait._see.recorder.unfinished import Unfinished
+from plait._see.recorder.waits import Recorder
 
 SECOND = 1_000_000
 BOOTSTRAP: Any = importlib._bootstrap

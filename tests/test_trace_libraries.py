@@ -20,8 +20,8 @@ from threads import run
 
 import plait
 from plait._core.trace import Lane, State, Trace, Wait
-from plait._see.recorder import RETURNED
-from plait._see.summary import summarise
+from plait._see.recorder.waits import RETURNED
+from plait._see.summary.summarise import summarise
 from plait._see.whereabouts import lacks_work, line_of
 
 PACKAGE = """

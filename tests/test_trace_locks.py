@@ -14,11 +14,11 @@ from plait._core.trace import Lane, State, Trace, Wait
 from plait._draw.trace_data import from_file
 from plait._draw.trace_page import draw_trace_page
 from plait._see.held import Blocked, blocked, held
-from plait._see.recorder import Noted
-from plait._see.recorder_locks import lock_types
-from plait._see.sampler import Samples
+from plait._see.recorder.locks import lock_types
+from plait._see.recorder.waits import Noted
+from plait._see.sampler.samples import Samples
 from plait._see.states import add_threads
-from plait._see.summary import summarise
+from plait._see.summary.summarise import summarise
 
 LOCK = State.LOCK
 SECOND = 1_000_000

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from plait._see.sampler_looks import Looks
+from plait._see.sampler.looks import Looks
 
 MILLISECOND = 1_000_000
 

@@ -13,9 +13,9 @@ import plait
 from plait._core.batch import Batch
 from plait._core.trace import Lane, State, Trace
 from plait._see.items import Told, add_items
-from plait._see.recorder_transfer import Sums
+from plait._see.recorder.transfer import Sums
 from plait._see.runs import Figures, runs_of
-from plait._see.summary_runs import tell_runs
+from plait._see.summary.runs import tell_runs
 
 SECOND = 1_000_000
 PYTHON, FUTURE, GIL = State.PYTHON, State.FUTURE, State.GIL

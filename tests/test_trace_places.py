@@ -19,7 +19,7 @@ from threads import run
 
 import plait
 from plait._core.trace import State
-from plait._see.recorder_steps import Steps
+from plait._see.recorder.steps import Steps
 from plait._see.whereabouts import line_of, made_at, place
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
@@ -41,7 +41,7 @@ class Holds(logging.Handler):
         while self.other[0] != threading.get_ident() and looks < LOOKS and time.monotonic() < deadline:
             frame = sys._current_frames()[self.other[0]]
             now = frame.f_lasti, frame.f_code.co_filename
-            looks = looks + 1 if now == before and now[1].endswith("recorder_locks.py") else 0
+            looks = looks + 1 if now == before and now[1].endswith("recorder/locks.py") else 0
             before = now
             time.sleep(0.001)  # lets the other one run; what is waited for is counted
 

@@ -14,14 +14,14 @@ import pytest
 import plait
 from plait._core.trace import Lane, State, Trace, Wait
 from plait._see.lines import Lines
-from plait._see.recorder_calls import Done
-from plait._see.recorder_lines import Look
-from plait._see.recorder_processes import Pieces, ProcessRecorder, Start
-from plait._see.recorder_starts import StartRecorder
-from plait._see.summary import summarise
-from plait._see.summary_processes import Others, outermost, tell_processes
-from plait._see.summary_short_calls import short_calls, tell_short_calls
-from plait._see.summary_starts import tell_starts
+from plait._see.recorder.calls import Done
+from plait._see.recorder.lines import Look
+from plait._see.recorder.processes import Pieces, ProcessRecorder, Start
+from plait._see.recorder.starts import StartRecorder
+from plait._see.summary.processes import Others, outermost, tell_processes
+from plait._see.summary.short_calls import short_calls, tell_short_calls
+from plait._see.summary.starts import tell_starts
+from plait._see.summary.summarise import summarise
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
 

@@ -11,11 +11,11 @@ import pytest
 
 import plait
 from plait._core.trace import Lane, State, Trace, Wait
-from plait._see.recorder_steps import A_STEP, Blocked
+from plait._see.recorder.steps import A_STEP, Blocked
 from plait._see.replaced import Replaced
-from plait._see.sampler import Counted
+from plait._see.sampler.samples import Counted
 from plait._see.states import _elsewhere
-from plait._see.summary import summarise
+from plait._see.summary.summarise import summarise
 from plait._see.task_lanes import blocked_words
 
 SECOND = 1_000_000

@@ -15,7 +15,7 @@ from plait._core.cpu_periods import Periods, cpu_periods
 from plait._core.trace import Lane, State, Trace
 from plait._engines.allocator import limits
 from plait._see.forecast import forecast
-from plait._see.summary import summarise
+from plait._see.summary.summarise import summarise
 from plait._see.system import Use, tell_system
 
 SECOND = 1_000_000

@@ -13,15 +13,15 @@ import pytest
 from plait._core.trace import Lane, State, Trace, Wait
 from plait._see.garbage import tell_garbage
 from plait._see.lines import Lines
-from plait._see.recorder_backlog import Backlog, BacklogRecorder
-from plait._see.recorder_garbage import Garbage
-from plait._see.recorder_lines import Look
-from plait._see.recorder_steps import Blocked, Step
-from plait._see.recorder_turns import WINDOW, Turn, TurnRecorder
-from plait._see.summary import summarise
-from plait._see.summary_memory import tell_memory
-from plait._see.summary_tasks import tell_tasks
-from plait._see.summary_turns import tell_turns
+from plait._see.recorder.backlog import Backlog, BacklogRecorder
+from plait._see.recorder.garbage import Garbage
+from plait._see.recorder.lines import Look
+from plait._see.recorder.steps import Blocked, Step
+from plait._see.recorder.turns import WINDOW, Turn, TurnRecorder
+from plait._see.summary.memory import tell_memory
+from plait._see.summary.summarise import summarise
+from plait._see.summary.tasks import tell_tasks
+from plait._see.summary.turns import tell_turns
 from plait._see.system import Use, memory_of
 from plait._see.task_lanes import add_tasks, blocked_words, lives_of
 

@@ -18,8 +18,8 @@ from typing import Any
 import pytest
 
 import plait
-from plait._see import sampler_life
-from plait._see.sampler_life import Aside
+from plait._see.sampler import life as sampler_life
+from plait._see.sampler.life import Aside
 from plait._see.unseen_thread import UnseenThread
 
 pytestmark = pytest.mark.usefixtures("nothing_left")

@@ -26,9 +26,9 @@ import pytest
 import plait
 from plait._core.once_imported import forget, once_imported
 from plait._core.trace import State, Trace
-from plait._see.recorder import Noted
-from plait._see.recorder_library import LibraryRecorder
-from plait._see.recorder_unfinished import Unfinished
+from plait._see.recorder.library import LibraryRecorder
+from plait._see.recorder.unfinished import Unfinished
+from plait._see.recorder.waits import Noted
 from plait._see.services import is_service
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells what threads do between noted waits")

@@ -10,15 +10,15 @@ from plait._core.batch import Batch
 from plait._core.trace import Lane, State, Trace, Wait
 from plait._see.forecast import forecast
 from plait._see.items import Ran, Told, add_items
-from plait._see.recorder import Life, Noted
-from plait._see.recorder_steps import Blocked, Step
-from plait._see.recorder_transfer import Sums, TransferRecorder
+from plait._see.recorder.steps import Blocked, Step
+from plait._see.recorder.transfer import Sums, TransferRecorder
+from plait._see.recorder.waits import Life, Noted
 from plait._see.runs import Figures, runs_of
-from plait._see.sampler import Counted, Samples
+from plait._see.sampler.samples import Counted, Samples
 from plait._see.states import add_threads
 from plait._see.stretches import refined
-from plait._see.summary import summarise
-from plait._see.summary_runs import tell_runs
+from plait._see.summary.runs import tell_runs
+from plait._see.summary.summarise import summarise
 from plait._see.task_lanes import add_tasks, blocked_words
 
 PYTHON, GIL, LOCK, SLEEP, QUEUE, CORE = State.PYTHON, State.GIL, State.LOCK, State.SLEEP, State.QUEUE, State.CORE

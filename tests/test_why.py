@@ -20,13 +20,13 @@ from pathlib import Path
 import pytest
 from told import asked, come_to_rest
 
-from plait._see import why_outside
-from plait._see.why_diagnosis import Diagnosis, diagnose
-from plait._see.why_dump import Dump, Frame, Thing, Thread
-from plait._see.why_inside import look_inside
-from plait._see.why_outside import CannotLook, look
-from plait._see.why_wait import wait_of
-from plait._see.why_words import tell
+from plait._see.why import outside as why_outside
+from plait._see.why.diagnosis import Diagnosis, diagnose
+from plait._see.why.dump import Dump, Frame, Thing, Thread
+from plait._see.why.inside import look_inside
+from plait._see.why.outside import CannotLook, look
+from plait._see.why.wait import wait_of
+from plait._see.why.words import tell
 
 FOLDER = Path(__file__).parent / "hangs"
 ROOT = Path(__file__).parent.parent

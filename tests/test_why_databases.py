@@ -10,11 +10,12 @@ from types import FrameType
 import pytest
 from hanging import diagnosed
 
-from plait._see import why_inside, why_outside
 from plait._see.whereabouts import program_frame
-from plait._see.why_diagnosis import diagnose
-from plait._see.why_dump import Dump, Frame, OtherEnd, Thread
-from plait._see.why_keys import is_own
+from plait._see.why import inside as why_inside
+from plait._see.why import outside as why_outside
+from plait._see.why.diagnosis import diagnose
+from plait._see.why.dump import Dump, Frame, OtherEnd, Thread
+from plait._see.why.keys import is_own
 
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")
 SLEEPS, RUNS = "hrtimer_nanosleep", ""

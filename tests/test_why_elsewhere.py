@@ -16,14 +16,15 @@ import pytest
 from hanging import LONG, diagnosed
 
 import plait
-from plait._see import why, why_outside
-from plait._see.why_diagnosis import diagnose
-from plait._see.why_dump import Dump, Frame, OtherEnd, Thing, Thread
-from plait._see.why_inside import look_inside
-from plait._see.why_known import examine, step
-from plait._see.why_other_end import other_end
-from plait._see.why_proc import forked, waits_in
-from plait._see.why_words import NOTHING
+from plait._see.why import ask as why
+from plait._see.why import outside as why_outside
+from plait._see.why.diagnosis import diagnose
+from plait._see.why.dump import Dump, Frame, OtherEnd, Thing, Thread
+from plait._see.why.inside import look_inside
+from plait._see.why.known import examine, step
+from plait._see.why.other_end import other_end
+from plait._see.why.proc import forked, waits_in
+from plait._see.why.words import NOTHING
 
 pytestmark = [
     pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc"),

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from told import EITHER_WAY, PYSPY, said_of
 
-from plait._see.why_dump import OTHERS
-from plait._see.why_words import NOTHING
+from plait._see.why.dump import OTHERS
+from plait._see.why.words import NOTHING
 
 pytestmark = [
     pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc"),

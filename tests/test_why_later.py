@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from told import EITHER_WAY, said_of
 
-from plait._see import why_source
-from plait._see.why_source import Held
+from plait._see.why import source as why_source
+from plait._see.why.source import Held
 
 JOINS = """
 import threading

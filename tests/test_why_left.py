@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from plait._see.why_diagnosis import diagnose
-from plait._see.why_dump import Dump, Frame, Thing, Thread
-from plait._see.why_known import examine
-from plait._see.why_left import leavers
+from plait._see.why.diagnosis import diagnose
+from plait._see.why.dump import Dump, Frame, Thing, Thread
+from plait._see.why.known import examine
+from plait._see.why.left import leavers
 
 TAKES = """
 lock = threading.Lock()

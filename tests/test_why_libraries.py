@@ -11,14 +11,14 @@ from types import FrameType
 
 import pytest
 
-from plait._see.why_diagnosis import diagnose
-from plait._see.why_dump import GREEN, Dump, Frame, Thing, Thread
-from plait._see.why_inside import look_inside
-from plait._see.why_keys import is_own
-from plait._see.why_known import examine, step
-from plait._see.why_task_wait import primitive
-from plait._see.why_wait import wait_of
-from plait._see.why_words import tell
+from plait._see.why.diagnosis import diagnose
+from plait._see.why.dump import GREEN, Dump, Frame, Thing, Thread
+from plait._see.why.inside import look_inside
+from plait._see.why.keys import is_own
+from plait._see.why.known import examine, step
+from plait._see.why.task_wait import primitive
+from plait._see.why.wait import wait_of
+from plait._see.why.words import tell
 
 LIB = "/usr/lib/python3.13/"
 INSTALLED = LIB + "site-packages/"

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from plait._see.why_dump import Dump, Frame, Thing, Thread
-from plait._see.why_known import examine, step
-from plait._see.why_wait import wait_of
+from plait._see.why.dump import Dump, Frame, Thing, Thread
+from plait._see.why.known import examine, step
+from plait._see.why.wait import wait_of
 
 STARTS = """
 threading.Thread(target=first.wait).start()

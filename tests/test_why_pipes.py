@@ -17,11 +17,11 @@ import pytest
 from hanging import LONG, diagnosed
 
 from plait._core.command_of import command_of
-from plait._see.why_diagnosis import diagnose
-from plait._see.why_dump import Dump, Frame, OtherEnd, Thing, Thread
-from plait._see.why_inside import look_inside
-from plait._see.why_other_end import other_end
-from plait._see.why_proc import caught, kernel_wait, waits_in
+from plait._see.why.diagnosis import diagnose
+from plait._see.why.dump import Dump, Frame, OtherEnd, Thing, Thread
+from plait._see.why.inside import look_inside
+from plait._see.why.other_end import other_end
+from plait._see.why.proc import caught, kernel_wait, waits_in
 
 _ADOPTS = 36  # PR_SET_CHILD_SUBREAPER of prctl: processes whose parents have ended become ours
 
@@ -129,7 +129,7 @@ def test_what_a_fork_waits_for_is_seen_from_inside() -> None:
     """It keeps the number that the system gave its thread in the parent."""
     program = """
 import os, threading
-from plait._see.why_inside import look_inside
+from plait._see.why.inside import look_inside
 
 read, write = os.pipe()
 
@@ -153,7 +153,7 @@ else:
 
 def test_a_handler_for_the_size_of_the_terminal_ends_no_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     mask = 1 << 28 - 1 | 1 << 10 - 1
-    monkeypatch.setattr("plait._see.why_proc.text_of", lambda _: f"SigCgt:\t{mask:016x}\n")
+    monkeypatch.setattr("plait._see.why.proc.text_of", lambda _: f"SigCgt:\t{mask:016x}\n")
     assert caught(1) == ("SIGUSR1",)
 
 

@@ -9,10 +9,10 @@ from threading import Event
 
 import pytest
 
-from plait._see.why_diagnosis import diagnose
-from plait._see.why_dump import Dump, Frame, Thing, Thread
-from plait._see.why_inside import look_inside
-from plait._see.why_known import examine, step
+from plait._see.why.diagnosis import diagnose
+from plait._see.why.dump import Dump, Frame, Thing, Thread
+from plait._see.why.inside import look_inside
+from plait._see.why.known import examine, step
 
 LIB = "/usr/lib/python3.13/"
 INSTALLED = LIB + "site-packages/"

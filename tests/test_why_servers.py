@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from plait._see import why_source
-from plait._see.why_diagnosis import diagnose
-from plait._see.why_dump import GREEN, Dump, Frame, OtherEnd, Thing, Thread
-from plait._see.why_keys import is_own
-from plait._see.why_known import examine, step
-from plait._see.why_outside import _standing, _ticking
-from plait._see.why_words import tell
+from plait._see.why import source as why_source
+from plait._see.why.diagnosis import diagnose
+from plait._see.why.dump import GREEN, Dump, Frame, OtherEnd, Thing, Thread
+from plait._see.why.keys import is_own
+from plait._see.why.known import examine, step
+from plait._see.why.outside import _standing, _ticking
+from plait._see.why.words import tell
 
 LIB = "/usr/lib/python3.13/"
 INSTALLED = LIB + "site-packages/"

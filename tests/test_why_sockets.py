@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from told import EITHER_WAY, said_of
 
-from plait._see.why_diagnosis import diagnose
-from plait._see.why_dump import Dump, Frame, OtherEnd, Thread
+from plait._see.why.diagnosis import diagnose
+from plait._see.why.dump import Dump, Frame, OtherEnd, Thread
 
 SERVER = """
 import http.server, threading, urllib.request

@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 from told import EITHER_WAY, asked, come_to_rest, said_of
 
-from plait._see import why_source
-from plait._see.why_diagnosis import diagnose
-from plait._see.why_dump import Dump, Frame, Thing, Thread
-from plait._see.why_remote import is_trusted
-from plait._see.why_task_wait import primitive
-from plait._see.why_wait import wait_of
+from plait._see.why import source as why_source
+from plait._see.why.diagnosis import diagnose
+from plait._see.why.dump import Dump, Frame, Thing, Thread
+from plait._see.why.remote import is_trusted
+from plait._see.why.task_wait import primitive
+from plait._see.why.wait import wait_of
 
 ROOT = Path(__file__).parent.parent
 LONG = 30.0  # seconds

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from plait._see.why_diagnosis import Diagnosis, diagnose
-from plait._see.why_dump import Dump, Frame, Thing, Thread
+from plait._see.why.diagnosis import Diagnosis, diagnose
+from plait._see.why.dump import Dump, Frame, Thing, Thread
 
 PROGRAM = """
 def need():

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from told import said_of
 
-from plait._see.why_diagnosis import diagnose
-from plait._see.why_dump import Dump, Frame, Thing, Thread
-from plait._see.why_inside import stack_of
-from plait._see.why_trio import trio_tasks
+from plait._see.why.diagnosis import diagnose
+from plait._see.why.dump import Dump, Frame, Thing, Thread
+from plait._see.why.inside import stack_of
+from plait._see.why.trio import trio_tasks
 
 TRIO = """
 import plait, trio

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from plait._see import why_source
-from plait._see.why_diagnosis import diagnose
-from plait._see.why_dump import Dump, Frame, Thing, Thread
-from plait._see.why_values import Unknown, value_of
+from plait._see.why import source as why_source
+from plait._see.why.diagnosis import diagnose
+from plait._see.why.dump import Dump, Frame, Thing, Thread
+from plait._see.why.values import Unknown, value_of
 
 
 class Slotted:

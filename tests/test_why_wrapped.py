@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from plait._see import why_source, why_trees
-from plait._see.why_diagnosis import diagnose
-from plait._see.why_dump import Dump, Frame, Thing, Thread
-from plait._see.why_inside import look_inside
-from plait._see.why_keys import holdings
-from plait._see.why_wait import wait_of
+from plait._see.why import source as why_source
+from plait._see.why import trees as why_trees
+from plait._see.why.diagnosis import diagnose
+from plait._see.why.dump import Dump, Frame, Thing, Thread
+from plait._see.why.inside import look_inside
+from plait._see.why.keys import holdings
+from plait._see.why.wait import wait_of
 
 CONTEXTS = """
 @contextmanager

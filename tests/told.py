@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from plait._see.why import why
-from plait._see.why_outside import CannotLook
+from plait._see.why.ask import why
+from plait._see.why.outside import CannotLook
 
 ROOT = Path(__file__).parent.parent
 LONG = 30.0  # seconds

@@ -29,7 +29,7 @@ if TYPE_CHECKING:  # for editors and type checkers: what `__getattr__` finds at 
     from plait._run.scope import Scope as Scope
     from plait._run.scope import scope as scope
     from plait._run.stream import Stream as Stream
-    from plait._see.advise import advise as advise
+    from plait._see.advise.choose import advise as advise
     from plait._see.show import show as show
     from plait._see.trace import trace as trace
 
@@ -52,7 +52,7 @@ _HOMES = {
     "Report": "plait._run.report",
     "check": "plait._check.check",
     "replay": "plait._check.check",
-    "advise": "plait._see.advise",
+    "advise": "plait._see.advise.choose",
     "trace": "plait._see.trace",
     "show": "plait._see.show",
     "Trace": "plait._core.trace",

@@ -14,7 +14,7 @@ from plait._check.deadlocks import circle
 from plait._check.kept import kept
 from plait._check.record import Blocked, Failure, Frame
 from plait._check.remarks import ignoring
-from plait._check.stand_in_async_lock import wanted_from
+from plait._check.stand_in.async_lock import wanted_from
 from plait._core.awaits import awaited_frames
 from plait._core.event import Kind, label
 

@@ -30,7 +30,7 @@ from plait._check.record import TIME_IS_UP, Record, Switch
 from plait._check.scout import Discovery, Scout
 from plait._check.sites import Sites
 from plait._check.stage import STAGE
-from plait._check.stand_in_input import Input
+from plait._check.stand_in.input import Input
 from plait._check.verdict import Coverage, Tally, Verdict, verdict
 from plait._core.errors import UsageError
 from plait._schedulers.interface import Scheduler

@@ -19,7 +19,7 @@ from zipimport import zipimporter
 
 from plait._check.rewrite import Part, rewrite_parts
 from plait._check.stage import STAGE
-from plait._check.stand_in_tk import INTERPRETERS
+from plait._check.stand_in.tk import INTERPRETERS
 from plait._core.errors import UsageError
 from plait._core.event import Site
 from plait._core.importable import is_unfinished

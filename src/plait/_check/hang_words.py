@@ -5,7 +5,7 @@ They are filled with: `name` waits in `here` for `thing`; `who` made the last ca
 
 from __future__ import annotations
 
-from plait._check.explain_deadlock import SELF
+from plait._check.explain.deadlock import SELF
 from plait._check.words import Says
 
 TITLES = {

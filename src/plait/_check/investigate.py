@@ -11,7 +11,7 @@ from itertools import pairwise
 from random import Random
 from typing import NamedTuple
 
-from plait._check.explain import explain
+from plait._check.explain.cause import explain
 from plait._check.findings import Finding
 from plait._check.predict import Prediction, lost
 from plait._check.record import Failure, Record, Switch

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from itertools import combinations_with_replacement
 from operator import attrgetter
 
-from plait._check.explain_remark import explain_remark
+from plait._check.explain.remark import explain_remark
 from plait._check.findings import Finding
 from plait._check.history import History
 from plait._check.investigate import Case

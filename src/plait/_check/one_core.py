@@ -15,7 +15,7 @@ from time import monotonic, monotonic_ns, process_time
 from types import TracebackType
 from typing import Any
 
-from plait._check.stand_in_fork import forks
+from plait._check.stand_in.fork import forks
 
 _LOOK = 0.1  # seconds between two looks at what we get of the core
 _ENOUGH = 0.8  # of the core; with less, somebody else wants it, or we wait for something outside

@@ -30,22 +30,24 @@ from multiprocessing.process import BaseProcess
 from types import ModuleType, TracebackType
 from typing import Any
 
-from plait._check import clock, stand_in_loop, stand_in_threads
+from plait._check import clock
 from plait._check.children import starting
 from plait._check.outside import entry_points
 from plait._check.remarks import cutting_off, unawaited
-from plait._check.stand_in_advise import advising
-from plait._check.stand_in_async_lock import forgetting_holder, noting_holder
-from plait._check.stand_in_cached import computed_once
-from plait._check.stand_in_counter import iadd, subtract, update
-from plait._check.stand_in_datetime import StandInDatetime, calendar, pickled
-from plait._check.stand_in_exit import exit_at_once, keeps_failure, register, unregister
-from plait._check.stand_in_fork import forking, forks
-from plait._check.stand_in_gc import collect
-from plait._check.stand_in_locks import StandInLock, StandInRLock, StandInWaiter
-from plait._check.stand_in_queue import StandInSimpleQueue
-from plait._check.stand_in_signals import Signals
-from plait._check.stand_in_sqlite import connecting, databases
+from plait._check.stand_in import loop as stand_in_loop
+from plait._check.stand_in import threads as stand_in_threads
+from plait._check.stand_in.advise import advising
+from plait._check.stand_in.async_lock import forgetting_holder, noting_holder
+from plait._check.stand_in.cached import computed_once
+from plait._check.stand_in.counter import iadd, subtract, update
+from plait._check.stand_in.datetime import StandInDatetime, calendar, pickled
+from plait._check.stand_in.exit import exit_at_once, keeps_failure, register, unregister
+from plait._check.stand_in.fork import forking, forks
+from plait._check.stand_in.gc import collect
+from plait._check.stand_in.locks import StandInLock, StandInRLock, StandInWaiter
+from plait._check.stand_in.queue import StandInSimpleQueue
+from plait._check.stand_in.signals import Signals
+from plait._check.stand_in.sqlite import connecting, databases
 from plait._core import attentive, bell, checked
 from plait._core.lazy_imports import LAZY, settle_modules
 

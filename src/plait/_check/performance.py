@@ -15,17 +15,17 @@ from plait._check.patches import end_of_pools, reset_pools
 from plait._check.printed import Printed
 from plait._check.record import Record, Switch, ThreadInfo
 from plait._check.stage import STAGE
-from plait._check.stand_in_exit import exited, run_exits
-from plait._check.stand_in_fork import child_ends_here
-from plait._check.stand_in_loop import close_tasks
-from plait._check.stand_in_threads import forget_unborn, join_all, main_thread, main_thread_kept, number_from_one
-from plait._check.stand_in_tk import INTERPRETERS
+from plait._check.stand_in.exit import exited, run_exits
+from plait._check.stand_in.fork import child_ends_here
+from plait._check.stand_in.loop import close_tasks
+from plait._check.stand_in.threads import forget_unborn, join_all, main_thread, main_thread_kept, number_from_one
+from plait._check.stand_in.tk import INTERPRETERS
 from plait._core.event import label
 
 if TYPE_CHECKING:
     from plait._check.program import Program
     from plait._check.sites import Sites
-    from plait._check.stand_in_input import Input
+    from plait._check.stand_in.input import Input
     from plait._schedulers.interface import Scheduler
 
 

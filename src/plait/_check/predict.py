@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 from plait._check.atomicity import Split, candidates, splits
 from plait._check.deadlocks import Cycle, predicted
-from plait._check.explain_deadlock import explain_prediction
-from plait._check.explain_let_in import let_in
-from plait._check.explain_split import explain_split
+from plait._check.explain.deadlock import explain_prediction
+from plait._check.explain.let_in import let_in
+from plait._check.explain.split import explain_split
 from plait._check.findings import Finding
 from plait._check.history import History
 from plait._check.races import modifies, races

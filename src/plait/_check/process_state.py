@@ -22,7 +22,7 @@ from types import TracebackType
 from typing import Any
 
 from plait._check.controlled import Abort
-from plait._check.stand_in_gc import Unseen
+from plait._check.stand_in.gc import Unseen
 from plait._core.search_path import working_folder
 
 _OF_LOGGERS = ("level", "propagate", "disabled")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from plait._check.controlled import Abort, Controlled
 from plait._check.stage import STAGE
-from plait._check.stand_in_tk import INTERPRETERS
+from plait._check.stand_in.tk import INTERPRETERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable

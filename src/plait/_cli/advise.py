@@ -20,8 +20,8 @@ from plait._cli.sink import prints_at_stderr
 from plait._cli.target import find_function
 from plait._core.errors import UsageError
 from plait._core.notes import notes_of
-from plait._see.advice import Advice
-from plait._see.advise import advise
+from plait._see.advise.advice import Advice
+from plait._see.advise.choose import advise
 
 _HELP = """Measure a Python function on every engine, and say which one suits it, with how many workers, and why.
 

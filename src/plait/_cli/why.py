@@ -5,8 +5,8 @@ from __future__ import annotations
 import click
 
 from plait._cli.saying import say
-from plait._see.why import why
-from plait._see.why_outside import CannotLook
+from plait._see.why.ask import why
+from plait._see.why.outside import CannotLook
 
 _LARGEST = (1 << 31) - 1  # number of a process
 

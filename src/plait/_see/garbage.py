@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from plait._core.how_many import how_many
 from plait._core.trace import ON_CORE, Finding, State, Trace
-from plait._see.recorder_garbage import Collection, Garbage
+from plait._see.recorder.garbage import Collection, Garbage
 from plait._see.stretches import relabel
 
 _SHARE, _LEAST = 0.1, 0.01  # of the time on cores, and seconds: what takes less is not told

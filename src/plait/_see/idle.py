@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 
 from plait._core.trace import State
-from plait._see.recorder_library import Windows
+from plait._see.recorder.library import Windows
 from plait._see.stretches import Change
 
 _RUNS = (State.ABSENT, State.PYTHON, State.NATIVE, State.GIL, State.CORE, State.UNSEEN)

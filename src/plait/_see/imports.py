@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from plait._core.trace import Finding, State, Trace, active
-from plait._see.recorder_imports import Import
+from plait._see.recorder.imports import Import
 from plait._see.stretches import Label, relabel
 
 IMPORTING = "importing "  # and what, is the label of a thread's time

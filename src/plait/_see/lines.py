@@ -10,8 +10,8 @@ from operator import attrgetter
 from typing import NamedTuple
 
 from plait._core.trace import ON_CORE, STATES, State, Trace
-from plait._see.recorder_imports import Import
-from plait._see.recorder_lines import Look
+from plait._see.recorder.imports import Import
+from plait._see.recorder.lines import Look
 
 COMPUTES = frozenset({*ON_CORE, State.GIL, State.CORE, State.UNSEEN})
 _FEW = 5  # looks: fewer say nothing

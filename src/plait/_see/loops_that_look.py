@@ -5,19 +5,19 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable
 
-from plait._see import why_source
-from plait._see.why_branches import ends_of_loop
-from plait._see.why_trees import tree_of
+from plait._see.why import source
+from plait._see.why.branches import ends_of_loop
+from plait._see.why.trees import tree_of
 
 
 def looks(file: str, line: int) -> str:
     """What ends the `while` around a line that only sleeps and looks, in words; "" where it does anything else."""
-    return ends_of_loop(tree_of(file), why_source.loop_around(file, line)) if _only(file, line, _does_nothing) else ""
+    return ends_of_loop(tree_of(file), source.loop_around(file, line)) if _only(file, line, _does_nothing) else ""
 
 
 def asks(file: str, line: int) -> str:
     """What the `while` around a line takes from when there is something, as ``jobs``; "" where it asks no queue."""
-    head, tree = why_source.loop_around(file, line), tree_of(file)
+    head, tree = source.loop_around(file, line), tree_of(file)
     loops = ast.walk(tree) if tree is not None and head else ()
     loop = next((node for node in loops if isinstance(node, ast.While) and node.lineno == head), None)
     return asked_in(loop) if loop is not None else ""
@@ -43,7 +43,7 @@ def spins(file: str, line: int) -> bool:
 
 
 def _only(file: str, line: int, allowed: Callable[[ast.stmt], bool]) -> bool:
-    head, tree = why_source.loop_around(file, line), tree_of(file)
+    head, tree = source.loop_around(file, line), tree_of(file)
     if tree is None or not head:
         return False
     loops = (node for node in ast.walk(tree) if isinstance(node, ast.While) and node.lineno == head)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from plait._core.trace import ON_CORE, Slice, Trace
 from plait._see.items import Told
-from plait._see.recorder_transfer import Sums
+from plait._see.recorder.transfer import Sums
 
 _ALONE = 1.15  # items at a time, on average
 

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Sequence
 from operator import attrgetter
 
 from plait._core.trace import STATES, Lane, State, Trace, Wait
-from plait._see.recorder import Life, Noted
-from plait._see.sampler import Counted, Samples
+from plait._see.recorder.waits import Life, Noted
+from plait._see.sampler.samples import Counted, Samples
 from plait._see.stretches import Change, Piece, refined, with_unseen
 
 

@@ -7,7 +7,7 @@ from array import array
 from collections.abc import Callable, Iterable, Sequence
 
 from plait._core.trace import STATES, Lane, State
-from plait._see.recorder import Noted
+from plait._see.recorder.waits import Noted
 
 Change = tuple[int, int, int]  # from this moment on it was seen in that state, with that text
 Piece = tuple[int, int, int, int]  # began, ended, state, text

@@ -9,11 +9,11 @@ from _thread import get_ident
 from collections.abc import Iterator
 
 from plait._core.awaits import awaited_frames
-from plait._see.why_diagnosis import diagnose
-from plait._see.why_dump import Dump
-from plait._see.why_inside import look_inside, stack_of, tasks_of
-from plait._see.why_known import Diagnosis
-from plait._see.why_proc import run_time
+from plait._see.why.diagnosis import diagnose
+from plait._see.why.dump import Dump
+from plait._see.why.inside import look_inside, stack_of, tasks_of
+from plait._see.why.known import Diagnosis
+from plait._see.why.proc import run_time
 
 
 class Stuck:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from plait._core.trace import Lane, State, Trace, Wait
 from plait._see.imports import IMPORTING
-from plait._see.recorder_steps import A_STEP, BLOCKING, Blocked, Step
+from plait._see.recorder.steps import A_STEP, BLOCKING, Blocked, Step
 
 _LONG = 50_000  # microseconds of a step that is told for itself; shorter ones are when they delay others
 _SHARE = 0.1  # and together take so much of the time

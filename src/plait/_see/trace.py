@@ -28,20 +28,20 @@ from plait._see.idle import with_idle
 from plait._see.imports import add_imports, tell_imports
 from plait._see.items import Ran, Told, add_items
 from plait._see.lines import Lines
-from plait._see.recorder_garbage import Garbage
-from plait._see.recorder_steps import Step
-from plait._see.recorders import Recorders
+from plait._see.recorder.garbage import Garbage
+from plait._see.recorder.steps import Step
+from plait._see.recorder.together import Recorders
 from plait._see.runs import runs_of
-from plait._see.sampler import Counted, Sampler, Samples, now
+from plait._see.sampler.samples import Counted, Sampler, Samples, now
 from plait._see.show import form_of, reserved, save
 from plait._see.states import add_threads, await_results
-from plait._see.summary import summarise
-from plait._see.summary_calls import tell_calls
-from plait._see.summary_memory import tell_memory
-from plait._see.summary_processes import Others, by_turns, outermost, tell_processes
-from plait._see.summary_short_calls import short_calls
-from plait._see.summary_starts import tell_starts
-from plait._see.summary_turns import tell_turns
+from plait._see.summary.calls import tell_calls
+from plait._see.summary.memory import tell_memory
+from plait._see.summary.processes import Others, by_turns, outermost, tell_processes
+from plait._see.summary.short_calls import short_calls
+from plait._see.summary.starts import tell_starts
+from plait._see.summary.summarise import summarise
+from plait._see.summary.turns import tell_turns
 from plait._see.system import Use, memory_of, tell_system, used
 from plait._see.task_lanes import add_tasks, blocked_words, lives_of
 

@@ -18,8 +18,8 @@ from plait._core.errors import UsageError
 from plait._see.standstill import Standstill
 from plait._see.stuck import Stuck
 from plait._see.watchdog_bells import Bells, address, peer
-from plait._see.why_inside import look_inside
-from plait._see.why_words import tell
+from plait._see.why.inside import look_inside
+from plait._see.why.words import tell
 
 _VARIABLE = "PLAIT_WATCHDOG"
 _LOOKS = 4  # in the time after which nothing has moved

@@ -47,9 +47,9 @@ class TerminalWatchdog:
 
 
 def _say(seconds: float) -> None:
-    from plait._see.why_diagnosis import diagnose  # a program that does not hang needs none of this
-    from plait._see.why_inside import look_inside
-    from plait._see.why_words import tell
+    from plait._see.why.diagnosis import diagnose  # a program that does not hang needs none of this
+    from plait._see.why.inside import look_inside
+    from plait._see.why.words import tell
 
     dump = look_inside()
     diagnosis = diagnose(dump)

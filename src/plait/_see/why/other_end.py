@@ -1,0 +1,222 @@
+"""Who has the other end of the pipe, socket or locked file that a thread waits for, as the system tells. Linux only."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import select
+import socket
+import struct
+import sys
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from plait._core.file_locks import FileLock, file_locks, file_of
+from plait._see.sampler.calls import calls_of
+from plait._see.why.dump import OtherEnd
+from plait._see.why.proc import children, listed, parent, text_of, waits_in
+
+_LOCKS = ("locks_lock", "flock_lock", "posix_lock", "fcntl_setlk", "do_lock_file")
+_SOCKETS = (
+    "__skb_wait",
+    "sk_wait",
+    "sk_stream",
+    "sock_alloc_send",
+    "wait_woken",
+    "n_tty_read",
+    "unix_stream",
+    "inet_csk_accept",
+)
+_POLLS = ("do_sys_poll", "do_poll", "poll_schedule_timeout")
+_ENTRY = struct.Struct("=ihh")  # of what is polled: descriptor, events asked for, events that came
+_MANY = 8  # of them that are looked at
+_OPEN, _LISTENS = "01", "0A"
+_NOBODY = "0"
+_STANDARD = (0, 1, 2)  # descriptors of input and output
+_MAPPED = bytes(10) + b"\xff\xff"  # what an address of version 4 begins with where it is one of version 6
+_WRITES = 0o3  # of the flags of an open file, those that say whether it is for reading, writing or both
+
+
+def other_end(pid: int, thread: int, where: str) -> OtherEnd | None:
+    """What a thread waits for that is in this function of the kernel; None when the system does not tell."""
+    if "pipe_" in where:
+        return _pipe(pid, _descriptor(pid, thread), reads="pipe_read" in where)
+    if where.startswith(_POLLS):
+        return _polled(pid, thread)
+    if where.startswith(_SOCKETS):
+        return _socket(pid, thread)
+    if where.startswith(_LOCKS):
+        return _file(pid, thread)
+    return _database(pid) if where.startswith("hrtimer") else None
+
+
+def listens_at(pid: int) -> tuple[str, ...]:
+    """The addresses at which a process takes connections."""
+    rows = [row for row in _connections(pid) if row.state == _LISTENS]
+    links = {_link(pid, int(number)) for number in listed(f"/proc/{pid}/fd")} if rows else set()
+    return tuple(dict.fromkeys(str(row.local) for row in rows if f"socket:[{row.inode}]" in links))
+
+
+def ends_of_children(pid: int) -> dict[int, OtherEnd]:
+    """The other ends of what the children of a process wait for."""
+    found = {child: other_end(child, child, waits_in(child, child)) for child, _ in children(pid)}
+    return {child: end for child, end in found.items() if end is not None}
+
+
+def _pipe(pid: int, number: int, reads: bool) -> OtherEnd | None:
+    link = _link(pid, number)
+    if not link.startswith("pipe:"):
+        return None
+    family = {pid, parent(pid), *(child for child, _ in children(pid))}
+    if number in _STANDARD:  # others of a pipeline; who has our parent because its own has ended is a stranger
+        family |= {child for child, _ in children(parent(pid))}
+    others = [one for one in sorted(family) if any(_has(one, link, writes=reads))]
+    strangers = not others  # as those are that a child has started which has ended
+    if strangers:
+        others = [one for one in _everybody() if any(_has(one, link, writes=reads))]
+        strangers = not any(_descends(one, pid) for one in others)
+    inputs = tuple(one for one in others if not reads and _link(one, 0) == link)
+    return OtherEnd("pipe", str(number), tuple(others), inputs=inputs, strangers=strangers)
+
+
+def _descends(pid: int, ancestor: int) -> bool:
+    """Whether a process was started by that one, or by one that it started and that is still there."""
+    while pid > 1 and pid != ancestor:
+        pid = parent(pid)
+    return pid == ancestor
+
+
+def _polled(pid: int, thread: int) -> OtherEnd | None:
+    """The first pipe of the files that a thread waits for together, where its memory may be read."""
+    words = text_of(f"/proc/{pid}/task/{thread}/syscall").split()
+    known = calls_of(platform.machine())
+    if known is None or len(words) < 3 or not words[0].isdigit() or int(words[0]) not in known.polls:
+        return None
+    many = min(int(words[2], 16), _MANY)
+    try:
+        with open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
+            entries = os.pread(memory.fileno(), many * _ENTRY.size, int(words[1], 16))
+    except OSError:
+        return None
+    for number, events, _ in _ENTRY.iter_unpack(entries[: len(entries) // _ENTRY.size * _ENTRY.size]):
+        end = _pipe(pid, number, reads=True) if events & select.POLLIN else None
+        if end is not None:
+            return end._replace(kind="polled pipe")
+    return None
+
+
+def _has(pid: int, link: str, writes: bool) -> Iterator[bool]:
+    for number in listed(f"/proc/{pid}/fd"):
+        if _link(pid, int(number)) == link:
+            flags = re.search(r"^flags:\s*(\d+)", text_of(f"/proc/{pid}/fdinfo/{number}"), re.MULTILINE)
+            yield flags is not None and bool(int(flags[1], 8) & _WRITES) == writes
+
+
+def _socket(pid: int, thread: int) -> OtherEnd:
+    number = _descriptor(pid, thread)
+    link = _link(pid, number)
+    if link.startswith("/dev/"):
+        return OtherEnd("terminal", str(number))
+    rows = [*_connections(pid)]
+    mine = next((row for row in rows if row.inode == link[8:-1]), None)
+    if mine is None or not mine.remote.port:
+        return OtherEnd("socket", "")
+    theirs = [row for row in rows if (row.local, row.remote) == (mine.remote, mine.local)]
+    queued = [(row.state, row.inode) for row in theirs] == [(_OPEN, _NOBODY)]
+    if queued:
+        theirs = [row for row in rows if row.state == _LISTENS and row.local.port == mine.remote.port]
+    return OtherEnd("socket", str(mine.remote), _owners(pid, theirs), not queued)
+
+
+class _Address(NamedTuple):
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
+
+
+class _Connection(NamedTuple):
+    local: _Address
+    remote: _Address
+    state: str
+    inode: str
+
+
+def _connections(pid: int) -> Iterator[_Connection]:
+    """All TCP sockets in the network of a process, those of others, too."""
+    for row in (text_of(f"/proc/{pid}/net/tcp") + text_of(f"/proc/{pid}/net/tcp6")).splitlines():
+        fields = row.split()
+        if len(fields) > 9 and fields[3] != "st":
+            yield _Connection(_address(fields[1]), _address(fields[2]), fields[3], fields[9])
+
+
+def _address(text: str) -> _Address:
+    """An address as the system has it: the bytes of each 32 bits in the order of the machine.
+
+    >>> str(_address("0100007F:1F90")), str(_address("00000000000000000000000001000000:0050"))
+    ('127.0.0.1:8080', '[::1]:80')
+    """
+    host, _, port = text.partition(":")
+    data = b"".join(
+        int(host[at : at + 8], 16).to_bytes(4, sys.byteorder) for at in range(0, len(host), 8)
+    ).removeprefix(_MAPPED)
+    return _Address(socket.inet_ntop(socket.AF_INET if len(data) == 4 else socket.AF_INET6, data), int(port, 16))
+
+
+def _owners(pid: int, sockets: list[_Connection]) -> tuple[int, ...]:
+    """The processes that have one of the sockets open, as far as this user may know: the given one first."""
+    links = {f"socket:[{one.inode}]" for one in sockets if one.inode != _NOBODY}
+    others = _everybody() if links else []
+    return tuple(
+        one
+        for one in dict.fromkeys((pid, *others))
+        if any(_link(one, int(number)) in links for number in listed(f"/proc/{one}/fd"))
+    )
+
+
+def _everybody() -> list[int]:
+    """All processes that are seen."""
+    return sorted(int(name) for name in listed("/proc") if name.isdigit())
+
+
+def _file(pid: int, thread: int) -> OtherEnd | None:
+    number = _descriptor(pid, thread)
+    path = _link(pid, number)
+    return OtherEnd("file", path, _lockers(f"/proc/{pid}/fd/{number}", file_locks())) if path else None
+
+
+def _database(pid: int) -> OtherEnd | None:
+    """A file that this process has open and somebody has locked: who is refused it waits by sleeping."""
+    locks = file_locks()
+    if not locks:
+        return None
+    for number in listed(f"/proc/{pid}/fd"):
+        path = _link(pid, int(number))
+        on_disk = path.startswith("/") and not path.startswith("/dev/")
+        if on_disk and (lockers := _lockers(f"/proc/{pid}/fd/{number}", locks)):
+            return OtherEnd("file", path, lockers)
+    return None
+
+
+def _lockers(path: str, locks: list[FileLock]) -> tuple[int, ...]:
+    """The processes that have one of the locks of a file."""
+    file = file_of(path)
+    return tuple(dict.fromkeys(lock.pid for lock in locks if lock.file == file))
+
+
+def _descriptor(pid: int, thread: int) -> int:
+    """The first argument of the system call that a thread is in, where that is a descriptor; -1 for none."""
+    words = text_of(f"/proc/{pid}/task/{thread}/syscall").split()
+    known = calls_of(platform.machine())
+    if known is None or len(words) < 2 or not words[0].isdigit():
+        return -1
+    return int(words[1], 16) if int(words[0]) in (*known.with_fd, 72, 25) else -1  # fcntl on x86_64, and on aarch64
+
+
+def _link(pid: int, number: int) -> str:
+    try:
+        return os.readlink(f"/proc/{pid}/fd/{number}")
+    except OSError:
+        return ""
