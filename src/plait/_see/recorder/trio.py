@@ -1,4 +1,4 @@
-"""What the tasks of trio do, as `recorder_tasks` has it of asyncio's; those of anyio on trio are trio's.
+"""What the tasks of trio do, as `tasks` has it of asyncio's; those of anyio on trio are trio's.
 
 Trio tells an instrument of each step. It is given to every run that begins while the recorder is installed, and to the
 one of the thread that installs it.
