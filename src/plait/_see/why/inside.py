@@ -25,7 +25,7 @@ from plait._see.why.dump import Dump, Frame, Thing, Thread, since_fork
 from plait._see.why.green import green_threads
 from plait._see.why.keys import is_own
 from plait._see.why.other_end import ends_of_children, listens_at, other_end
-from plait._see.why.proc import children, forked, listed, pythons, run_time, turns_of, waits_in, workers
+from plait._see.why.proc import children, forked, in_turn, listed, pythons, run_time, turns_of, waits_in, workers
 from plait._see.why.still import still
 from plait._see.why.trio import trio_tasks
 from plait._see.why.values import Unknown, value_of, variables_of
@@ -92,7 +92,7 @@ def look_inside() -> Dump:
         tasks += _tasks_of_trio(frames)
     if any(task.turn == "ready" for task in tasks):
         threads = [still(pid, thread, turns[thread.native]) for thread in threads]
-    threads.sort(key=lambda thread: (thread.name != "MainThread", thread.native))
+    threads.sort(key=lambda thread: (thread.name != "MainThread", in_turn(thread.native, pid)))
     threads += _green()
     ends = ends_of_children(pid)
     found = Dump(pid, (*threads, *tasks), "", children(pid), forked(pid, ours=1), ends, workers(pid), _handled(), True)

@@ -20,6 +20,7 @@ from plait._see.why.proc import (
     executable,
     forked,
     has_ended,
+    in_turn,
     listed,
     pythons,
     run_time,
@@ -70,7 +71,7 @@ def look(pid: int) -> Dump:
     pairs = [(one, second.get(one.native, one)) for one in first]
     threads = [_standing(*pair, stood) or _ticking(*pair, calm) or _over_time(*pair, hungry, idle) for pair in pairs]
     threads = [one._replace(busy=True, where="") if one.native in runs else one for one in threads]
-    threads.sort(key=lambda one: (one.native != pid, one.native))
+    threads.sort(key=lambda one: (one.native != pid, in_turn(one.native, pid)))
     loops = any(frame.runs_loop for thread in threads for frame in thread.frames)
     tasks = tasks_of(pid, threads) if loops else ()
     if any(task.turn == "ready" for task in tasks):

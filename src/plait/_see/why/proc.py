@@ -50,6 +50,15 @@ _BY_LIBRARIES = ("SIGWINCH",)  # those that know how wide the terminal is, such 
 _STATES = {"R": "runs", "D": "waits for a disk", "T": "is stopped", "t": "is stopped by a debugger", "Z": "has ended"}
 
 
+def in_turn(native: int, pid: int) -> tuple[bool, int]:
+    """By this the threads of a process are in the order in which they were started: the system begins anew at times.
+
+    >>> sorted([310, 32_700, 32_767], key=lambda native: in_turn(native, pid=32_700))
+    [32700, 32767, 310]
+    """
+    return native < pid, native
+
+
 def turns_of(pid: int, native: int) -> int:
     """How often a thread has gone to sleep. Who waits for the GIL wakes up every few milliseconds to ask for it."""
     found = re.search(r"^voluntary_ctxt_switches:\s*(\d+)", text_of(f"/proc/{pid}/task/{native}/status"), re.MULTILINE)
@@ -59,7 +68,8 @@ def turns_of(pid: int, native: int) -> int:
 def whereabouts(pid: int, but: Collection[int] = ()) -> list[str]:
     """What each thread of a process does, as far as the system tells; nothing where it does not."""
     rows = []
-    for thread in sorted({int(name) for name in listed(f"/proc/{pid}/task")}.difference(but)):
+    everybody = {int(name) for name in listed(f"/proc/{pid}/task")}
+    for thread in sorted(everybody.difference(but), key=lambda native: in_turn(native, pid)):
         text = text_of(f"/proc/{pid}/task/{thread}/stat")
         name, _, rest = text.partition("(")[2].rpartition(")")
         if rest:
@@ -173,7 +183,7 @@ def workers(pid: int) -> tuple[tuple[int, str], ...]:
 def _started(pid: int) -> list[tuple[int, str]]:
     """The children that any thread of a process has started and that have not ended, and which helper each is."""
     mine = text_of(f"/proc/{pid}/cmdline")
-    threads = sorted(listed(f"/proc/{pid}/task"), key=int)
+    threads = sorted(map(int, listed(f"/proc/{pid}/task")))
     found = [int(word) for one in threads for word in text_of(f"/proc/{pid}/task/{one}/children").split()]
     commands = [(child, text_of(f"/proc/{child}/cmdline")) for child in found]
     return [(child, "" if command == mine else _helper(command)) for child, command in commands if command]
@@ -186,7 +196,8 @@ def _helper(command: str) -> str:
 
 def _foremost(pid: int) -> str:
     """What a process waits for: room in a pipe, if a thread of it does, or else what its first one waits for."""
-    where = [waits_in(pid, int(thread)) for thread in sorted(listed(f"/proc/{pid}/task"), key=int)]
+    everybody = sorted(map(int, listed(f"/proc/{pid}/task")), key=lambda native: in_turn(native, pid))
+    where = [waits_in(pid, thread) for thread in everybody]
     return next((one for one in where if "pipe_write" in one), where[0] if where else "")
 
 
