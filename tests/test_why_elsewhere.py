@@ -16,6 +16,7 @@ import pytest
 from hanging import LONG, diagnosed
 
 import plait
+from plait._see.sampler import samples
 from plait._see.why import ask as why
 from plait._see.why import outside as why_outside
 from plait._see.why.diagnosis import diagnose
@@ -23,7 +24,7 @@ from plait._see.why.dump import Dump, Frame, OtherEnd, Thing, Thread
 from plait._see.why.inside import look_inside
 from plait._see.why.known import examine, step
 from plait._see.why.other_end import other_end
-from plait._see.why.proc import forked, waits_in
+from plait._see.why.proc import _helper, forked, waits_in
 from plait._see.why.words import NOTHING
 
 pytestmark = [
@@ -327,3 +328,13 @@ def test_who_waits_again_and_again_does_not_run(line: int, idle: bool, where: st
     ]
     thread = why_outside._over_time(looks[0], looks[1], set(), {5} if idle else set())
     assert step(examine(Dump(1, (thread,)))[0]).does == does
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="it is started on Linux only")
+def test_what_looks_at_the_threads_for_a_trace_is_known_by_its_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    programs = []
+    start = samples.Aside
+    monkeypatch.setattr(samples, "Aside", lambda program, *rest: programs.append(program) or start(program, *rest))
+    with plait.trace():
+        pass
+    assert [bool(_helper(program)) for program in programs] == [True]

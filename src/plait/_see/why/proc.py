@@ -44,7 +44,7 @@ _WAITS = (
     ("ptrace_stop", "is stopped by a debugger"),
 )
 _FORKSERVER, _ZYGOTE, _WORKER = "multiprocessing.forkserver", "plait._engines.zygote", "plait._engines.portable_worker"
-_HELPERS = (_FORKSERVER, _ZYGOTE, _WORKER, "multiprocessing.resource_tracker", "plait._see.sampler.samples")
+_HELPERS = (_FORKSERVER, _ZYGOTE, _WORKER, "multiprocessing.resource_tracker", "plait._see.sampler")
 _BY_PYTHON = ("SIGINT", "SIGSEGV", "SIGFPE", "SIGABRT", "SIGBUS", "SIGILL")
 _BY_LIBRARIES = ("SIGWINCH",)  # those that know how wide the terminal is, such as readline
 _STATES = {"R": "runs", "D": "waits for a disk", "T": "is stopped", "t": "is stopped by a debugger", "Z": "has ended"}
@@ -59,6 +59,11 @@ def in_turn(native: int, pid: int) -> tuple[bool, int]:
     return native < pid, native
 
 
+def threads_of(pid: int) -> list[int]:
+    """The threads that a process has, in the order in which they were started."""
+    return sorted(map(int, listed(f"/proc/{pid}/task")), key=lambda native: in_turn(native, pid))
+
+
 def turns_of(pid: int, native: int) -> int:
     """How often a thread has gone to sleep. Who waits for the GIL wakes up every few milliseconds to ask for it."""
     found = re.search(r"^voluntary_ctxt_switches:\s*(\d+)", text_of(f"/proc/{pid}/task/{native}/status"), re.MULTILINE)
@@ -68,8 +73,7 @@ def turns_of(pid: int, native: int) -> int:
 def whereabouts(pid: int, but: Collection[int] = ()) -> list[str]:
     """What each thread of a process does, as far as the system tells; nothing where it does not."""
     rows = []
-    everybody = {int(name) for name in listed(f"/proc/{pid}/task")}
-    for thread in sorted(everybody.difference(but), key=lambda native: in_turn(native, pid)):
+    for thread in (one for one in threads_of(pid) if one not in but):
         text = text_of(f"/proc/{pid}/task/{thread}/stat")
         name, _, rest = text.partition("(")[2].rpartition(")")
         if rest:
@@ -183,8 +187,7 @@ def workers(pid: int) -> tuple[tuple[int, str], ...]:
 def _started(pid: int) -> list[tuple[int, str]]:
     """The children that any thread of a process has started and that have not ended, and which helper each is."""
     mine = text_of(f"/proc/{pid}/cmdline")
-    threads = sorted(map(int, listed(f"/proc/{pid}/task")))
-    found = [int(word) for one in threads for word in text_of(f"/proc/{pid}/task/{one}/children").split()]
+    found = [int(word) for one in threads_of(pid) for word in text_of(f"/proc/{pid}/task/{one}/children").split()]
     commands = [(child, text_of(f"/proc/{child}/cmdline")) for child in found]
     return [(child, "" if command == mine else _helper(command)) for child, command in commands if command]
 
@@ -196,8 +199,7 @@ def _helper(command: str) -> str:
 
 def _foremost(pid: int) -> str:
     """What a process waits for: room in a pipe, if a thread of it does, or else what its first one waits for."""
-    everybody = sorted(map(int, listed(f"/proc/{pid}/task")), key=lambda native: in_turn(native, pid))
-    where = [waits_in(pid, thread) for thread in everybody]
+    where = [waits_in(pid, thread) for thread in threads_of(pid)]
     return next((one for one in where if "pipe_write" in one), where[0] if where else "")
 
 
