@@ -123,9 +123,10 @@ class Look:
             return
         self._came |= came
         self._kept.update((id(event.site), event.site) for event in record.events)
-        times = Counter(site for site, _ in {(event.site, event.thread) for event in record.events})
+        pairs = {(event.site, event.thread) for event in record.events}
+        times = Counter(site for site, _ in pairs)
         seen = {(site, several) for site, threads in times.items() for several in {False, threads > 1}}
-        apart = _apart(record)
+        apart = _apart(pairs)
         if seen <= self._seen and apart <= self._apart:
             return
         self._seen |= seen
@@ -138,10 +139,10 @@ class Look:
                 self._hint(prediction.switches)
 
 
-def _apart(record: Record) -> set[tuple[object, object]]:
+def _apart(came: set[tuple[Site | None, int]]) -> set[tuple[object, object]]:
     """The pairs of functions, with their files, that different threads have run; a function and itself, too."""
     ran: dict[tuple[str, str], set[int]] = {}
-    for site, thread in {(event.site, event.thread) for event in record.events}:
+    for site, thread in came:
         if site is not None:
             ran.setdefault((site.file, site.function), set()).add(thread)
     return {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from opcode import EXTENDED_ARG, opmap
+from dis import get_instructions, opmap
 from types import CodeType, FunctionType, MethodType
 
 from plait._core.code_names import codes_in
@@ -10,7 +10,6 @@ from plait._core.installed import is_installed
 from plait._engines.cargo import what_was_passed
 
 _SHOWN = 3  # names that are said
-_STORE_GLOBAL, _STORE_DEREF = opmap["STORE_GLOBAL"], opmap["STORE_DEREF"]
 
 
 def set_there(function: object, kind: str) -> str:
@@ -40,23 +39,12 @@ def set_there(function: object, kind: str) -> str:
 
 def _assigned(code: CodeType) -> list[str]:
     """Each name once, in the order of the code."""
-    found = [each.co_names[number] for each in codes_in(code) for number in _numbers(each, _STORE_GLOBAL)]
-    if code.co_freevars:  # they come last of all that is local
-        cells = [name for name in code.co_cellvars if name not in code.co_varnames]
-        local = [*code.co_varnames, *cells, *code.co_freevars]
-        found += [name for number in _numbers(code, _STORE_DEREF) if (name := local[number]) in code.co_freevars]
+    found = [name for each in codes_in(code) for name in _stored(each, "STORE_GLOBAL")]
+    found += [name for name in _stored(code, "STORE_DEREF") if name in code.co_freevars]
     return list(dict.fromkeys(found))
 
 
-def _numbers(code: CodeType, operation: int) -> list[int]:
-    """The arguments with which it occurs: read from the bytes, since `dis` takes long to import."""
-    found: list[int] = []
-    high, units = 0, code.co_code
-    if operation not in units[::2]:
-        return found
-    for at in range(0, len(units), 2):
-        number = high | units[at + 1]
-        if units[at] == operation:
-            found.append(number)
-        high = number << 8 if units[at] == EXTENDED_ARG else 0
-    return found
+def _stored(code: CodeType, operation: str) -> list[str]:
+    if opmap[operation] not in code.co_code[::2]:
+        return []  # as of most, and to take instructions apart takes long
+    return [str(one.argval) for one in get_instructions(code) if one.opname == operation]
