@@ -15,7 +15,7 @@ import pytest
 from plait._core.budget import available_cores
 from plait._core.feed import Feed
 from plait._core.job import Job
-from plait._engines import auto_pilot, measuring_gil, needs
+from plait._engines import auto_pilot, measuring_gil, measuring_helpers, needs
 from plait._engines.auto_pilot import Pilot
 from plait._engines.choice import Choice, Measured, choose, suffices, wants_race
 from plait._engines.core_wait import core_times, is_runnable, waited_for_core
@@ -366,3 +366,24 @@ ends.set()
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
     assert float(done.stdout) < 0.05
+
+
+def test_those_of_python_that_are_ending_are_not_either(monkeypatch) -> None:
+    """Python does not know them any more, and the system still does."""
+    ends = threading.Event()
+    ending = threading.Thread(target=ends.wait)
+    ending.start()
+    native = ending.native_id
+    monkeypatch.setattr(measuring_helpers, "core_times", lambda _: {native: (5.0, 0.0)})
+    helpers = Helpers()
+    ends.set()
+    ending.join()
+    monkeypatch.setattr(measuring_helpers, "core_times", lambda _: {native: (9.0, 0.0)})
+    assert helpers.cores() == 0.0
+
+
+def test_a_thread_that_is_new_keeps_no_more_than_one_core_busy(monkeypatch) -> None:
+    monkeypatch.setattr(measuring_helpers, "core_times", lambda _: {})
+    helpers = Helpers()
+    monkeypatch.setattr(measuring_helpers, "core_times", lambda _: {-1: (9.0, 0.0)})
+    assert helpers.cores() == 1.0

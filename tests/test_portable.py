@@ -215,6 +215,27 @@ def test_a_worker_that_cuts_its_link_is_killed_and_told(engine, tmp_path):
     _wait_until(lambda: not _lives(int((tmp_path / "pid").read_text())))
 
 
+def test_a_worker_does_not_end_for_a_lifeline_that_was_cut_before_it_listened():
+    """The driver is there, and is to tell that the link was cut."""
+    script = """
+import os, socket
+from plait._engines.portable_worker import _end_with_driver
+
+cut, reused = socket.socket(), socket.socket()
+os.close(cut.fileno())
+_end_with_driver(cut)
+with open(os.devnull, "rb") as other:
+    os.dup2(other.fileno(), reused.fileno())
+    _end_with_driver(reused)
+print("goes on")
+os._exit(0)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False, start_new_session=True
+    )
+    assert done.stdout == "goes on\n", done
+
+
 def test_a_task_that_is_to_stop_ends_the_workers_whole_that_it_is_ending(engine, monkeypatch):
     (pid,) = plait.map(lambda _: os.getpid(), [1], engine=engine, workers=1)
     os.kill(pid, signal.SIGSTOP)  # it ends by being killed alone

@@ -5,6 +5,7 @@ from __future__ import annotations
 import _signal as signal  # type: ignore[import-not-found]  # the C module: signal.py would import enum
 import _socket
 import _thread
+import errno
 import os
 import sys
 from _pickle import loads
@@ -54,12 +55,14 @@ def _isolate(lifeline: _socket.socket, board: FileSegment | NamedSegment) -> Non
 
 
 def _end_with_driver(lifeline: _socket.socket) -> None:
-    """Returns never; it cannot act while native code holds the GIL."""
+    """Returns only when there is nothing to listen to; it cannot act while native code holds the GIL."""
     try:
         while lifeline.recv(1):
             continue
-    except OSError:  # reset: the driver is gone as well
-        pass
+    except OSError as error:
+        if error.errno in (errno.EBADF, errno.ENOTSOCK):
+            return  # the function has closed it before this thread came to listen: the driver hears that, and says so
+        # reset: the driver is gone as well
     if hasattr(os, "killpg") and os.getpgrp() == os.getpid():
         os.killpg(0, 9)  # with what the user's function has started
     os._exit(0)
