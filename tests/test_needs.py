@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import sys
 from types import ModuleType
 from typing import Any
@@ -65,6 +67,14 @@ def test_what_has_no_file_costs_nothing() -> None:
     assert modules_with(sys.getsizeof, 100) == 0
     assert modules_with(made_in("builtins"), 100) == 0
     assert modules_with(made_in("plait"), 100) == 0  # workers have it
+
+
+def test_what_the_interpreter_starts_with_leads_to_nothing() -> None:
+    """Not even by its package: codecs leads to importlib, which has importlib.metadata if anybody has imported it."""
+    import importlib.metadata  # noqa: F401
+
+    assert 0 < modules_with(json.loads, 1000) < 30
+    assert modules_with(os.fspath, 1000) == modules_with(os.path.getsize, 1000) == 0
 
 
 @pytest.mark.parametrize(

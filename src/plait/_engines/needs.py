@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from _frozen_importlib import FrozenImporter
 from collections.abc import Iterator
 from types import FunctionType, ModuleType
 
@@ -48,11 +49,16 @@ def modules_with(fn: object, most: int) -> int:
         if name in found or module is None or name.partition(".")[0] == "plait":
             continue
         inside = ModuleType.__getattribute__(module, "__dict__") if issubclass(type(module), ModuleType) else {}
-        if inside.get("__file__") is None:  # built in, or a namespace
+        if inside.get("__file__") is None or _is_frozen(inside):  # or built in, or a namespace
             continue
         found.add(name)
         waiting += [name.rpartition(".")[0], *_modules_in(list(inside.values()))]
     return len(found)
+
+
+def _is_frozen(names: dict[str, object]) -> bool:
+    """Whether a module with these names is a part of the interpreter, which each worker starts with."""
+    return getattr(names.get("__spec__"), "loader", None) is FrozenImporter
 
 
 def _modules_in(values: list[object]) -> Iterator[str]:
