@@ -19,11 +19,11 @@ from plait._core.errors import UsageError
 from plait._core.job import Job
 from plait._engines import hosting
 from plait._engines.interface import Engine, Plan
+from plait._engines.kept_there import kept_by
 from plait._engines.preflight import Preflight, innermost
 from plait._engines.refusals import in_words
 from plait._engines.remote_run import RemoteRun
 from plait._engines.reserve import Reserve
-from plait._engines.set_there import set_there
 from plait._engines.table import make_engine
 
 _OLDEST = (3, 14)
@@ -78,10 +78,11 @@ class InterpreterEngine:
         fn = innermost(job.fn)
         reason = self._missing or self._known(fn)
         if not reason:
-            if said := set_there(job.fn, "interpreter"):
+            kept = kept_by(job.fn)
+            if said := kept.in_words("interpreter"):
                 job.tally.reasons.append(said)
             preflight = Preflight(job.fn, falls_back=self._fallback is not None)
-            yield from RemoteRun(self._warm(), job, preflight).drive()
+            yield from kept.watch(RemoteRun(self._warm(), job, preflight).drive(), "interpreter")
             if preflight.refusal is None or self._fallback is None or job.cancelled:
                 return
             reason = in_words(preflight.module)

@@ -17,9 +17,9 @@ from plait._core.job import Job
 from plait._core.mistaken import known_options
 from plait._engines import hosting
 from plait._engines.interface import Plan
+from plait._engines.kept_there import kept_by
 from plait._engines.remote_run import RemoteRun
 from plait._engines.reserve import Reserve
-from plait._engines.set_there import set_there
 
 
 class ProcessEngine:
@@ -69,9 +69,10 @@ class ProcessEngine:
         return Plan(workers, f"{workers} processes: {reason}")
 
     def run(self, job: Job) -> Generator[Batch, None, None]:
-        if said := set_there(job.fn, self._reserve.host.kind):
+        kept, kind = kept_by(job.fn), self._reserve.host.kind
+        if said := kept.in_words(kind):
             job.tally.reasons.append(said)
-        return RemoteRun(self._reserve, job).drive()
+        return kept.watch(RemoteRun(self._reserve, job).drive(), kind)
 
     def close(self) -> None:
         self._reserve.close()
