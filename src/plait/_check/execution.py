@@ -36,6 +36,7 @@ from plait._check.real_threads import REAL_THREADS
 from plait._check.record import Standstill
 from plait._check.remarks import Remarks, held_up
 from plait._check.signals import deliver, in_main
+from plait._check.unasked import Unasked
 from plait._check.unwinding import refuse, unwind
 from plait._check.watchdog import watch
 from plait._core.event import Event, Kind
@@ -76,7 +77,7 @@ class Execution(Border):
         at_exit: what the program has registered for its end.
         signals: the handlers that the main thread has to call before it does anything else, by number of the signal.
         broken: the first test of the program's own test run that failed.
-        remarks: what asyncio does wrong at some place; `elements` what has been read of containers.
+        remarks: what asyncio does wrong at some place; `unasked` what futures keep, `elements` what containers gave.
         until: the moment of real time up to which a long execution goes on; None for any.
         left: the threads that could not be unwound.
     """
@@ -105,14 +106,13 @@ class Execution(Border):
         self.strangers: set[int] = set()
         self.over = _raw_lock()
         self.over.acquire()
-        self.clock_reads = 0
-        self.elements = Elements()
+        self.clock_reads, self.elements = 0, Elements()
         self.left: list[str] = []
         self.until: float | None = None
         self.gave_up, self.standstill = "", Standstill()
         self.at_exit: list[partial[object]] = []
         self.signals: dict[int, Callable[[], object]] = {}
-        self.remarks = Remarks()
+        self.remarks, self.unasked = Remarks(), Unasked()
         self.hurried, self.hasty = False, hasty or (lambda _: False)
         self.one_order = True
         self.choose: Choose = FirstChoice(self, choose).choose

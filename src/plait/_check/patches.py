@@ -48,6 +48,7 @@ from plait._check.stand_in.locks import StandInLock, StandInRLock, StandInWaiter
 from plait._check.stand_in.queue import StandInSimpleQueue
 from plait._check.stand_in.signals import Signals
 from plait._check.stand_in.sqlite import connecting, databases
+from plait._check.unasked import of_futures
 from plait._core import attentive, bell, checked
 from plait._core.lazy_imports import LAZY, settle_modules
 
@@ -96,7 +97,7 @@ class Patches:
         self._set(bell, "allocate", StandInWaiter)
         self._set(threading, _WAITS, StandInWaiter)
         self._set(threading, "excepthook", threading.__excepthook__)  # what a test runner has put there is not for us
-        for owner, name, stand_in in entry_points():
+        for owner, name, stand_in in (*entry_points(), *of_futures()):
             self._set(owner, name, stand_in)
         self._set(warnings, _UNAWAITED, unawaited(getattr(warnings, _UNAWAITED)))
         self._set(_POLICY, "_loop_factory", stand_in_loop.StandInLoop)

@@ -55,8 +55,10 @@ def perform(
     try:
         with main_thread_kept():
             execution.run(lambda: _main(execution, program, children))
+        unasked = execution.unasked.failure(execution)
         close_tasks(execution)
-        execution.failure = execution.failure or (None if execution.gave_up else execution.remarks.failure())
+        if execution.failure is None and not execution.gave_up:
+            execution.failure = execution.remarks.failure() or unasked
     finally:
         STAGE.execution = None
         sys.stdin, sys.stdout, sys.stderr = streams

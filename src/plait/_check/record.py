@@ -79,7 +79,8 @@ class Failure(NamedTuple):
     "misuse" (something is wrong at one place, see `remarks`), or "died" (the process of the run is gone). `cause` is an
     exception that was caught before, of which this one is only the echo, or a hang of those for whose end
     somebody has waited with a timeout; of a hang, the exception that has ended a task. `going` are those who still go
-    on in a hang, and do the same again and again.
+    on in a hang, and do the same again and again. `unasked` is "future", "task" or "asyncio future" when one of these
+    keeps the exception and nobody asks for it.
     """
 
     kind: str
@@ -90,6 +91,7 @@ class Failure(NamedTuple):
     blocked: tuple[Blocked, ...]
     cause: Failure | None = None
     going: tuple[int, ...] = ()
+    unasked: str = ""
 
 
 class Remark(NamedTuple):

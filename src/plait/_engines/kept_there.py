@@ -89,11 +89,13 @@ def kept_by(function: object) -> Kept:
     owner = None
     if isinstance(function, MethodType):
         owner, function = function.__self__, function.__func__
-    if not isinstance(function, FunctionType) or is_installed(function):
+    if not isinstance(function, FunctionType):
         return Kept([], [], [])
-    filled = _filled(function, owner)
+    assigned, filled = _assigned(function.__code__), _filled(function, owner)
+    if not (assigned or filled) or is_installed(function):
+        return Kept([], [], [])
     only = [name for name, alone in filled.items() if alone and not _is_used(name, function, owner)]
-    return Kept(_assigned(function.__code__), list(filled), only)
+    return Kept(assigned, list(filled), only)
 
 
 def _listed(names: list[str]) -> str:

@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 from plait._check.atomicity import Split
 from plait._check.best_split import best_split, goes_on_with
-from plait._check.clock import EARLY
 from plait._check.deadlocks import waiting_cycle
 from plait._check.explain.abandoned import explain_abandoned
+from plait._check.explain.besides import besides, early
 from plait._check.explain.crossed import explain_crossed
 from plait._check.explain.cut_off import explain_cut_off
 from plait._check.explain.deadlock import explain_cycle, explain_nested
@@ -38,8 +38,8 @@ from plait._check.source import Sources
 from plait._check.uses import hands_on
 from plait._check.verdict import waits_for_process
 from plait._check.way_out import is_left
-from plait._check.words import Words, begun, changeovers, frame_site, headline, innermost, listed, own
-from plait._core.event import Event, Kind, conflict
+from plait._check.words import Words, begun, changeovers, frame_site, headline, innermost, own
+from plait._core.event import Kind, conflict
 
 _SOON = 6  # accesses of a thread that goes on, among which its first change is shown, too
 _SWITCHES = 4  # the last ones, which are told when nothing explains the failure
@@ -69,7 +69,7 @@ def explain(failing: Record, passing: Record | None, sources: Sources) -> Findin
     finding = _with_end(finding, failure) if ends else finding
     words = Words(history, sources)
     finding = with_end(let_in(finding, sources), history, failure, sources)
-    return words.named(finding._replace(why=finding.why + _held_up(history, words) + _beats(failure, words)))
+    return words.named(finding._replace(why=finding.why + besides(failure, words)))
 
 
 def _overdue(
@@ -104,32 +104,6 @@ def _explained(history: History, failure: Failure, passing: Record | None, sourc
     if failure.kind == "outcome":
         return explain_outcome(history, passing, _rivals(history), sources)
     return None
-
-
-def _held_up(history: History, words: Words) -> str:
-    """What it takes when a sleep ended before the others did what they could have done; "" for most failures."""
-    early = _early(history)
-    if early is None:
-        return ""
-    return (
-        f" It takes that the others are held up while {words.thread(early.thread)} waits in {words.line(early.site)}, "
-        "as on a busy machine: only the time keeps them in order."
-    )
-
-
-def _beats(failure: Failure, words: Words) -> str:
-    """Who goes on in a hang, to no purpose; "" for all other failures."""
-    hosts = {*words.history.turns.hosts.values()}
-    going = [words.thread(one) for one in failure.going if one not in hosts]
-    if not going:
-        return ""
-    goes = "goes on meanwhile, but only does" if len(going) == 1 else "go on meanwhile, but only do"
-    return f" {listed(going[:3])} {goes} the same again and again."
-
-
-def _early(history: History) -> Event | None:
-    """The first wait by time that ended before the others did what they could have done; None if none did."""
-    return next((event for event in history.events if event.kind == Kind.SLEEP and event.name == EARLY), None)
 
 
 def _misused(history: History, sources: Sources) -> Finding | None:
@@ -232,7 +206,7 @@ def _unexplained(history: History, failure: Failure, sources: Sources, *, always
         words.moment(index, "has to wait before this") for index in changeovers(history, site)
     ]
     kind = "no end" if failure.kind == "steps" else "fails under a schedule"
-    by_time = kind == "fails under a schedule" and _early(history) is not None
+    by_time = kind == "fails under a schedule" and early(history) is not None
     kind = "wrong order" if by_time else kind
     always = always and kind == "fails under a schedule"
     numbers = [info.number for info in history.record.threads]

@@ -146,6 +146,11 @@ class StandInLoop(asyncio.SelectorEventLoop):
                 failure = failure._replace(stack=(*failure.stack, Frame(site.file, site.line, site.function, True)))
             execution.fail(failure)
             raise Abort
+        if error is not None and "never retrieved" in context.get("message", "") and not handled:
+            keeper = context.get("future")
+            owner = next((one for one in execution.threads if one.kind == "task" and one.task is keeper), me)
+            if owner is not None:
+                execution.unasked.log(owner, error, "task" if isinstance(keeper, asyncio.Task) else "asyncio future")
         control = self._tasks.get(id(context.get("task")))
         if control is None or "destroyed" not in context.get("message", ""):
             super().call_exception_handler(context)
