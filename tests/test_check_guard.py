@@ -117,3 +117,27 @@ def test_what_never_gives_the_gil_back_is_ended(tmp_path: Path) -> None:
     status, report, _ = check(SOMETIMES.replace("DEED", "sum(range(10**13))"), tmp_path, still=1.0)
     assert (status, report["verdict"]) == (3, "inconclusive")
     assert "GIL" in str(report["reason"])
+
+
+@pytest.mark.parametrize("deed", ["string_at(0)", "PyDLL(None).sleep(60)"], ids=["crashes", "hangs"])
+def test_what_goes_wrong_when_all_is_said_changes_nothing(tmp_path: Path, deed: str) -> None:
+    """As in what modules of the program do when the interpreter ends."""
+    (tmp_path / "program.py").write_text("import threading\nthreading.Thread(target=int).start()\n")
+    main = f"""
+import atexit, ctypes, os, plait._cli.check_guard as guard
+from plait._cli.main import main
+guard._STILL, here = 1.0, os.getpid()
+atexit.register(lambda: os.getpid() != here and ctypes.{deed})
+main()
+"""
+    run = subprocess.run(
+        [sys.executable, "-c", main, "check", "--runs", "5", "program.py"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert run.returncode == 0, run
+    assert run.stdout.startswith("passed: ")
+    assert "inconclusive" not in run.stdout

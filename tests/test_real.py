@@ -17,7 +17,7 @@ REAL = Path(__file__).resolve().parent / "real"
 # What is observed in each program, and the title of the finding; "" when it passes.
 PROGRAMS = {
     "use_anyio_lock": ("anyio", "Nobody will wake it: self._event"),
-    "use_apscheduler": ("apscheduler", "Checked, then changed by another thread: self.state"),
+    "use_apscheduler": ("apscheduler", "The lock is let go too early: self._jobs"),
     "use_cachetools": ("cachetools", ""),
     "use_cachetools_lock": ("cachetools", ""),
     "use_diskcache": ("diskcache", ""),
@@ -26,16 +26,16 @@ PROGRAMS = {
     "use_prometheus_client": ("prometheus_client", "Deadlock with itself: MutexValue._lock"),
     "use_pybreaker": ("pybreaker", ""),
     "use_pykka": ("pykka", ""),
-    "use_pykka_stop": ("pykka", "Used before it is ready: self._result"),
+    "use_pykka_stop": ("pykka", "Waited in vain: self._result"),
     "use_readerwriterlock": ("readerwriterlock", ""),
     "use_readerwriterlock_downgrade": ("readerwriterlock", "Changed between two reads: value"),
     "use_requests_cache": ("requests_cache", ""),
     "use_sqlalchemy": ("sqlalchemy.pool", ""),
-    "use_sqlalchemy_dispose": ("sqlalchemy.pool", "Lost update of self._pool"),
+    "use_sqlalchemy_dispose": ("sqlalchemy.pool", "Lost update of self._overflow"),
     "use_tenacity": ("tenacity", "Lost update of self.statistics['idle_for']"),
     "use_tqdm": ("tqdm", "Used before it is ready: inst.pos"),
     "use_urllib3": ("urllib3", ""),
-    "use_urllib3_close": ("urllib3", "Fails under some schedules: AssertionError: a connection was left open"),
+    "use_urllib3_close": ("urllib3", "Left in the queue: self.pool"),
     "use_watchdog": ("watchdog", ""),
     "use_watchdog_join": ("watchdog", "Nothing will come"),
 }

@@ -7,7 +7,7 @@ import mmap
 from time import sleep
 
 _BEAT = 0.1  # seconds
-_BEATS, _NUMBER, _DONE, _REPEATING = range(4)
+_BEATS, _NUMBER, _SAID, _REPEATING = range(4)
 
 
 class Pulse:
@@ -16,7 +16,7 @@ class Pulse:
     Attributes:
         number: of the execution that has begun last, from 1; 0 before the first.
         beats: how often the child has beaten; it does not while C code keeps its GIL.
-        done: whether the child has said all that it had to say.
+        said: the exit status of the child, when it has said all that it had to say; None before.
         repeating: whether the execution is one that a scout had begun, of the scout's seed (see `scout`).
     """
 
@@ -32,8 +32,9 @@ class Pulse:
         return self._words[_BEATS]
 
     @property
-    def done(self) -> bool:
-        return bool(self._words[_DONE])
+    def said(self) -> int | None:
+        status = self._words[_SAID]
+        return status - 1 if status else None
 
     @property
     def repeating(self) -> bool:
@@ -51,9 +52,9 @@ class Pulse:
         """The executions from here on are those of the scout, or no longer."""
         self._words[_REPEATING] = repeating
 
-    def end(self) -> None:
-        """All has been said."""
-        self._words[_DONE] = 1
+    def end(self, status: int) -> None:
+        """All has been said, and only the interpreter has yet to end, with this exit status."""
+        self._words[_SAID] = status + 1
 
     def _beat(self) -> None:
         while True:

@@ -115,7 +115,7 @@ class Scout:
     @property
     def died(self) -> bool:
         """Whether it is gone without having said why; everything it did say has been read."""
-        return self._over and not self.pulse.done
+        return self._over and self.pulse.said is None
 
     def discoveries(self) -> Iterator[Discovery]:
         """What it has found since the last time; asks for it when the search has gone on for long enough."""
@@ -146,7 +146,7 @@ class Scout:
                 with suppress(OSError):  # a program may close all that there is
                     os.close(fd)
             self._bound = -1
-        self.pulse.end()
+        self.pulse.end(0)
 
     def _begin(self) -> None:
         self.asked = True
@@ -155,7 +155,7 @@ class Scout:
                 self._ask()
         else:
             self._over = True
-            self.pulse.end()
+            self.pulse.end(0)
 
     def _receive(self) -> None:
         try:
@@ -166,7 +166,7 @@ class Scout:
             pass  # that was all, for now
         except OSError:  # the program has closed it
             self._over = True
-            self.pulse.end()
+            self.pulse.end(0)
 
     def _discovered(self) -> Iterator[Discovery]:
         read = self._read
@@ -214,7 +214,7 @@ class Scouting:
 
     def leave(self) -> None:
         """Ends the scout at once, as somebody who had nothing to say."""
-        self.pulse.end()
+        self.pulse.end(0)
         _exit(0)
 
     def _write(self, found: tuple[list[Any], list[Any]] | None) -> None:

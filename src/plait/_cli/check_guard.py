@@ -75,7 +75,7 @@ def guarded(work: Work, go_ahead: GoAhead | None = None) -> int | Death:
     pulse.start()
     status = work(pulse, link.searching(partial(os.write, held, _SCOUT)) if link is not None else None)
     _flush()
-    pulse.end()
+    pulse.end(status)
     return status
 
 
@@ -116,8 +116,8 @@ class _Guard:
         finally:
             os.close(self._over)
             self._end_scout()
-        done = pulse.done and status is not None and status >= 0
-        return status if done and status is not None else Death(pulse.number, status, pulse.repeating)
+        said = pulse.said  # then what becomes of it does not matter: modules of the program may fail to end
+        return said if said is not None else Death(pulse.number, status, pulse.repeating)
 
     def _wait(self) -> int | None:
         """The exit status of the child; None if it was stuck and had to be killed."""

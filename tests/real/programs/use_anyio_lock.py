@@ -10,12 +10,13 @@ async def main():
     got = []
 
     async def work(number):
+        await asyncio.to_thread(int)  # each comes when it has been somewhere else
         async with lock:
             got.append(number)
             await asyncio.sleep(0)
 
     async def cancel(task):
-        await asyncio.sleep(0)
+        await asyncio.to_thread(int)
         task.cancel()
 
     tasks = [asyncio.create_task(work(number)) for number in range(3)]
