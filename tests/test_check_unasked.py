@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 from textwrap import dedent
 
@@ -77,6 +78,21 @@ FAILING = {
         """,
         FUTURE,
         "AssertionError",
+    ),
+    "a call of a pool of multiprocessing": (
+        """
+        from multiprocessing.pool import ThreadPool
+        found = {}
+        def fill(): found["a"] = 1
+        def look(): return found["a"]
+        with ThreadPool(2) as pool:
+            pool.apply_async(fill)
+            pool.apply_async(look)
+            pool.close()
+            pool.join()
+        """,
+        FUTURE,
+        "KeyError",
     ),
     "a call of a pool of ours": (
         """
@@ -171,6 +187,8 @@ def test_what_nobody_asks_for_is_found_and_told(tmp_path: Path, source: str, say
     failure = checked.told.record.failure
     assert failure is not None
     assert type(failure.exception).__name__ == error
+    del checked, failure
+    gc.collect()  # a pool of multiprocessing has pipes, and its workers' frames are in the traceback
 
 
 FAILS = """
@@ -212,6 +230,21 @@ PASSING = {
         try: promise.result(timeout=0.1)
         except TimeoutError: pass
         promise.set_exception(ValueError(1))
+        """,
+    "a pool of multiprocessing that is asked": """
+        from multiprocessing.pool import ThreadPool
+        seen = []
+        with ThreadPool(1) as pool:
+            for ask in (lambda result: result.get(), lambda result: result.wait() or 1 / result.successful()):
+                try: ask(pool.apply_async(fails))
+                except (ValueError, ZeroDivisionError): pass
+            pool.apply_async(fails, error_callback=seen.append)
+            try: pool.map(fails, range(3))
+            except ValueError: pass
+            assert pool.map(works, range(3)) == [0, 1, 2]
+            pool.close()
+            pool.join()
+        assert len(seen) == 1
         """,
     "a pool of ours that is asked": """
         with plait.Pool("thread", workers=1) as pool:

@@ -48,7 +48,7 @@ from plait._check.stand_in.locks import StandInLock, StandInRLock, StandInWaiter
 from plait._check.stand_in.queue import StandInSimpleQueue
 from plait._check.stand_in.signals import Signals
 from plait._check.stand_in.sqlite import connecting, databases
-from plait._check.unasked import of_futures
+from plait._check.unasked import of_futures, of_results
 from plait._core import attentive, bell, checked
 from plait._core.lazy_imports import LAZY, settle_modules
 
@@ -80,6 +80,7 @@ class Patches:
         self._before: set[str] = set()
         self._give_back: Callable[[], None] = lambda: None
         self._fast: Callable[..., Any] | None = None
+        self._results = False  # whether those of multiprocessing's pools are looked after
         self._lazy: list[tuple[ModuleType, str]] = []  # what will be imported when it is used, meanwhile or later
 
     def __enter__(self) -> Patches:
@@ -156,6 +157,10 @@ class Patches:
             self._fast = self._fast or connecting(module.connect)
             self._back[id(self._fast)] = module.connect
             self._set(module, "connect", self._fast)
+        if not self._results and "multiprocessing.pool" in sys.modules:
+            self._results = True
+            for owner, name, stand_in in of_results():
+                self._set(owner, name, stand_in)
 
     def _sweep(self, module: ModuleType) -> None:
         table, values = self._table, list(module.__dict__.values())

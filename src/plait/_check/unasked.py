@@ -8,6 +8,7 @@ AssertionError, and no call of the executor that had failed was asked either.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from functools import wraps
@@ -94,6 +95,33 @@ def of_futures() -> Iterator[tuple[type, str, Callable[..., Any]]]:
     yield ThreadPoolExecutor, "submit", _submitting(ThreadPoolExecutor.submit)
 
 
+def of_results() -> Iterator[tuple[type, str, Callable[..., Any]]]:
+    """The same of what ``multiprocessing.pool`` has, which is imported by now."""
+    result: Any = sys.modules["multiprocessing.pool"].ApplyResult
+    for kind in (result, *result.__subclasses__()):
+        if "_set" in vars(kind):
+            yield kind, "_set", _setting(kind._set)
+    for name in ("get", "successful"):
+        yield result, name, _looking(getattr(result, name))
+
+
+def _setting(real: Callable[..., None]) -> Callable[..., None]:
+    """What stands in for the method by which a result of ``multiprocessing.pool`` gets what its call has given."""
+
+    @wraps(real)
+    def set_(self: Any, part: int, given: tuple[bool, Any]) -> None:
+        execution, me = _here()
+        known, (worked, error) = self.__dict__, given
+        if self._pool is not None:
+            known.setdefault(_POOL, self._pool.__dict__.setdefault(_POOL, Pool()))
+        if execution is not None and me is not None and not worked and isinstance(error, Exception):
+            if self._error_callback is None:
+                execution.unasked.keep(me, error, known)
+        real(self, part, given)
+
+    return set_
+
+
 def _keeping(real: Callable[..., None]) -> Callable[..., None]:
     """What stands in for `Future.set_exception`."""
 
@@ -112,7 +140,7 @@ def _looking(real: Callable[..., Any]) -> Callable[..., Any]:
     """What stands in for a method of a future that somebody calls who wants to know how the call has ended."""
 
     @wraps(real)
-    def looks(self: Future[Any], *args: Any, **options: Any) -> Any:
+    def looks(self: Any, *args: Any, **options: Any) -> Any:
         known = self.__dict__
         known[_LOOKED] = True
         pool = known.get(_POOL)
@@ -122,7 +150,8 @@ def _looking(real: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return real(self, *args, **options)
         finally:
-            pool.failure_looked = pool.failure_looked or self._exception is not None
+            failed = known.get("_exception") is not None or known.get("_success") is False
+            pool.failure_looked = pool.failure_looked or failed
             del self  # the traceback of what is raised refers to this frame
 
     return looks
