@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from collections.abc import Iterator
 from pathlib import Path
 from textwrap import dedent
 
@@ -174,23 +175,6 @@ def test_what_nobody_asks_for_is_found_and_told(tmp_path: Path, source: str, say
     assert type(failure.exception).__name__ == error
 
 
-def test_a_pool_of_multiprocessing_is_no_other(tmp_path: Path, no_tracker_is_left: None) -> None:
-    source = """
-        from multiprocessing.pool import ThreadPool
-        found = {}
-        def fill(): found["a"] = 1
-        def look(): return found["a"]
-        with ThreadPool(2) as pool:
-            pool.apply_async(fill)
-            pool.apply_async(look)
-            pool.close()
-            pool.join()
-        """
-    test_what_nobody_asks_for_is_found_and_told(tmp_path, source, FUTURE, "KeyError")
-    gc.unfreeze()  # what was alive when an execution ended
-    gc.collect()  # its workers' frames are in the traceback, and with them its pipes
-
-
 FAILS = """
 def fails(n=0): raise ValueError(n)
 def works(n=0): return n
@@ -230,21 +214,6 @@ PASSING = {
         try: promise.result(timeout=0.1)
         except TimeoutError: pass
         promise.set_exception(ValueError(1))
-        """,
-    "a pool of multiprocessing that is asked": """
-        from multiprocessing.pool import ThreadPool
-        seen = []
-        with ThreadPool(1) as pool:
-            for ask in (lambda result: result.get(), lambda result: result.wait() or 1 / result.successful()):
-                try: ask(pool.apply_async(fails))
-                except (ValueError, ZeroDivisionError): pass
-            pool.apply_async(fails, error_callback=seen.append)
-            try: pool.map(fails, range(3))
-            except ValueError: pass
-            assert pool.map(works, range(3)) == [0, 1, 2]
-            pool.close()
-            pool.join()
-        assert len(seen) == 1
         """,
     "a pool of ours that is asked": """
         with plait.Pool("thread", workers=1) as pool:
@@ -329,6 +298,48 @@ PASSING = {
 
 
 @pytest.mark.parametrize("source", PASSING.values(), ids=PASSING)
-def test_what_somebody_hears_of_is_no_failure(tmp_path: Path, source: str, no_tracker_is_left: None) -> None:
+def test_what_somebody_hears_of_is_no_failure(tmp_path: Path, source: str) -> None:
     checked = check(tmp_path, FAILS + dedent(source), 30)
     assert checked.verdict.word in ("passed", "proved"), (checked.verdict, checked.told)
+
+
+@pytest.fixture
+def let_go(no_tracker_is_left: None, nothing_left: None) -> Iterator[None]:
+    """What was alive when an execution ended goes: workers' frames are in tracebacks, and with them their pool's pipes."""
+    yield
+    gc.unfreeze()
+    gc.collect()
+
+
+def test_a_pool_of_multiprocessing_is_no_other(tmp_path: Path, let_go: None) -> None:
+    source = """
+        from multiprocessing.pool import ThreadPool
+        found = {}
+        def fill(): found["a"] = 1
+        def look(): return found["a"]
+        with ThreadPool(2) as pool:
+            pool.apply_async(fill)
+            pool.apply_async(look)
+            pool.close()
+            pool.join()
+        """
+    test_what_nobody_asks_for_is_found_and_told(tmp_path, source, FUTURE, "KeyError")
+
+
+def test_nor_one_that_is_asked(tmp_path: Path, let_go: None) -> None:
+    source = """
+        from multiprocessing.pool import ThreadPool
+        seen = []
+        with ThreadPool(1) as pool:
+            for ask in (lambda result: result.get(), lambda result: result.wait() or 1 / result.successful()):
+                try: ask(pool.apply_async(fails))
+                except (ValueError, ZeroDivisionError): pass
+            pool.apply_async(fails, error_callback=seen.append)
+            try: pool.map(fails, range(3))
+            except ValueError: pass
+            assert pool.map(works, range(3)) == [0, 1, 2]
+            pool.close()
+            pool.join()
+        assert len(seen) == 1
+        """
+    test_what_somebody_hears_of_is_no_failure(tmp_path, source)
