@@ -65,6 +65,15 @@ def test_the_story_of_a_lost_update(finding: Finding, sources: Sources) -> None:
     assert all(cells(line) <= 80 for line in story.splitlines()[:-1])
 
 
+def test_a_long_title_is_told_on_several_lines(finding: Finding, sources: Sources) -> None:
+    text = tell(
+        finding._replace(title="Deadlock of " + " and ".join(["a_thread_with_a_long_name"] * 4)), AROUND, sources
+    )
+    title = text.partition("\n\n")[0].splitlines()
+    assert len(title) == 2
+    assert all(len(line) <= 80 for line in title)
+
+
 def test_colours_only_when_asked_for(finding: Finding, sources: Sources) -> None:
     assert "\x1b" not in tell(finding, AROUND, sources)
     assert "\x1b[1;31m" in tell(finding, AROUND, sources, colour=True)

@@ -119,6 +119,14 @@ def test_lines_of_standard_input(folder, engine):
     assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.parametrize(("engine", "meant"), [("proces", "process"), ("multiprocessing", "process")])
+def test_an_engine_by_another_name_is_answered_by_what_is_meant(engine, meant, capsys):
+    assert run(["map", "tools:shout", "--engine", engine]) == 255
+    said = " ".join(capsys.readouterr().err.split())
+    assert f"'{engine}' is not one of 'auto', 'inline', " in said
+    assert said.endswith(f"; did you mean '{meant}'?")
+
+
 @pytest.mark.parametrize("engine", ENGINES)
 def test_failures_are_records_and_the_exit_status_counts_them(folder, engine):
     done = plait(folder, "map", "tools:picky", "--engine", engine, stdin="a\nbad\nc\nworse bad\n")

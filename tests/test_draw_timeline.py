@@ -49,6 +49,15 @@ def test_many_threads_stand_one_below_the_other() -> None:
     assert drawn[1:3] == ["  T0", "    1  x = 1"]
 
 
+@pytest.mark.parametrize("letters", [35, 78, 79, 200])
+@pytest.mark.parametrize("lanes", [2, 5])  # side by side, and one below the other
+def test_long_names_of_threads_stay_within_the_width(letters: int, lanes: int) -> None:
+    named = Timeline(("x" * letters,) * lanes, tuple(Row(n, "a.py", n + 1, "x = 1", "") for n in range(lanes)))
+    drawn = draw_columns(named).splitlines()
+    assert all(cells(line) <= 80 for line in drawn)
+    assert sum(line.count("x") for line in drawn) == lanes * (letters + 1)
+
+
 def test_files_are_named_when_there_are_several() -> None:
     two = Timeline(("A", "B"), (Row(0, "/x/a.py", 3, "x", ""), Row(1, "/y/b.py", 4, "y", "")))
     assert "a.py:3  x" in draw_columns(two)

@@ -148,6 +148,15 @@ def test_an_option_by_another_name(call: Use, name: str, meant: str) -> None:
         call(**{name: 3})
 
 
+@pytest.mark.parametrize(
+    ("call", "wanted"),
+    [(plait.map, "a function, then what to call it with"), (plait.channel, "how many items it holds at most")],
+)
+def test_a_call_without_what_it_needs(call: Any, wanted: str) -> None:
+    with pytest.raises(TypeError, match=rf"^plait\.{call.__name__.lower()}\(\): expected {wanted}"):
+        call()
+
+
 def test_an_option_by_another_name_in_a_map_of_a_scope() -> None:
     options: dict[str, Any] = {"chunksize": 3}
     with pytest.raises(TypeError, match="has no option chunksize="), plait.scope() as s:

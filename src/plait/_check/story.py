@@ -24,7 +24,8 @@ class Around(NamedTuple):
 def tell(finding: Finding, around: Around, sources: Sources, width: int = 80, *, colour: bool = False) -> str:
     """The story as lines of at most `width` cells, except for the replay command, which is never broken."""
     drawn = draw_columns(timeline(finding, sources), width, colour=colour)
-    blocks = [_paint(_RED, finding.title, colour), "\n".join(wrap(finding.why, width))]
+    title = "\n".join(_paint(_RED, line, colour) for line in wrap(finding.title, width))
+    blocks = [title, "\n".join(wrap(finding.why, width))]
     if drawn:
         blocks.append(drawn)
     blocks.append("\n".join(line for word, text in facts(finding, around) for line in _fact(word, text, width, colour)))

@@ -8,7 +8,7 @@ import click
 
 from plait._cli.halt import Halt
 from plait._cli.map_run import DEFAULT_JOURNAL, Options, run_map
-from plait._engines.table import ENGINES, WITH_ADDRESS
+from plait._engines.table import ENGINES, WITH_ADDRESS, meant_engine
 
 _NOT_NEGATIVE = click.FloatRange(min=0)
 _POSITIVE = click.FloatRange(min=0, min_open=True)
@@ -65,7 +65,11 @@ class EngineType(click.Choice):  # type: ignore[type-arg]  # in click 8.1 it tak
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
         kind, _, address = value.partition("://")
-        return value if address and kind in WITH_ADDRESS else super().convert(value, param, ctx)
+        if value not in ENGINES and not (address and kind in WITH_ADDRESS):
+            meant = meant_engine(value)
+            hint = f"; did you mean {meant!r}?" if meant else "."
+            self.fail(f"{value!r} is not one of {', '.join(map(repr, ENGINES))}{hint}", param, ctx)
+        return value
 
 
 @click.command("map", help=_HELP, context_settings={"max_content_width": 120})

@@ -42,10 +42,11 @@ _INSTEAD = {
 }
 
 
-def known_options(call: str) -> Callable[[F], F]:
+def known_options(call: str, *, wants: str = "") -> Callable[[F], F]:
     """Decorates what users know as `call`: an option that it does not have is answered by what may be meant.
 
-    The function itself needs no parameter for those, which everything that shows signatures would show.
+    The function itself needs no parameter for those, which everything that shows signatures would show. Where it is
+    called without what it needs, what it `wants` is said.
     """
 
     def decorate(fn: F) -> F:
@@ -53,12 +54,15 @@ def known_options(call: str) -> Callable[[F], F]:
         names = code.co_varnames[code.co_posonlyargcount : code.co_argcount + code.co_kwonlyargcount]
         has = [name for name in names if name != "self"]
         known = frozenset(has)
+        needed = code.co_varnames[: code.co_argcount - len(fn.__defaults__ or ())]
 
         @wraps(fn)
         def checked(*args: Any, **options: Any) -> Any:
             if not known.issuperset(options):
                 name = next(name for name in options if name not in known)
                 raise no_option(call, name, has, args[0] if args else None)
+            if len(args) < len(needed) and not options.keys() >= set(needed[len(args) :]):
+                raise TypeError(f"{call}(): expected {wants}")
             return fn(*args, **options)
 
         return cast("F", checked)

@@ -127,7 +127,8 @@ class _Painter:
                 continue
             if row.lane != lane:
                 lane = row.lane
-                yield _MARGIN + self._paint(self._lane_colour(lane), self._timeline.lanes[lane])
+                for name in wrap(self._timeline.lanes[lane], width):
+                    yield _MARGIN + self._paint(self._lane_colour(lane), name)
             for text, paint in self._row(row, holding, width - 2):
                 yield _MARGIN + "  " + self._paint(paint, text)
 

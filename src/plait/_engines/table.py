@@ -72,11 +72,12 @@ def no_engine(
         return UsageError(f"{expected}; for {engine} workers write workers={engine}")
     if isinstance(engine, type):
         return UsageError(f"{expected}; this is a class: pass an instance of it")
-    meant = _meant(engine) if isinstance(engine, str) else ""
+    meant = meant_engine(engine) if isinstance(engine, str) else ""
     return UsageError(f'{expected}; did you mean engine="{meant}"?' if meant else expected)
 
 
-def _meant(name: str) -> str:
+def meant_engine(name: str) -> str:
+    """The name of the engine that somebody may have meant who wrote another one, or nothing."""
     from difflib import get_close_matches  # only to say it
 
     known = {**{engine: engine for engine in ENGINES}, **_SYNONYMS}

@@ -36,6 +36,8 @@ T = TypeVar("T")
 
 UNINTERRUPTIBLE = True  # see `cancelling`
 
+_WANTS = "how many items it holds at most, 0 to hand each over directly, or None for any number"
+
 
 class Channel(Generic[T]):
     """Hands items from producers to consumers; any number of both, on threads and in coroutines.
@@ -71,13 +73,10 @@ class Channel(Generic[T]):
         "it on threads"
     )
 
-    @known_options("plait.channel")
+    @known_options("plait.channel", wants=_WANTS)
     def __init__(self, size: int | None) -> None:
         if size is not None and (not isinstance(size, int) or isinstance(size, bool) or size < 0):
-            raise UsageError(
-                f"plait.channel({size!r}): expected how many items it holds at most, 0 to hand each over directly, or "
-                "None for any number"
-            )
+            raise UsageError(f"plait.channel({size!r}): expected {_WANTS}")
         self._size = inf if size is None else size
         self._lock = Lock()
         self._items: deque[T] = deque()

@@ -105,7 +105,7 @@ def map(  # noqa: A001  an overload of it
 ) -> Stream[R]: ...
 
 
-@known_options("plait.map")  # type: ignore[misc]  # of what is awaited only the overloads can speak
+@known_options("plait.map", wants="a function, then what to call it with: plait.map(fetch, urls)")  # type: ignore[misc]  # of what is awaited only the overloads can speak
 def map(  # noqa: A001, PLR0913  the builtin's concurrent sister; users write plait.map; eight options and no more
     fn: Callable[..., R],
     /,
