@@ -1,4 +1,4 @@
-"""plait: run functions concurrently on threads, processes or inline, with one call.
+"""plait: run functions concurrently, check concurrent code for races and deadlocks, see what threads wait for.
 
 The names below are imported when they are first used, so ``import plait`` costs next to nothing.
 """

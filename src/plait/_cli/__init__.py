@@ -1,1 +1,1 @@
-"""The command line: one file per subcommand, and what they share. Imports `_run`, `_engines` and `_core`."""
+"""The command line: one file per subcommand, and what these share. Imports `_run`, `_check`, `_see` and below."""

@@ -81,7 +81,7 @@ class Wait(NamedTuple):
         held_at: the line at which the holder was then; "" when it is not known.
         giver: the lane that let it go in the end, or -1.
         which: of several locks or semaphores of that name, which one: 0, 1, 2 ...
-        got: False when it gave up.
+        got: False when it gave up, as far as it waited for a lock or a semaphore.
         permits: how many had it at the same time: more than one only of a semaphore, of which one is the `holder`;
             0 where nobody knows, of those of asyncio.
     """
@@ -199,6 +199,13 @@ class Trace:
         facts: figures about the recording: ``rate`` of samples a second, ``cost`` as the share of one core; ``garbage``
             is the seconds that garbage was collected in this process.
         summary: where the time went, then the findings, the gravest first, one or two sentences each.
+
+    >>> import plait, threading
+    >>> with plait.trace() as trace:
+    ...     threading.Event().wait(0.05)
+    False
+    >>> [(trace.lanes[wait.lane].name, wait.state.name) for wait in trace.waits]
+    [('MainThread', 'EVENT')]
     """
 
     title: str
@@ -221,6 +228,9 @@ class Trace:
         """Seconds that a lane, or the one of that index, spent in each state.
 
         Time on a core and time without one are the system's own totals; what remains is divided as it was sampled.
+
+        Raises:
+            IndexError: there is no lane of that index.
         """
         return times_of(lane if isinstance(lane, Lane) else self.lanes[lane], self.microseconds)
 

@@ -33,6 +33,12 @@ class ExecutorEngine:
 
     Args:
         executor: a ``concurrent.futures.Executor``, or anything with its ``submit``.
+
+    >>> import plait
+    >>> from concurrent.futures import ThreadPoolExecutor
+    >>> with ThreadPoolExecutor() as executor:
+    ...     list(plait.map(abs, [-1, 2], engine=plait.engines.ExecutorEngine(executor)))  # as engine=executor
+    [1, 2]
     """
 
     name = "executor"

@@ -22,7 +22,12 @@ _MEANWHILE = 64  # items that may be run while one before them waits for its ret
 
 
 class InlineEngine:
-    """Runs items in the thread that iterates; with a timeout in one helper thread, as nobody can interrupt itself."""
+    """Runs items in the thread that iterates; with a timeout in one helper thread, as nobody can interrupt itself.
+
+    >>> import plait
+    >>> list(plait.map(abs, [-1, 2], engine=plait.engines.InlineEngine()))  # as engine="inline"
+    [1, 2]
+    """
 
     name = "inline"
 

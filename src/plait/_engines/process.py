@@ -36,6 +36,11 @@ class ProcessEngine:
 
     Raises:
         UsageError: `memory_bytes` is not a positive number, or `context` holds something else.
+
+    >>> import plait
+    >>> with plait.Pool(plait.engines.ProcessEngine(memory_bytes=1024**3), workers=1) as pool:
+    ...     pool.submit(pow, 2, 10).result()
+    1024
     """
 
     name = "process"

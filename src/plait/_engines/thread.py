@@ -57,7 +57,12 @@ _FAREWELL = 0.3  # seconds to wait for threads that are out of the user's code, 
 
 
 class ThreadEngine:
-    """Runs items on threads. Each run has threads of its own, so nested maps cannot wait for each other."""
+    """Runs items on threads. Each run has threads of its own, so nested maps cannot wait for each other.
+
+    >>> import plait
+    >>> list(plait.map(abs, [-1, 2], engine=plait.engines.ThreadEngine()))  # as engine="thread"
+    [1, 2]
+    """
 
     name = "thread"
 

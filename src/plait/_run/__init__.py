@@ -1,1 +1,1 @@
-"""The verbs: map and its Stream, Pool, retry, progress. Imports `_engines` and `_core`."""
+"""The verbs: map and its Stream, Pool, scope, channel, retry, journal, progress. Imports `_engines` and `_core`."""

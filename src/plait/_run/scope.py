@@ -86,7 +86,16 @@ def scope(
 
 
 class Scope:
-    """The tasks of one block; made by `plait.scope`. Any thread and any task may submit while the block is open."""
+    """The tasks of one block; made by `plait.scope`. Any thread and any task may submit while the block is open.
+
+    >>> import plait
+    >>> with plait.scope() as s:
+    ...     power = s.submit(pow, 2, 10)
+    ...     sums = list(s.map(sum, [(1, 2), (3, 4)]))
+    ...     quickest = s.first(abs, [-5])
+    >>> power.result(), sums, quickest
+    (1024, [3, 7], 5)
+    """
 
     STAYS_HERE = "plait.Scope, which belongs to one process; open another one in the function that runs there"
 
@@ -132,7 +141,12 @@ class Scope:
     def map(
         self, fn: Callable[..., Any], /, *iterables: Iterable[Any] | AsyncIterable[Any], **options: Unpack[MapOptions]
     ) -> Stream[Any]:
-        """A `plait.map` on this scope's engine, with its other options; its work ends with the block at the latest."""
+        """A `plait.map` on this scope's engine, with its other options; its work ends with the block at the latest.
+
+        Raises:
+            Closed, Cancelled: as `submit` does.
+            UsageError: `fn` is no function, or an argument cannot mean anything to `plait.map`.
+        """
         self._check(fn)
         return self._crew.map(fn, iterables, options)
 
@@ -145,6 +159,7 @@ class Scope:
 
         Raises:
             the error of the only task, or a group with the errors of all, when none succeeds.
+            Closed, Cancelled: as `submit` does.
             UsageError: there is no task to wait for.
         """
         cancellation_point()

@@ -31,6 +31,9 @@ def make_scheduler(choice: str | Scheduler) -> Scheduler:
 
     Raises:
         UsageError: there is none of that name, or it is no scheduler.
+
+    >>> make_scheduler("pct").begin(seed=1)
+    True
     """
     if not isinstance(choice, str):
         if not callable(getattr(choice, "choose", None)):
