@@ -70,13 +70,8 @@ class StandInLock(Gate):
 
     def release(self) -> None:
         """As `threading.Lock.release`."""
-        execution = STAGE.execution
-        if execution is not None and execution.aborting:
-            self._let_be()
-            return
-        me = self._caller()
+        me = self._releaser()
         if me is None:
-            self._really().release()
             return
         if self.owner is None:
             raise RuntimeError("release unlocked lock")
@@ -184,6 +179,17 @@ class StandInLock(Gate):
         if self.wanting:
             STAGE.execution.close(self)  # type: ignore[union-attr]  # it has a caller
 
+    def _releaser(self) -> Controlled | None:
+        """Who releases it under control; None where that is done with: of a real lock, or at the end of an execution."""
+        execution = STAGE.execution
+        if execution is not None and execution.aborting:
+            self._let_be()
+            return None
+        me = self._caller()
+        if me is None:
+            self._really().release()
+        return me
+
     def _release(self, me: Controlled) -> None:
         execution: Execution = STAGE.execution  # type: ignore[assignment]  # it has a caller
         owner = self.owner
@@ -289,13 +295,8 @@ class StandInRLock(StandInLock):
         return False
 
     def _give_back(self, *, block: bool) -> None:
-        execution = STAGE.execution
-        if execution is not None and execution.aborting:
-            self._let_be()
-            return
-        me = self._caller()
+        me = self._releaser()
         if me is None:
-            self._really().release()
             return
         if self.owner is not me:
             raise RuntimeError("cannot release un-acquired lock")
