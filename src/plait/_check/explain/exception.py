@@ -10,7 +10,6 @@ from typing import NamedTuple
 from plait._check.atomicity import Split, overlap
 from plait._check.best_split import best_split
 from plait._check.explain.asked import explain_asked
-from plait._check.explain.between import explain_between
 from plait._check.explain.both import explain_both
 from plait._check.explain.closed import explain_closed
 from plait._check.explain.context import explain_context
@@ -24,7 +23,7 @@ from plait._check.explain.published import explain_published
 from plait._check.explain.release import explain_release
 from plait._check.explain.removed import explain_removed
 from plait._check.explain.replaced import explain_replaced
-from plait._check.explain.skew import explain_missed, explain_skew
+from plait._check.explain.skew import explain_missed, explain_skew, explain_unasked
 from plait._check.explain.split import explain_split
 from plait._check.explain.stale import explain_stale
 from plait._check.explain.swap import ends, explain_captured, explain_gap, explain_swap
@@ -309,9 +308,9 @@ def _turned(crash: Crash) -> Finding | None:
     return explain_turned(crash.history, crash.before, crash.suspects, crash.sources)
 
 
-def _between(crash: Crash) -> Finding | None:
+def _unasked(crash: Crash) -> Finding | None:
     """Two of which each has missed what the other one did, where nobody asks."""
-    return explain_between(crash.history, crash.before, crash.sources) if crash.is_judged else None
+    return explain_unasked(crash.history, crash.before, crash.sources) if crash.is_judged else None
 
 
 def _skipped(history: History, split: Split, sources: Sources) -> Finding | None:
@@ -325,7 +324,7 @@ def _skipped(history: History, split: Split, sources: Sources) -> Finding | None
 _RULES: tuple[Callable[[Crash], Finding | None], ...] = (
     _asked, _closed, _context, _removed, _released, _known, _weakref, _iterated, _process, _timed, _woken, _early,
     _unmade, _local, _replaced, _overtaken, _sure_split, _factory, _captured, _both, _leftover, _vain, _skew, _missed,
-    _torn, _swapped, _half_read, _some_split, _cached, _pieces, _stale, _turned, _between,
+    _torn, _swapped, _half_read, _some_split, _cached, _pieces, _stale, _turned, _unasked,
 )  # fmt: skip
 
 

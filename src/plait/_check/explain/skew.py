@@ -1,29 +1,37 @@
-"""Says that each of two threads has looked at what the other one changes, before either had changed its own part.
+"""Says that each of two threads has looked at what the other one changes, and knows nothing of that change.
 
 ``if not stopping: busy = True`` and ``if not busy: stopping = True``: neither writes what it has read, so no update is
 lost and nothing that was read has changed when it is written; databases call that a write skew. Mutual exclusion by
 flags that are set too late (Dekker, Peterson, the bakery) and a queue that two ends take from fail so.
+
+``past = list(log)`` and then ``readers.append(me)``: what another thread writes to the log in between, and hands to the
+readers that there are, goes to nobody. No access is undone by another here, so where nobody asks it is only told of a
+failed assertion for which nothing else is to blame.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import NamedTuple
 
-from plait._check.atomicity import contents, one_call, overlap
+from plait._check.atomicity import called_within, contents, one_call, overlap
 from plait._check.findings import Finding
 from plait._check.history import History
 from plait._check.source import Sources
 from plait._check.window import on_gil_builds
-from plait._check.words import Words
-from plait._core.event import Event, Kind
+from plait._check.words import Words, numbered
+from plait._core.event import Event, Kind, Site
 
-_NEAR = 8  # events between the check and the change that goes by it
-_MOST = 300  # of these, the last ones
+_NEAR = 8  # events of a thread between a look and the change that goes by it, or two steps of one piece of work
+_MOST = 300  # looks, or accesses where nobody asks; the last ones
+_FEW = 8  # of the same kind behind one access
+
+_MISSED = "Each has missed what the other did: {look} and {change}"
 
 
 class Skew(NamedTuple):
-    """A thread's look in a test, and its change behind that; the same of another thread, the other way round."""
+    """A thread's look, and its change behind that; the same of another thread, the other way round."""
 
     look: int
     change: int
@@ -32,30 +40,22 @@ class Skew(NamedTuple):
 
 
 def explain_skew(history: History, sources: Sources) -> Finding | None:
-    """The finding for the last such pair of an execution; None if there is none."""
+    """The finding for the last two that had both looked before either had changed anything; None if there are none."""
     found = max(_skews(history, sources), default=None, key=max)
     if found is None:
         return None
-    words = Words(history, sources)
-    events = history.events
-    one, other = (words.thread(events[index].thread) for index in (found.look, found.other_look))
-    sites = history.sites(*found)
-    mine, theirs = (words.block(pair) for pair in (sites[:2], sites[2:]))
-    lock = _new_lock(history, found)
+    words, sites = Words(history, sources), history.sites(*found)
+    mine, theirs = words.block(sites[:2]), words.block(sites[2:])
     also = f", and the same lock over {theirs}" if theirs != mine else ""
-    gil, reason = on_gil_builds(history, found.look, found.change, sources)
-    return Finding(
+    return _told(
+        words,
+        found,
         "check then act",
-        f"Each checked before the other had acted: {words.thing(found.look)} and {words.thing(found.other_look)}",
-        f"{one} looks at `{words.thing(found.look)}` in {words.line(sites[0])} and goes by it when it changes "
-        f"`{words.thing(found.change)}` in {words.line(sites[1])}. {other} looks at `{words.thing(found.other_look)}` "
-        f"in {words.line(sites[2])} and changes `{words.thing(found.other_change)}` in {words.line(sites[3])}. Both "
-        "had looked before either had changed anything, so what they saw does not hold any more.",
-        f"Hold {lock} over {mine}, from the look to the end of what goes by it{also}.",
-        (words.side(found.look), words.side(found.other_look)),
-        tuple(words.moment(index) for index in sorted(found)),
-        gil=gil,
-        reason=reason,
+        "Each checked before the other had acted: {look} and {other_look}",
+        "{one} looks at `{look}` in {at_look} and goes by it when it changes `{change}` in {at_change}. {other} looks "
+        "at `{other_look}` in {at_other_look} and changes `{other_change}` in {at_other_change}. Both had looked "
+        "before either had changed anything, so what they saw does not hold any more.",
+        f"Hold {_new_lock(history, found)} over {mine}, from the look to the end of what goes by it{also}.",
     )
 
 
@@ -67,21 +67,59 @@ def explain_missed(history: History, sources: Sources) -> Finding | None:
     found = max(_misses(history, sources), default=None, key=max)
     if found is None:
         return None
-    words = Words(history, sources)
-    one, other = (words.thread(history.events[index].thread) for index in (found.look, found.other_look))
-    looked, changed = words.thing(found.look), words.thing(found.change)
-    sites = history.sites(*found)
+    words, sites = Words(history, sources), history.sites(*found)
     locked = history.locks(found.look) & history.locks(found.change)
     lock = f"`{words.lock(min(locked))}`, without letting go of it in between," if locked else _new_lock(history, found)
-    gil, reason = on_gil_builds(history, found.look, found.change, sources)
-    return Finding(
+    return _told(
+        words,
+        found,
         "check then act",
-        f"Each has missed what the other did: {looked} and {changed}",
-        f"{one} looks at `{looked}` in {words.line(sites[0])} and goes by it when it changes `{changed}` in "
-        f"{words.line(sites[1])}. In between {other} changes `{looked}` in {words.line(sites[3])}, and looks at "
-        f"`{changed}` in {words.line(sites[2])}, where it finds what was there before. So each counts on the other.",
+        _MISSED,
+        "{one} looks at `{look}` in {at_look} and goes by it when it changes `{change}` in {at_change}. In between "
+        "{other} changes `{look}` in {at_other_change}, and looks at `{change}` in {at_other_look}, where it finds "
+        "what was there before. So each counts on the other.",
         f"Hold {lock} over {words.block(sites[:2])}, from the look to the change that goes by it; and over "
         f"{words.block([sites[3], sites[2]])}.",
+    )
+
+
+def explain_unasked(history: History, before: History | None, sources: Sources) -> Finding | None:
+    """The finding for two that have missed what the other one did, where nobody asks; None if there are none.
+
+    It is of the last that an execution which passed does not have.
+    """
+    usual = {_sites(before, one) for one in _unasked(before)} if before is not None else set()
+    found = max((one for one in _unasked(history) if _sites(history, one) not in usual), default=None, key=_in_order)
+    if found is None:
+        return None
+    words = Words(history, sources)
+    return _told(
+        words,
+        found,
+        "broken invariant",
+        _MISSED,
+        "{one} looks at `{look}` in {at_look} and changes `{change}` after that, in {at_change}. In between {other} "
+        "changes `{other_change}` in {at_other_change} and looks at `{other_look}` in {at_other_look}. So neither "
+        "knows of the other.",
+        f"Hold one lock over {words.block(history.sites(found.look, found.change))}, without letting go of it in "
+        f"between; and over {_apart(words, history.sites(found.look, found.other_change, found.other_look))}.",
+    )
+
+
+def _told(words: Words, found: Skew, kind: str, title: str, why: str, fix: str) -> Finding:
+    """The finding, with the two threads, what they touch and where in the title and in why."""
+    history = words.history
+    sites = history.sites(*found)
+    names = {"one": words.thread(history.events[found.look].thread)}
+    names["other"] = words.thread(history.events[found.other_look].thread)
+    for name, index, site in zip(Skew._fields, found, sites, strict=True):
+        names[name], names[f"at_{name}"] = words.thing(index), words.line(site, sites[0])
+    gil, reason = on_gil_builds(history, found.look, found.change, words.sources)
+    return Finding(
+        kind,
+        title.format(**names),
+        why.format(**names),
+        fix,
         (words.side(found.look), words.side(found.other_look)),
         tuple(words.moment(index) for index in sorted(found)),
         gil=gil,
@@ -92,6 +130,15 @@ def explain_missed(history: History, sources: Sources) -> Finding | None:
 def _new_lock(history: History, found: Skew) -> str:
     """The lock that is to be taken where there is none."""
     return "one `asyncio.Lock`" if history.is_task(history.events[found.look].thread) else "one lock"
+
+
+def _apart(words: Words, sites: list[Site | None]) -> str:
+    """Where the other one's change and look are, which no block may have both; beside the first place."""
+    beside, *theirs = sites
+    there = {site for site in theirs if site is not None}
+    if len({site.file for site in there}) == 1:
+        return numbered(sorted({site.line for site in there}))
+    return " and ".join(words.line(site, beside) for site in theirs)
 
 
 def _misses(history: History, sources: Sources) -> Iterator[Skew]:
@@ -161,3 +208,53 @@ def _cross(history: History, skew: Skew) -> bool:
     if not (overlap(look, other_change) and overlap(other_look, change)):
         return False
     return max(skew.look, skew.other_look) < min(skew.change, skew.other_change)
+
+
+def _in_order(found: Skew) -> tuple[int, ...]:
+    return found.look, found.change, found.other_change, found.other_look
+
+
+def _sites(history: History, found: Skew) -> tuple[Site | None, ...]:
+    return tuple(history.sites(*found))
+
+
+def _unasked(history: History) -> Iterator[Skew]:
+    seen, users = contents(history), dict[int, set[int]]()
+    for event in history.events:
+        users.setdefault(event.place, set()).add(event.thread)
+    touches: dict[int, Event] = {
+        index: seen.get(index, event)
+        for index, event in enumerate(history.events)
+        if event.kind in (Kind.READ, Kind.WRITE) and event.site is not None and len(users[event.place]) > 1
+    }
+    last = list(touches)[-_MOST:]
+    for first in (at for at in last if touches[at].kind == Kind.READ):
+        event = touches[first]
+        others = [at for at in last if at > first and touches[at].thread != event.thread]
+        answers = [at for at in others if touches[at].kind == Kind.WRITE and overlap(event, touches[at])]
+        mine = (at for at in last if answers and at > answers[0] and touches[at].thread == event.thread)
+        differ = (at for at in mine if touches[at].kind == Kind.WRITE and not overlap(event, touches[at]))
+        for second in islice((at for at in differ if one_call(history, first, at)), _FEW):
+            yield from _answered(history, (first, second), answers[:_FEW], others, touches)
+
+
+def _answered(
+    history: History, mine: tuple[int, int], answers: list[int], others: list[int], touches: dict[int, Event]
+) -> Iterator[Skew]:
+    first, second = mine
+    for answer in (at for at in answers if at < second):
+        for at in others:
+            event = touches[at]
+            if at >= second or (event.thread, event.kind) != (touches[answer].thread, Kind.READ):
+                continue
+            if overlap(event, touches[second]) and _same_work(history, min(answer, at), max(answer, at)):
+                yield Skew(first, second, at, answer)
+
+
+def _same_work(history: History, one: int, two: int) -> bool:
+    """Whether two events of a thread are of one call, or of what that calls."""
+    if one_call(history, one, two) or called_within(history, one, two):
+        return True
+    step = history.steps[one]
+    mine = history.of[history.events[one].thread]
+    return any(one_call(history, index, two) for index in mine[max(0, step - _NEAR) : step])

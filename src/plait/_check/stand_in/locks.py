@@ -180,7 +180,7 @@ class StandInLock(Gate):
             STAGE.execution.close(self)  # type: ignore[union-attr]  # it has a caller
 
     def _releaser(self) -> Controlled | None:
-        """Who releases it under control; None where that is done with: of a real lock, or at the end of an execution."""
+        """Who releases it under control; None where it is done: at the end of an execution, or of a real lock."""
         execution = STAGE.execution
         if execution is not None and execution.aborting:
             self._let_be()
