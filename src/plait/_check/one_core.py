@@ -15,7 +15,7 @@ from time import monotonic, monotonic_ns, process_time
 from types import TracebackType
 from typing import Any
 
-from plait._check.stand_in.fork import forks
+from plait._core.forks import forks
 
 _LOOK = 0.1  # seconds between two looks at what we get of the core
 _ENOUGH = 0.8  # of the core; with less, somebody else wants it, or we wait for something outside
@@ -70,7 +70,7 @@ class OneCore:
             return
         yield self._ask, lambda _: self._affinity
         spawns = (getattr(os, name) for name in _SPAWNS if hasattr(os, name))
-        for start in (*forks(), *spawns):
+        for start in {*(fork for _, _, fork in forks()), *spawns}:
             yield start, self._with_all
 
     def _taken(self) -> set[int]:

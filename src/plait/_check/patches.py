@@ -42,7 +42,7 @@ from plait._check.stand_in.cached import computed_once
 from plait._check.stand_in.counter import iadd, subtract, update
 from plait._check.stand_in.datetime import StandInDatetime, calendar, pickled
 from plait._check.stand_in.exit import exit_at_once, keeps_failure, register, unregister
-from plait._check.stand_in.fork import forking, forks
+from plait._check.stand_in.fork import forking
 from plait._check.stand_in.gc import collect
 from plait._check.stand_in.locks import StandInLock, StandInRLock, StandInWaiter
 from plait._check.stand_in.queue import StandInSimpleQueue
@@ -50,6 +50,7 @@ from plait._check.stand_in.signals import Signals
 from plait._check.stand_in.sqlite import connecting, databases
 from plait._check.unasked import of_futures, of_results
 from plait._core import attentive, bell, checked
+from plait._core.forks import forks
 from plait._core.lazy_imports import LAZY, settle_modules
 
 _LOCK = type(_thread.allocate_lock())
@@ -203,7 +204,7 @@ def _stand_ins() -> Iterator[tuple[Any, Any]]:
     yield atexit.register, register
     yield atexit.unregister, unregister
     yield gc.collect, collect
-    for fork in forks():
+    for fork in {fork for _, _, fork in forks()}:
         yield fork, forking(fork)
     yield from Signals().stand_ins()
     yield from advising()

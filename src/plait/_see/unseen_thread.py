@@ -9,15 +9,14 @@ import _thread
 import functools
 import os
 import signal
-import subprocess
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+from plait._core.forks import forks
 from plait._see.replaced import Replaced
 
-_FORKS = ((os, "fork"), (os, "forkpty"), (subprocess, "_fork_exec"))
 _JOINABLE: Any = getattr(_thread, "start_joinable_thread", None)  # from Python 3.13 on
 _LOOKS = 1000  # for a thread that has ended
 
@@ -78,9 +77,8 @@ class UnseenAtForks:
 
     def install(self) -> None:
         """Begin."""
-        for owner, name in _FORKS:
-            if fork := getattr(owner, name, None):
-                self._replaced.put(owner, name, self._alone(fork))
+        for owner, name, fork in forks():
+            self._replaced.put(owner, name, self._alone(fork))
 
     def remove(self) -> None:
         """End."""

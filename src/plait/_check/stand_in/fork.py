@@ -27,16 +27,7 @@ if TYPE_CHECKING:
     from plait._check.execution import Execution
 
 _exit = os._exit
-_FORKS = {"_posixsubprocess": ("fork_exec",), "os": ("fork", "forkpty")}
 _WARNING = r"This process \(pid=\d+\) is multi-threaded"
-
-
-def forks() -> Iterator[Callable[..., Any]]:
-    """What forks this process, on this system."""
-    for module, names in _FORKS.items():
-        for name in names:
-            if fork := getattr(sys.modules.get(module), name, None):
-                yield fork
 
 
 def forking(fork: Callable[..., Any]) -> Callable[..., Any]:
