@@ -13,7 +13,7 @@ import types
 import uuid
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from plait._cli.json_items import Unreadable
@@ -117,6 +117,7 @@ def test_what_never_ends_is_cut(value):
     json.loads(text)
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])  # others run beside it
 @given(
     st.recursive(
         st.none() | st.floats() | st.text() | st.binary() | st.complex_numbers(),

@@ -23,9 +23,8 @@ from typing import Any
 from plait._cli.json_items import Unreadable
 from plait._core.notes import text_of
 from plait._core.outcome import Outcome
-from plait._core.tracebacks import traceback_of
+from plait._core.tracebacks import traceback_of, type_name
 from plait._run.command import CommandFailed, CommandResult
-from plait._run.naming import type_name
 
 _AS_TEXT = ("decimal", "fractions", "uuid", "ipaddress")  # modules whose objects their text says all about
 _DEEPEST = 100

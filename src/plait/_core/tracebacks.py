@@ -1,10 +1,12 @@
-"""The traceback of an error as text, whatever the methods of its class do."""
+"""What records say of an error: its traceback as text, whatever its class does, and the name of its type."""
 
 from __future__ import annotations
 
 import traceback
 
 from plait._core.notes import text_of
+
+_WITHOUT_MODULE = ("builtins", "__main__", "plait._run.command")  # whose errors everybody knows by their name alone
 
 
 def traceback_of(error: BaseException) -> str:
@@ -19,3 +21,12 @@ def traceback_of(error: BaseException) -> str:
         lines = traceback.format_tb(error.__traceback__)
         begin = ["Traceback (most recent call last):\n"] if lines else []
         return "".join([*begin, *lines, f"{type(error).__qualname__}: {text_of(error)}\n"])
+
+
+def type_name(kind: type) -> str:
+    """The name under which users import it: with its module, but where everybody knows that.
+
+    >>> type_name(OSError), type_name(type_name.__class__)
+    ('OSError', 'function')
+    """
+    return kind.__qualname__ if kind.__module__ in _WITHOUT_MODULE else f"{kind.__module__}.{kind.__qualname__}"

@@ -17,9 +17,8 @@ from plait._core.batch import Batch
 from plait._core.errors import JournalError, TaskError
 from plait._core.notes import text_of
 from plait._core.outcome import brief
-from plait._core.tracebacks import traceback_of
+from plait._core.tracebacks import traceback_of, type_name
 from plait._engines.remote import describe, rebuild
-from plait._run.naming import type_name
 
 Row = tuple[object, ...]
 

@@ -1,7 +1,11 @@
-"""What a journal did for a run, in words: what it had, and what was run again and why."""
+"""What is said of a journal: what it had for a run, what was run again and why, and who else is writing to it."""
 
 from __future__ import annotations
 
+import os
+
+from plait._core.command_of import command_of
+from plait._core.file_locks import file_locks, file_of
 from plait._core.how_many import how_many
 from plait._core.mishaps import warn
 
@@ -63,6 +67,23 @@ def differences(before: dict[str, str], after: dict[str, str]) -> list[str]:
     """
     changed = [name for name in sorted(before.keys() | after.keys()) if before.get(name) != after.get(name)]
     return sorted(changed, key=lambda name: not (name in before and name in after))
+
+
+def writer_of(path: str) -> str:
+    """Who has the database locked for writing, as "sqlitebrowser run.sqlite (process 4711)".
+
+    In WAL mode the lock is one of the file of shared memory beside it. "another program" where the system does not
+    tell, as on other systems than Linux and for programs outside of the container.
+    """
+    files = {file_of(path), file_of(f"{path}-shm")} - {""}
+    pids = dict.fromkeys(lock.pid for lock in file_locks() if lock.alone and lock.file in files and lock.pid > 0)
+    return " and ".join(_named(pid) for pid in pids) or "another program"
+
+
+def _named(pid: int) -> str:
+    if pid == os.getpid():
+        return "another connection of this program"
+    return f"{' '.join(command_of(pid).split()) or 'a program'} (process {pid})"
 
 
 def _few(names: list[str]) -> str:

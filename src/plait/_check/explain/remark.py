@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from plait._check.findings import Finding, Moment, Side
-from plait._check.handed import handed_call
-from plait._check.handed_over import handed_over
+from plait._check.handed import handed_call, handed_over
 from plait._check.history import History
 from plait._check.record import Failure, Frame, Remark
 from plait._check.remarks import ACROSS_AWAIT, BLOCKS, CALLED, COLLECTED, CUT_OFF, FOREIGN, IGNORES, NEVER_AWAITED

@@ -25,8 +25,7 @@ from plait._see.why.dump import Dump, Frame, Thing, Thread, since_fork
 from plait._see.why.green import green_threads
 from plait._see.why.keys import is_own
 from plait._see.why.other_end import ends_of_children, listens_at, other_end
-from plait._see.why.proc import children, forked, in_turn, listed, pythons, run_time, turns_of, waits_in, workers
-from plait._see.why.still import still
+from plait._see.why.proc import children, forked, in_turn, listed, pythons, run_time, still, turns_of, waits_in, workers
 from plait._see.why.trio import trio_tasks
 from plait._see.why.values import Unknown, value_of, variables_of
 

@@ -24,6 +24,7 @@ from plait._see.why.proc import (
     listed,
     pythons,
     run_time,
+    still,
     text_of,
     turns_of,
     waits_in,
@@ -31,7 +32,6 @@ from plait._see.why.proc import (
     workers,
 )  # fmt: skip
 from plait._see.why.remote import tasks_of
-from plait._see.why.still import still
 
 _PATIENCE = 30.0  # seconds for one look
 _TRIES = 3  # without stopping the process

@@ -8,6 +8,8 @@ import signal
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
+from plait._see.why.dump import Thread
+
 FIFO = "waits until somebody opens the other end of a named pipe"
 # Names of functions of the kernel begin so, and mean that a thread waits for this. Read from the top.
 _WAITS = (
@@ -214,3 +216,16 @@ def forked(pid: int, ours: int = 0) -> bool:
     except OSError:
         return False
     return mine == theirs and threads == 1 + ours and not _helper(mine.decode(errors="replace"))
+
+
+def still(pid: int, thread: Thread, turns: int) -> Thread:
+    """The thread; one of an event loop without where in the kernel it was, if it has moved since.
+
+    Its tasks are looked at after it: it may have begun with one of them in between. Given is how often it had gone to
+    sleep before it was looked at.
+    """
+    if not thread.where or not any(frame.runs_loop for frame in thread.frames):
+        return thread
+    if waits_in(pid, thread.native) == thread.where and turns_of(pid, thread.native) == turns:
+        return thread
+    return thread._replace(where="")
