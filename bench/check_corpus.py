@@ -114,8 +114,8 @@ def search(path: Path, seed: int, limit: int) -> Search:
     """A search as `plait check` makes it, without the investigation of what it finds."""
     from plait._check.explore import Budget, Course, explore
     from plait._check.look import Look
-    from plait._check.program import Script
-    from plait._check.source import Sources
+    from plait._check.programs.program import Script
+    from plait._check.reading.source import Sources
     from plait._schedulers.hinted import HintedScheduler
     from plait._schedulers.replay import ReplayScheduler
     from plait._schedulers.table import make_scheduler

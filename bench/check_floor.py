@@ -22,7 +22,7 @@ from _table import Table, constant
 
 from plait._check.explore import explore_script
 from plait._check.one_core import OneCore
-from plait._check.program import run_as_main
+from plait._check.programs.program import run_as_main
 from plait._check.record import Record
 
 EVERY = 3  # of the right programs

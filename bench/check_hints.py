@@ -16,12 +16,12 @@ from pathlib import Path
 from time import perf_counter
 
 from plait._check.explore import Again, Budget, Course, explore, explore_script
-from plait._check.function_program import own_files
 from plait._check.investigate import Case, Told, investigate
 from plait._check.look import Look
-from plait._check.program import Script
+from plait._check.programs.function_program import own_files
+from plait._check.programs.program import Script
+from plait._check.reading.source import Sources
 from plait._check.record import Record
-from plait._check.source import Sources
 from plait._schedulers.hinted import HintedScheduler
 from plait._schedulers.replay import ReplayScheduler
 from plait._schedulers.table import make_scheduler

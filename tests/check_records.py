@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ast
 
+from plait._check.reading.source import Sources
 from plait._check.record import Blocked, Failure, Frame, Place, Record, Switch, ThreadInfo
-from plait._check.source import Sources
 from plait._core.event import Event, Kind, Site
 
 FILE = "/app/bank.py"
@@ -92,7 +92,7 @@ class Recording:
             frames.append(Frame(f"/lib/{file}", 1, function, False))
         kind, place = (Kind.JOIN, joins) if joins >= 0 else (Kind.ACQUIRE, self.place(lock, "Lock"))
         record = self.record()
-        from plait._check.history import History
+        from plait._check.reading.history import History
 
         history = History(record)
         held = tuple(

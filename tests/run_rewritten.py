@@ -17,7 +17,7 @@ from types import CodeType, ModuleType
 
 class Loader(SourceFileLoader):
     def get_code(self, fullname: str) -> CodeType:
-        from plait._check.rewrite import rewrite  # a plain run does without plait
+        from plait._check.rewrite.module import rewrite  # a plain run does without plait
 
         return rewrite(importlib.util.decode_source(Path(self.path).read_bytes()), self.path)
 

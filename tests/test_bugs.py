@@ -16,7 +16,7 @@ import pytest
 
 from plait._check.conclude import Checked, Subject, search
 from plait._check.explore import Budget
-from plait._check.program import Script
+from plait._check.programs.program import Script
 
 BUGS = Path(__file__).resolve().parent / "bugs"
 INDEX = tomllib.loads((BUGS / "INDEX.toml").read_text())

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 from check_records import Recording
 
-from plait._check.atomicity import candidates, splits
-from plait._check.history import History
 from plait._check.predict import lost, predictions
-from plait._check.races import races
-from plait._check.reversals import reversals
-from plait._check.torn import torn
+from plait._check.reading.atomicity import candidates, splits
+from plait._check.reading.history import History
+from plait._check.reading.races import races
+from plait._check.reading.reversals import reversals
+from plait._check.reading.torn import torn
 
 COUNTER = """
 lock = Lock()

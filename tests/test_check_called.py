@@ -9,6 +9,9 @@ from textwrap import dedent
 
 import pytest
 
+import plait
+from plait._check.programs.function_program import own_files
+
 pytest_plugins = ["pytester"]
 
 LONG = 60.0
@@ -223,12 +226,21 @@ def test_a_test_that_traces_is_explored(tmp_path: Path) -> None:
     assert (status, output.partition(":")[0]) == (0, "passed")
 
 
+def test_plait_is_not_the_users_own_in_its_checkout(monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = Path(plait.__file__).parent
+    monkeypatch.chdir(folder.parent)
+    mine = own_files("")
+    assert mine(str(folder.parent / "other.py"))
+    assert not any(map(mine, (str(folder / "__init__.py"), str(folder / "_core" / "job.py"))))
+
+
 def test_what_pip_has_installed_for_a_user_is_not_the_users_own(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("PYTHONUSERBASE", str(tmp_path / "local"))
     code = (
-        "import sysconfig, os; from plait._check.function_program import own_files; from plait._core import installed\n"
+        "import sysconfig, os\n"
+        "from plait._check.programs.function_program import own_files\nfrom plait._core import installed\n"
         "file = os.path.join(sysconfig.get_path('purelib', sysconfig.get_preferred_scheme('user')), 'pack', 'a.py')\n"
         "mine = own_files('')\n"
         "print(mine(file), file.startswith(installed._homes()), mine(os.path.abspath('a.py')))"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from check_records import Recording, stuck
 
-from plait._check.deadlocks import predicted, waiting_cycle
 from plait._check.explain.cause import explain
-from plait._check.history import History
+from plait._check.reading.deadlocks import predicted, waiting_cycle
+from plait._check.reading.history import History
 
 CODE = """
 gate = Lock()

@@ -8,7 +8,7 @@ import pytest
 
 from plait._check.conclude import Subject, search
 from plait._check.explore import Budget
-from plait._check.program import Script
+from plait._check.programs.program import Script
 
 SHARED = """
 import array, collections, threading

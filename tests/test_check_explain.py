@@ -10,9 +10,9 @@ from check_records import Recording
 
 from plait._check.explain.cause import explain
 from plait._check.findings import KINDS
-from plait._check.history import History
+from plait._check.reading.history import History
+from plait._check.reading.words import Words
 from plait._check.record import Failure, Switch
-from plait._check.words import Words
 from plait._core.event import Kind
 
 COUNTER = """

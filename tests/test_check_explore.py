@@ -15,9 +15,9 @@ import pytest
 from plait._check.explore import Result, explore_script
 from plait._check.fair import Fair
 from plait._check.performance import perform
-from plait._check.program import Program
+from plait._check.programs.program import Program
 from plait._check.record import Record
-from plait._check.rewrite import rewrite
+from plait._check.rewrite.module import rewrite
 from plait._core.event import Event, Kind
 from plait._schedulers.interface import ThreadState
 from plait.errors import UsageError

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import plait
-from plait._check.shape import shape
+from plait._check.programs.shape import shape
 from plait.errors import CheckFailed, UsageError
 
 LONG = 100.0

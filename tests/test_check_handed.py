@@ -9,7 +9,7 @@ from test_check_told import Told, found, is_told
 
 from plait._check.conclude import Subject, search
 from plait._check.explore import Budget
-from plait._check.program import Script
+from plait._check.programs.program import Script
 
 pytestmark = pytest.mark.filterwarnings(  # of the bugs
     "ignore::RuntimeWarning", "ignore::pytest.PytestUnraisableExceptionWarning"

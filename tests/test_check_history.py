@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from check_records import Recording
 
-from plait._check.atomicity import by_place, candidates, few
-from plait._check.history import History
+from plait._check.reading.atomicity import by_place, candidates, few
+from plait._check.reading.history import History
 from plait._core.event import Kind
 
 CODE = "x = 1\n" * 9

@@ -6,8 +6,8 @@ from textwrap import dedent
 
 import pytest
 
-from plait._check.cells import Cell, statements_of
-from plait._check.needed import Scope, Sort, Step, needs
+from plait._check.programs.cells import Cell, statements_of
+from plait._check.programs.needed import Scope, Sort, Step, needs
 
 TEST = "def test(): {}"
 CASES = {

@@ -14,8 +14,8 @@ import plait
 from plait._check import explore
 from plait._check.conclude import Checked, Subject, search
 from plait._check.explore import Budget
-from plait._check.function_program import own_files
-from plait._check.program import Script
+from plait._check.programs.function_program import own_files
+from plait._check.programs.program import Script
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
 

@@ -16,8 +16,8 @@ import pytest
 
 from plait._check.conclude import Checked, Subject, search
 from plait._check.explore import Budget, explore_script
-from plait._check.function_program import own_files
-from plait._check.program import Script
+from plait._check.programs.function_program import own_files
+from plait._check.programs.program import Script
 
 CHANGES = {
     "the environment": "import os\nassert 'CHK' not in os.environ\nos.environ['CHK'] = '1'",

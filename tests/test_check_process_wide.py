@@ -11,8 +11,8 @@ import pytest
 from plait._check.conclude import Checked, Subject, search
 from plait._check.explore import Budget
 from plait._check.findings import Finding
-from plait._check.function_program import own_files
-from plait._check.program import Script
+from plait._check.programs.function_program import own_files
+from plait._check.programs.program import Script
 
 
 class Wide(NamedTuple):

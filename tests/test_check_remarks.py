@@ -9,7 +9,7 @@ import pytest
 
 from plait._check.conclude import Checked, Subject, search
 from plait._check.explore import Budget
-from plait._check.program import Script
+from plait._check.programs.program import Script
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
 

@@ -14,11 +14,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plait._check import code_cache
 from plait._check.access import Types
-from plait._check.code_cache import cached_rewrite
 from plait._check.hooks import Hooks
-from plait._check.rewrite import rewrite
+from plait._check.rewrite import code_cache
+from plait._check.rewrite.code_cache import cached_rewrite
+from plait._check.rewrite.module import rewrite
 
 BESIDE = Path(__file__).resolve().parent / "run_rewritten.py"
 

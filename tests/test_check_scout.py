@@ -16,7 +16,7 @@ import pytest
 
 from plait._check.conclude import Subject, go_ahead, search
 from plait._check.explore import Budget
-from plait._check.program import Script
+from plait._check.programs.program import Script
 from plait._check.pulse import Pulse
 from plait._check.scout import Discovery, Scout, Scouting
 from plait._check.verdict import Tally

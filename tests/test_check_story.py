@@ -12,8 +12,8 @@ from plait._check.explain.cause import explain
 from plait._check.findings import KINDS, Finding
 from plait._check.json_report import json_report
 from plait._check.picture import timeline
+from plait._check.reading.source import Sources
 from plait._check.sarif import rule_id, sarif
-from plait._check.source import Sources
 from plait._check.story import Around, page, tell
 from plait._draw.columns import cells
 
@@ -83,8 +83,8 @@ def test_reading_and_writing_one_line_without_a_break_is_one_row(sources: Source
     run = _run()
     read = run.read(1, 4, "self.value", name="value")
     write = run.write(1, 4, "self.value", name="value")
-    from plait._check.history import History
-    from plait._check.words import Words
+    from plait._check.reading.history import History
+    from plait._check.reading.words import Words
 
     words = Words(History(run.record()), sources)
     moments = (words.moment(read), words.moment(write))

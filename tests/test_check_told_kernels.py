@@ -11,7 +11,7 @@ from plait._check.conclude import Subject, search
 from plait._check.controlled import Controlled, next_moment
 from plait._check.explore import Budget
 from plait._check.fresh import FreshModules
-from plait._check.program import Script
+from plait._check.programs.program import Script
 
 KEYED = """
 import threading

@@ -8,9 +8,9 @@ import pytest
 from test_check_told import THREADS, Told, is_told
 
 from plait._check.explain.remark import thrown_away
+from plait._check.reading.source import Sources
 from plait._check.record import Remark
 from plait._check.remarks import NEVER_AWAITED
-from plait._check.source import Sources
 from plait._core.event import Site
 
 SPIN = """

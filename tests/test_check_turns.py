@@ -9,12 +9,12 @@ from check_records import Recording
 from test_check_asyncio import explore
 
 from plait._check.explore import Result
-from plait._check.history import History
 from plait._check.predict import predictions
+from plait._check.reading.history import History
+from plait._check.reading.source import Sources
+from plait._check.reading.steer import steer
+from plait._check.reading.turns import Turns
 from plait._check.record import Record, Switch
-from plait._check.source import Sources
-from plait._check.steer import steer
-from plait._check.turns import Turns
 from plait._core.event import Kind
 from plait._schedulers.replay import ReplayScheduler
 

@@ -21,11 +21,11 @@ import pytest
 from plait._check.conclude import Checked
 from plait._check.explored_test import ExploredTest, Wanted, let_go
 from plait._check.investigate import Told
-from plait._check.parameters import Parameter
-from plait._check.setting import Fixture, Wants
+from plait._check.programs.parameters import Parameter
+from plait._check.programs.setting import Fixture, Wants
+from plait._check.reading.words import headline
 from plait._check.stand_in.fixtures import Captured, folder, keep_clocks, kept, log, unlogged
 from plait._check.story import Around, tell
-from plait._check.words import headline
 from plait._core.errors import UsageError
 from plait._core.how_many import how_many
 

@@ -14,7 +14,7 @@ from interleavings import Ends, ends, made
 
 from plait._check.conclude import Checked, Subject, follow, search
 from plait._check.explore import Budget, explore_script
-from plait._check.program import Script
+from plait._check.programs.program import Script
 from plait._check.record import Record
 from plait._check.shrink import same_failure
 

@@ -9,8 +9,8 @@ from typing import NamedTuple
 from plait._check.conclude import Checked, Subject, follow, search
 from plait._check.explore import Budget
 from plait._check.findings import Finding
-from plait._check.function_program import own_files
-from plait._check.plan import Plan, plan_of
+from plait._check.programs.function_program import own_files
+from plait._check.programs.plan import Plan, plan_of
 from plait._check.stage import STAGE
 from plait._check.story import Around, tell
 from plait._core.errors import CheckFailed, NotChecked, PlaitError, UsageError

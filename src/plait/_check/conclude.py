@@ -14,15 +14,15 @@ from plait._check.fresh import FreshModules
 from plait._check.investigate import Case, Told, investigate, one_that_passes
 from plait._check.look import Look
 from plait._check.predict import loss
-from plait._check.program import Program
+from plait._check.programs.program import Program
+from plait._check.reading.source import Sources
+from plait._check.reading.words import headline
 from plait._check.record import Record
 from plait._check.scout import SEED, Scout, Scouting
 from plait._check.settle import settle
 from plait._check.shrink import same_failure
-from plait._check.source import Sources
 from plait._check.token import decode, stale
 from plait._check.verdict import Coverage, Verdict
-from plait._check.words import headline
 from plait._schedulers.hinted import HintedScheduler
 from plait._schedulers.interface import Scheduler
 from plait._schedulers.replay import ReplayScheduler

@@ -7,11 +7,11 @@ from collections.abc import Collection, Sequence
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from plait._check.awaited import awaited
 from plait._check.chained import busiest, chain_of_timers
 from plait._check.controlled import Abort
-from plait._check.deadlocks import circle
 from plait._check.kept import kept
+from plait._check.reading.awaited import awaited
+from plait._check.reading.deadlocks import circle
 from plait._check.record import Blocked, Failure, Frame
 from plait._check.remarks import ignoring
 from plait._check.stand_in.async_lock import wanted_from

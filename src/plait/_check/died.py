@@ -7,8 +7,8 @@ import signal
 from plait._check.conclude import Checked
 from plait._check.findings import Finding
 from plait._check.investigate import Told
+from plait._check.reading.source import Sources
 from plait._check.record import Failure, Record
-from plait._check.source import Sources
 from plait._check.verdict import Coverage, Verdict
 
 _FROM_OUTSIDE = ("SIGKILL", "SIGTERM", "SIGHUP", "SIGINT", "SIGQUIT")

@@ -17,7 +17,6 @@ from typing import NamedTuple
 
 from plait._check.access import Types
 from plait._check.canary import Canary
-from plait._check.code_cache import cached_rewrite
 from plait._check.diagnosis import give_up
 from plait._check.fresh import FreshModules, Rewrite
 from plait._check.hooks import Hooks
@@ -25,8 +24,9 @@ from plait._check.one_core import OneCore
 from plait._check.patches import Patches
 from plait._check.performance import perform
 from plait._check.process_state import ProcessState
-from plait._check.program import Program, Script
+from plait._check.programs.program import Program, Script
 from plait._check.record import TIME_IS_UP, Record, Switch
+from plait._check.rewrite.code_cache import cached_rewrite
 from plait._check.scout import Discovery, Scout
 from plait._check.sites import Sites
 from plait._check.stage import STAGE

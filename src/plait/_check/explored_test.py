@@ -14,9 +14,9 @@ from typing import NamedTuple
 from plait._check.conclude import Checked, Subject, follow, search
 from plait._check.explore import Budget
 from plait._check.fresh import FreshModules
-from plait._check.function_program import file_of, own_files
-from plait._check.setting import Wants, obstacle
-from plait._check.test_program import TestProgram
+from plait._check.programs.function_program import file_of, own_files
+from plait._check.programs.setting import Wants, obstacle
+from plait._check.programs.test_program import TestProgram
 from plait._core.errors import UsageError
 
 

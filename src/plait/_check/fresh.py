@@ -17,7 +17,7 @@ from types import CodeType, ModuleType, TracebackType
 from typing import Any
 from zipimport import zipimporter
 
-from plait._check.rewrite import Part, rewrite_parts
+from plait._check.rewrite.module import Part, rewrite_parts
 from plait._check.stage import STAGE
 from plait._check.stand_in.tk import INTERPRETERS
 from plait._core.errors import UsageError

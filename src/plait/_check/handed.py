@@ -20,9 +20,9 @@ from multiprocessing.process import BaseProcess
 from types import FrameType
 from typing import Any, Final, NamedTuple
 
+from plait._check.reading.source_files import SourceFiles
 from plait._check.record import Remark
 from plait._check.remarks import CALLED
-from plait._check.source_files import SourceFiles
 from plait._check.stage import STAGE
 from plait._core.event import Site
 

@@ -20,11 +20,11 @@ from collections.abc import Collection
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from plait._check.awaited import awaited
 from plait._check.controlled import Abort, next_moment
-from plait._check.deadlocks import circle
 from plait._check.diagnosis import stuck
 from plait._check.process_wide import SETTINGS
+from plait._check.reading.awaited import awaited
+from plait._check.reading.deadlocks import circle
 from plait._core.awaits import awaited_frames
 from plait._core.event import Event, Kind
 from plait._draw.timeline import short_name

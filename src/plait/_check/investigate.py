@@ -14,9 +14,9 @@ from typing import NamedTuple
 from plait._check.explain.cause import explain
 from plait._check.findings import Finding
 from plait._check.predict import Prediction, lost
+from plait._check.reading.source import Sources
 from plait._check.record import Failure, Record, Switch
 from plait._check.shrink import Run, shrink
-from plait._check.source import Sources
 from plait._check.token import encode
 from plait._core.event import Kind
 from plait._schedulers.replay import HURRY

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from plait._check.findings import Finding, Moment, Side
+from plait._check.reading.source import Sources
 from plait._check.record import Frame
-from plait._check.source import Sources
 from plait._core.event import Site
 
 VERSION = 1

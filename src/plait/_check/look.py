@@ -9,14 +9,14 @@ from operator import attrgetter
 
 from plait._check.explain.remark import explain_remark
 from plait._check.findings import Finding
-from plait._check.history import History
 from plait._check.investigate import Case
 from plait._check.predict import Prediction, lost, predictions
-from plait._check.races import interleaved
+from plait._check.reading.history import History
+from plait._check.reading.races import interleaved
+from plait._check.reading.source import Sources
 from plait._check.record import Record, Switch
 from plait._check.remarks import GRAVITY
 from plait._check.scout import Discovery
-from plait._check.source import Sources
 from plait._core.event import Site
 
 _SITE, _THREAD = attrgetter("site"), attrgetter("thread")

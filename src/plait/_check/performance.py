@@ -23,7 +23,7 @@ from plait._check.stand_in.tk import INTERPRETERS
 from plait._core.event import label
 
 if TYPE_CHECKING:
-    from plait._check.program import Program
+    from plait._check.programs.program import Program
     from plait._check.sites import Sites
     from plait._check.stand_in.input import Input
     from plait._schedulers.interface import Scheduler

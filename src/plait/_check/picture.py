@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from plait._check.findings import FAILS, JOINS, Finding, Moment
-from plait._check.source import Sources
+from plait._check.reading.source import Sources
 from plait._draw.timeline import Row, Timeline
 
 

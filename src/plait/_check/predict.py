@@ -10,19 +10,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from plait._check.atomicity import Split, candidates, splits
-from plait._check.deadlocks import Cycle, predicted
 from plait._check.explain.deadlock import explain_prediction
 from plait._check.explain.let_in import let_in
 from plait._check.explain.split import explain_split
 from plait._check.findings import Finding
-from plait._check.history import History
-from plait._check.races import modifies, races
+from plait._check.reading.atomicity import Split, candidates, splits
+from plait._check.reading.deadlocks import Cycle, predicted
+from plait._check.reading.history import History
+from plait._check.reading.races import modifies, races
+from plait._check.reading.reversals import reversals
+from plait._check.reading.source import Sources
+from plait._check.reading.steer import awake
+from plait._check.reading.words import Words
 from plait._check.record import Record, Switch
-from plait._check.reversals import reversals
-from plait._check.source import Sources
-from plait._check.steer import awake
-from plait._check.words import Words
 from plait._core.event import Site
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from plait._check.findings import KINDS, Finding, Moment
-from plait._check.source import Sources
+from plait._check.reading.source import Sources
 from plait._core.event import Site
 
 _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"

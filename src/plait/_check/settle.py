@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from plait._check.history import History
+from plait._check.reading.history import History
 from plait._check.record import Record, Switch
 from plait._check.shrink import Run
 from plait._core.event import Kind, label

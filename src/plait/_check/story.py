@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from plait._check.findings import Finding
 from plait._check.picture import timeline
-from plait._check.source import Sources
+from plait._check.reading.source import Sources
 from plait._draw.columns import cells, draw_columns, wrap
 from plait._draw.page import Chapter, draw_page
 

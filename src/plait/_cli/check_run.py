@@ -22,17 +22,17 @@ from plait._check.conclude import Checked, Subject, follow, go_ahead, search
 from plait._check.died import died
 from plait._check.explore import Budget
 from plait._check.findings import Finding
-from plait._check.function_program import own_files
 from plait._check.json_report import json_report
-from plait._check.module_program import ModuleProgram, module_spec
-from plait._check.plan import plan_of
-from plait._check.program import Script
+from plait._check.programs.function_program import own_files
+from plait._check.programs.module_program import ModuleProgram, module_spec
+from plait._check.programs.plan import plan_of
+from plait._check.programs.program import Script
+from plait._check.programs.test_program import has_tests
 from plait._check.pulse import Pulse
 from plait._check.sarif import sarif
 from plait._check.scout import SEED, Scout, Scouting
 from plait._check.stage import STAGE
 from plait._check.story import Around, page, tell
-from plait._check.test_program import has_tests
 from plait._check.verdict import Verdict
 from plait._cli.check_guard import Death, guarded
 from plait._cli.saying import say, write_file

@@ -1,4 +1,4 @@
 """The findings: each module explains one kind of failure, from records, histories and the source. Pure.
 
-May import the rest of `_check`, which reaches it by `cause` only.
+May import the rest of `_check`. An execution that failed is explained by `cause`, which asks the others.
 """

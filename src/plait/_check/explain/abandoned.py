@@ -6,14 +6,14 @@ import ast
 
 from plait._check.explain.deadlock import waits_at
 from plait._check.findings import Finding, Moment, Side
-from plait._check.history import History
+from plait._check.reading.history import History
+from plait._check.reading.source import Sources
+from plait._check.reading.touched import calls_of, last_word
+from plait._check.reading.uses import gives_back
+from plait._check.reading.waits import receiver
+from plait._check.reading.way_out import Span, left
+from plait._check.reading.words import Words, numbered, own
 from plait._check.record import Blocked, Failure
-from plait._check.source import Sources
-from plait._check.touched import calls_of, last_word
-from plait._check.uses import gives_back
-from plait._check.waits import receiver
-from plait._check.way_out import Span, left
-from plait._check.words import Words, numbered, own
 from plait._core.event import Site
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from plait._check.clock import EARLY
-from plait._check.history import History
+from plait._check.reading.history import History
+from plait._check.reading.words import Words, listed
 from plait._check.record import Failure
-from plait._check.words import Words, listed
 from plait._core.event import Event, Kind
 
 

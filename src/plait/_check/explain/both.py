@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from plait._check.access import CHANGES
-from plait._check.atomicity import overlap
+from plait._check.explain.window import on_gil_builds
 from plait._check.findings import Finding, Moment
-from plait._check.history import History
+from plait._check.reading.atomicity import overlap
+from plait._check.reading.history import History
+from plait._check.reading.source import Sources
+from plait._check.reading.words import Words, own
 from plait._check.record import Failure
-from plait._check.source import Sources
-from plait._check.window import on_gil_builds
-from plait._check.words import Words, own
 from plait._core.event import Kind, Site
 
 

@@ -5,9 +5,6 @@ from __future__ import annotations
 import itertools
 from typing import NamedTuple
 
-from plait._check.atomicity import Split
-from plait._check.best_split import best_split, goes_on_with
-from plait._check.deadlocks import waiting_cycle
 from plait._check.explain.abandoned import explain_abandoned
 from plait._check.explain.besides import besides, early
 from plait._check.explain.crossed import explain_crossed
@@ -29,16 +26,19 @@ from plait._check.explain.remark import explain_remark, stuck_in_call, thrown_aw
 from plait._check.explain.server import explain_server
 from plait._check.explain.split import explain_split
 from plait._check.findings import FAILS, Finding, Moment, Side
-from plait._check.hangs import Cause, cause
-from plait._check.history import History
-from plait._check.leftover import leftover
+from plait._check.reading.atomicity import Split
+from plait._check.reading.best_split import best_split, goes_on_with
+from plait._check.reading.deadlocks import waiting_cycle
+from plait._check.reading.hangs import Cause, cause
+from plait._check.reading.history import History
+from plait._check.reading.leftover import leftover
+from plait._check.reading.source import Sources
+from plait._check.reading.uses import hands_on
+from plait._check.reading.way_out import is_left
+from plait._check.reading.words import Words, begun, changeovers, frame_site, headline, innermost, own
 from plait._check.record import Failure, Record
 from plait._check.remarks import CALLED, GRAVITY, IGNORES, gravest
-from plait._check.source import Sources
-from plait._check.uses import hands_on
 from plait._check.verdict import waits_for_process
-from plait._check.way_out import is_left
-from plait._check.words import Words, begun, changeovers, frame_site, headline, innermost, own
 from plait._core.event import Kind, conflict
 
 _SOON = 6  # accesses of a thread that goes on, among which its first change is shown, too

@@ -5,12 +5,12 @@ from __future__ import annotations
 import queue
 
 from plait._check.findings import Finding
-from plait._check.history import History
+from plait._check.reading.history import History
+from plait._check.reading.source import Sources
+from plait._check.reading.uses import Call, calls_on
+from plait._check.reading.waits import receiver
+from plait._check.reading.words import Words, frame_site, innermost
 from plait._check.record import Failure
-from plait._check.source import Sources
-from plait._check.uses import Call, calls_on
-from plait._check.waits import receiver
-from plait._check.words import Words, frame_site, innermost
 from plait._core.errors import Closed
 from plait._core.event import Kind, Site
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from contextvars import ContextVar
 
 from plait._check.findings import Finding, Moment, Side
-from plait._check.history import History
+from plait._check.reading.history import History
+from plait._check.reading.source import Sources
+from plait._check.reading.touched import last_word
+from plait._check.reading.waits import receiver
+from plait._check.reading.words import Words, frame_site, headline, innermost, numbered, own
 from plait._check.record import Failure
-from plait._check.source import Sources
-from plait._check.touched import last_word
-from plait._check.waits import receiver
-from plait._check.words import Words, frame_site, headline, innermost, numbered, own
 
 
 def explain_context(history: History, failure: Failure, sources: Sources) -> Finding | None:

@@ -7,11 +7,11 @@ from typing import Final, NamedTuple
 
 from plait._check.explain.deadlock import waits_at
 from plait._check.findings import Finding, Moment, Side
-from plait._check.history import History
+from plait._check.reading.history import History
+from plait._check.reading.source import Sources
+from plait._check.reading.waits import receiver, waiting
+from plait._check.reading.words import Words, listed, own
 from plait._check.record import Blocked, Failure
-from plait._check.source import Sources
-from plait._check.waits import receiver, waiting
-from plait._check.words import Words, listed, own
 
 _PUT: Final = ("put", "put_nowait")
 # What a thread waits for, by which methods, and by which methods another one gives it.

@@ -6,11 +6,11 @@ import ast
 
 from plait._check.explain.remark import explain_remark
 from plait._check.findings import Finding
-from plait._check.history import History
+from plait._check.reading.history import History
+from plait._check.reading.source import Sources
+from plait._check.reading.words import frame_site, innermost
 from plait._check.record import Failure, Remark
 from plait._check.remarks import CUT_OFF
-from plait._check.source import Sources
-from plait._check.words import frame_site, innermost
 from plait._core.event import Site
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from itertools import pairwise
 
-from plait._check.deadlocks import Cycle
 from plait._check.findings import Finding, Moment, Side
-from plait._check.history import History
+from plait._check.reading.deadlocks import Cycle
+from plait._check.reading.history import History
+from plait._check.reading.source import Sources
+from plait._check.reading.waits import entered, receiver, waiting
+from plait._check.reading.words import Says, Words, frame_site, innermost, listed, own
 from plait._check.record import Blocked, Failure, Frame
-from plait._check.source import Sources
-from plait._check.waits import entered, receiver, waiting
-from plait._check.words import Says, Words, frame_site, innermost, listed, own
 from plait._core.event import Kind, Site
 
 _WAY = 6  # calls that are told of the way from one taking of a lock to the next

@@ -5,15 +5,15 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from plait._check.atomicity import overlap
 from plait._check.explain.swap import TELLING, explain_swap
 from plait._check.findings import Finding
-from plait._check.history import History
-from plait._check.ordering import Swap
-from plait._check.source import Sources
-from plait._check.touched import last_name, last_word
-from plait._check.waits import receiver
-from plait._check.words import Words
+from plait._check.reading.atomicity import overlap
+from plait._check.reading.history import History
+from plait._check.reading.ordering import Swap
+from plait._check.reading.source import Sources
+from plait._check.reading.touched import last_name, last_word
+from plait._check.reading.waits import receiver
+from plait._check.reading.words import Words
 from plait._core.event import Kind, Site
 
 _LOOKED_AT = 6  # accesses of the failing thread, backwards from the failure

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 
-from plait._check.atomicity import overlap
 from plait._check.findings import Finding
-from plait._check.history import History
-from plait._check.source import Sources
-from plait._check.words import Words
+from plait._check.reading.atomicity import overlap
+from plait._check.reading.history import History
+from plait._check.reading.source import Sources
+from plait._check.reading.words import Words
 from plait._core.event import Kind
 
 _LATELY = 2000  # events at the end, by which every thread has had its turn many times

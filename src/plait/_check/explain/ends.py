@@ -5,11 +5,11 @@ from __future__ import annotations
 import ast
 
 from plait._check.findings import Finding
-from plait._check.history import History
+from plait._check.reading.history import History
+from plait._check.reading.source import Sources
+from plait._check.reading.waits import receiver
+from plait._check.reading.words import Words, frame_site, innermost
 from plait._check.record import Failure
-from plait._check.source import Sources
-from plait._check.waits import receiver
-from plait._check.words import Words, frame_site, innermost
 from plait._core.event import Kind
 
 _ALWAYS = "fails under"  # begins the kinds whose cause is the exception itself

@@ -7,13 +7,12 @@ from collections.abc import Callable, Iterator
 from traceback import walk_tb
 from typing import NamedTuple
 
-from plait._check.atomicity import Split, overlap
-from plait._check.best_split import best_split
 from plait._check.explain.asked import explain_asked
 from plait._check.explain.both import explain_both
 from plait._check.explain.closed import explain_closed
 from plait._check.explain.context import explain_context
 from plait._check.explain.early import explain_early
+from plait._check.explain.known_errors import known
 from plait._check.explain.leftover import explain_leftover
 from plait._check.explain.local import explain_local
 from plait._check.explain.made_twice import explain_cached, explain_factory
@@ -34,15 +33,16 @@ from plait._check.explain.unmade import explain_unmade
 from plait._check.explain.weakref import explain_weakref
 from plait._check.explain.woken import explain_overtaken, explain_unlooped, explain_woken
 from plait._check.findings import Finding, Side
-from plait._check.half import half, half_read
-from plait._check.history import History
-from plait._check.known_errors import known
-from plait._check.leftover import leftover
-from plait._check.ordering import gone, is_known, origins, swaps
+from plait._check.reading.atomicity import Split, overlap
+from plait._check.reading.best_split import best_split
+from plait._check.reading.half import half, half_read
+from plait._check.reading.history import History
+from plait._check.reading.leftover import leftover
+from plait._check.reading.ordering import gone, is_known, origins, swaps
+from plait._check.reading.source import Sources
+from plait._check.reading.torn import torn
+from plait._check.reading.words import Words, begun, changeovers, frame_site, headline, innermost, line_of, own
 from plait._check.record import Failure
-from plait._check.source import Sources
-from plait._check.torn import torn
-from plait._check.words import Words, begun, changeovers, frame_site, headline, innermost, line_of, own
 from plait._core.event import Kind
 
 _ITERATED = ("changed size during iteration", "mutated during iteration", "keys changed during iteration")

@@ -6,22 +6,22 @@ import ast
 import re
 from collections.abc import Iterator
 
-from plait._check.awaited import kept_around, ring
 from plait._check.explain.deadlock import waits_at, what
+from plait._check.explain.hang_words import TITLES, WORDS
+from plait._check.explain.hang_words_async import ASYNC_TITLES, ASYNC_WORDS
 from plait._check.findings import Finding, Moment, Side
-from plait._check.hang_words import TITLES, WORDS
-from plait._check.hang_words_async import ASYNC_TITLES, ASYNC_WORDS
-from plait._check.hangs import Cause, cleared, undone
-from plait._check.history import History
+from plait._check.reading.awaited import kept_around, ring
+from plait._check.reading.hangs import Cause, cleared, undone
+from plait._check.reading.history import History
+from plait._check.reading.source import Sources
+from plait._check.reading.unreached import unreached
+from plait._check.reading.unset import Overlooked, keep_from_each_other, overlooked, set_in, waits_for_itself
+from plait._check.reading.untold import changed_since, changes_of, judged, looked_at, without
+from plait._check.reading.uses import Call, hands_on
+from plait._check.reading.waits import entered, in_pool, receiver, waiting
+from plait._check.reading.way_out import way_out
+from plait._check.reading.words import Words, frame_site, headline, innermost, listed, numbered, own
 from plait._check.record import Blocked, Failure
-from plait._check.source import Sources
-from plait._check.unreached import unreached
-from plait._check.unset import Overlooked, keep_from_each_other, overlooked, set_in, waits_for_itself
-from plait._check.untold import changed_since, changes_of, judged, looked_at, without
-from plait._check.uses import Call, hands_on
-from plait._check.waits import entered, in_pool, receiver, waiting
-from plait._check.way_out import way_out
-from plait._check.words import Words, frame_site, headline, innermost, listed, numbered, own
 from plait._core.event import Kind, Site
 
 _METHODS = ("wait_for", "wait", "get", "put", "aget", "aput", "join", "acquire", "result", "exception", "shutdown")

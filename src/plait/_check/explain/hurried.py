@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from plait._check.clock import HURRIED
 from plait._check.findings import Finding, Side
-from plait._check.history import History
+from plait._check.reading.history import History
+from plait._check.reading.source import Sources
+from plait._check.reading.words import Words, frame_site, headline, innermost, own
 from plait._check.record import Failure, Record
-from plait._check.source import Sources
-from plait._check.words import Words, frame_site, headline, innermost, own
 from plait._core.event import Event, Kind
 
 _USES = (Kind.READ, Kind.WRITE)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from plait._check.explain.exception import explain_exception
 from plait._check.findings import Finding, Moment
-from plait._check.history import History
+from plait._check.reading.history import History
+from plait._check.reading.source import Sources
+from plait._check.reading.words import frame_site, headline, innermost, line_of, own
 from plait._check.record import Failure, Frame
-from plait._check.source import Sources
-from plait._check.words import frame_site, headline, innermost, line_of, own
 from plait._core.event import Event
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from plait._check.explain.deadlock import waits_at, what
 from plait._check.findings import Finding, Moment
-from plait._check.history import History
-from plait._check.leftover import Leftover
+from plait._check.reading.history import History
+from plait._check.reading.leftover import Leftover
+from plait._check.reading.source import Sources
+from plait._check.reading.uses import Call
+from plait._check.reading.words import Words
 from plait._check.record import Blocked
-from plait._check.source import Sources
-from plait._check.uses import Call
-from plait._check.words import Words
 
 
 def explain_leftover(history: History, found: Leftover, sources: Sources) -> Finding:

@@ -9,13 +9,13 @@ from typing import NamedTuple
 from plait._check.explain.deadlock import waits_at
 from plait._check.explain.hang import explain_hang
 from plait._check.findings import Finding, Moment
-from plait._check.hangs import Cause
-from plait._check.history import History
+from plait._check.reading.hangs import Cause
+from plait._check.reading.history import History
+from plait._check.reading.source import Sources
+from plait._check.reading.touched import called_name, calls_of, last_word
+from plait._check.reading.waits import receiver
+from plait._check.reading.words import Words
 from plait._check.record import Failure
-from plait._check.source import Sources
-from plait._check.touched import called_name, calls_of, last_word
-from plait._check.waits import receiver
-from plait._check.words import Words
 from plait._core.event import Kind, Site
 
 _TAKES, _GIVES = ("get", "get_nowait"), ("put", "put_nowait")

@@ -7,7 +7,7 @@ import re
 from typing import Final, NamedTuple
 
 from plait._check.findings import Finding
-from plait._check.source import Sources
+from plait._check.reading.source import Sources
 from plait._core.event import Site
 
 _KINDS: Final = frozenset(

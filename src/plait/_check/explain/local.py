@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from plait._check.atomicity import Split, splits
 from plait._check.findings import Finding
-from plait._check.history import History
-from plait._check.source import Sources
-from plait._check.words import Words
+from plait._check.reading.atomicity import Split, splits
+from plait._check.reading.history import History
+from plait._check.reading.source import Sources
+from plait._check.reading.words import Words
 
 
 def explain_local(history: History, sources: Sources) -> Finding | None:

@@ -7,12 +7,12 @@ import ast
 from plait._check.explain.deadlock import side_of, waits_at, what
 from plait._check.explain.remark import explain_remark
 from plait._check.findings import Finding, Moment
-from plait._check.history import History
+from plait._check.reading.history import History
+from plait._check.reading.source import Sources
+from plait._check.reading.waits import waiting
+from plait._check.reading.words import Words
 from plait._check.record import Blocked, Failure
 from plait._check.remarks import FOREIGN
-from plait._check.source import Sources
-from plait._check.waits import waiting
-from plait._check.words import Words
 from plait._core.event import Kind
 
 _HANDS_OVER = "run_coroutine_threadsafe"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from itertools import zip_longest
 
 from plait._check.findings import Finding, Side
-from plait._check.history import History
+from plait._check.reading.history import History
+from plait._check.reading.source import Sources
+from plait._check.reading.words import Words
 from plait._check.record import Record
-from plait._check.source import Sources
-from plait._check.words import Words
 
 _LONGEST = 60
 

@@ -11,13 +11,13 @@ from typing import NamedTuple
 from plait._check.explain.deadlock import waits_at
 from plait._check.explain.hang import explain_hang, rest
 from plait._check.findings import Finding
-from plait._check.hangs import Cause, inner_lock
-from plait._check.history import History
+from plait._check.reading.hangs import Cause, inner_lock
+from plait._check.reading.history import History
+from plait._check.reading.source import Sources
+from plait._check.reading.uses import Call, calls_on, gives_back, is_turnstile, settled
+from plait._check.reading.waits import receiver
+from plait._check.reading.words import Says, Words, numbered
 from plait._check.record import Failure
-from plait._check.source import Sources
-from plait._check.uses import Call, calls_on, gives_back, is_turnstile, settled
-from plait._check.waits import receiver
-from plait._check.words import Says, Words, numbered
 from plait._core.event import Site
 
 

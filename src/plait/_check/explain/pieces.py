@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from plait._check.atomicity import by_place, one_call, overlap
+from plait._check.explain.window import on_gil_builds
 from plait._check.findings import Finding
-from plait._check.history import History
-from plait._check.source import Sources
-from plait._check.window import on_gil_builds
-from plait._check.words import Words
+from plait._check.reading.atomicity import by_place, one_call, overlap
+from plait._check.reading.history import History
+from plait._check.reading.source import Sources
+from plait._check.reading.words import Words
 from plait._core.event import Kind, Site
 
 _Sites = tuple[Site | None, ...]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from plait._check.atomicity import by_place, overlap
 from plait._check.findings import Finding
-from plait._check.history import History
 from plait._check.process_wide import BY_LABEL, LOGGER, PATCHED, WITH, Setting
-from plait._check.source import Sources
-from plait._check.words import Words
+from plait._check.reading.atomicity import by_place, overlap
+from plait._check.reading.history import History
+from plait._check.reading.source import Sources
+from plait._check.reading.words import Words
 from plait._core.event import Event, Kind, Site
 
 _ENTERS = "enter_context"  # of an ExitStack: it does to its argument what a `with` block does

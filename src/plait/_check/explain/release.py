@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from plait._check.findings import Finding, Side
-from plait._check.history import History
+from plait._check.reading.history import History
+from plait._check.reading.source import Sources
+from plait._check.reading.touched import calls_of, last_word
+from plait._check.reading.waits import receiver
+from plait._check.reading.words import Words, frame_site, headline, innermost, own
 from plait._check.record import Failure
-from plait._check.source import Sources
-from plait._check.touched import calls_of, last_word
-from plait._check.waits import receiver
-from plait._check.words import Words, frame_site, headline, innermost, own
 from plait._core.event import Kind, Site
 
 _FREE = ("release unlocked lock", "cannot release un-acquired lock")

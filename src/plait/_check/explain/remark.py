@@ -9,12 +9,12 @@ from itertools import pairwise
 
 from plait._check.findings import Finding, Moment, Side
 from plait._check.handed import handed_call, handed_over
-from plait._check.history import History
+from plait._check.reading.history import History
+from plait._check.reading.source import Sources, span
+from plait._check.reading.waits import receiver
+from plait._check.reading.words import Words, own
 from plait._check.record import Failure, Frame, Remark
 from plait._check.remarks import ACROSS_AWAIT, BLOCKS, CALLED, COLLECTED, CUT_OFF, FOREIGN, IGNORES, NEVER_AWAITED
-from plait._check.source import Sources, span
-from plait._check.waits import receiver
-from plait._check.words import Words, own
 from plait._core.event import Site
 
 _PUBLIC = "concurrency is asyncio's, the GIL has nothing to do with it"

@@ -6,11 +6,11 @@ import ast
 import re
 
 from plait._check.findings import Finding
-from plait._check.history import History
-from plait._check.source import Sources
-from plait._check.touched import last_word
-from plait._check.waits import receiver
-from plait._check.words import Words
+from plait._check.reading.history import History
+from plait._check.reading.source import Sources
+from plait._check.reading.touched import last_word
+from plait._check.reading.waits import receiver
+from plait._check.reading.words import Words
 from plait._core.event import Kind, Site
 
 _REMOVE = ("pop", "popitem", "clear")

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from plait._check.atomicity import goes_on
+from plait._check.explain.window import on_gil_builds
 from plait._check.findings import Finding
-from plait._check.history import History
-from plait._check.source import Sources
-from plait._check.window import on_gil_builds
-from plait._check.words import Words
+from plait._check.reading.atomicity import goes_on
+from plait._check.reading.history import History
+from plait._check.reading.source import Sources
+from plait._check.reading.words import Words
 from plait._core.event import Kind, Site
 
 _ARGUMENTS = 40  # events between the read of where a container is and its change, of what is handed to the method

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from plait._check.explain.deadlock import side_of, waits_at
 from plait._check.findings import Finding, Moment
-from plait._check.history import History
+from plait._check.reading.history import History
+from plait._check.reading.source import Sources
+from plait._check.reading.words import Words
 from plait._check.record import Blocked, Failure
-from plait._check.source import Sources
-from plait._check.words import Words
 
 _STOPS, _SERVES = "BaseServer.shutdown", "BaseServer.serve_forever"
 

@@ -15,12 +15,12 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import NamedTuple
 
-from plait._check.atomicity import called_within, contents, one_call, overlap
+from plait._check.explain.window import on_gil_builds
 from plait._check.findings import Finding
-from plait._check.history import History
-from plait._check.source import Sources
-from plait._check.window import on_gil_builds
-from plait._check.words import Words, numbered
+from plait._check.reading.atomicity import called_within, contents, one_call, overlap
+from plait._check.reading.history import History
+from plait._check.reading.source import Sources
+from plait._check.reading.words import Words, numbered
 from plait._core.event import Event, Kind, Site
 
 _NEAR = 8  # events of a thread between a look and the change that goes by it, or two steps of one piece of work

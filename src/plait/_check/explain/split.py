@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import ast
 
-from plait._check.atomicity import Split
+from plait._check.explain.split_fix import call_of_first, fix_of_split, lock_let_go, tried_in_vain
+from plait._check.explain.window import on_gil_builds
 from plait._check.findings import Finding
-from plait._check.history import History
-from plait._check.source import Sources
-from plait._check.split_fix import call_of_first, fix_of_split, lock_let_go, tried_in_vain
-from plait._check.window import on_gil_builds
-from plait._check.words import OUTSIDE, Words
+from plait._check.reading.atomicity import Split
+from plait._check.reading.history import History
+from plait._check.reading.source import Sources
+from plait._check.reading.words import OUTSIDE, Words
 from plait._core.event import Kind
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from plait._check.atomicity import overlap
+from plait._check.explain.window import on_gil_builds
 from plait._check.findings import Finding
-from plait._check.history import History
+from plait._check.reading.atomicity import overlap
+from plait._check.reading.history import History
+from plait._check.reading.source import Sources
+from plait._check.reading.words import Words, own
 from plait._check.record import Failure
-from plait._check.source import Sources
-from plait._check.window import on_gil_builds
-from plait._check.words import Words, own
 from plait._core.event import Event, Kind
 
 

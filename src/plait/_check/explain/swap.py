@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import ast
 
-from plait._check.atomicity import overlap
+from plait._check.explain.window import on_gil_builds
 from plait._check.findings import Finding, Moment
-from plait._check.history import History
-from plait._check.ordering import Swap
-from plait._check.source import Sources
-from plait._check.waits import receiver
-from plait._check.window import on_gil_builds
-from plait._check.words import Words
+from plait._check.reading.atomicity import overlap
+from plait._check.reading.history import History
+from plait._check.reading.ordering import Swap
+from plait._check.reading.source import Sources
+from plait._check.reading.waits import receiver
+from plait._check.reading.words import Words
 from plait._core.event import Event, Kind, Site
 
 

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from plait._check.findings import Finding
-from plait._check.history import History
+from plait._check.reading.history import History
+from plait._check.reading.source import Sources
+from plait._check.reading.untold import changes_of, keeps_silent, looked_at
+from plait._check.reading.waits import receiver
+from plait._check.reading.words import Words, frame_site, innermost, line_of, listed
 from plait._check.record import Failure
-from plait._check.source import Sources
-from plait._check.untold import changes_of, keeps_silent, looked_at
-from plait._check.waits import receiver
-from plait._check.words import Words, frame_site, innermost, line_of, listed
 from plait._core.event import Kind
 
 

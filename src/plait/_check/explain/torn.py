@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from plait._check.explain.window import on_gil_builds
 from plait._check.findings import Finding, Moment
-from plait._check.half import Half
-from plait._check.history import History
-from plait._check.source import Sources
-from plait._check.torn import Torn
-from plait._check.window import on_gil_builds
-from plait._check.words import Words, listed
+from plait._check.reading.half import Half
+from plait._check.reading.history import History
+from plait._check.reading.source import Sources
+from plait._check.reading.torn import Torn
+from plait._check.reading.words import Words, listed
 from plait._core.event import Kind, Site
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from plait._check.atomicity import one_call, overlap
+from plait._check.explain.window import on_gil_builds
 from plait._check.findings import Finding
-from plait._check.history import History
-from plait._check.ordering import last_write, twin
-from plait._check.source import Sources
-from plait._check.window import on_gil_builds
-from plait._check.words import Words
+from plait._check.reading.atomicity import one_call, overlap
+from plait._check.reading.history import History
+from plait._check.reading.ordering import last_write, twin
+from plait._check.reading.source import Sources
+from plait._check.reading.words import Words
 from plait._core.event import Kind, Site
 
 _LOOKED_AT = 6  # suspects, the first of them

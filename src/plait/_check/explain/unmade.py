@@ -7,10 +7,10 @@ import re
 from typing import NamedTuple
 
 from plait._check.findings import Finding, Moment, Side
-from plait._check.history import History
+from plait._check.reading.history import History
+from plait._check.reading.source import Sources
+from plait._check.reading.words import Words, frame_site, innermost
 from plait._check.record import Failure
-from plait._check.source import Sources
-from plait._check.words import Words, frame_site, innermost
 from plait._core.event import Kind, Site
 
 _MAKES = ("__init__", "__new__", "__post_init__")

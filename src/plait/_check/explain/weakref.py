@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from plait._check.explain.window import on_gil_builds
 from plait._check.findings import Finding
-from plait._check.history import History
+from plait._check.reading.history import History
+from plait._check.reading.source import Sources
+from plait._check.reading.words import Words, frame_site, innermost, line_of
 from plait._check.record import Failure
-from plait._check.source import Sources
-from plait._check.window import on_gil_builds
-from plait._check.words import Words, frame_site, innermost, line_of
 from plait._core.event import Kind
 
 _LABELS = ("weakref", "ReferenceType", "WeakMethod", "KeyedRef")  # what such references are called by their types

@@ -6,14 +6,14 @@ import ast
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from plait._check.atomicity import Split, overlap
 from plait._check.explain.split import explain_split
 from plait._check.findings import Finding
-from plait._check.history import History
-from plait._check.source import Sources
-from plait._check.uses import is_wake_up
-from plait._check.waits import receiver
-from plait._check.words import Words
+from plait._check.reading.atomicity import Split, overlap
+from plait._check.reading.history import History
+from plait._check.reading.source import Sources
+from plait._check.reading.uses import is_wake_up
+from plait._check.reading.waits import receiver
+from plait._check.reading.words import Words
 from plait._core.event import Event, Kind, Site
 
 _NEAR = 24  # events before the end of a wait in which the thread looked at what it waits for
