@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -14,6 +15,8 @@ ROOT = Path(__file__).resolve().parent.parent
 SOURCE = ROOT / "src" / "plait"
 FILES = sorted(path for path in SOURCE.rglob("*.py"))
 OURS = sorted(path for folder in ("src", "scripts", "examples", "bench") for path in (ROOT / folder).rglob("*.py"))
+
+FOLDERS = ("src", "tests", "docs", "examples", "bench", "scripts")
 
 # Who may import what does not come with Python: one file, or for click one folder.
 DOORS = {"click": "_cli/", "cloudpickle": "*.py", "psutil": "*.py", "rich": "*.py", "pytest": "*.py"}
@@ -117,6 +120,13 @@ def test_an_ignore_says_its_code_and_its_reason() -> None:
                 code, _, reason = rest.strip().partition("  ")
                 assert code[:1] in ("[", ":"), f"{_name(path)}:{number}: {marker} without a code"
                 assert reason.strip(" #"), f"{_name(path)}:{number}: {marker} without a reason after two spaces"
+
+
+@pytest.mark.parametrize("page", ["ARCHITECTURE.md", "CONTRIBUTING.md"])
+def test_the_pages_about_the_code_name_files_that_are_there(page: str) -> None:
+    there = [f"/{path.relative_to(ROOT).as_posix()}" for folder in FOLDERS for path in (ROOT / folder).rglob("*.py")]
+    named = set(re.findall(r"[\w/*]+\.py\b", (ROOT / page).read_text()))
+    assert not {name for name in named if not any(path.endswith(f"/{name}") for path in there)}
 
 
 def _nodes(path: Path) -> Iterable[ast.AST]:
