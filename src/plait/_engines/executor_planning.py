@@ -49,7 +49,6 @@ class ExecutorPlanner(Planner):
             self._each = max(sent, returned) / items
 
     def next(self, left: int | None) -> tuple[int, float]:
-        """How many items the next batch takes when `left` are to be given out, and how many seconds it may."""
         sizer, way = self._sizer, min(self._ways)  # the others have waited for a worker, too
         longest = min(_MOST, max(_LONGEST, _WORTH * way))
         budget = longest
@@ -60,7 +59,6 @@ class ExecutorPlanner(Planner):
 
     @property
     def depth(self) -> int:
-        """How many batches there shall be for each worker, the one it runs included."""
         cost = self._sizer.cost
         return 1 if cost is None or cost >= _PREFETCH_BELOW + min(self._ways) else 2
 

@@ -132,12 +132,7 @@ class ExecutorRun:
                 return
             if feed.interdependent and not feed.ready:
                 return
-            size, budget = self._planner.next(feed.left)
-            if feed.interdependent:
-                size = 1
-            feed.window = self._planner.window
-            self._input.fill(size)
-            batch = feed.take(size)
+            batch, budget = self._input.next_batch(self._planner)
             if batch is None:
                 return
             self._give(batch, budget)

@@ -19,6 +19,15 @@ class Planner:
         self._workers = workers
         self._sizer = BatchSizer(longest, cap=max(1, min(_CAP, MOST_AHEAD // (4 * workers))))
 
+    def next(self, left: int | None) -> tuple[int, float]:
+        """How many items the next batch takes when `left` are to be given out, and how many seconds it may."""
+        raise NotImplementedError
+
+    @property
+    def depth(self) -> int:
+        """How many batches there shall be for each worker, the one it runs included."""
+        raise NotImplementedError
+
     @property
     def window(self) -> int:
         """How many items may be taken ahead of the consumer."""
@@ -79,7 +88,6 @@ class BatchPlanner(Planner):
         self._returned = length / items
 
     def next(self, left: int | None) -> tuple[int, float]:
-        """How many items the next batch takes when `left` are to be given out, and how many seconds it may."""
         sizer = self._sizer
         budget = _STEADY
         if left is not None and sizer.cost is not None:
@@ -88,7 +96,6 @@ class BatchPlanner(Planner):
 
     @property
     def depth(self) -> int:
-        """How many batches a worker shall hold, the one it runs included."""
         cost = self._sizer.cost
         if cost is None or cost >= _PREFETCH_BELOW:
             return 1

@@ -133,13 +133,7 @@ class RemoteRun:
 
     def _give(self, worker: RemoteWorker) -> bool:
         """Send the worker its next batch; False when there is none now."""
-        feed = self._feed
-        size, budget = self._planner.next(feed.left)
-        if feed.interdependent:
-            size = 1
-        feed.window = self._planner.window
-        self._input.fill(size)
-        batch = feed.take(size)
+        batch, budget = self._input.next_batch(self._planner)
         if batch is None:
             return False
         try:

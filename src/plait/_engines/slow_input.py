@@ -9,19 +9,13 @@ from __future__ import annotations
 
 import time
 from _collections_abc import Sized
-from typing import Protocol
 
+from plait._core.batch import Batch
 from plait._core.feed import Feed
+from plait._engines.planning import Planner
 
 _SLOW = 0.005  # seconds; the feed ends a series of quick pulls after a fifth of that
 _SHARE, _MOST = 20, 0.05  # of the time that a pull took, and at most so many seconds, are spent on listening
-
-
-class Planner(Protocol):
-    """What says how many batches there shall be for each worker, the one it runs included."""
-
-    @property
-    def depth(self) -> int: ...
 
 
 class SlowInput:
@@ -41,6 +35,16 @@ class SlowInput:
             ended = time.perf_counter()
             self._slow = ended - began > _SLOW
             self._rested = ended + min((ended - began) / _SHARE, _MOST)
+
+    def next_batch(self, planner: Planner) -> tuple[Batch | None, float]:
+        """The next batch for a worker, as large as the planner wants it, and the seconds it may take; None for none."""
+        feed = self._feed
+        size, budget = planner.next(feed.left)
+        if feed.interdependent:
+            size = 1
+        feed.window = planner.window
+        self.fill(size)
+        return feed.take(size), budget
 
     @property
     def rests(self) -> bool:
