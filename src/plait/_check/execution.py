@@ -82,9 +82,7 @@ class Execution(Border):
         left: the threads that could not be unwound.
     """
 
-    def __init__(
-        self, choose: Choose, sites: Sites, *, limit: int = LONGEST, hasty: Callable[[Controlled], bool] | None = None
-    ) -> None:
+    def __init__(self, choose: Choose, sites: Sites, *, hasty: Callable[[Controlled], bool] | None = None) -> None:
         self.sites = sites
         self.places = Places()
         self.threads: list[Controlled] = []
@@ -117,7 +115,7 @@ class Execution(Border):
         self.one_order = True
         self.choose: Choose = FirstChoice(self, choose).choose
         self._heartbeat = Heartbeat(self)
-        self._limit = limit
+        self._limit = LONGEST
         self._fair = False
 
     # What the program does

@@ -16,8 +16,8 @@ _GRAMMAR = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*/\s*(s|min|h|d)\s*")
 class RateLimit:
     """Spreads starts evenly: one every ``1 / per_second`` seconds.
 
-    A start that comes late is made up for, up to `slack` seconds, so the mean is kept although nobody wakes up on the
-    dot. In any span of T seconds at most ``1 + per_second * (T + slack)`` items start; unused starts are not saved up.
+    A start that comes late is made up for, up to `_SLACK` seconds, so the mean is kept although nobody wakes up on the
+    dot. In any span of T seconds at most ``1 + per_second * (T + _SLACK)`` items start; unused starts are not saved up.
 
     The algorithm is the generic cell rate algorithm (ITU-T I.371): `due` is the theoretical time of the next start.
 
@@ -29,11 +29,10 @@ class RateLimit:
     (0, 5.1, 1)
     """
 
-    __slots__ = ("_interval", "_slack", "due")
+    __slots__ = ("_interval", "due")
 
-    def __init__(self, per_second: float, slack: float = _SLACK) -> None:
+    def __init__(self, per_second: float) -> None:
         self._interval = 1.0 / per_second
-        self._slack = slack
         self.due = -math.inf
 
     @property
@@ -45,13 +44,13 @@ class RateLimit:
         """How many items may start at the time `now`."""
         if self.due == -math.inf:
             return 1
-        late = min(now - self.due, self._slack)
+        late = min(now - self.due, _SLACK)
         # A tolerance of a millionth of a start: sums of intervals are off by rounding.
         return int(late / self._interval + 1.000001) if late > -1e-6 * self._interval else 0
 
     def start(self, items: int, now: float) -> None:
         """So many items start at the time `now`."""
-        self.due = (now if self.due == -math.inf else max(self.due, now - self._slack)) + items * self._interval
+        self.due = (now if self.due == -math.inf else max(self.due, now - _SLACK)) + items * self._interval
 
     def give_back(self, items: int) -> None:
         """So many items that were to start did not, and will ask again."""

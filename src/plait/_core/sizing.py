@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 
 _LATELY = 8  # batches
+_GROWTH = 8  # times as many items as before, at the most
 MOST_AHEAD = 131_072  # items that may be taken ahead of the consumer, however cheap they are and many the workers
 _BEYOND = 64  # items for each worker that may be taken beyond the window while the consumer waits for one
 
@@ -27,11 +28,10 @@ class BatchSizer:
     (1, 512)
     """
 
-    __slots__ = ("_lately", "cap", "cost", "growth", "largest", "size", "target")
+    __slots__ = ("_lately", "cap", "cost", "largest", "size", "target")
 
-    def __init__(self, target: float, growth: int = 8, cap: int = 8192) -> None:
+    def __init__(self, target: float, cap: int = 8192) -> None:
         self.target = target
-        self.growth = growth
         self.cap = cap
         self.size = 1
         self.cost: float | None = None
@@ -47,7 +47,7 @@ class BatchSizer:
         if wanted < self.size:
             self.size = max(1, wanted)
         elif items >= self.size or items >= self.cap:
-            self.size = max(1, min(self.cap, self.size * self.growth, wanted))
+            self.size = max(1, min(self.cap, self.size * _GROWTH, wanted))
         self._lately.append(self.size)
         if self.size != self.largest:
             self.largest = max(self._lately)

@@ -86,11 +86,12 @@ class Arena:
             del self._live[offset]
             self._free.setdefault(size, []).append(offset)
 
-    def trim(self, keep: int = _KEEP_WARM) -> None:
-        """Give the pages of free slots beyond `keep` bytes back to the system."""
+    def trim(self) -> None:
+        """Give the pages of free slots beyond those that are kept warm back to the system."""
         if self._pid != os.getpid():
             return
         with self._lock:
+            keep = _KEEP_WARM
             for size, offsets in self._free.items():
                 for offset in offsets:
                     keep -= size

@@ -13,7 +13,7 @@ from contextlib import suppress
 from itertools import islice
 from types import FrameType, FunctionType, MemberDescriptorType, TracebackType
 
-from plait._core.notes import add_note, notes_of, set_attribute
+from plait._core.notes import add_note, notes_of, set_attribute, text_of
 from plait._core.our_frames import without_our_frames
 from plait._engines.carried import STRANGERS
 
@@ -29,7 +29,7 @@ def describe(error: BaseException, *, ours: bool = False, depth: int = 8) -> Des
     kind = type(error)
     found: Description = {
         "type": kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}",
-        "text": _text(error),
+        "text": text_of(error),
         "frames": [],
         "notes": notes_of(error),
         "suppress": False,
@@ -39,7 +39,7 @@ def describe(error: BaseException, *, ours: bool = False, depth: int = 8) -> Des
     try:
         _describe_attributes(found, error, ours, depth)
     except Exception as failure:  # its class makes something of its own of them; the description must go out
-        found["why"] = f"it cannot be read: {type(failure).__name__}: {_text(failure)}"
+        found["why"] = f"it cannot be read: {type(failure).__name__}: {text_of(failure)}"
     return found
 
 
@@ -88,7 +88,7 @@ def _pickled(error: BaseException) -> tuple[bytes | None, str]:
         if type(again) is not type(error):
             return None, f"it unpickles as {type(again).__name__}"
     except Exception as failure:  # whatever its __reduce__ or __init__ does, the description must go out
-        return _pickled_parts(error), f"it cannot be pickled and rebuilt: {type(failure).__name__}: {_text(failure)}"
+        return _pickled_parts(error), f"it cannot be pickled and rebuilt: {type(failure).__name__}: {text_of(failure)}"
     return data, ""
 
 
@@ -181,21 +181,26 @@ def _put(error: BaseException, name: str, value: object) -> None:
 def _unpickled(description: Description) -> BaseException:
     from plait._core.errors import RemoteError
 
-    data, why = description["pickle"], str(description["why"])
-    if isinstance(data, bytes):
-        try:
-            error = loads(data)
-        except Exception as failure:
-            why = f"it could not be rebuilt here: {type(failure).__name__}: {_text(failure)}"
-        else:
-            if isinstance(error, BaseException):
-                if isinstance(error, BaseExceptionGroup):
-                    for member, its in zip(error.exceptions, _grouped(description), strict=False):
-                        _dress(member, its)
-                return error
+    error, why = _loaded(description)
+    if isinstance(error, BaseExceptionGroup):
+        for member, its in zip(error.exceptions, _grouped(description), strict=False):
+            _dress(member, its)
+    if isinstance(error, BaseException):
+        return error
     if members := _grouped(description):  # one of them cannot be rebuilt: the others can
         return BaseExceptionGroup(str(description["message"]), [rebuild(member) for member in members])
     return RemoteError(str(description["type"]), str(description["text"]), why)
+
+
+def _loaded(description: Description) -> tuple[object, str]:
+    """What its pickle gives, None where there is none, and why there is no exception if that is none."""
+    data, why = description["pickle"], str(description["why"])
+    if not isinstance(data, bytes):
+        return None, why
+    try:
+        return loads(data), why
+    except Exception as failure:
+        return None, f"it could not be rebuilt here: {type(failure).__name__}: {text_of(failure)}"
 
 
 def _grouped(description: Description) -> list[Description]:
@@ -203,13 +208,6 @@ def _grouped(description: Description) -> list[Description]:
     members = description.get("members", [])
     assert isinstance(members, list)
     return members
-
-
-def _text(error: BaseException) -> str:
-    try:
-        return str(error)
-    except Exception as failure:  # a broken __str__ must not hide the error
-        return f"<its __str__ raised {type(failure).__name__}>"
 
 
 def _frames(trace: TracebackType | None) -> list[Frame]:

@@ -140,9 +140,9 @@ class Worker(WorkerTask):
             filled += got
         return view.toreadonly()
 
-    def send(self, operation: int, key: int, payload: bytes, *, flags: int = 0, function: int = 0) -> None:
+    def send(self, operation: int, key: int, payload: bytes, *, flags: int = 0) -> None:
         """One frame to the driver; may be called from any thread."""
-        data = memoryview(wire.pack(operation, key, payload, flags=flags, function=function))
+        data = memoryview(wire.pack(operation, key, payload, flags=flags))
         with self._sending:
             try:
                 sent = self._write(data)
