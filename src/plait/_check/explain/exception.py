@@ -22,7 +22,7 @@ from plait._check.explain.published import explain_published
 from plait._check.explain.release import explain_release
 from plait._check.explain.removed import explain_removed
 from plait._check.explain.replaced import explain_replaced
-from plait._check.explain.skew import explain_missed, explain_skew, explain_unasked
+from plait._check.explain.skew import explain_missed, explain_missed_untested, explain_skew
 from plait._check.explain.split import explain_split
 from plait._check.explain.stale import explain_stale
 from plait._check.explain.swap import ends, explain_captured, explain_gap, explain_swap
@@ -308,9 +308,9 @@ def _turned(crash: Crash) -> Finding | None:
     return explain_turned(crash.history, crash.before, crash.suspects, crash.sources)
 
 
-def _unasked(crash: Crash) -> Finding | None:
+def _untested(crash: Crash) -> Finding | None:
     """Two of which each has missed what the other one did, where nobody asks."""
-    return explain_unasked(crash.history, crash.before, crash.sources) if crash.is_judged else None
+    return explain_missed_untested(crash.history, crash.before, crash.sources) if crash.is_judged else None
 
 
 def _skipped(history: History, split: Split, sources: Sources) -> Finding | None:
@@ -324,7 +324,7 @@ def _skipped(history: History, split: Split, sources: Sources) -> Finding | None
 _RULES: tuple[Callable[[Crash], Finding | None], ...] = (
     _asked, _closed, _context, _removed, _released, _known, _weakref, _iterated, _process, _timed, _woken, _early,
     _unmade, _local, _replaced, _overtaken, _sure_split, _factory, _captured, _both, _leftover, _vain, _skew, _missed,
-    _torn, _swapped, _half_read, _some_split, _cached, _pieces, _stale, _turned, _unasked,
+    _torn, _swapped, _half_read, _some_split, _cached, _pieces, _stale, _turned, _untested,
 )  # fmt: skip
 
 

@@ -83,13 +83,13 @@ def explain_missed(history: History, sources: Sources) -> Finding | None:
     )
 
 
-def explain_unasked(history: History, before: History | None, sources: Sources) -> Finding | None:
-    """The finding for two that have missed what the other one did, where nobody asks; None if there are none.
+def explain_missed_untested(history: History, before: History | None, sources: Sources) -> Finding | None:
+    """The finding for two that have missed what the other one did, without a test in between; None if there are none.
 
     It is of the last that an execution which passed does not have.
     """
-    usual = {_sites(before, one) for one in _unasked(before)} if before is not None else set()
-    found = max((one for one in _unasked(history) if _sites(history, one) not in usual), default=None, key=_in_order)
+    usual = {_sites(before, one) for one in _untested(before)} if before is not None else set()
+    found = max((one for one in _untested(history) if _sites(history, one) not in usual), default=None, key=_in_order)
     if found is None:
         return None
     words = Words(history, sources)
@@ -218,7 +218,7 @@ def _sites(history: History, found: Skew) -> tuple[Site | None, ...]:
     return tuple(history.sites(*found))
 
 
-def _unasked(history: History) -> Iterator[Skew]:
+def _untested(history: History) -> Iterator[Skew]:
     seen, users = contents(history), dict[int, set[int]]()
     for event in history.events:
         users.setdefault(event.place, set()).add(event.thread)
