@@ -11,7 +11,7 @@ from textwrap import dedent
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from plait._check.access import Types
@@ -343,6 +343,7 @@ result = log
 """
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # others run beside it
 @given(st.lists(LINES, min_size=1, max_size=6))
 def test_any_program_does_what_it_did(lines: list[str]) -> None:
     source = AROUND.format(body="\n        ".join(lines))
