@@ -82,7 +82,7 @@ class AsyncWorker(BatchTask):
     # --- the task
 
     def work(self) -> Coroutine[Any, Any, None]:
-        """What its task runs."""
+        """What its task runs: two loops, alike but for the clock, which brief coroutines would feel at each item."""
         return self._measured() if self._crew.measured else self._plain()
 
     async def _plain(self) -> None:

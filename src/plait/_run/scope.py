@@ -144,7 +144,8 @@ class Scope:
         """A `plait.map` on this scope's engine, with its other options; its work ends with the block at the latest.
 
         Raises:
-            Closed, Cancelled: as `submit` does.
+            Closed: the scope is over.
+            Cancelled: as for `submit`.
             UsageError: `fn` is no function, or an argument cannot mean anything to `plait.map`.
         """
         self._check(fn)
@@ -159,7 +160,8 @@ class Scope:
 
         Raises:
             the error of the only task, or a group with the errors of all, when none succeeds.
-            Closed, Cancelled: as `submit` does.
+            Closed: the scope is over.
+            Cancelled: as for `submit`.
             UsageError: there is no task to wait for.
         """
         cancellation_point()
