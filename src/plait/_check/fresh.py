@@ -298,6 +298,7 @@ def quiet_import(
     finally:
         me.quiet -= 1
         INTERPRETERS.watch()
+        STAGE.imported()
 
 
 def with_sites(code: CodeType) -> CodeType:

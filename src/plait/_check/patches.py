@@ -34,6 +34,7 @@ from plait._check import clock
 from plait._check.children import starting
 from plait._check.outside import entry_points
 from plait._check.remarks import cutting_off, unawaited
+from plait._check.stage import STAGE
 from plait._check.stand_in import loop as stand_in_loop
 from plait._check.stand_in import threads as stand_in_threads
 from plait._check.stand_in.advise import advising
@@ -119,6 +120,8 @@ class Patches:
         self._set(BaseProcess, "start", starting(BaseProcess.start))
         for name in ("addFailure", "addError"):
             self._set(unittest.TestResult, name, keeps_failure(getattr(unittest.TestResult, name)))
+        self._watch_results()
+        STAGE.imported = self._watch_results
         self._pickling = copyreg.dispatch_table.get(_DATETIME)
         copyreg.pickle(_DATETIME, pickled)
         for handler in logging._handlers.values():  # type: ignore[attr-defined]  # all that there are
@@ -129,6 +132,7 @@ class Patches:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        STAGE.imported = _nothing
         copyreg.dispatch_table.pop(_DATETIME, None)
         if self._pickling is not None:  # the program's own
             copyreg.pickle(_DATETIME, self._pickling)
@@ -158,7 +162,10 @@ class Patches:
             self._fast = self._fast or connecting(module.connect)
             self._back[id(self._fast)] = module.connect
             self._set(module, "connect", self._fast)
-        if not self._results and "multiprocessing.pool" in sys.modules:
+
+    def _watch_results(self) -> None:
+        """Those of multiprocessing's pools, as soon as the program has imported these."""
+        if not self._results and hasattr(sys.modules.get("multiprocessing.pool"), "ThreadPool"):  # its last class
             self._results = True
             for owner, name, stand_in in of_results():
                 self._set(owner, name, stand_in)
@@ -178,6 +185,10 @@ class Patches:
     def _set(self, owner: Any, name: str, value: Any) -> None:
         self._undo.append((owner, name, getattr(owner, name)))
         setattr(owner, name, value)
+
+
+def _nothing() -> None:
+    """What is to be done when something has been imported: nothing."""
 
 
 def _adopted(lock: Any) -> StandInLock:

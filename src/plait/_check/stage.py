@@ -7,6 +7,7 @@ to is the process's too, and this is the only place where it is kept.
 from __future__ import annotations
 
 import _thread
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from plait._check.calls import Calls
@@ -26,11 +27,12 @@ class Stage:
         pulse: what is told when an execution begins, if another process looks after this one.
         beside: the process that searches beside this one, which is its scout; 0 for none.
         calls: those of `check` that a script makes while it is run anew.
+        imported: called when something has been imported in an execution.
         strays: the threads that have outlived their execution, in a call outside our control, by identity.
         taken: locked while somebody searches: two searches at a time would be in each other's way.
     """
 
-    __slots__ = ("beside", "calls", "execution", "pid", "pulse", "strays", "taken")
+    __slots__ = ("beside", "calls", "execution", "imported", "pid", "pulse", "strays", "taken")
 
     def __init__(self) -> None:
         self.execution: Execution | None = None
@@ -38,6 +40,7 @@ class Stage:
         self.pulse: Pulse | None = None
         self.beside = 0
         self.calls = Calls()
+        self.imported: Callable[[], None] = lambda: None
         self.strays: dict[int, Controlled] = {}
         self.taken = _thread.allocate_lock()
 

@@ -71,11 +71,14 @@ class Unasked:
         self._logged.append((me, error, what))
 
     def failure(self, execution: Execution) -> Failure | None:
-        """How the execution, which is over, has failed by the first exception that is lost."""
+        """How the execution, which is over, has failed by the first exception that is lost. All of them are let go."""
         futures = [(one.me, one.error, "future") for one in self._kept if one.lost]
-        for me, error, what in futures or self._logged or _in_tasks(execution):
-            return uncaught(execution, me, error)._replace(unasked=what)
-        return None
+        lost = next(iter(futures or self._logged or _in_tasks(execution)), None)
+        self._kept, self._logged = [], []
+        if lost is None:
+            return None
+        me, error, what = lost
+        return uncaught(execution, me, error)._replace(unasked=what)
 
 
 def _in_tasks(execution: Execution) -> list[tuple[Controlled, BaseException, str]]:
