@@ -51,6 +51,34 @@ def test_who_reads_what_a_child_writes_waits_for_a_process(words: dict[str, obje
     assert found.get(State.SOCKET, 0.0) + found.get(State.SLEEP, 0.0) < found[State.CHILD]
 
 
+def test_who_waits_until_all_items_of_a_queue_are_done_waits_for_a_queue() -> None:
+    jobs: queue.Queue[int] = queue.Queue()
+    jobs.put(1)
+    with plait.trace() as trace:
+        timer = threading.Timer(0.02, jobs.task_done)
+        timer.start()
+        jobs.join()
+        timer.join()
+    assert (State.QUEUE, "Queue.join") in [(wait.state, wait.name) for wait in trace.waits if wait.lane == 0]
+
+
+@pytest.mark.parametrize("waits", [concurrent.futures.wait, lambda some: list(concurrent.futures.as_completed(some))])
+def test_who_waits_for_several_futures_waits_for_a_result(waits: Callable[[list[object]], object]) -> None:
+    with plait.trace() as trace, concurrent.futures.ThreadPoolExecutor(1) as pool:
+        waits([pool.submit(time.sleep, 0.02)])
+    found = [(wait.state, wait.name) for wait in trace.waits if trace.lanes[wait.lane].name == "MainThread"]
+    assert (State.FUTURE, "Future") in found
+    assert State.EVENT not in [state for state, _ in found]  # which it is made of
+
+
+@linux
+def test_who_selects_among_no_files_sleeps() -> None:
+    with plait.trace() as trace:
+        select.select([], [], [], 0.2)
+    found = times(trace)
+    assert found.get(State.SLEEP, 0.0) > found.get(State.SOCKET, 0.0) + found.get(State.FILE, 0.0)
+
+
 def test_an_item_of_another_process_is_waited_for_as_one_of_a_queue() -> None:
     items: multiprocessing.Queue[int] = multiprocessing.get_context("fork").Queue()
     with plait.trace() as trace, pytest.raises(queue.Empty):

@@ -33,6 +33,7 @@ from plait._see.whereabouts import lacks_work, line_of, user_frame
 _KEPT = 1_000_000
 _FOR_WORK = (State.QUEUE, State.CONDITION, State.EVENT)
 _START = threading.Thread.start.__code__
+_FOR_FUTURES = (concurrent.futures.wait.__code__, concurrent.futures.as_completed.__code__)  # by an Event of their own
 RETURNED = " of what it puts back"  # who takes from a queue puts into it, too, or somebody else who takes does
 TAKEN_BY = ", taken from by "  # the one thread that takes from a queue, where others wait for room in it
 _WAYS = {"get": 0, "put": 1}  # of how often a thread has begun to take from a queue, and to put into it
@@ -104,6 +105,7 @@ class Recorder:
             (concurrent.futures.Future, "exception", State.FUTURE),
             (queue.Queue, "get", State.QUEUE),
             (queue.Queue, "put", State.QUEUE),
+            (queue.Queue, "join", State.QUEUE),
         ):
             self._replaced.put(owner, method, self._waiting(getattr(owner, method), state, method))
         takes = self._taking(threading.Semaphore.acquire)
@@ -156,7 +158,8 @@ class Recorder:
 
         def told(waited_for: Any, began: int, frame: FrameType, tid: int) -> Noted:
             known = _state_of(frame, state, method)
-            name = _NAMES.get(known) or _name_of(waited_for, state, method)
+            of_futures = known is State.FUTURE is not state
+            name = _NAMES.get(known) or ("Future" if of_futures else _name_of(waited_for, state, method))
             if known is State.QUEUE and method == "get":
                 name += RETURNED if any(map(_puts_back, traffic.get(waited_for.mutex, {}).values())) else ""
             if known is State.QUEUE and method == "put":
@@ -299,9 +302,10 @@ def _state_of(frame: FrameType, state: State, method: str) -> State:
     """What a wait is beside what it is for: that of a library's own thread for work, or of who starts a thread."""
     if state in _FOR_WORK and method != "put" and lacks_work(frame):
         return State.IDLE
-    if state is State.EVENT and frame.f_back is not None and frame.f_back.f_code is _START:
+    caller = frame.f_back.f_code if state is State.EVENT and frame.f_back is not None else None
+    if caller is _START:
         return State.GIL  # which the new thread needs before it can say that it runs
-    return state
+    return State.FUTURE if caller in _FOR_FUTURES else state
 
 
 def _name_of(waited_for: Any, state: State, method: str) -> str:

@@ -183,6 +183,8 @@ class Sampler:
             return (_GIL if process.is_gil(first) else _FUTEX), 0
         if state == _SLEEP and not line.partition(b" ")[2].startswith(_SLEEPS_UNTIL):
             return state, self._texts.setdefault(_IN_C, len(self._texts))
+        if call in self._selects and int(first, 16) == 0:
+            return _SLEEP, 0  # select([], [], [], seconds)
         number = self._descriptor(process, call, line)
         if number < 0:
             return state, 0
