@@ -10,7 +10,7 @@ import pytest
 from plait._see.why.diagnosis import diagnose
 from plait._see.why.dump import Dump, Frame, Thing, Thread
 from plait._see.why.known import examine
-from plait._see.why.left import leavers
+from plait._see.why.leaves import leavers
 
 TAKES = """
 lock = threading.Lock()

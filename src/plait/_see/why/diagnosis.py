@@ -13,7 +13,8 @@ from plait._see.why.hub import blocked_hub
 from plait._see.why.interrupted import interrupted
 from plait._see.why.keys import is_own
 from plait._see.why.known import Diagnosis, Known, Step, examine, step
-from plait._see.why.left import leavers, left_taken
+from plait._see.why.leaves import leavers
+from plait._see.why.left import left_taken
 from plait._see.why.loops import busy_loop, no_loop, not_woken, task_waits
 from plait._see.why.nobody import nobody
 from plait._see.why.pipes import pipelined

@@ -9,9 +9,11 @@ from plait._see.why import source
 from plait._see.why.dump import Dump, Thread
 from plait._see.why.keys import Holding, is_own
 from plait._see.why.known import Known, Step, is_thread, step
+from plait._see.why.leaves import leavers
 from plait._see.why.task_wait import primitive
 from plait._see.why.teams import awaits_all, drives_processes
-from plait._see.why.wait import shows_windows
+from plait._see.why.trees import nodes_around
+from plait._see.why.wait import Wait, shows_windows
 
 FOR_EVER = ("lock", "join", "condition", "event", "semaphore", "barrier", "queue get", "queue put", "queue join",
             "channel get", "channel put")  # fmt: skip
@@ -63,7 +65,33 @@ def taken(known: Known, held: Holding) -> Step:
 
 
 def _owns(known: Known, other: Known) -> bool:
-    return bool(other.wait.owner) and other.wait.owner == known.thread.ident and known is not other
+    """Whether the RLock for which another one waits says that this one has it, and that may be so.
+
+    It says the number of a thread, which the system gives to a new one as soon as the thread that had it has ended.
+    """
+    named = bool(other.wait.owner) and other.wait.owner == known.thread.ident and known is not other
+    return named and (_has(known, other.wait) or not _may_be_left(known, other))
+
+
+def _has(known: Known, wait: Wait) -> bool:
+    return any(held.expression == wait.what or held.key in wait.keys for held in known.held)
+
+
+def _may_be_left(known: Known, other: Known) -> bool:
+    """Whether functions leave taken what another one waits for, and this thread is in none that calls one of these."""
+    names = {one.who.removesuffix("()") for one in leavers(other)}
+    own = [frame for frame in known.thread.frames if is_own(frame)]
+    nodes = [node for frame in own for node in nodes_around(frame.file, frame.line)]
+    called = {getattr(node, "id", getattr(node, "attr", "")) for node in nodes} | {frame.name for frame in own}
+    return bool(names) and names.isdisjoint(called)
+
+
+def _permitted(everybody: list[Known], known: Known) -> list[int]:
+    """Who has a permit of a semaphore, where nobody lets go for others."""
+    files = {frame.file for other in everybody for frame in other.thread.frames if is_own(frame)}
+    if any(map(source.releases_for_others, files)):
+        return []
+    return [at for at, other in enumerate(everybody) if any(held.key in known.wait.keys for held in other.held)]
 
 
 def awaited(everybody: list[Known], at: int) -> int | None:
@@ -73,9 +101,9 @@ def awaited(everybody: list[Known], at: int) -> int | None:
     if wait.limited or (known.thread.task and primitive(known.thread) == "semaphore"):
         return None  # of a semaphore others have permits, too
     others = enumerate(everybody)
-    if known.crews:
-        workers = _workers(everybody, known)
-        return workers[0] if len(workers) == 1 else None
+    if wait.kind == "semaphore" or known.crews:
+        only = _permitted(everybody, known) if wait.kind == "semaphore" else _workers(everybody, known)
+        return only[0] if len(only) == 1 else None
     if wait.owner:
         return next((n for n, other in others if _owns(other, known)), None)
     if wait.keys and (wait.kind != "condition" or all(other.wait.kind in BOUND for other in everybody)):

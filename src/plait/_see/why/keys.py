@@ -57,7 +57,7 @@ def holdings(thread: Thread) -> list[Holding]:
         if _NO_OWNERS.search(frame.file) or (thread.task and not frame.variables and not is_own(frame)):
             continue
         own = next((outer for outer in thread.frames[at:] if is_own(outer)), None)
-        callee = thread.frames[at - 1].name if at else _within_c(thread)
+        callee = _callee(frame, thread.frames[at - 1]) if at else _within_c(thread)
         for one in source.held(frame.file, frame.line, frame.column, callee):
             key = key_of(frame, one.expression)
             if key is not None or not one.expression.endswith(")"):  # what a call makes is hardly ever a lock
@@ -83,6 +83,14 @@ def takes_turns(frame: Frame) -> bool:
     """Whether it is a method of an iterator of `threading` that one at a time asks."""
     itself = frame.variables.get("self")
     return frame.file.endswith("threading.py") and itself is not None and itself.type in TURNS
+
+
+def _callee(frame: Frame, inner: Frame) -> str:
+    """The name of the function that a frame has called; that of a semaphore is `acquire` also for a ``with``."""
+    if not inner.is_of("threading.py", "acquire"):
+        return inner.name
+    calls = source.calls(frame.file, frame.line, frame.column)
+    return inner.name if any(one.method == inner.name for one in calls) else "__enter__"
 
 
 def _class_of(frame: Frame) -> str:

@@ -8,8 +8,9 @@ from plait._see.why.cures import AWAITED, NOBODY, OF_ASYNCIO, RANK
 from plait._see.why.dump import Dump
 from plait._see.why.graph import NOT_TOLD, may_go_on, with_held
 from plait._see.why.known import Diagnosis, Known, step
-from plait._see.why.left import leavers
+from plait._see.why.leaves import leavers
 from plait._see.why.nobody import NO_GENERATOR, generators
+from plait._see.why.reach import concerns_main
 from plait._see.why.task_wait import primitive
 
 
@@ -58,7 +59,7 @@ def task_waits(_: Dump, everybody: list[Known]) -> Diagnosis | None:
     """Tasks of an event loop that wait, while the loop has nothing to do."""
     tasks = [known for known in everybody if known.thread.task]
     loop = next((known for known in everybody if known.wait.kind == "loop"), None)
-    waiting = [known for known in tasks if known.wait.kind == "await"]
+    waiting = concerns_main([known for known in tasks if known.wait.kind == "await"], everybody)
     asleep = [known for known in tasks if known.wait.kind == "sleep"]
     cancelled = [known for known in (*waiting, *asleep) if known.thread.cancelled]
     if loop is None or not (waiting or cancelled):

@@ -10,7 +10,8 @@ from plait._see.why.graph import FOR_EVER, NOT_TOLD, RESULTS, awaited, is_timer,
 from plait._see.why.interrupted import interrupted
 from plait._see.why.keys import Key, is_own, key_of
 from plait._see.why.known import Diagnosis, Known, Step, step
-from plait._see.why.left import leavers
+from plait._see.why.leaves import leavers
+from plait._see.why.reach import at_last, concerned, may_end
 
 _ENDED_BY = {  # a wait of this kind, by these methods of what is waited for
     "event": ("set",),
@@ -21,6 +22,7 @@ _ENDED_BY = {  # a wait of this kind, by these methods of what is waited for
     "future": ("set_result", "set_exception"),
 }
 _BY_HANDLERS = ("event", "condition", "queue get", *RESULTS)  # what those of signals are used for: to stop, to reload
+_MOST = 3
 NO_GENERATOR = "Let no generator keep a lock while it stands at a `yield`: collect first, in the `with`, then yield."
 
 
@@ -28,15 +30,13 @@ def nobody(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
     """What is waited for can only come from a thread, and there is none that runs."""
     alive = [known for known in everybody if may_go_on(dump, known)]
     timers = [known.thread.name for known in alive if is_timer(known)]
-    if len(timers) < len(alive):
-        return None
-    kinds = (*FOR_EVER, *RESULTS)
-    waiting = [known for known in everybody if known.wait.kind in kinds and known not in alive]
-    waiting = [known for known in waiting if not _ends(known, everybody)]
+    apart = [known for known in alive if not is_timer(known)]
+    unconcerned, waiting = _stuck([known for known in everybody if known not in alive], everybody, apart)
     if not waiting:
         return None
     first = min(waiting, key=lambda known: (not _takes_itself(known, known), RANK.index(known.wait.kind)))
-    others = [known for known in everybody if known is not first and known.wait.kind not in NOT_TOLD]
+    ignored = [first, *apart, *unconcerned]
+    others = [known for known in everybody if known not in ignored and known.wait.kind not in NOT_TOLD]
     stands = generators(first) if first.wait.kind == "lock" else []
     left = [] if stands else leavers(first, semaphores=True)
     kept = _kept(first)
@@ -71,11 +71,28 @@ def nobody(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
         tuple(steps),
         f"{why} No other thread {'that is seen' if dump.missing else 'of this process'} is left that could: "
         + ("there is none." if not others else "they all wait, too.")
+        + (f" What {_names(apart[:_MOST])} may still run has nothing to do with it." * bool(apart))
         + (f" A handler of {' or '.join(signals)} may: a program that waits for its signal looks so." * bool(signals))
         + (f" What {' or '.join(timers)} will call may, a threading.Timer whose time has not come." * bool(timers)),
         cure,
-        certain=not doubt,
+        certain=not doubt and not apart,
     )
+
+
+def _stuck(bound: list[Known], everybody: list[Known], apart: list[Known]) -> tuple[list[Known], list[Known]]:
+    """Those that wait for what nobody does, and have nothing to do with that for which the main thread waits; and have.
+
+    Where somebody may go on, `apart` from these, only what the main thread waits for is known not to be idle; and there
+    is none of the latter where one who may go on may end their waits.
+    """
+    waiting = [known for known in bound if known.wait.kind in (*FOR_EVER, *RESULTS) and not _ends(known, everybody)]
+    last = at_last(everybody)
+    if last is None or last not in waiting:
+        return ([], []) if apart else ([], waiting)
+    found = concerned(last, waiting)
+    if any(may_end(known, one, certainly=False) for known in apart for one in found):
+        return [], []
+    return [known for known in waiting if known not in found], found
 
 
 def _kind(first: Known, everybody: list[Known]) -> str:

@@ -77,7 +77,12 @@ def loop_ends(_: Dump, everybody: list[Known]) -> Diagnosis | None:
 
 def _for_pool(known: Known, pool: int) -> bool:
     """Whether a worker of a pool waits for what may be a task of the pool."""
-    return pool in known.crews or (known.wait.kind in RESULTS and not known.wait.limited)
+    of_ours = any(frame.is_in(*_OF_FUTURE) for frame in known.thread.frames)  # which does not say whose task it is
+    results = known.wait.kind in RESULTS or (known.wait.kind == "work" and of_ours)
+    return pool in known.crews or (results and not known.wait.limited)
+
+
+_OF_FUTURE = ("plait/_run/future.py", ("result", "exception"))
 
 
 def _may_come(dump: Dump, everybody: list[Known], pool: int) -> bool:

@@ -8,6 +8,7 @@ from plait._see.why.dump import Dump
 from plait._see.why.graph import awaited, with_held
 from plait._see.why.keys import Key
 from plait._see.why.known import Diagnosis, Known, step
+from plait._see.why.reach import at_last, may_end
 from plait._see.why.wait import ROOM
 
 ALIVE = ("runs", "C code", "loop", "window", "sleep", "work")
@@ -87,7 +88,9 @@ def other_side(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
         return None
     wanted = {key for one in everybody for key in one.wait.keys}
     found = [(known, end) for known, end in found if known.wait.frame is not None or _keeps(known, wanted)]
-    if not found:  # threads of libraries that read for as long as they live
+    last = at_last(everybody)
+    found = [(known, end) for known, end in found if last is None or may_end(known, last, certainly=False)]
+    if not found:  # threads that read for as long as they live, of libraries or for others than the main thread
         return None
     if all(dump.pid in end.processes for _, end in found) and any(
         awaited(everybody, at) is not None for at in range(len(everybody))

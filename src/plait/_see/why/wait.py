@@ -255,6 +255,8 @@ def _keys(frames: tuple[Frame, ...], kind: str) -> tuple[Key, ...]:
         if not frames or not source.takes_for_its_caller(frames[0].file, frames[0].line):
             return ()
         frames = frames[1:]
+    elif kind == "semaphore":
+        frames = tuple(dropwhile(lambda frame: _NO_WRAPPER.search(frame.file) is not None, frames))
     elif kind != "lock":
         return ()
     return tuple(key for key in taken_at(frames) if key is not None)
