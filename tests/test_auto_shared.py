@@ -9,6 +9,7 @@ import itertools
 import os
 import random
 import sys
+import types
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -256,3 +257,48 @@ def test_arguments_that_are_changed():
 
     run(change, items)
     assert all(item == [1] for item in items)
+
+
+class Odd(types.ModuleType):
+    """A module that nobody can pickle."""
+
+
+def test_a_function_that_cannot_be_sent_stays() -> None:
+    odd = Odd("odd")
+
+    def uses(_: int) -> str:
+        burn()
+        return odd.__name__
+
+    said: list[str] = []
+    while not any("the function cannot be sent to a process" in reason for reason in said):
+        assert len(said) < _MAPS
+        with plait.map(uses, range(ITEMS), engine="auto", workers=2) as stream:
+            assert list(stream) == ["odd"] * ITEMS
+        assert stream.report.engine == "thread"
+        said += stream.report.why[:1]
+
+
+class Level:
+    now = 0
+
+
+def set_level(kind: type[Level], x: int) -> None:
+    kind.now = x
+
+
+def test_what_a_helper_changes_in_a_class_is_changed_here() -> None:
+    """The code does not show it: that is seen while processes start, or when they have what was before."""
+
+    def work(x: int) -> None:
+        burn()
+        set_level(Level, x)
+
+    said: list[str] = []
+    with plait.map(work, range(100_000), engine="auto", workers=2) as stream:
+        for _ in stream:
+            said = [reason for reason in stream.report.why if '"Level.now" was changed meanwhile' in reason]
+            if said:
+                break
+    assert said
+    assert stream.report.engine != "process"

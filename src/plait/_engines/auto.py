@@ -14,7 +14,7 @@ from types import CoroutineType
 from plait._core import checked
 from plait._core.batch import Batch
 from plait._core.budget import available_cores
-from plait._core.errors import UsageError
+from plait._core.errors import NotTransferable, UsageError
 from plait._core.job import Job
 from plait._engines.auto_pilot import Pilot
 from plait._engines.caller_runs import CallerRuns
@@ -28,6 +28,7 @@ from plait._engines.thread import ThreadEngine
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from plait._engines.process import ProcessEngine
+    from plait._engines.tables import Tables
     from plait._engines.warming import Warming
 
 
@@ -152,7 +153,7 @@ class Course:
         if self._is_stale(at_once=True):
             return
         job.fn = tables.carried_by(self._plain)
-        for batch in self._move.go(final=proof is None and not tables.found):
+        for batch in self._move.go(final=proof is None and not tables.any):
             yield batch
             if (proof is not None and proof.note(batch)) or self._is_stale():
                 job.feed.hold()
@@ -192,7 +193,7 @@ class Course:
         metered = pilot.hindsight is not None and pilot.hindsight.metered
         job.fn = pilot.meter if metered else self._plain  # most go on without being measured
         moves = choice.engine == "process"
-        if moves and (obstacle := self._move.prepare(choice, self._plain)):
+        if moves and (obstacle := self._move.prepare(choice, self._plain, pilot.tables)):
             pilot.stay(obstacle)
             return
         if (moves or choice.alone) and not caller.wanted:
@@ -259,16 +260,23 @@ class Move:
         time.sleep(_NAP)
         return time.perf_counter() - began
 
-    def prepare(self, choice: Choice, fn: Callable[..., object]) -> str:
+    def prepare(self, choice: Choice, fn: Callable[..., object], tables: Tables) -> str:
         """Have processes get ready; when they are, others end with what they run. Called again and again.
 
         What is returned says why nothing can move, or is an empty string.
         """
         self.pending = choice
         if self._warming is None:
+            from plait._engines.cargo import FunctionCargo
             from plait._engines.process import ProcessEngine
             from plait._engines.warming import Warming
 
+            sent = tables.carried_by(fn)
+            try:
+                FunctionCargo(0, sent, None, timeout=None, seeding=self._job.seeding, variables=[])
+            except NotTransferable as error:
+                self.pending = None
+                return f"threads: {error}"
             engine = ProcessEngine()
             try:
                 self._warming = Warming(engine, fn, self._plan(engine).workers)

@@ -11,10 +11,12 @@ from __future__ import annotations
 
 import functools
 import sys
+from enum import Enum
 from types import (
     BuiltinFunctionType,
     FunctionType,
     GetSetDescriptorType,
+    MappingProxyType,
     MemberDescriptorType,
     MethodDescriptorType,
     MethodType,
@@ -30,13 +32,14 @@ from plait._core.lazy_imports import settled
 from plait._core.source import Sources
 from plait._core.star import Star
 from plait._engines.immutable import is_immutable
-from plait._engines.sharing_code import Use, uses
+from plait._engines.sharing_code import CHANGING, Use, uses
+from plait._engines.sharing_python import against_builtin, against_calling, against_descriptor
 from plait._engines.sharing_reads import only_reads, shape_of
 from plait._engines.sharing_rebinding import is_rebound
 from plait._engines.tables import Table, Tables
 
 _MOST = 300  # functions and classes that are read
-_REFLECTION = frozenset({"globals", "setattr", "delattr", "exec", "eval", "vars", "__import__"})
+_NAMESPACES = frozenset({"__dict__", "__globals__", "__kwdefaults__", "__closure__"})
 
 
 def obstacle(
@@ -65,16 +68,17 @@ class Reader:
         self._may_change = may_change
         self._names: set[str] = set()  # of globals and attributes that are used anywhere
         self._first: object = None  # the function that is called with the items
+        self._of_classes: set[int] = set()  # functions whose first argument is a class
 
     def of(self, function: Any) -> str:
         """What speaks against moving this function."""
         while isinstance(function, Star):
             function = function.fn
         if hasattr(function, "func") and hasattr(function, "keywords"):
-            for value in (*function.args, *function.keywords.values()):
-                if not self.is_same(value) and not isinstance(value, FunctionType):
-                    return f"an argument bound to it, {_name(value)}, is shared"
-            return self.of(function.func)
+            bound = (*function.args, *function.keywords.values())
+            return next((why for value in bound if (why := self._of_given(value, _BOUND))), "") or self.of(
+                function.func
+            )
         if why := self.draws(getattr(function, "__name__", ""), function):
             return why
         if isinstance(function, BuiltinFunctionType):
@@ -88,6 +92,12 @@ class Reader:
             return self.of_used("", function)
         return "" if isinstance(function, MethodDescriptorType) else f"{_name(function)} has state that would be copied"
 
+    def _of_given(self, value: Any, what: str) -> str:
+        """What speaks against a value that calls are given: bound to the function, or as a default."""
+        if isinstance(value, FunctionType):
+            return self.of_code(value)
+        return self.draws(_name(value), value) if self.is_same(value) else what.format(_name(value))
+
     def _of_method(self, method: MethodType) -> str:
         if isinstance(method.__self__, type):
             return self.of_used("", method.__self__)
@@ -97,17 +107,21 @@ class Reader:
 
     def of_used(self, name: str, value: Any) -> str:
         """What speaks against moving a function that uses this value."""
-        if isinstance(value, (FunctionType, type)) or _is_wrapper(value):
-            return self.of_code(value)
+        if isinstance(value, classmethod):
+            self._of_classes.add(id(value.__func__))
         if isinstance(value, (staticmethod, classmethod, property, functools.cached_property)):
             parts = tuple(getattr(value, part, None) for part in ("fget", "fset", "fdel", "__func__", "func"))
             return next((why for part in parts if part and (why := self.of_used(name, part))), "")
+        if isinstance(value, (FunctionType, type)) or _is_wrapper(value):
+            return self.of_code(value)
         if isinstance(value, MethodType) and isinstance(value.__self__, type):
             return self.of_code(value.__self__)
         if why := self.draws(name, value):
             return why
-        if self.is_same(value) or _is_frozen_instance(value) or isinstance(value, _DESCRIPTORS):
+        if isinstance(value, _DESCRIPTORS):
             return ""
+        if all(map(self.is_same, _fields_of_frozen(value) or [value])):
+            return self.of_code(type(value))
         return f'"{name}" is shared; pass engine="process" if it is only read'
 
     def of_changing_methods(self, found: Any) -> str:
@@ -122,17 +136,23 @@ class Reader:
 
     def of_code(self, value: Any) -> str:
         """What speaks against moving a function that uses this class or function."""
-        if id(value) in self._seen or is_installed(value):  # nobody shares the state of a package on purpose
+        if id(value) in self._seen:
             return ""
         self._seen.add(id(value))
+        if is_installed(value):  # nobody shares the state of a package on purpose
+            return against_calling(_name(value), value) or self._of_wrapped(value)
         if len(self._seen) > _MOST:
             return "it uses more code than can be looked at"
         if isinstance(value, type):
-            if issubclass(value, BaseException) or hasattr(value, "__members__"):
-                return ""
-            parts = ((name, part) for name, part in vars(value).items() if not _is_made(name, part))
+            parts = [(name, part) for name, part in vars(value).items() if not _is_made(name, part)]
+            if self._tables is not None:
+                self._tables.watch_class(value, [name for name, _ in parts])
+            if hasattr(value, "__members__"):  # an enumeration: the rest is its own
+                parts = [(name, part) for name, part in parts if isinstance(part, _FUNCTIONS)]
+            if issubclass(value, type):
+                self._of_classes.update(id(part) for _, part in parts)
             found = (self.of_used(f"{value.__name__}.{name}", part) for name, part in parts)
-            return next((why for why in found if why), "") or self._of_bases(value)
+            return next((why for why in found if why), "") or self._of_bases(value) or self.of_code(type(value))
         if not isinstance(value, FunctionType):
             return self.keeps_results(value) or self.of_used(value.__name__, value.__wrapped__)
         return self._of_function(value)
@@ -140,15 +160,32 @@ class Reader:
     def _of_bases(self, value: type) -> str:
         return next((why for base in value.__bases__ if base is not object and (why := self.of_code(base))), "")
 
+    def _of_wrapped(self, value: Any) -> str:
+        """What speaks against the program's functions that a function of a package calls, such as a decorator's."""
+        if not isinstance(value, FunctionType):
+            return ""
+        inner = [*vars(value).values(), *(one for _, one in captured_by(value))]
+        inner += [
+            one for each in inner if isinstance(each, MappingProxyType) for one in each.values()
+        ]  # singledispatch
+        found = (self.of_code(one) for one in inner if isinstance(one, FunctionType) and not is_installed(one))
+        return next((why for why in found if why), "")
+
     def _of_function(self, function: FunctionType) -> str:
         for value in (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()):
-            if not self.is_same(value) and not isinstance(value, FunctionType):
-                return f"a default argument, {_name(value)}, is shared between calls"
+            if why := self._of_given(value, _DEFAULT):
+                return why
         captured = dict(captured_by(function))
-        self._names.update(names_in(function.__code__))
-        for use in uses(function.__code__):
-            if use.kind == "argument" and function is not self._first and (use.name == "self" or not self._may_change):
-                continue  # of a helper: it is not an item's
+        names = names_in(function.__code__)
+        self._names.update(names)
+        if self._tables is not None:
+            self._tables.watch_function(function, names)
+        for use in sorted(uses(function.__code__), key=_says_little):
+            if use.kind == "argument" and function is not self._first:
+                if id(function) in self._of_classes and use.name == function.__code__.co_varnames[0]:
+                    use = use._replace(kind="class")
+                elif use.name == "self" or not self._may_change:
+                    continue  # of a helper: it is not an item's
             if why := self.of_use(use, captured, function):
                 return why
         return ""
@@ -161,51 +198,84 @@ class Reader:
         if use.kind == "class":
             return "it assigns to an attribute of a class"
         if use.kind == "import":
-            module = sys.modules.get(name)
-            return "" if module is None or not use.path else self._of_path(name, module, use)
+            return self._of_import(use)
         if use.kind in ("global", "captured") and use.stores and not use.path:
             return f"it assigns to the {use.kind} name {name!r}" if use.kind == "global" or name in captured else ""
         if name in captured or name in scope:
             value = captured[name] if name in captured else settled(scope, name)
             if not isinstance(value, (ModuleType, FunctionType, type)) and is_immutable(value):
-                return f'"{name}" is changed meanwhile' if is_rebound(name, function) else self.draws(name, value)
+                return self._of_constant(use, value, function)
             if _logs(value, use) or self._is_table(name, value, function, use):
                 return ""
-            return self._of_path(name, value, use)
-        return f"it uses {name}(), which may reach anything" if name in _REFLECTION and not use.stores else ""
+            names = names_in(function.__code__)
+            return against_descriptor(value, use.path, names) or self._of_path(name, value, use)
+        return "" if use.stores else against_builtin(name, function.__name__)
+
+    def _of_import(self, use: Use) -> str:
+        """What speaks against a module that is imported in the function, or what is taken from that."""
+        module = sys.modules.get(use.name)
+        if module is None:
+            return ""
+        made = "" if _is_importable_module(module) else f'"{use.name}" is a module that the program has made'
+        return (self._of_path(use.name, module, use) if use.path else "") or made
+
+    def _of_constant(self, use: Use, value: Any, function: FunctionType) -> str:
+        """What speaks against a value that nobody can change: another object elsewhere, or another value later."""
+        if use.tells_objects and isinstance(value, _COPIED) and not isinstance(value, bool | Enum):
+            return f'it looks whether something is "{use.name}" itself'
+        if is_rebound(use.name, function):
+            return f'"{use.name}" is changed meanwhile'
+        return self.of_used(use.name, value)
 
     def _is_table(self, name: str, value: object, function: FunctionType, use: Use) -> bool:
         """Whether it is one that is only read, and may therefore be copied as long as it is not changed."""
         if self._tables is None or isinstance(value, (ModuleType, FunctionType, type)):
             return False
-        shape = shape_of(value)
-        if shape is None or is_rebound(name, function) or not only_reads(function, name, shape, self._sources):
+        shape, fields = shape_of(value), _fields_of_frozen(value)
+        if is_rebound(name, function):
+            return False
+        if fields:  # it is looked at whether one is changed
+            reads = not CHANGING.intersection(use.path) and all(is_immutable(one) or shape_of(one) for one in fields)
+            reads = reads and not self.of_code(type(value))
+        else:
+            reads = shape is not None and only_reads(function, name, shape, self._sources)
+        if not reads:
             return False
         scope = function.__globals__ if use.kind == "global" else None
         module = function.__module__ if scope is not None and is_importable(function) else ""
-        self._tables.add(Table(name, value, scope, flat=shape.depth == 1 or shape.array, module=module))
+        flat = shape is not None and (shape.depth == 1 or shape.array)
+        self._tables.add(Table(name, value, scope, flat=flat, module=module))
         return True
 
     def _of_path(self, name: str, value: object, use: Use) -> str:
         """What speaks against a value and those attributes of it that are used, if it is a module or a class."""
         for position, attribute in enumerate(use.path):
             last = position == len(use.path) - 1
-            if last and use.stores and isinstance(value, (ModuleType, type, FunctionType)):
+            within = isinstance(value, (ModuleType, type, FunctionType)) and (last or hasattr(value, "__members__"))
+            if use.stores and within:
                 return f"it assigns to an attribute of {name!r}"
+            if attribute in _NAMESPACES and isinstance(value, (ModuleType, FunctionType)):
+                return f'"{name}.{attribute}" may be changed'
+            if isinstance(value, FunctionType) and attribute in vars(value):
+                return self.of_used(f"{name}.{attribute}", vars(value)[attribute]) or self.of_used(name, value)
             if not isinstance(value, (ModuleType, type)):
                 break
             installed = is_installed(value)
             found = _attribute(value, attribute)
             if found is None:
                 return ""
+            if self._tables is not None and not installed and isinstance(value, ModuleType):
+                self._tables.watch_module(value, attribute)
             if isinstance(found, ModuleType) or (isinstance(found, type) and not last):
                 name, value = f"{name}.{attribute}", found
                 continue
             if installed and callable(found):  # nobody shares the state of a package on purpose
-                return self.draws(f"{name}.{attribute}", found)
+                return self.draws(f"{name}.{attribute}", found) or against_calling(f"{name}.{attribute}", found)
             return self.of_used(f"{name}.{attribute}", found) or (
                 self.of_used(name, value) if isinstance(value, type) else ""
             )
+        if isinstance(value, ModuleType) and not use.path and not is_installed(value):
+            return f'the module "{name}" is handed on'
         return self.of_used(name, value)
 
     def is_same(self, value: Any) -> bool:
@@ -221,13 +291,21 @@ class Reader:
         return _keeps_results(value)
 
 
-_DESCRIPTORS = (MethodDescriptorType, WrapperDescriptorType, MemberDescriptorType, GetSetDescriptorType)
+_BOUND = "an argument bound to it, {}, is shared"
+_DEFAULT = "a default argument, {}, is shared between calls"
+_FUNCTIONS = (FunctionType, property, classmethod, staticmethod)
+_COPIED = (int, float, complex, str, bytes, tuple, frozenset, range, slice)  # equal elsewhere, and another object
+_OF_NAMEDTUPLE: Any = vars(sys.modules["_collections"])["_tuplegetter"]  # what the fields of its classes are
+_DESCRIPTORS = (
+    MethodDescriptorType, WrapperDescriptorType, MemberDescriptorType, GetSetDescriptorType, _OF_NAMEDTUPLE,
+)  # fmt: skip
 
 
 def _logs(value: object, use: Use) -> bool:
     """Whether it only writes to a log, which is that of the program wherever it runs."""
     kind = type(value)
-    return (kind.__module__, kind.__qualname__) in _LOGGERS and use.path[:1] in _WRITES and not use.stores
+    writes = (kind.__module__, kind.__qualname__) in _LOGGERS and use.path[:1] in _WRITES and not use.stores
+    return writes and not getattr(value, "filters", ())  # which would be asked elsewhere
 
 
 _LOGGERS = frozenset({("logging", "Logger"), ("logging", "RootLogger")})
@@ -236,9 +314,19 @@ _WRITES = frozenset((name,) for name in "debug info warning error exception crit
 
 def _is_made(name: str, part: object) -> bool:
     """Whether an attribute of a class is the language's or a decorator's work and not a program's state."""
-    if isinstance(part, FunctionType):
+    if isinstance(part, _FUNCTIONS):
         return False
     return (name.startswith("__") and name.endswith("__")) or name.startswith(("_abc_", "_field"))
+
+
+def _says_little(use: Use) -> bool:
+    """Whether it is only that something is imported: what is taken from that says more."""
+    return use.kind == "import" and not use.path
+
+
+def _is_importable_module(module: object) -> bool:
+    """Whether another process finds it: what a program has put into `sys.modules` itself has no loader."""
+    return getattr(module, "__spec__", None) is not None or getattr(module, "__name__", "") == "__main__"
 
 
 def _is_wrapper(value: object) -> bool:
@@ -294,9 +382,11 @@ def _attribute(owner: object, name: str) -> object:
     return None
 
 
-def _is_frozen_instance(value: object) -> bool:
+def _fields_of_frozen(value: object) -> list[object]:
+    """What an instance of a frozen dataclass has; nothing for another object."""
     parameters = getattr(type(value), "__dataclass_params__", None)
-    return bool(parameters is not None and parameters.frozen)
+    names = getattr(value, "__dataclass_fields__", ()) if parameters is not None and parameters.frozen else ()
+    return [getattr(value, name, None) for name in names]
 
 
 def _name(value: object) -> str:

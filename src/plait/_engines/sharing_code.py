@@ -10,11 +10,12 @@ from typing import NamedTuple
 _GLOBAL = ("LOAD_GLOBAL", "LOAD_NAME")
 _CAPTURED = ("LOAD_DEREF", "LOAD_CLASSDEREF", "LOAD_FROM_DICT_OR_DEREF", "LOAD_FROM_DICT_OR_GLOBALS")
 _ATTRIBUTE = ("LOAD_ATTR", "LOAD_METHOD", "LOAD_SUPER_ATTR")
+_LOCAL = ("LOAD_FAST", "STORE_FAST_LOAD_FAST")
 _STORES = {
     "STORE_GLOBAL": "global", "DELETE_GLOBAL": "global", "STORE_DEREF": "captured", "DELETE_DEREF": "captured",
 }  # fmt: skip
 _SILENT = frozenset({"COPY", "SWAP", "PUSH_NULL", "CACHE", "EXTENDED_ARG", "NOP", "DUP_TOP", "ROT_TWO", "RESUME"})
-_CHANGING = frozenset(
+CHANGING = frozenset(
     "append extend insert add update pop popitem remove discard clear sort reverse setdefault appendleft popleft "
     "extendleft rotate difference_update intersection_update symmetric_difference_update __setitem__ __delitem__ "
     "__setattr__ fill put resize itemset".split()
@@ -30,12 +31,14 @@ class Use(NamedTuple):
         name: which; of an import, the module.
         path: the attributes that are loaded one after the other, such as ``("CACHE", "append")``.
         stores: whether something is assigned to the last of them, or to the name itself.
+        tells_objects: whether it is compared with ``is``.
     """
 
     kind: str
     name: str
     path: tuple[str, ...] = ()
     stores: bool = False
+    tells_objects: bool = False
 
 
 def uses(code: CodeType) -> Iterator[Use]:
@@ -44,12 +47,12 @@ def uses(code: CodeType) -> Iterator[Use]:
     >>> def work(x):
     ...     CACHE.found[x] = math.sqrt(x)
     >>> [use for use in uses(work.__code__) if use.kind == "global"]
-    [Use(kind='global', name='math', path=('sqrt',), stores=False),
-     Use(kind='global', name='CACHE', path=('found',), stores=False)]
+    [Use(kind='global', name='math', path=('sqrt',), stores=False, tells_objects=False),
+     Use(kind='global', name='CACHE', path=('found',), stores=False, tells_objects=False)]
     """
     instructions = [one for one in get_instructions(code) if one.opname not in _SILENT or one.opname == "COPY"]
     arguments = set(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount])
-    held: dict[str, tuple[str, str]] = {}  # local names of modules that are imported in here
+    held = _aliases(instructions)
     for position, one in enumerate(instructions):
         if one.opname in _STORES:
             yield Use(_STORES[one.opname], str(one.argval), stores=True)
@@ -57,10 +60,14 @@ def uses(code: CodeType) -> Iterator[Use]:
             path, stores = _path(instructions, position)
             if one.argval == "type" and _is_stored_to(instructions[position + 1 : position + 6]):
                 yield Use("class", "type", stores=True)
-            yield Use("global" if one.opname in _GLOBAL else "captured", str(one.argval), path, stores)
+            after = [each.opname for each in instructions[position + 1 + len(path) : position + 3 + len(path)]]
+            tells = after[:1] == ["IS_OP"] or (
+                after[1:] == ["IS_OP"] and after[0].startswith(("LOAD_FAST", "LOAD_DEREF"))
+            )
+            yield Use("global" if one.opname in _GLOBAL else "captured", str(one.argval), path, stores, tells)
         elif one.opname == "IMPORT_NAME":
-            yield from _imported(instructions, position, held)
-        elif one.opname.startswith("LOAD_FAST"):
+            yield from _imported(instructions, position)
+        elif one.opname.startswith(_LOCAL):
             yield from _of_local(instructions, position, arguments, held)
         elif (
             one.opname == "COPY" and one.arg == 2 and (name := _changed(instructions, position, arguments)) is not None
@@ -95,34 +102,71 @@ def _attribute_after(instructions: list[Instruction], position: int) -> str:
     return str(following.argval) if following is not None and following.opname in _ATTRIBUTE else ""
 
 
-def _imported(instructions: list[Instruction], position: int, held: dict[str, tuple[str, str]]) -> Iterator[Use]:
+def _imported(instructions: list[Instruction], position: int) -> Iterator[Use]:
+    """The module, which may not be there elsewhere, and what is taken from it; not what is done with it later."""
     module = str(instructions[position].argval)
+    yield Use("import", module)
     for one in instructions[position + 1 :]:
         if one.opname == "IMPORT_FROM":
             yield Use("import", module, (str(one.argval),))
-        elif one.opname.startswith("STORE_FAST"):
-            names = one.argval if isinstance(one.argval, tuple) else (one.argval,)
-            if instructions[position + 1] is one:
-                held[str(names[0])] = ("import", module)
-                return
-        else:
+        elif not one.opname.startswith("STORE_FAST") or instructions[position + 1] is one:
             return
 
 
 def _of_local(
-    instructions: list[Instruction], position: int, arguments: set[str], held: dict[str, tuple[str, str]]
+    instructions: list[Instruction], position: int, arguments: set[str], held: dict[str, list[Use]]
 ) -> Iterator[Use]:
     one = instructions[position]
     name = str(one.argval[-1] if isinstance(one.argval, tuple) else one.argval)
     if name not in held and name not in arguments:
         return
     path, stores = _path(instructions, position)
-    if name in held:
-        yield Use(*held[name], path, stores)
-    elif stores and (name == "cls" or "__class__" in path):
+    for origin in held.get(name, ()):
+        if stores if origin.kind == "class" else path or origin.kind == "import":
+            yield origin._replace(path=(*origin.path, *path), stores=stores)
+    if name not in arguments:
+        return
+    if stores and (name == "cls" or "__class__" in path):
         yield Use("class", name, path, stores=True)
-    elif stores or (path and path[-1] in _CHANGING):
+    elif stores or (path and path[-1] in CHANGING):
         yield Use("argument", name)
+
+
+def _aliases(instructions: list[Instruction]) -> dict[str, list[Use]]:
+    """What local names stand for: modules that are imported, what comes from outside, the class of an object."""
+    held: dict[str, list[Use]] = {}
+    for position, one in enumerate(instructions):
+        path: tuple[str, ...] = ()
+        if one.opname == "IMPORT_NAME":
+            found = Use("import", str(one.argval).partition(".")[0])
+        elif one.opname in _GLOBAL or one.opname in _CAPTURED:
+            path, _ = _path(instructions, position)
+            found = Use("global" if one.opname in _GLOBAL else "captured", str(one.argval), path)
+        elif one.opname.startswith(_LOCAL):
+            path, _ = _path(instructions, position)
+            found = Use("local", "", path)
+        else:
+            continue
+        after = instructions[position + 1 + len(path) : position + 8 + len(path)]
+        if found == Use("global", "type"):
+            call = next((at for at, each in enumerate(after) if each.opname.startswith("CALL")), len(after))
+            found, after = Use("class", "type"), after[call + 1 :]
+        elif "__class__" in path:
+            found = Use("class", "__class__")
+        if found.kind != "local":
+            for name in _stored(after):
+                held.setdefault(name, []).append(found)
+    return held
+
+
+def _stored(instructions: list[Instruction]) -> Iterator[str]:
+    """The local names that are given what is on the stack: one, or several as in ``a = b = c``."""
+    for one in instructions:
+        names = one.argval if isinstance(one.argval, tuple) else (one.argval,)
+        if one.opname.startswith("STORE_FAST"):
+            yield str(names[0])
+        elif one.opname != "COPY":
+            return
 
 
 def _changed(instructions: list[Instruction], position: int, arguments: set[str]) -> str | None:
