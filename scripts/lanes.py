@@ -1,23 +1,22 @@
 """Runs gates side by side, a lane more than there are cores, and prints what a gate has said, whole, when it has ended.
 
 Tests wait for a third of their time, so that the lane more keeps the cores busy. A lane takes the next gate when its
-last one has ended. A gate runs in a session of its own; what it leaves running is ended and makes it red.
+last one has ended. What a gate leaves running is ended and makes it red (with_orphans.py).
 """
 
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 from collections import deque
-from pathlib import Path
 from typing import IO, NamedTuple
 
 from pythons import ROOT, Python
+from with_orphans import LEFT
 
 _LIMIT = 1800  # seconds for one gate: a gate that hangs is red, not endless
 _HIDDEN = ("PYTHONPATH", "PYTHONHOME", "PYTHONDONTWRITEBYTECODE")  # variables that change what runs, or how fast
@@ -51,7 +50,7 @@ class Lanes:
         self._results: list[Result] = []
         self._printing = threading.Lock()
         self._making = {gate.python.command: threading.Lock() for gate in gates}
-        self._sessions: set[int] = set()
+        self._running: set[subprocess.Popen[bytes]] = set()
         self._stopped = False
 
     def run(self) -> list[Result]:
@@ -65,8 +64,8 @@ class Lanes:
         except BaseException:
             self._stopped = True
             while any(lane.is_alive() for lane in lanes):
-                for session in list(self._sessions):
-                    end_session(session)
+                for process in list(self._running):
+                    process.terminate()
                 time.sleep(0.05)
             raise
         return self._results
@@ -104,26 +103,25 @@ class Lanes:
         """Exit status, and what is wrong in words."""
         variables = {key: value for key, value in os.environ.items() if key not in _HIDDEN}
         process = subprocess.Popen(
-            command,
+            [sys.executable, "scripts/with_orphans.py", *command],
             cwd=ROOT,
             env=variables,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
-            start_new_session=True,
+            start_new_session=True,  # Ctrl-C is for us, and we tell it
         )
-        self._sessions.add(process.pid)
+        self._running.add(process)
         try:
             status = process.wait(_LIMIT)
-            about = f"exit status {status}" if status else ""
         except subprocess.TimeoutExpired:
-            status, about = 1, f"did not end within {_LIMIT} s"
-        left = end_session(process.pid)
-        process.wait()
-        self._sessions.discard(process.pid)
-        if status == 0 and left:
-            status, about = 1, f"left processes behind: {'; '.join(left)}"
-        return status, about
+            process.terminate()
+            status = process.wait()
+            return status, f"did not end within {_LIMIT} s"
+        finally:
+            self._running.discard(process)
+        words = "left processes behind, named above" if status == LEFT else f"exit status {status}"
+        return status, words if status else ""
 
     def _say(self, text: str) -> None:
         with self._printing:
@@ -132,18 +130,3 @@ class Lanes:
 
 def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def end_session(session: int) -> list[str]:
-    """Kill the processes of a session that are still alive; pid and command line of each (Linux)."""
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            state, _parent, _group, of_session = (folder / "stat").read_text().rpartition(")")[2].split()[:4]
-            command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
-            if int(of_session) == session and state != "Z":
-                os.kill(int(folder.name), signal.SIGKILL)
-                found.append(f"{folder.name} ({command[:80]})")
-        except (FileNotFoundError, ProcessLookupError):
-            continue  # it has just ended
-    return found

@@ -33,10 +33,39 @@ def lie() -> None:
 '''
 _NAME = '\n__all__ += ["annotations"]\nannotations = 1\n'
 _WARNS = "import warnings\ndef test_fault():\n    warnings.warn('x')\n"
+_FAILS = "\n\ndef test_fault() -> None:\n    assert 1 == 2\n"
+_PASSES = '"""Passes."""\n\n\ndef test_passes() -> None:\n    assert True\n'
+_KEPT = ("examples", "import_cost", "public_names", "snippets", "style", "types_for_users")
 _LEFT = """
 import subprocess
 def test_leaves_a_process():
     subprocess.Popen(["sleep", "60"])
+"""
+_LEFT_WORKER = """
+import subprocess, sys
+PROGRAM = '''
+import fcntl, os, time
+import plait
+
+def stay(driver):
+    for fd in map(int, os.listdir("/proc/self/fd")):
+        try:
+            fcntl.fcntl(fd, fcntl.F_SETFL, 0)  # the lifeline tells of the end of the program: nobody hears it now
+        except OSError:
+            pass  # the descriptor of the listing
+    os.kill(driver, 9)
+    os.kill(os.getppid(), 9)
+    time.sleep(60)
+
+list(plait.map(stay, [os.getpid()], engine="process", workers=1))
+'''
+def test_leaves_a_worker():
+    assert subprocess.run([sys.executable, "-c", PROGRAM]).returncode == -9
+"""
+_LEFT_DAEMON = """
+import subprocess
+def test_leaves_a_daemon():
+    subprocess.run(["env", "-i", "setsid", "-f", "sleep", "60"], check=True)
 """
 FAULTS = [
     Fault("lint", "an import nobody uses", _STAR, "\nimport os\n"),
@@ -49,7 +78,7 @@ FAULTS = [
     Fault("wheel", "a command that is not installed", "pyproject.toml", "", 'plait = "plait._cli.main:main"'),
     Fault("wheel", "a module left out", "pyproject.toml", '["src/plait"]\nexclude = ["**/star.py"]', '["src/plait"]'),
     Fault("wheel", "a dependency that is not declared", "pyproject.toml", "", '"cloudpickle>=3.0", '),
-    Fault("tests", "a test that fails", "tests/test_fault.py", "def test_fault():\n    assert 1 == 2\n"),
+    Fault("tests", "a test that fails", "tests/test_fault.py", _FAILS),
     Fault("tests", "a warning", "tests/test_fault.py", _WARNS),
     Fault("tests", "an error in a thread", "tests/test_fault.py", """
 import threading
@@ -59,7 +88,12 @@ def test_fault():
     thread.join()
 """),
     Fault("tests", "a process left behind", "tests/test_fault.py", _LEFT),
+    Fault("tests", "a worker left behind by a program that a test started", "tests/test_fault.py", _LEFT_WORKER),
+    Fault("tests", "a daemon left behind", "tests/test_fault.py", _LEFT_DAEMON),
     Fault("tests", "a doctest that lies", _STAR, _LIE),
+    Fault("engines", "a test of the contract that fails", "tests/test_contract.py", _FAILS),
+    Fault("engines", "a kind of failure that is not survived", "tests/test_faults.py", _FAILS),
+    Fault("engines", "a torture that finds something", "tests/torture/test_kills.py", _FAILS),
     Fault("pages", "a snippet that fails", "README.md", "\n```python\nassert False\n```\n"),
     Fault("tests", "a link that leads nowhere", "README.md", "\n[nowhere](docs/nowhere.md)\n"),
     Fault("tests", "a heavy import", "src/plait/__init__.py", "\nimport typing\n"),
@@ -82,9 +116,9 @@ def main(chosen: list[str]) -> int:
     with tempfile.TemporaryDirectory(prefix="plait-gates-") as name:
         copy = Path(name) / "plait"
         subprocess.run(["git", "clone", "--quiet", str(ROOT), str(copy)], check=True)
-        for path in (copy / "tests").glob("test_*.py"):  # the rest of the suite takes time and guards nothing here
-            if path.stem.removeprefix("test_") not in ("examples", "import_cost", "public_names", "snippets", "style"):
-                path.unlink()
+        for path in (copy / "tests").rglob("test_*.py"):  # the rest of the suite takes time and guards nothing here
+            if path.stem.removeprefix("test_") not in _KEPT:
+                path.write_text(_PASSES)
         for path in (copy / "examples").glob("demo_*.py"):
             path.unlink()
         for path in (copy / "docs").glob("*.md"):  # their titles are enough for links to lead to
@@ -93,8 +127,9 @@ def main(chosen: list[str]) -> int:
         (copy / "README.md").write_text("# plait\n")
         gates = sorted({fault.gate for fault in faults})
         print("the copy itself must be green ...", flush=True)
-        if run(copy, [_named(gate, version) for gate in gates]):
-            print("the copy of the last commit is red before anything was broken; mend that first")
+        red, told = run(copy, [_named(gate, version) for gate in gates])
+        if red:
+            print(f"{told}\nthe copy of the last commit is red before anything was broken; mend that first")
             return len(faults)
         missed = [fault for fault in faults if not objects(copy, fault, version)]
     print(f"\n{len(faults) - len(missed)} of {len(faults)} faults were found")
@@ -112,7 +147,7 @@ def objects(copy: Path, fault: Fault, version: str) -> bool:
     else:
         file.write_text((before or "") + fault.text)
     gate = _named(fault.gate, version)
-    red = run(copy, [gate])
+    red, _ = run(copy, [gate])
     if before is None:
         file.unlink()
     else:
@@ -123,16 +158,17 @@ def objects(copy: Path, fault: Fault, version: str) -> bool:
 
 def _named(gate: str, version: str) -> str:
     """What the gate is called in `.ci/run`, where tests have one on each Python."""
-    return {"tests": f"tests-{version}-rest", "pages": f"tests-{version}-pages"}.get(gate, gate)
+    part = {"tests": "rest", "engines": "engines", "pages": "pages"}.get(gate)
+    return f"tests-{version}-{part}" if part else gate
 
 
-def run(copy: Path, gates: list[str]) -> bool:
-    """Whether one of the gates is red."""
+def run(copy: Path, gates: list[str]) -> tuple[bool, str]:
+    """Whether one of the gates is red, and what they said."""
     found = subprocess.run(["bash", ".ci/run", *gates], cwd=copy, capture_output=True, text=True, check=False)
     if "gates:" not in found.stdout:
         print(found.stdout, found.stderr)
         sys.exit("the gates did not run to their end")
-    return found.returncode != 0
+    return found.returncode != 0, found.stdout
 
 
 if __name__ == "__main__":
