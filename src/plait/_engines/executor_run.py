@@ -80,6 +80,8 @@ class ExecutorRun:
         self._id = os.urandom(8).hex()
         self._functions = 0
         self._broken: PlaitError | None = None
+        threads = host.threads  # where it has more than the job may use, or does not say, it would run what shall wait
+        self._queues = host.ahead and threads is not None and threads <= job.workers
 
     def drive(self) -> Generator[Batch, None, None]:
         """Finished batches, until the feed is finished or the job cancelled."""
@@ -127,7 +129,7 @@ class ExecutorRun:
     def _assign(self) -> None:
         feed, job = self._feed, self._job
         while self._broken is None and not self._input.rests:
-            at_once = feed.interdependent or feed.limit is not None or not self._host.ahead
+            at_once = feed.interdependent or feed.limit is not None or not self._queues
             if len(self._flights) >= job.workers * (1 if at_once else self._planner.depth):
                 return
             if feed.interdependent and not feed.ready:

@@ -112,6 +112,13 @@ def marks(path: str) -> int:
     return os.stat(path).st_size if os.path.exists(path) else 0
 
 
+def alone(path: str) -> bool:
+    """Raise FileExistsError where another call is in here."""
+    os.close(os.open(path, os.O_CREAT | os.O_EXCL))
+    os.unlink(path)
+    return True
+
+
 @napping
 def wait_for(path: str) -> Generator[None, None, str]:
     """Return when the file exists."""

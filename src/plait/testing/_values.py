@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import plait
-from plait.testing._functions import double, meet, same, wait_unless_plain
+from plait.testing._functions import alone, double, meet, same, wait_unless_plain
 from plait.testing._support import ContractBase
 
 _AHEAD = 300_000  # items of no cost that may be pulled ahead of the consumer: constant, whatever the length
@@ -65,6 +65,11 @@ class ValuesContract(ContractBase):
             items = [("wait", f"{folder}/met-0")] + [("nap", "6")] * 80
             stream = plait.map(wait_unless_plain, itertools.chain(items, _touching(folder)), engine=engine, workers=2)
             assert list(stream) == [what for _, what in items]
+
+    def test_no_more_items_run_at_once_than_there_are_workers(self) -> None:
+        """Nor where they are so cheap that the next ones lie ready for whoever has nothing to do."""
+        with self.folder() as folder, self.engine() as engine:
+            assert all(plait.map(alone, [f"{folder}/in"] * 3000, engine=engine, workers=1))
 
     def test_as_many_items_run_at_once_as_there_are_workers(self) -> None:
         with self.folder() as folder, self.engine() as engine:

@@ -128,11 +128,15 @@ class WorkersContract(ContractBase):
         if not self.owns_workers:
             return
         with self.folder() as folder, self.engine() as engine, plait.Pool(engine, workers=1) as pool:
-            maps = [set(plait.map(use, [folder] * 5, engine=pool)) for _ in range(3)]
-            assert all(len(uses) == 1 for uses in maps)
-            kept = not self.shares_memory if self.keeps_workers is None else self.keeps_workers
-            assert (len(set().union(*maps)) == 1) is kept
+            maps = [list(plait.map(use, [folder] * 5, engine=pool)) for _ in range(3)]
             calls = [pool.submit(self.of(use), folder).result() for _ in range(3)]
+            if self.keeps_workers:  # an executor chooses the thread, also where one runs at a time
+                uses = {*itertools.chain(*maps, calls)}
+                assert len(uses) == len({each[0] for each in uses}) == len({pid_thread(each) for each in uses})
+                return
+            assert all(len(set(uses)) == 1 for uses in maps)
+            kept = not self.shares_memory if self.keeps_workers is None else self.keeps_workers
+            assert (len({*itertools.chain(*maps)}) == 1) is kept
             assert len({each[0] for each in calls}) == 1
 
     # --- current
