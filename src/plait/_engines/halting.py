@@ -23,7 +23,7 @@ from plait._core.errors import Cancelled, StopTask, TaskTimeout
 from plait._core.interrupts import is_outside
 from plait._core.job import Running
 from plait._engines.batch_task import BatchTask
-from plait._engines.core_wait import core_use
+from plait._engines.core_wait import core_use, is_runnable
 from plait._engines.injection import inject, take_back
 from plait._engines.stealing import Portion
 
@@ -91,7 +91,7 @@ class Seat(BatchTask):
         abandoned: nobody waits for it any more and its results are dropped; set by the driver under `door`.
         clock_id: the clock of its CPU time, or None.
         cpu: its CPU time when the driver last looked; the driver's.
-        core_use: what it had got of a core when the driver last looked; the driver's.
+        core_use: what it had got of a core when the driver last looked, and when that was; the driver's.
     """
 
     __slots__ = (
@@ -128,7 +128,7 @@ class Seat(BatchTask):
         self.abandoned = False
         self.clock_id: int | None = None
         self.cpu = 0.0
-        self.core_use = (0.0, 0.0, 0)
+        self.core_use = (0.0, 0.0, 0, 0.0)
 
     # --- the worker's side
 
@@ -223,8 +223,11 @@ class Seat(BatchTask):
 
         `late` is how long the driver, which needs the GIL as well, has once waited for it meanwhile.
         """
-        before, self.core_use = self.core_use, core_use(self.thread.native_id)
-        ran, waited, turns = (now - then for now, then in zip(self.core_use, before, strict=True))
+        thread = self.thread.native_id
+        before, self.core_use = self.core_use, (*core_use(thread), time.perf_counter())
+        ran, waited, turns, elapsed = (now - then for now, then in zip(self.core_use, before, strict=True))
+        if turns <= 1 and elapsed - ran > _KEPT_WAITING and is_runnable(thread):
+            return True  # it still waits, which the system counts when that has ended
         in_vain = late > _LATE and turns >= _IN_VAIN and ran < turns * _SHORT
         return waited > _KEPT_WAITING or in_vain
 

@@ -377,7 +377,9 @@ def _interrupt(crew: Crew) -> None:
             if crew.wait_empty(AGAIN):
                 return
             late = max(late, time.perf_counter() - due)
-        if any(seat.inside and seat.is_sheltered() for seat in crew.seats) and time.perf_counter() < latest:
+        if time.perf_counter() >= latest:
+            return
+        if any(seat.inside and seat.is_sheltered() for seat in crew.seats):
             continue
         if not rounds or not any(seat.inside and seat.kept_waiting(late) for seat in crew.seats):
             return

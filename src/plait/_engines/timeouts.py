@@ -83,10 +83,11 @@ class Watch:
                 return self._wait_for(seat, alarm, now)
         alarm.looks += 1
         alarm.late = max(alarm.late, now - alarm.due)
-        if now < alarm.last or alarm.looks < LOOKS or (seat.is_sheltered() and now - alarm.raised < HELD_UP):
+        latest = alarm.raised + HELD_UP
+        if now < alarm.last or alarm.looks < LOOKS or (seat.is_sheltered() and now < latest):
             alarm.due = now + AGAIN
             return False
-        if not alarm.rounds or not seat.kept_waiting(alarm.late):
+        if not alarm.rounds or now >= latest or not seat.kept_waiting(alarm.late):
             return self._give_up(seat, alarm)
         alarm.rounds -= 1
         return self._wait_for(seat, alarm, now)
