@@ -1,12 +1,14 @@
-"""For how long nothing has moved in this process: every thread is where it was, and no processor time was spent."""
+"""For how long nothing has moved in this process: every thread is where it was, and none has run, or wanted to."""
 
 from __future__ import annotations
 
 import os
 import sys
 import time
-from _thread import get_ident
+from _thread import get_ident, get_native_id
 from types import FrameType
+
+from plait._engines.core_wait import core_times, is_runnable
 
 _STILL = 0.02  # share of a core below which a process is taken to be at a standstill
 _OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
@@ -26,7 +28,7 @@ class Standstill:
         me = get_ident()
         seen = {ident: _place(frame) for ident, frame in sys._current_frames().items() if ident != me}
         now, spent = time.monotonic(), _spent()
-        moved = seen != self._seen or spent - self._spent > _STILL * (now - self._looked)
+        moved = seen != self._seen or spent - self._spent > _STILL * (now - self._looked) or _some_are_ready()
         self._spent, self._looked = spent, now
         if moved:
             self._seen, self._since, self._told = seen, now, False
@@ -37,8 +39,17 @@ class Standstill:
 
 
 def _spent() -> float:
-    """Seconds of processor time of all threads but the calling one, whose looking around is no movement."""
-    return time.process_time() - time.thread_time()
+    """Seconds of all threads but the calling one, whose looking around is no movement, on a core or without one.
+
+    The second is no standstill of this process: others have the cores.
+    """
+    waited = sum(waited for thread, (_, waited) in core_times(os.getpid()).items() if thread != get_native_id())
+    return time.process_time() - time.thread_time() + waited
+
+
+def _some_are_ready() -> bool:
+    """Whether another thread is about to run: for how long is counted when it has got a core."""
+    return any(is_runnable(thread) for thread in core_times(os.getpid()) if thread != get_native_id())
 
 
 def _place(frame: FrameType | None) -> tuple[int, int] | None:
