@@ -21,7 +21,7 @@ from plait._engines.socket_launcher import Memory, SocketLauncher
 from plait._engines.socket_pair import Socket
 
 _KILLED = -9 if os.name == "posix" else 1  # what becomes of a process that `System.kill` ends
-_FAREWELL = 3.0  # seconds a killed worker may take to be gone
+_FAREWELL = 10.0  # seconds a killed worker may take to be gone, as where the disk of its arena is busy
 
 Process = subprocess.Popen[bytes]
 
