@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
 from itertools import count
 
 import pytest
 
+from plait._see.advise import profile as profiling
 from plait._see.advise.profile import Profile, _stalled, profile, profile_coroutine
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
@@ -16,19 +15,36 @@ pytestmark = pytest.mark.usefixtures("nothing_left")
 STALL = 0.3  # seconds
 
 
-def test_a_machine_that_stands_still_for_a_moment_is_not_the_function() -> None:
+class Clock:
+    """Stands in for `time`: only what is said to take time does."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def perf_counter(self) -> float:
+        return self.now
+
+    def thread_time(self) -> float:
+        return 0.0
+
+    process_time = thread_time
+
+
+def test_a_machine_that_stands_still_for_a_moment_is_not_the_function(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a call of 2 ms, which was the only one measured, it was said that it takes 30 ms and holds the GIL."""
-    calls = count()
+    calls, clock = count(), Clock()
+    monkeypatch.setattr(profiling, "time", clock)
+    monkeypatch.setattr(profiling, "waited_for_core", lambda: 0.0)
 
     def wait(_: int) -> None:
-        time.sleep(STALL if next(calls) == 4 else 0.002)  # two calls and another two have shown what it is like
+        clock.now += STALL if next(calls) == 4 else 0.002  # two calls and another two have shown what it is like
 
     async def wait_in_loop(_: int) -> None:
-        await asyncio.sleep(STALL if next(calls) == 1 else 0.002)
+        clock.now += STALL if next(calls) == 1 else 0.002
 
-    assert profile(wait, [1, 2, 3], 0.02).seconds < STALL / 2
+    assert profile(wait, [1, 2, 3], 0.02).seconds == pytest.approx(0.002)
     calls = count()
-    assert profile_coroutine(wait_in_loop, [1, 2, 3], 0.02).seconds < STALL / 2
+    assert profile_coroutine(wait_in_loop, [1, 2, 3], 0.02).seconds == pytest.approx(0.002)
 
 
 @pytest.mark.parametrize(

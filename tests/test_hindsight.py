@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 import plait
+from plait._engines import hindsight
 from plait._engines.choice import Measured, choose
 from plait._engines.hindsight import Ended, Hindsight
 
@@ -47,30 +48,28 @@ WAITS = Measured(calls=0, elapsed=0.02, busy=0.0, gil=0.0, left=100, cores=2)
 def test_a_choice_is_doubted_when_later_calls_are_others(
     measured: Measured, later: dict[str, float], left: int, *, doubts: bool
 ) -> None:
-    hindsight = Hindsight(measured, choose(measured), calls=1)
-    if not hindsight.metered:
-        assert not hindsight.doubts(NOW._replace(now=0.8), left, 0.0)
-        assert not hindsight.doubts(
-            NOW._replace(now=0.9, calls=0), left, 0.1
-        )  # the process computes: measure from here on
-        assert hindsight.metered
-    assert not hindsight.doubts(NOW._replace(calls=0), left, 0.0)
-    assert not hindsight.doubts(NOW, left, 0.0)  # from here on
+    sight = Hindsight(measured, choose(measured), calls=1)
+    if not sight.metered:
+        assert not sight.doubts(NOW._replace(now=0.8), left, 0.0)
+        assert not sight.doubts(NOW._replace(now=0.9, calls=0), left, 0.1)  # the process computes: measure from here on
+        assert sight.metered
+    assert not sight.doubts(NOW._replace(calls=0), left, 0.0)
+    assert not sight.doubts(NOW, left, 0.0)  # from here on
     more = NOW._replace(now=0.1, seconds=0.0, computed=0.0)._replace(**later)
     now = NOW._replace(now=NOW.now + more.now, calls=NOW.calls + more.calls, ready=more.ready)
     now = now._replace(seconds=NOW.seconds + more.seconds, computed=NOW.computed + more.computed)
-    assert hindsight.doubts(now, left, 0.0) == doubts
+    assert sight.doubts(now, left, 0.0) == doubts
 
 
 def test_what_waits_is_not_measured_as_long_as_the_process_computes_little() -> None:
-    hindsight = Hindsight(WAITS, choose(WAITS), calls=1)
+    sight = Hindsight(WAITS, choose(WAITS), calls=1)
     for look in range(10):
-        assert not hindsight.doubts(NOW._replace(now=look / 10), 100, 0.06 * look)
-        assert not hindsight.metered
-    assert not hindsight.doubts(NOW._replace(now=0.91), 100, 0.7)  # too soon to tell
-    assert not hindsight.metered
-    assert not hindsight.doubts(NOW._replace(now=1.0), 100, 0.7)
-    assert hindsight.metered
+        assert not sight.doubts(NOW._replace(now=look / 10), 100, 0.06 * look)
+        assert not sight.metered
+    assert not sight.doubts(NOW._replace(now=0.91), 100, 0.7)  # too soon to tell
+    assert not sight.metered
+    assert not sight.doubts(NOW._replace(now=1.0), 100, 0.7)
+    assert sight.metered
 
 
 @functools.cache
@@ -135,5 +134,6 @@ def test_items_that_become_dear_move_after_all() -> None:
     assert moves(becomes_dear, 400)
 
 
-def test_what_waits_at_first_and_computes_then_moves_after_all() -> None:
+def test_what_waits_at_first_and_computes_then_moves_after_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hindsight, "_SATURATED", (0.05, 1.2))  # nearly a core, where no other program wants one
     assert moves(wakes_up, 1_000)
