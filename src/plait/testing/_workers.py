@@ -28,6 +28,11 @@ class WorkersContract(ContractBase):
         """How many workers hold instances when all are busy: coroutines take turns in one thread, and share."""
         return 1 if self.awaits else self.workers
 
+    @property
+    def _another_in_turn(self) -> bool:
+        """Whether another worker may run the next item although one runs at a time: an executor chooses."""
+        return self.keeps_workers is True or not self.owns_workers
+
     # --- per_worker
 
     def test_a_worker_sets_up_once_and_tears_down_at_the_end(self) -> None:
@@ -84,7 +89,9 @@ class WorkersContract(ContractBase):
             with raises(ValueError):
                 list(plait.map(use_or_fail, [folder, folder, ""], engine=engine, workers=1))
             engine.close()
-            assert balance(folder) == (1, 0)
+            up, left = balance(folder)
+            assert 1 <= up <= 1 + self._another_in_turn
+            assert not left
 
     def test_an_error_in_the_set_up_fails_its_item_and_the_next_tries_again(self) -> None:
         with self.folder() as folder, self.engine() as engine:
@@ -96,7 +103,11 @@ class WorkersContract(ContractBase):
                 type(None),
                 type(None),
             ]
-            assert [outcome.value for outcome in outcomes] == [None, None, 3, 3]
+            values = [outcome.value for outcome in outcomes]
+            if self._another_in_turn:
+                assert values in ([None, None, 3, 3], [None, None, 3, 4])
+            else:
+                assert values == [None, None, 3, 3]
             assert any("set-up of fails_twice()" in note for note in outcomes[0].error.__notes__)  # type: ignore[union-attr]  # it is an error
 
     def test_an_error_in_the_tear_down_is_told_and_the_others_are_torn_down(self) -> None:
@@ -130,7 +141,7 @@ class WorkersContract(ContractBase):
         with self.folder() as folder, self.engine() as engine, plait.Pool(engine, workers=1) as pool:
             maps = [list(plait.map(use, [folder] * 5, engine=pool)) for _ in range(3)]
             calls = [pool.submit(self.of(use), folder).result() for _ in range(3)]
-            if self.keeps_workers:  # an executor chooses the thread, also where one runs at a time
+            if self._another_in_turn:
                 uses = {*itertools.chain(*maps, calls)}
                 assert len(uses) == len({each[0] for each in uses}) == len({pid_thread(each) for each in uses})
                 return
