@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -17,7 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 class Marked:
     """A program that runs in its own process group with a mark in its environment, which its descendants inherit.
 
-    What others on this machine do in /dev/shm is told from what the program left there by the name.
+    What others on this machine do in /dev/shm is told from what the program left there by the name, and by who has it.
     """
 
     def __init__(self, script: str, *arguments: str, folder: Path, **environment: str) -> None:
@@ -67,7 +68,7 @@ class Marked:
             found = []
             if processes := self.processes():
                 found.append(f"processes {processes}")
-            if shared := _shared() - self.shared:
+            if (shared := _shared() - self.shared) and (shared := shared - _of_others(self.mark)):
                 found.append(f"/dev/shm {shared}")
             if files := list(self.temporary.iterdir()):
                 found.append(f"temporary files {files}")
@@ -93,6 +94,23 @@ def marked_processes(mark: str) -> dict[int, str]:
 
 def _shared() -> set[str]:
     return {name for name in os.listdir("/dev/shm") if name.startswith(_OURS)}
+
+
+def _of_others(mark: str) -> set[str]:
+    """What of it processes without the mark have mapped, such as the semaphores of a test that runs beside this one.
+
+    By the number of the file: the C library makes a semaphore under one name, and then gives it another.
+    """
+    mapped: set[int] = set()
+    for pid in {int(entry) for entry in os.listdir("/proc") if entry.isdigit()} - marked_processes(mark).keys():
+        try:
+            mapped.update(
+                int(number) for number in re.findall(r" (\d+) +/dev/shm/", Path(f"/proc/{pid}/maps").read_text())
+            )
+        except OSError:
+            continue  # it has ended, or is somebody else's
+    with os.scandir("/dev/shm") as files:
+        return {file.name for file in files if file.inode() in mapped}
 
 
 def _parent(pid: int) -> int:
