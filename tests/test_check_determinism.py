@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import os
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 from textwrap import dedent
 
@@ -13,6 +15,7 @@ import pytest
 
 from plait._check.explore import explore_script
 from plait._check.record import Record
+from plait._schedulers.replay import ReplayScheduler
 
 PROGRAMS = {
     "threads": """
@@ -82,6 +85,41 @@ DIGESTS = {
 }
 
 
+SETS = """
+    import asyncio
+    order = []
+    async def work(name):
+        try:
+            await asyncio.sleep(9)
+        finally:
+            order.append(name)
+    async def fail():
+        await asyncio.sleep(1)
+        raise KeyError
+    async def main():
+        try:
+            async with asyncio.TaskGroup() as group:  # which cancels the others
+                for name in "abcdefg":
+                    group.create_task(work(name))
+                group.create_task(fail())
+        except* KeyError:
+            pass
+        for each in asyncio.as_completed([work(name) for name in "hijklmn"]):
+            await each
+        loop = asyncio.get_running_loop()
+        futures = {loop.create_future(): name for name in "opqrst"}
+        for future in futures:
+            future.set_result(None)
+        done, _ = await asyncio.wait(futures)
+        order.extend(futures[future] for future in done)
+        for name in "uvwxyz":
+            asyncio.create_task(work(name))
+        await asyncio.sleep(0)  # and the end of the loop cancels them
+    asyncio.run(main())
+    print("".join(order))
+"""
+
+
 def digest(file: Path) -> str:
     found = hashlib.sha256()
 
@@ -122,3 +160,17 @@ def test_the_same_in_another_process(program: Path) -> None:
         [sys.executable, "-c", command], env=environment, capture_output=True, text=True, check=True
     )
     assert result.stdout.strip() == digest(program)
+
+
+def test_what_asyncio_keeps_in_sets_is_in_the_order_in_which_it_was_made(tmp_path: Path) -> None:
+    file = tmp_path / "sets.py"
+    file.write_text(dedent(SETS))
+    outputs, kept = set(), []
+
+    def note(record: Record) -> None:
+        outputs.add(record.output)
+        kept.append([asyncio.Future(loop=loop) for _ in range(len(outputs) + len(kept) % 7)])  # moves what comes next
+
+    with closing(asyncio.new_event_loop()) as loop:
+        explore_script(file, runs=30, seconds=None, scheduler=ReplayScheduler([]), examine=note)
+    assert outputs == {"abcdefghijklmnopqrstuvwxyz\n"}

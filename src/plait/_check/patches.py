@@ -44,6 +44,7 @@ from plait._check.stand_in.counter import iadd, subtract, update
 from plait._check.stand_in.datetime import StandInDatetime, calendar, pickled
 from plait._check.stand_in.exit import exit_at_once, keeps_failure, register, unregister
 from plait._check.stand_in.fork import forking
+from plait._check.stand_in.futures import as_completed
 from plait._check.stand_in.gc import collect
 from plait._check.stand_in.locks import StandInLock, StandInRLock, StandInWaiter
 from plait._check.stand_in.queue import StandInSimpleQueue
@@ -220,6 +221,7 @@ def _stand_ins() -> Iterator[tuple[Any, Any]]:
     yield from Signals().stand_ins()
     yield from advising()
     yield asyncio.new_event_loop, stand_in_loop.new_event_loop
+    yield asyncio.as_completed, as_completed
     yield asyncio.SelectorEventLoop, stand_in_loop.StandInLoop
     yield _DATETIME, StandInDatetime
     for name, stand_in in {**clock.clocks(float(int(time.time()))), **calendar()}.items():

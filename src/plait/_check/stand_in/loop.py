@@ -26,6 +26,7 @@ from plait._check.diagnosis import uncaught
 from plait._check.record import Frame, Remark
 from plait._check.remarks import COLLECTED, foreign, suspended
 from plait._check.stage import STAGE
+from plait._check.stand_in.futures import Future, Task
 from plait._check.unwinding import end_coroutine
 from plait._core.event import Event, Kind, Site
 
@@ -73,10 +74,19 @@ class StandInLoop(asyncio.SelectorEventLoop):
         control = execution.add(str(name), me, site)
         control.kind = "task"
         execution.step(Kind.START, control.number, "", site)
-        task: asyncio.Task[Any] = super().create_task(coro, **options)
+        task: asyncio.Task[Any]
+        if self.get_task_factory() is None:
+            self._check_closed()  # type: ignore[attr-defined]  # as the base class does
+            task = Task(coro, loop=self, **options)
+        else:
+            task = super().create_task(coro, **options)
         self._tasks[id(task)] = control
         control.task_ref = weakref.ref(task)
         return task
+
+    def create_future(self) -> asyncio.Future[Any]:
+        """As `loop.create_future`."""
+        return Future(loop=self)
 
     def call_soon_threadsafe(  # type: ignore[override]  # any callback
         self, callback: Any, *args: Any, context: Context | None = None

@@ -209,11 +209,12 @@ def alone_after_fork(execution: Execution) -> None:
 
 def number_of(self: object) -> int:
     """The hash of a thread or a future, in place of its address: sets of them have the same order in each execution."""
-    known = self.__dict__
-    found: int | None = known.get(_NUMBER)
-    if found is None:
-        found = known[_NUMBER] = next(_Numbers.next)
-    return found
+    try:
+        known: int = object.__getattribute__(self, _NUMBER)  # tasks have attributes, and no `__dict__`
+    except AttributeError:
+        known = next(_Numbers.next)
+        object.__setattr__(self, _NUMBER, known)
+    return known
 
 
 def forget_unborn() -> None:
