@@ -112,18 +112,14 @@ def _add_peer(table: Table, tool: str, buggy: list[Path], ours: dict[str, list[S
 
 def search(path: Path, seed: int, limit: int) -> Search:
     """A search as `plait check` makes it, without the investigation of what it finds."""
+    from plait._check.conclude import looking
     from plait._check.explore import Budget, Course, explore
-    from plait._check.look import Look
     from plait._check.programs.program import Script
     from plait._check.reading.source import Sources
-    from plait._schedulers.hinted import HintedScheduler
-    from plait._schedulers.replay import ReplayScheduler
-    from plait._schedulers.table import make_scheduler
 
     file = str(path)
     entry = INDEX["buggy"].get(path.stem, {}) if path.parent.name == "buggy" else {}
-    scheduler = HintedScheduler(make_scheduler("rotation"), ReplayScheduler)
-    look = Look(scheduler.hint, Sources(linecache.getlines), one_output=entry.get("failure") == "outcome")
+    scheduler, look = looking("rotation", Sources(linecache.getlines), one_output=entry.get("failure") == "outcome")
     began = time.process_time()
     result = explore(
         lambda fresh: Script(file, (), fresh),

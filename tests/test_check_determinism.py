@@ -174,3 +174,25 @@ def test_what_asyncio_keeps_in_sets_is_in_the_order_in_which_it_was_made(tmp_pat
     with closing(asyncio.new_event_loop()) as loop:
         explore_script(file, runs=30, seconds=None, scheduler=ReplayScheduler([]), examine=note)
     assert outputs == {"abcdefghijklmnopqrstuvwxyz\n"}
+
+
+@pytest.mark.parametrize("how", ["import of_others", "importlib.import_module('of_others')"])
+def test_the_first_execution_which_imports_what_others_have_written_is_like_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    (tmp_path / "library").mkdir()
+    (tmp_path / "library" / "of_others.py").write_text("import threading\nwith threading.Lock(): pass\n")
+    monkeypatch.syspath_prepend(tmp_path / "library")
+    file = tmp_path / "program" / "program.py"
+    file.parent.mkdir()
+    lines = ["import importlib, threading", f"def work(): {how}"]
+    lines += ["threads = [threading.Thread(target=work) for _ in 'ab']"]
+    file.write_text("\n".join([*lines, "for thread in threads: thread.start()"]))
+    seen = []
+
+    def note(record: Record) -> None:
+        seen.append([(event.thread, event.kind, event.site and event.site.line) for event in record.events])
+
+    explore_script(file, runs=2, seconds=None, scheduler=ReplayScheduler([]), examine=note)
+    del sys.modules["of_others"]
+    assert seen[0] == seen[1]

@@ -76,10 +76,10 @@ def search(
     another process meanwhile.
     """
     sources = Sources(_lines)
-    hinted, look = _looking(scheduler, sources, one_output=one_output)
+    hinted, look = looking(scheduler, sources, one_output=one_output)
     second = None
     if scout is not None:
-        second = Second(scout, look.confirm, Course(*_looking(scheduler, sources, one_output=one_output), SEED))
+        second = Second(scout, look.confirm, Course(*looking(scheduler, sources, one_output=one_output), SEED))
 
     def conclude(record: Record, case: object, again: Again) -> Told | Doubt:
         end = monotonic() + _SHRINKING
@@ -108,7 +108,7 @@ def search(
 
 def go_ahead(subject: Subject, scouting: Scouting, *, scheduler: str | Scheduler, one_output: bool = False) -> None:
     """Searches as a scout does: until it is ended, or has found something, which it tells."""
-    hinted, look = _looking(scheduler, Sources(_lines), one_output=one_output)
+    hinted, look = looking(scheduler, Sources(_lines), one_output=one_output)
 
     def examine(record: Record) -> Case | None:
         case = look(record)
@@ -131,7 +131,7 @@ def go_ahead(subject: Subject, scouting: Scouting, *, scheduler: str | Scheduler
     scouting.finish()
 
 
-def _looking(scheduler: str | Scheduler, sources: Sources, *, one_output: bool) -> tuple[HintedScheduler, Look]:
+def looking(scheduler: str | Scheduler, sources: Sources, *, one_output: bool) -> tuple[HintedScheduler, Look]:
     """A scheduler, and who looks at what it does and tells it what to try."""
     hinted = HintedScheduler(make_scheduler(scheduler), partial(ReplayScheduler, impatient=True))
     return hinted, Look(hinted.hint, sources, one_output=one_output, follows=lambda: hinted.follows)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import builtins
 import copy
+import importlib
 import linecache
 import os
 import sys
@@ -14,7 +15,7 @@ from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from importlib.util import spec_from_file_location
 from pathlib import Path
 from types import CodeType, ModuleType, TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zipimport import zipimporter
 
 from plait._check.rewrite.module import Part, rewrite_parts
@@ -24,6 +25,9 @@ from plait._core.errors import UsageError
 from plait._core.event import Site
 from plait._core.importable import is_unfinished
 
+if TYPE_CHECKING:
+    from plait._check.controlled import Controlled
+
 _SITE_FIELDS = len(Site._fields)
 _ADVICE = {"AssertionRewritingHook": ": leave pytest to check, by `plait check -m pytest` and the file"}
 _UNFINISHED = (
@@ -32,6 +36,7 @@ _UNFINISHED = (
 )
 _FINALIZERS = ("__del__", "weakref")  # who writes one of these has something run when garbage goes
 _IMPORT = builtins.__import__
+_IMPORT_MODULE = importlib.import_module
 _STAYS = {*sys.stdlib_module_names, __name__.partition(".")[0]}  # packages that check itself runs on
 
 
@@ -286,10 +291,7 @@ def quiet_import(
     level: int = 0,
 ) -> ModuleType:
     """As `__import__`; what the machinery and the modules of others do meanwhile is no business of the scheduler."""
-    execution = STAGE.execution
-    if execution is None or execution.aborting or (not fromlist and not level and name in sys.modules):
-        return _IMPORT(name, globals, locals, fromlist, level)
-    me = execution.here()
+    me = None if not fromlist and not level and name in sys.modules else _importer()
     if me is None:
         return _IMPORT(name, globals, locals, fromlist, level)
     me.quiet += 1
@@ -299,6 +301,24 @@ def quiet_import(
         me.quiet -= 1
         INTERPRETERS.watch()
         STAGE.imported()
+
+
+def quiet_import_module(name: str, package: str | None = None) -> ModuleType:
+    """As `importlib.import_module`, which does not ask `__import__`; as quiet as that."""
+    me = None if name in sys.modules else _importer()
+    if me is None:
+        return _IMPORT_MODULE(name, package)
+    me.quiet += 1
+    try:
+        return _IMPORT_MODULE(name, package)
+    finally:
+        me.quiet -= 1
+        INTERPRETERS.watch()
+
+
+def _importer() -> Controlled | None:
+    execution = STAGE.execution
+    return None if execution is None or execution.aborting else execution.here()
 
 
 def with_sites(code: CodeType) -> CodeType:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Sequence
 from itertools import combinations_with_replacement
 from operator import attrgetter
@@ -13,14 +13,16 @@ from plait._check.investigate import Case
 from plait._check.predict import Prediction, lost, predictions
 from plait._check.reading.history import History
 from plait._check.reading.races import interleaved
+from plait._check.reading.reversals import ORDERED, reversals
 from plait._check.reading.source import Sources
 from plait._check.record import Record, Switch
 from plait._check.remarks import GRAVITY
 from plait._check.scout import Discovery
-from plait._core.event import Site
+from plait._core.event import Event, Site
 
 _SITE, _THREAD = attrgetter("site"), attrgetter("thread")
 _LONGEST = 10_000  # events; beyond, predicting costs more than it saves
+_AGAIN = 3  # trials of one order of two lines: it may do no harm where it is seen first
 _TRIED = 40  # predictions that are run in a search
 
 
@@ -48,12 +50,13 @@ class Look:
         self._one_output = one_output
         self._passing: Record | None = None
         self._trials: deque[Prediction] = deque()
-        self._told: set[tuple[str, bool, tuple[Site | None, ...]]] = set()
+        self._told: dict[tuple[str, bool, tuple[Site | None, ...]], set[tuple[Switch, ...]]] = defaultdict(set)
         self._remarked: set[tuple[str, tuple[Site | None, ...]]] = set()
         self._notes: list[Finding] = []
         self._judged: set[tuple[Site | None, ...]] = set()  # accesses in an order that may have lost something
         self._seen: set[tuple[Site | None, bool]] = set()  # where threads have come, and where several in one execution
         self._apart: set[tuple[object, object]] = set()  # functions that different threads have run in one execution
+        self._orders: dict[tuple[int, int], tuple[Site | None, Site | None]] = {}  # who came right behind whom
         self._came: set[tuple[int, int]] = set()  # the same: identities of sites, and who came there
         self._kept: dict[int, Site | None] = {}  # so that no other site gets an identity
 
@@ -116,11 +119,20 @@ class Look:
         A line to which two threads come has not been seen where only one of them had come; nor have two functions that
         two threads run, as those of a pool may, where one thread had run both.
         """
-        if len(self._told) >= _TRIED or len(record.events) > _LONGEST or len(record.threads) == 1:
+        if not self._room() or len(record.events) > _LONGEST or len(record.threads) == 1:
             return
+        orders = _orders(record)
+        new_orders = orders.keys() - self._orders.keys()
+        self._orders.update(orders)
+        if not self._predict_all(record) and new_orders:  # other lines meet than ever before: so others may be near
+            for reversal in reversals(History(record)):
+                self._try(Prediction("order", reversal.switches, reversal.sites), _AGAIN)
+
+    def _predict_all(self, record: Record) -> bool:
+        """Whether the record has shown something of the source for the first time; then all it predicts is tried."""
         came = set(zip(map(id, map(_SITE, record.events)), map(_THREAD, record.events), strict=True))
         if came <= self._came:  # a site is one object in most events, and these need no comparing
-            return
+            return False
         self._came |= came
         self._kept.update((id(event.site), event.site) for event in record.events)
         pairs = {(event.site, event.thread) for event in record.events}
@@ -128,15 +140,23 @@ class Look:
         seen = {(site, several) for site, threads in times.items() for several in {False, threads > 1}}
         apart = _apart(pairs)
         if seen <= self._seen and apart <= self._apart:
-            return
+            return False
         self._seen |= seen
         self._apart |= apart
         for prediction in predictions(record, self._sources):
-            key = prediction.kind, prediction.early, prediction.sites
-            if key not in self._told and len(self._told) < _TRIED:
-                self._told.add(key)
-                self._trials.append(prediction)
-                self._hint(prediction.switches)
+            self._try(prediction, 1)
+        return True
+
+    def _try(self, prediction: Prediction, times: int) -> None:
+        key = prediction.kind, prediction.early, prediction.sites
+        tried = self._told[key]
+        if len(tried) < times and prediction.switches not in tried and self._room():
+            tried.add(prediction.switches)
+            self._trials.append(prediction)
+            self._hint(prediction.switches)
+
+    def _room(self) -> bool:
+        return sum(map(len, self._told.values())) < _TRIED
 
 
 def _apart(came: set[tuple[Site | None, int]]) -> set[tuple[object, object]]:
@@ -148,3 +168,16 @@ def _apart(came: set[tuple[Site | None, int]]) -> set[tuple[object, object]]:
     return {
         (one, other) for one, other in combinations_with_replacement(sorted(ran), 2) if len(ran[one] | ran[other]) > 1
     }
+
+
+def _orders(record: Record) -> dict[tuple[int, int], tuple[Site | None, Site | None]]:
+    """The two places in the source, by their identities, where one thread touched something right behind another."""
+    last: dict[int, Event] = {}
+    found = {}
+    for event in record.events:
+        if event.kind in ORDERED and event.place >= 0:
+            before = last.get(event.place)
+            if before is not None and before.thread != event.thread:
+                found[id(before.site), id(event.site)] = before.site, event.site
+            last[event.place] = event
+    return found

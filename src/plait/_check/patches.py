@@ -16,6 +16,7 @@ import copyreg
 import datetime
 import functools
 import gc
+import importlib
 import logging
 import os
 import queue
@@ -32,6 +33,7 @@ from typing import Any
 
 from plait._check import clock
 from plait._check.children import starting
+from plait._check.fresh import quiet_import_module
 from plait._check.outside import entry_points
 from plait._check.remarks import cutting_off, unawaited
 from plait._check.stage import STAGE
@@ -223,6 +225,7 @@ def _stand_ins() -> Iterator[tuple[Any, Any]]:
     yield asyncio.new_event_loop, stand_in_loop.new_event_loop
     yield asyncio.as_completed, as_completed
     yield asyncio.SelectorEventLoop, stand_in_loop.StandInLoop
+    yield importlib.import_module, quiet_import_module
     yield _DATETIME, StandInDatetime
     for name, stand_in in {**clock.clocks(float(int(time.time()))), **calendar()}.items():
         yield getattr(time, name), stand_in

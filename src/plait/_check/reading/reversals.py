@@ -27,7 +27,7 @@ def reversals(history: History) -> list[Reversal]:
     found: dict[tuple[Site | None, Site | None], Reversal] = {}
     last: dict[int, list[int]] = {}  # accesses of a place, and acquisitions of a lock
     for later, event in enumerate(history.events):
-        if event.kind not in _ORDERED or event.place < 0:
+        if event.kind not in ORDERED or event.place < 0:
             continue
         earlier = _rival(history, last.setdefault(event.place, []), later)
         last[event.place].append(later)
@@ -42,7 +42,7 @@ def reversals(history: History) -> list[Reversal]:
     return list(found.values())
 
 
-_ORDERED = (Kind.READ, Kind.WRITE, Kind.ACQUIRE)
+ORDERED = (Kind.READ, Kind.WRITE, Kind.ACQUIRE)
 
 
 def _rival(history: History, before: list[int], later: int) -> int:
