@@ -134,7 +134,11 @@ End = tuple[str, *tuple[object, ...]]
 
 
 class Ends(NamedTuple):
-    """What can come of a program: what it prints last, ("hang", its tasks), or an exception; whether that is all."""
+    """What can come of a program, and whether that is all.
+
+    An end is ("end", what it prints last), ("hang", its tasks), ("unasked", "") for an exception that nobody has asked a
+    task for, or the name of an exception.
+    """
 
     found: frozenset[End]
     whole: bool
@@ -207,6 +211,9 @@ def _performed(code: Any, path: list[list[int]]) -> End:
         return ("hang", loop.stuck) if loop.stuck is not None else (type(error).__name__, "")
     finally:
         loop.cut_off()
+    kept = (task._exception for task in loop.made if task._log_traceback)
+    if loop.unasked or any(isinstance(error, Exception) for error in kept):
+        return "unasked", ""
     return "end", last(output.getvalue())
 
 
@@ -231,6 +238,7 @@ class _Loop(asyncio.SelectorEventLoop):
 
     def __init__(self, path: list[list[int]]) -> None:
         super().__init__()
+        self.unasked = False
         self.stuck: tuple[str, ...] | None = None
         self.made: list[asyncio.Task[Any]] = []
         self._path, self._at, self._now, self._left = path, 0, 1000.0, _LONGEST
@@ -247,7 +255,8 @@ class _Loop(asyncio.SelectorEventLoop):
         return self._now
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:
-        """What nobody has asked a task for is not our business."""
+        """What nobody has asked a future for."""
+        self.unasked = self.unasked or isinstance(context.get("exception"), Exception)
 
     def _run_once(self) -> None:
         self._left -= 1

@@ -62,6 +62,8 @@ def _end(record: Record) -> End:
     failure = record.failure
     if failure is None:
         return "end", last(record.output)
+    if failure.unasked:
+        return "unasked", ""
     if failure.exception is not None:
         return type(failure.exception).__name__, ""
     threads = [record.threads[blocked.thread] for blocked in failure.blocked]
