@@ -33,6 +33,7 @@ from typing import Any
 
 from plait._check import clock
 from plait._check.children import starting
+from plait._check.controlled import Controlled
 from plait._check.fresh import quiet_import_module
 from plait._check.outside import entry_points
 from plait._check.remarks import cutting_off, unawaited
@@ -236,13 +237,19 @@ def _acquire_by_number(self: Any, waited_for: Iterable[Any]) -> None:
     self.futures = sorted(waited_for, key=hash)
 
 
-def end_of_pools() -> bool:
-    """What executors do at the end of the interpreter, in virtual time; whether there was anything to do."""
-    queues = pool_module._threads_queues
-    if queues:
+def end_of_pools(me: Controlled) -> None:
+    """What executors do at the end of the interpreter, in virtual time; the main thread does it."""
+    if pool_module._threads_queues:
         pool_module._python_exit()
     gate = _gate()
-    return bool((gate is not None and gate.finish()) or queues)
+    if gate is None:
+        return
+    idle = not gate.busy  # then the program does the same as if nobody had imported pools of ours
+    me.quiet += idle
+    try:
+        gate.finish()
+    finally:
+        me.quiet -= idle
 
 
 def _gate() -> Any:

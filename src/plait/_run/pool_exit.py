@@ -35,6 +35,11 @@ class ExitGate:
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=self._forget)
 
+    @property
+    def busy(self) -> bool:
+        """Whether there is something that has to end."""
+        return bool(self._open)
+
     def enter(self, work: Finishing) -> None:
         """Have `work` finished at exit.
 
@@ -51,8 +56,8 @@ class ExitGate:
         with self._lock:
             self._open.discard(work)
 
-    def finish(self) -> bool:
-        """Have all that is open end, and let nothing begin any more; whether there was anything."""
+    def finish(self) -> None:
+        """Have all that is open end, and let nothing begin any more."""
         with self._lock:
             self._exiting = True
             open_ = list(self._open)
@@ -60,7 +65,6 @@ class ExitGate:
             work.close_at_exit()
         for work in open_:
             work.join()
-        return bool(open_)
 
     def exchange(self, others: Iterable[Finishing] = ()) -> set[Finishing]:
         """Have these in the place of what is open, which is returned, and let more begin: a check tries many ends."""
