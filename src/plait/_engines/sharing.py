@@ -231,12 +231,11 @@ class Reader:
         """Whether it is one that is only read, and may therefore be copied as long as it is not changed."""
         if self._tables is None or isinstance(value, (ModuleType, FunctionType, type)):
             return False
-        shape, fields = shape_of(value), _fields_of_frozen(value)
-        if is_rebound(name, function):
+        if CHANGING.intersection(use.path) or is_rebound(name, function):
             return False
+        shape, fields = shape_of(value), _fields_of_frozen(value)
         if fields:  # it is looked at whether one is changed
-            reads = not CHANGING.intersection(use.path) and all(is_immutable(one) or shape_of(one) for one in fields)
-            reads = reads and not self.of_code(type(value))
+            reads = all(is_immutable(one) or shape_of(one) for one in fields) and not self.of_code(type(value))
         else:
             reads = shape is not None and only_reads(function, name, shape, self._sources)
         if not reads:
