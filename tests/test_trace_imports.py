@@ -72,18 +72,21 @@ def test_the_sentence() -> None:
 
 def test_each_package_has_its_own_part(folder: Path) -> None:
     (folder / "made_outer.py").write_text("import made_inner\n")
-    (folder / "made_inner.py").write_text("for _ in range(200_000): pass\n")
+    (folder / "made_inner.py").write_text(
+        "import time\nbegan = time.perf_counter()\nfor _ in range(200_000): pass\ntook = time.perf_counter() - began\n"
+    )
     recorder = ImportRecorder(deque(), Unfinished(), {})
     recorder.install()
     try:
-        import made_outer  # type: ignore[import-not-found]  # noqa: F401  it is made above
+        import made_outer  # type: ignore[import-not-found]  # it is made above
     finally:
         recorder.remove()
     (found,) = (one for one in recorder.imports if one.name == "made_outer")
     assert found.where.startswith("test_trace_imports.py:")
     inner, outer = recorder.packages["made_inner"], recorder.packages["made_outer"]
-    assert outer < inner
-    assert inner + outer <= (found.ended - found.began + 2) / 1e6
+    whole = (found.ended - found.began + 2) / 1e6
+    assert inner + outer <= whole
+    assert inner >= made_outer.made_inner.took - 2e-6  # whoever had the core meanwhile
     assert BOOTSTRAP._find_and_load.__name__ == "_find_and_load"
 
 
