@@ -17,7 +17,7 @@ REAL = Path(__file__).resolve().parent / "real"
 # What is observed in each program, and the title of the finding; "" when it passes.
 PROGRAMS = {
     "use_anyio_lock": ("anyio", "Nobody will wake it: self._event"),
-    "use_apscheduler": ("apscheduler", "The lock is let go too early: self._jobs"),
+    "use_apscheduler": ("apscheduler", "Checked, then changed by another thread: self.state"),
     "use_cachetools": ("cachetools", ""),
     "use_cachetools_lock": ("cachetools", ""),
     "use_diskcache": ("diskcache", ""),

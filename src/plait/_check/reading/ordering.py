@@ -56,7 +56,7 @@ def swaps(failing: History, passing: History, suspects: list[int]) -> list[Swap]
                 continue
         less = _one_less(failing, passing, use, other) if seen_site == expected_site else -1
         if less >= 0:
-            found.append(Swap(use, _later(failing, use, less, seen_site), seen_site, less, late=True))
+            found.append(Swap(use, _later_of_it(failing, use, less), seen_site, less, late=True))
             continue
         if (
             seen is not None
@@ -70,13 +70,33 @@ def swaps(failing: History, passing: History, suspects: list[int]) -> list[Swap]
 
 def _one_less(failing: History, passing: History, use: int, twin_of_use: int) -> int:
     """A thread that has not come to change what is used, as it did in the execution that passed, but may yet; or -1."""
-    threads = []
+    writes = []
     for history, at in ((failing, use), (passing, twin_of_use)):
         read = history.events[at]
-        writes = (event for event in history.events[:at] if event.kind == Kind.WRITE and overlap(event, read))
-        threads.append({event.thread for event in writes})
-    less = sorted(threads[1] - threads[0] - {failing.events[use].thread})
-    return next((one for one in less if one in failing.of and not _has_ended(failing, use, one)), -1)
+        writes.append([event for event in history.events[:at] if event.kind == Kind.WRITE and overlap(event, read)])
+    less = {event.thread for event in writes[1]} - {event.thread for event in writes[0]} - {failing.events[use].thread}
+    for one in sorted(less):
+        sites = {event.site for event in writes[1] if event.thread == one}
+        if one in failing.of and not _has_ended(failing, use, one):
+            if _later_of_it(failing, use, one) >= 0 or not _comes_to(failing, one, sites):
+                return one
+    return -1
+
+
+def _later_of_it(history: History, use: int, writer: int) -> int:
+    """The first write of what is used by this thread after the use; -1 if there is none."""
+    used = history.events[use]
+    for index in history.of[writer]:
+        event = history.events[index]
+        if index > use and event.kind == Kind.WRITE and overlap(event, used):
+            return index
+    return -1
+
+
+def _comes_to(history: History, thread: int, sites: set[Site | None]) -> bool:
+    """Whether the thread writes there, sooner or later: then it is another object that it changes."""
+    events = (history.events[index] for index in history.of[thread])
+    return any(event.kind == Kind.WRITE and event.site in sites for event in events)
 
 
 def is_known(failing: History, passing: History, swap: Swap) -> bool:
