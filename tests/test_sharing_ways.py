@@ -397,3 +397,15 @@ def test_what_the_program_has_set_since_it_imported_a_module_arrives_there(monke
     monkeypatch.setitem(globals(), "NUMBER", -1)  # as where it is imported anew
     arrive(*arguments)
     assert os.getpid() == NUMBER
+
+
+def test_an_attribute_is_no_global_of_the_same_name() -> None:
+    """As in ``for result in plait.map(fn, items)``, where the function asks its item for an attribute `result`."""
+    scope: dict[str, Any] = {"__name__": "__main__", "result": 1, "factor": 2}
+    exec("def work(item):\n    return factor * item.result", scope)
+    tables = Tables()
+    assert obstacle(scope["work"], tables=tables) == ""
+    scope["result"] = 3
+    assert tables.changed(at_once=True) == ""
+    scope["factor"] = 3
+    assert tables.changed(at_once=True) == "factor"

@@ -176,11 +176,11 @@ class Reader:
             if why := self._of_given(value, _DEFAULT):
                 return why
         captured = dict(captured_by(function))
-        names = names_in(function.__code__)
-        self._names.update(names)
-        if self._tables is not None:
-            self._tables.watch_function(function, names)
-        for use in sorted(uses(function.__code__), key=_says_little):
+        self._names.update(names_in(function.__code__))
+        used = sorted(uses(function.__code__), key=_says_little)
+        if self._tables is not None:  # an attribute may have the name of a global, such as that of the loop over the map
+            self._tables.watch_function(function, {use.name for use in used if use.kind == "global"})
+        for use in used:
             if use.kind == "argument" and function is not self._first:
                 if id(function) in self._of_classes and use.name == function.__code__.co_varnames[0]:
                     use = use._replace(kind="class")
