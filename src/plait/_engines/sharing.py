@@ -178,7 +178,7 @@ class Reader:
         captured = dict(captured_by(function))
         self._names.update(names_in(function.__code__))
         used = sorted(uses(function.__code__), key=_says_little)
-        if self._tables is not None:  # an attribute may have the name of a global, such as that of the loop over the map
+        if self._tables is not None:  # attributes may have the names of globals, as the one of the loop over the map
             self._tables.watch_function(function, {use.name for use in used if use.kind == "global"})
         for use in used:
             if use.kind == "argument" and function is not self._first:
