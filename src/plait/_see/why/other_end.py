@@ -75,7 +75,7 @@ def _pipe(pid: int, number: int, reads: bool) -> OtherEnd | None:
     strangers = not others  # as those are that a child has started which has ended
     if strangers:
         others = [one for one in _everybody() if any(_has(one, link, writes=reads))]
-        strangers = not any(_descends(one, pid) for one in others)
+        strangers = bool(others) and not any(_descends(one, pid) for one in others)  # none: it is just being closed
     inputs = tuple(one for one in others if not reads and _link(one, 0) == link)
     return OtherEnd("pipe", str(number), tuple(others), inputs=inputs, strangers=strangers)
 

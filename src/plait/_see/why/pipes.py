@@ -47,7 +47,7 @@ def kept_open(_: Dump, everybody: list[Known]) -> Diagnosis | None:
     """It reads until the end of a pipe to which no child of its own can write, but one of theirs can."""
     for known in everybody:
         end = known.thread.other_end
-        if end is None or end.kind not in _READS or end.name == "0" or not (end.strangers and end.processes):
+        if end is None or end.kind not in _READS or end.name == "0" or not end.strangers:
             continue
         by_child = known.wait.kind == "child" and any(one.file.endswith("subprocess.py") for one in known.thread.frames)
         if "pipe_write" in known.thread.where or known.wait.limited or not (by_child or known.wait.kind == "system"):
