@@ -15,7 +15,7 @@ from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from importlib.util import spec_from_file_location
 from pathlib import Path
 from types import CodeType, ModuleType, TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from zipimport import zipimporter
 
 from plait._check.rewrite.module import Part, rewrite_parts
@@ -24,9 +24,6 @@ from plait._check.stand_in.tk import INTERPRETERS
 from plait._core.errors import UsageError
 from plait._core.event import Site
 from plait._core.importable import is_unfinished
-
-if TYPE_CHECKING:
-    from plait._check.controlled import Controlled
 
 _SITE_FIELDS = len(Site._fields)
 _ADVICE = {"AssertionRewritingHook": ": leave pytest to check, by `plait check -m pytest` and the file"}
@@ -291,34 +288,35 @@ def quiet_import(
     level: int = 0,
 ) -> ModuleType:
     """As `__import__`; what the machinery and the modules of others do meanwhile is no business of the scheduler."""
-    me = None if not fromlist and not level and name in sys.modules else _importer()
-    if me is None:
+    if not fromlist and not level and name in sys.modules:
         return _IMPORT(name, globals, locals, fromlist, level)
-    me.quiet += 1
-    try:
+    with _quietly():
         return _IMPORT(name, globals, locals, fromlist, level)
-    finally:
-        me.quiet -= 1
-        INTERPRETERS.watch()
-        STAGE.imported()
 
 
 def quiet_import_module(name: str, package: str | None = None) -> ModuleType:
     """As `importlib.import_module`, which does not ask `__import__`; as quiet as that."""
-    me = None if name in sys.modules else _importer()
-    if me is None:
+    if name in sys.modules:
         return _IMPORT_MODULE(name, package)
+    with _quietly():
+        return _IMPORT_MODULE(name, package)
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """What is done in this block imports something, for a thread that may be under control."""
+    execution = STAGE.execution
+    me = None if execution is None or execution.aborting else execution.here()
+    if me is None:
+        yield
+        return
     me.quiet += 1
     try:
-        return _IMPORT_MODULE(name, package)
+        yield
     finally:
         me.quiet -= 1
         INTERPRETERS.watch()
-
-
-def _importer() -> Controlled | None:
-    execution = STAGE.execution
-    return None if execution is None or execution.aborting else execution.here()
+        STAGE.imported()
 
 
 def with_sites(code: CodeType) -> CodeType:

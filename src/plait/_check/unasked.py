@@ -108,18 +108,25 @@ def of_results() -> Iterator[tuple[type, str, Callable[..., Any]]]:
         yield result, name, _looking(getattr(result, name))
 
 
+def _keep(error: object, future: dict[str, Any]) -> None:
+    """A future, of which these are the attributes, gets an exception from a thread that may be under control."""
+    execution = STAGE.execution
+    me = None if execution is None or execution.aborting else execution.here()
+    if execution is not None and me is not None and isinstance(error, Exception):
+        if not isinstance(error, CancelledError):
+            execution.unasked.keep(me, error, future)
+
+
 def _setting(real: Callable[..., None]) -> Callable[..., None]:
     """What stands in for the method by which a result of ``multiprocessing.pool`` gets what its call has given."""
 
     @wraps(real)
     def set_(self: Any, part: int, given: tuple[bool, Any]) -> None:
-        execution, me = _here()
         known, (worked, error) = self.__dict__, given
         if self._pool is not None:
             known.setdefault(_POOL, self._pool.__dict__.setdefault(_POOL, Pool()))
-        if execution is not None and me is not None and not worked and isinstance(error, Exception):
-            if self._error_callback is None:
-                execution.unasked.keep(me, error, known)
+        if not worked and self._error_callback is None:
+            _keep(error, known)
         real(self, part, given)
 
     return set_
@@ -130,10 +137,7 @@ def _keeping(real: Callable[..., None]) -> Callable[..., None]:
 
     @wraps(real)
     def set_exception(self: Future[Any], exception: BaseException | None) -> None:
-        execution, me = _here()
-        if execution is not None and me is not None and isinstance(exception, Exception):
-            if not isinstance(exception, CancelledError):
-                execution.unasked.keep(me, exception, self.__dict__)
+        _keep(exception, self.__dict__)
         real(self, exception)
 
     return set_exception
@@ -182,9 +186,3 @@ def _submitting(real: Callable[..., Future[Any]]) -> Callable[..., Future[Any]]:
         return future
 
     return submit
-
-
-def _here() -> tuple[Execution | None, Controlled | None]:
-    execution = STAGE.execution
-    me = None if execution is None or execution.aborting else execution.here()
-    return execution, me

@@ -20,15 +20,17 @@ class Standstill:
     def __init__(self) -> None:
         self._seen: object = None
         self._since = self._looked = time.monotonic()
-        self._spent = _spent()
+        self._spent = _spent(_others())
         self._told = False
 
     def reached(self, seconds: float) -> float | None:
         """For how long nothing has moved, once it is longer than that; None before, and after it was said."""
         me = get_ident()
         seen = {ident: _place(frame) for ident, frame in sys._current_frames().items() if ident != me}
-        now, spent = time.monotonic(), _spent()
-        moved = seen != self._seen or spent - self._spent > _STILL * (now - self._looked) or _some_are_ready()
+        now, others = time.monotonic(), _others()
+        spent = _spent(others)
+        moved = seen != self._seen or spent - self._spent > _STILL * (now - self._looked)
+        moved = moved or any(map(is_runnable, others))  # for how long is counted when they have got a core
         self._spent, self._looked = spent, now
         if moved:
             self._seen, self._since, self._told = seen, now, False
@@ -38,18 +40,16 @@ class Standstill:
         return None
 
 
-def _spent() -> float:
-    """Seconds of all threads but the calling one, whose looking around is no movement, on a core or without one.
-
-    The second is no standstill of this process: others have the cores.
-    """
-    waited = sum(waited for thread, (_, waited) in core_times(os.getpid()).items() if thread != get_native_id())
-    return time.process_time() - time.thread_time() + waited
+def _others() -> dict[int, tuple[float, float]]:
+    """The `core_times` of all threads but the calling one, whose looking around is no movement."""
+    times = core_times(os.getpid())
+    times.pop(get_native_id(), None)
+    return times
 
 
-def _some_are_ready() -> bool:
-    """Whether another thread is about to run: for how long is counted when it has got a core."""
-    return any(is_runnable(thread) for thread in core_times(os.getpid()) if thread != get_native_id())
+def _spent(others: dict[int, tuple[float, float]]) -> float:
+    """Seconds of them, on a core or without one: the latter is no standstill of this process, others have the cores."""
+    return time.process_time() - time.thread_time() + sum(waited for _, waited in others.values())
 
 
 def _place(frame: FrameType | None) -> tuple[int, int] | None:

@@ -54,9 +54,9 @@ def swaps(failing: History, passing: History, suspects: list[int]) -> list[Swap]
             if writer >= 0 and not made and not over and not _happened(failing, use, writer, expected_site):
                 found.append(Swap(use, _later(failing, use, writer, expected_site), expected_site, writer, late=True))
                 continue
-        less = _one_less(failing, passing, use, other) if seen_site == expected_site else -1
-        if less >= 0:
-            found.append(Swap(use, _later_of_it(failing, use, less), seen_site, less, late=True))
+        less = _one_less(failing, passing, use, other, seen_site) if seen_site == expected_site else None
+        if less is not None:
+            found.append(less)
             continue
         if (
             seen is not None
@@ -68,19 +68,19 @@ def swaps(failing: History, passing: History, suspects: list[int]) -> list[Swap]
     return found
 
 
-def _one_less(failing: History, passing: History, use: int, twin_of_use: int) -> int:
-    """A thread that has not come to change what is used, as it did in the execution that passed, but may yet; or -1."""
+def _one_less(failing: History, passing: History, use: int, twin_of_use: int, site: Site | None) -> Swap | None:
+    """That a thread has not come to change what is used at this site, as in the execution that passed, but may yet."""
     writes = []
     for history, at in ((failing, use), (passing, twin_of_use)):
         read = history.events[at]
         writes.append([event for event in history.events[:at] if event.kind == Kind.WRITE and overlap(event, read)])
     less = {event.thread for event in writes[1]} - {event.thread for event in writes[0]} - {failing.events[use].thread}
     for one in sorted(less):
-        sites = {event.site for event in writes[1] if event.thread == one}
         if one in failing.of and not _has_ended(failing, use, one):
-            if _later_of_it(failing, use, one) >= 0 or not _comes_to(failing, one, sites):
-                return one
-    return -1
+            change = _later_of_it(failing, use, one)
+            if change >= 0 or not _comes_to(failing, one, {event.site for event in writes[1] if event.thread == one}):
+                return Swap(use, change, site, one, late=True)
+    return None
 
 
 def _later_of_it(history: History, use: int, writer: int) -> int:
