@@ -35,6 +35,7 @@ from plait._engines.bundles import bundle_of, read_anew
 from plait._engines.carried import STRANGERS
 from plait._engines.ctypes_values import is_of_ctypes, laid_out, reduce_ctypes, unless_laid_out
 from plait._engines.functions import Uses, home_of, make_cached, variable
+from plait._engines.hidden_instances import METHODS, reduce_method
 from plait._engines.of_multiprocessing import reduce_of_multiprocessing
 from plait._engines.sentinels import SENTINEL, reduce_sentinel
 from plait._engines.worker_main import enter, is_of_main, withdraw
@@ -311,6 +312,7 @@ _REDUCERS: dict[type, Callable[[Any], Any]] = {
     Struct: lambda made: (Struct, (made.format,)),
     _local: lambda _: (_local, ()),  # empty, as it is for every thread that has not used it yet
     LAZY: reduce_lazy,
+    **dict.fromkeys(METHODS, reduce_method),
     **({ForwardRef: reduce_reference} if hasattr(ForwardRef, "evaluate") else {}),  # from CPython 3.14 on
     WeakKeyDictionary: _weak,  # functools.singledispatch has one
     WeakValueDictionary: _weak,

@@ -16,6 +16,7 @@ from plait._core.rng import Seeding
 from plait._engines import wire
 from plait._engines.arena import Arena
 from plait._engines.codec import Packed, encode
+from plait._engines.hidden_instances import is_method_of_hidden
 from plait._engines.instead import instead_of
 from plait._engines.locate import PARTS, does_not_come_back, explain, find
 from plait._engines.remote_worker import RemoteWorker
@@ -124,7 +125,8 @@ class FunctionCargo:
     def _encode(self) -> Packed:
         try:
             assignment = self._fn, self._timeout, self._seeding, self._variables, self._needs
-            return encode(assignment, self._arena, 1, self.modules)
+            hidden = is_method_of_hidden(what_was_passed(self._fn))
+            return encode(assignment, self._arena, 1, self.modules, plain=not hidden)
         except Exception as error:
             inner = what_was_passed(self._fn)
             name = getattr(inner, "__name__", type(inner).__name__)
@@ -134,13 +136,20 @@ class FunctionCargo:
 
 def what_was_passed(fn: object) -> object:
     """The user's function, without our own wrapper and ``functools.partial``."""
+    return layers_of(fn)[-1]
+
+
+def layers_of(fn: object) -> list[object]:
+    """The function, what is in it if it is our own wrapper or a ``functools.partial``, and so on to the user's."""
+    layers = [fn]
     while True:  # by type: an object of the user's, such as a mock, may answer to any name, without end
         if isinstance(fn, partial):
             fn = fn.func
         elif str(type(fn).__module__).startswith("plait._") and getattr(fn, "fn", None) is not None:
             fn = fn.fn  # type: ignore[attr-defined]  # asked for above
         else:
-            return fn
+            return layers
+        layers.append(fn)
 
 
 def pack_items(batch: Batch, arena: Arena | None, modules: tuple[ModuleType, ...]) -> Packed:

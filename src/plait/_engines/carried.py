@@ -13,6 +13,7 @@ from _thread import _local
 from types import FunctionType, MethodType
 
 from plait._core.importable import is_importable
+from plait._engines.hidden_instances import is_method_of_hidden
 
 _LARGEST = 1 << 18  # bytes of a function that is kept
 _MOST = 64  # functions that a worker keeps
@@ -66,7 +67,7 @@ def carried(fn: Callable[..., object] | None) -> object:
 
 def _is_by_value(fn: object) -> bool:
     function = fn.__func__ if type(fn) is MethodType and isinstance(fn.__self__, type) else fn
-    return type(function) is FunctionType and not is_importable(function)
+    return (type(function) is FunctionType and not is_importable(function)) or is_method_of_hidden(fn)
 
 
 def arrive(data: bytes) -> Callable[..., object]:

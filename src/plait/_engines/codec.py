@@ -44,11 +44,12 @@ def encode(
     modules: tuple[object, ...] = (),
     *,
     home: bool = False,
+    plain: bool = True,
 ) -> Packed:
     """The object as bytes, with large buffers in `arena` (None: everything in the bytes).
 
     Objects of the `modules` are pickled by value too. What goes `home` is named if it has come from ``__main__`` there,
-    and changes nothing that is known there.
+    and changes nothing that is known there. What is not `plain` is nothing for pickle itself.
 
     Raises:
         Exception: whatever pickle, cloudpickle or the object's own methods raise; no slot stays taken.
@@ -69,7 +70,8 @@ def encode(
 
     outer, SENDING.made = SENDING.made, None if modules else {}
     try:
-        data = _pickle(value, place, refs, arena, holders, modules, home)
+        make = _pickle if plain else _pickle_by_value
+        data = make(value, place, refs, arena, holders, modules, home)
     except BaseException:
         release(refs, arena, holders)
         raise

@@ -22,6 +22,7 @@ from plait._core.importable import is_adrift, is_importable
 from plait._core.lazy_imports import LAZY, import_inside, reduce_lazy, settled
 from plait._engines.annotations import annotations_of
 from plait._engines.as_written import as_written
+from plait._engines.hidden_instances import METHODS, reduce_method
 from plait._engines.of_multiprocessing import reduce_of_multiprocessing
 from plait._engines.sentinels import SENTINEL, reduce_sentinel
 from plait._engines.worker_main import enter, is_of_main
@@ -207,4 +208,5 @@ _REDUCERS: dict[type, Callable[[Any], Any]] = {
     ContextVar: lambda wanted: (variable, home_of(wanted)),
     LAZY: reduce_lazy,
     SENTINEL: reduce_sentinel,
+    **dict.fromkeys(METHODS, reduce_method),
 }

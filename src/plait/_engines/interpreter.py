@@ -18,6 +18,7 @@ from plait._core.batch import Batch
 from plait._core.errors import UsageError
 from plait._core.job import Job
 from plait._engines import hosting
+from plait._engines.copied_generators import watch_generators
 from plait._engines.interface import Engine, Plan
 from plait._engines.kept_there import kept_by
 from plait._engines.preflight import Preflight, innermost
@@ -82,7 +83,8 @@ class InterpreterEngine:
             if said := kept.in_words("interpreter"):
                 job.tally.reasons.append(said)
             preflight = Preflight(job.fn, falls_back=self._fallback is not None)
-            yield from kept.watch(RemoteRun(self._warm(), job, preflight).drive(), "interpreter")
+            batches = kept.watch(RemoteRun(self._warm(), job, preflight).drive(), "interpreter")
+            yield from watch_generators(batches, job.fn)
             if preflight.refusal is None or self._fallback is None or job.cancelled:
                 return
             reason = in_words(preflight.module)

@@ -16,6 +16,7 @@ from plait._core.errors import UsageError
 from plait._core.job import Job
 from plait._core.mistaken import known_options
 from plait._engines import hosting
+from plait._engines.copied_generators import watch_generators
 from plait._engines.interface import Plan
 from plait._engines.kept_there import kept_by
 from plait._engines.remote_run import RemoteRun
@@ -77,7 +78,7 @@ class ProcessEngine:
         kept, kind = kept_by(job.fn), self._reserve.host.kind
         if said := kept.in_words(kind):
             job.tally.reasons.append(said)
-        return kept.watch(RemoteRun(self._reserve, job).drive(), kind)
+        return watch_generators(kept.watch(RemoteRun(self._reserve, job).drive(), kind), job.fn)
 
     def close(self) -> None:
         self._reserve.close()

@@ -2,7 +2,7 @@
 
 It does when it stores to a global or captured name or to something it got by one, when it uses a mutable object that is
 global, captured, or an attribute of a module or class, when it has state of its own, such as a cache, when it draws
-from random numbers that all the program draws from, or when it cannot be pickled. The functions and classes it uses are
+from random numbers that the program seeds, or when it cannot be pickled. The functions and classes it uses are
 looked at too, unless they belong to an installed package or the standard library.
 `sharing_code` reads the byte code. When in doubt the answer is yes.
 """
@@ -31,9 +31,11 @@ from plait._core.installed import is_installed
 from plait._core.lazy_imports import settled
 from plait._core.source import Sources
 from plait._core.star import Star
+from plait._engines.hidden_instances import is_method_of_hidden
 from plait._engines.immutable import is_immutable
 from plait._engines.sharing_code import CHANGING, Use, uses
 from plait._engines.sharing_python import against_builtin, against_calling, against_descriptor
+from plait._engines.sharing_random import against_drawing
 from plait._engines.sharing_reads import only_reads, shape_of
 from plait._engines.sharing_rebinding import is_rebound
 from plait._engines.tables import Table, Tables
@@ -81,6 +83,8 @@ class Reader:
             )
         if why := self.draws(getattr(function, "__name__", ""), function):
             return why
+        if is_method_of_hidden(function):
+            return ""
         if isinstance(function, BuiltinFunctionType):
             owner = function.__self__
             known = owner is None or isinstance(owner, ModuleType) or self.is_same(owner)
@@ -118,7 +122,7 @@ class Reader:
             return self.of_code(value.__self__)
         if why := self.draws(name, value):
             return why
-        if isinstance(value, _DESCRIPTORS):
+        if isinstance(value, _DESCRIPTORS) or is_method_of_hidden(value):  # nobody shares the state of a package
             return ""
         if all(map(self.is_same, _fields_of_frozen(value) or [value])):
             return self.of_code(type(value))
@@ -283,7 +287,7 @@ class Reader:
 
     def draws(self, name: str, value: Any) -> str:
         """What speaks against moving a function that draws from a generator such as those of `random`, or seeds it."""
-        return _draws(name, value)
+        return against_drawing(name, value)
 
     def keeps_results(self, value: Any) -> str:
         """What speaks against moving a function that ``functools`` gave a cache."""
@@ -347,28 +351,6 @@ def _keeps_results(value: Any) -> str:
 
 
 _VARIADIC = 0x04 | 0x08  # CO_VARARGS, CO_VARKEYWORDS
-
-
-_OF_NUMPY = frozenset({"seed", "ranf", "sample", "set_bit_generator"})  # plain functions, the others are methods
-
-
-def _draws(name: str, value: Any) -> str:
-    """What speaks against moving a function that draws from a generator such as those of `random`, or seeds it.
-
-    Who has called ``random.seed`` wants the numbers of a loop; nobody can tell from a generator whether anybody has.
-    """
-    owner = getattr(value, "__self__", None)
-    if isinstance(owner, (type, ModuleType)) or type(owner).__name__ == "SystemRandom":
-        return ""
-    of_numpy = str(getattr(value, "__module__", "")).startswith("numpy.random") and owner is None
-    if not (of_numpy and getattr(value, "__name__", "") in _OF_NUMPY) and not any(
-        hasattr(owner, method) for method in ("setstate", "set_state")
-    ):
-        return ""
-    return (
-        f'"{name}" uses random numbers of the whole program; '
-        'pass engine="process" if others will do, or take them from plait.rng(seed)'
-    )
 
 
 def _attribute(owner: object, name: str) -> object:
