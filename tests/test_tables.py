@@ -27,7 +27,8 @@ from plait._engines import auto_pilot
 from plait._engines.choice import Choice
 from plait._engines.seen import Seen
 from plait._engines.sharing import obstacle
-from plait._engines.sharing_reads import Shape, only_reads, shape_of
+from plait._engines.sharing_reads import only_reads
+from plait._engines.table_shape import Shape, shape_of
 from plait._engines.tables import Table, Tables
 from plait._engines.warming import Warming
 
@@ -124,6 +125,95 @@ views = [
     lambda x: numpy.add(x, 1, out=GRID), lambda x: GRID.reshape(-1), lambda x: GRID.fill(x), lambda x: GRID.sort(),
 ]
 """
+
+
+OF_LISTS = """
+import copy
+import heapq
+import itertools
+import random
+
+def total(row):
+    found = 0
+    for one in row:
+        found += one
+    return found
+
+def first(rows):
+    return rows[0]
+
+def depth(rows, n):
+    return 0 if n == 0 else depth(rows, n - 1) + rows[0][0]
+
+def follows_rows(x):
+    found = 0
+    for row in GRID:
+        for cell in row:
+            found += cell * x
+    last = GRID[-1]
+    return found + last[0] + sum(last)
+
+def copies_and_changes(x):
+    grid = [row[:] for row in GRID]
+    grid[0][0] = x
+    grid.append([x])
+    rows = sorted(GRID, key=len)
+    rows.reverse()
+    return grid, len(rows)
+
+def counts_neighbours(x):
+    grid = [list(row) for row in GRID]
+    for _ in range(x):
+        grid = [[sum(grid[(i + a) % 3][(j + b) % 3] for a in (0, 1) for b in (0, 1)) for j in (0, 1)] for i in (0, 1)]
+    return grid
+
+def unpacks(x):
+    (a, b), *rest = GRID
+    return a + b + len(rest)
+
+def breaks(x):
+    row = max(GRID, key=sum)
+    while (cell := row[0]) < x:
+        x -= 1
+    return cell
+
+def asks(x):
+    return x if GRID is None else GRID[x][0]
+
+reads = [
+    follows_rows, copies_and_changes, counts_neighbours, unpacks, breaks, lambda x: [sum(a * b for a, b in zip(r, c)) for r in GRID for c in zip(*GRID)],
+    lambda x: total(GRID[0]) + first(GRID)[0] + depth(GRID, 2), lambda x: [max(row) for row in GRID], lambda x: list(map(sum, GRID)),
+    lambda x: [*itertools.chain.from_iterable(GRID)],
+    lambda x: copy.deepcopy(GRID), lambda x: random.choice(GRID)[0], lambda x: heapq.nlargest(1, GRID)[0][0], lambda x: (GRID or [[x]])[0][0],
+    lambda x: {i: len(row) for i, row in enumerate(GRID)}, asks, lambda x: sum(GRID, [])[0],
+]
+changes = [
+    lambda x: first(GRID), lambda x: [row for row in GRID], lambda x: sorted(GRID), lambda x: GRID[0].sort(),
+    lambda x: [row.append(x) for row in GRID], lambda x: list(map(list.sort, GRID)), lambda x: max(GRID, key=lambda row: row.pop()),
+    lambda x: zip(GRID, [x]), lambda x: random.choice(GRID), lambda x: (row := GRID[0], row.clear()), lambda x: GRID + [[x]], lambda x: x.keep(GRID[0]),
+]
+"""
+
+
+def test_tables_are_followed_through_variables_loops_and_functions(tmp_path: Path) -> None:
+    file = tmp_path / "lists.py"
+    file.write_text(OF_LISTS)
+    scope: dict[str, Any] = {"GRID": [[1, 2], [3, 4], [5, 6]]}
+    exec(compile(OF_LISTS, str(file), "exec", dont_inherit=True), scope)
+    said = {
+        function: only_reads(function, "GRID", Shape(2), Sources()) for function in scope["reads"] + scope["changes"]
+    }
+    assert [function for function in scope["reads"] if not said[function]] == []
+    assert [function for function in scope["changes"] if said[function]] == []
+
+
+def test_a_constant_key_gives_the_element_that_is_there_now() -> None:
+    table = {"depth": 3, "names": ["a"]}
+    for function, reads in [
+        (lambda x: NESTED["depth"], True), (lambda x: NESTED.get("depth", x), True), (lambda x: NESTED["names"], False),
+        (lambda x: sorted(NESTED), True), (lambda x: dict(NESTED), False), (lambda x: {**NESTED}, False), (lambda x: x.update(NESTED), False),
+    ]:  # fmt: skip
+        assert only_reads(function, "NESTED", Shape(2), Sources(), table) == reads, function  # type: ignore[arg-type]  # a lambda is one
 
 
 def test_of_arrays_a_part_may_be_a_view_of_the_whole(tmp_path: Path) -> None:

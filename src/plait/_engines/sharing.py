@@ -36,8 +36,9 @@ from plait._engines.immutable import is_immutable
 from plait._engines.sharing_code import CHANGING, Use, uses
 from plait._engines.sharing_python import against_builtin, against_calling, against_descriptor
 from plait._engines.sharing_random import against_drawing
-from plait._engines.sharing_reads import only_reads, shape_of
+from plait._engines.sharing_reads import only_reads
 from plait._engines.sharing_rebinding import is_rebound
+from plait._engines.table_shape import shape_of
 from plait._engines.tables import Table, Tables
 
 _MOST = 300  # functions and classes that are read
@@ -241,7 +242,7 @@ class Reader:
         if fields:  # it is looked at whether one is changed
             reads = all(is_immutable(one) or shape_of(one) for one in fields) and not self.of_code(type(value))
         else:
-            reads = shape is not None and only_reads(function, name, shape, self._sources)
+            reads = shape is not None and only_reads(function, name, shape, self._sources, value)
         if not reads:
             return False
         scope = function.__globals__ if use.kind == "global" else None
