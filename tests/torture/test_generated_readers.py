@@ -83,7 +83,7 @@ WITH_ARRAYS = [
     "{v} = {e}", "{v} = {e}", "{v} = {e}", "{v} += 1", "{v}[0] = 9", "{v}[:] = 9", "{v}.sort()", "{v}.fill(3)", "for {v} in {e}: pass", "for {v} in {e}:\n        {v} += 1",
     "{v}, *w = {e}", "{v}.append({e})", "{v}[0] += 1", "{v} *= {e}", "np.multiply({v}, 2, {v})", "{v}.shape = (4,)", "global KEPT; KEPT = {e}", "{v}.resize((1,))",
 ]  # fmt: skip
-SEEDS, PER_SEED = 12, 300
+SEEDS, PER_SEED = 4, 250
 
 
 def written(rng: random.Random, name: str, expressions: list[str], statements: list[str]) -> str:
