@@ -51,7 +51,7 @@ def answer(stop_at: int, ran: list[int]) -> tuple[int, Board]:
     worker._run(0, FUNCTION, KEY, memoryview(head + encode(list(range(COUNT)), None).data))
     worker._guard.end()
     (frame,) = ends.frames
-    kind, _, _, _ = wire.RESULT_HEAD.unpack_from(frame, wire.HEAD.size)
+    kind, *_ = wire.RESULT_HEAD.unpack_from(frame, wire.HEAD.size)
     return kind, board
 
 

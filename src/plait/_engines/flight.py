@@ -39,7 +39,7 @@ class Flight:
         return keep, lost
 
     def finish(
-        self, values: list[object], failures: dict[int, BaseException], worker: str, spent: float, now: float
+        self, values: list[object], failures: dict[int, BaseException], worker: str, spent: float, ended: float
     ) -> Batch:
         """The finished part of the batch: as many items as there are values."""
         batch = self.batch
@@ -49,5 +49,5 @@ class Flight:
         done.values = values
         done.failures = failures
         done.worker = worker
-        done.started, done.ended = now - spent, now
+        done.started, done.ended = ended - spent, ended
         return done

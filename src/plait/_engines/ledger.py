@@ -46,8 +46,8 @@ class Ledger:
         assert done <= flight.count, f"{worker.label} ran {done - flight.count} items that it had given back"
         for failure in returned.failures.values():
             _note_what_processes_lack(failure)
-        now = time.perf_counter()
-        batch = flight.finish(returned.values, returned.failures, worker.label, returned.seconds, now)
+        ended = min(time.perf_counter(), max(returned.ended, flight.sent + returned.seconds))
+        batch = flight.finish(returned.values, returned.failures, worker.label, returned.seconds, ended)
         if self._timed:
             ends = [batch.started + end for end in returned.ends]
             batch.spans = list(zip([batch.started, *ends[:-1]], ends, strict=True))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import signal
 import time
 from _pickle import loads
@@ -23,25 +24,26 @@ FELL_OVER = -2  # the status of a worker that ended by an error of its own; a pr
 
 
 class Returned:
-    """Values and failures of the first items of a flight, how long they took, and their `length` in bytes."""
+    """Values and failures of the first items of a flight, how long they took and until when, and their `length` in bytes."""
 
-    __slots__ = ("ends", "failures", "length", "seconds", "unreadable", "values")
+    __slots__ = ("ended", "ends", "failures", "length", "seconds", "unreadable", "values")
 
     def __init__(self) -> None:
         self.values: list[object] = []
         self.failures: dict[int, BaseException] = {}
         self.ends: list[float] = []  # seconds after the batch began, one per item, when items were timed
         self.seconds = 0.0
+        self.ended = math.inf  # by the worker's clock of performance, which all processes of a machine share
         self.length = 0
         self.unreadable: BaseException | None = None
 
 
 def read_result(worker: RemoteWorker, flight: Flight, payload: memoryview) -> Returned:
     """What a RESULT frame says about the flight."""
-    kind, last, spent, length = wire.RESULT_HEAD.unpack_from(payload)
+    kind, last, began, spent, length = wire.RESULT_HEAD.unpack_from(payload)
     data = payload[wire.RESULT_HEAD.size :]
     found = Returned()
-    found.seconds = spent * 1e-9
+    found.seconds, found.ended = spent * 1e-9, (began + spent) * 1e-9
     if kind == wire.UNREADABLE:
         found.unreadable = rebuild(loads(data))
     elif kind == wire.LOGGED:

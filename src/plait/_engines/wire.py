@@ -22,7 +22,7 @@ from _pickle import dumps, loads
 
 HEAD = struct.Struct("<BBHIQ")  # operation, flags, function number, key, payload length
 BATCH_HEAD = struct.Struct("<QQQII")  # first sequence number, budget in ns, first index, attempt, items
-RESULT_HEAD = struct.Struct("<BBxxxxxxQQ")  # kind of data, kind of the last entry, ns spent, data length
+RESULT_HEAD = struct.Struct("<BBxxxxxxQQQ")  # kind of data, kind of the last entry, ns: began and spent, data length
 EXTRA_HEAD = struct.Struct("<I")
 
 FUNCTION, BATCH, SETTING, FORGET, QUIT = 1, 2, 3, 4, 5

@@ -208,7 +208,7 @@ class Worker(WorkerTask):
         assignment = self._assignments.get(function)
         if assignment is None or self._words[STOP_AT] <= first:
             self._words[MODE] = boards.IDLE
-            self._answer(key, wire.LOGGED, 0)
+            self._answer(key, wire.LOGGED)
             return
         self._board.open_log(key)  # not before: who was told to stop leaves the log of its last batch to the driver
         try:
@@ -219,7 +219,7 @@ class Worker(WorkerTask):
             cargo, items = [items], None
         except BaseException as error:  # an item's __setstate__ may raise anything
             self._words[MODE] = boards.IDLE
-            self._answer(key, wire.UNREADABLE, 0, data=dumps(describe(error, ours=True), 5))
+            self._answer(key, wire.UNREADABLE, data=dumps(describe(error, ours=True), 5))
             return
         self._first, self._base, self._attempt = first, base, attempt
         fn, self._timeout, self._seeding, context = assignment
@@ -261,7 +261,7 @@ class Worker(WorkerTask):
             if stop > limit:
                 words[MODE] = boards.SENDING
                 kind, data = entries.unwrapped(entry)
-                self._answer(key, wire.LOGGED, now - began, last=kind, data=data, length=at - start)
+                self._answer(key, wire.LOGGED, began, now - began, last=kind, data=data, length=at - start)
                 words[MODE] = boards.IDLE
                 return sequence - first
             log[at:stop] = logged
@@ -269,7 +269,7 @@ class Worker(WorkerTask):
             words[LOGGED] = at - start  # from here on a crash does not lose it
         words[MODE] = boards.IDLE
         item = items = ()  # the arguments' views end now, so that their slots ride back with this answer
-        self._answer(key, wire.LOGGED, now - began, length=at - start)
+        self._answer(key, wire.LOGGED, began, now - began, length=at - start)
         return sequence - first
 
     def _run_fast(self, fn: Callable[..., object], cargo: list[Any], key: int, began: int, budget: int) -> int:
@@ -283,7 +283,7 @@ class Worker(WorkerTask):
         stop = words[STOP_AT] - self._first  # looked at after MODE was set, so that the driver can rely on either
         if stop <= 0:
             words[MODE] = boards.IDLE
-            self._answer(key, wire.LOGGED, 0)
+            self._answer(key, wire.LOGGED)
             return 0
         if stop < len(items):
             del items[stop:]  # taken back while they were unpickled: they are somebody else's
@@ -308,15 +308,23 @@ class Worker(WorkerTask):
         data = packer.whole(values, failures)
         words[MODE] = boards.IDLE
         kind, data, length = packer.placed(data)
-        self._answer(key, kind, spent, data=data, length=length)
+        self._answer(key, kind, began, spent, data=data, length=length)
         return len(values)
 
     def _answer(
-        self, key: int, kind: int, spent: int, *, last: int = 255, data: bytes | memoryview = b"", length: int = 0
+        self,
+        key: int,
+        kind: int,
+        began: int = 0,
+        spent: int = 0,
+        *,
+        last: int = 255,
+        data: bytes | memoryview = b"",
+        length: int = 0,
     ) -> None:
         """The result of a batch; `last` is the kind of one more entry, whose data did not fit on the log."""
         flush_output()  # what was printed comes out before the results, also without a newline
-        payload = wire.RESULT_HEAD.pack(kind, last, spent, length) + data
+        payload = wire.RESULT_HEAD.pack(kind, last, began, spent, length) + data
         flags = 0
         if self._freed:
             freed = self._freed[:]
