@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from html import escape
 from typing import NamedTuple
 
-from plait._draw.theme import document
+from plait._draw.theme import document, prose
 from plait._draw.timeline import Row, Timeline, files_of, short_name
 
 
@@ -26,8 +26,8 @@ def draw_page(title: str, chapters: Sequence[Chapter]) -> str:
 
 
 def _chapter(chapter: Chapter) -> str:
-    sentences = "".join(f"<p>{_prose(sentence)}</p>" for sentence in chapter.sentences)
-    facts = "".join(f"<dt>{escape(word)}</dt><dd>{_prose(text)}</dd>" for word, text in chapter.facts)
+    sentences = "".join(f"<p>{prose(sentence)}</p>" for sentence in chapter.sentences)
+    facts = "".join(f"<dt>{escape(word)}</dt><dd>{prose(text)}</dd>" for word, text in chapter.facts)
     return f"<article><h1>{escape(chapter.title)}</h1>{sentences}{_table(chapter.timeline)}<dl>{facts}</dl></article>"
 
 
@@ -58,12 +58,6 @@ def _row(timeline: Timeline, row: Row, moment: int) -> str:
 
 def _where(timeline: Timeline, row: Row) -> str:
     return str(row.line) if len(files_of(timeline)) < 2 else f"{short_name(row.file)}:{row.line}"
-
-
-def _prose(text: str) -> str:
-    """Escaped, with what stands in backquotes as code."""
-    parts = text.split("`")
-    return "".join(f"<code>{escape(part)}</code>" if at % 2 else escape(part) for at, part in enumerate(parts))
 
 
 _STYLE = """

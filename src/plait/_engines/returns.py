@@ -24,7 +24,7 @@ FELL_OVER = -2  # the status of a worker that ended by an error of its own; a pr
 
 
 class Returned:
-    """Values and failures of the first items of a flight, how long they took and until when, and their `length` in bytes."""
+    """Values and failures of the first items of a flight, how long they took until when, their `length` in bytes."""
 
     __slots__ = ("ended", "ends", "failures", "length", "seconds", "unreadable", "values")
 
