@@ -112,8 +112,20 @@ def as_read(text):
 
 
 def take_literally(app, ctx, lines):
-    """A help text is for terminals: its asterisks are patterns, its dashes options."""
-    lines[:] = [re.sub(r"([*`-])", r"\\\1", line) for line in lines]
+    """A help text is for terminals: its asterisks are patterns, its dashes options, and its examples stand as they are."""
+    written = []
+    for line in lines:
+        example, before = line.removeprefix("| "), written[-1] if written else ""
+        if example == line:
+            parts = line.split("`")
+            written.append(
+                "".join(f"``{part}``" if at % 2 else re.sub("([*-])", r"\\\1", part) for at, part in enumerate(parts))
+            )
+            continue
+        if not before.startswith("    "):
+            written += ["", ".. code-block:: text", ""]
+        written.append(f"    {example}")
+    lines[:] = written
 
 
 def miss_nothing(app, env):

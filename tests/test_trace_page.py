@@ -363,8 +363,8 @@ def test_the_picture_in_the_docs_is_one_of_a_program(browser: Any, tmp_path: Pat
     servers = sorted(lane.name for lane in trace.lanes if lane.name.startswith("server"))  # libraries have threads, too
     assert servers == ["server 0", "server 1", "server 2"]
     if "PLAIT_PICTURES" in os.environ:
-        size = {"width": 1000, "height": 400, "deviceScaleFactor": 2, "mobile": False}
+        size = {"width": 1000, "height": 410, "deviceScaleFactor": 2, "mobile": False}
         browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
         browser.execute_cdp_cmd("Emulation.setScrollbarsHidden", {"hidden": True})
-        browser.execute_script("draw()")
+        browser.execute_async_script("requestAnimationFrame(() => { draw(); arguments[0](); })")
         browser.save_screenshot(str(PICTURES / "trace.png"))
