@@ -112,7 +112,7 @@ def as_read(text):
 
 
 def take_literally(app, ctx, lines):
-    """A help text is for terminals: its asterisks are patterns, its dashes options, and its examples stand as they are."""
+    """A help text is for terminals: its asterisks are patterns, its dashes options, its examples examples."""
     written = []
     for line in lines:
         example, before = line.removeprefix("| "), written[-1] if written else ""
