@@ -42,7 +42,7 @@ def test_a_script(tmp_path: Path, words: list[str]) -> None:
     assert plait(tmp_path, "show", "run.json").stdout == shown.stdout
 
 
-@pytest.mark.parametrize(("columns", "width"), [("80", 80), ("200", 200), ("5", 60)])
+@pytest.mark.parametrize(("columns", "width"), [("80", 80), ("200", 200), ("5", 40)])
 def test_text_is_as_wide_as_the_terminal(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, columns: str, width: int
 ) -> None:

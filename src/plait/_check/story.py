@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 from plait._check.findings import Finding
@@ -12,6 +13,7 @@ from plait._draw.page import Chapter, draw_page
 
 _BOLD, _RED, _END = "\x1b[1m", "\x1b[1;31m", "\x1b[0m"
 _INDENT = "  "
+_LONG_SOURCE = re.compile(r"`([^`]{79})[^`]{2,}`")
 
 
 class Around(NamedTuple):
@@ -25,7 +27,7 @@ def tell(finding: Finding, around: Around, sources: Sources, width: int = 80, *,
     """The story as lines of at most `width` cells, except for the replay command, which is never broken."""
     drawn = draw_columns(timeline(finding, sources), width, colour=colour)
     title = "\n".join(_paint(_RED, line, colour) for line in wrap(finding.title, width))
-    blocks = [title, "\n".join(wrap(finding.why, width))]
+    blocks = [title, "\n".join(wrap(_in_short(finding.why), width))]
     if drawn:
         blocks.append(drawn)
     blocks.append("\n".join(line for word, text in facts(finding, around) for line in _fact(word, text, width, colour)))
@@ -37,13 +39,22 @@ def page(told: list[tuple[Finding, Around]], sources: Sources) -> str:
     chapters = [
         Chapter(
             finding.title,
-            (finding.why,),
+            (_in_short(finding.why),),
             timeline(finding, sources),
             tuple((word, f"`{text}`" if word == "replay" else text) for word, text in facts(finding, around)),
         )
         for finding, around in told
     ]
     return draw_page(told[0][0].title if told else "plait check", chapters)
+
+
+def _in_short(sentences: str) -> str:
+    """The sentences with the beginning of each long piece of source: more stands in the columns.
+
+    >>> _in_short("`n = 1` and `total += " + "x" * 200 + "` race.").replace("x" * 70, "(70)")
+    '`n = 1` and `total += (70)…` race.'
+    """
+    return _LONG_SOURCE.sub(r"`\1…`", sentences)
 
 
 def facts(finding: Finding, around: Around) -> list[tuple[str, str]]:

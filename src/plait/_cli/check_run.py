@@ -44,7 +44,7 @@ NOT_A_CHECK = 2
 _NO_TESTS = 5  # what pytest ends with then
 _SECONDS = 10.0
 _BEST = "rotation"
-_NARROWEST, _WIDEST = 60, 100
+_NARROWEST, _WIDEST = 40, 100
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from plait._core.errors import UsageError
 from plait._draw.trace_text import draw_text
 from plait._see.show import load, show
 
-_OF_FILES, _NARROWEST, _WIDEST = 100, 60, 250
+_OF_FILES, _NARROWEST, _WIDEST = 100, 40, 250
 
 
 @click.command("show")

@@ -68,7 +68,7 @@ table { border-collapse: collapse; width: 100%; } caption { text-align: left; co
 th, td { text-align: left; vertical-align: top; padding: 0.35rem 0.7rem; border-bottom: 1px solid var(--rule); }
 tbody th { color: var(--quiet); font-weight: normal; width: 2rem; } td:not(:empty) { background: var(--soft); }
 .line { color: var(--quiet); margin-right: 0.8em; font-variant-numeric: tabular-nums; }
-td code { overflow-wrap: anywhere; }
+p, td code { overflow-wrap: anywhere; }
 .does, .held { font-size: 0.85rem; color: var(--quiet); } td:not(:empty) { border-left: 3px solid var(--rule); }
 th.lane0, td.lane0 code { color: var(--lane0); } th.lane1, td.lane1 code { color: var(--lane1); }
 th.lane2, td.lane2 code { color: var(--lane2); } th.lane3, td.lane3 code { color: var(--lane3); }

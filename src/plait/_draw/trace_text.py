@@ -7,7 +7,7 @@ from plait._draw.columns import cells, shortened, wrap
 from plait._draw.rows import rows_of
 
 LETTERS = dict(zip(State, " #CGcLQVEJRzfsp-orSB?g", strict=True))
-_NAME = 20
+_NAME = 24  # cells, and two fifths of a narrow line
 
 
 def draw_text(trace: Trace, width: int = 100) -> str:
@@ -16,14 +16,16 @@ def draw_text(trace: Trace, width: int = 100) -> str:
     for finding in trace.summary:
         lines += [("* " if at == 0 else "  ") + piece for at, piece in enumerate(wrap(finding, width - 2))]
     lines.append("")
-    room = max(10, width - _NAME - 2)
+    rows = rows_of(trace)
+    head = min(_NAME, width * 2 // 5, max((cells(row.name) for row in rows), default=0))
+    room = max(10, width - head - 2)
     seen: set[State] = set()
-    for called, lanes in rows_of(trace):
+    for called, lanes in rows:
         row = _row([trace.lanes[at] for at in lanes], trace.microseconds, room)
         seen |= set(row)
-        name = shortened(called, _NAME)
-        lines.append((name + " " * (_NAME - cells(name)) + " |" + "".join(LETTERS[state] for state in row)).rstrip())
-    lines.append(" " * _NAME + " 0" + length_of(trace).rjust(room - 1))
+        name = shortened(called, head)
+        lines.append((name + " " * (head - cells(name)) + " |" + "".join(LETTERS[state] for state in row)).rstrip())
+    lines.append(" " * head + " 0" + length_of(trace).rjust(room - 1))
     keys = ", ".join(f"{LETTERS[state]} {WORDS[state]}" for state in State if state in seen and state)
     lines += ["", *wrap(keys, width)]
     for text in trace.missing:
