@@ -13,7 +13,8 @@ from plait._draw.page import Chapter, draw_page
 
 _BOLD, _RED, _END = "\x1b[1m", "\x1b[1;31m", "\x1b[0m"
 _INDENT = "  "
-_LONG_SOURCE = re.compile(r"`([^`]{79})[^`]{2,}`")
+_SOURCE = re.compile("`[^`]*`")
+_LONG = 80  # letters of source in a sentence
 
 
 class Around(NamedTuple):
@@ -51,10 +52,10 @@ def page(told: list[tuple[Finding, Around]], sources: Sources) -> str:
 def _in_short(sentences: str) -> str:
     """The sentences with the beginning of each long piece of source: more stands in the columns.
 
-    >>> _in_short("`n = 1` and `total += " + "x" * 200 + "` race.").replace("x" * 70, "(70)")
-    '`n = 1` and `total += (70)…` race.'
+    >>> _in_short("`n` reads it before `total += " + "x" * 200 + "` writes `n`").replace("x" * 70, "(70)")
+    '`n` reads it before `total += (70)…` writes `n`'
     """
-    return _LONG_SOURCE.sub(r"`\1…`", sentences)
+    return _SOURCE.sub(lambda found: found[0] if len(found[0]) <= _LONG + 2 else f"{found[0][:_LONG]}…`", sentences)
 
 
 def facts(finding: Finding, around: Around) -> list[tuple[str, str]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -15,13 +16,14 @@ from plait._core.streams import is_terminal
 from plait._draw.columns import cells, printable, wrap
 
 _NARROWEST = 40  # columns
+_COLUMN = re.compile(r" {2,}(?:\S+ )*\S* {2,}| {2,}")  # indented, and what stands in it
 
 
 def say(text: str, *, err: bool = False, nl: bool = True, hang: int | None = None) -> None:
     """Write the text, as far as the stream's encoding can show it.
 
-    With `hang`, in a terminal its lines break at words, and go on indented by so much; elsewhere they stay whole, for
-    grep and the like.
+    With `hang`, in a terminal its lines break at words, and go on indented by so much, or below their last column;
+    elsewhere they stay whole, for grep and the like.
 
     Raises:
         BrokenPipeError: nobody reads any more.
@@ -31,7 +33,8 @@ def say(text: str, *, err: bool = False, nl: bool = True, hang: int | None = Non
     if stream is None or stream.closed:
         return
     if hang is not None and is_terminal(stream):
-        text = "\n".join(_folded(line, hang) for line in text.splitlines())
+        width = max(shutil.get_terminal_size().columns, _NARROWEST)
+        text = "\n".join(_folded(line, hang, width) for line in text.splitlines())
     try:
         click.echo(printable(text, stream.encoding), err=err, nl=nl)
     except BrokenPipeError:
@@ -41,11 +44,18 @@ def say(text: str, *, err: bool = False, nl: bool = True, hang: int | None = Non
         raise click.ClickException(f"cannot write to standard output: {error.strerror}") from error
 
 
-def _folded(line: str, hang: int) -> str:
-    width = max(shutil.get_terminal_size().columns, _NARROWEST)
+def _folded(line: str, hang: int, width: int) -> str:
+    """On further lines it goes on below its last column, as in a table, or behind `hang` letters.
+
+    >>> print(_folded("  送金  waits for a lock at app.py:3", 0, 24))
+      送金  waits for a lock
+            at app.py:3
+    """
     if cells(line) <= width:
         return line
-    return line[:hang] + f"\n{' ' * hang}".join(wrap(line[hang:], width - hang))
+    column = _COLUMN.match(line)
+    head = column[0] if column is not None and cells(column[0]) <= width // 2 else line[:hang]
+    return head + f"\n{' ' * cells(head)}".join(wrap(line[len(head) :], width - cells(head)))
 
 
 def check_writable(path: str) -> None:

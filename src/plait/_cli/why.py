@@ -24,7 +24,7 @@ def why_command(pid: str) -> int:
             f"{pid!r}: expected the number of a process, as `ps` or `pgrep -f NAME` tell it", param_hint="PID"
         )
     try:
-        say(why(int(pid)))
+        say(why(int(pid)), hang=0)
     except CannotLook as error:
         raise click.ClickException(str(error)) from error
     return 0

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections import Counter
 from collections.abc import Sequence
 
+from plait._draw.columns import cells, shortened, wrap
 from plait._see.why.diagnosis import judge
 from plait._see.why.dump import Dump
 from plait._see.why.known import Diagnosis, Step, examine, step
 from plait._see.why.quiet import idle
 
 _WIDTH = 79
+_NAME = 30  # cells of a name beside what it does; the title has the whole
 _SHOWN = 3  # threads that do the same, before the others are counted
 
 
@@ -34,7 +35,7 @@ def tell(dump: Dump) -> str:
 
 
 def _nothing(more: str) -> str:
-    return f"{NOTHING}\n{textwrap.fill(more, _WIDTH)}".rstrip()
+    return f"{NOTHING}\n{_filled(more)}".rstrip()
 
 
 _ASKED = 4  # children
@@ -43,14 +44,24 @@ NOTHING = "No wait that cannot end was found: what is waited for may still come.
 
 def _diagnosis(diagnosis: Diagnosis) -> str:
     rows = _rows(diagnosis.steps)
-    why = textwrap.fill(diagnosis.why, _WIDTH)
-    cure = textwrap.fill(f"cure: {diagnosis.cure}", _WIDTH, subsequent_indent="      ")
-    return f"{diagnosis.title}\n\n{rows}\n\n{why}\n\n{cure}"
+    cure = _filled("cure: ", diagnosis.cure)
+    return f"{diagnosis.title}\n\n{rows}\n\n{_filled(diagnosis.why)}\n\n{cure}"
+
+
+def _filled(*words: str) -> str:
+    """The last of the words on lines that begin below the end of those before it."""
+    head = "".join(words[:-1])
+    return head + ("\n" + " " * cells(head)).join(wrap(words[-1], _WIDTH - cells(head)))
 
 
 def _rows(steps: Sequence[Step]) -> str:
-    """The steps, those of each thread together; of many threads that do the same, the first few and how many more."""
-    width = max((len(one.who) for one in steps), default=0)
+    """The steps, those of each thread together; of many threads that do the same, the first few and how many more.
+
+    >>> print(_rows([Step("送金", "has a", "", ""), Step("MainThread", "waits for a", "app.py:3", "")]))
+      送金        has a
+      MainThread  waits for a at app.py:3
+    """
+    width = max((cells(shortened(one.who, _NAME)) for one in steps), default=0)
     blocks = _blocks(steps)
     alike: dict[tuple[Step, ...], list[str]] = {}
     for block in blocks:
@@ -61,9 +72,9 @@ def _rows(steps: Sequence[Step]) -> str:
         same, at = alike[_what(block)], seen[_what(block)]
         seen[_what(block)] += 1
         if at < _SHOWN or len(same) <= _SHOWN + 1:
-            rows += [_row(one, width) for one in block]
+            rows += [line for one in block for line in _lines(one, width)]
         elif at == _SHOWN:
-            rows.append(f"  {'...':{width}}  and {len(same) - at} more do the same, the last of them {same[-1]}")
+            rows.append(_row(width, "...", f"and {len(same) - at} more do the same, the last of them {same[-1]}"))
     return "\n".join(rows)
 
 
@@ -83,7 +94,11 @@ def _what(block: list[Step]) -> tuple[Step, ...]:
     return tuple(one._replace(who="") for one in block)
 
 
-def _row(one: Step, width: int) -> str:
-    place = f" at {one.place}" if one.place else ""
-    line = f"\n  {'':{width}}      {one.text}" if one.text else ""
-    return f"  {one.who:{width}}  {one.does}{place}{line}"
+def _lines(one: Step, width: int) -> list[str]:
+    does = _row(width, one.who, f"{one.does} at {one.place}" if one.place else one.does)
+    return [does, _row(width + 4, "", one.text)] if one.text else [does]
+
+
+def _row(width: int, who: str, does: str) -> str:
+    name = shortened(who, _NAME)
+    return f"  {name}{' ' * (width - cells(name))}  {does}"
