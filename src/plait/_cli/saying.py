@@ -17,6 +17,7 @@ from plait._draw.columns import cells, printable, wrap
 
 _NARROWEST = 40  # columns
 _COLUMN = re.compile(r" {2,}(?:\S+ )*\S* {2,}| {2,}")  # indented, and what stands in it
+_BELOW = " " * 6
 
 
 def say(text: str, *, err: bool = False, nl: bool = True, hang: int | None = None) -> None:
@@ -50,12 +51,19 @@ def _folded(line: str, hang: int, width: int) -> str:
     >>> print(_folded("  送金  waits for a lock at app.py:3", 0, 24))
       送金  waits for a lock
             at app.py:3
+    >>> print(_folded("  a long name  waits for a lock", 0, 24))
+      a long name
+          waits for a lock
     """
     if cells(line) <= width:
         return line
     column = _COLUMN.match(line)
-    head = column[0] if column is not None and cells(column[0]) <= width // 2 else line[:hang]
-    return head + f"\n{' ' * cells(head)}".join(wrap(line[len(head) :], width - cells(head)))
+    head = column[0] if column is not None else line[:hang]
+    under, rest = " " * cells(head), line[len(head) :]
+    if len(under) > width // 2:  # too little room beside it
+        under = _BELOW
+        head = f"{head.rstrip()}\n{under}" if head.strip() else under
+    return head + f"\n{under}".join(wrap(rest, width - len(under)))
 
 
 def check_writable(path: str) -> None:
