@@ -62,15 +62,16 @@ def test_a_script_that_fails(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "coloured"), [("TERM", "xterm", True), ("NO_COLOR", "1", False), ("TERM", "dumb", False)]
+    ("name", "value", "coloured"),
+    [("TERM", "xterm", True), ("NO_COLOR", "1", False), ("TERM", "dumb", False), ("FORCE_COLOR", "1", True)],
 )
 def test_colours_are_for_terminals_that_have_them(
     name: str, value: str, coloured: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for variable in ("NO_COLOR", "TERM"):
+    for variable in ("NO_COLOR", "FORCE_COLOR", "TERM"):
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv(name, value)
-    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: name != "FORCE_COLOR")
     assert run(["check", "losing.py"]) == 1
     assert ("\x1b[" in capsys.readouterr().out) is coloured
 

@@ -6,6 +6,10 @@ import os
 import pty
 import subprocess
 import sys
+import threading
+
+import plait
+from plait._run.progress_display import DisplayMeter, write_whole
 
 PROGRAM = """
 import time, plait
@@ -96,3 +100,39 @@ def test_a_map_that_is_open_when_the_interpreter_ends_without_a_terminal():
     assert ended.stdout == "0\n"
     assert "Traceback" not in ended.stderr
     assert ended.stderr.startswith("str: ")
+
+
+def two_maps_begin() -> None:
+    bars = []
+
+    class Bar:
+        def open(self):
+            bars.append(self)
+
+        def show(self, progress):
+            return 10.0
+
+        def close(self, progress, report):
+            pass
+
+    class Lines(Bar):
+        def open(self):
+            pass
+
+    meters = [DisplayMeter(lambda: Lines() if bars else Bar(), None, "f") for _ in range(2)]
+    threads = [threading.Thread(target=meter.start) for meter in meters]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(bars) == 1
+
+
+def test_of_two_maps_that_begin_at_once_in_two_threads_one_has_the_bar():
+    plait.check(two_maps_begin, runs=20, seconds=None)
+
+
+def test_what_the_terminal_cannot_show_is_shown_in_ascii(tmp_path):
+    with open(tmp_path / "terminal", "w", encoding="ascii") as terminal:
+        write_whole(terminal, "f ━ 16 done · 12/s…")
+    assert (tmp_path / "terminal").read_text() == "f \\u2501 16 done . 12/s."

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import click
 
-from plait._core.streams import is_terminal
+from plait._core.streams import is_coloured, is_terminal
 from plait._draw.columns import cells, printable, wrap
 
 _NARROWEST = 40  # columns
@@ -37,7 +37,7 @@ def say(text: str, *, err: bool = False, nl: bool = True, hang: int | None = Non
         width = max(shutil.get_terminal_size().columns, _NARROWEST)
         text = "\n".join(_folded(line, hang, width) for line in text.splitlines())
     try:
-        click.echo(printable(text, stream.encoding), err=err, nl=nl)
+        click.echo(printable(text, stream.encoding), err=err, nl=nl, color=is_coloured(stream))
     except BrokenPipeError:
         raise
     except OSError as error:

@@ -16,8 +16,12 @@ def is_terminal(stream: object) -> bool:
 
 
 def is_coloured(stream: object) -> bool:
-    """Whether colours are wanted in what is written to it, see https://no-color.org; a dumb terminal has none."""
-    return is_terminal(stream) and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    """Whether colours are wanted in what is written to it: https://no-color.org, https://force-color.org."""
+    if os.environ.get("NO_COLOR"):
+        return False
+    if os.environ.get("FORCE_COLOR", "0") not in ("", "0"):
+        return True
+    return is_terminal(stream) and os.environ.get("TERM") != "dumb"
 
 
 def flush(stream: object) -> None:

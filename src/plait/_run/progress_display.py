@@ -13,12 +13,14 @@ from typing import Any, Protocol, TextIO
 
 from plait._core.daemons import daemons_allowed
 from plait._core.streams import flush, is_terminal
+from plait._draw.columns import printable
 from plait._run.progress import Progress, RecentRate, last_line, progress_line
 from plait._run.report import Report
 
 _PATIENCE = 1.0  # seconds that the end of a map waits for the last line
 _FIRST_LINE = 5.0
 _LONGEST_PAUSE = 60.0
+_CHOOSING = threading.Lock()  # of maps that begin at once in several threads, one has the bar
 
 
 class Display(Protocol):
@@ -70,17 +72,18 @@ class DisplayMeter:
     def start(self) -> None:
         """Begin to draw."""
         self._began = time.perf_counter()
-        display = self._choose()
-        self._thread = threading.Thread(
-            target=self._draw, args=[display], name="plait-progress", daemon=daemons_allowed()
-        )
-        try:
-            self._thread.start()
-        except RuntimeError as error:  # no more threads: the work needs them more
-            self._thread = None
-            logging.getLogger("plait").warning("no progress is shown: %s", error)
-            return
-        display.open()
+        with _CHOOSING:
+            display = self._choose()
+            self._thread = threading.Thread(
+                target=self._draw, args=[display], name="plait-progress", daemon=daemons_allowed()
+            )
+            try:
+                self._thread.start()
+            except RuntimeError as error:  # no more threads: the work needs them more
+                self._thread = None
+                logging.getLogger("plait").warning("no progress is shown: %s", error)
+                return
+            display.open()
         atexit.register(self._stop)  # a daemon thread must not write while the interpreter is taken down
 
     def advance(self, done: int, failed: int) -> None:
@@ -148,11 +151,12 @@ def write_whole(stream: TextIO, text: str) -> None:
     Standard error goes straight to its file: a thread that is stuck in a write (someone stopped the terminal with
     Ctrl-S) then holds no lock of the stream, which the rest of the program and the interpreter's exit need.
     """
+    text = printable(text, stream.encoding)
     if stream is not sys.__stderr__:
         stream.write(text)
         flush(stream)
         return
-    data = text.encode(stream.encoding or "utf-8", "replace")
+    data = text.encode(stream.encoding or "utf-8")
     file = stream.fileno()
     while data:
         data = data[os.write(file, data) :]
