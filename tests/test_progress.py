@@ -15,6 +15,7 @@ import types
 import pytest
 
 import plait
+from plait._engines.line_output import WholeLines
 from plait._run import progress as progress_module
 from plait._run.progress import CallbackMeter, Progress, closing_line, progress_line, start_meter
 from plait._run.progress_bar import BarDisplay, BarStream, render_bar
@@ -323,6 +324,28 @@ def test_a_log_whose_handler_was_there_before_passes_above_the_bar():
             display.close(Progress(4, 0, 4, 1.0, "f"), finished(4))
             assert handler.stream is shown
         finally:
+            log.removeHandler(handler)
+
+
+def test_a_map_on_threads_that_runs_already_hides_neither_its_bar_nor_the_logs():
+    with terminal() as shown:
+        handler, log = logging.StreamHandler(sys.stderr), logging.getLogger("plait.test_progress")
+        log.addHandler(handler)
+        lines = WholeLines()  # as such a map has them
+        try:
+            display = choose_display(sys.stderr)
+            display.open()
+            display.show(Progress(1, 0, 4, 0.0, "f"))
+            log.warning("careful")
+            assert on_screen(shown.getvalue())[0] == "careful"
+            assert "1 of 4" in on_screen(shown.getvalue())[1]
+            more = WholeLines()
+            assert isinstance(choose_display(sys.stderr), LineDisplay)
+            more.end()
+            display.close(Progress(4, 0, 4, 1.0, "f"), finished(4))
+            assert handler.stream is shown
+        finally:
+            lines.end()
             log.removeHandler(handler)
 
 

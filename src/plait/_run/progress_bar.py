@@ -22,6 +22,7 @@ from rich.table import Table
 from rich.text import Text
 
 from plait._core.streams import is_terminal
+from plait._engines.line_output import LineOutput
 from plait._run.progress import Progress, counted, details, last_line
 from plait._run.progress_display import write_whole
 from plait._run.report import Report
@@ -45,6 +46,7 @@ class BarDisplay:
         self._midline = False
         self._open = True
         self._wrapped: dict[str, BarStream] = {}
+        self._logs: list[tuple[logging.StreamHandler[Any], TextIO, BarStream]] = []
 
     @property
     def is_open(self) -> bool:
@@ -60,7 +62,8 @@ class BarDisplay:
                 setattr(sys, name, self._wrapped[name])
         for handler in _log_handlers():
             for wrapper in self._wrapped.values():
-                if handler.stream is wrapper.wrapped:
+                if _below(handler.stream) is _below(wrapper.wrapped):
+                    self._logs.append((handler, handler.stream, wrapper))
                     handler.setStream(wrapper)
 
     def show(self, progress: Progress) -> float:
@@ -81,10 +84,9 @@ class BarDisplay:
             before = "\n" if self._midline else _ERASE
             self._unwrap()
             self._put(f"{before}{text}\n")
-        for handler in _log_handlers():  # without the lock, which a record on its way may wait for with the handler's
-            for wrapper in self._wrapped.values():
-                if handler.stream is wrapper:
-                    handler.setStream(wrapper.wrapped)
+        for handler, stream, wrapper in self._logs:  # without the lock, which a record may wait for with the handler's
+            if handler.stream is wrapper:
+                handler.setStream(stream)
 
     def write(self, stream: TextIO, text: str) -> int:
         """What the program writes to one of the wrapped streams."""
@@ -144,7 +146,15 @@ def _log_handlers() -> list[logging.StreamHandler[Any]]:
 
 def bar_is_shown(stream: object) -> bool:
     """Whether another map draws its bar on the stream now."""
+    stream = _below(stream)
     return isinstance(stream, BarStream) and stream.draws
+
+
+def _below(stream: object) -> object:
+    """What is written to in the end: maps on threads that run already have put stand-ins over the standard streams."""
+    while isinstance(stream, LineOutput):
+        stream = stream.target
+    return stream
 
 
 def render_bar(progress: Progress, width: int, encoding: str | None = None) -> str:
