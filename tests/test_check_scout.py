@@ -250,7 +250,7 @@ class Started:
 
     def all_end(self) -> bool:
         """Whether none of the processes is there any more, soon."""
-        self.command.communicate(timeout=SOON)
+        self.said = self.command.communicate(timeout=SOON)[1].decode()
         ended = [select.select([end], [], [], SOON)[0] for end in self.ends]
         return all(ended)
 
@@ -270,6 +270,7 @@ def test_nothing_is_left_after_ctrl_c(started: Started) -> None:
     os.killpg(started.command.pid, signal.SIGINT)
     assert started.all_end()
     assert started.command.returncode == 130
+    assert started.said.strip() == "inconclusive: Ctrl-C ended the search before there was an answer"
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])

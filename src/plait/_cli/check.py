@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import click
 
 from plait._cli.check_run import NOT_A_CHECK, Options, run_check
 from plait._cli.program import ProgramCommand
+from plait._cli.saying import say
 
 _HELP = """Run a program under many schedules, and explain the one that breaks it.
 
@@ -64,4 +66,10 @@ class CheckCommand(ProgramCommand):
 @click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="TARGET [ARGUMENTS]...")
 def check_command(**options: Any) -> int:
     """Run the check and return its exit status."""
-    return run_check(Options(**options))
+    command = os.getpid()
+    try:
+        return run_check(Options(**options))
+    except KeyboardInterrupt:
+        if os.getpid() == command:  # a search in a process of its own comes here, too
+            say("inconclusive: Ctrl-C ended the search before there was an answer", err=True)
+        raise

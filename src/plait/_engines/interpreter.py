@@ -16,6 +16,7 @@ from typing import Any
 from plait._core import budget
 from plait._core.batch import Batch
 from plait._core.errors import UsageError
+from plait._core.how_many import how_many
 from plait._core.job import Job
 from plait._engines import hosting
 from plait._engines.copied_generators import watch_generators
@@ -73,7 +74,7 @@ class InterpreterEngine:
             workers, reason = cores.count, cores.reason
         if items is not None and items < workers:
             workers, reason = max(1, items), f"no more than items: {items}"
-        return Plan(workers, f"{workers} interpreters: {reason}")
+        return Plan(workers, f"{how_many(workers, 'interpreter')}: {reason}")
 
     def run(self, job: Job) -> Generator[Batch, None, None]:
         fn = innermost(job.fn)

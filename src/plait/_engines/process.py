@@ -13,6 +13,7 @@ from typing import Any
 from plait._core import budget
 from plait._core.batch import Batch
 from plait._core.errors import UsageError
+from plait._core.how_many import how_many
 from plait._core.job import Job
 from plait._core.mistaken import known_options
 from plait._engines import hosting
@@ -72,7 +73,7 @@ class ProcessEngine:
             workers, reason = cores.count, cores.reason
         if items is not None and items < workers:
             workers, reason = max(1, items), f"no more than items: {items}"
-        return Plan(workers, f"{workers} processes: {reason}")
+        return Plan(workers, f"{how_many(workers, 'process', 'processes')}: {reason}")
 
     def run(self, job: Job) -> Generator[Batch, None, None]:
         kept, kind = kept_by(job.fn), self._reserve.host.kind

@@ -22,6 +22,7 @@ from rich.table import Table
 from rich.text import Text
 
 from plait._core.streams import is_terminal
+from plait._draw.columns import cells
 from plait._engines.line_output import LineOutput
 from plait._run.progress import Progress, counted, details, last_line
 from plait._run.progress_display import write_whole
@@ -164,7 +165,7 @@ def render_bar(progress: Progress, width: int, encoding: str | None = None) -> s
     room = width - 1
     file = _Encoded(encoding or "utf-8")
     console = Console(file=file, force_terminal=True, width=room, highlight=False, legacy_windows=False)
-    length = min(_MOST_BAR, room - len(head) - len(tail))
+    length = min(_MOST_BAR, room - cells(head) - cells(tail))
     if length < _LEAST_BAR:
         console.print(Text(head + tail.lstrip()), end="", no_wrap=True, overflow="ellipsis")
         return file.getvalue()
