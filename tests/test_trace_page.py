@@ -240,6 +240,15 @@ def test_paper_is_light(browser: Any, tmp_path: Path) -> None:
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "", "features": []})
 
 
+def test_short_names_keep_their_numbers(browser: Any, tmp_path: Path) -> None:
+    opened(browser, example(), tmp_path)
+    names = [
+        [f"Thread-{at} (consumer)", f"ThreadPoolExecutor-0_{at}", f"process-{at} (pid 139{at})"] for at in (34, 35)
+    ]
+    first, second = browser.execute_script("return arguments[0].map(of => of.map(name => shortened(name, 110)))", names)
+    assert all(one != other and "…" in one for one, other in zip(first, second, strict=True))
+
+
 def test_without_a_pointer(browser: Any, tmp_path: Path) -> None:
     """The space key takes a sentence to its place in the picture, and what is there is told."""
     opened(browser, example(), tmp_path)
@@ -268,6 +277,8 @@ def test_workers_of_one_map_after_the_other_share_rows(browser: Any, tmp_path: P
             trace.lanes.append(lane)
     opened(browser, trace, tmp_path)
     assert rows(browser) == [("thread-1", 3), ("thread-2", 3)]
+    drawn = "return [100000, 400000, 700000].map(t => pen.getImageData(Math.round(X(t) * devicePixelRatio), (D.rows[0].y + 5) * devicePixelRatio, 1, 1).data[3])"
+    assert browser.execute_script(drawn) == [255] * 3
     assert hover(browser, 2, 400_000).splitlines()[0] == "thread-1"
     browser.execute_script("tip.textContent = describe(10, D.rows[0].y + 3)")
     assert browser.execute_script("return tip.textContent").splitlines() == [
