@@ -370,3 +370,44 @@ def test_shutdown_can_cancel_what_has_not_started(nothing_left: None, tmp_path: 
 def test_a_pool_nobody_refers_to_ends(nothing_left: None) -> None:
     futures = [plait.Pool("process", workers=1).submit(int, n) for n in range(3)]
     assert [future.result(PATIENCE) for future in futures] == [0, 1, 2]
+
+
+def where(_: int = 0) -> int:
+    return os.getpid()
+
+
+def test_a_map_after_a_call_gets_the_worker_that_has_just_run_it(nothing_left: None) -> None:
+    with plait.Pool("process", workers=1) as pool:
+        used = {pool.submit(where).result()}
+        for _ in range(3):
+            used.update(plait.map(where, range(3), engine=pool))
+            used.add(pool.submit(where).result())
+    assert len(used) == 1
+
+
+def test_a_map_in_a_process_scope_gets_the_worker_of_a_task_that_has_ended(nothing_left: None) -> None:
+    with plait.scope("process", workers=1) as scope:
+        used = {scope.submit(where).result(), *scope.map(where, range(3)), scope.submit(where).result()}
+    assert len(used) == 1
+
+
+def test_a_map_in_a_callback_of_a_call_does_not_wait_for_its_own_thread(nothing_left: None) -> None:
+    got: list[int] = []
+    called = threading.Event()
+
+    def maps(_: object) -> None:
+        got.extend(plait.map(abs, [-1, -2], engine=pool))
+        called.set()
+
+    with plait.Pool("process", workers=1) as pool:
+        pool.submit(where).add_done_callback(maps)
+        assert called.wait(PATIENCE)
+    assert got == [1, 2]
+
+
+def test_a_map_beside_a_call_that_runs_has_a_worker_of_its_own(nothing_left: None, tmp_path: Path) -> None:
+    with plait.Pool("process", workers=1) as pool:
+        running = pool.submit(wait_for, str(tmp_path / "go"))
+        (other,) = plait.map(where, [1], engine=pool)
+        (tmp_path / "go").touch()
+        assert running.result() != other

@@ -39,7 +39,7 @@ plait map pages.py:count_words urls.txt --journal pages.sqlite --resume
 find . -name '*.flac' -print0 | plait map --null 'ffmpeg -i {} {.}.mp3'
 
 \b
-Exit status: 0 all items succeeded, 1 to 100 that many failed,
+Exit status: 0 all items succeeded (or --halt success=N), 1 to 100 that many failed,
 101 more than 100,
 130 Ctrl-C, 141 nobody reads the results any more, 255 it could not begin.
 """

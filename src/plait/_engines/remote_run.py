@@ -76,6 +76,8 @@ class RemoteRun:
         job.wake = staff.bell.ring
         job.snapshot = self.running
         job.unfetched = job.feed.withdrawn = self._ledger.finished
+        if feed.interdependent:
+            staff.lend()
         variables = [(variable, job.context[variable]) for variable in self._reserve.context if variable in job.context]
         try:
             self._cargo = FunctionCargo(
@@ -172,6 +174,7 @@ class RemoteRun:
         for fd, event in events:
             if fd == staff.bell.fileno():
                 staff.bell.silence()
+                staff.answer(spare=not self._feed.ready)  # calls that wait need them
                 self._notice_ends()
             elif (worker := staff.at(fd)) is not None:
                 self._take(worker)

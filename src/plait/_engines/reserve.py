@@ -14,6 +14,7 @@ from plait._core.worker_state import Mishap
 from plait._engines import hosting
 from plait._engines.arena import Arena
 from plait._engines.inherited import hold
+from plait._engines.lending import Lending
 from plait._engines.parting import Parting
 from plait._engines.remote_worker import RemoteWorker
 
@@ -27,6 +28,7 @@ class Reserve:
         host: provides the workers.
         memory_bytes: what a worker may use, or None.
         context: the context variables whose values workers see.
+        lending: between the runs that use this reserve at the same time.
     """
 
     def __init__(
@@ -35,6 +37,7 @@ class Reserve:
         self.host = host
         self.memory_bytes = memory_bytes
         self.context = context
+        self.lending = Lending()
         self._lock = threading.Lock()
         self._idle: list[RemoteWorker] = []
         self._most = 0
@@ -81,16 +84,25 @@ class Reserve:
         return self._launcher
 
     def lease(self, launcher: hosting.Launcher) -> RemoteWorker:
-        """An idle worker, or a new one, which may take its first batch at once."""
+        """An idle worker, of another run too, or a new one, which may take its first batch at once."""
+        worker = self._idle_one()
+        if worker is None and self.lending.ask():
+            worker = self._idle_one()
+        if worker is not None:
+            return worker
+        with self._lock:
+            self._tokens += 1
+            token = self._tokens
+        return launcher.launch(token, self._inputs)
+
+    def _idle_one(self) -> RemoteWorker | None:
         with self._lock:
             while self._idle:
                 worker = self._idle.pop()
                 if worker.alive:
                     return worker
                 worker.close()
-            self._tokens += 1
-            token = self._tokens
-        return launcher.launch(token, self._inputs)
+        return None
 
     def give_back(self, worker: RemoteWorker, report: Callable[[Mishap], object]) -> None:
         """A worker with nothing to do, for the next run; no more stay than one run has asked for, however many ran.
@@ -139,6 +151,7 @@ class Reserve:
     def forget(self) -> None:
         """Start afresh in a forked child: the workers, the launcher and the arena are the parent's."""
         self._lock = threading.Lock()
+        self.lending = Lending()
         self._idle, self._launcher, self._arena = [], None, None
         if self._inputs is not None:
             self._inputs.close()

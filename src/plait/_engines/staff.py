@@ -121,10 +121,21 @@ class Staff:
         if not self.limit:
             raise PlaitError(f"no worker {self._kind} could be started: {why}")
 
+    def lend(self) -> None:
+        """From now on other runs on the same engine may ask for workers that have nothing to do."""
+        self._reserve.lending.enter(self.bell)
+
+    def answer(self, *, spare: bool) -> None:
+        """Give the workers that have nothing to do, if they can be spared, to a run that has asked for them."""
+        if self._reserve.lending.is_asked(self.bell):
+            if spare:
+                self.dismiss()
+            self._reserve.lending.answer(self.bell)
+
     def dismiss(self) -> None:
-        """There is nothing to do for now: let other runs on the same engine have the workers."""
+        """Let other runs on the same engine have the workers that have nothing to do."""
         for worker in self:
-            if not worker.outbox:
+            if not (worker.flights or worker.outbox):
                 self.discard(worker)
                 self._reserve.give_back(worker, self._job.tally.note)
 
@@ -138,6 +149,7 @@ class Staff:
 
     def clear(self) -> None:
         """The run is over: none of its workers is listened to any more."""
+        self._reserve.lending.leave(self.bell)
         self._workers.clear()
         self.unfollow()
         self.bell.close()
