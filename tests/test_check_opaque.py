@@ -90,6 +90,8 @@ TOUCHES = {
     ),
     "an attribute of a dict": Touch("class D(dict): n = 0\nd = D()", "d.n = d.n + 1", "d.n == 2"),
     "an attribute of a thread": Touch("class T(threading.Thread): n = 0\nt = T()", "t.n = t.n + 1", "t.n == 2"),
+    "what is hung on a thread": Touch("t = threading.Thread()\nt.n = 0", "t.n = t.n + 1", "t.n == 2"),
+    "what is hung on an exception": Touch("e = OSError()\ne.n = 0", "e.n = e.n + 1", "e.n == 2"),
     "an attribute of a function": Touch("def f(): pass\nf.n = 0", "f.n = f.n + 1", "f.n == 2"),
     "an attribute of an exception": Touch("class E(Exception): pass\ne = E()\ne.n = 0", "e.n = e.n + 1", "e.n == 2"),
     "a setting of the process": Touch(
@@ -263,6 +265,20 @@ def test_parts_of_bytes_do_not_touch_each_other(tmp_path: Path) -> None:
         "for thread in threads: thread.start()\nfor thread in threads: thread.join()\n"
     )
     assert explore_script(file, runs=100, seconds=None).verdict.word in ("passed", "proved")
+
+
+def test_a_stop_flag_and_a_result_on_the_thread_itself_are_right(tmp_path: Path) -> None:
+    file = tmp_path / "program.py"
+    file.write_text(
+        "import threading, time\n"
+        "def work():\n"
+        "    me = threading.current_thread()\n"
+        "    while getattr(me, 'do_run', True): time.sleep(0.1)\n"
+        "    me.result = 5\n"
+        "thread = threading.Thread(target=work)\n"
+        "thread.start()\nthread.do_run = False\nthread.join()\nassert thread.result == 5\n"
+    )
+    assert explore_script(file, runs=100, seconds=None).verdict.word == "passed"
 
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning")  # of executions that were cut off

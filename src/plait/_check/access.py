@@ -1,8 +1,8 @@
 """Which access is an event: attributes of the user's instances and classes, elements of builtin containers.
 
-Never an event: what cannot change (strings, tuples, frozen dataclasses), what has events of its own (locks, threads,
-queues), what no other thread can see (thread-locals), and functions, methods and properties, which are found in a class
-and run code that is observed itself.
+Never an event: what cannot change (strings, tuples, frozen dataclasses), what has events of its own (locks, queues,
+what threads do), what no other thread can see (thread-locals), and functions, methods and properties, which are found
+in a class and run code that is observed itself.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from plait._check.named import SLOTS
 class Sort(IntEnum):
     """What the hooks do with an object of some type."""
 
+    BEARER = -2  # ignored, but for what the program hangs on it: `thread.result = 5`
     FLAG = -1  # it says by a method whether something has happened: an Event, a Future
     IGNORED = 0
     CONTAINER = 1
@@ -63,6 +64,7 @@ IGNORED = (
     _thread.LockType, _thread.RLock, contextvars.ContextVar, contextvars.Context, asyncio.Future,
     asyncio.AbstractEventLoop, BaseException, io.IOBase, enum.Enum,
 )  # fmt: skip
+_BEARERS = (threading.Thread, BaseException)
 _APART = (threading.local, enum.Enum, Gate, asyncio.Future, asyncio.AbstractEventLoop)  # nor the user's own ones
 _ITERATORS: tuple[type, ...] = (
     types.GeneratorType, *(one for one in vars(itertools).values() if isinstance(one, type)), map, filter,
@@ -201,13 +203,14 @@ def _sort(kind: type, mine: bool) -> Sort:
     sort = _KNOWN[known]
     if mine and sort is Sort.CONTAINER:
         return Sort.COLLECTION
-    return Sort.INSTANCE if mine and sort is Sort.IGNORED and known not in _APART else sort
+    return Sort.INSTANCE if mine and sort in (Sort.IGNORED, Sort.BEARER) and known not in _APART else sort
 
 
 _KNOWN: dict[type, Sort] = {  # by the nearest base
     types.ModuleType: Sort.MODULE,
     type: Sort.CLASS,
     **dict.fromkeys(IGNORED, Sort.IGNORED),
+    **dict.fromkeys(_BEARERS, Sort.BEARER),
     **dict.fromkeys(_FLAGS, Sort.FLAG),
     threading.local: Sort.LOCAL,
     **dict.fromkeys(CONTAINERS, Sort.CONTAINER),

@@ -35,7 +35,8 @@ _FIRST = operator.itemgetter(0)
 _READ, _WRITE, _ENTER, _PAUSE = Kind.READ, Kind.WRITE, Kind.ENTER, Kind.PAUSE
 _INSTANCE, _CONTAINER, _ITERATOR = Sort.INSTANCE, Sort.CONTAINER, Sort.ITERATOR
 _CLASS, _MODULE, _COLLECTION = Sort.CLASS, Sort.MODULE, Sort.COLLECTION
-_LOCAL, _OWN = Sort.LOCAL, Part.OWN
+_LOCAL, _BEARER, _OWN = Sort.LOCAL, Sort.BEARER, Part.OWN
+_OWNERS = (_INSTANCE, _COLLECTION, _BEARER)  # objects with attributes
 _CONSTANT = (types.FunctionType, types.BuiltinFunctionType, types.ModuleType, type)
 MODULE_SCOPE = "_@scope"  # the hidden global variable that tells the variables of one module from those of another
 
@@ -96,7 +97,7 @@ class Hooks:
                     if place is None:
                         place = execution.places.add(thing)
                     execution.step(_READ, place, site[6], site)
-            elif sort is None or sort >= _CLASS:
+            elif sort is None or sort >= _CLASS or sort is _BEARER:
                 self._read_other(execution, thing, site)
         return thing
 
@@ -106,7 +107,7 @@ class Hooks:
         if execution is not None:
             kind = type(thing)
             sort = self._types.sort(kind)
-            owns = sort is _INSTANCE or sort is _COLLECTION
+            owns = sort in _OWNERS
             if self._types.part(kind, site[6]) is not Part.FIXED if owns else sort >= _CLASS:
                 place = thing.__dict__.get(MODULE_SCOPE, thing) if sort is _MODULE else thing
                 if sort is not _LOCAL:
@@ -119,7 +120,7 @@ class Hooks:
         kind = type(thing)
         sort = self._types.sort(kind)
         name = site[6]
-        if sort is _INSTANCE or sort is _COLLECTION:
+        if sort in _OWNERS:
             part = self._types.part(kind, name)
             if part is Part.SHARED and name not in own_attributes(thing):
                 # It is the class's now, and the instance's own as soon as somebody stores it: both may come in between.
@@ -155,7 +156,7 @@ class Hooks:
             elif sort is Sort.FLAG:
                 if site[6] in LOOKS:
                     execution.step(Kind.TRY, -1, "look", site)
-            elif sort or given or site[6] in METHODS_OF_FILES:  # most calls are of what is ignored
+            elif sort > 0 or given or site[6] in METHODS_OF_FILES:  # most calls are of what is ignored
                 if sort >= _INSTANCE:
                     self.read(thing, site)
                 self._happen(execution, self._opaque.method(thing, site[6], given), site)
