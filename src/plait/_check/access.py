@@ -34,7 +34,7 @@ class Sort(IntEnum):
     """What the hooks do with an object of some type."""
 
     BEARER = -2  # ignored, but for what the program hangs on it: `thread.result = 5`
-    FLAG = -1  # it says by a method whether something has happened: an Event, a Future
+    FLAG = -1  # as those, and it says by a method whether something has happened: an Event, a Future
     IGNORED = 0
     CONTAINER = 1
     ITERATOR = 2
@@ -64,7 +64,9 @@ IGNORED = (
     _thread.LockType, _thread.RLock, contextvars.ContextVar, contextvars.Context, asyncio.Future,
     asyncio.AbstractEventLoop, BaseException, io.IOBase, enum.Enum,
 )  # fmt: skip
-_BEARERS = (threading.Thread, BaseException)
+_BEARERS = (
+    threading.Thread, threading.Condition, threading.Semaphore, threading.Barrier, queue.Queue, BaseException,
+)  # fmt: skip
 _APART = (threading.local, enum.Enum, Gate, asyncio.Future, asyncio.AbstractEventLoop)  # nor the user's own ones
 _ITERATORS: tuple[type, ...] = (
     types.GeneratorType, *(one for one in vars(itertools).values() if isinstance(one, type)), map, filter,

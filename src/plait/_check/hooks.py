@@ -35,8 +35,8 @@ _FIRST = operator.itemgetter(0)
 _READ, _WRITE, _ENTER, _PAUSE = Kind.READ, Kind.WRITE, Kind.ENTER, Kind.PAUSE
 _INSTANCE, _CONTAINER, _ITERATOR = Sort.INSTANCE, Sort.CONTAINER, Sort.ITERATOR
 _CLASS, _MODULE, _COLLECTION = Sort.CLASS, Sort.MODULE, Sort.COLLECTION
-_LOCAL, _BEARER, _OWN = Sort.LOCAL, Sort.BEARER, Part.OWN
-_OWNERS = (_INSTANCE, _COLLECTION, _BEARER)  # objects with attributes
+_LOCAL, _OWN = Sort.LOCAL, Part.OWN
+_OWNERS = (_INSTANCE, _COLLECTION, Sort.BEARER, Sort.FLAG)  # objects with attributes
 _CONSTANT = (types.FunctionType, types.BuiltinFunctionType, types.ModuleType, type)
 MODULE_SCOPE = "_@scope"  # the hidden global variable that tells the variables of one module from those of another
 
@@ -97,7 +97,7 @@ class Hooks:
                     if place is None:
                         place = execution.places.add(thing)
                     execution.step(_READ, place, site[6], site)
-            elif sort is None or sort >= _CLASS or sort is _BEARER:
+            elif sort is None or sort >= _CLASS or sort < 0:
                 self._read_other(execution, thing, site)
         return thing
 
