@@ -69,6 +69,12 @@ def is_adrift(module: object) -> bool:
     return bool(package) and module in sys.modules and package not in sys.modules
 
 
+def and_packages(module: str) -> list[str]:
+    """The module, and the packages it is in: cloudpickle's rule for what belongs to a module."""
+    parts = module.split(".")
+    return [".".join(parts[: n + 1]) for n in range(len(parts))]
+
+
 def imported(name: str) -> Any:
     """The module of that name, once its import has ended; None before, while it has only a part of its names."""
     module = sys.modules.get(name)

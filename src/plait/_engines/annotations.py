@@ -6,6 +6,7 @@ nothing: one that only type checkers import, or that is bound later. Then what e
 
 from __future__ import annotations
 
+import sys
 from types import CellType, CodeType, FunctionType
 
 from plait._core.code_names import names_in
@@ -15,11 +16,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:  # workers import this module, and typing would double their start-up time
     from typing import Any
 
+TYPE_PARAMETERS = ("__type_params__",) if sys.version_info >= (3, 12) else ()  # what functions have, too
 _MEMBERS = "__classdict__"  # the captured variable with the members of the class around
 _OF_REFERENCE = (
     "__forward_is_argument__", "__forward_is_class__", "__forward_module__", "__owner__", "__extra_names__",
 )  # fmt: skip
-_FIELDS = ("__kwdefaults__", "__qualname__", "__module__", "__doc__")
+_FIELDS = ("__kwdefaults__", "__qualname__", "__module__", "__doc__", *TYPE_PARAMETERS)
 
 
 def annotations_of(value: Any) -> tuple[str, Any]:

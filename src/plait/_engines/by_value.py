@@ -21,15 +21,15 @@ from contextvars import ContextVar
 from operator import getitem
 from pickle import PickleBuffer, PicklingError
 from types import CodeType, FunctionType, MemberDescriptorType, ModuleType
-from typing import Any, ForwardRef, NamedTuple, NewType, ParamSpec, TypeVarTuple
+from typing import Any, ForwardRef, NamedTuple
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
 import cloudpickle  # type: ignore[import-untyped]  # it ships no types
 
-from plait._core.importable import is_adrift, is_being_imported, is_importable, module_with
+from plait._core.importable import and_packages, is_adrift, is_being_imported, is_importable, module_with
 from plait._core.lazy_imports import LAZY, reduce_lazy
 from plait._core.per_worker import PerWorker
-from plait._engines.annotations import anew, annotations_of, reduce_reference
+from plait._engines.annotations import TYPE_PARAMETERS, anew, annotations_of, reduce_reference
 from plait._engines.as_written import as_written
 from plait._engines.bundles import bundle_of, read_anew
 from plait._engines.carried import STRANGERS
@@ -38,6 +38,7 @@ from plait._engines.functions import Uses, home_of, make_cached, variable
 from plait._engines.hidden_instances import METHODS, reduce_method
 from plait._engines.of_multiprocessing import reduce_of_multiprocessing
 from plait._engines.sentinels import SENTINEL, reduce_sentinel
+from plait._engines.type_names import TYPE_NAMES, reduce_type_name
 from plait._engines.worker_main import enter, is_of_main, withdraw
 
 _LRU_WRAPPER = type(functools.lru_cache(len))
@@ -75,9 +76,10 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # untyped, see above
             return cloudpickle.cloudpickle.dynamic_subimport, (obj.__name__, _without_builtins(obj.__dict__))
         if type(obj) is _LRU_WRAPPER and not is_importable(obj):
             return make_cached, (obj.__wrapped__, obj.cache_parameters())
-        if type(obj) is SENTINEL:
-            return reduce_sentinel(obj, self.modules)
-        if type(obj) is PerWorker and not self.modules.isdisjoint(_and_packages(obj.__module__)):
+        named = _NAMED.get(type(obj))
+        if named is not None and (reduced := named(obj, self.modules)) is not NotImplemented:
+            return reduced
+        if type(obj) is PerWorker and not self.modules.isdisjoint(and_packages(obj.__module__)):
             return obj.by_value()
         reduced = self._anew(obj) if _is_only_here(obj) else super().reducer_override(obj)
         if isinstance(reduced, tuple) and len(reduced) > 2:  # it goes by value
@@ -101,11 +103,12 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # untyped, see above
         del fields["__annotations__"]
         fields["__globals__"] |= {name: uses.named[name] for name in _named_in_classes(func.__code__) & {*uses.named}}
         fields |= {annotations: annotated, "_cloudpickle_submodules": uses.modules}
+        fields |= {name: getattr(func, name) for name in TYPE_PARAMETERS if getattr(func, name)}
         return make, args, (attributes, fields), *rest
 
     def _reduced_class(self, kind: type, reduced: tuple[Any, ...]) -> tuple[Any, ...]:
         module = module_with(kind)
-        if module is not None and self.modules.isdisjoint(_and_packages(module.__name__)):
+        if module is not None and self.modules.isdisjoint(and_packages(module.__name__)):
             return getattr, (module, kind.__qualname__)
         if not kind.__flags__ & _MADE_WHILE_RUNNING:
             name = f"{kind.__module__}.{kind.__qualname__}"
@@ -262,12 +265,6 @@ def _with_slots(kind: type, make: Any, args: tuple[Any, ...], state: tuple[Any, 
     return make, (*args[:3], namespace, *args[4:]), (members, *state[1:]), *rest
 
 
-def _and_packages(module: str) -> list[str]:
-    """The module, and the packages it is in: cloudpickle's rule for what belongs to a module."""
-    parts = module.split(".")
-    return [".".join(parts[: n + 1]) for n in range(len(parts))]
-
-
 def _without_builtins(members: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in members.items() if name != "__builtins__"}
 
@@ -289,26 +286,12 @@ def _view(buffer: Any, form: str, shape: tuple[int, ...]) -> memoryview:
     return view if form == "B" and len(shape) == 1 else view.cast(form, shape)  # type: ignore[call-overload]  # the format is whatever the sender's view had
 
 
-def _anew_unless_named(make: Callable[..., Any], *parts: str) -> Callable[[Any], Any]:
-    """Makes what only typing looks at anew, if it is not found by its name."""
-
-    def reduce(obj: Any) -> Any:
-        if obj.__module__ != "__main__":
-            return NotImplemented
-        return make, tuple(getattr(obj, part) for part in ("__name__", *parts))
-
-    return reduce
-
-
 _REDUCERS: dict[type, Callable[[Any], Any]] = {
     io.TextIOWrapper: _open_file,
     memoryview: lambda view: (_view, (PickleBuffer(view), view.format, view.shape)),
     CodeType: lambda code: (marshal.loads, (marshal.dumps(code),)),  # cloudpickle does not keep the name of the file
     ContextVar: lambda wanted: (variable, home_of(wanted)),
     functools.cached_property: lambda made: (_cached_property, (made.func, made.attrname)),  # it has a lock before 3.12
-    NewType: _anew_unless_named(NewType, "__supertype__"),
-    ParamSpec: _anew_unless_named(ParamSpec),
-    TypeVarTuple: _anew_unless_named(TypeVarTuple),
     Struct: lambda made: (Struct, (made.format,)),
     _local: lambda _: (_local, ()),  # empty, as it is for every thread that has not used it yet
     LAZY: reduce_lazy,
@@ -316,4 +299,8 @@ _REDUCERS: dict[type, Callable[[Any], Any]] = {
     **({ForwardRef: reduce_reference} if hasattr(ForwardRef, "evaluate") else {}),  # from CPython 3.14 on
     WeakKeyDictionary: _weak,  # functools.singledispatch has one
     WeakValueDictionary: _weak,
+}
+_NAMED: dict[type, Callable[[Any, frozenset[str]], Any]] = {
+    SENTINEL: reduce_sentinel,
+    **dict.fromkeys(TYPE_NAMES, reduce_type_name),
 }
