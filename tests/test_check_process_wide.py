@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import NamedTuple
 
@@ -94,6 +96,32 @@ def test_its_fix_mends_it(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyP
     lines = source.split("\n")
     lines[first - 1 : last] = ["    with lock:", *("    " + line for line in lines[first - 1 : last])]
     assert _checked("\n".join(lines), tmp_path).verdict.word == "passed"
+
+
+APART = """import threading, warnings
+def work():
+    with warnings.catch_warnings(record=True) as recorded:
+        warnings.simplefilter("always")
+        warnings.warn("x")
+        assert len(recorded) == 1
+def test_work():
+    threads = [threading.Thread(target=work) for _ in range(2)]
+    for thread in threads: thread.start()
+    for thread in threads: thread.join()
+if __name__ == "__main__":
+    test_work()
+"""
+
+
+@pytest.mark.skipif(sys.version_info < (3, 14), reason="warnings are caught by all threads before CPython 3.14")
+@pytest.mark.parametrize(
+    "what", [["--runs", "60", "test_apart.py"], ["--seconds", "0.3", "-m", "pytest"]], ids=["script", "test"]
+)
+def test_who_catches_warnings_of_a_thread_alone_is_right(what: list[str], tmp_path: Path) -> None:
+    (tmp_path / "test_apart.py").write_text(APART)
+    command = [sys.executable, "-X", "context_aware_warnings=1", "-m", "plait", "check", *what]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_who_only_uses_random_numbers_is_not_to_blame(tmp_path: Path) -> None:

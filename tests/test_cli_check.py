@@ -252,6 +252,22 @@ def test_tests_are_explored_one_by_one(tmp_path: Path, capfd: pytest.CaptureFixt
     assert "--json cannot be said for all" in capfd.readouterr().err
 
 
+def test_tests_have_the_options_of_the_interpreter(tmp_path: Path) -> None:
+    (tmp_path / "test_it.py").write_text("""
+import sys, threading
+def test_it():
+    thread = threading.Thread(target=print)
+    thread.start()
+    thread.join()
+    assert (sys.flags.utf8_mode, sys.flags.bytes_warning) == (1, 2)
+    assert False, "which counts under -O"
+""")
+    command = [sys.executable, "-O", "-bb", "-X", "utf8", "-m", "plait", "check", "-m", "pytest"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 1, done.stderr
+    assert "AssertionError: which counts under -O" in done.stdout
+
+
 def test_without_pytest_tests_could_not_begin(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

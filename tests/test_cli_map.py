@@ -93,7 +93,7 @@ def refuse(folder, monkeypatch, capfd):
     """Runs the command in this process, for what is refused before anything begins: status, output, errors."""
     monkeypatch.chdir(folder)
     monkeypatch.setattr(sys, "path", list(sys.path))
-    monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)
+    monkeypatch.setattr(warnings, "formatwarning", warnings.formatwarning)
 
     def refused(*arguments: str) -> tuple[int, str, str]:
         monkeypatch.delitem(sys.modules, "tools", raising=False)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import os
+import sys
 import sysconfig
 import unittest
 import warnings
@@ -324,6 +325,11 @@ def _is_expected_to_fail(item: pytest.Function) -> bool:
     return any(getattr(one, "__unittest_expecting_failure__", False) for one in (item.function, item.cls))
 
 
+def _context_of_warnings() -> object:
+    """What `catch_warnings` sets where it is the thread's own, as it may be from CPython 3.14 on; else there is one."""
+    return warnings._get_context() if getattr(sys.flags, "context_aware_warnings", False) else None  # type: ignore[attr-defined]  # no other way
+
+
 @contextmanager
 def _each_warning_once() -> Iterator[None]:
     """Each execution imports the modules again, and warns again: the first time is enough for pytest's list.
@@ -331,12 +337,14 @@ def _each_warning_once() -> Iterator[None]:
     What the test has recorded by itself, with `pytest.warns` for example, does not come here.
     """
     show, shown = warnings.showwarning, set[tuple[str, str, str, int]]()
+    context = _context_of_warnings()
 
     def show_once(
         message: Warning | str, category: type[Warning], filename: str, lineno: int, *rest: Any, **options: Any
     ) -> None:
         known = str(message), category.__name__, filename, lineno
-        if known not in shown:
+        # Where each thread may catch its own, one that leaves its block puts this back for those that are in theirs.
+        if known not in shown or _context_of_warnings() is not context:
             shown.add(known)
             show(message, category, filename, lineno, *rest, **options)
 

@@ -99,7 +99,9 @@ def _run_pytest(options: Options) -> int:
     if find_spec("pytest") is None:
         click.echo(f"Error: pytest is not installed for {sys.executable}: pip install pytest", err=True)
         return NOT_A_CHECK
-    command = [sys.executable, "-m", "pytest", *options.words, f"--plait{seconds}"]
+    flags = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]  # as multiprocessing starts its own
+    flags = [flag for flag in flags if flag not in ("-O", "-OO")]  # asserts count here, as in a script that is checked
+    command = [sys.executable, *flags, "-m", "pytest", *options.words, f"--plait{seconds}"]
     return {0: 0, 1: 1, _NO_TESTS: 3}.get(subprocess.call(command), NOT_A_CHECK)
 
 

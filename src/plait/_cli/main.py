@@ -42,6 +42,7 @@ _WANTED = {  # what to say where a command is called without its argument
 _USAGE_ERROR = 255  # as GNU parallel: 1 to 101 say how many items failed
 _BROKEN_PIPE = 141  # what a shell says of a program that SIGPIPE has ended
 _INTERRUPTED = 130
+_as_python_does = warnings.formatwarning
 
 
 class LazyGroup(click.Group):
@@ -52,7 +53,8 @@ class LazyGroup(click.Group):
 
         Handles a broken pipe here, because click would make exit status 1 of it, which says that one item failed.
         """
-        warnings.showwarning = _show_warning
+        # Not `showwarning`: `catch_warnings` puts that back for all threads, also where warnings belong to a context.
+        warnings.formatwarning = _format_warning
         try:
             status = super().invoke(ctx)
             if sys.stdout is not None:
@@ -124,17 +126,9 @@ def run(arguments: list[str] | None = None) -> int:
     return status if isinstance(status, int) else 0
 
 
-def _show_warning(
-    message: Warning | str,
-    category: type[Warning],
-    filename: str,
-    lineno: int,
-    file: Any = None,
-    line: str | None = None,
-) -> None:
+def _format_warning(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, line: str | None = None
+) -> str:
     """A warning as Python writes it, but one of ours as one line for people."""
     text = str(message)
-    if not text.startswith("plait"):
-        text = warnings.formatwarning(message, category, filename, lineno, line).rstrip()
-    if sys.stderr is not None:
-        print(text, file=file or sys.stderr)
+    return f"{text}\n" if text.startswith("plait") else _as_python_does(message, category, filename, lineno, line)
