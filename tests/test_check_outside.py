@@ -48,6 +48,35 @@ def test_a_socket_pair_between_threads(tmp_path: Path, nothing_left: None) -> No
     assert any("socket.recv" in what and "program.py:5" in what for what in result.coverage.outside)
 
 
+def test_a_thread_may_end_with_a_call_that_the_others_did_not_wait_for(tmp_path: Path, nothing_left: None) -> None:
+    result = explore(
+        tmp_path,
+        """
+        import ctypes, os, threading
+        here, there = os.pipe()
+        text = ctypes.create_string_buffer(1)
+        lock, done = threading.Lock(), []
+        def work(n):
+            for turn in range(20):
+                with lock:
+                    done.append(n)
+                if turn == 1:
+                    os.write(there, b".")
+        threads = [threading.Thread(target=ctypes.CDLL(None).read, args=(here, text, 1))]
+        threads += [threading.Thread(target=work, args=(n,)) for n in range(3)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(done) == 60
+        os.close(here)
+        os.close(there)
+        """,
+    )
+    assert told(result) == ("passed", "10 schedules, not a proof")
+    assert any("blocked" in what for what in result.coverage.outside)
+
+
 def test_a_subprocess_takes_real_time(tmp_path: Path, nothing_left: None) -> None:
     result = explore(
         tmp_path,

@@ -9,8 +9,10 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from plait._check.controlled import Abort
 from plait._check.unwinding import refuse
 
 if TYPE_CHECKING:
@@ -44,6 +46,10 @@ class Border:
 
     @abstractmethod
     def unready(self, waiting: Controlled) -> None:
+        """See `Execution`."""
+
+    @abstractmethod
+    def here(self) -> Controlled | None:
         """See `Execution`."""
 
     @abstractmethod
@@ -85,6 +91,12 @@ class Border:
         me.baton.acquire()
         if self.aborting:
             refuse(me)
+
+    def be_back(self) -> None:
+        """The caller's code has ended: the others may not have waited for its last call."""
+        with suppress(Abort):
+            if not self.aborting:
+                self.here()
 
     def admit(self) -> None:
         """Those that are back can go on."""

@@ -298,6 +298,7 @@ class Execution(Border):
             self._ended(me)
 
     def _ended(self, me: Controlled) -> None:
+        self.be_back()
         try:
             if not self.aborting:
                 self.places.sweep(len(self.events))  # what was local to it goes before its end

@@ -79,6 +79,7 @@ def _main(execution: Execution, program: Program, children: Children) -> None:
             code = end.code
         finally:
             INTERPRETERS.close()
+        execution.be_back()
         end_of_pools(execution.threads[0])  # as the interpreter does at its end
         join_all(execution)
         run_exits(execution)
