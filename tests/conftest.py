@@ -24,7 +24,7 @@ import pytest
 
 from plait._engines.facts import has_children
 
-_PATIENCE = 5.0  # seconds that what a test ended may take to be gone
+_PATIENCE = 20.0  # seconds that what a test ended may take to be gone, as where the disk is busy
 
 
 def pytest_configure() -> None:

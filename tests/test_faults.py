@@ -258,7 +258,7 @@ def test_an_item_that_never_ends_is_killed_on_time(how: str, mark: Executions) -
     error = check_all_but(outcomes_of(stream, False), 400, 30)
     assert isinstance(error, TaskTimeout), error
     assert "item 30" in str(error)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 60  # on however busy a machine: it would never end
     assert mark.counts() == dict.fromkeys(range(400), 1)
 
 
