@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from textwrap import dedent
 
+import pytest
 from test_check_told import Told, is_told
 
 from plait._check.explore import Result, explore_script
@@ -47,6 +48,49 @@ def test_a_lost_update_across_an_await_is_found(tmp_path: Path, nothing_left: No
         ("Task-2 (pay)", "task"),
         ("Task-3 (pay)", "task"),
     ]
+
+
+EAGER = """
+import asyncio, threading
+n, done, lock = 0, [], threading.Lock()
+async def pay():
+    global n
+    before = n
+    await asyncio.sleep(0)
+    n = before + 1
+async def quick(number):
+    with lock:
+        done.append(number)
+    return number
+async def outer(number):
+    made = asyncio.create_task(quick(number))
+    assert made.done()
+    await asyncio.sleep(0)
+    return await made
+def beside():
+    with lock:
+        done.append(0)
+async def main():
+    asyncio.get_running_loop().set_task_factory(asyncio.eager_task_factory)
+    thread = threading.Thread(target=beside)
+    thread.start()
+    assert await asyncio.gather(outer(1), outer(2), quick(3)) == [1, 2, 3]
+    await asyncio.to_thread(thread.join)
+    assert sorted(done) == [0, 1, 2, 3]
+    await asyncio.gather(*[pay() for _ in range({times})])
+asyncio.run(main())
+assert n == {times}
+"""
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="tasks begin while they are made from CPython 3.12 on")
+def test_what_a_task_does_while_it_is_made_is_its_own(tmp_path: Path, nothing_left: None) -> None:
+    result = explore(tmp_path, EAGER.format(times=1))
+    assert result.verdict.word == "passed", summary(result)
+    (tmp_path / "program.py").write_text(EAGER.format(times=2))
+    command = [sys.executable, "-m", "plait", "check", "program.py"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.stdout.startswith("Lost update of n\n"), done.stdout
 
 
 def test_tasks_are_told_what_helps_tasks(tmp_path: Path) -> None:

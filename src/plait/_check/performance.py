@@ -17,9 +17,9 @@ from plait._check.record import Record, Switch, ThreadInfo
 from plait._check.stage import STAGE
 from plait._check.stand_in.exit import exited, run_exits
 from plait._check.stand_in.fork import child_ends_here
-from plait._check.stand_in.loop import close_tasks
 from plait._check.stand_in.threads import forget_unborn, join_all, main_thread, main_thread_kept, number_from_one
 from plait._check.stand_in.tk import INTERPRETERS
+from plait._check.unwinding import close_tasks
 from plait._core.event import label
 
 if TYPE_CHECKING:

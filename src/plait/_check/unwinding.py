@@ -58,7 +58,23 @@ def unwind(execution: Execution) -> list[str]:
     return left
 
 
-def end_coroutine(execution: Execution, me: Controlled, close: Callable[[], None]) -> None:
+def close_tasks(execution: Execution) -> None:
+    """The coroutines of tasks that the end of the execution has cut off end here, and say nothing afterwards."""
+    for control in execution.threads:
+        task = control.task
+        if task is None:
+            continue
+        if task.done():
+            if not task.cancelled() and isinstance(task.exception(), Abort):
+                task._log_traceback = False  # it is ours
+            continue
+        task._log_destroy_pending = False  # type: ignore[attr-defined]  # nothing of the program's is lost
+        coroutine = task.get_coro()
+        if coroutine is not None and hasattr(coroutine, "close"):
+            _end_coroutine(execution, control, coroutine.close)
+
+
+def _end_coroutine(execution: Execution, me: Controlled, close: Callable[[], None]) -> None:
     """Closes the coroutine of a task that the end of the execution has cut off.
 
     It may be one that swallows everything and goes on for ever, `GeneratorExit` too. So it is closed in a thread of its

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import heapq
+import inspect
 import re
 import selectors
 import signal
@@ -27,7 +28,6 @@ from plait._check.record import Frame, Remark
 from plait._check.remarks import COLLECTED, foreign, suspended
 from plait._check.stage import STAGE
 from plait._check.stand_in.futures import Future, Task
-from plait._check.unwinding import end_coroutine
 from plait._core.event import Event, Kind, Site
 
 if TYPE_CHECKING:
@@ -74,15 +74,31 @@ class StandInLoop(asyncio.SelectorEventLoop):
         control = execution.add(str(name), me, site)
         control.kind = "task"
         execution.step(Kind.START, control.number, "", site)
-        task: asyncio.Task[Any]
-        if self.get_task_factory() is None:
-            self._check_closed()  # type: ignore[attr-defined]  # as the base class does
-            task = Task(coro, loop=self, **options)
-        else:
-            task = super().create_task(coro, **options)
-        self._tasks[id(task)] = control
-        control.task_ref = weakref.ref(task)
+        may_begin = options.get("eager_start") or self.get_task_factory() is not None
+        if may_begin:  # while it is made: who makes it goes on when it has been suspended, or is over
+            self._lend(execution, me, control)
+        task: asyncio.Task[Any] | None = None
+        try:
+            if self.get_task_factory() is None:
+                self._check_closed()  # type: ignore[attr-defined]  # as the base class does
+                task = Task(coro, loop=self, **options)
+            else:
+                task = super().create_task(coro, **options)
+            self._tasks[id(task)] = control
+            control.task_ref = weakref.ref(task)
+            if inspect.iscoroutine(coro) and inspect.getcoroutinestate(coro) != inspect.CORO_CREATED:
+                self._begun.add(control)
+        finally:
+            if may_begin and not execution.aborting:
+                self._suspended(execution, me, control)
         return task
+
+    def _lend(self, execution: Execution, me: Controlled, control: Controlled) -> None:
+        """The task has the place of the one who makes it."""
+        control.baton, control.ident, control.native = me.baton, me.ident, me.native
+        execution.unready(me)
+        execution.make_ready(control)
+        execution.running = execution.by_ident[me.ident] = control
 
     def create_future(self) -> asyncio.Future[Any]:
         """As `loop.create_future`."""
@@ -356,22 +372,6 @@ def _take_name(me: Controlled) -> None:
     name = me.task.get_name() if me.task is not None else ""
     if name and not re.fullmatch(r"Task-\d+", name):
         me.name = name
-
-
-def close_tasks(execution: Execution) -> None:
-    """The coroutines of tasks that the end of the execution has cut off end here, and say nothing afterwards."""
-    for control in execution.threads:
-        task = control.task
-        if task is None:
-            continue
-        if task.done():
-            if not task.cancelled() and isinstance(task.exception(), Abort):
-                task._log_traceback = False  # it is ours
-            continue
-        task._log_destroy_pending = False  # type: ignore[attr-defined]  # nothing of the program's is lost
-        coroutine = task.get_coro()
-        if coroutine is not None and hasattr(coroutine, "close"):
-            end_coroutine(execution, control, coroutine.close)
 
 
 def prepare() -> None:
