@@ -50,8 +50,9 @@ async def main(): await asyncio.gather(one(), one())
 """
 LEFT = """
 lock = asyncio.Lock()
+async def take(): await lock.acquire()
 async def main():
-    await lock.acquire()
+    await asyncio.create_task(take())
     await asyncio.wait([asyncio.create_task(enter())])
 async def enter():
     async with lock: pass
@@ -164,6 +165,58 @@ async def main():
     asyncio.get_running_loop().set_task_factory(lambda loop, coroutine, **more: Own(coroutine, loop=loop, **more))
     await asyncio.create_task(wait(), name="own \u4e2d")
 """
+IDLE = """
+idle = []
+async def serve(items):
+    while True: await items.get()
+"""
+PARENT = f"""{IDLE}
+async def stop(parent): await parent
+async def main():
+    idle.append(asyncio.create_task(serve(asyncio.Queue())))
+    async with asyncio.TaskGroup() as tasks: tasks.create_task(stop(asyncio.current_task()))
+"""
+CROSSWISE = f"""{IDLE}
+tasks = {{}}
+async def nap(): await asyncio.sleep(1000)
+async def left():
+    await asyncio.gather(tasks["right"], asyncio.sleep(0))
+async def right():
+    await asyncio.wait([tasks["left"], tasks["nap"]])
+async def main():
+    idle.append(asyncio.create_task(serve(asyncio.Queue())))
+    tasks.update((one.__name__, asyncio.create_task(one(), name=one.__name__)) for one in (left, right, nap))
+    await asyncio.wait(tasks.values())
+"""
+AROUND = f"""{IDLE}
+lock = asyncio.Lock()
+async def save():
+    async with lock: pass
+async def main():
+    idle.append(asyncio.create_task(serve(asyncio.Queue())))
+    async with lock:
+        async with asyncio.TaskGroup() as tasks: tasks.create_task(save())
+"""
+THREAD_AROUND = """
+import threading
+lock = threading.Lock()
+def save():
+    with lock: pass
+async def main():
+    with lock: await asyncio.gather(*(asyncio.to_thread(save) for _ in range(2)))
+"""
+SHIELDED = """
+async def answer(): await asyncio.get_running_loop().create_future()
+async def main():
+    await asyncio.shield(asyncio.gather(asyncio.sleep(1000), answer()))
+"""
+GOES_ON = f"""{IDLE}
+async def step():
+    while True: await asyncio.sleep(0.01)
+async def main():
+    idle.append(asyncio.create_task(serve(asyncio.Queue())))
+    async with asyncio.TaskGroup() as tasks: tasks.create_task(step())
+"""
 # The program, and what is said of it in this order.
 PROGRAMS = {
     "server": (SERVER, ["No wait that cannot end was found", "Task-1 (main)  serves whoever connects at app.py:5"]),
@@ -182,7 +235,7 @@ PROGRAMS = {
         ["Task-1 (main) waits for itself", "has turn(), taken at app.py:11", "awaits lock at app.py:7"],
     ),
     "tasks of a class of its own": (OWN_CLASS, ["own \u4e2d (wait) waits for asyncio.Event().wait()", "app.py:4"]),
-    "left": (LEFT, ["Task-2 (enter) waits for lock", "cure: Use `async with`"]),
+    "left": (LEFT, ["Task-3 (enter) waits for lock", "cure: Use `async with`"]),
     "computes": (
         COMPUTES,
         ['"MainThread" runs, and its event loop waits for that', "is the task that its event loop runs", "its turn"],
@@ -236,6 +289,32 @@ PROGRAMS = {
         UNTOLD,
         ["Task-1 (main) waits for changed.wait_for", "cure: Keep", "notify() after"],
     ),
+    "child that awaits its group": (
+        PARENT,
+        ['Deadlock: "Task-1 (main)" and "Task-3 (stop)" wait', "app.py:10", "awaits parent at app.py:7"],
+    ),
+    "tasks that wait crosswise": (
+        CROSSWISE,
+        ['Deadlock: "left (left)" and "right (right)" wait', "app.py:10", "app.py:12", "cure: Await no task"],
+    ),
+    "tasks that wait for the first": (
+        CROSSWISE.replace('"nap"]]', '"nap"]], return_when=asyncio.FIRST_COMPLETED'),
+        ["No wait that cannot end was found"],
+    ),
+    "tasks that wait for a while": (
+        CROSSWISE.replace('"nap"]]', '"nap"]], timeout=1000'),
+        ["No wait that cannot end was found", "awaits other tasks, with a timeout,"],
+    ),
+    "lock around a group": (
+        AROUND,
+        ['Deadlock: "Task-3 (save)" and "Task-1 (main)"', "app.py:9", "has lock, taken at app.py:12", "let go of it"],
+    ),
+    "lock around calls in threads": (
+        THREAD_AROUND,
+        ["Deadlock", "(to_thread)", "asyncio_0", "let go of it first"],
+    ),
+    "shielded": (SHIELDED, ["Task-3 (answer) waits for asyncio.get_running_loop().create_future()", "app.py:3"]),
+    "consumer beside what goes on": (GOES_ON, ["No wait that cannot end was found", "awaits items.get()"]),
     "library": (LIBRARY, ["Task-2 (Barrier.wait) waits for Barrier.wait()", "cure: See that as many tasks"]),
 }
 

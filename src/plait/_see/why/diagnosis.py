@@ -22,6 +22,7 @@ from plait._see.why.polls import polls
 from plait._see.why.pools import callback_waits, is_taken, loop_ends, pool_out, waits_for_itself
 from plait._see.why.quiet import from_outside
 from plait._see.why.server import stops_itself
+from plait._see.why.task_wait import awaits_thread
 from plait._see.why.workers import all_ask, all_wait
 
 
@@ -130,11 +131,11 @@ def _ring(everybody: list[Known], ring: list[int]) -> Diagnosis:
         else "Wait for no thread in what a window calls: let the thread put what it has into a queue.Queue, and look "
         "into that with root.after(100, ...); the window stays alive meanwhile, too."
         if any(known.wait.kind == "window call" for known in members)
-        else "Keep no lock while you wait for what another thread is to do under that lock: let go of it first."
-        if any(known.crews for known in members)
         else "Await no task that awaits this one, as a method that stops a service does which its own task calls: have "
         "it look whether the task is asyncio.current_task(), or cancel it and let somebody else await its end."
         if all(known.thread.awaits for known in members)
+        else "Keep no lock while you wait for what another thread or task is to do under that lock: let go of it first."
+        if any(known.crews or known.thread.awaits or awaits_thread(known.thread) for known in members)
         else "Take the locks in the same order everywhere, or take one lock for both; and let go of a lock before you "
         "wait for a thread that needs it.",
         certain=not timer,

@@ -117,6 +117,7 @@ class Thread(NamedTuple):
         cancelled: of a task that awaits something: whether it was cancelled, and has not ended.
         moved: the function of the kernel that it was in at two looks, though it has gone on in between; "" for none.
         awaits: of a task that awaits other tasks: their addresses.
+        first: whether it goes on with the first of these that ends.
     """
 
     name: str
@@ -132,6 +133,7 @@ class Thread(NamedTuple):
     cancelled: bool = False
     moved: str = ""
     awaits: tuple[int, ...] = ()
+    first: bool = False
 
 
 GREEN = (

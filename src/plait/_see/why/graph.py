@@ -10,7 +10,7 @@ from plait._see.why.dump import Dump, Thread
 from plait._see.why.keys import Holding, is_own
 from plait._see.why.known import Known, Step, is_thread, step
 from plait._see.why.leaves import leavers
-from plait._see.why.task_wait import primitive
+from plait._see.why.task_wait import awaits_thread, primitive
 from plait._see.why.teams import awaits_all, drives_processes
 from plait._see.why.trees import nodes_around
 from plait._see.why.wait import Wait, shows_windows
@@ -138,14 +138,20 @@ def needed(dump: Dump, everybody: list[Known]) -> list[list[int]]:
         for at, known in enumerate(everybody)
     ]
     free = _free(dump, everybody, found)
-    return [
-        [] if known.crews and at in free and not awaits_all(known.thread) else found[at]
-        for at, known in enumerate(everybody)
-    ]
+    return [[] if at in free and _takes_first(known) else found[at] for at, known in enumerate(everybody)]
+
+
+def _takes_first(known: Known) -> bool:
+    """Whether who needs others goes on with the first of them that does."""
+    return known.thread.first or awaits_thread(known.thread) or (bool(known.crews) and not awaits_all(known.thread))
 
 
 def _tasks(everybody: list[Known], known: Known) -> list[int]:
-    """The tasks that a task awaits."""
+    """The tasks that a task awaits, or the threads of pools one of which does what it awaits."""
+    if known.wait.limited:
+        return []
+    if awaits_thread(known.thread):
+        return [n for n, other in enumerate(everybody) if other.wait.pooled and other.wait.kind not in NOT_TOLD]
     awaits = known.thread.awaits
     return [n for n, other in enumerate(everybody) if other.thread.task and other.thread.ident in awaits]
 
@@ -162,7 +168,7 @@ def _free(dump: Dump, everybody: list[Known], needed: list[list[int]]) -> set[in
 
 
 def _freed(known: Known, needed: list[int], free: set[int]) -> bool:
-    if known.crews and not awaits_all(known.thread):
+    if _takes_first(known):
         return any(other in free for other in needed)
     if needed:
         return all(other in free for other in needed)

@@ -24,6 +24,7 @@ from plait._see.why import source
 from plait._see.why.dump import Dump, Frame, Thing, Thread, since_fork
 from plait._see.why.green import green_threads
 from plait._see.why.keys import is_own
+from plait._see.why.needs import Told, first_only
 from plait._see.why.other_end import ends_of_children, listens_at, other_end
 from plait._see.why.proc import children, forked, in_turn, listed, pythons, run_time, still, turns_of, waits_in, workers
 from plait._see.why.trio import trio_tasks
@@ -238,13 +239,9 @@ def _tasks(frames: list[FrameType]) -> list[Thread]:
     """The tasks of the loop that runs on this stack: first those that wait for no other task."""
     waiting = tasks_of(frames)
     current = sys.modules["asyncio"].current_task(waiting[0].get_loop()) if waiting else None
-    ordered = sorted(waiting, key=lambda task: (not _leaf(task), task.get_name()))
-    return [_task(task, "current" if task is current else _turn(task)) for task in ordered]
-
-
-def _leaf(task: asyncio.Task[Any]) -> bool:
-    waits = getattr(task, "_fut_waiter", None)
-    return not _is_task(waits) and type(waits).__name__ != "_GatheringFuture"
+    told = Told(waiting, waiting[0].get_loop() if waiting else None)
+    found = [_task(task, "current" if task is current else _turn(task), told) for task in waiting]
+    return sorted(found, key=lambda task: (bool(task.awaits), task.name))
 
 
 def _turn(task: asyncio.Task[Any]) -> str:
@@ -254,24 +251,19 @@ def _turn(task: asyncio.Task[Any]) -> str:
     return "ready" if waits is None or (issubclass(type(waits), future) and future.done(waits)) else ""
 
 
-def _awaits(task: asyncio.Task[Any]) -> tuple[int, ...]:
-    """The tasks that a task awaits, all of them: itself or by `asyncio.gather`."""
-    waits = getattr(task, "_fut_waiter", None)
-    gathers = waits is not None and type(waits) is sys.modules["asyncio"].tasks._GatheringFuture
-    gathered = waits._children if waits is not None and gathers else None
-    found = gathered if type(gathered) is list else [waits]
-    return tuple(id(one) for one in found if _is_task(one))
-
-
-def _is_task(thing: object) -> bool:
-    """Also of a class of the program's own, as factories of tasks make them; its type is asked, which runs no code."""
-    return issubclass(type(thing), sys.modules["asyncio"].Task)
-
-
-def _task(task: asyncio.Task[Any], turn: str) -> Thread:
+def _task(task: asyncio.Task[Any], turn: str, told: Told) -> Thread:
     coroutine = task.get_coro()
-    frames = [_frame(frame) for frame in awaited_frames(coroutine)]
+    frames = [*awaited_frames(coroutine)]
     cancelled = bool(task.cancelling()) and not turn
     name = f"{task.get_name()} ({getattr(coroutine, '__qualname__', type(coroutine).__name__)})"
-    stack = tuple(reversed(frames))
-    return Thread(name, id(task), 0, stack, task=True, turn=turn, cancelled=cancelled, awaits=_awaits(task))
+    return Thread(
+        name,
+        id(task),
+        0,
+        tuple(map(_frame, reversed(frames))),
+        task=True,
+        turn=turn,
+        cancelled=cancelled,
+        awaits=told.awaited(task, frames),
+        first=first_only(frames),
+    )

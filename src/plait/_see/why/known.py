@@ -94,7 +94,8 @@ def _staying(known: Known, everybody: list[Known]) -> Known:
         return known
     tasks = [one for one in everybody if one.thread.task and one is not known]
     wanted = {key for one in tasks for key in one.wait.keys}
-    awaited = any(one.wait.kind == "tasks" or known.thread.ident in one.thread.awaits for one in tasks)
+    unknown = [one for one in tasks if one.wait.kind == "tasks" and not one.thread.awaits]
+    awaited = bool(unknown) or any(known.thread.ident in one.thread.awaits for one in tasks)
     needed = awaited or any(held.key in wanted for held in known.held)
     return known if needed else known._replace(wait=known.wait._replace(kind="stays"))
 

@@ -11,7 +11,7 @@ from plait._see.why.known import Diagnosis, Known, step
 from plait._see.why.leaves import leavers
 from plait._see.why.nobody import NO_GENERATOR, generators
 from plait._see.why.reach import concerns_main
-from plait._see.why.task_wait import primitive
+from plait._see.why.task_wait import awaits_thread, primitive
 
 
 def not_woken(_: Dump, everybody: list[Known]) -> Diagnosis | None:
@@ -64,18 +64,19 @@ def task_waits(_: Dump, everybody: list[Known]) -> Diagnosis | None:
     cancelled = [known for known in (*waiting, *asleep) if known.thread.cancelled]
     if loop is None or not (waiting or cancelled):
         return None
+    last = [known for known in waiting if not known.thread.awaits] or waiting
     others = [known for known in tasks if known.wait.kind == "tasks"]
     threads = [known for known in everybody if known.wait.pooled and known.wait.kind not in NOT_TOLD]
     holders = [known for known in everybody if known.held]
     wanted = [known for known in waiting if _is_kept(known, holders)]
     serves = any(known.wait.kind in ("serves", "stays") for known in tasks)
     ticks = bool(asleep) or serves
-    told = [known for known in waiting if _is_told(known) and not (serves and primitive(known.thread) == "queue get")]
+    told = [known for known in last if _is_told(known) and not (serves and primitive(known.thread) == "queue get")]
     own = [known for known in tasks if known.wait.frame is not None]
     if (ticks or not own) and not (cancelled or wanted or told):
         return None  # a server that has nothing to do looks like this
     first = min(
-        cancelled or waiting,
+        cancelled or last,
         key=lambda known: (
             known in wanted,
             not _keeps(known, wanted),
@@ -105,13 +106,11 @@ def task_waits(_: Dump, everybody: list[Known]) -> Diagnosis | None:
 
 def _awaits_one_who_awaits(known: Known, threads: list[Known]) -> bool:
     """Whether it awaits what a thread does which waits for tasks itself: then one of those is who to look at."""
-    awaits = any(frame.is_of(*each) for frame in known.thread.frames for each in _TO_THREADS)
-    return awaits and any(
+    return awaits_thread(known.thread) and any(
         frame.is_of(*each) for one in threads for frame in one.thread.frames for each in _FROM_THREADS
     )
 
 
-_TO_THREADS = (("asgiref/sync.py", "__call__"), ("asyncio/threads.py", "to_thread"), ("anyio/to_thread.py", "run_sync"))
 _FROM_THREADS = (("asgiref/current_thread_executor.py", "run_until_future"), ("anyio/from_thread.py", "run"))
 
 

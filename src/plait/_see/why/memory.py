@@ -78,6 +78,11 @@ class Memory:
         """What is in a tuple."""
         return [self.word(thing + (3 + at) * _WORD) for at in range(min(self.word(thing + 2 * _WORD), _MOST))]
 
+    def entries(self, thing: int) -> list[int]:
+        """What is in a list."""
+        count, first = self.word(thing + 2 * _WORD), self.word(thing + 3 * _WORD)
+        return [self.word(first + at * _WORD) for at in range(min(count, _MOST))]
+
     def members(self, thing: int) -> list[int]:
         """What is in a set, and what has been."""
         entries, table = self.word(thing + 4 * _WORD) + 1, self.word(thing + 5 * _WORD)
@@ -152,6 +157,14 @@ class Layout:
         await asyncio.sleep(0)
         self.waiter = where(task, task._fut_waiter)  # type: ignore[attr-defined]  # what it waits for
         self.result = _where_state(asyncio.get_running_loop())
+        gathered: Any = asyncio.gather(asyncio.get_running_loop().create_future())
+        tables = [one for one in gc.get_referents(gathered) if type(one) is dict]  # it shows none as __dict__
+        self.gathered = _way(gathered, tables[0]) if tables else ()
+        self.gathered += _way([*tables, gathered][0], gathered._children)
+        self.children = _way(group := asyncio.TaskGroup(), group._tasks)
+        (outer := asyncio.get_running_loop().create_future()).add_done_callback(told := lambda _: gathered)
+        self.callback = where(outer, told)
+        self.closure, self.called = where(told, told.__closure__), where(told, told.__qualname__)
         size = task.__sizeof__()
         before = [OWN.number(id(task) + at) for at in range(0, size - 3, 4)]
         for _ in range(_CANCELS):
@@ -245,10 +258,8 @@ class Reader:
         memory, layout = self._memory, self._layout
         if memory.type_of(group) == "set":
             return memory.members(group)
-        address = group
-        for further in layout.group:
-            address = memory.word((address & ~7) + further)
-        found = [one for one in memory.members(address) if memory.type_of(one) == "ReferenceType"]
+        members = memory.members(self._part(group, layout.group))
+        found = [one for one in members if memory.type_of(one) == "ReferenceType"]
         return [memory.word(one + layout.referent) for one in found]
 
     def _is_a(self, thing: int, *names: str) -> bool:
@@ -266,12 +277,43 @@ class Reader:
         state = memory.number(coroutine + layout.state, 1)
         if state > 0:
             return
-        other = bool(waiter) and self._is_a(waiter, "Task")
-        leaf = not other and not (waiter and memory.type_of(waiter) == "_GatheringFuture")
+        frames = [*self._frames(coroutine)]
+        others, first = self._awaited(waiter, frames) if waiter else ([], False)
         waits = waiter and not (self._is_a(waiter, "Future", "Task") and memory.number(waiter + layout.result))
         turn = "current" if state == 0 else "" if waits else "ready"
         cancelled = memory.number(task + layout.cancels) > 0 and not turn
-        yield [self._name(task), [*self._frames(coroutine)][::-1], leaf, cancelled, turn, task, [waiter] * other]
+        yield [self._name(task), frames[::-1], not others, cancelled, turn, task, others, first]
+
+    def _awaited(self, waiter: int, frames: list[list[Any]]) -> tuple[list[int], bool]:
+        """The tasks that end the wait for a future, or that are waited for there; whether the first that ends does."""
+        memory, layout = self._memory, self._layout
+        inner = frames[-1][4] if frames and f"asyncio{os.sep}" in frames[-1][0] else {}
+        kind, owner = inner.get("self", ("", 0))
+        row = self._part(owner, layout.children) if kind == "TaskGroup" else inner["fs"][1] if "fs" in inner else 0
+        found = [inner["fut"][1] if "fut" in inner else waiter, *(memory.members(row) if row else ())]
+        first = "return_when" in inner and memory.text(inner["return_when"][1]) == asyncio.FIRST_COMPLETED
+        for each in found:
+            if memory.type_of(each) == "_GatheringFuture":
+                found += memory.entries(self._part(each, layout.gathered))
+            elif memory.type_of(each) == "Future":
+                found += self._shielded(each)
+        tasks = [one for one in found if self._is_a(one, "Task") and not memory.number(one + layout.result)]
+        return (tasks, first) if not first or all(one in tasks for one in found[1:]) else ([], False)
+
+    def _part(self, owner: int, way: tuple[int, ...]) -> int:
+        for further in way:
+            owner = self._memory.word((owner & ~7) + further)
+        return owner
+
+    def _shielded(self, future: int) -> list[int]:
+        """The future that `asyncio.shield` protects, if this one is what it returned."""
+        memory, layout = self._memory, self._layout
+        call = memory.word(future + layout.callback)
+        function = call and memory.type_of(call) == "function" and memory.text(memory.word(call + layout.called))
+        if function != "shield.<locals>._outer_done_callback":
+            return []
+        found = [memory.word(cell + 2 * _WORD) for cell in memory.items(memory.word(call + layout.closure))]
+        return [one for one in found if self._is_a(one, "Future", "Task")]
 
     def _name(self, task: int) -> str:
         name = self._memory.word(task + self._layout.name)
@@ -305,7 +347,9 @@ class Reader:
     def _variables(self, frame: int, code: int) -> Iterator[tuple[str, tuple[str, int]]]:
         for at, name in enumerate(self._names_of(code)):
             thing = self._memory.word(frame + self._layout.variables + at * _WORD)
-            if thing and self._memory.type_of(thing) != "cell":
+            while thing and self._memory.type_of(thing) == "cell":
+                thing = self._memory.word(thing + 2 * _WORD)
+            if thing:
                 yield name, (self._memory.type_of(thing), thing)
 
     def _names(self, code: int) -> list[str]:

@@ -78,7 +78,8 @@ def at_last(everybody: list[Known]) -> Known | None:
 def concerns_main(waiting: list[Known], everybody: list[Known]) -> list[Known]:
     """Of tasks that wait, those that have to do with what the main task of a loop awaits; all where that is not known.
 
-    That is the one which `asyncio.run` was given, or `run_until_complete`.
+    That is the one which `asyncio.run` was given, or `run_until_complete`. Where all that it awaits goes on by itself,
+    none has, unless it only sleeps, as where others are the program.
     """
     run = [frame for known in everybody for frame in known.thread.frames if frame.is_of(*_RUNS)]
     mains = {frame.variables["future"].address for frame in run if "future" in frame.variables}
@@ -86,12 +87,15 @@ def concerns_main(waiting: list[Known], everybody: list[Known]) -> list[Known]:
     for each in found:
         found += [one for one in everybody if one.thread.ident in each.thread.awaits and one not in found]
     last = [known for known in found if known in waiting and not known.thread.awaits]
+    if found and len(mains) == 1 and all(known.thread.awaits or known.wait.kind in _GOES_ON for known in found):
+        return [known for known in waiting if len(found) == 1 and primitive(known.thread) != "queue get"]
     if not last or len(mains) > 1:
         return waiting
     more = [one for known in last for one in concerned(known, waiting)]
     return [known for known in waiting if known in found or known in more]
 
 
+_GOES_ON = ("sleep", "ready", "current", "serves")
 _RUNS = ("base_events.py", "run_until_complete")
 
 

@@ -91,10 +91,11 @@ def _task(
     turn: str = "",
     at: int = 0,
     awaits: Sequence[int] = (),
+    first: bool = False,
 ) -> Thread:
     what = f"{name} ({frames[-1][2]})" if frames else name
     stack = tuple(_frame(*frame) for frame in frames)
-    return Thread(what, at, 0, stack, task=True, cancelled=cancelled, turn=turn, awaits=tuple(awaits))
+    return Thread(what, at, 0, stack, task=True, cancelled=cancelled, turn=turn, awaits=tuple(awaits), first=first)
 
 
 def _frame(file: str, line: int, function: str, column: int = -1, variables: dict[str, Any] | None = None) -> Frame:

@@ -30,6 +30,7 @@ _PRIMITIVES = {
     "Queue.join": "queue join",
 }
 _METHODS = {"join": "queue join", "get": "queue get", "put": "queue put", "acquire": "lock"}
+_TO_THREADS = (("asgiref/sync.py", "__call__"), ("asyncio/threads.py", "to_thread"), ("anyio/to_thread.py", "run_sync"))
 _LIMITER = "acquire_on_behalf_of"  # of how many threads run at a time, as anyio and trio have it
 _FILES = ("asyncio/locks.py", "asyncio/queues.py")
 
@@ -55,7 +56,22 @@ def task_wait(thread: Thread) -> Wait:
     keys = () if asks else tuple(_keys(thread.frames[thread.frames.index(frame) :]))
     others = any(one.is_of(*function) for one in thread.frames for function in _FOR_TASKS)
     kind = "tasks" if others or what.startswith("asyncio.gather(") else "await"
-    return Wait(kind, what, frame, keys, deep=library(thread))
+    return Wait(kind, what, frame, keys, limited=_limited(thread), deep=library(thread))
+
+
+def awaits_thread(thread: Thread) -> bool:
+    """Whether a task awaits what it has a thread of a pool do."""
+    return any(frame.is_of(*each) for frame in thread.frames for each in _TO_THREADS)
+
+
+def _limited(thread: Thread) -> bool:
+    """Whether a task goes on after a while: within `asyncio.timeout`, or as what it has called was given one."""
+    called = [frame.variables for frame in thread.frames if frame.is_in("tasks.py", _WITH_TIMEOUT)]
+    if any(each["timeout"].type != "NoneType" for each in called if "timeout" in each):
+        return not any(frame.is_of("tasks.py", "_cancel_and_wait") for frame in thread.frames)  # it is over
+    entered = [one.expression for frame in thread.frames if is_own(frame)
+               for one in source.held(frame.file, frame.line, frame.column)]  # fmt: skip
+    return any(_TIMEOUT.match(expression) for expression in entered)
 
 
 def for_ever(thread: Thread, wait: Wait) -> bool:
@@ -111,5 +127,7 @@ def library(thread: Thread) -> Frame | None:
     return next((frame for frame in inner if _INSTALLED.search(frame.file)), None)
 
 
+_WITH_TIMEOUT = ("wait", "_wait", "wait_for")
+_TIMEOUT = re.compile(r"([\w.]+\.)?(timeout|timeout_at|fail_after|fail_at|move_on_after|move_on_at)\((?!None\))")
 _FOR_EVER = re.compile(r"([\w.]+\.)?((Event|Future)\(\)(\.wait\(\))?|([\w.()]+\.)?create_future\(\)|sleep_forever\(\))")
 _INSTALLED = re.compile(r"[/\\](site|dist)-packages[/\\](?!(anyio|trio)[/\\])")
