@@ -91,15 +91,22 @@ def await_results(trace: Trace, consumed: Iterable[tuple[int, int, int]], origin
         if lane.name in _DRIVERS:
             for k, state in enumerate(lane.states):
                 lane.states[k] = State.IDLE if state == State.LOCK else state
-    noted = {wait.lane for wait in trace.waits if wait.state is State.LOCK}
+    noted: dict[int, list[Wait]] = {}
+    for wait in trace.waits:
+        if wait.state is State.LOCK:
+            noted.setdefault(wait.lane, []).append(wait)
     for tid, began, ended in consumed:
         at = lanes.get(tid)
-        if at is None or at in noted:
+        if at is None:
             continue
         lane = trace.lanes[at]
         for k in range(max(0, bisect_right(lane.moments, began - origin) - 1), len(lane.moments)):
             if lane.moments[k] > ended - origin:
                 break
+            waits, moment = noted.get(at, []), lane.moments[k]
+            last = bisect_right(waits, moment, key=attrgetter("began")) - 1
+            if lane.states[k] == State.LOCK and last >= 0 and moment < waits[last].ended:
+                continue
             if lane.states[k] in (State.LOCK, State.SOCKET, State.IDLE):
                 lane.states[k] = State.IDLE if lane.name.startswith("plait-") else State.FUTURE  # its own, or a user's
 

@@ -128,11 +128,12 @@ class trace:  # noqa: N801  used as a verb: with plait.trace("run.html")
         names = {tid: name for tid, name in everybody.items() if name != CANARY}
         workers = {pid: told.batch.worker for told in batches if (pid := told.pid)}
         foreign = {pid: words for pid, words in samples.processes.items() if _OURS not in words}
-        others = foreign if self._children else {}
+        others, called = self._shown(samples, foreign, workers) if self._children else ({}, {})
         lives, garbage = dict(seen.waits.lives), seen.garbage.sums()
-        helpers = {one.tid for one in samples.threads if _HELPERS.search(foreign.get(one.pid, ""))}
+        helping = {pid for pid in foreign.keys() - samples.forks if _HELPERS.search(foreign[pid])}
+        helpers = {one.tid for one in samples.threads if one.pid in helping.union(seen.processes.managers)}
         samples.changes = with_idle(samples.changes, seen.waits.services | helpers, seen.library.windows)
-        add_threads(trace, samples, seen.waits.noted, names, lives, self._origin, workers, others)
+        add_threads(trace, samples, seen.waits.noted, names, lives, self._origin, workers | called, others)
         imports = list(seen.imports.imports)
         add_imports(trace, imports, self._origin)
         add_garbage(trace, garbage, self._origin)
@@ -171,6 +172,15 @@ class trace:  # noqa: N801  used as a verb: with plait.trace("run.html")
         trace.summary = summarise(trace, runs, known, cores, lines, services.union(*(one.lanes for one in short)))
         if self._path is not None:
             save(trace, self._path)
+
+    def _shown(
+        self, samples: Samples, foreign: dict[int, str], workers: dict[int, str]
+    ) -> tuple[dict[int, str], dict[int, str]]:
+        """The command lines of the other processes that are shown, and what is known of how they are called."""
+        within = {pid for pid in samples.forks.difference(workers) if _OURS in samples.processes[pid]}
+        others = foreign | dict.fromkeys(within, "")
+        called = dict(self._seen.processes.names) | dict.fromkeys(within, "plait worker")  # that a worker maps with
+        return others, {pid: f"{name} (pid {pid})" for pid, name in called.items() if pid in others}
 
     def _told_of(self, use: Use, steps: list[Step], lines: Lines, garbage: Garbage) -> list[Finding]:
         """What was started with nothing to run, what was done by turns, what was kept, and what was garbage."""

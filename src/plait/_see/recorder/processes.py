@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from plait._core.once_imported import forget, once_imported
+from plait._core.onlooker import ONLOOKER
 from plait._see.recorder.unfinished import here
 from plait._see.replaced import Replaced
 from plait._see.sampler.samples import now
@@ -60,6 +61,7 @@ class ProcessRecorder:
         self.started: deque[Start] = deque(maxlen=_KEPT)
         self.sends: deque[int] = deque(maxlen=_KEPT)  # when something was pickled for another process
         self.managers: dict[int, str] = {}  # the processes of multiprocessing.Manager, and the lines that started them
+        self.names: dict[int, str] = {}  # of processes that the program has started by multiprocessing
         self.births: deque[int] = deque(maxlen=_KEPT)  # when a child process was begun
         self.pools = 0
         self._sums: dict[str, list[float]] = {"dumps": [0, 0, 0.0], "loads": [0, 0, 0.0]}
@@ -109,6 +111,7 @@ class ProcessRecorder:
     def _see_to_starts(self) -> None:
         kind: Any = sys.modules["multiprocessing.process"].BaseProcess
         original, started, births, managers = kind.start, self.started, self.births, self.managers
+        names = self.names
 
         @functools.wraps(original)
         def start(process: Any) -> None:
@@ -120,6 +123,9 @@ class ProcessRecorder:
             started.append(Start(where, by if by in _LIBRARIES else "", idle, new, renews))
             births.append(now())
             original(process)
+            _tell_of_child()
+            if process.pid is not None:
+                names[process.pid] = process.name
             if getattr(target, "__name__", "") == _SERVES and process.pid is not None:
                 managers[process.pid] = where
 
@@ -133,6 +139,7 @@ class ProcessRecorder:
         def begin(command: Any, *args: Any, **kwargs: Any) -> None:
             births.append(now())
             original(command, *args, **kwargs)
+            _tell_of_child()
 
         self._replaced.put(kind, "__init__", begin)
 
@@ -170,6 +177,12 @@ class ProcessRecorder:
             return found
 
         return counted
+
+
+def _tell_of_child() -> None:
+    """So that it is looked at from its beginning on."""
+    if ONLOOKER.born is not None:
+        ONLOOKER.born()
 
 
 def _like(original: Any, dumps: Callable[..., Any], loads: Callable[..., Any]) -> Any:

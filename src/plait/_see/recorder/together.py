@@ -9,6 +9,7 @@ from plait._see.recorder.imports import ImportRecorder
 from plait._see.recorder.library import LibraryRecorder
 from plait._see.recorder.lines import LineRecorder
 from plait._see.recorder.processes import ProcessRecorder
+from plait._see.recorder.shared import SharedRecorder
 from plait._see.recorder.starts import StartRecorder
 from plait._see.recorder.steps import Steps
 from plait._see.recorder.tasks import TaskRecorder
@@ -25,6 +26,7 @@ class Recorders:
     def __init__(self) -> None:
         self.waits = Recorder()
         self.library = LibraryRecorder(self.waits.noted, self.waits.unfinished)
+        self.shared = SharedRecorder(self.waits.noted, self.waits.unfinished)
         self.steps = Steps()
         self.tasks = TaskRecorder(self.steps)
         self.trio = TrioRecorder(self.steps)
@@ -40,6 +42,7 @@ class Recorders:
         self._at_forks = UnseenAtForks(self.lines.thread, self.steps.watch)
         self._wrappers = (
             self.library,
+            self.shared,
             self.tasks,
             self.trio,
             self.transfer,

@@ -59,6 +59,7 @@ class Sampler:
         )
         self._processes: dict[int, Process] = {}
         self._words: dict[int, str] = {}
+        self._forks: set[int] = set()
         self._gone: list[dict[str, object]] = []
         self._texts: dict[str, int] = {"": 0}
         self._refused = False
@@ -108,6 +109,7 @@ class Sampler:
             "written": self._ring.written,
             "threads": self._gone,
             "processes": self._words,
+            "forks": sorted(self._forks),
             "texts": list(self._texts),
             "rate": rounds / seconds,
             "cost": (time.thread_time() - busy) / seconds,
@@ -250,15 +252,16 @@ class Sampler:
         del self._processes[process.pid]
 
     def _look_for_children(self) -> None:
-        known, waiting = {self._pid}, [self._pid]
+        known, waiting = {self._pid}, [(self._pid, "")]
         while waiting:
-            pid = waiting.pop()
+            pid, parent = waiting.pop()
             process = self._processes.get(pid)
             if process is None:
                 process = self._processes[pid] = Process(pid, self._gil)
             elif pid != self._pid:
                 process.know(self._gil)
             self._words[pid] = process.words
+            (self._forks.add if process.words == parent else self._forks.discard)(pid)
             try:
                 threads = os.listdir(process.task)
             except OSError:
@@ -271,7 +274,7 @@ class Sampler:
                     continue
                 new = born - known - {os.getpid()}
                 known |= new
-                waiting += new
+                waiting += [(one, process.words) for one in new]
 
 
 def _figures(thread: Thread, pid: int) -> dict[str, object]:

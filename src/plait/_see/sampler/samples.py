@@ -48,6 +48,7 @@ class Samples:
         changes: of each thread, ``(moment, state, text)``.
         without_core: of each thread, ``(began, ended)`` of stretches in which it was ready and had no core.
         processes: command lines, by pid.
+        forks: the processes that run what their parent runs.
         threads: what was counted, in the order in which threads ended.
         texts: files and sockets, and who sleeps if it is not time.sleep.
         rate, cost: rounds a second, and the sampler's share of a core.
@@ -57,6 +58,7 @@ class Samples:
     changes: dict[int, list[tuple[int, int, int]]] = field(default_factory=dict)
     without_core: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
     processes: dict[int, str] = field(default_factory=dict)
+    forks: set[int] = field(default_factory=set)
     threads: list[Counted] = field(default_factory=list)
     texts: list[str] = field(default_factory=lambda: [""])
     rate: float = 0.0
@@ -162,6 +164,7 @@ class Sampler:
             return
         found.threads = [Counted(**thread) for thread in report["threads"]]
         found.processes = {int(pid): words for pid, words in report["processes"].items()}
+        found.forks = set(report["forks"])
         found.texts = report["texts"]
         found.rate, found.cost = report["rate"], report["cost"]
         if report["refused"]:

@@ -39,7 +39,7 @@ class Process:
                 words = line.read().replace(b"\0", b" ").decode("utf-8", "replace").strip()
         except OSError:
             return
-        if words == self.words:
+        if not words or words == self.words:  # one that has ended, and is waited for, has none
             return
         self.close()
         self.words, self.gil_word = words, 0

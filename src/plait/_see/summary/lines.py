@@ -17,6 +17,7 @@ _ALWAYS = 0.9  # of what a thread computes, at one line
 _GROUPS = (
     (WORDS[State.SOCKET], frozenset({State.SOCKET})),
     (WORDS[State.FILE], frozenset({State.FILE})),
+    (WORDS[State.CHILD], frozenset({State.CHILD})),
     (WORDS[State.OTHER], frozenset({State.OTHER})),
     ("computing", COMPUTES),
 )
@@ -29,7 +30,10 @@ def tell_lines(
 
     Who consumes the results of a map does what the map does for it.
     """
-    lanes = [at for at, lane in enumerate(trace.lanes) if lane.kind != "task" and at not in consumers]
+    here = trace.lanes[0].pid if trace.lanes else 0  # the lines are of this process alone
+    lanes = [
+        at for at, lane in enumerate(trace.lanes) if lane.kind != "task" and lane.pid == here and at not in consumers
+    ]
     said = "\n".join(known)
     if ONE_THREAD in said:
         return []

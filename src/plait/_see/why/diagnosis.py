@@ -134,7 +134,9 @@ def _ring(everybody: list[Known], ring: list[int]) -> Diagnosis:
         else "Await no task that awaits this one, as a method that stops a service does which its own task calls: have "
         "it look whether the task is asyncio.current_task(), or cancel it and let somebody else await its end."
         if all(known.thread.awaits for known in members)
-        else "Keep no lock while you wait for what another thread or task is to do under that lock: let go of it first."
+        else "Keep no lock while you wait for what another "
+        f"{'task' if any(known.thread.awaits for known in members) else 'thread'} is to do under that lock: let go of "
+        "it first."
         if any(known.crews or known.thread.awaits or awaits_thread(known.thread) for known in members)
         else "Take the locks in the same order everywhere, or take one lock for both; and let go of a lock before you "
         "wait for a thread that needs it.",
