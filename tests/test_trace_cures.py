@@ -187,6 +187,22 @@ def test_what_the_holder_of_a_lock_does() -> None:
     assert "If " not in said(locked(PYTHON), Lines(trace))
 
 
+def test_locks_of_one_name_that_are_held_at_once_save_their_time_once() -> None:
+    trace, second = locked(SLEEP), locked(SLEEP)
+    trace.lanes += second.lanes
+    trace.waits += [wait._replace(lane=2 + wait.lane, holder=2 + wait.holder, which=1) for wait in second.waits]
+    text = said(trace, at(trace, "app.py:8 in query", "app.py:8 in query"))
+    assert "lock (app.py:1), 2 of that name: 3.80 s of waiting" in text
+    assert "it would take about 1.05 s instead of 2.00 s" in text
+
+
+def test_what_one_computes_does_not_end_sooner_without_a_lock() -> None:
+    trace = locked(SLEEP)
+    trace.lanes += made({"blocks": [(0, PYTHON), (1.5, State.ABSENT)]}, "task").lanes
+    text = said(trace, at(trace, "app.py:8 in query", "app.py:8 in query"))
+    assert "it would take about 1.50 s instead of 2.00 s" in text
+
+
 def test_a_handler_of_logging() -> None:
     trace = locked(SLEEP)
     trace.waits = [wait._replace(name="self.lock (logging/__init__.py:916)") for wait in trace.waits]

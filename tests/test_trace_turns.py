@@ -200,6 +200,12 @@ def test_a_loop_that_is_run_for_each_call() -> None:
     assert "one after the other" not in str(tell_tasks(at_once))
 
 
+def test_a_task_that_ticks_beside_others_is_no_loop_that_is_run_for_each_call() -> None:
+    trace = tasks(*((n, n + 1, State.SLEEP, "app.py:3 in tick") for n in range(20)), (0, 20, State.LOCK, "app.py:7"))
+    trace.waits = [wait._replace(lane=1) if "tick" in wait.where else wait for wait in trace.waits]
+    assert "one after the other" not in str(tell_tasks(trace))
+
+
 def test_a_task_that_awaits_each_task_that_it_makes() -> None:
     """Its waits, and those of the others within them, are the same time."""
     ones = [(n, n + 1, State.SLEEP, "app.py:3 in work") for n in range(20)]

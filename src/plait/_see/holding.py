@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from plait._core.trace import WORDS, State, Trace
+from plait._core.trace import ON_CORE, WORDS, State, Trace
 from plait._see.held import Blocked
 from plait._see.lines import COMPUTES, Lines, Place, most_of
 
@@ -38,21 +38,26 @@ class Turn(NamedTuple):
 
 
 class Doing(NamedTuple):
-    """What holders did in their turns: seconds by state, and the line at which they were most; `lanes` had turns."""
+    """What holders did in their turns: seconds by state, and the line at which they were most.
+
+    So many `lanes` had turns with one lock; the `busiest` of all lanes computed for so many seconds, lock or not.
+    """
 
     seconds: dict[State, float]
     place: Place | None
     lanes: int
+    busiest: float = 0.0
 
 
 def doing(trace: Trace, lines: Lines, waits: Sequence[Blocked]) -> Doing:
     """What those did who had a lock, or several of one name, while others waited for it."""
-    found = [turn for same in _by_lock(waits).values() for turn in turns(same)]
+    by_lock = [[*turns(same)] for same in _by_lock(waits).values()]
+    found = [turn for same in by_lock for turn in same]
     seconds: Counter[State] = Counter()
-    for turn in found:
-        for began, ended, state, _ in trace.lanes[turn.lane].stretches_between(
-            turn.began, turn.ended, trace.microseconds
-        ):
+    until = 0
+    for turn in sorted(found, key=lambda turn: turn.began):  # of several locks that are held at once, once
+        low, until = max(turn.began, until), max(turn.ended, until)
+        for began, ended, state, _ in trace.lanes[turn.lane].stretches_between(low, turn.ended, trace.microseconds):
             seconds[state] += ended - began
     times = {state: length / 1e6 for state, length in seconds.items()}
     if any(trace.lanes[turn.lane].kind == "task" for turn in found):
@@ -64,7 +69,9 @@ def doing(trace: Trace, lines: Lines, waits: Sequence[Blocked]) -> Doing:
         place = most_of(look for look in looks if look.state in states)
         if place is None and mostly in _WAITS:  # nobody has looked just then; the wait itself was noted
             place = _awaited(trace, found, frozenset({mostly}))
-    return Doing(times, place, len({turn.lane for turn in found}))
+    lanes = max((len({turn.lane for turn in same}) for same in by_lock), default=0)
+    computed = (sum(trace.times(at).get(state, 0.0) for state in ON_CORE) for at in range(len(trace.lanes)))
+    return Doing(times, place, lanes, max(computed, default=0.0))
 
 
 def turns(waits: Sequence[Blocked]) -> Iterator[Turn]:
@@ -96,10 +103,10 @@ def cure_of(name: str, done: Doing, seconds: float, cores: float) -> str:
     if done.lanes < _SEVERAL:
         return ""
     if waited > _MOSTLY * sum(done.seconds.values()):
-        then = now - waited + waited / done.lanes
+        then = max(now - waited + waited / done.lanes, done.busiest)
         text, free = "If that need not be under the lock, it would take", ""
     elif mostly is State.NATIVE:
-        then = now - native + native / min(cores, done.lanes)
+        then = max(now - native + native / min(cores, done.lanes), done.busiest)
         text, free = (
             "If each thread can have its own of what the lock guards, it would take",
             f" on {cores:g} free cores",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 from plait._core.how_many import how_many
-from plait._core.trace import WORDS, State, Trace
+from plait._core.trace import WORDS, State, Trace, Wait
 from plait._see.queueing import in_rounds
 from plait._see.summary.memory import at_once
 
@@ -95,13 +95,14 @@ def _each_alone(trace: Trace, lanes: list[int], at: int, where: str) -> bool:
 
 def _runs_by_turns(trace: Trace, lanes: list[int]) -> list[str]:
     """Tasks that wait at one line, of which each begins when the one before has ended, as by asyncio.run in a loop."""
-    places: dict[str, list[tuple[int, int]]] = {}
+    places: dict[str, list[Wait]] = {}
     for wait in trace.waits:
         if wait.lane in lanes and wait.where and wait.state not in _MEANT:
-            places.setdefault(wait.where, []).append((wait.began, wait.ended))
-    where, spans = max(places.items(), key=lambda one: sum(b - a for a, b in one[1]), default=("", []))
+            places.setdefault(wait.where, []).append(wait)
+    where, waits = max(places.items(), key=lambda one: sum(w.ended - w.began for w in one[1]), default=("", []))
+    spans = [(wait.began, wait.ended) for wait in waits]
     seconds = sum(ended - began for began, ended in spans) / 1e6
-    if len(spans) < _AGAIN or seconds < _MOSTLY * trace.seconds or at_once(spans) > 1:
+    if len({wait.lane for wait in waits}) < _AGAIN or seconds < _MOSTLY * trace.seconds or at_once(spans) > 1:
         return []
     text = (
         f"tasks awaited {len(spans)} times at {where}, one after the other, as where asyncio.run ends before it begins "
