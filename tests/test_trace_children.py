@@ -87,7 +87,10 @@ def test_forks_are_told_from_programs_of_their_own() -> None:
         forked.start()
     finally:
         seen.remove()
-    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as program:
+    command = [sys.executable, "-c", "print(flush=True); input()"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as program:
+        assert program.stdout is not None
+        program.stdout.readline()
         sampler = Sampler(os.getpid(), None, None, {}, [], [], [], [])  # type: ignore[arg-type]  # it notes nothing
         sampler._look_for_children()
         other = Process(program.pid, None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import queue
 import socketserver
 import sys
@@ -17,6 +18,7 @@ from plait._see.recorder.backlog import Backlog, BacklogRecorder
 from plait._see.recorder.garbage import Garbage
 from plait._see.recorder.lines import Look
 from plait._see.recorder.steps import Blocked, Step
+from plait._see.recorder.tasks import _awaited
 from plait._see.recorder.turns import WINDOW, Turn, TurnRecorder
 from plait._see.summary.memory import tell_memory
 from plait._see.summary.summarise import summarise
@@ -241,3 +243,24 @@ def test_a_step_that_waits_for_the_gil_is_not_what_blocks() -> None:
     assert text.endswith(
         "For most of that it waited for the GIL, which other threads had: what they compute belongs into processes"
     )
+
+
+def test_what_a_task_awaits_that_is_made_of_others() -> None:
+    async def meet(barrier: asyncio.Barrier) -> None:
+        await barrier.wait()
+
+    async def finish(items: asyncio.Queue[int]) -> None:
+        await items.join()
+
+    async def main() -> list[tuple[State, str]]:
+        items: asyncio.Queue[int] = asyncio.Queue()
+        items.put_nowait(1)
+        tasks = [asyncio.create_task(meet(asyncio.Barrier(2))), asyncio.create_task(finish(items))]
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        found = [_awaited(task)[:2] for task in tasks]
+        for task in tasks:
+            task.cancel()
+        return found
+
+    assert asyncio.run(main()) == [(State.BARRIER, "barrier (asyncio.Barrier)"), (State.QUEUE, "Queue.join")]

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections import deque
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 
@@ -130,8 +131,7 @@ class trace:  # noqa: N801  used as a verb: with plait.trace("run.html")
         foreign = {pid: words for pid, words in samples.processes.items() if _OURS not in words}
         others, called = self._shown(samples, foreign, workers) if self._children else ({}, {})
         lives, garbage = dict(seen.waits.lives), seen.garbage.sums()
-        helping = {pid for pid in foreign.keys() - samples.forks if _HELPERS.search(foreign[pid])}
-        helpers = {one.tid for one in samples.threads if one.pid in helping.union(seen.processes.managers)}
+        helpers = _helpers(samples, foreign, seen.processes.managers)
         samples.changes = with_idle(samples.changes, seen.waits.services | helpers, seen.library.windows)
         add_threads(trace, samples, seen.waits.noted, names, lives, self._origin, workers | called, others)
         imports = list(seen.imports.imports)
@@ -227,7 +227,13 @@ class trace:  # noqa: N801  used as a verb: with plait.trace("run.html")
         self._calls.append(Ran(_thread.get_native_id(), int(began * 1e6), now(), words, failed))
 
 
-_HELPERS = re.compile(r" -c from [\w.]+\.(resource_tracker|forkserver) import ")  # they wait for what is to be done
+def _helpers(samples: Samples, foreign: Mapping[int, str], managers: Iterable[int]) -> set[int]:
+    """The threads of processes that wait for what is to be done; a fork of one of those does something itself."""
+    helping = {pid for pid in foreign.keys() - samples.forks if _HELPERS.search(foreign[pid])}
+    return {one.tid for one in samples.threads if one.pid in helping.union(managers)}
+
+
+_HELPERS = re.compile(r" -c from [\w.]+\.(resource_tracker|forkserver) import ")
 
 
 def _strange(loops: set[str]) -> list[str]:

@@ -185,5 +185,5 @@ def called(thing: object, frame: FrameType | None) -> str:
     return f"{name} ({kind})" if name else f"{_ARTICLES[kind[0] in 'aeiou']} {kind}"
 
 
-_THINGS = (State.LOCK, State.SEMAPHORE, State.CONDITION, State.EVENT)
+_THINGS = (State.LOCK, State.SEMAPHORE, State.CONDITION, State.EVENT, State.BARRIER)
 _ARTICLES = ("a", "an")

@@ -35,6 +35,12 @@ _AWAITED = {
     "sleep": State.SLEEP,
     "StreamReader._wait_for_data": State.SOCKET,
 }
+_WHOLE = {  # made of others of these
+    "Barrier.wait": State.BARRIER,
+    "Queue.join": State.QUEUE,
+    "Process.wait": State.CHILD,
+    "Process.communicate": State.CHILD,
+}
 
 
 class TaskRecorder:
@@ -154,17 +160,22 @@ def _name_of(task: asyncio.Task[Any]) -> str:
 
 def _awaited(task: asyncio.Task[Any]) -> tuple[State, str, str, asyncio.Lock | None]:
     """What a task waits for: its state, in words, the line of the program that awaits it, and a lock that it is."""
-    own, first, frame, inner = None, None, None, None
+    own, first, frame, inner, whole = None, None, None, None, None
     for inner in awaited_frames(task.get_coro()):
-        if not inner.f_code.co_filename.startswith(_LIBRARY):
+        if inner.f_code.co_filename.startswith(_LIBRARY):
+            whole = whole or (inner if inner.f_code.co_qualname in _WHOLE else None)
+        else:
+            whole = None
             first, frame = first or inner, inner
             own = own if is_installed(inner) else inner
     where = both(own or first, frame)  # of a package's own task, what it has begun with
+    inner = whole or inner
     name = inner.f_code.co_qualname if inner is not None else ""
     if getattr(task, "_fut_waiter", None) is None:
         return State.READY, "its turn", where, None
-    state = _AWAITED.get(name, State.FUTURE)
+    known = _AWAITED | _WHOLE
+    state = known.get(name, State.FUTURE)
     thing = thing_of(state, inner)
     if thing is not None:
         return state, called(thing, frame), where, thing if isinstance(thing, asyncio.Lock) else None
-    return state, name if name in _AWAITED else "a future", where, None
+    return state, name if name in known else "a future", where, None
