@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections import deque
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 
+import plait
 from plait._core.trace import Lane, State, Trace, Wait
 from plait._see.lines import Lines
 from plait._see.recorder.lines import Look
@@ -124,3 +126,22 @@ def test_lines_are_of_this_process_alone() -> None:
     looks = [Look(n * SECOND // 10, 1, "app.py:3 in main") for n in range(20)]
     found = tell_lines(trace, Lines(trace, looks, 0), 6.0, [], frozenset())
     assert [text for _, text in found] == ["waiting for a process: 2.00 s, 100% of it at app.py:3 in main"]
+
+
+def _when(_: int) -> tuple[float, float]:
+    return time.perf_counter(), time.perf_counter()
+
+
+@on_linux
+def test_items_are_where_they_ran_however_late_their_results_are_taken() -> None:
+    tracing = plait.trace()
+    with tracing as trace:
+        stream = plait.map(_when, range(8), engine="process", workers=1)
+        ran = []
+        for one in stream:
+            ran.append(one)
+            time.sleep(0.01)  # the caller is elsewhere, and reads no results meanwhile
+    spans = [(one.began, one.ended) for one in trace.slices]
+    for began, ended in ran:
+        low, high = (int(moment * 1e6) - tracing._origin for moment in (began, ended))
+        assert any(first <= low + 1 and high <= last + 1 for first, last in spans), (low, high, spans)

@@ -69,6 +69,7 @@ def task_waits(_: Dump, everybody: list[Known]) -> Diagnosis | None:
     threads = [known for known in everybody if known.wait.pooled and known.wait.kind not in NOT_TOLD]
     holders = [known for known in everybody if known.held]
     wanted = [known for known in waiting if _is_kept(known, holders)]
+    behind = [known for known in wanted if _is_kept(known, [one for one in waiting if one.held])]
     serves = any(known.wait.kind in ("serves", "stays") for known in tasks)
     ticks = bool(asleep) or serves
     told = [known for known in last if _is_told(known) and not (serves and primitive(known.thread) == "queue get")]
@@ -78,8 +79,9 @@ def task_waits(_: Dump, everybody: list[Known]) -> Diagnosis | None:
     first = min(
         cancelled or last,
         key=lambda known: (
-            known in wanted,
-            not _keeps(known, wanted),
+            known in behind,
+            not _keeps(known, behind),
+            known not in wanted,  # who keeps it awaits other tasks, or sleeps
             not _is_told(known),
             _awaits_one_who_awaits(known, threads),
             not _takes_itself(known),
