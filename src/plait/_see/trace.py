@@ -4,52 +4,26 @@ from __future__ import annotations
 
 import _thread
 import os
-import re
 import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 
 from plait._core.batch import Batch
-from plait._core.budget import available_cores
-from plait._core.cgroup import cpu_quota
 from plait._core.errors import UsageError
-from plait._core.gil import has_gil
-from plait._core.how_many import how_many
 from plait._core.job import Job
 from plait._core.onlooker import ONLOOKER
-from plait._core.trace import Finding, State, Trace
+from plait._core.trace import Trace
 from plait._engines.core_wait import children_seconds
-from plait._engines.measuring_gil import CANARY
-from plait._see.garbage import add_garbage, tell_garbage
-from plait._see.idle import with_idle
-from plait._see.imports import add_imports, tell_imports
-from plait._see.items import Ran, Told, add_items
-from plait._see.lines import Lines
-from plait._see.recorder.garbage import Garbage
-from plait._see.recorder.steps import Step
+from plait._see.items import Ran, Told
+from plait._see.recorded import Own, Recorded, Spent
 from plait._see.recorder.together import Recorders
-from plait._see.runs import runs_of
-from plait._see.sampler.samples import Counted, Sampler, Samples, now
+from plait._see.sampler.samples import Sampler, now
 from plait._see.show import form_of, reserved, save
-from plait._see.states import add_threads, await_results
-from plait._see.summary.calls import tell_calls
-from plait._see.summary.memory import tell_memory
-from plait._see.summary.processes import Others, by_turns, outermost, tell_processes
-from plait._see.summary.short_calls import short_calls
-from plait._see.summary.starts import tell_starts
-from plait._see.summary.summarise import summarise
-from plait._see.summary.turns import tell_turns
-from plait._see.system import Use, memory_of, tell_system, used
-from plait._see.task_lanes import add_tasks, blocked_words, lives_of
+from plait._see.system import used
 
-_OURS = "plait._engines."  # in the command line of what starts workers
-_MATTERS = 0.05  # of the time: processes that are not shown are told when they have computed for so long
-_WIDE = 0.2  # of what a process computes, in one of its threads
-_GREEN = {"gevent", "eventlet"}  # packages that have several threads of their own in one of the system's
 _KEPT = 1_000_000  # batches, and calls
 _recording = threading.Lock()
 
@@ -123,97 +97,12 @@ class trace:  # noqa: N801  used as a verb: with plait.trace("run.html")
         finally:
             _recording.release()
         trace = self._trace
-        trace.microseconds = ended - self._origin
-        seen, batches = self._seen, list(self._batches)  # threads that go on may still add to them
-        everybody = dict(seen.waits.names)
-        names = {tid: name for tid, name in everybody.items() if name != CANARY}
-        workers = {pid: told.batch.worker for told in batches if (pid := told.pid)}
-        foreign = {pid: words for pid, words in samples.processes.items() if _OURS not in words}
-        others, called = self._shown(samples, foreign, workers) if self._children else ({}, {})
-        lives, garbage = dict(seen.waits.lives), seen.garbage.sums()
-        helpers = _helpers(samples, foreign, seen.processes.managers)
-        samples.changes = with_idle(samples.changes, seen.waits.services | helpers, seen.library.windows)
-        add_threads(trace, samples, seen.waits.noted, names, lives, self._origin, workers | called, others)
-        imports = list(seen.imports.imports)
-        add_imports(trace, imports, self._origin)
-        add_garbage(trace, garbage, self._origin)
-        await_results(trace, list(self._consumed), self._origin)
-        cores = min(available_cores().count, cpu_quota() or sys.maxsize)
-        steps, blocked = list(seen.steps.steps), list(seen.steps.blocked)
-        add_tasks(trace, steps, seen.steps.names, self._origin)
-        at = add_items(trace, batches, list(self._calls), self._origin)
-        unshown = foreign.keys() - {self._pid, *workers, *others}
-        trace.missing += [
-            *samples.missing,
-            *_unshown(samples, unshown, trace.seconds),
-            *_strange(seen.tasks.strange),
-        ]
-        strangers = sum(one.cpu for one in samples.threads if one.pid == self._pid and one.tid not in everybody)
-        trace.facts |= {"rate": samples.rate, "cost": samples.cost, "strangers": strangers, "garbage": garbage.seconds}
-        trace.facts["free"] = float(not has_gil())
-        if not self._children:
-            trace.facts["children"] = children - sum(one.cpu for one in samples.threads if one.pid in workers)  # shown
-        runs = runs_of(trace, zip(batches, at, strict=True), seen.transfer.sums(), self._origin)
-        lines = Lines(trace, list(seen.lines.looks), self._origin, seen.lines.sources, imports)
-        apart = [one for one in samples.threads if one.pid in foreign.keys() - {self._pid}]
-        computed, lacked = max(children, sum(one.cpu for one in apart)), sum(one.queued for one in apart)
-        trace.facts |= {"others": computed + lacked, "begun_at_once": float(self._begun_at_once())}
-        done = list(seen.calls.done)
-        short = short_calls(trace, done)
-        known = [
-            *tell_imports(trace, seen.imports.packages, imports),
-            *tell_system(trace, self._used, use, max(len(samples.processes), len(seen.processes.births))),
-            *blocked_words(trace, blocked, steps, self._origin),
-            *tell_calls(trace, list(seen.calls.begun), self._origin, cores, done, short),
-            *tell_processes(trace, self._others(apart, computed, lacked), cores),
-            *self._told_of(use, steps, lines, garbage),
-        ]
-        services = frozenset(at for at, lane in enumerate(trace.lanes) if lane.tid in seen.waits.services)
-        trace.summary = summarise(trace, runs, known, cores, lines, services.union(*(one.lanes for one in short)))
+        own = Own(list(self._batches), list(self._calls), list(self._consumed))
+        spent = Spent(self._used, use, children)
+        made = Recorded(self._seen, samples, own, spent, self._origin, with_children=self._children)
+        made.fill(trace, ended)
         if self._path is not None:
             save(trace, self._path)
-
-    def _shown(
-        self, samples: Samples, foreign: dict[int, str], workers: dict[int, str]
-    ) -> tuple[dict[int, str], dict[int, str]]:
-        """The command lines of the other processes that are shown, and what is known of how they are called."""
-        within = {pid for pid in samples.forks.difference(workers) if _OURS in samples.processes[pid]}
-        others = foreign | dict.fromkeys(within, "")
-        called = dict(self._seen.processes.names) | dict.fromkeys(within, "plait worker")  # that a worker maps with
-        return others, {pid: f"{name} (pid {pid})" for pid, name in called.items() if pid in others}
-
-    def _told_of(self, use: Use, steps: list[Step], lines: Lines, garbage: Garbage) -> list[Finding]:
-        """What was started with nothing to run, what was done by turns, what was kept, and what was garbage."""
-        trace, seen = self._trace, self._seen
-        idle = [one.where for one in list(seen.processes.started) if one.idle]
-        ends = {(one.tid, one.began): one.ended for one in list(seen.calls.done)}
-        calls = [(one.submitted, ends.get((one.tid, one.began), now())) for one in list(seen.calls.begun)]
-        return [
-            *tell_starts(trace, list(seen.starts.idle), idle),
-            *tell_turns(trace, list(seen.turns.turns), self._origin, lines),
-            *tell_memory(*memory_of(self._used, use), list(seen.backlog.most.values()), calls, lives_of(steps)),
-            *tell_garbage(trace, garbage),
-        ]
-
-    def _begun_at_once(self) -> bool:
-        """Whether child processes were begun before those before them had been waited for."""
-        waits = [wait for wait in self._trace.waits if wait.state is State.CHILD]
-        births = sorted(moment - self._origin for moment in self._seen.processes.births)
-        return not by_turns(births, outermost(waits))
-
-    def _others(self, threads: list[Counted], computed: float, lacked: float) -> Others:
-        seen = self._seen.processes
-        managers = {line: sum(one.cpu for one in threads if one.pid == pid) for pid, line in seen.managers.items()}
-        sends = [moment - self._origin for moment in seen.sends]
-        each: dict[int, list[float]] = {}
-        for one in threads:
-            each.setdefault(one.pid, []).append(one.cpu + one.queued)
-        imported = sum(self._seen.imports.packages.values())
-        wide = sum(len([own for own in spent if own > _WIDE * sum(spent) > 0]) > 1 for spent in each.values())
-        sums = [sum(spent) for pid, spent in each.items() if pid not in seen.managers]
-        return Others(
-            seen.pieces(), list(seen.started), seen.pools, sends, managers, computed, lacked, sums, imported, wide
-        )
 
     def _told(self, name: str, batch: Batch, job: Job) -> None:
         tid, limit, tally = _thread.get_native_id(), job.feed.limit, job.tally
@@ -225,34 +114,3 @@ class trace:  # noqa: N801  used as a verb: with plait.trace("run.html")
 
     def _ran(self, words: str, began: float, failed: bool) -> None:
         self._calls.append(Ran(_thread.get_native_id(), int(began * 1e6), now(), words, failed))
-
-
-def _helpers(samples: Samples, foreign: Mapping[int, str], managers: Iterable[int]) -> set[int]:
-    """The threads of processes that wait for what is to be done; a fork of one of those does something itself."""
-    helping = {pid for pid in foreign.keys() - samples.forks if _HELPERS.search(foreign[pid])}
-    return {one.tid for one in samples.threads if one.pid in helping.union(managers)}
-
-
-_HELPERS = re.compile(r" -c from [\w.]+\.(resource_tracker|forkserver) import ")
-
-
-def _strange(loops: set[str]) -> list[str]:
-    how = "asyncio's own event loop shows them (uvicorn --loop asyncio)"
-    found = [f"the tasks of {loop}, but for what blocked it: {how}" for loop in sorted(loops)]
-    if not _GREEN.isdisjoint(sys.modules):
-        found.append("green threads (gevent, eventlet) and what they wait for: only the thread that runs them")
-    return found
-
-
-def _unshown(samples: Samples, unshown: set[int], seconds: float) -> list[str]:
-    """What is to be said of those processes if they have computed."""
-    computed: dict[int, float] = {}
-    for thread in samples.threads:
-        if thread.pid in unshown:
-            computed[thread.pid] = computed.get(thread.pid, 0.0) + thread.cpu
-    total = sum(computed.values())
-    if total < _MATTERS * seconds:
-        return []
-    many = how_many(len(computed), "other process", "other processes")
-    cure = "`plait trace --children` or plait.trace(children=True) shows them"
-    return [f"{many}, which computed for {total:.2f} s: {cure}"]
