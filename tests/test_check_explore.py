@@ -450,10 +450,10 @@ print(explore_script(sys.argv[1], seconds=1.0).verdict, flush=True)
 os._exit(0)  # its threads cannot be ended
 """
 READ = """
-import os, threading
-reader, _ = os.pipe()
+import socket, threading
+asked = socket.socket(type=socket.SOCK_DGRAM); asked.bind(("127.0.0.1", 0))
 def asks():
-    os.read(reader, 10)
+    asked.recv(10)
 threads = [threading.Thread(target=asks) for _ in range(2)]
 for thread in threads:
     thread.start()
@@ -493,7 +493,7 @@ thread.join()
             ),
         ),
     ],
-    ids=["all read what nobody writes", "a loop whose condition it has copied"],
+    ids=["all wait for what anybody may send", "a loop whose condition it has copied"],
 )
 def test_what_stands_still_when_the_time_is_up_is_named(tmp_path: Path, source: str, said: str) -> None:
     file = tmp_path / "program.py"

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from plait._check.controlled import Abort
+from plait._check.controlled import UNKNOWN, Abort
 from plait._check.unwinding import refuse
 
 if TYPE_CHECKING:
@@ -82,6 +82,7 @@ class Border:
     def come_back(self, me: Controlled) -> None:
         """The call has returned: `me` waits for its turn, or takes up the baton if nobody has it."""
         with self.border:
+            me.call = UNKNOWN
             self.returned.append(me)
             if self.dropped and not self.aborting:
                 self.dropped = False

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import _thread
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from plait._schedulers.interface import ThreadState
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
+    from plait._check.system_calls import Wait
     from plait._core.event import Site
 
 _raw_lock = _thread.allocate_lock  # the real one, whatever stands in for it later
@@ -42,6 +43,26 @@ class Gate:
         return None
 
 
+class Call(NamedTuple):
+    """A call outside our control.
+
+    Attributes:
+        inode: of the socket that it is about; 0 for another call.
+        polled: says what it waits for, where it looks itself now and then, nothing if it is about to go on.
+        until: the moment of virtual time when it stops to, if there is one.
+        files: the descriptors that it waits for, where nobody can end that; `lacks` is what, in words.
+    """
+
+    inode: int = 0
+    polled: Callable[[], Sequence[Wait]] | None = None
+    until: float | None = None
+    files: tuple[int, ...] = ()
+    lacks: str = ""
+
+
+UNKNOWN = Call()
+
+
 class Controlled(ThreadState):
     """A thread of control.
 
@@ -55,6 +76,7 @@ class Controlled(ThreadState):
         away: whether it was let go: it is in a call outside our control.
         blocked: the place in Python from which it was let go last, without our knowing the call.
         outside: whether that is a call that we know: what it does is done with the real locks and clocks.
+        call: what is known of it.
         quiet: how many calls are around it whose steps are not recorded and are no choices, such as imports.
         held: the locks that it holds, each with the site where it got it.
         task_ref: gives the asyncio task that it is, which nothing of ours may keep alive; None for a thread.
@@ -68,6 +90,7 @@ class Controlled(ThreadState):
         "away",
         "baton",
         "blocked",
+        "call",
         "cancelled",
         "daemon",
         "deadline",
@@ -108,6 +131,7 @@ class Controlled(ThreadState):
         self.away = False
         self.blocked: object = ""  # nowhere yet
         self.outside = False
+        self.call = UNKNOWN
         self.task_ref: Callable[[], asyncio.Task[Any] | None] = _no_task
         self.quiet = 0
         self.held: dict[Gate, Site | None] = {}

@@ -16,7 +16,7 @@ from plait._check.record import Blocked, Failure, Frame
 from plait._check.remarks import ignoring
 from plait._check.stand_in.async_lock import wanted_from
 from plait._core.awaits import awaited_frames
-from plait._core.event import Kind, label
+from plait._core.event import Event, Kind, label
 
 if TYPE_CHECKING:
     from plait._check.controlled import Controlled
@@ -45,7 +45,7 @@ def at_limit(execution: Execution, me: Controlled) -> None:
     deaf = _deaf(execution)
     for task in deaf:
         ignoring(execution, task)
-    if _changes(execution) and not deaf:
+    if (_changes(execution) or execution.away) and not deaf:
         steps = f"longer than {len(execution.events):,} steps{busiest(execution.events[-LATELY:], execution.threads)}"
         chain = chain_of_timers(execution.threads)
         asks = f". {chain}Does" if chain else ": does"
@@ -65,15 +65,15 @@ def give_up(execution: Execution, why: str) -> None:
 
 def goes_on(execution: Execution) -> bool:
     """Whether a long execution is to go on: something happens in it, and there is time."""
-    if len(execution.events) >= _MOST or not _changes(execution) or _deaf(execution):
+    if len(execution.events) >= _MOST or not (_changes(execution) or execution.away) or _deaf(execution):
         return False
     return execution.until is None or monotonic() < execution.until
 
 
 def only_time_helps(execution: Execution) -> bool:
-    """Whether all who can go on ask again and again for what somebody will do who waits for a moment to come."""
-    sleeps = any(waiting.deadline is not None for waiting in execution.threads)
-    return sleeps and len(execution.events) < _MOST and not execution.away and not _changes(execution)
+    """Whether all who can go on ask again and again for what somebody will do who waits for time, or for the world."""
+    sleeps = execution.away or any(waiting.deadline is not None for waiting in execution.threads)
+    return bool(sleeps) and len(execution.events) < _MOST and not _changes(execution)
 
 
 def _deaf(execution: Execution) -> list[Controlled]:
@@ -95,6 +95,7 @@ def _changes(execution: Execution) -> bool:
 
 _MOST = 2_000_000  # steps: about a gigabyte
 LATELY = 20_000  # steps
+BRIEFLY = 1_000  # steps between two looks whether a call outside our control has returned
 _CHANGES = (Kind.WRITE, Kind.ACQUIRE, Kind.RELEASE, Kind.START, Kind.JOIN, Kind.OUTSIDE, Kind.END)
 
 
@@ -138,7 +139,7 @@ def _hang(execution: Execution, me: Controlled, blocked: tuple[Blocked, ...]) ->
     if cycle:
         chain = " waits for ".join(names[number] for number in (*cycle, cycle[0]))
         return Failure("deadlock", f"deadlock: {chain}", cycle[0], None, _stack_of(execution, cycle[0]), blocked)
-    waiting = "; ".join(f"{names[one.thread]} waits to {label(one.pending)}" for one in blocked)
+    waiting = "; ".join(f"{names[one.thread]} waits {_for(one.pending)}" for one in blocked)
     first = blocked[0].thread if blocked else me.number
     stack = _stack_of(execution, first)
     holders = [one.holder for one in blocked if one.pending.kind == Kind.WAIT and one.holder >= 0]
@@ -160,7 +161,8 @@ def _blocked(execution: Execution) -> tuple[Blocked, ...]:
     found = []
     tasks = {me.number: me.task for me in execution.threads if me.task is not None and not me.done}
     for me in execution.threads:
-        if me.done or me.ready or me.pending is None or me.pending.kind in _PASSING:
+        pending = _outside(execution, me) if me.call.lacks else me.pending
+        if me.done or me.ready or pending is None or pending.kind in _PASSING:
             continue
         holder = me.gate.holder() if me.gate is not None else -1
         held = tuple((getattr(lock, "number", -1), site) for lock, site in me.held.items())
@@ -172,8 +174,22 @@ def _blocked(execution: Execution) -> tuple[Blocked, ...]:
         else:
             holder, since = lock
         others = awaited(me.task, tasks) if me.task is not None and me.gate is None else ()
-        found.append(Blocked(me.number, me.pending, stack, holder, held, since, others))
+        found.append(Blocked(me.number, pending, stack, holder, held, since, others))
     return tuple(found)
+
+
+def _for(pending: Event) -> str:
+    return f"for {pending.name}" if pending.kind is Kind.OUTSIDE else f"to {label(pending)}"
+
+
+def _outside(execution: Execution, me: Controlled) -> Event | None:
+    """What one who waits outside our control, in vain, would do next: an event loop is told by its tasks."""
+    if me.pending is not None and me.pending.kind is Kind.WAIT:
+        return me.pending
+    frame = sys._current_frames().get(me.ident)
+    while frame is not None and frame.f_code.co_filename not in execution.sites.files:
+        frame = frame.f_back
+    return Event(me.number, Kind.OUTSIDE, -1, me.call.lacks, execution.sites.at(frame) if frame is not None else None)
 
 
 def _stack_of(execution: Execution, number: int) -> tuple[Frame, ...]:

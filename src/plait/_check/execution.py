@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING
 
 from plait._check.border import Border
 from plait._check.controlled import Abort, Controlled, Gate
-from plait._check.diagnosis import LATELY, at_limit, goes_on, only_time_helps, uncaught
+from plait._check.diagnosis import BRIEFLY, LATELY, at_limit, goes_on, only_time_helps, uncaught
 from plait._check.elements import Elements
 from plait._check.fair import Fair
 from plait._check.first_choice import FirstChoice
@@ -62,13 +62,12 @@ class Execution(Border):
     Attributes:
         threads, ready: all threads of control so far, and those that can go on, by number.
         running: the one that has the baton; `NOBODY` while none may run.
-        events: what has happened.
-        choose: the scheduler, which says who goes on; `one_order` while never two could.
+        events: what has happened; `choose` is the scheduler, which says who goes on, `one_order` while never two could.
         switches: its choices that were not the plain one: who ran, its steps, its next one, who went on, the events.
         always: a gate for those who wait for nothing but their turn.
         now: seconds of virtual time since the start.
-        returned: those back from a call outside our control, until they are ready again.
-        away: how many are in such a call; `outside` says what all these calls were.
+        returned: those back from a call outside our control, until they are ready again; `away` is how many are in
+            one, and `outside` says what all these calls were.
         dropped: whether nobody has the baton, and it is for whoever returns first.
         border: held by who decides between the threads that we control and what is outside.
         strangers: idents of threads that run the user's code and are not ours.
@@ -114,7 +113,7 @@ class Execution(Border):
         self.hurried, self.hasty = False, hasty or (lambda _: False)
         self.one_order = True
         self.choose: Choose = FirstChoice(self, choose).choose
-        self._heartbeat = Heartbeat(self)
+        self.heartbeat = Heartbeat(self)
         self._limit = LONGEST
         self._fair = False
 
@@ -271,7 +270,7 @@ class Execution(Border):
     def fail(self, failure: Failure) -> None:
         """The execution is over because of this, unless it was already."""
         if self.failure is None and not self.aborting:
-            self.failure, self.gave_up = self._heartbeat.judged(failure)
+            self.failure, self.gave_up = self.heartbeat.judged(failure)
         self.stop()
 
     def stop(self) -> None:
@@ -370,8 +369,7 @@ class Execution(Border):
             self.choose = Fair(self.events).choose
             return
         if only_time_helps(self):
-            self._advance(me)
-            self._limit += LATELY
+            self._limit += LATELY if self._advance(me) or not self._drop(me) else BRIEFLY
             return
         if self.gave_up or not goes_on(self):
             at_limit(self, me)
@@ -386,7 +384,7 @@ class Execution(Border):
             raise Abort
         if self.away:
             return False
-        self.now, self.clock_reads = max(self.now, self._heartbeat.next_moment(me)), 0
+        self.now, self.clock_reads = max(self.now, self.heartbeat.next_moment(me)), 0
         self.wake_sleepers()
         return True
 

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from plait._core.event import Site
 
 _BEATS = 64  # how often time goes on between two looks
+_FEW = 32  # the same where calls outside our control wait, which takes longer
 _CALM = 3  # looks alike, before the leap and after it
 _LONG = 32  # looks alike, where all depends on those who beat
 _LEAP = 365 * 86_400.0  # seconds
@@ -90,6 +91,15 @@ class Heartbeat:
             return self._look(me, moment)
         return moment
 
+    def next_outside(self, moment: float) -> float:
+        """The same, in an execution in which nobody but time can end the calls outside our control.
+
+        Raises:
+            Abort: likewise.
+        """
+        self._beats += 1
+        return self._look(self._execution.threads[0], moment) if self._beats % _FEW == 0 else moment
+
     def judged(self, failure: Failure) -> tuple[Failure | None, str]:
         """The failure, unless it came after a leap: then why nothing can be said."""
         if not self._leapt or failure.going:
@@ -125,7 +135,8 @@ class Heartbeat:
         """None where somebody makes progress."""
         execution = self._execution
         alive = [one for one in execution.threads if not one.done and (one.launched or one.task is not None)]
-        still = {one.number for one in alive if self._steps.get(one.number) == one.steps and one.deadline is None}
+        timeless = (one for one in alive if one.deadline is None and one.call.until is None)
+        still = {one.number for one in timeless if self._steps.get(one.number) == one.steps}
         beating = {one.number for one in alive} - still
         lasting = frozenset(beating & self._steps.keys())
         self._steps = {one.number: one.steps for one in alive}

@@ -9,19 +9,29 @@ from __future__ import annotations
 import os
 import select
 import socket
+import stat
 import subprocess
 import sys
 from asyncio import events
 from collections.abc import Callable, Iterator
-from functools import wraps
-from typing import Any, Final
+from contextlib import suppress
+from functools import partial, wraps
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Final
 
+from plait._check.controlled import Call
 from plait._check.remarks import blocked
 from plait._check.stage import STAGE
+from plait._check.timed import REAL_SELECTS, Timed, timed_wait
 from plait._core.event import Kind
+
+if TYPE_CHECKING:
+    from plait._check.controlled import Controlled
+    from plait._check.execution import Execution
 
 Blocks = Callable[..., bool]
 
+_ROOM = 4096  # bytes for which there is room where there is any
 _real_select = select.select
 _real_waitid = getattr(os, "waitid", None)
 
@@ -37,10 +47,16 @@ def entry_points() -> Iterator[tuple[Any, str, Any]]:
 
 def _table() -> Iterator[tuple[Any, str, Blocks]]:
     yield socket.socket, "accept recv recv_into recvfrom recvfrom_into recvmsg", _nothing_to_read
-    yield socket.socket, "send sendall sendto sendmsg", _no_room
+    yield socket.socket, "send sendto sendmsg", _no_room
+    yield socket.socket, "sendall", _no_room_for_all
     yield socket.socket, "connect", _is_blocking
     yield select, "select", _selects
+    for selector, real in REAL_SELECTS.items():
+        yield selector, "select", partial(_nothing_selected, real)
     yield os, "read", _nothing_to_read
+    yield os, "write", _no_room_for_all
+    yield socket.socket, "close shutdown", never
+    yield os, "close", never
     yield os, "waitpid", _waits
     yield os, "wait waitid", always
     yield subprocess.Popen, "wait communicate", always
@@ -65,6 +81,11 @@ def always(*_: Any, **__: Any) -> bool:
     return True
 
 
+def never(*_: Any, **__: Any) -> bool:
+    """It does not block, and there is nothing that others could do to it; but its order among what they do matters."""
+    return False
+
+
 def outside(real: Callable[..., Any], what: str, blocks: Blocks = always) -> Callable[..., Any]:
     """As `real`, a function that people know as `what`, and that is let go where it `blocks`."""
 
@@ -78,20 +99,41 @@ def outside(real: Callable[..., Any], what: str, blocks: Blocks = always) -> Cal
         execution.step(Kind.OUTSIDE, -1, what, site)
         where = f" at {site.file}:{site.line}" if site is not None else ""
         if not blocks(*args, **options):
-            execution.tell_outside(what + where)
+            if blocks is not never:
+                execution.tell_outside(what + where)
             return real(*args, **options)
-        me = execution.running
-        if events._get_running_loop() is not None and what != "select.select":
+        me = execution.here()
+        if me is None:
+            return real(*args, **options)
+        if events._get_running_loop() is not None and not what.endswith(".select"):
             blocked(execution, me, what, site)
-        me.outside = True
+        timed = timed_wait(real, *args, **options)
+        until, polled = (None, None) if timed is None else (execution.now + timed.seconds, timed.files)
+        me.outside, me.call = True, Call(_inode(*args), polled, until)
         execution.let_go(me, what + where)
         try:
-            return real(*args, **options)
+            return real(*args, **options) if timed is None else _until(execution, me, timed)
         finally:
             me.outside = False
             execution.come_back(me)
 
     return call
+
+
+def _until(execution: Execution, me: Controlled, timed: Timed) -> Any:
+    """What it gives when it is ready, or when its time is over: by the clock of the program, or by the real one."""
+    end = monotonic() + timed.seconds
+    while not timed.is_ready() and not execution.aborting:
+        if monotonic() >= end or (me.call.until is not None and execution.now >= me.call.until):
+            return timed.late()
+    return timed.call()
+
+
+def _inode(source: Any = None, *_: Any) -> int:
+    """That of the socket that a call is about: the program may close it meanwhile."""
+    with suppress(OSError):
+        return os.fstat(source.fileno()).st_ino if isinstance(source, socket.socket) else 0
+    return 0
 
 
 def _is_blocking(sock: socket.socket, *_: Any, **__: Any) -> bool:
@@ -116,8 +158,38 @@ def _would_block(thing: Any, *, reading: bool) -> bool:
     return not (able[0] or able[1])
 
 
+def _no_room_for_all(target: Any, data: Any, *_: Any, **__: Any) -> bool:
+    """Whether it may block; what is more than any buffer is taken to hold does."""
+    return _would_block(target, reading=False) or (_size(data) > _ROOM and _is_waiting(target))
+
+
+def _size(data: Any) -> int:
+    with suppress(TypeError):
+        return memoryview(data).nbytes
+    return 0
+
+
+def _is_waiting(target: Any) -> bool:
+    """Whether it waits for room, as regular files and what is set not to block do not."""
+    if isinstance(target, socket.socket):
+        return target.gettimeout() != 0
+    try:
+        return os.get_blocking(target) and not stat.S_ISREG(os.fstat(target).st_mode)
+    except (OSError, TypeError, AttributeError):
+        return False  # the call says so
+
+
 def _selects(_read: Any, _write: Any, _error: Any, timeout: float | None = None) -> bool:
-    return timeout is None or timeout > 0
+    if timeout is not None and timeout <= 0:
+        return False
+    try:
+        return not any(_real_select(_read, _write, _error, 0))
+    except (OSError, ValueError, TypeError):
+        return False  # the call says so
+
+
+def _nothing_selected(real: Callable[..., Any], selector: Any, timeout: float | None = None) -> bool:
+    return (timeout is None or timeout > 0) and not real(selector, 0)
 
 
 def _waits(pid: int, options: int) -> bool:

@@ -25,6 +25,7 @@ class Stage:
         execution: the one in progress; None between two of them, when hooks and stand-ins only pass on.
         pid: the process that performs it; a fork of it is not under control.
         pulse: what is told when an execution begins, if another process looks after this one.
+        before: the threads that the process had when the search began, as the system numbers them.
         beside: the process that searches beside this one, which is its scout; 0 for none.
         calls: those of `check` that a script makes while it is run anew.
         imported: called when something has been imported in an execution.
@@ -32,12 +33,13 @@ class Stage:
         taken: locked while somebody searches: two searches at a time would be in each other's way.
     """
 
-    __slots__ = ("beside", "calls", "execution", "imported", "pid", "pulse", "strays", "taken")
+    __slots__ = ("before", "beside", "calls", "execution", "imported", "pid", "pulse", "strays", "taken")
 
     def __init__(self) -> None:
         self.execution: Execution | None = None
         self.pid = -1
         self.pulse: Pulse | None = None
+        self.before: set[int] = set()
         self.beside = 0
         self.calls = Calls()
         self.imported: Callable[[], None] = lambda: None

@@ -8,6 +8,7 @@ from contextlib import suppress
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from plait._check.closed_world import wake
 from plait._check.controlled import Abort, Controlled
 from plait._check.stage import STAGE
 from plait._check.stand_in.tk import INTERPRETERS
@@ -43,12 +44,14 @@ def unwind(execution: Execution) -> list[str]:
     """Lets all threads of control go, each to its end before the next; says which would not."""
     left = []
     INTERPRETERS.end_loops(execution)
+    woken = [me for me in execution.threads if me.call.files]
+    wake(woken)
     for me in execution.threads:
         if not me.launched or not me.gone.locked():
             continue
         if me.baton.locked():
             me.baton.release()  # at worst it is not waiting for it: then it finds it the next time
-        deadline = monotonic() + (_SHORT if me.away else _PATIENCE)
+        deadline = monotonic() + (_SHORT if me.away and me not in woken else _PATIENCE)
         while not me.gone.acquire(True, 0.01) and monotonic() < deadline and me.aborts <= _STUBBORN:
             if me.baton.locked():
                 me.baton.release()

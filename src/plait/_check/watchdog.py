@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from pathlib import Path
 from time import monotonic, sleep
 from typing import TYPE_CHECKING
 
-from plait._check.controlled import Controlled
+from plait._check.closed_world import ClosedWorld
+from plait._check.controlled import Abort, Controlled
+from plait._check.diagnosis import stuck
 from plait._check.record import IF_IT_HANGS, TIME_IS_UP, Standstill
 from plait._draw.timeline import short_name
 
@@ -15,6 +18,8 @@ if TYPE_CHECKING:
     from plait._check.execution import Execution
 
 _TICK = 0.025  # seconds between two looks
+_BRIEF = 0.005  # the same while all wait for calls outside our control
+_RESTLESS = 0.25  # seconds without any event of a thread that sleeps and wakes, after which it is let go all the same
 _DOUBT = 0.001  # seconds in which a thread that has just woken would show it
 _NOTICED = 1.0  # seconds without any event that are told
 _GRACE = 3.0  # seconds for an execution that has begun in time
@@ -24,7 +29,7 @@ _PATIENCE = 10.0  # seconds of real time without any event after which the execu
 def watch(execution: Execution) -> None:
     """Returns when the execution is over."""
     watching = _Watch(execution)
-    while not execution.over.acquire(True, _TICK):
+    while not execution.over.acquire(True, _BRIEF if execution.dropped else _TICK):
         watching.look()
 
 
@@ -37,6 +42,7 @@ class _Watch:
         self.signs: object = None
         self.moved = self.looked = now = monotonic()
         until = execution.until  # whoever is the first has as long again, since nothing can be said without one
+        self.world: ClosedWorld | None = None
         self.end = float("inf") if until is None else max(until + _GRACE, 2 * until - now)
 
     def look(self) -> None:
@@ -60,10 +66,24 @@ class _Watch:
         """Everybody waits for a call outside our control: virtual time goes on as real time does."""
         execution = self.execution
         with execution.border:
-            if execution.dropped and not execution.aborting:
+            if execution.dropped and not (execution.aborting or execution.returned):
                 execution.now += elapsed
-                execution.wake_sleepers()
-                execution.pick_up()
+                self.world = self.world or ClosedWorld(execution)
+                if self.world.stuck() and not execution.returned:
+                    self._go_on_by_time(self.world)
+                if not execution.aborting:
+                    execution.wake_sleepers()
+                    execution.pick_up()
+
+    def _go_on_by_time(self, world: ClosedWorld) -> None:
+        """Nobody outside our control ends a wait: so time does, or the program hangs."""
+        execution, moment = self.execution, world.next_moment()
+        if moment is None:
+            execution.fail(stuck(execution, execution.threads[0]))
+            return
+        with suppress(Abort):
+            moment = execution.heartbeat.next_outside(moment) if world.hangs else moment
+            execution.now = max(execution.now, moment)
 
     def _suspect(self, running: Controlled) -> None:
         """If it has not moved since the last look and sleeps, it is let go.
@@ -72,10 +92,13 @@ class _Watch:
         """
         execution = self.execution
         signs = _signs(running)
-        if signs is None or (signs != self.signs and _place(running) != running.blocked):
+        restless = self.looked - self.moved > _RESTLESS
+        if signs is None or (signs != self.signs and _place(running) != running.blocked and not restless):
             self.signs = signs
             return
         with execution.border:
+            if execution.running is not running:
+                return
             events, pending = len(execution.events), running.pending
             execution.running = execution.nobody
             sleep(_DOUBT)  # without the GIL: a thread that waited for it is ready to run now, or has run

@@ -25,6 +25,7 @@ from plait._check.explain.permits import explain_permits
 from plait._check.explain.remark import explain_remark, stuck_in_call, thrown_away
 from plait._check.explain.server import explain_server
 from plait._check.explain.split import explain_split
+from plait._check.explain.unanswered import explain_unanswered
 from plait._check.findings import FAILS, Finding, Moment, Side
 from plait._check.reading.atomicity import Split
 from plait._check.reading.best_split import best_split, goes_on_with
@@ -123,7 +124,8 @@ def _stuck(history: History, failure: Failure, before: History | None, sources: 
         return abandoned
     if circle and not (len(circle) == 1 and is_left(circle[0], circle[0].since, sources)):
         return explain_cycle(history, circle, sources)
-    found = explain_nested(history, failure, sources) or explain_loop(history, failure, sources)
+    found = explain_unanswered(history, failure, sources) or explain_nested(history, failure, sources)
+    found = found or explain_loop(history, failure, sources)
     if found is not None:
         return found
     why = cause(history, failure, sources)

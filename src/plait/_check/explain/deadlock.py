@@ -240,6 +240,8 @@ def what(blocked: Blocked, words: Words, quote: str = "`") -> str:
         return f"the end of {words.thread(blocked.holder if blocked.holder >= 0 else blocked.pending.place)}"
     if kind == "lock":
         return f"{quote}{words.lock(blocked.pending.place)}{quote}"
+    if kind == "outside":
+        return blocked.pending.name
     site = waits_at(blocked)
     if kind == "semaphore" and site is not None:
         text = words.sources.line(site.file, site.line)

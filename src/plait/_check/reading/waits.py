@@ -79,6 +79,8 @@ def waiting(blocked: Blocked) -> Waiting:
     frame = blocked.stack[mine] if mine >= 0 else None
     if blocked.pending.kind == Kind.JOIN:
         return Waiting("join", frame)
+    if blocked.pending.kind == Kind.OUTSIDE:
+        return Waiting("outside", frame)
     inner = blocked.stack[mine + 1 :]
     if blocked.pending.kind == Kind.WAIT:
         return Waiting(next((_AWAITED[one.function] for one in inner if one.function in _AWAITED), "await"), frame)

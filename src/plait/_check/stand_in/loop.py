@@ -22,19 +22,20 @@ from contextvars import Context
 from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
-from plait._check.controlled import Abort, Controlled, Gate
+from plait._check.controlled import Abort, Call, Controlled, Gate
 from plait._check.diagnosis import uncaught
 from plait._check.record import Frame, Remark
 from plait._check.remarks import COLLECTED, foreign, suspended
 from plait._check.stage import STAGE
 from plait._check.stand_in.futures import Future, Task
+from plait._check.system_calls import watched
+from plait._check.timed import TURN, select_now
 from plait._core.event import Event, Kind, Site
 
 if TYPE_CHECKING:
     from plait._check.execution import Execution
 
 _BEGINS = 1000.0  # what the clock of a loop says at the beginning, as `monotonic` does
-_POLL = 0.002  # seconds between two looks at real file descriptors while others may wake the loop
 _COLLECTIONS = 4  # of garbage in one loop
 _ORIGIN = 4  # frames that a coroutine remembers of those that made it
 _SOON = 1e-9  # timers so near are due
@@ -240,7 +241,7 @@ class StandInLoop(asyncio.SelectorEventLoop):
         scheduled: list[events.TimerHandle] = self._scheduled  # type: ignore[attr-defined]  # of the base class
         seconds = scheduled[0].when() - self.time() if scheduled else None
         self._gate.is_open = False
-        pending = Event(host.number, Kind.WAIT, self._place, "", execution.sites.here())
+        host.pending = pending = Event(host.number, Kind.WAIT, self._place, "", execution.sites.here())
         if self._selector.get_map():  # type: ignore[attr-defined]  # of the base class
             self._wait_outside(execution, host, seconds)
         else:
@@ -255,12 +256,14 @@ class StandInLoop(asyncio.SelectorEventLoop):
             gc.collect(1)  # what an execution has made is young: there is no collection during a search but this
 
     def _wait_outside(self, execution: Execution, host: Controlled, seconds: float | None) -> None:
+        selector: selectors.BaseSelector = self._selector  # type: ignore[attr-defined]  # of the base class
         end = None if seconds is None else execution.now + seconds
+        host.call = Call(0, lambda: [] if self._gate.is_open else watched(selector), end)
         execution.let_go(host, self._files)
         found: Any = ()
         try:
             while not (found or self._gate.is_open or execution.aborting):
-                found = self._selector.select(_POLL)  # type: ignore[attr-defined]  # of the base class
+                found = select_now(selector, TURN)
                 if end is not None and execution.now >= end:
                     break
         finally:
@@ -269,10 +272,9 @@ class StandInLoop(asyncio.SelectorEventLoop):
 
     def _look_at_files(self, execution: Execution) -> None:
         """What comes through files and sockets is outside our control, whether the loop waits for it or not."""
-        selector: selectors.BaseSelector = self._selector  # type: ignore[attr-defined]  # of the base class
-        if selector.get_map():
+        if self._selector.get_map():  # type: ignore[attr-defined]  # of the base class
             execution.tell_outside(self._files)
-            self._process_events(selector.select(0))  # type: ignore[attr-defined]  # of the base class
+            self._process_events(select_now(self._selector, 0))  # type: ignore[attr-defined]  # of the base class
 
     def _turn(self, execution: Execution, host: Controlled) -> None:
         """One callback: the scheduler chooses whose."""

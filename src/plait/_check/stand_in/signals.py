@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,7 @@ _real_getsignal = signal.getsignal
 _real_raise = signal.raise_signal
 _real_wakeup = signal.set_wakeup_fd
 _real_kill = os.kill
+_real_write = os.write
 _real_interrupt = _thread.interrupt_main
 _real_thread_kill = getattr(signal, "pthread_kill", None)  # not on Windows
 _real_alarm = getattr(signal, "alarm", None)
@@ -41,6 +43,7 @@ class Signals:
     def __init__(self) -> None:
         self._execution: Execution | None = None
         self._handlers: dict[int, Any] = {}
+        self._bell = -1
 
     def stand_ins(self) -> Iterator[tuple[Any, Any]]:
         """Each original with what stands in for it."""
@@ -117,6 +120,9 @@ class Signals:
         if self._known() is None or execution is None or self._handler(number) == signal.SIG_DFL:
             return False
         if callable(self._handler(number)):
+            if self._bell >= 0:
+                with suppress(OSError):
+                    _real_write(self._bell, bytes([number]))
             arrive(execution, number, partial(self._handle, number))
             deliver(execution, execution.running)
         return True
@@ -132,7 +138,10 @@ class Signals:
 
     def set_wakeup_fd(self, fd: int, /, **options: bool) -> int:
         """As `signal.set_wakeup_fd`."""
-        return -1 if self._known() is not None and _in_main() else _real_wakeup(fd, **options)
+        if self._known() is None or not _in_main():
+            return _real_wakeup(fd, **options)
+        before, self._bell = self._bell, fd
+        return before
 
     def _known(self) -> dict[int, Any] | None:
         """None when the caller is not under control."""
@@ -140,7 +149,7 @@ class Signals:
         if execution is None or STAGE.pid != os.getpid() or execution.here() is None:
             return None
         if self._execution is not execution:
-            self._execution, self._handlers = execution, {}
+            self._execution, self._handlers, self._bell = execution, {}, -1
         return self._handlers
 
 

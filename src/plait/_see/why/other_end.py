@@ -6,12 +6,10 @@ import os
 import platform
 import re
 import select
-import socket
 import struct
-import sys
 from collections.abc import Iterator
-from typing import NamedTuple
 
+from plait._core.connections import LISTENS, NOBODY, OPEN, Connection, connections
 from plait._core.file_locks import FileLock, file_locks, file_of
 from plait._see.sampler.calls import calls_of
 from plait._see.why.dump import OtherEnd
@@ -31,10 +29,7 @@ _SOCKETS = (
 _POLLS = ("do_sys_poll", "do_poll", "poll_schedule_timeout")
 _ENTRY = struct.Struct("=ihh")  # of what is polled: descriptor, events asked for, events that came
 _MANY = 8  # of them that are looked at
-_OPEN, _LISTENS = "01", "0A"
-_NOBODY = "0"
 _STANDARD = (0, 1, 2)  # descriptors of input and output
-_MAPPED = bytes(10) + b"\xff\xff"  # what an address of version 4 begins with where it is one of version 6
 _WRITES = 0o3  # of the flags of an open file, those that say whether it is for reading, writing or both
 
 
@@ -53,7 +48,7 @@ def other_end(pid: int, thread: int, where: str) -> OtherEnd | None:
 
 def listens_at(pid: int) -> tuple[str, ...]:
     """The addresses at which a process takes connections."""
-    rows = [row for row in _connections(pid) if row.state == _LISTENS]
+    rows = [row for row in connections(pid) if row.state == LISTENS]
     links = {_link(pid, int(number)) for number in listed(f"/proc/{pid}/fd")} if rows else set()
     return tuple(dict.fromkeys(str(row.local) for row in rows if f"socket:[{row.inode}]" in links))
 
@@ -118,56 +113,20 @@ def _socket(pid: int, thread: int) -> OtherEnd:
     link = _link(pid, number)
     if link.startswith("/dev/"):
         return OtherEnd("terminal", str(number))
-    rows = [*_connections(pid)]
+    rows = [*connections(pid)]
     mine = next((row for row in rows if row.inode == link[8:-1]), None)
     if mine is None or not mine.remote.port:
         return OtherEnd("socket", "")
     theirs = [row for row in rows if (row.local, row.remote) == (mine.remote, mine.local)]
-    queued = [(row.state, row.inode) for row in theirs] == [(_OPEN, _NOBODY)]
+    queued = [(row.state, row.inode) for row in theirs] == [(OPEN, NOBODY)]
     if queued:
-        theirs = [row for row in rows if row.state == _LISTENS and row.local.port == mine.remote.port]
+        theirs = [row for row in rows if row.state == LISTENS and row.local.port == mine.remote.port]
     return OtherEnd("socket", str(mine.remote), _owners(pid, theirs), not queued)
 
 
-class _Address(NamedTuple):
-    host: str
-    port: int
-
-    def __str__(self) -> str:
-        return f"{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
-
-
-class _Connection(NamedTuple):
-    local: _Address
-    remote: _Address
-    state: str
-    inode: str
-
-
-def _connections(pid: int) -> Iterator[_Connection]:
-    """All TCP sockets in the network of a process, those of others, too."""
-    for row in (text_of(f"/proc/{pid}/net/tcp") + text_of(f"/proc/{pid}/net/tcp6")).splitlines():
-        fields = row.split()
-        if len(fields) > 9 and fields[3] != "st":
-            yield _Connection(_address(fields[1]), _address(fields[2]), fields[3], fields[9])
-
-
-def _address(text: str) -> _Address:
-    """An address as the system has it: the bytes of each 32 bits in the order of the machine.
-
-    >>> str(_address("0100007F:1F90")), str(_address("00000000000000000000000001000000:0050"))
-    ('127.0.0.1:8080', '[::1]:80')
-    """
-    host, _, port = text.partition(":")
-    data = b"".join(
-        int(host[at : at + 8], 16).to_bytes(4, sys.byteorder) for at in range(0, len(host), 8)
-    ).removeprefix(_MAPPED)
-    return _Address(socket.inet_ntop(socket.AF_INET if len(data) == 4 else socket.AF_INET6, data), int(port, 16))
-
-
-def _owners(pid: int, sockets: list[_Connection]) -> tuple[int, ...]:
+def _owners(pid: int, sockets: list[Connection]) -> tuple[int, ...]:
     """The processes that have one of the sockets open, as far as this user may know: the given one first."""
-    links = {f"socket:[{one.inode}]" for one in sockets if one.inode != _NOBODY}
+    links = {f"socket:[{one.inode}]" for one in sockets if one.inode != NOBODY}
     others = _everybody() if links else []
     return tuple(
         one
