@@ -19,6 +19,8 @@ import pytest
 from plait._check import heartbeat
 from plait._check.conclude import Subject, search
 from plait._check.explore import Budget, Result, explore_script
+from plait._check.outside import entry_points
+from plait._check.patches import Patches
 from plait._check.programs.program import Script
 from plait._check.system_calls import Wait, waits_of
 from plait._core.connections import unix_peer
@@ -367,3 +369,12 @@ def _is_in_a_call(native: int) -> bool:
     """Of files: the number of futex is that of the GIL's lock, which it may wait for before."""
     words = Path(f"/proc/self/task/{native}/syscall").read_text().split()
     return words[0].isdigit() and int(words[0]) not in (202, 98)
+
+
+def test_classes_inherit_again_what_they_inherited_before() -> None:
+    owners = [(owner, name) for owner, name, _ in entry_points() if isinstance(owner, type)]
+    before = [name in vars(owner) for owner, name in owners]
+    with Patches():
+        assert all(name in vars(owner) for owner, name in owners)
+    assert not all(before)
+    assert [name in vars(owner) for owner, name in owners] == before

@@ -68,6 +68,7 @@ _LOOPS = sys.modules[asyncio.SelectorEventLoop.__module__]
 _POLICY = getattr(_LOOPS, "_DefaultEventLoopPolicy", None) or asyncio.DefaultEventLoopPolicy  # before Python 3.14
 _AT_ONCE = 4  # items of a map that run at the same time
 _UNAWAITED = "_warn_unawaited_coroutine"  # what the interpreter calls when a coroutine is thrown away
+_INHERITED = object()  # in the place of what a class has from another one
 _WAITS = "_allocate_lock"  # what `threading` allocates for itself, to wait on
 
 
@@ -141,7 +142,10 @@ class Patches:
         if self._pickling is not None:  # the program's own
             copyreg.pickle(_DATETIME, self._pickling)
         for owner, name, value in reversed(self._undo):
-            setattr(owner, name, value)
+            if value is _INHERITED:
+                delattr(owner, name)
+            else:
+                setattr(owner, name, value)
         self._give_back()
         new = [module for name, module in list(sys.modules.items()) if name not in self._before]
         imported = [(module, name) for module in new for name in getattr(module, "__dict__", {})]
@@ -187,7 +191,8 @@ class Patches:
                 self._set(module, name, _adopted(value))
 
     def _set(self, owner: Any, name: str, value: Any) -> None:
-        self._undo.append((owner, name, getattr(owner, name)))
+        inherited = isinstance(owner, type) and name not in vars(owner)
+        self._undo.append((owner, name, _INHERITED if inherited else getattr(owner, name)))
         setattr(owner, name, value)
 
 
