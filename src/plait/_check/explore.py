@@ -17,11 +17,11 @@ from typing import NamedTuple
 
 from plait._check.access import Types
 from plait._check.canary import Canary
-from plait._check.closed_world import tasks
 from plait._check.diagnosis import give_up
 from plait._check.fresh import FreshModules, Rewrite
 from plait._check.hooks import Hooks
 from plait._check.one_core import OneCore
+from plait._check.other_ends import threads_of_this
 from plait._check.patches import Patches
 from plait._check.performance import perform
 from plait._check.process_state import ProcessState
@@ -193,7 +193,7 @@ class _Search:
         if freezes:
             gc.freeze()  # a collection looks at what executions have made, and at nothing else
         Hooks(self._types).install()
-        STAGE.before = tasks()
+        STAGE.before = threads_of_this()
         try:
             with self._core, Patches(self._core.stand_ins()) as self._patches, self._fresh, self._process:
                 canary = self._find_canary()
