@@ -312,17 +312,21 @@ def test_a_second_bar_writes_lines_above_the_first():
         assert isinstance(choose_display(sys.stderr), BarDisplay)
 
 
+def a_log_passes_above(display, log, shown):
+    display.open()
+    display.show(Progress(1, 0, 4, 0.0, "f"))
+    log.warning("careful")
+    assert on_screen(shown.getvalue())[0] == "careful"
+    assert "1 of 4" in on_screen(shown.getvalue())[1]
+
+
 def test_a_log_whose_handler_was_there_before_passes_above_the_bar():
     with terminal() as shown:
         handler, log = logging.StreamHandler(sys.stderr), logging.getLogger("plait.test_progress")
         log.addHandler(handler)
         try:
             display = choose_display(sys.stderr)
-            display.open()
-            display.show(Progress(1, 0, 4, 0.0, "f"))
-            log.warning("careful")
-            assert on_screen(shown.getvalue())[0] == "careful"
-            assert "1 of 4" in on_screen(shown.getvalue())[1]
+            a_log_passes_above(display, log, shown)
             display.close(Progress(4, 0, 4, 1.0, "f"), finished(4))
             assert handler.stream is shown
         finally:
@@ -336,11 +340,7 @@ def test_a_map_on_threads_that_runs_already_hides_neither_its_bar_nor_the_logs()
         lines = WholeLines()  # as such a map has them
         try:
             display = choose_display(sys.stderr)
-            display.open()
-            display.show(Progress(1, 0, 4, 0.0, "f"))
-            log.warning("careful")
-            assert on_screen(shown.getvalue())[0] == "careful"
-            assert "1 of 4" in on_screen(shown.getvalue())[1]
+            a_log_passes_above(display, log, shown)
             more = WholeLines()
             assert isinstance(choose_display(sys.stderr), LineDisplay)
             more.end()

@@ -35,6 +35,15 @@ def example(states: int = 100) -> Trace:
     return trace
 
 
+def tall(more: int) -> Trace:
+    """The same, and so many threads that wait all the time."""
+    trace = example()
+    for at in range(more):
+        trace.lanes.append(Lane(f"waits {at}", "thread", 1, 10 + at))
+        trace.lanes[-1].add(0, State.LOCK)
+    return trace
+
+
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
     selenium = pytest.importorskip("selenium.webdriver")
@@ -105,11 +114,7 @@ def test_the_picture_is_driven(browser: Any, tmp_path: Path) -> None:
 
 
 def test_a_tall_picture_is_scrolled_by_the_wheel_and_keeps_its_axis(browser: Any, tmp_path: Path) -> None:
-    trace = example()
-    for at in range(100):
-        trace.lanes.append(Lane(f"waits {at}", "thread", 1, 10 + at))
-        trace.lanes[-1].add(0, State.LOCK)
-    opened(browser, trace, tmp_path)
+    opened(browser, tall(100), tmp_path)
     turn = "canvas.dispatchEvent(new WheelEvent('wheel', {deltaY: -1, cancelable: true, ...arguments[0]})); return to - from"
     assert browser.execute_script(turn, {}) == 1_000_000
     assert browser.execute_script(turn, {"ctrlKey": True}) == pytest.approx(800_000)
@@ -129,11 +134,7 @@ def test_an_item_has_as_much_of_its_name_as_there_is_room_for(browser: Any, tmp_
 
 def test_thousands_of_lanes_are_drawn_as_far_as_the_window_shows_them(browser: Any, tmp_path: Path) -> None:
     """A browser has no canvas of more than 32,767 pixels, and is slow with less."""
-    trace = example()
-    for at in range(3_000):
-        trace.lanes.append(Lane(f"waits {at}", "thread", 1, 10 + at))
-        trace.lanes[-1].add(0, State.LOCK)
-    opened(browser, trace, tmp_path)
+    opened(browser, tall(3_000), tmp_path)
     script = "scrollTo(0, scene.offsetTop + D.lanes[2000].y - 300); draw(); return [canvas.height, innerHeight, skip]"
     height, window, skipped = browser.execute_script(script)
     assert height <= window * browser.execute_script("return devicePixelRatio")
@@ -223,11 +224,7 @@ def test_who_cannot_see_the_picture_has_its_figures(browser: Any, tmp_path: Path
 
 def test_paper_is_light(browser: Any, tmp_path: Path) -> None:
     """Also what a reader of dark pages prints, and the whole picture is on it."""
-    trace = example()
-    for at in range(200):
-        trace.lanes.append(Lane(f"waits {at}", "thread", 1, 10 + at))
-        trace.lanes[-1].add(0, State.LOCK)
-    opened(browser, trace, tmp_path)
+    opened(browser, tall(200), tmp_path)
     dark = {"name": "prefers-color-scheme", "value": "dark"}
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "", "features": [dark]})
     browser.execute_script("dispatchEvent(new Event('beforeprint'))")

@@ -18,9 +18,7 @@ from plait._engines.hidden_instances import METHODS, is_method_of_hidden
 _MOST = 100  # functions that are looked at
 _GLOBAL = ("LOAD_GLOBAL", "LOAD_NAME")
 _STATE = ("setstate", "set_state", "bit_generator")  # what classes of generators have beside `random`
-_SETS = frozenset(
-    "seed setstate set_state bit_generator jumped spawn advance".split()
-)  # the function sees to it itself
+_SETS = frozenset("seed setstate set_state bit_generator jumped spawn advance".split())  # it sees to that itself
 
 
 def watch_generators(batches: Generator[Batch, None, None], fn: object) -> Generator[Batch, None, None]:

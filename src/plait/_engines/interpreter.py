@@ -19,9 +19,8 @@ from plait._core.errors import UsageError
 from plait._core.how_many import how_many
 from plait._core.job import Job
 from plait._engines import hosting
-from plait._engines.copied_generators import watch_generators
 from plait._engines.interface import Engine, Plan
-from plait._engines.kept_there import kept_by
+from plait._engines.kept_there import watched
 from plait._engines.preflight import Preflight, innermost
 from plait._engines.refusals import in_words
 from plait._engines.remote_run import RemoteRun
@@ -80,12 +79,8 @@ class InterpreterEngine:
         fn = innermost(job.fn)
         reason = self._missing or self._known(fn)
         if not reason:
-            kept = kept_by(job.fn)
-            if said := kept.in_words("interpreter"):
-                job.tally.reasons.append(said)
             preflight = Preflight(job.fn, falls_back=self._fallback is not None)
-            batches = kept.watch(RemoteRun(self._warm(), job, preflight).drive(), "interpreter")
-            yield from watch_generators(batches, job.fn)
+            yield from watched(RemoteRun(self._warm(), job, preflight).drive(), job, "interpreter")
             if preflight.refusal is None or self._fallback is None or job.cancelled:
                 return
             reason = in_words(preflight.module)

@@ -11,8 +11,10 @@ from typing import NamedTuple
 from plait._core.batch import Batch
 from plait._core.code_names import captured_by, codes_in, names_in
 from plait._core.installed import is_installed
+from plait._core.job import Job
 from plait._core.mishaps import warn
 from plait._engines.cargo import what_was_passed
+from plait._engines.copied_generators import watch_generators
 
 _SHOWN = 3  # names that are said
 _CONTAINERS = (list, dict, set, bytearray, deque)
@@ -68,6 +70,14 @@ class Kept(NamedTuple):
                 f".map: what the function puts into {_listed(self.only_filled)} stays in its worker {kind}, and all "
                 'its results are None; have it return what it has found, or use engine="thread"'
             )
+
+
+def watched(batches: Generator[Batch, None, None], job: Job, kind: str) -> Generator[Batch, None, None]:
+    """The batches of workers of this kind, with memory of their own: the report and warnings say what that does."""
+    kept = kept_by(job.fn)
+    if said := kept.in_words(kind):
+        job.tally.reasons.append(said)
+    return watch_generators(kept.watch(batches, kind), job.fn)
 
 
 def kept_by(function: object) -> Kept:

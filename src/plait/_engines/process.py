@@ -17,9 +17,8 @@ from plait._core.how_many import how_many
 from plait._core.job import Job
 from plait._core.mistaken import known_options
 from plait._engines import hosting
-from plait._engines.copied_generators import watch_generators
 from plait._engines.interface import Plan
-from plait._engines.kept_there import kept_by
+from plait._engines.kept_there import watched
 from plait._engines.remote_run import RemoteRun
 from plait._engines.reserve import Reserve
 
@@ -76,10 +75,7 @@ class ProcessEngine:
         return Plan(workers, f"{how_many(workers, 'process', 'processes')}: {reason}")
 
     def run(self, job: Job) -> Generator[Batch, None, None]:
-        kept, kind = kept_by(job.fn), self._reserve.host.kind
-        if said := kept.in_words(kind):
-            job.tally.reasons.append(said)
-        return watch_generators(kept.watch(RemoteRun(self._reserve, job).drive(), kind), job.fn)
+        return watched(RemoteRun(self._reserve, job).drive(), job, self._reserve.host.kind)
 
     def close(self) -> None:
         self._reserve.close()

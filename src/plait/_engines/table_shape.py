@@ -23,11 +23,6 @@ class Shape(NamedTuple):
     depth: int
     array: bool = False
 
-    @property
-    def inner(self) -> Shape:
-        """That of an element."""
-        return self._replace(depth=self.depth - 1)
-
 
 def shape_of(value: Any) -> Shape | None:
     """The shape of a table, whose innermost elements nobody can change; None for what is no table, or a large one.

@@ -41,6 +41,7 @@ _WHOLE = {  # made of others of these
     "Process.wait": State.CHILD,
     "Process.communicate": State.CHILD,
 }
+_KNOWN = _AWAITED | _WHOLE
 
 
 class TaskRecorder:
@@ -173,9 +174,8 @@ def _awaited(task: asyncio.Task[Any]) -> tuple[State, str, str, asyncio.Lock | N
     name = inner.f_code.co_qualname if inner is not None else ""
     if getattr(task, "_fut_waiter", None) is None:
         return State.READY, "its turn", where, None
-    known = _AWAITED | _WHOLE
-    state = known.get(name, State.FUTURE)
+    state = _KNOWN.get(name, State.FUTURE)
     thing = thing_of(state, inner)
     if thing is not None:
         return state, called(thing, frame), where, thing if isinstance(thing, asyncio.Lock) else None
-    return state, name if name in known else "a future", where, None
+    return state, name if name in _KNOWN else "a future", where, None
