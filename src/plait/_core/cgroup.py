@@ -13,8 +13,12 @@ the host's; then what is mounted is all there is to see. Everything that is miss
 from __future__ import annotations
 
 import os
+import time
 
 _NO_LIMIT = 1 << 60  # version 1 writes "no limit" as the largest multiple of the page size
+_FRESH = 1.0  # seconds in which the groups are taken to be where they were found: to find them takes longer than to ask
+
+_found: dict[str, tuple[float, list[tuple[int, str]]]] = {}  # of this machine, by controller, and when
 
 
 class Mount:
@@ -66,6 +70,17 @@ def memory_left(root: str = "/") -> int | None:
 
 def group_folders(controller: str, root: str = "/") -> list[tuple[int, str]]:
     """The version and folder of every group that binds this process for a controller, its own first."""
+    if root != "/":
+        return _find_folders(controller, root)
+    now = time.monotonic()
+    when, folders = _found.get(controller, (-_FRESH, []))
+    if now - when >= _FRESH:
+        folders = _find_folders(controller, root)
+        _found[controller] = now, folders
+    return folders
+
+
+def _find_folders(controller: str, root: str) -> list[tuple[int, str]]:
     groups = parse_groups(read_file(root, "proc/self/cgroup"))
     found: list[tuple[int, str]] = []
     for mount in parse_mounts(read_file(root, "proc/self/mountinfo")):

@@ -24,6 +24,7 @@ _HOME = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _GIVE_UP_AFTER = 5  # times in a row that workers died before they had run an item
 _GIVE_UP_ON_KILLS = 50  # the same, where somebody killed them: nothing that they do at their start would end them so
 _LAST_WORDS = 12  # lines
+_RECENT = 1.0  # seconds
 _NOT_PREPARED = "plait_not_prepared"  # the method of a pool's functions that says what a failed initializer means
 
 
@@ -55,7 +56,7 @@ class Coroner:
 
     def __init__(self, job: Job) -> None:
         self._job = job
-        self._oom_kills = _oom_kills()
+        self._oom_kills = _OOM_KILLS.lately()
         self._useless = 0
         self._killed = 0
         self._began_again = 0.0
@@ -138,6 +139,27 @@ class Coroner:
                 f"{cause}. Something that every worker does at its start, such as importing the function's module, "
                 "ends it."
             )
+
+
+class _OomKills:
+    """How often the system had killed a process because memory ran out, at most a moment ago.
+
+    To ask takes a good part of what a run of a few items does.
+    """
+
+    def __init__(self) -> None:
+        self._asked = -_RECENT
+        self._count = 0
+
+    def lately(self) -> int:
+        """As `_oom_kills`, if that was asked lately: then."""
+        now = time.monotonic()
+        if now - self._asked >= _RECENT:
+            self._asked, self._count = now, _oom_kills()
+        return self._count
+
+
+_OOM_KILLS = _OomKills()
 
 
 def _oom_kills() -> int:
