@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import wait
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -96,8 +97,12 @@ def test_a_pool_and_its_maps_share_workers_and_keep_no_more_than_the_pool_has(po
 
 
 def workers_of(pool: plait.Pool) -> int:
+    return len(pids_of(pool))
+
+
+def pids_of(pool: plait.Pool) -> set[int]:
     (zygote,) = psutil.Process().children()
-    return len(zygote.children())
+    return {worker.pid for worker in zygote.children()}
 
 
 def test_lambdas_closures_and_keywords_cross(pool: plait.Pool) -> None:
@@ -403,6 +408,39 @@ def test_a_map_in_a_callback_of_a_call_does_not_wait_for_its_own_thread(nothing_
         pool.submit(where).add_done_callback(maps)
         assert called.wait(PATIENCE)
     assert got == [1, 2]
+
+
+def take_long_once(item: int) -> None:
+    time.sleep(0.1 if item == 300 else 0.0005)  # the work
+
+
+def test_a_map_whose_items_differ_costs_no_worker(pool: plait.Pool) -> None:
+    """One worker is done last, with an item behind which it had others: these were taken back, and are in its pipe."""
+    list(plait.map(take_long_once, range(400), engine=pool))
+    before = pids_of(pool)
+    for _ in range(4):
+        list(plait.map(take_long_once, range(400), engine=pool))
+    assert pids_of(pool) == before
+
+
+def first_frees_the_second(item: int, path: str = "") -> None:
+    if item == 0:
+        Path(path).touch()
+    else:
+        wait_for(path)
+        time.sleep(0.005)
+
+
+def test_who_leaves_a_map_keeps_the_worker_whose_item_ends_soon(
+    pool: plait.Pool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("plait._engines.remote_run._GRACE", PATIENCE)  # soon, however slow this machine is
+    for turn in range(3):
+        with plait.map(partial(first_frees_the_second, path=str(tmp_path / str(turn))), range(2), engine=pool) as each:
+            next(each)
+            before = pids_of(pool)
+        list(plait.map(where, range(50), engine=pool))  # a worker that was killed would have been replaced
+        assert pids_of(pool) == before
 
 
 def test_a_map_beside_a_call_that_runs_has_a_worker_of_its_own(nothing_left: None, tmp_path: Path) -> None:

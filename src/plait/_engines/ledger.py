@@ -78,6 +78,14 @@ class Ledger:
         self.hand_back(flight, done, min(loss.offset, flight.count))
         self.hand_back(flight, loss.offset + 1, flight.count)
 
+    def halve(self, batch: Batch) -> bool:
+        """Both halves go back to the feed; False when it is one item, which has none."""
+        half = len(batch.items) // 2
+        if half:
+            self._feed.hand_back(batch.base, batch.items[:half], batch.attempt)
+            self._feed.hand_back(batch.base + half, batch.items[half:], batch.attempt)
+        return half > 0
+
     def hand_back(self, flight: Flight, start: int, stop: int) -> None:
         """Items that this worker will not run go back to the feed."""
         if start < stop:

@@ -47,6 +47,8 @@ if TYPE_CHECKING:  # it reads byte code, for interpreters only
 UNINTERRUPTIBLE = True  # see `halting`: a map inside a task of another map is told to stop, and then does
 
 _IDLE = 50.0  # milliseconds without work after which a pool's workers may serve other maps
+_PASSES = 0.2  # seconds in which a worker passes over what was taken back from it, also on a busy machine
+_GRACE = 0.05  # seconds in which an item may end by itself, so that its worker can be kept
 
 
 class RemoteRun:
@@ -159,12 +161,8 @@ class RemoteRun:
 
     def _cannot_send(self, batch: Batch, error: Exception) -> None:
         """Some item does not pickle: halve the batch until it is alone."""
-        half = len(batch.items) // 2
-        if half:
-            self._feed.hand_back(batch.base, batch.items[:half], batch.attempt)
-            self._feed.hand_back(batch.base + half, batch.items[half:], batch.attempt)
-            return
-        self._ledger.fail(batch, refusal_of(batch, error, self._reserve.host.kind), NOT_SENT)
+        if not self._ledger.halve(batch):
+            self._ledger.fail(batch, refusal_of(batch, error, self._reserve.host.kind), NOT_SENT)
 
     # --- waiting and taking
 
@@ -345,8 +343,8 @@ class RemoteRun:
         if self._feed.home != os.getpid():
             return  # a forked child's copy: all of it is the parent's
         try:
-            if self._reserve.host.grace and not job.final:
-                self._come_to_rest(self._reserve.host.grace)
+            if not job.final:
+                self._come_to_rest()
         finally:  # also at a second Ctrl-C
             workers = list(self._staff)
             leaving = [worker for worker in workers if worker.flights or worker.outbox or job.final]
@@ -356,13 +354,16 @@ class RemoteRun:
             finally:
                 self._dispose(workers, leaving, running)
 
-    def _come_to_rest(self, seconds: float) -> None:
-        """Let workers that are costly to replace end the item they run, so that they can be kept."""
+    def _come_to_rest(self) -> None:
+        """Let workers be kept: they answer what was taken back from them, and what they run if that ends soon."""
         self._resting = True
+        seconds = _PASSES
+        if any(flight.count for worker in self._staff for flight in worker.flights):
+            seconds = max(_GRACE, self._reserve.host.grace)
+            for worker in self._staff:
+                if worker.flights and not worker.doomed:
+                    worker.ask()
         deadline = time.perf_counter() + seconds
-        for worker in self._staff:
-            if worker.flights and not worker.doomed:
-                worker.ask()
         while self._staff.busy and (left := deadline - time.perf_counter()) > 0:
             for fd, event in self._staff.listen(left * 1000):
                 if (heard := self._staff.at(fd)) is not None:
