@@ -443,9 +443,8 @@ def test_who_leaves_a_map_keeps_the_worker_whose_item_ends_soon(
         assert pids_of(pool) == before
 
 
-def test_a_map_beside_a_call_that_runs_has_a_worker_of_its_own(nothing_left: None, tmp_path: Path) -> None:
-    with plait.Pool("process", workers=1) as pool:
-        running = pool.submit(wait_for, str(tmp_path / "go"))
-        (other,) = plait.map(where, [1], engine=pool)
-        (tmp_path / "go").touch()
-        assert running.result() != other
+def test_a_map_beside_a_call_that_runs_has_another_worker(pool: plait.Pool, tmp_path: Path) -> None:
+    running = pool.submit(wait_for, str(tmp_path / "go"))
+    (other,) = plait.map(where, [1], engine=pool)
+    (tmp_path / "go").touch()
+    assert running.result() != other

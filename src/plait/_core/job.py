@@ -10,6 +10,7 @@ from plait._core.batch import Batch
 from plait._core.current import current_task
 from plait._core.feed import Feed
 from plait._core.importable import imported
+from plait._core.quota import Quota
 from plait._core.rng import seeding
 from plait._core.worker_state import Mishap
 
@@ -78,6 +79,7 @@ class Job:
         pumped: whether a thread of ours iterates, on behalf of a coroutine, and no Ctrl-C comes there.
         arithmetic: the context of `decimal` in which it was made, as it was then; None where nobody uses one.
         seeding: what the random generators of its items are made from.
+        quota: what it shares with the other runs of a pool.
     """
 
     def __init__(
@@ -101,6 +103,7 @@ class Job:
         self.tally = Tally()
         self.final = self.pumped = False
         self.cancelled = False
+        self.quota = Quota()
         self.revoked: deque[int] = deque()
         self.unfetched: deque[Batch] = deque()
         self.wake: Callable[[], None] = _nothing
@@ -119,6 +122,12 @@ class Job:
         """
         self.revoked.append(index)
         self.wake()
+
+    def rest(self, running: list[Running]) -> None:
+        """Nobody drives it any more; it was running these."""
+        self.wake = _nothing
+        self.arrived = None
+        self.snapshot = running.copy
 
 
 def _arithmetic() -> object:

@@ -298,9 +298,7 @@ class ExecutorRun:
     def _stop(self) -> None:
         """Cancel what has not begun, wait a moment for what has, and name what does not end."""
         job = self._job
-        known = self.running()
-        job.wake = _nothing
-        job.snapshot = lambda: known
+        job.rest(self.running())
         if self._feed.home != os.getpid():
             return  # a forked child's copy: all of it is the parent's
         for flight in self._flights[job.workers if self._host.forgets else 0 :]:
@@ -341,7 +339,3 @@ class ExecutorRun:
 
 def _answer(ticket: Ticket) -> Answer:
     return Answer(*cast("tuple[Any, ...]", ticket.result()))
-
-
-def _nothing() -> None:
-    """Nobody drives the job any more."""

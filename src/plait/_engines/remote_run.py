@@ -46,7 +46,7 @@ if TYPE_CHECKING:  # it reads byte code, for interpreters only
 
 UNINTERRUPTIBLE = True  # see `halting`: a map inside a task of another map is told to stop, and then does
 
-_IDLE = 50.0  # milliseconds without work after which a pool's workers may serve other maps
+_IDLE = 50.0  # milliseconds without work after which a pool's workers may serve other maps, or one that has none more
 _PASSES = 0.2  # seconds in which a worker passes over what was taken back from it, also on a busy machine
 _GRACE = 0.05  # seconds in which an item may end by itself, so that its worker can be kept
 
@@ -78,8 +78,7 @@ class RemoteRun:
         job.wake = staff.bell.ring
         job.snapshot = self.running
         job.unfetched = job.feed.withdrawn = self._ledger.finished
-        if feed.interdependent:
-            staff.lend()
+        staff.begin(lends=feed.interdependent)
         variables = [(variable, job.context[variable]) for variable in self._reserve.context if variable in job.context]
         try:
             self._cargo = FunctionCargo(
@@ -115,11 +114,13 @@ class RemoteRun:
 
     def _assign(self) -> None:
         feed = self._feed
+        self._staff.take_turns()
         if self._resting or self._input.rests or (feed.interdependent and not feed.ready):
             return
         limited = feed.limit is not None  # what is given is to start now, not when a worker will be there for it
         for depth in range(1, boards.DEPTH + 1):
-            if depth > 1 and (feed.interdependent or limited or depth > self._planner.depth):
+            alone = feed.interdependent or limited or self._staff.share.is_asked
+            if depth > 1 and (alone or depth > self._planner.depth):
                 return
             for worker in self._staff:
                 if not worker.can_take(depth, at_once=limited):
@@ -187,6 +188,7 @@ class RemoteRun:
 
     def _nothing_heard(self) -> None:
         """Nobody has said anything for a while."""
+        self._staff.share.lose_patience()
         if self._staff.launcher.patience is not None:
             self._notice_ends()
         if self._feed.interdependent and not self._staff.busy:
@@ -198,7 +200,7 @@ class RemoteRun:
         waits = [self._supervisor.interval(list(staff)), self._input.pause_ms]
         if staff.busy:
             waits.append(staff.launcher.patience)
-        elif len(staff) and feed.interdependent:
+        elif staff.share.waits or (len(staff) and feed.interdependent):
             waits.append(_IDLE)
         if (due := feed.due) is not None and staff.has_free:
             waits.append(max(0.0, due - time.perf_counter()) * 1000 + 1)
@@ -312,6 +314,7 @@ class RemoteRun:
         """A worker is gone: keep what it finished, fail the item it was running, hand back the rest."""
         launcher, running = self._staff.launcher, self._supervisor.running(worker)
         self._staff.discard(worker)
+        self._staff.share.give()
         status = launcher.status_of(worker.token, 0.5)
         if status == NOT_STARTED:
             self._staff.make_do(launcher.refusal)
@@ -338,8 +341,7 @@ class RemoteRun:
         """End what still works for this run, keep what it had finished, give idle workers back."""
         job = self._job
         running = {worker: one for worker in self._staff if (one := self._supervisor.running(worker))}
-        job.wake = _nothing
-        job.snapshot = list(running.values()).copy  # as it was when the work was stopped
+        job.rest(list(running.values()))  # as it was when the work was stopped
         if self._feed.home != os.getpid():
             return  # a forked child's copy: all of it is the parent's
         try:
@@ -384,15 +386,12 @@ class RemoteRun:
                 if worker in running:
                     self._lost.append((worker, running[worker]))
             elif not worker.dead:
-                worker.send(wire.pack(wire.FORGET, self._cargo.number, b""))
-                worker.functions.discard(self._cargo.number)
+                worker.outdated.append(self._cargo.number)
                 self._reserve.give_back(worker, self._job.tally.note)
         self._job.tally.abandoned += [one for worker, one in self._lost if worker.left_behind]
+        self._staff.share.leave()
         if hasattr(self, "_cargo"):
+            self._reserve.let_go(self._cargo.number, self._staff.lent)
             self._cargo.release()
         if self._arena is not None:
             self._arena.trim()
-
-
-def _nothing() -> None:
-    """Nobody drives the job any more."""

@@ -30,6 +30,8 @@ class RemoteWorker:
 
     Attributes:
         token: its number.
+        functions: the numbers of those that it has.
+        outdated: of those, what no run needs any more; whoever has the worker has it `let_go`.
         name: what it is, and its number.
         pid: its process; 0 until it has said hello, and for good when it has no process of its own.
         started: when it was asked for, by time.monotonic.
@@ -55,6 +57,7 @@ class RemoteWorker:
         self._window: Window | None = None
         self.flights: deque[Flight] = deque()
         self.functions: set[int] = set()
+        self.outdated: deque[int] = deque()
         self.freed: list[int] = []
         self.slots: list[int] = []
         self.outbox: deque[memoryview] = deque()
@@ -125,6 +128,14 @@ class RemoteWorker:
                 return True
             self.outbox.popleft()
         return False
+
+    def let_go(self) -> None:
+        """Have it forget the functions that are outdated."""
+        while self.outdated:
+            function = self.outdated.popleft()
+            if function in self.functions and not self.dead:
+                self.functions.discard(function)
+                self.send(wire.pack(wire.FORGET, function, b""))
 
     # --- receiving
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from _collections_abc import Callable
+from _collections_abc import Callable, Iterable
 from contextvars import ContextVar
 from typing import Any
 
@@ -109,6 +109,7 @@ class Reserve:
 
         One that does not stay tears down what it holds before it ends; `report` hears what goes wrong then.
         """
+        worker.let_go()
         with self._lock:
             if len(self._idle) < self._most:
                 self._idle.append(worker)
@@ -117,6 +118,14 @@ class Reserve:
             Parting(self.host.poll(), report).end([worker])
         finally:
             worker.close()
+
+    def let_go(self, function: int, workers: Iterable[RemoteWorker]) -> None:
+        """Have these workers, which others may have by now, let go of a function."""
+        with self._lock:
+            for worker in workers:
+                worker.outdated.append(function)
+                if worker in self._idle:
+                    worker.let_go()
 
     def close(self) -> None:
         """End the idle workers and free everything; what is needed again is made again."""

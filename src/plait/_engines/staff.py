@@ -21,6 +21,8 @@ class Staff:
         bell: rung by whoever wants the driver to look.
         launcher: what starts workers and knows how they ended.
         limit: how many workers there may be.
+        share: what it has of those that the runs of a pool may have.
+        lent: those that it has passed on.
 
     Raises:
         PlaitError: the system has nothing to give that workers could be started with.
@@ -34,6 +36,7 @@ class Staff:
         self._kind = reserve.host.kind
         self._poll = reserve.host.poll()
         self.limit = job.workers
+        self.lent: set[RemoteWorker] = set()
         try:
             self.bell = reserve.host.bell()
         except OSError as error:
@@ -73,7 +76,11 @@ class Staff:
 
     def listen(self, milliseconds: float | None) -> list[tuple[int, int]]:
         """Wait until somebody has something to say; the descriptors at which they do."""
-        return attentively(self._listen, None if milliseconds is None else milliseconds / 1000)
+        self.share.listens(True)
+        try:
+            return attentively(self._listen, None if milliseconds is None else milliseconds / 1000)
+        finally:
+            self.share.listens(False)
 
     def _listen(self, seconds: float | None) -> list[tuple[int, int]]:
         return self._poll.poll(None if seconds is None else 1000 * seconds)
@@ -81,12 +88,14 @@ class Staff:
     # --- workers come and go
 
     def enlist(self, *, preload: bool) -> RemoteWorker | None:
-        """One more worker, or None when the system has no more to give.
+        """One more worker, or None when the system has no more to give, or others have all at the moment.
 
         Raises:
             PlaitError: it has none to give, and there are none.
             OSError: anything else is wrong, such as an interpreter that does not exist.
         """
+        if not self.share.take():
+            return None
         try:
             if self.launcher.dead:
                 self.unfollow()
@@ -94,7 +103,10 @@ class Staff:
             if preload:
                 self.launcher.preload()
             worker = self._reserve.lease(self.launcher)
-        except OSError as error:
+        except BaseException as error:
+            self.share.give()
+            if not isinstance(error, OSError):
+                raise
             self.make_do(scarcity(error))
             return None
         self._workers[worker.results] = worker
@@ -121,9 +133,11 @@ class Staff:
         if not self.limit:
             raise PlaitError(f"no worker {self._kind} could be started: {why}")
 
-    def lend(self) -> None:
-        """From now on other runs on the same engine may ask for workers that have nothing to do."""
-        self._reserve.lending.enter(self.bell)
+    def begin(self, *, lends: bool) -> None:
+        """The run begins; with `lends`, others on the same engine may ask for workers that have nothing to do."""
+        self.share = self._job.quota.join(self.bell.ring)
+        if lends:
+            self._reserve.lending.enter(self.bell)
 
     def answer(self, *, spare: bool) -> None:
         """Give the workers that have nothing to do, if they can be spared, to a run that has asked for them."""
@@ -135,9 +149,22 @@ class Staff:
     def dismiss(self) -> None:
         """Let other runs on the same engine have the workers that have nothing to do."""
         for worker in self:
-            if not (worker.flights or worker.outbox):
-                self.discard(worker)
-                self._reserve.give_back(worker, self._job.tally.note)
+            self._pass_on(worker)
+
+    def take_turns(self) -> None:
+        """Let the other runs of a pool that wait for a worker have those that have nothing to do."""
+        for worker in self:
+            if not self.share.is_asked:
+                return
+            self._pass_on(worker)
+
+    def _pass_on(self, worker: RemoteWorker) -> None:
+        if not (worker.flights or worker.outbox or worker.leaving or worker.doomed):
+            del self._workers[worker.results]
+            self._poll.unregister(worker.results)
+            self.lent.add(worker)
+            self._reserve.give_back(worker, self._job.tally.note)
+            self.share.give()
 
     def discard(self, worker: RemoteWorker) -> None:
         """The worker is not of this run any more."""

@@ -316,9 +316,7 @@ class Driver:
         job, growth = self._job, self._growth
         if growth.reason and job.tally.peak < growth.ceiling:
             job.tally.reasons.append(f"stayed at {job.tally.peak} of {job.workers} threads: {growth.reason}")
-        job.wake = _nobody_to_wake
-        job.arrived = None
-        job.snapshot = lambda: running
+        job.rest(running)
         self._crew.seats.clear()
         self._crew.lost.clear()
 
@@ -326,10 +324,6 @@ class Driver:
 def _may_stall(crew: Crew) -> bool:
     """Whether a batch is running from which others could take items."""
     return any((batch := seat.batch) is not None and len(batch.items) > 1 for seat in crew.seats)
-
-
-def _nobody_to_wake() -> None:
-    """The run is over."""
 
 
 def halt(crew: Crew, *, patient: bool = True) -> None:

@@ -20,6 +20,7 @@ from plait._core.errors import NotTransferable, PoolBroken, UsageError
 from plait._core.how_many import how_many
 from plait._core.job import Job
 from plait._core.mistaken import known_options, no_attribute
+from plait._core.quota import Quota
 from plait._engines.interface import Engine, Plan, RunsCalls, is_engine
 from plait._engines.table import engine_for, make_engine, no_engine
 from plait._run.future import Future
@@ -44,7 +45,8 @@ class Pool(Executor):
      * on threads a call runs in a copy of the submitter's context variables;
      * its futures can be awaited, and one whose `result` takes too long says which call it is;
      * Ctrl-C while the pool is waited for cancels what has not been started, a second one stops what is running;
-     * ``plait.map(..., engine=pool)`` runs on the pool's warm workers, also while calls are submitted;
+     * ``plait.map(..., engine=pool)`` runs on the pool's warm processes or interpreters, where all maps and calls at the
+       same time take turns; on threads each map has `workers` of its own;
      * in a forked child the pool works on, with workers of its own.
 
     Args:
@@ -96,8 +98,14 @@ class Pool(Executor):
         self._own_engine = make_engine(choice) if isinstance(choice, str) else choice
         self._variables: tuple[ContextVar[Any], ...] = getattr(self._own_engine, "context", ())
         self._plan = self._own_engine.plan(self._workers, None)
+        self._quota = Quota(self._plan.workers)
         self._driver = PoolDriver(
-            self._own_engine, self._prepared(self._caller()), workers=self._plan.workers, owned=owned, token=self._token
+            self._own_engine,
+            self._prepared(self._caller()),
+            workers=self._plan.workers,
+            owned=owned,
+            token=self._token,
+            quota=self._quota,
         )
         self._finalizer = weakref.finalize(self, self._driver.feed.end)
         self._finalizer.atexit = False
@@ -280,6 +288,7 @@ class LentEngine:
     def run(self, job: Job) -> Generator[Batch, None, None]:
         """Run the job on the pool's workers."""
         job.fn = self._pool._prepared(job.fn)
+        job.quota = self._pool._quota
         return self._pool._own_engine.run(job)
 
     def close(self) -> None:

@@ -12,6 +12,7 @@ from plait._core.errors import Cancelled, NotTransferable, PlaitError, PoolBroke
 from plait._core.job import Job, Running
 from plait._core.notes import text_of
 from plait._core.onlooker import ONLOOKER
+from plait._core.quota import Quota
 from plait._engines.interface import Engine
 from plait._run.farewell import warn_mishaps
 from plait._run.pool_call import LOGGER, Call
@@ -41,6 +42,7 @@ class PoolDriver:
         workers: int,
         owned: bool,
         token: str,
+        quota: Quota | None = None,
         feed: type[QueueFeed] = QueueFeed,
     ) -> None:
         self.feed = feed(self._wake, self._arrived)
@@ -49,6 +51,7 @@ class PoolDriver:
         self._token = token
         self._job = Job(fn, self.feed, workers=workers, timeout=None, context=Context())
         self._job.final = owned
+        self._job.quota = quota or self._job.quota
         self._lock = threading.RLock()
         self._thread: threading.Thread | None = None
         self._ended = threading.Event()
@@ -68,7 +71,8 @@ class PoolDriver:
             return
         self.start()
         self.feed.put(call)
-        self.feed.first_taken.wait(_FIRST_WORKER)
+        if not self._job.quota.is_full:  # else maps have all workers
+            self.feed.first_taken.wait(_FIRST_WORKER)
 
     def start(self) -> None:
         """Start the thread, once.
