@@ -38,6 +38,9 @@ class Pipe:
     def fileno(self) -> int:
         return self.reading
 
+    def ring(self) -> None:
+        os.write(self.writing, b"!")
+
     def close(self) -> None:
         os.close(self.reading)
         os.close(self.writing)
@@ -61,6 +64,7 @@ def staff() -> Iterator[tuple[Staff, Worker]]:
         host = SimpleNamespace(kind="process", poll=select.poll, bell=lambda: bell)
         reserve = SimpleNamespace(host=host, prepare=lambda _: launcher, lease=lambda _: worker)
         found = Staff(cast("Any", reserve), job)
+        found.begin(lends=False)
         found.enlist(preload=False)
         yield found, worker
 

@@ -45,7 +45,7 @@ class Pool(Executor):
      * on threads a call runs in a copy of the submitter's context variables;
      * its futures can be awaited, and one whose `result` takes too long says which call it is;
      * Ctrl-C while the pool is waited for cancels what has not been started, a second one stops what is running;
-     * ``plait.map(..., engine=pool)`` runs on the pool's warm processes or interpreters, where all maps and calls at the
+     * ``plait.map(..., engine=pool)`` runs on the pool's warm processes or interpreters, where maps and calls at the
        same time take turns; on threads each map has `workers` of its own;
      * in a forked child the pool works on, with workers of its own.
 
