@@ -108,6 +108,19 @@ def test_loops_that_wait_for_each_other_end(nothing_left: None) -> None:
     assert not barrier.broken
 
 
+def test_a_slow_loop_keeps_no_worker_from_others(pool: plait.Pool) -> None:
+    """Nor is a third one started for them: while its consumer has the word, those that it has at leisure are free."""
+    with plait.map(where, range(2), engine=pool) as slow:
+        used = {next(slow)}
+        done: list[int] = []
+        thread = threading.Thread(target=lambda: done.extend(plait.map(where, range(10), engine=pool)))
+        thread.start()
+        thread.join()
+        used |= {*slow, *done}
+    assert len(done) == 10
+    assert len(used) <= 2
+
+
 def test_a_map_waits_for_the_only_worker(nothing_left: None, tmp_path: Path) -> None:
     got: list[int] = []
     with plait.Pool("process", workers=1) as pool:
@@ -203,8 +216,10 @@ def test_who_ends_in_line_makes_room_in_it() -> None:
 
 def test_beside_a_loop_in_the_same_thread_there_is_one_more_at_once() -> None:
     quota = Quota(1)
-    assert quota.join(print).take()
-    assert quota.join(print).take()
+    one, two = quota.join(print), quota.join(print)
+    assert one.take()
+    one.listens(False)
+    assert two.take()
 
 
 def test_patience_is_lost_only_where_nobody_listens() -> None:
@@ -213,6 +228,6 @@ def test_patience_is_lost_only_where_nobody_listens() -> None:
     assert not two.take()
     two.lose_patience()
     assert not two.take()
-    one.attentive = False
+    one.listens(False)
     two.lose_patience()
     assert two.take()

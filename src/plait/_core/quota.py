@@ -38,6 +38,11 @@ class Quota:
         return share
 
     @property
+    def is_limited(self) -> bool:
+        """Whether others may have to wait for a worker."""
+        return self._most < inf
+
+    @property
     def is_full(self) -> bool:
         """Whether all workers are out."""
         return self._out >= self._most
@@ -59,14 +64,15 @@ class Share:
         self._thread = get_ident()
         self._greedy = self._alone = False
         self.count = 0
-        self.attentive = False
+        self.attentive = True
 
     def take(self) -> bool:
         """Whether it may have one more worker now; if it has none, it stands in line from now on."""
         quota = self._quota
         with quota._lock:
             place = quota._line.index(self) if self in quota._line else len(quota._line)
-            if quota._most - quota._out > place or self._alone or (not self.count and self._is_alone(get_ident())):
+            alone = not self.count and self._is_alone(None if self._alone else get_ident())
+            if quota._most - quota._out > place or alone:
                 self._alone = False
                 self._step_out()
                 quota._out += 1
@@ -112,11 +118,10 @@ class Share:
 
     def lose_patience(self) -> None:
         """Have one more worker next, if there is nobody who could give one up."""
-        with self._quota._lock:
-            self._alone = self in self._quota._line and self._is_alone(None)
+        self._alone = self.waits
 
     def listens(self, attentive: bool) -> None:
-        """Its driver, in this thread, begins or ends to hear what rings."""
+        """Its driver, in this thread, hears what rings from now on, or no longer."""
         self._thread = get_ident()
         self.attentive = attentive
 

@@ -96,9 +96,11 @@ class RemoteRun:
                 stay_home(feed.home)  # before it writes what is shared with the parent, or starts a worker of its own
                 self._assign()
                 if self._ledger.finished:
+                    staff.suspend()
                     while self._ledger.finished and not job.cancelled:
                         yield self._ledger.finished[0]  # taken out when it has arrived: Ctrl-C may come in between
                         self._ledger.finished.popleft()
+                    staff.resume()
                 elif not feed.finished:
                     if not feed.interdependent and staff.has_free and feed.reach(len(staff), self._planner.beyond):
                         self._assign()

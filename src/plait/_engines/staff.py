@@ -76,11 +76,7 @@ class Staff:
 
     def listen(self, milliseconds: float | None) -> list[tuple[int, int]]:
         """Wait until somebody has something to say; the descriptors at which they do."""
-        self.share.listens(True)
-        try:
-            return attentively(self._listen, None if milliseconds is None else milliseconds / 1000)
-        finally:
-            self.share.listens(False)
+        return attentively(self._listen, None if milliseconds is None else milliseconds / 1000)
 
     def _listen(self, seconds: float | None) -> list[tuple[int, int]]:
         return self._poll.poll(None if seconds is None else 1000 * seconds)
@@ -150,6 +146,16 @@ class Staff:
         """Let other runs on the same engine have the workers that have nothing to do."""
         for worker in self:
             self._pass_on(worker)
+
+    def suspend(self) -> None:
+        """The consumer has the word, for as long as it likes: others may have the workers that have nothing to do."""
+        if self._job.quota.is_limited and not self._job.feed.interdependent:  # who calls once will call again
+            self.dismiss()
+        self.share.listens(False)
+
+    def resume(self) -> None:
+        """The driver has it again."""
+        self.share.listens(True)
 
     def take_turns(self) -> None:
         """Let the other runs of a pool that wait for a worker have those that have nothing to do."""
