@@ -202,6 +202,19 @@ def test_who_would_like_more_is_told_when_nobody_waits() -> None:
     assert one.take()
 
 
+def test_who_needs_none_any_more_keeps_nobody_waiting() -> None:
+    (one, two, three), rung = shares(Quota(1), 3)
+    assert one.take()
+    assert not two.take()
+    assert not three.take()
+    one.give()
+    assert rung == [0, 0, 1]
+    two.step_out()
+    assert not two.waits
+    assert rung == [0, 0, 1, 2]
+    assert three.take()
+
+
 def test_who_ends_in_line_makes_room_in_it() -> None:
     (one, two, three), rung = shares(Quota(1), 3)
     assert one.take()

@@ -346,6 +346,7 @@ class RemoteRun:
         job.rest(list(running.values()))  # as it was when the work was stopped
         if self._feed.home != os.getpid():
             return  # a forked child's copy: all of it is the parent's
+        self._staff.share.step_out()
         try:
             if not job.final:
                 self._come_to_rest()

@@ -151,6 +151,7 @@ class Staff:
         """The consumer has the word, for as long as it likes: others may have the workers that have nothing to do."""
         if self._job.quota.is_limited and not self._job.feed.interdependent:  # who calls once will call again
             self.dismiss()
+        self.share.step_out()
         self.share.listens(False)
 
     def resume(self) -> None:
@@ -158,7 +159,9 @@ class Staff:
         self.share.listens(True)
 
     def take_turns(self) -> None:
-        """Let the other runs of a pool that wait for a worker have those that have nothing to do."""
+        """Let the other runs of a pool that wait for a worker have those that have nothing to do; want none idly."""
+        if not self._job.feed.ready:
+            self.share.step_out()
         for worker in self:
             if not self.share.is_asked:
                 return
