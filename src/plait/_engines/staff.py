@@ -68,7 +68,8 @@ class Staff:
     @property
     def has_free(self) -> bool:
         """Whether some worker has nothing to do, or there may be one more."""
-        return len(self._workers) < self.limit or any(not worker.flights for worker in self._workers.values())
+        more = len(self._workers) < self.limit and not self._job.quota.is_full
+        return more or any(not worker.flights for worker in self._workers.values())
 
     def wants_more(self, *, one_by_one: bool) -> bool:
         """Whether there may be one more worker; with `one_by_one`, only when all the others are there."""
