@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 import plait
-from plait._engines.loop_bell import LoopBell
+from plait._engines.event_loop.loop_bell import LoopBell
 from plait.errors import Cancelled, TaskTimeout
 
 pytestmark = pytest.mark.usefixtures("nothing_left")

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 import plait
-from plait._engines.executor_planning import ExecutorPlanner
+from plait._engines.executors.executor_planning import ExecutorPlanner
 from plait.errors import Cancelled, NotTransferable, PlaitError, TaskTimeout, UsageError, WorkerDied
 
 PATIENCE = 20.0

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
+from re import Pattern
 
 import pytest
 
+from plait._engines.event_loop.async_worker import AsyncWorker
+from plait._engines.executors.executor_run import ExecutorRun
+from plait._engines.remote_run import RemoteRun
+from plait._engines.staff import Staff
+from plait._engines.thread_worker import Worker
+from plait._run.pool_driver import PoolDriver
+from plait._run.scope_life import Life
+from plait._see.why import teams
 from plait._see.why.diagnosis import Diagnosis, diagnose
 from plait._see.why.dump import Dump, Frame, Thing, Thread
 
@@ -146,3 +156,19 @@ def test_a_map_is_no_pool_that_waits_for_itself(file: str) -> None:
     waits = worker("w1", file, LINES["future.result()"], 5, RESULT)
     title = found(Thread("MainThread", 1, 1, (MAP, Frame(file, RUNS, "run"))), waits).title
     assert title == "Nobody sets the result of future"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "classes"),
+    [
+        (teams._ENGINES, (Worker, AsyncWorker, ExecutorRun, RemoteRun, Staff)),
+        (teams._WORKERS, (Worker, AsyncWorker)),
+        (teams._PROCESSES, (ExecutorRun, RemoteRun, Staff)),
+        (teams._SCOPES, (Life,)),
+        (teams._DRIVES, (PoolDriver,)),
+    ],
+)
+def test_the_files_that_a_team_is_known_by_are_those_of_its_classes(
+    pattern: Pattern[str], classes: tuple[type, ...]
+) -> None:
+    assert all(pattern.search(inspect.getfile(one)) for one in classes)

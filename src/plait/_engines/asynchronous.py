@@ -20,11 +20,11 @@ from plait._core.errors import UsageError
 from plait._core.interrupts import finishes
 from plait._core.job import Job
 from plait._core.outcome import brief
-from plait._engines.async_crew import AsyncCrew
-from plait._engines.async_driver import DriverHere, DriverOutside
+from plait._engines.event_loop.async_crew import AsyncCrew
+from plait._engines.event_loop.async_driver import DriverHere, DriverOutside
+from plait._engines.event_loop.loop_bell import LoopBell
+from plait._engines.event_loop.loop_thread import LoopThread
 from plait._engines.interface import Plan
-from plait._engines.loop_bell import LoopBell
-from plait._engines.loop_thread import LoopThread
 
 _LIMIT = 100  # as many connections as aiohttp and httpx open by default; far from the usual limit of 1024 descriptors
 

@@ -15,10 +15,10 @@ from plait._core.batch import Batch
 from plait._core.bell import Bell
 from plait._core.current import current_task
 from plait._core.job import Job
-from plait._engines.borrowed import BorrowedCrew, BorrowedWorker, Ticket, refused_by
-from plait._engines.executor_host import ExecutorHost
-from plait._engines.executor_run import ExecutorRun
-from plait._engines.executor_worker import Stranger, is_here
+from plait._engines.executors.borrowed import BorrowedCrew, BorrowedWorker, Ticket, refused_by
+from plait._engines.executors.executor_host import ExecutorHost
+from plait._engines.executors.executor_run import ExecutorRun
+from plait._engines.executors.executor_worker import Stranger, is_here
 from plait._engines.growth import Growth
 from plait._engines.inline import InlineEngine
 from plait._engines.interface import Plan

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from types import FrameType
     from typing import TypeAlias
 
-    from plait._engines.borrowed import BorrowedThread
+    from plait._engines.executors.borrowed import BorrowedThread
     from plait._engines.line_output import LineThread
 
     WorkerThread: TypeAlias = LineThread | BorrowedThread

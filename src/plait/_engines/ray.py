@@ -7,9 +7,9 @@ from typing import Any
 
 from plait._core.errors import PlaitError, UsageError
 from plait._core.how_many import how_many
-from plait._engines.borrowed import Ticket
 from plait._engines.executor import ExecutorEngine
-from plait._engines.executor_host import ExecutorHost, needs
+from plait._engines.executors.borrowed import Ticket
+from plait._engines.executors.executor_host import ExecutorHost, needs
 
 
 class RayEngine(ExecutorEngine):

@@ -9,7 +9,7 @@ from typing import Any
 
 from plait._core.feed import Feed
 from plait._core.job import Job
-from plait._engines.loop_thread import LoopThread
+from plait._engines.event_loop.loop_thread import LoopThread
 from plait._run.self_filling import SelfFillingFeed
 
 _GRACE = 0.2  # seconds that an input has to end after it was cancelled

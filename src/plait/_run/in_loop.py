@@ -8,7 +8,7 @@ from _collections_abc import AsyncIterator, Iterator
 from types import TracebackType
 
 from plait._core.batch import Batch
-from plait._engines.loop_bell import LoopBell
+from plait._engines.event_loop.loop_bell import LoopBell
 from plait._run.async_input import input_gone, live_in
 from plait._run.run import Run
 from plait._run.running_loop import running_loop

@@ -35,7 +35,7 @@ UNINTERRUPTIBLE = True  # see `halting`: a map inside a task of another map is t
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # asyncio is heavy, and most runs need it for nothing else
-    from plait._engines.loop_bell import LoopBell
+    from plait._engines.event_loop.loop_bell import LoopBell
     from plait._run.keeper import Keeper  # with sqlite3 and more: imported by `map` for those who keep a journal
 
 

@@ -12,9 +12,10 @@ from collections.abc import Sequence
 from plait._see.why.dump import Frame, Thing, Thread
 from plait._see.why.keys import is_own
 
-_ENGINES = re.compile(r"[/\\]plait[/\\]_engines[/\\]\w+\.py$")
-_WORKERS = re.compile(r"[/\\]plait[/\\]_engines[/\\](thread|async)_worker\.py$")
-_PROCESSES = re.compile(r"[/\\]plait[/\\]_engines[/\\](remote_run|staff|executor_run)\.py$")
+_FOLDER = r"[/\\]plait[/\\]_engines[/\\](?:\w+[/\\])?"
+_ENGINES = re.compile(rf"{_FOLDER}\w+\.py$")
+_WORKERS = re.compile(rf"{_FOLDER}(thread|async)_worker\.py$")
+_PROCESSES = re.compile(rf"{_FOLDER}(remote_run|staff|executor_run)\.py$")
 _SCOPES = re.compile(r"[/\\]plait[/\\]_run[/\\]scope_life\.py$")
 _LENT = "LentDriver"  # has the workers of a pool
 _DRIVES = re.compile(r"[/\\]plait[/\\]_run[/\\]pool_driver\.py$")

@@ -121,7 +121,7 @@ def _run(job: Job, worker: str, seconds: float) -> Batch:
 
 def _run_in_time(job: Job, worker: str, seconds: float) -> Batch:
     """The same in a thread beside this one, which looks after the timeout: what does not stop is left behind."""
-    from plait._engines.bystander import run_beside  # with all that it takes to stop a thread
+    from plait._engines.executors.bystander import run_beside  # with all that it takes to stop a thread
 
     end = time.perf_counter() + seconds
     done: list[Batch] = []

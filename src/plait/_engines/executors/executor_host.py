@@ -8,7 +8,7 @@ from typing import Any
 from plait._core.budget import available_cores
 from plait._core.errors import UsageError
 from plait._core.importable import imported
-from plait._engines.borrowed import Ticket
+from plait._engines.executors.borrowed import Ticket
 
 _COUNTS = ("_max_workers", "max_workers", "num_workers")  # the standard library and loky; others; mpi4py
 

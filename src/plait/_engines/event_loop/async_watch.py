@@ -8,12 +8,12 @@ from asyncio import TimerHandle
 from typing import TYPE_CHECKING
 
 from plait._core.batch import Batch
-from plait._engines.async_worker import AsyncWorker
+from plait._engines.event_loop.async_worker import AsyncWorker
 from plait._engines.halting import Alarm
 from plait._engines.patience import HELD_UP
 
 if TYPE_CHECKING:
-    from plait._engines.async_crew import AsyncCrew
+    from plait._engines.event_loop.async_crew import AsyncCrew
 
 GRACE = 0.2  # seconds in which a coroutine that was cancelled can tidy up before it is given up
 STALLED = 0.008

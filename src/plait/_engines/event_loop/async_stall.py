@@ -11,7 +11,7 @@ import threading
 import time
 
 from plait._core.errors import StopTask
-from plait._engines.async_worker import AsyncWorker
+from plait._engines.event_loop.async_worker import AsyncWorker
 from plait._engines.halting import interruptible
 from plait._engines.injection import inject, prepare_injection
 

@@ -6,7 +6,7 @@ import time
 from asyncio import AbstractEventLoop, TimerHandle
 
 from plait._core.bell import Bell
-from plait._engines.loop_bell import LoopBell
+from plait._engines.event_loop.loop_bell import LoopBell
 
 _HORIZON = 0.0005  # seconds between two calls for a driver in another thread: waking it up costs both threads
 

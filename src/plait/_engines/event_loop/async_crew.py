@@ -29,12 +29,12 @@ from plait._core.current import Task, current_task
 from plait._core.errors import StopTask
 from plait._core.job import Job, Running
 from plait._core.sizing import BatchSizer, most_beyond
-from plait._engines.async_doorbell import Doorbell
-from plait._engines.async_ending import AsyncEnding
-from plait._engines.async_watch import AsyncWatch
-from plait._engines.async_worker import AsyncWorker
+from plait._engines.event_loop.async_doorbell import Doorbell
+from plait._engines.event_loop.async_ending import AsyncEnding
+from plait._engines.event_loop.async_watch import AsyncWatch
+from plait._engines.event_loop.async_worker import AsyncWorker
+from plait._engines.event_loop.loop_bell import LoopBell
 from plait._engines.line_output import LineThread
-from plait._engines.loop_bell import LoopBell
 from plait._engines.stealing import Portion, portion_type
 
 _SLICE = 0.005  # seconds that workers run before the rest of the loop has its turn

@@ -15,14 +15,14 @@ from plait._core.errors import StopTask
 from plait._core.home import stay_home
 from plait._core.job import Job, Running
 from plait._core.worker_state import TEAR_DOWN_SECONDS
-from plait._engines.async_crew import AsyncCrew
-from plait._engines.async_stall import blocking_worker, interrupt
-from plait._engines.async_watch import GRACE
-from plait._engines.async_worker import AsyncWorker
+from plait._engines.event_loop.async_crew import AsyncCrew
+from plait._engines.event_loop.async_stall import blocking_worker, interrupt
+from plait._engines.event_loop.async_watch import GRACE
+from plait._engines.event_loop.async_worker import AsyncWorker
+from plait._engines.event_loop.loop_bell import LoopBell
+from plait._engines.event_loop.loop_thread import LoopThread
 from plait._engines.interface import IDLE
 from plait._engines.line_output import WholeLines
-from plait._engines.loop_bell import LoopBell
-from plait._engines.loop_thread import LoopThread
 from plait._engines.patience import HELD_UP
 
 UNINTERRUPTIBLE = True  # see `halting`: a map inside a task of another map is told to stop, and then does

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 from plait._core.cancelling import current_block
 from plait._core.current import current_task
 from plait._core.loop_state import LoopState
-from plait._engines.async_watch import GRACE
-from plait._engines.async_worker import AsyncWorker
+from plait._engines.event_loop.async_watch import GRACE
+from plait._engines.event_loop.async_worker import AsyncWorker
 from plait._engines.patience import HELD_UP
 
 if TYPE_CHECKING:
-    from plait._engines.async_crew import AsyncCrew
+    from plait._engines.event_loop.async_crew import AsyncCrew
 
 
 class AsyncEnding:

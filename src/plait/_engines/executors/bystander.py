@@ -13,7 +13,7 @@ from concurrent.futures import Future
 
 from plait._core.batch import Batch
 from plait._core.job import Job
-from plait._engines.borrowed import BorrowedCrew, BorrowedWorker
+from plait._engines.executors.borrowed import BorrowedCrew, BorrowedWorker
 from plait._engines.growth import Growth
 from plait._engines.stealing import portion_type
 from plait._engines.thread import Driver

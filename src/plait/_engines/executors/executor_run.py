@@ -25,16 +25,16 @@ from plait._core.interrupts import finishes
 from plait._core.job import Job, Running
 from plait._core.notes import text_of
 from plait._core.outcome import NOT_SENT, brief
-from plait._engines.borrowed import Ticket, refused_by
 from plait._engines.cargo import FunctionCargo, pack_items, refusal_of
-from plait._engines.executor_planning import ExecutorPlanner
-from plait._engines.executor_worker import DONE, REFUSED, Answer, Order, run_batch
+from plait._engines.executors.borrowed import Ticket, refused_by
+from plait._engines.executors.executor_planning import ExecutorPlanner
+from plait._engines.executors.executor_worker import DONE, REFUSED, Answer, Order, run_batch
 from plait._engines.remote import rebuild
 from plait._engines.returns import read_whole
 from plait._engines.slow_input import SlowInput
 
 if TYPE_CHECKING:
-    from plait._engines.executor_host import ExecutorHost
+    from plait._engines.executors.executor_host import ExecutorHost
 
 UNINTERRUPTIBLE = True  # see `halting`: a map inside a task of another map is told to stop, and then does
 

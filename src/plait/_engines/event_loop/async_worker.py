@@ -26,7 +26,7 @@ from plait._engines.loops import keep_failure
 from plait._engines.stealing import Portion
 
 if TYPE_CHECKING:
-    from plait._engines.async_crew import AsyncCrew
+    from plait._engines.event_loop.async_crew import AsyncCrew
 
 _LOOKS = 8  # how often in a batch of quick items a worker looks whether the rest of the loop has waited long enough
 _QUICK = 512  # the size of a batch from which on its items are quick: they have shown that they take a few microseconds

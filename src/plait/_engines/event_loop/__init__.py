@@ -1,0 +1,1 @@
+"""How an event loop runs items: the parts of `AsyncEngine`, in a thread of our own or in the loop that is there."""
