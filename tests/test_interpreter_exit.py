@@ -82,7 +82,7 @@ def test_before_the_process_goes_on_nothing_runs_in_what_was_left_behind(tmp_pat
     rest = f"""
         import gc
         from plait._engines.board import HALT, MODE, PARKED, RESTING
-        from plait._engines.interpreter_thread import InterpreterThread
+        from plait._engines.interpreters.interpreter_thread import InterpreterThread
 
         list(plait.map(work, [r"{tmp_path}/a"], engine="interpreter", workers=1, timeout=0.1).outcomes())
         (child,) = (each for each in gc.get_objects() if isinstance(each, InterpreterThread) and each.alive)
@@ -155,7 +155,7 @@ def test_exit_handlers_and_output_come_out() -> None:
 
 def test_when_the_list_cannot_be_read_the_program_ends_at_once_and_says_so() -> None:
     rest = """
-        from plait._engines import unlinking
+        from plait._engines.interpreters import unlinking
         unlinking._COOKIE = b"anything"
         print("kept")
         list(plait.map(work, [os.devnull], engine="interpreter", timeout=0.2).outcomes())

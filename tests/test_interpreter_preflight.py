@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 import plait
-from plait._engines.preflight import certain_imports
-from plait._engines.refusals import Imports, refused_module
+from plait._engines.interpreters.preflight import certain_imports
+from plait._engines.interpreters.refusals import Imports, refused_module
 from plait.engines import InterpreterEngine, make_engine
 from plait.errors import NotTransferable, UsageError
 

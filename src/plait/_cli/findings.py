@@ -6,7 +6,7 @@ from _collections_abc import Iterator
 from typing import Any, NamedTuple
 
 from plait._core.memory import in_units
-from plait._engines.refusals import ADVICE, in_words
+from plait._engines.interpreters.refusals import ADVICE, in_words
 
 _MIB = 1 << 20
 _SLOW_START = 0.15  # seconds; a plain interpreter takes a tenth of that

@@ -12,7 +12,7 @@ import subprocess
 import sys
 from typing import Any
 
-from plait._engines.refusals import refused_module
+from plait._engines.interpreters.refusals import refused_module
 from plait._run.map import map as plait_map
 
 Facts = dict[str, Any]

@@ -20,9 +20,9 @@ from plait._core.how_many import how_many
 from plait._core.job import Job
 from plait._engines import hosting
 from plait._engines.interface import Engine, Plan
+from plait._engines.interpreters.preflight import Preflight, innermost
+from plait._engines.interpreters.refusals import in_words
 from plait._engines.kept_there import watched
-from plait._engines.preflight import Preflight, innermost
-from plait._engines.refusals import in_words
 from plait._engines.remote_run import RemoteRun
 from plait._engines.reserve import Reserve
 from plait._engines.table import make_engine
@@ -98,7 +98,7 @@ class InterpreterEngine:
 
     def _warm(self) -> Reserve:
         if self._reserve is None:
-            from plait._engines.interpreter_host import InterpreterHost  # imports what older Pythons do not have
+            from plait._engines.interpreters.interpreter_host import InterpreterHost  # needs CPython 3.14
 
             self._reserve = Reserve(InterpreterHost(hosting.choose(portable=False)), context=self._context)
         return self._reserve

@@ -42,7 +42,7 @@ from plait._engines.supervision import Supervisor
 from plait._engines.zygote import NOT_STARTED
 
 if TYPE_CHECKING:  # it reads byte code, for interpreters only
-    from plait._engines.preflight import Preflight
+    from plait._engines.interpreters.preflight import Preflight
 
 UNINTERRUPTIBLE = True  # see `halting`: a map inside a task of another map is told to stop, and then does
 

@@ -15,9 +15,9 @@ import threading
 from plait._core.current import StopTask
 from plait._engines.board import ENDING, HOLDS, IDLE, MODE, Board
 from plait._engines.ends import SocketEnds
-from plait._engines.halter import Halter
+from plait._engines.interpreters.halter import Halter
+from plait._engines.interpreters.refusals import annotate
 from plait._engines.packing import Packer
-from plait._engines.refusals import annotate
 from plait._engines.segments import FileSegment, open_segment
 from plait._engines.worker import Worker
 

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from plait._engines.hosting import Segment
     from plait._engines.segments import Address
 
-_BOOT = "import sys; sys.path[:] = {path!r}; from plait._engines.interpreter_worker import main; main({arguments})"
+_WORKER = "plait._engines.interpreters.interpreter_worker"
+_BOOT = f"import sys; sys.path[:] = {{path!r}}; from {_WORKER} import main; main({{arguments}})"
 _SLACK = 0.08  # seconds that the halter may be late: it competes for the GIL with what it halts
 _FAREWELL = 3.0  # seconds that an interpreter which is out of the function may take to end, on a busy machine
 _TICK = 0.005

@@ -8,11 +8,11 @@ import weakref
 
 from plait._engines.hosting import Segment
 from plait._engines.inherited import hold
-from plait._engines.interpreter_thread import InterpreterThread
+from plait._engines.interpreters.interpreter_thread import InterpreterThread
+from plait._engines.interpreters.unlinking import unlink
 from plait._engines.returns import FELL_OVER
 from plait._engines.socket_launcher import Memory, SocketLauncher
 from plait._engines.socket_pair import Socket
-from plait._engines.unlinking import unlink
 from plait._engines.zygote import NOT_STARTED
 
 _PATIENCE = 10.0  # milliseconds between two looks at an interpreter that was told to end

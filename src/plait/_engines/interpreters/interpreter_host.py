@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from plait._core.budget import SHARED_CORES
 from plait._engines.hosting import Host
-from plait._engines.interpreter_launcher import InterpreterLauncher
+from plait._engines.interpreters.interpreter_launcher import InterpreterLauncher
 from plait._engines.patience import GRACE
 
 

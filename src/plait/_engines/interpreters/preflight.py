@@ -10,7 +10,7 @@ from typing import Any
 
 from plait._core.errors import NotTransferable
 from plait._core.star import Star
-from plait._engines.refusals import ADVICE, Imports, in_words, refused_module
+from plait._engines.interpreters.refusals import ADVICE, Imports, in_words, refused_module
 
 _MOST_LAYERS = 100  # of decorators
 _CONDITIONS = ("_IF_", "FOR_ITER", "SEND", "RETURN", "YIELD", "RAISE")  # after these nothing is certain to happen

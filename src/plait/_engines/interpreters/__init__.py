@@ -1,0 +1,1 @@
+"""How subinterpreters of this process run items: the parts of `InterpreterEngine`, on both sides."""
