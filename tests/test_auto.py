@@ -17,13 +17,13 @@ from typing import TypeVar
 import pytest
 
 import plait
-from plait._engines import auto_pilot, needs
-from plait._engines.choice import Choice, Measured, choose
+from plait._engines.choosing import auto_pilot, needs
+from plait._engines.choosing.choice import Choice, Measured, choose
+from plait._engines.choosing.measuring_gil import Canary
+from plait._engines.choosing.seen import Seen
+from plait._engines.choosing.warming import Warming
 from plait._engines.immutable import is_immutable
-from plait._engines.measuring_gil import Canary
-from plait._engines.seen import Seen
 from plait._engines.sharing import obstacle
-from plait._engines.warming import Warming
 
 T = TypeVar("T")
 RESULTS: list[int] = []

@@ -21,14 +21,15 @@ import plait
 from plait._core.batch import Batch
 from plait._core.feed import Feed
 from plait._core.job import Job
-from plait._engines import auto, auto_pilot, caller_runs, warming
-from plait._engines.auto_pilot import Pilot
-from plait._engines.choice import Choice, Measured, choose
-from plait._engines.needs import modules_of
+from plait._engines import auto
+from plait._engines.choosing import auto_pilot, caller_runs, warming
+from plait._engines.choosing.auto_pilot import Pilot
+from plait._engines.choosing.choice import Choice, Measured, choose
+from plait._engines.choosing.needs import modules_of
+from plait._engines.choosing.proof import Proof
+from plait._engines.choosing.seen import Seen
+from plait._engines.choosing.warming import Warming
 from plait._engines.process import ProcessEngine
-from plait._engines.proof import Proof
-from plait._engines.seen import Seen
-from plait._engines.warming import Warming
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
 LONG = 30.0
@@ -307,7 +308,7 @@ def batch(worker: str, items: int, seconds: float) -> Batch:
 @pytest.fixture
 def cores_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody has waited for a core: batches took as long as they say, whatever else this machine does."""
-    monkeypatch.setattr("plait._engines.proof.waited_for_core", lambda *_: 0.0)
+    monkeypatch.setattr("plait._engines.choosing.proof.waited_for_core", lambda *_: 0.0)
 
 
 def test_processes_are_doubted_after_a_while_and_compared_with_what_is_here(cores_for_all: None) -> None:

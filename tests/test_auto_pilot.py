@@ -15,15 +15,15 @@ import pytest
 from plait._core.budget import available_cores
 from plait._core.feed import Feed
 from plait._core.job import Job
-from plait._engines import auto_pilot, measuring_gil, measuring_helpers, needs
-from plait._engines.auto_pilot import Pilot
-from plait._engines.choice import Choice, Measured, choose, suffices, wants_race
+from plait._engines.choosing import auto_pilot, measuring_gil, measuring_helpers, needs
+from plait._engines.choosing.auto_pilot import Pilot
+from plait._engines.choosing.choice import Choice, Measured, choose, suffices, wants_race
+from plait._engines.choosing.measuring_calls import Spent
+from plait._engines.choosing.measuring_gil import Canary, Heard
+from plait._engines.choosing.measuring_helpers import Helpers
+from plait._engines.choosing.seen import Seen, race_speed
 from plait._engines.core_wait import core_times, is_runnable, waited_for_core
 from plait._engines.growth import Look
-from plait._engines.measuring_calls import Spent
-from plait._engines.measuring_gil import Canary, Heard
-from plait._engines.measuring_helpers import Helpers
-from plait._engines.seen import Seen, race_speed
 
 
 @pytest.mark.parametrize(
@@ -353,7 +353,7 @@ def test_those_of_python_are_not() -> None:
     """In a process of its own: those of a BLAS go on for a moment when they have done their work."""
     script = """
 import threading, time
-from plait._engines.measuring_helpers import Helpers
+from plait._engines.choosing.measuring_helpers import Helpers
 
 ends = threading.Event()
 spinning = threading.Thread(target=lambda: [None for _ in iter(ends.is_set, True)])

@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 
 import plait
-from plait._engines import auto_pilot
-from plait._engines.choice import Choice
-from plait._engines.seen import Seen
+from plait._engines.choosing import auto_pilot
+from plait._engines.choosing.choice import Choice
+from plait._engines.choosing.seen import Seen
 
 pytestmark = pytest.mark.usefixtures("nothing_left", "eager")
 ITEMS = 60

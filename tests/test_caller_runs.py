@@ -15,10 +15,10 @@ import pytest
 import plait
 from plait._core.feed import Feed
 from plait._core.job import Job
-from plait._engines import auto_pilot, caller_runs
-from plait._engines.caller_runs import CallerRuns
-from plait._engines.choice import Choice
-from plait._engines.seen import Seen
+from plait._engines.choosing import auto_pilot, caller_runs
+from plait._engines.choosing.caller_runs import CallerRuns
+from plait._engines.choosing.choice import Choice
+from plait._engines.choosing.seen import Seen
 
 pytestmark = pytest.mark.usefixtures("nothing_left", "alone")
 
@@ -218,8 +218,8 @@ def test_a_task_or_a_block_that_may_be_cancelled_has_its_items_on_threads() -> N
 def test_what_a_signal_handler_raises_is_no_failure_of_an_item() -> None:
     script = """
 import os, signal, plait
-from plait._engines import auto_pilot, caller_runs
-from plait._engines.choice import Choice
+from plait._engines.choosing import auto_pilot, caller_runs
+from plait._engines.choosing.choice import Choice
 
 def terminate(*_):
     raise SystemExit("terminated in good order")

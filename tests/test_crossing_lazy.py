@@ -136,7 +136,7 @@ def test_decisions_see_what_is_imported_lazily(tmp_path: Path) -> None:
     (tmp_path / "script.py").write_text(
         HEAD
         + """
-from plait._engines.needs import modules_of
+from plait._engines.choosing.needs import modules_of
 from plait._engines.repeatable import is_repeatable
 from plait._engines.sharing import obstacle
 

@@ -16,7 +16,7 @@ import pytest
 
 import plait
 from plait._core.green import are_green, own_clock, waiting_line
-from plait._engines.measuring_helpers import Helpers
+from plait._engines.choosing.measuring_helpers import Helpers
 from plait._engines.polling import SelectPoll, poller
 
 SOURCE = Path(__file__).parents[1] / "src"

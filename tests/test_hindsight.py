@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator
 import pytest
 
 import plait
-from plait._engines import hindsight
-from plait._engines.choice import Measured, choose
-from plait._engines.hindsight import Ended, Hindsight
+from plait._engines.choosing import hindsight
+from plait._engines.choosing.choice import Measured, choose
+from plait._engines.choosing.hindsight import Ended, Hindsight
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
 NOW = Ended(now=1.0, calls=1, seconds=0.1, computed=0.1)

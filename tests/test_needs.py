@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from plait._engines import needs
-from plait._engines.choice import Measured, start_seconds
-from plait._engines.needs import StartUp, modules_with
+from plait._engines.choosing import needs
+from plait._engines.choosing.choice import Measured, start_seconds
+from plait._engines.choosing.needs import StartUp, modules_with
 
 HOLDS = Measured(calls=10, elapsed=0.03, busy=0.03, gil=0.97, left=100, cores=2)  # saves 150 ms
 

@@ -23,14 +23,14 @@ import pytest
 
 import plait
 from plait._core.source import Sources
-from plait._engines import auto_pilot
-from plait._engines.choice import Choice
-from plait._engines.seen import Seen
+from plait._engines.choosing import auto_pilot
+from plait._engines.choosing.choice import Choice
+from plait._engines.choosing.seen import Seen
+from plait._engines.choosing.warming import Warming
 from plait._engines.sharing import obstacle
 from plait._engines.sharing_reads import only_reads
 from plait._engines.table_shape import Shape, shape_of
 from plait._engines.tables import Table, Tables
-from plait._engines.warming import Warming
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
 

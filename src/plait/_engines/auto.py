@@ -16,20 +16,20 @@ from plait._core.batch import Batch
 from plait._core.budget import available_cores
 from plait._core.errors import NotTransferable, UsageError
 from plait._core.job import Job
-from plait._engines.auto_pilot import Pilot
-from plait._engines.caller_runs import CallerRuns
-from plait._engines.choice import Choice, because_lazy
+from plait._engines.choosing.auto_pilot import Pilot
+from plait._engines.choosing.caller_runs import CallerRuns
+from plait._engines.choosing.choice import Choice, because_lazy
+from plait._engines.choosing.proof import Proof
 from plait._engines.inline import InlineEngine
 from plait._engines.interface import Plan
 from plait._engines.process_wide import process_wide
-from plait._engines.proof import Proof
 from plait._engines.thread import ThreadEngine
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from plait._engines.choosing.warming import Warming
     from plait._engines.process import ProcessEngine
     from plait._engines.tables import Tables
-    from plait._engines.warming import Warming
 
 
 _NAP = 50e-6  # seconds for which the caller lets the GIL go after each batch while processes start
@@ -268,8 +268,8 @@ class Move:
         self.pending = choice
         if self._warming is None:
             from plait._engines.cargo import FunctionCargo
+            from plait._engines.choosing.warming import Warming
             from plait._engines.process import ProcessEngine
-            from plait._engines.warming import Warming
 
             sent = tables.carried_by(fn)
             try:

@@ -13,7 +13,7 @@ from plait._core.cgroup import cpu_quota
 from plait._core.gil import has_gil
 from plait._core.how_many import how_many
 from plait._core.trace import Finding, State, Trace
-from plait._engines.measuring_gil import CANARY
+from plait._engines.choosing.measuring_gil import CANARY
 from plait._see.garbage import add_garbage, tell_garbage
 from plait._see.idle import with_idle
 from plait._see.imports import add_imports, tell_imports

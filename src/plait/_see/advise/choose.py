@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 from plait._core.budget import available_cores
 from plait._core.coroutines import is_coroutine_function
 from plait._core.errors import UsageError
-from plait._engines.choice import start_seconds
-from plait._engines.needs import modules_with
+from plait._engines.choosing.choice import start_seconds
+from plait._engines.choosing.needs import modules_with
 from plait._engines.table import make_engine
 from plait._see.advise.advice import Advice
 from plait._see.advise.profile import Profile, profile, profile_coroutine

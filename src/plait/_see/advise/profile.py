@@ -15,10 +15,10 @@ from plait._core.errors import UsageError
 from plait._core.notes import add_note
 from plait._core.outcome import brief
 from plait._engines.auto import Plain
+from plait._engines.choosing.measuring_calls import CallMeter
+from plait._engines.choosing.measuring_gil import Canary
+from plait._engines.choosing.measuring_transfer import measure_transfer
 from plait._engines.core_wait import children_seconds, waited_for_core
-from plait._engines.measuring_calls import CallMeter
-from plait._engines.measuring_gil import Canary
-from plait._engines.measuring_transfer import measure_transfer
 from plait._engines.process_wide import process_wide
 from plait._engines.sharing import obstacle
 from plait._engines.tables import Tables

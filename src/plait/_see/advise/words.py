@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from plait._core.how_many import how_many
 from plait._core.memory import in_units
 from plait._draw.advice_page import Point
-from plait._engines.choice import in_words
+from plait._engines.choosing.choice import in_words
 from plait._see.advise.forecast import REMOTE, wants_core
 from plait._see.advise.profile import BUSY, Profile
 from plait._see.advise.rule import Pick

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from plait._engines.choice import Choice, Measured, choose
+from plait._engines.choosing.choice import Choice, Measured, choose
 
 _CALLS = 4  # must have ended
 _LONG = 0.02  # seconds that they took

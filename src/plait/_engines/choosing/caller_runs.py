@@ -16,7 +16,7 @@ from plait._core.cancelling import sources
 from plait._core.interrupts import only_ours
 from plait._core.job import Job
 from plait._core.loop_here import loop_here
-from plait._engines.choice import in_words
+from plait._engines.choosing.choice import in_words
 from plait._engines.core_wait import waited_for_core
 from plait._engines.inline import InlineEngine
 

@@ -14,9 +14,9 @@ from _collections_abc import Callable
 from plait._core.budget import available_cores
 from plait._core.gil import Promptly, has_gil
 from plait._core.job import Job
-from plait._engines.auto_growth import PilotGrowth
-from plait._engines.auto_trial import Trial
-from plait._engines.choice import (
+from plait._engines.choosing.auto_growth import PilotGrowth
+from plait._engines.choosing.auto_trial import Trial
+from plait._engines.choosing.choice import (
     HOLDS,
     Choice,
     Measured,
@@ -27,13 +27,13 @@ from plait._engines.choice import (
     suffices,
     wants_race,
 )
+from plait._engines.choosing.hindsight import Hindsight
+from plait._engines.choosing.measuring_calls import CallMeter
+from plait._engines.choosing.measuring_gil import Canary
+from plait._engines.choosing.measuring_transfer import measure_transfer
+from plait._engines.choosing.needs import StartUp
+from plait._engines.choosing.seen import BRIEF, HINDERED, RACED_CALLS, WAITING_CALLS, Seen, is_lost, race_speed
 from plait._engines.growth import Growth, Look
-from plait._engines.hindsight import Hindsight
-from plait._engines.measuring_calls import CallMeter
-from plait._engines.measuring_gil import Canary
-from plait._engines.measuring_transfer import measure_transfer
-from plait._engines.needs import StartUp
-from plait._engines.seen import BRIEF, HINDERED, RACED_CALLS, WAITING_CALLS, Seen, is_lost, race_speed
 from plait._engines.tables import Tables
 
 _HEARD = 0.018  # seconds for which the canary must have listened

@@ -6,7 +6,7 @@ from plait._engines.growth import Growth, Look
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from plait._engines.auto_pilot import Pilot
+    from plait._engines.choosing.auto_pilot import Pilot
 
 _FULL = 0.75  # of a core is about what threads keep busy that only take the GIL from each other
 

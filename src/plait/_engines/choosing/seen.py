@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from plait._engines.measuring_gil import Heard
+from plait._engines.choosing.measuring_gil import Heard
 
 BRIEF = 0.001  # seconds of calls that say what they are like, when there were enough of them,
 _ENOUGH_CALLS = 256

@@ -11,8 +11,8 @@ from plait._core.daemons import daemons_allowed
 from plait._core.feed import Feed
 from plait._core.gil import Promptly
 from plait._core.job import Job
+from plait._engines.choosing.needs import modules_of
 from plait._engines.interpreters.refusals import Imports
-from plait._engines.needs import modules_of
 from plait._engines.process import ProcessEngine
 
 UNINTERRUPTIBLE = True  # see `halting`: half of what is ended here would be left behind

@@ -10,7 +10,7 @@ from types import FunctionType, ModuleType
 from plait._core.code_names import names_in
 from plait._core.importable import is_importable
 from plait._core.lazy_imports import settled
-from plait._engines.choice import Measured, choose, import_count, is_too_little, start_seconds
+from plait._engines.choosing.choice import Measured, choose, import_count, is_too_little, start_seconds
 from plait._engines.interpreters.preflight import certain_imports, innermost
 
 _OWN = 150  # modules of this process that workers have anyway

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 
 from plait._core.gil import Promptly
-from plait._engines.seen import Seen
+from plait._engines.choosing.seen import Seen
 
 _MOST = 8  # threads when the first call has waited; before that, twice as many as there are each time that
 _STILL_WAIT = 0.003  # seconds more have gone by in which hardly anybody has computed

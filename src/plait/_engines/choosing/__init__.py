@@ -1,0 +1,1 @@
+"""How `engine="auto"` comes to its choice: what measures the first calls, what decides by it, what carries it out."""
