@@ -22,8 +22,8 @@ from plait._engines.choosing.choice import Choice, Measured, choose
 from plait._engines.choosing.measuring_gil import Canary
 from plait._engines.choosing.seen import Seen
 from plait._engines.choosing.warming import Warming
-from plait._engines.immutable import is_immutable
-from plait._engines.sharing import obstacle
+from plait._engines.reading.immutable import is_immutable
+from plait._engines.reading.sharing import obstacle
 
 T = TypeVar("T")
 RESULTS: list[int] = []

@@ -94,7 +94,7 @@ def test_what_a_script_has(name: str, engine: str, tmp_path: Path) -> None:
 
 def test_decisions_know_what_nobody_can_change(tmp_path: Path) -> None:
     (tmp_path / "script.py").write_text("""
-from plait._engines.sharing import obstacle
+from plait._engines.reading.sharing import obstacle
 
 TABLE, LISTS, MISSING = frozendict(a=1, b=(2, "c")), frozendict(a=[1]), sentinel("MISSING")
 
@@ -137,8 +137,8 @@ def test_decisions_see_what_is_imported_lazily(tmp_path: Path) -> None:
         HEAD
         + """
 from plait._engines.choosing.needs import modules_of
-from plait._engines.repeatable import is_repeatable
-from plait._engines.sharing import obstacle
+from plait._engines.reading.repeatable import is_repeatable
+from plait._engines.reading.sharing import obstacle
 
 lazy from beside import seen
 lazy from math import sqrt

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 import plait
-from plait._engines.process_wide import process_wide
+from plait._engines.reading.process_wide import process_wide
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
 

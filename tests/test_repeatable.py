@@ -31,7 +31,7 @@ from urllib.parse import quote
 
 import pytest
 
-from plait._engines.repeatable import is_repeatable
+from plait._engines.reading.repeatable import is_repeatable
 
 WORD = re.compile(r"\\w+")
 SUB = WORD.sub

@@ -16,8 +16,8 @@ from random import random as rolls
 
 import pytest
 
-from plait._engines.sharing import obstacle
-from plait._engines.sharing_code import Use, uses
+from plait._engines.reading.sharing import obstacle
+from plait._engines.reading.sharing_code import Use, uses
 
 state = types.ModuleType("state_of_the_test")
 state.cache = {}

@@ -14,7 +14,7 @@ import random
 from functools import partial
 from random import gauss
 
-from plait._engines.sharing import obstacle
+from plait._engines.reading.sharing import obstacle
 
 def draws(n):
     return gauss(0, 1) + random.random()
@@ -60,7 +60,7 @@ def test_with_one_they_are_those_of_a_loop(tmp_path: Path, text: str, where: str
 
 def test_what_cannot_be_read_may_say_it_and_a_notebook_is_read(tmp_path: Path) -> None:
     asked = (
-        "import random; from plait._engines.sharing import obstacle; import __main__\n"
+        "import random; from plait._engines.reading.sharing import obstacle; import __main__\n"
         "print(obstacle(random.random)); __main__.In = ['', 'x = 1']; print(obstacle(random.random))\n"
         "__main__.In.append('random.seed(4)'); print(obstacle(random.random))"
     )

@@ -18,8 +18,8 @@ from typing import Any, NamedTuple
 import pytest
 
 import plait
-from plait._engines.plain_data import classes_in
-from plait._engines.sharing_threads import tells_threads
+from plait._engines.reading.plain_data import classes_in
+from plait._engines.reading.sharing_threads import tells_threads
 
 TABLE = {"a": [1, 2, (3, {"b"})], "c": collections.deque([bytearray(b"d")])}
 COUNTS: collections.defaultdict[str, int] = collections.defaultdict(int)

@@ -18,8 +18,8 @@ from typing import Any
 
 import pytest
 
-from plait._engines.sharing import obstacle
-from plait._engines.tables import Tables
+from plait._engines.reading.sharing import obstacle
+from plait._engines.reading.tables import Tables
 
 LOG: list[int] = []
 add = LOG.append

@@ -27,10 +27,10 @@ from plait._engines.choosing import auto_pilot
 from plait._engines.choosing.choice import Choice
 from plait._engines.choosing.seen import Seen
 from plait._engines.choosing.warming import Warming
-from plait._engines.sharing import obstacle
-from plait._engines.sharing_reads import only_reads
-from plait._engines.table_shape import Shape, shape_of
-from plait._engines.tables import Table, Tables
+from plait._engines.reading.sharing import obstacle
+from plait._engines.reading.sharing_reads import only_reads
+from plait._engines.reading.table_shape import Shape, shape_of
+from plait._engines.reading.tables import Table, Tables
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
 

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from plait._core.source import Sources
-from plait._engines.sharing_reads import only_reads
-from plait._engines.table_shape import shape_of
+from plait._engines.reading.sharing_reads import only_reads
+from plait._engines.reading.table_shape import shape_of
 
 TABLES: dict[str, Any] = {
     "FLAT": [3, 1, 2],

@@ -22,14 +22,14 @@ from plait._engines.choosing.choice import Choice, because_lazy
 from plait._engines.choosing.proof import Proof
 from plait._engines.inline import InlineEngine
 from plait._engines.interface import Plan
-from plait._engines.process_wide import process_wide
+from plait._engines.reading.process_wide import process_wide
 from plait._engines.thread import ThreadEngine
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from plait._engines.choosing.warming import Warming
     from plait._engines.process import ProcessEngine
-    from plait._engines.tables import Tables
+    from plait._engines.reading.tables import Tables
 
 
 _NAP = 50e-6  # seconds for which the caller lets the GIL go after each batch while processes start

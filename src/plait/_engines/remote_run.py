@@ -30,10 +30,10 @@ from plait._engines.forwarding import forward
 from plait._engines.ledger import Ledger
 from plait._engines.parting import Parting, read_mishap
 from plait._engines.planning import BatchPlanner
+from plait._engines.reading.repeatable import is_repeatable
 from plait._engines.reimport import refuse_endless_work
 from plait._engines.remote import rebuild
 from plait._engines.remote_worker import Frame, RemoteWorker
-from plait._engines.repeatable import is_repeatable
 from plait._engines.reserve import Reserve
 from plait._engines.returns import read_result
 from plait._engines.slow_input import SlowInput

@@ -34,7 +34,7 @@ from plait._engines.choosing.measuring_transfer import measure_transfer
 from plait._engines.choosing.needs import StartUp
 from plait._engines.choosing.seen import BRIEF, HINDERED, RACED_CALLS, WAITING_CALLS, Seen, is_lost, race_speed
 from plait._engines.growth import Growth, Look
-from plait._engines.tables import Tables
+from plait._engines.reading.tables import Tables
 
 _HEARD = 0.018  # seconds for which the canary must have listened
 _SOON_HEARD, _SOON_CALLS = 0.009, 4  # the same, when it hardly ever got the GIL, or did at once, and calls that ended
@@ -155,7 +155,7 @@ class Pilot:
 
     def notices_threads(self) -> bool:
         """Whether the function could notice that its calls go on in another thread, as far as its code shows."""
-        from plait._engines.sharing_threads import tells_threads  # as below
+        from plait._engines.reading.sharing_threads import tells_threads  # as below
 
         return tells_threads(self._fn)
 
@@ -390,7 +390,7 @@ class Pilot:
 
     def _if_it_may_move(self, measured: Measured, choice: Choice) -> Choice:
         """The choice of processes, unless the function depends on shared memory or costs more to feed than to run."""
-        from plait._engines.sharing import obstacle  # reads byte code: only when it matters
+        from plait._engines.reading.sharing import obstacle  # reads byte code: only when it matters
 
         transfer, meter = measure_transfer(self.meter.samples), self.meter
         reason = meter.obstacle or transfer.obstacle

@@ -19,9 +19,9 @@ from plait._engines.choosing.measuring_calls import CallMeter
 from plait._engines.choosing.measuring_gil import Canary
 from plait._engines.choosing.measuring_transfer import measure_transfer
 from plait._engines.core_wait import children_seconds, waited_for_core
-from plait._engines.process_wide import process_wide
-from plait._engines.sharing import obstacle
-from plait._engines.tables import Tables
+from plait._engines.reading.process_wide import process_wide
+from plait._engines.reading.sharing import obstacle
+from plait._engines.reading.tables import Tables
 from plait._see.recorder.garbage import GarbageRecorder
 from plait._see.system import taken_again, used
 from plait._see.whereabouts import PLAIT

@@ -12,10 +12,10 @@ from types import FunctionType
 from typing import Any
 
 from plait._core.source import FunctionNode, Sources
-from plait._engines import reading_calls
-from plait._engines.held import UNKNOWN, Held, given, in_mapping, in_new
-from plait._engines.reading_calls import Result
-from plait._engines.table_shape import Shape
+from plait._engines.reading import reading_calls
+from plait._engines.reading.held import UNKNOWN, Held, given, in_mapping, in_new
+from plait._engines.reading.reading_calls import Result
+from plait._engines.reading.table_shape import Shape
 
 _MOST = 400  # variables that are followed
 _TESTS = (ast.FormattedValue, ast.Expr, ast.Assert, ast.If, ast.While)  # what they hold ends there

@@ -5,9 +5,9 @@ from __future__ import annotations
 import ast
 from typing import Any, NamedTuple
 
-from plait._engines.immutable import is_immutable
-from plait._engines.reading_calls import Result
-from plait._engines.table_shape import shape_of
+from plait._engines.reading.immutable import is_immutable
+from plait._engines.reading.reading_calls import Result
+from plait._engines.reading.table_shape import shape_of
 
 _DEEP = 64  # dimensions, the most that an array has
 UNKNOWN: Any = object()

@@ -11,7 +11,7 @@ from types import BuiltinFunctionType, GetSetDescriptorType, MemberDescriptorTyp
 from typing import Any
 
 from plait._core.installed import is_installed
-from plait._engines.immutable import is_immutable
+from plait._engines.reading.immutable import is_immutable
 
 _EACH = 50  # values of a container that are looked at: mostly it holds things of one kind
 _MOST = 1000  # values altogether

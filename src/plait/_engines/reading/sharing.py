@@ -32,14 +32,14 @@ from plait._core.lazy_imports import settled
 from plait._core.source import Sources
 from plait._core.star import Star
 from plait._engines.hidden_instances import is_method_of_hidden
-from plait._engines.immutable import is_immutable
-from plait._engines.sharing_code import CHANGING, Use, uses
-from plait._engines.sharing_python import against_builtin, against_calling, against_descriptor
-from plait._engines.sharing_random import against_drawing
-from plait._engines.sharing_reads import only_reads
-from plait._engines.sharing_rebinding import is_rebound
-from plait._engines.table_shape import shape_of
-from plait._engines.tables import Table, Tables
+from plait._engines.reading.immutable import is_immutable
+from plait._engines.reading.sharing_code import CHANGING, Use, uses
+from plait._engines.reading.sharing_python import against_builtin, against_calling, against_descriptor
+from plait._engines.reading.sharing_random import against_drawing
+from plait._engines.reading.sharing_reads import only_reads
+from plait._engines.reading.sharing_rebinding import is_rebound
+from plait._engines.reading.table_shape import shape_of
+from plait._engines.reading.tables import Table, Tables
 
 _MOST = 300  # functions and classes that are read
 _NAMESPACES = frozenset({"__dict__", "__globals__", "__kwdefaults__", "__closure__"})

@@ -17,7 +17,7 @@ from typing import Any
 
 from plait._core.code_names import captured_by
 from plait._core.importable import is_importable
-from plait._engines.immutable import is_immutable
+from plait._engines.reading.immutable import is_immutable
 
 _SHARE = 0.02  # of the time, at most, goes into looking whether they have changed
 

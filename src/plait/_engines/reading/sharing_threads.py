@@ -10,9 +10,9 @@ from types import FunctionType
 from typing import Any
 
 from plait._core.per_worker import PerWorker
-from plait._engines.plain_data import classes_in
-from plait._engines.sharing import Reader
-from plait._engines.sharing_code import Use
+from plait._engines.reading.plain_data import classes_in
+from plait._engines.reading.sharing import Reader
+from plait._engines.reading.sharing_code import Use
 
 
 def tells_threads(function: object) -> bool:

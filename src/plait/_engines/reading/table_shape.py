@@ -6,7 +6,7 @@ from array import array
 from collections import Counter, OrderedDict, deque
 from typing import Any, NamedTuple
 
-from plait._engines.immutable import is_immutable
+from plait._engines.reading.immutable import is_immutable
 
 _MOST = 50_000  # elements of a table that are looked at,
 _MOST_INSIDE = 5_000  # where some of them can be changed themselves,

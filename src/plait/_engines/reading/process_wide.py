@@ -141,7 +141,7 @@ def _known(name: str, value: object, code: CodeType | None) -> str:
     module = value.__name__
     if code is None or module not in _MODULES or _NAMES.isdisjoint(names_in(code)):
         return ""
-    from plait._engines.sharing_code import uses  # reads byte code: only when it matters
+    from plait._engines.reading.sharing_code import uses  # reads byte code: only when it matters
 
     paths = {use.path for use in uses(code) if use.name in (name, module)}
     return next((full for full in _KNOWN for path in paths if path and ".".join((module, *path)).startswith(full)), "")

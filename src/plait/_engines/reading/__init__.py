@@ -1,0 +1,1 @@
+"""What the code of a function, and the values it uses, tell of it: what it shares with the program and changes."""
