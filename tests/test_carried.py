@@ -13,7 +13,7 @@ import pytest
 import plait
 from plait._engines import carried as carrying
 from plait._engines.carried import arrive
-from plait._engines.codec import pickled
+from plait._engines.pickling.codec import pickled
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
 

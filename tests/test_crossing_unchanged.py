@@ -14,8 +14,8 @@ PARTS = """
 import abc, dataclasses, enum, functools, gc
 from types import FunctionType
 
-from plait._engines.by_value import by_name
-from plait._engines.unchanged import Parts
+from plait._engines.pickling.by_value import by_name
+from plait._engines.pickling.unchanged import Parts
 
 FACTOR = 2
 NAMES = ["a"]
@@ -213,8 +213,8 @@ if __name__ == "__main__":
 
 
 AT_ONCE = """
-from plait._engines import bundles
-from plait._engines.by_value import by_name, dumps_by_value
+from plait._engines.pickling import bundles
+from plait._engines.pickling.by_value import by_name, dumps_by_value
 
 class Item:
     pass

@@ -12,8 +12,8 @@ import pytest
 from plait._engines import board as boards
 from plait._engines import entries, wire
 from plait._engines.board import SIZE, STOP_AT, Board
-from plait._engines.codec import encode
 from plait._engines.ends import Ends
+from plait._engines.pickling.codec import encode
 from plait._engines.worker import Worker
 from plait.errors import StopTask
 

@@ -16,9 +16,9 @@ import pytest
 import plait
 from plait._core.batch import Batch
 from plait._core.star import Star
-from plait._engines.codec import pickled
 from plait._engines.copied_generators import copied_generator, watch_generators
-from plait._engines.hidden_instances import reduce_method
+from plait._engines.pickling.codec import pickled
+from plait._engines.pickling.hidden_instances import reduce_method
 
 dice = random.Random(6)
 secret = random.SystemRandom()

@@ -15,10 +15,10 @@ from plait._core.outcome import brief
 from plait._core.rng import Seeding
 from plait._engines import wire
 from plait._engines.arena import Arena
-from plait._engines.codec import Packed, encode
-from plait._engines.hidden_instances import is_method_of_hidden
-from plait._engines.instead import instead_of
-from plait._engines.locate import PARTS, does_not_come_back, explain, find
+from plait._engines.pickling.codec import Packed, encode
+from plait._engines.pickling.hidden_instances import is_method_of_hidden
+from plait._engines.pickling.instead import instead_of
+from plait._engines.pickling.locate import PARTS, does_not_come_back, explain, find
 from plait._engines.remote_worker import RemoteWorker
 
 _A = {"process": "a process", "interpreter": "an interpreter", "executor": "a worker"}  # by the kind of a host

@@ -13,7 +13,7 @@ from _thread import _local
 from types import FunctionType, MethodType
 
 from plait._core.importable import is_importable
-from plait._engines.hidden_instances import is_method_of_hidden
+from plait._engines.pickling.hidden_instances import is_method_of_hidden
 
 _LARGEST = 1 << 18  # bytes of a function that is kept
 _MOST = 64  # functions that a worker keeps
@@ -58,7 +58,7 @@ def carried(fn: Callable[..., object] | None) -> object:
     if made is None or not _is_by_value(fn):
         return fn
     if id(fn) not in made:
-        from plait._engines.codec import pickled  # which imports this module
+        from plait._engines.pickling.codec import pickled  # which imports this module
 
         data = pickled(fn)
         made[id(fn)] = fn, Carried(data) if len(data) <= _LARGEST else fn

@@ -13,7 +13,7 @@ from plait._core.importable import is_importable
 from plait._core.installed import is_installed
 from plait._core.mishaps import warn
 from plait._engines.cargo import layers_of
-from plait._engines.hidden_instances import METHODS, is_method_of_hidden
+from plait._engines.pickling.hidden_instances import METHODS, is_method_of_hidden
 
 _MOST = 100  # functions that are looked at
 _GLOBAL = ("LOAD_GLOBAL", "LOAD_NAME")

@@ -14,8 +14,8 @@ from plait._core.outcome import brief
 from plait._engines import board as boards
 from plait._engines import supervision
 from plait._engines.flight import Flight
-from plait._engines.instead import instead_of
-from plait._engines.locate import does_not_come_back, find
+from plait._engines.pickling.instead import instead_of
+from plait._engines.pickling.locate import does_not_come_back, find
 from plait._engines.remote_worker import RemoteWorker
 from plait._engines.returns import Returned, blamed, cause_of_death, culprit, died_reading, read_remains
 

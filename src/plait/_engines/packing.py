@@ -8,7 +8,7 @@ from plait._engines import entries, wire
 from plait._engines.arena import Arena, ArenaFull
 from plait._engines.board import Board
 from plait._engines.carried import STRANGERS
-from plait._engines.codec import encode, encode_small
+from plait._engines.pickling.codec import encode, encode_small
 from plait._engines.remote import describe
 
 TYPE_CHECKING = False
@@ -94,6 +94,6 @@ class Packer:
 
 def _refused(value: object, error: Exception) -> Exception:
     from plait._core.errors import NotTransferable
-    from plait._engines.locate import explain
+    from plait._engines.pickling.locate import explain
 
     return NotTransferable(f"the result cannot be sent back: {explain(value, 'result', error)}").with_traceback(None)

@@ -9,7 +9,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from plait._core.errors import UsageError
-from plait._engines.codec import decode, decode_items
+from plait._engines.pickling.codec import decode, decode_items
 from plait._engines.worker_main import WorkerMain
 
 if TYPE_CHECKING:

@@ -102,7 +102,7 @@ def _pickled_parts(error: BaseException) -> bytes | None:
         return _rebuilt(_Parts(type(error), error.args, state))[0]
     except Exception:  # noqa: S110  one of the parts is to blame
         pass
-    from plait._engines.left_out import portable
+    from plait._engines.pickling.left_out import portable
 
     try:
         args, state = tuple(map(portable, error.args)), {name: portable(value) for name, value in state.items()}
@@ -124,7 +124,7 @@ def _by_name_or_value(value: object) -> bytes:
             return dumps(value, 5)
     except Exception:  # noqa: S110  it goes by value
         pass
-    from plait._engines.by_value import dumps_by_value
+    from plait._engines.pickling.by_value import dumps_by_value
 
     return dumps_by_value(value, lambda _: True, ())
 

@@ -11,8 +11,8 @@ from plait._core.errors import NotTransferable
 from plait._core.notes import text_of
 from plait._engines import board as boards
 from plait._engines import entries, wire
-from plait._engines.codec import decode
 from plait._engines.flight import Flight
+from plait._engines.pickling.codec import decode
 from plait._engines.remote import rebuild
 from plait._engines.remote_worker import RemoteWorker
 

@@ -20,10 +20,10 @@ from plait._engines import board as boards
 from plait._engines import entries, wire, worker_setup
 from plait._engines.arena import Arena, Window
 from plait._engines.board import CURRENT, HOLDS, LOGGED, MODE, STARTED, STOP_AT, Board
-from plait._engines.codec import decode, decode_items
 from plait._engines.guard import Guard
 from plait._engines.lasting import Lasting
 from plait._engines.packing import Packer
+from plait._engines.pickling.codec import decode, decode_items
 from plait._engines.remote import describe
 from plait._engines.wire import BATCH_HEAD, HEAD
 from plait._engines.worker_task import WorkerTask

@@ -107,7 +107,7 @@ def _fork() -> int:
 
 def _preload() -> None:
     """Import what functions by value may need once, for all workers."""
-    import plait._engines.by_value  # noqa: F401  # and with it cloudpickle
+    import plait._engines.pickling.by_value  # noqa: F401  # and with it cloudpickle
 
     gc.freeze()
 

@@ -213,7 +213,7 @@ def _pickled(value: object) -> bytes:
         try:
             return dumps(value, 5)
         except Exception:
-            from plait._engines.by_value import dumps_by_value  # brings cloudpickle along
+            from plait._engines.pickling.by_value import dumps_by_value  # brings cloudpickle along
 
             return dumps_by_value(value, lambda _: True, ())
     except Exception as error:

@@ -23,7 +23,7 @@ from plait._core.errors import Cancelled, JournalError, UsageError
 from plait._core.feed import Feed
 from plait._core.our_frames import without_our_frames
 from plait._core.outcome import brief
-from plait._engines.locate import find
+from plait._engines.pickling.locate import find
 from plait._run.function_key import Codes
 from plait._run.journal import Journal
 from plait._run.journal_file import JournalFile

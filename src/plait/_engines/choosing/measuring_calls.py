@@ -10,13 +10,13 @@ from types import AsyncGeneratorType, GeneratorType
 from plait._core.gil import Promptly
 from plait._core.green import own_clock
 from plait._core.notes import text_of
-from plait._engines.careful import dumps_carefully
 from plait._engines.choosing.choice import TINY
 from plait._engines.choosing.hindsight import Ended
 from plait._engines.choosing.measuring_gil import Canary
 from plait._engines.choosing.measuring_helpers import Helpers
 from plait._engines.choosing.seen import Seen
 from plait._engines.core_wait import is_runnable, waited_for_core
+from plait._engines.pickling.careful import dumps_carefully
 
 TINY_CALLS = 256  # who takes so little time for each of them need not be measured any further
 _SAMPLES = 2  # calls whose argument is compared before and after

@@ -8,7 +8,7 @@ import time
 from typing import NamedTuple
 
 from plait._core.notes import text_of
-from plait._engines.careful import dumps_carefully
+from plait._engines.pickling.careful import dumps_carefully
 
 _COPY = 4e9  # bytes of large buffers a second: they are copied into shared memory and not pickled
 _TIMES = 5

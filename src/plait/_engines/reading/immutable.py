@@ -6,7 +6,7 @@ import builtins
 from types import BuiltinFunctionType, ModuleType
 from typing import Any
 
-from plait._engines.sentinels import SENTINEL
+from plait._engines.pickling.sentinels import SENTINEL
 
 _FROZEN_DICT: Any = getattr(builtins, "frozendict", None)  # from CPython 3.15 on
 _ATOMS = (int, float, complex, str, bytes, range, slice, frozenset)

@@ -31,7 +31,7 @@ from plait._core.installed import is_installed
 from plait._core.lazy_imports import settled
 from plait._core.source import Sources
 from plait._core.star import Star
-from plait._engines.hidden_instances import is_method_of_hidden
+from plait._engines.pickling.hidden_instances import is_method_of_hidden
 from plait._engines.reading.immutable import is_immutable
 from plait._engines.reading.sharing_code import CHANGING, Use, uses
 from plait._engines.reading.sharing_python import against_builtin, against_calling, against_descriptor

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from plait._engines import parting, remote_run
-from plait._engines.codec import Packed
+from plait._engines.pickling.codec import Packed
 from plait._engines.returns import Returned
 from plait._see.replaced import Replaced
 

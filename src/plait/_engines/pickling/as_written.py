@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from types import CodeType, FunctionType
 
-from plait._engines.annotations import anew, annotations_of
+from plait._engines.pickling.annotations import anew, annotations_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # workers import this module, and typing would double their start-up time

@@ -15,8 +15,8 @@ from copyreg import _extension_cache  # type: ignore[attr-defined]  # classes th
 from plait._core.importable import is_importing
 from plait._engines.arena import THRESHOLD, Arena, ArenaFull, Window
 from plait._engines.carried import SENDING, STRANGERS
-from plait._engines.functions import dumps_simple
-from plait._engines.of_multiprocessing import PIPES
+from plait._engines.pickling.functions import dumps_simple
+from plait._engines.pickling.of_multiprocessing import PIPES
 
 Refs = list[tuple[int, int]]
 
@@ -200,6 +200,6 @@ def _pickle_by_value(
             return dumps_simple(value, place)
         except Exception:  # cloudpickle may know better; if not, its error is the one to show
             release(refs, arena, holders)
-    from plait._engines.by_value import dumps_by_value  # heavy: only for what plain pickle cannot carry
+    from plait._engines.pickling.by_value import dumps_by_value  # heavy: only for what plain pickle cannot carry
 
     return dumps_by_value(value, place, modules, versions=not home, bundles=not (home or modules))

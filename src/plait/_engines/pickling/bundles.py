@@ -9,7 +9,7 @@ from _blake2 import blake2b
 from _collections_abc import Callable
 from _pickle import loads
 
-from plait._engines.unchanged import Parts
+from plait._engines.pickling.unchanged import Parts
 from plait._engines.worker_main import is_of_main
 
 _MOST = 512  # classes whose bundles are kept here, and bundles whose classes a worker keeps

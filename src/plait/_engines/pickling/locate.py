@@ -12,7 +12,7 @@ from types import FunctionType, MethodType
 from plait._core.installed import is_installed
 from plait._core.lazy_imports import settled
 from plait._core.notes import text_of
-from plait._engines.instead import advice_at, instead_of, is_whole
+from plait._engines.pickling.instead import advice_at, instead_of, is_whole
 
 STAYS_HERE = "STAYS_HERE"  # the attribute of classes of ours that says what they are, why they stay and what to do
 PARTS = "plait_parts"  # the method of items of ours that lists what is sent of them, with the user's names for it
@@ -97,7 +97,7 @@ def _as_known(trail: list[tuple[str, object]]) -> tuple[str, object]:
 
 def does_not_pickle(value: object) -> bool:
     """Whether it cannot be pickled, by value if need be."""
-    from plait._engines.by_value import dumps_by_value
+    from plait._engines.pickling.by_value import dumps_by_value
 
     try:
         dumps_by_value(value, lambda _: True, ())
@@ -108,7 +108,7 @@ def does_not_pickle(value: object) -> bool:
 
 def does_not_come_back(value: object) -> bool:
     """Whether it can be pickled, and what comes of that cannot be read."""
-    from plait._engines.by_value import dumps_by_value
+    from plait._engines.pickling.by_value import dumps_by_value
 
     try:
         data = dumps_by_value(value, lambda _: True, ())

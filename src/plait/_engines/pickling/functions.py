@@ -20,11 +20,11 @@ from types import CellType, CodeType, FunctionType, ModuleType
 from plait._core.code_names import names_in
 from plait._core.importable import is_adrift, is_importable
 from plait._core.lazy_imports import LAZY, import_inside, reduce_lazy, settled
-from plait._engines.annotations import annotations_of
-from plait._engines.as_written import as_written
-from plait._engines.hidden_instances import METHODS, reduce_method
-from plait._engines.of_multiprocessing import reduce_of_multiprocessing
-from plait._engines.sentinels import SENTINEL, reduce_sentinel
+from plait._engines.pickling.annotations import annotations_of
+from plait._engines.pickling.as_written import as_written
+from plait._engines.pickling.hidden_instances import METHODS, reduce_method
+from plait._engines.pickling.of_multiprocessing import reduce_of_multiprocessing
+from plait._engines.pickling.sentinels import SENTINEL, reduce_sentinel
 from plait._engines.worker_main import enter, is_of_main
 
 TYPE_CHECKING = False

@@ -29,16 +29,16 @@ import cloudpickle  # type: ignore[import-untyped]  # it ships no types
 from plait._core.importable import and_packages, is_adrift, is_being_imported, is_importable, module_with
 from plait._core.lazy_imports import LAZY, reduce_lazy
 from plait._core.per_worker import PerWorker
-from plait._engines.annotations import TYPE_PARAMETERS, anew, annotations_of, reduce_reference
-from plait._engines.as_written import as_written
-from plait._engines.bundles import bundle_of, read_anew
 from plait._engines.carried import STRANGERS
-from plait._engines.ctypes_values import is_of_ctypes, laid_out, reduce_ctypes, unless_laid_out
-from plait._engines.functions import Uses, home_of, make_cached, variable
-from plait._engines.hidden_instances import METHODS, reduce_method
-from plait._engines.of_multiprocessing import reduce_of_multiprocessing
-from plait._engines.sentinels import SENTINEL, reduce_sentinel
-from plait._engines.type_names import TYPE_NAMES, reduce_type_name
+from plait._engines.pickling.annotations import TYPE_PARAMETERS, anew, annotations_of, reduce_reference
+from plait._engines.pickling.as_written import as_written
+from plait._engines.pickling.bundles import bundle_of, read_anew
+from plait._engines.pickling.ctypes_values import is_of_ctypes, laid_out, reduce_ctypes, unless_laid_out
+from plait._engines.pickling.functions import Uses, home_of, make_cached, variable
+from plait._engines.pickling.hidden_instances import METHODS, reduce_method
+from plait._engines.pickling.of_multiprocessing import reduce_of_multiprocessing
+from plait._engines.pickling.sentinels import SENTINEL, reduce_sentinel
+from plait._engines.pickling.type_names import TYPE_NAMES, reduce_type_name
 from plait._engines.worker_main import enter, is_of_main, withdraw
 
 _LRU_WRAPPER = type(functools.lru_cache(len))

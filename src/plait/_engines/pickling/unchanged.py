@@ -21,8 +21,8 @@ from typing import Any
 
 from plait._core.code_names import names_in
 from plait._core.lazy_imports import settled
-from plait._engines.annotations import known_annotations
-from plait._engines.functions import content_of
+from plait._engines.pickling.annotations import known_annotations
+from plait._engines.pickling.functions import content_of
 from plait._engines.worker_main import is_of_main
 
 _MOST = 20_000  # values that are looked at; a class that refers to more is pickled each time
