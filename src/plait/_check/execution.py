@@ -134,7 +134,7 @@ class Execution(Border):
             self.places.sweep(len(events))
             if self.aborting:
                 refuse(me)
-        me.pending = event = _new(Event, (me.number, kind, place, name, site, True))
+        me.pending = event = _new(Event, (me.number, kind, place, name, site))
         ready = self.ready
         if len(ready) > 1 or self.returned:
             if self.returned:
@@ -154,7 +154,7 @@ class Execution(Border):
     def note(self, me: Controlled, kind: Kind, place: int, name: str, site: Site | None) -> None:
         """`me` does this now: it is recorded and is no choice."""
         me.steps += 1
-        self.events.append(_new(Event, (me.number, kind, place, name, site, True)))
+        self.events.append(_new(Event, (me.number, kind, place, name, site)))
         if len(self.events) >= self._limit:
             self._at_limit(me)
 

@@ -58,7 +58,6 @@ class Event(NamedTuple):
             for all of it; "" for threads. For locks "", "try" if it was acquired without waiting, "timeout" if a wait
             was in vain, "locked" if somebody only looked.
         site: where in the user's source; None when nothing of the user's is on the stack.
-        atomic: whether it is one operation of a builtin container or one bytecode, which no Python build tears apart.
     """
 
     thread: int
@@ -66,7 +65,6 @@ class Event(NamedTuple):
     place: int
     name: str
     site: Site | None
-    atomic: bool = True
 
 
 def label(event: Event | None) -> str:

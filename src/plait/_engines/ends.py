@@ -36,10 +36,9 @@ class PipeEnds(Ends):
 class SocketEnds(Ends):
     """Two stream sockets: Windows can wait for nothing else."""
 
-    __slots__ = ("sockets",)
+    __slots__ = ()
 
     def __init__(self, source: _socket.socket, target: _socket.socket) -> None:
-        self.sockets = (source, target)
         self.read = source.recv
         self.readv = lambda views: source.recv_into(views[0])
         self.write = target.send

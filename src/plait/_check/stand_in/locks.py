@@ -152,14 +152,14 @@ class StandInLock(Gate):
             return True
         if not blocking or timeout == 0:
             if not self.silent:
-                execution.wait(me, execution.always, _new(Event, (me.number, Kind.TRY, self.number, "", site, True)))
+                execution.wait(me, execution.always, _new(Event, (me.number, Kind.TRY, self.number, "", site)))
             free = self.owner is None and self._take_really()
             execution.note(me, Kind.ACQUIRE if free else Kind.TRY, self.number, "try" if free else "", site)
             if free:
                 self._take(me, site)
             return free
         if self.owner is not None or not self.silent:
-            pending = _new(Event, (me.number, Kind.ACQUIRE, self.number, "", site, True))
+            pending = _new(Event, (me.number, Kind.ACQUIRE, self.number, "", site))
             early = timeout > 0 and self.owner is not None and ends_early(execution, me, timeout, pending)
             if early:
                 execution.note(me, Kind.SLEEP, -1, EARLY, site)
