@@ -19,6 +19,7 @@ import pytest
 from plait._check import heartbeat
 from plait._check.conclude import Subject, search
 from plait._check.explore import Budget, Result, explore_script
+from plait._check.other_ends import asked
 from plait._check.outside import entry_points
 from plait._check.patches import Patches
 from plait._check.programs.program import Script
@@ -339,6 +340,20 @@ def test_the_system_tells_what_a_thread_waits_for() -> None:
     watched.close()
     os.close(r)
     os.close(w)
+
+
+def test_to_ask_a_descriptor_leaves_none_open() -> None:
+    reads, writes = os.pipe()
+    one, other = socket.socketpair()
+    before = os.listdir("/proc/self/fd")
+    assert asked(reads, lambda end: end.family, None) is None
+    assert asked(10**6, lambda end: end.family, None) is None
+    assert asked(one.fileno(), lambda end: end.family, None) == socket.AF_UNIX
+    assert os.listdir("/proc/self/fd") == before
+    for end in (one, other):
+        end.close()
+    for number in (reads, writes):
+        os.close(number)
 
 
 def test_the_other_end_of_a_unix_socket() -> None:

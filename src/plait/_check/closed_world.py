@@ -19,7 +19,7 @@ from contextlib import suppress
 from time import monotonic
 from typing import TYPE_CHECKING, NamedTuple
 
-from plait._check.other_ends import End, Ends, link_of, numbers_of, text_of, threads_of_this
+from plait._check.other_ends import End, Ends, asked, link_of, numbers_of, text_of, threads_of_this
 from plait._check.stage import STAGE
 from plait._check.system_calls import Wait, waits_of
 from plait._core.connections import LISTENS, connections
@@ -126,8 +126,7 @@ def _end_of(number: int, nothing: int) -> None:
     """What the other side gets is an end, or an error."""
     link = link_of("self", number)
     if link.startswith("socket:"):
-        with socket.socket(fileno=os.dup(number)) as woken:
-            woken.shutdown(socket.SHUT_RDWR)
+        asked(number, lambda one: one.shutdown(socket.SHUT_RDWR), None)
     elif link.startswith("pipe:"):
         for other in numbers_of("self"):
             if other != number and link_of("self", other) == link:

@@ -10,17 +10,22 @@ import os
 import re
 import select
 import socket
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
+from contextlib import suppress
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from plait._check.system_calls import Wait
 from plait._core.connections import LISTENS, NOBODY, OPEN, Connection, connections, unix_peer
+from plait._engines.facts import has_children
 
 if TYPE_CHECKING:
     from plait._check.controlled import Controlled
 
+_Answer = TypeVar("_Answer")
+
+_TIMEOUTS = (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO)
 _WRITES = os.O_WRONLY | os.O_RDWR
 _LOOPBACK = ("127.", "::1")
 _PORTS = "/proc/sys/net/ipv4/ip_local_port_range"
@@ -47,7 +52,7 @@ class Ends:
         self._others = {link for one in others for link in _links(one)}
         self._hidden = any(_is_hidden(one) and _descends(one, me) for one in others)
         self._rows: list[Connection] = []
-        self._alone = not any(text_of(f"/proc/self/task/{one}/children") != "" for one in threads_of_this())
+        self._alone = not has_children()
 
     def end(self, wait: Wait, me: Controlled) -> End:
         """Who could end this wait of a thread."""
@@ -117,14 +122,7 @@ def _file_of(wait: Wait, me: Controlled) -> str:
 
 def _has_timeout(number: int) -> bool:
     """Whether the socket has a timeout of the system's, which Python knows nothing of."""
-    try:
-        with socket.socket(fileno=os.dup(number)) as asked:
-            return any(
-                any(asked.getsockopt(socket.SOL_SOCKET, option, 16))
-                for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO)
-            )
-    except OSError:
-        return True
+    return asked(number, lambda one: any(any(one.getsockopt(socket.SOL_SOCKET, each, 16)) for each in _TIMEOUTS), True)
 
 
 def _has_other_end(link: str, wait: Wait) -> bool:
@@ -138,17 +136,26 @@ def _has_other_end(link: str, wait: Wait) -> bool:
     return False  # it is somewhere on its way
 
 
-def _family(number: int) -> int:
-    try:
-        with socket.socket(fileno=os.dup(number)) as asked:
-            return asked.family
-    except OSError:
-        return -1  # it is no socket, or not any more
+def _family(number: int) -> int | None:
+    return asked(number, lambda one: one.family, None)
 
 
 def _listens(number: int) -> bool:
-    with socket.socket(fileno=os.dup(number)) as asked:
-        return bool(asked.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN))
+    return asked(number, lambda one: bool(one.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)), False)
+
+
+def asked(number: int, question: Callable[[socket.socket], _Answer], otherwise: _Answer) -> _Answer:
+    """What a socket of this process answers; `otherwise` where the descriptor is none, or not any more."""
+    with suppress(OSError):
+        copy = os.dup(number)
+        try:
+            one = socket.socket(fileno=copy)
+        except OSError:
+            os.close(copy)  # which nobody else would
+            raise
+        with one:
+            return question(one)
+    return otherwise
 
 
 def _is_chosen(port: int) -> bool:
