@@ -5,15 +5,16 @@ from __future__ import annotations
 from _collections_abc import Generator
 from dis import get_instructions
 from functools import partial
+from itertools import islice
 from types import FunctionType, MethodType
 
 from plait._core.batch import Batch
 from plait._core.code_names import captured_by, codes_in, names_in
 from plait._core.importable import is_importable
-from plait._core.installed import is_installed
 from plait._core.mishaps import warn
 from plait._engines.cargo import layers_of
 from plait._engines.pickling.hidden_instances import METHODS, is_method_of_hidden
+from plait._engines.reading.callees import with_callees
 
 _MOST = 100  # functions that are looked at
 _GLOBAL = ("LOAD_GLOBAL", "LOAD_NAME")
@@ -74,19 +75,13 @@ def _used_by(function: FunctionType) -> tuple[dict[str, object], set[str]]:
     """What is sent with a function and with those that it calls, and the names that all of them use."""
     used: dict[str, object] = {}
     read: set[str] = set()
-    seen, waiting = {function}, [function]
-    while waiting and len(seen) < _MOST:
-        one = waiting.pop()
+    for one in islice(with_callees(function), _MOST):
         names = names_in(one.__code__)
         read |= names
         values = {name: one.__globals__[name] for name in names if name in one.__globals__}
         if not is_importable(one):  # else workers import its module, and make what is in it themselves
             used |= {name: value for name, value in values.items() if _is_generator(value) and _is_global(name, one)}
             used |= dict(captured_by(one)) | _defaults_of(one)
-        for other in values.values():
-            if isinstance(other, FunctionType) and other not in seen and not is_installed(other):
-                seen.add(other)
-                waiting.append(other)
     return used, read
 
 

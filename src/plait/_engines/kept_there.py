@@ -5,6 +5,7 @@ from __future__ import annotations
 from _collections_abc import Generator
 from collections import deque
 from dis import Instruction, get_instructions, opmap, stack_effect
+from itertools import islice
 from types import BuiltinMethodType, CodeType, FunctionType, MethodType
 from typing import NamedTuple
 
@@ -15,6 +16,7 @@ from plait._core.job import Job
 from plait._core.mishaps import warn
 from plait._engines.cargo import what_was_passed
 from plait._engines.copied_generators import watch_generators
+from plait._engines.reading.callees import with_callees
 
 _SHOWN = 3  # names that are said
 _CONTAINERS = (list, dict, set, bytearray, deque)
@@ -172,14 +174,5 @@ def _fills(following: list[Instruction]) -> bool:
 def _is_used(name: str, function: FunctionType, owner: object) -> bool:
     """Whether another function of the program that this one uses may have a use for what has that name."""
     name = name.rpartition(".")[2]
-    seen, waiting = {function}, [function]
-    while waiting:
-        one = waiting.pop()
-        for used in names_in(one.__code__):
-            for other in (one.__globals__.get(used), getattr(type(owner), used, None)):
-                if isinstance(other, FunctionType) and other not in seen and not is_installed(other):
-                    if name in names_in(other.__code__) or name in other.__code__.co_freevars:
-                        return True
-                    seen.add(other)
-                    waiting.append(other)
-    return False
+    others = islice(with_callees(function, type(owner)), 1, None)
+    return any(name in names_in(one.__code__) or name in one.__code__.co_freevars for one in others)
