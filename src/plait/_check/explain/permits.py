@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from plait._check.explain.deadlock import waits_at
-from plait._check.explain.hang import explain_hang, rest
+from plait._check.explain.hang import explain_hang
+from plait._check.explain.hang_facts import rest
 from plait._check.findings import Finding
 from plait._check.reading.hangs import Cause, inner_lock
 from plait._check.reading.history import History
