@@ -27,49 +27,60 @@ def explain_release(history: History, failure: Failure, sources: Sources) -> Fin
         return _told_taken(history, failure, taken, site, sources)
     thing = receiver(sources.line(site.file, site.line), "release")
     places = _places(history, thing, sources) if thing else set()
-    words = Words(history, sources)
-    name, here = words.thread(failure.thread), words.line(site)
-    side = Side(failure.thread, name, headline(failure), site, own(failure.stack))
     tried = _tried(history, places, failure.thread)
     if tried >= 0:
-        event = history.events[tried]
-        who, where = words.thread(event.thread), words.line(event.site, site)
-        return Finding(
-            "fails under a schedule",
-            f"Released without having it: {thing}",
-            f"{who} tries to take `{thing}` in {where} and does not get it, since another thread has it. It goes on as "
-            f"if it had, and what it releases then is not its own. So {name} finds it free in {here}.",
-            "Look at what acquire() answers, and go on only when it is True; asking locked() before is no help. "
-            f"`with {thing}:` waits until it is free.",
-            (side,),
-            (words.moment(tried, f"tries to take {thing}, and does not get it"),),
-            gil=True,
-        )
+        return _told_tried(history, failure, tried, thing, site, sources)
     if not thing or _takes(history, places, failure.thread) or _is_taken_here(site, thing, sources):
         return None
-    if "unlocked" not in str(failure.exception):  # an RLock belongs to a thread, and is no signal to another one
-        return Finding(
-            "fails under a schedule",
-            f"Released without having it: {thing}",
-            f"{name} releases `{thing}` in {here}, and has not taken it on its way there. So nothing has kept others "
-            "out up to there, either.",
-            f"Take it first: `with {thing}:` around all that belongs under it, in place of the release() and of an "
-            "acquire().",
-            (side,),
-            (),
-            gil=True,
-        )
+    return _told_untaken(history, failure, thing, site, sources)
+
+
+def _told_tried(history: History, failure: Failure, tried: int, thing: str, site: Site, sources: Sources) -> Finding:
+    words = Words(history, sources)
+    event = history.events[tried]
+    who, where = words.thread(event.thread), words.line(event.site, site)
     return Finding(
         "fails under a schedule",
-        f"Released before it is taken: {thing}",
-        f"{name} releases `{thing}` in {here} to let another thread go on, and has not taken it itself. A Lock keeps "
-        "no release() for later, and at this moment nobody has it.",
-        f"Let it begin taken, by `{thing}.acquire()` right where it is made. Or use `threading.Semaphore(0)`, which "
-        "begins with nothing and counts each release().",
-        (side,),
-        (),
+        f"Released without having it: {thing}",
+        f"{who} tries to take `{thing}` in {where} and does not get it, since another thread has it. It goes on as "
+        f"if it had, and what it releases then is not its own. So {words.thread(failure.thread)} finds it free in "
+        f"{words.line(site)}.",
+        "Look at what acquire() answers, and go on only when it is True; asking locked() before is no help. "
+        f"`with {thing}:` waits until it is free.",
+        (_side(words, failure, site),),
+        (words.moment(tried, f"tries to take {thing}, and does not get it"),),
         gil=True,
     )
+
+
+def _told_untaken(history: History, failure: Failure, thing: str, site: Site, sources: Sources) -> Finding:
+    words = Words(history, sources)
+    name, here = words.thread(failure.thread), words.line(site)
+    if "unlocked" in str(failure.exception):
+        title = f"Released before it is taken: {thing}"
+        why = (
+            f"{name} releases `{thing}` in {here} to let another thread go on, and has not taken it itself. A Lock "
+            "keeps no release() for later, and at this moment nobody has it."
+        )
+        fix = (
+            f"Let it begin taken, by `{thing}.acquire()` right where it is made. Or use `threading.Semaphore(0)`, "
+            "which begins with nothing and counts each release()."
+        )
+    else:  # an RLock belongs to a thread, and is no signal to another one
+        title = f"Released without having it: {thing}"
+        why = (
+            f"{name} releases `{thing}` in {here}, and has not taken it on its way there. So nothing has kept others "
+            "out up to there, either."
+        )
+        fix = (
+            f"Take it first: `with {thing}:` around all that belongs under it, in place of the release() and of an "
+            "acquire()."
+        )
+    return Finding("fails under a schedule", title, why, fix, (_side(words, failure, site),), (), gil=True)
+
+
+def _side(words: Words, failure: Failure, site: Site) -> Side:
+    return Side(failure.thread, words.thread(failure.thread), headline(failure), site, own(failure.stack))
 
 
 class Taken(NamedTuple):
@@ -115,7 +126,7 @@ def _told_taken(history: History, failure: Failure, taken: Taken, site: Site, so
         f"{name} has `{lock}`, since {words.line(since.site, site)}. {other} {how} in {line}, without having taken it, "
         f"and that sets it free. So {name} finds it free when it is to give it back in {words.line(site)}.",
         f"Take `{lock}` before {line}, in the same thread, by a `with` around it.",
-        (Side(failure.thread, name, headline(failure), site, own(failure.stack)), words.side(taken.freed)),
+        (_side(words, failure, site), words.side(taken.freed)),
         (words.moment(taken.since), words.moment(taken.freed, f"sets {lock} free, and does not have it")),
         gil=True,
     )

@@ -102,6 +102,9 @@ class Sampler:
             time.sleep(max(0.0, due - time.perf_counter()) or 1e-5)
         self._round(False)
         seconds = time.perf_counter() - began
+        return self._counted(rounds / seconds, (time.thread_time() - busy) / seconds)
+
+    def _counted(self, rate: float, cost: float) -> dict[str, object]:
         self._ring.flush()
         for process in self._processes.values():
             self._gone += [_figures(thread, process.pid) for thread in process.threads.values()]
@@ -111,8 +114,8 @@ class Sampler:
             "processes": self._words,
             "forks": sorted(self._forks),
             "texts": list(self._texts),
-            "rate": rounds / seconds,
-            "cost": (time.thread_time() - busy) / seconds,
+            "rate": rate,
+            "cost": cost,
             "refused": self._refused,
         }
 

@@ -116,7 +116,6 @@ def _ring(everybody: list[Known], ring: list[int]) -> Diagnosis:
         )
     members = [everybody[at] for at in ring]
     names = " and ".join(f'"{known.thread.name}"' for known in members)
-    imports = any(known.wait.kind == "import" for known in members)
     return Diagnosis(
         f"Deadlock: {names} wait for each other",
         tuple(with_held(members, everybody)),
@@ -126,21 +125,33 @@ def _ring(everybody: list[Known], ring: list[int]) -> Diagnosis:
             if timer
             else "None of them can ever go on."
         ),
-        "Start no thread, and wait for none, while a module is imported: put that into a function that is called later."
-        if imports
-        else "Wait for no thread in what a window calls: let the thread put what it has into a queue.Queue, and look "
-        "into that with root.after(100, ...); the window stays alive meanwhile, too."
-        if any(known.wait.kind == "window call" for known in members)
-        else "Await no task that awaits this one, as a method that stops a service does which its own task calls: have "
-        "it look whether the task is asyncio.current_task(), or cancel it and let somebody else await its end."
-        if all(known.thread.awaits for known in members)
-        else "Keep no lock while you wait for what another "
-        f"{'task' if any(known.thread.awaits for known in members) else 'thread'} is to do under that lock: let go of "
-        "it first."
-        if any(known.crews or known.thread.awaits or awaits_thread(known.thread) for known in members)
-        else "Take the locks in the same order everywhere, or take one lock for both; and let go of a lock before you "
-        "wait for a thread that needs it.",
+        _cure_of_ring(members),
         certain=not timer,
+    )
+
+
+def _cure_of_ring(members: list[Known]) -> str:
+    if any(known.wait.kind == "import" for known in members):
+        return (
+            "Start no thread, and wait for none, while a module is imported: put that into a function that is called "
+            "later."
+        )
+    if any(known.wait.kind == "window call" for known in members):
+        return (
+            "Wait for no thread in what a window calls: let the thread put what it has into a queue.Queue, and look "
+            "into that with root.after(100, ...); the window stays alive meanwhile, too."
+        )
+    if all(known.thread.awaits for known in members):
+        return (
+            "Await no task that awaits this one, as a method that stops a service does which its own task calls: have "
+            "it look whether the task is asyncio.current_task(), or cancel it and let somebody else await its end."
+        )
+    if any(known.crews or known.thread.awaits or awaits_thread(known.thread) for known in members):
+        who = "task" if any(known.thread.awaits for known in members) else "thread"
+        return f"Keep no lock while you wait for what another {who} is to do under that lock: let go of it first."
+    return (
+        "Take the locks in the same order everywhere, or take one lock for both; and let go of a lock before you wait "
+        "for a thread that needs it."
     )
 
 

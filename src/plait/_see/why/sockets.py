@@ -97,29 +97,29 @@ def other_side(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
     ):
         return None  # who should answer is one of those whom others keep waiting
     known, end = min(found, key=lambda one: (_accepts(one[0]), not _keeps(one[0], wanted), one[0].wait.what != ROOM))
-    accepts, name = _accepts(known), end.name if end.kind == "socket" else ""
-    if known.wait.what == ROOM:
-        return Diagnosis(
-            f"{known.thread.name} {ROOM}{f' to {name}' if name else ''}",
-            tuple(with_held([known], everybody)),
-            "The other side does not read what it is sent, and no timeout will end the wait.",
-            "Give it a timeout (settimeout(...)), have both sides read while they write, and keep no lock "
-            "while you send.",
-            certain=False,
-            processes=tuple(one for one in end.processes if one != dump.pid),
-        )
+    name = end.name if end.kind == "socket" else ""
+    direction, why, cure = _silence(known, dump.pid in end.processes)
     return Diagnosis(
-        f"{known.thread.name} {known.wait.what}{f' from {name}' if name else ''}",
+        f"{known.thread.name} {known.wait.what}{f' {direction} {name}' if name else ''}",
         tuple(with_held([known], everybody)),
-        "Nobody has connected. A server that has nothing to do looks like this."
-        if accepts
-        else _NOTHING + (_HERE if dump.pid in end.processes else _GONE),
-        "See whether the client asks for this address and port."
-        if accepts
-        else "Give it a timeout (settimeout(...), or timeout=... of the library), and see what the other side does.",
+        why,
+        cure,
         certain=False,
         processes=tuple(one for one in end.processes if one != dump.pid),
     )
+
+
+def _silence(known: Known, here: bool) -> tuple[str, str, str]:
+    """To or from the other side, why nothing comes of it, and what to do; `here` is where the other side is, too."""
+    if known.wait.what == ROOM:
+        why = "The other side does not read what it is sent, and no timeout will end the wait."
+        cure = "have both sides read while they write, and keep no lock while you send."
+        return "to", why, f"Give it a timeout (settimeout(...)), {cure}"
+    if _accepts(known):
+        why = "Nobody has connected. A server that has nothing to do looks like this."
+        return "from", why, "See whether the client asks for this address and port."
+    cure = "Give it a timeout (settimeout(...), or timeout=... of the library), and see what the other side does."
+    return "from", _NOTHING + (_HERE if here else _GONE), cure
 
 
 def _accepts(known: Known) -> bool:
