@@ -6,6 +6,7 @@ import os
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from operator import attrgetter
 
 from plait._core.trace import STATES, Lane, State, Trace, Wait
@@ -37,11 +38,7 @@ def add_threads(
     outer = {tid: _outermost(found) for tid, found in waits.items()}
     began = {tid: found[0].began for tid, found in waits.items()} | {tid: life.began for tid, life in lives.items()}
     if samples.threads:
-        here = os.getpid()
-        threads = [one for one in samples.threads if one.tid in names or one.pid in workers or one.pid in others]
-        threads = [one for one in threads if one.pid != here or one.tid in names]
-        unseen = (began.keys() & names.keys()) - {one.tid for one in threads}  # as who was over before anybody looked
-        threads += [Counted(here, tid, "", began[tid], 0.0, 0.0) for tid in unseen]
+        threads = _shown(samples.threads, names, began, workers.keys() | others.keys())
     else:
         threads = [Counted(0, tid, "", origin, -1.0, -1.0) for tid in names]
     lanes: dict[int, int] = {}
@@ -63,6 +60,16 @@ def add_threads(
         lanes[one.tid] = len(trace.lanes)
         trace.lanes.append(lane)
     trace.waits += _waits(outer, lanes, origin, trace.microseconds)
+
+
+def _shown(
+    counted: Iterable[Counted], names: dict[int, str], began: dict[int, int], processes: AbstractSet[int]
+) -> list[Counted]:
+    """The threads of these processes and of this one that have a name, those among them that nobody has looked at."""
+    here = os.getpid()
+    threads = [one for one in counted if one.tid in names or (one.pid in processes and one.pid != here)]
+    unseen = (began.keys() & names.keys()) - {one.tid for one in threads}  # as who was over before anybody looked
+    return threads + [Counted(here, tid, "", began[tid], 0.0, 0.0) for tid in unseen]
 
 
 def _elsewhere(one: Counted, worker: str, command: str) -> str:

@@ -54,7 +54,6 @@ def _reasons(picked: Pick, profile: Profile, trials: Sequence[Trial], cores: int
             f"one call keeps {profile.cores:.1f} of {cores} cores busy by itself{libraries}, so that more workers "
             f"compete with it{cure}"
         )
-    best, even = picked.best, picked.break_even
     side = _side_by_side(picked, profile, trials)
     if side:
         times = side.per_second / picked.loop.per_second
@@ -62,16 +61,26 @@ def _reasons(picked: Pick, profile: Profile, trials: Sequence[Trial], cores: int
             f"{side.workers} threads do {times:.1f} times the work of one, so that calls wait for one another, as "
             "for a lock, or for what serves only so many at a time: plait.trace says for what"
         )
+    yield from _elsewhere(picked, profile) if picked.best.engine in REMOTE else _here(picked, profile, trials)
+
+
+def _elsewhere(picked: Pick, profile: Profile) -> Iterator[str]:
+    """What there is to say of workers with memory of their own, where these are the best."""
+    if picked.break_even is not None:
+        yield f"it pays from {how_many(picked.break_even, 'item')} on"
+    if profile.tables:
+        names = " and ".join(f'"{name}"' for name in profile.tables)
+        yield (
+            f"workers have a copy of {names}, as it is when it is imported: where the program changes it later, "
+            'leave the choice to engine="auto", which looks'
+        )
+
+
+def _here(picked: Pick, profile: Profile, trials: Sequence[Trial]) -> Iterator[str]:
+    """Why workers with memory of their own are not the best, where some have been tried."""
+    even = picked.break_even
     faster = max((trial for trial in trials if trial.engine in REMOTE), key=lambda one: one.per_second, default=None)
-    if faster is None or not faster.per_second or best.engine in REMOTE:
-        if even is not None and best.engine in REMOTE:
-            yield f"it pays from {how_many(even, 'item')} on"
-        if best.engine in REMOTE and profile.tables:
-            names = " and ".join(f'"{name}"' for name in profile.tables)
-            yield (
-                f"workers have a copy of {names}, as it is when it is imported: where the program changes it later, "
-                'leave the choice to engine="auto", which looks'
-            )
+    if faster is None or not faster.per_second:
         return
     if profile.obstacle:
         yield f"it stays in this process, because {profile.obstacle}"
