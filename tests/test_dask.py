@@ -5,19 +5,17 @@ from __future__ import annotations
 import itertools
 import os
 import threading
-import time
 from collections.abc import Iterator
 from multiprocessing import resource_tracker
 from pathlib import Path
 
 import pytest
+from calls_elsewhere import PATIENCE, die_at_two, double, mark_and_wait, spin, wait_for
 
 import plait
 from plait.errors import Cancelled, PlaitError, RemoteError, TaskTimeout, UsageError, WorkerDied
 
 distributed = pytest.importorskip("distributed", reason="Dask is not installed: pip install plait[dask]")
-
-PATIENCE = 20.0
 
 
 @pytest.fixture(scope="module")
@@ -40,36 +38,6 @@ def cluster() -> Iterator[distributed.LocalCluster]:
 @pytest.fixture
 def address(cluster: distributed.LocalCluster) -> str:
     return str(cluster.scheduler_address).replace("tcp://", "dask://")
-
-
-def double(x: int) -> int:
-    return 2 * x
-
-
-def mark_and_wait(paths: tuple[Path, Path]) -> str:
-    paths[0].touch()
-    return wait_for(paths[1])
-
-
-def wait_for(path: Path) -> str:
-    end = time.monotonic() + PATIENCE
-    while not path.exists():
-        assert time.monotonic() < end, f"{path} did not appear"
-        time.sleep(0.002)
-    return path.name
-
-
-def die_at_two(x: int) -> int:
-    if x == 2:
-        os._exit(7)
-    return x
-
-
-def spin(seconds: float) -> str:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        pass
-    return "done"
 
 
 def test_a_map_by_address(address: str) -> None:

@@ -17,12 +17,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from calls_elsewhere import PATIENCE, double, mark_and_wait, wait_for
 
 import plait
 from plait._engines.executors.executor_planning import ExecutorPlanner
 from plait.errors import Cancelled, NotTransferable, PlaitError, TaskTimeout, UsageError, WorkerDied
-
-PATIENCE = 20.0
 
 
 @pytest.fixture
@@ -35,23 +34,6 @@ def threads(nothing_left: None) -> Iterator[ThreadPoolExecutor]:
 def processes(fork_server: ForkServerContext, nothing_left: None) -> Iterator[ProcessPoolExecutor]:
     with ProcessPoolExecutor(2, mp_context=fork_server) as executor:
         yield executor
-
-
-def double(x: int) -> int:
-    return 2 * x
-
-
-def wait_for(path: Path) -> str:
-    end = time.monotonic() + PATIENCE
-    while not path.exists():
-        assert time.monotonic() < end, f"{path} did not appear"
-        time.sleep(0.002)
-    return path.name
-
-
-def mark_and_wait(paths: tuple[Path, Path]) -> str:
-    paths[0].touch()
-    return wait_for(paths[1])
 
 
 def die_at_three(x: int) -> int:

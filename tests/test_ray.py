@@ -6,19 +6,17 @@ import itertools
 import logging
 import os
 import threading
-import time
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from calls_elsewhere import PATIENCE, die_at_two, double, mark_and_wait, spin, wait_for
 
 import plait
 from plait.errors import Cancelled, TaskTimeout, UsageError, WorkerDied
 
 ray = pytest.importorskip("ray", reason="Ray is not installed: pip install plait[ray]")
-
-PATIENCE = 30.0
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -28,36 +26,6 @@ def _cluster() -> Iterator[None]:
         ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level=logging.CRITICAL)
         yield
         ray.shutdown()
-
-
-def double(x: int) -> int:
-    return 2 * x
-
-
-def wait_for(path: Path) -> str:
-    end = time.monotonic() + PATIENCE
-    while not path.exists():
-        assert time.monotonic() < end, f"{path} did not appear"
-        time.sleep(0.002)
-    return path.name
-
-
-def mark_and_wait(paths: tuple[Path, Path]) -> str:
-    paths[0].touch()
-    return wait_for(paths[1])
-
-
-def die_at_two(x: int) -> int:
-    if x == 2:
-        os._exit(7)
-    return x
-
-
-def spin(seconds: float) -> str:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        pass
-    return "done"
 
 
 def test_values_and_the_report() -> None:
