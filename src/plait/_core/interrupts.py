@@ -94,7 +94,7 @@ def watch(run: Watched) -> None:
         return
     try:
         if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-            signal.signal(signal.SIGINT, _handle)
+            signal.signal(signal.SIGINT, _on_interrupt)
     except ValueError:  # the main thread of a subinterpreter
         return
     _open[id(run)] = ref(run)
@@ -105,7 +105,7 @@ def unwatch(run: Watched) -> None:
     VIGIL.end(run)
     if _open.pop(id(run), None) is None:
         return
-    if not _open and signal.getsignal(signal.SIGINT) is _handle:
+    if not _open and signal.getsignal(signal.SIGINT) is _on_interrupt:
         try:
             signal.signal(signal.SIGINT, signal.default_int_handler)
         except ValueError:  # it was collected in another thread: the next run puts it back
@@ -122,7 +122,7 @@ def only_ours() -> bool:
     if threading.current_thread() is not threading.main_thread():
         return True
     handlers = [signal.getsignal(number) for number in signal.valid_signals()]
-    return not any(callable(one) and one not in (_handle, signal.default_int_handler) for one in handlers)
+    return not any(callable(one) and one not in (_on_interrupt, signal.default_int_handler) for one in handlers)
 
 
 def hold_back(frame: FrameType | None, interrupt: KeyboardInterrupt) -> bool:
@@ -146,7 +146,7 @@ def hold_back(frame: FrameType | None, interrupt: KeyboardInterrupt) -> bool:
     return finishing is not None
 
 
-def _handle(_: int, frame: FrameType | None) -> None:
+def _on_interrupt(_: int, frame: FrameType | None) -> None:
     interrupt = KeyboardInterrupt()
     if not hold_back(frame, interrupt):
         raise interrupt

@@ -17,7 +17,7 @@ def prepare_injection() -> bool:
 
 def inject(thread: int, kind: type[BaseException]) -> bool:
     """Have the thread of that identity raise the exception."""
-    return prepare_injection() and _set(thread, kind)
+    return prepare_injection() and _set_pending(thread, kind)
 
 
 def take_back() -> None:
@@ -25,16 +25,16 @@ def take_back() -> None:
     if not prepare_injection():
         return
     me = get_ident()
-    _set(me, None)
+    _set_pending(me, None)
     if sys.version_info < (3, 13):  # it also leaves the flag up that has threads look for an exception: every
         try:  # loop of the process would be slower for good, and tracing a call never end in CPython 3.11
             while True:
-                _set(me, _Nothing)
+                _set_pending(me, _Nothing)
         except _Nothing:
             return
 
 
-def _set(thread: int, kind: type[BaseException] | None) -> bool:
+def _set_pending(thread: int, kind: type[BaseException] | None) -> bool:
     ctypes = sys.modules["ctypes"]
     exception = None if kind is None else ctypes.py_object(kind)
     threads: int = ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), exception)

@@ -154,7 +154,7 @@ def map(  # noqa: A001, PLR0913  the builtin's concurrent sister; users write pl
     >>> list(plait.map(pow, [2, 3], [5, 2], engine="thread"))
     [32, 9]
     """
-    _check(fn, iterables, order, timeout)
+    _check_call(fn, iterables, order, timeout)
     if isinstance(retry, int) and not isinstance(retry, bool):
         retry = Retry(retry)
     elif retry is not None and not isinstance(retry, Retry):
@@ -197,7 +197,7 @@ def _keeper(journal: Journal, call: Callable[..., object]) -> Keeper:
     return Keeper(journal, call)
 
 
-def _check(
+def _check_call(
     fn: Callable[..., object],
     iterables: tuple[Iterable[Any] | AsyncIterable[Any], ...],
     order: str,

@@ -148,7 +148,7 @@ class Scope:
             Cancelled: as for `submit`.
             UsageError: `fn` is no function, or an argument cannot mean anything to `plait.map`.
         """
-        self._check(fn)
+        self._check_task(fn)
         return self._crew.map(fn, iterables, options)
 
     def first(self, fn: Callable[..., R] | None = None, /, *iterables: Iterable[Any]) -> Any:
@@ -225,7 +225,7 @@ class Scope:
         self, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any], race: Race | None
     ) -> Future[Any]:
         life = self._life
-        self._check(fn)
+        self._check_task(fn)
         future: Future[Any] = Future()
         item = ScopeCall(fn, args, kwargs, future)
         try:
@@ -248,7 +248,7 @@ class Scope:
                 f"s.first({brief(fn)}): expected a function and items, or nothing to race the tasks that were submitted"
             )
 
-    def _check(self, fn: object) -> None:
+    def _check_task(self, fn: object) -> None:
         if not callable(fn):
             if inspect.iscoroutine(fn):
                 fn.close()

@@ -50,7 +50,7 @@ class Aside:
             self.let_go()
             raise OSError("the process ended before it had begun")
         self.pid = int(said)
-        self._handle = _handle(self.pid)
+        self._handle = _descriptor_of(self.pid)
 
     def end(self) -> None:
         """Return when it has ended, which it does when its pipes are closed, or is killed."""
@@ -78,7 +78,7 @@ class Aside:
                 pipe.close()
 
 
-def _handle(pid: int) -> int:
+def _descriptor_of(pid: int) -> int:
     """A descriptor that becomes readable when the process ends (Linux 5.3); -1 where there is none."""
     try:
         return os.pidfd_open(pid)

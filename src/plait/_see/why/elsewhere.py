@@ -185,7 +185,7 @@ def from_processes(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
     )
 
 
-def _work(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
+def _plaits_workers(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
     """It waits for what plait's worker processes do."""
     kinds = ("work", "future", "futures")
     known = next((one for one in everybody if one.wait.kind in kinds and not one.crews and not one.wait.limited), None)
@@ -336,7 +336,7 @@ ELSEWHERE = (
     _named_pipe,
     locked_file,
     asks_itself,
-    _work,
+    _plaits_workers,
     from_processes,
     _child,
     _typed,
