@@ -19,7 +19,7 @@ import plait
 from plait._core import installed
 from plait._core.source import Sources
 from plait._core.star import Star
-from plait._run.function_key import Codes, function_key
+from plait._run.recording.function_key import Codes, function_key
 
 MODULE = '''
 import dataclasses, enum, threading
@@ -93,7 +93,7 @@ EDITS = {
 }  # fmt: skip
 
 
-def key_of(folder: Path, name: str = "work") -> plait._run.function_key.FunctionKey:
+def key_of(folder: Path, name: str = "work") -> plait._run.recording.function_key.FunctionKey:
     """The key of the function in the module as it is now, imported afresh."""
     for module in ("subject", "helpers"):
         sys.modules.pop(module, None)
@@ -253,7 +253,7 @@ def test_a_key_is_the_same_in_every_process_as_script_and_as_module(folder):
     program = folder / "subject.py"
     program.write_text(
         MODULE + "if __name__ == '__main__':\n"
-        "    from plait._run.function_key import function_key\n"
+        "    from plait._run.recording.function_key import function_key\n"
         "    print(function_key(work).digest.hex())\n"
     )
     found = {

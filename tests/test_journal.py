@@ -621,7 +621,7 @@ def test_after_an_error_the_outcomes_that_were_not_delivered_are_those_in_the_jo
 
 
 def test_an_interrupt_between_commit_and_what_follows_records_nothing_twice(journal, monkeypatch):
-    from plait._run.journal_file import JournalFile
+    from plait._run.recording.journal_file import JournalFile
 
     real = JournalFile.transaction
     strikes = []
@@ -700,7 +700,8 @@ def test_processes_that_share_a_journal_from_its_first_moment(tmp_path):
 def test_a_map_without_a_journal_imports_nothing_for_one(tmp_path):
     program = (
         "import sys, plait\nlist(plait.map(abs, range(5), engine='inline'))\n"
-        "print([name for name in ('sqlite3', 'plait._run.keeper', 'plait._run.function_key') if name in sys.modules])"
+        "ours = 'plait._run.recording.keeper', 'plait._run.recording.function_key'\n"
+        "print([name for name in ('sqlite3', *ours) if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 import plait
-from plait._run import journal_file
+from plait._run.recording import journal_file
 from plait.errors import JournalError
 
 pytestmark = pytest.mark.usefixtures("nothing_left")

@@ -21,9 +21,9 @@ if TYPE_CHECKING:  # for editors and type checkers: what `__getattr__` finds at 
     from plait._core.trace import Trace as Trace
     from plait._run.channel import channel as channel
     from plait._run.future import Future as Future
-    from plait._run.journal import Journal as Journal
     from plait._run.map import map as map
     from plait._run.pool import Pool as Pool
+    from plait._run.recording.journal import Journal as Journal
     from plait._run.report import Report as Report
     from plait._run.retry import Retry as Retry
     from plait._run.scope import Scope as Scope
@@ -42,7 +42,7 @@ _HOMES = {
     "rng": "plait._core.rng",
     "scope": "plait._run.scope",
     "channel": "plait._run.channel",
-    "Journal": "plait._run.journal",
+    "Journal": "plait._run.recording.journal",
     "Pool": "plait._run.pool",
     "Scope": "plait._run.scope",
     "Future": "plait._run.future",

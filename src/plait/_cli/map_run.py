@@ -20,9 +20,9 @@ from plait._core.errors import JournalError, PlaitError, UsageError
 from plait._core.how_many import how_many
 from plait._run.arriving import Arrivals
 from plait._run.farewell import stopping_words
-from plait._run.journal import Journal, count_recorded
 from plait._run.map import map as plait_map
 from plait._run.progress import start_meter
+from plait._run.recording.journal import Journal, count_recorded
 from plait._run.retry import Retry
 from plait._run.stream import Stream
 

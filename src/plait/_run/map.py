@@ -22,8 +22,8 @@ from plait._core.star import Star
 from plait._engines.interface import Engine, Lender, RunsCalls, is_engine
 from plait._engines.table import engine_for, make_engine, no_engine
 from plait._run.arriving import Arrivals
-from plait._run.journal import Journal, as_journal
 from plait._run.progress import Meter, Progress, start_meter
+from plait._run.recording.journal import Journal, as_journal
 from plait._run.report import Report
 from plait._run.retry import Retry
 from plait._run.run import Run
@@ -31,7 +31,7 @@ from plait._run.stream import Stream
 from plait._run.worker_count import Workers, worker_count
 
 if TYPE_CHECKING:
-    from plait._run.keeper import Keeper
+    from plait._run.recording.keeper import Keeper
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -192,7 +192,7 @@ def map(  # noqa: A001, PLR0913  the builtin's concurrent sister; users write pl
 
 
 def _keeper(journal: Journal, call: Callable[..., object]) -> Keeper:
-    from plait._run.keeper import Keeper  # with sqlite3 and dis: only for those who keep a journal
+    from plait._run.recording.keeper import Keeper  # with sqlite3 and dis: only for those who keep a journal
 
     return Keeper(journal, call)
 

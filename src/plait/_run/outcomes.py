@@ -11,7 +11,7 @@ from plait._core.notes import add_note
 from plait._core.outcome import Outcome, attach
 from plait._run.call_advice import note_call_advice
 from plait._run.known_errors import note_known_error
-from plait._run.recalled import Recalled
+from plait._run.recording.recalled import Recalled
 
 _COROUTINE = (
     "plait: the item is a coroutine, as its function was called already: write plait.map(fetch, urls) rather than "

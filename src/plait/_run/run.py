@@ -27,7 +27,7 @@ from plait._run.handing import Handing, rest_of, taken_of
 from plait._run.ordering import CompletionOrder, InputOrder
 from plait._run.outcomes import failure_of, outcomes_of
 from plait._run.progress import Meter
-from plait._run.recalled import Recalled
+from plait._run.recording.recalled import Recalled
 from plait._run.report import Report, count_in
 from plait._run.retry import Retry, split_retries
 
@@ -36,7 +36,7 @@ UNINTERRUPTIBLE = True  # see `halting`: a map inside a task of another map is t
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # asyncio is heavy, and most runs need it for nothing else
     from plait._engines.event_loop.loop_bell import LoopBell
-    from plait._run.keeper import Keeper  # with sqlite3 and more: imported by `map` for those who keep a journal
+    from plait._run.recording.keeper import Keeper  # with sqlite3: only for those who keep a journal
 
 
 class Run:

@@ -59,8 +59,8 @@ def count_recorded(journal: Journal, function: Callable[..., Any]) -> int:
     path = os.fspath(journal.path)
     if not os.path.exists(path) or not os.path.getsize(path):
         return 0
-    from plait._run.function_key import function_key  # with `dis` and `sqlite3`: only for those who keep a journal
-    from plait._run.journal_file import JournalFile
+    from plait._run.recording.function_key import function_key  # with `dis` and `sqlite3`: not for all
+    from plait._run.recording.journal_file import JournalFile
 
     file = JournalFile(path)
     try:

@@ -23,9 +23,9 @@ from typing import Any, TypeVar
 
 from plait._core.errors import JournalError
 from plait._core.mishaps import warn
-from plait._run.function_key import FunctionKey
-from plait._run.journal_rows import PLAIN_COLUMNS, Row
-from plait._run.journal_words import writer_of
+from plait._run.recording.function_key import FunctionKey
+from plait._run.recording.journal_rows import PLAIN_COLUMNS, Row
+from plait._run.recording.journal_words import writer_of
 
 T = TypeVar("T")
 

@@ -10,7 +10,7 @@ from plait._core.outcome import Outcome
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # brings json along, and most runs keep no journal
-    from plait._run.journal_rows import Recorded
+    from plait._run.recording.journal_rows import Recorded
 
 
 class Recalled(Batch):

@@ -24,14 +24,14 @@ from plait._core.feed import Feed
 from plait._core.our_frames import without_our_frames
 from plait._core.outcome import brief
 from plait._engines.pickling.locate import find
-from plait._run.function_key import Codes
-from plait._run.journal import Journal
-from plait._run.journal_file import JournalFile
-from plait._run.journal_rows import Recorded, Row, Unstorable, item_of, recorded, row_of, succeeded
-from plait._run.journal_words import JournalWords, differences
-from plait._run.recalled import Recalled
+from plait._run.recording.function_key import Codes
+from plait._run.recording.journal import Journal
+from plait._run.recording.journal_file import JournalFile
+from plait._run.recording.journal_rows import Recorded, Row, Unstorable, item_of, recorded, row_of, succeeded
+from plait._run.recording.journal_words import JournalWords, differences
+from plait._run.recording.recalled import Recalled
+from plait._run.recording.shelf import Shelf
 from plait._run.report import Report
-from plait._run.shelf import Shelf
 
 _GATHER_SECONDS = 0.05  # that finished outcomes may wait for others to be committed with
 _GATHER_ROWS = 4096
